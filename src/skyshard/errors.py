@@ -1,0 +1,56 @@
+"""Errors, grouped by who can mend them.
+
+    SkyshardError
+    ├── UserError       exit 2   the input, the command or the recipe: the user mends it
+    ├── ClusterError    exit 3   a node, a socket, a process: the operator mends it (``retryable`` says if waiting helps)
+    └── Bug             exit 1   ours
+
+A message is one line: what is wrong, where, and the remedy after a semicolon. Foreign errors (driver, Ray, Arrow) are
+mapped to these in one place per seam and never reach a command.
+"""
+
+from __future__ import annotations
+
+
+class SkyshardError(Exception):
+    """The root of all errors that Skyshard raises on purpose."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, remedy: str = "") -> None:
+        self.what = what
+        self.remedy = remedy
+        super().__init__(f"{what}; {remedy}" if remedy else what)
+
+
+class UserError(SkyshardError):
+    """Wrong input: one line with file, row or key, and the remedy."""
+
+    exit_code = 2
+
+
+class Refusal(UserError):
+    """A statement that the czar does not answer, and why.
+
+    ``code`` is stable and documented in docs/queries.md; ``remedy`` names a rewrite that works.
+    """
+
+    def __init__(self, code: str, what: str, *, remedy: str = "") -> None:
+        self.code = code
+        super().__init__(f"[{code}] {what}", remedy=remedy)
+
+
+class ClusterError(SkyshardError):
+    """A node or process that failed; ``retryable`` says whether the same call may succeed later."""
+
+    exit_code = 3
+
+    def __init__(self, what: str, *, remedy: str = "", retryable: bool = False) -> None:
+        self.retryable = retryable
+        super().__init__(what, remedy=remedy)
+
+
+class Bug(SkyshardError):
+    """A broken promise inside Skyshard."""
+
+    exit_code = 1

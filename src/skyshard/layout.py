@@ -1,0 +1,108 @@
+"""Layouts: the file that says how a catalog is spread over chunks, and the role of each table.
+
+Strict models of ``ingest/layouts/*.yaml``; no I/O but reading the file named.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from skyshard.errors import UserError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Role(StrEnum):
+    """What decides the chunk of a table's rows."""
+
+    DIRECTOR = "director"
+    DEPENDENT = "dependent"
+    REF_MATCH = "ref-match"
+    REGULAR = "regular"
+
+    @property
+    def is_chunked(self) -> bool:
+        return self is not Role.REGULAR
+
+
+class Striping(BaseModel):
+    """The numbers that decide chunk numbers and overlap; catalogs that share all three are one family."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stripes: Annotated[int, Field(ge=1, le=10_000)]
+    """Number of latitude bands from pole to pole (Qserv: num-stripes)."""
+    substripes: Annotated[int, Field(ge=1)]
+    """Sub-stripes in each stripe (Qserv: num-sub-stripes)."""
+    overlap_deg: Annotated[float, Field(ge=0, le=10)]
+    """Radius in degrees within which neighbours are copied to a sub-chunk."""
+
+    @property
+    def family(self) -> str:
+        return f"{self.stripes}-{self.substripes}-{self.overlap_deg:g}"
+
+
+class TableLayout(BaseModel):
+    """How one table is spread."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    role: Role
+    """director, dependent, ref-match or regular."""
+    key: str = ""
+    """Director: the column that identifies an object. Dependent: the column that holds the director's key."""
+    director: str = ""
+    """Dependent: the director table that this one follows."""
+    position: tuple[str, str] | None = None
+    """Longitude and latitude columns in degrees: a director's own, or the director's as copied into a dependent."""
+    indexes: list[list[str]] = []
+    """Secondary indexes, each a list of columns."""
+
+
+class Layout(BaseModel):
+    """A catalog's layout: striping, tables, engine and replication level."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Literal[1] = 1
+    striping: Striping
+    tables: dict[str, TableLayout]
+    """By table name; a table of the source that is not named here is regular."""
+    engine: Literal["MyISAM", "Aria", "InnoDB"] = "MyISAM"
+    """Storage engine of the chunk tables."""
+    replicas: Annotated[int, Field(ge=1)] = 1
+    """Copies of each chunk, on different nodes."""
+
+    @property
+    def directors(self) -> list[str]:
+        return [name for name, table in self.tables.items() if table.role is Role.DIRECTOR]
+
+
+def read_layout(path: Path) -> Layout:
+    """Read and check a layout file.
+
+    Raises:
+        UserError: unreadable, not YAML, or an unknown or wrong key, which is named.
+    """
+    return parse_model(Layout, path)
+
+
+def parse_model(model: type[M], path: Path) -> M:
+    """Read one YAML file as one strict model; errors are one line with file and key."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read '{path}': {error.strerror}", remedy="check the path") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"'{path}' is not YAML: {' '.join(str(error).split())}", remedy="mend the file") from None
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "top level"
+        raise UserError(f"'{path}', key '{where}': {first['msg']}", remedy="mend the key") from None
