@@ -1,0 +1,122 @@
+"""Names and CREATE TABLE texts of physical tables: chunk tables, overlap tables, prototypes, whole tables.
+
+Text only, no I/O. Identifiers are quoted here and nowhere else in ingest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from skyshard.chunking import DUMMY_CHUNK
+from skyshard.errors import UserError
+from skyshard.layout import Role, TableLayout
+from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Key, Table
+
+__all__ = ["DUMMY_CHUNK", "chunk_table", "create_table", "overlap_prototype", "quoted", "stored_table"]
+
+CHARSET = "latin1"
+"""Character set of stored text unless a layout says otherwise: one byte a character, as Qserv stores it."""
+
+
+def quoted(name: str) -> str:
+    """Quote an identifier.
+
+    Raises:
+        UserError: empty, over 64 characters, or with a NUL or a path character.
+
+    >>> quoted("Object_6630"), quoted("a`b")
+    ('`Object_6630`', '`a``b`')
+    """
+    if not 0 < len(name) <= 64 or any(character in name for character in "\0/\\.") or name != name.strip():
+        raise UserError(f"'{name}' is no usable name for a table, column or database", remedy="rename it")
+    return "`" + name.replace("`", "``") + "`"
+
+
+def overlap_prototype(table: str) -> str:
+    """Name of a director's overlap table without chunk number.
+
+    >>> overlap_prototype("Object")
+    'ObjectFullOverlap'
+    """
+    return f"{table}FullOverlap"
+
+
+def chunk_table(table: str, chunk: int, *, overlap: bool = False) -> str:
+    """Name of one chunk's table on a node, as Qserv names it.
+
+    >>> chunk_table("Object", 6630), chunk_table("Object", 6630, overlap=True)
+    ('Object_6630', 'ObjectFullOverlap_6630')
+    """
+    return f"{overlap_prototype(table) if overlap else table}_{chunk}"
+
+
+def stored_table(table: Table, layout: TableLayout, *, overlap: bool = False) -> Table:
+    """The table as nodes store it: chunk columns for chunked roles, and the indexes that queries need.
+
+    A director gets a primary key on its key column (a plain key in overlap tables, where a row may stand for several
+    sub-chunks), a dependent a key on its director key; chunked tables get a key on the sub-chunk.
+    """
+    if not layout.role.is_chunked:
+        return Table(table.name, table.columns, table.primary_key, _named(table.keys, layout.indexes))
+    full = table.with_chunk_columns()
+    primary = (full.column(layout.key).name,) if layout.role is Role.DIRECTOR and layout.key else table.primary_key
+    keys = list(table.keys)
+    if layout.role is Role.DIRECTOR:
+        keys.append(Key(SUB_CHUNK_COLUMN, (SUB_CHUNK_COLUMN,)))
+    elif layout.key:
+        keys.append(Key(f"{layout.key}_director", (full.column(layout.key).name,)))
+    if overlap:
+        keys = [Key(key.name, key.columns) for key in keys]
+        if primary:
+            keys.append(Key("director_key", primary))
+        return Table(overlap_prototype(table.name), full.columns, (), _named(keys, layout.indexes))
+    return Table(table.name, full.columns, primary, _named(keys, layout.indexes))
+
+
+def _named(keys: Iterable[Key], indexes: Sequence[Sequence[str]]) -> tuple[Key, ...]:
+    """Add the layout's indexes, dropping those whose columns are indexed already."""
+    result: list[Key] = []
+    extra = [Key("_".join(columns)[:60], tuple(columns)) for columns in indexes]
+    for key in [*keys, *extra]:
+        columns = tuple(name.lower() for name in key.columns)
+        if all(tuple(name.lower() for name in other.columns) != columns for other in result):
+            result.append(key)
+    return tuple(result)
+
+
+def create_table(table: Table, name: str, *, engine: str = "MyISAM", charset: str = CHARSET, keys: bool = True) -> str:
+    """CREATE TABLE text for a stored table under a physical name."""
+    lines = [_column_line(column) for column in table]
+    if keys:
+        lines += _key_lines(table)
+    options = f"ENGINE={engine} DEFAULT CHARSET={charset}"
+    if engine == "MyISAM":
+        options += f" ROW_FORMAT={'DYNAMIC' if table.has_blob else 'FIXED'}"
+    return f"CREATE TABLE {quoted(name)} (\n  " + ",\n  ".join(lines) + f"\n) {options}"
+
+
+def _column_line(column: Column) -> str:
+    nullability = "NULL" if column.is_nullable else "NOT NULL"
+    default = f" DEFAULT {column.default}" if column.default is not None else ""
+    if column.type.base == "timestamp" and not default:
+        default = " DEFAULT NULL" if column.is_nullable else " DEFAULT '0000-00-00 00:00:00'"
+    return f"{quoted(column.name)} {column.type.text} {nullability}{default}"
+
+
+def _key_lines(table: Table) -> list[str]:
+    lines = [f"PRIMARY KEY ({_columns(table.primary_key)})"] if table.primary_key else []
+    for key in table.keys:
+        lines.append(f"{'UNIQUE ' if key.is_unique else ''}KEY {quoted(key.name)} ({_columns(key.columns)})")
+    return lines
+
+
+def _columns(names: Sequence[str]) -> str:
+    parts = []
+    for name in names:
+        head, bracket, length = name.partition("(")
+        parts.append(quoted(head) + bracket + length)
+    return ", ".join(parts)
+
+
+def is_chunk_column(name: str) -> bool:
+    return name.lower() in (CHUNK_COLUMN.lower(), SUB_CHUNK_COLUMN.lower())

@@ -1,0 +1,65 @@
+"""A published catalog as queries see it: tables, roles, chunks and where their replicas are.
+
+Pure values, no I/O; ``CatalogSource`` is the seam behind which they are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from skyshard.layout import Layout, TableLayout
+from skyshard.schema import Table
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkEntry:
+    """One chunk of one table: its own rows, the rows of its overlap table, and the nodes that hold a replica."""
+
+    rows: int
+    overlap_rows: int
+    nodes: tuple[str, ...]
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogTable:
+    """One table of a catalog.
+
+    ``table`` carries ``chunkId`` and ``subChunkId`` when the table is chunked; ``rows`` counts own rows, never
+    overlap; ``chunks`` is empty for a regular table. ``orphan_chunks`` are the chunks that hold dependent rows whose
+    director key is not in the director index.
+    """
+
+    table: Table
+    layout: TableLayout
+    rows: int
+    chunks: Mapping[int, ChunkEntry]
+    orphan_chunks: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """A published database: its layout, its tables by name, and the nodes that serve it."""
+
+    database: str
+    layout: Layout
+    tables: Mapping[str, CatalogTable]
+    nodes: tuple[str, ...]
+
+
+class CatalogSource(Protocol):
+    """Where the czar reads catalogs and the director index from."""
+
+    def databases(self) -> list[str]:
+        """Names of published databases."""
+
+    def catalog(self, database: str) -> Catalog:
+        """The catalog of a published database; ``UserError`` if there is none."""
+
+    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """Director index: key → (chunk, sub-chunk), for the keys it knows."""
+
+    def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:
+        """Chunks that hold a key in [low, high]; None is unbounded."""
