@@ -1,0 +1,136 @@
+"""The folder of a private cluster: its record, its lock, and where its sockets go.
+
+Rules: the record is written atomically; the lock is on the folder itself, so that no lock file stays behind; sockets
+live in a short folder that only its owner may enter, because a socket path holds 107 bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from skyshard.errors import ClusterError, UserError
+
+LOCK_TIMEOUT_S = 90.0
+POLL_S = 0.05
+LONGEST_BASE = 60
+
+
+class ClusterRecord(BaseModel):
+    """What ``cluster.json`` holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Literal[1] = 1
+    """Of this file's format."""
+    nodes: int = Field(ge=1)
+    """Number of nodes, without the czar's server."""
+    created: str
+    """When the cluster was made, ISO 8601 in UTC."""
+    sockets: Path
+    """The folder that held the sockets at the last start."""
+
+    @staticmethod
+    def file_in(folder: Path) -> Path:
+        return folder / "cluster.json"
+
+    @classmethod
+    def read(cls, folder: Path) -> ClusterRecord:
+        """The record of a folder; the sockets of a folder that was copied or moved are not those of the original."""
+        file = cls.file_in(folder)
+        try:
+            record = cls.model_validate_json(file.read_bytes())
+        except (OSError, ValidationError) as error:
+            reason = str(error).replace("\n", " ")
+            raise UserError(f"{file} is not readable as a cluster: {reason}", remedy="remove the folder") from error
+        if record.sockets.name != _key(folder):
+            return record.model_copy(update={"sockets": socket_folder(folder, create=False)})
+        return record
+
+    def write(self, folder: Path) -> None:
+        """Replace the record in one step."""
+        draft = folder / "cluster.json.draft"
+        draft.write_text(self.model_dump_json(indent=2) + "\n")
+        draft.replace(self.file_in(folder))
+
+
+def is_free(folder: Path) -> bool:
+    """True when a cluster may be made here: the folder is missing or empty."""
+    if not folder.exists():
+        return True
+    return folder.is_dir() and not any(folder.iterdir())
+
+
+@contextlib.contextmanager
+def exclusive(folder: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
+    """Hold the folder's lock; ClusterError (retryable) when another command keeps it for ``timeout_s``."""
+    deadline = time.monotonic() + timeout_s
+    while (handle := _try_lock(folder)) is None:
+        if time.monotonic() > deadline:
+            raise ClusterError(f"another command is working on cluster {folder}", remedy="try later", retryable=True)
+        time.sleep(POLL_S)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def socket_folder(folder: Path, *, create: bool) -> Path:
+    """The folder for the sockets of the cluster in ``folder``: below $XDG_RUNTIME_DIR, else below /tmp."""
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    is_usable = runtime.is_absolute() and len(os.fsencode(runtime)) <= LONGEST_BASE and _is_private(runtime)
+    base = runtime / "skyshard" if is_usable else Path("/tmp") / f"skyshard-{os.getuid()}"
+    found = base / _key(folder)
+    if create:
+        _make_private(base)
+        _make_private(found)
+    return found
+
+
+def _try_lock(folder: Path) -> int | None:
+    """An open handle that holds the lock, or None when it is held elsewhere or the folder was just replaced."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise UserError(f"cluster folder {folder}: {error.strerror}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(handle), os.stat(folder)):
+            return handle
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    except BaseException:
+        os.close(handle)
+        raise
+    os.close(handle)
+    return None
+
+
+def _key(folder: Path) -> str:
+    return hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
+
+
+def _make_private(folder: Path) -> None:
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    if not _is_private(folder):
+        raise ClusterError(
+            f"{folder} is not a folder that only you may enter", remedy="remove it, or set XDG_RUNTIME_DIR"
+        )
+
+
+def _is_private(folder: Path) -> bool:
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077

@@ -1,0 +1,287 @@
+"""SQL connections: the one file that imports the MariaDB driver, and the one place where its errors are mapped.
+
+Rules: every connection is opened for one account and gets that account's SQL mode; text on the wire is latin1, as the
+tables are; values go through the driver's arguments, names through :func:`quote_name`; nothing of the driver leaks out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import TracebackType
+from typing import Any
+
+import pymysql
+import sqlalchemy
+from pymysql.constants import CLIENT
+from pymysql.cursors import SSCursor
+from sqlalchemy import event
+
+from skyshard.errors import ClusterError, SkyshardError, UserError
+
+Row = tuple[Any, ...]
+Arguments = Sequence[Any] | None
+
+CONNECT_TIMEOUT_S = 10.0
+MAX_PACKET_BYTES = 1 << 30
+MAX_NAME_CHARACTERS = 64
+
+CONNECTION_LOST = {2002, 2003, 2006, 2013, 2014, 2055, 1053, 1927, 0}
+BUSY = {1040, 1203, 1205, 1213, 1317, 1615}
+SERVER_TROUBLE = {3, 5, 9, 11, 23, 24, 28, 29, 122, 126, 127, 130, 134, 135, 144, 145, 1004, 1005, 1006, 1014, 1015}
+SERVER_TROUBLE |= {1016, 1017, 1021, 1023, 1024, 1026, 1030, 1033, 1034, 1035, 1036, 1037, 1038, 1041, 1078, 1079, 1105}
+SERVER_TROUBLE |= {1114, 1135, 1194, 1195, 1459, 1877, 1932}
+
+
+class Account(StrEnum):
+    """The three accounts of every server; what each may do stands in ``db/accounts.py``."""
+
+    ADMIN = "skyshard_admin"
+    LOADER = "skyshard_loader"
+    READER = "skyshard_reader"
+
+
+SQL_MODE = {
+    Account.ADMIN: "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION",
+    Account.LOADER: "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION",
+    Account.READER: "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a server listens: a Unix socket when ``socket`` is set, else host and port."""
+
+    socket: str = ""
+    host: str = "127.0.0.1"
+    port: int = 0
+
+    def __str__(self) -> str:
+        return self.socket or f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class ResultColumn:
+    """A column of a result as the server announced it.
+
+    ``type_code``, ``flags`` and ``charset`` are the protocol's numbers (field type, column flags, collation id);
+    ``length`` is the display width in bytes and ``decimals`` the digits after the point.
+    """
+
+    name: str
+    type_code: int
+    flags: int
+    charset: int
+    length: int
+    decimals: int
+
+
+class Connection:
+    """One session on one server, with autocommit on. Not for use by two threads at once."""
+
+    def __init__(self, raw: Any, endpoint: Endpoint) -> None:
+        self._raw = raw
+        self._endpoint = endpoint
+        self._columns: tuple[ResultColumn, ...] = ()
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def thread_id(self) -> int:
+        """The server's number of this session, for ``KILL QUERY`` from another one."""
+        return int(self._raw.thread_id())
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self._raw.open)
+
+    @property
+    def columns(self) -> tuple[ResultColumn, ...]:
+        """The columns of the last result; empty after a statement that returns none."""
+        return self._columns
+
+    def execute(self, sql: str, args: Arguments = None) -> int:
+        """Run a statement and return the number of rows it changed (or returned, which are then dropped)."""
+        with self._cursor(pymysql.cursors.Cursor) as cursor:
+            return self._run(cursor, sql, args)
+
+    def rows(self, sql: str, args: Arguments = None) -> list[Row]:
+        """All rows of a result: str for text, bytes for binary columns, Decimal for DECIMAL."""
+        with self._cursor(pymysql.cursors.Cursor) as cursor:
+            self._run(cursor, sql, args)
+            return list(cursor.fetchall())
+
+    def value(self, sql: str, args: Arguments = None) -> Any:
+        """The only value of a result of one row and one column."""
+        found = self.rows(sql, args)
+        if len(found) != 1 or len(found[0]) != 1:
+            raise UserError(f"{self._endpoint}: expected one value from {sql[:80]!r}, got {len(found)} rows")
+        return found[0][0]
+
+    def stream(self, sql: str, args: Arguments = None, *, batch_rows: int = 10_000) -> Iterator[list[Row]]:
+        """Rows in lists of at most ``batch_rows``, as they arrive.
+
+        The session is busy until the last list; a stream that is given up earlier closes the session.
+        """
+        cursor = self._cursor(SSCursor)
+        self._run(cursor, sql, args)
+        is_finished = False
+        try:
+            while batch := self._fetch(cursor, batch_rows):
+                yield batch
+            is_finished = True
+        finally:
+            if is_finished:
+                cursor.close()
+            else:
+                self._abandon(cursor)
+
+    def warnings(self) -> list[tuple[str, int, str]]:
+        """The warnings of the last statement as (level, code, message); at most the server's max_error_count."""
+        return [(str(level), int(code), str(text)) for level, code, text in self.rows("SHOW WARNINGS")]
+
+    def warning_count(self) -> int:
+        """How many warnings the last statement gave, also where :meth:`warnings` keeps only the first ones."""
+        return int(self.value("SELECT @@warning_count"))
+
+    def close(self) -> None:
+        """Close the session; safe when the server is gone, a result is half read, or it is closed already."""
+        if self._raw.open:
+            with contextlib.suppress(pymysql.MySQLError, OSError):
+                self._raw.close()
+
+    def _cursor(self, kind: Any) -> Any:
+        if not self._raw.open:
+            raise ClusterError(f"{self._endpoint}: the connection is closed", retryable=True)
+        return self._raw.cursor(kind)
+
+    def _run(self, cursor: Any, sql: str, args: Arguments) -> int:
+        self._columns = ()
+        try:
+            affected = cursor.execute(sql, args)
+        except (pymysql.MySQLError, OSError, UnicodeEncodeError) as error:
+            raise mapped(error, self._endpoint, sql) from error
+        self._columns = _columns_of(cursor)
+        return int(affected)
+
+    def _fetch(self, cursor: Any, batch_rows: int) -> list[Row]:
+        try:
+            return list(cursor.fetchmany(batch_rows))
+        except (pymysql.MySQLError, OSError) as error:
+            raise mapped(error, self._endpoint) from error
+
+    def _abandon(self, cursor: Any) -> None:
+        self._raw._force_close()
+        if cursor._result is not None:
+            cursor._result.unbuffered_active = False
+        cursor.connection = None
+
+
+def connect(
+    endpoint: Endpoint, account: Account = Account.READER, database: str = "", *, local_files: bool = False
+) -> Connection:
+    """Open a session; ``local_files`` allows LOAD DATA LOCAL INFILE on it. Raises ClusterError or UserError."""
+    return Connection(_open(endpoint, account, database, local_files=local_files), endpoint)
+
+
+def sqlalchemy_engine(endpoint: Endpoint, account: Account = Account.ADMIN, database: str = "") -> sqlalchemy.Engine:
+    """An engine whose sessions speak utf8mb4; dispose of it when done.
+
+    Driver errors come out as ClusterError and UserError, as from :func:`connect`, except a violated key, which stays
+    ``sqlalchemy.exc.IntegrityError`` so that callers can decide what it means.
+    """
+    engine = sqlalchemy.create_engine(
+        "mysql+pymysql://",
+        creator=lambda: _open(endpoint, account, database, charset="utf8mb4"),
+        pool_size=4,
+        max_overflow=12,
+    )
+
+    @event.listens_for(engine, "handle_error")
+    def map_error(context: Any) -> None:
+        error = context.original_exception
+        is_foreign = isinstance(error, (pymysql.MySQLError, OSError))
+        if is_foreign and not isinstance(error, pymysql.IntegrityError):
+            raise mapped(error, endpoint, context.statement or "") from error
+
+    return engine
+
+
+def quote_name(name: str) -> str:
+    """A name in backticks for use in SQL text.
+
+    >>> quote_name("Object_6630")
+    '`Object_6630`'
+    """
+    if not name or len(name) > MAX_NAME_CHARACTERS or name != name.rstrip() or "\0" in name or "/" in name:
+        raise UserError(
+            f"{name!r} is no name for a database, table or column",
+            remedy=f"use 1 to {MAX_NAME_CHARACTERS} letters, digits and underscores",
+        )
+    return "`" + name.replace("`", "``") + "`"
+
+
+def quote_text(text: str) -> str:
+    r"""A string literal for the places of SQL where the driver's arguments do not reach (file names, comments).
+
+    >>> print(quote_text("it's"))
+    'it\'s'
+    """
+    return str(pymysql.converters.escape_string(text).join("''"))
+
+
+def mapped(error: Exception, endpoint: Endpoint, sql: str = "") -> SkyshardError:
+    """The Skyshard error for a driver error: who can mend it, in one line, with the server's own words."""
+    if isinstance(error, UnicodeEncodeError):
+        return UserError(f"the statement holds {error.object[error.start]!r}, which latin1 has no letter for")
+    code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    words = str(error.args[-1]) if error.args else type(error).__name__
+    where = f" in {sql.strip()[:120]!r}" if sql else ""
+    what = f"{endpoint}: {words} ({code}){where}".replace("\n", " ")
+    if isinstance(error, OSError) or code in CONNECTION_LOST:
+        return ClusterError(what, remedy="see `skyshard cluster status`", retryable=True)
+    if code in BUSY:
+        return ClusterError(what, retryable=True)
+    if code in SERVER_TROUBLE or isinstance(error, pymysql.InternalError):
+        return ClusterError(what, remedy="see the server's log in the cluster folder")
+    return UserError(what)
+
+
+def _open(
+    endpoint: Endpoint, account: Account, database: str, *, local_files: bool = False, charset: str = "latin1"
+) -> Any:
+    try:
+        return pymysql.connect(
+            unix_socket=endpoint.socket or None,
+            ssl_disabled=bool(endpoint.socket),
+            host=endpoint.host,
+            port=endpoint.port,
+            user=str(account),
+            database=database or None,
+            charset=charset,
+            sql_mode=SQL_MODE[account],
+            autocommit=True,
+            local_infile=local_files,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            max_allowed_packet=MAX_PACKET_BYTES,
+            client_flag=CLIENT.FOUND_ROWS if charset == "utf8mb4" else 0,
+        )
+    except (pymysql.MySQLError, OSError) as error:
+        raise mapped(error, endpoint) from error
+
+
+def _columns_of(cursor: Any) -> tuple[ResultColumn, ...]:
+    if cursor.description is None:
+        return ()
+    return tuple(
+        ResultColumn(field.name, field.type_code, field.flags, field.charsetnr, field.length, field.scale)
+        for field in cursor._result.fields
+    )
