@@ -1,0 +1,251 @@
+"""What a survey measures of a population: the columns of Object, Source and ForcedSource. No I/O.
+
+Fluxes are made in microjansky, in single precision, and scaled to the recipe's unit at the end. Errors follow the
+point-source model of LSE-40: (sigma/F5)^2 = 0.001 F/F5 + 0.039, where F5 is the flux at five sigma.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skyshard.synth.population import Flags, Population, Singles, flux_of
+from skyshard.synth.positions import Positions
+from skyshard.synth.recipe import Recipe
+from skyshard.synth.streams import stream
+from skyshard.synth.tables import FORCED_SOURCE, OBJECT, SOURCE, Masked, Validity, Values
+from skyshard.synth.visits import Pointings, filter_ids
+
+Rows = NDArray[np.intp]
+Ids = NDArray[np.int64]
+
+SERIAL_BITS = 32
+"""An id is the chunk number, then this many bits that count rows within the chunk from 1."""
+UNIT_PER_UJY = {"uJy": 1.0, "nJy": 1e3, "cgs": 1e-29}
+SATURATION_MAG = 16.5
+_PSF_PIXELS2 = 4.0
+_CENTROID_DEG = 0.7 / 3600
+"""Width of the image: its centre is known to this over the signal-to-noise ratio."""
+_AP_NOISE, _MODEL_NOISE = np.float32(1.3), np.float32(1.05)
+_EDGE_SHARE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Objects of one chunk, and how they are measured."""
+
+    recipe: Recipe
+    seed: int
+    chunk: int
+    positions: Positions
+    population: Population
+
+    @property
+    def unit(self) -> np.float32:
+        return np.float32(UNIT_PER_UJY[self.recipe.flux_unit])
+
+    def normal(self, table: str, column: str, count: int) -> Singles:
+        return stream(self.seed, table, self.chunk, column).standard_normal(count, dtype=np.float32)
+
+    def uniform(self, table: str, column: str, count: int) -> Singles:
+        return stream(self.seed, table, self.chunk, column).random(count, dtype=np.float32)
+
+    def ids(self, count: int) -> Ids:
+        return (np.int64(self.chunk) << SERIAL_BITS) + np.arange(1, count + 1, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Exposures:
+    """Each object in each visit that covers it, in a band it was observed in; sorted by object, then time."""
+
+    row: Rows
+    visit: Rows
+    band: Rows
+    flux: Singles
+    """True point-source flux at that time, microjansky."""
+    sigma: Singles
+    flags: dict[str, Flags]
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+def sigma_of(flux: Singles, five_sigma: Singles) -> Singles:
+    """Error of a point source's flux; both in one unit."""
+    return np.asarray(np.sqrt((np.float32(0.001) * flux + np.float32(0.039) * five_sigma) * five_sigma))
+
+
+def compactness(population: Population) -> Singles:
+    """Share of the flux that a point-source fit finds: 1 for stars."""
+    return np.asarray(1 / (1 + np.float32(0.03) * population.size))
+
+
+def expose(patch: Patch, pointings: Pointings) -> Exposures:
+    """All exposures of a chunk's objects."""
+    population = patch.population
+    row, visit = pointings.covering(patch.positions.ra, patch.positions.dec)
+    band = pointings.band[visit]
+    is_observed = ~population.is_missing[band, row]
+    row, visit, band = row[is_observed], visit[is_observed], band[is_observed]
+    flux = population.flux[band, row] * compactness(population)[row]
+    _vary(flux, population, row, pointings.mjd[visit])
+    five_sigma = flux_of(pointings.depth_mag)[visit]
+    is_saturated = flux > flux_of(SATURATION_MAG)
+    is_edge = patch.uniform("exposure", "edge", len(row)) < _EDGE_SHARE
+    luck = patch.uniform("exposure", "bad", len(row))
+    flags = {
+        "flagPixSaturAny": is_saturated,
+        "flagPixEdge": is_edge,
+        "flagBadPsfFlux": is_saturated | (luck < np.where(is_edge, np.float32(0.3), np.float32(0.005))),
+    }
+    return Exposures(row, visit, band, flux, sigma_of(flux, five_sigma), flags)
+
+
+def _vary(flux: Singles, population: Population, row: Rows, mjd: NDArray[np.float64]) -> None:
+    """Let variable objects vary, in place: a sine in magnitude."""
+    varying = np.flatnonzero(population.is_variable[row])
+    objects = row[varying]
+    turns = mjd[varying] / population.period_days[objects] + population.phase[objects]
+    magnitudes = population.amplitude_mag[objects] * np.sin(2 * math.pi * turns)
+    flux[varying] *= np.exp(-0.4 * math.log(10) * magnitudes).astype(np.float32)
+
+
+def object_columns(patch: Patch, exposures: Exposures) -> dict[str, Values]:
+    """Values of the Object table."""
+    population, count = patch.population, len(patch.population)
+    brightest = population.flux.max(axis=0)
+    noise = sigma_of(brightest, np.full(1, flux_of(patch.recipe.bands[patch.recipe.band_names[0]].depth_mag)))
+    variance = np.square(np.float32(_CENTROID_DEG) * noise / brightest)
+    kind = np.where(population.is_star, np.float32(0), np.float32(1))
+    is_confused = patch.uniform(OBJECT, "extendedness", count) < np.minimum(noise / brightest, 0.3)
+    observed = Validity.of(~population.is_missing.all(axis=0))
+    columns: dict[str, Values] = {
+        "objectId": patch.ids(count),
+        "ra": patch.positions.ra,
+        "decl": patch.positions.dec,
+        "raVar": variance,
+        "declVar": variance * (1 + np.float32(0.1) * patch.uniform(OBJECT, "declVar", count)),
+        "radeclCov": variance * (patch.uniform(OBJECT, "radeclCov", count) - np.float32(0.5)),
+        "extendedness": Masked(np.where(is_confused, 1 - kind, kind), observed),
+        "obsCount": np.minimum(np.bincount(exposures.row, minlength=count), 32_767),
+        "flagVariable": population.is_variable,
+        "flagPixSaturAny": brightest > flux_of(SATURATION_MAG),
+    }
+    shapes = _Shapes.of(patch)
+    for place, band in enumerate(patch.recipe.band_names):
+        validity = Validity.of(~population.is_missing[place])
+        for name, values in _band_columns(patch, shapes, place, band).items():
+            columns[f"{band}_{name}"] = Masked(values, validity)
+    return columns
+
+
+def _band_columns(patch: Patch, shapes: _Shapes, place: int, band: str) -> dict[str, Singles]:
+    """One band's measurements, those that the recipe asks for."""
+    recipe, population, unit = patch.recipe, patch.population, patch.unit
+    rule, visits = recipe.bands[band], recipe.visits.per_object
+    share = rule.visit_share / sum(other.visit_share for other in recipe.bands.values())
+    five_sigma = flux_of(rule.depth_mag + 1.25 * math.log10(max(1.0, visits * share)))
+    total = population.flux[place]
+    sigma = sigma_of(total, five_sigma)
+    sigma *= np.float32(0.9) + np.float32(0.2) * patch.uniform(OBJECT, f"{band}_sigma", len(population))
+    point = total * compactness(population)
+    means = {
+        "psf": (point, np.float32(1)), "ap": (total, _AP_NOISE), "model": (total, _MODEL_NOISE),
+        "inst": (np.float32(0.97) * point, np.float32(1)),
+    }  # fmt: skip
+    made: dict[str, Singles] = {}
+    for name in recipe.tables.Object.band_columns:
+        if name.startswith("shape"):
+            made[name] = shapes.measured(patch, band, name)
+        elif name.endswith("Sigma"):
+            made[name] = sigma * (means[name.removesuffix("FluxSigma")][1] * unit)
+        else:
+            mean, factor = means[name.removesuffix("Flux")]
+            noise = patch.normal(OBJECT, f"{band}_{name}", len(population))
+            noise *= sigma * factor
+            noise += mean
+            made[name] = noise * unit if unit != 1 else noise
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Shapes:
+    """Second moments of the objects before they are measured, square pixels."""
+
+    means: dict[str, Singles]
+
+    @classmethod
+    def of(cls, patch: Patch) -> _Shapes:
+        size, count = patch.population.size, len(patch.population)
+        e1 = np.float32(0.2) * patch.normal("population", "e1", count)
+        e2 = np.float32(0.2) * patch.normal("population", "e2", count)
+        psf = np.float32(_PSF_PIXELS2)
+        means = {"shapeIxx": psf + size * np.abs(1 + e1), "shapeIyy": psf + size * np.abs(1 - e1), "shapeIxy": size * e2}
+        return cls(means)
+
+    def measured(self, patch: Patch, band: str, name: str) -> Singles:
+        mean = self.means[name]
+        noise = patch.normal(OBJECT, f"{band}_{name}", len(mean))
+        return np.asarray(mean * (1 + np.float32(0.04) * noise))
+
+
+def forced_source_columns(patch: Patch, exposures: Exposures, pointings: Pointings) -> dict[str, Values]:
+    """Values of the ForcedSource table: all exposures."""
+    good = Validity.of(~exposures.flags["flagBadPsfFlux"])
+    flux = exposures.flux + exposures.sigma * patch.normal(FORCED_SOURCE, "psfFlux", len(exposures))
+    return {
+        "forcedSourceId": patch.ids(len(exposures)),
+        "objectId": patch.ids(len(patch.population))[exposures.row],
+        "visitId": pointings.visit_id[exposures.visit],
+        "filterId": filter_ids(patch.recipe)[exposures.band],
+        "psfFlux": Masked(flux * patch.unit, good),
+        "psfFluxSigma": Masked(exposures.sigma * patch.unit, good),
+        **exposures.flags,
+    }
+
+
+def detect(patch: Patch, exposures: Exposures, snr: float) -> Rows:
+    """The exposures in which the object stands out of the noise."""
+    seen = exposures.flux / exposures.sigma + patch.normal(SOURCE, "detected", len(exposures))
+    return np.flatnonzero(seen > snr)
+
+
+def source_columns(patch: Patch, exposures: Exposures, pointings: Pointings, snr: float) -> dict[str, Values]:
+    """Values of the Source table: the detections among the exposures."""
+    detected = detect(patch, exposures, snr)
+    count, ids = len(detected), patch.ids(len(detected))
+    row, visit = exposures.row[detected], exposures.visit[detected]
+    flux, sigma = exposures.flux[detected], exposures.sigma[detected]
+    flags = {name: values[detected] for name, values in exposures.flags.items()}
+    good, whole = Validity.of(~flags["flagBadPsfFlux"]), Validity.of(~flags["flagPixEdge"])
+    ra, dec = patch.positions.ra[row], patch.positions.dec[row]
+    error_deg = np.float32(_CENTROID_DEG) * sigma / flux
+    has_parent = patch.uniform(SOURCE, "hasParent", count) < 0.1
+    parent = (count * stream(patch.seed, SOURCE, patch.chunk, "parent").random(count)).astype(np.intp)
+
+    def measured(name: str, share: float, factor: float) -> Singles:
+        noise = np.float32(factor) * sigma * patch.normal(SOURCE, name, count)
+        return np.asarray((np.float32(share) * flux + noise) * patch.unit)
+
+    return {
+        "sourceId": ids,
+        "objectId": patch.ids(len(patch.population))[row],
+        "visitId": pointings.visit_id[visit],
+        "filterId": filter_ids(patch.recipe)[exposures.band[detected]],
+        "ra": (ra + error_deg * patch.normal(SOURCE, "ra", count) / np.cos(np.radians(dec))) % 360.0,
+        "decl": np.clip(dec + error_deg * patch.normal(SOURCE, "decl", count), -90.0, 90.0),
+        "raObject": ra,
+        "declObject": dec,
+        "taiMidPoint": pointings.mjd[visit],
+        "psfFlux": Masked(measured("psfFlux", 1.0, 1.0), good),
+        "psfFluxSigma": Masked(sigma * patch.unit, good),
+        "apFlux": Masked(measured("apFlux", 1.05, 1.3), whole),
+        "apFluxSigma": Masked(sigma * (_AP_NOISE * patch.unit), whole),
+        "flux_sinc": Masked(measured("flux_sinc", 1.03, 1.2), whole),
+        "snr": flux / sigma,
+        "parent": Masked(ids[parent] if count else ids, Validity.of(has_parent)),
+        **flags,
+    }

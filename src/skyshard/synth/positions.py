@@ -1,0 +1,96 @@
+"""Where a chunk's objects are: positions drawn by density, some of them in clusters, none outside the chunk. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skyshard.chunking import Chunker
+from skyshard.errors import Bug
+from skyshard.sphere import Box
+from skyshard.synth.density import Cells
+from skyshard.synth.recipe import Clusters
+from skyshard.synth.streams import stream
+
+Floats = NDArray[np.float64]
+
+_TABLE = "Object"
+_MARGIN_DEG = 1e-9
+"""Kept clear along a chunk's edges, so that rounding never moves a point across."""
+_MIN_COSINE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """Right ascension in [0, 360) and declination, degrees."""
+
+    ra: Floats
+    dec: Floats
+
+    def __len__(self) -> int:
+        return len(self.ra)
+
+
+def draw_positions(cells: Cells, clusters: Clusters | None, chunker: Chunker, seed: int, chunk: int) -> Positions:
+    """A Poisson number of positions in one chunk, by the density of its cells.
+
+    Members of a cluster that would leave the chunk are reflected at its edge, so that no chunk depends on another.
+    """
+    count = int(stream(seed, _TABLE, chunk, "count").poisson(cells.expected))
+    ra, dec = _draw(cells, count, seed, chunk, "position")
+    if clusters is not None and clusters.fraction > 0 and count:
+        _gather(ra, dec, cells, clusters, seed, chunk)
+    positions = Positions(*_inside(cells.box, ra, dec))
+    found, _ = chunker.locate(positions.ra, positions.dec)
+    if (found != chunk).any():
+        row = int(np.flatnonzero(found != chunk)[0])
+        raise Bug(f"position ({positions.ra[row]!r}, {positions.dec[row]!r}) made for chunk {chunk} is outside it")
+    return positions
+
+
+def _draw(cells: Cells, count: int, seed: int, chunk: int, name: str) -> tuple[Floats, Floats]:
+    """``count`` positions: a cell by its mean, then a place in the cell, uniform on the sphere."""
+    cumulative = np.cumsum(cells.means)
+    chosen = np.searchsorted(cumulative, _uniform(seed, chunk, f"{name}Cell", count) * cumulative[-1], side="right")
+    chosen = np.minimum(chosen, np.flatnonzero(cells.means)[-1]) if count else chosen
+    row, column = np.divmod(chosen, cells.count)
+    box = cells.box
+    sin_min, sin_max = np.sin(np.radians([box.dec_min, box.dec_max]))
+    across = (column + _uniform(seed, chunk, f"{name}Ra", count)) / cells.count
+    up = (row + _uniform(seed, chunk, f"{name}Decl", count)) / cells.count
+    ra = box.ra_min + (box.ra_max - box.ra_min) * across
+    return ra, np.degrees(np.arcsin(np.clip(sin_min + (sin_max - sin_min) * up, -1.0, 1.0)))
+
+
+def _uniform(seed: int, chunk: int, name: str, count: int) -> Floats:
+    return stream(seed, _TABLE, chunk, name).random(count)
+
+
+def _gather(ra: Floats, dec: Floats, cells: Cells, clusters: Clusters, seed: int, chunk: int) -> None:
+    """Move a share of the positions, in place, around cluster centres; some clusters are far richer than others."""
+    members = np.flatnonzero(_uniform(seed, chunk, "isMember", len(ra)) < clusters.fraction)
+    count = max(1, round(len(members) / clusters.richness))
+    centre_ra, centre_dec = _draw(cells, count, seed, chunk, "cluster")
+    chosen = (count * _uniform(seed, chunk, "clusterOf", len(members)) ** 2).astype(np.intp)
+    offsets = stream(seed, _TABLE, chunk, "clusterOffset").standard_normal((2, len(members)))
+    offsets *= clusters.scale_arcmin / 60.0
+    dec[members] = centre_dec[chosen] + offsets[1]
+    shrink = np.maximum(np.cos(np.radians(centre_dec[chosen])), _MIN_COSINE)
+    ra[members] = centre_ra[chosen] + offsets[0] / shrink
+
+
+def _inside(box: Box, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
+    """Reflect at the box's edges (a full circle wraps instead), and keep clear of them."""
+    width = box.ra_max - box.ra_min
+    offset = (ra - box.ra_min) % width if width >= 360.0 else _reflect(ra - box.ra_min, width)
+    ra = box.ra_min + np.clip(offset, _MARGIN_DEG, width - _MARGIN_DEG)
+    height = box.dec_max - box.dec_min
+    dec = box.dec_min + np.clip(_reflect(dec - box.dec_min, height), _MARGIN_DEG, height - _MARGIN_DEG)
+    return ra, dec
+
+
+def _reflect(offset: Floats, width: float) -> Floats:
+    """Fold onto [0, width] as a mirror at both ends does."""
+    return np.asarray(width - np.abs(offset % (2.0 * width) - width))
