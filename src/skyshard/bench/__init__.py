@@ -1,1 +1,4 @@
-"""TODO"""
+"""The benchmark: workloads, schedules, a driver, checked answers and the trial folder.
+
+It sees a query engine only through ``targets``; it knows neither czar nor cluster.
+"""

@@ -1,0 +1,6 @@
+-- class: FTSObj
+-- description: Ids of the objects with the smallest u flux errors
+-- why: the size of the answer is chosen by the window (KPM FTSObj)
+-- parameters:
+--   sigma: {type: flux_window, table: Object, column: u_apFluxSigma, selectivity: [0.002, 0.01]}
+SELECT objectId, u_apFluxSigma FROM Object WHERE u_apFluxSigma BETWEEN {{ sigma.low }} AND {{ sigma.high }}

@@ -1,0 +1,9 @@
+-- class: nearN
+-- description: Pairs of objects closer than 54 arcseconds, in an area of a few square degrees
+-- why: the near-neighbour join that needs sub-chunks and overlap (KPM nearN, radius 0.015 degrees)
+-- parameters:
+--   box: {type: box, width_deg: [1.5, 2.5], height_deg: [1.5, 2.5]}
+SELECT COUNT(*)
+FROM Object o1, Object o2
+WHERE qserv_areaspec_box({{ box.ra_min }}, {{ box.decl_min }}, {{ box.ra_max }}, {{ box.decl_max }})
+  AND scisql_angSep(o1.ra, o1.decl, o2.ra, o2.decl) < 0.015

@@ -1,0 +1,53 @@
+"""Time for the driver: the wall clock, and a virtual one that moves only when told.
+
+Moments are seconds since the clock was made; no module of the bench reads any other clock while it measures.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the driver asks of time."""
+
+    def now(self) -> float:
+        """Seconds since the clock was made; never goes back."""
+        ...
+
+    def wait_until(self, moment_s: float, stop: threading.Event) -> None:
+        """Return at ``moment_s``, or as soon as ``stop`` is set; at once when the moment has passed."""
+        ...
+
+
+class WallClock:
+    """Real time, from the monotonic counter."""
+
+    def __init__(self) -> None:
+        self._zero = time.perf_counter()
+
+    def now(self) -> float:
+        return time.perf_counter() - self._zero
+
+    def wait_until(self, moment_s: float, stop: threading.Event) -> None:
+        while (left_s := moment_s - self.now()) > 0:
+            if stop.wait(left_s):
+                return
+
+
+class VirtualClock:
+    """Time for tests and rehearsals: waiting jumps to the moment, and a target may ``advance`` it. One client only."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def now(self) -> float:
+        return self._now
+
+    def wait_until(self, moment_s: float, stop: threading.Event) -> None:
+        self._now = max(self._now, moment_s)
+
+    def advance(self, seconds: float) -> None:
+        self._now += seconds

@@ -1,0 +1,192 @@
+"""The driver: a thin shell of threads that sends the schedule's queries when they are due and records each of them.
+
+Laws: a sample is kept for every query that was sent; a failed query never ends its client; latency runs from the due
+time; after ``stop`` no query is sent, and one still under way after the grace is recorded as interrupted.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+
+from skyshard.bench.arrivals import client_starts, next_due
+from skyshard.bench.clock import Clock
+from skyshard.bench.samples import Sample
+from skyshard.bench.schedule import ClassSchedule, Query
+from skyshard.bench.targets import Answer, Target
+from skyshard.bench.workload import Closed
+
+GRACE_S = 10.0
+INTERRUPTED = "Interrupted"
+
+
+@dataclass(slots=True)
+class Recording:
+    """Samples and kept answers of a run; appended to by all clients."""
+
+    samples: list[Sample] = field(default_factory=list)
+    answers: list[pa.Table | None] = field(default_factory=list)
+    """The answer of the sample at the same place; None: failed, warm-up, not wanted, or beyond the budget."""
+    answer_budget: int = 0
+    """Bytes of answers that may still be kept for checking."""
+    in_flight: dict[int, Sample] = field(default_factory=dict)
+    """By thread: the query under way, as a sample that was interrupted."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self, pending: Sample) -> None:
+        with self.lock:
+            self.in_flight[threading.get_ident()] = pending
+
+    def add(self, sample: Sample, answer: Answer | None) -> None:
+        """Record a query that came back, unless it was already recorded as interrupted."""
+        with self.lock:
+            if self.in_flight.pop(threading.get_ident(), None) is None:
+                return
+            kept = None
+            if answer is not None and not sample.is_warm_up and answer.table.nbytes <= self.answer_budget:
+                kept = answer.table
+                self.answer_budget -= kept.nbytes
+            self.samples.append(sample)
+            self.answers.append(kept)
+
+    def close_in_flight(self, now_s: float) -> None:
+        """Record what never came back."""
+        with self.lock:
+            self.samples += [replace(pending, last_row_s=now_s) for pending in self.in_flight.values()]
+            self.answers += [None] * len(self.in_flight)
+            self.in_flight.clear()
+
+
+class QueryQueue:
+    """The queries of one class, handed out in order to whichever client is ready."""
+
+    def __init__(self, schedule: ClassSchedule) -> None:
+        self._walk: Iterator[Query] = schedule.walk()
+        self._lock = threading.Lock()
+
+    def take(self) -> Query | None:
+        with self._lock:
+            return next(self._walk, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One client of one class: takes, waits, sends, records, until nothing is left."""
+
+    number: int
+    schedule: ClassSchedule
+    queue: QueryQueue
+    target: Target
+    database: str
+    clock: Clock
+    recording: Recording
+    stop: threading.Event
+    phase_start_s: float
+
+    def run(self) -> None:
+        arrivals = self.schedule.load.arrivals
+        think_time_s = arrivals.think_time_s if isinstance(arrivals, Closed) else 0.0
+        ramp_s = arrivals.ramp_s if isinstance(arrivals, Closed) else 0.0
+        ready_s = self.phase_start_s
+        due_s = ready_s + float(client_starts(arrivals.clients, ramp_s)[self.number])
+        while not self._is_over(due_s) and (query := self.queue.take()) is not None:
+            if query.due_s is not None:
+                due_s = self.phase_start_s + query.due_s
+            self.clock.wait_until(due_s, self.stop)
+            if self.stop.is_set():
+                return
+            ready_s = self._send(query, due_s, ready_s)
+            due_s = next_due(ready_s, think_time_s)
+
+    def _is_over(self, due_s: float) -> bool:
+        duration_s = self.schedule.load.duration_s
+        endless = self.schedule.is_endless and duration_s is not None
+        return self.stop.is_set() or (endless and due_s - self.phase_start_s >= (duration_s or 0.0))
+
+    def _send(self, query: Query, due_s: float, ready_s: float) -> float:
+        """Send one query, record it, and give the moment of its end."""
+        sent_s = self.clock.now()
+        pending = self._pending(query, due_s, sent_s, max(0.0, sent_s - max(due_s, ready_s)))
+        self.recording.begin(pending)
+        answer: Answer | None = None
+        try:
+            answer = self.target.run(query.sql, self.database)
+        except Exception as error:  # any failure of the engine is a sample, never the end of a client
+            done_s = self.clock.now()
+            done = replace(pending, last_row_s=done_s, error=type(error).__name__, error_text=str(error))
+        else:
+            done_s = self.clock.now()
+            done = _answered(pending, answer, done_s)
+        self.recording.add(done, answer)
+        return done_s
+
+    def _pending(self, query: Query, due_s: float, sent_s: float, lag_s: float) -> Sample:
+        return Sample(
+            phase=self.schedule.phase,
+            class_name=self.schedule.load.class_name,
+            template=query.template,
+            sql=query.sql,
+            client=self.number,
+            is_warm_up=query.is_warm_up,
+            intended_s=due_s,
+            sent_s=sent_s,
+            first_row_s=None,
+            last_row_s=sent_s,
+            driver_lag_s=lag_s,
+            error=INTERRUPTED,
+        )
+
+
+def _answered(pending: Sample, answer: Answer, done_s: float) -> Sample:
+    return replace(
+        pending,
+        first_row_s=None if answer.first_row_s is None else pending.sent_s + answer.first_row_s,
+        last_row_s=done_s,
+        rows=answer.rows,
+        bytes=answer.bytes,
+        chunks=answer.chunks,
+        error=None,
+    )
+
+
+def phase_clients(
+    phase: Sequence[ClassSchedule],
+    target: Target,
+    database: str,
+    clock: Clock,
+    recording: Recording,
+    stop: threading.Event,
+) -> list[Client]:
+    """All clients of a phase, which starts now."""
+    start_s = clock.now()
+    clients: list[Client] = []
+    for schedule in phase:
+        queue = QueryQueue(schedule)
+        clients += [
+            Client(number, schedule, queue, target, database, clock, recording, stop, start_s)
+            for number in range(schedule.load.arrivals.clients)
+        ]
+    return clients
+
+
+def run_phase(clients: Sequence[Client], stop: threading.Event, grace_s: float = GRACE_S) -> bool:
+    """Run a phase's clients, each in its thread, to the end; False when Ctrl-C ended it early."""
+    threads = [threading.Thread(target=client.run, daemon=True, name=f"bench-{i}") for i, client in enumerate(clients)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    except KeyboardInterrupt:
+        stop.set()
+        clock = clients[0].clock
+        deadline_s = clock.now() + grace_s
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join(max(0.0, deadline_s - clock.now()))
+        clients[0].recording.close_in_flight(clock.now())
+        return False
+    return True

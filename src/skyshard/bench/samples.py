@@ -1,0 +1,89 @@
+"""Samples: what is recorded of every query that was due, and the file that holds them.
+
+Times are seconds since the trial's clock began; latency = last row - due, service time = last row - sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+SCHEMA_VERSION = 1
+
+SAMPLE_SCHEMA = pa.schema(
+    [
+        pa.field("phase", pa.string(), nullable=False),
+        pa.field("class", pa.string(), nullable=False),
+        pa.field("template", pa.string(), nullable=False),
+        pa.field("statement", pa.int32(), nullable=False),  # row in statements.parquet
+        pa.field("client", pa.int32(), nullable=False),
+        pa.field("is_warm_up", pa.bool_(), nullable=False),
+        pa.field("intended_s", pa.float64(), nullable=False),  # due
+        pa.field("sent_s", pa.float64(), nullable=False),
+        pa.field("first_row_s", pa.float64()),  # null: failed, or the engine does not tell
+        pa.field("last_row_s", pa.float64(), nullable=False),  # or the moment of failure
+        pa.field("driver_lag_s", pa.float64(), nullable=False),  # sent - the moment when due and client were ready
+        pa.field("rows", pa.int64()),
+        pa.field("bytes", pa.int64()),
+        pa.field("chunks", pa.int32()),
+        pa.field("error", pa.string()),  # class of the error; null: answered
+        pa.field("error_text", pa.string()),
+        pa.field("answer_ok", pa.bool_()),  # null: not checked
+    ],
+    metadata={b"skyshard.samples.version": str(SCHEMA_VERSION).encode()},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One measured query, as the driver saw it."""
+
+    phase: str
+    class_name: str
+    template: str
+    sql: str
+    client: int
+    is_warm_up: bool
+    intended_s: float
+    sent_s: float
+    first_row_s: float | None
+    last_row_s: float
+    driver_lag_s: float
+    rows: int | None = None
+    bytes: int | None = None
+    chunks: int | None = None
+    error: str | None = None
+    error_text: str | None = None
+
+
+def sample_table(
+    samples: Sequence[Sample], statements: Sequence[str], answer_ok: Sequence[bool | None] | None = None
+) -> pa.Table:
+    """Samples as a table in order of sending; ``statements`` lists the distinct SQL texts."""
+    number = {sql: i for i, sql in enumerate(statements)}
+    columns = {f.name: [getattr(sample, f.name) for sample in samples] for f in fields(Sample)}
+    columns["class"] = columns.pop("class_name")
+    columns["statement"] = [number[sql] for sql in columns.pop("sql")]
+    columns["answer_ok"] = list(answer_ok) if answer_ok is not None else [None] * len(samples)
+    arrays = [pa.array(columns[f.name], f.type) for f in SAMPLE_SCHEMA]
+    return pa.Table.from_arrays(arrays, schema=SAMPLE_SCHEMA).sort_by("sent_s")
+
+
+def with_durations(samples: pa.Table) -> pa.Table:
+    """The same samples with ``latency_s`` and ``service_s``."""
+    latency = pc.subtract(samples["last_row_s"], samples["intended_s"])
+    service = pc.subtract(samples["last_row_s"], samples["sent_s"])
+    return samples.append_column("latency_s", latency).append_column("service_s", service)
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    pq.write_table(table, path, compression="zstd")
+
+
+def read_table(path: Path) -> pa.Table:
+    return pq.read_table(path)

@@ -1,0 +1,220 @@
+"""Numbers from samples: no percentile that the sample cannot bear, failures counted, never hidden. No I/O.
+
+Percentiles follow the ladder of Elastic Rally: 1 sample bears the maximum only, 2 the median too, 10 the 90th, 100
+the 99th, 1,000 the 99.9th, 10,000 the 99.99th percentile. Between two samples they are interpolated linearly.
+Latencies are those of answered queries, right or wrong; throughput counts them, goodput only those not found wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from skyshard.bench.samples import with_durations
+from skyshard.bench.workload import ClassLoad, Workload
+
+LADDER: tuple[tuple[int, float], ...] = ((2, 50.0), (10, 90.0), (100, 99.0), (1_000, 99.9), (10_000, 99.99))
+"""(least number of samples, percentile that they bear)."""
+MAX_DRIVER_SHARE = 0.05
+"""Share of the latency that may be the driver's own; above it the trial is not to be trusted."""
+
+
+class Verdict(StrEnum):
+    """What a class's numbers say about its target."""
+
+    MET = "met"
+    MISSED = "missed"
+    NO_TARGET = "no target"
+    FAILED = "failed"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Times(_Model):
+    """Times of answered queries, in seconds."""
+
+    min_s: float
+    mean_s: float
+    max_s: float
+    percentiles: dict[str, float]
+    """By name (``p50``), as far as the number of samples bears."""
+
+
+class ClassSummary(_Model):
+    """One class in one phase, warm-up left out."""
+
+    phase: str
+    class_name: str
+    clients: int
+    loop: str
+    n: int
+    """Queries measured, failed ones included."""
+    errors: int
+    errors_by_class: dict[str, int]
+    wrong: int
+    """Answers that differ from the oracle's."""
+    unchecked: int
+    """Answers that were not compared."""
+    elapsed_s: float
+    """First due time to last row."""
+    throughput_per_s: float
+    goodput_per_s: float
+    rows: int
+    bytes: int
+    latency: Times | None
+    """Due to last row; None without a single answer."""
+    service: Times | None
+    """Sent to last row."""
+    target_s: float | None
+    verdict: Verdict
+
+
+class WrongAnswer(_Model):
+    """A statement that was answered differently from the oracle, or could not be compared."""
+
+    class_name: str
+    template: str
+    sql: str
+    reason: str
+    samples: int
+
+
+class Summary(_Model):
+    """A trial in numbers, as ``summary.json`` holds it."""
+
+    version: int = 1
+    workload: str
+    is_partial: bool
+    """True when the run was stopped before its schedule ended."""
+    n: int
+    """Samples measured, warm-up left out."""
+    warm_ups: int
+    classes: list[ClassSummary]
+    wrong_answers: list[WrongAnswer]
+    driver_share: float
+    """The driver's own delay as a share of all latency."""
+    driver_lag_max_s: float
+    failures: list[str]
+    """Why the trial does not pass; empty when it does."""
+
+    @property
+    def is_passed(self) -> bool:
+        return not self.failures
+
+
+def percentiles(values: NDArray[np.float64]) -> dict[str, float]:
+    """The percentiles that the sample bears, by name.
+
+    >>> percentiles(np.array([1.0, 3.0]))
+    {'p50': 2.0}
+    """
+    borne = [share for least, share in LADDER if len(values) >= least]
+    return {f"p{share:g}": float(np.percentile(values, share)) for share in borne}
+
+
+def times(values: NDArray[np.float64]) -> Times | None:
+    """Least, mean, greatest and percentiles; None of nothing."""
+    if not len(values):
+        return None
+    ends = (float(values.min()), float(values.mean()), float(values.max()))
+    return Times(min_s=ends[0], mean_s=ends[1], max_s=ends[2], percentiles=percentiles(values))
+
+
+def summarise(
+    workload: Workload, samples: pa.Table, wrong_answers: Sequence[WrongAnswer] = (), *, is_partial: bool = False
+) -> Summary:
+    """The summary of a trial's samples."""
+    measured = with_durations(samples.filter(pc.invert(samples["is_warm_up"])))
+    classes = [
+        summarise_class(phase.name, load, _of(measured, phase.name, load.class_name))
+        for phase in workload.phases
+        for load in phase.classes
+    ]
+    latency = pc.sum(measured["latency_s"]).as_py() or 0.0
+    lag = pc.sum(measured["driver_lag_s"]).as_py() or 0.0
+    return Summary(
+        workload=workload.name,
+        is_partial=is_partial,
+        n=measured.num_rows,
+        warm_ups=samples.num_rows - measured.num_rows,
+        classes=classes,
+        wrong_answers=list(wrong_answers),
+        driver_share=lag / latency if latency > 0 else 0.0,
+        driver_lag_max_s=pc.max(measured["driver_lag_s"]).as_py() or 0.0,
+        failures=[sentence for one in classes for sentence in _failures(one)],
+    )
+
+
+def summarise_class(phase: str, load: ClassLoad, samples: pa.Table) -> ClassSummary:
+    """One class from its measured samples (with durations)."""
+    answered = samples.filter(pc.is_null(samples["error"]))
+    errors = {str(e["values"]): e["counts"] for e in pc.value_counts(samples["error"].drop_null()).to_pylist()}
+    wrong = _count(pc.equal(answered["answer_ok"], False))
+    failed = samples.num_rows - answered.num_rows
+    latency = times(answered["latency_s"].to_numpy())
+    elapsed_s = _span(samples)
+    return ClassSummary(
+        phase=phase,
+        class_name=load.class_name,
+        clients=load.arrivals.clients,
+        loop=load.arrivals.loop,
+        n=samples.num_rows,
+        errors=failed,
+        errors_by_class=errors,
+        wrong=wrong,
+        unchecked=answered["answer_ok"].null_count,
+        elapsed_s=elapsed_s,
+        throughput_per_s=answered.num_rows / elapsed_s if elapsed_s > 0 else 0.0,
+        goodput_per_s=(answered.num_rows - wrong) / elapsed_s if elapsed_s > 0 else 0.0,
+        rows=pc.sum(answered["rows"]).as_py() or 0,
+        bytes=pc.sum(answered["bytes"]).as_py() or 0,
+        latency=latency,
+        service=times(answered["service_s"].to_numpy()),
+        target_s=load.target_s,
+        verdict=_verdict(load, latency, failed, wrong),
+    )
+
+
+def _verdict(load: ClassLoad, latency: Times | None, failed: int, wrong: int) -> Verdict:
+    if wrong or failed > load.errors_allowed or latency is None:
+        return Verdict.FAILED
+    if load.target_s is None:
+        return Verdict.NO_TARGET
+    return Verdict.MET if latency.mean_s <= load.target_s else Verdict.MISSED
+
+
+def _failures(one: ClassSummary) -> list[str]:
+    """Why a class keeps the trial from passing, as sentences."""
+    where = f"{one.class_name} ({one.phase})"
+    found = []
+    if one.wrong:
+        found.append(f"{where}: {one.wrong} of {one.n} answers are wrong")
+    if one.errors and one.verdict is Verdict.FAILED:
+        found.append(f"{where}: {one.errors} of {one.n} queries failed")
+    if one.n == 0:
+        found.append(f"{where}: no query was measured")
+    if one.verdict is Verdict.MISSED and one.latency is not None:
+        found.append(f"{where}: mean latency {one.latency.mean_s:.3g} s exceeds the target of {one.target_s:g} s")
+    return found
+
+
+def _of(samples: pa.Table, phase: str, class_name: str) -> pa.Table:
+    return samples.filter(pc.and_(pc.equal(samples["phase"], phase), pc.equal(samples["class"], class_name)))
+
+
+def _span(samples: pa.Table) -> float:
+    if not samples.num_rows:
+        return 0.0
+    return float(pc.max(samples["last_row_s"]).as_py() - pc.min(samples["intended_s"]).as_py())
+
+
+def _count(mask: pa.ChunkedArray) -> int:
+    return int(pc.sum(mask).as_py() or 0)

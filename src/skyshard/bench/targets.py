@@ -1,0 +1,70 @@
+"""The seam between the bench and a query engine: two methods, a value, and the engine that does nothing.
+
+Nothing here knows czar, cluster or database driver; whoever owns an engine writes the adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The complete answer to one statement."""
+
+    table: pa.Table
+    rows: int
+    bytes: int
+    """Bytes that the answer took on its way to the client, or the size of the table where the engine cannot tell."""
+    first_row_s: float | None = None
+    """Seconds from the call until the first row was there; None when the engine does not tell."""
+    chunks: int | None = None
+    """Chunks that the engine touched; None when it does not tell."""
+
+    @classmethod
+    def of(cls, table: pa.Table, *, first_row_s: float | None = None, chunks: int | None = None) -> Answer:
+        """An answer whose counts are taken from the table."""
+        return cls(table, table.num_rows, table.nbytes, first_row_s, chunks)
+
+
+class Target(Protocol):
+    """A query engine under test.
+
+    ``run`` is called from many threads at once and returns only when the last row is there. It raises a
+    ``SkyshardError`` where the engine fails; the driver records any exception and goes on.
+    """
+
+    @property
+    def name(self) -> str:
+        """Short, for the report: ``czar``, ``mono``."""
+        ...
+
+    def run(self, sql: str, database: str) -> Answer: ...
+
+    def describe(self) -> Mapping[str, object]:
+        """Facts for the manifest: version, server variables."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class NullTarget:
+    """Answers every statement at once with the same table: what remains is the driver's own cost."""
+
+    name = "null"
+
+    def __init__(self, table: pa.Table | None = None) -> None:
+        self._answer = Answer.of(pa.table({"one": pa.array([1], pa.int64())}) if table is None else table)
+
+    def run(self, sql: str, database: str) -> Answer:
+        return self._answer
+
+    def describe(self) -> Mapping[str, object]:
+        return {"engine": "null"}
+
+    def close(self) -> None:
+        pass

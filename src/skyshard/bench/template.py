@@ -1,0 +1,137 @@
+"""Query templates (``queries/sql/<class>/<name>.sql``): a header of YAML in ``--`` lines, then SQL with Jinja2.
+
+The sandbox allows no attribute or call beyond plain values; an undefined name is an error with file and line before
+anything runs. No I/O but reading the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import yaml
+from jinja2 import nodes
+from jinja2.sandbox import SandboxedEnvironment
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from skyshard.bench.parameters import FluxWindowParameter, Parameter, Value
+from skyshard.errors import UserError
+
+
+class Header(BaseModel):
+    """What a template says of itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    class_name: str = Field(alias="class")
+    """The KPM class; equal to the folder's name."""
+    description: str
+    """One line for the report."""
+    why: str
+    """What the query tells about an engine, or where it comes from."""
+    parameters: dict[str, Parameter] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTemplate:
+    """One template, checked: every parameter declared is used, every name used is declared."""
+
+    key: str
+    """``class/name``."""
+    header: Header
+    body: jinja2.Template
+    digest: str
+
+    def render(self, values: Mapping[str, Value]) -> str:
+        """The statement, on one line without trailing semicolon."""
+        return " ".join(self.body.render(values).split()).rstrip(";").rstrip()
+
+
+def _finalize(value: object) -> object:
+    """Floats with all their digits; a mapping printed whole is a mistake in the template."""
+    if isinstance(value, Mapping):
+        raise jinja2.UndefinedError(f"a parameter with parts ({', '.join(value)}) was used whole")
+    return repr(float(value)) if isinstance(value, float) else value
+
+
+_ENVIRONMENT = SandboxedEnvironment(undefined=jinja2.StrictUndefined, finalize=_finalize, autoescape=False)
+
+
+def read_template(folder: Path, key: str) -> QueryTemplate:
+    """Read and check ``folder/<class>/<name>.sql``.
+
+    Raises:
+        UserError: unreadable, or its header or body is wrong; names file and line.
+    """
+    path = folder / f"{key}.sql"
+    try:
+        source = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot read template '{path}': {error.strerror}", remedy="check the name") from None
+    header = parse_header(source, path)
+    if header.class_name != path.parent.name:
+        raise UserError(
+            f"'{path}': class '{header.class_name}' stands in folder '{path.parent.name}'", remedy="move it"
+        )
+    _check_names(source, header, path)
+    digest = hashlib.sha256(source.encode()).hexdigest()[:32]
+    return QueryTemplate(key, header, _ENVIRONMENT.from_string(_body(source)), digest)
+
+
+def read_templates(folder: Path, keys: Iterable[str]) -> dict[str, QueryTemplate]:
+    """The templates named, by key."""
+    return {key: read_template(folder, key) for key in keys}
+
+
+def wanted_columns(templates: Iterable[QueryTemplate]) -> set[tuple[str, str]]:
+    """(table, column) pairs whose values the templates' flux windows need."""
+    declared = [parameter for template in templates for parameter in template.header.parameters.values()]
+    return {(p.table, p.column) for p in declared if isinstance(p, FluxWindowParameter)}
+
+
+def parse_header(source: str, path: Path) -> Header:
+    """The header of a template's text.
+
+    >>> parse_header("-- class: LV\\n-- description: by id\\n-- why: index\\nSELECT 1", Path("x.sql")).why
+    'index'
+    """
+    lines = _header_lines(source)
+    text = "\n".join(line[2:].removeprefix(" ") for line in lines)
+    try:
+        return Header.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise UserError(f"'{path}': the header is not YAML: {' '.join(str(error).split())}", remedy="mend it") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "header"
+        raise UserError(f"'{path}', header key '{where}': {first['msg']}", remedy="mend the header") from None
+
+
+def _header_lines(source: str) -> list[str]:
+    lines = source.splitlines()
+    end = next((i for i, line in enumerate(lines) if not line.startswith("--")), len(lines))
+    return lines[:end]
+
+
+def _body(source: str) -> str:
+    """The text below the header, with the header's lines left empty so that line numbers hold."""
+    count = len(_header_lines(source))
+    return "\n" * count + "\n".join(source.splitlines()[count:])
+
+
+def _check_names(source: str, header: Header, path: Path) -> None:
+    try:
+        tree = _ENVIRONMENT.parse(_body(source))
+    except jinja2.TemplateSyntaxError as error:
+        raise UserError(f"'{path}', line {error.lineno}: {error.message}", remedy="mend the template") from None
+    used = {name.name: name.lineno for name in tree.find_all(nodes.Name) if name.ctx == "load"}
+    for name, line in used.items():
+        if name not in header.parameters:
+            raise UserError(
+                f"'{path}', line {line}: '{name}' is not declared", remedy="add it to the header's parameters"
+            )
+    if unused := sorted(set(header.parameters) - set(used)):
+        raise UserError(f"'{path}': parameter '{unused[0]}' is never used", remedy="use it or drop it")
