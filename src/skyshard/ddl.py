@@ -1,6 +1,6 @@
 """Names and CREATE TABLE texts of physical tables: chunk tables, overlap tables, prototypes, whole tables.
 
-Text only, no I/O. Identifiers are quoted here and nowhere else in ingest.
+Text only, no I/O.
 """
 
 from __future__ import annotations
@@ -8,28 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from skyshard.chunking import DUMMY_CHUNK
-from skyshard.errors import UserError
+from skyshard.db.connection import quote_name
 from skyshard.layout import Role, TableLayout
 from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Key, Table
 
-__all__ = ["DUMMY_CHUNK", "chunk_table", "create_table", "overlap_prototype", "quoted", "stored_table"]
+__all__ = ["DUMMY_CHUNK", "chunk_table", "create_table", "overlap_prototype", "physical_name", "stored_table"]
 
 CHARSET = "latin1"
 """Character set of stored text unless a layout says otherwise: one byte a character, as Qserv stores it."""
-
-
-def quoted(name: str) -> str:
-    """Quote an identifier.
-
-    Raises:
-        UserError: empty, over 64 characters, or with a NUL or a path character.
-
-    >>> quoted("Object_6630"), quoted("a`b")
-    ('`Object_6630`', '`a``b`')
-    """
-    if not 0 < len(name) <= 64 or any(character in name for character in "\0/\\.") or name != name.strip():
-        raise UserError(f"'{name}' is no usable name for a table, column or database", remedy="rename it")
-    return "`" + name.replace("`", "``") + "`"
 
 
 def overlap_prototype(table: str) -> str:
@@ -48,6 +34,15 @@ def chunk_table(table: str, chunk: int, *, overlap: bool = False) -> str:
     ('Object_6630', 'ObjectFullOverlap_6630')
     """
     return f"{overlap_prototype(table) if overlap else table}_{chunk}"
+
+
+def physical_name(table: str, chunk: int, *, is_overlap: bool = False) -> str:
+    """Name of a table on a node; a negative chunk means a regular table, which is whole.
+
+    >>> physical_name("Filter", -1), physical_name("Object", 7)
+    ('Filter', 'Object_7')
+    """
+    return table if chunk < 0 else chunk_table(table, chunk, overlap=is_overlap)
 
 
 def stored_table(table: Table, layout: TableLayout, *, overlap: bool = False) -> Table:
@@ -92,7 +87,7 @@ def create_table(table: Table, name: str, *, engine: str = "MyISAM", charset: st
     options = f"ENGINE={engine} DEFAULT CHARSET={charset}"
     if engine == "MyISAM":
         options += f" ROW_FORMAT={'DYNAMIC' if table.has_blob else 'FIXED'}"
-    return f"CREATE TABLE {quoted(name)} (\n  " + ",\n  ".join(lines) + f"\n) {options}"
+    return f"CREATE TABLE {quote_name(name)} (\n  " + ",\n  ".join(lines) + f"\n) {options}"
 
 
 def _column_line(column: Column) -> str:
@@ -100,13 +95,13 @@ def _column_line(column: Column) -> str:
     default = f" DEFAULT {column.default}" if column.default is not None else ""
     if column.type.base == "timestamp" and not default:
         default = " DEFAULT NULL" if column.is_nullable else " DEFAULT '0000-00-00 00:00:00'"
-    return f"{quoted(column.name)} {column.type.text} {nullability}{default}"
+    return f"{quote_name(column.name)} {column.type.text} {nullability}{default}"
 
 
 def _key_lines(table: Table) -> list[str]:
     lines = [f"PRIMARY KEY ({_columns(table.primary_key)})"] if table.primary_key else []
     for key in table.keys:
-        lines.append(f"{'UNIQUE ' if key.is_unique else ''}KEY {quoted(key.name)} ({_columns(key.columns)})")
+        lines.append(f"{'UNIQUE ' if key.is_unique else ''}KEY {quote_name(key.name)} ({_columns(key.columns)})")
     return lines
 
 
@@ -114,7 +109,7 @@ def _columns(names: Sequence[str]) -> str:
     parts = []
     for name in names:
         head, bracket, length = name.partition("(")
-        parts.append(quoted(head) + bracket + length)
+        parts.append(quote_name(head) + bracket + length)
     return ", ".join(parts)
 
 

@@ -1,0 +1,181 @@
+"""Values as texts → values of a column's type, strictly: taken as they stand, converted and counted, or refused.
+
+No I/O. Rows in errors count from 0 within the array given.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from skyshard.rowimage.sqltype import SqlType, TypeClass
+from skyshard.schema import Column
+
+_FLOAT = rb"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+_NON_FINITE = rb"^\s*[+-]?(nan|inf|infinity)\s*$"
+_BOOLEAN = rb"^\s*(true|false)\s*$"
+_INTEGER = rb"^\s*[+-]?\d+(\.0*)?\s*$"
+
+
+class RowError(Exception):
+    """A value or row that cannot be taken; becomes a ``UserError`` where the file is known."""
+
+    def __init__(self, what: str, row: int, column: str, remedy: str) -> None:
+        self.what, self.row, self.column, self.remedy = what, row, column, remedy
+        super().__init__(what)
+
+
+def to_column(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
+    """Binary texts (null = SQL NULL) as an array of the column's Arrow type.
+
+    Raises:
+        RowError: the first value that has no place in the column.
+    """
+    kind = column.type.type_class
+    if kind is TypeClass.FLOATING:
+        values = _floats(texts, column, conversions)
+    elif kind is TypeClass.INTEGER:
+        values = _integers(texts, column, conversions)
+    elif kind is TypeClass.DECIMAL:
+        values = _decimals(texts, column)
+    else:
+        values = texts.cast(column.type.arrow)
+        _check_length(values, column.type)
+    if not column.is_nullable and values.null_count:
+        row = int(pc.index(pc.is_null(values), True).as_py())
+        raise RowError("NULL in a NOT NULL column", row, column.name, "fill it, or drop NOT NULL from the schema")
+    return values
+
+
+def _first_not(texts: pa.Array, pattern: bytes) -> int | None:
+    """Row of the first non-null text that does not match."""
+    ok = pc.fill_null(pc.match_substring_regex(texts, pattern.decode(), ignore_case=True), True)
+    row = pc.index(ok, False).as_py()
+    return None if row < 0 else int(row)
+
+
+def _shown(texts: pa.Array, row: int) -> str:
+    return repr(texts[row].as_py()[:40].decode("latin1"))
+
+
+def _nullify(texts: pa.Array, pattern: bytes, what: str, conversions: Counter[str]) -> pa.Array:
+    hit = pc.match_substring_regex(texts, pattern.decode(), ignore_case=True)
+    found = int(pc.sum(hit).as_py() or 0)
+    if not found:
+        return texts
+    conversions[what] += found
+    return pc.if_else(pc.fill_null(hit, False), pa.scalar(None, texts.type), texts)
+
+
+def _floats(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
+    bad = _first_not(texts, _FLOAT)
+    if bad is not None:
+        texts = _nullify(texts, _NON_FINITE, f"{column.name}: NaN or infinity → NULL", conversions)
+        bad = _first_not(texts, _FLOAT)
+    if bad is not None:
+        raise RowError(f"{_shown(texts, bad)} is no number", bad, column.name, "mend the value, or write \\N for NULL")
+    values = pc.cast(pc.utf8_trim_whitespace(pc.cast(texts, pa.string())), pa.float64())
+    numbers = values.fill_null(0.0).to_numpy(zero_copy_only=False)
+    with np.errstate(over="ignore"):
+        stored = numbers.astype(np.float32) if column.type.base == "float" else numbers
+    out = np.flatnonzero(~np.isfinite(stored))
+    if len(out):
+        raise RowError(
+            f"{_shown(texts, int(out[0]))} is out of range for {column.type.text}",
+            int(out[0]), column.name, "use a wider type",
+        )  # fmt: skip
+    return values.cast(column.type.arrow, safe=False)
+
+
+def _integers(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
+    bad = _first_not(texts, _INTEGER)
+    if bad is not None:
+        texts = _booleans(texts, column, conversions)
+        bad = _first_not(texts, _INTEGER)
+    if bad is not None:
+        raise RowError(
+            f"{_shown(texts, bad)} is no whole number", bad, column.name, "mend the value, or write \\N for NULL"
+        )
+    low, high = column.type.integer_range()
+    trimmed = pc.replace_substring_regex(pc.cast(texts, pa.string()), r"\s+|\.0*\s*$|^\s*\+", "")
+    wide = pa.uint64() if column.type.is_unsigned else pa.int64()
+    try:
+        values = pc.cast(trimmed, wide)
+    except pa.ArrowInvalid:
+        numbers = pc.cast(trimmed, pa.float64()).fill_null(float(low)).to_numpy(zero_copy_only=False)
+        row = int(np.flatnonzero((numbers < low) | (numbers >= float(high)))[0])
+        raise _out_of_range(texts, row, column) from None
+    ok = pc.fill_null(
+        pc.and_(pc.greater_equal(values, pa.scalar(low, wide)), pc.less_equal(values, pa.scalar(high, wide))), True
+    )
+    row = pc.index(ok, False).as_py()
+    if row >= 0:
+        raise _out_of_range(texts, int(row), column)
+    return values.cast(column.type.arrow)
+
+
+def _out_of_range(texts: pa.Array, row: int, column: Column) -> RowError:
+    low, high = column.type.integer_range()
+    return RowError(
+        f"{_shown(texts, row)} is outside {low} to {high} of {column.type.text}", row, column.name, "use a wider type"
+    )
+
+
+def _booleans(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
+    hit = pc.fill_null(pc.match_substring_regex(texts, _BOOLEAN.decode(), ignore_case=True), False)
+    found = int(pc.sum(hit).as_py() or 0)
+    if not found:
+        return texts
+    conversions[f"{column.name}: true, false → 1, 0"] += found
+    truth = pc.match_substring_regex(texts, "true", ignore_case=True)
+    digits = pc.if_else(truth, pa.scalar(b"1", texts.type), pa.scalar(b"0", texts.type))
+    return pc.if_else(hit, digits, texts)
+
+
+def _decimals(texts: pa.Array, column: Column) -> pa.Array:
+    bad = _first_not(texts, _FLOAT)
+    if bad is None:
+        try:
+            return pc.cast(pc.utf8_trim_whitespace(pc.cast(texts, pa.string())), column.type.arrow)
+        except pa.ArrowInvalid:
+            bad = _first_undecimal(texts, column.type.arrow)
+    raise RowError(f"{_shown(texts, bad)} does not fit {column.type.text}", bad, column.name, "use a wider type")
+
+
+def _first_undecimal(texts: pa.Array, target: pa.DataType) -> int:
+    """Row of the first text that the decimal type cannot hold, by bisection."""
+    low, high = 0, len(texts)
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            pc.cast(pc.utf8_trim_whitespace(pc.cast(texts[low:middle], pa.string())), target)
+            low = middle
+        except pa.ArrowInvalid:
+            high = middle
+    return low
+
+
+def _check_length(values: pa.Array, sql_type: SqlType) -> None:
+    """Over-long values are refused here: a server in the wrong mode would cut them."""
+    if sql_type.base not in ("char", "varchar", "binary", "varbinary"):
+        return
+    lengths = pc.fill_null(pc.binary_length(values), 0).to_numpy(zero_copy_only=False)
+    longer = np.flatnonzero(lengths > sql_type.length)
+    if sql_type.base == "char" and len(longer):
+        trimmed = pc.ascii_rtrim(pc.cast(values, pa.string()), " ") if _is_ascii(values) else None
+        if trimmed is not None:
+            lengths = pc.fill_null(pc.binary_length(trimmed), 0).to_numpy(zero_copy_only=False)
+            longer = np.flatnonzero(lengths > sql_type.length)
+    if len(longer):
+        row = int(longer[0])
+        raise RowError(f"value of {lengths[row]} bytes in {sql_type.text}", row, "", "use a longer type, or cut it")
+
+
+def _is_ascii(values: pa.Array) -> bool:
+    try:
+        return bool(pc.all(pc.string_is_ascii(pc.cast(values, pa.string()))).as_py())
+    except pa.ArrowInvalid:
+        return False

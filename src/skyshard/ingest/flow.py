@@ -1,0 +1,64 @@
+"""Keeping workers busy without piling work up: futures in, results out, in the order in which they end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Any, TypeVar
+
+from skyshard.errors import ClusterError, UserError
+from skyshard.runtime.base import Handle
+from skyshard.worker.messages import BuildOrder, BuiltTable
+
+T = TypeVar("T")
+PER_NODE = 2
+"""Orders under way at one node: enough to keep it busy, few enough to bound what a slow node holds."""
+
+
+def in_order_of_end(
+    calls: Iterable[Callable[[], Future[T]]], items: Sequence[Any], limit: int
+) -> Iterable[tuple[T, Any]]:
+    """Start at most ``limit`` calls at a time and yield (result, item) as they end."""
+    waiting = iter(zip(calls, items, strict=True))
+    running: dict[Future[T], Any] = {}
+    try:
+        while True:
+            while len(running) < limit and (entry := next(waiting, None)) is not None:
+                running[entry[0]()] = entry[1]
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                yield future.result(), running.pop(future)
+    finally:
+        for future in running:
+            future.cancel()
+
+
+def drain(
+    queues: Mapping[str, list[BuildOrder]], nodes: Mapping[str, Handle]
+) -> Iterable[tuple[str, BuildOrder, list[BuiltTable]]]:
+    """Send each node its orders, at most ``PER_NODE`` at a time, and yield what comes back."""
+    waiting = {node: iter(orders) for node, orders in queues.items()}
+    running: dict[Future[list[BuiltTable]], tuple[str, BuildOrder]] = {}
+
+    def send(node: str) -> None:
+        if (order := next(waiting[node], None)) is not None:
+            running[nodes[node].call("build", order)] = (node, order)
+
+    for node in queues:
+        for _ in range(PER_NODE):
+            send(node)
+    failed: Exception | None = None
+    while running:
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            node, order = running.pop(future)
+            try:
+                built = future.result()
+            except (ClusterError, UserError) as error:
+                failed = failed or error
+                continue
+            if failed is None:
+                send(node)
+            yield node, order, built
+    if failed is not None:
+        raise failed

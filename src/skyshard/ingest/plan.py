@@ -1,0 +1,132 @@
+"""What an ingest will do, before anything is touched: tables, loaders, and what must be there first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from skyshard.ddl import stored_table
+from skyshard.errors import UserError
+from skyshard.ingest.source import Source, SourceTable
+from skyshard.layout import Layout, Role
+from skyshard.rowimage.record import Field, RecordLayout
+from skyshard.rowimage.sqltype import TypeClass
+from skyshard.schema import Table
+from skyshard.worker.messages import Loader
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,55}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTable:
+    """One table of the plan; ``why_loader`` says why it does not take row images, empty when it does."""
+
+    source: SourceTable
+    loader: Loader
+    why_loader: str
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    @property
+    def stored(self) -> Table:
+        return stored_table(self.source.table, self.source.layout)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestPlan:
+    """The whole: source, database, layout and tables in the order of their ingest."""
+
+    source: Source
+    database: str
+    layout: Layout
+    tables: tuple[PlannedTable, ...]
+
+    def summary(self) -> dict[str, Any]:
+        """The plan as plain values for JSON and tables."""
+        return {
+            "source": self.source.path,
+            "kind": self.source.kind,
+            "database": self.database,
+            "striping": self.layout.striping.model_dump(),
+            "replicas": self.layout.replicas,
+            "tables": [
+                {
+                    "table": table.name,
+                    "role": str(table.source.layout.role),
+                    "director": table.source.layout.director,
+                    "columns": len(table.source.table.columns),
+                    "parts": len(table.source.parts),
+                    "input_bytes": table.source.bytes,
+                    "rows": sum(part.rows or 0 for part in table.source.parts) or None,
+                    "loader": str(table.loader),
+                    "why_loader": table.why_loader,
+                }
+                for table in self.tables
+            ],
+        }
+
+
+def make_plan(
+    source: Source,
+    *,
+    database: str = "",
+    tables: Sequence[str] | None = None,
+    loader: Loader = Loader.IMAGE,
+    replicas: int | None = None,
+) -> IngestPlan:
+    """Decide what is ingested how.
+
+    Raises:
+        UserError: an unusable database name, an unknown table, or a dependent without its director.
+    """
+    name = database or source.database
+    if not _NAME.match(name):
+        raise UserError(
+            f"'{name}' is no usable database name", remedy="use --database with letters, digits and _, at most 56"
+        )
+    chosen = source.chosen(list(tables) if tables else None)
+    if not chosen:
+        raise UserError(f"'{source.path}' has no tables to ingest", remedy="check the source")
+    _require_directors(chosen)
+    layout = source.layout.model_copy(update={"tables": {table.name: table.layout for table in chosen}})
+    if replicas is not None:
+        layout = layout.model_copy(update={"replicas": replicas})
+    return IngestPlan(source, name, layout, tuple(_planned(table, layout, loader) for table in chosen))
+
+
+def _require_directors(chosen: Sequence[SourceTable]) -> None:
+    names = {table.name for table in chosen}
+    for table in chosen:
+        director = table.layout.director
+        if table.layout.role is Role.DEPENDENT and director not in names:
+            raise UserError(
+                f"table '{table.name}' follows director '{director}', which is not ingested with it",
+                remedy=f"add {director} to --tables",
+            )
+        if table.layout.role is Role.DIRECTOR and table.layout.key:
+            key = table.table.column(table.layout.key)
+            if key.type.type_class is not TypeClass.INTEGER:
+                raise UserError(
+                    f"director '{table.name}' has key '{key.name}' of type {key.type.text}",
+                    remedy="a director key is an integer",
+                )
+
+
+def _planned(table: SourceTable, layout: Layout, wanted: Loader) -> PlannedTable:
+    """Row images where they can be had, else LOAD DATA with the reason."""
+    stored = stored_table(table.table, table.layout)
+    blobs = [column.name for column in stored if column.type.is_blob]
+    if wanted is Loader.LOAD_DATA:
+        return PlannedTable(table, Loader.LOAD_DATA, "asked for")
+    if layout.engine != "MyISAM":
+        return PlannedTable(table, Loader.LOAD_DATA, f"engine {layout.engine}")
+    if blobs:
+        return PlannedTable(table, Loader.LOAD_DATA, f"BLOB or TEXT column {blobs[0]}")
+    fields = [Field(column.name, column.type, column.is_nullable) for column in stored]
+    if not RecordLayout.is_packable(fields):
+        return PlannedTable(table, Loader.LOAD_DATA, "a type that row images do not hold")
+    return PlannedTable(table, Loader.IMAGE, "")

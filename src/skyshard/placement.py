@@ -1,0 +1,62 @@
+"""Which nodes hold which chunk: by bytes, deterministic, siblings together.
+
+Pure. A chunk that any database of the family has placed stays where it is, so that tables and databases that are
+joined by chunk are joined on one node.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+
+from skyshard.errors import UserError
+
+
+def place(
+    chunk_bytes: Mapping[int, int],
+    nodes: Sequence[str],
+    replicas: int = 1,
+    placed: Mapping[int, Sequence[str]] | None = None,
+) -> dict[int, tuple[str, ...]]:
+    """Assign each chunk to ``replicas`` different nodes, the largest chunk first, each to the least loaded nodes.
+
+    Args:
+        chunk_bytes: chunk → bytes to store.
+        placed: chunk → nodes that hold it already; kept, and filled up to ``replicas``.
+
+    Returns:
+        chunk → nodes, the first of which is the primary one. The same input gives the same output in any order.
+
+    Raises:
+        UserError: more replicas than nodes.
+
+    >>> place({1: 10, 2: 6, 3: 5}, ["a", "b"])
+    {1: ('a',), 2: ('b',), 3: ('b',)}
+    """
+    if not 1 <= replicas <= len(nodes):
+        raise UserError(f"{replicas} replicas need as many nodes, there are {len(nodes)}", remedy="lower --replicas")
+    kept = {chunk: tuple(n for n in (placed or {}).get(chunk, ()) if n in nodes) for chunk in chunk_bytes}
+    load = dict.fromkeys(nodes, 0)
+    for chunk, holders in kept.items():
+        for node in holders:
+            load[node] += chunk_bytes[chunk]
+    heap = [(load[node], rank, node) for rank, node in enumerate(nodes)]
+    heapq.heapify(heap)
+    result: dict[int, tuple[str, ...]] = {}
+    for chunk in sorted(chunk_bytes, key=lambda number: (-chunk_bytes[number], number)):
+        result[chunk] = _fill(kept[chunk], replicas, chunk_bytes[chunk], heap)
+    return dict(sorted(result.items()))
+
+
+def _fill(holders: tuple[str, ...], replicas: int, size: int, heap: list[tuple[int, int, str]]) -> tuple[str, ...]:
+    """Add the least loaded nodes until there are enough."""
+    passed = []
+    while len(holders) < replicas:
+        load, rank, node = heapq.heappop(heap)
+        if node not in holders:
+            holders = (*holders, node)
+            load += size
+        passed.append((load, rank, node))
+    for entry in passed:
+        heapq.heappush(heap, entry)
+    return holders

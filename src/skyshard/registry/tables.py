@@ -1,0 +1,98 @@
+"""The registry's SQL tables, in database ``skyshard_registry`` on the czar's server (InnoDB, utf8mb4).
+
+Only table definitions; ``store`` reads and writes them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+REGISTRY_DATABASE = "skyshard_registry"
+INDEX_DATABASE = "skyshard_director_index"
+"""Holds one table per director, ``<database>__<director>``: key, chunkId, subChunkId."""
+
+metadata = MetaData()
+_OPTIONS: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+
+databases = Table(
+    "databases", metadata,
+    Column("name", String(64), primary_key=True),
+    Column("family", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("layout", JSON, nullable=False),
+    Column("source", Text, nullable=False, default=""),
+    Column("created_s", Double, nullable=False),
+    **_OPTIONS,
+)  # fmt: skip
+
+tables = Table(
+    "tables", metadata,
+    Column("database", String(64), ForeignKey("databases.name", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("definition", JSON, nullable=False),
+    Column("layout", JSON, nullable=False),
+    Column("loader", String(16), nullable=False),
+    Column("position_is_local", Boolean, nullable=False, default=True),
+    Column("truth_rows", BigInteger),
+    **_OPTIONS,
+)  # fmt: skip
+
+transactions = Table(
+    "transactions", metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("database", String(64), ForeignKey("databases.name", ondelete="CASCADE"), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("begun_s", Double, nullable=False),
+    Column("ended_s", Double),
+    Column("error", Text, nullable=False, default=""),
+    Column("report", JSON, nullable=False, default=dict),
+    Index("by_database", "database"),
+    **_OPTIONS,
+)  # fmt: skip
+
+contributions = Table(
+    "contributions", metadata,
+    Column("transaction_id", Integer, ForeignKey("transactions.id", ondelete="CASCADE"), primary_key=True),
+    Column("table", String(64), primary_key=True),
+    Column("part_digest", String(32), primary_key=True),
+    Column("chunk", BigInteger, primary_key=True),
+    Column("is_overlap", Boolean, primary_key=True),
+    Column("part", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("orphans", BigInteger, nullable=False, default=0),
+    Column("digest", String(64), nullable=False),
+    **_OPTIONS,
+)  # fmt: skip
+
+replicas = Table(
+    "replicas", metadata,
+    Column("database", String(64), ForeignKey("databases.name", ondelete="CASCADE"), primary_key=True),
+    Column("table", String(64), primary_key=True),
+    Column("chunk", BigInteger, primary_key=True),
+    Column("is_overlap", Boolean, primary_key=True),
+    Column("node", String(64), primary_key=True),
+    Column("transaction_id", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Index("by_node", "node"),
+    **_OPTIONS,
+)  # fmt: skip

@@ -1,0 +1,207 @@
+"""Making chunk tables on one node: from row images or by LOAD DATA, counted and checked.
+
+A build replaces whatever stood under its name, so it can be killed at any instant and run again. It writes beside
+and renames; a table counts as made only when its rows and its digest are what partitioning said.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name, quote_text
+from skyshard.errors import ClusterError
+from skyshard.rowimage.digest import RowDigest, digest
+from skyshard.rowimage.record import Field, RecordLayout, unpack
+from skyshard.schema import Table
+from skyshard.worker.load_text import load_text
+from skyshard.worker.messages import BuildOrder, BuiltTable, Loader, ScannedTable, TableBuild
+from skyshard.worker.scan import scan_blob_table
+
+SCAN_ROWS = 65_536
+
+
+class NodeLoader:
+    """Builds, scans and drops tables of one node; needs its data folder, so it runs on the node's host."""
+
+    def __init__(self, node: str, endpoint: Endpoint, data: str) -> None:
+        self._node = node
+        self._endpoint = endpoint
+        self._data = Path(data)
+
+    def prepare(self, database: str) -> None:
+        with self._connect() as connection:
+            connection.execute(f"CREATE DATABASE IF NOT EXISTS {quote_name(database)} CHARACTER SET latin1")
+
+    def drop_database(self, database: str) -> None:
+        with self._connect() as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {quote_name(database)}")
+
+    def tables(self, database: str) -> list[str]:
+        """Names of the tables that the node has in a database."""
+        sql = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s ORDER BY TABLE_NAME"
+        with self._connect() as connection:
+            return [str(name) for (name,) in connection.rows(sql, [database])]
+
+    def drop_tables(self, database: str, names: Sequence[str]) -> None:
+        if names:
+            with self._connect(database) as connection:
+                connection.execute("DROP TABLE IF EXISTS " + ", ".join(map(quote_name, names)))
+
+    def build(self, order: BuildOrder) -> list[BuiltTable]:
+        """Make tables and check them.
+
+        Raises:
+            ClusterError: the server took fewer rows than it was given, or other ones.
+        """
+        names = [build.name for build in order.builds]
+        with self._connect(order.database) as connection:
+            connection.execute("DROP TABLE IF EXISTS " + ", ".join(map(quote_name, names)))
+            for build in order.builds:
+                connection.execute(build.create)
+            if order.loader is Loader.IMAGE:
+                self._install_images(connection, order)
+            else:
+                for build in order.builds:
+                    self._load_data(connection, order, build)
+            counts = _counts(connection, names)
+        return [self._check(order, build, counts[build.name]) for build in order.builds]
+
+    def _install_images(self, connection: Connection, order: BuildOrder) -> None:
+        """Write the data files of empty tables and let the server build their indexes."""
+        filled = [build for build in order.builds if build.rows]
+        if not filled:
+            return
+        listed = ", ".join(quote_name(build.name) for build in filled)
+        connection.execute(f"FLUSH TABLES {listed}")
+        length = RecordLayout.of(_fields(order.table)).length
+        for build in filled:
+            _write_image(self._file(order.database, build.name), build, length)
+        for name, _, kind, text in connection.rows(f"REPAIR TABLE {listed} QUICK"):
+            if kind == "error" or (kind == "status" and text != "OK"):
+                raise ClusterError(f"node '{self._node}', table {name}: {text}", remedy="run the ingest again")
+
+    def _load_data(self, connection: Connection, order: BuildOrder, build: TableBuild) -> None:
+        """Write the rows as text and LOAD DATA them; a warning is an error."""
+        if not build.rows:
+            return
+        path = self._data / f"load-{os.getpid()}-{build.name}.tsv"
+        try:
+            with path.open("wb") as file:
+                for batch in _batches(build):
+                    file.write(load_text(batch, order.table))
+            columns = ", ".join(quote_name(column.name) for column in order.table)
+            loaded = connection.execute(
+                f"LOAD DATA INFILE {quote_text(str(path))} INTO TABLE {quote_name(build.name)} CHARACTER SET binary "
+                rf"FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' ({columns})"
+            )
+            if connection.warning_count():
+                text = connection.warnings()[0][2]
+                raise ClusterError(f"node '{self._node}', table {build.name}: {text}", remedy="mend the value")
+            if loaded != build.rows:
+                raise ClusterError(f"node '{self._node}', table {build.name}: {loaded} of {build.rows} rows loaded")
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _check(self, order: BuildOrder, build: TableBuild, count: int) -> BuiltTable:
+        found = self._scan(order.database, order.table, build.name)
+        if count != build.rows or str(found) != build.digest:
+            raise ClusterError(
+                f"node '{self._node}', table {order.database}.{build.name}: {count} rows with digest {found} stand "
+                f"where {build.rows} rows with digest {build.digest} were written",
+                remedy="run the ingest again; if it stays, use --loader load-data and tell us",
+            )
+        return BuiltTable(build.name, count, self._bytes(order.database, build.name), build.digest)
+
+    def scan(self, database: str, table: Table, names: Sequence[str]) -> list[ScannedTable]:
+        """Count and digest tables as they are now."""
+        scanned = []
+        for name in names:
+            try:
+                found = self._scan(database, table, name)
+                scanned.append(ScannedTable(name, found.rows, str(found)))
+            except (ClusterError, OSError) as error:
+                scanned.append(ScannedTable(name, 0, "", str(error)))
+        return scanned
+
+    def _scan(self, database: str, table: Table, name: str) -> RowDigest:
+        fields = _fields(table)
+        if table.has_blob or not RecordLayout.is_packable(fields):
+            with self._connect(database) as connection:
+                return scan_blob_table(connection, table, name)
+        with self._connect(database) as connection:
+            connection.execute(f"FLUSH TABLES {quote_name(name)}")
+        layout = RecordLayout.of(fields)
+        total = digest(_empty(table), fields)
+        if not self._file(database, name).stat().st_size:
+            return total
+        mapped = np.memmap(self._file(database, name), dtype=layout.dtype, mode="r")
+        for start in range(0, len(mapped), SCAN_ROWS):
+            total += digest(unpack(np.asarray(mapped[start : start + SCAN_ROWS]), layout), fields)
+        return total
+
+    def _connect(self, database: str = "") -> Connection:
+        return connect(self._endpoint, Account.LOADER, database)
+
+    def _file(self, database: str, name: str) -> Path:
+        return self._data / file_name(database) / f"{file_name(name)}.MYD"
+
+    def _bytes(self, database: str, name: str) -> int:
+        folder = self._data / file_name(database)
+        return sum(path.stat().st_size for path in folder.glob(f"{file_name(name)}.*"))
+
+
+def file_name(name: str) -> str:
+    """A database or table name as the server spells it in file names.
+
+    >>> file_name("Object_6630"), file_name("a-b")
+    ('Object_6630', 'a@002db')
+    """
+    return "".join(c if c.isascii() and (c.isalnum() or c == "_") else f"@{ord(c):04x}" for c in name)
+
+
+def _fields(table: Table) -> list[Field]:
+    return [Field(column.name, column.type, column.is_nullable) for column in table]
+
+
+def _empty(table: Table) -> pa.RecordBatch:
+    arrays = [pa.array([], column.type.arrow) for column in table]
+    return pa.RecordBatch.from_arrays(arrays, names=table.column_names)
+
+
+def _counts(connection: Connection, names: Sequence[str]) -> dict[str, int]:
+    counts = " UNION ALL ".join(f"SELECT {i}, COUNT(*) FROM {quote_name(name)}" for i, name in enumerate(names))
+    return {names[int(i)]: int(count) for i, count in connection.rows(counts)}
+
+
+def _batches(build: TableBuild) -> Iterator[pa.RecordBatch]:
+    for piece in build.slices:
+        with pa.memory_map(piece.bundle) as source:
+            yield pa.ipc.open_file(source).get_batch(piece.offset)
+
+
+def _write_image(target: Path, build: TableBuild, length: int) -> None:
+    """Concatenate the slices beside the table's data file, then take its place."""
+    beside = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+    try:
+        with beside.open("wb") as out:
+            for piece in build.slices:
+                with open(piece.bundle, "rb") as bundle:
+                    _copy(bundle.fileno(), out.fileno(), piece.offset, piece.rows * length)
+        os.chmod(beside, target.stat().st_mode)
+        beside.replace(target)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise ClusterError(f"cannot write '{target}': {error.strerror}", remedy="make room, run again") from error
+
+
+def _copy(source: int, target: int, offset: int, count: int) -> None:
+    while count:
+        moved = os.sendfile(target, source, offset, count)
+        if not moved:
+            raise ClusterError("a bundle is shorter than its sidecar says", remedy="run the ingest again")
+        offset, count = offset + moved, count - moved
