@@ -28,6 +28,7 @@ CONNECT_TIMEOUT_S = 10.0
 MAX_PACKET_BYTES = 1 << 30
 MAX_NAME_CHARACTERS = 64
 
+NO_SERVER = {2002, 2003}
 CONNECTION_LOST = {2002, 2003, 2006, 2013, 2014, 2055, 1053, 1927, 0}
 BUSY = {1040, 1203, 1205, 1213, 1317, 1615}
 SERVER_TROUBLE = {3, 5, 9, 11, 23, 24, 28, 29, 122, 126, 127, 130, 134, 135, 144, 145, 1004, 1005, 1006, 1014, 1015}
@@ -244,6 +245,9 @@ def mapped(error: Exception, endpoint: Endpoint, sql: str = "") -> SkyshardError
         return UserError(f"the statement holds {error.object[error.start]!r}, which latin1 has no letter for")
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     words = str(error.args[-1]) if error.args else type(error).__name__
+    if code in NO_SERVER:
+        reason = getattr(error, "original_exception", error)
+        words = f"no server answers ({getattr(reason, 'strerror', None) or reason})"
     where = f" in {sql.strip()[:120]!r}" if sql else ""
     what = f"{endpoint}: {words} ({code}){where}".replace("\n", " ")
     if isinstance(error, OSError) or code in CONNECTION_LOST:

@@ -1,0 +1,199 @@
+"""The runtime on Ray: an actor process for each node, tasks on the other cores. The one file that imports Ray.
+
+Rules: the Ray cluster is private (never one that happens to run), listens on loopback, opens no dashboard, reports no
+usage, writes nothing to stdout, keeps its files in a short folder of its own (sockets) and is gone after ``close``,
+whatever happened. One per process, as Ray has it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from types import TracebackType
+from typing import Any, Self
+from weakref import WeakSet
+
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_TQDM": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on Linux: listen on loopback only
+}
+os.environ.update(ENVIRONMENT)  # Ray reads some of these while it is imported
+
+import ray  # noqa: E402
+from ray.exceptions import RayError, RayTaskError  # noqa: E402
+
+from skyshard.errors import Bug, ClusterError, UserError  # noqa: E402
+from skyshard.runtime.inline import require_node  # noqa: E402
+
+LOGGER = logging.getLogger(__name__)
+OBJECT_STORE_BYTES = 1 << 30
+SHARE_OF_MEMORY = 0.2
+ACTOR_CPUS = 0  # a share of a core here would keep a task off that whole core
+NODE_SHARE = 0.001
+
+
+class RayFuture(Future[Any]):
+    """A future that knows the object it stands for, so that it can be handed on without fetching it."""
+
+    def __init__(self, reference: Any, what: str) -> None:
+        super().__init__()
+        self.reference = reference
+        self._what = what
+        self.set_running_or_notify_cancel()
+        reference.future().add_done_callback(self._settle)
+
+    def give_up(self) -> None:
+        """Nobody will bring the result any more."""
+        with contextlib.suppress(InvalidStateError):
+            self.set_exception(CancelledError())
+
+    def _settle(self, outcome: Future[Any]) -> None:
+        error = outcome.exception()
+        with contextlib.suppress(InvalidStateError):
+            if error is None:
+                self.set_result(outcome.result())
+            else:
+                self.set_exception(mapped(error, self._what))
+
+
+class RayHandle:
+    """An actor on Ray."""
+
+    def __init__(self, name: str, actor: Any, pending: WeakSet[RayFuture]) -> None:
+        self._name = name
+        self._actor = actor
+        self._pending = pending
+
+    def call(self, method: str, *args: Any) -> RayFuture:
+        future = RayFuture(self._actor.call.remote(method, *_references(args)), f"actor {self._name}")
+        self._pending.add(future)
+        return future
+
+
+class RayRuntime:
+    """See ``base.Runtime``. ``log_to_driver`` shows what actors and tasks print."""
+
+    def __init__(self, nodes: Sequence[str], *, cpus: int | None = None, log_to_driver: bool = False) -> None:
+        if ray.is_initialized():
+            raise UserError("Ray runs already in this process", remedy="close the other runtime first")
+        self._nodes = frozenset(nodes)
+        self._folder = tempfile.mkdtemp(prefix="skyshard-ray-", dir="/tmp")
+        self._handles: list[RayHandle] = []
+        self._pending: WeakSet[RayFuture] = WeakSet()
+        try:
+            self._open(cpus, log_to_driver)
+        except BaseException:
+            self.close()
+            raise
+
+    def actor(self, name: str, factory: Callable[..., Any], *args: Any, node: str = "") -> RayHandle:
+        require_node(node, self._nodes)
+        resources = {_resource(node): NODE_SHARE} if node else {}
+        options = {"num_cpus": ACTOR_CPUS, "resources": resources, "max_restarts": 0}
+        handle = RayHandle(name, ray.remote(**options)(_Host).remote(factory, *_references(args)), self._pending)
+        self._handles.append(handle)
+        return handle
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> RayFuture:
+        name = getattr(function, "__qualname__", repr(function))
+        future = RayFuture(self._task.remote(function, *_references(args)), f"task {name}")
+        self._pending.add(future)
+        return future
+
+    def close(self) -> None:
+        self._handles.clear()
+        ray.shutdown()
+        for future in list(self._pending):
+            future.give_up()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(self, cpus: int | None, log_to_driver: bool) -> None:
+        if not log_to_driver:
+            ray._private.worker.print_to_stdstream = _log  # no option covers the raylet's own messages
+        try:
+            ray.init(
+                address="local",
+                num_cpus=cpus or os.cpu_count() or 1,
+                resources={_resource(node): 1 for node in self._nodes},
+                object_store_memory=_object_store_bytes(),
+                include_dashboard=False,
+                log_to_driver=log_to_driver,
+                logging_level=logging.ERROR,
+                _temp_dir=self._folder,
+            )
+        except (RayError, OSError, RuntimeError, ValueError) as error:
+            raise ClusterError(f"Ray does not start: {_first_line(error)}", remedy="use --runtime inline") from error
+        self._task = ray.remote(num_cpus=1, max_retries=0)(_run)
+
+
+class _Host:
+    """The process of an actor: keeps the error of a failed factory for the calls."""
+
+    def __init__(self, factory: Callable[..., Any], *args: Any) -> None:
+        self._actor: Any = None
+        self._failure: Exception | None = None
+        try:
+            self._actor = factory(*args)
+        except Exception as error:
+            self._failure = error
+
+    def call(self, method: str, *args: Any) -> Any:
+        if self._failure is not None:
+            raise self._failure
+        return getattr(self._actor, method)(*args)
+
+
+def mapped(error: BaseException, what: str) -> BaseException:
+    """The error that the work raised, or a ClusterError for work that Ray lost."""
+    if isinstance(error, RayTaskError):
+        cause = error.cause
+        return cause if isinstance(cause, Exception) else Bug(f"{what} failed: {_first_line(error)}")
+    if isinstance(error, RayError):
+        return ClusterError(f"{what} died: {_first_line(error)}", remedy="try again", retryable=True)
+    return error
+
+
+def _run(function: Callable[..., Any], *args: Any) -> Any:
+    return function(*args)
+
+
+def _references(args: Sequence[Any]) -> list[Any]:
+    return [arg.reference if isinstance(arg, RayFuture) else arg for arg in args]
+
+
+def _resource(node: str) -> str:
+    return f"node:{node}"
+
+
+def _object_store_bytes() -> int:
+    """1 GiB, or a fifth of the shared memory where that is less."""
+    free_bytes = OBJECT_STORE_BYTES
+    with contextlib.suppress(OSError):
+        free_bytes = int(shutil.disk_usage("/dev/shm").free * SHARE_OF_MEMORY)
+    return max(80 << 20, min(OBJECT_STORE_BYTES, free_bytes))
+
+
+def _log(data: dict[str, Any], **_: Any) -> None:
+    for line in data["lines"]:
+        LOGGER.debug("%s", line)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
