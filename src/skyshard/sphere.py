@@ -291,7 +291,7 @@ class Polygon:
         object.__setattr__(self, "_edges", edges)
         _require(len(edges) >= 3, "polygon: fewer than 3 different corners", remedy)
         heights = (edges / np.linalg.norm(edges, axis=1, keepdims=True)) @ self._corners().T
-        is_area = bool((heights.max(axis=1) > _MIN_THICKNESS_RAD).all())
+        is_area = bool((np.abs(heights).max(axis=1) > _MIN_THICKNESS_RAD).all())
         _require(is_area, "polygon: its corners lie on one great circle", remedy)
         _require(bool(heights.min() >= -_MAX_DENT_RAD), "polygon: it is not convex", remedy)
 
