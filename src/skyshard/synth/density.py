@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import hpgeom
+import hpgeom  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import NDArray
 

@@ -14,12 +14,13 @@ import pyarrow as pa
 
 from skyshard.chunking import Chunker
 from skyshard.errors import UserError
+from skyshard.synth.columns import FORCED_SOURCE, OBJECT, SOURCE
 from skyshard.synth.density import Cells, DensityMap
 from skyshard.synth.measure import Patch, expose, forced_source_columns, object_columns, source_columns
 from skyshard.synth.population import draw_population
 from skyshard.synth.positions import draw_positions
 from skyshard.synth.recipe import Recipe
-from skyshard.synth.tables import FORCED_SOURCE, OBJECT, SOURCE, TableSpec, table_specs, to_arrow
+from skyshard.synth.tables import TableSpec, table_specs, to_arrow
 from skyshard.synth.visits import Pointings, draw_pointings, regular_tables
 
 

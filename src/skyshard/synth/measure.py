@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from skyshard.synth.columns import FORCED_SOURCE, OBJECT, SOURCE
 from skyshard.synth.population import Flags, Population, Singles, flux_of
 from skyshard.synth.positions import Positions
 from skyshard.synth.recipe import Recipe
 from skyshard.synth.streams import stream
-from skyshard.synth.tables import FORCED_SOURCE, OBJECT, SOURCE, Masked, Validity, Values
+from skyshard.synth.tables import Masked, Validity, Values
 from skyshard.synth.visits import Pointings, filter_ids
 
 Rows = NDArray[np.intp]
@@ -92,7 +93,7 @@ def expose(patch: Patch, pointings: Pointings) -> Exposures:
     row, visit, band = row[is_observed], visit[is_observed], band[is_observed]
     flux = population.flux[band, row] * compactness(population)[row]
     _vary(flux, population, row, pointings.mjd[visit])
-    five_sigma = flux_of(pointings.depth_mag)[visit]
+    five_sigma = flux_of(pointings.depth_mag.astype(np.float32))[visit]
     is_saturated = flux > flux_of(SATURATION_MAG)
     is_edge = patch.uniform("exposure", "edge", len(row)) < _EDGE_SHARE
     luck = patch.uniform("exposure", "bad", len(row))
@@ -117,11 +118,12 @@ def object_columns(patch: Patch, exposures: Exposures) -> dict[str, Values]:
     """Values of the Object table."""
     population, count = patch.population, len(patch.population)
     brightest = population.flux.max(axis=0)
-    noise = sigma_of(brightest, np.full(1, flux_of(patch.recipe.bands[patch.recipe.band_names[0]].depth_mag)))
-    variance = np.square(np.float32(_CENTROID_DEG) * noise / brightest)
+    deepest = flux_of(max(band.depth_mag for band in patch.recipe.bands.values()))
+    noise = sigma_of(brightest, deepest) / brightest
+    variance = np.square(np.float32(_CENTROID_DEG) * noise)
     kind = np.where(population.is_star, np.float32(0), np.float32(1))
-    is_confused = patch.uniform(OBJECT, "extendedness", count) < np.minimum(noise / brightest, 0.3)
-    observed = Validity.of(~population.is_missing.all(axis=0))
+    is_confused = patch.uniform(OBJECT, "extendedness", count) < np.minimum(noise, 0.3)
+    observed = Validity.of(np.asarray((~population.is_missing).any(axis=0)))
     columns: dict[str, Values] = {
         "objectId": patch.ids(count),
         "ra": patch.positions.ra,
@@ -183,7 +185,11 @@ class _Shapes:
         e1 = np.float32(0.2) * patch.normal("population", "e1", count)
         e2 = np.float32(0.2) * patch.normal("population", "e2", count)
         psf = np.float32(_PSF_PIXELS2)
-        means = {"shapeIxx": psf + size * np.abs(1 + e1), "shapeIyy": psf + size * np.abs(1 - e1), "shapeIxy": size * e2}
+        means = {
+            "shapeIxx": psf + size * np.abs(1 + e1),
+            "shapeIyy": psf + size * np.abs(1 - e1),
+            "shapeIxy": size * e2,
+        }
         return cls(means)
 
     def measured(self, patch: Patch, band: str, name: str) -> Singles:

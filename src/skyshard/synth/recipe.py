@@ -11,25 +11,19 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 import xxhash
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from skyshard.chunking import Chunker
 from skyshard.errors import UserError
 from skyshard.layout import Striping, parse_model
 from skyshard.resources import data_folder
+from skyshard.synth.columns import BAND_COLUMNS, BANDS, FORCED_SOURCE_COLUMNS, SOURCE_COLUMNS, object_columns
 
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 Longitude: TypeAlias = Annotated[float, Field(ge=0, le=360)]
 Latitude: TypeAlias = Annotated[float, Field(ge=-90, le=90)]
-
-BANDS = ("u", "g", "r", "i", "z", "y")
-"""Filters that populations know, blue to red; a filter's number is its place here."""
-BAND_COLUMNS = (
-    "psfFlux", "psfFluxSigma", "apFlux", "apFluxSigma", "modelFlux", "modelFluxSigma", "instFlux", "instFluxSigma",
-    "shapeIxx", "shapeIyy", "shapeIxy",
-)  # fmt: skip
-"""Measurements that an Object row can hold in each band."""
 
 
 def _power_of_two(nside: int) -> int:
@@ -235,7 +229,7 @@ class Recipe(StrictModel):
     """Number and places of objects."""
     population: Population = Population()
     """Brightness, kind and variability of objects."""
-    bands: Annotated[dict[Literal["u", "g", "r", "i", "z", "y"], Band], Field(min_length=1)]
+    bands: Annotated[dict[str, Band], Field(min_length=1)]
     """Filters by name."""
     visits: Visits
     """Pointings."""
@@ -243,6 +237,35 @@ class Recipe(StrictModel):
     """Tables and their columns."""
     truth: tuple[TruthCount, ...] = ()
     """Counts to keep in the manifest."""
+
+    @field_validator("striping")
+    @classmethod
+    def _striping_is_possible(cls, striping: Striping) -> Striping:
+        try:
+            Chunker(striping.stripes, striping.substripes, striping.overlap_deg)
+        except UserError as error:
+            raise ValueError(str(error)) from None
+        return striping
+
+    @field_validator("bands")
+    @classmethod
+    def _bands_are_known(cls, bands: dict[str, Band]) -> dict[str, Band]:
+        unknown = [name for name in bands if name not in BANDS]
+        if unknown:
+            raise ValueError(f"unknown band '{unknown[0]}', known are {', '.join(BANDS)}")
+        return bands
+
+    @model_validator(mode="after")
+    def _truth_has_columns(self) -> Recipe:
+        columns = {
+            "Object": object_columns(self.band_names, self.tables.Object.band_columns),
+            "Source": SOURCE_COLUMNS if self.tables.Source else [],
+            "ForcedSource": FORCED_SOURCE_COLUMNS if self.tables.ForcedSource else [],
+        }
+        for count in self.truth:
+            if count.column not in [name for name, _, _ in columns[count.table]]:
+                raise ValueError(f"truth: table {count.table} has no column '{count.column}'")
+        return self
 
     @property
     def band_names(self) -> tuple[str, ...]:

@@ -17,43 +17,23 @@ from skyshard.errors import Bug
 from skyshard.layout import Role, TableLayout
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.schema import Column, Table
+from skyshard.synth.columns import (
+    FILTER,
+    FILTER_COLUMNS,
+    FORCED_SOURCE,
+    FORCED_SOURCE_COLUMNS,
+    OBJECT,
+    SOURCE,
+    SOURCE_COLUMNS,
+    VISIT,
+    VISIT_COLUMNS,
+    Definition,
+    object_columns,
+)
 from skyshard.synth.recipe import Recipe
 
 MARIADB_KEY = b"mariadb"
 """Key in an Arrow field's metadata; its value is the column definition, e.g. ``bigint(20) not null``."""
-
-OBJECT, SOURCE, FORCED_SOURCE, VISIT, FILTER = "Object", "Source", "ForcedSource", "Visit", "Filter"
-
-_POSITION = [("ra", "double", False), ("decl", "double", False)]
-_FLAGS = [(name, "tinyint(1)", False) for name in ("flagPixSaturAny", "flagPixEdge", "flagBadPsfFlux")]
-_OBJECT_HEAD = [
-    ("objectId", "bigint(20)", False), *_POSITION,
-    ("raVar", "float", True), ("declVar", "float", True), ("radeclCov", "float", True),
-    ("extendedness", "float", True), ("obsCount", "smallint(6)", False),
-    ("flagVariable", "tinyint(1)", False), ("flagPixSaturAny", "tinyint(1)", False),
-]  # fmt: skip
-_SOURCE = [
-    ("sourceId", "bigint(20)", False), ("objectId", "bigint(20)", False), ("visitId", "bigint(20)", False),
-    ("filterId", "tinyint(4)", False), *_POSITION,
-    ("raObject", "double", False), ("declObject", "double", False), ("taiMidPoint", "double", False),
-    ("psfFlux", "double", True), ("psfFluxSigma", "float", True),
-    ("apFlux", "double", True), ("apFluxSigma", "float", True), ("flux_sinc", "double", True),
-    ("snr", "float", False), ("parent", "bigint(20)", True), *_FLAGS,
-]  # fmt: skip
-_FORCED_SOURCE = [
-    ("forcedSourceId", "bigint(20)", False), ("objectId", "bigint(20)", False), ("visitId", "bigint(20)", False),
-    ("filterId", "tinyint(4)", False), ("psfFlux", "float", True), ("psfFluxSigma", "float", True), *_FLAGS,
-]  # fmt: skip
-_VISIT = [
-    ("visitId", "bigint(20)", False), ("filterId", "tinyint(4)", False), ("band", "char(1)", False), *_POSITION,
-    ("taiMidPoint", "double", False), ("obsStart", "datetime", False), ("expTime", "float", False),
-    ("airmass", "float", False), ("seeing", "float", False), ("depth", "float", False),
-    ("observer", "varchar(64)", False), ("programme", "varchar(64)", False), ("note", "varchar(128)", True),
-]  # fmt: skip
-_FILTER = [
-    ("filterId", "tinyint(4)", False), ("filterName", "char(1)", False), ("photClam", "float", False),
-    ("photBW", "float", False),
-]  # fmt: skip
 
 Values: TypeAlias = "NDArray[Any] | pa.Array | Masked"
 
@@ -88,26 +68,22 @@ class TableSpec:
 
 def table_specs(recipe: Recipe) -> dict[str, TableSpec]:
     """The recipe's tables by name: the director first, regular tables last."""
-    band_columns = [
-        (f"{band}_{name}", "double" if name.endswith("Flux") else "float", True)
-        for band in recipe.band_names
-        for name in recipe.tables.Object.band_columns
-    ]
-    child = {"role": Role.DEPENDENT, "director": OBJECT, "key": "objectId"}
+    columns = object_columns(recipe.band_names, recipe.tables.Object.band_columns)
+    child = TableLayout(role=Role.DEPENDENT, director=OBJECT, key="objectId")
     director = TableLayout(role=Role.DIRECTOR, key="objectId", position=("ra", "decl"))
-    specs = {OBJECT: TableSpec(_table(OBJECT, _OBJECT_HEAD + band_columns, "objectId"), director)}
+    specs = {OBJECT: TableSpec(_table(OBJECT, columns, "objectId"), director)}
     if recipe.tables.Source is not None:
-        layout = TableLayout(**child, position=("raObject", "declObject"), indexes=[["objectId"]])
-        specs[SOURCE] = TableSpec(_table(SOURCE, _SOURCE, "sourceId"), layout)
+        layout = child.model_copy(update={"position": ("raObject", "declObject"), "indexes": [["objectId"]]})
+        specs[SOURCE] = TableSpec(_table(SOURCE, SOURCE_COLUMNS, "sourceId"), layout)
     if recipe.tables.ForcedSource is not None:
-        table = _table(FORCED_SOURCE, _FORCED_SOURCE, "objectId", "visitId")
-        specs[FORCED_SOURCE] = TableSpec(table, TableLayout(**child))
-    specs[VISIT] = TableSpec(_table(VISIT, _VISIT, "visitId"), TableLayout(role=Role.REGULAR))
-    specs[FILTER] = TableSpec(_table(FILTER, _FILTER, "filterId"), TableLayout(role=Role.REGULAR))
+        table = _table(FORCED_SOURCE, FORCED_SOURCE_COLUMNS, "objectId", "visitId")
+        specs[FORCED_SOURCE] = TableSpec(table, child)
+    specs[VISIT] = TableSpec(_table(VISIT, VISIT_COLUMNS, "visitId"), TableLayout(role=Role.REGULAR))
+    specs[FILTER] = TableSpec(_table(FILTER, FILTER_COLUMNS, "filterId"), TableLayout(role=Role.REGULAR))
     return specs
 
 
-def _table(name: str, columns: list[tuple[str, str, bool]], *primary_key: str) -> Table:
+def _table(name: str, columns: list[Definition], *primary_key: str) -> Table:
     made = tuple(Column(column, parse_type(text), is_nullable) for column, text, is_nullable in columns)
     return Table(name, made, primary_key)
 
@@ -124,12 +100,8 @@ def arrow_schema(table: Table) -> pa.Schema:
 
 def row_bytes(table: Table) -> int:
     """Bytes of a row's values, text at its declared length: a size to plan with."""
-    widths = {"binary": None}
-    total = 0
-    for column in table:
-        is_text = str(column.type.arrow) in widths
-        total += column.type.length if is_text else column.type.arrow.bit_width // 8
-    return total
+    types = [column.type for column in table]
+    return sum(type.length if pa.types.is_binary(type.arrow) else type.arrow.bit_width // 8 for type in types)
 
 
 def to_arrow(table: Table, values: Mapping[str, Values]) -> pa.Table:

@@ -15,10 +15,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from skyshard.sphere import unit_vectors
+from skyshard.synth.columns import BANDS, FILTER, VISIT
 from skyshard.synth.density import SQDEG_PER_SPHERE, in_footprint, pixel_centres
-from skyshard.synth.recipe import BANDS, Recipe
+from skyshard.synth.recipe import Recipe
 from skyshard.synth.streams import WHOLE_SKY, stream
-from skyshard.synth.tables import FILTER, VISIT, table_specs, to_arrow
+from skyshard.synth.tables import table_specs, to_arrow
 
 Floats = NDArray[np.float64]
 
@@ -133,15 +134,15 @@ class _Draws:
 def _choose(uniform: Floats, weights: list[float] | tuple[float, ...]) -> NDArray[np.intp]:
     """Indexes drawn in proportion to weights."""
     edges = np.cumsum(weights)
-    return np.minimum(np.searchsorted(edges, uniform * edges[-1], side="right"), len(edges) - 1)
+    return np.asarray(np.minimum(np.searchsorted(edges, uniform * edges[-1], side="right"), len(edges) - 1))
 
 
 def _visit_ids(night: NDArray[np.int64], first_mjd: float) -> NDArray[np.int64]:
     """YYYYMMDD of the night, then a five-digit serial number within it; nights must be sorted."""
     serial = np.arange(len(night)) - np.searchsorted(night, night) + 1
     days = np.datetime64("1858-11-17") + (math.floor(first_mjd) + night).astype("timedelta64[D]")
-    dates = np.char.replace(np.datetime_as_string(days, unit="D"), "-", "").astype(np.int64)
-    return np.asarray(dates * 100_000 + serial, dtype=np.int64)
+    dates: NDArray[np.int64] = np.char.replace(np.datetime_as_string(days, unit="D"), "-", "").astype(np.int64)
+    return np.asarray(dates * 100_000 + serial)
 
 
 def regular_tables(recipe: Recipe, seed: int, pointings: Pointings) -> dict[str, pa.Table]:

@@ -1,0 +1,166 @@
+"""``skyshard synth``: a recipe to a folder of Parquet files with a manifest."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from skyshard.errors import UserError
+
+if TYPE_CHECKING:
+    from skyshard.synth.folder import ChunkRecord
+    from skyshard.synth.manifest import Manifest
+    from skyshard.synth.profile import Profile
+    from skyshard.synth.write import Plan, Progress
+
+MB = 1e6
+
+
+def synth(
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped recipe (tiny, mini).")],
+    out: Annotated[Path, typer.Option(help="Folder to write; new, empty, or of an earlier run of the same command.")],
+    fraction: Annotated[float, typer.Option(help="Share of the recipe's sky, above 0 up to 1: fewer chunks.")] = 1.0,
+    profile: Annotated[str, typer.Option(help="Named full row counts to compare with (kpm).")] = "",
+    seed: Annotated[int | None, typer.Option(help="Instead of the recipe's own.", min=0)] = None,
+    chunks: Annotated[str, typer.Option(help="Only these chunk numbers, separated by commas.")] = "",
+    runtime: Annotated[Literal["inline", "ray"], typer.Option(help="Where chunks are made.")] = "inline",
+    workers: Annotated[int | None, typer.Option(help="Chunks made at a time (default: one a core).", min=1)] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and make nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print facts as JSON.")] = False,
+) -> None:
+    """Make a synthetic catalog: Parquet per table and chunk, and a manifest with the truth about it.
+
+    Run it again to resume: finished chunks are checked and kept.
+    """
+    from skyshard.runtime import open_runtime
+    from skyshard.synth.profile import read_profile
+    from skyshard.synth.recipe import read_recipe
+    from skyshard.synth.write import plan, write_plan
+
+    read = read_profile(profile) if profile else None
+    planned = plan(read_recipe(recipe), out, chunks=parse_chunks(chunks), fraction=fraction, seed=seed)
+    facts: dict[str, Any] = {"plan": plan_facts(planned)}
+    if not as_json:
+        print_plan(facts["plan"])
+    if not dry_run:
+        started = time.perf_counter()
+        with open_runtime(runtime, cpus=workers) as pool, shown_progress(planned) as progress:
+            manifest = write_plan(planned, out, pool, progress)
+        facts["made"] = made_facts(manifest, out, time.perf_counter() - started)
+        if read is not None:
+            facts["profile"] = profile_facts(read, manifest)
+    if as_json:
+        typer.echo(json.dumps(facts))
+    elif not dry_run:
+        print_made(facts)
+
+
+def parse_chunks(text: str) -> list[int] | None:
+    """Chunk numbers from ``7140,7141``; None for an empty text.
+
+    >>> parse_chunks("7140, 7141"), parse_chunks("")
+    ([7140, 7141], None)
+    """
+    if not text.strip():
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UserError(f"--chunks '{text}' is not a list of numbers", remedy="write 7140,7141") from None
+
+
+def plan_facts(planned: Plan) -> dict[str, Any]:
+    """What will be made; expected numbers are means."""
+    return {
+        "recipe": planned.identity.recipe.name,
+        "seed": planned.identity.seed,
+        "fraction": planned.identity.fraction,
+        "shrink": "coverage",
+        "chunks": [task.chunk for task in planned.tasks],
+        "chunks_of_recipe": planned.whole_chunks,
+        "expected_rows": planned.expected_rows,
+        "expected_rows_of_recipe": planned.whole_rows,
+        "expected_bytes": planned.expected_bytes,
+    }
+
+
+def made_facts(manifest: Manifest, out: Path, elapsed_s: float) -> dict[str, Any]:
+    """What the folder holds."""
+    sizes = {name: sum(file.bytes for file in table.files) for name, table in manifest.tables.items()}
+    return {
+        "folder": str(out),
+        "rows": manifest.truth.rows,
+        "bytes": sizes,
+        "digests": {name: table.digest for name, table in manifest.tables.items()},
+        "elapsed_s": round(elapsed_s, 3),
+    }
+
+
+def profile_facts(profile: Profile, manifest: Manifest) -> dict[str, Any]:
+    """What share of a profile was made."""
+    share = {
+        name: {
+            "rows_of_profile": table.rows,
+            "rows_at_fraction": round(table.rows * manifest.fraction),
+            "rows_made": manifest.truth.rows.get(name, 0),
+            "share_made": manifest.truth.rows.get(name, 0) / table.rows,
+        }
+        for name, table in profile.tables.items()
+    }
+    return {"name": profile.name, "fraction": manifest.fraction, "tables": share}
+
+
+def print_plan(facts: dict[str, Any]) -> None:
+    rows = ", ".join(f"{count:,} {name}" for name, count in facts["expected_rows"].items())
+    typer.echo(
+        f"plan: recipe {facts['recipe']}, seed {facts['seed']}, fraction {facts['fraction']:g} by coverage: "
+        f"{len(facts['chunks']):,} of {facts['chunks_of_recipe']:,} chunks, about {rows} rows, "
+        f"{facts['expected_bytes'] / MB:,.0f} MB of values"
+    )
+
+
+def print_made(facts: dict[str, Any]) -> None:
+    made = facts["made"]
+    for name, count in made["rows"].items():
+        typer.echo(f"  {name:<14}{count:>14,} rows {made['bytes'][name] / MB:>10,.1f} MB")
+    for name, share in facts.get("profile", {}).get("tables", {}).items():
+        typer.echo(
+            f"  profile {facts['profile']['name']}, {name}: {share['rows_of_profile']:,} rows in full, "
+            f"{share['rows_at_fraction']:,} at {facts['profile']['fraction']:g}; made {share['share_made']:.2e} of it"
+        )
+    total = sum(made["rows"].values())
+    rate = total / max(made["elapsed_s"], 1e-3)
+    typer.echo(f"made {total:,} rows in {made['elapsed_s']:.1f} s ({rate:,.0f} rows/s): {made['folder']}/manifest.json")
+
+
+@contextmanager
+def shown_progress(planned: Plan) -> Iterator[Progress | None]:
+    """A line with rows, rate and time left, where standard error is a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("synth"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} rows"),
+        TextColumn("{task.fields[rate]}"),
+    )
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("synth", total=sum(planned.expected_rows.values()), rate="")
+
+        def advance(record: ChunkRecord, is_new: bool) -> None:
+            bar.advance(task, record.rows)
+            speed = bar.tasks[0].speed
+            bar.update(task, rate=f"{speed:,.0f} rows/s" if speed and is_new else "")
+
+        yield advance
