@@ -43,11 +43,15 @@ def to_column(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.
         values = _decimals(texts, column)
     else:
         values = texts.cast(column.type.arrow)
-        _check_length(values, column.type)
+        check_length(values, column.type)
+    check_not_null(values, column)
+    return values
+
+
+def check_not_null(values: pa.Array, column: Column) -> None:
     if not column.is_nullable and values.null_count:
         row = int(pc.index(pc.is_null(values), True).as_py())
         raise RowError("NULL in a NOT NULL column", row, column.name, "fill it, or drop NOT NULL from the schema")
-    return values
 
 
 def _first_not(texts: pa.Array, pattern: bytes) -> int | None:
@@ -158,7 +162,7 @@ def _first_undecimal(texts: pa.Array, target: pa.DataType) -> int:
     return low
 
 
-def _check_length(values: pa.Array, sql_type: SqlType) -> None:
+def check_length(values: pa.Array, sql_type: SqlType) -> None:
     """Over-long values are refused here: a server in the wrong mode would cut them."""
     if sql_type.base not in ("char", "varchar", "binary", "varbinary"):
         return

@@ -20,7 +20,7 @@ from skyshard.rowimage.record import Field, RecordLayout, unpack
 from skyshard.schema import Table
 from skyshard.worker.load_text import load_text
 from skyshard.worker.messages import BuildOrder, BuiltTable, Loader, ScannedTable, TableBuild
-from skyshard.worker.scan import scan_blob_table
+from skyshard.worker.scan import scan_blob_table, select_batches
 
 SCAN_ROWS = 65_536
 
@@ -116,6 +116,16 @@ class NodeLoader:
                 remedy="run the ingest again; if it stays, use --loader load-data and tell us",
             )
         return BuiltTable(build.name, count, self._bytes(order.database, build.name), build.digest)
+
+    def export(self, database: str, table: Table, name: str, path: str) -> list[int]:
+        """Write a table's rows as an Arrow file; returns the rows of each batch in it."""
+        schema = pa.schema([(column.name, column.type.arrow) for column in table])
+        counts = []
+        with self._connect(database) as connection, pa.ipc.new_file(path, schema) as writer:
+            for batch in select_batches(connection, table, name):
+                writer.write_batch(batch)
+                counts.append(batch.num_rows)
+        return counts
 
     def scan(self, database: str, table: Table, names: Sequence[str]) -> list[ScannedTable]:
         """Count and digest tables as they are now."""

@@ -1,0 +1,181 @@
+"""``skyshard plan | ingest | transactions | contributions | verify | mono load``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from skyshard.cli.show import (
+    DEFAULT_CLUSTER,
+    ClusterOption,
+    JsonOption,
+    human_bytes,
+    print_json,
+    print_table,
+    progress_bars,
+)
+from skyshard.worker.messages import Loader
+
+SourceArgument = Annotated[
+    Path, typer.Argument(help="A synth folder, or a Qserv test-catalog folder.", show_default=False)
+]
+TablesOption = Annotated[str, typer.Option("--tables", help="Only these tables: A,B,...")]
+DatabaseOption = Annotated[str, typer.Option("--database", help="Name of the database; the source's own if absent.")]
+LayoutOption = Annotated[Path | None, typer.Option("--layout", help="A layout file that replaces the source's.")]
+LoaderOption = Annotated[Loader, typer.Option("--loader", help="How rows become tables.")]
+ReplicasOption = Annotated[int | None, typer.Option("--replicas", help="Copies of each chunk, on different nodes.")]
+RuntimeOption = Annotated[str, typer.Option("--runtime", help="ray or inline.")]
+
+
+def plan(
+    source: SourceArgument,
+    tables: TablesOption = "",
+    database: DatabaseOption = "",
+    loader: LoaderOption = Loader.IMAGE,
+    replicas: ReplicasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show what an ingest would do; touches nothing."""
+    from skyshard.ingest.plan import make_plan
+    from skyshard.ingest.sources import open_source
+
+    made = make_plan(
+        open_source(source), database=database, tables=_names(tables), loader=loader, replicas=replicas
+    ).summary()
+    if json:
+        print_json(made)
+        return
+    striping = made["striping"]
+    typer.echo(
+        f"{made['kind']} {made['source']} → database {made['database']}, {striping['stripes']} stripes, "
+        f"{striping['substripes']} sub-stripes, overlap {striping['overlap_deg']} deg, {made['replicas']} replica(s)"
+    )
+    rows = [
+        [t["table"], t["role"], t["director"], t["columns"], t["parts"], human_bytes(t["input_bytes"]), t["rows"],
+         t["loader"] + (f" ({t['why_loader']})" if t["why_loader"] else "")]
+        for t in made["tables"]
+    ]  # fmt: skip
+    print_table(["table", "role", "director", "columns", "parts", "input", "rows", "loader"], rows)
+
+
+def ingest(
+    source: SourceArgument,
+    tables: TablesOption = "",
+    database: DatabaseOption = "",
+    loader: LoaderOption = Loader.IMAGE,
+    replicas: ReplicasOption = None,
+    runtime: RuntimeOption = "ray",
+    json: JsonOption = False,
+    cluster: ClusterOption = DEFAULT_CLUSTER,
+) -> None:
+    """Ingest a source into sharded chunk tables and publish it; run again to go on after an interruption."""
+    from skyshard.errors import UserError
+    from skyshard.testbed import Testbed
+
+    if runtime not in ("ray", "inline"):
+        raise UserError(f"there is no runtime '{runtime}'", remedy="use ray or inline")
+    with Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
+        report = testbed.ingest(
+            source, runtime=runtime, watcher=watcher, database=database, tables=_names(tables), loader=loader,
+            replicas=replicas,
+        )  # fmt: skip
+    if json:
+        print_json(asdict(report))
+        return
+    print_table(
+        ["table", "role", "rows", "overlap", "chunks", "stored", "orphans", "loader"],
+        [[t.table, t.role, t.rows, t.overlap_rows, t.chunks, human_bytes(t.bytes), t.orphans, t.loader]
+         for t in report.tables],
+    )  # fmt: skip
+    for table in report.tables:
+        for what, count in table.conversions.items():
+            typer.echo(f"  converted in {table.table}: {what} ({count} values)")
+        if table.moved:
+            typer.echo(f"  {table.table}: {table.moved} rows follow their director into another chunk than their position")
+    stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in report.stages_s.items())
+    typer.echo(f"published {report.database} in transaction {report.transaction}: {report.rows} rows ({stages})")
+
+
+def transactions(
+    database: DatabaseOption = "", json: JsonOption = False, cluster: ClusterOption = DEFAULT_CLUSTER
+) -> None:
+    """List transactions: state, source, duration, error."""
+    from skyshard.testbed import Testbed
+
+    with Testbed(cluster) as testbed:
+        rows = testbed.registry.transactions(database)
+    if json:
+        print_json(rows)
+        return
+    print_table(
+        ["id", "database", "state", "seconds", "source", "error"],
+        [[r["id"], r["database"], r["state"], _seconds(r), r["source"], r["error"]] for r in rows],
+    )
+
+
+def _seconds(row: dict[str, Any]) -> float | None:
+    return row["ended_s"] - row["begun_s"] if row["ended_s"] else None
+
+
+def contributions(
+    database: DatabaseOption = "", json: JsonOption = False, cluster: ClusterOption = DEFAULT_CLUSTER
+) -> None:
+    """List contributions: what each input part brought to each chunk table."""
+    from skyshard.testbed import Testbed
+
+    with Testbed(cluster) as testbed:
+        names = [database] if database else testbed.registry.databases()
+        rows = [row for name in names for row in testbed.registry.contributions(name)]
+    if json:
+        print_json(rows)
+        return
+    print_table(
+        ["transaction", "table", "chunk", "overlap", "state", "rows", "orphans", "part"],
+        [[r["transaction_id"], r["table"], None if r["chunk"] < 0 else r["chunk"], bool(r["is_overlap"]), r["state"],
+          r["rows"], r["orphans"], Path(r["part"]).name] for r in rows],
+    )  # fmt: skip
+
+
+def verify(
+    database: Annotated[str, typer.Argument(help="The database to verify.", show_default=False)],
+    json: JsonOption = False,
+    cluster: ClusterOption = DEFAULT_CLUSTER,
+) -> None:
+    """Read a database back from every node and check counts, digests, replicas and director index; exit 1 on a failure."""
+    from skyshard.testbed import Testbed
+
+    with Testbed(cluster) as testbed:
+        checks = testbed.verify(database)
+    if json:
+        print_json([asdict(check) for check in checks])
+    else:
+        print_table(["check", "", "found"], [[c.name, "good" if c.is_good else "FAILED", c.found] for c in checks])
+    if not all(check.is_good for check in checks):
+        raise typer.Exit(1)
+
+
+mono_app = typer.Typer(help="The unsharded oracle.", no_args_is_help=True)
+
+
+@mono_app.command("load")
+def mono_load(
+    database: Annotated[str, typer.Argument(help="The published database to copy.", show_default=False)],
+    json: JsonOption = False,
+    cluster: ClusterOption = DEFAULT_CLUSTER,
+) -> None:
+    """Copy a database, unsharded, to the mono server, which is started when it does not run."""
+    from skyshard.testbed import Testbed
+
+    with Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
+        rows = testbed.load_mono(database, watcher=watcher)
+    if json:
+        print_json(rows)
+    else:
+        print_table(["table", "rows"], [[name, count] for name, count in rows.items()])
+
+
+def _names(text: str) -> list[str] | None:
+    return [name.strip() for name in text.split(",") if name.strip()] or None

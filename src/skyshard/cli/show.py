@@ -1,0 +1,121 @@
+"""What commands share in showing things: progress on a terminal, tables, JSON. No logic."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from skyshard.progress import Progress, Watcher
+
+ClusterOption = Annotated[
+    Path, typer.Option("--cluster", envvar="SKYSHARD_CLUSTER", help="The cluster's folder.", show_default=True)
+]
+DEFAULT_CLUSTER = Path(".skyshard")
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def print_json(content: Any) -> None:
+    typer.echo(json.dumps(content, indent=1, default=str))
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
+    """A table for people: numbers to the right, thousands apart."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for i, header in enumerate(headers):
+        numeric = all(isinstance(row[i], int | float) or row[i] in (None, "") for row in rows)
+        table.add_column(header, justify="right" if numeric and rows else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}".replace(",", " ")
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def human_bytes(count: float) -> str:
+    """Bytes with a decimal prefix.
+
+    >>> human_bytes(1_500_000)
+    '1.5 MB'
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+@contextmanager
+def progress_bars(*, as_json: bool = False, quiet: bool = False) -> Iterator[Watcher]:
+    """Bars with rate and ETA on a terminal; a line per finished stage elsewhere; JSON events with ``as_json``."""
+    if quiet:
+        yield lambda _: None
+    elif as_json:
+        yield _print_event
+    elif not sys.stderr.isatty():
+        yield _print_finished
+    else:
+        yield from _bars()
+
+
+def _print_event(progress: Progress) -> None:
+    event = {
+        "stage": progress.stage, "done": progress.done, "total": progress.total, "rows": progress.rows,
+        "bytes": progress.bytes, "elapsed_s": round(progress.elapsed_s, 3), "eta_s": progress.eta_s,
+    }  # fmt: skip
+    print(json.dumps(event), file=sys.stderr, flush=True)
+
+
+def _print_finished(progress: Progress) -> None:
+    if progress.done == progress.total:
+        print(f"{progress.stage}: {describe(progress)}", file=sys.stderr, flush=True)
+
+
+def describe(progress: Progress) -> str:
+    """What has passed and how fast, in a few words."""
+    words = [f"{progress.done}/{progress.total}"]
+    if progress.rows:
+        words.append(f"{progress.rows:,} rows".replace(",", " "))
+    if progress.bytes:
+        words.append(human_bytes(progress.bytes))
+    if progress.rows and progress.elapsed_s > 0:
+        words.append(f"{progress.rows_per_s / 1e3:,.0f} krow/s")
+    return ", ".join(words)
+
+
+def _bars() -> Iterator[Watcher]:
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description:<28}"), BarColumn(24), TextColumn("{task.fields[words]}"),
+        TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, Any] = {}
+
+        def watch(progress: Progress) -> None:
+            if progress.stage not in tasks:
+                tasks[progress.stage] = bars.add_task(progress.stage, total=progress.total, words="")
+            bars.update(
+                tasks[progress.stage], completed=progress.done, total=progress.total, words=describe(progress)
+            )
+
+        yield watch

@@ -1,0 +1,88 @@
+"""The unsharded oracle: the same rows in one MariaDB, each table whole.
+
+Rows come from the nodes' own tables, whose digests ``verify`` holds against the input; the sum of the digests must
+come out again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from skyshard.ddl import create_table, physical_name, stored_table
+from skyshard.errors import ClusterError
+from skyshard.progress import Progress, Watcher, nobody
+from skyshard.registry.catalog import Catalog
+from skyshard.registry.store import WHOLE, Registry, Replica
+from skyshard.rowimage.digest import RowDigest
+from skyshard.rowimage.record import Field, RecordLayout
+from skyshard.runtime.base import Handle
+from skyshard.schema import Table
+from skyshard.worker.load import file_name
+from skyshard.worker.messages import BuildOrder, Loader, Slice, TableBuild
+
+
+@dataclass(frozen=True, slots=True)
+class MonoCopy:
+    """Copies a published database to the mono server."""
+
+    registry: Registry
+    mono: Handle
+    nodes: Mapping[str, Handle]
+    data_dirs: Mapping[str, Path]
+    exchange: Path
+
+    def load(self, database: str, watcher: Watcher = nobody) -> dict[str, int]:
+        """Make every table whole; returns table → rows.
+
+        Raises:
+            ClusterError: a table came out with other rows than the nodes hold.
+        """
+        catalog = self.registry.catalog(database)
+        replicas = self.registry.replicas(database)
+        self.mono.call("drop_database", database).result()
+        self.mono.call("prepare", database).result()
+        rows: dict[str, int] = {}
+        for done, name in enumerate(catalog.tables, 1):
+            order = self._order(catalog, name, replicas)
+            rows[name] = self.mono.call("build", order).result()[0].rows
+            watcher(Progress("load mono", done, len(catalog.tables), sum(rows.values())))
+        return rows
+
+    def _order(self, catalog: Catalog, name: str, replicas: Sequence[Replica]) -> BuildOrder:
+        entry = catalog.tables[name]
+        stored = stored_table(entry.table, entry.layout)
+        fields = [Field(column.name, column.type, column.is_nullable) for column in stored]
+        is_image = catalog.layout.engine == "MyISAM" and RecordLayout.is_packable(fields) and not stored.has_blob
+        sources = _one_of_each(name, replicas)
+        total = sum((RowDigest.parse(replica.digest) for replica in sources), RowDigest(0, 0))
+        slices: list[Slice] = []
+        for replica in sources:
+            if replica.rows:
+                slices += self._slices(catalog.database, stored, replica, is_image=is_image)
+        build = TableBuild(
+            name, name, WHOLE, False, create_table(stored, name), tuple(slices), total.rows, str(total)
+        )
+        return BuildOrder(catalog.database, stored, Loader.IMAGE if is_image else Loader.LOAD_DATA, (build,))
+
+    def _slices(self, database: str, stored: Table, replica: Replica, *, is_image: bool) -> list[Slice]:
+        """The node's data file itself, or, with BLOBs, an Arrow copy of its rows."""
+        name = physical_name(replica.table, replica.chunk)
+        if is_image:
+            path = self.data_dirs[replica.node] / file_name(database) / f"{file_name(name)}.MYD"
+            if not path.is_file():
+                raise ClusterError(f"node '{replica.node}' has no '{path.name}'", remedy="run skyshard verify")
+            return [Slice(str(path), 0, replica.rows)]
+        path = self.exchange / f"{replica.node}-{database}-{name}.arrow"
+        counts: list[int] = self.nodes[replica.node].call("export", database, stored, name, str(path)).result()
+        return [Slice(str(path), number, count) for number, count in enumerate(counts)]
+
+
+def _one_of_each(table: str, replicas: Sequence[Replica]) -> list[Replica]:
+    """One replica of each of a table's chunks, or of the whole regular table."""
+    chosen: dict[int, Replica] = {}
+    for replica in sorted(replicas, key=lambda r: (r.chunk, r.node)):
+        if replica.table == table and not replica.is_overlap:
+            chosen.setdefault(replica.chunk, replica)
+    return list(chosen.values())

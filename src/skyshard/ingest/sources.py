@@ -1,0 +1,28 @@
+"""Which adapter reads a source: decided by what the folder or file holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from skyshard.errors import UserError
+from skyshard.ingest.qserv import is_test_catalog, open_test_catalog
+from skyshard.ingest.source import Source
+from skyshard.ingest.synth_folder import is_synth_folder, open_synth_folder
+
+
+def open_source(path: Path) -> Source:
+    """Open a source for planning; reads descriptions, not data.
+
+    Raises:
+        UserError: nothing there, or nothing that any adapter knows.
+    """
+    if not path.exists():
+        raise UserError(f"no source '{path}'", remedy="check the path")
+    if is_synth_folder(path):
+        return open_synth_folder(path)
+    if is_test_catalog(path):
+        return open_test_catalog(path)
+    raise UserError(
+        f"'{path}' is no source that Skyshard knows",
+        remedy="give a synth folder (manifest.json) or a Qserv test-catalog folder (data/description.yaml)",
+    )

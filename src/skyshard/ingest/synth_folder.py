@@ -1,0 +1,110 @@
+"""Folders that ``skyshard synth`` wrote: Parquet files and a manifest.
+
+Only the part of the manifest that ingest needs is read here; the generator's own model is none of ingest's business.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from skyshard.errors import UserError
+from skyshard.ingest.parquet import ParquetReader
+from skyshard.ingest.source import Part, Source, SourceTable
+from skyshard.layout import Layout, Role, Striping, TableLayout
+from skyshard.rowimage.sqltype import parse_type
+from skyshard.schema import Column, Table
+
+_MANIFEST = "manifest.json"
+
+
+class _Model(BaseModel):
+    """Keys that ingest does not need are the generator's."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _Column(_Model):
+    name: str
+    type: str
+    nullable: bool
+
+
+class _File(_Model):
+    path: str
+    chunk: int | None
+    rows: int
+    bytes: int
+
+
+class _Table(_Model):
+    role: Role
+    key: str
+    director: str
+    position: tuple[str, str] | None
+    columns: tuple[_Column, ...]
+    primary_key: tuple[str, ...]
+    indexes: tuple[tuple[str, ...], ...]
+    rows: int
+    files: tuple[_File, ...]
+
+
+class _Recipe(_Model):
+    name: str
+
+
+class _Manifest(_Model):
+    recipe: _Recipe
+    striping: Striping
+    tables: dict[str, _Table]
+
+
+def is_synth_folder(folder: Path) -> bool:
+    return (folder / _MANIFEST).is_file()
+
+
+def open_synth_folder(folder: Path) -> Source:
+    """Read a synthetic catalog's manifest.
+
+    Raises:
+        UserError: an unreadable manifest, or a file of it that is missing or has another size.
+    """
+    path = folder / _MANIFEST
+    try:
+        manifest = _Manifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"cannot read '{path}': {error.strerror}", remedy="check the path") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "top level"
+        raise UserError(f"'{path}', key '{where}': {first['msg']}", remedy="make the catalog again") from None
+    tables = {name: _source_table(folder, name, table) for name, table in manifest.tables.items()}
+    layout = Layout(striping=manifest.striping, tables={name: table.layout for name, table in tables.items()})
+    truth = {name: table.rows for name, table in manifest.tables.items()}
+    database = manifest.recipe.name.replace("-", "_").replace(".", "_")
+    return Source(str(folder), "synthetic catalog", database, layout, tables, truth)
+
+
+def _source_table(folder: Path, name: str, table: _Table) -> SourceTable:
+    columns = tuple(Column(column.name, parse_type(column.type), column.nullable) for column in table.columns)
+    layout = TableLayout(
+        role=table.role,
+        key=table.key,
+        director=table.director,
+        position=table.position,
+        indexes=[list(index) for index in table.indexes],
+    )
+    parts = tuple(_part(folder, file) for file in table.files)
+    return SourceTable(Table(name, columns, table.primary_key), layout, parts, ParquetReader())
+
+
+def _part(folder: Path, file: _File) -> Part:
+    path = folder / file.path
+    try:
+        size = path.stat().st_size
+    except OSError:
+        raise UserError(f"'{path}' is missing", remedy="make or copy the catalog again") from None
+    if size != file.bytes:
+        raise UserError(f"'{path}' has {size} bytes where the manifest says {file.bytes}", remedy="copy it again")
+    return Part(str(path), size, file.rows)

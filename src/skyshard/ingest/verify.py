@@ -1,0 +1,192 @@
+"""Verification of a published database: counts, digests, replicas, director index, truth.
+
+Everything is read again from the nodes; nothing is believed because the registry says so. Each check says what it
+compared, so that a failing one tells where to look.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from skyshard.db.connection import Account, Endpoint, connect, quote_name
+from skyshard.ddl import DUMMY_CHUNK, physical_name, stored_table
+from skyshard.layout import Role
+from skyshard.registry.catalog import Catalog
+from skyshard.registry.lifecycle import ContributionState, ReplicaState
+from skyshard.registry.store import Registry, Replica, index_table
+from skyshard.rowimage.digest import RowDigest
+from skyshard.runtime.base import Handle
+from skyshard.worker.messages import ScannedTable
+
+_INDEX_SUM = "COUNT(*), COALESCE(SUM(CRC32(CONCAT_WS(':', {key}, chunkId, subChunkId))), 0)"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: what it is about, what was found, and whether that is right."""
+
+    name: str
+    is_good: bool
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Reads a database back from registry, czar and nodes."""
+
+    registry: Registry
+    czar: Endpoint
+    endpoints: Mapping[str, Endpoint]
+    nodes: Mapping[str, Handle]
+
+    def run(self, database: str) -> list[Check]:
+        """All checks of one database, in a fixed order."""
+        catalog = self.registry.catalog(database)
+        replicas = self.registry.replicas(database)
+        contributed = self._contributed(database)
+        scans = self._scan(catalog, replicas)
+        checks = [*_count_checks(catalog, replicas, contributed, self.registry.truth_rows(database))]
+        checks.append(_digest_check(replicas, scans, contributed))
+        checks += _replica_checks(catalog, replicas)
+        checks += [self._tables_check(catalog, replicas)]
+        for name, table in catalog.tables.items():
+            if table.layout.role is Role.DIRECTOR and table.layout.key:
+                checks.append(self._index_check(catalog, name, replicas))
+        return checks
+
+    def _contributed(self, database: str) -> dict[tuple[str, int, bool], RowDigest]:
+        """Rows and digests that the contributions brought, by chunk table."""
+        sums: dict[tuple[str, int, bool], RowDigest] = {}
+        for row in self.registry.contributions(database):
+            if row["state"] == ContributionState.LOADED:
+                key = (row["table"], int(row["chunk"]), bool(row["is_overlap"]))
+                sums[key] = sums.get(key, RowDigest(0, 0)) + RowDigest.parse(row["digest"])
+        return sums
+
+    def _scan(self, catalog: Catalog, replicas: Sequence[Replica]) -> dict[tuple[str, str], ScannedTable]:
+        """(node, table name) → what stands there now; nodes work side by side."""
+        calls = []
+        for node, handle in self.nodes.items():
+            for name, entry in catalog.tables.items():
+                for is_overlap in (False, True):
+                    names = [
+                        physical_name(name, r.chunk, is_overlap=is_overlap)
+                        for r in replicas
+                        if r.node == node and r.table == name and r.is_overlap == is_overlap
+                    ]
+                    stored = stored_table(entry.table, entry.layout, overlap=is_overlap)
+                    if names:
+                        calls.append((node, handle.call("scan", catalog.database, stored, names)))
+        return {(node, scanned.name): scanned for node, call in calls for scanned in call.result()}
+
+    def _tables_check(self, catalog: Catalog, replicas: Sequence[Replica]) -> Check:
+        """Each node has the tables that the registry knows, the dummy chunk, and nothing else."""
+        missing: list[str] = []
+        extra: list[str] = []
+        for node, handle in self.nodes.items():
+            have = set(handle.call("tables", catalog.database).result())
+            want = {physical_name(r.table, r.chunk, is_overlap=r.is_overlap) for r in replicas if r.node == node}
+            want |= set(_dummies(catalog))
+            missing += [f"{node}: {name}" for name in sorted(want - have)]
+            extra += [f"{node}: {name}" for name in sorted(have - want)]
+        text = f"{len(missing)} missing, {len(extra)} unknown" + _first([*missing, *extra])
+        return Check("tables on the nodes", not missing and not extra, text)
+
+    def _index_check(self, catalog: Catalog, director: str, replicas: Sequence[Replica]) -> Check:
+        """The director index against a scan of the director's chunk tables."""
+        key = quote_name(catalog.tables[director].layout.key)
+        with connect(self.czar, Account.READER) as connection:
+            sql = f"SELECT {_INDEX_SUM.format(key='`key`')} FROM {index_table(catalog.database, director)}"
+            indexed = _ints(connection.rows(sql)[0])
+        scanned = [0, 0]
+        for node, names in _primary(director, replicas).items():
+            with connect(self.endpoints[node], Account.READER, catalog.database) as connection:
+                for name in names:
+                    rows, total = _ints(connection.rows(f"SELECT {_INDEX_SUM.format(key=key)} FROM {quote_name(name)}")[0])
+                    scanned = [scanned[0] + rows, scanned[1] + total]
+        return Check(
+            f"director index of {director}", indexed == tuple(scanned), f"{indexed[0]} keys, {scanned[0]} rows scanned"
+        )
+
+
+def _ints(row: Iterable[object]) -> tuple[int, ...]:
+    return tuple(int(str(value)) for value in row)
+
+
+def _first(items: Sequence[str]) -> str:
+    return f" (first: {items[0]})" if items else ""
+
+
+def _dummies(catalog: Catalog) -> Iterable[str]:
+    for name, table in catalog.tables.items():
+        if table.layout.role.is_chunked:
+            yield physical_name(name, DUMMY_CHUNK)
+        if table.layout.role is Role.DIRECTOR:
+            yield physical_name(name, DUMMY_CHUNK, is_overlap=True)
+
+
+def _primary(table: str, replicas: Sequence[Replica]) -> dict[str, list[str]]:
+    """One replica of each chunk: node → table names."""
+    chosen: dict[int, str] = {}
+    for replica in sorted(replicas, key=lambda r: r.node):
+        if replica.table == table and not replica.is_overlap:
+            chosen.setdefault(replica.chunk, replica.node)
+    by_node: dict[str, list[str]] = {}
+    for chunk, node in chosen.items():
+        by_node.setdefault(node, []).append(physical_name(table, chunk))
+    return by_node
+
+
+def _count_checks(
+    catalog: Catalog,
+    replicas: Sequence[Replica],
+    contributed: Mapping[tuple[str, int, bool], RowDigest],
+    truth: Mapping[str, int],
+) -> Iterable[Check]:
+    for name, table in catalog.tables.items():
+        brought = sum(total.rows for (of, _, is_overlap), total in contributed.items() if of == name and not is_overlap)
+        text = f"{table.rows} rows, {brought} contributed"
+        is_good = table.rows == brought
+        if name in truth:
+            text += f", {truth[name]} by the source's truth"
+            is_good = is_good and truth[name] == brought
+        if any(r.is_overlap for r in replicas if r.table == name):
+            overlap = sum(entry.overlap_rows for entry in table.chunks.values())
+            text += f"; {overlap} in overlap"
+        yield Check(f"rows of {name}", is_good, text)
+
+
+def _digest_check(
+    replicas: Sequence[Replica],
+    scans: Mapping[tuple[str, str], ScannedTable],
+    contributed: Mapping[tuple[str, int, bool], RowDigest],
+) -> Check:
+    wrong = []
+    for replica in replicas:
+        name = physical_name(replica.table, replica.chunk, is_overlap=replica.is_overlap)
+        found = scans.get((replica.node, name))
+        want = contributed.get((replica.table, replica.chunk, replica.is_overlap), RowDigest(0, 0))
+        if found is None or found.digest != replica.digest or found.digest != str(want):
+            reason = f": {found.error}" if found is not None and found.error else ""
+            wrong.append(f"{replica.node}: {name}{reason}")
+    return Check("digests", not wrong, f"{len(replicas) - len(wrong)} of {len(replicas)} tables equal{_first(wrong)}")
+
+
+def _replica_checks(catalog: Catalog, replicas: Sequence[Replica]) -> Iterable[Check]:
+    holders: dict[tuple[str, int, bool], set[str]] = {}
+    for replica in replicas:
+        if replica.state is ReplicaState.GOOD and replica.chunk >= 0:
+            holders.setdefault((replica.table, replica.chunk, replica.is_overlap), set()).add(replica.node)
+    levels = Counter(len(nodes) for nodes in holders.values())
+    wanted = catalog.layout.replicas
+    text = ", ".join(f"{count} chunk tables at level {level}" for level, count in sorted(levels.items())) or "no chunks"
+    yield Check("replicas", all(level >= wanted for level in levels), text)
+    together: dict[int, set[frozenset[str]]] = {}
+    for (_, chunk, _), nodes in holders.items():
+        together.setdefault(chunk, set()).add(frozenset(nodes))
+    apart = [str(chunk) for chunk, sets in together.items() if len(sets) > 1]
+    yield Check("sibling tables on the same nodes", not apart, f"{len(together)} chunks, {len(apart)} apart{_first(apart)}")
+
+

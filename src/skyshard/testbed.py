@@ -1,0 +1,176 @@
+"""The testbed: one object that wires cluster, registry, runtime, loaders, czar and oracle.
+
+The commands are thin shells around it, and so is the Python API:
+
+    with Testbed("folder") as testbed:
+        testbed.ingest("catalog/")
+        testbed.query("SELECT COUNT(*) FROM Object", database="catalog").table
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from skyshard.cluster import CZAR_NAME, MONO_NAME, Cluster
+from skyshard.errors import UserError
+from skyshard.progress import Watcher, nobody
+from skyshard.registry.store import Registry
+from skyshard.runtime import RuntimeKind, open_runtime
+from skyshard.runtime.base import Handle, Runtime
+from skyshard.worker.load import NodeLoader
+
+if TYPE_CHECKING:
+    from skyshard.czar.czar import Czar, QueryResult
+    from skyshard.czar.explain import Explanation
+    from skyshard.ingest.engine import IngestReport, Site
+    from skyshard.ingest.plan import IngestPlan
+    from skyshard.ingest.verify import Check
+
+TargetName = Literal["czar", "mono"]
+
+
+class Testbed:
+    """A running cluster and all that Skyshard does with it; closes what it opened, leaves the cluster running."""
+
+    __test__ = False
+
+    def __init__(self, cluster: Path | str, *, runtime: RuntimeKind = "inline") -> None:
+        self.cluster = Cluster.at(cluster)
+        self.cluster.require_running()
+        self._runtime_kind = runtime
+        self._runtimes: dict[RuntimeKind, Runtime] = {}
+        self._handles: dict[tuple[RuntimeKind, str], Handle] = {}
+
+    def __enter__(self) -> Testbed:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for runtime in self._runtimes.values():
+            runtime.close()
+        self._runtimes.clear()
+        if "registry" in self.__dict__:
+            self.registry.close()
+
+    @cached_property
+    def registry(self) -> Registry:
+        registry = Registry(self.cluster.endpoint(CZAR_NAME))
+        registry.prepare()
+        return registry
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        return self.cluster.node_names
+
+    def _runtime(self, kind: RuntimeKind) -> Runtime:
+        if kind not in self._runtimes:
+            self._runtimes[kind] = open_runtime(kind, self.nodes)
+        return self._runtimes[kind]
+
+    def _loader(self, server: str, kind: RuntimeKind) -> Handle:
+        """The loader beside a server: an actor on the node's host, or a thread here."""
+        key = (kind, server)
+        if key not in self._handles:
+            where = server if server in self.nodes else ""
+            self._handles[key] = self._runtime(kind).actor(
+                f"loader-{server}", NodeLoader, server, self.cluster.endpoint(server),
+                str(self.cluster.data_dir(server)), node=where,
+            )  # fmt: skip
+        return self._handles[key]
+
+    # ingest
+
+    def plan(self, source: Path | str, **options: Any) -> IngestPlan:
+        """What ``ingest`` would do; touches nothing. Options as of ``ingest.plan.make_plan``."""
+        from skyshard.ingest.plan import make_plan
+        from skyshard.ingest.sources import open_source
+
+        return make_plan(open_source(Path(source)), **options)
+
+    def ingest(
+        self, source: Path | str, *, runtime: RuntimeKind | None = None, watcher: Watcher = nobody, **options: Any
+    ) -> IngestReport:
+        """Ingest a source and publish it; run again after an interruption, it goes on."""
+        from skyshard.ingest.engine import Ingest
+
+        plan = self.plan(source, **options)
+        return Ingest(plan, self._site(runtime or self._runtime_kind), watcher).run()
+
+    def _site(self, kind: RuntimeKind) -> Site:
+        from skyshard.ingest.engine import Site
+
+        return Site(
+            self.registry,
+            self._runtime(kind),
+            self.cluster.endpoint(CZAR_NAME),
+            self._loader(CZAR_NAME, "inline"),
+            {node: self._loader(node, kind) for node in self.nodes},
+            self.cluster.folder / "staging",
+        )
+
+    def verify(self, database: str) -> list[Check]:
+        """Read a database back and check it; every check is listed, good or not."""
+        from skyshard.ingest.verify import Verifier
+
+        nodes = {node: self._loader(node, "inline") for node in self.nodes}
+        endpoints = {node: self.cluster.endpoint(node) for node in self.nodes}
+        return Verifier(self.registry, self.cluster.endpoint(CZAR_NAME), endpoints, nodes).run(database)
+
+    def load_mono(self, database: str, *, watcher: Watcher = nobody) -> dict[str, int]:
+        """Copy a database, unsharded, to the mono server, which is started when it does not run."""
+        from skyshard.ingest.mono import MonoCopy
+
+        self.cluster.start_mono()
+        exchange = self.cluster.folder / "staging" / "mono"
+        exchange.mkdir(parents=True, exist_ok=True)
+        copy = MonoCopy(
+            self.registry,
+            self._loader(MONO_NAME, "inline"),
+            {node: self._loader(node, "inline") for node in self.nodes},
+            {node: self.cluster.data_dir(node) for node in self.nodes},
+            exchange,
+        )
+        try:
+            return copy.load(database, watcher)
+        finally:
+            for path in exchange.glob("*.arrow"):
+                path.unlink()
+
+    # queries
+
+    @cached_property
+    def czar(self) -> Czar:
+        from skyshard.czar.czar import Czar
+
+        return Czar(
+            self.registry,
+            self.cluster.endpoint(CZAR_NAME),
+            {node: self.cluster.endpoint(node) for node in self.nodes},
+            {name: self.cluster.data_dir(name) for name in (CZAR_NAME, *self.nodes)},
+        )
+
+    def query(self, sql: str, *, database: str = "", target: TargetName = "czar") -> QueryResult:
+        """Answer one statement: by the sharded cluster, or by the unsharded oracle."""
+        if target == "mono":
+            return self._mono().execute(sql, database)
+        return self.czar.execute(sql, database)
+
+    def explain(self, sql: str, *, database: str = "") -> Explanation:
+        return self.czar.explain(sql, database)
+
+    def _mono(self) -> Any:
+        from skyshard.czar.mono import MonoTarget
+
+        try:
+            endpoint = self.cluster.endpoint(MONO_NAME)
+        except UserError:
+            raise UserError("the mono server is not running", remedy="run skyshard mono load DATABASE") from None
+        return MonoTarget(self.registry, endpoint, self.cluster.data_dir(MONO_NAME))
