@@ -1,5 +1,6 @@
 """The locate command: CSV in, CSV out, errors with their row."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -78,10 +79,12 @@ def test_locate_streams_when_the_input_spans_blocks(monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_locate_names_the_row_when_the_input_is_wrong(text: str, message: str) -> None:
-    """Each error is one line with source, row, value and remedy."""
+    """Each error is one line with source, row, value and remedy; nothing is written."""
+    sink = io.BytesIO()
     with pytest.raises(UserError, match=message) as caught:
-        run(text)
+        command.locate_csv(Chunker(340, 3, 0.01667), io.BytesIO(text.encode()), sink, "standard input")
     assert "\n" not in str(caught.value)
+    assert not sink.getvalue()
 
 
 def test_locate_names_the_row_of_the_whole_input_when_it_spans_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
@@ -59,12 +60,19 @@ def locate_csv(chunker: Chunker, source: BinaryIO, sink: BinaryIO, name: str) ->
     from pyarrow import csv
 
     schema = pa.schema([(column, pa.int64() if column == "row" else pa.int32()) for column in COLUMNS])
+    blocks = _number_blocks(chunker, source, name)
+    first = list(islice(blocks, 1))  # before anything is written: wrong input mostly shows here
     sink.write((",".join(COLUMNS) + "\n").encode())
-    first_row = 0
     with csv.CSVWriter(sink, schema, write_options=csv.WriteOptions(include_header=False)) as writer:
-        for batch in _read_positions(source, name):
-            writer.write_batch(pa.record_batch(_numbers(chunker, batch, first_row, name), schema=schema))
-            first_row += batch.num_rows
+        for block in chain(first, blocks):
+            writer.write_batch(pa.record_batch(block, schema=schema))
+
+
+def _number_blocks(chunker: Chunker, source: BinaryIO, name: str) -> Iterator[list[Any]]:
+    first_row = 0
+    for batch in _read_positions(source, name):
+        yield _numbers(chunker, batch, first_row, name)
+        first_row += batch.num_rows
 
 
 def _read_positions(source: BinaryIO, name: str) -> Iterator[pa.RecordBatch]:
