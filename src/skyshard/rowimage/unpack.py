@@ -1,0 +1,111 @@
+"""Packed records → Arrow batch: the inverse of `pack`, for files that the server wrote.
+
+Rules: deleted rows are left out; texts come back as the server prints them (CHAR without trailing spaces).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from skyshard.rowimage.arrays import Bytes, bitmap_buffer, from_big_endian
+from skyshard.rowimage.pack import block_rows
+from skyshard.rowimage.record import RecordLayout, Records, Slot
+
+_LIVE = np.uint8(1)
+_BLOCK_RECORDS_BYTES = 32 << 20
+
+
+def unpack(records: Any, layout: RecordLayout) -> pa.RecordBatch:
+    """The live records as a batch: columns in table order, Arrow types as `SqlType.arrow` says.
+
+    Args:
+        records: records (any one-dimensional array of ``layout.length`` bytes each), or bytes of whole records.
+    """
+    live = live_records(as_records(records, layout), layout)
+    cells = _gather(live, layout)
+    nulls = [np.ascontiguousarray(_null_byte(live, index)) for index in range(layout.null_bytes)]
+    arrays = [_array(slot, cell, nulls, len(live)) for slot, cell in zip(layout.slots, cells, strict=True)]
+    columns = zip(layout.slots, arrays, strict=True)
+    schema = pa.schema([pa.field(slot.name, array.type, slot.is_nullable) for slot, array in columns])
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def unpack_blocks(records: Any, layout: RecordLayout) -> Iterator[pa.RecordBatch]:
+    """The live records as batches of bounded size, in file order."""
+    whole = as_records(records, layout)
+    step = max(1, _BLOCK_RECORDS_BYTES // layout.length)
+    for start in range(0, len(whole), step):
+        yield unpack(whole[start : start + step], layout)
+
+
+def as_records(records: Any, layout: RecordLayout) -> Records:
+    """Records or their bytes as an array of ``layout.dtype``, without a copy.
+
+    Raises:
+        ValueError: the bytes are no whole number of records.
+    """
+    if isinstance(records, np.ndarray):
+        return records if records.dtype == layout.dtype else records.view(layout.dtype)
+    return np.frombuffer(records, layout.dtype)
+
+
+def live_records(records: Records, layout: RecordLayout) -> Records:
+    """The records that are not deleted; the same array when none is."""
+    is_live = (_null_byte(records, 0) & _LIVE).astype(np.bool_)
+    if is_live.all():
+        return records
+    raw = records.view(f"V{layout.length}")
+    return raw[is_live].view(layout.dtype)
+
+
+def _null_byte(records: Records, index: int) -> Bytes:
+    return np.ndarray((len(records),), np.uint8, records, index, records.strides)
+
+
+def _gather(records: Records, layout: RecordLayout) -> list[NDArray[Any]]:
+    """Each column's stored bytes, contiguous; in blocks of rows that stay in the cache."""
+    targets = [slot.target(records) for slot in layout.slots]
+    cells = [np.empty(len(records), target.dtype) for target in targets]
+    step = block_rows(layout)
+    for start in range(0, len(records), step):
+        stop = start + step
+        for cell, target in zip(cells, targets, strict=True):
+            cell[start:stop] = target[start:stop]
+    return cells
+
+
+def _array(slot: Slot, cells: NDArray[Any], nulls: list[Bytes], rows: int) -> pa.Array:
+    valid = _validity(slot, nulls)
+    if slot.plain is not None:
+        return pa.Array.from_buffers(slot.arrow, rows, [bitmap_buffer(valid), pa.py_buffer(cells)])
+    matrix = cells.view(np.uint8).reshape(rows, slot.width) if slot.width else np.empty((rows, 0), np.uint8)
+    if slot.bit is not None:
+        return slot.bit.array(_bit_values(slot, matrix, nulls), valid)
+    assert slot.codec is not None
+    return slot.codec.decode(matrix, valid)
+
+
+def _validity(slot: Slot, nulls: list[Bytes]) -> Bytes | None:
+    """One byte a row, 1 = a value; None when the column has no NULL."""
+    if not slot.is_nullable:
+        return None
+    is_null = nulls[slot.null_bit >> 3] & np.uint8(1 << (slot.null_bit & 7))
+    if not is_null.any():
+        return None
+    valid: Bytes = (is_null == 0).view(np.uint8)
+    return valid
+
+
+def _bit_values(slot: Slot, matrix: Bytes, nulls: list[Bytes]) -> NDArray[np.uint64]:
+    assert slot.bit is not None
+    values = from_big_endian(matrix)
+    for place in range(slot.bit.uneven):
+        bit = slot.uneven_bit + place
+        high = (nulls[bit >> 3] >> np.uint8(bit & 7)) & np.uint8(1)
+        values |= high.astype(np.uint64) << np.uint64(8 * slot.bit.width + place)
+    return values
