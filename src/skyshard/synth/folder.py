@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 from pydantic import ValidationError
-from skyshard.rowimage.digest import digest
-from skyshard.rowimage.record import Field
 
 from skyshard.errors import UserError
+from skyshard.rowimage.digest import digest
+from skyshard.rowimage.record import Field
 from skyshard.schema import Table
 from skyshard.synth.manifest import MANIFEST, ChunkTruth, Manifest, ManifestFile, read_manifest, to_json, write_text
 from skyshard.synth.recipe import Recipe, StrictModel
@@ -139,7 +139,9 @@ def hash_file(path: Path) -> str:
 
 def write_record(folder: Path, record: ChunkRecord) -> None:
     """Note that a chunk is finished."""
-    write_text(folder / PROGRESS / f"chunk_{record.chunk}.json", record.model_dump_json())
+    path = folder / PROGRESS / f"chunk_{record.chunk}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, record.model_dump_json())
 
 
 def close(folder: Path) -> None:

@@ -61,7 +61,8 @@ class SyntheticSky:
 
     def expected_objects(self) -> dict[int, float]:
         """Expected number of objects by chunk, for all chunks that may hold any, in order of chunk number."""
-        chunks = self.chunker.chunk_ids()
+        boxes = [piece.box for piece in self.recipe.sky.footprint]
+        chunks = np.unique(np.concatenate([self.chunker.chunks_in(box) for box in boxes]))
         expected = self.density.expected([self.chunker.chunk_box(int(chunk)) for chunk in chunks])
         return {int(chunk): float(mean) for chunk, mean in zip(chunks, expected, strict=True) if mean > 0}
 

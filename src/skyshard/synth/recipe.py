@@ -6,17 +6,16 @@ otherwise.
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
-import xxhash
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from skyshard.chunking import Chunker
 from skyshard.errors import UserError
 from skyshard.layout import Striping, parse_model
 from skyshard.resources import data_folder
+from skyshard.sphere import Box
 from skyshard.synth.columns import BAND_COLUMNS, BANDS, FORCED_SOURCE_COLUMNS, SOURCE_COLUMNS, object_columns
 
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
@@ -51,6 +50,10 @@ class FootprintBox(StrictModel):
         if self.dec_deg[0] >= self.dec_deg[1] or self.ra_deg[0] == self.ra_deg[1]:
             raise ValueError("the box has no area; give from < to, south < north")
         return self
+
+    @property
+    def box(self) -> Box:
+        return Box(self.ra_deg[0], self.dec_deg[0], self.ra_deg[1], self.dec_deg[1])
 
     @property
     def ra_width_deg(self) -> float:
@@ -271,12 +274,6 @@ class Recipe(StrictModel):
     def band_names(self) -> tuple[str, ...]:
         """The recipe's bands, blue to red."""
         return tuple(band for band in BANDS if band in self.bands)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Hash of the content: equal for two recipes that make equal rows from equal seeds."""
-        text = self.model_dump_json(by_alias=True, exclude={"name", "description", "seed"})
-        return xxhash.xxh3_128_hexdigest(text.encode())
 
 
 def read_recipe(source: str | Path) -> Recipe:

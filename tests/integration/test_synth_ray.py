@@ -1,0 +1,20 @@
+"""Synthesis on Ray makes the bytes that it makes in this process."""
+
+from pathlib import Path
+
+import pytest
+
+from skyshard.runtime import open_runtime
+from skyshard.synth.recipe import read_recipe
+from skyshard.synth.write import write_catalog
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
+def test_ray_and_inline_make_equal_catalogs(tmp_path: Path) -> None:
+    """The manifests, with every file's hash and digest, are equal."""
+    recipe = read_recipe("mini")
+    inline = write_catalog(recipe, tmp_path / "inline", fraction=0.4)
+    with open_runtime("ray", cpus=2) as runtime:
+        assert write_catalog(recipe, tmp_path / "ray", fraction=0.4, runtime=runtime) == inline
