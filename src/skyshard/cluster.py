@@ -20,8 +20,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-import psutil
-
 from skyshard.cluster_folder import ClusterRecord, exclusive, is_free, socket_folder
 from skyshard.db.connection import Endpoint
 from skyshard.db.installation import Installation, find_mariadbd
@@ -300,6 +298,8 @@ def _remove_sockets(record: ClusterRecord) -> None:
 
 
 def _status(server: Server) -> NodeStatus:
+    import psutil  # only this command needs it
+
     pid = server.pid()
     if pid is None:
         state = ServerState.CRASHED if server.is_crashed else ServerState.STOPPED

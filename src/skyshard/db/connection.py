@@ -7,19 +7,21 @@ tables are; values go through the driver's arguments, names through :func:`quote
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pymysql
-import sqlalchemy
 from pymysql.constants import CLIENT
 from pymysql.cursors import SSCursor
-from sqlalchemy import event
 
 from skyshard.errors import ClusterError, SkyshardError, UserError
+
+if TYPE_CHECKING:
+    import sqlalchemy
 
 Row = tuple[Any, ...]
 Arguments = Sequence[Any] | None
@@ -168,7 +170,7 @@ class Connection:
         self._columns = ()
         try:
             affected = cursor.execute(sql, args)
-        except (pymysql.MySQLError, OSError, UnicodeEncodeError) as error:
+        except (pymysql.MySQLError, OSError, UnicodeError) as error:
             raise mapped(error, self._endpoint, sql) from error
         self._columns = _columns_of(cursor)
         return int(affected)
@@ -176,7 +178,7 @@ class Connection:
     def _fetch(self, cursor: Any, batch_rows: int) -> list[Row]:
         try:
             return list(cursor.fetchmany(batch_rows))
-        except (pymysql.MySQLError, OSError) as error:
+        except (pymysql.MySQLError, OSError, UnicodeError) as error:
             raise mapped(error, self._endpoint) from error
 
     def _abandon(self, cursor: Any) -> None:
@@ -199,6 +201,8 @@ def sqlalchemy_engine(endpoint: Endpoint, account: Account = Account.ADMIN, data
     Driver errors come out as ClusterError and UserError, as from :func:`connect`, except a violated key, which stays
     ``sqlalchemy.exc.IntegrityError`` so that callers can decide what it means.
     """
+    import sqlalchemy  # takes longer to import than a query takes
+
     engine = sqlalchemy.create_engine(
         "mysql+pymysql://",
         creator=lambda: _open(endpoint, account, database, charset="utf8mb4"),
@@ -206,7 +210,7 @@ def sqlalchemy_engine(endpoint: Endpoint, account: Account = Account.ADMIN, data
         max_overflow=12,
     )
 
-    @event.listens_for(engine, "handle_error")
+    @sqlalchemy.event.listens_for(engine, "handle_error")
     def map_error(context: Any) -> None:
         error = context.original_exception
         is_foreign = isinstance(error, (pymysql.MySQLError, OSError))
@@ -243,11 +247,12 @@ def mapped(error: Exception, endpoint: Endpoint, sql: str = "") -> SkyshardError
     """The Skyshard error for a driver error: who can mend it, in one line, with the server's own words."""
     if isinstance(error, UnicodeEncodeError):
         return UserError(f"the statement holds {error.object[error.start]!r}, which latin1 has no letter for")
+    if isinstance(error, UnicodeDecodeError):
+        return UserError(f"{endpoint}: a text of the result is not latin1: {error}", remedy="select HEX() of it")
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     words = str(error.args[-1]) if error.args else type(error).__name__
-    if code in NO_SERVER:
-        reason = getattr(error, "original_exception", error)
-        words = f"no server answers ({getattr(reason, 'strerror', None) or reason})"
+    if code in NO_SERVER or isinstance(error, OSError):
+        words = f"no server answers: {words}"
     where = f" in {sql.strip()[:120]!r}" if sql else ""
     what = f"{endpoint}: {words} ({code}){where}".replace("\n", " ")
     if isinstance(error, OSError) or code in CONNECTION_LOST:
@@ -262,24 +267,43 @@ def mapped(error: Exception, endpoint: Endpoint, sql: str = "") -> SkyshardError
 def _open(
     endpoint: Endpoint, account: Account, database: str, *, local_files: bool = False, charset: str = "latin1"
 ) -> Any:
+    raw = pymysql.connect(
+        host=endpoint.host,
+        port=endpoint.port,
+        ssl_disabled=bool(endpoint.socket),
+        user=str(account),
+        database=database or None,
+        charset=charset,
+        sql_mode=SQL_MODE[account],
+        autocommit=True,
+        local_infile=local_files,
+        connect_timeout=CONNECT_TIMEOUT_S,
+        max_allowed_packet=MAX_PACKET_BYTES,
+        client_flag=CLIENT.FOUND_ROWS if charset == "utf8mb4" else 0,
+        defer_connect=True,
+    )
     try:
-        return pymysql.connect(
-            unix_socket=endpoint.socket or None,
-            ssl_disabled=bool(endpoint.socket),
-            host=endpoint.host,
-            port=endpoint.port,
-            user=str(account),
-            database=database or None,
-            charset=charset,
-            sql_mode=SQL_MODE[account],
-            autocommit=True,
-            local_infile=local_files,
-            connect_timeout=CONNECT_TIMEOUT_S,
-            max_allowed_packet=MAX_PACKET_BYTES,
-            client_flag=CLIENT.FOUND_ROWS if charset == "utf8mb4" else 0,
-        )
+        raw.connect(_reach(endpoint))
     except (pymysql.MySQLError, OSError) as error:
         raise mapped(error, endpoint) from error
+    return raw
+
+
+def _reach(endpoint: Endpoint) -> socket.socket:
+    """A connected socket; the driver forgets to close its own when nobody answers."""
+    if not endpoint.socket:
+        remote = socket.create_connection((endpoint.host, endpoint.port), CONNECT_TIMEOUT_S)
+        remote.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        remote.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return remote
+    found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        found.settimeout(CONNECT_TIMEOUT_S)
+        found.connect(endpoint.socket)
+    except BaseException:
+        found.close()
+        raise
+    return found
 
 
 def _columns_of(cursor: Any) -> tuple[ResultColumn, ...]:

@@ -1,0 +1,87 @@
+"""``skyshard cluster``: start, stop, show and destroy the private cluster. Words in, words out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from skyshard.cluster import NodeStatus
+
+DEFAULT_FOLDER = Path(".skyshard")
+ClusterFolder = Annotated[
+    Path, typer.Option("--cluster", envvar="SKYSHARD_CLUSTER", help="The cluster's folder.", metavar="DIR")
+]
+
+cluster_app = typer.Typer(help="The private cluster: MariaDB nodes and the czar's own server.", no_args_is_help=True)
+
+
+@cluster_app.command()
+def start(
+    nodes: Annotated[int | None, typer.Option(help="Number of nodes; 3 for a new cluster.")] = None,
+    cluster: ClusterFolder = DEFAULT_FOLDER,
+) -> None:
+    """Make the cluster if there is none, and start what does not run."""
+    from skyshard.cluster import Cluster
+    from skyshard.interrupts import interruptible
+
+    with interruptible():
+        Cluster.at(cluster).start(nodes, report=_tell)
+    _tell(f"cluster {cluster} is running")
+
+
+@cluster_app.command()
+def stop(cluster: ClusterFolder = DEFAULT_FOLDER) -> None:
+    """Stop every server; the data stays."""
+    from skyshard.cluster import Cluster
+
+    Cluster.at(cluster).stop(report=_tell)
+    _tell(f"cluster {cluster} is stopped")
+
+
+@cluster_app.command()
+def status(
+    cluster: ClusterFolder = DEFAULT_FOLDER,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show every server: what it does, its process, memory and data."""
+    from dataclasses import asdict
+
+    from skyshard.cluster import Cluster
+
+    found = Cluster.at(cluster)
+    servers = found.status()
+    if as_json:
+        print(json.dumps({"cluster": str(found.folder), "servers": [asdict(server) for server in servers]}, indent=2))
+    else:
+        _show(servers)
+
+
+@cluster_app.command()
+def destroy(cluster: ClusterFolder = DEFAULT_FOLDER) -> None:
+    """Stop every server and remove the cluster with all its data."""
+    from skyshard.cluster import Cluster
+
+    Cluster.at(cluster).destroy(report=_tell)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _show(servers: list[NodeStatus]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("server", "state", box=None)
+    for heading in ("process", "memory MB", "data MB"):
+        table.add_column(heading, justify="right")
+    table.add_column("socket", overflow="fold")
+    for server in servers:
+        megabytes = (f"{size / 1e6:.0f}" for size in (server.memory_bytes, server.data_bytes))
+        table.add_row(server.name, server.state, str(server.pid or "-"), *megabytes, server.socket)
+    Console().print(table)

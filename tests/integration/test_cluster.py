@@ -1,0 +1,202 @@
+"""The private cluster with real servers: start, stop, crash, interrupt, destroy, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from skyshard.cluster import Cluster, ServerState
+from skyshard.db.connection import Account, connect
+from skyshard.errors import ClusterError, UserError
+
+pytestmark = pytest.mark.integration
+
+COMMAND = [sys.executable, "-c", "from skyshard.cli.cluster import cluster_app; cluster_app()"]
+
+
+@pytest.fixture
+def own_cluster(short_folder: Path) -> Iterator[Cluster]:
+    """A cluster that does not exist yet, for tests that break it."""
+    cluster = Cluster.at(short_folder / "own")
+    yield cluster
+    if cluster.exists:
+        cluster.destroy()
+    shutil.rmtree(cluster.folder, ignore_errors=True)
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Every process that names a cluster's folder in its command line."""
+    found = psutil.process_iter(["cmdline"])
+    return [process.pid for process in found if any(str(folder) in word for word in process.info["cmdline"] or ())]
+
+
+def states(cluster: Cluster) -> dict[str, ServerState]:
+    return {server.name: server.state for server in cluster.status()}
+
+
+def run(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *words, "--cluster", str(folder)], capture_output=True, text=True)
+
+
+def test_start_brings_up_the_czar_and_every_node(private_cluster: Cluster) -> None:
+    """A started cluster has N nodes and the czar's server, all answering, and no mono."""
+    assert states(private_cluster) == dict.fromkeys(["czar", "node1", "node2"], ServerState.RUNNING)
+
+
+def test_start_of_a_running_cluster_changes_nothing(private_cluster: Cluster) -> None:
+    """A second start keeps the processes; another number of nodes is refused."""
+    before = [server.pid for server in private_cluster.status()]
+    private_cluster.start()
+    private_cluster.start(2)
+    with pytest.raises(UserError, match="has 2 nodes, not 3"):
+        private_cluster.start(3)
+    assert [server.pid for server in private_cluster.status()] == before
+
+
+def test_servers_live_in_sessions_of_their_own(private_cluster: Cluster) -> None:
+    """Ctrl-C in the terminal where the cluster was started does not reach its servers."""
+    for server in private_cluster.status():
+        assert server.pid is not None
+        assert os.getsid(server.pid) == server.pid
+
+
+def test_servers_listen_on_private_sockets_only(private_cluster: Cluster) -> None:
+    """No port is open, and the sockets' folder is closed to others."""
+    for server in private_cluster.status():
+        assert not psutil.Process(server.pid).net_connections(kind="inet")
+        assert Path(server.socket).parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_data_survive_stop_and_start(own_cluster: Cluster) -> None:
+    """stop keeps the data, start brings them back."""
+    own_cluster.start(1)
+    with connect(own_cluster.endpoint("node1"), Account.LOADER) as connection:
+        connection.execute("CREATE DATABASE q")
+        connection.execute("CREATE TABLE q.t (x INT) ENGINE=MyISAM")
+        connection.execute("INSERT INTO q.t VALUES (7)")
+    own_cluster.stop()
+    assert set(states(own_cluster).values()) == {ServerState.STOPPED}
+    assert (own_cluster.data_dir("node1") / "q" / "t.MYD").stat().st_size == 7
+    own_cluster.start()
+    with connect(own_cluster.endpoint("node1")) as connection:
+        assert connection.value("SELECT x FROM q.t") == 7
+
+
+def test_destroy_leaves_nothing(own_cluster: Cluster) -> None:
+    """After destroy there is no folder, no socket and no process, mono included."""
+    own_cluster.start(1)
+    own_cluster.start_mono()
+    assert states(own_cluster)["mono"] == ServerState.RUNNING
+    sockets = Path(own_cluster.status()[0].socket).parent
+    own_cluster.destroy()
+    assert not own_cluster.folder.exists()
+    assert not sockets.exists()
+    assert processes_of(own_cluster.folder) == []
+
+
+def test_a_crashed_server_is_recognised_and_brought_back(own_cluster: Cluster) -> None:
+    """A killed server shows as crashed in spite of its stale pid and socket; start brings back that one only."""
+    own_cluster.start(1)
+    czar_pid = own_cluster.status()[0].pid
+    own_cluster.kill_server("node1")
+    assert states(own_cluster) == {"czar": ServerState.RUNNING, "node1": ServerState.CRASHED}
+    with pytest.raises(UserError, match=r"not running \(node1 down\)"):
+        own_cluster.require_running()
+    own_cluster.start()
+    own_cluster.require_running()
+    assert own_cluster.status()[0].pid == czar_pid
+
+
+def test_a_stale_pid_that_belongs_to_another_process_is_left_alone(own_cluster: Cluster) -> None:
+    """A pid file whose number was taken by another process does not get that process killed."""
+    own_cluster.start(1)
+    own_cluster.kill_server("node1")
+    with subprocess.Popen(["sleep", "60"]) as bystander:
+        (own_cluster.folder / "servers" / "node1" / "server.pid").write_text(f"{bystander.pid}\n")
+        own_cluster.destroy()
+        assert bystander.poll() is None
+        bystander.kill()
+
+
+def test_a_start_that_fails_leaves_no_process_and_says_why(own_cluster: Cluster) -> None:
+    """When one server cannot start, the others are stopped again and the line tells what its log says."""
+    own_cluster.start(1)
+    own_cluster.stop()
+    (own_cluster.data_dir("node1") / "ibdata1").write_bytes(b"not a tablespace" * 1024)
+    with pytest.raises(ClusterError, match=r"server node1 died while starting: .*ERROR"):
+        own_cluster.start()
+    assert processes_of(own_cluster.folder) == []
+
+
+def test_a_first_start_that_fails_leaves_nothing(own_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster that could not be made is not there."""
+    own_cluster.folder.mkdir()
+    monkeypatch.setattr("skyshard.db.server.server_options", lambda *_, **__: ["no-such-option=1"])
+    with pytest.raises(ClusterError, match=r"cannot be initialised: .*no-such-option"):
+        own_cluster.start(1)
+    assert not own_cluster.folder.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", ["initialising", "starting"])
+def test_an_interrupted_start_leaves_nothing(own_cluster: Cluster, moment: str, number: signal.Signals) -> None:
+    """Ctrl-C or SIGTERM during the first start leaves no process and no folder."""
+    command = [*COMMAND, "start", "--nodes", "2", "--cluster", str(own_cluster.folder)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if line.startswith(moment):
+                os.killpg(process.pid, number)
+                break
+        assert process.wait(30) != 0
+    assert processes_of(own_cluster.folder) == []
+    assert not own_cluster.folder.exists()
+
+
+def test_two_starts_at_once_make_one_cluster(own_cluster: Cluster) -> None:
+    """Of two starts at the same time one makes the cluster and the other one finds it."""
+    command = [*COMMAND, "start", "--nodes", "1", "--cluster", str(own_cluster.folder)]
+    starts = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(2)]
+    assert [process.wait(60) for process in starts] == [0, 0]
+    assert len(processes_of(own_cluster.folder)) == 2
+    own_cluster.require_running()
+
+
+def test_status_prints_json(private_cluster: Cluster) -> None:
+    """`status --json` says what the API says."""
+    answer = json.loads(run("status", "--json", folder=private_cluster.folder).stdout)
+    assert [server["name"] for server in answer["servers"]] == ["czar", "node1", "node2"]
+    assert {server["state"] for server in answer["servers"]} == {"running"}
+
+
+def test_a_second_server_on_the_same_data_is_impossible(private_cluster: Cluster) -> None:
+    """A lost pid file does not lose the server: it is found by its data folder."""
+    server = private_cluster.status()[1]
+    pid_file = private_cluster.folder / "servers" / server.name / "server.pid"
+    pid_file.rename(pid_file.with_suffix(".lost"))
+    try:
+        assert private_cluster.status()[1].pid == server.pid
+    finally:
+        pid_file.with_suffix(".lost").rename(pid_file)
+
+
+def test_stop_that_takes_too_long_kills(own_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that ignores SIGTERM is killed in the end, and the report says so."""
+    monkeypatch.setattr("skyshard.cluster.STOP_TIMEOUT_S", 0.3)
+    own_cluster.start(1)
+    pid = own_cluster.status()[1].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    lines: list[str] = []
+    own_cluster.stop(report=lines.append)
+    assert any("node1 did not stop" in line for line in lines)
+    assert processes_of(own_cluster.folder) == []

@@ -1,0 +1,149 @@
+"""Sessions on a real server: rights of the accounts, streams, lost sessions, mapped errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy
+
+from skyshard.cluster import Cluster
+from skyshard.db.connection import Account, Connection, Endpoint, connect, sqlalchemy_engine
+from skyshard.errors import ClusterError, UserError
+
+pytestmark = pytest.mark.integration
+
+DATABASE = "connection_test"
+
+
+@pytest.fixture(scope="module")
+def endpoint(private_cluster: Cluster) -> Iterator[Endpoint]:
+    """A node with a table of 10,000 numbers."""
+    found = private_cluster.endpoint("node1")
+    with connect(found, Account.LOADER) as loader:
+        loader.execute(f"CREATE DATABASE {DATABASE}")
+        loader.execute(
+            f"CREATE TABLE {DATABASE}.numbers (n INT PRIMARY KEY, t VARCHAR(9), b VARBINARY(9)) ENGINE=MyISAM"
+        )
+        loader.execute(f"USE {DATABASE}")
+        loader.execute(f"INSERT INTO {DATABASE}.numbers SELECT seq, 'é', 'x' FROM seq_1_to_10000")
+        yield found
+        loader.execute(f"DROP DATABASE {DATABASE}")
+
+
+@pytest.fixture
+def reader(endpoint: Endpoint) -> Iterator[Connection]:
+    with connect(endpoint, Account.READER, DATABASE) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO numbers VALUES (0, '', '')",
+        "UPDATE numbers SET t = ''",
+        "DELETE FROM numbers",
+        "DROP TABLE numbers",
+        "CREATE TABLE other (x INT)",
+        "CREATE DATABASE other",
+        "SELECT * FROM mysql.global_priv",
+        "SELECT 1 INTO OUTFILE '/tmp/skyshard-never'",
+        "SET GLOBAL max_connections = 1",
+    ],
+)
+def test_the_reader_writes_nothing_and_sees_no_accounts(reader: Connection, sql: str) -> None:
+    """Outside the scratch database the reader can only read, and never the system tables."""
+    with pytest.raises(UserError, match="denied"):
+        reader.execute(sql)
+
+
+def test_the_reader_may_use_the_scratch_database(reader: Connection) -> None:
+    """Partial results are made by the reader in skyshard_scratch."""
+    reader.execute("CREATE TABLE skyshard_scratch.r ENGINE=MyISAM ROW_FORMAT=FIXED AS SELECT n FROM numbers LIMIT 5")
+    assert reader.value("SELECT COUNT(*) FROM skyshard_scratch.r") == 5
+    reader.execute("DROP TABLE skyshard_scratch.r")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["SELECT * FROM mysql.global_priv", "DROP TABLE mysql.db", "CREATE USER eve", "SET GLOBAL max_connections = 1"],
+)
+def test_the_loader_does_not_reach_the_system(endpoint: Endpoint, sql: str) -> None:
+    """The loader makes and fills tables, but neither reads nor changes the system tables."""
+    with connect(endpoint, Account.LOADER) as loader, pytest.raises(UserError, match="denied"):
+        loader.execute(sql)
+
+
+def test_accounts_have_their_sql_mode(endpoint: Endpoint) -> None:
+    """The loader is strict, the reader is not; both speak latin1 in UTC."""
+    facts = "SELECT @@sql_mode, @@character_set_connection, @@collation_connection, @@time_zone"
+    with connect(endpoint, Account.LOADER) as loader, connect(endpoint) as reader:
+        latin = ("latin1", "latin1_swedish_ci", "+00:00")
+        assert loader.rows(facts) == [("STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION", *latin)]
+        assert reader.rows(facts) == [("", *latin)]
+
+
+def test_text_is_str_and_binary_is_bytes(reader: Connection) -> None:
+    """Text columns come as str, binary ones as bytes, and the columns say which is which."""
+    assert reader.rows("SELECT t, b FROM numbers WHERE n = %s", [1]) == [("é", b"x")]
+    assert [(column.name, column.charset) for column in reader.columns] == [("t", 8), ("b", 63)]
+
+
+def test_a_stream_brings_every_row(reader: Connection) -> None:
+    """Batches have the asked-for size, the last one what is left, and the session is free afterwards."""
+    sizes = [len(batch) for batch in reader.stream("SELECT n FROM numbers", batch_rows=4000)]
+    assert sizes == [4000, 4000, 2000]
+    assert reader.value("SELECT 1") == 1
+
+
+def test_a_stream_that_is_given_up_closes_the_session(reader: Connection) -> None:
+    """Nobody waits for the rest of a result that nobody wants."""
+    stream = reader.stream("SELECT n FROM numbers", batch_rows=10)
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    assert not reader.is_open
+    with pytest.raises(ClusterError, match="closed"):
+        reader.rows("SELECT 1")
+
+
+def test_a_killed_session_is_a_retryable_cluster_error(endpoint: Endpoint, reader: Connection) -> None:
+    """A session that the server ends under us may be tried again, and closes without a murmur."""
+    with connect(endpoint, Account.ADMIN) as admin:
+        admin.execute(f"KILL {reader.thread_id}")
+    with pytest.raises(ClusterError) as caught:
+        reader.rows("SELECT 1")
+    assert caught.value.retryable
+
+
+def test_warnings_of_a_statement_are_told(reader: Connection) -> None:
+    """Warnings come with level, code and text."""
+    reader.execute("SELECT 1 + 'x'")
+    assert [(level, code) for level, code, _ in reader.warnings()] == [("Warning", 1292)]
+
+
+def test_wrong_statements_name_the_statement(reader: Connection) -> None:
+    """A server's complaint comes with the statement it is about."""
+    with pytest.raises(UserError, match=r"doesn't exist \(1146\) in 'SELECT \* FROM nothing'"):
+        reader.rows("SELECT * FROM nothing")
+
+
+def test_an_engine_maps_errors_but_keeps_violated_keys(endpoint: Endpoint) -> None:
+    """Through SQLAlchemy, wrong statements are UserErrors and duplicate keys stay IntegrityErrors."""
+    engine = sqlalchemy_engine(endpoint, Account.ADMIN, DATABASE)
+    try:
+        with engine.connect() as connection:
+            assert connection.execute(sqlalchemy.text("SELECT COUNT(*) FROM numbers")).scalar_one() == 10_000
+            with pytest.raises(UserError, match="1146"):
+                connection.execute(sqlalchemy.text("SELECT * FROM nothing"))
+            with pytest.raises(sqlalchemy.exc.IntegrityError):
+                connection.execute(sqlalchemy.text("INSERT INTO numbers VALUES (1, '', '')"))
+    finally:
+        engine.dispose()
+
+
+def test_an_engine_without_server_is_a_cluster_error() -> None:
+    """A registry that cannot be reached is the cluster's fault."""
+    engine = sqlalchemy_engine(Endpoint(socket="/nowhere.sock"))
+    with pytest.raises(ClusterError, match="no server answers"):
+        engine.connect()
+    engine.dispose()

@@ -1,0 +1,167 @@
+"""What every runtime promises: one suite, run inline and on Ray.
+
+Actors and functions come from the standard library and from Skyshard, because Ray's processes import them by name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import operator
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import CancelledError, wait
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pytest
+
+from skyshard.db.connection import Endpoint, connect
+from skyshard.errors import ClusterError, UserError
+from skyshard.rowimage.sqltype import parse_type
+from skyshard.runtime import Runtime, open_runtime
+
+pytestmark = pytest.mark.integration
+
+NODES = ["node1", "node2"]
+
+
+@pytest.fixture(scope="module", params=["inline", "ray"])
+def runtime(request: pytest.FixtureRequest) -> Iterator[Runtime]:
+    with open_runtime(request.param, NODES, cpus=2) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def is_ray(runtime: Runtime) -> bool:
+    return type(runtime).__name__ == "RayRuntime"
+
+
+def test_an_actor_keeps_its_state(runtime: Runtime) -> None:
+    """An actor is one object for all calls."""
+    handle = runtime.actor("list", list, node="node1")
+    handle.call("append", "a")
+    handle.call("append", "b")
+    assert handle.call("copy").result(30) == ["a", "b"]
+
+
+def test_calls_to_one_actor_keep_their_order(runtime: Runtime) -> None:
+    """Calls run one after the other, in the order in which they were made."""
+    handle = runtime.actor("list", list)
+    for number in range(200):
+        handle.call("append", number)
+    assert handle.call("copy").result(30) == list(range(200))
+
+
+def test_different_actors_run_at_the_same_time(runtime: Runtime) -> None:
+    """One actor's long call does not keep another one waiting."""
+    slow, quick = (runtime.actor(name, importlib.import_module, "time") for name in ("slow", "quick"))
+    wait([slow.call("time"), quick.call("time")])
+    sleeping = slow.call("sleep", 1.0)
+    quick.call("time").result(30)
+    assert not sleeping.done()
+    sleeping.result(30)
+
+
+def test_a_task_answers(runtime: Runtime) -> None:
+    """A submitted function runs with its arguments."""
+    assert runtime.submit(operator.add, 40, 2).result(30) == 42
+
+
+def test_a_future_may_be_an_argument(runtime: Runtime) -> None:
+    """The result of one call goes into the next one without passing through the caller."""
+    numbers = runtime.submit(np.arange, 1_000_000)
+    total = runtime.submit(np.sum, numbers)
+    handle = runtime.actor("list", list)
+    handle.call("append", total)
+    assert int(handle.call("pop").result(30)) == 499_999_500_000
+
+
+def test_arrow_tables_pass_through(runtime: Runtime) -> None:
+    """Batches of rows arrive as they were sent."""
+    table = pa.table({"x": pa.array([1, None, 3]), "t": pa.array([b"a", b"\xff", None])})
+    assert runtime.submit(operator.itemgetter(slice(None)), table).result(30) == table
+
+
+def test_a_user_error_comes_back_as_it_was(runtime: Runtime) -> None:
+    """What and remedy survive the way from the work to the caller."""
+    with pytest.raises(UserError, match="bogus") as caught:
+        runtime.submit(parse_type, "bogus").result(30)
+    assert type(caught.value) is UserError
+    assert caught.value.remedy
+
+
+def test_a_cluster_error_stays_retryable(runtime: Runtime) -> None:
+    """An error's attributes survive too."""
+    with pytest.raises(ClusterError) as caught:
+        runtime.submit(connect, Endpoint(socket="/nowhere.sock")).result(30)
+    assert caught.value.retryable
+
+
+def test_any_other_error_comes_back_as_it_was(runtime: Runtime) -> None:
+    """An error that is not ours keeps its type."""
+    with pytest.raises(ZeroDivisionError):
+        runtime.actor("list", list).call("__init__", runtime.submit(operator.truediv, 1, 0)).result(30)
+    with pytest.raises(AttributeError):
+        runtime.actor("list", list).call("no_such_method").result(30)
+
+
+def test_an_error_of_the_factory_comes_out_of_every_call(runtime: Runtime) -> None:
+    """An actor that could not be made says why at each call."""
+    handle = runtime.actor("broken", parse_type, "bogus")
+    for _ in range(2):
+        with pytest.raises(UserError, match="bogus"):
+            handle.call("anything").result(30)
+
+
+def test_an_unknown_node_is_refused(runtime: Runtime) -> None:
+    """An actor lives only beside a node that the runtime was opened for."""
+    with pytest.raises(UserError, match="no node"):
+        runtime.actor("a", list, node="node3")
+
+
+def test_a_dead_process_is_a_retryable_cluster_error(runtime: Runtime, is_ray: bool) -> None:
+    """When an actor's process dies, its calls fail with an error that invites another try."""
+    if not is_ray:
+        pytest.skip("inline actors live in this process")
+    handle = runtime.actor("os", importlib.import_module, "os", node="node2")
+    assert handle.call("getpid").result(30) != os.getpid()
+    with pytest.raises(ClusterError, match="actor os died") as caught:
+        handle.call("_exit", 1).result(30)
+    assert caught.value.retryable
+
+
+def test_ray_listens_on_loopback_only(runtime: Runtime, is_ray: bool) -> None:
+    """Nothing of a private Ray can be reached from another machine."""
+    if not is_ray:
+        pytest.skip("inline opens no port")
+    runtime.submit(operator.add, 1, 2).result(30)
+    listening = {
+        connection.laddr.ip
+        for process in psutil.Process().children(recursive=True)
+        for connection in process.net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening
+    assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
+
+
+def test_close_of_ray_leaves_no_process_no_folder_and_no_waiting_caller(
+    runtime: Runtime, is_ray: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """After close everything is gone, calls that nobody will answer are cancelled, and nothing was printed."""
+    if not is_ray:
+        pytest.skip("the inline runtime's close is a unit test")
+    runtime.actor("a", list).call("copy").result(30)
+    unanswered = runtime.submit(time.sleep, 60)
+    folder = Path(runtime._folder)  # type: ignore[attr-defined]
+    assert folder.exists()
+    runtime.close()
+    with pytest.raises(CancelledError):
+        unanswered.result(1)
+    left = [process for process in psutil.process_iter(["cmdline"]) if str(folder) in str(process.info["cmdline"])]
+    assert left == []
+    assert not folder.exists()
+    assert capfd.readouterr() == ("", "")

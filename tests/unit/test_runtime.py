@@ -1,0 +1,51 @@
+"""The inline runtime's own promises; those of every runtime are tested in integration/test_runtime.py."""
+
+from __future__ import annotations
+
+import operator
+import threading
+from concurrent.futures import wait
+
+import pytest
+
+from skyshard.errors import UserError
+from skyshard.runtime import open_runtime
+
+
+def test_close_leaves_no_thread() -> None:
+    """After close the process has the threads that it had before."""
+    before = set(threading.enumerate())
+    with open_runtime("inline", ["node1"]) as runtime:
+        wait([runtime.submit(operator.add, 1, 2), runtime.actor("a", list, node="node1").call("append", 1)])
+    assert set(threading.enumerate()) <= before
+
+
+def test_actors_run_at_the_same_time() -> None:
+    """Two actors that wait for each other both get there."""
+    barrier = threading.Barrier(2)
+    with open_runtime("inline") as runtime:
+        handles = [runtime.actor(name, lambda: barrier) for name in "ab"]
+        done = wait([handle.call("wait", 1.0) for handle in handles], timeout=1.5).done
+    assert sorted(future.result() for future in done) == [0, 1]
+
+
+def test_calls_that_wait_at_close_are_cancelled() -> None:
+    """close finishes what runs and gives up what has not begun."""
+    gate, started = threading.Event(), threading.Event()
+
+    def hold() -> bool:
+        started.set()
+        return gate.wait(1.5)
+
+    with open_runtime("inline", cpus=1) as runtime:
+        running, waiting = runtime.submit(hold), runtime.submit(gate.wait)
+        started.wait(1.0)
+        threading.Timer(0.05, gate.set).start()
+    assert running.result() is True
+    assert waiting.cancelled()
+
+
+def test_an_unknown_node_is_refused() -> None:
+    """An actor lives only beside a node that the runtime was opened for."""
+    with open_runtime("inline", ["node1"]) as runtime, pytest.raises(UserError, match="no node 'node7'"):
+        runtime.actor("a", list, node="node7")
