@@ -53,8 +53,8 @@ class ClassSummary(_Model):
 
     phase: str
     class_name: str
-    clients: int
-    loop: str
+    load: str
+    """How it was driven, for people: ``closed, 2 clients``."""
     n: int
     """Queries measured, failed ones included."""
     errors: int
@@ -80,11 +80,15 @@ class ClassSummary(_Model):
 class WrongAnswer(_Model):
     """A statement that was answered differently from the oracle, or could not be compared."""
 
+    phase: str
+    """Of the first such sample."""
     class_name: str
     template: str
     sql: str
     reason: str
     samples: int
+    is_checked: bool
+    """False when the oracle failed, so that nothing was compared."""
 
 
 class Summary(_Model):
@@ -149,7 +153,7 @@ def summarise(
         wrong_answers=list(wrong_answers),
         driver_share=lag / latency if latency > 0 else 0.0,
         driver_lag_max_s=pc.max(measured["driver_lag_s"]).as_py() or 0.0,
-        failures=[sentence for one in classes for sentence in _failures(one)],
+        failures=[sentence for one in classes for sentence in _failures(one)] + _unchecked(wrong_answers),
     )
 
 
@@ -164,8 +168,7 @@ def summarise_class(phase: str, load: ClassLoad, samples: pa.Table) -> ClassSumm
     return ClassSummary(
         phase=phase,
         class_name=load.class_name,
-        clients=load.arrivals.clients,
-        loop=load.arrivals.loop,
+        load=load.arrivals.text,
         n=samples.num_rows,
         errors=failed,
         errors_by_class=errors,
@@ -204,6 +207,11 @@ def _failures(one: ClassSummary) -> list[str]:
     if one.verdict is Verdict.MISSED and one.latency is not None:
         found.append(f"{where}: mean latency {one.latency.mean_s:.3g} s exceeds the target of {one.target_s:g} s")
     return found
+
+
+def _unchecked(wrong_answers: Sequence[WrongAnswer]) -> list[str]:
+    failed = sum(not one.is_checked for one in wrong_answers)
+    return [f"the oracle could not answer {failed} statements"] if failed else []
 
 
 def _of(samples: pa.Table, phase: str, class_name: str) -> pa.Table:

@@ -30,6 +30,16 @@ class Closed(BaseModel):
     ramp_s: Annotated[float, Field(ge=0)] = 0.0
     """Seconds over which the clients' starts are spread."""
 
+    @property
+    def text(self) -> str:
+        """For people: ``2 clients`` or ``2 clients, think 0.5 s``."""
+        clients = f"{self.clients} client{'s' if self.clients > 1 else ''}"
+        return (
+            f"{clients}, think\N{NO-BREAK SPACE}{self.think_time_s:g}\N{NO-BREAK SPACE}s"
+            if self.think_time_s
+            else clients
+        )
+
 
 class Open(BaseModel):
     """Queries that fall due whether or not earlier ones were answered."""
@@ -43,6 +53,11 @@ class Open(BaseModel):
     """Exponential or constant gaps."""
     clients: Annotated[int, Field(ge=1, le=1000)] = 16
     """Most queries in flight; a query that waits for a free client keeps its due time."""
+
+    @property
+    def text(self) -> str:
+        """For people: ``8/s, poisson``."""
+        return f"{self.rate_per_s:g}/s, {self.process}"
 
 
 class ClassLoad(BaseModel):

@@ -1,0 +1,128 @@
+"""The sky map of a catalog as data: chunks with their boxes, rows and nodes; and its projection. No plotting here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from skyshard.errors import Bug
+
+EDGE_POINTS = 12
+"""Points along the lower and along the upper edge of a chunk's outline."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkyMap:
+    """Chunks of one catalog; all sequences of one length, angles in degrees.
+
+    A box whose ``ra_min`` exceeds ``ra_max`` crosses longitude 0.
+    """
+
+    chunk_ids: NDArray[np.int32]
+    ra_min: NDArray[np.float64]
+    ra_max: NDArray[np.float64]
+    dec_min: NDArray[np.float64]
+    dec_max: NDArray[np.float64]
+    rows: NDArray[np.int64]
+    """Rows of all chunked tables, overlap left out."""
+    nodes: Sequence[Sequence[str]]
+    """Nodes that hold a replica, the first choice first."""
+    bytes: NDArray[np.int64] | None = None
+    """Bytes of one replica; None when not known."""
+
+    def __post_init__(self) -> None:
+        lengths = {len(getattr(self, name)) for name in ("chunk_ids", "ra_min", "ra_max", "dec_min", "rows", "nodes")}
+        if len(lengths) > 1:
+            raise Bug(f"sky map columns differ in length: {sorted(lengths)}")
+
+    def __len__(self) -> int:
+        return len(self.chunk_ids)
+
+    def to_table(self) -> pa.Table:
+        columns = {name: np.asarray(getattr(self, name)) for name in _NUMBERS}
+        columns["nodes"] = pa.array([list(names) for names in self.nodes], pa.list_(pa.string()))
+        if self.bytes is not None:
+            columns["bytes"] = np.asarray(self.bytes)
+        return pa.table(columns)
+
+    @classmethod
+    def from_table(cls, table: pa.Table) -> SkyMap:
+        numbers = {name: table[name].to_numpy() for name in _NUMBERS}
+        size = table["bytes"].to_numpy() if "bytes" in table.column_names else None
+        return cls(**numbers, nodes=table["nodes"].to_pylist(), bytes=size)
+
+
+_NUMBERS = ("chunk_ids", "ra_min", "ra_max", "dec_min", "dec_max", "rows")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeShare:
+    """What one node holds, replicas counted."""
+
+    node: str
+    chunks: int
+    rows: int
+    bytes: int | None
+
+
+def node_shares(sky: SkyMap) -> list[NodeShare]:
+    """Chunks, rows and bytes of each node, by node name."""
+    names = [name for replicas in sky.nodes for name in replicas]
+    chunk = np.repeat(np.arange(len(sky)), [len(replicas) for replicas in sky.nodes])
+    order, inverse = np.unique(np.array(names, dtype=object).astype(str), return_inverse=True)
+    chunks = np.bincount(inverse, minlength=len(order))
+    rows = np.bincount(inverse, weights=np.asarray(sky.rows)[chunk], minlength=len(order))
+    size = None if sky.bytes is None else np.bincount(inverse, weights=sky.bytes[chunk], minlength=len(order))
+    return [
+        NodeShare(str(name), int(chunks[i]), int(rows[i]), None if size is None else int(size[i]))
+        for i, name in enumerate(order)
+    ]
+
+
+def centred_boxes(sky: SkyMap, centre_ra: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitude limits relative to ``centre_ra``: low in [-180, 180), high = low + width, so at most 540."""
+    width = (sky.ra_max - sky.ra_min) % 360.0
+    width = np.where(width == 0.0, 360.0, width)
+    low = (sky.ra_min - centre_ra + 180.0) % 360.0 - 180.0
+    low = np.where(width >= 360.0, -180.0, low)
+    return low, low + width
+
+
+def centre_of(sky: SkyMap) -> float:
+    """Right ascension of the middle of the occupied part, weighted by nothing but the chunks."""
+    low, high = centred_boxes(sky, 0.0)
+    angle = np.radians((low + high) / 2)
+    return float(np.degrees(np.arctan2(np.sin(angle).sum(), np.cos(angle).sum())) % 360.0)
+
+
+def mollweide_outlines(sky: SkyMap) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Outlines on a Mollweide map centred on right ascension 0 that increases to the left.
+
+    Returns:
+        (n, 2 * EDGE_POINTS, 2) corner points, x in [-2, 2] and y in [-1, 1], and the row of the sky map of each
+        outline; a chunk that crosses longitude 180 has two outlines.
+    """
+    low, high = centred_boxes(sky, 0.0)
+    row = np.arange(len(sky))
+    crosses = high > 180.0
+    low = np.concatenate([low, np.full(int(crosses.sum()), -180.0)])
+    high = np.concatenate([np.minimum(high, 180.0), high[crosses] - 360.0])
+    row = np.concatenate([row, row[crosses]])
+    along = np.linspace(0.0, 1.0, EDGE_POINTS)
+    lon = low[:, None] + (high - low)[:, None] * np.concatenate([along, along[::-1]])
+    lat = np.repeat(np.stack([sky.dec_min[row], sky.dec_max[row]], axis=1), EDGE_POINTS, axis=1)
+    return np.stack(mollweide(lon, lat), axis=-1), row
+
+
+def mollweide(lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """Mollweide's projection, x in [-2, 2] to the left, y in [-1, 1]; longitude in [-180, 180]."""
+    lat = np.radians(lat_deg)
+    theta = lat.copy()
+    for _ in range(60):  # Newton on 2θ + sin 2θ = π sin φ; slow at the poles, so the slope is kept off zero
+        slope = np.maximum(2 + 2 * np.cos(2 * theta), 1e-9)
+        theta = np.clip(theta - (2 * theta + np.sin(2 * theta) - np.pi * np.sin(lat)) / slope, -np.pi / 2, np.pi / 2)
+    return -2 * (lon_deg / 180.0) * np.cos(theta), np.sin(theta)

@@ -1,0 +1,77 @@
+"""Matplotlib figures as inline SVG whose colours and fonts are the page's own.
+
+Figures are drawn in stand-in colours; on the way out each becomes a CSS variable, so one drawing serves the light,
+the dark and the printed page. Nothing in the result refers to the network.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from html import escape
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+INK, MUTED, RULE, PAPER, ACCENT = "#010101", "#020202", "#030303", "#040404", "#050505"
+SERIES = tuple(f"#0a0a{n:02x}" for n in range(1, 9))
+"""Eight categorical colours; ``--s1`` ... ``--s8`` on the page."""
+
+FIXED_SERIES = ("#4c7fc4", "#d0703a", "#459a76", "#a266b0", "#b8962e", "#c8607c", "#4fa3b5", "#8a8a8a")
+"""The same as real colours, for clouds of points that are drawn as images."""
+
+_VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", PAPER: "--paper", ACCENT: "--accent"} | {
+    colour: f"--s{n}" for n, colour in enumerate(SERIES, 1)
+}
+
+STYLE = {
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": 11.0,
+    "text.color": INK,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": RULE,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "grid.color": RULE,
+    "axes.linewidth": 0.8,
+    "svg.hashsalt": "skyshard",
+    "path.simplify": True,
+}
+"""Matplotlib settings under which every figure of the report is made."""
+
+PX = 1 / 72
+"""Inches in an SVG unit; a figure of ``(640 * PX, ...)`` is 640 units wide."""
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A figure without a window, sized in SVG units."""
+    return Figure(figsize=(width * PX, height * PX), dpi=72)
+
+
+def to_svg(figure: Figure, *, name: str, title: str) -> str:
+    """The figure as an ``<svg>`` element with a title for screen readers; ``name`` is unique on the page."""
+    buffer = io.StringIO()
+    with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r'\s+xmlns(:\w+)?="[^"]*"', "", text, count=0)
+    text = text.replace("xlink:href", "href")
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", text)
+    text = re.sub(r"font-family: [^;\"]*;?\s*", "", text)
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, f"var({variable})")
+    text = re.sub(r"<style[^>]*>.*?</style>", "", text, count=1, flags=re.DOTALL)
+    body = text[text.index(">") + 1 :]
+    viewbox = re.search(r'viewBox="([^"]*)"', text)
+    box = viewbox.group(1) if viewbox else "0 0 100 100"
+    width = box.split()[2]
+    return (
+        f'<svg role="img" aria-label="{escape(title)}" viewBox="{box}" class="plot" style="max-width:{width}px">'
+        f"<title>{escape(title)}</title>{body}"
+    )
