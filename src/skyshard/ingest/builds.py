@@ -20,7 +20,8 @@ from skyshard.layout import Role
 from skyshard.registry.store import WHOLE, index_table_name
 from skyshard.registry.tables import INDEX_DATABASE
 from skyshard.rowimage.digest import RowDigest, digest
-from skyshard.rowimage.record import Field, RecordLayout, pack
+from skyshard.rowimage.pack import pack
+from skyshard.rowimage.record import RecordLayout
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.schema import Column, Table
 from skyshard.worker.messages import BuildOrder, Loader, Slice, TableBuild
@@ -44,8 +45,8 @@ def merged_segments(reports: Sequence[PartReport]) -> dict[Target, tuple[int, st
 
 def table_bytes(table: PlannedTable, reports: Sequence[PartReport]) -> Counter[int]:
     """Bytes to store by chunk: record length times rows, overlap included; an estimate for tables with BLOBs."""
-    fields = _fields(table.stored)
-    length = RecordLayout.of(fields).length if table.loader is Loader.IMAGE else 16 * len(fields)
+    stored = table.stored
+    length = RecordLayout.of(stored).length if table.loader is Loader.IMAGE else 16 * len(stored.columns)
     sizes: Counter[int] = Counter()
     for report in reports:
         for segment in report.segments:
@@ -108,15 +109,14 @@ def index_build(database: str, director: str, keys_folder: Path, staging: Path) 
     key, number = parse_type("bigint(20)"), parse_type("int(11)")
     columns = (Column("key", key, False), Column("chunkId", number, False), Column("subChunkId", number, False))
     table = Table(index_table_name(database, director), columns, ("key",))
-    fields = _fields(table)
     bundle = Bundle(staging, f"index-{director}", "sorted")
     total, offset, slices = EMPTY, 0, []
-    layout = RecordLayout.of(fields)
+    layout = RecordLayout.of(table)
     with BundleWriter(bundle, Loader.IMAGE, None) as writer:
         for batch in _index_batches(DirectorKeys.open(keys_folder), table):
             offset = writer.add_records(pack(batch, layout))
             slices.append(Slice(str(bundle.path), offset, batch.num_rows))
-            total += digest(batch, fields)
+            total += digest(batch, table.columns)
     create = create_table(table, table.name)
     build = TableBuild(table.name, table.name, WHOLE, False, create, tuple(slices), total.rows, str(total))
     return BuildOrder(INDEX_DATABASE, table, Loader.IMAGE, (build,))
@@ -129,7 +129,5 @@ def _index_batches(keys: DirectorKeys, table: Table, rows: int = 1 << 20) -> Ite
         yield pa.RecordBatch.from_arrays(arrays, names=table.column_names)
 
 
-def _fields(table: Table) -> list[Field]:
-    return [Field(column.name, column.type, column.is_nullable) for column in table]
 
 

@@ -52,7 +52,12 @@ class PartReport:
     elapsed_s: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {
+            "part": self.part, "digest": self.digest, "rows": self.rows,
+            "segments": [asdict(segment) for segment in self.segments],
+            "conversions": dict(self.conversions), "orphans": dict(self.orphans),
+            "moved": self.moved, "elapsed_s": self.elapsed_s,
+        }  # fmt: skip
 
     @staticmethod
     def from_json(content: Mapping[str, Any]) -> PartReport:

@@ -16,7 +16,7 @@ from skyshard.progress import Progress, Watcher, nobody
 from skyshard.registry.catalog import Catalog
 from skyshard.registry.store import WHOLE, Registry, Replica
 from skyshard.rowimage.digest import RowDigest
-from skyshard.rowimage.record import Field, RecordLayout
+from skyshard.rowimage.record import RecordLayout
 from skyshard.runtime.base import Handle
 from skyshard.schema import Table
 from skyshard.worker.load import file_name
@@ -53,8 +53,7 @@ class MonoCopy:
     def _order(self, catalog: Catalog, name: str, replicas: Sequence[Replica]) -> BuildOrder:
         entry = catalog.tables[name]
         stored = stored_table(entry.table, entry.layout)
-        fields = [Field(column.name, column.type, column.is_nullable) for column in stored]
-        is_image = catalog.layout.engine == "MyISAM" and RecordLayout.is_packable(fields) and not stored.has_blob
+        is_image = catalog.layout.engine == "MyISAM" and RecordLayout.is_packable(stored) and not stored.has_blob
         sources = _one_of_each(name, replicas)
         total = sum((RowDigest.parse(replica.digest) for replica in sources), RowDigest(0, 0))
         slices: list[Slice] = []

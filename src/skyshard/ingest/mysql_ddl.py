@@ -16,15 +16,15 @@ from dataclasses import dataclass, field
 
 from sqlglot.dialects.mysql import MySQL
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from skyshard.errors import UserError
 from skyshard.rowimage.sqltype import SqlType, parse_type
 from skyshard.schema import Column, Key, Table
 
 _ATTRIBUTES = {
-    "NOT", "NULL", "DEFAULT", "AUTO_INCREMENT", "COMMENT", "PRIMARY", "UNIQUE", "KEY", "COLLATE", "CHARACTER",
-    "CHARSET", "ON", "CHECK", "GENERATED", "AS", "VIRTUAL", "PERSISTENT", "STORED", "REFERENCES", "INVISIBLE",
+    "NOT", "NULL", "DEFAULT", "AUTO_INCREMENT", "COMMENT", "PRIMARY", "UNIQUE", "KEY",
+    "ON", "CHECK", "GENERATED", "AS", "VIRTUAL", "PERSISTENT", "STORED", "REFERENCES", "INVISIBLE",
 }  # fmt: skip
 _KEY_WORDS = {"PRIMARY", "UNIQUE", "KEY", "INDEX", "FULLTEXT", "SPATIAL", "CONSTRAINT", "FOREIGN", "CHECK"}
 

@@ -23,7 +23,8 @@ from skyshard.ingest.source import InputBatch, Part, Reader
 from skyshard.layout import Role, Striping, TableLayout
 from skyshard.registry.store import WHOLE
 from skyshard.rowimage.digest import digest
-from skyshard.rowimage.record import Field, RecordLayout, pack
+from skyshard.rowimage.pack import pack
+from skyshard.rowimage.record import RecordLayout
 from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
 from skyshard.worker.messages import Loader
 
@@ -60,10 +61,6 @@ class _Routed:
     copies: tuple[NDArray[np.int64], Numbers, Numbers]
     is_orphan: NDArray[np.bool_] | None = None
     moved: int = 0
-
-
-def fields_of(table: Table) -> list[Field]:
-    return [Field(column.name, column.type, column.is_nullable) for column in table]
 
 
 def partition_part(spec: PartitionSpec, part: Part) -> PartReport:
@@ -127,7 +124,7 @@ def _route(spec: PartitionSpec, part: Part, batch: InputBatch, report: PartRepor
         ra, dec = _positions(spec, part, batch, report)
         chunks, sub_chunks = chunker.locate(ra, dec)
         copies = chunker.overlap_copies(ra, dec) if spec.striping.overlap_deg else none
-        return _Routed(chunks, sub_chunks, tuple(copies))
+        return _Routed(chunks, sub_chunks, (copies[0], copies[1], copies[2]))
     known = DirectorKeys.open(Path(spec.director_keys))
     found = known.find(batch.batch.column(spec.layout.key)) if spec.layout.key else None
     if spec.layout.position is None:
@@ -197,15 +194,14 @@ def _write(
     report: PartReport,
 ) -> None:
     """Sort a batch by chunk and append one segment per chunk."""
-    fields = fields_of(stored)
     if spec.layout.role.is_chunked:
         order = np.lexsort((np.asarray(batch.column(SUB_CHUNK_COLUMN)), chunks))
         batch, chunks = batch.take(pa.array(order)), chunks[order]
-    records = pack(batch, RecordLayout.of(fields)) if spec.loader is Loader.IMAGE else None
+    records = pack(batch, RecordLayout.of(stored)) if spec.loader is Loader.IMAGE else None
     for chunk, first, last in _runs(chunks):
         rows = batch.slice(first, last - first)
         offset = writer.add_batch(rows) if records is None else writer.add_records(records[first:last])
-        report.segments.append(Segment(chunk, is_overlap, offset, last - first, str(digest(rows, fields))))
+        report.segments.append(Segment(chunk, is_overlap, offset, last - first, str(digest(rows, stored.columns))))
 
 
 def _runs(chunks: Numbers) -> Iterator[tuple[int, int, int]]:

@@ -11,7 +11,7 @@ from skyshard.ddl import stored_table
 from skyshard.errors import UserError
 from skyshard.ingest.source import Source, SourceTable
 from skyshard.layout import Layout, Role
-from skyshard.rowimage.record import Field, RecordLayout
+from skyshard.rowimage.record import RecordLayout
 from skyshard.rowimage.sqltype import TypeClass
 from skyshard.schema import Table
 from skyshard.worker.messages import Loader
@@ -126,7 +126,6 @@ def _planned(table: SourceTable, layout: Layout, wanted: Loader) -> PlannedTable
         return PlannedTable(table, Loader.LOAD_DATA, f"engine {layout.engine}")
     if blobs:
         return PlannedTable(table, Loader.LOAD_DATA, f"BLOB or TEXT column {blobs[0]}")
-    fields = [Field(column.name, column.type, column.is_nullable) for column in stored]
-    if not RecordLayout.is_packable(fields):
+    if not RecordLayout.is_packable(stored):
         return PlannedTable(table, Loader.LOAD_DATA, "a type that row images do not hold")
     return PlannedTable(table, Loader.IMAGE, "")

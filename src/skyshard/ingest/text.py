@@ -182,7 +182,8 @@ def _active_escapes(data: Bytes, escape: bytes) -> Index:
     is_start = np.concatenate([[True], np.diff(where) > 1])
     position = np.arange(len(where))
     start_of_run = np.maximum.accumulate(np.where(is_start, position, 0))
-    return where[(position - start_of_run) % 2 == 0]
+    active: Index = where[(position - start_of_run) % 2 == 0]
+    return active
 
 
 def _marks(data: Bytes, dialect: Dialect) -> _Marks:

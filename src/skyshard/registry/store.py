@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.mysql import insert as upsert
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from skyshard.db.connection import Account, Endpoint, connect, quote_name, sqlalchemy_engine
 from skyshard.errors import ClusterError, UserError
@@ -68,16 +69,22 @@ class Registry:
 
     def __init__(self, czar: Endpoint) -> None:
         self._czar = czar
-        self._engine = sqlalchemy_engine(czar, Account.ADMIN, "")
+        self._engine = sqlalchemy_engine(czar, Account.ADMIN, t.REGISTRY_DATABASE)
 
     def prepare(self) -> None:
         """Make the registry's databases and tables where they are missing."""
         with connect(self._czar, Account.ADMIN) as connection:
-            for name in (t.REGISTRY_DATABASE, t.INDEX_DATABASE):
+            sql = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
+            is_there = connection.value(sql, [t.REGISTRY_DATABASE]) == len(t.metadata.tables)
+            for name in () if is_there else (t.REGISTRY_DATABASE, t.INDEX_DATABASE):
                 connection.execute(f"CREATE DATABASE IF NOT EXISTS {quote_name(name)}")
-        self._engine.dispose()
-        self._engine = sqlalchemy_engine(self._czar, Account.ADMIN, t.REGISTRY_DATABASE)
-        t.metadata.create_all(self._engine)
+        if is_there:
+            return
+        with self._engine.begin() as registry:
+            for table in t.metadata.sorted_tables:
+                registry.execute(CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    registry.execute(CreateIndex(index, if_not_exists=True))
 
     def close(self) -> None:
         self._engine.dispose()
@@ -159,7 +166,7 @@ class Registry:
                     database=database, state=TransactionState.STARTED, source=source, begun_s=time.time()
                 )
             )
-            return int(made.inserted_primary_key[0])
+            return int(made.lastrowid)
 
     def move_transaction(self, transaction: int, event: Event, *, error: str = "", report: Any = None) -> None:
         with self._engine.begin() as connection:

@@ -16,7 +16,8 @@ import pyarrow as pa
 from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name, quote_text
 from skyshard.errors import ClusterError
 from skyshard.rowimage.digest import RowDigest, digest
-from skyshard.rowimage.record import Field, RecordLayout, unpack
+from skyshard.rowimage.record import RecordLayout
+from skyshard.rowimage.unpack import unpack
 from skyshard.schema import Table
 from skyshard.worker.load_text import load_text
 from skyshard.worker.messages import BuildOrder, BuiltTable, Loader, ScannedTable, TableBuild
@@ -78,7 +79,7 @@ class NodeLoader:
             return
         listed = ", ".join(quote_name(build.name) for build in filled)
         connection.execute(f"FLUSH TABLES {listed}")
-        length = RecordLayout.of(_fields(order.table)).length
+        length = RecordLayout.of(order.table).length
         for build in filled:
             _write_image(self._file(order.database, build.name), build, length)
         for name, _, kind, text in connection.rows(f"REPAIR TABLE {listed} QUICK"):
@@ -139,7 +140,7 @@ class NodeLoader:
         return scanned
 
     def _scan(self, database: str, table: Table, name: str) -> RowDigest:
-        fields = _fields(table)
+        fields = table.columns
         if table.has_blob or not RecordLayout.is_packable(fields):
             with self._connect(database) as connection:
                 return scan_blob_table(connection, table, name)
@@ -172,10 +173,6 @@ def file_name(name: str) -> str:
     ('Object_6630', 'a@002db')
     """
     return "".join(c if c.isascii() and (c.isalnum() or c == "_") else f"@{ord(c):04x}" for c in name)
-
-
-def _fields(table: Table) -> list[Field]:
-    return [Field(column.name, column.type, column.is_nullable) for column in table]
 
 
 def _empty(table: Table) -> pa.RecordBatch:

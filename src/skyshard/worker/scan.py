@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from skyshard.db.connection import Connection, quote_name
 from skyshard.rowimage.digest import RowDigest, digest
-from skyshard.rowimage.record import Field
 from skyshard.rowimage.sqltype import TypeClass
 from skyshard.schema import Column, Table
 
@@ -21,10 +20,9 @@ SCAN_ROWS = 8_192
 
 def scan_blob_table(connection: Connection, table: Table, name: str) -> RowDigest:
     """Count and digest a table through SELECT."""
-    fields = [Field(column.name, column.type, column.is_nullable) for column in table]
-    total = digest(_batch([[] for _ in table], table), fields)
+    total = digest(_batch([[] for _ in table], table), table.columns)
     for batch in select_batches(connection, table, name):
-        total += digest(batch, fields)
+        total += digest(batch, table.columns)
     return total
 
 

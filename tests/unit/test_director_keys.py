@@ -1,0 +1,48 @@
+"""Director keys while ingest runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from skyshard.errors import UserError
+from skyshard.ingest.director_keys import DirectorKeys, build_keys, save_keys
+
+
+def part(folder: Path, name: str, keys: list[int | None], chunk: int) -> Path:
+    path = folder / f"{name}.npy"
+    places = np.full(len(keys), chunk, np.int32)
+    save_keys(path, [(pa.array(keys, pa.int64()), places, places + 1)])
+    return path
+
+
+def test_keys_of_all_parts_are_found(tmp_path: Path) -> None:
+    """A key leads to its chunk and sub-chunk whichever part brought it; NULL and unknown keys are not known."""
+    files = [part(tmp_path, "a", [5, 1], 10), part(tmp_path, "b", [2**62, -3], 20)]
+    build_keys(tmp_path / "keys", files, "Object", ["a.tsv", "b.tsv"])
+    found = DirectorKeys.open(tmp_path / "keys").find(pa.array([1, -3, 2**62, 7, None], pa.int64()))
+    assert found.is_known.tolist() == [True, True, True, False, False]
+    assert found.chunks[:3].tolist() == [10, 20, 20]
+    assert found.sub_chunks[:3].tolist() == [11, 21, 21]
+
+
+def test_key_that_stands_twice_is_named_with_its_files(tmp_path: Path) -> None:
+    """Duplicate keys are refused, within a file and across files."""
+    files = [part(tmp_path, "a", [5, 1], 10), part(tmp_path, "b", [5], 20)]
+    with pytest.raises(UserError, match=r"key 5 stands twice in director 'Object' \(a\.tsv, b\.tsv\)"):
+        build_keys(tmp_path / "keys", files, "Object", ["in/a.tsv", "in/b.tsv"])
+
+
+def test_null_key_is_refused(tmp_path: Path) -> None:
+    """A director row without key cannot be found again."""
+    with pytest.raises(UserError, match="a director key is NULL"):
+        part(tmp_path, "a", [None], 1)
+
+
+def test_no_director_rows_means_no_known_key(tmp_path: Path) -> None:
+    """An empty director is not an error of its own."""
+    assert len(DirectorKeys.open(tmp_path)) == 0
+    assert not DirectorKeys.open(tmp_path).find(pa.array([1], pa.int64())).is_known.any()
