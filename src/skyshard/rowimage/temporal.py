@@ -34,6 +34,7 @@ _DATE_LENGTH, _MINUTE_LENGTH, _SECOND_LENGTH, _MICRO_LENGTH = 10, 16, 19, 26
 _LONGEST_TEXT = 40
 _DAYS = np.array([31, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 """Longest day of month 0 (a zero-in-date) to 12."""
+_ALL_ONES = np.uint64(2**64 - 1)
 _LAST_TIMESTAMP = 2**31 - 1
 _LAST_TIME_SECOND = 838 * 3600 + 59 * 60 + 59
 _REMEDY = {
@@ -72,7 +73,7 @@ class TemporalCodec:
             stored = from_little_endian(cells).astype(np.int64)
             text = _date_text(stored) if self.base == "date" else _year_text(stored)
         else:
-            text = _datetime_text(from_big_endian(cells).astype(np.int64), self)
+            text = _datetime_text(from_big_endian(cells), self)
         return binary_array(text, None, valid)
 
     def stored(self, array: pa.Array, origin: Origin) -> Words:
@@ -103,7 +104,9 @@ class TemporalCodec:
 
     @property
     def zero(self) -> int:
-        return self.offset << (8 * self.fraction_bytes)
+        """What a record holds for the zero value, as a signed number of 64 bits."""
+        stored = self.offset << (8 * self.fraction_bytes)
+        return stored - (stored >> 63 << 64)
 
     def with_fraction(self, whole: Numbers, micros: Numbers) -> Numbers:
         """Whole units and microseconds as one number, the fraction in its last ``fraction_bytes`` bytes."""
@@ -253,9 +256,9 @@ def _year_text(stored: Numbers) -> Bytes:
     return text
 
 
-def _datetime_text(stored: Numbers, codec: TemporalCodec) -> Bytes:
-    shift = 8 * codec.fraction_bytes
-    whole, fraction = stored >> shift, stored & ((1 << shift) - 1)
+def _datetime_text(stored: Words, codec: TemporalCodec) -> Bytes:
+    shift = np.uint64(8 * codec.fraction_bytes)
+    whole, fraction = (stored >> shift).astype(np.int64), (stored & ~(_ALL_ONES << shift)).astype(np.int64)
     text = _template(len(stored), b"0000-00-00 00:00:00", codec.digits)
     whole = _civil(whole) if codec.base == "timestamp" else whole - codec.offset
     year_month, day, clock = whole >> 22, (whole >> 17) & 31, whole & 0x1FFFF
