@@ -86,12 +86,10 @@ def _latency_band(axes: Axes, row: int, one: Series, colour: str, is_narrow: boo
     if one.target_s is not None and one.target_s <= x[-1] * 3:
         axes.plot([one.target_s] * 2, [row + 0.02, top], color=INK, linewidth=1.0, linestyle=(0, (2, 2)))
     axes.axhline(row, color=RULE, linewidth=0.8, zorder=0)
-    place = {"transform": axes.get_yaxis_transform(), "va": "top"}
-    axes.text(0.0, row + 0.93, one.label, ha="left", fontweight="bold", **place)
-    middle = "" if is_narrow else "median "
-    axes.text(
-        1.0, row + 0.93, f"{middle}{seconds(float(np.median(x)))}, n = {len(x):,}", ha="right", color=MUTED, **place
-    )
+    edge, y = axes.get_yaxis_transform(), row + 0.93
+    axes.text(0.0, y, one.label, ha="left", va="top", fontweight="bold", transform=edge)
+    text = f"{'' if is_narrow else 'median '}{seconds(float(np.median(x)))}, n = {len(x):,}"
+    axes.text(1.0, y, text, ha="right", va="top", color=MUTED, transform=edge)
 
 
 def latency_over_run(series: Sequence[Series], phases: Sequence[tuple[str, float]]) -> Picture:
@@ -104,10 +102,11 @@ def latency_over_run(series: Sequence[Series], phases: Sequence[tuple[str, float
 def _run_figure(series: Sequence[Series], phases: Sequence[tuple[str, float]], width: int) -> Figure:
     per_line = 6 if width == WIDE else 2
     lines = -(-len(series) // per_line)
-    height = 230 + 18 * lines
+    above = 24 if width == WIDE else 36
+    height = 210 + above + 18 * lines
     figure = new_figure(width, height)
     left, bottom = 52, 36
-    box = (width - left - 12, height - bottom - 22 - 18 * lines)
+    box = (width - left - 12, height - bottom - above - 18 * lines)
     axes = figure.add_axes((left / width, bottom / height, box[0] / width, box[1] / height))
     is_many = sum(len(one.due_s) for one in series) > RASTER_FROM
     for number, one in enumerate(series):
@@ -123,9 +122,12 @@ def _run_figure(series: Sequence[Series], phases: Sequence[tuple[str, float]], w
     axes.spines[["left", "right", "top"]].set_visible(False)
     axes.tick_params(axis="both", which="both", length=0)
     axes.set_xlabel("due, seconds since the trial began", loc="left")
-    for name, start_s in phases:
+    for number, (name, start_s) in enumerate(phases):
+        rise = 12 * (number % 2) if width < WIDE else 0
         axes.axvline(start_s, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
-        axes.annotate(f" {name}", (start_s, 1.0), xycoords=("data", "axes fraction"), va="bottom", color=MUTED)
+        axes.annotate(
+            name, (start_s, 1.0), (2, rise), ("data", "axes fraction"), "offset points", va="bottom", color=MUTED
+        )
     if series:
         spacing = {"handletextpad": 0.1, "columnspacing": 1.0}
         figure.legend(loc="upper left", ncols=per_line, frameon=False, **spacing)

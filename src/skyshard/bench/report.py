@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TypeVar
 import jinja2
 import pyarrow as pa
 import pyarrow.compute as pc
+from markupsafe import Markup, escape
 from pydantic import BaseModel, ValidationError
 
 from skyshard.bench.figures import Picture, Series, digits, latency_by_class, latency_over_run, seconds
@@ -79,7 +81,9 @@ def render_report(trial: Trial) -> str:
         loader=jinja2.PackageLoader("skyshard.bench"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(seconds=seconds, count=_count, size=size, digits=digits, share=_share)
+    environment.filters.update(
+        seconds=seconds, count=_count, size=size, digits=digits, share=_share, breakable=breakable
+    )
     return environment.get_template("report.html.j2").render(_page(trial))
 
 
@@ -277,6 +281,11 @@ def size(value: float | None) -> str:
         if value < 1000 * 1024**power:
             return f"{digits(round(value / 1024**power, 2))} {unit}"
     return f"{digits(value / 1024**4)} TiB"
+
+
+def breakable(name: str) -> Markup:
+    """A name that may break after a slash or an underscore."""
+    return Markup(re.sub(r"([/_])", r"\1<wbr>", str(escape(name))))
 
 
 def _count(value: float | None) -> str:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from skyshard.bench.figures import WIDE, Picture, picture
 from skyshard.bench.skymap import SkyMap, centre_of, centred_boxes, mollweide, mollweide_outlines
-from skyshard.bench.svg import INK, MUTED, PAPER, RULE, SERIES, new_figure
+from skyshard.bench.svg import FIXED_SERIES, INK, MUTED, PAPER, RULE, SERIES, new_figure
 
 RASTER_FROM = 3_000
 """Chunks from which the outlines are drawn as an image inside the SVG."""
-LABELS_UP_TO = 60
-"""Chunks up to which each shows its number."""
+WIDEST_PART_DEG = 100.0
+"""Extent in right ascension up to which the occupied part is enlarged."""
 
 _ROWS_MAP: Colormap = LinearSegmentedColormap.from_list(
     "rows", ["#2b2f6b", "#2f5f9e", "#2f93a8", "#5fc29a", "#c8e58c", "#fbf3b0"]
@@ -28,29 +28,48 @@ _ROWS_MAP: Colormap = LinearSegmentedColormap.from_list(
 def whole_sky(sky: SkyMap) -> Picture:
     """Rows of each chunk on the whole sky."""
     description = f"The whole sky in Mollweide projection with the {len(sky):,} chunks of the catalog coloured by rows"
-    return picture("sky", description, lambda width: _whole_figure(sky, width))
+    return picture("sky", description, lambda width: _whole_figure(sky, width, by_node=False))
 
 
-def _whole_figure(sky: SkyMap, width: int) -> Figure:
-    map_width = min(width - 8, 640)
-    height = map_width / 2 + 62
+def occupied_part(sky: SkyMap) -> Picture:
+    """The occupied part enlarged, by rows and by node; the whole sky by node when the catalog spans much of it."""
+    low, high = centred_boxes(sky, centre_of(sky))
+    if float(high.max() - low.min()) > WIDEST_PART_DEG:
+        description = "The whole sky in Mollweide projection, each chunk in the colour of the node that holds it first"
+        return picture("zoom", description, lambda width: _whole_figure(sky, width, by_node=True))
+    description = (
+        "The occupied part of the sky: rows of each chunk in the same colours, and the node that holds it first"
+    )
+    return picture("zoom", description, lambda width: _zoom_figure(sky, width))
+
+
+def _whole_figure(sky: SkyMap, width: int, *, by_node: bool) -> Figure:
+    map_width = min(width - 60, 640)
+    foot = 4 if by_node else 52
+    height = map_width / 2 + foot + 10
     figure = new_figure(width, height)
-    axes = figure.add_axes(((width - map_width) / 2 / width, 52 / height, map_width / width, map_width / 2 / height))
+    axes = figure.add_axes(((width - map_width) / 2 / width, foot / height, map_width / width, map_width / 2 / height))
     axes.set_xlim(-2.02, 2.02)
     axes.set_ylim(-1.01, 1.01)
     axes.set_axis_off()
     _graticule(axes)
     norm = _norm(sky)
     outlines, row = mollweide_outlines(sky)
-    axes.add_collection(_polygons(outlines, _ROWS_MAP(norm(sky.rows[row])), len(sky)))
+    fill = np.array(_node_colours(sky))[row].tolist() if by_node else _ROWS_MAP(norm(sky.rows[row]))
+    axes.add_collection(_polygons(outlines, fill, len(sky)))
+    _graticule_labels(axes)
+    if not by_node:
+        _colour_scale(figure, norm, width, height)
+    return figure
+
+
+def _graticule_labels(axes: Axes) -> None:
     for hours in (20, 16, 8, 4):
         x, y = mollweide(np.array([(hours * 15 + 180) % 360 - 180.0]), np.array([0.0]))
         axes.text(float(x[0]), float(y[0]) - 0.02, f"{hours}h", color=MUTED, fontsize=10, ha="center", va="top")
     for degrees in (-60, -30, 30, 60):
         x, y = mollweide(np.array([180.0]), np.array([float(degrees)]))
         axes.text(float(x[0]) - 0.02, float(y[0]), f"{degrees:+d}°", color=MUTED, fontsize=10, ha="right", va="center")
-    _colour_scale(figure, norm, width, height)
-    return figure
 
 
 def _graticule(axes: Axes) -> None:
@@ -69,9 +88,10 @@ def _norm(sky: SkyMap) -> Normalize:
 
 
 def _polygons(outlines: NDArray[np.float64], colours: NDArray[np.float64] | list[str], count: int) -> PolyCollection:
-    edge = 0.4 if count < 500 else 0.0
+    edge, linewidth = (PAPER, 0.6) if count < 500 else ("face", 0.2)
+    is_image = count > RASTER_FROM
     return PolyCollection(
-        list(outlines), facecolors=colours, edgecolors=PAPER, linewidths=edge, rasterized=count > RASTER_FROM
+        list(outlines), facecolors=colours, edgecolors=edge, linewidths=linewidth, rasterized=is_image
     )
 
 
@@ -99,12 +119,6 @@ def _scale_ticks(norm: Normalize) -> list[float]:
         if len(ticks) <= 6:
             return ticks
     return ticks[:: -(-len(ticks) // 6)]
-
-
-def occupied_part(sky: SkyMap) -> Picture:
-    """The occupied part enlarged: rows of each chunk, and the node of each chunk."""
-    description = "The occupied part of the sky: rows of each chunk, and the node that holds it"
-    return picture("zoom", description, lambda width: _zoom_figure(sky, width))
 
 
 def _zoom_figure(sky: SkyMap, width: int) -> Figure:
@@ -151,7 +165,7 @@ def _zoom_panel(
     margin = 0.02 * float(high.max() - low.min())
     axes.set_xlim(float(high.max()) + margin, float(low.min()) - margin)
     axes.set_ylim(float(sky.dec_min.min()) - margin, float(sky.dec_max.max()) + margin)
-    axes.set_aspect(1 / shrink, adjustable="datalim" if float(high.max() - low.min()) > 300 else "box")
+    axes.set_aspect(1 / shrink)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_locator(MaxNLocator(6))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{(value + centre) % 360:.4g}°"))
@@ -164,7 +178,8 @@ def _zoom_panel(
 def _node_colours(sky: SkyMap) -> list[str]:
     """The categorical colour of each chunk's first replica."""
     names = sorted({name for replicas in sky.nodes for name in replicas})
-    colour = {name: SERIES[number % len(SERIES)] for number, name in enumerate(names)}
+    series = FIXED_SERIES if len(sky) > RASTER_FROM else SERIES
+    colour = {name: series[number % len(series)] for number, name in enumerate(names)}
     return [colour[replicas[0]] if len(replicas) else RULE for replicas in sky.nodes]
 
 
