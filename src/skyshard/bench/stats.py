@@ -111,7 +111,7 @@ class Summary(_Model):
 
     @property
     def is_passed(self) -> bool:
-        return not self.failures
+        return not self.failures and not self.is_partial
 
 
 def percentiles(values: NDArray[np.float64]) -> dict[str, float]:

@@ -80,9 +80,10 @@ def run_trial(
     prepare_folder(out)
     database, seed = database or workload.database, workload.seed if seed is None else seed
     context, tell = context or TrialContext(), notify or _say_nothing
-    tell("sampling the data", 0, 0)
+    tell("sampling the data", 0, 1)
     profile = profile or profile_data(target, database, wanted_columns(templates.values()), seed)
     schedule = build_schedule(workload, templates, profile, seed)
+    tell("sampling the data", 1, 1)
     started = datetime.now(UTC)
     recording, is_partial = _run(schedule, target, database, clock or WallClock(), tell)
     stopped = datetime.now(UTC)
@@ -162,7 +163,7 @@ class _Telling(threading.Thread):
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self.join()
-        self._tell(self._what, self._count(), self._total)
+        self._tell(self._what, self._count(), self._count())
 
 
 def check_answers(
