@@ -1,0 +1,39 @@
+# Skyshard: `make demo` and `make test` each work alone, from a fresh clone with Python 3.11 and pip.
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint bench lock clean
+BIN := .venv/bin
+DEMO_OUT ?= demo-out
+PYTEST_ARGS ?=
+
+help: ## Show these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' Makefile
+
+setup: ## Make .venv with the locked versions and provide MariaDB
+	@tools/bootstrap.sh
+
+demo: setup ## The main job end to end on a private cluster; ends with the path of report.html
+	@$(BIN)/skyshard demo --out $(DEMO_OUT)
+
+test: setup lint ## Everything that CI runs: linters, types, floors, all tests
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+check: setup lint ## The quick part of `test`: linters, types, floors, unit tests
+	@$(BIN)/pytest -m "not integration" $(PYTEST_ARGS)
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+bench: setup ## Run the benchmarks on small sizes
+	@$(BIN)/python benchmarks/cluster.py --repeats 1
+	@$(BIN)/python benchmarks/locate.py --rows 200000 --repeats 2
+	@$(BIN)/python benchmarks/synth.py --repeat 1
+
+lock: setup ## Take newer versions into requirements.lock
+	@tools/lock.sh
+
+clean: ## Remove what make made, except results and clusters
+	rm -rf .venv .mariadb build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
