@@ -89,17 +89,17 @@ def test_wrong_recipe_is_refused_by_file_and_key(tmp_path: Path, keys: dict[str,
 
 def test_unknown_recipe_name_lists_the_shipped() -> None:
     """A wrong name is answered with the right ones."""
-    with pytest.raises(UserError, match="no recipe 'tinny'.*mini, tiny"):
+    with pytest.raises(UserError, match=r"no recipe 'tinny'.*mini, tiny"):
         read_recipe("tinny")
 
 
 def test_unknown_profile_name_lists_the_shipped() -> None:
     """A wrong name is answered with the right ones."""
-    with pytest.raises(UserError, match="no profile 'lsst'.*kpm"):
+    with pytest.raises(UserError, match=r"no profile 'lsst'.*kpm"):
         read_profile("lsst")
 
 
 def test_missing_recipe_file_is_named(tmp_path: Path) -> None:
     """A path that is not there is named."""
-    with pytest.raises(UserError, match="cannot read '.*none.yaml'"):
+    with pytest.raises(UserError, match=r"cannot read '.*none.yaml'"):
         read_recipe(tmp_path / "none.yaml")

@@ -12,6 +12,7 @@ import pytest
 
 from skyshard.errors import UserError
 from skyshard.layout import Role
+from skyshard.progress import Progress
 from skyshard.rowimage.digest import digest
 from skyshard.rowimage.record import Field
 from skyshard.rowimage.sqltype import parse_type
@@ -207,26 +208,25 @@ def test_second_run_makes_nothing(tmp_path: Path) -> None:
     """A finished folder is checked and left alone."""
     first = write_catalog(read_recipe("mini"), tmp_path, CHUNKS)
     before = mark(tmp_path)
-    news: list[bool] = []
-    again = write_catalog(read_recipe("mini"), tmp_path, CHUNKS, progress=lambda record, is_new: news.append(is_new))
-    assert again == first
+    assert write_catalog(read_recipe("mini"), tmp_path, CHUNKS) == first
     assert mark(tmp_path) == before
-    assert news == [False] * 3
 
 
 def test_interrupted_run_is_resumed(tmp_path: Path) -> None:
     """After a run that died between chunks, only the missing chunks are made; the result is the same."""
     planned = plan(read_recipe("mini"), tmp_path / "b", chunks=CHUNKS)
 
-    def die(record: Any, is_new: bool) -> None:
+    def die(progress: Progress) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_plan(planned, tmp_path / "b", progress=die)
+        write_plan(planned, tmp_path / "b", watcher=die)
     assert not (tmp_path / "b" / "manifest.json").exists()
-    news: list[bool] = []
-    resumed = write_plan(planned, tmp_path / "b", progress=lambda record, is_new: news.append(is_new))
-    assert sorted(news) == [False, True, True]
+    before = mark(tmp_path / "b")
+    seen: list[Progress] = []
+    resumed = write_plan(planned, tmp_path / "b", watcher=seen.append)
+    assert [(progress.done, progress.total) for progress in seen] == [(2, 3), (3, 3)]
+    assert before.items() <= mark(tmp_path / "b").items()
     assert resumed == write_catalog(read_recipe("mini"), tmp_path / "a", CHUNKS)
 
 

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from skyshard.cli.show import JsonOption, human_bytes, print_json, print_table, progress_bars
 from skyshard.errors import UserError
 
 if TYPE_CHECKING:
-    from skyshard.synth.folder import ChunkRecord
     from skyshard.synth.manifest import Manifest
     from skyshard.synth.profile import Profile
-    from skyshard.synth.write import Plan, Progress
-
-MB = 1e6
+    from skyshard.synth.write import Plan
 
 
 def synth(
@@ -33,7 +27,7 @@ def synth(
     runtime: Annotated[Literal["inline", "ray"], typer.Option(help="Where chunks are made.")] = "inline",
     workers: Annotated[int | None, typer.Option(help="Chunks made at a time (default: one a core).", min=1)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and make nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print facts as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a synthetic catalog: Parquet per table and chunk, and a manifest with the truth about it.
 
@@ -51,13 +45,13 @@ def synth(
         print_plan(facts["plan"])
     if not dry_run:
         started = time.perf_counter()
-        with open_runtime(runtime, cpus=workers) as pool, shown_progress(planned) as progress:
-            manifest = write_plan(planned, out, pool, progress)
+        with open_runtime(runtime, cpus=workers) as pool, progress_bars(quiet=as_json) as watcher:
+            manifest = write_plan(planned, out, pool, watcher)
         facts["made"] = made_facts(manifest, out, time.perf_counter() - started)
         if read is not None:
             facts["profile"] = profile_facts(read, manifest)
     if as_json:
-        typer.echo(json.dumps(facts))
+        print_json(facts)
     elif not dry_run:
         print_made(facts)
 
@@ -122,45 +116,22 @@ def print_plan(facts: dict[str, Any]) -> None:
     typer.echo(
         f"plan: recipe {facts['recipe']}, seed {facts['seed']}, fraction {facts['fraction']:g} by coverage: "
         f"{len(facts['chunks']):,} of {facts['chunks_of_recipe']:,} chunks, about {rows} rows, "
-        f"{facts['expected_bytes'] / MB:,.0f} MB of values"
+        f"{human_bytes(facts['expected_bytes'])} of values"
     )
 
 
 def print_made(facts: dict[str, Any]) -> None:
     made = facts["made"]
-    for name, count in made["rows"].items():
-        typer.echo(f"  {name:<14}{count:>14,} rows {made['bytes'][name] / MB:>10,.1f} MB")
-    for name, share in facts.get("profile", {}).get("tables", {}).items():
-        typer.echo(
-            f"  profile {facts['profile']['name']}, {name}: {share['rows_of_profile']:,} rows in full, "
-            f"{share['rows_at_fraction']:,} at {facts['profile']['fraction']:g}; made {share['share_made']:.2e} of it"
-        )
+    rows = [(name, count, human_bytes(made["bytes"][name])) for name, count in made["rows"].items()]
+    print_table(("table", "rows", "Parquet"), rows)
+    if "profile" in facts:
+        profile = facts["profile"]
+        shares = [
+            (name, share["rows_of_profile"], share["rows_at_fraction"], f"{share['share_made']:.2e}")
+            for name, share in profile["tables"].items()
+        ]
+        headers = (f"profile {profile['name']}", "rows in full", f"at {profile['fraction']:g}", "share made here")
+        print_table(headers, shares)
     total = sum(made["rows"].values())
     rate = total / max(made["elapsed_s"], 1e-3)
     typer.echo(f"made {total:,} rows in {made['elapsed_s']:.1f} s ({rate:,.0f} rows/s): {made['folder']}/manifest.json")
-
-
-@contextmanager
-def shown_progress(planned: Plan) -> Iterator[Progress | None]:
-    """A line with rows, rate and time left, where standard error is a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("synth"),
-        BarColumn(),
-        TextColumn("{task.completed:,.0f} rows"),
-        TextColumn("{task.fields[rate]}"),
-    )
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("synth", total=sum(planned.expected_rows.values()), rate="")
-
-        def advance(record: ChunkRecord, is_new: bool) -> None:
-            bar.advance(task, record.rows)
-            speed = bar.tasks[0].speed
-            bar.update(task, rate=f"{speed:,.0f} rows/s" if speed and is_new else "")
-
-        yield advance

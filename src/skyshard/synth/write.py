@@ -18,8 +18,9 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
-from skyshard.rowimage.digest import RowDigest
 
+from skyshard.progress import Progress, Watcher, nobody
+from skyshard.rowimage.digest import RowDigest
 from skyshard.synth import folder as output
 from skyshard.synth.folder import ChunkRecord
 from skyshard.synth.generate import open_sky
@@ -55,10 +56,6 @@ class Submits(Protocol):
     def submit(self, function: Callable[..., ChunkReport], /, *args: ChunkTask) -> Future[ChunkReport]: ...
 
 
-Progress = Callable[[ChunkRecord, bool], None]
-"""Called for each chunk as it is finished; the flag says whether it was made now."""
-
-
 def make_chunk(task: ChunkTask) -> ChunkReport:
     """Make one chunk of every table, write its files, and note that it is finished."""
     started = time.perf_counter()
@@ -80,7 +77,7 @@ def write_catalog(
     seed: int | None = None,
     *,
     runtime: Submits | None = None,
-    progress: Progress | None = None,
+    watcher: Watcher = nobody,
 ) -> Manifest:
     """Make a catalog, or what is missing of it.
 
@@ -89,21 +86,20 @@ def write_catalog(
     Raises:
         UserError: a wrong fraction or chunk, or a folder that holds something else.
     """
-    return write_plan(plan(recipe, out, chunks=chunks, fraction=fraction, seed=seed), out, runtime, progress)
+    return write_plan(plan(recipe, out, chunks=chunks, fraction=fraction, seed=seed), out, runtime, watcher)
 
 
-def write_plan(planned: Plan, out: Path, runtime: Submits | None = None, progress: Progress | None = None) -> Manifest:
+def write_plan(planned: Plan, out: Path, runtime: Submits | None = None, watcher: Watcher = nobody) -> Manifest:
     """Carry out a plan; see ``write_catalog``."""
-    notify = progress or (lambda record, is_new: None)
     output.claim(out, planned.identity)
     wanted = {task.chunk for task in planned.tasks}
     records = {chunk: record for chunk, record in output.finished(out).items() if chunk in wanted}
-    for record in records.values():
-        notify(record, False)
     todo = [task for task in planned.tasks if task.chunk not in records]
+    started, rows, size = time.perf_counter(), 0, 0
     for report in _run(todo, runtime):
         records[report.record.chunk] = report.record
-        notify(report.record, True)
+        rows, size = rows + report.record.rows, size + report.record.bytes
+        watcher(Progress("synth", len(records), len(wanted), rows, size, time.perf_counter() - started))
     manifest = _manifest(planned, out, [records[task.chunk] for task in planned.tasks])
     write_manifest(out, manifest)
     output.close(out)
