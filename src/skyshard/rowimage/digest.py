@@ -1,7 +1,7 @@
 """Row digests: two 64-bit sums over a table's rows that say whether two places hold the same rows, in any order.
 
 Rules: a value counts by what the server stores and by its column's position, never by the text it came as (a DATETIME
-without a time of day equals midnight; CHAR drops trailing spaces; BINARY is filled with zero bytes; -0.0 is not 0.0;
+without a time of day equals midnight; CHAR drops trailing spaces; BINARY is filled with zero bytes; -0.0 is 0.0;
 NULL is no value). A row is a sum of words times odd constants, one constant a column and lane, made nonlinear at the
 end, so values swapped between rows show. Not cryptographic: it finds faults, not forgers.
 """
@@ -156,14 +156,17 @@ def _source(field: FieldLike, array: pa.Array, first_row: int) -> _Source:
 
 
 class _PlainSource(_Source):
-    __slots__ = ("bits", "validity")
+    __slots__ = ("bits", "validity", "values")
 
     def __init__(self, array: pa.Array) -> None:
-        self.bits: NDArray[Any] = values_of(array, np.dtype(f"<u{array.type.byte_width}"))
+        self.bits = np.dtype(f"<u{array.type.byte_width}")
+        kind = f"<f{array.type.byte_width}" if pa.types.is_floating(array.type) else self.bits
+        self.values: NDArray[Any] = values_of(array, kind)
         self.validity = Validity.of(array)
 
     def words(self, start: int, stop: int, out: Words) -> Iterator[Words]:
-        bits = self.bits[start:stop]
+        values = self.values[start:stop]
+        bits = (values + 0 if values.dtype.kind == "f" else values).view(self.bits)
         if bits.itemsize == 8:
             mixed(bits, out)
         else:

@@ -1,7 +1,8 @@
 """Arrow batch → packed records, byte for byte what MariaDB writes.
 
 Rules: whole columns, no loop over rows; records are filled in blocks of rows that stay in the processor's cache,
-because a column lies scattered over its block. NULL stores the zero of its type; unused bytes are zero.
+because a column lies scattered over its block. NULL stores the zero of its type; unused bytes are zero;
+-0.0 is stored as 0.0, as the server does. The server itself may leave old bytes behind a short VARCHAR.
 """
 
 from __future__ import annotations
@@ -147,6 +148,7 @@ class _PlainWriter:
             bits = np.dtype(f"u{values.itemsize}")
             values = np.multiply(values.view(bits), valid, dtype=bits).view(values.dtype)
         if self.is_floating:
+            values = values + 0  # the server stores -0.0 as 0.0
             self._check_floating(values, start)
         self.target[start:stop] = values
 

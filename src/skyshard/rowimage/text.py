@@ -109,6 +109,8 @@ def without_trailing_spaces(array: pa.Array) -> pa.Array:
 
 
 def _trimmed_lengths(cells: Bytes) -> Numbers:
+    if not cells.shape[1]:
+        return np.zeros(len(cells), np.int64)
     is_text = cells != _SPACE
     lengths = cells.shape[1] - is_text[:, ::-1].argmax(axis=1)
     return np.where(is_text.any(axis=1), lengths, 0)

@@ -69,21 +69,23 @@ def _null_byte(records: Records, index: int) -> Bytes:
 
 def _gather(records: Records, layout: RecordLayout) -> list[NDArray[Any]]:
     """Each column's stored bytes, contiguous; in blocks of rows that stay in the cache."""
-    targets = [slot.target(records) for slot in layout.slots]
-    cells = [np.empty(len(records), target.dtype) for target in targets]
+    held = [slot for slot in layout.slots if slot.width]
+    targets = [slot.target(records) for slot in held]
+    cells = {slot.name: np.empty(len(records), target.dtype) for slot, target in zip(held, targets, strict=True)}
     step = block_rows(layout)
     for start in range(0, len(records), step):
         stop = start + step
-        for cell, target in zip(cells, targets, strict=True):
+        for cell, target in zip(cells.values(), targets, strict=True):
             cell[start:stop] = target[start:stop]
-    return cells
+    nothing = np.empty(0, np.uint8)
+    return [cells.get(slot.name, nothing) for slot in layout.slots]
 
 
 def _array(slot: Slot, cells: NDArray[Any], nulls: list[Bytes], rows: int) -> pa.Array:
     valid = _validity(slot, nulls)
     if slot.plain is not None:
         return pa.Array.from_buffers(slot.arrow, rows, [bitmap_buffer(valid), pa.py_buffer(cells)])
-    matrix = cells.view(np.uint8).reshape(rows, slot.width) if slot.width else np.empty((rows, 0), np.uint8)
+    matrix = cells.view(np.uint8).reshape(rows, slot.width)
     if slot.bit is not None:
         return slot.bit.array(_bit_values(slot, matrix, nulls), valid)
     assert slot.codec is not None
