@@ -49,9 +49,7 @@ class SchemaTable:
 
 def schema_names() -> list[str]:
     """Names of the catalogs that can be read."""
-    return sorted(
-        path.name.removesuffix(".yaml") for path in files(PACKAGE).iterdir() if path.name.endswith(".yaml")
-    )
+    return sorted(path.name.removesuffix(".yaml") for path in files(PACKAGE).iterdir() if path.name.endswith(".yaml"))
 
 
 @lru_cache(maxsize=8)

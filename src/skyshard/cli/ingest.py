@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -27,7 +27,7 @@ DatabaseOption = Annotated[str, typer.Option("--database", help="Name of the dat
 LayoutOption = Annotated[Path | None, typer.Option("--layout", help="A layout file that replaces the source's.")]
 LoaderOption = Annotated[Loader, typer.Option("--loader", help="How rows become tables.")]
 ReplicasOption = Annotated[int | None, typer.Option("--replicas", help="Copies of each chunk, on different nodes.")]
-RuntimeOption = Annotated[str, typer.Option("--runtime", help="ray or inline.")]
+RuntimeOption = Annotated[Literal["ray", "inline"], typer.Option("--runtime", help="Where the work runs.")]
 
 
 def plan(
@@ -72,11 +72,8 @@ def ingest(
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Ingest a source into sharded chunk tables and publish it; run again to go on after an interruption."""
-    from skyshard.errors import UserError
     from skyshard.testbed import Testbed
 
-    if runtime not in ("ray", "inline"):
-        raise UserError(f"there is no runtime '{runtime}'", remedy="use ray or inline")
     with Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
         report = testbed.ingest(
             source, runtime=runtime, watcher=watcher, database=database, tables=_names(tables), loader=loader,
@@ -94,7 +91,9 @@ def ingest(
         for what, count in table.conversions.items():
             typer.echo(f"  converted in {table.table}: {what} ({count} values)")
         if table.moved:
-            typer.echo(f"  {table.table}: {table.moved} rows follow their director into another chunk than their position")
+            typer.echo(
+                f"  {table.table}: {table.moved} rows follow their director into another chunk than their position"
+            )
     stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in report.stages_s.items())
     typer.echo(f"published {report.database} in transaction {report.transaction}: {report.rows} rows ({stages})")
 

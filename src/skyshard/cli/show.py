@@ -114,8 +114,6 @@ def _bars() -> Iterator[Watcher]:
         def watch(progress: Progress) -> None:
             if progress.stage not in tasks:
                 tasks[progress.stage] = bars.add_task(progress.stage, total=progress.total, words="")
-            bars.update(
-                tasks[progress.stage], completed=progress.done, total=progress.total, words=describe(progress)
-            )
+            bars.update(tasks[progress.stage], completed=progress.done, total=progress.total, words=describe(progress))
 
         yield watch

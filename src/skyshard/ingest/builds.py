@@ -127,7 +127,3 @@ def _index_batches(keys: DirectorKeys, table: Table, rows: int = 1 << 20) -> Ite
         values, places = keys.slice(start, start + rows)
         arrays = [pa.array(values), pa.array(places[:, 0].copy()), pa.array(places[:, 1].copy())]
         yield pa.RecordBatch.from_arrays(arrays, names=table.column_names)
-
-
-
-

@@ -60,9 +60,7 @@ class MonoCopy:
         for replica in sources:
             if replica.rows:
                 slices += self._slices(catalog.database, stored, replica, is_image=is_image)
-        build = TableBuild(
-            name, name, WHOLE, False, create_table(stored, name), tuple(slices), total.rows, str(total)
-        )
+        build = TableBuild(name, name, WHOLE, False, create_table(stored, name), tuple(slices), total.rows, str(total))
         return BuildOrder(catalog.database, stored, Loader.IMAGE if is_image else Loader.LOAD_DATA, (build,))
 
     def _slices(self, database: str, stored: Table, replica: Replica, *, is_image: bool) -> list[Slice]:

@@ -221,5 +221,3 @@ def _chunker(striping: Striping) -> Chunker:
     if striping not in _CHUNKERS:
         _CHUNKERS[striping] = Chunker(striping.stripes, striping.substripes, striping.overlap_deg)
     return _CHUNKERS[striping]
-
-

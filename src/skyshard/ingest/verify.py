@@ -104,7 +104,9 @@ class Verifier:
         for node, names in _primary(director, replicas).items():
             with connect(self.endpoints[node], Account.READER, catalog.database) as connection:
                 for name in names:
-                    rows, total = _ints(connection.rows(f"SELECT {_INDEX_SUM.format(key=key)} FROM {quote_name(name)}")[0])
+                    rows, total = _ints(
+                        connection.rows(f"SELECT {_INDEX_SUM.format(key=key)} FROM {quote_name(name)}")[0]
+                    )
                     scanned = [scanned[0] + rows, scanned[1] + total]
         return Check(
             f"director index of {director}", indexed == tuple(scanned), f"{indexed[0]} keys, {scanned[0]} rows scanned"
@@ -187,6 +189,6 @@ def _replica_checks(catalog: Catalog, replicas: Sequence[Replica]) -> Iterable[C
     for (_, chunk, _), nodes in holders.items():
         together.setdefault(chunk, set()).add(frozenset(nodes))
     apart = [str(chunk) for chunk, sets in together.items() if len(sets) > 1]
-    yield Check("sibling tables on the same nodes", not apart, f"{len(together)} chunks, {len(apart)} apart{_first(apart)}")
-
-
+    yield Check(
+        "sibling tables on the same nodes", not apart, f"{len(together)} chunks, {len(apart)} apart{_first(apart)}"
+    )

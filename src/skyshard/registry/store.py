@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
+import xxhash
 from sqlalchemy.dialects.mysql import insert as upsert
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -28,6 +29,7 @@ from skyshard.registry.lifecycle import (
     TransactionState,
     follow,
 )
+from skyshard.rowimage.digest import RowDigest
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.schema import Column, Key, Table
 
@@ -251,6 +253,20 @@ class Registry:
             for chunk, node in connection.execute(query):
                 placed[int(chunk)] = (*placed.get(int(chunk), ()), str(node))
         return placed
+
+    def data_digest(self, database: str) -> str:
+        """One number for all rows of a database, whatever nodes and chunks they are on: its tables' digests, summed."""
+        query = (
+            sa.select(t.contributions.c.table, t.contributions.c.digest)
+            .join(t.transactions, t.transactions.c.id == t.contributions.c.transaction_id)
+            .where(t.transactions.c.database == database, t.contributions.c.is_overlap.is_(False))
+        )
+        sums: dict[str, RowDigest] = {}
+        with self._engine.connect() as connection:
+            for table, digest in connection.execute(query):
+                sums[table] = sums.get(table, RowDigest(0, 0)) + RowDigest.parse(digest)
+        text = "\n".join(f"{table} {total}" for table, total in sorted(sums.items()))
+        return xxhash.xxh3_128_hexdigest(text.encode())
 
     def publish(self, database: str, transaction: int, report: Mapping[str, Any]) -> None:
         """Make a transaction and its database visible to queries: one SQL transaction."""
