@@ -25,7 +25,7 @@ from skyshard.rowimage.arrays import (
     validity_bytes,
     values_of,
 )
-from skyshard.rowimage.record import RecordLayout, Records, Slot, require_packable
+from skyshard.rowimage.record import RecordLayout, Records, Slot, bytes_at, require_packable
 from skyshard.rowimage.text import BitCodec
 
 _BLOCK_BYTES = 4 << 20
@@ -85,7 +85,7 @@ def _pack_part(part: pa.RecordBatch, layout: RecordLayout, records: Records, fir
         if slot.is_nullable and not array.null_count:
             constant[slot.null_bit >> 3] ^= np.uint8(1 << (slot.null_bit & 7))
     step = block_rows(layout)
-    areas = [np.ndarray((len(records),), np.uint8, records, index, records.strides) for index in range(len(constant))]
+    areas = [bytes_at(records, index) for index in range(len(constant))]
     for start in range(0, len(records), step):
         stop = min(start + step, len(records))
         nulls = _NullArea(constant, stop - start)

@@ -83,10 +83,17 @@ class Slot:
         """The column's bytes in all records, as a strided view."""
         if dtype is None:
             dtype = self.plain if self.plain is not None else f"V{self.width}"
-        return np.ndarray((len(records),), dtype, records, self.offset, records.strides)
+        return bytes_at(records, self.offset, dtype)
 
 
 Records: TypeAlias = np.ndarray[tuple[int], np.dtype[np.void]]
+
+
+def bytes_at(records: Records, offset: int, dtype: Any = np.uint8) -> Any:
+    """What lies ``offset`` bytes into each record, as a strided view."""
+    if not len(records):
+        return np.empty(0, dtype)
+    return np.ndarray((len(records),), dtype, records, offset, records.strides)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

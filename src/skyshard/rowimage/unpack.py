@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from skyshard.rowimage.arrays import Bytes, bitmap_buffer, from_big_endian
 from skyshard.rowimage.pack import block_rows
-from skyshard.rowimage.record import RecordLayout, Records, Slot
+from skyshard.rowimage.record import RecordLayout, Records, Slot, bytes_at
 
 _LIVE = np.uint8(1)
 _BLOCK_RECORDS_BYTES = 32 << 20
@@ -28,7 +28,7 @@ def unpack(records: Any, layout: RecordLayout) -> pa.RecordBatch:
     """
     live = live_records(as_records(records, layout), layout)
     cells = _gather(live, layout)
-    nulls = [np.ascontiguousarray(_null_byte(live, index)) for index in range(layout.null_bytes)]
+    nulls = [np.ascontiguousarray(bytes_at(live, index)) for index in range(layout.null_bytes)]
     arrays = [_array(slot, cell, nulls, len(live)) for slot, cell in zip(layout.slots, cells, strict=True)]
     columns = zip(layout.slots, arrays, strict=True)
     schema = pa.schema([pa.field(slot.name, array.type, slot.is_nullable) for slot, array in columns])
@@ -56,15 +56,11 @@ def as_records(records: Any, layout: RecordLayout) -> Records:
 
 def live_records(records: Records, layout: RecordLayout) -> Records:
     """The records that are not deleted; the same array when none is."""
-    is_live = (_null_byte(records, 0) & _LIVE).astype(np.bool_)
+    is_live = (bytes_at(records, 0) & _LIVE).astype(np.bool_)
     if is_live.all():
         return records
     raw = records.view(f"V{layout.length}")
     return raw[is_live].view(layout.dtype)
-
-
-def _null_byte(records: Records, index: int) -> Bytes:
-    return np.ndarray((len(records),), np.uint8, records, index, records.strides)
 
 
 def _gather(records: Records, layout: RecordLayout) -> list[NDArray[Any]]:
