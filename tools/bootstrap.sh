@@ -49,6 +49,7 @@ configure_uv() {
     index=${PIP_INDEX_URL:-$("$VENV_PYTHON" -m pip config get global.index-url 2>/dev/null || true)}
     if [ -n "$index" ] && [ -z "${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-}" ]; then export UV_DEFAULT_INDEX=$index; fi
     if [ -n "${PIP_CERT:-}" ] && [ -z "${SSL_CERT_FILE:-}" ]; then export SSL_CERT_FILE=$PIP_CERT; fi
+    if [ -f /etc/ssl/certs/ca-certificates.crt ]; then export UV_NATIVE_TLS=1 UV_SYSTEM_CERTS=1; fi
 }
 
 install_packages() {

@@ -30,8 +30,8 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0
 KILL_TIMEOUT_S = 10.0
 PROC = Path("/proc")
-STARTED: set[int] = set()
-"""Servers that this very process started: when they end, it has to collect them."""
+STARTED: dict[int, Path] = {}
+"""Process and data folder of the servers that this very process started: when they end, it has to collect them."""
 
 
 class Server:
@@ -45,6 +45,7 @@ class Server:
         self.data = folder / "data"
         self.log = folder / "server.log"
         self.pid_file = folder / "server.pid"
+        self._last_pid: int | None = None
         self._tuning = tuning
 
     @property
@@ -101,7 +102,7 @@ class Server:
             setsigmask=[],
             setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE],
         )
-        STARTED.add(pid)
+        STARTED[pid] = self.data
 
     def wait_ready(self, timeout_s: float = START_TIMEOUT_S) -> None:
         """Return when the server answers; ClusterError with the log's reason when it died or is too slow."""
@@ -130,7 +131,9 @@ class Server:
     def pid(self) -> int | None:
         """The process that serves this data folder, however it was started; None when there is none."""
         _collect_ended()
-        return next((pid for pid in self._suspects() if self._serves(pid)), None)
+        found = next((pid for pid in self._suspects() if self._serves(pid)), None)
+        self._last_pid = found or self._last_pid
+        return found
 
     def is_running(self) -> bool:
         return self.pid() is not None
@@ -189,7 +192,8 @@ class Server:
         return [str(installation.binary), "--no-defaults", *(f"--{option}" for option in options)]
 
     def _suspects(self) -> Iterator[int]:
-        """Process ids worth a look: the one of the pid file first, then all others."""
+        """Process ids worth a look: our own children and the one of the pid file first, then all others."""
+        yield from tuple(STARTED)
         with contextlib.suppress(OSError, ValueError):
             yield int(self.pid_file.read_text())
         for entry in os.listdir(PROC):
@@ -197,10 +201,8 @@ class Server:
                 yield int(entry)
 
     def _serves(self, pid: int) -> bool:
-        """True when this process has our data folder in its command line (an ended one has none)."""
-        with contextlib.suppress(OSError):
-            return os.fsencode(f"--datadir={self.data}") in (PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
-        return False
+        """True when this process has our data folder in its command line; a child just born has no such line yet."""
+        return STARTED.get(pid) == self.data or os.fsencode(f"--datadir={self.data}") in _command_line(pid)
 
     def _signal(self, number: signal.Signals) -> None:
         pid = self.pid()
@@ -210,7 +212,7 @@ class Server:
 
     def _wait_gone(self, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s
-        while self.is_running():
+        while self.is_running() or _is_ending(self._last_pid):
             if time.monotonic() > deadline:
                 return False
             time.sleep(POLL_S)
@@ -228,9 +230,25 @@ class Server:
         return (errors or lines or ["it wrote nothing"])[-1].strip()
 
 
+def _command_line(pid: int) -> list[bytes]:
+    """The words of a process; none when it has ended, even while its last threads still hold files and locks."""
+    try:
+        return [word for word in (PROC / str(pid) / "cmdline").read_bytes().split(b"\0") if word]
+    except OSError:
+        return []
+
+
+def _is_ending(pid: int | None) -> bool:
+    """True while a process that has ended still has threads, and with them its files and locks."""
+    try:
+        return pid is not None and not _command_line(pid) and len(os.listdir(PROC / str(pid) / "task")) > 1
+    except OSError:
+        return False
+
+
 def _collect_ended() -> None:
     for pid in tuple(STARTED):
         with contextlib.suppress(ChildProcessError):
             if os.waitpid(pid, os.WNOHANG) == (0, 0):
                 continue
-        STARTED.discard(pid)
+        STARTED.pop(pid, None)
