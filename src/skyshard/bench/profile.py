@@ -75,7 +75,6 @@ def profile_data(target: Target, database: str, wanted: Iterable[tuple[str, str]
     for table, names in by_table.items():
         select = [KEY, "ra", "decl", *names] if table == DIRECTOR else names
         sample = target.run(f"SELECT {', '.join(select)} FROM {table} WHERE {where}", database).table
-        sample = sample.rename_columns([f"c{i}" for i in range(len(select))])
         first = len(select) - len(names)
         columns |= {(table, name): _finite_sorted(sample.column(first + i)) for i, name in enumerate(names)}
         positions = sample if table == DIRECTOR else positions

@@ -46,8 +46,16 @@ class QueryTemplate:
     digest: str
 
     def render(self, values: Mapping[str, Value]) -> str:
-        """The statement, on one line without trailing semicolon."""
-        return " ".join(self.body.render(values).split()).rstrip(";").rstrip()
+        """The statement, on one line without trailing semicolon.
+
+        Raises:
+            UserError: a part that a parameter does not have, or an expression that the sandbox refuses.
+        """
+        try:
+            text = self.body.render(values)
+        except jinja2.TemplateError as error:
+            raise UserError(f"template '{self.key}': {error.message}", remedy="mend the template") from None
+        return " ".join(text.split()).rstrip(";").rstrip()
 
 
 def _finalize(value: object) -> object:

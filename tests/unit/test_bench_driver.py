@@ -1,0 +1,201 @@
+"""The driver keeps every sample, charges waiting to latency, and survives failures and Ctrl-C."""
+
+import threading
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from skyshard.bench.clock import VirtualClock, WallClock
+from skyshard.bench.driver import INTERRUPTED, Recording, phase_clients, run_phase
+from skyshard.bench.profile import DataProfile
+from skyshard.bench.samples import sample_table, with_durations
+from skyshard.bench.schedule import build_schedule
+from skyshard.bench.targets import Answer, NullTarget
+from skyshard.bench.template import read_template
+from skyshard.bench.workload import Workload
+from skyshard.errors import ClusterError
+from skyshard.resources import data_folder
+
+
+def workload(**load) -> Workload:
+    classes = [{"class": "LV", "templates": ["object_by_id"]} | load]
+    content = {"version": 1, "name": "w", "description": "", "database": "d", "seed": 1}
+    return Workload.model_validate(content | {"phases": [{"name": "one", "classes": classes}]})
+
+
+def drive(target, clock=None, **load) -> tuple[Recording, bool]:
+    """Run one class against a target: in this thread on a virtual clock, else in threads."""
+    templates = {"LV/object_by_id": read_template(data_folder("queries", "sql"), "LV/object_by_id")}
+    schedule = build_schedule(workload(**load), templates, DataProfile.example(), 1)
+    recording, stop = Recording(answer_budget=1 << 20), threading.Event()
+    clients = phase_clients(schedule[0], target, "d", clock or WallClock(), recording, stop)
+    if clock is None:
+        return recording, run_phase(clients, stop, grace_s=0.05)
+    clients[0].run()
+    return recording, True
+
+
+def latencies(recording: Recording) -> np.ndarray:
+    table = sample_table(recording.samples, sorted({s.sql for s in recording.samples}))
+    return with_durations(table)["latency_s"].to_numpy()
+
+
+class Timed(NullTarget):
+    """Takes virtual time: ``service_s``, and ``stall_s`` for the query number ``stalled``."""
+
+    def __init__(self, clock, service_s, stalled=-1, stall_s=0.0):
+        super().__init__()
+        self.clock, self.service_s, self.stalled, self.stall_s, self.asked = clock, service_s, stalled, stall_s, 0
+
+    def run(self, sql, database):
+        self.clock.advance(self.stall_s if self.asked == self.stalled else self.service_s)
+        self.asked += 1
+        return super().run(sql, database)
+
+
+class Failing(NullTarget):
+    """Fails every third query, in ways foreign and own."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = 0
+
+    def run(self, sql, database):
+        self.asked += 1
+        if self.asked % 3 == 0:
+            raise (ClusterError("node2 is gone") if self.asked % 2 else ZeroDivisionError("oops"))
+        return super().run(sql, database)
+
+
+@pytest.mark.parametrize(
+    "arrivals",
+    [
+        {"loop": "closed", "clients": 4},
+        {"loop": "closed", "clients": 3, "ramp_s": 0.01, "think_time_s": 0.0001},
+        {"loop": "open", "rate_per_s": 5000, "clients": 4},
+        {"loop": "open", "rate_per_s": 5000, "process": "regular", "clients": 1},
+    ],
+)
+def test_a_null_target_gives_exactly_the_samples_of_the_schedule(arrivals):
+    """Every scheduled query becomes one sample, warm-up included, and none is sent before it is due."""
+    recording, is_whole = drive(NullTarget(), arrivals=arrivals, warm_up=5, count=100)
+    assert is_whole
+    assert len(recording.samples) == 105
+    assert sum(s.is_warm_up for s in recording.samples) == 5
+    assert all(s.intended_s <= s.sent_s <= s.last_row_s for s in recording.samples)
+    assert all(s.error is None for s in recording.samples)
+
+
+def test_a_failing_query_is_a_sample_and_its_client_goes_on():
+    """Every third query fails; all are recorded with the class and text of their error."""
+    recording, _ = drive(Failing(), count=30)
+    errors = [s.error for s in recording.samples if s.error]
+    assert len(recording.samples) == 30
+    assert (errors.count("ClusterError"), errors.count("ZeroDivisionError")) == (5, 5)
+    assert {s.error_text for s in recording.samples} == {None, "node2 is gone", "oops"}
+
+
+def test_an_open_loop_charges_a_stall_to_every_query_that_waited():
+    """At 10/s one stall of 2 s delays the 20 queries behind it: the 90th percentile sees it, service time does not."""
+    clock = VirtualClock()
+    target = Timed(clock, service_s=0.01, stalled=10, stall_s=2.0)
+    arrivals = {"loop": "open", "rate_per_s": 10, "process": "regular", "clients": 1}
+    recording, _ = drive(target, clock, arrivals=arrivals, count=100)
+    latency = latencies(recording)
+    service = np.array([s.last_row_s - s.sent_s for s in recording.samples])
+    assert (service > 0.1).sum() == 1
+    assert (latency > 0.1).sum() == pytest.approx(21, abs=2)
+    assert np.percentile(latency, 90) > 0.9
+    assert latency[-1] == pytest.approx(0.01)
+
+
+def test_a_closed_loop_hides_a_stall_from_all_but_one():
+    """The same stall in a closed loop is one slow query: the other half of why there are open loops."""
+    clock = VirtualClock()
+    recording, _ = drive(Timed(clock, 0.01, stalled=10, stall_s=2.0), clock, count=100)
+    assert (latencies(recording) > 0.1).sum() == 1
+
+
+def test_waiting_behind_a_query_is_not_the_drivers_own_lag():
+    """A query that waits for its client has latency, but no driver lag."""
+    clock = VirtualClock()
+    arrivals = {"loop": "open", "rate_per_s": 10, "process": "regular", "clients": 1}
+    recording, _ = drive(Timed(clock, service_s=0.5), clock, arrivals=arrivals, count=20)
+    assert max(s.driver_lag_s for s in recording.samples) == pytest.approx(0, abs=1e-9)
+    assert latencies(recording).max() > 5
+
+
+def test_think_time_lies_between_answer_and_next_due_time():
+    """A closed loop's queries fall due one service time and one think time apart."""
+    clock = VirtualClock()
+    arrivals = {"loop": "closed", "think_time_s": 0.5}
+    recording, _ = drive(Timed(clock, service_s=0.25), clock, arrivals=arrivals, count=4)
+    assert [s.intended_s for s in recording.samples] == pytest.approx([0, 0.75, 1.5, 2.25])
+
+
+def test_a_closed_loop_with_a_duration_goes_round_its_statements():
+    """In 10 s at 0.1 s a query 100 are sent, over 7 distinct statements, warm-up only once."""
+    clock = VirtualClock()
+    recording, _ = drive(Timed(clock, 0.1), clock, duration_s=10, distinct=7, warm_up=2)
+    assert len(recording.samples) == pytest.approx(100, abs=1)
+    assert len({s.sql for s in recording.samples if not s.is_warm_up}) == 7
+    assert sum(s.is_warm_up for s in recording.samples) == 2
+
+
+def test_an_open_loop_with_a_duration_sends_what_falls_due_in_it():
+    """At 10/s regular for 3 s there are 30 queries."""
+    clock = VirtualClock()
+    arrivals = {"loop": "open", "rate_per_s": 10, "process": "regular", "clients": 1}
+    recording, _ = drive(Timed(clock, 0.01), clock, arrivals=arrivals, duration_s=3)
+    assert len(recording.samples) == 30
+
+
+def test_answers_are_kept_within_the_budget():
+    """Answers beyond the budget are dropped, their samples are not."""
+    answer = Answer.of(pa.table({"a": np.zeros(10_000)}))
+    target = NullTarget(answer.table)
+    recording, _ = drive(target, count=30)
+    kept = [a for a in recording.answers if a is not None]
+    assert len(kept) == (1 << 20) // answer.table.nbytes
+    assert len(recording.samples) == len(recording.answers) == 30
+
+
+class Hanging(NullTarget):
+    """Interrupts the main thread on the fifth query and never answers that one in time."""
+
+    def __init__(self, interrupt):
+        super().__init__()
+        self.interrupt, self.asked, self.released = interrupt, 0, threading.Event()
+
+    def run(self, sql, database):
+        self.asked += 1
+        if self.asked == 5:
+            self.interrupt()
+            self.released.wait(5)
+        return super().run(sql, database)
+
+
+def test_ctrl_c_ends_a_run_cleanly_and_records_what_never_came_back(monkeypatch):
+    """After Ctrl-C no query is sent, the one under way is recorded as interrupted, its late answer changes nothing."""
+    pressed = threading.Event()
+    join = threading.Thread.join
+
+    def join_or_interrupt(thread, timeout=None):
+        if timeout is None and thread.name.startswith("bench-") and pressed.wait(5):
+            raise KeyboardInterrupt
+        join(thread, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", join_or_interrupt)
+    target = Hanging(pressed.set)
+    recording, is_whole = drive(target, count=1000)
+    assert not is_whole
+    assert [s.error for s in recording.samples] == [None] * 4 + [INTERRUPTED]
+    before = list(recording.samples)
+    target.released.set()
+    monkeypatch.undo()
+    for thread in threading.enumerate():
+        if thread.name.startswith("bench-"):
+            thread.join(5)
+    assert recording.samples == before
+    assert len(recording.answers) == len(recording.samples)

@@ -1,0 +1,244 @@
+"""A trial leaves a folder that holds everything, and a page made from nothing else."""
+
+import html.parser
+import json
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from skyshard.bench.manifest import IngestStage, Manifest
+from skyshard.bench.profile import DataProfile
+from skyshard.bench.report import read_trial, verdict_sentence, write_report
+from skyshard.bench.samples import SAMPLE_SCHEMA
+from skyshard.bench.skymap import SkyMap
+from skyshard.bench.stats import Summary
+from skyshard.bench.targets import NullTarget
+from skyshard.bench.template import read_templates, wanted_columns
+from skyshard.bench.trial import TrialContext, run_trial
+from skyshard.bench.workload import Workload
+from skyshard.cli.bench import bench_app
+from skyshard.errors import ClusterError, UserError
+from skyshard.resources import data_folder
+
+WORKLOAD = Workload.model_validate(
+    {
+        "version": 1,
+        "name": "small",
+        "description": "Two phases <b>of</b> little",
+        "database": "d",
+        "seed": 5,
+        "phases": [
+            {"name": "alone", "classes": [
+                {"class": "LV", "templates": ["object_by_id", "cone"], "count": 12, "warm_up": 2, "target_s": 5}]},
+            {"name": "mixed", "classes": [
+                {"class": "LV", "templates": ["small_area"], "count": 8,
+                 "arrivals": {"loop": "open", "rate_per_s": 4000, "clients": 2}},
+                {"class": "FTSObj", "templates": ["extent", "density"], "count": 4, "target_s": 3600}]},
+        ],
+    }
+)  # fmt: skip
+TEMPLATES = read_templates(data_folder("queries", "sql"), WORKLOAD.template_keys)
+PROFILE = DataProfile.example(wanted_columns(TEMPLATES.values()))
+SKY = SkyMap(
+    np.array([1, 2, 3, 4], np.int32),
+    np.array([358.0, 0.0, 178.0, 0.0]),
+    np.array([0.0, 2.0, 182.0, 360.0]),
+    np.array([-2.0, -2.0, 10.0, 88.0]),
+    np.array([0.0, 0.0, 12.0, 90.0]),
+    np.array([10, 4000, 100, 0]),
+    [("node1",), ("node2", "node1"), ("node2",), ("node1",)],
+    np.array([100, 40_000, 1000, 0]),
+)
+CONTEXT = TrialContext(
+    {"family": "85-12-0.01667", "rows": {"Object": 4110}}, SKY, [IngestStage(stage="load", elapsed_s=1.5, rows=9)]
+)
+
+
+class Oracle(NullTarget):
+    name = "mono"
+
+
+class Wrong(NullTarget):
+    """Answers one template wrongly."""
+
+    name = "czar"
+
+    def run(self, sql, database):
+        answer = super().run(sql, database)
+        return type(answer).of(pa.table({"one": [2]})) if "chunkId" in sql else answer
+
+
+class Broken(NullTarget):
+    """Fails on everything."""
+
+    def run(self, sql, database):
+        raise ClusterError("node <2> is gone", remedy="start it")
+
+
+def trial(out, target=None, oracle=None, context=CONTEXT) -> Summary:
+    return run_trial(WORKLOAD, TEMPLATES, target or NullTarget(), out, oracle=oracle, context=context, profile=PROFILE)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A good trial with everything in it."""
+    out = tmp_path_factory.mktemp("trial")
+    trial(out, oracle=Oracle())
+    return out
+
+
+def test_a_trial_folder_holds_manifest_samples_summary_and_report(folder):
+    """All files are there, valid, and agree on the number of samples."""
+    names = {path.name for path in folder.iterdir()}
+    assert names == {
+        "manifest.json", "samples.parquet", "statements.parquet", "summary.json", "skymap.parquet", "report.html",
+    }  # fmt: skip
+    manifest = Manifest.model_validate_json((folder / "manifest.json").read_text())
+    summary = Summary.model_validate_json((folder / "summary.json").read_text())
+    samples = pq.read_table(folder / "samples.parquet")
+    assert (manifest.workload, manifest.seed, manifest.oracle) == (WORKLOAD, 5, "mono")
+    assert manifest.environment.cores >= 1
+    assert samples.schema.equals(SAMPLE_SCHEMA, check_metadata=True)
+    assert (summary.n, summary.warm_ups, samples.num_rows) == (24, 2, 26)
+    assert summary.is_passed
+
+
+def test_the_report_asks_nothing_of_the_network(folder):
+    """No address, script, link or import: the page is whole in itself."""
+    page = (folder / "report.html").read_text()
+    assert "http:" not in page
+    assert "https:" not in page
+    assert not re.search(r"<script|<link|<iframe|@import|<img(?! src=\"data:)", page)
+    assert all(target.startswith(("#", "data:image/png;")) for target in re.findall(r"(?:href|src)=\"([^\"]*)\"", page))
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", page))
+
+
+class Reader(html.parser.HTMLParser):
+    """Collects ids, and figures with their titles."""
+
+    def __init__(self):
+        super().__init__()
+        self.ids, self.labels = [], []
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        if "id" in found:
+            self.ids.append(found["id"])
+        if tag == "svg" and found.get("role") == "img":
+            self.labels.append(found["aria-label"])
+
+
+def test_every_figure_has_a_text_and_every_id_is_unique(folder):
+    """Four figures in two widths, each with a text for screen readers; references within the page are not ambiguous."""
+    reader = Reader()
+    page = (folder / "report.html").read_text()
+    reader.feed(page)
+    assert len(reader.labels) == 8
+    assert all(len(label) > 20 for label in reader.labels)
+    assert len(set(reader.ids)) == len(reader.ids)
+    assert set(re.findall(r"href=\"#([^\"]*)\"", page)) <= set(reader.ids)
+
+
+def test_stand_in_colours_do_not_reach_the_page(folder):
+    """Every colour of the figures is a variable of the page."""
+    page = (folder / "report.html").read_text().lower()
+    assert not re.search(r"#0[1-5]0[1-5]0[1-5]\b|#0a0a0\d", page)
+    assert "dejavu sans'" not in page
+
+
+def test_texts_of_the_user_are_escaped(folder):
+    """A description with mark-up stays text."""
+    page = (folder / "report.html").read_text()
+    assert "&lt;b&gt;of&lt;/b&gt;" in page
+
+
+def test_a_report_is_made_again_from_the_folder_alone(folder, tmp_path):
+    """A copy of the files without the page gives the same page."""
+    for path in folder.iterdir():
+        if path.name != "report.html":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    assert write_report(tmp_path).read_text() == (folder / "report.html").read_text()
+
+
+def test_a_wrong_answer_is_counted_listed_and_fails_the_trial(tmp_path):
+    """The statement, its template and the reason stand in summary and report."""
+    summary = trial(tmp_path, Wrong(), Oracle())
+    assert [(one.class_name, one.wrong) for one in summary.classes] == [("LV", 0), ("LV", 0), ("FTSObj", 2)]
+    assert [one.template for one in summary.wrong_answers] == ["FTSObj/density"]
+    assert not summary.is_passed
+    page = (tmp_path / "report.html").read_text()
+    assert "Failed: FTSObj (mixed): 2 of 4 answers are wrong." in page
+    assert "1 of 1 rows differ" in page
+    samples = pq.read_table(tmp_path / "samples.parquet")
+    assert samples["answer_ok"].to_pylist().count(False) == 2
+
+
+def test_a_target_that_always_fails_still_leaves_a_report(tmp_path):
+    """No answer at all: every query is an error, nothing is divided by zero, and the reason is shown escaped."""
+    summary = trial(tmp_path, Broken(), Oracle(), TrialContext())
+    assert sum(one.errors for one in summary.classes) == summary.n == 24
+    assert all(one.latency is None for one in summary.classes)
+    assert "node &lt;2&gt; is gone; start it" in (tmp_path / "report.html").read_text()
+
+
+def test_an_oracle_that_fails_leaves_answers_unchecked_and_the_trial_failed(tmp_path):
+    """Unchecked is not equal."""
+    summary = trial(tmp_path, NullTarget(), Broken())
+    assert sum(one.unchecked for one in summary.classes) == 24
+    assert not summary.is_passed
+
+
+def test_without_oracle_the_verdict_says_so(tmp_path):
+    """A pass without comparison does not claim right answers."""
+    trial(tmp_path)
+    assert verdict_sentence(read_trial(tmp_path)) == (
+        "Passed: 24 queries, answers not checked, every class within its target."
+    )
+
+
+def test_a_folder_with_something_in_it_is_refused(tmp_path):
+    """A trial never overwrites."""
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="not an empty folder"):
+        trial(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("damage", ["manifest.json", "summary.json", "samples.parquet", "statements.parquet"])
+def test_a_damaged_trial_folder_is_refused_in_one_line(folder, tmp_path, damage):
+    """A missing or torn file is named."""
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / damage).write_bytes(b"{}")
+    with pytest.raises(UserError) as caught:
+        write_report(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_an_unknown_key_in_a_manifest_is_named(folder, tmp_path):
+    """The manifest is a strict model."""
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    content = json.loads((tmp_path / "manifest.json").read_text()) | {"speed": 1}
+    (tmp_path / "manifest.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match="key 'speed'"):
+        read_trial(tmp_path)
+
+
+def test_bench_report_renders_a_folder(folder):
+    """The command prints the path of the page."""
+    result = CliRunner().invoke(bench_app, ["report", str(folder)])
+    assert result.exit_code == 0
+    assert result.output.strip().endswith("report.html")
+
+
+def test_bench_run_names_the_shipped_workloads_when_it_knows_no_such_one():
+    """An unknown workload is a user's error with the choices."""
+    result = CliRunner().invoke(bench_app, ["run", "no-such"])
+    assert isinstance(result.exception, UserError)
+    assert "quick" in str(result.exception)
