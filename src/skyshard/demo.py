@@ -94,17 +94,8 @@ def _claim(out: Path) -> None:
 
 
 def _synthesize(recipe: str, out: Path, watcher: Watcher) -> None:
-    start, rows, done = time.monotonic(), 0, 0
-
-    def notify(record: object, _: bool) -> None:
-        nonlocal rows, done
-        rows, done = rows + getattr(record, "rows", 0), done + 1
-        watcher(Progress("synthesize", done, 0, rows, 0, time.monotonic() - start))
-
     with open_runtime("inline") as runtime:
-        manifest = write_catalog(read_recipe(recipe), out, runtime=runtime, progress=notify)
-    total = sum(manifest.truth.rows.values())
-    watcher(Progress("synthesize", done, done, total, 0, time.monotonic() - start))
+        write_catalog(read_recipe(recipe), out, runtime=runtime, watcher=watcher)
 
 
 def _verify(testbed: Testbed, database: str, say: Say) -> None:
