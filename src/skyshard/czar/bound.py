@@ -1,0 +1,168 @@
+"""A statement whose names are known: references, blocks, joins, and what is written beside each column.
+
+Rules: values and small questions about trees; no look-ups, no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from skyshard.registry.catalog import Catalog, CatalogTable
+from skyshard.sphere import Region
+
+REF = "ref"
+"""Key in a column's ``meta``: the number of the reference it belongs to."""
+COLUMN = "column"
+"""Key in a column's ``meta``: the column's name as the table spells it."""
+ITEM = "item"
+"""Key in a column's ``meta``: the position in the select list of the item that it names."""
+AREA = "area"
+"""Key in a condition's ``meta``: the number of the area in ``Bound.areas`` that it stands for."""
+
+
+@dataclass(slots=True, eq=False)
+class Reference:
+    """One table of a FROM clause. ``table`` is None for a derived table or a common table expression.
+
+    ``is_nullable``: an outer join may put NULLs in place of its rows. ``is_open``: its column names are not all known.
+    """
+
+    number: int
+    alias: str
+    node: exp.Table | exp.Subquery
+    columns: tuple[str, ...]
+    table: CatalogTable | None = None
+    database: str = ""
+    is_open: bool = False
+    is_nullable: bool = False
+
+    @property
+    def is_chunked(self) -> bool:
+        return self.table is not None and self.table.layout.role.is_chunked
+
+    def find(self, name: str) -> str | None:
+        lowered = name.lower()
+        return next((column for column in self.columns if column.lower() == lowered), None)
+
+    def __repr__(self) -> str:
+        return f"{self.alias}#{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """A column that a FROM clause shows; ``owner`` is the table it is taken from, also where USING merged two."""
+
+    name: str
+    owner: Reference
+
+
+@dataclass(slots=True, eq=False)
+class Join:
+    """One JOIN: the numbers of the references on either side, and the AND-ed terms of its condition.
+
+    ``is_top``: not inside the side of an outer join that may be NULL.
+    """
+
+    side: str
+    left: frozenset[int]
+    right: frozenset[int]
+    terms: list[exp.Expr]
+    node: exp.Join
+    is_top: bool = True
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """One SELECT with what its FROM clause brings."""
+
+    select: exp.Select
+    parent: Block | None
+    is_lenient: bool = False
+    references: list[Reference] = field(default_factory=list)
+    visible: list[Visible] = field(default_factory=list)
+    joins: list[Join] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A region that a condition holds rows of a reference to; ``text`` is what the user wrote."""
+
+    region: Region
+    reference: int
+    text: str
+
+
+@dataclass(slots=True, eq=False)
+class Bound:
+    """A statement whose names are known."""
+
+    tree: exp.Query
+    references: list[Reference] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    areas: list[Area] = field(default_factory=list)
+    catalogs: dict[str, Catalog] = field(default_factory=dict)
+
+    def reference(self, column: exp.Expr) -> Reference | None:
+        """The reference that a column belongs to; None for an alias of the select list, or what is not known."""
+        number = column.meta.get(REF)
+        return None if number is None else self.references[number]
+
+    def overlap_deg(self, reference: Reference) -> float:
+        """Radius within which the neighbours of a reference's sub-chunks are copied."""
+        return self.catalogs[reference.database].layout.striping.overlap_deg if reference.database else 0.0
+
+    @property
+    def tables(self) -> list[Reference]:
+        """The references that are tables of a catalog."""
+        return [reference for reference in self.references if reference.table is not None]
+
+
+def columns_of(node: exp.Expr) -> Iterator[exp.Column]:
+    """The columns in a tree, those of nested queries included, stars excluded."""
+    for column in node.find_all(exp.Column):
+        if not isinstance(column.this, exp.Star):
+            yield column
+
+
+def terms_of(condition: exp.Expr | None) -> list[exp.Expr]:
+    """The AND-ed terms of a condition, without parentheses around them; an area stays one term.
+
+    >>> from skyshard.czar.dialect import parse_expression, render
+    >>> [render(term) for term in terms_of(parse_expression("a AND (b && (c OR d))"))]
+    ['a', 'b', 'c OR d']
+    """
+    if condition is None:
+        return []
+    inner = condition.unnest()
+    if isinstance(inner, exp.And) and AREA not in inner.meta:
+        return [*terms_of(inner.left), *terms_of(inner.right)]
+    return [inner]
+
+
+def nested_queries(node: exp.Expr) -> Iterator[exp.Query]:
+    """The queries directly inside an expression."""
+    for part in node.walk(prune=lambda part: isinstance(part, exp.Query) and not isinstance(part, exp.Subquery)):
+        if isinstance(part, exp.Query) and not isinstance(part, exp.Subquery):
+            yield part
+
+
+def own_columns(node: exp.Expr) -> Iterator[exp.Column]:
+    """The columns of an expression that are not inside a nested query."""
+    for part in node.walk(prune=lambda part: isinstance(part, exp.Query) and not isinstance(part, exp.Subquery)):
+        if isinstance(part, exp.Column) and not isinstance(part.this, exp.Star):
+            yield part
+
+
+def is_comma(join: exp.Join) -> bool:
+    """True for a comma between tables."""
+    return not any(join.args.get(key) for key in ("kind", "side", "method", "on", "using"))
+
+
+def column_of(reference: Reference, name: str) -> exp.Column:
+    """A new column of a reference, resolved."""
+    column = exp.column(exp.to_identifier(name, quoted=True), exp.to_identifier(reference.alias, quoted=True))
+    column.meta[REF], column.meta[COLUMN] = reference.number, name
+    return column

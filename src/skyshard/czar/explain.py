@@ -1,0 +1,68 @@
+"""How a statement would be answered, as text and as a dictionary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from skyshard.czar.plan import Plan
+
+TEXT_LIMIT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A plan in words: which chunks and why, which statements, what is merged."""
+
+    kind: str
+    lane: str
+    chunks: int
+    total_chunks: int
+    why: tuple[str, ...]
+    rows_read: int
+    chunk_statements: tuple[str, ...]
+    merge_statement: str
+    columns: tuple[str, ...]
+
+    @classmethod
+    def of(cls, plan: Plan) -> Explanation:
+        names = [f"partial_{number}" for number in range(len(plan.pulls))]
+        examples = []
+        for pull in plan.pulls:
+            chunks = pull.chunks
+            examples.append(pull.template.of_chunk(chunks[0]) if chunks else pull.template.of_prototype())
+        whole = plan.whole if not plan.pulls and plan.count is None else ""
+        merge = plan.merge_over(names) if plan.merge else whole
+        rows = sum(pull.rows for pull in plan.pulls)
+        return cls(
+            str(plan.kind), str(plan.lane), plan.chunks, plan.total_chunks, plan.why, rows, tuple(examples), merge,
+            plan.names,
+        )  # fmt: skip
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "lane": self.lane,
+            "chunks": self.chunks,
+            "total_chunks": self.total_chunks,
+            "why": list(self.why),
+            "rows_read": self.rows_read,
+            "chunk_statements": list(self.chunk_statements),
+            "merge_statement": self.merge_statement,
+            "columns": list(self.columns),
+        }
+
+    def as_text(self) -> str:
+        """Lines for a terminal; long statements are cut."""
+        lines = [f"kind    {self.kind}", f"lane    {self.lane}"]
+        if self.total_chunks:
+            lines.append(f"chunks  {self.chunks} of {self.total_chunks}, at most {self.rows_read:,} rows read")
+        lines += [f"because {reason}" for reason in self.why]
+        lines += [f"chunk   {_cut(statement)}" for statement in self.chunk_statements]
+        if self.merge_statement:
+            lines.append(f"{'merge' if self.chunk_statements else 'run':7} {_cut(self.merge_statement)}")
+        return "\n".join(lines)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= TEXT_LIMIT else f"{text[:TEXT_LIMIT]} ... ({len(text):,} characters)"

@@ -1,0 +1,152 @@
+"""Plans of all other statements: bring the rows that each table needs to the czar, then run the statement there.
+
+Rules: only the columns that are named, only the chunks that the limits leave, only the rows that the table's own terms
+let through; what is not certain is brought along. What would be too much is refused. No I/O but the look-ups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from skyshard.czar.bound import COLUMN, ITEM, REF, Block, Bound, Reference, columns_of, terms_of
+from skyshard.czar.chunks import ChunkChoice, choose_chunks
+from skyshard.czar.clauses import qualified
+from skyshard.czar.dialect import render
+from skyshard.czar.local import own_terms, render_terms
+from skyshard.czar.locality import top_terms
+from skyshard.czar.plan import Pull, Slot, Template, slot_mark
+from skyshard.db.connection import quote_name
+from skyshard.errors import Refusal
+from skyshard.registry.catalog import CatalogSource
+from skyshard.rowimage.sqltype import SqlType
+from skyshard.schema import Column, Key
+
+GATHER_LIMIT_BYTES = 2 * 2**30
+"""More than this is not brought to the czar for one statement."""
+_TYPE_BYTES = {"tinyint": 1, "smallint": 2, "mediumint": 3, "int": 4, "bigint": 8, "float": 4, "double": 8}
+_BLOB_BYTES = 256
+
+
+def gather(bound: Bound, source: CatalogSource, limit_bytes: int) -> tuple[list[Pull], list[str], dict[int, int]]:
+    """Pulls, reasons, and for each reference the position of its pull.
+
+    Raises:
+        Refusal: more than ``limit_bytes`` would have to be brought.
+    """
+    pulls: list[Pull] = []
+    why: list[str] = []
+    places: dict[int, int] = {}
+    known: dict[tuple[str, tuple[int, ...] | None], int] = {}
+    needed = _needed_columns(bound)
+    for block in bound.blocks:
+        where = block.select.args.get("where")
+        terms = top_terms(block, [qualified(bound, term) for term in terms_of(where.this)] if where is not None else [])
+        choice = choose_chunks(bound, block, terms, source)
+        why += choice.why
+        for reference in block.references:
+            if reference.table is not None:
+                pull = _pull(bound, block, reference, terms, choice, needed[reference.number])
+                key = (pull.template.of_prototype(), pull.chunks)
+                places[reference.number] = known.setdefault(key, len(pulls))
+                pulls += [pull] if places[reference.number] == len(pulls) else []
+    _check_size(bound, pulls, limit_bytes)
+    return pulls, why, places
+
+
+def marked_whole(bound: Bound, places: dict[int, int]) -> str:
+    """The whole statement with markers of pulls in place of tables."""
+    tree = bound.tree.copy()
+    for table in [node for node in tree.find_all(exp.Table) if node.meta.get(REF) in places]:
+        alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name, quoted=True))
+        mark = exp.to_identifier(slot_mark(places[table.meta[REF]]), quoted=False)
+        table.replace(exp.Table(this=mark, alias=alias, joins=table.args.get("joins")))
+    return render(tree)
+
+
+def _needed_columns(bound: Bound) -> dict[int, set[str]]:
+    """The columns named of each reference; all of them where a star, NATURAL, USING or a riddle is in play."""
+    needed: dict[int, set[str]] = {reference.number: set() for reference in bound.references}
+    for column in columns_of(bound.tree):
+        if REF in column.meta:
+            needed[column.meta[REF]].add(column.meta[COLUMN])
+        elif ITEM not in column.meta and not _orders_union(column):
+            return {reference.number: set(reference.columns) for reference in bound.references}
+    for block in bound.blocks:
+        for reference in block.references:
+            if _needs_all(block, reference):
+                needed[reference.number] = set(reference.columns)
+    return needed
+
+
+def _orders_union(column: exp.Column) -> bool:
+    order = column.find_ancestor(exp.Order, exp.Select)
+    return isinstance(order, exp.Order) and isinstance(order.parent, exp.SetOperation)
+
+
+def _needs_all(block: Block, reference: Reference) -> bool:
+    if any(join.node.args.get("using") or join.node.args.get("method") for join in block.joins):
+        return True
+    for item in block.select.expressions:
+        is_table_star = isinstance(item, exp.Column) and isinstance(item.this, exp.Star)
+        if isinstance(item, exp.Star) or (is_table_star and item.table == reference.alias):
+            return True
+    return False
+
+
+def _pull(
+    bound: Bound, block: Block, reference: Reference, terms: Sequence[exp.Expr], choice: ChunkChoice, needed: set[str]
+) -> Pull:
+    assert reference.table is not None
+    table = reference.table.table
+    columns = tuple(column for column in table if column.name in needed) or (_narrowest(table.columns),)
+    names = ", ".join(f"{quote_name(reference.alias)}.{quote_name(column.name)}" for column in columns)
+    condition = render_terms(own_terms(_askable(bound, block, reference, terms), reference.number))
+    where = f" WHERE {condition}" if condition else ""
+    slot = Slot(reference.database, reference.table, reference.alias)
+    template = Template(f"SELECT {names} FROM {slot_mark(reference.number)}{where}", {reference.number: slot})
+    if not reference.is_chunked:
+        return Pull(template, None, reference.table.rows, columns=columns)
+    chunks = tuple(sorted(choice.chunks[reference.number]))
+    rows = sum(reference.table.chunks[chunk].rows for chunk in chunks)
+    return Pull(template, chunks, rows, columns=columns, keys=_keys(reference, columns))
+
+
+def _askable(bound: Bound, block: Block, reference: Reference, terms: Sequence[exp.Expr]) -> list[exp.Expr]:
+    """Terms that may be asked of the table alone: those of every result row, or of the join that brings it."""
+    if not reference.is_nullable:
+        return list(terms)
+    joins = [join for join in block.joins if join.side == "LEFT" and reference.number in join.right]
+    if len(joins) != 1 or joins[0].right != {reference.number}:
+        return []
+    return [qualified(bound, term) for term in joins[0].terms]
+
+
+def _narrowest(columns: Sequence[Column]) -> Column:
+    return min(columns, key=lambda column: _width(column.type))
+
+
+def _width(kind: SqlType) -> int:
+    if kind.is_blob:
+        return _BLOB_BYTES
+    return _TYPE_BYTES.get(kind.base, 8 if not kind.arguments else max(kind.length, 1))
+
+
+def _keys(reference: Reference, columns: Sequence[Column]) -> tuple[Key, ...]:
+    """A key on the director key, which joins use."""
+    assert reference.table is not None
+    key = reference.table.layout.key.lower()
+    return tuple(Key("director_key", (column.name,)) for column in columns if column.name.lower() == key)
+
+
+def _check_size(bound: Bound, pulls: Sequence[Pull], limit_bytes: int) -> None:
+    sizes = [pull.rows * (sum(_width(column.type) for column in pull.columns) + 8) for pull in pulls]
+    if sum(sizes) > limit_bytes:
+        tables = ", ".join(f"{pull.rows:,} rows" for pull in pulls)
+        raise Refusal(
+            "too-large",
+            f"this statement is not local to chunks, and {sum(sizes) / 2**30:.1f} GiB ({tables}) would have to be "
+            f"brought to one place (limit {limit_bytes / 2**30:.1f} GiB)",
+            remedy="restrict the area or the keys, name fewer columns, or join by the director's key",
+        )

@@ -1,0 +1,252 @@
+"""Plans of SELECTs that are answered chunk by chunk, in one step or two.
+
+Rules: the FROM clause keeps its shape; only the tables in it are replaced. ORDER BY with LIMIT goes down to the chunks
+as LIMIT + OFFSET rows each. No I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlglot import exp
+
+from skyshard.czar.aggregate import TwoStep, split
+from skyshard.czar.bound import COLUMN, REF, Block, Bound, Reference, column_of, columns_of
+from skyshard.czar.clauses import Clauses, is_aggregate
+from skyshard.czar.dialect import render
+from skyshard.czar.functions import partition_columns
+from skyshard.czar.limits import separation
+from skyshard.czar.locality import Locality, Neighbour
+from skyshard.czar.plan import Pull, Slot, Template, slot_mark
+from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN
+
+
+def local_steps(
+    bound: Bound, block: Block, clauses: Clauses, locality: Locality, chunks: tuple[int, ...], rows: int
+) -> tuple[Pull, str]:
+    """The pull and the merge statement (empty when there is nothing to merge) of a local SELECT.
+
+    Raises:
+        NotMergeable: gather instead.
+    """
+    source = _Source(bound, block, clauses, locality)
+    if clauses.is_grouped:
+        return _two_steps(source, split(clauses), clauses, chunks, rows)
+    select, merge = _one_step(source, clauses)
+    most = None if clauses.limit is None else clauses.limit + clauses.offset
+    names = tuple(item.alias for item in select.expressions)
+    pull = Pull(source.template(select), chunks, rows, names, limit=None if clauses.order else most)
+    return pull, render(merge) if merge is not None else ""
+
+
+def reads_chunk_columns(bound: Bound, clauses: Clauses, block: Block, locality: Locality) -> bool:
+    """True when chunk numbers of a table that is read with overlap are asked for: copies carry other numbers."""
+    overlapping = {neighbour.reference for neighbour in locality.neighbours}
+    hidden = {CHUNK_COLUMN.lower(), SUB_CHUNK_COLUMN.lower()}
+    return any(
+        bound.references[number].table is not None and column.lower() in hidden
+        for number in overlapping
+        for column in used_columns(bound, block, clauses, number)
+    )
+
+
+def used_columns(bound: Bound, block: Block, clauses: Clauses, number: int) -> tuple[str, ...]:
+    """The columns of a reference that its SELECT names, in the table's order."""
+    parts: list[exp.Expr] = [
+        *clauses.items,
+        *clauses.where,
+        *clauses.group,
+        *(term.expression for term in clauses.order),
+    ]
+    parts += [clauses.having] if clauses.having is not None else []
+    for join in block.joins:
+        parts += join.terms
+        if join.node.args.get("using") or join.node.args.get("method"):
+            return bound.references[number].columns
+    named = {column.meta[COLUMN] for part in parts for column in columns_of(part) if column.meta.get(REF) == number}
+    return tuple(name for name in bound.references[number].columns if name in named)
+
+
+class _Source:
+    """The FROM and WHERE clauses of a chunk statement, and the slots in them."""
+
+    def __init__(self, bound: Bound, block: Block, clauses: Clauses, locality: Locality) -> None:
+        self._bound = bound
+        self._block = block
+        self._neighbours = {neighbour.reference: neighbour for neighbour in locality.neighbours}
+        self._slots = {one.number: self._slot(one, clauses) for one in block.references if one.table is not None}
+        self.where = [*_windows(bound, clauses.where), *(term.copy() for term in clauses.where)]
+
+    def template(self, select: exp.Select) -> Template:
+        return Template(render(select), self._slots)
+
+    def select(self, items: Iterable[exp.Expr]) -> exp.Select:
+        """A SELECT over the slots, with the WHERE terms."""
+        select = exp.Select(expressions=list(items))
+        source = self._block.select.args["from_"].copy()
+        joins = [join.copy() for join in self._block.select.args.get("joins") or []]
+        extra = [self._marked(node, joins) for node in [source, *joins]]
+        select.set("from_", source)
+        select.set("joins", joins)
+        terms = [*(term for part in extra for term in part), *self.where]
+        if terms:
+            select.set("where", exp.Where(this=exp.and_(*terms, copy=False)))
+        return select
+
+    def _marked(self, tree: exp.Expr, joins: list[exp.Join]) -> list[exp.Expr]:
+        """Replace tables by markers; returns the sub-chunk equalities that belong into WHERE."""
+        loose: list[exp.Expr] = []
+        for table in [node for node in tree.find_all(exp.Table) if REF in node.meta]:
+            neighbour = self._neighbours.get(table.meta[REF])
+            if neighbour is not None:
+                loose += self._tie(table, neighbour)
+            joined = table.args.get("joins")
+            table.replace(exp.Table(this=exp.to_identifier(slot_mark(table.meta[REF]), quoted=False), joins=joined))
+        return loose
+
+    def _tie(self, table: exp.Table, neighbour: Neighbour) -> list[exp.Expr]:
+        one, other = (self._bound.references[number] for number in (neighbour.reference, neighbour.of))
+        equality = exp.EQ(this=column_of(one, SUB_CHUNK_COLUMN), expression=column_of(other, SUB_CHUNK_COLUMN))
+        join = table.parent
+        if isinstance(join, exp.Join) and join.args.get("on") is not None:
+            join.set("on", exp.and_(equality, join.args["on"], copy=False))
+            return []
+        return [equality]
+
+    def _slot(self, reference: Reference, clauses: Clauses) -> Slot:
+        assert reference.table is not None
+        if reference.number not in self._neighbours:
+            return Slot(reference.database, reference.table, reference.alias)
+        columns = used_columns(self._bound, self._block, clauses, reference.number)
+        sub_chunk = reference.find(SUB_CHUNK_COLUMN) or SUB_CHUNK_COLUMN
+        columns = columns if sub_chunk in columns else (*columns, sub_chunk)
+        condition = "" if reference.is_nullable else render_terms(own_terms(clauses.where, reference.number))
+        return Slot(reference.database, reference.table, reference.alias, columns, condition)
+
+
+def own_terms(terms: Sequence[exp.Expr], number: int) -> list[exp.Expr]:
+    """The terms that a single reference decides, which may therefore be asked of its table alone."""
+    return [term for term in terms if is_own(term, number)]
+
+
+def is_own(term: exp.Expr, number: int) -> bool:
+    """True when a term names columns of one reference only, and nothing that differs from call to call."""
+    columns = list(columns_of(term))
+    if not columns or any(column.meta.get(REF) != number for column in columns):
+        return False
+    return not any(
+        isinstance(node, (exp.Query, exp.Window))
+        or is_aggregate(node)
+        or (isinstance(node, exp.Anonymous) and node.name.upper() in ("RAND", "UUID", "UUID_SHORT"))
+        for node in term.walk()
+    )
+
+
+def render_terms(terms: Sequence[exp.Expr]) -> str:
+    """Text of AND-ed terms; empty if there are none."""
+    return render(exp.and_(*(term.copy() for term in terms), copy=False)) if terms else ""
+
+
+def _windows(bound: Bound, where: Sequence[exp.Expr]) -> list[exp.Expr]:
+    """Cheap declination windows in front of the separations of pairs: most pairs fail them."""
+    windows: list[exp.Expr] = []
+    for term in where:
+        found = separation(term)
+        decs = [_declination(bound, found.arguments[index]) for index in (1, 3)] if found is not None else []
+        if found is not None and found.radius_deg is not None and all(decs):
+            reach = repr(found.radius_deg * (1 + 1e-9) + 1e-12)
+            one, other = (dec for dec in decs if dec is not None)
+            gap = exp.Anonymous(this="ABS", expressions=[exp.Sub(this=one, expression=other)])
+            windows.append(exp.LTE(this=gap, expression=exp.Literal.number(reach)))
+    return windows
+
+
+def _declination(bound: Bound, node: exp.Expr) -> exp.Column | None:
+    """A new column for one that is the declination of its reference."""
+    column = node.unnest()
+    reference = bound.reference(column) if isinstance(column, exp.Column) else None
+    columns = partition_columns(reference) if reference is not None else None
+    if reference is None or columns is None or column.meta[COLUMN] != columns[1]:
+        return None
+    return column_of(reference, columns[1])
+
+
+def _one_step(source: _Source, clauses: Clauses) -> tuple[exp.Select, exp.Select | None]:
+    items = [exp.alias_(item.copy(), f"c{index}") for index, item in enumerate(clauses.items)]
+    extra = [term for term in clauses.order if term.item is None]
+    orders = [exp.alias_(term.expression.copy(), f"o{index}") for index, term in enumerate(extra)]
+    if clauses.having is not None:
+        source.where.append(exp.Paren(this=clauses.having.copy()))
+    select = source.select([*items, *orders])
+    if clauses.is_distinct:
+        select.set("distinct", exp.Distinct())
+    if clauses.limit is not None:
+        select.set("limit", _limit(clauses.limit + clauses.offset))
+        if clauses.order:
+            terms = [(term.expression.copy(), term.is_descending) for term in clauses.order]
+            select.set("order", _order(terms))
+    if not (clauses.order or clauses.is_distinct or clauses.limit is not None):
+        return select, None
+    names = iter(f"o{index}" for index in range(len(extra)))
+    by = [
+        (exp.column(f"c{term.item}" if term.item is not None else next(names)), term.is_descending)
+        for term in clauses.order
+    ]
+    merge = _over_partial([exp.column(f"c{index}") for index in range(len(items))])
+    if clauses.is_distinct:
+        merge.set("distinct", exp.Distinct())
+    return select, _finished(merge, by, clauses)
+
+
+def _two_steps(
+    source: _Source, steps: TwoStep, clauses: Clauses, chunks: tuple[int, ...], rows: int
+) -> tuple[Pull, str]:
+    columns = list(steps.columns.values()) or [("a0", exp.Count(this=exp.Star()))]
+    select = source.select(exp.alias_(expression.copy(), name) for name, expression in columns)
+    if steps.groups:
+        grouped = [expression.copy() for name, expression in columns if name in steps.groups]
+        select.set("group", exp.Group(expressions=[_not_position(part) for part in grouped]))
+    elif steps.has_carried:
+        counted = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0))
+        select.set("having", exp.Having(this=counted))
+    merge = _over_partial([exp.alias_(item.copy(), f"c{index}") for index, item in enumerate(steps.items)])
+    if steps.groups:
+        merge.set("group", exp.Group(expressions=[exp.column(name) for name in dict.fromkeys(steps.groups)]))
+    if steps.having is not None:
+        merge.set("having", exp.Having(this=steps.having))
+    if clauses.is_distinct:
+        merge.set("distinct", exp.Distinct())
+    names = tuple(name for name, _ in columns)
+    pull = Pull(source.template(select), chunks, rows if steps.groups else len(chunks), names, is_partial=True)
+    return pull, render(_finished(merge, steps.order, clauses))
+
+
+def _not_position(part: exp.Expr) -> exp.Expr:
+    """A constant in GROUP BY would be read as a position."""
+    return exp.Paren(this=part) if isinstance(part, exp.Literal) else part
+
+
+def _over_partial(items: list[exp.Expr]) -> exp.Select:
+    select = exp.Select(expressions=items)
+    select.set("from_", exp.From(this=exp.Table(this=exp.to_identifier(slot_mark(0), quoted=False))))
+    return select
+
+
+def _finished(merge: exp.Select, order: Sequence[tuple[exp.Expr, bool]], clauses: Clauses) -> exp.Select:
+    if order:
+        merge.set("order", _order(order))
+    if clauses.limit is not None:
+        merge.set("limit", _limit(clauses.limit))
+        if clauses.offset:
+            merge.set("offset", exp.Offset(expression=exp.Literal.number(clauses.offset)))
+    return merge
+
+
+def _order(terms: Iterable[tuple[exp.Expr, bool]]) -> exp.Order:
+    return exp.Order(
+        expressions=[exp.Ordered(this=_not_position(term), desc=desc, nulls_first=not desc) for term, desc in terms]
+    )
+
+
+def _limit(count: int) -> exp.Limit:
+    return exp.Limit(expression=exp.Literal.number(count))

@@ -1,0 +1,60 @@
+"""The oracle: the same statements, the same native functions, one unsharded server."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pyarrow as pa
+
+from skyshard.czar.czar import QueryResult, QueryStats
+from skyshard.czar.dialect import render
+from skyshard.czar.plan import Kind, Lane
+from skyshard.czar.planner import prepare, result_names
+from skyshard.czar.scratch import query_name, scratch_table
+from skyshard.czar.show import show
+from skyshard.czar.statement import ShowStatement, read_statement
+from skyshard.czar.typed import read_types
+from skyshard.czar.whole import in_words, store_result
+from skyshard.db.connection import Endpoint
+from skyshard.errors import SkyshardError
+from skyshard.registry.catalog import CatalogSource
+from skyshard.worker.execute import Sessions
+
+
+class MonoTarget:
+    """Answers statements from whole tables on one server."""
+
+    def __init__(self, source: CatalogSource, endpoint: Endpoint, data_dir: Path | str) -> None:
+        self._source = source
+        self._sessions = Sessions(endpoint)
+        self._data_dir = Path(data_dir)
+
+    def close(self) -> None:
+        self._sessions.close()
+
+    def execute(self, sql: str, database: str = "") -> QueryResult:
+        """Answer a statement; errors as of ``Czar.execute``."""
+        begun = time.perf_counter()
+        statement = read_statement(sql)
+        if isinstance(statement, ShowStatement):
+            columns, table = show(statement, self._source, database)
+            planned = begun
+        else:
+            bound = prepare(statement, self._source.catalog, database)
+            columns, text = result_names(bound, statement), render(bound.tree)
+            planned = time.perf_counter()
+            table = self._run(text, len(columns))
+        ended = time.perf_counter()
+        stats = QueryStats(Kind.REGULAR, Lane.NONE, 0, 0, table.num_rows, ended - begun, planned - begun)
+        return QueryResult(columns, table, stats)
+
+    def _run(self, text: str, columns: int) -> pa.Table:
+        query = query_name()
+        names = [f"c{index}" for index in range(columns)]
+        try:
+            with self._sessions.lease(query) as connection:
+                types = read_types(connection, text, scratch_table(query, "t"), names)
+                return store_result(connection, query, text, types, self._data_dir, large=True)
+        except SkyshardError as error:
+            raise in_words(error, query) from error.__cause__

@@ -1,0 +1,160 @@
+"""What the czar is going to do for a statement: values only.
+
+A plan pulls rows from the nodes into scratch tables (one ``Pull`` each) and then runs one statement over them, whose
+rows are the answer. Texts hold markers in place of tables; ``Template`` fills them in for a chunk.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from skyshard.db.connection import quote_name as quoted
+from skyshard.ddl import DUMMY_CHUNK, chunk_table, overlap_prototype
+from skyshard.registry.catalog import CatalogTable
+from skyshard.schema import Column, Key
+
+MARK = "\x01"
+INTERACTIVE_CHUNKS = 10
+"""Up to this many chunks the czar asks the nodes itself."""
+
+
+class Kind(StrEnum):
+    """How a statement is answered."""
+
+    CATALOG = "catalog"
+    """From the catalog: SHOW and DESCRIBE."""
+    COUNT = "registry count"
+    """COUNT(*) of a whole table, from the registry."""
+    REGULAR = "regular"
+    """Only regular tables: whole, on one node."""
+    LOCAL = "local"
+    """Chunk by chunk; the rows are put together."""
+    AGGREGATE = "aggregate"
+    """Chunk by chunk in two steps: partial aggregates, merged."""
+    NEAR_NEIGHBOUR = "near neighbour"
+    """Chunk by chunk, some tables read with their overlap."""
+    GATHER = "gather"
+    """The rows needed of each table are brought to the czar, which runs the statement."""
+
+
+class Lane(StrEnum):
+    """Who asks the nodes."""
+
+    NONE = "none"
+    INTERACTIVE = "interactive"
+    SCAN = "scan"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A table in a chunk statement.
+
+    With ``overlap_columns`` it is read together with its overlap rows: only these columns, only rows that fulfil
+    ``condition``.
+    """
+
+    database: str
+    table: CatalogTable
+    alias: str
+    overlap_columns: tuple[str, ...] | None = None
+    condition: str = ""
+
+    def of_chunk(self, chunk: int) -> str:
+        """Text of the table in the FROM clause of a chunk's statement."""
+        name = self.table.table.name
+        if not self.table.layout.role.is_chunked:
+            return self._named(name)
+        entry = self.table.chunks.get(chunk)
+        own = self._named(chunk_table(name, chunk if entry is not None else DUMMY_CHUNK))
+        if self.overlap_columns is None:
+            return own
+        has_overlap = entry is not None and entry.overlap_rows > 0
+        return self._union([own, self._named(chunk_table(name, chunk, overlap=True))] if has_overlap else [own])
+
+    def of_prototype(self) -> str:
+        """The same over the empty prototypes of the czar's server."""
+        name = self.table.table.name
+        if self.overlap_columns is None:
+            return self._named(name)
+        return self._union([self._named(name), self._named(overlap_prototype(name))])
+
+    def _named(self, table: str) -> str:
+        return f"{quoted(self.database)}.{quoted(table)} AS {quoted(self.alias)}"
+
+    def _union(self, tables: list[str]) -> str:
+        columns = ", ".join(f"{quoted(self.alias)}.{quoted(name)}" for name in self.overlap_columns or ())
+        where = f" WHERE {self.condition}" if self.condition else ""
+        selects = " UNION ALL ".join(f"SELECT {columns} FROM {table}{where}" for table in tables)
+        return f"({selects}) AS {quoted(self.alias)}"
+
+
+def slot_mark(number: int) -> str:
+    """The marker that stands for a reference's table in the text of a template."""
+    return f"{MARK}{number}{MARK}"
+
+
+_MARKS = re.compile(rf"`?{MARK}(\d+){MARK}`?")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A statement in which slots stand for tables."""
+
+    text: str
+    slots: Mapping[int, Slot]
+
+    def of_chunk(self, chunk: int) -> str:
+        return _MARKS.sub(lambda match: self.slots[int(match.group(1))].of_chunk(chunk), self.text)
+
+    def of_prototype(self) -> str:
+        return _MARKS.sub(lambda match: self.slots[int(match.group(1))].of_prototype(), self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """Rows to be brought into one scratch table.
+
+    ``columns`` and ``keys`` make the table where they are known (gather); else its columns are ``names``, with the
+    types of ``template`` over the prototypes. ``chunks`` is None for regular tables, which are read whole on one node.
+    ``is_partial``: the columns are partial aggregates, whose DECIMALs need room for more digits. ``limit``: no more
+    rows are needed.
+    """
+
+    template: Template
+    chunks: tuple[int, ...] | None
+    rows: int
+    names: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
+    keys: tuple[Key, ...] = ()
+    is_partial: bool = False
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one statement is answered.
+
+    ``whole`` is the statement as one server would run it; its types are the types of the result. ``merge`` is the
+    statement over the scratch tables of ``pulls`` (marked by their position); empty when the first pull's rows are the
+    answer. ``count`` is the answer of a registry count.
+    """
+
+    kind: Kind
+    names: tuple[str, ...]
+    whole: str
+    pulls: tuple[Pull, ...] = ()
+    merge: str = ""
+    lane: Lane = Lane.NONE
+    chunks: int = 0
+    total_chunks: int = 0
+    why: tuple[str, ...] = ()
+    count: int | None = None
+    has_tables: bool = True
+    databases: tuple[str, ...] = field(default=())
+
+    def merge_over(self, tables: list[str]) -> str:
+        """The merge statement over scratch tables."""
+        return _MARKS.sub(lambda match: tables[int(match.group(1))], self.merge)

@@ -1,0 +1,185 @@
+"""From a statement to its plan.
+
+Rules: the cheapest plan that is proven right: registry count, regular, local (in one or two steps), else gather. Only
+pairs further apart than the overlap, with no key to join on, are refused although they could be computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from skyshard.czar.aggregate import NotMergeable
+from skyshard.czar.bound import Block, Bound
+from skyshard.czar.chunks import ChunkChoice, choose_chunks
+from skyshard.czar.clauses import Clauses, item_names, take_apart
+from skyshard.czar.dialect import render
+from skyshard.czar.functions import expand_functions
+from skyshard.czar.gather import GATHER_LIMIT_BYTES, gather, marked_whole
+from skyshard.czar.local import local_steps, reads_chunk_columns
+from skyshard.czar.locality import Locality, NotLocal, prove, top_terms
+from skyshard.czar.names import Catalogs, bind
+from skyshard.czar.plan import INTERACTIVE_CHUNKS, Kind, Lane, Plan, Pull
+from skyshard.czar.statement import SelectStatement, first_select
+from skyshard.errors import Refusal
+from skyshard.layout import Role
+from skyshard.registry.catalog import CatalogSource
+
+ROWS_OF_A_KEY = 1000
+"""Rows expected for one director key, at most: few enough to travel as text."""
+
+
+def fully_named(bound: Bound) -> Bound:
+    """Name the database of every table and give it an alias, so that the text means the same on any server."""
+    for reference in bound.tables:
+        node = reference.node
+        node.set("db", exp.to_identifier(reference.database, quoted=True))
+        if not node.args.get("alias"):
+            node.set("alias", exp.TableAlias(this=exp.to_identifier(reference.alias, quoted=True)))
+    for column in bound.tree.find_all(exp.Column):
+        if column.args.get("db"):
+            column.set("db", None)
+    return bound
+
+
+PASSES: tuple[Callable[[Bound], Bound], ...] = (expand_functions, fully_named)
+"""What happens to a bound statement, in this order, before it is planned."""
+
+
+def prepare(statement: SelectStatement, catalogs: Catalogs, database: str) -> Bound:
+    """Bind a statement and run the passes over it: what every engine needs."""
+    bound = bind(statement.tree, catalogs, database)
+    for one in PASSES:
+        bound = one(bound)
+    return bound
+
+
+def result_names(bound: Bound, statement: SelectStatement) -> tuple[str, ...]:
+    """Names of the result's columns, as MariaDB gives them."""
+    select = first_select(statement.tree)
+    block = next(block for block in bound.blocks if block.select is select)
+    return item_names(bound, block, statement.names)
+
+
+def make_plan(
+    statement: SelectStatement, source: CatalogSource, database: str = "", *, limit_bytes: int = GATHER_LIMIT_BYTES
+) -> Plan:
+    """Plan a statement.
+
+    Raises:
+        UserError, Refusal: it cannot be answered; says why and what to write instead.
+    """
+    bound = prepare(statement, source.catalog, database)
+    return _Planner(bound, source, result_names(bound, statement), limit_bytes).plan()
+
+
+class _Planner:
+    def __init__(self, bound: Bound, source: CatalogSource, names: tuple[str, ...], limit_bytes: int) -> None:
+        self._bound = bound
+        self._source = source
+        self._names = names
+        self._limit_bytes = limit_bytes
+        self._whole = render(bound.tree)
+
+    def plan(self) -> Plan:
+        chunked = [reference for reference in self._bound.tables if reference.is_chunked]
+        matches = [one for one in chunked if one.table and one.table.layout.role is Role.REF_MATCH]
+        if matches:
+            raise Refusal(
+                "ref-match", f"ref-match table '{matches[0].alias}' is not answered yet", remedy="join by a key instead"
+            )
+        if not chunked:
+            return self._make(Kind.REGULAR, has_tables=bool(self._bound.tables))
+        clauses = self._single_block()
+        if clauses is None:
+            return self._gather("")
+        block = self._bound.blocks[0]
+        count = self._registry_count(block, clauses)
+        return count if count is not None else self._local(block, clauses)
+
+    def _make(self, kind: Kind, **values: object) -> Plan:
+        databases = tuple(dict.fromkeys(reference.database for reference in self._bound.tables))
+        return Plan(kind, self._names, self._whole, databases=databases, **values)  # type: ignore[arg-type]
+
+    def _single_block(self) -> Clauses | None:
+        """The clauses of a statement that is one SELECT over tables; None for any other."""
+        tree = self._bound.tree
+        is_single = len(self._bound.blocks) == 1 and isinstance(tree, exp.Select) and not tree.args.get("with_")
+        is_plain = all(reference.table is not None for reference in self._bound.references)
+        if not is_single or not is_plain or any(tree.find_all(exp.Window)) or tree.args.get("windows"):
+            return None
+        group = tree.args.get("group")
+        if group is not None and any(group.args.get(key) for key in ("rollup", "cube", "grouping_sets", "totals")):
+            return None
+        return take_apart(self._bound, self._bound.blocks[0])
+
+    def _registry_count(self, block: Block, clauses: Clauses) -> Plan | None:
+        """COUNT(*) of a whole chunked table is known."""
+        table = block.references[0].table
+        is_bare = not (clauses.where or clauses.group or clauses.having or clauses.offset or clauses.limit == 0)
+        if len(block.references) != 1 or table is None or not is_bare or len(clauses.items) != 1:
+            return None
+        item = clauses.items[0]
+        if not isinstance(item, exp.Count) or not isinstance(item.this, exp.Star):
+            return None
+        return self._make(Kind.COUNT, count=table.rows, why=("the registry counts rows",))
+
+    def _local(self, block: Block, clauses: Clauses) -> Plan:
+        terms = top_terms(block, clauses.where)
+        choice = choose_chunks(self._bound, block, terms, self._source)
+        proof = prove(self._bound, block, terms, {number: len(chunks) for number, chunks in choice.chunks.items()})
+        if isinstance(proof, NotLocal):
+            return self._not_local(proof)
+        if proof.neighbours and reads_chunk_columns(self._bound, clauses, block, proof):
+            return self._gather("chunk numbers of a neighbour are asked for")
+        if clauses.is_distinct and not clauses.is_grouped and any(term.item is None for term in clauses.order):
+            return self._gather("SELECT DISTINCT ordered by something else")
+        chunks = _anchor_chunks(self._bound, proof, choice)
+        try:
+            pull, merge = local_steps(self._bound, block, clauses, proof, chunks, self._rows(proof, chunks, choice))
+        except NotMergeable as obstacle:
+            return self._gather(f"{obstacle} cannot be merged")
+        kind = Kind.NEAR_NEIGHBOUR if proof.neighbours else Kind.AGGREGATE if clauses.is_grouped else Kind.LOCAL
+        return self._make(
+            kind, pulls=(pull,), merge=merge, lane=_lane([pull]), chunks=len(chunks),
+            total_chunks=choice.total(block.references), why=tuple(choice.why),
+        )  # fmt: skip
+
+    def _rows(self, proof: Locality, chunks: tuple[int, ...], choice: ChunkChoice) -> int:
+        """Rows that the chunk statements read at most, or what a few keys are expected to have."""
+        tables = [self._bound.references[number].table for number in proof.anchor]
+        rows = max(
+            sum(table.chunks[chunk].rows for chunk in chunks if chunk in table.chunks) for table in tables if table
+        )
+        return rows if choice.keys is None else min(rows, choice.keys * ROWS_OF_A_KEY)
+
+    def _not_local(self, proof: NotLocal) -> Plan:
+        if proof.is_beyond_overlap:
+            overlap = max(catalog.layout.striping.overlap_deg for catalog in self._bound.catalogs.values())
+            raise Refusal(
+                "pairs-beyond-overlap",
+                f"{proof.reason} of {overlap:g} degrees",
+                remedy=f"use scisql_angSep(...) <= {overlap:g}, or join by a key",
+            )
+        return self._gather(proof.reason)
+
+    def _gather(self, reason: str) -> Plan:
+        pulls, why, places = gather(self._bound, self._source, self._limit_bytes)
+        reasons = (reason, *why) if reason else tuple(why)
+        chunks = {chunk for pull in pulls for chunk in pull.chunks or ()}
+        everything = {chunk for one in self._bound.tables if one.is_chunked and one.table for chunk in one.table.chunks}
+        return self._make(
+            Kind.GATHER, pulls=tuple(pulls), merge=marked_whole(self._bound, places), lane=_lane(pulls),
+            chunks=len(chunks), total_chunks=len(everything), why=reasons,
+        )  # fmt: skip
+
+
+def _anchor_chunks(bound: Bound, proof: Locality, choice: ChunkChoice) -> tuple[int, ...]:
+    sets = [choice.chunks[number] for number in proof.anchor if not bound.references[number].is_nullable]
+    return tuple(sorted(frozenset.intersection(*sets)))
+
+
+def _lane(pulls: list[Pull]) -> Lane:
+    most = max((len(pull.chunks or ()) for pull in pulls), default=0)
+    return Lane.INTERACTIVE if most <= INTERACTIVE_CHUNKS else Lane.SCAN

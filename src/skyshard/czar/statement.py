@@ -1,0 +1,346 @@
+"""From the text of a statement to its tree: what may be asked at all, and how the result columns are called.
+
+Rules: one statement, and only one that reads. Everything else is refused here, with its place in the text, before any
+name is looked up. No I/O.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlglot import exp
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from skyshard.czar.dialect import DIALECT, SPELLING
+from skyshard.errors import Refusal, UserError
+
+ROOTS = (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN)
+CLAUSES = {
+    TokenType.FROM, TokenType.WHERE, TokenType.GROUP_BY, TokenType.HAVING, TokenType.ORDER_BY, TokenType.LIMIT,
+    TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT, TokenType.OFFSET, TokenType.WINDOW, TokenType.FETCH,
+}  # fmt: skip
+MODIFIERS = {
+    "DISTINCT", "DISTINCTROW", "ALL", "STRAIGHT_JOIN", "HIGH_PRIORITY", "SQL_NO_CACHE", "SQL_CACHE",
+    "SQL_CALC_FOUND_ROWS", "SQL_SMALL_RESULT", "SQL_BIG_RESULT", "SQL_BUFFER_RESULT",
+}  # fmt: skip
+WRITING = {
+    "INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME", "GRANT", "REVOKE",
+    "LOCK", "UNLOCK", "FLUSH", "RESET", "OPTIMIZE", "REPAIR", "ANALYZE", "IMPORT", "INSTALL", "UNINSTALL", "KILL",
+    "SHUTDOWN", "PURGE", "CHANGE", "MERGE", "COMMIT", "ROLLBACK", "SAVEPOINT", "START", "BEGIN", "XA",
+}  # fmt: skip
+FORBIDDEN_FUNCTIONS = {
+    "SLEEP", "BENCHMARK", "LOAD_FILE", "GET_LOCK", "RELEASE_LOCK", "RELEASE_ALL_LOCKS", "IS_FREE_LOCK", "IS_USED_LOCK",
+    "MASTER_POS_WAIT", "MASTER_GTID_WAIT", "NEXTVAL", "SETVAL", "LASTVAL", "LAST_INSERT_ID", "FOUND_ROWS", "ROW_COUNT",
+    "SYS_EXEC", "SYS_EVAL", "UDF", "CONNECTION_ID", "LAST_VALUE_OF",
+}  # fmt: skip
+UNITS_FIRST = {"TIMESTAMPDIFF", "TIMESTAMPADD", "GET_FORMAT"}
+"""Functions whose first argument is a bare word, not a column."""
+
+
+class Show(StrEnum):
+    """The statements that are answered from the catalog."""
+
+    COLUMNS = "columns"
+    TABLES = "tables"
+    DATABASES = "databases"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowStatement:
+    kind: Show
+    database: str = ""
+    table: str = ""
+    is_full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SelectStatement:
+    """``names``: the name of each item of the outer select list as MariaDB would call it, None where it is a star."""
+
+    text: str
+    tree: exp.Query
+    names: tuple[str | None, ...]
+
+
+_NAME = r"(?:`((?:[^`]|``)+)`|([0-9A-Za-z_$]+))"
+_SHOWS: tuple[tuple[Show, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(rf"\s*{pattern}\s*;?\s*$", re.IGNORECASE))
+    for kind, pattern in (
+        (Show.COLUMNS, rf"SHOW\s+(?P<full>FULL\s+)?(?:COLUMNS|FIELDS)\s+(?:FROM|IN)\s+{_NAME}\s*\.\s*{_NAME}"),
+        (
+            Show.COLUMNS,
+            rf"SHOW\s+(?P<full>FULL\s+)?(?:COLUMNS|FIELDS)\s+(?:FROM|IN)\s+{_NAME}(?:\s+(?:FROM|IN)\s+{_NAME})",
+        ),
+        (Show.COLUMNS, rf"SHOW\s+(?P<full>FULL\s+)?(?:COLUMNS|FIELDS)\s+(?:FROM|IN)\s+{_NAME}"),
+        (Show.COLUMNS, rf"DESC(?:RIBE)?\s+{_NAME}\s*\.\s*{_NAME}"),
+        (Show.COLUMNS, rf"DESC(?:RIBE)?\s+{_NAME}"),
+        (Show.TABLES, rf"SHOW\s+TABLES\s+(?:FROM|IN)\s+{_NAME}"),
+        (Show.TABLES, r"SHOW\s+TABLES"),
+        (Show.DATABASES, r"SHOW\s+(?:DATABASES|SCHEMAS)"),
+    )
+)
+
+
+def read_statement(text: str) -> SelectStatement | ShowStatement:
+    """Read one statement.
+
+    Raises:
+        UserError: it does not parse.
+        Refusal: it writes, is of an unknown kind, or holds something that is not answered.
+
+    >>> read_statement("SELECT ra,  COUNT( * ) FROM Object").names
+    ('ra', 'COUNT( * )')
+    >>> read_statement("desc lsst.Object")
+    ShowStatement(kind=<Show.COLUMNS: 'columns'>, database='lsst', table='Object', is_full=False)
+    """
+    try:
+        tokens = DIALECT.tokenize(text)
+    except TokenError as error:
+        raise UserError(f"syntax error: {_one_line(str(error))}", remedy="close every quote and comment") from None
+    _check_comments(tokens)
+    tokens = _without_last_semicolon(tokens)
+    if not tokens:
+        raise UserError("the statement is empty", remedy="give one SELECT")
+    shown = _show_statement(text)
+    if shown is not None:
+        return shown
+    _check_kind(tokens)
+    tree = _parse(tokens, text)
+    _check_tree(tree)
+    return SelectStatement(text, tree, _names(tree, tokens, text))
+
+
+def place(node: exp.Expr | Token | None) -> str:
+    """Where in the text a node or token stands, as the end of a message; empty where it is not known.
+
+    >>> place(DIALECT.tokenize("SELECT  x")[1])
+    ' (line 1, column 9)'
+    """
+    if isinstance(node, Token):
+        return f" (line {node.line}, column {node.col - len(_token_text(node)) + 1})"
+    for part in node.walk() if node is not None else ():
+        if "col" in part.meta and "start" in part.meta:
+            column = part.meta["col"] - (part.meta["end"] - part.meta["start"])
+            return f" (line {part.meta['line']}, column {column})"
+    return ""
+
+
+def _token_text(token: Token) -> str:
+    return "x" * (token.end - token.start + 1)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", text).split())
+
+
+def _without_last_semicolon(tokens: list[Token]) -> list[Token]:
+    end = len(tokens)
+    while end and tokens[end - 1].token_type is TokenType.SEMICOLON:
+        end -= 1
+    return tokens[:end]
+
+
+def _check_comments(tokens: list[Token]) -> None:
+    for token in tokens:
+        if any(comment.startswith(("!", "M!")) for comment in token.comments):
+            raise Refusal(
+                "executable-comment",
+                f"a comment that the server would run{place(token)}",
+                remedy="write it as plain SQL, or leave it out",
+            )
+
+
+def _show_statement(text: str) -> ShowStatement | None:
+    for kind, pattern in _SHOWS:
+        match = pattern.match(text)
+        if match:
+            groups = match.groupdict()
+            parts = [part for name, part in enumerate(match.groups()) if part and part != groups.get("full")]
+            names = [part.replace("``", "`") for part in parts]
+            full = bool(groups.get("full"))
+            if kind is Show.TABLES:
+                return ShowStatement(kind, database=names[0] if names else "")
+            if kind is Show.DATABASES:
+                return ShowStatement(kind)
+            is_dotted = "." in re.sub(r"`[^`]*`", "", text)
+            database, table = (names if is_dotted else names[::-1]) if len(names) == 2 else ("", names[0])
+            return ShowStatement(kind, database, table, full)
+    return None
+
+
+def _check_kind(tokens: list[Token]) -> None:
+    first = tokens[0]
+    for index, token in enumerate(tokens):
+        if token.token_type is TokenType.SEMICOLON:
+            raise Refusal(
+                "several-statements", f"more than one statement{place(tokens[index])}", remedy="send them one by one"
+            )
+    word = first.text.upper()
+    if word in WRITING:
+        raise Refusal("writes", f"{word} changes data or the server", remedy="load data with `skyshard ingest`")
+    if first.token_type not in ROOTS:
+        raise Refusal(
+            "not-a-query",
+            f"statements that begin with '{first.text[:40]}' are not answered",
+            remedy="ask with SELECT, WITH, SHOW COLUMNS, SHOW TABLES, SHOW DATABASES or DESCRIBE",
+        )
+    for before, token, after in zip([None, *tokens], tokens, [*tokens[1:], None], strict=False):
+        _check_writing_clause(before, token, after)
+
+
+def _check_writing_clause(before: Token | None, token: Token, after: Token | None) -> None:
+    if before is not None and before.token_type is TokenType.DOT:
+        return
+    word, following = token.text.upper(), after.text.upper() if after else ""
+    if token.token_type is TokenType.INTO:
+        raise Refusal("writes", f"SELECT ... INTO writes{place(token)}", remedy="use `skyshard query --out FILE`")
+    if (word, following) in (("FOR", "UPDATE"), ("LOCK", "IN"), ("FOR", "SHARE")) and token.token_type not in (
+        TokenType.IDENTIFIER,
+        TokenType.STRING,
+    ):
+        raise Refusal("writes", f"locking reads are not answered{place(token)}", remedy="leave the clause out")
+    if word == "PROCEDURE" and following == "ANALYSE":
+        raise Refusal("writes", f"PROCEDURE is not answered{place(token)}", remedy="leave the clause out")
+
+
+def _parse(tokens: list[Token], text: str) -> exp.Query:
+    try:
+        trees = DIALECT.parser().parse(tokens, text)
+    except ParseError as error:
+        raise UserError(_syntax_error(error)) from None
+    except RecursionError:
+        raise UserError("the statement is nested too deeply", remedy="split it") from None
+    tree = trees[0]
+    while isinstance(tree, exp.Subquery) and tree.is_wrapper:
+        tree = tree.this
+    if isinstance(tree, exp.Subquery):
+        tree = exp.select("*").from_(tree.as_("q", copy=False), copy=False) if tree.this else tree
+    if not isinstance(tree, exp.Query):
+        raise Refusal("not-a-query", "this is not a query", remedy="ask with SELECT")
+    return tree
+
+
+def _syntax_error(error: ParseError) -> str:
+    first = error.errors[0] if error.errors else {}
+    if not first:
+        return f"syntax error: {_one_line(str(error))[:160]}"
+    near = _one_line(f"{first.get('highlight') or ''}{first.get('end_context') or ''}")[:40]
+    what = _one_line(str(first.get("description") or "")).rstrip(".")
+    return f"syntax error at line {first.get('line')}, column {first.get('col')} near '{near}': {what}"
+
+
+def _check_tree(tree: exp.Query) -> None:
+    for node in tree.walk():
+        if isinstance(node, exp.Placeholder):
+            raise Refusal("placeholder", f"'{node.sql()}' has no value{place(node)}", remedy="write the value itself")
+        if isinstance(node, (exp.Parameter, exp.SessionParameter, exp.PropertyEQ)):
+            raise Refusal(
+                "variable",
+                f"variables such as '{node.sql('mysql')[:40]}' are not kept between statements{place(node)}",
+                remedy="write the value itself",
+            )
+        if isinstance(node, exp.Anonymous):
+            _check_function(node)
+        elif isinstance(node, exp.Select):
+            _drop_hints(node)
+        elif isinstance(node, exp.Table):
+            _check_table(node)
+
+
+def _check_function(node: exp.Anonymous) -> None:
+    name = node.name.upper()
+    if name in FORBIDDEN_FUNCTIONS:
+        raise Refusal("function", f"{name}() is not answered{place(node)}", remedy="leave it out")
+    first = node.expressions[0] if node.expressions else None
+    if name in UNITS_FIRST and isinstance(first, exp.Column) and not first.table:
+        first.replace(exp.Var(this=first.name))
+
+
+def _drop_hints(select: exp.Select) -> None:
+    """Hints change how a statement runs, not what it answers; chunk tables may lack the index they name."""
+    select.set("hint", None)
+    select.set("operation_modifiers", None)
+    source = select.args.get("from_")
+    if source is not None and isinstance(source.this, exp.Table) and source.this.name.upper() == "DUAL":
+        select.set("from_", None)
+
+
+def _check_table(node: exp.Table) -> None:
+    node.set("hints", None)
+    extra = [key for key in ("partition", "version", "sample", "when", "rows_from", "changes") if node.args.get(key)]
+    if extra or not isinstance(node.this, exp.Identifier) or node.args.get("catalog"):
+        raise Refusal(
+            "table-source", f"'{node.sql('mysql')[:60]}' is not a plain table{place(node)}", remedy="name a table"
+        )
+
+
+def _names(tree: exp.Query, tokens: list[Token], text: str) -> tuple[str | None, ...]:
+    select = first_select(tree)
+    items = select.expressions
+    spans = _item_spans(tokens)
+    if len(spans) != len(items):
+        spans = [(0, 0)] * len(items)
+    return tuple(item_name(item, text[start:end]) for item, (start, end) in zip(items, spans, strict=True))
+
+
+def first_select(query: exp.Expr) -> exp.Select:
+    """The SELECT that names the columns of a query: the first of a UNION, the inner one of parentheses."""
+    while not isinstance(query, exp.Select):
+        query = query.this
+    return query
+
+
+def item_name(item: exp.Expr, text: str = "") -> str | None:
+    """What MariaDB calls a select item: alias, column as written, value of a string, else its text."""
+    if isinstance(item, exp.Alias):
+        return str(item.alias)
+    if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
+        return None
+    inner = item.unnest()
+    if isinstance(inner, exp.Column):
+        return str(inner.name)
+    if isinstance(inner, exp.Introducer):
+        inner = inner.expression
+    if isinstance(inner, exp.National) or (isinstance(inner, exp.Literal) and inner.is_string):
+        return str(inner.name).lstrip()
+    if isinstance(inner, exp.Null):
+        return "NULL"
+    if isinstance(inner, exp.Boolean):
+        return "TRUE" if inner.this else "FALSE"
+    return text.strip() or str(inner.meta.get(SPELLING) or inner.sql("mysql"))
+
+
+def _item_spans(tokens: list[Token]) -> list[tuple[int, int]]:
+    """Start and end in the text of each item of the first select list."""
+    begin, depth = _first_select_token(tokens)
+    spans: list[tuple[int, int]] = []
+    start, last, level = tokens[begin].end + 1, tokens[begin], depth
+    for token in tokens[begin + 1 :]:
+        if token.token_type is TokenType.L_PAREN:
+            level += 1
+        elif token.token_type is TokenType.R_PAREN:
+            level -= 1
+        is_item_end = level < depth or (level == depth and (token.token_type in CLAUSES))
+        if is_item_end:
+            break
+        if level == depth and token.token_type is TokenType.COMMA:
+            spans.append((start, last.end + 1))
+            start = token.end + 1
+        elif last is tokens[begin] and token.text.upper() in MODIFIERS and token.token_type is not TokenType.IDENTIFIER:
+            start, begin = token.end + 1, begin + 1
+        last = token
+    return [*spans, (start, last.end + 1)]
+
+
+def _first_select_token(tokens: list[Token]) -> tuple[int, int]:
+    """Index and parenthesis depth of the SELECT that names the result: not one inside a WITH clause."""
+    depth = 0
+    is_with = tokens[0].token_type is TokenType.WITH
+    for index, token in enumerate(tokens):
+        if token.token_type is TokenType.SELECT and (depth == 0 or not is_with):
+            return index, depth
+        depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(token.token_type, 0)
+    return 0, 0

@@ -1,0 +1,173 @@
+"""Typed results: the types that MariaDB gives a statement's columns, and rows as Arrow without losing a bit.
+
+Rules: the types of a result are those of the whole statement over the empty prototypes, so they are one server's.
+``DOUBLE(M,D)`` and ``FLOAT(M,D)`` lose their (M,D), which would clip and round what a SELECT shows whole. FLOAT travels
+as DOUBLE where it travels as text. Every column may be NULL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from skyshard.db.connection import Connection, quote_name
+from skyshard.errors import UserError
+from skyshard.rowimage.datafile import read_records
+from skyshard.rowimage.record import RecordLayout
+from skyshard.rowimage.sqltype import SqlType, TypeClass, parse_type
+from skyshard.rowimage.unpack import unpack_blocks
+
+TEMPORAL = ("date", "time", "datetime", "timestamp", "year")
+BINARY = ("binary", "varbinary", "bit", "tinyblob", "blob", "mediumblob", "longblob")
+MAX_PRECISION, MAX_SCALE = 65, 30
+_MORE_DIGITS = 16
+_DEFAULT_COLLATION = "latin1_swedish_ci"
+
+
+@dataclass(frozen=True, slots=True)
+class TypedColumn:
+    """A column of a scratch table: ``c0``, ``c1`` ... and its type, with character set where it is not latin1."""
+
+    name: str
+    type: SqlType
+    is_nullable: bool = True
+
+    @property
+    def arrow(self) -> pa.DataType:
+        """Arrow type of the result: strings for text, dates and times, binary for binary types and BIT."""
+        if self.type.type_class is not TypeClass.BYTES:
+            return self.type.arrow
+        if self.type.base in BINARY:
+            return pa.large_binary() if self.type.is_blob else pa.binary()
+        return pa.large_string() if self.type.is_blob else pa.string()
+
+    @property
+    def fetched(self) -> str:
+        """How a SELECT reads the column so that the text protocol carries it exactly."""
+        name = quote_name(self.name)
+        if self.type.base == "float":
+            return f"CAST({name} AS DOUBLE)"
+        return f"CAST({name} AS CHAR)" if self.type.base in TEMPORAL else name
+
+
+def read_types(connection: Connection, select: str, scratch: str, names: Sequence[str]) -> tuple[TypedColumn, ...]:
+    """Types of a SELECT's columns, called ``names`` here; nothing is executed over rows when its tables are empty."""
+    columns = ", ".join(quote_name(name) for name in names)
+    connection.execute(
+        f"CREATE TEMPORARY TABLE {scratch} ENGINE=MyISAM AS WITH q ({columns}) AS ({select}) SELECT * FROM q LIMIT 0"
+    )
+    try:
+        shown = connection.rows(f"SHOW FULL COLUMNS FROM {scratch}")
+    finally:
+        connection.execute(f"DROP TEMPORARY TABLE IF EXISTS {scratch}")
+    return tuple(TypedColumn(str(row[0]), _plain_type(str(row[1]), row[2])) for row in shown)
+
+
+def _plain_type(text: str, collation: str | None) -> SqlType:
+    kind = parse_type(text)
+    if kind.type_class is TypeClass.FLOATING:
+        return parse_type(kind.base + (" unsigned" if kind.is_unsigned else ""))
+    if collation and collation != _DEFAULT_COLLATION:
+        return parse_type(f"{kind.text} character set {collation.split('_')[0]} collate {collation}")
+    return kind
+
+
+def widened(columns: Sequence[TypedColumn]) -> tuple[TypedColumn, ...]:
+    """The same columns with room for the digits that MariaDB keeps inside a sum of fractions."""
+    return tuple(replace(column, type=_widened(column.type)) for column in columns)
+
+
+def _widened(kind: SqlType) -> SqlType:
+    if kind.base != "decimal" or len(kind.arguments) < 2 or kind.arguments[1] == 0:
+        return kind
+    return parse_type(f"decimal({MAX_PRECISION},{min(MAX_SCALE, kind.arguments[1] + _MORE_DIGITS)})")
+
+
+def create_scratch(table: str, columns: Sequence[TypedColumn], *, is_temporary: bool, keys: Sequence[str] = ()) -> str:
+    """CREATE TABLE text of a scratch table."""
+    lines = [f"{quote_name(column.name)} {column.type.text} NULL DEFAULT NULL" for column in columns]
+    lines += [f"KEY ({quote_name(key)})" for key in keys]
+    row_format = "DYNAMIC" if any(column.type.is_blob for column in columns) else "FIXED"
+    kind = "TEMPORARY TABLE" if is_temporary else "TABLE"
+    return f"CREATE {kind} {table} ({', '.join(lines)}) ENGINE=MyISAM DEFAULT CHARSET=latin1 ROW_FORMAT={row_format}"
+
+
+def record_layout(columns: Sequence[TypedColumn]) -> RecordLayout | None:
+    """The record that holds these columns; None where rows must travel as text."""
+    if not RecordLayout.is_packable(columns) or any(column.type.arguments == (0,) for column in columns):
+        return None
+    try:
+        return RecordLayout.of(columns)
+    except UserError:
+        return None
+
+
+def select_exactly(columns: Sequence[TypedColumn], source: str) -> str:
+    """SELECT of all columns from a table or derived table, in the form that :func:`from_rows` reads."""
+    return f"SELECT {', '.join(column.fetched for column in columns)} FROM {source}"
+
+
+def from_rows(rows: Sequence[Sequence[Any]], columns: Sequence[TypedColumn]) -> pa.Table:
+    """Rows that the driver returned → Arrow."""
+    arrays = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
+    made = [_array(values, column) for values, column in zip(arrays, columns, strict=True)]
+    return pa.Table.from_arrays(made, names=[column.name for column in columns])
+
+
+def _array(values: Sequence[Any], column: TypedColumn) -> pa.Array:
+    kind = column.arrow
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        values = [decoded(value) if isinstance(value, bytes) else value for value in values]
+    elif pa.types.is_decimal(kind):
+        values = [None if value is None else value.quantize(_unit(kind.scale)) for value in values]
+    elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        values = [value.encode("cp1252") if isinstance(value, str) else value for value in values]
+    return pa.array(values, kind)
+
+
+def _unit(scale: int) -> Any:
+    from decimal import Decimal
+
+    return Decimal(1).scaleb(-scale)
+
+
+def decoded(text: bytes) -> str:
+    """Text as MariaDB's latin1 (cp1252) has it; the five bytes that cp1252 leaves out stand for themselves."""
+    try:
+        return text.decode("cp1252")
+    except UnicodeDecodeError:
+        return "".join(bytes([code]).decode("cp1252", "ignore") or chr(code) for code in text)
+
+
+def from_data_file(path: Path, columns: Sequence[TypedColumn], layout: RecordLayout) -> pa.Table:
+    """The rows of a fixed-format data file → Arrow."""
+    batches = [_as_result(batch, columns) for batch in unpack_blocks(read_records(path, layout), layout)]
+    schema = pa.schema([(column.name, column.arrow) for column in columns])
+    return pa.Table.from_batches(batches, schema)
+
+
+def _as_result(batch: pa.RecordBatch, columns: Sequence[TypedColumn]) -> pa.RecordBatch:
+    arrays = [_decode(array, column) for array, column in zip(batch.columns, columns, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema([(column.name, column.arrow) for column in columns]))
+
+
+def _decode(array: pa.Array, column: TypedColumn) -> pa.Array:
+    kind = column.arrow
+    if array.type == kind:
+        return array
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return array.cast(kind)
+    if "character set utf8" in column.type.text or pc.all(pc.string_is_ascii(_as_text(array))).as_py() is not False:
+        return array.cast(kind)
+    return pa.array([None if value is None else decoded(value) for value in array.to_pylist()], kind)
+
+
+def _as_text(array: pa.Array) -> pa.Array:
+    """The same bytes seen as text, unchecked: only to ask whether they are ASCII."""
+    kind = pa.large_string() if pa.types.is_large_binary(array.type) else pa.string()
+    return pa.Array.from_buffers(kind, len(array), array.buffers(), array.null_count, array.offset)

@@ -1,0 +1,79 @@
+"""Statements that one server runs as they are, and the rows of a final statement as Arrow.
+
+Rules: the rows go through a scratch table of the known types, because only there is a FLOAT exact; rows stay in the
+order in which the statement gave them. Server errors come out in the user's words.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from skyshard.czar.scratch import file_name, scratch_table
+from skyshard.czar.typed import (
+    TypedColumn,
+    create_scratch,
+    from_data_file,
+    from_rows,
+    record_layout,
+    select_exactly,
+)
+from skyshard.db.connection import Connection
+from skyshard.errors import Bug, Refusal, SkyshardError, UserError
+
+IMAGE_ROWS = 5_000
+"""Results with more rows are read from their data file."""
+
+
+def answer_whole(connection: Connection, query: str, statement: str, types: Sequence[TypedColumn]) -> pa.Table:
+    """Run a statement on one server and fetch its rows."""
+    return store_result(connection, query, statement, types, None, large=False)
+
+
+def store_result(
+    connection: Connection,
+    query: str,
+    statement: str,
+    types: Sequence[TypedColumn],
+    data_dir: Path | None,
+    *,
+    large: bool,
+) -> pa.Table:
+    """Run a statement into a scratch table and fetch it; ``large`` ones from the data file, where there can be one."""
+    table = scratch_table(query, "r")
+    layout = record_layout(types) if large and data_dir is not None else None
+    connection.execute(create_scratch(table, types, is_temporary=layout is None))
+    try:
+        rows = connection.execute(f"INSERT INTO {table} {statement}")
+        if layout is not None and data_dir is not None and rows > IMAGE_ROWS:
+            return from_data_file(data_dir / file_name(query, "r"), types, layout)
+        return from_rows(connection.rows(select_exactly(types, table)), types)
+    finally:
+        with contextlib.suppress(SkyshardError):
+            connection.execute(f"DROP TABLE IF EXISTS {table}")
+
+
+_REMEDIES = {
+    1305: "see docs/queries.md for the functions there are",
+    1630: "see docs/queries.md for the functions there are",
+    1582: "check the number of arguments",
+    1064: "the server does not know this syntax",
+    1054: "check the names",
+}
+_PHYSICAL = re.compile(r"`?skyshard_scratch`?\.|`?q_\d+_\d+_\d+_\w+`?")
+
+
+def in_words(error: SkyshardError, query: str) -> SkyshardError:
+    """An error of a server without sockets, scratch names and generated statements."""
+    cause = error.__cause__
+    arguments: tuple[object, ...] = getattr(cause, "args", ())
+    if not isinstance(error, UserError) or isinstance(error, Refusal) or len(arguments) < 2:
+        return error
+    code, words = int(str(arguments[0])), _PHYSICAL.sub("", str(arguments[1])).strip()
+    if query in words:
+        return Bug(f"{words} ({code})")
+    return UserError(f"the server refuses the statement: {words} ({code})", remedy=_REMEDIES.get(code, ""))
