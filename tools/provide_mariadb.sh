@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 
 PACKAGE=mariadb-server-core
 STAMP=.venv/.mariadb
+LOG=$PWD/.venv/apt.log
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -28,7 +29,7 @@ install_as_root() {
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
     say "installing $PACKAGE with apt-get"
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq >/dev/null && apt-get install -qq -y --no-install-recommends "$PACKAGE" >/dev/null
+    { apt-get update -qq && apt-get install -qq -y --no-install-recommends "$PACKAGE"; } >>"$LOG" 2>&1
 }
 
 unpack_beside() {
@@ -41,10 +42,10 @@ unpack_beside() {
         apt-get -qq -o Dir::State::Lists="$draft/apt/lists" -o Dir::Cache="$draft/apt/cache" \
             -o Debug::NoLocking=1 -o APT::Sandbox::User= "$@"
     }
-    apt_here update >/dev/null || return 1
+    apt_here update >>"$LOG" 2>&1 || return 1
     # Every package that an installation would add: the server and the libraries that this machine does not have.
-    wanted=$(apt_here --simulate --no-install-recommends --reinstall install "$PACKAGE" | awk '/^Inst /{print $2}')
-    (cd "$draft/debs" && apt_here download ${wanted:-$PACKAGE} >/dev/null) || return 1
+    wanted=$(apt_here --simulate --no-install-recommends --reinstall install "$PACKAGE" 2>>"$LOG" | awk '/^Inst /{print $2}')
+    (cd "$draft/debs" && apt_here download ${wanted:-$PACKAGE} >>"$LOG" 2>&1) || return 1
     for one in "$draft"/debs/*.deb; do dpkg-deb -x "$one" "$draft/tree"; done
     rm -rf .mariadb
     mv "$draft/tree" .mariadb
@@ -56,5 +57,5 @@ find_server && exit 0
 install_as_root && find_server && exit 0
 unpack_beside && find_server && exit 0
 rm -rf .venv/mariadb-draft
-say "no MariaDB server 10.6 or newer could be provided; install one (Debian: apt-get install $PACKAGE, as root)"
+say "no MariaDB server 10.6 or newer could be provided (see .venv/apt.log); install one (Debian, as root: apt-get install $PACKAGE)"
 exit 1
