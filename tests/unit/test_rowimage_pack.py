@@ -143,8 +143,8 @@ def columns_of(kinds: dict[str, list[Any]]) -> tuple[list[Field], pa.RecordBatch
 
 def test_blocks_join_without_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     """More rows than a block: bit offsets and row ranges carry over."""
-    monkeypatch.setattr(pack_module, "_MOST_ROWS", 7)
-    monkeypatch.setattr(pack_module, "_FEWEST_ROWS", 1)
+    monkeypatch.setattr(pack_module, "_MOST_BLOCK_ROWS", 7)
+    monkeypatch.setattr(pack_module, "_FEWEST_BLOCK_ROWS", 1)
     rng = np.random.default_rng(5)
     numbers = [None if value % 3 == 0 else int(value) for value in rng.integers(0, 100, 50)]
     texts = [None if value is None else b"x" * (value % 9) for value in numbers]

@@ -1,14 +1,14 @@
 """Arrow batch → packed records, byte for byte what MariaDB writes.
 
-Rules: whole columns, no loop over rows; records are filled in blocks of rows that stay in the processor's cache,
-because a column lies scattered over its block. NULL stores the zero of its type; unused bytes are zero;
+Rules: no loop over rows; a span of rows is made ready column by column, then scattered over the records in blocks that
+stay in the processor's cache. NULL stores the zero of its type; unused bytes are zero;
 -0.0 is stored as 0.0, as the server does. The server itself may leave old bytes behind a short VARCHAR.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -28,8 +28,8 @@ from skyshard.rowimage.arrays import (
 from skyshard.rowimage.record import RecordLayout, Records, Slot, bytes_at, require_packable
 from skyshard.rowimage.text import BitCodec
 
-_BLOCK_BYTES = 4 << 20
-_FEWEST_ROWS, _MOST_ROWS = 512, 16384
+_BLOCK_BYTES, _FEWEST_BLOCK_ROWS, _MOST_BLOCK_ROWS = 4 << 20, 512, 16384
+_SPAN_BYTES, _FEWEST_SPAN_ROWS = 64 << 20, 4096
 
 
 def pack(batch: pa.RecordBatch | pa.Table, layout: RecordLayout, out: Records | None = None) -> Any:
@@ -60,7 +60,12 @@ def pack(batch: pa.RecordBatch | pa.Table, layout: RecordLayout, out: Records | 
 
 def block_rows(layout: RecordLayout) -> int:
     """Rows of a block that the cache holds."""
-    return min(max(_BLOCK_BYTES // layout.length, _FEWEST_ROWS), _MOST_ROWS)
+    return min(max(_BLOCK_BYTES // layout.length, _FEWEST_BLOCK_ROWS), _MOST_BLOCK_ROWS)
+
+
+def _span_rows(layout: RecordLayout) -> int:
+    """Rows that are made ready at once: many, for each costs a call a column; few enough to keep copies small."""
+    return min(max(_SPAN_BYTES // layout.length, _FEWEST_SPAN_ROWS), _MOST_BLOCK_ROWS)
 
 
 def _check_columns(batch: pa.RecordBatch | pa.Table, layout: RecordLayout) -> None:
@@ -81,22 +86,31 @@ def _pack_part(part: pa.RecordBatch, layout: RecordLayout, records: Records, fir
     writers: list[_Writer] = []
     constant = layout.empty_nulls.copy()
     for slot, array in zip(layout.slots, part.columns, strict=True):
-        writers.append(_writer(slot, array, records, first_row))
+        writers.append(_writer(slot, array, first_row))
         if slot.is_nullable and not array.null_count:
             constant[slot.null_bit >> 3] ^= np.uint8(1 << (slot.null_bit & 7))
-    step = block_rows(layout)
-    areas = [bytes_at(records, index) for index in range(len(constant))]
+    step = _span_rows(layout)
     for start in range(0, len(records), step):
-        stop = min(start + step, len(records))
-        nulls = _NullArea(constant, stop - start)
-        for writer in writers:
-            writer.write(start, stop, nulls)
-        for area, content in zip(areas, nulls.contents, strict=True):
-            area[start:stop] = content
+        span = records[start : start + step]
+        nulls = _NullArea(constant, len(span))
+        ready = [writer.ready(start, span, nulls) for writer in writers]
+        ready += [(bytes_at(span, place), content) for place, content in enumerate(nulls.contents)]
+        _scatter(ready, len(span), block_rows(layout))
+
+
+Ready: TypeAlias = tuple[NDArray[Any], Any]
+"""Where values of a span belong in its records, and the values: one a row, or one for all."""
+
+
+def _scatter(ready: list[Ready], rows: int, step: int) -> None:
+    for start in range(0, rows, step):
+        stop = start + step
+        for target, values in ready:
+            target[start:stop] = values[start:stop] if isinstance(values, np.ndarray) else values
 
 
 class _NullArea:
-    """The null areas of a block of rows, a byte position each; one number where all rows agree."""
+    """The null areas of a span of rows, a byte position each; one number where all rows agree."""
 
     __slots__ = ("contents", "rows")
 
@@ -113,10 +127,14 @@ class _NullArea:
 
 
 class _Writer(Protocol):
-    def write(self, start: int, stop: int, nulls: _NullArea) -> None: ...
+    """One column of a batch."""
+
+    def ready(self, start: int, span: Records, nulls: _NullArea) -> Ready:
+        """Make the rows from ``start`` ready for the records ``span``; mark NULLs."""
+        ...
 
 
-def _writer(slot: Slot, array: pa.Array, records: Records, first_row: int) -> _Writer:
+def _writer(slot: Slot, array: pa.Array, first_row: int) -> _Writer:
     if array.null_count and not slot.is_nullable:
         row = first_row + int(np.flatnonzero(validity_bytes(array) == 0)[0])
         raise UserError(
@@ -124,9 +142,8 @@ def _writer(slot: Slot, array: pa.Array, records: Records, first_row: int) -> _W
             remedy="mend the input or declare the column nullable",
         )
     if slot.plain is None:
-        return _CodedWriter(slot, array, records, first_row)
-    values = values_of(array, slot.plain)
-    return _PlainWriter(slot, values, Validity.of(array), slot.target(records), slot.plain.kind == "f", first_row)
+        return _CodedWriter(slot, array, first_row)
+    return _PlainWriter(slot, values_of(array, slot.plain), Validity.of(array), first_row)
 
 
 @dataclass(slots=True)
@@ -136,29 +153,27 @@ class _PlainWriter:
     slot: Slot
     values: NDArray[Any]
     validity: Validity | None
-    target: NDArray[Any]
-    is_floating: bool
     first_row: int
 
-    def write(self, start: int, stop: int, nulls: _NullArea) -> None:
+    def ready(self, start: int, span: Records, nulls: _NullArea) -> Ready:
+        stop = start + len(span)
         values = self.values[start:stop]
         if self.validity is not None:
             valid = self.validity.bytes(start, stop)
             nulls.flip(self.slot.null_bit, valid)
             bits = np.dtype(f"u{values.itemsize}")
             values = np.multiply(values.view(bits), valid, dtype=bits).view(values.dtype)
-        if self.is_floating:
+        if values.dtype.kind == "f":
             values = values + 0  # the server stores -0.0 as 0.0
             self._check_floating(values, start)
-        self.target[start:stop] = values
+        return self.slot.target(span), values
 
     def _check_floating(self, values: NDArray[Any], start: int) -> None:
-        finite = np.isfinite(values)
-        origin = Origin(self.slot.name, self.slot.type.text, self.first_row + start)
-        if not finite.all():
-            origin.refuse(~finite, values, "MariaDB stores no NaN and no infinity: give NULL")
-        if self.slot.type.is_unsigned and (values < 0).any():
-            origin.refuse(values < 0, values, "an UNSIGNED column takes no negative value")
+        remedy, bad = "MariaDB stores no NaN and no infinity: give NULL", ~np.isfinite(values)
+        if self.slot.type.is_unsigned and not bad.any():
+            remedy, bad = "an UNSIGNED column takes no negative value", values < 0
+        if bad.any():
+            Origin(self.slot.name, self.slot.type.text, self.first_row + start).refuse(bad, values, remedy)
 
 
 @dataclass(slots=True)
@@ -167,22 +182,23 @@ class _CodedWriter:
 
     slot: Slot
     array: pa.Array
-    records: Records
     first_row: int
 
-    def write(self, start: int, stop: int, nulls: _NullArea) -> None:
-        slot, array = self.slot, self.array.slice(start, stop - start)
+    def ready(self, start: int, span: Records, nulls: _NullArea) -> Ready:
+        slot, array = self.slot, self.array.slice(start, len(span))
         if self.array.null_count:
             valid = validity_bytes(array)
             nulls.flip(slot.null_bit, np.ones(len(array), np.uint8) if valid is None else valid)
         origin = Origin(slot.name, slot.type.text, self.first_row + start)
-        if slot.bit is not None:
-            cells = _bit_cells(slot.bit, slot.uneven_bit, array, origin, nulls)
-        elif slot.codec is not None:
+        if slot.codec is not None:
             cells = slot.codec.encode(array, origin)
-        if cells.shape[1]:
-            raw = f"V{cells.shape[1]}"
-            slot.target(self.records, raw)[start:stop] = cells.view(raw)[:, 0]
+        else:
+            assert slot.bit is not None
+            cells = _bit_cells(slot.bit, slot.uneven_bit, array, origin, nulls)
+        if not cells.shape[1]:
+            return np.empty(len(array), np.uint8), 0
+        raw = f"V{cells.shape[1]}"
+        return slot.target(span, raw), cells.view(raw)[:, 0]
 
 
 def _bit_cells(bit: BitCodec, first_bit: int, array: pa.Array, origin: Origin, nulls: _NullArea) -> Bytes:

@@ -60,7 +60,8 @@ def live_records(records: Records, layout: RecordLayout) -> Records:
     if is_live.all():
         return records
     raw = records.view(f"V{layout.length}")
-    return raw[is_live].view(layout.dtype)
+    live: Records = raw[is_live].view(layout.dtype)
+    return live
 
 
 def _gather(records: Records, layout: RecordLayout) -> list[NDArray[Any]]:
