@@ -1,8 +1,8 @@
 -- class: nearN
--- description: Pairs of objects closer than 54 arcseconds, in an area of a few square degrees
+-- description: Pairs of objects closer than 54 arcseconds, in an area of about a square degree
 -- why: the near-neighbour join that needs sub-chunks and overlap (KPM nearN, radius 0.015 degrees)
 -- parameters:
---   box: {type: box, width_deg: [1.5, 2.5], height_deg: [1.5, 2.5]}
+--   box: {type: box, width_deg: [0.8, 1.2], height_deg: [0.8, 1.2]}
 SELECT COUNT(*)
 FROM Object o1, Object o2
 WHERE qserv_areaspec_box({{ box.ra_min }}, {{ box.decl_min }}, {{ box.ra_max }}, {{ box.decl_max }})

@@ -196,16 +196,17 @@ def _series(answered: pa.Table, one: ClassSummary, has_phases: bool) -> Series:
 
 
 def _template_rows(trial: Trial) -> list[dict[str, object]]:
-    """Each template's numbers over all phases, warm-up and failures left out."""
+    """Each template's numbers over all phases, in the workload's order; warm-up and failures left out."""
     samples = trial.samples.filter(pc.and_(pc.invert(trial.samples["is_warm_up"]), pc.is_null(trial.samples["error"])))
     grouped = samples.group_by("template").aggregate(
         [("latency_s", "count"), ("service_s", "mean"), ("service_s", "max"), ("rows", "mean"), ("bytes", "mean")]
     )
-    notes = trial.manifest.templates
-    rows = grouped.sort_by("template").to_pylist()
-    return [
-        row | {"description": notes[row["template"]].description if row["template"] in notes else ""} for row in rows
-    ]
+    workload = trial.manifest.workload
+    loads = [load for phase in workload.phases for load in phase.classes]
+    order = [f"{load.class_name}/{name}" for load in loads for name in load.templates]
+    known = {key: note.description for key, note in trial.manifest.templates.items()}
+    rows = sorted(grouped.to_pylist(), key=lambda row: order.index(row["template"]))
+    return [row | {"description": known.get(row["template"], "")} for row in rows]
 
 
 def _slowest(trial: Trial) -> list[dict[str, object]]:
