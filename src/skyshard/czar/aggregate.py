@@ -31,6 +31,17 @@ class TwoStep:
     order: list[tuple[exp.Expr, bool]] = field(default_factory=list)
 
     @property
+    def divided(self) -> frozenset[str]:
+        """Columns that sum or compare quotients: a DECIMAL quotient has more digits inside MariaDB than it shows."""
+        return frozenset(
+            name for name, part in self.columns.values() if is_aggregate(part) and any(part.find_all(exp.Div, exp.Avg))
+        )
+
+    def exact(self, names: frozenset[str]) -> list[tuple[str, exp.Expr]]:
+        """The chunk columns; those named keep all digits of their quotients."""
+        return [(name, _exact(part) if name in names else part.copy()) for name, part in self.columns.values()]
+
+    @property
     def has_carried(self) -> bool:
         return any(name.startswith("p") for name, _ in self.columns.values())
 
@@ -41,6 +52,11 @@ class TwoStep:
             number = sum(name.startswith(prefix) for name, _ in self.columns.values())
             self.columns[text] = (f"{prefix}{number}", expression.copy())
         return exp.column(self.columns[text][0])
+
+
+def _exact(part: exp.Expr) -> exp.Expr:
+    wide = exp.DataType.build("DECIMAL(65, 30)", dialect="mysql")
+    return type(part)(this=exp.Cast(this=part.this.copy(), to=wide))
 
 
 def split(clauses: Clauses) -> TwoStep:

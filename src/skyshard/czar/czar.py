@@ -12,7 +12,7 @@ import contextlib
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -26,7 +26,7 @@ from skyshard.czar.planner import make_plan
 from skyshard.czar.scratch import query_name, scratch_table, sweep
 from skyshard.czar.show import show
 from skyshard.czar.statement import ShowStatement, read_statement
-from skyshard.czar.typed import TypedColumn, read_types, widened
+from skyshard.czar.typed import TypedColumn, read_types
 from skyshard.czar.whole import answer_whole, in_words, store_result
 from skyshard.db.connection import Connection, Endpoint
 from skyshard.errors import SkyshardError
@@ -182,8 +182,7 @@ class Czar:
         try:
             for number, pull in enumerate(plan.pulls):
                 tables.append(scratch_table(query, f"p{number}"))
-                columns = self._columns(query, plan, pull, czar, types)
-                dispatch.bring(f"p{number}", pull, columns)
+                dispatch.bring(f"p{number}", *self._typed(query, plan, pull, czar, types))
             merge = plan.merge_over(tables) or f"SELECT * FROM {tables[0]}"
             return store_result(czar, query, merge, types, self._czar_dir, large=_is_large(plan))
         finally:
@@ -191,17 +190,21 @@ class Czar:
                 with contextlib.suppress(SkyshardError):
                     czar.execute(f"DROP TABLE IF EXISTS {table}")
 
-    def _columns(
+    def _typed(
         self, query: str, plan: Plan, pull: Pull, czar: Connection, types: tuple[TypedColumn, ...]
-    ) -> tuple[TypedColumn, ...]:
-        """The columns of a pull's scratch table."""
+    ) -> tuple[Pull, tuple[TypedColumn, ...]]:
+        """A pull and the columns of its scratch table; quotients of DECIMALs get all their digits."""
         if pull.columns:
-            return tuple(TypedColumn(column.name, column.type) for column in pull.columns)
+            return pull, tuple(TypedColumn(column.name, column.type) for column in pull.columns)
         if not plan.merge:
-            return types
-        names = pull.names
-        columns = read_types(czar, pull.template.of_prototype(), scratch_table(query, "t"), names)
-        return widened(columns) if pull.is_partial else columns
+            return pull, types
+        table = scratch_table(query, "t")
+        columns = read_types(czar, pull.template.of_prototype(), table, pull.names)
+        divided = frozenset(one.name for one in columns if one.name in pull.divided and one.type.base == "decimal")
+        if not divided or pull.exact is None:
+            return pull, columns
+        exact = replace(pull, template=pull.exact(divided))
+        return exact, read_types(czar, exact.template.of_prototype(), table, pull.names)
 
 
 def _internal(count: int) -> list[str]:

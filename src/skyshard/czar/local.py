@@ -201,14 +201,12 @@ def _one_step(source: _Source, clauses: Clauses) -> tuple[exp.Select, exp.Select
 def _two_steps(
     source: _Source, steps: TwoStep, clauses: Clauses, chunks: tuple[int, ...], rows: int
 ) -> tuple[Pull, str]:
-    columns = list(steps.columns.values()) or [("a0", exp.Count(this=exp.Star()))]
-    select = source.select(exp.alias_(expression.copy(), name) for name, expression in columns)
-    if steps.groups:
-        grouped = [expression.copy() for name, expression in columns if name in steps.groups]
-        select.set("group", exp.Group(expressions=[_not_position(part) for part in grouped]))
-    elif steps.has_carried:
-        counted = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0))
-        select.set("having", exp.Having(this=counted))
+    if not steps.columns:
+        steps.column("a", exp.Count(this=exp.Star()))
+
+    def exact(names: frozenset[str]) -> Template:
+        return source.template(_chunk_select(source, steps, names))
+
     merge = _over_partial([exp.alias_(item.copy(), f"c{index}") for index, item in enumerate(steps.items)])
     if steps.groups:
         merge.set("group", exp.Group(expressions=[exp.column(name) for name in dict.fromkeys(steps.groups)]))
@@ -216,9 +214,23 @@ def _two_steps(
         merge.set("having", exp.Having(this=steps.having))
     if clauses.is_distinct:
         merge.set("distinct", exp.Distinct())
-    names = tuple(name for name, _ in columns)
-    pull = Pull(source.template(select), chunks, rows if steps.groups else len(chunks), names, is_partial=True)
+    names = tuple(name for name, _ in steps.columns.values())
+    most = rows if steps.groups else len(chunks)
+    pull = Pull(exact(frozenset()), chunks, most, names, divided=steps.divided, exact=exact)
     return pull, render(_finished(merge, steps.order, clauses))
+
+
+def _chunk_select(source: _Source, steps: TwoStep, exact: frozenset[str]) -> exp.Select:
+    """What each chunk computes."""
+    columns = steps.exact(exact)
+    select = source.select(exp.alias_(part, name) for name, part in columns)
+    if steps.groups:
+        grouped = [part.copy() for name, part in columns if name in steps.groups]
+        select.set("group", exp.Group(expressions=[_not_position(part) for part in grouped]))
+    elif steps.has_carried:
+        counted = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0))
+        select.set("having", exp.Having(this=counted))
+    return select
 
 
 def _not_position(part: exp.Expr) -> exp.Expr:

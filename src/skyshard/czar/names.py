@@ -152,12 +152,11 @@ class _Sources:
         self._depth = 0
 
     def from_clause(self, first: exp.Expr, joins: list[exp.Join]) -> None:
-        self._block.visible = self._tree(first, joins)
+        self._block.visible = self._chain(*self._source(first), joins)
 
-    def _tree(self, first: exp.Expr, joins: list[exp.Join]) -> list[Visible]:
+    def _chain(self, current: list[Visible], numbers: frozenset[int], joins: list[exp.Join]) -> list[Visible]:
         """Visible columns of comma-separated join trees; JOIN binds tighter than a comma."""
         before: list[Visible] = []
-        current, numbers = self._source(first)
         for join in joins:
             if is_comma(join):
                 before += current
@@ -168,12 +167,11 @@ class _Sources:
 
     def _source(self, node: exp.Expr) -> tuple[list[Visible], frozenset[int]]:
         start = len(self._binder.bound.references)
-        nested = node.args.get("joins") or []
         if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table):
-            visible = self._tree(node.this, node.this.args.get("joins") or [])
-        elif isinstance(node, exp.Table):
+            return self._source(node.this)
+        if isinstance(node, exp.Table):
             head = self._head(self._binder.table(node, self._block, self._ctes))
-            visible = self._joined(head, frozenset(range(start, start + 1)), nested)
+            visible = self._chain(head, frozenset([start]), node.args.get("joins") or [])
         elif isinstance(node, exp.Subquery):
             visible = self._derived(node)
         else:
@@ -182,11 +180,6 @@ class _Sources:
             )
         mine = {reference.number for reference in self._block.references if reference.number >= start}
         return visible, frozenset(mine)
-
-    def _joined(self, visible: list[Visible], numbers: frozenset[int], joins: list[exp.Join]) -> list[Visible]:
-        for join in joins:
-            visible, numbers = self._join(visible, numbers, join)
-        return visible
 
     def _head(self, reference: Reference) -> list[Visible]:
         return [Visible(name, reference) for name in reference.columns]

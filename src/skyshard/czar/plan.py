@@ -7,7 +7,7 @@ rows are the answer. Texts hold markers in place of tables; ``Template`` fills t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -119,8 +119,8 @@ class Pull:
 
     ``columns`` and ``keys`` make the table where they are known (gather); else its columns are ``names``, with the
     types of ``template`` over the prototypes. ``chunks`` is None for regular tables, which are read whole on one node.
-    ``is_partial``: the columns are partial aggregates, whose DECIMALs need room for more digits. ``limit``: no more
-    rows are needed.
+    ``divided`` are columns that, if they are DECIMAL, take the template that ``exact`` makes. ``limit``: no more rows
+    are needed.
     """
 
     template: Template
@@ -129,8 +129,9 @@ class Pull:
     names: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     keys: tuple[Key, ...] = ()
-    is_partial: bool = False
     limit: int | None = None
+    divided: frozenset[str] = frozenset()
+    exact: Callable[[frozenset[str]], Template] | None = None
 
 
 @dataclass(frozen=True, slots=True)

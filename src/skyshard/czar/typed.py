@@ -8,7 +8,7 @@ as DOUBLE where it travels as text. Every column may be NULL.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,6 @@ from skyshard.rowimage.unpack import unpack_blocks
 
 TEMPORAL = ("date", "time", "datetime", "timestamp", "year")
 BINARY = ("binary", "varbinary", "bit", "tinyblob", "blob", "mediumblob", "longblob")
-MAX_PRECISION, MAX_SCALE = 65, 30
-_MORE_DIGITS = 16
 _DEFAULT_COLLATION = "latin1_swedish_ci"
 
 
@@ -75,17 +73,6 @@ def _plain_type(text: str, collation: str | None) -> SqlType:
     if collation and collation != _DEFAULT_COLLATION:
         return parse_type(f"{kind.text} character set {collation.split('_')[0]} collate {collation}")
     return kind
-
-
-def widened(columns: Sequence[TypedColumn]) -> tuple[TypedColumn, ...]:
-    """The same columns with room for the digits that MariaDB keeps inside a sum of fractions."""
-    return tuple(replace(column, type=_widened(column.type)) for column in columns)
-
-
-def _widened(kind: SqlType) -> SqlType:
-    if kind.base != "decimal" or len(kind.arguments) < 2 or kind.arguments[1] == 0:
-        return kind
-    return parse_type(f"decimal({MAX_PRECISION},{min(MAX_SCALE, kind.arguments[1] + _MORE_DIGITS)})")
 
 
 def create_scratch(table: str, columns: Sequence[TypedColumn], *, is_temporary: bool, keys: Sequence[str] = ()) -> str:
