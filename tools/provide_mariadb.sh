@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 PACKAGE=mariadb-server-core
 STAMP=.venv/.mariadb
 LOG=$PWD/.venv/apt.log
+DRAFT=$PWD/.venv/mariadb-draft
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -32,30 +33,45 @@ install_as_root() {
     { apt-get update -qq && apt-get install -qq -y --no-install-recommends "$PACKAGE"; } >>"$LOG" 2>&1
 }
 
+# apt with package lists and a cache of its own, so that it needs neither root nor the machine's lists.
+apt_here() {
+    local tool=$1
+    shift
+    "apt-$tool" -qq -o Dir::State::Lists="$DRAFT/apt/lists" -o Dir::Cache="$DRAFT/apt/cache" \
+        -o Debug::NoLocking=1 -o APT::Sandbox::User= "$@" 2>>"$LOG"
+}
+
+# The server, and the libraries that an installation would add to this machine. Where apt cannot tell (a machine with
+# broken dependencies), all libraries that the server names, except those of the compiler.
+wanted_packages() {
+    local found
+    found=$(apt_here get --simulate --no-install-recommends --reinstall install "$PACKAGE" | awk '/^Inst /{print $2}')
+    if [ -z "$found" ]; then
+        found="$PACKAGE $(apt_here cache depends "$PACKAGE" | awk '$1 ~ /Depends:/ && $2 ~ /^lib/ {print $2}' \
+            | grep -vE '^lib(c6|gcc|stdc|crypt1)')"
+    fi
+    echo "$found"
+}
+
 unpack_beside() {
     command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 1
     say "unpacking $PACKAGE into .mariadb"
-    local draft=$PWD/.venv/mariadb-draft wanted one
-    rm -rf "$draft"
-    mkdir -p "$draft"/apt/{lists,cache/archives}/partial "$draft"/debs "$draft"/tree
-    apt_here() {
-        apt-get -qq -o Dir::State::Lists="$draft/apt/lists" -o Dir::Cache="$draft/apt/cache" \
-            -o Debug::NoLocking=1 -o APT::Sandbox::User= "$@"
-    }
-    apt_here update >>"$LOG" 2>&1 || return 1
-    # Every package that an installation would add: the server and the libraries that this machine does not have.
-    wanted=$(apt_here --simulate --no-install-recommends --reinstall install "$PACKAGE" 2>>"$LOG" | awk '/^Inst /{print $2}')
-    (cd "$draft/debs" && apt_here download ${wanted:-$PACKAGE} >>"$LOG" 2>&1) || return 1
-    for one in "$draft"/debs/*.deb; do dpkg-deb -x "$one" "$draft/tree"; done
+    local one wanted
+    rm -rf "$DRAFT"
+    mkdir -p "$DRAFT"/apt/{lists,cache/archives}/partial "$DRAFT"/debs "$DRAFT"/tree || return 1
+    apt_here get update >>"$LOG" || return 1
+    wanted=$(wanted_packages)
+    (cd "$DRAFT/debs" && apt_here get download $wanted >>"$LOG") || return 1
+    for one in "$DRAFT"/debs/*.deb; do dpkg-deb -x "$one" "$DRAFT/tree" || return 1; done
     rm -rf .mariadb
-    mv "$draft/tree" .mariadb
-    rm -rf "$draft"
+    mv "$DRAFT/tree" .mariadb
+    rm -rf "$DRAFT"
 }
 
 is_warm && exit 0
 find_server && exit 0
 install_as_root && find_server && exit 0
 unpack_beside && find_server && exit 0
-rm -rf .venv/mariadb-draft
+rm -rf "$DRAFT"
 say "no MariaDB server 10.6 or newer could be provided (see .venv/apt.log); install one (Debian, as root: apt-get install $PACKAGE)"
 exit 1
