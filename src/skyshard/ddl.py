@@ -36,13 +36,36 @@ def chunk_table(table: str, chunk: int, *, overlap: bool = False) -> str:
     return f"{overlap_prototype(table) if overlap else table}_{chunk}"
 
 
-def physical_name(table: str, chunk: int, *, is_overlap: bool = False) -> str:
+def physical_name(table: str, chunk: int, *, is_overlap: bool = False, suffix: str = "") -> str:
     """Name of a table on a node; a negative chunk means a regular table, which is whole.
 
-    >>> physical_name("Filter", -1), physical_name("Object", 7)
-    ('Filter', 'Object_7')
+    >>> physical_name("Filter", -1), physical_name("Object", 7), physical_name("Object", 7, suffix=part_suffix(3))
+    ('Filter', 'Object_7', 'Object_7_p3')
     """
-    return table if chunk < 0 else chunk_table(table, chunk, overlap=is_overlap)
+    return (table if chunk < 0 else chunk_table(table, chunk, overlap=is_overlap)) + suffix
+
+
+def part_suffix(part: int) -> str:
+    """Of the table that holds what one transaction added; part 0 is the table's first rows, under its plain name."""
+    return f"_p{part}" if part else ""
+
+
+def generation_suffix(parts: Sequence[int]) -> str:
+    """Of the name under which queries read a table made of these parts: the only part, or a MERGE table over all.
+
+    >>> generation_suffix([0]), generation_suffix([0, 3, 7])
+    ('', '_g7')
+    """
+    return f"_g{max(parts)}" if len(parts) > 1 else part_suffix(parts[0]) if parts else ""
+
+
+def create_generation(table: Table, name: str, parts: Sequence[str], *, engine: str = "MyISAM") -> str:
+    """Text of the table that shows all parts as one: MERGE over MyISAM, a view over other engines."""
+    if engine == "MyISAM":
+        union = ", ".join(map(quote_name, parts))
+        text = create_table(table, name, engine="MRG_MyISAM")
+        return f"{text} ROW_FORMAT={'DYNAMIC' if table.has_blob else 'FIXED'} UNION=({union}) INSERT_METHOD=NO"
+    return f"CREATE VIEW {quote_name(name)} AS " + " UNION ALL ".join(f"SELECT * FROM {quote_name(p)}" for p in parts)
 
 
 def stored_table(table: Table, layout: TableLayout, *, overlap: bool = False) -> Table:

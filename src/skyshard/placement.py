@@ -22,7 +22,7 @@ def place(
 
     Args:
         chunk_bytes: chunk → bytes to store.
-        placed: chunk → nodes that hold it already; kept, and filled up to ``replicas``.
+        placed: chunk → nodes that hold it already, by rank; the first ``replicas`` are kept, missing ones filled up.
 
     Returns:
         chunk → nodes, the first of which is the primary one. The same input gives the same output in any order.
@@ -35,7 +35,7 @@ def place(
     """
     if not 1 <= replicas <= len(nodes):
         raise UserError(f"{replicas} replicas need as many nodes, there are {len(nodes)}", remedy="lower --replicas")
-    kept = {chunk: tuple(n for n in (placed or {}).get(chunk, ()) if n in nodes) for chunk in chunk_bytes}
+    kept = {chunk: tuple(n for n in (placed or {}).get(chunk, ()) if n in nodes)[:replicas] for chunk in chunk_bytes}
     load = dict.fromkeys(nodes, 0)
     for chunk, holders in kept.items():
         for node in holders:

@@ -9,7 +9,6 @@ The commands are thin shells around it, and so is the Python API:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -26,8 +25,9 @@ from skyshard.worker.load import NodeLoader
 if TYPE_CHECKING:
     from skyshard.czar.czar import Czar, QueryResult
     from skyshard.czar.explain import Explanation
-    from skyshard.ingest.engine import IngestReport, Site
     from skyshard.ingest.plan import IngestPlan
+    from skyshard.ingest.report import IngestReport
+    from skyshard.ingest.site import Site
     from skyshard.ingest.verify import Check
 
 TargetName = Literal["czar", "mono"]
@@ -100,12 +100,16 @@ class Testbed:
     ) -> IngestReport:
         """Ingest a source and publish it; run again after an interruption, it goes on."""
         from skyshard.ingest.engine import Ingest
+        from skyshard.ingest.plan import make_plan
+        from skyshard.ingest.sources import open_source
 
-        plan = self.plan(source, **options)
+        opened = open_source(Path(source))
+        known = self.registry.table_definitions(options.get("database") or opened.database)
+        plan = make_plan(opened, known=tuple(known), **options)
         return Ingest(plan, self._site(runtime or self._runtime_kind), watcher).run()
 
     def _site(self, kind: RuntimeKind) -> Site:
-        from skyshard.ingest.engine import Site
+        from skyshard.ingest.site import Site
 
         return Site(
             self.registry,
@@ -114,6 +118,7 @@ class Testbed:
             self._loader(CZAR_NAME, "inline"),
             {node: self._loader(node, kind) for node in self.nodes},
             self.cluster.folder / "staging",
+            self.cluster.folder / "director-keys",
         )
 
     def verify(self, database: str) -> list[Check]:

@@ -43,14 +43,16 @@ def positions(objects: int, seed: int = 5) -> tuple[np.ndarray, np.ndarray]:
     return np.where(ra >= 360, 0.0, ra), dec
 
 
-def write_small_catalog(folder: Path, *, objects: int = 300, database: str = "small", seed: int = 5) -> Path:
+def write_small_catalog(
+    folder: Path, *, objects: int = 300, database: str = "small", seed: int = 5, first_key: int = 400_000_000_000_000
+) -> Path:
     """Write the catalog; the same arguments give the same bytes."""
     random = np.random.default_rng(seed)
     data = folder / "data"
     for name in ("schema", "ingest", "partition"):
         (data / name).mkdir(parents=True)
     ra, dec = positions(objects, seed)
-    keys = 400_000_000_000_000 + np.arange(objects) * 17
+    keys = first_key + np.arange(objects) * 17
     object_rows = [
         (str(key), repr(float(a)), repr(float(d)), flux, name, note, str(key % 3))
         for key, a, d, flux, name, note in zip(
@@ -60,7 +62,7 @@ def write_small_catalog(folder: Path, *, objects: int = 300, database: str = "sm
     owners = np.append(random.integers(0, objects, 4 * objects), [0, 0])
     source_rows = [
         (
-            str(10**15 + i),
+            str(10 * first_key + i),
             str(keys[o]),
             repr(float(ra[o])),
             repr(float(dec[o])),

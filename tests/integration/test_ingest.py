@@ -15,7 +15,7 @@ from skyshard.chunking import Chunker
 from skyshard.cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import UserError
-from skyshard.registry.store import Replica
+from skyshard.registry.values import Replica
 from skyshard.rowimage.digest import RowDigest
 from skyshard.testbed import Testbed
 from skyshard.worker.messages import Loader
@@ -141,12 +141,87 @@ def test_subset_of_tables_is_ingested(testbed: Testbed, catalog: Path, database:
         testbed.plan(catalog, tables=["Source"])
 
 
-def test_published_database_is_refused_and_unharmed(testbed: Testbed, catalog: Path, database: str) -> None:
-    """A second ingest under the same name changes nothing."""
+def test_replay_does_nothing(testbed: Testbed, catalog: Path, database: str) -> None:
+    """The same source again adds no row and no transaction, and says what it passed over."""
     testbed.ingest(catalog, database=database)
-    with pytest.raises(UserError, match=f"database '{database}' is published already"):
+    report = testbed.ingest(catalog, database=database)
+    assert (report.transaction, report.rows) == (0, 0)
+    assert report.replayed == {"Object": 1, "Source": 1, "Filter": 1, "Nothing": 1}
+    assert len(testbed.registry.transactions(database)) == 1
+    assert_verified(testbed, database)
+
+
+def test_changed_part_is_refused(testbed: Testbed, catalog: Path, database: str) -> None:
+    """A file that was taken in and has changed since is named; the database stays as it was."""
+    testbed.ingest(catalog, database=database)
+    path = catalog / "data" / "Filter.tsv"
+    path.write_bytes(path.read_bytes() + b"7\tw\n")
+    with pytest.raises(UserError, match=f"Filter.tsv' has changed since it was ingested into '{database}'"):
         testbed.ingest(catalog, database=database)
     assert_verified(testbed, database)
+
+
+def data_files(testbed: Testbed, database: str) -> dict[str, tuple[int, int]]:
+    """Data file → its inode and size, over all nodes."""
+    files = [path for node in testbed.nodes for path in (testbed.cluster.data_dir(node) / database).glob("*.MYD")]
+    return {f"{path.parts[-4]}/{path.name}": (path.stat().st_ino, path.stat().st_size) for path in files}
+
+
+def test_published_database_takes_more_rows(testbed: Testbed, catalog: Path, database: str, tmp_path: Path) -> None:
+    """A second transaction adds its rows to all of its tables and leaves every file of the first untouched."""
+    testbed.ingest(catalog, database=database)
+    before, old = data_files(testbed, database), testbed.registry.catalog(database)
+    more = write_small_catalog(tmp_path / "more", objects=60, seed=6, first_key=500_000_000_000_000)
+    testbed.ingest(more, database=database, tables=["Object", "Source"])
+    after, new = data_files(testbed, database), testbed.registry.catalog(database)
+    assert {name: after[name] for name in before} == before
+    assert (new.tables["Object"].rows, new.tables["Source"].rows) == (360, 1202 + 242)
+    assert old.tables["Object"].rows == 300
+    assert_verified(testbed, database)
+
+
+def test_old_generation_stays_readable(testbed: Testbed, catalog: Path, database: str, tmp_path: Path) -> None:
+    """The names of a catalog read before a transaction still show what they showed; the new ones show all."""
+    testbed.ingest(catalog, database=database)
+    old = testbed.registry.catalog(database)
+    more = write_small_catalog(tmp_path / "more", objects=60, seed=6, first_key=500_000_000_000_000)
+    testbed.ingest(more, database=database, tables=["Object"])
+    for seen, rows in ((old, 300), (testbed.registry.catalog(database), 360)):
+        total = 0
+        for chunk, entry in seen.tables["Object"].chunks.items():
+            with connect(testbed.cluster.endpoint(entry.nodes[0]), Account.READER, database) as connection:
+                total += connection.value(f"SELECT COUNT(*) FROM Object_{chunk}{entry.suffix}")
+        assert total == rows
+
+
+def test_dependent_follows_a_director_of_an_earlier_transaction(testbed: Testbed, catalog: Path, database: str) -> None:
+    """Source can come after Object, in a transaction of its own."""
+    testbed.ingest(catalog, database=database, tables=["Object"])
+    report = testbed.ingest(catalog, database=database, tables=["Source"])
+    assert (report.tables[0].rows, report.tables[0].orphans) == (1202, 1)
+    assert_verified(testbed, database)
+
+
+def test_key_of_an_earlier_transaction_is_refused(
+    testbed: Testbed, catalog: Path, database: str, tmp_path: Path
+) -> None:
+    """An object that is there already is refused, and nothing of its transaction is left."""
+    testbed.ingest(catalog, database=database)
+    before = data_files(testbed, database)
+    again = write_small_catalog(tmp_path / "again", objects=20, seed=9)
+    with pytest.raises(UserError, match="key 400000000000000 of director 'Object'"):
+        testbed.ingest(again, database=database, tables=["Object", "Source"])
+    assert data_files(testbed, database) == before
+    assert [row["state"] for row in testbed.registry.transactions(database)] == ["finished", "aborted"]
+    assert_verified(testbed, database)
+
+
+def test_databases_of_a_family_share_their_placement(testbed: Testbed, catalog: Path, database: str) -> None:
+    """A chunk of two databases with the same striping is on the same node."""
+    testbed.ingest(catalog, database=database)
+    testbed.ingest(catalog, database=f"{database}_two", replicas=2)
+    one, two = (testbed.registry.catalog(name).tables["Object"].chunks for name in (database, f"{database}_two"))
+    assert all(set(entry.nodes) <= set(two[chunk].nodes) for chunk, entry in one.items())
 
 
 def test_verification_finds_a_changed_value(testbed: Testbed, catalog: Path, database: str) -> None:

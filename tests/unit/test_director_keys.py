@@ -11,6 +11,8 @@ import pytest
 from skyshard.errors import UserError
 from skyshard.ingest.director_keys import DirectorKeys, build_keys, save_keys
 
+NO_KEYS = DirectorKeys([])
+
 
 def part(folder: Path, name: str, keys: list[int | None], chunk: int) -> Path:
     path = folder / f"{name}.npy"
@@ -22,7 +24,7 @@ def part(folder: Path, name: str, keys: list[int | None], chunk: int) -> Path:
 def test_keys_of_all_parts_are_found(tmp_path: Path) -> None:
     """A key leads to its chunk and sub-chunk whichever part brought it; NULL and unknown keys are not known."""
     files = [part(tmp_path, "a", [5, 1], 10), part(tmp_path, "b", [2**62, -3], 20)]
-    build_keys(tmp_path / "keys", files, "Object", ["a.tsv", "b.tsv"])
+    build_keys(tmp_path / "keys", files, "Object", ["a.tsv", "b.tsv"], NO_KEYS)
     found = DirectorKeys.open(tmp_path / "keys").find(pa.array([1, -3, 2**62, 7, None], pa.int64()))
     assert found.is_known.tolist() == [True, True, True, False, False]
     assert found.chunks[:3].tolist() == [10, 20, 20]
@@ -33,7 +35,27 @@ def test_key_that_stands_twice_is_named_with_its_files(tmp_path: Path) -> None:
     """Duplicate keys are refused, within a file and across files."""
     files = [part(tmp_path, "a", [5, 1], 10), part(tmp_path, "b", [5], 20)]
     with pytest.raises(UserError, match=r"key 5 stands twice in director 'Object' \(a\.tsv, b\.tsv\)"):
-        build_keys(tmp_path / "keys", files, "Object", ["in/a.tsv", "in/b.tsv"])
+        build_keys(tmp_path / "keys", files, "Object", ["in/a.tsv", "in/b.tsv"], NO_KEYS)
+
+
+def test_key_of_an_earlier_transaction_is_named(tmp_path: Path) -> None:
+    """A key that is already in the director index is refused, whichever transaction brought it."""
+    build_keys(tmp_path / "keys" / "1", [part(tmp_path, "a", [5, 1], 10)], "Object", ["a.tsv"], NO_KEYS)
+    earlier = DirectorKeys.open(tmp_path / "keys")
+    with pytest.raises(
+        UserError, match=r"key 5 of director 'Object' \(b\.tsv\) was ingested by an earlier transaction"
+    ):
+        build_keys(tmp_path / "keys" / "2", [part(tmp_path, "b", [7, 5], 20)], "Object", ["b.tsv"], earlier)
+
+
+def test_parts_of_several_transactions_are_one_index(tmp_path: Path) -> None:
+    """A key is found whichever transaction brought it."""
+    for number, key in ((1, 5), (2, 9)):
+        files = [part(tmp_path, f"f{number}", [key], 10 * number)]
+        build_keys(tmp_path / "keys" / str(number), files, "Object", ["a.tsv"], NO_KEYS)
+    found = DirectorKeys.open(tmp_path / "keys").find(pa.array([9, 5, 6], pa.int64()))
+    assert found.is_known.tolist() == [True, True, False]
+    assert found.chunks[:2].tolist() == [20, 10]
 
 
 def test_null_key_is_refused(tmp_path: Path) -> None:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
-from skyshard.ddl import DUMMY_CHUNK, create_table, physical_name, stored_table
+from skyshard.ddl import DUMMY_CHUNK, create_table, part_suffix, physical_name, stored_table
 from skyshard.ingest.bundle import Bundle, BundleWriter, PartReport
 from skyshard.ingest.director_keys import DirectorKeys
 from skyshard.ingest.plan import IngestPlan, PlannedTable
 from skyshard.layout import Role
-from skyshard.registry.store import WHOLE, index_table_name
+from skyshard.registry.director_index import index_table_name
 from skyshard.registry.tables import INDEX_DATABASE
+from skyshard.registry.values import WHOLE
 from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import RecordLayout
@@ -54,44 +56,63 @@ def table_bytes(table: PlannedTable, reports: Sequence[PartReport]) -> Counter[i
     return sizes
 
 
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """What the builds of one transaction share.
+
+    ``standing`` are the chunk tables that earlier transactions have made: what this one adds to them becomes a part
+    of its own, named after ``transaction``; everything else is made under its plain name.
+    """
+
+    plan: IngestPlan
+    transaction: int
+    nodes_of: Mapping[int, tuple[str, ...]]
+    standing: frozenset[tuple[str, int, bool]]
+    staging: Path
+
+
 def plan_builds(
-    plan: IngestPlan,
-    table: PlannedTable,
-    reports: Sequence[PartReport],
-    node: str,
-    nodes_of: Mapping[int, tuple[str, ...]],
-    staging: Path,
+    context: BuildContext, table: PlannedTable, reports: Sequence[PartReport], node: str
 ) -> list[BuildOrder]:
     """The orders that make one table on one node."""
-    layout = table.source.layout
-    if layout.role is Role.REGULAR:
-        targets: list[Target] = [(WHOLE, False)]
-    else:
-        kinds = (False, True) if layout.role is Role.DIRECTOR else (False,)
-        chunks = [chunk for chunk, nodes in nodes_of.items() if node in nodes]
-        targets = [(chunk, is_overlap) for chunk in [*chunks, DUMMY_CHUNK] for is_overlap in kinds]
     sums = merged_segments(reports)
-    slices = _slices(table, reports, staging)
-    builds = [_build(plan, table, target, sums, slices) for target in targets]
+    slices = _slices(table, reports, context.staging)
+    builds = [
+        _build(context, table, target, sums, slices)
+        for target in _targets(context, table, node)
+        if target in sums or (table.name, *target) not in context.standing
+    ]
     return [
-        BuildOrder(plan.database, table.stored, table.loader, tuple(builds[start : start + TABLES_PER_ORDER]))
+        BuildOrder(context.plan.database, table.stored, table.loader, tuple(builds[start : start + TABLES_PER_ORDER]))
         for start in range(0, len(builds), TABLES_PER_ORDER)
     ]
 
 
+def _targets(context: BuildContext, table: PlannedTable, node: str) -> list[Target]:
+    """The chunk tables that a node has of one table, the dummy chunk's among them."""
+    role = table.source.layout.role
+    if role is Role.REGULAR:
+        return [(WHOLE, False)]
+    kinds = (False, True) if role is Role.DIRECTOR else (False,)
+    chunks = [chunk for chunk, nodes in context.nodes_of.items() if node in nodes]
+    return [(chunk, is_overlap) for chunk in [*chunks, DUMMY_CHUNK] for is_overlap in kinds]
+
+
 def _build(
-    plan: IngestPlan,
+    context: BuildContext,
     table: PlannedTable,
     target: Target,
     sums: Mapping[Target, tuple[int, str]],
     slices: Mapping[Target, list[Slice]],
 ) -> TableBuild:
     chunk, is_overlap = target
-    name = physical_name(table.name, chunk, is_overlap=is_overlap)
+    part = context.transaction if (table.name, *target) in context.standing else 0
+    name = physical_name(table.name, chunk, is_overlap=is_overlap, suffix=part_suffix(part))
     stored = stored_table(table.source.table, table.source.layout, overlap=is_overlap)
     rows, expected = sums.get(target, (0, str(EMPTY)))
-    create = create_table(stored, name, engine=plan.layout.engine)
-    return TableBuild(name, table.name, chunk, is_overlap, create, tuple(slices.get(target, ())), rows, expected)
+    create = create_table(stored, name, engine=context.plan.layout.engine)
+    pieces = tuple(slices.get(target, ()))
+    return TableBuild(name, table.name, chunk, is_overlap, part, create, pieces, rows, expected)
 
 
 def _slices(table: PlannedTable, reports: Sequence[PartReport], staging: Path) -> dict[Target, list[Slice]]:
@@ -104,13 +125,11 @@ def _slices(table: PlannedTable, reports: Sequence[PartReport], staging: Path) -
     return found
 
 
-def index_build(database: str, director: str, keys_folder: Path, staging: Path) -> BuildOrder:
-    """The order that loads a director index on the czar's server from the sorted keys."""
-    key, number = parse_type("bigint(20)"), parse_type("int(11)")
-    columns = (Column("key", key, False), Column("chunkId", number, False), Column("subChunkId", number, False))
-    table = Table(index_table_name(database, director), columns, ("key",))
+def index_build(database: str, director: str, part: int, keys_folder: Path, staging: Path) -> BuildOrder:
+    """The order that loads one part of a director index on the czar's server from its sorted keys."""
+    table = index_definition(index_table_name(database, director) + part_suffix(part))
     bundle = Bundle(staging, f"index-{director}", "sorted")
-    total, offset, slices = EMPTY, 0, []
+    total, slices = EMPTY, []
     layout = RecordLayout.of(table)
     with BundleWriter(bundle, Loader.IMAGE, None) as writer:
         for batch in _index_batches(DirectorKeys.open(keys_folder), table):
@@ -118,12 +137,18 @@ def index_build(database: str, director: str, keys_folder: Path, staging: Path) 
             slices.append(Slice(str(bundle.path), offset, batch.num_rows))
             total += digest(batch, table.columns)
     create = create_table(table, table.name)
-    build = TableBuild(table.name, table.name, WHOLE, False, create, tuple(slices), total.rows, str(total))
+    build = TableBuild(table.name, table.name, WHOLE, False, part, create, tuple(slices), total.rows, str(total))
     return BuildOrder(INDEX_DATABASE, table, Loader.IMAGE, (build,))
 
 
+def index_definition(name: str) -> Table:
+    """A director index table: key, chunk, sub-chunk."""
+    key, number = parse_type("bigint(20)"), parse_type("int(11)")
+    columns = (Column("key", key, False), Column("chunkId", number, False), Column("subChunkId", number, False))
+    return Table(name, columns, ("key",))
+
+
 def _index_batches(keys: DirectorKeys, table: Table, rows: int = 1 << 20) -> Iterator[pa.RecordBatch]:
-    for start in range(0, len(keys), rows):
-        values, places = keys.slice(start, start + rows)
+    for values, places in keys.blocks(rows):
         arrays = [pa.array(values), pa.array(places[:, 0].copy()), pa.array(places[:, 1].copy())]
         yield pa.RecordBatch.from_arrays(arrays, names=table.column_names)

@@ -6,7 +6,7 @@ copy, which queries use, is loaded from the same arrays.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,66 +46,76 @@ def save_keys(path: Path, parts: Sequence[tuple[pa.Array, NDArray[np.int32], NDA
     beside.replace(path)
 
 
-def build_keys(folder: Path, files: Sequence[Path], table: str, names: Sequence[str]) -> NDArray[np.void]:
+def build_keys(folder: Path, files: Sequence[Path], table: str, names: Sequence[str], earlier: DirectorKeys) -> None:
     """Merge the parts' keys into one sorted file.
 
     Args:
         names: the input file behind each key file, for the error.
+        earlier: the keys of earlier transactions.
 
     Raises:
-        UserError: a key that occurs twice, with the files it stands in.
+        UserError: a key that occurs twice, with the files it stands in, or that an earlier transaction brought.
     """
-    records = np.concatenate([np.load(file) for file in files]) if files else np.empty(0, KEY_RECORD)
-    owners = np.repeat(np.arange(len(files), dtype=np.int32), [len(np.load(f, mmap_mode="r")) for f in files])
+    loaded = [np.load(file) for file in files]
+    records = np.concatenate(loaded) if loaded else np.empty(0, KEY_RECORD)
+    owners = np.repeat(np.arange(len(files), dtype=np.int32), [len(part) for part in loaded])
     order = np.argsort(records["key"], kind="stable")
     records = records[order]
-    twice = np.flatnonzero(records["key"][1:] == records["key"][:-1])
+    keys = np.ascontiguousarray(records["key"])
+    twice = np.flatnonzero(keys[1:] == keys[:-1])
     if len(twice):
         at = int(twice[0])
         where = sorted({Path(names[int(owners[order[at + i]])]).name for i in (0, 1)})
         raise UserError(
-            f"key {int(records['key'][at])} stands twice in director '{table}' ({', '.join(where)}); "
-            f"{len(twice)} such keys in all",
+            f"key {int(keys[at])} stands twice in director '{table}' ({', '.join(where)}); {len(twice)} such keys in all",
             remedy="remove the duplicates: a key must lead to one chunk",
+        )
+    known = earlier.find(pa.array(keys)).is_known
+    if known.any():
+        at = int(np.flatnonzero(known)[0])
+        raise UserError(
+            f"key {int(keys[at])} of director '{table}' ({Path(names[int(owners[order[at]])]).name}) was ingested by an "
+            f"earlier transaction; {int(known.sum())} such keys in all",
+            remedy="leave out the rows that are there already",
         )
     folder.mkdir(parents=True, exist_ok=True)
     places = np.stack([records["chunk"], records["sub_chunk"]], axis=1)
-    for name, values in ((_PLACES, places), (_KEYS, np.ascontiguousarray(records["key"]))):
+    for name, values in ((_PLACES, places), (_KEYS, keys)):
         beside = folder / f"{name}.tmp.npy"
         np.save(beside, values)
         beside.replace(folder / name)
-    return records
 
 
 class DirectorKeys:
-    """Sorted keys of one director: ``keys`` int64[n], ``places`` int32[n, 2] (chunk, sub-chunk)."""
+    """Sorted keys of one director, in parts: ``keys`` int64[n] and ``places`` int32[n, 2] (chunk, sub-chunk) each."""
 
-    def __init__(self, keys: NDArray[np.int64], places: NDArray[np.int32]) -> None:
-        self._keys = keys
-        self._places = places
+    def __init__(self, parts: Sequence[tuple[NDArray[np.int64], NDArray[np.int32]]]) -> None:
+        self._parts = [part for part in parts if len(part[0])]
 
     @classmethod
     def open(cls, folder: Path) -> DirectorKeys:
-        """Map the files that ``build_keys`` wrote; no files mean no director rows."""
-        try:
-            return cls(np.load(folder / _KEYS, mmap_mode="r"), np.load(folder / _PLACES, mmap_mode="r"))
-        except FileNotFoundError:
-            return cls(np.empty(0, np.int64), np.empty((0, 2), np.int32))
+        """Map what ``build_keys`` wrote to a folder and to the folders in it; nothing there means no director rows."""
+        files = sorted([*folder.glob(_KEYS), *folder.glob(f"*/{_KEYS}")])
+        return cls([(np.load(file, mmap_mode="r"), np.load(file.with_name(_PLACES), mmap_mode="r")) for file in files])
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return sum(len(keys) for keys, _ in self._parts)
 
-    def slice(self, first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Keys and places from ``first`` up to but not including ``last``."""
-        return np.asarray(self._keys[first:last]), np.asarray(self._places[first:last])
+    def blocks(self, rows: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32]]]:
+        """Keys and places, part by part, in blocks of at most ``rows``."""
+        for keys, places in self._parts:
+            for start in range(0, len(keys), rows):
+                yield np.asarray(keys[start : start + rows]), np.asarray(places[start : start + rows])
 
     def find(self, keys: pa.Array) -> Found:
         """Look keys up; NULL is never known. An unknown key gets the place of a neighbour, so that it has one."""
         asked = keys.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-        if not len(self._keys):
-            zeros = np.zeros(len(asked), np.int32)
-            return Found(np.zeros(len(asked), bool), zeros, zeros)
-        at = np.minimum(np.searchsorted(self._keys, asked), len(self._keys) - 1)
-        is_known = np.asarray(keys.is_valid()) & (self._keys[at] == asked)
-        places = self._places[at]
-        return Found(is_known, places[:, 0].copy(), places[:, 1].copy())
+        is_valid = np.asarray(keys.is_valid())
+        found = Found(np.zeros(len(asked), bool), np.zeros(len(asked), np.int32), np.zeros(len(asked), np.int32))
+        for known, places in self._parts:
+            at = np.minimum(np.searchsorted(known, asked), len(known) - 1)
+            is_here = is_valid & (known[at] == asked)
+            take = is_here | ~found.is_known
+            found.chunks[take], found.sub_chunks[take] = places[at[take], 0], places[at[take], 1]
+            found.is_known[is_here] = True
+        return found

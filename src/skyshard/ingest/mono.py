@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from skyshard.ddl import create_table, physical_name, stored_table
+from skyshard.ddl import create_table, part_suffix, physical_name, stored_table
 from skyshard.errors import ClusterError
 from skyshard.progress import Progress, Watcher, nobody
 from skyshard.registry.catalog import Catalog
-from skyshard.registry.store import WHOLE, Registry, Replica
+from skyshard.registry.store import Registry
+from skyshard.registry.values import WHOLE, Replica
 from skyshard.rowimage.digest import RowDigest
 from skyshard.rowimage.record import RecordLayout
 from skyshard.runtime.base import Handle
@@ -60,12 +61,14 @@ class MonoCopy:
         for replica in sources:
             if replica.rows:
                 slices += self._slices(catalog.database, stored, replica, is_image=is_image)
-        build = TableBuild(name, name, WHOLE, False, create_table(stored, name), tuple(slices), total.rows, str(total))
+        build = TableBuild(
+            name, name, WHOLE, False, 0, create_table(stored, name), tuple(slices), total.rows, str(total)
+        )
         return BuildOrder(catalog.database, stored, Loader.IMAGE if is_image else Loader.LOAD_DATA, (build,))
 
     def _slices(self, database: str, stored: Table, replica: Replica, *, is_image: bool) -> list[Slice]:
         """The node's data file itself, or, with BLOBs, an Arrow copy of its rows."""
-        name = physical_name(replica.table, replica.chunk)
+        name = physical_name(replica.table, replica.chunk, suffix=part_suffix(replica.part))
         if is_image:
             path = self.data_dirs[replica.node] / file_name(database) / f"{file_name(name)}.MYD"
             if not path.is_file():
@@ -77,9 +80,9 @@ class MonoCopy:
 
 
 def _one_of_each(table: str, replicas: Sequence[Replica]) -> list[Replica]:
-    """One replica of each of a table's chunks, or of the whole regular table."""
-    chosen: dict[int, Replica] = {}
-    for replica in sorted(replicas, key=lambda r: (r.chunk, r.node)):
+    """One replica of each part of a table's chunks, or of the whole regular table."""
+    chosen: dict[tuple[int, int], Replica] = {}
+    for replica in sorted(replicas, key=lambda r: (r.chunk, r.part, r.node)):
         if replica.table == table and not replica.is_overlap:
-            chosen.setdefault(replica.chunk, replica)
+            chosen.setdefault((replica.chunk, replica.part), replica)
     return list(chosen.values())

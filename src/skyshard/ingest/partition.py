@@ -21,7 +21,7 @@ from skyshard.ingest.bundle import Bundle, BundleWriter, PartReport, Segment
 from skyshard.ingest.director_keys import DirectorKeys, save_keys
 from skyshard.ingest.source import InputBatch, Part, Reader
 from skyshard.layout import Role, Striping, TableLayout
-from skyshard.registry.store import WHOLE
+from skyshard.registry.values import WHOLE
 from skyshard.rowimage.digest import digest
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import RecordLayout

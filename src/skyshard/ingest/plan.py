@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,8 +77,12 @@ def make_plan(
     tables: Sequence[str] | None = None,
     loader: Loader = Loader.IMAGE,
     replicas: int | None = None,
+    known: Collection[str] = (),
 ) -> IngestPlan:
     """Decide what is ingested how.
+
+    Args:
+        known: tables that the database has already; a dependent may follow a director among them.
 
     Raises:
         UserError: an unusable database name, an unknown table, or a dependent without its director.
@@ -91,15 +95,15 @@ def make_plan(
     chosen = source.chosen(list(tables) if tables else None)
     if not chosen:
         raise UserError(f"'{source.path}' has no tables to ingest", remedy="check the source")
-    _require_directors(chosen)
+    _require_directors(chosen, known)
     layout = source.layout.model_copy(update={"tables": {table.name: table.layout for table in chosen}})
     if replicas is not None:
         layout = layout.model_copy(update={"replicas": replicas})
     return IngestPlan(source, name, layout, tuple(_planned(table, layout, loader) for table in chosen))
 
 
-def _require_directors(chosen: Sequence[SourceTable]) -> None:
-    names = {table.name for table in chosen}
+def _require_directors(chosen: Sequence[SourceTable], known: Collection[str]) -> None:
+    names = {table.name for table in chosen} | set(known)
     for table in chosen:
         director = table.layout.director
         if table.layout.role is Role.DEPENDENT and director not in names:

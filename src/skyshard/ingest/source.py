@@ -7,6 +7,7 @@ found by ``open_source``.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,13 +25,20 @@ from skyshard.schema import Table
 
 BATCH_ROWS = 131_072
 """Rows in a batch at most: bounds the memory of a partition task whatever the size of its part."""
+BATCH_BYTES = 64 << 20
+"""Bytes in a batch, about: rows of a thousand columns come in smaller batches."""
+
+Positions = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Longitudes and latitudes in degrees."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One input file of one table.
+    """One input file of one table, or a range of row groups of one.
 
     ``chunk`` and ``is_overlap`` are set for pre-chunked files only. ``rows`` is None where the format does not say.
+    ``row_groups`` are the first and last one of a part of a Parquet file, ``span`` the bytes that they take, from, up
+    to but not including. ``changed_ns`` is the file's time of change when it was planned, 0 where nobody looked.
     """
 
     path: str
@@ -38,21 +46,57 @@ class Part:
     rows: int | None = None
     chunk: int | None = None
     is_overlap: bool = False
+    row_groups: tuple[int, int] | None = None
+    span: tuple[int, int] | None = None
+    changed_ns: int = 0
+
+    @staticmethod
+    def of(path: Path, *, chunk: int | None = None, is_overlap: bool = False) -> Part:
+        """A whole file as it is now.
+
+        Raises:
+            UserError: there is no such file.
+        """
+        try:
+            found = path.stat()
+        except OSError as error:
+            raise UserError(f"cannot read '{path}': {error.strerror}", remedy="check the file") from None
+        return Part(str(path), found.st_size, chunk=chunk, is_overlap=is_overlap, changed_ns=found.st_mtime_ns)
 
     @property
     def name(self) -> str:
         return Path(self.path).name
 
     def fingerprint(self) -> str:
-        """Digest of the file's bytes: the same content is the same input, whatever its date."""
+        """Digest of the part's bytes: the same content is the same input, whatever its date."""
         hasher = xxhash.xxh3_128()
+        first, last = self.span or (0, sys.maxsize)
+        if self.row_groups is not None:
+            hasher.update(f"row groups {self.row_groups}".encode())
         try:
             with open(self.path, "rb") as file:
-                while block := file.read(1 << 22):
+                file.seek(first)
+                while block := file.read(min(1 << 22, last - first)):
                     hasher.update(block)
+                    first += len(block)
         except OSError as error:
             raise UserError(f"cannot read '{self.path}': {error.strerror}", remedy="check the file") from None
         return hasher.hexdigest()
+
+    def require_unchanged(self) -> None:
+        """Refuse a file that is not the one that was planned.
+
+        Raises:
+            UserError: its size or time of change differ.
+        """
+        if not self.changed_ns:
+            return
+        now = Part.of(Path(self.path))
+        if now.changed_ns != self.changed_ns or (self.span is None and now.bytes != self.bytes):
+            raise UserError(
+                f"'{self.path}' has changed since the ingest was planned ({self.bytes} bytes then, {now.bytes} now)",
+                remedy="wait until it is written, then run the ingest again",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +104,17 @@ class InputBatch:
     """Rows of a part.
 
     ``batch`` holds the table's columns in declared order. ``positions`` are the partition longitude and latitude in
-    degrees at the full precision of the input (a FLOAT column would round them), or None where the table has none.
-    ``conversions`` counts the values that were changed on the way, by what was done.
+    degrees at the full precision of the input (a FLOAT column would round them), or None where the table has none;
+    ``positions2`` are those of a ref-match table's second side. ``claimed`` are the chunk and sub-chunk numbers that
+    a pre-chunked file gives. ``conversions`` counts the values that were changed on the way, by what was done.
     """
 
     batch: pa.RecordBatch
     first_row: int
-    positions: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+    positions: Positions | None = None
     conversions: Counter[str] = field(default_factory=Counter)
+    positions2: Positions | None = None
+    claimed: tuple[pa.Array, pa.Array] | None = None
 
 
 class Reader(Protocol):
@@ -79,12 +126,16 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """One table of a source: its schema without chunk columns, its role, its parts and how they are read."""
+    """One table of a source: its schema without chunk columns, its role, its parts and how they are read.
+
+    ``conversions`` says what reading will change, as far as it is known before the rows are seen.
+    """
 
     table: Table
     layout: TableLayout
     parts: tuple[Part, ...]
     reader: Reader
+    conversions: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -11,11 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from skyshard.db.connection import Account, Endpoint, connect, quote_name
-from skyshard.ddl import DUMMY_CHUNK, physical_name, stored_table
+from skyshard.ddl import part_suffix, physical_name, stored_table
+from skyshard.ingest.generations import dummy_tables, expected_tables
 from skyshard.layout import Role
 from skyshard.registry.catalog import Catalog
 from skyshard.registry.lifecycle import ContributionState, ReplicaState
-from skyshard.registry.store import Registry, Replica, index_table
+from skyshard.registry.store import Registry
+from skyshard.registry.values import Replica
 from skyshard.rowimage.digest import RowDigest
 from skyshard.runtime.base import Handle
 from skyshard.worker.messages import ScannedTable
@@ -72,7 +74,7 @@ class Verifier:
             for name, entry in catalog.tables.items():
                 for is_overlap in (False, True):
                     names = [
-                        physical_name(name, r.chunk, is_overlap=is_overlap)
+                        _part_name(r)
                         for r in replicas
                         if r.node == node and r.table == name and r.is_overlap == is_overlap
                     ]
@@ -87,8 +89,8 @@ class Verifier:
         extra: list[str] = []
         for node, handle in self.nodes.items():
             have = set(handle.call("tables", catalog.database).result())
-            want = {physical_name(r.table, r.chunk, is_overlap=r.is_overlap) for r in replicas if r.node == node}
-            want |= set(_dummies(catalog))
+            want = expected_tables([replica for replica in replicas if replica.node == node])
+            want |= dummy_tables((name, table.layout.role) for name, table in catalog.tables.items())
             missing += [f"{node}: {name}" for name in sorted(want - have)]
             extra += [f"{node}: {name}" for name in sorted(have - want)]
         text = f"{len(missing)} missing, {len(extra)} unknown" + _first([*missing, *extra])
@@ -98,8 +100,9 @@ class Verifier:
         """The director index against a scan of the director's chunk tables."""
         key = quote_name(catalog.tables[director].layout.key)
         with connect(self.czar, Account.READER) as connection:
-            sql = f"SELECT {_INDEX_SUM.format(key='`key`')} FROM {index_table(catalog.database, director)}"
-            indexed = _ints(connection.rows(sql)[0])
+            table = self.registry.index_table(catalog.database, director)
+            sql = f"SELECT {_INDEX_SUM.format(key='`key`')} FROM {table}"
+            indexed = _ints(connection.rows(sql)[0]) if table else (0, 0)
         scanned = [0, 0]
         for node, names in _primary(director, replicas).items():
             with connect(self.endpoints[node], Account.READER, catalog.database) as connection:
@@ -121,23 +124,20 @@ def _first(items: Sequence[str]) -> str:
     return f" (first: {items[0]})" if items else ""
 
 
-def _dummies(catalog: Catalog) -> Iterable[str]:
-    for name, table in catalog.tables.items():
-        if table.layout.role.is_chunked:
-            yield physical_name(name, DUMMY_CHUNK)
-        if table.layout.role is Role.DIRECTOR:
-            yield physical_name(name, DUMMY_CHUNK, is_overlap=True)
+def _part_name(replica: Replica) -> str:
+    suffix = part_suffix(replica.part)
+    return physical_name(replica.table, replica.chunk, is_overlap=replica.is_overlap, suffix=suffix)
 
 
 def _primary(table: str, replicas: Sequence[Replica]) -> dict[str, list[str]]:
-    """One replica of each chunk: node → table names."""
-    chosen: dict[int, str] = {}
+    """One replica of each part of each chunk: node → table names."""
+    chosen: dict[str, str] = {}
     for replica in sorted(replicas, key=lambda r: r.node):
         if replica.table == table and not replica.is_overlap:
-            chosen.setdefault(replica.chunk, replica.node)
+            chosen.setdefault(_part_name(replica), replica.node)
     by_node: dict[str, list[str]] = {}
-    for chunk, node in chosen.items():
-        by_node.setdefault(node, []).append(physical_name(table, chunk))
+    for name, node in chosen.items():
+        by_node.setdefault(node, []).append(name)
     return by_node
 
 
@@ -166,27 +166,33 @@ def _digest_check(
     contributed: Mapping[tuple[str, int, bool], RowDigest],
 ) -> Check:
     wrong = []
+    sums: dict[tuple[str, str, int, bool], RowDigest] = {}
     for replica in replicas:
-        name = physical_name(replica.table, replica.chunk, is_overlap=replica.is_overlap)
+        name = _part_name(replica)
         found = scans.get((replica.node, name))
-        want = contributed.get((replica.table, replica.chunk, replica.is_overlap), RowDigest(0, 0))
-        if found is None or found.digest != replica.digest or found.digest != str(want):
+        sums[replica.node, *replica.target] = sums.get((replica.node, *replica.target), RowDigest(0, 0)) + (
+            RowDigest.parse(found.digest) if found is not None and found.digest else RowDigest(0, 0)
+        )
+        if found is None or found.digest != replica.digest:
             reason = f": {found.error}" if found is not None and found.error else ""
             wrong.append(f"{replica.node}: {name}{reason}")
+    for (node, table, chunk, is_overlap), total in sums.items():
+        if total != contributed.get((table, chunk, is_overlap), RowDigest(0, 0)):
+            wrong.append(f"{node}: {physical_name(table, chunk, is_overlap=is_overlap)} as a whole")
     return Check("digests", not wrong, f"{len(replicas) - len(wrong)} of {len(replicas)} tables equal{_first(wrong)}")
 
 
 def _replica_checks(catalog: Catalog, replicas: Sequence[Replica]) -> Iterable[Check]:
-    holders: dict[tuple[str, int, bool], set[str]] = {}
+    holders: dict[tuple[str, int, bool, int], set[str]] = {}
     for replica in replicas:
         if replica.state is ReplicaState.GOOD and replica.chunk >= 0:
-            holders.setdefault((replica.table, replica.chunk, replica.is_overlap), set()).add(replica.node)
+            holders.setdefault((*replica.target, replica.part), set()).add(replica.node)
     levels = Counter(len(nodes) for nodes in holders.values())
     wanted = catalog.layout.replicas
     text = ", ".join(f"{count} chunk tables at level {level}" for level, count in sorted(levels.items())) or "no chunks"
     yield Check("replicas", all(level >= wanted for level in levels), text)
     together: dict[int, set[frozenset[str]]] = {}
-    for (_, chunk, _), nodes in holders.items():
+    for (_, chunk, _, _), nodes in holders.items():
         together.setdefault(chunk, set()).add(frozenset(nodes))
     apart = [str(chunk) for chunk, sets in together.items() if len(sets) > 1]
     yield Check(

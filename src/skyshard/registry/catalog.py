@@ -15,12 +15,18 @@ from skyshard.schema import Table
 
 @dataclass(frozen=True, slots=True)
 class ChunkEntry:
-    """One chunk of one table: its own rows, the rows of its overlap table, and the nodes that hold a replica."""
+    """One chunk of one table: its own rows, the rows of its overlap table, and the nodes that hold a replica.
+
+    ``suffix`` and ``overlap_suffix`` end the names of its tables in this generation (``ddl.generation_suffix``): a
+    query that keeps its catalog keeps the state that it began with, whatever is published meanwhile.
+    """
 
     rows: int
     overlap_rows: int
     nodes: tuple[str, ...]
     bytes: int = 0
+    suffix: str = ""
+    overlap_suffix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,8 @@ class CatalogTable:
     rows: int
     chunks: Mapping[int, ChunkEntry]
     orphan_chunks: frozenset[int] = frozenset()
+    suffix: str = ""
+    """Of a regular table's name in this generation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,6 @@ tables = Table(
     Column("layout", JSON, nullable=False),
     Column("loader", String(16), nullable=False),
     Column("position_is_local", Boolean, nullable=False, default=True),
-    Column("truth_rows", BigInteger),
     **_OPTIONS,
 )  # fmt: skip
 
@@ -81,6 +80,25 @@ contributions = Table(
     **_OPTIONS,
 )  # fmt: skip
 
+placements = Table(
+    "placements", metadata,
+    Column("family", String(64), primary_key=True),
+    Column("chunk", BigInteger, primary_key=True),
+    Column("rank", Integer, primary_key=True),
+    Column("node", String(64), nullable=False),
+    **_OPTIONS,
+)  # fmt: skip
+
+index_parts = Table(
+    "index_parts", metadata,
+    Column("database", String(64), ForeignKey("databases.name", ondelete="CASCADE"), primary_key=True),
+    Column("director", String(64), primary_key=True),
+    Column("transaction_id", Integer, ForeignKey("transactions.id", ondelete="CASCADE"), primary_key=True),
+    Column("part", Integer, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    **_OPTIONS,
+)  # fmt: skip
+
 replicas = Table(
     "replicas", metadata,
     Column("database", String(64), ForeignKey("databases.name", ondelete="CASCADE"), primary_key=True),
@@ -88,7 +106,8 @@ replicas = Table(
     Column("chunk", BigInteger, primary_key=True),
     Column("is_overlap", Boolean, primary_key=True),
     Column("node", String(64), primary_key=True),
-    Column("transaction_id", Integer, nullable=False),
+    Column("transaction_id", Integer, ForeignKey("transactions.id", ondelete="CASCADE"), primary_key=True),
+    Column("part", Integer, nullable=False),
     Column("state", String(16), nullable=False),
     Column("rows", BigInteger, nullable=False),
     Column("bytes", BigInteger, nullable=False),

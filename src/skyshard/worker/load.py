@@ -118,6 +118,13 @@ class NodeLoader:
             )
         return BuiltTable(build.name, count, self._bytes(order.database, build.name), build.digest)
 
+    def run(self, database: str, statements: Sequence[str]) -> None:
+        """Run DDL statements one after the other."""
+        if statements:
+            with self._connect(database) as connection:
+                for statement in statements:
+                    connection.execute(statement)
+
     def export(self, database: str, table: Table, name: str, path: str) -> list[int]:
         """Write a table's rows as an Arrow file; returns the rows of each batch in it."""
         schema = pa.schema([(column.name, column.type.arrow) for column in table])

@@ -31,13 +31,14 @@ class Slice:
 class TableBuild:
     """One table to make on a node: its text, the slices that fill it, and the digest that must come out.
 
-    ``base``, ``chunk`` and ``is_overlap`` say what the table is; ``chunk`` is -1 for a regular table.
+    ``base``, ``chunk``, ``is_overlap`` and ``part`` say what the table is; ``chunk`` is -1 for a regular table.
     """
 
     name: str
     base: str
     chunk: int
     is_overlap: bool
+    part: int
     create: str
     slices: tuple[Slice, ...]
     rows: int

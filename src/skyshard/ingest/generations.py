@@ -1,0 +1,106 @@
+"""Parts and generations on the nodes: what belongs to whom, what to show, what to sweep.
+
+A chunk table's first rows stand under its plain name; a later transaction adds a part ``_p<transaction>`` and a MERGE
+table ``_g<transaction>`` over all parts. Parts never change, so a query that began with an older generation reads on
+undisturbed, and adding a hundredth of the rows writes a hundredth of the rows.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from skyshard.db.connection import quote_name
+from skyshard.ddl import (
+    DUMMY_CHUNK,
+    create_generation,
+    generation_suffix,
+    part_suffix,
+    physical_name,
+    stored_table,
+)
+from skyshard.ingest.builds import index_definition
+from skyshard.ingest.site import Site
+from skyshard.layout import Role
+from skyshard.registry.director_index import index_table_name
+from skyshard.registry.snapshot import parts_of
+from skyshard.registry.tables import INDEX_DATABASE
+from skyshard.registry.values import IndexPart, Replica
+
+
+class Generations:
+    """The tables of one database on the nodes of a site."""
+
+    def __init__(self, site: Site, database: str) -> None:
+        self._site = site
+        self._database = database
+
+    def make(self, finished: Sequence[Replica], added: Sequence[Replica]) -> None:
+        """Make the MERGE tables that a transaction's parts call for; earlier ones stay for those who read them."""
+        definitions = self._site.registry.table_definitions(self._database)
+        layout = self._site.registry.layout(self._database)
+        engine = layout.engine if layout else "MyISAM"
+        parts = parts_of([*finished, *added])
+        statements: dict[str, list[str]] = defaultdict(list)
+        for replica in added:
+            numbers = parts[replica.target]
+            if replica.part == 0 or len(numbers) < 2:
+                continue
+            stored = stored_table(*definitions[replica.table], overlap=replica.is_overlap)
+            names = [_name(replica, part_suffix(part)) for part in numbers]
+            shown = _name(replica, generation_suffix(numbers))
+            statements[replica.node] += [
+                f"DROP {'TABLE' if engine == 'MyISAM' else 'VIEW'} IF EXISTS {quote_name(shown)}",
+                create_generation(stored, shown, names, engine=engine),
+            ]
+        calls = [self._site.nodes[node].call("run", self._database, texts) for node, texts in statements.items()]
+        for call in calls:
+            call.result()
+
+    def make_index(self, director: str, parts: Sequence[IndexPart]) -> None:
+        """The same for a director index on the czar's server."""
+        if len(parts) < 2:
+            return
+        base = index_table_name(self._database, director)
+        shown = base + generation_suffix([part.part for part in parts])
+        names = [base + part_suffix(part.part) for part in parts]
+        texts = [f"DROP TABLE IF EXISTS {quote_name(shown)}", create_generation(index_definition(shown), shown, names)]
+        self._site.czar_loader.call("run", INDEX_DATABASE, texts).result()
+
+    def sweep(self, mine: Iterable[Replica]) -> None:
+        """Drop the tables that neither a finished transaction nor ``mine`` accounts for."""
+        registry = self._site.registry
+        replicas = [*registry.replicas(self._database), *mine]
+        definitions = registry.table_definitions(self._database)
+        dummies = dummy_tables((name, layout.role) for name, (_, layout) in definitions.items())
+        for node, handle in self._site.nodes.items():
+            known = expected_tables([replica for replica in replicas if replica.node == node]) | dummies
+            have = handle.call("tables", self._database).result()
+            handle.call("drop_tables", self._database, [name for name in have if name not in known]).result()
+
+
+def expected_tables(replicas: Iterable[Replica]) -> set[str]:
+    """Names of all tables that one node's replicas make: their parts, and a MERGE table for each generation."""
+    replicas = list(replicas)
+    names = {_name(replica, part_suffix(replica.part)) for replica in replicas}
+    for (table, chunk, is_overlap), parts in parts_of(replicas).items():
+        for count in range(2, len(parts) + 1):
+            suffix = generation_suffix(parts[:count])
+            names.add(physical_name(table, chunk, is_overlap=is_overlap, suffix=suffix))
+    return names
+
+
+def dummy_tables(tables: Iterable[tuple[str, Role]]) -> set[str]:
+    """Names of the dummy chunk's tables."""
+    chunked = [(name, role) for name, role in tables if role.is_chunked]
+    names = {physical_name(name, DUMMY_CHUNK) for name, _ in chunked}
+    return names | {physical_name(name, DUMMY_CHUNK, is_overlap=True) for name, r in chunked if r is Role.DIRECTOR}
+
+
+def dummy_targets(finished: Iterable[Replica]) -> set[tuple[str, int, bool]]:
+    """The dummy chunk's tables that stand because a finished transaction has made their table."""
+    return {(replica.table, DUMMY_CHUNK, replica.is_overlap) for replica in finished if replica.chunk >= 0}
+
+
+def _name(replica: Replica, suffix: str) -> str:
+    return physical_name(replica.table, replica.chunk, is_overlap=replica.is_overlap, suffix=suffix)

@@ -1,0 +1,137 @@
+"""A catalog as one consistent read of the registry: only what finished transactions brought is in it.
+
+All statements run in one InnoDB transaction, so that a transaction that is published meanwhile is seen wholly or not
+at all.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from skyshard.ddl import generation_suffix
+from skyshard.errors import UserError
+from skyshard.layout import Layout, TableLayout
+from skyshard.registry import tables as t
+from skyshard.registry.catalog import Catalog, CatalogTable, ChunkEntry
+from skyshard.registry.lifecycle import DatabaseState, ReplicaState, TransactionState
+from skyshard.registry.values import Replica, load_table
+
+
+def read_replicas(
+    connection: sa.Connection, database: str, *, transaction: int | None = None, table: str = ""
+) -> list[Replica]:
+    """Replicas of finished transactions, or of one transaction whatever its state."""
+    query = sa.select(t.replicas).join(t.transactions, t.transactions.c.id == t.replicas.c.transaction_id)
+    query = query.where(t.replicas.c.database == database)
+    if transaction is None:
+        query = query.where(t.transactions.c.state == TransactionState.FINISHED)
+    else:
+        query = query.where(t.replicas.c.transaction_id == transaction)
+    if table:
+        query = query.where(t.replicas.c.table == table)
+    return [
+        Replica(
+            row["table"], int(row["chunk"]), bool(row["is_overlap"]), row["node"], int(row["rows"]), int(row["bytes"]),
+            row["digest"], int(row["part"]), ReplicaState(row["state"]),
+        )
+        for row in connection.execute(query).mappings()
+    ]  # fmt: skip
+
+
+def read_catalog(connection: sa.Connection, database: str) -> Catalog:
+    """The catalog of a published database.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    row = connection.execute(sa.select(t.databases).where(t.databases.c.name == database)).mappings().first()
+    if row is None or row["state"] != DatabaseState.PUBLISHED:
+        known = ", ".join(published_names(connection)) or "none is published"
+        raise UserError(f"no database '{database}'", remedy=f"published: {known}")
+    by_table: dict[str, list[Replica]] = defaultdict(list)
+    nodes = set()
+    for replica in read_replicas(connection, database):
+        by_table[replica.table].append(replica)
+        nodes.add(replica.node)
+    orphans = _orphan_chunks(connection, database)
+    definitions = connection.execute(
+        sa.select(t.tables).where(t.tables.c.database == database).order_by(t.tables.c.name)
+    ).mappings()
+    found = {item["name"]: _catalog_table(item, by_table[item["name"]], orphans[item["name"]]) for item in definitions}
+    return Catalog(database, Layout.model_validate(row["layout"]), found, tuple(sorted(nodes)))
+
+
+def published_names(connection: sa.Connection) -> list[str]:
+    query = sa.select(t.databases.c.name).where(t.databases.c.state == DatabaseState.PUBLISHED)
+    return sorted(str(name) for (name,) in connection.execute(query))
+
+
+def _orphan_chunks(connection: sa.Connection, database: str) -> dict[str, set[int]]:
+    query = (
+        sa.select(t.contributions.c.table, t.contributions.c.chunk)
+        .join(t.transactions, t.transactions.c.id == t.contributions.c.transaction_id)
+        .where(
+            t.transactions.c.database == database,
+            t.transactions.c.state == TransactionState.FINISHED,
+            t.contributions.c.orphans > 0,
+        )
+        .distinct()
+    )
+    chunks: dict[str, set[int]] = defaultdict(set)
+    for table, chunk in connection.execute(query):
+        chunks[str(table)].add(int(chunk))
+    return chunks
+
+
+def _catalog_table(row: Any, replicas: Sequence[Replica], orphans: Iterable[int]) -> CatalogTable:
+    layout = TableLayout.model_validate(row["layout"])
+    if not row["position_is_local"]:
+        layout = layout.model_copy(update={"position": None})
+    table = load_table(row["definition"])
+    parts = parts_of(replicas)
+    if not layout.role.is_chunked:
+        one_node = min((replica.node for replica in replicas), default="")
+        rows = sum(replica.rows for replica in replicas if replica.node == one_node)
+        suffix = generation_suffix(next(iter(parts.values()), []))
+        return CatalogTable(table, layout, rows, {}, frozenset(), suffix)
+    chunks = _chunk_entries(replicas, parts)
+    rows = sum(entry.rows for entry in chunks.values())
+    return CatalogTable(table.with_chunk_columns(), layout, rows, chunks, frozenset(orphans))
+
+
+def parts_of(replicas: Iterable[Replica]) -> dict[tuple[str, int, bool], list[int]]:
+    """The parts of each chunk table, in order."""
+    parts: dict[tuple[str, int, bool], set[int]] = defaultdict(set)
+    for replica in replicas:
+        parts[replica.target].add(replica.part)
+    return {target: sorted(numbers) for target, numbers in parts.items()}
+
+
+def _chunk_entries(replicas: Sequence[Replica], parts: dict[tuple[str, int, bool], list[int]]) -> dict[int, ChunkEntry]:
+    """Rows counted once however many replicas there are; a node holds a chunk when it holds every part of it."""
+    rows: dict[tuple[int, bool], dict[int, int]] = defaultdict(dict)
+    holders: dict[int, dict[tuple[bool, int], set[str]]] = defaultdict(lambda: defaultdict(set))
+    size: dict[int, int] = defaultdict(int)
+    for replica in replicas:
+        rows[replica.chunk, replica.is_overlap][replica.part] = replica.rows
+        size[replica.chunk] += replica.bytes
+        if replica.state is ReplicaState.GOOD:
+            holders[replica.chunk][replica.is_overlap, replica.part].add(replica.node)
+    entries: dict[int, ChunkEntry] = {}
+    for (_, chunk, is_overlap), numbers in parts.items():
+        entry = entries.get(chunk, ChunkEntry(0, 0, (), size[chunk]))
+        total, suffix = sum(rows[chunk, is_overlap].values()), generation_suffix(numbers)
+        entries[chunk] = (
+            replace(entry, overlap_rows=total, overlap_suffix=suffix)
+            if is_overlap
+            else replace(entry, rows=total, suffix=suffix)
+        )
+    return {
+        chunk: replace(entry, nodes=tuple(sorted(set.intersection(*holders[chunk].values()))) if holders[chunk] else ())
+        for chunk, entry in sorted(entries.items())
+    }
