@@ -13,7 +13,8 @@ Everything is decided before the first query is sent; answers are compared after
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +39,9 @@ from skyshard.errors import UserError
 
 ANSWER_BUDGET = 1 << 30
 """Bytes of answers kept for checking; answers beyond it stay unchecked, and are counted as such."""
+
+ASKERS = 4
+"""Statements that the oracle is asked at a time."""
 
 Notify = Callable[[str, int, int], None]
 """Told of progress: what is done, how much of it, out of how much (0 = not known)."""
@@ -183,8 +187,8 @@ def check_answers(
     for place, answer in enumerate(recording.answers):
         if answer is not None:
             places.setdefault(recording.samples[place].sql, []).append(place)
-    for done, (sql, found) in enumerate(places.items(), 1):
-        truth, failure = _ask(oracle, sql, database)
+    truths = _ask_all(oracle, list(places), database)
+    for done, (found, (truth, failure)) in enumerate(zip(places.values(), truths, strict=True), 1):
         reasons = _compare(recording, found, truth) if truth is not None else dict.fromkeys(found, failure)
         for place in found:
             answer_ok[place] = None if truth is None else not reasons[place]
@@ -207,11 +211,20 @@ def _wrong_answer(recording: Recording, places: Sequence[int], reason: str, *, i
     )
 
 
-def _ask(oracle: Target, sql: str, database: str) -> tuple[pa.Table | None, str]:
+def _ask_all(oracle: Target, statements: Sequence[str], database: str) -> Iterator[tuple[pa.Table | None, str]]:
+    """The true answer of each statement in order, or None and why there is none; a few are asked at a time."""
+
+    def ask(sql: str) -> tuple[pa.Table | None, str]:
+        try:
+            return oracle.run(sql, database).table, ""
+        except Exception as error:  # an oracle that fails leaves the answer unchecked, and says so
+            return None, f"the oracle failed: {error}"
+
+    askers = ThreadPoolExecutor(ASKERS, thread_name_prefix="bench-oracle")
     try:
-        return oracle.run(sql, database).table, ""
-    except Exception as error:  # an oracle that fails leaves the answer unchecked, and says so
-        return None, f"the oracle failed: {error}"
+        yield from askers.map(ask, statements)
+    finally:
+        askers.shutdown(wait=False, cancel_futures=True)
 
 
 def _compare(recording: Recording, places: Sequence[int], truth: pa.Table) -> dict[int, str]:
