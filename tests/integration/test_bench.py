@@ -1,0 +1,119 @@
+"""A workload on a real cluster: answers equal the oracle's, and a difference between the two is found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from skyshard.bench.workload import read_workload
+from skyshard.cli.bench import bench_app
+from skyshard.cluster import Cluster
+from skyshard.db.connection import Account, connect
+from skyshard.errors import UserError
+from skyshard.resources import data_folder
+from skyshard.synth.recipe import read_recipe
+from skyshard.synth.write import write_catalog
+from skyshard.testbed import Testbed
+
+DATABASE = "bench_sky"
+WORKLOAD = f"""
+version: 1
+name: small
+description: One of each.
+database: {DATABASE}
+seed: 3
+phases:
+  - name: mixed
+    classes:
+      - class: LV
+        templates: [object_by_id, small_area, object_source_small_area, light_curve, cone]
+        arrivals: {{loop: open, rate_per_s: 20, clients: 4}}
+        warm_up: 2
+        count: 15
+        target_s: 60
+      - {{class: FTSObj, templates: [extent, density, flux_window_z, small_sigma_u], count: 4}}
+      - {{class: FTSSrc, templates: [count_flux], count: 1}}
+      - {{class: joinObjSrc, templates: [flux_window], count: 1}}
+      - {{class: nearN, templates: [count_pairs], count: 1}}
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster(private_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+    """The cluster with a thin sky of a few thousand objects, and its oracle; both go with the cluster."""
+    sky = tmp_path_factory.mktemp("bench") / "sky"
+    write_catalog(read_recipe("tiny"), sky, fraction=0.05)
+    with Testbed(private_cluster.folder) as testbed:
+        testbed.ingest(sky, database=DATABASE)
+        testbed.load_mono(DATABASE)
+    return private_cluster
+
+
+@pytest.fixture
+def workload(tmp_path: Path) -> Path:
+    """The workload beside the shipped templates."""
+    (tmp_path / "queries" / "workloads").mkdir(parents=True)
+    (tmp_path / "queries" / "sql").symlink_to(data_folder("queries", "sql"))
+    path = tmp_path / "queries" / "workloads" / "small.yaml"
+    path.write_text(WORKLOAD)
+    return path
+
+
+def run(cluster: Cluster, workload: Path, out: Path, *more: str):
+    return CliRunner().invoke(
+        bench_app, ["run", str(workload), "--out", str(out), "--cluster", str(cluster.folder), *more]
+    )
+
+
+def test_a_workload_passes_and_leaves_a_trial(cluster: Cluster, workload: Path, tmp_path: Path) -> None:
+    """Every query is answered, every answer is compared and right, and the folder holds the catalog's facts."""
+    result = run(cluster, workload, tmp_path / "trial")
+    assert result.exit_code == 0, result.output
+    assert "every answer equal to mono's" in result.output
+    samples = pq.read_table(tmp_path / "trial" / "samples.parquet")
+    assert samples.num_rows == 24
+    assert samples["error"].null_count == 24
+    assert samples.filter(~samples["is_warm_up"].to_numpy())["answer_ok"].to_pylist() == [True] * 22
+    manifest = json.loads((tmp_path / "trial" / "manifest.json").read_text())
+    assert manifest["catalog"]["rows"]["Object"] > 1000
+    assert manifest["target_facts"]
+    assert (tmp_path / "trial" / "report.html").stat().st_size > 100_000
+    assert pq.read_table(tmp_path / "trial" / "skymap.parquet").num_rows > 10
+
+
+def test_equal_seeds_ask_equal_statements(cluster: Cluster, workload: Path, tmp_path: Path) -> None:
+    """Two runs on the same data ask the same statements, so that they can be compared."""
+    asked = []
+    for name in ("a", "b"):
+        assert run(cluster, workload, tmp_path / name).exit_code == 0
+        asked.append(sorted(pq.read_table(tmp_path / name / "statements.parquet")["sql"].to_pylist()))
+    assert asked[0] == asked[1]
+
+
+def test_one_changed_row_fails_the_trial(cluster: Cluster, workload: Path, tmp_path: Path) -> None:
+    """One position moved in the oracle alone makes an aggregate differ: exit 1, and the summary names the template."""
+    move = "UPDATE Object SET ra = ra {sign} 1e-4 ORDER BY objectId LIMIT 1"
+    try:
+        with connect(cluster.endpoint("mono"), Account.ADMIN, DATABASE) as connection:
+            connection.execute(move.format(sign="+"))
+        result = run(cluster, workload, tmp_path / "trial")
+    finally:
+        with connect(cluster.endpoint("mono"), Account.ADMIN, DATABASE) as connection:
+            connection.execute(move.format(sign="-"))
+    assert result.exit_code == 1
+    summary = json.loads((tmp_path / "trial" / "summary.json").read_text())
+    assert "FTSObj/density" in {one["template"] for one in summary["wrong_answers"]}
+
+
+def test_a_database_without_oracle_is_refused_before_anything_runs(
+    cluster: Cluster, workload: Path, tmp_path: Path
+) -> None:
+    """The message says how to fill the oracle, and no folder is made."""
+    result = run(cluster, workload, tmp_path / "trial", "--database", "nowhere")
+    assert isinstance(result.exception, UserError)
+    assert not (tmp_path / "trial").exists()
+    assert read_workload(workload).name == "small"
