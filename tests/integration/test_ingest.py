@@ -17,7 +17,7 @@ from skyshard.db.connection import Account, connect
 from skyshard.errors import UserError
 from skyshard.registry.values import Replica
 from skyshard.rowimage.digest import RowDigest
-from skyshard.testbed import Testbed
+from skyshard.testbed import TargetName, Testbed
 from skyshard.worker.messages import Loader
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -29,6 +29,9 @@ CASE01_ROWS = {
     "Object": 88, "Source": 3339, "RefSrcMatch": 3344, "Science_Ccd_Exposure": 3304, "SimRefObject": 3314,
     "Logs": 1000, "LeapSeconds": 38, "Filter": 9, "sdqa_Metric": 53,
 }  # fmt: skip
+
+
+TARGETS: tuple[TargetName, ...] = ("czar", "mono")
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +195,37 @@ def test_old_generation_stays_readable(testbed: Testbed, catalog: Path, database
             with connect(testbed.cluster.endpoint(entry.nodes[0]), Account.READER, database) as connection:
                 total += connection.value(f"SELECT COUNT(*) FROM Object_{chunk}{entry.suffix}")
         assert total == rows
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT COUNT(*) FROM Object",
+        "SELECT COUNT(*), SUM(flag), MIN(ra), MAX(decl) FROM Object WHERE ra > 100",
+        "SELECT o.objectId, s.sourceId FROM Object o JOIN Source s USING (objectId) WHERE flag = 1",
+        "SELECT a.objectId, b.objectId FROM Object a, Object b WHERE a.objectId <> b.objectId "
+        "AND scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.016",
+        "SELECT objectId, ra FROM Object WHERE objectId IN (400000000000017, 500000000000034)",
+        "SELECT * FROM Filter",
+    ],
+)
+def test_answers_after_a_second_transaction(
+    testbed: Testbed, tmp_path_factory: pytest.TempPathFactory, sql: str
+) -> None:
+    """The czar sees the rows of both transactions, and every pair across them, as one server does."""
+    database = "two_transactions"
+    if testbed.registry.database_state(database) is None:
+        folder = tmp_path_factory.mktemp("two")
+        testbed.ingest(write_small_catalog(folder / "a"), database=database)
+        more = write_small_catalog(folder / "b", objects=120, seed=6, first_key=500_000_000_000_000)
+        testbed.ingest(more, database=database, tables=["Object", "Source"])
+        testbed.load_mono(database)
+    rows = [
+        sorted(map(str, testbed.query(sql, database=database, target=target).table.to_pylist()))
+        for target in TARGETS
+    ]
+    assert rows[0] == rows[1]
+    assert rows[0]
 
 
 def test_dependent_follows_a_director_of_an_earlier_transaction(testbed: Testbed, catalog: Path, database: str) -> None:

@@ -66,13 +66,14 @@ class Slot:
         """Text of the table in the FROM clause of a chunk's statement."""
         name = self.table.table.name
         if not self.table.layout.role.is_chunked:
-            return self._named(name)
+            return self._named(name + self.table.suffix)
         entry = self.table.chunks.get(chunk)
-        own = self._named(chunk_table(name, chunk if entry is not None else DUMMY_CHUNK))
+        own = self._named(chunk_table(name, chunk) + entry.suffix if entry else chunk_table(name, DUMMY_CHUNK))
         if self.overlap_columns is None:
             return own
-        has_overlap = entry is not None and entry.overlap_rows > 0
-        return self._union([own, self._named(chunk_table(name, chunk, overlap=True))] if has_overlap else [own])
+        if entry is None or not entry.overlap_rows:
+            return self._union([own])
+        return self._union([own, self._named(chunk_table(name, chunk, overlap=True) + entry.overlap_suffix)])
 
     def of_prototype(self) -> str:
         """The same over the empty prototypes of the czar's server."""
