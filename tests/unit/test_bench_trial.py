@@ -24,6 +24,8 @@ from skyshard.cli.bench import bench_app
 from skyshard.errors import ClusterError, UserError
 from skyshard.resources import data_folder
 
+pytestmark = pytest.mark.timeout(20)  # drawing takes a second, and several on a busy machine
+
 WORKLOAD = Workload.model_validate(
     {
         "version": 1,
@@ -242,3 +244,17 @@ def test_bench_run_names_the_shipped_workloads_when_it_knows_no_such_one():
     result = CliRunner().invoke(bench_app, ["run", "no-such"])
     assert isinstance(result.exception, UserError)
     assert "quick" in str(result.exception)
+
+
+def test_ctrl_c_while_checking_leaves_a_partial_trial(tmp_path):
+    """What was measured is kept, nothing counts as checked, and the trial does not pass."""
+
+    class Interrupting(NullTarget):
+        def run(self, sql, database):
+            raise KeyboardInterrupt
+
+    summary = trial(tmp_path, NullTarget(), Interrupting())
+    assert summary.is_partial
+    assert not summary.is_passed
+    assert sum(one.unchecked for one in summary.classes) == summary.n == 24
+    assert "Stopped early" in verdict_sentence(read_trial(tmp_path))

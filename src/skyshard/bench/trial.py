@@ -72,11 +72,8 @@ def run_trial(
 ) -> Summary:
     """Run a workload against a target and leave a trial folder with its report.
 
-    Args:
-        oracle: answers the same statements afterwards; None leaves answers unchecked.
-        database: instead of the workload's own.
-        seed: instead of the workload's own.
-        profile: what parameters are drawn from; None asks the target for it.
+    ``oracle`` answers the same statements afterwards (None: answers stay unchecked); ``database`` and ``seed`` replace
+    the workload's own; ``profile`` is what parameters are drawn from (None: the target is asked).
 
     Raises:
         UserError: ``out`` is not empty, or the database has no objects.
@@ -90,36 +87,68 @@ def run_trial(
     tell("sampling the data", 1, 1)
     started = datetime.now(UTC)
     recording, is_partial = _run(schedule, target, database, clock or WallClock(), tell)
-    stopped = datetime.now(UTC)
+    facts = _Facts(started, datetime.now(UTC), database, seed)
     checker = oracle if workload.check_answers and not is_partial else None
-    try:
-        answer_ok, wrong = check_answers(recording, checker, database, tell)
-    except KeyboardInterrupt:
-        is_partial, checker, answer_ok, wrong = True, None, None, []
+    answer_ok, wrong, is_stopped = _check(recording, checker, database, tell)
+    is_partial, checker = is_partial or is_stopped, None if is_stopped else checker
     statements = list(dict.fromkeys(sample.sql for sample in recording.samples))
     samples = sample_table(recording.samples, statements, answer_ok)
     summary = summarise(workload, samples, wrong, is_partial=is_partial)
-    manifest = Manifest(
-        started=started,
-        stopped=stopped,
+    manifest = _manifest(workload, templates, target, checker, facts, context, is_partial=is_partial)
+    write_trial(out, manifest, samples, statements, summary, context.sky_map)
+    return summary
+
+
+def _check(
+    recording: Recording, oracle: Target | None, database: str, tell: Notify
+) -> tuple[list[bool | None] | None, list[WrongAnswer], bool]:
+    """``check_answers``, and whether Ctrl-C ended it; then nothing counts as checked."""
+    try:
+        return (*check_answers(recording, oracle, database, tell), False)
+    except KeyboardInterrupt:
+        return None, [], True
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """When a run was and what it asked."""
+
+    started: datetime
+    stopped: datetime
+    database: str
+    seed: int
+
+
+def _manifest(
+    workload: Workload,
+    templates: Mapping[str, QueryTemplate],
+    target: Target,
+    oracle: Target | None,
+    facts: _Facts,
+    context: TrialContext,
+    *,
+    is_partial: bool,
+) -> Manifest:
+    digests = {key: template.digest for key, template in templates.items()}
+    return Manifest(
+        started=facts.started,
+        stopped=facts.stopped,
         is_partial=is_partial,
         workload=workload,
-        workload_digest=workload.digest({key: template.digest for key, template in templates.items()}),
+        workload_digest=workload.digest(digests),
         templates={
-            key: TemplateNote(description=template.header.description, digest=template.digest)
+            key: TemplateNote(description=template.header.description, digest=digests[key])
             for key, template in templates.items()
         },
-        seed=seed,
-        database=database,
+        seed=facts.seed,
+        database=facts.database,
         target=target.name,
         target_facts=dict(target.describe()),
-        oracle=checker.name if checker else "",
+        oracle=oracle.name if oracle else "",
         catalog=dict(context.catalog),
         ingest=list(context.ingest),
         environment=capture_environment(),
     )
-    write_trial(out, manifest, samples, statements, summary, context.sky_map)
-    return summary
 
 
 def _say_nothing(what: str, done: int, total: int) -> None:

@@ -32,11 +32,13 @@ def run(
     Exit code 1 when an answer is wrong, a query failed or a target is missed; 130 when it was interrupted.
     """
     from skyshard.bench.workload import read_workload
-    from skyshard.interrupts import interruptible
-    from skyshard.testbed import Testbed
 
     file = _workload_file(workload)
     loaded = read_workload(file)
+
+    from skyshard.interrupts import interruptible
+    from skyshard.testbed import Testbed  # a wrong name is told without waiting for this
+
     folder = out or Path("trials") / f"{loaded.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     with interruptible(), Testbed(cluster) as testbed:
         summary = _run(testbed, file, loaded, folder, database)
