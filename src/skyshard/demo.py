@@ -128,4 +128,6 @@ def _measure(testbed: Testbed, database: str, name: str, out: Path, watcher: Wat
         context=trial_context(testbed, database),
         notify=notify,
     )
+    if summary.is_partial:
+        raise KeyboardInterrupt
     return summary.is_passed
