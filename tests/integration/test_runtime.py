@@ -148,6 +148,13 @@ def test_ray_listens_on_loopback_only(runtime: Runtime, is_ray: bool) -> None:
     assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
 
 
+def test_the_folder_of_ray_is_private(runtime: Runtime, is_ray: bool) -> None:
+    """Nobody else can reach the sockets of a private Ray."""
+    if not is_ray:
+        pytest.skip("inline has no folder")
+    assert Path(runtime._folder).stat().st_mode & 0o777 == 0o700  # type: ignore[attr-defined]
+
+
 def test_close_of_ray_leaves_no_process_no_folder_and_no_waiting_caller(
     runtime: Runtime, is_ray: bool, capfd: pytest.CaptureFixture[str]
 ) -> None:

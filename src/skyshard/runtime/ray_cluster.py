@@ -1,8 +1,8 @@
 """The runtime on Ray: an actor process for each node, tasks on the other cores. The one file that imports Ray.
 
 Rules: the Ray cluster is private (never one that happens to run), listens on loopback, opens no dashboard, reports no
-usage, writes nothing to stdout, keeps its files in a short folder of its own (sockets) and is gone after ``close``,
-whatever happened. One per process, as Ray has it.
+usage, writes nothing to stdout, keeps its files in a short folder that only its owner may enter (sockets) and is gone
+after ``close``, whatever happened. One per process, as Ray has it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import contextlib
 import logging
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from types import TracebackType
@@ -88,6 +90,7 @@ class RayRuntime:
         self._folder = tempfile.mkdtemp(prefix="skyshard-ray-", dir="/tmp")
         self._handles: list[RayHandle] = []
         self._pending: WeakSet[RayFuture] = WeakSet()
+        self._old_handler = signal.getsignal(signal.SIGTERM)
         try:
             self._open(cpus, log_to_driver)
         except BaseException:
@@ -113,6 +116,7 @@ class RayRuntime:
         ray.shutdown()
         for future in list(self._pending):
             future.give_up()
+        _handle_sigterm(self._old_handler)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -134,10 +138,12 @@ class RayRuntime:
                 include_dashboard=False,
                 log_to_driver=log_to_driver,
                 logging_level=logging.ERROR,
-                _temp_dir=self._folder,
+                _temp_dir=os.path.join(self._folder, "r"),  # Ray opens this one to everybody
             )
         except (RayError, OSError, RuntimeError, ValueError) as error:
             raise ClusterError(f"Ray does not start: {_first_line(error)}", remedy="use --runtime inline") from error
+        is_default = self._old_handler in (signal.SIG_DFL, None)
+        _handle_sigterm(signal.getsignal(signal.SIGTERM) if is_default else self._old_handler)
         self._task = ray.remote(num_cpus=1, max_retries=0)(_run)
 
 
@@ -202,6 +208,12 @@ def _quieten(log_to_driver: bool) -> None:
     for name in unused:
         if hasattr(node, name):
             setattr(node, name, _start_nothing)
+
+
+def _handle_sigterm(handler: Any) -> None:
+    """Undo what Ray did to SIGTERM: its own handler aborts the process, and nobody tidies up."""
+    if handler is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _start_nothing(*_: Any, **__: Any) -> None:
