@@ -60,6 +60,18 @@ class TableLayout(BaseModel):
     """Dependent: the director table that this one follows."""
     position: tuple[str, str] | None = None
     """Longitude and latitude columns in degrees: a director's own, or the director's as copied into a dependent."""
+    director2: str = ""
+    """Ref-match: the second director table; ``director``, ``key`` and ``position`` are of the first."""
+    key2: str = ""
+    """Ref-match: the column that holds the second director's key."""
+    position2: tuple[str, str] | None = None
+    """Ref-match: longitude and latitude columns of the second side."""
+    flag: str = ""
+    """Ref-match: the column that says which side is in this chunk: 1 the first, 2 the second, 3 both."""
+    ang_sep_deg: Annotated[float, Field(gt=0)] | None = None
+    """Ref-match: how far apart the two sides may be; the overlap if not given."""
+    orphans: Literal["keep", "refuse"] = "keep"
+    """Rows whose director is unknown: kept and counted, or refused with the key named."""
     indexes: list[list[str]] = []
     """Secondary indexes, each a list of columns."""
 

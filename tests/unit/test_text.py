@@ -68,7 +68,7 @@ def test_escaped_text_comes_back(values: list[tuple[bytes, bytes | None]]) -> No
         )
         for row in values
     ]
-    batch = text._parse(b"\n".join(lines) + b"\n", table("blob", "blob"), REGULAR, Dialect(), 1)
+    batch = text._parse(b"\n".join(lines) + b"\n", table("blob", "blob").columns, Dialect(), frozenset(), 1)
     assert [tuple(row.values()) for row in batch.batch.to_pylist()] == values
 
 

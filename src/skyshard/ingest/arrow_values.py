@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skyshard.ingest.charset import utf8_as_latin1
 from skyshard.ingest.convert import RowError, check_length, check_not_null
 from skyshard.rowimage.sqltype import TypeClass
 from skyshard.schema import Column
@@ -19,7 +20,8 @@ from skyshard.schema import Column
 def from_arrow(values: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
     """An array of any Arrow type as the column's Arrow type.
 
-    NaN and infinities become NULL, booleans 1 and 0, timestamps the text that the server prints; each is counted.
+    NaN and infinities become NULL, booleans 1 and 0, 64-bit floats 32-bit ones where the column is a FLOAT; each is
+    counted. Timestamps become the text that the server prints.
 
     Raises:
         RowError: the first value that has no place in the column.
@@ -33,7 +35,8 @@ def from_arrow(values: pa.Array, column: Column, conversions: Counter[str]) -> p
     if pa.types.is_boolean(values.type) and column.type.type_class is not TypeClass.BYTES:
         conversions[f"{column.name}: true, false → 1, 0"] += len(values) - values.null_count
         values = values.cast(pa.int8())
-    taken = _bytes(values, column) if column.type.type_class is TypeClass.BYTES else _number(values, column)
+    is_bytes = column.type.type_class is TypeClass.BYTES
+    taken = _bytes(values, column, conversions) if is_bytes else _number(values, column, conversions)
     check_not_null(taken, column)
     return taken
 
@@ -47,15 +50,11 @@ def _finite(values: pa.Array, column: Column, conversions: Counter[str]) -> pa.A
     return pc.if_else(pa.array(bad), pa.scalar(None, values.type), values)
 
 
-def _number(values: pa.Array, column: Column) -> pa.Array:
+def _number(values: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
     if values.type == column.type.arrow and column.type.base != "mediumint":
         return values
-    if column.type.base == "float" and pa.types.is_floating(values.type):
-        narrow = values.cast(pa.float32(), safe=False)
-        lost = np.isinf(narrow.to_numpy(zero_copy_only=False)) & np.asarray(narrow.is_valid())
-        if lost.any():
-            raise _unfit(values, int(np.flatnonzero(lost)[0]), column)
-        return narrow
+    if column.type.base == "float" and pa.types.is_float64(values.type):
+        return _narrow(values, column, conversions)
     try:
         taken = values.cast(column.type.arrow)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -66,6 +65,19 @@ def _number(values: pa.Array, column: Column) -> pa.Array:
         if outside is not None and pc.any(outside).as_py():
             raise _unfit(values, int(pc.index(outside, True).as_py()), column)
     return taken
+
+
+def _narrow(values: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
+    """64-bit floats as 32-bit ones; those that lose digits are counted."""
+    narrow = values.cast(pa.float32(), safe=False)
+    wide = values.fill_null(0.0).to_numpy(zero_copy_only=False)
+    stored = narrow.fill_null(0.0).to_numpy(zero_copy_only=False)
+    if not np.isfinite(stored).all():
+        raise _unfit(values, int(np.flatnonzero(~np.isfinite(stored))[0]), column)
+    rounded = int((stored != wide).sum())
+    if rounded:
+        conversions[f"{column.name}: rounded to FLOAT"] += rounded
+    return narrow
 
 
 def _first_unfit(values: pa.Array, target: pa.DataType) -> int:
@@ -88,18 +100,14 @@ def _unfit(values: pa.Array, row: int, column: Column) -> RowError:
     )
 
 
-def _bytes(values: pa.Array, column: Column) -> pa.Array:
+def _bytes(values: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
     """Text and times as the bytes that LOAD DATA would read, in latin1."""
     if pa.types.is_timestamp(values.type):
-        digits = column.type.arguments[0] if column.type.arguments else 0
-        stripped = values.cast(pa.timestamp("us"), safe=False)
-        values = pc.strftime(stripped, format="%Y-%m-%d %H:%M:%S")
-        if not digits:
-            values = pc.utf8_slice_codeunits(values, 0, 19)
+        values = _timestamps(values, column, conversions)
     elif pa.types.is_date(values.type) or pa.types.is_time(values.type):
         values = values.cast(pa.string())
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        values = _latin1(values, column)
+        values = utf8_as_latin1(values, column, conversions)
     try:
         taken = values.cast(column.type.arrow)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -108,17 +116,16 @@ def _bytes(values: pa.Array, column: Column) -> pa.Array:
     return taken
 
 
-def _latin1(values: pa.Array, column: Column) -> pa.Array:
-    """UTF-8 as latin1; free for ASCII, which is nearly all of it."""
-    if pc.all(pc.string_is_ascii(values)).as_py() is not False:
-        return values.cast(pa.binary() if pa.types.is_string(values.type) else pa.large_binary())
-    distinct = values.dictionary_encode()
-    texts = distinct.dictionary.to_pylist()
-    try:
-        encoded = pa.array([text.encode("latin1") for text in texts], pa.large_binary())
-    except UnicodeEncodeError as error:
-        row = int(pc.index(values, pa.scalar(error.object, values.type)).as_py())
-        raise RowError(
-            f"{error.object[:40]!r} has a character outside latin1", row, column.name, "replace the character"
-        ) from None
-    return encoded.take(distinct.indices)
+def _timestamps(values: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
+    """Times as text, in UTC where they have a zone; digits that the column does not hold are dropped and counted."""
+    digits = column.type.arguments[0] if column.type.arguments else 0
+    unit = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[values.type.unit]
+    step = max(unit // 10**digits, 1)
+    ticks = values.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+    lost = int((ticks % step != 0).sum())
+    if lost:
+        conversions[f"{column.name}: digits past {digits} of the second dropped"] += lost
+        whole = pa.array(ticks - ticks % step, mask=np.asarray(values.is_null()))
+        values = whole.cast(pa.timestamp(values.type.unit))
+    texts = pc.strftime(values.cast(pa.timestamp("us"), safe=False), format="%Y-%m-%d %H:%M:%S")
+    return texts if digits else pc.utf8_slice_codeunits(texts, 0, 19)

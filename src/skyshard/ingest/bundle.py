@@ -34,12 +34,22 @@ class Segment:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Rows of an overlap file for ``chunk`` whose own chunk is another: compared (``claims``), never loaded."""
+
+    chunk: int
+    own_chunk: int
+    rows: int
+    digest: str
+
+
 @dataclass(slots=True)
 class PartReport:
     """What a partition task says of one part.
 
     ``orphans`` counts, by chunk, dependent rows whose director is unknown; ``moved`` counts rows that follow their
-    director although their copied position says another chunk.
+    director although their copied position says another chunk; ``claims`` are the rows of an overlap file.
     """
 
     part: str
@@ -50,6 +60,7 @@ class PartReport:
     orphans: Counter[int] = field(default_factory=Counter)
     moved: int = 0
     elapsed_s: float = 0.0
+    claims: list[Claim] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -57,12 +68,14 @@ class PartReport:
             "segments": [asdict(segment) for segment in self.segments],
             "conversions": dict(self.conversions), "orphans": dict(self.orphans),
             "moved": self.moved, "elapsed_s": self.elapsed_s,
+            "claims": [asdict(claim) for claim in self.claims],
         }  # fmt: skip
 
     @staticmethod
     def from_json(content: Mapping[str, Any]) -> PartReport:
         values = dict(content)
         values["segments"] = [Segment(**segment) for segment in values["segments"]]
+        values["claims"] = [Claim(**claim) for claim in values["claims"]]
         values["conversions"] = Counter(values["conversions"])
         values["orphans"] = Counter({int(chunk): count for chunk, count in values["orphans"].items()})
         return PartReport(**values)

@@ -10,6 +10,7 @@ from collections import Counter
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from skyshard.rowimage.sqltype import SqlType, TypeClass
 from skyshard.schema import Column
@@ -46,6 +47,15 @@ def to_column(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.
         check_length(values, column.type)
     check_not_null(values, column)
     return values
+
+
+def to_doubles(texts: pa.Array) -> NDArray[np.float64]:
+    """Texts that ``to_column`` took as numbers, at full precision; NULL and what it made NULL are NaN."""
+    is_lost = pc.fill_null(pc.match_substring_regex(texts, _NON_FINITE.decode(), ignore_case=True), False)
+    numbers = pc.if_else(is_lost, pa.scalar(None, texts.type), texts)
+    trimmed = pc.utf8_trim_whitespace(pc.cast(numbers, pa.string()))
+    result: NDArray[np.float64] = pc.cast(trimmed, pa.float64()).to_numpy(zero_copy_only=False)
+    return result
 
 
 def check_not_null(values: pa.Array, column: Column) -> None:

@@ -22,6 +22,7 @@ from skyshard.ddl import DUMMY_CHUNK
 from skyshard.errors import UserError
 from skyshard.ingest.builds import EMPTY, BuildContext, index_build, merged_segments, plan_builds, table_bytes
 from skyshard.ingest.bundle import Bundle, PartReport
+from skyshard.ingest.claims import check_overlap
 from skyshard.ingest.director_keys import DirectorKeys, build_keys
 from skyshard.ingest.flow import drain, in_order_of_end
 from skyshard.ingest.generations import Generations, dummy_targets
@@ -165,6 +166,7 @@ class Ingest:
         spec = PartitionSpec(
             table.source.table, layout, self._plan.layout.striping, table.source.reader, table.loader,
             str(self._staging), str(self._keys_folder(layout.director)) if layout.director else "",
+            str(self._keys_folder(layout.director2)) if layout.director2 else "",
         )  # fmt: skip
         start, rows, size = time.monotonic(), 0, 0
         reports: list[PartReport] = []
@@ -175,6 +177,7 @@ class Ingest:
             self._watch(Progress(f"partition {table.name}", done, len(parts), rows, size, time.monotonic() - start))
             self._site.registry.add_contributions(self._transaction, list(_contributions(table.name, report)))
         reports.sort(key=lambda report: report.part)
+        check_overlap(table.name, reports)
         self._reports[table.name] = reports
         self._check_truth(table, rows)
         if layout.role is Role.DIRECTOR and layout.key:

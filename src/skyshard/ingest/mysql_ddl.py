@@ -11,6 +11,7 @@ they are spelled; the server judges them.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field
 
@@ -113,7 +114,7 @@ def _read_column(item: _Definition, where: str) -> tuple[Column, bool]:
     except UserError as error:
         raise UserError(f"'{where}', column '{name}': {error.what}", remedy=error.remedy) from None
     words = " ".join(item.upper).split()
-    pairs = set(zip(words, words[1:], strict=False))
+    pairs = set(itertools.pairwise(words))
     is_primary = ("PRIMARY", "KEY") in pairs
     is_nullable = ("NOT", "NULL") not in pairs and not is_primary
     return Column(name, sql_type, is_nullable, _default(item, sql_type)), is_primary

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from skyshard.errors import UserError
 from skyshard.layout import Layout, Role, TableLayout
-from skyshard.schema import Table
+from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
 
 BATCH_ROWS = 131_072
 """Rows in a batch at most: bounds the memory of a partition task whatever the size of its part."""
@@ -68,11 +68,14 @@ class Part:
         return Path(self.path).name
 
     def fingerprint(self) -> str:
-        """Digest of the part's bytes: the same content is the same input, whatever its date."""
+        """Digest of the part's bytes: the same content is the same input, whatever its date and name.
+
+        Row groups and chunk count as content: the same bytes for two chunks are two parts.
+        """
         hasher = xxhash.xxh3_128()
         first, last = self.span or (0, sys.maxsize)
-        if self.row_groups is not None:
-            hasher.update(f"row groups {self.row_groups}".encode())
+        for what in (self.row_groups, self.chunk, self.is_overlap or None):
+            hasher.update(f"{what} ".encode() if what is not None else b"")
         try:
             with open(self.path, "rb") as file:
                 file.seek(first)
@@ -115,6 +118,15 @@ class InputBatch:
     conversions: Counter[str] = field(default_factory=Counter)
     positions2: Positions | None = None
     claimed: tuple[pa.Array, pa.Array] | None = None
+
+
+def is_chunk_column(name: str) -> bool:
+    return name.lower() in (CHUNK_COLUMN.lower(), SUB_CHUNK_COLUMN.lower())
+
+
+def without_chunk_columns(table: Table) -> Table:
+    """A table as sources carry it: chunk columns come back at the end when it is stored."""
+    return replace(table, columns=tuple(column for column in table if not is_chunk_column(column.name)))
 
 
 class Reader(Protocol):

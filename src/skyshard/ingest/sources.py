@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from skyshard.errors import UserError
+from skyshard.ingest.metadata_folder import is_metadata_folder, open_metadata_folder
 from skyshard.ingest.qserv import is_test_catalog, open_test_catalog
 from skyshard.ingest.source import Source
 from skyshard.ingest.synth_folder import is_synth_folder, open_synth_folder
@@ -20,6 +21,8 @@ def open_source(path: Path) -> Source:
         raise UserError(f"no source '{path}'", remedy="check the path")
     if is_synth_folder(path):
         return open_synth_folder(path)
+    if is_metadata_folder(path):
+        return open_metadata_folder(path)
     if is_test_catalog(path):
         return open_test_catalog(path)
     raise UserError(

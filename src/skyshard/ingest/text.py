@@ -11,9 +11,9 @@ import gzip
 import io
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import BinaryIO, Literal, cast
 
 import numpy as np
 import pyarrow as pa
@@ -22,11 +22,12 @@ import pyarrow.csv
 from numpy.typing import NDArray
 
 from skyshard.errors import UserError
-from skyshard.ingest.convert import RowError, to_column
-from skyshard.ingest.source import InputBatch, Part
+from skyshard.ingest.charset import TEXT_TYPES, is_ascii, utf8_as_latin1
+from skyshard.ingest.convert import RowError, to_column, to_doubles
+from skyshard.ingest.source import InputBatch, Part, Positions
 from skyshard.layout import TableLayout
 from skyshard.rowimage.sqltype import TypeClass
-from skyshard.schema import Column, Table
+from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Table
 
 BLOCK_BYTES = 16 << 20
 _NEWLINE = 10
@@ -40,31 +41,92 @@ Index = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a text file separates and marks values; each mark is one byte, or empty for none."""
+    """How a text file separates and marks values; each mark is one byte, or empty for none.
+
+    ``charset`` is latin1 (bytes as they stand) or utf8 (checked, and stored as latin1).
+    """
 
     separator: bytes = b"\t"
     quote: bytes = b""
     escape: bytes = b"\\"
     null: bytes = b"\\N"
     header_lines: int = 0
+    charset: Literal["latin1", "utf8"] = "latin1"
+
+
+Fields = tuple[Column | None, ...]
+"""What a file holds, field by field; None is a field that nobody wants."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextBatch:
+    """Rows of a file, the wanted fields of it by name; ``exact`` are those asked for at full precision."""
+
+    batch: pa.RecordBatch
+    first_row: int
+    exact: Mapping[str, NDArray[np.float64]]
+    conversions: Counter[str]
 
 
 @dataclass(frozen=True, slots=True)
 class TextReader:
-    """Reads text parts, plain or gzip."""
+    """Reads text parts, plain or gzip.
+
+    ``fields`` are the columns of the files in their order; empty means the table's own. A file that gives chunk
+    columns besides has them checked.
+    """
 
     dialect: Dialect = Dialect()
+    fields: Fields = ()
 
     def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
-        first_row = 1
-        for block in _row_blocks(part, self.dialect):
-            try:
-                batch = _parse(block, table, layout, self.dialect, first_row)
-            except RowError as error:
-                where = f", row {error.row}" + (f", column '{error.column}'" if error.column else "")
-                raise UserError(f"'{part.path}'{where}: {error.what}", remedy=error.remedy) from None
-            first_row += batch.batch.num_rows
-            yield batch
+        fields = self.fields or table.columns
+        pairs = layout.position, layout.position2
+        exact = frozenset(name for pair in pairs if pair for name in pair)
+        for read in read_text(part, fields, self.dialect, exact):
+            columns = [_column(read.batch, column, layout) for column in table]
+            yield InputBatch(
+                pa.RecordBatch.from_arrays(columns, names=table.column_names), read.first_row,
+                _pair(read, layout.position), read.conversions, _pair(read, layout.position2), _claimed(read.batch),
+            )  # fmt: skip
+
+
+def read_text(part: Part, fields: Fields, dialect: Dialect, exact: frozenset[str]) -> Iterator[TextBatch]:
+    """Stream the wanted fields of a file, each as the column that ``fields`` says.
+
+    Args:
+        exact: names of fields to give as 64-bit floats too, from the decimal text.
+
+    Raises:
+        UserError: what cannot be taken, with file, row and column.
+    """
+    first_row = 1
+    for block in _row_blocks(part, dialect):
+        try:
+            read = _parse(block, fields, dialect, exact, first_row)
+        except RowError as error:
+            where = f", row {error.row}" + (f", column '{error.column}'" if error.column else "")
+            raise UserError(f"'{part.path}'{where}: {error.what}", remedy=error.remedy) from None
+        first_row += read.batch.num_rows
+        yield read
+
+
+def _column(batch: pa.RecordBatch, column: Column, layout: TableLayout) -> pa.Array:
+    """A column of the file; a ref-match table's flag is not in it when partitioning has yet to say it."""
+    if column.name == layout.flag and column.name not in batch.schema.names:
+        return pa.array(np.zeros(batch.num_rows, np.int8)).cast(column.type.arrow)
+    return batch.column(column.name)
+
+
+def _pair(read: TextBatch, names: tuple[str, str] | None) -> Positions | None:
+    return (read.exact[names[0]], read.exact[names[1]]) if names else None
+
+
+def _claimed(batch: pa.RecordBatch) -> tuple[pa.Array, pa.Array] | None:
+    names = batch.schema.names
+    if CHUNK_COLUMN not in names or SUB_CHUNK_COLUMN not in names:
+        return None
+    return batch.column(CHUNK_COLUMN), batch.column(SUB_CHUNK_COLUMN)
 
 
 def _row_blocks(part: Part, dialect: Dialect) -> Iterator[bytes]:
@@ -100,67 +162,79 @@ def _last_row_end(block: bytes, dialect: Dialect) -> int:
     return int(marks.newlines[-1]) + 1 if len(marks.newlines) else 0
 
 
-def _parse(block: bytes, table: Table, layout: TableLayout, dialect: Dialect, first_row: int) -> InputBatch:
+def _parse(block: bytes, fields: Fields, dialect: Dialect, exact: frozenset[str], first_row: int) -> TextBatch:
     """One block of rows as a typed batch."""
     plain = not (dialect.quote and dialect.quote in block) and (
         not dialect.escape or block.count(dialect.escape) == block.count(dialect.null) * dialect.null.count(b"\\")
     )
     if plain and len(dialect.separator) == 1:
-        typed = _parse_plain(block, table, layout, dialect)
-        if typed is not None:
-            return InputBatch(typed[0], first_row, typed[1])
-    return _parse_marked(block, table, layout, dialect, first_row)
+        read = _parse_plain(block, fields, dialect, exact, first_row)
+        if read is not None:
+            return read
+    return _parse_marked(block, fields, dialect, exact, first_row)
 
 
 def _parse_plain(
-    block: bytes, table: Table, layout: TableLayout, dialect: Dialect
-) -> tuple[pa.RecordBatch, tuple[NDArray[np.float64], NDArray[np.float64]] | None] | None:
+    block: bytes, fields: Fields, dialect: Dialect, exact: frozenset[str], first_row: int
+) -> TextBatch | None:
     """Arrow's reader; None where a value needs the careful way (which then converts it or names it)."""
-    types = {c.name: pa.float64() if c.type.base == "float" else c.type.arrow for c in table}
-    if any(column.type.type_class is TypeClass.DECIMAL for column in table):
+    wanted = [field for field in fields if field is not None]
+    if any(field.type.type_class is TypeClass.DECIMAL for field in wanted):
         return None
     try:
-        read = pyarrow.csv.read_csv(
-            io.BytesIO(block),
-            pyarrow.csv.ReadOptions(column_names=table.column_names, use_threads=False, block_size=len(block) + 1),
-            pyarrow.csv.ParseOptions(
-                delimiter=dialect.separator.decode("latin1"), quote_char=False, ignore_empty_lines=False
-            ),
-            pyarrow.csv.ConvertOptions(
-                column_types=types,
-                null_values=[dialect.null.decode("latin1")],
-                strings_can_be_null=True,
-                check_utf8=False,
-            ),
-        )
+        read = _read_csv(block, fields, dialect)
     except (pa.ArrowInvalid, pa.ArrowKeyError):
         return None
     columns: list[pa.Array] = []
-    positions: dict[str, NDArray[np.float64]] = {}
-    for column, chunked in zip(table, read.columns, strict=True):
+    numbers: dict[str, NDArray[np.float64]] = {}
+    for field, chunked in zip(wanted, read.columns, strict=True):
         values = chunked.combine_chunks() if chunked.num_chunks != 1 else chunked.chunk(0)
-        if column.type.type_class is TypeClass.FLOATING:
-            numbers = values.fill_null(0.0).to_numpy(zero_copy_only=False)
-            with np.errstate(over="ignore"):
-                finite = np.isfinite(numbers.astype(np.float32) if column.type.base == "float" else numbers).all()
-            if not finite:
-                return None
-            if layout.position and column.name in layout.position:
-                positions[column.name] = values.to_numpy(zero_copy_only=False)
-        elif column.type.base == "mediumint" or (
-            column.type.type_class is TypeClass.BYTES and not _is_plain(values, column, dialect)
-        ):
+        if not _is_plain(values, field, dialect):
             return None
-        if not column.is_nullable and values.null_count:
-            return None
-        columns.append(values.cast(column.type.arrow, safe=False) if values.type != column.type.arrow else values)
-    batch = pa.RecordBatch.from_arrays(columns, names=table.column_names)
-    return batch, (positions[layout.position[0]], positions[layout.position[1]]) if layout.position else None
+        if field.name in exact:
+            numbers[field.name] = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        columns.append(values.cast(field.type.arrow, safe=False) if values.type != field.type.arrow else values)
+    batch = pa.RecordBatch.from_arrays(columns, names=[field.name for field in wanted])
+    return TextBatch(batch, first_row, numbers, Counter())
 
 
-def _is_plain(values: pa.Array, column: Column, dialect: Dialect) -> bool:
-    """No escape inside a value, and none too long."""
+def _read_csv(block: bytes, fields: Fields, dialect: Dialect) -> pa.Table:
+    types = {f.name: pa.float64() if f.type.base == "float" else f.type.arrow for f in fields if f is not None}
+    names = [f"\0{i}" if field is None else field.name for i, field in enumerate(fields)]
+    return pyarrow.csv.read_csv(
+        io.BytesIO(block),
+        pyarrow.csv.ReadOptions(column_names=names, use_threads=False, block_size=len(block) + 1),
+        pyarrow.csv.ParseOptions(
+            delimiter=dialect.separator.decode("latin1"), quote_char=False, ignore_empty_lines=False
+        ),
+        pyarrow.csv.ConvertOptions(
+            column_types=types,
+            include_columns=list(types),
+            null_values=[dialect.null.decode("latin1")],
+            strings_can_be_null=True,
+            check_utf8=False,
+        ),
+    )
+
+
+def _is_plain(values: pa.Array, field: Column, dialect: Dialect) -> bool:
+    """Every value can be taken as it stands."""
+    if not field.is_nullable and values.null_count:
+        return False
+    if field.type.type_class is TypeClass.FLOATING:
+        numbers = values.fill_null(0.0).to_numpy(zero_copy_only=False)
+        with np.errstate(over="ignore"):
+            return bool(np.isfinite(numbers.astype(np.float32) if field.type.base == "float" else numbers).all())
+    if field.type.type_class is TypeClass.BYTES:
+        return _is_plain_text(values, field, dialect)
+    return field.type.base != "mediumint"
+
+
+def _is_plain_text(values: pa.Array, column: Column, dialect: Dialect) -> bool:
+    """No escape inside a value, none too long, none to be recoded."""
     if dialect.escape and pc.any(pc.match_substring(values, dialect.escape.decode("latin1"))).as_py():
+        return False
+    if dialect.charset != "latin1" and column.type.base in TEXT_TYPES and not is_ascii(values):
         return False
     longest = pc.max(pc.binary_length(values)).as_py() or 0
     return column.type.is_blob or bool(longest <= column.type.length) or column.type.base in ("bit", *_TEMPORAL)
@@ -201,25 +275,27 @@ def _marks(data: Bytes, dialect: Dialect) -> _Marks:
     return _Marks(separators, separators[is_newline[separators]])
 
 
-def _parse_marked(block: bytes, table: Table, layout: TableLayout, dialect: Dialect, first_row: int) -> InputBatch:
-    """Split by marks, then convert column by column."""
+def _parse_marked(block: bytes, fields: Fields, dialect: Dialect, exact: frozenset[str], first_row: int) -> TextBatch:
+    """Split by marks, then convert field by field."""
     data = np.frombuffer(block, np.uint8)
-    starts, ends = _field_bounds(data, _marks(data, dialect), len(table.columns), first_row)
+    starts, ends = _field_bounds(data, _marks(data, dialect), len(fields), first_row)
     conversions: Counter[str] = Counter()
-    columns: list[pa.Array] = []
-    positions: dict[str, NDArray[np.float64]] = {}
-    for i, column in enumerate(table):
+    columns: dict[str, pa.Array] = {}
+    numbers: dict[str, NDArray[np.float64]] = {}
+    for i, field in enumerate(fields):
+        if field is None:
+            continue
         texts = _texts(data, np.ascontiguousarray(starts[:, i]), np.ascontiguousarray(ends[:, i]), dialect)
         try:
-            columns.append(to_column(texts, column, conversions))
-            if layout.position and column.name in layout.position:
-                exact = pc.cast(texts, pa.string()).cast(pa.float64())
-                positions[column.name] = exact.to_numpy(zero_copy_only=False)
+            if dialect.charset == "utf8" and field.type.base in TEXT_TYPES:
+                texts = utf8_as_latin1(texts, field, conversions)
+            columns[field.name] = to_column(texts, field, conversions)
+            if field.name in exact:
+                numbers[field.name] = to_doubles(texts)
         except RowError as error:
-            raise RowError(error.what, first_row + error.row, column.name, error.remedy) from None
-    pair = (positions[layout.position[0]], positions[layout.position[1]]) if layout.position else None
-    batch = pa.RecordBatch.from_arrays(columns, names=table.column_names)
-    return InputBatch(batch, first_row, pair, conversions)
+            raise RowError(error.what, first_row + error.row, field.name, error.remedy) from None
+    batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+    return TextBatch(batch, first_row, numbers, conversions)
 
 
 def _field_bounds(data: Bytes, marks: _Marks, width: int, first_row: int) -> tuple[Index, Index]:

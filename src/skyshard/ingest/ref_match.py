@@ -1,0 +1,146 @@
+"""Ref-match tables: each row links rows of two directors, and stands in the chunk of either.
+
+Both sides in one chunk: one row, flag 3. In two chunks: the row twice, flag 1 in the first side's chunk and flag 2 in
+the second's. One side may be missing (NULL key or position). A pre-chunked file has such rows twice already; there
+the flags are checked. Source of the rules: Qserv's match partitioner.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skyshard.errors import UserError
+from skyshard.ingest.director_keys import DirectorKeys
+from skyshard.ingest.routing import NO_COPIES, Numbers, PartitionSpec, Routed, chunker_of, positions
+from skyshard.ingest.source import InputBatch, Part, Positions
+from skyshard.sphere import ang_sep
+
+FIRST, SECOND, BOTH = 1, 2, 3
+SLACK_DEG = 0.001 / 3600
+"""Pairs must be nearer than the overlap by this much: rounding must not part them."""
+DOUBLED = "rows whose sides lie in two chunks stored in both"
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """Where one side of each row is; ``is_unknown`` where a key leads nowhere although it is not NULL."""
+
+    is_there: Flags
+    chunks: Numbers
+    sub_chunks: Numbers
+    is_unknown: Flags
+    position: Positions | None
+
+
+def route_matches(spec: PartitionSpec, part: Part, batch: InputBatch, conversions: Counter[str]) -> Routed:
+    """Place the rows of a ref-match table.
+
+    Raises:
+        UserError: a row without any side, or whose sides are too far apart.
+    """
+    layout = spec.layout
+    one = _side(spec, part, batch, (layout.key, spec.director_keys, layout.position), batch.positions, conversions)
+    two = _side(spec, part, batch, (layout.key2, spec.director_keys2, layout.position2), batch.positions2, conversions)
+    _require_a_side(spec, part, batch, one, two)
+    _require_near(spec, part, batch, one, two)
+    is_orphan = one.is_unknown | two.is_unknown
+    if batch.claimed is not None:
+        return _as_given(batch, one, two, is_orphan)
+    both = one.is_there & two.is_there
+    same = both & (one.chunks == two.chunks)
+    in_first, in_second = np.flatnonzero(one.is_there), np.flatnonzero(two.is_there & ~same)
+    rows = np.concatenate([in_first, in_second])
+    flags = np.concatenate([np.where(same[in_first], BOTH, FIRST), np.full(len(in_second), SECOND)]).astype(np.int8)
+    chunks = np.concatenate([one.chunks[in_first], two.chunks[in_second]])
+    sub_chunks = np.concatenate([one.sub_chunks[in_first], two.sub_chunks[in_second]])
+    if doubled := int((both & ~same).sum()):
+        conversions[DOUBLED] += doubled
+    return Routed(chunks, sub_chunks, NO_COPIES, is_orphan[rows], rows=rows, flags=flags)
+
+
+def _side(
+    spec: PartitionSpec,
+    part: Part,
+    batch: InputBatch,
+    names: tuple[str, str, tuple[str, str] | None],
+    given: Positions | None,
+    conversions: Counter[str],
+) -> _Side:
+    """By key where the director knows it, else by position."""
+    key, folder, position = names
+    count = batch.batch.num_rows
+    is_there, is_unknown = np.zeros(count, bool), np.zeros(count, bool)
+    chunks, sub_chunks = np.zeros(count, np.int32), np.zeros(count, np.int32)
+    located: Positions | None = None
+    if position is not None and given is not None:
+        is_there = ~(np.isnan(given[0]) & np.isnan(given[1]))
+        filled = (np.where(is_there, given[0], 0.0), np.where(is_there, given[1], 0.0))
+        located = positions(part, batch, filled, position, conversions)
+        chunks, sub_chunks = chunker_of(spec.striping).locate(*located)
+    if key:
+        column = batch.batch.column(key)
+        found = DirectorKeys.open(Path(folder)).find(column)
+        is_unknown = np.asarray(column.is_valid()) & ~found.is_known
+        chunks = np.where(found.is_known, found.chunks, chunks)
+        sub_chunks = np.where(found.is_known, found.sub_chunks, sub_chunks)
+        is_there = is_there | found.is_known
+    return _Side(is_there, chunks, sub_chunks, is_unknown, located)
+
+
+def _require_a_side(spec: PartitionSpec, part: Part, batch: InputBatch, one: _Side, two: _Side) -> None:
+    none = ~(one.is_there | two.is_there)
+    refused = none | ((one.is_unknown | two.is_unknown) & (spec.layout.orphans == "refuse"))
+    if not refused.any():
+        return
+    row = int(np.flatnonzero(refused)[0])
+    is_null = not (one.is_unknown[row] or two.is_unknown[row])
+    what = (
+        "both sides are NULL"
+        if is_null
+        else f"keys that neither '{spec.layout.director}' nor '{spec.layout.director2}' has"
+        if none[row]
+        else "a key that its director has not"
+    )
+    raise UserError(
+        f"'{part.path}', row {batch.first_row + row}: {what} in ref-match table '{spec.table.name}'",
+        remedy="leave the row out, or give the director's row",
+    )
+
+
+def _require_near(spec: PartitionSpec, part: Part, batch: InputBatch, one: _Side, two: _Side) -> None:
+    """Both sides within the overlap: farther pairs could not be joined inside a chunk."""
+    if one.position is None or two.position is None:
+        return
+    limit = spec.striping.overlap_deg - SLACK_DEG
+    if spec.layout.ang_sep_deg is not None:
+        limit = min(limit, spec.layout.ang_sep_deg)
+    apart = ang_sep(*one.position, *two.position)
+    far = one.is_there & two.is_there & (apart > limit)
+    if far.any():
+        row = int(np.flatnonzero(far)[0])
+        raise UserError(
+            f"'{part.path}', row {batch.first_row + row}: the two sides are {apart[row]:.6g} deg apart, more than the "
+            f"{limit:.6g} deg that can be joined ({int(far.sum())} such rows in this block)",
+            remedy="leave such pairs out, or take a layout with a wider overlap",
+        )
+
+
+def _as_given(batch: InputBatch, one: _Side, two: _Side, is_orphan: Flags) -> Routed:
+    """Rows of a pre-chunked file: each stands where it is, if one of its sides is there."""
+    assert batch.claimed is not None
+    claimed = batch.claimed[0].fill_null(-1).to_numpy(zero_copy_only=False)
+    first = one.is_there & (one.chunks == claimed)
+    second = two.is_there & (two.chunks == claimed)
+    flags = np.where(first & second, BOTH, np.where(second, SECOND, FIRST)).astype(np.int8)
+    use_second = second & ~first | ~one.is_there
+    chunks = np.where(use_second, two.chunks, one.chunks)
+    sub_chunks = np.where(use_second, two.sub_chunks, one.sub_chunks)
+    other = np.where(first & second, two.sub_chunks, sub_chunks)
+    return Routed(chunks, sub_chunks, NO_COPIES, is_orphan, by_position=(chunks, other), flags=flags)

@@ -1,0 +1,106 @@
+"""Sources through the whole ingest, on real nodes: the same rows whatever the wrapping, nothing left of wrong input."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.small_metadata import edit_json, write_metadata_folder
+
+from skyshard.cluster import Cluster
+from skyshard.db.connection import Account, connect
+from skyshard.errors import UserError
+from skyshard.testbed import Testbed
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+@pytest.fixture(scope="module")
+def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
+    with Testbed(private_cluster.folder) as testbed:
+        yield testbed
+
+
+@pytest.fixture
+def database() -> str:
+    return f"s{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_metadata_folder(tmp_path / "handed")
+
+
+def digests(testbed: Testbed, database: str, table: str) -> dict[tuple[int, bool], str]:
+    return {(r.chunk, r.is_overlap): r.digest for r in testbed.registry.replicas(database, table)}
+
+
+def assert_verified(testbed: Testbed, database: str) -> None:
+    assert [check for check in testbed.verify(database) if not check.is_good] == []
+
+
+def assert_nothing_left(testbed: Testbed, database: str) -> None:
+    """No database, file, registry entry or bundle of a refused ingest."""
+    for name in ("czar", *testbed.nodes):
+        with connect(testbed.cluster.endpoint(name), Account.ADMIN) as connection:
+            assert database not in [row[0] for row in connection.rows("SHOW DATABASES")]
+        assert not (testbed.cluster.data_dir(name) / database).exists()
+    assert testbed.registry.database_state(database) is None
+    assert not list((testbed.cluster.folder / "staging").glob(f"{database}*"))
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared test data is not here")
+def test_case01_prechunked_equals_its_test_catalog(testbed: Testbed, database: str) -> None:
+    """The chunk files of Qserv's own partitioner give the chunk tables that we compute from the whole files."""
+    testbed.ingest(SHARED / "qserv-ingest-case01", database=database)
+    testbed.ingest(SHARED / "qserv-case01", database=f"{database}_whole", tables=["Object", "Source"])
+    for table in ("Object", "Source"):
+        assert digests(testbed, database, table) == digests(testbed, f"{database}_whole", table)
+    assert_verified(testbed, database)
+
+
+def test_metadata_folder_is_ingested_and_indexed(testbed: Testbed, folder: Path, database: str) -> None:
+    """Chunk tables, dependents by key, empty chunk files and the indexes of the index files."""
+    testbed.ingest(folder, database=database)
+    catalog = testbed.registry.catalog(database)
+    assert {name: table.rows for name, table in catalog.tables.items()} == {"Object": 200, "Source": 400, "Filter": 2}
+    assert_verified(testbed, database)
+    chunk, entry = next((c, e) for c, e in catalog.tables["Object"].chunks.items() if e.rows)
+    with connect(testbed.cluster.endpoint(entry.nodes[0]), Account.READER, database) as connection:
+        (_, text), *_ = connection.rows(f"SHOW CREATE TABLE Object_{chunk}")
+    assert "KEY `by_name` (`name`(4),`objectId`)" in text
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "words"),
+    [
+        ("step1/chunk_*[0-9].txt", ",n", ",far too long", "column 'name'"),
+        ("step1/chunk_*_overlap.txt", ",n", ",m", "the overlap of chunk"),
+        ("step2/chunk_*.txt", "1.5,", "1.5,9", "chunkId 9"),
+    ],
+)
+def test_wrong_chunk_files_leave_nothing(
+    testbed: Testbed, folder: Path, database: str, file: str, old: str, new: str, words: str
+) -> None:
+    """A value, a copy and a chunk number that are wrong: one line, no trace, and right once mended."""
+    path = next(path for path in sorted(folder.glob(file)) if path.stat().st_size)
+    content = path.read_text()
+    path.write_text(content.replace(old, new, 1))
+    with pytest.raises(UserError) as caught:
+        testbed.ingest(folder, database=database)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert_nothing_left(testbed, database)
+    path.write_text(content)
+    testbed.ingest(folder, database=database)
+    assert_verified(testbed, database)
+
+
+def test_other_overlap_is_another_family(testbed: Testbed, folder: Path, database: str) -> None:
+    """The same stripes with another overlap share no placement with the first."""
+    testbed.ingest(folder, database=database, tables=["Filter"])
+    edit_json(folder / "database.json", overlap=0.01)
+    other = testbed.plan(folder, tables=["Filter"]).layout.striping.family
+    assert other != testbed.registry.catalog(database).layout.striping.family
