@@ -38,7 +38,6 @@ class ReplicaState(StrEnum):
 
 
 class Event(StrEnum):
-    BUNDLED = "bundled"
     BUILT = "built"
     BROKEN = "broken"
     COMMIT = "commit"
@@ -52,7 +51,7 @@ State = DatabaseState | TransactionState | ContributionState | ReplicaState
 
 NEXT: Mapping[State, Mapping[Event, State]] = {
     DatabaseState.INGESTING: {Event.COMMITTED: DatabaseState.PUBLISHED},
-    DatabaseState.PUBLISHED: {},
+    DatabaseState.PUBLISHED: {Event.COMMITTED: DatabaseState.PUBLISHED},
     TransactionState.STARTED: {Event.COMMIT: TransactionState.COMMITTING, Event.ABORT: TransactionState.ABORTING},
     TransactionState.COMMITTING: {
         Event.COMMITTED: TransactionState.FINISHED,
@@ -62,7 +61,6 @@ NEXT: Mapping[State, Mapping[Event, State]] = {
     TransactionState.FINISHED: {},
     TransactionState.ABORTED: {},
     ContributionState.PARTITIONED: {
-        Event.BUNDLED: ContributionState.PARTITIONED,
         Event.BUILT: ContributionState.LOADED,
         Event.ABORT: ContributionState.CANCELLED,
     },
@@ -93,6 +91,11 @@ def follow(state: State, event: Event) -> State:
         ) from None
 
 
-def before(event: Event, kind: type[StrEnum]) -> list[str]:
-    """States of one kind in which an event is allowed."""
-    return [str(state) for state, events in NEXT.items() if isinstance(state, kind) and event in events]
+def diagram(kind: type[StrEnum]) -> str:
+    """One lifecycle as a Mermaid state diagram; docs/ingest.md holds these texts, and a test compares them."""
+    lines = ["stateDiagram-v2", f"    [*] --> {next(iter(kind))}"]
+    for state, events in NEXT.items():
+        if isinstance(state, kind):
+            lines += [f"    {state} --> {after}: {event}" for event, after in events.items()]
+            lines += [] if events else [f"    {state} --> [*]"]
+    return "\n".join(lines)

@@ -283,8 +283,8 @@ class Registry:
             self._move(connection, transaction, Event.COMMITTED, report=dict(report))
             where = t.databases.c.name == database
             state = DatabaseState(str(connection.scalar(sa.select(t.databases.c.state).where(where))))
-            if state is DatabaseState.INGESTING:
-                connection.execute(sa.update(t.databases).where(where).values(state=follow(state, Event.COMMITTED)))
+            after = follow(state, Event.COMMITTED)
+            connection.execute(sa.update(t.databases).where(where).values(state=after))
 
     # what queries read
 
