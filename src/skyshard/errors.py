@@ -2,7 +2,7 @@
 
     SkyshardError
     ├── UserError       exit 2   the input, the command or the recipe: the user mends it
-    ├── ClusterError    exit 3   a node, a socket, a process: the operator mends it (``retryable`` says if waiting helps)
+    ├── ClusterError    exit 3   a node, a socket, a process: the operator mends it (``retryable``: waiting may help)
     └── Bug             exit 1   ours
 
 A message is one line: what is wrong, where, and the remedy after a semicolon. Foreign errors (driver, Ray, Arrow) are
@@ -10,6 +10,8 @@ mapped to these in one place per seam and never reach a command.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class SkyshardError(Exception):
@@ -21,6 +23,17 @@ class SkyshardError(Exception):
         self.what = what
         self.remedy = remedy
         super().__init__(f"{what}; {remedy}" if remedy else what)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """An error crosses processes whole, whatever its class asks of its constructor."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[SkyshardError], args: tuple[Any, ...], content: dict[str, Any]) -> SkyshardError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(content)
+    return error
 
 
 class UserError(SkyshardError):

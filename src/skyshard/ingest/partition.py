@@ -7,7 +7,6 @@ segments, overlap copies included. Memory is bounded by a batch.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,12 +19,10 @@ from skyshard.ingest.director_keys import save_keys
 from skyshard.ingest.ref_match import route_matches
 from skyshard.ingest.routing import Numbers, PartitionSpec, Routed, route_dependent, route_director
 from skyshard.ingest.source import InputBatch, Part
+from skyshard.ingest.stored_rows import Rows
 from skyshard.layout import Role
 from skyshard.registry.values import WHOLE
-from skyshard.rowimage.digest import digest
-from skyshard.rowimage.pack import pack
-from skyshard.rowimage.record import RecordLayout
-from skyshard.schema import SUB_CHUNK_COLUMN, Table
+from skyshard.schema import Table
 from skyshard.worker.messages import Loader
 
 __all__ = ["PartitionSpec", "Segment", "partition_part"]
@@ -78,7 +75,9 @@ class _Work:
             return
         report.rows += batch.batch.num_rows
         if not layout.role.is_chunked:
-            self._write(batch.batch, np.full(batch.batch.num_rows, WHOLE, np.int32), False)
+            whole = np.full(batch.batch.num_rows, WHOLE, np.int32)
+            rows = Rows.of(batch.batch, self.stored, is_image=self.spec.loader is Loader.IMAGE)
+            self._write(rows, whole, whole, is_overlap=False)
             return
         routed = _ROUTES[layout.role](self.spec, self.part, batch, report.conversions)
         if batch.claimed is not None or self.part.chunk is not None:
@@ -91,13 +90,12 @@ class _Work:
         own = batch.batch if routed.rows is None else batch.batch.take(pa.array(routed.rows))
         if routed.flags is not None:
             own = self._with_flags(own, routed)
-        self._write(
-            with_chunk_columns(own, self.stored, routed.chunks, routed.sub_chunks), routed.chunks, is_overlap=False
-        )
-        rows, chunks, sub_chunks = routed.copies
-        if len(rows):
-            copies = batch.batch.take(pa.array(rows))
-            self._write(with_chunk_columns(copies, self.stored, chunks, sub_chunks), chunks, is_overlap=True)
+        full = with_chunk_columns(own, self.stored, routed.chunks, routed.sub_chunks)
+        rows = Rows.of(full, self.stored, is_image=self.spec.loader is Loader.IMAGE)
+        self._write(rows, routed.chunks, routed.sub_chunks, is_overlap=False)
+        if len(routed.copies[0]):
+            taken, chunks, sub_chunks = routed.copies
+            self._write(rows.moved(taken, chunks, sub_chunks), chunks, sub_chunks, is_overlap=True)
         if routed.is_orphan is not None:
             orphans, counts = np.unique(routed.chunks[routed.is_orphan], return_counts=True)
             self.report.orphans.update(dict(zip(orphans.tolist(), counts.tolist(), strict=True)))
@@ -116,24 +114,14 @@ class _Work:
             self.report.conversions[f"{name}: set to the sides that are in the chunk"] += int(changed.sum())
         return batch.set_column(at, name, flags)
 
-    def _write(self, batch: pa.RecordBatch, chunks: Numbers, is_overlap: bool) -> None:
-        """Sort a batch by chunk and append one segment per chunk."""
+    def _write(self, rows: Rows, chunks: Numbers, sub_chunks: Numbers, *, is_overlap: bool) -> None:
+        """Append one segment per chunk, rows sorted by chunk and sub-chunk."""
+        if not len(chunks):
+            return
         if self.spec.layout.role.is_chunked:
-            order = np.lexsort((np.asarray(batch.column(SUB_CHUNK_COLUMN)), chunks))
-            batch, chunks = batch.take(pa.array(order)), chunks[order]
-        is_image = self.spec.loader is Loader.IMAGE
-        records = pack(batch, RecordLayout.of(self.stored)) if is_image else None
-        for chunk, first, last in _runs(chunks):
-            rows = batch.slice(first, last - first)
-            offset = self.writer.add_batch(rows) if records is None else self.writer.add_records(records[first:last])
-            found = str(digest(rows, self.stored.columns))
-            self.report.segments.append(Segment(chunk, is_overlap, offset, last - first, found))
-
-
-def _runs(chunks: Numbers) -> Iterator[tuple[int, int, int]]:
-    """Runs of equal chunk numbers as (chunk, first, past the last)."""
-    if not len(chunks):
-        return
-    edges = np.concatenate([[0], np.flatnonzero(np.diff(chunks)) + 1, [len(chunks)]])
-    for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        yield int(chunks[first]), first, last
+            order = np.lexsort((sub_chunks, chunks))
+            rows, chunks = rows.sorted(order), chunks[order]
+        edges = np.concatenate([[0], np.flatnonzero(np.diff(chunks)) + 1, [len(chunks)]]).tolist()
+        for first, last, found in zip(edges[:-1], edges[1:], rows.digests(edges), strict=True):
+            offset = rows.write(self.writer, first, last)
+            self.report.segments.append(Segment(int(chunks[first]), is_overlap, offset, last - first, str(found)))

@@ -23,9 +23,9 @@ from skyshard.errors import UserError
 from skyshard.layout import Layout, Role, TableLayout
 from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
 
-BATCH_ROWS = 131_072
+BATCH_ROWS = 1 << 20
 """Rows in a batch at most: bounds the memory of a partition task whatever the size of its part."""
-BATCH_BYTES = 64 << 20
+BATCH_BYTES = 128 << 20
 """Bytes in a batch, about: rows of a thousand columns come in smaller batches."""
 
 Positions = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -120,6 +120,12 @@ class InputBatch:
     claimed: tuple[pa.Array, pa.Array] | None = None
 
 
+def batch_rows(table: Table) -> int:
+    """Rows that fit into a batch of ``BATCH_BYTES``."""
+    widths = {"integer": 8, "floating": 8, "decimal": 16, "bytes": 24}
+    return max(1024, min(BATCH_ROWS, BATCH_BYTES // sum(widths[column.type.type_class] for column in table)))
+
+
 def is_chunk_column(name: str) -> bool:
     return name.lower() in (CHUNK_COLUMN.lower(), SUB_CHUNK_COLUMN.lower())
 
@@ -127,6 +133,11 @@ def is_chunk_column(name: str) -> bool:
 def without_chunk_columns(table: Table) -> Table:
     """A table as sources carry it: chunk columns come back at the end when it is stored."""
     return replace(table, columns=tuple(column for column in table if not is_chunk_column(column.name)))
+
+
+def pair_of(numbers: Mapping[str, NDArray[np.float64]], names: tuple[str, str] | None) -> Positions | None:
+    """The two named columns, where two are named."""
+    return (numbers[names[0]], numbers[names[1]]) if names else None
 
 
 class Reader(Protocol):

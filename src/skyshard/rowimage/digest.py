@@ -8,10 +8,10 @@ end, so values swapped between rows show. Not cryptographic: it finds faults, no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -31,12 +31,17 @@ from skyshard.rowimage.arrays import (
 from skyshard.rowimage.decimals import decimal_words
 from skyshard.rowimage.members import by_distinct
 from skyshard.rowimage.record import FieldLike, RecordLayout
-from skyshard.rowimage.rowhash import NULL_WORD, finish, hash_bytes, hash_strings, mixed, multipliers
+from skyshard.rowimage.rowhash import NULL_WORD, finish, finish_rows, hash_bytes, hash_strings, mixed, multipliers
 from skyshard.rowimage.sqltype import SqlType, TypeClass
 from skyshard.rowimage.temporal import BASES as TEMPORAL_BASES
 from skyshard.rowimage.temporal import TemporalCodec
 from skyshard.rowimage.text import BitCodec, without_trailing_spaces
 from skyshard.rowimage.unpack import unpack_blocks
+
+Lanes: TypeAlias = NDArray[np.uint64]
+"""Two words a row, shape (2, rows)."""
+Factors: TypeAlias = tuple[tuple[np.uint64, np.uint64], ...]
+"""By word of a value: the factors of both lanes."""
 
 _BLOCK_ROWS = 8192
 _WORD_BITS = 64
@@ -107,32 +112,69 @@ def digest_records(records: Any, layout: RecordLayout) -> RowDigest:
     return total
 
 
+def row_lanes(columns: Iterable[tuple[int, FieldLike, pa.Array]]) -> Lanes:
+    """What the given columns add to the hash of each row, shape (2, rows); sums of lanes are lanes.
+
+    Args:
+        columns: place of the column in its table, field, values; all of one length.
+    """
+    listed = list(columns)
+    rows = len(listed[0][2]) if listed else 0
+    sources = [(_source(field, array, 0), factors_of(place)) for place, field, array in listed]
+    lanes = np.zeros((2, rows), np.uint64)
+    scratch = np.empty((2, min(rows, _BLOCK_ROWS)), np.uint64)
+    for start in range(0, rows, _BLOCK_ROWS):
+        stop = min(start + _BLOCK_ROWS, rows)
+        _accumulate(sources, start, stop, lanes[:, start:stop], scratch[:, : stop - start])
+    return lanes
+
+
+def digest_runs(lanes: Lanes, edges: Sequence[int]) -> list[RowDigest]:
+    """Digests of consecutive runs of whole rows; ``edges`` are their first rows and the end. Overwrites the lanes."""
+    rows = lanes.shape[1]
+    scratch = np.empty(min(rows, _BLOCK_ROWS), np.uint64)
+    for start in range(0, rows, _BLOCK_ROWS):
+        stop = min(start + _BLOCK_ROWS, rows)
+        finish_rows(lanes[0, start:stop], lanes[1, start:stop], scratch[: stop - start])
+    low, high = (np.add.reduceat(lane, list(edges[:-1])) for lane in lanes)
+    counts = np.diff(edges)
+    return [
+        RowDigest(count, one << _WORD_BITS | other)
+        for count, one, other in zip(counts.tolist(), high.tolist(), low.tolist(), strict=True)
+    ]
+
+
 def _digest_part(part: pa.RecordBatch, fields: Sequence[FieldLike], first_row: int) -> RowDigest:
-    sources = [_source(field, array, first_row) for field, array in zip(fields, part.columns, strict=True)]
-    constants = _constants(len(sources))
+    sources = [
+        (_source(field, array, first_row), factors_of(place))
+        for place, (field, array) in enumerate(zip(fields, part.columns, strict=True))
+    ]
     scratch = np.empty((4, _BLOCK_ROWS), np.uint64)
     sums = np.zeros(2, np.uint64)
     for start in range(0, part.num_rows, _BLOCK_ROWS):
         stop = min(start + _BLOCK_ROWS, part.num_rows)
-        rows = [line[: stop - start] for line in scratch]
-        low, high, product, words = rows
-        low[:] = 0
-        high[:] = 0
-        for source, factors in zip(sources, constants, strict=True):
-            for word, (low_factor, high_factor) in zip(source.words(start, stop, words), factors, strict=False):
-                np.multiply(word, low_factor, out=product)
-                low += product
-                np.multiply(word, high_factor, out=product)
-                high += product
-        sums += finish(low, high, product)
+        lanes, room = scratch[:2, : stop - start], scratch[2:, : stop - start]
+        lanes[:] = 0
+        _accumulate(sources, start, stop, lanes, room)
+        sums += finish(lanes[0], lanes[1], room[0])
     return RowDigest(part.num_rows, int(sums[1]) << _WORD_BITS | int(sums[0]))
 
 
-@lru_cache(maxsize=64)
-def _constants(columns: int) -> list[list[tuple[np.uint64, np.uint64]]]:
-    """By column and word of a value: the factors of both lanes."""
-    table = multipliers(columns)
-    return [[(word[0], word[1]) for word in column] for column in table]
+def _accumulate(sources: Sequence[tuple[_Source, Factors]], start: int, stop: int, lanes: Lanes, room: Lanes) -> None:
+    """Add what the sources' rows ``[start, stop)`` contribute to their lanes; ``room`` is two lines of scratch."""
+    product, words = room
+    for source, factors in sources:
+        for word, (low_factor, high_factor) in zip(source.words(start, stop, words), factors, strict=False):
+            np.multiply(word, low_factor, out=product)
+            lanes[0] += product
+            np.multiply(word, high_factor, out=product)
+            lanes[1] += product
+
+
+@lru_cache(maxsize=8192)
+def factors_of(place: int) -> Factors:
+    """The factors of both lanes for each word of a value in the column at ``place``."""
+    return tuple((word[0], word[1]) for word in multipliers(place + 1)[place])
 
 
 class _Source:

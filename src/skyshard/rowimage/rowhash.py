@@ -60,18 +60,20 @@ def mixed(words: Words, out: Words) -> None:
 
 def finish(low: Words, high: Words, scratch: Words) -> Words:
     """Sums over rows of both lanes after a nonlinear end; overwrites its arguments."""
-    return np.array([_finished(lane, steps, scratch) for lane, steps in zip((low, high), _FINISH, strict=True)])
+    finish_rows(low, high, scratch)
+    return np.array([lane.sum(dtype=np.uint64) for lane in (low, high)])
 
 
-def _finished(lane: Words, steps: tuple[np.uint64, ...], scratch: Words) -> np.uint64:
-    lane += _GAMMA
-    for shift, factor in ((steps[0], steps[1]), (steps[2], steps[3])):
-        np.right_shift(lane, shift, out=scratch)
+def finish_rows(low: Words, high: Words, scratch: Words) -> None:
+    """The nonlinear end of each row, in place."""
+    for lane, steps in zip((low, high), _FINISH, strict=True):
+        lane += _GAMMA
+        for shift, factor in ((steps[0], steps[1]), (steps[2], steps[3])):
+            np.right_shift(lane, shift, out=scratch)
+            lane ^= scratch
+            lane *= factor
+        np.right_shift(lane, steps[4], out=scratch)
         lane ^= scratch
-        lane *= factor
-    np.right_shift(lane, steps[4], out=scratch)
-    lane ^= scratch
-    return np.uint64(lane.sum(dtype=np.uint64))
 
 
 def hash_bytes(text: bytes) -> int:
