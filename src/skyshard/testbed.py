@@ -165,7 +165,8 @@ class Testbed:
     def query(self, sql: str, *, database: str = "", target: TargetName = "czar") -> QueryResult:
         """Answer one statement: by the sharded cluster, or by the unsharded oracle."""
         if target == "mono":
-            return self._mono().execute(sql, database)
+            result: QueryResult = self._mono().execute(sql, database)
+            return result
         return self.czar.execute(sql, database)
 
     def explain(self, sql: str, *, database: str = "") -> Explanation:
