@@ -245,3 +245,11 @@
 [regular] SELECT filterName AS `a b`, width 'c d' FROM Filter WHERE filterName LIKE '_'
 [aggregate] SELECT COUNT(*) FROM Object, Nothing
 [local] SELECT objectId, x FROM Object LEFT JOIN Nothing ON x = kind WHERE kind = 0
+
+-- found by generated statements
+[local] SELECT FLOOR(objectId + decl), ROUND(flux * 1e20, 3) FROM Object
+[aggregate] SELECT MAX(FLOOR(objectId + decl)), SUM(ROUND(flux * 1e20, 2)) FROM Object
+[local] [ordered] SELECT objectId, 0, -1 FROM Object ORDER BY 3, 1, 2 LIMIT 5
+[local] [ordered] SELECT DISTINCT kind, 0 FROM Object ORDER BY 2, 1 LIMIT 3
+[aggregate] [ordered] SELECT kind, 7, COUNT(*) FROM Object GROUP BY 1, 2 ORDER BY 2, 1 LIMIT 3
+[aggregate] SELECT COUNT(*) FROM Object GROUP BY 'x'

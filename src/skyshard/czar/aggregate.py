@@ -14,6 +14,7 @@ from sqlglot import exp
 from skyshard.czar.bound import REF
 from skyshard.czar.clauses import Clauses, is_aggregate
 from skyshard.czar.dialect import render
+from skyshard.czar.plan import EXACT, Casts
 
 
 class NotMergeable(Exception):
@@ -37,9 +38,11 @@ class TwoStep:
             name for name, part in self.columns.values() if is_aggregate(part) and any(part.find_all(exp.Div, exp.Avg))
         )
 
-    def exact(self, names: frozenset[str]) -> list[tuple[str, exp.Expr]]:
-        """The chunk columns; those named keep all digits of their quotients."""
-        return [(name, _exact(part) if name in names else part.copy()) for name, part in self.columns.values()]
+    def cast(self, casts: Casts) -> list[tuple[str, exp.Expr]]:
+        """The chunk columns, some of them cast."""
+        return [
+            (name, _cast(part, casts[name]) if name in casts else part.copy()) for name, part in self.columns.values()
+        ]
 
     @property
     def has_carried(self) -> bool:
@@ -54,9 +57,11 @@ class TwoStep:
         return exp.column(self.columns[text][0])
 
 
-def _exact(part: exp.Expr) -> exp.Expr:
-    wide = exp.DataType.build("DECIMAL(65, 30)", dialect="mysql")
-    return type(part)(this=exp.Cast(this=part.this.copy(), to=wide))
+def _cast(part: exp.Expr, kind: str) -> exp.Expr:
+    wanted = exp.DataType.build(kind, dialect="mysql")
+    if kind == EXACT:
+        return type(part)(this=exp.Cast(this=part.this.copy(), to=wanted))
+    return exp.Cast(this=part.copy(), to=wanted)
 
 
 def split(clauses: Clauses) -> TwoStep:

@@ -18,7 +18,7 @@ from types import TracebackType
 
 import pyarrow as pa
 
-from skyshard.czar.dispatch import TEXT_ROWS, Dispatch
+from skyshard.czar.dispatch import TEXT_ROWS, Dispatch, cast_template
 from skyshard.czar.explain import Explanation
 from skyshard.czar.gather import GATHER_LIMIT_BYTES
 from skyshard.czar.plan import Kind, Lane, Plan, Pull
@@ -182,7 +182,7 @@ class Czar:
         try:
             for number, pull in enumerate(plan.pulls):
                 tables.append(scratch_table(query, f"p{number}"))
-                dispatch.bring(f"p{number}", *self._typed(query, plan, pull, czar, types))
+                dispatch.bring(f"p{number}", pull, self._columns(query, plan, pull, czar, types))
             merge = plan.merge_over(tables) or f"SELECT * FROM {tables[0]}"
             return store_result(czar, query, merge, types, self._czar_dir, large=_is_large(plan))
         finally:
@@ -190,21 +190,21 @@ class Czar:
                 with contextlib.suppress(SkyshardError):
                     czar.execute(f"DROP TABLE IF EXISTS {table}")
 
-    def _typed(
+    def _columns(
         self, query: str, plan: Plan, pull: Pull, czar: Connection, types: tuple[TypedColumn, ...]
-    ) -> tuple[Pull, tuple[TypedColumn, ...]]:
-        """A pull and the columns of its scratch table; quotients of DECIMALs get all their digits."""
+    ) -> tuple[TypedColumn, ...]:
+        """The columns of a pull's scratch table; quotients of DECIMALs get room for all their digits."""
         if pull.columns:
-            return pull, tuple(TypedColumn(column.name, column.type) for column in pull.columns)
+            return tuple(TypedColumn(column.name, column.type) for column in pull.columns)
         if not plan.merge:
-            return pull, types
+            return types
         table = scratch_table(query, "t")
         columns = read_types(czar, pull.template.of_prototype(), table, pull.names)
-        divided = frozenset(one.name for one in columns if one.name in pull.divided and one.type.base == "decimal")
-        if not divided or pull.exact is None:
-            return pull, columns
-        exact = replace(pull, template=pull.exact(divided))
-        return exact, read_types(czar, exact.template.of_prototype(), table, pull.names)
+        template = cast_template(pull, columns, is_text=False)
+        if template is pull.template:
+            return columns
+        cast = read_types(czar, template.of_prototype(), table, pull.names)
+        return tuple(replace(new, is_rounded=old.is_rounded) for old, new in zip(columns, cast, strict=True))
 
 
 def _internal(count: int) -> list[str]:

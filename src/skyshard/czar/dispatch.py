@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from skyshard.czar.plan import Pull
+from skyshard.czar.plan import EXACT, Pull, Template
 from skyshard.czar.scratch import file_name, scratch_table
 from skyshard.czar.typed import TypedColumn, create_scratch, from_rows, record_layout, select_exactly
 from skyshard.db.connection import Connection, Row
@@ -55,6 +55,24 @@ def assign(pull: Pull, nodes: Sequence[str]) -> dict[str, list[int]]:
     return assigned
 
 
+def cast_template(pull: Pull, columns: Sequence[TypedColumn], *, is_text: bool) -> Template:
+    """The template of a pull, with casts that keep every digit on the way."""
+    casts = {column.name: "DOUBLE" for column in columns if column.is_rounded}
+    if is_text:
+        casts.update({column.name: "DOUBLE" for column in columns if column.type.base == "float"})
+    casts.update({one.name: EXACT for one in columns if one.name in pull.divided and one.type.base == "decimal"})
+    return pull.cast(casts) if casts and pull.cast is not None else pull.template
+
+
+def _fetched(text: str, pull: Pull, columns: Sequence[TypedColumn]) -> str:
+    """A chunk statement as it is sent when rows travel as text."""
+    is_ready = pull.cast is not None and not any(column.is_temporal for column in columns)
+    statement = text if is_ready else select_exactly(columns, f"({text}) AS q")
+    if pull.limit is None or (is_ready and " UNION ALL " not in text):
+        return statement
+    return f"{statement} LIMIT {pull.limit}"
+
+
 class Dispatch:
     """Runs the pulls of one query."""
 
@@ -69,12 +87,12 @@ class Dispatch:
 
     def rows(self, pull: Pull, columns: Sequence[TypedColumn]) -> list[Row]:
         """The rows of a pull, as the driver returns them, in the form that ``typed.from_rows`` reads."""
+        template = cast_template(pull, columns, is_text=True)
         calls = []
         for node, chunks in assign(pull, list(self._workers)).items():
-            texts = batched([pull.template.of_chunk(chunk) for chunk in chunks], _batch(pull, len(chunks)))
-            limit = f" LIMIT {pull.limit}" if pull.limit is not None else ""
-            statements = [select_exactly(columns, f"({text}) AS q") + limit for text in texts]
-            calls.append((self._workers[node].rows, (self._query, statements)))
+            selects = [template.of_chunk(chunk) for chunk in chunks]
+            texts = batched(selects, _batch(pull, len(chunks)))
+            calls.append((self._workers[node].rows, (self._query, [_fetched(text, pull, columns) for text in texts])))
         return [row for part in self._all(calls) for row in part]
 
     def table(self, pull: Pull, columns: Sequence[TypedColumn]) -> pa.Table:
@@ -107,10 +125,11 @@ class Dispatch:
         table, file = scratch_table(self._query, what), file_name(self._query, what)
         create = create_scratch(table, columns, is_temporary=False)
         assigned = assign(pull, list(self._workers))
+        template = cast_template(pull, columns, is_text=False)
         try:
             calls = []
             for node, chunks in assigned.items():
-                selects = [pull.template.of_chunk(chunk) for chunk in chunks]
+                selects = [template.of_chunk(chunk) for chunk in chunks]
                 arguments = (self._query, create, table, file, selects, _batch(pull, len(chunks)))
                 calls.append((self._workers[node].fill, arguments))
             with (self._czar_dir / file).open("ab") as image:

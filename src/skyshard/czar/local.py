@@ -6,18 +6,18 @@ as LIMIT + OFFSET rows each. No I/O.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlglot import exp
 
 from skyshard.czar.aggregate import TwoStep, split
 from skyshard.czar.bound import COLUMN, REF, Block, Bound, Reference, column_of, columns_of
-from skyshard.czar.clauses import Clauses, is_aggregate
+from skyshard.czar.clauses import Clauses, OrderTerm, is_aggregate
 from skyshard.czar.dialect import render
 from skyshard.czar.functions import partition_columns
 from skyshard.czar.limits import separation
 from skyshard.czar.locality import Locality, Neighbour
-from skyshard.czar.plan import Pull, Slot, Template, slot_mark
+from skyshard.czar.plan import Casts, Pull, Slot, Template, slot_mark
 from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN
 
 
@@ -32,11 +32,16 @@ def local_steps(
     source = _Source(bound, block, clauses, locality)
     if clauses.is_grouped:
         return _two_steps(source, split(clauses), clauses, chunks, rows)
-    select, merge = _one_step(source, clauses)
-    most = None if clauses.limit is None else clauses.limit + clauses.offset
-    names = tuple(item.alias for item in select.expressions)
-    pull = Pull(source.template(select), chunks, rows, names, limit=None if clauses.order else most)
-    return pull, render(merge) if merge is not None else ""
+    if clauses.having is not None:
+        source.where.append(exp.Paren(this=clauses.having.copy()))
+    columns = _columns(clauses)
+
+    def cast(casts: Casts) -> Template:
+        return source.template(_one_step(source, clauses, columns, casts))
+
+    most = None if clauses.limit is None or clauses.order else clauses.limit + clauses.offset
+    pull = Pull(cast({}), chunks, rows, tuple(columns), limit=most, cast=cast)
+    return pull, _one_step_merge(clauses)
 
 
 def reads_chunk_columns(bound: Bound, clauses: Clauses, block: Block, locality: Locality) -> bool:
@@ -171,31 +176,46 @@ def _declination(bound: Bound, node: exp.Expr) -> exp.Column | None:
     return column_of(reference, columns[1])
 
 
-def _one_step(source: _Source, clauses: Clauses) -> tuple[exp.Select, exp.Select | None]:
-    items = [exp.alias_(item.copy(), f"c{index}") for index, item in enumerate(clauses.items)]
-    extra = [term for term in clauses.order if term.item is None]
-    orders = [exp.alias_(term.expression.copy(), f"o{index}") for index, term in enumerate(extra)]
-    if clauses.having is not None:
-        source.where.append(exp.Paren(this=clauses.having.copy()))
-    select = source.select([*items, *orders])
+def _columns(clauses: Clauses) -> dict[str, exp.Expr]:
+    """The columns of a chunk's rows: the items, then what ORDER BY needs beyond them."""
+    columns = {f"c{index}": item for index, item in enumerate(clauses.items)}
+    extra = [term.expression for term in _sorting(clauses) if term.item is None]
+    return {**columns, **{f"o{index}": expression for index, expression in enumerate(extra)}}
+
+
+def _sorting(clauses: Clauses) -> list[OrderTerm]:
+    """The terms of ORDER BY that sort at all; a constant does not, and would be read as a position."""
+    return [term for term in clauses.order if any(term.expression.find_all(exp.Column, exp.Anonymous))]
+
+
+def _one_step(source: _Source, clauses: Clauses, columns: Mapping[str, exp.Expr], casts: Casts) -> exp.Select:
+    select = source.select(exp.alias_(_cast(part, casts.get(name)), name) for name, part in columns.items())
     if clauses.is_distinct:
         select.set("distinct", exp.Distinct())
     if clauses.limit is not None:
         select.set("limit", _limit(clauses.limit + clauses.offset))
-        if clauses.order:
-            terms = [(term.expression.copy(), term.is_descending) for term in clauses.order]
+        terms = [(term.expression.copy(), term.is_descending) for term in _sorting(clauses)]
+        if terms:
             select.set("order", _order(terms))
-    if not (clauses.order or clauses.is_distinct or clauses.limit is not None):
-        return select, None
-    names = iter(f"o{index}" for index in range(len(extra)))
-    by = [
-        (exp.column(f"c{term.item}" if term.item is not None else next(names)), term.is_descending)
-        for term in clauses.order
-    ]
-    merge = _over_partial([exp.column(f"c{index}") for index in range(len(items))])
+    return select
+
+
+def _cast(part: exp.Expr, kind: str | None) -> exp.Expr:
+    return exp.Cast(this=part.copy(), to=exp.DataType.build(kind, dialect="mysql")) if kind else part.copy()
+
+
+def _one_step_merge(clauses: Clauses) -> str:
+    """The statement that sorts, cuts and makes distinct what the chunks gave; empty if nothing is left to do."""
+    sorting = _sorting(clauses)
+    if not (sorting or clauses.is_distinct or clauses.limit is not None):
+        return ""
+    extra = iter(range(len(sorting)))
+    places = [f"c{term.item}" if term.item is not None else f"o{next(extra)}" for term in sorting]
+    by = [(exp.column(name), term.is_descending) for name, term in zip(places, sorting, strict=True)]
+    merge = _over_partial([exp.column(f"c{index}") for index in range(len(clauses.items))])
     if clauses.is_distinct:
         merge.set("distinct", exp.Distinct())
-    return select, _finished(merge, by, clauses)
+    return render(_finished(merge, by, clauses))
 
 
 def _two_steps(
@@ -204,8 +224,8 @@ def _two_steps(
     if not steps.columns:
         steps.column("a", exp.Count(this=exp.Star()))
 
-    def exact(names: frozenset[str]) -> Template:
-        return source.template(_chunk_select(source, steps, names))
+    def cast(casts: Casts) -> Template:
+        return source.template(_chunk_select(source, steps, casts))
 
     merge = _over_partial([exp.alias_(item.copy(), f"c{index}") for index, item in enumerate(steps.items)])
     if steps.groups:
@@ -216,16 +236,16 @@ def _two_steps(
         merge.set("distinct", exp.Distinct())
     names = tuple(name for name, _ in steps.columns.values())
     most = rows if steps.groups else len(chunks)
-    pull = Pull(exact(frozenset()), chunks, most, names, divided=steps.divided, exact=exact)
-    return pull, render(_finished(merge, steps.order, clauses))
+    pull = Pull(cast({}), chunks, most, names, divided=steps.divided, cast=cast)
+    order = [(term, desc) for term, desc in steps.order if any(term.find_all(exp.Column, exp.Anonymous))]
+    return pull, render(_finished(merge, order, clauses))
 
 
-def _chunk_select(source: _Source, steps: TwoStep, exact: frozenset[str]) -> exp.Select:
+def _chunk_select(source: _Source, steps: TwoStep, casts: Casts) -> exp.Select:
     """What each chunk computes."""
-    columns = steps.exact(exact)
-    select = source.select(exp.alias_(part, name) for name, part in columns)
+    select = source.select(exp.alias_(part, name) for name, part in steps.cast(casts))
     if steps.groups:
-        grouped = [part.copy() for name, part in columns if name in steps.groups]
+        grouped = [part.copy() for name, part in steps.columns.values() if name in steps.groups]
         select.set("group", exp.Group(expressions=[_not_position(part) for part in grouped]))
     elif steps.has_carried:
         counted = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0))
@@ -234,8 +254,9 @@ def _chunk_select(source: _Source, steps: TwoStep, exact: frozenset[str]) -> exp
 
 
 def _not_position(part: exp.Expr) -> exp.Expr:
-    """A constant in GROUP BY would be read as a position."""
-    return exp.Paren(this=part) if isinstance(part, exp.Literal) else part
+    """A constant in GROUP BY would be read as a position, or as a column's name."""
+    is_constant = not any(part.find_all(exp.Column, exp.Anonymous))
+    return exp.Anonymous(this="COALESCE", expressions=[part]) if is_constant else part
 
 
 def _over_partial(items: list[exp.Expr]) -> exp.Select:
@@ -255,9 +276,7 @@ def _finished(merge: exp.Select, order: Sequence[tuple[exp.Expr, bool]], clauses
 
 
 def _order(terms: Iterable[tuple[exp.Expr, bool]]) -> exp.Order:
-    return exp.Order(
-        expressions=[exp.Ordered(this=_not_position(term), desc=desc, nulls_first=not desc) for term, desc in terms]
-    )
+    return exp.Order(expressions=[exp.Ordered(this=term, desc=desc, nulls_first=not desc) for term, desc in terms])
 
 
 def _limit(count: int) -> exp.Limit:

@@ -21,6 +21,12 @@ INTERACTIVE_CHUNKS = 10
 """Up to this many chunks the czar asks the nodes itself."""
 
 
+Casts = Mapping[str, str]
+"""Column of a scratch table → the SQL type that its chunk expression is cast to."""
+EXACT = "DECIMAL(65, 30)"
+"""Holds every digit of a DECIMAL quotient; such a cast goes inside the aggregate."""
+
+
 class Kind(StrEnum):
     """How a statement is answered."""
 
@@ -120,8 +126,8 @@ class Pull:
 
     ``columns`` and ``keys`` make the table where they are known (gather); else its columns are ``names``, with the
     types of ``template`` over the prototypes. ``chunks`` is None for regular tables, which are read whole on one node.
-    ``divided`` are columns that, if they are DECIMAL, take the template that ``exact`` makes. ``limit``: no more rows
-    are needed.
+    ``divided`` are columns whose DECIMALs have more digits inside the server than they show. ``cast`` makes the
+    template again with some columns cast. ``limit``: no more rows are needed.
     """
 
     template: Template
@@ -132,7 +138,7 @@ class Pull:
     keys: tuple[Key, ...] = ()
     limit: int | None = None
     divided: frozenset[str] = frozenset()
-    exact: Callable[[frozenset[str]], Template] | None = None
+    cast: Callable[[Casts], Template] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,13 +188,15 @@ def _check_kind(tokens: list[Token]) -> None:
             remedy="ask with SELECT, WITH, SHOW COLUMNS, SHOW TABLES, SHOW DATABASES or DESCRIBE",
         )
     for before, token, after in zip([None, *tokens], tokens, [*tokens[1:], None], strict=False):
-        _check_writing_clause(before, token, after)
+        _check_neighbours(before, token, after)
 
 
-def _check_writing_clause(before: Token | None, token: Token, after: Token | None) -> None:
+def _check_neighbours(before: Token | None, token: Token, after: Token | None) -> None:
     if before is not None and before.token_type is TokenType.DOT:
         return
     word, following = token.text.upper(), after.text.upper() if after else ""
+    if token.token_type is TokenType.NUMBER and before is not None and before.token_type is TokenType.NUMBER:
+        raise UserError(f"syntax error at line {token.line}, column {token.col}: a number follows a number")
     if token.token_type is TokenType.INTO:
         raise Refusal("writes", f"SELECT ... INTO writes{place(token)}", remedy="use `skyshard query --out FILE`")
     if (word, following) in (("FOR", "UPDATE"), ("LOCK", "IN"), ("FOR", "SHARE")) and token.token_type not in (

@@ -29,11 +29,15 @@ _DEFAULT_COLLATION = "latin1_swedish_ci"
 
 @dataclass(frozen=True, slots=True)
 class TypedColumn:
-    """A column of a scratch table: ``c0``, ``c1`` ... and its type, with character set where it is not latin1."""
+    """A column of a scratch table: ``c0``, ``c1`` ... and its type, with character set where it is not latin1.
+
+    ``is_rounded``: the server says DOUBLE(M,D), and clips values wherever it makes a table of them by itself.
+    """
 
     name: str
     type: SqlType
     is_nullable: bool = True
+    is_rounded: bool = False
 
     @property
     def arrow(self) -> pa.DataType:
@@ -45,12 +49,16 @@ class TypedColumn:
         return pa.large_string() if self.type.is_blob else pa.string()
 
     @property
+    def is_temporal(self) -> bool:
+        return self.type.base in TEMPORAL
+
+    @property
     def fetched(self) -> str:
         """How a SELECT reads the column so that the text protocol carries it exactly."""
         name = quote_name(self.name)
         if self.type.base == "float":
             return f"CAST({name} AS DOUBLE)"
-        return f"CAST({name} AS CHAR)" if self.type.base in TEMPORAL else name
+        return f"CAST({name} AS CHAR)" if self.is_temporal else name
 
 
 def read_types(connection: Connection, select: str, scratch: str, names: Sequence[str]) -> tuple[TypedColumn, ...]:
@@ -63,16 +71,17 @@ def read_types(connection: Connection, select: str, scratch: str, names: Sequenc
         shown = connection.rows(f"SHOW FULL COLUMNS FROM {scratch}")
     finally:
         connection.execute(f"DROP TEMPORARY TABLE IF EXISTS {scratch}")
-    return tuple(TypedColumn(str(row[0]), _plain_type(str(row[1]), row[2])) for row in shown)
+    return tuple(_typed(str(row[0]), str(row[1]), row[2]) for row in shown)
 
 
-def _plain_type(text: str, collation: str | None) -> SqlType:
+def _typed(name: str, text: str, collation: str | None) -> TypedColumn:
     kind = parse_type(text)
     if kind.type_class is TypeClass.FLOATING:
-        return parse_type(kind.base + (" unsigned" if kind.is_unsigned else ""))
+        plain = parse_type(kind.base + (" unsigned" if kind.is_unsigned else ""))
+        return TypedColumn(name, plain, is_rounded=len(kind.arguments) == 2)
     if collation and collation != _DEFAULT_COLLATION:
-        return parse_type(f"{kind.text} character set {collation.split('_')[0]} collate {collation}")
-    return kind
+        kind = parse_type(f"{kind.text} character set {collation.split('_')[0]} collate {collation}")
+    return TypedColumn(name, kind)
 
 
 def create_scratch(table: str, columns: Sequence[TypedColumn], *, is_temporary: bool, keys: Sequence[str] = ()) -> str:
