@@ -20,8 +20,8 @@ from skyshard.rowimage.digest import RowDigest
 from skyshard.rowimage.record import RecordLayout
 from skyshard.runtime.base import Handle
 from skyshard.schema import Table
-from skyshard.worker.load import file_name
 from skyshard.worker.messages import BuildOrder, Loader, Slice, TableBuild
+from skyshard.worker.table_digests import file_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,20 +10,19 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name, quote_text
 from skyshard.errors import ClusterError
-from skyshard.rowimage.digest import RowDigest, digest
+from skyshard.rowimage.digest import RowDigest
 from skyshard.rowimage.record import RecordLayout
-from skyshard.rowimage.unpack import unpack
 from skyshard.schema import Table
 from skyshard.worker.load_text import load_text
 from skyshard.worker.messages import BuildOrder, BuiltTable, Loader, ScannedTable, TableBuild
-from skyshard.worker.scan import scan_blob_table, select_batches
+from skyshard.worker.scan import select_batches
+from skyshard.worker.table_digests import file_name, table_digests
 
-SCAN_ROWS = 65_536
+_ENDINGS = (".MYD", ".MYI", ".frm", ".MAD", ".MAI", ".ibd")
 
 
 class NodeLoader:
@@ -70,7 +69,11 @@ class NodeLoader:
                 for build in order.builds:
                     self._load_data(connection, order, build)
             counts = _counts(connection, names)
-        return [self._check(order, build, counts[build.name]) for build in order.builds]
+            found = table_digests(connection, self._folder(order.database), order.table, names)
+        return [
+            self._check(order, build, counts[build.name], digest)
+            for build, digest in zip(order.builds, found, strict=True)
+        ]
 
     def _install_images(self, connection: Connection, order: BuildOrder) -> None:
         """Write the data files of empty tables and let the server build their indexes."""
@@ -108,8 +111,7 @@ class NodeLoader:
         finally:
             path.unlink(missing_ok=True)
 
-    def _check(self, order: BuildOrder, build: TableBuild, count: int) -> BuiltTable:
-        found = self._scan(order.database, order.table, build.name)
+    def _check(self, order: BuildOrder, build: TableBuild, count: int, found: RowDigest) -> BuiltTable:
         if count != build.rows or str(found) != build.digest:
             raise ClusterError(
                 f"node '{self._node}', table {order.database}.{build.name}: {count} rows with digest {found} stand "
@@ -136,55 +138,29 @@ class NodeLoader:
         return counts
 
     def scan(self, database: str, table: Table, names: Sequence[str]) -> list[ScannedTable]:
-        """Count and digest tables as they are now."""
-        scanned = []
-        for name in names:
-            try:
-                found = self._scan(database, table, name)
-                scanned.append(ScannedTable(name, found.rows, str(found)))
-            except (ClusterError, OSError) as error:
-                scanned.append(ScannedTable(name, 0, "", str(error)))
-        return scanned
-
-    def _scan(self, database: str, table: Table, name: str) -> RowDigest:
-        fields = table.columns
-        if table.has_blob or not RecordLayout.is_packable(fields):
-            with self._connect(database) as connection:
-                return scan_blob_table(connection, table, name)
+        """Count and digest tables as they are now; one that cannot be read does not hide the others."""
         with self._connect(database) as connection:
-            connection.execute(f"FLUSH TABLES {quote_name(name)}")
-        layout = RecordLayout.of(fields)
-        total = digest(_empty(table), fields)
-        if not self._file(database, name).stat().st_size:
-            return total
-        mapped = np.memmap(self._file(database, name), dtype=layout.dtype, mode="r")
-        for start in range(0, len(mapped), SCAN_ROWS):
-            total += digest(unpack(np.asarray(mapped[start : start + SCAN_ROWS]), layout), fields)
-        return total
+            try:
+                found = table_digests(connection, self._folder(database), table, names)
+                return [ScannedTable(name, one.rows, str(one)) for name, one in zip(names, found, strict=True)]
+            except (ClusterError, OSError) as error:
+                if len(names) == 1:
+                    return [ScannedTable(names[0], 0, "", str(error))]
+        return [one for name in names for one in self.scan(database, table, [name])]
 
     def _connect(self, database: str = "") -> Connection:
         return connect(self._endpoint, Account.LOADER, database)
 
+    def _folder(self, database: str) -> Path:
+        return self._data / file_name(database)
+
     def _file(self, database: str, name: str) -> Path:
-        return self._data / file_name(database) / f"{file_name(name)}.MYD"
+        return self._folder(database) / f"{file_name(name)}.MYD"
 
     def _bytes(self, database: str, name: str) -> int:
-        folder = self._data / file_name(database)
-        return sum(path.stat().st_size for path in folder.glob(f"{file_name(name)}.*"))
-
-
-def file_name(name: str) -> str:
-    """A database or table name as the server spells it in file names.
-
-    >>> file_name("Object_6630"), file_name("a-b")
-    ('Object_6630', 'a@002db')
-    """
-    return "".join(c if c.isascii() and (c.isalnum() or c == "_") else f"@{ord(c):04x}" for c in name)
-
-
-def _empty(table: Table) -> pa.RecordBatch:
-    arrays = [pa.array([], column.type.arrow) for column in table]
-    return pa.RecordBatch.from_arrays(arrays, names=table.column_names)
+        """Size of a table's files, whatever its engine."""
+        base = self._folder(database) / file_name(name)
+        return sum(path.stat().st_size for ending in _ENDINGS if (path := base.with_name(base.name + ending)).exists())
 
 
 def _counts(connection: Connection, names: Sequence[str]) -> dict[str, int]:

@@ -20,7 +20,8 @@ def load_text(batch: pa.RecordBatch, table: Table) -> bytes:
     >>> from skyshard.rowimage.sqltype import parse_type
     >>> from skyshard.schema import Column
     >>> table = Table("t", (Column("i", parse_type("int")), Column("b", parse_type("blob"))))
-    >>> batch = pa.record_batch([pa.array([1, None], pa.int32()), pa.array([b"a\tb", b""], pa.large_binary())], ["i", "b"])
+    >>> values = [pa.array([1, None], pa.int32()), pa.array([b"a\tb", b""], pa.large_binary())]
+    >>> batch = pa.record_batch(values, ["i", "b"])
     >>> load_text(batch, table)
     b'1\ta\\tb\n\\N\t\n'
     """

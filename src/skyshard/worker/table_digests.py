@@ -1,0 +1,91 @@
+"""Digests of tables as they stand: from the data file where rows are fixed records, else through SQL.
+
+Small tables of one column list are read together, so that the cost a column is paid once for many chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+
+from skyshard.db.connection import Connection, quote_name
+from skyshard.errors import ClusterError
+from skyshard.rowimage.digest import RowDigest, digest_records, digest_runs, row_lanes
+from skyshard.rowimage.record import RecordLayout
+from skyshard.rowimage.unpack import unpack
+from skyshard.schema import Table
+from skyshard.worker.scan import scan_blob_table
+
+GROUP_BYTES = 64 << 20
+
+
+def table_digests(connection: Connection, folder: Path, table: Table, names: Sequence[str]) -> list[RowDigest]:
+    """Digests of tables that share a column list, in the order of the names.
+
+    Args:
+        connection: in the tables' database, allowed to flush.
+        folder: the database's folder in the server's data folder.
+
+    Raises:
+        ClusterError: a table that is missing or cannot be read.
+    """
+    files = [folder / f"{file_name(name)}.MYD" for name in names]
+    is_fixed = not table.has_blob and RecordLayout.is_packable(table) and all(file.exists() for file in files)
+    if not is_fixed:
+        return [scan_blob_table(connection, table, name) for name in names]
+    if names:
+        connection.execute("FLUSH TABLES " + ", ".join(map(quote_name, names)))
+    layout = RecordLayout.of(table)
+    return [found for group in _groups(files) for found in _of_group(group, layout, table)]
+
+
+def _groups(files: Sequence[Path]) -> Iterator[list[Path]]:
+    """Files in their order, in groups of about ``GROUP_BYTES``."""
+    group: list[Path] = []
+    size = 0
+    for file in files:
+        group.append(file)
+        size += file.stat().st_size
+        if size >= GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _of_group(files: Sequence[Path], layout: RecordLayout, table: Table) -> list[RowDigest]:
+    counts = [_records(file, layout) for file in files]
+    if len(files) == 1 and files[0].stat().st_size > GROUP_BYTES:
+        return [digest_records(np.memmap(files[0], layout.dtype, "r"), layout)]
+    together = np.concatenate([np.fromfile(file, np.uint8) for file in files])
+    batch = unpack(together, layout)
+    if batch.num_rows != sum(counts):
+        return [digest_records(np.fromfile(file, layout.dtype), layout) for file in files]
+    filled = [i for i, count in enumerate(counts) if count]
+    result = [RowDigest()] * len(files)
+    if filled:
+        edges = [0, *accumulate(counts[i] for i in filled)]
+        lanes = row_lanes((place, column, batch.column(place)) for place, column in enumerate(table.columns))
+        for i, found in zip(filled, digest_runs(lanes, edges), strict=True):
+            result[i] = found
+    return result
+
+
+def _records(file: Path, layout: RecordLayout) -> int:
+    """Records in a file; a file that ends within one is torn."""
+    count, rest = divmod(file.stat().st_size, layout.length)
+    if rest:
+        raise ClusterError(f"'{file}' ends within a record", remedy="run the ingest again")
+    return count
+
+
+def file_name(name: str) -> str:
+    """A database or table name as the server spells it in file names.
+
+    >>> file_name("Object_6630"), file_name("a-b")
+    ('Object_6630', 'a@002db')
+    """
+    return "".join(c if c.isascii() and (c.isalnum() or c == "_") else f"@{ord(c):04x}" for c in name)
