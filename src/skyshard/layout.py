@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -83,8 +83,8 @@ class Layout(BaseModel):
 
     version: Literal[1] = 1
     striping: Striping
-    tables: dict[str, TableLayout]
-    """By table name; a table of the source that is not named here is regular."""
+    tables: dict[str, TableLayout] = {}
+    """By table name; a layout that stands for itself may leave them to the source."""
     engine: Literal["MyISAM", "Aria", "InnoDB"] = "MyISAM"
     """Storage engine of the chunk tables."""
     replicas: Annotated[int, Field(ge=1)] = 1
@@ -106,12 +106,21 @@ def read_layout(path: Path) -> Layout:
 
 def parse_model(model: type[M], path: Path) -> M:
     """Read one YAML file as one strict model; errors are one line with file and key."""
+    return validate_model(model, load_yaml(path), path)
+
+
+def load_yaml(path: Path) -> Any:
+    """The content of a YAML file; ``UserError`` names the file that cannot be read."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"cannot read '{path}': {error.strerror}", remedy="check the path") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"'{path}' is not YAML: {' '.join(str(error).split())}", remedy="mend the file") from None
+
+
+def validate_model(model: type[M], content: Any, path: Path) -> M:
+    """Plain values as one strict model; the first wrong key is named."""
     try:
         return model.model_validate(content)
     except ValidationError as error:

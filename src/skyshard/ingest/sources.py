@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from skyshard.errors import UserError
+from skyshard.ingest.mapping_source import mapping_file, open_mapping
 from skyshard.ingest.metadata_folder import is_metadata_folder, open_metadata_folder
 from skyshard.ingest.qserv import is_test_catalog, open_test_catalog
 from skyshard.ingest.source import Source
@@ -19,6 +20,9 @@ def open_source(path: Path) -> Source:
     """
     if not path.exists():
         raise UserError(f"no source '{path}'", remedy="check the path")
+    mapping = mapping_file(path)
+    if mapping is not None:
+        return open_mapping(mapping)
     if is_synth_folder(path):
         return open_synth_folder(path)
     if is_metadata_folder(path):
@@ -27,5 +31,6 @@ def open_source(path: Path) -> Source:
         return open_test_catalog(path)
     raise UserError(
         f"'{path}' is no source that Skyshard knows",
-        remedy="give a synth folder (manifest.json) or a Qserv test-catalog folder (data/description.yaml)",
+        remedy="give a synth folder (manifest.json), a folder with metadata.json, a Qserv test-catalog folder "
+        "(data/description.yaml), or a mapping file (.yaml)",
     )

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from skyshard.errors import UserError
 from skyshard.ingest.charset import TEXT_TYPES, is_ascii, utf8_as_latin1
 from skyshard.ingest.convert import RowError, to_column, to_doubles
-from skyshard.ingest.source import InputBatch, Part, Positions
+from skyshard.ingest.source import InputBatch, Part, pair_of
 from skyshard.layout import TableLayout
 from skyshard.rowimage.sqltype import TypeClass
 from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Table
@@ -43,7 +43,8 @@ Index = NDArray[np.int64]
 class Dialect:
     """How a text file separates and marks values; each mark is one byte, or empty for none.
 
-    ``charset`` is latin1 (bytes as they stand) or utf8 (checked, and stored as latin1).
+    ``charset`` is latin1 (bytes as they stand) or utf8 (checked, and stored as latin1). ``has_carriage_returns``
+    says that lines end in two bytes.
     """
 
     separator: bytes = b"\t"
@@ -52,6 +53,7 @@ class Dialect:
     null: bytes = b"\\N"
     header_lines: int = 0
     charset: Literal["latin1", "utf8"] = "latin1"
+    has_carriage_returns: bool = False
 
 
 Fields = tuple[Column | None, ...]
@@ -85,10 +87,9 @@ class TextReader:
         exact = frozenset(name for pair in pairs if pair for name in pair)
         for read in read_text(part, fields, self.dialect, exact):
             columns = [_column(read.batch, column, layout) for column in table]
-            yield InputBatch(
-                pa.RecordBatch.from_arrays(columns, names=table.column_names), read.first_row,
-                _pair(read, layout.position), read.conversions, _pair(read, layout.position2), _claimed(read.batch),
-            )  # fmt: skip
+            typed = pa.RecordBatch.from_arrays(columns, names=table.column_names)
+            one, two = (pair_of(read.exact, pair) for pair in pairs)
+            yield InputBatch(typed, read.first_row, one, read.conversions, two, _claimed(read.batch))
 
 
 def read_text(part: Part, fields: Fields, dialect: Dialect, exact: frozenset[str]) -> Iterator[TextBatch]:
@@ -118,10 +119,6 @@ def _column(batch: pa.RecordBatch, column: Column, layout: TableLayout) -> pa.Ar
     return batch.column(column.name)
 
 
-def _pair(read: TextBatch, names: tuple[str, str] | None) -> Positions | None:
-    return (read.exact[names[0]], read.exact[names[1]]) if names else None
-
-
 def _claimed(batch: pa.RecordBatch) -> tuple[pa.Array, pa.Array] | None:
     names = batch.schema.names
     if CHUNK_COLUMN not in names or SUB_CHUNK_COLUMN not in names:
@@ -130,7 +127,7 @@ def _claimed(batch: pa.RecordBatch) -> tuple[pa.Array, pa.Array] | None:
 
 
 def _row_blocks(part: Part, dialect: Dialect) -> Iterator[bytes]:
-    """Blocks of whole rows, each ending in a newline."""
+    """Blocks of whole rows, each ending in a newline alone."""
     carry = b""
     try:
         with _open(part.path) as file:
@@ -141,13 +138,17 @@ def _row_blocks(part: Part, dialect: Dialect) -> Iterator[bytes]:
                 cut = _last_row_end(block, dialect)
                 carry = block[cut:]
                 if cut:
-                    yield block[:cut]
+                    yield _with_newlines(block[:cut], dialect)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UserError(f"'{part.path}' is a broken gzip file: {error}", remedy="copy the file again") from None
     except OSError as error:
         raise UserError(f"cannot read '{part.path}': {error.strerror}", remedy="check the file") from None
     if carry:
-        yield carry + b"\n"
+        yield _with_newlines(carry + b"\n", dialect)
+
+
+def _with_newlines(block: bytes, dialect: Dialect) -> bytes:
+    return block.replace(b"\r\n", b"\n") if dialect.has_carriage_returns else block
 
 
 def _open(path: str) -> BinaryIO:

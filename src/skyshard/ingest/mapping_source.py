@@ -1,0 +1,290 @@
+"""Catalogs by a mapping file: Parquet or delimited text in any order, tied to the tables of a schema.
+
+Opening reads footers and header lines, so that what does not fit is known before anything is touched.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from skyshard.errors import UserError
+from skyshard.felis_schemas import read_schema
+from skyshard.ingest.convert import RowError
+from skyshard.ingest.mapping import ColumnRule, MappedTable, TextFormat, layout_of, read_mapping
+from skyshard.ingest.mapping import Mapping as MappingFile
+from skyshard.ingest.parquet import ParquetReader, parquet_parts
+from skyshard.ingest.qserv_files import first_line
+from skyshard.ingest.rules import Rule, input_columns, make_columns
+from skyshard.ingest.source import InputBatch, Part, Source, SourceTable, pair_of
+from skyshard.ingest.text import Dialect, Fields, read_text
+from skyshard.layout import Role, TableLayout
+from skyshard.rowimage.sqltype import parse_type
+from skyshard.schema import Column, Table
+
+MAPPING_NAME = "mapping.yaml"
+_PARQUET = (".parquet", ".parq", ".pq")
+_READERS = 8
+
+
+def mapping_file(path: Path) -> Path | None:
+    """The mapping file of a source, which may be a folder that holds one; None for other sources."""
+    if path.is_dir():
+        return path / MAPPING_NAME if (path / MAPPING_NAME).is_file() else None
+    return path if path.suffix in (".yaml", ".yml") else None
+
+
+def open_mapping(path: Path) -> Source:
+    """Read a mapping, the schema that it names, and the shape of its files.
+
+    Raises:
+        UserError: a wrong key, an unknown column or schema, files that are not there or do not fit.
+    """
+    mapping = read_mapping(path)
+    schema = _schema(mapping)
+    folder = path.parent / mapping.input
+    base = layout_of(mapping, path)
+    tables: dict[str, SourceTable] = {}
+    for name, mapped in mapping.tables.items():
+        files = _files(folder, mapped)
+        if not files and mapped.optional:
+            continue
+        if not files:
+            raise UserError(
+                f"'{path}', table '{name}': no file {' or '.join(mapped.files)} under '{folder}'",
+                remedy="mend the path, or take the table out",
+            )
+        tables[name] = _source_table(path, name, mapped, schema, files)
+    layouts = {name: base.tables.get(name, table.layout) for name, table in tables.items()}
+    tables = {name: replace(table, layout=layouts[name]) for name, table in tables.items()}
+    layout = base.model_copy(update={"tables": layouts})
+    return Source(str(path), "mapping", mapping.database, layout, tables)
+
+
+def _schema(mapping: MappingFile) -> dict[str, Table]:
+    if not mapping.catalog:
+        return {}
+    return {described.table.name.lower(): described.table for described in read_schema(mapping.catalog)}
+
+
+def _files(folder: Path, mapped: MappedTable) -> list[Path]:
+    """The files of a table, each once, in the order of their names."""
+    found = {path for pattern in mapped.files for path in glob.glob(str(folder / pattern), recursive=True)}
+    return sorted(path for path in map(Path, found) if path.is_file())
+
+
+def _source_table(
+    path: Path, name: str, mapped: MappedTable, schema: Mapping[str, Table], files: Sequence[Path]
+) -> SourceTable:
+    where = f"'{path}', table '{name}'"
+    table = _table(where, name, mapped, schema)
+    layout = _checked_layout(where, table, mapped)
+    rules = tuple(_rule(where, column, mapped) for column in table)
+    is_parquet = mapped.format == "parquet" or (not mapped.format and files[0].suffix in _PARQUET)
+    conversions = tuple(text for rule in rules if (text := rule.describe()))
+    if is_parquet:
+        parts, unused = _parquet(where, mapped, rules, files)
+        return SourceTable(table, layout, parts, ParquetReader(rules), (*conversions, *unused))
+    fields, parts, unused = _text(where, mapped.text, rules, files)
+    reader = MappedTextReader(_dialect(mapped.text, files[0]), fields, rules)
+    return SourceTable(table, layout, parts, reader, (*conversions, *unused))
+
+
+# the table and its rules
+
+
+def _table(where: str, name: str, mapped: MappedTable, schema: Mapping[str, Table]) -> Table:
+    """Columns of the schema that are not omitted, then the declared ones; keys are NOT NULL."""
+    described: tuple[Column, ...] = ()
+    if schema and mapped.schema_table != "-":
+        wanted = mapped.schema_table or name
+        if wanted.lower() not in schema:
+            known = ", ".join(table.name for table in schema.values())
+            raise UserError(f"{where}: the schema has no table '{wanted}'", remedy=f"it has {known}")
+        described = schema[wanted.lower()].columns
+    declared = tuple(Column(item.name, parse_type(item.type), item.nullable) for item in mapped.declare)
+    names = {column.name for column in (*described, *declared)}
+    for column in (*mapped.omit, *mapped.columns, *mapped.primary_key):
+        if column not in names:
+            raise UserError(f"{where}: no column '{column}'", remedy="name one of the schema, or declare it")
+    replaced = {column.name for column in declared} | set(mapped.omit)
+    columns = (*(column for column in described if column.name not in replaced), *declared)
+    if mapped.role is Role.REF_MATCH and mapped.flag and all(column.name != mapped.flag for column in columns):
+        columns = (*columns, Column(mapped.flag, parse_type("tinyint"), is_nullable=False))
+    if not columns:
+        raise UserError(f"{where}: no columns", remedy="name a schema, or declare columns")
+    keys = {*mapped.primary_key, *([mapped.key] if mapped.role is Role.DIRECTOR else [])}
+    columns = tuple(replace(column, is_nullable=False) if column.name in keys else column for column in columns)
+    return Table(name, columns, mapped.primary_key)
+
+
+def _checked_layout(where: str, table: Table, mapped: MappedTable) -> TableLayout:
+    layout = mapped.layout
+    pairs = [name for pair in (layout.position, layout.position2) if pair for name in pair]
+    indexed = [name.partition("(")[0] for index in layout.indexes for name in index]
+    for name in (layout.key, layout.key2, layout.flag, *pairs, *indexed):
+        if name and name not in table.column_names:
+            raise UserError(f"{where}: no column '{name}'", remedy="the layout of the table names it")
+    if layout.role is Role.DIRECTOR and layout.position is None:
+        raise UserError(f"{where}: a director without position", remedy="name its columns in 'position'")
+    if layout.role in (Role.DEPENDENT, Role.REF_MATCH) and not (layout.director and (layout.key or layout.position)):
+        raise UserError(f"{where}: a {layout.role} without director and key", remedy="name 'director' and 'key'")
+    return layout
+
+
+def _rule(where: str, column: Column, mapped: MappedTable) -> Rule:
+    rule = mapped.columns.get(column.name, ColumnRule())
+    if column.name == mapped.flag and column.name not in mapped.columns and mapped.role is Role.REF_MATCH:
+        rule = ColumnRule(constant=0)
+    source = "" if rule.derive or rule.constant is not None else rule.source or column.name
+    made = Rule(
+        column, source, rule.derive, rule.constant, rule.factor, tuple(rule.null_at), mapped.may_lack(column.name)
+    )
+    try:
+        _ = made.inputs
+    except UserError as error:
+        raise UserError(f"{where}, column '{column.name}': {error.what}", remedy=error.remedy) from None
+    return made
+
+
+# Parquet
+
+
+def _parquet(
+    where: str, mapped: MappedTable, rules: Sequence[Rule], files: Sequence[Path]
+) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+    """Parts of all files; their columns must be there and of one kind."""
+    inputs = {source: rule for rule in rules for source in rule.inputs}
+    parts: list[Part] = []
+    first: pa.Schema | None = None
+    kinds: dict[str, tuple[str, Path]] = {}
+    with ThreadPoolExecutor(_READERS) as readers:
+        for path, (found, schema) in zip(files, readers.map(parquet_parts, files), strict=True):
+            parts += found
+            if first is not None and schema.equals(first):
+                continue
+            first = first or schema
+            _require_columns(where, path, set(schema.names), rules)
+            for field in schema:
+                if field.name in inputs and not mapped.mixed_types:
+                    _same_kind(where, field, path, kinds)
+    return tuple(parts), _unused(first.names if first is not None else (), inputs)
+
+
+def _require_columns(where: str, path: Path, have: set[str], rules: Sequence[Rule]) -> None:
+    for rule in rules:
+        missing = sorted(rule.inputs - have)
+        if missing and not rule.may_lack:
+            raise UserError(
+                f"{where}: '{path}' has no column '{missing[0]}' for '{rule.column.name}'",
+                remedy="name another with 'from', omit it, or list it under allow_missing",
+            )
+
+
+def _same_kind(where: str, field: pa.Field, path: Path, kinds: dict[str, tuple[str, Path]]) -> None:
+    kind = _kind(field.type)
+    before = kinds.setdefault(field.name, (kind, path)) if kind != "null" else (kind, path)
+    if before[0] != kind:
+        raise UserError(
+            f"{where}: column '{field.name}' is {before[0]} in '{before[1]}' and {kind} in '{path}'",
+            remedy="write both files alike, or set mixed_types: true",
+        )
+
+
+def _kind(arrow: pa.DataType) -> str:
+    """Types that may differ between files without harm are one kind."""
+    if pa.types.is_dictionary(arrow):
+        return _kind(arrow.value_type)
+    tests = {
+        "null": pa.types.is_null, "boolean": pa.types.is_boolean, "integer": pa.types.is_integer,
+        "floating": pa.types.is_floating, "decimal": pa.types.is_decimal, "timestamp": pa.types.is_timestamp,
+        "string": lambda t: pa.types.is_string(t) or pa.types.is_large_string(t),
+        "binary": lambda t: pa.types.is_binary(t) or pa.types.is_large_binary(t),
+    }  # fmt: skip
+    return next((name for name, test in tests.items() if test(arrow)), str(arrow))
+
+
+def _unused(names: Sequence[str], inputs: Mapping[str, Rule]) -> tuple[str, ...]:
+    left = [name for name in names if name not in inputs]
+    more = f" and {len(left) - 5} more" if len(left) > 5 else ""
+    return (f"{len(left)} input columns left out: {', '.join(left[:5])}{more}",) if left else ()
+
+
+# delimited text
+
+
+def _text(
+    where: str, text: TextFormat, rules: Sequence[Rule], files: Sequence[Path]
+) -> tuple[Fields, tuple[Part, ...], tuple[str, ...]]:
+    """The fields that all files have, in their order."""
+    parts = tuple(Part.of(path) for path in files)
+    names: list[str] = list(text.fields)
+    if text.header:
+        filled = [path for path, part in zip(files, parts, strict=True) if part.bytes]
+        headers = {path: _header(path, text) for path in filled}
+        names = next(iter(headers.values()), [])
+        for path, other in headers.items():
+            if other != names:
+                raise UserError(
+                    f"{where}: '{path}' has other columns than '{filled[0]}'", remedy="write both files alike"
+                )
+        if not headers:
+            return tuple(Column(rule.source, rule.column.type) for rule in rules if rule.source), parts, ()
+    _require_columns(where, files[0], set(names), rules)
+    wanted = input_columns(rules)
+    unused = _unused(names, dict.fromkeys(wanted, rules[0]))
+    return tuple(wanted.get(name) for name in names), parts, unused
+
+
+def _header(path: Path, text: TextFormat) -> list[str]:
+    line = first_line(path).decode("utf-8-sig" if text.charset == "utf8" else "latin1", errors="replace")
+    names = [name.strip().strip(text.quote or None) for name in line.rstrip("\r\n").split(text.separator)]
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UserError(f"'{path}' has column '{twice}' twice", remedy="name each column once")
+    return names
+
+
+def _dialect(text: TextFormat, sample: Path) -> Dialect:
+    separator, quote, escape, null = (
+        mark.encode("latin1") for mark in (text.separator, text.quote, text.escape, text.null_text)
+    )
+    has_carriage_returns = first_line(sample).endswith(b"\r\n")
+    return Dialect(separator, quote, escape, null, int(text.header), text.charset, has_carriage_returns)
+
+
+@dataclass(frozen=True, slots=True)
+class MappedTextReader:
+    """Reads delimited text by rules."""
+
+    dialect: Dialect
+    fields: Fields
+    rules: tuple[Rule, ...]
+
+    def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
+        pairs = (layout.position, layout.position2)
+        exact = frozenset(name for pair in pairs if pair for name in pair)
+        by_name = {rule.column.name: rule for rule in self.rules}
+        plain = {by_name[name].source: name for name in exact if by_name[name].is_plain}
+        for read in read_text(part, self.fields, self.dialect, frozenset(plain)):
+            conversions = Counter(read.conversions)
+            inputs = dict(zip(read.batch.schema.names, read.batch.columns, strict=True))
+            try:
+                made = make_columns(self.rules, inputs, read.batch.num_rows, exact, conversions)
+            except RowError as error:
+                raise UserError(
+                    f"'{part.path}', row {read.first_row + error.row}, column '{error.column}': {error.what}",
+                    remedy=error.remedy,
+                ) from None
+            typed = pa.RecordBatch.from_arrays(made.columns, names=table.column_names)
+            numbers = made.exact | {plain[source]: values for source, values in read.exact.items()}
+            yield InputBatch(
+                typed, read.first_row, pair_of(numbers, layout.position), conversions,
+                pair_of(numbers, layout.position2),
+            )  # fmt: skip

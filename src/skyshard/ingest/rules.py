@@ -1,0 +1,174 @@
+"""Column rules at work: a batch of input columns → a column of the table, counted and strict.
+
+No I/O. Rows in errors count from 0 within the batch.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from skyshard.ingest.arrow_values import from_arrow
+from skyshard.ingest.convert import RowError
+from skyshard.ingest.expression import evaluate, names_in
+from skyshard.rowimage.sqltype import TypeClass, parse_type
+from skyshard.schema import Column
+
+Value = int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How one column comes about: from an input column, an expression over some, or a constant."""
+
+    column: Column
+    source: str = ""
+    derive: str = ""
+    constant: Value | None = None
+    factor: float | None = None
+    null_at: tuple[Value, ...] = ()
+    may_lack: bool = False
+
+    @property
+    def inputs(self) -> frozenset[str]:
+        """Input columns that the rule reads."""
+        return names_in(self.derive) if self.derive else frozenset({self.source} if self.source else ())
+
+    @property
+    def is_plain(self) -> bool:
+        """Values are taken as the input has them."""
+        return not (self.derive or self.null_at or self.factor is not None or self.constant is not None)
+
+    def describe(self) -> str:
+        """What the rule changes, for plan and documentation; empty when it changes nothing."""
+        name = self.column.name
+        steps = []
+        if self.derive:
+            steps.append(f"= {self.derive}")
+        elif self.constant is not None:
+            steps.append(f"= {self.constant}")
+        elif self.source != name:
+            steps.append(f"from {self.source}")
+        if self.null_at:
+            steps.append(f"{', '.join(map(str, self.null_at))} → NULL")
+        if self.factor is not None:
+            steps.append(f"x {self.factor:g}")
+        return f"{name}: {', '.join(steps)}" if steps else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Columns of the table, and those asked for at full precision."""
+
+    columns: list[pa.Array]
+    exact: dict[str, NDArray[np.float64]]
+
+
+def make_columns(
+    rules: Iterable[Rule],
+    inputs: Mapping[str, pa.Array],
+    rows: int,
+    exact: Collection[str],
+    conversions: Counter[str],
+) -> Made:
+    """All columns of a batch; an input that is not there is NULL where the rule allows that.
+
+    Raises:
+        RowError: the first value that has no place in its column.
+    """
+    made = Made([], {})
+    for rule in rules:
+        values = _raw(rule, inputs, rows, conversions)
+        if rule.column.name in exact:
+            made.exact[rule.column.name] = _doubles(values, rule.column)
+        try:
+            made.columns.append(from_arrow(values, rule.column, conversions))
+        except RowError as error:
+            raise RowError(error.what, error.row, rule.column.name, error.remedy) from None
+    return made
+
+
+def _raw(rule: Rule, inputs: Mapping[str, pa.Array], rows: int, conversions: Counter[str]) -> pa.Array:
+    """A column before it takes its type."""
+    name = rule.column.name
+    if rule.constant is not None:
+        return pa.array([rule.constant]).take(pa.array(np.zeros(rows, np.int64)))
+    if any(source not in inputs for source in rule.inputs):
+        conversions[f"{name}: not in the file → NULL"] += rows
+        return pa.nulls(rows, rule.column.type.arrow)
+    if rule.is_plain:
+        return inputs[rule.source]
+    taken = {source: _without_sentinels(inputs[source], rule, conversions) for source in rule.inputs}
+    try:
+        values = evaluate(rule.derive, taken, rows) if rule.derive else taken[rule.source]
+        if rule.derive:
+            conversions[f"{name} = {rule.derive}"] += rows
+        if rule.factor is not None:
+            conversions[f"{name}: x {rule.factor:g}"] += rows - values.null_count
+            values = pc.multiply(values.cast(pa.float64()), rule.factor)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise RowError(str(error).splitlines()[0], 0, name, "mend the rule or the input's type") from None
+    return values
+
+
+def _without_sentinels(values: pa.Array, rule: Rule, conversions: Counter[str]) -> pa.Array:
+    if not rule.null_at:
+        return values
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    found = np.zeros(len(values), bool)
+    for sentinel in rule.null_at:
+        found |= np.asarray(pc.fill_null(pc.equal(values, _comparable(sentinel, values, rule)), False))
+    if found.any():
+        conversions[f"{rule.column.name}: {', '.join(map(str, rule.null_at))} → NULL"] += int(found.sum())
+        values = pc.if_else(pa.array(found), pa.scalar(None, values.type), values)
+    return values
+
+
+def _comparable(sentinel: Value, values: pa.Array, rule: Rule) -> pa.Scalar:
+    """The sentinel in the input's type: -999 of a FLOAT is the float nearest to it."""
+    try:
+        if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
+            return pa.scalar(str(sentinel).encode("latin1"), values.type)
+        if pa.types.is_integer(values.type):
+            return pa.scalar(sentinel)
+        return pa.scalar(sentinel, values.type)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError):
+        raise RowError(
+            f"null_at value {sentinel!r} is no {values.type}", 0, rule.column.name, "give one of the input's type"
+        ) from None
+
+
+def _doubles(values: pa.Array, column: Column) -> NDArray[np.float64]:
+    try:
+        numbers: NDArray[np.float64] = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise RowError(f"{values.type} is no position", 0, column.name, "give degrees as numbers") from None
+    return numbers
+
+
+def input_columns(rules: Iterable[Rule]) -> dict[str, Column]:
+    """What each input column of a text file is read as: the table's column where one rule takes it as it stands,
+    else a type with room for sentinels and arithmetic."""
+    users: dict[str, list[Rule]] = {}
+    for rule in rules:
+        for source in rule.inputs:
+            users.setdefault(source, []).append(rule)
+    return {source: _input_column(source, rules) for source, rules in users.items()}
+
+
+def _input_column(source: str, users: list[Rule]) -> Column:
+    first = users[0].column
+    if len(users) == 1 and users[0].is_plain:
+        return Column(source, first.type)
+    classes = {rule.column.type.type_class for rule in users}
+    if classes == {TypeClass.INTEGER} and all(rule.factor is None for rule in users):
+        return Column(source, parse_type("bigint"))
+    is_text = classes == {TypeClass.BYTES} and not any(rule.derive for rule in users)
+    return Column(source, parse_type("longblob" if is_text else "double"))

@@ -1,0 +1,62 @@
+"""Every file under ingest/ loads, is valid, and renders: layouts to a chunker, mappings to tables over whole schemas."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.schema_parquet import make_rows, write_rows
+
+from skyshard.chunking import Chunker
+from skyshard.ddl import create_table, stored_table
+from skyshard.felis_schemas import read_schema
+from skyshard.ingest.mapping import read_mapping
+from skyshard.ingest.mapping_source import open_mapping
+from skyshard.ingest.sources import open_source
+from skyshard.layout import Role, read_layout
+from skyshard.resources import data_folder
+
+LAYOUTS = sorted(data_folder("ingest", "layouts").glob("*"))
+MAPPINGS = sorted(data_folder("ingest", "mappings").glob("*"))
+
+
+def test_nothing_else_is_shipped() -> None:
+    """Each file is one that a model of this test reads."""
+    files = {path for path in data_folder("ingest").rglob("*") if path.is_file() and not path.name.startswith(".")}
+    known = {*LAYOUTS, *MAPPINGS, *data_folder("ingest").glob("faults/*")}
+    assert files == known
+    assert {path.stem for path in MAPPINGS} == {"hsc", "dp1", "dp02"}
+
+
+@pytest.mark.parametrize("path", LAYOUTS, ids=lambda path: path.stem)
+def test_layout_makes_a_chunker(path: Path) -> None:
+    """The striping is one that geometry takes."""
+    striping = read_layout(path).striping
+    assert len(Chunker(striping.stripes, striping.substripes, striping.overlap_deg).chunk_ids()) > 1000
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("path", MAPPINGS, ids=lambda path: path.stem)
+def test_mapping_covers_its_schema(path: Path, tmp_path: Path) -> None:
+    """Every table opens over Parquet with all columns of the schema, and renders as CREATE TABLE."""
+    mapping = read_mapping(path)
+    schema = {item.table.name: item.table for item in read_schema(mapping.catalog)}
+    for name in mapping.tables:
+        write_rows(tmp_path / "data" / name / "visit=1" / "one.parquet", make_rows(schema[name], 2, 1))
+    (tmp_path / "mapping.yaml").write_text(f"version: 1\nextends: {path.stem}\ninput: data\n")
+    source = open_source(tmp_path)
+    assert set(source.tables) == set(mapping.tables)
+    for name, table in source.tables.items():
+        assert table.table.column_names == schema[name].column_names
+        assert len(table.parts) == 1
+        text = create_table(stored_table(table.table, table.layout), name)
+        assert text.count("\n") > len(table.table.columns)
+        assert table.layout.role is not Role.DEPENDENT or table.layout.director in source.tables
+
+
+def test_optional_tables_may_be_absent(tmp_path: Path) -> None:
+    """With nothing but Object files an HSC catalog is Object alone."""
+    schema = {item.table.name: item.table for item in read_schema("hsc")}
+    write_rows(tmp_path / "objectTable_tract" / "9813.parq", make_rows(schema["Object"], 1, 1))
+    (tmp_path / "mapping.yaml").write_text("version: 1\nextends: hsc\n")
+    assert list(open_mapping(tmp_path / "mapping.yaml").tables) == ["Object"]
