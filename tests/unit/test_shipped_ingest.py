@@ -1,4 +1,4 @@
-"""Every file under ingest/ loads, is valid, and renders: layouts to a chunker, mappings to tables over whole schemas."""
+"""Every file under ingest/ loads, is valid, and renders: layouts to a chunker, mappings to tables of whole schemas."""
 
 from __future__ import annotations
 

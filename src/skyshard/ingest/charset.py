@@ -55,4 +55,4 @@ def utf8_as_latin1(values: pa.Array, column: Column, conversions: Counter[str]) 
 
 def _refused(values: pa.Array, raw: bytes, column: Column, what: str, remedy: str) -> RowError:
     row = int(pc.index(values.cast(pa.large_binary()), pa.scalar(raw, pa.large_binary())).as_py())
-    return RowError(f"{raw[:40].decode('utf-8', 'backslashreplace')!r} {what}", row, column.name, remedy)
+    return RowError(f"'{raw[:40].decode('utf-8', 'backslashreplace')}' {what}", row, column.name, remedy)

@@ -1,0 +1,376 @@
+"""Mapping files: input columns become the table's by the rules, every change counted, everything else refused."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.partitioned import conversions_of, digests_of, partition_all
+
+from skyshard.errors import UserError
+from skyshard.ingest.expression import evaluate, names_in
+from skyshard.ingest.mapping import read_mapping
+from skyshard.ingest.parquet import ParquetReader, parquet_parts
+from skyshard.ingest.source import InputBatch, Source, with_layout
+from skyshard.ingest.sources import open_source
+from skyshard.layout import Layout, Striping
+
+OBJECT: dict[str, Any] = {
+    "files": ["*.parquet"], "role": "director", "key": "id", "position": ["ra", "dec"],
+    "declare": [
+        {"name": "id", "type": "bigint"}, {"name": "ra", "type": "float"}, {"name": "dec", "type": "double"},
+        {"name": "flux", "type": "float"}, {"name": "colour", "type": "double"}, {"name": "band", "type": "char(1)"},
+        {"name": "flag", "type": "boolean"},
+    ],
+    "columns": {
+        "ra": {"from": "alpha"}, "dec": {"from": "delta"},
+        "flux": {"from": "raw", "factor": 10.0, "null_at": [-999]},
+        "colour": {"derive": "(g - r) / 2", "null_at": [-99]}, "band": {"constant": "i"},
+    },
+}  # fmt: skip
+ROWS = {
+    "id": [1, 2, 3], "alpha": [10.0, 359.5, 200.25], "delta": [-5.0, 0.0, 45.5], "raw": [1.5, -999.0, float("nan")],
+    "g": [3.0, -99.0, 1.0], "r": [1.0, 2.0, None], "flag": [True, None, False], "extra": ["a", "b", "c"],
+}  # fmt: skip
+
+
+def write_mapping(folder: Path, **tables: dict[str, Any]) -> Path:
+    path = folder / "mapping.yaml"
+    content = {
+        "version": 1, "database": "made", "tables": tables,
+        "striping": {"stripes": 85, "substripes": 12, "overlap_deg": 0.01667},
+    }  # fmt: skip
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def write_parquet(folder: Path, name: str = "a.parquet", **changes: Any) -> Path:
+    values = {**ROWS, **changes}
+    arrays = {key: value if isinstance(value, pa.Array) else pa.array(value) for key, value in values.items()
+              if value is not None}  # fmt: skip
+    pq.write_table(pa.table(arrays), folder / name)
+    return folder / name
+
+
+def read(source: Source, table: str = "Object") -> InputBatch:
+    entry = source.tables[table]
+    batches = [b for part in entry.parts for b in entry.reader.batches(part, entry.table, entry.layout)]
+    assert len(batches) == 1
+    return batches[0]
+
+
+def refused(path: Path, staging: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        partition_all(open_source(path), staging)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_rules_make_the_columns(tmp_path: Path) -> None:
+    """Renamed, scaled, derived and constant columns, sentinels and NaN as NULL; every change is counted."""
+    write_parquet(tmp_path)
+    batch = read(open_source(write_mapping(tmp_path, Object=OBJECT)))
+    assert batch.batch.to_pydict() == {
+        "id": [1, 2, 3], "ra": [10.0, 359.5, 200.25], "dec": [-5.0, 0.0, 45.5], "flux": [15.0, None, None],
+        "colour": [1.0, None, None], "band": [b"i"] * 3, "flag": [1, None, 0],
+    }  # fmt: skip
+    assert dict(batch.conversions) == {
+        "flux: -999 → NULL": 1, "flux: x 10": 2, "flux: NaN or infinity → NULL": 1, "colour: -99 → NULL": 1,
+        "colour = (g - r) / 2": 3, "flag: true, false → 1, 0": 2,
+    }  # fmt: skip
+
+
+def test_plan_names_what_the_rules_change(tmp_path: Path) -> None:
+    """Conversions that are known before the rows are seen, and the input columns that nobody takes."""
+    write_parquet(tmp_path)
+    assert open_source(write_mapping(tmp_path, Object=OBJECT)).tables["Object"].conversions == (
+        "ra: from alpha", "dec: from delta", "flux: from raw, -999 → NULL, x 10", "colour: = (g - r) / 2, -99 → NULL",
+        "band: = i", "1 input columns left out: extra",
+    )  # fmt: skip
+
+
+def test_sentinel_without_a_rule_stays(tmp_path: Path) -> None:
+    """-999 is a value wherever the mapping does not say otherwise."""
+    write_parquet(tmp_path)
+    rules = {**OBJECT["columns"], "flux": {"from": "raw"}}
+    batch = read(open_source(write_mapping(tmp_path, Object={**OBJECT, "columns": rules})))
+    assert batch.batch.column("flux").to_pylist() == [1.5, -999.0, None]
+
+
+def test_text_and_parquet_give_equal_rows(tmp_path: Path) -> None:
+    """CSV with header, TSV without, gzip, carriage returns: the same rows as Parquet, in the same chunks."""
+    write_parquet(tmp_path)
+    wanted = digests_of(partition_all(open_source(write_mapping(tmp_path, Object=OBJECT)), tmp_path / "s0")["Object"])
+    names = list(ROWS)
+    rows = [["" if v is None else str(v) for v in row] for row in zip(*ROWS.values(), strict=True)]
+    csv = "\n".join(",".join(row) for row in [names, *rows]) + "\n"
+    quoted = "\r\n".join(",".join(f'"{v}"' if v else "" for v in row) for row in [names, *rows]) + "\r\n"
+    tsv = "\n".join("\t".join(v or "\\N" for v in row) for row in rows)
+    cases: dict[str, tuple[bytes, dict[str, Any]]] = {
+        "a.csv": (csv.encode(), {"null_text": ""}),
+        "b.csv": (quoted.encode(), {"null_text": ""}),
+        "c.csv.gz": (gzip.compress(csv.encode()), {"null_text": ""}),
+        "d.tsv": (tsv.encode(), {"header": False, "fields": names, "separator": "\t", "quote": ""}),
+    }
+    for name, (content, text) in cases.items():
+        (tmp_path / name).write_bytes(content)
+        path = write_mapping(tmp_path, Object={**OBJECT, "files": [name], "text": text})
+        found = partition_all(open_source(path), tmp_path / f"s-{name}")["Object"]
+        assert digests_of(found) == wanted, name
+
+
+def test_files_in_any_order_scatter_over_chunks(tmp_path: Path) -> None:
+    """One file a visit, rows of many chunks in each: the chunk tables are those of one file with all rows."""
+    import numpy as np
+
+    random = np.random.default_rng(1)
+    whole = {
+        "id": np.arange(300), "alpha": random.uniform(0, 20, 300), "delta": random.uniform(-10, 10, 300),
+        "raw": random.random(300), "g": random.random(300), "r": random.random(300), "flag": random.random(300) < 0.5,
+    }  # fmt: skip
+    order = random.permutation(300)
+    for visit, rows in enumerate(np.array_split(order, 7)):
+        write_parquet(tmp_path, f"visit{visit}.parquet", extra=None, **{k: pa.array(v[rows]) for k, v in whole.items()})
+    (tmp_path / "one").mkdir()
+    write_parquet(tmp_path / "one", extra=None, **{k: pa.array(v) for k, v in whole.items()})
+    many = partition_all(open_source(write_mapping(tmp_path, Object=OBJECT)), tmp_path / "s1")["Object"]
+    one = partition_all(open_source(write_mapping(tmp_path / "one", Object=OBJECT)), tmp_path / "s2")["Object"]
+    assert len(many) == 7
+    assert digests_of(many) == digests_of(one)
+    assert len(digests_of(one)) > 20
+
+
+def test_row_groups_of_a_large_file_are_parts(tmp_path: Path) -> None:
+    """Parts of one file cover its row groups and its bytes once, and give its rows, numbered as in the file."""
+    path = tmp_path / "big.parquet"
+    content = pa.table({"id": pa.array(range(1000)), "x": pa.array([i * 0.5 for i in range(1000)])})
+    pq.write_table(content, path, row_group_size=100)
+    parts, _ = parquet_parts(path, split_bytes=2000)
+    assert 3 < len(parts) <= 10
+    assert [part.row_groups[0] for part in parts[1:]] == [part.row_groups[1] + 1 for part in parts[:-1]]  # type: ignore[index]
+    assert sum(part.bytes for part in parts) == path.stat().st_size
+    assert sum(part.rows or 0 for part in parts) == 1000
+    assert len({part.fingerprint() for part in parts}) == len(parts)
+    table = open_source(write_mapping(tmp_path, Big=BIG)).tables["Big"]
+    batches = [b for part in parts for b in ParquetReader().batches(part, table.table, table.layout)]
+    assert pa.Table.from_batches([b.batch for b in batches]).equals(content)
+    assert [b.first_row for b in batches] == [1 + sum(p.rows or 0 for p in parts[:i]) for i in range(len(parts))]
+
+
+BIG = {
+    "files": ["*.parquet"], "role": "regular",
+    "declare": [{"name": "id", "type": "bigint"}, {"name": "x", "type": "double"}],
+}  # fmt: skip
+
+
+def test_position_keeps_the_digits_of_the_input(tmp_path: Path) -> None:
+    """A FLOAT position column is located by the input's own value, also after a factor."""
+    import math
+
+    write_parquet(tmp_path, alpha=[math.radians(v) for v in (10.000000123, 20.0, 30.0)])
+    rules = {**OBJECT["columns"], "ra": {"from": "alpha", "factor": 57.29577951308232}}
+    batch = read(open_source(write_mapping(tmp_path, Object={**OBJECT, "columns": rules})))
+    assert batch.positions is not None
+    assert batch.positions[0][0] == pytest.approx(10.000000123, abs=1e-12)
+    assert batch.batch.column("ra")[0].as_py() != batch.positions[0][0]
+
+
+def test_missing_column_is_null_where_allowed(tmp_path: Path) -> None:
+    """A column that one file lacks is NULL there and counted; without leave it is refused by name."""
+    write_parquet(tmp_path, "a.parquet")
+    write_parquet(tmp_path, "b.parquet", id=[7, 8, 9], flag=None)
+    message = refused(write_mapping(tmp_path, Object=OBJECT), tmp_path / "s1")
+    assert "b.parquet' has no column 'flag' for 'flag'" in message
+    path = write_mapping(tmp_path, Object={**OBJECT, "allow_missing": ["flag"]})
+    reports = partition_all(open_source(path), tmp_path / "s2")["Object"]
+    assert conversions_of(reports)["flag: not in the file → NULL"] == 3
+
+
+def test_types_of_different_kinds_are_refused_unless_allowed(tmp_path: Path) -> None:
+    """Integers in one file, floats in the next: named with both files; widths of one kind may differ."""
+    write_parquet(tmp_path, "a.parquet")
+    write_parquet(tmp_path, "b.parquet", id=pa.array([4, 5, 6], pa.int32()))
+    partition_all(open_source(write_mapping(tmp_path, Object=OBJECT)), tmp_path / "s1")
+    write_parquet(tmp_path, "b.parquet", id=[4.0, 5.0, 6.0])
+    message = refused(write_mapping(tmp_path, Object=OBJECT), tmp_path / "s2")
+    assert f"column 'id' is integer in '{tmp_path}/a.parquet' and floating in '{tmp_path}/b.parquet'" in message
+    partition_all(open_source(write_mapping(tmp_path, Object={**OBJECT, "mixed_types": True})), tmp_path / "s3")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"id": [1, None, 3]}, "row 2, column 'id': NULL in a NOT NULL column"),
+        ({"id": [1, 2.5, 3]}, "row 2, column 'id': 2.5 of Parquet type double does not fit bigint"),
+        ({"delta": [0.0, 91.0, 1.0]}, "row 2: position (359.5, 91) in columns 'ra' and 'dec' is not on the sphere"),
+        ({"alpha": [0.0, None, 1.0]}, "row 2: position (nan, 0) in columns 'ra' and 'dec'"),
+        ({"raw": [1e39, 1.0, 1.0]}, "row 1, column 'flux'"),
+        ({"flag": pa.array([[1], [2], [3]])}, "column 'flag'"),
+        ({"id": [1, 1, 3]}, "key 1 stands twice in director 'Object' (a.parquet)"),
+    ],
+)
+def test_wrong_value_is_named(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    """File, row and column of a value that cannot be taken."""
+    write_parquet(tmp_path, **changes)
+    message = refused(write_mapping(tmp_path, Object=OBJECT), tmp_path / "staging")
+    assert words in message
+    assert "a.parquet" in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"columns": {"nix": {"from": "a"}}}, "no column 'nix'"),
+        ({"columns": {"flux": {"from": "nix"}}}, "has no column 'nix' for 'flux'"),
+        ({"columns": {"flux": {"form": "raw"}}}, "key 'tables.Object.columns.flux.form': Extra inputs"),
+        ({"columns": {"flux": {"from": "raw", "derive": "g"}}}, "give one of 'from', 'derive' and 'constant'"),
+        ({"columns": {"flux": {"derive": "__import__('os')"}}}, "Call is not arithmetic"),
+        ({"columns": {"flux": {"derive": "g ** r"}}}, "Pow is not known"),
+        ({"columns": {"flux": {"derive": "g +"}}}, "expression 'g +'"),
+        ({"omit": ["nix"]}, "no column 'nix'"),
+        ({"position": ["ra", "nix"]}, "no column 'nix'"),
+        ({"position": None}, "a director without position"),
+        ({"role": "dependent", "key": ""}, "a dependent without director and key"),
+        ({"files": ["none/*.parquet"]}, "no file none/*.parquet under"),
+        ({"declare": [{"name": "id", "type": "hypercube"}]}, "unsupported column type 'hypercube'"),
+        ({"text": {"header": False}}, "give 'fields' for files without header line"),
+        ({"role": "boss"}, "key 'tables.Object.role'"),
+    ],
+)
+def test_wrong_mapping_is_one_line(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    """Each mistake names the mapping's key, column or file."""
+    write_parquet(tmp_path)
+    table = {**OBJECT, **changes}
+    if "columns" in changes:
+        table["columns"] = {**OBJECT["columns"], **changes["columns"]}
+    with pytest.raises(UserError) as caught:
+        open_source(write_mapping(tmp_path, Object={k: v for k, v in table.items() if v is not None}))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.timeout(20)
+def test_unknown_schema_layout_and_base_are_named(tmp_path: Path) -> None:
+    """A mapping that names what is not shipped is told what is."""
+    write_parquet(tmp_path)
+    path = write_mapping(tmp_path, Object=OBJECT)
+    good = yaml.safe_load(path.read_text())
+    for change, words in (
+        ({"extends": "hcs"}, "no mapping 'hcs' is shipped; there are dp02, dp1, hsc"),
+        ({"layout": "x", "striping": None}, "no layout 'x' is shipped; there are kpm-85-12, qserv-340-3"),
+        ({"schema": "nix"}, "no schema 'nix'"),
+        ({"schema": "hsc", "tables": {"Stars": OBJECT}}, "the schema has no table 'Stars'"),
+        ({"striping": None}, "give one of 'striping' and 'layout'"),
+        ({"version": 2}, "key 'version'"),
+    ):
+        path.write_text(yaml.safe_dump({**good, **change}))
+        with pytest.raises(UserError) as caught:
+            open_source(path)
+        assert words in str(caught.value)
+
+
+def test_mapping_that_extends_goes_before_its_base(tmp_path: Path) -> None:
+    """Keys of a table and of the mapping replace those of the file that it extends; a null table is taken out."""
+    base = write_mapping(tmp_path, Object=OBJECT, Other={**BIG, "files": ["none"]})
+    (tmp_path / "mine.yaml").write_text(
+        yaml.safe_dump(
+            {"version": 1, "extends": "./mapping.yaml", "database": "mine", "layout": "kpm-85-12",
+             "tables": {"Other": None, "Object": {"files": ["x/*.parquet"]}}}
+        )
+    )  # fmt: skip
+    mine, known = read_mapping(tmp_path / "mine.yaml"), read_mapping(base)
+    assert (mine.database, mine.layout, mine.striping) == ("mine", "kpm-85-12", None)
+    assert mine.tables["Object"].files == ["x/*.parquet"]
+    assert mine.tables["Object"].columns == known.tables["Object"].columns
+    assert "Other" not in mine.tables
+
+
+def test_changed_source_is_refused(tmp_path: Path) -> None:
+    """A file that is written again between plan and ingest is named, whole or by row groups."""
+    path = write_parquet(tmp_path)
+    source = open_source(write_mapping(tmp_path, Object=OBJECT))
+    write_parquet(tmp_path, alpha=[1.0, 2.0, 3.0])
+    os.utime(path, ns=(1, path.stat().st_mtime_ns + 10**9))
+    with pytest.raises(UserError, match="has changed since the ingest was planned"):
+        partition_all(source, tmp_path / "staging")
+
+
+def test_empty_files_and_row_groups_are_no_rows(tmp_path: Path) -> None:
+    """A Parquet file without rows, one with an empty row group, a text file of a header alone."""
+    whole = pa.table({key: pa.array(value) for key, value in ROWS.items()})
+    with pq.ParquetWriter(tmp_path / "a.parquet", whole.schema) as writer:
+        writer.write_table(whole.slice(0, 0))
+        writer.write_table(whole)
+        writer.write_table(whole.slice(0, 0))
+    pq.write_table(whole.slice(0, 0), tmp_path / "b.parquet")
+    reports = partition_all(open_source(write_mapping(tmp_path, Object=OBJECT)), tmp_path / "s1")["Object"]
+    assert sorted(report.rows for report in reports) == [0, 3]
+    (tmp_path / "c.csv").write_text(",".join(ROWS) + "\n")
+    (tmp_path / "d.csv").write_text("")
+    path = write_mapping(tmp_path, Object={**OBJECT, "files": ["*.csv"]})
+    assert sum(r.rows for r in partition_all(open_source(path), tmp_path / "s2")["Object"]) == 0
+
+
+def test_broken_parquet_file_is_named(tmp_path: Path) -> None:
+    """A file that is cut off has no footer."""
+    path = write_parquet(tmp_path)
+    path.write_bytes(path.read_bytes()[:-20])
+    message = refused(write_mapping(tmp_path, Object=OBJECT), tmp_path / "staging")
+    assert f"'{path}' is no whole Parquet file" in message
+
+
+def test_text_files_with_other_headers_are_refused(tmp_path: Path) -> None:
+    """All files of a table have the same fields; none twice."""
+    (tmp_path / "a.csv").write_text(",".join(ROWS) + "\n")
+    (tmp_path / "b.csv").write_text(",".join(reversed(list(ROWS))) + "\n")
+    path = write_mapping(tmp_path, Object={**OBJECT, "files": ["*.csv"]})
+    assert "b.csv' has other columns than" in refused(path, tmp_path / "s1")
+    (tmp_path / "b.csv").write_text("id,id\n")
+    (tmp_path / "a.csv").unlink()
+    assert "has column 'id' twice" in refused(path, tmp_path / "s2")
+
+
+def test_invalid_utf8_is_named(tmp_path: Path) -> None:
+    """Text that is no UTF-8 is refused with row and column, and taken where the mapping says latin1."""
+    (tmp_path / "a.csv").write_bytes(b"id,x\n1,caf\xe9\n")
+    table = {
+        "files": ["a.csv"], "role": "regular",
+        "declare": [{"name": "id", "type": "bigint"}, {"name": "x", "type": "char(8)"}],
+    }  # fmt: skip
+    message = refused(write_mapping(tmp_path, T=table), tmp_path / "s1")
+    assert "a.csv', row 1, column 'x': 'caf\\xe9' is no UTF-8" in message
+    path = write_mapping(tmp_path, T={**table, "text": {"charset": "latin1"}})
+    assert sum(r.rows for r in partition_all(open_source(path), tmp_path / "s2")["T"]) == 1
+
+
+def test_layout_file_replaces_striping_and_tables(tmp_path: Path) -> None:
+    """Striping, engine and replicas are the layout's; a table that it describes is spread its way."""
+    write_parquet(tmp_path)
+    source = open_source(write_mapping(tmp_path, Object=OBJECT))
+    layout = Layout(striping=Striping(stripes=18, substripes=10, overlap_deg=0.1), engine="Aria", replicas=2)
+    other = with_layout(source, layout)
+    assert (other.layout.striping.stripes, other.layout.engine, other.layout.replicas) == (18, "Aria", 2)
+    assert other.layout.tables == source.layout.tables
+    wrong = layout.model_copy(update={"tables": {"Nix": source.layout.tables["Object"]}})
+    with pytest.raises(UserError, match="describes table 'Nix'"):
+        with_layout(source, wrong)
+
+
+@given(st.lists(st.tuples(*[st.one_of(st.none(), st.integers(-1000, 1000))] * 2), max_size=20))
+def test_expressions_are_those_of_python_with_null(rows: list[tuple[int | None, int | None]]) -> None:
+    """Each row is what Python makes of it; NULL anywhere is NULL; a division by zero is no number."""
+    columns = {name: pa.array([row[i] for row in rows], pa.int16()) for i, name in enumerate("ab")}
+    for text in ("a + b * 2", "-(a - 3) * b", "a / 4 - b", "7"):
+        wanted = [
+            None if names_in(text) and None in row else eval(text, {}, dict(zip("ab", row, strict=True)))
+            for row in rows
+        ]
+        assert evaluate(text, columns, len(rows)).to_pylist() == wanted
