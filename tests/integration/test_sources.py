@@ -14,6 +14,8 @@ from skyshard.db.connection import Account, connect
 from skyshard.errors import UserError
 from skyshard.testbed import Testbed
 
+pytestmark = pytest.mark.integration
+
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
