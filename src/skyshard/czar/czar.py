@@ -23,7 +23,7 @@ from skyshard.czar.explain import Explanation
 from skyshard.czar.gather import GATHER_LIMIT_BYTES
 from skyshard.czar.plan import Kind, Lane, Plan, Pull
 from skyshard.czar.planner import make_plan
-from skyshard.czar.scratch import query_name, scratch_table, sweep
+from skyshard.czar.scratch import drop_query, query_name, scratch_table, sweep
 from skyshard.czar.show import show
 from skyshard.czar.statement import ShowStatement, read_statement
 from skyshard.czar.typed import TypedColumn, read_types
@@ -73,7 +73,11 @@ class QueryResult:
 
 
 class Czar:
-    """Answers statements. ``data_dirs``: the data folders of ``czar`` and of the nodes, for row images."""
+    """Answers statements.
+
+    ``data_dirs``: the data folders of ``czar`` and of the nodes, for row images. Pulls that read more than
+    ``text_rows`` rows travel as images; no more than ``gather_limit_bytes`` are brought together for one statement.
+    """
 
     def __init__(
         self,
@@ -83,6 +87,7 @@ class Czar:
         data_dirs: Mapping[str, Path],
         *,
         gather_limit_bytes: int = GATHER_LIMIT_BYTES,
+        text_rows: int = TEXT_ROWS,
     ) -> None:
         self._source = source
         self._sessions = Sessions(czar)
@@ -90,6 +95,8 @@ class Czar:
         self._workers = {name: QueryWorker(endpoint, data_dirs[name]) for name, endpoint in nodes.items()}
         self._pool = ThreadPoolExecutor(max_workers=max(NODE_CALLS, len(nodes)), thread_name_prefix="czar")
         self._gather_limit_bytes = gather_limit_bytes
+        self._text_rows = text_rows
+        self._is_swept = False
 
     def __enter__(self) -> Czar:
         return self
@@ -164,7 +171,19 @@ class Czar:
                     return self._regular(query, plan, czar, types)
                 return self._distributed(query, plan, czar, types)
         except SkyshardError as error:
+            self._clean(query)
             raise in_words(error, query) from error.__cause__
+        except BaseException:
+            self._clean(query)
+            raise
+
+    def _clean(self, query: str) -> None:
+        """Stop what a failed or interrupted query runs, and drop what it made."""
+        for sessions in [self._sessions, *(worker.sessions for worker in self._workers.values())]:
+            with contextlib.suppress(SkyshardError):
+                sessions.cancel(query)
+                with sessions.lease(query) as connection:
+                    drop_query(connection, query)
 
     def _regular(self, query: str, plan: Plan, czar: Connection, types: tuple[TypedColumn, ...]) -> pa.Table:
         if not plan.has_tables:
@@ -175,8 +194,12 @@ class Czar:
             return answer_whole(node, query, plan.whole, types)
 
     def _distributed(self, query: str, plan: Plan, czar: Connection, types: tuple[TypedColumn, ...]) -> pa.Table:
-        dispatch = Dispatch(query, self._workers, self._pool, czar, self._czar_dir)
-        if not plan.merge and plan.pulls[0].rows <= TEXT_ROWS:
+        is_large = max(pull.rows for pull in plan.pulls) > self._text_rows
+        if is_large and not self._is_swept:
+            self._is_swept = True
+            self.sweep()
+        dispatch = Dispatch(query, self._workers, self._pool, czar, self._czar_dir, self._text_rows)
+        if not plan.merge and not is_large:
             return dispatch.table(plan.pulls[0], types)
         tables: list[str] = []
         try:
@@ -184,7 +207,7 @@ class Czar:
                 tables.append(scratch_table(query, f"p{number}"))
                 dispatch.bring(f"p{number}", pull, self._columns(query, plan, pull, czar, types))
             merge = plan.merge_over(tables) or f"SELECT * FROM {tables[0]}"
-            return store_result(czar, query, merge, types, self._czar_dir, large=_is_large(plan))
+            return store_result(czar, query, merge, types, self._czar_dir, large=is_large)
         finally:
             for table in tables:
                 with contextlib.suppress(SkyshardError):
@@ -209,7 +232,3 @@ class Czar:
 
 def _internal(count: int) -> list[str]:
     return [f"c{index}" for index in range(count)]
-
-
-def _is_large(plan: Plan) -> bool:
-    return max(pull.rows for pull in plan.pulls) > TEXT_ROWS

@@ -77,9 +77,16 @@ class Dispatch:
     """Runs the pulls of one query."""
 
     def __init__(
-        self, query: str, workers: Mapping[str, QueryWorker], pool: Executor, czar: Connection, czar_dir: Path
+        self,
+        query: str,
+        workers: Mapping[str, QueryWorker],
+        pool: Executor,
+        czar: Connection,
+        czar_dir: Path,
+        text_rows: int,
     ) -> None:
         self._query = query
+        self._text_rows = text_rows
         self._workers = workers
         self._pool = pool
         self._czar = czar
@@ -106,7 +113,7 @@ class Dispatch:
         """
         table = scratch_table(self._query, what)
         keys = [key.columns[0] for key in pull.keys]
-        is_text = pull.rows <= TEXT_ROWS or record_layout(columns) is None
+        is_text = pull.rows <= self._text_rows or record_layout(columns) is None
         self._czar.execute(create_scratch(table, columns, is_temporary=is_text, keys=keys))
         if is_text:
             self._insert(table, self.rows(pull, columns), len(columns))

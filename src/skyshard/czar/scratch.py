@@ -35,11 +35,22 @@ def file_name(query: str, what: str) -> str:
 
 def sweep(connection: Connection) -> int:
     """Drop the scratch tables of processes that are gone; returns how many there were."""
-    tables = [str(row[0]) for row in connection.rows(f"SHOW TABLES FROM {quote_name(SCRATCH_DATABASE)}")]
-    left = [table for table in tables if _is_left(table)]
-    for table in left:
+    return _drop(connection, [table for table in _tables(connection) if _is_left(table)])
+
+
+def drop_query(connection: Connection, query: str) -> int:
+    """Drop all scratch tables of a query; returns how many there were."""
+    return _drop(connection, [table for table in _tables(connection) if table.startswith(f"{query}_")])
+
+
+def _tables(connection: Connection) -> list[str]:
+    return [str(row[0]) for row in connection.rows(f"SHOW TABLES FROM {quote_name(SCRATCH_DATABASE)}")]
+
+
+def _drop(connection: Connection, tables: list[str]) -> int:
+    for table in tables:
         connection.execute(f"DROP TABLE IF EXISTS {quote_name(SCRATCH_DATABASE)}.{quote_name(table)}")
-    return len(left)
+    return len(tables)
 
 
 def _is_left(table: str) -> bool:

@@ -25,9 +25,6 @@ from skyshard.czar.typed import (
 from skyshard.db.connection import Connection
 from skyshard.errors import Bug, Refusal, SkyshardError, UserError
 
-IMAGE_ROWS = 5_000
-"""Results with more rows are read from their data file."""
-
 
 def answer_whole(connection: Connection, query: str, statement: str, types: Sequence[TypedColumn]) -> pa.Table:
     """Run a statement on one server and fetch its rows."""
@@ -48,8 +45,8 @@ def store_result(
     layout = record_layout(types) if large and data_dir is not None else None
     connection.execute(create_scratch(table, types, is_temporary=layout is None))
     try:
-        rows = connection.execute(f"INSERT INTO {table} {statement}")
-        if layout is not None and data_dir is not None and rows > IMAGE_ROWS:
+        connection.execute(f"INSERT INTO {table} {statement}")
+        if layout is not None and data_dir is not None:
             return from_data_file(data_dir / file_name(query, "r"), types, layout)
         return from_rows(connection.rows(select_exactly(types, table)), types)
     finally:
