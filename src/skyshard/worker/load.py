@@ -7,6 +7,7 @@ and renames; a table counts as made only when its rows and its digest are what p
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -61,12 +62,12 @@ class NodeLoader:
         names = [build.name for build in order.builds]
         with self._connect(order.database) as connection:
             connection.execute("DROP TABLE IF EXISTS " + ", ".join(map(quote_name, names)))
-            for build in order.builds:
-                connection.execute(build.create)
             if order.loader is Loader.IMAGE:
+                self._make_empty(connection, order)
                 self._install_images(connection, order)
             else:
                 for build in order.builds:
+                    connection.execute(build.create)
                     self._load_data(connection, order, build)
             counts = _counts(connection, names)
             found = table_digests(connection, self._folder(order.database), order.table, names)
@@ -74,6 +75,21 @@ class NodeLoader:
             self._check(order, build, counts[build.name], digest)
             for build, digest in zip(order.builds, found, strict=True)
         ]
+
+    def _make_empty(self, connection: Connection, order: BuildOrder) -> None:
+        """Create the first table of each kind and copy its files for the others: a wide CREATE TABLE takes 30 ms."""
+        templates: dict[str, Path] = {}
+        for build in order.builds:
+            target = self._file(order.database, build.name)
+            kind = build.create.partition("(")[2]
+            if kind in templates:
+                for ending in (".frm", ".MYI", ".MYD"):
+                    shutil.copyfile(templates[kind].with_suffix(ending), target.with_suffix(ending))
+                    shutil.copymode(templates[kind].with_suffix(ending), target.with_suffix(ending))
+            else:
+                connection.execute(build.create)
+                connection.execute(f"FLUSH TABLES {quote_name(build.name)}")
+                templates[kind] = target
 
     def _install_images(self, connection: Connection, order: BuildOrder) -> None:
         """Write the data files of empty tables and let the server build their indexes."""
