@@ -81,8 +81,9 @@ def stored_table(table: Table, layout: TableLayout, *, overlap: bool = False) ->
     keys = list(table.keys)
     if layout.role is Role.DIRECTOR:
         keys.append(Key(SUB_CHUNK_COLUMN, (SUB_CHUNK_COLUMN,)))
-    elif layout.key:
-        keys.append(Key(f"{layout.key}_director", (full.column(layout.key).name,)))
+    else:
+        followed = [full.column(name).name for name in (layout.key, layout.key2) if name]
+        keys += [Key(f"{name}_director", (name,)) for name in followed]
     if overlap:
         keys = [Key(key.name, key.columns) for key in keys]
         if primary:

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.small_match import BORDER, write_catalog
 from tests.small_metadata import edit_json, write_metadata_folder
 
+from skyshard.chunking import Chunker
 from skyshard.cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import UserError
 from skyshard.testbed import Testbed
+from skyshard.worker.messages import Loader
 
 pytestmark = pytest.mark.integration
 
@@ -106,3 +109,32 @@ def test_other_overlap_is_another_family(testbed: Testbed, folder: Path, databas
     edit_json(folder / "database.json", overlap=0.01)
     other = testbed.plan(folder, tables=["Filter"]).layout.striping.family
     assert other != testbed.registry.catalog(database).layout.striping.family
+
+
+@pytest.mark.parametrize("loader", list(Loader))
+def test_ref_match_table_between_two_directors(testbed: Testbed, tmp_path: Path, database: str, loader: Loader) -> None:
+    """Several directors in one database, each with its index; a match row is where its sides are, flagged."""
+    testbed.ingest(write_catalog(tmp_path), database=database, loader=loader)
+    catalog = testbed.registry.catalog(database)
+    low, high = (
+        int(chunk) for chunk in Chunker(85, 12, 0.01667).locate([10.0] * 2, [BORDER - 0.001, BORDER + 0.001])[0]
+    )
+    assert {chunk: entry.rows for chunk, entry in catalog.tables["Match"].chunks.items()} == {low: 3, high: 3}
+    found = []
+    for chunk, entry in catalog.tables["Match"].chunks.items():
+        with connect(testbed.cluster.endpoint(entry.nodes[0]), Account.READER, database) as connection:
+            found += connection.rows(f"SELECT COALESCE(id1, 0), COALESCE(id2, 0), chunkId, flag FROM Match_{chunk}")
+    assert sorted(found) == sorted(
+        [(1, 11, low, 3), (1, 12, low, 1), (1, 12, high, 2), (2, 12, high, 3), (0, 11, low, 2), (2, 0, high, 1)]
+    )
+    for director, keys in (("Object", [1, 2]), ("RefObject", [11, 12])):
+        assert {key: place[0] for key, place in testbed.registry.locate_keys(database, director, keys).items()} == {
+            keys[0]: low, keys[1]: high,
+        }  # fmt: skip
+    assert_verified(testbed, database)
+
+
+def test_ref_match_table_wants_both_directors(testbed: Testbed, tmp_path: Path) -> None:
+    """--tables that leave out one of the directors are refused by name."""
+    with pytest.raises(UserError, match="table 'Match' follows director 'RefObject', which is not ingested with it"):
+        testbed.plan(write_catalog(tmp_path), tables=["Match", "Object"])

@@ -109,7 +109,8 @@ class _Work:
         at = batch.schema.names.index(name)
         flags = pa.array(routed.flags).cast(batch.column(at).type)
         before = batch.column(at)
-        changed = np.asarray(before.is_valid()) & (before.fill_null(0).to_numpy(zero_copy_only=False) != routed.flags)
+        given = before.fill_null(0).to_numpy(zero_copy_only=False)
+        changed = (given != 0) & (given != routed.flags)
         if changed.any():
             self.report.conversions[f"{name}: set to the sides that are in the chunk"] += int(changed.sum())
         return batch.set_column(at, name, flags)

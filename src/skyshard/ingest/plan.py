@@ -105,8 +105,9 @@ def make_plan(
 def _require_directors(chosen: Sequence[SourceTable], known: Collection[str]) -> None:
     names = {table.name for table in chosen} | set(known)
     for table in chosen:
-        director = table.layout.director
-        if table.layout.role is Role.DEPENDENT and director not in names:
+        followed = (table.layout.director, table.layout.director2)
+        director = next((name for name in followed if name and name not in names), "")
+        if director:
             raise UserError(
                 f"table '{table.name}' follows director '{director}', which is not ingested with it",
                 remedy=f"add {director} to --tables",

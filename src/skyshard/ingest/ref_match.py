@@ -18,7 +18,7 @@ from skyshard.errors import UserError
 from skyshard.ingest.director_keys import DirectorKeys
 from skyshard.ingest.routing import NO_COPIES, Numbers, PartitionSpec, Routed, chunker_of, positions
 from skyshard.ingest.source import InputBatch, Part, Positions
-from skyshard.sphere import ang_sep
+from skyshard.sphere import Box, ang_sep
 
 FIRST, SECOND, BOTH = 1, 2, 3
 SLACK_DEG = 0.001 / 3600
@@ -116,12 +116,13 @@ def _require_a_side(spec: PartitionSpec, part: Part, batch: InputBatch, one: _Si
 
 def _require_near(spec: PartitionSpec, part: Part, batch: InputBatch, one: _Side, two: _Side) -> None:
     """Both sides within the overlap: farther pairs could not be joined inside a chunk."""
-    if one.position is None or two.position is None:
-        return
     limit = spec.striping.overlap_deg - SLACK_DEG
     if spec.layout.ang_sep_deg is not None:
         limit = min(limit, spec.layout.ang_sep_deg)
-    apart = ang_sep(*one.position, *two.position)
+    if one.position is not None and two.position is not None:
+        apart = ang_sep(*one.position, *two.position)
+    else:
+        apart = _least_separation(spec, one, two)
     far = one.is_there & two.is_there & (apart > limit)
     if far.any():
         row = int(np.flatnonzero(far)[0])
@@ -130,6 +131,30 @@ def _require_near(spec: PartitionSpec, part: Part, batch: InputBatch, one: _Side
             f"{limit:.6g} deg that can be joined ({int(far.sum())} such rows in this block)",
             remedy="leave such pairs out, or take a layout with a wider overlap",
         )
+
+
+def _least_separation(spec: PartitionSpec, one: _Side, two: _Side) -> NDArray[np.float64]:
+    """How far apart the two sides are at least, in degrees, by the outlines of their chunks: all that keys tell."""
+    chunker = chunker_of(spec.striping)
+    codes = (one.chunks.astype(np.int64) << 32) | two.chunks.astype(np.int64)
+    pairs, rows = np.unique(np.where(one.is_there & two.is_there, codes, 0), return_inverse=True)
+    least = np.zeros(len(pairs))
+    for i, pair in enumerate(pairs.tolist()):
+        if (pair >> 32) != (pair & 0xFFFFFFFF):
+            least[i] = _gap(chunker.chunk_box(pair >> 32), chunker.chunk_box(pair & 0xFFFFFFFF))
+    result: NDArray[np.float64] = least[rows]
+    return result
+
+
+def _gap(one: Box, two: Box) -> float:
+    """A lower bound of the separation of two chunks: the gap in latitude, or that in longitude at the polemost edge."""
+    latitude = max(one.dec_min - two.dec_max, two.dec_min - one.dec_max, 0.0)
+    if one.ra_min < two.ra_max and two.ra_min < one.ra_max:
+        return latitude
+    gaps = [(one.ra_min - two.ra_max) % 360.0, (two.ra_min - one.ra_max) % 360.0]
+    longitude = min(0.0 if gap > 360.0 - 1e-9 else gap for gap in gaps)
+    polemost = max(abs(edge) for box in (one, two) for edge in (box.dec_min, box.dec_max))
+    return max(latitude, float(ang_sep(0.0, polemost, longitude, polemost)))
 
 
 def _as_given(batch: InputBatch, one: _Side, two: _Side, is_orphan: Flags) -> Routed:
