@@ -1,7 +1,7 @@
 """Making chunk tables on one node: from row images or by LOAD DATA, counted and checked.
 
-A build replaces whatever stood under its name, so it can be killed at any instant and run again. It writes beside
-and renames; a table counts as made only when its rows and its digest are what partitioning said.
+A build replaces whatever stood under its name, so it can be killed at any instant and run again; a table counts as
+made only when its rows and its digest are what partitioning said, and is recorded only then.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class NodeLoader:
         """
         names = [build.name for build in order.builds]
         with self._connect(order.database) as connection:
-            connection.execute("DROP TABLE IF EXISTS " + ", ".join(map(quote_name, names)))
+            self._clear(connection, order.database, names)
             if order.loader is Loader.IMAGE:
                 self._make_empty(connection, order)
                 self._install_images(connection, order)
@@ -76,6 +76,16 @@ class NodeLoader:
             for build, digest in zip(order.builds, found, strict=True)
         ]
 
+    def _clear(self, connection: Connection, database: str, names: Sequence[str]) -> None:
+        """Remove tables of these names, and the files of tables that a killed build left half made."""
+        present = set(os.listdir(self._folder(database)))
+        whole = [name for name in names if f"{file_name(name)}.frm" in present]
+        if whole:
+            connection.execute("DROP TABLE IF EXISTS " + ", ".join(map(quote_name, whole)))
+        strays = {f"{file_name(name)}{ending}" for name in names for ending in _ENDINGS}
+        for stray in strays & set(os.listdir(self._folder(database)) if whole else present):
+            (self._folder(database) / stray).unlink(missing_ok=True)
+
     def _make_empty(self, connection: Connection, order: BuildOrder) -> None:
         """Create the first table of each kind and copy its files for the others: a wide CREATE TABLE takes 30 ms."""
         templates: dict[str, Path] = {}
@@ -83,9 +93,10 @@ class NodeLoader:
             target = self._file(order.database, build.name)
             kind = build.create.partition("(")[2]
             if kind in templates:
-                for ending in (".frm", ".MYI", ".MYD"):
+                for ending in (".MYI", ".frm"):
                     shutil.copyfile(templates[kind].with_suffix(ending), target.with_suffix(ending))
-                    shutil.copymode(templates[kind].with_suffix(ending), target.with_suffix(ending))
+                if not build.rows:
+                    target.touch()
             else:
                 connection.execute(build.create)
                 connection.execute(f"FLUSH TABLES {quote_name(build.name)}")
@@ -191,17 +202,13 @@ def _batches(build: TableBuild) -> Iterator[pa.RecordBatch]:
 
 
 def _write_image(target: Path, build: TableBuild, length: int) -> None:
-    """Concatenate the slices beside the table's data file, then take its place."""
-    beside = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+    """Write the slices as the data file of an empty table that nobody knows yet."""
     try:
-        with beside.open("wb") as out:
+        with target.open("wb") as out:
             for piece in build.slices:
                 with open(piece.bundle, "rb") as bundle:
                     _copy(bundle.fileno(), out.fileno(), piece.offset, piece.rows * length)
-        os.chmod(beside, target.stat().st_mode)
-        beside.replace(target)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise ClusterError(f"cannot write '{target}': {error.strerror}", remedy="make room, run again") from error
 
 

@@ -1,0 +1,336 @@
+"""How fast rows become chunk tables, as ratios to LOAD DATA in one run.
+
+    python benchmarks/ingest.py [--rows 1000000] [--wide-rows 100000] [--quick] [--json FILE]
+
+Four comparisons on private nodes, each side by side:
+
+load_vs_load_data                    partitioned Arrow batches → chunk tables by row images (packed, written, indexed,
+                                     counted, digest checked) against LOAD DATA INFILE of the same rows, CSV ready
+parquet_to_published_vs_csv_load_data  Parquet → published against locate + CSV + LOAD DATA of the same Parquet
+two_nodes_vs_one                     the whole ingest on two nodes and two cores against one node and one core
+hsc_load_vs_load_data                as the first, for the 1,038 columns of HSC's Object
+
+"One core" pins this process and the node's server to core 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skyshard.chunking import Chunker
+from skyshard.cluster import Cluster
+from skyshard.db.connection import Account, connect, quote_text
+from skyshard.ddl import create_table, stored_table
+from skyshard.felis_schemas import read_schema
+from skyshard.ingest.builds import BuildContext, plan_builds
+from skyshard.ingest.bundle import Bundle, BundleWriter, PartReport
+from skyshard.ingest.partition import PartitionSpec, partition_part
+from skyshard.ingest.plan import PlannedTable, make_plan
+from skyshard.ingest.sources import open_source
+from skyshard.rowimage.pack import pack
+from skyshard.rowimage.record import RecordLayout
+from skyshard.rowimage.sqltype import TypeClass, parse_type
+from skyshard.schema import Column, Table
+from skyshard.testbed import Testbed
+from skyshard.worker.load import NodeLoader
+from skyshard.worker.load_text import load_text
+from skyshard.worker.messages import Loader
+
+STRIPING = {"stripes": 85, "substripes": 12, "overlap_deg": 0.01667}
+PARTS = 4
+Texts = dict[tuple[int, bool], Path]
+WIDE_AREA = (10.0, 38.0, -12.0, 13.0)
+SMALL_AREA = (10.0, 14.0, -2.0, 2.0)
+
+
+def narrow_table() -> Table:
+    """41 columns as stored: 4 BIGINT and INT, 14 DOUBLE, 18 FLOAT, 3 TINYINT, and the two chunk columns."""
+    names = [
+        ("objectId", "bigint(20)"),
+        ("ra", "double"),
+        ("decl", "double"),
+        ("htmId", "bigint(20)"),
+        ("n", "int(11)"),
+    ]
+    names += [(f"d{i}", "double") for i in range(12)] + [(f"f{i}", "float") for i in range(18)]
+    names += [(f"b{i}", "tinyint(4)") for i in range(4)]
+    columns = tuple(Column(name, parse_type(kind), name not in ("objectId", "ra", "decl")) for name, kind in names)
+    return Table("Object", columns)
+
+
+def wide_table() -> Table:
+    """HSC's Object with the positions renamed to those of the narrow table; text columns left out."""
+    (found,) = [t.table for t in read_schema("hsc") if t.table.name == "Object"]
+    renamed = {"coord_ra": "ra", "coord_dec": "decl"}
+    kept = [c for c in found if c.type.type_class is not TypeClass.BYTES]
+    columns = tuple(Column(renamed.get(c.name, c.name), c.type, c.name not in ("objectId", *renamed)) for c in kept)
+    return Table("Object", columns)
+
+
+def make_catalog(folder: Path, table: Table, rows: int, box: tuple[float, float, float, float]) -> Path:
+    """A synth folder of random rows, uniform over a box (least and greatest ra, least and greatest decl)."""
+    random = np.random.default_rng(1)
+    (folder / "Object").mkdir(parents=True)
+    files = []
+    for part in range(PARTS):
+        count = rows // PARTS
+        data = {column.name: _values(column, part * count, count, random, box) for column in table}
+        path = folder / "Object" / f"part{part}.parquet"
+        pq.write_table(pa.table(data), path, compression="zstd")
+        files.append({"path": f"Object/{path.name}", "chunk": None, "rows": count, "bytes": path.stat().st_size})
+    columns = [{"name": c.name, "type": c.type.text, "nullable": c.is_nullable} for c in table]
+    entry = {
+        "role": "director", "key": "objectId", "director": "", "position": ["ra", "decl"], "columns": columns,
+        "primary_key": ["objectId"], "indexes": [], "rows": count * PARTS, "files": files,
+    }  # fmt: skip
+    manifest = {"recipe": {"name": "bench"}, "striping": STRIPING, "tables": {"Object": entry}}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def _values(
+    column: Column, first: int, count: int, random: np.random.Generator, box: tuple[float, float, float, float]
+) -> pa.Array:
+    if column.name == "objectId":
+        return pa.array(np.arange(first, first + count) + 10**12)
+    if column.name in ("ra", "decl"):
+        return pa.array(random.uniform(*(box[:2] if column.name == "ra" else box[2:]), count))
+    if column.type.type_class is TypeClass.FLOATING:
+        values = random.normal(size=count).astype(np.float32 if column.type.base == "float" else np.float64)
+        return pa.array(values, mask=random.random(count) < 0.05)
+    _, high = column.type.integer_range()
+    return pa.array(random.integers(0, min(high, 2**40), count), column.type.arrow)
+
+
+@dataclass
+class Bench:
+    """A private cluster of two nodes and a folder for files."""
+
+    cluster: Cluster
+    folder: Path
+
+    @contextlib.contextmanager
+    def one_core(self) -> Iterator[None]:
+        """Pin this process and the first node's and the czar's server to core 0."""
+        pids = [s.pid for s in self.cluster.status() if s.name in ("node1", "czar") and s.pid]
+        processes = [psutil.Process(), *(psutil.Process(pid) for pid in pids)]
+        before = [process.cpu_affinity() for process in processes]
+        for process in processes:
+            process.cpu_affinity([0])
+        try:
+            yield
+        finally:
+            for process, cores in zip(processes, before, strict=True):
+                process.cpu_affinity(cores)
+
+    def loader(self) -> NodeLoader:
+        return NodeLoader("node1", self.cluster.endpoint("node1"), str(self.cluster.data_dir("node1")))
+
+
+def timed(work: Callable[[], object]) -> float:
+    os.sync()
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def load_ratio(bench: Bench, catalog: Path) -> dict[str, float]:
+    """Row images against LOAD DATA of the same chunk tables, from rows that are partitioned and sorted already."""
+    plan = make_plan(open_source(catalog), database="images")
+    (table,) = plan.tables
+    staging = bench.folder / "staging"
+    staging.mkdir(exist_ok=True)
+    layout = table.source.layout
+    spec = PartitionSpec(
+        table.source.table, layout, plan.layout.striping, table.source.reader, Loader.LOAD_DATA, str(staging)
+    )
+    reports = [partition_part(spec, part) for part in table.source.parts]
+    texts = _write_csv(bench, table, reports, staging)
+    batches = [_sorted_batch(staging, report) for report in reports]
+    chunks = {segment.chunk for report in reports for segment in report.segments}
+    context = BuildContext(plan, 1, dict.fromkeys(chunks, ("node1",)), frozenset(), staging)
+    with bench.one_core():
+        base = timed(lambda: _load_csv(bench, table, texts))
+        images = timed(lambda: _pack_and_build(bench, table, context, reports, batches))
+    for database in ("images", "texts"):
+        bench.loader().drop_database(database)
+    for folder in (staging, bench.folder / "csv"):
+        shutil.rmtree(folder)
+    rows = sum(report.rows for report in reports)
+    stored = sum(segment.rows for report in reports for segment in report.segments)
+    return {
+        "rows": rows, "stored_rows": stored, "tables": len(texts), "load_data_s": base, "image_s": images,
+        "ratio": base / images,
+    }  # fmt: skip
+
+
+def _sorted_batch(staging: Path, report: PartReport) -> pa.RecordBatch:
+    """All rows of a bundle, in its order, in memory."""
+    with pa.memory_map(str(staging / f"Object-{report.digest}.bundle")) as source:
+        return pa.ipc.open_file(source).read_all().combine_chunks().to_batches()[0]
+
+
+def _pack_and_build(
+    bench: Bench, table: PlannedTable, context: BuildContext, reports: list[PartReport], batches: list[pa.RecordBatch]
+) -> None:
+    """Arrow batches → packed records → bundles → tables, indexed, counted and digest-checked."""
+    layout = RecordLayout.of(table.stored)
+    packed = []
+    for report, batch in zip(reports, batches, strict=True):
+        bundle = Bundle(context.staging, "Object", report.digest)
+        with BundleWriter(bundle, Loader.IMAGE, None) as writer:
+            writer.add_records(pack(batch, layout))
+        offset, segments = 0, []
+        for segment in report.segments:
+            segments.append(replace(segment, offset=offset))
+            offset += segment.rows * layout.length
+        packed.append(replace(report, segments=segments))
+    loader = bench.loader()
+    loader.prepare("images")
+    for order in plan_builds(context, table, packed, "node1"):
+        loader.build(order)
+
+
+def _write_csv(
+    bench: Bench, table: PlannedTable, reports: list[PartReport], staging: Path
+) -> dict[tuple[int, bool], Path]:
+    """One text file a chunk table."""
+    folder = bench.folder / "csv"
+    folder.mkdir(exist_ok=True)
+    texts: Texts = {}
+    for report in reports:
+        with pa.memory_map(str(staging / f"Object-{report.digest}.bundle")) as source:
+            file = pa.ipc.open_file(source)
+            for segment in report.segments:
+                key = (segment.chunk, segment.is_overlap)
+                path = texts.setdefault(key, folder / f"{segment.chunk}-{segment.is_overlap}.tsv")
+                with path.open("ab") as out:
+                    out.write(load_text(file.get_batch(segment.offset), table.stored))
+    return texts
+
+
+def _load_csv(bench: Bench, table: PlannedTable, texts: Texts) -> None:
+    with connect(bench.cluster.endpoint("node1"), Account.LOADER) as connection:
+        connection.execute("CREATE DATABASE IF NOT EXISTS texts")
+        connection.execute("USE texts")
+        for (chunk, is_overlap), path in texts.items():
+            name = f"Object{'FullOverlap' if is_overlap else ''}_{chunk}"
+            stored = stored_table(table.source.table, table.source.layout, overlap=is_overlap)
+            connection.execute(f"DROP TABLE IF EXISTS {name}")
+            connection.execute(create_table(stored, name))
+            connection.execute(f"LOAD DATA INFILE {quote_text(str(path))} INTO TABLE {name} CHARACTER SET binary")
+
+
+def published_ratio(bench: Bench, catalog: Path) -> dict[str, float]:
+    """The product's whole ingest on one core against partition to CSV and LOAD DATA, with no index and no check."""
+    (table,) = make_plan(open_source(catalog)).tables
+    with bench.one_core():
+        base = timed(lambda: _partition_and_load(bench, table))
+        ours = _ingest(bench, catalog, "one", "inline", nodes=1)
+    bench.loader().drop_database("texts")
+    return {"csv_load_data_s": base, "published_s": ours, "ratio": base / ours}
+
+
+def _partition_and_load(bench: Bench, table: PlannedTable) -> None:
+    """Locate, sort by chunk, write CSV, LOAD DATA: what a careful script would do."""
+    chunker = Chunker(*STRIPING.values())
+    folder = bench.folder / "plain"
+    folder.mkdir()
+    texts: Texts = {}
+    for part in table.source.parts:
+        rows = pq.read_table(part.path).combine_chunks()
+        ra, dec = rows["ra"].to_numpy(), rows["decl"].to_numpy()
+        own = (np.arange(len(ra)), *chunker.locate(ra, dec))
+        for is_overlap, (at, chunks, sub_chunks) in ((False, own), (True, tuple(chunker.overlap_copies(ra, dec)))):
+            order = np.argsort(chunks, kind="stable")
+            batch = rows.take(pa.array(at[order])).combine_chunks().to_batches()[0]
+            batch = batch.append_column("chunkId", pa.array(chunks[order]))
+            batch = batch.append_column("subChunkId", pa.array(sub_chunks[order]))
+            numbers, first = np.unique(chunks[order], return_index=True)
+            for number, start, stop in zip(numbers, first, [*first[1:], len(order)], strict=True):
+                path = texts.setdefault((int(number), is_overlap), folder / f"{number}-{is_overlap}.tsv")
+                with path.open("ab") as out:
+                    out.write(load_text(batch.slice(start, stop - start), table.stored))
+    _load_csv(bench, table, texts)
+
+
+def _ingest(bench: Bench, catalog: Path, database: str, runtime: str, *, nodes: int) -> float:
+    cluster = bench.cluster if nodes == 2 else _single(bench)
+    with Testbed(cluster.folder, runtime=runtime) as testbed:
+        testbed.registry.databases()
+        return timed(lambda: testbed.ingest(catalog, database=database))
+
+
+def _single(bench: Bench) -> Cluster:
+    """A cluster of one node beside the one of two, pinned like this process."""
+    cluster = Cluster.at(bench.folder / "single")
+    cluster.start(1)
+    for status in cluster.status():
+        psutil.Process(status.pid).cpu_affinity(psutil.Process().cpu_affinity())
+    return cluster
+
+
+def scaling_ratio(bench: Bench, catalog: Path) -> dict[str, float]:
+    """Two nodes, two cores against one node, one core."""
+    with bench.one_core():
+        one = _ingest(bench, catalog, "alone", "inline", nodes=1)
+    two = _ingest(bench, catalog, "both", "inline", nodes=2)
+    return {"one_s": one, "two_s": two, "ratio": one / two}
+
+
+def run(rows: int, wide_rows: int) -> dict[str, dict[str, float]]:
+    """All comparisons; everything made is removed."""
+    with tempfile.TemporaryDirectory(prefix="skyshard-bench-", dir="/tmp") as name:
+        folder = Path(name)
+        bench = Bench(Cluster.at(folder / "cluster"), folder)
+        bench.cluster.start(2)
+        try:
+            catalog = make_catalog(folder / "catalog", narrow_table(), rows, WIDE_AREA)
+            results = {"load_vs_load_data": load_ratio(bench, catalog)}
+            results["parquet_to_published_vs_csv_load_data"] = published_ratio(bench, catalog)
+            results["two_nodes_vs_one"] = scaling_ratio(bench, catalog)
+            wide = make_catalog(folder / "wide", wide_table(), wide_rows, SMALL_AREA)
+            results["hsc_load_vs_load_data"] = load_ratio(bench, wide)
+        finally:
+            for cluster in (bench.cluster, Cluster.at(folder / "single")):
+                if cluster.exists:
+                    cluster.destroy()
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--wide-rows", type=int, default=100_000)
+    parser.add_argument("--quick", action="store_true", help="200,000 rows and 10,000 wide ones")
+    parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help="write JSON to a file, or print it")
+    options = parser.parse_args()
+    rows, wide = (200_000, 10_000) if options.quick or options.json == "-" else (options.rows, options.wide_rows)
+    results = run(rows, wide)
+    content = json.dumps({"ratios": {name: r["ratio"] for name, r in results.items()}, "details": results}, indent=1)
+    if options.json == "-":
+        print(content)
+        return
+    if options.json:
+        Path(options.json).write_text(content)
+    for name, result in results.items():
+        figures = ", ".join(f"{key} {value:.4g}" for key, value in result.items() if key != "ratio")
+        print(f"{name:<40} {result['ratio']:6.2f} x   ({figures})")
+
+
+if __name__ == "__main__":
+    main()
