@@ -124,9 +124,9 @@ def _column_line(column: Column) -> str:
 
 def _key_lines(table: Table) -> list[str]:
     lines = [f"PRIMARY KEY ({_columns(table.primary_key)})"] if table.primary_key else []
-    for key in table.keys:
-        lines.append(f"{'UNIQUE ' if key.is_unique else ''}KEY {quote_name(key.name)} ({_columns(key.columns)})")
-    return lines
+    unique = {True: "UNIQUE ", False: ""}
+    keys = (f"{unique[key.is_unique]}KEY {quote_name(key.name)} ({_columns(key.columns)})" for key in table.keys)
+    return [*lines, *keys]
 
 
 def _columns(names: Sequence[str]) -> str:

@@ -107,9 +107,11 @@ def ingest_stages(testbed: Testbed, database: str) -> list[IngestStage]:
             size = sum(table["bytes"] for table in report["tables"])
             return [
                 IngestStage(
-                    stage=stage, elapsed_s=seconds, rows=rows if stage in _MOVING else 0,
+                    stage=stage,
+                    elapsed_s=seconds,
+                    rows=rows if stage in _MOVING else 0,
                     bytes=size if stage in _MOVING else 0,
-                )  # fmt: skip
+                )
                 for stage, seconds in report["stages_s"].items()
             ]
     return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,15 +17,23 @@ from skyshard.cli.show import (
     print_table,
     progress_bars,
 )
-from skyshard.worker.messages import Loader
+
+if TYPE_CHECKING:
+    from skyshard.layout import Layout
 
 SourceArgument = Annotated[
-    Path, typer.Argument(help="A synth folder, or a Qserv test-catalog folder.", show_default=False)
+    Path,
+    typer.Argument(
+        help="A synth folder, a mapping file, a Qserv test-catalog folder, or one with metadata.json.",
+        show_default=False,
+    ),
 ]
 TablesOption = Annotated[str, typer.Option("--tables", help="Only these tables: A,B,...")]
 DatabaseOption = Annotated[str, typer.Option("--database", help="Name of the database; the source's own if absent.")]
-LayoutOption = Annotated[Path | None, typer.Option("--layout", help="A layout file that replaces the source's.")]
-LoaderOption = Annotated[Loader, typer.Option("--loader", help="How rows become tables.")]
+LayoutOption = Annotated[
+    Path | None, typer.Option("--layout", help="A layout file, or a shipped one, instead of the source's.")
+]
+LoaderOption = Annotated[Literal["image", "load-data"], typer.Option("--loader", help="How rows become tables.")]
 ReplicasOption = Annotated[int | None, typer.Option("--replicas", help="Copies of each chunk, on different nodes.")]
 RuntimeOption = Annotated[Literal["ray", "inline"], typer.Option("--runtime", help="Where the work runs.")]
 
@@ -34,16 +42,23 @@ def plan(
     source: SourceArgument,
     tables: TablesOption = "",
     database: DatabaseOption = "",
-    loader: LoaderOption = Loader.IMAGE,
+    layout: LayoutOption = None,
+    loader: LoaderOption = "image",
     replicas: ReplicasOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show what an ingest would do; touches nothing."""
     from skyshard.ingest.plan import make_plan
     from skyshard.ingest.sources import open_source
+    from skyshard.worker.messages import Loader
 
     made = make_plan(
-        open_source(source), database=database, tables=_names(tables), loader=loader, replicas=replicas
+        open_source(source),
+        database=database,
+        tables=_names(tables),
+        loader=Loader(loader),
+        replicas=replicas,
+        override=_layout(layout),
     ).summary()
     if json:
         print_json(made)
@@ -65,22 +80,30 @@ def ingest(
     source: SourceArgument,
     tables: TablesOption = "",
     database: DatabaseOption = "",
-    loader: LoaderOption = Loader.IMAGE,
+    layout: LayoutOption = None,
+    loader: LoaderOption = "image",
     replicas: ReplicasOption = None,
     runtime: RuntimeOption = "ray",
     json: JsonOption = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Ingest a source into sharded chunk tables and publish it; run again to go on after an interruption."""
+    from skyshard.interrupts import interruptible
     from skyshard.testbed import Testbed
+    from skyshard.worker.messages import Loader
 
-    with Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
+    with interruptible(), Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
         report = testbed.ingest(
-            source, runtime=runtime, watcher=watcher, database=database, tables=_names(tables), loader=loader,
-            replicas=replicas,
+            source, runtime=runtime, watcher=watcher, database=database, tables=_names(tables), loader=Loader(loader),
+            replicas=replicas, override=_layout(layout),
         )  # fmt: skip
     if json:
         print_json(asdict(report))
+        return
+    for name, count in report.replayed.items():
+        typer.echo(f"{name}: {count} part(s) were ingested before and passed over")
+    if not report.transaction:
+        typer.echo(f"nothing new for {report.database}")
         return
     print_table(
         ["table", "role", "rows", "overlap", "chunks", "stored", "orphans", "loader"],
@@ -143,7 +166,7 @@ def verify(
     json: JsonOption = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
-    """Read a database back from every node and check counts, digests, replicas and director index; exit 1 on a failure."""
+    """Read a database back from every node and check counts, digests, replicas, director index; exit 1 on a failure."""
     from skyshard.testbed import Testbed
 
     with Testbed(cluster) as testbed:
@@ -174,6 +197,17 @@ def mono_load(
         print_json(rows)
     else:
         print_table(["table", "rows"], [[name, count] for name, count in rows.items()])
+
+
+def _layout(path: Path | None) -> Layout | None:
+    """The layout of a file, or a shipped one by its name."""
+    if path is None:
+        return None
+    from skyshard.layout import read_layout
+    from skyshard.resources import data_folder
+
+    shipped = data_folder("ingest", "layouts") / f"{path}.yaml"
+    return read_layout(shipped if shipped.is_file() and not path.exists() else path)
 
 
 def _names(text: str) -> list[str] | None:

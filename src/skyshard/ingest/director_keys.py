@@ -6,9 +6,11 @@ copy, which queries use, is loaded from the same arrays.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import get_ident
 
 import numpy as np
 import pyarrow as pa
@@ -41,7 +43,7 @@ def save_keys(path: Path, parts: Sequence[tuple[pa.Array, NDArray[np.int32], NDA
         block["key"] = keys.to_numpy(zero_copy_only=False)
         block["chunk"], block["sub_chunk"] = chunks, sub_chunks
         start += len(keys)
-    beside = path.with_suffix(".tmp.npy")
+    beside = path.with_suffix(f".{os.getpid()}.{get_ident()}.tmp.npy")
     np.save(beside, records)
     beside.replace(path)
 
@@ -67,15 +69,17 @@ def build_keys(folder: Path, files: Sequence[Path], table: str, names: Sequence[
         at = int(twice[0])
         where = sorted({Path(names[int(owners[order[at + i]])]).name for i in (0, 1)})
         raise UserError(
-            f"key {int(keys[at])} stands twice in director '{table}' ({', '.join(where)}); {len(twice)} such keys in all",
+            f"key {int(keys[at])} stands twice in director '{table}' ({', '.join(where)}); "
+            f"{len(twice)} such keys in all",
             remedy="remove the duplicates: a key must lead to one chunk",
         )
     known = earlier.find(pa.array(keys)).is_known
     if known.any():
         at = int(np.flatnonzero(known)[0])
+        file = Path(names[int(owners[order[at]])]).name
         raise UserError(
-            f"key {int(keys[at])} of director '{table}' ({Path(names[int(owners[order[at]])]).name}) was ingested by an "
-            f"earlier transaction; {int(known.sum())} such keys in all",
+            f"key {int(keys[at])} of director '{table}' ({file}) was ingested by an earlier transaction; "
+            f"{int(known.sum())} such keys in all",
             remedy="leave out the rows that are there already",
         )
     folder.mkdir(parents=True, exist_ok=True)

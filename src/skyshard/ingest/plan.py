@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from skyshard.ddl import stored_table
@@ -78,11 +78,13 @@ def make_plan(
     loader: Loader = Loader.IMAGE,
     replicas: int | None = None,
     known: Collection[str] = (),
+    override: Layout | None = None,
 ) -> IngestPlan:
     """Decide what is ingested how.
 
     Args:
         known: tables that the database has already; a dependent may follow a director among them.
+        override: a layout instead of the source's; tables that it does not name keep the source's roles.
 
     Raises:
         UserError: an unusable database name, an unknown table, or a dependent without its director.
@@ -92,6 +94,8 @@ def make_plan(
         raise UserError(
             f"'{name}' is no usable database name", remedy="use --database with letters, digits and _, at most 56"
         )
+    if override is not None:
+        source = _with_layout(source, override)
     chosen = source.chosen(list(tables) if tables else None)
     if not chosen:
         raise UserError(f"'{source.path}' has no tables to ingest", remedy="check the source")
@@ -100,6 +104,27 @@ def make_plan(
     if replicas is not None:
         layout = layout.model_copy(update={"replicas": replicas})
     return IngestPlan(source, name, layout, tuple(_planned(table, layout, loader) for table in chosen))
+
+
+def _with_layout(source: Source, override: Layout) -> Source:
+    """The source spread another way.
+
+    Raises:
+        UserError: the layout names a table or column that the source does not have.
+    """
+    tables = dict(source.tables)
+    for name, layout in override.tables.items():
+        if name not in tables:
+            raise UserError(
+                f"the layout names table '{name}', which '{source.path}' does not have",
+                remedy=f"it has {', '.join(sorted(tables))}",
+            )
+        for column in (layout.key, *(layout.position or ())):
+            if column:
+                tables[name].table.column(column)
+        tables[name] = replace(tables[name], layout=layout)
+    layouts = {name: table.layout for name, table in tables.items()}
+    return replace(source, tables=tables, layout=override.model_copy(update={"tables": layouts}))
 
 
 def _require_directors(chosen: Sequence[SourceTable], known: Collection[str]) -> None:
