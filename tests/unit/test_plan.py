@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.integration.small_catalog import write_small_catalog
 
 from skyshard.errors import UserError
 from skyshard.ingest.plan import make_plan
 from skyshard.ingest.sources import open_source
 from skyshard.layout import Layout, Striping, read_layout
-from tests.integration.small_catalog import write_small_catalog
 
 
 @pytest.fixture
