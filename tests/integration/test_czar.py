@@ -9,7 +9,11 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import signal
+import threading
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +28,7 @@ from skyshard.cluster import Cluster
 from skyshard.czar.czar import Czar, QueryResult
 from skyshard.czar.mono import MonoTarget
 from skyshard.czar.plan import Kind
+from skyshard.czar.scratch import query_name
 from skyshard.db.accounts import SCRATCH_DATABASE
 from skyshard.db.connection import Account, Connection, connect
 from skyshard.ddl import DUMMY_CHUNK, chunk_table, create_table, overlap_prototype, stored_table
@@ -133,8 +138,17 @@ class Sky:
 
     catalog_: Catalog
     keys: dict[int, tuple[int, int]]
-    czar: Czar = field(init=False)
+    czars: dict[str, Czar] = field(default_factory=dict)
     mono: MonoTarget = field(init=False)
+
+    @property
+    def czar(self) -> Czar:
+        return self.czars["text"]
+
+    def close(self) -> None:
+        for czar in self.czars.values():
+            czar.close()
+        self.mono.close()
 
     def databases(self) -> list[str]:
         return [DATABASE]
@@ -250,7 +264,9 @@ def build_sky(cluster: Cluster) -> Sky:
     sky = _Builder(cluster).build()
     names = ("czar", *cluster.node_names)
     nodes = {name: cluster.endpoint(name) for name in cluster.node_names}
-    sky.czar = Czar(sky, cluster.endpoint("czar"), nodes, {name: cluster.data_dir(name) for name in names})
+    data_dirs = {name: cluster.data_dir(name) for name in names}
+    for way, text_rows in (("text", 10_000), ("image", -1)):
+        sky.czars[way] = Czar(sky, cluster.endpoint("czar"), nodes, data_dirs, text_rows=text_rows)
     sky.mono = MonoTarget(sky, cluster.endpoint("mono"), cluster.data_dir("mono"))
     return sky
 
@@ -259,8 +275,7 @@ def build_sky(cluster: Cluster) -> Sky:
 def sky(private_cluster: Cluster) -> Iterator[Sky]:
     made = build_sky(private_cluster)
     yield made
-    made.czar.close()
-    made.mono.close()
+    made.close()
 
 
 @dataclass(frozen=True)
@@ -316,22 +331,75 @@ def difference(got: QueryResult, want: QueryResult, *, is_ordered: bool) -> str:
 
 @pytest.mark.parametrize("case", read_cases(CASES.read_text()), ids=lambda case: case.sql[:70])
 def test_czar_answers_as_one_server(sky: Sky, case: Case) -> None:
-    """Names, types and rows of a sharded answer are those of one server."""
-    got = sky.czar.execute(case.sql, DATABASE)
+    """Names, types and rows of a sharded answer are those of one server, as text and as row images."""
     want = sky.mono.execute(case.sql, DATABASE)
-    assert difference(got, want, is_ordered=case.is_ordered) == ""
-    if case.kind:
-        assert got.stats.kind == case.kind
+    for czar in sky.czars.values():
+        got = czar.execute(case.sql, DATABASE)
+        assert difference(got, want, is_ordered=case.is_ordered) == ""
+        if case.kind:
+            assert got.stats.kind == case.kind
+
+
+def scratch_tables(cluster: Cluster) -> list[tuple[Any, ...]]:
+    found = []
+    for name in ("czar", "mono", *cluster.node_names):
+        with connect(cluster.endpoint(name), Account.ADMIN) as connection:
+            found += connection.rows(f"SHOW TABLES FROM {SCRATCH_DATABASE}")
+    return found
 
 
 def test_scratch_databases_are_empty_afterwards(sky: Sky, private_cluster: Cluster) -> None:
     """Answered, refused or failed: no query leaves a table behind."""
-    sky.czar.execute("SELECT kind, COUNT(*) FROM Object GROUP BY kind", DATABASE)
-    with pytest.raises(UserError):
-        sky.czar.execute("SELECT nosuchfunction(ra) FROM Object", DATABASE)
-    for name in ("czar", "mono", *private_cluster.node_names):
+    for czar in sky.czars.values():
+        czar.execute("SELECT kind, COUNT(*) FROM Object GROUP BY kind", DATABASE)
+        with pytest.raises(UserError, match="the server refuses"):
+            czar.execute("SELECT nosuchfunction(ra) FROM Object", DATABASE)
+        with pytest.raises(UserError, match="out of range"):
+            czar.execute("SELECT SUM(objectId * 4) FROM Object", DATABASE)
+    assert scratch_tables(private_cluster) == []
+
+
+def test_interrupted_query_stops_everywhere(sky: Sky, private_cluster: Cluster) -> None:
+    """Ctrl-C in the middle of a long query: nothing of it runs on, nothing is left."""
+    sql = (
+        "SELECT a.objectId, SUM(SIN(a.ra) * b.t) FROM Object a, Visit b, Visit v, Visit w, Visit x, Visit y GROUP BY 1"
+    )
+    for czar in sky.czars.values():
+        main = threading.main_thread().ident
+        assert main is not None
+        timer = threading.Timer(0.5, lambda: signal.pthread_kill(main, signal.SIGINT))
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            czar.execute(sql, DATABASE)
+        timer.join()
+    for name in ("czar", *private_cluster.node_names):
         with connect(private_cluster.endpoint(name), Account.ADMIN) as connection:
-            assert connection.rows(f"SHOW TABLES FROM {SCRATCH_DATABASE}") == []
+            while any("SIN(" in str(row[7]) for row in connection.rows("SHOW PROCESSLIST")):
+                time.sleep(0.05)
+    assert scratch_tables(private_cluster) == []
+
+
+def test_tables_of_a_killed_czar_are_swept(sky: Sky, private_cluster: Cluster) -> None:
+    """A scratch table of a process that is gone is dropped; one of a living process stays."""
+    mine = f"{query_name()}_p0"
+    with connect(private_cluster.endpoint("node1"), Account.ADMIN) as connection:
+        for name in ("q_999999_1_7_p0", mine):
+            connection.execute(f"CREATE TABLE {SCRATCH_DATABASE}.{name} (x INT)")
+        assert sky.czar.sweep() == 1
+        assert connection.rows(f"SHOW TABLES FROM {SCRATCH_DATABASE}") == [(mine,)]
+        connection.execute(f"DROP TABLE {SCRATCH_DATABASE}.{mine}")
+
+
+def test_many_threads_get_their_own_answers(sky: Sky) -> None:
+    """One czar serves several threads at once without mixing answers."""
+
+    def ask(number: int) -> list[Any]:
+        sql = f"SELECT objectId, {number} FROM Object WHERE kind = {number % 4} ORDER BY ra LIMIT 3"
+        czar = sky.czars["image" if number % 2 else "text"]
+        return [row["c1"] for row in czar.execute(sql, DATABASE).table.to_pylist()]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(40))) == [[number] * 3 for number in range(40)]
 
 
 def test_pairs_beyond_the_overlap_are_refused(sky: Sky) -> None:

@@ -144,9 +144,8 @@ class Czar:
         if isinstance(statement, ShowStatement):
             names, table = show(statement, self._source, database)
             elapsed = time.perf_counter() - begun
-            return QueryResult(
-                names, table, QueryStats(Kind.CATALOG, Lane.NONE, 0, 0, table.num_rows, elapsed, elapsed)
-            )
+            stats = QueryStats(Kind.CATALOG, Lane.NONE, 0, 0, table.num_rows, elapsed, elapsed)
+            return QueryResult(names, table, stats)
         plan = make_plan(statement, self._source, database, limit_bytes=self._gather_limit_bytes)
         planned = time.perf_counter() - begun
         table = self._run(plan)
@@ -199,28 +198,23 @@ class Czar:
             self._is_swept = True
             self.sweep()
         dispatch = Dispatch(query, self._workers, self._pool, czar, self._czar_dir, self._text_rows)
-        if not plan.merge and not is_large:
+        if not plan.merge:
             return dispatch.table(plan.pulls[0], types)
         tables: list[str] = []
         try:
             for number, pull in enumerate(plan.pulls):
                 tables.append(scratch_table(query, f"p{number}"))
-                dispatch.bring(f"p{number}", pull, self._columns(query, plan, pull, czar, types))
-            merge = plan.merge_over(tables) or f"SELECT * FROM {tables[0]}"
-            return store_result(czar, query, merge, types, self._czar_dir, large=is_large)
+                dispatch.bring(f"p{number}", pull, self._columns(query, pull, czar))
+            return store_result(czar, query, plan.merge_over(tables), types, self._czar_dir, large=is_large)
         finally:
             for table in tables:
                 with contextlib.suppress(SkyshardError):
                     czar.execute(f"DROP TABLE IF EXISTS {table}")
 
-    def _columns(
-        self, query: str, plan: Plan, pull: Pull, czar: Connection, types: tuple[TypedColumn, ...]
-    ) -> tuple[TypedColumn, ...]:
+    def _columns(self, query: str, pull: Pull, czar: Connection) -> tuple[TypedColumn, ...]:
         """The columns of a pull's scratch table; quotients of DECIMALs get room for all their digits."""
         if pull.columns:
             return tuple(TypedColumn(column.name, column.type) for column in pull.columns)
-        if not plan.merge:
-            return types
         table = scratch_table(query, "t")
         columns = read_types(czar, pull.template.of_prototype(), table, pull.names)
         template = cast_template(pull, columns, is_text=False)

@@ -69,10 +69,12 @@ class _Generator(MySQLGenerator):
         return str(expression.meta.get(SPELLING) or super().bitstring_sql(expression))
 
     def not_sql(self, expression: exp.Not) -> str:
-        return f"(NOT {self.sql(expression, 'this')})"
+        text = f"NOT {self.sql(expression, 'this')}"
+        return text if isinstance(expression.parent, exp.Paren) else f"({text})"
 
     def regexplike_sql(self, expression: exp.RegexpLike) -> str:
-        return f"({self.sql(expression, 'this')} REGEXP {self.sql(expression, 'expression')})"
+        text = f"{self.sql(expression, 'this')} REGEXP {self.sql(expression, 'expression')}"
+        return text if isinstance(expression.parent, exp.Paren) else f"({text})"
 
     def interval_sql(self, expression: exp.Interval) -> str:
         inner = expression.this.unnest() if expression.this else None
@@ -97,8 +99,8 @@ DIALECT = Czar()
 def render(tree: exp.Expr) -> str:
     """SQL text of a tree, in one line, without comments.
 
-    >>> render(parse_expression("log10(ra) not in (0x41, .50, 35.)"))
-    '(NOT log10(ra) IN (0x41, .50, 35.))'
+    >>> render(parse_expression("log10(ra) not in (0x41, 1.50, 35.)"))
+    '(NOT log10(ra) IN (0x41, 1.50, 35.))'
     """
     return DIALECT.generate(tree, copy=False, comments=False)
 

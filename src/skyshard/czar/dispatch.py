@@ -6,8 +6,9 @@ travel as text, large ones as row images (data files are appended), which BLOB a
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,10 @@ import pyarrow as pa
 
 from skyshard.czar.plan import EXACT, Pull, Template
 from skyshard.czar.scratch import file_name, scratch_table
-from skyshard.czar.typed import TypedColumn, create_scratch, from_rows, record_layout, select_exactly
+from skyshard.czar.typed import TypedColumn, create_scratch, from_data_file, from_rows, record_layout, select_exactly
 from skyshard.db.connection import Connection, Row
 from skyshard.errors import ClusterError
-from skyshard.worker.execute import BATCH_CHUNKS, QueryWorker, batched
+from skyshard.worker.execute import BATCH_CHUNKS, Filled, QueryWorker, batched
 
 TEXT_ROWS = 20_000
 """Pulls that read at most this many rows travel as text."""
@@ -103,8 +104,13 @@ class Dispatch:
         return [row for part in self._all(calls) for row in part]
 
     def table(self, pull: Pull, columns: Sequence[TypedColumn]) -> pa.Table:
-        """The rows of a pull as Arrow."""
-        return from_rows(self.rows(pull, columns), columns)
+        """The rows of a pull as Arrow: the answer itself, without a stop at the czar's server."""
+        layout = record_layout(columns)
+        if pull.rows <= self._text_rows or layout is None:
+            return from_rows(self.rows(pull, columns), columns)
+        with self._images("p0", pull, columns) as images:
+            tables = [from_data_file(image.path, columns, layout) for image in images]
+        return pa.concat_tables(tables) if tables else from_rows([], columns)
 
     def bring(self, what: str, pull: Pull, columns: Sequence[TypedColumn]) -> str:
         """Bring the rows of a pull into a scratch table of the czar's server; returns its name.
@@ -129,23 +135,29 @@ class Dispatch:
             self._czar.execute(f"INSERT INTO {table} VALUES {values}", [value for row in part for value in row])
 
     def _append_images(self, what: str, pull: Pull, columns: Sequence[TypedColumn]) -> None:
+        target = self._czar_dir / file_name(self._query, what)
+        with self._images(what, pull, columns) as images, target.open("ab") as file:
+            for image in images:
+                with image.path.open("rb") as part:
+                    shutil.copyfileobj(part, file, 1 << 20)
+        self._czar.execute(f"REPAIR TABLE {scratch_table(self._query, what)} QUICK")
+
+    @contextlib.contextmanager
+    def _images(self, what: str, pull: Pull, columns: Sequence[TypedColumn]) -> Iterator[list[Filled]]:
+        """The rows of a pull as data files on the nodes, which are dropped in the end."""
         table, file = scratch_table(self._query, what), file_name(self._query, what)
         create = create_scratch(table, columns, is_temporary=False)
         assigned = assign(pull, list(self._workers))
         template = cast_template(pull, columns, is_text=False)
+        calls = []
+        for node, chunks in assigned.items():
+            selects = [template.of_chunk(chunk) for chunk in chunks]
+            arguments = (self._query, create, table, file, selects, _batch(pull, len(chunks)))
+            calls.append((self._workers[node].fill, arguments))
         try:
-            calls = []
-            for node, chunks in assigned.items():
-                selects = [template.of_chunk(chunk) for chunk in chunks]
-                arguments = (self._query, create, table, file, selects, _batch(pull, len(chunks)))
-                calls.append((self._workers[node].fill, arguments))
-            with (self._czar_dir / file).open("ab") as image:
-                for filled in self._all(calls):
-                    with filled.path.open("rb") as part:
-                        shutil.copyfileobj(part, image, 1 << 20)
+            yield self._all(calls)
         finally:
             self._all([(self._workers[node].drop, (self._query, table)) for node in assigned])
-        self._czar.execute(f"REPAIR TABLE {table} QUICK")
 
     def _all(self, calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]]) -> list[Any]:
         """Run calls at the same time, one of them here; the first error stops the others."""

@@ -85,9 +85,9 @@ class Resolver:
                 f"unknown table '{column.table}' in '{name}'{place(column)}",
                 remedy=did_you_mean(column.table, aliases, "tables here"),
             )
-        raise UserError(
-            f"unknown column '{name}'{place(column)}", remedy=did_you_mean(column.name, known, "SHOW COLUMNS FROM")
-        )
+        tables = [one.table.table.name for one in self._block.references if one.table is not None]
+        listing = f"SHOW COLUMNS FROM {tables[0]}" if tables else "its FROM clause"
+        raise UserError(f"unknown column '{name}'{place(column)}", remedy=did_you_mean(column.name, known, listing))
 
 
 def _qualified(column: exp.Column, references: list[Reference]) -> Visible | None:
@@ -115,4 +115,4 @@ def did_you_mean(name: str, known: Iterable[str], what: str) -> str:
     near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
     if near:
         return f"did you mean '{names[near[0]]}'?"
-    return f"{what} lists them" if what.isupper() or what.startswith("SHOW") else f"{what}: {', '.join(sorted(known))}"
+    return f"{what}: {', '.join(sorted(known))}" if what.startswith("tables") else f"{what} lists what there is"

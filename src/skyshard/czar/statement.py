@@ -195,7 +195,8 @@ def _check_neighbours(before: Token | None, token: Token, after: Token | None) -
     if before is not None and before.token_type is TokenType.DOT:
         return
     word, following = token.text.upper(), after.text.upper() if after else ""
-    if token.token_type is TokenType.NUMBER and before is not None and before.token_type is TokenType.NUMBER:
+    is_after_number = before is not None and before.token_type is TokenType.NUMBER
+    if is_after_number and token.token_type in (TokenType.NUMBER, TokenType.DOT):
         raise UserError(f"syntax error at line {token.line}, column {token.col}: a number follows a number")
     if token.token_type is TokenType.INTO:
         raise Refusal("writes", f"SELECT ... INTO writes{place(token)}", remedy="use `skyshard query --out FILE`")
@@ -308,6 +309,8 @@ def item_name(item: exp.Expr, text: str = "") -> str | None:
         inner = inner.expression
     if isinstance(inner, exp.National) or (isinstance(inner, exp.Literal) and inner.is_string):
         return str(inner.name).lstrip()
+    if isinstance(inner, exp.Concat):
+        return "".join(part.name for part in inner.expressions).lstrip()
     if isinstance(inner, exp.Null):
         return "NULL"
     if isinstance(inner, exp.Boolean):

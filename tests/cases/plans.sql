@@ -1,0 +1,30 @@
+-- Plans: statement => kind | chunks kept of 4 | chunk statement of the first chunk | merge statement.
+-- The catalog is that of tests/unit/test_czar_planner.py: chunks 324, 325, 361, 362; overlap 0.1 deg; nodes a and b.
+-- An empty part is not checked.
+
+SELECT COUNT(*) FROM Object => registry count | 0
+SELECT filterName FROM Filter => regular | 0
+-- one step, nothing to merge
+SELECT ra r, mag FROM Object o WHERE mag > 3 => local | 4 | SELECT `o`.`ra` AS c0, `o`.`mag` AS c1 FROM `sky`.`Object_324` AS `o` WHERE `o`.`mag` > 3
+-- the director index knows key 5
+SELECT ra FROM Object WHERE objectId = 5 => local | 1 | SELECT `Object`.`ra` AS c0 FROM `sky`.`Object_325` AS `Object` WHERE `Object`.`objectId` = 5
+-- and not key 6; a director has no orphans
+SELECT ra FROM Object WHERE objectId = 6 => local | 0
+-- sources without director are in chunk 361
+SELECT t FROM Source WHERE objectId = 6 => local | 1
+SELECT t FROM Source WHERE objectId IN (5, 6) => local | 2
+SELECT s.t FROM Source s, Object o WHERE s.objectId = o.objectId AND s.objectId IN (5, 6) => local | 1
+SELECT t FROM Source WHERE objectId = 5 OR t > 1 => local | 4
+-- LIMIT + OFFSET rows of each chunk
+SELECT ra FROM Object ORDER BY ra DESC LIMIT 5 OFFSET 2 => local | 4 | SELECT `Object`.`ra` AS c0 FROM `sky`.`Object_324` AS `Object` ORDER BY `Object`.`ra` DESC LIMIT 7 | SELECT c0 FROM p0 ORDER BY c0 DESC LIMIT 5 OFFSET 2
+-- aggregates in two steps
+SELECT COUNT(*) / 2 FROM Object WHERE mag > 3 => aggregate | 4 | SELECT COUNT(*) AS a0 FROM `sky`.`Object_324` AS `Object` WHERE `Object`.`mag` > 3 | SELECT (CAST(COALESCE(SUM(a0), 0) AS SIGNED) / 2) AS c0 FROM p0
+SELECT mag m, AVG(ra) FROM Object GROUP BY m HAVING AVG(ra) > 2 => aggregate | 4 | SELECT `Object`.`mag` AS g0, SUM(`Object`.`ra`) AS a0, COUNT(`Object`.`ra`) AS a1 FROM `sky`.`Object_324` AS `Object` GROUP BY `Object`.`mag` | SELECT (g0) AS c0, ((SUM(a0) / SUM(a1))) AS c1 FROM p0 GROUP BY g0 HAVING ((SUM(a0) / SUM(a1)) > 2)
+SELECT ra, MAX(mag) FROM Object => aggregate | 4 | SELECT `Object`.`ra` AS p0, MAX(`Object`.`mag`) AS a0 FROM `sky`.`Object_324` AS `Object` HAVING COUNT(*) > 0
+-- near neighbours: own and overlap rows, sub-chunk by sub-chunk
+SELECT a.ra FROM Object a, Object b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.1 AND b.mag > 2 => near neighbour | 4
+SELECT a.ra FROM Object a, Object b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.1 AND b.objectId = 5 => near neighbour | 1
+-- not local
+SELECT COUNT(DISTINCT mag) FROM Object => gather | 4 | SELECT `Object`.`mag` FROM `sky`.`Object_324` AS `Object` | SELECT COUNT(DISTINCT mag) FROM p0 AS `Object`
+SELECT STD(mag) FROM Object o WHERE o.ra > 3 AND objectId = 5 => gather | 1 | SELECT `o`.`objectId`, `o`.`ra`, `o`.`mag` FROM `sky`.`Object_325` AS `o` WHERE `o`.`ra` > 3 AND `o`.`objectId` = 5
+SELECT t FROM Source WHERE objectId IN (SELECT objectId FROM Object WHERE mag > 3) => gather | 4

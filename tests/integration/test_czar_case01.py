@@ -1,0 +1,124 @@
+"""Real input: the golden answers, and every query file, of Qserv's case01."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from skyshard.cluster import Cluster
+from skyshard.czar.output import write_csv
+from skyshard.errors import Refusal, UserError
+from skyshard.testbed import Testbed
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+CATALOG, GOLDEN = SHARED / "qserv-case01", SHARED / "qserv-ingest-case01"
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(not CATALOG.is_dir(), reason="../shared/data/qserv-case01 is not here"),
+]
+DATABASE = "case01"
+REFUSED_ON_PURPOSE = {
+    "unsupported_syntax/1052_nnSimilarColors.sql": "pairs-beyond-overlap",
+    "unsupported_syntax/3012_similarObject.sql": "pairs-beyond-overlap",
+    "unsupported_syntax/3016_selectAllPairsWithinDistance.sql": "pairs-beyond-overlap",
+}
+
+
+@pytest.fixture(scope="module")
+def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
+    with Testbed(private_cluster.folder) as made:
+        made.ingest(CATALOG, database=DATABASE)
+        made.load_mono(DATABASE)
+        yield made
+
+
+def golden() -> list[tuple[str, str]]:
+    if not GOLDEN.is_dir():
+        return []
+    return re.findall(r"\[(\w+)\]\n(?:;.*\n)*query=(.*)\n", (GOLDEN / "dbbench.ini").read_text())
+
+
+@pytest.fixture(scope="module")
+def expected() -> dict[str, str]:
+    with tarfile.open(GOLDEN / "dbbench-expected.tgz") as archive:
+        files = {Path(member.name).stem: archive.extractfile(member) for member in archive if member.isfile()}
+        return {name: file.read().decode(errors="replace") for name, file in files.items() if file is not None}
+
+
+def as_rows(testbed: Testbed, sql: str) -> list[list[str]]:
+    result = testbed.query(sql, database=DATABASE)
+    out = io.BytesIO()
+    write_csv(result.table, result.columns, out, header=False)
+    return sorted(csv.reader(io.StringIO(out.getvalue().decode(errors="replace"))))
+
+
+def same(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    try:
+        return math.isclose(float(one), float(other), rel_tol=1e-5, abs_tol=1e-9)
+    except ValueError:
+        return {one, other} <= {"\\N", "NULL", ""}
+
+
+@pytest.mark.parametrize(("name", "sql"), golden())
+def test_golden_answer(testbed: Testbed, expected: dict[str, str], name: str, sql: str) -> None:
+    """The answer is the one that Qserv's ingest test expects."""
+    if name not in expected:
+        pytest.skip(f"no golden answer for query {name}")
+    want = sorted(csv.reader(io.StringIO(expected[name])))
+    got = as_rows(testbed, sql)
+    assert len(got) == len(want)
+    for one, other in zip(got, want, strict=True):
+        assert len(one) == len(other)
+        assert all(same(a, b) for a, b in zip(one, other, strict=True)), (one, other)
+
+
+def rendered(text: str, *, is_distributed: bool) -> str:
+    """A query file as the one or the other engine is asked: ``-- withQserv`` and ``-- noQserv`` lines."""
+    out = []
+    for line in (line.strip() for line in text.split("\n")):
+        if line.startswith("-- withQserv"):
+            out += [line[13:]] if is_distributed else []
+        elif line.endswith("-- noQserv"):
+            out += [] if is_distributed else [line[:-10]]
+        elif line and not line.startswith("--"):
+            out.append(line)
+    return " ".join(out).replace("{DBTAG_A}", f"{DATABASE}.")
+
+
+@pytest.mark.parametrize(
+    "path", sorted((CATALOG / "queries").rglob("*.sql")), ids=lambda path: str(path.relative_to(CATALOG / "queries"))
+)
+def test_query_file_is_answered_as_by_one_server(testbed: Testbed, path: Path) -> None:
+    """What the oracle answers, the czar answers equally; pairs beyond the overlap are refused on purpose."""
+    text, name = path.read_text(errors="replace"), str(path.relative_to(CATALOG / "queries"))
+    distributed = rendered(text, is_distributed=True)
+    if name in REFUSED_ON_PURPOSE:
+        with pytest.raises(Refusal) as refusal:
+            testbed.query(distributed, database=DATABASE)
+        assert refusal.value.code == REFUSED_ON_PURPOSE[name]
+        return
+    try:
+        want = testbed.query(rendered(text, is_distributed=False), database=DATABASE, target="mono")
+    except UserError as error:
+        pytest.skip(f"the oracle does not answer it: {error}")
+    if name.endswith("8004_badArea.sql"):
+        with pytest.raises(UserError, match="ra_min"):
+            testbed.query(distributed, database=DATABASE)
+        return
+    got = testbed.query(distributed, database=DATABASE)
+    assert got.table.schema.types == want.table.schema.types
+    one, other = (sorted(map(_line, result.table.to_pylist())) for result in (got, want))
+    assert one == other
+
+
+def _line(row: dict[str, object]) -> str:
+    return repr([f"{value:.9e}" if isinstance(value, float) else value for value in row.values()])

@@ -1,0 +1,84 @@
+"""Answers as text: exact numbers, NULL, quoting, raw bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skyshard.czar.output import shown, write_csv, write_json, write_tsv
+
+TABLE = pa.table({
+    "c0": pa.array([9007199254740993, None], pa.int64()),
+    "c1": pa.array([np.float32(0.1), None], pa.float32()),
+    "c2": pa.array([1e-32, 35.0], pa.float64()),
+    "c3": pa.array([Decimal("1.500"), None], pa.decimal128(10, 3)),
+    "c4": pa.array(['a,"b"\n', "\\N"], pa.string()),
+    "c5": pa.array([b"\x00\xff", None], pa.binary()),
+})  # fmt: skip
+NAMES = ("id", "f", "d", "x", "a,b", "bit")
+
+
+def test_csv_is_exact() -> None:
+    """Integers beyond 2^53, FLOAT as FLOAT, all digits of DECIMAL, raw bytes, NULL as \\N, the text \\N quoted."""
+    out = io.BytesIO()
+    write_csv(TABLE, NAMES, out)
+    lines = out.getvalue()
+    assert lines == (
+        b'id,f,d,x,"a,b",bit\n9007199254740993,0.1,1e-32,1.500,"a,""b""\n",\x00\xff\n\\N,\\N,35,\\N,"\\N",\\N\n'
+    )
+
+
+def test_csv_without_rows_or_header() -> None:
+    """No header, no rows: nothing at all."""
+    out = io.BytesIO()
+    write_csv(TABLE.slice(0, 0), NAMES, out, header=False)
+    assert out.getvalue() == b""
+
+
+def test_tsv_escapes() -> None:
+    """Tabs, newlines and backslashes are escaped, so that a NULL differs from the text \\N."""
+    out = io.BytesIO()
+    write_tsv(pa.table({"c0": ["a\tb\n", "\\N", None]}), ("x",), out, header=False)
+    assert out.getvalue() == b"a\\tb\\n\n\\\\N\n\\N\n"
+
+
+def test_json_keeps_integers() -> None:
+    """JSON numbers have all their digits; binary values are hexadecimal."""
+    out = io.BytesIO()
+    write_json(TABLE, NAMES, out)
+    made = json.loads(out.getvalue())
+    assert made["columns"] == list(NAMES)
+    assert made["rows"] == [
+        [9007199254740993, 0.1, 1e-32, 1.5, 'a,"b"\n', "0x00ff"],
+        [None, None, 35, None, "\\N", None],
+    ]
+
+
+def test_shown_rows_are_cut() -> None:
+    """A terminal gets the beginning of long values and no control characters."""
+    (row,) = shown(pa.table({"c0": ["x\t" + "y" * 100]}))
+    assert row[0].startswith("x\\x09yyy")
+    assert row[0].endswith("…")
+
+
+@given(
+    st.lists(
+        st.tuples(st.text(alphabet='ab,"\n\r\\N \t', max_size=6), st.floats(allow_nan=False, allow_infinity=False))
+    )
+)
+def test_csv_reads_back(rows: list[tuple[str, float]]) -> None:
+    """Whatever text and number: a CSV reader gives them back."""
+    out = io.BytesIO()
+    table = pa.table(
+        {"c0": pa.array([r[0] for r in rows], pa.string()), "c1": pa.array([r[1] for r in rows], pa.float64())}
+    )
+    write_csv(table, ("a", "b"), out, header=False)
+    read = list(csv.reader(io.StringIO(out.getvalue().decode(), newline="")))
+    assert [(a, float(b)) for a, b in read] == rows
