@@ -364,10 +364,10 @@ def test_interrupted_query_stops_everywhere(sky: Sky, private_cluster: Cluster) 
     sql = (
         "SELECT a.objectId, SUM(SIN(a.ra) * b.t) FROM Object a, Visit b, Visit v, Visit w, Visit x, Visit y GROUP BY 1"
     )
+    main = threading.main_thread().ident
+    assert main is not None
     for czar in sky.czars.values():
-        main = threading.main_thread().ident
-        assert main is not None
-        timer = threading.Timer(0.5, lambda: signal.pthread_kill(main, signal.SIGINT))
+        timer = threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT))
         timer.start()
         with pytest.raises(KeyboardInterrupt):
             czar.execute(sql, DATABASE)

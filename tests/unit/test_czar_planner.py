@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -174,3 +175,12 @@ def test_names_expand_stars() -> None:
     """A star gives the names of the table, chunk numbers last; names may repeat."""
     made = plan("SELECT kind, * FROM Object")
     assert made.names == ("kind", "objectId", "ra", "decl", "mag", "kind", "chunkId", "subChunkId")
+
+
+def test_every_refusal_is_documented() -> None:
+    """docs/queries.md lists exactly the codes that the czar raises."""
+    root = Path(__file__).resolve().parents[2]
+    sources = "".join(path.read_text() for path in (root / "src/skyshard/czar").glob("*.py"))
+    raised = set(re.findall(r'Refusal\(\s*"([a-z-]+)"', sources))
+    listed = set(re.findall(r"^\| `([a-z-]+)` \|", (root / "docs/queries.md").read_text(), re.MULTILINE))
+    assert raised == listed

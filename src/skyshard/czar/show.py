@@ -36,13 +36,9 @@ def show(statement: ShowStatement, source: CatalogSource, database: str) -> tupl
 
 
 def _described(column: Column, table: Table) -> tuple[str | None, ...]:
-    default = column.default
-    if default is None and column.is_nullable:
-        shown: str | None = "NULL"
-    else:
-        shown = default.strip("'") if default is not None else None
+    default = column.default.strip("'") if column.default not in (None, "NULL") else None
     key = "PRI" if column.name in table.primary_key else "MUL" if _leads_key(column, table) else ""
-    return column.name, column.type.text, "YES" if column.is_nullable else "NO", key, shown, ""
+    return column.name, column.type.text, "YES" if column.is_nullable else "NO", key, default, ""
 
 
 def _leads_key(column: Column, table: Table) -> bool:
