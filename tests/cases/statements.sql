@@ -253,3 +253,22 @@
 [local] [ordered] SELECT DISTINCT kind, 0 FROM Object ORDER BY 2, 1 LIMIT 3
 [aggregate] [ordered] SELECT kind, 7, COUNT(*) FROM Object GROUP BY 1, 2 ORDER BY 2, 1 LIMIT 3
 [aggregate] SELECT COUNT(*) FROM Object GROUP BY 'x'
+
+-- types of every sort, letters beyond ASCII
+[local] SELECT objectId, day, clock, season, sort, marks, fine, wide, tiny, bin, bits FROM Object
+[local] [ordered] SELECT day, clock, fine, sort, objectId FROM Object ORDER BY clock DESC, sort, objectId LIMIT 20
+[local] [ordered] SELECT marks, season, objectId FROM Object ORDER BY marks, season DESC, objectId
+[aggregate] SELECT MIN(day), MAX(clock), MIN(season), MAX(fine), MIN(wide), SUM(tiny), MAX(bin), MIN(marks), MAX(bits) FROM Object
+[aggregate] SELECT sort, COUNT(*), MIN(clock), MAX(season) FROM Object GROUP BY sort
+[aggregate] SELECT day, clock, COUNT(*) FROM Object GROUP BY day, clock
+[aggregate] SELECT bits, bin, COUNT(*) FROM Object GROUP BY bits, bin
+[local] SELECT DISTINCT sort, marks FROM Object
+[local] SELECT name, HEX(name), LENGTH(name), UPPER(name), CONCAT(name, 'ü') FROM Object WHERE name LIKE 'é%'
+[local] SELECT objectId FROM Object WHERE sort = 'é' AND name > 'É2'
+[local] SELECT day + INTERVAL 1 MONTH, TIMEDIFF(clock, '01:00:00'), ADDTIME(fine, '0:0:0.5'), season + 1, sort + 0, marks + 0 FROM Object
+[gather] SELECT sort, GROUP_CONCAT(DISTINCT marks ORDER BY marks), COUNT(DISTINCT day) FROM Object GROUP BY sort
+[gather] SELECT day, clock, fine, season FROM Object WHERE day = (SELECT MAX(day) FROM Object)
+[local] SELECT 1 FROM Object WHERE 0
+[local] SELECT 1 FROM Object WHERE kind = 1 AND NULL
+[local] SELECT o.ObjectID, `o`.`RA` FROM `Object` AS `o` WHERE `o`.KIND = 3
+[local] SELECT objectId FROM Object WHERE objectId IN (4611686018427387904) AND qserv_areaspec_circle(0, 0, 180)

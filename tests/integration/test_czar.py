@@ -47,7 +47,9 @@ KEY = 4_611_686_018_427_387_904
 
 COLUMNS = {
     "Object": "objectId bigint!, ra double!, decl double!, mag float, flux double, kind smallint, name varchar(12), "
-    "code char(3), price decimal(10,3), seen datetime, flag bit(1), raw varbinary(6), big bigint unsigned",
+    "code char(3), price decimal(10,3), seen datetime, flag bit(1), raw varbinary(6), big bigint unsigned, day date, "
+    "clock time, season year(4), sort enum('one','two','é'), marks set('x','y','z'), fine datetime(6), wide mediumint, "
+    "tiny tinyint unsigned, bin binary(4), bits bit(12)",
     "Source": "sourceId bigint!, objectId bigint, raObject double, declObject double, filterId tinyint!, flux float, "
     "t double, n int, label varchar(8)",
     "Note": "noteId int!, objectId bigint, body text, stamp timestamp",
@@ -93,13 +95,20 @@ def _objects() -> list[Row]:
     rows = []
     for index, (ra, dec) in enumerate(_positions()):
         hole = index % 7 == 3
-        rows.append((
+        flux = 10.0 ** -(index % 9) * (1 if index % 11 else -1)
+        name = f"n{index % 23}" if index % 4 else f"É{index % 5}"
+        numbers = (
             KEY + index * 3, ra, dec, None if hole else float(np.float32(14 + index % 13 * 0.37)),
-            None if index % 5 == 4 else 10.0 ** -(index % 9) * (1 if index % 11 else -1), index % 4,
-            None if index % 10 == 9 else f"n{index % 23}", f"c{index % 3}", Decimal(index * 17 % 1000) / 8,
-            None if hole else f"2020-01-{index % 28 + 1:02d} 01:02:03", index % 2, bytes([index % 256, 9, 92]),
-            2**63 + index if index % 3 else None,
-        ))  # fmt: skip
+            None if index % 5 == 4 else flux, index % 4,
+        )  # fmt: skip
+        texts = (None if index % 10 == 9 else name, f"c{index % 3}", Decimal(index * 17 % 1000) / 8)
+        seen = None if hole else f"2020-01-{index % 28 + 1:02d} 01:02:03"
+        small = (seen, index % 2, bytes([index % 256, 9, 92]), 2**63 + index if index % 3 else None)
+        day = f"{1990 + index % 40}-02-{index % 27 + 1:02d}" if index % 8 else None
+        times = (day, f"{'-' if index % 2 else ''}{index % 700}:0{index % 6}:59", 1970 + index % 100)
+        members = (("one", "two", "é")[index % 3], ("", "x", "x,z", "y,z")[index % 4] if index % 5 else None)
+        rest = (f"2001-02-03 04:05:06.{index:06d}", -8388608 + index, index % 256, bytes([0, index % 256, 32]), index)
+        rows.append((*numbers, *texts, *small, *times, *members, *rest))
     return rows
 
 
