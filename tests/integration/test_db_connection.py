@@ -141,6 +141,27 @@ def test_an_engine_maps_errors_but_keeps_violated_keys(endpoint: Endpoint) -> No
         engine.dispose()
 
 
+def test_an_engines_transaction_is_all_or_nothing(endpoint: Endpoint) -> None:
+    """What a transaction wrote before it failed is not there, and a reader sees one state throughout."""
+    engine = sqlalchemy_engine(endpoint, Account.ADMIN, DATABASE)
+    count = sqlalchemy.text("SELECT COUNT(*) FROM kept")
+    try:
+        with engine.begin() as connection:
+            connection.execute(sqlalchemy.text("CREATE OR REPLACE TABLE kept (n INT PRIMARY KEY) ENGINE=InnoDB"))
+        with pytest.raises(KeyError), engine.begin() as connection:
+            connection.execute(sqlalchemy.text("INSERT INTO kept VALUES (1)"))
+            raise KeyError
+        with engine.connect() as reader:
+            assert reader.execute(count).scalar_one() == 0
+            with engine.begin() as connection:
+                connection.execute(sqlalchemy.text("INSERT INTO kept VALUES (2)"))
+            assert reader.execute(count).scalar_one() == 0
+        with engine.connect() as reader:
+            assert reader.execute(count).scalar_one() == 1
+    finally:
+        engine.dispose()
+
+
 def test_an_engine_without_server_is_a_cluster_error() -> None:
     """A registry that cannot be reached is the cluster's fault."""
     engine = sqlalchemy_engine(Endpoint(socket="/nowhere.sock"))

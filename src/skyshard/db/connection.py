@@ -196,7 +196,7 @@ def connect(
 
 
 def sqlalchemy_engine(endpoint: Endpoint, account: Account = Account.ADMIN, database: str = "") -> sqlalchemy.Engine:
-    """An engine whose sessions speak utf8mb4; dispose of it when done.
+    """An engine whose sessions speak utf8mb4 and whose transactions are transactions (no autocommit); dispose of it.
 
     Driver errors come out as ClusterError and UserError, as from :func:`connect`, except a violated key, which stays
     ``sqlalchemy.exc.IntegrityError`` so that callers can decide what it means.
@@ -205,7 +205,7 @@ def sqlalchemy_engine(endpoint: Endpoint, account: Account = Account.ADMIN, data
 
     engine = sqlalchemy.create_engine(
         "mysql+pymysql://",
-        creator=lambda: _open(endpoint, account, database, charset="utf8mb4"),
+        creator=lambda: _open(endpoint, account, database, charset="utf8mb4", autocommit=False),
         pool_size=4,
         max_overflow=12,
     )
@@ -265,7 +265,13 @@ def mapped(error: Exception, endpoint: Endpoint, sql: str = "") -> SkyshardError
 
 
 def _open(
-    endpoint: Endpoint, account: Account, database: str, *, local_files: bool = False, charset: str = "latin1"
+    endpoint: Endpoint,
+    account: Account,
+    database: str,
+    *,
+    local_files: bool = False,
+    charset: str = "latin1",
+    autocommit: bool = True,
 ) -> Any:
     raw = pymysql.connect(
         host=endpoint.host,
@@ -275,7 +281,7 @@ def _open(
         database=database or None,
         charset=charset,
         sql_mode=SQL_MODE[account],
-        autocommit=True,
+        autocommit=autocommit,
         local_infile=local_files,
         connect_timeout=CONNECT_TIMEOUT_S,
         max_allowed_packet=MAX_PACKET_BYTES,
