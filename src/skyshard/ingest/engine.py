@@ -24,19 +24,20 @@ from skyshard.ingest.builds import EMPTY, BuildContext, index_build, merged_segm
 from skyshard.ingest.bundle import Bundle, PartReport
 from skyshard.ingest.claims import check_overlap
 from skyshard.ingest.director_keys import DirectorKeys, build_keys
-from skyshard.ingest.flow import drain, in_order_of_end
+from skyshard.ingest.flow import answer, drain, in_order_of_end
 from skyshard.ingest.generations import Generations, dummy_targets
-from skyshard.ingest.partition import PartitionSpec, partition_part
+from skyshard.ingest.partition import PartitionSpec, partition_part, require_distinct
 from skyshard.ingest.plan import IngestPlan, PlannedTable
+from skyshard.ingest.recovery import clear_staging, plan_digest, recheck, sweep, take_back
 from skyshard.ingest.report import IngestReport, table_report
 from skyshard.ingest.site import Site
 from skyshard.layout import Role
 from skyshard.placement import place
 from skyshard.progress import Progress, Watcher, nobody
 from skyshard.registry.lifecycle import DatabaseState, Event, TransactionState
-from skyshard.registry.tables import INDEX_DATABASE
-from skyshard.registry.values import WHOLE, Contribution, IndexPart, Replica
+from skyshard.registry.values import WHOLE, Contribution, IndexPart, OpenTransaction, Replica
 from skyshard.worker.messages import BuildOrder, BuiltTable
+from skyshard.worker.room import writing
 
 T = TypeVar("T")
 
@@ -48,11 +49,19 @@ class Ingest:
         self._plan = plan
         self._site = site
         self._watch = watcher
-        self._staging = site.staging / plan.database
         self._reports: dict[str, list[PartReport]] = {}
         self._stages: dict[str, float] = {}
         self._replayed: Counter[str] = Counter()
-        self._transaction = 0
+        self._mine = OpenTransaction(0, TransactionState.STARTED, "", 0, 0.0)
+
+    @property
+    def _transaction(self) -> int:
+        return self._mine.id
+
+    @property
+    def _staging(self) -> Path:
+        """Where the bundles of this transaction are; no other one looks there."""
+        return self._site.staging / self._plan.database / str(self._transaction)
 
     def run(self) -> IngestReport:
         """Ingest and publish.
@@ -61,20 +70,32 @@ class Ingest:
             UserError: the input is wrong; nothing of it is left.
             ClusterError: a node failed, or another ingest of the database is under way; run again to go on.
         """
-        database, registry = self._plan.database, self._site.registry
-        with registry.exclusive(f"ingest of {database}"):
+        with self._site.registry.exclusive(f"ingest of {self._plan.database}"):
             self._resolve_layout()
-            if self._is_published():
-                self._plan = self._without_replays()
-                if not any(table.source.parts for table in self._plan.tables):
-                    return IngestReport(database, 0, replayed=dict(self._replayed))
-            registry.add_database(database, self._plan.layout, self._plan.source.path)
-            self._transaction = self._open()
-            try:
-                return self._steps()
-            except UserError as error:
-                self._abort(str(error))
-                raise
+            found = self._site.registry.open_transaction(self._plan.database)
+            is_aborting = found is not None and found.state is TransactionState.ABORTING
+            if not self._has_news() and not is_aborting:
+                if found is None:
+                    clear_staging(self._site, self._plan.database)
+                return IngestReport(self._plan.database, 0, replayed=dict(self._replayed))
+            with self._site.held(self._plan.database), writing(self._site.staging):
+                return self._transact(found)
+
+    def _has_news(self) -> bool:
+        """Leave out what a published database has already; False when nothing remains."""
+        if not self._is_published():
+            return True
+        self._plan = self._without_replays()
+        return any(table.source.parts for table in self._plan.tables)
+
+    def _transact(self, found: OpenTransaction | None) -> IngestReport:
+        """One transaction to its end: the interrupted one, where it is of this plan, else a new one."""
+        self._open(found)
+        try:
+            return self._steps()
+        except UserError as error:
+            take_back(self._site, self._plan.database, self._mine, str(error))
+            raise
 
     def _is_published(self) -> bool:
         return self._site.registry.database_state(self._plan.database) is DatabaseState.PUBLISHED
@@ -82,7 +103,7 @@ class Ingest:
     def _resolve_layout(self) -> None:
         """A database keeps the replication level that it began with; it must be one that the nodes can give."""
         known = self._site.registry.layout(self._plan.database)
-        if known is not None:
+        if known is not None and self._is_published():
             layout = self._plan.layout.model_copy(update={"replicas": known.replicas, "engine": known.engine})
             self._plan = replace(self._plan, layout=layout)
         place({0: 0}, list(self._site.nodes), self._plan.layout.replicas)
@@ -112,16 +133,16 @@ class Ingest:
             tables.append(replace(table, source=replace(table.source, parts=tuple(kept))))
         return replace(self._plan, tables=tuple(tables))
 
-    def _open(self) -> int:
-        """The transaction to work in; one that was being aborted is first taken back for good."""
-        registry, plan = self._site.registry, self._plan
-        transaction, state = registry.open_transaction(plan.database, plan.source.path)
-        if state is TransactionState.ABORTING:
-            self._transaction = transaction
-            self._take_back()
-            registry.add_database(plan.database, plan.layout, plan.source.path)
-            transaction, _ = registry.open_transaction(plan.database, plan.source.path)
-        return transaction
+    def _open(self, found: OpenTransaction | None) -> None:
+        """Take up the interrupted transaction if it is of this plan; any other one is taken back first."""
+        registry, plan, digest = self._site.registry, self._plan, plan_digest(self._plan)
+        if found is not None:
+            self._mine = registry.take_over(found)
+            if found.plan == digest and found.state is not TransactionState.ABORTING:
+                recheck(self._site, plan.database, self._mine)
+                return
+            take_back(self._site, plan.database, self._mine, "another ingest took its place")
+        self._mine = registry.begin(plan.database, plan.layout, plan.source.path, digest)
 
     def _steps(self) -> IngestReport:
         self._timed("prepare", self._prepare)
@@ -137,7 +158,7 @@ class Ingest:
             dict(self._replayed),
         )
         self._timed("publish", lambda: self._publish(report))
-        shutil.rmtree(self._staging, ignore_errors=True)
+        clear_staging(self._site, self._plan.database)
         return report
 
     def _timed(self, stage: str, work: Callable[[], None]) -> None:
@@ -146,14 +167,15 @@ class Ingest:
         self._stages[stage] = self._stages.get(stage, 0.0) + time.monotonic() - start
 
     def _prepare(self) -> None:
-        """Databases on the nodes, empty prototypes on the czar, the tables in the registry; leftovers swept."""
+        """Leftovers swept; the tables in the registry, databases on the nodes, empty prototypes on the czar."""
         plan, registry = self._plan, self._site.registry
-        self._staging.mkdir(parents=True, exist_ok=True)
-        for table in plan.tables:
-            registry.add_table(plan.database, table.source.table, table.source.layout, str(table.loader))
         self._site.prepare_database(plan.database)
+        sweep(self._site, plan.database, self._transaction)
+        for table in plan.tables:
+            source = table.source
+            registry.add_table(plan.database, source.table, source.layout, str(table.loader), self._transaction)
         self._site.make_prototypes(plan.database, plan.tables)
-        self._generations().sweep(registry.replicas(plan.database, transaction=self._transaction))
+        self._staging.mkdir(parents=True, exist_ok=True)
 
     def _generations(self) -> Generations:
         return Generations(self._site, self._plan.database)
@@ -177,6 +199,7 @@ class Ingest:
             self._watch(Progress(f"partition {table.name}", done, len(parts), rows, size, time.monotonic() - start))
             self._site.registry.add_contributions(self._transaction, list(_contributions(table.name, report)))
         reports.sort(key=lambda report: report.part)
+        require_distinct(table.name, reports)
         check_overlap(table.name, reports)
         self._reports[table.name] = reports
         self._check_truth(table, rows)
@@ -239,7 +262,7 @@ class Ingest:
                 for table in self._plan.tables
                 for order in plan_builds(context, table, self._reports[table.name], node)
             ]
-            queues[node] = [order for order in orders if not _is_done(node, order, done)]
+            queues[node] = [rest for order in orders if (rest := _not_done(node, order, done)).builds]
         total = sum(len(order.builds) for orders in queues.values() for order in orders)
         start, built, rows, size = time.monotonic(), 0, 0, 0
         for node, order, tables in drain(queues, self._site.nodes):
@@ -248,7 +271,7 @@ class Ingest:
             self._record(node, order, tables)
             self._watch(Progress("load", built, total, rows, size, time.monotonic() - start))
         mine = registry.replicas(database, transaction=self._transaction)
-        self._generations().make(finished, mine)
+        self._generations().make(finished, mine, self._transaction)
 
     def _record(self, node: str, order: BuildOrder, built: Sequence[BuiltTable]) -> None:
         replicas = [
@@ -263,14 +286,13 @@ class Ingest:
     def _load_indexes(self) -> None:
         """The registry's copy of each director index, made like any other table, from sorted keys."""
         registry, database = self._site.registry, self._plan.database
-        self._site.czar_loader.call("prepare", INDEX_DATABASE).result()
         for table in self._plan.tables:
             if table.source.layout.role is not Role.DIRECTOR or not table.source.layout.key or not table.source.parts:
                 continue
             earlier = registry.index_parts(database, table.name)
             part = self._transaction if earlier else 0
             order = index_build(database, table.name, part, self._own_keys(table.name), self._staging)
-            (built,) = self._site.czar_loader.call("build", order).result()
+            (built,) = answer("czar", self._site.czar_loader.call("build", order))
             mine = IndexPart(table.name, part, built.rows)
             registry.add_index_part(database, self._transaction, mine)
             self._generations().make_index(table.name, [*earlier, mine])
@@ -286,30 +308,16 @@ class Ingest:
         content = {
             "stages_s": report.stages_s, "tables": [asdict(table) for table in report.tables], "truth": truth,
         }  # fmt: skip
-        self._site.registry.move_transaction(self._transaction, Event.COMMIT)
-        self._site.registry.publish(self._plan.database, self._transaction, content)
-
-    def _abort(self, error: str) -> None:
-        self._site.registry.move_transaction(self._transaction, Event.ABORT, error=error)
-        self._take_back()
-
-    def _take_back(self) -> None:
-        """Remove all that an aborted transaction did; a node that is down keeps it in state ``aborting``."""
-        registry, database = self._site.registry, self._plan.database
-        if self._is_published():
-            self._generations().sweep([])
-        else:
-            self._site.drop_database(database, list(registry.table_definitions(database)))
-        for director in self._site.keys.glob(f"{database}/*/{self._transaction}"):
-            shutil.rmtree(director)
-        shutil.rmtree(self._staging, ignore_errors=True)
-        registry.move_transaction(self._transaction, Event.ABORTED)
-        registry.forget_database(database)
+        self._site.registry.move_transaction(self._mine, Event.COMMIT)
+        self._site.registry.publish(self._plan.database, self._mine, content)
 
 
-def _is_done(node: str, order: BuildOrder, done: dict[tuple[str, str, int, bool], str]) -> bool:
-    """True when an interrupted run has built and recorded every table of the order."""
-    return all(done.get((node, build.base, build.chunk, build.is_overlap)) == build.digest for build in order.builds)
+def _not_done(node: str, order: BuildOrder, done: dict[tuple[str, str, int, bool], str]) -> BuildOrder:
+    """What is left of an order after the tables that an interrupted run has built and recorded."""
+    return replace(
+        order,
+        builds=tuple(b for b in order.builds if done.get((node, b.base, b.chunk, b.is_overlap)) != b.digest),
+    )
 
 
 def _contributions(table: str, report: PartReport) -> Iterable[Contribution]:

@@ -13,12 +13,42 @@ from skyshard.worker.messages import BuildOrder, BuiltTable
 T = TypeVar("T")
 PER_NODE = 2
 """Orders under way at one node: enough to keep it busy, few enough to bound what a slow node holds."""
+RESTART = "run `skyshard cluster start`, then the ingest again: it does what is left to do"
+
+
+def answer(node: str, future: Future[T]) -> T:
+    """What a node answers.
+
+    Raises:
+        ClusterError: it failed; the error names it and says what to do.
+    """
+    try:
+        return future.result()
+    except ClusterError as error:
+        raise about(node, error) from error
+
+
+def answers(futures: Mapping[str, Future[T]]) -> dict[str, T]:
+    """What all nodes answer; every one has ended, well or not, before an error is raised."""
+    wait(futures.values())
+    return {node: answer(node, future) for node, future in futures.items()}
+
+
+def about(node: str, error: ClusterError) -> ClusterError:
+    """The error with the node's name in it; of a node that may come back, with the way to go on."""
+    if f"node '{node}'" in error.what:
+        return error
+    remedy = RESTART if error.retryable else error.remedy
+    return ClusterError(f"node '{node}': {error.what}", remedy=remedy, retryable=error.retryable)
 
 
 def in_order_of_end(
     calls: Iterable[Callable[[], Future[T]]], items: Sequence[Any], limit: int
 ) -> Iterable[tuple[T, Any]]:
-    """Start at most ``limit`` calls at a time and yield (result, item) as they end."""
+    """Start at most ``limit`` calls at a time and yield (result, item) as they end.
+
+    After wrong input nothing is under way any more, so that what was done can be taken back.
+    """
     waiting = iter(zip(calls, items, strict=True))
     running: dict[Future[T], Any] = {}
     try:
@@ -29,6 +59,9 @@ def in_order_of_end(
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 yield future.result(), running.pop(future)
+    except UserError:
+        wait(running)
+        raise
     finally:
         for future in running:
             future.cancel()
@@ -37,7 +70,10 @@ def in_order_of_end(
 def drain(
     queues: Mapping[str, list[BuildOrder]], nodes: Mapping[str, Handle]
 ) -> Iterable[tuple[str, BuildOrder, list[BuiltTable]]]:
-    """Send each node its orders, at most ``PER_NODE`` at a time, and yield what comes back."""
+    """Send each node its orders, at most ``PER_NODE`` at a time, and yield what comes back.
+
+    After an error nothing more is sent; what the other nodes have under way is waited for and yielded.
+    """
     waiting = {node: iter(orders) for node, orders in queues.items()}
     running: dict[Future[list[BuiltTable]], tuple[str, BuildOrder]] = {}
 
@@ -53,8 +89,8 @@ def drain(
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             node, order = running.pop(future)
             try:
-                built = future.result()
-            except (ClusterError, UserError) as error:
+                built = answer(node, future)
+            except Exception as error:
                 failed = failed or error
                 continue
             if failed is None:

@@ -1,4 +1,4 @@
-"""Parts and generations on the nodes: what belongs to whom, what to show, what to sweep.
+"""Parts and generations on the nodes: what belongs to whom, what to show, what stands.
 
 A chunk table's first rows stand under its plain name; a later transaction adds a part ``_p<transaction>`` and a MERGE
 table ``_g<transaction>`` over all parts. Parts never change, so a query that began with an older generation reads on
@@ -8,7 +8,7 @@ undisturbed, and adding a hundredth of the rows writes a hundredth of the rows.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from skyshard.db.connection import quote_name
 from skyshard.ddl import (
@@ -20,12 +20,16 @@ from skyshard.ddl import (
     stored_table,
 )
 from skyshard.ingest.builds import index_definition
+from skyshard.ingest.flow import answer, answers
 from skyshard.ingest.site import Site
-from skyshard.layout import Role
+from skyshard.layout import Role, TableLayout
 from skyshard.registry.director_index import index_table_name
 from skyshard.registry.snapshot import parts_of
 from skyshard.registry.tables import INDEX_DATABASE
 from skyshard.registry.values import IndexPart, Replica
+from skyshard.runtime.base import Handle
+from skyshard.schema import Table
+from skyshard.worker.messages import ScannedTable
 
 
 class Generations:
@@ -35,9 +39,9 @@ class Generations:
         self._site = site
         self._database = database
 
-    def make(self, finished: Sequence[Replica], added: Sequence[Replica]) -> None:
+    def make(self, finished: Sequence[Replica], added: Sequence[Replica], transaction: int) -> None:
         """Make the MERGE tables that a transaction's parts call for; earlier ones stay for those who read them."""
-        definitions = self._site.registry.table_definitions(self._database)
+        definitions = self._site.registry.table_definitions(self._database, transaction=transaction)
         layout = self._site.registry.layout(self._database)
         engine = layout.engine if layout else "MyISAM"
         parts = parts_of([*finished, *added])
@@ -53,9 +57,8 @@ class Generations:
                 f"DROP {'TABLE' if engine == 'MyISAM' else 'VIEW'} IF EXISTS {quote_name(shown)}",
                 create_generation(stored, shown, names, engine=engine),
             ]
-        calls = [self._site.nodes[node].call("run", self._database, texts) for node, texts in statements.items()]
-        for call in calls:
-            call.result()
+        nodes = self._site.nodes
+        answers({node: nodes[node].call("run", self._database, texts) for node, texts in statements.items()})
 
     def make_index(self, director: str, parts: Sequence[IndexPart]) -> None:
         """The same for a director index on the czar's server."""
@@ -65,29 +68,55 @@ class Generations:
         shown = base + generation_suffix([part.part for part in parts])
         names = [base + part_suffix(part.part) for part in parts]
         texts = [f"DROP TABLE IF EXISTS {quote_name(shown)}", create_generation(index_definition(shown), shown, names)]
-        self._site.czar_loader.call("run", INDEX_DATABASE, texts).result()
+        answer("czar", self._site.czar_loader.call("run", INDEX_DATABASE, texts))
 
-    def sweep(self, mine: Iterable[Replica]) -> None:
-        """Drop the tables that neither a finished transaction nor ``mine`` accounts for."""
-        registry = self._site.registry
-        replicas = [*registry.replicas(self._database), *mine]
-        definitions = registry.table_definitions(self._database)
-        dummies = dummy_tables((name, layout.role) for name, (_, layout) in definitions.items())
-        for node, handle in self._site.nodes.items():
-            known = expected_tables([replica for replica in replicas if replica.node == node]) | dummies
-            have = handle.call("tables", self._database).result()
-            handle.call("drop_tables", self._database, [name for name in have if name not in known]).result()
+
+def part_name(replica: Replica) -> str:
+    """Name of the table that holds a replica's rows."""
+    return _name(replica, part_suffix(replica.part))
 
 
 def expected_tables(replicas: Iterable[Replica]) -> set[str]:
     """Names of all tables that one node's replicas make: their parts, and a MERGE table for each generation."""
     replicas = list(replicas)
-    names = {_name(replica, part_suffix(replica.part)) for replica in replicas}
+    names = {part_name(replica) for replica in replicas}
     for (table, chunk, is_overlap), parts in parts_of(replicas).items():
-        for count in range(2, len(parts) + 1):
-            suffix = generation_suffix(parts[:count])
-            names.add(physical_name(table, chunk, is_overlap=is_overlap, suffix=suffix))
+        suffixes = _generations_of(parts)
+        names |= {physical_name(table, chunk, is_overlap=is_overlap, suffix=suffix) for suffix in suffixes}
     return names
+
+
+def expected_index_tables(database: str, parts: Iterable[IndexPart]) -> set[str]:
+    """The same for the director indexes of a database."""
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for part in parts:
+        numbers[index_table_name(database, part.director)].append(part.part)
+    return {
+        base + suffix
+        for base, those in numbers.items()
+        for suffix in [*map(part_suffix, those), *_generations_of(sorted(those))]
+    }
+
+
+def _generations_of(parts: Sequence[int]) -> list[str]:
+    return [generation_suffix(parts[:count]) for count in range(2, len(parts) + 1)]
+
+
+def scan_replicas(
+    nodes: Mapping[str, Handle],
+    database: str,
+    definitions: Mapping[str, tuple[Table, TableLayout]],
+    replicas: Iterable[Replica],
+) -> dict[tuple[str, str], ScannedTable]:
+    """(node, table name) → what stands there now; nodes work side by side."""
+    groups: dict[tuple[str, str, bool], list[str]] = defaultdict(list)
+    for replica in replicas:
+        groups[replica.node, replica.table, replica.is_overlap].append(part_name(replica))
+    calls = []
+    for (node, table, is_overlap), names in groups.items():
+        stored = stored_table(*definitions[table], overlap=is_overlap)
+        calls.append((node, nodes[node].call("scan", database, stored, names)))
+    return {(node, scanned.name): scanned for node, call in calls for scanned in answer(node, call)}
 
 
 def dummy_tables(tables: Iterable[tuple[str, Role]]) -> set[str]:

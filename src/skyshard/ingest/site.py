@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from skyshard.db.connection import Account, Endpoint, connect, quote_name
+from skyshard.db.connection import Account, Endpoint, connect
 from skyshard.ddl import create_table, overlap_prototype, stored_table
+from skyshard.errors import ClusterError
+from skyshard.ingest.flow import answer, answers
 from skyshard.ingest.plan import PlannedTable
 from skyshard.layout import Role
 from skyshard.registry.director_index import index_table_name
@@ -29,10 +32,26 @@ class Site:
     staging: Path
     keys: Path
 
+    @contextmanager
+    def held(self, database: str) -> Iterator[None]:
+        """Inside, no other ingest's loader can change the database on any node.
+
+        Raises:
+            ClusterError: one is still at work, or a node is down.
+        """
+        try:
+            answers({node: handle.call("hold", database) for node, handle in self.nodes.items()})
+            yield
+        finally:
+            for future in [handle.call("release", database) for handle in self.nodes.values()]:
+                with suppress(ClusterError):  # a loader that died has let go
+                    future.result()
+
     def prepare_database(self, database: str) -> None:
-        """Make the database on every node and on the czar; no-op where it is."""
-        for done in [server.call("prepare", database) for server in (*self.nodes.values(), self.czar_loader)]:
-            done.result()
+        """Make the database on every node and on the czar, and the place of director indexes; no-op where they are."""
+        answers({node: handle.call("prepare", database) for node, handle in self.nodes.items()})
+        for name in (database, INDEX_DATABASE):
+            answer("czar", self.czar_loader.call("prepare", name))
 
     def make_prototypes(self, database: str, tables: Iterable[PlannedTable]) -> None:
         """Empty tables on the czar, from which queries learn types; those that are there stay."""
@@ -43,22 +62,25 @@ class Site:
                     if name not in present:
                         connection.execute(create_table(stored, name))
 
-    def drop_database(self, database: str, tables: Iterable[str]) -> None:
-        """Remove a database from the nodes and the czar, with its director indexes."""
-        calls = [server.call("drop_database", database) for server in (*self.nodes.values(), self.czar_loader)]
-        names = [index_table_name(database, name) for name in tables]
-        with connect(self.czar, Account.ADMIN) as connection:
-            connection.execute(f"CREATE DATABASE IF NOT EXISTS {quote_name(INDEX_DATABASE)}")
-        calls.append(self.czar_loader.call("drop_tables", INDEX_DATABASE, names))
-        for call in calls:
-            call.result()
+    def drop_database(self, database: str, directors: Iterable[str]) -> None:
+        """Remove a database that was never published from the nodes and the czar, with its director indexes."""
+        answers({node: handle.call("drop_database", database) for node, handle in self.nodes.items()})
+        names = [index_table_name(database, name) for name in directors]
+        answer("czar", self.czar_loader.call("drop_database", database))
+        answer("czar", self.czar_loader.call("prepare", INDEX_DATABASE))
+        answer("czar", self.czar_loader.call("drop_tables", INDEX_DATABASE, names))
+        for name in names:
+            answer("czar", self.czar_loader.call("remove_foreign_files", INDEX_DATABASE, name))
+
+
+def prototype_names(table: str, role: Role) -> list[str]:
+    """Names of the empty tables that the czar keeps of one table."""
+    return [table, overlap_prototype(table)] if role is Role.DIRECTOR else [table]
 
 
 def _prototypes(table: PlannedTable) -> list[tuple[Table, str]]:
     """The empty tables that the czar keeps of one table: (stored table, name)."""
     source = table.source
-    result = [(table.stored, table.name)]
-    if source.layout.role is Role.DIRECTOR:
-        overlap = stored_table(source.table, source.layout, overlap=True)
-        result.append((overlap, overlap_prototype(table.name)))
-    return result
+    names = prototype_names(table.name, source.layout.role)
+    kinds = [stored_table(source.table, source.layout, overlap=is_overlap) for is_overlap in (False, True)]
+    return list(zip(kinds, names, strict=False))

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from skyshard.db.connection import Account, Endpoint, connect, quote_name
-from skyshard.ddl import part_suffix, physical_name, stored_table
-from skyshard.ingest.generations import dummy_tables, expected_tables
+from skyshard.ddl import physical_name
+from skyshard.ingest.generations import dummy_tables, expected_tables, part_name, scan_replicas
 from skyshard.layout import Role
 from skyshard.registry.catalog import Catalog
 from skyshard.registry.lifecycle import ContributionState, ReplicaState
@@ -48,7 +48,8 @@ class Verifier:
         catalog = self.registry.catalog(database)
         replicas = self.registry.replicas(database)
         contributed = self._contributed(database)
-        scans = self._scan(catalog, replicas)
+        definitions = {name: (entry.table, entry.layout) for name, entry in catalog.tables.items()}
+        scans = scan_replicas(self.nodes, database, definitions, replicas)
         checks = [*_count_checks(catalog, replicas, contributed, self.registry.truth_rows(database))]
         checks.append(_digest_check(replicas, scans, contributed))
         checks += _replica_checks(catalog, replicas)
@@ -66,22 +67,6 @@ class Verifier:
                 key = (row["table"], int(row["chunk"]), bool(row["is_overlap"]))
                 sums[key] = sums.get(key, RowDigest(0, 0)) + RowDigest.parse(row["digest"])
         return sums
-
-    def _scan(self, catalog: Catalog, replicas: Sequence[Replica]) -> dict[tuple[str, str], ScannedTable]:
-        """(node, table name) → what stands there now; nodes work side by side."""
-        calls = []
-        for node, handle in self.nodes.items():
-            for name, entry in catalog.tables.items():
-                for is_overlap in (False, True):
-                    names = [
-                        _part_name(r)
-                        for r in replicas
-                        if r.node == node and r.table == name and r.is_overlap == is_overlap
-                    ]
-                    stored = stored_table(entry.table, entry.layout, overlap=is_overlap)
-                    if names:
-                        calls.append((node, handle.call("scan", catalog.database, stored, names)))
-        return {(node, scanned.name): scanned for node, call in calls for scanned in call.result()}
 
     def _tables_check(self, catalog: Catalog, replicas: Sequence[Replica]) -> Check:
         """Each node has the tables that the registry knows, the dummy chunk, and nothing else."""
@@ -124,17 +109,12 @@ def _first(items: Sequence[str]) -> str:
     return f" (first: {items[0]})" if items else ""
 
 
-def _part_name(replica: Replica) -> str:
-    suffix = part_suffix(replica.part)
-    return physical_name(replica.table, replica.chunk, is_overlap=replica.is_overlap, suffix=suffix)
-
-
 def _primary(table: str, replicas: Sequence[Replica]) -> dict[str, list[str]]:
     """One replica of each part of each chunk: node → table names."""
     chosen: dict[str, str] = {}
     for replica in sorted(replicas, key=lambda r: r.node):
         if replica.table == table and not replica.is_overlap:
-            chosen.setdefault(_part_name(replica), replica.node)
+            chosen.setdefault(part_name(replica), replica.node)
     by_node: dict[str, list[str]] = {}
     for name, node in chosen.items():
         by_node.setdefault(node, []).append(name)
@@ -168,7 +148,7 @@ def _digest_check(
     wrong = []
     sums: dict[tuple[str, str, int, bool], RowDigest] = {}
     for replica in replicas:
-        name = _part_name(replica)
+        name = part_name(replica)
         found = scans.get((replica.node, name))
         sums[replica.node, *replica.target] = sums.get((replica.node, *replica.target), RowDigest(0, 0)) + (
             RowDigest.parse(found.digest) if found is not None and found.digest else RowDigest(0, 0)

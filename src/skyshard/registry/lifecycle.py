@@ -56,6 +56,7 @@ NEXT: Mapping[State, Mapping[Event, State]] = {
     TransactionState.COMMITTING: {
         Event.COMMITTED: TransactionState.FINISHED,
         Event.ABORT: TransactionState.ABORTING,
+        Event.COMMIT: TransactionState.COMMITTING,
     },
     TransactionState.ABORTING: {Event.ABORTED: TransactionState.ABORTED, Event.ABORT: TransactionState.ABORTING},
     TransactionState.FINISHED: {},

@@ -59,11 +59,20 @@ def read_catalog(connection: sa.Connection, database: str) -> Catalog:
         by_table[replica.table].append(replica)
         nodes.add(replica.node)
     orphans = _orphan_chunks(connection, database)
-    definitions = connection.execute(
-        sa.select(t.tables).where(t.tables.c.database == database).order_by(t.tables.c.name)
-    ).mappings()
+    definitions = read_tables(connection, database)
     found = {item["name"]: _catalog_table(item, by_table[item["name"]], orphans[item["name"]]) for item in definitions}
     return Catalog(database, Layout.model_validate(row["layout"]), found, tuple(sorted(nodes)))
+
+
+def read_tables(connection: sa.Connection, database: str, *, transaction: int = 0) -> list[Any]:
+    """Rows of the tables that finished transactions brought, and of those that one transaction brings."""
+    unfinished = sa.exists().where(
+        t.transactions.c.id == t.tables.c.transaction_id,
+        t.transactions.c.id != transaction,
+        t.transactions.c.state != TransactionState.FINISHED,
+    )
+    query = sa.select(t.tables).where(t.tables.c.database == database, ~unfinished).order_by(t.tables.c.name)
+    return list(connection.execute(query).mappings())
 
 
 def published_names(connection: sa.Connection) -> list[str]:

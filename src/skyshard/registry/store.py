@@ -6,29 +6,26 @@ Rules: every state change goes through ``lifecycle.follow``; what queries see ch
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 import xxhash
 from sqlalchemy.dialects.mysql import insert as upsert
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from skyshard.db.connection import Account, Endpoint, connect, quote_name, sqlalchemy_engine
-from skyshard.errors import Bug, ClusterError, UserError
+from skyshard.errors import ClusterError, UserError
 from skyshard.layout import Layout, TableLayout
-from skyshard.registry import director_index, snapshot
+from skyshard.registry import director_index, snapshot, transactions
 from skyshard.registry import tables as t
 from skyshard.registry.catalog import Catalog
-from skyshard.registry.lifecycle import ContributionState, DatabaseState, Event, TransactionState, follow
-from skyshard.registry.values import Contribution, IndexPart, Replica, dump_table, load_table
+from skyshard.registry.lifecycle import ContributionState, DatabaseState, Event, TransactionState
+from skyshard.registry.values import Contribution, IndexPart, OpenTransaction, Replica, dump_table, load_table
 from skyshard.rowimage.digest import RowDigest
 from skyshard.schema import Table
-
-_OPEN = (TransactionState.STARTED, TransactionState.COMMITTING, TransactionState.ABORTING)
 
 
 class Registry:
@@ -37,19 +34,25 @@ class Registry:
     def __init__(self, czar: Endpoint) -> None:
         self._czar = czar
         self._engine = sqlalchemy_engine(czar, Account.ADMIN, t.REGISTRY_DATABASE)
+        # Reads see one state throughout; writes lock the rows that they touch, not the gaps between them.
+        self._writer = self._engine.execution_options(isolation_level="READ COMMITTED")
 
     def prepare(self) -> None:
-        """Make the registry's databases and tables where they are missing."""
+        """Make the registry's databases, tables and columns where they are missing."""
         with connect(self._czar, Account.ADMIN) as connection:
-            sql = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
-            is_there = connection.value(sql, [t.REGISTRY_DATABASE]) == len(t.metadata.tables)
+            sql = "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s"
+            wanted = sum(len(table.columns) for table in t.metadata.tables.values())
+            is_there = connection.value(sql, [t.REGISTRY_DATABASE]) == wanted
             for name in () if is_there else (t.REGISTRY_DATABASE, t.INDEX_DATABASE):
                 connection.execute(f"CREATE DATABASE IF NOT EXISTS {quote_name(name)}")
         if is_there:
             return
-        with self._engine.begin() as registry:
+        with self._writer.begin() as registry:
             for table in t.metadata.sorted_tables:
                 registry.execute(CreateTable(table, if_not_exists=True))
+                for column in table.columns:
+                    text = str(CreateColumn(column).compile(dialect=self._engine.dialect))
+                    registry.exec_driver_sql(f"ALTER TABLE {quote_name(table.name)} ADD COLUMN IF NOT EXISTS {text}")
                 for index in table.indexes:
                     registry.execute(CreateIndex(index, if_not_exists=True))
 
@@ -69,7 +72,7 @@ class Registry:
             try:
                 yield
             finally:
-                if connection.is_open:
+                with suppress(ClusterError):  # a connection that died has taken its lock along
                     connection.value("SELECT RELEASE_LOCK(%s)", [f"skyshard {what}"])
 
     # databases and tables
@@ -79,44 +82,12 @@ class Registry:
             state = connection.scalar(sa.select(t.databases.c.state).where(t.databases.c.name == database))
         return DatabaseState(state) if state else None
 
-    def add_database(self, database: str, layout: Layout, source: str) -> None:
-        """Register a database, or check that it is of the same family and add the tables that are new to it.
-
-        Raises:
-            UserError: it exists with another striping.
-        """
-        family = layout.striping.family
-        with self._engine.begin() as connection:
-            where = t.databases.c.name == database
-            row = connection.execute(sa.select(t.databases).where(where).with_for_update()).mappings().first()
-            if row is None:
-                connection.execute(
-                    sa.insert(t.databases).values(
-                        name=database, family=family, state=DatabaseState.INGESTING,
-                        layout=layout.model_dump(mode="json"), source=source, created_s=time.time(),
-                    )
-                )  # fmt: skip
-            elif row["family"] != family:
-                raise UserError(
-                    f"database '{database}' has striping {row['family']}, the source {family}",
-                    remedy="ingest under another --database",
-                )
-
-    def forget_database(self, database: str) -> None:
-        """Remove a database that was never published, with all that is recorded of it."""
-        with self._engine.begin() as connection:
-            connection.execute(
-                sa.delete(t.databases).where(
-                    t.databases.c.name == database, t.databases.c.state != DatabaseState.PUBLISHED
-                )
-            )
-
     def layout(self, database: str) -> Layout | None:
         with self._engine.connect() as connection:
             found = connection.scalar(sa.select(t.databases.c.layout).where(t.databases.c.name == database))
         return Layout.model_validate(found) if found else None
 
-    def add_table(self, database: str, table: Table, layout: TableLayout, loader: str) -> None:
+    def add_table(self, database: str, table: Table, layout: TableLayout, loader: str, transaction: int) -> None:
         """Register a table, or check that it is the same one.
 
         Raises:
@@ -124,30 +95,30 @@ class Registry:
         """
         values = {"definition": dump_table(table), "layout": layout.model_dump(mode="json")}
         where = (t.tables.c.database == database) & (t.tables.c.name == table.name)
-        with self._engine.begin() as connection:
+        with self._writer.begin() as connection:
             row = connection.execute(sa.select(t.tables).where(where).with_for_update()).mappings().first()
             if row is None:
-                connection.execute(
-                    sa.insert(t.tables).values(database=database, name=table.name, loader=loader, **values)
+                made = sa.insert(t.tables).values(
+                    database=database, name=table.name, loader=loader, transaction_id=transaction, **values
                 )
+                connection.execute(made)
             elif row["definition"] != values["definition"] or row["layout"] != values["layout"]:
                 raise UserError(
                     f"table '{database}.{table.name}' has other columns, keys or another role than the source",
                     remedy="ingest under another --database",
                 )
 
-    def table_definitions(self, database: str) -> dict[str, tuple[Table, TableLayout]]:
-        """Tables and their layouts, as they were registered, published or not."""
-        query = sa.select(t.tables).where(t.tables.c.database == database)
+    def table_definitions(self, database: str, *, transaction: int = 0) -> dict[str, tuple[Table, TableLayout]]:
+        """Tables and their layouts: those that are published, and those that one transaction brings."""
         with self._engine.connect() as connection:
             return {
                 row["name"]: (load_table(row["definition"]), TableLayout.model_validate(row["layout"]))
-                for row in connection.execute(query).mappings()
+                for row in snapshot.read_tables(connection, database, transaction=transaction)
             }
 
     def mark_scattered(self, database: str, table: str) -> None:
         """Note that a dependent's copied positions do not tell its chunk."""
-        with self._engine.begin() as connection:
+        with self._writer.begin() as connection:
             connection.execute(
                 sa.update(t.tables)
                 .where(t.tables.c.database == database, t.tables.c.name == table)
@@ -156,37 +127,38 @@ class Registry:
 
     # transactions and contributions
 
-    def open_transaction(self, database: str, source: str) -> tuple[int, TransactionState]:
-        """Begin a transaction, or find the one that was interrupted."""
-        with self._engine.begin() as connection:
-            found = connection.execute(
-                sa.select(t.transactions.c.id, t.transactions.c.state).where(
-                    t.transactions.c.database == database, t.transactions.c.state.in_(_OPEN)
-                )
-            ).first()
-            if found is not None:
-                return int(found.id), TransactionState(found.state)
-            made = connection.execute(
-                sa.insert(t.transactions).values(
-                    database=database, state=TransactionState.STARTED, source=source, begun_s=time.time()
-                )
-            )
-            return int(made.lastrowid), TransactionState.STARTED
+    def open_transaction(self, database: str) -> OpenTransaction | None:
+        """The transaction of a database that was interrupted, or is under way."""
+        with self._engine.connect() as connection:
+            return transactions.find_open(connection, database)
 
-    def move_transaction(self, transaction: int, event: Event, *, error: str = "") -> None:
-        with self._engine.begin() as connection:
-            self._move(connection, transaction, event, error=error)
+    def begin(self, database: str, layout: Layout, source: str, plan: str) -> OpenTransaction:
+        """Start a transaction; the database is registered with it.
 
-    def _move(self, connection: sa.Connection, transaction: int, event: Event, **values: Any) -> None:
-        where = t.transactions.c.id == transaction
-        state = connection.scalar(sa.select(t.transactions.c.state).where(where).with_for_update())
-        after = follow(TransactionState(str(state)), event)
-        if not isinstance(after, TransactionState):
-            raise Bug(f"transaction {transaction} becomes a {type(after).__name__}")
-        changes = {key: value for key, value in values.items() if value}
-        if after in (TransactionState.FINISHED, TransactionState.ABORTED):
-            changes["ended_s"] = time.time()
-        connection.execute(sa.update(t.transactions).where(where).values(state=after, **changes))
+        Raises:
+            UserError: the database is published with another striping.
+        """
+        with self._writer.begin() as connection:
+            return transactions.begin(connection, database, layout, source, plan)
+
+    def take_over(self, found: OpenTransaction) -> OpenTransaction:
+        """Go on with an interrupted transaction; whoever had it can do no more with it."""
+        with self._writer.begin() as connection:
+            return transactions.take_over(connection, found)
+
+    def move_transaction(self, mine: OpenTransaction, event: Event, **values: Any) -> None:
+        with self._writer.begin() as connection:
+            transactions.move(connection, mine, event, **values)
+
+    def publish(self, database: str, mine: OpenTransaction, report: Mapping[str, Any]) -> None:
+        """Make a transaction and its database visible to queries: one SQL transaction."""
+        with self._writer.begin() as connection:
+            transactions.publish(connection, database, mine, report)
+
+    def take_back(self, database: str, mine: OpenTransaction) -> None:
+        """Forget what an aborted transaction did, and a database that was never published: one SQL transaction."""
+        with self._writer.begin() as connection:
+            transactions.take_back(connection, database, mine)
 
     def transactions(self, database: str = "") -> list[dict[str, Any]]:
         query = sa.select(t.transactions).order_by(t.transactions.c.id)
@@ -225,7 +197,7 @@ class Registry:
             for item in contributions
         ]
         if rows:
-            with self._engine.begin() as connection:
+            with self._writer.begin() as connection:
                 connection.execute(sa.insert(t.contributions).prefix_with("IGNORE"), rows)
 
     # replicas, placements, index parts
@@ -236,8 +208,17 @@ class Registry:
             return
         statement = upsert(t.replicas)
         changed = {name: statement.inserted[name] for name in ("state", "rows", "bytes", "digest", "part")}
-        with self._engine.begin() as connection:
+        with self._writer.begin() as connection:
             connection.execute(statement.on_duplicate_key_update(**changed), rows)
+
+    def forget_replicas(self, database: str, transaction: int, replicas: Iterable[Replica]) -> None:
+        """Take back the record of tables that are not what it says."""
+        with self._writer.begin() as connection:
+            for replica in replicas:
+                table, chunk, is_overlap = replica.target
+                key = {"table": table, "chunk": chunk, "is_overlap": is_overlap, "node": replica.node}
+                key |= {"database": database, "transaction_id": transaction}
+                connection.execute(sa.delete(t.replicas).filter_by(**key))
 
     def replicas(self, database: str, table: str = "", *, transaction: int | None = None) -> list[Replica]:
         """Replicas of finished transactions, or of one transaction whatever its state."""
@@ -260,31 +241,17 @@ class Registry:
             for rank, node in enumerate(nodes)
         ]
         if rows:
-            with self._engine.begin() as connection:
+            with self._writer.begin() as connection:
                 connection.execute(sa.insert(t.placements).prefix_with("IGNORE"), rows)
 
     def add_index_part(self, database: str, transaction: int, part: IndexPart) -> None:
         values = {"database": database, "transaction_id": transaction, **asdict(part)}
-        with self._engine.begin() as connection:
+        with self._writer.begin() as connection:
             connection.execute(upsert(t.index_parts).values(**values).on_duplicate_key_update(rows=part.rows))
 
     def index_parts(self, database: str, director: str = "") -> list[IndexPart]:
         with self._engine.connect() as connection:
             return director_index.read_parts(connection, database, director)
-
-    def publish(self, database: str, transaction: int, report: Mapping[str, Any]) -> None:
-        """Make a transaction and its database visible to queries: one SQL transaction."""
-        with self._engine.begin() as connection:
-            connection.execute(
-                sa.update(t.contributions)
-                .where(t.contributions.c.transaction_id == transaction)
-                .values(state=ContributionState.LOADED)
-            )
-            self._move(connection, transaction, Event.COMMITTED, report=dict(report))
-            where = t.databases.c.name == database
-            state = DatabaseState(str(connection.scalar(sa.select(t.databases.c.state).where(where))))
-            after = follow(state, Event.COMMITTED)
-            connection.execute(sa.update(t.databases).where(where).values(state=after))
 
     # what queries read
 

@@ -48,6 +48,7 @@ tables = Table(
     Column("layout", JSON, nullable=False),
     Column("loader", String(16), nullable=False),
     Column("position_is_local", Boolean, nullable=False, default=True),
+    Column("transaction_id", Integer, nullable=False),
     **_OPTIONS,
 )  # fmt: skip
 
@@ -57,6 +58,8 @@ transactions = Table(
     Column("database", String(64), ForeignKey("databases.name", ondelete="CASCADE"), nullable=False),
     Column("state", String(16), nullable=False),
     Column("source", Text, nullable=False),
+    Column("plan", String(32), nullable=False),
+    Column("attempt", Integer, nullable=False, default=1),
     Column("begun_s", Double, nullable=False),
     Column("ended_s", Double),
     Column("error", Text, nullable=False, default=""),

@@ -6,12 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from skyshard.registry.lifecycle import ReplicaState
+from skyshard.registry.lifecycle import ReplicaState, TransactionState
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.schema import Column, Key, Table
 
 WHOLE = -1
 """Chunk number under which the registry keeps regular tables, which are whole on every node."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTransaction:
+    """A transaction in the hands of one ingest.
+
+    ``plan`` is the digest of what it is to do: only an ingest that would do the same goes on with it. ``attempt``
+    counts the ingests that took it up.
+    """
+
+    id: int
+    state: TransactionState
+    plan: str
+    attempt: int
+    begun_s: float
 
 
 @dataclass(frozen=True, slots=True)

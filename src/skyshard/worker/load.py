@@ -2,13 +2,17 @@
 
 A build replaces whatever stood under its name, so it can be killed at any instant and run again; a table counts as
 made only when its rows and its digest are what partitioning said, and is recorded only then.
+
+A loader that holds a database changes it through one session, which has a lock: the loader of an ingest that was
+killed, and does not know it yet, keeps the next one waiting until its process is gone, and can not come in later.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,10 +24,14 @@ from skyshard.rowimage.record import RecordLayout
 from skyshard.schema import Table
 from skyshard.worker.load_text import load_text
 from skyshard.worker.messages import BuildOrder, BuiltTable, Loader, ScannedTable, TableBuild
+from skyshard.worker.room import require_room, writing
 from skyshard.worker.scan import select_batches
 from skyshard.worker.table_digests import file_name, table_digests
 
-_ENDINGS = (".MYD", ".MYI", ".frm", ".MAD", ".MAI", ".ibd")
+HOLD_TIMEOUT_S = 30
+_ENDINGS = (".MYD", ".MYI", ".frm", ".MAD", ".MAI", ".ibd", ".MRG")
+_ROOM_A_BYTE = 2
+"""Bytes that a byte of rows takes while its table is made: the data, and its indexes or the text of LOAD DATA."""
 
 
 class NodeLoader:
@@ -33,14 +41,60 @@ class NodeLoader:
         self._node = node
         self._endpoint = endpoint
         self._data = Path(data)
+        self._held: dict[str, Connection] = {}
+
+    def hold(self, database: str) -> None:
+        """Keep every other loader away from a database, until ``release`` or the end of this process.
+
+        Raises:
+            ClusterError: the loader of another ingest is still at work (retryable).
+        """
+        self.release(database)
+        connection = self._connect()
+        if connection.value("SELECT GET_LOCK(%s, %s)", [f"skyshard load {database}", HOLD_TIMEOUT_S]) != 1:
+            connection.close()
+            raise ClusterError(
+                f"node '{self._node}': another ingest of '{database}' is still at work",
+                remedy="wait for it to end, then run the ingest again",
+                retryable=True,
+            )
+        self._held[database] = connection
+
+    def release(self, database: str) -> None:
+        if (connection := self._held.pop(database, None)) is not None:
+            connection.close()
+
+    def started_s(self) -> float:
+        """When the node's server was started, in seconds since 1970."""
+        sql = "SELECT UNIX_TIMESTAMP() - VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = %s"
+        with self._connect() as connection:
+            return float(connection.value(sql, ["UPTIME"]))
 
     def prepare(self, database: str) -> None:
-        with self._connect() as connection:
+        with self._session(database, inside=False) as connection:
             connection.execute(f"CREATE DATABASE IF NOT EXISTS {quote_name(database)} CHARACTER SET latin1")
 
     def drop_database(self, database: str) -> None:
-        with self._connect() as connection:
+        """Remove a database and what killed loads left in its folder, which the server would stumble over."""
+        self.remove_foreign_files(database)
+        with self._session(database, inside=False) as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {quote_name(database)}")
+
+    def foreign_files(self, database: str, prefix: str = "") -> list[str]:
+        """Files that belong to no table of a database, below the data folder: leftovers of what was killed.
+
+        Args:
+            prefix: only those of tables whose name begins like this.
+        """
+        known = {file_name(name) for name in self.tables(database)}
+        folder = self._folder(database)
+        inside = [path for path in folder.glob(f"{prefix}*") if not _belongs(path.name, known)]
+        beside = self._data.glob(f"load-{database}-{prefix}*")
+        return sorted(str(path.relative_to(self._data)) for path in [*inside, *beside])
+
+    def remove_foreign_files(self, database: str, prefix: str = "") -> None:
+        for name in self.foreign_files(database, prefix):
+            (self._data / name).unlink(missing_ok=True)
 
     def tables(self, database: str) -> list[str]:
         """Names of the tables that the node has in a database."""
@@ -50,8 +104,15 @@ class NodeLoader:
 
     def drop_tables(self, database: str, names: Sequence[str]) -> None:
         if names:
-            with self._connect(database) as connection:
-                connection.execute("DROP TABLE IF EXISTS " + ", ".join(map(quote_name, names)))
+            listed = ", ".join(map(quote_name, names))
+            with self._session(database) as connection:
+                for kind in ("VIEW", "TABLE"):
+                    connection.execute(f"DROP {kind} IF EXISTS {listed}")
+
+    def sweep(self, database: str, known: Collection[str]) -> None:
+        """Drop the tables that nobody knows, and remove the files of none."""
+        self.drop_tables(database, [name for name in self.tables(database) if name not in known])
+        self.remove_foreign_files(database)
 
     def build(self, order: BuildOrder) -> list[BuiltTable]:
         """Make tables and check them.
@@ -60,7 +121,7 @@ class NodeLoader:
             ClusterError: the server took fewer rows than it was given, or other ones.
         """
         names = [build.name for build in order.builds]
-        with self._connect(order.database) as connection:
+        with self._session(order.database) as connection:
             self._clear(connection, order.database, names)
             if order.loader is Loader.IMAGE:
                 self._make_empty(connection, order)
@@ -110,6 +171,7 @@ class NodeLoader:
         listed = ", ".join(quote_name(build.name) for build in filled)
         connection.execute(f"FLUSH TABLES {listed}")
         length = RecordLayout.of(order.table).length
+        require_room(self._data, _ROOM_A_BYTE * length * sum(build.rows for build in filled))
         for build in filled:
             _write_image(self._file(order.database, build.name), build, length)
         for name, _, kind, text in connection.rows(f"REPAIR TABLE {listed} QUICK"):
@@ -120,19 +182,21 @@ class NodeLoader:
         """Write the rows as text and LOAD DATA them; a warning is an error."""
         if not build.rows:
             return
-        path = self._data / f"load-{os.getpid()}-{build.name}.tsv"
+        path = self._data / f"load-{order.database}-{build.name}-{os.getpid()}.tsv"
         try:
-            with path.open("wb") as file:
+            with writing(path), path.open("wb") as file:
                 for batch in _batches(build):
-                    file.write(load_text(batch, order.table))
+                    text = load_text(batch, order.table)
+                    require_room(self._data, _ROOM_A_BYTE * (file.tell() + len(text)))
+                    file.write(text)
             columns = ", ".join(quote_name(column.name) for column in order.table)
             loaded = connection.execute(
                 f"LOAD DATA INFILE {quote_text(str(path))} INTO TABLE {quote_name(build.name)} CHARACTER SET binary "
                 rf"FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' ({columns})"
             )
             if connection.warning_count():
-                text = connection.warnings()[0][2]
-                raise ClusterError(f"node '{self._node}', table {build.name}: {text}", remedy="mend the value")
+                warning = connection.warnings()[0][2]
+                raise ClusterError(f"node '{self._node}', table {build.name}: {warning}", remedy="mend the value")
             if loaded != build.rows:
                 raise ClusterError(f"node '{self._node}', table {build.name}: {loaded} of {build.rows} rows loaded")
         finally:
@@ -150,7 +214,7 @@ class NodeLoader:
     def run(self, database: str, statements: Sequence[str]) -> None:
         """Run DDL statements one after the other."""
         if statements:
-            with self._connect(database) as connection:
+            with self._session(database) as connection:
                 for statement in statements:
                     connection.execute(statement)
 
@@ -178,6 +242,18 @@ class NodeLoader:
     def _connect(self, database: str = "") -> Connection:
         return connect(self._endpoint, Account.LOADER, database)
 
+    @contextmanager
+    def _session(self, database: str, *, inside: bool = True) -> Iterator[Connection]:
+        """The session that holds the database, or one for this call where nobody holds it."""
+        held = self._held.get(database)
+        if held is None:
+            with self._connect(database if inside else "") as connection:
+                yield connection
+            return
+        if inside:
+            held.execute(f"USE {quote_name(database)}")
+        yield held
+
     def _folder(self, database: str) -> Path:
         return self._data / file_name(database)
 
@@ -188,6 +264,12 @@ class NodeLoader:
         """Size of a table's files, whatever its engine."""
         base = self._folder(database) / file_name(name)
         return sum(path.stat().st_size for ending in _ENDINGS if (path := base.with_name(base.name + ending)).exists())
+
+
+def _belongs(file: str, tables: Collection[str]) -> bool:
+    """True for a file that the server keeps: the database's options, or a table's."""
+    stem, dot, ending = file.partition(".")
+    return file == "db.opt" or (stem in tables and dot + ending in _ENDINGS)
 
 
 def _counts(connection: Connection, names: Sequence[str]) -> dict[str, int]:
@@ -203,13 +285,10 @@ def _batches(build: TableBuild) -> Iterator[pa.RecordBatch]:
 
 def _write_image(target: Path, build: TableBuild, length: int) -> None:
     """Write the slices as the data file of an empty table that nobody knows yet."""
-    try:
-        with target.open("wb") as out:
-            for piece in build.slices:
-                with open(piece.bundle, "rb") as bundle:
-                    _copy(bundle.fileno(), out.fileno(), piece.offset, piece.rows * length)
-    except OSError as error:
-        raise ClusterError(f"cannot write '{target}': {error.strerror}", remedy="make room, run again") from error
+    with writing(target), target.open("wb") as out:
+        for piece in build.slices:
+            with open(piece.bundle, "rb") as bundle:
+                _copy(bundle.fileno(), out.fileno(), piece.offset, piece.rows * length)
 
 
 def _copy(source: int, target: int, offset: int, count: int) -> None:
