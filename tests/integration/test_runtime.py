@@ -8,8 +8,10 @@ from __future__ import annotations
 import importlib
 import operator
 import os
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, wait
 from pathlib import Path
 
@@ -172,3 +174,35 @@ def test_close_of_ray_leaves_no_process_no_folder_and_no_waiting_caller(
     assert left == []
     assert not folder.exists()
     assert capfd.readouterr() == ("", "")
+
+
+DRIVER = """
+import importlib, sys, time
+from skyshard.runtime import open_runtime
+runtime = open_runtime("ray", ["node1"])
+runtime.actor("time", importlib.import_module, "time", node="node1").call("time").result()
+runtime.submit(time.sleep, 60)
+print(runtime._folder, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_killed_driver_leaves_nothing_of_ray() -> None:
+    """After kill -9 of the process that opened Ray, its workers, agents and folder are gone within moments."""
+    driver = subprocess.Popen([sys.executable, "-c", DRIVER], stdout=subprocess.PIPE, text=True)
+    with driver:
+        assert driver.stdout is not None
+        folder = Path(driver.stdout.readline().strip())
+        started = psutil.Process(driver.pid).children(recursive=True)
+        driver.kill()
+    assert len(started) > 4
+    psutil.wait_procs(started, timeout=10)
+    assert [process for process in started if process.is_running() and process.status() != "zombie"] == []
+    assert wait_until(lambda: not folder.exists())
+
+
+def wait_until(is_so: Callable[[], bool], timeout_s: float = 10.0) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while not is_so() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return is_so()

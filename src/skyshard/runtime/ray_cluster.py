@@ -2,7 +2,7 @@
 
 Rules: the Ray cluster is private (never one that happens to run), listens on loopback, opens no dashboard, reports no
 usage, writes nothing to stdout, keeps its files in a short folder that only its owner may enter (sockets) and is gone
-after ``close``, whatever happened. One per process, as Ray has it.
+after ``close``, and after a kill of this process as well (``keeper``). One per process, as Ray has it.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from ray.exceptions import RayError, RayTaskError  # noqa: E402
 
 from skyshard.errors import Bug, ClusterError, UserError  # noqa: E402
 from skyshard.runtime.inline import require_node  # noqa: E402
+from skyshard.runtime.keeper import Keeper  # noqa: E402
 
 LOGGER = logging.getLogger(__name__)
 OBJECT_STORE_BYTES = 1 << 30
@@ -88,6 +89,7 @@ class RayRuntime:
             raise UserError("Ray runs already in this process", remedy="close the other runtime first")
         self._nodes = frozenset(nodes)
         self._folder = tempfile.mkdtemp(prefix="skyshard-ray-", dir="/tmp")
+        self._keeper = Keeper(self._folder)
         self._handles: list[RayHandle] = []
         self._pending: WeakSet[RayFuture] = WeakSet()
         self._old_handler = signal.getsignal(signal.SIGTERM)
@@ -117,7 +119,7 @@ class RayRuntime:
         for future in list(self._pending):
             future.give_up()
         _handle_sigterm(self._old_handler)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._keeper.end()
 
     def __enter__(self) -> Self:
         return self
