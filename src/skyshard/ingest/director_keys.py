@@ -11,12 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import get_ident
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from skyshard.errors import UserError
+from skyshard.worker.room import require_room, writing
 
 KEY_RECORD = np.dtype([("key", "<i8"), ("chunk", "<i4"), ("sub_chunk", "<i4")])
 _KEYS, _PLACES = "keys.npy", "places.npy"
@@ -43,8 +45,15 @@ def save_keys(path: Path, parts: Sequence[tuple[pa.Array, NDArray[np.int32], NDA
         block["key"] = keys.to_numpy(zero_copy_only=False)
         block["chunk"], block["sub_chunk"] = chunks, sub_chunks
         start += len(keys)
-    beside = path.with_suffix(f".{os.getpid()}.{get_ident()}.tmp.npy")
-    np.save(beside, records)
+    _save(path, records)
+
+
+def _save(path: Path, values: NDArray[Any]) -> None:
+    """Write beside and rename: the file is whole or not there."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}.{get_ident()}.tmp")
+    require_room(path.parent, values.nbytes)
+    with writing(path), beside.open("wb") as file:
+        np.save(file, values)
     beside.replace(path)
 
 
@@ -84,10 +93,8 @@ def build_keys(folder: Path, files: Sequence[Path], table: str, names: Sequence[
         )
     folder.mkdir(parents=True, exist_ok=True)
     places = np.stack([records["chunk"], records["sub_chunk"]], axis=1)
-    for name, values in ((_PLACES, places), (_KEYS, keys)):
-        beside = folder / f"{name}.tmp.npy"
-        np.save(beside, values)
-        beside.replace(folder / name)
+    _save(folder / _PLACES, places)
+    _save(folder / _KEYS, keys)
 
 
 class DirectorKeys:
