@@ -73,13 +73,15 @@ class Ingest:
         with self._site.registry.exclusive(f"ingest of {self._plan.database}"):
             self._resolve_layout()
             found = self._site.registry.open_transaction(self._plan.database)
-            is_aborting = found is not None and found.state is TransactionState.ABORTING
-            if not self._has_news() and not is_aborting:
-                if found is None:
-                    clear_staging(self._site, self._plan.database)
-                return IngestReport(self._plan.database, 0, replayed=dict(self._replayed))
-            with self._site.held(self._plan.database), writing(self._site.staging):
-                return self._transact(found)
+            has_news = self._has_news()
+            if found is None and not has_news:
+                clear_staging(self._site, self._plan.database)
+            if has_news or (found is not None and found.state is TransactionState.ABORTING):
+                with self._site.held(self._plan.database), writing(self._site.staging):
+                    self._open(found)
+                    if has_news:
+                        return self._transact()
+            return IngestReport(self._plan.database, 0, replayed=dict(self._replayed))
 
     def _has_news(self) -> bool:
         """Leave out what a published database has already; False when nothing remains."""
@@ -88,13 +90,15 @@ class Ingest:
         self._plan = self._without_replays()
         return any(table.source.parts for table in self._plan.tables)
 
-    def _transact(self, found: OpenTransaction | None) -> IngestReport:
-        """One transaction to its end: the interrupted one, where it is of this plan, else a new one."""
-        self._open(found)
+    def _transact(self) -> IngestReport:
+        """One transaction to its end: the interrupted one, where it was of this plan, else a new one."""
+        registry, plan = self._site.registry, self._plan
+        if not self._mine.id:
+            self._mine = registry.begin(plan.database, plan.layout, plan.source.path, plan_digest(plan))
         try:
             return self._steps()
         except UserError as error:
-            take_back(self._site, self._plan.database, self._mine, str(error))
+            take_back(self._site, plan.database, self._mine, str(error))
             raise
 
     def _is_published(self) -> bool:
@@ -134,22 +138,25 @@ class Ingest:
         return replace(self._plan, tables=tuple(tables))
 
     def _open(self, found: OpenTransaction | None) -> None:
-        """Take up the interrupted transaction if it is of this plan; any other one is taken back first."""
-        registry, plan, digest = self._site.registry, self._plan, plan_digest(self._plan)
-        if found is not None:
-            self._mine = registry.take_over(found)
-            if found.plan == digest and found.state is not TransactionState.ABORTING:
-                recheck(self._site, plan.database, self._mine)
-                return
-            take_back(self._site, plan.database, self._mine, "another ingest took its place")
-        self._mine = registry.begin(plan.database, plan.layout, plan.source.path, digest)
+        """Take up the interrupted transaction if it is of this plan; any other one is taken back."""
+        if found is None:
+            return
+        site, database = self._site, self._plan.database
+        mine = site.registry.take_over(found)
+        if found.state is TransactionState.ABORTING:
+            take_back(site, database, mine)
+        elif found.plan != plan_digest(self._plan):
+            take_back(site, database, mine, "interrupted; another ingest took its place")
+        else:
+            recheck(site, database, mine)
+            self._mine = mine
 
     def _steps(self) -> IngestReport:
-        self._timed("prepare", self._prepare)
+        self._shown("prepare", self._prepare)
         for table in self._plan.tables:
             self._timed("partition", lambda table=table: self._partition(table))  # type: ignore[misc]
         self._timed("load", self._build)
-        self._timed("director index", self._load_indexes)
+        self._shown("director index", self._load_indexes)
         report = IngestReport(
             self._plan.database,
             self._transaction,
@@ -157,9 +164,15 @@ class Ingest:
             self._stages,
             dict(self._replayed),
         )
-        self._timed("publish", lambda: self._publish(report))
+        self._shown("publish", lambda: self._publish(report))
         clear_staging(self._site, self._plan.database)
         return report
+
+    def _shown(self, stage: str, work: Callable[[], None]) -> None:
+        """A stage of one step."""
+        self._watch(Progress(stage, 0, 1))
+        self._timed(stage, work)
+        self._watch(Progress(stage, 1, 1, elapsed_s=self._stages[stage]))
 
     def _timed(self, stage: str, work: Callable[[], None]) -> None:
         start = time.monotonic()

@@ -7,6 +7,7 @@ undisturbed, and adding a hundredth of the rows writes a hundredth of the rows.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -96,6 +97,11 @@ def expected_index_tables(database: str, parts: Iterable[IndexPart]) -> set[str]
         for base, those in numbers.items()
         for suffix in [*map(part_suffix, those), *_generations_of(sorted(those))]
     }
+
+
+def index_names(bases: Iterable[str]) -> re.Pattern[str]:
+    """Matches the names that tables of the given director indexes can have."""
+    return re.compile(rf"(?:{'|'.join(map(re.escape, bases)) or '(?!)'})(?:_[pg][0-9]+)?")
 
 
 def _generations_of(parts: Sequence[int]) -> list[str]:

@@ -9,16 +9,24 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 from dataclasses import asdict
+from pathlib import Path
 
 import xxhash
 
 from skyshard.ingest.flow import answer, answers
-from skyshard.ingest.generations import dummy_tables, expected_index_tables, expected_tables, part_name, scan_replicas
+from skyshard.ingest.generations import (
+    dummy_tables,
+    expected_index_tables,
+    expected_tables,
+    index_names,
+    part_name,
+    scan_replicas,
+)
 from skyshard.ingest.plan import IngestPlan, PlannedTable
 from skyshard.ingest.site import Site, prototype_names
+from skyshard.ingest.source import Part
 from skyshard.layout import Role
 from skyshard.registry.director_index import index_table_name
 from skyshard.registry.lifecycle import DatabaseState, Event, TransactionState
@@ -40,7 +48,10 @@ def plan_digest(plan: IngestPlan) -> str:
 
 
 def _table_content(table: PlannedTable) -> dict[str, object]:
-    parts = [{**asdict(part), "path": os.path.realpath(part.path)} for part in table.source.parts]
+    parts = [
+        {**asdict(part), "path": os.path.realpath(part.path), "changed_ns": Part.of(Path(part.path)).changed_ns}
+        for part in table.source.parts
+    ]
     return {
         "table": dump_table(table.source.table), "layout": table.source.layout.model_dump(mode="json"),
         "loader": str(table.loader), "reader": repr(table.source.reader), "parts": parts,
@@ -71,8 +82,7 @@ def _sweep_index(site: Site, database: str, transaction: int) -> None:
     registry = site.registry
     directors = _directors(site, database, transaction)
     known = expected_index_tables(database, registry.index_parts(database))
-    bases = [re.escape(index_table_name(database, director)) for director in directors]
-    is_ours = re.compile(rf"(?:{'|'.join(bases)})(?:_[pg]\d+)?") if bases else re.compile(r"(?!)")
+    is_ours = index_names(index_table_name(database, director) for director in directors)
     have = answer("czar", site.czar_loader.call("tables", INDEX_DATABASE))
     unknown = [name for name in have if is_ours.fullmatch(name) and name not in known]
     answer("czar", site.czar_loader.call("drop_tables", INDEX_DATABASE, unknown))
@@ -120,14 +130,14 @@ def recheck(site: Site, database: str, mine: OpenTransaction) -> list[Replica]:
     return lost
 
 
-def take_back(site: Site, database: str, mine: OpenTransaction, error: str) -> None:
+def take_back(site: Site, database: str, mine: OpenTransaction, error: str = "") -> None:
     """Remove all that a transaction did; when a node is down it stays ``aborting``, for the next ingest to end.
 
     Raises:
         ClusterError: a node did not answer.
     """
     registry = site.registry
-    registry.move_transaction(mine, Event.ABORT, error=error)
+    registry.move_transaction(mine, Event.ABORT, **({"error": error} if error else {}))
     if registry.database_state(database) is DatabaseState.PUBLISHED:
         sweep(site, database)
     else:

@@ -12,11 +12,21 @@ from dataclasses import dataclass
 
 from skyshard.db.connection import Account, Endpoint, connect, quote_name
 from skyshard.ddl import physical_name
-from skyshard.ingest.generations import dummy_tables, expected_tables, part_name, scan_replicas
+from skyshard.ingest.generations import (
+    dummy_tables,
+    expected_index_tables,
+    expected_tables,
+    index_names,
+    part_name,
+    scan_replicas,
+)
+from skyshard.ingest.site import prototype_names
 from skyshard.layout import Role
 from skyshard.registry.catalog import Catalog
+from skyshard.registry.director_index import index_table_name
 from skyshard.registry.lifecycle import ContributionState, ReplicaState
 from skyshard.registry.store import Registry
+from skyshard.registry.tables import INDEX_DATABASE
 from skyshard.registry.values import Replica
 from skyshard.rowimage.digest import RowDigest
 from skyshard.runtime.base import Handle
@@ -53,7 +63,7 @@ class Verifier:
         checks = [*_count_checks(catalog, replicas, contributed, self.registry.truth_rows(database))]
         checks.append(_digest_check(replicas, scans, contributed))
         checks += _replica_checks(catalog, replicas)
-        checks += [self._tables_check(catalog, replicas)]
+        checks += self._standing_checks(catalog, replicas)
         for name, table in catalog.tables.items():
             if table.layout.role is Role.DIRECTOR and table.layout.key:
                 checks.append(self._index_check(catalog, name, replicas))
@@ -68,18 +78,39 @@ class Verifier:
                 sums[key] = sums.get(key, RowDigest(0, 0)) + RowDigest.parse(row["digest"])
         return sums
 
-    def _tables_check(self, catalog: Catalog, replicas: Sequence[Replica]) -> Check:
-        """Each node has the tables that the registry knows, the dummy chunk, and nothing else."""
-        missing: list[str] = []
-        extra: list[str] = []
-        for node, handle in self.nodes.items():
-            have = set(handle.call("tables", catalog.database).result())
-            want = expected_tables([replica for replica in replicas if replica.node == node])
-            want |= dummy_tables((name, table.layout.role) for name, table in catalog.tables.items())
-            missing += [f"{node}: {name}" for name in sorted(want - have)]
-            extra += [f"{node}: {name}" for name in sorted(have - want)]
-        text = f"{len(missing)} missing, {len(extra)} unknown" + _first([*missing, *extra])
-        return Check("tables on the nodes", not missing and not extra, text)
+    def _standing_checks(self, catalog: Catalog, replicas: Sequence[Replica]) -> Iterable[Check]:
+        """Each server has the tables that the registry knows, the dummy chunk, and nothing else, table or file.
+
+        What an unfinished transaction has made so far is nobody's fault: it is counted, not held against the database.
+        """
+        database = catalog.database
+        is_open = self.registry.open_transaction(database) is not None
+        dummies = dummy_tables((name, table.layout.role) for name, table in catalog.tables.items())
+        known = {node: expected_tables([r for r in replicas if r.node == node]) | dummies for node in self.nodes}
+        have = {node: set(handle.call("tables", database).result()) for node, handle in self.nodes.items()}
+        known["czar"], have["czar"] = self._czar_tables(catalog)
+        missing = [f"{name}: {table}" for name in known for table in sorted(known[name] - have[name])]
+        extra = [f"{name}: {table}" for name in known for table in sorted(have[name] - known[name])]
+        yield _nothing_else("tables on the servers", missing, extra, is_open=is_open)
+        files = [
+            f"{node}: {file}"
+            for node, handle in self.nodes.items()
+            for file in handle.call("foreign_files", database).result()
+        ]
+        yield _nothing_else("files of no table", [], files, is_open=is_open)
+
+    def _czar_tables(self, catalog: Catalog) -> tuple[set[str], set[str]]:
+        """Prototypes and index tables that the czar must have, and those that it has."""
+        database, entries = catalog.database, catalog.tables.items()
+        known = {name for table, entry in entries for name in prototype_names(table, entry.layout.role)}
+        index = expected_index_tables(database, self.registry.index_parts(database))
+        bases = [index_table_name(database, table) for table, _ in entries]
+        with connect(self.czar, Account.READER) as connection:
+            sql = "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA IN (%s, %s)"
+            rows = connection.rows(sql, [database, INDEX_DATABASE])
+        have = {name for schema, name in rows if schema == database}
+        is_ours = index_names(bases)
+        return known | index, have | {n for schema, n in rows if schema == INDEX_DATABASE and is_ours.fullmatch(n)}
 
     def _index_check(self, catalog: Catalog, director: str, replicas: Sequence[Replica]) -> Check:
         """The director index against a scan of the director's chunk tables."""
@@ -103,6 +134,11 @@ class Verifier:
 
 def _ints(row: Iterable[object]) -> tuple[int, ...]:
     return tuple(int(str(value)) for value in row)
+
+
+def _nothing_else(name: str, missing: Sequence[str], extra: Sequence[str], *, is_open: bool) -> Check:
+    text = f"{len(missing)} missing, {len(extra)} {'of an unfinished transaction' if is_open else 'unknown'}"
+    return Check(name, not missing and (is_open or not extra), text + _first([*missing, *extra]))
 
 
 def _first(items: Sequence[str]) -> str:
