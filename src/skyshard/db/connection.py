@@ -195,7 +195,9 @@ def connect(
     return Connection(_open(endpoint, account, database, local_files=local_files), endpoint)
 
 
-def sqlalchemy_engine(endpoint: Endpoint, account: Account = Account.ADMIN, database: str = "") -> sqlalchemy.Engine:
+def sqlalchemy_engine(
+    endpoint: Endpoint, account: Account = Account.ADMIN, database: str = "", *, isolation: str = "REPEATABLE READ"
+) -> sqlalchemy.Engine:
     """An engine whose sessions speak utf8mb4 and whose transactions are transactions (no autocommit); dispose of it.
 
     Driver errors come out as ClusterError and UserError, as from :func:`connect`, except a violated key, which stays
@@ -205,7 +207,7 @@ def sqlalchemy_engine(endpoint: Endpoint, account: Account = Account.ADMIN, data
 
     engine = sqlalchemy.create_engine(
         "mysql+pymysql://",
-        creator=lambda: _open(endpoint, account, database, charset="utf8mb4", autocommit=False),
+        creator=lambda: _open(endpoint, account, database, charset="utf8mb4", isolation=isolation),
         pool_size=4,
         max_overflow=12,
     )
@@ -271,8 +273,9 @@ def _open(
     *,
     local_files: bool = False,
     charset: str = "latin1",
-    autocommit: bool = True,
+    isolation: str = "",
 ) -> Any:
+    """A driver's connection: with an isolation level it has transactions, without one it commits each statement."""
     raw = pymysql.connect(
         host=endpoint.host,
         port=endpoint.port,
@@ -281,7 +284,8 @@ def _open(
         database=database or None,
         charset=charset,
         sql_mode=SQL_MODE[account],
-        autocommit=autocommit,
+        autocommit=not isolation,
+        init_command=f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}" if isolation else None,
         local_infile=local_files,
         connect_timeout=CONNECT_TIMEOUT_S,
         max_allowed_packet=MAX_PACKET_BYTES,

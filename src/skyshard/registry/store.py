@@ -35,7 +35,7 @@ class Registry:
         self._czar = czar
         self._engine = sqlalchemy_engine(czar, Account.ADMIN, t.REGISTRY_DATABASE)
         # Reads see one state throughout; writes lock the rows that they touch, not the gaps between them.
-        self._writer = self._engine.execution_options(isolation_level="READ COMMITTED")
+        self._writer = sqlalchemy_engine(czar, Account.ADMIN, t.REGISTRY_DATABASE, isolation="READ COMMITTED")
 
     def prepare(self) -> None:
         """Make the registry's databases, tables and columns where they are missing."""
@@ -58,6 +58,7 @@ class Registry:
 
     def close(self) -> None:
         self._engine.dispose()
+        self._writer.dispose()
 
     @contextmanager
     def exclusive(self, what: str) -> Iterator[None]:
