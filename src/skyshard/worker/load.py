@@ -47,8 +47,9 @@ class NodeLoader:
         """Keep every other loader away from a database, until ``release`` or the end of this process.
 
         Raises:
-            ClusterError: the loader of another ingest is still at work (retryable).
+            ClusterError: the loader of another ingest is still at work (retryable), or the disk is full.
         """
+        require_room(self._data, 0)
         self.release(database)
         connection = self._connect()
         if connection.value("SELECT GET_LOCK(%s, %s)", [f"skyshard load {database}", HOLD_TIMEOUT_S]) != 1:

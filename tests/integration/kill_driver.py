@@ -1,0 +1,31 @@
+"""An ingest in a process of its own, so that it can be killed.
+
+python kill_driver.py CLUSTER SOURCE DATABASE RUNTIME
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from skyshard.errors import SkyshardError
+from skyshard.runtime import RuntimeKind
+from skyshard.testbed import Testbed
+
+
+def drive(cluster: Path, source: Path, database: str, runtime: RuntimeKind) -> int:
+    """Ingest, and say on stdout what is under way; the exit code is the command line's."""
+    try:
+        with Testbed(cluster, runtime=runtime) as testbed:
+            print("begins", flush=True)
+            testbed.ingest(source, database=database, watcher=lambda progress: print(progress.stage, flush=True))
+            print("ends", flush=True)
+    except SkyshardError as error:
+        print(f"error: {error}", flush=True)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    cluster, source, database, runtime = sys.argv[1:]
+    sys.exit(drive(Path(cluster), Path(source), database, "ray" if runtime == "ray" else "inline"))

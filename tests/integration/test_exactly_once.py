@@ -1,0 +1,227 @@
+"""Exactly once: whatever is killed at whatever instant, the next ingest goes on and every row is there once."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.integration.kill_catalog import write_catalog
+from tests.integration.killing import FIRST, SECOND, Kind, Range, digests
+from tests.integration.small_catalog import write_small_catalog
+from tests.integration.stepping import Fuse, Stopped, assert_gone, assert_right, steps_of, stop
+
+from skyshard.cluster import Cluster
+from skyshard.errors import ClusterError, UserError
+from skyshard.ingest.generations import part_name
+from skyshard.progress import Progress
+from skyshard.testbed import Testbed
+from skyshard.worker.messages import Loader
+
+ROUNDS = [
+    (Kind.DRIVER, FIRST), (Kind.NODE, FIRST), (Kind.CZAR, FIRST), (Kind.WORKER, FIRST),
+    (Kind.DRIVER, SECOND), (Kind.NODE, SECOND), (Kind.CZAR, SECOND), (Kind.ACTOR, SECOND),
+    (Kind.DRIVER, FIRST), (Kind.NODE, FIRST), (Kind.RAY_DRIVER, FIRST),
+]  # fmt: skip
+"""What is struck, and in which transaction."""
+STRIDE = int(os.environ.get("SKYSHARD_TEST_STRIDE", "6"))
+"""Of the steps at which a driver is stopped, every so manieth."""
+
+
+@pytest.fixture(scope="module")
+def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
+    with Testbed(private_cluster.folder) as testbed:
+        yield testbed
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("sources")
+    return {name: write_catalog(folder / name, objects=60, seed=seed) for name, seed in ((FIRST, 1), (SECOND, 2))}
+
+
+@pytest.fixture
+def database() -> str:
+    return f"x{uuid.uuid4().hex[:10]}"
+
+
+# processes killed at random instants
+
+
+@pytest.fixture(scope="module")
+def place(short_folder: Path) -> Iterator[Range]:
+    place = Range(short_folder / "range", rows=6_000, seed=20261121)
+    try:
+        place.open(["inline"])
+        yield place
+    finally:
+        if place.cluster.exists:
+            place.cluster.destroy()
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(("kind", "transaction"), ROUNDS)
+def test_killed_at_a_random_instant(place: Range, kind: Kind, transaction: str) -> None:
+    """After kill -9 of any process, and another run, everything is as if nothing had happened."""
+    strike = place.strike(kind, transaction)
+    assert strike.wrong == []
+    assert strike.retries == []
+
+
+# every instant, one after the other
+
+
+@pytest.mark.timeout(300)
+def test_stopped_at_every_step_of_a_first_transaction(
+    testbed: Testbed, sources: dict[str, Path], database: str
+) -> None:
+    """Wherever the driver stops, nothing is published, and the next run makes the same of it."""
+    steps = steps_of(testbed, sources[FIRST], database)
+    assert steps > 80
+    for step in range(1, steps + 1, STRIDE):
+        name = f"{database}_{step}"
+        with pytest.raises(Stopped):
+            stop(testbed, sources[FIRST], name, Fuse(step))
+        if name in testbed.registry.databases():
+            assert_right(testbed, name, database, is_tidy=False)
+        testbed.ingest(sources[FIRST], database=name)
+        assert_right(testbed, name, database)
+
+
+@pytest.mark.timeout(300)
+def test_stopped_at_every_step_of_a_second_transaction(
+    testbed: Testbed, sources: dict[str, Path], database: str
+) -> None:
+    """Wherever the driver stops, the first transaction stays as it was, verified, until the second is whole."""
+    testbed.ingest(sources[FIRST], database=database)
+    first = digests(testbed.registry.replicas(database))
+    steps = steps_of(testbed, sources[SECOND], database)
+    for step in range(1, steps + 1, STRIDE):
+        name = f"{database}_{step}"
+        testbed.ingest(sources[FIRST], database=name)
+        with pytest.raises(Stopped):
+            stop(testbed, sources[SECOND], name, Fuse(step))
+        assert [check for check in testbed.verify(name) if not check.is_good] == []
+        assert digests(testbed.registry.replicas(name)) in (first, digests(testbed.registry.replicas(database)))
+        testbed.ingest(sources[SECOND], database=name)
+        assert_right(testbed, name, database)
+
+
+# what else may come in between
+
+
+@pytest.mark.timeout(180)
+def test_taking_back_is_stopped_at_every_step(
+    testbed: Testbed, sources: dict[str, Path], database: str, tmp_path: Path
+) -> None:
+    """Wrong input is taken back wholly, however often that is interrupted; what was published stays."""
+    right = write_small_catalog(tmp_path / "right", objects=40)
+    wrong = write_small_catalog(tmp_path / "wrong", objects=40, seed=6, first_key=500_000_000_000_000)
+    (wrong / "data" / "Filter.tsv").write_bytes(b"1\tu\tthree\n")
+    for is_published in (False, True):
+        if is_published:
+            testbed.ingest(right, database=database)
+        fuse = Fuse()
+        with pytest.raises(UserError, match="3 columns where the table has 2"):
+            stop(testbed, wrong, database, fuse)
+        for step in range(2, fuse.burnt, STRIDE):
+            with pytest.raises(Stopped):
+                stop(testbed, wrong, database, Fuse(step))
+            with pytest.raises(UserError):
+                testbed.ingest(wrong, database=database)
+            if not is_published:
+                assert_gone(testbed, database)
+    testbed.ingest(right, database=f"{database}_like")
+    assert_right(testbed, database, f"{database}_like")
+
+
+def test_another_plan_takes_the_interrupted_one_back(testbed: Testbed, sources: dict[str, Path], database: str) -> None:
+    """Another source, other tables or another loader do not go on with what was interrupted, and lose nothing."""
+    testbed.ingest(sources[SECOND], database=f"{database}_like")
+    for number, options in enumerate(({}, {"loader": Loader.LOAD_DATA})):
+        name = f"{database}_{number}"
+        with pytest.raises(Stopped):
+            stop(testbed, sources[FIRST if not options else SECOND], name, Fuse(60))
+        testbed.ingest(sources[SECOND], database=name, **options)
+        assert_right(testbed, name, f"{database}_like")
+        assert len(testbed.registry.transactions(name)) == 1
+
+
+def test_a_part_that_changes_in_between(testbed: Testbed, database: str, tmp_path: Path) -> None:
+    """The rows of a file as it is now are there, not those of the file that was interrupted."""
+    catalog = write_small_catalog(tmp_path / "small")
+    with pytest.raises(Stopped):
+        stop(testbed, catalog, database, Fuse(60))
+    path = catalog / "data" / "Filter.tsv"
+    path.write_bytes(path.read_bytes() + b"7\tw\n")
+    testbed.ingest(catalog, database=database)
+    testbed.ingest(catalog, database=f"{database}_like")
+    assert testbed.registry.catalog(database).tables["Filter"].rows == 7
+    assert_right(testbed, database, f"{database}_like")
+
+
+def test_a_dead_node_is_named_and_the_rest_is_done_later(testbed: Testbed, tmp_path: Path, database: str) -> None:
+    """The error names the node and the remedy; the next run builds what no node has recorded, and nothing else."""
+    source = write_catalog(tmp_path / "many", objects=400)
+    testbed.ingest(source, database=f"{database}_like")
+    loads: list[Progress] = []
+
+    def kill_once(progress: Progress) -> None:
+        if progress.stage == "load":
+            if not loads:
+                testbed.cluster.kill_server("node2")
+            loads.append(progress)
+
+    try:
+        with pytest.raises(ClusterError, match=r"node 'node2'.*skyshard cluster start") as caught:
+            testbed.ingest(source, database=database, watcher=kill_once)
+        assert "\n" not in str(caught.value)
+        with pytest.raises(UserError, match="node2 down"):
+            Testbed(testbed.cluster.folder)
+    finally:
+        testbed.cluster.start()
+    open_transaction = testbed.registry.open_transaction(database)
+    assert open_transaction is not None
+    recorded = testbed.registry.replicas(database, transaction=open_transaction.id)
+    assert {replica.node for replica in recorded} >= {"node1"}
+    loads.clear()
+    loads.append(Progress("load", 0, 0))  # the node is not killed again
+    testbed.ingest(source, database=database, watcher=kill_once)
+    rebuilt = max(progress.total for progress in loads)
+    replicas, dummies = testbed.registry.replicas(database), 4 * len(testbed.nodes)
+    assert rebuilt == len(replicas) - len(recorded) + dummies
+    assert_right(testbed, database, f"{database}_like")
+
+
+def test_recorded_tables_are_read_again_after_a_restart(
+    testbed: Testbed, sources: dict[str, Path], database: str
+) -> None:
+    """A recorded table that is not what it was when its server comes back is built again."""
+    testbed.ingest(sources[FIRST], database=f"{database}_like")
+    with pytest.raises(Stopped):
+        stop(testbed, sources[FIRST], database, Fuse(80))
+    found = testbed.registry.open_transaction(database)
+    assert found is not None
+    victim = next(r for r in testbed.registry.replicas(database, transaction=found.id) if r.rows and r.node == "node1")
+    testbed.cluster.kill_server("node1")
+    for ending in (".MYD", ".MYI"):
+        (testbed.cluster.data_dir("node1") / database / f"{part_name(victim)}{ending}").write_bytes(b"")
+    testbed.cluster.start()
+    testbed.ingest(sources[FIRST], database=database)
+    assert_right(testbed, database, f"{database}_like")
+
+
+def test_files_that_a_killed_load_left_go(testbed: Testbed, sources: dict[str, Path], database: str) -> None:
+    """Half-written files do not keep a database from being dropped, are seen by verify, and are swept."""
+    with pytest.raises(Stopped):
+        stop(testbed, sources[FIRST], database, Fuse(50))
+    data = testbed.cluster.data_dir("node1")
+    for name in (f"{database}/Object_1.MYD", f"{database}/Object_6800.TMD", f"load-{database}-Cutout_1-77.tsv"):
+        (data / name).write_bytes(b"half")
+    testbed.ingest(sources[SECOND], database=database)
+    assert [check for check in testbed.verify(database) if not check.is_good] == []
+    (data / database / "Object_1.TMD").write_bytes(b"half")
+    assert [check.name for check in testbed.verify(database) if not check.is_good] == ["files of no table"]
+    (data / database / "Object_1.TMD").unlink()

@@ -1,0 +1,152 @@
+"""Transactions side by side with queries and with each other: all of one is seen or nothing, one at a time works."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.integration.kill_catalog import write_catalog
+from tests.integration.killing import Driver
+from tests.integration.stepping import Fuse, Stopped, stop
+
+from skyshard.cluster import Cluster
+from skyshard.db.connection import Account, connect
+from skyshard.errors import ClusterError
+from skyshard.layout import Layout, Striping
+from skyshard.registry.catalog import Catalog
+from skyshard.registry.lifecycle import Event
+from skyshard.testbed import Testbed
+from skyshard.worker import load
+from skyshard.worker.load import NodeLoader
+
+
+@pytest.fixture(scope="module")
+def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
+    with Testbed(private_cluster.folder) as testbed:
+        yield testbed
+
+
+@pytest.fixture
+def database() -> str:
+    return f"x{uuid.uuid4().hex[:10]}"
+
+
+def test_a_new_table_is_hidden_until_it_is_published(testbed: Testbed, tmp_path: Path, database: str) -> None:
+    """A table that a second transaction brings is in no catalog before the transaction is finished."""
+    source = write_catalog(tmp_path / "source", objects=60)
+    testbed.ingest(source, database=database, tables=["Object"])
+    with pytest.raises(Stopped):
+        stop(testbed, source, database, Fuse(60))
+    assert list(testbed.registry.catalog(database).tables) == ["Object"]
+    testbed.ingest(source, database=database)
+    assert len(testbed.registry.catalog(database).tables) == 4
+    assert [check for check in testbed.verify(database) if not check.is_good] == []
+
+
+def test_queries_see_one_transaction_or_both(testbed: Testbed, tmp_path: Path, database: str) -> None:
+    """While a second transaction is ingested, with its driver killed once, every answer is the old or the new one."""
+    first, second = (write_catalog(tmp_path / str(seed), objects=3_000, seed=seed) for seed in (1, 2))
+    testbed.ingest(first, database=database)
+    old = testbed.registry.catalog(database)
+    testbed.ingest(first, database=f"{database}_like")
+    testbed.ingest(second, database=f"{database}_like")
+    right = [answers_of(testbed, database), answers_of(testbed, f"{database}_like")]
+    is_over = threading.Event()
+    seen: list[Answers] = []
+
+    def ask() -> None:
+        with Testbed(testbed.cluster.folder) as mine:
+            while not is_over.is_set():
+                seen.append(answers_of(mine, database))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        driver = Driver(testbed.cluster.folder, second, database, "inline", tmp_path / "log")
+        driver.wait_for(lambda lines: "load" in lines)
+        driver.process.kill()
+        driver.end()
+        testbed.ingest(second, database=database)
+    finally:
+        is_over.set()
+        asking.join()
+    each = [[answers[number] for answers in seen] for number in range(len(STATEMENTS))]
+    for number, answers in enumerate(each):
+        allowed = [states[number] for states in right]
+        assert all(answer in allowed for answer in answers)
+        assert answers == sorted(answers, key=allowed.index)
+    assert len(seen) > 5
+    assert answers_of(testbed, database) == right[1]
+    assert rows_of(testbed, old) == 3_000
+
+
+STATEMENTS = (
+    "SELECT COUNT(*), SUM(flag), MAX(objectId) FROM Object",
+    "SELECT COUNT(*), MAX(sourceId) FROM Source",
+    "SELECT COUNT(*), MAX(o.objectId), MAX(s.sourceId) FROM Object o JOIN Source s USING (objectId)",
+    "SELECT COUNT(*) FROM Visit",
+)
+Answers = tuple[str, ...]
+
+
+def answers_of(testbed: Testbed, database: str) -> Answers:
+    return tuple(str(testbed.query(sql, database=database).table.to_pylist()) for sql in STATEMENTS)
+
+
+def rows_of(testbed: Testbed, catalog: Catalog) -> int:
+    """Rows of Object under the names that a catalog gives."""
+    total = 0
+    for chunk, entry in catalog.tables["Object"].chunks.items():
+        with connect(testbed.cluster.endpoint(entry.nodes[0]), Account.READER, catalog.database) as connection:
+            total += int(connection.value(f"SELECT COUNT(*) FROM Object_{chunk}{entry.suffix}"))
+    return total
+
+
+def test_who_was_overtaken_publishes_nothing(testbed: Testbed, database: str) -> None:
+    """An ingest whose transaction another one has taken over can not end it, well or not."""
+    layout = Layout(striping=Striping(stripes=10, substripes=2, overlap_deg=0.1))
+    mine = testbed.registry.begin(database, layout, "somewhere", "plan")
+    theirs = testbed.registry.take_over(mine)
+    for step in (
+        lambda: testbed.registry.move_transaction(mine, Event.COMMIT),
+        lambda: testbed.registry.publish(database, mine, {}),
+        lambda: testbed.registry.take_back(database, mine),
+    ):
+        with pytest.raises(ClusterError, match="taken over by another ingest"):
+            step()
+    testbed.registry.move_transaction(theirs, Event.ABORT)
+    testbed.registry.take_back(database, theirs)
+    assert testbed.registry.database_state(database) is None
+
+
+def test_a_loader_that_lives_on_keeps_the_next_one_out(
+    testbed: Testbed, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two loaders never work on one database of a node; when the first one's session ends, the second one comes in."""
+    monkeypatch.setattr(load, "HOLD_TIMEOUT_S", 0)
+    where = testbed.cluster.endpoint("node1"), str(testbed.cluster.data_dir("node1"))
+    orphan, heir = NodeLoader("node1", *where), NodeLoader("node1", *where)
+    orphan.hold(database)
+    with pytest.raises(ClusterError, match=r"node 'node1': another ingest of .* is still at work"):
+        heir.hold(database)
+    orphan.release(database)
+    heir.hold(database)
+    heir.release(database)
+
+
+def test_a_lost_session_does_not_come_back(testbed: Testbed, database: str) -> None:
+    """A loader whose session died with its lock makes nothing any more, though the server answers others."""
+    loader = NodeLoader("node1", testbed.cluster.endpoint("node1"), str(testbed.cluster.data_dir("node1")))
+    loader.hold(database)
+    loader.prepare(database)
+    with connect(testbed.cluster.endpoint("node1"), Account.ADMIN) as admin:
+        admin.execute(f"KILL {loader._held[database].thread_id}")
+    for _ in range(2):
+        with pytest.raises(ClusterError):
+            loader.run(database, ["CREATE TABLE t (i INT)"])
+    loader.release(database)
+    assert loader.tables(database) == []
+    loader.drop_database(database)
