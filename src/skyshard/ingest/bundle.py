@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from threading import get_ident
 from types import TracebackType
 from typing import Any
 
@@ -19,8 +20,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.errors import UserError
 from skyshard.worker.messages import Loader
+from skyshard.worker.room import require_room, writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class Bundle:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write beside and rename: the file is whole or not there."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    beside = path.with_name(f"{path.name}.{os.getpid()}.{get_ident()}.tmp")
     beside.write_bytes(content)
     beside.replace(path)
 
@@ -113,16 +114,14 @@ class BundleWriter:
 
     def __init__(self, bundle: Bundle, loader: Loader, schema: pa.Schema | None) -> None:
         self._path = bundle.path
-        self._beside = bundle.path.with_name(f"{bundle.path.name}.{os.getpid()}.tmp")
+        self._beside = bundle.path.with_name(f"{bundle.path.name}.{os.getpid()}.{get_ident()}.tmp")
         self._loader = loader
         self._schema = schema
         self._offset = 0
 
     def __enter__(self) -> BundleWriter:
-        try:
+        with writing(self._path):
             self._file = self._beside.open("wb")
-        except OSError as error:
-            raise UserError(f"cannot write '{self._beside}': {error.strerror}", remedy="make room, run again") from None
         self._arrow = pa.ipc.new_file(self._file, self._schema) if self._loader is Loader.LOAD_DATA else None
         return self
 
@@ -130,31 +129,28 @@ class BundleWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if self._arrow is not None:
-                self._arrow.close()
-        finally:
-            self._file.close()
+            with writing(self._path), self._file:
+                if kind is None and self._arrow is not None:
+                    self._arrow.close()
             if kind is None:
                 self._beside.replace(self._path)
-            else:
-                self._beside.unlink(missing_ok=True)
+        finally:
+            self._beside.unlink(missing_ok=True)
 
     def add_records(self, records: NDArray[Any]) -> int:
         """Append packed records; returns the byte offset of the first."""
         start = self._offset
-        self._write(records.data if records.flags.c_contiguous else np.ascontiguousarray(records).data)
+        require_room(self._path.parent, records.nbytes)
+        with writing(self._path):
+            self._file.write(np.ascontiguousarray(records).data)
         self._offset += records.nbytes
         return start
 
     def add_batch(self, batch: pa.RecordBatch) -> int:
         """Append one Arrow batch; returns its number in the file."""
         assert self._arrow is not None
-        self._arrow.write_batch(batch)
+        require_room(self._path.parent, batch.nbytes)
+        with writing(self._path):
+            self._arrow.write_batch(batch)
         self._offset += 1
         return self._offset - 1
-
-    def _write(self, content: Any) -> None:
-        try:
-            self._file.write(content)
-        except OSError as error:
-            raise UserError(f"cannot write '{self._beside}': {error.strerror}", remedy="make room, run again") from None

@@ -7,12 +7,14 @@ segments, overlap copies included. Memory is bounded by a batch.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from skyshard.errors import UserError
 from skyshard.ingest.bundle import Bundle, BundleWriter, PartReport, Segment
 from skyshard.ingest.claims import check_claims, claim_overlap, with_chunk_columns
 from skyshard.ingest.director_keys import save_keys
@@ -25,7 +27,7 @@ from skyshard.registry.values import WHOLE
 from skyshard.schema import Table
 from skyshard.worker.messages import Loader
 
-__all__ = ["PartitionSpec", "Segment", "partition_part"]
+__all__ = ["PartitionSpec", "Segment", "partition_part", "require_distinct"]
 
 _ROUTES = {Role.DIRECTOR: route_director, Role.DEPENDENT: route_dependent, Role.REF_MATCH: route_matches}
 
@@ -40,7 +42,7 @@ def partition_part(spec: PartitionSpec, part: Part) -> PartReport:
     fingerprint = part.fingerprint()
     bundle = Bundle(Path(spec.staging), spec.table.name, fingerprint)
     if (done := bundle.report()) is not None:
-        return done
+        return replace(done, part=part.path)
     start = time.monotonic()
     stored = spec.stored
     schema = pa.schema([(column.name, column.type.arrow) for column in stored])
@@ -54,6 +56,22 @@ def partition_part(spec: PartitionSpec, part: Part) -> PartReport:
     work.report.elapsed_s = time.monotonic() - start
     bundle.finish(work.report)
     return work.report
+
+
+def require_distinct(table: str, reports: Sequence[PartReport]) -> None:
+    """Refuse parts of equal content: a part counts by its content, so the second would be taken for the first again.
+
+    Raises:
+        UserError: two parts with the same rows, both named.
+    """
+    seen: dict[str, PartReport] = {}
+    for report in reports:
+        other = seen.setdefault(report.digest, report)
+        if other is not report and report.rows:
+            raise UserError(
+                f"table '{table}': '{report.part}' and '{other.part}' have the same content",
+                remedy="give each file once",
+            )
 
 
 @dataclass(slots=True)
