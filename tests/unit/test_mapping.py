@@ -19,9 +19,8 @@ from skyshard.errors import UserError
 from skyshard.ingest.expression import evaluate, names_in
 from skyshard.ingest.mapping import read_mapping
 from skyshard.ingest.parquet import ParquetReader, parquet_parts
-from skyshard.ingest.source import InputBatch, Source, with_layout
+from skyshard.ingest.source import InputBatch, Source
 from skyshard.ingest.sources import open_source
-from skyshard.layout import Layout, Striping
 
 OBJECT: dict[str, Any] = {
     "files": ["*.parquet"], "role": "director", "key": "id", "position": ["ra", "dec"],
@@ -349,19 +348,6 @@ def test_invalid_utf8_is_named(tmp_path: Path) -> None:
     assert "a.csv', row 1, column 'x': 'caf\\xe9' is no UTF-8" in message
     path = write_mapping(tmp_path, T={**table, "text": {"charset": "latin1"}})
     assert sum(r.rows for r in partition_all(open_source(path), tmp_path / "s2")["T"]) == 1
-
-
-def test_layout_file_replaces_striping_and_tables(tmp_path: Path) -> None:
-    """Striping, engine and replicas are the layout's; a table that it describes is spread its way."""
-    write_parquet(tmp_path)
-    source = open_source(write_mapping(tmp_path, Object=OBJECT))
-    layout = Layout(striping=Striping(stripes=18, substripes=10, overlap_deg=0.1), engine="Aria", replicas=2)
-    other = with_layout(source, layout)
-    assert (other.layout.striping.stripes, other.layout.engine, other.layout.replicas) == (18, "Aria", 2)
-    assert other.layout.tables == source.layout.tables
-    wrong = layout.model_copy(update={"tables": {"Nix": source.layout.tables["Object"]}})
-    with pytest.raises(UserError, match="describes table 'Nix'"):
-        with_layout(source, wrong)
 
 
 @given(st.lists(st.tuples(*[st.one_of(st.none(), st.integers(-1000, 1000))] * 2), max_size=20))

@@ -74,6 +74,9 @@ def plan(
         for t in made["tables"]
     ]  # fmt: skip
     print_table(["table", "role", "director", "columns", "parts", "input", "rows", "loader"], rows)
+    for table in made["tables"]:
+        for what in table["conversions"]:
+            typer.echo(f"  converts in {table['table']}: {what}")
 
 
 def ingest(

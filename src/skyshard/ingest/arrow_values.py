@@ -42,12 +42,21 @@ def from_arrow(values: pa.Array, column: Column, conversions: Counter[str]) -> p
 
 
 def _finite(values: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
-    numbers = values.to_numpy(zero_copy_only=False)
-    bad = ~np.isfinite(numbers) & np.asarray(values.is_valid())
-    if not bad.any():
+    """NaN and infinities as NULL: new validity bits over the same numbers."""
+    if pa.types.is_float16(values.type):
+        values = values.cast(pa.float32())
+    kind = np.dtype(f"f{values.type.bit_width // 8}")
+    numbers = np.frombuffer(values.buffers()[1] or b"", kind)[values.offset : values.offset + len(values)]
+    is_finite = np.isfinite(numbers)
+    if is_finite.all():
         return values
-    conversions[f"{column.name}: NaN or infinity → NULL"] += int(bad.sum())
-    return pc.if_else(pa.array(bad), pa.scalar(None, values.type), values)
+    is_valid = is_finite & np.asarray(values.is_valid()) if values.null_count else is_finite
+    lost = len(values) - values.null_count - int(np.count_nonzero(is_valid))
+    if not lost:
+        return values
+    conversions[f"{column.name}: NaN or infinity → NULL"] += lost
+    bits = pa.py_buffer(np.packbits(is_valid, bitorder="little"))
+    return pa.Array.from_buffers(values.type, len(values), [bits, pa.py_buffer(numbers)])
 
 
 def _number(values: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:

@@ -23,6 +23,8 @@ from skyshard.schema import Table
 
 SPLIT_BYTES = 256 << 20
 """Files are split, between row groups, into parts of about this size."""
+BUFFER_BYTES = 1 << 16
+"""Read ahead for each column: without it whole column chunks are read at once, which takes twice the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class ParquetReader:
         exact = frozenset(name for pair in pairs if pair for name in pair)
         first_row = 1
         try:
-            with pq.ParquetFile(part.path) as file:
+            with pq.ParquetFile(part.path, buffer_size=BUFFER_BYTES) as file:
                 names = _wanted(part, file, rules, table)
                 groups = range(file.num_row_groups)
                 if part.row_groups is not None:

@@ -64,6 +64,7 @@ class IngestPlan:
                     "rows": sum(part.rows or 0 for part in table.source.parts) or None,
                     "loader": str(table.loader),
                     "why_loader": table.why_loader,
+                    "conversions": list(table.source.conversions),
                 }
                 for table in self.tables
             ],

@@ -196,25 +196,3 @@ class Source:
                 )
         tables = [table for name, table in self.tables.items() if not names or name in names]
         return sorted(tables, key=lambda table: (list(Role).index(table.layout.role), table.name))
-
-
-def with_layout(source: Source, layout: Layout) -> Source:
-    """The source spread by another layout: its striping, engine and replicas, and the tables that it describes.
-
-    Raises:
-        UserError: the layout describes a table that the source has not, or by a column that the table has not.
-    """
-    tables = dict(source.tables)
-    for name, described in layout.tables.items():
-        if name not in tables:
-            raise UserError(
-                f"the layout describes table '{name}', which '{source.path}' has not",
-                remedy=f"it has {', '.join(sorted(tables))}",
-            )
-        pairs = [column for pair in (described.position, described.position2) if pair for column in pair]
-        for column in (described.key, described.key2, described.flag, *pairs):
-            if column:
-                tables[name].table.column(column)
-        tables[name] = replace(tables[name], layout=described)
-    layouts = {name: table.layout for name, table in tables.items()}
-    return replace(source, layout=layout.model_copy(update={"tables": layouts}), tables=tables)

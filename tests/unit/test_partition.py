@@ -1,0 +1,85 @@
+"""Partition tasks: alone, any number of times, anywhere, with the same result."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+from tests.small_match import write_catalog
+from tests.small_metadata import write_metadata_folder
+
+from skyshard.errors import UserError
+from skyshard.ingest.bundle import Bundle
+from skyshard.ingest.partition import PartitionSpec, partition_part, require_distinct
+from skyshard.ingest.source import Source
+from skyshard.ingest.sources import open_source
+from skyshard.worker.messages import Loader
+
+
+def spec_of(source: Source, table: str, staging: Path) -> PartitionSpec:
+    entry = source.tables[table]
+    return PartitionSpec(
+        entry.table, entry.layout, source.layout.striping, entry.reader, Loader.IMAGE, str(staging)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["mapping", "metadata"])
+def test_task_that_travelled_gives_the_same(tmp_path: Path, kind: str) -> None:
+    """Spec and part survive pickling, as they do on the way to another process."""
+    source = open_source(write_catalog(tmp_path) if kind == "mapping" else write_metadata_folder(tmp_path / "m"))
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    part = source.tables["Object"].parts[0]
+    here = partition_part(spec_of(source, "Object", tmp_path / "here"), part)
+    spec, part = pickle.loads(pickle.dumps((spec_of(source, "Object", tmp_path / "there"), part)))
+    there = partition_part(spec, part)
+    assert here.segments == there.segments
+    assert here.digest == there.digest
+
+
+def test_finished_part_is_not_done_again(tmp_path: Path) -> None:
+    """The second call finds the bundle, which it does not touch."""
+    source = open_source(write_catalog(tmp_path))
+    (tmp_path / "s").mkdir()
+    spec, part = spec_of(source, "Object", tmp_path / "s"), source.tables["Object"].parts[0]
+    first = partition_part(spec, part)
+    path = Bundle(tmp_path / "s", "Object", first.digest).path
+    path.write_bytes(b"")
+    assert partition_part(spec, part) == first
+    assert path.read_bytes() == b""
+
+
+def test_refused_part_leaves_no_bundle(tmp_path: Path) -> None:
+    """Neither bundle, sidecar nor temporary file."""
+    folder = write_metadata_folder(tmp_path / "m")
+    source = open_source(folder)
+    part = next(p for p in source.tables["Object"].parts if p.bytes and not p.is_overlap)
+    path = Path(part.path)
+    path.write_text(path.read_text().replace(",n", ",far too long", 1))
+    source = open_source(folder)
+    part = next(p for p in source.tables["Object"].parts if p.path == part.path)
+    (tmp_path / "s").mkdir()
+    with pytest.raises(UserError, match="column 'name'"):
+        partition_part(spec_of(source, "Object", tmp_path / "s"), part)
+    assert list((tmp_path / "s").iterdir()) == []
+
+
+def test_parts_of_equal_content_are_refused(tmp_path: Path) -> None:
+    """Two files with the same bytes are named; two empty ones are no harm."""
+    folder = write_metadata_folder(tmp_path / "m")
+    (folder / "twice.tsv").write_bytes((folder / "Filter.tsv").read_bytes())
+    (folder / "empty1.tsv").touch()
+    (folder / "empty2.tsv").touch()
+    metadata = (folder / "metadata.json").read_text()
+    (folder / "metadata.json").write_text(metadata.replace('"Filter.tsv"', '"Filter.tsv", "empty1.tsv", "empty2.tsv"'))
+    (tmp_path / "s").mkdir()
+    source = open_source(folder)
+    spec = spec_of(source, "Filter", tmp_path / "s")
+    reports = [partition_part(spec, part) for part in source.tables["Filter"].parts]
+    require_distinct("Filter", reports)
+    assert sum(report.rows for report in reports) == 2
+    (folder / "metadata.json").write_text(metadata.replace('"Filter.tsv"', '"Filter.tsv", "twice.tsv"'))
+    reports = [partition_part(spec, part) for part in open_source(folder).tables["Filter"].parts]
+    with pytest.raises(UserError, match=r"twice.tsv' and '.*Filter.tsv' have the same content"):
+        require_distinct("Filter", reports)
