@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from tests.schema_parquet import make_rows, write_rows
 
 from skyshard.chunking import Chunker
 from skyshard.ddl import create_table, stored_table
+from skyshard.errors import UserError
 from skyshard.felis_schemas import read_schema
 from skyshard.ingest.mapping import read_mapping
 from skyshard.ingest.mapping_source import open_mapping
@@ -60,3 +64,29 @@ def test_optional_tables_may_be_absent(tmp_path: Path) -> None:
     write_rows(tmp_path / "objectTable_tract" / "9813.parq", make_rows(schema["Object"], 1, 1))
     (tmp_path / "mapping.yaml").write_text("version: 1\nextends: hsc\n")
     assert list(open_mapping(tmp_path / "mapping.yaml").tables) == ["Object"]
+
+
+@pytest.mark.timeout(20)
+def test_mapping_in_the_documentation_works(tmp_path: Path) -> None:
+    """The example of docs/sources.md opens over files of the shape that it describes, and its rows can be read."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "sources.md").read_text()
+    example, extending = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "mapping.yaml").write_text(example)
+    schema = {item.table.name: item.table for item in read_schema("hsc")}
+    content = make_rows(schema["Object"], 5, 1).drop_columns(["z_epoch"])
+    for name, value in (("ra_rad", 2.6), ("dec_rad", 0.03), ("gFlux", -999.0), ("gMag", 21.0), ("iMag", 20.5)):
+        content = content.append_column(name, pa.array([value] * 5))
+    write_rows(tmp_path / "tracts" / "9813" / "a.parq", content)
+    header = ",".join(schema["Visit"].column_names)
+    (tmp_path / "visits.csv.gz").write_bytes(gzip.compress(f"{header}\n".encode()))
+    source = open_source(tmp_path / "mapping.yaml")
+    assert list(source.tables) == ["Object", "Visit"]
+    table = source.tables["Object"]
+    (batch,) = table.reader.batches(table.parts[0], table.table, table.layout)
+    row = batch.batch.slice(0, 1).to_pydict()
+    assert row["coord_ra"] == [pytest.approx(148.969, abs=1e-3)]
+    assert (row["g_psfFlux"], row["refBand"], row["g_i"], row["z_epoch"]) == ([None], [b"i"], [0.5], [None])
+    assert "sky_object" not in row
+    (tmp_path / "mine.yaml").write_text(extending.replace("/data/hsc/run42", str(tmp_path)))
+    with pytest.raises(UserError, match=r"table 'Object': no file Object/\*\*/\*.parq\*"):
+        open_source(tmp_path / "mine.yaml")

@@ -68,7 +68,7 @@ def _source_table(path: Path, data: Path, description: Json, common: Json, datab
     layout = table_layout(declared, config, str(path))
     file = _data_file(data, name, description)
     table = without_chunk_columns(declared) if layout.role.is_chunked else declared
-    dialect, fields = _dialect(config, declared, table, file)
+    dialect, fields = _dialect(config, declared, table, layout.flag, file)
     return SourceTable(table, layout, (Part.of(file),), TextReader(dialect, fields))
 
 
@@ -89,11 +89,13 @@ def _data_file(data: Path, name: str, description: Json) -> Path:
     raise UserError(f"'{data}' holds no data file of table '{name}'", remedy=f"expected {name}{endings[0]} or the like")
 
 
-def _dialect(config: TableConfig, declared: Table, table: Table, file: Path) -> tuple[Dialect, Fields]:
+def _dialect(config: TableConfig, declared: Table, table: Table, flag: str, file: Path) -> tuple[Dialect, Fields]:
     """The dialect that the files declare, and the fields that the file holds."""
     marked = config.ingest.get("fields_terminated_by") or config.csv("delimiter")
     listed = [str(name) for name in config.csv("field") or ()]
     widths = dict.fromkeys([len(listed), len(declared.columns), len(table.columns)])
+    if flag:
+        widths[len(table.columns) - 1] = None
     separator, width = separator_of(file, marked, [count for count in widths if count])
     quote = config.ingest.get("fields_enclosed_by", "" if config.csv("no-quote") else config.csv("quote"))
     escape = config.ingest.get("fields_escaped_by", config.csv("escape"))
@@ -103,16 +105,19 @@ def _dialect(config: TableConfig, declared: Table, table: Table, file: Path) -> 
         mark_byte("\\" if escape is None else escape),
         str(config.csv("null") or "\\N").encode("latin1"),
     )
-    return dialect, _fields(listed, width, declared, table)
+    return dialect, _fields(listed, width, declared, table, flag)
 
 
-def _fields(listed: Sequence[str], width: int, declared: Table, table: Table) -> Fields:
+def _fields(listed: Sequence[str], width: int, declared: Table, table: Table, flag: str) -> Fields:
     """The columns of the file: as the partitioner's configuration lists them, else as the DDL does.
 
-    Chunk numbers in these files are of no partitioning: nobody reads them.
+    Chunk numbers in these files are of no partitioning: nobody reads them. A ref-match table's flag may be missing.
     """
-    if width == len(listed) and all(any(name.lower() == f.lower() for f in listed) for name in table.column_names):
+    lowered = {name.lower() for name in listed} | {flag.lower()}
+    if width == len(listed) and all(name.lower() in lowered for name in table.column_names):
         return tuple(None if is_chunk_column(name) else table.find(name) for name in listed)
     if width == len(declared.columns) and len(declared.columns) > len(table.columns):
         return tuple(None if is_chunk_column(column.name) else column for column in declared)
+    if flag and width == len(table.columns) - 1:
+        return tuple(column for column in table if column.name != flag)
     return table.columns

@@ -20,6 +20,8 @@ def open_source(path: Path) -> Source:
     """
     if not path.exists():
         raise UserError(f"no source '{path}'", remedy="check the path")
+    if path.name in ("metadata.json", "manifest.json"):
+        path = path.parent
     mapping = mapping_file(path)
     if mapping is not None:
         return open_mapping(mapping)
