@@ -13,12 +13,23 @@ from typing import Any
 from tests.integration.killing import digests, leftovers
 
 from skyshard.ingest.engine import Ingest
+from skyshard.progress import Progress, Watcher
 from skyshard.runtime.base import Handle
 from skyshard.testbed import Testbed
 
 
 class Stopped(BaseException):
     """The driver ends here; nothing catches it."""
+
+
+def stop_at(stage: str, done: int = 0) -> Watcher:
+    """A watcher that stops the driver when so many steps of a stage are done."""
+
+    def watch(progress: Progress) -> None:
+        if progress.stage == stage and progress.done >= done:
+            raise Stopped
+
+    return watch
 
 
 class Fuse:

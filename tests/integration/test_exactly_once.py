@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +12,16 @@ import pytest
 from tests.integration.kill_catalog import write_catalog
 from tests.integration.killing import FIRST, SECOND, Kind, Range, digests
 from tests.integration.small_catalog import write_small_catalog
-from tests.integration.stepping import Fuse, Stopped, assert_gone, assert_right, steps_of, stop
+from tests.integration.stepping import Fuse, Stopped, assert_gone, assert_right, steps_of, stop, stop_at
 
 from skyshard.cluster import Cluster
+from skyshard.db.connection import Account, connect
 from skyshard.errors import ClusterError, UserError
 from skyshard.ingest.generations import part_name
 from skyshard.progress import Progress
+from skyshard.registry.tables import INDEX_DATABASE
 from skyshard.testbed import Testbed
+from skyshard.worker import load
 from skyshard.worker.messages import Loader
 
 ROUNDS = [
@@ -143,7 +147,7 @@ def test_another_plan_takes_the_interrupted_one_back(testbed: Testbed, sources: 
     for number, options in enumerate(({}, {"loader": Loader.LOAD_DATA})):
         name = f"{database}_{number}"
         with pytest.raises(Stopped):
-            stop(testbed, sources[FIRST if not options else SECOND], name, Fuse(60))
+            testbed.ingest(sources[FIRST if not options else SECOND], database=name, watcher=stop_at("load"))
         testbed.ingest(sources[SECOND], database=name, **options)
         assert_right(testbed, name, f"{database}_like")
         assert len(testbed.registry.transactions(name)) == 1
@@ -153,12 +157,52 @@ def test_a_part_that_changes_in_between(testbed: Testbed, database: str, tmp_pat
     """The rows of a file as it is now are there, not those of the file that was interrupted."""
     catalog = write_small_catalog(tmp_path / "small")
     with pytest.raises(Stopped):
-        stop(testbed, catalog, database, Fuse(60))
+        testbed.ingest(catalog, database=database, watcher=stop_at("load"))
     path = catalog / "data" / "Filter.tsv"
     path.write_bytes(path.read_bytes() + b"7\tw\n")
     testbed.ingest(catalog, database=database)
     testbed.ingest(catalog, database=f"{database}_like")
     assert testbed.registry.catalog(database).tables["Filter"].rows == 7
+    assert_right(testbed, database, f"{database}_like")
+
+
+def test_an_index_that_was_never_published_goes(testbed: Testbed, sources: dict[str, Path], database: str) -> None:
+    """The director index of a table that a second transaction would have brought is taken back with it."""
+    testbed.ingest(sources[FIRST], database=database, tables=["Visit"])
+    with pytest.raises(Stopped):
+        testbed.ingest(sources[FIRST], database=database, watcher=stop_at("publish"))
+    assert index_tables(testbed, database) != []
+    testbed.ingest(sources[SECOND], database=database, tables=["Visit"])
+    assert index_tables(testbed, database) == []
+    assert [check for check in testbed.verify(database) if not check.is_good] == []
+
+
+def index_tables(testbed: Testbed, database: str) -> list[str]:
+    with connect(testbed.cluster.endpoint("czar"), Account.ADMIN) as connection:
+        names = [str(name) for (name,) in connection.rows(f"SHOW TABLES IN {INDEX_DATABASE}")]
+    return [name for name in names if name.startswith(f"{database}__")]
+
+
+def test_a_silent_node_is_an_error_in_the_end(
+    testbed: Testbed, sources: dict[str, Path], database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that hangs is named once the time for an answer is over; when it works again, the ingest goes on."""
+    testbed.ingest(sources[FIRST], database=f"{database}_like")
+    monkeypatch.setattr(load, "ANSWER_TIMEOUT_S", 0.5)
+    pid = next(server.pid for server in testbed.cluster.status() if server.name == "node2")
+    assert pid is not None
+
+    def hang(progress: Progress) -> None:
+        if progress.stage == "load":
+            os.kill(pid, signal.SIGSTOP)
+
+    try:
+        with pytest.raises(ClusterError, match=r"node 'node2': .*timed out.*skyshard cluster status"):
+            testbed.ingest(sources[FIRST], database=database, watcher=hang)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    monkeypatch.undo()
+    testbed.ingest(sources[FIRST], database=database)
     assert_right(testbed, database, f"{database}_like")
 
 
@@ -201,7 +245,7 @@ def test_recorded_tables_are_read_again_after_a_restart(
     """A recorded table that is not what it was when its server comes back is built again."""
     testbed.ingest(sources[FIRST], database=f"{database}_like")
     with pytest.raises(Stopped):
-        stop(testbed, sources[FIRST], database, Fuse(80))
+        testbed.ingest(sources[FIRST], database=database, watcher=stop_at("director index"))
     found = testbed.registry.open_transaction(database)
     assert found is not None
     victim = next(r for r in testbed.registry.replicas(database, transaction=found.id) if r.rows and r.node == "node1")
@@ -216,7 +260,7 @@ def test_recorded_tables_are_read_again_after_a_restart(
 def test_files_that_a_killed_load_left_go(testbed: Testbed, sources: dict[str, Path], database: str) -> None:
     """Half-written files do not keep a database from being dropped, are seen by verify, and are swept."""
     with pytest.raises(Stopped):
-        stop(testbed, sources[FIRST], database, Fuse(50))
+        testbed.ingest(sources[FIRST], database=database, watcher=stop_at("load"))
     data = testbed.cluster.data_dir("node1")
     for name in (f"{database}/Object_1.MYD", f"{database}/Object_6800.TMD", f"load-{database}-Cutout_1-77.tsv"):
         (data / name).write_bytes(b"half")

@@ -221,8 +221,7 @@ def test_answers_after_a_second_transaction(
         testbed.ingest(more, database=database, tables=["Object", "Source"])
         testbed.load_mono(database)
     rows = [
-        sorted(map(str, testbed.query(sql, database=database, target=target).table.to_pylist()))
-        for target in TARGETS
+        sorted(map(str, testbed.query(sql, database=database, target=target).table.to_pylist())) for target in TARGETS
     ]
     assert rows[0] == rows[1]
     assert rows[0]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.integration.kill_catalog import write_catalog
 from tests.integration.killing import Driver
-from tests.integration.stepping import Fuse, Stopped, stop
+from tests.integration.stepping import Stopped, stop_at
 
 from skyshard.cluster import Cluster
 from skyshard.db.connection import Account, connect
@@ -39,7 +39,7 @@ def test_a_new_table_is_hidden_until_it_is_published(testbed: Testbed, tmp_path:
     source = write_catalog(tmp_path / "source", objects=60)
     testbed.ingest(source, database=database, tables=["Object"])
     with pytest.raises(Stopped):
-        stop(testbed, source, database, Fuse(60))
+        testbed.ingest(source, database=database, watcher=stop_at("load"))
     assert list(testbed.registry.catalog(database).tables) == ["Object"]
     testbed.ingest(source, database=database)
     assert len(testbed.registry.catalog(database).tables) == 4

@@ -189,10 +189,22 @@ class Connection:
 
 
 def connect(
-    endpoint: Endpoint, account: Account = Account.READER, database: str = "", *, local_files: bool = False
+    endpoint: Endpoint,
+    account: Account = Account.READER,
+    database: str = "",
+    *,
+    local_files: bool = False,
+    answer_timeout_s: float | None = None,
 ) -> Connection:
-    """Open a session; ``local_files`` allows LOAD DATA LOCAL INFILE on it. Raises ClusterError or UserError."""
-    return Connection(_open(endpoint, account, database, local_files=local_files), endpoint)
+    """Open a session. Raises ClusterError or UserError.
+
+    Args:
+        local_files: allows LOAD DATA LOCAL INFILE on it.
+        answer_timeout_s: how long a statement may be without a word from the server; None is for ever.
+    """
+    raw = _open(endpoint, account, database, local_files=local_files)
+    raw._read_timeout = answer_timeout_s
+    return Connection(raw, endpoint)
 
 
 def sqlalchemy_engine(
@@ -288,6 +300,7 @@ def _open(
         init_command=f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}" if isolation else None,
         local_infile=local_files,
         connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=CONNECT_TIMEOUT_S,
         max_allowed_packet=MAX_PACKET_BYTES,
         client_flag=CLIENT.FOUND_ROWS if charset == "utf8mb4" else 0,
         defer_connect=True,
@@ -296,6 +309,7 @@ def _open(
         raw.connect(_reach(endpoint))
     except (pymysql.MySQLError, OSError) as error:
         raise mapped(error, endpoint) from error
+    raw._read_timeout = None
     return raw
 
 

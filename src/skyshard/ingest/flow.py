@@ -13,7 +13,7 @@ from skyshard.worker.messages import BuildOrder, BuiltTable
 T = TypeVar("T")
 PER_NODE = 2
 """Orders under way at one node: enough to keep it busy, few enough to bound what a slow node holds."""
-RESTART = "run `skyshard cluster start`, then the ingest again: it does what is left to do"
+RESTART = "see `skyshard cluster status`, run `skyshard cluster start`, then the ingest again: it does what is left"
 
 
 def answer(node: str, future: Future[T]) -> T:

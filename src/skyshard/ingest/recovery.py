@@ -58,11 +58,11 @@ def _table_content(table: PlannedTable) -> dict[str, object]:
     }  # fmt: skip
 
 
-def sweep(site: Site, database: str, transaction: int = 0) -> None:
-    """Remove what neither finished transactions nor the records of the given one account for."""
+def sweep(site: Site, database: str, transaction: int, *, is_over: bool = False) -> None:
+    """Remove what neither finished transactions nor, unless it is over, the records of the given one account for."""
     registry = site.registry
-    finished = registry.replicas(database)
-    replicas = [*finished, *registry.replicas(database, transaction=transaction)]
+    recorded = [] if is_over else registry.replicas(database, transaction=transaction)
+    replicas = [*registry.replicas(database), *recorded]
     published = registry.table_definitions(database)
     dummies = dummy_tables((name, layout.role) for name, (_, layout) in published.items())
     known = {
@@ -139,7 +139,7 @@ def take_back(site: Site, database: str, mine: OpenTransaction, error: str = "")
     registry = site.registry
     registry.move_transaction(mine, Event.ABORT, **({"error": error} if error else {}))
     if registry.database_state(database) is DatabaseState.PUBLISHED:
-        sweep(site, database)
+        sweep(site, database, mine.id, is_over=True)
     else:
         site.drop_database(database, _directors(site, database, mine.id))
         shutil.rmtree(site.keys / database, ignore_errors=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name, quote_text
-from skyshard.errors import ClusterError
+from skyshard.errors import ClusterError, UserError
 from skyshard.rowimage.digest import RowDigest
 from skyshard.rowimage.record import RecordLayout
 from skyshard.schema import Table
@@ -29,6 +29,9 @@ from skyshard.worker.scan import select_batches
 from skyshard.worker.table_digests import file_name, table_digests
 
 HOLD_TIMEOUT_S = 30
+ANSWER_TIMEOUT_S = 1800.0
+"""A server that says nothing for so long is taken for dead; the longest statement makes the indexes of one table."""
+COUNTED_AT_ONCE = 64
 _ENDINGS = (".MYD", ".MYI", ".frm", ".MAD", ".MAI", ".ibd", ".MRG")
 _ROOM_A_BYTE = 2
 """Bytes that a byte of rows takes while its table is made: the data, and its indexes or the text of LOAD DATA."""
@@ -175,9 +178,10 @@ class NodeLoader:
         require_room(self._data, _ROOM_A_BYTE * length * sum(build.rows for build in filled))
         for build in filled:
             _write_image(self._file(order.database, build.name), build, length)
-        for name, _, kind, text in connection.rows(f"REPAIR TABLE {listed} QUICK"):
-            if kind == "error" or (kind == "status" and text != "OK"):
-                raise ClusterError(f"node '{self._node}', table {name}: {text}", remedy="run the ingest again")
+        for build in filled:
+            for name, _, kind, text in connection.rows(f"REPAIR TABLE {quote_name(build.name)} QUICK"):
+                if kind == "error" or (kind == "status" and text != "OK"):
+                    raise ClusterError(f"node '{self._node}', table {name}: {text}", remedy="run the ingest again")
 
     def _load_data(self, connection: Connection, order: BuildOrder, build: TableBuild) -> None:
         """Write the rows as text and LOAD DATA them; a warning is an error."""
@@ -234,14 +238,15 @@ class NodeLoader:
         with self._connect(database) as connection:
             try:
                 found = table_digests(connection, self._folder(database), table, names)
-                return [ScannedTable(name, one.rows, str(one)) for name, one in zip(names, found, strict=True)]
-            except (ClusterError, OSError) as error:
+                counts = _counts(connection, names)
+                return [_scanned(name, one, counts[name]) for name, one in zip(names, found, strict=True)]
+            except (ClusterError, UserError, OSError) as error:
                 if len(names) == 1:
                     return [ScannedTable(names[0], 0, "", str(error))]
         return [one for name in names for one in self.scan(database, table, [name])]
 
     def _connect(self, database: str = "") -> Connection:
-        return connect(self._endpoint, Account.LOADER, database)
+        return connect(self._endpoint, Account.LOADER, database, answer_timeout_s=ANSWER_TIMEOUT_S)
 
     @contextmanager
     def _session(self, database: str, *, inside: bool = True) -> Iterator[Connection]:
@@ -274,8 +279,20 @@ def _belongs(file: str, tables: Collection[str]) -> bool:
 
 
 def _counts(connection: Connection, names: Sequence[str]) -> dict[str, int]:
-    counts = " UNION ALL ".join(f"SELECT {i}, COUNT(*) FROM {quote_name(name)}" for i, name in enumerate(names))
-    return {names[int(i)]: int(count) for i, count in connection.rows(counts)}
+    """Rows of tables as the server counts them."""
+    counts: dict[str, int] = {}
+    for first in range(0, len(names), COUNTED_AT_ONCE):
+        some = names[first : first + COUNTED_AT_ONCE]
+        sql = " UNION ALL ".join(f"SELECT {i}, COUNT(*) FROM {quote_name(name)}" for i, name in enumerate(some))
+        counts |= {some[int(i)]: int(count) for i, count in connection.rows(sql)}
+    return counts
+
+
+def _scanned(name: str, found: RowDigest, count: int) -> ScannedTable:
+    """What the file holds, unless the server counts otherwise: then its index is not of this file."""
+    if count != found.rows:
+        return ScannedTable(name, count, "", f"the server counts {count} rows, the data file has {found.rows}")
+    return ScannedTable(name, found.rows, str(found))
 
 
 def _batches(build: TableBuild) -> Iterator[pa.RecordBatch]:
