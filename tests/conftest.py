@@ -17,7 +17,8 @@ NODES = 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A unit test that needs more than two seconds is none; an integration test says so by its folder."""
+    """Unit tests come first, and one that needs more than two seconds is none; integration tests are marked as such."""
+    items.sort(key=lambda item: "integration" in item.path.parts)
     for item in items:
         folders = item.path.parts
         if "integration" in folders:

@@ -9,6 +9,7 @@ The commands are thin shells around it, and so is the Python API:
 
 from __future__ import annotations
 
+import shutil
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -54,6 +55,8 @@ class Testbed:
         self.close()
 
     def close(self) -> None:
+        if "czar" in self.__dict__:
+            self.czar.close()
         for runtime in self._runtimes.values():
             runtime.close()
         self._runtimes.clear()
@@ -133,9 +136,11 @@ class Testbed:
         """Copy a database, unsharded, to the mono server, which is started when it does not run."""
         from skyshard.ingest.mono import MonoCopy
 
+        self.registry.catalog(database)
         self.cluster.start_mono()
-        exchange = self.cluster.folder / "staging" / "mono"
-        exchange.mkdir(parents=True, exist_ok=True)
+        exchange = self.cluster.folder / "exchange" / database
+        shutil.rmtree(exchange, ignore_errors=True)
+        exchange.mkdir(parents=True)
         copy = MonoCopy(
             self.registry,
             self._loader(MONO_NAME, "inline"),
@@ -146,8 +151,7 @@ class Testbed:
         try:
             return copy.load(database, watcher)
         finally:
-            for path in exchange.glob("*.arrow"):
-                path.unlink()
+            shutil.rmtree(exchange)
 
     # queries
 
