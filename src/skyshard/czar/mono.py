@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from skyshard.czar.czar import QueryResult, QueryStats
 from skyshard.czar.dialect import render
+from skyshard.czar.matches import single_rows
 from skyshard.czar.plan import Kind, Lane
 from skyshard.czar.planner import prepare, result_names
 from skyshard.czar.scratch import query_name, scratch_table
@@ -42,7 +43,7 @@ class MonoTarget:
             planned = begun
         else:
             bound = prepare(statement, self._source.catalog, database)
-            columns, text = result_names(bound, statement), render(bound.tree)
+            columns, text = result_names(bound, statement), render(single_rows(bound).tree)
             planned = time.perf_counter()
             table = self._run(text, len(columns))
         ended = time.perf_counter()
