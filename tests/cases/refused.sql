@@ -33,9 +33,6 @@ executable-comment => SELECT /*! 1 */ ra FROM Object
 system-schema => SELECT * FROM mysql.user
 system-schema => SELECT * FROM information_schema.tables
 table-source => SELECT * FROM Object PARTITION (p0)
-areaspec-place => SELECT qserv_areaspec_box(0, 0, 1, 1) FROM Object
-areaspec-place => SELECT ra FROM Object WHERE qserv_areaspec_box(0, 0, 1, 1) OR kind = 1
-areaspec-place => SELECT ra FROM Object WHERE qserv_areaspec_box(0, 0, 1, 1) = 0
 areaspec-table => SELECT filterId FROM Filter WHERE qserv_areaspec_box(0, 0, 1, 1)
 areaspec-table => SELECT noteId FROM Note WHERE qserv_areaspec_box(0, 0, 1, 1)
 areaspec-unknown => SELECT ra FROM Object WHERE qserv_areaspec_square(0, 0, 1, 1)

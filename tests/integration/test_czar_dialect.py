@@ -83,12 +83,13 @@ def points_near(region: Region) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("region", REGIONS, ids=repr)
-@pytest.mark.parametrize("is_reduced", [True, False])
-def test_region_condition_is_contains(server: Connection, region: Region, is_reduced: bool) -> None:
+@pytest.mark.parametrize("is_beyond", [True, False])
+@pytest.mark.parametrize("is_valid", [True, False])
+def test_region_condition_is_contains(server: Connection, region: Region, is_valid: bool, is_beyond: bool) -> None:
     """A region in SQL holds the points that the region itself holds; also for unreduced right ascensions."""
     ra, dec = points_near(region)
-    shift = 0.0 if is_reduced else np.resize([0.0, 360.0, -360.0], len(ra))
-    text = render(condition(region, parse_expression("p.ra"), parse_expression("p.d"), is_reduced=is_reduced))
+    shift = np.resize([0.0, 360.0, -360.0], len(ra)) if is_beyond else 0.0
+    text = render(condition(region, parse_expression("p.ra"), parse_expression("p.d"), is_valid=is_valid))
     pairs = zip((ra + shift).tolist(), dec.tolist(), strict=True)
     rows = " UNION ALL ".join(f"SELECT {number(one)} ra, {number(other)} d" for one, other in pairs)
     got = [bool(row[0]) for row in server.rows(f"SELECT {text} FROM ({rows}) p")]
@@ -100,7 +101,7 @@ def test_region_condition_is_not_true_for_null(server: Connection) -> None:
     """No region holds a NULL position."""
     for region in REGIONS:
         for ra, dec in (("NULL", "1"), ("1", "NULL"), ("NULL", "NULL")):
-            text = render(condition(region, parse_expression(ra), parse_expression(dec), is_reduced=True))
+            text = render(condition(region, parse_expression(ra), parse_expression(dec), is_valid=True))
             assert server.rows(f"SELECT COUNT(*) FROM t WHERE {text}") == [(0,)]
 
 

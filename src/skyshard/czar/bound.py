@@ -28,6 +28,7 @@ class Reference:
     """One table of a FROM clause. ``table`` is None for a derived table or a common table expression.
 
     ``is_nullable``: an outer join may put NULLs in place of its rows. ``is_open``: its column names are not all known.
+    ``side``: of a ref-match table, the side by whose director it is read.
     """
 
     number: int
@@ -38,10 +39,31 @@ class Reference:
     database: str = ""
     is_open: bool = False
     is_nullable: bool = False
+    side: int = 1
 
     @property
     def is_chunked(self) -> bool:
         return self.table is not None and self.table.layout.role.is_chunked
+
+    @property
+    def key(self) -> str:
+        """The column with the director's key; empty if there is none."""
+        if self.table is None or not self.is_chunked:
+            return ""
+        return self.table.layout.key if self.side == 1 else self.table.layout.key2
+
+    @property
+    def director(self) -> tuple[str, str]:
+        """Database and name of the director that decides the chunks of the rows."""
+        assert self.table is not None
+        layout = self.table.layout
+        name = layout.director if self.side == 1 else layout.director2
+        return self.database, name or self.table.table.name
+
+    @property
+    def has_orphans(self) -> bool:
+        """True when some rows have keys that their director has not."""
+        return self.table is not None and bool(self.table.orphan_chunks)
 
     def find(self, name: str) -> str | None:
         lowered = name.lower()

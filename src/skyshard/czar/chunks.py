@@ -14,8 +14,8 @@ from sqlglot import exp
 
 from skyshard.chunking import Chunker
 from skyshard.czar.bound import Block, Bound, Reference
-from skyshard.czar.functions import director_of, key_pairs
-from skyshard.czar.limits import AreaLimit, KeyLimit, find_limits
+from skyshard.czar.functions import key_pairs
+from skyshard.czar.limits import AreaLimit, Either, KeyLimit, Limit, find_limits
 from skyshard.layout import Role, Striping
 from skyshard.registry.catalog import CatalogSource
 
@@ -32,6 +32,11 @@ class ChunkChoice:
     chunks: dict[int, Chunks]
     why: list[str] = field(default_factory=list)
     keys: int | None = None
+
+    def rows(self, reference: Reference) -> int:
+        """Rows of a chunked reference's own in the chunks left."""
+        entries = reference.table.chunks if reference.table is not None else {}
+        return sum(entries[chunk].rows for chunk in self.chunks[reference.number] if chunk in entries)
 
     def total(self, references: Sequence[Reference]) -> int:
         """Chunks that there are, without any limit."""
@@ -96,7 +101,7 @@ def _tied(references: Sequence[Reference], pairs: Sequence[tuple[Reference, Refe
     for one, other in pairs:
         if one.number not in tied or other.number not in tied or tied[one.number] is tied[other.number]:
             continue
-        if one.table and other.table and one.table.orphan_chunks and other.table.orphan_chunks:
+        if one.has_orphans and other.has_orphans:
             continue
         tied[one.number] += tied[other.number]
         for member in tied[other.number]:
@@ -104,15 +109,17 @@ def _tied(references: Sequence[Reference], pairs: Sequence[tuple[Reference, Refe
     return tied
 
 
-def _look_up(bound: Bound, limit: AreaLimit | KeyLimit, tied: list[Reference], source: CatalogSource) -> Chunks | None:
+def _look_up(bound: Bound, limit: Limit, tied: list[Reference], source: CatalogSource) -> Chunks | None:
     """The chunks that a limit leaves; None when it cannot be used."""
     reference = bound.references[limit.reference]
+    if isinstance(limit, Either):
+        return _either(bound, limit, tied, source)
     if isinstance(limit, AreaLimit):
         if limit.region is None:
             return frozenset()
         striping = bound.catalogs[reference.database].layout.striping
         return frozenset(chunker_of(striping).chunks_in(limit.region).tolist())
-    database, director = director_of(reference)
+    database, director = reference.director
     orphans = _orphan_chunks(tied)
     if limit.keys is not None:
         known = source.locate_keys(database, director, sorted(limit.keys))
@@ -121,6 +128,17 @@ def _look_up(bound: Bound, limit: AreaLimit | KeyLimit, tied: list[Reference], s
     if limit.low is not None and limit.high is not None and limit.low > limit.high:
         return frozenset()
     return frozenset(source.locate_key_range(database, director, limit.low, limit.high)) | orphans
+
+
+def _either(bound: Bound, limit: Either, tied: list[Reference], source: CatalogSource) -> Chunks | None:
+    """The union of what each branch leaves; a branch of which nothing can be used leaves all."""
+    left: set[int] = set()
+    for branch in limit.branches:
+        found = [chunks for one in branch if (chunks := _look_up(bound, one, tied, source)) is not None]
+        if not found:
+            return None
+        left |= frozenset.intersection(*found)
+    return frozenset(left)
 
 
 def _orphan_chunks(tied: list[Reference]) -> Chunks:

@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from skyshard.czar.bound import AREA, Area, Block, Bound, Reference, column_of, terms_of
 from skyshard.czar.dialect import render
+from skyshard.czar.matches import is_match, possible_sides
 from skyshard.czar.regions import REDUCED_RA, condition, fill, haversine, number
 from skyshard.czar.statement import place
 from skyshard.errors import Refusal, UserError
@@ -52,16 +53,13 @@ def expand_functions(bound: Bound) -> Bound:
         UserError: wrong number or range of arguments.
         Refusal: an unknown ``scisql_`` function, or an area where it cannot be applied.
     """
-    for block in bound.blocks:
-        _expand_areaspecs(bound, block)
-    for call in [node for node in bound.tree.find_all(exp.Anonymous) if _is_ours(node)]:
-        name = call.name.lower()
-        if name.startswith(AREASPEC):
-            raise Refusal(
-                "areaspec-place",
-                f"{call.name}() stands where it cannot be applied{place(call)}",
-                remedy="make it a term of WHERE, joined with AND",
-            )
+    calls = [node for node in bound.tree.find_all(exp.Anonymous) if _is_ours(node)]
+    if not calls:
+        return bound
+    blocks = {id(block.select): block for block in bound.blocks}
+    for call in calls:
+        if call.name.lower().startswith(AREASPEC):
+            _expand_areaspec(bound, blocks[id(call.find_ancestor(exp.Select))], call)
     _expand_calls(bound)
     return bound
 
@@ -83,6 +81,8 @@ def exact_constant(node: exp.Expr) -> Decimal | None:
     if isinstance(inner, exp.Neg):
         value = exact_constant(inner.this)
         return None if value is None else -value
+    if isinstance(inner, (exp.Add, exp.Sub, exp.Mul)):
+        return _folded(inner)
     if not isinstance(inner, exp.Literal) or inner.is_string:
         return None
     try:
@@ -91,13 +91,25 @@ def exact_constant(node: exp.Expr) -> Decimal | None:
         return None
 
 
-def partition_columns(reference: Reference) -> tuple[str, str] | None:
-    """The columns that decide the chunk of a reference's rows, as its table spells them."""
-    position = reference.table.layout.position if reference.table is not None and reference.is_chunked else None
-    if position is None:
+def _folded(node: exp.Binary) -> Decimal | None:
+    """A sum, difference or product of plain decimals, which MariaDB computes exactly too."""
+    one, other = exact_constant(node.left), exact_constant(node.right)
+    if one is None or other is None or any("e" in literal.name.lower() for literal in node.find_all(exp.Literal)):
         return None
-    ra, dec = (reference.find(name) for name in position)
-    return (ra, dec) if ra is not None and dec is not None else None
+    if max(abs(one), abs(other)) >= 10**9 or any(part.as_tuple().exponent < -9 for part in (one, other)):  # type: ignore[operator]
+        return None
+    if isinstance(node, exp.Mul):
+        return one * other
+    return one + other if isinstance(node, exp.Add) else one - other
+
+
+def partition_columns(reference: Reference) -> tuple[str, str] | None:
+    """The columns that decide the chunk of a reference's rows, as its table spells them.
+
+    None for a ref-match table: its keys decide, and its positions may differ from those of its directors.
+    """
+    is_placed = reference.is_chunked and not is_match(reference)
+    return _position_columns(reference) if is_placed else None
 
 
 def partition_reference(bound: Bound, ra: exp.Expr, dec: exp.Expr) -> Reference | None:
@@ -116,24 +128,24 @@ def _is_ours(node: exp.Anonymous) -> bool:
     return node.name.lower().startswith((AREASPEC, SCISQL))
 
 
-def _expand_areaspecs(bound: Bound, block: Block) -> None:
+def _expand_areaspec(bound: Bound, block: Block, call: exp.Anonymous) -> None:
+    """An AND-ed term of WHERE becomes plain conditions; anywhere else they are made 0 where they are NULL."""
+    region = _region(call, call.name.lower().removeprefix(AREASPEC), call.expressions)
+    references = _area_references(bound, block, call)
+    term = _whole_term(block, call)
+    conditions = [_covered(bound, one, region, call, is_term=term is not None) for one in references]
+    (term or call).replace(exp.Paren(this=exp.and_(*conditions, copy=False)))
+
+
+def _whole_term(block: Block, call: exp.Anonymous) -> exp.Expr | None:
+    """The AND-ed term of WHERE that is this call alone, or the call compared with 1."""
     where = block.select.args.get("where")
     for term in terms_of(where.this) if where is not None else []:
-        call = _areaspec_call(term)
-        if call is not None:
-            region = _region(call, call.name.lower().removeprefix(AREASPEC), call.expressions)
-            conditions = [_covered(bound, one, region, call) for one in _area_references(bound, block, call)]
-            term.replace(exp.Paren(this=exp.and_(*conditions, copy=False)))
-
-
-def _areaspec_call(term: exp.Expr) -> exp.Anonymous | None:
-    """The area function of a term that is bare, or compared with 1."""
-    sides = [term.left.unnest(), term.right.unnest()] if isinstance(term, exp.EQ) else [term.unnest()]
-    calls = [side for side in sides if isinstance(side, exp.Anonymous) and side.name.lower().startswith(AREASPEC)]
-    others = [side for side in sides if side not in calls]
-    if len(calls) != 1 or any(exact_constant(other) != 1 for other in others):
-        return None
-    return calls[0]
+        sides = [term.left.unnest(), term.right.unnest()] if isinstance(term, exp.EQ) else [term]
+        others = [side for side in sides if side is not call]
+        if len(others) == len(sides) - 1 and all(exact_constant(other) == 1 for other in others):
+            return term
+    return None
 
 
 def _region(call: exp.Anonymous, kind: str, arguments: Sequence[exp.Expr]) -> Region:
@@ -148,6 +160,8 @@ def _region(call: exp.Anonymous, kind: str, arguments: Sequence[exp.Expr]) -> Re
             "area-arguments", f"{call.name}() takes numbers{place(call)}", remedy="write its arguments as plain numbers"
         )
     _check_count(call, len(values), _COUNTS.get(kind, len(values)))
+    if kind == "box" and values[1] > values[3]:  # type: ignore[operator]
+        return Box(0.0, 1.0, 0.0, 0.0)
     try:
         return make(*values)
     except UserError as error:
@@ -160,8 +174,12 @@ def _check_count(call: exp.Anonymous, have: int, want: int) -> None:
 
 
 def _area_references(bound: Bound, block: Block, call: exp.Anonymous) -> list[Reference]:
-    """The references that an area restricts: all chunked ones, save those covered by their director."""
+    """The references that an area restricts: all chunked ones, save those covered by their director.
+
+    Those that an outer join may leave out are not held to the area, unless there is no other.
+    """
     chunked = [reference for reference in block.references if reference.is_chunked]
+    chunked = [reference for reference in chunked if not reference.is_nullable] or chunked
     if not chunked:
         raise Refusal(
             "areaspec-table",
@@ -169,23 +187,40 @@ def _area_references(bound: Bound, block: Block, call: exp.Anonymous) -> list[Re
             remedy="use scisql_s2PtIn...() with the columns of the table",
         )
     placed = [reference for reference in chunked if partition_columns(reference) is not None]
-    for reference in chunked:
-        if reference not in placed and not _is_covered(bound, block, reference, placed):
+    covered = _covered_references(bound, block, placed)
+    for reference in [one for one in chunked if one not in covered]:
+        if _position_columns(reference) is None:
             raise Refusal(
                 "areaspec-table",
                 f"table '{reference.alias}' has no position columns of its director{place(call)}",
-                remedy=f"join it with its director '{reference.table and reference.table.layout.director}' by key",
+                remedy=f"join it with its director '{reference.director[1]}' by key",
             )
+        placed.append(reference)
     return placed
 
 
-def _is_covered(bound: Bound, block: Block, reference: Reference, placed: list[Reference]) -> bool:
-    """True when an inner equality on the director key ties a reference to one that the area restricts."""
+def _covered_references(bound: Bound, block: Block, placed: list[Reference]) -> list[Reference]:
+    """The references that inner equalities of director keys tie to those that an area restricts, these included."""
     where = block.select.args.get("where")
     terms = terms_of(where.this) if where is not None else []
     for join in block.joins:
         terms = [*terms, *(join.terms if not join.side and join.is_top else [])]
-    return any(reference in pair and any(one in placed for one in pair) for pair in key_pairs(bound, terms))
+    pairs: list[tuple[Reference, Reference]] = []
+    for _ in possible_sides(bound, block.references):
+        pairs += key_pairs(bound, terms)
+    covered = list(placed)
+    for _ in pairs:
+        covered += [pair[i] for pair in pairs for i in (0, 1) if pair[1 - i] in covered and pair[i] not in covered]
+    return covered
+
+
+def _position_columns(reference: Reference) -> tuple[str, str] | None:
+    """The columns that an area is held to, as the table spells them, whether they decide the chunk or not."""
+    position = reference.table.layout.position if reference.table is not None else None
+    if position is None:
+        return None
+    ra, dec = (reference.find(name) for name in position)
+    return (ra, dec) if ra is not None and dec is not None else None
 
 
 def key_pairs(bound: Bound, terms: Sequence[exp.Expr]) -> list[tuple[Reference, Reference]]:
@@ -194,7 +229,7 @@ def key_pairs(bound: Bound, terms: Sequence[exp.Expr]) -> list[tuple[Reference, 
     for term in terms:
         if isinstance(term, exp.EQ):
             one, other = _key_owner(bound, term.left), _key_owner(bound, term.right)
-            if one is not None and other is not None and one is not other and director_of(one) == director_of(other):
+            if one is not None and other is not None and one is not other and one.director == other.director:
                 pairs.append((one, other))
     return pairs
 
@@ -204,24 +239,20 @@ def _key_owner(bound: Bound, node: exp.Expr) -> Reference | None:
     reference = bound.reference(column) if isinstance(column, exp.Column) else None
     if reference is None or reference.table is None or not reference.is_chunked:
         return None
-    is_key = reference.table.layout.key.lower() == str(column.meta["column"]).lower()
-    return reference if is_key else None
+    return reference if reference.key.lower() == str(column.meta["column"]).lower() else None
 
 
-def director_of(reference: Reference) -> tuple[str, str]:
-    """Database and name of the director that decides a reference's chunks."""
-    assert reference.table is not None
-    return reference.database, reference.table.layout.director or reference.table.table.name
-
-
-def _covered(bound: Bound, reference: Reference, region: Region, call: exp.Anonymous) -> exp.Expr:
-    columns = partition_columns(reference)
+def _covered(bound: Bound, reference: Reference, region: Region, call: exp.Anonymous, *, is_term: bool) -> exp.Expr:
+    columns = _position_columns(reference)
     assert columns is not None
     ra, dec = (column_of(reference, name) for name in columns)
     is_director = reference.table is not None and not reference.table.layout.director
-    node = condition(region, ra, dec, is_reduced=is_director)
-    node.unnest().meta[AREA] = len(bound.areas)
-    bound.areas.append(Area(region, reference.number, render(call)))
+    node = condition(region, ra, dec, is_valid=is_director)
+    if not is_term:
+        node = exp.Anonymous(this="IFNULL", expressions=[node, exp.Literal.number(0)])
+    if partition_columns(reference) is not None:
+        node.unnest().meta[AREA] = len(bound.areas)
+        bound.areas.append(Area(region, reference.number, render(call)))
     return node
 
 
@@ -262,7 +293,7 @@ def _area_function(bound: Bound, call: exp.Anonymous, kind: str) -> exp.Expr:
     region = _region(call, kind, arguments)
     reference = partition_reference(bound, ra, dec)
     is_director = reference is not None and reference.table is not None and not reference.table.layout.director
-    inside = condition(region, ra, dec, is_reduced=is_director)
+    inside = condition(region, ra, dec, is_valid=is_director)
     node = exp.Anonymous(this="IFNULL", expressions=[inside, exp.Literal.number(0)])
     if reference is not None:
         node.meta[AREA] = len(bound.areas)

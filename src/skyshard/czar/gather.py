@@ -11,17 +11,18 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from skyshard.czar.bound import COLUMN, ITEM, REF, Block, Bound, Reference, columns_of, terms_of
-from skyshard.czar.chunks import ChunkChoice, choose_chunks
+from skyshard.czar.chunks import ChunkChoice, all_chunks, choose_chunks
 from skyshard.czar.clauses import qualified
 from skyshard.czar.dialect import render
 from skyshard.czar.local import own_terms, render_terms
 from skyshard.czar.locality import top_terms
+from skyshard.czar.matches import compared, is_match, needed_to_compare, possible_sides, single
 from skyshard.czar.plan import Pull, Slot, Template, slot_mark
 from skyshard.db.connection import quote_name
 from skyshard.errors import Refusal
 from skyshard.registry.catalog import CatalogSource
 from skyshard.rowimage.sqltype import SqlType
-from skyshard.schema import Column, Key
+from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Key
 
 GATHER_LIMIT_BYTES = 2 * 2**30
 """More than this is not brought to the czar for one statement."""
@@ -43,7 +44,7 @@ def gather(bound: Bound, source: CatalogSource, limit_bytes: int) -> tuple[list[
     for block in bound.blocks:
         where = block.select.args.get("where")
         terms = top_terms(block, [qualified(bound, term) for term in terms_of(where.this)] if where is not None else [])
-        choice = choose_chunks(bound, block, terms, source)
+        choice = _choose(bound, block, terms, source)
         why += choice.why
         for reference in block.references:
             if reference.table is not None:
@@ -55,13 +56,34 @@ def gather(bound: Bound, source: CatalogSource, limit_bytes: int) -> tuple[list[
     return pulls, why, places
 
 
+def _choose(bound: Bound, block: Block, terms: Sequence[exp.Expr], source: CatalogSource) -> ChunkChoice:
+    """The chunks of each reference; match tables are read by the sides that leave the fewest."""
+    best: tuple[int, tuple[int, ...], ChunkChoice] | None = None
+    for _ in possible_sides(bound, block.references):
+        choice = choose_chunks(bound, block, terms, source)
+        for one in block.references:
+            if is_match(one) and one.has_orphans:
+                choice.chunks[one.number] = all_chunks(one)
+        cost = sum(len(chunks) for chunks in choice.chunks.values())
+        if best is None or cost < best[0]:
+            best = cost, tuple(one.side for one in block.references), choice
+    assert best is not None
+    for reference, side in zip(block.references, best[1], strict=True):
+        reference.side = side
+    return best[2]
+
+
 def marked_whole(bound: Bound, places: dict[int, int]) -> str:
     """The whole statement with markers of pulls in place of tables."""
     tree = bound.tree.copy()
     for table in [node for node in tree.find_all(exp.Table) if node.meta.get(REF) in places]:
         alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name, quoted=True))
         mark = exp.to_identifier(slot_mark(places[table.meta[REF]]), quoted=False)
-        table.replace(exp.Table(this=mark, alias=alias, joins=table.args.get("joins")))
+        reference, joins = bound.references[table.meta[REF]], table.args.get("joins")
+        if is_match(reference) and reference.has_orphans:
+            table.replace(exp.Subquery(this=compared(reference, exp.Table(this=mark)), alias=alias, joins=joins))
+        else:
+            table.replace(exp.Table(this=mark, alias=alias, joins=joins))
     return render(tree)
 
 
@@ -100,9 +122,14 @@ def _pull(
 ) -> Pull:
     assert reference.table is not None
     table = reference.table.table
+    needed = needed | set(needed_to_compare(reference))
     columns = tuple(column for column in table if column.name in needed) or (_narrowest(table.columns),)
     names = ", ".join(f"{quote_name(reference.alias)}.{quote_name(column.name)}" for column in columns)
-    condition = render_terms(own_terms(_askable(bound, block, reference, terms), reference.number))
+    own = own_terms(_askable(bound, block, reference, terms), reference.number)
+    if is_match(reference):
+        kept = single(reference)
+        own = [*own, kept] if kept is not None else [term for term in own if not _tells_copies(reference, term)]
+    condition = render_terms(own)
     where = f" WHERE {condition}" if condition else ""
     slot = Slot(reference.database, reference.table, reference.alias)
     template = Template(f"SELECT {names} FROM {slot_mark(reference.number)}{where}", {reference.number: slot})
@@ -123,6 +150,13 @@ def _askable(bound: Bound, block: Block, reference: Reference, terms: Sequence[e
     return [qualified(bound, term) for term in joins[0].terms]
 
 
+def _tells_copies(reference: Reference, term: exp.Expr) -> bool:
+    """True when a term may let through one copy of a match table's row and not the other."""
+    flag = needed_to_compare(reference)[:1]
+    differing = {CHUNK_COLUMN.lower(), SUB_CHUNK_COLUMN.lower(), *(name.lower() for name in flag)}
+    return any(column.meta.get(COLUMN, "").lower() in differing for column in columns_of(term))
+
+
 def _narrowest(columns: Sequence[Column]) -> Column:
     return min(columns, key=lambda column: _width(column.type))
 
@@ -136,8 +170,9 @@ def _width(kind: SqlType) -> int:
 def _keys(reference: Reference, columns: Sequence[Column]) -> tuple[Key, ...]:
     """A key on the director key, which joins use."""
     assert reference.table is not None
-    key = reference.table.layout.key.lower()
-    return tuple(Key("director_key", (column.name,)) for column in columns if column.name.lower() == key)
+    layout = reference.table.layout
+    keys = {layout.key.lower(), layout.key2.lower()}
+    return tuple(Key(f"key_{column.name}", (column.name,)) for column in columns if column.name.lower() in keys)
 
 
 def _check_size(bound: Bound, pulls: Sequence[Pull], limit_bytes: int) -> None:

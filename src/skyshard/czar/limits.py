@@ -13,11 +13,13 @@ from decimal import Decimal
 
 from sqlglot import exp
 
-from skyshard.czar.bound import AREA, COLUMN, Bound, Reference
+from skyshard.czar.bound import AREA, COLUMN, Bound, Reference, terms_of
 from skyshard.czar.functions import SEPARATION, constant, exact_constant, partition_columns, partition_reference
 from skyshard.rowimage.sqltype import TypeClass
 from skyshard.sphere import Box, Circle, Region
 
+MARGIN_DEG = 1e-9
+"""More than right ascensions lose when they are reduced to [0, 360)."""
 EXACT_DOUBLE = 2**53
 """Below this an integer compared with a DOUBLE constant is compared exactly."""
 
@@ -42,27 +44,72 @@ class KeyLimit:
     text: str
 
 
-Limit = AreaLimit | KeyLimit
+@dataclass(frozen=True, slots=True)
+class Either:
+    """At least one of some sets of limits holds for a reference."""
 
-_FLIPPED = {exp.LT: exp.GT, exp.GT: exp.LT, exp.LTE: exp.GTE, exp.GTE: exp.LTE, exp.EQ: exp.EQ}
+    reference: int
+    branches: tuple[tuple[Limit, ...], ...]
+
+    @property
+    def text(self) -> str:
+        return " or ".join(" and ".join(limit.text for limit in branch) for branch in self.branches)
+
+
+Limit = AreaLimit | KeyLimit | Either
 
 
 def find_limits(bound: Bound, terms: Sequence[exp.Expr]) -> list[Limit]:
     """The limits that AND-ed terms set, in the order of the terms."""
     found: list[Limit] = []
-    for term in terms:
+    plain = [part for term in terms for part in _positive(term)]
+    for term in plain:
         limit = _area(bound, term) or _cone(bound, term) or _keys(bound, term)
         if limit is not None:
             found.append(limit)
-    return [*found, *_boxes(bound, terms), *_key_ranges(bound, terms)]
+        elif isinstance(term, exp.Or):
+            found += _alternatives(bound, term)
+    return [*found, *_boxes(bound, plain), *_key_ranges(bound, plain)]
+
+
+_OPPOSITE = {exp.LT: exp.GTE, exp.GT: exp.LTE, exp.LTE: exp.GT, exp.GTE: exp.LT, exp.NEQ: exp.EQ}
+
+
+def _positive(term: exp.Expr) -> list[exp.Expr]:
+    """The AND-ed terms that a term stands for when NOT is carried inwards: NOT (a OR NOT b) is NOT a, b.
+
+    A row for which a term is not true is not in the answer, so NULL needs no care.
+    """
+    if not isinstance(term, exp.Not):
+        return [term]
+    inner = term.this.unnest()
+    if AREA in inner.meta:
+        return [term]
+    if isinstance(inner, exp.Not):
+        return [part for one in terms_of(inner.this) for part in _positive(one)]
+    if isinstance(inner, exp.Or):
+        return [part for side in (inner.left, inner.right) for part in _positive(exp.Not(this=side.copy()))]
+    if type(inner) in _OPPOSITE:
+        return [_OPPOSITE[type(inner)](this=inner.left.copy(), expression=inner.right.copy())]
+    return [term]
+
+
+def _alternatives(bound: Bound, term: exp.Or) -> Iterator[Either]:
+    """What OR-ed conditions limit together: the references that each of them limits."""
+    branches: list[list[Limit]] = []
+    for side in term.flatten():
+        branches.append(find_limits(bound, terms_of(side)))
+        if not branches[-1]:
+            return
+    for number in dict.fromkeys(limit.reference for limit in branches[0]):
+        mine = [tuple(limit for limit in branch if limit.reference == number) for branch in branches]
+        if all(mine):
+            yield Either(number, tuple(mine))
 
 
 def _area(bound: Bound, term: exp.Expr) -> AreaLimit | None:
-    """An area that must be true: bare, or compared with 1."""
-    node = term
-    if isinstance(term, exp.EQ):
-        sides = (term.left, term.right)
-        node = next((one for one, other in (sides, sides[::-1]) if exact_constant(other) == 1), term)
+    """An area that must be true: bare, or compared so that 0 and NULL fail."""
+    node = _truth(term)
     index = node.meta.get(AREA)
     while index is None and isinstance(node, exp.Paren):
         node = node.this
@@ -71,6 +118,26 @@ def _area(bound: Bound, term: exp.Expr) -> AreaLimit | None:
         return None
     area = bound.areas[index]
     return AreaLimit(area.reference, area.region, area.text)
+
+
+def _truth(term: exp.Expr) -> exp.Expr:
+    """What must be 1, not 0, for a term to be true: itself, or one side of ``= 1``, ``<> 0``, ``> 0``, ``>= 1``."""
+    if isinstance(term, exp.Is):
+        return _truth(term.this.unnest()) if _is_true(term.expression) else term
+    wanted = _TRUTHS.get(type(term))
+    if wanted is None or not isinstance(term, exp.Binary):
+        return term
+    if exact_constant(term.right) == wanted:
+        return term.left
+    is_symmetric = isinstance(term, (exp.EQ, exp.NullSafeEQ, exp.NEQ))
+    return term.right if is_symmetric and exact_constant(term.left) == wanted else term
+
+
+_TRUTHS: dict[type[exp.Expr], int] = {exp.EQ: 1, exp.NullSafeEQ: 1, exp.NEQ: 0, exp.GT: 0, exp.GTE: 1}
+
+
+def _is_true(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Boolean) and bool(node.this)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +229,6 @@ def _coordinate(bound: Bound, column: exp.Column) -> tuple[int, int] | None:
 
 
 def _box_limit(number: int, ra: _Range, dec: _Range, reference: Reference) -> AreaLimit:
-    low, high = max(ra.low, 0.0), min(ra.high, 360.0)
     south, north = max(dec.low, -90.0), min(dec.high, 90.0)
     names = partition_columns(reference) or ("", "")
     text = " and ".join(
@@ -170,9 +236,24 @@ def _box_limit(number: int, ra: _Range, dec: _Range, reference: Reference) -> Ar
         for name, part in zip(names, (ra, dec), strict=True)
         if part != _Range()
     )
-    if low > high or south > north:
+    if ra.low > ra.high or south > north:
         return AreaLimit(number, None, text)
+    low, high = _reduced(ra)
     return AreaLimit(number, Box(low, south, high, north), text)
+
+
+def _reduced(ra: _Range) -> tuple[float, float]:
+    """The right ascensions in [0, 360) of a range of stored ones, which may be beyond: -1 stands for 359."""
+    if ra.high - ra.low >= 360.0 or not math.isfinite(ra.high - ra.low):
+        return 0.0, 360.0
+    if 0.0 <= ra.low <= ra.high < 360.0:
+        return ra.low, ra.high
+    low = ra.low % 360.0 % 360.0
+    high = low + (ra.high - ra.low) + MARGIN_DEG
+    low -= MARGIN_DEG if low > MARGIN_DEG else 0.0
+    if high < 360.0:
+        return low, high
+    return (low, high - 360.0) if high - 360.0 < low else (0.0, 360.0)
 
 
 def _keys(bound: Bound, term: exp.Expr) -> KeyLimit | None:
@@ -217,8 +298,7 @@ def _keyed(bound: Bound, column: exp.Column) -> Reference | None:
     reference = bound.reference(column)
     if reference is None or reference.table is None or not reference.is_chunked:
         return None
-    key = reference.table.layout.key
-    found = reference.table.table.find(key) if key else None
+    found = reference.table.table.find(reference.key) if reference.key else None
     if found is None or found.name != column.meta[COLUMN] or found.type.type_class is not TypeClass.INTEGER:
         return None
     return reference
@@ -239,7 +319,5 @@ def _key_ranges(bound: Bound, terms: Sequence[exp.Expr]) -> Iterator[KeyLimit]:
             high = top if high is None else min(high, top)
         ranges[reference.number] = (low, high)
     for number, (low, high) in ranges.items():
-        table = bound.references[number].table
-        name = table.layout.key if table is not None else "key"
-        shown = f"{name} in [{'' if low is None else low}, {'' if high is None else high}]"
+        shown = f"{bound.references[number].key} in [{'' if low is None else low}, {'' if high is None else high}]"
         yield KeyLimit(number, None, low, high, shown)

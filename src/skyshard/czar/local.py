@@ -17,6 +17,7 @@ from skyshard.czar.dialect import render
 from skyshard.czar.functions import partition_columns
 from skyshard.czar.limits import separation
 from skyshard.czar.locality import Locality, Neighbour
+from skyshard.czar.matches import single
 from skyshard.czar.plan import Casts, Pull, Slot, Template, slot_mark
 from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN
 
@@ -80,7 +81,9 @@ class _Source:
         self._block = block
         self._neighbours = {neighbour.reference: neighbour for neighbour in locality.neighbours}
         self._slots = {one.number: self._slot(one, clauses) for one in block.references if one.table is not None}
+        singles = [single(one) for one in block.references if not one.is_nullable]
         self.where = [*_windows(bound, clauses.where), *(term.copy() for term in clauses.where)]
+        self.where += [condition for condition in singles if condition is not None]
 
     def template(self, select: exp.Select) -> Template:
         return Template(render(select), self._slots)

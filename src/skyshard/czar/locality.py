@@ -15,6 +15,7 @@ from sqlglot import exp
 from skyshard.czar.bound import Block, Bound, Join, Reference
 from skyshard.czar.functions import key_pairs, partition_reference
 from skyshard.czar.limits import separation
+from skyshard.czar.matches import is_match
 from skyshard.layout import Role
 
 SLACK = 1 + 1e-12
@@ -71,8 +72,8 @@ def prove(
     of the possible anchors the one with the fewest is taken.
     """
     chunked = [reference for reference in block.references if reference.is_chunked]
-    if any(reference.table and reference.table.layout.role is Role.REF_MATCH for reference in chunked):
-        return NotLocal("a ref-match table keeps rows of two chunks")
+    if any(is_match(reference) and reference.has_orphans for reference in chunked):
+        return NotLocal("a ref-match table has keys that its directors have not")
     obstacle = next((why for join in block.joins if (why := _outer_obstacle(bound, join))), "")
     if obstacle:
         return NotLocal(obstacle)
@@ -133,7 +134,7 @@ def _tie_keys(bound: Bound, terms: Sequence[exp.Expr], ties: _Ties, join: Join |
 
 def _both_have_orphans(one: Reference, other: Reference) -> bool:
     """Rows without director are placed one by one, so two dependents may keep those of one key in two chunks."""
-    return bool(one.table and other.table and one.table.orphan_chunks and other.table.orphan_chunks)
+    return one.has_orphans and other.has_orphans
 
 
 def _tie_positions(bound: Bound, terms: Sequence[exp.Expr], ties: _Ties, join: Join | None) -> None:

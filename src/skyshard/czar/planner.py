@@ -6,6 +6,7 @@ pairs further apart than the overlap, with no key to join on, are refused althou
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from sqlglot import exp
@@ -19,11 +20,11 @@ from skyshard.czar.functions import expand_functions
 from skyshard.czar.gather import GATHER_LIMIT_BYTES, gather, marked_whole
 from skyshard.czar.local import local_steps, reads_chunk_columns
 from skyshard.czar.locality import Locality, NotLocal, prove, top_terms
+from skyshard.czar.matches import is_match, possible_sides, require_flags
 from skyshard.czar.names import Catalogs, bind
 from skyshard.czar.plan import INTERACTIVE_CHUNKS, Kind, Lane, Plan, Pull
 from skyshard.czar.statement import SelectStatement, first_select
 from skyshard.errors import Refusal
-from skyshard.layout import Role
 from skyshard.registry.catalog import CatalogSource
 
 ROWS_OF_A_KEY = 1000
@@ -84,11 +85,7 @@ class _Planner:
 
     def plan(self) -> Plan:
         chunked = [reference for reference in self._bound.tables if reference.is_chunked]
-        matches = [one for one in chunked if one.table and one.table.layout.role is Role.REF_MATCH]
-        if matches:
-            raise Refusal(
-                "ref-match", f"ref-match table '{matches[0].alias}' is not answered yet", remedy="join by a key instead"
-            )
+        require_flags(chunked)
         if not chunked:
             return self._make(Kind.REGULAR, has_tables=bool(self._bound.tables))
         clauses = self._single_block()
@@ -118,7 +115,8 @@ class _Planner:
         """COUNT(*) of a whole chunked table is known."""
         table = block.references[0].table
         is_bare = not (clauses.where or clauses.group or clauses.having or clauses.offset or clauses.limit == 0)
-        if len(block.references) != 1 or table is None or not is_bare or len(clauses.items) != 1:
+        is_single = len(block.references) == 1 and table is not None and not is_match(block.references[0])
+        if not is_single or table is None or not is_bare or len(clauses.items) != 1:
             return None
         item = clauses.items[0]
         if not isinstance(item, exp.Count) or not isinstance(item.this, exp.Star):
@@ -126,11 +124,9 @@ class _Planner:
         return self._make(Kind.COUNT, count=table.rows, why=("the registry counts rows",))
 
     def _local(self, block: Block, clauses: Clauses) -> Plan:
-        terms = top_terms(block, clauses.where)
-        choice = choose_chunks(self._bound, block, terms, self._source)
-        proof = prove(self._bound, block, terms, {number: len(chunks) for number, chunks in choice.chunks.items()})
+        choice, proof = self._proven(block, clauses)
         if isinstance(proof, NotLocal):
-            return self._not_local(proof)
+            return self._not_local(proof, block, choice)
         if proof.neighbours and reads_chunk_columns(self._bound, clauses, block, proof):
             return self._gather("chunk numbers of a neighbour are asked for")
         if clauses.is_distinct and not clauses.is_grouped and any(term.item is None for term in clauses.order):
@@ -146,6 +142,21 @@ class _Planner:
             total_chunks=choice.total(block.references), why=tuple(choice.why),
         )  # fmt: skip
 
+    def _proven(self, block: Block, clauses: Clauses) -> tuple[ChunkChoice, Locality | NotLocal]:
+        """Chunks and proof, match tables read by the sides that leave the fewest chunks."""
+        terms = top_terms(block, clauses.where)
+        best: tuple[float, tuple[int, ...], ChunkChoice, Locality | NotLocal] | None = None
+        for _ in possible_sides(self._bound, block.references):
+            choice = choose_chunks(self._bound, block, terms, self._source)
+            proof = prove(self._bound, block, terms, {number: len(chunks) for number, chunks in choice.chunks.items()})
+            cost = math.inf if isinstance(proof, NotLocal) else len(_anchor_chunks(self._bound, proof, choice))
+            if best is None or cost < best[0]:
+                best = cost, tuple(one.side for one in block.references), choice, proof
+        assert best is not None
+        for reference, side in zip(block.references, best[1], strict=True):
+            reference.side = side
+        return best[2], best[3]
+
     def _rows(self, proof: Locality, chunks: tuple[int, ...], choice: ChunkChoice) -> int:
         """Rows that the chunk statements read at most, or what a few keys are expected to have."""
         tables = [self._bound.references[number].table for number in proof.anchor]
@@ -154,14 +165,16 @@ class _Planner:
         )
         return rows if choice.keys is None else min(rows, choice.keys * ROWS_OF_A_KEY)
 
-    def _not_local(self, proof: NotLocal) -> Plan:
+    def _not_local(self, proof: NotLocal, block: Block, choice: ChunkChoice) -> Plan:
         if proof.is_beyond_overlap:
-            overlap = max(catalog.layout.striping.overlap_deg for catalog in self._bound.catalogs.values())
-            raise Refusal(
-                "pairs-beyond-overlap",
-                f"{proof.reason} of {overlap:g} degrees",
-                remedy=f"use scisql_angSep(...) <= {overlap:g}, or join by a key",
-            )
+            chunked = [reference for reference in block.references if reference.is_chunked]
+            if all(choice.rows(reference) for reference in chunked):
+                overlap = max(catalog.layout.striping.overlap_deg for catalog in self._bound.catalogs.values())
+                raise Refusal(
+                    "pairs-beyond-overlap",
+                    f"{proof.reason} of {overlap:g} degrees",
+                    remedy=f"use scisql_angSep(...) <= {overlap:g}, or join by a key",
+                )
         return self._gather(proof.reason)
 
     def _gather(self, reason: str) -> Plan:

@@ -64,14 +64,13 @@ def haversine(ra: str, dec: str, ra0: str, dec0: str) -> str:
     return f"(POW(SIN(({dec} - {dec0}) * {half}), 2) + {spread} * POW(SIN(({ra} - {ra0}) * {half}), 2))"
 
 
-def condition(region: Region, ra: exp.Expr, dec: exp.Expr, *, is_reduced: bool) -> exp.Expr:
-    """The condition that a position lies in a region.
+def condition(region: Region, ra: exp.Expr, dec: exp.Expr, *, is_valid: bool) -> exp.Expr:
+    """The condition that a position lies in a region; right ascension may be beyond [0, 360).
 
-    ``is_reduced``: right ascension is known to be in [0, 360) and declination in [-90, 90].
+    ``is_valid``: declination is known to be in [-90, 90].
     """
-    lon = "_ra" if is_reduced else REDUCED_RA
-    text = _text(region, lon)
-    if not is_reduced and not isinstance(region, Box):
+    text = _text(region)
+    if not is_valid and not isinstance(region, Box):
         text = f"_dec BETWEEN -90 AND 90 AND {text}"
     return exp.Paren(this=fill(text, ra=ra, dec=dec))
 
@@ -79,9 +78,9 @@ def condition(region: Region, ra: exp.Expr, dec: exp.Expr, *, is_reduced: bool) 
 REDUCED_RA = "IF(MOD(_ra, 360e0) < 0, MOD(_ra, 360e0) + 360e0, MOD(_ra, 360e0))"
 
 
-def _text(region: Region, lon: str) -> str:
+def _text(region: Region) -> str:
     if isinstance(region, Box):
-        return _box(region, lon)
+        return _box(region)
     if isinstance(region, Circle):
         return _circle(region)
     if isinstance(region, Ellipse):
@@ -89,14 +88,19 @@ def _text(region: Region, lon: str) -> str:
     return _polygon(region)
 
 
-def _box(box: Box, lon: str) -> str:
+def _box(box: Box) -> str:
+    """Plain comparisons first: only right ascensions beyond [0, 360) have to be reduced."""
     dec = f"_dec BETWEEN {number(box.dec_min)} AND {number(box.dec_max)}"
     low, high = box.ra_range
     if (low, high) == (0.0, 360.0):
         return f"{dec} AND _ra IS NOT NULL"
     if low <= high:
-        return f"{dec} AND {lon} BETWEEN {number(low)} AND {number(high)}"
-    return f"{dec} AND ({lon} >= {number(low)} OR {lon} <= {number(high)})"
+        plain = f"_ra BETWEEN {number(low)} AND {number(high)}"
+        reduced = f"{REDUCED_RA} BETWEEN {number(low)} AND {number(high)}"
+        return f"{dec} AND ({plain} OR (_ra < 0 OR _ra >= 360) AND {reduced})"
+    plain = f"_ra >= {number(low)} AND _ra < 360 OR _ra BETWEEN 0 AND {number(high)}"
+    reduced = f"({REDUCED_RA} >= {number(low)} OR {REDUCED_RA} <= {number(high)})"
+    return f"{dec} AND ({plain} OR (_ra < 0 OR _ra >= 360) AND {reduced})"
 
 
 def _circle(circle: Circle) -> str:
