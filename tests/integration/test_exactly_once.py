@@ -17,6 +17,7 @@ from tests.integration.stepping import Fuse, Stopped, assert_gone, assert_right,
 from skyshard.cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import ClusterError, UserError
+from skyshard.ingest import bundle
 from skyshard.ingest.generations import part_name
 from skyshard.progress import Progress
 from skyshard.registry.tables import INDEX_DATABASE
@@ -49,6 +50,12 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture
 def database() -> str:
     return f"x{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture(autouse=True)
+def short_own_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process, segments of some rows have files of their own, which tables take over."""
+    monkeypatch.setattr(bundle, "OWN_FILE_BYTES", 400)
 
 
 # processes killed at random instants

@@ -10,6 +10,7 @@ from tests.small_match import write_catalog
 from tests.small_metadata import write_metadata_folder
 
 from skyshard.errors import UserError
+from skyshard.ingest import bundle
 from skyshard.ingest.bundle import Bundle
 from skyshard.ingest.partition import PartitionSpec, partition_part, require_distinct
 from skyshard.ingest.source import Source
@@ -45,9 +46,32 @@ def test_finished_part_is_not_done_again(tmp_path: Path) -> None:
     spec, part = spec_of(source, "Object", tmp_path / "s"), source.tables["Object"].parts[0]
     first = partition_part(spec, part)
     path = Bundle(tmp_path / "s", "Object", first.digest).path
-    path.write_bytes(b"")
+    path.write_bytes(bytes(path.stat().st_size))
     assert partition_part(spec, part) == first
-    assert path.read_bytes() == b""
+    assert not any(path.read_bytes())
+
+
+@pytest.mark.parametrize("own_file_bytes", [1, 1 << 20])
+def test_bundle_that_was_cut_off_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_file_bytes: int
+) -> None:
+    """A file that lost bytes or is gone, the bundle's or a segment's own, is seen before anybody reads it."""
+    monkeypatch.setattr(bundle, "OWN_FILE_BYTES", own_file_bytes)
+    source = open_source(write_catalog(tmp_path))
+    (tmp_path / "s").mkdir()
+    spec, part = spec_of(source, "Object", tmp_path / "s"), source.tables["Object"].parts[0]
+    first = partition_part(spec, part)
+    assert any(segment.file for segment in first.segments) == (own_file_bytes == 1)
+    victim = tmp_path / "s" / max(first.files, key=lambda name: first.files[name])
+    content = victim.read_bytes()
+    for damage in (lambda: victim.write_bytes(content[:-1]), victim.unlink):
+        damage()
+        again = partition_part(spec, part)
+        assert [(s.chunk, s.rows, s.digest) for s in again.segments] == [
+            (s.chunk, s.rows, s.digest) for s in first.segments
+        ]
+        victim = tmp_path / "s" / max(again.files, key=lambda name: again.files[name])
+        assert victim.read_bytes() == content
 
 
 def test_refused_part_leaves_no_bundle(tmp_path: Path) -> None:

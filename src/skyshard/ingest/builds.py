@@ -76,7 +76,7 @@ def plan_builds(
 ) -> list[BuildOrder]:
     """The orders that make one table on one node."""
     sums = merged_segments(reports)
-    slices = _slices(table, reports, context.staging)
+    slices = _slices(context, table, reports)
     builds = [
         _build(context, table, target, sums, slices)
         for target in _targets(context, table, node)
@@ -115,12 +115,15 @@ def _build(
     return TableBuild(name, table.name, chunk, is_overlap, part, create, pieces, rows, expected)
 
 
-def _slices(table: PlannedTable, reports: Sequence[PartReport], staging: Path) -> dict[Target, list[Slice]]:
+def _slices(context: BuildContext, table: PlannedTable, reports: Sequence[PartReport]) -> dict[Target, list[Slice]]:
+    """The slices of each table; files of one segment may be taken over where one node only makes the table."""
     found: dict[Target, list[Slice]] = {}
+    is_single = context.plan.layout.replicas == 1 and table.source.layout.role.is_chunked
     for report in reports:
-        path = str(Bundle(staging, table.name, report.digest).path)
+        bundle = Bundle(context.staging, table.name, report.digest).path
         for segment in report.segments:
-            piece = Slice(path, segment.offset, segment.rows)
+            path = str(bundle.with_name(segment.file) if segment.file else bundle)
+            piece = Slice(path, segment.offset, segment.rows, is_single and bool(segment.file))
             found.setdefault((segment.chunk, segment.is_overlap), []).append(piece)
     return found
 
@@ -133,8 +136,8 @@ def index_build(database: str, director: str, part: int, keys_folder: Path, stag
     layout = RecordLayout.of(table)
     with BundleWriter(bundle, Loader.IMAGE, None) as writer:
         for batch in _index_batches(DirectorKeys.open(keys_folder), table):
-            offset = writer.add_records(pack(batch, layout))
-            slices.append(Slice(str(bundle.path), offset, batch.num_rows))
+            ((file, offset),) = writer.add_records(pack(batch, layout), [0, batch.num_rows])
+            slices.append(Slice(str(bundle.path.with_name(file) if file else bundle.path), offset, batch.num_rows))
             total += digest(batch, table.columns)
     create = create_table(table, table.name)
     build = TableBuild(table.name, table.name, WHOLE, False, part, create, tuple(slices), total.rows, str(total))

@@ -1,20 +1,23 @@
-"""Bundles: what partitioning leaves for loading, one file a part, rows sorted by chunk.
+"""Bundles: what partitioning leaves for loading, rows sorted by chunk.
 
-A bundle is row images or Arrow batches; its sidecar (JSON) lists the segments and says that the bundle is whole: it is
-written last, by rename, so that a killed task leaves no half bundle that looks like one.
+A bundle is row images or Arrow batches, one file a part; a long segment of row images has a file of its own, which a
+chunk table can take over without a copy. The sidecar (JSON) lists the segments and says that the bundle is whole: it
+is written last, by rename, so that a killed task leaves no half bundle that looks like one.
 """
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import get_ident
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -23,16 +26,25 @@ from numpy.typing import NDArray
 from skyshard.worker.messages import Loader
 from skyshard.worker.room import require_room, writing
 
+OWN_FILE_BYTES = 1 << 20
+"""From here on, a file more costs less than copying the rows."""
+Place: TypeAlias = tuple[str, int]
+"""Where a segment is: its own file or an empty name, and its offset."""
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Consecutive rows of a bundle for one chunk table; ``offset`` as in ``worker.messages.Slice``."""
+    """Consecutive rows of a bundle for one chunk table; ``offset`` as in ``worker.messages.Slice``.
+
+    ``file`` is the segment's own file beside the bundle, or empty.
+    """
 
     chunk: int
     is_overlap: bool
     offset: int
     rows: int
     digest: str
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +62,8 @@ class PartReport:
     """What a partition task says of one part.
 
     ``orphans`` counts, by chunk, dependent rows whose director is unknown; ``moved`` counts rows that follow their
-    director although their copied position says another chunk; ``claims`` are the rows of an overlap file.
+    director although their copied position says another chunk; ``claims`` are the rows of an overlap file; ``files``
+    are the bundle's own with their bytes.
     """
 
     part: str
@@ -62,6 +75,7 @@ class PartReport:
     moved: int = 0
     elapsed_s: float = 0.0
     claims: list[Claim] = field(default_factory=list)
+    files: dict[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -69,7 +83,7 @@ class PartReport:
             "segments": [asdict(segment) for segment in self.segments],
             "conversions": dict(self.conversions), "orphans": dict(self.orphans),
             "moved": self.moved, "elapsed_s": self.elapsed_s,
-            "claims": [asdict(claim) for claim in self.claims],
+            "claims": [asdict(claim) for claim in self.claims], "files": self.files,
         }  # fmt: skip
 
     @staticmethod
@@ -92,11 +106,13 @@ class Bundle:
         self.keys = folder / f"{stem}.npy"
 
     def report(self) -> PartReport | None:
-        """The report of a whole bundle, or None when there is none."""
+        """The report of a whole bundle, or None when there is none, or a file of it was lost or cut off since."""
         try:
-            return PartReport.from_json(json.loads(self.sidecar.read_text()))
+            report = PartReport.from_json(json.loads(self.sidecar.read_text()))
+            sizes = {name: (self.sidecar.parent / name).stat().st_size for name in report.files}
         except (OSError, ValueError, KeyError, TypeError):
             return None
+        return report if all(sizes[name] >= size for name, size in report.files.items()) else None
 
     def finish(self, report: PartReport) -> None:
         write_atomically(self.sidecar, json.dumps(report.to_json()).encode())
@@ -114,10 +130,12 @@ class BundleWriter:
 
     def __init__(self, bundle: Bundle, loader: Loader, schema: pa.Schema | None) -> None:
         self._path = bundle.path
-        self._beside = bundle.path.with_name(f"{bundle.path.name}.{os.getpid()}.{get_ident()}.tmp")
+        self._token = f"{os.getpid()}.{get_ident()}"
+        self._beside = bundle.path.with_name(f"{bundle.path.name}.{self._token}.tmp")
         self._loader = loader
         self._schema = schema
         self._offset = 0
+        self._own: dict[str, int] = {}
 
     def __enter__(self) -> BundleWriter:
         with writing(self._path):
@@ -136,21 +154,53 @@ class BundleWriter:
                 self._beside.replace(self._path)
         finally:
             self._beside.unlink(missing_ok=True)
+            if kind is not None:
+                for name in self._own:
+                    (self._path.parent / name).unlink(missing_ok=True)
 
-    def add_records(self, records: NDArray[Any]) -> int:
-        """Append packed records; returns the byte offset of the first."""
-        start = self._offset
+    @property
+    def files(self) -> dict[str, int]:
+        """The files of the bundle, once it is whole, with their bytes."""
+        return {self._path.name: self._path.stat().st_size, **self._own}
+
+    def add_records(self, records: NDArray[Any], edges: Sequence[int]) -> list[Place]:
+        """Append runs of packed records; ``edges`` are their first rows and the end. Returns where each run is."""
         require_room(self._path.parent, records.nbytes)
+        places, written, length = [], 0, records.itemsize
         with writing(self._path):
-            self._file.write(np.ascontiguousarray(records).data)
-        self._offset += records.nbytes
-        return start
+            for first, last in itertools.pairwise(edges):
+                if (last - first) * length < OWN_FILE_BYTES:
+                    places.append(("", self._offset + (first - written) * length))
+                    continue
+                self._append(records[written:first])
+                places.append((self._own_file(records[first:last]), 0))
+                written = last
+            self._append(records[written:])
+        return places
 
-    def add_batch(self, batch: pa.RecordBatch) -> int:
+    def _append(self, records: NDArray[Any]) -> None:
+        self._file.write(_bytes(records))
+        self._offset += records.nbytes
+
+    def _own_file(self, records: NDArray[Any]) -> str:
+        """Write a run as a file of its own; its name is nobody else's, not even that of another try of this part."""
+        name = f"{self._path.stem}-{self._token}-{len(self._own)}.rows"
+        self._own[name] = records.nbytes
+        with (self._path.parent / name).open("wb", buffering=0) as file:
+            with contextlib.suppress(OSError):  # known in advance, the blocks cost a third less; not all systems can
+                os.posix_fallocate(file.fileno(), 0, records.nbytes)
+            file.write(_bytes(records))
+        return name
+
+    def add_batch(self, batch: pa.RecordBatch) -> Place:
         """Append one Arrow batch; returns its number in the file."""
         assert self._arrow is not None
         require_room(self._path.parent, batch.nbytes)
         with writing(self._path):
             self._arrow.write_batch(batch)
         self._offset += 1
-        return self._offset - 1
+        return "", self._offset - 1
+
+
+def _bytes(records: NDArray[Any]) -> memoryview:
+    return np.ascontiguousarray(records).view(np.uint8).data

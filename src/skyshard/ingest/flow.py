@@ -86,7 +86,8 @@ def drain(
             send(node)
     failed: Exception | None = None
     while running:
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
+        ended = wait(running, return_when=FIRST_COMPLETED).done
+        for future in [future for future in running if future in ended]:  # as sent: the first error is the cause
             node, order = running.pop(future)
             try:
                 built = answer(node, future)

@@ -6,6 +6,7 @@ segments, overlap copies included. Memory is bounded by a batch.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -51,6 +52,7 @@ def partition_part(spec: PartitionSpec, part: Part) -> PartReport:
         for batch in spec.reader.batches(part, spec.table, spec.layout):
             work.add(batch)
         part.require_unchanged()
+    work.report.files = writer.files
     if spec.layout.role is Role.DIRECTOR and spec.layout.key:
         save_keys(bundle.keys, work.keys)
     work.report.elapsed_s = time.monotonic() - start
@@ -141,6 +143,7 @@ class _Work:
             order = np.lexsort((sub_chunks, chunks))
             rows, chunks = rows.sorted(order), chunks[order]
         edges = np.concatenate([[0], np.flatnonzero(np.diff(chunks)) + 1, [len(chunks)]]).tolist()
-        for first, last, found in zip(edges[:-1], edges[1:], rows.digests(edges), strict=True):
-            offset = rows.write(self.writer, first, last)
-            self.report.segments.append(Segment(int(chunks[first]), is_overlap, offset, last - first, str(found)))
+        places, runs = rows.write(self.writer, edges), itertools.pairwise(edges)
+        for (first, last), (file, offset), found in zip(runs, places, rows.digests(edges), strict=True):
+            segment = Segment(int(chunks[first]), is_overlap, offset, last - first, str(found), file)
+            self.report.segments.append(segment)

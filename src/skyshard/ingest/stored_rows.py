@@ -6,6 +6,7 @@ over columns, so a copy that differs in its chunk numbers only adds those two co
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.ingest.bundle import BundleWriter
+from skyshard.ingest.bundle import BundleWriter, Place
 from skyshard.rowimage.digest import Lanes, RowDigest, digest_runs, row_lanes
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import RecordLayout
@@ -75,12 +76,12 @@ class Rows:
         """Digests of consecutive runs; see ``rowimage.digest.digest_runs``."""
         return digest_runs(self.lanes.copy(), edges)
 
-    def write(self, writer: BundleWriter, first: int, last: int) -> int:
-        """Append a run of rows to a bundle; returns its offset there."""
+    def write(self, writer: BundleWriter, edges: Sequence[int]) -> list[Place]:
+        """Append consecutive runs of rows to a bundle; returns where each is."""
         if self.records is not None:
-            return writer.add_records(self.records[first:last])
+            return writer.add_records(self.records, edges)
         assert self.batch is not None
-        return writer.add_batch(self.batch.slice(first, last - first))
+        return [writer.add_batch(self.batch.slice(first, last - first)) for first, last in itertools.pairwise(edges)]
 
 
 def _chunk_places(table: Table) -> list[int]:

@@ -9,8 +9,8 @@ killed, and does not know it yet, keeps the next one waiting until its process i
 
 from __future__ import annotations
 
+import errno
 import os
-import shutil
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +22,7 @@ from skyshard.errors import ClusterError, UserError
 from skyshard.rowimage.digest import RowDigest
 from skyshard.rowimage.record import RecordLayout
 from skyshard.schema import Table
+from skyshard.worker.groups import by_bytes
 from skyshard.worker.load_text import load_text
 from skyshard.worker.messages import BuildOrder, BuiltTable, Loader, ScannedTable, TableBuild
 from skyshard.worker.room import require_room, writing
@@ -32,6 +33,7 @@ HOLD_TIMEOUT_S = 30
 ANSWER_TIMEOUT_S = 1800.0
 """A server that says nothing for so long is taken for dead; the longest statement makes the indexes of one table."""
 COUNTED_AT_ONCE = 64
+REPAIRED_AT_ONCE_BYTES = 1 << 30
 _ENDINGS = (".MYD", ".MYI", ".frm", ".MAD", ".MAI", ".ibd", ".MRG")
 _ROOM_A_BYTE = 2
 """Bytes that a byte of rows takes while its table is made: the data, and its indexes or the text of LOAD DATA."""
@@ -152,20 +154,21 @@ class NodeLoader:
             (self._folder(database) / stray).unlink(missing_ok=True)
 
     def _make_empty(self, connection: Connection, order: BuildOrder) -> None:
-        """Create the first table of each kind and copy its files for the others: a wide CREATE TABLE takes 30 ms."""
-        templates: dict[str, Path] = {}
+        """Create the first table of each kind and use its files for the others: a wide CREATE TABLE takes 30 ms."""
+        templates: dict[str, tuple[Path, bytes]] = {}
         for build in order.builds:
             target = self._file(order.database, build.name)
             kind = build.create.partition("(")[2]
             if kind in templates:
-                for ending in (".MYI", ".frm"):
-                    shutil.copyfile(templates[kind].with_suffix(ending), target.with_suffix(ending))
+                template, index = templates[kind]
+                target.with_suffix(".frm").hardlink_to(template.with_suffix(".frm"))
+                target.with_suffix(".MYI").write_bytes(index)
                 if not build.rows:
                     target.touch()
             else:
                 connection.execute(build.create)
                 connection.execute(f"FLUSH TABLES {quote_name(build.name)}")
-                templates[kind] = target
+                templates[kind] = target, target.with_suffix(".MYI").read_bytes()
 
     def _install_images(self, connection: Connection, order: BuildOrder) -> None:
         """Write the data files of empty tables and let the server build their indexes."""
@@ -178,8 +181,9 @@ class NodeLoader:
         require_room(self._data, _ROOM_A_BYTE * length * sum(build.rows for build in filled))
         for build in filled:
             _write_image(self._file(order.database, build.name), build, length)
-        for build in filled:
-            for name, _, kind, text in connection.rows(f"REPAIR TABLE {quote_name(build.name)} QUICK"):
+        for some in by_bytes(filled, lambda build: build.rows * length, REPAIRED_AT_ONCE_BYTES):
+            names = ", ".join(quote_name(build.name) for build in some)
+            for name, _, kind, text in connection.rows(f"REPAIR TABLE {names} QUICK"):
                 if kind == "error" or (kind == "status" and text != "OK"):
                     raise ClusterError(f"node '{self._node}', table {name}: {text}", remedy="run the ingest again")
 
@@ -209,6 +213,9 @@ class NodeLoader:
 
     def _check(self, order: BuildOrder, build: TableBuild, count: int, found: RowDigest) -> BuiltTable:
         if count != build.rows or str(found) != build.digest:
+            for piece in build.slices:
+                if piece.is_own:  # it may be the table's file: made anew by the next run
+                    Path(piece.bundle).unlink(missing_ok=True)
             raise ClusterError(
                 f"node '{self._node}', table {order.database}.{build.name}: {count} rows with digest {found} stand "
                 f"where {build.rows} rows with digest {build.digest} were written",
@@ -302,11 +309,34 @@ def _batches(build: TableBuild) -> Iterator[pa.RecordBatch]:
 
 
 def _write_image(target: Path, build: TableBuild, length: int) -> None:
-    """Write the slices as the data file of an empty table that nobody knows yet."""
-    with writing(target), target.open("wb") as out:
-        for piece in build.slices:
-            with open(piece.bundle, "rb") as bundle:
-                _copy(bundle.fileno(), out.fileno(), piece.offset, piece.rows * length)
+    """Make the data file of an empty table that nobody knows yet: the longest file of its own, the other slices."""
+    rest = list(build.slices)
+    with writing(target):
+        for piece in sorted((piece for piece in rest if piece.is_own), key=lambda piece: -piece.rows)[:1]:
+            if _taken_over(Path(piece.bundle), target, piece.rows * length):
+                rest.remove(piece)
+        with open(os.open(target, os.O_RDWR | os.O_CREAT, 0o660), "r+b", buffering=0) as out:
+            out.seek(0, os.SEEK_END)
+            for piece in rest:
+                with open(piece.bundle, "rb") as bundle:
+                    _copy(bundle.fileno(), out.fileno(), piece.offset, piece.rows * length)
+
+
+def _taken_over(own: Path, target: Path, size: int) -> bool:
+    """Give a bundle's file a second name, as a table's data file; False where the disk is another one.
+
+    A build that was killed may have appended to it: what is behind its rows goes.
+    """
+    target.unlink(missing_ok=True)
+    try:
+        target.hardlink_to(own)
+    except OSError as error:
+        if error.errno in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
+            return False
+        raise
+    if target.stat().st_size > size:
+        os.truncate(target, size)
+    return True
 
 
 def _copy(source: int, target: int, offset: int, count: int) -> None:

@@ -19,12 +19,14 @@ class Loader(StrEnum):
 class Slice:
     """Rows of one bundle that go into one table.
 
-    ``offset`` counts bytes in a bundle of row images, record batches in a bundle of Arrow batches.
+    ``offset`` counts bytes in a bundle of row images, record batches in a bundle of Arrow batches. ``is_own`` says that
+    the file has these rows only and is for this table only: it may become the table's data file.
     """
 
     bundle: str
     offset: int
     rows: int
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ Small tables of one column list are read together, so that the cost a column is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skyshard.db.connection import Connection, quote_name
 from skyshard.errors import ClusterError
@@ -17,9 +18,10 @@ from skyshard.rowimage.digest import RowDigest, digest_records, digest_runs, row
 from skyshard.rowimage.record import RecordLayout
 from skyshard.rowimage.unpack import unpack
 from skyshard.schema import Table
+from skyshard.worker.groups import by_bytes
 from skyshard.worker.scan import scan_blob_table
 
-GROUP_BYTES = 64 << 20
+GROUP_BYTES = 16 << 20
 
 
 def table_digests(connection: Connection, folder: Path, table: Table, names: Sequence[str]) -> list[RowDigest]:
@@ -39,28 +41,14 @@ def table_digests(connection: Connection, folder: Path, table: Table, names: Seq
     if names:
         connection.execute("FLUSH TABLES " + ", ".join(map(quote_name, names)))
     layout = RecordLayout.of(table)
-    return [found for group in _groups(files) for found in _of_group(group, layout, table)]
-
-
-def _groups(files: Sequence[Path]) -> Iterator[list[Path]]:
-    """Files in their order, in groups of about ``GROUP_BYTES``."""
-    group: list[Path] = []
-    size = 0
-    for file in files:
-        group.append(file)
-        size += file.stat().st_size
-        if size >= GROUP_BYTES:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
+    return [found for group in by_bytes(files, _size, GROUP_BYTES) for found in _of_group(group, layout, table)]
 
 
 def _of_group(files: Sequence[Path], layout: RecordLayout, table: Table) -> list[RowDigest]:
     counts = [_records(file, layout) for file in files]
-    if len(files) == 1 and files[0].stat().st_size > GROUP_BYTES:
+    if len(files) == 1 and _size(files[0]) > GROUP_BYTES:
         return [digest_records(np.memmap(files[0], layout.dtype, "r"), layout)]
-    together = np.concatenate([np.fromfile(file, np.uint8) for file in files])
+    together = _read(files, sum(counts) * layout.length)
     batch = unpack(together, layout)
     if batch.num_rows != sum(counts):
         return [digest_records(np.fromfile(file, layout.dtype), layout) for file in files]
@@ -74,9 +62,24 @@ def _of_group(files: Sequence[Path], layout: RecordLayout, table: Table) -> list
     return result
 
 
+def _size(file: Path) -> int:
+    return file.stat().st_size
+
+
+def _read(files: Sequence[Path], size: int) -> NDArray[np.uint8]:
+    """The bytes of all files, one after the other."""
+    together = np.empty(size, np.uint8)
+    room = memoryview(together)
+    for file in files:
+        with file.open("rb", buffering=0) as source:
+            while count := source.readinto(room):
+                room = room[count:]
+    return together
+
+
 def _records(file: Path, layout: RecordLayout) -> int:
     """Records in a file; a file that ends within one is torn."""
-    count, rest = divmod(file.stat().st_size, layout.length)
+    count, rest = divmod(_size(file), layout.length)
     if rest:
         raise ClusterError(f"'{file}' ends within a record", remedy="run the ingest again")
     return count
