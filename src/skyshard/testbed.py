@@ -158,9 +158,10 @@ class Testbed:
     @cached_property
     def czar(self) -> Czar:
         from skyshard.czar.czar import Czar
+        from skyshard.registry.kept import KeptCatalogs
 
         return Czar(
-            self.registry,
+            KeptCatalogs(self.registry, self.cluster.endpoint(CZAR_NAME)),
             self.cluster.endpoint(CZAR_NAME),
             {node: self.cluster.endpoint(node) for node in self.nodes},
             {name: self.cluster.data_dir(name) for name in (CZAR_NAME, *self.nodes)},

@@ -9,67 +9,49 @@ error or Ctrl-C. One czar serves many threads at once.
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
-import pyarrow as pa
-
-from skyshard.czar.dispatch import TEXT_ROWS, Dispatch, cast_template
+from skyshard.czar.answer import Answer, QueryResult, QueryStats, schema_of
+from skyshard.czar.carry_out import CarryOut
+from skyshard.czar.dispatch import TEXT_ROWS
 from skyshard.czar.explain import Explanation
 from skyshard.czar.gather import GATHER_LIMIT_BYTES
-from skyshard.czar.plan import Kind, Lane, Plan, Pull
-from skyshard.czar.planner import make_plan
+from skyshard.czar.plan import Kind, Lane, Plan
+from skyshard.czar.preparing import Preparing
+from skyshard.czar.running import Running
 from skyshard.czar.scratch import drop_query, query_name, scratch_table, sweep
 from skyshard.czar.show import show
-from skyshard.czar.statement import ShowStatement, read_statement
+from skyshard.czar.statement import ShowStatement
 from skyshard.czar.typed import TypedColumn, read_types
-from skyshard.czar.whole import answer_whole, in_words, store_result
-from skyshard.db.connection import Connection, Endpoint
+from skyshard.czar.units import Crew
+from skyshard.czar.whole import in_words
+from skyshard.db.connection import Endpoint
+from skyshard.db.sessions import Sessions
 from skyshard.errors import SkyshardError
 from skyshard.registry.catalog import CatalogSource
-from skyshard.worker.execute import QueryWorker, Sessions
+from skyshard.registry.kept import KeptCatalogs
+from skyshard.rowimage.sqltype import parse_type
+from skyshard.worker.execute import QueryWorker
 
-NODE_CALLS = 8
-"""Calls to nodes that one czar has under way at a time."""
+__all__ = ["Answer", "Czar", "QueryResult", "QueryStats"]
 
-
-@dataclass(frozen=True, slots=True)
-class QueryStats:
-    """How a statement was answered; ``elapsed_s`` from its text to the last row."""
-
-    kind: Kind
-    lane: Lane
-    chunks: int
-    total_chunks: int
-    rows: int
-    elapsed_s: float
-    planned_s: float
+NODE_CALLS = 32
+"""Calls to nodes that one czar has under way at a time, scans not counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueryResult:
-    """An answer: ``columns`` as MariaDB names them (names may repeat), and the rows, whose columns are c0, c1 ..."""
+def scan_threads_of(nodes: int, cores: int | None = None) -> int:
+    """Threads of a node's scan lane: the cores are shared out, each node has at least one.
 
-    columns: tuple[str, ...]
-    table: pa.Table
-    stats: QueryStats
-
-    @property
-    def rows(self) -> int:
-        return int(self.table.num_rows)
-
-    def named(self) -> pa.Table:
-        """The rows with the names of the result, made different where they repeat (``ra``, ``ra_2``)."""
-        seen: dict[str, int] = {}
-        names = []
-        for name in self.columns:
-            seen[name] = seen.get(name, 0) + 1
-            names.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
-        return self.table.rename_columns(names)
+    >>> scan_threads_of(2, 2), scan_threads_of(1, 2), scan_threads_of(3, 32)
+    (1, 2, 8)
+    """
+    return max(1, min(8, (cores or os.cpu_count() or 1) // max(nodes, 1)))
 
 
 class Czar:
@@ -77,25 +59,33 @@ class Czar:
 
     ``data_dirs``: the data folders of ``czar`` and of the nodes, for row images. Pulls that read more than
     ``text_rows`` rows travel as images; no more than ``gather_limit_bytes`` are brought together for one statement.
+    ``scan_threads``: of each node's scan lane.
     """
 
     def __init__(
         self,
-        source: CatalogSource,
+        source: CatalogSource | KeptCatalogs,
         czar: Endpoint,
         nodes: Mapping[str, Endpoint],
         data_dirs: Mapping[str, Path],
         *,
         gather_limit_bytes: int = GATHER_LIMIT_BYTES,
         text_rows: int = TEXT_ROWS,
+        scan_threads: int | None = None,
     ) -> None:
+        threads = scan_threads or scan_threads_of(len(nodes))
         self._source = source
         self._sessions = Sessions(czar)
-        self._czar_dir = Path(data_dirs["czar"])
-        self._workers = {name: QueryWorker(endpoint, data_dirs[name]) for name, endpoint in nodes.items()}
-        self._pool = ThreadPoolExecutor(max_workers=max(NODE_CALLS, len(nodes)), thread_name_prefix="czar")
-        self._gather_limit_bytes = gather_limit_bytes
-        self._text_rows = text_rows
+        self._workers = {
+            name: QueryWorker(endpoint, data_dirs[name], name=name, scan_threads=threads)
+            for name, endpoint in nodes.items()
+        }
+        pool = ThreadPoolExecutor(max_workers=max(NODE_CALLS, len(nodes)), thread_name_prefix="czar")
+        self._crew = Crew(self._workers, pool)
+        self._carry_out = CarryOut(self._sessions, self._crew, Path(data_dirs["czar"]), text_rows)
+        self._preparing = Preparing(source, self._types, gather_limit_bytes)
+        self._running: dict[str, Running] = {}
+        self._lock = threading.Lock()
         self._is_swept = False
 
     def __enter__(self) -> Czar:
@@ -108,15 +98,20 @@ class Czar:
 
     def close(self) -> None:
         """Close all sessions and threads."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._crew.pool.shutdown(wait=True, cancel_futures=True)
         self._sessions.close()
         for worker in self._workers.values():
             worker.close()
+        if isinstance(self._source, KeptCatalogs):
+            self._source.close()
+
+    def _servers(self) -> list[Sessions]:
+        return [self._sessions, *(worker.sessions for worker in self._workers.values())]
 
     def sweep(self) -> int:
         """Drop what killed czars left in the scratch databases; returns how many tables."""
         swept = 0
-        for sessions in [self._sessions, *(worker.sessions for worker in self._workers.values())]:
+        for sessions in self._servers():
             with sessions.lease("sweep") as connection:
                 swept += sweep(connection)
         return swept
@@ -127,12 +122,12 @@ class Czar:
         Raises:
             UserError, Refusal: it cannot be.
         """
-        statement = read_statement(sql)
-        if isinstance(statement, ShowStatement):
-            return Explanation.of(Plan(Kind.CATALOG, (), ""))
-        return Explanation.of(self._plan(sql, database))
+        plan = self._preparing.plan(sql, database)
+        return Explanation.of(Plan(Kind.CATALOG, (), "") if isinstance(plan, ShowStatement) else plan)
 
-    def execute(self, sql: str, database: str = "") -> QueryResult:
+    def execute(
+        self, sql: str, database: str = "", *, limit_bytes: int | None = None, allow_partial: bool = False
+    ) -> QueryResult:
         """Answer a statement.
 
         Raises:
@@ -140,89 +135,85 @@ class Czar:
             ClusterError: a server failed.
         """
         begun = time.perf_counter()
-        statement = read_statement(sql)
-        if isinstance(statement, ShowStatement):
-            names, table = show(statement, self._source, database)
-            elapsed = time.perf_counter() - begun
-            stats = QueryStats(Kind.CATALOG, Lane.NONE, 0, 0, table.num_rows, elapsed, elapsed)
-            return QueryResult(names, table, stats)
-        plan = make_plan(statement, self._source, database, limit_bytes=self._gather_limit_bytes)
-        planned = time.perf_counter() - begun
-        table = self._run(plan)
+        with self.open(sql, database, limit_bytes=limit_bytes, allow_partial=allow_partial) as answer:
+            planned = time.perf_counter() - begun
+            table = answer.table()
+        plan, running = answer.plan, answer.running
         stats = QueryStats(
-            plan.kind, plan.lane, plan.chunks, plan.total_chunks, table.num_rows, time.perf_counter() - begun, planned
-        )
-        return QueryResult(plan.names, table, stats)
+            plan.kind, plan.lane, plan.chunks, plan.total_chunks, table.num_rows, time.perf_counter() - begun, planned,
+            running.bytes, tuple(running.lost), running.coverage, running.query,
+        )  # fmt: skip
+        return QueryResult(answer.columns, table, stats)
 
-    def _plan(self, sql: str, database: str) -> Plan:
-        statement = read_statement(sql)
-        assert not isinstance(statement, ShowStatement)
-        return make_plan(statement, self._source, database, limit_bytes=self._gather_limit_bytes)
+    @contextlib.contextmanager
+    def open(
+        self,
+        sql: str,
+        database: str = "",
+        *,
+        limit_bytes: int | None = None,
+        allow_partial: bool = False,
+        query: str = "",
+    ) -> Iterator[Answer]:
+        """Begin to answer a statement; its rows are read as they come, in bounded memory.
 
-    def _run(self, plan: Plan) -> pa.Table:
-        if plan.kind is Kind.COUNT:
-            return pa.table({"c0": pa.array([plan.count], pa.int64())})
-        query = query_name()
+        ``query``: a name for it, made by ``scratch.query_name``. Errors as of :meth:`execute`, here and while reading.
+        """
+        running = Running(query or query_name(), limit_bytes, allow_partial)
+        with self._lock:
+            self._running[running.query] = running
         try:
-            with self._sessions.lease(query) as czar:
-                types = read_types(czar, plan.whole, scratch_table(query, "t"), _internal(len(plan.names)))
-                if plan.kind is Kind.REGULAR:
-                    return self._regular(query, plan, czar, types)
-                return self._distributed(query, plan, czar, types)
+            yield self._answer(sql, database, running)
         except SkyshardError as error:
-            self._clean(query)
-            raise in_words(error, query) from error.__cause__
+            self._clean(running.query)
+            raise in_words(error, running.query) from error.__cause__
         except BaseException:
-            self._clean(query)
+            self._clean(running.query)
             raise
+        finally:
+            with self._lock:
+                del self._running[running.query]
+
+    def cancel(self, query: str) -> bool:
+        """Stop a query on all servers; False if it is not under way here."""
+        with self._lock:
+            running = self._running.get(query)
+        if running is None:
+            return False
+        running.stop()
+        for sessions in self._servers():
+            sessions.cancel(query)
+        return True
+
+    def _answer(self, sql: str, database: str, running: Running) -> Answer:
+        prepared = self._preparing.prepare(sql, database)
+        if isinstance(prepared, ShowStatement):
+            names, table = show(prepared, self._preparing.now(), database)
+            return Answer(names, table.schema, iter(table.to_batches()), Plan(Kind.CATALOG, (), ""), running)
+        plan = prepared.plan
+        running.chunks = sum(len(pull.chunks or ()) for pull in plan.pulls)
+        if plan.lane is Lane.SCAN and not self._is_swept:
+            self._is_swept = True
+            self.sweep()
+        batches = self._carry_out.batches(prepared, running)
+        return Answer(plan.names, schema_of(prepared.types), batches, plan, running)
+
+    def _types(self, plan: Plan) -> tuple[TypedColumn, ...]:
+        """The types of a plan's result; a failed look leaves nothing behind."""
+        if plan.kind is Kind.COUNT:
+            return (TypedColumn("c0", parse_type("bigint")),)
+        query = query_name()
+        names = [f"c{index}" for index in range(len(plan.names))]
+        try:
+            with self._sessions.lease(query) as connection:
+                return read_types(connection, plan.whole, scratch_table(query, "t"), names)
+        except SkyshardError as error:
+            raise in_words(error, query) from error.__cause__
 
     def _clean(self, query: str) -> None:
         """Stop what a failed or interrupted query runs, and drop what it made."""
-        for sessions in [self._sessions, *(worker.sessions for worker in self._workers.values())]:
+        for sessions in self._servers():
             with contextlib.suppress(SkyshardError):
                 sessions.cancel(query)
                 with sessions.lease(query) as connection:
                     drop_query(connection, query)
-
-    def _regular(self, query: str, plan: Plan, czar: Connection, types: tuple[TypedColumn, ...]) -> pa.Table:
-        if not plan.has_tables:
-            return answer_whole(czar, query, plan.whole, types)
-        names = sorted(self._workers)
-        worker = self._workers[names[hash(query) % len(names)]]
-        with worker.sessions.lease(query) as node:
-            return answer_whole(node, query, plan.whole, types)
-
-    def _distributed(self, query: str, plan: Plan, czar: Connection, types: tuple[TypedColumn, ...]) -> pa.Table:
-        is_large = max(pull.rows for pull in plan.pulls) > self._text_rows
-        if is_large and not self._is_swept:
-            self._is_swept = True
-            self.sweep()
-        dispatch = Dispatch(query, self._workers, self._pool, czar, self._czar_dir, self._text_rows)
-        if not plan.merge:
-            return dispatch.table(plan.pulls[0], types)
-        tables: list[str] = []
-        try:
-            for number, pull in enumerate(plan.pulls):
-                tables.append(scratch_table(query, f"p{number}"))
-                dispatch.bring(f"p{number}", pull, self._columns(query, pull, czar))
-            return store_result(czar, query, plan.merge_over(tables), types, self._czar_dir, large=is_large)
-        finally:
-            for table in tables:
-                with contextlib.suppress(SkyshardError):
-                    czar.execute(f"DROP TABLE IF EXISTS {table}")
-
-    def _columns(self, query: str, pull: Pull, czar: Connection) -> tuple[TypedColumn, ...]:
-        """The columns of a pull's scratch table; quotients of DECIMALs get room for all their digits."""
-        if pull.columns:
-            return tuple(TypedColumn(column.name, column.type) for column in pull.columns)
-        table = scratch_table(query, "t")
-        columns = read_types(czar, pull.template.of_prototype(), table, pull.names)
-        template = cast_template(pull, columns, is_text=False)
-        if template is pull.template:
-            return columns
-        cast = read_types(czar, template.of_prototype(), table, pull.names)
-        return tuple(replace(new, is_rounded=old.is_rounded) for old, new in zip(columns, cast, strict=True))
-
-
-def _internal(count: int) -> list[str]:
-    return [f"c{index}" for index in range(count)]

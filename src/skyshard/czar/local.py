@@ -30,7 +30,7 @@ def local_steps(
     Raises:
         NotMergeable: gather instead.
     """
-    source = _Source(bound, block, clauses, locality)
+    source = ChunkSource(bound, block, clauses, locality)
     if clauses.is_grouped:
         return _two_steps(source, split(clauses), clauses, chunks, rows)
     if clauses.having is not None:
@@ -73,7 +73,7 @@ def used_columns(bound: Bound, block: Block, clauses: Clauses, number: int) -> t
     return tuple(name for name in bound.references[number].columns if name in named)
 
 
-class _Source:
+class ChunkSource:
     """The FROM and WHERE clauses of a chunk statement, and the slots in them."""
 
     def __init__(self, bound: Bound, block: Block, clauses: Clauses, locality: Locality) -> None:
@@ -182,39 +182,39 @@ def _declination(bound: Bound, node: exp.Expr) -> exp.Column | None:
 def _columns(clauses: Clauses) -> dict[str, exp.Expr]:
     """The columns of a chunk's rows: the items, then what ORDER BY needs beyond them."""
     columns = {f"c{index}": item for index, item in enumerate(clauses.items)}
-    extra = [term.expression for term in _sorting(clauses) if term.item is None]
+    extra = [term.expression for term in sorting(clauses) if term.item is None]
     return {**columns, **{f"o{index}": expression for index, expression in enumerate(extra)}}
 
 
-def _sorting(clauses: Clauses) -> list[OrderTerm]:
+def sorting(clauses: Clauses) -> list[OrderTerm]:
     """The terms of ORDER BY that sort at all; a constant does not, and would be read as a position."""
     return [term for term in clauses.order if any(term.expression.find_all(exp.Column, exp.Anonymous))]
 
 
-def _one_step(source: _Source, clauses: Clauses, columns: Mapping[str, exp.Expr], casts: Casts) -> exp.Select:
-    select = source.select(exp.alias_(_cast(part, casts.get(name)), name) for name, part in columns.items())
+def _one_step(source: ChunkSource, clauses: Clauses, columns: Mapping[str, exp.Expr], casts: Casts) -> exp.Select:
+    select = source.select(exp.alias_(cast_part(part, casts.get(name)), name) for name, part in columns.items())
     if clauses.is_distinct:
         select.set("distinct", exp.Distinct())
     if clauses.limit is not None:
-        select.set("limit", _limit(clauses.limit + clauses.offset))
-        terms = [(term.expression.copy(), term.is_descending) for term in _sorting(clauses)]
+        select.set("limit", limit_of(clauses.limit + clauses.offset))
+        terms = [(term.expression.copy(), term.is_descending) for term in sorting(clauses)]
         if terms:
-            select.set("order", _order(terms))
+            select.set("order", ordering(terms))
     return select
 
 
-def _cast(part: exp.Expr, kind: str | None) -> exp.Expr:
+def cast_part(part: exp.Expr, kind: str | None) -> exp.Expr:
     return exp.Cast(this=part.copy(), to=exp.DataType.build(kind, dialect="mysql")) if kind else part.copy()
 
 
 def _one_step_merge(clauses: Clauses) -> str:
     """The statement that sorts, cuts and makes distinct what the chunks gave; empty if nothing is left to do."""
-    sorting = _sorting(clauses)
-    if not (sorting or clauses.is_distinct or clauses.limit is not None):
+    terms = sorting(clauses)
+    if not (terms or clauses.is_distinct or clauses.limit is not None):
         return ""
-    extra = iter(range(len(sorting)))
-    places = [f"c{term.item}" if term.item is not None else f"o{next(extra)}" for term in sorting]
-    by = [(exp.column(name), term.is_descending) for name, term in zip(places, sorting, strict=True)]
+    extra = iter(range(len(terms)))
+    places = [f"c{term.item}" if term.item is not None else f"o{next(extra)}" for term in terms]
+    by = [(exp.column(name), term.is_descending) for name, term in zip(places, terms, strict=True)]
     merge = _over_partial([exp.column(f"c{index}") for index in range(len(clauses.items))])
     if clauses.is_distinct:
         merge.set("distinct", exp.Distinct())
@@ -222,7 +222,7 @@ def _one_step_merge(clauses: Clauses) -> str:
 
 
 def _two_steps(
-    source: _Source, steps: TwoStep, clauses: Clauses, chunks: tuple[int, ...], rows: int
+    source: ChunkSource, steps: TwoStep, clauses: Clauses, chunks: tuple[int, ...], rows: int
 ) -> tuple[Pull, str]:
     if not steps.columns:
         steps.column("a", exp.Count(this=exp.Star()))
@@ -244,19 +244,19 @@ def _two_steps(
     return pull, render(_finished(merge, order, clauses))
 
 
-def _chunk_select(source: _Source, steps: TwoStep, casts: Casts) -> exp.Select:
+def _chunk_select(source: ChunkSource, steps: TwoStep, casts: Casts) -> exp.Select:
     """What each chunk computes."""
     select = source.select(exp.alias_(part, name) for name, part in steps.cast(casts))
     if steps.groups:
         grouped = [part.copy() for name, part in steps.columns.values() if name in steps.groups]
-        select.set("group", exp.Group(expressions=[_not_position(part) for part in grouped]))
+        select.set("group", exp.Group(expressions=[not_position(part) for part in grouped]))
     elif steps.has_carried:
         counted = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0))
         select.set("having", exp.Having(this=counted))
     return select
 
 
-def _not_position(part: exp.Expr) -> exp.Expr:
+def not_position(part: exp.Expr) -> exp.Expr:
     """A constant in GROUP BY would be read as a position, or as a column's name."""
     is_constant = not any(part.find_all(exp.Column, exp.Anonymous))
     return exp.Anonymous(this="COALESCE", expressions=[part]) if is_constant else part
@@ -270,17 +270,17 @@ def _over_partial(items: list[exp.Expr]) -> exp.Select:
 
 def _finished(merge: exp.Select, order: Sequence[tuple[exp.Expr, bool]], clauses: Clauses) -> exp.Select:
     if order:
-        merge.set("order", _order(order))
+        merge.set("order", ordering(order))
     if clauses.limit is not None:
-        merge.set("limit", _limit(clauses.limit))
+        merge.set("limit", limit_of(clauses.limit))
         if clauses.offset:
             merge.set("offset", exp.Offset(expression=exp.Literal.number(clauses.offset)))
     return merge
 
 
-def _order(terms: Iterable[tuple[exp.Expr, bool]]) -> exp.Order:
+def ordering(terms: Iterable[tuple[exp.Expr, bool]]) -> exp.Order:
     return exp.Order(expressions=[exp.Ordered(this=term, desc=desc, nulls_first=not desc) for term, desc in terms])
 
 
-def _limit(count: int) -> exp.Limit:
+def limit_of(count: int) -> exp.Limit:
     return exp.Limit(expression=exp.Literal.number(count))

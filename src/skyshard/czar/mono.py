@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from skyshard.czar.czar import QueryResult, QueryStats
+from skyshard.czar.answer import QueryResult, QueryStats
 from skyshard.czar.dialect import render
 from skyshard.czar.matches import single_rows
 from skyshard.czar.plan import Kind, Lane
@@ -18,9 +18,9 @@ from skyshard.czar.statement import ShowStatement, read_statement
 from skyshard.czar.typed import read_types
 from skyshard.czar.whole import in_words, store_result
 from skyshard.db.connection import Endpoint
+from skyshard.db.sessions import Sessions
 from skyshard.errors import SkyshardError
 from skyshard.registry.catalog import CatalogSource
-from skyshard.worker.execute import Sessions
 
 
 class MonoTarget:
@@ -56,6 +56,6 @@ class MonoTarget:
         try:
             with self._sessions.lease(query) as connection:
                 types = read_types(connection, text, scratch_table(query, "t"), names)
-                return store_result(connection, query, text, types, self._data_dir, large=True)
+                return store_result(connection, query, text, types, self._data_dir)
         except SkyshardError as error:
             raise in_words(error, query) from error.__cause__

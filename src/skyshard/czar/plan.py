@@ -162,6 +162,8 @@ class Plan:
     count: int | None = None
     has_tables: bool = True
     databases: tuple[str, ...] = field(default=())
+    direct: Pull | None = None
+    """Reads the whole answer, sorted and cut, where a single chunk has it; then nothing is merged."""
 
     def merge_over(self, tables: list[str]) -> str:
         """The merge statement over scratch tables."""

@@ -16,6 +16,7 @@ from skyshard.czar.bound import Block, Bound
 from skyshard.czar.chunks import ChunkChoice, choose_chunks
 from skyshard.czar.clauses import Clauses, item_names, take_apart
 from skyshard.czar.dialect import render
+from skyshard.czar.direct import direct_pull
 from skyshard.czar.functions import expand_functions
 from skyshard.czar.gather import GATHER_LIMIT_BYTES, gather, marked_whole
 from skyshard.czar.local import local_steps, reads_chunk_columns
@@ -133,12 +134,15 @@ class _Planner:
             return self._gather("SELECT DISTINCT ordered by something else")
         chunks = _anchor_chunks(self._bound, proof, choice)
         try:
-            pull, merge = local_steps(self._bound, block, clauses, proof, chunks, self._rows(proof, chunks, choice))
+            rows = self._rows(proof, chunks, choice)
+            pull, merge = local_steps(self._bound, block, clauses, proof, chunks, rows)
+            is_single = bool(merge) and len(chunks) == 1
+            direct = direct_pull(self._bound, block, clauses, proof, chunks, rows) if is_single else None
         except NotMergeable as obstacle:
             return self._gather(f"{obstacle} cannot be merged")
         kind = Kind.NEAR_NEIGHBOUR if proof.neighbours else Kind.AGGREGATE if clauses.is_grouped else Kind.LOCAL
         return self._make(
-            kind, pulls=(pull,), merge=merge, lane=_lane([pull]), chunks=len(chunks),
+            kind, pulls=(pull,), merge=merge, direct=direct, lane=_lane([pull]), chunks=len(chunks),
             total_chunks=choice.total(block.references), why=tuple(choice.why),
         )  # fmt: skip
 

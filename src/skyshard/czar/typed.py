@@ -7,16 +7,17 @@ as DOUBLE where it travels as text. Every column may be NULL.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from skyshard.db.connection import Connection, quote_name
-from skyshard.errors import UserError
+from skyshard.errors import ClusterError, UserError
 from skyshard.rowimage.datafile import read_records
 from skyshard.rowimage.record import RecordLayout
 from skyshard.rowimage.sqltype import SqlType, TypeClass, parse_type
@@ -24,6 +25,8 @@ from skyshard.rowimage.unpack import unpack_blocks
 
 TEMPORAL = ("date", "time", "datetime", "timestamp", "year")
 BINARY = ("binary", "varbinary", "bit", "tinyblob", "blob", "mediumblob", "longblob")
+SLICE_BYTES = 32 << 20
+"""So much of a data file is in memory at a time."""
 _DEFAULT_COLLATION = "latin1_swedish_ci"
 
 
@@ -145,6 +148,24 @@ def from_data_file(path: Path, columns: Sequence[TypedColumn], layout: RecordLay
     batches = [_as_result(batch, columns) for batch in unpack_blocks(read_records(path, layout), layout)]
     schema = pa.schema([(column.name, column.arrow) for column in columns])
     return pa.Table.from_batches(batches, schema)
+
+
+def from_slice(
+    path: Path, offset: int, rows: int, columns: Sequence[TypedColumn], layout: RecordLayout
+) -> Iterator[pa.RecordBatch]:
+    """Some rows of a fixed-format data file → Arrow, in batches of bounded size; ``offset`` counts bytes.
+
+    Raises:
+        ClusterError: the file ends before.
+    """
+    block = max(1, SLICE_BYTES // layout.length)
+    for start in range(0, rows, block):
+        count = min(block, rows - start)
+        records = np.fromfile(path, layout.dtype, count=count, offset=offset + start * layout.length)
+        if len(records) != count:
+            raise ClusterError(f"data file '{path}' ends before its {rows:,} rows", retryable=True)
+        for batch in unpack_blocks(records, layout):
+            yield _as_result(batch, columns)
 
 
 def _as_result(batch: pa.RecordBatch, columns: Sequence[TypedColumn]) -> pa.RecordBatch:

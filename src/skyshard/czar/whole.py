@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,8 +17,8 @@ from skyshard.czar.scratch import file_name, scratch_table
 from skyshard.czar.typed import (
     TypedColumn,
     create_scratch,
-    from_data_file,
     from_rows,
+    from_slice,
     record_layout,
     select_exactly,
 )
@@ -28,27 +28,32 @@ from skyshard.errors import Bug, Refusal, SkyshardError, UserError
 
 def answer_whole(connection: Connection, query: str, statement: str, types: Sequence[TypedColumn]) -> pa.Table:
     """Run a statement on one server and fetch its rows."""
-    return store_result(connection, query, statement, types, None, large=False)
+    batches = list(stored_batches(connection, query, statement, types, None))
+    return pa.Table.from_batches(batches, pa.schema([(column.name, column.arrow) for column in types]))
 
 
 def store_result(
-    connection: Connection,
-    query: str,
-    statement: str,
-    types: Sequence[TypedColumn],
-    data_dir: Path | None,
-    *,
-    large: bool,
+    connection: Connection, query: str, statement: str, types: Sequence[TypedColumn], data_dir: Path
 ) -> pa.Table:
-    """Run a statement into a scratch table and fetch it; ``large`` ones from the data file, where there can be one."""
+    """Run a statement into a scratch table and fetch it, from the data file where there can be one."""
+    batches = list(stored_batches(connection, query, statement, types, data_dir))
+    return pa.Table.from_batches(batches, pa.schema([(column.name, column.arrow) for column in types]))
+
+
+def stored_batches(
+    connection: Connection, query: str, statement: str, types: Sequence[TypedColumn], data_dir: Path | None
+) -> Iterator[pa.RecordBatch]:
+    """Run a statement into a scratch table and read it: from its data file if ``data_dir`` is given and there can be
+    one, then in bounded memory; else as text."""
     table = scratch_table(query, "r")
-    layout = record_layout(types) if large and data_dir is not None else None
+    layout = record_layout(types) if data_dir is not None else None
     connection.execute(create_scratch(table, types, is_temporary=layout is None))
     try:
-        connection.execute(f"INSERT INTO {table} {statement}")
+        rows = connection.execute(f"INSERT INTO {table} {statement}")
         if layout is not None and data_dir is not None:
-            return from_data_file(data_dir / file_name(query, "r"), types, layout)
-        return from_rows(connection.rows(select_exactly(types, table)), types)
+            yield from from_slice(data_dir / file_name(query, "r"), 0, rows, types, layout)
+        else:
+            yield from from_rows(connection.rows(select_exactly(types, table)), types).to_batches()
     finally:
         with contextlib.suppress(SkyshardError):
             connection.execute(f"DROP TABLE IF EXISTS {table}")

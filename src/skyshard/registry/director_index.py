@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from skyshard.db.connection import Account, Endpoint, connect, quote_name
+from skyshard.db.connection import Connection, quote_name
 from skyshard.ddl import generation_suffix
 from skyshard.registry import tables as t
 from skyshard.registry.lifecycle import TransactionState
@@ -47,23 +47,21 @@ def visible_table(database: str, director: str, parts: Sequence[IndexPart]) -> s
     return f"{quote_name(t.INDEX_DATABASE)}.{quote_name(name)}"
 
 
-def find_keys(czar: Endpoint, table: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
+def find_keys(connection: Connection, table: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
     """key → (chunk, sub-chunk) for the keys that the index knows."""
     wanted = [int(key) for key in keys if -LARGEST_KEY - 1 <= int(key) <= LARGEST_KEY]
     if not wanted or not table:
         return {}
     marks = ",".join(["%s"] * len(wanted))
     sql = f"SELECT `key`, chunkId, subChunkId FROM {table} WHERE `key` IN ({marks})"
-    with connect(czar, Account.READER) as connection:
-        return {int(key): (int(chunk), int(sub)) for key, chunk, sub in connection.rows(sql, wanted)}
+    return {int(key): (int(chunk), int(sub)) for key, chunk, sub in connection.rows(sql, wanted)}
 
 
-def find_range(czar: Endpoint, table: str, low: int | None, high: int | None) -> set[int]:
+def find_range(connection: Connection, table: str, low: int | None, high: int | None) -> set[int]:
     """Chunks with a key in [low, high]; None is unbounded."""
     if not table:
         return set()
     bounds = [("`key` >= %s", low), ("`key` <= %s", high)]
     where = " AND ".join(text for text, value in bounds if value is not None) or "TRUE"
-    with connect(czar, Account.READER) as connection:
-        sql = f"SELECT DISTINCT chunkId FROM {table} WHERE {where}"
-        return {int(chunk) for (chunk,) in connection.rows(sql, [value for _, value in bounds if value is not None])}
+    sql = f"SELECT DISTINCT chunkId FROM {table} WHERE {where}"
+    return {int(chunk) for (chunk,) in connection.rows(sql, [value for _, value in bounds if value is not None])}

@@ -19,7 +19,7 @@ from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 from skyshard.db.connection import Account, Endpoint, connect, quote_name, sqlalchemy_engine
 from skyshard.errors import ClusterError, UserError
 from skyshard.layout import Layout, TableLayout
-from skyshard.registry import director_index, snapshot, transactions
+from skyshard.registry import director_index, generation, snapshot, transactions
 from skyshard.registry import tables as t
 from skyshard.registry.catalog import Catalog
 from skyshard.registry.lifecycle import ContributionState, DatabaseState, Event, TransactionState
@@ -125,6 +125,7 @@ class Registry:
                 .where(t.tables.c.database == database, t.tables.c.name == table)
                 .values(position_is_local=False)
             )
+            generation.advance(connection)
 
     # transactions and contributions
 
@@ -155,11 +156,13 @@ class Registry:
         """Make a transaction and its database visible to queries: one SQL transaction."""
         with self._writer.begin() as connection:
             transactions.publish(connection, database, mine, report)
+            generation.advance(connection)
 
     def take_back(self, database: str, mine: OpenTransaction) -> None:
         """Forget what an aborted transaction did, and a database that was never published: one SQL transaction."""
         with self._writer.begin() as connection:
             transactions.take_back(connection, database, mine)
+            generation.advance(connection)
 
     def transactions(self, database: str = "") -> list[dict[str, Any]]:
         query = sa.select(t.transactions).order_by(t.transactions.c.id)
@@ -211,6 +214,7 @@ class Registry:
         changed = {name: statement.inserted[name] for name in ("state", "rows", "bytes", "digest", "part")}
         with self._writer.begin() as connection:
             connection.execute(statement.on_duplicate_key_update(**changed), rows)
+            generation.advance(connection, if_finished=transaction)
 
     def forget_replicas(self, database: str, transaction: int, replicas: Iterable[Replica]) -> None:
         """Take back the record of tables that are not what it says."""
@@ -220,6 +224,7 @@ class Registry:
                 key = {"table": table, "chunk": chunk, "is_overlap": is_overlap, "node": replica.node}
                 key |= {"database": database, "transaction_id": transaction}
                 connection.execute(sa.delete(t.replicas).filter_by(**key))
+            generation.advance(connection, if_finished=transaction)
 
     def replicas(self, database: str, table: str = "", *, transaction: int | None = None) -> list[Replica]:
         """Replicas of finished transactions, or of one transaction whatever its state."""
@@ -287,7 +292,9 @@ class Registry:
         return director_index.visible_table(database, director, self.index_parts(database, director))
 
     def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
-        return director_index.find_keys(self._czar, self.index_table(database, director), keys)
+        with connect(self._czar, Account.READER) as connection:
+            return director_index.find_keys(connection, self.index_table(database, director), keys)
 
     def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:
-        return director_index.find_range(self._czar, self.index_table(database, director), low, high)
+        with connect(self._czar, Account.READER) as connection:
+            return director_index.find_range(connection, self.index_table(database, director), low, high)

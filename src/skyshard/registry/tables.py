@@ -118,3 +118,11 @@ replicas = Table(
     Index("by_node", "node"),
     **_OPTIONS,
 )  # fmt: skip
+
+generation = Table(
+    "generation", metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    **_OPTIONS,
+)  # fmt: skip
+"""One row: how often what queries see has changed. Raised last in each SQL transaction that changes it."""

@@ -1,149 +1,119 @@
 """Runs the czar's chunk statements on one node, beside it.
 
-A plain class: it knows one server and no registry. Statements come ready to run; rows go back as Python rows, or stay
-in a scratch table whose data file is a row image. All methods may be called from several threads at once.
+Plain classes: they know one server and no registry. Statements come ready to run; rows go back as Python rows, or stay
+in scratch tables whose data files are row images. All methods of ``QueryWorker`` may be called from several threads.
 """
 
 from __future__ import annotations
 
 import contextlib
-import queue
-import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from skyshard.db.connection import Account, Connection, Endpoint, Row, connect
-from skyshard.errors import ClusterError, SkyshardError, UserError
+from skyshard.db.connection import Endpoint, Row
+from skyshard.db.sessions import Sessions
+from skyshard.errors import ClusterError, SkyshardError
+from skyshard.worker.lane import ScanLane
 
-BATCH_CHUNKS = 64
-"""Chunk statements put into one round trip: 0.03 ms a chunk instead of 0.12 ms (facts measured with small chunks)."""
-IDLE_CONNECTIONS = 8
+ROTATE_BYTES = 64 << 20
+"""A scratch table of this size is closed and the next one begun, so that what was read can be dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A scratch table that holds the rows of some chunk statements; ``path`` is its data file."""
+    """Rows in the data file of a scratch table, from byte ``offset`` on; ``done`` is a table that may be dropped."""
 
-    rows: int
     path: Path
-
-
-class Sessions:
-    """Open sessions of one server that wait to be used again."""
-
-    def __init__(self, endpoint: Endpoint, account: Account = Account.READER) -> None:
-        self._endpoint = endpoint
-        self._account = account
-        self._idle: queue.LifoQueue[Connection] = queue.LifoQueue(IDLE_CONNECTIONS)
-        self._lock = threading.Lock()
-        self._busy: set[tuple[str, int]] = set()
-
-    @contextlib.contextmanager
-    def lease(self, query: str) -> Iterator[Connection]:
-        """A session for one use by a query; one that an error came out of is closed, not kept."""
-        connection = self._take()
-        lease = (query, connection.thread_id)
-        with self._lock:
-            self._busy.add(lease)
-        try:
-            yield connection
-        except UserError:
-            connection.close()
-            raise
-        except BaseException:
-            self._kill([lease[1]])
-            connection.close()
-            raise
-        else:
-            self._give_back(connection)
-        finally:
-            with self._lock:
-                self._busy.discard(lease)
-
-    def _take(self) -> Connection:
-        while True:
-            try:
-                connection = self._idle.get_nowait()
-            except queue.Empty:
-                return connect(self._endpoint, self._account)
-            if connection.is_open:
-                return connection
-
-    def _give_back(self, connection: Connection) -> None:
-        try:
-            self._idle.put_nowait(connection)
-        except queue.Full:
-            connection.close()
-
-    def cancel(self, query: str) -> int:
-        """Stop what a query runs on this server; returns how many sessions were told to."""
-        with self._lock:
-            busy = [number for owner, number in self._busy if owner == query]
-        if busy:
-            self._kill(busy)
-        return len(busy)
-
-    def _kill(self, sessions: Sequence[int]) -> None:
-        """End sessions, whatever they do; one that is gone already, or a server that is, is no error here."""
-        with contextlib.suppress(SkyshardError), connect(self._endpoint, self._account) as connection:
-            for number in sessions:
-                with contextlib.suppress(UserError):
-                    connection.execute(f"KILL {int(number)}")
-
-    def close(self) -> None:
-        while True:
-            try:
-                self._idle.get_nowait().close()
-            except queue.Empty:
-                return
+    offset: int
+    rows: int
+    done: str = ""
 
 
 class QueryWorker:
-    """Executes statements on one node."""
+    """Executes statements on one node; ``scan_threads`` of them at a time in its scan lane."""
 
-    def __init__(self, endpoint: Endpoint, data_dir: Path | str) -> None:
+    def __init__(self, endpoint: Endpoint, data_dir: Path | str, *, name: str = "node", scan_threads: int = 1) -> None:
         self.sessions = Sessions(endpoint)
-        self._data_dir = Path(data_dir)
+        self.data_dir = Path(data_dir)
+        self.lane = ScanLane(f"scan-{name}", scan_threads)
+        self.scan_threads = scan_threads
 
-    def rows(self, query: str, statements: Sequence[str]) -> list[Row]:
-        """The rows of some statements, one after another."""
+    def rows(self, query: str, statement: str, before: Sequence[str] = ()) -> list[Row]:
+        """The rows of a statement, all of them or none; ``before`` runs ahead of it in the same session."""
         with self.sessions.lease(query) as connection:
-            return [row for statement in statements for row in connection.rows(statement)]
+            for text in before:
+                connection.execute(text)
+            return connection.rows(statement)
 
-    def fill(
-        self, query: str, create: str, table: str, file: str, selects: Sequence[str], batch_chunks: int = 1
-    ) -> Filled:
-        """Make a scratch table and fill it with the rows of SELECTs, ``batch_chunks`` of them at a time.
-
-        ``file`` is its data file, below the data folder. Whoever calls drops it.
-        """
-        with self.sessions.lease(query) as connection:
-            connection.execute(create)
-            rows = sum(connection.execute(f"INSERT INTO {table} {text}") for text in batched(selects, batch_chunks))
-        path = self._data_dir / file
-        if not path.exists():
-            raise ClusterError(f"{path} is not there after it was filled", remedy="is the data folder on this host?")
-        return Filled(rows, path)
-
-    def drop(self, query: str, table: str) -> None:
-        with self.sessions.lease(query) as connection:
-            connection.execute(f"DROP TABLE IF EXISTS {table}")
+    def drop(self, query: str, tables: Sequence[str]) -> None:
+        """Drop scratch tables."""
+        if tables:
+            with self.sessions.lease(query) as connection:
+                connection.execute(f"DROP TABLE IF EXISTS {', '.join(tables)}")
 
     def cancel(self, query: str) -> int:
         """Stop the statements of a query."""
         return self.sessions.cancel(query)
 
     def close(self) -> None:
+        self.lane.close()
         self.sessions.close()
 
 
-def batched(selects: Sequence[str], size: int) -> Iterator[str]:
-    """SELECTs put together, so that a round trip serves several chunks.
+@dataclass(slots=True, eq=False)
+class Shelf:
+    """Scratch tables that one thread of a query fills, one after another; whoever makes it closes it.
 
-    >>> list(batched(["SELECT 1", "SELECT 2", "SELECT 3"], 2))
-    ['(SELECT 1) UNION ALL (SELECT 2)', 'SELECT 3']
+    ``named`` gives the quoted name and the data file of table number n, ``create`` the text that makes it.
     """
-    for start in range(0, len(selects), max(size, 1)):
-        part = selects[start : start + max(size, 1)]
-        yield part[0] if len(part) == 1 else " UNION ALL ".join(f"({select})" for select in part)
+
+    worker: QueryWorker
+    query: str
+    record_bytes: int
+    named: Callable[[int], tuple[str, str]]
+    create: Callable[[str], str]
+    tables: list[str] = field(default_factory=list)
+    _is_open: bool = False
+    _offset: int = 0
+    _path: Path = Path()
+
+    def add(self, select: str, before: Sequence[str] = ()) -> Filled:
+        """Append the rows of a SELECT; after an error the table is not written to again."""
+        done = ""
+        if self._is_open and self._offset >= ROTATE_BYTES:
+            done, self._is_open = self.tables[-1], False
+        try:
+            with self.worker.sessions.lease(self.query) as connection:
+                if not self._is_open:
+                    table, file = self.named(len(self.tables))
+                    self._path, self._offset = self.worker.data_dir / file, 0
+                    self.tables.append(table)
+                    connection.execute(self.create(table))
+                    self._is_open = True
+                for text in before:
+                    connection.execute(text)
+                rows = connection.execute(f"INSERT INTO {self.tables[-1]} {select}")
+        except BaseException:
+            self._is_open = False
+            raise
+        filled = Filled(self._path, self._offset, rows, done)
+        self._offset += rows * self.record_bytes
+        self._check()
+        return filled
+
+    def _check(self) -> None:
+        """A server that was killed may have lost what it said it wrote."""
+        size = self._path.stat().st_size if self._path.exists() else -1
+        if size < self._offset:
+            self._is_open = False
+            raise ClusterError(
+                f"{self._path} holds {size} bytes, not the {self._offset} that were written",
+                remedy="is the data folder on this host?",
+                retryable=True,
+            )
+
+    def close(self) -> None:
+        """Drop all tables; a server that is gone is no error here."""
+        with contextlib.suppress(SkyshardError):
+            self.worker.drop(self.query, self.tables)

@@ -1,0 +1,107 @@
+"""Carries a plan out: pulls, merge, and the rows of the answer as they come.
+
+Rules: a generator that is read to its end, or closed, leaves no scratch table behind; what an error leaves is dropped
+by the czar. Where a single chunk has the whole answer, nothing is merged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from skyshard.czar.dispatch import Dispatch, cast_template
+from skyshard.czar.plan import Kind, Plan
+from skyshard.czar.running import Running
+from skyshard.czar.scratch import scratch_table
+from skyshard.czar.shapes import Prepared
+from skyshard.czar.typed import TypedColumn, read_types
+from skyshard.czar.units import Crew
+from skyshard.czar.whole import answer_whole, stored_batches
+from skyshard.db.connection import Connection
+from skyshard.db.sessions import Sessions
+from skyshard.errors import ClusterError, SkyshardError
+
+
+@dataclass(frozen=True, slots=True)
+class CarryOut:
+    """What carrying out needs: the czar's server, the nodes, the czar's data folder."""
+
+    sessions: Sessions
+    crew: Crew
+    czar_dir: Path
+    text_rows: int
+
+    def batches(self, prepared: Prepared, running: Running) -> Iterator[pa.RecordBatch]:
+        """The rows of the answer; errors come while they are read."""
+        plan = prepared.plan
+        if plan.kind is Kind.COUNT:
+            yield from pa.table({"c0": pa.array([plan.count], pa.int64())}).to_batches()
+        elif plan.kind is Kind.REGULAR:
+            yield from self._regular(prepared, running)
+        elif not plan.merge or plan.direct is not None:
+            dispatch = Dispatch(running, self.crew, None, self.czar_dir, self.text_rows)
+            yield from dispatch.batches(plan.direct or plan.pulls[0], prepared.types, plan.lane)
+        else:
+            yield from self._merged(prepared, running)
+
+    def _regular(self, prepared: Prepared, running: Running) -> Iterator[pa.RecordBatch]:
+        """A statement over regular tables runs on any node, one over none on the czar's server."""
+        plan, query = prepared.plan, running.query
+        if not plan.has_tables:
+            with self.sessions.lease(query) as czar:
+                yield from answer_whole(czar, query, plan.whole, prepared.types).to_batches()
+            return
+        nodes = sorted(self.crew.nodes)
+        turn = hash(query) % len(nodes)
+        for number, node in enumerate(nodes[turn:] + nodes[:turn]):
+            try:
+                with self.crew.workers[node].sessions.lease(query) as connection:
+                    found = answer_whole(connection, query, plan.whole, prepared.types)
+            except ClusterError:
+                running.check()
+                if number + 1 == len(nodes):
+                    raise
+                continue
+            yield from found.to_batches()
+            return
+
+    def _merged(self, prepared: Prepared, running: Running) -> Iterator[pa.RecordBatch]:
+        plan, query = prepared.plan, running.query
+        is_large = max(pull.rows for pull in plan.pulls) > self.text_rows
+        tables: list[str] = []
+        with self.sessions.lease(query) as czar:
+            dispatch = Dispatch(running, self.crew, czar, self.czar_dir, self.text_rows)
+            try:
+                for number in range(len(plan.pulls)):
+                    tables.append(scratch_table(query, f"p{number}"))
+                    columns = self._columns(prepared, number, query, czar)
+                    dispatch.bring(f"p{number}", plan.pulls[number], columns, plan.lane)
+                running.check()
+                data_dir = self.czar_dir if is_large else None
+                yield from stored_batches(czar, query, plan.merge_over(tables), prepared.types, data_dir)
+            finally:
+                with contextlib.suppress(SkyshardError):
+                    czar.execute(f"DROP TABLE IF EXISTS {', '.join(tables)}")
+
+    def _columns(self, prepared: Prepared, number: int, query: str, czar: Connection) -> tuple[TypedColumn, ...]:
+        """The columns of a pull's scratch table; quotients of DECIMALs get room for all their digits."""
+        if number not in prepared.pulled:
+            prepared.pulled[number] = _read_columns(prepared.plan, number, query, czar)
+        return prepared.pulled[number]
+
+
+def _read_columns(plan: Plan, number: int, query: str, czar: Connection) -> tuple[TypedColumn, ...]:
+    pull = plan.pulls[number]
+    if pull.columns:
+        return tuple(TypedColumn(column.name, column.type) for column in pull.columns)
+    table = scratch_table(query, "t")
+    columns = read_types(czar, pull.template.of_prototype(), table, pull.names)
+    template = cast_template(pull, columns, is_text=False)
+    if template is pull.template:
+        return columns
+    cast = read_types(czar, template.of_prototype(), table, pull.names)
+    return tuple(replace(new, is_rounded=old.is_rounded) for old, new in zip(columns, cast, strict=True))

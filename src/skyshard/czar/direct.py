@@ -1,0 +1,45 @@
+"""The whole answer from one chunk: where a single chunk is read, its rows need no merging. No I/O."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from skyshard.czar.bound import Block, Bound
+from skyshard.czar.clauses import Clauses
+from skyshard.czar.local import ChunkSource, cast_part, limit_of, not_position, ordering, sorting
+from skyshard.czar.locality import Locality
+from skyshard.czar.plan import Casts, Pull, Template
+
+
+def direct_pull(
+    bound: Bound, block: Block, clauses: Clauses, locality: Locality, chunks: tuple[int, ...], rows: int
+) -> Pull:
+    """The statement itself over a chunk's tables: grouped, sorted and cut there."""
+    source = ChunkSource(bound, block, clauses, locality)
+    if clauses.having is not None and not clauses.is_grouped:
+        source.where.append(exp.Paren(this=clauses.having.copy()))
+
+    def cast(casts: Casts) -> Template:
+        return source.template(_select(source, clauses, casts))
+
+    names = tuple(f"c{index}" for index in range(len(clauses.items)))
+    return Pull(cast({}), chunks, rows, names, cast=cast)
+
+
+def _select(source: ChunkSource, clauses: Clauses, casts: Casts) -> exp.Select:
+    items = ((f"c{index}", item) for index, item in enumerate(clauses.items))
+    select = source.select(exp.alias_(cast_part(part, casts.get(name)), name) for name, part in items)
+    if clauses.group:
+        select.set("group", exp.Group(expressions=[not_position(part.copy()) for part in clauses.group]))
+    if clauses.having is not None and clauses.is_grouped:
+        select.set("having", exp.Having(this=clauses.having.copy()))
+    if clauses.is_distinct:
+        select.set("distinct", exp.Distinct())
+    terms = [(term.expression.copy(), term.is_descending) for term in sorting(clauses)]
+    if terms:
+        select.set("order", ordering(terms))
+    if clauses.limit is not None:
+        select.set("limit", limit_of(clauses.limit))
+        if clauses.offset:
+            select.set("offset", exp.Offset(expression=exp.Literal.number(clauses.offset)))
+    return select

@@ -1,0 +1,121 @@
+"""From a text to a plan with types, by way of what is kept: catalogs of a generation, plans of shapes.
+
+Rules: every statement sees the generation that is published when it comes. A source without generations (a plain
+``CatalogSource``) is asked anew each time, and nothing is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from skyshard.czar.plan import Plan
+from skyshard.czar.planner import make_plan
+from skyshard.czar.shapes import (
+    KEPT_NUMBERS,
+    LONGEST_TEXT,
+    MARK,
+    KeptShapes,
+    KeyedPlan,
+    Numbers,
+    Prepared,
+    Shape,
+    Spy,
+    keyed_plan,
+    shape_of,
+)
+from skyshard.czar.statement import ShowStatement, read_statement
+from skyshard.czar.typed import TypedColumn
+from skyshard.errors import UserError
+from skyshard.registry.catalog import CatalogSource
+from skyshard.registry.kept import Generation, KeptCatalogs
+
+Types = Callable[[Plan], tuple[TypedColumn, ...]]
+
+
+class Preparing:
+    """Prepares statements over a source; ``types`` asks the czar's server for the types of a plan's result."""
+
+    def __init__(self, source: CatalogSource | KeptCatalogs, types: Types, limit_bytes: int) -> None:
+        self._source = source
+        self._types = types
+        self._limit_bytes = limit_bytes
+        self._shapes = KeptShapes()
+
+    def now(self) -> CatalogSource:
+        """What is published at this moment."""
+        return self._source.now() if isinstance(self._source, KeptCatalogs) else self._source
+
+    def plan(self, sql: str, database: str, source: CatalogSource | None = None) -> Plan | ShowStatement:
+        """The plan of a statement, made anew.
+
+        Raises:
+            UserError, Refusal: it cannot be answered.
+        """
+        statement = read_statement(sql)
+        if isinstance(statement, ShowStatement):
+            return statement
+        return make_plan(statement, source or self.now(), database, limit_bytes=self._limit_bytes)
+
+    def prepare(self, sql: str, database: str) -> Prepared | ShowStatement:
+        """A plan with its types, from what is kept if possible."""
+        if not isinstance(self._source, KeptCatalogs) or len(sql) > LONGEST_TEXT or MARK in sql:
+            return self._anew(sql, database, self.now())
+        shape, numbers = shape_of(sql)
+        known = self._shapes.find(database, shape)
+        generation: Generation | None = None
+        keyed = known.keyed.get(known.pinned(numbers)) if known is not None else None
+        if known is not None and keyed is not None:
+            generation, prepared = self._exchange(self._source, known, keyed, numbers)
+        else:
+            generation = self._source.now()
+            prepared = known.plans.get(numbers) if known is not None and known.generation is generation else None
+        return prepared or self._keep(sql, database, shape, numbers, generation)
+
+    def _exchange(
+        self, source: KeptCatalogs, known: Shape, keyed: KeyedPlan, numbers: Numbers
+    ) -> tuple[Generation, Prepared | None]:
+        """A kept plan with other keys; None when the generation is over, or the director index does not know a key."""
+        assert isinstance(known.generation, Generation)
+        keys = {numbers[index] for index in known.positions}
+        index_table = known.generation.index_table(*keyed.director)
+        try:
+            generation, rows = source.now_with_keys(index_table, sorted(keys))
+        except UserError:  # a newer generation has dropped the table
+            return source.now(), None
+        if generation is not known.generation or len(rows) != len(keys):
+            return generation, None
+        return generation, keyed.with_keys(numbers, {int(row[0]): int(row[1]) for row in rows})
+
+    def _keep(
+        self, sql: str, database: str, shape: str, numbers: Numbers, generation: Generation
+    ) -> Prepared | ShowStatement:
+        spy = Spy(generation)
+        prepared = self._anew(sql, database, spy)
+        if isinstance(prepared, ShowStatement):
+            return prepared
+        kept = self._shapes.keep(database, shape, generation)
+        if kept.plans and numbers not in kept.plans and not kept.keyed.get(kept.pinned(numbers)):
+            self._learn(sql, database, numbers, prepared, spy, kept)
+        self._shapes.add(kept, numbers, prepared)
+        return prepared
+
+    def _learn(self, sql: str, database: str, numbers: Numbers, prepared: Prepared, spy: Spy, kept: Shape) -> None:
+        """The second time that a shape comes: see whether its numbers are keys."""
+        if kept.is_tried:
+            return
+        found = keyed_plan(sql, numbers, prepared, spy, lambda text, source: self._planned(text, database, source))
+        kept.is_tried = found is None
+        if found is not None and kept.positions in ((), found[0]):
+            kept.positions, keyed = found
+            if len(kept.keyed) >= KEPT_NUMBERS:
+                kept.keyed.clear()
+            kept.keyed[kept.pinned(numbers)] = keyed
+
+    def _planned(self, sql: str, database: str, source: CatalogSource) -> Plan:
+        plan = self.plan(sql, database, source)
+        assert not isinstance(plan, ShowStatement)
+        return plan
+
+    def _anew(self, sql: str, database: str, source: CatalogSource) -> Prepared | ShowStatement:
+        plan = self.plan(sql, database, source)
+        return plan if isinstance(plan, ShowStatement) else Prepared(plan, self._types(plan))

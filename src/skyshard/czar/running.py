@@ -1,0 +1,79 @@
+"""A query under way: what it has done so far, how long each unit took, whether it is to stop. Values, no I/O."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from skyshard.errors import ClusterError, Refusal
+
+
+class Cancelled(ClusterError):
+    """Somebody stopped the query."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitTime:
+    """One unit, as it was answered: chunks of one node, rows that came, seconds it took."""
+
+    node: str
+    chunks: tuple[int, ...]
+    rows: int
+    elapsed_s: float
+
+
+@dataclass(slots=True, eq=False)
+class Running:
+    """Counters of one query; any thread may read them while it runs.
+
+    ``limit_bytes``: more partial result than this is refused; None is no limit. ``is_partial_allowed``: chunks of which
+    no replica answers are left out and listed in ``lost``.
+    """
+
+    query: str
+    limit_bytes: int | None = None
+    is_partial_allowed: bool = False
+    chunks: int = 0
+    chunks_done: int = 0
+    rows: int = 0
+    bytes: int = 0
+    lost: list[int] = field(default_factory=list)
+    units: list[UnitTime] = field(default_factory=list)
+    retried: int = 0
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def coverage(self) -> float:
+        """Share of the chunks that were to be read that has been."""
+        return 1.0 if not self.chunks else 1.0 - len(self.lost) / self.chunks
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    @property
+    def is_stopped(self) -> bool:
+        return self._stop.is_set()
+
+    def check(self) -> None:
+        """Raises Cancelled when the query is to stop."""
+        if self._stop.is_set():
+            raise Cancelled(f"query {self.query} was cancelled")
+
+    def add(self, node: str, chunks: Sequence[int], rows: int, size: int, elapsed_s: float) -> None:
+        """Count a unit in.
+
+        Raises:
+            Refusal: the partial results have become larger than the limit.
+        """
+        self.chunks_done += len(chunks)
+        self.rows += rows
+        self.bytes += size
+        self.units.append(UnitTime(node, tuple(chunks), rows, elapsed_s))
+        if self.limit_bytes is not None and self.bytes > self.limit_bytes:
+            raise Refusal(
+                "result-too-large",
+                f"{self.bytes:,} bytes of rows came from {self.chunks_done} of {self.chunks} chunks, the limit is "
+                f"{self.limit_bytes:,} bytes",
+                remedy="restrict the area, name fewer columns, add a LIMIT, or raise the limit (--max-bytes)",
+            )
