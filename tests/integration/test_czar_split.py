@@ -1,0 +1,80 @@
+"""Drawn statements over split skies: any split of the rows over nodes answers as one server does.
+
+``SKYSHARD_STATEMENTS`` sets how many statements are drawn (CI draws few), ``SKYSHARD_SEED`` where they begin. A
+mismatch becomes a line of tests/cases/split.sql.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from tests.czar_grammar import Grammar
+from tests.integration.test_czar import difference
+from tests.split_sky import SplitSky, Splitter, drop, make_rows
+
+from skyshard.cluster import Cluster
+from skyshard.errors import Refusal, UserError
+from skyshard.layout import Striping
+
+pytestmark = pytest.mark.integration
+STATEMENTS = int(os.environ.get("SKYSHARD_STATEMENTS", "80"))
+SEED = int(os.environ.get("SKYSHARD_SEED", "0"))
+CASES = Path(__file__).resolve().parents[1] / "cases" / "split.sql"
+COARSE = Striping(stripes=6, substripes=5, overlap_deg=2.0)
+FINE = Striping(stripes=30, substripes=3, overlap_deg=0.7)
+STARS = int(os.environ.get("SKYSHARD_STARS", "80"))
+SKIES = {"coarse": (COARSE, 2, -1), "fine": (FINE, 2, 20_000)}
+"""Striping, nodes, and how many rows travel as text."""
+
+
+@pytest.fixture(scope="module")
+def skies(private_cluster: Cluster) -> Iterator[dict[str, SplitSky]]:
+    made = {}
+    for number, (name, (striping, nodes, text_rows)) in enumerate(SKIES.items()):
+        rows = make_rows(SEED + 1 + number, striping, STARS)
+        made[name] = Splitter(private_cluster, striping, nodes, number).build(
+            f"split_{name}", rows, text_rows=text_rows
+        )
+    yield made
+    for sky in made.values():
+        sky.close()
+        drop(private_cluster, sky.database)
+
+
+def compare(sky: SplitSky, sql: str, *, is_ordered: bool) -> tuple[str, str]:
+    """What differs (empty if nothing), and the kind of the plan or the code of the refusal."""
+    try:
+        want = sky.mono.execute(sql, sky.database)
+    except Refusal as refusal:
+        return "", f"refused {refusal.code}"
+    except UserError as error:
+        try:
+            sky.czar.execute(sql, sky.database)
+        except UserError:
+            return "", "wrong"
+        return f"one server says {error}", ""
+    got = sky.czar.execute(sql, sky.database)
+    return difference(got, want, is_ordered=is_ordered), str(got.stats.kind)
+
+
+@pytest.mark.timeout(36_000)
+@pytest.mark.parametrize("name", list(SKIES))
+def test_drawn_statements_agree(skies: dict[str, SplitSky], name: str) -> None:
+    """Names, types and rows are those of one server for every drawn statement; few of them make no sense."""
+    sky, kinds = skies[name], Counter[str]()
+    striping = SKIES[name][0]
+    wrong = []
+    for number in range(STATEMENTS // len(SKIES)):
+        grammar = Grammar(Random(f"{SEED} {name} {number}"), striping.overlap_deg, STARS)
+        sql, is_ordered = grammar.statement()
+        found, kind = compare(sky, sql, is_ordered=is_ordered)
+        kinds[kind] += 1
+        wrong += [f"{found}: {sql}"] if found else []
+    print(name, dict(kinds))
+    assert wrong == []
+    assert kinds["wrong"] < 0.1 * kinds.total()
