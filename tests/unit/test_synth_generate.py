@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from numpy.typing import NDArray
+from tests.felis_skies import felis_chunk  # noqa: F401  (reads the schemas, once)
 from tests.unit.test_synth_recipe import RECIPES, changed
 
 from skyshard.chunking import Chunker
@@ -133,7 +134,7 @@ def test_every_object_is_in_its_chunk(stripes: int, substripes: int) -> None:
     for chunk in [*chunks[:3], *chunks[-3:], *chunks[:: len(chunks) // 20]]:
         cells = sky.cells(int(chunk))
         crowded = type(cells)(cells.box, cells.count, cells.means * (500 / cells.expected))
-        positions = draw_positions(crowded, recipe.sky.clusters, chunker, SEED, int(chunk))
+        positions = draw_positions(crowded, recipe.sky, chunker, SEED, int(chunk))
         assert len(positions) > 300
         assert (chunker.locate(positions.ra, positions.dec)[0] == chunk).all()
 
@@ -154,7 +155,9 @@ def test_numbers_of_objects_are_poisson() -> None:
     for chunk in sky.chunker.chunk_ids()[::20].tolist():
         cells = sky.cells(chunk)
         means.append(cells.expected)
-        counts.append(len(draw_positions(cells, None, sky.chunker, SEED, chunk)))
+        counts.append(
+            len(draw_positions(cells, sky.recipe.sky.model_copy(update={"clusters": None}), sky.chunker, SEED, chunk))
+        )
     deviation = (np.array(counts) - np.array(means)) / np.sqrt(means)
     assert abs(sum(counts) - sum(means)) < 5 * math.sqrt(sum(means))
     assert abs(np.square(deviation).mean() - 1) < 5 * math.sqrt(2 / len(means))
@@ -179,7 +182,7 @@ def test_positions_follow_the_density_within_a_chunk() -> None:
     sky = open_sky(recipe_with(sky__objects_per_sqdeg=20_000, sky__patchiness=0.5), SEED)
     chunk = max(sky.expected_objects().items(), key=lambda item: item[1])[0]
     cells = sky.cells(chunk)
-    positions = draw_positions(cells, None, sky.chunker, SEED, chunk)
+    positions = draw_positions(cells, sky.recipe.sky.model_copy(update={"clusters": None}), sky.chunker, SEED, chunk)
     grid = cells.means.reshape(cells.count, cells.count)
     across = (positions.ra - cells.box.ra_min) / (cells.box.ra_max - cells.box.ra_min) * cells.count
     for place in range(cells.count):

@@ -215,6 +215,15 @@ class Chunker:
         width = 360.0 / chunks
         return Box(column * width, stripe * height - 90, 360.0 if column == chunks - 1 else (column + 1) * width, north)
 
+    def chunk_edges(self, chunk_ids: ArrayLike) -> Floats:
+        """West, east, south and north of chunks, shape (4, n): their outlines, all at once. The chunks must exist."""
+        stripe, column = np.divmod(np.asarray(chunk_ids, dtype=np.int64), 2 * self.stripes)
+        chunks, height = self._chunks[stripe], self._stripe_height
+        width = 360.0 / chunks
+        east = np.where(column == chunks - 1, 360.0, (column + 1) * width)
+        north = np.minimum(90.0, (stripe + 1) * height - 90)
+        return np.stack([column * width, east, stripe * height - 90, north])
+
     def sub_chunk_ids(self, chunk_id: int) -> Numbers:
         """Sub-chunks of a chunk, ascending."""
         stripe, _ = self._stripe_and_column(chunk_id)

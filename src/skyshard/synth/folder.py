@@ -20,8 +20,18 @@ from skyshard.errors import UserError
 from skyshard.rowimage.digest import digest
 from skyshard.rowimage.record import Field
 from skyshard.schema import Table
-from skyshard.synth.manifest import MANIFEST, ChunkTruth, Manifest, ManifestFile, read_manifest, to_json, write_text
-from skyshard.synth.recipe import Recipe, StrictModel
+from skyshard.synth.manifest import (
+    MANIFEST,
+    ChunkTruth,
+    Manifest,
+    ManifestFile,
+    Shrink,
+    read_manifest,
+    to_json,
+    write_text,
+)
+from skyshard.synth.recipe import Recipe
+from skyshard.synth.sky_rules import StrictModel
 
 PROGRESS = ".progress"
 _IDENTITY = "identity.json"
@@ -52,16 +62,18 @@ class Identity:
     seed: int
     fraction: float
     chunks: tuple[int, ...] | None
+    shrink: Shrink = "coverage"
 
     @classmethod
     def of(cls, manifest: Manifest) -> Identity:
-        return cls(manifest.recipe, manifest.seed, manifest.fraction, manifest.chunks)
+        return cls(manifest.recipe, manifest.seed, manifest.fraction, manifest.chunks, manifest.shrink)
 
     @property
     def text(self) -> str:
         recipe = self.recipe.model_dump(mode="json", by_alias=True, exclude={"description", "seed"})
         chunks = None if self.chunks is None else list(self.chunks)
-        return to_json({"recipe": recipe, "seed": self.seed, "fraction": self.fraction, "chunks": chunks})
+        how = {"seed": self.seed, "fraction": self.fraction, "chunks": chunks, "shrink": self.shrink}
+        return to_json({"recipe": recipe, **how})
 
 
 def claim(folder: Path, identity: Identity) -> None:

@@ -6,21 +6,24 @@ know their object's row, so parents and children agree without being looked up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 
 from skyshard.chunking import Chunker
-from skyshard.errors import UserError
+from skyshard.errors import Bug, UserError
 from skyshard.synth.columns import FORCED_SOURCE, OBJECT, SOURCE
 from skyshard.synth.density import Cells, DensityMap
+from skyshard.synth.felis_regular import regular_table
+from skyshard.synth.felis_rows import FelisChunk, make_table
+from skyshard.synth.felis_tables import FelisTables, resolve_tables
 from skyshard.synth.measure import Patch, expose, forced_source_columns, object_columns, source_columns
 from skyshard.synth.population import draw_population
-from skyshard.synth.positions import draw_positions
+from skyshard.synth.positions import Positions, draw_positions
 from skyshard.synth.recipe import Recipe
-from skyshard.synth.tables import TableSpec, table_specs, to_arrow
+from skyshard.synth.tables import TableSpec, to_arrow
 from skyshard.synth.visits import Pointings, draw_pointings, regular_tables
 
 
@@ -34,6 +37,8 @@ class SyntheticSky:
     density: DensityMap
     pointings: Pointings
     specs: dict[str, TableSpec]
+    felis: FelisTables | None
+    """The columns of a Felis schema, where the recipe names one."""
 
     def cells(self, chunk: int) -> Cells:
         """Expected objects within a chunk, which must exist in the striping."""
@@ -41,12 +46,23 @@ class SyntheticSky:
             raise UserError(f"no chunk {chunk} in striping {self.recipe.striping.family}", remedy="see skyshard locate")
         return self.density.cells(self.chunker.chunk_box(chunk))
 
-    def chunk_tables(self, chunk: int) -> dict[str, pa.Table]:
-        """The rows of every chunked table in one chunk."""
+    def positions(self, chunk: int, share: float = 1.0) -> Positions:
+        """Where the objects of one chunk are."""
+        return draw_positions(self.cells(chunk), self.recipe.sky, self.chunker, self.seed, chunk, share)
+
+    def chunk_tables(self, chunk: int, share: float = 1.0) -> dict[str, pa.Table]:
+        """The rows of every chunked table in one chunk; with a share below 1, of its first objects only.
+
+        The rows of a smaller share are among those of a larger one, with the same ids and values.
+        """
         recipe, seed = self.recipe, self.seed
-        positions = draw_positions(self.cells(chunk), recipe.sky.clusters, self.chunker, seed, chunk)
+        positions = self.positions(chunk, share)
         patch = Patch(recipe, seed, chunk, positions, draw_population(recipe, seed, chunk, len(positions)))
         exposures = expose(patch, self.pointings)
+        if self.felis is not None:
+            box = self.chunker.chunk_box(chunk)
+            rows = FelisChunk(patch, exposures, self.pointings, box, self.felis.rule)
+            return {name: make_table(rows, spec, self.felis.columns[name]) for name, spec in self.chunked.items()}
         values = {OBJECT: object_columns(patch, exposures)}
         if recipe.tables.Source is not None:
             snr = recipe.tables.Source.detection_snr
@@ -55,16 +71,41 @@ class SyntheticSky:
             values[FORCED_SOURCE] = forced_source_columns(patch, exposures, self.pointings)
         return {name: to_arrow(self.specs[name].table, columns) for name, columns in values.items()}
 
+    @property
+    def director(self) -> str:
+        """The table of objects, which stands first."""
+        return next(iter(self.specs))
+
+    @property
+    def position(self) -> tuple[str, str]:
+        """Its position columns."""
+        position = self.specs[self.director].layout.position
+        if position is None:
+            raise Bug(f"table {self.director} has no position")
+        return position
+
+    @property
+    def chunked(self) -> dict[str, TableSpec]:
+        """The tables that chunks have rows of."""
+        return {name: spec for name, spec in self.specs.items() if spec.layout.role.is_chunked}
+
     def regular_tables(self) -> dict[str, pa.Table]:
         """The whole of every regular table."""
+        if self.felis is not None:
+            regular = {name: spec for name, spec in self.specs.items() if not spec.layout.role.is_chunked}
+            return {
+                name: regular_table(self.felis, spec, self.recipe, self.seed, self.pointings)
+                for name, spec in regular.items()
+            }
         return regular_tables(self.recipe, self.seed, self.pointings)
 
     def expected_objects(self) -> dict[int, float]:
         """Expected number of objects by chunk, for all chunks that may hold any, in order of chunk number."""
         boxes = [piece.box for piece in self.recipe.sky.footprint]
         chunks = np.unique(np.concatenate([self.chunker.chunks_in(box) for box in boxes]))
-        expected = self.density.expected([self.chunker.chunk_box(int(chunk)) for chunk in chunks])
-        return {int(chunk): float(mean) for chunk, mean in zip(chunks, expected, strict=True) if mean > 0}
+        expected = self.density.expected(self.chunker.chunk_edges(chunks))
+        is_some = expected > 0
+        return dict(zip(chunks[is_some].tolist(), expected[is_some].tolist(), strict=True))
 
 
 def open_sky(recipe: Recipe, seed: int | None = None) -> SyntheticSky:
@@ -80,14 +121,32 @@ def open_sky(recipe: Recipe, seed: int | None = None) -> SyntheticSky:
 def _open(recipe_json: str, seed: int) -> SyntheticSky:
     recipe = Recipe.model_validate_json(recipe_json)
     striping = recipe.striping
-    return SyntheticSky(
+    felis, specs = resolve_tables(recipe)
+    _require_columns(recipe, specs)
+    sky = SyntheticSky(
         recipe=recipe,
         seed=seed,
         chunker=Chunker(striping.stripes, striping.substripes, striping.overlap_deg),
         density=DensityMap.of(recipe.sky, seed),
         pointings=draw_pointings(recipe, seed),
-        specs=table_specs(recipe),
+        specs=specs,
+        felis=felis,
     )
+    total = recipe.sky.objects_total
+    if total is None:
+        return sky
+    return replace(sky, density=sky.density.scaled(total / sum(sky.expected_objects().values())))
+
+
+def _require_columns(recipe: Recipe, specs: dict[str, TableSpec]) -> None:
+    """Truth can be kept of numbers in chunked tables only."""
+    for key, rules in (("truth", recipe.truth), ("histograms", recipe.histograms), ("aggregates", recipe.aggregates)):
+        for rule in rules:
+            spec = specs.get(rule.table)
+            if spec is None or not spec.layout.role.is_chunked:
+                raise UserError(f"key '{key}': '{rule.table}' is no chunked table", remedy="name one that is made")
+            if spec.table.column(rule.column).type.arrow == pa.binary():
+                raise UserError(f"key '{key}': {rule.table}.{rule.column} is text", remedy="name a column of numbers")
 
 
 def generate(recipe: Recipe, seed: int, chunk: int) -> dict[str, pa.Table]:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, ValidationError
 
 from skyshard.errors import UserError
 from skyshard.layout import Role, Striping
-from skyshard.synth.recipe import Recipe, StrictModel
+from skyshard.synth.recipe import Recipe
+from skyshard.synth.sky_rules import StrictModel
 
 MANIFEST = "manifest.json"
 
 Count = Annotated[int, Field(ge=0)]
+Shrink: TypeAlias = Literal["coverage", "thinning"]
+"""The two ways to make less than all."""
 
 
 class ManifestColumn(StrictModel):
@@ -74,6 +77,18 @@ class ManifestTable(StrictModel):
     """Sorted by chunk number."""
 
 
+class Aggregate(StrictModel):
+    """COUNT, SUM, MIN and MAX of one column, NULL left out."""
+
+    rows: Count
+    """Rows that are not NULL."""
+    sum: int | float
+    """Exact for whole numbers; else the exact sum rounded once, in a chunk and again over chunks."""
+    least: int | float | None
+    """Null without rows."""
+    greatest: int | float | None
+
+
 class ChunkTruth(StrictModel):
     """What the generator knows of one chunk."""
 
@@ -83,6 +98,13 @@ class ChunkTruth(StrictModel):
     """Least and greatest ra, least and greatest decl of the director's rows; null without rows."""
     counts: tuple[Count, ...]
     """One for each entry of the recipe's ``truth``, in that order."""
+    histograms: tuple[tuple[Count, ...], ...] = ()
+    """For each entry of the recipe's ``histograms`` the rows in each bin; below, above and NULL are not counted."""
+    aggregates: tuple[Aggregate, ...] = ()
+    """One for each entry of the recipe's ``aggregates``."""
+    pairs: tuple[Count, ...] = ()
+    """For each of the recipe's ``neighbours.radii_deg``: pairs (a, b) of director rows closer than it, a in this chunk,
+    b in any chunk of the catalog, a and b not one row; over the whole catalog (a, b) and (b, a) both count."""
 
 
 class Answer(StrictModel):
@@ -126,8 +148,9 @@ class Manifest(StrictModel):
     """The seed used: the recipe's own unless another was given."""
     fraction: Annotated[float, Field(gt=0, le=1)]
     """Share of the recipe's sky that was asked for, by expected objects."""
-    shrink: Literal["coverage"] = "coverage"
-    """How the catalog was shrunk to the fraction: coverage = real density, fewer chunks."""
+    shrink: Shrink = "coverage"
+    """How the catalog was shrunk to the fraction: coverage = real density, fewer chunks; thinning = all chunks, fewer
+    rows."""
     chunks: tuple[int, ...] | None
     """The chunks asked for; null = all of the fraction."""
     striping: Striping

@@ -79,6 +79,15 @@ def sigma_of(flux: Singles, five_sigma: Singles) -> Singles:
     return np.asarray(np.sqrt((np.float32(0.001) * flux + np.float32(0.039) * five_sigma) * five_sigma))
 
 
+def coadd_sigma(recipe: Recipe, band: str, total: Singles, scatter: Singles) -> Singles:
+    """Error of a flux measured on all visits of a band; ``scatter`` is uniform in [0, 1)."""
+    rule, visits = recipe.bands[band], recipe.visits.per_object
+    share = rule.visit_share / sum(other.visit_share for other in recipe.bands.values())
+    sigma = sigma_of(total, flux_of(rule.depth_mag + 1.25 * math.log10(max(1.0, visits * share))))
+    sigma *= np.float32(0.9) + np.float32(0.2) * scatter
+    return sigma
+
+
 def compactness(population: Population) -> Singles:
     """Share of the flux that a point-source fit finds: 1 for stars."""
     return np.asarray(1 / (1 + np.float32(0.03) * population.size))
@@ -147,12 +156,8 @@ def object_columns(patch: Patch, exposures: Exposures) -> dict[str, Values]:
 def _band_columns(patch: Patch, shapes: _Shapes, place: int, band: str) -> dict[str, Singles]:
     """One band's measurements, those that the recipe asks for."""
     recipe, population, unit = patch.recipe, patch.population, patch.unit
-    rule, visits = recipe.bands[band], recipe.visits.per_object
-    share = rule.visit_share / sum(other.visit_share for other in recipe.bands.values())
-    five_sigma = flux_of(rule.depth_mag + 1.25 * math.log10(max(1.0, visits * share)))
     total = population.flux[place]
-    sigma = sigma_of(total, five_sigma)
-    sigma *= np.float32(0.9) + np.float32(0.2) * patch.uniform(OBJECT, f"{band}_sigma", len(population))
+    sigma = coadd_sigma(recipe, band, total, patch.uniform(OBJECT, f"{band}_sigma", len(population)))
     point = total * compactness(population)
     means = {
         "psf": (point, np.float32(1)), "ap": (total, _AP_NOISE), "model": (total, _MODEL_NOISE),
@@ -230,7 +235,7 @@ def source_columns(patch: Patch, exposures: Exposures, pointings: Pointings, snr
     ra, dec = patch.positions.ra[row], patch.positions.dec[row]
     error_deg = np.float32(_CENTROID_DEG) * sigma / flux
     has_parent = patch.uniform(SOURCE, "hasParent", count) < 0.1
-    parent = (count * stream(patch.seed, SOURCE, patch.chunk, "parent").random(count)).astype(np.intp)
+    parent = (np.arange(count) * stream(patch.seed, SOURCE, patch.chunk, "parent").random(count)).astype(np.intp)
 
     def measured(name: str, share: float, factor: float) -> Singles:
         noise = np.float32(factor) * sigma * patch.normal(SOURCE, name, count)

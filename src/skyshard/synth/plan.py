@@ -1,7 +1,8 @@
 """Which chunks to make for a share of a recipe's sky, and what to expect of them. No I/O.
 
-Shrinking is by coverage: density stays real, chunks are left out. The chunks of a smaller fraction are always among
-those of a larger one. They are taken neighbourhood by neighbourhood, so that overlap between chunks stays real too.
+Shrinking by coverage keeps the density and leaves out chunks; they are taken neighbourhood by neighbourhood, so that
+overlap between chunks stays real too. Thinning keeps all chunks and leaves out objects, with their children. Either
+way the rows of a smaller fraction are among those of a larger one.
 """
 
 from __future__ import annotations
@@ -13,16 +14,24 @@ from pathlib import Path
 import hpgeom  # type: ignore[import-untyped]
 import numpy as np
 import xxhash
+from numpy.typing import NDArray
 
 from skyshard.errors import UserError
 from skyshard.synth.columns import FORCED_SOURCE, OBJECT, SOURCE
+from skyshard.synth.felis_rows import rows_per_object
+from skyshard.synth.felis_tables import FelisTables
 from skyshard.synth.folder import Identity
 from skyshard.synth.generate import SyntheticSky, open_sky
+from skyshard.synth.kinds import TableKind
+from skyshard.synth.manifest import Shrink
 from skyshard.synth.measure import SERIAL_BITS, compactness, sigma_of
-from skyshard.synth.population import draw_population, flux_of
+from skyshard.synth.population import Population, draw_population, flux_of
+from skyshard.synth.positions import widened
 from skyshard.synth.recipe import Recipe
 from skyshard.synth.streams import WHOLE_SKY, stream
 from skyshard.synth.tables import row_bytes
+
+Floats = NDArray[np.float64]
 
 _NEIGHBOURHOOD_NSIDE = 8
 _SAMPLE_OBJECTS = 4000
@@ -36,6 +45,10 @@ class ChunkTask:
     seed: int
     chunk: int
     folder: Path
+    share: float = 1.0
+    """Share of the chunk's objects to make."""
+    neighbours: tuple[int, ...] = ()
+    """Other chunks of the catalog within the overlap: their objects count in pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +63,20 @@ class Plan:
     """Of all rows' values, uncompressed."""
     whole_rows: dict[str, int]
     """The same for the whole recipe, all chunks."""
+    whole_bytes: int
     whole_chunks: int
 
 
 def plan(
-    recipe: Recipe, out: Path, *, chunks: Sequence[int] | None = None, fraction: float = 1.0, seed: int | None = None
+    recipe: Recipe,
+    out: Path,
+    *,
+    chunks: Sequence[int] | None = None,
+    fraction: float = 1.0,
+    seed: int | None = None,
+    shrink: Shrink = "coverage",
 ) -> Plan:
     """Choose the chunks and estimate rows and bytes.
-
-    ``fraction`` is a share of the expected objects; ``chunks`` keeps only those among the chosen.
 
     Raises:
         UserError: a fraction outside (0, 1], a chunk that the recipe does not hold, or too many rows for ids.
@@ -67,20 +85,37 @@ def plan(
         raise UserError(f"fraction {fraction:g} is not above 0 and at most 1", remedy="give a share such as 0.5")
     sky = open_sky(recipe, seed)
     expected = sky.expected_objects()
-    ratios = expected_ratios(recipe, sky.seed)
+    ratios = expected_ratios(sky)
     _refuse_overflow(max(expected.values(), default=0.0) * max(ratios.values()))
-    chosen = _keep(_cover(sky, expected, fraction), chunks, expected)
-    share, whole = sum(expected[chunk] for chunk in chosen), sum(expected.values())
-    rows = {name: round(share * ratio) for name, ratio in ratios.items()}
-    identity = Identity(recipe, sky.seed, fraction, None if chunks is None else tuple(sorted(set(chunks))))
+    covered = _cover(sky, expected, fraction) if shrink == "coverage" else sorted(expected)
+    chosen = _keep(covered, chunks, expected)
+    share = fraction if shrink == "thinning" else 1.0
+    made, whole = share * sum(expected[chunk] for chunk in chosen), sum(expected.values())
+    widths = {name: row_bytes(sky.specs[name].table) for name in ratios}
+    identity = Identity(recipe, sky.seed, fraction, None if chunks is None else tuple(sorted(set(chunks))), shrink)
+    near = _near(sky, chosen)
     return Plan(
         identity=identity,
-        tasks=tuple(ChunkTask(recipe, sky.seed, chunk, out) for chunk in chosen),
-        expected_rows=rows,
-        expected_bytes=sum(count * row_bytes(sky.specs[name].table) for name, count in rows.items()),
+        tasks=tuple(ChunkTask(recipe, sky.seed, chunk, out, share, near.get(chunk, ())) for chunk in chosen),
+        expected_rows={name: round(made * ratio) for name, ratio in ratios.items()},
+        expected_bytes=round(sum(made * ratio * widths[name] for name, ratio in ratios.items())),
         whole_rows={name: round(whole * ratio) for name, ratio in ratios.items()},
+        whole_bytes=round(sum(whole * ratio * widths[name] for name, ratio in ratios.items())),
         whole_chunks=len(expected),
     )
+
+
+def _near(sky: SyntheticSky, chosen: list[int]) -> dict[int, tuple[int, ...]]:
+    """The chosen chunks around each one, where pairs are counted."""
+    rule = sky.recipe.neighbours
+    if rule is None:
+        return {}
+    made, margin = set(chosen), max(rule.radii_deg)
+    found = {}
+    for chunk in chosen:
+        around = sky.chunker.chunks_in(widened(sky.chunker.chunk_box(chunk), margin))
+        found[chunk] = tuple(sorted(made.intersection(around.tolist()) - {chunk}))
+    return found
 
 
 def _refuse_overflow(most_rows: float) -> None:
@@ -101,14 +136,12 @@ def _cover(sky: SyntheticSky, expected: dict[int, float], fraction: float) -> li
 
 def _neighbourhood_order(sky: SyntheticSky, chunks: list[int]) -> list[int]:
     """Chunks sorted by a hash of the seed and of the coarse pixel that they lie in, then by number."""
-    boxes = [sky.chunker.chunk_box(chunk) for chunk in chunks]
-    ra = np.array([(box.ra_min + box.ra_max) / 2 for box in boxes])
-    dec = np.array([(box.dec_min + box.dec_max) / 2 for box in boxes])
-    pixels = hpgeom.angle_to_pixel(_NEIGHBOURHOOD_NSIDE, ra, dec)
-    rank = {int(pixel): xxhash.xxh3_64_intdigest(f"{sky.seed}/coverage/{pixel}".encode()) for pixel in set(pixels)}
-    return [
-        chunk for _, chunk in sorted((rank[int(pixel)], chunk) for pixel, chunk in zip(pixels, chunks, strict=True))
-    ]
+    west, east, south, north = sky.chunker.chunk_edges(chunks)
+    pixels = hpgeom.angle_to_pixel(_NEIGHBOURHOOD_NSIDE, (west + east) / 2, (south + north) / 2)
+    found, which = np.unique(pixels, return_inverse=True)
+    ranks = [xxhash.xxh3_64_intdigest(f"{sky.seed}/coverage/{pixel}".encode()) for pixel in found.tolist()]
+    numbers = np.asarray(chunks)
+    return [int(chunk) for chunk in numbers[np.lexsort((numbers, np.array(ranks, np.uint64)[which]))]]
 
 
 def _keep(covered: list[int], chunks: Sequence[int] | None, expected: dict[int, float]) -> list[int]:
@@ -125,20 +158,49 @@ def _keep(covered: list[int], chunks: Sequence[int] | None, expected: dict[int, 
     return sorted(set(chunks))
 
 
-def expected_ratios(recipe: Recipe, seed: int) -> dict[str, float]:
+def expected_ratios(sky: SyntheticSky) -> dict[str, float]:
     """Expected rows per object of each chunked table, over a sample of the population."""
-    population = draw_population(recipe, seed, WHOLE_SKY, _SAMPLE_OBJECTS)
+    recipe = sky.recipe
+    population = draw_population(recipe, sky.seed, WHOLE_SKY, _SAMPLE_OBJECTS)
     shares = np.array([recipe.bands[band].visit_share for band in recipe.band_names])
     visits = recipe.visits.per_object * shares / shares.sum()
-    is_observed = ~population.is_missing
+    forced = float((~population.is_missing).mean(axis=1) @ visits)
+    if sky.felis is not None:
+        return _felis_ratios(sky, sky.felis, population, visits, forced)
     ratios = {OBJECT: 1.0}
     if recipe.tables.Source is not None:
-        depths = np.array([recipe.bands[band].depth_mag for band in recipe.band_names], np.float32)
-        flux = population.flux * compactness(population)
-        snr = flux / sigma_of(flux, flux_of(depths)[:, None])
-        noise = stream(seed, SOURCE, WHOLE_SKY, "detected").standard_normal(snr.shape)
-        seen = snr + noise > recipe.tables.Source.detection_snr
-        ratios[SOURCE] = float((seen * is_observed).mean(axis=1) @ visits)
+        ratios[SOURCE] = _detected(sky, population, visits, recipe.tables.Source.detection_snr)
     if recipe.tables.ForcedSource is not None:
-        ratios[FORCED_SOURCE] = float(is_observed.mean(axis=1) @ visits)
+        ratios[FORCED_SOURCE] = forced
     return ratios
+
+
+def _detected(sky: SyntheticSky, population: Population, visits: Floats, least_snr: float) -> float:
+    """Detections per object."""
+    recipe = sky.recipe
+    depths = np.array([recipe.bands[band].depth_mag for band in recipe.band_names], np.float32)
+    flux = population.flux * compactness(population)
+    snr = flux / sigma_of(flux, flux_of(depths)[:, None])
+    noise = stream(sky.seed, SOURCE, WHOLE_SKY, "detected").standard_normal(snr.shape)
+    return float(((snr + noise > least_snr) & ~population.is_missing).mean(axis=1) @ visits)
+
+
+def _felis_ratios(
+    sky: SyntheticSky, felis: FelisTables, population: Population, visits: Floats, forced: float
+) -> dict[str, float]:
+    rule, variable = felis.rule, float(population.is_variable.mean())
+    dia = rule.dia_share * (1 - variable) + variable
+    per_dia = min(rule.dia_detections, forced) * (1 - variable / dia) + 0.6 * forced * variable / dia
+    by_kind = {
+        TableKind.OBJECT: 1.0,
+        TableKind.DETECTION: _detected(sky, population, visits, rule.detection_snr),
+        TableKind.FORCED: forced,
+        TableKind.DIA_OBJECT: dia,
+        TableKind.DIA_DETECTION: dia * per_dia,
+        TableKind.DIA_FORCED: dia * forced,
+    }
+    stars = float(population.is_star.mean())
+    return {
+        name: by_kind.get(spec.kind) or rows_per_object(spec.kind, felis.columns[name], stars)
+        for name, spec in sky.chunked.items()
+    }

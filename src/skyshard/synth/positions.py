@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,15 +12,18 @@ from skyshard.chunking import Chunker
 from skyshard.errors import Bug
 from skyshard.sphere import Box
 from skyshard.synth.density import Cells
-from skyshard.synth.recipe import Clusters
+from skyshard.synth.sky_rules import Clusters, Sky
 from skyshard.synth.streams import stream
 
 Floats = NDArray[np.float64]
+Parents = NDArray[np.intp]
 
 _TABLE = "Object"
 _MARGIN_DEG = 1e-9
 """Kept clear along a chunk's edges, so that rounding never moves a point across."""
 _MIN_COSINE = 1e-3
+_BLEND_DEG = 1.0 / 3600
+"""Standard deviation of a blended object's offset from its parent, along each axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +32,37 @@ class Positions:
 
     ra: Floats
     dec: Floats
+    parents: Parents | None = None
+    """Row of each one's parent, an earlier one, -1 for none; None where the sky has no blends."""
 
     def __len__(self) -> int:
         return len(self.ra)
 
 
-def draw_positions(cells: Cells, clusters: Clusters | None, chunker: Chunker, seed: int, chunk: int) -> Positions:
-    """A Poisson number of positions in one chunk, by the density of its cells.
+def draw_positions(cells: Cells, sky: Sky, chunker: Chunker, seed: int, chunk: int, share: float = 1.0) -> Positions:
+    """A Poisson number of positions in one chunk, by the density of its cells; or the first ``share`` of them.
 
     Members of a cluster that would leave the chunk are reflected at its edge, so that no chunk depends on another.
     """
     count = int(stream(seed, _TABLE, chunk, "count").poisson(cells.expected))
     ra, dec = _draw(cells, count, seed, chunk, "position")
-    if clusters is not None and clusters.fraction > 0 and count:
-        _gather(ra, dec, cells, clusters, seed, chunk)
-    positions = Positions(*_inside(cells.box, ra, dec))
+    if sky.clusters is not None and sky.clusters.fraction > 0 and count:
+        _gather(ra, dec, cells, sky.clusters, seed, chunk)
+    parents = _blend(ra, dec, sky.blends, seed, chunk) if sky.blends else None
+    kept = _kept(count, share, seed, chunk)
+    positions = Positions(*keep_inside(cells.box, ra[:kept], dec[:kept]), None if parents is None else parents[:kept])
     found, _ = chunker.locate(positions.ra, positions.dec)
     if (found != chunk).any():
         row = int(np.flatnonzero(found != chunk)[0])
         raise Bug(f"position ({positions.ra[row]!r}, {positions.dec[row]!r}) made for chunk {chunk} is outside it")
     return positions
+
+
+def _kept(count: int, share: float, seed: int, chunk: int) -> int:
+    """How many of a chunk's rows a share keeps: never fewer than a smaller share does, and right on average."""
+    if share == 1.0:
+        return count
+    return min(count, int(count * share + stream(seed, _TABLE, chunk, "kept").random()))
 
 
 def _draw(cells: Cells, count: int, seed: int, chunk: int, name: str) -> tuple[Floats, Floats]:
@@ -81,7 +96,20 @@ def _gather(ra: Floats, dec: Floats, cells: Cells, clusters: Clusters, seed: int
     ra[members] = centre_ra[chosen] + offsets[0] / shrink
 
 
-def _inside(box: Box, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
+def _blend(ra: Floats, dec: Floats, share: float, seed: int, chunk: int) -> Parents:
+    """Move a share of the positions, in place, next to the last one before that is not moved."""
+    rows = np.arange(len(ra))
+    is_child = _uniform(seed, chunk, "isBlend", len(ra)) < share
+    is_child[:1] = False
+    parent = np.maximum.accumulate(np.where(is_child, 0, rows))
+    offsets = stream(seed, _TABLE, chunk, "blendOffset").standard_normal((len(ra), 2))[is_child] * _BLEND_DEG
+    dec[is_child] = dec[parent[is_child]] + offsets[:, 1]
+    shrink = np.maximum(np.cos(np.radians(dec[is_child])), _MIN_COSINE)
+    ra[is_child] = ra[parent[is_child]] + offsets[:, 0] / shrink
+    return np.where(is_child, parent, -1)
+
+
+def keep_inside(box: Box, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
     """Reflect at the box's edges (a full circle wraps instead), and keep clear of them."""
     width = box.ra_max - box.ra_min
     offset = (ra - box.ra_min) % width if width >= 360.0 else _reflect(ra - box.ra_min, width)
@@ -94,3 +122,13 @@ def _inside(box: Box, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
 def _reflect(offset: Floats, width: float) -> Floats:
     """Fold onto [0, width] as a mirror at both ends does."""
     return np.asarray(width - np.abs(offset % (2.0 * width) - width))
+
+
+def widened(box: Box, margin_deg: float) -> Box:
+    """A box with a margin on all sides, over the whole circle where that holds a pole."""
+    south, north = max(-90.0, box.dec_min - margin_deg), min(90.0, box.dec_max + margin_deg)
+    highest = max(abs(south), abs(north))
+    pad = 360.0 if highest > 89.0 else margin_deg / math.cos(math.radians(highest))
+    if box.ra_max - box.ra_min + 2 * pad >= 360.0:
+        return Box(0.0, south, 360.0, north)
+    return Box((box.ra_min - pad) % 360.0, south, (box.ra_max + pad) % 360.0, north)

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from skyshard.layout import parse_model
-from skyshard.synth.recipe import StrictModel, find_shipped
+from skyshard.synth.recipe import find_shipped
+from skyshard.synth.sky_rules import StrictModel
 
 
 class ProfileTable(StrictModel):

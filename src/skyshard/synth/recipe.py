@@ -7,99 +7,18 @@ otherwise.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+import xxhash
+from pydantic import Field, field_validator, model_validator
 
 from skyshard.chunking import Chunker
 from skyshard.errors import UserError
 from skyshard.layout import Striping, parse_model
 from skyshard.resources import data_folder
-from skyshard.sphere import Box
 from skyshard.synth.columns import BAND_COLUMNS, BANDS, FORCED_SOURCE_COLUMNS, SOURCE_COLUMNS, object_columns
-
-Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
-Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
-Longitude: TypeAlias = Annotated[float, Field(ge=0, le=360)]
-Latitude: TypeAlias = Annotated[float, Field(ge=-90, le=90)]
-
-
-def _power_of_two(nside: int) -> int:
-    if nside & (nside - 1):
-        raise ValueError(f"{nside} is not a power of two")
-    return nside
-
-
-class StrictModel(BaseModel):
-    """Frozen; a key that it does not know is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FootprintBox(StrictModel):
-    """A piece of the footprint; points on its edges belong to it."""
-
-    ra_deg: tuple[Longitude, Longitude] = (0.0, 360.0)
-    """From and to, eastward; from > to passes through 0."""
-    dec_deg: tuple[Latitude, Latitude] = (-90.0, 90.0)
-    """South and north."""
-
-    @model_validator(mode="after")
-    def _has_area(self) -> FootprintBox:
-        if self.dec_deg[0] >= self.dec_deg[1] or self.ra_deg[0] == self.ra_deg[1]:
-            raise ValueError("the box has no area; give from < to, south < north")
-        return self
-
-    @property
-    def box(self) -> Box:
-        return Box(self.ra_deg[0], self.dec_deg[0], self.ra_deg[1], self.dec_deg[1])
-
-    @property
-    def ra_width_deg(self) -> float:
-        low, high = self.ra_deg
-        return high - low if high > low else high - low + 360.0
-
-
-class Plane(StrictModel):
-    """A great circle that objects crowd along, like the Galactic plane."""
-
-    pole_ra_deg: Longitude = 192.85948
-    """Right ascension of its pole (default: the north Galactic pole)."""
-    pole_dec_deg: Latitude = 27.12825
-    """Declination of its pole."""
-    contrast: Annotated[float, Field(ge=1, le=1e6)]
-    """Density on the plane over density far from it."""
-    scale_deg: Positive
-    """Distance from the plane over which the excess falls by e."""
-
-
-class Clusters(StrictModel):
-    """Arcminute-scale clusters: a near-neighbour query costs the square of the local density."""
-
-    fraction: Share
-    """Share of the objects that belong to a cluster."""
-    richness: Annotated[float, Field(ge=1)] = 20.0
-    """Mean number of objects in a cluster."""
-    scale_arcmin: Annotated[float, Field(gt=0, le=60)] = 1.0
-    """Standard deviation of the members' offset from the centre, along each axis."""
-
-
-class Sky(StrictModel):
-    """How many objects there are, and where: a HEALPix density map, made from these numbers."""
-
-    nside: Annotated[int, Field(ge=1, le=1024), AfterValidator(_power_of_two)] = 64
-    """HEALPix resolution of the density map."""
-    objects_per_sqdeg: Annotated[float, Field(gt=0, le=1e8)]
-    """Mean over the footprint, objects per square degree."""
-    footprint: Annotated[tuple[FootprintBox, ...], Field(min_length=1)]
-    """Where there are objects: the union of these boxes."""
-    plane: Plane | None = None
-    """A band of high density."""
-    patchiness: Annotated[float, Field(ge=0, le=2)] = 0.0
-    """Standard deviation of ln(density) from one map pixel to the next."""
-    clusters: Clusters | None = None
-    """Arcminute-scale clustering."""
+from skyshard.synth.kinds import TableKind
+from skyshard.synth.sky_rules import ChunkRows, Finite, MapFile, Positive, Share, Sky, StrictModel
 
 
 class Population(StrictModel):
@@ -145,6 +64,8 @@ class Visits(StrictModel):
     """First night, TAI, modified Julian date in days."""
     nights: Annotated[int, Field(ge=1, le=10_000)] = 365
     """Nights that the visits are spread over."""
+    detectors_per_side: Annotated[int, Field(ge=1, le=30)] = 15
+    """The camera is a square of this many detectors a side: 15 LSSTCam, 12 HSC, 3 LSSTComCam."""
 
 
 class ObjectTable(StrictModel):
@@ -187,10 +108,59 @@ class Tables(StrictModel):
     """Forced measurements; null for none."""
 
 
+class ColumnRule(StrictModel):
+    """How one column of a Felis schema is made, instead of by its inferred meaning: one of these."""
+
+    constant: int | float | str | None = None
+    """One value for all rows."""
+    uniform: tuple[Finite, Finite] | None = None
+    """From, to."""
+    normal: tuple[Finite, Positive] | None = None
+    """Mean and standard deviation."""
+    lognormal: tuple[Positive, Positive] | None = None
+    """Median, and standard deviation of the logarithm."""
+    poisson: Positive | None = None
+    """Mean of a count."""
+    choice: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Words, equally likely."""
+    nulls: Share = 0.0
+    """Share of rows that are NULL; also alone, with the inferred values."""
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> ColumnRule:
+        given = [name for name in type(self).model_fields if name != "nulls" and getattr(self, name) is not None]
+        if len(given) > 1 or not (given or self.nulls):
+            raise ValueError(f"give one of constant, uniform, normal, lognormal, poisson, choice; not {given}")
+        return self
+
+
+class SchemaTables(StrictModel):
+    """Tables with all columns of a Felis schema; takes the place of ``tables``."""
+
+    catalog: Annotated[str, Field(min_length=1)]
+    """Name of the schema: hsc, dp02_dc2, dp1, dp2, or another that ``skyshard schema list`` shows."""
+    tables: tuple[str, ...] | None = None
+    """Which of its tables to make; null for all."""
+    kinds: dict[str, TableKind] = Field(default={})
+    """What a table holds, where it should not be inferred from its columns."""
+    columns: dict[str, ColumnRule] = Field(default={})
+    """Rules for single columns, by ``Table.column``."""
+    detection_snr: Positive = 5.0
+    """Signal over noise in one visit above which there is a Source row."""
+    dia_share: Share = 0.3
+    """Share of the objects, besides the variable ones, that difference imaging finds: DiaObject rows."""
+    dia_detections: Annotated[float, Field(ge=1)] = 2.8
+    """Mean detections of such an object that does not vary: DiaSource rows per DiaObject row."""
+    instrument: str = "LSSTCam"
+    """Value of instrument columns."""
+    other_rows: Annotated[int, Field(ge=1, le=10_000_000)] = 200
+    """Rows of regular tables that no rule knows."""
+
+
 class TruthCount(StrictModel):
     """A count that the generator keeps, so that a query's answer is known: rows with ``column <is> values``."""
 
-    table: Literal["Object", "Source", "ForcedSource"]
+    table: str
     """The table to count in."""
     column: str
     """The column compared."""
@@ -211,6 +181,35 @@ class TruthCount(StrictModel):
         """The statement whose answer this is."""
         bounds = " AND ".join(f"{value!r}" for value in self.values)
         return f"SELECT COUNT(*) FROM {self.table} WHERE {self.column} {self.comparison.upper()} {bounds}"
+
+
+class TruthColumn(StrictModel):
+    """A column to keep COUNT, SUM, MIN and MAX of."""
+
+    table: str
+    """The table."""
+    column: str
+    """A column of numbers."""
+
+
+class TruthHistogram(TruthColumn):
+    """A histogram to keep."""
+
+    edges: Annotated[tuple[Finite, ...], Field(min_length=2, max_length=1001)]
+    """Rising; a bin holds its lower edge, the last bin both."""
+
+    @model_validator(mode="after")
+    def _edges_rise(self) -> TruthHistogram:
+        if list(self.edges) != sorted(set(self.edges)):
+            raise ValueError("edges must rise")
+        return self
+
+
+class Neighbours(StrictModel):
+    """Pairs of director rows to count: what near-neighbour queries find."""
+
+    radii_deg: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=10)]
+    """Pairs closer than each of these; none above the overlap."""
 
 
 class Recipe(StrictModel):
@@ -238,8 +237,16 @@ class Recipe(StrictModel):
     """Pointings."""
     tables: Tables = Tables()
     """Tables and their columns."""
+    felis: SchemaTables | None = Field(default=None, alias="schema")
+    """All columns of a Felis schema, instead of ``tables``."""
     truth: tuple[TruthCount, ...] = ()
     """Counts to keep in the manifest."""
+    histograms: tuple[TruthHistogram, ...] = ()
+    """Histograms to keep: filtered counts follow from them."""
+    aggregates: tuple[TruthColumn, ...] = ()
+    """Columns whose count, sum, least and greatest value are kept."""
+    neighbours: Neighbours | None = None
+    """Pairs to count."""
 
     @field_validator("striping")
     @classmethod
@@ -260,14 +267,22 @@ class Recipe(StrictModel):
 
     @model_validator(mode="after")
     def _truth_has_columns(self) -> Recipe:
+        if self.felis is not None:
+            return self
         columns = {
             "Object": object_columns(self.band_names, self.tables.Object.band_columns),
             "Source": SOURCE_COLUMNS if self.tables.Source else [],
             "ForcedSource": FORCED_SOURCE_COLUMNS if self.tables.ForcedSource else [],
         }
         for count in self.truth:
-            if count.column not in [name for name, _, _ in columns[count.table]]:
+            if count.column not in [name for name, _, _ in columns.get(count.table, [])]:
                 raise ValueError(f"truth: table {count.table} has no column '{count.column}'")
+        return self
+
+    @model_validator(mode="after")
+    def _pairs_lie_within_overlap(self) -> Recipe:
+        if self.neighbours is not None and max(self.neighbours.radii_deg) > self.striping.overlap_deg:
+            raise ValueError(f"neighbours: a radius is above the overlap, {self.striping.overlap_deg:g} degrees")
         return self
 
     @property
@@ -282,7 +297,27 @@ def read_recipe(source: str | Path) -> Recipe:
     Raises:
         UserError: no such file or name, or a key that is unknown or wrong.
     """
-    return parse_model(Recipe, find_shipped("recipes", source, "recipe"))
+    path = find_shipped("recipes", source, "recipe")
+    recipe = parse_model(Recipe, path)
+    sky = recipe.sky.model_copy(
+        update={
+            "from_map": recipe.sky.from_map and _located(recipe.sky.from_map, path, "sky.from_map.file"),
+            "from_chunks": recipe.sky.from_chunks and _located(recipe.sky.from_chunks, path, "sky.from_chunks.file"),
+        }
+    )
+    return recipe.model_copy(update={"sky": sky})
+
+
+def _located(rule: MapFile | ChunkRows, recipe: Path, key: str) -> MapFile | ChunkRows:
+    """The file's whole path, and its hash: what it holds decides the sky as the recipe itself does."""
+    path = (recipe.parent / rule.file).resolve()
+    try:
+        found = xxhash.xxh3_128(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UserError(f"'{recipe}', key '{key}': cannot read '{path}': {error.strerror}", remedy="mend it") from None
+    if rule.xxh3 not in ("", found):
+        raise UserError(f"'{recipe}', key '{key}': '{path}' has another content", remedy="give the file it was made of")
+    return rule.model_copy(update={"file": str(path), "xxh3": found})
 
 
 def find_shipped(folder: str, source: str | Path, what: str) -> Path:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -30,6 +31,7 @@ from skyshard.synth.columns import (
     Definition,
     object_columns,
 )
+from skyshard.synth.kinds import TableKind
 from skyshard.synth.recipe import Recipe
 
 MARIADB_KEY = b"mariadb"
@@ -47,7 +49,17 @@ class Validity:
 
     @classmethod
     def of(cls, is_valid: NDArray[np.bool_]) -> Validity:
-        return cls(pa.py_buffer(np.packbits(is_valid, bitorder="little")), int((~is_valid).sum()))
+        return cls(pa.py_buffer(np.packbits(is_valid, bitorder="little")), int(np.count_nonzero(~is_valid)))
+
+    def intersect(self, other: Validity | None) -> Validity:
+        """Rows that have a value in both."""
+        if other is None:
+            return self
+        both = np.frombuffer(self.bitmap, np.uint8) & np.frombuffer(other.bitmap, np.uint8)
+        lost = int(
+            np.bitwise_count(np.frombuffer(self.bitmap, np.uint8) & ~np.frombuffer(other.bitmap, np.uint8)).sum()
+        )
+        return Validity(pa.py_buffer(both), self.null_count + lost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +70,23 @@ class Masked:
     validity: Validity
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TableSpec:
     """A table to make: its columns and keys, and how it is spread."""
 
     table: Table
     layout: TableLayout
+    kind: TableKind = TableKind.OTHER
+    """What a row stands for, in tables of a Felis schema."""
+
+    @cached_property
+    def arrow(self) -> pa.Schema:
+        """The Arrow schema of the table's files."""
+        return arrow_schema(self.table)
 
 
 def table_specs(recipe: Recipe) -> dict[str, TableSpec]:
-    """The recipe's tables by name: the director first, regular tables last."""
+    """The recipe's own tables by name: the director first, regular tables last."""
     columns = object_columns(recipe.band_names, recipe.tables.Object.band_columns)
     child = TableLayout(role=Role.DEPENDENT, director=OBJECT, key="objectId")
     director = TableLayout(role=Role.DIRECTOR, key="objectId", position=("ra", "decl"))
@@ -101,7 +120,11 @@ def arrow_schema(table: Table) -> pa.Schema:
 def row_bytes(table: Table) -> int:
     """Bytes of a row's values, text at its declared length: a size to plan with."""
     types = [column.type for column in table]
-    return sum(type.length if pa.types.is_binary(type.arrow) else type.arrow.bit_width // 8 for type in types)
+    return sum(type.arrow.bit_width // 8 if _is_number(type.arrow) else type.length for type in types)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
 def to_arrow(table: Table, values: Mapping[str, Values]) -> pa.Table:
@@ -109,10 +132,11 @@ def to_arrow(table: Table, values: Mapping[str, Values]) -> pa.Table:
     if set(values) != set(table.column_names):
         raise Bug(f"table {table.name}: made {sorted(values)}, declared {sorted(table.column_names)}")
     schema = arrow_schema(table)
-    return pa.Table.from_arrays([_array(values[field.name], field.type) for field in schema], schema=schema)
+    return pa.Table.from_arrays([to_array(values[field.name], field.type) for field in schema], schema=schema)
 
 
-def _array(values: Values, arrow_type: pa.DataType) -> pa.Array:
+def to_array(values: Values, arrow_type: pa.DataType) -> pa.Array:
+    """Values as one Arrow array of a type; numbers of that type are not copied."""
     if isinstance(values, pa.Array):
         return values.cast(arrow_type)
     numbers = values.values if isinstance(values, Masked) else values

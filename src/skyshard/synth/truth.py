@@ -1,38 +1,51 @@
-"""What the answers to a catalog's queries must be, from the rows themselves, chunk by chunk. No I/O."""
+"""What the answers to a catalog's queries must be, from the rows themselves, chunk by chunk. No I/O.
+
+A FLOAT column counts as the double that the server compares; a NULL satisfies nothing and is in no bin.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from skyshard.synth.columns import OBJECT
-from skyshard.synth.manifest import Answer, ChunkTruth
-from skyshard.synth.recipe import Recipe, TruthCount
+from skyshard.sphere import Box, unit_vectors
+from skyshard.synth.generate import SyntheticSky
+from skyshard.synth.manifest import Aggregate, Answer, ChunkTruth
+from skyshard.synth.plan import ChunkTask
+from skyshard.synth.positions import Positions, widened
+from skyshard.synth.recipe import TruthColumn, TruthCount, TruthHistogram
 
-_EXTENT_SQL = f"SELECT MIN(ra), MAX(ra), MIN(decl), MAX(decl) FROM {OBJECT}"
 _COMPARISONS = {">": pc.greater, "<": pc.less, ">=": pc.greater_equal, "<=": pc.less_equal}
 
 
-def chunk_truth(recipe: Recipe, tables: Mapping[str, pa.Table]) -> ChunkTruth:
+def chunk_truth(sky: SyntheticSky, task: ChunkTask, tables: Mapping[str, pa.Table]) -> ChunkTruth:
     """The truth of one chunk's rows."""
+    recipe = sky.recipe
     return ChunkTruth(
         rows={name: table.num_rows for name, table in tables.items()},
-        extent_deg=_extent(tables[OBJECT]),
+        extent_deg=_extent(tables[sky.director], sky.position),
         counts=tuple(_count(rule, tables[rule.table]) for rule in recipe.truth),
+        histograms=tuple(_histogram(rule, tables[rule.table]) for rule in recipe.histograms),
+        aggregates=tuple(_aggregate(tables[rule.table][rule.column]) for rule in recipe.aggregates),
+        pairs=_pairs(sky, task),
     )
 
 
-def _extent(objects: pa.Table) -> tuple[float, float, float, float] | None:
+def _extent(objects: pa.Table, position: tuple[str, str]) -> tuple[float, float, float, float] | None:
     if not objects.num_rows:
         return None
-    ra, decl = (objects[name].to_numpy() for name in ("ra", "decl"))
+    ra, decl = (objects[name].to_numpy() for name in position)
     return float(ra.min()), float(ra.max()), float(decl.min()), float(decl.max())
 
 
 def _count(rule: TruthCount, table: pa.Table) -> int:
-    """Rows that satisfy a rule; a NULL satisfies none. FLOAT columns are compared as doubles, as the server does."""
+    """Rows that satisfy a rule."""
     column = table[rule.column].cast(pa.float64())
     low, high = rule.values[0], rule.values[-1]
     if rule.comparison == "between":
@@ -42,14 +55,100 @@ def _count(rule: TruthCount, table: pa.Table) -> int:
     return int(pc.sum(is_met).as_py() or 0)
 
 
-def answers(recipe: Recipe, rows: Mapping[str, int], chunks: Sequence[ChunkTruth]) -> tuple[Answer, ...]:
-    """Statements over the whole catalog with their rows: counts, the director's extent, the recipe's own."""
+def _values(column: pa.ChunkedArray) -> NDArray[Any]:
+    return np.asarray(column.drop_null().to_numpy())
+
+
+def _histogram(rule: TruthHistogram, table: pa.Table) -> tuple[int, ...]:
+    counts, _ = np.histogram(_values(table[rule.column]).astype(np.float64), rule.edges)
+    return tuple(counts.tolist())
+
+
+def _aggregate(column: pa.ChunkedArray) -> Aggregate:
+    values = _values(column)
+    if not len(values):
+        return Aggregate(rows=0, sum=0, least=None, greatest=None)
+    is_whole = values.dtype.kind in "iu"
+    total = sum(values.tolist()) if is_whole else math.fsum(values.tolist())
+    return Aggregate(rows=len(values), sum=total, least=values.min().item(), greatest=values.max().item())
+
+
+def sum_aggregates(parts: Sequence[Aggregate]) -> Aggregate:
+    """Several chunks as one."""
+    least = [part.least for part in parts if part.least is not None]
+    greatest = [part.greatest for part in parts if part.greatest is not None]
+    sums = [part.sum for part in parts]
+    total = sum(sums) if all(isinstance(one, int) for one in sums) else math.fsum(sums)
+    return Aggregate(
+        rows=sum(part.rows for part in parts), sum=total, least=min(least, default=None),
+        greatest=max(greatest, default=None),
+    )  # fmt: skip
+
+
+def _pairs(sky: SyntheticSky, task: ChunkTask) -> tuple[int, ...]:
+    """Pairs of a chunk's own rows, and of its rows with those of the chunks around it, by radius."""
+    rule = sky.recipe.neighbours
+    if rule is None:
+        return ()
+    from scipy.spatial import cKDTree
+
+    own = _vectors(sky.positions(task.chunk, task.share))
+    box, margin = sky.chunker.chunk_box(task.chunk), max(rule.radii_deg)
+    others = [_vectors(_within(sky.positions(chunk, task.share), box, margin)) for chunk in task.neighbours]
+    if not len(own):
+        return (0,) * len(rule.radii_deg)
+    # Chord of an angle, and just below it: a pair at the radius itself is not closer.
+    chords = [np.nextafter(2 * math.sin(math.radians(radius) / 2), 0) for radius in rule.radii_deg]
+    everyone = cKDTree(np.concatenate([own, *others]))
+    counts = cKDTree(own).count_neighbors(everyone, chords)
+    return tuple(int(count) - len(own) for count in counts)
+
+
+def _vectors(positions: Positions) -> NDArray[np.float64]:
+    return unit_vectors(positions.ra, positions.dec)
+
+
+def _within(positions: Positions, box: Box, margin_deg: float) -> Positions:
+    """Positions that a box with a margin holds."""
+    wide = widened(box, margin_deg)
+    is_in = (positions.dec >= wide.dec_min) & (positions.dec <= wide.dec_max)
+    if wide.ra_max - wide.ra_min != 360.0:
+        is_in &= (positions.ra - wide.ra_min) % 360.0 <= (wide.ra_max - wide.ra_min) % 360.0
+    return Positions(positions.ra[is_in], positions.dec[is_in])
+
+
+def answers(sky: SyntheticSky, rows: Mapping[str, int], chunks: Sequence[ChunkTruth]) -> tuple[Answer, ...]:
+    """Statements over the whole catalog with their rows: counts, the director's extent, what the recipe declares."""
+    recipe, director, (ra, dec) = sky.recipe, sky.director, sky.position
+    extent_sql = f"SELECT MIN({ra}), MAX({ra}), MIN({dec}), MAX({dec}) FROM {director}"
     counted = [Answer(sql=f"SELECT COUNT(*) FROM {name}", row=(count,)) for name, count in rows.items()]
     kept = [
         Answer(sql=rule.sql, row=(sum(truth.counts[place] for truth in chunks),))
         for place, rule in enumerate(recipe.truth)
     ]
-    return (*counted, Answer(sql=_EXTENT_SQL, row=_whole_extent(chunks)), *kept)
+    kept += [
+        _aggregate_answer(rule, sum_aggregates([truth.aggregates[place] for truth in chunks]))
+        for place, rule in enumerate(recipe.aggregates)
+    ]
+    radii = () if recipe.neighbours is None else recipe.neighbours.radii_deg
+    kept += [
+        Answer(sql=_pairs_sql(sky, radius), row=(sum(truth.pairs[place] for truth in chunks) + rows[director],))
+        for place, radius in enumerate(radii)
+    ]
+    return (*counted, Answer(sql=extent_sql, row=_whole_extent(chunks)), *kept)
+
+
+def _aggregate_answer(rule: TruthColumn, found: Aggregate) -> Answer:
+    name = rule.column
+    sql = f"SELECT COUNT({name}), MIN({name}), MAX({name}) FROM {rule.table}"
+    return Answer(sql=sql, row=(found.rows, found.least, found.greatest))
+
+
+def _pairs_sql(sky: SyntheticSky, radius_deg: float) -> str:
+    """Each row is its own neighbour here, at distance 0."""
+    ra, dec = sky.position
+    distance = f"scisql_angSep(o1.{ra}, o1.{dec}, o2.{ra}, o2.{dec})"
+    return f"SELECT COUNT(*) FROM {sky.director} o1, {sky.director} o2 WHERE {distance} < {radius_deg!r}"
 
 
 def _whole_extent(chunks: Sequence[ChunkTruth]) -> tuple[float | None, ...]:

@@ -30,6 +30,7 @@ from skyshard.synth.manifest import (
     ManifestColumn,
     ManifestFile,
     ManifestTable,
+    Shrink,
     Truth,
     write_manifest,
 )
@@ -60,11 +61,11 @@ def make_chunk(task: ChunkTask) -> ChunkReport:
     """Make one chunk of every table, write its files, and note that it is finished."""
     started = time.perf_counter()
     sky = open_sky(task.recipe, task.seed)
-    tables = sky.chunk_tables(task.chunk)
+    tables = sky.chunk_tables(task.chunk, task.share)
     files = {
         name: output.write_table(task.folder, sky.specs[name].table, task.chunk, rows) for name, rows in tables.items()
     }
-    record = ChunkRecord(chunk=task.chunk, files=files, truth=chunk_truth(task.recipe, tables))
+    record = ChunkRecord(chunk=task.chunk, files=files, truth=chunk_truth(sky, task, tables))
     output.write_record(task.folder, record)
     return ChunkReport(record, time.perf_counter() - started)
 
@@ -76,6 +77,7 @@ def write_catalog(
     fraction: float = 1.0,
     seed: int | None = None,
     *,
+    shrink: Shrink = "coverage",
     runtime: Submits | None = None,
     watcher: Watcher = nobody,
 ) -> Manifest:
@@ -86,7 +88,8 @@ def write_catalog(
     Raises:
         UserError: a wrong fraction or chunk, or a folder that holds something else.
     """
-    return write_plan(plan(recipe, out, chunks=chunks, fraction=fraction, seed=seed), out, runtime, watcher)
+    planned = plan(recipe, out, chunks=chunks, fraction=fraction, seed=seed, shrink=shrink)
+    return write_plan(planned, out, runtime, watcher)
 
 
 def write_plan(planned: Plan, out: Path, runtime: Submits | None = None, watcher: Watcher = nobody) -> Manifest:
@@ -134,6 +137,7 @@ def _manifest(planned: Plan, out: Path, records: Sequence[ChunkRecord]) -> Manif
         recipe=identity.recipe,
         seed=identity.seed,
         fraction=identity.fraction,
+        shrink=identity.shrink,
         chunks=identity.chunks,
         striping=identity.recipe.striping,
         generator=Generator(skyshard=version("skyshard"), numpy=np.__version__, pyarrow=pa.__version__),
@@ -141,7 +145,7 @@ def _manifest(planned: Plan, out: Path, records: Sequence[ChunkRecord]) -> Manif
         truth=Truth(
             rows=rows,
             chunks={record.chunk: record.truth for record in records},
-            answers=answers(identity.recipe, rows, [record.truth for record in records]),
+            answers=answers(sky, rows, [record.truth for record in records]),
         ),
     )
 
