@@ -7,7 +7,8 @@ Four comparisons on private nodes, each side by side:
 load_vs_load_data                    partitioned Arrow batches → chunk tables by row images (packed, written, indexed,
                                      counted, digest checked) against LOAD DATA INFILE of the same rows, CSV ready
 parquet_to_published_vs_csv_load_data  Parquet → published against locate + CSV + LOAD DATA of the same Parquet
-two_nodes_vs_one                     the whole ingest on two nodes and two cores against one node and one core
+two_nodes_vs_one                     the whole ingest through Ray on two nodes and two cores (Ray is there already)
+                                     against one node and one core in one process
 hsc_load_vs_load_data                as the first, for the 1,038 columns of HSC's Object
 
 "One core" pins this process and the node's server to core 0.
@@ -45,6 +46,7 @@ from skyshard.ingest.sources import open_source
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import RecordLayout
 from skyshard.rowimage.sqltype import TypeClass, parse_type
+from skyshard.runtime import RuntimeKind
 from skyshard.schema import Column, Table
 from skyshard.testbed import Testbed
 from skyshard.worker.load import NodeLoader
@@ -53,10 +55,12 @@ from skyshard.worker.messages import Loader
 
 STRIPING = {"stripes": 85, "substripes": 12, "overlap_deg": 0.01667}
 PARTS = 4
-WARM_BYTES = 2 << 30
 Texts = dict[tuple[int, bool], Path]
-WIDE_AREA = (10.0, 38.0, -12.0, 13.0)
-SMALL_AREA = (10.0, 14.0, -2.0, 2.0)
+Area = tuple[float, float, float, float]
+"""Least and greatest ra, least and greatest decl."""
+WIDE_AREA: Area = (10.0, 38.0, -12.0, 13.0)
+SMALL_AREA: Area = (10.0, 14.0, -2.0, 2.0)
+ROWS, WIDE_ROWS = 1_000_000, 100_000
 
 
 def narrow_table() -> Table:
@@ -83,8 +87,13 @@ def wide_table() -> Table:
     return Table("Object", columns)
 
 
-def make_catalog(folder: Path, table: Table, rows: int, box: tuple[float, float, float, float]) -> Path:
-    """A synth folder of random rows, uniform over a box (least and greatest ra, least and greatest decl)."""
+def share(area: Area, part: float) -> Area:
+    """An area with this part of its square degrees, so that fewer rows are fewer chunk tables, not shorter ones."""
+    return (area[0], area[0] + (area[1] - area[0]) * part**0.5, *(decl * part**0.5 for decl in area[2:]))
+
+
+def make_catalog(folder: Path, table: Table, rows: int, box: Area) -> Path:
+    """A synth folder of random rows, uniform over a box."""
     random = np.random.default_rng(1)
     (folder / "Object").mkdir(parents=True)
     files = []
@@ -104,9 +113,7 @@ def make_catalog(folder: Path, table: Table, rows: int, box: tuple[float, float,
     return folder
 
 
-def _values(
-    column: Column, first: int, count: int, random: np.random.Generator, box: tuple[float, float, float, float]
-) -> pa.Array:
+def _values(column: Column, first: int, count: int, random: np.random.Generator, box: Area) -> pa.Array:
     if column.name == "objectId":
         return pa.array(np.arange(first, first + count) + 10**12)
     if column.name in ("ra", "decl"):
@@ -120,10 +127,11 @@ def _values(
 
 @dataclass
 class Bench:
-    """A private cluster of two nodes and a folder for files."""
+    """A private cluster of two nodes, a folder for files, and the bytes of memory that a comparison needs."""
 
     cluster: Cluster
     folder: Path
+    memory: int
 
     @contextlib.contextmanager
     def one_core(self) -> Iterator[None]:
@@ -139,6 +147,14 @@ class Bench:
             for process, cores in zip(processes, before, strict=True):
                 process.cpu_affinity(cores)
 
+    def timed(self, work: Callable[[], object]) -> float:
+        """Seconds of one call, on memory that the machine has, with nothing left to write from before."""
+        os.sync()
+        warm_memory(self.memory)
+        start = time.perf_counter()
+        work()
+        return time.perf_counter() - start
+
     def loader(self) -> NodeLoader:
         return NodeLoader("node1", self.cluster.endpoint("node1"), str(self.cluster.data_dir("node1")))
 
@@ -146,15 +162,6 @@ class Bench:
 def warm_memory(size: int) -> None:
     """Touch memory and give it back: a virtual machine gets it from its host at the first touch, 20 times as slow."""
     np.ones(size, np.uint8)
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Seconds of one call, on memory that the machine has, with nothing left to write from before."""
-    os.sync()
-    warm_memory(WARM_BYTES)
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def load_ratio(bench: Bench, catalog: Path) -> dict[str, float]:
@@ -173,8 +180,8 @@ def load_ratio(bench: Bench, catalog: Path) -> dict[str, float]:
     chunks = {segment.chunk for report in reports for segment in report.segments}
     context = BuildContext(plan, 1, dict.fromkeys(chunks, ("node1",)), frozenset(), staging)
     with bench.one_core():
-        base = timed(lambda: _load_csv(bench, table, texts))
-        images = timed(lambda: _pack_and_build(bench, table, context, report, batch))
+        base = bench.timed(lambda: _load_csv(bench, table, texts))
+        images = bench.timed(lambda: _pack_and_build(bench, table, context, report, batch))
     for database in ("images", "texts"):
         bench.loader().drop_database(database)
     for folder in (staging, bench.folder / "csv"):
@@ -252,8 +259,8 @@ def published_ratio(bench: Bench, catalog: Path) -> dict[str, float]:
     """The product's whole ingest on one core against partition to CSV and LOAD DATA, with no index and no check."""
     (table,) = make_plan(open_source(catalog)).tables
     with bench.one_core():
-        base = timed(lambda: _partition_and_load(bench, table))
-        ours = _ingest(bench, catalog, "one", "inline", nodes=1)
+        base = bench.timed(lambda: _partition_and_load(bench, table))
+        ours = _ingest(bench, _single(bench), catalog, "one", "inline")
     bench.loader().drop_database("texts")
     return {"csv_load_data_s": base, "published_s": ours, "ratio": base / ours}
 
@@ -281,11 +288,15 @@ def _partition_and_load(bench: Bench, table: PlannedTable) -> None:
     _load_csv(bench, table, texts)
 
 
-def _ingest(bench: Bench, catalog: Path, database: str, runtime: str, *, nodes: int) -> float:
-    cluster = bench.cluster if nodes == 2 else _single(bench)
+def _ingest(
+    bench: Bench, cluster: Cluster, catalog: Path, database: str, runtime: RuntimeKind, before: Path | None = None
+) -> float:
+    """Seconds of an ingest; another one comes ``before``, so that what the runtime starts is there."""
     with Testbed(cluster.folder, runtime=runtime) as testbed:
         testbed.registry.databases()
-        return timed(lambda: testbed.ingest(catalog, database=database))
+        if before is not None:
+            testbed.ingest(before, database=f"{database}_before")
+        return bench.timed(lambda: testbed.ingest(catalog, database=database))
 
 
 def _single(bench: Bench) -> Cluster:
@@ -298,10 +309,11 @@ def _single(bench: Bench) -> Cluster:
 
 
 def scaling_ratio(bench: Bench, catalog: Path) -> dict[str, float]:
-    """Two nodes, two cores against one node, one core."""
+    """Two nodes, two cores, through Ray, against one node and one core in one process."""
+    small = make_catalog(bench.folder / "small", narrow_table(), 10_000, share(WIDE_AREA, 10_000 / ROWS))
     with bench.one_core():
-        one = _ingest(bench, catalog, "alone", "inline", nodes=1)
-    two = _ingest(bench, catalog, "both", "inline", nodes=2)
+        one = _ingest(bench, _single(bench), catalog, "alone", "inline", small)
+    two = _ingest(bench, bench.cluster, catalog, "both", "ray", small)
     return {"one_s": one, "two_s": two, "ratio": one / two}
 
 
@@ -309,14 +321,14 @@ def run(rows: int, wide_rows: int) -> dict[str, dict[str, float]]:
     """All comparisons; everything made is removed."""
     with tempfile.TemporaryDirectory(prefix="skyshard-bench-", dir="/tmp") as name:
         folder = Path(name)
-        bench = Bench(Cluster.at(folder / "cluster"), folder)
+        bench = Bench(Cluster.at(folder / "cluster"), folder, (256 << 20) + 1_000 * rows + 6_000 * wide_rows)
         bench.cluster.start(2)
         try:
-            catalog = make_catalog(folder / "catalog", narrow_table(), rows, WIDE_AREA)
+            catalog = make_catalog(folder / "catalog", narrow_table(), rows, share(WIDE_AREA, rows / ROWS))
             results = {"load_vs_load_data": load_ratio(bench, catalog)}
             results["parquet_to_published_vs_csv_load_data"] = published_ratio(bench, catalog)
             results["two_nodes_vs_one"] = scaling_ratio(bench, catalog)
-            wide = make_catalog(folder / "wide", wide_table(), wide_rows, SMALL_AREA)
+            wide = make_catalog(folder / "wide", wide_table(), wide_rows, share(SMALL_AREA, wide_rows / WIDE_ROWS))
             results["hsc_load_vs_load_data"] = load_ratio(bench, wide)
         finally:
             for cluster in (bench.cluster, Cluster.at(folder / "single")):
@@ -327,12 +339,12 @@ def run(rows: int, wide_rows: int) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--wide-rows", type=int, default=100_000)
-    parser.add_argument("--quick", action="store_true", help="200,000 rows and 10,000 wide ones")
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--wide-rows", type=int, default=WIDE_ROWS)
+    parser.add_argument("--quick", action="store_true", help="200,000 rows and 20,000 wide ones")
     parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help="write JSON to a file, or print it")
     options = parser.parse_args()
-    rows, wide = (200_000, 10_000) if options.quick or options.json == "-" else (options.rows, options.wide_rows)
+    rows, wide = (200_000, 20_000) if options.quick or options.json == "-" else (options.rows, options.wide_rows)
     results = run(rows, wide)
     content = json.dumps({"ratios": {name: r["ratio"] for name, r in results.items()}, "details": results}, indent=1)
     if options.json == "-":

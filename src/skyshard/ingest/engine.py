@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -155,8 +155,9 @@ class Ingest:
         self._shown("prepare", self._prepare)
         for table in self._plan.tables:
             self._timed("partition", lambda table=table: self._partition(table))  # type: ignore[misc]
+        started = self._start_indexes()
         self._timed("load", self._build)
-        self._shown("director index", self._load_indexes)
+        self._shown("director index", lambda: self._finish_indexes(started))
         report = IngestReport(
             self._plan.database,
             self._transaction,
@@ -296,19 +297,26 @@ class Ingest:
 
     # index and publish
 
-    def _load_indexes(self) -> None:
-        """The registry's copy of each director index, made like any other table, from sorted keys."""
+    def _start_indexes(self) -> list[_StartedIndex]:
+        """Have the czar's server make the registry's copy of each director index, like any other table, from sorted
+        keys, while the nodes make theirs."""
         registry, database = self._site.registry, self._plan.database
+        started = []
         for table in self._plan.tables:
             if table.source.layout.role is not Role.DIRECTOR or not table.source.layout.key or not table.source.parts:
                 continue
             earlier = registry.index_parts(database, table.name)
             part = self._transaction if earlier else 0
             order = index_build(database, table.name, part, self._own_keys(table.name), self._staging)
-            (built,) = answer("czar", self._site.czar_loader.call("build", order))
-            mine = IndexPart(table.name, part, built.rows)
-            registry.add_index_part(database, self._transaction, mine)
-            self._generations().make_index(table.name, [*earlier, mine])
+            started.append(_StartedIndex(table.name, part, earlier, self._site.czar_loader.call("build", order)))
+        return started
+
+    def _finish_indexes(self, started: Sequence[_StartedIndex]) -> None:
+        for index in started:
+            (built,) = answer("czar", index.built)
+            mine = IndexPart(index.director, index.part, built.rows)
+            self._site.registry.add_index_part(self._plan.database, self._transaction, mine)
+            self._generations().make_index(index.director, [*index.earlier, mine])
 
     def _publish(self, report: IngestReport) -> None:
         """Everything to disk, then one registry transaction makes it visible."""
@@ -323,6 +331,16 @@ class Ingest:
         }  # fmt: skip
         self._site.registry.move_transaction(self._mine, Event.COMMIT)
         self._site.registry.publish(self._plan.database, self._mine, content)
+
+
+@dataclass(frozen=True, slots=True)
+class _StartedIndex:
+    """One part of a director index under way on the czar's server."""
+
+    director: str
+    part: int
+    earlier: Sequence[IndexPart]
+    built: Future[list[BuiltTable]]
 
 
 def _not_done(node: str, order: BuildOrder, done: dict[tuple[str, str, int, bool], str]) -> BuildOrder:
