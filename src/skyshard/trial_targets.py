@@ -6,20 +6,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import psutil
 
 from skyshard.bench.manifest import IngestStage
 from skyshard.bench.skymap import SkyMap
-from skyshard.bench.targets import Answer
+from skyshard.bench.targets import Answer, Target
+from skyshard.bench.telemetry import NoProbe, Probe, Reading, process_reading
 from skyshard.bench.trial import TrialContext
 from skyshard.chunking import Chunker
 from skyshard.cluster import CZAR_NAME, MONO_NAME
 from skyshard.db.connection import Account, connect
-from skyshard.errors import SkyshardError
+from skyshard.errors import SkyshardError, UserError
 from skyshard.registry.catalog import Catalog
+from skyshard.synth.manifest import read_manifest
+from skyshard.synth.profile import read_profile
 from skyshard.testbed import TargetName, Testbed
+
+PROFILE = "kpm"
+"""Row counts that a share of DR1 is a share of."""
 
 _VARIABLES = (
     "version", "key_buffer_size", "innodb_buffer_pool_size", "table_open_cache", "max_connections", "sql_mode",
@@ -40,6 +49,13 @@ class TestbedTarget:
         result = self.testbed.query(sql, database=database, target=self.name)
         return Answer.of(result.table, chunks=result.stats.chunks)
 
+    def explain(self, sql: str, database: str) -> str:
+        """The czar's plan; of the mono server its EXPLAIN."""
+        if self.name == "czar":
+            return self.testbed.explain(sql, database=database).as_text()
+        with connect(self.testbed.cluster.endpoint(MONO_NAME), Account.READER, database) as connection:
+            return "\n".join(" ".join(map(str, row)) for row in connection.rows(f"EXPLAIN {sql}"))
+
     def describe(self) -> Mapping[str, object]:
         """Server variables that decide latencies, and how many nodes there are."""
         server = MONO_NAME if self.name == "mono" else CZAR_NAME
@@ -52,10 +68,83 @@ class TestbedTarget:
         """The testbed is its owner's to close."""
 
 
-def trial_context(testbed: Testbed, database: str) -> TrialContext:
+@dataclass(frozen=True, slots=True)
+class OwnedTarget:
+    """A target with a testbed of its own, closed with it: for clients in other processes."""
+
+    inner: TestbedTarget
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    def run(self, sql: str, database: str) -> Answer:
+        return self.inner.run(sql, database)
+
+    def describe(self) -> Mapping[str, object]:
+        return self.inner.describe()
+
+    def close(self) -> None:
+        self.inner.testbed.close()
+
+
+def open_target(spec: str, cluster: Path) -> Target:
+    """A target by what a command calls it: ``czar``, ``mono``, ``duckdb:FOLDER``, or a SQLAlchemy URL.
+
+    Raises:
+        UserError: no such kind of target.
+    """
+    if spec in ("czar", "mono"):
+        return OwnedTarget(TestbedTarget(Testbed(cluster), "mono" if spec == "mono" else "czar"))
+    kind, _, rest = spec.partition(":")
+    if kind == "duckdb" and rest:
+        from skyshard.bench.duckdb_target import DuckDBTarget
+
+        return DuckDBTarget(Path(rest))
+    if "://" in spec:
+        from skyshard.bench.url_target import UrlTarget
+
+        return UrlTarget(spec)
+    raise UserError(f"no target '{spec}'", remedy="name czar, mono, duckdb:FOLDER or a SQLAlchemy URL")
+
+
+class ClusterProbe:
+    """Counters of every running server of a private cluster: processes from the system, caches from the servers."""
+
+    def __init__(self, testbed: Testbed) -> None:
+        running = [one for one in testbed.cluster.status() if one.pid is not None]
+        self._processes = {one.name: psutil.Process(one.pid) for one in running}
+        self._connections = {one.name: connect(testbed.cluster.endpoint(one.name), Account.READER) for one in running}
+
+    def read(self) -> list[Reading]:
+        return [self._one(name) for name in self._processes]
+
+    def _one(self, name: str) -> Reading:
+        names = ", ".join(f"'{variable}'" for variable in _COUNTERS)
+        rows = self._connections[name].rows(f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})")
+        counters: dict[str, Any] = {_COUNTERS[str(variable)]: int(value) for variable, value in rows}
+        return replace(process_reading(name, self._processes[name]), **counters)
+
+    def close(self) -> None:
+        for connection in self._connections.values():
+            connection.close()
+
+
+_COUNTERS = {
+    "Key_read_requests": "key_read_requests",
+    "Key_reads": "key_reads",
+    "Innodb_buffer_pool_read_requests": "buffer_read_requests",
+    "Innodb_buffer_pool_reads": "buffer_reads",
+    "Handler_read_rnd_next": "rows_scanned",
+    "Threads_running": "threads_running",
+}
+
+
+def trial_context(testbed: Testbed, database: str, probe: Probe | None = None) -> TrialContext:
     """What a trial folder keeps of the catalog: layout, rows, digest, sky map, and how long its ingest took."""
     catalog = testbed.registry.catalog(database)
-    return TrialContext(describe_catalog(testbed, catalog), sky_map(catalog), ingest_stages(testbed, database))
+    stages = ingest_stages(testbed, database)
+    return TrialContext(describe_catalog(testbed, catalog), sky_map(catalog), stages, probe or NoProbe())
 
 
 def describe_catalog(testbed: Testbed, catalog: Catalog) -> dict[str, object]:
@@ -63,12 +152,32 @@ def describe_catalog(testbed: Testbed, catalog: Catalog) -> dict[str, object]:
     return {
         "database": catalog.database,
         "source": source,
+        "made": how_made(Path(str(source)), catalog),
         "family": catalog.layout.striping.family,
+        "engine": catalog.layout.engine,
         "replicas": catalog.layout.replicas,
         "nodes": len(catalog.nodes),
         "rows": {name: table.rows for name, table in catalog.tables.items()},
         "chunks": len({chunk for table in catalog.tables.values() for chunk in table.chunks}),
         "data_digest": testbed.registry.data_digest(catalog.database),
+    }
+
+
+def how_made(source: Path, catalog: Catalog) -> dict[str, object]:
+    """Of a synthetic catalog: recipe, seed, fraction of it, way of shrinking, and its share of DR1 by objects."""
+    try:
+        manifest = read_manifest(source)
+    except SkyshardError:  # not synthetic, or its folder is gone
+        return {}
+    full = read_profile(PROFILE).tables["Object"].rows
+    rows = catalog.tables["Object"].rows if "Object" in catalog.tables else 0
+    return {
+        "recipe": manifest.recipe.name,
+        "seed": manifest.seed,
+        "fraction": manifest.fraction,
+        "shrink": str(manifest.shrink),
+        "profile": PROFILE,
+        "share_of_profile": float(f"{rows / full:.4g}"),
     }
 
 

@@ -21,10 +21,11 @@ from skyshard.bench.workload import Workload
         (2, ["p50"]),
         (9, ["p50"]),
         (10, ["p50", "p90"]),
-        (99, ["p50", "p90"]),
-        (100, ["p50", "p90", "p99"]),
-        (1_000, ["p50", "p90", "p99", "p99.9"]),
-        (10_000, ["p50", "p90", "p99", "p99.9", "p99.99"]),
+        (19, ["p50", "p90"]),
+        (99, ["p50", "p90", "p95"]),
+        (100, ["p50", "p90", "p95", "p99"]),
+        (1_000, ["p50", "p90", "p95", "p99", "p99.9"]),
+        (10_000, ["p50", "p90", "p95", "p99", "p99.9", "p99.99"]),
     ],
 )
 def test_percentiles_are_shown_as_far_as_the_sample_bears(count, borne):
@@ -34,7 +35,7 @@ def test_percentiles_are_shown_as_far_as_the_sample_bears(count, borne):
 
 def test_percentiles_of_a_known_sample():
     """Of 0, 1, ... 100 the percentiles are their own numbers."""
-    assert percentiles(np.arange(101.0)) == {"p50": 50, "p90": 90, "p99": 99}
+    assert percentiles(np.arange(101.0)) == {"p50": 50, "p90": 90, "p95": 95, "p99": 99}
 
 
 @given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=200))

@@ -2,10 +2,8 @@
 
 import numpy as np
 import pytest
-import sqlglot
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlglot import exp
 
 from skyshard.bench.parameters import BoxParameter, FluxWindowParameter, draw
 from skyshard.bench.profile import DataProfile, profile_data
@@ -15,11 +13,8 @@ from skyshard.bench.template import read_template, read_templates, wanted_column
 from skyshard.bench.workload import read_workload, template_folder
 from skyshard.errors import UserError
 from skyshard.resources import data_folder
-from skyshard.synth.recipe import read_recipe
-from skyshard.synth.tables import table_specs
 
 FOLDER = data_folder("queries", "sql")
-SHIPPED = sorted(f"{path.parent.name}/{path.stem}" for path in FOLDER.glob("*/*.sql"))
 HEADER = "-- class: LV\n-- description: d\n-- why: w\n"
 
 
@@ -27,31 +22,6 @@ def write(tmp_path, text, folder="LV"):
     (tmp_path / folder).mkdir(exist_ok=True)
     (tmp_path / folder / "x.sql").write_text(text)
     return tmp_path
-
-
-@pytest.mark.parametrize("key", SHIPPED)
-def test_every_shipped_template_renders_to_one_select_on_the_synthetic_schema(key):
-    """The statement parses as one SELECT of MySQL, and every table and column in it exists."""
-    template = read_template(FOLDER, key)
-    profile = DataProfile.example(wanted_columns([template]))
-    specs = table_specs(read_recipe("tiny"))
-    for seed in range(5):
-        sql = template.render(draw(template.header.parameters, profile, np.random.default_rng(seed)))
-        statements = sqlglot.parse(sql, read="mysql")
-        assert len(statements) == 1
-        assert isinstance(statements[0], exp.Select)
-        tables = {table.name for table in statements[0].find_all(exp.Table)}
-        aliases = {alias.alias for alias in statements[0].find_all(exp.Alias)}
-        known = {name for table in tables for name in specs[table].table.column_names} | {"chunkId"} | aliases
-        assert {column.name for column in statements[0].find_all(exp.Column)} <= known
-
-
-@pytest.mark.parametrize("key", SHIPPED)
-def test_flux_windows_name_columns_that_exist(key):
-    """A window's table and column are of the synthetic schema."""
-    specs = table_specs(read_recipe("tiny"))
-    for table, column in wanted_columns([read_template(FOLDER, key)]):
-        assert column in specs[table].table.column_names
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import html.parser
 import json
 import re
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -12,13 +13,14 @@ from typer.testing import CliRunner
 
 from skyshard.bench.manifest import IngestStage, Manifest
 from skyshard.bench.profile import DataProfile
-from skyshard.bench.report import read_trial, verdict_sentence, write_report
+from skyshard.bench.report import verdict_sentence, write_report
 from skyshard.bench.samples import SAMPLE_SCHEMA
 from skyshard.bench.skymap import SkyMap
 from skyshard.bench.stats import Summary
 from skyshard.bench.targets import NullTarget
 from skyshard.bench.template import read_templates, wanted_columns
 from skyshard.bench.trial import TrialContext, run_trial
+from skyshard.bench.trial_folder import read_trial
 from skyshard.bench.workload import Workload
 from skyshard.cli.bench import bench_app
 from skyshard.errors import ClusterError, UserError
@@ -64,6 +66,14 @@ class Oracle(NullTarget):
     name = "mono"
 
 
+class Calm(NullTarget):
+    """Takes a while, beside which the driver's own delay is little."""
+
+    def run(self, sql, database):
+        time.sleep(0.02)
+        return super().run(sql, database)
+
+
 class Wrong(NullTarget):
     """Answers one template wrongly."""
 
@@ -98,6 +108,7 @@ def test_a_trial_folder_holds_manifest_samples_summary_and_report(folder):
     names = {path.name for path in folder.iterdir()}
     assert names == {
         "manifest.json", "samples.parquet", "statements.parquet", "summary.json", "skymap.parquet", "report.html",
+        "report.md", "histograms.hlog", "telemetry.parquet",
     }  # fmt: skip
     manifest = Manifest.model_validate_json((folder / "manifest.json").read_text())
     summary = Summary.model_validate_json((folder / "summary.json").read_text())
@@ -196,7 +207,7 @@ def test_an_oracle_that_fails_leaves_answers_unchecked_and_the_trial_failed(tmp_
 
 def test_without_oracle_the_verdict_says_so(tmp_path):
     """A pass without comparison does not claim right answers."""
-    trial(tmp_path)
+    trial(tmp_path, Calm())
     assert verdict_sentence(read_trial(tmp_path)) == (
         "Passed: 24 queries, answers not checked, every class within its target."
     )

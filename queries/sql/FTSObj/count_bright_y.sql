@@ -1,4 +1,5 @@
 -- class: FTSObj
 -- description: Count of objects bright in y
 -- why: the plainest scan; two-step COUNT (KPM FTSObj)
-SELECT COUNT(*) FROM Object WHERE y_instFlux > 0.05
+-- schemas: [synth, kpm, dp1, hsc]
+SELECT COUNT(*) FROM {{ Object.table }} WHERE {{ Object.y_instFlux }} > 0.05

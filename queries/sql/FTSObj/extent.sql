@@ -1,4 +1,5 @@
 -- class: FTSObj
 -- description: Extent of all objects
 -- why: four aggregates over every row (KPM FTSObj)
-SELECT MIN(ra), MAX(ra), MIN(decl), MAX(decl) FROM Object
+-- schemas: [synth, kpm, dp1, hsc]
+SELECT MIN({{ Object.ra }}), MAX({{ Object.ra }}), MIN({{ Object.decl }}), MAX({{ Object.decl }}) FROM {{ Object.table }}

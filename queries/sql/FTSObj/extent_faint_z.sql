@@ -1,4 +1,5 @@
 -- class: FTSObj
 -- description: Extent of the objects faint in z
 -- why: aggregates with a filter that most rows pass (KPM FTSObj)
-SELECT MIN(ra), MAX(ra), MIN(decl), MAX(decl) FROM Object WHERE z_instFlux < 3
+-- schemas: [synth, kpm, dp1, hsc]
+SELECT MIN({{ Object.ra }}), MAX({{ Object.ra }}), MIN({{ Object.decl }}), MAX({{ Object.decl }}) FROM {{ Object.table }} WHERE {{ Object.z_instFlux }} < 3

@@ -1,8 +1,9 @@
 -- class: LV
 -- description: The light curve of one object
 -- why: time series by id (DMTR-21 LV2); a dependent table found through the director index
+-- schemas: [synth, dp1]
 -- parameters:
 --   id: {type: id}
-SELECT visitId, filterId, psfFlux, psfFluxSigma
-FROM ForcedSource
-WHERE objectId = {{ id }}
+SELECT {{ ForcedSource.visit }}, {{ ForcedSource.band }}, {{ ForcedSource.psfFlux }}, {{ ForcedSource.psfFluxSigma }}
+FROM {{ ForcedSource.table }}
+WHERE {{ ForcedSource.object }} = {{ id }}

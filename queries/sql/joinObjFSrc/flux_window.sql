@@ -1,8 +1,9 @@
 -- class: joinObjFSrc
 -- description: Objects with their forced sources of a narrow window of flux
 -- why: a key join with the longest table (KPM joinObjFSrc)
+-- schemas: [synth, kpm, dp1]
 -- parameters:
 --   flux: {type: flux_window, table: ForcedSource, column: psfFlux, selectivity: [0.001, 0.005]}
-SELECT o.objectId, f.psfFlux
-FROM Object o, ForcedSource f
-WHERE o.objectId = f.objectId AND f.psfFlux BETWEEN {{ flux.low }} AND {{ flux.high }}
+SELECT o.{{ Object.id }}, f.{{ ForcedSource.psfFlux }}
+FROM {{ Object.table }} o, {{ ForcedSource.table }} f
+WHERE o.{{ Object.id }} = f.{{ ForcedSource.object }} AND f.{{ ForcedSource.psfFlux }} BETWEEN {{ flux.low }} AND {{ flux.high }}

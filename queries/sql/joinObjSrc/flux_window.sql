@@ -1,8 +1,9 @@
 -- class: joinObjSrc
 -- description: Objects with their sources of a narrow window of flux
 -- why: a key join over the whole sky, chunk by chunk (KPM joinObjSrc)
+-- schemas: [synth, kpm, dp1]
 -- parameters:
---   flux: {type: flux_window, table: Source, column: flux_sinc, selectivity: [0.002, 0.01]}
-SELECT o.objectId, s.sourceId, o.ra, o.decl, s.flux_sinc
-FROM Object o, Source s
-WHERE o.objectId = s.objectId AND s.flux_sinc BETWEEN {{ flux.low }} AND {{ flux.high }}
+--   flux: {type: flux_window, table: Detection, column: flux, selectivity: [0.002, 0.01]}
+SELECT o.{{ Detected.id }}, s.{{ Detection.id }}, o.{{ Detected.ra }}, o.{{ Detected.decl }}, s.{{ Detection.flux }}
+FROM {{ Detected.table }} o, {{ Detection.table }} s
+WHERE o.{{ Detected.id }} = s.{{ Detection.object }} AND s.{{ Detection.flux }} BETWEEN {{ flux.low }} AND {{ flux.high }}

@@ -23,10 +23,15 @@ class Clock(Protocol):
 
 
 class WallClock:
-    """Real time, from the monotonic counter."""
+    """Real time, from the monotonic counter.
 
-    def __init__(self) -> None:
-        self._zero = time.perf_counter()
+    ``epoch_s``: the moment of the wall clock (``time.time``) that counts as zero; now if not given.
+    """
+
+    def __init__(self, epoch_s: float | None = None) -> None:
+        now_s = time.time()
+        self.epoch_s = now_s if epoch_s is None else epoch_s
+        self._zero = time.perf_counter() - (now_s - self.epoch_s)
 
     def now(self) -> float:
         return time.perf_counter() - self._zero

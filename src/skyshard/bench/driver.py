@@ -6,6 +6,7 @@ time; after ``stop`` no query is sent, and one still under way after the grace i
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,9 +19,40 @@ from skyshard.bench.samples import Sample
 from skyshard.bench.schedule import ClassSchedule, Query
 from skyshard.bench.targets import Answer, Target
 from skyshard.bench.workload import Closed
+from skyshard.errors import ClusterError
 
 GRACE_S = 10.0
 INTERRUPTED = "Interrupted"
+
+
+class Timeout(ClusterError):
+    """A query that was not answered within its class's ``timeout_s``; the engine may still be at it."""
+
+
+def run_within(target: Target, sql: str, database: str, timeout_s: float | None) -> Answer:
+    """Ask a target; give up after ``timeout_s`` and leave the call to a thread that nobody waits for.
+
+    Raises:
+        Timeout: no answer in time.
+    """
+    if timeout_s is None:
+        return target.run(sql, database)
+    outcome: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            outcome.put(target.run(sql, database))
+        except Exception as error:
+            outcome.put(error)
+
+    threading.Thread(target=ask, daemon=True, name="bench-timed").start()
+    try:
+        found = outcome.get(timeout=timeout_s)
+    except queue.Empty:
+        raise Timeout(f"no answer within {timeout_s:g} s", remedy="raise timeout_s, or lower the load") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 @dataclass(slots=True)
@@ -78,7 +110,7 @@ class Client:
 
     number: int
     schedule: ClassSchedule
-    queue: QueryQueue
+    waiting: QueryQueue
     target: Target
     database: str
     clock: Clock
@@ -92,7 +124,7 @@ class Client:
         ramp_s = arrivals.ramp_s if isinstance(arrivals, Closed) else 0.0
         ready_s = self.phase_start_s
         due_s = ready_s + float(client_starts(arrivals.clients, ramp_s)[self.number])
-        while not self._is_over(due_s) and (query := self.queue.take()) is not None:
+        while not self._is_over(due_s) and (query := self.waiting.take()) is not None:
             if query.due_s is not None:
                 due_s = self.phase_start_s + query.due_s
             self.clock.wait_until(due_s, self.stop)
@@ -113,7 +145,7 @@ class Client:
         self.recording.begin(pending)
         answer: Answer | None = None
         try:
-            answer = self.target.run(query.sql, self.database)
+            answer = run_within(self.target, query.sql, self.database, self.schedule.load.timeout_s)
         except Exception as error:  # any failure of the engine is a sample, never the end of a client
             done_s = self.clock.now()
             done = replace(pending, last_row_s=done_s, error=type(error).__name__, error_text=str(error))
@@ -159,14 +191,15 @@ def phase_clients(
     clock: Clock,
     recording: Recording,
     stop: threading.Event,
+    start_s: float | None = None,
 ) -> list[Client]:
-    """All clients of a phase, which starts now."""
-    start_s = clock.now()
+    """All clients of a phase, which starts at ``start_s``, or now."""
+    start_s = clock.now() if start_s is None else start_s
     clients: list[Client] = []
     for schedule in phase:
-        queue = QueryQueue(schedule)
+        waiting = QueryQueue(schedule)
         clients += [
-            Client(number, schedule, queue, target, database, clock, recording, stop, start_s)
+            Client(number, schedule, waiting, target, database, clock, recording, stop, start_s)
             for number in range(schedule.load.arrivals.clients)
         ]
     return clients

@@ -55,4 +55,6 @@ class Manifest(BaseModel):
     catalog: dict[str, object] = {}
     """Layout, nodes, row counts, data digest."""
     ingest: list[IngestStage] = Field(default_factory=list)
+    driver: dict[str, object] = {}
+    """Where the clients ran, and in how many processes."""
     environment: Environment

@@ -13,11 +13,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from skyshard.bench.schemas import DIRECTOR, CatalogSchema
 from skyshard.bench.targets import Target
 from skyshard.errors import UserError
 
-DIRECTOR = "Object"
-KEY = "objectId"
 SAMPLE_ROWS = 2_000
 """Objects that a profile aims at; their children come along."""
 
@@ -54,38 +53,43 @@ class DataProfile:
         return cls(np.arange(1, rows + 1, dtype=np.int64), ra, random.uniform(-1, 1, rows), columns)
 
 
-def profile_data(target: Target, database: str, wanted: Iterable[tuple[str, str]], seed: int) -> DataProfile:
+def profile_data(
+    target: Target, database: str, wanted: Iterable[tuple[str, str]], seed: int, schema: CatalogSchema | None = None
+) -> DataProfile:
     """Sample a database through a target.
 
     Args:
-        wanted: (table, column) pairs whose values are needed; each table holds ``objectId``.
+        wanted: (table, column) pairs, as templates name them, whose values are needed.
         seed: chooses the residue class.
+        schema: what they are called in the database.
 
     Raises:
         UserError: the database has no objects.
     """
-    objects = _count(target, database)
+    schema = schema or CatalogSchema.plain()
+    objects = _count(target, database, schema.table(DIRECTOR))
     modulus = max(1, objects // SAMPLE_ROWS)
-    where = f"{KEY} % {modulus} = {seed % modulus}"
     by_table: dict[str, list[str]] = {DIRECTOR: []}
     for table, column in sorted(set(wanted)):
         by_table.setdefault(table, []).append(column)
     columns: dict[tuple[str, str], NDArray[np.float64]] = {}
     positions = pa.table({})
     for table, names in by_table.items():
-        select = [KEY, "ra", "decl", *names] if table == DIRECTOR else names
-        sample = target.run(f"SELECT {', '.join(select)} FROM {table} WHERE {where}", database).table
+        select = ["id", "ra", "decl", *names] if table == DIRECTOR else names
+        asked = ", ".join(schema.column(table, name) for name in select)
+        where = f"{schema.sampling_key(table)} % {modulus} = {seed % modulus}"
+        sample = target.run(f"SELECT {asked} FROM {schema.table(table)} WHERE {where}", database).table
         first = len(select) - len(names)
         columns |= {(table, name): _finite_sorted(sample.column(first + i)) for i, name in enumerate(names)}
         positions = sample if table == DIRECTOR else positions
     return _with_positions(positions, columns, database)
 
 
-def _count(target: Target, database: str) -> int:
-    table = target.run(f"SELECT COUNT(*) AS n FROM {DIRECTOR}", database).table
+def _count(target: Target, database: str, director: str) -> int:
+    table = target.run(f"SELECT COUNT(*) AS n FROM {director}", database).table
     objects = int(table.column(0)[0].as_py()) if table.num_rows else 0
     if not objects:
-        raise UserError(f"database '{database}' has no rows in {DIRECTOR}", remedy="ingest a catalog first")
+        raise UserError(f"database '{database}' has no rows in {director}", remedy="ingest a catalog first")
     return objects
 
 

@@ -2,89 +2,35 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
 
-import jinja2
 import pyarrow as pa
 import pyarrow.compute as pc
-from markupsafe import Markup, escape
-from pydantic import BaseModel, ValidationError
 
-from skyshard.bench.figures import Picture, Series, digits, latency_by_class, latency_over_run, seconds
+from skyshard.bench.figures import Picture, Series, latency_by_class, latency_over_run, seconds
 from skyshard.bench.manifest import Manifest
-from skyshard.bench.samples import read_table, with_durations
+from skyshard.bench.page import flatten, markdown_table, render, size
 from skyshard.bench.sky_figures import occupied_part, short_count, whole_sky
-from skyshard.bench.skymap import NodeShare, SkyMap, node_shares
+from skyshard.bench.skymap import node_shares
 from skyshard.bench.stats import LADDER, MAX_DRIVER_SHARE, ClassSummary, Summary, Verdict
-from skyshard.errors import UserError
+from skyshard.bench.trial_folder import Trial, read_trial
 
-M = TypeVar("M", bound=BaseModel)
 SLOWEST = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A trial folder, read."""
-
-    manifest: Manifest
-    summary: Summary
-    samples: pa.Table
-    """With ``latency_s`` and ``service_s``."""
-    statements: list[str]
-    sky: SkyMap | None
-
-
-def read_trial(folder: Path) -> Trial:
-    """Read a trial folder.
-
-    Raises:
-        UserError: a file is missing or not of this version.
-    """
-    manifest = _read_model(Manifest, folder / "manifest.json")
-    summary = _read_model(Summary, folder / "summary.json")
-    try:
-        samples = with_durations(read_table(folder / "samples.parquet"))
-        statements = read_table(folder / "statements.parquet")["sql"].to_pylist()
-        sky_file = folder / "skymap.parquet"
-        sky = SkyMap.from_table(read_table(sky_file)) if sky_file.exists() else None
-    except (OSError, pa.ArrowException, KeyError) as error:
-        raise UserError(f"'{folder}' is not a whole trial folder: {error}", remedy="run the trial again") from None
-    return Trial(manifest, summary, samples, statements, sky)
-
-
-def _read_model(model: type[M], path: Path) -> M:
-    try:
-        return model.model_validate_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read '{path}': {error.strerror}", remedy="name a trial folder") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"'{path}', key '{where}': {first['msg']}", remedy="run the trial again") from None
-
-
 def write_report(folder: Path) -> Path:
-    """Render ``report.html`` from the other files of a trial folder, and return its path."""
+    """Render ``report.html`` and ``report.md`` from the other files of a trial folder; the page's path."""
+    trial = read_trial(folder)
     path = folder / "report.html"
-    path.write_text(render_report(read_trial(folder)), encoding="utf-8")
+    path.write_text(render_report(trial), encoding="utf-8")
+    (folder / "report.md").write_text(markdown_report(trial), encoding="utf-8")
     return path
 
 
 def render_report(trial: Trial) -> str:
     """The page as text."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("skyshard.bench"), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters.update(
-        seconds=seconds, count=_count, size=size, digits=digits, share=_share, breakable=breakable
-    )
-    return environment.get_template("report.html.j2").render(_page(trial))
+    return render("report.html.j2", _page(trial))
 
 
 def _page(trial: Trial) -> dict[str, object]:
@@ -95,7 +41,7 @@ def _page(trial: Trial) -> dict[str, object]:
         "m": manifest,
         "s": summary,
         "has_phases": has_phases,
-        "status": "partial" if summary.is_partial else "passed" if summary.is_passed else "failed",
+        "status": _status(summary),
         "verdict": verdict_sentence(trial),
         "facts": _facts(trial),
         "percentile_names": _percentile_names(summary.classes),
@@ -116,8 +62,48 @@ def _page(trial: Trial) -> dict[str, object]:
     }
 
 
+def markdown_report(trial: Trial) -> str:
+    """The report for an issue, a wiki or a terminal."""
+    names = _percentile_names(trial.summary.classes)
+    headers = ["class", "phase", "verdict", "load", "n", "errors", "wrong", "good/s", "mean", *names, "max", "target"]
+    rows = []
+    for one in trial.summary.classes:
+        latency = one.latency
+        times = [
+            latency.mean_s if latency else None,
+            *((latency.percentiles.get(n) if latency else None) for n in names),
+        ]
+        shown = [seconds(value) for value in (*times, latency.max_s if latency else None, one.target_s)]
+        counts = [f"{one.n:,}", f"{one.errors:,}", f"{one.wrong:,}", f"{one.goodput_per_s:.3g}"]
+        rows.append([one.class_name, one.phase, one.verdict.value, one.load, *counts, *shown])
+    facts = "\n".join(f"- {name}: {value}" for name, value in _facts(trial))
+    environment = "\n".join(f"- {name}: {value}" for name, value in _environment_rows(trial.manifest))
+    parts = [
+        f"# {trial.manifest.workload.name} on {trial.manifest.database}, asked of {trial.manifest.target}",
+        f"**{verdict_sentence(trial)}**",
+        *(f"- {sentence}" for sentence in trial.summary.failures if len(trial.summary.failures) > 1),
+        facts,
+        markdown_table(headers, rows),
+        "## Environment",
+        environment,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
 def verdict_sentence(trial: Trial) -> str:
     """The line on top of the page and at the end of the command."""
+    return _outcome(trial) + _distrust(trial.summary)
+
+
+def _distrust(summary: Summary) -> str:
+    """What is added when the driver itself was too slow; empty when it was not."""
+    if summary.is_trustworthy or summary.is_partial:
+        return ""
+    found, allowed = f"{summary.driver_share:.0%}", f"{MAX_DRIVER_SHARE:.0%}"
+    return f" Latencies are not to be trusted: {found} of them is the driver's own delay, more than {allowed}."
+
+
+def _outcome(trial: Trial) -> str:
     summary, oracle = trial.summary, trial.manifest.oracle
     queries = f"{summary.n:,} {'query' if summary.n == 1 else 'queries'}"
     if summary.is_partial:
@@ -141,6 +127,7 @@ def _failed_sentence(summary: Summary) -> str:
         (sum(one.wrong for one in summary.classes), "wrong answer", "wrong answers"),
         (sum(one.errors for one in summary.classes), "failed query", "failed queries"),
         (missed, "class over its target", "classes over their targets"),
+        (sum(not one.is_kept for one in summary.thresholds), "broken threshold", "broken thresholds"),
         (sum(not one.is_checked for one in summary.wrong_answers), "statement unchecked", "statements unchecked"),
     ]
     return ", ".join(f"{number:,} {one if number == 1 else many}" for number, one, many in counts if number)
@@ -161,6 +148,14 @@ def _facts(trial: Trial) -> list[tuple[str, str]]:
         facts += [("rows", short_count(float(trial.sky.rows.sum()))), ("chunks", f"{len(trial.sky):,}")]
         facts += [("nodes", str(len(shares)))]
     return facts
+
+
+def _status(summary: Summary) -> str:
+    if summary.is_partial:
+        return "partial"
+    if summary.failures:
+        return "failed"
+    return "passed" if summary.is_trustworthy else "partial"
 
 
 def _percentile_names(classes: Iterable[ClassSummary]) -> list[str]:
@@ -226,12 +221,6 @@ def _errors(trial: Trial) -> list[dict[str, object]]:
     return list(seen.values())
 
 
-def _skew(shares: list[NodeShare]) -> float:
-    """Rows of the fullest node over the mean."""
-    total = sum(one.rows for one in shares)
-    return max(one.rows for one in shares) * len(shares) / total if total else 0.0
-
-
 def _environment_rows(manifest: Manifest) -> list[tuple[str, str]]:
     environment = manifest.environment
     code = f"{environment.skyshard}" + (f", revision {environment.revision}" if environment.revision else "")
@@ -250,48 +239,3 @@ def _environment_rows(manifest: Manifest) -> list[tuple[str, str]]:
         ("Memory", size(environment.memory_bytes)),
         ("Kernel", environment.kernel),
     ]
-
-
-def flatten(facts: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
-    """Nested facts as (dotted name, text), in their order.
-
-    >>> flatten({"striping": {"stripes": 85}, "nodes": ["node1", "node2"]})
-    [('striping.stripes', '85'), ('nodes', 'node1, node2')]
-    """
-    rows: list[tuple[str, str]] = []
-    for name, value in facts.items():
-        if isinstance(value, Mapping):
-            rows += flatten(value, f"{prefix}{name}.")
-        elif isinstance(value, list | tuple):
-            plain = all(isinstance(item, str | int | float) for item in value)
-            rows.append((prefix + name, ", ".join(map(str, value)) if plain else json.dumps(value, default=str)))
-        else:
-            rows.append((prefix + name, f"{value:,}" if type(value) is int and value >= 100_000 else str(value)))
-    return rows
-
-
-def size(value: float | None) -> str:
-    """Bytes for people, in powers of 1024.
-
-    >>> size(512), size(1536), size(25 * 2**30), size(None)
-    ('512 B', '1.5 KiB', '25 GiB', '–')
-    """
-    if value is None:
-        return "–"
-    for power, unit in enumerate(("B", "KiB", "MiB", "GiB")):
-        if value < 1000 * 1024**power:
-            return f"{digits(round(value / 1024**power, 2))} {unit}"
-    return f"{digits(value / 1024**4)} TiB"
-
-
-def breakable(name: str) -> Markup:
-    """A name that may break after a slash or an underscore."""
-    return Markup(re.sub(r"([/_])", r"\1<wbr>", str(escape(name))))
-
-
-def _count(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.0f}"
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:.2g} %"

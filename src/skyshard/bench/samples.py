@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+VERSION_KEY = b"skyshard.samples.version"
 
 SAMPLE_SCHEMA = pa.schema(
     [
@@ -21,6 +22,7 @@ SAMPLE_SCHEMA = pa.schema(
         pa.field("class", pa.string(), nullable=False),
         pa.field("template", pa.string(), nullable=False),
         pa.field("statement", pa.int32(), nullable=False),  # row in statements.parquet
+        pa.field("process", pa.int32(), nullable=False),  # of the driver; 0 when there is one
         pa.field("client", pa.int32(), nullable=False),
         pa.field("is_warm_up", pa.bool_(), nullable=False),
         pa.field("intended_s", pa.float64(), nullable=False),  # due
@@ -35,7 +37,7 @@ SAMPLE_SCHEMA = pa.schema(
         pa.field("error_text", pa.string()),
         pa.field("answer_ok", pa.bool_()),  # null: not checked
     ],
-    metadata={b"skyshard.samples.version": str(SCHEMA_VERSION).encode()},
+    metadata={VERSION_KEY: str(SCHEMA_VERSION).encode()},
 )
 
 
@@ -59,6 +61,7 @@ class Sample:
     chunks: int | None = None
     error: str | None = None
     error_text: str | None = None
+    process: int = 0
 
 
 def sample_table(

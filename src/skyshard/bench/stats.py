@@ -1,13 +1,13 @@
 """Numbers from samples: no percentile that the sample cannot bear, failures counted, never hidden. No I/O.
 
-Percentiles follow the ladder of Elastic Rally: 1 sample bears the maximum only, 2 the median too, 10 the 90th, 100
-the 99th, 1,000 the 99.9th, 10,000 the 99.99th percentile. Between two samples they are interpolated linearly.
+Percentiles follow the ladder of Elastic Rally: 1 sample bears the maximum only, 2 the median too, 10 the 90th, 20 the
+95th, 100 the 99th, 1,000 the 99.9th, 10,000 the 99.99th percentile. Between two samples they are interpolated linearly.
 Latencies are those of answered queries, right or wrong; throughput counts them, goodput only those not found wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 import numpy as np
@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from skyshard.bench.samples import with_durations
-from skyshard.bench.workload import ClassLoad, Workload
+from skyshard.bench.workload import ClassLoad, Threshold, Workload
 
-LADDER: tuple[tuple[int, float], ...] = ((2, 50.0), (10, 90.0), (100, 99.0), (1_000, 99.9), (10_000, 99.99))
+LADDER: tuple[tuple[int, float], ...] = (
+    (2, 50.0), (10, 90.0), (20, 95.0), (100, 99.0), (1_000, 99.9), (10_000, 99.99)
+)  # fmt: skip
 """(least number of samples, percentile that they bear)."""
 MAX_DRIVER_SHARE = 0.05
 """Share of the latency that may be the driver's own; above it the trial is not to be trusted."""
@@ -91,6 +93,18 @@ class WrongAnswer(_Model):
     """False when the oracle failed, so that nothing was compared."""
 
 
+class ThresholdResult(_Model):
+    """What a threshold found in one phase."""
+
+    threshold: str
+    """For people: ``LV p95 at most 10``."""
+    phase: str
+    """Empty for one over all phases."""
+    found: float | None
+    """None when the samples do not bear the statistic."""
+    is_kept: bool
+
+
 class Summary(_Model):
     """A trial in numbers, as ``summary.json`` holds it."""
 
@@ -106,8 +120,17 @@ class Summary(_Model):
     driver_share: float
     """The driver's own delay as a share of all latency."""
     driver_lag_max_s: float
+    driver_lag_p99_s: float = 0.0
+    thresholds: list[ThresholdResult] = []
+    not_run: list[str] = []
+    """Phases that were left out because one before them failed."""
     failures: list[str]
     """Why the trial does not pass; empty when it does."""
+
+    @property
+    def is_trustworthy(self) -> bool:
+        """False when the driver itself was too much of the latency."""
+        return self.driver_share <= MAX_DRIVER_SHARE
 
     @property
     def is_passed(self) -> bool:
@@ -133,15 +156,22 @@ def times(values: NDArray[np.float64]) -> Times | None:
 
 
 def summarise(
-    workload: Workload, samples: pa.Table, wrong_answers: Sequence[WrongAnswer] = (), *, is_partial: bool = False
+    workload: Workload,
+    samples: pa.Table,
+    wrong_answers: Sequence[WrongAnswer] = (),
+    *,
+    is_partial: bool = False,
+    not_run: Sequence[str] = (),
 ) -> Summary:
-    """The summary of a trial's samples."""
+    """The summary of a trial's samples; ``not_run`` names phases that were left out."""
     measured = with_durations(samples.filter(pc.invert(samples["is_warm_up"])))
     classes = [
         summarise_class(phase.name, load, _of(measured, phase.name, load.class_name))
         for phase in workload.phases
+        if phase.name not in not_run
         for load in phase.classes
     ]
+    found = check_thresholds(workload, classes)
     latency = pc.sum(measured["latency_s"]).as_py() or 0.0
     lag = pc.sum(measured["driver_lag_s"]).as_py() or 0.0
     return Summary(
@@ -153,8 +183,65 @@ def summarise(
         wrong_answers=list(wrong_answers),
         driver_share=lag / latency if latency > 0 else 0.0,
         driver_lag_max_s=pc.max(measured["driver_lag_s"]).as_py() or 0.0,
-        failures=[sentence for one in classes for sentence in _failures(one)] + _unchecked(wrong_answers),
+        driver_lag_p99_s=float(np.percentile(measured["driver_lag_s"].to_numpy(), 99)) if measured.num_rows else 0.0,
+        thresholds=found,
+        not_run=list(not_run),
+        failures=[sentence for one in classes for sentence in _failures(one)]
+        + _unchecked(wrong_answers)
+        + [_broken(one) for one in found if not one.is_kept],
     )
+
+
+def check_thresholds(workload: Workload, classes: Sequence[ClassSummary]) -> list[ThresholdResult]:
+    """Every threshold in every phase that it means."""
+    results = []
+    for one in workload.thresholds:
+        meant = [c for c in classes if c.class_name == one.class_name and one.phase in ("", c.phase)]
+        if one.statistic == "growth":
+            results.append(_held(one, "", growth(workload, meant)))
+        else:
+            results += [_held(one, c.phase, statistic(c, one.statistic)) for c in meant]
+    return results
+
+
+def _held(one: Threshold, phase: str, found: float | None) -> ThresholdResult:
+    is_kept = found is not None and (one.at_most is None or found <= one.at_most)
+    is_kept = is_kept and (one.at_least is None or (found or 0.0) >= one.at_least)
+    return ThresholdResult(threshold=one.text, phase=phase, found=found, is_kept=is_kept)
+
+
+def _broken(one: ThresholdResult) -> str:
+    where = f" in phase {one.phase}" if one.phase else ""
+    found = "not borne by the samples" if one.found is None else f"{one.found:.4g}"
+    return f"threshold {one.threshold}{where}: {found}"
+
+
+def statistic(one: ClassSummary, name: str) -> float | None:
+    """A number of a class by its name in a threshold; None when the samples do not bear it."""
+    if name in _COUNTS:
+        return float(_COUNTS[name](one))
+    if one.latency is None:
+        return None
+    return {"mean": one.latency.mean_s, "max": one.latency.max_s, **one.latency.percentiles}.get(name)
+
+
+_COUNTS: dict[str, Callable[[ClassSummary], float]] = {
+    "throughput": lambda one: one.throughput_per_s,
+    "goodput": lambda one: one.goodput_per_s,
+    "errors": lambda one: one.errors,
+    "error_share": lambda one: one.errors / one.n if one.n else 0.0,
+    "wrong": lambda one: one.wrong,
+}
+
+
+def growth(workload: Workload, classes: Sequence[ClassSummary]) -> float | None:
+    """The exponent of the mean latency against the number of clients over phases; None with fewer than two."""
+    clients = {(p.name, load.class_name): load.arrivals.clients for p in workload.phases for load in p.classes}
+    points = [(clients[c.phase, c.class_name], c.latency.mean_s) for c in classes if c.latency and c.latency.mean_s > 0]
+    if len({x for x, _ in points}) < 2:
+        return None
+    x, y = np.log(np.array(points)).T
+    return float(np.polyfit(x, y, 1)[0])
 
 
 def summarise_class(phase: str, load: ClassLoad, samples: pa.Table) -> ClassSummary:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -50,6 +50,13 @@ class Target(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A target that can say how it would answer."""
+
+    def explain(self, sql: str, database: str) -> str: ...
 
 
 class NullTarget:

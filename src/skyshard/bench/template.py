@@ -18,7 +18,9 @@ from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from skyshard.bench.parameters import FluxWindowParameter, Parameter, Value
+from skyshard.bench.schemas import CatalogSchema, read_schema_file
 from skyshard.errors import UserError
+from skyshard.resources import data_folder
 
 
 class Header(BaseModel):
@@ -32,6 +34,8 @@ class Header(BaseModel):
     """One line for the report."""
     why: str
     """What the query tells about an engine, or where it comes from."""
+    schemas: list[str] = []
+    """Schemas whose names it can be rendered with; empty: any that has the names."""
     parameters: dict[str, Parameter] = {}
 
 
@@ -44,6 +48,7 @@ class QueryTemplate:
     header: Header
     body: jinja2.Template
     digest: str
+    schema: CatalogSchema
 
     def render(self, values: Mapping[str, Value]) -> str:
         """The statement, on one line without trailing semicolon.
@@ -52,7 +57,7 @@ class QueryTemplate:
             UserError: a part that a parameter does not have, or an expression that the sandbox refuses.
         """
         try:
-            text = self.body.render(values)
+            text = self.body.render(**self.schema.values, **values)
         except jinja2.TemplateError as error:
             raise UserError(f"template '{self.key}': {error.message}", remedy="mend the template") from None
         return " ".join(text.split()).rstrip(";").rstrip()
@@ -68,12 +73,13 @@ def _finalize(value: object) -> object:
 _ENVIRONMENT = SandboxedEnvironment(undefined=jinja2.StrictUndefined, finalize=_finalize, autoescape=False)
 
 
-def read_template(folder: Path, key: str) -> QueryTemplate:
-    """Read and check ``folder/<class>/<name>.sql``.
+def read_template(folder: Path, key: str, schema: CatalogSchema | None = None) -> QueryTemplate:
+    """Read and check ``folder/<class>/<name>.sql`` for a schema; for the synthetic catalogs' if none is given.
 
     Raises:
-        UserError: unreadable, or its header or body is wrong; names file and line.
+        UserError: unreadable, its header or body is wrong, or it does not claim the schema; names file and line.
     """
+    schema = schema or read_schema_file(schema_folder(folder, "synth"), "synth")
     path = folder / f"{key}.sql"
     try:
         source = path.read_text(encoding="utf-8")
@@ -82,16 +88,31 @@ def read_template(folder: Path, key: str) -> QueryTemplate:
     header = parse_header(source, path)
     if header.class_name != path.parent.name:
         raise UserError(
-            f"'{path}': class '{header.class_name}' stands in folder '{path.parent.name}'", remedy="move it"
+            f"'{path}', line 1: class '{header.class_name}' stands in folder '{path.parent.name}'", remedy="move it"
         )
-    _check_names(source, header, path)
-    digest = hashlib.sha256(source.encode()).hexdigest()[:32]
-    return QueryTemplate(key, header, _ENVIRONMENT.from_string(_body(source)), digest)
+    _check_schema(header, schema, path)
+    _check_names(source, header, schema, path)
+    digest = hashlib.sha256(f"{schema.model_dump_json()}\n{source}".encode()).hexdigest()[:32]
+    return QueryTemplate(key, header, _ENVIRONMENT.from_string(_body(source)), digest, schema)
 
 
-def read_templates(folder: Path, keys: Iterable[str]) -> dict[str, QueryTemplate]:
+def read_templates(folder: Path, keys: Iterable[str], schema: CatalogSchema | None = None) -> dict[str, QueryTemplate]:
     """The templates named, by key."""
-    return {key: read_template(folder, key) for key in keys}
+    return {key: read_template(folder, key, schema) for key in keys}
+
+
+def schema_folder(templates: Path, name: str) -> Path:
+    """Where a schema is: ``../schemas`` beside the templates, else the shipped ones."""
+    own = templates.resolve().parent / "schemas"
+    return own if (own / f"{name}.yaml").is_file() else data_folder("queries", "schemas")
+
+
+def _check_schema(header: Header, schema: CatalogSchema, path: Path) -> None:
+    if header.schemas and schema.name not in header.schemas:
+        raise UserError(
+            f"'{path}', line 4: it does not claim schema '{schema.name}', only {', '.join(header.schemas)}",
+            remedy=f"leave its class out (--leave-out {header.class_name}), or drop it from the workload",
+        )
 
 
 def wanted_columns(templates: Iterable[QueryTemplate]) -> set[tuple[str, str]]:
@@ -130,16 +151,23 @@ def _body(source: str) -> str:
     return "\n" * count + "\n".join(source.splitlines()[count:])
 
 
-def _check_names(source: str, header: Header, path: Path) -> None:
+def _check_names(source: str, header: Header, schema: CatalogSchema, path: Path) -> None:
     try:
         tree = _ENVIRONMENT.parse(_body(source))
     except jinja2.TemplateSyntaxError as error:
         raise UserError(f"'{path}', line {error.lineno}: {error.message}", remedy="mend the template") from None
     used = {name.name: name.lineno for name in tree.find_all(nodes.Name) if name.ctx == "load"}
     for name, line in used.items():
-        if name not in header.parameters:
+        if name not in header.parameters and name not in schema.tables:
             raise UserError(
                 f"'{path}', line {line}: '{name}' is not declared", remedy="add it to the header's parameters"
+            )
+    for part in tree.find_all(nodes.Getattr):
+        table = part.node.name if isinstance(part.node, nodes.Name) else ""
+        if table in schema.values and part.attr not in schema.values[table]:
+            raise UserError(
+                f"'{path}', line {part.lineno}: schema '{schema.name}' has no {table}.{part.attr}",
+                remedy=f"add it to {schema.name}.yaml, or take the schema from the header",
             )
     if unused := sorted(set(header.parameters) - set(used)):
         raise UserError(f"'{path}': parameter '{unused[0]}' is never used", remedy="use it or drop it")

@@ -3,48 +3,51 @@
     OUT/manifest.json       what ran, where, on which data: everything needed to judge whether two trials compare
     OUT/samples.parquet     one row per query that was sent
     OUT/statements.parquet  the distinct statements
+    OUT/histograms.hlog     HDR histograms by phase and class
+    OUT/telemetry.parquet   counters of every server, once a second
+    OUT/plans.json          EXPLAIN of the slowest statements, when the target explains
     OUT/summary.json        the numbers
     OUT/skymap.parquet      chunks, rows and nodes, when known
-    OUT/report.html         the page made from the files above
+    OUT/report.html, .md    the pages made from the files above
 
 Everything is decided before the first query is sent; answers are compared after the last one came back.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 
-from skyshard.bench.answers import compare_answers
-from skyshard.bench.clock import Clock, WallClock
-from skyshard.bench.driver import Recording, phase_clients, run_phase
+from skyshard.bench.checking import check_answers
+from skyshard.bench.clock import Clock
+from skyshard.bench.driver import Recording
 from skyshard.bench.environment import capture_environment
+from skyshard.bench.histograms import HISTOGRAMS, write_histograms
 from skyshard.bench.manifest import IngestStage, Manifest, TemplateNote
+from skyshard.bench.notify import Notify, Telling, say_nothing
 from skyshard.bench.profile import DataProfile, profile_data
 from skyshard.bench.report import write_report
-from skyshard.bench.samples import sample_table, write_table
+from skyshard.bench.samples import sample_table, with_durations, write_table
 from skyshard.bench.schedule import ClassSchedule, build_schedule
+from skyshard.bench.schemas import CatalogSchema
 from skyshard.bench.skymap import SkyMap
-from skyshard.bench.stats import Summary, WrongAnswer, summarise
-from skyshard.bench.targets import Target
+from skyshard.bench.stats import Summary, Verdict, WrongAnswer, summarise
+from skyshard.bench.targets import Explains, Target
+from skyshard.bench.team import Opener, SeatTeam, Team, ThreadTeam, wall_clock
+from skyshard.bench.telemetry import NoProbe, Probe, TelemetryRecorder
 from skyshard.bench.template import QueryTemplate, wanted_columns
+from skyshard.bench.trial_folder import MANIFEST, PLANS, SAMPLES, SKY_MAP, STATEMENTS, SUMMARY, TELEMETRY, Plans
 from skyshard.bench.workload import Workload
 from skyshard.errors import UserError
 
 ANSWER_BUDGET = 1 << 30
 """Bytes of answers kept for checking; answers beyond it stay unchecked, and are counted as such."""
-
-ASKERS = 4
-"""Statements that the oracle is asked at a time."""
-
-Notify = Callable[[str, int, int], None]
-"""Told of progress: what is done, how much of it, out of how much (0 = not known)."""
+EXPLAINED = 5
+"""Slowest distinct statements whose plans are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,30 @@ class TrialContext:
     catalog: Mapping[str, object] = field(default_factory=dict)
     sky_map: SkyMap | None = None
     ingest: Sequence[IngestStage] = ()
+    probe: Probe = field(default_factory=NoProbe)
+    """Reads the servers' counters while queries run; its owner closes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """Clients in processes of their own: how many, whose, and how each opens the target."""
+
+    opener: Opener
+    count: int
+    runtime: str = "processes"
+    """processes or ray."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What came out of the phases."""
+
+    started: datetime
+    stopped: datetime
+    recording: Recording
+    telemetry: pa.Table
+    not_run: list[str]
+    is_partial: bool
 
 
 def run_trial(
@@ -68,35 +95,92 @@ def run_trial(
     context: TrialContext | None = None,
     profile: DataProfile | None = None,
     clock: Clock | None = None,
+    seats: Seats | None = None,
     notify: Notify | None = None,
 ) -> Summary:
     """Run a workload against a target and leave a trial folder with its report.
 
     ``oracle`` answers the same statements afterwards (None: answers stay unchecked); ``database`` and ``seed`` replace
-    the workload's own; ``profile`` is what parameters are drawn from (None: the target is asked).
+    the workload's own; ``profile`` is what parameters are drawn from (None: the target is asked); ``seats`` puts the
+    clients into other processes.
 
     Raises:
         UserError: ``out`` is not empty, or the database has no objects.
     """
     prepare_folder(out)
     database, seed = database or workload.database, workload.seed if seed is None else seed
-    context, tell = context or TrialContext(), notify or _say_nothing
+    context, tell = context or TrialContext(), notify or say_nothing
+    schema = next((template.schema for template in templates.values()), CatalogSchema.plain())
     tell("sampling the data", 0, 1)
-    profile = profile or profile_data(target, database, wanted_columns(templates.values()), seed)
+    profile = profile or profile_data(target, database, wanted_columns(templates.values()), seed, schema)
     schedule = build_schedule(workload, templates, profile, seed)
     tell("sampling the data", 1, 1)
-    started = datetime.now(UTC)
-    recording, is_partial = _run(schedule, target, database, clock or WallClock(), tell)
-    facts = _Facts(started, datetime.now(UTC), database, seed)
-    checker = oracle if workload.check_answers and not is_partial else None
-    answer_ok, wrong, is_stopped = _check(recording, checker, database, tell)
-    is_partial, checker = is_partial or is_stopped, None if is_stopped else checker
-    statements = list(dict.fromkeys(sample.sql for sample in recording.samples))
-    samples = sample_table(recording.samples, statements, answer_ok)
-    summary = summarise(workload, samples, wrong, is_partial=is_partial)
-    manifest = _manifest(workload, templates, target, checker, facts, context, is_partial=is_partial)
-    write_trial(out, manifest, samples, statements, summary, context.sky_map)
+    run = _run(workload, schedule, target, database, clock, seats, context.probe, tell)
+    checker = oracle if workload.check_answers and not run.is_partial else None
+    answer_ok, wrong, is_stopped = _check(run.recording, checker, database, tell)
+    checker = None if is_stopped else checker
+    is_partial = run.is_partial or is_stopped
+    statements = list(dict.fromkeys(sample.sql for sample in run.recording.samples))
+    samples = sample_table(run.recording.samples, statements, answer_ok)
+    summary = summarise(workload, samples, wrong, is_partial=is_partial, not_run=run.not_run)
+    facts = {"database": database, "seed": seed, "is_partial": is_partial, "driver": _driver_facts(seats)}
+    manifest = _manifest(workload, templates, target, checker, run, context, facts)
+    plans = {} if is_partial else explain_slowest(target, samples, statements, database)
+    write_trial(out, manifest, samples, statements, summary, context.sky_map, run.telemetry, plans)
     return summary
+
+
+def _run(
+    workload: Workload,
+    schedule: Sequence[Sequence[ClassSchedule]],
+    target: Target,
+    database: str,
+    clock: Clock | None,
+    seats: Seats | None,
+    probe: Probe,
+    tell: Notify,
+) -> _Run:
+    """Run the phases in order until the last, Ctrl-C, or a failure where the workload ends at one."""
+    shared = wall_clock()
+    recording, not_run, is_partial = Recording(answer_budget=ANSWER_BUDGET), [], False
+    team: Team = ThreadTeam(target, database, clock or shared)
+    if seats is not None:
+        team = SeatTeam(seats.opener, database, shared, seats.count, seats.runtime)
+    started = datetime.now(UTC)
+    try:
+        with TelemetryRecorder(probe, clock or shared) as recorder:
+            for number, phase in enumerate(schedule):
+                is_partial = not _run_phase(team, phase, recording, tell)
+                if is_partial:
+                    break
+                if workload.ends_at_failure and is_exhausted(workload, recording, number):
+                    not_run = [one.name for one in workload.phases[number + 1 :]]
+                    break
+    finally:
+        team.close()
+    return _Run(started, datetime.now(UTC), recording, recorder.table, not_run, is_partial)
+
+
+def _run_phase(team: Team, phase: Sequence[ClassSchedule], recording: Recording, tell: Notify) -> bool:
+    before = len(recording.samples)
+    total = 0 if any(one.is_endless for one in phase) else sum(len(one.queries) for one in phase)
+    with Telling(tell, f"phase {phase[0].phase}", lambda: len(recording.samples) - before, total):
+        return team.run(phase, recording)
+
+
+def is_exhausted(workload: Workload, recording: Recording, number: int) -> bool:
+    """True when a class of the phase just run failed or missed its target."""
+    phase = workload.phases[number]
+    only = workload.model_copy(update={"phases": [phase], "thresholds": []})
+    samples = [sample for sample in recording.samples if sample.phase == phase.name]
+    summary = summarise(only, sample_table(samples, list({sample.sql: None for sample in samples})))
+    return any(one.verdict in (Verdict.FAILED, Verdict.MISSED) for one in summary.classes)
+
+
+def _driver_facts(seats: Seats | None) -> dict[str, object]:
+    if seats is None:
+        return {"runtime": "threads", "processes": 1}
+    return {"runtime": seats.runtime, "processes": seats.count}
 
 
 def _check(
@@ -109,14 +193,19 @@ def _check(
         return None, [], True
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """When a run was and what it asked."""
-
-    started: datetime
-    stopped: datetime
-    database: str
-    seed: int
+def explain_slowest(target: Target, samples: pa.Table, statements: Sequence[str], database: str) -> dict[str, str]:
+    """Plans of the statements that took longest, by statement; empty when the target does not explain."""
+    if not isinstance(target, Explains) or not samples.num_rows:
+        return {}
+    longest = with_durations(samples).group_by("statement").aggregate([("service_s", "max")])
+    rows = longest.sort_by([("service_s_max", "descending")]).slice(0, EXPLAINED)["statement"].to_pylist()
+    plans = {}
+    for sql in (statements[row] for row in rows):
+        try:
+            plans[sql] = target.explain(sql, database)
+        except Exception as error:  # a statement that failed may not be explained either
+            plans[sql] = f"not explained: {error}"
+    return plans
 
 
 def _manifest(
@@ -124,35 +213,31 @@ def _manifest(
     templates: Mapping[str, QueryTemplate],
     target: Target,
     oracle: Target | None,
-    facts: _Facts,
+    run: _Run,
     context: TrialContext,
-    *,
-    is_partial: bool,
+    facts: Mapping[str, object],
 ) -> Manifest:
     digests = {key: template.digest for key, template in templates.items()}
-    return Manifest(
-        started=facts.started,
-        stopped=facts.stopped,
-        is_partial=is_partial,
-        workload=workload,
-        workload_digest=workload.digest(digests),
-        templates={
-            key: TemplateNote(description=template.header.description, digest=digests[key])
-            for key, template in templates.items()
-        },
-        seed=facts.seed,
-        database=facts.database,
-        target=target.name,
-        target_facts=dict(target.describe()),
-        oracle=oracle.name if oracle else "",
-        catalog=dict(context.catalog),
-        ingest=list(context.ingest),
-        environment=capture_environment(),
+    notes = {
+        key: TemplateNote(description=template.header.description, digest=digests[key])
+        for key, template in templates.items()
+    }
+    return Manifest.model_validate(
+        {
+            "started": run.started,
+            "stopped": run.stopped,
+            "workload": workload,
+            "workload_digest": workload.digest(digests),
+            "templates": notes,
+            "target": target.name,
+            "target_facts": dict(target.describe()),
+            "oracle": oracle.name if oracle else "",
+            "catalog": dict(context.catalog),
+            "ingest": list(context.ingest),
+            "environment": capture_environment(),
+            **facts,
+        }
     )
-
-
-def _say_nothing(what: str, done: int, total: int) -> None:
-    """The default of ``notify``."""
 
 
 def prepare_folder(out: Path) -> None:
@@ -162,114 +247,26 @@ def prepare_folder(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
 
 
-def _run(
-    schedule: Sequence[Sequence[ClassSchedule]], target: Target, database: str, clock: Clock, tell: Notify
-) -> tuple[Recording, bool]:
-    """Run all phases; True when the run was stopped early."""
-    recording = Recording(answer_budget=ANSWER_BUDGET)
-    stop = threading.Event()
-    for phase in schedule:
-        clients = phase_clients(phase, target, database, clock, recording, stop)
-        before = len(recording.samples)
-        total = 0 if any(one.is_endless for one in phase) else sum(len(one.queries) for one in phase)
-        with _Telling(tell, f"phase {phase[0].phase}", lambda: len(recording.samples) - before, total):  # noqa: B023
-            if not run_phase(clients, stop):
-                return recording, True
-    return recording, False
-
-
-class _Telling(threading.Thread):
-    """Tells of progress five times a second while a phase runs, from a thread of its own."""
-
-    def __init__(self, tell: Notify, what: str, count: Callable[[], int], total: int) -> None:
-        super().__init__(daemon=True, name="bench-progress")
-        self._tell, self._what, self._count, self._total = tell, what, count, total
-        self._over = threading.Event()
-
-    def run(self) -> None:
-        while not self._over.wait(0.2):
-            self._tell(self._what, self._count(), self._total)
-
-    def __enter__(self) -> None:
-        self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self.join()
-        self._tell(self._what, self._count(), self._count())
-
-
-def check_answers(
-    recording: Recording, oracle: Target | None, database: str, tell: Notify
-) -> tuple[list[bool | None] | None, list[WrongAnswer]]:
-    """Compare every kept answer with the oracle's; each distinct statement is asked once.
-
-    Returns:
-        For each sample True, False, or None where nothing was compared; and the statements that were answered
-        wrongly or that the oracle could not answer.
-    """
-    if oracle is None:
-        return None, []
-    answer_ok: list[bool | None] = [None] * len(recording.samples)
-    wrong: list[WrongAnswer] = []
-    places: dict[str, list[int]] = {}
-    for place, answer in enumerate(recording.answers):
-        if answer is not None:
-            places.setdefault(recording.samples[place].sql, []).append(place)
-    truths = _ask_all(oracle, list(places), database)
-    for done, (found, (truth, failure)) in enumerate(zip(places.values(), truths, strict=True), 1):
-        reasons = _compare(recording, found, truth) if truth is not None else dict.fromkeys(found, failure)
-        for place in found:
-            answer_ok[place] = None if truth is None else not reasons[place]
-        if bad := [place for place in found if reasons[place]]:
-            wrong.append(_wrong_answer(recording, bad, reasons[bad[0]], is_checked=truth is not None))
-        tell("checking answers", done, len(places))
-    return answer_ok, wrong
-
-
-def _wrong_answer(recording: Recording, places: Sequence[int], reason: str, *, is_checked: bool) -> WrongAnswer:
-    sample = recording.samples[places[0]]
-    return WrongAnswer(
-        phase=sample.phase,
-        class_name=sample.class_name,
-        template=sample.template,
-        sql=sample.sql,
-        reason=reason,
-        samples=len(places),
-        is_checked=is_checked,
-    )
-
-
-def _ask_all(oracle: Target, statements: Sequence[str], database: str) -> Iterator[tuple[pa.Table | None, str]]:
-    """The true answer of each statement in order, or None and why there is none; a few are asked at a time."""
-
-    def ask(sql: str) -> tuple[pa.Table | None, str]:
-        try:
-            return oracle.run(sql, database).table, ""
-        except Exception as error:  # an oracle that fails leaves the answer unchecked, and says so
-            return None, f"the oracle failed: {error}"
-
-    askers = ThreadPoolExecutor(ASKERS, thread_name_prefix="bench-oracle")
-    try:
-        yield from askers.map(ask, statements)
-    finally:
-        askers.shutdown(wait=False, cancel_futures=True)
-
-
-def _compare(recording: Recording, places: Sequence[int], truth: pa.Table) -> dict[int, str]:
-    """The reason why each answer is wrong, empty where it is right."""
-    kept = ((place, recording.answers[place]) for place in places)
-    return {place: compare_answers(answer, truth).reason for place, answer in kept if answer is not None}
-
-
 def write_trial(
-    out: Path, manifest: Manifest, samples: pa.Table, statements: Sequence[str], summary: Summary, sky: SkyMap | None
+    out: Path,
+    manifest: Manifest,
+    samples: pa.Table,
+    statements: Sequence[str],
+    summary: Summary,
+    sky: SkyMap | None,
+    telemetry: pa.Table | None = None,
+    plans: Mapping[str, str] | None = None,
 ) -> None:
     """Write the trial folder and its report."""
-    (out / "manifest.json").write_text(manifest.model_dump_json(indent=2, by_alias=True) + "\n", encoding="utf-8")
-    (out / "summary.json").write_text(summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    write_table(samples, out / "samples.parquet")
-    write_table(pa.table({"sql": pa.array(statements, pa.string())}), out / "statements.parquet")
+    (out / MANIFEST).write_text(manifest.model_dump_json(indent=2, by_alias=True) + "\n", encoding="utf-8")
+    (out / SUMMARY).write_text(summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_table(samples, out / SAMPLES)
+    write_table(pa.table({"sql": pa.array(statements, pa.string())}), out / STATEMENTS)
+    write_histograms(with_durations(samples), out / HISTOGRAMS)
+    if telemetry is not None and telemetry.num_rows:
+        write_table(telemetry, out / TELEMETRY)
+    if plans:
+        (out / PLANS).write_text(Plans(plans=dict(plans)).model_dump_json(indent=1) + "\n", encoding="utf-8")
     if sky is not None:
-        write_table(sky.to_table(), out / "skymap.parquet")
+        write_table(sky.to_table(), out / SKY_MAP)
     write_report(out)

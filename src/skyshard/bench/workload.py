@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from skyshard.layout import parse_model
+from skyshard.bench.located import broken_rule, read_located
+from skyshard.errors import UserError
+from skyshard.resources import data_folder
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=64)]
 
@@ -83,11 +86,13 @@ class ClassLoad(BaseModel):
     """Target of the mean latency in seconds (LDM-552 compares averages)."""
     errors_allowed: Annotated[int, Field(ge=0)] = 0
     """Failed queries that the verdict tolerates."""
+    timeout_s: Annotated[float, Field(gt=0)] | None = None
+    """Seconds after which a query counts as failed (error ``Timeout``) and its client goes on."""
 
     @model_validator(mode="after")
     def _has_count_or_duration(self) -> ClassLoad:
         if (self.count is None) == (self.duration_s is None):
-            raise ValueError(f"class '{self.class_name}' needs either 'count' or 'duration_s'")
+            raise broken_rule(f"class '{self.class_name}' needs either 'count' or 'duration_s'")
         return self
 
 
@@ -103,36 +108,113 @@ class Phase(BaseModel):
     def _names_each_class_once(self) -> Phase:
         names = [load.class_name for load in self.classes]
         if len(set(names)) < len(names):
-            raise ValueError(f"phase '{self.name}' names a class twice; merge them or use two phases")
+            raise broken_rule(f"phase '{self.name}' names a class twice", ["classes"], "merge them or use two phases")
         return self
+
+
+Statistic = Literal[
+    "mean", "p50", "p90", "p95", "p99", "max", "throughput", "goodput", "errors", "error_share", "wrong", "growth"
+]
+
+
+class Threshold(BaseModel):
+    """A bound on one number of a class; a trial that breaks it fails, and so does the command."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    class_name: Annotated[Name, Field(alias="class")]
+    phase: str = ""
+    """The phase that is meant; empty: every phase with the class, each for itself."""
+    statistic: Statistic
+    """Latencies in seconds; throughput and goodput per second; ``error_share`` of all queries; ``growth``: the exponent
+    of the mean latency against the number of clients over the phases (1 = linear)."""
+    at_most: float | None = None
+    at_least: float | None = None
+
+    @model_validator(mode="after")
+    def _has_one_bound(self) -> Threshold:
+        if (self.at_most is None) == (self.at_least is None):
+            raise broken_rule("a threshold needs either 'at_most' or 'at_least'")
+        return self
+
+    @property
+    def text(self) -> str:
+        """For people: ``LV p95 at most 10``."""
+        bound = f"at most {self.at_most:g}" if self.at_most is not None else f"at least {self.at_least:g}"
+        return f"{self.class_name}{f' ({self.phase})' if self.phase else ''} {self.statistic} {bound}"
 
 
 class Workload(BaseModel):
     """A workload: phases of classes, a seed, and what counts as passing."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     version: Literal[1]
     name: Name
     description: str
     database: Name
     """Database that is asked unless the command names another."""
+    schema_name: Annotated[Name, Field(alias="schema")] = "synth"
+    """Names of tables and columns that templates are rendered with: ``queries/schemas/<name>.yaml``."""
+    source: str = ""
+    """The document that the mix is taken from."""
     seed: Annotated[int, Field(ge=0)]
     """Decides every parameter value, order and due time."""
     check_answers: bool = True
     """Compare every distinct statement's answers with the oracle."""
     phases: Annotated[list[Phase], Field(min_length=1)]
+    ends_at_failure: bool = False
+    """Phases after one in which a class fails are not run: for phases of growing load, until exhaustion."""
+    thresholds: list[Threshold] = []
+    """Bounds that decide the exit code, beside targets, errors and wrong answers."""
 
     @model_validator(mode="after")
     def _names_each_phase_once(self) -> Workload:
         names = [phase.name for phase in self.phases]
         if len(set(names)) < len(names):
-            raise ValueError("two phases have one name")
+            raise broken_rule("two phases have one name", ["phases"])
         return self
 
+    @model_validator(mode="after")
+    def _has_the_classes_of_its_thresholds(self) -> Workload:
+        have = {(phase.name, load.class_name) for phase in self.phases for load in phase.classes}
+        for number, one in enumerate(self.thresholds):
+            if not any(name == one.class_name and one.phase in ("", phase) for phase, name in have):
+                where = f"phase '{one.phase}'" if one.phase else "the workload"
+                remedy = "name one of " + ", ".join(sorted({name for _, name in have}))
+                place: list[str | int] = ["thresholds", number, "class"]
+                raise broken_rule(f"{where} has no class '{one.class_name}'", place, remedy)
+        return self
+
+    def without(self, classes: Sequence[str]) -> Workload:
+        """The same workload without some classes, and without the phases and thresholds that go with them.
+
+        Raises:
+            UserError: no class would be left, or one is not there.
+        """
+        known = {load.class_name for phase in self.phases for load in phase.classes}
+        if unknown := sorted(set(classes) - known):
+            raise UserError(f"workload '{self.name}' has no class '{unknown[0]}'", remedy="leave out what it has")
+        kept = [(phase, [load for load in phase.classes if load.class_name not in classes]) for phase in self.phases]
+        phases = [phase.model_copy(update={"classes": loads}) for phase, loads in kept if loads]
+        if not phases:
+            raise UserError(f"workload '{self.name}' has no class left", remedy="leave fewer out")
+        thresholds = [one for one in self.thresholds if one.class_name not in classes]
+        return self.model_copy(update={"phases": phases, "thresholds": thresholds})
+
+    def lasting(self, duration_s: float) -> Workload:
+        """The same workload with every class that has a duration cut, or stretched, to another one."""
+
+        def changed(load: ClassLoad) -> ClassLoad:
+            return load if load.duration_s is None else load.model_copy(update={"duration_s": duration_s})
+
+        phases = [phase.model_copy(update={"classes": list(map(changed, phase.classes))}) for phase in self.phases]
+        return self.model_copy(update={"phases": phases})
+
     def digest(self, template_digests: dict[str, str]) -> str:
-        """A digest of what the workload asks: equal for two files that differ in comments and description only."""
-        content = {"workload": self.model_dump(exclude={"description"}), "templates": template_digests}
+        """A digest of what the workload asks: equal for two files that differ in comments, description and bounds."""
+        exclude = {"description", "source", "thresholds"}
+        content = {"workload": self.model_dump(exclude=exclude), "templates": template_digests}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
     @property
@@ -148,7 +230,23 @@ def read_workload(path: Path) -> Workload:
     Raises:
         UserError: unreadable, not YAML, or an unknown or wrong key, which is named.
     """
-    return parse_model(Workload, path)
+    return read_located(Workload, path)
+
+
+def find_workload(name: str) -> Path:
+    """The file itself, or the shipped workload of that name.
+
+    Raises:
+        UserError: neither.
+    """
+    if (file := Path(name)).is_file():
+        return file
+    shipped = sorted(data_folder("queries", "workloads").glob("*.yaml"))
+    for file in shipped:
+        if name == file.stem or Path(name).parts[-3:] == ("queries", "workloads", file.name):
+            return file
+    known = ", ".join(file.stem for file in shipped)
+    raise UserError(f"there is no workload '{name}'", remedy=f"name a file or one of: {known}")
 
 
 def template_folder(workload_file: Path) -> Path:

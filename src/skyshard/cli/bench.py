@@ -1,22 +1,39 @@
-"""``skyshard bench``: run a workload, render a report again."""
+"""``skyshard bench``: run workloads, render reports, compare, sweep and follow trials."""
 
 from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
-from skyshard.cli.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_table, progress_bars
+from skyshard.cli.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_json, print_table, progress_bars
 
 if TYPE_CHECKING:
     from skyshard.bench.stats import Summary
     from skyshard.bench.workload import Workload
-    from skyshard.testbed import Testbed
+    from skyshard.trial_runs import TrialRun
 
-bench_app = typer.Typer(help="Run workloads, keep trials, read reports.", no_args_is_help=True)
+
+class SeveralAfterAgainst(TyperCommand):
+    """``--against B1 B2 B3``: every folder up to the next option belongs to it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        given: list[str] = []
+        is_after = False
+        for arg in args:
+            if arg.startswith("-"):
+                is_after = arg == "--against"
+                given += [] if is_after else [arg]
+            else:
+                given += ["--against", arg] if is_after else [arg]
+        return super().parse_args(ctx, given)
+
+
+bench_app = typer.Typer(help="Run workloads, keep trials, read and compare reports.", no_args_is_help=True)
 
 
 @bench_app.command()
@@ -24,96 +41,134 @@ def run(
     workload: Annotated[str, typer.Argument(help="A workload file, or the name of a shipped one.")],
     out: Annotated[Path | None, typer.Option(help="Trial folder; absent or empty.")] = None,
     database: Annotated[str, typer.Option(help="Database to ask instead of the workload's own.")] = "",
+    schema: Annotated[str, typer.Option(help="Names of tables and columns: synth, kpm, dp1, hsc, or your own.")] = "",
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="czar, mono, duckdb:FOLDER or a SQLAlchemy URL; several: one trial each."),
+    ] = None,
+    leave_out: Annotated[str, typer.Option(help="Classes to leave out, with commas between.")] = "",
+    duration: Annotated[float, typer.Option(help="Seconds for every class that has a duration.")] = 0.0,
+    seed: Annotated[int | None, typer.Option(help="Seed instead of the workload's own.")] = None,
+    processes: Annotated[int, typer.Option(min=0, help="Driver processes; 0: threads of this one.")] = 0,
+    ray: Annotated[bool, typer.Option("--ray", help="Driver processes as Ray actors.")] = False,
+    check: Annotated[bool | None, typer.Option("--check/--no-check", help="Compare answers with the oracle.")] = None,
     cluster: ClusterOption = DEFAULT_CLUSTER,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a workload against the cluster and leave a trial folder with its report.
+    """Run a workload and leave a trial folder with its report.
 
-    Exit code 1 when an answer is wrong, a query failed or a target is missed; 130 when it was interrupted.
+    Exit code 1 when an answer is wrong, a query failed, a target is missed or a threshold is broken; 130 when it was
+    interrupted.
     """
-    from skyshard.bench.workload import read_workload
+    from skyshard.bench.workload import find_workload, read_workload
 
-    file = _workload_file(workload)
-    loaded = read_workload(file)
+    file = find_workload(workload)
+    loaded = adjusted(read_workload(file), schema, leave_out, duration, check=check)
 
     from skyshard.interrupts import interruptible
-    from skyshard.testbed import Testbed  # a wrong name is told without waiting for this
+    from skyshard.trial_runs import TrialRun
 
     folder = out or Path("trials") / f"{loaded.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    with interruptible(), Testbed(cluster) as testbed:
-        summary = _run(testbed, file, loaded, folder, database)
-    _show(summary, folder, as_json=as_json)
-    if summary.is_partial:
+    asked = TrialRun(
+        file, loaded, folder, database or loaded.database, tuple(target or ["czar"]), cluster, seed, processes,
+        "ray" if ray else "processes",
+    )  # fmt: skip
+    with interruptible():
+        summaries = _run(asked)
+    for name, (trial, summary) in summaries.items():
+        _show(summary, trial, name if len(summaries) > 1 else "", as_json=as_json)
+    if any(summary.is_partial for _, summary in summaries.values()):
         raise typer.Exit(130)
-    if not summary.is_passed:
+    if not all(summary.is_passed for _, summary in summaries.values()):
         raise typer.Exit(1)
 
 
-def _workload_file(name: str) -> Path:
-    """The file itself, or the shipped workload of that name."""
-    from skyshard.errors import UserError
-    from skyshard.resources import data_folder
-
-    if (file := Path(name)).is_file():
-        return file
-    shipped = sorted(data_folder("queries", "workloads").glob("*.yaml"))
-    for file in shipped:
-        if name == file.stem or Path(name).parts[-3:] == ("queries", "workloads", file.name):
-            return file
-    known = ", ".join(file.stem for file in shipped)
-    raise UserError(f"there is no workload '{name}'", remedy=f"name a file or one of: {known}")
+def adjusted(workload: Workload, schema: str, leave_out: str, duration_s: float, *, check: bool | None) -> Workload:
+    """The workload as the options change it; the changes are kept in the trial's manifest."""
+    if schema:
+        workload = workload.model_copy(update={"schema_name": schema})
+    if leave_out:
+        workload = workload.without([name.strip() for name in leave_out.split(",") if name.strip()])
+    if duration_s:
+        workload = workload.lasting(duration_s)
+    return workload if check is None else workload.model_copy(update={"check_answers": check})
 
 
-def _run(testbed: Testbed, file: Path, workload: Workload, folder: Path, database: str) -> Summary:
-    from skyshard.bench.template import read_templates
-    from skyshard.bench.trial import run_trial
-    from skyshard.bench.workload import template_folder
-    from skyshard.errors import UserError
+def _run(asked: TrialRun) -> dict[str, tuple[Path, Summary]]:
     from skyshard.progress import Progress
-    from skyshard.trial_targets import TestbedTarget, has_mono, trial_context
 
-    database = database or workload.database
-    if workload.check_answers and not has_mono(testbed, database):
-        raise UserError(
-            f"workload '{workload.name}' checks answers, and the oracle does not hold '{database}'",
-            remedy=f"run skyshard mono load {database}, or set check_answers: false",
-        )
     start = time.monotonic()
     with progress_bars() as watcher:
-        return run_trial(
-            workload,
-            read_templates(template_folder(file), workload.template_keys),
-            TestbedTarget(testbed, "czar"),
-            folder,
-            oracle=TestbedTarget(testbed, "mono") if workload.check_answers else None,
-            database=database,
-            context=trial_context(testbed, database),
-            notify=lambda what, done, total: watcher(Progress(what, done, total, elapsed_s=time.monotonic() - start)),
+        return asked.run(
+            lambda what, done, total: watcher(Progress(what, done, total, elapsed_s=time.monotonic() - start))
         )
 
 
-def _show(summary: Summary, folder: Path, *, as_json: bool) -> None:
+def _show(summary: Summary, folder: Path, title: str, *, as_json: bool) -> None:
     if as_json:
         typer.echo(summary.model_dump_json(indent=1))
         return
     from skyshard.bench.figures import seconds
-    from skyshard.bench.report import read_trial, verdict_sentence
+    from skyshard.bench.report import verdict_sentence
+    from skyshard.bench.trial_folder import read_trial
 
-    headers = ["class", "phase", "n", "errors", "wrong", "mean", "p50", "max", "target", "verdict"]
+    headers = ["class", "phase", "n", "errors", "wrong", "mean", "p50", "p95", "max", "target", "verdict"]
     rows = []
     for one in summary.classes:
         latency = one.latency
-        times = (latency.mean_s, latency.percentiles.get("p50"), latency.max_s) if latency else (None, None, None)
-        shown = [seconds(value) for value in (*times, one.target_s)]
-        rows.append([one.class_name, one.phase, one.n, one.errors, one.wrong, *shown, one.verdict.value])
-    print_table(headers, rows)
+        borne = {**latency.percentiles, "mean": latency.mean_s, "max": latency.max_s} if latency else {}
+        shown = [seconds(borne.get(name)) for name in ("mean", "p50", "p95", "max")]
+        counts = [one.n, one.errors, one.wrong]
+        rows.append([one.class_name, one.phase, *counts, *shown, seconds(one.target_s), one.verdict.value])
+    print_table(headers, rows, title=title)
     typer.echo(verdict_sentence(read_trial(folder)))
     typer.echo(f"report: {folder / 'report.html'}")
 
 
 @bench_app.command()
 def report(folder: Annotated[Path, typer.Argument(help="A trial folder.")]) -> None:
-    """Render a trial's report again, from its folder alone."""
+    """Check a trial folder and render its report again, from the folder alone."""
     from skyshard.bench.report import write_report
+    from skyshard.bench.trial_folder import validate_trial
 
+    validate_trial(folder)
     typer.echo(f"report: {write_report(folder)}")
+
+
+@bench_app.command(cls=SeveralAfterAgainst)
+def compare(
+    new: Annotated[list[Path], typer.Argument(help="Trial folders of the new side.")],
+    against: Annotated[list[Path], typer.Option(help="Trial folders of the old side.")],
+    out: Annotated[Path, typer.Option(help="Folder for comparison.html, .md and .json.")] = Path("comparison"),
+    threshold: Annotated[float, typer.Option(min=1.0, help="Ratio beyond which worse is a regression.")] = 1.1,
+    margin: Annotated[float, typer.Option(min=1.0, help="Ratios within it are the same.")] = 1.05,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Compare common queries of different workloads.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two releases, several trials a side. Exit code 1 on a regression beyond the threshold.
+
+    Example: skyshard bench compare new1 new2 new3 --against old1 old2 old3
+    """
+    from skyshard.bench.compare import compare_trials
+    from skyshard.bench.compare_page import interval, verdict, write_comparison
+    from skyshard.bench.figures import seconds
+    from skyshard.bench.trial_folder import read_trial
+
+    sides = [[(str(folder), read_trial(folder)) for folder in side] for side in (new, against)]
+    found = compare_trials(sides[0], sides[1], threshold=threshold, margin=margin, anyway=anyway)
+    page = write_comparison(found, out)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        for one in found.differences:
+            typer.echo(f"{one.weight.value}: {one.what}: {'; '.join(one.new)} (new), {'; '.join(one.old)} (old)")
+        rows = [
+            [one.class_name, one.phase, one.change.value, seconds(one.old.median_s), seconds(one.new.median_s),
+             interval(one.median), interval(one.p95) if one.p95 else "", f"{one.p_median:.2g}"]
+            for one in found.classes
+        ]  # fmt: skip
+        print_table(["class", "phase", "verdict", "old", "new", "ratio of medians", "ratio of p95", "p"], rows)
+        for line in (*found.cautions, verdict(found), f"report: {page}"):
+            typer.echo(line)
+    if found.regressions:
+        raise typer.Exit(1)

@@ -1,0 +1,5 @@
+-- class: count
+-- description: Rows of Source
+-- why: are all rows there before anything is measured (LVV-T1017)
+-- schemas: [synth, kpm, dp1, hsc]
+SELECT COUNT(*) FROM {{ Source.table }}

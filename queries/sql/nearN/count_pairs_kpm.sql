@@ -1,0 +1,10 @@
+-- class: nearN
+-- description: Pairs of objects closer than 54 arcseconds, in 64 to 144 square degrees
+-- why: the near-neighbour join at the size of the KPM tests (8 to 12 degrees square)
+-- schemas: [synth, kpm, dp1, hsc]
+-- parameters:
+--   box: {type: box, width_deg: [8, 12], height_deg: [8, 12]}
+SELECT COUNT(*)
+FROM {{ Object.table }} o1, {{ Object.table }} o2
+WHERE qserv_areaspec_box({{ box.ra_min }}, {{ box.decl_min }}, {{ box.ra_max }}, {{ box.decl_max }})
+  AND scisql_angSep(o1.{{ Object.ra }}, o1.{{ Object.decl }}, o2.{{ Object.ra }}, o2.{{ Object.decl }}) < 0.015

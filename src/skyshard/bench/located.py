@@ -1,0 +1,68 @@
+"""Bench files as strict models; an error names file, line and key in one line, and a rule of ours its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticCustomError
+
+from skyshard.errors import UserError
+from skyshard.layout import load_yaml
+
+M = TypeVar("M", bound=BaseModel)
+Place = Sequence[str | int]
+
+
+def broken_rule(message: str, place: Place = (), remedy: str = "mend the key") -> PydanticCustomError:
+    """What a validator raises: a sentence, the key below its own model that is at fault, and what to do."""
+    return PydanticCustomError("rule", "{message}", {"message": message, "place": tuple(place), "remedy": remedy})
+
+
+def read_located(model: type[M], path: Path) -> M:
+    """Read one YAML file as one strict model.
+
+    Raises:
+        UserError: unreadable, not YAML, or a wrong key: file, line, key, remedy.
+    """
+    content = load_yaml(path)
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        context = first.get("ctx", {})
+        place = (*first["loc"], *context.get("place", ()))
+        line, known = _find(path, place)
+        where = ".".join(map(str, known)) or "top level"
+        message = str(first["msg"]).removeprefix("Value error, ")
+        raise UserError(
+            f"'{path}', line {line}, key '{where}': {message}", remedy=str(context.get("remedy", "mend the key"))
+        ) from None
+
+
+def _find(path: Path, place: Place) -> tuple[int, list[str | int]]:
+    """The line of a key, or of the nearest one above it that is there; and the key without the model's own words."""
+    node = yaml.compose(path.read_text(encoding="utf-8"))
+    line, known = 1, []
+    for position, part in enumerate(place):
+        child = _child(node, part)
+        if child is None:
+            is_missing_leaf = position == len(place) - 1
+            known += [part] if is_missing_leaf else []
+            continue
+        line, node = child
+        known.append(part)
+    return line, known
+
+
+def _child(node: yaml.Node | None, part: str | int) -> tuple[int, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == str(part):
+                return key.start_mark.line + 1, value
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part].start_mark.line + 1, node.value[part]
+    return None

@@ -1,0 +1,178 @@
+"""Who drives: threads of this process, or seats in processes of their own, local or through Ray.
+
+A phase's queries and clients are dealt out to the seats like cards; each seat keeps its own target open and runs its
+share with the same driver. All clocks count from one moment of the wall clock, so that samples of different seats fit
+together (to the accuracy of the hosts' time service when seats are on several).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from skyshard.bench.clock import Clock, WallClock
+from skyshard.bench.driver import Recording, phase_clients, run_phase
+from skyshard.bench.samples import Sample
+from skyshard.bench.schedule import ClassSchedule
+from skyshard.bench.targets import Target
+from skyshard.runtime import open_runtime
+
+Phase = Sequence[ClassSchedule]
+Opener = Callable[[], Target]
+"""Opens the target; plain and importable, since it goes to other processes."""
+START_AFTER_S = 0.25
+"""From the call to the first due time, so that all seats have their share by then."""
+
+SWITCH_S = 0.0005
+"""Longest that a thread keeps the interpreter while another waits for it; Python's own value is 0.005."""
+
+
+class Team(Protocol):
+    """Runs phases one after the other."""
+
+    def run(self, phase: Phase, recording: Recording) -> bool:
+        """Run a phase to its end; False when it was stopped early."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadTeam:
+    """All clients are threads here."""
+
+    target: Target
+    database: str
+    clock: Clock
+
+    def run(self, phase: Phase, recording: Recording) -> bool:
+        stop = threading.Event()
+        clients = phase_clients(phase, self.target, self.database, self.clock, recording, stop)
+        with quick_switching():
+            return run_phase(clients, stop)
+
+    def close(self) -> None:
+        """The target is its owner's to close."""
+
+
+@contextmanager
+def quick_switching() -> Iterator[None]:
+    """Threads hand the interpreter over ten times as often: a client whose query is due does not wait for another's."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+class Seat:
+    """One process's share of the clients; lives in that process."""
+
+    def __init__(self, opener: Opener, database: str, number: int, epoch_s: float) -> None:
+        self._target, self._database, self._number = opener(), database, number
+        self._clock = WallClock(epoch_s)
+
+    def is_ready(self) -> bool:
+        return True
+
+    def run(self, phase: Phase, start_s: float, budget: int) -> tuple[list[Sample], list[pa.Table | None], bool]:
+        """Run a share from ``start_s`` on; samples, their answers, and whether it came to its end."""
+        recording, stop = Recording(answer_budget=budget), threading.Event()
+        clients = phase_clients(phase, self._target, self._database, self._clock, recording, stop, start_s)
+        with quick_switching():
+            is_whole = run_phase(clients, stop) if clients else True
+        samples = [replace(sample, process=self._number) for sample in recording.samples]
+        return samples, recording.answers, is_whole
+
+
+Call = Callable[..., "Future[Any]"]
+
+
+class SeatTeam:
+    """Seats in processes: ``runtime`` says whose."""
+
+    def __init__(self, opener: Opener, database: str, clock: WallClock, count: int, runtime: str = "processes") -> None:
+        self._clock = clock
+        self._stack = ExitStack()
+        start = self._local if runtime == "processes" else self._through_ray
+        self._calls = start([(opener, database, number, clock.epoch_s) for number in range(count)])
+        try:
+            for ready in [call("is_ready") for call in self._calls]:
+                ready.result()
+        except BaseException:
+            self.close()
+            raise
+
+    def _local(self, seats: Sequence[tuple[Any, ...]]) -> list[Call]:
+        context = multiprocessing.get_context("spawn")
+        calls: list[Call] = []
+        for seat in seats:
+            pool = ProcessPoolExecutor(1, mp_context=context, initializer=_sit_down, initargs=seat)
+            self._stack.callback(pool.shutdown, wait=True, cancel_futures=True)
+            calls.append(lambda method, *args, pool=pool: pool.submit(_call_seat, method, *args))
+        return calls
+
+    def _through_ray(self, seats: Sequence[tuple[Any, ...]]) -> list[Call]:
+        runtime = self._stack.enter_context(open_runtime("ray", []))
+        return [runtime.actor(f"bench-{number}", Seat, *seat).call for number, seat in enumerate(seats)]
+
+    def run(self, phase: Phase, recording: Recording) -> bool:
+        shares = deal(phase, len(self._calls))
+        start_s = self._clock.now() + START_AFTER_S
+        budget = recording.answer_budget // len(self._calls)
+        running = [call("run", share, start_s, budget) for call, share in zip(self._calls, shares, strict=True)]
+        is_whole = True
+        for future in running:
+            samples, answers, ended = future.result()
+            recording.samples += samples
+            recording.answers += answers
+            recording.answer_budget -= sum(answer.nbytes for answer in answers if answer is not None)
+            is_whole = is_whole and ended
+        return is_whole
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+_SEAT: list[Seat] = []
+
+
+def _sit_down(*seat: Any) -> None:
+    """Make this process's seat."""
+    _SEAT.append(Seat(*seat))
+
+
+def _call_seat(method: str, *args: Any) -> Any:
+    return getattr(_SEAT[0], method)(*args)
+
+
+def deal(phase: Phase, seats: int) -> list[list[ClassSchedule]]:
+    """A phase's shares: each class's clients spread evenly, its queries dealt in turn to the seats that have clients.
+
+    Every query and every client is in exactly one share.
+    """
+    shares: list[list[ClassSchedule]] = [[] for _ in range(seats)]
+    for number, schedule in enumerate(phase):
+        clients = schedule.load.arrivals.clients
+        used = min(seats, clients)
+        for place in range(used):
+            arrivals = schedule.load.arrivals.model_copy(update={"clients": clients // used + (place < clients % used)})
+            load = schedule.load.model_copy(update={"arrivals": arrivals})
+            share = ClassSchedule(schedule.phase, load, schedule.queries[place::used])
+            shares[(number + place) % seats].append(share)
+    return shares
+
+
+def wall_clock() -> WallClock:
+    """A clock whose zero is now, and known to other processes."""
+    return WallClock(time.time())

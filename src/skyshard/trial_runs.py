@@ -1,0 +1,127 @@
+"""Trials as commands ask for them: one workload against one target or several, with the testbed behind them."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from skyshard.bench.notify import Notify
+from skyshard.bench.profile import DataProfile, profile_data
+from skyshard.bench.schemas import read_schema_file
+from skyshard.bench.stats import Summary
+from skyshard.bench.targets import Target
+from skyshard.bench.template import QueryTemplate, read_templates, schema_folder, wanted_columns
+from skyshard.bench.trial import Seats, TrialContext, prepare_folder, run_trial
+from skyshard.bench.workload import Workload, template_folder
+from skyshard.errors import UserError
+from skyshard.testbed import Testbed
+from skyshard.trial_targets import ClusterProbe, TestbedTarget, has_mono, open_target, trial_context
+
+OWN = ("czar", "mono")
+"""Targets that are servers of the testbed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRun:
+    """One workload file, as adjusted, against targets; each target's trial in a folder."""
+
+    file: Path
+    workload: Workload
+    out: Path
+    database: str
+    targets: tuple[str, ...]
+    cluster: Path
+    seed: int | None = None
+    processes: int = 0
+    """Driver processes; 0: threads of this one."""
+    runtime: str = "processes"
+    """processes or ray."""
+
+    def run(self, notify: Notify) -> dict[str, tuple[Path, Summary]]:
+        """Run against each target in turn: its trial folder and summary, by the target's name as given.
+
+        All targets are asked the same statements. Answers are compared with the mono server's; without one, with those
+        of the first target.
+        """
+        templates = self.templates()
+        with ExitStack() as stack:
+            testbed = stack.enter_context(Testbed(self.cluster)) if self._needs_testbed else None
+            targets = {spec: self._open(spec, testbed, stack) for spec in dict.fromkeys(self.targets)}
+            oracles = self._oracles(targets, testbed)
+            prepare_folder(self.out)
+            seed = self.workload.seed if self.seed is None else self.seed
+            schema = next(iter(templates.values())).schema
+            first = next(iter(targets.values()))
+            profile = profile_data(first, self.database, wanted_columns(templates.values()), seed, schema)
+            found = {}
+            for spec, target in targets.items():
+                context = self._context(spec, testbed, stack)
+                out = self.out if len(targets) == 1 else self.out / target.name
+                summary = self._one(spec, target, oracles[spec], templates, profile, context, out, notify)
+                found[spec] = (out, summary)
+                if summary.is_partial:
+                    break
+            return found
+
+    def templates(self) -> dict[str, QueryTemplate]:
+        """The workload's templates with the names of its schema."""
+        folder = template_folder(self.file)
+        name = self.workload.schema_name
+        schema = read_schema_file(schema_folder(folder, name), name)
+        return read_templates(folder, self.workload.template_keys, schema)
+
+    @property
+    def _needs_testbed(self) -> bool:
+        return any(spec in OWN for spec in self.targets)
+
+    def _open(self, spec: str, testbed: Testbed | None, stack: ExitStack) -> Target:
+        if testbed is not None and spec in OWN:
+            return TestbedTarget(testbed, "mono" if spec == "mono" else "czar")
+        target = open_target(spec, self.cluster)
+        stack.callback(target.close)
+        return target
+
+    def _oracles(self, targets: dict[str, Target], testbed: Testbed | None) -> dict[str, Target | None]:
+        """Whom each target is compared with."""
+        if not self.workload.check_answers:
+            return dict.fromkeys(targets)
+        mono = TestbedTarget(testbed, "mono") if testbed is not None and has_mono(testbed, self.database) else None
+        first = next(iter(targets))
+        others = {spec: targets[first] if spec != first else None for spec in targets}
+        oracles: dict[str, Target | None] = {
+            spec: mono if mono and spec != "mono" else others[spec] for spec in targets
+        }
+        if oracles[first] is None and len(targets) == 1 and first != "mono":
+            raise UserError(
+                f"workload '{self.workload.name}' checks answers, and the oracle does not hold '{self.database}'",
+                remedy=f"run skyshard mono load {self.database}, name a second --target, or give --no-check",
+            )
+        return oracles
+
+    def _context(self, spec: str, testbed: Testbed | None, stack: ExitStack) -> TrialContext:
+        if testbed is None or spec not in OWN:
+            return TrialContext()
+        probe = ClusterProbe(testbed)
+        stack.callback(probe.close)
+        return trial_context(testbed, self.database, probe)
+
+    def _one(
+        self,
+        spec: str,
+        target: Target,
+        oracle: Target | None,
+        templates: dict[str, QueryTemplate],
+        profile: DataProfile,
+        context: TrialContext,
+        out: Path,
+        notify: Notify,
+    ) -> Summary:
+        seats = None
+        if self.processes:
+            seats = Seats(partial(open_target, spec, self.cluster.resolve()), self.processes, self.runtime)
+        return run_trial(
+            self.workload, templates, target, out, oracle=oracle, database=self.database, seed=self.seed,
+            context=context, profile=profile, seats=seats, notify=notify,
+        )  # fmt: skip
