@@ -21,10 +21,17 @@ SELECT ra FROM Object ORDER BY ra DESC LIMIT 5 OFFSET 2 => local | 4 | SELECT `O
 SELECT COUNT(*) / 2 FROM Object WHERE mag > 3 => aggregate | 4 | SELECT COUNT(*) AS a0 FROM `sky`.`Object_324` AS `Object` WHERE `Object`.`mag` > 3 | SELECT (CAST(COALESCE(SUM(a0), 0) AS SIGNED) / 2) AS c0 FROM p0
 SELECT mag m, AVG(ra) FROM Object GROUP BY m HAVING AVG(ra) > 2 => aggregate | 4 | SELECT `Object`.`mag` AS g0, SUM(`Object`.`ra`) AS a0, COUNT(`Object`.`ra`) AS a1 FROM `sky`.`Object_324` AS `Object` GROUP BY `Object`.`mag` | SELECT (g0) AS c0, ((SUM(a0) / SUM(a1))) AS c1 FROM p0 GROUP BY g0 HAVING ((SUM(a0) / SUM(a1)) > 2)
 SELECT ra, MAX(mag) FROM Object => aggregate | 4 | SELECT `Object`.`ra` AS p0, MAX(`Object`.`mag`) AS a0 FROM `sky`.`Object_324` AS `Object` HAVING COUNT(*) > 0
+-- arguments of DISTINCT are grouped by in each chunk
+SELECT COUNT(DISTINCT mag), COUNT(*) FROM Object => aggregate | 4 | SELECT `Object`.`mag` AS d0, COUNT(*) AS a0 FROM `sky`.`Object_324` AS `Object` GROUP BY `Object`.`mag` | SELECT (COUNT(DISTINCT d0)) AS c0, (CAST(COALESCE(SUM(a0), 0) AS SIGNED)) AS c1 FROM p0
+SELECT kind, GROUP_CONCAT(DISTINCT mag ORDER BY mag DESC) FROM Object GROUP BY kind => aggregate | 4 | SELECT `Object`.`kind` AS g0, `Object`.`mag` AS d0 FROM `sky`.`Object_324` AS `Object` GROUP BY `Object`.`kind`, `Object`.`mag` | SELECT (g0) AS c0, (GROUP_CONCAT(DISTINCT d0 ORDER BY d0 DESC SEPARATOR ',')) AS c1 FROM p0 GROUP BY g0
+SELECT BIT_OR(kind) FROM Object => aggregate | 4 | SELECT BIT_OR(`Object`.`kind`) AS a0 FROM `sky`.`Object_324` AS `Object` | SELECT (BIT_OR(a0)) AS c0 FROM p0
+-- variances: within chunks, and of their means
+SELECT VAR_POP(mag) FROM Object => aggregate | 4 | SELECT COUNT(`Object`.`mag`) AS a0, AVG(CAST(`Object`.`mag` AS DOUBLE)) AS a1, VAR_POP(`Object`.`mag`) * COUNT(`Object`.`mag`) AS a2 FROM `sky`.`Object_324` AS `Object` | SELECT (((SUM(a2) + SUM(a0 * POW(a1 - a1m, 2))) / SUM(a0))) AS c0 FROM (SELECT q.*, a1l + SUM(a0 * (a1 - a1l)) OVER () / SUM(a0) OVER () AS a1m FROM (SELECT p.*, MIN(a1) OVER () AS a1l FROM p0 AS p) AS q) AS r
 -- near neighbours: own and overlap rows, sub-chunk by sub-chunk
 SELECT a.ra FROM Object a, Object b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.1 AND b.mag > 2 => near neighbour | 4
 SELECT a.ra FROM Object a, Object b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.1 AND b.objectId = 5 => near neighbour | 1
--- not local
-SELECT COUNT(DISTINCT mag) FROM Object => gather | 4 | SELECT `Object`.`mag` FROM `sky`.`Object_324` AS `Object` | SELECT COUNT(DISTINCT mag) FROM p0 AS `Object`
-SELECT STD(mag) FROM Object o WHERE o.ra > 3 AND objectId = 5 => gather | 1 | SELECT `o`.`objectId`, `o`.`ra`, `o`.`mag` FROM `sky`.`Object_325` AS `o` WHERE `o`.`ra` > 3 AND `o`.`objectId` = 5
+-- not local, or not to be merged
+SELECT GROUP_CONCAT(mag) FROM Object => gather | 4 | SELECT `Object`.`mag` FROM `sky`.`Object_324` AS `Object` | SELECT GROUP_CONCAT(mag SEPARATOR ',') FROM p0 AS `Object`
+-- one chunk answers by itself
+SELECT GROUP_CONCAT(mag) FROM Object o WHERE objectId = 5 => aggregate | 1 | SELECT GROUP_CONCAT(`o`.`mag` SEPARATOR ',') AS c0 FROM `sky`.`Object_325` AS `o` WHERE `o`.`objectId` = 5
 SELECT t FROM Source WHERE objectId IN (SELECT objectId FROM Object WHERE mag > 3) => gather | 4

@@ -203,10 +203,10 @@
 [aggregate] SELECT COUNT(*) FROM Object a, Object b WHERE a.objectId = b.objectId AND scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 50
 
 -- gathered
-[gather] SELECT COUNT(DISTINCT kind), COUNT(DISTINCT kind, code), SUM(DISTINCT kind) FROM Object
-[gather] SELECT STD(mag), STDDEV_SAMP(flux), VARIANCE(kind), VAR_SAMP(ra) FROM Object
+[aggregate] SELECT COUNT(DISTINCT kind), COUNT(DISTINCT kind, code), SUM(DISTINCT kind) FROM Object
+[aggregate] SELECT STD(mag), STDDEV_SAMP(flux), VARIANCE(kind), VAR_SAMP(ra) FROM Object
 [gather] SELECT kind, GROUP_CONCAT(name ORDER BY name SEPARATOR '-') FROM Object GROUP BY kind
-[gather] SELECT BIT_OR(kind), BIT_AND(objectId), BIT_XOR(kind) FROM Object
+[aggregate] SELECT BIT_OR(kind), BIT_AND(objectId), BIT_XOR(kind) FROM Object
 [gather] SELECT sourceId FROM Source WHERE objectId IN (SELECT objectId FROM Object WHERE ra BETWEEN 0 AND 60)
 [gather] SELECT objectId FROM Object o WHERE EXISTS (SELECT 1 FROM Source s WHERE s.objectId = o.objectId AND s.flux > 60)
 [gather] SELECT objectId FROM Object WHERE mag > (SELECT AVG(mag) FROM Object)
@@ -266,7 +266,7 @@
 [local] SELECT name, HEX(name), LENGTH(name), UPPER(name), CONCAT(name, 'ü') FROM Object WHERE name LIKE 'é%'
 [local] SELECT objectId FROM Object WHERE sort = 'é' AND name > 'É2'
 [local] SELECT day + INTERVAL 1 MONTH, TIMEDIFF(clock, '01:00:00'), ADDTIME(fine, '0:0:0.5'), season + 1, sort + 0, marks + 0 FROM Object
-[gather] SELECT sort, GROUP_CONCAT(DISTINCT marks ORDER BY marks), COUNT(DISTINCT day) FROM Object GROUP BY sort
+[aggregate] SELECT sort, GROUP_CONCAT(DISTINCT marks ORDER BY marks), COUNT(DISTINCT day) FROM Object GROUP BY sort
 [gather] SELECT day, clock, fine, season FROM Object WHERE day = (SELECT MAX(day) FROM Object)
 [local] SELECT 1 FROM Object WHERE 0
 [local] SELECT 1 FROM Object WHERE kind = 1 AND NULL

@@ -1,8 +1,9 @@
 """Aggregates in two steps: what each chunk computes, and how that is merged.
 
-Rules: any expression of COUNT, SUM, MIN, MAX and AVG, not only these alone. COUNT is merged by SUM, AVG is carried as
-SUM and COUNT. Columns that are neither grouped nor aggregated are carried along: any row's value will do, as in one
-server. What cannot be merged so raises ``NotMergeable`` and is gathered instead. No I/O.
+Rules: any expression of aggregates, not only these alone. COUNT is merged by SUM; AVG is carried as SUM and COUNT;
+variances as count, mean and sum of squares about the mean; arguments of DISTINCT are grouped by in each chunk, so that
+the merge sees each of them. Columns that are neither grouped nor aggregated are carried along: any row's value will do,
+as in one server. What cannot be merged so raises ``NotMergeable`` and is gathered instead. No I/O.
 """
 
 from __future__ import annotations
@@ -15,6 +16,14 @@ from skyshard.czar.bound import REF
 from skyshard.czar.clauses import Clauses, is_aggregate
 from skyshard.czar.dialect import render
 from skyshard.czar.plan import EXACT, Casts
+from skyshard.czar.regions import fill
+
+BITS = {"BIT_AND", "BIT_OR", "BIT_XOR"}
+"""Aggregates that merge by themselves."""
+_SAMPLE = "NULLIF(SUM(_n) - 1, 0)"
+_SPREADS = {"VAR_POP": "SUM(_n)", "VARIANCE": "SUM(_n)", "VAR_SAMP": _SAMPLE, "STD": "SUM(_n)", "STDDEV": "SUM(_n)",
+            "STDDEV_POP": "SUM(_n)", "STDDEV_SAMP": _SAMPLE}  # fmt: skip
+"""Variances and their roots → what the merged sum of squares is divided by."""
 
 
 class NotMergeable(Exception):
@@ -23,13 +32,38 @@ class NotMergeable(Exception):
 
 @dataclass(slots=True, eq=False)
 class TwoStep:
-    """Chunk and merge parts; a chunk's columns are ``g0..`` (groups), ``a0..`` (aggregates), ``p0..`` (carried)."""
+    """Chunk and merge parts.
+
+    A chunk has columns ``g0..`` (groups), ``a0..`` (aggregates), ``p0..`` (carried), ``d0..`` (arguments of DISTINCT).
+    ``means``: column with a chunk's mean → column with its count; the merge needs the overall mean, ``<mean>m``.
+    """
 
     columns: dict[str, tuple[str, exp.Expr]] = field(default_factory=dict)
     items: list[exp.Expr] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     having: exp.Expr | None = None
     order: list[tuple[exp.Expr, bool]] = field(default_factory=list)
+    means: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def grouping(self) -> list[str]:
+        """The columns by which a chunk groups."""
+        return [*self.groups, *(name for name, _ in self.columns.values() if name.startswith("d"))]
+
+    def over(self, table: str) -> str:
+        """What the merge reads: the partial results, with overall means where they are needed.
+
+        A mean is taken about the least mean of a chunk, so that equal values have no spread at all.
+        """
+        if not self.means:
+            return table
+        part = f"PARTITION BY {', '.join(dict.fromkeys(self.groups))}" if self.groups else ""
+        least = ", ".join(f"MIN({mean}) OVER ({part}) AS {mean}l" for mean in self.means)
+        whole = ", ".join(
+            f"{mean}l + SUM({count} * ({mean} - {mean}l)) OVER ({part}) / SUM({count}) OVER ({part}) AS {mean}m"
+            for mean, count in self.means.items()
+        )
+        return f"(SELECT q.*, {whole} FROM (SELECT p.*, {least} FROM {table} AS p) AS q) AS r"
 
     @property
     def divided(self) -> frozenset[str]:
@@ -68,7 +102,7 @@ def split(clauses: Clauses) -> TwoStep:
     """Split the aggregates of a SELECT.
 
     Raises:
-        NotMergeable: DISTINCT inside an aggregate, or an aggregate other than the five.
+        NotMergeable: an aggregate that hangs on the order of rows, or on all of them at once.
     """
     steps = TwoStep()
     grouped: dict[str, exp.Expr] = {}
@@ -109,9 +143,13 @@ class _Merge:
         return node
 
     def _aggregate(self, node: exp.Expr) -> exp.Expr:
-        if isinstance(node.this, exp.Distinct) or not isinstance(node, (exp.Count, exp.Sum, exp.Min, exp.Max, exp.Avg)):
+        if any(is_aggregate(part) for part in node.walk() if part is not node):
             raise NotMergeable(render(node))
-        if node.expressions or any(is_aggregate(part) for part in node.this.walk()):
+        if isinstance(node, exp.Anonymous):
+            return self._named(node)
+        if isinstance(node, exp.GroupConcat) or isinstance(node.this, exp.Distinct):
+            return self._distinct(node)
+        if not isinstance(node, (exp.Count, exp.Sum, exp.Min, exp.Max, exp.Avg)) or node.expressions:
             raise NotMergeable(render(node))
         if isinstance(node, exp.Avg):
             total = self.steps.column("a", exp.Sum(this=node.this.copy()))
@@ -122,3 +160,43 @@ class _Merge:
             summed = exp.Anonymous(this="COALESCE", expressions=[exp.Sum(this=column), exp.Literal.number(0)])
             return exp.Cast(this=summed, to=exp.DataType.build("BIGINT", dialect="mysql"))
         return type(node)(this=column)
+
+    def _named(self, node: exp.Anonymous) -> exp.Expr:
+        """Bits and variances."""
+        name = node.name.upper()
+        if len(node.expressions) != 1 or isinstance(node.expressions[0], exp.Distinct):
+            raise NotMergeable(render(node))
+        if name in BITS:
+            return exp.Anonymous(this=name, expressions=[self.steps.column("a", node)])
+        if name not in _SPREADS:
+            raise NotMergeable(render(node))
+        return self._spread(name, node.expressions[0])
+
+    def _spread(self, name: str, argument: exp.Expr) -> exp.Expr:
+        """Variance about the overall mean: within the chunks, and of the chunks' means.
+
+        Source: T. F. Chan, G. H. Golub, R. J. LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample
+        Variances, Stanford STAN-CS-79-773 (1979), equation 1.5b.
+        """
+        count = self.steps.column("a", exp.Count(this=argument.copy()))
+        mean = self.steps.column("a", fill("AVG(CAST(_x AS DOUBLE))", x=argument))
+        within = self.steps.column("a", fill("VAR_POP(_x) * COUNT(_x)", x=argument))
+        self.steps.means[mean.name] = count.name
+        parts = {"n": count, "mean": mean, "within": within, "whole": exp.column(f"{mean.name}m")}
+        spread = f"(SUM(_within) + SUM(_n * POW(_mean - _whole, 2))) / {_SPREADS[name]}"
+        return exp.Paren(this=fill(f"SQRT({spread})" if name.startswith("STD") else spread, **parts))
+
+    def _distinct(self, node: exp.Expr) -> exp.Expr:
+        """An aggregate over different values: they are grouped by in the chunks."""
+        distinct = next(node.find_all(exp.Distinct), None)
+        if distinct is None or any(distinct.find_all(exp.Div, exp.Avg)):
+            raise NotMergeable(render(node))
+        columns = {render(part): self.steps.column("d", part) for part in distinct.expressions}
+        copy = node.copy()
+        inside = next(copy.find_all(exp.Distinct))
+        inside.set("expressions", [columns[render(part)].copy() for part in inside.expressions])
+        for term in copy.find_all(exp.Ordered):
+            if render(term.this) not in columns:
+                raise NotMergeable(render(node))
+            term.set("this", columns[render(term.this)].copy())
+        return copy

@@ -238,17 +238,18 @@ def _two_steps(
     if clauses.is_distinct:
         merge.set("distinct", exp.Distinct())
     names = tuple(name for name, _ in steps.columns.values())
-    most = rows if steps.groups else len(chunks)
+    most = rows if steps.grouping else len(chunks)
     pull = Pull(cast({}), chunks, most, names, divided=steps.divided, cast=cast)
     order = [(term, desc) for term, desc in steps.order if any(term.find_all(exp.Column, exp.Anonymous))]
-    return pull, render(_finished(merge, order, clauses))
+    text = render(_finished(merge, order, clauses))
+    return pull, text.replace(slot_mark(0), steps.over(slot_mark(0)), 1)
 
 
 def _chunk_select(source: ChunkSource, steps: TwoStep, casts: Casts) -> exp.Select:
     """What each chunk computes."""
     select = source.select(exp.alias_(part, name) for name, part in steps.cast(casts))
-    if steps.groups:
-        grouped = [part.copy() for name, part in steps.columns.values() if name in steps.groups]
+    if steps.grouping:
+        grouped = [part.copy() for name, part in steps.columns.values() if name in steps.grouping]
         select.set("group", exp.Group(expressions=[not_position(part) for part in grouped]))
     elif steps.has_carried:
         counted = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0))

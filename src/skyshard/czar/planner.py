@@ -133,13 +133,15 @@ class _Planner:
         if clauses.is_distinct and not clauses.is_grouped and any(term.item is None for term in clauses.order):
             return self._gather("SELECT DISTINCT ordered by something else")
         chunks = _anchor_chunks(self._bound, proof, choice)
+        rows = self._rows(proof, chunks, choice)
+        direct = direct_pull(self._bound, block, clauses, proof, chunks, rows) if len(chunks) == 1 else None
         try:
-            rows = self._rows(proof, chunks, choice)
             pull, merge = local_steps(self._bound, block, clauses, proof, chunks, rows)
-            is_single = bool(merge) and len(chunks) == 1
-            direct = direct_pull(self._bound, block, clauses, proof, chunks, rows) if is_single else None
         except NotMergeable as obstacle:
-            return self._gather(f"{obstacle} cannot be merged")
+            if direct is None:
+                return self._gather(f"{obstacle} cannot be merged")
+            pull, merge = direct, ""
+        direct = direct if merge else None
         kind = Kind.NEAR_NEIGHBOUR if proof.neighbours else Kind.AGGREGATE if clauses.is_grouped else Kind.LOCAL
         return self._make(
             kind, pulls=(pull,), merge=merge, direct=direct, lane=_lane([pull]), chunks=len(chunks),
