@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from skyshard.czar.bound import AREA, COLUMN, ITEM, REF, Block, Bound, Reference, column_of, own_columns, terms_of
 from skyshard.czar.functions import exact_constant
-from skyshard.czar.statement import item_name
+from skyshard.czar.statement import is_star
 from skyshard.errors import UserError
 
 MORE_AGGREGATES = {
@@ -80,7 +80,7 @@ def take_apart(bound: Bound, block: Block) -> Clauses:
     items: list[exp.Expr] = []
     for item in select.expressions:
         starts.append(len(items))
-        items += _star(bound, block, item) if item_name(item) is None else [qualified(bound, item.unalias())]
+        items += _star(bound, block, item) if is_star(item) else [qualified(bound, item.unalias())]
     mover = _Mover(bound, items, starts)
     where, having = select.args.get("where"), select.args.get("having")
     group, order = select.args.get("group"), select.args.get("order")

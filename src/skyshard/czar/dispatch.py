@@ -27,8 +27,12 @@ TEXT_ROWS = 20_000
 """Pulls that read at most this many rows travel as text."""
 UNIT_CHUNKS = 128
 """Chunk statements put into one round trip: 0.03 ms a chunk instead of 0.12 ms (measured with small chunks)."""
-UNIT_ROWS = 200_000
-"""Chunk statements are put together up to this many rows that they read."""
+UNIT_ROWS = (30_000, 200_000)
+"""Chunk statements are put together up to so many rows that they read: fewer where there are few rows in all, so that
+every thread gets its share."""
+UNITS_A_NODE = 16
+PAIR_ROWS = 50
+"""A row whose neighbours are sought takes the time of so many that are only read."""
 INSERT_ROWS = 500
 ROW_S, CHUNK_S = 1e-7, 3e-5
 """What a row and a chunk cost on a node, roughly: enough to tell a short scan from a long one."""
@@ -56,8 +60,12 @@ def units_of(pull: Pull, chunks: Sequence[int]) -> tuple[Unit, ...]:
     """The chunks of one node in units; where a few rows are enough, the first units are small."""
     tables = [slot.table.chunks for slot in pull.template.slots.values() if slot.table.layout.role.is_chunked]
     rows = [sum(table[chunk].rows for table in tables if chunk in table) for chunk in chunks]
+    if any(slot.overlap_columns is not None for slot in pull.template.slots.values()):
+        rows = [count * PAIR_ROWS for count in rows]
     if pull.limit is None:
-        return walk_of(chunks, rows, most_chunks=UNIT_CHUNKS, most_rows=UNIT_ROWS)
+        low, high = UNIT_ROWS
+        most_rows = min(high, max(low, sum(rows) // UNITS_A_NODE))
+        return walk_of(chunks, rows, most_chunks=UNIT_CHUNKS, most_rows=most_rows)
     units: list[Unit] = []
     start, size = 0, 1
     while start < len(chunks):

@@ -7,12 +7,13 @@ not true for a NULL position. All numbers are DOUBLE literals. Text and trees on
 from __future__ import annotations
 
 import math
+import re
 from functools import lru_cache
 
 import numpy as np
 from sqlglot import exp
 
-from skyshard.czar.dialect import parse_expression
+from skyshard.czar.dialect import FORMULA_MARK, Formula
 from skyshard.sphere import RAD_PER_DEG, Box, Circle, Ellipse, Polygon, Region, unit_vectors
 
 HALF_DEG = RAD_PER_DEG / 2
@@ -28,9 +29,15 @@ def number(value: float) -> str:
     return text if "e" in text else f"{text.removesuffix('.0')}e0"
 
 
+_PART = re.compile(r"\b_([a-z]+)\b")
+
+
 @lru_cache(maxsize=512)
-def _template(text: str) -> exp.Expr:
-    return parse_expression(text)
+def _marked(text: str) -> tuple[str, tuple[str, ...]]:
+    """The text with a numbered mark in place of each ``_name``, and the names in the order of their numbers."""
+    names = tuple(dict.fromkeys(_PART.findall(text)))
+    number = {name: f"{FORMULA_MARK}{index}{FORMULA_MARK}" for index, name in enumerate(names)}
+    return _PART.sub(lambda match: number[match.group(1)], text), names
 
 
 def fill(text: str, **parts: exp.Expr) -> exp.Expr:
@@ -40,12 +47,8 @@ def fill(text: str, **parts: exp.Expr) -> exp.Expr:
     >>> render(fill("LOG10(_f) * 2", f=exp.column("ra")))
     'LOG10(ra) * 2'
     """
-    tree = exp.Paren(this=_template(text).copy())
-    for column in list(tree.find_all(exp.Column)):
-        part = parts.get(column.name.removeprefix("_")) if column.name.startswith("_") else None
-        if part is not None:
-            column.replace(_enclosed(part))
-    return tree.this.pop() if tree.this else tree
+    marked, names = _marked(text)
+    return Formula(this=marked, expressions=[_enclosed(parts[name]) for name in names])
 
 
 def _enclosed(part: exp.Expr) -> exp.Expr:

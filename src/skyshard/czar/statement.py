@@ -14,7 +14,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from skyshard.czar.dialect import DIALECT, SPELLING
+from skyshard.czar.dialect import DIALECT, SPELLING, render
 from skyshard.errors import Refusal, UserError
 
 ROOTS = (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN)
@@ -296,11 +296,16 @@ def first_select(query: exp.Expr) -> exp.Select:
     return query
 
 
+def is_star(item: exp.Expr) -> bool:
+    """True for ``*`` and ``t.*``."""
+    return isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star))
+
+
 def item_name(item: exp.Expr, text: str = "") -> str | None:
     """What MariaDB calls a select item: alias, column as written, value of a string, else its text."""
     if isinstance(item, exp.Alias):
         return str(item.alias)
-    if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
+    if is_star(item):
         return None
     inner = item.unnest()
     if isinstance(inner, exp.Column):
@@ -315,7 +320,7 @@ def item_name(item: exp.Expr, text: str = "") -> str | None:
         return "NULL"
     if isinstance(inner, exp.Boolean):
         return "TRUE" if inner.this else "FALSE"
-    return text.strip() or str(inner.meta.get(SPELLING) or inner.sql("mysql"))
+    return text.strip() or str(inner.meta.get(SPELLING) or render(inner))
 
 
 def _item_spans(tokens: list[Token]) -> list[tuple[int, int]]:
