@@ -7,7 +7,7 @@ All on a private cluster of two nodes; every ratio has its target beside it (`<=
 object_by_id_vs_direct     median of `WHERE objectId = n` through the czar, in medians of that SELECT sent to the node
 new_shape_ms, cone_ms      medians of statements never seen before: by id, and a circle of 60 arcseconds
 scan_vs_merge              a filtered scan of one node's chunks by one thread, in speeds of a MERGE table over them
-per_chunk_ms               a filtered count over 10,000 chunks of 100 rows, by one thread
+per_chunk_ms               a filtered sum over 10,000 chunks of 100 rows, by one thread on each of two nodes
 two_threads_vs_one         the scan by two threads of one node; `two_nodes_vs_one` by one thread on each of two nodes
 arrow_vs_pymysql           rows x 8 columns to Arrow, in speeds of a PyMySQL fetch of them from one server
 near_neighbour_vs_plain    pairs within 60 arcseconds, in speeds of the self-join of whole chunk tables on the sub-chunk
@@ -230,34 +230,37 @@ def scans(bench: Bench) -> dict[str, float]:
 
 def small_chunks(bench: Bench) -> dict[str, float]:
     """What a chunk costs when there is little in it."""
-    folder = bench.cluster.data_dir("node1") / DATABASE
     count = SMALL_CHUNKS // (5 if bench.is_quick else 1)
-    numbers = range(1, count + 1)
-    table = bench.catalog.tables["Object"]
-    with bench.node() as node:
-        chunk = next(iter(bench.part(["node1"]).tables["Object"].chunks))
-        node.execute(f"CREATE TABLE Small LIKE Object_{chunk}")
-        node.execute(f"INSERT INTO Small SELECT * FROM Object_{chunk} LIMIT {SMALL_ROWS}")
-        node.execute("FLUSH TABLES")
-    for number in numbers:
-        for kind in ("frm", "MYD", "MYI"):
-            shutil.copyfile(folder / f"Small.{kind}", folder / f"Small_{number}.{kind}")
+    table, nodes = bench.catalog.tables["Object"], ("node1", "node2")
+    holders = {number: nodes[number % 2] for number in range(1, count + 1)}
+    folders = {name: bench.cluster.data_dir(name) / DATABASE for name in nodes}
+    for name in nodes:
+        chunk = next(iter(bench.part([name]).tables["Object"].chunks))
+        with bench.node(name) as node:
+            node.execute(f"CREATE TABLE Small LIKE Object_{chunk}")
+            node.execute(f"INSERT INTO Small SELECT * FROM Object_{chunk} LIMIT {SMALL_ROWS}")
+            node.execute("FLUSH TABLES")
+    files = [(folders[name], number, kind) for number, name in holders.items() for kind in ("frm", "MYD", "MYI")]
+    for folder, number, kind in files:
+        shutil.copyfile(folder / f"Small.{kind}", folder / f"Small_{number}.{kind}")
     with connect(bench.cluster.endpoint("czar"), Account.ADMIN, DATABASE) as czar_server:
         czar_server.execute("CREATE TABLE Small LIKE Object")
     small = CatalogTable(
         replace(table.table, name="Small"), table.layout, SMALL_ROWS * count,
-        {number: ChunkEntry(SMALL_ROWS, 0, ("node1",)) for number in numbers},
+        {number: ChunkEntry(SMALL_ROWS, 0, (name,)) for number, name in holders.items()},
     )  # fmt: skip
-    catalog = Catalog(DATABASE, bench.catalog.layout, {"Small": small}, ("node1",))
+    catalog = Catalog(DATABASE, bench.catalog.layout, {"Small": small}, nodes)
     with bench.czar(catalog, scan_threads=1) as czar:
         sql = SCAN.replace("Object", "Small")
         czar.execute(sql, DATABASE)
         seconds = best_s(lambda: czar.execute(sql, DATABASE))
     with connect(bench.cluster.endpoint("czar"), Account.ADMIN, DATABASE) as czar_server:
         czar_server.execute("DROP TABLE Small")
-    for number in numbers:
-        for kind in ("frm", "MYD", "MYI"):
-            (folder / f"Small_{number}.{kind}").unlink()
+    for name in nodes:
+        with bench.node(name) as node:
+            node.execute("FLUSH TABLES")
+    for folder, number, kind in files:
+        (folder / f"Small_{number}.{kind}").unlink()
     return {"per_chunk_ms": seconds * 1e3 / count, "small_chunks": count}
 
 
