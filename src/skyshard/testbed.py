@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from skyshard.ingest.plan import IngestPlan
     from skyshard.ingest.report import IngestReport
     from skyshard.ingest.site import Site
+    from skyshard.ingest.survey import Survey
     from skyshard.ingest.verify import Check
 
 TargetName = Literal["czar", "mono"]
@@ -185,3 +186,13 @@ class Testbed:
         except UserError:
             raise UserError("the mono server is not running", remedy="run skyshard mono load DATABASE") from None
         return MonoTarget(self.registry, endpoint, self.cluster.data_dir(MONO_NAME))
+
+
+def survey_source(plan: IngestPlan, cluster: Path, nodes: int = 0, watcher: Watcher = nobody) -> Survey:
+    """Read what an ingest will come to, on ``nodes`` nodes, or those of the cluster if there is one, else one."""
+    from skyshard.ingest.survey import survey
+
+    found = Cluster.at(cluster)
+    names = found.node_names if found.exists and not nodes else tuple(f"node{i + 1}" for i in range(max(nodes, 1)))
+    with open_runtime("inline", names) as runtime:
+        return survey(plan, names, runtime, watcher)

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 from tests.integration.small_catalog import write_small_catalog
+from tests.partitioned import partition_all
 
 from skyshard.errors import UserError
 from skyshard.ingest.plan import make_plan
 from skyshard.ingest.sources import open_source
+from skyshard.ingest.survey import survey
 from skyshard.layout import Layout, Striping, read_layout
+from skyshard.runtime import open_runtime
 
 
 @pytest.fixture
@@ -75,3 +78,24 @@ def test_unknown_table_is_named(catalog: Path) -> None:
     """``--tables`` takes only what the source has."""
     with pytest.raises(UserError, match="has no table 'Objekt'; it has Filter, Nothing, Object, Source"):
         make_plan(open_source(catalog), tables=["Objekt"])
+
+
+@pytest.mark.parametrize("nodes", [1, 3])
+def test_survey_says_what_partitioning_finds(catalog: Path, tmp_path: Path, nodes: int) -> None:
+    """Rows, overlap copies and chunks before the ingest are those that partitioning gives; all bytes have a node."""
+    source = open_source(catalog)
+    plan = make_plan(source)
+    names = [f"node{i}" for i in range(nodes)]
+    with open_runtime("inline", names) as runtime:
+        found = survey(plan, names, runtime)
+    reports = partition_all(source, tmp_path / "staging")
+    for table in found.tables:
+        segments = [segment for report in reports[table.table] for segment in report.segments]
+        assert table.rows == sum(report.rows for report in reports[table.table])
+        assert table.overlap_rows == sum(segment.rows for segment in segments if segment.is_overlap)
+        if table.table == "Object":
+            assert table.chunks == len({segment.chunk for segment in segments if not segment.is_overlap})
+            assert table.overlap_rows > 0
+    assert set(found.node_bytes) == set(names)
+    assert sum(found.node_bytes.values()) >= sum(table.stored_bytes for table in found.tables)
+    assert found.skew >= 1

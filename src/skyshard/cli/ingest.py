@@ -45,11 +45,17 @@ def plan(
     layout: LayoutOption = None,
     loader: LoaderOption = "image",
     replicas: ReplicasOption = None,
+    nodes: Annotated[int, typer.Option("--nodes", help="For so many nodes; those of the cluster if absent.")] = 0,
+    survey: Annotated[
+        bool, typer.Option(help="Read the positions, for rows, chunks, bytes, nodes and time; else descriptions only.")
+    ] = True,
     json: JsonOption = False,
+    cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Show what an ingest would do; touches nothing."""
     from skyshard.ingest.plan import make_plan
     from skyshard.ingest.sources import open_source
+    from skyshard.testbed import survey_source
     from skyshard.worker.messages import Loader
 
     made = make_plan(
@@ -59,24 +65,45 @@ def plan(
         loader=Loader(loader),
         replicas=replicas,
         override=_layout(layout),
-    ).summary()
+    )
+    found = None
+    if survey:
+        with progress_bars(as_json=json) as watcher:
+            found = survey_source(made, cluster, nodes, watcher)
     if json:
-        print_json(made)
-        return
+        print_json(made.summary() | ({"survey": found.summary()} if found else {}))
+    else:
+        _show_plan(made.summary(), found.summary() if found else {})
+
+
+def _show_plan(made: dict[str, Any], found: dict[str, Any]) -> None:
     striping = made["striping"]
     typer.echo(
         f"{made['kind']} {made['source']} → database {made['database']}, {striping['stripes']} stripes, "
         f"{striping['substripes']} sub-stripes, overlap {striping['overlap_deg']} deg, {made['replicas']} replica(s)"
     )
-    rows = [
-        [t["table"], t["role"], t["director"], t["columns"], t["parts"], human_bytes(t["input_bytes"]), t["rows"],
-         t["loader"] + (f" ({t['why_loader']})" if t["why_loader"] else "")]
-        for t in made["tables"]
-    ]  # fmt: skip
-    print_table(["table", "role", "director", "columns", "parts", "input", "rows", "loader"], rows)
+    surveyed = {table["table"]: table for table in found.get("tables", ())}
+    rows = []
+    for t in made["tables"]:
+        s = surveyed.get(t["table"], {"rows": t["rows"]})
+        stored = f"{'about ' if s['is_estimate'] else ''}{human_bytes(s['stored_bytes'])}" if found else None
+        rows.append(
+            [t["table"], t["role"], t["director"], t["columns"], t["parts"], human_bytes(t["input_bytes"]), s["rows"],
+             s.get("overlap_rows"), s.get("chunks"), stored,
+             t["loader"] + (f" ({t['why_loader']})" if t["why_loader"] else "")]
+        )  # fmt: skip
+    heads = ["table", "role", "director", "columns", "parts", "input", "rows", "overlap", "chunks", "stored", "loader"]
+    print_table(heads, rows)
     for table in made["tables"]:
         for what in table["conversions"]:
             typer.echo(f"  converts in {table['table']}: {what}")
+    for table in surveyed.values():
+        for what, count in table["conversions"].items():
+            typer.echo(f"  in the first {table['sampled']} rows of {table['table']}: {what} ({count} values)")
+    if found:
+        nodes = ", ".join(f"{node} {human_bytes(size)}" for node, size in found["node_bytes"].items())
+        typer.echo(f"overlap share {found['overlap_share']:.1%}; {nodes}; fullest over mean {found['skew']:.2f}")
+        typer.echo(f"will take about {found['predicted_s']:.0f} s here, indexes and checks included")
 
 
 def ingest(
@@ -131,24 +158,30 @@ def transactions(
     from skyshard.testbed import Testbed
 
     with Testbed(cluster) as testbed:
-        rows = testbed.registry.transactions(database)
+        sizes = testbed.registry.transaction_sizes(database)
+        found = [_with_rate(row, *sizes[row["id"]]) for row in testbed.registry.transactions(database)]
     if json:
-        print_json(rows)
+        print_json(found)
         return
+    heads = ["id", "database", "state", "rows", "stored", "seconds", "krow/s", "MB/s", "source", "error"]
     print_table(
-        ["id", "database", "state", "seconds", "source", "error"],
-        [[r["id"], r["database"], r["state"], _seconds(r), r["source"], r["error"]] for r in rows],
-    )
+        heads,
+        [[str(r["id"]), r["database"], r["state"], r["rows"], human_bytes(r["bytes"]), r["seconds"],
+          (r["rows_per_s"] or 0) / 1e3 or None, (r["bytes_per_s"] or 0) / 1e6 or None, r["source"], r["error"]]
+         for r in found],
+    )  # fmt: skip
 
 
-def _seconds(row: dict[str, Any]) -> float | None:
-    return row["ended_s"] - row["begun_s"] if row["ended_s"] else None
+def _with_rate(row: dict[str, Any], rows: int, size: int) -> dict[str, Any]:
+    seconds = row["ended_s"] - row["begun_s"] if row["ended_s"] else None
+    rates = {"rows_per_s": rows / seconds, "bytes_per_s": size / seconds} if seconds else {}
+    return row | {"rows": rows, "bytes": size, "seconds": seconds, "rows_per_s": None, "bytes_per_s": None} | rates
 
 
 def contributions(
     database: DatabaseOption = "", json: JsonOption = False, cluster: ClusterOption = DEFAULT_CLUSTER
 ) -> None:
-    """List contributions: what each input part brought to each chunk table."""
+    """List contributions: what each input part brought to each chunk table, and how fast the part was read."""
     from skyshard.testbed import Testbed
 
     with Testbed(cluster) as testbed:
@@ -158,9 +191,10 @@ def contributions(
         print_json(rows)
         return
     print_table(
-        ["transaction", "table", "chunk", "overlap", "state", "rows", "orphans", "part"],
-        [[r["transaction_id"], r["table"], None if r["chunk"] < 0 else r["chunk"], bool(r["is_overlap"]), r["state"],
-          r["rows"], r["orphans"], Path(r["part"]).name] for r in rows],
+        ["transaction", "table", "chunk", "overlap", "state", "rows", "orphans", "part", "seconds", "krow/s"],
+        [[str(r["transaction_id"]), r["table"], "" if r["chunk"] < 0 else str(r["chunk"]), bool(r["is_overlap"]),
+          r["state"], r["rows"], r["orphans"], Path(r["part"]).name, r["elapsed_s"],
+          r["part_rows"] / r["elapsed_s"] / 1e3 if r["elapsed_s"] else None] for r in rows],
     )  # fmt: skip
 
 

@@ -356,4 +356,6 @@ def _contributions(table: str, report: PartReport) -> Iterable[Contribution]:
     nothing = {(WHOLE, False): (0, str(EMPTY))}
     for (chunk, is_overlap), (rows, digest) in (merged_segments([report]) or nothing).items():
         orphans = 0 if is_overlap else report.orphans.get(chunk, 0)
-        yield Contribution(table, report.part, report.digest, chunk, is_overlap, rows, digest, orphans)
+        yield Contribution(
+            table, report.part, report.digest, chunk, is_overlap, rows, digest, orphans, report.rows, report.elapsed_s
+        )

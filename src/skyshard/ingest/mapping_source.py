@@ -23,7 +23,7 @@ from skyshard.ingest.parquet import ParquetReader, parquet_parts
 from skyshard.ingest.qserv_files import first_line
 from skyshard.ingest.rules import Rule, input_columns, make_columns
 from skyshard.ingest.source import InputBatch, Part, Source, SourceTable, pair_of
-from skyshard.ingest.text import Dialect, Fields, read_text
+from skyshard.ingest.text import Dialect, Fields, only, read_text
 from skyshard.layout import Role, TableLayout
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.schema import Column, Table
@@ -266,6 +266,11 @@ class MappedTextReader:
     dialect: Dialect
     fields: Fields
     rules: tuple[Rule, ...]
+
+    def narrowed(self, table: Table, wanted: frozenset[str]) -> MappedTextReader:
+        rules = tuple(rule for rule in self.rules if rule.column.name in wanted)
+        inputs = frozenset().union(*(rule.inputs for rule in rules))
+        return MappedTextReader(self.dialect, only(self.fields, inputs), rules)
 
     def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
         pairs = (layout.position, layout.position2)

@@ -33,8 +33,14 @@ class ParquetReader:
 
     rules: tuple[Rule, ...] = ()
 
+    def narrowed(self, table: Table, wanted: frozenset[str]) -> ParquetReader:
+        return ParquetReader(tuple(rule for rule in self._rules(table) if rule.column.name in wanted))
+
+    def _rules(self, table: Table) -> tuple[Rule, ...]:
+        return self.rules or tuple(Rule(column, column.name) for column in table)
+
     def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
-        rules = self.rules or tuple(Rule(column, column.name) for column in table)
+        rules = self._rules(table)
         pairs = (layout.position, layout.position2)
         exact = frozenset(name for pair in pairs if pair for name in pair)
         first_row = 1

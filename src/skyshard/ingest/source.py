@@ -145,6 +145,11 @@ class Reader(Protocol):
 
     def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
         """Stream the rows of a part; ``UserError`` names file, row and column of what cannot be read."""
+        ...
+
+    def narrowed(self, table: Table, wanted: frozenset[str]) -> Reader:
+        """A reader of some of the table's columns; the others are not looked at."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,9 @@ class TextReader:
     dialect: Dialect = Dialect()
     fields: Fields = ()
 
+    def narrowed(self, table: Table, wanted: frozenset[str]) -> TextReader:
+        return TextReader(self.dialect, only(self.fields or table.columns, wanted))
+
     def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
         fields = self.fields or table.columns
         pairs = layout.position, layout.position2
@@ -90,6 +93,11 @@ class TextReader:
             typed = pa.RecordBatch.from_arrays(columns, names=table.column_names)
             one, two = (pair_of(read.exact, pair) for pair in pairs)
             yield InputBatch(typed, read.first_row, one, read.conversions, two, _claimed(read.batch))
+
+
+def only(fields: Fields, wanted: frozenset[str]) -> Fields:
+    """The fields of a file, those that nobody wants left out."""
+    return tuple(field if field is not None and field.name in wanted else None for field in fields)
 
 
 def read_text(part: Part, fields: Fields, dialect: Dialect, exact: frozenset[str]) -> Iterator[TextBatch]:

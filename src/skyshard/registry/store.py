@@ -170,6 +170,29 @@ class Registry:
             query = query.where(t.transactions.c.database == database)
         return self._dicts(query)
 
+    def transaction_sizes(self, database: str = "") -> dict[int, tuple[int, int]]:
+        """What transactions brought so far: id → rows, overlap copies not counted, and stored bytes of all replicas."""
+        sums = (
+            sa.select(table.c.transaction_id, sa.func.sum(column).label("total"))
+            .where(*where)
+            .group_by(table.c.transaction_id)
+            .subquery()
+            for table, column, where in (
+                (t.contributions, t.contributions.c.rows, [~t.contributions.c.is_overlap]),
+                (t.replicas, t.replicas.c.bytes, []),
+            )
+        )
+        rows, size = sums
+        query = (
+            sa.select(t.transactions.c.id, rows.c.total, size.c.total)
+            .outerjoin(rows, rows.c.transaction_id == t.transactions.c.id)
+            .outerjoin(size, size.c.transaction_id == t.transactions.c.id)
+        )
+        if database:
+            query = query.where(t.transactions.c.database == database)
+        with self._engine.connect() as connection:
+            return {int(i): (int(n or 0), int(b or 0)) for i, n, b in connection.execute(query)}
+
     def contributions(self, database: str) -> list[dict[str, Any]]:
         query = (
             sa.select(t.contributions)

@@ -80,6 +80,8 @@ contributions = Table(
     Column("rows", BigInteger, nullable=False),
     Column("orphans", BigInteger, nullable=False, default=0),
     Column("digest", String(64), nullable=False),
+    Column("part_rows", BigInteger, nullable=False, default=0),
+    Column("elapsed_s", Double, nullable=False, default=0.0),
     **_OPTIONS,
 )  # fmt: skip
 

@@ -31,7 +31,10 @@ class OpenTransaction:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """One part's rows in one chunk table; ``chunk`` is ``WHOLE`` for a regular table."""
+    """One part's rows in one chunk table; ``chunk`` is ``WHOLE`` for a regular table.
+
+    ``part_rows`` and ``elapsed_s`` are those of the whole part, as it was partitioned.
+    """
 
     table: str
     part: str
@@ -41,6 +44,8 @@ class Contribution:
     rows: int
     digest: str
     orphans: int = 0
+    part_rows: int = 0
+    elapsed_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def _size(file: Path) -> int:
 def _read(files: Sequence[Path], size: int) -> NDArray[np.uint8]:
     """The bytes of all files, one after the other."""
     together = np.empty(size, np.uint8)
-    room = memoryview(together)
+    room = together.data
     for file in files:
         with file.open("rb", buffering=0) as source:
             while count := source.readinto(room):
