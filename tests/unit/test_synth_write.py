@@ -17,6 +17,7 @@ from skyshard.rowimage.digest import digest
 from skyshard.rowimage.record import Field
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.runtime import open_runtime
+from skyshard.synth.folder import Identity
 from skyshard.synth.manifest import Manifest, read_manifest
 from skyshard.synth.plan import plan
 from skyshard.synth.recipe import read_recipe
@@ -110,7 +111,7 @@ def test_rows_do_not_depend_on_order_or_workers(made: tuple[Path, Manifest], tmp
         with open_runtime("inline", cpus=workers) as runtime:
             assert write_catalog(recipe, tmp_path / str(place), CHUNKS, runtime=runtime) == manifest
     for chunk in reversed(CHUNKS):
-        report = make_chunk(ChunkTask(recipe, recipe.seed, chunk, tmp_path / "reversed"))
+        report = make_chunk(ChunkTask(Identity(recipe, recipe.seed, 1.0, None), chunk, tmp_path / "reversed"))
         files = [file for table in manifest.tables.values() for file in table.files if file.chunk == chunk]
         assert list(report.record.files.values()) == files
 

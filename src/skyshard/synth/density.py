@@ -74,7 +74,7 @@ class DensityMap:
         made = _relative(sky, seed)
         ra, dec = pixel_centres(sky.nside)
         is_in = in_footprint(sky.footprint, ra, dec)
-        mean = float(made._at(ra, dec)[is_in].mean()) if is_in.any() else 0.0
+        mean = float(made.at(ra, dec)[is_in].mean()) if is_in.any() else 0.0
         if mean <= 0:
             raise UserError(
                 f"key 'sky.footprint': no pixel of nside {sky.nside} lies in it", remedy="widen it or raise sky.nside"
@@ -116,10 +116,11 @@ class DensityMap:
         dec = np.degrees(np.arcsin(np.clip(sin_min + (sin_max - sin_min) * middle, -1.0, 1.0)))[:, :, None]
         ra, dec = np.broadcast_arrays(ra, dec)
         area = (ra_max - ra_min) * np.degrees(sin_max - sin_min) / count**2
-        density = self._at(ra, dec) * in_footprint(self.sky.footprint, ra, dec)
+        density = self.at(ra, dec) * in_footprint(self.sky.footprint, ra, dec)
         return np.asarray(density * area[:, :, None])
 
-    def _at(self, ra: Floats, dec: Floats) -> Floats:
+    def at(self, ra: Floats, dec: Floats) -> Floats:
+        """Objects per square degree at positions, the footprint left aside."""
         if self.chunker is None:
             nside = math.isqrt(len(self.values) // 12)
             places = hpgeom.angle_to_pixel(nside, ra.ravel() % 360.0, dec.ravel(), nest=False)
@@ -140,7 +141,7 @@ def _relative(sky: Sky, seed: int) -> DensityMap:
         made = DensityMap(sky, _with_spots(sky.spots, _plane_excess(sky.plane, ra, dec), ra, dec))
     if sky.patchiness:
         noise = stream(seed, "sky", WHOLE_SKY, "patchiness").standard_normal(len(ra))
-        made = DensityMap(sky, made._at(ra, dec) * np.exp(sky.patchiness * noise))
+        made = DensityMap(sky, made.at(ra, dec) * np.exp(sky.patchiness * noise))
     return made if sky.skew is None else _skewed(made, sky.skew)
 
 
@@ -150,7 +151,7 @@ def _skewed(model: DensityMap, skew: Skew) -> DensityMap:
     chunker = Chunker(striping.stripes, striping.substripes, striping.overlap_deg)
     chunks = chunker.chunk_ids()
     edges = chunker.chunk_edges(chunks)
-    model_density = model._at((edges[0] + edges[1]) / 2, (edges[2] + edges[3]) / 2)
+    model_density = model.at((edges[0] + edges[1]) / 2, (edges[2] + edges[3]) / 2)
     rank = np.empty(len(chunks))
     rank[np.argsort(model_density, kind="stable")] = np.linspace(0, 1, len(chunks))
     shares, rows = zip(*skew.quantiles, strict=True)

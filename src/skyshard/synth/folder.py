@@ -6,6 +6,7 @@ their place at the end. A folder with another identity, or with other things in 
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ from skyshard.synth.recipe import Recipe
 from skyshard.synth.sky_rules import StrictModel
 
 PROGRESS = ".progress"
+PREVIEW = "preview.html"
+"""A page about the recipe, which may stand in the folder before the rows do."""
 _IDENTITY = "identity.json"
 _COMPRESSION, _LEVEL = "zstd", 1
 
@@ -68,6 +71,14 @@ class Identity:
     def of(cls, manifest: Manifest) -> Identity:
         return cls(manifest.recipe, manifest.seed, manifest.fraction, manifest.chunks, manifest.shrink)
 
+    @classmethod
+    def parse(cls, text: str) -> Identity:
+        """From ``text``."""
+        content = json.loads(text)
+        chunks = None if content["chunks"] is None else tuple(content["chunks"])
+        recipe = Recipe.model_validate({**content["recipe"], "seed": content["seed"]})
+        return cls(recipe, content["seed"], content["fraction"], chunks, content["shrink"])
+
     @property
     def text(self) -> str:
         recipe = self.recipe.model_dump(mode="json", by_alias=True, exclude={"description", "seed"})
@@ -89,7 +100,7 @@ def claim(folder: Path, identity: Identity) -> None:
         found = Identity.of(read_manifest(folder)).text
     elif path.exists():
         found = path.read_text(encoding="utf-8")
-    elif folder.exists() and any(folder.iterdir()):
+    elif folder.exists() and any(path.name != PREVIEW for path in folder.iterdir()):
         raise UserError(f"'{folder}' is not empty and holds no synthetic catalog", remedy="give an empty or new folder")
     else:
         found = identity.text

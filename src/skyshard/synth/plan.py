@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import hpgeom  # type: ignore[import-untyped]
@@ -41,14 +42,23 @@ _SAMPLE_OBJECTS = 4000
 class ChunkTask:
     """One chunk to make: all that a worker needs, small enough to send."""
 
-    recipe: Recipe
-    seed: int
+    identity: Identity
+    """The catalog that it is part of: objects of its other chunks count as neighbours."""
     chunk: int
     folder: Path
-    share: float = 1.0
-    """Share of the chunk's objects to make."""
-    neighbours: tuple[int, ...] = ()
-    """Other chunks of the catalog within the overlap: their objects count in pairs."""
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.identity.recipe
+
+    @property
+    def seed(self) -> int:
+        return self.identity.seed
+
+    @property
+    def share(self) -> float:
+        """Share of the chunk's objects to make."""
+        return self.identity.fraction if self.identity.shrink == "thinning" else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +97,16 @@ def plan(
     expected = sky.expected_objects()
     ratios = expected_ratios(sky)
     _refuse_overflow(max(expected.values(), default=0.0) * max(ratios.values()))
-    covered = _cover(sky, expected, fraction) if shrink == "coverage" else sorted(expected)
-    chosen = _keep(covered, chunks, expected)
+    if chunks is not None and not chunks:
+        raise UserError("the list of chunks is empty", remedy="leave --chunks out to make all")
+    identity = Identity(recipe, sky.seed, fraction, None if chunks is None else tuple(sorted(set(chunks))), shrink)
+    chosen = chosen_chunks(sky, identity)
     share = fraction if shrink == "thinning" else 1.0
     made, whole = share * sum(expected[chunk] for chunk in chosen), sum(expected.values())
     widths = {name: row_bytes(sky.specs[name].table) for name in ratios}
-    identity = Identity(recipe, sky.seed, fraction, None if chunks is None else tuple(sorted(set(chunks))), shrink)
-    near = _near(sky, chosen)
     return Plan(
         identity=identity,
-        tasks=tuple(ChunkTask(recipe, sky.seed, chunk, out, share, near.get(chunk, ())) for chunk in chosen),
+        tasks=tuple(ChunkTask(identity, chunk, out) for chunk in chosen),
         expected_rows={name: round(made * ratio) for name, ratio in ratios.items()},
         expected_bytes=round(sum(made * ratio * widths[name] for name, ratio in ratios.items())),
         whole_rows={name: round(whole * ratio) for name, ratio in ratios.items()},
@@ -105,17 +115,27 @@ def plan(
     )
 
 
-def _near(sky: SyntheticSky, chosen: list[int]) -> dict[int, tuple[int, ...]]:
-    """The chosen chunks around each one, where pairs are counted."""
-    rule = sky.recipe.neighbours
-    if rule is None:
-        return {}
-    made, margin = set(chosen), max(rule.radii_deg)
-    found = {}
-    for chunk in chosen:
-        around = sky.chunker.chunks_in(widened(sky.chunker.chunk_box(chunk), margin))
-        found[chunk] = tuple(sorted(made.intersection(around.tolist()) - {chunk}))
-    return found
+def chosen_chunks(sky: SyntheticSky, identity: Identity) -> list[int]:
+    """The chunks of a catalog, ascending.
+
+    Raises:
+        UserError: a chunk that the recipe, or the fraction of it, does not hold.
+    """
+    expected = sky.expected_objects()
+    covered = _cover(sky, expected, identity.fraction) if identity.shrink == "coverage" else sorted(expected)
+    return _keep(covered, identity.chunks, expected)
+
+
+@lru_cache(maxsize=4)
+def _made(identity_text: str) -> frozenset[int]:
+    identity = Identity.parse(identity_text)
+    return frozenset(chosen_chunks(open_sky(identity.recipe, identity.seed), identity))
+
+
+def neighbours_of(sky: SyntheticSky, task: ChunkTask, margin_deg: float) -> list[int]:
+    """Other chunks of the catalog that a margin around a task's chunk reaches."""
+    around = sky.chunker.chunks_in(widened(sky.chunker.chunk_box(task.chunk), margin_deg))
+    return sorted(_made(task.identity.text).intersection(around.tolist()) - {task.chunk})
 
 
 def _refuse_overflow(most_rows: float) -> None:
@@ -147,8 +167,6 @@ def _neighbourhood_order(sky: SyntheticSky, chunks: list[int]) -> list[int]:
 def _keep(covered: list[int], chunks: Sequence[int] | None, expected: dict[int, float]) -> list[int]:
     if chunks is None:
         return covered
-    if not chunks:
-        raise UserError("the list of chunks is empty", remedy="leave --chunks out to make all")
     unknown = sorted(set(chunks) - set(covered))
     if unknown:
         where = "the fraction of this recipe" if unknown[0] in expected else "this recipe's footprint"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from skyshard.sphere import Box, unit_vectors
 from skyshard.synth.generate import SyntheticSky
 from skyshard.synth.manifest import Aggregate, Answer, ChunkTruth
-from skyshard.synth.plan import ChunkTask
+from skyshard.synth.plan import ChunkTask, neighbours_of
 from skyshard.synth.positions import Positions, widened
 from skyshard.synth.recipe import TruthColumn, TruthCount, TruthHistogram
 
@@ -94,7 +94,9 @@ def _pairs(sky: SyntheticSky, task: ChunkTask) -> tuple[int, ...]:
 
     own = _vectors(sky.positions(task.chunk, task.share))
     box, margin = sky.chunker.chunk_box(task.chunk), max(rule.radii_deg)
-    others = [_vectors(_within(sky.positions(chunk, task.share), box, margin)) for chunk in task.neighbours]
+    others = [
+        _vectors(_within(sky.positions(chunk, task.share), box, margin)) for chunk in neighbours_of(sky, task, margin)
+    ]
     if not len(own):
         return (0,) * len(rule.radii_deg)
     # Chord of an angle, and just below it: a pair at the radius itself is not closer.
