@@ -32,7 +32,7 @@ from skyshard.czar.typed import TypedColumn, read_types
 from skyshard.czar.units import Crew
 from skyshard.czar.whole import in_words
 from skyshard.db.connection import Endpoint
-from skyshard.db.sessions import Sessions
+from skyshard.db.sessions import CLEANING, Sessions
 from skyshard.errors import SkyshardError
 from skyshard.registry.catalog import CatalogSource
 from skyshard.registry.kept import KeptCatalogs
@@ -213,7 +213,8 @@ class Czar:
     def _clean(self, query: str) -> None:
         """Stop what a failed or interrupted query runs, and drop what it made."""
         for sessions in self._servers():
-            with contextlib.suppress(SkyshardError):
-                sessions.cancel(query)
-                with sessions.lease(query) as connection:
+            sessions.cancel(query)
+            for _ in range(2):  # the first session may be one of before a restart
+                with contextlib.suppress(SkyshardError), sessions.lease(CLEANING) as connection:
                     drop_query(connection, query)
+                    break

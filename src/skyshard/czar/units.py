@@ -117,7 +117,7 @@ class PullTask:
     def consumed(self, part: Part) -> None:
         """The reader is past a part: a table that ended before it may go."""
         if part.filled is not None and part.filled.done:
-            self.crew.workers[part.node].drop(self.running.query, [part.filled.done])
+            self.crew.workers[part.node].drop([part.filled.done])
 
     def stop(self) -> None:
         """Stop what the nodes run for the query."""

@@ -11,9 +11,11 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from skyshard.db.connection import Account, Connection, Endpoint, connect
-from skyshard.errors import SkyshardError, UserError
+from skyshard.errors import ClusterError, SkyshardError, UserError
 
 IDLE_CONNECTIONS = 8
+CLEANING = "cleaning"
+"""Holds leases that no query's end may stop."""
 
 
 class Sessions:
@@ -39,10 +41,12 @@ class Sessions:
             self._end(lease)
             connection.close()
             raise
-        except BaseException:
+        except BaseException as error:
             self._end(lease)
-            self._kill([lease[1]])
             connection.close()
+            if isinstance(error, ClusterError):
+                self.close()  # of a server that was restarted, no session that waits is alive
+            self._kill([lease[1]])
             raise
         if self._end(lease):
             connection.close()
@@ -87,6 +91,7 @@ class Sessions:
                     connection.execute(f"KILL {int(number)}")
 
     def close(self) -> None:
+        """Close the sessions that wait; those in use are closed by whoever has them."""
         while True:
             try:
                 self._idle.get_nowait().close()

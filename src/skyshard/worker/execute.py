@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from skyshard.db.connection import Endpoint, Row
-from skyshard.db.sessions import Sessions
-from skyshard.errors import ClusterError, SkyshardError
+from skyshard.db.sessions import CLEANING, Sessions
+from skyshard.errors import ClusterError
 from skyshard.worker.lane import ScanLane
 
 ROTATE_BYTES = 64 << 20
@@ -38,6 +38,7 @@ class QueryWorker:
         self.data_dir = Path(data_dir)
         self.lane = ScanLane(f"scan-{name}", scan_threads)
         self.scan_threads = scan_threads
+        self._left: list[str] = []
 
     def rows(self, query: str, statement: str, before: Sequence[str] = ()) -> list[Row]:
         """The rows of a statement, all of them or none; ``before`` runs ahead of it in the same session."""
@@ -46,11 +47,16 @@ class QueryWorker:
                 connection.execute(text)
             return connection.rows(statement)
 
-    def drop(self, query: str, tables: Sequence[str]) -> None:
-        """Drop scratch tables."""
-        if tables:
-            with self.sessions.lease(query) as connection:
-                connection.execute(f"DROP TABLE IF EXISTS {', '.join(tables)}")
+    def drop(self, tables: Sequence[str]) -> None:
+        """Drop scratch tables; this is not stopped when the query is. What a dead server keeps goes next time."""
+        self._left += tables
+        for _ in range(2):  # the first session may be one of before a restart
+            mine = list(self._left)
+            if not mine:
+                return
+            with contextlib.suppress(ClusterError), self.sessions.lease(CLEANING) as connection:
+                connection.execute(f"DROP TABLE IF EXISTS {', '.join(mine)}")
+                self._left = [table for table in self._left if table not in mine]
 
     def cancel(self, query: str) -> int:
         """Stop the statements of a query."""
@@ -115,5 +121,4 @@ class Shelf:
 
     def close(self) -> None:
         """Drop all tables; a server that is gone is no error here."""
-        with contextlib.suppress(SkyshardError):
-            self.worker.drop(self.query, self.tables)
+        self.worker.drop(self.tables)

@@ -1,0 +1,165 @@
+"""Nodes that die under a query, and queries that are stopped: rows come exactly once, or an error says what is not."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from skyshard.cluster import Cluster
+from skyshard.czar.running import Cancelled
+from skyshard.czar.scratch import query_name
+from skyshard.db.connection import Account, connect
+from skyshard.errors import ClusterError, Refusal
+from skyshard.testbed import Testbed
+
+pytestmark = pytest.mark.integration
+
+ROWS = 120_000
+HEAVY = " + ".join(f"SIN(ra + {number})" for number in range(40))
+"""Long enough to be in the middle of it when a node dies."""
+
+
+def make_catalog(folder: Path) -> Path:
+    """A synth folder: objects evenly over some sixty chunks."""
+    random = np.random.default_rng(5)
+    data = {
+        "objectId": np.arange(ROWS), "ra": random.uniform(10, 26, ROWS), "decl": random.uniform(-8, 8, ROWS),
+        "mag": random.normal(20, 1, ROWS),
+    }  # fmt: skip
+    (folder / "Object").mkdir(parents=True)
+    path = folder / "Object" / "part0.parquet"
+    pq.write_table(pa.table(data), path)
+    types = {"objectId": "bigint(20)", "ra": "double", "decl": "double", "mag": "double"}
+    columns = [{"name": name, "type": kind, "nullable": False} for name, kind in types.items()]
+    entry = {
+        "role": "director", "key": "objectId", "director": "", "position": ["ra", "decl"], "columns": columns,
+        "primary_key": ["objectId"], "indexes": [], "rows": ROWS,
+        "files": [{"path": "Object/part0.parquet", "chunk": None, "rows": ROWS, "bytes": path.stat().st_size}],
+    }  # fmt: skip
+    striping = {"stripes": 85, "substripes": 12, "overlap_deg": 0.01}
+    manifest = {"recipe": {"name": "twice"}, "striping": striping, "tables": {"Object": entry}}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def testbed(short_folder: Path) -> Iterator[Testbed]:
+    """Two nodes; database ``twice`` has two replicas, ``once`` one."""
+    cluster = Cluster.at(short_folder / "failing")
+    cluster.start(2)
+    try:
+        source = make_catalog(short_folder / "twice")
+        with Testbed(cluster.folder) as testbed:
+            testbed.ingest(source, database="twice", replicas=2)
+            testbed.ingest(source, database="once")
+            yield testbed
+    finally:
+        cluster.destroy()
+
+
+@pytest.fixture
+def all_nodes(testbed: Testbed) -> Iterator[None]:
+    """Starts again what a test has killed."""
+    yield
+    testbed.cluster.start()
+
+
+@pytest.mark.usefixtures("all_nodes")
+@pytest.mark.parametrize(
+    "sql", [f"SELECT objectId, {HEAVY} FROM Object", f"SELECT objectId FROM Object WHERE {HEAVY} < 99"]
+)
+def test_node_that_dies_while_its_rows_come_loses_and_doubles_none(testbed: Testbed, sql: str) -> None:
+    """kill -9 of a node after the first rows: the other replica gives the rest, each row once."""
+    with testbed.czar.open(sql, "twice") as answer:
+        first = next(answer.batches)
+        testbed.cluster.kill_server("node1")
+        rest = list(answer.batches)
+    ids = np.concatenate([batch.column(0).to_numpy() for batch in [first, *rest]])
+    assert answer.running.retried > 0
+    assert np.array_equal(np.sort(ids), np.arange(ROWS))
+
+
+@pytest.mark.usefixtures("all_nodes")
+def test_node_that_dies_under_a_merge_changes_no_sum(testbed: Testbed) -> None:
+    """Partial aggregates of a node that dies count once."""
+    sql = f"SELECT COUNT(*), SUM(objectId), MIN({HEAVY}) IS NOT NULL FROM Object WHERE objectId >= 0"
+    killer = threading.Timer(0.1, testbed.cluster.kill_server, ("node2",))
+    killer.start()
+    table = testbed.query(sql, database="twice").table
+    killer.join()
+    assert [column[0].as_py() for column in table.columns] == [ROWS, ROWS * (ROWS - 1) // 2, 1]
+
+
+@pytest.mark.usefixtures("all_nodes")
+def test_dead_node_is_no_matter_where_there_is_a_replica(testbed: Testbed) -> None:
+    """A node that died between two queries: sessions that waited are dead, the answer is whole."""
+    sql = "SELECT COUNT(*) FROM Object WHERE mag > 0"
+    for number in range(0, ROWS, ROWS // 20):
+        testbed.query(f"SELECT ra FROM Object WHERE objectId = {number}", database="twice")
+    testbed.cluster.kill_server("node1")
+    assert testbed.query(sql, database="twice").table.column(0)[0].as_py() == ROWS
+    for number in range(0, ROWS, ROWS // 20):
+        assert testbed.query(f"SELECT ra FROM Object WHERE objectId = {number}", database="twice").rows == 1
+
+
+@pytest.mark.usefixtures("all_nodes")
+def test_no_replica_left_names_the_chunks_or_answers_in_part(testbed: Testbed) -> None:
+    """Without another replica the error names chunks; on request the rest is answered, and how much that is."""
+    sql = "SELECT COUNT(*) FROM Object WHERE mag > 0"
+    testbed.query(sql, database="once")
+    testbed.cluster.kill_server("node1")
+    chunks = testbed.registry.catalog("once").tables["Object"].chunks
+    dead = {chunk: entry.rows for chunk, entry in chunks.items() if entry.nodes == ("node1",)}
+    with pytest.raises(ClusterError, match="no replica of chunks") as error:
+        testbed.query(sql, database="once")
+    assert str(min(dead)) in str(error.value)
+    part = testbed.czar.execute(sql, "once", allow_partial=True)
+    assert set(part.stats.lost) == set(dead)
+    assert part.stats.coverage == pytest.approx(1 - len(dead) / len(chunks))
+    assert part.table.column(0)[0].as_py() == ROWS - sum(dead.values())
+
+
+def test_cancelled_query_stops_on_all_nodes(testbed: Testbed) -> None:
+    """cancel() ends a long query at once, nothing of it runs on, and its scratch tables are gone."""
+    name = query_name()
+    stopped: list[float] = []
+
+    def stop() -> None:
+        assert testbed.czar.cancel(name)
+        stopped.append(time.monotonic())
+
+    many = " + ".join(f"SIN(a.ra + {number})" for number in range(400))
+    timer = threading.Timer(0.4, stop)
+    timer.start()
+    with pytest.raises(Cancelled), testbed.czar.open(f"SELECT {many} FROM Object a", "once", query=name) as answer:
+        answer.table()
+    assert time.monotonic() - stopped[0] < 1.0
+    timer.join()
+    for node in testbed.nodes:
+        with connect(testbed.cluster.endpoint(node), Account.ADMIN) as connection:
+            while any("SIN(" in str(row[7]) for row in connection.rows("SHOW PROCESSLIST")):
+                time.sleep(0.05)
+            assert connection.rows("SHOW TABLES FROM skyshard_scratch") == []
+
+
+def test_byte_limit_refuses_what_is_larger(testbed: Testbed) -> None:
+    """A limit on the bytes of partial results ends the query with what was reached and what to do."""
+    with pytest.raises(Refusal, match="limit is 100,000 bytes") as refusal:
+        testbed.czar.execute("SELECT * FROM Object", "once", limit_bytes=100_000)
+    assert refusal.value.code == "result-too-large"
+    assert testbed.czar.execute("SELECT * FROM Object WHERE objectId = 7", "once", limit_bytes=100_000).rows == 1
+
+
+def test_limit_reads_few_chunks(testbed: Testbed) -> None:
+    """LIMIT without ORDER BY ends the walk when there are enough rows."""
+    with testbed.czar.open("SELECT objectId FROM Object LIMIT 5", "once") as answer:
+        assert answer.table().num_rows == 5
+    assert answer.running.chunks_done < answer.running.chunks / 2
