@@ -185,6 +185,8 @@ def is_comma(join: exp.Join) -> bool:
 
 def column_of(reference: Reference, name: str) -> exp.Column:
     """A new column of a reference, resolved."""
-    column = exp.column(exp.to_identifier(name, quoted=True), exp.to_identifier(reference.alias, quoted=True))
+    column = exp.Column(
+        this=exp.Identifier(this=name, quoted=True), table=exp.Identifier(this=reference.alias, quoted=True)
+    )
     column.meta[REF], column.meta[COLUMN] = reference.number, name
     return column

@@ -40,7 +40,8 @@ class ChunkChoice:
 
     def total(self, references: Sequence[Reference]) -> int:
         """Chunks that there are, without any limit."""
-        return len(frozenset().union(*(all_chunks(one) for one in references if one.is_chunked)))
+        tables = {id(one.table): one.table for one in references if one.is_chunked and one.table is not None}
+        return _count_together(tuple(_Identity(table.chunks) for table in tables.values()))
 
 
 @lru_cache(maxsize=16)
@@ -70,6 +71,12 @@ class _Identity:
 @lru_cache(maxsize=256)
 def _occupied(chunks: _Identity) -> Chunks:
     return frozenset(number for number, entry in chunks.value.items() if getattr(entry, "rows", 0))
+
+
+@lru_cache(maxsize=256)
+def _count_together(chunks: tuple[_Identity, ...]) -> int:
+    """How many chunks some tables occupy together; counted once in the life of a catalog."""
+    return len(frozenset().union(*map(_occupied, chunks))) if len(chunks) != 1 else len(_occupied(chunks[0]))
 
 
 def choose_chunks(bound: Bound, block: Block, terms: Sequence[exp.Expr], source: CatalogSource) -> ChunkChoice:

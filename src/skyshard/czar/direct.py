@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from skyshard.czar.bound import Block, Bound
 from skyshard.czar.clauses import Clauses
-from skyshard.czar.local import ChunkSource, cast_part, limit_of, not_position, ordering, sorting
+from skyshard.czar.local import ChunkSource, cast_part, limit_of, named, not_position, ordering, sorting
 from skyshard.czar.locality import Locality
 from skyshard.czar.plan import Casts, Pull, Template
 
@@ -28,7 +28,7 @@ def direct_pull(
 
 def _select(source: ChunkSource, clauses: Clauses, casts: Casts) -> exp.Select:
     items = ((f"c{index}", item) for index, item in enumerate(clauses.items))
-    select = source.select(exp.alias_(cast_part(part, casts.get(name)), name) for name, part in items)
+    select = source.select(named(cast_part(part, casts.get(name)), name) for name, part in items)
     if clauses.group:
         select.set("group", exp.Group(expressions=[not_position(part.copy()) for part in clauses.group]))
     if clauses.having is not None and clauses.is_grouped:

@@ -192,7 +192,7 @@ def sorting(clauses: Clauses) -> list[OrderTerm]:
 
 
 def _one_step(source: ChunkSource, clauses: Clauses, columns: Mapping[str, exp.Expr], casts: Casts) -> exp.Select:
-    select = source.select(exp.alias_(cast_part(part, casts.get(name)), name) for name, part in columns.items())
+    select = source.select(named(cast_part(part, casts.get(name)), name) for name, part in columns.items())
     if clauses.is_distinct:
         select.set("distinct", exp.Distinct())
     if clauses.limit is not None:
@@ -201,6 +201,11 @@ def _one_step(source: ChunkSource, clauses: Clauses, columns: Mapping[str, exp.E
         if terms:
             select.set("order", ordering(terms))
     return select
+
+
+def named(part: exp.Expr, name: str) -> exp.Alias:
+    """A select item of this name; the part is taken, not copied."""
+    return exp.Alias(this=part, alias=exp.Identifier(this=name, quoted=False))
 
 
 def cast_part(part: exp.Expr, kind: str | None) -> exp.Expr:
@@ -230,7 +235,7 @@ def _two_steps(
     def cast(casts: Casts) -> Template:
         return source.template(_chunk_select(source, steps, casts))
 
-    merge = _over_partial([exp.alias_(item.copy(), f"c{index}") for index, item in enumerate(steps.items)])
+    merge = _over_partial([named(item.copy(), f"c{index}") for index, item in enumerate(steps.items)])
     if steps.groups:
         merge.set("group", exp.Group(expressions=[exp.column(name) for name in dict.fromkeys(steps.groups)]))
     if steps.having is not None:
@@ -247,7 +252,7 @@ def _two_steps(
 
 def _chunk_select(source: ChunkSource, steps: TwoStep, casts: Casts) -> exp.Select:
     """What each chunk computes."""
-    select = source.select(exp.alias_(part, name) for name, part in steps.cast(casts))
+    select = source.select(named(part, name) for name, part in steps.cast(casts))
     if steps.grouping:
         grouped = [part.copy() for name, part in steps.columns.values() if name in steps.grouping]
         select.set("group", exp.Group(expressions=[not_position(part) for part in grouped]))

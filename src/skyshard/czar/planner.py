@@ -35,13 +35,15 @@ ROWS_OF_A_KEY = 1000
 def fully_named(bound: Bound) -> Bound:
     """Name the database of every table and give it an alias, so that the text means the same on any server."""
     for reference in bound.tables:
-        node = reference.node
-        node.set("db", exp.to_identifier(reference.database, quoted=True))
-        if not node.args.get("alias"):
-            node.set("alias", exp.TableAlias(this=exp.to_identifier(reference.alias, quoted=True)))
-    for column in bound.tree.find_all(exp.Column):
-        if column.args.get("db"):
-            column.set("db", None)
+        table = reference.node
+        table.set("db", exp.to_identifier(reference.database, quoted=True))
+        if not table.args.get("alias"):
+            table.set("alias", exp.TableAlias(this=exp.to_identifier(reference.alias, quoted=True)))
+    for node in bound.tree.walk():
+        if isinstance(node, exp.Identifier):
+            node._meta = None  # places in the text: no pass asks for them any more, and copies are cheaper without
+        elif isinstance(node, exp.Column) and node.args.get("db"):
+            node.set("db", None)
     return bound
 
 
@@ -134,14 +136,15 @@ class _Planner:
             return self._gather("SELECT DISTINCT ordered by something else")
         chunks = _anchor_chunks(self._bound, proof, choice)
         rows = self._rows(proof, chunks, choice)
-        direct = direct_pull(self._bound, block, clauses, proof, chunks, rows) if len(chunks) == 1 else None
+        direct: Pull | None = None
         try:
             pull, merge = local_steps(self._bound, block, clauses, proof, chunks, rows)
+            if merge and len(chunks) == 1:
+                direct = direct_pull(self._bound, block, clauses, proof, chunks, rows)
         except NotMergeable as obstacle:
-            if direct is None:
+            if len(chunks) != 1:
                 return self._gather(f"{obstacle} cannot be merged")
-            pull, merge = direct, ""
-        direct = direct if merge else None
+            pull, merge = direct_pull(self._bound, block, clauses, proof, chunks, rows), ""
         kind = Kind.NEAR_NEIGHBOUR if proof.neighbours else Kind.AGGREGATE if clauses.is_grouped else Kind.LOCAL
         return self._make(
             kind, pulls=(pull,), merge=merge, direct=direct, lane=_lane([pull]), chunks=len(chunks),
