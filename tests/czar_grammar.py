@@ -45,7 +45,14 @@ POSITIONS = {"Star": ("ra", "decl"), "Galaxy": ("ra", "dec_"), "Epoch": ("raStar
 
 
 def near(one: str, other: str, radius: float, comparison: str = "<") -> str:
-    columns = {"s": "s.ra, s.decl", "u": "u.ra, u.decl", "g": "g.ra, g.dec_", "e": "e.ra, e.decl", "h": "h.ra, h.dec_"}
+    columns = {
+        "s": "s.ra, s.decl",
+        "u": "u.ra, u.decl",
+        "g": "g.ra, g.dec_",
+        "e": "e.ra, e.decl",
+        "d": "e.raStar, e.declStar",
+        "h": "h.ra, h.dec_",
+    }
     return f"scisql_angSep({columns[one]}, {columns[other]}) {comparison} {radius}"
 
 
@@ -81,6 +88,9 @@ def sources(overlap_deg: float) -> list[tuple[str, dict[str, str], str]]:
         (f"{star}, Star u, {epoch}", {**su, "e": "Epoch"}, f"{near('s', 'u', o / 2)} AND e.starId = u.starId"),
         (f"{star}, Star u, {galaxy}", {**su, "g": "Galaxy"}, f"{near('s', 'u', o / 3)} AND {near('u', 'g', o / 3)}"),
         (f"{star}, {epoch}", se, near("s", "e", 0.002)),
+        (f"{star}, {epoch}", se, near("s", "d", o / 2)),
+        (f"{epoch} LEFT JOIN {star} ON {near('d', 's', o / 3)}", se, ""),
+        (f"{galaxy} LEFT JOIN {epoch} ON {near('g', 'd', o / 3)}", {"g": "Galaxy", "e": "Epoch"}, ""),
         (f"{pair} JOIN {star} ON p.starId = s.starId", {"p": "Pair", "s": "Star"}, ""),
         (f"{pair} JOIN {galaxy} ON p.galaxyId = g.galaxyId", {"p": "Pair", "g": "Galaxy"}, ""),
         (f"{star}, {pair}, {galaxy}", spg, "s.starId = p.starId AND p.galaxyId = g.galaxyId"),

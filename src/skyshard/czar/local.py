@@ -113,6 +113,8 @@ class ChunkSource:
         return loose
 
     def _tie(self, table: exp.Table, neighbour: Neighbour) -> list[exp.Expr]:
+        if not neighbour.is_by_sub_chunk:
+            return []
         one, other = (self._bound.references[number] for number in (neighbour.reference, neighbour.of))
         equality = exp.EQ(this=column_of(one, SUB_CHUNK_COLUMN), expression=column_of(other, SUB_CHUNK_COLUMN))
         join = table.parent
@@ -126,10 +128,12 @@ class ChunkSource:
         if reference.number not in self._neighbours:
             return Slot(reference.database, reference.table, reference.alias)
         columns = used_columns(self._bound, self._block, clauses, reference.number)
-        sub_chunk = reference.find(SUB_CHUNK_COLUMN) or SUB_CHUNK_COLUMN
-        columns = columns if sub_chunk in columns else (*columns, sub_chunk)
+        is_distinct = not self._neighbours[reference.number].is_by_sub_chunk
+        tie = reference.key if is_distinct else SUB_CHUNK_COLUMN
+        column = reference.find(tie) or tie
+        columns = columns if column in columns else (*columns, column)
         condition = "" if reference.is_nullable else render_terms(own_terms(clauses.where, reference.number))
-        return Slot(reference.database, reference.table, reference.alias, columns, condition)
+        return Slot(reference.database, reference.table, reference.alias, columns, condition, is_distinct)
 
 
 def own_terms(terms: Sequence[exp.Expr], number: int) -> list[exp.Expr]:

@@ -24,10 +24,15 @@ SLACK = 1 + 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A director reference that is read with its overlap, in the sub-chunks of ``of``, a reference of the anchor."""
+    """A director reference that is read with its overlap, in the sub-chunks of ``of``, a reference of the anchor.
+
+    Without ``is_by_sub_chunk`` it is read in the chunk of ``of``: a dependent's position is in its chunk, but may be in
+    another sub-chunk than the director that it follows.
+    """
 
     reference: int
     of: int
+    is_by_sub_chunk: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +155,19 @@ def _tie_positions(bound: Bound, terms: Sequence[exp.Expr], ties: _Ties, join: J
         if pair is None:
             continue
         if found.radius_deg is not None and _is_within_overlap(bound, one, other, found.radius_deg):
-            ties.near.append((*pair, max(found.radius_deg, 0.0)))
+            if _is_director(one) or _is_director(other):
+                ties.near.append((*pair, max(found.radius_deg, 0.0)))
         elif found.radius_deg is not None:
             ties.beyond.append(pair)
 
 
 def _is_within_overlap(bound: Bound, one: Reference, other: Reference, radius: float) -> bool:
-    if any(side.table is None or side.table.layout.role is not Role.DIRECTOR for side in (one, other)):
-        return False
     overlaps = [bound.overlap_deg(side) for side in (one, other)]
     return one.database == other.database and 0 <= radius <= min(overlaps) * SLACK and min(overlaps) > 0
+
+
+def _is_director(reference: Reference) -> bool:
+    return reference.table is not None and reference.table.layout.role is Role.DIRECTOR
 
 
 def _groups(numbers: Sequence[int], pairs: Sequence[tuple[int, int]]) -> list[frozenset[int]]:
@@ -178,7 +186,7 @@ def _proof(bound: Bound, group: frozenset[int], groups: list[frozenset[int]], ti
     if all(bound.references[number].is_nullable for number in group):
         return None
     others = [other for other in groups if other != group]
-    if any(len(other) > 1 for other in others):
+    if any(len(other) > 1 or not _is_director(bound.references[next(iter(other))]) for other in others):
         return None
     reached = _reach(bound, group, ties)
     overlap = min((bound.overlap_deg(bound.references[number]) for number in group), default=0.0)
@@ -187,7 +195,10 @@ def _proof(bound: Bound, group: frozenset[int], groups: list[frozenset[int]], ti
         origin, distance = reached.get(number, (-1, float("inf")))
         if distance > overlap * SLACK:
             return None
-        neighbours.append(Neighbour(number, origin))
+        is_by_sub_chunk = _is_director(bound.references[origin])
+        if not is_by_sub_chunk and not bound.references[number].key:
+            return None
+        neighbours.append(Neighbour(number, origin, is_by_sub_chunk))
     return Locality(group, tuple(sorted(neighbours, key=lambda neighbour: neighbour.reference)))
 
 

@@ -59,7 +59,7 @@ class Slot:
     """A table in a chunk statement.
 
     With ``overlap_columns`` it is read together with its overlap rows: only these columns, only rows that fulfil
-    ``condition``.
+    ``condition``. ``is_distinct``: each row once, of whatever sub-chunks it is a copy.
     """
 
     database: str
@@ -67,6 +67,7 @@ class Slot:
     alias: str
     overlap_columns: tuple[str, ...] | None = None
     condition: str = ""
+    is_distinct: bool = False
 
     def of_chunk(self, chunk: int) -> str:
         """Text of the table in the FROM clause of a chunk's statement."""
@@ -94,7 +95,8 @@ class Slot:
     def _union(self, tables: list[str]) -> str:
         columns = ", ".join(f"{quoted(self.alias)}.{quoted(name)}" for name in self.overlap_columns or ())
         where = f" WHERE {self.condition}" if self.condition else ""
-        selects = " UNION ALL ".join(f"SELECT {columns} FROM {table}{where}" for table in tables)
+        word = " UNION " if self.is_distinct else " UNION ALL "
+        selects = word.join(f"SELECT {columns} FROM {table}{where}" for table in tables)
         return f"({selects}) AS {quoted(self.alias)}"
 
 
