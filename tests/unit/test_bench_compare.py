@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from skyshard.bench.comparability import Weight
 from skyshard.bench.compare import Change, Comparison, compare_trials
 from skyshard.bench.compare_page import html, markdown, verdict, write_comparison
-from skyshard.bench.samples import with_durations
+from skyshard.bench.samples import statement_table, with_durations
 from skyshard.bench.significance import (
     Unit,
     blocks,
@@ -184,7 +184,7 @@ def test_the_three_forms_agree(tmp_path: Path):
 def written(trial: Trial, folder: Path) -> Path:
     folder.mkdir()
     samples = trial.samples.drop_columns(["latency_s", "service_s"])
-    write_trial(folder, trial.manifest, samples, trial.statements, trial.summary, None)
+    write_trial(folder, trial.manifest, samples, statement_table(trial.statements), trial.summary, None)
     return folder
 
 

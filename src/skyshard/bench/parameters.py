@@ -105,6 +105,23 @@ def draw(parameters: Mapping[str, Parameter], profile: DataProfile, random: np.r
     return {name: _DRAW[parameters[name].type](parameters[name], profile, random) for name in sorted(parameters)}
 
 
+def place_of(
+    parameters: Mapping[str, Parameter], values: Mapping[str, Value], profile: DataProfile
+) -> tuple[float, float] | None:
+    """Where on the sky a query with these values asks, in degrees: the object's place, or the middle of the area."""
+    for name, parameter in parameters.items():
+        value = values[name]
+        if isinstance(value, dict) and "radius_deg" in value:
+            return value["ra"], value["decl"]
+        if isinstance(value, dict) and "ra_min" in value:
+            width = (value["ra_max"] - value["ra_min"]) % 360.0
+            return (value["ra_min"] + width / 2) % 360.0, (value["decl_min"] + value["decl_max"]) / 2
+        if isinstance(parameter, IdParameter) and isinstance(value, int):
+            row = int(np.searchsorted(profile.object_ids, value))
+            return float(profile.ra_deg[row]), float(profile.decl_deg[row])
+    return None
+
+
 def _draw_id(parameter: IdParameter, profile: DataProfile, random: np.random.Generator) -> Value:
     return int(profile.object_ids[random.integers(len(profile.object_ids))])
 

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from skyshard.bench.figures import Picture, Series, latency_by_class, latency_over_run, seconds
+from skyshard.bench.load_figures import UnderLoad, in_flight, latency_under_load, telemetry_figure
 from skyshard.bench.manifest import Manifest
 from skyshard.bench.page import flatten, markdown_table, render, size
-from skyshard.bench.sky_figures import occupied_part, short_count, whole_sky
-from skyshard.bench.skymap import node_shares
+from skyshard.bench.sky_figures import occupied_part, short_count, times_on_sky, whole_sky
+from skyshard.bench.skymap import SkyMap, chunk_of, node_shares
 from skyshard.bench.stats import LADDER, MAX_DRIVER_SHARE, ClassSummary, Summary, Verdict
 from skyshard.bench.trial_folder import Trial, read_trial
 
 SLOWEST = 5
+"""Distinct statements shown."""
+LOOKED_AT = 1_000
+"""Longest samples among which they are looked for."""
 
 
 def write_report(folder: Path) -> Path:
@@ -178,9 +184,47 @@ def _pictures(trial: Trial) -> dict[str, Picture]:
     pictures = {}
     if answered.num_rows:
         pictures = {"latency": latency_by_class(series), "run": latency_over_run(series, phases if has_phases else [])}
+    if (load := latency_under_load(_under_load(measured, trial.summary.classes, has_phases))) is not None:
+        pictures["load"] = load
+    if trial.telemetry is not None and (servers := telemetry_figure(trial.telemetry)) is not None:
+        pictures["telemetry"] = servers
     if trial.sky is not None and len(trial.sky):
         pictures |= {"sky": whole_sky(trial.sky), "zoom": occupied_part(trial.sky)}
+        by_chunk = _seconds_by_chunk(trial.sky, answered, trial.places)
+        if np.isfinite(by_chunk).any():
+            pictures["skytime"] = times_on_sky(trial.sky, by_chunk)
     return pictures
+
+
+def _under_load(measured: pa.Table, classes: Iterable[ClassSummary], has_phases: bool) -> list[UnderLoad]:
+    """Each class with the queries in flight around each of its own, failed ones included."""
+    if not measured.num_rows:
+        return []
+    together = in_flight(measured["sent_s"].to_numpy(), measured["last_row_s"].to_numpy())
+    counted = measured.append_column("in_flight", pa.array(together)).filter(pc.is_null(measured["error"]))
+    shown = []
+    for one in classes:
+        mask = pc.and_(pc.equal(counted["phase"], one.phase), pc.equal(counted["class"], one.class_name))
+        part = counted.filter(mask)
+        label = f"{one.class_name}, {one.phase}" if has_phases else one.class_name
+        shown.append(UnderLoad(label, part["in_flight"].to_numpy(), part["latency_s"].to_numpy()))
+    return shown
+
+
+def _seconds_by_chunk(sky: SkyMap, answered: pa.Table, places: pa.Table | None) -> NDArray[np.float64]:
+    """Median service time of the queries about each chunk; NaN where nobody asked."""
+    found = np.full(len(sky), np.nan)
+    if places is None or not answered.num_rows:
+        return found
+    rows = places.take(answered["statement"])
+    ra, decl = (rows[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in ("ra", "decl"))
+    has_place = np.isfinite(ra)
+    chunk = np.full(len(ra), -1, np.int64)
+    chunk[has_place] = chunk_of(sky, ra[has_place], decl[has_place])
+    service = answered["service_s"].to_numpy()
+    for number in np.unique(chunk[chunk >= 0]):
+        found[number] = np.median(service[chunk == number])
+    return found
 
 
 def _series(answered: pa.Table, one: ClassSummary, has_phases: bool) -> Series:
@@ -206,8 +250,12 @@ def _template_rows(trial: Trial) -> list[dict[str, object]]:
 
 def _slowest(trial: Trial) -> list[dict[str, object]]:
     measured = trial.samples.filter(pc.invert(trial.samples["is_warm_up"]))
-    rows = measured.sort_by([("service_s", "descending")]).slice(0, SLOWEST).to_pylist()
-    return [row | {"sql": trial.statements[row["statement"]]} for row in rows]
+    longest = measured.sort_by([("service_s", "descending")])
+    first = {number: row for row, number in reversed(list(enumerate(longest["statement"].to_pylist()[:LOOKED_AT])))}
+    rows = longest.take(sorted(first.values())[:SLOWEST]).to_pylist()
+    plans = trial.plans or {}
+    asked = [row | {"sql": trial.statements[row["statement"]]} for row in rows]
+    return [row | {"plan": plans.get(str(row["sql"]), "")} for row in asked]
 
 
 def _errors(trial: Trial) -> list[dict[str, object]]:

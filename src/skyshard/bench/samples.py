@@ -77,6 +77,23 @@ def sample_table(
     return pa.Table.from_arrays(arrays, schema=SAMPLE_SCHEMA).sort_by("sent_s")
 
 
+STATEMENT_SCHEMA = pa.schema(
+    [
+        pa.field("sql", pa.string(), nullable=False),
+        pa.field("ra", pa.float64()),  # degrees: what the statement asks about; null: the whole sky
+        pa.field("decl", pa.float64()),
+    ]
+)
+
+
+def statement_table(statements: Sequence[str], places: Sequence[tuple[float, float] | None] | None = None) -> pa.Table:
+    """The distinct statements, with the place that each asks about."""
+    known = places or [None] * len(statements)
+    columns = [list(statements), *([place and place[i] for place in known] for i in (0, 1))]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, STATEMENT_SCHEMA, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=STATEMENT_SCHEMA)
+
+
 def with_durations(samples: pa.Table) -> pa.Table:
     """The same samples with ``latency_s`` and ``service_s``."""
     latency = pc.subtract(samples["last_row_s"], samples["intended_s"])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skyshard.bench.arrivals import due_times, due_times_within
-from skyshard.bench.parameters import draw
+from skyshard.bench.parameters import draw, place_of
 from skyshard.bench.profile import DataProfile
 from skyshard.bench.template import QueryTemplate
 from skyshard.bench.workload import ClassLoad, Closed, Open, Workload
@@ -29,6 +29,8 @@ class Query:
     is_warm_up: bool = False
     due_s: float | None = None
     """Seconds since the phase began; None in a closed loop, where the answer before decides."""
+    place: tuple[float, float] | None = None
+    """Longitude and latitude that the query asks about, in degrees; None when it asks about the whole sky."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +71,14 @@ def _class_schedule(
     measured = load.distinct if load.count is None and due is None else load.count
     total = len(due) if due is not None else load.warm_up + (measured or 0)
     keys = [f"{load.class_name}/{name}" for name in load.templates]
-    queries = tuple(
-        Query(
-            key,
-            templates[key].render(draw(templates[key].header.parameters, profile, streams[1])),
-            is_warm_up=number < load.warm_up,
-            due_s=None if due is None else float(due[number]),
-        )
-        for number, key in enumerate(_mix(keys, load.warm_up, total, streams[1]))
-    )
-    return ClassSchedule(phase, load, queries)
+    queries = []
+    for number, key in enumerate(_mix(keys, load.warm_up, total, streams[1])):
+        parameters = templates[key].header.parameters
+        values = draw(parameters, profile, streams[1])
+        due_s = None if due is None else float(due[number])
+        place = place_of(parameters, values, profile)
+        queries.append(Query(key, templates[key].render(values), number < load.warm_up, due_s, place))
+    return ClassSchedule(phase, load, tuple(queries))
 
 
 def _due_times(load: ClassLoad, random: np.random.Generator) -> np.ndarray | None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
-from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm, Normalize
+from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm, Normalize, to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from skyshard.bench.figures import WIDE, Picture, picture
+from skyshard.bench.figures import WIDE, Picture, picture, seconds
 from skyshard.bench.skymap import SkyMap, centre_of, centred_boxes, mollweide, mollweide_outlines
 from skyshard.bench.svg import FIXED_SERIES, INK, MUTED, PAPER, RULE, SERIES, new_figure
 
@@ -43,6 +45,35 @@ def occupied_part(sky: SkyMap) -> Picture:
     return picture("zoom", description, lambda width: _zoom_figure(sky, width))
 
 
+def times_on_sky(sky: SkyMap, seconds_by_chunk: NDArray[np.float64]) -> Picture:
+    """Median service time of the queries about each chunk, enlarged; chunks that nobody asked about stay grey (NaN)."""
+    description = "The occupied part of the sky: median service time of the queries about each chunk"
+    return picture("skytime", description, lambda width: _time_figure(sky, seconds_by_chunk, width))
+
+
+def _time_figure(sky: SkyMap, seconds_by_chunk: NDArray[np.float64], width: int) -> Figure:
+    known = np.isfinite(seconds_by_chunk)
+    low, high = float(seconds_by_chunk[known].min()), float(seconds_by_chunk[known].max())
+    norm: Normalize = LogNorm(low, max(high, low * 1.01)) if high > 10 * low else Normalize(0, high)
+    fill: list[str] = [
+        to_hex(_ROWS_MAP(norm(value))) if is_known else RULE
+        for value, is_known in zip(seconds_by_chunk, known, strict=True)
+    ]
+    centre = 5.0 * round(centre_of(sky) / 5) % 360
+    west, east = centred_boxes(sky, centre)
+    panel = min(width - 60, 520)
+    shrink = max(np.cos(np.radians(float(np.abs(sky.dec_min + sky.dec_max).mean()) / 2)), 0.2)
+    spans = float(east.max() - west.min()) * shrink, float(sky.dec_max.max() - sky.dec_min.min())
+    tall = float(np.clip(panel * spans[1] / spans[0], panel * 0.35, panel * 1.1))
+    height = tall + 100
+    figure = new_figure(width, height)
+    left = (width - panel) / 2 + (6 if width < WIDE else 0)
+    axes = figure.add_axes((left / width, 88 / height, panel / width, tall / height))
+    _zoom_panel(axes, sky, west, east, centre, shrink, fill)
+    _colour_scale(figure, norm, width, height, "service time of a query about the chunk", seconds)
+    return figure
+
+
 def _whole_figure(sky: SkyMap, width: int, *, by_node: bool) -> Figure:
     map_width = min(width - 60, 640)
     foot = 4 if by_node else 52
@@ -59,7 +90,7 @@ def _whole_figure(sky: SkyMap, width: int, *, by_node: bool) -> Figure:
     axes.add_collection(_polygons(outlines, fill, len(sky)))
     _graticule_labels(axes)
     if not by_node:
-        _colour_scale(figure, norm, width, height)
+        _colour_scale(figure, norm, width, height, "rows in a chunk", short_count)
     return figure
 
 
@@ -95,17 +126,19 @@ def _polygons(outlines: NDArray[np.float64], colours: NDArray[np.float64] | list
     )
 
 
-def _colour_scale(figure: Figure, norm: Normalize, width: int, height: float) -> None:
+def _colour_scale(
+    figure: Figure, norm: Normalize, width: int, height: float, label: str, shown: Callable[[float], str]
+) -> None:
     bar = min(240, width - 60)
     axes = figure.add_axes(((width - bar) / 2 / width, 32 / height, bar / width, 9 / height))
     scale = figure.colorbar(mpl.cm.ScalarMappable(norm, _ROWS_MAP), cax=axes, orientation="horizontal")
     scale.outline.set_visible(False)
     scale.set_ticks(_scale_ticks(norm))
     scale.minorticks_off()
-    scale.formatter = FuncFormatter(lambda value, _: short_count(value))
+    scale.formatter = FuncFormatter(lambda value, _: shown(value))
     scale.update_ticks()
     axes.tick_params(length=0, labelsize=10, which="both")
-    axes.set_xlabel("rows in a chunk", fontsize=10, labelpad=1)
+    axes.set_xlabel(label, fontsize=10, labelpad=1)
 
 
 def _scale_ticks(norm: Normalize) -> list[float]:
@@ -138,7 +171,7 @@ def _zoom_figure(sky: SkyMap, width: int) -> Figure:
         x0 = (42 + column * (panel + 46)) / width
         y0 = 1 - ((line + 1) * (tall + 66) - 38) / height
         axes = figure.add_axes((x0, y0, panel / width, tall / height))
-        _zoom_panel(axes, sky, low, high, centre, shrink, fill, is_dark=number == 0)
+        _zoom_panel(axes, sky, low, high, centre, shrink, fill)
         axes.set_title(title, loc="left", fontsize=11, color=INK)
     return figure
 
@@ -151,8 +184,6 @@ def _zoom_panel(
     centre: float,
     shrink: float,
     fill: NDArray[np.float64] | list[str],
-    *,
-    is_dark: bool,
 ) -> None:
     corners = [(low, sky.dec_min), (high, sky.dec_min), (high, sky.dec_max), (low, sky.dec_max)]
     outlines = np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1)

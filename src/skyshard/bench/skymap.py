@@ -99,6 +99,19 @@ def centre_of(sky: SkyMap) -> float:
     return float(np.degrees(np.arctan2(np.sin(angle).sum(), np.cos(angle).sum())) % 360.0)
 
 
+def chunk_of(sky: SkyMap, ra: NDArray[np.float64], decl: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The row of the sky map that holds each position; -1 where none does."""
+    found = np.full(len(ra), -1, np.int64)
+    width = (sky.ra_max - sky.ra_min) % 360.0
+    width = np.where(width == 0.0, 360.0, width)
+    for first in range(0, len(ra), 512):  # blocks, so that positions x chunks stay small
+        part = slice(first, first + 512)
+        inside = (ra[part, None] - sky.ra_min) % 360.0 < width
+        inside &= (decl[part, None] >= sky.dec_min) & (decl[part, None] < sky.dec_max)
+        found[part] = np.where(inside.any(axis=1), inside.argmax(axis=1), -1)
+    return found
+
+
 def mollweide_outlines(sky: SkyMap) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Outlines on a Mollweide map centred on right ascension 0 that increases to the left.
 

@@ -31,7 +31,7 @@ from skyshard.bench.manifest import IngestStage, Manifest, TemplateNote
 from skyshard.bench.notify import Notify, Telling, say_nothing
 from skyshard.bench.profile import DataProfile, profile_data
 from skyshard.bench.report import write_report
-from skyshard.bench.samples import sample_table, with_durations, write_table
+from skyshard.bench.samples import sample_table, statement_table, with_durations, write_table
 from skyshard.bench.schedule import ClassSchedule, build_schedule
 from skyshard.bench.schemas import CatalogSchema
 from skyshard.bench.skymap import SkyMap
@@ -126,7 +126,9 @@ def run_trial(
     facts = {"database": database, "seed": seed, "is_partial": is_partial, "driver": _driver_facts(seats)}
     manifest = _manifest(workload, templates, target, checker, run, context, facts)
     plans = {} if is_partial else explain_slowest(target, samples, statements, database)
-    write_trial(out, manifest, samples, statements, summary, context.sky_map, run.telemetry, plans)
+    places = {query.sql: query.place for phase in schedule for one in phase for query in one.queries}
+    asked = statement_table(statements, [places.get(sql) for sql in statements])
+    write_trial(out, manifest, samples, asked, summary, context.sky_map, run.telemetry, plans)
     return summary
 
 
@@ -251,7 +253,7 @@ def write_trial(
     out: Path,
     manifest: Manifest,
     samples: pa.Table,
-    statements: Sequence[str],
+    statements: pa.Table,
     summary: Summary,
     sky: SkyMap | None,
     telemetry: pa.Table | None = None,
@@ -261,7 +263,7 @@ def write_trial(
     (out / MANIFEST).write_text(manifest.model_dump_json(indent=2, by_alias=True) + "\n", encoding="utf-8")
     (out / SUMMARY).write_text(summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
     write_table(samples, out / SAMPLES)
-    write_table(pa.table({"sql": pa.array(statements, pa.string())}), out / STATEMENTS)
+    write_table(statements, out / STATEMENTS)
     write_histograms(with_durations(samples), out / HISTOGRAMS)
     if telemetry is not None and telemetry.num_rows:
         write_table(telemetry, out / TELEMETRY)

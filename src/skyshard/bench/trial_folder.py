@@ -11,7 +11,14 @@ from pydantic import BaseModel, ValidationError
 
 from skyshard.bench.histograms import HISTOGRAMS, read_histograms
 from skyshard.bench.manifest import Manifest
-from skyshard.bench.samples import SAMPLE_SCHEMA, SCHEMA_VERSION, VERSION_KEY, read_table, with_durations
+from skyshard.bench.samples import (
+    SAMPLE_SCHEMA,
+    SCHEMA_VERSION,
+    STATEMENT_SCHEMA,
+    VERSION_KEY,
+    read_table,
+    with_durations,
+)
 from skyshard.bench.skymap import SkyMap
 from skyshard.bench.stats import Summary
 from skyshard.bench.telemetry import TELEMETRY_SCHEMA
@@ -36,6 +43,8 @@ class Trial:
     telemetry: pa.Table | None = None
     plans: dict[str, str] | None = None
     """EXPLAIN of the slowest statements, by statement."""
+    places: pa.Table | None = None
+    """The statements with the place that each asks about: sql, ra, decl."""
 
 
 class Plans(BaseModel):
@@ -55,7 +64,7 @@ def read_trial(folder: Path) -> Trial:
     summary = _read_model(Summary, folder / SUMMARY)
     samples = _read_columns(folder / SAMPLES, SAMPLE_SCHEMA)
     _check_version(samples, folder / SAMPLES)
-    statements = _read_columns(folder / STATEMENTS, pa.schema([("sql", pa.string())]))["sql"].to_pylist()
+    asked = _read_columns(folder / STATEMENTS, STATEMENT_SCHEMA)
     if samples.num_rows != summary.n + summary.warm_ups:
         raise UserError(
             f"'{folder / SAMPLES}': {samples.num_rows} samples, the summary counts {summary.n + summary.warm_ups}",
@@ -64,7 +73,7 @@ def read_trial(folder: Path) -> Trial:
     telemetry = _read_columns(folder / TELEMETRY, TELEMETRY_SCHEMA) if (folder / TELEMETRY).exists() else None
     sky = SkyMap.from_table(read_table(folder / SKY_MAP)) if (folder / SKY_MAP).exists() else None
     plans = _read_model(Plans, folder / PLANS).plans if (folder / PLANS).exists() else None
-    return Trial(manifest, summary, with_durations(samples), statements, sky, telemetry, plans)
+    return Trial(manifest, summary, with_durations(samples), asked["sql"].to_pylist(), sky, telemetry, plans, asked)
 
 
 def validate_trial(folder: Path) -> Trial:

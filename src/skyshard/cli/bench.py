@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperCommand
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from skyshard.bench.stats import Summary
     from skyshard.bench.workload import Workload
     from skyshard.trial_runs import TrialRun
+
+Number = TypeVar("Number", int, float)
 
 
 class SeveralAfterAgainst(TyperCommand):
@@ -172,3 +174,86 @@ def compare(
             typer.echo(line)
     if found.regressions:
         raise typer.Exit(1)
+
+
+@bench_app.command()
+def trend(
+    folders: Annotated[list[Path], typer.Argument(help="Trial folders of several releases, in any order.")],
+    out: Annotated[Path, typer.Option(help="Folder for trend.html, .md and .json.")] = Path("trend"),
+    statistic: Annotated[str, typer.Option(help="mean, p50, p90, p95, p99, max.")] = "p50",
+    as_json: JsonOption = False,
+) -> None:
+    """Follow each class over releases and find the steps."""
+    from skyshard.bench.figures import seconds
+    from skyshard.bench.trend import trend_of
+    from skyshard.bench.trend_page import sentence, verdict, write_trend
+    from skyshard.bench.trial_folder import read_trial
+
+    found = trend_of([(str(folder), read_trial(folder)) for folder in folders], statistic)
+    page = write_trend(found, out)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        return
+    rows = [
+        [one.class_name, one.phase, len(one.points), seconds(one.points[-1].value),
+         "; ".join(sentence(step) for step in one.steps)]
+        for one in found.series
+    ]  # fmt: skip
+    print_table(["class", "phase", "trials", f"last {statistic}", "steps"], rows)
+    typer.echo(verdict(found))
+    typer.echo(f"report: {page}")
+
+
+@bench_app.command()
+def sweep(
+    workload: Annotated[str, typer.Argument(help="A workload file, or the name of a shipped one.")],
+    fractions: Annotated[str, typer.Option(help="Shares of DR1 by objects, with commas; the largest is held out.")],
+    recipe: Annotated[str, typer.Option(help="The recipe that fractions are taken of.")] = "tiny",
+    nodes: Annotated[str, typer.Option(help="Node counts, with commas.")] = "2",
+    on_nodes: Annotated[str, typer.Option(help="Node counts to project for.")] = "25,92",
+    out: Annotated[Path, typer.Option(help="Folder for trials, fits and the page; run again to go on.")] = Path(
+        "sweep"
+    ),
+    leave_out: Annotated[str, typer.Option(help="Classes to leave out, with commas between.")] = "",
+    duration: Annotated[float, typer.Option(help="Seconds for every class that has a duration.")] = 0.0,
+    check: Annotated[bool | None, typer.Option("--check/--no-check", help="Compare answers with the oracle.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a workload at several fractions of DR1 and node counts, fit, and project to 50 % and 100 %."""
+    from skyshard.bench.workload import find_workload, read_workload
+
+    file = find_workload(workload)
+    loaded = adjusted(read_workload(file), "", leave_out, duration, check=check)
+
+    from skyshard.bench.figures import seconds
+    from skyshard.bench.sweep_page import band, exponent, verdict
+    from skyshard.interrupts import interruptible
+    from skyshard.sweeps import SweepRun
+
+    asked = SweepRun(
+        file, loaded, out, recipe, tuple(_numbers(fractions, float)), tuple(_numbers(nodes, int)),
+        tuple(_numbers(on_nodes, int)),
+    )  # fmt: skip
+    with interruptible():
+        found, page = asked.run(lambda line: typer.echo(line, err=True), lambda what, done, total: None)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        return
+    rows = []
+    for one in found.scalings:
+        held = one.held_out
+        shown = [band(held), seconds(held.measured_s), "yes" if held.holds else "no"] if held else ["", "", ""]
+        rows.append([one.name, exponent(one), *shown, *(band(p) for p in one.projections[:1])])
+    print_table(["series", "exponent", "held out: predicted", "measured", "holds", "50 % of DR1"], rows)
+    typer.echo(verdict(found))
+    typer.echo(f"report: {page}")
+
+
+def _numbers(text: str, kind: type[Number]) -> list[Number]:
+    """Numbers with commas between. Raises UserError when one is none."""
+    from skyshard.errors import UserError
+
+    try:
+        return [kind(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise UserError(f"'{text}' is no list of numbers", remedy="write them with commas: 1e-6,2e-6") from None

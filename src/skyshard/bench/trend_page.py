@@ -1,0 +1,86 @@
+"""A trend as HTML, Markdown and JSON: one folder."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from skyshard.bench.figures import Picture, picture, seconds
+from skyshard.bench.page import markdown_table, render
+from skyshard.bench.svg import INK, MUTED, SERIES, new_figure
+from skyshard.bench.trend import Series, Step, Trend
+
+
+def write_trend(trend: Trend, out: Path) -> Path:
+    """Write ``trend.html``, ``.md`` and ``.json``; the page's path."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "trend.json").write_text(trend.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    (out / "trend.md").write_text(markdown(trend), encoding="utf-8")
+    pictures = [(one, trend_figure(one, trend.statistic, number)) for number, one in enumerate(trend.series)]
+    content = {"t": trend, "pictures": pictures, "verdict": verdict(trend), "status": status(trend)}
+    (out / "trend.html").write_text(render("trend.html.j2", content), encoding="utf-8")
+    return out / "trend.html"
+
+
+def status(trend: Trend) -> str:
+    """passed, or partial when a class became slower."""
+    return "partial" if any(step.is_slower for one in trend.series for step in one.steps) else "passed"
+
+
+def verdict(trend: Trend) -> str:
+    """The line on top."""
+    found = [f"{one.class_name} ({one.phase}) {sentence(step)}" for one in trend.series for step in one.steps]
+    if not found:
+        return f"No step in {len(trend.series)} classes over {max(len(one.points) for one in trend.series)} trials."
+    return f"{len(found)} {'step' if len(found) == 1 else 'steps'}: {'; '.join(found)}."
+
+
+def sentence(step: Step) -> str:
+    """For people: ``slower by 1.2 at new3 (10 ms to 12 ms)``."""
+    ratio = step.after / step.before
+    word = "slower" if step.is_slower else "faster"
+    return f"{word} by {max(ratio, 1 / ratio):.3g} at {step.trial} ({seconds(step.before)} to {seconds(step.after)})"
+
+
+def markdown(trend: Trend) -> str:
+    rows = [
+        [one.class_name, one.phase, len(one.points), seconds(one.points[0].value), seconds(one.points[-1].value),
+         "; ".join(sentence(step) for step in one.steps) or "none"]
+        for one in trend.series
+    ]  # fmt: skip
+    table = markdown_table(["class", "phase", "trials", f"first {trend.statistic}", "last", "steps"], rows)
+    breaks = [f"Other workload, data or hardware than the first: {', '.join(trend.breaks)}."] if trend.breaks else []
+    return "\n\n".join(["# Trend", f"**{verdict(trend)}**", table, *breaks]) + "\n"
+
+
+def trend_figure(one: Series, statistic: str, number: int) -> Picture:
+    """The statistic of each trial in order, levels as lines, steps as rules."""
+    description = f"{statistic} of {one.class_name}, {one.phase}, over {len(one.points)} trials"
+    return picture(f"trend{number}", description, lambda width: _figure(one, number, width))
+
+
+def _figure(one: Series, number: int, width: int) -> Figure:
+    height = 170
+    figure = new_figure(width, height)
+    axes = figure.add_axes((62 / width, 26 / height, (width - 76) / width, (height - 40) / height))
+    values = np.array([point.value for point in one.points])
+    axes.plot(np.arange(len(values)), values, "o-", color=SERIES[number % len(SERIES)], linewidth=1, markersize=4)
+    names = [point.trial for point in one.points]
+    places = [0, *(names.index(step.trial) for step in one.steps), len(values)]
+    for first, last in pairwise(places):
+        axes.plot([first - 0.3, last - 0.7], [np.median(values[first:last])] * 2, color=INK, linewidth=1.4)
+    for place in places[1:-1]:
+        axes.axvline(place - 0.5, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)))
+    axes.set_ylim(0, float(values.max()) * 1.15)
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: seconds(value) if value > 0 else "0"))
+    axes.xaxis.set_major_locator(MaxNLocator(min(len(values), 12), integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value + 1:.0f}"))
+    axes.grid(axis="y", linewidth=0.6)
+    axes.spines[["left", "right", "top"]].set_visible(False)
+    axes.tick_params(axis="both", which="both", length=0)
+    return figure

@@ -1,0 +1,148 @@
+"""Sweeps: for each node count a private cluster, for each fraction a catalog, an ingest, a trial; then the fits.
+
+Sizes run from small to large; before the largest runs, what the others predict for it is written to
+``prediction.json``. A trial that is there already is not run again.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from skyshard.bench.notify import Notify
+from skyshard.bench.published import check_model, cliff, read_published
+from skyshard.bench.sweep import Forecast, Size, Sweep, forecasts, sweep_of
+from skyshard.bench.sweep_page import write_sweep
+from skyshard.bench.trial_folder import MANIFEST, read_trial
+from skyshard.bench.workload import Workload
+from skyshard.cluster import Cluster
+from skyshard.errors import UserError
+from skyshard.resources import data_file
+from skyshard.runtime import open_runtime
+from skyshard.synth.profile import read_profile
+from skyshard.synth.recipe import read_recipe
+from skyshard.synth.write import plan, write_catalog
+from skyshard.testbed import Testbed
+from skyshard.trial_runs import TrialRun
+from skyshard.trial_targets import PROFILE
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRun:
+    """What to sweep."""
+
+    file: Path
+    workload: Workload
+    out: Path
+    recipe: str
+    fractions: tuple[float, ...]
+    """Shares of DR1, by objects of the profile."""
+    nodes: tuple[int, ...]
+    on_nodes: tuple[int, ...]
+    """Node counts that projections are made for."""
+
+    def run(self, say: Say, notify: Notify) -> tuple[Sweep, Path]:
+        """Run what is missing, fit, write; the sweep and its page."""
+        shares = {fraction: self._share_of_recipe(fraction) for fraction in sorted(set(self.fractions))}
+        predicted: dict[str, Forecast] = {}
+        sizes: list[Size] = []
+        for count in self.nodes:
+            sizes += self._on(count, shares, sizes, predicted, say, notify)
+        published = read_published(data_file("queries", "published", f"{PROFILE}.yaml"))
+        scans = published.concurrent_object_scans
+        found = sweep_of(
+            sizes, predicted, recipe=self.recipe, profile=PROFILE, on_nodes=self.on_nodes,
+            published=check_model(published), cliff=cliff(scans.scans, scans.mean_s),
+        )  # fmt: skip
+        return found, write_sweep(found, self.out)
+
+    def _on(
+        self,
+        count: int,
+        shares: dict[float, float],
+        before: Sequence[Size],
+        predicted: dict[str, Forecast],
+        say: Say,
+        notify: Notify,
+    ) -> list[Size]:
+        """All fractions on one node count, in a cluster that is removed at the end."""
+        cluster = Cluster.at(self.out / f"cluster-{count}")
+        sizes: list[Size] = []
+        try:
+            for fraction in shares:
+                trial = self.out / f"trial-{count}-{fraction:g}"
+                if fraction == max(shares) and count == self.nodes[0] and not predicted:
+                    predicted |= self._predict([*before, *sizes], (self._planned(shares[fraction]), count))
+                if not (trial / MANIFEST).exists():
+                    say(f"{count} nodes, {fraction:g} of DR1")
+                    self._measure(cluster, count, shares[fraction], fraction, trial, notify)
+                read = read_trial(trial)
+                sizes.append(Size(_true_fraction(read.manifest.catalog, fraction), count, read))
+        finally:
+            if cluster.exists:
+                cluster.destroy()
+        return sizes
+
+    def _measure(
+        self, cluster: Cluster, count: int, share: float, fraction: float, trial: Path, notify: Notify
+    ) -> None:
+        if not cluster.is_running:
+            cluster.start(count)
+        sky = self.out / f"sky-{fraction:g}"
+        with open_runtime("inline") as runtime:
+            write_catalog(read_recipe(self.recipe), sky, fraction=share, runtime=runtime)
+        database = f"sweep_{count}_{round(fraction * 1e12)}"
+        with Testbed(cluster.folder) as testbed:
+            testbed.ingest(sky, database=database)
+            if self.workload.check_answers:
+                testbed.load_mono(database)
+        shutil.rmtree(trial, ignore_errors=True)
+        TrialRun(self.file, self.workload, trial, database, ("czar",), cluster.folder).run(notify)
+        shutil.rmtree(sky, ignore_errors=True)
+
+    def _predict(self, sizes: Sequence[Size], at: tuple[float, int]) -> dict[str, Forecast]:
+        """The forecasts of the largest fraction, kept in a file before it runs; read from it when it is there."""
+        file = self.out / "prediction.json"
+        if file.exists():
+            return {name: Forecast.model_validate(one) for name, one in json.loads(file.read_text()).items()}
+        made = forecasts(sizes, at)
+        self.out.mkdir(parents=True, exist_ok=True)
+        content = {name: one.model_dump(mode="json") for name, one in made.items()}
+        file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        return made
+
+    def _planned(self, share: float) -> float:
+        """The fraction of DR1 that the chunks of a share of the recipe are expected to hold; chunks are whole."""
+        rows = plan(read_recipe(self.recipe), self.out / "none", fraction=share).expected_rows["Object"]
+        return rows / read_profile(PROFILE).tables["Object"].rows
+
+    def _share_of_recipe(self, fraction: float) -> float:
+        """The recipe's own fraction that has as many objects as a share of DR1.
+
+        Raises:
+            UserError: the recipe is too small for it.
+        """
+        if not 0 < fraction <= 1:
+            raise UserError(f"fraction {fraction:g} is not in (0, 1]", remedy="give shares of DR1, such as 1e-6")
+        expected = plan(read_recipe(self.recipe), self.out / "none").expected_rows["Object"]
+        full = read_profile(PROFILE).tables["Object"].rows
+        share = fraction * full / expected
+        if share > 1.0:
+            wanted = f"{fraction * full:,.0f} objects"
+            raise UserError(
+                f"fraction {fraction:g} of DR1 is {wanted}, recipe '{self.recipe}' has {expected:,}",
+                remedy=f"take fractions up to {expected / full:.2g}, or a larger recipe",
+            )
+        return share
+
+
+def _true_fraction(catalog: dict[str, object], asked: float) -> float:
+    """The share of DR1 that a catalog came to be: chunks are whole, so it is not exactly what was asked for."""
+    made = catalog.get("made")
+    share = made.get("share_of_profile") if isinstance(made, dict) else None
+    return float(share) if share else asked

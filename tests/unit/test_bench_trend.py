@@ -1,0 +1,68 @@
+"""Trends: steps are found where they are, and nowhere else."""
+
+import numpy as np
+import pytest
+from tests.bench_trials import made_trial, made_workload
+from typer.testing import CliRunner
+
+from skyshard.bench.trend import find_steps, trend_of
+from skyshard.bench.trend_page import write_trend
+from skyshard.cli.bench import bench_app
+from skyshard.errors import UserError
+
+
+def series(levels: list[tuple[int, float]], seed: int = 1) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return np.concatenate([level * np.exp(random.normal(0, 0.02, count)) for count, level in levels])
+
+
+def test_one_step_is_found_where_it_is():
+    """Eight trials at 1, six at 1.3: one step at the ninth."""
+    assert [cut[1] for cut, _ in find_steps(series([(8, 1.0), (6, 1.3)]))] == [8]
+
+
+def test_two_steps_are_found():
+    """Up and down again."""
+    assert [cut[1] for cut, _ in find_steps(series([(7, 1.0), (7, 1.5), (7, 1.0)]))] == [7, 14]
+
+
+def test_a_steady_series_has_no_step():
+    """Of 200 steady series of twelve trials at most 4 have a step."""
+    assert sum(bool(find_steps(series([(12, 1.0)], seed))) for seed in range(200)) <= 4
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_a_short_series_has_no_step(count):
+    """Fewer than two trials on each side say nothing."""
+    assert find_steps(np.arange(1.0, count + 1)) == []
+
+
+@pytest.mark.timeout(20)
+def test_a_trend_orders_trials_and_names_the_release_of_a_step(tmp_path):
+    """Trials given in any order: the step is at the first slow revision, and the three files are written."""
+    trials = [(f"t{d}", made_trial(d, 1.0 if d < 5 else 1.4, revision=f"r{d}", day=d)) for d in range(10)]
+    found = trend_of(trials[::-1])
+    steps = {one.class_name: [step.revision for step in one.steps] for one in found.series}
+    assert steps == {"LV": ["r5"], "FTSObj": ["r5"]}
+    page = write_trend(found, tmp_path).read_text()
+    assert "slower by 1.4" in page or "slower by 1.3" in page
+    assert (tmp_path / "trend.json").exists()
+
+
+def test_a_trial_of_another_workload_is_named():
+    """Its step would not be the release's."""
+    other = made_trial(2, workload=made_workload(seed=9))
+    assert trend_of([("a", made_trial(1)), ("b", other)]).breaks == ["b"]
+
+
+def test_one_trial_is_no_trend():
+    """The message asks for more."""
+    with pytest.raises(UserError, match="at least two"):
+        trend_of([("a", made_trial(1))])
+
+
+def test_the_command_refuses_a_folder_that_is_no_trial(tmp_path):
+    """One line with the file."""
+    result = CliRunner().invoke(bench_app, ["trend", str(tmp_path), str(tmp_path)])
+    assert isinstance(result.exception, UserError)
+    assert "manifest.json" in str(result.exception)
