@@ -31,6 +31,8 @@ bench: setup ## Run the benchmarks on small sizes
 	@$(BIN)/python benchmarks/cluster.py --repeats 1
 	@$(BIN)/python benchmarks/locate.py --rows 200000 --repeats 2
 	@$(BIN)/python benchmarks/synth.py --repeat 1
+	@$(BIN)/python benchmarks/ingest.py --quick
+	@$(BIN)/python benchmarks/ingest_scaling.py --quick
 
 lock: setup ## Take newer versions into requirements.lock
 	@tools/lock.sh

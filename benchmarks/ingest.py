@@ -24,7 +24,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -92,13 +92,15 @@ def share(area: Area, part: float) -> Area:
     return (area[0], area[0] + (area[1] - area[0]) * part**0.5, *(decl * part**0.5 for decl in area[2:]))
 
 
-def make_catalog(folder: Path, table: Table, rows: int, box: Area) -> Path:
+def make_catalog(
+    folder: Path, table: Table, rows: int, box: Area, striping: Mapping[str, float] = STRIPING, parts: int = PARTS
+) -> Path:
     """A synth folder of random rows, uniform over a box."""
     random = np.random.default_rng(1)
     (folder / "Object").mkdir(parents=True)
     files = []
-    for part in range(PARTS):
-        count = rows // PARTS
+    for part in range(parts):
+        count = rows // parts
         data = {column.name: _values(column, part * count, count, random, box) for column in table}
         path = folder / "Object" / f"part{part}.parquet"
         pq.write_table(pa.table(data), path, compression="zstd")
@@ -106,9 +108,9 @@ def make_catalog(folder: Path, table: Table, rows: int, box: Area) -> Path:
     columns = [{"name": c.name, "type": c.type.text, "nullable": c.is_nullable} for c in table]
     entry = {
         "role": "director", "key": "objectId", "director": "", "position": ["ra", "decl"], "columns": columns,
-        "primary_key": ["objectId"], "indexes": [], "rows": count * PARTS, "files": files,
+        "primary_key": ["objectId"], "indexes": [], "rows": count * parts, "files": files,
     }  # fmt: skip
-    manifest = {"recipe": {"name": "bench"}, "striping": STRIPING, "tables": {"Object": entry}}
+    manifest = {"recipe": {"name": "bench"}, "striping": dict(striping), "tables": {"Object": entry}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 

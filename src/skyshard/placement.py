@@ -60,3 +60,43 @@ def _fill(holders: tuple[str, ...], replicas: int, size: int, heap: list[tuple[i
     for entry in passed:
         heapq.heappush(heap, entry)
     return holders
+
+
+def rebalanced(
+    chunk_bytes: Mapping[int, int],
+    nodes: Sequence[str],
+    replicas: int,
+    placed: Mapping[int, Sequence[str]],
+) -> dict[int, tuple[str, ...]]:
+    """A placement on other nodes than before that moves as little as evens the load out to the largest chunk.
+
+    Chunks of nodes that are gone are placed anew; then the fullest node gives to the emptiest, largest chunks first,
+    until they differ by no more than the largest chunk.
+
+    Raises:
+        UserError: more replicas than nodes.
+
+    >>> rebalanced({1: 5, 2: 5, 3: 5, 4: 5}, ["a", "b", "c"], 1, {1: ["a"], 2: ["a"], 3: ["b"], 4: ["b"]})
+    {1: ('c',), 2: ('a',), 3: ('b',), 4: ('b',)}
+    """
+    result = {chunk: list(holders) for chunk, holders in place(chunk_bytes, nodes, replicas, placed).items()}
+    load = dict.fromkeys(nodes, 0)
+    held: dict[str, list[int]] = {node: [] for node in nodes}
+    for chunk in sorted(result, key=lambda number: (chunk_bytes[number], -number)):
+        for node in result[chunk]:
+            load[node] += chunk_bytes[chunk]
+            held[node].append(chunk)
+    largest = max(chunk_bytes.values(), default=0)
+    while load:
+        giver, taker = max(nodes, key=lambda n: load[n]), min(nodes, key=lambda n: load[n])
+        gap = load[giver] - load[taker]
+        fitting = (i for i in reversed(range(len(held[giver]))) if taker not in result[held[giver][i]])
+        at = next((i for i in fitting if 0 < chunk_bytes[held[giver][i]] < gap), None)
+        if gap <= largest or at is None:
+            break
+        chunk = held[giver].pop(at)
+        result[chunk][result[chunk].index(giver)] = taker
+        held[taker].append(chunk)
+        load[giver] -= chunk_bytes[chunk]
+        load[taker] += chunk_bytes[chunk]
+    return {chunk: tuple(holders) for chunk, holders in result.items()}

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from skyshard.errors import UserError
+from skyshard.ingest import director_keys
 from skyshard.ingest.director_keys import DirectorKeys, build_keys, save_keys
 
 NO_KEYS = DirectorKeys([])
@@ -56,6 +57,28 @@ def test_parts_of_several_transactions_are_one_index(tmp_path: Path) -> None:
     found = DirectorKeys.open(tmp_path / "keys").find(pa.array([9, 5, 6], pa.int64()))
     assert found.is_known.tolist() == [True, True, False]
     assert found.chunks[:2].tolist() == [20, 10]
+
+
+@pytest.mark.parametrize("parts", [1, 3, 40])
+def test_keys_are_merged_in_ranges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: int) -> None:
+    """However many ranges it takes, all keys are there in order, and a duplicate is found, at a range's end too."""
+    monkeypatch.setattr(director_keys, "RANGE_KEYS", 64)
+    random = np.random.default_rng(parts)
+    keys = np.unique(random.integers(-(2**60), 2**60, 1_000))
+    shares = np.array_split(random.permutation(keys), parts)
+    files = [part(tmp_path, f"f{i}", share.tolist(), i) for i, share in enumerate(shares)]
+    names = [f"f{i}.tsv" for i in range(parts)]
+    sizes = [len(records) for records, _ in director_keys._ranges([np.load(file) for file in files])]
+    assert max(sizes) <= 64 or parts == 40
+    assert len(sizes) > 10
+    build_keys(tmp_path / "keys", files, "Object", names, NO_KEYS)
+    blocks = list(DirectorKeys.open(tmp_path / "keys").blocks(1 << 20))
+    assert np.concatenate([block for block, _ in blocks]).tolist() == keys.tolist()
+    for at in (0, len(keys) // 3, len(keys) - 1):
+        more = [*files, part(tmp_path, "twice", [int(keys[at])], 1)]
+        with pytest.raises(UserError, match=f"key {keys[at]} stands twice"):
+            build_keys(tmp_path / "again", more, "Object", [*names, "twice.tsv"], NO_KEYS)
+    assert list((tmp_path / "again").iterdir()) == []
 
 
 def test_null_key_is_refused(tmp_path: Path) -> None:

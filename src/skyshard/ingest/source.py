@@ -25,7 +25,7 @@ from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
 
 BATCH_ROWS = 1 << 20
 """Rows in a batch at most: bounds the memory of a partition task whatever the size of its part."""
-BATCH_BYTES = 128 << 20
+BATCH_BYTES = 64 << 20
 """Bytes in a batch, about: rows of a thousand columns come in smaller batches."""
 
 Positions = tuple[NDArray[np.float64], NDArray[np.float64]]
