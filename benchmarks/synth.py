@@ -1,6 +1,6 @@
 """Speed of the synthetic sky, beside the speed at which NumPy draws as many random numbers of the same types.
 
-    python benchmarks/synth.py [RECIPE] [--crowd FACTOR] [--repeat N]
+    python benchmarks/synth.py [--quick] [--json] [--nodes N] [--cores N]
 
 One core. ``values`` are rows times columns. Ratios within one run mean something on a busy machine, rates less.
 """
@@ -8,11 +8,14 @@ One core. ``values`` are rows times columns. Ratios within one run mean somethin
 from __future__ import annotations
 
 import argparse
+import json
+import resource
 import shutil
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,14 +23,23 @@ import pyarrow as pa
 from skyshard.rowimage.digest import digest
 from skyshard.rowimage.record import Field
 from skyshard.synth.generate import SyntheticSky, open_sky
+from skyshard.synth.plan import plan
 from skyshard.synth.recipe import Recipe, read_recipe
 from skyshard.synth.write import write_catalog
 
+DR1_SHARE = 0.5
 
-def crowded(recipe: Recipe, factor: float) -> Recipe:
-    """The recipe with ``factor`` times the objects."""
-    density = recipe.sky.objects_per_sqdeg * factor
-    return recipe.model_copy(update={"sky": recipe.sky.model_copy(update={"objects_per_sqdeg": density})})
+
+def changed(name: str, **keys: Any) -> Recipe:
+    """A shipped recipe with dotted keys (``sky__nside``) replaced."""
+    content = read_recipe(name).model_dump(mode="json", by_alias=True)
+    for key, value in keys.items():
+        *path, last = key.split("__")
+        inner = content
+        for part in path:
+            inner = inner[part]
+        inner[last] = value
+    return Recipe.model_validate(content)
 
 
 def best_of(repeat: int, work: Callable[[], object]) -> float:
@@ -43,6 +55,9 @@ def best_of(repeat: int, work: Callable[[], object]) -> float:
 def draw_like(tables: list[pa.Table], random: np.random.Generator) -> None:
     """As many random numbers as the tables have values, of the same types, thrown away."""
     for rows, field in ((table.num_rows, field) for table in tables for field in table.schema):
+        if pa.types.is_binary(field.type):
+            random.bytes(rows)
+            continue
         dtype = np.dtype(field.type.to_pandas_dtype())
         if dtype.kind == "f":
             random.standard_normal(rows, dtype=dtype.type)
@@ -50,44 +65,49 @@ def draw_like(tables: list[pa.Table], random: np.random.Generator) -> None:
             random.integers(np.iinfo(dtype).min, np.iinfo(dtype).max, rows, dtype=dtype)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("recipe", nargs="?", default="tiny")
-    parser.add_argument("--crowd", type=float, default=10.0, help="factor on the recipe's density")
-    parser.add_argument("--chunks", type=int, default=8)
-    parser.add_argument("--repeat", type=int, default=3)
-    options = parser.parse_args()
-    recipe = crowded(read_recipe(options.recipe), options.crowd)
-    sky = open_sky(recipe)
-    expected = sky.expected_objects()
-    chunks = sorted(expected, key=lambda chunk: -expected[chunk])[: options.chunks]
-    measure_tables(sky, chunks, options.repeat)
-    measure_writing(recipe, chunks)
-    measure_plan(recipe, options.repeat)
+class Report:
+    """Figures as they come: printed, and kept."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self.ratios: dict[str, float] = {}
+        self.rates: dict[str, float] = {}
+
+    def say(self, text: str) -> None:
+        if not self.quiet:
+            print(text, flush=True)
 
 
-def measure_tables(sky: SyntheticSky, chunks: list[int], repeat: int) -> None:
-    """Rows into Arrow, by themselves and with digests."""
+def measure_tables(report: Report, name: str, sky: SyntheticSky, chunks: list[int], repeat: int) -> None:
+    """Rows into Arrow, and NumPy's draws of as many, in turn."""
     made = [sky.chunk_tables(chunk) for chunk in chunks]
     tables = [table for one in made for table in one.values()]
     values = sum(table.num_rows * table.num_columns for table in tables)
     rows = sum(table.num_rows for table in tables)
-    print(f"{len(chunks)} chunks, {rows:,} rows, {values / 1e6:.1f} M values")
     generated_s = best_of(repeat, lambda: [sky.chunk_tables(chunk) for chunk in chunks])
     random = np.random.default_rng(1)
     drawn_s = best_of(repeat, lambda: draw_like(tables, random))
+    report.rates |= {f"{name}_values_per_s": values / generated_s, f"{name}_rows_per_s": rows / generated_s}
+    report.ratios[f"{name}_over_numpy"] = drawn_s / generated_s
+    report.say(
+        f"{name:<12} {len(chunks)} chunks, {rows:>9,} rows, {values / 1e6:7.1f} M values: {values / generated_s / 1e6:6.1f} "
+        f"M values/s, {rows / generated_s:11,.0f} rows/s; NumPy draws {values / drawn_s / 1e6:.1f}; "
+        f"ratio {drawn_s / generated_s:.2f}"
+    )
     fields = {
-        name: [Field(column.name, column.type, column.is_nullable) for column in spec.table]
-        for name, spec in sky.specs.items()
+        table: [Field(column.name, column.type, column.is_nullable) for column in spec.table]
+        for table, spec in sky.specs.items()
     }
-    digest_s = best_of(1, lambda: [digest(table, fields[name]) for one in made for name, table in one.items()])
-    print(f"into Arrow            {values / generated_s / 1e6:8.1f} M values/s {rows / generated_s:12,.0f} rows/s")
-    print(f"NumPy draws as many   {values / drawn_s / 1e6:8.1f} M values/s; ratio {drawn_s / generated_s:.2f}")
-    print(f"row digests           {values / digest_s / 1e6:8.1f} M values/s")
+    digest_s = best_of(1, lambda: [digest(rows, fields[table]) for one in made for table, rows in one.items()])
+    report.rates[f"{name}_digest_values_per_s"] = values / digest_s
 
 
-def measure_writing(recipe: Recipe, chunks: list[int]) -> None:
+def fullest(sky: SyntheticSky, count: int) -> list[int]:
+    expected = sky.expected_objects()
+    return sorted(expected, key=lambda chunk: -expected[chunk])[:count]
+
+
+def measure_writing(report: Report, recipe: Recipe, chunks: list[int]) -> None:
     """Rows into Parquet with digests, hashes and manifest."""
     folder = Path(tempfile.mkdtemp(prefix="skyshard-bench-"))
     try:
@@ -96,21 +116,88 @@ def measure_writing(recipe: Recipe, chunks: list[int]) -> None:
         elapsed_s = time.perf_counter() - started
     finally:
         shutil.rmtree(folder)
-    rows, tables = sum(manifest.truth.rows.values()), manifest.tables.values()
-    values = sum(table.rows * len(table.columns) for table in tables)
-    size = sum(file.bytes for table in tables for file in table.files)
-    rates = f"{values / elapsed_s / 1e6:8.1f} M values/s {rows / elapsed_s:12,.0f} rows/s"
-    print(f"into Parquet          {rates} {size / elapsed_s / 1e6:8.1f} MB/s")
+    rows = sum(manifest.truth.rows.values())
+    size = sum(file.bytes for table in manifest.tables.values() for file in table.files)
+    report.rates["parquet_rows_per_s"] = rows / elapsed_s
+    report.say(f"into Parquet {rows:,} rows: {rows / elapsed_s:,.0f} rows/s, {size / elapsed_s / 1e6:.1f} MB/s")
 
 
-def measure_plan(recipe: Recipe, repeat: int) -> None:
-    """The whole sky's chunks with their expected rows, at the survey's striping."""
-    content = recipe.model_dump(mode="json", by_alias=True)
-    content["striping"] = {"stripes": 340, "substripes": 3, "overlap_deg": 0.01667}
-    content["sky"]["footprint"] = [{}]
-    sky = open_sky(Recipe.model_validate(content))
-    elapsed_s = best_of(repeat, sky.expected_objects)
-    print(f"plan of the whole sky {len(sky.chunker.chunk_ids()):,} chunks in {elapsed_s:.2f} s")
+def measure_plan(report: Report) -> None:
+    """The whole sky's chunks with their expected rows, at the survey's striping; half of them by coverage."""
+    recipe = read_recipe("gaia")
+    started = time.perf_counter()
+    planned = plan(recipe, Path("nowhere"), fraction=0.5)
+    elapsed_s = time.perf_counter() - started
+    report.rates["plan_s"] = elapsed_s
+    report.say(f"plan: {len(planned.tasks):,} of {planned.whole_chunks:,} chunks in {elapsed_s:.2f} s, map included")
+
+
+def measure_memory(report: Report, objects: int) -> None:
+    """Greatest resident size of a process that makes one crowded chunk of the 40-column Object table."""
+    sky = open_sky(changed("tiny", sky__objects_per_sqdeg=None, sky__objects_total=49.0 * objects / 2,
+                           tables__Source=None, tables__ForcedSource=None, truth=[]))  # fmt: skip
+    chunk = fullest(sky, 1)[0]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    table = sky.chunk_tables(chunk)["Object"]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    report.rates |= {"chunk_rows": table.num_rows, "chunk_bytes": table.nbytes, "peak_bytes": peak * 1024}
+    report.say(
+        f"a chunk of {table.num_rows:,} objects, {table.nbytes / 1e6:.0f} MB: process grows from {before / 1e3:.0f} to "
+        f"{peak / 1e3:.0f} MB"
+    )
+
+
+def extrapolate(report: Report, objects: int, nodes: int, cores: int) -> None:
+    """What half of DR1 takes, from the time of a share of one of its chunks."""
+    sky = open_sky(read_recipe("dr1"))
+    expected = sky.expected_objects()
+    chunk = sorted(expected, key=lambda one: expected[one])[len(expected) // 2]
+    share = min(1.0, objects / expected[chunk])
+    made = sky.chunk_tables(chunk, share)
+    elapsed_s = best_of(2, lambda: sky.chunk_tables(chunk, share))
+    draw_s = best_of(2, lambda: sky.positions(chunk, share))
+    rows = sum(table.num_rows for table in made.values())
+    per_object_s = (elapsed_s - draw_s) / made["Object"].num_rows + draw_s / expected[chunk]
+    total = DR1_SHARE * sum(expected.values())
+    hours = total * per_object_s / (nodes * cores) / 3600
+    report.rates |= {
+        "dr1_objects_per_s": 1 / per_object_s,
+        "dr1_rows_per_s": rows / made["Object"].num_rows / per_object_s,
+    }
+    report.rates["half_dr1_hours"] = hours
+    report.say(
+        f"half of DR1: {total:,.0f} objects with {rows / made['Object'].num_rows:.1f} rows each; {1 / per_object_s:,.0f} "
+        f"objects/s a core; on {nodes} nodes of {cores} cores {hours:.1f} hours into Arrow"
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="smaller chunks; under 50 s")
+    parser.add_argument("--json", action="store_true", help="print {ratios, rates} only")
+    parser.add_argument("--nodes", type=int, default=25, help="nodes for the estimate of half of DR1")
+    parser.add_argument("--cores", type=int, default=16, help="cores of each")
+    options = parser.parse_args()
+    report = Report(quiet=options.json)
+    repeat, chunks = (3, 2) if options.quick else (5, 6)
+    columns_40 = changed("tiny", sky__objects_per_sqdeg=6000.0)
+    sky = open_sky(columns_40)
+    measure_tables(report, "columns_40", sky, fullest(sky, chunks), repeat)
+    alone = open_sky(
+        changed("tiny", sky__objects_per_sqdeg=6000.0, tables__Source=None, tables__ForcedSource=None, truth=[])
+    )
+    measure_tables(report, "object_46", alone, fullest(alone, chunks), repeat)
+    wide = open_sky(changed("hsc", sky__objects_per_sqdeg=30_000.0, schema__tables=["Object"]))
+    measure_tables(report, "hsc_object", wide, fullest(wide, 1 if options.quick else 3), repeat)
+    every = open_sky(changed("hsc", sky__objects_per_sqdeg=15_000.0))
+    measure_tables(report, "hsc_all", every, fullest(every, 1), repeat)
+    measure_writing(report, columns_40, fullest(sky, chunks))
+    measure_plan(report)
+    measure_memory(report, 200_000 if options.quick else 1_000_000)
+    extrapolate(report, 4000 if options.quick else 20_000, options.nodes, options.cores)
+    if options.json:
+        print(json.dumps({"ratios": report.ratios, "rates": report.rates}))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Tables with all columns of a Felis schema: complete, typed, and consistent where users look."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -172,6 +173,29 @@ def test_thinned_rows_are_among_all(catalog: str) -> None:
     for name, rows in half.items():
         assert rows.equals(tables[name].slice(0, rows.num_rows)), name
         assert tenth[name].equals(rows.slice(0, tenth[name].num_rows)), name
+
+
+def test_chunks_do_not_depend_on_order_or_workers() -> None:
+    """All tables of some chunks are equal however they are made: in turn, backwards, by 2 and by 7 workers."""
+    sky = felis_sky("dp2")
+    chunks = list(sky.expected_objects())[:3]
+    in_turn = [sky.chunk_tables(chunk, 0.05) for chunk in chunks]
+    assert [sky.chunk_tables(chunk, 0.05) for chunk in reversed(chunks)] == in_turn[::-1]
+    for workers in (2, 7):
+        with ThreadPoolExecutor(workers) as pool:
+            assert list(pool.map(lambda chunk: sky.chunk_tables(chunk, 0.05), chunks)) == in_turn
+
+
+def test_ids_are_unique_over_chunks() -> None:
+    """No id of any director is in two chunks; an id says its chunk."""
+    sky = felis_sky("dp1")
+    chunks = list(sky.expected_objects())[:4]
+    made = [sky.chunk_tables(chunk, 0.3) for chunk in chunks]
+    for name, spec in sky.chunked.items():
+        if spec.layout.role is Role.DIRECTOR and spec.layout.key:
+            ids = [numbers(tables[name], spec.layout.key) for tables in made]
+            assert len(np.unique(np.concatenate(ids))) == sum(map(len, ids)) > 0
+            assert all((own >> 32 == chunk).all() for own, chunk in zip(ids, chunks, strict=True))
 
 
 def test_recipe_overrules_columns_and_kinds() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import math
 import warnings
 from pathlib import Path
 
+import hpgeom  # type: ignore[import-untyped]
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
@@ -39,10 +41,11 @@ def read_map(rule: MapFile) -> Floats:
 
 
 def _read_npy(path: Path, rule: MapFile) -> Floats:
-    import healpy
-
     values = np.load(path, allow_pickle=False).astype(np.float64)
-    return np.asarray(healpy.reorder(values, n2r=True)) if rule.is_nested else values
+    if not rule.is_nested:
+        return np.asarray(values)
+    nside = math.isqrt(len(values) // 12)
+    return np.asarray(values[hpgeom.ring_to_nest(nside, np.arange(len(values)))])
 
 
 def _read_fits(path: Path) -> Floats:

@@ -7,7 +7,7 @@ know their object's row, so parents and children agree without being looked up.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,7 @@ from skyshard.synth.density import Cells, DensityMap
 from skyshard.synth.felis_regular import regular_table
 from skyshard.synth.felis_rows import FelisChunk, make_table
 from skyshard.synth.felis_tables import FelisTables, resolve_tables
-from skyshard.synth.measure import Patch, expose, forced_source_columns, object_columns, source_columns
+from skyshard.synth.measure import Patch, count_exposures, expose, forced_source_columns, object_columns, source_columns
 from skyshard.synth.population import draw_population
 from skyshard.synth.positions import Positions, draw_positions
 from skyshard.synth.recipe import Recipe
@@ -27,7 +27,7 @@ from skyshard.synth.tables import TableSpec, to_arrow
 from skyshard.synth.visits import Pointings, draw_pointings, regular_tables
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SyntheticSky:
     """A recipe and a seed, with what all chunks share: density map, visits, table definitions."""
 
@@ -58,12 +58,15 @@ class SyntheticSky:
         recipe, seed = self.recipe, self.seed
         positions = self.positions(chunk, share)
         patch = Patch(recipe, seed, chunk, positions, draw_population(recipe, seed, chunk, len(positions)))
-        exposures = expose(patch, self.pointings)
         if self.felis is not None:
             box = self.chunker.chunk_box(chunk)
-            rows = FelisChunk(patch, exposures, self.pointings, box, self.felis.rule)
+            rows = FelisChunk(patch, expose(patch, self.pointings), self.pointings, box, self.felis.rule)
             return {name: make_table(rows, spec, self.felis.columns[name]) for name, spec in self.chunked.items()}
-        values = {OBJECT: object_columns(patch, exposures)}
+        if recipe.tables.Source is None and recipe.tables.ForcedSource is None:
+            counts = count_exposures(patch, self.pointings)
+            return {OBJECT: to_arrow(self.specs[OBJECT].table, object_columns(patch, counts))}
+        exposures = expose(patch, self.pointings)
+        values = {OBJECT: object_columns(patch, np.bincount(exposures.row, minlength=len(positions)))}
         if recipe.tables.Source is not None:
             snr = recipe.tables.Source.detection_snr
             values[SOURCE] = source_columns(patch, exposures, self.pointings, snr)
@@ -101,6 +104,10 @@ class SyntheticSky:
 
     def expected_objects(self) -> dict[int, float]:
         """Expected number of objects by chunk, for all chunks that may hold any, in order of chunk number."""
+        return self._expected
+
+    @cached_property
+    def _expected(self) -> dict[int, float]:
         boxes = [piece.box for piece in self.recipe.sky.footprint]
         chunks = np.unique(np.concatenate([self.chunker.chunks_in(box) for box in boxes]))
         expected = self.density.expected(self.chunker.chunk_edges(chunks))

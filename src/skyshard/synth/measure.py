@@ -123,8 +123,14 @@ def _vary(flux: Singles, population: Population, row: Rows, mjd: NDArray[np.floa
     flux[varying] *= np.exp(-0.4 * math.log(10) * magnitudes).astype(np.float32)
 
 
-def object_columns(patch: Patch, exposures: Exposures) -> dict[str, Values]:
-    """Values of the Object table."""
+def count_exposures(patch: Patch, pointings: Pointings) -> Rows:
+    """How many exposures each object has, without making them."""
+    counts = pointings.counts(patch.positions.ra, patch.positions.dec, len(patch.recipe.band_names))
+    return np.asarray((counts * ~patch.population.is_missing).sum(axis=0))
+
+
+def object_columns(patch: Patch, exposures: Rows) -> dict[str, Values]:
+    """Values of the Object table; ``exposures`` counts those of each object."""
     population, count = patch.population, len(patch.population)
     brightest = population.flux.max(axis=0)
     deepest = flux_of(max(band.depth_mag for band in patch.recipe.bands.values()))
@@ -141,7 +147,7 @@ def object_columns(patch: Patch, exposures: Exposures) -> dict[str, Values]:
         "declVar": variance * (1 + np.float32(0.1) * patch.uniform(OBJECT, "declVar", count)),
         "radeclCov": variance * (patch.uniform(OBJECT, "radeclCov", count) - np.float32(0.5)),
         "extendedness": Masked(np.where(is_confused, 1 - kind, kind), observed),
-        "obsCount": np.minimum(np.bincount(exposures.row, minlength=count), 32_767),
+        "obsCount": np.minimum(exposures, 32_767),
         "flagVariable": population.is_variable,
         "flagPixSaturAny": brightest > flux_of(SATURATION_MAG),
     }

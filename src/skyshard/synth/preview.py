@@ -75,7 +75,7 @@ def _page(sky: SyntheticSky, planned: Plan, figures: str) -> str:
 def _picture(draw: Callable[[Any], None], *, wide: bool) -> str:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 5.2) if wide else (5.6, 4.0), dpi=110, layout="constrained")
+    figure = Figure(figsize=(11, 5.2) if wide else (5.6, 4.0), dpi=100, layout="constrained")
     draw(figure.add_subplot(projection="mollweide" if wide else None))
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
@@ -105,7 +105,7 @@ def _look(sky: SyntheticSky, chunk: int) -> tuple[Patch, Exposures]:
 def _map(axes: Any, sky: SyntheticSky) -> None:
     from matplotlib.colors import LogNorm
 
-    ra, dec = np.meshgrid(np.linspace(-180, 180, 721), np.linspace(-90, 90, 361))
+    ra, dec = np.meshgrid(np.linspace(-180, 180, 541), np.linspace(-90, 90, 271))
     middle_ra, middle_dec = (ra[1:, 1:] + ra[:-1, :-1]) / 2 % 360.0, (dec[1:, 1:] + dec[:-1, :-1]) / 2
     values = sky.density.at(middle_ra, middle_dec)
     values = np.where(in_footprint(sky.recipe.sky.footprint, middle_ra, middle_dec) & (values > 0), values, np.nan)

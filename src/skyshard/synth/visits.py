@@ -7,6 +7,7 @@ number of visits; the number itself is Poisson.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,8 @@ Floats = NDArray[np.float64]
 EXPOSURE_S = 30.0
 _POINTING_NSIDE = 128
 _NIGHT_DAYS = 0.35
-_BLOCK_ROWS = 8192
+_BLOCK_ROWS = 2048
+_PAD_RAD = 1e-6
 _CENTRE_NM = {"u": 367.0, "g": 482.5, "r": 622.2, "i": 754.5, "z": 869.1, "y": 971.0}
 _WIDTH_NM = {"u": 64.0, "g": 150.0, "r": 140.0, "i": 128.0, "z": 104.0, "y": 86.0}
 _PROGRAMMES = ("wide-fast-deep", "deep drilling", "galactic plane", "twilight near-sun", "target of opportunity")
@@ -56,31 +58,71 @@ class Pointings:
         """(row, visit) for each position and each visit whose field holds it; sorted by row, then visit."""
         if not len(ra) or not len(self):
             return np.empty(0, np.intp), np.empty(0, np.intp)
-        places, centres = unit_vectors(ra, dec), unit_vectors(self.ra, self.dec)
-        near = self._near(places, centres)
-        fields = centres[near].T
-        least = math.cos(math.radians(self.radius_deg))
+        near = self._near(unit_vectors(ra, dec))
         rows, visits = [], []
-        for start in range(0, len(places), _BLOCK_ROWS):
-            block = places[start : start + _BLOCK_ROWS]
-            row, visit = np.nonzero(_dot(block, fields) >= least)
+        for start, is_covered in near.blocks():
+            whole = np.ones((len(is_covered), len(near.visits)), np.bool_)
+            whole[:, ~near.is_around] = is_covered
+            row, visit = np.nonzero(whole)
             rows.append(row + start)
-            visits.append(near[visit])
+            visits.append(near.visits[visit])
         return np.concatenate(rows), np.concatenate(visits)
 
-    def _near(self, places: Floats, centres: Floats) -> NDArray[np.intp]:
-        """Visits that may cover one of the places: all within field radius plus the places' own extent."""
+    def counts(self, ra: Floats, dec: Floats, bands: int) -> NDArray[np.int64]:
+        """Visits that cover each position, by (band, row): what ``covering`` lists, only counted."""
+        counted = np.zeros((bands, len(ra)), np.int64)
+        if not len(ra) or not len(self):
+            return counted
+        near = self._near(unit_vectors(ra, dec))
+        band = self.band[near.visits]
+        counted += np.bincount(band[near.is_around], minlength=bands)[:, None]
+        columns = [np.flatnonzero(band[~near.is_around] == one) for one in range(bands)]
+        for start, is_covered in near.blocks():
+            for one, chosen in enumerate(columns):
+                counted[one, start : start + len(is_covered)] += np.count_nonzero(is_covered[:, chosen], axis=1)
+        return counted
+
+    def _near(self, places: Floats) -> _Near:
+        """Visits within field radius plus the places' own extent; and which of them hold all the places for certain."""
+        centres = unit_vectors(self.ra, self.dec)
         middle = places.mean(axis=0)
         middle /= np.linalg.norm(middle)
         extent = math.acos(min(1.0, max(-1.0, float(_dot(places, middle[:, None]).min()))))
-        reach = min(math.pi, extent + math.radians(self.radius_deg) + 1e-6)
-        return np.flatnonzero(_dot(centres, middle[:, None])[:, 0] >= math.cos(reach))
+        radius = math.radians(self.radius_deg)
+        cosine = _dot(centres, middle[:, None])[:, 0]
+        near = np.flatnonzero(cosine >= math.cos(min(math.pi, extent + radius + _PAD_RAD)))
+        inner = radius - extent - _PAD_RAD
+        is_around = np.asarray(cosine[near] >= (math.cos(inner) if inner > 0 else 2.0))
+        return _Near(places, near, is_around, centres[near[~is_around]].T, math.cos(radius))
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """Visits close to some places."""
+
+    places: Floats
+    visits: NDArray[np.intp]
+    is_around: NDArray[np.bool_]
+    """Holds all the places."""
+    fields: Floats
+    """Centres of the others, (3, visit)."""
+    least: float
+
+    def blocks(self) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+        """First row, and which of the visits that are not around cover each row, block by block."""
+        for start in range(0, len(self.places), _BLOCK_ROWS):
+            yield start, _dot(self.places[start : start + _BLOCK_ROWS], self.fields) >= self.least
 
 
 def _dot(points: Floats, columns: Floats) -> Floats:
     """Scalar products, (point, column); written out, as a BLAS product may differ by machine in its last bit."""
     x, y, z = points.T[:, :, None]
-    return np.asarray(x * columns[0] + y * columns[1] + z * columns[2])
+    products = x * columns[0]
+    part = y * columns[1]
+    products += part
+    np.multiply(z, columns[2], out=part)
+    products += part
+    return np.asarray(products)
 
 
 def draw_pointings(recipe: Recipe, seed: int) -> Pointings:

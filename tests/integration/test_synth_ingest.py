@@ -1,0 +1,74 @@
+"""Synthetic catalogs with all columns of a schema, and dirty ones, ingested: the rows stored are those promised."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.felis_skies import felis_recipe
+from tests.unit.test_synth_recipe import changed
+
+from skyshard.cluster import Cluster
+from skyshard.errors import UserError
+from skyshard.synth.dirt import parse_dirt, write_dirty
+from skyshard.synth.generate import open_sky
+from skyshard.synth.manifest import Manifest, read_manifest
+from skyshard.synth.plan import plan
+from skyshard.synth.recipe import Recipe, read_recipe
+from skyshard.synth.write import write_catalog
+from skyshard.testbed import Testbed
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
+    with Testbed(private_cluster.folder) as testbed:
+        yield testbed
+
+
+def test_all_columns_of_a_schema_are_stored(testbed: Testbed, tmp_path: Path) -> None:
+    """Every table of DP2, regular ones with text too, is ingested with the rows of the manifest, and verifies."""
+    recipe = felis_recipe("dp2")
+    recipe = recipe.model_copy(update={"visits": recipe.visits.model_copy(update={"detectors_per_side": 3})})
+    chunks = list(open_sky(recipe).expected_objects())[4:6]
+    manifest = write_catalog(recipe, tmp_path, chunks, fraction=0.1, shrink="thinning")
+    testbed.ingest(str(tmp_path), database="synth_dp2")
+    failed = [check for check in testbed.verify("synth_dp2") if not check.is_good]
+    assert not failed
+    for name, rows in manifest.truth.rows.items():
+        found = testbed.query(f"SELECT COUNT(*) FROM {name}", database="synth_dp2")
+        assert found.table.column(0).to_pylist() == [rows], name
+
+
+def test_answers_of_the_truth_are_returned(testbed: Testbed, tmp_path: Path) -> None:
+    """Each statement in the manifest, near-neighbour pairs among them, has the row that it promises."""
+    content = changed(
+        neighbours={"radii_deg": [0.004, 0.016]},
+        aggregates=[{"table": "Source", "column": "psfFlux"}, {"table": "Object", "column": "objectId"}],
+    )
+    manifest: Manifest = write_catalog(Recipe.model_validate(content), tmp_path, fraction=0.5)
+    testbed.ingest(str(tmp_path), database="synth_truth")
+    for answer in read_manifest(tmp_path).truth.answers:
+        found = testbed.query(answer.sql, database="synth_truth").table.to_pylist()
+        assert [tuple(row.values()) for row in found] == [pytest.approx(answer.row, rel=1e-12)], answer.sql
+    assert manifest.truth.answers
+
+
+def test_dirty_files_are_stored_clean(testbed: Testbed, tmp_path: Path) -> None:
+    """After ingest every table has the rows of the note; a file cut off is refused by name."""
+    planned = plan(read_recipe("mini"), tmp_path, fraction=0.3)
+    write_dirty(planned, tmp_path / "dirty", parse_dirt("nan,inf,empty,sentinel,unsorted,mixed,tract"))
+    testbed.ingest(str(tmp_path / "dirty" / "mapping.yaml"), database="synth_dirty")
+    noted = json.loads((tmp_path / "dirty" / "dirt.json").read_text())["tables"]
+    for name, table in noted.items():
+        found = testbed.query(f"SELECT COUNT(*) FROM {name}", database="synth_dirty")
+        assert found.table.column(0).to_pylist() == [table["rows"]]
+        for column, kinds in table["dirt"].items():
+            if "nan" in kinds:
+                sql = f"SELECT COUNT(*) FROM {name} WHERE {column} = -999"
+                assert testbed.query(sql, database="synth_dirty").table.column(0).to_pylist() == [0]
+    assert not [check for check in testbed.verify("synth_dirty") if not check.is_good]
+    write_dirty(planned, tmp_path / "cut", parse_dirt("corrupt"))
+    with pytest.raises(UserError, match=r"\.parquet"):
+        testbed.ingest(str(tmp_path / "cut" / "mapping.yaml"), database="synth_cut")
