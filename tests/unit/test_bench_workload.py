@@ -53,6 +53,65 @@ def test_a_wrong_workload_is_refused_in_one_line(tmp_path, change, key):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "line", "key"),
+    [
+        (lambda c: c["phases"][0]["classes"][0].update(arrivals=OPEN), 12, "phases.0.classes.0.arrivals.rate_per_s"),
+        (lambda c: c["phases"][0]["classes"][0].update(templates=[]), 11, "phases.0.classes.0.templates"),
+        (lambda c: c.update(thresholds=[{"class": "HV", "statistic": "p95", "at_most": 1}]), 12, "thresholds.0.class"),
+        (lambda c: c.update(thresholds=[{"class": "LV", "statistic": "p95"}]), 12, "thresholds.0"),
+        (
+            lambda c: c.update(thresholds=[{"class": "LV", "statistic": "p42", "at_most": 1}]),
+            12,
+            "thresholds.0.statistic",
+        ),
+    ],
+)
+def test_an_error_names_file_line_and_remedy(tmp_path, change, line, key):
+    """The line is that of the key, or of the model that lacks it."""
+    path = write(tmp_path, change)
+    with pytest.raises(UserError) as caught:
+        read_workload(path)
+    assert f"'{path}', line " in str(caught.value)
+    assert f"key '{key}'" in str(caught.value)
+    found = int(str(caught.value).split("line ")[1].split(",")[0])
+    last = key.rsplit(".", 1)[-1]
+    text = path.read_text().splitlines()[found - 1]
+    assert last in text or last.isdigit() or found == line
+    assert caught.value.remedy
+
+
+def test_a_threshold_of_a_missing_class_names_those_that_are_there(tmp_path):
+    """The remedy lists the workload's classes."""
+    path = write(tmp_path, lambda c: c.update(thresholds=[{"class": "HV", "statistic": "p95", "at_most": 1}]))
+    with pytest.raises(UserError, match="has no class 'HV'; name one of LV"):
+        read_workload(path)
+
+
+def test_a_workload_can_leave_classes_out_and_last_shorter():
+    """Classes go with their phases and thresholds; durations change, counts do not; an unknown class is refused."""
+    loaded = read_workload(data_folder("queries", "workloads") / "lvv-t1089.yaml")
+    fewer = loaded.without(["LV", "joinObjFSrc"])
+    assert "LV" not in {load.class_name for load in fewer.phases[0].classes}
+    assert [one.class_name for one in fewer.thresholds] == ["FTSObj"]
+    assert {load.duration_s for load in loaded.lasting(7).phases[0].classes} == {7}
+    with pytest.raises(UserError, match="no class 'XX'"):
+        loaded.without(["XX"])
+    with pytest.raises(UserError, match="no class left"):
+        loaded.without([load.class_name for load in loaded.phases[0].classes])
+
+
+def test_the_ldm_552_columns_are_those_of_the_document():
+    """Clients of the 50 % column: 80 users of short queries (one in 9 s each) and 30 long ones."""
+    loads = read_workload(data_folder("queries", "workloads") / "kpm-50.yaml").phases[0].classes
+    clients = {load.class_name: load.arrivals.clients for load in loads}
+    assert clients == {
+        "LV": 80, "FTSObj": 12, "FTSSrc": 3, "FTSFSrc": 3, "joinObjSrc": 6, "joinObjFSrc": 3, "nearN": 3,
+    }  # fmt: skip
+    assert loads[0].arrivals.rate_per_s == pytest.approx(80 / 9, rel=1e-3)
+    assert {load.class_name: load.target_s for load in loads}["FTSObj"] == 3600
+
+
 def test_the_loop_word_chooses_the_model(tmp_path):
     """`loop: open` and `loop: closed` read as different models; closed with one client is the default."""
     path = write(tmp_path, lambda c: c["phases"][0]["classes"][0].update(arrivals={"loop": "open", "rate_per_s": 2}))

@@ -50,7 +50,7 @@ class DuckDBTarget:
     def run(self, sql: str, database: str) -> Answer:
         cursor = self._database.cursor()
         try:
-            table: pa.Table = cursor.execute(to_duckdb(sql, self._position)).to_arrow_table()
+            table: pa.Table = cursor.sql(to_duckdb(sql, self._position)).to_arrow_table()
         except self._errors as error:
             raise ClusterError(f"duckdb: {' '.join(str(error).split())[:300]}") from None
         finally:

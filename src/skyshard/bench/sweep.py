@@ -21,6 +21,8 @@ from skyshard.bench.trial_folder import Trial
 SEED = 20260707
 DR1_FRACTIONS = (0.5, 1.0)
 INGEST = "ingest"
+WIDEST_BAND = 100.0
+"""Ratio of a band's ends up to which it says something."""
 
 
 class _Model(BaseModel):
@@ -47,8 +49,16 @@ class Forecast(_Model):
     measured_s: float | None = None
 
     @property
+    def is_told(self) -> bool:
+        """False when the band is so wide that the sizes measured say nothing."""
+        return self.high_s <= WIDEST_BAND * max(self.low_s, 1e-12)
+
+    @property
     def holds(self) -> bool | None:
-        return None if self.measured_s is None else self.low_s <= self.measured_s <= self.high_s
+        """Whether the band holds what was measured; None when nothing was, or the band says nothing."""
+        if self.measured_s is None or not self.is_told:
+            return None
+        return self.low_s <= self.measured_s <= self.high_s
 
     @classmethod
     def of(cls, at: tuple[float, int], found: Prediction, measured_s: float | None = None) -> Forecast:

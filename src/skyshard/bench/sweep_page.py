@@ -13,6 +13,8 @@ from skyshard.bench.page import markdown_table, render
 from skyshard.bench.svg import SERIES, new_figure
 from skyshard.bench.sweep import Forecast, Scaling, Sweep
 
+YES_NO = {True: "yes", False: "no", None: "–"}
+
 
 def write_sweep(sweep: Sweep, out: Path) -> Path:
     """Write ``sweep.html``, ``.md`` and ``.json``; the page's path."""
@@ -26,6 +28,7 @@ def write_sweep(sweep: Sweep, out: Path) -> Path:
         "status": "passed" if held and all(one.holds for one in held) else "partial",
         "picture": scaling_figure(sweep),
         "exponent": exponent,
+        "yes_no": YES_NO,
         "band": band,
     }
     (out / "sweep.html").write_text(render("sweep.html.j2", content), encoding="utf-8")
@@ -34,11 +37,16 @@ def write_sweep(sweep: Sweep, out: Path) -> Path:
 
 def verdict(sweep: Sweep) -> str:
     """The line on top: did the held-out predictions hold?"""
-    held = [one.held_out for one in sweep.scalings if one.held_out is not None and one.held_out.holds is not None]
-    if not held:
+    held = [one.held_out for one in sweep.scalings if one.held_out is not None]
+    made = [one for one in held if one.measured_s is not None]
+    told = [one for one in made if one.holds is not None]
+    if not made:
         return f"{len(sweep.scalings)} series measured; nothing was held out."
-    good = sum(bool(one.holds) for one in held)
-    return f"{good} of {len(held)} predictions of the held-out fraction {held[0].fraction:.3g} hold within their band."
+    good = sum(bool(one.holds) for one in told)
+    vague = f" {len(made) - len(told)} could not be told from the smaller sizes." if len(told) < len(made) else ""
+    return (
+        f"{good} of {len(told)} predictions of the held-out fraction {made[0].fraction:.3g} hold in their band.{vague}"
+    )
 
 
 def exponent(one: Scaling) -> str:
@@ -52,6 +60,8 @@ def exponent(one: Scaling) -> str:
 
 def band(one: Forecast) -> str:
     """For people: ``5.1 min (4.2 min to 6.3 min)``."""
+    if not one.is_told:
+        return "cannot be told"
     return f"{seconds(one.predicted_s)} ({seconds(one.low_s)} to {seconds(one.high_s)})"
 
 
@@ -59,7 +69,7 @@ def markdown(sweep: Sweep) -> str:
     rows = []
     for one in sweep.scalings:
         held = one.held_out
-        shown = [band(held), seconds(held.measured_s), "yes" if held.holds else "no"] if held else ["–", "–", "–"]
+        shown = [band(held), seconds(held.measured_s), YES_NO[held.holds]] if held else ["–", "–", "–"]
         rows.append([one.name, exponent(one), seconds(one.overhead_s), *shown])
     projections = [
         [one.name, f"{forecast.fraction:.0%}", forecast.nodes, band(forecast)]

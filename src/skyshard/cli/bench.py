@@ -226,7 +226,7 @@ def sweep(
     loaded = adjusted(read_workload(file), "", leave_out, duration, check=check)
 
     from skyshard.bench.figures import seconds
-    from skyshard.bench.sweep_page import band, exponent, verdict
+    from skyshard.bench.sweep_page import YES_NO, band, exponent, verdict
     from skyshard.interrupts import interruptible
     from skyshard.sweeps import SweepRun
 
@@ -242,7 +242,7 @@ def sweep(
     rows = []
     for one in found.scalings:
         held = one.held_out
-        shown = [band(held), seconds(held.measured_s), "yes" if held.holds else "no"] if held else ["", "", ""]
+        shown = [band(held), seconds(held.measured_s), YES_NO[held.holds]] if held else ["", "", ""]
         rows.append([one.name, exponent(one), *shown, *(band(p) for p in one.projections[:1])])
     print_table(["series", "exponent", "held out: predicted", "measured", "holds", "50 % of DR1"], rows)
     typer.echo(verdict(found))
