@@ -10,6 +10,8 @@ The commands are thin shells around it, and so is the Python API:
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +28,7 @@ from skyshard.worker.load import NodeLoader
 if TYPE_CHECKING:
     from skyshard.czar.czar import Czar, QueryResult
     from skyshard.czar.explain import Explanation
+    from skyshard.czar.life import Recorder, Submitted
     from skyshard.ingest.plan import IngestPlan
     from skyshard.ingest.report import IngestReport
     from skyshard.ingest.site import Site
@@ -58,6 +61,8 @@ class Testbed:
     def close(self) -> None:
         if "czar" in self.__dict__:
             self.czar.close()
+        if "_recorder" in self.__dict__:
+            self._recorder.close()
         for runtime in self._runtimes.values():
             runtime.close()
         self._runtimes.clear()
@@ -133,6 +138,12 @@ class Testbed:
         endpoints = {node: self.cluster.endpoint(node) for node in self.nodes}
         return Verifier(self.registry, self.cluster.endpoint(CZAR_NAME), endpoints, nodes).run(database)
 
+    def rebuild_indexes(self, database: str, *, watcher: Watcher = nobody) -> dict[str, int]:
+        """Make the director indexes of a database anew from its chunk tables; returns director → keys."""
+        from skyshard.ingest.index_rebuild import rebuild_indexes
+
+        return rebuild_indexes(self._site("inline"), database, watcher)
+
     def load_mono(self, database: str, *, watcher: Watcher = nobody) -> dict[str, int]:
         """Copy a database, unsharded, to the mono server, which is started when it does not run."""
         from skyshard.ingest.mono import MonoCopy
@@ -166,7 +177,30 @@ class Testbed:
             self.cluster.endpoint(CZAR_NAME),
             {node: self.cluster.endpoint(node) for node in self.nodes},
             {name: self.cluster.data_dir(name) for name in (CZAR_NAME, *self.nodes)},
+            on_end=self._recorder.add,
         )
+
+    @cached_property
+    def _recorder(self) -> Recorder:
+        from skyshard.czar.life import Recorder
+
+        return Recorder(self.registry.history)
+
+    @property
+    def submitted(self) -> Submitted:
+        """Queries that are answered later: ``submit``, ``status``, ``result``, ``cancel``."""
+        from skyshard.czar.life import Submitted
+
+        return Submitted(self.registry.history, self.cluster.folder / "results")
+
+    def submit(self, sql: str, *, database: str = "") -> int:
+        """Have a statement answered by a process of its own; returns the query's number."""
+        number = self.submitted.submit(sql, database)
+        command = [sys.executable, "-m", "skyshard.cli.app", "run-query", str(number), "--cluster"]
+        # The shell ends at once, so that the process is nobody's child and outlives this one.
+        text = '"$@" </dev/null >/dev/null 2>&1 &'
+        subprocess.run(["sh", "-c", text, "sh", *command, str(self.cluster.folder)], check=True, start_new_session=True)
+        return number
 
     def query(self, sql: str, *, database: str = "", target: TargetName = "czar") -> QueryResult:
         """Answer one statement: by the sharded cluster, or by the unsharded oracle."""

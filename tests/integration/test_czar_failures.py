@@ -14,10 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from skyshard.cluster import Cluster
+from skyshard.czar.life import QueryStatus
 from skyshard.czar.running import Cancelled
 from skyshard.czar.scratch import query_name
 from skyshard.db.connection import Account, connect
-from skyshard.errors import ClusterError, Refusal
+from skyshard.errors import ClusterError, Refusal, UserError
+from skyshard.registry.history import QueryState
 from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration
@@ -58,8 +60,8 @@ def testbed(short_folder: Path) -> Iterator[Testbed]:
     try:
         source = make_catalog(short_folder / "twice")
         with Testbed(cluster.folder) as testbed:
-            testbed.ingest(source, database="twice", replicas=2)
             testbed.ingest(source, database="once")
+            testbed.ingest(source, database="twice", replicas=2)
             yield testbed
     finally:
         cluster.destroy()
@@ -145,7 +147,7 @@ def test_cancelled_query_stops_on_all_nodes(testbed: Testbed) -> None:
     timer.join()
     for node in testbed.nodes:
         with connect(testbed.cluster.endpoint(node), Account.ADMIN) as connection:
-            while any("SIN(" in str(row[7]) for row in connection.rows("SHOW PROCESSLIST")):
+            while any("SIN(" in str(row[7]) for row in connection.rows("SHOW FULL PROCESSLIST")):
                 time.sleep(0.05)
             assert connection.rows("SHOW TABLES FROM skyshard_scratch") == []
 
@@ -163,3 +165,97 @@ def test_limit_reads_few_chunks(testbed: Testbed) -> None:
     with testbed.czar.open("SELECT objectId FROM Object LIMIT 5", "once") as answer:
         assert answer.table().num_rows == 5
     assert answer.running.chunks_done < answer.running.chunks / 2
+
+
+def wait_for(testbed: Testbed, number: int, *states: QueryState) -> QueryStatus:
+    deadline = time.monotonic() + 60
+    while (status := testbed.submitted.status(number)).state not in states:
+        assert time.monotonic() < deadline, status
+        time.sleep(0.02)
+    return status
+
+
+SUBMITTED = "SELECT objectId, mag AS m, mag FROM Object WHERE mag < 17 ORDER BY objectId"
+
+
+@pytest.fixture(scope="module")
+def submitted(testbed: Testbed) -> int:
+    """A query that was submitted and has ended."""
+    number = testbed.submit(SUBMITTED, database="once")
+    wait_for(testbed, number, QueryState.COMPLETED, QueryState.FAILED)
+    return number
+
+
+def test_submitted_query_is_answered_by_a_process_of_its_own(testbed: Testbed, submitted: int) -> None:
+    """submit, status, result: names, types and rows are those of the same query answered at once."""
+    status = testbed.submitted.status(submitted)
+    assert (status.state, status.chunks_done) == (QueryState.COMPLETED, status.chunks)
+    got, want = testbed.submitted.result(submitted), testbed.query(SUBMITTED, database="once")
+    assert got.columns == want.columns == ("objectId", "m", "mag")
+    assert got.table.equals(want.table)
+    assert status.rows == want.rows
+
+
+def test_submitted_query_that_fails_says_why(testbed: Testbed) -> None:
+    """An error of the asynchronous phase is kept, and comes out of status and result."""
+    number = testbed.submit("SELECT nothing FROM Object", database="once")
+    status = wait_for(testbed, number, QueryState.FAILED)
+    assert "nothing" in status.error
+    with pytest.raises(UserError, match="unknown column 'nothing'"):
+        testbed.submitted.result(number)
+
+
+def test_submitted_query_is_cancelled_within_a_second(testbed: Testbed) -> None:
+    """cancel stops another process's query: all nodes are idle within a second."""
+    terms = (" + ".join(f"SIN(a.ra * {item} + {number})" for number in range(300)) for item in range(12))
+    number = testbed.submit(f"SELECT {', '.join(terms)} FROM Object a", database="once")
+    wait_for(testbed, number, QueryState.EXECUTING)
+    deadline = time.monotonic() + 20
+    while not _running_statements(testbed) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    begun = time.monotonic()
+    assert testbed.submitted.cancel(number).state is QueryState.CANCELLED
+    while _running_statements(testbed):
+        time.sleep(0.02)
+    assert time.monotonic() - begun < 5.0
+    with pytest.raises(UserError, match="is cancelled"):
+        testbed.submitted.result(number)
+
+
+def _running_statements(testbed: Testbed) -> int:
+    count = 0
+    for node in testbed.nodes:
+        with connect(testbed.cluster.endpoint(node), Account.ADMIN) as connection:
+            count += sum("SIN(" in str(row[7]) for row in connection.rows("SHOW FULL PROCESSLIST"))
+    return count
+
+
+def test_history_keeps_what_was_asked(testbed: Testbed) -> None:
+    """Statements answered at once are in the history, too, with rows, chunks and errors."""
+    with Testbed(testbed.cluster.folder) as other:
+        other.query("SELECT COUNT(*) FROM Object WHERE mag < 16", database="once")
+        with pytest.raises(UserError):
+            other.query("SELECT missing FROM Object", database="once")
+    failed, done = testbed.registry.history.last(2)
+    assert (failed["state"], done["state"]) == (QueryState.FAILED, QueryState.COMPLETED)
+    assert "missing" in failed["error"]
+    assert (done["rows"], done["chunks"] > 10, done["kind"]) == (1, True, "aggregate")
+
+
+def test_result_expires(testbed: Testbed, submitted: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A result that has been kept long enough is removed, and the query says so."""
+    monkeypatch.setattr("skyshard.registry.history.KEPT_S", -1.0)
+    assert testbed.submitted.expire() >= 1
+    assert testbed.submitted.status(submitted).state is QueryState.EXPIRED
+    with pytest.raises(UserError, match="is expired"):
+        testbed.submitted.result(submitted)
+
+
+def test_analysis_accounts_for_every_chunk(testbed: Testbed) -> None:
+    """explain --analyze: the nodes' chunks and rows add up to those of the query."""
+    told = testbed.czar.analyze("SELECT objectId FROM Object WHERE mag < 20", "once")
+    assert sum(node.chunks for node in told.nodes) == told.stats.chunks
+    assert sum(node.rows for node in told.nodes) == told.stats.rows
+    assert {node.node for node in told.nodes} == set(testbed.nodes)
+    assert told.node_skew >= 1
+    assert "skew" in told.as_text()

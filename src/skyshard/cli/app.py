@@ -16,6 +16,7 @@ from skyshard.cli.cluster import cluster_app
 from skyshard.cli.demo import demo
 from skyshard.cli.ingest import contributions, ingest, mono_app, plan, transactions, verify
 from skyshard.cli.locate import locate
+from skyshard.cli.queries import cancel, queries, result, run_query, status, submit
 from skyshard.cli.query import explain, query
 from skyshard.cli.schema import schema_app
 from skyshard.cli.synth import synth
@@ -39,6 +40,12 @@ app.command()(transactions)
 app.command()(contributions)
 app.command()(query)
 app.command()(explain)
+app.command()(submit)
+app.command()(status)
+app.command()(result)
+app.command()(cancel)
+app.command()(queries)
+app.command(name="run-query", hidden=True)(run_query)
 app.command()(verify)
 app.add_typer(mono_app, name="mono")
 app.add_typer(bench_app, name="bench")

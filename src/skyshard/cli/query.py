@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
 
 import typer
 
@@ -12,7 +14,9 @@ from skyshard.cli.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_
 from skyshard.errors import UserError
 
 if TYPE_CHECKING:
-    from skyshard.czar.czar import QueryResult
+    from pyarrow import RecordBatch, Table
+
+    from skyshard.czar.answer import Answer, QueryResult, QueryStats
 
 SqlArgument = Annotated[str, typer.Argument(help="One statement; '-' or nothing reads it from standard input.")]
 DatabaseOption = Annotated[str, typer.Option("--database", "-d", help="Database of names that give none.")]
@@ -25,6 +29,12 @@ HeaderOption = Annotated[bool, typer.Option("--no-header", help="Leave out the l
 TargetOption = Annotated[Literal["czar", "mono"], typer.Option("--target", help="The cluster, or its oracle.")]
 
 
+BytesOption = Annotated[int | None, typer.Option("--max-bytes", help="Refuse more bytes of partial results than this.")]
+PartialOption = Annotated[
+    bool, typer.Option("--allow-partial", help="Leave out chunks of which no replica answers, and say which share.")
+]
+
+
 def query(
     sql: SqlArgument = "-",
     database: DatabaseOption = "",
@@ -32,6 +42,8 @@ def query(
     out: OutOption = None,
     no_header: HeaderOption = False,
     target: TargetOption = "czar",
+    max_bytes: BytesOption = None,
+    allow_partial: PartialOption = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Answer one SQL statement."""
@@ -40,32 +52,86 @@ def query(
     if format == "parquet" and out is None:
         raise UserError("parquet is not for a terminal", remedy="give --out FILE")
     with Testbed(cluster) as testbed:
-        result = testbed.query(_statement(sql), database=database, target=target)
-    _write(result, format, out, header=not no_header)
+        if target == "mono":
+            write(testbed.query(statement_of(sql), database=database, target=target), format, out, header=not no_header)
+            return
+        limits = {"limit_bytes": max_bytes, "allow_partial": allow_partial}
+        with testbed.czar.open(statement_of(sql), database, **limits) as answer:  # type: ignore[arg-type]
+            stats = _write_answer(answer, format, out, header=not no_header)
+    if stats.lost:
+        shown = ", ".join(map(str, stats.lost[:5])) + (", ..." if len(stats.lost) > 5 else "")
+        typer.echo(f"skyshard: this answer covers {stats.coverage:.1%} of the chunks; without {shown}", err=True)
 
 
 def explain(
     sql: SqlArgument = "-",
     database: DatabaseOption = "",
     json: JsonOption = False,
+    analyze: Annotated[bool, typer.Option("--analyze", help="Answer it, too, and say where the time went.")] = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Show how a statement would be answered: chunks and why, statements, merge."""
     from skyshard.testbed import Testbed
 
+    statement = statement_of(sql)
     with Testbed(cluster) as testbed:
-        explanation = testbed.explain(_statement(sql), database=database)
+        explanation = testbed.explain(statement, database=database)
+        analysis = testbed.czar.analyze(statement, database) if analyze else None
     if json:
-        print_json(explanation.as_dict())
-    else:
-        typer.echo(explanation.as_text())
+        print_json(explanation.as_dict() | ({"analysis": analysis.as_dict()} if analysis is not None else {}))
+        return
+    typer.echo(explanation.as_text())
+    if analysis is not None:
+        typer.echo(analysis.as_text())
 
 
-def _statement(sql: str) -> str:
+def statement_of(sql: str) -> str:
+    """A statement as given, or from standard input."""
     return sys.stdin.read() if sql == "-" else sql
 
 
-def _write(result: QueryResult, form: str, out: Path | None, *, header: bool) -> None:
+def _write_answer(answer: Answer, form: str, out: Path | None, *, header: bool) -> QueryStats:
+    """Write rows as they come where the format allows it, so that a result may be larger than memory."""
+    from skyshard.czar.answer import QueryResult
+    from skyshard.czar.life import write_parquet
+    from skyshard.czar.output import write_csv, write_tsv
+
+    if form == "parquet" and out is not None:
+        write_parquet(answer, out)
+        return answer.stats()
+    if form not in ("csv", "tsv"):
+        table = answer.table()
+        write(QueryResult(answer.columns, table, answer.stats()), form, out, header=header)
+        return answer.stats()
+    put = write_tsv if form == "tsv" else write_csv
+    with _stream(out) as stream:
+        put(answer.schema.empty_table(), answer.columns, stream, header=header)
+        for batch in answer.batches:
+            put(_as_table(batch), answer.columns, stream, header=False)
+    return answer.stats()
+
+
+def _as_table(batch: RecordBatch) -> Table:
+    """A batch as a table."""
+    import pyarrow as pa
+
+    return pa.Table.from_batches([batch])
+
+
+@contextmanager
+def _stream(out: Path | None) -> Iterator[BinaryIO]:
+    """Standard output, or a file."""
+    stream = sys.stdout.buffer if out is None else out.open("wb")
+    try:
+        yield stream
+        stream.flush()
+    finally:
+        if out is not None:
+            stream.close()
+
+
+def write(result: QueryResult, form: str, out: Path | None, *, header: bool) -> None:
+    """Write rows that are all here."""
     from skyshard.czar.output import write_csv, write_json, write_tsv
 
     if form == "table" and out is None:
@@ -76,26 +142,21 @@ def _write(result: QueryResult, form: str, out: Path | None, *, header: bool) ->
 
         pq.write_table(result.named(), out)
         return
-    stream = sys.stdout.buffer if out is None else out.open("wb")
-    try:
+    with _stream(out) as stream:
         if form == "json":
             write_json(result.table, result.columns, stream)
         else:
-            write = write_tsv if form == "tsv" else write_csv
-            write(result.table, result.columns, stream, header=header)
-        stream.flush()
-    finally:
-        if out is not None:
-            stream.close()
+            put = write_tsv if form == "tsv" else write_csv
+            put(result.table, result.columns, stream, header=header)
 
 
 def _print(result: QueryResult) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Table as Lines
 
     from skyshard.czar.output import SHOWN_ROWS, shown
 
-    table = Table()
+    table = Lines()
     for name in result.columns:
         table.add_column(name, overflow="fold")
     for row in shown(result.table):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -50,6 +51,17 @@ class QueryResult:
         return self.table.rename_columns(distinct_names(self.columns))
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A statement that was answered at once, or failed (then without ``stats``, with an ``error``)."""
+
+    statement: str
+    database: str
+    elapsed_s: float
+    stats: QueryStats | None
+    error: str
+
+
 def distinct_names(columns: tuple[str, ...]) -> list[str]:
     """Names made different where they repeat.
 
@@ -64,19 +76,50 @@ def distinct_names(columns: tuple[str, ...]) -> list[str]:
     return names
 
 
-@dataclass(slots=True, eq=False)
 class Answer:
     """An answer under way: read ``batches`` once, in bounded memory; ``running`` counts what came from the nodes."""
 
-    columns: tuple[str, ...]
-    schema: pa.Schema
-    batches: Iterator[pa.RecordBatch]
-    plan: Plan
-    running: Running
+    def __init__(
+        self,
+        columns: tuple[str, ...],
+        schema: pa.Schema,
+        plan: Plan,
+        running: Running,
+        batches: Iterable[pa.RecordBatch],
+        begun: float,
+        planned_s: float,
+    ) -> None:
+        self.columns = columns
+        self.schema = schema
+        self.plan = plan
+        self.running = running
+        self._source = batches
+        self._begun = begun
+        self._planned_s = planned_s
+        self._rows = 0
+        self.batches = self._counted()
+
+    def _counted(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._source:
+            self._rows += batch.num_rows
+            yield batch
+
+    def close(self) -> None:
+        """Give up the rows that are left; the nodes stop working for them."""
+        if isinstance(self._source, Generator):
+            self._source.close()
 
     def table(self) -> pa.Table:
         """All rows that are left."""
         return pa.Table.from_batches(list(self.batches), self.schema)
+
+    def stats(self) -> QueryStats:
+        """How it was answered until now."""
+        plan, running = self.plan, self.running
+        return QueryStats(
+            plan.kind, plan.lane, plan.chunks, plan.total_chunks, self._rows, time.perf_counter() - self._begun,
+            self._planned_s, running.bytes, tuple(running.lost), running.coverage, running.query,
+        )  # fmt: skip
 
 
 def schema_of(types: tuple[TypedColumn, ...]) -> pa.Schema:

@@ -12,12 +12,13 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
-from skyshard.czar.answer import Answer, QueryResult, QueryStats, schema_of
+from skyshard.czar.analysis import Analysis, analysis_of
+from skyshard.czar.answer import Answer, Ended, QueryResult, QueryStats, schema_of
 from skyshard.czar.carry_out import CarryOut
 from skyshard.czar.dispatch import TEXT_ROWS
 from skyshard.czar.explain import Explanation
@@ -59,7 +60,7 @@ class Czar:
 
     ``data_dirs``: the data folders of ``czar`` and of the nodes, for row images. Pulls that read more than
     ``text_rows`` rows travel as images; no more than ``gather_limit_bytes`` are brought together for one statement.
-    ``scan_threads``: of each node's scan lane.
+    ``scan_threads``: of each node's scan lane. ``on_end`` is told of every query that :meth:`execute` has ended.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Czar:
         gather_limit_bytes: int = GATHER_LIMIT_BYTES,
         text_rows: int = TEXT_ROWS,
         scan_threads: int | None = None,
+        on_end: Callable[[Ended], None] | None = None,
     ) -> None:
         threads = scan_threads or scan_threads_of(len(nodes))
         self._source = source
@@ -87,6 +89,7 @@ class Czar:
         self._running: dict[str, Running] = {}
         self._lock = threading.Lock()
         self._is_swept = False
+        self._on_end = on_end
 
     def __enter__(self) -> Czar:
         return self
@@ -134,16 +137,18 @@ class Czar:
             UserError, Refusal: it cannot be answered as it is.
             ClusterError: a server failed.
         """
-        begun = time.perf_counter()
         with self.open(sql, database, limit_bytes=limit_bytes, allow_partial=allow_partial) as answer:
-            planned = time.perf_counter() - begun
             table = answer.table()
-        plan, running = answer.plan, answer.running
-        stats = QueryStats(
-            plan.kind, plan.lane, plan.chunks, plan.total_chunks, table.num_rows, time.perf_counter() - begun, planned,
-            running.bytes, tuple(running.lost), running.coverage, running.query,
-        )  # fmt: skip
+            stats = answer.stats()
         return QueryResult(answer.columns, table, stats)
+
+    def analyze(self, sql: str, database: str = "") -> Analysis:
+        """Answer a statement, drop its rows, and say where the time went; errors as of :meth:`execute`."""
+        with self.open(sql, database) as answer:
+            for _ in answer.batches:
+                pass
+            stats = answer.stats()
+        return analysis_of(stats, answer.running)
 
     @contextlib.contextmanager
     def open(
@@ -157,15 +162,40 @@ class Czar:
     ) -> Iterator[Answer]:
         """Begin to answer a statement; its rows are read as they come, in bounded memory.
 
-        ``query``: a name for it, made by ``scratch.query_name``. Errors as of :meth:`execute`, here and while reading.
+        ``query``: a name for it, made by ``scratch.query_name``; whoever gives one keeps the history. Errors as of
+        :meth:`execute`, here and while reading.
         """
+        begun = time.perf_counter()
         running = Running(query or query_name(), limit_bytes, allow_partial)
+        try:
+            answer = self._answer(sql, database, running, begun)
+            with self._under_way(running, answer):
+                yield answer
+        except BaseException as error:
+            if not query:
+                self._tell(Ended(sql, database, time.perf_counter() - begun, None, str(error) or type(error).__name__))
+            raise
+        if not query:
+            stats = answer.stats()
+            self._tell(Ended(sql, database, stats.elapsed_s, stats, ""))
+
+    def _tell(self, ended: Ended) -> None:
+        if self._on_end is not None:
+            self._on_end(ended)
+
+    @contextlib.contextmanager
+    def _under_way(self, running: Running, answer: Answer) -> Iterator[None]:
+        """The query can be cancelled; whatever happens, nothing of it is left."""
         with self._lock:
             self._running[running.query] = running
         try:
-            yield self._answer(sql, database, running)
+            try:
+                yield
+            finally:
+                answer.close()
         except SkyshardError as error:
             self._clean(running.query)
+            running.check()
             raise in_words(error, running.query) from error.__cause__
         except BaseException:
             self._clean(running.query)
@@ -185,18 +215,20 @@ class Czar:
             sessions.cancel(query)
         return True
 
-    def _answer(self, sql: str, database: str, running: Running) -> Answer:
+    def _answer(self, sql: str, database: str, running: Running, begun: float) -> Answer:
         prepared = self._preparing.prepare(sql, database)
+        planned = time.perf_counter() - begun
         if isinstance(prepared, ShowStatement):
             names, table = show(prepared, self._preparing.now(), database)
-            return Answer(names, table.schema, iter(table.to_batches()), Plan(Kind.CATALOG, (), ""), running)
+            shown = Plan(Kind.CATALOG, (), "")
+            return Answer(names, table.schema, shown, running, table.to_batches(), begun, planned)
         plan = prepared.plan
         running.chunks = sum(len(pull.chunks or ()) for pull in plan.pulls)
         if plan.lane is Lane.SCAN and not self._is_swept:
             self._is_swept = True
             self.sweep()
         batches = self._carry_out.batches(prepared, running)
-        return Answer(plan.names, schema_of(prepared.types), batches, plan, running)
+        return Answer(plan.names, schema_of(prepared.types), plan, running, batches, begun, planned)
 
     def _types(self, plan: Plan) -> tuple[TypedColumn, ...]:
         """The types of a plan's result; a failed look leaves nothing behind."""

@@ -22,6 +22,7 @@ from skyshard.layout import Layout, TableLayout
 from skyshard.registry import director_index, generation, snapshot, transactions
 from skyshard.registry import tables as t
 from skyshard.registry.catalog import Catalog
+from skyshard.registry.history import QueryHistory
 from skyshard.registry.lifecycle import ContributionState, DatabaseState, Event, TransactionState
 from skyshard.registry.values import Contribution, IndexPart, OpenTransaction, Replica, dump_table, load_table
 from skyshard.rowimage.digest import RowDigest
@@ -281,6 +282,16 @@ class Registry:
     def index_parts(self, database: str, director: str = "") -> list[IndexPart]:
         with self._engine.connect() as connection:
             return director_index.read_parts(connection, database, director)
+
+    def index_transactions(self, database: str) -> list[tuple[int, IndexPart]]:
+        """The parts of all director indexes with the finished transactions that brought them, oldest first."""
+        with self._engine.connect() as connection:
+            return director_index.read_transactions(connection, database)
+
+    @property
+    def history(self) -> QueryHistory:
+        """The queries that were asked."""
+        return QueryHistory(self._writer)
 
     # what queries read
 

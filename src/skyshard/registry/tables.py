@@ -128,3 +128,32 @@ generation = Table(
     **_OPTIONS,
 )  # fmt: skip
 """One row: how often what queries see has changed. Raised last in each SQL transaction that changes it."""
+
+queries = Table(
+    "queries", metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("name", String(64), nullable=False),
+    Column("is_async", Boolean, nullable=False),
+    Column("database", String(64), nullable=False, default=""),
+    Column("statement", Text(2**24 - 1), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("kind", String(32), nullable=False, default=""),
+    Column("lane", String(16), nullable=False, default=""),
+    Column("submitted_s", Double, nullable=False),
+    Column("begun_s", Double),
+    Column("ended_s", Double),
+    Column("chunks", BigInteger, nullable=False, default=0),
+    Column("chunks_done", BigInteger, nullable=False, default=0),
+    Column("rows", BigInteger, nullable=False, default=0),
+    Column("bytes", BigInteger, nullable=False, default=0),
+    Column("coverage", Double, nullable=False, default=1.0),
+    Column("error", Text, nullable=False, default=""),
+    Column("process", BigInteger, nullable=False, default=0),
+    Column("process_began", BigInteger, nullable=False, default=0),
+    Column("is_stop_wanted", Boolean, nullable=False, default=False),
+    Column("result", Text, nullable=False, default=""),
+    Index("queries_by_state", "state"),
+    Index("queries_by_time", "submitted_s"),
+    **_OPTIONS,
+)  # fmt: skip
+"""Statements that were asked: those that were submitted, with their progress, and those that were answered at once."""

@@ -1,0 +1,259 @@
+"""The life of a submitted query: run beside the caller's command, watched and stopped through the registry.
+
+Rules: whoever runs a query writes its progress several times a second and looks whether it is to stop; its result is a
+Parquet file beside the cluster, complete or not there. A query whose process is gone has failed. Results expire.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skyshard.czar.answer import Answer, Ended, QueryResult, QueryStats, distinct_names
+from skyshard.czar.czar import Czar
+from skyshard.czar.plan import Kind, Lane
+from skyshard.czar.running import Cancelled, Running
+from skyshard.czar.scratch import query_name
+from skyshard.errors import ClusterError, SkyshardError, UserError
+from skyshard.registry.history import QueryEvent, QueryHistory, QueryState, Row
+
+WATCH_S = 0.1
+FLUSH_S = 1.0
+STOP_TIMEOUT_S = 10.0
+NAMES = b"skyshard.columns"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryStatus:
+    """Where a submitted query is; ``eta_s`` is None where it cannot be told."""
+
+    number: int
+    state: QueryState
+    statement: str
+    database: str
+    chunks: int
+    chunks_done: int
+    rows: int
+    bytes: int
+    elapsed_s: float
+    eta_s: float | None
+    error: str
+    coverage: float
+
+
+def status_of(row: Row) -> QueryStatus:
+    """A row of the history as a status."""
+    state = QueryState(row["state"])
+    begun = row["begun_s"] or row["submitted_s"]
+    elapsed = (row["ended_s"] or time.time()) - begun
+    left = row["chunks"] - row["chunks_done"]
+    eta = elapsed * left / row["chunks_done"] if state is QueryState.EXECUTING and row["chunks_done"] else None
+    return QueryStatus(
+        row["id"], state, row["statement"], row["database"], row["chunks"], row["chunks_done"], row["rows"],
+        row["bytes"], elapsed, eta, row["error"], row["coverage"],
+    )  # fmt: skip
+
+
+class Submitted:
+    """Submitted queries of one cluster: ``folder`` holds their results."""
+
+    def __init__(self, history: QueryHistory, folder: Path) -> None:
+        self._history = history
+        self._folder = folder
+
+    def submit(self, sql: str, database: str) -> int:
+        """Note a statement; somebody has to :meth:`run` it. Sweeps results that have expired."""
+        self.expire()
+        return self._history.submit(query_name(), sql, database)
+
+    def status(self, number: int) -> QueryStatus:
+        """Where a query is; one whose process is gone is noted as failed."""
+        row = self._history.get(number)
+        if row["state"] == QueryState.EXECUTING and not _is_alive(row["process"], row["process_began"]):
+            self._history.move(number, QueryEvent.FAIL, error="the process that ran the query is gone")
+            row = self._history.get(number)
+        return status_of(row)
+
+    def cancel(self, number: int) -> QueryStatus:
+        """Stop a query and wait until it has ended."""
+        if self._history.get(number)["state"] == QueryState.QUEUED:
+            self._history.move(number, QueryEvent.CANCEL)
+        self._history.want_stop(number)
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while (status := self.status(number)).state in (QueryState.QUEUED, QueryState.EXECUTING):
+            if time.monotonic() > deadline:
+                raise ClusterError(f"query {number} does not stop", remedy="see skyshard status")
+            time.sleep(WATCH_S / 2)
+        return status
+
+    def result(self, number: int) -> QueryResult:
+        """The rows of a completed query.
+
+        Raises:
+            UserError: it has not completed, or its result has expired; with the error if it failed.
+        """
+        status = self.status(number)
+        if status.state is not QueryState.COMPLETED:
+            why = f": {status.error}" if status.error else ""
+            raise UserError(f"query {number} is {status.state}{why}", remedy="see skyshard status; submit it again")
+        table = pq.read_table(self._history.get(number)["result"])
+        columns = tuple((table.schema.metadata or {})[NAMES].decode().split("\0"))
+        table = table.rename_columns([f"c{index}" for index in range(len(columns))])
+        stats = QueryStats(
+            Kind.LOCAL, Lane.SCAN, status.chunks_done, status.chunks, table.num_rows, status.elapsed_s, 0.0,
+            status.bytes, (), status.coverage,
+        )  # fmt: skip
+        return QueryResult(columns, table, stats)
+
+    def run(self, number: int, czar: Czar) -> None:
+        """Answer a submitted query; its errors go to the history."""
+        row = self._history.get(number)
+        process = psutil.Process()
+        mine = {"process": process.pid, "process_began": round(process.create_time() * 100)}
+        if not self._history.move(number, QueryEvent.BEGIN, **mine):
+            return
+        try:
+            with (
+                czar.open(row["statement"], row["database"], query=row["name"]) as answer,
+                self._watched(number, czar, answer.running),
+            ):
+                path = self._write(number, answer)
+            done = {**_counters(answer.running), "rows": pq.read_metadata(path).num_rows, "result": str(path)}
+            done |= {"kind": str(answer.plan.kind), "lane": str(answer.plan.lane)}
+            self._history.move(number, QueryEvent.COMPLETE, **done)
+        except Cancelled:
+            self._history.move(number, QueryEvent.CANCEL)
+        except SkyshardError as error:
+            self._history.move(number, QueryEvent.FAIL, error=str(error))
+        except BaseException as error:
+            self._history.move(number, QueryEvent.FAIL, error=f"{type(error).__name__}: {error}")
+            raise
+
+    @contextlib.contextmanager
+    def _watched(self, number: int, czar: Czar, running: Running) -> Iterator[None]:
+        """Progress is written, and the wish to stop heard, from a thread of its own."""
+        ended = threading.Event()
+
+        def watch() -> None:
+            while not ended.wait(WATCH_S):
+                with contextlib.suppress(ClusterError):
+                    if self._history.progress(number, **_counters(running)):
+                        czar.cancel(running.query)
+
+        thread = threading.Thread(target=watch, name=f"query-{number}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _write(self, number: int, answer: Answer) -> Path:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{number}.parquet"
+        part = path.with_suffix(".part")
+        try:
+            write_parquet(answer, part)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+        return path
+
+    def expire(self) -> int:
+        """Remove results that have been kept long enough; returns how many."""
+        expired = self._history.expired()
+        for row in expired:
+            Path(row["result"]).unlink(missing_ok=True)
+            self._history.move(row["id"], QueryEvent.EXPIRE, result="")
+        return len(expired)
+
+
+def write_parquet(answer: Answer, path: Path) -> int:
+    """Write an answer as its rows come, in bounded memory; returns how many there were."""
+    names = distinct_names(answer.columns)
+    fields = [pa.field(name, field.type) for name, field in zip(names, answer.schema, strict=True)]
+    schema = pa.schema(fields, metadata={NAMES: "\0".join(answer.columns).encode()})
+    rows = 0
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in answer.batches:
+            writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+            rows += batch.num_rows
+    return rows
+
+
+def _counters(running: Running) -> dict[str, Any]:
+    return {
+        "chunks": running.chunks, "chunks_done": running.chunks_done, "rows": running.rows, "bytes": running.bytes,
+        "coverage": running.coverage,
+    }  # fmt: skip
+
+
+def _is_alive(process: int, began: int) -> bool:
+    try:
+        return round(psutil.Process(process).create_time() * 100) == began
+    except psutil.Error:
+        return False
+
+
+def _row_of(ended: Ended) -> Row:
+    now, stats = time.time(), ended.stats
+    row: Row = {
+        "name": stats.query if stats else "", "is_async": False, "database": ended.database,
+        "statement": ended.statement, "state": QueryState.COMPLETED if stats else QueryState.FAILED,
+        "submitted_s": now - ended.elapsed_s, "begun_s": now - ended.elapsed_s, "ended_s": now, "error": ended.error,
+        "kind": "", "lane": "", "chunks": 0, "chunks_done": 0, "rows": 0, "bytes": 0, "coverage": 1.0,
+    }  # fmt: skip
+    if stats is not None:
+        row |= {"kind": str(stats.kind), "lane": str(stats.lane), "chunks": stats.chunks, "chunks_done": stats.chunks}
+        row |= {"rows": stats.rows, "bytes": stats.bytes, "coverage": stats.coverage}
+    return row
+
+
+class Recorder:
+    """Writes the queries that were answered at once into the history, many at a time, off the query's path."""
+
+    def __init__(self, history: QueryHistory) -> None:
+        self._history = history
+        self._waiting: list[Row] = []
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+
+    def add(self, ended: Ended) -> None:
+        """Take a query in; returns at once."""
+        row = _row_of(ended)
+        with self._lock:
+            self._waiting.append(row)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._write_on, name="query-history", daemon=True)
+                self._thread.start()
+
+    def _write_on(self) -> None:
+        while not self._is_closed:
+            self._wake.wait(FLUSH_S)
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits; a history that cannot be written does not fail queries."""
+        with self._lock:
+            rows, self._waiting = self._waiting, []
+        if rows:
+            with contextlib.suppress(SkyshardError):
+                self._history.record(rows)
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+        self.flush()
