@@ -90,8 +90,8 @@ def measure_tables(report: Report, name: str, sky: SyntheticSky, chunks: list[in
     report.rates |= {f"{name}_values_per_s": values / generated_s, f"{name}_rows_per_s": rows / generated_s}
     report.ratios[f"{name}_over_numpy"] = drawn_s / generated_s
     report.say(
-        f"{name:<12} {len(chunks)} chunks, {rows:>9,} rows, {values / 1e6:7.1f} M values: {values / generated_s / 1e6:6.1f} "
-        f"M values/s, {rows / generated_s:11,.0f} rows/s; NumPy draws {values / drawn_s / 1e6:.1f}; "
+        f"{name:<12} {len(chunks)} chunks, {rows:>9,} rows, {values / 1e6:7.1f} M values: "
+        f"{values / generated_s / 1e6:6.1f} M values/s, {rows / generated_s:11,.0f} rows/s; NumPy draws {values / drawn_s / 1e6:.1f}; "
         f"ratio {drawn_s / generated_s:.2f}"
     )
     fields = {
@@ -166,8 +166,8 @@ def extrapolate(report: Report, objects: int, nodes: int, cores: int) -> None:
     }
     report.rates["half_dr1_hours"] = hours
     report.say(
-        f"half of DR1: {total:,.0f} objects with {rows / made['Object'].num_rows:.1f} rows each; {1 / per_object_s:,.0f} "
-        f"objects/s a core; on {nodes} nodes of {cores} cores {hours:.1f} hours into Arrow"
+        f"half of DR1: {total:,.0f} objects with {rows / made['Object'].num_rows:.1f} rows each; "
+        f"{1 / per_object_s:,.0f} objects/s a core; on {nodes} nodes of {cores} cores {hours:.1f} hours into Arrow"
     )
 
 
