@@ -216,6 +216,26 @@ def verify(
         raise typer.Exit(1)
 
 
+index_app = typer.Typer(help="The director index.", no_args_is_help=True)
+
+
+@index_app.command("rebuild")
+def index_rebuild(
+    database: Annotated[str, typer.Argument(help="The database whose director indexes are lost.", show_default=False)],
+    json: JsonOption = False,
+    cluster: ClusterOption = DEFAULT_CLUSTER,
+) -> None:
+    """Make the director indexes anew from the chunk tables on the nodes."""
+    from skyshard.testbed import Testbed
+
+    with Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
+        keys = testbed.rebuild_indexes(database, watcher=watcher)
+    if json:
+        print_json(keys)
+    else:
+        print_table(["director", "keys"], [[name, count] for name, count in keys.items()])
+
+
 mono_app = typer.Typer(help="The unsharded oracle.", no_args_is_help=True)
 
 

@@ -77,6 +77,15 @@ def part_name(replica: Replica) -> str:
     return _name(replica, part_suffix(replica.part))
 
 
+def one_of_each(table: str, replicas: Sequence[Replica]) -> list[Replica]:
+    """One replica of each part of a table's chunks, or of the whole regular table."""
+    chosen: dict[tuple[int, int], Replica] = {}
+    for replica in sorted(replicas, key=lambda r: (r.chunk, r.part, r.node)):
+        if replica.table == table and not replica.is_overlap:
+            chosen.setdefault((replica.chunk, replica.part), replica)
+    return list(chosen.values())
+
+
 def expected_tables(replicas: Iterable[Replica]) -> set[str]:
     """Names of all tables that one node's replicas make: their parts, and a MERGE table for each generation."""
     replicas = list(replicas)

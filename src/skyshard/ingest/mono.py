@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from skyshard.ddl import create_table, part_suffix, physical_name, stored_table
+from skyshard.ddl import create_table, stored_table
 from skyshard.errors import ClusterError
+from skyshard.ingest.generations import one_of_each, part_name
 from skyshard.progress import Progress, Watcher, nobody
 from skyshard.registry.catalog import Catalog
 from skyshard.registry.store import Registry
@@ -55,7 +56,7 @@ class MonoCopy:
         entry = catalog.tables[name]
         stored = stored_table(entry.table, entry.layout)
         is_image = catalog.layout.engine == "MyISAM" and RecordLayout.is_packable(stored) and not stored.has_blob
-        sources = _one_of_each(name, replicas)
+        sources = one_of_each(name, replicas)
         total = sum((RowDigest.parse(replica.digest) for replica in sources), RowDigest(0, 0))
         slices: list[Slice] = []
         for replica in sources:
@@ -68,7 +69,7 @@ class MonoCopy:
 
     def _slices(self, database: str, stored: Table, replica: Replica, *, is_image: bool) -> list[Slice]:
         """The node's data file itself, or, with BLOBs, an Arrow copy of its rows."""
-        name = physical_name(replica.table, replica.chunk, suffix=part_suffix(replica.part))
+        name = part_name(replica)
         if is_image:
             path = self.data_dirs[replica.node] / file_name(database) / f"{file_name(name)}.MYD"
             if not path.is_file():
@@ -77,12 +78,3 @@ class MonoCopy:
         path = self.exchange / f"{replica.node}-{database}-{name}.arrow"
         counts: list[int] = self.nodes[replica.node].call("export", database, stored, name, str(path)).result()
         return [Slice(str(path), number, count) for number, count in enumerate(counts)]
-
-
-def _one_of_each(table: str, replicas: Sequence[Replica]) -> list[Replica]:
-    """One replica of each part of a table's chunks, or of the whole regular table."""
-    chosen: dict[tuple[int, int], Replica] = {}
-    for replica in sorted(replicas, key=lambda r: (r.chunk, r.part, r.node)):
-        if replica.table == table and not replica.is_overlap:
-            chosen.setdefault((replica.chunk, replica.part), replica)
-    return list(chosen.values())

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 from skyshard.db.connection import Account, Endpoint, connect, quote_name
 from skyshard.ddl import physical_name
+from skyshard.errors import UserError
 from skyshard.ingest.generations import (
     dummy_tables,
     expected_index_tables,
     expected_tables,
     index_names,
+    one_of_each,
     part_name,
     scan_replicas,
 )
@@ -118,7 +120,12 @@ class Verifier:
         with connect(self.czar, Account.READER) as connection:
             table = self.registry.index_table(catalog.database, director)
             sql = f"SELECT {_INDEX_SUM.format(key='`key`')} FROM {table}"
-            indexed = _ints(connection.rows(sql)[0]) if table else (0, 0)
+            try:
+                indexed = _ints(connection.rows(sql)[0]) if table else (0, 0)
+            except UserError as error:  # the table is gone
+                return Check(
+                    f"director index of {director}", False, f"{error.what}; skyshard index rebuild makes it anew"
+                )
         scanned = [0, 0]
         for node, names in _primary(director, replicas).items():
             with connect(self.endpoints[node], Account.READER, catalog.database) as connection:
@@ -147,13 +154,9 @@ def _first(items: Sequence[str]) -> str:
 
 def _primary(table: str, replicas: Sequence[Replica]) -> dict[str, list[str]]:
     """One replica of each part of each chunk: node → table names."""
-    chosen: dict[str, str] = {}
-    for replica in sorted(replicas, key=lambda r: r.node):
-        if replica.table == table and not replica.is_overlap:
-            chosen.setdefault(part_name(replica), replica.node)
     by_node: dict[str, list[str]] = {}
-    for name, node in chosen.items():
-        by_node.setdefault(node, []).append(name)
+    for replica in one_of_each(table, replicas):
+        by_node.setdefault(replica.node, []).append(part_name(replica))
     return by_node
 
 

@@ -26,6 +26,11 @@ def index_table_name(database: str, director: str) -> str:
 
 def read_parts(connection: sa.Connection, database: str, director: str = "") -> list[IndexPart]:
     """The parts that finished transactions brought, oldest first."""
+    return [part for _, part in read_transactions(connection, database, director)]
+
+
+def read_transactions(connection: sa.Connection, database: str, director: str = "") -> list[tuple[int, IndexPart]]:
+    """The same with the transactions that brought them."""
     query = (
         sa.select(t.index_parts)
         .join(t.transactions, t.transactions.c.id == t.index_parts.c.transaction_id)
@@ -35,7 +40,8 @@ def read_parts(connection: sa.Connection, database: str, director: str = "") -> 
     if director:
         query = query.where(t.index_parts.c.director == director)
     return [
-        IndexPart(row["director"], int(row["part"]), int(row["rows"])) for row in connection.execute(query).mappings()
+        (int(row["transaction_id"]), IndexPart(row["director"], int(row["part"]), int(row["rows"])))
+        for row in connection.execute(query).mappings()
     ]
 
 

@@ -1,0 +1,102 @@
+"""A director index made anew from the chunk tables, for a czar that lost it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from skyshard.errors import ClusterError, UserError
+from skyshard.ingest.builds import index_build
+from skyshard.ingest.director_keys import DirectorKeys, build_keys, save_keys
+from skyshard.ingest.flow import answer
+from skyshard.ingest.generations import Generations, one_of_each, part_name
+from skyshard.ingest.recovery import clear_staging
+from skyshard.ingest.site import Site
+from skyshard.progress import Progress, Watcher, nobody
+from skyshard.registry.tables import INDEX_DATABASE
+from skyshard.registry.values import IndexPart
+from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
+
+
+def rebuild_indexes(site: Site, database: str, watcher: Watcher = nobody) -> dict[str, int]:
+    """Read keys and chunk numbers of every director back from the nodes; returns director → keys.
+
+    The sorted keys that later transactions are checked against are made anew too. Part by part, like the ingest that
+    made them, so that names and generations stay.
+
+    Raises:
+        UserError: an unknown database, or an unfinished transaction.
+        ClusterError: a chunk table that cannot be read, or other keys than its transaction brought.
+    """
+    registry = site.registry
+    catalog = registry.catalog(database)
+    with registry.exclusive(f"ingest of {database}"), site.held(database):
+        if registry.open_transaction(database) is not None:
+            raise UserError(f"'{database}' has an unfinished transaction", remedy="run its ingest again first")
+        answer("czar", site.czar_loader.call("prepare", INDEX_DATABASE))
+        parts = registry.index_transactions(database)
+        counts: dict[str, int] = {}
+        for done, (transaction, part) in enumerate(parts, 1):
+            entry = catalog.tables[part.director]
+            narrow = Table(
+                part.director,
+                tuple(entry.table.column(name) for name in (entry.layout.key, CHUNK_COLUMN, SUB_CHUNK_COLUMN)),
+            )
+            with _staging(site, database) as staging:
+                _rebuild_part(site, database, narrow, transaction, part, staging)
+            counts[part.director] = counts.get(part.director, 0) + part.rows
+            mine = [other for _, other in parts[:done] if other.director == part.director]
+            Generations(site, database).make_index(part.director, mine)
+            watcher(Progress("director index", done, len(parts), sum(counts.values())))
+    return counts
+
+
+@contextmanager
+def _staging(site: Site, database: str) -> Iterator[Path]:
+    """A folder for what one part exports; removed at the end, and first where a killed run left it."""
+    folder = site.staging / database / "index"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        clear_staging(site, database)
+
+
+def _rebuild_part(site: Site, database: str, narrow: Table, transaction: int, part: IndexPart, staging: Path) -> None:
+    """One transaction's keys: exported from one replica of each chunk table, sorted, made a table."""
+    director = narrow.name
+    files, names = [], []
+    replicas = site.registry.replicas(database, transaction=transaction)
+    for replica in one_of_each(director, replicas):
+        path = staging / f"{part_name(replica)}.arrow"
+        answer(replica.node, site.nodes[replica.node].call("export", database, narrow, part_name(replica), str(path)))
+        files.append(_saved(path))
+        names.append(part_name(replica))
+    folder = site.keys / database / director / str(transaction)
+    shutil.rmtree(folder, ignore_errors=True)
+    build_keys(folder, files, director, names, DirectorKeys([]))
+    order = index_build(database, director, part.part, folder, staging)
+    (built,) = answer("czar", site.czar_loader.call("build", order))
+    if built.rows != part.rows:
+        raise ClusterError(
+            f"director '{director}': {built.rows} keys in the chunk tables of transaction {transaction}, which brought "
+            f"{part.rows}",
+            remedy="run skyshard verify",
+        )
+
+
+def _saved(path: Path) -> Path:
+    """An exported table's keys as ``build_keys`` takes them."""
+    with pa.memory_map(str(path)) as source:
+        keys, chunks, sub_chunks = (
+            pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+            for column in pa.ipc.open_file(source).read_all().columns
+        )
+        out = path.with_suffix(".npy")
+        save_keys(out, [(keys, chunks.to_numpy(), sub_chunks.to_numpy())])
+    return out
