@@ -34,4 +34,17 @@ SELECT a.ra FROM Object a, Object b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.de
 SELECT GROUP_CONCAT(mag) FROM Object => gather | 4 | SELECT `Object`.`mag` FROM `sky`.`Object_324` AS `Object` | SELECT GROUP_CONCAT(mag SEPARATOR ',') FROM p0 AS `Object`
 -- one chunk answers by itself
 SELECT GROUP_CONCAT(mag) FROM Object o WHERE objectId = 5 => aggregate | 1 | SELECT GROUP_CONCAT(`o`.`mag` SEPARATOR ',') AS c0 FROM `sky`.`Object_325` AS `o` WHERE `o`.`objectId` = 5
-SELECT t FROM Source WHERE objectId IN (SELECT objectId FROM Object WHERE mag > 3) => gather | 4
+-- subqueries whose rows stand in the asking row's chunk
+SELECT t FROM Source WHERE objectId IN (SELECT objectId FROM Object WHERE mag > 3) => local | 4 | SELECT `Source`.`t` AS c0 FROM `sky`.`Source_324` AS `Source` WHERE `Source`.`objectId` IN (SELECT objectId FROM `sky`.`Object_324` AS `Object` WHERE mag > 3)
+SELECT COUNT(*) FROM Object o WHERE NOT EXISTS (SELECT 1 FROM Source s WHERE s.objectId = o.objectId AND s.t > 2) => aggregate | 4
+SELECT ra, (SELECT MAX(t) FROM Source s WHERE s.objectId = o.objectId) m FROM Object o ORDER BY m LIMIT 2 => local | 4
+SELECT ra FROM Object o WHERE kind IN (SELECT filterId FROM Filter) AND objectId IN (5, 15) => local | 2
+SELECT ra FROM Object WHERE mag > (SELECT AVG(mag) FROM Object) => gather | 4
+SELECT ra FROM Object WHERE objectId NOT IN (SELECT objectId FROM Source) => gather | 4
+SELECT ra FROM Object WHERE objectId IN (SELECT objectId FROM Source LIMIT 2) => gather | 4
+SELECT ra FROM Object WHERE objectId IN (SELECT objectId FROM Source) OR mag > 3 => gather | 4
+-- two dependents that both may have rows without director
+SELECT t FROM Source s WHERE EXISTS (SELECT 1 FROM Source x WHERE x.objectId = s.objectId AND x.t > s.t) => gather | 4
+SELECT COUNT(*), SUM((SELECT MAX(t) FROM Source s WHERE s.objectId = o.objectId)) FROM Object o => gather | 4
+SELECT filterName FROM Filter WHERE EXISTS (SELECT 1 FROM Source WHERE t > filterId) => gather | 4
+SELECT (SELECT COUNT(*) FROM Object) => gather | 4

@@ -207,10 +207,10 @@
 [aggregate] SELECT STD(mag), STDDEV_SAMP(flux), VARIANCE(kind), VAR_SAMP(ra) FROM Object
 [gather] SELECT kind, GROUP_CONCAT(name ORDER BY name SEPARATOR '-') FROM Object GROUP BY kind
 [aggregate] SELECT BIT_OR(kind), BIT_AND(objectId), BIT_XOR(kind) FROM Object
-[gather] SELECT sourceId FROM Source WHERE objectId IN (SELECT objectId FROM Object WHERE ra BETWEEN 0 AND 60)
-[gather] SELECT objectId FROM Object o WHERE EXISTS (SELECT 1 FROM Source s WHERE s.objectId = o.objectId AND s.flux > 60)
+[local] SELECT sourceId FROM Source WHERE objectId IN (SELECT objectId FROM Object WHERE ra BETWEEN 0 AND 60)
+[local] SELECT objectId FROM Object o WHERE EXISTS (SELECT 1 FROM Source s WHERE s.objectId = o.objectId AND s.flux > 60)
 [gather] SELECT objectId FROM Object WHERE mag > (SELECT AVG(mag) FROM Object)
-[gather] SELECT objectId, (SELECT COUNT(*) FROM Source s WHERE s.objectId = Object.objectId) n FROM Object
+[local] SELECT objectId, (SELECT COUNT(*) FROM Source s WHERE s.objectId = Object.objectId) n FROM Object
 [gather] SELECT k, COUNT(*) FROM (SELECT kind AS k, mag FROM Object WHERE mag > 15) AS bright GROUP BY k
 [gather] SELECT x.*, f.filterName FROM (SELECT filterId, COUNT(*) AS n FROM Source GROUP BY filterId) x JOIN Filter f USING (filterId)
 [gather] SELECT objectId FROM Object WHERE kind = 1 UNION SELECT objectId FROM Source WHERE flux > 60
@@ -220,12 +220,12 @@
 [gather] WITH a AS (SELECT kind, COUNT(*) n FROM Object GROUP BY kind), b AS (SELECT MAX(n) m FROM a) SELECT a.* FROM a, b WHERE a.n = b.m
 [gather] SELECT objectId, ROW_NUMBER() OVER (PARTITION BY kind ORDER BY ra) r FROM Object
 [gather] SELECT kind, COUNT(*) FROM Object GROUP BY kind WITH ROLLUP
-[gather] SELECT o.objectId, v.visitId FROM Object o LEFT JOIN (Visit v JOIN Filter f ON v.filterId = f.filterId) ON o.kind = v.filterId AND v.visitId < 4 WHERE o.objectId IN (SELECT objectId FROM Source)
+[local] SELECT o.objectId, v.visitId FROM Object o LEFT JOIN (Visit v JOIN Filter f ON v.filterId = f.filterId) ON o.kind = v.filterId AND v.visitId < 4 WHERE o.objectId IN (SELECT objectId FROM Source)
 [gather] SELECT v.visitId, o.objectId FROM Visit v LEFT JOIN Object o ON o.kind = v.filterId AND o.mag > 18
 [gather] SELECT objectId, ra FROM Object WHERE (kind, ra) IN (SELECT kind, MAX(ra) FROM Object GROUP BY kind)
 [gather] SELECT COUNT(*) FROM Object a, Object b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < a.mag / 1000
 [gather] SELECT * FROM (SELECT objectId, ra FROM Object WHERE qserv_areaspec_box(0, -6, 40, 60)) q WHERE ra > 10
-[gather] SELECT body FROM Note WHERE objectId IN (SELECT objectId FROM Object WHERE kind = 0) AND body IS NOT NULL
+[local] SELECT body FROM Note WHERE objectId IN (SELECT objectId FROM Object WHERE kind = 0) AND body IS NOT NULL
 [gather] SELECT JSON_ARRAYAGG(kind) IS NULL, MAX(body) FROM Object JOIN Note USING (objectId)
 
 -- regular tables, and none

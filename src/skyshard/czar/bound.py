@@ -171,9 +171,16 @@ def nested_queries(node: exp.Expr) -> Iterator[exp.Query]:
             yield part
 
 
+def own_nodes(node: exp.Expr) -> Iterator[exp.Expr]:
+    """The nodes of an expression that are not inside a nested query."""
+    for part in node.walk(prune=lambda part: isinstance(part, exp.Query) and not isinstance(part, exp.Subquery)):
+        if not isinstance(part, exp.Query) or isinstance(part, exp.Subquery):
+            yield part
+
+
 def own_columns(node: exp.Expr) -> Iterator[exp.Column]:
     """The columns of an expression that are not inside a nested query."""
-    for part in node.walk(prune=lambda part: isinstance(part, exp.Query) and not isinstance(part, exp.Subquery)):
+    for part in own_nodes(node):
         if isinstance(part, exp.Column) and not isinstance(part.this, exp.Star):
             yield part
 

@@ -12,7 +12,19 @@ from decimal import Decimal
 
 from sqlglot import exp
 
-from skyshard.czar.bound import AREA, COLUMN, ITEM, REF, Block, Bound, Reference, column_of, own_columns, terms_of
+from skyshard.czar.bound import (
+    AREA,
+    COLUMN,
+    ITEM,
+    REF,
+    Block,
+    Bound,
+    Reference,
+    column_of,
+    own_columns,
+    own_nodes,
+    terms_of,
+)
 from skyshard.czar.functions import exact_constant
 from skyshard.czar.statement import is_star
 from skyshard.errors import UserError
@@ -96,7 +108,7 @@ def take_apart(bound: Bound, block: Block) -> Clauses:
         is_distinct=select.args.get("distinct") is not None,
         limit=_count(select.args.get("limit")),
         offset=_count(select.args.get("offset")) or 0,
-        has_aggregates=any(is_aggregate(node) for part in parts for node in part.walk()),
+        has_aggregates=any(is_aggregate(node) for part in parts for node in own_nodes(part)),
     )
 
 

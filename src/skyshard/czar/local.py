@@ -18,6 +18,7 @@ from skyshard.czar.functions import partition_columns
 from skyshard.czar.limits import separation
 from skyshard.czar.locality import Locality, Neighbour
 from skyshard.czar.matches import single
+from skyshard.czar.nested import nested_references
 from skyshard.czar.plan import Casts, Pull, Slot, Template, slot_mark
 from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN
 
@@ -80,12 +81,15 @@ class ChunkSource:
         self._bound = bound
         self._block = block
         self._neighbours = {neighbour.reference: neighbour for neighbour in locality.neighbours}
-        self._slots = {one.number: self._slot(one, clauses) for one in block.references if one.table is not None}
+        references = [*block.references, *nested_references(bound, block)]
+        self._slots = {one.number: self._slot(one, clauses) for one in references if one.table is not None}
         singles = [single(one) for one in block.references if not one.is_nullable]
         self.where = [*_windows(bound, clauses.where), *(term.copy() for term in clauses.where)]
         self.where += [condition for condition in singles if condition is not None]
 
     def template(self, select: exp.Select) -> Template:
+        if len(self._slots) > len(self._block.references):
+            self._mark(select)
         return Template(render(select), self._slots)
 
     def select(self, items: Iterable[exp.Expr]) -> exp.Select:
@@ -108,9 +112,13 @@ class ChunkSource:
             neighbour = self._neighbours.get(table.meta[REF])
             if neighbour is not None:
                 loose += self._tie(table, neighbour)
+        self._mark(tree)
+        return loose
+
+    def _mark(self, tree: exp.Expr) -> None:
+        for table in [node for node in tree.find_all(exp.Table) if REF in node.meta]:
             joined = table.args.get("joins")
             table.replace(exp.Table(this=exp.to_identifier(slot_mark(table.meta[REF]), quoted=False), joins=joined))
-        return loose
 
     def _tie(self, table: exp.Table, neighbour: Neighbour) -> list[exp.Expr]:
         if not neighbour.is_by_sub_chunk:

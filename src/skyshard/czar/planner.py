@@ -23,6 +23,7 @@ from skyshard.czar.local import local_steps, reads_chunk_columns
 from skyshard.czar.locality import Locality, NotLocal, prove, top_terms
 from skyshard.czar.matches import is_match, possible_sides, require_flags
 from skyshard.czar.names import Catalogs, bind
+from skyshard.czar.nested import nested_obstacle
 from skyshard.czar.plan import INTERACTIVE_CHUNKS, Kind, Lane, Plan, Pull
 from skyshard.czar.statement import SelectStatement, first_select
 from skyshard.errors import Refusal
@@ -91,10 +92,10 @@ class _Planner:
         require_flags(chunked)
         if not chunked:
             return self._make(Kind.REGULAR, has_tables=bool(self._bound.tables))
-        clauses = self._single_block()
+        block = self._bound.blocks[0]
+        clauses = self._single_block() if any(one.is_chunked for one in block.references) else None
         if clauses is None:
             return self._gather("")
-        block = self._bound.blocks[0]
         count = self._registry_count(block, clauses)
         return count if count is not None else self._local(block, clauses)
 
@@ -103,10 +104,10 @@ class _Planner:
         return Plan(kind, self._names, self._whole, databases=databases, **values)  # type: ignore[arg-type]
 
     def _single_block(self) -> Clauses | None:
-        """The clauses of a statement that is one SELECT over tables; None for any other."""
+        """The clauses of a statement that is one SELECT over tables, perhaps with subqueries; None for any other."""
         tree = self._bound.tree
-        is_single = len(self._bound.blocks) == 1 and isinstance(tree, exp.Select) and not tree.args.get("with_")
-        is_plain = all(reference.table is not None for reference in self._bound.references)
+        is_single = isinstance(tree, exp.Select) and not tree.args.get("with_")
+        is_plain = all(one.table is not None for one in self._bound.blocks[0].references)
         if not is_single or not is_plain or any(tree.find_all(exp.Window)) or tree.args.get("windows"):
             return None
         group = tree.args.get("group")
@@ -130,6 +131,9 @@ class _Planner:
         choice, proof = self._proven(block, clauses)
         if isinstance(proof, NotLocal):
             return self._not_local(proof, block, choice)
+        obstacle = nested_obstacle(self._bound, block, clauses, proof.anchor)
+        if obstacle:
+            return self._gather(obstacle)
         if proof.neighbours and reads_chunk_columns(self._bound, clauses, block, proof):
             return self._gather("chunk numbers of a neighbour are asked for")
         if clauses.is_distinct and not clauses.is_grouped and any(term.item is None for term in clauses.order):
@@ -141,9 +145,9 @@ class _Planner:
             pull, merge = local_steps(self._bound, block, clauses, proof, chunks, rows)
             if merge and len(chunks) == 1:
                 direct = direct_pull(self._bound, block, clauses, proof, chunks, rows)
-        except NotMergeable as obstacle:
+        except NotMergeable as reason:
             if len(chunks) != 1:
-                return self._gather(f"{obstacle} cannot be merged")
+                return self._gather(f"{reason} cannot be merged")
             pull, merge = direct_pull(self._bound, block, clauses, proof, chunks, rows), ""
         kind = Kind.NEAR_NEIGHBOUR if proof.neighbours else Kind.AGGREGATE if clauses.is_grouped else Kind.LOCAL
         return self._make(
