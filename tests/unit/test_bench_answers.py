@@ -123,3 +123,10 @@ def test_a_big_answer_is_compared_without_a_loop():
 def test_no_rows_equal_no_rows():
     """Two empty answers of one shape are equal."""
     assert is_equal({"a": pa.array([], pa.int64())}, {"a": pa.array([], pa.int32())})
+
+
+def test_answers_without_rows_or_batches_are_equal():
+    """Columns of no chunks at all, as an engine gives them for an empty result."""
+    column = pa.chunked_array([], pa.float64())
+    assert is_equal({"a": column}, {"a": column})
+    assert not is_equal({"a": column}, {"a": pa.array([1.0])})

@@ -72,7 +72,8 @@ def _codes(
     """Codes of left's values followed by right's; NULL is 0, others are 1 and up."""
     kind = families[0] if families[0] != "null" else families[1]
     common = _common_type(kind, left.type, right.type)
-    both = pa.concat_arrays([chunk.cast(common) for side in (left, right) for chunk in side.chunks])
+    chunks = [chunk.cast(common) for side in (left, right) for chunk in side.chunks]
+    both = pa.concat_arrays(chunks) if chunks else pa.array([], common)
     if kind == "floating":
         return _float_codes(both, rel_tolerance)
     indices = both.dictionary_encode().indices.cast(pa.int64())
