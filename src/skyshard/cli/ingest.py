@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SourceArgument = Annotated[
     Path,
     typer.Argument(
-        help="A synth folder, a mapping file, a Qserv test-catalog folder, or one with metadata.json.",
+        help="A recipe, a synth folder, a mapping file, a Qserv test-catalog folder, or one with metadata.json.",
         show_default=False,
     ),
 ]
@@ -35,6 +35,10 @@ LayoutOption = Annotated[
 ]
 LoaderOption = Annotated[Literal["image", "load-data"], typer.Option("--loader", help="How rows become tables.")]
 ReplicasOption = Annotated[int | None, typer.Option("--replicas", help="Copies of each chunk, on different nodes.")]
+FractionOption = Annotated[float, typer.Option("--fraction", help="Of a recipe: the share of its sky to make.")]
+ShrinkOption = Annotated[
+    Literal["coverage", "thinning"], typer.Option("--shrink", help="Of a recipe: fewer chunks, or fewer rows in all.")
+]
 RuntimeOption = Annotated[Literal["ray", "inline"], typer.Option("--runtime", help="Where the work runs.")]
 
 
@@ -45,6 +49,8 @@ def plan(
     layout: LayoutOption = None,
     loader: LoaderOption = "image",
     replicas: ReplicasOption = None,
+    fraction: FractionOption = 1.0,
+    shrink: ShrinkOption = "coverage",
     nodes: Annotated[int, typer.Option("--nodes", help="For so many nodes; those of the cluster if absent.")] = 0,
     survey: Annotated[
         bool, typer.Option(help="Read the positions, for rows, chunks, bytes, nodes and time; else descriptions only.")
@@ -54,12 +60,11 @@ def plan(
 ) -> None:
     """Show what an ingest would do; touches nothing."""
     from skyshard.ingest.plan import make_plan
-    from skyshard.ingest.sources import open_source
-    from skyshard.testbed import survey_source
+    from skyshard.testbed import open_any, survey_source
     from skyshard.worker.messages import Loader
 
     made = make_plan(
-        open_source(source),
+        open_any(source, fraction=fraction, shrink=shrink),
         database=database,
         tables=_names(tables),
         loader=Loader(loader),
@@ -113,18 +118,21 @@ def ingest(
     layout: LayoutOption = None,
     loader: LoaderOption = "image",
     replicas: ReplicasOption = None,
+    fraction: FractionOption = 1.0,
+    shrink: ShrinkOption = "coverage",
     runtime: RuntimeOption = "ray",
     json: JsonOption = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Ingest a source into sharded chunk tables and publish it; run again to go on after an interruption."""
     from skyshard.interrupts import interruptible
-    from skyshard.testbed import Testbed
+    from skyshard.testbed import Testbed, open_any
     from skyshard.worker.messages import Loader
 
+    opened = open_any(source, fraction=fraction, shrink=shrink)
     with interruptible(), Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
         report = testbed.ingest(
-            source, runtime=runtime, watcher=watcher, database=database, tables=_names(tables), loader=Loader(loader),
+            opened, runtime=runtime, watcher=watcher, database=database, tables=_names(tables), loader=Loader(loader),
             replicas=replicas, override=_layout(layout),
         )  # fmt: skip
     if json:
@@ -230,10 +238,7 @@ def index_rebuild(
 
     with Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
         keys = testbed.rebuild_indexes(database, watcher=watcher)
-    if json:
-        print_json(keys)
-    else:
-        print_table(["director", "keys"], [[name, count] for name, count in keys.items()])
+    _show_counts(keys, ["director", "keys"], json)
 
 
 mono_app = typer.Typer(help="The unsharded oracle.", no_args_is_help=True)
@@ -250,10 +255,14 @@ def mono_load(
 
     with Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
         rows = testbed.load_mono(database, watcher=watcher)
-    if json:
-        print_json(rows)
+    _show_counts(rows, ["table", "rows"], json)
+
+
+def _show_counts(counts: dict[str, int], heads: list[str], as_json: bool) -> None:
+    if as_json:
+        print_json(counts)
     else:
-        print_table(["table", "rows"], [[name, count] for name, count in rows.items()])
+        print_table(heads, [[name, count] for name, count in counts.items()])
 
 
 def _layout(path: Path | None) -> Layout | None:
