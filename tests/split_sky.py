@@ -310,10 +310,9 @@ class Splitter:
         return found
 
     def _chunk(self, name: str, chunk: int, rows: list[Row], overlap: list[Row]) -> ChunkEntry:
-        holders = self._chance.sample(self._nodes, self._chance.choice([1, 1, min(2, len(self._nodes))]))
         layout = LAYOUTS[name]
-        holders = [self._nodes[chunk % len(self._nodes)], *holders]
-        for node in set(holders):
+        holders = {self._nodes[chunk % len(self._nodes)], *self._chance.choices(self._nodes, k=int(chunk % 3 == 0))}
+        for node in holders:
             connection = self._servers[node]
             _fill(
                 connection,
@@ -326,7 +325,7 @@ class Splitter:
                     stored_table(table_of(name), layout, overlap=True), chunk_table(name, chunk, overlap=True)
                 )
                 _fill(connection, text, chunk_table(name, chunk, overlap=True), overlap)
-        return ChunkEntry(len(rows), len(overlap), tuple(sorted(set(holders))))
+        return ChunkEntry(len(rows), len(overlap), tuple(sorted(holders)))
 
 
 def _fill(connection: Connection, create: str, table: str, rows: Sequence[Row]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from skyshard.czar.explain import Explanation
 from skyshard.czar.plan import Plan
 from skyshard.czar.planner import make_plan
 from skyshard.czar.statement import SelectStatement, read_statement
@@ -201,6 +202,19 @@ def test_names_expand_stars() -> None:
     """A star gives the names of the table, chunk numbers last; names may repeat."""
     made = plan("SELECT kind, * FROM Object")
     assert made.names == ("kind", "objectId", "ra", "decl", "mag", "kind", "chunkId", "subChunkId")
+
+
+def test_explanation_tells_chunks_and_costs() -> None:
+    """What is read and why, what is moved, and how long it may take; as text and as a dictionary."""
+    told = Explanation.of(plan("SELECT MEDIAN(mag) OVER () FROM Object WHERE objectId = 5"))
+    assert told.as_dict()["why"] == ["Object: objectId in (5): 1 of 4 chunks"]
+    assert told.as_dict()["bytes_moved"] == told.rows_read * (8 + 4 + 1)
+    assert told.as_dict()["bytes_read"] == 100 * (8 * 3 + 4 + 4 + 4 + 4 + 1)
+    assert "chunks  1 of 4, at most 100 rows read\nabout   " in told.as_text()
+    scan, lookup = (Explanation.of(plan(f"SELECT ra FROM Object{where}")) for where in ("", " WHERE objectId = 5"))
+    assert scan.costs.bytes_read > lookup.costs.bytes_read
+    assert scan.costs.elapsed_s >= lookup.costs.elapsed_s > 0
+    assert scan.costs.bytes_moved is None
 
 
 def test_every_refusal_is_documented() -> None:

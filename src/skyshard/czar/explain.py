@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from skyshard.czar.costs import Costs, costs_of
 from skyshard.czar.plan import Plan
 
 TEXT_LIMIT = 2000
@@ -23,6 +24,7 @@ class Explanation:
     chunk_statements: tuple[str, ...]
     merge_statement: str
     columns: tuple[str, ...]
+    costs: Costs
 
     @classmethod
     def of(cls, plan: Plan) -> Explanation:
@@ -36,7 +38,7 @@ class Explanation:
         rows = sum(pull.rows for pull in plan.pulls)
         return cls(
             str(plan.kind), str(plan.lane), plan.chunks, plan.total_chunks, plan.why, rows, tuple(examples), merge,
-            plan.names,
+            plan.names, costs_of(plan),
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
@@ -47,6 +49,9 @@ class Explanation:
             "total_chunks": self.total_chunks,
             "why": list(self.why),
             "rows_read": self.rows_read,
+            "bytes_read": self.costs.bytes_read,
+            "bytes_moved": self.costs.bytes_moved,
+            "elapsed_s": self.costs.elapsed_s,
             "chunk_statements": list(self.chunk_statements),
             "merge_statement": self.merge_statement,
             "columns": list(self.columns),
@@ -57,6 +62,9 @@ class Explanation:
         lines = [f"kind    {self.kind}", f"lane    {self.lane}"]
         if self.total_chunks:
             lines.append(f"chunks  {self.chunks} of {self.total_chunks}, at most {self.rows_read:,} rows read")
+        moved = "" if self.costs.bytes_moved is None else f", at most {self.costs.bytes_moved / 1e6:,.3g} MB moved"
+        read = f"{self.costs.bytes_read / 1e6:,.3g} MB read{moved}"
+        lines.append(f"about   {read}, {self.costs.elapsed_s:g} s on idle servers")
         lines += [f"because {reason}" for reason in self.why]
         lines += [f"chunk   {_cut(statement)}" for statement in self.chunk_statements]
         if self.merge_statement:

@@ -13,6 +13,7 @@ from sqlglot import exp
 from skyshard.czar.bound import COLUMN, ITEM, REF, Block, Bound, Reference, columns_of, terms_of
 from skyshard.czar.chunks import ChunkChoice, all_chunks, choose_chunks
 from skyshard.czar.clauses import qualified
+from skyshard.czar.costs import row_bytes, width_of
 from skyshard.czar.dialect import render
 from skyshard.czar.local import own_terms, render_terms
 from skyshard.czar.locality import top_terms
@@ -21,13 +22,10 @@ from skyshard.czar.plan import Pull, Slot, Template, slot_mark
 from skyshard.db.connection import quote_name
 from skyshard.errors import Refusal
 from skyshard.registry.catalog import CatalogSource
-from skyshard.rowimage.sqltype import SqlType
 from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Key
 
 GATHER_LIMIT_BYTES = 2 * 2**30
 """More than this is not brought to the czar for one statement."""
-_TYPE_BYTES = {"tinyint": 1, "smallint": 2, "mediumint": 3, "int": 4, "bigint": 8, "float": 4, "double": 8}
-_BLOB_BYTES = 256
 
 
 def gather(bound: Bound, source: CatalogSource, limit_bytes: int) -> tuple[list[Pull], list[str], dict[int, int]]:
@@ -158,13 +156,7 @@ def _tells_copies(reference: Reference, term: exp.Expr) -> bool:
 
 
 def _narrowest(columns: Sequence[Column]) -> Column:
-    return min(columns, key=lambda column: _width(column.type))
-
-
-def _width(kind: SqlType) -> int:
-    if kind.is_blob:
-        return _BLOB_BYTES
-    return _TYPE_BYTES.get(kind.base, 8 if not kind.arguments else max(kind.length, 1))
+    return min(columns, key=lambda column: width_of(column.type))
 
 
 def _keys(reference: Reference, columns: Sequence[Column]) -> tuple[Key, ...]:
@@ -176,7 +168,7 @@ def _keys(reference: Reference, columns: Sequence[Column]) -> tuple[Key, ...]:
 
 
 def _check_size(bound: Bound, pulls: Sequence[Pull], limit_bytes: int) -> None:
-    sizes = [pull.rows * (sum(_width(column.type) for column in pull.columns) + 8) for pull in pulls]
+    sizes = [pull.rows * (row_bytes(pull.columns) + 7) for pull in pulls]
     if sum(sizes) > limit_bytes:
         tables = ", ".join(f"{pull.rows:,} rows" for pull in pulls)
         raise Refusal(
