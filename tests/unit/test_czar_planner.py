@@ -110,10 +110,12 @@ def test_near_neighbour_reads_own_and_overlap_rows() -> None:
     """The neighbour is the union of own and overlap rows, tied by sub-chunk, with only the columns needed."""
     sql = "SELECT a.ra FROM Object a, Object b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.1 AND b.mag > 2"
     text = plan(sql).pulls[0].template.of_chunk(324)
+    reach = re.search(r"`subChunkId`, (IF\(ABS\(`b`\.`decl`\).*?, 180e0\) AS skyshard_reach) FROM", text)
+    assert reach is not None
+    columns = f"SELECT `b`.`ra`, `b`.`decl`, `b`.`mag`, `b`.`subChunkId`, {reach.group(1)} FROM"
     assert (
-        "(SELECT `b`.`ra`, `b`.`decl`, `b`.`mag`, `b`.`subChunkId` FROM `sky`.`Object_324` AS `b` WHERE `b`.`mag` > 2 "
-        "UNION ALL SELECT `b`.`ra`, `b`.`decl`, `b`.`mag`, `b`.`subChunkId` FROM `sky`.`ObjectFullOverlap_324` AS `b` "
-        "WHERE `b`.`mag` > 2) AS `b`"
+        f"({columns} `sky`.`Object_324` AS `b` WHERE `b`.`mag` > 2 "
+        f"UNION ALL {columns} `sky`.`ObjectFullOverlap_324` AS `b` WHERE `b`.`mag` > 2) AS `b`"
     ) in text
     assert "`b`.`subChunkId` = `a`.`subChunkId`" in text
 

@@ -27,10 +27,10 @@ TEXT_ROWS = 20_000
 """Pulls that read at most this many rows travel as text."""
 UNIT_CHUNKS = 128
 """Chunk statements put into one round trip: 0.03 ms a chunk instead of 0.12 ms (measured with small chunks)."""
-UNIT_ROWS = (30_000, 200_000)
+UNIT_ROWS = (60_000, 200_000)
 """Chunk statements are put together up to so many rows that they read: fewer where there are few rows in all, so that
 every thread gets its share."""
-UNITS_A_NODE = 16
+UNITS_A_NODE = 8
 PAIR_ROWS = 50
 """A row whose neighbours are sought takes the time of so many that are only read."""
 INSERT_ROWS = 500

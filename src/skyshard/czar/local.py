@@ -14,12 +14,11 @@ from skyshard.czar.aggregate import TwoStep, split
 from skyshard.czar.bound import COLUMN, REF, Block, Bound, Reference, column_of, columns_of
 from skyshard.czar.clauses import Clauses, OrderTerm, is_aggregate
 from skyshard.czar.dialect import render
-from skyshard.czar.functions import partition_columns
-from skyshard.czar.limits import separation
-from skyshard.czar.locality import Locality, Neighbour
+from skyshard.czar.locality import Locality, Neighbour, top_terms
 from skyshard.czar.matches import single
 from skyshard.czar.nested import nested_references
 from skyshard.czar.plan import Casts, Pull, Slot, Template, slot_mark
+from skyshard.czar.windows import reach_text, windows
 from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN
 
 
@@ -81,10 +80,12 @@ class ChunkSource:
         self._bound = bound
         self._block = block
         self._neighbours = {neighbour.reference: neighbour for neighbour in locality.neighbours}
+        self._pairing = top_terms(block, clauses.where)
         references = [*block.references, *nested_references(bound, block)]
         self._slots = {one.number: self._slot(one, clauses) for one in references if one.table is not None}
+        reaching = [number for number, slot in self._slots.items() if slot.reach]
         singles = [single(one) for one in block.references if not one.is_nullable]
-        self.where = [*_windows(bound, clauses.where), *(term.copy() for term in clauses.where)]
+        self.where = [*windows(bound, self._pairing, reaching), *(term.copy() for term in clauses.where)]
         self.where += [condition for condition in singles if condition is not None]
 
     def template(self, select: exp.Select) -> Template:
@@ -141,7 +142,9 @@ class ChunkSource:
         column = reference.find(tie) or tie
         columns = columns if column in columns else (*columns, column)
         condition = "" if reference.is_nullable else render_terms(own_terms(clauses.where, reference.number))
-        return Slot(reference.database, reference.table, reference.alias, columns, condition, is_distinct)
+        is_merged = any(join.node.args.get("using") or join.node.args.get("method") for join in self._block.joins)
+        reach = "" if is_merged else reach_text(self._bound, self._pairing, reference)
+        return Slot(reference.database, reference.table, reference.alias, columns, condition, is_distinct, reach)
 
 
 def own_terms(terms: Sequence[exp.Expr], number: int) -> list[exp.Expr]:
@@ -165,30 +168,6 @@ def is_own(term: exp.Expr, number: int) -> bool:
 def render_terms(terms: Sequence[exp.Expr]) -> str:
     """Text of AND-ed terms; empty if there are none."""
     return render(exp.and_(*(term.copy() for term in terms), copy=False)) if terms else ""
-
-
-def _windows(bound: Bound, where: Sequence[exp.Expr]) -> list[exp.Expr]:
-    """Cheap declination windows in front of the separations of pairs: most pairs fail them."""
-    windows: list[exp.Expr] = []
-    for term in where:
-        found = separation(term)
-        decs = [_declination(bound, found.arguments[index]) for index in (1, 3)] if found is not None else []
-        if found is not None and found.radius_deg is not None and all(decs):
-            reach = repr(found.radius_deg * (1 + 1e-9) + 1e-12)
-            one, other = (dec for dec in decs if dec is not None)
-            gap = exp.Anonymous(this="ABS", expressions=[exp.Sub(this=one, expression=other)])
-            windows.append(exp.LTE(this=gap, expression=exp.Literal.number(reach)))
-    return windows
-
-
-def _declination(bound: Bound, node: exp.Expr) -> exp.Column | None:
-    """A new column for one that is the declination of its reference."""
-    column = node.unnest()
-    reference = bound.reference(column) if isinstance(column, exp.Column) else None
-    columns = partition_columns(reference) if reference is not None else None
-    if reference is None or columns is None or column.meta[COLUMN] != columns[1]:
-        return None
-    return column_of(reference, columns[1])
 
 
 def _columns(clauses: Clauses) -> dict[str, exp.Expr]:
