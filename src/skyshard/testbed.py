@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from skyshard.ingest.plan import IngestPlan
     from skyshard.ingest.report import IngestReport
     from skyshard.ingest.site import Site
+    from skyshard.ingest.source import Source
     from skyshard.ingest.survey import Survey
     from skyshard.ingest.verify import Check
+    from skyshard.synth.manifest import Shrink
 
 TargetName = Literal["czar", "mono"]
 
@@ -100,19 +102,22 @@ class Testbed:
     def plan(self, source: Path | str, **options: Any) -> IngestPlan:
         """What ``ingest`` would do; touches nothing. Options as of ``ingest.plan.make_plan``."""
         from skyshard.ingest.plan import make_plan
-        from skyshard.ingest.sources import open_source
 
-        return make_plan(open_source(Path(source)), **options)
+        return make_plan(open_any(source), **options)
 
     def ingest(
-        self, source: Path | str, *, runtime: RuntimeKind | None = None, watcher: Watcher = nobody, **options: Any
+        self,
+        source: Path | str | Source,
+        *,
+        runtime: RuntimeKind | None = None,
+        watcher: Watcher = nobody,
+        **options: Any,
     ) -> IngestReport:
         """Ingest a source and publish it; run again after an interruption, it goes on."""
         from skyshard.ingest.engine import Ingest
         from skyshard.ingest.plan import make_plan
-        from skyshard.ingest.sources import open_source
 
-        opened = open_source(Path(source))
+        opened = open_any(source)
         known = self.registry.table_definitions(options.get("database") or opened.database)
         plan = make_plan(opened, known=tuple(known), **options)
         return Ingest(plan, self._site(runtime or self._runtime_kind), watcher).run()
@@ -220,6 +225,25 @@ class Testbed:
         except UserError:
             raise UserError("the mono server is not running", remedy="run skyshard mono load DATABASE") from None
         return MonoTarget(self.registry, endpoint, self.cluster.data_dir(MONO_NAME))
+
+
+def open_any(source: Path | str | Source, *, fraction: float = 1.0, shrink: Shrink = "coverage") -> Source:
+    """A source by its path: files as they are handed over, or a recipe, whose rows are made where they are loaded.
+
+    Raises:
+        UserError: nothing that Skyshard knows, or a fraction of something that is no recipe.
+    """
+    if not isinstance(source, Path | str):
+        return source
+    from skyshard.ingest.sources import open_source
+    from skyshard.recipe_source import is_recipe, open_recipe
+
+    path = Path(source)
+    if is_recipe(path):
+        return open_recipe(path, fraction=fraction, shrink=shrink)
+    if fraction != 1.0:
+        raise UserError(f"'{path}' is no recipe, a fraction of it cannot be made", remedy="leave --fraction out")
+    return open_source(path)
 
 
 def survey_source(plan: IngestPlan, cluster: Path, nodes: int = 0, watcher: Watcher = nobody) -> Survey:

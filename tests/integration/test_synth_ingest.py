@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.felis_skies import felis_recipe
 from tests.unit.test_synth_recipe import changed
 
@@ -16,7 +17,7 @@ from skyshard.synth.manifest import Manifest, read_manifest
 from skyshard.synth.plan import plan
 from skyshard.synth.recipe import Recipe, read_recipe
 from skyshard.synth.write import write_catalog
-from skyshard.testbed import Testbed
+from skyshard.testbed import Testbed, open_any
 
 pytestmark = pytest.mark.integration
 
@@ -72,3 +73,28 @@ def test_dirty_files_are_stored_clean(testbed: Testbed, tmp_path: Path) -> None:
     write_dirty(planned, tmp_path / "cut", parse_dirt("corrupt"))
     with pytest.raises(UserError, match=r"\.parquet"):
         testbed.ingest(str(tmp_path / "cut" / "mapping.yaml"), database="synth_cut")
+
+
+@pytest.mark.parametrize("name", ["mini", "dp1"])
+def test_recipe_made_in_place_is_the_one_through_parquet(testbed: Testbed, tmp_path: Path, name: str) -> None:
+    """All tables have the rows and digests that they have by way of Parquet; a second run finds nothing to do."""
+    content = (read_recipe("mini") if name == "mini" else felis_recipe(name)).model_dump(mode="json", by_alias=True)
+    if name == "dp1":
+        content["schema"]["tables"] = ["Object", "Source", "ForcedSource", "Visit"]
+        content["sky"]["footprint"] = [{"ra_deg": [150.0, 150.4], "dec_deg": [1.9, 2.3]}]
+    recipe = Recipe.model_validate(content)
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+    source = open_any(tmp_path / "mine.yaml", fraction=0.1, shrink="thinning")
+    report = testbed.ingest(source, database=f"place_{name}")
+    write_catalog(recipe, tmp_path / "rows", fraction=0.1, shrink="thinning")
+    testbed.ingest(tmp_path / "rows", database=f"parquet_{name}")
+    assert testbed.registry.data_digest(f"place_{name}") == testbed.registry.data_digest(f"parquet_{name}")
+    assert {table.table: table.rows for table in report.tables} == read_manifest(tmp_path / "rows").truth.rows
+    assert not [check for check in testbed.verify(f"place_{name}") if not check.is_good]
+    assert not testbed.ingest(source, database=f"place_{name}").transaction
+
+
+def test_fraction_is_of_recipes_only(tmp_path: Path) -> None:
+    """A folder of files has no fraction."""
+    with pytest.raises(UserError, match="is no recipe"):
+        open_any(tmp_path, fraction=0.5)

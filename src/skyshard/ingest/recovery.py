@@ -49,7 +49,11 @@ def plan_digest(plan: IngestPlan) -> str:
 
 def _table_content(table: PlannedTable) -> dict[str, object]:
     parts = [
-        {**asdict(part), "path": os.path.realpath(part.path), "changed_ns": Part.of(Path(part.path)).changed_ns}
+        {
+            **asdict(part),
+            "path": os.path.realpath(part.path),
+            "changed_ns": 0 if part.made else Part.of(Path(part.path)).changed_ns,
+        }
         for part in table.source.parts
     ]
     return {

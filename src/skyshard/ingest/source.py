@@ -39,6 +39,7 @@ class Part:
     ``chunk`` and ``is_overlap`` are set for pre-chunked files only. ``rows`` is None where the format does not say.
     ``row_groups`` are the first and last one of a part of a Parquet file, ``span`` the bytes that they take, from, up
     to but not including. ``changed_ns`` is the file's time of change when it was planned, 0 where nobody looked.
+    A part without a file, whose rows its reader makes, says in ``made`` all that decides them.
     """
 
     path: str
@@ -49,6 +50,7 @@ class Part:
     row_groups: tuple[int, int] | None = None
     span: tuple[int, int] | None = None
     changed_ns: int = 0
+    made: str = ""
 
     @staticmethod
     def of(path: Path, *, chunk: int | None = None, is_overlap: bool = False) -> Part:
@@ -72,6 +74,8 @@ class Part:
 
         Row groups and chunk count as content: the same bytes for two chunks are two parts.
         """
+        if self.made:
+            return xxhash.xxh3_128_hexdigest(self.made.encode())
         hasher = xxhash.xxh3_128()
         first, last = self.span or (0, sys.maxsize)
         for what in (self.row_groups, self.chunk, self.is_overlap or None):

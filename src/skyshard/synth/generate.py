@@ -6,6 +6,7 @@ know their object's row, so parents and children agree without being looked up.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -50,29 +51,32 @@ class SyntheticSky:
         """Where the objects of one chunk are."""
         return draw_positions(self.cells(chunk), self.recipe.sky, self.chunker, self.seed, chunk, share)
 
-    def chunk_tables(self, chunk: int, share: float = 1.0) -> dict[str, pa.Table]:
-        """The rows of every chunked table in one chunk; with a share below 1, of its first objects only.
+    def chunk_tables(self, chunk: int, share: float = 1.0, only: Collection[str] | None = None) -> dict[str, pa.Table]:
+        """The rows of every chunked table in one chunk, or of some; with a share below 1, of its first objects only.
 
         The rows of a smaller share are among those of a larger one, with the same ids and values.
         """
         recipe, seed = self.recipe, self.seed
         positions = self.positions(chunk, share)
         patch = Patch(recipe, seed, chunk, positions, draw_population(recipe, seed, chunk, len(positions)))
+        specs = {name: spec for name, spec in self.chunked.items() if only is None or name in only}
         if self.felis is not None:
             box = self.chunker.chunk_box(chunk)
             rows = FelisChunk(patch, expose(patch, self.pointings), self.pointings, box, self.felis.rule)
-            return {name: make_table(rows, spec, self.felis.columns[name]) for name, spec in self.chunked.items()}
-        if recipe.tables.Source is None and recipe.tables.ForcedSource is None:
+            return {name: make_table(rows, spec, self.felis.columns[name]) for name, spec in specs.items()}
+        if set(specs) == {OBJECT}:
             counts = count_exposures(patch, self.pointings)
-            return {OBJECT: to_arrow(self.specs[OBJECT].table, object_columns(patch, counts))}
+            return {OBJECT: to_arrow(specs[OBJECT].table, object_columns(patch, counts))}
         exposures = expose(patch, self.pointings)
-        values = {OBJECT: object_columns(patch, np.bincount(exposures.row, minlength=len(positions)))}
-        if recipe.tables.Source is not None:
+        values = {}
+        if OBJECT in specs:
+            values[OBJECT] = object_columns(patch, np.bincount(exposures.row, minlength=len(positions)))
+        if SOURCE in specs and recipe.tables.Source is not None:
             snr = recipe.tables.Source.detection_snr
             values[SOURCE] = source_columns(patch, exposures, self.pointings, snr)
-        if recipe.tables.ForcedSource is not None:
+        if FORCED_SOURCE in specs:
             values[FORCED_SOURCE] = forced_source_columns(patch, exposures, self.pointings)
-        return {name: to_arrow(self.specs[name].table, columns) for name, columns in values.items()}
+        return {name: to_arrow(specs[name].table, columns) for name, columns in values.items()}
 
     @property
     def director(self) -> str:

@@ -1,0 +1,103 @@
+"""A recipe as a source of ingest: partition tasks make the rows of their chunk instead of reading a file.
+
+No Parquet, no transfer: a task needs the recipe, a seed and a chunk's number. Rows, digests and routes are those
+of the way through Parquet. The one module that knows both synthesis and ingest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from skyshard.ingest.source import InputBatch, Part, Source, SourceTable, batch_rows
+from skyshard.layout import Layout, TableLayout, load_yaml
+from skyshard.schema import Table
+from skyshard.synth.folder import Identity
+from skyshard.synth.generate import SyntheticSky, open_sky
+from skyshard.synth.manifest import Shrink
+from skyshard.synth.plan import ChunkTask, Plan, plan
+from skyshard.synth.recipe import read_recipe
+from skyshard.synth.tables import row_bytes
+
+
+def is_recipe(path: Path) -> bool:
+    """True for a YAML file that describes a sky."""
+    if path.suffix not in (".yaml", ".yml") or not path.is_file():
+        return False
+    content = load_yaml(path)
+    return isinstance(content, dict) and "sky" in content
+
+
+def open_recipe(
+    path: Path,
+    *,
+    fraction: float = 1.0,
+    shrink: Shrink = "coverage",
+    seed: int | None = None,
+    chunks: Sequence[int] | None = None,
+) -> Source:
+    """A recipe, or a fraction of it, as a source.
+
+    Raises:
+        UserError: a wrong recipe, fraction or chunk.
+    """
+    planned = plan(read_recipe(path), path.parent, chunks=chunks, fraction=fraction, seed=seed, shrink=shrink)
+    identity = planned.identity
+    sky = open_sky(identity.recipe, identity.seed)
+    reader = RecipeReader(identity)
+    tables = {name: _source_table(path, name, sky, planned, reader) for name in sky.specs}
+    layout = Layout(striping=identity.recipe.striping, tables={name: table.layout for name, table in tables.items()})
+    return Source(str(path), "recipe", identity.recipe.name.replace("-", "_"), layout, tables)
+
+
+def _source_table(path: Path, name: str, sky: SyntheticSky, planned: Plan, reader: RecipeReader) -> SourceTable:
+    """A part for each chunk; one for a regular table."""
+    spec, text = sky.specs[name], planned.identity.text
+    if spec.layout.role.is_chunked:
+        size = row_bytes(spec.table) * planned.expected_rows[name] // max(1, len(planned.tasks))
+        parts = tuple(
+            Part(f"{path}#{name}/{task.chunk}", size, made=f"{text} {name} {task.chunk}") for task in planned.tasks
+        )
+    else:
+        parts = (Part(f"{path}#{name}", row_bytes(spec.table), made=f"{text} {name}"),)
+    return SourceTable(spec.table, spec.layout, parts, reader)
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeReader:
+    """Makes the rows of a part; the part's path ends in ``#Table`` or ``#Table/chunk``."""
+
+    identity: Identity
+
+    def narrowed(self, table: Table, wanted: frozenset[str]) -> RecipeReader:
+        """The same: columns that are not in the table asked for are left out."""
+        return self
+
+    def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
+        rows = self._rows(part).select(table.column_names).combine_chunks()
+        step = batch_rows(table)
+        for first in range(0, rows.num_rows, step):
+            piece = rows.slice(first, step)
+            columns = [piece.column(at).combine_chunks() for at in range(piece.num_columns)]
+            batch = pa.RecordBatch.from_arrays(columns, names=table.column_names)
+            yield InputBatch(batch, first + 1, _positions(piece, layout))
+
+    def _rows(self, part: Part) -> pa.Table:
+        sky = open_sky(self.identity.recipe, self.identity.seed)
+        name, _, chunk = part.path.rpartition("#")[2].partition("/")
+        if not chunk:
+            return sky.regular_tables()[name]
+        task = ChunkTask(self.identity, int(chunk), Path())
+        return sky.chunk_tables(task.chunk, task.share, {name})[name]
+
+
+def _positions(rows: pa.Table, layout: TableLayout) -> Any:
+    if layout.position is None or not set(layout.position) <= set(rows.column_names):
+        return None
+    ra, dec = (np.asarray(rows[name].to_numpy(), np.float64) for name in layout.position)
+    return ra, dec
