@@ -45,9 +45,11 @@ from skyshard.cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.czar.planner import make_plan
 from skyshard.czar.statement import SelectStatement, read_statement
-from skyshard.db.connection import Account, Connection, connect
+from skyshard.db.connection import Account, Connection, Endpoint, connect
 from skyshard.layout import Layout, Striping
 from skyshard.registry.catalog import Catalog, CatalogTable, ChunkEntry
+from skyshard.registry.kept import Generation, KeptCatalogs
+from skyshard.registry.store import Registry
 from skyshard.testbed import Testbed
 
 DATABASE = "bench"
@@ -63,23 +65,15 @@ TYPES = {"objectId": "bigint(20)", "ra": "double", "decl": "double", "n": "int(1
 TYPES |= {f"d{i}": "double" for i in range(4)} | {f"f{i}": "float" for i in range(4)}
 
 
-@dataclass(frozen=True)
-class Source:
-    """A catalog that does not change, as the czar reads it."""
+class Source(KeptCatalogs):
+    """A catalog that does not change, as a czar keeps it; there is no director index."""
 
-    held: Catalog
+    def __init__(self, catalog: Catalog, registry: Registry, czar: Endpoint) -> None:
+        super().__init__(registry, czar)
+        self._held = Generation(0, self, [catalog.database], {catalog.database: catalog})
 
-    def databases(self) -> list[str]:
-        return [self.held.database]
-
-    def catalog(self, database: str) -> Catalog:
-        return self.held
-
-    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
-        return {}
-
-    def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:
-        return set()
+    def now(self) -> Generation:
+        return self._held
 
 
 def make_catalog(folder: Path, rows: int) -> Path:
@@ -140,11 +134,16 @@ class Bench:
         rows = sum(entry.rows for entry in kept.values())
         return replace(self.catalog, tables={"Object": replace(table, chunks=kept, rows=rows)}, nodes=tuple(nodes))
 
+    def source(self, catalog: Catalog) -> Source:
+        return Source(catalog, self.testbed.registry, self.cluster.endpoint("czar"))
+
     @contextlib.contextmanager
     def czar(self, catalog: Catalog, *, scan_threads: int) -> Iterator[Czar]:
         nodes = {name: self.cluster.endpoint(name) for name in catalog.nodes}
         folders = {name: self.cluster.data_dir(name) for name in ("czar", *catalog.nodes)}
-        with Czar(Source(catalog), self.cluster.endpoint("czar"), nodes, folders, scan_threads=scan_threads) as czar:
+        with Czar(
+            self.source(catalog), self.cluster.endpoint("czar"), nodes, folders, scan_threads=scan_threads
+        ) as czar:
             yield czar
 
     @contextlib.contextmanager
@@ -282,7 +281,7 @@ def neighbours(bench: Bench) -> dict[str, float]:
     sql = f"SELECT COUNT(*) FROM Object a, Object b WHERE {near} AND a.objectId <> b.objectId"
     with bench.czar(catalog, scan_threads=1) as czar:
         ours = best_s(lambda: czar.execute(sql, DATABASE), 2)
-        explained = make_plan(_select(sql), Source(catalog), DATABASE).whole
+        explained = make_plan(_select(sql), bench.source(catalog).now(), DATABASE).whole
     rows = catalog.tables["Object"].rows
     few = list(catalog.tables["Object"].chunks)[: 4 if bench.is_quick else 10]
     few_rows = sum(catalog.tables["Object"].chunks[chunk].rows for chunk in few)
@@ -314,10 +313,10 @@ def planning(bench: Bench) -> dict[str, float]:
     striping = Striping(stripes=340, substripes=3, overlap_deg=0.01667)
     layout = Layout(striping=striping, tables={})
     catalog = Catalog(DATABASE, layout, {"Object": replace(table, chunks=entries)}, ("node1",))
-    place = random.Random(5)
+    place, source = random.Random(5), bench.source(catalog).now()
 
     def plan(where: str) -> object:
-        return make_plan(_select(f"SELECT {COLUMNS} FROM Object WHERE {where}"), Source(catalog), DATABASE)
+        return make_plan(_select(f"SELECT {COLUMNS} FROM Object WHERE {where}"), source, DATABASE)
 
     def cone() -> object:
         return plan(f"qserv_areaspec_circle({place.uniform(0, 360)}, {place.uniform(-80, 80)}, 0.0166667)")
