@@ -138,3 +138,11 @@ def test_samples_are_kept_in_order_of_sending_under_the_fixed_schema():
     assert table.schema.equals(SAMPLE_SCHEMA)
     assert table["sent_s"].to_pylist() == [1, 2]
     assert table["statement"].type == pa.int32()
+
+
+def test_long_queries_do_not_hide_the_drivers_lag_in_short_ones():
+    """A class of which the driver is half is distrusted, however little it is of all latency together."""
+    samples = [sample(0, 0.01, 0.02, driver_lag_s=0.01)]
+    found = summary(samples)
+    assert [one.class_name for one in found.distrusted] == ["LV"]
+    assert not found.is_trustworthy

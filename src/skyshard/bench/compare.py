@@ -320,7 +320,8 @@ def _cautions(new: Sequence[tuple[str, Trial]], old: Sequence[tuple[str, Trial]]
         found.append("A side has one trial: how runs differ from each other is not seen; run at least three a side.")
     for name, trial in [*new, *old]:
         if not trial.summary.is_trustworthy:
-            found.append(f"{name}: the driver itself spent {trial.summary.driver_share:.0%} of the latency.")
+            classes = ", ".join(f"{one.class_name} ({one.phase})" for one in trial.summary.distrusted) or "all classes"
+            found.append(f"{name}: the driver itself was more than 5 % of the latency of {classes}.")
         if trial.summary.is_partial:
             found.append(f"{name}: stopped early.")
     return found

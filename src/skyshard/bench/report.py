@@ -51,7 +51,7 @@ def _page(trial: Trial) -> dict[str, object]:
         "verdict": verdict_sentence(trial),
         "facts": _facts(trial),
         "percentile_names": _percentile_names(summary.classes),
-        "is_driver_slow": summary.driver_share > MAX_DRIVER_SHARE,
+        "is_driver_slow": not summary.is_trustworthy,
         "pictures": _pictures(trial),
         "templates": _template_rows(trial),
         "slowest": _slowest(trial),
@@ -105,8 +105,10 @@ def _distrust(summary: Summary) -> str:
     """What is added when the driver itself was too slow; empty when it was not."""
     if summary.is_trustworthy or summary.is_partial:
         return ""
-    found, allowed = f"{summary.driver_share:.0%}", f"{MAX_DRIVER_SHARE:.0%}"
-    return f" Latencies are not to be trusted: {found} of them is the driver's own delay, more than {allowed}."
+    named = {f"{one.class_name} ({one.phase})": one.driver_share for one in summary.distrusted}
+    found = ", ".join(f"{name} {share:.0%}" for name, share in (named or {"all": summary.driver_share}).items())
+    allowed = f"{MAX_DRIVER_SHARE:.0%}"
+    return f" Not to be trusted are latencies of which the driver's own delay is more than {allowed}: {found}."
 
 
 def _outcome(trial: Trial) -> str:

@@ -113,14 +113,16 @@ def _figure(sweep: Sweep, width: int) -> Figure:
         along = np.geomspace(fractions.min(), fractions.max(), 60)
         fit = one.overhead_s + one.per_share_s * along / one.nodes[0]
         axes.plot(along, np.maximum(fit, 1e-6), "-", color=colour, linewidth=1.2)
-        if (held := one.held_out) is not None:
+        if (held := one.held_out) is not None and held.is_told:
             reach = [[held.predicted_s - held.low_s], [held.high_s - held.predicted_s]]
             place = held.fraction * (1.06 + 0.02 * number)
             axes.errorbar(
                 [place], [held.predicted_s], yerr=reach, fmt="s", color=colour, markersize=4, markerfacecolor="none"
             )
+    everything = [t for one in sweep.scalings for t in one.median_s]
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.set_ylim(min(everything) / 3, max(everything) * 3)
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0), numticks=20))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: seconds(value)))
     axes.yaxis.set_minor_formatter(NullFormatter())

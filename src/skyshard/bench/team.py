@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -24,6 +25,7 @@ from skyshard.bench.driver import Recording, phase_clients, run_phase
 from skyshard.bench.samples import Sample
 from skyshard.bench.schedule import ClassSchedule
 from skyshard.bench.targets import Target
+from skyshard.errors import ClusterError
 from skyshard.runtime import open_runtime
 
 Phase = Sequence[ClassSchedule]
@@ -109,6 +111,10 @@ class SeatTeam:
         try:
             for ready in [call("is_ready") for call in self._calls]:
                 ready.result()
+        except BrokenProcessPool:
+            self.close()
+            remedy = "its own words stand above; try without --processes"
+            raise ClusterError("a driver process could not open its target", remedy=remedy) from None
         except BaseException:
             self.close()
             raise
