@@ -18,7 +18,6 @@ import pyarrow.compute as pc
 
 from skyshard.db.connection import Connection, quote_name
 from skyshard.errors import ClusterError, UserError
-from skyshard.rowimage.datafile import read_records
 from skyshard.rowimage.record import RecordLayout
 from skyshard.rowimage.sqltype import SqlType, TypeClass, parse_type
 from skyshard.rowimage.unpack import unpack_blocks
@@ -141,13 +140,6 @@ def decoded(text: bytes) -> str:
         return text.decode("cp1252")
     except UnicodeDecodeError:
         return "".join(bytes([code]).decode("cp1252", "ignore") or chr(code) for code in text)
-
-
-def from_data_file(path: Path, columns: Sequence[TypedColumn], layout: RecordLayout) -> pa.Table:
-    """The rows of a fixed-format data file → Arrow."""
-    batches = [_as_result(batch, columns) for batch in unpack_blocks(read_records(path, layout), layout)]
-    schema = pa.schema([(column.name, column.arrow) for column in columns])
-    return pa.Table.from_batches(batches, schema)
 
 
 def from_slice(

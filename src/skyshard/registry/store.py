@@ -278,6 +278,7 @@ class Registry:
         values = {"database": database, "transaction_id": transaction, **asdict(part)}
         with self._writer.begin() as connection:
             connection.execute(upsert(t.index_parts).values(**values).on_duplicate_key_update(rows=part.rows))
+            generation.advance(connection, if_finished=transaction)
 
     def index_parts(self, database: str, director: str = "") -> list[IndexPart]:
         with self._engine.connect() as connection:

@@ -1,0 +1,67 @@
+"""Which node reads which chunk, and where chunks go when nodes fail: no server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skyshard.czar.plan import Pull, Slot, Template
+from skyshard.czar.replicas import Replicas
+from skyshard.czar.units import Failure
+from skyshard.errors import ClusterError
+from skyshard.layout import Role, TableLayout
+from skyshard.registry.catalog import CatalogTable, ChunkEntry
+from skyshard.rowimage.sqltype import parse_type
+from skyshard.schema import Column, Table
+
+NODES = ("a", "b", "c")
+OBJECT = TableLayout(role=Role.DIRECTOR, key="objectId", position=("ra", "decl"))
+COLUMNS = tuple(Column(name, parse_type("double")) for name in ("ra", "decl"))
+TABLE = Table("Object", (Column("objectId", parse_type("bigint")), *COLUMNS))
+
+
+def pull(holders: dict[int, tuple[str, ...]]) -> Pull:
+    entries = {chunk: ChunkEntry(10, 0, nodes) for chunk, nodes in holders.items()}
+    table = CatalogTable(TABLE.with_chunk_columns(), OBJECT, 10 * len(entries), entries)
+    return Pull(Template("SELECT 1", {0: Slot("sky", table, "o")}), tuple(sorted(holders)), 0)
+
+
+@given(st.dictionaries(st.integers(1, 50), st.sets(st.sampled_from(NODES), min_size=1).map(tuple), min_size=1))
+def test_each_chunk_goes_to_one_node_that_holds_it(holders: dict[int, tuple[str, ...]]) -> None:
+    """Every chunk is read once, by a holder."""
+    assigned, lost = Replicas(pull(holders), NODES).assign(tuple(sorted(holders)))
+    assert lost == []
+    assert sorted(chunk for chunks in assigned.values() for chunk in chunks) == sorted(holders)
+    assert all(node in holders[chunk] for node, chunks in assigned.items() for chunk in chunks)
+
+
+def test_failed_chunks_go_to_another_replica_then_to_the_same_node_once() -> None:
+    """Another replica first; without one the same node is asked once more, then the chunk is lost."""
+    replicas = Replicas(pull({1: ("a", "b"), 2: ("a",)}), NODES)
+    left = replicas.failed([Failure("a", (1, 2), ClusterError("gone"))])
+    assert replicas.assign(left) == ({"b": [1], "a": [2]}, [])
+    left = replicas.failed([Failure("a", (2,), ClusterError("gone again"))])
+    assert replicas.assign(left) == ({}, [2])
+    with pytest.raises(ClusterError, match="no replica of chunks 2 answers: gone again"):
+        replicas.give_up([2], is_allowed=False)
+    assert replicas.give_up([2], is_allowed=True) == [2]
+
+
+def test_chunk_that_no_serving_node_holds_is_named() -> None:
+    """A chunk whose nodes do not serve is an error that names it."""
+    replicas = Replicas(pull({1: ("a",), 7: ("z",)}), NODES)
+    assert replicas.assign((1, 7)) == ({"a": [1]}, [7])
+    with pytest.raises(ClusterError, match="no node holds all tables of chunks 7"):
+        replicas.give_up([7], is_allowed=False)
+
+
+def test_regular_tables_are_read_on_any_node() -> None:
+    """A pull without chunks goes to one node, and to another when that fails."""
+    whole = Replicas(replace(pull({1: ("a",)}), chunks=None), NODES)
+    (first,) = whole.assign(whole.chunks)[0]
+    left = whole.failed([Failure(first, whole.chunks, ClusterError("gone"))])
+    (second,) = whole.assign(left)[0]
+    assert first != second
