@@ -6,6 +6,7 @@ let through; what is not certain is brought along. What would be too much is ref
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from sqlglot import exp
@@ -26,6 +27,10 @@ from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Key
 
 GATHER_LIMIT_BYTES = 2 * 2**30
 """More than this is not brought to the czar for one statement."""
+SHARE_OF_EQUALITY = 0.1
+SHARE_OF_RANGE = 1 / 3
+LEAST_SHARE = 0.01
+"""Terms are not trusted to let through less."""
 
 
 def gather(bound: Bound, source: CatalogSource, limit_bytes: int) -> tuple[list[Pull], list[str], dict[int, int]]:
@@ -35,6 +40,7 @@ def gather(bound: Bound, source: CatalogSource, limit_bytes: int) -> tuple[list[
         Refusal: more than ``limit_bytes`` would have to be brought.
     """
     pulls: list[Pull] = []
+    expected: list[float] = []
     why: list[str] = []
     places: dict[int, int] = {}
     known: dict[tuple[str, tuple[int, ...] | None], int] = {}
@@ -46,11 +52,14 @@ def gather(bound: Bound, source: CatalogSource, limit_bytes: int) -> tuple[list[
         why += choice.why
         for reference in block.references:
             if reference.table is not None:
-                pull = _pull(bound, block, reference, terms, choice, needed[reference.number])
+                own = _own(bound, block, reference, terms)
+                pull = _pull(reference, own, choice, needed[reference.number])
                 key = (pull.template.of_prototype(), pull.chunks)
                 places[reference.number] = known.setdefault(key, len(pulls))
-                pulls += [pull] if places[reference.number] == len(pulls) else []
-    _check_size(bound, pulls, limit_bytes)
+                if places[reference.number] == len(pulls):
+                    pulls.append(pull)
+                    expected.append(pull.rows * _share(own))
+    _check_size(pulls, expected, limit_bytes)
     return pulls, why, places
 
 
@@ -115,18 +124,27 @@ def _needs_all(block: Block, reference: Reference) -> bool:
     return False
 
 
-def _pull(
-    bound: Bound, block: Block, reference: Reference, terms: Sequence[exp.Expr], choice: ChunkChoice, needed: set[str]
-) -> Pull:
+def _own(bound: Bound, block: Block, reference: Reference, terms: Sequence[exp.Expr]) -> list[exp.Expr]:
+    """The terms that are asked of a reference's table, one copy of each row of a match table among them."""
+    own = own_terms(_askable(bound, block, reference, terms), reference.number)
+    if not is_match(reference):
+        return own
+    kept = single(reference)
+    return [*own, kept] if kept is not None else [term for term in own if not _tells_copies(reference, term)]
+
+
+def _share(own: Sequence[exp.Expr]) -> float:
+    """The share of rows that terms are expected to let through: a tenth for an equality, a third for others."""
+    shares = [SHARE_OF_EQUALITY if isinstance(term, (exp.EQ, exp.In)) else SHARE_OF_RANGE for term in own]
+    return max(math.prod(shares), LEAST_SHARE)
+
+
+def _pull(reference: Reference, own: Sequence[exp.Expr], choice: ChunkChoice, needed: set[str]) -> Pull:
     assert reference.table is not None
     table = reference.table.table
     needed = needed | set(needed_to_compare(reference))
     columns = tuple(column for column in table if column.name in needed) or (_narrowest(table.columns),)
     names = ", ".join(f"{quote_name(reference.alias)}.{quote_name(column.name)}" for column in columns)
-    own = own_terms(_askable(bound, block, reference, terms), reference.number)
-    if is_match(reference):
-        kept = single(reference)
-        own = [*own, kept] if kept is not None else [term for term in own if not _tells_copies(reference, term)]
     condition = render_terms(own)
     where = f" WHERE {condition}" if condition else ""
     slot = Slot(reference.database, reference.table, reference.alias)
@@ -167,13 +185,13 @@ def _keys(reference: Reference, columns: Sequence[Column]) -> tuple[Key, ...]:
     return tuple(Key(f"key_{column.name}", (column.name,)) for column in columns if column.name.lower() in keys)
 
 
-def _check_size(bound: Bound, pulls: Sequence[Pull], limit_bytes: int) -> None:
-    sizes = [pull.rows * (row_bytes(pull.columns) + 7) for pull in pulls]
+def _check_size(pulls: Sequence[Pull], expected: Sequence[float], limit_bytes: int) -> None:
+    sizes = [rows * (row_bytes(pull.columns) + 7) for pull, rows in zip(pulls, expected, strict=True)]
     if sum(sizes) > limit_bytes:
-        tables = ", ".join(f"{pull.rows:,} rows" for pull in pulls)
+        tables = ", ".join(f"{rows:,.0f} rows" for rows in expected)
         raise Refusal(
             "too-large",
-            f"this statement is not local to chunks, and {sum(sizes) / 2**30:.1f} GiB ({tables}) would have to be "
+            f"this statement is not local to chunks: about {sum(sizes) / 2**30:.1f} GiB ({tables}) would have to be "
             f"brought to one place (limit {limit_bytes / 2**30:.1f} GiB)",
             remedy="restrict the area or the keys, name fewer columns, or join by the director's key",
         )
