@@ -22,6 +22,7 @@ def numbers(rows: pa.Table, name: str) -> NDArray[Any]:
     return np.asarray(rows[name].to_numpy())
 
 
+@pytest.mark.timeout(20)
 @pytest.mark.parametrize("catalog", CATALOGS)
 def test_every_table_and_column_is_made(catalog: str) -> None:
     """Each table of the schema has rows and all its columns, of the schema's types, NULL only where it may be."""
@@ -175,6 +176,7 @@ def test_thinned_rows_are_among_all(catalog: str) -> None:
         assert tenth[name].equals(rows.slice(0, tenth[name].num_rows)), name
 
 
+@pytest.mark.timeout(20)
 def test_chunks_do_not_depend_on_order_or_workers() -> None:
     """All tables of some chunks are equal however they are made: in turn, backwards, by 2 and by 7 workers."""
     sky = felis_sky("dp2")

@@ -35,7 +35,8 @@ TRUTH: dict[str, Any] = {
     "aggregates": [{"table": "Object", "column": "objectId"}, {"table": "Source", "column": "psfFlux"}],
     "neighbours": {"radii_deg": [0.005, 0.016]},
 }
-GAIA_ROWS = Path("/work/shared/data/sky/gaia_dr2_rows_per_chunk.tsv.gz")
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+GAIA_ROWS = SHARED / "sky" / "gaia_dr2_rows_per_chunk.tsv.gz"
 SHARES = (0.1, 0.5, 0.9, 0.99, 1.0)
 
 
@@ -61,6 +62,7 @@ def test_thinning_keeps_all_chunks(tmp_path: Path) -> None:
         assert truth.rows["Object"] == pytest.approx(whole.truth.chunks[chunk].rows["Object"] / 10, abs=1)
 
 
+@pytest.mark.timeout(20)
 def test_fraction_of_a_fraction_is_a_subset(tmp_path: Path) -> None:
     """Rows of a smaller share are rows of a larger one, in every table, whatever the order of making."""
     small, large = made(tmp_path, 0.2), made(tmp_path, 0.45)
@@ -92,6 +94,7 @@ def test_plan_states_the_whole_and_the_share() -> None:
 # Truth
 
 
+@pytest.mark.timeout(20)
 @pytest.mark.parametrize("shrink", ["coverage", "thinning"])
 def test_truth_is_what_the_rows_say(tmp_path: Path, shrink: str) -> None:
     """Histograms, aggregates and pairs over all chunks are those of the rows, neighbours over chunk edges included."""
@@ -177,6 +180,7 @@ def test_map_decides_the_density(tmp_path: Path) -> None:
         open_sky(Recipe.model_validate(content | {"name": "other"}))
 
 
+@pytest.mark.timeout(20)
 def test_gaia_has_the_skew_of_the_real_sky() -> None:
     """Rows per chunk of a tenth of it: p10, p50, p90, p99 and greatest are within 10 % of the real ones."""
     if not GAIA_ROWS.exists():

@@ -28,6 +28,7 @@ figcaption{font-size:.85rem;color:#4a5666}table{border-collapse:collapse;margin:
 td,th{padding:.15rem .8rem;text-align:right;border-bottom:1px solid #e6eaee}
 th:first-child,td:first-child{text-align:left}"""
 _MOST_OBJECTS = 20_000
+_WHOLE = (-180.0, 180.0, -90.0, 90.0)
 _STAR, _GALAXY = "#c2410c", "#1d4ed8"
 
 
@@ -40,7 +41,7 @@ def write_preview(sky: SyntheticSky, planned: Plan, path: Path) -> None:
     chunk = _typical_chunk(expected)
     patch, exposures = _look(sky, chunk)
     pictures: list[tuple[str, str, Callable[[Any], None]]] = [
-        ("wide", "Objects per square degree (Mollweide, right ascension leftward)", lambda axes: _map(axes, sky)),
+        ("wide", "Objects per square degree; right ascension grows to the left", lambda axes: _map(axes, sky)),
         ("", "Expected rows of the director table in each chunk to be made", lambda axes: _chunk_rows(axes, expected)),
         ("", "Number counts per half magnitude; 5σ depth of one visit dotted", lambda axes: _counts(axes, sky, patch)),
         ("", "Colour–colour: stars on their locus, galaxies off it", lambda axes: _colours(axes, sky, patch)),
@@ -49,7 +50,7 @@ def write_preview(sky: SyntheticSky, planned: Plan, path: Path) -> None:
         ("", f"Visits that cover an object in chunk {chunk}", lambda axes: _visits(axes, patch, exposures)),
     ]  # fmt: skip
     figures = "".join(
-        f'<figure class="{kind}">{_picture(draw, wide=kind == "wide")}'
+        f'<figure class="{kind}">{_picture(draw, sky, wide=kind == "wide")}'
         f"<figcaption>{html.escape(text)}</figcaption></figure>"
         for kind, text, draw in pictures
     )
@@ -72,11 +73,11 @@ def _page(sky: SyntheticSky, planned: Plan, figures: str) -> str:
     )
 
 
-def _picture(draw: Callable[[Any], None], *, wide: bool) -> str:
+def _picture(draw: Callable[[Any], None], sky: SyntheticSky, *, wide: bool) -> str:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 5.2) if wide else (5.6, 4.0), dpi=100, layout="constrained")
-    draw(figure.add_subplot(projection="mollweide" if wide else None))
+    draw(figure.add_subplot(projection="mollweide" if wide and _frame(sky) == _WHOLE else None))
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return f'<img alt="" src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
@@ -102,10 +103,20 @@ def _look(sky: SyntheticSky, chunk: int) -> tuple[Patch, Exposures]:
     return patch, expose(patch, sky.pointings)
 
 
+def _frame(sky: SyntheticSky) -> tuple[float, float, float, float]:
+    """West, east, south and north of the map: the whole sky, or the footprint where that is a small patch."""
+    boxes = sky.recipe.sky.footprint
+    starts = [(box.ra_deg[0] + 180.0) % 360.0 - 180.0 for box in boxes]
+    west, east = min(starts), max(start + box.ra_width_deg for start, box in zip(starts, boxes, strict=True))
+    south, north = min(box.dec_deg[0] for box in boxes), max(box.dec_deg[1] for box in boxes)
+    return (west, east, south, north) if east - west < 60 and north - south < 60 else _WHOLE
+
+
 def _map(axes: Any, sky: SyntheticSky) -> None:
     from matplotlib.colors import LogNorm
 
-    ra, dec = np.meshgrid(np.linspace(-180, 180, 541), np.linspace(-90, 90, 271))
+    west, east, south, north = _frame(sky)
+    ra, dec = np.meshgrid(np.linspace(west, east, 541), np.linspace(south, north, 271))
     middle_ra, middle_dec = (ra[1:, 1:] + ra[:-1, :-1]) / 2 % 360.0, (dec[1:, 1:] + dec[:-1, :-1]) / 2
     values = sky.density.at(middle_ra, middle_dec)
     values = np.where(in_footprint(sky.recipe.sky.footprint, middle_ra, middle_dec) & (values > 0), values, np.nan)
@@ -113,10 +124,16 @@ def _map(axes: Any, sky: SyntheticSky) -> None:
     if not len(found):
         found = np.array([1.0])
     norm = LogNorm(max(found.min(), found.max() / 1e5), max(found.max(), found.min() * 1.5))
-    mesh = axes.pcolormesh(np.radians(-ra), np.radians(dec), values, norm=norm, cmap="inferno", rasterized=True)
+    is_whole = axes.name == "mollweide"
+    x, y = (np.radians(-ra), np.radians(dec)) if is_whole else (ra, dec)
+    mesh = axes.pcolormesh(x, y, values, norm=norm, cmap="inferno", rasterized=True)
     axes.set_facecolor("#eef1f4")
     axes.grid(alpha=0.3)
-    axes.set_xticklabels([f"{(-angle) % 360}°" for angle in range(-150, 151, 30)], fontsize=8)
+    if not is_whole:
+        axes.invert_xaxis()
+        axes.set(xlabel="right ascension, degrees from 0 h", ylabel="declination, degrees")
+    else:
+        axes.set_xticklabels([f"{(-angle) % 360}°" for angle in range(-150, 151, 30)], fontsize=8)
     axes.figure.colorbar(mesh, ax=axes, shrink=0.7, label="objects per square degree")
 
 
