@@ -23,7 +23,8 @@ class Telling(threading.Thread):
 
     def run(self) -> None:
         while not self._over.wait(0.2):
-            self._tell(self._what, self._count(), self._total)
+            done = self._count()
+            self._tell(self._what, done, self._total or done + 1)  # an unknown total is not yet reached
 
     def __enter__(self) -> None:
         self.start()

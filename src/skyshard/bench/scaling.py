@@ -17,6 +17,8 @@ from scipy import stats as distributions
 
 Values = NDArray[np.float64]
 RESAMPLES = 500
+ROUNDS = 6
+"""Times that weights are taken from the fit before."""
 
 ASSUMPTIONS = (
     "Time is a fixed overhead plus work in proportion to the rows of a node.",
@@ -79,16 +81,30 @@ def work_fit(fractions: Sequence[float], nodes: Sequence[float], times_s: Sequen
 
 
 def _fits(load: Values, times: Values) -> tuple[Values, Values]:
-    """``work_fit`` of many rows of times at once, over the sizes' fraction per node."""
+    """``work_fit`` of many rows of times at once, over the sizes' fraction per node.
+
+    Errors are relative to the fitted times, not to the measured ones, which would draw the fit below scattered points:
+    weights are taken from the fit before, a few times over.
+    """
     scale = load.max()
-    weight, x = 1 / times, load / scale
-    a, b, c = (weight**2).sum(1), (weight**2 * x).sum(1), (weight**2 * x**2).sum(1)
-    d, e = weight.sum(1), (weight * x).sum(1)
+    x = load / scale
+    weights = times
+    for _ in range(ROUNDS):
+        overhead, work = _weighted(x, times, weights)
+        weights = np.maximum(overhead[:, None] + work[:, None] * x, 1e-9)
+    return overhead, work / scale
+
+
+def _weighted(x: Values, times: Values, weights: Values) -> tuple[Values, Values]:
+    """Overhead and slope of each row, neither below zero, errors in units of ``weights``."""
+    w = 1 / weights**2
+    a, b, c = w.sum(1), (w * x).sum(1), (w * x**2).sum(1)
+    d, e = (w * times).sum(1), (w * x * times).sum(1)
     determinant = np.maximum(a * c - b * b, 1e-300)
     overhead, work = (c * d - b * e) / determinant, (a * e - b * d) / determinant
     is_flat = (work < 0) | (np.ptp(x) == 0)
     overhead, work = np.where(overhead < 0, 0.0, overhead), np.where(overhead < 0, e / c, work)
-    return np.where(is_flat, d / a, overhead), np.where(is_flat, 0.0, work) / scale
+    return np.where(is_flat, d / a, overhead), np.where(is_flat, 0.0, work)
 
 
 def predict(

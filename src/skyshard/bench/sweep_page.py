@@ -109,15 +109,17 @@ def _figure(sweep: Sweep, width: int) -> Figure:
     for number, one in enumerate(sweep.scalings):
         colour = SERIES[number % len(SERIES)]
         fractions, medians = np.array(one.fractions), np.array(one.median_s)
-        axes.plot(fractions, medians, "o", color=colour, markersize=5, label=one.name)
+        for place, count in enumerate(dict.fromkeys(one.nodes)):
+            is_it, label = np.array(one.nodes) == count, one.name if place == 0 else None
+            axes.plot(fractions[is_it], medians[is_it], "o^sDv"[place % 5], color=colour, markersize=5, label=label)
         along = np.geomspace(fractions.min(), fractions.max(), 60)
         fit = one.overhead_s + one.per_share_s * along / one.nodes[0]
         axes.plot(along, np.maximum(fit, 1e-6), "-", color=colour, linewidth=1.2)
         if (held := one.held_out) is not None and held.is_told:
             reach = [[held.predicted_s - held.low_s], [held.high_s - held.predicted_s]]
-            place = held.fraction * (1.06 + 0.02 * number)
+            beside = held.fraction * (1.06 + 0.02 * number)
             axes.errorbar(
-                [place], [held.predicted_s], yerr=reach, fmt="s", color=colour, markersize=4, markerfacecolor="none"
+                [beside], [held.predicted_s], yerr=reach, fmt="s", color=colour, markersize=4, markerfacecolor="none"
             )
     everything = [t for one in sweep.scalings for t in one.median_s]
     axes.set_xscale("log")
