@@ -2,7 +2,8 @@
 
     python benchmarks/synth.py [--quick] [--json] [--nodes N] [--cores N]
 
-One core; seconds are those on the processor. ``values`` are rows times columns. Ratios within one run mean something on a busy machine, rates less.
+One core; seconds are those on the processor. ``values`` are rows times columns.
+Ratios within one run mean something on a busy machine, rates less.
 """
 
 from __future__ import annotations
@@ -92,7 +93,8 @@ def measure_tables(report: Report, name: str, sky: SyntheticSky, chunks: list[in
     report.ratios[f"{name}_over_numpy"] = drawn_s / generated_s
     report.say(
         f"{name:<12} {len(chunks)} chunks, {rows:>9,} rows, {values / 1e6:7.1f} M values: "
-        f"{values / generated_s / 1e6:6.1f} M values/s, {rows / generated_s:11,.0f} rows/s; NumPy draws {values / drawn_s / 1e6:.1f}; "
+        f"{values / generated_s / 1e6:6.1f} M values/s, "
+        f"{rows / generated_s:11,.0f} rows/s; NumPy draws {values / drawn_s / 1e6:.1f}; "
         f"ratio {drawn_s / generated_s:.2f}"
     )
     fields = {
@@ -160,6 +162,7 @@ def extrapolate(report: Report, objects: int, nodes: int, cores: int) -> None:
     rows = sum(table.num_rows for table in made.values())
     per_object_s = (elapsed_s - draw_s) / made["Object"].num_rows + draw_s / expected[chunk]
     total = DR1_SHARE * sum(expected.values())
+    rows_each = rows / made["Object"].num_rows
     hours = total * per_object_s / (nodes * cores) / 3600
     report.rates |= {
         "dr1_objects_per_s": 1 / per_object_s,
