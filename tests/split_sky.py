@@ -33,7 +33,7 @@ Place = tuple[int, int]
 
 COLUMNS = {
     "Star": "starId bigint!, ra double, decl double, mag float, flux double, kind int, name varchar(8), price decimal(9,2)",
-    "Galaxy": "galaxyId bigint!, ra double, dec_ double, z double, kind int, bits smallint unsigned",
+    "Galaxy": "galaxyId bigint!, ra double, dec_ double, z double, kind int, bits int",
     "Epoch": "epochId int!, starId bigint, raStar double, declStar double, ra double, decl double, t double, flux float, "
     "bandId int, label char(4)",
     "Spectrum": "spectrumId int!, galaxyId bigint, snr float, lines_ int",
