@@ -20,6 +20,9 @@ def place(
 ) -> dict[int, tuple[str, ...]]:
     """Assign each chunk to ``replicas`` different nodes, the largest chunk first, each to the least loaded nodes.
 
+    The first node of a chunk is the one that is first for the fewest bytes, so that what reads or keeps only the first
+    replica is even too.
+
     Args:
         chunk_bytes: chunk → bytes to store.
         placed: chunk → nodes that hold it already, by rank; the first ``replicas`` are kept, missing ones filled up.
@@ -42,9 +45,14 @@ def place(
             load[node] += chunk_bytes[chunk]
     heap = [(load[node], rank, node) for rank, node in enumerate(nodes)]
     heapq.heapify(heap)
+    first = dict.fromkeys(nodes, 0)
     result: dict[int, tuple[str, ...]] = {}
     for chunk in sorted(chunk_bytes, key=lambda number: (-chunk_bytes[number], number)):
-        result[chunk] = _fill(kept[chunk], replicas, chunk_bytes[chunk], heap)
+        holders = _fill(kept[chunk], replicas, chunk_bytes[chunk], heap)
+        if not kept[chunk]:
+            holders = tuple(sorted(holders, key=lambda node: first[node]))
+        first[holders[0]] += chunk_bytes[chunk]
+        result[chunk] = holders
     return dict(sorted(result.items()))
 
 

@@ -41,6 +41,15 @@ def test_load_is_even_to_the_largest_chunk(chunk_bytes: dict[int, int], nodes: i
     assert max(load.values()) - min(load.values()) <= max(chunk_bytes.values())
 
 
+@given(sizes, st.integers(2, 6))
+def test_first_replicas_are_even_too(chunk_bytes: dict[int, int], nodes: int) -> None:
+    """With a replica on every node, the bytes for which a node is first differ by no more than the largest chunk."""
+    names = [f"n{i}" for i in range(nodes)]
+    placed = place(chunk_bytes, names, nodes)
+    first = [sum(chunk_bytes[chunk] for chunk, on in placed.items() if on[0] == name) for name in names]
+    assert max(first) - min(first) <= max(chunk_bytes.values())
+
+
 def test_placed_chunks_stay() -> None:
     """A chunk that the family has placed is not moved, only filled up."""
     placed = place({1: 10, 2: 10}, ["a", "b"], 2, placed={1: ("b",)})
