@@ -40,11 +40,18 @@ def in_flight(sent_s: NDArray[np.float64], last_row_s: NDArray[np.float64]) -> N
 
 def latency_under_load(series: Sequence[UnderLoad]) -> Picture | None:
     """Median latency of each class by queries in flight, with its middle half; None when load never varied."""
-    shown = [one for one in series if len(np.unique(one.in_flight)) > 1]
-    if not shown:
+    shown = [one for one in series if len(_levels(one))]
+    if len({int(level) for one in shown for level in _levels(one)}) < 2:
         return None
     description = "Median latency of each class against the queries in flight, with the band of the middle half"
     return picture("load", description, lambda width: _load_figure(shown, width))
+
+
+def _levels(one: UnderLoad) -> NDArray[np.int64]:
+    """Numbers of queries in flight that enough samples of a class met."""
+    levels, counts = np.unique(one.in_flight, return_counts=True)
+    found: NDArray[np.int64] = levels[counts >= FEWEST]
+    return found
 
 
 def _load_figure(series: Sequence[UnderLoad], width: int) -> Figure:
@@ -54,9 +61,7 @@ def _load_figure(series: Sequence[UnderLoad], width: int) -> Figure:
     figure = new_figure(width, height)
     axes = figure.add_axes((52 / width, 36 / height, (width - 66) / width, (height - 50 - 18 * lines) / height))
     for number, one in enumerate(series):
-        levels = [level for level in np.unique(one.in_flight) if (one.in_flight == level).sum() >= FEWEST]
-        if not levels:
-            continue
+        levels = _levels(one)
         parts = [np.quantile(one.latency_s[one.in_flight == level], [0.25, 0.5, 0.75]) for level in levels]
         low, middle, high = np.maximum(np.array(parts).T, 1e-6)
         colour = SERIES[number % len(SERIES)]
