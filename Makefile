@@ -30,9 +30,11 @@ lint: setup
 bench: setup ## Run the benchmarks on small sizes
 	@$(BIN)/python benchmarks/cluster.py --repeats 1
 	@$(BIN)/python benchmarks/locate.py --rows 200000 --repeats 2
-	@$(BIN)/python benchmarks/synth.py --repeat 1
+	@$(BIN)/python benchmarks/synth.py --quick
 	@$(BIN)/python benchmarks/ingest.py --quick
 	@$(BIN)/python benchmarks/ingest_scaling.py --quick
+	@$(BIN)/python benchmarks/query.py --quick
+	@$(BIN)/python benchmarks/driver.py
 
 lock: setup ## Take newer versions into requirements.lock
 	@tools/lock.sh
