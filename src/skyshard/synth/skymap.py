@@ -33,7 +33,7 @@ def tract_and_patch(ra: Floats, dec: Floats) -> tuple[Ids, Ids]:
     """Tract and patch of positions.
 
     >>> [number.tolist() for number in tract_and_patch(np.array([0.01, 0.01]), np.array([-89.9, 0.01]))]
-    [[0, 9158], [0, 0]]
+    [[0, 9197], [0, 0]]
     """
     height = (dec + 90.0) / _RING_DEG
     ring = np.minimum(height.astype(np.int64), _RINGS - 1)
