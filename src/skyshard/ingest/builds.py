@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from skyshard.db.connection import quote_name
 from skyshard.ddl import DUMMY_CHUNK, create_table, part_suffix, physical_name, stored_table
 from skyshard.ingest.bundle import Bundle, BundleWriter, PartReport
 from skyshard.ingest.director_keys import DirectorKeys
@@ -72,20 +73,20 @@ class BuildContext:
 
 
 def plan_builds(
-    context: BuildContext, table: PlannedTable, reports: Sequence[PartReport], node: str
-) -> list[BuildOrder]:
-    """The orders that make one table on one node."""
-    sums = merged_segments(reports)
-    slices = _slices(context, table, reports)
-    builds = [
-        _build(context, table, target, sums, slices)
-        for target in _targets(context, table, node)
-        if target in sums or (table.name, *target) not in context.standing
-    ]
-    return [
-        BuildOrder(context.plan.database, table.stored, table.loader, tuple(builds[start : start + TABLES_PER_ORDER]))
-        for start in range(0, len(builds), TABLES_PER_ORDER)
-    ]
+    context: BuildContext, table: PlannedTable, reports: Sequence[PartReport], nodes: Sequence[str]
+) -> dict[str, list[BuildOrder]]:
+    """The orders that make one table, by node."""
+    builds = _Builds(context, table, merged_segments(reports), _slices(context, table, reports))
+    orders = {}
+    for node in nodes:
+        mine = [
+            builds.of(target)
+            for target in _targets(context, table, node)
+            if target in builds.sums or (table.name, *target) not in context.standing
+        ]
+        some = (mine[first : first + TABLES_PER_ORDER] for first in range(0, len(mine), TABLES_PER_ORDER))
+        orders[node] = [BuildOrder(context.plan.database, builds.stored, table.loader, tuple(few)) for few in some]
+    return orders
 
 
 def _targets(context: BuildContext, table: PlannedTable, node: str) -> list[Target]:
@@ -98,21 +99,38 @@ def _targets(context: BuildContext, table: PlannedTable, node: str) -> list[Targ
     return [(chunk, is_overlap) for chunk in [*chunks, DUMMY_CHUNK] for is_overlap in kinds]
 
 
-def _build(
-    context: BuildContext,
-    table: PlannedTable,
-    target: Target,
-    sums: Mapping[Target, tuple[int, str]],
-    slices: Mapping[Target, list[Slice]],
-) -> TableBuild:
-    chunk, is_overlap = target
-    part = context.transaction if (table.name, *target) in context.standing else 0
-    name = physical_name(table.name, chunk, is_overlap=is_overlap, suffix=part_suffix(part))
-    stored = stored_table(table.source.table, table.source.layout, overlap=is_overlap)
-    rows, expected = sums.get(target, (0, str(EMPTY)))
-    create = create_table(stored, name, engine=context.plan.layout.engine)
-    pieces = tuple(slices.get(target, ()))
-    return TableBuild(name, table.name, chunk, is_overlap, part, create, pieces, rows, expected)
+class _Builds:
+    """The builds of one table; what they have in common is made once."""
+
+    def __init__(
+        self,
+        context: BuildContext,
+        table: PlannedTable,
+        sums: Mapping[Target, tuple[int, str]],
+        slices: Mapping[Target, list[Slice]],
+    ) -> None:
+        self.sums = sums
+        self.stored = table.stored
+        self._context = context
+        self._table = table
+        self._slices = slices
+        engine = context.plan.layout.engine
+        self._definitions = {
+            is_overlap: create_table(
+                stored_table(table.source.table, table.source.layout, overlap=is_overlap), "any", engine=engine
+            ).partition("(")[2]
+            for is_overlap in (False, True)
+        }
+
+    def of(self, target: Target) -> TableBuild:
+        chunk, is_overlap = target
+        base = self._table.name
+        part = self._context.transaction if (base, *target) in self._context.standing else 0
+        name = physical_name(base, chunk, is_overlap=is_overlap, suffix=part_suffix(part))
+        rows, expected = self.sums.get(target, (0, str(EMPTY)))
+        create = f"CREATE TABLE {quote_name(name)} ({self._definitions[is_overlap]}"
+        pieces = tuple(self._slices.get(target, ()))
+        return TableBuild(name, base, chunk, is_overlap, part, create, pieces, rows, expected)
 
 
 def _slices(context: BuildContext, table: PlannedTable, reports: Sequence[PartReport]) -> dict[Target, list[Slice]]:

@@ -13,7 +13,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -155,9 +155,10 @@ class Ingest:
         self._shown("prepare", self._prepare)
         for table in self._plan.tables:
             self._timed("partition", lambda table=table: self._partition(table))  # type: ignore[misc]
-        started = self._start_indexes()
-        self._timed("load", self._build)
-        self._shown("director index", lambda: self._finish_indexes(started))
+        with ThreadPoolExecutor(1, "director-index") as self._beside:
+            started = self._start_indexes()
+            self._timed("load", self._build)
+            self._shown("director index", lambda: self._finish_indexes(started))
         report = IngestReport(
             self._plan.database,
             self._transaction,
@@ -166,7 +167,6 @@ class Ingest:
             dict(self._replayed),
         )
         self._shown("publish", lambda: self._publish(report))
-        clear_staging(self._site, self._plan.database)
         return report
 
     def _shown(self, stage: str, work: Callable[[], None]) -> None:
@@ -269,14 +269,11 @@ class Ingest:
         standing = frozenset(replica.target for replica in finished) | dummy_targets(finished)
         context = BuildContext(self._plan, self._transaction, self._place(), standing, self._staging)
         done = {(r.node, *r.target): r.digest for r in registry.replicas(database, transaction=self._transaction)}
-        queues: dict[str, list[BuildOrder]] = {}
-        for node in self._site.nodes:
-            orders = [
-                order
-                for table in self._plan.tables
-                for order in plan_builds(context, table, self._reports[table.name], node)
-            ]
-            queues[node] = [rest for order in orders if (rest := _not_done(node, order, done)).builds]
+        queues: dict[str, list[BuildOrder]] = {node: [] for node in self._site.nodes}
+        for table in self._plan.tables:
+            planned = plan_builds(context, table, self._reports[table.name], list(self._site.nodes))
+            for node, orders in planned.items():
+                queues[node] += [rest for order in orders if (rest := _not_done(node, order, done)).builds]
         total = sum(len(order.builds) for orders in queues.values() for order in orders)
         start, built, rows, size = time.monotonic(), 0, 0, 0
         for node, order, tables in drain(queues, self._site.nodes):
@@ -307,9 +304,14 @@ class Ingest:
                 continue
             earlier = registry.index_parts(database, table.name)
             part = self._transaction if earlier else 0
-            order = index_build(database, table.name, part, self._own_keys(table.name), self._staging)
-            started.append(_StartedIndex(table.name, part, earlier, self._site.czar_loader.call("build", order)))
+            keys = self._own_keys(table.name)
+            built = self._beside.submit(self._build_index, database, table.name, part, keys, self._staging)
+            started.append(_StartedIndex(table.name, part, earlier, built))
         return started
+
+    def _build_index(self, *what: Any) -> list[BuiltTable]:
+        built: list[BuiltTable] = self._site.czar_loader.call("build", index_build(*what)).result()
+        return built
 
     def _finish_indexes(self, started: Sequence[_StartedIndex]) -> None:
         for index in started:
@@ -319,7 +321,11 @@ class Ingest:
             self._generations().make_index(index.director, [*index.earlier, mine])
 
     def _publish(self, report: IngestReport) -> None:
-        """Everything to disk, then one registry transaction makes it visible."""
+        """Everything to disk, then one registry transaction makes it visible.
+
+        Bundles go first: what is not there need not be written. Who is killed here partitions again.
+        """
+        clear_staging(self._site, self._plan.database)
         os.sync()
         truth = {
             table.name: self._plan.source.truth[table.name]

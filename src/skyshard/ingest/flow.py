@@ -51,14 +51,18 @@ def in_order_of_end(
     """
     waiting = iter(zip(calls, items, strict=True))
     running: dict[Future[T], Any] = {}
+
+    def fill() -> None:
+        while len(running) < limit and (entry := next(waiting, None)) is not None:
+            running[entry[0]()] = entry[1]
+
     try:
-        while True:
-            while len(running) < limit and (entry := next(waiting, None)) is not None:
-                running[entry[0]()] = entry[1]
-            if not running:
-                return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                yield future.result(), running.pop(future)
+        fill()
+        while running:
+            ended = wait(running, return_when=FIRST_COMPLETED).done
+            results = [(future.result(), running.pop(future)) for future in ended]
+            fill()  # before anybody looks at the results: workers do not wait for that
+            yield from results
     except UserError:
         wait(running)
         raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -221,7 +221,7 @@ class Registry:
     def add_contributions(self, transaction: int, contributions: Sequence[Contribution]) -> None:
         """Record what a part brings to each chunk table; the same record again changes nothing."""
         rows = [
-            {"transaction_id": transaction, "state": ContributionState.PARTITIONED, **asdict(item)}
+            {"transaction_id": transaction, "state": ContributionState.PARTITIONED, **_fields(item)}
             for item in contributions
         ]
         if rows:
@@ -231,7 +231,7 @@ class Registry:
     # replicas, placements, index parts
 
     def add_replicas(self, database: str, transaction: int, replicas: Iterable[Replica]) -> None:
-        rows = [{"database": database, "transaction_id": transaction, **asdict(replica)} for replica in replicas]
+        rows = [{"database": database, "transaction_id": transaction, **_fields(replica)} for replica in replicas]
         if not rows:
             return
         statement = upsert(t.replicas)
@@ -275,7 +275,7 @@ class Registry:
                 connection.execute(sa.insert(t.placements).prefix_with("IGNORE"), rows)
 
     def add_index_part(self, database: str, transaction: int, part: IndexPart) -> None:
-        values = {"database": database, "transaction_id": transaction, **asdict(part)}
+        values = {"database": database, "transaction_id": transaction, **_fields(part)}
         with self._writer.begin() as connection:
             connection.execute(upsert(t.index_parts).values(**values).on_duplicate_key_update(rows=part.rows))
             generation.advance(connection, if_finished=transaction)
@@ -333,3 +333,8 @@ class Registry:
     def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:
         with connect(self._czar, Account.READER) as connection:
             return director_index.find_range(connection, self.index_table(database, director), low, high)
+
+
+def _fields(value: Contribution | Replica | IndexPart) -> dict[str, Any]:
+    """The fields of a flat value; ``asdict`` would copy each of them."""
+    return {field.name: getattr(value, field.name) for field in fields(value)}
