@@ -329,7 +329,7 @@ def run(rows: int, wide_rows: int) -> dict[str, dict[str, float]]:
     """All comparisons; everything made is removed."""
     with tempfile.TemporaryDirectory(prefix="skyshard-bench-", dir="/tmp") as name:
         folder = Path(name)
-        bench = Bench(Cluster.at(folder / "cluster"), folder, (128 << 20) + 600 * rows + 6_000 * wide_rows)
+        bench = Bench(Cluster.at(folder / "cluster"), folder, (256 << 20) + 1_500 * rows + 6_000 * wide_rows)
         bench.cluster.start(2)
         try:
             catalog = make_catalog(folder / "catalog", narrow_table(), rows, share(WIDE_AREA, rows / ROWS))
