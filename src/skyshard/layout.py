@@ -57,7 +57,7 @@ class TableLayout(BaseModel):
     key: str = ""
     """Director: the column that identifies an object. Dependent: the column that holds the director's key."""
     director: str = ""
-    """Dependent: the director table that this one follows."""
+    """Dependent: the director table that this one follows; ``database.table`` for one of another database."""
     position: tuple[str, str] | None = None
     """Longitude and latitude columns in degrees: a director's own, or the director's as copied into a dependent."""
     director2: str = ""
@@ -74,6 +74,16 @@ class TableLayout(BaseModel):
     """Rows whose director is unknown: kept and counted, or refused with the key named."""
     indexes: list[list[str]] = []
     """Secondary indexes, each a list of columns."""
+
+
+def split_director(name: str, database: str) -> tuple[str, str]:
+    """Database and table of a director, as a table of ``database`` names it.
+
+    >>> split_director("Object", "dp1"), split_director("hsc.Object", "dp1")
+    (('dp1', 'Object'), ('hsc', 'Object'))
+    """
+    other, dot, table = name.rpartition(".")
+    return (other, table) if dot else (database, name)
 
 
 class Layout(BaseModel):

@@ -7,6 +7,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from skyshard.chunking import Chunker
 from skyshard.cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import UserError
+from skyshard.layout import Striping
 from skyshard.registry.tables import INDEX_DATABASE
 from skyshard.registry.values import Replica
 from skyshard.rowimage.digest import RowDigest
@@ -390,3 +392,36 @@ def test_director_index_is_rebuilt_from_the_chunk_tables(testbed: Testbed, tmp_p
     again = write_small_catalog(tmp_path / "again", objects=20, seed=9, first_key=key)
     with pytest.raises(UserError, match=f"key {key} of director 'Object'"):
         testbed.ingest(again, database=database, tables=["Object"])
+
+
+def test_dependent_follows_a_director_of_another_database(testbed: Testbed, tmp_path: Path, database: str) -> None:
+    """Sources of one database stand with the objects of another of its family, and are joined as by one server."""
+    catalog = write_small_catalog(tmp_path / "small", objects=120, seed=4)
+    objects, sources = f"{database}_o", f"{database}_s"
+    whole = testbed.plan(catalog).layout
+    follows = whole.tables["Source"].model_copy(update={"director": f"{objects}.Object", "position": None})
+    layout = whole.model_copy(update={"tables": {"Source": follows}})
+    options: dict[str, Any] = {"database": sources, "tables": ["Source"]}
+    with pytest.raises(UserError, match=f"no database '{objects}' is published"):
+        testbed.ingest(catalog, override=layout, **options)
+    testbed.ingest(catalog, database=objects, tables=["Object"])
+    other = layout.model_copy(update={"striping": Striping(stripes=85, substripes=12, overlap_deg=0.02)})
+    with pytest.raises(UserError, match="is of family"):
+        testbed.ingest(catalog, override=other, **options)
+    testbed.ingest(catalog, override=layout, **options)
+    assert [check for name in (objects, sources) for check in testbed.verify(name) if not check.is_good] == []
+    for name in (objects, sources):
+        testbed.load_mono(name)
+    key = 400_000_000_000_017
+    for sql in (
+        f"SELECT COUNT(*), SUM(s.psfFlux) FROM {objects}.Object o JOIN {sources}.Source s ON o.objectId = s.objectId",
+        f"SELECT o.objectId, s.sourceId FROM {objects}.Object o, {sources}.Source s "
+        "WHERE o.objectId = s.objectId AND o.flag = 1",
+        f"SELECT sourceId FROM {sources}.Source WHERE objectId = {key}",
+        f"SELECT o.ra, s.sourceId FROM {objects}.Object o LEFT JOIN {sources}.Source s ON o.objectId = s.objectId "
+        "WHERE o.decl < 10",
+        f"SELECT COUNT(*) FROM {sources}.Source",
+    ):
+        answers = [testbed.query(sql, target=target).table.to_pylist() for target in TARGETS]
+        assert sorted(map(str, answers[0])) == sorted(map(str, answers[1])), sql
+        assert answers[0]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from skyshard.layout import split_director
 from skyshard.registry.catalog import Catalog, CatalogTable
 from skyshard.sphere import Region
 
@@ -58,7 +59,7 @@ class Reference:
         assert self.table is not None
         layout = self.table.layout
         name = layout.director if self.side == 1 else layout.director2
-        return self.database, name or self.table.table.name
+        return split_director(name or self.table.table.name, self.database)
 
     @property
     def has_orphans(self) -> bool:

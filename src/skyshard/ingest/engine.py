@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ from skyshard.ingest.builds import EMPTY, BuildContext, index_build, merged_segm
 from skyshard.ingest.bundle import Bundle, PartReport
 from skyshard.ingest.claims import check_overlap
 from skyshard.ingest.director_keys import DirectorKeys, build_keys
+from skyshard.ingest.family import require_foreign_directors
 from skyshard.ingest.flow import answer, drain, in_order_of_end
 from skyshard.ingest.generations import Generations, dummy_targets
 from skyshard.ingest.partition import PartitionSpec, partition_part, require_distinct
@@ -31,7 +33,7 @@ from skyshard.ingest.plan import IngestPlan, PlannedTable
 from skyshard.ingest.recovery import clear_staging, plan_digest, recheck, sweep, take_back
 from skyshard.ingest.report import IngestReport, table_report
 from skyshard.ingest.site import Site
-from skyshard.layout import Role
+from skyshard.layout import Role, split_director
 from skyshard.placement import place
 from skyshard.progress import Progress, Watcher, nobody
 from skyshard.registry.lifecycle import DatabaseState, Event, TransactionState
@@ -70,8 +72,12 @@ class Ingest:
             UserError: the input is wrong; nothing of it is left.
             ClusterError: a node failed, or another ingest of the database is under way; run again to go on.
         """
-        with self._site.registry.exclusive(f"ingest of {self._plan.database}"):
+        databases = sorted({self._plan.database, *(database for database, _ in self._plan.foreign_directors)})
+        with ExitStack() as locks:
+            for database in databases:  # directors elsewhere stay as they are meanwhile
+                locks.enter_context(self._site.registry.exclusive(f"ingest of {database}"))
             self._resolve_layout()
+            require_foreign_directors(self._site.registry, self._plan)
             found = self._site.registry.open_transaction(self._plan.database)
             has_news = self._has_news()
             if found is None and not has_news:
@@ -242,7 +248,8 @@ class Ingest:
 
     def _keys_folder(self, director: str) -> Path:
         """Keys of a director, a folder a transaction; they outlive the ingest, for the next one to check against."""
-        return self._site.keys / self._plan.database / director
+        database, table = split_director(director, self._plan.database)
+        return self._site.keys / database / table
 
     def _own_keys(self, director: str) -> Path:
         return self._keys_folder(director) / str(self._transaction)

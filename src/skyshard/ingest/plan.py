@@ -10,7 +10,7 @@ from typing import Any
 from skyshard.ddl import stored_table
 from skyshard.errors import UserError
 from skyshard.ingest.source import Source, SourceTable
-from skyshard.layout import Layout, Role
+from skyshard.layout import Layout, Role, split_director
 from skyshard.rowimage.record import RecordLayout
 from skyshard.rowimage.sqltype import TypeClass
 from skyshard.schema import Table
@@ -44,6 +44,12 @@ class IngestPlan:
     database: str
     layout: Layout
     tables: tuple[PlannedTable, ...]
+
+    @property
+    def foreign_directors(self) -> set[tuple[str, str]]:
+        """Database and table of the directors in other databases that tables follow."""
+        names = {name for t in self.tables for name in (t.source.layout.director, t.source.layout.director2) if name}
+        return {pair for name in names if (pair := split_director(name, self.database))[0] != self.database}
 
     def summary(self) -> dict[str, Any]:
         """The plan as plain values for JSON and tables."""
@@ -132,7 +138,7 @@ def _require_directors(chosen: Sequence[SourceTable], known: Collection[str]) ->
     names = {table.name for table in chosen} | set(known)
     for table in chosen:
         followed = (table.layout.director, table.layout.director2)
-        director = next((name for name in followed if name and name not in names), "")
+        director = next((name for name in followed if name and "." not in name and name not in names), "")
         if director:
             raise UserError(
                 f"table '{table.name}' follows director '{director}', which is not ingested with it",
