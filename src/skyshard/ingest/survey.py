@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from skyshard.ddl import stored_table
+from skyshard.ingest.claims import with_chunk_columns
 from skyshard.ingest.flow import in_order_of_end
 from skyshard.ingest.plan import IngestPlan, PlannedTable
 from skyshard.ingest.routing import chunker_of, positions
@@ -28,7 +28,7 @@ from skyshard.placement import place
 from skyshard.progress import Progress, Watcher, nobody
 from skyshard.rowimage.record import RecordLayout
 from skyshard.runtime.base import Runtime
-from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
+from skyshard.schema import Table
 from skyshard.worker.messages import Loader
 
 SAMPLE_ROWS = 50_000
@@ -207,24 +207,13 @@ def _sample(table: PlannedTable) -> tuple[Counter[str], int, float]:
     read_s = (time.perf_counter() - start) / batch.batch.num_rows
     rows = batch.batch.slice(0, SAMPLE_ROWS)
     start = time.perf_counter()
-    Rows.of(_with_numbers(rows, table.stored), table.stored, is_image=table.loader is Loader.IMAGE)
+    zero = np.zeros(rows.num_rows, np.int32)
+    Rows.of(with_chunk_columns(rows, table.stored, zero, zero), table.stored, is_image=table.loader is Loader.IMAGE)
     return (
         batch.conversions,
         batch.batch.num_rows,
         batch.batch.num_rows * (read_s + (time.perf_counter() - start) / rows.num_rows),
     )
-
-
-def _with_numbers(batch: pa.RecordBatch, stored: Table) -> pa.RecordBatch:
-    """The stored table's columns; chunk numbers are zero."""
-    zero = np.zeros(batch.num_rows, np.int32)
-    arrays = [
-        pa.array(zero).cast(column.type.arrow)
-        if column.name in (CHUNK_COLUMN, SUB_CHUNK_COLUMN)
-        else batch.column(column.name)
-        for column in stored
-    ]
-    return pa.RecordBatch.from_arrays(arrays, names=stored.column_names)
 
 
 def _seconds(plan: IngestPlan, tables: Sequence[TableSurvey], node_bytes: Mapping[str, int]) -> float:
