@@ -33,16 +33,18 @@ def stop_at(stage: str, done: int = 0) -> Watcher:
 
 
 class Fuse:
-    """Burns down with each step of an ingest; 0 never goes off."""
+    """Burns down with each step of an ingest, whatever thread takes it; then no step is taken any more.
+
+    0 never goes off.
+    """
 
     def __init__(self, steps: int = 0) -> None:
-        self.left = steps
+        self.steps = steps
         self.burnt = 0
 
     def step(self) -> None:
         self.burnt += 1
-        self.left -= 1
-        if self.left == 0:
+        if 0 < self.steps <= self.burnt:
             raise Stopped
 
     def around(self, call: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from skyshard.errors import ClusterError, UserError
@@ -14,6 +14,28 @@ T = TypeVar("T")
 PER_NODE = 2
 """Orders under way at one node: enough to keep it busy, few enough to bound what a slow node holds."""
 RESTART = "see `skyshard cluster status`, run `skyshard cluster start`, then the ingest again: it does what is left"
+
+
+class Beside:
+    """A thread for what nothing waits for until the end: calls one after the other, in the order given."""
+
+    def __init__(self, name: str) -> None:
+        self._thread = ThreadPoolExecutor(1, name)
+        self._calls: list[Future[Any]] = []
+
+    def do(self, function: Callable[..., T], *args: Any) -> Future[T]:
+        self._calls.append(call := self._thread.submit(function, *args))
+        return call
+
+    def finish(self) -> None:
+        """Wait for all calls so far; the first error is raised."""
+        calls, self._calls = self._calls, []
+        for call in calls:
+            call.result()
+
+    def close(self) -> None:
+        """Wait for the call that is under way, and give up those that are not."""
+        self._thread.shutdown(cancel_futures=True)
 
 
 def answer(node: str, future: Future[T]) -> T:
