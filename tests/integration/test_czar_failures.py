@@ -278,14 +278,34 @@ def test_kept_plan_answers_other_keys_rightly(testbed: Testbed, sql: str, want: 
         assert rows == want(number), number
 
 
+@pytest.mark.parametrize("items", ["COUNT(*), SUM(mag > 20)", "objectId", "mag, objectId"])
+def test_kept_plan_answers_other_areas_rightly(testbed: Testbed, items: str) -> None:
+    """A plan kept for any area gives each area its own rows: in one chunk, in many, in none, at one place twice."""
+    end = "" if "COUNT" in items else " ORDER BY objectId LIMIT 50"
+    for west, south, size in ((12, 1, 0.1), (14, -3, 0.2), (11, -7, 9), (200, 5, 3), (12, 1, 0.1), (15, 2, 0.05)):
+        east, north = west + size, south + size
+        area = testbed.query(
+            f"SELECT {items} FROM Object WHERE qserv_areaspec_box({west}, {south}, {east}, {north}){end}",
+            database="once",
+        )
+        plain = (
+            f"SELECT {items} FROM Object WHERE ra BETWEEN {west} AND {east} AND decl BETWEEN {south} AND {north}{end}"
+        )
+        assert area.table == testbed.query(plain, database="once").table
+        assert area.columns == tuple(items.split(", "))
+
+
 def test_kept_plans_see_what_is_published(testbed: Testbed, short_folder: Path) -> None:
     """Rows of a transaction published meanwhile are seen by the next query, plans and catalogs kept or not."""
     by_id, by_mag = "SELECT objectId FROM Object WHERE objectId = {}", "SELECT COUNT(*) FROM Object WHERE mag < 99"
+    by_area = "SELECT COUNT(*) FROM Object WHERE qserv_areaspec_circle(18, 0, {})"
     for number in range(5):
+        assert testbed.query(by_area.format(100 + number), database="twice").table.column(0)[0].as_py() == ROWS
         assert testbed.query(by_id.format(number), database="twice").rows == 1
         assert testbed.query(by_mag, database="twice").table.column(0)[0].as_py() == ROWS
     assert testbed.query(by_id.format(ROWS + 5), database="twice").rows == 0
     testbed.ingest(make_catalog(short_folder / "more", 2000, ROWS), database="twice", replicas=2)
     assert testbed.query(by_id.format(ROWS + 5), database="twice").rows == 1
     assert testbed.query(by_mag, database="twice").table.column(0)[0].as_py() == ROWS + 2000
+    assert testbed.query(by_area.format(99), database="twice").table.column(0)[0].as_py() == ROWS + 2000
     assert testbed.query("SELECT COUNT(*) FROM Object", database="twice").table.column(0)[0].as_py() == ROWS + 2000

@@ -24,6 +24,13 @@ AREA = "area"
 """Key in a condition's ``meta``: the number of the area in ``Bound.areas`` that it stands for."""
 
 
+class Meaning(dict[str, int | str]):
+    """What is written beside a column: plain values, so that a copy of the tree need not look into them."""
+
+    def __deepcopy__(self, memo: object) -> Meaning:
+        return Meaning(self)
+
+
 @dataclass(slots=True, eq=False)
 class Reference:
     """One table of a FROM clause. ``table`` is None for a derived table or a common table expression.
@@ -111,22 +118,31 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A region that a condition holds rows of a reference to; ``text`` is what the user wrote."""
+    """A region that a condition holds rows of a reference to; ``text`` is what the user wrote.
+
+    ``is_open``: the statement has a mark in the place of the region's condition.
+    """
 
     region: Region
     reference: int
     text: str
+    is_open: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class Bound:
-    """A statement whose names are known."""
+    """A statement whose names are known.
+
+    ``has_open_areas``: it gets marks in place of ``qserv_areaspec_`` areas. ``words``: see ``SelectStatement``.
+    """
 
     tree: exp.Query
     references: list[Reference] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
     areas: list[Area] = field(default_factory=list)
     catalogs: dict[str, Catalog] = field(default_factory=dict)
+    has_open_areas: bool = False
+    words: frozenset[str] = frozenset()
 
     def reference(self, column: exp.Expr) -> Reference | None:
         """The reference that a column belongs to; None for an alias of the select list, or what is not known."""
@@ -181,6 +197,9 @@ def own_nodes(node: exp.Expr) -> Iterator[exp.Expr]:
 
 def own_columns(node: exp.Expr) -> Iterator[exp.Column]:
     """The columns of an expression that are not inside a nested query."""
+    if isinstance(node, exp.Column) and isinstance(node.this, exp.Identifier):
+        yield node
+        return
     for part in own_nodes(node):
         if isinstance(part, exp.Column) and not isinstance(part.this, exp.Star):
             yield part
@@ -196,5 +215,5 @@ def column_of(reference: Reference, name: str) -> exp.Column:
     column = exp.Column(
         this=exp.Identifier(this=name, quoted=True), table=exp.Identifier(this=reference.alias, quoted=True)
     )
-    column.meta[REF], column.meta[COLUMN] = reference.number, name
+    column._meta = Meaning({REF: reference.number, COLUMN: name})
     return column

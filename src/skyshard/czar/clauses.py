@@ -108,12 +108,16 @@ def take_apart(bound: Bound, block: Block) -> Clauses:
         is_distinct=select.args.get("distinct") is not None,
         limit=_count(select.args.get("limit")),
         offset=_count(select.args.get("offset")) or 0,
-        has_aggregates=any(is_aggregate(node) for part in parts for node in own_nodes(part)),
+        has_aggregates=any(
+            is_aggregate(node) for part in parts if not isinstance(part, exp.Column) for node in own_nodes(part)
+        ),
     )
 
 
 def qualified(bound: Bound, expression: exp.Expr) -> exp.Expr:
     """A copy in which every column names its reference."""
+    if isinstance(expression, exp.Column) and REF in expression.meta:
+        return _qualified_column(bound, expression)
     copy = expression.copy()
     if isinstance(copy, exp.Column):
         return _qualified_column(bound, copy)

@@ -126,7 +126,7 @@ class Czar:
             UserError, Refusal: it cannot be.
         """
         plan = self._preparing.plan(sql, database)
-        return Explanation.of(Plan(Kind.CATALOG, (), "") if isinstance(plan, ShowStatement) else plan)
+        return Explanation.of(Plan(Kind.CATALOG, (), str) if isinstance(plan, ShowStatement) else plan)
 
     def execute(
         self, sql: str, database: str = "", *, limit_bytes: int | None = None, allow_partial: bool = False
@@ -220,7 +220,7 @@ class Czar:
         planned = time.perf_counter() - begun
         if isinstance(prepared, ShowStatement):
             names, table = show(prepared, self._preparing.now(), database)
-            shown = Plan(Kind.CATALOG, (), "")
+            shown = Plan(Kind.CATALOG, (), str)
             return Answer(names, table.schema, shown, running, table.to_batches(), begun, planned)
         plan = prepared.plan
         running.chunks = sum(len(pull.chunks or ()) for pull in plan.pulls)

@@ -78,7 +78,16 @@ def _formula_sql(generator: Any, formula: Formula) -> str:
 
 
 class _Generator(MySQLGenerator):
-    TRANSFORMS: ClassVar[dict[Any, Callable[..., str]]] = {**MySQLGenerator.TRANSFORMS, Formula: _formula_sql}
+    TRANSFORMS: ClassVar[dict[Any, Callable[..., str]]] = {
+        kind: write for kind, write in MySQLGenerator.TRANSFORMS.items() if kind is not exp.Select
+    } | {Formula: _formula_sql}
+    """Without what makes MySQL's SELECTs of those of other dialects."""
+
+    def column_sql(self, expression: exp.Column) -> str:
+        parts = [expression.args.get(key) for key in ("table", "this")]
+        if all(isinstance(part, exp.Identifier) and part.quoted for part in parts) and not expression.args.get("db"):
+            return ".".join("`" + part.name.replace("`", "``") + "`" for part in parts if part is not None)
+        return str(super().column_sql(expression))
 
     def literal_sql(self, expression: exp.Literal) -> str:
         return str(expression.meta.get(SPELLING) or super().literal_sql(expression))

@@ -8,7 +8,7 @@ from skyshard.czar.bound import Block, Bound
 from skyshard.czar.clauses import Clauses
 from skyshard.czar.local import ChunkSource, cast_part, limit_of, named, not_position, ordering, sorting
 from skyshard.czar.locality import Locality
-from skyshard.czar.plan import Casts, Pull, Template
+from skyshard.czar.plan import Casts, Pull, Template, kept
 
 
 def direct_pull(
@@ -19,8 +19,9 @@ def direct_pull(
     if clauses.having is not None and not clauses.is_grouped:
         source.where.append(exp.Paren(this=clauses.having.copy()))
 
+    @kept
     def cast(casts: Casts) -> Template:
-        return source.template(_select(source, clauses, casts))
+        return source.template(lambda: _select(source, clauses, casts))
 
     names = tuple(f"c{index}" for index in range(len(clauses.items)))
     return Pull(cast({}), chunks, rows, names, cast=cast)

@@ -16,7 +16,7 @@ from sqlglot import exp
 from skyshard.czar.bound import AREA, Area, Block, Bound, Reference, column_of, terms_of
 from skyshard.czar.dialect import render
 from skyshard.czar.matches import is_match, possible_sides
-from skyshard.czar.regions import REDUCED_RA, condition, fill, haversine, number
+from skyshard.czar.regions import REDUCED_RA, condition, fill, haversine, number, open_condition
 from skyshard.czar.statement import place
 from skyshard.errors import Refusal, UserError
 from skyshard.sphere import RAD_PER_DEG, Box, Circle, Ellipse, Polygon, Region
@@ -41,7 +41,7 @@ FORMULAS: dict[str, tuple[str, str]] = {
 REGIONS: dict[str, Callable[..., Region]] = {
     "box": Box, "circle": Circle, "ellipse": Ellipse, "poly": Polygon.of, "cpoly": Polygon.of,
 }  # fmt: skip
-_COUNTS = {"box": 4, "circle": 3, "ellipse": 5}
+AREASPEC_NUMBERS = {"box": 4, "circle": 3, "ellipse": 5}
 _ANY_RANGE = "IF({a} <= {c}, {p} BETWEEN {a} AND {c}, {p} >= {a} OR {p} <= {c})"
 _ANY_BOX = f"(_dec BETWEEN _b AND _d AND IF(_c - _a >= 360, 1, {_ANY_RANGE}))"
 
@@ -53,9 +53,9 @@ def expand_functions(bound: Bound) -> Bound:
         UserError: wrong number or range of arguments.
         Refusal: an unknown ``scisql_`` function, or an area where it cannot be applied.
     """
-    calls = [node for node in bound.tree.find_all(exp.Anonymous) if _is_ours(node)]
-    if not calls:
+    if not any(word.startswith((AREASPEC.upper(), SCISQL.upper())) for word in bound.words):
         return bound
+    calls = [node for node in bound.tree.find_all(exp.Anonymous) if _is_ours(node)]
     blocks = {id(block.select): block for block in bound.blocks}
     for call in calls:
         if call.name.lower().startswith(AREASPEC):
@@ -149,8 +149,7 @@ def _whole_term(block: Block, call: exp.Anonymous) -> exp.Expr | None:
 
 
 def _region(call: exp.Anonymous, kind: str, arguments: Sequence[exp.Expr]) -> Region:
-    make = REGIONS.get(kind)
-    if make is None:
+    if kind not in REGIONS:
         raise Refusal(
             "areaspec-unknown", f"there is no function {call.name}(){place(call)}", remedy=f"{AREASPEC}box, circle, ..."
         )
@@ -159,13 +158,18 @@ def _region(call: exp.Anonymous, kind: str, arguments: Sequence[exp.Expr]) -> Re
         raise Refusal(
             "area-arguments", f"{call.name}() takes numbers{place(call)}", remedy="write its arguments as plain numbers"
         )
-    _check_count(call, len(values), _COUNTS.get(kind, len(values)))
-    if kind == "box" and values[1] > values[3]:  # type: ignore[operator]
-        return Box(0.0, 1.0, 0.0, 0.0)
+    _check_count(call, len(values), AREASPEC_NUMBERS.get(kind, len(values)))
     try:
-        return make(*values)
+        return make_region(kind, [value for value in values if value is not None])
     except UserError as error:
         raise UserError(f"{call.name}(): {error.what}{place(call)}", remedy=error.remedy) from None
+
+
+def make_region(kind: str, values: Sequence[float]) -> Region:
+    """The region of an area function; a box whose declinations are swapped is empty."""
+    if kind == "box" and values[1] > values[3]:
+        return Box(0.0, 1.0, 0.0, 0.0)
+    return REGIONS[kind](*values)
 
 
 def _check_count(call: exp.Anonymous, have: int, want: int) -> None:
@@ -247,12 +251,15 @@ def _covered(bound: Bound, reference: Reference, region: Region, call: exp.Anony
     assert columns is not None
     ra, dec = (column_of(reference, name) for name in columns)
     is_director = reference.table is not None and not reference.table.layout.director
-    node = condition(region, ra, dec, is_valid=is_director)
+    is_open = bound.has_open_areas
+    node = (
+        open_condition(ra, dec, is_valid=is_director) if is_open else condition(region, ra, dec, is_valid=is_director)
+    )
     if not is_term:
         node = exp.Anonymous(this="IFNULL", expressions=[node, exp.Literal.number(0)])
     if partition_columns(reference) is not None:
         node.unnest().meta[AREA] = len(bound.areas)
-        bound.areas.append(Area(region, reference.number, render(call)))
+        bound.areas.append(Area(region, reference.number, render(call), is_open))
     return node
 
 
@@ -303,7 +310,7 @@ def _area_function(bound: Bound, call: exp.Anonymous, kind: str) -> exp.Expr:
 
 def _varying_area(call: exp.Anonymous, kind: str, ra: exp.Expr, dec: exp.Expr, arguments: list[exp.Expr]) -> exp.Expr:
     """A box or circle whose numbers come from columns: no chunk can be chosen by it."""
-    _check_count(call, len(arguments), _COUNTS[kind])
+    _check_count(call, len(arguments), AREASPEC_NUMBERS[kind])
     if kind == "circle":
         near = haversine("_ra", "_dec", "_a", "_b")
         text = f"IFNULL({near} <= POW(SIN(_c * {number(RAD_PER_DEG / 2)}), 2), 0)"

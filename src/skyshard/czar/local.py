@@ -6,7 +6,9 @@ as LIMIT + OFFSET rows each. No I/O.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from sqlglot import exp
 
@@ -17,7 +19,7 @@ from skyshard.czar.dialect import render
 from skyshard.czar.locality import Locality, Neighbour, top_terms
 from skyshard.czar.matches import single
 from skyshard.czar.nested import nested_references
-from skyshard.czar.plan import Casts, Pull, Slot, Template, slot_mark
+from skyshard.czar.plan import Casts, Pull, Slot, Template, kept, slot_mark
 from skyshard.czar.windows import reach_text, windows
 from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN
 
@@ -37,8 +39,9 @@ def local_steps(
         source.where.append(exp.Paren(this=clauses.having.copy()))
     columns = _columns(clauses)
 
+    @kept
     def cast(casts: Casts) -> Template:
-        return source.template(_one_step(source, clauses, columns, casts))
+        return source.template(lambda: _one_step(source, clauses, columns, casts))
 
     most = None if clauses.limit is None or clauses.order else clauses.limit + clauses.offset
     pull = Pull(cast({}), chunks, rows, tuple(columns), limit=most, cast=cast)
@@ -79,6 +82,7 @@ class ChunkSource:
     def __init__(self, bound: Bound, block: Block, clauses: Clauses, locality: Locality) -> None:
         self._bound = bound
         self._block = block
+        self._lock = threading.Lock()
         self._neighbours = {neighbour.reference: neighbour for neighbour in locality.neighbours}
         self._pairing = top_terms(block, clauses.where)
         references = [*block.references, *nested_references(bound, block)]
@@ -88,10 +92,16 @@ class ChunkSource:
         self.where = [*windows(bound, self._pairing, reaching), *(term.copy() for term in clauses.where)]
         self.where += [condition for condition in singles if condition is not None]
 
-    def template(self, select: exp.Select) -> Template:
-        if len(self._slots) > len(self._block.references):
-            self._mark(select)
-        return Template(render(select), self._slots)
+    def template(self, write: Callable[[], exp.Select]) -> Template:
+        """The template of a chunk statement, which is made when it is needed."""
+        return Template(lambda: self._text(write), self._slots)
+
+    def _text(self, write: Callable[[], exp.Select]) -> str:
+        with self._lock:  # the terms of WHERE are in one tree at a time
+            select = write()
+            if len(self._slots) > len(self._block.references):
+                self._mark(select)
+            return render(select)
 
     def select(self, items: Iterable[exp.Expr]) -> exp.Select:
         """A SELECT over the slots, with the WHERE terms."""
@@ -200,7 +210,12 @@ def named(part: exp.Expr, name: str) -> exp.Alias:
 
 
 def cast_part(part: exp.Expr, kind: str | None) -> exp.Expr:
-    return exp.Cast(this=part.copy(), to=exp.DataType.build(kind, dialect="mysql")) if kind else part.copy()
+    return exp.Cast(this=part.copy(), to=_data_type(kind).copy()) if kind else part.copy()
+
+
+@lru_cache(maxsize=8)
+def _data_type(kind: str) -> exp.DataType:
+    return exp.DataType.build(kind, dialect="mysql")
 
 
 def _one_step_merge(clauses: Clauses) -> str:
@@ -223,8 +238,9 @@ def _two_steps(
     if not steps.columns:
         steps.column("a", exp.Count(this=exp.Star()))
 
+    @kept
     def cast(casts: Casts) -> Template:
-        return source.template(_chunk_select(source, steps, casts))
+        return source.template(lambda: _chunk_select(source, steps, casts))
 
     merge = _over_partial([named(item.copy(), f"c{index}") for index, item in enumerate(steps.items)])
     if steps.groups:
@@ -235,7 +251,7 @@ def _two_steps(
         merge.set("distinct", exp.Distinct())
     names = tuple(name for name, _ in steps.columns.values())
     most = rows if steps.grouping else len(chunks)
-    pull = Pull(cast({}), chunks, most, names, divided=steps.divided, cast=cast)
+    pull = Pull(cast({}), chunks, most, names, divided=steps.divided, cast=cast, is_single=not steps.grouping)
     order = [(term, desc) for term, desc in steps.order if any(term.find_all(exp.Column, exp.Anonymous))]
     text = render(_finished(merge, order, clauses))
     return pull, text.replace(slot_mark(0), steps.over(slot_mark(0)), 1)

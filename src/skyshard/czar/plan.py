@@ -27,6 +27,10 @@ EXACT = "DECIMAL(65, 30)"
 """Holds every digit of a DECIMAL quotient; such a cast goes inside the aggregate."""
 
 
+PlainColumn = tuple[str, str, str]
+"""Database, table, column."""
+
+
 class Kind(StrEnum):
     """How a statement is answered."""
 
@@ -111,18 +115,41 @@ def slot_mark(number: int) -> str:
 _MARKS = re.compile(rf"`?{MARK}(\d+){MARK}`?")
 
 
-@dataclass(frozen=True, slots=True)
 class Template:
-    """A statement in which slots stand for tables."""
+    """A statement in which slots stand for tables; its text is made when it is first asked for."""
 
-    text: str
-    slots: Mapping[int, Slot]
+    __slots__ = ("_text", "_write", "slots")
+
+    def __init__(self, text: str | Callable[[], str], slots: Mapping[int, Slot]) -> None:
+        self._write: Callable[[], str] | None = None if isinstance(text, str) else text
+        self._text = text if isinstance(text, str) else ""
+        self.slots = slots
+
+    @property
+    def text(self) -> str:
+        write = self._write
+        if write is not None:
+            self._text, self._write = write(), None
+        return self._text
 
     def of_chunk(self, chunk: int) -> str:
         return _MARKS.sub(lambda match: self.slots[int(match.group(1))].of_chunk(chunk), self.text)
 
     def of_prototype(self) -> str:
         return _MARKS.sub(lambda match: self.slots[int(match.group(1))].of_prototype(), self.text)
+
+
+def kept(cast: Callable[[Casts], Template]) -> Callable[[Casts], Template]:
+    """The same, each template made once."""
+    made: dict[tuple[tuple[str, str], ...], Template] = {}
+
+    def find(casts: Casts) -> Template:
+        key = tuple(sorted(casts.items()))
+        if key not in made:
+            made[key] = cast(casts)
+        return made[key]
+
+    return find
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +159,7 @@ class Pull:
     ``columns`` and ``keys`` make the table where they are known (gather); else its columns are ``names``, with the
     types of ``template`` over the prototypes. ``chunks`` is None for regular tables, which are read whole on one node.
     ``divided`` are columns whose DECIMALs have more digits inside the server than they show. ``cast`` makes the
-    template again with some columns cast. ``limit``: no more rows are needed.
+    template again with some columns cast. ``limit``: no more rows are needed. ``is_single``: one row a chunk.
     """
 
     template: Template
@@ -144,20 +171,22 @@ class Pull:
     limit: int | None = None
     divided: frozenset[str] = frozenset()
     cast: Callable[[Casts], Template] | None = None
+    is_single: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How one statement is answered.
 
-    ``whole`` is the statement as one server would run it; its types are the types of the result. ``merge`` is the
-    statement over the scratch tables of ``pulls`` (marked by their position); empty when the first pull's rows are the
-    answer. ``count`` is the answer of a registry count.
+    ``write_whole`` gives the statement as one server would run it; its types are the types of the result. ``merge`` is
+    the statement over the scratch tables of ``pulls`` (marked by their position); empty when the first pull's rows are
+    the answer. ``count`` is the answer of a registry count. ``plain`` says of each result column which table column it
+    is as it stands, where that decides its type.
     """
 
     kind: Kind
     names: tuple[str, ...]
-    whole: str
+    write_whole: Callable[[], str]
     pulls: tuple[Pull, ...] = ()
     merge: str = ""
     lane: Lane = Lane.NONE
@@ -169,6 +198,11 @@ class Plan:
     databases: tuple[str, ...] = field(default=())
     direct: Pull | None = None
     """Reads the whole answer, sorted and cut, where a single chunk has it; then nothing is merged."""
+    plain: tuple[PlainColumn | None, ...] = ()
+
+    @property
+    def whole(self) -> str:
+        return self.write_whole()
 
     def merge_over(self, tables: list[str]) -> str:
         """The merge statement over scratch tables."""

@@ -7,12 +7,14 @@ pairs further apart than the overlap, with no key to join on, are refused althou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlglot import exp
 
 from skyshard.czar.aggregate import NotMergeable
-from skyshard.czar.bound import Block, Bound
+from skyshard.czar.bound import COLUMN, Block, Bound
 from skyshard.czar.chunks import ChunkChoice, choose_chunks
 from skyshard.czar.clauses import Clauses, item_names, take_apart
 from skyshard.czar.dialect import render
@@ -24,11 +26,12 @@ from skyshard.czar.locality import Locality, NotLocal, prove, top_terms
 from skyshard.czar.matches import is_match, possible_sides, require_flags
 from skyshard.czar.names import Catalogs, bind
 from skyshard.czar.nested import nested_obstacle
-from skyshard.czar.plan import INTERACTIVE_CHUNKS, Kind, Lane, Plan, Pull
+from skyshard.czar.plan import INTERACTIVE_CHUNKS, Kind, Lane, PlainColumn, Plan, Pull
 from skyshard.czar.statement import SelectStatement, first_select
 from skyshard.errors import Refusal
 from skyshard.registry.catalog import CatalogSource
 
+WINDOW_WORDS = {"OVER", "WINDOW"}
 ROWS_OF_A_KEY = 1000
 """Rows expected for one director key, at most: few enough to travel as text."""
 
@@ -52,9 +55,10 @@ PASSES: tuple[Callable[[Bound], Bound], ...] = (expand_functions, fully_named)
 """What happens to a bound statement, in this order, before it is planned."""
 
 
-def prepare(statement: SelectStatement, catalogs: Catalogs, database: str) -> Bound:
+def prepare(statement: SelectStatement, catalogs: Catalogs, database: str, *, has_open_areas: bool = False) -> Bound:
     """Bind a statement and run the passes over it: what every engine needs."""
     bound = bind(statement.tree, catalogs, database)
+    bound.has_open_areas, bound.words = has_open_areas, statement.words
     for one in PASSES:
         bound = one(bound)
     return bound
@@ -79,13 +83,36 @@ def make_plan(
     return _Planner(bound, source, result_names(bound, statement), limit_bytes).plan()
 
 
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a plan that is answered chunk by chunk stands on."""
+
+    bound: Bound
+    block: Block
+    clauses: Clauses
+    terms: Sequence[exp.Expr]
+    proof: Locality
+    is_merged: bool
+
+
+def open_plan(
+    statement: SelectStatement, source: CatalogSource, database: str, limit_bytes: int
+) -> tuple[Plan, Basis] | None:
+    """A plan whose texts have marks in place of ``qserv_areaspec_`` areas; None where it is not local."""
+    bound = prepare(statement, source.catalog, database, has_open_areas=True)
+    planner = _Planner(bound, source, result_names(bound, statement), limit_bytes)
+    plan = planner.plan()
+    return (plan, planner.basis) if planner.basis is not None and plan.kind is not Kind.GATHER else None
+
+
 class _Planner:
     def __init__(self, bound: Bound, source: CatalogSource, names: tuple[str, ...], limit_bytes: int) -> None:
         self._bound = bound
         self._source = source
         self._names = names
         self._limit_bytes = limit_bytes
-        self._whole = render(bound.tree)
+        self._whole = lru_cache(maxsize=1)(lambda: render(bound.tree))
+        self.basis: Basis | None = None
 
     def plan(self) -> Plan:
         chunked = [reference for reference in self._bound.tables if reference.is_chunked]
@@ -108,7 +135,8 @@ class _Planner:
         tree = self._bound.tree
         is_single = isinstance(tree, exp.Select) and not tree.args.get("with_")
         is_plain = all(one.table is not None for one in self._bound.blocks[0].references)
-        if not is_single or not is_plain or any(tree.find_all(exp.Window)) or tree.args.get("windows"):
+        has_windows = bool(self._bound.words & WINDOW_WORDS) and any(tree.find_all(exp.Window))
+        if not is_single or not is_plain or has_windows or tree.args.get("windows"):
             return None
         group = tree.args.get("group")
         if group is not None and any(group.args.get(key) for key in ("rollup", "cube", "grouping_sets", "totals")):
@@ -138,8 +166,8 @@ class _Planner:
             return self._gather("chunk numbers of a neighbour are asked for")
         if clauses.is_distinct and not clauses.is_grouped and any(term.item is None for term in clauses.order):
             return self._gather("SELECT DISTINCT ordered by something else")
-        chunks = _anchor_chunks(self._bound, proof, choice)
-        rows = self._rows(proof, chunks, choice)
+        chunks = anchor_chunks(self._bound, proof, choice)
+        rows = rows_of(self._bound, proof, chunks, choice)
         direct: Pull | None = None
         try:
             pull, merge = local_steps(self._bound, block, clauses, proof, chunks, rows)
@@ -149,10 +177,14 @@ class _Planner:
             if len(chunks) != 1:
                 return self._gather(f"{reason} cannot be merged")
             pull, merge = direct_pull(self._bound, block, clauses, proof, chunks, rows), ""
+        else:
+            terms = top_terms(block, clauses.where)
+            self.basis = Basis(self._bound, block, clauses, terms, proof, bool(merge))
         kind = Kind.NEAR_NEIGHBOUR if proof.neighbours else Kind.AGGREGATE if clauses.is_grouped else Kind.LOCAL
         return self._make(
-            kind, pulls=(pull,), merge=merge, direct=direct, lane=_lane([pull]), chunks=len(chunks),
+            kind, pulls=(pull,), merge=merge, direct=direct, lane=lane_of([pull]), chunks=len(chunks),
             total_chunks=choice.total(block.references), why=tuple(choice.why),
+            plain=_plain_columns(self._bound, clauses),
         )  # fmt: skip
 
     def _proven(self, block: Block, clauses: Clauses) -> tuple[ChunkChoice, Locality | NotLocal]:
@@ -162,21 +194,13 @@ class _Planner:
         for _ in possible_sides(self._bound, block.references):
             choice = choose_chunks(self._bound, block, terms, self._source)
             proof = prove(self._bound, block, terms, {number: len(chunks) for number, chunks in choice.chunks.items()})
-            cost = math.inf if isinstance(proof, NotLocal) else len(_anchor_chunks(self._bound, proof, choice))
+            cost = math.inf if isinstance(proof, NotLocal) else len(anchor_chunks(self._bound, proof, choice))
             if best is None or cost < best[0]:
                 best = cost, tuple(one.side for one in block.references), choice, proof
         assert best is not None
         for reference, side in zip(block.references, best[1], strict=True):
             reference.side = side
         return best[2], best[3]
-
-    def _rows(self, proof: Locality, chunks: tuple[int, ...], choice: ChunkChoice) -> int:
-        """Rows that the chunk statements read at most, or what a few keys are expected to have."""
-        tables = [self._bound.references[number].table for number in proof.anchor]
-        rows = max(
-            sum(table.chunks[chunk].rows for chunk in chunks if chunk in table.chunks) for table in tables if table
-        )
-        return rows if choice.keys is None else min(rows, choice.keys * ROWS_OF_A_KEY)
 
     def _not_local(self, proof: NotLocal, block: Block, choice: ChunkChoice) -> Plan:
         if proof.is_beyond_overlap:
@@ -196,16 +220,37 @@ class _Planner:
         chunks = {chunk for pull in pulls for chunk in pull.chunks or ()}
         everything = {chunk for one in self._bound.tables if one.is_chunked and one.table for chunk in one.table.chunks}
         return self._make(
-            Kind.GATHER, pulls=tuple(pulls), merge=marked_whole(self._bound, places), lane=_lane(pulls),
+            Kind.GATHER, pulls=tuple(pulls), merge=marked_whole(self._bound, places), lane=lane_of(pulls),
             chunks=len(chunks), total_chunks=len(everything), why=reasons,
         )  # fmt: skip
 
 
-def _anchor_chunks(bound: Bound, proof: Locality, choice: ChunkChoice) -> tuple[int, ...]:
+def anchor_chunks(bound: Bound, proof: Locality, choice: ChunkChoice) -> tuple[int, ...]:
     sets = [choice.chunks[number] for number in proof.anchor if not bound.references[number].is_nullable]
     return tuple(sorted(frozenset.intersection(*sets)))
 
 
-def _lane(pulls: list[Pull]) -> Lane:
+def rows_of(bound: Bound, proof: Locality, chunks: tuple[int, ...], choice: ChunkChoice) -> int:
+    """Rows that the chunk statements read at most, or what a few keys are expected to have."""
+    tables = [bound.references[number].table for number in proof.anchor]
+    rows = max(sum(table.chunks[chunk].rows for chunk in chunks if chunk in table.chunks) for table in tables if table)
+    return rows if choice.keys is None else min(rows, choice.keys * ROWS_OF_A_KEY)
+
+
+def _plain_columns(bound: Bound, clauses: Clauses) -> tuple[PlainColumn | None, ...]:
+    """Which items are a table's column as it stands; none where rows are grouped or compared, which may widen types."""
+    if clauses.is_grouped or clauses.is_distinct:
+        return ()
+    return tuple(_plain_column(bound, item) for item in clauses.items)
+
+
+def _plain_column(bound: Bound, item: exp.Expr) -> PlainColumn | None:
+    reference = bound.reference(item) if isinstance(item, exp.Column) else None
+    if reference is None or reference.table is None:
+        return None
+    return reference.database, reference.table.table.name, item.meta[COLUMN]
+
+
+def lane_of(pulls: list[Pull]) -> Lane:
     most = max((len(pull.chunks or ()) for pull in pulls), default=0)
     return Lane.INTERACTIVE if most <= INTERACTIVE_CHUNKS else Lane.SCAN

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from skyshard.czar.plan import Plan
-from skyshard.czar.planner import make_plan
+from skyshard.czar.area_plans import AreaText, area_plan, area_text
+from skyshard.czar.plan import Kind, PlainColumn, Plan
+from skyshard.czar.planner import make_plan, open_plan
 from skyshard.czar.shapes import (
     KEPT_NUMBERS,
     LONGEST_TEXT,
@@ -28,8 +29,30 @@ from skyshard.czar.typed import TypedColumn
 from skyshard.errors import UserError
 from skyshard.registry.catalog import CatalogSource
 from skyshard.registry.kept import Generation, KeptCatalogs
+from skyshard.rowimage.sqltype import TypeClass
 
 Types = Callable[[Plan], tuple[TypedColumn, ...]]
+
+
+class KnownTypes:
+    """Types of results: asked of the server, save where all columns are plain numbers that it has told before."""
+
+    def __init__(self, ask: Types) -> None:
+        self._ask = ask
+        self._known: tuple[object, dict[PlainColumn, TypedColumn]] = (None, {})
+
+    def of(self, plan: Plan, generation: object) -> tuple[TypedColumn, ...]:
+        if self._known[0] is not generation:
+            self._known = (generation, {})
+        known = self._known[1]
+        found = [known.get(column) if column is not None else None for column in plan.plain]
+        if plan.kind in (Kind.LOCAL, Kind.NEAR_NEIGHBOUR) and found and None not in found:
+            return tuple(one.renamed(f"c{index}") for index, one in enumerate(found) if one is not None)
+        types = self._ask(plan)
+        for column, one in zip(plan.plain, types, strict=False):
+            if column is not None and one.type.type_class in (TypeClass.INTEGER, TypeClass.FLOATING):
+                known[column] = one
+        return types
 
 
 class Preparing:
@@ -37,7 +60,7 @@ class Preparing:
 
     def __init__(self, source: CatalogSource | KeptCatalogs, types: Types, limit_bytes: int) -> None:
         self._source = source
-        self._types = types
+        self._types = KnownTypes(types)
         self._limit_bytes = limit_bytes
         self._shapes = KeptShapes()
 
@@ -59,7 +82,10 @@ class Preparing:
     def prepare(self, sql: str, database: str) -> Prepared | ShowStatement:
         """A plan with its types, from what is kept if possible."""
         if not isinstance(self._source, KeptCatalogs) or len(sql) > LONGEST_TEXT or MARK in sql:
-            return self._anew(sql, database, self.now())
+            return self._anew(sql, database, self.now(), object())
+        area = area_text(sql)
+        if area is not None:
+            return self._with_area(sql, database, area, self._source.now())
         shape, numbers = shape_of(sql)
         known = self._shapes.find(database, shape)
         generation: Generation | None = None
@@ -70,6 +96,26 @@ class Preparing:
             generation = self._source.now()
             prepared = known.plans.get(numbers) if known is not None and known.generation is generation else None
         return prepared or self._keep(sql, database, shape, numbers, generation)
+
+    def _with_area(self, sql: str, database: str, area: AreaText, generation: Generation) -> Prepared | ShowStatement:
+        """By a plan for any area, which is made the second time that a shape comes with another area."""
+        kept = self._shapes.keep(database, area.shape, generation)
+        prepared = kept.plans.get(area.key)
+        if prepared is None and kept.with_area is not None:
+            prepared = kept.with_area(area, generation)
+        if prepared is not None:
+            return prepared
+        made = self._anew(sql, database, generation, generation)
+        if isinstance(made, ShowStatement):
+            return made
+        if kept.plans and not kept.is_tried:
+            kept.is_tried = True
+            statement = read_statement(sql)
+            assert not isinstance(statement, ShowStatement)
+            opened = open_plan(statement, generation, database, self._limit_bytes)
+            kept.with_area = area_plan(area, made, opened, generation)
+        self._shapes.add(kept, area.key, made)
+        return made
 
     def _exchange(
         self, source: KeptCatalogs, known: Shape, keyed: KeyedPlan, numbers: Numbers
@@ -90,7 +136,7 @@ class Preparing:
         self, sql: str, database: str, shape: str, numbers: Numbers, generation: Generation
     ) -> Prepared | ShowStatement:
         spy = Spy(generation)
-        prepared = self._anew(sql, database, spy)
+        prepared = self._anew(sql, database, spy, generation)
         if isinstance(prepared, ShowStatement):
             return prepared
         kept = self._shapes.keep(database, shape, generation)
@@ -116,6 +162,6 @@ class Preparing:
         assert not isinstance(plan, ShowStatement)
         return plan
 
-    def _anew(self, sql: str, database: str, source: CatalogSource) -> Prepared | ShowStatement:
+    def _anew(self, sql: str, database: str, source: CatalogSource, generation: object) -> Prepared | ShowStatement:
         plan = self.plan(sql, database, source)
-        return plan if isinstance(plan, ShowStatement) else Prepared(plan, self._types(plan))
+        return plan if isinstance(plan, ShowStatement) else Prepared(plan, self._types.of(plan, generation))

@@ -72,23 +72,49 @@ def condition(region: Region, ra: exp.Expr, dec: exp.Expr, *, is_valid: bool) ->
 
     ``is_valid``: declination is known to be in [-90, 90].
     """
-    text = _text(region)
-    if not is_valid and not isinstance(region, Box):
-        text = f"_dec BETWEEN -90 AND 90 AND {text}"
-    return exp.Paren(this=fill(text, ra=ra, dec=dec))
+    return exp.Paren(this=fill(_text(region, is_valid=is_valid), ra=ra, dec=dec))
+
+
+OPEN = "\x05"
+_OPEN_AREA = re.compile(f"{OPEN}(0|1){OPEN}([^{OPEN}]*){OPEN}([^{OPEN}]*){OPEN}")
+
+
+def open_condition(ra: exp.Expr, dec: exp.Expr, *, is_valid: bool) -> exp.Expr:
+    """A mark in place of :func:`condition`, whose region :func:`close_areas` puts in."""
+    return exp.Paren(this=fill(f"{OPEN}{int(is_valid)}{OPEN}_ra{OPEN}_dec{OPEN}", ra=ra, dec=dec))
+
+
+def close_areas(text: str, region: Region) -> str:
+    """A statement's text with a region in place of every mark.
+
+    >>> from skyshard.czar.dialect import render
+    >>> ra, dec = exp.column("ra"), exp.column("decl")
+    >>> text, box = render(open_condition(ra, dec, is_valid=True)), Box(1, 2, 3, 4)
+    >>> close_areas(text, box) == render(condition(box, ra, dec, is_valid=True))
+    True
+    """
+    if OPEN not in text:
+        return text
+
+    def put_in(match: re.Match[str]) -> str:
+        parts = {"ra": match.group(2), "dec": match.group(3)}
+        return _PART.sub(lambda part: parts[part.group(1)], _text(region, is_valid=match.group(1) == "1"))
+
+    return _OPEN_AREA.sub(put_in, text)
 
 
 REDUCED_RA = "IF(MOD(_ra, 360e0) < 0, MOD(_ra, 360e0) + 360e0, MOD(_ra, 360e0))"
 
 
-def _text(region: Region) -> str:
+def _text(region: Region, *, is_valid: bool) -> str:
     if isinstance(region, Box):
         return _box(region)
-    if isinstance(region, Circle):
-        return _circle(region)
-    if isinstance(region, Ellipse):
-        return _ellipse(region)
-    return _polygon(region)
+    text = _circle(region) if isinstance(region, Circle) else _ellipse_or_polygon(region)
+    return text if is_valid else f"_dec BETWEEN -90 AND 90 AND {text}"
+
+
+def _ellipse_or_polygon(region: Ellipse | Polygon) -> str:
+    return _ellipse(region) if isinstance(region, Ellipse) else _polygon(region)
 
 
 def _box(box: Box) -> str:

@@ -26,7 +26,7 @@ class Replicas:
         self.chunks: tuple[int, ...] = (WHOLE,) if pull.chunks is None else pull.chunks
         self._failures: Counter[str] = Counter()
         self._errors: list[ClusterError] = []
-        self._salt = hash(pull.template.text)
+        self._pull = pull
 
     def assign(self, chunks: Sequence[int]) -> tuple[dict[str, list[int]], list[int]]:
         """Node → chunks to read there, and the chunks that no node can read."""
@@ -46,7 +46,7 @@ class Replicas:
 
     def _holders(self, chunk: int) -> tuple[list[str], int]:
         if chunk == WHOLE:
-            turn = self._salt % len(self._nodes)
+            turn = hash(self._pull.template.text) % len(self._nodes)
             return [*self._nodes[turn:], *self._nodes[:turn]], 0
         entries = [table[chunk] for table in self._tables if chunk in table]
         first, *others = entries

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
-from skyshard.czar.bound import COLUMN, ITEM, REF, Block, Reference, Visible, own_columns
+from skyshard.czar.bound import COLUMN, ITEM, REF, Block, Meaning, Reference, Visible, own_columns
 from skyshard.czar.statement import item_name, place
 from skyshard.errors import UserError
 
@@ -67,7 +67,8 @@ class Resolver:
     def _resolve(self, column: exp.Column, block: Block, visible: list[Visible]) -> bool:
         found = _qualified(column, block.references) if column.table else _unqualified(column, visible)
         if found is not None:
-            column.meta[REF], column.meta[COLUMN] = found.owner.number, found.name
+            column._meta = Meaning(column.meta)
+            column._meta |= {REF: found.owner.number, COLUMN: found.name}
             return True
         return block.parent is not None and self._resolve(column, block.parent, block.parent.visible)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+from functools import lru_cache
 
 import psutil
 
@@ -20,7 +21,13 @@ _numbers = itertools.count(1)
 
 def query_name() -> str:
     """A name for a query that no other process and no other query has."""
-    return f"q_{os.getpid()}_{_started(os.getpid())}_{next(_numbers)}"
+    process = os.getpid()
+    return f"q_{process}_{_own_start(process)}_{next(_numbers)}"
+
+
+@lru_cache(maxsize=1)
+def _own_start(process: int) -> int:
+    return _started(process)
 
 
 def scratch_table(query: str, what: str) -> str:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from skyshard.czar.plan import INTERACTIVE_CHUNKS, Casts, Kind, Lane, Plan, Pull, Template
 from skyshard.czar.typed import TypedColumn
@@ -230,13 +231,15 @@ def _is_same(one: Plan, other: Plan) -> bool:
 
 @dataclass(slots=True, eq=False)
 class Shape:
-    """What is kept of one shape, within one generation."""
+    """What is kept of one shape, within one generation: plans by the numbers that the shape leaves open."""
 
     generation: object
-    plans: OrderedDict[Numbers, Prepared] = field(default_factory=OrderedDict)
+    plans: OrderedDict[Hashable, Prepared] = field(default_factory=OrderedDict)
     positions: tuple[int, ...] = ()
     keyed: dict[Numbers, KeyedPlan] = field(default_factory=dict)
     is_tried: bool = False
+    with_area: Callable[[Any, CatalogSource], Prepared | None] | None = None
+    """Gives the plan for any area."""
 
     def pinned(self, numbers: Numbers) -> Numbers:
         """The numbers that are no keys."""
@@ -267,7 +270,7 @@ class KeptShapes:
                 self._shapes.popitem(last=False)
             return found
 
-    def add(self, shape: Shape, numbers: Numbers, prepared: Prepared) -> None:
+    def add(self, shape: Shape, numbers: Hashable, prepared: Prepared) -> None:
         with self._lock:
             shape.plans[numbers] = prepared
             while len(shape.plans) > KEPT_NUMBERS:

@@ -58,11 +58,15 @@ class ShowStatement:
 
 @dataclass(frozen=True, slots=True)
 class SelectStatement:
-    """``names``: the name of each item of the outer select list as MariaDB would call it, None where it is a star."""
+    """``names``: the name of each item of the outer select list as MariaDB would call it, None where it is a star.
+
+    ``words``: the tokens of the text in upper case.
+    """
 
     text: str
     tree: exp.Query
     names: tuple[str | None, ...]
+    words: frozenset[str] = frozenset()
 
 
 _NAME = r"(?:`((?:[^`]|``)+)`|([0-9A-Za-z_$]+))"
@@ -110,7 +114,8 @@ def read_statement(text: str) -> SelectStatement | ShowStatement:
     _check_kind(tokens)
     tree = _parse(tokens, text)
     _check_tree(tree)
-    return SelectStatement(text, tree, _names(tree, tokens, text))
+    words = frozenset(token.text.upper() for token in tokens)
+    return SelectStatement(text, tree, _names(tree, tokens, text), words)
 
 
 def place(node: exp.Expr | Token | None) -> str:

@@ -41,6 +41,9 @@ class TypedColumn:
     is_nullable: bool = True
     is_rounded: bool = False
 
+    def renamed(self, name: str) -> TypedColumn:
+        return TypedColumn(name, self.type, self.is_nullable, self.is_rounded)
+
     @property
     def arrow(self) -> pa.DataType:
         """Arrow type of the result: strings for text, dates and times, binary for binary types and BIT."""
