@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from skyshard.czar.czar import Czar, QueryResult
     from skyshard.czar.explain import Explanation
     from skyshard.czar.life import Recorder, Submitted
+    from skyshard.ingest.compact import Compacted
     from skyshard.ingest.plan import IngestPlan
     from skyshard.ingest.report import IngestReport
     from skyshard.ingest.site import Site
@@ -142,6 +143,12 @@ class Testbed:
         nodes = {node: self._loader(node, "inline") for node in self.nodes}
         endpoints = {node: self.cluster.endpoint(node) for node in self.nodes}
         return Verifier(self.registry, self.cluster.endpoint(CZAR_NAME), endpoints, nodes).run(database)
+
+    def compact(self, database: str, *, watcher: Watcher = nobody, **options: Any) -> Compacted:
+        """Merge the parts that transactions brought; options as of ``ingest.compact.compact``."""
+        from skyshard.ingest.compact import compact
+
+        return compact(self._site("inline"), database, watcher=watcher, **options)
 
     def rebuild_indexes(self, database: str, *, watcher: Watcher = nobody) -> dict[str, int]:
         """Make the director indexes of a database anew from its chunk tables; returns director → keys."""

@@ -14,7 +14,7 @@ import typer
 from skyshard.cli.bench import bench_app
 from skyshard.cli.cluster import cluster_app
 from skyshard.cli.demo import demo
-from skyshard.cli.ingest import contributions, index_app, ingest, mono_app, plan, transactions, verify
+from skyshard.cli.ingest import compact, contributions, index_app, ingest, mono_app, plan, transactions, verify
 from skyshard.cli.locate import locate
 from skyshard.cli.queries import cancel, queries, result, run_query, status, submit
 from skyshard.cli.query import explain, query
@@ -47,6 +47,7 @@ app.command()(cancel)
 app.command()(queries)
 app.command(name="run-query", hidden=True)(run_query)
 app.command()(verify)
+app.command()(compact)
 app.add_typer(index_app, name="index")
 app.add_typer(mono_app, name="mono")
 app.add_typer(bench_app, name="bench")

@@ -1,4 +1,4 @@
-"""``skyshard plan | ingest | transactions | contributions | verify | mono load``."""
+"""``skyshard plan | ingest | transactions | contributions | verify | compact | mono load``."""
 
 from __future__ import annotations
 
@@ -222,6 +222,31 @@ def verify(
         print_table(["check", "", "found"], [[c.name, "good" if c.is_good else "FAILED", c.found] for c in checks])
     if not all(check.is_good for check in checks):
         raise typer.Exit(1)
+
+
+def compact(
+    database: Annotated[str, typer.Argument(help="The database whose parts to merge.", show_default=False)],
+    fewest: Annotated[int, typer.Option("--parts", min=2, help="Merge chunk tables of at least so many parts.")] = 2,
+    grace: Annotated[
+        float, typer.Option("--grace", min=0, help="Seconds that the old parts stay, for queries that still read them.")
+    ] = 3600,
+    json: JsonOption = False,
+    cluster: ClusterOption = DEFAULT_CLUSTER,
+) -> None:
+    """Merge the parts that transactions added to chunk tables and director indexes; queries go on meanwhile."""
+    from skyshard.testbed import Testbed
+
+    with Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
+        done = testbed.compact(database, fewest=fewest, grace_s=grace, watcher=watcher)
+    if json:
+        print_json(asdict(done))
+    elif not done.transaction:
+        typer.echo(f"{database}: nothing to merge")
+    else:
+        typer.echo(
+            f"{database}: {done.parts} parts merged into {done.tables} chunk tables, {done.indexes} director indexes, "
+            f"{human_bytes(done.bytes)} in {done.elapsed_s:.1f} s (transaction {done.transaction})"
+        )
 
 
 index_app = typer.Typer(help="The director index.", no_args_is_help=True)

@@ -40,6 +40,7 @@ def rebuild_indexes(site: Site, database: str, watcher: Watcher = nobody) -> dic
         answer("czar", site.czar_loader.call("prepare", INDEX_DATABASE))
         parts = registry.index_transactions(database)
         counts: dict[str, int] = {}
+        covered: dict[str, int] = {}
         for done, (transaction, part) in enumerate(parts, 1):
             entry = catalog.tables[part.director]
             narrow = Table(
@@ -47,7 +48,8 @@ def rebuild_indexes(site: Site, database: str, watcher: Watcher = nobody) -> dic
                 tuple(entry.table.column(name) for name in (entry.layout.key, CHUNK_COLUMN, SUB_CHUNK_COLUMN)),
             )
             with _staging(site, database) as staging:
-                _rebuild_part(site, database, narrow, transaction, part, staging)
+                _rebuild_part(site, database, narrow, range(covered.get(part.director, 0), transaction), part, staging)
+            covered[part.director] = transaction
             counts[part.director] = counts.get(part.director, 0) + part.rows
             mine = [other for _, other in parts[:done] if other.director == part.director]
             Generations(site, database).make_index(part.director, mine)
@@ -67,18 +69,25 @@ def _staging(site: Site, database: str) -> Iterator[Path]:
         clear_staging(site, database)
 
 
-def _rebuild_part(site: Site, database: str, narrow: Table, transaction: int, part: IndexPart, staging: Path) -> None:
-    """One transaction's keys: exported from one replica of each chunk table, sorted, made a table."""
-    director = narrow.name
+def _rebuild_part(site: Site, database: str, narrow: Table, since: range, part: IndexPart, staging: Path) -> None:
+    """One part's keys: exported from one replica of each chunk table, sorted, made a table.
+
+    Args:
+        since: from the transaction that brought the part before, to the one that brought this: a compaction makes one
+            part of what several brought.
+    """
+    director, transaction = narrow.name, since.stop
     files, names = [], []
-    replicas = site.registry.replicas(database, transaction=transaction)
+    replicas = site.registry.replicas(database, transaction=transaction, after=since.start)
     for replica in one_of_each(director, replicas):
         path = staging / f"{part_name(replica)}.arrow"
         answer(replica.node, site.nodes[replica.node].call("export", database, narrow, part_name(replica), str(path)))
         files.append(_saved(path))
         names.append(part_name(replica))
     folder = site.keys / database / director / str(transaction)
-    shutil.rmtree(folder, ignore_errors=True)
+    for other in folder.parent.glob("*"):
+        if since.start < int(other.name) <= transaction:
+            shutil.rmtree(other)
     build_keys(folder, files, director, names, DirectorKeys([]))
     order = index_build(database, director, part.part, folder, staging)
     (built,) = answer("czar", site.czar_loader.call("build", order))

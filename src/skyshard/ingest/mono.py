@@ -13,12 +13,12 @@ from pathlib import Path
 from skyshard.ddl import create_table, stored_table
 from skyshard.errors import ClusterError
 from skyshard.ingest.generations import one_of_each, part_name
+from skyshard.ingest.plan import loader_of
 from skyshard.progress import Progress, Watcher, nobody
 from skyshard.registry.catalog import Catalog
 from skyshard.registry.store import Registry
 from skyshard.registry.values import WHOLE, Replica
 from skyshard.rowimage.digest import RowDigest
-from skyshard.rowimage.record import RecordLayout
 from skyshard.runtime.base import Handle
 from skyshard.schema import Table
 from skyshard.worker.messages import BuildOrder, Loader, Slice, TableBuild
@@ -55,17 +55,17 @@ class MonoCopy:
     def _order(self, catalog: Catalog, name: str, replicas: Sequence[Replica]) -> BuildOrder:
         entry = catalog.tables[name]
         stored = stored_table(entry.table, entry.layout)
-        is_image = catalog.layout.engine == "MyISAM" and RecordLayout.is_packable(stored) and not stored.has_blob
+        loader, _ = loader_of(stored, catalog.layout.engine)
         sources = one_of_each(name, replicas)
         total = sum((RowDigest.parse(replica.digest) for replica in sources), RowDigest(0, 0))
         slices: list[Slice] = []
         for replica in sources:
             if replica.rows:
-                slices += self._slices(catalog.database, stored, replica, is_image=is_image)
+                slices += self._slices(catalog.database, stored, replica, is_image=loader is Loader.IMAGE)
         build = TableBuild(
             name, name, WHOLE, False, 0, create_table(stored, name), tuple(slices), total.rows, str(total)
         )
-        return BuildOrder(catalog.database, stored, Loader.IMAGE if is_image else Loader.LOAD_DATA, (build,))
+        return BuildOrder(catalog.database, stored, loader, (build,))
 
     def _slices(self, database: str, stored: Table, replica: Replica, *, is_image: bool) -> list[Slice]:
         """The node's data file itself, or, with BLOBs, an Arrow copy of its rows."""

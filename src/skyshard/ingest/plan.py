@@ -154,15 +154,18 @@ def _require_directors(chosen: Sequence[SourceTable], known: Collection[str]) ->
 
 
 def _planned(table: SourceTable, layout: Layout, wanted: Loader) -> PlannedTable:
-    """Row images where they can be had, else LOAD DATA with the reason."""
-    stored = stored_table(table.table, table.layout)
-    blobs = [column.name for column in stored if column.type.is_blob]
     if wanted is Loader.LOAD_DATA:
         return PlannedTable(table, Loader.LOAD_DATA, "asked for")
-    if layout.engine != "MyISAM":
-        return PlannedTable(table, Loader.LOAD_DATA, f"engine {layout.engine}")
+    return PlannedTable(table, *loader_of(stored_table(table.table, table.layout), layout.engine))
+
+
+def loader_of(stored: Table, engine: str) -> tuple[Loader, str]:
+    """Row images where a table can have them, else LOAD DATA with the reason."""
+    blobs = [column.name for column in stored if column.type.is_blob]
+    if engine != "MyISAM":
+        return Loader.LOAD_DATA, f"engine {engine}"
     if blobs:
-        return PlannedTable(table, Loader.LOAD_DATA, f"BLOB or TEXT column {blobs[0]}")
+        return Loader.LOAD_DATA, f"BLOB or TEXT column {blobs[0]}"
     if not RecordLayout.is_packable(stored):
-        return PlannedTable(table, Loader.LOAD_DATA, "a type that row images do not hold")
-    return PlannedTable(table, Loader.IMAGE, "")
+        return Loader.LOAD_DATA, "a type that row images do not hold"
+    return Loader.IMAGE, ""

@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Set
 from dataclasses import asdict
 from pathlib import Path
 
 import xxhash
 
+from skyshard.cluster import CZAR_NAME
 from skyshard.ingest.flow import answer, answers
 from skyshard.ingest.generations import (
     dummy_tables,
@@ -35,6 +37,8 @@ from skyshard.registry.values import OpenTransaction, Replica, dump_table
 
 CLOCKS_S = 60.0
 """How far the clocks of two hosts may be apart."""
+GRACE_S = 3600.0
+"""How long tables stay that a merged one has taken the place of: queries that began before may still read them."""
 
 
 def plan_digest(plan: IngestPlan) -> str:
@@ -62,30 +66,32 @@ def _table_content(table: PlannedTable) -> dict[str, object]:
     }  # fmt: skip
 
 
-def sweep(site: Site, database: str, transaction: int, *, is_over: bool = False) -> None:
+def sweep(site: Site, database: str, transaction: int, *, is_over: bool = False, grace_s: float = GRACE_S) -> None:
     """Remove what neither finished transactions nor, unless it is over, the records of the given one account for."""
     registry = site.registry
+    registry.forget_retired(database, grace_s)
+    retired = registry.retired(database)
     recorded = [] if is_over else registry.replicas(database, transaction=transaction)
     replicas = [*registry.replicas(database), *recorded]
     published = registry.table_definitions(database)
     dummies = dummy_tables((name, layout.role) for name, (_, layout) in published.items())
     known = {
-        node: expected_tables([replica for replica in replicas if replica.node == node]) | dummies
+        node: expected_tables([r for r in replicas if r.node == node]) | dummies | retired.get(node, set())
         for node in site.nodes
     }
     prototypes = {name for table, layout in published.values() for name in prototype_names(table.name, layout.role)}
     answers({node: handle.call("sweep", database, known[node]) for node, handle in site.nodes.items()})
     answer("czar", site.czar_loader.call("sweep", database, prototypes))
-    _sweep_index(site, database, transaction)
+    _sweep_index(site, database, transaction, retired.get(CZAR_NAME, set()))
     _sweep_keys(site, database)
     _sweep_staging(site, database, str(transaction))
 
 
-def _sweep_index(site: Site, database: str, transaction: int) -> None:
+def _sweep_index(site: Site, database: str, transaction: int, retired: Set[str]) -> None:
     """Index tables that no finished transaction accounts for; the ones of this transaction are made anew."""
     registry = site.registry
     directors = _directors(site, database, transaction)
-    known = expected_index_tables(database, registry.index_parts(database))
+    known = expected_index_tables(database, registry.index_parts(database)) | retired
     is_ours = index_names(index_table_name(database, director) for director in directors)
     have = answer("czar", site.czar_loader.call("tables", INDEX_DATABASE))
     unknown = [name for name in have if is_ours.fullmatch(name) and name not in known]

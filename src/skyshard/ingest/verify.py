@@ -92,7 +92,12 @@ class Verifier:
         have = {node: set(handle.call("tables", database).result()) for node, handle in self.nodes.items()}
         known["czar"], have["czar"] = self._czar_tables(catalog)
         missing = [f"{name}: {table}" for name in known for table in sorted(known[name] - have[name])]
-        extra = [f"{name}: {table}" for name in known for table in sorted(have[name] - known[name])]
+        retired = self.registry.retired(database)
+        extra = [
+            f"{name}: {table}"
+            for name in known
+            for table in sorted(have[name] - known[name] - retired.get(name, set()))
+        ]
         yield _nothing_else("tables on the servers", missing, extra, is_open=is_open)
         files = [
             f"{node}: {file}"

@@ -23,15 +23,22 @@ from skyshard.registry.values import Replica, load_table
 
 
 def read_replicas(
-    connection: sa.Connection, database: str, *, transaction: int | None = None, table: str = ""
+    connection: sa.Connection,
+    database: str,
+    *,
+    transaction: int | None = None,
+    after: int | None = None,
+    table: str = "",
 ) -> list[Replica]:
-    """Replicas of finished transactions, or of one transaction whatever its state."""
+    """Replicas of finished transactions, or of one transaction whatever its state; with ``after`` of a range."""
     query = sa.select(t.replicas).join(t.transactions, t.transactions.c.id == t.replicas.c.transaction_id)
     query = query.where(t.replicas.c.database == database)
     if transaction is None:
         query = query.where(t.transactions.c.state == TransactionState.FINISHED)
-    else:
+    elif after is None:
         query = query.where(t.replicas.c.transaction_id == transaction)
+    else:
+        query = query.where(t.replicas.c.transaction_id > after, t.replicas.c.transaction_id <= transaction)
     if table:
         query = query.where(t.replicas.c.table == table)
     return [

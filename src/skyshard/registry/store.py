@@ -19,7 +19,7 @@ from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 from skyshard.db.connection import Account, Endpoint, connect, quote_name, sqlalchemy_engine
 from skyshard.errors import ClusterError, UserError
 from skyshard.layout import Layout, TableLayout
-from skyshard.registry import director_index, generation, snapshot, transactions
+from skyshard.registry import director_index, generation, retired, snapshot, transactions
 from skyshard.registry import tables as t
 from skyshard.registry.catalog import Catalog
 from skyshard.registry.history import QueryHistory
@@ -159,6 +159,29 @@ class Registry:
             transactions.publish(connection, database, mine, report)
             generation.advance(connection)
 
+    def publish_merged(
+        self, database: str, mine: OpenTransaction, report: Mapping[str, Any], names: Mapping[str, Iterable[str]]
+    ) -> None:
+        """Publish a transaction whose tables take the place of what earlier ones made: one SQL transaction.
+
+        Args:
+            names: server → tables that nothing shows any more.
+        """
+        with self._writer.begin() as connection:
+            transactions.publish(connection, database, mine, report)
+            retired.retire(connection, database, mine.id, names)
+            generation.advance(connection)
+
+    def retired(self, database: str) -> dict[str, set[str]]:
+        """Server → tables that stand for queries which began before a merging."""
+        with self._engine.connect() as connection:
+            return retired.read(connection, database)
+
+    def forget_retired(self, database: str, grace_s: float) -> None:
+        """Give up the tables that were retired so many seconds ago or earlier."""
+        with self._writer.begin() as connection:
+            retired.forget(connection, database, grace_s)
+
     def take_back(self, database: str, mine: OpenTransaction) -> None:
         """Forget what an aborted transaction did, and a database that was never published: one SQL transaction."""
         with self._writer.begin() as connection:
@@ -250,10 +273,16 @@ class Registry:
                 connection.execute(sa.delete(t.replicas).filter_by(**key))
             generation.advance(connection, if_finished=transaction)
 
-    def replicas(self, database: str, table: str = "", *, transaction: int | None = None) -> list[Replica]:
-        """Replicas of finished transactions, or of one transaction whatever its state."""
+    def replicas(
+        self, database: str, table: str = "", *, transaction: int | None = None, after: int | None = None
+    ) -> list[Replica]:
+        """Replicas of finished transactions, or of one transaction whatever its state.
+
+        Args:
+            after: with it, of all transactions that came after this one, up to ``transaction``.
+        """
         with self._engine.connect() as connection:
-            return snapshot.read_replicas(connection, database, table=table, transaction=transaction)
+            return snapshot.read_replicas(connection, database, table=table, transaction=transaction, after=after)
 
     def placements(self, family: str) -> dict[int, tuple[str, ...]]:
         """Where the chunks of a family are: chunk → nodes, by rank; a database of R replicas uses the first R."""

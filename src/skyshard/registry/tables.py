@@ -121,6 +121,16 @@ replicas = Table(
     **_OPTIONS,
 )  # fmt: skip
 
+retired = Table(
+    "retired", metadata,
+    Column("server", String(64), primary_key=True),
+    Column("database", String(64), ForeignKey("databases.name", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(80), primary_key=True),
+    Column("since_s", Double, nullable=False),
+    **_OPTIONS,
+)  # fmt: skip
+"""Tables whose rows stand in a merged part since; they stay a while for the queries that read them."""
+
 generation = Table(
     "generation", metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),

@@ -13,6 +13,7 @@ import errno
 import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,7 +25,7 @@ from skyshard.rowimage.record import RecordLayout
 from skyshard.schema import Table
 from skyshard.worker.groups import by_bytes
 from skyshard.worker.load_text import load_text
-from skyshard.worker.messages import BuildOrder, BuiltTable, Loader, ScannedTable, TableBuild
+from skyshard.worker.messages import BuildOrder, BuiltTable, Loader, ScannedTable, Slice, TableBuild
 from skyshard.worker.room import require_room, writing
 from skyshard.worker.scan import select_batches
 from skyshard.worker.table_digests import file_name, table_digests
@@ -130,11 +131,14 @@ class NodeLoader:
         with self._session(order.database) as connection:
             self._clear(connection, order.database, names)
             if order.loader is Loader.IMAGE:
+                order = replace(order, builds=tuple(self._with_slices(order, build) for build in order.builds))
                 self._make_empty(connection, order)
                 self._install_images(connection, order)
             else:
                 for build in order.builds:
                     connection.execute(build.create)
+                    for name in build.merged:
+                        connection.execute(f"INSERT INTO {quote_name(build.name)} SELECT * FROM {quote_name(name)}")
                     self._load_data(connection, order, build)
             counts = _counts(connection, names)
             found = table_digests(connection, self._folder(order.database), order.table, names)
@@ -142,6 +146,14 @@ class NodeLoader:
             self._check(order, build, counts[build.name], digest)
             for build, digest in zip(order.builds, found, strict=True)
         ]
+
+    def _with_slices(self, order: BuildOrder, build: TableBuild) -> TableBuild:
+        """The build with the data files of the tables that it merges as slices."""
+        if not build.merged:
+            return build
+        length = RecordLayout.of(order.table).length
+        files = [self._file(order.database, name) for name in build.merged]
+        return replace(build, slices=tuple(Slice(str(file), 0, file.stat().st_size // length) for file in files))
 
     def _clear(self, connection: Connection, database: str, names: Sequence[str]) -> None:
         """Remove tables of these names, and the files of tables that a killed build left half made."""
@@ -189,7 +201,7 @@ class NodeLoader:
 
     def _load_data(self, connection: Connection, order: BuildOrder, build: TableBuild) -> None:
         """Write the rows as text and LOAD DATA them; a warning is an error."""
-        if not build.rows:
+        if not build.slices:
             return
         path = self._data / f"load-{order.database}-{build.name}-{os.getpid()}.tsv"
         try:

@@ -1,0 +1,174 @@
+"""Compaction: the parts of chunk tables become one, while everything that was right before stays right."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.integration.kill_catalog import write_catalog
+from tests.integration.stepping import Fuse, Fused, Stopped, assert_right, stop_at
+
+from skyshard.cluster import Cluster
+from skyshard.db.connection import Account, connect
+from skyshard.errors import UserError
+from skyshard.ingest.compact import compact
+from skyshard.testbed import Testbed
+from skyshard.worker.messages import Loader
+
+STATEMENTS = (
+    "SELECT COUNT(*), SUM(objectId), MIN(ra) FROM Object",
+    "SELECT COUNT(*), SUM(sourceId) FROM Source",
+    "SELECT COUNT(*) FROM Object o JOIN Source s ON o.objectId = s.objectId",
+    "SELECT COUNT(*) FROM Object o1, Object o2 WHERE o1.objectId <> o2.objectId "
+    "AND scisql_angSep(o1.ra, o1.decl, o2.ra, o2.decl) < 0.016",
+)
+
+
+@pytest.fixture(scope="module")
+def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
+    with Testbed(private_cluster.folder) as testbed:
+        yield testbed
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("visits")
+    return [write_catalog(folder / str(seed), objects=60, seed=seed) for seed in (1, 2, 3)]
+
+
+@pytest.fixture
+def database(testbed: Testbed, sources: list[Path]) -> str:
+    """Three transactions one after the other, and beside it the same with nothing done to it."""
+    name = f"x{uuid.uuid4().hex[:10]}"
+    for source in sources:
+        testbed.ingest(source, database=name)
+    return name
+
+
+def answers(testbed: Testbed, database: str) -> list[Any]:
+    return [testbed.query(sql, database=database).table.to_pylist() for sql in STATEMENTS]
+
+
+def parts(testbed: Testbed, database: str) -> set[int]:
+    return {replica.part for replica in testbed.registry.replicas(database)}
+
+
+def sums(testbed: Testbed, database: str) -> dict[Any, Any]:
+    """Rows of each chunk table on each node, whatever parts they are in."""
+    found: dict[Any, int] = {}
+    for replica in testbed.registry.replicas(database):
+        key = (replica.node, replica.target)
+        found[key] = found.get(key, 0) + replica.rows
+    return found
+
+
+def bad_checks(testbed: Testbed, database: str) -> list[Any]:
+    return [check for check in testbed.verify(database) if not check.is_good]
+
+
+def test_parts_become_one_and_answers_stay(testbed: Testbed, database: str) -> None:
+    """Rows, digests and answers are the same after; a chunk table has one part, a director index too."""
+    before, rows = answers(testbed, database), sums(testbed, database)
+    done = testbed.compact(database)
+    assert 0 < done.tables < done.parts
+    assert done.indexes == 1
+    assert answers(testbed, database) == before
+    assert sums(testbed, database) == rows
+    assert parts(testbed, database) <= {0, done.transaction}
+    assert len(testbed.registry.index_parts(database)) == 1
+    assert bad_checks(testbed, database) == []
+    assert testbed.compact(database).transaction == 0
+
+
+def test_old_parts_stay_for_the_time_of_grace(testbed: Testbed, database: str) -> None:
+    """What a query that began before reads is there until the grace is over, and then on no server."""
+    old = testbed.registry.replicas(database)
+    catalog = testbed.registry.catalog(database)
+    chunk, entry = next((c, e) for c, e in catalog.tables["Object"].chunks.items() if e.suffix)
+    shown = f"Object_{chunk}{entry.suffix}"
+    with connect(testbed.cluster.endpoint(entry.nodes[0]), Account.READER, database) as connection:
+        testbed.compact(database)
+        assert connection.value(f"SELECT COUNT(*) FROM {shown}") == entry.rows
+        assert bad_checks(testbed, database) == []
+        testbed.compact(database, grace_s=0.0)
+        with pytest.raises(UserError):
+            connection.value(f"SELECT COUNT(*) FROM {shown}")
+    assert testbed.registry.retired(database) == {}
+    assert bad_checks(testbed, database) == []
+    assert len(testbed.registry.replicas(database)) < len(old)
+
+
+def test_further_transactions_and_a_new_index_follow(testbed: Testbed, database: str, tmp_path: Path) -> None:
+    """After a compaction a database takes rows in as before, refuses keys that it has, and its index can be remade."""
+    testbed.compact(database, grace_s=0.0)
+    testbed.ingest(write_catalog(tmp_path / "fourth", objects=60, seed=4), database=database)
+    before = answers(testbed, database)
+    assert testbed.rebuild_indexes(database)["Object"] == testbed.registry.catalog(database).tables["Object"].rows
+    assert bad_checks(testbed, database) == []
+    assert answers(testbed, database) == before
+    testbed.compact(database, grace_s=0.0)
+    testbed.rebuild_indexes(database)
+    assert bad_checks(testbed, database) == []
+    with pytest.raises(UserError, match="earlier transaction"):
+        testbed.ingest(write_catalog(tmp_path / "again", objects=61, seed=4), database=database)
+    assert answers(testbed, database) == before
+
+
+def test_other_loaders_and_engines(testbed: Testbed, sources: list[Path]) -> None:
+    """Tables that take no row images are merged by their server, with the same checks."""
+    name = f"x{uuid.uuid4().hex[:10]}"
+    for source in sources[:2]:
+        plan = testbed.plan(source, database=name)
+        layout = plan.layout.model_copy(update={"engine": "InnoDB"})
+        testbed.ingest(source, database=name, override=layout, loader=Loader.LOAD_DATA)
+    before = answers(testbed, name)
+    assert testbed.compact(name, grace_s=0.0).tables
+    assert answers(testbed, name) == before
+    assert bad_checks(testbed, name) == []
+
+
+def test_stopped_at_every_third_step(testbed: Testbed, database: str) -> None:
+    """Wherever it stops, all is as before or all is merged; the next run does what is left, or the next ingest."""
+    before = answers(testbed, database)
+    step, is_over = 1, False
+    while not is_over:
+        try:
+            compact(fused(testbed, Fuse(step)), database, grace_s=0.0)
+            is_over = True
+        except Stopped:
+            assert answers(testbed, database) == before
+        step += 3
+    assert step > 10
+    assert_right(testbed, database, database)
+    assert answers(testbed, database) == before
+
+
+def fused(testbed: Testbed, fuse: Fuse) -> Any:
+    site = testbed._site("inline")
+    nodes: Any = {node: Fused(handle, fuse) for node, handle in site.nodes.items()}
+    czar: Any = Fused(site.czar_loader, fuse)
+    registry: Any = Fused(site.registry, fuse)
+    return replace(site, registry=registry, czar_loader=czar, nodes=nodes)
+
+
+def test_an_unfinished_ingest_comes_first(testbed: Testbed, database: str, tmp_path: Path) -> None:
+    """Nothing is merged under an ingest that was interrupted; a compaction that was is taken back by an ingest."""
+    fourth = write_catalog(tmp_path / "fourth", objects=60, seed=4)
+    with pytest.raises(Stopped):
+        testbed.ingest(fourth, database=database, watcher=stop_at("load"))
+    with pytest.raises(UserError, match="unfinished"):
+        testbed.compact(database)
+    testbed.ingest(fourth, database=database)
+    with pytest.raises(Stopped):
+        testbed.compact(database, watcher=stop_at("compact"))
+    testbed.ingest(write_catalog(tmp_path / "fifth", objects=60, seed=5), database=database)
+    assert_right(testbed, database, database)
+
+
+def test_an_unknown_database_is_named(testbed: Testbed) -> None:
+    with pytest.raises(UserError, match="no database 'nowhere'"):
+        testbed.compact("nowhere")
