@@ -44,14 +44,18 @@ def changed(name: str, **keys: Any) -> Recipe:
     return Recipe.model_validate(content)
 
 
-def best_of(repeat: int, work: Callable[[], object]) -> float:
-    """Least of some times on the processor, seconds: what others do on the machine counts less."""
-    times = []
+def best_of(repeat: int, *works: Callable[[], object]) -> tuple[float, ...]:
+    """Least of some times on the processor, seconds, of each work: what others do on the machine counts less.
+
+    The works take turns, so that a machine that slows down slows all of them.
+    """
+    times: list[list[float]] = [[] for _ in works]
     for _ in range(repeat):
-        started = time.process_time()
-        work()
-        times.append(time.process_time() - started)
-    return min(times)
+        for taken, work in zip(times, works, strict=True):
+            started = time.process_time()
+            work()
+            taken.append(time.process_time() - started)
+    return tuple(min(taken) for taken in times)
 
 
 def draw_like(tables: list[pa.Table], random: np.random.Generator) -> None:
@@ -86,9 +90,10 @@ def measure_tables(report: Report, name: str, sky: SyntheticSky, chunks: list[in
     tables = [table for one in made for table in one.values()]
     values = sum(table.num_rows * table.num_columns for table in tables)
     rows = sum(table.num_rows for table in tables)
-    generated_s = best_of(repeat, lambda: [sky.chunk_tables(chunk) for chunk in chunks])
     random = np.random.default_rng(1)
-    drawn_s = best_of(repeat, lambda: draw_like(tables, random))
+    generated_s, drawn_s = best_of(
+        repeat, lambda: [sky.chunk_tables(chunk) for chunk in chunks], lambda: draw_like(tables, random)
+    )
     report.rates |= {f"{name}_values_per_s": values / generated_s, f"{name}_rows_per_s": rows / generated_s}
     report.ratios[f"{name}_over_numpy"] = drawn_s / generated_s
     report.say(
@@ -101,7 +106,7 @@ def measure_tables(report: Report, name: str, sky: SyntheticSky, chunks: list[in
         table: [Field(column.name, column.type, column.is_nullable) for column in spec.table]
         for table, spec in sky.specs.items()
     }
-    digest_s = best_of(1, lambda: [digest(rows, fields[table]) for one in made for table, rows in one.items()])
+    (digest_s,) = best_of(1, lambda: [digest(rows, fields[table]) for one in made for table, rows in one.items()])
     report.rates[f"{name}_digest_values_per_s"] = values / digest_s
 
 
@@ -157,8 +162,7 @@ def extrapolate(report: Report, objects: int, nodes: int, cores: int) -> None:
     chunk = sorted(expected, key=lambda one: expected[one])[len(expected) // 2]
     share = min(1.0, objects / expected[chunk])
     made = sky.chunk_tables(chunk, share)
-    elapsed_s = best_of(2, lambda: sky.chunk_tables(chunk, share))
-    draw_s = best_of(2, lambda: sky.positions(chunk, share))
+    elapsed_s, draw_s = best_of(2, lambda: sky.chunk_tables(chunk, share), lambda: sky.positions(chunk, share))
     rows = sum(table.num_rows for table in made.values())
     per_object_s = (elapsed_s - draw_s) / made["Object"].num_rows + draw_s / expected[chunk]
     total = DR1_SHARE * sum(expected.values())

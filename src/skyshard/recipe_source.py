@@ -79,13 +79,10 @@ class RecipeReader:
         return self
 
     def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
-        rows = self._rows(part).select(table.column_names).combine_chunks()
-        step = batch_rows(table)
-        for first in range(0, rows.num_rows, step):
-            piece = rows.slice(first, step)
-            columns = [piece.column(at).combine_chunks() for at in range(piece.num_columns)]
-            batch = pa.RecordBatch.from_arrays(columns, names=table.column_names)
-            yield InputBatch(batch, first + 1, _positions(piece, layout))
+        first = 1
+        for batch in self._rows(part).select(table.column_names).to_batches(batch_rows(table)):
+            yield InputBatch(batch, first, _positions(batch, layout))
+            first += batch.num_rows
 
     def _rows(self, part: Part) -> pa.Table:
         sky = open_sky(self.identity.recipe, self.identity.seed)
@@ -96,8 +93,8 @@ class RecipeReader:
         return sky.chunk_tables(task.chunk, task.share, {name})[name]
 
 
-def _positions(rows: pa.Table, layout: TableLayout) -> Any:
-    if layout.position is None or not set(layout.position) <= set(rows.column_names):
+def _positions(rows: pa.RecordBatch, layout: TableLayout) -> Any:
+    if layout.position is None or not set(layout.position) <= set(rows.schema.names):
         return None
     ra, dec = (np.asarray(rows[name].to_numpy(), np.float64) for name in layout.position)
     return ra, dec

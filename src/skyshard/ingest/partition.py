@@ -22,7 +22,7 @@ from skyshard.ingest.director_keys import save_keys
 from skyshard.ingest.ref_match import route_matches
 from skyshard.ingest.routing import Numbers, PartitionSpec, Routed, route_dependent, route_director
 from skyshard.ingest.source import InputBatch, Part
-from skyshard.ingest.stored_rows import Rows
+from skyshard.ingest.stored_rows import Rows, chunk_order
 from skyshard.layout import Role
 from skyshard.registry.values import WHOLE
 from skyshard.schema import Table
@@ -114,8 +114,9 @@ class _Work:
         rows = Rows.of(full, self.stored, is_image=self.spec.loader is Loader.IMAGE)
         self._write(rows, routed.chunks, routed.sub_chunks, is_overlap=False)
         if len(routed.copies[0]):
-            taken, chunks, sub_chunks = routed.copies
-            self._write(rows.moved(taken, chunks, sub_chunks), chunks, sub_chunks, is_overlap=True)
+            order = chunk_order(*routed.copies[1:])
+            taken, chunks, sub_chunks = (routed.copies[0][order], routed.copies[1][order], routed.copies[2][order])
+            self._write_sorted(rows.moved(taken, chunks, sub_chunks), chunks, is_overlap=True)
         if routed.is_orphan is not None:
             orphans, counts = np.unique(routed.chunks[routed.is_orphan], return_counts=True)
             self.report.orphans.update(dict(zip(orphans.tolist(), counts.tolist(), strict=True)))
@@ -140,8 +141,11 @@ class _Work:
         if not len(chunks):
             return
         if self.spec.layout.role.is_chunked:
-            order = np.lexsort((sub_chunks, chunks))
+            order = chunk_order(chunks, sub_chunks)
             rows, chunks = rows.sorted(order), chunks[order]
+        self._write_sorted(rows, chunks, is_overlap=is_overlap)
+
+    def _write_sorted(self, rows: Rows, chunks: Numbers, *, is_overlap: bool) -> None:
         edges = np.concatenate([[0], np.flatnonzero(np.diff(chunks)) + 1, [len(chunks)]]).tolist()
         places, runs = rows.write(self.writer, edges), itertools.pairwise(edges)
         for (first, last), (file, offset), found in zip(runs, places, rows.digests(edges), strict=True):

@@ -84,6 +84,27 @@ class Rows:
         return [writer.add_batch(self.batch.slice(first, last - first)) for first, last in itertools.pairwise(edges)]
 
 
+def chunk_order(chunks: Numbers, sub_chunks: Numbers) -> Places:
+    """The order by chunk, then sub-chunk, then as given; a sort of small numbers takes a sixth of another one's time.
+
+    >>> chunk_order(np.array([8, 7, 7], np.int32), np.array([1, 5, 2], np.int32)).tolist()
+    [2, 1, 0]
+    """
+    small = [_small(numbers) for numbers in (sub_chunks, chunks)]
+    if small[0] is None or small[1] is None:
+        return np.lexsort((sub_chunks, chunks))
+    order = np.argsort(small[0], kind="stable")
+    return order[np.argsort(small[1][order], kind="stable")] if small[1].any() else order
+
+
+def _small(numbers: Numbers) -> NDArray[np.uint16] | None:
+    """The numbers from their least on, where they fit into 16 bits."""
+    if not len(numbers):
+        return np.empty(0, np.uint16)
+    least = numbers.min()
+    return (numbers - least).astype(np.uint16) if int(numbers.max()) - int(least) < 1 << 16 else None
+
+
 def _chunk_places(table: Table) -> list[int]:
     names = (CHUNK_COLUMN.lower(), SUB_CHUNK_COLUMN.lower())
     return [place for place, column in enumerate(table.columns) if column.name.lower() in names]

@@ -25,6 +25,7 @@ from skyshard.rowimage.arrays import (
     validity_bytes,
     values_of,
 )
+from skyshard.rowimage.memory import keep_freed_memory
 from skyshard.rowimage.record import RecordLayout, Records, Slot, bytes_at, require_packable
 from skyshard.rowimage.text import BitCodec
 
@@ -43,6 +44,7 @@ def pack(batch: pa.RecordBatch | pa.Table, layout: RecordLayout, out: Records | 
     Raises:
         UserError: a column count, Arrow type or value that the table's columns do not take.
     """
+    keep_freed_memory()
     require_packable(layout)
     _check_columns(batch, layout)
     if out is None:

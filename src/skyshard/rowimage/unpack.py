@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from skyshard.rowimage.arrays import Bytes, bitmap_buffer, from_big_endian
+from skyshard.rowimage.memory import keep_freed_memory
 from skyshard.rowimage.pack import block_rows
 from skyshard.rowimage.record import RecordLayout, Records, Slot, bytes_at
 
@@ -26,6 +27,7 @@ def unpack(records: Any, layout: RecordLayout) -> pa.RecordBatch:
     Args:
         records: records (any one-dimensional array of ``layout.length`` bytes each), or bytes of whole records.
     """
+    keep_freed_memory()
     live = live_records(as_records(records, layout), layout)
     cells = _gather(live, layout)
     nulls = [np.ascontiguousarray(bytes_at(live, index)) for index in range(layout.null_bytes)]

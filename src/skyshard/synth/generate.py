@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from skyshard.chunking import Chunker
 from skyshard.errors import Bug, UserError
+from skyshard.rowimage.memory import keep_freed_memory
 from skyshard.synth.columns import FORCED_SOURCE, OBJECT, SOURCE
 from skyshard.synth.density import Cells, DensityMap
 from skyshard.synth.felis_regular import regular_table
@@ -125,6 +126,7 @@ def open_sky(recipe: Recipe, seed: int | None = None) -> SyntheticSky:
     Raises:
         UserError: a striping that cannot be, or a footprint without area.
     """
+    keep_freed_memory()
     return _open(recipe.model_dump_json(by_alias=True), recipe.seed if seed is None else seed)
 
 

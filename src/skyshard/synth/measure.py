@@ -126,7 +126,11 @@ def _vary(flux: Singles, population: Population, row: Rows, mjd: NDArray[np.floa
 def count_exposures(patch: Patch, pointings: Pointings) -> Rows:
     """How many exposures each object has, without making them."""
     counts = pointings.counts(patch.positions.ra, patch.positions.dec, len(patch.recipe.band_names))
-    return np.asarray((counts * ~patch.population.is_missing).sum(axis=0))
+    total = counts.sum(axis=1)
+    for place, is_missing in enumerate(patch.population.is_missing):
+        rows = np.flatnonzero(is_missing)
+        total[rows] -= counts[rows, place]
+    return np.asarray(total)
 
 
 def object_columns(patch: Patch, exposures: Rows) -> dict[str, Values]:
@@ -178,7 +182,9 @@ def _band_columns(patch: Patch, shapes: _Shapes, place: int, band: str) -> dict[
         else:
             mean, factor = means[name.removesuffix("Flux")]
             noise = patch.normal(OBJECT, f"{band}_{name}", len(population))
-            noise *= sigma * factor
+            noise *= sigma
+            if factor != 1:
+                noise *= factor
             noise += mean
             made[name] = noise * unit if unit != 1 else noise
     return made
@@ -193,20 +199,22 @@ class _Shapes:
     @classmethod
     def of(cls, patch: Patch) -> _Shapes:
         size, count = patch.population.size, len(patch.population)
-        e1 = np.float32(0.2) * patch.normal("population", "e1", count)
-        e2 = np.float32(0.2) * patch.normal("population", "e2", count)
-        psf = np.float32(_PSF_PIXELS2)
-        means = {
-            "shapeIxx": psf + size * np.abs(1 + e1),
-            "shapeIyy": psf + size * np.abs(1 - e1),
-            "shapeIxy": size * e2,
-        }
+        psf, wanted = np.float32(_PSF_PIXELS2), set(patch.recipe.tables.Object.band_columns)
+        means = {}
+        if wanted & {"shapeIxx", "shapeIyy"}:
+            e1 = np.float32(0.2) * patch.normal("population", "e1", count)
+            means = {"shapeIxx": psf + size * np.abs(1 + e1), "shapeIyy": psf + size * np.abs(1 - e1)}
+        if "shapeIxy" in wanted:
+            means["shapeIxy"] = size * np.float32(0.2) * patch.normal("population", "e2", count)
         return cls(means)
 
     def measured(self, patch: Patch, band: str, name: str) -> Singles:
         mean = self.means[name]
         noise = patch.normal(OBJECT, f"{band}_{name}", len(mean))
-        return np.asarray(mean * (1 + np.float32(0.04) * noise))
+        noise *= np.float32(0.04)
+        noise += np.float32(1)
+        noise *= mean
+        return noise
 
 
 def forced_source_columns(patch: Patch, exposures: Exposures, pointings: Pointings) -> dict[str, Values]:

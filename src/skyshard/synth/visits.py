@@ -7,7 +7,6 @@ number of visits; the number itself is Poisson.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from skyshard.sphere import unit_vectors
 from skyshard.synth.columns import BANDS, FILTER, VISIT
+from skyshard.synth.covering import Near
 from skyshard.synth.density import SQDEG_PER_SPHERE, in_footprint, pixel_centres
 from skyshard.synth.recipe import Recipe
 from skyshard.synth.streams import WHOLE_SKY, stream
@@ -27,8 +27,6 @@ Floats = NDArray[np.float64]
 EXPOSURE_S = 30.0
 _POINTING_NSIDE = 128
 _NIGHT_DAYS = 0.35
-_BLOCK_ROWS = 2048
-_PAD_RAD = 1e-6
 _CENTRE_NM = {"u": 367.0, "g": 482.5, "r": 622.2, "i": 754.5, "z": 869.1, "y": 971.0}
 _WIDTH_NM = {"u": 64.0, "g": 150.0, "r": 140.0, "i": 128.0, "z": 104.0, "y": 86.0}
 _PROGRAMMES = ("wide-fast-deep", "deep drilling", "galactic plane", "twilight near-sun", "target of opportunity")
@@ -58,71 +56,31 @@ class Pointings:
         """(row, visit) for each position and each visit whose field holds it; sorted by row, then visit."""
         if not len(ra) or not len(self):
             return np.empty(0, np.intp), np.empty(0, np.intp)
-        near = self._near(unit_vectors(ra, dec))
+        near = self._near(ra, dec)
         rows, visits = [], []
-        for start, is_covered in near.blocks():
-            whole = np.ones((len(is_covered), len(near.visits)), np.bool_)
-            whole[:, ~near.is_around] = is_covered
-            row, visit = np.nonzero(whole)
+        for start, cells, row, place in near.blocks():
+            is_covered = near.is_around[cells]
+            is_covered[row, place] = True
+            row, place = np.nonzero(is_covered)
             rows.append(row + start)
-            visits.append(near.visits[visit])
+            visits.append(near.visits[place])
         return np.concatenate(rows), np.concatenate(visits)
 
     def counts(self, ra: Floats, dec: Floats, bands: int) -> NDArray[np.int64]:
-        """Visits that cover each position, by (band, row): what ``covering`` lists, only counted."""
-        counted = np.zeros((bands, len(ra)), np.int64)
+        """Visits that cover each position, by (row, band): what ``covering`` lists, only counted."""
+        counted = np.zeros((len(ra), bands), np.int64)
         if not len(ra) or not len(self):
             return counted
-        near = self._near(unit_vectors(ra, dec))
+        near = self._near(ra, dec)
         band = self.band[near.visits]
-        counted += np.bincount(band[near.is_around], minlength=bands)[:, None]
-        columns = [np.flatnonzero(band[~near.is_around] == one) for one in range(bands)]
-        for start, is_covered in near.blocks():
-            for one, chosen in enumerate(columns):
-                counted[one, start : start + len(is_covered)] += np.count_nonzero(is_covered[:, chosen], axis=1)
+        around = np.stack([np.count_nonzero(near.is_around[:, band == one], axis=1) for one in range(bands)], axis=1)
+        for start, cells, row, place in near.blocks():
+            met = np.bincount(row * bands + band[place], minlength=bands * len(cells)).reshape(-1, bands)
+            np.add(around[cells], met, out=counted[start : start + len(cells)])
         return counted
 
-    def _near(self, places: Floats) -> _Near:
-        """Visits within field radius plus the places' own extent; and which of them hold all the places for certain."""
-        centres = unit_vectors(self.ra, self.dec)
-        middle = places.mean(axis=0)
-        middle /= np.linalg.norm(middle)
-        extent = math.acos(min(1.0, max(-1.0, float(_dot(places, middle[:, None]).min()))))
-        radius = math.radians(self.radius_deg)
-        cosine = _dot(centres, middle[:, None])[:, 0]
-        near = np.flatnonzero(cosine >= math.cos(min(math.pi, extent + radius + _PAD_RAD)))
-        inner = radius - extent - _PAD_RAD
-        is_around = np.asarray(cosine[near] >= (math.cos(inner) if inner > 0 else 2.0))
-        return _Near(places, near, is_around, centres[near[~is_around]].T, math.cos(radius))
-
-
-@dataclass(frozen=True, slots=True)
-class _Near:
-    """Visits close to some places."""
-
-    places: Floats
-    visits: NDArray[np.intp]
-    is_around: NDArray[np.bool_]
-    """Holds all the places."""
-    fields: Floats
-    """Centres of the others, (3, visit)."""
-    least: float
-
-    def blocks(self) -> Iterator[tuple[int, NDArray[np.bool_]]]:
-        """First row, and which of the visits that are not around cover each row, block by block."""
-        for start in range(0, len(self.places), _BLOCK_ROWS):
-            yield start, _dot(self.places[start : start + _BLOCK_ROWS], self.fields) >= self.least
-
-
-def _dot(points: Floats, columns: Floats) -> Floats:
-    """Scalar products, (point, column); written out, as a BLAS product may differ by machine in its last bit."""
-    x, y, z = points.T[:, :, None]
-    products = x * columns[0]
-    part = y * columns[1]
-    products += part
-    np.multiply(z, columns[2], out=part)
-    products += part
-    return np.asarray(products)
+    def _near(self, ra: Floats, dec: Floats) -> Near:
+        return Near.of((ra, dec), unit_vectors(self.ra, self.dec), math.radians(self.radius_deg))
 
 
 def draw_pointings(recipe: Recipe, seed: int) -> Pointings:
