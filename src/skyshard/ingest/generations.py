@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
 
 from skyshard.db.connection import quote_name
 from skyshard.ddl import (
@@ -21,7 +22,7 @@ from skyshard.ddl import (
     stored_table,
 )
 from skyshard.ingest.builds import index_definition
-from skyshard.ingest.flow import answer, answers
+from skyshard.ingest.flow import answer
 from skyshard.ingest.site import Site
 from skyshard.layout import Role, TableLayout
 from skyshard.registry.director_index import index_table_name
@@ -46,20 +47,20 @@ class Generations:
         layout = self._site.registry.layout(self._database)
         engine = layout.engine if layout else "MyISAM"
         parts = parts_of([*finished, *added])
-        statements: dict[str, list[str]] = defaultdict(list)
+        shown: dict[tuple[str, str, bool], dict[str, list[str]]] = defaultdict(dict)
         for replica in added:
             numbers = parts[replica.target]
-            if replica.part == 0 or len(numbers) < 2:
-                continue
-            stored = stored_table(*definitions[replica.table], overlap=replica.is_overlap)
-            names = [_name(replica, part_suffix(part)) for part in numbers]
-            shown = _name(replica, generation_suffix(numbers))
-            statements[replica.node] += [
-                f"DROP {'TABLE' if engine == 'MyISAM' else 'VIEW'} IF EXISTS {quote_name(shown)}",
-                create_generation(stored, shown, names, engine=engine),
-            ]
-        nodes = self._site.nodes
-        answers({node: nodes[node].call("run", self._database, texts) for node, texts in statements.items()})
+            if replica.part and len(numbers) > 1:
+                names = [_name(replica, part_suffix(part)) for part in numbers]
+                kind = (replica.node, replica.table, replica.is_overlap)
+                shown[kind][_name(replica, generation_suffix(numbers))] = names
+        calls: dict[str, list[Future[None]]] = defaultdict(list)
+        for (node, table, is_overlap), generations in shown.items():
+            stored = stored_table(*definitions[table], overlap=is_overlap)
+            calls[node].append(self._site.nodes[node].call("show", self._database, stored, engine, generations))
+        for node, futures in calls.items():
+            for future in futures:
+                answer(node, future)
 
     def make_index(self, director: str, parts: Sequence[IndexPart]) -> None:
         """The same for a director index on the czar's server."""

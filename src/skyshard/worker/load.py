@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name, quote_text
+from skyshard.ddl import create_generation
 from skyshard.errors import ClusterError, UserError
 from skyshard.rowimage.digest import RowDigest
 from skyshard.rowimage.record import RecordLayout
@@ -241,6 +242,26 @@ class NodeLoader:
             with self._session(database) as connection:
                 for statement in statements:
                     connection.execute(statement)
+
+    def show(self, database: str, table: Table, engine: str, generations: Mapping[str, Sequence[str]]) -> None:
+        """Make the tables that show several parts as one, anew where they are there: name → parts.
+
+        One is created; the others of MyISAM get its definition and a list of their own, as a CREATE takes 5 ms.
+        """
+        if engine != "MyISAM":
+            self.drop_tables(database, list(generations))
+        with self._session(database) as connection:
+            if engine == "MyISAM":
+                self._clear(connection, database, list(generations))
+            template: Path | None = None
+            for name, parts in generations.items():
+                frm = self._file(database, name).with_suffix(".frm")
+                if template is None or any(file_name(part) != part for part in parts):
+                    connection.execute(create_generation(table, name, parts, engine=engine))
+                    template = frm if engine == "MyISAM" else None
+                else:
+                    frm.with_suffix(".MRG").write_text("".join(f"{part}\n" for part in parts))
+                    frm.hardlink_to(template)
 
     def export(self, database: str, table: Table, name: str, path: str) -> list[int]:
         """Write a table's rows as an Arrow file; returns the rows of each batch in it."""
