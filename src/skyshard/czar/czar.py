@@ -38,6 +38,7 @@ from skyshard.errors import SkyshardError
 from skyshard.registry.catalog import CatalogSource
 from skyshard.registry.kept import KeptCatalogs
 from skyshard.rowimage.sqltype import parse_type
+from skyshard.worker.courtesy import Courtesy
 from skyshard.worker.execute import QueryWorker
 
 __all__ = ["Answer", "Czar", "QueryResult", "QueryStats"]
@@ -76,14 +77,15 @@ class Czar:
         on_end: Callable[[Ended], None] | None = None,
     ) -> None:
         threads = scan_threads or scan_threads_of(len(nodes))
+        courtesy = Courtesy(os.cpu_count() or 1)
         self._source = source
         self._sessions = Sessions(czar)
         self._workers = {
-            name: QueryWorker(endpoint, data_dirs[name], name=name, scan_threads=threads)
+            name: QueryWorker(endpoint, data_dirs[name], name=name, scan_threads=threads, courtesy=courtesy)
             for name, endpoint in nodes.items()
         }
         pool = ThreadPoolExecutor(max_workers=max(NODE_CALLS, len(nodes)), thread_name_prefix="czar")
-        self._crew = Crew(self._workers, pool)
+        self._crew = Crew(self._workers, pool, courtesy)
         self._carry_out = CarryOut(self._sessions, self._crew, Path(data_dirs["czar"]), text_rows)
         self._preparing = Preparing(source, self._types, gather_limit_bytes)
         self._running: dict[str, Running] = {}

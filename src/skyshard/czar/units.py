@@ -18,6 +18,7 @@ from itertools import count
 from skyshard.czar.running import Running
 from skyshard.db.connection import Row
 from skyshard.errors import ClusterError
+from skyshard.worker.courtesy import Courtesy
 from skyshard.worker.execute import Filled, QueryWorker, Shelf
 from skyshard.worker.lane import LaneJob, ScanLane
 from skyshard.worker.schedule import Length, Unit
@@ -36,6 +37,7 @@ class Crew:
 
     workers: Mapping[str, QueryWorker]
     pool: Executor
+    courtesy: Courtesy
 
     @property
     def nodes(self) -> list[str]:
@@ -154,7 +156,8 @@ def quick_round(task: PullTask, walks: Mapping[str, Sequence[Unit]]) -> Generato
 def _in_turn(task: PullTask, node: str, units: Sequence[Unit]) -> Generator[Part | Failure, None, None]:
     for number, unit in enumerate(units):
         try:
-            part = task.read(node, 0, unit)
+            with task.crew.courtesy.visit():
+                part = task.read(node, 0, unit)
         except ClusterError as error:
             task.running.check()
             yield Failure(node, tuple(chunk for one in units[number:] for chunk in one.chunks), error)

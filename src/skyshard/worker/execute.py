@@ -14,6 +14,7 @@ from pathlib import Path
 from skyshard.db.connection import Endpoint, Row
 from skyshard.db.sessions import CLEANING, Sessions
 from skyshard.errors import ClusterError
+from skyshard.worker.courtesy import Courtesy
 from skyshard.worker.lane import ScanLane
 
 ROTATE_BYTES = 64 << 20
@@ -31,12 +32,23 @@ class Filled:
 
 
 class QueryWorker:
-    """Executes statements on one node; ``scan_threads`` of them at a time in its scan lane."""
+    """Executes statements on one node; ``scan_threads`` of them at a time in its scan lane.
 
-    def __init__(self, endpoint: Endpoint, data_dir: Path | str, *, name: str = "node", scan_threads: int = 1) -> None:
+    ``courtesy``: of this host; a node of another one keeps none.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        data_dir: Path | str,
+        *,
+        name: str = "node",
+        scan_threads: int = 1,
+        courtesy: Courtesy | None = None,
+    ) -> None:
         self.sessions = Sessions(endpoint)
         self.data_dir = Path(data_dir)
-        self.lane = ScanLane(f"scan-{name}", scan_threads)
+        self.lane = ScanLane(f"scan-{name}", scan_threads, courtesy if endpoint.socket else None)
         self.scan_threads = scan_threads
         self._left: list[str] = []
 

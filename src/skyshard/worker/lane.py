@@ -6,11 +6,13 @@ that touch few chunks do not come here, so they never queue behind scans.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from skyshard.worker.courtesy import Courtesy
 from skyshard.worker.schedule import Cancel, Done, Ended, Event, Hold, Length, Run, Schedule, Submit, Unit
 
 
@@ -23,10 +25,11 @@ class LaneJob:
 
 
 class ScanLane:
-    """The threads of one node's scan lane."""
+    """The threads of one node's scan lane; ``courtesy`` is that of the host, where the node is on it."""
 
-    def __init__(self, name: str, threads: int) -> None:
+    def __init__(self, name: str, threads: int, courtesy: Courtesy | None = None) -> None:
         self._name = name
+        self._courtesy = courtesy
         self._schedule = Schedule(threads)
         self._count = threads
         self._threads: list[threading.Thread] = []
@@ -89,8 +92,9 @@ class ScanLane:
                     return
                 self._orders[thread] = None
                 work = self._jobs[order.job]
-            begun = time.perf_counter()
-            work.run(thread, order.unit)
+            with self._courtesy.unit() if self._courtesy is not None else contextlib.nullcontext():
+                begun = time.perf_counter()
+                work.run(thread, order.unit)
             with self._changed:
                 ended = self._step(Done(thread, time.perf_counter() - begun))
             _end(ended)
