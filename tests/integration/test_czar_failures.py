@@ -25,7 +25,7 @@ from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration
 
-ROWS = 120_000
+ROWS = 260_000
 HEAVY = " + ".join(f"SIN(ra + {number})" for number in range(40))
 """Long enough to be in the middle of it when a node dies."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 import sqlalchemy
@@ -168,3 +169,20 @@ def test_an_engine_without_server_is_a_cluster_error() -> None:
     with pytest.raises(ClusterError, match="no server answers"):
         engine.connect()
     engine.dispose()
+
+
+def test_inserted_rows_come_back_as_they_were(reader: Connection) -> None:
+    """Numbers that are written without the driver, and values that need it, are stored as they are, NULLs too."""
+    reader.execute(
+        "CREATE TEMPORARY TABLE skyshard_scratch.kept "
+        "(a BIGINT, b DOUBLE, c VARCHAR(20), d DECIMAL(10, 3), e VARBINARY(9))"
+    )
+    rows = [
+        (-(2**63), 5e-324, "100 % it's\\", Decimal("1.250"), b"\x00%s'\\"),
+        (None, None, None, None, None),
+        (2**63 - 1, -1.7976931348623157e308, "%s", Decimal("-0.001"), b""),
+        (0, 0.1, "", Decimal("9999999.999"), b"\xff"),
+    ]
+    assert reader.insert("skyshard_scratch.kept", rows) == len(rows)
+    assert reader.rows("SELECT * FROM skyshard_scratch.kept") == rows
+    assert reader.insert("skyshard_scratch.kept", [(1, 2.5, None, None, None)]) == 1

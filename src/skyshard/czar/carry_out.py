@@ -20,7 +20,7 @@ from skyshard.czar.scratch import scratch_table
 from skyshard.czar.shapes import Prepared
 from skyshard.czar.typed import TypedColumn, read_types
 from skyshard.czar.units import Crew
-from skyshard.czar.whole import answer_whole, stored_batches
+from skyshard.czar.whole import Stored, answer_whole
 from skyshard.db.connection import Connection
 from skyshard.db.sessions import Sessions
 from skyshard.errors import ClusterError, SkyshardError
@@ -72,20 +72,19 @@ class CarryOut:
     def _merged(self, prepared: Prepared, running: Running) -> Iterator[pa.RecordBatch]:
         plan, query = prepared.plan, running.query
         is_large = max(pull.rows for pull in plan.pulls) > self.text_rows
-        tables: list[str] = []
+        tables = [scratch_table(query, f"p{number}") for number in range(len(plan.pulls))]
         with self.sessions.lease(query) as czar:
             dispatch = Dispatch(running, self.crew, czar, self.czar_dir, self.text_rows)
+            stored = Stored(czar, query, prepared.types, self.czar_dir if is_large else None)
             try:
-                for number in range(len(plan.pulls)):
-                    tables.append(scratch_table(query, f"p{number}"))
+                for number, pull in enumerate(plan.pulls):
                     columns = self._columns(prepared, number, query, czar)
-                    dispatch.bring(f"p{number}", plan.pulls[number], columns, plan.lane)
+                    dispatch.bring(f"p{number}", pull, columns, plan.lane, stored.create)
                 running.check()
-                data_dir = self.czar_dir if is_large else None
-                yield from stored_batches(czar, query, plan.merge_over(tables), prepared.types, data_dir)
+                yield from stored.batches(plan.merge_over(tables))
             finally:
                 with contextlib.suppress(SkyshardError):
-                    czar.execute(f"DROP TABLE IF EXISTS {', '.join(tables)}")
+                    czar.execute(f"DROP TABLE IF EXISTS {', '.join([*tables, stored.table])}")
 
     def _columns(self, prepared: Prepared, number: int, query: str, czar: Connection) -> tuple[TypedColumn, ...]:
         """The columns of a pull's scratch table; quotients of DECIMALs get room for all their digits."""

@@ -8,7 +8,7 @@ pulls travel as text, large ones as row images, which BLOB and TEXT columns cann
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,7 +21,7 @@ from skyshard.czar.scratch import file_name, scratch_table
 from skyshard.czar.typed import TypedColumn, create_scratch, from_rows, from_slice, record_layout, select_exactly
 from skyshard.czar.units import Crew, Failure, Part, PullTask, lane_round, quick_round
 from skyshard.db.connection import Connection, Row
-from skyshard.worker.schedule import Unit, length_of, walk_of
+from skyshard.worker.schedule import Unit, even_walk, length_of
 
 TEXT_ROWS = 20_000
 """Pulls that read at most this many rows travel as text."""
@@ -56,16 +56,16 @@ def fetched(text: str, pull: Pull, columns: Sequence[TypedColumn]) -> str:
     return f"{statement} LIMIT {pull.limit}"
 
 
-def units_of(pull: Pull, chunks: Sequence[int]) -> tuple[Unit, ...]:
-    """The chunks of one node in units; where a few rows are enough, the first units are small."""
+def units_of(pull: Pull, chunks: Sequence[int], threads: int = 1) -> tuple[Unit, ...]:
+    """The chunks of one node in units for so many threads; where a few rows are enough, the first units are small."""
     tables = [slot.table.chunks for slot in pull.template.slots.values() if slot.table.layout.role.is_chunked]
     rows = [sum(table[chunk].rows for table in tables if chunk in table) for chunk in chunks]
     if any(slot.overlap_columns is not None for slot in pull.template.slots.values()):
         rows = [count * PAIR_ROWS for count in rows]
     if pull.limit is None:
         low, high = UNIT_ROWS
-        most_rows = min(high, max(low, sum(rows) // UNITS_A_NODE))
-        return walk_of(chunks, rows, most_chunks=UNIT_CHUNKS, most_rows=most_rows)
+        count = max(1, -(-sum(rows) // high), min(UNITS_A_NODE, sum(rows) // low))
+        return even_walk(chunks, rows, -(-count // threads) * threads if count > 1 else 1, most_chunks=UNIT_CHUNKS)
     units: list[Unit] = []
     start, size = 0, 1
     while start < len(chunks):
@@ -92,11 +92,6 @@ class Dispatch:
     def _is_text(self, pull: Pull, columns: Sequence[TypedColumn]) -> bool:
         return pull.rows <= self._text_rows or record_layout(columns) is None
 
-    def rows(self, pull: Pull, columns: Sequence[TypedColumn], lane: Lane) -> list[Row]:
-        """The rows of a pull, as the driver returns them, in the form that ``typed.from_rows`` reads."""
-        with self._parts(pull, columns, "p", lane, is_text=True) as parts:
-            return [row for part in parts for row in part.rows]
-
     def batches(self, pull: Pull, columns: Sequence[TypedColumn], lane: Lane) -> Iterator[pa.RecordBatch]:
         """The rows of a pull as Arrow, as they come: the answer itself, without a stop at the czar's server."""
         layout = record_layout(columns)
@@ -108,35 +103,43 @@ class Dispatch:
                 elif layout is not None and part.filled.rows:
                     yield from from_slice(part.filled.path, part.filled.offset, part.filled.rows, columns, layout)
 
-    def bring(self, what: str, pull: Pull, columns: Sequence[TypedColumn], lane: Lane) -> str:
-        """Bring the rows of a pull into a scratch table of the czar's server; returns its name.
+    def bring(
+        self, what: str, pull: Pull, columns: Sequence[TypedColumn], lane: Lane, meanwhile: Callable[[], None]
+    ) -> None:
+        """Bring the rows of a pull into a scratch table of the czar's server, which the caller drops.
 
-        Small ones into a temporary table, which the session drops; large ones into a table that the caller drops.
+        The table is made, and ``meanwhile`` done, when the first rows have come: nodes are at work then. Where a few
+        rows are enough it is made before, as nodes would read more than is needed.
         """
         table = scratch_table(self._running.query, what)
         keys = [key.columns[0] for key in pull.keys]
         is_text = self._is_text(pull, columns)
-        self._czar.execute(create_scratch(table, columns, is_temporary=is_text, keys=keys))
-        if is_text:
-            self._insert(table, self.rows(pull, columns, lane), len(columns))
-        else:
-            self._append_images(what, pull, columns, lane)
-        return table
 
-    def _insert(self, table: str, rows: Sequence[Row], width: int) -> None:
-        line = f"({', '.join(['%s'] * width)})"
+        def begin() -> None:
+            self._czar.execute(create_scratch(table, columns, is_temporary=is_text, keys=keys))
+            meanwhile()
+
+        with self._parts(pull, columns, what, lane, is_text=is_text) as stream:
+            if pull.limit is not None:
+                begin()
+            parts = _after_first(stream, begin) if pull.limit is None else stream
+            if is_text:
+                for part in parts:
+                    self._insert(table, part.rows)
+            else:
+                self._append_images(what, columns, parts)
+
+    def _insert(self, table: str, rows: Sequence[Row]) -> None:
         for start in range(0, len(rows), INSERT_ROWS):
-            part = rows[start : start + INSERT_ROWS]
-            values = ", ".join([line] * len(part))
-            self._czar.execute(f"INSERT INTO {table} VALUES {values}", [value for row in part for value in row])
+            self._czar.insert(table, rows[start : start + INSERT_ROWS])
 
-    def _append_images(self, what: str, pull: Pull, columns: Sequence[TypedColumn], lane: Lane) -> None:
+    def _append_images(self, what: str, columns: Sequence[TypedColumn], parts: Iterator[Part]) -> None:
         layout = record_layout(columns)
         assert layout is not None
         target = self._czar_dir / file_name(self._running.query, what)
-        with self._parts(pull, columns, what, lane, is_text=False) as parts, target.open("ab") as file:
-            for part in parts:
-                assert part.filled is not None
+        for part in parts:
+            assert part.filled is not None
+            with target.open("ab") as file:
                 _append(part.filled.path, part.filled.offset, part.filled.rows * layout.length, file)
         self._czar.execute(f"REPAIR TABLE {scratch_table(self._running.query, what)} QUICK")
 
@@ -174,6 +177,9 @@ class Dispatch:
             return [], fetched(text, pull, columns)
         return [], text if pull.limit is None or len(selects) == 1 else f"{text} LIMIT {pull.limit}"
 
+    def _units(self, pull: Pull, node: str, chunks: Sequence[int]) -> tuple[Unit, ...]:
+        return units_of(pull, chunks, self._crew.workers[node].scan_threads)
+
     def _stream(self, pull: Pull, task: PullTask, lane: Lane) -> Generator[Part, None, None]:
         """Rounds over the chunks that are left, until none is; a node that failed is asked last."""
         replicas = Replicas(pull, self._crew.nodes)
@@ -182,7 +188,7 @@ class Dispatch:
         while left:
             assigned, lost = replicas.assign(left)
             self._running.lost += replicas.give_up(lost, is_allowed=self._running.is_partial_allowed)
-            walks = {node: units_of(pull, chunks) for node, chunks in assigned.items()}
+            walks = {node: self._units(pull, node, chunks) for node, chunks in assigned.items()}
             failures: list[Failure] = []
             is_quick = lane is not Lane.SCAN
             for outcome in quick_round(task, walks) if is_quick else lane_round(task, walks, length_of(_cost(walks))):
@@ -202,6 +208,15 @@ def _cost(walks: dict[str, tuple[Unit, ...]]) -> float:
     return max(
         (sum(unit.rows * ROW_S + len(unit.chunks) * CHUNK_S for unit in walk) for walk in walks.values()), default=0.0
     )
+
+
+def _after_first(parts: Iterator[Part], begin: Callable[[], None]) -> Iterator[Part]:
+    """The same parts; ``begin`` is called once, when the first has come, or there is none."""
+    first = next(parts, None)
+    begin()
+    if first is not None:
+        yield first
+        yield from parts
 
 
 def _append(path: Path, offset: int, size: int, target: BinaryIO) -> None:

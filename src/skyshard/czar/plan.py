@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 from skyshard.db.connection import quote_name as quoted
 from skyshard.ddl import DUMMY_CHUNK, chunk_table, overlap_prototype
@@ -96,7 +97,8 @@ class Slot:
         return self._union([self._named(name), self._named(overlap_prototype(name))])
 
     def _named(self, table: str) -> str:
-        return f"{quoted(self.database)}.{quoted(table)} AS {quoted(self.alias)}"
+        before, after = _around(self.database, self.alias)
+        return f"{before}{quoted(table)}{after}"
 
     def _union(self, tables: list[str]) -> str:
         columns = ", ".join(f"{quoted(self.alias)}.{quoted(name)}" for name in self.overlap_columns or ())
@@ -107,12 +109,27 @@ class Slot:
         return f"({selects}) AS {quoted(self.alias)}"
 
 
+@lru_cache(maxsize=256)
+def _around(database: str, alias: str) -> tuple[str, str]:
+    return f"{quoted(database)}.", f" AS {quoted(alias)}"
+
+
 def slot_mark(number: int) -> str:
     """The marker that stands for a reference's table in the text of a template."""
     return f"{MARK}{number}{MARK}"
 
 
 _MARKS = re.compile(rf"`?{MARK}(\d+){MARK}`?")
+
+
+def _pieces(text: str) -> list[str]:
+    """Pieces of a marked text, and the numbers of the marks between them."""
+    return list(_split(text))
+
+
+@lru_cache(maxsize=256)
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(_MARKS.split(text))
 
 
 class Template:
@@ -133,7 +150,9 @@ class Template:
         return self._text
 
     def of_chunk(self, chunk: int) -> str:
-        return _MARKS.sub(lambda match: self.slots[int(match.group(1))].of_chunk(chunk), self.text)
+        pieces = _pieces(self.text)
+        pieces[1::2] = [self.slots[int(number)].of_chunk(chunk) for number in pieces[1::2]]
+        return "".join(pieces)
 
     def of_prototype(self) -> str:
         return _MARKS.sub(lambda match: self.slots[int(match.group(1))].of_prototype(), self.text)

@@ -27,6 +27,7 @@ class Replicas:
         self._failures: Counter[str] = Counter()
         self._errors: list[ClusterError] = []
         self._pull = pull
+        self._known: dict[tuple[str, ...], list[str]] = {}
 
     def assign(self, chunks: Sequence[int]) -> tuple[dict[str, list[int]], list[int]]:
         """Node → chunks to read there, and the chunks that no node can read."""
@@ -35,11 +36,13 @@ class Replicas:
         lost = []
         for chunk in chunks:
             holders, rows = self._holders(chunk)
-            least = min((self._failures[node] for node in holders), default=2)
-            if least >= 2:
-                lost.append(chunk)
-                continue
-            node = min((one for one in holders if self._failures[one] == least), key=load.__getitem__)
+            node = holders[0] if holders else ""
+            if len(holders) != 1 or self._failures:
+                least = min((self._failures[one] for one in holders), default=2)
+                if least >= 2:
+                    lost.append(chunk)
+                    continue
+                node = min((one for one in holders if self._failures[one] == least), key=load.__getitem__)
             load[node] += rows + 1
             assigned.setdefault(node, []).append(chunk)
         return assigned, lost
@@ -48,10 +51,18 @@ class Replicas:
         if chunk == WHOLE:
             turn = hash(self._pull.template.text) % len(self._nodes)
             return [*self._nodes[turn:], *self._nodes[:turn]], 0
+        if len(self._tables) == 1:
+            entry = self._tables[0][chunk]
+            return self._serving(entry.nodes), entry.rows
         entries = [table[chunk] for table in self._tables if chunk in table]
         first, *others = entries
-        holders = [node for node in first.nodes if node in self._nodes and all(node in one.nodes for one in others)]
+        holders = [node for node in self._serving(first.nodes) if all(node in one.nodes for one in others)]
         return holders, sum(entry.rows for entry in entries)
+
+    def _serving(self, nodes: tuple[str, ...]) -> list[str]:
+        if nodes not in self._known:
+            self._known[nodes] = [node for node in nodes if node in self._nodes]
+        return self._known[nodes]
 
     def failed(self, failures: Sequence[Failure]) -> list[int]:
         """Take failures in; returns the chunks that are still to be read."""

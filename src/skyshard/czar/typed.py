@@ -26,6 +26,7 @@ TEMPORAL = ("date", "time", "datetime", "timestamp", "year")
 BINARY = ("binary", "varbinary", "bit", "tinyblob", "blob", "mediumblob", "longblob")
 SLICE_BYTES = 32 << 20
 """So much of a data file is in memory at a time."""
+NARROW_BYTES = 256
 _DEFAULT_COLLATION = "latin1_swedish_ci"
 
 
@@ -95,7 +96,14 @@ def create_scratch(table: str, columns: Sequence[TypedColumn], *, is_temporary: 
     lines += [f"KEY ({quote_name(key)})" for key in keys]
     row_format = "DYNAMIC" if any(column.type.is_blob for column in columns) else "FIXED"
     kind = "TEMPORARY TABLE" if is_temporary else "TABLE"
-    return f"CREATE {kind} {table} ({', '.join(lines)}) ENGINE=MyISAM DEFAULT CHARSET=latin1 ROW_FORMAT={row_format}"
+    engine = "MEMORY" if is_temporary and not keys and _is_narrow(columns) else f"MyISAM ROW_FORMAT={row_format}"
+    return f"CREATE {kind} {table} ({', '.join(lines)}) ENGINE={engine} DEFAULT CHARSET=latin1"
+
+
+def _is_narrow(columns: Sequence[TypedColumn]) -> bool:
+    """Rows are short and of one length, so that memory can hold those of a temporary table."""
+    layout = record_layout(columns)
+    return layout is not None and layout.length <= NARROW_BYTES
 
 
 def record_layout(columns: Sequence[TypedColumn]) -> RecordLayout | None:

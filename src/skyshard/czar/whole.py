@@ -26,37 +26,54 @@ from skyshard.db.connection import Connection
 from skyshard.errors import Bug, Refusal, SkyshardError, UserError
 
 
+class Stored:
+    """The scratch table that holds a statement's rows; whoever makes one drops its ``table``.
+
+    It is read from its data file if ``data_dir`` is given and there can be one, then in bounded memory; else as text.
+    """
+
+    def __init__(self, connection: Connection, query: str, types: Sequence[TypedColumn], data_dir: Path | None) -> None:
+        self._connection = connection
+        self._types = types
+        self._layout = record_layout(types) if data_dir is not None else None
+        self._path = (data_dir or Path()) / file_name(query, "r")
+        self._is_made = False
+        self.table = scratch_table(query, "r")
+
+    def create(self) -> None:
+        """Make the table, if it is not there yet."""
+        if not self._is_made:
+            self._connection.execute(create_scratch(self.table, self._types, is_temporary=self._layout is None))
+            self._is_made = True
+
+    def batches(self, statement: str) -> Iterator[pa.RecordBatch]:
+        """Run a statement, and give its rows."""
+        self.create()
+        rows = self._connection.execute(f"INSERT INTO {self.table} {statement}")
+        if self._layout is not None:
+            yield from from_slice(self._path, 0, rows, self._types, self._layout)
+        else:
+            yield from from_rows(
+                self._connection.rows(select_exactly(self._types, self.table)), self._types
+            ).to_batches()
+
+
 def answer_whole(connection: Connection, query: str, statement: str, types: Sequence[TypedColumn]) -> pa.Table:
     """Run a statement on one server and fetch its rows."""
-    batches = list(stored_batches(connection, query, statement, types, None))
-    return pa.Table.from_batches(batches, pa.schema([(column.name, column.arrow) for column in types]))
+    return store_result(connection, query, statement, types, None)
 
 
 def store_result(
-    connection: Connection, query: str, statement: str, types: Sequence[TypedColumn], data_dir: Path
+    connection: Connection, query: str, statement: str, types: Sequence[TypedColumn], data_dir: Path | None
 ) -> pa.Table:
     """Run a statement into a scratch table and fetch it, from the data file where there can be one."""
-    batches = list(stored_batches(connection, query, statement, types, data_dir))
-    return pa.Table.from_batches(batches, pa.schema([(column.name, column.arrow) for column in types]))
-
-
-def stored_batches(
-    connection: Connection, query: str, statement: str, types: Sequence[TypedColumn], data_dir: Path | None
-) -> Iterator[pa.RecordBatch]:
-    """Run a statement into a scratch table and read it: from its data file if ``data_dir`` is given and there can be
-    one, then in bounded memory; else as text."""
-    table = scratch_table(query, "r")
-    layout = record_layout(types) if data_dir is not None else None
-    connection.execute(create_scratch(table, types, is_temporary=layout is None))
+    stored = Stored(connection, query, types, data_dir)
     try:
-        rows = connection.execute(f"INSERT INTO {table} {statement}")
-        if layout is not None and data_dir is not None:
-            yield from from_slice(data_dir / file_name(query, "r"), 0, rows, types, layout)
-        else:
-            yield from from_rows(connection.rows(select_exactly(types, table)), types).to_batches()
+        batches = list(stored.batches(statement))
     finally:
         with contextlib.suppress(SkyshardError):
-            connection.execute(f"DROP TABLE IF EXISTS {table}")
+            connection.execute(f"DROP TABLE IF EXISTS {stored.table}")
+    return pa.Table.from_batches(batches, pa.schema([(column.name, column.arrow) for column in types]))
 
 
 _REMEDIES = {

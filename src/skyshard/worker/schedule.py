@@ -223,6 +223,27 @@ class Schedule:
         return name, index
 
 
+def even_walk(chunks: Sequence[int], rows: Sequence[int], count: int, *, most_chunks: int) -> tuple[Unit, ...]:
+    """Chunks in order, put together into about ``count`` units of much the same rows, so that threads end together.
+
+    >>> [unit.chunks for unit in even_walk([1, 2, 3, 4], [5, 5, 5, 5], 2, most_chunks=9)]
+    [(1, 2), (3, 4)]
+    """
+    total, before = max(sum(rows), 1), 0
+    shares: dict[int, list[int]] = {}
+    for index, number in enumerate(rows):
+        shares.setdefault(min(count - 1, (2 * before + number) * count // (2 * total)), []).append(index)
+        before += number
+    return tuple(
+        unit
+        for share in shares.values()
+        for unit in walk_of(
+            [chunks[index] for index in share], [rows[index] for index in share],
+            most_chunks=most_chunks, most_rows=total,
+        )
+    )  # fmt: skip
+
+
 def walk_of(chunks: Sequence[int], rows: Sequence[int], *, most_chunks: int, most_rows: int) -> tuple[Unit, ...]:
     """Chunks in order, put together into units of bounded size.
 
