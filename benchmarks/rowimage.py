@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from skyshard.rowimage.digest import digest, digest_records
+from skyshard.rowimage.digest import digest
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import Field, RecordLayout
+from skyshard.rowimage.record_digest import digest_records
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.rowimage.unpack import unpack
 

@@ -16,9 +16,10 @@ import pytest
 from skyshard.cluster import Cluster
 from skyshard.db.connection import Account, Connection, connect
 from skyshard.rowimage.datafile import read_records, write_records
-from skyshard.rowimage.digest import digest, digest_records
+from skyshard.rowimage.digest import digest
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import Field, RecordLayout
+from skyshard.rowimage.record_digest import digest_records
 from skyshard.rowimage.sqltype import TypeClass, parse_type
 from skyshard.rowimage.unpack import unpack
 

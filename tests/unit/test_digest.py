@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from skyshard.errors import UserError
 from skyshard.rowimage.arrays import ByteStrings
-from skyshard.rowimage.digest import RowDigest, digest, digest_records
+from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import Field, RecordLayout
+from skyshard.rowimage.record_digest import digest_records
 from skyshard.rowimage.rowhash import hash_bytes, hash_strings
 from skyshard.rowimage.sqltype import parse_type
 

@@ -30,13 +30,12 @@ from skyshard.rowimage.arrays import (
 )
 from skyshard.rowimage.decimals import decimal_words
 from skyshard.rowimage.members import by_distinct
-from skyshard.rowimage.record import FieldLike, RecordLayout
+from skyshard.rowimage.record import FieldLike
 from skyshard.rowimage.rowhash import NULL_WORD, finish, finish_rows, hash_bytes, hash_strings, mixed, multipliers
 from skyshard.rowimage.sqltype import SqlType, TypeClass
 from skyshard.rowimage.temporal import BASES as TEMPORAL_BASES
 from skyshard.rowimage.temporal import TemporalCodec
 from skyshard.rowimage.text import BitCodec, without_trailing_spaces
-from skyshard.rowimage.unpack import unpack_blocks
 
 Lanes: TypeAlias = NDArray[np.uint64]
 """Two words a row, shape (2, rows)."""
@@ -101,14 +100,6 @@ def digest(batch: pa.RecordBatch | pa.Table, fields: Sequence[FieldLike]) -> Row
     for part in parts(batch):
         total += _digest_part(part, fields, row)
         row += part.num_rows
-    return total
-
-
-def digest_records(records: Any, layout: RecordLayout) -> RowDigest:
-    """The digest of the live records of a data file, in bounded memory."""
-    total = RowDigest()
-    for batch in unpack_blocks(records, layout):
-        total += digest(batch, layout.slots)
     return total
 
 

@@ -22,7 +22,7 @@ _FINISH = (
 )
 _LANE_SEEDS = (0x5CA1AB1E_0DDBA115, 0x0B5E55ED_5EA5CA9E)
 _STRING_SEED = 0xC0FFEE00_D15EA5ED
-_HALF = np.uint64(32)
+HALF = np.uint64(32)
 _SLAB_WORDS = 1 << 18
 _ONE = np.uint64(1)
 _KEEP = np.array([(1 << (8 * count)) - 1 for count in range(9)], np.uint64)
@@ -54,7 +54,7 @@ def mixed(words: Words, out: Words) -> None:
     A product with an odd constant keeps only the lowest bit of a change in the highest: without folding, two changed
     signs in one row would cancel.
     """
-    np.right_shift(words, _HALF, out=out)
+    np.right_shift(words, HALF, out=out)
     np.bitwise_xor(out, words, out=out)
 
 
@@ -108,7 +108,7 @@ def _add_slab(sums: Words, strings: ByteStrings, ends: Numbers, start: int, stop
     left = strings.lengths[first:last][rows] - 8 * place
     words = _words_at(strings.data, strings.starts[first:last][rows] + 8 * place, left)
     factors = splitmix64(place.astype(np.uint64) + np.uint64(_STRING_SEED) + _ONE) | _ONE
-    words ^= words >> _HALF
+    words ^= words >> HALF
     words *= factors
     filled = np.flatnonzero(inside)
     heads = np.concatenate((np.zeros(1, np.int64), np.cumsum(inside[filled])[:-1]))

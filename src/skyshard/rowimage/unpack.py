@@ -5,7 +5,7 @@ Rules: deleted rows are left out; texts come back as the server prints them (CHA
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,13 +28,17 @@ def unpack(records: Any, layout: RecordLayout) -> pa.RecordBatch:
         records: records (any one-dimensional array of ``layout.length`` bytes each), or bytes of whole records.
     """
     keep_freed_memory()
-    live = live_records(as_records(records, layout), layout)
-    cells = _gather(live, layout)
-    nulls = [np.ascontiguousarray(bytes_at(live, index)) for index in range(layout.null_bytes)]
-    arrays = [_array(slot, cell, nulls, len(live)) for slot, cell in zip(layout.slots, cells, strict=True)]
+    arrays = unpack_columns(live_records(as_records(records, layout), layout), layout, layout.slots)
     columns = zip(layout.slots, arrays, strict=True)
     schema = pa.schema([pa.field(slot.name, array.type, slot.is_nullable) for slot, array in columns])
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def unpack_columns(live: Records, layout: RecordLayout, slots: Sequence[Slot]) -> list[pa.Array]:
+    """Some columns of records that are all live."""
+    cells = _gather(live, layout, slots)
+    nulls = [np.ascontiguousarray(bytes_at(live, index)) for index in range(layout.null_bytes)]
+    return [_array(slot, cell, nulls, len(live)) for slot, cell in zip(slots, cells, strict=True)]
 
 
 def unpack_blocks(records: Any, layout: RecordLayout) -> Iterator[pa.RecordBatch]:
@@ -66,9 +70,9 @@ def live_records(records: Records, layout: RecordLayout) -> Records:
     return live
 
 
-def _gather(records: Records, layout: RecordLayout) -> list[NDArray[Any]]:
+def _gather(records: Records, layout: RecordLayout, slots: Sequence[Slot]) -> list[NDArray[Any]]:
     """Each column's stored bytes, contiguous; in blocks of rows that stay in the cache."""
-    held = [slot for slot in layout.slots if slot.width]
+    held = [slot for slot in slots if slot.width]
     targets = [slot.target(records) for slot in held]
     cells = {slot.name: np.empty(len(records), target.dtype) for slot, target in zip(held, targets, strict=True)}
     step = block_rows(layout)
@@ -77,7 +81,7 @@ def _gather(records: Records, layout: RecordLayout) -> list[NDArray[Any]]:
         for cell, target in zip(cells.values(), targets, strict=True):
             cell[start:stop] = target[start:stop]
     nothing = np.empty(0, np.uint8)
-    return [cells.get(slot.name, nothing) for slot in layout.slots]
+    return [cells.get(slot.name, nothing) for slot in slots]
 
 
 def _array(slot: Slot, cells: NDArray[Any], nulls: list[Bytes], rows: int) -> pa.Array:

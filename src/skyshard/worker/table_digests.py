@@ -5,7 +5,8 @@ Small tables of one column list are read together, so that the cost a column is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -13,50 +14,55 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyshard.db.connection import Connection, quote_name
-from skyshard.errors import ClusterError
-from skyshard.rowimage.digest import RowDigest, digest_records, digest_runs, row_lanes
+from skyshard.errors import Bug, ClusterError
+from skyshard.rowimage.digest import RowDigest, digest_runs
 from skyshard.rowimage.record import RecordLayout
-from skyshard.rowimage.unpack import unpack
-from skyshard.schema import Table
+from skyshard.rowimage.record_digest import digest_records, record_lanes
+from skyshard.schema import Column, Table
 from skyshard.worker.groups import by_bytes
 from skyshard.worker.scan import scan_blob_table
 
 GROUP_BYTES = 16 << 20
 
 
-def table_digests(connection: Connection, folder: Path, table: Table, names: Sequence[str]) -> list[RowDigest]:
+def table_digests(
+    connection: Connection, folder: Path, table: Table, names: Sequence[str], *, leave_out: Collection[str] = ()
+) -> list[RowDigest]:
     """Digests of tables that share a column list, in the order of the names.
 
     Args:
         connection: in the tables' database, allowed to flush.
         folder: the database's folder in the server's data folder.
+        leave_out: columns at the table's end that do not count.
 
     Raises:
         ClusterError: a table that is missing or cannot be read.
     """
     files = [folder / f"{file_name(name)}.MYD" for name in names]
     is_fixed = not table.has_blob and RecordLayout.is_packable(table) and all(file.exists() for file in files)
+    counted = table.columns[: len(table.columns) - len(leave_out)]
+    if [column.name for column in table.columns[len(counted) :]] != list(leave_out):
+        raise Bug(f"table {table.name} does not end with {', '.join(leave_out)}")
     if not is_fixed:
-        return [scan_blob_table(connection, table, name) for name in names]
+        return [scan_blob_table(connection, replace(table, columns=counted), name) for name in names]
     if names:
         connection.execute("FLUSH TABLES " + ", ".join(map(quote_name, names)))
     layout = RecordLayout.of(table)
-    return [found for group in by_bytes(files, _size, GROUP_BYTES) for found in _of_group(group, layout, table)]
+    return [found for group in by_bytes(files, _size, GROUP_BYTES) for found in _of_group(group, layout, counted)]
 
 
-def _of_group(files: Sequence[Path], layout: RecordLayout, table: Table) -> list[RowDigest]:
+def _of_group(files: Sequence[Path], layout: RecordLayout, counted: Sequence[Column]) -> list[RowDigest]:
     counts = [_records(file, layout) for file in files]
     if len(files) == 1 and _size(files[0]) > GROUP_BYTES:
-        return [digest_records(np.memmap(files[0], layout.dtype, "r"), layout)]
+        return [digest_records(np.memmap(files[0], layout.dtype, "r"), layout, len(counted))]
     together = _read(files, sum(counts) * layout.length)
-    batch = unpack(together, layout)
-    if batch.num_rows != sum(counts):
-        return [digest_records(np.fromfile(file, layout.dtype), layout) for file in files]
+    lanes = record_lanes(together, layout, len(counted))
+    if lanes.shape[1] != sum(counts):  # some are deleted
+        return [digest_records(np.fromfile(file, layout.dtype), layout, len(counted)) for file in files]
     filled = [i for i, count in enumerate(counts) if count]
     result = [RowDigest()] * len(files)
     if filled:
         edges = [0, *accumulate(counts[i] for i in filled)]
-        lanes = row_lanes((place, column, batch.column(place)) for place, column in enumerate(table.columns))
         for i, found in zip(filled, digest_runs(lanes, edges), strict=True):
             result[i] = found
     return result
