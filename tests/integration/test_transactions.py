@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -150,3 +151,44 @@ def test_a_lost_session_does_not_come_back(testbed: Testbed, database: str) -> N
     loader.release(database)
     assert loader.tables(database) == []
     loader.drop_database(database)
+
+
+def test_databases_are_ingested_side_by_side(testbed: Testbed, tmp_path: Path, database: str) -> None:
+    """Ingests of several databases of a family at once give what they give alone; their chunks are together."""
+    sources = [write_catalog(tmp_path / str(seed), objects=400, seed=seed) for seed in (1, 2, 3)]
+
+    def ingest(number: int) -> int:
+        with Testbed(testbed.cluster.folder) as mine:
+            return mine.ingest(sources[number], database=f"{database}_{number}").rows
+
+    with ThreadPoolExecutor(3) as threads:
+        rows = list(threads.map(ingest, range(3)))
+    placed: dict[int, set[str]] = {}
+    for number, source in enumerate(sources):
+        name, alone = f"{database}_{number}", f"{database}_alone{number}"
+        testbed.ingest(source, database=alone)
+        assert testbed.registry.data_digest(name) == testbed.registry.data_digest(alone)
+        assert [check for check in testbed.verify(name) if not check.is_good] == []
+        for replica in testbed.registry.replicas(name):
+            placed.setdefault(replica.chunk, set()).add(replica.node)
+    assert rows == [2_850] * 3
+    assert all(len(nodes) == 1 for chunk, nodes in placed.items() if chunk >= 0)
+
+
+def test_a_director_elsewhere_is_held_while_its_dependents_come(
+    testbed: Testbed, tmp_path: Path, database: str
+) -> None:
+    """While the director's database is ingested, who follows it waits, and says so; then it goes on."""
+    source = write_catalog(tmp_path / "source", objects=60)
+    testbed.ingest(source, database=database, tables=["Object"])
+    manifest = (
+        (source / "manifest.json").read_text().replace('"director": "Object"', f'"director": "{database}.Object"')
+    )
+    (source / "manifest.json").write_text(manifest)
+    with (
+        testbed.registry.exclusive(f"ingest of {database}"),
+        pytest.raises(ClusterError, match=f"ingest of {database} is under way"),
+    ):
+        testbed.ingest(source, database=f"{database}_more", tables=["Source"])
+    assert testbed.registry.database_state(f"{database}_more") is None
+    assert testbed.ingest(source, database=f"{database}_more", tables=["Source"]).rows == 180
