@@ -23,6 +23,7 @@ from skyshard.synth.manifest import Shrink
 from skyshard.synth.plan import ChunkTask, Plan, plan
 from skyshard.synth.recipe import read_recipe
 from skyshard.synth.tables import row_bytes
+from skyshard.synth.truth import table_truth
 
 
 def is_recipe(path: Path) -> bool:
@@ -52,7 +53,8 @@ def open_recipe(
     reader = RecipeReader(identity)
     tables = {name: _source_table(path, name, sky, planned, reader) for name in sky.specs}
     layout = Layout(striping=identity.recipe.striping, tables={name: table.layout for name, table in tables.items()})
-    return Source(str(path), "recipe", identity.recipe.name.replace("-", "_"), layout, tables)
+    known = {"recipe": identity.recipe.model_dump(mode="json", by_alias=True), "seed": identity.seed}
+    return Source(str(path), "recipe", identity.recipe.name.replace("-", "_"), layout, tables, known=known)
 
 
 def _source_table(path: Path, name: str, sky: SyntheticSky, planned: Plan, reader: RecipeReader) -> SourceTable:
@@ -79,18 +81,21 @@ class RecipeReader:
         return self
 
     def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
+        rows, known = self._made(part)
         first = 1
-        for batch in self._rows(part).select(table.column_names).to_batches(batch_rows(table)):
-            yield InputBatch(batch, first, _positions(batch, layout))
+        for batch in rows.select(table.column_names).to_batches(batch_rows(table)):
+            yield InputBatch(batch, first, _positions(batch, layout), known=known)
             first += batch.num_rows
 
-    def _rows(self, part: Part) -> pa.Table:
+    def _made(self, part: Part) -> tuple[pa.Table, dict[str, Any]]:
+        """The rows, and what is known of them."""
         sky = open_sky(self.identity.recipe, self.identity.seed)
         name, _, chunk = part.path.rpartition("#")[2].partition("/")
         if not chunk:
-            return sky.regular_tables()[name]
+            return sky.regular_tables()[name], {"rows": "all"}
         task = ChunkTask(self.identity, int(chunk), Path())
-        return sky.chunk_tables(task.chunk, task.share, {name})[name]
+        rows = sky.chunk_tables(task.chunk, task.share, {name})[name]
+        return rows, {"truth": table_truth(sky, task, name, rows).model_dump(mode="json")}
 
 
 def _positions(rows: pa.RecordBatch, layout: TableLayout) -> Any:

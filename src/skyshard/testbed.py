@@ -12,7 +12,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,16 +26,19 @@ from skyshard.runtime.base import Handle, Runtime
 from skyshard.worker.load import NodeLoader
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from skyshard.czar.czar import Czar, QueryResult
     from skyshard.czar.explain import Explanation
     from skyshard.czar.life import Recorder, Submitted
     from skyshard.ingest.compact import Compacted
+    from skyshard.ingest.known import Known
+    from skyshard.ingest.known_check import Check
     from skyshard.ingest.plan import IngestPlan
     from skyshard.ingest.report import IngestReport
     from skyshard.ingest.site import Site
     from skyshard.ingest.source import Source
     from skyshard.ingest.survey import Survey
-    from skyshard.ingest.verify import Check
     from skyshard.synth.manifest import Shrink
 
 TargetName = Literal["czar", "mono"]
@@ -142,7 +145,20 @@ class Testbed:
 
         nodes = {node: self._loader(node, "inline") for node in self.nodes}
         endpoints = {node: self.cluster.endpoint(node) for node in self.nodes}
-        return Verifier(self.registry, self.cluster.endpoint(CZAR_NAME), endpoints, nodes).run(database)
+        ask = partial(self._table, database)
+        czar = self.cluster.endpoint(CZAR_NAME)
+        return Verifier(self.registry, czar, endpoints, nodes, self.known(database), ask).run(database)
+
+    def _table(self, database: str, sql: str) -> pa.Table:
+        return self.query(sql, database=database).table
+
+    def known(self, database: str) -> Known | None:
+        """What the generator of a database knows of its rows; None for data of other sources."""
+        from skyshard.ingest.known import read_known
+        from skyshard.known_truth import known_truth
+
+        content = read_known(self.registry, self.cluster.folder / "truth" / database, database)
+        return None if content is None else known_truth(content)
 
     def compact(self, database: str, *, watcher: Watcher = nobody, **options: Any) -> Compacted:
         """Merge the parts that transactions brought; options as of ``ingest.compact.compact``."""

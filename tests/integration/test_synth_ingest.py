@@ -10,6 +10,7 @@ from tests.felis_skies import felis_recipe
 from tests.unit.test_synth_recipe import changed
 
 from skyshard.cluster import Cluster
+from skyshard.db.connection import Account, connect
 from skyshard.errors import UserError
 from skyshard.synth.dirt import parse_dirt, write_dirty
 from skyshard.synth.generate import open_sky
@@ -56,6 +57,33 @@ def test_answers_of_the_truth_are_returned(testbed: Testbed, tmp_path: Path) -> 
     assert manifest.truth.answers
 
 
+def test_rows_and_answers_that_the_generator_did_not_make_are_found(testbed: Testbed, tmp_path: Path) -> None:
+    """One flux changed on a node: verify names chunk and statement, from what the generator knows alone."""
+    write_catalog(read_recipe("mini"), tmp_path, fraction=0.2)
+    testbed.ingest(str(tmp_path), database="synth_harmed")
+    mine = [one for one in testbed.registry.replicas("synth_harmed") if one.table == "Object" and not one.is_overlap]
+    replica = max(mine, key=lambda one: one.rows)
+    where = "WHERE z_apFlux NOT BETWEEN 1 AND 2 ORDER BY objectId LIMIT 1"
+    with connect(testbed.cluster.endpoint(replica.node), Account.ADMIN, "synth_harmed") as connection:
+        connection.execute(f"UPDATE Object_{replica.chunk} SET z_apFlux = 1.5 {where}")
+    checks = {check.name: check for check in testbed.verify("synth_harmed")}
+    assert f"first: Object, chunk {replica.chunk})" in checks["generator's rows"].found
+    assert "WHERE z_apFlux BETWEEN 1.0 AND 2.0" in checks["generator's answers"].found
+    assert not checks["generator's rows"].is_good
+    assert not checks["generator's answers"].is_good
+
+
+def test_file_with_other_rows_than_the_manifest_says_is_refused(testbed: Testbed, tmp_path: Path) -> None:
+    """The rows of each file are compared with their digest in the manifest; the file is named."""
+    manifest = write_catalog(read_recipe("mini"), tmp_path, fraction=0.2)
+    content = json.loads((tmp_path / "manifest.json").read_text())
+    one = content["tables"]["Object"]["files"][0]
+    one["digest"] = one["digest"][:-1] + ("0" if one["digest"][-1] != "0" else "1")
+    (tmp_path / "manifest.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=manifest.tables["Object"].files[0].path):
+        testbed.ingest(str(tmp_path), database="synth_other")
+
+
 def test_dirty_files_are_stored_clean(testbed: Testbed, tmp_path: Path) -> None:
     """After ingest every table has the rows of the note; a file cut off is refused by name."""
     planned = plan(read_recipe("mini"), tmp_path, fraction=0.3)
@@ -90,7 +118,11 @@ def test_recipe_made_in_place_is_the_one_through_parquet(testbed: Testbed, tmp_p
     testbed.ingest(tmp_path / "rows", database=f"parquet_{name}")
     assert testbed.registry.data_digest(f"place_{name}") == testbed.registry.data_digest(f"parquet_{name}")
     assert {table.table: table.rows for table in report.tables} == read_manifest(tmp_path / "rows").truth.rows
-    assert not [check for check in testbed.verify(f"place_{name}") if not check.is_good]
+    for database in (f"place_{name}", f"parquet_{name}"):
+        checks = {check.name: check for check in testbed.verify(database)}
+        assert not [check for check in checks.values() if not check.is_good]
+        assert {"generator's rows", "generator's answers"} <= set(checks)
+    assert testbed.known(f"place_{name}") == testbed.known(f"parquet_{name}")
     assert not testbed.ingest(source, database=f"place_{name}").transaction
 
 

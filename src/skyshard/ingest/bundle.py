@@ -63,7 +63,7 @@ class PartReport:
 
     ``orphans`` counts, by chunk, dependent rows whose director is unknown; ``moved`` counts rows that follow their
     director although their copied position says another chunk; ``claims`` are the rows of an overlap file; ``files``
-    are the bundle's own with their bytes.
+    are the bundle's own with their bytes. ``known`` is what a generator knows of the rows, with their digest.
     """
 
     part: str
@@ -76,6 +76,7 @@ class PartReport:
     elapsed_s: float = 0.0
     claims: list[Claim] = field(default_factory=list)
     files: dict[str, int] = field(default_factory=dict)
+    known: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -84,6 +85,7 @@ class PartReport:
             "conversions": dict(self.conversions), "orphans": dict(self.orphans),
             "moved": self.moved, "elapsed_s": self.elapsed_s,
             "claims": [asdict(claim) for claim in self.claims], "files": self.files,
+            "known": self.known,
         }  # fmt: skip
 
     @staticmethod

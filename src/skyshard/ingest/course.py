@@ -24,6 +24,7 @@ from skyshard.ingest.claims import check_overlap
 from skyshard.ingest.director_indexes import DirectorIndexes
 from skyshard.ingest.flow import Beside, drain, in_order_of_end
 from skyshard.ingest.generations import Generations, dummy_targets
+from skyshard.ingest.known import keep_known
 from skyshard.ingest.partition import PartitionSpec, partition_part, require_distinct
 from skyshard.ingest.plan import IngestPlan, PlannedTable
 from skyshard.ingest.recovery import clear_staging, sweep
@@ -203,6 +204,7 @@ class Course:
         content = {
             "stages_s": report.stages_s, "tables": [asdict(table) for table in report.tables], "truth": truth,
         }  # fmt: skip
+        keep_known(self._site.truth / self._plan.database, self._plan.source, self._reports, self._mine.id)
         self._site.registry.move_transaction(self._mine, Event.COMMIT)
         self._site.registry.publish(self._plan.database, self._mine, content)
 

@@ -25,6 +25,7 @@ from skyshard.ingest.source import InputBatch, Part
 from skyshard.ingest.stored_rows import Rows, chunk_order
 from skyshard.layout import Role
 from skyshard.registry.values import WHOLE
+from skyshard.rowimage.digest import RowDigest
 from skyshard.schema import Table
 from skyshard.worker.messages import Loader
 
@@ -52,6 +53,7 @@ def partition_part(spec: PartitionSpec, part: Part) -> PartReport:
         for batch in spec.reader.batches(part, spec.table, spec.layout):
             work.add(batch)
         part.require_unchanged()
+        work.finish()
     work.report.files = writer.files
     if spec.layout.role is Role.DIRECTOR and spec.layout.key:
         save_keys(bundle.keys, work.keys)
@@ -86,10 +88,31 @@ class _Work:
     writer: BundleWriter
     report: PartReport
     keys: list[tuple[pa.Array, Numbers, Numbers]] = field(default_factory=list)
+    given: RowDigest = field(default_factory=RowDigest)
+
+    def finish(self) -> None:
+        """Compare the rows with what their generator says, and keep what it knows.
+
+        Raises:
+            UserError: a part with other rows than its source promises.
+        """
+        if self.part.digest and self.part.digest != str(self.given):
+            raise UserError(
+                f"'{self.part.path}' holds other rows than its manifest says ({self.given}, {self.part.digest})",
+                remedy="make or copy the catalog again",
+            )
+        if self.is_known and self.spec.layout.role is not Role.REF_MATCH:
+            self.report.known["digest"] = str(self.given)
+
+    @property
+    def is_known(self) -> bool:
+        """True when a generator answers for the rows: only then their digest as given is of use."""
+        return bool(self.part.digest or self.report.known)
 
     def add(self, batch: InputBatch) -> None:
         report, layout = self.report, self.spec.layout
         report.conversions.update(batch.conversions)
+        report.known.update(batch.known)
         if self.part.is_overlap:
             claim_overlap(self.spec, self.part, batch, self.stored, report)
             return
@@ -97,6 +120,7 @@ class _Work:
         if not layout.role.is_chunked:
             whole = np.full(batch.batch.num_rows, WHOLE, np.int32)
             rows = Rows.of(batch.batch, self.stored, is_image=self.spec.loader is Loader.IMAGE)
+            self._note_given(rows)
             self._write(rows, whole, whole, is_overlap=False)
             return
         routed = _ROUTES[layout.role](self.spec, self.part, batch, report.conversions)
@@ -112,6 +136,8 @@ class _Work:
             own = self._with_flags(own, routed)
         full = with_chunk_columns(own, self.stored, routed.chunks, routed.sub_chunks)
         rows = Rows.of(full, self.stored, is_image=self.spec.loader is Loader.IMAGE)
+        if routed.rows is None:
+            self._note_given(rows)
         self._write(rows, routed.chunks, routed.sub_chunks, is_overlap=False)
         if len(routed.copies[0]):
             order = chunk_order(*routed.copies[1:])
@@ -121,6 +147,10 @@ class _Work:
             orphans, counts = np.unique(routed.chunks[routed.is_orphan], return_counts=True)
             self.report.orphans.update(dict(zip(orphans.tolist(), counts.tolist(), strict=True)))
         self.report.moved += routed.moved
+
+    def _note_given(self, rows: Rows) -> None:
+        if self.is_known:
+            self.given += rows.given()
 
     def _with_flags(self, batch: pa.RecordBatch, routed: Routed) -> pa.RecordBatch:
         """The flag column as it must be; values that the input had otherwise are counted."""

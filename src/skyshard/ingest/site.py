@@ -32,6 +32,11 @@ class Site:
     staging: Path
     keys: Path
 
+    @property
+    def truth(self) -> Path:
+        """What generators know of ingested rows, a folder a database."""
+        return self.keys.with_name("truth")
+
     @contextmanager
     def held(self, database: str) -> Iterator[None]:
         """Inside, no other ingest's loader can change the database on any node.

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -39,7 +39,8 @@ class Part:
     ``chunk`` and ``is_overlap`` are set for pre-chunked files only. ``rows`` is None where the format does not say.
     ``row_groups`` are the first and last one of a part of a Parquet file, ``span`` the bytes that they take, from, up
     to but not including. ``changed_ns`` is the file's time of change when it was planned, 0 where nobody looked.
-    A part without a file, whose rows its reader makes, says in ``made`` all that decides them.
+    A part without a file, whose rows its reader makes, says in ``made`` all that decides them. ``digest`` is the row
+    digest that the source promises, empty where it promises none.
     """
 
     path: str
@@ -51,6 +52,7 @@ class Part:
     span: tuple[int, int] | None = None
     changed_ns: int = 0
     made: str = ""
+    digest: str = ""
 
     @staticmethod
     def of(path: Path, *, chunk: int | None = None, is_overlap: bool = False) -> Part:
@@ -114,6 +116,7 @@ class InputBatch:
     degrees at the full precision of the input (a FLOAT column would round them), or None where the table has none;
     ``positions2`` are those of a ref-match table's second side. ``claimed`` are the chunk and sub-chunk numbers that
     a pre-chunked file gives. ``conversions`` counts the values that were changed on the way, by what was done.
+    ``known`` is what the generator of a part knows of all its rows; it comes with the first batch.
     """
 
     batch: pa.RecordBatch
@@ -122,6 +125,7 @@ class InputBatch:
     conversions: Counter[str] = field(default_factory=Counter)
     positions2: Positions | None = None
     claimed: tuple[pa.Array, pa.Array] | None = None
+    known: Mapping[str, Any] = field(default_factory=dict)
 
 
 def batch_rows(table: Table) -> int:
@@ -182,7 +186,8 @@ class SourceTable:
 class Source:
     """A catalog as it is handed over.
 
-    ``database`` is the name that the source proposes. ``truth`` maps a table to the rows that the source says it has.
+    ``database`` is the name that the source proposes. ``truth`` maps a table to the rows that the source says it has;
+    ``known`` is what a generator knows besides (`skyshard.known_truth` reads it), kept as it is for ``verify``.
     """
 
     path: str
@@ -191,6 +196,7 @@ class Source:
     layout: Layout
     tables: Mapping[str, SourceTable]
     truth: Mapping[str, int] = field(default_factory=dict)
+    known: Mapping[str, Any] = field(default_factory=dict)
 
     def chosen(self, names: list[str] | None) -> list[SourceTable]:
         """The named tables, or all, directors first, then what follows them, regular tables last.

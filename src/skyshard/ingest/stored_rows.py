@@ -76,6 +76,11 @@ class Rows:
         """Digests of consecutive runs; see ``rowimage.digest.digest_runs``."""
         return digest_runs(self.lanes.copy(), edges)
 
+    def given(self) -> RowDigest:
+        """Digest of all rows as the source has them, without chunk numbers."""
+        rows = self.base.shape[1]
+        return digest_runs(self.base.copy(), [0, rows])[0] if rows else RowDigest()
+
     def write(self, writer: BundleWriter, edges: Sequence[int]) -> list[Place]:
         """Append consecutive runs of rows to a bundle; returns where each is."""
         if self.records is not None:

@@ -6,6 +6,7 @@ Only the part of the manifest that ingest needs is read here; the generator's ow
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -36,6 +37,7 @@ class _File(_Model):
     chunk: int | None
     rows: int
     bytes: int
+    digest: str = ""
 
 
 class _Table(_Model):
@@ -50,14 +52,21 @@ class _Table(_Model):
     files: tuple[_File, ...]
 
 
-class _Recipe(_Model):
-    name: str
+class _Truth(_Model):
+    chunks: dict[str, dict[str, Any]]
 
 
 class _Manifest(_Model):
-    recipe: _Recipe
+    recipe: dict[str, Any]
+    seed: int = 0
     striping: Striping
     tables: dict[str, _Table]
+    truth: _Truth | None = None
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """What ``skyshard.known_truth`` reads."""
+        return {} if self.truth is None else {"recipe": self.recipe, "seed": self.seed, "chunks": self.truth.chunks}
 
 
 def is_synth_folder(folder: Path) -> bool:
@@ -82,8 +91,8 @@ def open_synth_folder(folder: Path) -> Source:
     tables = {name: _source_table(folder, name, table) for name, table in manifest.tables.items()}
     layout = Layout(striping=manifest.striping, tables={name: table.layout for name, table in tables.items()})
     truth = {name: table.rows for name, table in manifest.tables.items()}
-    database = manifest.recipe.name.replace("-", "_").replace(".", "_")
-    return Source(str(folder), "synthetic catalog", database, layout, tables, truth)
+    database = str(manifest.recipe["name"]).replace("-", "_").replace(".", "_")
+    return Source(str(folder), "synthetic catalog", database, layout, tables, truth, manifest.known)
 
 
 def _source_table(folder: Path, name: str, table: _Table) -> SourceTable:
@@ -107,4 +116,4 @@ def _part(folder: Path, file: _File) -> Part:
         raise UserError(f"'{path}' is missing", remedy="make or copy the catalog again") from None
     if size != file.bytes:
         raise UserError(f"'{path}' has {size} bytes where the manifest says {file.bytes}", remedy="copy it again")
-    return Part(str(path), size, file.rows)
+    return Part(str(path), size, file.rows, digest=file.digest)

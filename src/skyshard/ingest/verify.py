@@ -7,8 +7,10 @@ compared, so that a failing one tells where to look.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import pyarrow as pa
 
 from skyshard.db.connection import Account, Endpoint, connect, quote_name
 from skyshard.ddl import physical_name
@@ -22,6 +24,8 @@ from skyshard.ingest.generations import (
     part_name,
     scan_replicas,
 )
+from skyshard.ingest.known import Known
+from skyshard.ingest.known_check import Check, KnownRows, answer_check
 from skyshard.ingest.site import prototype_names
 from skyshard.layout import Role
 from skyshard.registry.catalog import Catalog
@@ -38,15 +42,6 @@ _INDEX_SUM = "COUNT(*), COALESCE(SUM(CRC32(CONCAT_WS(':', {key}, chunkId, subChu
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One check: what it is about, what was found, and whether that is right."""
-
-    name: str
-    is_good: bool
-    found: str
-
-
-@dataclass(frozen=True, slots=True)
 class Verifier:
     """Reads a database back from registry, czar and nodes."""
 
@@ -54,6 +49,10 @@ class Verifier:
     czar: Endpoint
     endpoints: Mapping[str, Endpoint]
     nodes: Mapping[str, Handle]
+    known: Known | None = None
+    """What the generator of the rows knows of them."""
+    ask: Callable[[str], pa.Table] | None = None
+    """How the cluster answers a statement."""
 
     def run(self, database: str) -> list[Check]:
         """All checks of one database, in a fixed order."""
@@ -69,6 +68,9 @@ class Verifier:
         for name, table in catalog.tables.items():
             if table.layout.role is Role.DIRECTOR and table.layout.key:
                 checks.append(self._index_check(catalog, name, replicas))
+        if self.known is not None and self.ask is not None:
+            rows = KnownRows(self.known, {name: definitions[name] for name in self.known.digests}, self.nodes)
+            checks += [rows.check(database, replicas), answer_check(self.known, self.ask)]
         return checks
 
     def _contributed(self, database: str) -> dict[tuple[str, int, bool], RowDigest]:

@@ -89,6 +89,20 @@ class Aggregate(StrictModel):
     greatest: int | float | None
 
 
+class TableTruth(StrictModel):
+    """What the generator knows of one table in one chunk; ``merged`` makes a chunk's truth of those of its tables."""
+
+    rows: Count
+    extent_deg: tuple[float, float, float, float] | None = None
+    """The director's only; see ``ChunkTruth``."""
+    counts: dict[int, Count] = Field(default_factory=dict)
+    """By place of the rule in the recipe's ``truth``; likewise the next two."""
+    histograms: dict[int, tuple[Count, ...]] = Field(default_factory=dict)
+    aggregates: dict[int, Aggregate] = Field(default_factory=dict)
+    pairs: tuple[Count, ...] = ()
+    """The director's only."""
+
+
 class ChunkTruth(StrictModel):
     """What the generator knows of one chunk."""
 

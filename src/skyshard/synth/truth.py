@@ -16,24 +16,52 @@ from numpy.typing import NDArray
 
 from skyshard.sphere import Box, unit_vectors
 from skyshard.synth.generate import SyntheticSky
-from skyshard.synth.manifest import Aggregate, Answer, ChunkTruth
+from skyshard.synth.manifest import Aggregate, Answer, ChunkTruth, TableTruth
 from skyshard.synth.plan import ChunkTask, neighbours_of
 from skyshard.synth.positions import Positions, widened
-from skyshard.synth.recipe import TruthColumn, TruthCount, TruthHistogram
+from skyshard.synth.recipe import Recipe, TruthColumn, TruthCount, TruthHistogram
 
 _COMPARISONS = {">": pc.greater, "<": pc.less, ">=": pc.greater_equal, "<=": pc.less_equal}
 
 
 def chunk_truth(sky: SyntheticSky, task: ChunkTask, tables: Mapping[str, pa.Table]) -> ChunkTruth:
     """The truth of one chunk's rows."""
-    recipe = sky.recipe
+    return merged(sky.recipe, {name: table_truth(sky, task, name, table) for name, table in tables.items()})
+
+
+def table_truth(sky: SyntheticSky, task: ChunkTask, name: str, table: pa.Table) -> TableTruth:
+    """The part of a chunk's truth that one table decides."""
+    recipe, is_director = sky.recipe, name == sky.director
+    return TableTruth(
+        rows=table.num_rows,
+        extent_deg=_extent(table, sky.position) if is_director else None,
+        counts={place: _count(rule, table) for place, rule in enumerate(recipe.truth) if rule.table == name},
+        histograms={
+            place: _histogram(rule, table) for place, rule in enumerate(recipe.histograms) if rule.table == name
+        },
+        aggregates={
+            place: _aggregate(table[rule.column]) for place, rule in enumerate(recipe.aggregates) if rule.table == name
+        },
+        pairs=_pairs(sky, task) if is_director else (),
+    )
+
+
+def merged(recipe: Recipe, tables: Mapping[str, TableTruth]) -> ChunkTruth:
+    """A chunk's truth from those of its tables; rules about tables that are not among them count nothing."""
+    counts = {place: found for truth in tables.values() for place, found in truth.counts.items()}
+    histograms = {place: found for truth in tables.values() for place, found in truth.histograms.items()}
+    aggregates = {place: found for truth in tables.values() for place, found in truth.aggregates.items()}
+    nothing = Aggregate(rows=0, sum=0, least=None, greatest=None)
+    radii = 0 if recipe.neighbours is None else len(recipe.neighbours.radii_deg)
     return ChunkTruth(
-        rows={name: table.num_rows for name, table in tables.items()},
-        extent_deg=_extent(tables[sky.director], sky.position),
-        counts=tuple(_count(rule, tables[rule.table]) for rule in recipe.truth),
-        histograms=tuple(_histogram(rule, tables[rule.table]) for rule in recipe.histograms),
-        aggregates=tuple(_aggregate(tables[rule.table][rule.column]) for rule in recipe.aggregates),
-        pairs=_pairs(sky, task),
+        rows={name: truth.rows for name, truth in tables.items()},
+        extent_deg=next((truth.extent_deg for truth in tables.values() if truth.extent_deg is not None), None),
+        counts=tuple(counts.get(place, 0) for place in range(len(recipe.truth))),
+        histograms=tuple(
+            histograms.get(place, (0,) * (len(rule.edges) - 1)) for place, rule in enumerate(recipe.histograms)
+        ),
+        aggregates=tuple(aggregates.get(place, nothing) for place in range(len(recipe.aggregates))),
+        pairs=next((truth.pairs for truth in tables.values() if truth.pairs), (0,) * radii),
     )
 
 
@@ -120,24 +148,31 @@ def _within(positions: Positions, box: Box, margin_deg: float) -> Positions:
 
 
 def answers(sky: SyntheticSky, rows: Mapping[str, int], chunks: Sequence[ChunkTruth]) -> tuple[Answer, ...]:
-    """Statements over the whole catalog with their rows: counts, the director's extent, what the recipe declares."""
+    """Statements over the whole catalog with their rows: counts, the director's extent, what the recipe declares.
+
+    Of tables that ``rows`` does not count, nothing is said.
+    """
     recipe, director, (ra, dec) = sky.recipe, sky.director, sky.position
-    extent_sql = f"SELECT MIN({ra}), MAX({ra}), MIN({dec}), MAX({dec}) FROM {director}"
-    counted = [Answer(sql=f"SELECT COUNT(*) FROM {name}", row=(count,)) for name, count in rows.items()]
-    kept = [
+    made = [Answer(sql=f"SELECT COUNT(*) FROM {name}", row=(count,)) for name, count in rows.items()]
+    if director in rows:
+        extent_sql = f"SELECT MIN({ra}), MAX({ra}), MIN({dec}), MAX({dec}) FROM {director}"
+        made.append(Answer(sql=extent_sql, row=_whole_extent(chunks)))
+    made += [
         Answer(sql=rule.sql, row=(sum(truth.counts[place] for truth in chunks),))
         for place, rule in enumerate(recipe.truth)
+        if rule.table in rows
     ]
-    kept += [
+    made += [
         _aggregate_answer(rule, sum_aggregates([truth.aggregates[place] for truth in chunks]))
         for place, rule in enumerate(recipe.aggregates)
+        if rule.table in rows
     ]
-    radii = () if recipe.neighbours is None else recipe.neighbours.radii_deg
-    kept += [
+    radii = () if recipe.neighbours is None or director not in rows else recipe.neighbours.radii_deg
+    made += [
         Answer(sql=_pairs_sql(sky, radius), row=(sum(truth.pairs[place] for truth in chunks) + rows[director],))
         for place, radius in enumerate(radii)
     ]
-    return (*counted, Answer(sql=extent_sql, row=_whole_extent(chunks)), *kept)
+    return tuple(made)
 
 
 def _aggregate_answer(rule: TruthColumn, found: Aggregate) -> Answer:

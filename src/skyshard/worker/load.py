@@ -273,17 +273,20 @@ class NodeLoader:
                 counts.append(batch.num_rows)
         return counts
 
-    def scan(self, database: str, table: Table, names: Sequence[str]) -> list[ScannedTable]:
-        """Count and digest tables as they are now; one that cannot be read does not hide the others."""
+    def scan(
+        self, database: str, table: Table, names: Sequence[str], leave_out: Sequence[str] = ()
+    ) -> list[ScannedTable]:
+        """Count and digest tables as they are now, without the last columns if they are named; one that cannot be read
+        does not hide the others."""
         with self._connect(database) as connection:
             try:
-                found = table_digests(connection, self._folder(database), table, names)
+                found = table_digests(connection, self._folder(database), table, names, leave_out=leave_out)
                 counts = _counts(connection, names)
                 return [_scanned(name, one, counts[name]) for name, one in zip(names, found, strict=True)]
             except (ClusterError, UserError, OSError) as error:
                 if len(names) == 1:
                     return [ScannedTable(names[0], 0, "", str(error))]
-        return [one for name in names for one in self.scan(database, table, [name])]
+        return [one for name in names for one in self.scan(database, table, [name], leave_out)]
 
     def _connect(self, database: str = "") -> Connection:
         return connect(self._endpoint, Account.LOADER, database, answer_timeout_s=ANSWER_TIMEOUT_S)
