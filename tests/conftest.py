@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,10 +32,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def short_folder() -> Iterator[Path]:
-    """A folder with a short path, removed at the end."""
+    """A folder with a short path, removed at the end, also when the tests are killed."""
     folder = Path(tempfile.mkdtemp(prefix="skyshard-test-", dir="/tmp"))
+    script = Path(__file__).with_name("guard.py")
+    guard = subprocess.Popen([sys.executable, script, folder], stdin=subprocess.PIPE, start_new_session=True)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+    guard.communicate()
 
 
 @pytest.fixture(scope="session")
