@@ -6,16 +6,24 @@ noted of the rows that they made. No I/O.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from skyshard.ingest.known import Known, KnownAnswer
 from skyshard.registry.values import WHOLE
 from skyshard.rowimage.digest import RowDigest
+from skyshard.sphere import Box, unit_vectors
 from skyshard.synth.generate import SyntheticSky, open_sky
 from skyshard.synth.manifest import ChunkTruth, TableTruth
 from skyshard.synth.recipe import Recipe
-from skyshard.synth.truth import answers, merged
+from skyshard.synth.truth import answers, closest_chord, merged
+
+_MOST_OBJECTS = 3_000_000
 
 
 def known_truth(content: Mapping[str, Any]) -> Known:
@@ -33,7 +41,54 @@ def known_truth(content: Mapping[str, Any]) -> Known:
     if sky.director in rows:
         found += _density(sky, digests[sky.director])
     found += _windows(sky, rows, list(chunks.values()))
-    return Known(digests, tuple(found))
+    if sky.director not in digests:
+        return Known(digests, tuple(found))
+    filled = frozenset(chunk for _, chunk in _counts(digests[sky.director]))
+    return Known(digests, tuple(found), PairCounter(sky, filled, float(content["share"])))
+
+
+@dataclass(frozen=True)
+class PairCounter:
+    """Counts what the near-neighbour statement of the KPM tests returns for any box, from positions made anew."""
+
+    sky: SyntheticSky
+    chunks: frozenset[int]
+    share: float
+
+    def __call__(self, sql: str) -> int | None:
+        """None for every other statement, and for boxes with too many objects."""
+        found = self._pattern.fullmatch(" ".join(sql.split()))
+        if found is None:
+            return None
+        *corners, radius = (float(number) for number in found.groups())
+        box = Box(*corners)
+        around = [chunk for chunk in self.sky.chunker.chunks_in(box).tolist() if chunk in self.chunks]
+        expected = self.sky.expected_objects()
+        if self.share * sum(expected[chunk] for chunk in around) > _MOST_OBJECTS:
+            return None
+        return self._count(box, around, radius)
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        ra, dec = self.sky.position
+        name, number = self.sky.director, r"(-?[\d.]+(?:e-?\d+)?)"
+        distance = rf"scisql_angSep\(o1\.{ra}, o1\.{dec}, o2\.{ra}, o2\.{dec}\)"
+        return re.compile(
+            rf"SELECT COUNT\(\*\) FROM {name} o1, {name} o2 WHERE "
+            rf"qserv_areaspec_box\({number}, {number}, {number}, {number}\) AND {distance} < {number}"
+        )
+
+    def _count(self, box: Box, around: Sequence[int], radius_deg: float) -> int:
+        """Ordered pairs of which both lie in the box, each row with itself too."""
+        from scipy.spatial import cKDTree
+
+        places = [np.empty((0, 3))]
+        for chunk in around:
+            positions = self.sky.positions(chunk, self.share)
+            is_in = box.contains(positions.ra, positions.dec)
+            places.append(unit_vectors(positions.ra[is_in], positions.dec[is_in]))
+        tree = cKDTree(np.concatenate(places))
+        return int(tree.count_neighbors(tree, closest_chord(radius_deg))) if tree.n else 0
 
 
 def _chunks(content: Mapping[str, Any], recipe: Recipe) -> dict[int, ChunkTruth]:

@@ -53,7 +53,8 @@ def open_recipe(
     reader = RecipeReader(identity)
     tables = {name: _source_table(path, name, sky, planned, reader) for name in sky.specs}
     layout = Layout(striping=identity.recipe.striping, tables={name: table.layout for name, table in tables.items()})
-    known = {"recipe": identity.recipe.model_dump(mode="json", by_alias=True), "seed": identity.seed}
+    share = identity.fraction if identity.shrink == "thinning" else 1.0
+    known = {"recipe": identity.recipe.model_dump(mode="json", by_alias=True), "seed": identity.seed, "share": share}
     return Source(str(path), "recipe", identity.recipe.name.replace("-", "_"), layout, tables, known=known)
 
 

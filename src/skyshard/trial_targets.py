@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 import psutil
+import pyarrow as pa
 
 from skyshard.bench.manifest import IngestStage
 from skyshard.bench.skymap import SkyMap
 from skyshard.bench.targets import Answer, Target
 from skyshard.bench.telemetry import NoProbe, Probe, Reading, process_reading
 from skyshard.bench.trial import TrialContext
+from skyshard.bench.truth import TrueAnswer, Truth
 from skyshard.chunking import Chunker
 from skyshard.cluster import CZAR_NAME, MONO_NAME
 from skyshard.db.connection import Account, connect
@@ -144,7 +146,27 @@ def trial_context(testbed: Testbed, database: str, probe: Probe | None = None) -
     """What a trial folder keeps of the catalog: layout, rows, digest, sky map, and how long its ingest took."""
     catalog = testbed.registry.catalog(database)
     stages = ingest_stages(testbed, database)
-    return TrialContext(describe_catalog(testbed, catalog), sky_map(catalog), stages, probe or NoProbe())
+    facts, truth = describe_catalog(testbed, catalog), known_answers(testbed, database)
+    return TrialContext(facts, sky_map(catalog), stages, probe or NoProbe(), truth)
+
+
+def known_answers(testbed: Testbed, database: str) -> Truth | None:
+    """What the generator of a database knows, as the bench compares it."""
+    known = testbed.known(database)
+    if known is None:
+        return None
+
+    def work_out(sql: str) -> TrueAnswer | None:
+        number = known.work_out(sql)
+        return None if number is None else TrueAnswer(pa.table({"n": pa.array([number], pa.int64())}))
+
+    return Truth.of({one.sql: TrueAnswer(_table(one.rows), one.places) for one in known.answers if one.rows}, work_out)
+
+
+def _table(rows: Sequence[Sequence[object]]) -> pa.Table:
+    """Known rows as an answer."""
+    columns = [pa.array(values) for values in zip(*rows, strict=True)]
+    return pa.Table.from_arrays(columns, names=[f"c{place}" for place in range(len(columns))])
 
 
 def describe_catalog(testbed: Testbed, catalog: Catalog) -> dict[str, object]:

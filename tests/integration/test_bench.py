@@ -81,6 +81,9 @@ def test_a_workload_passes_and_leaves_a_trial(cluster: Cluster, workload: Path, 
     manifest = json.loads((tmp_path / "trial" / "manifest.json").read_text())
     assert manifest["catalog"]["rows"]["Object"] > 1000
     assert manifest["target_facts"]
+    asked = pq.read_table(tmp_path / "trial" / "samples.parquet")["template"].to_pylist()
+    known = {"FTSObj/extent", "FTSObj/density", "FTSSrc/count_flux", "nearN/count_pairs"}
+    assert manifest["known_answers"] == sum(template in known for template in asked) >= 4
     assert (tmp_path / "trial" / "report.html").stat().st_size > 100_000
     assert pq.read_table(tmp_path / "trial" / "skymap.parquet").num_rows > 10
 

@@ -21,6 +21,7 @@ from skyshard.bench.targets import NullTarget
 from skyshard.bench.template import read_templates, wanted_columns
 from skyshard.bench.trial import TrialContext, run_trial
 from skyshard.bench.trial_folder import read_trial
+from skyshard.bench.truth import TrueAnswer, Truth
 from skyshard.bench.workload import Workload
 from skyshard.cli.bench import bench_app
 from skyshard.errors import ClusterError, UserError
@@ -203,6 +204,19 @@ def test_an_oracle_that_fails_leaves_answers_unchecked_and_the_trial_failed(tmp_
     summary = trial(tmp_path, NullTarget(), Broken())
     assert sum(one.unchecked for one in summary.classes) == 24
     assert not summary.is_passed
+
+
+def test_an_answer_that_the_generator_does_not_know_fails_although_oracle_and_target_agree(tmp_path):
+    """Two oracles: what both engines say alike is still compared with what is known, number for number."""
+    sql = "SELECT MIN(ra), MAX(ra), MIN(decl), MAX(decl) FROM Object"
+    for count, passes in ((1, True), (2, False)):
+        truth = Truth.of({f" {sql} ": TrueAnswer(pa.table({"n": [count]}))}, lambda sql: None)
+        summary = trial(tmp_path / str(count), Calm(), Oracle(), TrialContext(truth=truth))
+        assert summary.is_passed == passes
+        manifest = read_trial(tmp_path / str(count)).manifest
+        asked = [one.sql for one in read_trial(tmp_path / str(count)).summary.wrong_answers]
+        assert asked == ([] if passes else [sql])
+        assert manifest.known_answers > 0
 
 
 def test_without_oracle_the_verdict_says_so(tmp_path):

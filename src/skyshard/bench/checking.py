@@ -1,9 +1,13 @@
-"""Answers against the oracle, after the run: each distinct statement is asked once, every kept answer compared."""
+"""Answers against the oracle, after the run: each distinct statement is asked once, every kept answer compared.
+
+Where the generator of the catalog knows an answer too, it is compared with that as well: two oracles must agree.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -12,28 +16,72 @@ from skyshard.bench.driver import Recording
 from skyshard.bench.notify import Notify
 from skyshard.bench.stats import WrongAnswer
 from skyshard.bench.targets import Target
+from skyshard.bench.truth import NAME, Truth
 
 ASKERS = 4
 """Statements that the oracle is asked at a time."""
 
 
-def check_answers(
-    recording: Recording, oracle: Target | None, database: str, tell: Notify
-) -> tuple[list[bool | None] | None, list[WrongAnswer]]:
-    """Compare every kept answer with the oracle's; each distinct statement is asked once.
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the comparison found.
 
-    Returns:
-        For each sample True, False, or None where nothing was compared; and the statements that were answered
-        wrongly or that the oracle could not answer.
+    ``answer_ok`` is for each sample True, False, or None where nothing was compared, as a whole None where nobody was
+    asked; ``wrong`` are the statements that were answered wrongly or could not be compared; ``known`` counts the
+    answers that were compared with the generator's.
     """
-    if oracle is None:
-        return None, []
-    answer_ok: list[bool | None] = [None] * len(recording.samples)
-    wrong: list[WrongAnswer] = []
+
+    answer_ok: list[bool | None] | None = None
+    wrong: Sequence[WrongAnswer] = ()
+    known: int = 0
+
+
+def check_answers(
+    recording: Recording, oracle: Target | None, database: str, tell: Notify, truth: Truth | None = None
+) -> Checked:
+    """Compare every kept answer with the oracle's, and with what the generator knows."""
     places: dict[str, list[int]] = {}
     for place, answer in enumerate(recording.answers):
         if answer is not None:
             places.setdefault(recording.samples[place].sql, []).append(place)
+    answer_ok: list[bool | None] | None = None
+    wrong: list[WrongAnswer] = []
+    if oracle is not None:
+        answer_ok, wrong = _by_oracle(recording, places, oracle, database, tell)
+    if truth is None:
+        return Checked(answer_ok, wrong)
+    return _by_truth(recording, places, truth, answer_ok, wrong)
+
+
+def _by_truth(
+    recording: Recording,
+    places: Mapping[str, list[int]],
+    truth: Truth,
+    answer_ok: list[bool | None] | None,
+    wrong: list[WrongAnswer],
+) -> Checked:
+    """Add what the generator knows; an answer that it does not confirm is wrong, whatever the oracle said."""
+    found: list[bool | None] = [None] * len(recording.samples) if answer_ok is None else list(answer_ok)
+    known = 0
+    for sql, samples in places.items():
+        if (answer := truth.answer(sql)) is None:
+            continue
+        kept = ((place, recording.answers[place]) for place in samples)
+        reasons = {place: answer.difference(table) for place, table in kept if table is not None}
+        known += len(reasons)
+        for place, reason in reasons.items():
+            found[place] = not reason and found[place] is not False
+        if bad := [place for place in samples if reasons.get(place)]:
+            wrong.append(_wrong_answer(recording, bad, f"{NAME} knows better: {reasons[bad[0]]}", is_checked=True))
+    return Checked(found if known or answer_ok is not None else None, wrong, known)
+
+
+def _by_oracle(
+    recording: Recording, places: Mapping[str, list[int]], oracle: Target, database: str, tell: Notify
+) -> tuple[list[bool | None], list[WrongAnswer]]:
+    """Each distinct statement is asked once."""
+    answer_ok: list[bool | None] = [None] * len(recording.samples)
+    wrong: list[WrongAnswer] = []
     truths = _ask_all(oracle, list(places), database)
     for done, (found, (truth, failure)) in enumerate(zip(places.values(), truths, strict=True), 1):
         if truth is not None:

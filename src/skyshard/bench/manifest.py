@@ -52,6 +52,8 @@ class Manifest(BaseModel):
     """Version and server variables, as the target describes itself."""
     oracle: str = ""
     """Target that the answers were compared with; empty when they were not."""
+    known_answers: int = 0
+    """Answers that were compared with what the generator of the catalog knows."""
     catalog: dict[str, object] = {}
     """Layout, nodes, row counts, data digest."""
     ingest: list[IngestStage] = Field(default_factory=list)

@@ -18,6 +18,7 @@ from skyshard.bench.sky_figures import occupied_part, short_count, times_on_sky,
 from skyshard.bench.skymap import SkyMap, chunk_of, node_shares
 from skyshard.bench.stats import LADDER, MAX_DRIVER_SHARE, ClassSummary, Summary, Verdict
 from skyshard.bench.trial_folder import Trial, read_trial
+from skyshard.bench.truth import NAME
 
 SLOWEST = 5
 """Distinct statements shown."""
@@ -122,6 +123,9 @@ def _outcome(trial: Trial) -> str:
     answers = f"every answer equal to {oracle}'s" if oracle else "answers not checked"
     if oracle and unchecked:
         answers = f"{summary.n - unchecked:,} answers equal to {oracle}'s, {unchecked:,} not checked"
+    if known := trial.manifest.known_answers:
+        equal = f"{known:,} equal to what {NAME} knows"
+        answers = f"{answers}, {equal}" if oracle else f"{equal}, {unchecked:,} not checked"
     has_targets = any(one.target_s is not None for one in summary.classes)
     return f"Passed: {queries}, {answers}{', every class within its target' if has_targets else ''}."
 
@@ -282,6 +286,7 @@ def _environment_rows(manifest: Manifest) -> list[tuple[str, str]]:
         ("Seed", str(manifest.seed)),
         ("Target", manifest.target),
         ("Oracle", manifest.oracle or "none"),
+        ("Answers that the generator knows", f"{manifest.known_answers:,}"),
         ("Skyshard", code),
         ("Python", environment.python),
         ("Packages", packages),

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from skyshard.bench.checking import check_answers
+from skyshard.bench.checking import Checked, check_answers
 from skyshard.bench.clock import Clock
 from skyshard.bench.driver import Recording
 from skyshard.bench.environment import capture_environment
@@ -35,12 +35,13 @@ from skyshard.bench.samples import sample_table, statement_table, with_durations
 from skyshard.bench.schedule import ClassSchedule, build_schedule
 from skyshard.bench.schemas import CatalogSchema
 from skyshard.bench.skymap import SkyMap
-from skyshard.bench.stats import Summary, Verdict, WrongAnswer, summarise
+from skyshard.bench.stats import Summary, Verdict, summarise
 from skyshard.bench.targets import Explains, Target
 from skyshard.bench.team import Opener, SeatTeam, Team, ThreadTeam, wall_clock
 from skyshard.bench.telemetry import NoProbe, Probe, TelemetryRecorder
 from skyshard.bench.template import QueryTemplate, wanted_columns
 from skyshard.bench.trial_folder import MANIFEST, PLANS, SAMPLES, SKY_MAP, STATEMENTS, SUMMARY, TELEMETRY, Plans
+from skyshard.bench.truth import Truth
 from skyshard.bench.workload import Workload
 from skyshard.errors import UserError
 
@@ -59,6 +60,8 @@ class TrialContext:
     ingest: Sequence[IngestStage] = ()
     probe: Probe = field(default_factory=NoProbe)
     """Reads the servers' counters while queries run; its owner closes it."""
+    truth: Truth | None = None
+    """Answers that the catalog's generator knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +120,16 @@ def run_trial(
     tell("sampling the data", 1, 1)
     run = _run(workload, schedule, target, database, clock, seats, context.probe, tell)
     checker = oracle if workload.check_answers and not run.is_partial else None
-    answer_ok, wrong, is_stopped = _check(run.recording, checker, database, tell)
-    checker = None if is_stopped else checker
-    is_partial = run.is_partial or is_stopped
+    truth = context.truth if workload.check_answers and not run.is_partial else None
+    checked = _check(run.recording, checker, truth, database, tell)
+    checker = None if checked is None else checker
+    is_partial = run.is_partial or checked is None
+    answer_ok, wrong = (checked.answer_ok, checked.wrong) if checked is not None else (None, [])
     statements = list(dict.fromkeys(sample.sql for sample in run.recording.samples))
     samples = sample_table(run.recording.samples, statements, answer_ok)
     summary = summarise(workload, samples, wrong, is_partial=is_partial, not_run=run.not_run)
     facts = {"database": database, "seed": seed, "is_partial": is_partial, "driver": _driver_facts(seats)}
+    facts |= {"known_answers": checked.known if checked is not None else 0}
     manifest = _manifest(workload, templates, target, checker, run, context, facts)
     plans = {} if is_partial else explain_slowest(target, samples, statements, database)
     places = {query.sql: query.place for phase in schedule for one in phase for query in one.queries}
@@ -186,13 +192,13 @@ def _driver_facts(seats: Seats | None) -> dict[str, object]:
 
 
 def _check(
-    recording: Recording, oracle: Target | None, database: str, tell: Notify
-) -> tuple[list[bool | None] | None, list[WrongAnswer], bool]:
-    """``check_answers``, and whether Ctrl-C ended it; then nothing counts as checked."""
+    recording: Recording, oracle: Target | None, truth: Truth | None, database: str, tell: Notify
+) -> Checked | None:
+    """``check_answers``; None when Ctrl-C ended it: then nothing counts as checked."""
     try:
-        return (*check_answers(recording, oracle, database, tell), False)
+        return check_answers(recording, oracle, database, tell, truth)
     except KeyboardInterrupt:
-        return None, [], True
+        return None
 
 
 def explain_slowest(target: Target, samples: pa.Table, statements: Sequence[str], database: str) -> dict[str, str]:

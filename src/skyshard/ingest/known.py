@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,14 @@ class KnownAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """``digests``: table → chunk (``WHOLE`` for a regular table) → digest of its rows without chunk numbers."""
+    """``digests``: table → chunk (``WHOLE`` for a regular table) → digest of its rows without chunk numbers.
+
+    ``work_out`` finds the one number that other statements return, None for those that it does not know.
+    """
 
     digests: Mapping[str, Mapping[int, str]]
     answers: Sequence[KnownAnswer]
+    work_out: Callable[[str], int | None] = field(default=lambda sql: None, compare=False)
 
 
 def keep_known(folder: Path, source: Source, reports: Mapping[str, Sequence[PartReport]], transaction: int) -> None:

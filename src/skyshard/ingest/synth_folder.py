@@ -59,6 +59,8 @@ class _Truth(_Model):
 class _Manifest(_Model):
     recipe: dict[str, Any]
     seed: int = 0
+    fraction: float = 1.0
+    shrink: str = "coverage"
     striping: Striping
     tables: dict[str, _Table]
     truth: _Truth | None = None
@@ -66,7 +68,12 @@ class _Manifest(_Model):
     @property
     def known(self) -> dict[str, Any]:
         """What ``skyshard.known_truth`` reads."""
-        return {} if self.truth is None else {"recipe": self.recipe, "seed": self.seed, "chunks": self.truth.chunks}
+        share = self.fraction if self.shrink == "thinning" else 1.0
+        return (
+            {}
+            if self.truth is None
+            else {"recipe": self.recipe, "seed": self.seed, "share": share, "chunks": self.truth.chunks}
+        )
 
 
 def is_synth_folder(folder: Path) -> bool:

@@ -127,11 +127,15 @@ def _pairs(sky: SyntheticSky, task: ChunkTask) -> tuple[int, ...]:
     ]
     if not len(own):
         return (0,) * len(rule.radii_deg)
-    # Chord of an angle, and just below it: a pair at the radius itself is not closer.
-    chords = [np.nextafter(2 * math.sin(math.radians(radius) / 2), 0) for radius in rule.radii_deg]
+    chords = [closest_chord(radius) for radius in rule.radii_deg]
     everyone = cKDTree(np.concatenate([own, *others]))
     counts = cKDTree(own).count_neighbors(everyone, chords)
     return tuple(int(count) - len(own) for count in counts)
+
+
+def closest_chord(radius_deg: float) -> float:
+    """The longest chord of pairs that are closer than an angle: just below its own, where pairs are not closer."""
+    return float(np.nextafter(2 * math.sin(math.radians(radius_deg) / 2), 0))
 
 
 def _vectors(positions: Positions) -> NDArray[np.float64]:
