@@ -173,7 +173,7 @@ class _Round:
         self._job = f"{task.running.query}#{next(_numbers)}"
         self._nodes = list(walks)
         self._outcomes: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
-        self._down: set[str] = set()
+        self._down: dict[str, ClusterError] = {}
         self._waiting = 0
         self._lock = threading.Lock()
         self.open = len(walks)
@@ -192,10 +192,10 @@ class _Round:
     def _read(self, node: str, thread: int, unit: Unit) -> Outcome:
         try:
             if node in self._down:
-                raise ClusterError(f"{node} failed before", retryable=True)
+                return Failure(node, unit.chunks, self._down[node])
             part = self._task.read(node, thread, unit)
         except ClusterError as error:
-            self._down.add(node)
+            self._down[node] = error
             return Failure(node, unit.chunks, error)
         except BaseException as error:
             return error

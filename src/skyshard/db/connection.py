@@ -177,6 +177,11 @@ class Connection:
         """How many warnings the last statement gave, also where :meth:`warnings` keeps only the first ones."""
         return int(self.value("SELECT @@warning_count"))
 
+    def cut(self) -> None:
+        """End the session from another thread: a statement under way fails, whatever the server does."""
+        with contextlib.suppress(OSError, AttributeError):
+            self._raw._sock.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Close the session; safe when the server is gone, a result is half read, or it is closed already."""
         if self._raw.open:
@@ -216,15 +221,17 @@ def connect(
     database: str = "",
     *,
     local_files: bool = False,
+    connect_timeout_s: float = CONNECT_TIMEOUT_S,
     answer_timeout_s: float | None = None,
 ) -> Connection:
     """Open a session. Raises ClusterError or UserError.
 
     Args:
+        connect_timeout_s: how long opening it may take.
         local_files: allows LOAD DATA LOCAL INFILE on it.
         answer_timeout_s: how long a statement may be without a word from the server; None is for ever.
     """
-    raw = _open(endpoint, account, database, local_files=local_files)
+    raw = _open(endpoint, account, database, local_files=local_files, connect_timeout_s=connect_timeout_s)
     raw._read_timeout = answer_timeout_s
     return Connection(raw, endpoint)
 
@@ -308,6 +315,7 @@ def _open(
     local_files: bool = False,
     charset: str = "latin1",
     isolation: str = "",
+    connect_timeout_s: float = CONNECT_TIMEOUT_S,
 ) -> Any:
     """A driver's connection: with an isolation level it has transactions, without one it commits each statement."""
     raw = pymysql.connect(
@@ -321,30 +329,37 @@ def _open(
         autocommit=not isolation,
         init_command=f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}" if isolation else None,
         local_infile=local_files,
-        connect_timeout=CONNECT_TIMEOUT_S,
-        read_timeout=CONNECT_TIMEOUT_S,
+        connect_timeout=connect_timeout_s,
+        read_timeout=connect_timeout_s,
         max_allowed_packet=MAX_PACKET_BYTES,
         client_flag=CLIENT.FOUND_ROWS if charset == "utf8mb4" else 0,
         defer_connect=True,
     )
     try:
-        raw.connect(_reach(endpoint))
+        raw.connect(_reach(endpoint, connect_timeout_s))
     except (pymysql.MySQLError, OSError) as error:
         raise mapped(error, endpoint) from error
     raw._read_timeout = None
     return raw
 
 
-def _reach(endpoint: Endpoint) -> socket.socket:
+def is_reached(error: ClusterError) -> bool:
+    """True when an error of :func:`connect` is what the server said, not that it said nothing."""
+    cause = error.__cause__
+    code = cause.args[0] if isinstance(cause, pymysql.MySQLError) and cause.args else 0
+    return code not in CONNECTION_LOST and not isinstance(cause, OSError)
+
+
+def _reach(endpoint: Endpoint, timeout_s: float) -> socket.socket:
     """A connected socket; the driver forgets to close its own when nobody answers."""
     if not endpoint.socket:
-        remote = socket.create_connection((endpoint.host, endpoint.port), CONNECT_TIMEOUT_S)
+        remote = socket.create_connection((endpoint.host, endpoint.port), timeout_s)
         remote.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         remote.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return remote
     found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        found.settimeout(CONNECT_TIMEOUT_S)
+        found.settimeout(timeout_s)
         found.connect(endpoint.socket)
     except BaseException:
         found.close()

@@ -1,6 +1,7 @@
 """Open sessions of one server, kept for the next statement: opening one costs more than most statements take.
 
-Rules: a session serves one caller at a time; one that an error came out of is closed, not kept. Safe for threads.
+Rules: a session serves one caller at a time; one that an error came out of is closed, not kept. A server that falls
+silent loses them all (``db.pulse``). Safe for threads.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import queue
 import threading
 from collections.abc import Iterator, Sequence
 
-from skyshard.db.connection import Account, Connection, Endpoint, connect
+from skyshard.db.connection import CONNECT_TIMEOUT_S, Account, Connection, Endpoint, connect
+from skyshard.db.pulse import Pulse
 from skyshard.errors import ClusterError, SkyshardError, UserError
 
 IDLE_CONNECTIONS = 8
@@ -19,14 +21,18 @@ CLEANING = "cleaning"
 
 
 class Sessions:
-    """Open sessions of one server that wait to be used again."""
+    """Open sessions of one server that wait to be used again; it may be silent for ``silence_s`` seconds."""
 
-    def __init__(self, endpoint: Endpoint, account: Account = Account.READER) -> None:
+    def __init__(
+        self, endpoint: Endpoint, account: Account = Account.READER, *, silence_s: float | None = None
+    ) -> None:
         self._endpoint = endpoint
         self._account = account
+        self._pulse = Pulse(endpoint, account, silence_s)
         self._idle: queue.LifoQueue[Connection] = queue.LifoQueue(IDLE_CONNECTIONS)
         self._lock = threading.Lock()
         self._busy: dict[tuple[str, int], bool] = {}
+        self._connections: dict[tuple[str, int], Connection] = {}
 
     @contextlib.contextmanager
     def lease(self, query: str) -> Iterator[Connection]:
@@ -35,8 +41,10 @@ class Sessions:
         lease = (query, connection.thread_id)
         with self._lock:
             self._busy[lease] = False
+            self._connections[lease] = connection
         try:
-            yield connection
+            with self._pulse.watch(connection):
+                yield connection
         except UserError:
             self._end(lease)
             connection.close()
@@ -45,7 +53,7 @@ class Sessions:
             self._end(lease)
             connection.close()
             if isinstance(error, ClusterError):
-                self.close()  # of a server that was restarted, no session that waits is alive
+                self._forget_idle()  # of a server that was restarted, no session that waits is alive
             self._kill([lease[1]])
             raise
         if self._end(lease):
@@ -56,14 +64,26 @@ class Sessions:
     def _end(self, lease: tuple[str, int]) -> bool:
         """A session is in nobody's hands any more; True if it is being killed."""
         with self._lock:
+            del self._connections[lease]
             return self._busy.pop(lease)
 
+    def _open(self) -> Connection:
+        try:
+            return connect(
+                self._endpoint, self._account, connect_timeout_s=min(CONNECT_TIMEOUT_S, self._pulse.silence_s)
+            )
+        except ClusterError as error:
+            if isinstance(error.__cause__, TimeoutError) or "timed out" in str(error):
+                self._pulse.suspect()
+            raise
+
     def _take(self) -> Connection:
+        self._pulse.require_answer()
         while True:
             try:
                 connection = self._idle.get_nowait()
             except queue.Empty:
-                return connect(self._endpoint, self._account)
+                return self._open()
             if connection.is_open:
                 return connection
 
@@ -78,20 +98,31 @@ class Sessions:
         with self._lock:
             mine = [lease for lease in self._busy if lease[0] == query]
             self._busy.update(dict.fromkeys(mine, True))
-        busy = [number for _, number in mine]
-        if busy:
-            self._kill(busy)
-        return len(busy)
+            connections = [self._connections[lease] for lease in mine]
+        if mine and not self._kill([number for _, number in mine]):
+            for connection in connections:
+                connection.cut()
+        return len(mine)
 
-    def _kill(self, sessions: Sequence[int]) -> None:
-        """End sessions, whatever they do; one that is gone already, or a server that is, is no error here."""
-        with contextlib.suppress(SkyshardError), connect(self._endpoint, self._account) as connection:
-            for number in sessions:
-                with contextlib.suppress(UserError):
-                    connection.execute(f"KILL {int(number)}")
+    def _kill(self, sessions: Sequence[int]) -> bool:
+        """End sessions, whatever they do; False where the server does not answer. One that is gone is no error."""
+        if self._pulse.is_silent:
+            return False
+        try:
+            with self._open() as connection:
+                for number in sessions:
+                    with contextlib.suppress(UserError):
+                        connection.execute(f"KILL {int(number)}")
+        except SkyshardError:
+            return False
+        return True
 
     def close(self) -> None:
         """Close the sessions that wait; those in use are closed by whoever has them."""
+        self._pulse.close()
+        self._forget_idle()
+
+    def _forget_idle(self) -> None:
         while True:
             try:
                 self._idle.get_nowait().close()
