@@ -23,7 +23,7 @@ from skyshard.synth.manifest import Shrink
 from skyshard.synth.plan import ChunkTask, Plan, plan
 from skyshard.synth.recipe import read_recipe
 from skyshard.synth.tables import row_bytes
-from skyshard.synth.truth import table_truth
+from skyshard.synth.truth import joined, table_truth
 
 
 def is_recipe(path: Path) -> bool:
@@ -82,21 +82,23 @@ class RecipeReader:
         return self
 
     def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
-        rows, known = self._made(part)
         first = 1
-        for batch in rows.select(table.column_names).to_batches(batch_rows(table)):
-            yield InputBatch(batch, first, _positions(batch, layout), known=known)
-            first += batch.num_rows
+        for rows, known in self._runs(part):
+            for batch in rows.select(table.column_names).to_batches(batch_rows(table)):
+                yield InputBatch(batch, first, _positions(batch, layout), known=known)
+                first += batch.num_rows
 
-    def _made(self, part: Part) -> tuple[pa.Table, dict[str, Any]]:
-        """The rows, and what is known of them."""
+    def _runs(self, part: Part) -> Iterator[tuple[pa.Table, dict[str, Any]]]:
+        """Rows, and what is known of them and those before them."""
         sky = open_sky(self.identity.recipe, self.identity.seed)
         name, _, chunk = part.path.rpartition("#")[2].partition("/")
         if not chunk:
-            return sky.regular_tables()[name], {"rows": "all"}
-        task = ChunkTask(self.identity, int(chunk), Path())
-        rows = sky.chunk_tables(task.chunk, task.share, {name})[name]
-        return rows, {"truth": table_truth(sky, task, name, rows).model_dump(mode="json")}
+            yield sky.regular_tables()[name], {"is_whole": True}
+            return
+        task, truth = ChunkTask(self.identity, int(chunk), Path()), None
+        for _, rows in sky.chunk_runs(task.chunk, task.share, {name}):
+            truth = joined(truth, table_truth(sky, task, name, rows))
+            yield rows, {"truth": truth.model_dump(mode="json")}
 
 
 def _positions(rows: pa.RecordBatch, layout: TableLayout) -> Any:

@@ -349,3 +349,17 @@ def test_footprint_between_pixels_is_refused() -> None:
     box = {"ra_deg": [0, 0.001], "dec_deg": [0, 0.001]}
     with pytest.raises(UserError, match=r"sky\.footprint"):
         open_sky(recipe_with(sky__footprint=[box], sky__nside=8))
+
+
+def test_children_do_not_depend_on_the_runs_that_they_are_made_in() -> None:
+    """A chunk's children made in many short runs of parents are those made at once: rows, ids, order."""
+    sky = open_sky(read_recipe("mini"))
+    chunk = max(sky.expected_objects(), key=lambda one: sky.expected_objects()[one])
+    whole = sky.chunk_tables(chunk)
+    runs: dict[str, list[pa.Table]] = {}
+    for name, rows in sky.chunk_runs(chunk, most_rows=700):
+        runs.setdefault(name, []).append(rows)
+    assert len(runs["ForcedSource"]) > 5
+    assert max(rows.num_rows for rows in runs["ForcedSource"]) < 1400
+    for name, some in runs.items():
+        assert pa.concat_tables(some).combine_chunks().equals(whole[name].combine_chunks()), name

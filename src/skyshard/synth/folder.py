@@ -9,8 +9,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,7 +22,7 @@ import xxhash
 from pydantic import ValidationError
 
 from skyshard.errors import UserError
-from skyshard.rowimage.digest import digest
+from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.rowimage.record import Field
 from skyshard.schema import Table
 from skyshard.synth.manifest import (
@@ -173,25 +177,65 @@ def close(folder: Path) -> None:
 
 
 def write_table(folder: Path, table: Table, chunk: int | None, rows: pa.Table) -> ManifestFile:
-    """Write one Parquet file as one step, and say what it holds.
+    """Write one Parquet file as one step, and say what it holds; see ``TableFile``."""
+    with TableFile(folder, table, chunk) as file:
+        file.add(rows)
+        return file.finish()
+
+
+class TableFile:
+    """One Parquet file, written run after run; it appears under its name when it is finished, and only then.
 
     Raises:
         UserError: the folder cannot be written, or the disk is full.
     """
-    path = Path(table.name) / ("all.parquet" if chunk is None else f"chunk_{chunk}.parquet")
-    target = folder / path
-    draft = target.with_name(target.name + ".tmp")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(rows, draft, compression=_COMPRESSION, compression_level=_LEVEL, use_dictionary=False)
-        checksum, size = hash_file(draft), draft.stat().st_size
-        os.replace(draft, target)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise UserError(
-            f"cannot write '{target}': {error.strerror or error}", remedy="make room or give another --out"
-        ) from None
-    fields = [Field(column.name, column.type, column.is_nullable) for column in table]
-    return ManifestFile(
-        path=str(path), chunk=chunk, rows=rows.num_rows, bytes=size, xxh3=checksum, digest=str(digest(rows, fields))
-    )
+
+    def __init__(self, folder: Path, table: Table, chunk: int | None) -> None:
+        self._path = Path(table.name) / ("all.parquet" if chunk is None else f"chunk_{chunk}.parquet")
+        self._target = folder / self._path
+        self._draft = self._target.with_name(self._target.name + ".tmp")
+        self._chunk = chunk
+        self._fields = [Field(column.name, column.type, column.is_nullable) for column in table]
+        self._digest = RowDigest()
+        self._writer: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> TableFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._draft.unlink(missing_ok=True)
+
+    def add(self, rows: pa.Table) -> None:
+        """Append rows."""
+        with self._writing():
+            if self._writer is None:
+                self._target.parent.mkdir(parents=True, exist_ok=True)
+                how: dict[str, Any] = {"compression": _COMPRESSION, "compression_level": _LEVEL}
+                self._writer = pq.ParquetWriter(self._draft, rows.schema, use_dictionary=False, **how)
+            self._writer.write_table(rows)
+        self._digest += digest(rows, self._fields)
+
+    def finish(self) -> ManifestFile:
+        """Give the file its name, and say what it holds."""
+        with self._writing():
+            if self._writer is not None:
+                self._writer.close()
+            checksum, size = hash_file(self._draft), self._draft.stat().st_size
+            os.replace(self._draft, self._target)
+        return ManifestFile(
+            path=str(self._path), chunk=self._chunk, rows=self._digest.rows, bytes=size, xxh3=checksum,
+            digest=str(self._digest),
+        )  # fmt: skip
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UserError(
+                f"cannot write '{self._target}': {error.strerror or error}", remedy="make room or give another --out"
+            ) from None

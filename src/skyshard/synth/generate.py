@@ -6,7 +6,7 @@ know their object's row, so parents and children agree without being looked up.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -21,12 +21,23 @@ from skyshard.synth.density import Cells, DensityMap
 from skyshard.synth.felis_regular import regular_table
 from skyshard.synth.felis_rows import FelisChunk, make_table
 from skyshard.synth.felis_tables import FelisTables, resolve_tables
-from skyshard.synth.measure import Patch, count_exposures, expose, forced_source_columns, object_columns, source_columns
+from skyshard.synth.measure import (
+    Children,
+    Patch,
+    count_exposures,
+    expose,
+    forced_source_columns,
+    object_columns,
+    source_columns,
+)
 from skyshard.synth.population import draw_population
 from skyshard.synth.positions import Positions, draw_positions
 from skyshard.synth.recipe import Recipe
 from skyshard.synth.tables import TableSpec, to_arrow
 from skyshard.synth.visits import Pointings, draw_pointings, regular_tables
+
+RUN_ROWS = 4_000_000
+"""Child rows that are made at once, about: some 500 MB while they are."""
 
 
 @dataclass(frozen=True)
@@ -57,27 +68,50 @@ class SyntheticSky:
 
         The rows of a smaller share are among those of a larger one, with the same ids and values.
         """
+        runs: dict[str, list[pa.Table]] = {}
+        for name, rows in self.chunk_runs(chunk, share, only):
+            runs.setdefault(name, []).append(rows)
+        return {name: some[0] if len(some) == 1 else pa.concat_tables(some) for name, some in runs.items()}
+
+    def chunk_runs(
+        self, chunk: int, share: float = 1.0, only: Collection[str] | None = None, most_rows: int = RUN_ROWS
+    ) -> Iterator[tuple[str, pa.Table]]:
+        """The same, table name and rows, with the children made for a run of parents after the other.
+
+        Args:
+            most_rows: child rows of a run, about; the tables of a Felis schema are made whole.
+        """
         recipe, seed = self.recipe, self.seed
         positions = self.positions(chunk, share)
         patch = Patch(recipe, seed, chunk, positions, draw_population(recipe, seed, chunk, len(positions)))
         specs = {name: spec for name, spec in self.chunked.items() if only is None or name in only}
         if self.felis is not None:
             box = self.chunker.chunk_box(chunk)
-            rows = FelisChunk(patch, expose(patch, self.pointings), self.pointings, box, self.felis.rule)
-            return {name: make_table(rows, spec, self.felis.columns[name]) for name, spec in specs.items()}
-        if set(specs) == {OBJECT}:
-            counts = count_exposures(patch, self.pointings)
-            return {OBJECT: to_arrow(specs[OBJECT].table, object_columns(patch, counts))}
-        exposures = expose(patch, self.pointings)
-        values = {}
+            made = FelisChunk(patch, expose(patch, self.pointings), self.pointings, box, self.felis.rule)
+            for name, spec in specs.items():
+                yield name, make_table(made, spec, self.felis.columns[name])
+            return
         if OBJECT in specs:
-            values[OBJECT] = object_columns(patch, np.bincount(exposures.row, minlength=len(positions)))
-        if SOURCE in specs and recipe.tables.Source is not None:
-            snr = recipe.tables.Source.detection_snr
-            values[SOURCE] = source_columns(patch, exposures, self.pointings, snr)
-        if FORCED_SOURCE in specs:
-            values[FORCED_SOURCE] = forced_source_columns(patch, exposures, self.pointings)
-        return {name: to_arrow(specs[name].table, columns) for name, columns in values.items()}
+            columns = object_columns(patch, count_exposures(patch, self.pointings))
+            yield OBJECT, to_arrow(specs[OBJECT].table, columns)
+        if set(specs) - {OBJECT}:
+            yield from self._child_runs(patch, specs, most_rows)
+
+    def _child_runs(
+        self, patch: Patch, specs: Mapping[str, TableSpec], most_rows: int
+    ) -> Iterator[tuple[str, pa.Table]]:
+        """Source and ForcedSource; one run at least, if without rows."""
+        children = Children(patch)
+        step = max(1, int(most_rows / max(1.0, self.recipe.visits.per_object)))
+        for first in range(0, max(1, len(patch.population)), step):
+            exposures = expose(patch, self.pointings, children, slice(first, first + step))
+            if SOURCE in specs and self.recipe.tables.Source is not None:
+                snr = self.recipe.tables.Source.detection_snr
+                columns = source_columns(children, exposures, self.pointings, snr)
+                yield SOURCE, to_arrow(specs[SOURCE].table, columns)
+            if FORCED_SOURCE in specs:
+                columns = forced_source_columns(children, exposures, self.pointings)
+                yield FORCED_SOURCE, to_arrow(specs[FORCED_SOURCE].table, columns)
 
     @property
     def director(self) -> str:

@@ -7,7 +7,7 @@ point-source model of LSE-40: (sigma/F5)^2 = 0.001 F/F5 + 0.039, where F5 is the
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,8 +54,42 @@ class Patch:
     def uniform(self, table: str, column: str, count: int) -> Singles:
         return stream(self.seed, table, self.chunk, column).random(count, dtype=np.float32)
 
+    @property
+    def first_id(self) -> np.int64:
+        """The id of serial number 0."""
+        return np.int64(self.chunk) << np.int64(SERIAL_BITS)
+
     def ids(self, count: int) -> Ids:
-        return (np.int64(self.chunk) << SERIAL_BITS) + np.arange(1, count + 1, dtype=np.int64)
+        return self.first_id + np.arange(1, count + 1, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """Draws and ids of a patch's child rows, made in runs of parents: each run goes on where the last one ended.
+
+    So the rows do not depend on how long the runs are.
+    """
+
+    patch: Patch
+    streams: dict[tuple[str, str], np.random.Generator] = field(default_factory=dict)
+    made: dict[str, int] = field(default_factory=dict)
+
+    def normal(self, table: str, column: str, count: int) -> Singles:
+        return self.stream(table, column).standard_normal(count, dtype=np.float32)
+
+    def uniform(self, table: str, column: str, count: int) -> Singles:
+        return self.stream(table, column).random(count, dtype=np.float32)
+
+    def stream(self, table: str, column: str) -> np.random.Generator:
+        if (table, column) not in self.streams:
+            self.streams[table, column] = stream(self.patch.seed, table, self.patch.chunk, column)
+        return self.streams[table, column]
+
+    def serials(self, table: str, count: int) -> Ids:
+        """Numbers of a table's next rows, from 1; each is given once."""
+        first = self.made.get(table, 0) + 1
+        self.made[table] = first + count - 1
+        return np.arange(first, first + count, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +127,13 @@ def compactness(population: Population) -> Singles:
     return np.asarray(1 / (1 + np.float32(0.03) * population.size))
 
 
-def expose(patch: Patch, pointings: Pointings) -> Exposures:
-    """All exposures of a chunk's objects."""
-    population = patch.population
-    row, visit = pointings.covering(patch.positions.ra, patch.positions.dec)
+def expose(
+    patch: Patch, pointings: Pointings, children: Children | None = None, parents: slice = slice(None)
+) -> Exposures:
+    """All exposures of a chunk's objects, or of a run of them."""
+    population, children = patch.population, children or Children(patch)
+    row, visit = pointings.covering(patch.positions.ra[parents], patch.positions.dec[parents])
+    row += parents.start or 0
     band = pointings.band[visit]
     is_observed = ~population.is_missing[band, row]
     row, visit, band = row[is_observed], visit[is_observed], band[is_observed]
@@ -104,8 +141,8 @@ def expose(patch: Patch, pointings: Pointings) -> Exposures:
     _vary(flux, population, row, pointings.mjd[visit])
     five_sigma = flux_of(pointings.depth_mag.astype(np.float32))[visit]
     is_saturated = flux > flux_of(SATURATION_MAG)
-    is_edge = patch.uniform("exposure", "edge", len(row)) < _EDGE_SHARE
-    luck = patch.uniform("exposure", "bad", len(row))
+    is_edge = children.uniform("exposure", "edge", len(row)) < _EDGE_SHARE
+    luck = children.uniform("exposure", "bad", len(row))
     flags = {
         "flagPixSaturAny": is_saturated,
         "flagPixEdge": is_edge,
@@ -217,13 +254,14 @@ class _Shapes:
         return noise
 
 
-def forced_source_columns(patch: Patch, exposures: Exposures, pointings: Pointings) -> dict[str, Values]:
+def forced_source_columns(children: Children, exposures: Exposures, pointings: Pointings) -> dict[str, Values]:
     """Values of the ForcedSource table: all exposures."""
+    patch = children.patch
     good = Validity.of(~exposures.flags["flagBadPsfFlux"])
-    flux = exposures.flux + exposures.sigma * patch.normal(FORCED_SOURCE, "psfFlux", len(exposures))
+    flux = exposures.flux + exposures.sigma * children.normal(FORCED_SOURCE, "psfFlux", len(exposures))
     return {
-        "forcedSourceId": patch.ids(len(exposures)),
-        "objectId": patch.ids(len(patch.population))[exposures.row],
+        "forcedSourceId": patch.first_id + children.serials(FORCED_SOURCE, len(exposures)),
+        "objectId": patch.first_id + 1 + exposures.row,
         "visitId": pointings.visit_id[exposures.visit],
         "filterId": filter_ids(patch.recipe)[exposures.band],
         "psfFlux": Masked(flux * patch.unit, good),
@@ -232,36 +270,37 @@ def forced_source_columns(patch: Patch, exposures: Exposures, pointings: Pointin
     }
 
 
-def detect(patch: Patch, exposures: Exposures, snr: float) -> Rows:
+def detect(patch: Patch | Children, exposures: Exposures, snr: float) -> Rows:
     """The exposures in which the object stands out of the noise."""
     seen = exposures.flux / exposures.sigma + patch.normal(SOURCE, "detected", len(exposures))
     return np.flatnonzero(seen > snr)
 
 
-def source_columns(patch: Patch, exposures: Exposures, pointings: Pointings, snr: float) -> dict[str, Values]:
+def source_columns(children: Children, exposures: Exposures, pointings: Pointings, snr: float) -> dict[str, Values]:
     """Values of the Source table: the detections among the exposures."""
-    detected = detect(patch, exposures, snr)
-    count, ids = len(detected), patch.ids(len(detected))
+    patch, detected = children.patch, detect(children, exposures, snr)
+    count = len(detected)
+    serials = children.serials(SOURCE, count)
     row, visit = exposures.row[detected], exposures.visit[detected]
     flux, sigma = exposures.flux[detected], exposures.sigma[detected]
     flags = {name: values[detected] for name, values in exposures.flags.items()}
     good, whole = Validity.of(~flags["flagBadPsfFlux"]), Validity.of(~flags["flagPixEdge"])
     ra, dec = patch.positions.ra[row], patch.positions.dec[row]
     error_deg = np.float32(_CENTROID_DEG) * sigma / flux
-    has_parent = patch.uniform(SOURCE, "hasParent", count) < 0.1
-    parent = (np.arange(count) * stream(patch.seed, SOURCE, patch.chunk, "parent").random(count)).astype(np.intp)
+    has_parent = children.uniform(SOURCE, "hasParent", count) < 0.1
+    parent = 1 + ((serials - 1) * children.stream(SOURCE, "parent").random(count)).astype(np.int64)
 
     def measured(name: str, share: float, factor: float) -> Singles:
-        noise = np.float32(factor) * sigma * patch.normal(SOURCE, name, count)
+        noise = np.float32(factor) * sigma * children.normal(SOURCE, name, count)
         return np.asarray((np.float32(share) * flux + noise) * patch.unit)
 
     return {
-        "sourceId": ids,
-        "objectId": patch.ids(len(patch.population))[row],
+        "sourceId": patch.first_id + serials,
+        "objectId": patch.first_id + 1 + row,
         "visitId": pointings.visit_id[visit],
         "filterId": filter_ids(patch.recipe)[exposures.band[detected]],
-        "ra": (ra + error_deg * patch.normal(SOURCE, "ra", count) / np.cos(np.radians(dec))) % 360.0,
-        "decl": np.clip(dec + error_deg * patch.normal(SOURCE, "decl", count), -90.0, 90.0),
+        "ra": (ra + error_deg * children.normal(SOURCE, "ra", count) / np.cos(np.radians(dec))) % 360.0,
+        "decl": np.clip(dec + error_deg * children.normal(SOURCE, "decl", count), -90.0, 90.0),
         "raObject": ra,
         "declObject": dec,
         "taiMidPoint": pointings.mjd[visit],
@@ -271,6 +310,6 @@ def source_columns(patch: Patch, exposures: Exposures, pointings: Pointings, snr
         "apFluxSigma": Masked(sigma * (_AP_NOISE * patch.unit), whole),
         "flux_sinc": Masked(measured("flux_sinc", 1.03, 1.2), whole),
         "snr": flux / sigma,
-        "parent": Masked(ids[parent] if count else ids, Validity.of(has_parent)),
+        "parent": Masked(patch.first_id + parent, Validity.of(has_parent)),
         **flags,
     }

@@ -24,13 +24,8 @@ from skyshard.synth.recipe import Recipe, TruthColumn, TruthCount, TruthHistogra
 _COMPARISONS = {">": pc.greater, "<": pc.less, ">=": pc.greater_equal, "<=": pc.less_equal}
 
 
-def chunk_truth(sky: SyntheticSky, task: ChunkTask, tables: Mapping[str, pa.Table]) -> ChunkTruth:
-    """The truth of one chunk's rows."""
-    return merged(sky.recipe, {name: table_truth(sky, task, name, table) for name, table in tables.items()})
-
-
 def table_truth(sky: SyntheticSky, task: ChunkTask, name: str, table: pa.Table) -> TableTruth:
-    """The part of a chunk's truth that one table decides."""
+    """The part of a chunk's truth that one table decides, or a run of its rows; a director comes in one run."""
     recipe, is_director = sky.recipe, name == sky.director
     return TableTruth(
         rows=table.num_rows,
@@ -43,6 +38,25 @@ def table_truth(sky: SyntheticSky, task: ChunkTask, name: str, table: pa.Table) 
             place: _aggregate(table[rule.column]) for place, rule in enumerate(recipe.aggregates) if rule.table == name
         },
         pairs=_pairs(sky, task) if is_director else (),
+    )
+
+
+def joined(before: TableTruth | None, run: TableTruth) -> TableTruth:
+    """The truth of a table's rows so far and of a further run of them; sums are rounded once a run."""
+    if before is None:
+        return run
+    return TableTruth(
+        rows=before.rows + run.rows,
+        extent_deg=before.extent_deg,
+        counts={place: found + run.counts[place] for place, found in before.counts.items()},
+        histograms={
+            place: tuple(map(sum, zip(found, run.histograms[place], strict=True)))
+            for place, found in before.histograms.items()
+        },
+        aggregates={
+            place: sum_aggregates([found, run.aggregates[place]]) for place, found in before.aggregates.items()
+        },
+        pairs=before.pairs,
     )
 
 

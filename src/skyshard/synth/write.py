@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import reduce
 from importlib.metadata import version
@@ -31,13 +32,14 @@ from skyshard.synth.manifest import (
     ManifestFile,
     ManifestTable,
     Shrink,
+    TableTruth,
     Truth,
     write_manifest,
 )
 from skyshard.synth.plan import ChunkTask, Plan, plan
 from skyshard.synth.recipe import Recipe
 from skyshard.synth.tables import TableSpec
-from skyshard.synth.truth import answers, chunk_truth
+from skyshard.synth.truth import answers, joined, merged, table_truth
 
 _AHEAD = 8
 """Tasks given to a runtime before the first of them must be done; bounds what waits in memory."""
@@ -58,14 +60,19 @@ class Submits(Protocol):
 
 
 def make_chunk(task: ChunkTask) -> ChunkReport:
-    """Make one chunk of every table, write its files, and note that it is finished."""
+    """Make one chunk of every table, run by run, write its files, and note that it is finished."""
     started = time.perf_counter()
     sky = open_sky(task.recipe, task.seed)
-    tables = sky.chunk_tables(task.chunk, task.share)
-    files = {
-        name: output.write_table(task.folder, sky.specs[name].table, task.chunk, rows) for name, rows in tables.items()
-    }
-    record = ChunkRecord(chunk=task.chunk, files=files, truth=chunk_truth(sky, task, tables))
+    truths: dict[str, TableTruth] = {}
+    with ExitStack() as stack:
+        files: dict[str, output.TableFile] = {}
+        for name, rows in sky.chunk_runs(task.chunk, task.share):
+            if name not in files:
+                files[name] = stack.enter_context(output.TableFile(task.folder, sky.specs[name].table, task.chunk))
+            files[name].add(rows)
+            truths[name] = joined(truths.get(name), table_truth(sky, task, name, rows))
+        done = {name: file.finish() for name, file in files.items()}
+    record = ChunkRecord(chunk=task.chunk, files=done, truth=merged(sky.recipe, truths))
     output.write_record(task.folder, record)
     return ChunkReport(record, time.perf_counter() - started)
 
