@@ -52,7 +52,7 @@ def test_tsv_escapes() -> None:
 def test_json_keeps_integers() -> None:
     """JSON numbers have all their digits; binary values are hexadecimal."""
     out = io.BytesIO()
-    write_json(TABLE, NAMES, out)
+    write_json([TABLE.slice(0, 1), TABLE.slice(1)], NAMES, out)
     made = json.loads(out.getvalue())
     assert made["columns"] == list(NAMES)
     assert made["rows"] == [
@@ -82,3 +82,11 @@ def test_csv_reads_back(rows: list[tuple[str, float]]) -> None:
     write_csv(table, ("a", "b"), out, header=False)
     read = list(csv.reader(io.StringIO(out.getvalue().decode(), newline="")))
     assert [(a, float(b)) for a, b in read] == rows
+
+
+def test_json_without_rows_is_still_json() -> None:
+    """No batch at all, and batches without rows, give an empty list."""
+    for tables in ([], [TABLE.slice(0, 0), TABLE.slice(0, 0)]):
+        out = io.BytesIO()
+        write_json(tables, NAMES, out)
+        assert json.loads(out.getvalue()) == {"columns": list(NAMES), "rows": []}

@@ -94,7 +94,7 @@ def test_plan(sql: str, wanted: str) -> None:
 
 @pytest.mark.parametrize(("code", "sql"), pairs("refused.sql"))
 def test_refusal(code: str, sql: str) -> None:
-    """What is not answered is refused with its code and a remedy; a mistake is a plain user error."""
+    """What is not answered is refused with its code, its place and a remedy; a mistake is a plain user error."""
     with pytest.raises(UserError) as error:
         plan(sql)
     if code == "user":
@@ -103,6 +103,7 @@ def test_refusal(code: str, sql: str) -> None:
         assert isinstance(error.value, Refusal)
         assert error.value.code == code
         assert error.value.remedy
+        assert "(line 1, column " in str(error.value)
     assert "\n" not in str(error.value)
 
 
@@ -132,6 +133,7 @@ def test_gather_refuses_too_much() -> None:
     with pytest.raises(Refusal) as refusal:
         plan("SELECT MEDIAN(mag) OVER (), ra FROM Object", limit_bytes=1000)
     assert refusal.value.code == "too-large"
+    assert "'Object' (line 1, column 37)" in str(refusal.value)
 
 
 def test_ref_match_tables_are_refused() -> None:

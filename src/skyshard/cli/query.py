@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
@@ -91,24 +91,40 @@ def statement_of(sql: str) -> str:
 
 
 def _write_answer(answer: Answer, form: str, out: Path | None, *, header: bool) -> QueryStats:
-    """Write rows as they come where the format allows it, so that a result may be larger than memory."""
-    from skyshard.czar.answer import QueryResult
+    """Write rows as they come, so that a result may be larger than memory."""
     from skyshard.czar.life import write_parquet
-    from skyshard.czar.output import write_csv, write_tsv
+    from skyshard.czar.output import write_csv, write_json, write_tsv
 
     if form == "parquet" and out is not None:
         write_parquet(answer, out)
         return answer.stats()
-    if form not in ("csv", "tsv"):
-        table = answer.table()
-        write(QueryResult(answer.columns, table, answer.stats()), form, out, header=header)
+    if form == "table" and out is None:
+        head = _head(answer)
+        _print(answer.columns, head, answer.stats())
         return answer.stats()
     put = write_tsv if form == "tsv" else write_csv
     with _stream(out) as stream:
+        if form == "json":
+            write_json(map(_as_table, answer.batches), answer.columns, stream)
+            return answer.stats()
         put(answer.schema.empty_table(), answer.columns, stream, header=header)
         for batch in answer.batches:
             put(_as_table(batch), answer.columns, stream, header=False)
     return answer.stats()
+
+
+def _head(answer: Answer) -> Table:
+    """The first rows of an answer, which is read to its end: a table for a terminal says how many there are."""
+    import pyarrow as pa
+
+    from skyshard.czar.output import SHOWN_ROWS
+
+    head: list[RecordBatch] = []
+    for batch in answer.batches:
+        missing = SHOWN_ROWS - sum(one.num_rows for one in head)
+        if missing > 0:
+            head.append(batch.slice(0, missing))
+    return pa.Table.from_batches(head, answer.schema)
 
 
 def _as_table(batch: RecordBatch) -> Table:
@@ -135,7 +151,7 @@ def write(result: QueryResult, form: str, out: Path | None, *, header: bool) -> 
     from skyshard.czar.output import write_csv, write_json, write_tsv
 
     if form == "table" and out is None:
-        _print(result)
+        _print(result.columns, result.table, result.stats)
         return
     if form == "parquet" and out is not None:
         import pyarrow.parquet as pq
@@ -144,26 +160,25 @@ def write(result: QueryResult, form: str, out: Path | None, *, header: bool) -> 
         return
     with _stream(out) as stream:
         if form == "json":
-            write_json(result.table, result.columns, stream)
+            write_json([result.table], result.columns, stream)
         else:
             put = write_tsv if form == "tsv" else write_csv
             put(result.table, result.columns, stream, header=header)
 
 
-def _print(result: QueryResult) -> None:
+def _print(columns: Sequence[str], rows: Table, stats: QueryStats) -> None:
     from rich.console import Console
     from rich.table import Table as Lines
 
     from skyshard.czar.output import SHOWN_ROWS, shown
 
     table = Lines()
-    for name in result.columns:
+    for name in columns:
         table.add_column(name, overflow="fold")
-    for row in shown(result.table):
+    for row in shown(rows):
         table.add_row(*row)
     console = Console(markup=False)
     console.print(table)
-    stats = result.stats
-    more = f"; the first {SHOWN_ROWS} are shown, --format csv gives all" if result.rows > SHOWN_ROWS else ""
+    more = f"; the first {SHOWN_ROWS} are shown, --format csv gives all" if stats.rows > SHOWN_ROWS else ""
     chunks = f", {stats.chunks} of {stats.total_chunks} chunks" if stats.total_chunks else ""
-    console.print(f"{result.rows:,} rows in {stats.elapsed_s:.3f} s ({stats.kind}{chunks}){more}")
+    console.print(f"{stats.rows:,} rows in {stats.elapsed_s:.3f} s ({stats.kind}{chunks}){more}")

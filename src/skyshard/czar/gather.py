@@ -20,6 +20,7 @@ from skyshard.czar.local import own_terms, render_terms
 from skyshard.czar.locality import top_terms
 from skyshard.czar.matches import compared, is_match, needed_to_compare, possible_sides, single
 from skyshard.czar.plan import Pull, Slot, Template, slot_mark
+from skyshard.czar.statement import place
 from skyshard.db.connection import quote_name
 from skyshard.errors import Refusal
 from skyshard.registry.catalog import CatalogSource
@@ -41,6 +42,7 @@ def gather(bound: Bound, source: CatalogSource, limit_bytes: int) -> tuple[list[
     """
     pulls: list[Pull] = []
     expected: list[float] = []
+    first: list[Reference] = []
     why: list[str] = []
     places: dict[int, int] = {}
     known: dict[tuple[str, tuple[int, ...] | None], int] = {}
@@ -59,7 +61,8 @@ def gather(bound: Bound, source: CatalogSource, limit_bytes: int) -> tuple[list[
                 if places[reference.number] == len(pulls):
                     pulls.append(pull)
                     expected.append(pull.rows * _share(own))
-    _check_size(pulls, expected, limit_bytes)
+                    first.append(reference)
+    _check_size(pulls, expected, first, limit_bytes)
     return pulls, why, places
 
 
@@ -185,13 +188,17 @@ def _keys(reference: Reference, columns: Sequence[Column]) -> tuple[Key, ...]:
     return tuple(Key(f"key_{column.name}", (column.name,)) for column in columns if column.name.lower() in keys)
 
 
-def _check_size(pulls: Sequence[Pull], expected: Sequence[float], limit_bytes: int) -> None:
+def _check_size(
+    pulls: Sequence[Pull], expected: Sequence[float], references: Sequence[Reference], limit_bytes: int
+) -> None:
     sizes = [rows * (row_bytes(pull.columns) + 7) for pull, rows in zip(pulls, expected, strict=True)]
     if sum(sizes) > limit_bytes:
+        largest = references[sizes.index(max(sizes))]
         tables = ", ".join(f"{rows:,.0f} rows" for rows in expected)
+        where = f"most of '{largest.alias}'{place(largest.node)}"
         raise Refusal(
             "too-large",
             f"this statement is not local to chunks: about {sum(sizes) / 2**30:.1f} GiB ({tables}) would have to be "
-            f"brought to one place (limit {limit_bytes / 2**30:.1f} GiB)",
+            f"brought to one place, {where} (limit {limit_bytes / 2**30:.1f} GiB)",
             remedy="restrict the area or the keys, name fewer columns, or join by the director's key",
         )

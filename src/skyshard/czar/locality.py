@@ -45,10 +45,10 @@ class Locality:
 
 @dataclass(frozen=True, slots=True)
 class NotLocal:
-    """Why there is no proof; ``is_beyond_overlap``: only a separation wider than the overlap ties two tables."""
+    """Why there is no proof; ``beyond``: a table that only a separation wider than the overlap ties to another."""
 
     reason: str
-    is_beyond_overlap: bool = False
+    beyond: Reference | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -225,7 +225,7 @@ def _why_not(bound: Bound, groups: list[frozenset[int]], ties: _Ties) -> NotLoca
     for one, other in ties.beyond:
         if not any({one, other} <= group for group in tied):
             pair = f"'{bound.references[one].alias}' and '{bound.references[other].alias}'"
-            return NotLocal(f"pairs of {pair} may be further apart than the overlap", is_beyond_overlap=True)
+            return NotLocal(f"pairs of {pair} may be further apart than the overlap", bound.references[other])
     if len(tied) > 1:
         return NotLocal(f"nothing ties the chunked tables {', '.join(aliases)} to one chunk")
     return NotLocal("more than one table follows each of two neighbours")

@@ -7,7 +7,7 @@ Rules: nothing is rounded: integers are exact, floats the shortest text that rea
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import BinaryIO
 
@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 
 NULL = b"\\N"
 SHOWN_ROWS = 100
+JSON_ROWS = 10_000
+"""Rows that are Python texts at a time."""
 SHOWN_CHARACTERS = 60
 
 
@@ -53,12 +55,19 @@ def _name(name: str) -> pa.Array:
     return pa.array([name.encode()], pa.large_binary())
 
 
-def write_json(table: pa.Table, names: Sequence[str], out: BinaryIO) -> None:
-    """``{"columns": [...], "rows": [[...], ...]}``; binary values as ``0x...``, DECIMALs as numbers with all digits."""
-    columns = [_json_cells(column) for column in table.columns]
-    out.write(f'{{"columns": {json.dumps(list(names))}, "rows": [\n'.encode())
-    rows = ("[" + ", ".join(cells) + "]" for cells in zip(*columns, strict=True))
-    out.write(",\n".join(rows).encode())
+def write_json(tables: Iterable[pa.Table], names: Sequence[str], out: BinaryIO) -> None:
+    """``{"columns": [...], "rows": [[...], ...]}``; binary values as ``0x...``, DECIMALs as numbers with all digits.
+
+    ``tables`` are written as they come.
+    """
+    out.write(f'{{"columns": {json.dumps(list(names))}, "rows": ['.encode())
+    before = "\n"
+    for table in tables:
+        for start in range(0, table.num_rows, JSON_ROWS):
+            columns = [_json_cells(column) for column in table.slice(start, JSON_ROWS).columns]
+            rows = ("[" + ", ".join(cells) + "]" for cells in zip(*columns, strict=True))
+            out.write((before + ",\n".join(rows)).encode())
+            before = ",\n"
     out.write(b"\n]}\n")
 
 

@@ -27,7 +27,7 @@ from skyshard.czar.matches import is_match, possible_sides, require_flags
 from skyshard.czar.names import Catalogs, bind
 from skyshard.czar.nested import nested_obstacle
 from skyshard.czar.plan import INTERACTIVE_CHUNKS, Kind, Lane, PlainColumn, Plan, Pull
-from skyshard.czar.statement import SelectStatement, first_select
+from skyshard.czar.statement import SelectStatement, first_select, place
 from skyshard.errors import Refusal
 from skyshard.registry.catalog import CatalogSource
 
@@ -45,7 +45,10 @@ def fully_named(bound: Bound) -> Bound:
             table.set("alias", exp.TableAlias(this=exp.to_identifier(reference.alias, quoted=True)))
     for node in bound.tree.walk():
         if isinstance(node, exp.Identifier):
-            node._meta = None  # places in the text: no pass asks for them any more, and copies are cheaper without
+            if not isinstance(node.parent, exp.Table):
+                node._meta = (
+                    None  # places in the text: refusals ask for those of tables, and copies are cheaper without
+                )
         elif isinstance(node, exp.Column) and node.args.get("db"):
             node.set("db", None)
     return bound
@@ -203,13 +206,13 @@ class _Planner:
         return best[2], best[3]
 
     def _not_local(self, proof: NotLocal, block: Block, choice: ChunkChoice) -> Plan:
-        if proof.is_beyond_overlap:
+        if proof.beyond is not None:
             chunked = [reference for reference in block.references if reference.is_chunked]
             if all(choice.rows(reference) for reference in chunked):
                 overlap = max(catalog.layout.striping.overlap_deg for catalog in self._bound.catalogs.values())
                 raise Refusal(
                     "pairs-beyond-overlap",
-                    f"{proof.reason} of {overlap:g} degrees",
+                    f"{proof.reason} of {overlap:g} degrees{place(proof.beyond.node)}",
                     remedy=f"use scisql_angSep(...) <= {overlap:g}, or join by a key",
                 )
         return self._gather(proof.reason)

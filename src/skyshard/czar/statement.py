@@ -36,6 +36,8 @@ FORBIDDEN_FUNCTIONS = {
     "MASTER_POS_WAIT", "MASTER_GTID_WAIT", "NEXTVAL", "SETVAL", "LASTVAL", "LAST_INSERT_ID", "FOUND_ROWS", "ROW_COUNT",
     "SYS_EXEC", "SYS_EVAL", "UDF", "CONNECTION_ID", "LAST_VALUE_OF",
 }  # fmt: skip
+OPEN_VALUES = (TokenType.PLACEHOLDER, TokenType.COLON)
+VARIABLES = (TokenType.PARAMETER, TokenType.SESSION_PARAMETER, TokenType.COLON_EQ)
 UNITS_FIRST = {"TIMESTAMPDIFF", "TIMESTAMPADD", "GET_FORMAT"}
 """Functions whose first argument is a bare word, not a column."""
 
@@ -113,7 +115,7 @@ def read_statement(text: str) -> SelectStatement | ShowStatement:
         return shown
     _check_kind(tokens)
     tree = _parse(tokens, text)
-    _check_tree(tree)
+    _check_tree(tree, tokens)
     words = frozenset(token.text.upper() for token in tokens)
     return SelectStatement(text, tree, _names(tree, tokens, text), words)
 
@@ -185,11 +187,13 @@ def _check_kind(tokens: list[Token]) -> None:
             )
     word = first.text.upper()
     if word in WRITING:
-        raise Refusal("writes", f"{word} changes data or the server", remedy="load data with `skyshard ingest`")
+        raise Refusal(
+            "writes", f"{word} changes data or the server{place(first)}", remedy="load data with `skyshard ingest`"
+        )
     if first.token_type not in ROOTS:
         raise Refusal(
             "not-a-query",
-            f"statements that begin with '{first.text[:40]}' are not answered",
+            f"statements that begin with '{first.text[:40]}' are not answered{place(first)}",
             remedy="ask with SELECT, WITH, SHOW COLUMNS, SHOW TABLES, SHOW DATABASES or DESCRIBE",
         )
     for before, token, after in zip([None, *tokens], tokens, [*tokens[1:], None], strict=False):
@@ -240,14 +244,16 @@ def _syntax_error(error: ParseError) -> str:
     return f"syntax error at line {first.get('line')}, column {first.get('col')} near '{near}': {what}"
 
 
-def _check_tree(tree: exp.Query) -> None:
+def _check_tree(tree: exp.Query, tokens: list[Token]) -> None:
     for node in tree.walk():
         if isinstance(node, exp.Placeholder):
-            raise Refusal("placeholder", f"'{node.sql()}' has no value{place(node)}", remedy="write the value itself")
+            mark = next((token for token in tokens if token.token_type in OPEN_VALUES), None)
+            raise Refusal("placeholder", f"'{node.sql()}' has no value{place(mark)}", remedy="write the value itself")
         if isinstance(node, (exp.Parameter, exp.SessionParameter, exp.PropertyEQ)):
             raise Refusal(
                 "variable",
-                f"variables such as '{node.sql('mysql')[:40]}' are not kept between statements{place(node)}",
+                f"variables such as '{node.sql('mysql')[:40]}' are not kept between statements"
+                f"{place(next((token for token in tokens if token.token_type in VARIABLES), None))}",
                 remedy="write the value itself",
             )
         if isinstance(node, exp.Anonymous):
