@@ -9,6 +9,7 @@ Ratios within one run mean something on a busy machine, rates less.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import resource
 import shutil
@@ -19,14 +20,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow as pa
+import yaml
 
+from skyshard.cluster import Cluster
 from skyshard.rowimage.digest import digest
 from skyshard.rowimage.record import Field
 from skyshard.synth.generate import SyntheticSky, open_sky
 from skyshard.synth.plan import plan
 from skyshard.synth.recipe import Recipe, read_recipe
 from skyshard.synth.write import write_catalog
+from skyshard.testbed import Testbed, open_any
 
 DR1_SHARE = 0.5
 NO_CHILDREN: dict[str, Any] = {"tables__Source": None, "tables__ForcedSource": None, "truth": []}
@@ -141,7 +146,7 @@ def measure_plan(report: Report) -> None:
 
 
 def measure_memory(report: Report, objects: int) -> None:
-    """Greatest resident size of a process that makes one crowded chunk of the 40-column Object table."""
+    """Greatest resident size of a process that makes one crowded chunk: Object alone, then with 90 visits' children."""
     sky = open_sky(changed("tiny", sky__objects_per_sqdeg=None, sky__objects_total=49.0 * objects / 2,
                            tables__Source=None, tables__ForcedSource=None, truth=[]))  # fmt: skip
     chunk = fullest(sky, 1)[0]
@@ -153,6 +158,72 @@ def measure_memory(report: Report, objects: int) -> None:
         f"a chunk of {table.num_rows:,} objects, {table.nbytes / 1e6:.0f} MB: process grows from {before / 1e3:.0f} to "
         f"{peak / 1e3:.0f} MB"
     )
+    deep = changed("tiny", sky__objects_per_sqdeg=None, sky__objects_total=49.0 * objects / 2, visits__per_object=90.0)
+    rows = sum(table.num_rows for _, table in open_sky(deep).chunk_runs(chunk))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    report.rates |= {"deep_chunk_rows": rows, "deep_peak_bytes": peak * 1024}
+    report.say(f"the same with 90 visits, {rows:,} rows: {peak / 1e3:.0f} MB, as children come in runs of parents")
+
+
+def processor_s(folder: Path) -> float:
+    """Seconds on the processor of this process, its tasks and loaders, and the servers of a cluster folder."""
+    mine = psutil.Process().children(recursive=True)
+    servers = [one for one in psutil.process_iter() if one.name().startswith("mariadbd")]
+    total = time.process_time()
+    for process in {one.pid: one for one in mine}.values():
+        with contextlib.suppress(psutil.Error):
+            total += sum(process.cpu_times()[:2])
+    for process in servers:
+        with contextlib.suppress(psutil.Error):
+            if str(folder) in " ".join(process.cmdline()) and process not in mine:
+                total += sum(process.cpu_times()[:2])
+    return total
+
+
+def measure_in_place(report: Report, cases: dict[str, Recipe]) -> None:
+    """Rows made, packed, written, loaded with their indexes and checked, on two nodes; processes are warm."""
+    folder = Path(tempfile.mkdtemp(prefix="skyshard-bench-"))
+    cluster = Cluster.at(folder / "cluster")
+    cluster.start(2)
+    try:
+        with Testbed(cluster.folder, runtime="ray") as testbed:
+            write_recipe(read_recipe("mini"), folder / "warm.yaml")
+            testbed.ingest(open_any(folder / "warm.yaml"), database="warm")
+            for name, recipe in cases.items():
+                write_recipe(recipe, folder / f"{name}.yaml")
+                before, started = processor_s(folder), time.perf_counter()
+                found = testbed.ingest(open_any(folder / f"{name}.yaml"), database=name)
+                elapsed_s, used_s = time.perf_counter() - started, processor_s(folder) - before
+                say_in_place(report, name, {table.table: table.rows for table in found.tables}, elapsed_s, used_s)
+    finally:
+        cluster.destroy()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def say_in_place(report: Report, name: str, rows: dict[str, int], elapsed_s: float, used_s: float) -> None:
+    every, both = sum(rows.values()), rows["Object"] / used_s * 2
+    report.rates |= {
+        f"{name}_objects_per_s": rows["Object"] / elapsed_s,
+        f"{name}_rows_per_s": every / elapsed_s,
+        f"{name}_rows_per_s_of_a_core": every / used_s,
+        f"{name}_objects_per_s_of_two_cores": both,
+    }
+    report.say(
+        f"in place, {name}: {rows['Object']:,} Object rows of {every:,} in {elapsed_s:.2f} s: "
+        f"{rows['Object'] / elapsed_s:,.0f} Object rows/s, {every / elapsed_s:,.0f} rows/s; {used_s:.2f} s on the "
+        f"processor: two cores of our own would do {both:,.0f} Object rows/s"
+    )
+
+
+def write_recipe(recipe: Recipe, path: Path) -> None:
+    path.write_text(yaml.safe_dump(recipe.model_dump(mode="json", by_alias=True)))
+
+
+def object_40(objects: int, **keys: Any) -> Recipe:
+    """A recipe whose Object table has 40 columns."""
+    bands = ["psfFlux", "psfFluxSigma", "apFlux", "instFlux", "shapeIxx"]
+    total = {"sky__objects_per_sqdeg": None, "sky__objects_total": float(objects)}
+    return changed("tiny", tables__Object__band_columns=bands, **{**keys, **total, "truth": []})
 
 
 def extrapolate(report: Report, objects: int, nodes: int, cores: int) -> None:
@@ -172,10 +243,12 @@ def extrapolate(report: Report, objects: int, nodes: int, cores: int) -> None:
         "dr1_objects_per_s": 1 / per_object_s,
         "dr1_rows_per_s": rows / made["Object"].num_rows / per_object_s,
     }
-    report.rates["half_dr1_hours"] = hours
+    loaded_hours = total * rows_each / report.rates["all_tables_rows_per_s_of_a_core"] / (nodes * cores) / 3600
+    report.rates |= {"half_dr1_hours": hours, "half_dr1_loaded_hours": loaded_hours}
     report.say(
         f"half of DR1: {total:,.0f} objects with {rows_each:.1f} rows each; "
-        f"{1 / per_object_s:,.0f} objects/s a core; on {nodes} nodes of {cores} cores {hours:.1f} hours into Arrow"
+        f"{1 / per_object_s:,.0f} objects/s a core; on {nodes} nodes of {cores} cores {hours:.2f} hours into Arrow, "
+        f"{loaded_hours:.1f} hours with row images, loading and indexes in place"
     )
 
 
@@ -189,7 +262,7 @@ def main() -> None:
     options = parser.parse_args()
     report = Report(quiet=options.json)
     # First: the greatest size of a process never shrinks.
-    measure_memory(report, 200_000 if options.quick else 1_000_000)
+    measure_memory(report, 30_000 if options.quick else 400_000)
     repeat, chunks = (3, 2) if options.quick else (5, 6)
     columns_40 = changed("tiny", sky__objects_per_sqdeg=6000.0)
     sky = open_sky(columns_40)
@@ -202,6 +275,9 @@ def main() -> None:
     measure_tables(report, "hsc_all", every, fullest(every, 1), repeat)
     measure_writing(report, columns_40, fullest(sky, chunks))
     measure_plan(report)
+    some, few = (1_000_000, 100_000) if options.quick else (4_000_000, 1_000_000)
+    in_place = {"object_40": object_40(some, **NO_CHILDREN), "all_tables": object_40(few)}
+    measure_in_place(report, in_place)
     extrapolate(report, 4000 if options.quick else 20_000, options.nodes, options.cores)
     if options.json:
         print(json.dumps({"ratios": report.ratios, "rates": report.rates}))
