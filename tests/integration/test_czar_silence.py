@@ -18,6 +18,7 @@ from skyshard.czar.czar import Czar
 from skyshard.db.pulse import SILENCE_VARIABLE
 from skyshard.db.sessions import Sessions
 from skyshard.errors import ClusterError
+from skyshard.progress import Progress
 from skyshard.registry.kept import KeptCatalogs
 from skyshard.testbed import Testbed
 
@@ -116,3 +117,24 @@ def test_long_statement_on_a_living_server_is_let_be(testbed: Testbed) -> None:
     with sessions.lease("long") as connection:
         assert connection.value("SELECT SLEEP(1.2)") == 0
     sessions.close()
+
+
+def test_ingest_and_verification_name_a_stopped_node(
+    testbed: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither waits for ever; the ingest goes on when the node does."""
+    monkeypatch.setenv(SILENCE_VARIABLE, str(SILENCE_S))
+    source = make_catalog(tmp_path / "later")
+    with Testbed(testbed.cluster.folder) as mine:
+        stop = contextlib.ExitStack()
+
+        def stop_node(progress: Progress) -> None:
+            if progress.stage == "prepare" and progress.done:
+                stop.enter_context(stopped(testbed.cluster, "node1"))
+
+        with stop, pytest.raises(ClusterError, match=r"node1.*no answer for"):
+            mine.ingest(source, database="later", watcher=stop_node)
+        with stopped(testbed.cluster, "node1"), pytest.raises(ClusterError, match="node1"):
+            mine.verify("once")
+        mine.ingest(source, database="later")
+        assert [check for check in mine.verify("later") if not check.is_good] == []

@@ -103,6 +103,9 @@ class Pulse:
         while not self._closed.wait(beat_s):
             asked = time.monotonic()
             with self._lock:
+                if not (self._watched or self.is_silent):
+                    self._thread = None  # the next watch starts one
+                    return
                 is_long = any(asked - begun >= beat_s for _, begun in self._watched.values())
             if not (is_long or self.is_silent):
                 continue

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name, quote_text
+from skyshard.db.connection import CONNECT_TIMEOUT_S, Account, Connection, Endpoint, connect, quote_name, quote_text
+from skyshard.db.pulse import Pulse
 from skyshard.ddl import create_generation
 from skyshard.errors import ClusterError, UserError
 from skyshard.rowimage.digest import RowDigest
@@ -32,8 +33,6 @@ from skyshard.worker.scan import select_batches
 from skyshard.worker.table_digests import file_name, table_digests
 
 HOLD_TIMEOUT_S = 30
-ANSWER_TIMEOUT_S = 1800.0
-"""A server that says nothing for so long is taken for dead; the longest statement makes the indexes of one table."""
 COUNTED_AT_ONCE = 64
 REPAIRED_AT_ONCE_BYTES = 1 << 30
 _ENDINGS = (".MYD", ".MYI", ".frm", ".MAD", ".MAI", ".ibd", ".MRG")
@@ -49,6 +48,7 @@ class NodeLoader:
         self._endpoint = endpoint
         self._data = Path(data)
         self._held: dict[str, Connection] = {}
+        self._pulse = Pulse(endpoint, Account.LOADER)
 
     def hold(self, database: str) -> None:
         """Keep every other loader away from a database, until ``release`` or the end of this process.
@@ -59,7 +59,9 @@ class NodeLoader:
         require_room(self._data, 0)
         self.release(database)
         connection = self._connect()
-        if connection.value("SELECT GET_LOCK(%s, %s)", [f"skyshard load {database}", HOLD_TIMEOUT_S]) != 1:
+        with self._pulse.watch(connection):
+            is_ours = connection.value("SELECT GET_LOCK(%s, %s)", [f"skyshard load {database}", HOLD_TIMEOUT_S]) == 1
+        if not is_ours:
             connection.close()
             raise ClusterError(
                 f"node '{self._node}': another ingest of '{database}' is still at work",
@@ -75,7 +77,7 @@ class NodeLoader:
     def started_s(self) -> float:
         """When the node's server was started, in seconds since 1970."""
         sql = "SELECT UNIX_TIMESTAMP() - VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = %s"
-        with self._connect() as connection:
+        with self._connected() as connection:
             return float(connection.value(sql, ["UPTIME"]))
 
     def prepare(self, database: str) -> None:
@@ -107,7 +109,7 @@ class NodeLoader:
     def tables(self, database: str) -> list[str]:
         """Names of the tables that the node has in a database."""
         sql = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s ORDER BY TABLE_NAME"
-        with self._connect() as connection:
+        with self._connected() as connection:
             return [str(name) for (name,) in connection.rows(sql, [database])]
 
     def drop_tables(self, database: str, names: Sequence[str]) -> None:
@@ -267,7 +269,7 @@ class NodeLoader:
         """Write a table's rows as an Arrow file; returns the rows of each batch in it."""
         schema = pa.schema([(column.name, column.type.arrow) for column in table])
         counts = []
-        with self._connect(database) as connection, pa.ipc.new_file(path, schema) as writer:
+        with self._connected(database) as connection, pa.ipc.new_file(path, schema) as writer:
             for batch in select_batches(connection, table, name):
                 writer.write_batch(batch)
                 counts.append(batch.num_rows)
@@ -278,7 +280,7 @@ class NodeLoader:
     ) -> list[ScannedTable]:
         """Count and digest tables as they are now, without the last columns if they are named; one that cannot be read
         does not hide the others."""
-        with self._connect(database) as connection:
+        with self._connected(database) as connection:
             try:
                 found = table_digests(connection, self._folder(database), table, names, leave_out=leave_out)
                 counts = _counts(connection, names)
@@ -288,20 +290,28 @@ class NodeLoader:
                     return [ScannedTable(names[0], 0, "", str(error))]
         return [one for name in names for one in self.scan(database, table, [name], leave_out)]
 
+    @contextmanager
+    def _connected(self, database: str = "") -> Iterator[Connection]:
+        """A session for this call; a server that falls silent ends it (``db.pulse``)."""
+        with self._connect(database) as connection, self._pulse.watch(connection):
+            yield connection
+
     def _connect(self, database: str = "") -> Connection:
-        return connect(self._endpoint, Account.LOADER, database, answer_timeout_s=ANSWER_TIMEOUT_S)
+        patience_s = min(CONNECT_TIMEOUT_S, self._pulse.silence_s)
+        return connect(self._endpoint, Account.LOADER, database, connect_timeout_s=patience_s)
 
     @contextmanager
     def _session(self, database: str, *, inside: bool = True) -> Iterator[Connection]:
         """The session that holds the database, or one for this call where nobody holds it."""
         held = self._held.get(database)
         if held is None:
-            with self._connect(database if inside else "") as connection:
+            with self._connected(database if inside else "") as connection:
                 yield connection
             return
-        if inside:
-            held.execute(f"USE {quote_name(database)}")
-        yield held
+        with self._pulse.watch(held):
+            if inside:
+                held.execute(f"USE {quote_name(database)}")
+            yield held
 
     def _folder(self, database: str) -> Path:
         return self._data / file_name(database)
