@@ -9,6 +9,7 @@ import yaml
 from tests.felis_skies import felis_recipe
 from tests.unit.test_synth_recipe import changed
 
+from skyshard.bench.answers import compare_answers
 from skyshard.cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import UserError
@@ -124,6 +125,34 @@ def test_recipe_made_in_place_is_the_one_through_parquet(testbed: Testbed, tmp_p
         assert {"generator's rows", "generator's answers"} <= set(checks)
     assert testbed.known(f"place_{name}") == testbed.known(f"parquet_{name}")
     assert not testbed.ingest(source, database=f"place_{name}").transaction
+
+
+def test_reference_catalog_is_matched_by_queries(testbed: Testbed, tmp_path: Path) -> None:
+    """A second director and its ref-match table, in place as through Parquet; a join over both has mono's answers."""
+    content = changed(tables__Reference={"share": 0.4, "scatter_arcsec": 0.2, "unmatched": 0.1})
+    (tmp_path / "ref.yaml").write_text(yaml.safe_dump(content))
+    names = ["Object", "RefObject", "RefMatch"]
+    source = open_any(tmp_path / "ref.yaml", fraction=0.3)
+    testbed.ingest(source, database="ref_place", tables=names)
+    manifest = write_catalog(Recipe.model_validate(content), tmp_path / "rows", fraction=0.3)
+    testbed.ingest(tmp_path / "rows", database="ref_parquet", tables=names)
+    assert testbed.registry.data_digest("ref_place") == testbed.registry.data_digest("ref_parquet")
+    assert not [check for check in testbed.verify("ref_place") if not check.is_good]
+    testbed.load_mono("ref_place")
+    join = "FROM Object o JOIN RefMatch m ON m.objectId = o.objectId JOIN RefObject r ON r.refObjectId = m.refObjectId"
+    far = "3600 * scisql_angSep(o.ra, o.decl, r.ra, r.decl)"
+    for sql in (
+        f"SELECT COUNT(*), SUM(ABS({far} - m.separation) > 0.001), MAX(m.separation), SUM(m.flag) {join}",
+        "SELECT COUNT(*), COUNT(objectId), COUNT(refObjectId) FROM RefMatch",
+        f"SELECT o.objectId, r.refObjectId, r.mag {join} WHERE m.separation > 0.5",
+    ):
+        mine, truth = (testbed.query(sql, database="ref_place", target=target).table for target in ("czar", "mono"))
+        assert compare_answers(mine, truth).is_equal, sql
+        assert mine.num_rows
+    count = testbed.query(f"SELECT COUNT(*), SUM({far} > 3) {join}", database="ref_place").table.to_pylist()[0]
+    matched, apart = count.values()
+    assert apart == 0
+    assert 0.8 < matched / manifest.truth.rows["RefMatch"] < 0.97
 
 
 def test_fraction_is_of_recipes_only(tmp_path: Path) -> None:

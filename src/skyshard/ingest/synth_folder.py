@@ -44,6 +44,9 @@ class _Table(_Model):
     role: Role
     key: str
     director: str
+    director2: str = ""
+    key2: str = ""
+    flag: str = ""
     position: tuple[str, str] | None
     columns: tuple[_Column, ...]
     primary_key: tuple[str, ...]
@@ -108,6 +111,9 @@ def _source_table(folder: Path, name: str, table: _Table) -> SourceTable:
         role=table.role,
         key=table.key,
         director=table.director,
+        director2=table.director2,
+        key2=table.key2,
+        flag=table.flag,
         position=table.position,
         indexes=[list(index) for index in table.indexes],
     )

@@ -12,6 +12,7 @@ Definition: TypeAlias = tuple[str, str, bool]
 """Column name, type as MariaDB reads it, whether it may be NULL."""
 
 OBJECT, SOURCE, FORCED_SOURCE, VISIT, FILTER = "Object", "Source", "ForcedSource", "Visit", "Filter"
+REF_OBJECT, REF_MATCH = "RefObject", "RefMatch"
 
 BANDS = ("u", "g", "r", "i", "z", "y")
 """Filters that populations know, blue to red; a filter's number is its place here."""
@@ -42,6 +43,13 @@ SOURCE_COLUMNS: list[Definition] = [
 FORCED_SOURCE_COLUMNS: list[Definition] = [
     ("forcedSourceId", "bigint(20)", False), ("objectId", "bigint(20)", False), ("visitId", "bigint(20)", False),
     ("filterId", "tinyint(4)", False), ("psfFlux", "float", True), ("psfFluxSigma", "float", True), *_FLAGS,
+]  # fmt: skip
+REF_OBJECT_COLUMNS: list[Definition] = [
+    ("refObjectId", "bigint(20)", False), *_POSITION, ("mag", "float", False), ("magErr", "float", False),
+]  # fmt: skip
+REF_MATCH_COLUMNS: list[Definition] = [
+    ("objectId", "bigint(20)", True), ("refObjectId", "bigint(20)", True), ("separation", "float", True),
+    ("flag", "tinyint(4)", False),
 ]  # fmt: skip
 VISIT_COLUMNS: list[Definition] = [
     ("visitId", "bigint(20)", False), ("filterId", "tinyint(4)", False), ("band", "char(1)", False), *_POSITION,

@@ -16,7 +16,7 @@ import pyarrow as pa
 from skyshard.chunking import Chunker
 from skyshard.errors import Bug, UserError
 from skyshard.rowimage.memory import keep_freed_memory
-from skyshard.synth.columns import FORCED_SOURCE, OBJECT, SOURCE
+from skyshard.synth.columns import FORCED_SOURCE, OBJECT, REF_MATCH, REF_OBJECT, SOURCE
 from skyshard.synth.density import Cells, DensityMap
 from skyshard.synth.felis_regular import regular_table
 from skyshard.synth.felis_rows import FelisChunk, make_table
@@ -33,6 +33,7 @@ from skyshard.synth.measure import (
 from skyshard.synth.population import draw_population
 from skyshard.synth.positions import Positions, draw_positions
 from skyshard.synth.recipe import Recipe
+from skyshard.synth.reference import reference_columns
 from skyshard.synth.tables import TableSpec, to_arrow
 from skyshard.synth.visits import Pointings, draw_pointings, regular_tables
 
@@ -94,7 +95,11 @@ class SyntheticSky:
         if OBJECT in specs:
             columns = object_columns(patch, count_exposures(patch, self.pointings))
             yield OBJECT, to_arrow(specs[OBJECT].table, columns)
-        if set(specs) - {OBJECT}:
+        if recipe.tables.Reference is not None and {REF_OBJECT, REF_MATCH} & set(specs):
+            found = reference_columns(patch, self.chunker.chunk_box(chunk), recipe.tables.Reference)
+            for name in [name for name in found if name in specs]:
+                yield name, to_arrow(specs[name].table, found[name])
+        if {SOURCE, FORCED_SOURCE} & set(specs):
             yield from self._child_runs(patch, specs, most_rows)
 
     def _child_runs(

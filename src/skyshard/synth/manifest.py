@@ -56,11 +56,17 @@ class ManifestTable(StrictModel):
     """One table."""
 
     role: Role
-    """director, dependent or regular."""
+    """director, dependent, ref-match or regular."""
     key: str
     """Director: its key. Dependent: the column that holds the director's key."""
     director: str
-    """Dependent: the director table."""
+    """Dependent: the director table. Ref-match: the first."""
+    director2: str = ""
+    """Ref-match: the second director table."""
+    key2: str = ""
+    """Ref-match: the column that holds the second director's key."""
+    flag: str = ""
+    """Ref-match: the column that says which side is in the chunk."""
     position: tuple[str, str] | None
     """Longitude and latitude columns, degrees: the director's own, or copied from it; null where there are none."""
     columns: tuple[ManifestColumn, ...]

@@ -18,7 +18,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from skyshard.errors import UserError
-from skyshard.synth.columns import FORCED_SOURCE, OBJECT, SOURCE
+from skyshard.synth.columns import FORCED_SOURCE, OBJECT, REF_MATCH, REF_OBJECT, SOURCE
 from skyshard.synth.felis_rows import rows_per_object
 from skyshard.synth.felis_tables import FelisTables
 from skyshard.synth.folder import Identity
@@ -190,6 +190,8 @@ def expected_ratios(sky: SyntheticSky) -> dict[str, float]:
         ratios[SOURCE] = _detected(sky, population, visits, recipe.tables.Source.detection_snr)
     if recipe.tables.ForcedSource is not None:
         ratios[FORCED_SOURCE] = forced
+    if recipe.tables.Reference is not None:
+        ratios |= dict.fromkeys((REF_OBJECT, REF_MATCH), recipe.tables.Reference.share)
     return ratios
 
 

@@ -97,6 +97,18 @@ class ForcedSourceTable(StrictModel):
     """A measurement for each object and each visit that covers it, detected or not."""
 
 
+class ReferenceTables(StrictModel):
+    """RefObject, a second director, and RefMatch, the ref-match table that links it to Object."""
+
+    share: Annotated[float, Field(gt=0, le=1)] = 0.3
+    """Share of the objects that the reference catalog has."""
+    scatter_arcsec: Annotated[float, Field(ge=0, le=2)] = 0.1
+    """Standard deviation of its positions from the objects', along each axis; the sides of a match stay within the
+    overlap."""
+    unmatched: Share = 0.05
+    """Share of its rows that have no object."""
+
+
 class Tables(StrictModel):
     """Which tables to make; Filter and Visit are always made."""
 
@@ -106,6 +118,8 @@ class Tables(StrictModel):
     """Detections; null for none."""
     ForcedSource: ForcedSourceTable | None = ForcedSourceTable()
     """Forced measurements; null for none."""
+    Reference: ReferenceTables | None = None
+    """A reference catalog and its matches; none unless asked for."""
 
 
 class ColumnRule(StrictModel):

@@ -24,6 +24,10 @@ from skyshard.synth.columns import (
     FORCED_SOURCE,
     FORCED_SOURCE_COLUMNS,
     OBJECT,
+    REF_MATCH,
+    REF_MATCH_COLUMNS,
+    REF_OBJECT,
+    REF_OBJECT_COLUMNS,
     SOURCE,
     SOURCE_COLUMNS,
     VISIT,
@@ -97,6 +101,14 @@ def table_specs(recipe: Recipe) -> dict[str, TableSpec]:
     if recipe.tables.ForcedSource is not None:
         table = _table(FORCED_SOURCE, FORCED_SOURCE_COLUMNS, "objectId", "visitId")
         specs[FORCED_SOURCE] = TableSpec(table, child)
+    if recipe.tables.Reference is not None:
+        second = TableLayout(role=Role.DIRECTOR, key="refObjectId", position=("ra", "decl"))
+        match = TableLayout(
+            role=Role.REF_MATCH, director=OBJECT, key="objectId", director2=REF_OBJECT, key2="refObjectId", flag="flag",
+            indexes=[["objectId"], ["refObjectId"]],
+        )  # fmt: skip
+        specs[REF_OBJECT] = TableSpec(_table(REF_OBJECT, REF_OBJECT_COLUMNS, "refObjectId"), second)
+        specs[REF_MATCH] = TableSpec(_table(REF_MATCH, REF_MATCH_COLUMNS), match)
     specs[VISIT] = TableSpec(_table(VISIT, VISIT_COLUMNS, "visitId"), TableLayout(role=Role.REGULAR))
     specs[FILTER] = TableSpec(_table(FILTER, FILTER_COLUMNS, "filterId"), TableLayout(role=Role.REGULAR))
     return specs

@@ -166,6 +166,9 @@ def _table(
         role=layout.role,
         key=layout.key,
         director=layout.director,
+        director2=layout.director2,
+        key2=layout.key2,
+        flag=layout.flag,
         position=layout.position,
         columns=tuple(
             ManifestColumn(name=column.name, type=column.type.text, nullable=column.is_nullable)
