@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from functools import reduce
+from operator import add
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from skyshard.bench.answers import compare_answers
 from skyshard.cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import UserError
+from skyshard.ingest.known import Known
+from skyshard.ingest.known_check import KnownRows
 from skyshard.synth.dirt import parse_dirt, write_dirty
 from skyshard.synth.generate import open_sky
 from skyshard.synth.manifest import Manifest, read_manifest
@@ -85,6 +89,15 @@ def test_file_with_other_rows_than_the_manifest_says_is_refused(testbed: Testbed
         testbed.ingest(str(tmp_path), database="synth_other")
 
 
+def stored_digests(testbed: Testbed, database: str) -> dict[str, str]:
+    """Digest of each table as it stands on the nodes, without chunk numbers."""
+    tables = testbed.registry.catalog(database).tables
+    definitions = {name: (entry.table, entry.layout) for name, entry in tables.items()}
+    nodes = {node: testbed._loader(node, "inline") for node in testbed.nodes}
+    rows, replicas = KnownRows(Known({}, ()), definitions, nodes), testbed.registry.replicas(database)
+    return {name: str(reduce(add, rows.found(database, name, replicas).values())) for name in tables}
+
+
 def test_dirty_files_are_stored_clean(testbed: Testbed, tmp_path: Path) -> None:
     """After ingest every table has the rows of the note; a file cut off is refused by name."""
     planned = plan(read_recipe("mini"), tmp_path, fraction=0.3)
@@ -99,6 +112,7 @@ def test_dirty_files_are_stored_clean(testbed: Testbed, tmp_path: Path) -> None:
                 sql = f"SELECT COUNT(*) FROM {name} WHERE {column} = -999"
                 assert testbed.query(sql, database="synth_dirty").table.column(0).to_pylist() == [0]
     assert not [check for check in testbed.verify("synth_dirty") if not check.is_good]
+    assert stored_digests(testbed, "synth_dirty") == {name: table["digest"] for name, table in noted.items()}
     write_dirty(planned, tmp_path / "cut", parse_dirt("corrupt"))
     with pytest.raises(UserError, match=r"\.parquet"):
         testbed.ingest(str(tmp_path / "cut" / "mapping.yaml"), database="synth_cut")

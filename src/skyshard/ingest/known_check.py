@@ -44,7 +44,7 @@ class KnownRows:
         """One replica of every chunk table against the generator's digest."""
         wrong, rows, count = [], 0, 0
         for name, chunks in self.known.digests.items():
-            found = self._found(database, name, replicas)
+            found = self.found(database, name, replicas)
             places = {*found, *(chunk for chunk, digest in chunks.items() if RowDigest.parse(digest).rows)}
             nothing = RowDigest()
             wrong += [
@@ -56,7 +56,7 @@ class KnownRows:
         text = f"{count - len(wrong)} of {count} chunk tables equal, {rows} rows"
         return Check("generator's rows", not wrong, text + (f" (first: {wrong[0]})" if wrong else ""))
 
-    def _found(self, database: str, name: str, replicas: Sequence[Replica]) -> dict[int, RowDigest]:
+    def found(self, database: str, name: str, replicas: Sequence[Replica]) -> dict[int, RowDigest]:
         """By chunk, what stands there now; a table that cannot be read has -1 rows."""
         table, layout = self.definitions[name]
         leave_out = (CHUNK_COLUMN, SUB_CHUNK_COLUMN) if layout.role.is_chunked else ()

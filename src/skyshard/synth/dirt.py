@@ -151,7 +151,13 @@ class _Spoiler:
     def _values(self, rows: pa.Table, noted: DirtyTable) -> tuple[pa.Table, pa.Table]:
         """The rows as they must be stored, and as they are handed over."""
         clean, dirty = rows.combine_chunks(), rows.combine_chunks()
-        keys = {*self.spec.table.primary_key, self.spec.layout.key, *(self.spec.layout.position or ())}
+        keys = {
+            *self.spec.table.primary_key,
+            self.spec.layout.key,
+            self.spec.layout.key2,
+            self.spec.layout.flag,
+            *(self.spec.layout.position or ()),
+        }
         floats = [
             one for one in rows.schema if pa.types.is_floating(one.type) and one.nullable and one.name not in keys
         ]
