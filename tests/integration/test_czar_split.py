@@ -1,6 +1,7 @@
 """Drawn statements over split skies: any split of the rows over nodes answers as one server does.
 
-``SKYSHARD_STATEMENTS`` sets how many statements are drawn (CI draws few), ``SKYSHARD_SEED`` where they begin. A
+``SKYSHARD_STATEMENTS`` sets how many statements are drawn (CI draws few), ``SKYSHARD_SEED`` where they begin;
+``SKYSHARD_MANY`` asks for a sky of thousands of chunks, with ``SKYSHARD_STARS`` of some thousands. A
 mismatch becomes a line of tests/cases/split.sql.
 """
 
@@ -30,12 +31,14 @@ FINE = Striping(stripes=20, substripes=4, overlap_deg=0.7)
 STARS = int(os.environ.get("SKYSHARD_STARS", "48"))
 SKIES = {"coarse": (COARSE, 2, -1), "fine": (FINE, 2, 20_000)}
 """Striping, nodes, and how many rows travel as text."""
+if "SKYSHARD_MANY" in os.environ:  # thousands of chunks; minutes to make
+    SKIES = {"many": (Striping(stripes=60, substripes=3, overlap_deg=0.4), 2, 2000)}
 
 
 @pytest.fixture(scope="module")
 def skies(private_cluster: Cluster) -> Iterator[dict[str, SplitSky]]:
     made = {}
-    rows = make_rows(SEED + 1, FINE, STARS)
+    rows = make_rows(SEED + 1, list(SKIES.values())[-1][0], STARS)
     for number, (name, (striping, nodes, text_rows)) in enumerate(SKIES.items()):
         made[name] = Splitter(private_cluster, striping, nodes, number).build(
             f"split_{name}", rows, text_rows=text_rows
