@@ -17,6 +17,7 @@ from skyshard.worker.schedule import (
     Schedule,
     Submit,
     Unit,
+    even_walk,
     walk_of,
 )
 
@@ -145,3 +146,14 @@ def test_walk_keeps_order_and_bounds() -> None:
     """Units hold neighbouring chunks in order, none too many; one chunk may be larger than the bound."""
     made = walk_of([3, 5, 8, 9], [10, 10, 10, 500], most_chunks=2, most_rows=100)
     assert [unit.chunks for unit in made] == [(3, 5), (8,), (9,)]
+
+
+@given(st.lists(st.integers(0, 5000), min_size=1, max_size=60), st.integers(1, 12), st.integers(1, 9))
+def test_even_units_hold_every_chunk_once_in_order(rows: list[int], count: int, most_chunks: int) -> None:
+    """No chunk is lost or doubled, none is out of order, no unit is too long, and none has far more than its share."""
+    chunks = list(range(100, 100 + len(rows)))
+    made = even_walk(chunks, rows, count, most_chunks=most_chunks)
+    assert [chunk for unit in made for chunk in unit.chunks] == chunks
+    assert [sum(rows[chunk - 100] for chunk in unit.chunks) for unit in made] == [unit.rows for unit in made]
+    assert all(len(unit.chunks) <= most_chunks for unit in made)
+    assert max(unit.rows for unit in made) <= sum(rows) / count + 2 * max(rows)

@@ -266,6 +266,7 @@ class KeptShapes:
             found = self._shapes.get((database, shape))
             if found is None or found.generation is not generation:
                 found = self._shapes[database, shape] = Shape(generation)
+            self._shapes.move_to_end((database, shape))
             while len(self._shapes) > KEPT_SHAPES:
                 self._shapes.popitem(last=False)
             return found

@@ -101,6 +101,7 @@ class Connection:
         self._raw = raw
         self._endpoint = endpoint
         self._columns: tuple[ResultColumn, ...] = ()
+        self.is_cut = False
 
     def __enter__(self) -> Connection:
         return self
@@ -179,6 +180,7 @@ class Connection:
 
     def cut(self) -> None:
         """End the session from another thread: a statement under way fails, whatever the server does."""
+        self.is_cut = True
         with contextlib.suppress(OSError, AttributeError):
             self._raw._sock.shutdown(socket.SHUT_RDWR)
 

@@ -56,7 +56,7 @@ class Sessions:
                 self._forget_idle()  # of a server that was restarted, no session that waits is alive
             self._kill([lease[1]])
             raise
-        if self._end(lease):
+        if self._end(lease) or connection.is_cut:
             connection.close()
         else:
             self._give_back(connection)
