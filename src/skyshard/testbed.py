@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from skyshard.czar.czar import Czar, QueryResult
     from skyshard.czar.explain import Explanation
     from skyshard.czar.life import Recorder, Submitted
+    from skyshard.czar.mono import MonoTarget
     from skyshard.ingest.compact import Compacted
     from skyshard.ingest.known import Known
     from skyshard.ingest.known_check import Check
@@ -67,6 +68,8 @@ class Testbed:
     def close(self) -> None:
         if "czar" in self.__dict__:
             self.czar.close()
+        if "mono" in self.__dict__:
+            self.mono.close()
         if "_recorder" in self.__dict__:
             self._recorder.close()
         for runtime in self._runtimes.values():
@@ -233,14 +236,15 @@ class Testbed:
     def query(self, sql: str, *, database: str = "", target: TargetName = "czar") -> QueryResult:
         """Answer one statement: by the sharded cluster, or by the unsharded oracle."""
         if target == "mono":
-            result: QueryResult = self._mono().execute(sql, database)
-            return result
+            return self.mono.execute(sql, database)
         return self.czar.execute(sql, database)
 
     def explain(self, sql: str, *, database: str = "") -> Explanation:
         return self.czar.explain(sql, database)
 
-    def _mono(self) -> Any:
+    @cached_property
+    def mono(self) -> MonoTarget:
+        """The oracle; its server runs from ``load_mono`` on."""
         from skyshard.czar.mono import MonoTarget
 
         try:

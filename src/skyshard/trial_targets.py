@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
@@ -16,18 +17,23 @@ import pyarrow as pa
 
 from skyshard.bench.manifest import IngestStage
 from skyshard.bench.skymap import SkyMap
-from skyshard.bench.targets import Answer, Target
+from skyshard.bench.targets import Answer, Call, Target
 from skyshard.bench.telemetry import NoProbe, Probe, Reading, process_reading
 from skyshard.bench.trial import TrialContext
 from skyshard.bench.truth import TrueAnswer, Truth
 from skyshard.chunking import Chunker
 from skyshard.cluster import CZAR_NAME, MONO_NAME
+from skyshard.czar.scratch import query_name
 from skyshard.db.connection import Account, connect
 from skyshard.errors import SkyshardError, UserError
 from skyshard.registry.catalog import Catalog
 from skyshard.synth.manifest import read_manifest
 from skyshard.synth.profile import read_profile
 from skyshard.testbed import TargetName, Testbed
+
+if TYPE_CHECKING:
+    from skyshard.czar.czar import Czar
+    from skyshard.czar.mono import MonoTarget
 
 PROFILE = "kpm"
 """Row counts that a share of DR1 is a share of."""
@@ -48,8 +54,12 @@ class TestbedTarget:
     name: TargetName
 
     def run(self, sql: str, database: str) -> Answer:
-        result = self.testbed.query(sql, database=database, target=self.name)
-        return Answer.of(result.table, chunks=result.stats.chunks)
+        return self.begin(sql, database).answer()
+
+    def begin(self, sql: str, database: str) -> CzarCall | MonoCall:
+        if self.name == "mono":
+            return MonoCall(self.testbed.mono, sql, database)
+        return CzarCall(self.testbed.czar, sql, database)
 
     def explain(self, sql: str, database: str) -> str:
         """The czar's plan; of the mono server its EXPLAIN."""
@@ -70,6 +80,53 @@ class TestbedTarget:
         """The testbed is its owner's to close."""
 
 
+@dataclass(slots=True)
+class CzarCall:
+    """A statement of the czar's; its name there is known once it is planned."""
+
+    czar: Czar
+    sql: str
+    database: str
+    _query: str = ""
+    _is_late: bool = False
+
+    def answer(self) -> Answer:
+        begun = time.perf_counter()
+        with self.czar.open(self.sql, self.database) as answer:
+            self._query = answer.running.query
+            if self._is_late:
+                answer.running.stop()
+                answer.running.check()
+            first = next(answer.batches, None)
+            first_row_s = time.perf_counter() - begun
+            batches = [*([] if first is None else [first]), *answer.batches]
+            chunks = answer.stats().chunks
+        return Answer.of(pa.Table.from_batches(batches, answer.schema), first_row_s=first_row_s, chunks=chunks)
+
+    def cancel(self) -> bool:
+        self._is_late = True  # before the name is read: a call that is still planned sees it
+        if self._query:
+            self.czar.cancel(self._query)
+        return True
+
+
+@dataclass(slots=True)
+class MonoCall:
+    """A statement of the mono server's."""
+
+    mono: MonoTarget
+    sql: str
+    database: str
+    _query: str = field(default_factory=query_name)
+
+    def answer(self) -> Answer:
+        return Answer.of(self.mono.execute(self.sql, self.database, query=self._query).table)
+
+    def cancel(self) -> bool:
+        self.mono.cancel(self._query)
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class OwnedTarget:
     """A target with a testbed of its own, closed with it: for clients in other processes."""
@@ -82,6 +139,9 @@ class OwnedTarget:
 
     def run(self, sql: str, database: str) -> Answer:
         return self.inner.run(sql, database)
+
+    def begin(self, sql: str, database: str) -> Call:
+        return self.inner.begin(sql, database)
 
     def describe(self) -> Mapping[str, object]:
         return self.inner.describe()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,31 +18,34 @@ from skyshard.bench.arrivals import client_starts, next_due
 from skyshard.bench.clock import Clock
 from skyshard.bench.samples import Sample
 from skyshard.bench.schedule import ClassSchedule, Query
-from skyshard.bench.targets import Answer, Target
+from skyshard.bench.targets import Answer, Call, Cancels, Target
 from skyshard.bench.workload import Closed
 from skyshard.errors import ClusterError
 
 GRACE_S = 10.0
 INTERRUPTED = "Interrupted"
+STOP_S = 10.0
+"""Seconds that a stopped query may take to end before its client goes on without it."""
 
 
 class Timeout(ClusterError):
-    """A query that was not answered within its class's ``timeout_s``; the engine may still be at it."""
+    """A query that was not answered within its class's ``timeout_s``, and was stopped where the engine can be told."""
 
 
 def run_within(target: Target, sql: str, database: str, timeout_s: float | None) -> Answer:
-    """Ask a target; give up after ``timeout_s`` and leave the call to a thread that nobody waits for.
+    """Ask a target; after ``timeout_s`` have it stop the statement, and wait until it has.
 
     Raises:
-        Timeout: no answer in time.
+        Timeout: no answer in time; says whether the engine has stopped.
     """
     if timeout_s is None:
         return target.run(sql, database)
     outcome: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
+    call = target.begin(sql, database) if isinstance(target, Cancels) else None
 
     def ask() -> None:
         try:
-            outcome.put(target.run(sql, database))
+            outcome.put(target.run(sql, database) if call is None else call.answer())
         except Exception as error:
             outcome.put(error)
 
@@ -49,10 +53,26 @@ def run_within(target: Target, sql: str, database: str, timeout_s: float | None)
     try:
         found = outcome.get(timeout=timeout_s)
     except queue.Empty:
-        raise Timeout(f"no answer within {timeout_s:g} s", remedy="raise timeout_s, or lower the load") from None
+        stopped = _stop(call, outcome)
+        raise Timeout(
+            f"no answer within {timeout_s:g} s, {stopped}", remedy="raise timeout_s, or lower the load"
+        ) from None
     if isinstance(found, Exception):
         raise found
     return found
+
+
+def _stop(call: Call | None, outcome: queue.SimpleQueue[Answer | Exception]) -> str:
+    """Stop a call that is late and wait until it has ended; what came of it, for the error."""
+    try:
+        if call is None or not call.cancel():
+            return "and the engine cannot be told to stop: it may still be at it"
+        outcome.get(timeout=STOP_S)
+    except queue.Empty:
+        return f"told to stop and still at it after {STOP_S:g} s"
+    except Exception as error:
+        return f"not stopped: {' '.join(str(error).split())}"
+    return "stopped"
 
 
 @dataclass(slots=True)
@@ -205,21 +225,37 @@ def phase_clients(
     return clients
 
 
-def run_phase(clients: Sequence[Client], stop: threading.Event, grace_s: float = GRACE_S) -> bool:
-    """Run a phase's clients, each in its thread, to the end; False when Ctrl-C ended it early."""
-    threads = [threading.Thread(target=client.run, daemon=True, name=f"bench-{i}") for i, client in enumerate(clients)]
-    try:
-        for thread in threads:
+class Course:
+    """A phase under way: its clients, each in its thread."""
+
+    def __init__(self, clients: Sequence[Client], stop: threading.Event) -> None:
+        self._clients, self._stop = clients, stop
+        self._threads = [
+            threading.Thread(target=client.run, daemon=True, name=f"bench-{i}") for i, client in enumerate(clients)
+        ]
+        for thread in self._threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+
+    def wait(self, at_most_s: float | None = None) -> bool:
+        """Wait for the end; True when every client has come to it."""
+        deadline_s = None if at_most_s is None else time.monotonic() + at_most_s
+        for thread in self._threads:
+            thread.join(None if deadline_s is None else max(0.0, deadline_s - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def end(self, grace_s: float) -> None:
+        """Send no more; give the queries under way ``grace_s`` to come back, and record those that did not."""
+        self._stop.set()
+        self.wait(grace_s)
+        if self._clients:
+            self._clients[0].recording.close_in_flight(self._clients[0].clock.now())
+
+
+def run_phase(clients: Sequence[Client], stop: threading.Event, grace_s: float = GRACE_S) -> bool:
+    """Run a phase's clients to the end; False when Ctrl-C ended it early."""
+    course = Course(clients, stop)
+    try:
+        return course.wait()
     except KeyboardInterrupt:
-        stop.set()
-        clock = clients[0].clock
-        deadline_s = clock.now() + grace_s
-        for thread in threads:
-            if thread.ident is not None:
-                thread.join(max(0.0, deadline_s - clock.now()))
-        clients[0].recording.close_in_flight(clock.now())
+        course.end(grace_s)
         return False
-    return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +49,10 @@ class DuckDBTarget:
             self._database.execute(_view(name, table, folder))
 
     def run(self, sql: str, database: str) -> Answer:
-        cursor = self._database.cursor()
-        try:
-            table: pa.Table = cursor.sql(to_duckdb(sql, self._position)).to_arrow_table()
-        except self._errors as error:
-            raise ClusterError(f"duckdb: {' '.join(str(error).split())[:300]}") from None
-        finally:
-            cursor.close()
-        return Answer.of(table.rename_columns([f"c{number}" for number in range(table.num_columns)]))
+        return self.begin(sql, database).answer()
+
+    def begin(self, sql: str, database: str) -> DuckDBCall:
+        return DuckDBCall(self._database.cursor(), to_duckdb(sql, self._position), self._errors)
 
     def explain(self, sql: str, database: str) -> str:
         rows: list[tuple[Any, ...]] = (
@@ -68,6 +65,32 @@ class DuckDBTarget:
 
     def close(self) -> None:
         self._database.close()
+
+
+@dataclass(slots=True)
+class DuckDBCall:
+    """One statement on a cursor of its own."""
+
+    cursor: Any
+    sql: str
+    errors: type[Exception]
+    _is_late: bool = False
+
+    def answer(self) -> Answer:
+        try:
+            if self._is_late:
+                raise ClusterError("duckdb: stopped before it was asked")
+            table: pa.Table = self.cursor.sql(self.sql).to_arrow_table()
+        except self.errors as error:
+            raise ClusterError(f"duckdb: {' '.join(str(error).split())[:300]}") from None
+        finally:
+            self.cursor.close()
+        return Answer.of(table.rename_columns([f"c{number}" for number in range(table.num_columns)]))
+
+    def cancel(self) -> bool:
+        self._is_late = True
+        self.cursor.interrupt()
+        return True
 
 
 def to_duckdb(sql: str, position: Mapping[str, tuple[str, str]]) -> str:

@@ -1,5 +1,7 @@
 """The seam between the bench and a query engine: two methods, a value, and the engine that does nothing.
 
+What an engine may do beyond that (explain, stop a query) are protocols of their own; one that cannot leaves them out.
+
 Nothing here knows czar, cluster or database driver; whoever owns an engine writes the adapter.
 """
 
@@ -57,6 +59,27 @@ class Explains(Protocol):
     """A target that can say how it would answer."""
 
     def explain(self, sql: str, database: str) -> str: ...
+
+
+class Call(Protocol):
+    """One statement, about to be asked."""
+
+    def answer(self) -> Answer:
+        """Ask it, and return when the last row is there; raises as ``Target.run``."""
+        ...
+
+    def cancel(self) -> bool:
+        """Stop it at the engine, from another thread, before or while it is asked; False when it cannot be told to."""
+        ...
+
+
+@runtime_checkable
+class Cancels(Protocol):
+    """A target whose statements can be stopped."""
+
+    def begin(self, sql: str, database: str) -> Call:
+        """A statement that is asked by ``Call.answer``."""
+        ...
 
 
 class NullTarget:

@@ -7,7 +7,9 @@ together (to the accuracy of the hosts' time service when seats are on several).
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import signal
 import sys
 import threading
 import time
@@ -21,11 +23,12 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from skyshard.bench.clock import Clock, WallClock
-from skyshard.bench.driver import Recording, phase_clients, run_phase
+from skyshard.bench.driver import GRACE_S, Course, Recording, phase_clients, run_phase
 from skyshard.bench.samples import Sample
 from skyshard.bench.schedule import ClassSchedule
 from skyshard.bench.targets import Target
 from skyshard.errors import ClusterError
+from skyshard.interrupts import ENDING_SIGNALS
 from skyshard.runtime import open_runtime
 
 Phase = Sequence[ClassSchedule]
@@ -34,6 +37,8 @@ Opener = Callable[[], Target]
 START_AFTER_S = 0.25
 """From the call to the first due time, so that all seats have their share by then."""
 
+LOOK_S = 0.5
+"""Longest that a seat is asked to wait for its end at a time, so that it hears when it is to stop."""
 SWITCH_S = 0.0005
 """Longest that a thread keeps the interpreter while another waits for it; Python's own value is 0.005."""
 
@@ -83,34 +88,48 @@ class Seat:
     def __init__(self, opener: Opener, database: str, number: int, epoch_s: float) -> None:
         self._target, self._database, self._number = opener(), database, number
         self._clock = WallClock(epoch_s)
+        self._recording, self._course = Recording(), Course([], threading.Event())
 
     def is_ready(self) -> bool:
         return True
 
-    def run(self, phase: Phase, start_s: float, budget: int) -> tuple[list[Sample], list[pa.Table | None], bool]:
-        """Run a share from ``start_s`` on; samples, their answers, and whether it came to its end."""
-        recording, stop = Recording(answer_budget=budget), threading.Event()
-        clients = phase_clients(phase, self._target, self._database, self._clock, recording, stop, start_s)
-        with quick_switching():
-            is_whole = run_phase(clients, stop) if clients else True
-        samples = [replace(sample, process=self._number) for sample in recording.samples]
-        return samples, recording.answers, is_whole
+    def begin(self, phase: Phase, start_s: float, budget: int) -> None:
+        """Start a share, whose first queries fall due from ``start_s`` on."""
+        sys.setswitchinterval(SWITCH_S)
+        self._recording, stop = Recording(answer_budget=budget), threading.Event()
+        clients = phase_clients(phase, self._target, self._database, self._clock, self._recording, stop, start_s)
+        self._course = Course(clients, stop)
+
+    def wait(self, at_most_s: float) -> bool:
+        """True when the share has come to its end."""
+        return self._course.wait(at_most_s)
+
+    def end(self, grace_s: float) -> None:
+        """Stop early; see ``Course.end``."""
+        self._course.end(grace_s)
+
+    def take(self) -> tuple[list[Sample], list[pa.Table | None]]:
+        """The share's samples and their answers."""
+        return [replace(sample, process=self._number) for sample in self._recording.samples], self._recording.answers
+
+    def close(self) -> None:
+        self._target.close()
 
 
 Call = Callable[..., "Future[Any]"]
 
 
 class SeatTeam:
-    """Seats in processes: ``runtime`` says whose."""
+    """Seats in processes: ``runtime`` says whose. Ctrl-C reaches this process only, which tells them."""
 
     def __init__(self, opener: Opener, database: str, clock: WallClock, count: int, runtime: str = "processes") -> None:
         self._clock = clock
         self._stack = ExitStack()
+        self._calls: list[Call] = []
         start = self._local if runtime == "processes" else self._through_ray
-        self._calls = start([(opener, database, number, clock.epoch_s) for number in range(count)])
         try:
-            for ready in [call("is_ready") for call in self._calls]:
-                ready.result()
+            self._calls = start([(opener, database, number, clock.epoch_s) for number in range(count)])
+            self._all("is_ready")
         except BrokenProcessPool:
             self.close()
             remedy = "its own words stand above; try without --processes"
@@ -132,21 +151,42 @@ class SeatTeam:
         runtime = self._stack.enter_context(open_runtime("ray", []))
         return [runtime.actor(f"bench-{number}", Seat, *seat).call for number, seat in enumerate(seats)]
 
+    def _all(self, method: str, *args: Any) -> list[Any]:
+        """Call a method of every seat at once; their results in order."""
+        return [future.result() for future in [call(method, *args) for call in self._calls]]
+
     def run(self, phase: Phase, recording: Recording) -> bool:
-        shares = deal(phase, len(self._calls))
+        """Raises ClusterError when a seat dies: its samples are lost, so there is no trial."""
         start_s = self._clock.now() + START_AFTER_S
         budget = recording.answer_budget // len(self._calls)
-        running = [call("run", share, start_s, budget) for call, share in zip(self._calls, shares, strict=True)]
-        is_whole = True
-        for future in running:
-            samples, answers, ended = future.result()
-            recording.samples += samples
-            recording.answers += answers
-            recording.answer_budget -= sum(answer.nbytes for answer in answers if answer is not None)
-            is_whole = is_whole and ended
+        shares = deal(phase, len(self._calls))
+        try:
+            for began in [
+                call("begin", share, start_s, budget) for call, share in zip(self._calls, shares, strict=True)
+            ]:
+                began.result()
+            is_whole = self._wait()
+            for samples, answers in self._all("take"):
+                recording.samples += samples
+                recording.answers += answers
+                recording.answer_budget -= sum(answer.nbytes for answer in answers if answer is not None)
+        except BrokenProcessPool:
+            raise ClusterError("a driver process died: its samples are lost", remedy="run the trial again") from None
         return is_whole
 
+    def _wait(self) -> bool:
+        """Wait until all seats have come to their end; on Ctrl-C have them stop, and give False."""
+        try:
+            while not all(self._all("wait", LOOK_S)):
+                pass
+        except KeyboardInterrupt:
+            self._all("end", GRACE_S)
+            return False
+        return True
+
     def close(self) -> None:
+        with contextlib.suppress(BrokenProcessPool, ClusterError):
+            self._all("close")
         self._stack.close()
 
 
@@ -155,6 +195,8 @@ _SEAT: list[Seat] = []
 
 def _sit_down(*seat: Any) -> None:
     """Make this process's seat."""
+    for number in ENDING_SIGNALS:  # a terminal sends them to all processes
+        signal.signal(number, signal.SIG_IGN)
     _SEAT.append(Seat(*seat))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,7 +53,9 @@ def run(
     duration: Annotated[float, typer.Option(help="Seconds for every class that has a duration.")] = 0.0,
     seed: Annotated[int | None, typer.Option(help="Seed instead of the workload's own.")] = None,
     processes: Annotated[int, typer.Option(min=0, help="Driver processes; 0: threads of this one.")] = 0,
-    ray: Annotated[bool, typer.Option("--ray", help="Driver processes as Ray actors.")] = False,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Driver processes as Ray actors; one for each core, if not said.")
+    ] = False,
     check: Annotated[bool | None, typer.Option("--check/--no-check", help="Compare answers with the oracle.")] = None,
     cluster: ClusterOption = DEFAULT_CLUSTER,
     as_json: JsonOption = False,
@@ -72,7 +75,8 @@ def run(
 
     folder = out or Path("trials") / f"{loaded.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     asked = TrialRun(
-        file, loaded, folder, database or loaded.database, tuple(target or ["czar"]), cluster, seed, processes,
+        file, loaded, folder, database or loaded.database, tuple(target or ["czar"]), cluster, seed,
+        processes or (os.cpu_count() or 1 if ray else 0),
         "ray" if ray else "processes",
     )  # fmt: skip
     with interruptible():

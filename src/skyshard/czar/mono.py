@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -12,13 +13,13 @@ from skyshard.czar.dialect import render
 from skyshard.czar.matches import single_rows
 from skyshard.czar.plan import Kind, Lane
 from skyshard.czar.planner import prepare, result_names
-from skyshard.czar.scratch import query_name, scratch_table
+from skyshard.czar.scratch import drop_query, query_name, scratch_table
 from skyshard.czar.show import show
 from skyshard.czar.statement import ShowStatement, read_statement
 from skyshard.czar.typed import read_types
 from skyshard.czar.whole import in_words, store_result
 from skyshard.db.connection import Endpoint
-from skyshard.db.sessions import Sessions
+from skyshard.db.sessions import CLEANING, Sessions
 from skyshard.errors import SkyshardError
 from skyshard.registry.catalog import CatalogSource
 
@@ -34,8 +35,8 @@ class MonoTarget:
     def close(self) -> None:
         self._sessions.close()
 
-    def execute(self, sql: str, database: str = "") -> QueryResult:
-        """Answer a statement; errors as of ``Czar.execute``."""
+    def execute(self, sql: str, database: str = "", *, query: str = "") -> QueryResult:
+        """Answer a statement; ``query`` is a name to cancel it by. Errors as of ``Czar.execute``."""
         begun = time.perf_counter()
         statement = read_statement(sql)
         if isinstance(statement, ShowStatement):
@@ -45,17 +46,22 @@ class MonoTarget:
             bound = prepare(statement, self._source.catalog, database)
             columns, text = result_names(bound, statement), render(single_rows(bound).tree)
             planned = time.perf_counter()
-            table = self._run(text, len(columns))
+            table = self._run(text, len(columns), query or query_name())
         ended = time.perf_counter()
         stats = QueryStats(Kind.REGULAR, Lane.NONE, 0, 0, table.num_rows, ended - begun, planned - begun)
         return QueryResult(columns, table, stats)
 
-    def _run(self, text: str, columns: int) -> pa.Table:
-        query = query_name()
+    def cancel(self, query: str) -> bool:
+        """Stop a statement by its name; False if the server is not at it."""
+        return self._sessions.cancel(query) > 0
+
+    def _run(self, text: str, columns: int, query: str) -> pa.Table:
         names = [f"c{index}" for index in range(columns)]
         try:
             with self._sessions.lease(query) as connection:
                 types = read_types(connection, text, scratch_table(query, "t"), names)
                 return store_result(connection, query, text, types, self._data_dir)
         except SkyshardError as error:
+            with contextlib.suppress(SkyshardError), self._sessions.lease(CLEANING) as connection:
+                drop_query(connection, query)  # one that was stopped could not
             raise in_words(error, query) from error.__cause__
