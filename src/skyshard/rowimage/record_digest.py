@@ -1,7 +1,7 @@
-"""Digests straight from packed records, twice as fast as by way of Arrow columns.
+"""Digests straight from packed records, in two thirds of the time that Arrow columns take.
 
-Rules: equal to `digest` of the unpacked records. Columns that are words as they stand are taken as one matrix a block,
-a run of neighbours at a time: a row's hash is linear in its words, and these in their bytes. NULLs are looked up by
+Rules: equal to `digest` of the unpacked records. A row's hash is linear in its words, and these in their bytes: columns
+that are words as they stand make a matrix a block, runs of neighbours row by row, single columns each by itself. NULLs are looked up by
 bytes of the null area, eight columns at once, which needs what every writer of records keeps: the bytes of a NULL are
 zero, and there is no -0.0. All other columns are unpacked.
 """
@@ -25,8 +25,8 @@ _BLOCK_BYTES, _FEWEST_ROWS, _MOST_ROWS = 2 << 20, 256, 4096
 _RECORDS_AT_ONCE_BYTES = 32 << 20
 _WORD = 8
 _MASK = (1 << 64) - 1
-_LONG_RUN = 8
-"""Words from which on a run is faster as words than as bytes."""
+_LONG_RUN = 16
+"""Words from which on a run is faster row by row; below it, as bytes with its neighbours, or column by column."""
 
 
 def digest_records(records: Any, layout: RecordLayout, columns: int | None = None) -> RowDigest:
@@ -48,14 +48,14 @@ def digest_records(records: Any, layout: RecordLayout, columns: int | None = Non
 def record_lanes(records: Any, layout: RecordLayout, columns: int | None = None) -> Lanes:
     """The hash of each live record before its nonlinear end, shape (2, live records); see `digest_runs`."""
     live = live_records(as_records(records, layout), layout)
-    matrix = _matrix_of(layout, len(layout.slots) if columns is None else columns)
+    words = _words_of(layout, len(layout.slots) if columns is None else columns)
     lanes: Lanes = np.zeros((2, len(live)), np.uint64)
-    if matrix.factors.shape[1]:
+    for matrix in words.matrices:
         for start, stop in _blocks(len(live), matrix.factors.shape[1]):
             matrix.add(live, start, stop, lanes[:, start:stop])
-        matrix.add_nulls(live, lanes)
-    if matrix.rest:
-        places, slots = zip(*matrix.rest, strict=True)
+    words.add_nulls(live, lanes)
+    if words.rest:
+        places, slots = zip(*words.rest, strict=True)
         lanes += row_lanes(zip(places, slots, unpack_columns(live, layout, slots), strict=True))
     return lanes
 
@@ -67,11 +67,15 @@ def _blocks(rows: int, columns: int) -> Iterator[tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Words of one width side by side: where they begin in a record, how many, and each one's factors by lane."""
+    """Words of one width side by side: where they begin in a record, how many, and each one's factors by lane.
+
+    ``columns`` are the runs of one column each that it was made of.
+    """
 
     offset: int
     width: int
     factors: Sequence[tuple[int, int]]
+    columns: Sequence[_Run] = ()
 
     @property
     def end(self) -> int:
@@ -80,32 +84,49 @@ class _Run:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Matrix:
-    """How records become a matrix of words.
+    """How the words of records become a matrix: by rows where they are side by side, by columns where they are alone.
 
-    ``factors`` uint64[2, words] by lane, run after run; the first ``wide`` words have eight bytes. ``nulls`` are bytes
-    of the null area with what each of their 256 values adds to both lanes; ``rest`` are places and slots of columns
-    that are no words.
+    ``factors`` uint64[2, words] by lane, run after run; the first ``wide`` words have eight bytes.
     """
 
     runs: Sequence[_Run]
+    by_column: bool
     wide: int
     factors: NDArray[np.uint64]
-    nulls: Sequence[tuple[int, NDArray[np.uint64]]]
-    rest: Sequence[tuple[int, Slot]]
+
+    @staticmethod
+    def of(runs: Sequence[_Run], *, by_column: bool) -> _Matrix:
+        factors = np.array([pair for run in runs for pair in run.factors], np.uint64).reshape(-1, 2)
+        wide = sum(len(run.factors) for run in runs if run.width == _WORD)
+        return _Matrix(tuple(runs), by_column, wide, np.ascontiguousarray(factors.T))
 
     def add(self, records: Any, start: int, stop: int, lanes: Lanes) -> None:
         """Add what rows ``[start, stop)`` contribute to their lanes."""
-        rows, length = stop - start, records.strides[0]
-        words = np.empty((rows, self.factors.shape[1]), np.uint64)
+        rows, length, count = stop - start, records.strides[0], self.factors.shape[1]
+        words = np.empty((count, rows) if self.by_column else (rows, count), np.uint64)
+        in_rows = words.T if self.by_column else words
         first = 0
         for run in self.runs:
-            place = (rows, len(run.factors)), f"<u{run.width}", records, start * length + run.offset
-            words[:, first : first + len(run.factors)] = np.ndarray(*place, (length, run.width))
-            first += len(run.factors)
-        if self.wide:
-            wide = words[:, : self.wide]
-            wide ^= wide >> HALF
-        lanes += np.einsum("rk,lk->lr", words, self.factors)
+            last = first + len(run.factors)
+            place = (rows, last - first), f"<u{run.width}", records, start * length + run.offset
+            in_rows[:, first:last] = np.ndarray(*place, (length, run.width))
+            first = last
+        wide = words[: self.wide] if self.by_column else words[:, : self.wide]
+        wide ^= wide >> HALF
+        lanes += np.einsum("kr,lk->lr" if self.by_column else "rk,lk->lr", words, self.factors)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Words:
+    """What a record is made of.
+
+    ``nulls`` are bytes of the null area with what each of their 256 values adds to both lanes; ``rest`` are places and
+    slots of columns that are no words.
+    """
+
+    matrices: Sequence[_Matrix]
+    nulls: Sequence[tuple[int, NDArray[np.uint64]]]
+    rest: Sequence[tuple[int, Slot]]
 
     def add_nulls(self, records: Any, lanes: Lanes) -> None:
         """Add what the NULLs of all rows contribute."""
@@ -116,26 +137,30 @@ class _Matrix:
 
 
 @lru_cache(maxsize=64)
-def _matrix_of(layout: RecordLayout, columns: int) -> _Matrix:
+def _words_of(layout: RecordLayout, columns: int) -> _Words:
     slots = list(enumerate(layout.slots[:columns]))
     plain = [(place, slot) for place, slot in slots if slot.plain is not None]
     wide = _runs([entry for entry in plain if entry[1].width == _WORD])
     narrow = _as_bytes(_runs([entry for entry in plain if entry[1].width < _WORD]))
-    factors = np.array([pair for run in (*wide, *narrow) for pair in run.factors], np.uint64).reshape(-1, 2)
+    long = [run for run in (*wide, *narrow) if len(run.factors) >= _LONG_RUN]
+    alone = [column for run in (*wide, *narrow) if len(run.factors) < _LONG_RUN for column in run.columns]
+    matrices = [_Matrix.of(long, by_column=False), _Matrix.of(alone, by_column=True)]
     rest = [(place, slot) for place, slot in slots if slot.plain is None]
-    count = sum(len(run.factors) for run in wide)
-    return _Matrix((*wide, *narrow), count, np.ascontiguousarray(factors.T), _null_tables(layout, plain), rest)
+    return _Words([matrix for matrix in matrices if matrix.runs], _null_tables(layout, plain), rest)
 
 
 def _runs(entries: Sequence[tuple[int, Slot]]) -> list[_Run]:
     """Neighbours of one width together."""
     runs: list[_Run] = []
     for place, slot in entries:
-        pair = _factors(place)
-        if runs and runs[-1].end == slot.offset and runs[-1].width == slot.width:
-            runs[-1] = replace(runs[-1], factors=(*runs[-1].factors, pair))
+        low, high = factors_of(place)[0]
+        column = _Run(slot.offset, slot.width, ((int(low), int(high)),))
+        last = runs[-1] if runs else None
+        if last is not None and last.end == slot.offset and last.width == slot.width:
+            together = (*last.columns, column)
+            runs[-1] = replace(last, factors=(*last.factors, *column.factors), columns=together)
         else:
-            runs.append(_Run(slot.offset, slot.width, (pair,)))
+            runs.append(replace(column, columns=(column,)))
     return runs
 
 
@@ -147,16 +172,13 @@ def _as_bytes(runs: Sequence[_Run]) -> list[_Run]:
             together.append(run)
             continue
         pairs = [(low << 8 * i & _MASK, high << 8 * i & _MASK) for low, high in run.factors for i in range(run.width)]
-        if together and together[-1].end == run.offset and together[-1].width == 1:
-            pairs = [*together.pop().factors, *pairs]
-            run = replace(run, offset=run.end - len(pairs))
-        together.append(_Run(run.offset, 1, pairs))
+        one = _Run(run.offset, 1, pairs, run.columns)
+        last = together[-1] if together else None
+        if last is not None and last.end == run.offset and last.width == 1:
+            one = _Run(last.offset, 1, [*last.factors, *pairs], [*last.columns, *run.columns])
+            together.pop()
+        together.append(one)
     return together
-
-
-def _factors(place: int) -> tuple[int, int]:
-    low, high = factors_of(place)[0]
-    return int(low), int(high)
 
 
 def _null_tables(layout: RecordLayout, plain: Sequence[tuple[int, Slot]]) -> list[tuple[int, NDArray[np.uint64]]]:
