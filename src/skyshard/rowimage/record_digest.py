@@ -2,8 +2,8 @@
 
 Rules: equal to `digest` of the unpacked records. A row's hash is linear in its words, and these in their bytes: columns
 that are words as they stand make a matrix a block, runs of neighbours row by row, single columns each by itself. NULLs
-are looked up by bytes of the null area, eight columns at once, which needs what every writer of records keeps: the bytes
-of a NULL are zero, and there is no -0.0. All other columns are unpacked.
+are looked up by bytes of the null area, eight columns at once, which needs what every writer of records keeps: the
+bytes of a NULL are zero, and there is no -0.0. All other columns are unpacked.
 """
 
 from __future__ import annotations
