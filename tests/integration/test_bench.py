@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from typer.testing import CliRunner
 
+from skyshard.bench.template import Header, parse_header
 from skyshard.bench.workload import read_workload
 from skyshard.cli.bench import bench_app
 from skyshard.cluster import Cluster
@@ -86,6 +88,31 @@ def test_a_workload_passes_and_leaves_a_trial(cluster: Cluster, workload: Path, 
     assert manifest["known_answers"] == sum(template in known for template in asked) >= 4
     assert (tmp_path / "trial" / "report.html").stat().st_size > 100_000
     assert pq.read_table(tmp_path / "trial" / "skymap.parquet").num_rows > 10
+
+
+def test_every_shipped_template_is_answered_as_by_the_oracle(cluster: Cluster, workload: Path, tmp_path: Path) -> None:
+    """Each template that a shipped workload can ask of a synthetic catalog, by czar and mono: equal answers."""
+    folder = data_folder("queries", "sql")
+    keys = sorted(f"{path.parent.name}/{path.stem}" for path in folder.glob("*/*.sql"))
+    claimed = [key for key in keys if "synth" in (read_header(folder, key).schemas or ["synth"])]
+    by_class: dict[str, list[str]] = {}
+    for key in claimed:
+        by_class.setdefault(key.partition("/")[0], []).append(key.partition("/")[2])
+    loads = [{"class": name, "templates": found, "count": len(found)} for name, found in by_class.items()]
+    content = yaml.safe_load(WORKLOAD) | {"phases": [{"name": "each", "classes": loads}]}
+    workload.write_text(yaml.safe_dump(content))
+    result = run(cluster, workload, tmp_path / "trial")
+    assert result.exit_code == 0, result.output
+    samples = pq.read_table(tmp_path / "trial" / "samples.parquet")
+    assert sorted(samples["template"].to_pylist()) == claimed
+    assert samples["answer_ok"].to_pylist() == [True] * len(claimed)
+    shipped = [read_workload(file) for file in data_folder("queries", "workloads").glob("*.yaml")]
+    assert {key for one in shipped for key in one.template_keys} <= set(claimed)
+
+
+def read_header(folder: Path, key: str) -> Header:
+    path = folder / f"{key}.sql"
+    return parse_header(path.read_text(), path)
 
 
 def test_equal_seeds_ask_equal_statements(cluster: Cluster, workload: Path, tmp_path: Path) -> None:

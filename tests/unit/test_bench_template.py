@@ -27,12 +27,12 @@ def write(tmp_path, text, folder="LV"):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("SELECT 1", "header"),
+        ("SELECT 1", "line 1: there is no header"),
         ("-- class: [\nSELECT 1", "not YAML"),
-        ("-- class: LV\n-- description: d\nSELECT 1", "header key 'why'"),
-        (HEADER + "-- speed: 1\nSELECT 1", "header key 'speed'"),
+        ("-- class: LV\n-- description: d\nSELECT 1", "line 1, key 'why': it is missing; add it"),
+        (HEADER + "-- speed: 1\nSELECT 1", "line 4, key 'speed': there is no such key"),
         (HEADER + "SELECT {{ id }}", "line 4: 'id' is not declared"),
-        (HEADER + "-- parameters: {id: {type: id}}\nSELECT 1", "parameter 'id' is never used"),
+        (HEADER + "-- parameters: {id: {type: id}}\nSELECT 1", "line 4: parameter 'id' is never used"),
         (HEADER + "SELECT {{ id ", "line 4"),
         (HEADER + "-- parameters: {x: {type: uniform, range: [2, 1]}}\nSELECT {{ x }}", "upside down"),
         (HEADER + '-- parameters: {x: {type: choice, values: ["a\' OR 1"]}}\nSELECT {{ x }}', "parameters.x"),
@@ -61,17 +61,29 @@ def test_a_missing_template_is_refused(tmp_path):
 
 def test_the_sandbox_keeps_templates_from_python(tmp_path):
     """An attribute that leads out of the values is refused, not followed."""
-    text = HEADER + "-- parameters: {id: {type: id}}\nSELECT {{ id.__class__.__mro__ }}"
+    text = HEADER + "-- parameters: {id: {type: id}}\nSELECT {{ id|attr('__class__') }}"
     template = read_template(write(tmp_path, text), "LV/x")
     with pytest.raises(UserError, match="unsafe"):
         template.render({"id": 1})
 
 
-def test_a_part_that_a_parameter_lacks_is_refused(tmp_path):
-    """A box has no radius, and the message names the template."""
-    text = HEADER + "-- parameters: {b: {type: box, width_deg: [1, 2], height_deg: [1, 2]}}\nSELECT {{ b.radius_deg }}"
-    with pytest.raises(UserError, match="template 'LV/x'"):
-        read_template(write(tmp_path, text), "LV/x").render({"b": {"ra_min": 1.0}})
+@pytest.mark.parametrize(
+    ("declared", "used", "message"),
+    [
+        (
+            "{type: box, width_deg: [1, 2], height_deg: [1, 2]}",
+            "b.radius_deg",
+            "box 'b' has no part 'radius_deg'; use one",
+        ),
+        ("{type: id}", "b.__class__", "id 'b' has no part '__class__'; write {{ b }}"),
+    ],
+)
+def test_a_part_that_a_parameter_lacks_is_refused(tmp_path, declared, used, message):
+    """A box has no radius, an id no parts; the message names file, line and what there is."""
+    text = f"{HEADER}-- parameters: {{b: {declared}}}\nSELECT {{{{ {used} }}}}"
+    with pytest.raises(UserError) as caught:
+        read_template(write(tmp_path, text), "LV/x")
+    assert f"x.sql', line 5: {message}" in str(caught.value)
 
 
 def test_a_parameter_with_parts_cannot_be_printed_whole(tmp_path):

@@ -81,6 +81,28 @@ def test_an_error_names_file_line_and_remedy(tmp_path, change, line, key):
     assert caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["phases"][0]["classes"][0].update(templates=[]), "class 'LV' has no queries; name templates of"),
+        (lambda c: c["phases"][0]["classes"][0].update(arrivals=OPEN), "sends no queries; give queries per second"),
+        (lambda c: c.update(phases=[]), "key 'phases': it is empty; name at least one"),
+        (lambda c: c.pop("seed"), "key 'seed': it is missing; add it"),
+    ],
+)
+def test_what_would_ask_nothing_is_refused_in_plain_words(tmp_path, change, message):
+    """What is wrong and what to do are said without the words of the validating library."""
+    with pytest.raises(UserError) as caught:
+        read_workload(write(tmp_path, change))
+    assert message in str(caught.value)
+
+
+def test_a_duration_for_classes_without_one_is_refused(tmp_path):
+    """--duration of a workload that counts its queries would change nothing."""
+    with pytest.raises(UserError, match="no class of workload 'w' has a duration"):
+        read_workload(write(tmp_path, lambda c: None)).lasting(3)
+
+
 def test_a_threshold_of_a_missing_class_names_those_that_are_there(tmp_path):
     """The remedy lists the workload's classes."""
     path = write(tmp_path, lambda c: c.update(thresholds=[{"class": "HV", "statistic": "p95", "at_most": 1}]))

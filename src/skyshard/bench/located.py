@@ -29,23 +29,39 @@ def read_located(model: type[M], path: Path) -> M:
         UserError: unreadable, not YAML, or a wrong key: file, line, key, remedy.
     """
     content = load_yaml(path)
+    return validate_located(model, content, path.read_text(encoding="utf-8"), f"'{path}'")
+
+
+def validate_located(model: type[M], content: object, text: str, what: str) -> M:
+    """Content as one strict model; ``text`` is the YAML that it was read from, ``what`` its file.
+
+    Raises:
+        UserError: a wrong key: file, line, key, remedy.
+    """
     try:
         return model.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         context = first.get("ctx", {})
-        place = (*first["loc"], *context.get("place", ()))
-        line, known = _find(path, place)
+        line, known = find_key(text, (*first["loc"], *context.get("place", ())))
         where = ".".join(map(str, known)) or "top level"
-        message = str(first["msg"]).removeprefix("Value error, ")
-        raise UserError(
-            f"'{path}', line {line}, key '{where}': {message}", remedy=str(context.get("remedy", "mend the key"))
-        ) from None
+        message, remedy = _WORDS.get(first["type"], (str(first["msg"]).removeprefix("Value error, "), "mend the key"))
+        remedy = str(context.get("remedy", remedy))
+        raise UserError(f"{what}, line {line}, key '{where}': {message}", remedy=remedy) from None
 
 
-def _find(path: Path, place: Place) -> tuple[int, list[str | int]]:
+_WORDS = {
+    "extra_forbidden": ("there is no such key", "drop it, or see docs/bench.md for the keys"),
+    "model_type": ("keys and values are needed", "see docs/bench.md for the keys"),
+    "missing": ("it is missing", "add it"),
+    "too_short": ("it is empty", "name at least one"),
+}
+"""By pydantic's kind of error: what is wrong, and what to do."""
+
+
+def find_key(text: str, place: Place) -> tuple[int, list[str | int]]:
     """The line of a key, or of the nearest one above it that is there; and the key without the model's own words."""
-    node = yaml.compose(path.read_text(encoding="utf-8"))
+    node = yaml.compose(text)
     line, known = 1, []
     for position, part in enumerate(place):
         child = _child(node, part)

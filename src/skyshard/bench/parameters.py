@@ -97,6 +97,12 @@ Parameter = Annotated[
     | FluxWindowParameter,
     Field(discriminator="type"),
 ]
+PARTS = {
+    "box": ("ra_min", "decl_min", "ra_max", "decl_max"),
+    "cone": ("ra", "decl", "radius_deg"),
+    "flux_window": ("low", "high"),
+}
+"""What the values of a type are made of; those of the others are one number or word."""
 Value = int | float | str | dict[str, float]
 
 

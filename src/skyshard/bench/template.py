@@ -15,9 +15,10 @@ import jinja2
 import yaml
 from jinja2 import nodes
 from jinja2.sandbox import SandboxedEnvironment
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from skyshard.bench.parameters import FluxWindowParameter, Parameter, Value
+from skyshard.bench.located import find_key, validate_located
+from skyshard.bench.parameters import PARTS, FluxWindowParameter, Parameter, Value
 from skyshard.bench.schemas import CatalogSchema, read_schema_file
 from skyshard.errors import UserError
 from skyshard.resources import data_folder
@@ -84,7 +85,8 @@ def read_template(folder: Path, key: str, schema: CatalogSchema | None = None) -
     try:
         source = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise UserError(f"cannot read template '{path}': {error.strerror}", remedy="check the name") from None
+        known = ", ".join(sorted(one.stem for one in path.parent.glob("*.sql"))) or "none, there is no such class"
+        raise UserError(f"cannot read template '{path}': {error.strerror}", remedy=f"name one of: {known}") from None
     header = parse_header(source, path)
     if header.class_name != path.parent.name:
         raise UserError(
@@ -130,13 +132,13 @@ def parse_header(source: str, path: Path) -> Header:
     lines = _header_lines(source)
     text = "\n".join(line[2:].removeprefix(" ") for line in lines)
     try:
-        return Header.model_validate(yaml.safe_load(text))
+        content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise UserError(f"'{path}': the header is not YAML: {' '.join(str(error).split())}", remedy="mend it") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "header"
-        raise UserError(f"'{path}', header key '{where}': {first['msg']}", remedy="mend the header") from None
+    if not isinstance(content, dict):
+        remedy = "begin it with '-- class:', '-- description:' and '-- why:'"
+        raise UserError(f"'{path}', line 1: there is no header", remedy=remedy)
+    return validate_located(Header, content, text, f"'{path}'")
 
 
 def _header_lines(source: str) -> list[str]:
@@ -169,5 +171,13 @@ def _check_names(source: str, header: Header, schema: CatalogSchema, path: Path)
                 f"'{path}', line {part.lineno}: schema '{schema.name}' has no {table}.{part.attr}",
                 remedy=f"add it to {schema.name}.yaml, or take the schema from the header",
             )
+        if (parameter := header.parameters.get(table)) and part.attr not in (parts := PARTS.get(parameter.type, ())):
+            raise UserError(
+                f"'{path}', line {part.lineno}: {parameter.type} '{table}' has no part '{part.attr}'",
+                remedy=f"use one of: {', '.join(parts)}" if parts else f"write {{{{ {table} }}}}",
+            )
     if unused := sorted(set(header.parameters) - set(used)):
-        raise UserError(f"'{path}': parameter '{unused[0]}' is never used", remedy="use it or drop it")
+        line, _ = find_key(
+            "\n".join(one[2:].removeprefix(" ") for one in _header_lines(source)), ["parameters", unused[0]]
+        )
+        raise UserError(f"'{path}', line {line}: parameter '{unused[0]}' is never used", remedy="use it or drop it")

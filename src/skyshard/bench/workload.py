@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -50,12 +51,19 @@ class Open(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     loop: Literal["open"]
-    rate_per_s: Annotated[float, Field(gt=0)]
+    rate_per_s: float
     """Mean number of queries that fall due in a second."""
     process: Literal["poisson", "regular"] = "poisson"
     """Exponential or constant gaps."""
     clients: Annotated[int, Field(ge=1, le=1000)] = 16
     """Most queries in flight; a query that waits for a free client keeps its due time."""
+
+    @model_validator(mode="after")
+    def _sends_something(self) -> Open:
+        if not self.rate_per_s > 0 or not math.isfinite(self.rate_per_s):
+            remedy = "give queries per second, above 0, or drop the class"
+            raise broken_rule(f"a rate of {self.rate_per_s:g} sends no queries", ["rate_per_s"], remedy)
+        return self
 
     @property
     def text(self) -> str:
@@ -70,7 +78,7 @@ class ClassLoad(BaseModel):
 
     class_name: Annotated[Name, Field(alias="class")]
     """LV, FTSObj, joinObjSrc ...: the folder of its templates."""
-    templates: Annotated[list[Name], Field(min_length=1)]
+    templates: list[Name]
     """Template names without suffix; each is drawn equally often, a name given twice twice as often."""
     arrivals: Annotated[Closed | Open, Field(discriminator="loop")] = Closed()
     """Closed loop (clients, think time) or open loop (rate, process)."""
@@ -88,6 +96,13 @@ class ClassLoad(BaseModel):
     """Failed queries that the verdict tolerates."""
     timeout_s: Annotated[float, Field(gt=0)] | None = None
     """Seconds after which a query counts as failed (error ``Timeout``) and its client goes on."""
+
+    @model_validator(mode="after")
+    def _has_queries(self) -> ClassLoad:
+        if not self.templates:
+            remedy = "name templates of its folder below sql/, or drop the class"
+            raise broken_rule(f"class '{self.class_name}' has no queries", ["templates"], remedy)
+        return self
 
     @model_validator(mode="after")
     def _has_count_or_duration(self) -> ClassLoad:
@@ -203,7 +218,13 @@ class Workload(BaseModel):
         return self.model_copy(update={"phases": phases, "thresholds": thresholds})
 
     def lasting(self, duration_s: float) -> Workload:
-        """The same workload with every class that has a duration cut, or stretched, to another one."""
+        """The same workload with every class that has a duration cut, or stretched, to another one.
+
+        Raises:
+            UserError: no class has a duration.
+        """
+        if all(load.duration_s is None for phase in self.phases for load in phase.classes):
+            raise UserError(f"no class of workload '{self.name}' has a duration", remedy="leave --duration out")
 
         def changed(load: ClassLoad) -> ClassLoad:
             return load if load.duration_s is None else load.model_copy(update={"duration_s": duration_s})

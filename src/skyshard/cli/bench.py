@@ -50,7 +50,7 @@ def run(
         typer.Option(help="czar, mono, duckdb:FOLDER or a SQLAlchemy URL; several: one trial each."),
     ] = None,
     leave_out: Annotated[str, typer.Option(help="Classes to leave out, with commas between.")] = "",
-    duration: Annotated[float, typer.Option(help="Seconds for every class that has a duration.")] = 0.0,
+    duration: Annotated[float, typer.Option(min=0, help="Seconds for every class that has a duration.")] = 0.0,
     seed: Annotated[int | None, typer.Option(help="Seed instead of the workload's own.")] = None,
     processes: Annotated[int, typer.Option(min=0, help="Driver processes; 0: threads of this one.")] = 0,
     ray: Annotated[
@@ -219,7 +219,7 @@ def sweep(
         "sweep"
     ),
     leave_out: Annotated[str, typer.Option(help="Classes to leave out, with commas between.")] = "",
-    duration: Annotated[float, typer.Option(help="Seconds for every class that has a duration.")] = 0.0,
+    duration: Annotated[float, typer.Option(min=0, help="Seconds for every class that has a duration.")] = 0.0,
     check: Annotated[bool | None, typer.Option("--check/--no-check", help="Compare answers with the oracle.")] = None,
     as_json: JsonOption = False,
 ) -> None:
