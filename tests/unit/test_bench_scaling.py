@@ -1,5 +1,7 @@
 """Fits and projections on times with known answers; the model against published results."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -99,11 +101,30 @@ def test_a_sweep_predicts_its_largest_fraction_and_projects(tmp_path):
     assert INGEST not in [s.name for s in found.scalings]
 
 
+def on_cores(size, cores):
+    manifest = size.trial.manifest
+    environment = manifest.environment.model_copy(update={"cores": cores})
+    trial = replace(size.trial, manifest=manifest.model_copy(update={"environment": environment}))
+    return replace(size, trial=trial)
+
+
 def test_twice_the_nodes_are_half_the_work():
-    """Two node counts at one fraction give the speed-up between them."""
+    """Two node counts at one fraction, with cores for both, give the speed-up between them."""
+    both = [on_cores(one, 32) for one in [*sizes([1e-6, 2e-6]), Size(2e-6, 4, made_trial(1, 1.0))]]
+    found = sweep_of(both, {}, recipe="r", profile="kpm", on_nodes=[])
+    assert found.scalings[1].node_speedup[4] == pytest.approx(2.0, rel=0.1)
+    assert found.node_note == ""
+
+
+def test_nodes_that_share_cores_give_no_speed_up(tmp_path):
+    """Four nodes on two cores: no number, a sentence instead, on the page and among the assumptions."""
     both = [*sizes([1e-6, 2e-6]), Size(2e-6, 4, made_trial(1, 1.0))]
-    one = sweep_of(both, {}, recipe="r", profile="kpm", on_nodes=[]).scalings[1]
-    assert one.node_speedup[4] == pytest.approx(2.0, rel=0.1)
+    found = sweep_of(both, {}, recipe="r", profile="kpm", on_nodes=[25])
+    assert all(one.node_speedup == {} for one in found.scalings)
+    assert "4 nodes shared one machine of 2 cores" in found.node_note
+    assert found.node_note in write_sweep(found, tmp_path).read_text()
+    assert found.node_note in (tmp_path / "sweep.md").read_text()
+    assert any("was not measured" in sentence for sentence in found.assumptions)
 
 
 @pytest.mark.parametrize(("fraction", "words"), [(1.5, "not in"), (0.5, "take fractions up to")])

@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict
 
 from skyshard.bench.comparability import Difference, Weight, differences
+from skyshard.bench.located import Strict
 from skyshard.bench.significance import (
     ALPHA,
     Ratio,
@@ -49,11 +49,7 @@ class Change(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Interval(_Model):
+class Interval(Strict):
     """A ratio, new over old, with its 95 % bootstrap interval."""
 
     value: float
@@ -65,7 +61,7 @@ class Interval(_Model):
         return cls(value=ratio.value, low=ratio.low, high=ratio.high)
 
 
-class SideNumbers(_Model):
+class SideNumbers(Strict):
     """One side of one class, all trials together."""
 
     trials: int
@@ -76,7 +72,7 @@ class SideNumbers(_Model):
     wrong: int
 
 
-class ClassChange(_Model):
+class ClassChange(Strict):
     """One class in one phase, on both sides."""
 
     phase: str
@@ -97,7 +93,7 @@ class ClassChange(_Model):
     """Why it is a regression; empty when it is none."""
 
 
-class Comparison(_Model):
+class Comparison(Strict):
     """A comparison, as ``comparison.json`` holds it."""
 
     version: Literal[1] = 1

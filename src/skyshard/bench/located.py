@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
 from skyshard.errors import UserError
@@ -15,6 +15,12 @@ from skyshard.layout import load_yaml
 
 M = TypeVar("M", bound=BaseModel)
 Place = Sequence[str | int]
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses keys it does not know: what every file and page of the bench is made of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def broken_rule(message: str, place: Place = (), remedy: str = "mend the key") -> PydanticCustomError:

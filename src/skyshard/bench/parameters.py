@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
+from skyshard.bench.located import Strict
 from skyshard.bench.profile import DataProfile
 
 
@@ -27,31 +28,27 @@ Degrees = Annotated[tuple[Annotated[float, Field(gt=0, le=90)], float], AfterVal
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
-class _Parameter(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class IdParameter(_Parameter):
+class IdParameter(Strict):
     """An object id drawn from the data."""
 
     type: Literal["id"]
 
 
-class UniformParameter(_Parameter):
+class UniformParameter(Strict):
     """A number in [low, high)."""
 
     type: Literal["uniform"]
     range: Range
 
 
-class UniformIntParameter(_Parameter):
+class UniformIntParameter(Strict):
     """A whole number in [low, high], both included."""
 
     type: Literal["uniform_int"]
     range: Annotated[tuple[int, int], AfterValidator(_is_ascending)]
 
 
-class BoxParameter(_Parameter):
+class BoxParameter(Strict):
     """A longitude-latitude box around an object of the data: ``ra_min, decl_min, ra_max, decl_max`` in degrees.
 
     ``ra_min`` is greater than ``ra_max`` where the box crosses longitude 0.
@@ -63,21 +60,21 @@ class BoxParameter(_Parameter):
     height_deg: Degrees
 
 
-class ConeParameter(_Parameter):
+class ConeParameter(Strict):
     """A circle around an object of the data: ``ra, decl, radius_deg``."""
 
     type: Literal["cone"]
     radius_deg: Degrees
 
 
-class ChoiceParameter(_Parameter):
+class ChoiceParameter(Strict):
     """One of the values listed."""
 
     type: Literal["choice"]
     values: Annotated[list[int | float | Annotated[str, Field(pattern=r"^\w+$")]], Field(min_length=1)]
 
 
-class FluxWindowParameter(_Parameter):
+class FluxWindowParameter(Strict):
     """A window ``low, high`` of a column that holds a given share of the table's rows."""
 
     type: Literal["flux_window"]

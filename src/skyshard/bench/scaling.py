@@ -27,6 +27,8 @@ ASSUMPTIONS = (
     "Answers grow with the data; one client asks at a time.",
 )
 
+SHARED = "What a further machine adds was not measured: its share of the rows is taken to need its share of the time."
+
 
 @dataclass(frozen=True, slots=True)
 class PowerFit:

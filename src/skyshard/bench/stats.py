@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
+from skyshard.bench.located import Strict
 from skyshard.bench.samples import with_durations
 from skyshard.bench.workload import ClassLoad, Threshold, Workload
 
@@ -36,11 +37,7 @@ class Verdict(StrEnum):
     FAILED = "failed"
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Times(_Model):
+class Times(Strict):
     """Times of answered queries, in seconds."""
 
     min_s: float
@@ -50,7 +47,7 @@ class Times(_Model):
     """By name (``p50``), as far as the number of samples bears."""
 
 
-class ClassSummary(_Model):
+class ClassSummary(Strict):
     """One class in one phase, warm-up left out."""
 
     phase: str
@@ -81,7 +78,7 @@ class ClassSummary(_Model):
     """The driver's own delay as a share of this class's latency."""
 
 
-class WrongAnswer(_Model):
+class WrongAnswer(Strict):
     """A statement that was answered differently from the oracle, or could not be compared."""
 
     phase: str
@@ -95,7 +92,7 @@ class WrongAnswer(_Model):
     """False when the oracle failed, so that nothing was compared."""
 
 
-class ThresholdResult(_Model):
+class ThresholdResult(Strict):
     """What a threshold found in one phase."""
 
     threshold: str
@@ -107,7 +104,7 @@ class ThresholdResult(_Model):
     is_kept: bool
 
 
-class Summary(_Model):
+class Summary(Strict):
     """A trial in numbers, as ``summary.json`` holds it."""
 
     version: int = 1
@@ -123,8 +120,8 @@ class Summary(_Model):
     """The driver's own delay as a share of all latency."""
     driver_lag_max_s: float
     driver_lag_p99_s: float = 0.0
-    thresholds: list[ThresholdResult] = []
-    not_run: list[str] = []
+    thresholds: list[ThresholdResult] = Field(default_factory=list)
+    not_run: list[str] = Field(default_factory=list)
     """Phases that were left out because one before them failed."""
     failures: list[str]
     """Why the trial does not pass; empty when it does."""

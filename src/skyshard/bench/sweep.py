@@ -12,10 +12,10 @@ from typing import Literal
 import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
+from skyshard.bench.located import Strict
 from skyshard.bench.published import Check
-from skyshard.bench.scaling import ASSUMPTIONS, Prediction, power_fit, predict, work_fit
+from skyshard.bench.scaling import ASSUMPTIONS, SHARED, Prediction, power_fit, predict, work_fit
 from skyshard.bench.trial_folder import Trial
 
 SEED = 20260707
@@ -23,10 +23,8 @@ DR1_FRACTIONS = (0.5, 1.0)
 INGEST = "ingest"
 WIDEST_BAND = 100.0
 """Ratio of a band's ends up to which it says something."""
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+CORES_OF_A_NODE = 8
+"""Cores that one node's scans fill by themselves; below it, more nodes on one machine share what fewer had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Size:
     trial: Trial
 
 
-class Forecast(_Model):
+class Forecast(Strict):
     """A predicted time with its band, and what was measured where it was."""
 
     fraction: float
@@ -66,7 +64,7 @@ class Forecast(_Model):
                    measured_s=measured_s)  # fmt: skip
 
 
-class Scaling(_Model):
+class Scaling(Strict):
     """One class, or the ingest, over sizes."""
 
     name: str
@@ -81,12 +79,13 @@ class Scaling(_Model):
     per_share_s: float
     """Seconds for all of DR1 on one node, beside the overhead."""
     node_speedup: dict[int, float]
-    """How many times as fast as on the fewest nodes, at the largest fraction that all node counts ran."""
+    """How many times as fast as on the fewest nodes, at the largest fraction that all node counts ran; empty where it
+    cannot be told."""
     held_out: Forecast | None
     projections: list[Forecast]
 
 
-class Sweep(_Model):
+class Sweep(Strict):
     """``sweep.json``."""
 
     version: Literal[1] = 1
@@ -99,6 +98,8 @@ class Sweep(_Model):
     """The model against published results."""
     cliff_scans: int
     cliff_growth: float
+    node_note: str = ""
+    """Why nothing is said of more nodes; empty where something is."""
 
 
 def sweep_of(
@@ -113,15 +114,33 @@ def sweep_of(
 ) -> Sweep:
     """All fits and projections; ``predicted`` are the held-out forecasts made before their run, by name."""
     names = _names(sizes)
+    note = node_note(sizes)
+    scalings = [_scaling(name, sizes, predicted.get(name), on_nodes) for name in names]
+    if note:
+        scalings = [one.model_copy(update={"node_speedup": {}}) for one in scalings]
     return Sweep(
         workload=sizes[0].trial.manifest.workload.name,
         recipe=recipe,
         profile=profile,
-        scalings=[_scaling(name, sizes, predicted.get(name), on_nodes) for name in names],
-        assumptions=list(ASSUMPTIONS),
+        scalings=scalings,
+        assumptions=[*ASSUMPTIONS, *([SHARED] if note else [])],
         published=list(published),
         cliff_scans=cliff[0],
         cliff_growth=cliff[1],
+        node_note=note,
+    )
+
+
+def node_note(sizes: Sequence[Size]) -> str:
+    """Why the sizes say nothing of more nodes, as a sentence; empty where each node had cores of its own."""
+    most, cores = max(size.nodes for size in sizes), min(size.trial.manifest.environment.cores for size in sizes)
+    if len({size.nodes for size in sizes}) < 2:
+        return "The speed-up by nodes was not measured: all trials ran on one number of nodes."
+    if cores >= most * CORES_OF_A_NODE:
+        return ""
+    return (
+        f"The speed-up by nodes cannot be told here: {most} nodes shared one machine of {cores} cores, all of "
+        f"which fewer nodes fill as well; it takes {most * CORES_OF_A_NODE} cores, or machines of their own."
     )
 
 

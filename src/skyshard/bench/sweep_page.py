@@ -85,6 +85,7 @@ def markdown(sweep: Sweep) -> str:
         f"# Sweep of {sweep.workload} over {sweep.recipe}",
         f"**{verdict(sweep)}**",
         markdown_table(["series", "exponent (95 %)", "overhead", "held out: predicted", "measured", "holds"], rows),
+        *([sweep.node_note] if sweep.node_note else []),
         "## Projection",
         markdown_table(["series", "of DR1", "nodes", "median"], projections),
         "\n".join(f"- {sentence}" for sentence in sweep.assumptions),

@@ -12,9 +12,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 from scipy import stats as distributions
 
+from skyshard.bench.located import Strict
 from skyshard.bench.stats import statistic
 from skyshard.bench.trial_folder import Trial
 from skyshard.errors import UserError
@@ -25,11 +25,7 @@ LEAST_PART = 2
 MARGIN = 1.05
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Point(_Model):
+class Point(Strict):
     """One trial."""
 
     trial: str
@@ -39,7 +35,7 @@ class Point(_Model):
     n: int
 
 
-class Step(_Model):
+class Step(Strict):
     """A change of level."""
 
     trial: str
@@ -54,7 +50,7 @@ class Step(_Model):
         return self.after > self.before
 
 
-class Series(_Model):
+class Series(Strict):
     """One class in one phase over all trials that measured it."""
 
     phase: str
@@ -63,7 +59,7 @@ class Series(_Model):
     steps: list[Step]
 
 
-class Trend(_Model):
+class Trend(Strict):
     """``trend.json``."""
 
     version: Literal[1] = 1
