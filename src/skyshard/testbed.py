@@ -144,13 +144,18 @@ class Testbed:
 
     def verify(self, database: str) -> list[Check]:
         """Read a database back and check it; every check is listed, good or not."""
+        from skyshard.ingest.known import is_outgrown
         from skyshard.ingest.verify import Verifier
 
         nodes = {node: self._loader(node, "inline") for node in self.nodes}
         endpoints = {node: self.cluster.endpoint(node) for node in self.nodes}
         ask = partial(self._table, database)
         czar = self.cluster.endpoint(CZAR_NAME)
-        return Verifier(self.registry, czar, endpoints, nodes, self.known(database), ask).run(database)
+        known, old = self.known(database), is_outgrown(self.registry, self._truth(database), database)
+        return Verifier(self.registry, czar, endpoints, nodes, known, old, ask).run(database)
+
+    def _truth(self, database: str) -> Path:
+        return self.cluster.folder / "truth" / database
 
     def _table(self, database: str, sql: str) -> pa.Table:
         return self.query(sql, database=database).table
@@ -160,7 +165,7 @@ class Testbed:
         from skyshard.ingest.known import read_known
         from skyshard.known_truth import known_truth
 
-        content = read_known(self.registry, self.cluster.folder / "truth" / database, database)
+        content = read_known(self.registry, self._truth(database), database)
         return None if content is None else known_truth(content)
 
     def compact(self, database: str, *, watcher: Watcher = nobody, **options: Any) -> Compacted:

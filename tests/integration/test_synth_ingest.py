@@ -78,6 +78,15 @@ def test_rows_and_answers_that_the_generator_did_not_make_are_found(testbed: Tes
     assert not checks["generator's answers"].is_good
 
 
+def test_truth_of_one_transaction_among_several_is_not_compared_and_says_so(testbed: Testbed, tmp_path: Path) -> None:
+    """What a generator knows of the first tables is no truth about the database once others have come."""
+    write_catalog(read_recipe("mini"), tmp_path, fraction=0.2)
+    for tables in (["Object"], None):
+        testbed.ingest(str(tmp_path), database="synth_grown", tables=tables)
+    checks = {check.name: check.found for check in testbed.verify("synth_grown")}
+    assert checks["generator's rows"].startswith("not compared")
+
+
 def test_file_with_other_rows_than_the_manifest_says_is_refused(testbed: Testbed, tmp_path: Path) -> None:
     """The rows of each file are compared with their digest in the manifest; the file is named."""
     manifest = write_catalog(read_recipe("mini"), tmp_path, fraction=0.2)

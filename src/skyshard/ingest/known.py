@@ -74,3 +74,8 @@ def read_known(registry: Registry, folder: Path, database: str) -> dict[str, Any
         return None
     content: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
     return content
+
+
+def is_outgrown(registry: Registry, folder: Path, database: str) -> bool:
+    """True where something was known, and is no more, because further transactions brought rows."""
+    return any(folder.glob("*.json.gz")) and read_known(registry, folder, database) is None
