@@ -27,6 +27,8 @@ Row = tuple[Any, ...]
 Arguments = Sequence[Any] | None
 
 CONNECT_TIMEOUT_S = 10.0
+ENGINE_ANSWER_TIMEOUT_S = 120.0
+"""Statements on the registry take milliseconds; waiting for one's lock ends after 50 s by the server's own limit."""
 MAX_PACKET_BYTES = 1 << 30
 MAX_NAME_CHARACTERS = 64
 
@@ -243,14 +245,21 @@ def sqlalchemy_engine(
 ) -> sqlalchemy.Engine:
     """An engine whose sessions speak utf8mb4 and whose transactions are transactions (no autocommit); dispose of it.
 
+    A server that says nothing for ``ENGINE_ANSWER_TIMEOUT_S`` is taken for dead.
+
     Driver errors come out as ClusterError and UserError, as from :func:`connect`, except a violated key, which stays
     ``sqlalchemy.exc.IntegrityError`` so that callers can decide what it means.
     """
     import sqlalchemy  # takes longer to import than a query takes
 
+    def opened() -> Any:
+        raw = _open(endpoint, account, database, charset="utf8mb4", isolation=isolation)
+        raw._read_timeout = ENGINE_ANSWER_TIMEOUT_S
+        return raw
+
     engine = sqlalchemy.create_engine(
         "mysql+pymysql://",
-        creator=lambda: _open(endpoint, account, database, charset="utf8mb4", isolation=isolation),
+        creator=opened,
         pool_size=4,
         max_overflow=12,
     )
