@@ -68,6 +68,17 @@ class TestbedTarget:
         with connect(self.testbed.cluster.endpoint(MONO_NAME), Account.READER, database) as connection:
             return "\n".join(" ".join(map(str, row)) for row in connection.rows(f"EXPLAIN {sql}"))
 
+    def chunk_times(self, sql: str, database: str) -> Mapping[int, float]:
+        """Seconds of each chunk's part of a statement; empty for the oracle, which has no chunks."""
+        if self.name == "mono":
+            return {}
+        found: dict[int, float] = {}
+        with self.testbed.czar.open(sql, database) as answer:
+            answer.table()
+            for unit in answer.running.units:
+                found |= {chunk: found.get(chunk, 0.0) + unit.elapsed_s / len(unit.chunks) for chunk in unit.chunks}
+        return found
+
     def describe(self) -> Mapping[str, object]:
         """Server variables that decide latencies, and how many nodes there are."""
         server = MONO_NAME if self.name == "mono" else CZAR_NAME

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -87,7 +88,11 @@ def test_a_workload_passes_and_leaves_a_trial(cluster: Cluster, workload: Path, 
     known = {"FTSObj/extent", "FTSObj/density", "FTSSrc/count_flux", "nearN/count_pairs"}
     assert manifest["known_answers"] == sum(template in known for template in asked) >= 4
     assert (tmp_path / "trial" / "report.html").stat().st_size > 100_000
-    assert pq.read_table(tmp_path / "trial" / "skymap.parquet").num_rows > 10
+    sky = pq.read_table(tmp_path / "trial" / "skymap.parquet")
+    assert sky.num_rows > 10
+    times = sky["scan_s"].to_numpy()[sky["rows"].to_numpy() > 0]
+    assert np.isfinite(times).all()  # every chunk with rows has the time that a scan needed for it
+    assert (times > 0).all()
 
 
 def test_every_shipped_template_is_answered_as_by_the_oracle(cluster: Cluster, workload: Path, tmp_path: Path) -> None:

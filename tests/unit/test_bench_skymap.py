@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from skyshard.bench.sky_figures import _scale_ticks
+from skyshard.bench.sky_figures import _row_colours, _scale_ticks
 from skyshard.bench.skymap import SkyMap, centre_of, centred_boxes, mollweide, mollweide_outlines, node_shares
+from skyshard.bench.svg import RULE
 from skyshard.chunking import Chunker
 from skyshard.errors import Bug
 
@@ -88,3 +89,19 @@ def test_a_colour_scale_has_few_ticks_within_its_range(low, factor):
         ticks = _scale_ticks(norm)
         assert len(ticks) <= 6
         assert all(norm.vmin <= tick <= norm.vmax for tick in ticks)
+
+
+def test_chunks_without_rows_of_their_own_are_drawn_grey():
+    """Of three chunks the one that holds overlap only is grey in the map of rows, and none is invisible."""
+    sky = sky_of([(0, 1, 0, 1), (1, 2, 0, 1), (2, 3, 0, 1)], rows=[1_000, 0, 2_000])
+    colours = _row_colours(sky)
+    assert [colour == RULE for colour in colours] == [False, True, False]
+    assert all(colour.startswith("#") for colour in colours)
+
+
+def test_times_of_a_scan_are_kept_by_chunk():
+    """A chunk that the scan did not read has no time, and the table keeps both."""
+    sky = sky_of([(0, 1, 0, 1), (1, 2, 0, 1)]).with_times({1: 0.5})
+    back = SkyMap.from_table(sky.to_table())
+    assert np.isnan(back.scan_s[0])
+    assert back.scan_s[1] == 0.5

@@ -198,7 +198,10 @@ def _pictures(trial: Trial) -> dict[str, Picture]:
         pictures |= {"sky": whole_sky(trial.sky), "zoom": occupied_part(trial.sky)}
         by_chunk = _seconds_by_chunk(trial.sky, answered, trial.places)
         if np.isfinite(by_chunk).any():
-            pictures["skytime"] = times_on_sky(trial.sky, by_chunk)
+            label = "service time of a query about the chunk"
+            pictures["skytime"] = times_on_sky(trial.sky, by_chunk, "skytime", label)
+        if trial.sky.scan_s is not None and np.isfinite(trial.sky.scan_s).any():
+            pictures["scantime"] = times_on_sky(trial.sky, trial.sky.scan_s, "scantime", "time of a chunk in a scan")
     return pictures
 
 

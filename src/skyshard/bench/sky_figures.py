@@ -40,18 +40,19 @@ def occupied_part(sky: SkyMap) -> Picture:
         description = "The whole sky in Mollweide projection, each chunk in the colour of the node that holds it first"
         return picture("zoom", description, lambda width: _whole_figure(sky, width, by_node=True))
     description = (
-        "The occupied part of the sky: rows of each chunk in the same colours, and the node that holds it first"
+        "The occupied part of the sky: rows of each chunk in the same colours (grey: overlap only), and the node that "
+        "holds it first"
     )
     return picture("zoom", description, lambda width: _zoom_figure(sky, width))
 
 
-def times_on_sky(sky: SkyMap, seconds_by_chunk: NDArray[np.float64]) -> Picture:
-    """Median service time of the queries about each chunk, enlarged; chunks that nobody asked about stay grey (NaN)."""
-    description = "The occupied part of the sky: median service time of the queries about each chunk"
-    return picture("skytime", description, lambda width: _time_figure(sky, seconds_by_chunk, width))
+def times_on_sky(sky: SkyMap, seconds_by_chunk: NDArray[np.float64], name: str, label: str) -> Picture:
+    """A time of each chunk, enlarged; chunks without one stay grey (NaN). ``label`` says which."""
+    description = f"The occupied part of the sky: {label}"
+    return picture(name, description, lambda width: _time_figure(sky, seconds_by_chunk, width, label))
 
 
-def _time_figure(sky: SkyMap, seconds_by_chunk: NDArray[np.float64], width: int) -> Figure:
+def _time_figure(sky: SkyMap, seconds_by_chunk: NDArray[np.float64], width: int, label: str) -> Figure:
     known = np.isfinite(seconds_by_chunk)
     low, high = float(seconds_by_chunk[known].min()), float(seconds_by_chunk[known].max())
     norm: Normalize = LogNorm(low, max(high, low * 1.01)) if high > 10 * low else Normalize(0, high)
@@ -70,7 +71,7 @@ def _time_figure(sky: SkyMap, seconds_by_chunk: NDArray[np.float64], width: int)
     left = (width - panel) / 2 + (6 if width < WIDE else 0)
     axes = figure.add_axes((left / width, 88 / height, panel / width, tall / height))
     _zoom_panel(axes, sky, west, east, centre, shrink, fill)
-    _colour_scale(figure, norm, width, height, "service time of a query about the chunk", seconds)
+    _colour_scale(figure, norm, width, height, label, seconds)
     return figure
 
 
@@ -86,7 +87,7 @@ def _whole_figure(sky: SkyMap, width: int, *, by_node: bool) -> Figure:
     _graticule(axes)
     norm = _norm(sky)
     outlines, row = mollweide_outlines(sky)
-    fill = np.array(_node_colours(sky))[row].tolist() if by_node else _ROWS_MAP(norm(sky.rows[row]))
+    fill = np.array(_node_colours(sky))[row].tolist() if by_node else np.array(_row_colours(sky))[row].tolist()
     axes.add_collection(_polygons(outlines, fill, len(sky)))
     _graticule_labels(axes)
     if not by_node:
@@ -114,8 +115,20 @@ def _graticule(axes: Axes) -> None:
 
 def _norm(sky: SkyMap) -> Normalize:
     """Logarithmic when chunks differ much, else linear from zero."""
-    low, high = max(1, int(sky.rows.min())), max(2, int(sky.rows.max()))
+    filled = sky.rows[sky.rows > 0]
+    low, high = int(filled.min(initial=_most(sky))), _most(sky)
     return LogNorm(low, high) if high / low > 30 else Normalize(0, high)
+
+
+def _most(sky: SkyMap) -> int:
+    """Most rows of a chunk, at least 2."""
+    return max(2, int(sky.rows.max()))
+
+
+def _row_colours(sky: SkyMap) -> list[str]:
+    """The colour of each chunk's rows; grey without rows of its own, where there is overlap only."""
+    norm = _norm(sky)
+    return [to_hex(_ROWS_MAP(norm(rows))) if rows else RULE for rows in sky.rows]
 
 
 def _polygons(outlines: NDArray[np.float64], colours: NDArray[np.float64] | list[str], count: int) -> PolyCollection:
@@ -165,7 +178,7 @@ def _zoom_figure(sky: SkyMap, width: int) -> Figure:
     rows = 2 // panels
     height = (tall + 66) * rows
     figure = new_figure(width, height)
-    colours = (_ROWS_MAP(_norm(sky)(sky.rows)), _node_colours(sky))
+    colours = (_row_colours(sky), _node_colours(sky))
     for number, (title, fill) in enumerate(zip(("Rows per chunk", "Node of each chunk"), colours, strict=True)):
         column, line = number % panels, number // panels
         x0 = (42 + column * (panel + 46)) / width

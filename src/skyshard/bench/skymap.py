@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +33,8 @@ class SkyMap:
     """Nodes that hold a replica, the first choice first."""
     bytes: NDArray[np.int64] | None = None
     """Bytes of one replica; None when not known."""
+    scan_s: NDArray[np.float64] | None = None
+    """Seconds that each chunk took in one scan after the trial, NaN where it was not read; None when not measured."""
 
     def __post_init__(self) -> None:
         lengths = {len(getattr(self, name)) for name in ("chunk_ids", "ra_min", "ra_max", "dec_min", "rows", "nodes")}
@@ -47,13 +49,20 @@ class SkyMap:
         columns["nodes"] = pa.array([list(names) for names in self.nodes], pa.list_(pa.string()))
         if self.bytes is not None:
             columns["bytes"] = np.asarray(self.bytes)
+        if self.scan_s is not None:
+            columns["scan_s"] = np.asarray(self.scan_s)
         return pa.table(columns)
 
     @classmethod
     def from_table(cls, table: pa.Table) -> SkyMap:
         numbers = {name: table[name].to_numpy() for name in _NUMBERS}
-        size = table["bytes"].to_numpy() if "bytes" in table.column_names else None
-        return cls(**numbers, nodes=table["nodes"].to_pylist(), bytes=size)
+        more = {name: table[name].to_numpy() for name in ("bytes", "scan_s") if name in table.column_names}
+        return cls(**numbers, nodes=table["nodes"].to_pylist(), **more)
+
+    def with_times(self, seconds_by_chunk: Mapping[int, float]) -> SkyMap:
+        """The same chunks, with the seconds that a scan needed for each."""
+        times = [seconds_by_chunk.get(int(chunk), np.nan) for chunk in self.chunk_ids]
+        return replace(self, scan_s=np.array(times, np.float64))
 
 
 _NUMBERS = ("chunk_ids", "ra_min", "ra_max", "dec_min", "dec_max", "rows")

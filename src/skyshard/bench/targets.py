@@ -82,6 +82,15 @@ class Cancels(Protocol):
         ...
 
 
+@runtime_checkable
+class TimesChunks(Protocol):
+    """A target that can say how long each chunk took."""
+
+    def chunk_times(self, sql: str, database: str) -> Mapping[int, float]:
+        """Ask a statement once; seconds by chunk. A time of several chunks together is shared out evenly."""
+        ...
+
+
 class NullTarget:
     """Answers every statement at once with the same table: what remains is the driver's own cost."""
 

@@ -123,10 +123,10 @@ def find_steps(values: NDArray[np.float64], margin: float = MARGIN) -> list[tupl
     [(0, 4, 8)]
     """
     logs = np.log(values)
-    cuts = _levels(logs)
+    cuts, places = _levels(logs), max(1, len(logs) - 2 * LEAST_PART + 1)
     found = []
     while len(cuts) > 2:
-        tested = [(_p_of(logs[a:b], logs[b:c]) * len(logs), (a, b, c)) for a, b, c in _triples(cuts)]
+        tested = [(_p_of(logs[a:b], logs[b:c]) * places, (a, b, c)) for a, b, c in _triples(cuts)]
         worst, (_, place, _) = max(tested)
         changes = [abs(np.median(logs[b:c]) - np.median(logs[a:b])) for a, b, c in _triples(cuts)]
         if worst < STEP_ALPHA and min(changes) > np.log(margin):

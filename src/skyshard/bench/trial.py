@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from skyshard.bench.checking import Checked, check_answers
 from skyshard.bench.clock import Clock
@@ -36,14 +37,14 @@ from skyshard.bench.schedule import ClassSchedule, build_schedule
 from skyshard.bench.schemas import CatalogSchema
 from skyshard.bench.skymap import SkyMap
 from skyshard.bench.stats import Summary, Verdict, summarise
-from skyshard.bench.targets import Explains, Target
+from skyshard.bench.targets import Explains, Target, TimesChunks
 from skyshard.bench.team import Opener, SeatTeam, Team, ThreadTeam, wall_clock
 from skyshard.bench.telemetry import NoProbe, Probe, TelemetryRecorder
 from skyshard.bench.template import QueryTemplate, wanted_columns
 from skyshard.bench.trial_folder import MANIFEST, PLANS, SAMPLES, SKY_MAP, STATEMENTS, SUMMARY, TELEMETRY, Plans
 from skyshard.bench.truth import Truth
 from skyshard.bench.workload import Workload
-from skyshard.errors import UserError
+from skyshard.errors import SkyshardError, UserError
 
 ANSWER_BUDGET = 1 << 30
 """Bytes of answers kept for checking; answers beyond it stay unchecked, and are counted as such."""
@@ -134,7 +135,8 @@ def run_trial(
     plans = {} if is_partial else explain_slowest(target, samples, statements, database)
     places = {query.sql: query.place for phase in schedule for one in phase for query in one.queries}
     asked = statement_table(statements, [places.get(sql) for sql in statements])
-    write_trial(out, manifest, samples, asked, summary, context.sky_map, run.telemetry, plans)
+    sky = context.sky_map if is_partial else time_chunks(context.sky_map, target, samples, statements, database)
+    write_trial(out, manifest, samples, asked, summary, sky, run.telemetry, plans)
     return summary
 
 
@@ -214,6 +216,21 @@ def explain_slowest(target: Target, samples: pa.Table, statements: Sequence[str]
         except Exception as error:  # a statement that failed may not be explained either
             plans[sql] = f"not explained: {error}"
     return plans
+
+
+def time_chunks(
+    sky: SkyMap | None, target: Target, samples: pa.Table, statements: Sequence[str], database: str
+) -> SkyMap | None:
+    """The sky map with the time of each chunk: of the statements that touched most chunks the longest, asked again."""
+    answered = samples.filter(pc.and_(pc.is_null(samples["error"]), pc.is_valid(samples["chunks"])))
+    if sky is None or not isinstance(target, TimesChunks) or not answered.num_rows:
+        return sky
+    order = [("chunks", "descending"), ("service_s", "descending")]
+    number = with_durations(answered).sort_by(order)["statement"][0].as_py()
+    try:
+        return sky.with_times(target.chunk_times(statements[number], database))
+    except SkyshardError:  # what was measured before stays; the map goes without times
+        return sky
 
 
 def _manifest(
