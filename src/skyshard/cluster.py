@@ -24,7 +24,7 @@ from skyshard.cluster_folder import ClusterRecord, exclusive, is_free, socket_fo
 from skyshard.db.connection import Endpoint
 from skyshard.db.installation import Installation, find_mariadbd
 from skyshard.db.options import CZAR, NODE
-from skyshard.db.server import Server
+from skyshard.db.server import Server, end_orphans
 from skyshard.errors import UserError
 from skyshard.interrupts import uninterrupted
 
@@ -179,6 +179,8 @@ class Cluster:
 
     def _start(self, record: ClusterRecord, installation: Installation, report: Report) -> None:
         record = _prepare_sockets(self.folder, record)
+        if count := end_orphans(self.folder):
+            report(f"ended {count} servers whose data folders below {self.folder} were removed")
         missing = [server for server in self._servers(record) if not server.is_running()]
         fresh = [server for server in missing if not server.is_initialised]
         if fresh:

@@ -118,6 +118,20 @@ def test_a_crashed_server_is_recognised_and_brought_back(own_cluster: Cluster) -
     assert own_cluster.status()[0].pid == czar_pid
 
 
+def test_servers_whose_folder_was_removed_are_ended(own_cluster: Cluster) -> None:
+    """After `rm -rf` of a running cluster's folder, a start makes a new cluster and ends the old one's servers."""
+    own_cluster.start(2)
+    before = processes_of(own_cluster.folder)
+    shutil.rmtree(own_cluster.folder)
+    own_cluster.start(1)
+    after = processes_of(own_cluster.folder)
+    assert len(before) == 3
+    assert len(after) == 2
+    assert not set(before) & set(after)
+    with connect(own_cluster.endpoint("node1"), Account.ADMIN) as connection:
+        connection.execute("CREATE DATABASE fresh")
+
+
 def test_a_stale_pid_that_belongs_to_another_process_is_left_alone(own_cluster: Cluster) -> None:
     """A pid file whose number was taken by another process does not get that process killed."""
     own_cluster.start(1)

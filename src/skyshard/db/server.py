@@ -230,6 +230,27 @@ class Server:
         return (errors or lines or ["it wrote nothing"])[-1].strip()
 
 
+def end_orphans(folder: Path) -> int:
+    """Kill the servers that go on although their data folders below this one were removed; returns their number."""
+    option, found = os.fsencode(f"--datadir={folder}/"), []
+    for entry in os.listdir(PROC):
+        places = [word for word in _command_line(int(entry)) if word.startswith(option)] if entry.isdigit() else []
+        if places and not os.path.isdir(places[0].partition(b"=")[2]):
+            found.append(int(entry))
+    for pid in found:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + KILL_TIMEOUT_S
+    while any(_is_there(pid) for pid in found) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    return len(found)
+
+
+def _is_there(pid: int) -> bool:
+    _collect_ended()
+    return pid in STARTED or bool(_command_line(pid)) or _is_ending(pid)
+
+
 def _command_line(pid: int) -> list[bytes]:
     """The words of a process; none when it has ended, even while its last threads still hold files and locks."""
     try:
