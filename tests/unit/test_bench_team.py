@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -109,6 +110,23 @@ def test_a_process_that_cannot_open_its_target_says_why():
     """The error of the opener comes out, and no process is left."""
     with pytest.raises(ClusterError, match="could not open its target"):
         SeatTeam(broken, "d", wall_clock(), 1)
+
+
+class Dies(NullTarget):
+    """Takes its process with it."""
+
+    def run(self, sql, database):
+        os._exit(3)
+
+
+@pytest.mark.timeout(60)
+def test_a_process_that_dies_ends_the_trial_with_a_reason():
+    """Its samples are lost, so there is no trial: one error, and the other process ends too."""
+    clock = wall_clock()
+    team = SeatTeam(Dies, "d", clock, 1)
+    with pytest.raises(ClusterError, match="a driver process died: its samples are lost"):
+        team.run(schedule(workload({}))[0], Recording())
+    team.close()
 
 
 def broken():

@@ -40,10 +40,12 @@ def verdict(trend: Trend) -> str:
 
 
 def sentence(step: Step) -> str:
-    """For people: ``slower by 1.2 at new3 (10 ms to 12 ms)``."""
+    """For people: ``1.2 times as slow at new3 (10 ms to 12 ms)``."""
     ratio = step.after / step.before
-    word = "slower" if step.is_slower else "faster"
-    return f"{word} by {max(ratio, 1 / ratio):.3g} at {step.trial} ({seconds(step.before)} to {seconds(step.after)})"
+    word = "slow" if step.is_slower else "fast"
+    return (
+        f"{max(ratio, 1 / ratio):.3g} times as {word} at {step.trial} ({seconds(step.before)} to {seconds(step.after)})"
+    )
 
 
 def markdown(trend: Trend) -> str:
@@ -78,7 +80,7 @@ def _figure(one: Series, number: int, width: int) -> Figure:
     axes.set_ylim(0, float(values.max()) * 1.15)
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: seconds(value) if value > 0 else "0"))
-    axes.xaxis.set_major_locator(MaxNLocator(min(len(values), 12), integer=True))
+    axes.set_xticks(range(0, len(values), -(-len(values) // 12)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value + 1:.0f}"))
     axes.grid(axis="y", linewidth=0.6)
     axes.spines[["left", "right", "top"]].set_visible(False)
