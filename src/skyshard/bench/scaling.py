@@ -17,6 +17,8 @@ from scipy import stats as distributions
 
 Values = NDArray[np.float64]
 RESAMPLES = 500
+UNKNOWN_REACH = float(np.log(1_000))
+"""Half the band, as a logarithm, where nothing is known of the scatter."""
 ROUNDS = 6
 """Times that weights are taken from the fit before."""
 
@@ -119,7 +121,8 @@ def predict(
     """The median time at (fraction, nodes) = ``at``, from the samples measured at each size.
 
     The band holds what resampling the queries moves, widened by the scatter of the sizes about the fit: Student's t
-    with as many degrees of freedom as sizes beyond the two that the model takes (at least one).
+    with as many degrees of freedom as sizes beyond the two that the model takes (at least one). Two sizes lie on any
+    fit: their scatter is not known, and the band is so wide that it says so.
     """
     medians = [float(np.median(one)) for one in samples_s]
     best = work_fit(fractions, nodes, medians)
@@ -131,7 +134,7 @@ def predict(
     residuals = np.log(medians) - np.log(fitted)
     freedom = max(1, len(medians) - 2)
     scatter = float(np.sqrt((residuals**2).sum() / freedom))
-    reach = float(distributions.t.ppf(0.975, freedom)) * scatter
+    reach = float(distributions.t.ppf(0.975, freedom)) * scatter if len(medians) > 2 else UNKNOWN_REACH
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Prediction(value, float(min(low, value) * np.exp(-reach)), float(max(high, value) * np.exp(reach)))
 
