@@ -328,8 +328,8 @@ def _single(bench: Bench) -> Cluster:
 def scaling_ratio(bench: Bench, catalog: Path) -> dict[str, float]:
     """Two nodes, two cores, through Ray, against one node and one core in one process."""
     with bench.one_core():
-        one = _ingest(bench, _single(bench), catalog, "alone", "inline", 2)
-    two = _ingest(bench, bench.cluster, catalog, "both", "ray", 2)
+        one = _ingest(bench, _single(bench), catalog, "alone", "inline", REPEATS)
+    two = _ingest(bench, bench.cluster, catalog, "both", "ray", REPEATS)
     return {"one_s": one, "two_s": two, "ratio": one / two}
 
 
@@ -359,10 +359,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--wide-rows", type=int, default=WIDE_ROWS)
-    parser.add_argument("--quick", action="store_true", help="170,000 rows and 14,000 wide ones")
+    parser.add_argument("--quick", action="store_true", help="170,000 rows and 12,000 wide ones")
     parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help="write JSON to a file, or print it")
     options = parser.parse_args()
-    rows, wide = (170_000, 14_000) if options.quick or options.json == "-" else (options.rows, options.wide_rows)
+    rows, wide = (170_000, 12_000) if options.quick or options.json == "-" else (options.rows, options.wide_rows)
     results = run(rows, wide)
     content = json.dumps({"ratios": {name: r["ratio"] for name, r in results.items()}, "details": results}, indent=1)
     if options.json == "-":
