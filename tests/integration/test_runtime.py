@@ -81,6 +81,12 @@ def test_a_future_may_be_an_argument(runtime: Runtime) -> None:
     assert int(handle.call("pop").result(30)) == 499_999_500_000
 
 
+def test_a_shared_value_serves_many_calls(runtime: Runtime) -> None:
+    """What is shared once is what every call gets."""
+    shared = runtime.share(np.arange(1_000))
+    assert [int(runtime.submit(np.take, shared, place).result(30)) for place in (0, 17, 999)] == [0, 17, 999]
+
+
 def test_arrow_tables_pass_through(runtime: Runtime) -> None:
     """Batches of rows arrive as they were sent."""
     table = pa.table({"x": pa.array([1, None, 3]), "t": pa.array([b"a", b"\xff", None])})

@@ -38,6 +38,8 @@ from skyshard.registry.values import WHOLE, Contribution, OpenTransaction, Repli
 from skyshard.worker.messages import BuildOrder, BuiltTable
 
 T = TypeVar("T")
+AHEAD = 2
+"""Partition tasks given out for each core: one that works, and one that follows it at once."""
 
 
 class Course:
@@ -112,8 +114,9 @@ class Course:
         )  # fmt: skip
         start, rows, size = time.monotonic(), 0, 0
         reports: list[PartReport] = []
-        calls = (self._call(partition_part, spec, part) for part in parts)
-        for done, (report, part) in enumerate(in_order_of_end(calls, parts, os.cpu_count() or 1), 1):
+        shared = self._site.runtime.share(spec)
+        calls = (self._call(partition_part, shared, part) for part in parts)
+        for done, (report, part) in enumerate(in_order_of_end(calls, parts, AHEAD * (os.cpu_count() or 1)), 1):
             reports.append(report)
             rows, size = rows + report.rows, size + part.bytes
             self._watch(Progress(f"partition {table.name}", done, len(parts), rows, size, time.monotonic() - start))

@@ -37,6 +37,10 @@ class Runtime(Protocol):
         """Run ``function(*args)`` where there is room."""
         ...
 
+    def share(self, value: Any) -> Future[Any]:
+        """A value that many calls take: it is handed over once, and the calls get its future as an argument."""
+        ...
+
     def close(self) -> None:
         """Give up what still waits and end all actors."""
         ...

@@ -48,6 +48,11 @@ class InlineRuntime:
     def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
         return self._pool.submit(_run, function, args)
 
+    def share(self, value: Any) -> Future[Any]:
+        shared: Future[Any] = Future()
+        shared.set_result(value)
+        return shared
+
     def close(self) -> None:
         for handle in self._handles:
             handle.close()

@@ -113,6 +113,9 @@ class RayRuntime:
         self._pending.add(future)
         return future
 
+    def share(self, value: Any) -> RayFuture:
+        return RayFuture(ray.put(value), "a shared value")
+
     def close(self) -> None:
         self._handles.clear()
         ray.shutdown()
