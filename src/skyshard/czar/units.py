@@ -7,6 +7,7 @@ reader is behind. A round that is given up stops what it runs.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -75,7 +76,7 @@ class PullTask:
     """How the units of one pull are read; ``record_bytes`` is 0 where rows travel as text.
 
     ``statement`` gives what to run ahead, and the SELECT; ``named`` the name and data file of a node's scratch table
-    number n; ``create`` the text that makes it.
+    number n; ``create`` the text that makes it. For ``is_short`` ones scans step aside.
     """
 
     running: Running
@@ -84,6 +85,7 @@ class PullTask:
     named: Callable[[str, int], tuple[str, str]]
     create: Callable[[str], str]
     record_bytes: int
+    is_short: bool
     _shelves: dict[tuple[str, int], Shelf] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _tables: count[int] = field(default_factory=count)
@@ -156,7 +158,7 @@ def quick_round(task: PullTask, walks: Mapping[str, Sequence[Unit]]) -> Generato
 def _in_turn(task: PullTask, node: str, units: Sequence[Unit]) -> Generator[Part | Failure, None, None]:
     for number, unit in enumerate(units):
         try:
-            with task.crew.courtesy.visit():
+            with task.crew.courtesy.visit() if task.is_short else contextlib.nullcontext():
                 part = task.read(node, 0, unit)
         except ClusterError as error:
             task.running.check()
