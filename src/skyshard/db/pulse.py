@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from skyshard.db.connection import Account, Connection, Endpoint, connect, is_reached
+from skyshard.db.connection import CONNECT_TIMEOUT_S, Account, Connection, Endpoint, connect, is_reached
 from skyshard.errors import ClusterError
 
 SILENCE_VARIABLE = "SKYSHARD_SILENCE_S"
@@ -40,6 +40,11 @@ class Pulse:
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
         self.is_silent = False
+
+    @property
+    def connect_timeout_s(self) -> float:
+        """How long opening a session may take."""
+        return min(CONNECT_TIMEOUT_S, self.silence_s)
 
     @contextlib.contextmanager
     def watch(self, connection: Connection) -> Iterator[None]:

@@ -11,7 +11,7 @@ import queue
 import threading
 from collections.abc import Iterator, Sequence
 
-from skyshard.db.connection import CONNECT_TIMEOUT_S, Account, Connection, Endpoint, connect
+from skyshard.db.connection import Account, Connection, Endpoint, connect
 from skyshard.db.pulse import Pulse
 from skyshard.errors import ClusterError, SkyshardError, UserError
 
@@ -69,9 +69,7 @@ class Sessions:
 
     def _open(self) -> Connection:
         try:
-            return connect(
-                self._endpoint, self._account, connect_timeout_s=min(CONNECT_TIMEOUT_S, self._pulse.silence_s)
-            )
+            return connect(self._endpoint, self._account, connect_timeout_s=self._pulse.connect_timeout_s)
         except ClusterError as error:
             if isinstance(error.__cause__, TimeoutError) or "timed out" in str(error):
                 self._pulse.suspect()

@@ -21,13 +21,13 @@ from skyshard.ingest.plan import IngestPlan, PlannedTable
 from skyshard.layout import Role
 from skyshard.registry.director_index import index_table_name
 from skyshard.registry.tables import INDEX_DATABASE
-from skyshard.registry.values import WHOLE
+from skyshard.registry.values import WHOLE, Replica
 from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import RecordLayout
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.schema import Column, Table
-from skyshard.worker.messages import BuildOrder, Loader, Slice, TableBuild
+from skyshard.worker.messages import BuildOrder, BuiltTable, Loader, Slice, TableBuild
 
 TABLES_PER_ORDER = 32
 EMPTY = RowDigest(0, 0)
@@ -144,6 +144,15 @@ def _slices(context: BuildContext, table: PlannedTable, reports: Sequence[PartRe
             piece = Slice(path, segment.offset, segment.rows, is_single and bool(segment.file))
             found.setdefault((segment.chunk, segment.is_overlap), []).append(piece)
     return found
+
+
+def built_replicas(node: str, order: BuildOrder, built: Sequence[BuiltTable]) -> list[Replica]:
+    """What the registry records of an order that a node has carried out; the dummy chunk is nobody's replica."""
+    return [
+        Replica(build.base, build.chunk, build.is_overlap, node, table.rows, table.bytes, table.digest, build.part)
+        for build, table in zip(order.builds, built, strict=True)
+        if build.chunk != DUMMY_CHUNK
+    ]
 
 
 def index_build(database: str, director: str, part: int, keys_folder: Path, staging: Path) -> BuildOrder:

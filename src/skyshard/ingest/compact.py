@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from skyshard.cluster import CZAR_NAME
 from skyshard.ddl import create_table, part_suffix, physical_name, stored_table
 from skyshard.errors import UserError
-from skyshard.ingest.builds import EMPTY, TABLES_PER_ORDER, Target, index_definition
+from skyshard.ingest.builds import EMPTY, TABLES_PER_ORDER, Target, built_replicas, index_definition
 from skyshard.ingest.flow import answer, drain
 from skyshard.ingest.generations import expected_index_tables, expected_tables, part_name
 from skyshard.ingest.plan import loader_of
@@ -122,10 +122,7 @@ class _Compaction:
         total = sum(len(order.builds) for orders in queues.values() for order in orders)
         made: list[Replica] = []
         for node, order, tables in drain(queues, site.nodes):
-            new = [
-                Replica(b.base, b.chunk, b.is_overlap, node, table.rows, table.bytes, table.digest, b.part)
-                for b, table in zip(order.builds, tables, strict=True)
-            ]
+            new = built_replicas(node, order, tables)
             site.registry.add_replicas(self._database, mine.id, new)
             made += new
             rows, size = sum(replica.rows for replica in made), sum(replica.bytes for replica in made)

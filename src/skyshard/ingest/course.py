@@ -10,15 +10,14 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
-from skyshard.ddl import DUMMY_CHUNK
 from skyshard.errors import UserError
-from skyshard.ingest.builds import EMPTY, BuildContext, merged_segments, plan_builds, table_bytes
+from skyshard.ingest.builds import EMPTY, BuildContext, built_replicas, merged_segments, plan_builds, table_bytes
 from skyshard.ingest.bundle import PartReport
 from skyshard.ingest.claims import check_overlap
 from skyshard.ingest.director_indexes import DirectorIndexes
@@ -34,8 +33,8 @@ from skyshard.layout import Role
 from skyshard.placement import place
 from skyshard.progress import Progress, Watcher
 from skyshard.registry.lifecycle import Event
-from skyshard.registry.values import WHOLE, Contribution, OpenTransaction, Replica
-from skyshard.worker.messages import BuildOrder, BuiltTable
+from skyshard.registry.values import WHOLE, Contribution, OpenTransaction
+from skyshard.worker.messages import BuildOrder
 
 T = TypeVar("T")
 AHEAD = 2
@@ -175,20 +174,12 @@ class Course:
         for node, order, tables in drain(queues, self._site.nodes):
             built, rows = built + len(tables), rows + sum(table.rows for table in tables)
             size += sum(table.bytes for table in tables)
-            self._record(node, order, tables)
+            self._records.do(registry.add_replicas, database, self._mine.id, built_replicas(node, order, tables))
             self._watch(Progress("load", built, total, rows, size, time.monotonic() - start))
         if finished:  # else there is one part of each table
             self._records.finish()
             mine = registry.replicas(database, transaction=self._mine.id)
             Generations(self._site, database).make(finished, mine, self._mine.id)
-
-    def _record(self, node: str, order: BuildOrder, built: Sequence[BuiltTable]) -> None:
-        replicas = [
-            Replica(build.base, build.chunk, build.is_overlap, node, table.rows, table.bytes, table.digest, build.part)
-            for build, table in zip(order.builds, built, strict=True)
-            if build.chunk != DUMMY_CHUNK
-        ]
-        self._records.do(self._site.registry.add_replicas, self._plan.database, self._mine.id, replicas)
 
     # publish
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from skyshard.db.connection import CONNECT_TIMEOUT_S, Account, Connection, Endpoint, connect, quote_name, quote_text
+from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name, quote_text
 from skyshard.db.pulse import Pulse
 from skyshard.ddl import create_generation
 from skyshard.errors import ClusterError, UserError
@@ -297,8 +297,7 @@ class NodeLoader:
             yield connection
 
     def _connect(self, database: str = "") -> Connection:
-        patience_s = min(CONNECT_TIMEOUT_S, self._pulse.silence_s)
-        return connect(self._endpoint, Account.LOADER, database, connect_timeout_s=patience_s)
+        return connect(self._endpoint, Account.LOADER, database, connect_timeout_s=self._pulse.connect_timeout_s)
 
     @contextmanager
     def _session(self, database: str, *, inside: bool = True) -> Iterator[Connection]:
