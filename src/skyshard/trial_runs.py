@@ -11,7 +11,7 @@ from skyshard.bench.notify import Notify
 from skyshard.bench.profile import DataProfile, profile_data
 from skyshard.bench.schemas import read_schema_file
 from skyshard.bench.stats import Summary
-from skyshard.bench.targets import Target
+from skyshard.bench.targets import TakesForms, Target
 from skyshard.bench.template import QueryTemplate, read_templates, schema_folder, wanted_columns
 from skyshard.bench.trial import Seats, TrialContext, prepare_folder, run_trial
 from skyshard.bench.workload import Workload, template_folder
@@ -48,13 +48,13 @@ class TrialRun:
         templates = self.templates()
         with ExitStack() as stack:
             testbed = stack.enter_context(Testbed(self.cluster)) if self._needs_testbed else None
-            targets = {spec: self._open(spec, testbed, stack) for spec in dict.fromkeys(self.targets)}
+            targets = {spec: self._open(spec, testbed, stack, notify) for spec in dict.fromkeys(self.targets)}
             oracles = self._oracles(targets, testbed)
             prepare_folder(self.out)
             seed = self.workload.seed if self.seed is None else self.seed
             schema = next(iter(templates.values())).schema
-            first = next(iter(targets.values()))
-            profile = profile_data(first, self.database, wanted_columns(templates.values()), seed, schema)
+            sampled = targets[_first_with_sql(targets)]
+            profile = profile_data(sampled, self.database, wanted_columns(templates.values()), seed, schema)
             found = {}
             for spec, target in targets.items():
                 context = self._context(spec, testbed, stack)
@@ -76,10 +76,10 @@ class TrialRun:
     def _needs_testbed(self) -> bool:
         return any(spec in OWN for spec in self.targets)
 
-    def _open(self, spec: str, testbed: Testbed | None, stack: ExitStack) -> Target:
+    def _open(self, spec: str, testbed: Testbed | None, stack: ExitStack, notify: Notify) -> Target:
         if testbed is not None and spec in OWN:
             return TestbedTarget(testbed, "mono" if spec == "mono" else "czar")
-        target = open_target(spec, self.cluster)
+        target = open_target(spec, self.cluster, notify)
         stack.callback(target.close)
         return target
 
@@ -88,7 +88,7 @@ class TrialRun:
         if not self.workload.check_answers:
             return dict.fromkeys(targets)
         mono = TestbedTarget(testbed, "mono") if testbed is not None and has_mono(testbed, self.database) else None
-        first = next(iter(targets))
+        first = _first_with_sql(targets)
         others = {spec: targets[first] if spec != first else None for spec in targets}
         oracles: dict[str, Target | None] = {
             spec: mono if mono and spec != "mono" else others[spec] for spec in targets
@@ -125,3 +125,8 @@ class TrialRun:
             self.workload, templates, target, out, oracle=oracle, database=self.database, seed=self.seed,
             context=context, profile=profile, seats=seats, notify=notify,
         )  # fmt: skip
+
+
+def _first_with_sql(targets: dict[str, Target]) -> str:
+    """The first target that can be asked any statement; the first of all when there is none."""
+    return next((spec for spec, one in targets.items() if not isinstance(one, TakesForms)), next(iter(targets)))

@@ -16,6 +16,7 @@ import psutil
 import pyarrow as pa
 
 from skyshard.bench.manifest import IngestStage
+from skyshard.bench.notify import Notify, say_nothing
 from skyshard.bench.skymap import SkyMap
 from skyshard.bench.targets import Answer, Call, Target
 from skyshard.bench.telemetry import NoProbe, Probe, Reading, process_reading
@@ -161,8 +162,8 @@ class OwnedTarget:
         self.inner.testbed.close()
 
 
-def open_target(spec: str, cluster: Path) -> Target:
-    """A target by what a command calls it: ``czar``, ``mono``, ``duckdb:FOLDER``, or a SQLAlchemy URL.
+def open_target(spec: str, cluster: Path, tell: Notify = say_nothing) -> Target:
+    """A target by what a command calls it: ``czar``, ``mono``, ``duckdb:FOLDER``, ``lsdb:FOLDER`` or a SQLAlchemy URL.
 
     Raises:
         UserError: no such kind of target.
@@ -174,11 +175,15 @@ def open_target(spec: str, cluster: Path) -> Target:
         from skyshard.bench.duckdb_target import DuckDBTarget
 
         return DuckDBTarget(Path(rest))
+    if kind == "lsdb" and rest:
+        from skyshard.bench.lsdb_target import open_lsdb
+
+        return open_lsdb(rest, tell)
     if "://" in spec:
         from skyshard.bench.url_target import UrlTarget
 
         return UrlTarget(spec)
-    raise UserError(f"no target '{spec}'", remedy="name czar, mono, duckdb:FOLDER or a SQLAlchemy URL")
+    raise UserError(f"no target '{spec}'", remedy="name czar, mono, duckdb:FOLDER, lsdb:FOLDER or a SQLAlchemy URL")
 
 
 class ClusterProbe:

@@ -4,6 +4,10 @@
 -- schemas: [synth, kpm, dp1, hsc]
 -- parameters:
 --   y: {type: flux_window, table: Object, column: y_instFlux, selectivity: [0.005, 0.02]}
+-- lsdb:
+--   table: Object
+--   where: [{column: y_instFlux, above_column: u_instFlux, at_least: y.low, at_most: y.high}]
+--   columns: [ra, decl, u_psfFlux, g_psfFlux, r_psfFlux]
 SELECT {{ Object.ra }}, {{ Object.decl }}, {{ Object.u_psfFlux }}, {{ Object.g_psfFlux }}, {{ Object.r_psfFlux }}
 FROM {{ Object.table }}
 WHERE {{ Object.y_instFlux }} > {{ Object.u_instFlux }} AND {{ Object.y_instFlux }} BETWEEN {{ y.low }} AND {{ y.high }}

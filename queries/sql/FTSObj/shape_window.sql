@@ -4,6 +4,7 @@
 -- schemas: [synth, kpm, dp1, hsc]
 -- parameters:
 --   low: {type: uniform, range: [20.0, 20.2]}
+-- lsdb: the upper bound is worked out in the SQL
 SELECT {{ Object.ra }}, {{ Object.decl }}, {{ Object.u_psfFlux }}, {{ Object.g_psfFlux }}, {{ Object.r_psfFlux }}
 FROM {{ Object.table }}
 WHERE {{ Object.y_shapeIxx }} BETWEEN {{ low }} AND {{ low + 0.2 }}

@@ -4,4 +4,8 @@
 -- schemas: [synth, kpm, dp1, hsc]
 -- parameters:
 --   sigma: {type: flux_window, table: Object, column: u_apFluxSigma, selectivity: [0.002, 0.01]}
+-- lsdb:
+--   table: Object
+--   where: [{column: u_apFluxSigma, at_least: sigma.low, at_most: sigma.high}]
+--   columns: [id, u_apFluxSigma]
 SELECT {{ Object.id }}, {{ Object.u_apFluxSigma }} FROM {{ Object.table }} WHERE {{ Object.u_apFluxSigma }} BETWEEN {{ sigma.low }} AND {{ sigma.high }}

@@ -4,4 +4,8 @@
 -- schemas: [kpm]
 -- parameters:
 --   bound: {type: choice, values: [1.75e-30, 1.8e-30, 1.81e-30, 1.5e-30]}
+-- lsdb:
+--   table: Object
+--   where: [{column: u_apFluxSigma, at_least: 0, at_most: bound}]
+--   columns: [id, u_apFluxSigma]
 SELECT {{ Object.id }}, {{ Object.u_apFluxSigma }} FROM {{ Object.table }} WHERE {{ Object.u_apFluxSigma }} BETWEEN 0 AND {{ bound }}

@@ -4,6 +4,7 @@
 -- schemas: [synth, kpm, dp1, hsc]
 -- parameters:
 --   cone: {type: cone, radius_deg: [0.02, 0.2]}
+-- lsdb: the operations of a form neither sort nor limit
 SELECT {{ Object.id }}, {{ Object.ra }}, {{ Object.decl }}, {{ Object.r_psfFlux }}
 FROM {{ Object.table }}
 WHERE qserv_areaspec_circle({{ cone.ra }}, {{ cone.decl }}, {{ cone.radius_deg }})

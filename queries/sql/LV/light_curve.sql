@@ -4,6 +4,10 @@
 -- schemas: [synth, dp1]
 -- parameters:
 --   id: {type: id}
+-- lsdb:
+--   table: Object
+--   id: id
+--   join: {table: ForcedSource, columns: [visit, band, psfFlux, psfFluxSigma]}
 SELECT {{ ForcedSource.visit }}, {{ ForcedSource.band }}, {{ ForcedSource.psfFlux }}, {{ ForcedSource.psfFluxSigma }}
 FROM {{ ForcedSource.table }}
 WHERE {{ ForcedSource.object }} = {{ id }}

@@ -4,6 +4,10 @@
 -- schemas: [synth, kpm, dp1, hsc]
 -- parameters:
 --   box: {type: box, width_deg: [0.01, 0.2], height_deg: [0.01, 0.2]}
+-- lsdb:
+--   table: Object
+--   box: box
+--   columns: [ra, decl, raVar, declVar, radeclCov, u_psfFlux, u_psfFluxSigma, u_apFlux]
 SELECT {{ Object.ra }}, {{ Object.decl }}, {{ Object.raVar }}, {{ Object.declVar }}, {{ Object.radeclCov }},
   {{ Object.u_psfFlux }}, {{ Object.u_psfFluxSigma }}, {{ Object.u_apFlux }}
 FROM {{ Object.table }}

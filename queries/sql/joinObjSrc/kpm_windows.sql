@@ -4,6 +4,7 @@
 -- schemas: [synth, kpm]
 -- parameters:
 --   low: {type: choice, values: [0.13, 0.3, 0.7]}
+-- lsdb: the upper bound is worked out in the SQL
 SELECT o.{{ Object.id }}, s.{{ Source.object }}, s.{{ Source.id }}, o.{{ Object.ra }}, o.{{ Object.decl }}
 FROM {{ Object.table }} o, {{ Source.table }} s
 WHERE o.{{ Object.id }} = s.{{ Source.object }}

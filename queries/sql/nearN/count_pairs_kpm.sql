@@ -4,6 +4,7 @@
 -- schemas: [synth, kpm, dp1, hsc]
 -- parameters:
 --   box: {type: box, width_deg: [8, 12], height_deg: [8, 12]}
+-- lsdb: {table: Object, box: box, match: {table: Object, columns: [], radius_deg: 0.015}, count: true}
 SELECT COUNT(*)
 FROM {{ Object.table }} o1, {{ Object.table }} o2
 WHERE qserv_areaspec_box({{ box.ra_min }}, {{ box.decl_min }}, {{ box.ra_max }}, {{ box.decl_max }})

@@ -165,7 +165,7 @@ class Client:
         self.recording.begin(pending)
         answer: Answer | None = None
         try:
-            answer = run_within(self.target, query.sql, self.database, self.schedule.load.timeout_s)
+            answer = run_within(self.target, query.asked_of(self.target), self.database, self.schedule.load.timeout_s)
         except Exception as error:  # any failure of the engine is a sample, never the end of a client
             done_s = self.clock.now()
             done = replace(pending, last_row_s=done_s, error=type(error).__name__, error_text=str(error))

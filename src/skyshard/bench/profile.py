@@ -6,7 +6,7 @@ node count. One aggregate and one filtered scan per table are asked through the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from skyshard.bench.schemas import DIRECTOR, CatalogSchema
-from skyshard.bench.targets import Target
+from skyshard.bench.targets import SamplesRows, Target
 from skyshard.errors import UserError
 
 SAMPLE_ROWS = 2_000
@@ -76,9 +76,8 @@ def profile_data(
     positions = pa.table({})
     for table, names in by_table.items():
         select = ["id", "ra", "decl", *names] if table == DIRECTOR else names
-        asked = ", ".join(schema.column(table, name) for name in select)
-        where = f"{schema.sampling_key(table)} % {modulus} = {seed % modulus}"
-        sample = target.run(f"SELECT {asked} FROM {schema.table(table)} WHERE {where}", database).table
+        asked = [schema.column(table, name) for name in select]
+        sample = _sample(target, database, schema.table(table), asked, schema.sampling_key(table), modulus, seed)
         first = len(select) - len(names)
         columns |= {(table, name): _finite_sorted(sample.column(first + i)) for i, name in enumerate(names)}
         positions = sample if table == DIRECTOR else positions
@@ -86,11 +85,24 @@ def profile_data(
 
 
 def _count(target: Target, database: str, director: str) -> int:
-    table = target.run(f"SELECT COUNT(*) AS n FROM {director}", database).table
-    objects = int(table.column(0)[0].as_py()) if table.num_rows else 0
+    if isinstance(target, SamplesRows):
+        objects = target.count(director)
+    else:
+        table = target.run(f"SELECT COUNT(*) AS n FROM {director}", database).table
+        objects = int(table.column(0)[0].as_py()) if table.num_rows else 0
     if not objects:
         raise UserError(f"database '{database}' has no rows in {director}", remedy="ingest a catalog first")
     return objects
+
+
+def _sample(
+    target: Target, database: str, table: str, columns: Sequence[str], key: str, modulus: int, seed: int
+) -> pa.Table:
+    """The rows of one residue class."""
+    if isinstance(target, SamplesRows):
+        return target.sample(table, columns, key, modulus, seed % modulus)
+    where = f"{key} % {modulus} = {seed % modulus}"
+    return target.run(f"SELECT {', '.join(columns)} FROM {table} WHERE {where}", database).table
 
 
 def _with_positions(

@@ -91,10 +91,18 @@ def markdown_report(trial: Trial) -> str:
         *(f"- {sentence}" for sentence in trial.summary.failures if len(trial.summary.failures) > 1),
         facts,
         markdown_table(headers, rows),
+        *_not_answered(trial),
         "## Environment",
         environment,
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _not_answered(trial: Trial) -> list[str]:
+    """The part of the Markdown that says what the target was not asked."""
+    left_out = trial.summary.not_answered
+    rows = [[one.template, one.queries, one.reason] for one in left_out]
+    return ["## Not answered", markdown_table(["template", "queries", "reason"], rows)] if rows else []
 
 
 def verdict_sentence(trial: Trial) -> str:
@@ -127,7 +135,10 @@ def _outcome(trial: Trial) -> str:
         equal = f"{known:,} equal to what {NAME} knows"
         answers = f"{answers}, {equal}" if oracle else f"{equal}, {unchecked:,} not checked"
     has_targets = any(one.target_s is not None for one in summary.classes)
-    return f"Passed: {queries}, {answers}{', every class within its target' if has_targets else ''}."
+    within = ", every class within its target" if has_targets else ""
+    left_out = sum(one.queries for one in summary.not_answered)
+    rest = f"; {left_out:,} of the workload not answered by {trial.manifest.target}, see below" if left_out else ""
+    return f"Passed: {queries}, {answers}{within}{rest}."
 
 
 def _failed_sentence(summary: Summary) -> str:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import itertools
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from skyshard.bench.arrivals import due_times, due_times_within
 from skyshard.bench.parameters import draw, place_of
 from skyshard.bench.profile import DataProfile
+from skyshard.bench.targets import TakesForms, Target
 from skyshard.bench.template import QueryTemplate
 from skyshard.bench.workload import ClassLoad, Closed, Open, Workload
 
@@ -31,6 +33,12 @@ class Query:
     """Seconds since the phase began; None in a closed loop, where the answer before decides."""
     place: tuple[float, float] | None = None
     """Longitude and latitude that the query asks about, in degrees; None when it asks about the whole sky."""
+    forms: Mapping[str, str] = field(default_factory=dict)
+    """What targets that know no SQL are asked instead, by the name of the form."""
+
+    def asked_of(self, target: Target) -> str:
+        """What a target is sent."""
+        return self.forms[target.form] if isinstance(target, TakesForms) else self.sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,26 @@ def build_schedule(
     ]
 
 
+def without(
+    schedule: Sequence[Sequence[ClassSchedule]], templates: Collection[str]
+) -> tuple[list[list[ClassSchedule]], Counter[str]]:
+    """The schedule less the queries of some templates, all others as they were; and how many were left out of each.
+
+    Classes and phases of which nothing remains are left out too; warm-up is not counted.
+    """
+    left_out = Counter(
+        query.template
+        for phase in schedule for one in phase for query in one.queries
+        if query.template in templates and not query.is_warm_up
+    )  # fmt: skip
+    kept = [
+        [replace(one, queries=tuple(q for q in one.queries if q.template not in templates)) for one in phase]
+        for phase in schedule
+    ]
+    kept = [[one for one in phase if any(not q.is_warm_up for q in one.queries)] for phase in kept]
+    return [phase for phase in kept if phase], left_out
+
+
 def _class_schedule(
     phase: str, load: ClassLoad, templates: Mapping[str, QueryTemplate], profile: DataProfile, seed: int
 ) -> ClassSchedule:
@@ -77,7 +105,9 @@ def _class_schedule(
         values = draw(parameters, profile, streams[1])
         due_s = None if due is None else float(due[number])
         place = place_of(parameters, values, profile)
-        queries.append(Query(key, templates[key].render(values), number < load.warm_up, due_s, place))
+        template = templates[key]
+        sql, is_warm_up = template.render(values), number < load.warm_up
+        queries.append(Query(key, sql, is_warm_up, due_s, place, template.forms(values)))
     return ClassSchedule(phase, load, tuple(queries))
 
 

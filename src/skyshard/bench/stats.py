@@ -92,6 +92,15 @@ class WrongAnswer(Strict):
     """False when the oracle failed, so that nothing was compared."""
 
 
+class NotAnswered(Strict):
+    """A template whose queries a target was not sent, since it cannot be asked them."""
+
+    template: str
+    queries: int
+    """How many the schedule held, warm-up left out."""
+    reason: str
+
+
 class ThresholdResult(Strict):
     """What a threshold found in one phase."""
 
@@ -123,6 +132,8 @@ class Summary(Strict):
     thresholds: list[ThresholdResult] = Field(default_factory=list)
     not_run: list[str] = Field(default_factory=list)
     """Phases that were left out because one before them failed."""
+    not_answered: list[NotAnswered] = Field(default_factory=list)
+    """What the target was not asked; no part of the numbers."""
     failures: list[str]
     """Why the trial does not pass; empty when it does."""
 
@@ -165,14 +176,19 @@ def summarise(
     *,
     is_partial: bool = False,
     not_run: Sequence[str] = (),
+    not_answered: Sequence[NotAnswered] = (),
 ) -> Summary:
-    """The summary of a trial's samples; ``not_run`` names phases that were left out."""
+    """The summary of a trial's samples; ``not_run`` names phases that were left out.
+
+    A class of which the target was asked nothing has no numbers.
+    """
     measured = with_durations(samples.filter(pc.invert(samples["is_warm_up"])))
     classes = [
         summarise_class(phase.name, load, _of(measured, phase.name, load.class_name))
         for phase in workload.phases
         if phase.name not in not_run
         for load in phase.classes
+        if not {f"{load.class_name}/{name}" for name in load.templates} <= {one.template for one in not_answered}
     ]
     found = check_thresholds(workload, classes)
     return Summary(
@@ -187,6 +203,7 @@ def summarise(
         driver_lag_p99_s=float(np.percentile(measured["driver_lag_s"].to_numpy(), 99)) if measured.num_rows else 0.0,
         thresholds=found,
         not_run=list(not_run),
+        not_answered=list(not_answered),
         failures=[sentence for one in classes for sentence in _failures(one)]
         + _unchecked(wrong_answers)
         + [_broken(one) for one in found if not one.is_kept],

@@ -7,7 +7,7 @@ Nothing here knows czar, cluster or database driver; whoever owns an engine writ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -88,6 +88,25 @@ class TimesChunks(Protocol):
 
     def chunk_times(self, sql: str, database: str) -> Mapping[int, float]:
         """Ask a statement once; seconds by chunk. A time of several chunks together is shared out evenly."""
+        ...
+
+
+@runtime_checkable
+class TakesForms(Protocol):
+    """A target that knows no SQL: ``run`` takes the form of this name that a template holds beside its statement."""
+
+    @property
+    def form(self) -> str: ...
+
+
+@runtime_checkable
+class SamplesRows(Protocol):
+    """A target that gives rows of a table without SQL."""
+
+    def count(self, table: str) -> int: ...
+
+    def sample(self, table: str, columns: Sequence[str], key: str, modulus: int, residue: int) -> pa.Table:
+        """The columns of the rows whose key leaves the residue, in any order; columns may repeat."""
         ...
 
 

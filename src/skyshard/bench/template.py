@@ -18,6 +18,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field
 
 from skyshard.bench.located import find_key, validate_located
+from skyshard.bench.lsdb_form import FORM, LsdbForm
 from skyshard.bench.parameters import PARTS, FluxWindowParameter, Parameter, Value
 from skyshard.bench.schemas import CatalogSchema, read_schema_file
 from skyshard.errors import UserError
@@ -38,6 +39,8 @@ class Header(BaseModel):
     schemas: list[str] = []
     """Schemas whose names it can be rendered with; empty: any that has the names."""
     parameters: dict[str, Parameter] = {}
+    lsdb: LsdbForm | str | None = None
+    """What LSDB is asked in place of the SQL, or the reason why it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,18 @@ class QueryTemplate:
         except jinja2.TemplateError as error:
             raise UserError(f"template '{self.key}': {error.message}", remedy="mend the template") from None
         return " ".join(text.split()).rstrip(";").rstrip()
+
+    def forms(self, values: Mapping[str, Value]) -> dict[str, str]:
+        """What targets without SQL are asked with the same values, by the name of the form."""
+        lsdb = self.header.lsdb
+        return {FORM: lsdb.render(values, self.schema).model_dump_json()} if isinstance(lsdb, LsdbForm) else {}
+
+    def why_no_form(self, name: str) -> str:
+        """The reason why a target that takes forms of this name is not asked; empty when it is."""
+        lsdb = self.header.lsdb
+        if name != FORM or lsdb is None:
+            return f"the template has no form for {name}"
+        return lsdb if isinstance(lsdb, str) else ""
 
 
 def _finalize(value: object) -> object:
@@ -94,6 +109,7 @@ def read_template(folder: Path, key: str, schema: CatalogSchema | None = None) -
         )
     _check_schema(header, schema, path)
     _check_names(source, header, schema, path)
+    _check_form(source, header, schema, path)
     digest = hashlib.sha256(f"{schema.model_dump_json()}\n{source}".encode()).hexdigest()[:32]
     return QueryTemplate(key, header, _ENVIRONMENT.from_string(_body(source)), digest, schema)
 
@@ -129,8 +145,7 @@ def parse_header(source: str, path: Path) -> Header:
     >>> parse_header("-- class: LV\\n-- description: by id\\n-- why: index\\nSELECT 1", Path("x.sql")).why
     'index'
     """
-    lines = _header_lines(source)
-    text = "\n".join(line[2:].removeprefix(" ") for line in lines)
+    text = _header_text(source)
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -145,6 +160,11 @@ def _header_lines(source: str) -> list[str]:
     lines = source.splitlines()
     end = next((i for i, line in enumerate(lines) if not line.startswith("--")), len(lines))
     return lines[:end]
+
+
+def _header_text(source: str) -> str:
+    """The header as the YAML that it is."""
+    return "\n".join(line[2:].removeprefix(" ") for line in _header_lines(source))
 
 
 def _body(source: str) -> str:
@@ -177,7 +197,13 @@ def _check_names(source: str, header: Header, schema: CatalogSchema, path: Path)
                 remedy=f"use one of: {', '.join(parts)}" if parts else f"write {{{{ {table} }}}}",
             )
     if unused := sorted(set(header.parameters) - set(used)):
-        line, _ = find_key(
-            "\n".join(one[2:].removeprefix(" ") for one in _header_lines(source)), ["parameters", unused[0]]
-        )
+        line, _ = find_key(_header_text(source), ["parameters", unused[0]])
         raise UserError(f"'{path}', line {line}: parameter '{unused[0]}' is never used", remedy="use it or drop it")
+
+
+def _check_form(source: str, header: Header, schema: CatalogSchema, path: Path) -> None:
+    form = header.lsdb
+    if isinstance(form, LsdbForm) and (fault := form.fault(header.parameters, schema)) is not None:
+        message, place = fault
+        line, _ = find_key(_header_text(source), [FORM, *place])
+        raise UserError(f"'{path}', line {line}: {message}", remedy=f"mend the {FORM} form")

@@ -33,11 +33,11 @@ from skyshard.bench.notify import Notify, Telling, say_nothing
 from skyshard.bench.profile import DataProfile, profile_data
 from skyshard.bench.report import write_report
 from skyshard.bench.samples import sample_table, statement_table, with_durations, write_table
-from skyshard.bench.schedule import ClassSchedule, build_schedule
+from skyshard.bench.schedule import ClassSchedule, build_schedule, without
 from skyshard.bench.schemas import CatalogSchema
 from skyshard.bench.skymap import SkyMap
-from skyshard.bench.stats import Summary, Verdict, summarise
-from skyshard.bench.targets import Explains, Target, TimesChunks
+from skyshard.bench.stats import NotAnswered, Summary, Verdict, summarise
+from skyshard.bench.targets import Explains, TakesForms, Target, TimesChunks
 from skyshard.bench.team import Opener, SeatTeam, Team, ThreadTeam, wall_clock
 from skyshard.bench.telemetry import NoProbe, Probe, TelemetryRecorder
 from skyshard.bench.template import QueryTemplate, wanted_columns
@@ -117,7 +117,7 @@ def run_trial(
     schema = next((template.schema for template in templates.values()), CatalogSchema.plain())
     tell("sampling the data", 0, 1)
     profile = profile or profile_data(target, database, wanted_columns(templates.values()), seed, schema)
-    schedule = build_schedule(workload, templates, profile, seed)
+    schedule, not_answered = answerable(build_schedule(workload, templates, profile, seed), templates, target)
     tell("sampling the data", 1, 1)
     run = _run(workload, schedule, target, database, clock, seats, context.probe, tell)
     checker = oracle if workload.check_answers and not run.is_partial else None
@@ -128,7 +128,7 @@ def run_trial(
     answer_ok, wrong = (checked.answer_ok, checked.wrong) if checked is not None else (None, [])
     statements = list(dict.fromkeys(sample.sql for sample in run.recording.samples))
     samples = sample_table(run.recording.samples, statements, answer_ok)
-    summary = summarise(workload, samples, wrong, is_partial=is_partial, not_run=run.not_run)
+    summary = summarise(workload, samples, wrong, is_partial=is_partial, not_run=run.not_run, not_answered=not_answered)
     facts = {"database": database, "seed": seed, "is_partial": is_partial, "driver": _driver_facts(seats)}
     facts |= {"known_answers": checked.known if checked is not None else 0}
     manifest = _manifest(workload, templates, target, checker, run, context, facts)
@@ -138,6 +138,26 @@ def run_trial(
     sky = context.sky_map if is_partial else time_chunks(context.sky_map, target, samples, statements, database)
     write_trial(out, manifest, samples, asked, summary, sky, run.telemetry, plans)
     return summary
+
+
+def answerable(
+    schedule: list[list[ClassSchedule]], templates: Mapping[str, QueryTemplate], target: Target
+) -> tuple[list[list[ClassSchedule]], list[NotAnswered]]:
+    """The part of a schedule that a target can be asked, and what it cannot, with the reasons.
+
+    Raises:
+        UserError: it can be asked nothing.
+    """
+    if not isinstance(target, TakesForms):
+        return schedule, []
+    reasons = {key: reason for key, template in templates.items() if (reason := template.why_no_form(target.form))}
+    kept, left_out = without(schedule, reasons)
+    if not kept:
+        raise UserError(
+            f"target {target.name} can answer no template of this workload: {'; '.join(sorted(set(reasons.values())))}",
+            remedy=f"choose another workload, or give a template its {target.form} form (docs/bench.md)",
+        )
+    return kept, [NotAnswered(template=key, queries=left_out[key], reason=reasons[key]) for key in sorted(left_out)]
 
 
 def _run(
@@ -159,7 +179,8 @@ def _run(
     started = datetime.now(UTC)
     try:
         with TelemetryRecorder(probe, clock or shared) as recorder:
-            for number, phase in enumerate(schedule):
+            for phase in schedule:
+                number = [one.name for one in workload.phases].index(phase[0].phase)
                 is_partial = not _run_phase(team, phase, recording, tell)
                 if is_partial:
                     break

@@ -47,7 +47,7 @@ def run(
     schema: Annotated[str, typer.Option(help="Names of tables and columns: synth, kpm, dp1, hsc, or your own.")] = "",
     target: Annotated[
         list[str] | None,
-        typer.Option(help="czar, mono, duckdb:FOLDER or a SQLAlchemy URL; several: one trial each."),
+        typer.Option(help="czar, mono, duckdb:FOLDER, lsdb:FOLDER or a SQLAlchemy URL; several: one trial each."),
     ] = None,
     leave_out: Annotated[str, typer.Option(help="Classes to leave out, with commas between.")] = "",
     duration: Annotated[float, typer.Option(min=0, help="Seconds for every class that has a duration.")] = 0.0,
