@@ -50,3 +50,8 @@ COUNT(*), COUNT(i), COUNT(ALL i), COUNT(DISTINCT i), COUNT(DISTINCT i, y), SUM(i
 STD(i), STDDEV(i), STDDEV_POP(i), STDDEV_SAMP(i), VARIANCE(i), VAR_POP(i), VAR_SAMP(i), BIT_AND(i), BIT_OR(i), BIT_XOR(i)
 GROUP_CONCAT(s), GROUP_CONCAT(DISTINCT s ORDER BY s DESC SEPARATOR '-'), GROUP_CONCAT(s, c ORDER BY id SEPARATOR ''), JSON_ARRAYAGG(i)
 ROUND(AVG(ra), 1), COUNT(*) / 2, MAX(ra) - MIN(ra), SUM(i = 3), SUM(IF(i > 3, 1, 0)), -SUM(i), COUNT(*) DIV 2
+-- comparisons bind alike, from left to right; intervals and several arguments stay as they are
+1 <=> y < 2, y <=> i <= 3, 2 = i < 3, i <> y = 1, 0 = i IS NULL, i IS NULL <=> 0, NOT i <=> y > 0
+s SOUNDS LIKE 'abc' = 1, 1 = s SOUNDS LIKE 'abd', s SOUNDS LIKE 'abc' IS TRUE
+dt + INTERVAL 1.5 DAY, dt + INTERVAL '1.5' DAY, dt - INTERVAL (i + 1) * 2 HOUR, dt + INTERVAL 1 DAY + 5, INTERVAL (1 + 1) DAY + dt, INTERVAL(i, 2, 4) + 1
+GROUP_CONCAT(DISTINCT i, id ORDER BY i, id), GROUP_CONCAT(i ORDER BY id DESC LIMIT 1), GROUP_CONCAT(i, s ORDER BY id SEPARATOR ';' LIMIT 1 OFFSET 1), GROUP_CONCAT(DISTINCT 1, id * 10, 23 SEPARATOR '')

@@ -18,13 +18,23 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 SPELLING = "spelling"
 """Key in a literal's ``meta``: the literal as the user wrote it."""
+TYPED = "typed"
+"""Key in the ``meta`` of parentheses that the user wrote."""
 
 AGGREGATES: dict[str, type[exp.AggFunc]] = {
     "COUNT": exp.Count, "SUM": exp.Sum, "MIN": exp.Min, "MAX": exp.Max, "AVG": exp.Avg,
 }  # fmt: skip
 """The aggregates that can be computed in two steps; every other function call is an ``exp.Anonymous``."""
 
+_COMMA = "','"
 _SPECIAL_FORMS = {"CAST", "CONVERT", "CHAR", "EXTRACT", "POSITION", "SUBSTRING", "TRIM", "GROUP_CONCAT", "MATCH"}
+_PREDICATES = (TokenType.LIKE, TokenType.IN, TokenType.BETWEEN, TokenType.RLIKE)
+_COMPARISONS = {**MySQLParser.EQUALITY, **MySQLParser.COMPARISON}
+_UNITS = {
+    "MICROSECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR", "SECOND_MICROSECOND",
+    "MINUTE_MICROSECOND", "MINUTE_SECOND", "HOUR_MICROSECOND", "HOUR_SECOND", "HOUR_MINUTE", "DAY_MICROSECOND",
+    "DAY_SECOND", "DAY_MINUTE", "DAY_HOUR", "YEAR_MONTH",
+}  # fmt: skip
 _JOIN_WORDS = ("kind", "side", "method", "on", "using")
 _LITERALS = (TokenType.NUMBER, TokenType.STRING, TokenType.HEX_STRING, TokenType.BIT_STRING)
 
@@ -38,6 +48,25 @@ def _spelled(parse: Callable[[Any, Token], Any]) -> Callable[[Any, Token], Any]:
         return node
 
     return parse_and_keep
+
+
+def _is_open_predicate(node: Any) -> bool:
+    """True for LIKE, IN, BETWEEN, REGEXP and their like without parentheses of the user's around them."""
+    while isinstance(node, (exp.Not, exp.Escape)) or (isinstance(node, exp.Paren) and not node.meta.get(TYPED)):
+        node = node.this
+    is_sound = isinstance(node, exp.EQ) and isinstance(node.this, exp.Soundex)
+    return is_sound or isinstance(node, (exp.In, exp.Between, exp.Like, exp.RegexpLike))
+
+
+def _alone(parse: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Let the parser of a predicate refuse one that follows another: MariaDB binds the second first in some cases."""
+
+    def parse_alone(parser: Any, this: Any) -> Any:
+        if _is_open_predicate(this):
+            parser.raise_error("Put parentheses around the first of two predicates")
+        return parse(parser, this)
+
+    return parse_alone
 
 
 class Formula(exp.Expression, exp.Condition):
@@ -61,6 +90,17 @@ class _Parser(MySQLParser):
         kind: _spelled(parse) if kind in _LITERALS else parse for kind, parse in MySQLParser.PRIMARY_PARSERS.items()
     }
 
+    RANGE_PARSERS: ClassVar[dict[TokenType, Callable[..., Any]]] = {
+        kind: _alone(parse) if kind in _PREDICATES else parse for kind, parse in MySQLParser.RANGE_PARSERS.items()
+    }
+
+    def _parse_paren(self) -> Any:
+        """Parentheses of the user's are marked, as the parser adds some of its own."""
+        paren = super()._parse_paren()
+        if isinstance(paren, exp.Paren):
+            paren.meta[TYPED] = True
+        return paren
+
     def _parse_join(self, *args: Any, **kwargs: Any) -> Any:
         """A bare JOIN without ON becomes CROSS JOIN, as a comma binds less tightly than JOIN."""
         is_comma = self._curr is not None and self._curr.token_type is TokenType.COMMA
@@ -68,6 +108,58 @@ class _Parser(MySQLParser):
         if isinstance(join, exp.Join) and not is_comma and not any(join.args.get(key) for key in _JOIN_WORDS):
             join.set("kind", "CROSS")
         return join
+
+    def _parse_equality(self, parse_is: bool = True) -> Any:
+        """``=``, ``<=>``, ``<`` and their like bind alike, from left to right."""
+        this = self._parse_range()
+        while True:
+            index = self._index
+            if self._match_set(_COMPARISONS):
+                this = self._build_predicate(_COMPARISONS[self._prev.token_type], this, self._parse_range())
+            elif parse_is and self._is_predicate_ahead():
+                this = self._parse_range(this, parse_is=True)
+            if self._index == index:
+                return this
+
+    def _parse_range(self, this: Any = None, parse_is: bool = False) -> Any:
+        """``a SOUNDS LIKE b`` is an equality of two sounds that binds as LIKE does."""
+        made = super()._parse_range(this, parse_is=parse_is)
+        if made is this or not isinstance(made, exp.EQ) or not isinstance(made.this, exp.Soundex):
+            return made
+        if isinstance(made.this.this, exp.Not) or _is_open_predicate(made.this.this):
+            self.raise_error("Put parentheses around the first of two predicates")
+        return self.expression(exp.Paren(this=made))
+
+    def _parse_interval(self, require_interval: bool = True, parse_function_unit: bool = True) -> Any:
+        """``INTERVAL amount unit``, the amount as written; ``INTERVAL(a, b ...)`` is a function."""
+        start = self._index
+        if not self._match(TokenType.INTERVAL):
+            return None
+        amount = self._parse_paren() if self._match(TokenType.L_PAREN, advance=False) else None
+        if isinstance(amount, exp.Tuple):
+            return self.expression(exp.Anonymous(this="INTERVAL", expressions=amount.expressions))
+        self._retreat(start + 1)
+        amount = self._parse_bitwise()
+        unit = self._parse_var(any_token=True, upper=True)
+        if amount is None or unit is None or unit.name not in _UNITS:
+            self._retreat(start)
+            return None
+        return self.expression(exp.Interval(this=amount, unit=unit))
+
+    def _parse_group_concat(self) -> Any:
+        """Several arguments under DISTINCT stay several: ('a', 'bc') and ('ab', 'c') differ."""
+        is_distinct = self._match(TokenType.DISTINCT)
+        parts = self._parse_csv(self._parse_disjunction)
+        this: exp.Expr = exp.Distinct(expressions=parts) if is_distinct else exp.Concat(expressions=parts, safe=True)
+        if not is_distinct and len(parts) == 1:
+            this = parts[0]
+        if self._match(TokenType.ORDER_BY):
+            this = self.expression(exp.Order(this=this, expressions=self._parse_csv(self._parse_ordered)))
+        separator = self._parse_field() if self._match(TokenType.SEPARATOR) else None
+        limit: Any = self._parse_limit(this)
+        if limit is not this and self._match(TokenType.OFFSET):
+            limit.set("offset", self._parse_term())
+        return self.expression(exp.GroupConcat(this=limit, separator=separator))
 
 
 def _formula_sql(generator: Any, formula: Formula) -> str:
@@ -79,7 +171,7 @@ def _formula_sql(generator: Any, formula: Formula) -> str:
 
 class _Generator(MySQLGenerator):
     TRANSFORMS: ClassVar[dict[Any, Callable[..., str]]] = {
-        kind: write for kind, write in MySQLGenerator.TRANSFORMS.items() if kind is not exp.Select
+        kind: write for kind, write in MySQLGenerator.TRANSFORMS.items() if kind not in (exp.Select, exp.GroupConcat)
     } | {Formula: _formula_sql}
     """Without what makes MySQL's SELECTs of those of other dialects."""
 
@@ -107,10 +199,15 @@ class _Generator(MySQLGenerator):
         return text if isinstance(expression.parent, exp.Paren) else f"({text})"
 
     def interval_sql(self, expression: exp.Interval) -> str:
-        inner = expression.this.unnest() if expression.this else None
-        if expression.args.get("unit") is None and isinstance(inner, exp.Tuple):
-            return self.func("INTERVAL", *inner.expressions)
-        return str(super().interval_sql(expression))
+        return f"INTERVAL {self.sql(expression, 'this')} {self.sql(expression, 'unit')}"
+
+    def groupconcat_sql(self, expression: exp.GroupConcat) -> str:
+        limit = expression.this if isinstance(expression.this, exp.Limit) else None
+        text = f"{self.sql(limit or expression, 'this')} SEPARATOR {self.sql(expression, 'separator') or _COMMA}"
+        if limit is not None:
+            offset = limit.args.get("offset")
+            text += f" LIMIT {f'{self.sql(offset)}, ' if offset is not None else ''}{self.sql(limit, 'expression')}"
+        return f"GROUP_CONCAT({text})"
 
     def anonymous_sql(self, expression: exp.Anonymous) -> str:
         return self.func(str(expression.name), *expression.expressions, normalize=False)
