@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,13 +57,11 @@ LAYOUTS = {
 }  # fmt: skip
 
 
-def table_of(name: str) -> Table:
-    columns = []
-    for part in COLUMNS[name].replace("decimal(9,2)", "decimal(9;2)").split(", "):
-        column, kind = part.split(" ", 1)
-        kind = kind.replace(";", ",")
-        columns.append(Column(column, parse_type(kind.rstrip("!")), not kind.endswith("!")))
-    return Table(name, tuple(columns))
+def table_of(name: str, columns: str) -> Table:
+    """A table of ``name type, name type ...``; ``!`` after a type: never NULL. A name with spaces is in backticks."""
+    parts = re.findall(r"(`[^`]+`|\w+) ([^,(]+(?:\([^)]*\)[^,]*)?)(?:, |$)", columns)
+    made = [Column(word.strip("`"), parse_type(kind.rstrip("!")), not kind.endswith("!")) for word, kind in parts]
+    return Table(name, tuple(made))
 
 
 def make_rows(seed: int, striping: Striping, count: int) -> dict[str, list[Row]]:
@@ -198,9 +197,19 @@ class SplitSky:
 
 
 class Splitter:
-    """Builds one split sky; ``oracle`` is made only where ``has_oracle``, as several layouts can share it."""
+    """Builds one split sky; ``columns`` and ``layouts`` of its tables are those of this module unless others are given."""
 
-    def __init__(self, cluster: Cluster, striping: Striping, nodes: int, seed: int) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        striping: Striping,
+        nodes: int,
+        seed: int,
+        columns: dict[str, str] = COLUMNS,
+        layouts: dict[str, TableLayout] = LAYOUTS,
+    ) -> None:
+        self._columns = columns
+        self._layouts = layouts
         self._cluster = cluster
         self._striping = striping
         self._chance = random.Random(seed)
@@ -216,15 +225,15 @@ class Splitter:
         self._servers = {
             name: connect(cluster.endpoint(name), Account.ADMIN) for name in ("czar", "mono", *self._nodes)
         }
-        sky = SplitSky(database, Layout(striping=self._striping, tables=LAYOUTS), self._nodes)
+        sky = SplitSky(database, Layout(striping=self._striping, tables=self._layouts), self._nodes)
         for server, connection in self._servers.items():
             if server != "mono" or has_oracle:
                 connection.execute(f"DROP DATABASE IF EXISTS {database}")
                 connection.execute(f"CREATE DATABASE {database} CHARACTER SET latin1")
             connection.execute(f"USE {database}")
-        for name in ("Star", "Galaxy"):
+        for name in [name for name, layout in self._layouts.items() if layout.role is Role.DIRECTOR]:
             sky.keys[name] = self._directors(name, rows[name])
-        for name in COLUMNS:
+        for name in self._columns:
             sky.tables[name] = self._table(sky, name, rows[name], has_oracle=has_oracle)
         for connection in self._servers.values():
             connection.close()
@@ -234,20 +243,23 @@ class Splitter:
         sky.mono = MonoTarget(sky, cluster.endpoint("mono"), cluster.data_dir("mono"))
         return sky
 
+    def _table_of(self, name: str) -> Table:
+        return table_of(name, self._columns[name])
+
     def _directors(self, name: str, rows: Sequence[Row]) -> dict[int, Place]:
         chunks, subs = self._chunker.locate([row[1] % 360.0 for row in rows], [row[2] for row in rows])
         return {row[0]: (int(chunk), int(sub)) for row, chunk, sub in zip(rows, chunks, subs, strict=True)}
 
     def _table(self, sky: SplitSky, name: str, rows: Sequence[Row], *, has_oracle: bool) -> CatalogTable:
-        layout = LAYOUTS.get(name, TableLayout(role=Role.REGULAR))
-        stored = stored_table(table_of(name), layout)
+        layout = self._layouts.get(name, TableLayout(role=Role.REGULAR))
+        stored = stored_table(self._table_of(name), layout)
         orphans: set[int] = set()
         if not layout.role.is_chunked:
             for server, connection in self._servers.items():
                 if server != "mono" or has_oracle:
                     _fill(connection, create_table(stored, name), name, rows if server != "czar" else [])
             return CatalogTable(stored, layout, len(rows), {})
-        placed, whole = self._placed(sky, layout, rows, orphans)
+        placed, whole = self._placed(sky, name, rows, orphans)
         self._servers["czar"].execute(create_table(stored, name))
         if has_oracle:
             _fill(self._servers["mono"], create_table(stored, name), name, whole)
@@ -261,24 +273,25 @@ class Splitter:
         return CatalogTable(stored, layout, total, entries, frozenset(orphans))
 
     def _placed(
-        self, sky: SplitSky, layout: TableLayout, rows: Sequence[Row], orphans: set[int]
+        self, sky: SplitSky, name: str, rows: Sequence[Row], orphans: set[int]
     ) -> tuple[dict[int, list[Row]], list[Row]]:
         """Rows by chunk, and the rows as the whole table has them: each once."""
+        layout = self._layouts[name]
         placed: dict[int, list[Row]] = {}
         whole = []
         for row in rows:
             stored = (
                 self._match(sky, layout, row, orphans)
                 if layout.role is Role.REF_MATCH
-                else [self._single(sky, layout, row, orphans)]
+                else [self._single(sky, name, layout, row, orphans)]
             )
             whole.append(stored[0])
             for one in stored:
                 placed.setdefault(one[-2], []).append(one)
         return placed, whole
 
-    def _single(self, sky: SplitSky, layout: TableLayout, row: Row, orphans: set[int]) -> Row:
-        known = sky.keys[layout.director or ("Star" if layout.key == "starId" else "Galaxy")]
+    def _single(self, sky: SplitSky, name: str, layout: TableLayout, row: Row, orphans: set[int]) -> Row:
+        known = sky.keys[layout.director or name]
         place = known.get(row[0] if layout.role is Role.DIRECTOR else row[1])
         if place is None:
             chunks, subs = self._chunker.locate([row[2] % 360.0], [row[3]])
@@ -305,24 +318,24 @@ class Splitter:
             copies = self._chunker.overlap_copies([row[1] % 360.0 for row in rows], [row[2] for row in rows])
             for row, chunk, sub in zip(*(part.tolist() for part in copies), strict=True):
                 found.setdefault(chunk, []).append((*rows[row], chunk, sub))
-            overlap = stored_table(table_of(name), layout, overlap=True)
+            overlap = stored_table(self._table_of(name), layout, overlap=True)
             self._servers["czar"].execute(create_table(overlap, overlap_prototype(name)))
         return found
 
     def _chunk(self, name: str, chunk: int, rows: list[Row], overlap: list[Row]) -> ChunkEntry:
-        layout = LAYOUTS[name]
+        layout = self._layouts[name]
         holders = {self._nodes[chunk % len(self._nodes)], *self._chance.choices(self._nodes, k=int(chunk % 3 == 0))}
         for node in holders:
             connection = self._servers[node]
             _fill(
                 connection,
-                create_table(stored_table(table_of(name), layout), chunk_table(name, chunk)),
+                create_table(stored_table(self._table_of(name), layout), chunk_table(name, chunk)),
                 chunk_table(name, chunk),
                 rows,
             )
             if layout.role is Role.DIRECTOR:
                 text = create_table(
-                    stored_table(table_of(name), layout, overlap=True), chunk_table(name, chunk, overlap=True)
+                    stored_table(self._table_of(name), layout, overlap=True), chunk_table(name, chunk, overlap=True)
                 )
                 _fill(connection, text, chunk_table(name, chunk, overlap=True), overlap)
         return ChunkEntry(len(rows), len(overlap), tuple(sorted(holders)))

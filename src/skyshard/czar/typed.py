@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ BINARY = ("binary", "varbinary", "bit", "tinyblob", "blob", "mediumblob", "longb
 SLICE_BYTES = 32 << 20
 """So much of a data file is in memory at a time."""
 NARROW_BYTES = 256
+ALL_DIGITS = Context(prec=80)
+"""Of DECIMALs, which have up to 65 digits."""
 _DEFAULT_COLLATION = "latin1_swedish_ci"
 
 
@@ -70,9 +73,15 @@ class TypedColumn:
 def read_types(connection: Connection, select: str, scratch: str, names: Sequence[str]) -> tuple[TypedColumn, ...]:
     """Types of a SELECT's columns, called ``names`` here; nothing is executed over rows when its tables are empty."""
     columns = ", ".join(quote_name(name) for name in names)
-    connection.execute(
-        f"CREATE TEMPORARY TABLE {scratch} ENGINE=MyISAM AS WITH q ({columns}) AS ({select}) SELECT * FROM q LIMIT 0"
-    )
+    made = f"CREATE TEMPORARY TABLE {scratch} ENGINE=MyISAM AS WITH q ({columns}) AS (%s) SELECT * FROM q LIMIT 0"
+    try:
+        connection.execute(made % select)
+    except UserError as error:
+        # totals over no rows are one row, which is computed, and may be out of range: BIT_OR(u) - BIT_AND(u)
+        try:
+            connection.execute(made % f"({select}) LIMIT 0")
+        except UserError:
+            raise error from error.__cause__
     try:
         shown = connection.rows(f"SHOW FULL COLUMNS FROM {scratch}")
     finally:
@@ -133,16 +142,11 @@ def _array(values: Sequence[Any], column: TypedColumn) -> pa.Array:
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         values = [decoded(value) if isinstance(value, bytes) else value for value in values]
     elif pa.types.is_decimal(kind):
-        values = [None if value is None else value.quantize(_unit(kind.scale)) for value in values]
+        unit = Decimal(1).scaleb(-kind.scale)
+        values = [None if value is None else value.quantize(unit, context=ALL_DIGITS) for value in values]
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         values = [value.encode("cp1252") if isinstance(value, str) else value for value in values]
     return pa.array(values, kind)
-
-
-def _unit(scale: int) -> Any:
-    from decimal import Decimal
-
-    return Decimal(1).scaleb(-scale)
 
 
 def decoded(text: bytes) -> str:
