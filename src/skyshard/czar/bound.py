@@ -161,7 +161,7 @@ class Bound:
 
 def columns_of(node: exp.Expr) -> Iterator[exp.Column]:
     """The columns in a tree, those of nested queries included, stars excluded."""
-    for column in node.find_all(exp.Column):
+    for column in node.find_all(exp.Column) if type(node) is not exp.Column else (node,):
         if not isinstance(column.this, exp.Star):
             yield column
 

@@ -162,6 +162,16 @@ class _Parser(MySQLParser):
         return self.expression(exp.GroupConcat(this=limit, separator=separator))
 
 
+def _qualified_text(node: exp.Expr) -> str:
+    """Text of a column with its table, where both are quoted and nothing else is named; else empty."""
+    if type(node) is not exp.Column or node.args.get("db"):
+        return ""
+    parts = [node.args.get(key) for key in ("table", "this")]
+    if not all(isinstance(part, exp.Identifier) and part.quoted for part in parts):
+        return ""
+    return ".".join("`" + part.name.replace("`", "``") + "`" for part in parts if part is not None)
+
+
 def _formula_sql(generator: Any, formula: Formula) -> str:
     parts = [generator.sql(part) for part in formula.expressions]
     pieces = formula.this.split(FORMULA_MARK)
@@ -176,10 +186,7 @@ class _Generator(MySQLGenerator):
     """Without what makes MySQL's SELECTs of those of other dialects."""
 
     def column_sql(self, expression: exp.Column) -> str:
-        parts = [expression.args.get(key) for key in ("table", "this")]
-        if all(isinstance(part, exp.Identifier) and part.quoted for part in parts) and not expression.args.get("db"):
-            return ".".join("`" + part.name.replace("`", "``") + "`" for part in parts if part is not None)
-        return str(super().column_sql(expression))
+        return _qualified_text(expression) or str(super().column_sql(expression))
 
     def literal_sql(self, expression: exp.Literal) -> str:
         return str(expression.meta.get(SPELLING) or super().literal_sql(expression))
@@ -221,6 +228,12 @@ class Czar(MySQL):
 
 
 DIALECT = Czar()
+
+
+def rendered_copy(part: exp.Expr) -> exp.Expr:
+    """A copy that is good for nothing but :func:`render`: a qualified column becomes one node instead of three."""
+    text = _qualified_text(part)
+    return Formula(this=text) if text else part.copy()
 
 
 def render(tree: exp.Expr) -> str:

@@ -124,12 +124,21 @@ class Dispatch:
                 begin()
             parts = _after_first(stream, begin) if pull.limit is None else stream
             if is_text:
-                for part in parts:
-                    self._insert(table, part.rows)
+                self._insert(table, parts)
             else:
                 self._append_images(what, columns, parts)
 
-    def _insert(self, table: str, rows: Sequence[Row]) -> None:
+    def _insert(self, table: str, parts: Iterator[Part]) -> None:
+        """Small parts wait for one another: a statement costs more than the few rows of a part."""
+        waiting: list[Row] = []
+        for part in parts:
+            waiting += part.rows
+            if len(waiting) >= INSERT_ROWS:
+                self._insert_rows(table, waiting)
+                waiting = []
+        self._insert_rows(table, waiting)
+
+    def _insert_rows(self, table: str, rows: Sequence[Row]) -> None:
         for start in range(0, len(rows), INSERT_ROWS):
             self._czar.insert(table, rows[start : start + INSERT_ROWS])
 

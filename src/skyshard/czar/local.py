@@ -15,13 +15,16 @@ from sqlglot import exp
 from skyshard.czar.aggregate import TwoStep, split
 from skyshard.czar.bound import COLUMN, REF, Block, Bound, Reference, column_of, columns_of
 from skyshard.czar.clauses import Clauses, OrderTerm, is_aggregate
-from skyshard.czar.dialect import render
+from skyshard.czar.dialect import render, rendered_copy
 from skyshard.czar.locality import Locality, Neighbour, top_terms
 from skyshard.czar.matches import single
 from skyshard.czar.nested import nested_references
 from skyshard.czar.plan import Casts, Pull, Slot, Template, kept, slot_mark
 from skyshard.czar.windows import reach_text, windows
 from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN
+
+MOST_ROWS = 2**64 - 1
+"""The largest LIMIT that MariaDB takes."""
 
 
 def local_steps(
@@ -210,7 +213,8 @@ def named(part: exp.Expr, name: str) -> exp.Alias:
 
 
 def cast_part(part: exp.Expr, kind: str | None) -> exp.Expr:
-    return exp.Cast(this=part.copy(), to=_data_type(kind).copy()) if kind else part.copy()
+    copy = rendered_copy(part)
+    return exp.Cast(this=copy, to=_data_type(kind).copy()) if kind else copy
 
 
 @lru_cache(maxsize=8)
@@ -296,4 +300,4 @@ def ordering(terms: Iterable[tuple[exp.Expr, bool]]) -> exp.Order:
 
 
 def limit_of(count: int) -> exp.Limit:
-    return exp.Limit(expression=exp.Literal.number(count))
+    return exp.Limit(expression=exp.Literal.number(min(count, MOST_ROWS)))

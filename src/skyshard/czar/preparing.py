@@ -26,9 +26,9 @@ from skyshard.czar.shapes import (
 )
 from skyshard.czar.statement import ShowStatement, read_statement
 from skyshard.czar.typed import TypedColumn
-from skyshard.errors import UserError
+from skyshard.errors import SkyshardError, UserError
 from skyshard.registry.catalog import CatalogSource
-from skyshard.registry.kept import Generation, KeptCatalogs
+from skyshard.registry.kept import Ahead, Generation, KeptCatalogs
 from skyshard.rowimage.sqltype import TypeClass
 
 Types = Callable[[Plan], tuple[TypedColumn, ...]]
@@ -88,6 +88,9 @@ class Preparing:
             return self._with_area(sql, database, area, self._source.now())
         shape, numbers = shape_of(sql)
         known = self._shapes.find(database, shape)
+        held = self._source.held if known is None else None
+        if held is not None and (first := self._first(sql, database, shape, numbers, Ahead(self._source, held), held)):
+            return first
         generation: Generation | None = None
         keyed = known.keyed.get(known.pinned(numbers)) if known is not None else None
         if known is not None and keyed is not None:
@@ -95,7 +98,19 @@ class Preparing:
         else:
             generation = self._source.now()
             prepared = known.plans.get(numbers) if known is not None and known.generation is generation else None
-        return prepared or self._keep(sql, database, shape, numbers, generation)
+        return prepared or self._keep(sql, database, shape, numbers, generation, generation)
+
+    def _first(
+        self, sql: str, database: str, shape: str, numbers: Numbers, ahead: Ahead, held: Generation
+    ) -> Prepared | ShowStatement | None:
+        """The first statement of a shape, planned over the generation held, which saves asking first; None if over."""
+        try:
+            made = self._keep(sql, database, shape, numbers, held, ahead)
+        except SkyshardError:
+            if ahead.is_present():
+                raise
+            return None
+        return made if ahead.is_present() else None
 
     def _with_area(self, sql: str, database: str, area: AreaText, generation: Generation) -> Prepared | ShowStatement:
         """By a plan for any area, which is made the second time that a shape comes with another area."""
@@ -133,9 +148,9 @@ class Preparing:
         return generation, keyed.with_keys(numbers, {int(row[0]): int(row[1]) for row in rows})
 
     def _keep(
-        self, sql: str, database: str, shape: str, numbers: Numbers, generation: Generation
+        self, sql: str, database: str, shape: str, numbers: Numbers, generation: Generation, source: CatalogSource
     ) -> Prepared | ShowStatement:
-        spy = Spy(generation)
+        spy = Spy(source)
         prepared = self._anew(sql, database, spy, generation)
         if isinstance(prepared, ShowStatement):
             return prepared

@@ -22,8 +22,12 @@ from skyshard.registry.catalog import Catalog, CatalogSource
 
 MARK = "\x02"
 KEPT_SHAPES = 512
-KEPT_NUMBERS = 8
+KEPT_NUMBERS = 64
 """Plans kept for one shape with different numbers."""
+KEPT_CHUNKS = 4_000_000
+"""Chunk numbers that all kept plans together hold at most, at 8 bytes each."""
+PLAN_CHUNKS = 100
+"""What a plan takes besides its chunk numbers, in these."""
 LONGEST_TEXT = 20_000
 _DIGITS = 18
 _PARTS = re.compile(
@@ -240,6 +244,7 @@ class Shape:
     is_tried: bool = False
     with_area: Callable[[Any, CatalogSource], Prepared | None] | None = None
     """Gives the plan for any area."""
+    is_forgotten: bool = False
 
     def pinned(self, numbers: Numbers) -> Numbers:
         """The numbers that are no keys."""
@@ -251,6 +256,7 @@ class KeptShapes:
 
     def __init__(self) -> None:
         self._shapes: OrderedDict[tuple[str, str], Shape] = OrderedDict()
+        self._chunks = 0
         self._lock = threading.Lock()
 
     def find(self, database: str, shape: str) -> Shape | None:
@@ -265,14 +271,38 @@ class KeptShapes:
         with self._lock:
             found = self._shapes.get((database, shape))
             if found is None or found.generation is not generation:
+                if found is not None:
+                    self._forget(found)
                 found = self._shapes[database, shape] = Shape(generation)
             self._shapes.move_to_end((database, shape))
             while len(self._shapes) > KEPT_SHAPES:
-                self._shapes.popitem(last=False)
+                self._forget_oldest()
             return found
 
     def add(self, shape: Shape, numbers: Hashable, prepared: Prepared) -> None:
+        """Keep a plan of a shape, which may mean that others are forgotten."""
         with self._lock:
+            if shape.is_forgotten:
+                return
+            self._drop(shape, numbers)
             shape.plans[numbers] = prepared
+            self._chunks += _size(prepared)
             while len(shape.plans) > KEPT_NUMBERS:
-                shape.plans.popitem(last=False)
+                self._drop(shape, next(iter(shape.plans)))
+            while self._chunks > KEPT_CHUNKS and len(self._shapes) > 1:
+                self._forget_oldest()
+
+    def _drop(self, shape: Shape, numbers: Hashable) -> None:
+        dropped = shape.plans.pop(numbers, None)
+        self._chunks -= _size(dropped) if dropped is not None else 0
+
+    def _forget_oldest(self) -> None:
+        self._forget(self._shapes.popitem(last=False)[1])
+
+    def _forget(self, shape: Shape) -> None:
+        shape.is_forgotten = True
+        self._chunks -= sum(map(_size, shape.plans.values()))
+
+
+def _size(prepared: Prepared) -> int:
+    return PLAN_CHUNKS + sum(len(pull.chunks or ()) for pull in prepared.plan.pulls)

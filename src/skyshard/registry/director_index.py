@@ -6,11 +6,11 @@ table ``_g<transaction>`` shows them as one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
-from skyshard.db.connection import Connection, quote_name
+from skyshard.db.connection import Connection, Row, quote_name
 from skyshard.ddl import generation_suffix
 from skyshard.registry import tables as t
 from skyshard.registry.lifecycle import TransactionState
@@ -53,14 +53,24 @@ def visible_table(database: str, director: str, parts: Sequence[IndexPart]) -> s
     return f"{quote_name(t.INDEX_DATABASE)}.{quote_name(name)}"
 
 
+def possible(keys: Sequence[int]) -> list[int]:
+    """The keys that fit the index's column."""
+    return [int(key) for key in keys if -LARGEST_KEY - 1 <= int(key) <= LARGEST_KEY]
+
+
+def places(rows: Iterable[Row]) -> dict[int, tuple[int, int]]:
+    """Rows of the index: key → (chunk, sub-chunk)."""
+    return {int(key): (int(chunk), int(sub)) for key, chunk, sub in rows}
+
+
 def find_keys(connection: Connection, table: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
     """key → (chunk, sub-chunk) for the keys that the index knows."""
-    wanted = [int(key) for key in keys if -LARGEST_KEY - 1 <= int(key) <= LARGEST_KEY]
+    wanted = possible(keys)
     if not wanted or not table:
         return {}
     marks = ",".join(["%s"] * len(wanted))
     sql = f"SELECT `key`, chunkId, subChunkId FROM {table} WHERE `key` IN ({marks})"
-    return {int(key): (int(chunk), int(sub)) for key, chunk, sub in connection.rows(sql, wanted)}
+    return places(connection.rows(sql, wanted))
 
 
 def find_range(connection: Connection, table: str, low: int | None, high: int | None) -> set[int]:

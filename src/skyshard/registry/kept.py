@@ -72,12 +72,17 @@ class KeptCatalogs:
         with self.sessions.lease("registry") as connection:
             return self._of(int(connection.value(READ)))
 
+    @property
+    def held(self) -> Generation | None:
+        """The newest generation that was read, which may be over; None before the first."""
+        return self._newest if self._newest.number >= 0 else None
+
     def now_with_keys(self, index_table: str, keys: Sequence[int]) -> tuple[Generation, list[Row]]:
         """The present generation, and the rows (key, chunk, sub-chunk) of an index table, in one round trip.
 
         The rows mean nothing when the generation is another one than that which named the table.
         """
-        wanted = ",".join(str(int(key)) for key in keys)
+        wanted = ",".join(map(str, director_index.possible(keys))) or "NULL"
         number = READ.replace(" FROM ", ", NULL, NULL FROM ", 1)
         found = f"SELECT `key`, chunkId, subChunkId FROM {index_table} WHERE `key` IN ({wanted})"
         with self.sessions.lease("registry") as connection:
@@ -90,3 +95,37 @@ class KeptCatalogs:
             if number != self._newest.number:
                 self._newest = Generation(number, self)
             return self._newest
+
+
+class Ahead:
+    """A ``CatalogSource`` over a generation that may be over: the number comes with the first keys that are looked up.
+
+    What it said counts only when :meth:`is_present` says so.
+    """
+
+    def __init__(self, kept: KeptCatalogs, held: Generation) -> None:
+        self._kept = kept
+        self._held = held
+        self._present: Generation | None = None
+
+    def databases(self) -> list[str]:
+        return self._held.databases()
+
+    def catalog(self, database: str) -> Catalog:
+        return self._held.catalog(database)
+
+    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
+        table = self._held.index_table(database, director)
+        if self._present is not None or not table:
+            return self._held.locate_keys(database, director, keys)
+        self._present, rows = self._kept.now_with_keys(table, keys)
+        return director_index.places(rows)
+
+    def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:
+        return self._held.locate_key_range(database, director, low, high)
+
+    def is_present(self) -> bool:
+        """True when the generation was the present one at some moment since this was made."""
+        if self._present is None:
+            self._present = self._kept.now()
+        return self._present is self._held
