@@ -150,7 +150,7 @@ def _named(block: Block, item: exp.Expr) -> Reference:
 
 
 def _count(clause: exp.Expr | None) -> int | None:
-    if clause is None:
+    if clause is None or isinstance(clause, exp.Fetch):  # FETCH ... WITH TIES: such a statement is gathered
         return None
     value: Decimal | None = exact_constant(clause.expression)
     if value is None or value < 0 or value != int(value):

@@ -184,6 +184,8 @@ class _Generator(MySQLGenerator):
         kind: write for kind, write in MySQLGenerator.TRANSFORMS.items() if kind not in (exp.Select, exp.GroupConcat)
     } | {Formula: _formula_sql}
     """Without what makes MySQL's SELECTs of those of other dialects."""
+    LIMIT_FETCH = "ALL"
+    """FETCH ... WITH TIES is no LIMIT."""
 
     def column_sql(self, expression: exp.Column) -> str:
         return _qualified_text(expression) or str(super().column_sql(expression))

@@ -139,7 +139,8 @@ class _Planner:
         is_single = isinstance(tree, exp.Select) and not tree.args.get("with_")
         is_plain = all(one.table is not None for one in self._bound.blocks[0].references)
         has_windows = bool(self._bound.words & WINDOW_WORDS) and any(tree.find_all(exp.Window))
-        if not is_single or not is_plain or has_windows or tree.args.get("windows"):
+        has_ties = isinstance(tree.args.get("limit"), exp.Fetch)
+        if not is_single or not is_plain or has_windows or has_ties or tree.args.get("windows"):
             return None
         group = tree.args.get("group")
         if group is not None and any(group.args.get(key) for key in ("rollup", "cube", "grouping_sets", "totals")):

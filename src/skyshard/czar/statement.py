@@ -225,14 +225,26 @@ def _parse(tokens: list[Token], text: str) -> exp.Query:
         raise UserError(_syntax_error(error)) from None
     except RecursionError:
         raise UserError("the statement is nested too deeply", remedy="split it") from None
-    tree = trees[0]
-    while isinstance(tree, exp.Subquery) and tree.is_wrapper:
-        tree = tree.this
-    if isinstance(tree, exp.Subquery):
-        tree = exp.select("*").from_(tree.as_("q", copy=False), copy=False) if tree.this else tree
+    tree = _unwrapped(trees[0])
     if not isinstance(tree, exp.Query):
         raise Refusal("not-a-query", "this is not a query", remedy="ask with SELECT")
     return tree
+
+
+def _unwrapped(tree: exp.Expr | None) -> exp.Expr | None:
+    """A query without parentheses around it; what is sorted or cut outside of them is done to the query itself."""
+    if not isinstance(tree, exp.Subquery):
+        return tree
+    inner = _unwrapped(tree.this)
+    outside = {key: part for key in ("order", "limit", "offset") if (part := tree.args.get(key)) is not None}
+    if inner is None or not outside:
+        return inner
+    if any(inner.args.get(key) is not None for key in ("limit", "offset")):
+        alias = exp.TableAlias(this=exp.to_identifier("q"))
+        inner = exp.select("*").from_(exp.Subquery(this=inner, alias=alias), copy=False)
+    for key, part in outside.items():
+        inner.set(key, part)
+    return inner
 
 
 def _syntax_error(error: ParseError) -> str:
@@ -260,6 +272,10 @@ def _check_tree(tree: exp.Query, tokens: list[Token]) -> None:
             _check_function(node)
         elif isinstance(node, exp.Select):
             _drop_hints(node)
+        elif isinstance(node, exp.Fetch):
+            _plain_limit(node)
+        elif isinstance(node, exp.Between) and node.args.get("symmetric") is not None:
+            raise UserError(f"syntax error: SYMMETRIC is not known{place(node)}", remedy="put the lower value first")
         elif isinstance(node, exp.Table):
             _check_table(node)
 
@@ -271,6 +287,13 @@ def _check_function(node: exp.Anonymous) -> None:
     first = node.expressions[0] if node.expressions else None
     if name in UNITS_FIRST and isinstance(first, exp.Column) and not first.table:
         first.replace(exp.Var(this=first.name))
+
+
+def _plain_limit(node: exp.Fetch) -> None:
+    """FETCH FIRST n ROWS ONLY is LIMIT n."""
+    options = node.args.get("limit_options")
+    if options is None or not (options.args.get("with_ties") or options.args.get("percent")):
+        node.replace(exp.Limit(expression=node.args.get("count") or exp.Literal.number(1)))
 
 
 def _drop_hints(select: exp.Select) -> None:
@@ -325,6 +348,8 @@ def item_name(item: exp.Expr, text: str = "") -> str | None:
         inner = inner.expression
     if isinstance(inner, exp.National) or (isinstance(inner, exp.Literal) and inner.is_string):
         return str(inner.name).lstrip()
+    if isinstance(inner, exp.Literal):
+        return str(inner.meta.get(SPELLING) or inner.name)
     if isinstance(inner, exp.Concat):
         return "".join(part.name for part in inner.expressions).lstrip()
     if isinstance(inner, exp.Null):

@@ -30,6 +30,8 @@ SLICE_BYTES = 32 << 20
 NARROW_BYTES = 256
 ALL_DIGITS = Context(prec=80)
 """Of DECIMALs, which have up to 65 digits."""
+_AS_TEXT = {"uuid": "char(36)", "inet6": "varchar(39)", "inet4": "varchar(15)"}
+"""Types that are no column's, but functions', and travel as text."""
 _DEFAULT_COLLATION = "latin1_swedish_ci"
 
 
@@ -90,7 +92,7 @@ def read_types(connection: Connection, select: str, scratch: str, names: Sequenc
 
 
 def _typed(name: str, text: str, collation: str | None) -> TypedColumn:
-    kind = parse_type(text)
+    kind = parse_type(_AS_TEXT.get(text, text))
     if kind.type_class is TypeClass.FLOATING:
         plain = parse_type(kind.base + (" unsigned" if kind.is_unsigned else ""))
         return TypedColumn(name, plain, is_rounded=len(kind.arguments) == 2)
