@@ -20,7 +20,7 @@ from skyshard.czar.scratch import scratch_table
 from skyshard.czar.shapes import Prepared
 from skyshard.czar.typed import TypedColumn, read_types
 from skyshard.czar.units import Crew
-from skyshard.czar.whole import Stored, answer_whole
+from skyshard.czar.whole import Stored, store_result
 from skyshard.db.connection import Connection
 from skyshard.db.sessions import Sessions
 from skyshard.errors import ClusterError, SkyshardError
@@ -53,14 +53,14 @@ class CarryOut:
         plan, query = prepared.plan, running.query
         if not plan.has_tables:
             with self.sessions.lease(query) as czar:
-                yield from answer_whole(czar, query, plan.whole, prepared.types).to_batches()
+                yield from store_result(czar, query, plan.whole, prepared.types, clock=running.clock).to_batches()
             return
         nodes = sorted(self.crew.nodes)
         turn = hash(query) % len(nodes)
         for number, node in enumerate(nodes[turn:] + nodes[:turn]):
             try:
                 with self.crew.workers[node].sessions.lease(query) as connection:
-                    found = answer_whole(connection, query, plan.whole, prepared.types)
+                    found = store_result(connection, query, plan.whole, prepared.types, clock=running.clock)
             except ClusterError:
                 running.check()
                 if number + 1 == len(nodes):
@@ -81,7 +81,7 @@ class CarryOut:
                     columns = self._columns(prepared, number, query, czar)
                     dispatch.bring(f"p{number}", pull, columns, plan.lane, stored.create)
                 running.check()
-                yield from stored.batches(plan.merge_over(tables))
+                yield from stored.batches(plan.merge_over(tables), running.clock)
             finally:
                 with contextlib.suppress(SkyshardError):
                     czar.execute(f"DROP TABLE IF EXISTS {', '.join([*tables, stored.table])}")

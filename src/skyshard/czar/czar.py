@@ -227,6 +227,7 @@ class Czar:
             shown = Plan(Kind.CATALOG, (), str)
             return Answer(names, table.schema, shown, running, table.to_batches(), begun, planned)
         plan = prepared.plan
+        running.clock = f"SET STATEMENT timestamp = {time.time():.6f} FOR " if plan.asks_time else ""
         running.chunks = sum(len(pull.chunks or ()) for pull in plan.pulls)
         if plan.lane is Lane.SCAN and not self._is_swept:
             self._is_swept = True

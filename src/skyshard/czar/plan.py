@@ -218,6 +218,8 @@ class Plan:
     direct: Pull | None = None
     """Reads the whole answer, sorted and cut, where a single chunk has it; then nothing is merged."""
     plain: tuple[PlainColumn | None, ...] = ()
+    asks_time: bool = False
+    """NOW() and its like are in it: they are the same on all servers."""
 
     @property
     def whole(self) -> str:

@@ -32,6 +32,11 @@ from skyshard.errors import Refusal
 from skyshard.registry.catalog import CatalogSource
 
 WINDOW_WORDS = {"OVER", "WINDOW"}
+CLOCK_WORDS = {
+    "NOW", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "CURDATE", "CURTIME", "LOCALTIME", "LOCALTIMESTAMP",
+    "UTC_DATE", "UTC_TIME", "UTC_TIMESTAMP", "UNIX_TIMESTAMP",
+}  # fmt: skip
+"""Functions that give the time at which a statement began."""
 ROWS_OF_A_KEY = 1000
 """Rows expected for one director key, at most: few enough to travel as text."""
 
@@ -131,7 +136,8 @@ class _Planner:
 
     def _make(self, kind: Kind, **values: object) -> Plan:
         databases = tuple(dict.fromkeys(reference.database for reference in self._bound.tables))
-        return Plan(kind, self._names, self._whole, databases=databases, **values)  # type: ignore[arg-type]
+        asks_time = bool(self._bound.words & CLOCK_WORDS)
+        return Plan(kind, self._names, self._whole, databases=databases, asks_time=asks_time, **values)  # type: ignore[arg-type]
 
     def _single_block(self) -> Clauses | None:
         """The clauses of a statement that is one SELECT over tables, perhaps with subqueries; None for any other."""

@@ -28,7 +28,8 @@ class Running:
     """Counters of one query; any thread may read them while it runs.
 
     ``limit_bytes``: more partial result than this is refused; None is no limit. ``is_partial_allowed``: chunks of which
-    no replica answers are left out and listed in ``lost``.
+    no replica answers are left out and listed in ``lost``. ``clock``: text in front of each statement that sets the
+    time to that of the query; empty where nobody asks for the time.
     """
 
     query: str
@@ -41,6 +42,7 @@ class Running:
     lost: list[int] = field(default_factory=list)
     units: list[UnitTime] = field(default_factory=list)
     retried: int = 0
+    clock: str = ""
     _stop: threading.Event = field(default_factory=threading.Event)
 
     @property

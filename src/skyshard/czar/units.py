@@ -96,11 +96,12 @@ class PullTask:
         worker = self.crew.workers[node]
         begun = time.perf_counter()
         before, select = self.statement(unit)
+        clock = self.running.clock
         if self.record_bytes:
-            filled = self._shelf(node, thread).add(select, before)
+            filled = self._shelf(node, thread).add(select, before, clock)
             part = Part(node, (), filled, filled.rows * self.record_bytes)
         else:
-            rows = worker.rows(self.running.query, select, before)
+            rows = worker.rows(self.running.query, clock + select, before)
             part = Part(node, rows, None, len(rows) * CELL_BYTES * (len(rows[0]) if rows else 0))
         with self._lock:
             self.running.add(node, unit.chunks, part.count, part.bytes, time.perf_counter() - begun)

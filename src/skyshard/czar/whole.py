@@ -46,10 +46,10 @@ class Stored:
             self._connection.execute(create_scratch(self.table, self._types, is_temporary=self._layout is None))
             self._is_made = True
 
-    def batches(self, statement: str) -> Iterator[pa.RecordBatch]:
-        """Run a statement, and give its rows."""
+    def batches(self, statement: str, clock: str = "") -> Iterator[pa.RecordBatch]:
+        """Run a statement, and give its rows; ``clock`` sets the time for it."""
         self.create()
-        rows = self._connection.execute(f"INSERT INTO {self.table} {statement}")
+        rows = self._connection.execute(f"{clock}INSERT INTO {self.table} {statement}")
         if self._layout is not None:
             yield from from_slice(self._path, 0, rows, self._types, self._layout)
         else:
@@ -58,18 +58,18 @@ class Stored:
             ).to_batches()
 
 
-def answer_whole(connection: Connection, query: str, statement: str, types: Sequence[TypedColumn]) -> pa.Table:
-    """Run a statement on one server and fetch its rows."""
-    return store_result(connection, query, statement, types, None)
-
-
 def store_result(
-    connection: Connection, query: str, statement: str, types: Sequence[TypedColumn], data_dir: Path | None
+    connection: Connection,
+    query: str,
+    statement: str,
+    types: Sequence[TypedColumn],
+    data_dir: Path | None = None,
+    clock: str = "",
 ) -> pa.Table:
     """Run a statement into a scratch table and fetch it, from the data file where there can be one."""
     stored = Stored(connection, query, types, data_dir)
     try:
-        batches = list(stored.batches(statement))
+        batches = list(stored.batches(statement, clock))
     finally:
         with contextlib.suppress(SkyshardError):
             connection.execute(f"DROP TABLE IF EXISTS {stored.table}")

@@ -96,8 +96,11 @@ class Shelf:
     _offset: int = 0
     _path: Path = Path()
 
-    def add(self, select: str, before: Sequence[str] = ()) -> Filled:
-        """Append the rows of a SELECT; after an error the table is not written to again."""
+    def add(self, select: str, before: Sequence[str] = (), clock: str = "") -> Filled:
+        """Append the rows of a SELECT; after an error the table is not written to again.
+
+        ``clock``: text that sets the time for this statement; empty for the server's own.
+        """
         done = ""
         if self._is_open and self._offset >= ROTATE_BYTES:
             done, self._is_open = self.tables[-1], False
@@ -111,7 +114,7 @@ class Shelf:
                     self._is_open = True
                 for text in before:
                     connection.execute(text)
-                rows = connection.execute(f"INSERT INTO {self.tables[-1]} {select}")
+                rows = connection.execute(f"{clock}INSERT INTO {self.tables[-1]} {select}")
         except BaseException:
             self._is_open = False
             raise
