@@ -15,7 +15,7 @@ from tests.integration.stepping import Stopped, stop_at
 
 from skyshard.cluster import Cluster
 from skyshard.db.connection import Account, connect
-from skyshard.errors import ClusterError
+from skyshard.errors import ClusterError, UserError
 from skyshard.layout import Layout, Striping
 from skyshard.registry.catalog import Catalog
 from skyshard.registry.lifecycle import Event
@@ -82,6 +82,29 @@ def test_queries_see_one_transaction_or_both(testbed: Testbed, tmp_path: Path, d
     assert len(seen) > 5
     assert answers_of(testbed, database) == right[1]
     assert rows_of(testbed, old) == 3_000
+
+
+def test_new_shapes_see_what_another_process_published(testbed: Testbed, tmp_path: Path, database: str) -> None:
+    """A czar that has read one generation answers statements it never saw from the next one: rows, tables, refusals."""
+    first, second = (write_catalog(tmp_path / str(seed), objects=200, seed=seed) for seed in (1, 2))
+    testbed.ingest(first, database=database, tables=["Object"])
+
+    def ids(mine: Testbed) -> list[int]:
+        return [row["c0"] for row in mine.query("SELECT objectId FROM Object", database=database).table.to_pylist()]
+
+    with Testbed(testbed.cluster.folder) as mine:
+        old = set(ids(mine))
+        with pytest.raises(UserError, match="unknown table"):
+            mine.query("SELECT COUNT(*) FROM Source", database=database)
+        testbed.ingest(second, database=database)
+        new = next(key for key in ids(testbed) if key not in old)
+        assert mine.query(f"SELECT objectId AS a FROM Object WHERE objectId = {new}", database=database).rows == 1
+        testbed.ingest(first, database=f"{database}_2")
+        one = mine.query(f"SELECT ra AS b FROM Object WHERE objectId IN ({min(old)}, {new})", database=database)
+        assert one.rows == 2
+        assert mine.query("SELECT COUNT(*) + 1 AS c FROM Source", database=f"{database}_2").rows == 1
+        with pytest.raises(UserError, match="unknown column"):
+            mine.query("SELECT nothing FROM Object", database=database)
 
 
 STATEMENTS = (

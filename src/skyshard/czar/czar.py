@@ -78,7 +78,7 @@ class Czar:
         on_end: Callable[[Ended], None] | None = None,
     ) -> None:
         threads = scan_threads or scan_threads_of(len(nodes))
-        courtesy = Courtesy(os.cpu_count() or 1)
+        courtesy = Courtesy()
         self._source = source
         self._sessions = Sessions(czar)
         self._workers = {
@@ -113,7 +113,8 @@ class Czar:
             self._source.close()
 
     def _servers(self) -> list[Sessions]:
-        return [self._sessions, *(worker.sessions for worker in self._workers.values())]
+        workers = self._workers.values()
+        return [self._sessions, *(one for worker in workers for one in (worker.sessions, worker.scan_sessions))]
 
     def sweep(self) -> int:
         """Drop what killed czars left in the scratch databases; returns how many tables."""
@@ -172,9 +173,10 @@ class Czar:
         begun = time.perf_counter()
         running = Running(query or query_name(), limit_bytes, allow_partial)
         try:
-            answer = self._answer(sql, database, running, begun)
-            with self._under_way(running, answer):
-                yield answer
+            with self._crew.courtesy.processors.seat():
+                answer = self._answer(sql, database, running, begun)
+                with self._under_way(running, answer):
+                    yield answer
         except BaseException as error:
             if not query:
                 self._tell(Ended(sql, database, time.perf_counter() - begun, None, str(error) or type(error).__name__))

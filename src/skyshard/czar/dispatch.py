@@ -170,6 +170,7 @@ class Dispatch:
             create=lambda table: create_scratch(table, columns, is_temporary=False),
             record_bytes=layout.length if layout is not None else 0,
             is_short=all(slot.overlap_columns is None for slot in pull.template.slots.values()),  # no near neighbours
+            is_scan=lane is Lane.SCAN,
         )
         stream = self._stream(pull, task, lane)
         try:

@@ -76,7 +76,8 @@ class PullTask:
     """How the units of one pull are read; ``record_bytes`` is 0 where rows travel as text.
 
     ``statement`` gives what to run ahead, and the SELECT; ``named`` the name and data file of a node's scratch table
-    number n; ``create`` the text that makes it. For ``is_short`` ones scans step aside.
+    number n; ``create`` the text that makes it. For ``is_short`` ones scans step aside; ``is_scan``
+    ones are the lanes'.
     """
 
     running: Running
@@ -86,6 +87,7 @@ class PullTask:
     create: Callable[[str], str]
     record_bytes: int
     is_short: bool
+    is_scan: bool
     _shelves: dict[tuple[str, int], Shelf] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _tables: count[int] = field(default_factory=count)
@@ -101,7 +103,7 @@ class PullTask:
             filled = self._shelf(node, thread).add(select, before, clock)
             part = Part(node, (), filled, filled.rows * self.record_bytes)
         else:
-            rows = worker.rows(self.running.query, clock + select, before)
+            rows = worker.rows(self.running.query, clock + select, before, is_scan=self.is_scan)
             part = Part(node, rows, None, len(rows) * CELL_BYTES * (len(rows[0]) if rows else 0))
         with self._lock:
             self.running.add(node, unit.chunks, part.count, part.bytes, time.perf_counter() - begun)
@@ -116,6 +118,7 @@ class PullTask:
                     self.record_bytes,
                     lambda _: self.named(node, next(self._tables)),
                     self.create,
+                    self.is_scan,
                 )
             return self._shelves[node, thread]
 

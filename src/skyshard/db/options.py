@@ -75,7 +75,8 @@ def _sessions(open_files: int) -> list[str]:
         "table-open-cache-instances=2",
         "table-definition-cache=40000",
         f"max-connections={MAX_CONNECTIONS}",
-        "thread-cache-size=128",
+        # Each session gets a thread of its own: one that a czar has moved to some processors must not serve another.
+        "thread-cache-size=0",
         "max-allowed-packet=1G",
         "sort-buffer-size=4M",
         "join-buffer-size=2M",

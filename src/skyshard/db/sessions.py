@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from skyshard.db.connection import Account, Connection, Endpoint, connect
 from skyshard.db.pulse import Pulse
@@ -21,11 +21,20 @@ CLEANING = "cleaning"
 
 
 class Sessions:
-    """Open sessions of one server that wait to be used again; it may be silent for ``silence_s`` seconds."""
+    """Open sessions of one server that wait to be used again; it may be silent for ``silence_s`` seconds.
+
+    ``opened`` is told of each new one.
+    """
 
     def __init__(
-        self, endpoint: Endpoint, account: Account = Account.READER, *, silence_s: float | None = None
+        self,
+        endpoint: Endpoint,
+        account: Account = Account.READER,
+        *,
+        silence_s: float | None = None,
+        opened: Callable[[Connection], None] | None = None,
     ) -> None:
+        self._opened = opened
         self._endpoint = endpoint
         self._account = account
         self._pulse = Pulse(endpoint, account, silence_s)
@@ -81,7 +90,10 @@ class Sessions:
             try:
                 connection = self._idle.get_nowait()
             except queue.Empty:
-                return self._open()
+                connection = self._open()
+                if self._opened is not None:
+                    self._opened(connection)
+                return connection
             if connection.is_open:
                 return connection
 

@@ -16,6 +16,8 @@ import sqlalchemy as sa
 from skyshard.errors import UserError
 from skyshard.registry import tables as t
 
+WRITTEN_ROWS = 8
+"""Rows of one INSERT: a longer text takes the interpreter from the queries for longer than they take themselves."""
 KEPT_S = 7 * 86_400.0
 """So long queries and results are kept."""
 
@@ -113,7 +115,8 @@ class QueryHistory:
         """Write queries that have ended already, and forget what is older than ``KEPT_S`` and holds no result."""
         old = (t.queries.c.submitted_s < time.time() - KEPT_S, t.queries.c.result == "")
         with self._engine.begin() as connection:
-            connection.execute(sa.insert(t.queries), list(rows))
+            for start in range(0, len(rows), WRITTEN_ROWS):
+                connection.execute(sa.insert(t.queries), list(rows[start : start + WRITTEN_ROWS]))
             connection.execute(sa.delete(t.queries).where(*old, t.queries.c.state.not_in(OPEN)))
 
     def expired(self) -> list[Row]:

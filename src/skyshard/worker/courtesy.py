@@ -1,7 +1,7 @@
 """Scans step aside: while interactive statements come, one processor of this host is left to them.
 
 Rules: a unit that is under way goes on, only the next one waits; one unit may always run. Where there are no more scan
-threads than processors but one, nobody ever waits.
+threads than processors but one, nobody ever waits. While both come, they keep to different processors.
 """
 
 from __future__ import annotations
@@ -11,15 +11,23 @@ import threading
 import time
 from collections.abc import Iterator
 
+from skyshard.worker.processors import Processors
+
 GRACE_S = 0.02
 """Interactive statements that follow one another within this time are taken for one visit."""
+CALM_S = 0.5
+"""So long after the last visit scans may use all processors again."""
 
 
 class Courtesy:
-    """Counts the units that run on this host, and the interactive statements under way; ``processors`` are its own."""
+    """Counts the units that run on this host, and the interactive statements under way.
 
-    def __init__(self, processors: int) -> None:
-        self._most = max(1, processors - 1)
+    ``count``: of processors, if these are not the host's.
+    """
+
+    def __init__(self, count: int = 0) -> None:
+        self.processors = Processors()
+        self._most = max(1, (count or self.processors.count) - 1)
         self._changed = threading.Condition()
         self._running = 0
         self._visitors = 0
@@ -32,8 +40,14 @@ class Courtesy:
             while self._running >= self._most and (left := self._visit_s()):
                 self._changed.wait(left)
             self._running += 1
+            calm_s = time.monotonic() - self._until
+        if self._visitors or calm_s < GRACE_S:
+            self.processors.part()
+        elif calm_s > CALM_S:
+            self.processors.join()
         try:
-            yield
+            with self.processors.seat():
+                yield
         finally:
             with self._changed:
                 self._running -= 1
@@ -44,8 +58,11 @@ class Courtesy:
         """Around an interactive statement."""
         with self._changed:
             self._visitors += 1
+        if self._running:
+            self.processors.part()
         try:
-            yield
+            with self.processors.seat():
+                yield
         finally:
             with self._changed:
                 self._visitors -= 1

@@ -46,15 +46,21 @@ class QueryWorker:
         scan_threads: int = 1,
         courtesy: Courtesy | None = None,
     ) -> None:
+        own = courtesy if endpoint.socket else None
         self.sessions = Sessions(endpoint)
+        self.scan_sessions = Sessions(endpoint, opened=own.processors.add_scans if own is not None else None)
         self.data_dir = Path(data_dir)
-        self.lane = ScanLane(f"scan-{name}", scan_threads, courtesy if endpoint.socket else None)
+        self.lane = ScanLane(f"scan-{name}", scan_threads, own)
         self.scan_threads = scan_threads
         self._left: list[str] = []
 
-    def rows(self, query: str, statement: str, before: Sequence[str] = ()) -> list[Row]:
+    def sessions_for(self, *, is_scan: bool) -> Sessions:
+        """Scans have sessions of their own, which may be told on which processors to run."""
+        return self.scan_sessions if is_scan else self.sessions
+
+    def rows(self, query: str, statement: str, before: Sequence[str] = (), *, is_scan: bool = False) -> list[Row]:
         """The rows of a statement, all of them or none; ``before`` runs ahead of it in the same session."""
-        with self.sessions.lease(query) as connection:
+        with self.sessions_for(is_scan=is_scan).lease(query) as connection:
             for text in before:
                 connection.execute(text)
             return connection.rows(statement)
@@ -72,11 +78,12 @@ class QueryWorker:
 
     def cancel(self, query: str) -> int:
         """Stop the statements of a query."""
-        return self.sessions.cancel(query)
+        return self.sessions.cancel(query) + self.scan_sessions.cancel(query)
 
     def close(self) -> None:
         self.lane.close()
         self.sessions.close()
+        self.scan_sessions.close()
 
 
 @dataclass(slots=True, eq=False)
@@ -91,6 +98,7 @@ class Shelf:
     record_bytes: int
     named: Callable[[int], tuple[str, str]]
     create: Callable[[str], str]
+    is_scan: bool = False
     tables: list[str] = field(default_factory=list)
     _is_open: bool = False
     _offset: int = 0
@@ -105,7 +113,7 @@ class Shelf:
         if self._is_open and self._offset >= ROTATE_BYTES:
             done, self._is_open = self.tables[-1], False
         try:
-            with self.worker.sessions.lease(self.query) as connection:
+            with self.worker.sessions_for(is_scan=self.is_scan).lease(self.query) as connection:
                 if not self._is_open:
                     table, file = self.named(len(self.tables))
                     self._path, self._offset = self.worker.data_dir / file, 0

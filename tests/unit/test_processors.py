@@ -1,0 +1,44 @@
+"""Scans and short statements keep to different processors while both come."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from skyshard.worker.courtesy import Courtesy
+from skyshard.worker.processors import Processors
+
+MINE = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+pytestmark = pytest.mark.skipif(len(MINE) < 2, reason="needs two processors, and a system that lets threads be moved")
+
+
+def test_a_thread_keeps_to_its_side_only_while_there_are_two() -> None:
+    """Work for the czar leaves the scans' side, comes back with all processors, and is nowhere moved without need."""
+    processors = Processors()
+    with processors.seat():
+        assert os.sched_getaffinity(0) == MINE
+    processors.part()
+    with processors.seat():
+        inside = os.sched_getaffinity(0)
+        with processors.seat():
+            assert os.sched_getaffinity(0) == inside
+        assert os.sched_getaffinity(0) == inside
+    assert inside < MINE
+    assert len(inside) == max(1, len(MINE) // 4)
+    assert os.sched_getaffinity(0) == MINE
+    processors.join()
+    with processors.seat():
+        assert os.sched_getaffinity(0) == MINE
+
+
+def test_sides_part_when_a_statement_comes_beside_a_scan() -> None:
+    """A visit alone, or a scan alone, changes nothing; both at once do."""
+    courtesy = Courtesy()
+    with courtesy.visit():
+        assert not courtesy.processors.is_parted
+    with courtesy.unit():
+        with courtesy.visit():
+            assert courtesy.processors.is_parted
+            assert os.sched_getaffinity(0) < MINE
+        assert courtesy.processors.is_parted
