@@ -27,6 +27,7 @@ from skyshard.czar.matches import is_match, possible_sides, require_flags
 from skyshard.czar.names import Catalogs, bind
 from skyshard.czar.nested import nested_obstacle
 from skyshard.czar.plan import INTERACTIVE_CHUNKS, Kind, Lane, PlainColumn, Plan, Pull
+from skyshard.czar.regions import fill
 from skyshard.czar.statement import SelectStatement, first_select, place
 from skyshard.errors import Refusal
 from skyshard.registry.catalog import CatalogSource
@@ -59,6 +60,14 @@ def fully_named(bound: Bound) -> Bound:
     return bound
 
 
+def name_database(bound: Bound, database: str) -> None:
+    """Sessions have no database of their own: DATABASE() is the name of the one that was asked."""
+    for node in list(bound.tree.find_all(exp.Anonymous)):
+        if node.name.upper() in ("DATABASE", "SCHEMA") and not node.expressions:
+            value = exp.Literal.string(database) if database else exp.Null()
+            node.replace(fill("CAST(_name AS CHAR(64) CHARACTER SET utf8mb3)", name=value))
+
+
 PASSES: tuple[Callable[[Bound], Bound], ...] = (expand_functions, fully_named)
 """What happens to a bound statement, in this order, before it is planned."""
 
@@ -66,6 +75,8 @@ PASSES: tuple[Callable[[Bound], Bound], ...] = (expand_functions, fully_named)
 def prepare(statement: SelectStatement, catalogs: Catalogs, database: str, *, has_open_areas: bool = False) -> Bound:
     """Bind a statement and run the passes over it: what every engine needs."""
     bound = bind(statement.tree, catalogs, database)
+    if statement.words & {"DATABASE", "SCHEMA"}:
+        name_database(bound, database)
     bound.has_open_areas, bound.words = has_open_areas, statement.words
     for one in PASSES:
         bound = one(bound)

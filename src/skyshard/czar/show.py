@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
+
 import pyarrow as pa
 
 from skyshard.czar.resolve import did_you_mean
 from skyshard.czar.statement import Show, ShowStatement
 from skyshard.errors import UserError
 from skyshard.registry.catalog import CatalogSource
+from skyshard.rowimage.sqltype import SqlType
 from skyshard.schema import Column, Table
+
+HEADINGS = ("Field", "Type", "Null", "Key", "Default", "Extra")
+FULL_HEADINGS = ("Field", "Type", "Collation", "Null", "Key", "Default", "Extra", "Privileges", "Comment")
+_WIDTHS = {
+    "tinyint": "(4)", "smallint": "(6)", "mediumint": "(9)", "int": "(11)", "bigint": "(20)", "decimal": "(10,0)",
+    "char": "(1)", "binary": "(1)", "bit": "(1)", "year": "(4)",
+}  # fmt: skip
+_UNSIGNED_WIDTHS = {"tinyint": "(3)", "smallint": "(5)", "mediumint": "(8)", "int": "(10)"}
 
 
 def show(statement: ShowStatement, source: CatalogSource, database: str) -> tuple[tuple[str, ...], pa.Table]:
@@ -17,28 +29,70 @@ def show(statement: ShowStatement, source: CatalogSource, database: str) -> tupl
     Raises:
         UserError: no such database or table.
     """
+    like = f" ({statement.like})" if statement.like else ""
     if statement.kind is Show.DATABASES:
-        return ("Database",), pa.table({"c0": pa.array(sorted(source.databases()), pa.string())})
+        return (f"Database{like}",), _table([(name,) for name in _like(source.databases(), statement.like)], 1)
     database = statement.database or database
     if not database:
         raise UserError("no database given", remedy="give --database, or name it in the statement")
     catalog = source.catalog(database)
     if statement.kind is Show.TABLES:
-        return (f"Tables_in_{database}",), pa.table({"c0": pa.array(sorted(catalog.tables), pa.string())})
+        names = [(name, "BASE TABLE") for name in _like(catalog.tables, statement.like)]
+        headings = (f"Tables_in_{database}{like}", "Table_type")[: 1 + statement.is_full]
+        return headings, _table([row[: len(headings)] for row in names], len(headings))
     found = catalog.tables.get(statement.table)
     if found is None:
         remedy = did_you_mean(statement.table, catalog.tables, "tables")
         raise UserError(f"unknown table '{database}.{statement.table}'", remedy=remedy)
-    rows = [_described(column, found.table) for column in found.table]
-    names = ("Field", "Type", "Null", "Key", "Default", "Extra")
-    columns = list(zip(*rows, strict=True))
-    return names, pa.table({f"c{index}": pa.array(values, pa.string()) for index, values in enumerate(columns)})
+    wanted = set(_like(found.table.column_names, statement.like))
+    rows = [_described(column, found.table) for column in found.table if column.name in wanted]
+    full = [_full(row, found.table.column(str(row[0]))) for row in rows]
+    return (FULL_HEADINGS, _table(full, 9)) if statement.is_full else (HEADINGS, _table(rows, 6))
+
+
+def _table(rows: Sequence[tuple[str | None, ...]], width: int) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) or [()] * width
+    return pa.table({f"c{index}": pa.array(values, pa.string()) for index, values in enumerate(columns)})
+
+
+def _like(names: Iterable[str], pattern: str) -> list[str]:
+    """The names that LIKE lets through, sorted; all of them without a pattern.
+
+    >>> _like(["Object", "Source", "o_x"], "o%"), _like(["Object", "o_x"], r"o\\_%")
+    (['Object', 'o_x'], ['o_x'])
+    """
+    parts = re.findall(r"\\.|.", pattern, re.DOTALL)
+    text = "".join({"%": ".*", "_": "."}.get(part, re.escape(part[-1])) for part in parts)
+    return sorted(name for name in names if not pattern or re.fullmatch(text, name, re.IGNORECASE | re.DOTALL))
 
 
 def _described(column: Column, table: Table) -> tuple[str | None, ...]:
     default = column.default.strip("'") if column.default not in (None, "NULL") else None
     key = "PRI" if column.name in table.primary_key else "MUL" if _leads_key(column, table) else ""
-    return column.name, column.type.text, "YES" if column.is_nullable else "NO", key, default, ""
+    return column.name, shown_type(column.type), "YES" if column.is_nullable else "NO", key, default, ""
+
+
+def _full(row: tuple[str | None, ...], column: Column) -> tuple[str | None, ...]:
+    """A row of SHOW FULL COLUMNS: with collation, privileges and comment."""
+    is_text = column.type.base in ("char", "varchar", "enum", "set", "json") or column.type.base.endswith("text")
+    named = re.search(r"collate (\w+)", column.type.text)
+    of_set = re.search(r"character set (\w+)", column.type.text)
+    default = f"{of_set.group(1)}_general_ci" if of_set and of_set.group(1) != "latin1" else "latin1_swedish_ci"
+    collation = named.group(1) if named else default
+    return (*row[:2], collation if is_text else None, *row[2:], "select", "")
+
+
+def shown_type(kind: SqlType) -> str:
+    """A type as SHOW COLUMNS writes it: with its width, without its character set.
+
+    >>> from skyshard.rowimage.sqltype import parse_type
+    >>> shown_type(parse_type("BIGINT unsigned")), shown_type(parse_type("char")), shown_type(parse_type("Double"))
+    ('bigint(20) unsigned', 'char(1)', 'double')
+    """
+    text = re.sub(r" (character set|charset|collate) \w+", "", kind.text)
+    width = _UNSIGNED_WIDTHS.get(kind.base) if kind.is_unsigned else None
+    width = width or _WIDTHS.get(kind.base, "")
+    return text if "(" in text or not width else re.sub(r"^[a-z]+[0-9]?( precision| varying)?", kind.base + width, text)
 
 
 def _leads_key(column: Column, table: Table) -> bool:

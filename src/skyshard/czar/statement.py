@@ -56,6 +56,7 @@ class ShowStatement:
     database: str = ""
     table: str = ""
     is_full: bool = False
+    like: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class SelectStatement:
 
 
 _NAME = r"(?:`((?:[^`]|``)+)`|([0-9A-Za-z_$]+))"
+_LIKE = re.compile(r"(\s*SHOW\b.*?)\s+LIKE\s+'((?:[^'\\]|\\.|'')+)'\s*;?\s*$", re.IGNORECASE | re.DOTALL)
 _SHOWS: tuple[tuple[Show, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(rf"\s*{pattern}\s*;?\s*$", re.IGNORECASE))
     for kind, pattern in (
@@ -83,8 +85,8 @@ _SHOWS: tuple[tuple[Show, re.Pattern[str]], ...] = tuple(
         (Show.COLUMNS, rf"SHOW\s+(?P<full>FULL\s+)?(?:COLUMNS|FIELDS)\s+(?:FROM|IN)\s+{_NAME}"),
         (Show.COLUMNS, rf"DESC(?:RIBE)?\s+{_NAME}\s*\.\s*{_NAME}"),
         (Show.COLUMNS, rf"DESC(?:RIBE)?\s+{_NAME}"),
-        (Show.TABLES, rf"SHOW\s+TABLES\s+(?:FROM|IN)\s+{_NAME}"),
-        (Show.TABLES, r"SHOW\s+TABLES"),
+        (Show.TABLES, rf"SHOW\s+(?P<full>FULL\s+)?TABLES\s+(?:FROM|IN)\s+{_NAME}"),
+        (Show.TABLES, r"SHOW\s+(?P<full>FULL\s+)?TABLES"),
         (Show.DATABASES, r"SHOW\s+(?:DATABASES|SCHEMAS)"),
     )
 )
@@ -100,7 +102,7 @@ def read_statement(text: str) -> SelectStatement | ShowStatement:
     >>> read_statement("SELECT ra,  COUNT( * ) FROM Object").names
     ('ra', 'COUNT( * )')
     >>> read_statement("desc lsst.Object")
-    ShowStatement(kind=<Show.COLUMNS: 'columns'>, database='lsst', table='Object', is_full=False)
+    ShowStatement(kind=<Show.COLUMNS: 'columns'>, database='lsst', table='Object', is_full=False, like='')
     """
     try:
         tokens = DIALECT.tokenize(text)
@@ -161,6 +163,9 @@ def _check_comments(tokens: list[Token]) -> None:
 
 
 def _show_statement(text: str) -> ShowStatement | None:
+    wanted = _LIKE.match(text)
+    like = wanted.group(2).replace("''", "'") if wanted else ""
+    text = wanted.group(1) if wanted else text
     for kind, pattern in _SHOWS:
         match = pattern.match(text)
         if match:
@@ -169,12 +174,12 @@ def _show_statement(text: str) -> ShowStatement | None:
             names = [part.replace("``", "`") for part in parts]
             full = bool(groups.get("full"))
             if kind is Show.TABLES:
-                return ShowStatement(kind, database=names[0] if names else "")
+                return ShowStatement(kind, database=names[0] if names else "", is_full=full, like=like)
             if kind is Show.DATABASES:
-                return ShowStatement(kind)
+                return ShowStatement(kind, like=like)
             is_dotted = "." in re.sub(r"`[^`]*`", "", text)
             database, table = (names if is_dotted else names[::-1]) if len(names) == 2 else ("", names[0])
-            return ShowStatement(kind, database, table, full)
+            return ShowStatement(kind, database, table, full, like)
     return None
 
 
