@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from skyshard.cluster import Cluster
 
 UNIT_LIMIT_S = 2
 INTEGRATION_LIMIT_S = 120
-NODES = 2
+NODES = int(os.environ.get("SKYSHARD_NODES", "2"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

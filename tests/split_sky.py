@@ -64,10 +64,14 @@ def table_of(name: str, columns: str) -> Table:
     return Table(name, tuple(made))
 
 
-def make_rows(seed: int, striping: Striping, count: int) -> dict[str, list[Row]]:
-    """The rows of all tables, without chunk numbers; a match row's flag is that of its first side's copy."""
+def make_rows(seed: int, striping: Striping, count: int, *, is_spread: bool = False) -> dict[str, list[Row]]:
+    """The rows of all tables, without chunk numbers; a match row's flag is that of its first side's copy.
+
+    ``is_spread``: most stars have a chunk of their own.
+    """
     chance = random.Random(seed)
-    stars = [_star(chance, n, *place) for n, place in enumerate(_places(chance, striping, count))]
+    places = _spread(chance, striping, count) if is_spread else _places(chance, striping, count)
+    stars = [_star(chance, n, *place) for n, place in enumerate(places)]
     galaxies = [
         _galaxy(chance, n, *_near(chance, star, striping)) for n, star in enumerate(chance.sample(stars, count // 2))
     ]
@@ -106,6 +110,22 @@ def _places(chance: random.Random, striping: Striping, count: int) -> list[tuple
         dec = max(-90.0, min(90.0, dec + chance.uniform(-1, 1) * reach))
         places.append(((ra + chance.uniform(-1, 1) * reach / max(math.cos(math.radians(dec)), 0.01)) % 360.0, dec))
     assert height > reach
+    return places
+
+
+def _spread(chance: random.Random, striping: Striping, count: int) -> list[tuple[float, float]]:
+    """Nine of ten in chunks of their own, some of these on the chunk's border; the others as in ``_places``."""
+    chunker = Chunker(striping.stripes, striping.substripes, striping.overlap_deg)
+    places = _places(chance, striping, count // 10)
+    for chunk in chance.sample([int(chunk) for chunk in chunker.chunk_ids()], count - len(places)):
+        box = chunker.chunk_box(chunk)
+        share = chance.choice([0.0, chance.random(), chance.random()])
+        width = (box.ra_max - box.ra_min) % 360.0 or 360.0
+        ra, dec = (
+            box.ra_min + share * width,
+            box.dec_min + chance.choice([0.0, 0.5, share]) * (box.dec_max - box.dec_min),
+        )
+        places.append((ra % 360.0, dec))
     return places
 
 
