@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -56,9 +57,10 @@ class TrialRun:
             sampled = targets[_first_with_sql(targets)]
             profile = profile_data(sampled, self.database, wanted_columns(templates.values()), seed, schema)
             found = {}
+            folders = trial_folders(self.out, {spec: target.name for spec, target in targets.items()})
             for spec, target in targets.items():
                 context = self._context(spec, testbed, stack)
-                out = self.out if len(targets) == 1 else self.out / target.name
+                out = folders[spec]
                 summary = self._one(spec, target, oracles[spec], templates, profile, context, out, notify)
                 found[spec] = (out, summary)
                 if summary.is_partial:
@@ -130,3 +132,20 @@ class TrialRun:
 def _first_with_sql(targets: dict[str, Target]) -> str:
     """The first target that can be asked any statement; the first of all when there is none."""
     return next((spec for spec, one in targets.items() if not isinstance(one, TakesForms)), next(iter(targets)))
+
+
+def trial_folders(out: Path, names: dict[str, str]) -> dict[str, Path]:
+    """Each target's trial folder: ``out`` itself for one, else below it by name, with a number where a name repeats.
+
+    >>> found = trial_folders(Path("out"), {"czar": "czar", "lsdb:a": "lsdb", "lsdb:b": "lsdb"})
+    >>> [str(folder) for folder in found.values()]
+    ['out/czar', 'out/lsdb', 'out/lsdb-2']
+    """
+    if len(names) == 1:
+        return dict.fromkeys(names, out)
+    used = Counter[str]()
+    folders = {}
+    for spec, name in names.items():
+        used[name] += 1
+        folders[spec] = out / (name if used[name] == 1 else f"{name}-{used[name]}")
+    return folders
