@@ -21,6 +21,8 @@ shared_scans_bytes         what the servers read from disk meanwhile, in what on
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import json
 import os
 import random
@@ -29,7 +31,7 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -231,12 +233,37 @@ def _cone_chunks(chunker: Chunker, place: random.Random) -> object:
 
 
 def under_scans(bench: Bench) -> dict[str, float]:
-    """Object by id while ten scans go round and round."""
-    ids = iter(bench.ids(4000))
-    repeats = 300 if bench.is_quick else 1000
+    """Object by id while ten scans go round and round; idle and busy in turns, medians of three turns."""
+    ids = itertools.cycle(bench.ids(4000))
+    repeats = 500 if bench.is_quick else 1000
     for _ in range(50):
         bench.by_id(next(ids))
-    idle = median_ms(lambda: bench.by_id(next(ids)), repeats)
+
+    def times() -> list[float]:
+        return median_ms(lambda: bench.by_id(next(ids)), repeats)
+
+    turns = []
+    for _ in range(3):
+        idle = times()
+        with _ten_scans(bench):
+            turns.append((idle, times()))
+    at = int(repeats * 0.99) - 1
+
+    def middle(figure: Callable[[list[float], list[float]], float]) -> float:
+        return statistics.median(figure(idle, busy) for idle, busy in turns)
+
+    return {
+        "lv_under_scans": middle(lambda idle, busy: busy[at] / idle[at]),
+        "lv_idle_p50_ms": middle(lambda idle, _: statistics.median(idle)),
+        "lv_idle_p99_ms": middle(lambda idle, _: idle[at]),
+        "lv_busy_p50_ms": middle(lambda _, busy: statistics.median(busy)),
+        "lv_busy_p99_ms": middle(lambda _, busy: busy[at]),
+    }
+
+
+@contextlib.contextmanager
+def _ten_scans(bench: Bench) -> Iterator[None]:
+    """Ten clients that scan, each again and again, from half a second before."""
     stop = threading.Event()
 
     def scan(number: int) -> None:
@@ -246,15 +273,12 @@ def under_scans(bench: Bench) -> dict[str, float]:
     with ThreadPoolExecutor(10) as pool:
         futures = [pool.submit(scan, number) for number in range(10)]
         time.sleep(0.5)
-        busy = median_ms(lambda: bench.by_id(next(ids)), repeats)
-        stop.set()
+        try:
+            yield
+        finally:
+            stop.set()
         for future in futures:
             future.result()
-    at = int(repeats * 0.99) - 1
-    return {
-        "lv_under_scans": busy[at] / idle[at], "lv_idle_p50_ms": statistics.median(idle), "lv_idle_p99_ms": idle[at],
-        "lv_busy_p50_ms": statistics.median(busy), "lv_busy_p99_ms": busy[at],
-    }  # fmt: skip
 
 
 def shared(bench: Bench) -> dict[str, float]:
