@@ -11,10 +11,29 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from sqlglot import exp
+from sqlglot import parser as sqlglot_parser
 from sqlglot.dialects.mysql import MySQL
 from sqlglot.generators.mysql import MySQLGenerator
 from sqlglot.parsers.mysql import MySQLParser
 from sqlglot.tokenizer_core import Token, TokenType
+
+from skyshard.errors import UserError
+
+
+def require_adaptable(parser_file: str) -> None:
+    """The parser is adapted by classes of its own, which its compiled form does not allow.
+
+    Raises:
+        UserError: the package sqlglotc has replaced it.
+    """
+    if not parser_file.endswith(".py"):
+        raise UserError(
+            "the package sqlglotc is installed: the czar's SQL parser cannot be built on a compiled one",
+            remedy="pip uninstall sqlglotc",
+        )
+
+
+require_adaptable(sqlglot_parser.__file__)
 
 SPELLING = "spelling"
 """Key in a literal's ``meta``: the literal as the user wrote it."""
