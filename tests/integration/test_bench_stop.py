@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
 from skyshard.bench.driver import Timeout, run_within
@@ -38,6 +42,21 @@ phases:
     classes:
       - {{class: LV, templates: [object_by_id, cone], arrivals: {{loop: closed, clients: 2}}, count: 20}}
       - {{class: FTSObj, templates: [late], count: 2, timeout_s: 0.3, errors_allowed: 2}}
+"""
+STEADY = f"""
+version: 1
+name: steady
+description: Look-ups at a rate, until it is ended.
+database: {DATABASE}
+seed: 3
+check_answers: false
+phases:
+  - name: one
+    classes:
+      - class: LV
+        templates: [object_by_id]
+        arrivals: {{loop: open, rate_per_s: 40, clients: 2}}
+        duration_s: 60
 """
 LATE = f"""-- class: FTSObj
 -- description: minutes of work
@@ -128,3 +147,51 @@ def test_ray_actors_drive_a_workload_and_stop_what_is_late(
     summary = json.loads((out / "summary.json").read_text())
     assert [one["errors_by_class"] for one in summary["classes"]] == [{}, {"Timeout": 2}]
     assert json.loads((out / "manifest.json").read_text())["driver"] == {"runtime": "ray", "processes": 2}
+
+
+def seats() -> list[psutil.Process]:
+    """The processes of Ray actors below this one."""
+    found = []
+    for one in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if one.cmdline()[:1] == ["ray::_Host"] or one.cmdline()[:1] == ["ray::_Host.call"]:
+                found.append(one)
+    return found
+
+
+def selects(cluster: Cluster) -> int:
+    """Statements that the nodes were sent so far."""
+    count = 0
+    for name in ("node1", "node2"):
+        with connect(cluster.endpoint(name), Account.ADMIN) as connection:
+            count += int(connection.rows("SHOW GLOBAL STATUS LIKE 'Com_select'")[0][1])
+    return count
+
+
+def test_a_ray_actor_that_is_killed_costs_its_own_samples_only(
+    private_cluster: Cluster, sky: Path, tmp_path: Path
+) -> None:
+    """kill -9 of one of two actors: the trial is kept as partial with the other's samples; one line, exit code 3."""
+    file = tmp_path / "queries" / "workloads" / "steady.yaml"
+    file.parent.mkdir(parents=True)
+    (tmp_path / "queries" / "sql").symlink_to(data_folder("queries", "sql"))
+    file.write_text(STEADY)
+    found: list[Result] = []
+    asked = ["run", str(file), "--ray", "--processes", "2", "--out", str(tmp_path / "trial")]
+    trial = threading.Thread(
+        target=lambda: found.append(CliRunner().invoke(bench_app, [*asked, "--cluster", str(private_cluster.folder)]))
+    )
+    trial.start()
+    deadline = time.monotonic() + 60
+    while len(actors := seats()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    before = selects(private_cluster)
+    while selects(private_cluster) < before + 20 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    actors[0].kill()
+    trial.join()
+    assert found[0].exit_code == 3, found[0].output
+    assert "Stopped early since 1 of 2 driver processes died in phase one" in found[0].output
+    samples = pq.read_table(tmp_path / "trial" / "samples.parquet")
+    assert samples.num_rows > 0
+    assert len(set(samples["process"].to_pylist())) == 1

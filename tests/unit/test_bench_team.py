@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -112,16 +116,47 @@ def test_a_process_that_cannot_open_its_target_says_why():
         SeatTeam(broken, "d", wall_clock(), 1)
 
 
+class Doomed(NullTarget):
+    """The first process that comes to its tenth query is killed there."""
+
+    def __init__(self, mark: Path) -> None:
+        super().__init__()
+        self.mark, self.asked = mark, 0
+
+    def run(self, sql, database):
+        self.asked += 1
+        if self.asked == 10 and not self.mark.exists():
+            self.mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().run(sql, database)
+
+
 @pytest.mark.timeout(60)
-def test_a_process_that_dies_ends_the_trial_with_a_reason():
-    """Its samples are lost, so there is no trial: one error that says so, and nothing hangs."""
+def test_no_process_left_is_no_trial():
+    """All samples are lost: one error that says so, and nothing hangs."""
     before = set(psutil.Process().children())
     team = SeatTeam(NullTarget, "d", wall_clock(), 1)
     for child in set(psutil.Process().children()) - before:
         child.kill()
-    with pytest.raises(ClusterError, match="a driver process died: its samples are lost"):
+    with pytest.raises(ClusterError, match="every driver process died: no sample is left; run the trial again"):
         team.run(schedule(workload({}))[0], Recording())
     team.close()
+
+
+@pytest.mark.timeout(60)
+def test_of_a_process_that_dies_the_others_samples_are_kept(tmp_path):
+    """A driver process killed in a phase: the trial is kept as partial with the others' samples, and says why."""
+    loaded = workload({"arrivals": {"loop": "open", "rate_per_s": 20, "clients": 2}, "count": 100}, {})
+    asked = {"profile": DataProfile.example(), "seats": Seats(partial(Doomed, tmp_path / "mark"), 2)}
+    summary = run_trial(loaded, TEMPLATES, NullTarget(), tmp_path / "trial", **asked)
+    trial = validate_trial(tmp_path / "trial")
+    assert len(set(trial.samples["process"].to_pylist())) == 1
+    assert 5 < trial.samples.num_rows < 60
+    assert (summary.is_partial, summary.is_passed) == (True, False)
+    assert summary.lost == "1 of 2 driver processes died in phase p0"
+    assert (
+        "Stopped early since 1 of 2 driver processes died in phase p0" in (tmp_path / "trial" / "report.md").read_text()
+    )
 
 
 def broken():

@@ -84,6 +84,8 @@ class Recording:
     """The answer of the sample at the same place; None: failed, warm-up, not wanted, or beyond the budget."""
     answer_budget: int = 0
     """Bytes of answers that may still be kept for checking."""
+    lost: str = ""
+    """Why samples are missing: what happened to the process that had them; empty when none are."""
     in_flight: dict[int, Sample] = field(default_factory=dict)
     """By thread: the query under way, as a sample that was interrupted."""
     lock: threading.Lock = field(default_factory=threading.Lock)

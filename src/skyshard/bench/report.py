@@ -124,7 +124,8 @@ def _outcome(trial: Trial) -> str:
     summary, oracle = trial.summary, trial.manifest.oracle
     queries = f"{summary.n:,} {'query' if summary.n == 1 else 'queries'}"
     if summary.is_partial:
-        return f"Stopped early: {queries} of an unfinished run; the numbers are not a result."
+        why = f" since {summary.lost}" if summary.lost else ""
+        return f"Stopped early{why}: {queries} of an unfinished run; the numbers are not a result."
     if summary.failures:
         return f"Failed: {_failed_sentence(summary)}."
     unchecked = sum(one.unchecked for one in summary.classes)

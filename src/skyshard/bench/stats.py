@@ -134,6 +134,8 @@ class Summary(Strict):
     """Phases that were left out because one before them failed."""
     not_answered: list[NotAnswered] = Field(default_factory=list)
     """What the target was not asked; no part of the numbers."""
+    lost: str = ""
+    """What happened to driver processes whose samples are missing; empty when none are."""
     failures: list[str]
     """Why the trial does not pass; empty when it does."""
 
@@ -177,6 +179,7 @@ def summarise(
     is_partial: bool = False,
     not_run: Sequence[str] = (),
     not_answered: Sequence[NotAnswered] = (),
+    lost: str = "",
 ) -> Summary:
     """The summary of a trial's samples; ``not_run`` names phases that were left out.
 
@@ -204,7 +207,9 @@ def summarise(
         thresholds=found,
         not_run=list(not_run),
         not_answered=list(not_answered),
-        failures=[sentence for one in classes for sentence in _failures(one)]
+        lost=lost,
+        failures=([f"{lost}: their samples are lost"] if lost else [])
+        + [sentence for one in classes for sentence in _failures(one)]
         + _unchecked(wrong_answers)
         + [_broken(one) for one in found if not one.is_kept],
     )

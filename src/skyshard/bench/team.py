@@ -126,6 +126,7 @@ class SeatTeam:
         self._clock = clock
         self._stack = ExitStack()
         self._calls: list[Call] = []
+        self._seats = set(range(count))  # those that live
         start = self._local if runtime == "processes" else self._through_ray
         try:
             self._calls = start([(opener, database, number, clock.epoch_s) for number in range(count)])
@@ -155,38 +156,65 @@ class SeatTeam:
         """Call a method of every seat at once; their results in order."""
         return [future.result() for future in [call(method, *args) for call in self._calls]]
 
+    def _living(self, method: str, shares: Sequence[Sequence[Any]] | None = None) -> dict[int, Any]:
+        """Call a method of every seat that lives at once; results by seat. One that has died is noted as lost."""
+        asked = {seat: self._called(seat, method, shares[seat] if shares else ()) for seat in self._seats}
+        found = {}
+        for seat, future in asked.items():
+            try:
+                if future is None:
+                    raise BrokenProcessPool
+                found[seat] = future.result()
+            except (BrokenProcessPool, ClusterError) as error:
+                if isinstance(error, ClusterError) and not error.retryable:
+                    raise
+                self._seats.discard(seat)
+        return found
+
+    def _called(self, seat: int, method: str, args: Sequence[Any]) -> Future[Any] | None:
+        try:
+            return self._calls[seat](method, *args)
+        except BrokenProcessPool:
+            return None
+
     def run(self, phase: Phase, recording: Recording) -> bool:
-        """Raises ClusterError when a seat dies: its samples are lost, so there is no trial."""
+        """When a seat dies the others are stopped, their samples kept, and ``recording.lost`` says so.
+
+        Raises:
+            ClusterError: no seat is left.
+        """
         start_s = self._clock.now() + START_AFTER_S
         budget = recording.answer_budget // len(self._calls)
-        shares = deal(phase, len(self._calls))
-        try:
-            for began in [
-                call("begin", share, start_s, budget) for call, share in zip(self._calls, shares, strict=True)
-            ]:
-                began.result()
-            is_whole = self._wait()
-            for samples, answers in self._all("take"):
-                recording.samples += samples
-                recording.answers += answers
-                recording.answer_budget -= sum(answer.nbytes for answer in answers if answer is not None)
-        except BrokenProcessPool:
-            raise ClusterError("a driver process died: its samples are lost", remedy="run the trial again") from None
-        return is_whole
+        self._living("begin", [(share, start_s, budget) for share in deal(phase, len(self._calls))])
+        is_whole = self._wait()
+        for samples, answers in self._living("take").values():
+            recording.samples += samples
+            recording.answers += answers
+            recording.answer_budget -= sum(answer.nbytes for answer in answers if answer is not None)
+        dead = len(self._calls) - len(self._seats)
+        if not self._seats:
+            raise ClusterError("every driver process died: no sample is left", remedy="run the trial again")
+        if dead:
+            recording.lost = f"{dead} of {len(self._calls)} driver processes died in phase {phase[0].phase}"
+        return is_whole and not dead
 
     def _wait(self) -> bool:
-        """Wait until all seats have come to their end; on Ctrl-C have them stop, and give False."""
+        """Wait until all seats have come to their end; have them stop on Ctrl-C or when one dies, and give False."""
+        count = len(self._calls)
         try:
-            while not all(self._all("wait", LOOK_S)):
-                pass
+            while not all(self._living("wait", [(LOOK_S,)] * count).values()):
+                if len(self._seats) < count:
+                    break
+            else:
+                return True
         except KeyboardInterrupt:
-            self._all("end", GRACE_S)
-            return False
-        return True
+            pass
+        self._living("end", [(GRACE_S,)] * count)
+        return False
 
     def close(self) -> None:
         with contextlib.suppress(BrokenProcessPool, ClusterError):
-            self._all("close")
+            self._living("close")
         self._stack.close()
 
 

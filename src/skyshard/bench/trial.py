@@ -128,7 +128,10 @@ def run_trial(
     answer_ok, wrong = (checked.answer_ok, checked.wrong) if checked is not None else (None, [])
     statements = list(dict.fromkeys(sample.sql for sample in run.recording.samples))
     samples = sample_table(run.recording.samples, statements, answer_ok)
-    summary = summarise(workload, samples, wrong, is_partial=is_partial, not_run=run.not_run, not_answered=not_answered)
+    summary = summarise(
+        workload, samples, wrong, is_partial=is_partial, not_run=run.not_run, not_answered=not_answered,
+        lost=run.recording.lost,
+    )  # fmt: skip
     facts = {"database": database, "seed": seed, "is_partial": is_partial, "driver": _driver_facts(seats)}
     facts |= {"known_answers": checked.known if checked is not None else 0}
     manifest = _manifest(workload, templates, target, checker, run, context, facts)

@@ -62,8 +62,8 @@ def run(
 ) -> None:
     """Run a workload and leave a trial folder with its report.
 
-    Exit code 1 when an answer is wrong, a query failed, a target is missed or a threshold is broken; 130 when it was
-    interrupted.
+    Exit code 1 when an answer is wrong, a query failed, a target is missed or a threshold is broken; 3 when a driver
+    process died; 130 when it was interrupted.
     """
     from skyshard.bench.workload import find_workload, read_workload
 
@@ -83,6 +83,8 @@ def run(
         summaries = _run(asked)
     for name, (trial, summary) in summaries.items():
         _show(summary, trial, name if len(summaries) > 1 else "", as_json=as_json)
+    if any(summary.lost for _, summary in summaries.values()):
+        raise typer.Exit(3)
     if any(summary.is_partial for _, summary in summaries.values()):
         raise typer.Exit(130)
     if not all(summary.is_passed for _, summary in summaries.values()):
