@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from skyshard.cli.query import DatabaseOption, FormatOption, HeaderOption, OutOption, SqlArgument, statement_of, write
+from skyshard.cli.answers import form_of, write_answer
+from skyshard.cli.query import DatabaseOption, FormatOption, HeaderOption, OutOption, SqlArgument, statement_of
 from skyshard.cli.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, human_bytes, print_json, print_table
 
 if TYPE_CHECKING:
@@ -61,9 +62,9 @@ def result(
     """Print the rows of a submitted query, or write them to a file; they are kept for seven days."""
     from skyshard.testbed import Testbed
 
+    form = form_of(format, out)
     with Testbed(cluster) as testbed:
-        found = testbed.submitted.result(query)
-    write(found, format, out, header=not no_header)
+        write_answer(testbed.submitted.open(query), form, out, header=not no_header)
 
 
 def queries(

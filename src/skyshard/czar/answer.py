@@ -50,6 +50,22 @@ class QueryResult:
         """The rows with the names of the result, made different where they repeat (``ra``, ``ra_2``)."""
         return self.table.rename_columns(distinct_names(self.columns))
 
+    def held(self) -> Held:
+        return Held(self.columns, self.table.schema, self.table.to_batches(), self.stats)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An answer that was given before: its ``batches`` are read once, as those of an ``Answer``."""
+
+    columns: tuple[str, ...]
+    schema: pa.Schema
+    batches: Iterable[pa.RecordBatch]
+    counted: QueryStats
+
+    def stats(self) -> QueryStats:
+        return self.counted
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:

@@ -18,8 +18,9 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from skyshard.czar.answer import Answer, Ended, QueryResult, QueryStats, distinct_names
+from skyshard.czar.answer import Answer, Ended, Held, QueryResult, QueryStats
 from skyshard.czar.czar import Czar
+from skyshard.czar.output import write_parquet, written_names
 from skyshard.czar.plan import Kind, Lane
 from skyshard.czar.running import Cancelled, Running
 from skyshard.czar.scratch import query_name
@@ -29,7 +30,6 @@ from skyshard.registry.history import QueryEvent, QueryHistory, QueryState, Row
 WATCH_S = 0.1
 FLUSH_S = 1.0
 STOP_TIMEOUT_S = 10.0
-NAMES = b"skyshard.columns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,8 @@ class Submitted:
             time.sleep(WATCH_S / 2)
         return status
 
-    def result(self, number: int) -> QueryResult:
-        """The rows of a completed query.
+    def open(self, number: int) -> Held:
+        """The rows of a completed query, to be read once in bounded memory.
 
         Raises:
             UserError: it has not completed, or its result has expired; with the error if it failed.
@@ -105,14 +105,20 @@ class Submitted:
         if status.state is not QueryState.COMPLETED:
             why = f": {status.error}" if status.error else ""
             raise UserError(f"query {number} is {status.state}{why}", remedy="see skyshard status; submit it again")
-        table = pq.read_table(self._history.get(number)["result"])
-        columns = tuple((table.schema.metadata or {})[NAMES].decode().split("\0"))
-        table = table.rename_columns([f"c{index}" for index in range(len(columns))])
+        file = pq.ParquetFile(self._history.get(number)["result"])
+        columns = written_names(file.schema_arrow)
+        schema = pa.schema([(f"c{index}", field.type) for index, field in enumerate(file.schema_arrow)])
+        batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in file.iter_batches())
         stats = QueryStats(
-            Kind.LOCAL, Lane.SCAN, status.chunks_done, status.chunks, table.num_rows, status.elapsed_s, 0.0,
+            Kind.LOCAL, Lane.SCAN, status.chunks_done, status.chunks, file.metadata.num_rows, status.elapsed_s, 0.0,
             status.bytes, (), status.coverage,
         )  # fmt: skip
-        return QueryResult(columns, table, stats)
+        return Held(columns, schema, batches, stats)
+
+    def result(self, number: int) -> QueryResult:
+        """All rows of a completed query; errors as of :meth:`open`."""
+        held = self.open(number)
+        return QueryResult(held.columns, pa.Table.from_batches(list(held.batches), held.schema), held.counted)
 
     def run(self, number: int, czar: Czar) -> None:
         """Answer a submitted query; its errors go to the history."""
@@ -175,19 +181,6 @@ class Submitted:
             Path(row["result"]).unlink(missing_ok=True)
             self._history.move(row["id"], QueryEvent.EXPIRE, result="")
         return len(expired)
-
-
-def write_parquet(answer: Answer, path: Path) -> int:
-    """Write an answer as its rows come, in bounded memory; returns how many there were."""
-    names = distinct_names(answer.columns)
-    fields = [pa.field(name, field.type) for name, field in zip(names, answer.schema, strict=True)]
-    schema = pa.schema(fields, metadata={NAMES: "\0".join(answer.columns).encode()})
-    rows = 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in answer.batches:
-            writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
-            rows += batch.num_rows
-    return rows
 
 
 def _counters(running: Running) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Answers as text or file: table, CSV, TSV, JSON, Parquet.
+"""Answers as text or file: table, CSV, TSV, JSON, Parquet, Arrow; files are written as rows come, in bounded memory.
 
 Rules: nothing is rounded: integers are exact, floats the shortest text that reads back as the same value. NULL is
 ``\\N`` in CSV and TSV (a text ``\\N`` is quoted in CSV, escaped in TSV). CSV is RFC 4180, binary columns are raw bytes.
@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
+from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from skyshard.czar.answer import Answer, Held, distinct_names
+
+NAMES = b"skyshard.columns"
 NULL = b"\\N"
 SHOWN_ROWS = 100
 JSON_ROWS = 10_000
@@ -21,14 +25,32 @@ JSON_ROWS = 10_000
 SHOWN_CHARACTERS = 60
 
 
-class Format(StrEnum):
-    """What ``skyshard query --format`` takes."""
+def write_parquet(answer: Answer | Held, path: Path) -> None:
+    """A Parquet file; :func:`written_names` gives its columns their names again where these repeat."""
+    schema = _file_schema(answer)
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in answer.batches:
+            writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
 
-    TABLE = "table"
-    CSV = "csv"
-    TSV = "tsv"
-    JSON = "json"
-    PARQUET = "parquet"
+
+def write_arrow(answer: Answer | Held, path: Path) -> None:
+    """An Arrow IPC file (Feather), not compressed, so that it can be mapped into memory."""
+    schema = _file_schema(answer)
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for batch in answer.batches:
+            writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+
+
+def _file_schema(answer: Answer | Held) -> pa.Schema:
+    """Names made different, as files have no two columns of one name; the answer's own are beside them."""
+    names = distinct_names(answer.columns)
+    fields = [pa.field(name, field.type) for name, field in zip(names, answer.schema, strict=True)]
+    return pa.schema(fields, metadata={NAMES: "\0".join(answer.columns).encode()})
+
+
+def written_names(schema: pa.Schema) -> tuple[str, ...]:
+    """The names of the answer that was written to a file of this schema."""
+    return tuple((schema.metadata or {})[NAMES].decode().split("\0"))
 
 
 def write_csv(table: pa.Table, names: Sequence[str], out: BinaryIO, *, header: bool = True) -> None:
