@@ -1,9 +1,9 @@
 """Drawn statements over split skies: any split of the rows over nodes answers as one server does.
 
 ``SKYSHARD_STATEMENTS`` sets how many statements are drawn (CI draws few), ``SKYSHARD_SEED`` where they begin;
-``SKYSHARD_NODES`` how many nodes there are. ``SKYSHARD_MANY`` asks for a sky of more than 4,000 chunks with rows, most of
-them with one star; there the oracle gives up after ``SKYSHARD_PATIENCE`` seconds, as one server joins such tables for hours.
-A mismatch becomes a line of tests/cases/split.sql.
+``SKYSHARD_NODES`` how many nodes there are. ``SKYSHARD_MANY`` asks for a sky of more than 4,000 chunks with rows, most
+of them with one star; there the oracle gives up after ``SKYSHARD_PATIENCE`` seconds, as one server joins them for
+hours. A mismatch becomes a line of tests/cases/split.sql.
 """
 
 from __future__ import annotations
