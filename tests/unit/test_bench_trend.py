@@ -7,7 +7,7 @@ import pytest
 from tests.bench_trials import made_trial, made_workload
 from typer.testing import CliRunner
 
-from skyshard.bench.trend import find_steps, trend_of
+from skyshard.bench.trend import STEP_ALPHA, find_steps, trend_of
 from skyshard.bench.trend_page import write_trend
 from skyshard.cli.bench import bench_app
 from skyshard.errors import UserError
@@ -29,8 +29,31 @@ def test_two_steps_are_found():
 
 
 def test_a_steady_series_has_no_step():
-    """Of 200 steady series of twelve trials at most 4 have a step."""
-    assert sum(bool(find_steps(series([(12, 1.0)], seed))) for seed in range(200)) <= 4
+    """Of 200 steady series of twelve values at most one in twenty has a step."""
+    assert sum(bool(find_steps(series([(12, 1.0)], seed))) for seed in range(200)) <= 10
+
+
+def test_a_page_of_many_classes_gives_no_more_false_alarms_than_one():
+    """Nine classes in 60 steady histories, each tested at a ninth of the share: at most one history in twenty."""
+    pages = [[series([(10, 1.0)], 100 * page + one) for one in range(9)] for page in range(60)]
+    assert sum(any(find_steps(one, STEP_ALPHA / 9) for one in page) for page in pages) <= 3
+    assert all(find_steps(series([(5, 1.0), (5, 1.2)], seed), STEP_ALPHA / 9) for seed in range(30))
+
+
+@pytest.mark.timeout(20)
+def test_trials_of_one_release_are_one_value():
+    """Three trials of one slow release do not make a step; two such releases do."""
+    slow = {4: 1.4, 5: 1.4}
+    days = [(release, trial) for release in range(6) for trial in range(3)]
+
+    def steps(slow):
+        trials = [
+            (f"{r}.{t}", made_trial(10 * r + t, slow.get(r, 1.0), revision=f"r{r}", day=3 * r + t)) for r, t in days
+        ]
+        return {one.class_name: [step.trial for step in one.steps] for one in trend_of(trials).series}
+
+    assert steps({5: 1.4}) == {"LV": [], "FTSObj": []}
+    assert steps(slow) == {"LV": ["4.0"], "FTSObj": ["4.0"]}
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])

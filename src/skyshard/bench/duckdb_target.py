@@ -6,6 +6,8 @@ functions are macros, and ``qserv_areaspec_...`` becomes a test of the director'
 
 from __future__ import annotations
 
+import atexit
+import gc
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,6 +41,7 @@ class DuckDBTarget:
             import duckdb
         except ImportError:
             raise UserError("target duckdb: the package is missing", remedy="pip install 'skyshard[duckdb]'") from None
+        atexit.register(gc.unfreeze)  # what a czar here has frozen DuckDB's bindings would report as leaked
         manifest = read_manifest(folder)
         self._version = duckdb.__version__
         self._errors: type[Exception] = duckdb.Error

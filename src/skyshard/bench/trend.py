@@ -1,12 +1,15 @@
 """One class over releases: the statistic of each trial in order of time, and the steps in it. No I/O.
 
-The series is cut into levels so that the absolute deviations from the levels' medians, and a price for each level, are
-least together (as asv does). A cut is a step only when Welch's t of the logarithms on both sides says so (p below 0.01
-after Bonferroni's correction for the places where it could be) and the level changes by more than the margin.
+Trials of one release that follow each other count as one value, their median: they share its build and its moment of
+the machine. (With fewer than four releases every trial counts for itself.) The series is cut into levels so that the
+absolute deviations from the levels' medians, and a price for each level, are least together (as asv does). A cut is a
+step only when Student's t of the logarithms on both sides says so and the level changes by more than the margin; p
+stays below 0.05 after Bonferroni's correction for the places where a step could be and for the series of the page.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Literal
 
@@ -19,9 +22,10 @@ from skyshard.bench.stats import statistic
 from skyshard.bench.trial_folder import Trial
 from skyshard.errors import UserError
 
-STEP_ALPHA = 0.01
+STEP_ALPHA = 0.05
+"""Share of steady histories on whose page a step may be called, all series together."""
 LEAST_PART = 2
-"""Trials on each side of a step."""
+"""Values on each side of a step."""
 MARGIN = 1.05
 
 
@@ -78,8 +82,8 @@ def trend_of(trials: Sequence[tuple[str, Trial]], name: str = "p50") -> Trend:
     if len(trials) < 2:
         raise UserError("a trend needs at least two trials", remedy="name more trial folders")
     ordered = sorted(trials, key=lambda one: one[1].manifest.started)
-    series = [_series(key, ordered, name) for key in _classes(ordered)]
-    series = [one for one in series if len(one.points) > 1]
+    measured = {key: points for key in _classes(ordered) if len(points := _points(key, ordered, name)) > 1}
+    series = [_series(key, points, STEP_ALPHA / len(measured)) for key, points in measured.items()]
     if not series:
         raise UserError(f"no class bears {name} in two trials", remedy="choose another --statistic")
     return Trend(statistic=name, series=series, breaks=_breaks(ordered))
@@ -97,7 +101,7 @@ def _breaks(trials: Sequence[tuple[str, Trial]]) -> list[str]:
     return [name for name, trial in trials if identity(trial) != identity(trials[0][1])]
 
 
-def _series(key: tuple[str, str], trials: Sequence[tuple[str, Trial]], name: str) -> Series:
+def _points(key: tuple[str, str], trials: Sequence[tuple[str, Trial]], name: str) -> list[Point]:
     points = []
     for label, trial in trials:
         for one in trial.summary.classes:
@@ -106,17 +110,39 @@ def _series(key: tuple[str, str], trials: Sequence[tuple[str, Trial]], name: str
                 started = f"{trial.manifest.started:%Y-%m-%d %H:%M:%S}"
                 revision = trial.manifest.environment.revision
                 points.append(Point(trial=label, started=started, revision=revision, value=value, n=one.n))
-    steps = [_step(points, cut, p) for cut, p in find_steps(np.array([point.value for point in points]))]
+    return points
+
+
+def _series(key: tuple[str, str], points: list[Point], alpha: float) -> Series:
+    starts = [*release_starts([point.revision for point in points]), len(points)]
+    parts = [points[first:last] for first, last in itertools.pairwise(starts)]
+    found = find_steps(np.array([_median(part) for part in parts]), alpha)
+    steps = [_step(points, starts[a], starts[b], starts[c], p) for (a, b, c), p in found]
     return Series(phase=key[0], class_name=key[1], points=points, steps=steps)
 
 
-def _step(points: Sequence[Point], cut: tuple[int, int, int], p: float) -> Step:
-    first, place, last = cut
-    levels = [float(np.median([point.value for point in part])) for part in (points[first:place], points[place:last])]
-    return Step(trial=points[place].trial, revision=points[place].revision, before=levels[0], after=levels[1], p=p)
+def release_starts(revisions: Sequence[str]) -> list[int]:
+    """Where each run of equal revisions begins; every place, when there are too few of them to find a step between.
+
+    >>> release_starts(["a", "a", "b", "b", "c", "d", "d"]), release_starts(["a", "a", "b"])
+    ([0, 2, 4, 5], [0, 1, 2])
+    """
+    starts = [i for i, one in enumerate(revisions) if not i or one != revisions[i - 1] or not one]
+    return starts if len(starts) >= 2 * LEAST_PART else list(range(len(revisions)))
 
 
-def find_steps(values: NDArray[np.float64], margin: float = MARGIN) -> list[tuple[tuple[int, int, int], float]]:
+def _median(points: Sequence[Point]) -> float:
+    return float(np.median([point.value for point in points]))
+
+
+def _step(points: Sequence[Point], first: int, place: int, last: int, p: float) -> Step:
+    before, after = _median(points[first:place]), _median(points[place:last])
+    return Step(trial=points[place].trial, revision=points[place].revision, before=before, after=after, p=p)
+
+
+def find_steps(
+    values: NDArray[np.float64], alpha: float = STEP_ALPHA, margin: float = MARGIN
+) -> list[tuple[tuple[int, int, int], float]]:
     """((first, place, last), p) of each step, in order: the level of [first, place) differs from that of [place, last).
 
     >>> [cut for cut, _ in find_steps(np.array([1, 1.01, 0.99, 1.0, 2.0, 2.01, 1.99, 2.0]))]
@@ -129,10 +155,10 @@ def find_steps(values: NDArray[np.float64], margin: float = MARGIN) -> list[tupl
         tested = [(_p_of(logs[a:b], logs[b:c]) * places, (a, b, c)) for a, b, c in _triples(cuts)]
         worst, (_, place, _) = max(tested)
         changes = [abs(np.median(logs[b:c]) - np.median(logs[a:b])) for a, b, c in _triples(cuts)]
-        if worst < STEP_ALPHA and min(changes) > np.log(margin):
+        if worst < alpha and min(changes) > np.log(margin):
             found = [(cut, p) for p, cut in tested]
             break
-        weakest = place if worst >= STEP_ALPHA else _triples(cuts)[int(np.argmin(changes))][1]
+        weakest = place if worst >= alpha else _triples(cuts)[int(np.argmin(changes))][1]
         cuts.remove(weakest)
     return found
 
@@ -164,7 +190,7 @@ def _levels(logs: NDArray[np.float64]) -> list[int]:
 def _p_of(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     if np.ptp(one) == 0 and np.ptp(other) == 0:
         return 0.0 if one[0] != other[0] else 1.0
-    return float(distributions.ttest_ind(one, other, equal_var=False).pvalue)
+    return float(distributions.ttest_ind(one, other, equal_var=True).pvalue)
 
 
 def _deviation(part: NDArray[np.float64]) -> float:
