@@ -157,7 +157,7 @@ def _tie_positions(bound: Bound, terms: Sequence[exp.Expr], ties: _Ties, join: J
         if found.radius_deg is not None and _is_within_overlap(bound, one, other, found.radius_deg):
             if _is_director(one) or _is_director(other):
                 ties.near.append((*pair, max(found.radius_deg, 0.0)))
-        elif found.radius_deg is not None:
+        elif found.radius_deg is not None and one.database == other.database:
             ties.beyond.append(pair)
 
 
