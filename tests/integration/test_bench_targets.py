@@ -37,7 +37,7 @@ phases:
       - {{class: FTSObj, templates: [extent, density, flux_window_z, redder, extent_window_z], count: 5}}
       - {{class: FTSSrc, templates: [count_flux], count: 1}}
       - {{class: joinObjFSrc, templates: [flux_window], count: 1}}
-      - {{class: nearN, templates: [count_pairs], count: 1}}
+      - {{class: nearN, templates: [count_pairs], count: 6}}
 thresholds:
   - {{class: LV, statistic: errors, at_most: 0}}
 """

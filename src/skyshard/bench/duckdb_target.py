@@ -28,7 +28,9 @@ CREATE MACRO in_box(ra, decl, a, b, c, d) AS decl BETWEEN b AND d
     AND CASE WHEN a <= c THEN ra BETWEEN a AND c ELSE ra >= a OR ra <= c END;
 """
 _AREA = re.compile(r"qserv_areaspec_(box|circle)\(([^()]*)\)", re.IGNORECASE)
-_FROM = re.compile(r"\bFROM\s+(\w+)(?:\s+(?:AS\s+)?(?!WHERE\b|GROUP\b|ORDER\b|LIMIT\b|JOIN\b)(\w+))?", re.IGNORECASE)
+_FROM = re.compile(r"\bFROM\s+(.*?)(?:\bWHERE\b|\bGROUP\b|\bORDER\b|\bLIMIT\b|$)", re.IGNORECASE)
+_BETWEEN = re.compile(r",|\b(?:(?:INNER|LEFT|CROSS)\s+)?JOIN\b", re.IGNORECASE)
+_TABLE = re.compile(r"\s*(\w+)(?:\s+(?:AS\s+)?(?!ON\b|USING\b)(\w+))?", re.IGNORECASE)
 
 
 class DuckDBTarget:
@@ -97,27 +99,41 @@ class DuckDBCall:
 
 
 def to_duckdb(sql: str, position: Mapping[str, tuple[str, str]]) -> str:
-    """A statement of ours for DuckDB: the areaspec as a test of the first table's position.
+    """A statement of ours for DuckDB: the areaspec as a test of the position of every director in the FROM clause.
 
     >>> to_duckdb("SELECT 1 FROM Object o, S WHERE qserv_areaspec_circle(1, 2, 3)", {"Object": ("ra", "decl")})
-    'SELECT 1 FROM Object o, S WHERE scisql_angSep(o.ra, o.decl, 1, 2) <= 3'
+    'SELECT 1 FROM Object o, S WHERE (scisql_angSep(o.ra, o.decl, 1, 2) <= 3)'
+    >>> to_duckdb("SELECT 1 FROM T a, T b WHERE qserv_areaspec_box(1, 2, 3, 4)", {"T": ("ra", "decl")})
+    'SELECT 1 FROM T a, T b WHERE (in_box(a.ra, a.decl, 1, 2, 3, 4) AND in_box(b.ra, b.decl, 1, 2, 3, 4))'
     """
-    found = _FROM.search(sql)
-    table, alias = (found.group(1), found.group(2)) if found else ("", "")
-    ra, decl = position.get(table, ("ra", "decl"))
-    place = f"{alias or table}.{ra}, {alias or table}.{decl}"
+    places = _places(sql, position)
 
     def test(match: re.Match[str]) -> str:
         numbers = [part.strip() for part in match.group(2).split(",")]
         if match.group(1).lower() == "box":
-            return f"in_box({place}, {', '.join(numbers)})"
-        return f"scisql_angSep({place}, {numbers[0]}, {numbers[1]}) <= {numbers[2]}"
+            parts = [f"in_box({place}, {', '.join(numbers)})" for place in places]
+        else:
+            parts = [f"scisql_angSep({place}, {numbers[0]}, {numbers[1]}) <= {numbers[2]}" for place in places]
+        return f"({' AND '.join(parts)})"
 
     return _AREA.sub(test, sql)
 
 
+def _places(sql: str, position: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Position columns of the directors in a FROM clause, by the names that they have there."""
+    found = _FROM.search(sql)
+    tables = [_TABLE.match(part) for part in _BETWEEN.split(found.group(1))] if found else []
+    named = [(one.group(1), one.group(2) or one.group(1)) for one in tables if one]
+    known = [(position[table], alias) for table, alias in named if table in position]
+    return [f"{alias}.{ra}, {alias}.{decl}" for (ra, decl), alias in known] or ["ra, decl"]
+
+
 def _positions(manifest: Manifest) -> dict[str, tuple[str, str]]:
-    return {name: table.position for name, table in manifest.tables.items() if table.position}
+    """Of the directors; a dependent's rows are where their director's row is."""
+    director = Role.DIRECTOR
+    return {
+        name: table.position for name, table in manifest.tables.items() if table.role is director and table.position
+    }
 
 
 def _view(name: str, table: ManifestTable, folder: Path) -> str:

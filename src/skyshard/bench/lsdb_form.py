@@ -61,7 +61,10 @@ class Condition(Strict):
 
 
 class Match(Strict):
-    """Every row within a radius of each row found: a cross-match, inner, with all neighbours."""
+    """Every row within a radius of each row found: a cross-match, inner, with all neighbours.
+
+    An area of the form bounds these rows too, as ``qserv_areaspec_`` bounds every table of a FROM clause.
+    """
 
     table: Word
     columns: list[Word]

@@ -143,10 +143,7 @@ class LsdbTarget:
         rows = self._open(call.table, [*([call.key] if is_keyed else []), *call.columns, *_names_in(call.where)])
         if call.id is not None:
             rows = self._found_by_id(rows, call)
-        if call.cone is not None:
-            rows = rows.cone_search(*call.cone)
-        if call.box is not None:
-            rows = rows.box_search(ra=call.box[:2], dec=call.box[2:])
+        rows = _within(rows, call)
         return rows.query(call.where) if call.where else rows
 
     def _found_by_id(self, rows: Any, call: LsdbCall) -> Any:
@@ -164,8 +161,8 @@ class LsdbTarget:
         return _pair_answer(call, join.columns, found)
 
     def _matched(self, call: LsdbCall, match: MatchCall) -> pa.Table:
-        """All pairs: LSDB gives at most so many neighbours a row, so it is asked for more until there are no more."""
-        left, right = self._restricted(call), self._open(match.table, [*match.columns, match.key])
+        """All pairs within the area: LSDB gives so many neighbours a row, and is asked again until no row has more."""
+        left, right = self._restricted(call), _within(self._open(match.table, [*match.columns, match.key]), call)
         options = {"radius_arcsec": match.radius_arcsec, "require_right_margin": True, **SUFFIXES}
         neighbours = NEIGHBOURS
         while (found := _pairs(partial(left.crossmatch, right, n_neighbors=neighbours, **options))) is not None:
@@ -190,6 +187,15 @@ class LsdbTarget:
             if key not in self._opened:
                 self._opened[key] = make()
             return self._opened[key]
+
+
+def _within(rows: Any, call: LsdbCall) -> Any:
+    """The rows in the area of a call; as in the SQL an area bounds both tables of a match."""
+    if call.cone is not None:
+        rows = rows.cone_search(*call.cone)
+    if call.box is not None:
+        rows = rows.box_search(ra=call.box[:2], dec=call.box[2:])
+    return rows
 
 
 def most_of_one(keys: pa.ChunkedArray) -> int:
