@@ -32,3 +32,8 @@ SELECT (SELECT COUNT(*) FROM Star), (SELECT MAX(t) FROM Epoch)
 SELECT STD(1e5), VAR_POP(kind * 0 + 123456.789), STDDEV_SAMP(CASE WHEN starId = 7 THEN 1 END) FROM Star
 SELECT kind, 2 / VARIANCE(mag), STD(mag) * STD(mag) FROM Star GROUP BY kind
 SELECT GROUP_CONCAT(DISTINCT kind ORDER BY kind DESC), COUNT(DISTINCT kind, name), BIT_XOR(starId) FROM Star WHERE starId <> 13
+-- LIMIT without ORDER BY: the same value may come from many chunks; rows of neighbours are cut once
+SELECT DISTINCT bandId FROM Epoch LIMIT 10
+SELECT DISTINCT a.kind FROM Star a, Star b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.6 LIMIT 7
+SELECT 1 FROM Star a, Star b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.6 LIMIT 5
+SELECT 1 FROM Star s, Epoch e WHERE scisql_angSep(s.ra, s.decl, e.raStar, e.declStar) < 0.5 LIMIT 5 OFFSET 2

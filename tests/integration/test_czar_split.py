@@ -13,13 +13,15 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from tests.czar_grammar import Grammar
-from tests.integration.test_czar import difference
+from tests.integration.test_czar import difference, normal
 from tests.split_sky import SplitSky, Splitter, drop, make_rows
 
 from skyshard.cluster import Cluster
+from skyshard.czar.answer import QueryResult
 from skyshard.db.connection import Account, connect
 from skyshard.errors import Refusal, UserError
 from skyshard.layout import Striping
@@ -100,6 +102,30 @@ def test_known_statements_agree(skies: dict[str, SplitSky], sql: str) -> None:
     """What once went wrong stays right."""
     for sky in skies.values():
         assert compare(sky, sql, is_ordered=False)[0] == ""
+
+
+@pytest.mark.parametrize("name", list(SKIES))
+def test_a_limit_without_order_gives_so_many_of_the_rows(skies: dict[str, SplitSky], name: str) -> None:
+    """Whatever rows they are: as many as there are, none twice, all of them rows of the whole answer."""
+    sky, chance = skies[name], Random(f"{SEED} limit {name}")
+    tried = 0
+    while tried < 12:
+        sql, is_ordered = Grammar(chance, SKIES[name][0].overlap_deg, STARS).plain()
+        if is_ordered or " LIMIT " in sql:
+            continue
+        try:
+            whole = sky.mono.execute(sql, sky.database)
+        except UserError:
+            continue
+        tried += 1
+        count, offset = chance.choice([0, 1, 5, 40, 1000]), chance.choice([0, 0, 3])
+        cut = sky.czar.execute(f"{sql} LIMIT {count} OFFSET {offset}", sky.database)
+        assert cut.rows == max(0, min(count, whole.rows - offset)), sql
+        assert not lines_of(cut) - lines_of(whole), sql
+
+
+def lines_of(result: QueryResult) -> Counter[tuple[Any, ...]]:
+    return Counter(tuple(map(normal, row.values())) for row in result.table.to_pylist())
 
 
 AREAS = [

@@ -47,11 +47,11 @@ def cast_template(pull: Pull, columns: Sequence[TypedColumn], *, is_text: bool) 
     return pull.cast(casts) if casts and pull.cast is not None else pull.template
 
 
-def fetched(text: str, pull: Pull, columns: Sequence[TypedColumn]) -> str:
-    """The statement of a unit as it is sent when rows travel as text."""
+def fetched(text: str, pull: Pull, columns: Sequence[TypedColumn], *, is_single: bool) -> str:
+    """The statement of a unit, of a single chunk or of several, as it is sent when rows travel as text."""
     is_ready = pull.cast is not None and not any(column.is_temporal for column in columns)
     statement = text if is_ready else select_exactly(columns, f"({text}) AS q")
-    if pull.limit is None or (is_ready and " UNION ALL " not in text):
+    if pull.limit is None or (is_ready and is_single):
         return statement
     return f"{statement} LIMIT {pull.limit}"
 
@@ -185,7 +185,7 @@ class Dispatch:
         selects = [template.of_chunk(chunk) for chunk in unit.chunks]
         text = selects[0] if len(selects) == 1 else " UNION ALL ".join(f"({select})" for select in selects)
         if is_text:
-            return [], fetched(text, pull, columns)
+            return [], fetched(text, pull, columns, is_single=len(selects) == 1)
         return [], text if pull.limit is None or len(selects) == 1 else f"{text} LIMIT {pull.limit}"
 
     def _units(self, pull: Pull, node: str, chunks: Sequence[int]) -> tuple[Unit, ...]:

@@ -46,7 +46,8 @@ def local_steps(
     def cast(casts: Casts) -> Template:
         return source.template(lambda: _one_step(source, clauses, columns, casts))
 
-    most = None if clauses.limit is None or clauses.order else clauses.limit + clauses.offset
+    is_any = not clauses.order and not clauses.is_distinct  # the same value may come from many chunks
+    most = clauses.limit + clauses.offset if clauses.limit is not None and is_any else None
     pull = Pull(cast({}), chunks, rows, tuple(columns), limit=most, cast=cast)
     return pull, _one_step_merge(clauses)
 
