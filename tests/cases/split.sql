@@ -37,3 +37,6 @@ SELECT DISTINCT bandId FROM Epoch LIMIT 10
 SELECT DISTINCT a.kind FROM Star a, Star b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.6 LIMIT 7
 SELECT 1 FROM Star a, Star b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.6 LIMIT 5
 SELECT 1 FROM Star s, Epoch e WHERE scisql_angSep(s.ra, s.decl, e.raStar, e.declStar) < 0.5 LIMIT 5 OFFSET 2
+-- a subquery as a whole condition keeps its parentheses
+SELECT starId FROM Star WHERE (SELECT 1)
+SELECT starId FROM Star s WHERE (SELECT COUNT(*) FROM Epoch e WHERE e.starId = s.starId) AND kind = 1

@@ -175,7 +175,7 @@ def terms_of(condition: exp.Expr | None) -> list[exp.Expr]:
     """
     if condition is None:
         return []
-    inner = condition.unnest()
+    inner = condition if isinstance(condition, exp.Subquery) else condition.unnest()
     if isinstance(inner, exp.And) and AREA not in inner.meta:
         return [*terms_of(inner.left), *terms_of(inner.right)]
     return [inner]

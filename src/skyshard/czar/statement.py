@@ -38,6 +38,7 @@ FORBIDDEN_FUNCTIONS = {
 }  # fmt: skip
 OPEN_VALUES = (TokenType.PLACEHOLDER, TokenType.COLON)
 VARIABLES = (TokenType.PARAMETER, TokenType.SESSION_PARAMETER, TokenType.COLON_EQ)
+LONGEST_NAME = 255
 UNITS_FIRST = {"TIMESTAMPDIFF", "TIMESTAMPADD", "GET_FORMAT"}
 """Functions whose first argument is a bare word, not a column."""
 
@@ -361,7 +362,7 @@ def item_name(item: exp.Expr, text: str = "") -> str | None:
         return "NULL"
     if isinstance(inner, exp.Boolean):
         return "TRUE" if inner.this else "FALSE"
-    return text.strip() or str(inner.meta.get(SPELLING) or render(inner))
+    return (text.strip() or str(inner.meta.get(SPELLING) or render(inner)))[:LONGEST_NAME]
 
 
 def _item_spans(tokens: list[Token]) -> list[tuple[int, int]]:
