@@ -32,6 +32,7 @@ ROUNDS = [
 ]  # fmt: skip
 """What is struck, and in which transaction."""
 STRIDE = int(os.environ.get("SKYSHARD_TEST_STRIDE", "6"))
+STEPS_LIMIT_S = 1800 // STRIDE
 """Of the steps at which a driver is stopped, every so manieth."""
 
 
@@ -84,7 +85,7 @@ def test_killed_at_a_random_instant(place: Range, kind: Kind, transaction: str) 
 # every instant, one after the other
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(STEPS_LIMIT_S)
 def test_stopped_at_every_step_of_a_first_transaction(
     testbed: Testbed, sources: dict[str, Path], database: str
 ) -> None:
@@ -101,7 +102,7 @@ def test_stopped_at_every_step_of_a_first_transaction(
         assert_right(testbed, name, database)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(STEPS_LIMIT_S)
 def test_stopped_at_every_step_of_a_second_transaction(
     testbed: Testbed, sources: dict[str, Path], database: str
 ) -> None:
