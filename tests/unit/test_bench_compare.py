@@ -198,6 +198,7 @@ def test_the_command_exits_with_1_on_a_regression_and_0_without(tmp_path: Path):
     assert "Regression beyond 1.2" in worse.output
     same = CliRunner().invoke(bench_app, ["compare", *old, *out, "--against", *old])
     assert same.exit_code == 0, same.output
+    assert "on both sides" in same.output
     assert (tmp_path / "out" / "comparison.html").exists()
 
 

@@ -8,7 +8,7 @@ from tests.bench_trials import made_trial, made_workload
 from typer.testing import CliRunner
 
 from skyshard.bench.trend import STEP_ALPHA, find_steps, trend_of
-from skyshard.bench.trend_page import write_trend
+from skyshard.bench.trend_page import verdict, write_trend
 from skyshard.cli.bench import bench_app
 from skyshard.errors import UserError
 
@@ -86,9 +86,27 @@ def test_one_trial_is_no_trend():
         trend_of([("a", made_trial(1))])
 
 
+def test_two_trials_are_said_to_be_too_few_for_a_step():
+    """The page does not say "no step" alone where there could be none."""
+    assert "Fewer than 4 cannot show one" in verdict(trend_of([("a", made_trial(1)), ("b", made_trial(2, day=1))]))
+
+
+def test_a_trial_counts_once(tmp_path):
+    """A folder that is named twice, on one side or on both, is refused in one line."""
+    for asked in (
+        ["trend", "x", "x"],
+        ["compare", "x", "--against", "./x"],
+        ["compare", "x", "y/../x", "--against", "z"],
+    ):
+        names = [str(tmp_path / one) if one not in ("trend", "compare", "--against") else one for one in asked]
+        result = CliRunner().invoke(bench_app, names)
+        assert isinstance(result.exception, UserError)
+        assert "is named twice; name each trial once" in str(result.exception)
+
+
 def test_the_command_refuses_a_folder_that_is_no_trial(tmp_path):
     """One line with the file."""
-    result = CliRunner().invoke(bench_app, ["trend", str(tmp_path), str(tmp_path)])
+    result = CliRunner().invoke(bench_app, ["trend", str(tmp_path), str(tmp_path / "b")])
     assert isinstance(result.exception, UserError)
     assert "manifest.json" in str(result.exception)
 

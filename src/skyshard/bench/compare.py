@@ -314,7 +314,9 @@ def _cautions(new: Sequence[tuple[str, Trial]], old: Sequence[tuple[str, Trial]]
     found = []
     if min(len(new), len(old)) == 1:
         found.append("A side has one trial: how runs differ from each other is not seen; run at least three a side.")
-    for name, trial in [*new, *old]:
+    if both := [name for name, _ in new if name in {other for other, _ in old}]:
+        found.append(f"{', '.join(both)}: on both sides, so that the sides are more alike than two releases.")
+    for name, trial in dict([*new, *old]).items():
         if not trial.summary.is_trustworthy:
             classes = ", ".join(f"{one.class_name} ({one.phase})" for one in trial.summary.distrusted) or "all classes"
             found.append(f"{name}: the driver itself was more than 5 % of the latency of {classes}.")

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from skyshard.bench.figures import Picture, picture, seconds
 from skyshard.bench.page import markdown_table, render
 from skyshard.bench.svg import INK, MUTED, SERIES, new_figure
-from skyshard.bench.trend import Series, Step, Trend
+from skyshard.bench.trend import LEAST_PART, Series, Step, Trend
 
 
 def write_trend(trend: Trend, out: Path) -> Path:
@@ -35,7 +35,9 @@ def verdict(trend: Trend) -> str:
     """The line on top."""
     found = [f"{one.class_name} ({one.phase}) {sentence(step)}" for one in trend.series for step in one.steps]
     if not found:
-        return f"No step in {len(trend.series)} classes over {max(len(one.points) for one in trend.series)} trials."
+        trials = max(len(one.points) for one in trend.series)
+        few = f" Fewer than {2 * LEAST_PART} cannot show one." if trials < 2 * LEAST_PART else ""
+        return f"No step in {len(trend.series)} classes over {trials} trials.{few}"
     return f"{len(found)} {'step' if len(found) == 1 else 'steps'}: {'; '.join(found)}."
 
 

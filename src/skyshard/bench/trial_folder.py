@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -74,6 +75,20 @@ def read_trial(folder: Path) -> Trial:
     sky = SkyMap.from_table(read_table(folder / SKY_MAP)) if (folder / SKY_MAP).exists() else None
     plans = _read_model(Plans, folder / PLANS).plans if (folder / PLANS).exists() else None
     return Trial(manifest, summary, with_durations(samples), asked["sql"].to_pylist(), sky, telemetry, plans, asked)
+
+
+def read_trials(*sides: Sequence[Path]) -> list[list[tuple[str, Trial]]]:
+    """The trials of each side by the names given.
+
+    Raises:
+        UserError: as ``read_trial``, or a side names a folder twice: a trial counts once.
+    """
+    for side in sides:
+        known = [folder.resolve() for folder in side]
+        if twice := [folder for place, folder in enumerate(side) if known[place] in known[:place]]:
+            remedy = "name each trial once; run the workload again for more"
+            raise UserError(f"'{twice[0]}' is named twice", remedy=remedy)
+    return [[(str(folder), read_trial(folder)) for folder in side] for side in sides]
 
 
 def validate_trial(folder: Path) -> Trial:

@@ -209,7 +209,8 @@ class Workload(BaseModel):
         """
         known = {load.class_name for phase in self.phases for load in phase.classes}
         if unknown := sorted(set(classes) - known):
-            raise UserError(f"workload '{self.name}' has no class '{unknown[0]}'", remedy="leave out what it has")
+            remedy = f"leave out some of: {', '.join(sorted(known))}"
+            raise UserError(f"workload '{self.name}' has no class '{unknown[0]}'", remedy=remedy)
         kept = [(phase, [load for load in phase.classes if load.class_name not in classes]) for phase in self.phases]
         phases = [phase.model_copy(update={"classes": loads}) for phase, loads in kept if loads]
         if not phases:

@@ -160,9 +160,9 @@ def compare(
     from skyshard.bench.compare import compare_trials
     from skyshard.bench.compare_page import interval, verdict, write_comparison
     from skyshard.bench.figures import seconds
-    from skyshard.bench.trial_folder import read_trial
+    from skyshard.bench.trial_folder import read_trials
 
-    sides = [[(str(folder), read_trial(folder)) for folder in side] for side in (new, against)]
+    sides = read_trials(new, against)
     found = compare_trials(sides[0], sides[1], threshold=threshold, margin=margin, anyway=anyway)
     page = write_comparison(found, out)
     if as_json:
@@ -193,9 +193,9 @@ def trend(
     from skyshard.bench.figures import seconds
     from skyshard.bench.trend import trend_of
     from skyshard.bench.trend_page import sentence, verdict, write_trend
-    from skyshard.bench.trial_folder import read_trial
+    from skyshard.bench.trial_folder import read_trials
 
-    found = trend_of([(str(folder), read_trial(folder)) for folder in folders], statistic)
+    found = trend_of(read_trials(folders)[0], statistic)
     page = write_trend(found, out)
     if as_json:
         print_json(found.model_dump(mode="json"))
