@@ -92,12 +92,8 @@ def test_two_trials_are_said_to_be_too_few_for_a_step():
 
 
 def test_a_trial_counts_once(tmp_path):
-    """A folder that is named twice, on one side or on both, is refused in one line."""
-    for asked in (
-        ["trend", "x", "x"],
-        ["compare", "x", "--against", "./x"],
-        ["compare", "x", "y/../x", "--against", "z"],
-    ):
+    """A folder that a side names twice is refused in one line."""
+    for asked in (["trend", "x", "x"], ["compare", "x", "y/../x", "--against", "z"]):
         names = [str(tmp_path / one) if one not in ("trend", "compare", "--against") else one for one in asked]
         result = CliRunner().invoke(bench_app, names)
         assert isinstance(result.exception, UserError)
