@@ -100,6 +100,19 @@ class Formula(exp.Expression, exp.Condition):
 FORMULA_MARK = "\x03"
 
 
+_MOMENTS = {
+    exp.DType.DATE: "DATE",
+    exp.DType.TIME: "TIME",
+    exp.DType.TIMESTAMP: "TIMESTAMP",
+    exp.DType.TIMESTAMPTZ: "TIMESTAMP",
+}
+
+
+def _as_written(parser: Any, literal: Any, kind: Any) -> Any:
+    """TIME'10:00:00.5' stays a literal, as a CAST loses its fraction."""
+    return parser.expression(Formula(this=f"{_MOMENTS[kind.this]}{literal.meta.get(SPELLING) or literal.sql('mysql')}"))
+
+
 class _Parser(MySQLParser):
     FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {name: kind.from_arg_list for name, kind in AGGREGATES.items()}
     FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
@@ -112,6 +125,8 @@ class _Parser(MySQLParser):
     RANGE_PARSERS: ClassVar[dict[TokenType, Callable[..., Any]]] = {
         kind: _alone(parse) if kind in _PREDICATES else parse for kind, parse in MySQLParser.RANGE_PARSERS.items()
     }
+
+    TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Callable[..., Any]]] = dict.fromkeys(_MOMENTS, _as_written)
 
     def _parse_paren(self) -> Any:
         """Parentheses of the user's are marked, as the parser adds some of its own."""
