@@ -32,8 +32,8 @@ ROUNDS = [
 ]  # fmt: skip
 """What is struck, and in which transaction."""
 STRIDE = int(os.environ.get("SKYSHARD_TEST_STRIDE", "6"))
-STEPS_LIMIT_S = 1800 // STRIDE
 """Of the steps at which a driver is stopped, every so manieth."""
+STEPS_LIMIT_S = 1800 // STRIDE
 
 
 @pytest.fixture(scope="module")
