@@ -40,3 +40,8 @@ SELECT 1 FROM Star s, Epoch e WHERE scisql_angSep(s.ra, s.decl, e.raStar, e.decl
 -- a subquery as a whole condition keeps its parentheses
 SELECT starId FROM Star WHERE (SELECT 1)
 SELECT starId FROM Star s WHERE (SELECT COUNT(*) FROM Epoch e WHERE e.starId = s.starId) AND kind = 1
+-- parentheses within parentheses of FROM
+SELECT * FROM ((Pair p JOIN Epoch e ON p.starId = e.starId) RIGHT JOIN Star s ON s.starId = p.starId AND s.kind < 4) WHERE s.starId = p.starId
+SELECT COUNT(*) FROM Star s JOIN ((Pair p JOIN Star t ON p.starId = t.starId) LEFT JOIN Galaxy g ON g.galaxyId = p.galaxyId) ON p.starId = s.starId
+SELECT * FROM ((Run r, Band b) JOIN Star s ON s.kind = b.bandId) WHERE r.bandId = b.bandId AND r.runId < 6
+SELECT COUNT(*) FROM (((Star s)) JOIN ((Epoch e)) USING (starId))

@@ -167,9 +167,9 @@ class _Sources:
 
     def _source(self, node: exp.Expr) -> tuple[list[Visible], frozenset[int]]:
         start = len(self._binder.bound.references)
-        if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table):
-            return self._source(node.this)
-        if isinstance(node, exp.Table):
+        if isinstance(node, exp.Subquery) and not node.alias and isinstance(node.this, (exp.Table, exp.Subquery)):
+            visible = self._chain(*self._source(node.this), node.args.get("joins") or [])
+        elif isinstance(node, exp.Table):
             head = self._head(self._binder.table(node, self._block, self._ctes))
             visible = self._chain(head, frozenset([start]), node.args.get("joins") or [])
         elif isinstance(node, exp.Subquery):
@@ -185,8 +185,6 @@ class _Sources:
         return [Visible(name, reference) for name in reference.columns]
 
     def _derived(self, node: exp.Subquery) -> list[Visible]:
-        if not node.alias and isinstance(node.this, exp.Subquery):
-            return self._source(node.this)[0]
         if not node.alias:
             raise UserError(f"a derived table has no name{place(node)}", remedy="write (SELECT ...) AS name")
         outputs = self._binder.query(node.this, None, self._ctes)
