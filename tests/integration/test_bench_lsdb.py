@@ -87,6 +87,7 @@ def test_lsdb_and_duckdb_give_equal_answers(sky: Path, target: LsdbTarget, tmp_p
     asked = ["--target", f"lsdb:{sky}?partition_rows=1000", "--target", f"duckdb:{sky}"]
     result = CliRunner().invoke(bench_app, ["run", str(file), "--out", str(tmp_path / "out"), *asked])
     assert result.exit_code == 0, result.output
+    assert "not answered: LV/cone, 2 queries: the operations of a form neither sort nor limit" in result.output
     summary = json.loads((tmp_path / "out" / "lsdb" / "summary.json").read_text())
     assert [(one["template"], one["queries"]) for one in summary["not_answered"]] == [("LV/cone", 2)]
     assert summary["wrong_answers"] == []

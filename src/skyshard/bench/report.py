@@ -138,7 +138,7 @@ def _outcome(trial: Trial) -> str:
     has_targets = any(one.target_s is not None for one in summary.classes)
     within = ", every class within its target" if has_targets else ""
     left_out = sum(one.queries for one in summary.not_answered)
-    rest = f"; {left_out:,} of the workload not answered by {trial.manifest.target}, see below" if left_out else ""
+    rest = f"; {left_out:,} of the workload not answered by {trial.manifest.target}" if left_out else ""
     return f"Passed: {queries}, {answers}{within}{rest}."
 
 

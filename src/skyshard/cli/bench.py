@@ -129,6 +129,8 @@ def _show(summary: Summary, folder: Path, title: str, *, as_json: bool) -> None:
         counts = [one.n, one.errors, one.wrong]
         rows.append([one.class_name, one.phase, *counts, *shown, seconds(one.target_s), one.verdict.value])
     print_table(headers, rows, title=title)
+    for left_out in summary.not_answered:
+        typer.echo(f"not answered: {left_out.template}, {left_out.queries} queries: {left_out.reason}")
     typer.echo(verdict_sentence(read_trial(folder)))
     typer.echo(f"report: {folder / 'report.html'}")
 
