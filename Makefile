@@ -35,6 +35,7 @@ bench: setup ## Run the benchmarks on small sizes
 	@$(BIN)/python benchmarks/ingest_scaling.py --quick
 	@$(BIN)/python benchmarks/query.py --quick
 	@$(BIN)/python benchmarks/driver.py
+	@$(BIN)/python benchmarks/beside_lsdb.py --rows 100000 --repeats 2
 
 lock: setup ## Take newer versions into requirements.lock
 	@tools/lock.sh
