@@ -79,7 +79,7 @@ class SweepRun:
                 if fraction == max(shares) and count == self.nodes[0] and not predicted:
                     predicted |= self._predict([*before, *sizes], (self._planned(shares[fraction]), count))
                 if not (trial / MANIFEST).exists():
-                    say(f"{count} nodes, {fraction:g} of DR1")
+                    say(f"{count} {'node' if count == 1 else 'nodes'}, {fraction:g} of DR1")
                     self._measure(cluster, count, shares[fraction], fraction, trial, notify)
                 read = read_trial(trial)
                 sizes.append(Size(_true_fraction(read.manifest.catalog, fraction), count, read))

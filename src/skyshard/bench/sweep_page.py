@@ -41,7 +41,7 @@ def verdict(sweep: Sweep) -> str:
     made = [one for one in held if one.measured_s is not None]
     told = [one for one in made if one.holds is not None]
     if not made:
-        return f"{len(sweep.scalings)} series measured; nothing was held out."
+        return f"{len(sweep.scalings)} series measured, too few sizes to hold one out: name four fractions or more."
     good = sum(bool(one.holds) for one in told)
     vague = f" {len(made) - len(told)} could not be told from the smaller sizes." if len(told) < len(made) else ""
     return (
