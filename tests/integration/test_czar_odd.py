@@ -1,7 +1,7 @@
 """Hand-written statements over the odd sky: what the grammar does not draw, held against one server.
 
 Which of several texts that the collation calls equal stands for a group is any server's own choice, so texts are
-compared as the collation compares them.
+compared as the collation compares them. ``SKYSHARD_ALL`` asks all statements; CI asks a third of the long sections.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ from skyshard.layout import Striping
 pytestmark = pytest.mark.integration
 CASES = Path(__file__).resolve().parents[1] / "cases" / "odd.sql"
 STRIPING = Striping(stripes=8, substripes=3, overlap_deg=1.0)
+LONG_SECTION = 60
 SECTIONS = dict(part.split("\n", 1) for part in CASES.read_text().split("\n\n-- ")[1:])
 
 
@@ -75,7 +77,9 @@ def fold(text: str) -> str:
 def test_odd_statements_agree(sky: SplitSky, by_image: Czar, section: str) -> None:
     """Names, types and rows are those of one server."""
     wrong = []
-    for number, line in enumerate(SECTIONS[section].splitlines()):
+    lines = SECTIONS[section].splitlines()
+    step = 3 if len(lines) > LONG_SECTION and "SKYSHARD_ALL" not in os.environ else 1
+    for number, line in enumerate(lines[::step]):
         sql, czar = line.removeprefix("! "), by_image if number % 2 else sky.czar
         got, want = czar.execute(sql, "odd"), sky.mono.execute(sql, "odd")
         is_ordered = line.startswith("! ")
