@@ -220,11 +220,10 @@ def test_an_answer_that_the_generator_does_not_know_fails_although_oracle_and_ta
 
 
 def test_without_oracle_the_verdict_says_so(tmp_path):
-    """A pass without comparison does not claim right answers."""
+    """A pass without comparison does not claim right answers; what a busy machine adds about the driver comes after."""
     trial(tmp_path, Calm())
-    assert verdict_sentence(read_trial(tmp_path)) == (
-        "Passed: 24 queries, answers not checked, every class within its target."
-    )
+    sentence = verdict_sentence(read_trial(tmp_path))
+    assert sentence.startswith("Passed: 24 queries, answers not checked, every class within its target.")
 
 
 def test_a_folder_with_something_in_it_is_refused(tmp_path):
