@@ -144,8 +144,9 @@ def test_no_process_left_is_no_trial():
 
 
 @pytest.mark.timeout(60)
-def test_of_a_process_that_dies_the_others_samples_are_kept(tmp_path):
+def test_of_a_process_that_dies_the_others_samples_are_kept(tmp_path, monkeypatch):
     """A driver process killed in a phase: the trial is kept as partial with the others' samples, and says why."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])  # whence a process that is spawned imports the target
     loaded = workload({"arrivals": {"loop": "open", "rate_per_s": 20, "clients": 2}, "count": 100}, {})
     asked = {"profile": DataProfile.example(), "seats": Seats(partial(Doomed, tmp_path / "mark"), 2)}
     summary = run_trial(loaded, TEMPLATES, NullTarget(), tmp_path / "trial", **asked)
