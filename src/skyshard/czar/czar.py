@@ -173,10 +173,12 @@ class Czar:
         begun = time.perf_counter()
         running = Running(query or query_name(), limit_bytes, allow_partial)
         try:
-            with self._crew.courtesy.processors.seat():
+            seat = self._crew.courtesy.processors.seat
+            with seat():
                 answer = self._answer(sql, database, running, begun)
-                with self._under_way(running, answer):
-                    yield answer
+            is_scan = answer.plan.lane is Lane.SCAN
+            with self._under_way(running, answer), contextlib.nullcontext() if is_scan else seat():
+                yield answer
         except BaseException as error:
             if not query:
                 self._tell(Ended(sql, database, time.perf_counter() - begun, None, str(error) or type(error).__name__))

@@ -15,8 +15,6 @@ from skyshard.worker.processors import Processors
 
 GRACE_S = 0.02
 """Interactive statements that follow one another within this time are taken for one visit."""
-CALM_S = 0.5
-"""So long after the last visit scans may use all processors again."""
 
 
 class Courtesy:
@@ -40,10 +38,10 @@ class Courtesy:
             while self._running >= self._most and (left := self._visit_s()):
                 self._changed.wait(left)
             self._running += 1
-            calm_s = time.monotonic() - self._until
-        if self._visitors or calm_s < GRACE_S:
+            is_visit = self._visit_s() > 0
+        if is_visit:
             self.processors.part()
-        elif calm_s > CALM_S:
+        else:
             self.processors.join()
         try:
             with self.processors.seat():
