@@ -124,15 +124,18 @@ def _import_all(sky: Path, manifest: Manifest, out: Path, rows: int, margin_arcs
     out.mkdir(parents=True)
     tables = catalog_tables(manifest)
     logging.disable(logging.WARNING)  # hats-import tells the root logger what it looks for
-    with Client(processes=False, n_workers=1, threads_per_worker=os.cpu_count() or 1, dashboard_address=None) as client:
-        for done, (name, table) in enumerate(tables.items()):
-            tell(f"importing {name} to HATS", done, len(tables))
-            margin = margin_arcsec if table.role is Role.DIRECTOR else None
-            _import_table(sky, manifest, name, out, rows, margin, client)
-            if table.role is Role.DIRECTOR:
-                write_index(out, name, table.key)
-        tell("importing to HATS", len(tables), len(tables))
-    logging.disable(logging.NOTSET)
+    threads = os.cpu_count() or 1
+    try:
+        with Client(processes=False, n_workers=1, threads_per_worker=threads, dashboard_address=None) as client:
+            for done, (name, table) in enumerate(tables.items()):
+                tell(f"importing {name} to HATS", done, len(tables))
+                margin = margin_arcsec if table.role is Role.DIRECTOR else None
+                _import_table(sky, manifest, name, out, rows, margin, client)
+                if table.role is Role.DIRECTOR:
+                    write_index(out, name, table.key)
+            tell("importing to HATS", len(tables), len(tables))
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _import_table(

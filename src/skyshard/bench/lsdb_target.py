@@ -34,8 +34,6 @@ NEIGHBOURS = 8
 LEFT, RIGHT = "_left", "_right"
 SUFFIXES: dict[str, Any] = {"suffixes": (LEFT, RIGHT), "suffix_method": "all_columns"}
 PACKAGES = ("lsdb", "hats", "hats-import", "nested-pandas", "dask")
-
-
 OPTIONS = {"hats": "folder of the HATS catalogs", "workers": "processes", "partition_rows": "rows of a partition"}
 """What may stand behind ``?`` in ``lsdb:FOLDER?workers=2``."""
 
@@ -50,13 +48,13 @@ def open_lsdb(rest: str, tell: Notify = say_nothing) -> LsdbTarget:
     given = dict(parse_qsl(query, keep_blank_values=True))
     if unknown := sorted(set(given) - set(OPTIONS)):
         raise UserError(f"target lsdb has no option '{unknown[0]}'", remedy=f"use one of: {', '.join(OPTIONS)}")
-    workers, rows = (_whole(given, name, default) for name, default in (("workers", 0), ("partition_rows", 0)))
+    workers, rows = (_whole(given, name) for name in ("workers", "partition_rows"))
     hats = Path(given["hats"]) if given.get("hats") else Path(folder) / "hats"
     return LsdbTarget(Path(folder), HatsOptions(hats, rows or PARTITION_ROWS), workers, tell)
 
 
-def _whole(given: Mapping[str, str], name: str, default: int) -> int:
-    text = given.get(name, str(default))
+def _whole(given: Mapping[str, str], name: str) -> int:
+    text = given.get(name, "0")
     if not text.isdecimal():
         raise UserError(f"target lsdb: {name} is '{text}', no whole number", remedy=f"write {name}=2")
     return int(text)

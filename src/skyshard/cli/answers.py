@@ -72,6 +72,8 @@ def _whole(out: Path) -> Iterator[Path]:
         yield part
         part.replace(out)
     except OSError as error:
+        if error.filename not in (None, str(part), str(out)):
+            raise  # not of this file
         raise UserError(f"{out} cannot be written: {error.strerror or error}", remedy="choose another place") from error
     finally:
         part.unlink(missing_ok=True)
@@ -172,13 +174,15 @@ def describe(running: Running, elapsed_s: float) -> str:
     >>> describe(Running("q", chunks=100, chunks_done=25, rows=3_000_000, bytes=150_000_000), 10.0)
     '25/100 chunks, 3,000,000 rows came (150.0 MB, 300 krow/s), 10 s, about 30 s to go'
     """
+    from skyshard.czar.running import left_of
+
     rate = f", {running.rows / elapsed_s / 1e3:,.0f} krow/s" if running.rows > 1000 * elapsed_s else ""
     words = [
         f"{running.chunks_done}/{running.chunks} chunks",
         f"{running.rows:,} rows came ({human_bytes(running.bytes)}{rate})",
         f"{elapsed_s:.0f} s",
     ]
-    if 0 < running.chunks_done < running.chunks:
-        left_s = elapsed_s * (running.chunks - running.chunks_done) / running.chunks_done
+    left_s = left_of(elapsed_s, running.chunks_done, running.chunks)
+    if left_s:
         words.append(f"about {left_s:.0f} s to go")
     return ", ".join(words)

@@ -207,6 +207,8 @@ def _qualified_text(node: exp.Expr) -> str:
 
 
 def _formula_sql(generator: Any, formula: Formula) -> str:
+    if not formula.expressions:
+        return str(formula.this)
     parts = [generator.sql(part) for part in formula.expressions]
     pieces = formula.this.split(FORMULA_MARK)
     pieces[1::2] = [parts[int(number)] for number in pieces[1::2]]

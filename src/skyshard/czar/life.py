@@ -22,7 +22,7 @@ from skyshard.czar.answer import Answer, Ended, Held, QueryResult, QueryStats
 from skyshard.czar.czar import Czar
 from skyshard.czar.output import write_parquet, written_names
 from skyshard.czar.plan import Kind, Lane
-from skyshard.czar.running import Cancelled, Running
+from skyshard.czar.running import Cancelled, Running, left_of
 from skyshard.czar.scratch import query_name
 from skyshard.errors import ClusterError, SkyshardError, UserError
 from skyshard.registry.history import QueryEvent, QueryHistory, QueryState, Row
@@ -55,8 +55,7 @@ def status_of(row: Row) -> QueryStatus:
     state = QueryState(row["state"])
     begun = row["begun_s"] or row["submitted_s"]
     elapsed = (row["ended_s"] or time.time()) - begun
-    left = row["chunks"] - row["chunks_done"]
-    eta = elapsed * left / row["chunks_done"] if state is QueryState.EXECUTING and row["chunks_done"] else None
+    eta = left_of(elapsed, row["chunks_done"], row["chunks"]) if state is QueryState.EXECUTING else None
     return QueryStatus(
         row["id"], state, row["statement"], row["database"], row["chunks"], row["chunks_done"], row["rows"],
         row["bytes"], elapsed, eta, row["error"], row["coverage"],

@@ -13,6 +13,11 @@ class Cancelled(ClusterError):
     """Somebody stopped the query."""
 
 
+def left_of(elapsed_s: float, done: int, total: int) -> float | None:
+    """Seconds that are left when so many chunks of all took so long; None before the first."""
+    return elapsed_s * (total - done) / done if done else None
+
+
 @dataclass(frozen=True, slots=True)
 class UnitTime:
     """One unit, as it was answered: chunks of one node, rows that came, seconds it took."""

@@ -76,8 +76,8 @@ class PullTask:
     """How the units of one pull are read; ``record_bytes`` is 0 where rows travel as text.
 
     ``statement`` gives what to run ahead, and the SELECT; ``named`` the name and data file of a node's scratch table
-    number n; ``create`` the text that makes it. For ``is_short`` ones scans step aside; ``is_scan``
-    ones are the lanes'.
+    number n; ``create`` the text that makes it. For ``is_short`` ones scans step aside;
+    ``is_scan`` ones are the lanes'.
     """
 
     running: Running

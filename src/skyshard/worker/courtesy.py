@@ -38,11 +38,10 @@ class Courtesy:
             while self._running >= self._most and (left := self._visit_s()):
                 self._changed.wait(left)
             self._running += 1
-            is_visit = self._visit_s() > 0
-        if is_visit:
-            self.processors.part()
-        else:
-            self.processors.join()
+            if self._visit_s():
+                self.processors.part()
+            else:
+                self.processors.join()
         try:
             with self.processors.seat():
                 yield
@@ -56,8 +55,8 @@ class Courtesy:
         """Around an interactive statement."""
         with self._changed:
             self._visitors += 1
-        if self._running:
-            self.processors.part()
+            if self._running:
+                self.processors.part()
         try:
             with self.processors.seat():
                 yield
