@@ -19,6 +19,7 @@ from skyshard.chunking import Chunker
 from skyshard.errors import UserError
 from skyshard.sphere import Box, unit_vectors
 from skyshard.synth.density_files import read_chunk_rows, read_map
+from skyshard.synth.frames import Frame, in_frame
 from skyshard.synth.sky_rules import FootprintBox, Plane, Skew, Sky, Spot
 from skyshard.synth.streams import WHOLE_SKY, stream
 
@@ -63,6 +64,8 @@ class DensityMap:
     values: Floats
     """By pixel; by chunk number if there is a chunker."""
     chunker: Chunker | None = None
+    frame: Frame = Frame.EQUATORIAL
+    """Of the pixels."""
 
     @classmethod
     def of(cls, sky: Sky, seed: int) -> DensityMap:
@@ -123,7 +126,7 @@ class DensityMap:
         """Objects per square degree at positions, the footprint left aside."""
         if self.chunker is None:
             nside = math.isqrt(len(self.values) // 12)
-            places = hpgeom.angle_to_pixel(nside, ra.ravel() % 360.0, dec.ravel(), nest=False)
+            places = hpgeom.angle_to_pixel(nside, *in_frame(self.frame, ra.ravel(), dec.ravel()), nest=False)
         else:
             places, _ = self.chunker.locate(ra.ravel() % 360.0, dec.ravel())
         return np.asarray(self.values[places].reshape(ra.shape))
@@ -136,7 +139,8 @@ def _relative(sky: Sky, seed: int) -> DensityMap:
         return DensityMap(sky, _by_chunk(chunker, rows), chunker)
     ra, dec = pixel_centres(sky.nside)
     if sky.from_map is not None:
-        made = DensityMap(sky, read_map(sky.from_map))
+        read = read_map(sky.from_map)
+        made = DensityMap(sky, read.values, frame=read.frame)
     else:
         made = DensityMap(sky, _with_spots(sky.spots, _plane_excess(sky.plane, ra, dec), ra, dec))
     if sky.patchiness:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from skyshard.layout import Striping
 from skyshard.sphere import Box
+from skyshard.synth.frames import Frame
 
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -91,8 +92,10 @@ class MapFile(StrictModel):
 
     file: str
     """FITS, or .npy; relative to the recipe."""
-    is_nested: bool = False
-    """Pixels of a .npy file in nested order."""
+    is_nested: bool | None = None
+    """Order of the pixels where the file does not say it (.npy, FITS without ORDERING); a .npy is ring else."""
+    coordinates: Frame | None = None
+    """Of a file that does not say it (.npy, FITS without COORDSYS); equatorial else."""
     xxh3: str = ""
     """Hash of the file, noted when a recipe is read; another content is refused."""
 
