@@ -338,6 +338,38 @@ def difference(got: QueryResult, want: QueryResult, *, is_ordered: bool) -> str:
     return ""
 
 
+def made_result(rows: Sequence[tuple[Any, ...]], columns: tuple[str, ...] = ("n", "x", "t")) -> QueryResult:
+    arrays = [pa.array(values) for values in zip(*rows, strict=True)]
+    table = pa.Table.from_arrays(arrays, [f"c{place}" for place in range(len(arrays))])
+    return QueryResult(columns, table, None)  # type: ignore[arg-type]
+
+
+FEW = [(1, 0.5, "a"), (2, -0.5, "b"), (2, None, None)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        made_result(FEW[:2]),
+        made_result([*FEW, FEW[0]]),
+        made_result([FEW[0], FEW[0], FEW[2]]),
+        made_result([(1, -0.5, "a"), (2, 0.5, "b"), FEW[2]]),
+        made_result([*FEW[:2], (2, 0.0, None)]),
+        made_result([*FEW[:2], (2, None, "")]),
+        made_result([*FEW[:2], (2, float("nan"), None)]),
+        made_result([(1, 0.5 + 1e-8, "a"), *FEW[1:]]),
+        made_result([(float(n), x, t) for n, x, t in FEW]),
+        made_result([(str(n), x, t) for n, x, t in FEW]),
+        made_result(FEW, ("n", "y", "t")),
+    ],
+)
+def test_a_wrong_answer_is_told_from_the_oracle_s(wrong: QueryResult) -> None:
+    """What compares the two must be seen to fail: rows, pairings, NULLs, digits, types, names."""
+    assert difference(wrong, made_result(FEW), is_ordered=False) != ""
+    assert difference(made_result(FEW[::-1]), made_result(FEW), is_ordered=False) == ""
+    assert difference(made_result(FEW[::-1]), made_result(FEW), is_ordered=True) != ""
+
+
 @pytest.mark.parametrize("case", read_cases(CASES.read_text()), ids=lambda case: case.sql[:70])
 def test_czar_answers_as_one_server(sky: Sky, case: Case) -> None:
     """Names, types and rows of a sharded answer are those of one server, as text and as row images."""

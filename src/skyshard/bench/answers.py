@@ -1,8 +1,9 @@
 """Are two answers equal? Typed multisets of rows, floats within a relative tolerance; no loop over rows.
 
-Both answers' columns become whole numbers together: equal values get equal codes, and so do floats that lie within
-the tolerance of their neighbour when all are sorted (a chain of such neighbours counts as one value). Two answers are
-equal when their rows of codes are equal as multisets. NULL differs from NaN, 0 and ''; NaN equals NaN; 0.0 equals -0.0.
+Two answers are equal when their rows can be paired, each with one of the other side: equal in every column that is no
+float, and within the tolerance in every float. Values of a column become whole numbers first, equal ones the same;
+floats that no gap parts get the same number, too, which says who may be partners only: who is, `near` finds out.
+NULL differs from NaN, 0 and ''; NaN equals NaN; 0.0 equals -0.0.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 from numpy.typing import NDArray
+
+from skyshard.bench.near import FloatColumn, unpaired
 
 REL_TOLERANCE = 1e-9
 
@@ -36,13 +39,21 @@ def compare_answers(answer: pa.Table, truth: pa.Table, rel_tolerance: float = RE
     if answer.num_rows != truth.num_rows:
         return Comparison(f"{answer.num_rows:,} rows instead of {truth.num_rows:,}")
     rows = np.zeros(2 * truth.num_rows, np.int64)
+    floats: list[FloatColumn] = []
     for position, name in enumerate(truth.column_names):
-        left, right = answer.column(position), truth.column(position)
+        left, right = _decoded(answer.column(position)), _decoded(truth.column(position))
         families = family(left.type), family(right.type)
         if families[0] != families[1] and "null" not in families:
             return Comparison(f"column {position + 1} ({name}) is {families[0]} instead of {families[1]}")
-        rows = _combine(rows, _codes(left, right, families, rel_tolerance))
-    wrong = _unmatched(rows)
+        both = _together(left, right, families[0] if families[0] != "null" else families[1])
+        if pt.is_floating(both.type):
+            column = FloatColumn.of(pc.fill_null(both, 0.0).to_numpy(zero_copy_only=False), rel_tolerance)
+            codes = np.where(both.is_null().to_numpy(zero_copy_only=False), 0, column.numbers)
+            floats.append(column)
+        else:
+            codes = _codes(both)
+        rows = _combine(rows, codes)
+    wrong = _unmatched(rows) or unpaired(rows, floats)
     return Comparison(f"{wrong:,} of {truth.num_rows:,} rows differ" if wrong else "")
 
 
@@ -59,35 +70,39 @@ _FAMILIES = {
     "integer": (pt.is_integer, pt.is_boolean),
     "floating": (pt.is_floating,),
     "decimal": (pt.is_decimal,),
-    "text": (pt.is_string, pt.is_large_string, pt.is_binary, pt.is_large_binary, pt.is_fixed_size_binary),
+    "text": (
+        pt.is_string, pt.is_large_string, pt.is_string_view, pt.is_binary, pt.is_large_binary, pt.is_binary_view,
+        pt.is_fixed_size_binary,
+    ),
     "date": (pt.is_date,),
     "timestamp": (pt.is_timestamp,),
     "time": (pt.is_time, pt.is_duration),
-}
+}  # fmt: skip
 
 
-def _codes(
-    left: pa.ChunkedArray, right: pa.ChunkedArray, families: tuple[str, str], rel_tolerance: float
-) -> NDArray[np.int64]:
-    """Codes of left's values followed by right's; NULL is 0, others are 1 and up."""
-    kind = families[0] if families[0] != "null" else families[1]
+def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column whose values stand in a dictionary, as its values."""
+    return column.cast(column.type.value_type) if pt.is_dictionary(column.type) else column
+
+
+def _together(left: pa.ChunkedArray, right: pa.ChunkedArray, kind: str) -> pa.Array:
+    """Left's values followed by right's, in a type that loses none of them."""
     common = _common_type(kind, left.type, right.type)
-    chunks = [chunk.cast(common) for side in (left, right) for chunk in side.chunks]
-    both = pa.concat_arrays(chunks) if chunks else pa.array([], common)
-    if kind == "floating":
-        return _float_codes(both, rel_tolerance)
-    indices = both.dictionary_encode().indices.cast(pa.int64())
-    codes: NDArray[np.int64] = pc.fill_null(pc.add(indices, 1), 0).to_numpy(zero_copy_only=False)
-    return codes
+    chunks = [_cast(chunk, common) for side in (left, right) for chunk in side.chunks]
+    return pa.concat_arrays(chunks) if chunks else pa.array([], common)
 
 
 def _common_type(kind: str, left: pa.DataType, right: pa.DataType) -> pa.DataType:
     """The type in which both sides of one family can be compared without loss."""
+    if left == right or pt.is_null(right):
+        return pa.float64() if kind == "floating" else left
+    if pt.is_null(left):
+        return pa.float64() if kind == "floating" else right
     if kind == "integer" and pa.uint64() in (left, right):
         return pa.decimal128(20)
     if kind == "decimal":
-        return pa.decimal256(76, max(side.scale for side in (left, right) if pt.is_decimal(side)))
-    return _COMMON.get(kind, right if pt.is_null(left) else left)
+        return pa.decimal256(76, max(left.scale, right.scale))
+    return _COMMON[kind]
 
 
 _COMMON = {
@@ -95,23 +110,25 @@ _COMMON = {
     "floating": pa.float64(),
     "text": pa.large_binary(),
     "date": pa.date32(),
-    "timestamp": pa.timestamp("us"),
+    "timestamp": pa.decimal128(38),
+    "time": pa.decimal128(38),
 }
+_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
-def _float_codes(both: pa.Array, rel_tolerance: float) -> NDArray[np.int64]:
-    is_null = both.is_null().to_numpy(zero_copy_only=False)
-    values = pc.fill_null(both, 0.0).to_numpy(zero_copy_only=False)
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    with np.errstate(invalid="ignore"):
-        gap = np.diff(ordered)
-        near = gap <= rel_tolerance * np.maximum(np.abs(ordered[1:]), np.abs(ordered[:-1]))
-    is_finite = np.isfinite(ordered[1:]) & np.isfinite(ordered[:-1])
-    same = (near & is_finite) | (ordered[1:] == ordered[:-1]) | (np.isnan(ordered[1:]) & np.isnan(ordered[:-1]))
-    codes = np.empty(len(values), np.int64)
-    codes[order] = np.concatenate([[1], 1 + np.cumsum(~same)])[: len(values)]
-    codes[is_null] = 0
+def _cast(values: pa.Array, common: pa.DataType) -> pa.Array:
+    """Moments and times of two units meet as decimals: of nanoseconds, in which an int64 ends in the year 2262."""
+    if not (pt.is_decimal(common) and pt.is_temporal(values.type)):
+        return values.cast(common)
+    counts = (values.cast(pa.int32()) if pt.is_time32(values.type) else values).cast(pa.int64())
+    unit = pa.scalar(_NANOSECONDS[values.type.unit], pa.decimal128(10))
+    return pc.multiply(counts.cast(pa.decimal128(19)), unit).cast(common)
+
+
+def _codes(both: pa.Array) -> NDArray[np.int64]:
+    """NULL is 0, others are 1 and up."""
+    indices = both.dictionary_encode().indices.cast(pa.int64())
+    codes: NDArray[np.int64] = pc.fill_null(pc.add(indices, 1), 0).to_numpy(zero_copy_only=False)
     return codes
 
 

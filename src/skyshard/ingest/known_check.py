@@ -99,7 +99,11 @@ def _key(row: Sequence[Any]) -> tuple[tuple[bool, float], ...]:
 
 
 def _are_equal(found: Sequence[Any], wanted: Sequence[Any]) -> bool:
-    return len(found) == len(wanted) and all(
-        one is other if one is None or other is None else math.isclose(one, other, rel_tol=_REL_TOLERANCE)
-        for one, other in zip(found, wanted, strict=True)
-    )
+    return len(found) == len(wanted) and all(map(_is_value, found, wanted))
+
+
+def _is_value(found: Any, wanted: Any) -> bool:
+    """Floats within the tolerance, whole numbers and NULL as they are: a key has more digits than a float."""
+    if isinstance(found, float) and isinstance(wanted, float):
+        return math.isclose(found, wanted, rel_tol=_REL_TOLERANCE)
+    return type(found) is type(wanted) and bool(found == wanted)
