@@ -326,6 +326,97 @@ def test_broken_parquet_file_is_named(tmp_path: Path) -> None:
     assert f"'{path}' is no whole Parquet file" in message
 
 
+def twice(names: list[str]) -> pa.Table:
+    """The rows with a last column more, whose values are the negative of the first's."""
+    values = [ROWS["id"], ROWS["alpha"], ROWS["delta"], ROWS["raw"]]
+    arrays = [pa.array(value) for value in values]
+    return pa.Table.from_arrays([*arrays, pa.array([-1, -2, -3])], names=names)
+
+
+PLAIN: dict[str, Any] = {
+    "files": ["*.parquet"], "role": "director", "key": "id", "position": ["ra", "dec"],
+    "declare": [
+        {"name": "id", "type": "bigint"}, {"name": "ra", "type": "double"}, {"name": "dec", "type": "double"},
+        {"name": "flux", "type": "double"},
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("last", ["id", "ra", "dec", "flux", "ID", "Ra", "DEC", "Flux"])
+def test_column_that_stands_twice_is_refused(tmp_path: Path, last: str) -> None:
+    """Keys, positions and values; names that differ in case only are one name to SQL."""
+    pq.write_table(twice(["id", "ra", "dec", "flux", last]), tmp_path / "a.parquet")
+    with pytest.raises(UserError) as caught:
+        open_source(write_mapping(tmp_path, Object=PLAIN))
+    assert "a.parquet" in str(caught.value)
+    assert f"'{last}'" in str(caught.value)
+
+
+def test_column_that_stands_twice_and_that_nobody_wants_is_left_out(tmp_path: Path) -> None:
+    """It cannot be mistaken."""
+    pq.write_table(twice(["id", "ra", "dec", "flux", "x"]).append_column("x", [[0, 0, 0]]), tmp_path / "a.parquet")
+    batch = read(open_source(write_mapping(tmp_path, Object=PLAIN)))
+    assert batch.batch.column("flux").to_pylist() == [1.5, -999.0, None]
+
+
+@pytest.mark.parametrize(("rule", "wanted"), [({"from": "Flux"}, [-1, -2, -3]), ({"derive": "Flux + 1"}, [0, -1, -2])])
+def test_mapping_says_which_of_two_spellings_is_meant(tmp_path: Path, rule: dict[str, str], wanted: list[int]) -> None:
+    """A rule that spells the input column decides."""
+    pq.write_table(twice(["id", "ra", "dec", "flux", "Flux"]), tmp_path / "a.parquet")
+    batch = read(open_source(write_mapping(tmp_path, Object={**PLAIN, "columns": {"flux": rule}})))
+    assert batch.batch.column("flux").to_pylist() == wanted
+
+
+def test_synthetic_file_with_a_column_twice_is_refused(tmp_path: Path) -> None:
+    """A reader without rules looks, too."""
+    source = open_source(write_mapping(tmp_path / "x", Object=PLAIN)) if write_plain(tmp_path / "x") else None
+    assert source is not None
+    pq.write_table(twice(["id", "ra", "dec", "flux", "flux"]), tmp_path / "a.parquet")
+    entry, part = source.tables["Object"], parquet_parts(tmp_path / "a.parquet")[0][0]
+    with pytest.raises(UserError, match=r"a\.parquet' has column 'flux' twice"):
+        list(ParquetReader().batches(part, entry.table, entry.layout))
+
+
+def write_plain(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    pq.write_table(twice(["id", "ra", "dec", "flux", "x"]), folder / "a.parquet")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["visit[1]", "v*", "v?", "a{b,c}", "[!v]", "**", "[", "v]"])
+def test_folder_of_a_mapping_is_no_pattern(tmp_path: Path, name: str) -> None:
+    """A name that reads as a pattern is a name: neither nothing nor a neighbour is found."""
+    for other in ("visit1", "vx", "ab", "x", "v"):
+        pq.write_table(twice(["id", "ra", "dec", "flux", "x"]).slice(0, 1), write_plain(tmp_path / other) / "b.parquet")
+    write_plain(tmp_path / name)
+    source = open_source(write_mapping(tmp_path / name, Object=PLAIN))
+    assert [part.path for part in source.tables["Object"].parts] == [str(tmp_path / name / "a.parquet")]
+
+
+def test_input_folder_is_no_pattern_and_files_are(tmp_path: Path) -> None:
+    """``input`` names a folder; in ``files`` only its own stars count."""
+    write_plain(tmp_path / "in[1]")
+    write_plain(tmp_path / "in1" / "deep")
+    mapping = write_mapping(tmp_path, Object={**PLAIN, "files": ["*.parquet"]})
+    mapping.write_text(mapping.read_text() + "input: 'in[1]'\n")
+    assert [part.name for part in open_source(mapping).tables["Object"].parts] == ["a.parquet"]
+    mapping = write_mapping(tmp_path, Object={**PLAIN, "files": ["in1/**/*.parquet"]})
+    assert [part.path for part in open_source(mapping).tables["Object"].parts] == [
+        str(tmp_path / "in1" / "deep" / "a.parquet")
+    ]
+
+
+def test_name_of_a_file_is_taken_before_its_pattern(tmp_path: Path) -> None:
+    """``a[1].parquet`` is the file of that name; where it finds another one too, it has to say which."""
+    write_plain(tmp_path / "x")
+    (tmp_path / "x" / "a.parquet").rename(tmp_path / "x" / "a[1].parquet")
+    mapping = write_mapping(tmp_path / "x", Object={**PLAIN, "files": ["a[1].parquet"]})
+    assert [part.name for part in open_source(mapping).tables["Object"].parts] == ["a[1].parquet"]
+    pq.write_table(twice(["id", "ra", "dec", "flux", "x"]), tmp_path / "x" / "a1.parquet")
+    with pytest.raises(UserError, match="is a file, and a pattern that finds"):
+        open_source(mapping)
+
+
 def test_text_files_with_other_headers_are_refused(tmp_path: Path) -> None:
     """All files of a table have the same fields; none twice."""
     (tmp_path / "a.csv").write_text(",".join(ROWS) + "\n")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import glob
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -139,7 +140,7 @@ def _positions(manifest: Manifest) -> dict[str, tuple[str, str]]:
 def _view(name: str, table: ManifestTable, folder: Path) -> str:
     """A view over a table's files, with the chunk of each row where there are chunks."""
     files = {str((folder / file.path).resolve()): file.chunk for file in table.files}
-    listed = ", ".join(_quoted(path) for path in files)
+    listed = ", ".join(_quoted(glob.escape(path)) for path in files)
     if table.role is Role.REGULAR or not files:
         return f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet([{listed}])'
     chunks = ", ".join(f"({_quoted(path)}, {chunk})" for path, chunk in files.items())

@@ -19,7 +19,7 @@ from skyshard.felis_schemas import read_schema
 from skyshard.ingest.convert import RowError
 from skyshard.ingest.mapping import ColumnRule, MappedTable, TextFormat, layout_of, read_mapping
 from skyshard.ingest.mapping import Mapping as MappingFile
-from skyshard.ingest.parquet import ParquetReader, parquet_parts
+from skyshard.ingest.parquet import ParquetReader, parquet_parts, twin_names
 from skyshard.ingest.qserv_files import first_line
 from skyshard.ingest.rules import Rule, input_columns, make_columns
 from skyshard.ingest.source import InputBatch, Part, Source, SourceTable, pair_of
@@ -52,7 +52,7 @@ def open_mapping(path: Path) -> Source:
     base = layout_of(mapping, path)
     tables: dict[str, SourceTable] = {}
     for name, mapped in mapping.tables.items():
-        files = _files(folder, mapped)
+        files = _files(f"'{path}', table '{name}'", folder, mapped)
         if not files and mapped.optional:
             continue
         if not files:
@@ -73,10 +73,23 @@ def _schema(mapping: MappingFile) -> dict[str, Table]:
     return {described.table.name.lower(): described.table for described in read_schema(mapping.catalog)}
 
 
-def _files(folder: Path, mapped: MappedTable) -> list[Path]:
-    """The files of a table, each once, in the order of their names."""
-    found = {path for pattern in mapped.files for path in glob.glob(str(folder / pattern), recursive=True)}
-    return sorted(path for path in map(Path, found) if path.is_file())
+def _files(where: str, folder: Path, mapped: MappedTable) -> list[Path]:
+    """The files of a table, each once, in the order of their names; only what the mapping writes is a pattern.
+
+    Raises:
+        UserError: the name of a file that is also the pattern of others.
+    """
+    found: set[Path] = set()
+    for pattern in mapped.files:
+        matched = {folder / name for name in glob.glob(pattern, root_dir=folder, recursive=True)}
+        named = {folder / pattern} if (folder / pattern).is_file() else set()
+        if named and matched - named:
+            raise UserError(
+                f"{where}: '{pattern}' is a file, and a pattern that finds '{min(matched - named)}'",
+                remedy=f"write '{glob.escape(pattern)}' for the file",
+            )
+        found |= matched | named
+    return sorted(path for path in found if path.is_file())
 
 
 def _source_table(
@@ -91,7 +104,7 @@ def _source_table(
     if is_parquet:
         parts, unused = _parquet(where, mapped, rules, files)
         return SourceTable(table, layout, parts, ParquetReader(rules), (*conversions, *unused))
-    fields, parts, unused = _text(where, mapped.text, rules, files)
+    fields, parts, unused = _text(where, mapped, rules, files)
     reader = MappedTextReader(_dialect(mapped.text, files[0]), fields, rules)
     return SourceTable(table, layout, parts, reader, (*conversions, *unused))
 
@@ -170,21 +183,33 @@ def _parquet(
             if first is not None and schema.equals(first):
                 continue
             first = first or schema
-            _require_columns(where, path, set(schema.names), rules)
+            _require_columns(where, path, schema.names, mapped, rules)
             for field in schema:
                 if field.name in inputs and not mapped.mixed_types:
                     _same_kind(where, field, path, kinds)
     return tuple(parts), _unused(first.names if first is not None else (), inputs)
 
 
-def _require_columns(where: str, path: Path, have: set[str], rules: Sequence[Rule]) -> None:
+def _require_columns(where: str, path: Path, names: Sequence[str], mapped: MappedTable, rules: Sequence[Rule]) -> None:
+    """Each input column is there, and there is one that can be meant.
+
+    Names that differ in case only are two columns to a file and one to SQL: the mapping has to spell which.
+    """
+    twins = twin_names(names)
     for rule in rules:
-        missing = sorted(rule.inputs - have)
+        missing = sorted(rule.inputs - set(names))
         if missing and not rule.may_lack:
             raise UserError(
                 f"{where}: '{path}' has no column '{missing[0]}' for '{rule.column.name}'",
                 remedy="name another with 'from', omit it, or list it under allow_missing",
             )
+        is_spelled = bool(rule.derive or mapped.columns.get(rule.column.name, ColumnRule()).source)
+        for name in sorted(rule.inputs & twins.keys()):
+            if name in twins[name] or not is_spelled:
+                raise UserError(
+                    f"{where}: '{path}' has column '{name}' and another '{twins[name][0]}'",
+                    remedy="name each column once" + ("" if name in twins[name] else ", or say which with 'from'"),
+                )
 
 
 def _same_kind(where: str, field: pa.Field, path: Path, kinds: dict[str, tuple[str, Path]]) -> None:
@@ -220,9 +245,10 @@ def _unused(names: Sequence[str], inputs: Mapping[str, Rule]) -> tuple[str, ...]
 
 
 def _text(
-    where: str, text: TextFormat, rules: Sequence[Rule], files: Sequence[Path]
+    where: str, mapped: MappedTable, rules: Sequence[Rule], files: Sequence[Path]
 ) -> tuple[Fields, tuple[Part, ...], tuple[str, ...]]:
     """The fields that all files have, in their order."""
+    text = mapped.text
     parts = tuple(Part.of(path) for path in files)
     names: list[str] = list(text.fields)
     if text.header:
@@ -236,7 +262,7 @@ def _text(
                 )
         if not headers:
             return tuple(Column(rule.source, rule.column.type) for rule in rules if rule.source), parts, ()
-    _require_columns(where, files[0], set(names), rules)
+    _require_columns(where, files[0], names, mapped, rules)
     wanted = input_columns(rules)
     unused = _unused(names, dict.fromkeys(wanted, rules[0]))
     return tuple(wanted.get(name) for name in names), parts, unused

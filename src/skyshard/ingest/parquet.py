@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -78,9 +78,23 @@ def _batches(file: pq.ParquetFile, rows: int, groups: range, names: list[str]) -
         yield pa.RecordBatch.from_arrays([pa.nulls(count)], names=["\0"])
 
 
+def twin_names(names: Sequence[str]) -> dict[str, list[str]]:
+    """The names that stand more than once, case aside, and what the others of each are.
+
+    >>> twin_names(["id", "Flux", "flux", "ra", "ra"])
+    {'Flux': ['flux'], 'flux': ['Flux'], 'ra': ['ra']}
+    """
+    spellings: dict[str, list[str]] = {}
+    for name in names:
+        spellings.setdefault(name.lower(), []).append(name)
+    several = [found for found in spellings.values() if len(found) > 1]
+    return {name: [*found[: found.index(name)], *found[found.index(name) + 1 :]] for found in several for name in found}
+
+
 def _wanted(part: Part, file: pq.ParquetFile, rules: tuple[Rule, ...], table: Table) -> list[str]:
-    """The input columns to read, in the file's order; a missing one is named."""
+    """The input columns to read, in the file's order; a missing one is named, and one that stands twice."""
     have = set(file.schema_arrow.names)
+    twins = twin_names(file.schema_arrow.names)
     for rule in rules:
         missing = sorted(rule.inputs - have)
         if missing and not rule.may_lack:
@@ -89,6 +103,9 @@ def _wanted(part: Part, file: pq.ParquetFile, rules: tuple[Rule, ...], table: Ta
                 remedy="name another with 'from', omit it, or allow it to be missing",
             )
     wanted = frozenset().union(*(rule.inputs for rule in rules))
+    for name in sorted(wanted & twins.keys()):
+        if name in twins[name]:
+            raise UserError(f"'{part.path}' has column '{name}' twice", remedy="name each column once")
     return [name for name in file.schema_arrow.names if name in wanted]
 
 

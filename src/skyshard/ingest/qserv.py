@@ -45,7 +45,9 @@ def open_test_catalog(folder: Path) -> Source:
     common = read_json(data / "partition" / "common.json", {})
     database = read_json(data / "ingest" / "database.json", {})
     striping = striping_of(database, common, data)
-    schemas = sorted((data / "schema").glob("*" + _extension(description, "schema", ".schema")))
+    ending = _extension(description, "schema", ".schema")
+    folder = data / "schema"
+    schemas = sorted(path for path in folder.iterdir() if path.name.endswith(ending)) if folder.is_dir() else []
     if not schemas:
         raise UserError(f"'{data}/schema' holds no table definitions", remedy="give a Qserv test-catalog folder")
     name = str(database.get("database") or folder.name.replace("-", "_"))
