@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.small_match import write_catalog
-from tests.small_metadata import write_metadata_folder
+from tests.small_metadata import edit_json, write_metadata_folder
 
 from skyshard.errors import UserError
-from skyshard.ingest import bundle
+from skyshard.ingest import bundle, text
 from skyshard.ingest.bundle import Bundle, PartReport
 from skyshard.ingest.partition import PartitionSpec, partition_part, require_distinct
 from skyshard.ingest.source import Source
@@ -111,3 +114,69 @@ def test_parts_of_equal_content_are_refused(tmp_path: Path) -> None:
     reports = [partition_part(spec, part) for part in open_source(folder).tables["Filter"].parts]
     with pytest.raises(UserError, match=r"twice.tsv' and '.*Filter.tsv' have the same content"):
         require_distinct("Filter", reports)
+
+
+LATE = {
+    "no such day": ("date", "2023-02-28", "2023-02-29", "write YYYY-MM-DD"),
+    "no such minute": ("datetime", "2023-02-28 10:59:00", "2023-02-28 10:60:00", "write YYYY-MM-DD HH:MM:SS"),
+    "an hour too many": ("time(3)", "838:00:00", "839:00:00", "at most 838:59:59"),
+    "before the first second": ("timestamp", "1970-01-02 00:00:00", "1969-12-31 23:59:59", "1970-01-01 00:00:01"),
+    "no such year": ("year", "1901", "1900", "write four digits"),
+    "no member": ("enum('u','g')", "u", "r", "write a declared member"),
+    "no members": ("set('u','g')", "g,u", "g,r", "write a declared member"),
+    "too many bits": ("bit(4)", "\x02", "zz", "BIT(4) is too narrow"),
+    "a sign too many": ("decimal(4,1) unsigned", "2.5", "-2.5", "takes no negative value"),
+}
+"""Type, a value that fits, one that does not, words of the remedy."""
+
+
+@pytest.mark.parametrize("loader", list(Loader))
+@pytest.mark.parametrize("case", list(LATE))
+def test_value_that_packing_refuses_is_named_by_file_and_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str, loader: Loader
+) -> None:
+    """Whichever loader it is for, in whichever block: the file, its row, the column, the value and the remedy."""
+    monkeypatch.setattr(text, "BLOCK_BYTES", 40)
+    kind, good, value, remedy = LATE[case]
+    content = write_director(tmp_path, kind, [good, good, good, value, good])
+    (tmp_path / "staging").mkdir()
+    spec = replace(spec_of(content, "Object", tmp_path / "staging"), loader=loader)
+    with pytest.raises(UserError) as caught:
+        partition_part(spec, content.tables["Object"].parts[0])
+    where = f"'{tmp_path / 'objects.csv'}', row 4, column 'v': '{value}' does not fit {kind}"
+    assert caught.value.what == where
+    assert remedy in caught.value.remedy
+    assert not list((tmp_path / "staging").glob("*.bundle"))
+
+
+def write_director(folder: Path, kind: str, values: list[str]) -> Source:
+    """A director in text, rows all over the sky, with a column ``v`` of a type."""
+    rows = [f'{i},{(i * 83) % 360},{i * 7 - 30},"{value}"' for i, value in enumerate(values)]
+    (folder / "objects.csv").write_text("\n".join(["id,ra,dec,v", *rows]) + "\n")
+    declared = [("id", "bigint"), ("ra", "double"), ("dec", "double"), ("v", kind)]
+    table = {
+        "files": ["objects.csv"], "role": "director", "key": "id", "position": ["ra", "dec"],
+        "declare": [{"name": name, "type": spelled} for name, spelled in declared],
+    }  # fmt: skip
+    striping = {"stripes": 85, "substripes": 12, "overlap_deg": 0.01667}
+    content = {"version": 1, "database": "x", "striping": striping, "tables": {"Object": table}}
+    (folder / "mapping.yaml").write_text(yaml.safe_dump(content))
+    return open_source(folder)
+
+
+def test_refused_value_of_an_overlap_file_is_named_by_its_row(tmp_path: Path) -> None:
+    """Rows of an overlap file are compared in another order than they stand in."""
+    folder = write_metadata_folder(tmp_path / "m")
+    path = max(folder.glob("step1/chunk_*_overlap.txt"), key=lambda path: path.stat().st_size)
+    lines = path.read_text().splitlines()
+    schema = json.loads((folder / "Object.json").read_text())
+    schema["schema"][3]["type"] = "year"
+    edit_json(folder / "Object.json", **schema)
+    lines = [re.sub(r"n\d,", "2001,", line) for line in lines]
+    lines[2] = lines[2].replace("2001,", "1850,")
+    path.write_text("\n".join(lines) + "\n")
+    source = open_source(folder)
+    part = next(part for part in source.tables["Object"].parts if part.path == str(path))
+    (tmp_path / "staging").mkdir()
+    with pytest.raises(UserError, match=re.escape(f"'{path}', row 3, column 'name': '1850' does not fit year")):
+        partition_part(spec_of(source, "Object", tmp_path / "staging"), part)

@@ -8,7 +8,6 @@ No I/O.
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Sequence
 
@@ -20,7 +19,8 @@ from skyshard.errors import UserError
 from skyshard.ingest.bundle import Claim, PartReport
 from skyshard.ingest.routing import Numbers, PartitionSpec, Routed, chunker_of, positions
 from skyshard.ingest.source import InputBatch, Part, Positions
-from skyshard.rowimage.digest import RowDigest, digest
+from skyshard.rowimage.arrays import RefusedValue
+from skyshard.rowimage.digest import RowDigest, digest_runs, row_lanes
 from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
 
 FOREIGN = "overlap rows whose own chunk is not in the catalog left out"
@@ -109,18 +109,23 @@ def claim_overlap(spec: PartitionSpec, part: Part, batch: InputBatch, stored: Ta
         )
     if part.chunk is not None:
         _check_file(spec, part, batch, chunks)
-    _note(batch, stored, chunks, sub_chunks, chunker.locate(ra, dec)[0], report)
+    try:
+        _note(batch, stored, chunks, sub_chunks, chunker.locate(ra, dec)[0], report)
+    except RefusedValue as error:
+        raise error.in_file(part.path, batch.first_row + error.row) from None
 
 
 def _note(
     batch: InputBatch, stored: Table, chunks: Numbers, sub_chunks: Numbers, own: Numbers, report: PartReport
 ) -> None:
+    full = with_chunk_columns(batch.batch, stored, chunks, sub_chunks)
     order = np.lexsort((own, chunks))
-    full = with_chunk_columns(batch.batch, stored, chunks, sub_chunks).take(pa.array(order))
     edges = np.flatnonzero((np.diff(chunks[order]) != 0) | (np.diff(own[order]) != 0)) + 1
-    bounds = [0, *edges.tolist(), len(order)] if len(order) else [0]
-    for first, last in itertools.pairwise(bounds):
-        found = digest(full.slice(first, last - first), stored.columns)
+    if not len(order):
+        return
+    bounds = [0, *edges.tolist(), len(order)]
+    lanes = row_lanes((place, column, full.column(place)) for place, column in enumerate(stored.columns))
+    for first, found in zip(bounds[:-1], digest_runs(lanes[:, order], bounds), strict=True):
         report.claims.append(Claim(int(chunks[order[first]]), int(own[order[first]]), found.rows, str(found)))
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from skyshard.errors import UserError
 from skyshard.ingest.bundle import Bundle, BundleWriter, PartReport, Segment
@@ -25,6 +26,7 @@ from skyshard.ingest.source import InputBatch, Part
 from skyshard.ingest.stored_rows import Rows, chunk_order
 from skyshard.layout import Role
 from skyshard.registry.values import WHOLE
+from skyshard.rowimage.arrays import RefusedValue
 from skyshard.rowimage.digest import RowDigest
 from skyshard.schema import Table
 from skyshard.worker.messages import Loader
@@ -121,7 +123,7 @@ class _Work:
         report.rows += batch.batch.num_rows
         if not layout.role.is_chunked:
             whole = np.full(batch.batch.num_rows, WHOLE, np.int32)
-            rows = Rows.of(batch.batch, self.stored, is_image=self.spec.loader is Loader.IMAGE)
+            rows = self._rows(batch, batch.batch)
             self._note_given(rows)
             self._write(rows, whole, whole, is_overlap=False)
             return
@@ -137,7 +139,7 @@ class _Work:
         if routed.flags is not None:
             own = self._with_flags(own, routed)
         full = with_chunk_columns(own, self.stored, routed.chunks, routed.sub_chunks)
-        rows = Rows.of(full, self.stored, is_image=self.spec.loader is Loader.IMAGE)
+        rows = self._rows(batch, full, routed.rows)
         if routed.rows is None:
             self._note_given(rows)
         self._write(rows, routed.chunks, routed.sub_chunks, is_overlap=False)
@@ -149,6 +151,18 @@ class _Work:
             orphans, counts = np.unique(routed.chunks[routed.is_orphan], return_counts=True)
             self.report.orphans.update(dict(zip(orphans.tolist(), counts.tolist(), strict=True)))
         self.report.moved += routed.moved
+
+    def _rows(self, batch: InputBatch, full: pa.RecordBatch, of_input: NDArray[np.int64] | None = None) -> Rows:
+        """The rows to store; ``of_input`` says which row of the input each is, where not each is stored once.
+
+        Raises:
+            UserError: a value that its column does not take, by file and row.
+        """
+        try:
+            return Rows.of(full, self.stored, is_image=self.spec.loader is Loader.IMAGE)
+        except RefusedValue as error:
+            row = error.row if of_input is None else int(of_input[error.row])
+            raise error.in_file(self.part.path, batch.first_row + row) from None
 
     def _note_given(self, rows: Rows) -> None:
         if self.is_known:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from skyshard.ingest.bundle import BundleWriter, Place
 from skyshard.rowimage.digest import Lanes, RowDigest, digest_runs, row_lanes
-from skyshard.rowimage.pack import pack
+from skyshard.rowimage.pack import check_values, pack
 from skyshard.rowimage.record import RecordLayout
 from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
 
@@ -40,11 +40,17 @@ class Rows:
 
     @staticmethod
     def of(batch: pa.RecordBatch, table: Table, *, is_image: bool) -> Rows:
-        """Rows of a batch whose columns are the stored table's."""
+        """Rows of a batch whose columns are the stored table's.
+
+        Raises:
+            RefusedValue: a value that its column does not take, by its row in the batch.
+        """
         numbers = _chunk_places(table)
         base = row_lanes(_columns(batch, table, (i for i in range(len(table.columns)) if i not in numbers)))
         lanes = base + row_lanes(_columns(batch, table, numbers)) if numbers else base
         records = pack(batch, RecordLayout.of(table)) if is_image else None
+        if not is_image:
+            check_values(batch, table)
         return Rows(table, records, None if is_image else batch, base, lanes)
 
     def sorted(self, order: Places) -> Rows:

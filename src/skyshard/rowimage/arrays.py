@@ -24,6 +24,19 @@ Flags: TypeAlias = NDArray[np.bool_]
 _SHOWN_BYTES = 60
 
 
+class RefusedValue(UserError):
+    """A value that its column does not take; ``row`` counts from 0 within the batch that was given."""
+
+    def __init__(self, column: str, kind: str, row: int, shown: str, remedy: str) -> None:
+        super().__init__(f"column '{column}' ({kind}): row {row} holds '{shown}'", remedy=remedy)
+        self.column, self.kind, self.row, self.shown = column, kind, row, shown
+
+    def in_file(self, path: str, row: int) -> UserError:
+        """The same with the file and the row of it, for whoever knows where the batch comes from."""
+        what = f"'{path}', row {row}, column '{self.column}': '{self.shown}' does not fit {self.kind}"
+        return UserError(what, remedy=self.remedy)
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a block of values comes from: column, SQL text of its type, batch row of the first value."""
@@ -36,15 +49,14 @@ class Origin:
         """Name the first bad row and its value.
 
         Raises:
-            UserError: always.
+            RefusedValue: always.
         """
         row = int(np.flatnonzero(bad)[0])
         value = values[row]
         shown = value.as_py() if isinstance(value, pa.Scalar) else value
         if isinstance(shown, bytes):
             shown = shown[:_SHOWN_BYTES].decode("utf-8", "backslashreplace")
-        what = f"column '{self.column}' ({self.type}): row {self.first_row + row} holds '{shown}'"
-        raise UserError(what, remedy=remedy)
+        raise RefusedValue(self.column, self.type, self.first_row + row, str(shown), remedy)
 
 
 def parts(batch: pa.RecordBatch | pa.Table) -> Iterator[pa.RecordBatch]:

@@ -7,6 +7,7 @@ stay in the processor's cache. NULL stores the zero of its type; unused bytes ar
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -26,7 +27,7 @@ from skyshard.rowimage.arrays import (
     values_of,
 )
 from skyshard.rowimage.memory import keep_freed_memory
-from skyshard.rowimage.record import RecordLayout, Records, Slot, bytes_at, require_packable
+from skyshard.rowimage.record import FieldLike, RecordLayout, Records, Slot, bytes_at, require_packable
 from skyshard.rowimage.text import BitCodec
 
 _BLOCK_BYTES, _FEWEST_BLOCK_ROWS, _MOST_BLOCK_ROWS = 4 << 20, 512, 16384
@@ -58,6 +59,19 @@ def pack(batch: pa.RecordBatch | pa.Table, layout: RecordLayout, out: Records | 
         _pack_part(part, layout, out[row : row + part.num_rows], row)
         row += part.num_rows
     return out
+
+
+def check_values(batch: pa.RecordBatch, fields: Iterable[FieldLike]) -> None:
+    """Refuse what `pack` would refuse, where rows are hashed but not packed: hashing takes any member, any sign.
+
+    Raises:
+        RefusedValue: the first text that is no member of its ENUM or SET, or number that its DECIMAL does not hold.
+    """
+    for field, values in zip(fields, batch.columns, strict=True):
+        if field.type.base in ("enum", "set", "decimal"):
+            slot = RecordLayout.of([field]).slots[0]
+            assert slot.codec is not None
+            slot.codec.encode(values, Origin(slot.name, slot.type.text))
 
 
 def block_rows(layout: RecordLayout) -> int:
