@@ -178,6 +178,18 @@ def test_an_interrupted_start_leaves_nothing(own_cluster: Cluster, moment: str, 
     assert not own_cluster.folder.exists()
 
 
+def test_a_start_leaves_the_temporary_tables_of_other_servers_alone(
+    own_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server removes what it finds in its folder of temporary tables, so no step of a start may use a shared one."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    others = [tmp_path / f"#sql-1234-5{ending}" for ending in (".frm", ".MYD", ".MYI")]
+    for file in others:
+        file.write_bytes(b"of a server that is being initialised")
+    own_cluster.start(1)
+    assert all(file.exists() for file in others)
+
+
 def test_two_starts_at_once_make_one_cluster(own_cluster: Cluster) -> None:
     """Of two starts at the same time one makes the cluster and the other one finds it."""
     command = [*COMMAND, "start", "--nodes", "1", "--cluster", str(own_cluster.folder)]

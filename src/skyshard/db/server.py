@@ -83,10 +83,7 @@ class Server:
             return
         self.socket.unlink(missing_ok=True)
         self.pid_file.unlink(missing_ok=True)
-        tmp = self.folder / "tmp"
-        shutil.rmtree(tmp, ignore_errors=True)
-        tmp.mkdir()
-        places = [f"socket={self.socket}", f"pid-file={self.pid_file}", f"tmpdir={tmp}"]
+        places = [f"socket={self.socket}", f"pid-file={self.pid_file}", f"tmpdir={self._empty_tmp()}"]
         command = self._command(installation, self.data, *places)
         write_log = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         pid = os.posix_spawn(
@@ -103,6 +100,13 @@ class Server:
             setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE],
         )
         STARTED[pid] = self.data
+
+    def _empty_tmp(self) -> Path:
+        """A folder of this server's own: each removes the temporary tables that it finds there when it begins."""
+        tmp = self.folder / "tmp"
+        shutil.rmtree(tmp, ignore_errors=True)
+        tmp.mkdir()
+        return tmp
 
     def wait_ready(self, timeout_s: float = START_TIMEOUT_S) -> None:
         """Return when the server answers; ClusterError with the log's reason when it died or is too slow."""
@@ -168,7 +172,7 @@ class Server:
         script = f"CREATE DATABASE mysql;\nUSE mysql;\n{system_tables}\n{accounts}"
         with self.log.open("ab") as log:
             outcome = subprocess.run(
-                self._command(installation, data, "bootstrap"),
+                self._command(installation, data, f"tmpdir={self._empty_tmp()}", "bootstrap"),
                 input=script.encode(),
                 stdout=log,
                 stderr=log,
