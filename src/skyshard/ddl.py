@@ -5,7 +5,9 @@ Text only, no I/O.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from skyshard.chunking import DUMMY_CHUNK
 from skyshard.db.connection import quote_name
@@ -14,6 +16,7 @@ from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Key, Table
 
 __all__ = ["DUMMY_CHUNK", "chunk_table", "create_table", "overlap_prototype", "physical_name", "stored_table"]
 
+LONGEST_KEY_NAME = 60
 CHARSET = "latin1"
 """Character set of stored text unless a layout says otherwise: one byte a character, as Qserv stores it."""
 
@@ -93,14 +96,25 @@ def stored_table(table: Table, layout: TableLayout, *, overlap: bool = False) ->
 
 
 def _named(keys: Iterable[Key], indexes: Sequence[Sequence[str]]) -> tuple[Key, ...]:
-    """Add the layout's indexes, dropping those whose columns are indexed already."""
+    """Add the layout's indexes, dropping those whose columns are indexed already; each gets a name of its own."""
     result: list[Key] = []
+    taken = {"primary"}
     extra = [Key("_".join(columns)[:60], tuple(columns)) for columns in indexes]
     for key in [*keys, *extra]:
         columns = tuple(name.lower() for name in key.columns)
         if all(tuple(name.lower() for name in other.columns) != columns for other in result):
-            result.append(key)
+            result.append(replace(key, name=_free_name(key.name, taken)))
     return tuple(result)
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """The name, or it with a number where it is taken or too long; case does not tell names of indexes apart."""
+    free = name = name[:LONGEST_KEY_NAME]
+    numbers = itertools.count(2)
+    while free.lower() in taken:
+        free = f"{name}_{next(numbers)}"
+    taken.add(free.lower())
+    return free
 
 
 def create_table(table: Table, name: str, *, engine: str = "MyISAM", charset: str = CHARSET, keys: bool = True) -> str:

@@ -74,7 +74,7 @@ class Slot:
     condition: str = ""
     is_distinct: bool = False
     reach: str = ""
-    """Expression of one more column, ``skyshard_reach``: how far in right ascension a pair may be apart."""
+    """One more column with its name: how far in right ascension a pair may be apart."""
 
     def of_chunk(self, chunk: int) -> str:
         """Text of the table in the FROM clause of a chunk's statement."""
@@ -102,7 +102,7 @@ class Slot:
 
     def _union(self, tables: list[str]) -> str:
         columns = ", ".join(f"{quoted(self.alias)}.{quoted(name)}" for name in self.overlap_columns or ())
-        columns += f", {self.reach} AS skyshard_reach" if self.reach else ""
+        columns += f", {self.reach}" if self.reach else ""
         where = f" WHERE {self.condition}" if self.condition else ""
         word = " UNION " if self.is_distinct else " UNION ALL "
         selects = word.join(f"SELECT {columns} FROM {table}{where}" for table in tables)

@@ -19,8 +19,6 @@ from skyshard.czar.regions import fill, number
 from skyshard.db.connection import quote_name
 from skyshard.sphere import RAD_PER_DEG
 
-REACH = "skyshard_reach"
-"""Name of the column that holds how far a pair may be apart in right ascension, in degrees."""
 HIGHEST_DEC = 89.99
 """Closer to a pole any right ascension is within reach."""
 _NEAR_IN_RA = "(ABS(_one - _other) <= _reach OR ABS(_one - _other) >= 360e0 - _reach)"
@@ -49,7 +47,7 @@ def _positioned(bound: Bound, ra: exp.Expr, dec: exp.Expr) -> Reference | None:
 
 
 def windows(bound: Bound, terms: Sequence[exp.Expr], reaching: Collection[int]) -> list[exp.Expr]:
-    """Windows for AND-ed terms; the references ``reaching`` carry the column ``REACH``."""
+    """Windows for AND-ed terms; the references ``reaching`` carry the column of :func:`reach_column`."""
     made: list[exp.Expr] = []
     for one, other, radius in pairs(bound, terms):
         gap = exp.Sub(this=_coordinate(one, 1), expression=_coordinate(other, 1))
@@ -57,7 +55,9 @@ def windows(bound: Bound, terms: Sequence[exp.Expr], reaching: Collection[int]) 
         made.append(exp.LTE(this=exp.Anonymous(this="ABS", expressions=[gap]), expression=within))
         far = next((side for side in (other, one) if side.number in reaching), None)
         if far is not None:
-            reach = exp.column(exp.to_identifier(REACH, quoted=True), exp.to_identifier(far.alias, quoted=True))
+            reach = exp.column(
+                exp.to_identifier(reach_column(far), quoted=True), exp.to_identifier(far.alias, quoted=True)
+            )
             made.append(fill(_NEAR_IN_RA, one=_coordinate(one, 0), other=_coordinate(other, 0), reach=reach))
     return made
 
@@ -68,8 +68,16 @@ def _coordinate(reference: Reference, axis: int) -> exp.Column:
     return column_of(reference, columns[axis])
 
 
+def reach_column(reference: Reference) -> str:
+    """Name of the column that holds how far a pair may be apart in right ascension, in degrees: none of the table's."""
+    name = "skyshard_reach"
+    while reference.find(name) is not None:
+        name += "_"
+    return name
+
+
 def reach_text(bound: Bound, terms: Sequence[exp.Expr], reference: Reference) -> str:
-    """The expression of a reference's reach, for the widest separation that it takes part in; empty if there is none.
+    """A reference's reach as a column, for the widest separation that it takes part in; empty if there is none.
 
     Two positions within r have right ascensions within 2 asin(sin(r/2) / cos(d + r)), d the absolute declination of
     either, which follows from the haversine formula and from both declinations being below d + r.
@@ -82,4 +90,5 @@ def reach_text(bound: Bound, terms: Sequence[exp.Expr], reference: Reference) ->
     assert columns is not None
     dec = f"ABS({quote_name(reference.alias)}.{quote_name(columns[1])}) + {number(radius)}"
     sine = f"{number(math.sin(radius * RAD_PER_DEG / 2))} / COS(({dec}) * {number(RAD_PER_DEG)})"
-    return f"IF({dec} < {number(HIGHEST_DEC)}, DEGREES(2 * ASIN(LEAST(1, {sine}))) * 1.000001e0 + 1e-9, 180e0)"
+    width = f"IF({dec} < {number(HIGHEST_DEC)}, DEGREES(2 * ASIN(LEAST(1, {sine}))) * 1.000001e0 + 1e-9, 180e0)"
+    return f"{width} AS {reach_column(reference)}"

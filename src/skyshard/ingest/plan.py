@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,13 +9,12 @@ from typing import Any
 from skyshard.ddl import stored_table
 from skyshard.errors import UserError
 from skyshard.ingest.source import Source, SourceTable
+from skyshard.ingest.taken_names import require_apart, require_database_name, require_table
 from skyshard.layout import Layout, Role, split_director
 from skyshard.rowimage.record import RecordLayout
 from skyshard.rowimage.sqltype import TypeClass
 from skyshard.schema import Table
 from skyshard.worker.messages import Loader
-
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,55}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +92,19 @@ def make_plan(
         override: a layout instead of the source's; tables that it does not name keep the source's roles.
 
     Raises:
-        UserError: an unusable database name, an unknown table, or a dependent without its director.
+        UserError: a name that is taken, an unknown table, or a dependent without its director.
     """
     name = database or source.database
-    if not _NAME.match(name):
-        raise UserError(
-            f"'{name}' is no usable database name", remedy="use --database with letters, digits and _, at most 56"
-        )
+    require_database_name(name)
     if override is not None:
         source = _with_layout(source, override)
     chosen = source.chosen(list(tables) if tables else None)
     if not chosen:
         raise UserError(f"'{source.path}' has no tables to ingest", remedy="check the source")
     _require_directors(chosen, known)
+    for table in chosen:
+        require_table(name, table.table, table.layout, source.layout.striping)
+    require_apart({table.name: table.layout for table in chosen})
     layout = source.layout.model_copy(update={"tables": {table.name: table.layout for table in chosen}})
     if replicas is not None:
         layout = layout.model_copy(update={"replicas": replicas})

@@ -5,6 +5,7 @@ Small tables of one column list are read together, so that the cost a column is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import accumulate
@@ -23,6 +24,7 @@ from skyshard.worker.groups import by_bytes
 from skyshard.worker.scan import scan_blob_table
 
 GROUP_BYTES = 16 << 20
+_DEVICE = re.compile(r"aux|con|prn|nul|com[1-9]|lpt[1-9]", re.IGNORECASE)
 
 
 def table_digests(
@@ -92,9 +94,13 @@ def _records(file: Path, layout: RecordLayout) -> int:
 
 
 def file_name(name: str) -> str:
-    """A database or table name as the server spells it in file names.
+    """A database or table name of ASCII letters as the server spells it in file names.
 
-    >>> file_name("Object_6630"), file_name("a-b")
-    ('Object_6630', 'a@002db')
+    Names of devices get a tail, so that the same folder would do elsewhere.
+
+    >>> file_name("Object_6630"), file_name("a-b"), file_name("con"), file_name("con_6630")
+    ('Object_6630', 'a@002db', 'con@@@', 'con_6630')
     """
+    if _DEVICE.fullmatch(name):
+        return f"{name}@@@"
     return "".join(c if c.isascii() and (c.isalnum() or c == "_") else f"@{ord(c):04x}" for c in name)
