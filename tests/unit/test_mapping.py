@@ -171,7 +171,7 @@ BIG = {
 
 
 def test_position_keeps_the_digits_of_the_input(tmp_path: Path) -> None:
-    """A FLOAT position column is located by the input's own value, also after a factor."""
+    """Beside a FLOAT position column the input's own value is handed over, also after a factor."""
     import math
 
     write_parquet(tmp_path, alpha=[math.radians(v) for v in (10.000000123, 20.0, 30.0)])

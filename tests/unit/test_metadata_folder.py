@@ -6,6 +6,7 @@ import gzip
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.partitioned import conversions_of, digests_of, partition_all
 from tests.small_metadata import edit_json, positions, write_metadata_folder
@@ -105,8 +106,8 @@ def test_files_without_chunk_columns_are_located(folder: Path, tmp_path: Path) -
     assert f"'{path}', row 2: the row belongs to chunk" in refused(folder, tmp_path / "three")
 
 
-def test_position_counts_by_its_decimal_text(tmp_path: Path) -> None:
-    """A FLOAT position next to a chunk border is located by the digits of the file, not by the rounded value."""
+def test_claim_counts_by_its_decimal_text_and_the_row_by_what_is_stored(tmp_path: Path) -> None:
+    """A FLOAT next to a chunk border: the files are right by their digits, the rows go where the rounded value is."""
     folder = write_metadata_folder(tmp_path / "near", rows=1)
     border = 180 / 85 - 90 + 30 * 180 / 85
     lower, _ = Chunker(85, 12, 0.01667).locate([10.0], [border - 1e-7])
@@ -122,7 +123,11 @@ def test_position_counts_by_its_decimal_text(tmp_path: Path) -> None:
     ]
     edit_json(folder / "metadata.json", tables=metadata["tables"])
     reports = partition_all(open_source(folder), tmp_path / "staging")["Object"]
-    assert sorted(s.chunk for r in reports for s in r.segments if not s.is_overlap) == sorted(map(int, chunks))
+    stored = np.array([border - 1e-7, border + 1e-7]).astype(np.float32).astype(np.float64)
+    here, _ = Chunker(85, 12, 0.01667).locate([10.0, 10.0], stored)
+    assert here[0] == here[1] != max(chunks)  # -24.352941 and -24.3529414 are one FLOAT
+    assert [s.chunk for r in reports for s in r.segments if not s.is_overlap] == [here[0], here[0]]
+    assert conversions_of(reports)["ra and decl: rounded into another sub-chunk"] == 1
 
 
 def test_row_in_the_wrong_chunk_is_refused(folder: Path, tmp_path: Path) -> None:

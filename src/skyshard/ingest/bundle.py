@@ -62,8 +62,9 @@ class PartReport:
     """What a partition task says of one part.
 
     ``orphans`` counts, by chunk, dependent rows whose director is unknown; ``moved`` counts rows that follow their
-    director although their copied position says another chunk; ``claims`` are the rows of an overlap file; ``files``
-    are the bundle's own with their bytes. ``known`` is what a generator knows of the rows, with their digest.
+    director although their copied position says another chunk; ``claims`` are the rows of an overlap file, ``due``
+    those that the digits of the own rows ask for where stored positions are rounded; ``files`` are the bundle's own
+    with their bytes. ``known`` is what a generator knows of the rows, with their digest.
     """
 
     part: str
@@ -75,6 +76,7 @@ class PartReport:
     moved: int = 0
     elapsed_s: float = 0.0
     claims: list[Claim] = field(default_factory=list)
+    due: list[Claim] = field(default_factory=list)
     files: dict[str, int] = field(default_factory=dict)
     known: dict[str, Any] = field(default_factory=dict)
 
@@ -84,15 +86,15 @@ class PartReport:
             "segments": [asdict(segment) for segment in self.segments],
             "conversions": dict(self.conversions), "orphans": dict(self.orphans),
             "moved": self.moved, "elapsed_s": self.elapsed_s,
-            "claims": [asdict(claim) for claim in self.claims], "files": self.files,
-            "known": self.known,
+            "claims": [asdict(claim) for claim in self.claims], "due": [asdict(claim) for claim in self.due],
+            "files": self.files, "known": self.known,
         }  # fmt: skip
 
     @staticmethod
     def from_json(content: Mapping[str, Any]) -> PartReport:
         values = dict(content)
         values["segments"] = [Segment(**segment) for segment in values["segments"]]
-        values["claims"] = [Claim(**claim) for claim in values["claims"]]
+        values |= {name: [Claim(**claim) for claim in values[name]] for name in ("claims", "due")}
         values["conversions"] = Counter(values["conversions"])
         values["orphans"] = Counter({int(chunk): count for chunk, count in values["orphans"].items()})
         return PartReport(**values)

@@ -3,13 +3,14 @@
 A pre-chunked file has a chunk number in its name and chunk columns in its rows; its overlap file holds the copies of
 rows of other sub-chunks. Own rows are checked one by one as they pass; overlap rows are checked for being copies that
 geometry asks for, and, once all parts are through, for being exactly the copies of the own rows (`check_overlap`).
-No I/O.
+Whoever made the files had the digits of the input, so these count here, also where the stored column rounds them; the
+rows then go where the stored position is, and those that rounding moves are counted. No I/O.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 
 from skyshard.errors import UserError
 from skyshard.ingest.bundle import Claim, PartReport
-from skyshard.ingest.routing import Numbers, PartitionSpec, Routed, chunker_of, positions
-from skyshard.ingest.source import InputBatch, Part, Positions
+from skyshard.ingest.routing import Numbers, PartitionSpec, Routed, chunker_of, positions, stored_positions
+from skyshard.ingest.source import InputBatch, Part
+from skyshard.layout import Role
 from skyshard.rowimage.arrays import RefusedValue
 from skyshard.rowimage.digest import RowDigest, digest_runs, row_lanes
 from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
@@ -27,13 +29,14 @@ FOREIGN = "overlap rows whose own chunk is not in the catalog left out"
 _REMEDY = "partition the file again, with the striping of the catalog"
 
 
-def check_claims(spec: PartitionSpec, part: Part, batch: InputBatch, routed: Routed) -> None:
+def check_claims(spec: PartitionSpec, part: Part, batch: InputBatch, routed: Routed, report: PartReport) -> None:
     """Compare the chunk numbers of own rows with where they go, by director or by position.
 
     Raises:
         UserError: the first row that is in the wrong chunk, with both numbers.
     """
     places = [(routed.chunks, routed.sub_chunks)] + ([routed.by_position] if routed.by_position else [])
+    places += _as_written(spec, part, batch, places[-1], report)
     claimed = _claimed(part, batch)
     if claimed is not None:
         ok = np.zeros(len(claimed[0]), bool)
@@ -44,30 +47,58 @@ def check_claims(spec: PartitionSpec, part: Part, batch: InputBatch, routed: Rou
             chunk, sub_chunk = (int(numbers[row]) for numbers in places[-1])
             raise UserError(
                 f"'{part.path}', row {batch.first_row + row}: chunkId {claimed[0][row]}, subChunkId {claimed[1][row]} "
-                f"where {_reason(spec, batch.positions, row)} says chunk {chunk}, sub-chunk {sub_chunk}",
+                f"where {_reason(spec, batch, row)} says chunk {chunk}, sub-chunk {sub_chunk}",
                 remedy=_REMEDY,
             )
     if part.chunk is not None:
-        _check_file(spec, part, batch, claimed[0] if claimed is not None else places[-1][0])
+        _check_file(spec, part, batch, [claimed[0]] if claimed is not None else [chunks for chunks, _ in places])
 
 
-def _check_file(spec: PartitionSpec, part: Part, batch: InputBatch, chunks: Numbers) -> None:
+def _as_written(
+    spec: PartitionSpec, part: Part, batch: InputBatch, stored: tuple[Numbers, Numbers], report: PartReport
+) -> list[tuple[Numbers, Numbers]]:
+    """Where the input's own digits put the rows, if the position columns round them; the rows that move are counted."""
+    if not is_rounding(spec) or spec.layout.role is Role.REF_MATCH or batch.positions is None:
+        return []
+    ra, dec = positions(part, batch, spec.layout.position, Counter(), batch.positions)
+    chunker = chunker_of(spec.striping)
+    chunks, sub_chunks = chunker.locate(ra, dec)
+    if moved := int(((chunks != stored[0]) | (sub_chunks != stored[1])).sum()):
+        report.conversions[f"{' and '.join(spec.layout.position or ())}: rounded into another sub-chunk"] += moved
+    if spec.layout.role is Role.DIRECTOR and spec.striping.overlap_deg:
+        rows, to_chunks, to_sub_chunks = chunker.overlap_copies(ra, dec)
+        try:
+            copies = batch.batch.take(pa.array(rows))
+            report.due += _by_chunk(copies, spec.stored, (to_chunks, to_sub_chunks), chunks[rows])
+        except RefusedValue as error:
+            raise error.in_file(part.path, batch.first_row + int(rows[error.row])) from None
+    return [(chunks, sub_chunks)]
+
+
+def is_rounding(spec: PartitionSpec) -> bool:
+    """True where a position column holds fewer digits than a DOUBLE."""
+    return any(spec.table.column(name).type.base != "double" for name in spec.layout.position or ())
+
+
+def _check_file(spec: PartitionSpec, part: Part, batch: InputBatch, possible: Sequence[Numbers]) -> None:
     """The rows of a file belong to the chunk in its name."""
-    wrong = np.flatnonzero(chunks != part.chunk)
+    chunks = possible[-1]
+    wrong = np.flatnonzero(np.logical_and.reduce([numbers != part.chunk for numbers in possible]))
     if len(wrong):
         row = int(wrong[0])
         raise UserError(
             f"'{part.path}', row {batch.first_row + row}: the row belongs to chunk {chunks[row]}, the file to chunk "
-            f"{part.chunk} ({_reason(spec, batch.positions, row)})",
+            f"{part.chunk} ({_reason(spec, batch, row)})",
             remedy=_REMEDY,
         )
 
 
-def _reason(spec: PartitionSpec, given: Positions | None, row: int) -> str:
+def _reason(spec: PartitionSpec, batch: InputBatch, row: int) -> str:
     """What says where a row belongs."""
-    if given is None:
+    if spec.layout.position is None:
         return f"director '{spec.layout.director}'"
-    return f"position ({given[0][row]:.10g}, {given[1][row]:.10g})"
+    ra, dec = stored_positions(batch.batch.slice(row, 1), spec.layout.position)
+    return f"position ({ra[0]:.10g}, {dec[0]:.10g})"
 
 
 def _claimed(part: Part, batch: InputBatch) -> tuple[Numbers, Numbers] | None:
@@ -87,7 +118,7 @@ def claim_overlap(spec: PartitionSpec, part: Part, batch: InputBatch, stored: Ta
     Raises:
         UserError: a row that is no overlap copy for the sub-chunk that it names, or stands in another chunk's file.
     """
-    ra, dec = positions(part, batch, batch.positions, spec.layout.position, Counter())
+    ra, dec = positions(part, batch, spec.layout.position, Counter(), batch.positions)
     claimed = _claimed(part, batch)
     if claimed is None:
         raise UserError(
@@ -108,17 +139,17 @@ def claim_overlap(spec: PartitionSpec, part: Part, batch: InputBatch, stored: Ta
             remedy=_REMEDY,
         )
     if part.chunk is not None:
-        _check_file(spec, part, batch, chunks)
+        _check_file(spec, part, batch, [chunks])
     try:
-        _note(batch, stored, chunks, sub_chunks, chunker.locate(ra, dec)[0], report)
+        report.claims += _by_chunk(batch.batch, stored, claimed, chunker.locate(ra, dec)[0])
     except RefusedValue as error:
         raise error.in_file(part.path, batch.first_row + error.row) from None
 
 
-def _note(
-    batch: InputBatch, stored: Table, chunks: Numbers, sub_chunks: Numbers, own: Numbers, report: PartReport
-) -> None:
-    full = with_chunk_columns(batch.batch, stored, chunks, sub_chunks)
+def _by_chunk(batch: pa.RecordBatch, stored: Table, places: tuple[Numbers, Numbers], own: Numbers) -> Iterator[Claim]:
+    """Digests of overlap rows by their chunk and their own chunk."""
+    chunks, sub_chunks = places
+    full = with_chunk_columns(batch, stored, chunks, sub_chunks)
     order = np.lexsort((own, chunks))
     edges = np.flatnonzero((np.diff(chunks[order]) != 0) | (np.diff(own[order]) != 0)) + 1
     if not len(order):
@@ -126,7 +157,7 @@ def _note(
     bounds = [0, *edges.tolist(), len(order)]
     lanes = row_lanes((place, column, full.column(place)) for place, column in enumerate(stored.columns))
     for first, found in zip(bounds[:-1], digest_runs(lanes[:, order], bounds), strict=True):
-        report.claims.append(Claim(int(chunks[order[first]]), int(own[order[first]]), found.rows, str(found)))
+        yield Claim(int(chunks[order[first]]), int(own[order[first]]), found.rows, str(found))
 
 
 def with_chunk_columns(batch: pa.RecordBatch, stored: Table, chunks: Numbers, sub_chunks: Numbers) -> pa.RecordBatch:
@@ -164,7 +195,9 @@ def check_overlap(table: str, reports: Sequence[PartReport]) -> None:
     """
     if not any(report.claims for report in reports):
         return
+    due = [claim for report in reports for claim in report.due]
     delivered = {s.chunk for report in reports for s in report.segments if not s.is_overlap}
+    delivered |= {claim.own_chunk for claim in due}
     given: dict[int, RowDigest] = {}
     for report in reports:
         for claim in report.claims:
@@ -173,10 +206,9 @@ def check_overlap(table: str, reports: Sequence[PartReport]) -> None:
             else:
                 report.conversions[FOREIGN] += claim.rows
     computed: dict[int, RowDigest] = {}
-    for report in reports:
-        for segment in report.segments:
-            if segment.is_overlap:
-                computed[segment.chunk] = computed.get(segment.chunk, RowDigest()) + RowDigest.parse(segment.digest)
+    copies = [segment for report in reports for segment in report.segments if segment.is_overlap]
+    for copy in due or copies:
+        computed[copy.chunk] = computed.get(copy.chunk, RowDigest()) + RowDigest.parse(copy.digest)
     for chunk in sorted(given.keys() | computed.keys()):
         mine, theirs = computed.get(chunk, RowDigest()), given.get(chunk, RowDigest())
         if mine != theirs:

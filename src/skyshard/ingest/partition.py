@@ -129,7 +129,7 @@ class _Work:
             return
         routed = _ROUTES[layout.role](self.spec, self.part, batch, report.conversions)
         if batch.claimed is not None or self.part.chunk is not None:
-            check_claims(self.spec, self.part, batch, routed)
+            check_claims(self.spec, self.part, batch, routed, report)
         self._write_routed(batch, routed)
         if layout.role is Role.DIRECTOR and layout.key:
             self.keys.append((batch.batch.column(layout.key), routed.chunks, routed.sub_chunks))

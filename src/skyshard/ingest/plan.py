@@ -8,11 +8,11 @@ from typing import Any
 
 from skyshard.ddl import stored_table
 from skyshard.errors import UserError
+from skyshard.ingest.placing_types import require_placing_types
 from skyshard.ingest.source import Source, SourceTable
 from skyshard.ingest.taken_names import require_apart, require_database_name, require_table
-from skyshard.layout import Layout, Role, split_director
+from skyshard.layout import Layout, split_director
 from skyshard.rowimage.record import RecordLayout
-from skyshard.rowimage.sqltype import TypeClass
 from skyshard.schema import Table
 from skyshard.worker.messages import Loader
 
@@ -142,13 +142,7 @@ def _require_directors(chosen: Sequence[SourceTable], known: Collection[str]) ->
                 f"table '{table.name}' follows director '{director}', which is not ingested with it",
                 remedy=f"add {director} to --tables",
             )
-        if table.layout.role is Role.DIRECTOR and table.layout.key:
-            key = table.table.column(table.layout.key)
-            if key.type.type_class is not TypeClass.INTEGER:
-                raise UserError(
-                    f"director '{table.name}' has key '{key.name}' of type {key.type.text}",
-                    remedy="a director key is an integer",
-                )
+        require_placing_types(table)
 
 
 def _planned(table: SourceTable, layout: Layout, wanted: Loader) -> PlannedTable:

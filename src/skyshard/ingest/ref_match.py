@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from skyshard.errors import UserError
 from skyshard.ingest.director_keys import DirectorKeys
-from skyshard.ingest.routing import NO_COPIES, Numbers, PartitionSpec, Routed, chunker_of, positions
+from skyshard.ingest.routing import NO_COPIES, Numbers, PartitionSpec, Routed, chunker_of, positions, stored_positions
 from skyshard.ingest.source import InputBatch, Part, Positions
 from skyshard.sphere import Box, ang_sep
 
@@ -46,8 +46,8 @@ def route_matches(spec: PartitionSpec, part: Part, batch: InputBatch, conversion
         UserError: a row without any side, or whose sides are too far apart.
     """
     layout = spec.layout
-    one = _side(spec, part, batch, (layout.key, spec.director_keys, layout.position), batch.positions, conversions)
-    two = _side(spec, part, batch, (layout.key2, spec.director_keys2, layout.position2), batch.positions2, conversions)
+    one = _side(spec, part, batch, (layout.key, spec.director_keys, layout.position), conversions)
+    two = _side(spec, part, batch, (layout.key2, spec.director_keys2, layout.position2), conversions)
     _require_a_side(spec, part, batch, one, two)
     _require_near(spec, part, batch, one, two)
     is_orphan = one.is_unknown | two.is_unknown
@@ -70,7 +70,6 @@ def _side(
     part: Part,
     batch: InputBatch,
     names: tuple[str, str, tuple[str, str] | None],
-    given: Positions | None,
     conversions: Counter[str],
 ) -> _Side:
     """By key where the director knows it, else by position."""
@@ -79,10 +78,11 @@ def _side(
     is_there, is_unknown = np.zeros(count, bool), np.zeros(count, bool)
     chunks, sub_chunks = np.zeros(count, np.int32), np.zeros(count, np.int32)
     located: Positions | None = None
-    if position is not None and given is not None:
+    if position is not None:
+        given = stored_positions(batch.batch, position)
         is_there = ~(np.isnan(given[0]) & np.isnan(given[1]))
         filled = (np.where(is_there, given[0], 0.0), np.where(is_there, given[1], 0.0))
-        located = positions(part, batch, filled, position, conversions)
+        located = positions(part, batch, position, conversions, filled)
         chunks, sub_chunks = chunker_of(spec.striping).locate(*located)
     if key:
         column = batch.batch.column(key)

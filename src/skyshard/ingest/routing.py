@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from skyshard.chunking import Chunker
@@ -73,7 +74,7 @@ def route_director(spec: PartitionSpec, part: Part, batch: InputBatch, conversio
             f"'{part.path}', row {batch.first_row + row}, column '{spec.layout.key}': NULL in a director's key",
             remedy="every director row needs its key",
         )
-    ra, dec = positions(part, batch, batch.positions, spec.layout.position, conversions)
+    ra, dec = positions(part, batch, spec.layout.position, conversions)
     chunker = chunker_of(spec.striping)
     chunks, sub_chunks = chunker.locate(ra, dec)
     if not spec.striping.overlap_deg:
@@ -90,7 +91,7 @@ def route_dependent(spec: PartitionSpec, part: Part, batch: InputBatch, conversi
         _refuse_orphans(spec, part, batch, found)
     if spec.layout.position is None:
         return _by_key(spec, part, batch, found, has_director=bool(len(known)))
-    ra, dec = positions(part, batch, batch.positions, spec.layout.position, conversions)
+    ra, dec = positions(part, batch, spec.layout.position, conversions)
     here = chunker_of(spec.striping).locate(ra, dec)
     if found is None:
         return Routed(*here)
@@ -132,12 +133,19 @@ def _refuse_orphans(spec: PartitionSpec, part: Part, batch: InputBatch, found: F
 
 
 def positions(
-    part: Part, batch: InputBatch, given: Positions | None, names: tuple[str, str] | None, conversions: Counter[str]
+    part: Part,
+    batch: InputBatch,
+    names: tuple[str, str] | None,
+    conversions: Counter[str],
+    given: Positions | None = None,
 ) -> Positions:
-    """Partition longitudes in [0, 360) and latitudes; a row without a usable one is named."""
-    if given is None or names is None:
+    """Partition longitudes in [0, 360) and latitudes; a row without a usable one is named.
+
+    ``given`` are the positions in place of those that the rows have.
+    """
+    if names is None:
         raise UserError(f"'{part.path}' has no positions", remedy="name position columns in the layout")
-    ra, dec = (np.asarray(values, np.float64) for values in given)
+    ra, dec = given if given is not None else stored_positions(batch.batch, names)
     bad = ~(np.isfinite(ra) & np.isfinite(dec)) | (np.abs(dec) > 90) | (np.abs(ra) > 720)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
@@ -152,6 +160,23 @@ def positions(
         ra = np.where(ra >= 360.0, 0.0, ra)
         conversions[f"{names[0]}: longitude wrapped into [0, 360) to find the chunk"] += int(outside.sum())
     return ra, dec
+
+
+def stored_positions(batch: pa.RecordBatch, names: tuple[str, str]) -> Positions:
+    """Longitudes and latitudes as their columns hold them, NaN where they are NULL.
+
+    A FLOAT or DECIMAL column rounds what the input says. Queries see, and leave chunks out by, what is stored; so that
+    alone decides the chunk.
+    """
+    return _degrees(batch.column(names[0])), _degrees(batch.column(names[1]))
+
+
+def _degrees(values: pa.Array) -> NDArray[np.float64]:
+    """Numbers as the server makes DOUBLEs of them; Arrow's own cast of decimals may miss the nearest one."""
+    if pa.types.is_decimal(values.type):
+        values = values.cast(pa.string())
+    degrees: NDArray[np.float64] = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return degrees
 
 
 _CHUNKERS: dict[Striping, Chunker] = {}

@@ -113,10 +113,11 @@ class InputBatch:
     """Rows of a part.
 
     ``batch`` holds the table's columns in declared order. ``positions`` are the partition longitude and latitude in
-    degrees at the full precision of the input (a FLOAT column would round them), or None where the table has none;
-    ``positions2`` are those of a ref-match table's second side. ``claimed`` are the chunk and sub-chunk numbers that
-    a pre-chunked file gives. ``conversions`` counts the values that were changed on the way, by what was done.
-    ``known`` is what the generator of a part knows of all its rows; it comes with the first batch.
+    degrees at the full precision of the input (a FLOAT column rounds them), or None where the table has none: only the
+    chunk numbers that files claim are held against them. ``positions2`` are those of a ref-match table's second side.
+    ``claimed`` are the chunk and sub-chunk numbers that a pre-chunked file gives. ``conversions`` counts the values
+    that were changed on the way, by what was done. ``known`` is what the generator of a part knows of all its rows; it
+    comes with the first batch.
     """
 
     batch: pa.RecordBatch

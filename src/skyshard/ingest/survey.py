@@ -161,7 +161,7 @@ def survey_part(spec: _SurveySpec, part: Part) -> PartSurvey:
         found.rows += batch.batch.num_rows
         if not role.is_chunked or spec.layout.position is None:
             continue
-        ra, dec = positions(part, batch, batch.positions, spec.layout.position, Counter())
+        ra, dec = positions(part, batch, spec.layout.position, Counter())
         found.own.update(_counted(chunker.locate(ra, dec)[0]))
         if role is Role.DIRECTOR and spec.striping.overlap_deg:
             found.copies.update(_counted(chunker.overlap_copies(ra, dec)[1]))
