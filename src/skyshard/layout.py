@@ -122,11 +122,22 @@ def parse_model(model: type[M], path: Path) -> M:
 def load_yaml(path: Path) -> Any:
     """The content of a YAML file; ``UserError`` names the file that cannot be read."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"cannot read '{path}': {error.strerror}", remedy="check the path") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"'{path}' is not YAML: {' '.join(str(error).split())}", remedy="mend the file") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"'{path}' is not YAML: {error}", remedy="save it as UTF-8") from None
+    return parse_yaml(text, f"'{path}'")
+
+
+def parse_yaml(text: str, what: str) -> Any:
+    """The content of a text in YAML; ``what`` is how an error names it."""
+    try:
+        return yaml.safe_load(text)
+    except RecursionError:
+        raise UserError(f"{what} is nested too deeply", remedy="mend the file") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none, a number of thousands of digits
+        raise UserError(f"{what} is not YAML: {' '.join(str(error).split())}", remedy="mend the file") from None
 
 
 def validate_model(model: type[M], content: Any, path: Path) -> M:

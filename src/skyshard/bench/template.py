@@ -1,27 +1,27 @@
 """Query templates (``queries/sql/<class>/<name>.sql``): a header of YAML in ``--`` lines, then SQL with Jinja2.
 
-The sandbox allows no attribute or call beyond plain values; an undefined name is an error with file and line before
-anything runs. No I/O but reading the files.
+The body knows plain values only (`template_body`); an undefined name is an error with file and line before anything
+runs. No I/O but reading the files.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-import yaml
 from jinja2 import nodes
-from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field
 
 from skyshard.bench.located import find_key, validate_located
 from skyshard.bench.lsdb_form import FORM, LsdbForm
 from skyshard.bench.parameters import PARTS, FluxWindowParameter, Parameter, Value
 from skyshard.bench.schemas import CatalogSchema, read_schema_file
+from skyshard.bench.template_body import Body
 from skyshard.errors import UserError
+from skyshard.layout import parse_yaml
 from skyshard.resources import data_folder
 
 
@@ -50,21 +50,20 @@ class QueryTemplate:
     key: str
     """``class/name``."""
     header: Header
-    body: jinja2.Template
+    body: Body
     digest: str
     schema: CatalogSchema
 
     def render(self, values: Mapping[str, Value]) -> str:
-        """The statement, on one line without trailing semicolon.
+        """The statement, without trailing semicolon; on one line where that changes nothing.
 
         Raises:
-            UserError: a part that a parameter does not have, or an expression that the sandbox refuses.
+            UserError: an expression that cannot be worked out; names file and line.
         """
-        try:
-            text = self.body.render(**self.schema.values, **values)
-        except jinja2.TemplateError as error:
-            raise UserError(f"template '{self.key}': {error.message}", remedy="mend the template") from None
-        return " ".join(text.split()).rstrip(";").rstrip()
+        text = self.body.render({**self.schema.values, **values})
+        if not _KEEPS_LINES.search(text):
+            text = " ".join(text.split())
+        return text.strip().rstrip(";").rstrip()
 
     def forms(self, values: Mapping[str, Value]) -> dict[str, str]:
         """What targets without SQL are asked with the same values, by the name of the form."""
@@ -79,14 +78,8 @@ class QueryTemplate:
         return lsdb if isinstance(lsdb, str) else ""
 
 
-def _finalize(value: object) -> object:
-    """Floats with all their digits; a mapping printed whole is a mistake in the template."""
-    if isinstance(value, Mapping):
-        raise jinja2.UndefinedError(f"a parameter with parts ({', '.join(value)}) was used whole")
-    return repr(float(value)) if isinstance(value, float) else value
-
-
-_ENVIRONMENT = SandboxedEnvironment(undefined=jinja2.StrictUndefined, finalize=_finalize, autoescape=False)
+_KEEPS_LINES = re.compile(r"""['"`#$]|--|/\*""")
+"""What begins a text, a name in quotes or a comment, in MariaDB or elsewhere: there, white space has a meaning."""
 
 
 def read_template(folder: Path, key: str, schema: CatalogSchema | None = None) -> QueryTemplate:
@@ -98,7 +91,9 @@ def read_template(folder: Path, key: str, schema: CatalogSchema | None = None) -
     schema = schema or read_schema_file(schema_folder(folder, "synth"), "synth")
     path = folder / f"{key}.sql"
     try:
-        source = path.read_text(encoding="utf-8")
+        source = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"'{path}' is not UTF-8 at byte {error.start}", remedy="save it as UTF-8") from None
     except OSError as error:
         known = ", ".join(sorted(one.stem for one in path.parent.glob("*.sql"))) or "none, there is no such class"
         raise UserError(f"cannot read template '{path}': {error.strerror}", remedy=f"name one of: {known}") from None
@@ -108,10 +103,11 @@ def read_template(folder: Path, key: str, schema: CatalogSchema | None = None) -
             f"'{path}', line 1: class '{header.class_name}' stands in folder '{path.parent.name}'", remedy="move it"
         )
     _check_schema(header, schema, path)
-    _check_names(source, header, schema, path)
+    body = Body.of(_body(source), path)
+    _check_names(body, header, schema, source)
     _check_form(source, header, schema, path)
     digest = hashlib.sha256(f"{schema.model_dump_json()}\n{source}".encode()).hexdigest()[:32]
-    return QueryTemplate(key, header, _ENVIRONMENT.from_string(_body(source)), digest, schema)
+    return QueryTemplate(key, header, body, digest, schema)
 
 
 def read_templates(folder: Path, keys: Iterable[str], schema: CatalogSchema | None = None) -> dict[str, QueryTemplate]:
@@ -146,10 +142,7 @@ def parse_header(source: str, path: Path) -> Header:
     'index'
     """
     text = _header_text(source)
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"'{path}': the header is not YAML: {' '.join(str(error).split())}", remedy="mend it") from None
+    content = parse_yaml(text, f"'{path}': the header")
     if not isinstance(content, dict):
         remedy = "begin it with '-- class:', '-- description:' and '-- why:'"
         raise UserError(f"'{path}', line 1: there is no header", remedy=remedy)
@@ -157,7 +150,7 @@ def parse_header(source: str, path: Path) -> Header:
 
 
 def _header_lines(source: str) -> list[str]:
-    lines = source.splitlines()
+    lines = source.split("\n")
     end = next((i for i, line in enumerate(lines) if not line.startswith("--")), len(lines))
     return lines[:end]
 
@@ -170,21 +163,17 @@ def _header_text(source: str) -> str:
 def _body(source: str) -> str:
     """The text below the header, with the header's lines left empty so that line numbers hold."""
     count = len(_header_lines(source))
-    return "\n" * count + "\n".join(source.splitlines()[count:])
+    return "\n" * count + "\n".join(source.split("\n")[count:])
 
 
-def _check_names(source: str, header: Header, schema: CatalogSchema, path: Path) -> None:
-    try:
-        tree = _ENVIRONMENT.parse(_body(source))
-    except jinja2.TemplateSyntaxError as error:
-        raise UserError(f"'{path}', line {error.lineno}: {error.message}", remedy="mend the template") from None
-    used = {name.name: name.lineno for name in tree.find_all(nodes.Name) if name.ctx == "load"}
+def _check_names(body: Body, header: Header, schema: CatalogSchema, source: str) -> None:
+    path, used = body.path, body.names
     for name, line in used.items():
         if name not in header.parameters and name not in schema.tables:
             raise UserError(
                 f"'{path}', line {line}: '{name}' is not declared", remedy="add it to the header's parameters"
             )
-    for part in tree.find_all(nodes.Getattr):
+    for part in body.tree.find_all(nodes.Getattr):
         table = part.node.name if isinstance(part.node, nodes.Name) else ""
         if table in schema.values and part.attr not in schema.values[table]:
             raise UserError(

@@ -12,10 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from skyshard.errors import UserError
-from skyshard.layout import Striping
+from skyshard.layout import Striping, parse_yaml
 
 Json = Mapping[str, Any]
 
@@ -39,16 +37,15 @@ def read_json(path: Path, default: Json | None = None) -> Json:
         content = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise UserError(f"'{path}' line {error.lineno} is not JSON: {error.msg}", remedy="mend the file") from None
+    except (RecursionError, ValueError) as error:
+        raise UserError(f"'{path}' cannot be read as JSON: {error}", remedy="mend the file") from None
     if not isinstance(content, dict):
         raise UserError(f"'{path}' is no JSON object", remedy="mend the file")
     return content
 
 
 def read_yaml(path: Path) -> Json:
-    try:
-        content = yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        raise UserError(f"'{path}' is not YAML: {' '.join(str(error).split())}", remedy="mend the file") from None
+    content = parse_yaml(read_text(path), f"'{path}'")
     return content if isinstance(content, dict) else {}
 
 

@@ -1,0 +1,143 @@
+"""What the body of a template may do: Jinja2 in a sandbox whose work is bounded, with errors that name file and line.
+
+Values, their parts, arithmetic, a few filters, conditions, and loops of a bounded number of rounds; no calls, no other
+files. No I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from traceback import walk_tb
+from typing import Any
+
+import jinja2
+from jinja2 import meta, nodes
+from jinja2.sandbox import SandboxedEnvironment
+
+from skyshard.errors import UserError
+
+MOST_ROUNDS = 10_000
+"""Of all loops of one statement."""
+MOST_CHARACTERS = 2**24
+"""Of one statement: what a server takes as a packet."""
+_MOST_POWER = 64
+_FILTERS = (
+    "abs", "attr", "count", "d", "default", "first", "float", "int", "join", "last", "length", "list", "lower", "max",
+    "min", "reverse", "sort", "string", "sum", "trim", "unique", "upper",
+)  # fmt: skip
+_REFUSED = (nodes.Call, nodes.CallBlock, nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+_ROUNDS, _REMEDY = "_rounds", "mend the template"
+
+
+class _Environment(SandboxedEnvironment):
+    """A sandbox in which no operator makes a text or a number of any length."""
+
+    intercepted_binops = frozenset(["*", "**", "%"])
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if not all(isinstance(value, int | float) for value in (left, right)):
+            raise jinja2.TemplateRuntimeError(f"'{operator}' is for numbers")
+        if operator == "**" and abs(right) > _MOST_POWER:
+            raise jinja2.TemplateRuntimeError(f"a power beyond {_MOST_POWER}")
+        return super().call_binop(context, operator, left, right)
+
+
+def _finalize(value: object) -> object:
+    """Floats with all their digits; a mapping printed whole is a mistake in the template."""
+    if isinstance(value, Mapping):
+        raise jinja2.UndefinedError(f"a parameter with parts ({', '.join(value)}) was used whole")
+    return repr(float(value)) if isinstance(value, float) else value
+
+
+def _rounded(value: float, digits: int = 0) -> float:
+    return round(value, digits)
+
+
+@jinja2.pass_context
+def _counted(context: Any, values: Iterable[object]) -> Iterator[object]:
+    """The rounds of a loop, as long as the statement has any left."""
+    left = context.resolve(_ROUNDS)
+    for value in values:
+        if not left:
+            raise jinja2.TemplateRuntimeError(f"its loops go round more than {MOST_ROUNDS:,} times")
+        left.pop()
+        yield value
+
+
+_ENVIRONMENT = _Environment(undefined=jinja2.StrictUndefined, finalize=_finalize, autoescape=False)
+_ENVIRONMENT.filters = {
+    **{name: _ENVIRONMENT.filters[name] for name in _FILTERS}, "round": _rounded, _ROUNDS: _counted
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A body that was read without a fault; ``tree`` is what it says, ``path`` its file."""
+
+    tree: nodes.Template
+    path: Path
+    _template: jinja2.Template
+
+    @classmethod
+    def of(cls, text: str, path: Path) -> Body:
+        """Read a text whose line numbers are the file's.
+
+        Raises:
+            UserError: no Jinja2, or more than a template may do; names file and line.
+        """
+        try:
+            tree = _ENVIRONMENT.parse(text)
+            for node in tree.find_all(_REFUSED):
+                raise jinja2.TemplateSyntaxError("a template calls nothing and includes nothing", node.lineno)
+            code = _ENVIRONMENT.compile(_bounded(_ENVIRONMENT.parse(text)), filename=str(path))
+        except jinja2.TemplateSyntaxError as error:
+            raise _fault(path, error.lineno, error) from None
+        except Exception as error:  # nested too deeply for a parser, a number too long for Python
+            raise _fault(path, 1, error) from None
+        return cls(tree, path, jinja2.Template.from_code(_ENVIRONMENT, code, {}))
+
+    @property
+    def names(self) -> dict[str, int]:
+        """Names that it takes from outside, with the first line of each."""
+        taken = meta.find_undeclared_variables(self.tree)
+        found: dict[str, int] = {}
+        for name in self.tree.find_all(nodes.Name):
+            if name.name in taken:
+                found.setdefault(name.name, name.lineno)
+        return found
+
+    def render(self, values: Mapping[str, object]) -> str:
+        """The text.
+
+        Raises:
+            UserError: whatever goes wrong on the way; names file and line.
+        """
+        parts, size = [], 0
+        try:
+            for part in self._template.generate({**values, _ROUNDS: [None] * MOST_ROUNDS}):
+                parts.append(part)
+                size += len(part)
+                if size > MOST_CHARACTERS:
+                    raise jinja2.TemplateRuntimeError(f"the statement is longer than {MOST_CHARACTERS:,} characters")
+        except Exception as error:  # a division by zero, a part that is missing, what the sandbox refuses
+            lines = [line for frame, line in walk_tb(error.__traceback__) if _is_of(frame.f_code, self.path)]
+            raise _fault(self.path, lines[-1] if lines else 1, error) from None
+        return "".join(parts)
+
+
+def _is_of(code: Any, path: Path) -> bool:
+    return bool(code.co_filename == str(path))
+
+
+def _bounded(tree: nodes.Template) -> nodes.Template:
+    """The same with every loop's rounds counted."""
+    for loop in tree.find_all(nodes.For):
+        loop.iter = nodes.Filter(loop.iter, _ROUNDS, [], [], None, None, lineno=loop.lineno, environment=_ENVIRONMENT)
+    return tree
+
+
+def _fault(path: Path, line: int, error: Exception) -> UserError:
+    message = " ".join(str(getattr(error, "message", None) or error).split()) or type(error).__name__
+    return UserError(f"'{path}', line {line}: {message}", remedy=_REMEDY)

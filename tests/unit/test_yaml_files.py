@@ -1,0 +1,62 @@
+"""Whatever stands in a YAML or JSON file of a user: one line with the file, never an error of a parser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from skyshard.bench.located import read_located
+from skyshard.bench.workload import Workload
+from skyshard.errors import UserError
+from skyshard.ingest.qserv_files import read_json, read_yaml
+from skyshard.layout import Layout, load_yaml, parse_model
+
+BAD = {
+    "deep list": "[" * 5000,
+    "deep mapping": "{a: " * 5000,
+    "deep blocks": "".join(" " * n + "a:\n" for n in range(3000)),
+    "no such day": "day: 2026-99-99",
+    "endless number": "n: " + "9" * 5000,
+    "unknown tag": "a: !thing 1",
+    "list as a key": "{[1]: 2}",
+    "no such alias": "a: *b",
+    "two documents": "a: 1\n---\nb: 2",
+    "tab": "a:\n\tb: 1",
+    "control character": "a: \x01",
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+@pytest.mark.parametrize("read", [load_yaml, read_yaml])
+def test_a_bad_yaml_file_is_refused_in_one_line(tmp_path: Path, what: str, read) -> None:
+    """The file is named."""
+    path = tmp_path / "x.yaml"
+    path.write_text(BAD[what])
+    with pytest.raises(UserError) as caught:
+        read(path)
+    assert f"'{path}'" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "1", "[]", "text", "&a [*a]", "a: 1", "null", "tables: &a {b: *a}"])
+def test_yaml_of_another_shape_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    """What is YAML, but no layout and no workload, also where it holds itself."""
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    for read in (lambda: parse_model(Layout, path), lambda: read_located(Workload, path)):
+        with pytest.raises(UserError) as caught:
+            read()
+        assert f"'{path}'" in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a": ' * 100_000, '{"a": ' + "9" * 5000 + "}", "{", "[]"])
+def test_a_bad_json_file_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    """Nested too deeply, a number too long, cut off, no object."""
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        read_json(path)
+    assert f"'{path}'" in str(caught.value)
+    assert "\n" not in str(caught.value)
