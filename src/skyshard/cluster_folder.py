@@ -59,7 +59,7 @@ class ClusterRecord(BaseModel):
     def write(self, folder: Path) -> None:
         """Replace the record in one step."""
         draft = folder / "cluster.json.draft"
-        draft.write_text(self.model_dump_json(indent=2) + "\n")
+        draft.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
         draft.replace(self.file_in(folder))
 
 

@@ -44,3 +44,9 @@ def _handling(handler: Callable[[int, FrameType | None], Any] | signal.Handlers)
 
 def _interrupt(number: int, _: FrameType | None) -> None:
     raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+def signal_of(error: KeyboardInterrupt) -> signal.Signals:
+    """Which signal a KeyboardInterrupt stands for; Python's own is Ctrl-C."""
+    name = str(error.args[0]) if error.args else ""
+    return next((number for number in ENDING_SIGNALS if number.name == name), signal.SIGINT)

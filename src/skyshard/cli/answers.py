@@ -1,4 +1,4 @@
-"""Answers on the terminal and in files: the format by option or by the file's name, a file whole or not at all."""
+"""Answers to the terminal and to files: the format by option or by the file's name, a file whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from skyshard.cli.screen import head_of, show_answer
 from skyshard.cli.show import human_bytes
 from skyshard.errors import UserError
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch, Table
 
-    from skyshard.czar.answer import Answer, Held, QueryStats
+    from skyshard.czar.answer import Answer, Held
     from skyshard.czar.running import Running
 
 ENDINGS = {
     ".csv": "csv", ".tsv": "tsv", ".json": "json", ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow",
 }  # fmt: skip
+PACKINGS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+"""A second ending, of text that is packed."""
+TEXTS = ("csv", "tsv", "json")
 PROGRESS_AFTER_S = 2.0
 
 
@@ -30,7 +34,7 @@ def form_of(form: str, out: Path | None) -> str:
     """The format of an answer: as asked; "table", which nobody has to ask for, gives way to a file's ending, or to CSV.
 
     Raises:
-        UserError: a format that is not for a terminal, a folder that is not there.
+        UserError: a format that is not for a terminal, a folder that is not there, an ending that says nothing.
     """
     if out is None:
         if form in ("parquet", "arrow"):
@@ -39,7 +43,27 @@ def form_of(form: str, out: Path | None) -> str:
     if out.is_dir() or not out.parent.is_dir():
         what = "is a folder" if out.is_dir() else f"cannot be written: there is no folder {out.parent}"
         raise UserError(f"{out} {what}", remedy="give --out a file in a folder that exists")
-    return ENDINGS.get(out.suffix.lower(), "csv") if form == "table" else form
+    found = form if form != "table" else _named_form(out)
+    if _packing(out) and found not in TEXTS:
+        raise UserError(f"--out {out}: {found} is packed already", remedy=f"leave {out.suffix} out")
+    return found
+
+
+def _named_form(out: Path) -> str:
+    """The format that a file's name says; CSV for a name without an ending, and for pipes and devices."""
+    ending = Path(out.stem).suffix if _packing(out) else out.suffix
+    if not ending or (out.exists() and not out.is_file()):
+        return "csv"
+    if ending.lower() not in ENDINGS:
+        known = f"{', '.join(ENDINGS)}, and {', '.join(PACKINGS)} after one of a text"
+        raise UserError(f"--out {out}: no format is known by the ending '{ending}'", remedy=f"use {known}, or --format")
+    return ENDINGS[ending.lower()]
+
+
+def _packing(out: Path) -> str:
+    """How a file is packed, by its name; a pipe or a device is not."""
+    is_file = out.is_file() or not out.exists()
+    return PACKINGS.get(out.suffix.lower(), "") if is_file else ""
 
 
 def write_answer(answer: Answer | Held, form: str, out: Path | None, *, header: bool) -> None:
@@ -48,7 +72,9 @@ def write_answer(answer: Answer | Held, form: str, out: Path | None, *, header: 
 
     if out is None:
         if form == "table":
-            _print(answer)
+            with _shown_progress(answer):
+                rows = head_of(answer)
+            show_answer(rows, answer.columns, answer.stats())
         else:
             _write_text(answer, form, sys.stdout.buffer, header=header)
             sys.stdout.buffer.flush()
@@ -57,7 +83,7 @@ def write_answer(answer: Answer | Held, form: str, out: Path | None, *, header: 
         if form in ("parquet", "arrow"):
             (write_parquet if form == "parquet" else write_arrow)(answer, path)
             return
-        with path.open("wb") as stream:
+        with _written(path, _packing(out)) as stream:
             _write_text(answer, form, stream, header=header)
 
 
@@ -79,6 +105,18 @@ def _whole(out: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def _written(path: Path, packing: str) -> Iterator[BinaryIO]:
+    with path.open("wb") as file:
+        if not packing:
+            yield file
+            return
+        import pyarrow as pa
+
+        with pa.CompressedOutputStream(file, packing) as packed:
+            yield packed
+
+
 def _write_text(answer: Answer | Held, form: str, stream: BinaryIO, *, header: bool) -> None:
     from skyshard.czar.output import write_csv, write_json, write_tsv
 
@@ -96,46 +134,6 @@ def _as_table(batch: RecordBatch) -> Table:
     import pyarrow as pa
 
     return pa.Table.from_batches([batch])
-
-
-def _print(answer: Answer | Held) -> None:
-    from rich.console import Console
-    from rich.table import Table as Lines
-
-    from skyshard.czar.output import shown
-
-    with _shown_progress(answer):
-        rows = _head(answer)
-    table = Lines()
-    for name in answer.columns:
-        table.add_column(name, overflow="fold")
-    for row in shown(rows):
-        table.add_row(*row)
-    console = Console(markup=False)
-    console.print(table)
-    console.print(_last_line(answer.stats()))
-
-
-def _last_line(stats: QueryStats) -> str:
-    from skyshard.czar.output import SHOWN_ROWS
-
-    more = f"; the first {SHOWN_ROWS} are shown, --format csv gives all" if stats.rows > SHOWN_ROWS else ""
-    chunks = f", {stats.chunks} of {stats.total_chunks} chunks" if stats.total_chunks else ""
-    return f"{stats.rows:,} rows in {stats.elapsed_s:.3f} s ({stats.kind}{chunks}){more}"
-
-
-def _head(answer: Answer | Held) -> Table:
-    """The first rows of an answer, which is read to its end: a table for a terminal says how many there are."""
-    import pyarrow as pa
-
-    from skyshard.czar.output import SHOWN_ROWS
-
-    head: list[RecordBatch] = []
-    for batch in answer.batches:
-        missing = SHOWN_ROWS - sum(one.num_rows for one in head)
-        if missing > 0:
-            head.append(batch.slice(0, missing))
-    return pa.Table.from_batches(head, answer.schema)
 
 
 @contextlib.contextmanager

@@ -1,11 +1,13 @@
 """The command ``skyshard``: registers the commands, and turns every error into one line and an exit code.
 
-Exit codes: 0 good, 1 a failed check or a bug, 2 wrong input, 3 the cluster failed, 130 interrupted.
+Exit codes: 0 good, 1 a failed check or a bug, 2 wrong input, 3 the cluster or the machine failed, 130 Ctrl-C, 141 a
+closed pipe, 143 SIGTERM, 129 SIGHUP.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -19,8 +21,11 @@ from skyshard.cli.locate import locate
 from skyshard.cli.queries import cancel, queries, result, run_query, status, submit
 from skyshard.cli.query import explain, query
 from skyshard.cli.schema import schema_app
+from skyshard.cli.streams import STREAMS, give_up, prepare_streams
 from skyshard.cli.synth import synth
+from skyshard.cli.trouble import trouble_of
 from skyshard.errors import SkyshardError
+from skyshard.interrupts import interruptible, signal_of
 
 app = typer.Typer(
     name="skyshard",
@@ -72,26 +77,68 @@ def options(
 
 def main() -> None:
     """Run a command; the one place where errors become text."""
+    prepare_streams()
+    ended = _run()
     try:
-        app()
-    except SkyshardError as error:
-        print(f"skyshard: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("skyshard: interrupted", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
-    except Exception as error:
-        if os.environ.get("SKYSHARD_TRACEBACK"):
-            raise
-        print(
-            f"skyshard: bug: {type(error).__name__}: {' '.join(str(error).split())[:300]}; "
-            "set SKYSHARD_TRACEBACK=1 and tell us what it prints",
-            file=sys.stderr,
-        )
+        sys.exit(_exit_code(ended))
+    except OSError:  # not even standard error can be written
+        give_up(sys.stderr.fileno())
         sys.exit(1)
+
+
+def _run() -> BaseException:
+    """Run a command, write out what it printed, and say what ended it."""
+    try:
+        with interruptible():
+            app()
+    except SystemExit as leaving:
+        foreign = _behind(leaving)
+        if foreign is not None:
+            return foreign
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            return error
+        return leaving
+    except BaseException as error:
+        return error
+    return SystemExit(0)
+
+
+def _behind(leaving: SystemExit) -> BaseException | None:
+    """The interruption or the closed pipe that Typer made an exit code of; None if it was none of them."""
+    error: BaseException | None = leaving
+    while error is not None and not isinstance(error, KeyboardInterrupt | BrokenPipeError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _exit_code(ended: BaseException) -> int | str | None:
+    """The exit code for what ended a command, after a line that says so."""
+    if isinstance(ended, SystemExit):
+        return ended.code
+    if isinstance(ended, BrokenPipeError):
+        give_up(1)
+        return 128 + signal.SIGPIPE
+    if isinstance(ended, KeyboardInterrupt):
+        number = signal_of(ended)
+        _say("interrupted" if number is signal.SIGINT else f"ended by {number.name}")
+        return 128 + number
+    if os.environ.get("SKYSHARD_TRACEBACK") and not isinstance(ended, SkyshardError):
+        raise ended
+    error = ended if isinstance(ended, SkyshardError) else trouble_of(ended)
+    if isinstance(ended, OSError) and ended.filename == STREAMS[1]:
+        give_up(1)
+    if error is None:
+        words = " ".join(str(ended).split())[:300]
+        _say(f"bug: {type(ended).__name__}: {words}; set SKYSHARD_TRACEBACK=1 and tell us what it prints")
+        return 1
+    _say(str(error))
+    return error.exit_code
+
+
+def _say(words: str) -> None:
+    print(f"skyshard: {words}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skyshard.cli.answers import form_of, write_answer
-from skyshard.cli.query import DatabaseOption, FormatOption, HeaderOption, OutOption, SqlArgument, statement_of
+from skyshard.cli.query import DatabaseOption, FormatOption, HeaderOption, OutOption, SqlArgument
 from skyshard.cli.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, human_bytes, print_json, print_table
+from skyshard.cli.statements import statement_of
 
 if TYPE_CHECKING:
     from skyshard.czar.life import QueryStatus

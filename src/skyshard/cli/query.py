@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +9,7 @@ import typer
 
 from skyshard.cli.answers import form_of, write_answer
 from skyshard.cli.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_json
+from skyshard.cli.statements import statement_of
 
 SqlArgument = Annotated[str, typer.Argument(help="One statement; '-' or nothing reads it from standard input.")]
 DatabaseOption = Annotated[str, typer.Option("--database", "-d", help="Database of names that give none.")]
@@ -82,8 +82,3 @@ def explain(
     typer.echo(explanation.as_text())
     if analysis is not None:
         typer.echo(analysis.as_text())
-
-
-def statement_of(sql: str) -> str:
-    """A statement as given, or from standard input."""
-    return sys.stdin.read() if sql == "-" else sql

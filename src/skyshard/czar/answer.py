@@ -79,16 +79,21 @@ class Ended:
 
 
 def distinct_names(columns: tuple[str, ...]) -> list[str]:
-    """Names made different where they repeat.
+    """Names made different where they repeat; the first one of a name keeps it, and nobody gets that of another.
 
-    >>> distinct_names(("ra", "ra"))
-    ['ra', 'ra_2']
+    >>> distinct_names(("ra", "ra")), distinct_names(("a", "a_2", "a"))
+    (['ra', 'ra_2'], ['a', 'a_2', 'a_3'])
     """
-    seen: dict[str, int] = {}
+    taken = set(columns)
+    last = dict.fromkeys(columns, 0)
     names = []
     for name in columns:
-        seen[name] = seen.get(name, 0) + 1
-        names.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+        last[name] += 1
+        chosen = name
+        while last[name] > 1 and (chosen := f"{name}_{last[name]}") in taken:
+            last[name] += 1
+        taken.add(chosen)
+        names.append(chosen)
     return names
 
 

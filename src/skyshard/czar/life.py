@@ -25,11 +25,12 @@ from skyshard.czar.plan import Kind, Lane
 from skyshard.czar.running import Cancelled, Running, left_of
 from skyshard.czar.scratch import query_name
 from skyshard.errors import ClusterError, SkyshardError, UserError
-from skyshard.registry.history import QueryEvent, QueryHistory, QueryState, Row
+from skyshard.registry.history import OPEN, QueryEvent, QueryHistory, QueryState, Row
 
 WATCH_S = 0.1
 FLUSH_S = 1.0
 STOP_TIMEOUT_S = 10.0
+_AGAIN = "submit it again: skyshard submit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +102,7 @@ class Submitted:
             UserError: it has not completed, or its result has expired; with the error if it failed.
         """
         status = self.status(number)
-        if status.state is not QueryState.COMPLETED:
-            why = f": {status.error}" if status.error else ""
-            raise UserError(f"query {number} is {status.state}{why}", remedy="see skyshard status; submit it again")
-        file = pq.ParquetFile(self._history.get(number)["result"])
+        file = self._file(status, self._history.get(number))
         columns = written_names(file.schema_arrow)
         schema = pa.schema([(f"c{index}", field.type) for index, field in enumerate(file.schema_arrow)])
         batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in file.iter_batches())
@@ -113,6 +111,23 @@ class Submitted:
             status.bytes, (), status.coverage,
         )  # fmt: skip
         return Held(columns, schema, batches, stats)
+
+    def _file(self, status: QueryStatus, row: Row) -> pq.ParquetFile:
+        """The file that holds the rows of a query; errors as of :meth:`open`."""
+        name = f"query {status.number}"
+        if not row["is_async"]:
+            raise UserError(f"{name} was answered at once, its rows were not kept", remedy=_AGAIN)
+        if status.state in OPEN:
+            raise UserError(f"{name} is {status.state}", remedy=f"wait for it: skyshard status {status.number}")
+        if status.state is not QueryState.COMPLETED:
+            why = f": {status.error}" if status.error else ""
+            raise UserError(f"{name} is {status.state}{why}", remedy=_AGAIN)
+        try:
+            return pq.ParquetFile(row["result"])
+        except (OSError, pa.ArrowInvalid) as error:
+            raise ClusterError(
+                f"the rows of {name} cannot be read from {row['result']}: {error}", remedy=_AGAIN
+            ) from error
 
     def result(self, number: int) -> QueryResult:
         """All rows of a completed query; errors as of :meth:`open`."""
