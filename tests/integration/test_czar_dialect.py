@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from skyshard.cluster import Cluster
 from skyshard.czar.dialect import DIALECT, parse_expression, render
 from skyshard.czar.functions import FORMULAS
 from skyshard.czar.regions import condition, fill, number
+from skyshard.czar.statement import SelectStatement, read_statement
 from skyshard.db.connection import Account, Connection, connect
+from skyshard.errors import UserError
 from skyshard.sphere import Box, Circle, Ellipse, Polygon, Region, ang_sep
 
 pytestmark = pytest.mark.integration
@@ -26,6 +29,9 @@ TABLE = (
 ROWS = (
     "INSERT INTO t VALUES (1,1.5,0.1,3,'abc','x',1.5,'2020-01-01 10:11:12',1,1),(2,-2.5,1e30,4,NULL,'a%',2,NULL,0,NULL)"
 )
+
+
+ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "xe9": "\xe9"}
 
 
 def lines(name: str) -> list[str]:
@@ -57,6 +63,28 @@ def test_result_names_are_those_of_the_server(server: Connection, line: str) -> 
     sql, names = line.split(" => ")
     server.rows(sql)
     assert "|".join(column.name for column in server.columns) == names.strip()
+
+
+SPELLINGS = [line.replace("\\\\", "\0") for line in lines("spellings.txt")]
+
+
+@pytest.mark.parametrize("form", ["{}", "DISTINCT {}, 1", "i, {}", "1 /* a */, /* b */ {} /* c */, i x"])
+def test_odd_spellings_have_the_names_that_the_server_gives(server: Connection, form: str) -> None:
+    """Comments around an item are no part of its name, those inside are; blanks, quotes and digits stay."""
+    wrong = []
+    for line in SPELLINGS:
+        item = re.sub(r"\\(n|t|r|xe9)", lambda found: ESCAPES[found[1]], line).replace("\0", "\\")
+        sql = f"SELECT {form.format(item)} FROM t"
+        try:
+            server.rows(sql)
+        except UserError:
+            continue
+        wanted = tuple(column.name for column in server.columns)
+        statement = read_statement(sql)
+        assert isinstance(statement, SelectStatement)
+        if statement.names != wanted:
+            wrong.append(f"{statement.names} instead of {wanted}: {sql!r}")
+    assert wrong == []
 
 
 REGIONS: list[Region] = [

@@ -26,7 +26,7 @@ from skyshard.czar.bound import (
     terms_of,
 )
 from skyshard.czar.functions import exact_constant
-from skyshard.czar.statement import is_star
+from skyshard.czar.item_names import is_star
 from skyshard.errors import UserError
 
 MORE_AGGREGATES = {

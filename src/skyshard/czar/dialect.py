@@ -17,6 +17,7 @@ from sqlglot.generators.mysql import MySQLGenerator
 from sqlglot.parsers.mysql import MySQLParser
 from sqlglot.tokenizer_core import Token, TokenType
 
+from skyshard.czar.lexer import Lexer
 from skyshard.errors import UserError
 
 
@@ -54,6 +55,7 @@ _UNITS = {
     "MINUTE_MICROSECOND", "MINUTE_SECOND", "HOUR_MICROSECOND", "HOUR_SECOND", "HOUR_MINUTE", "DAY_MICROSECOND",
     "DAY_SECOND", "DAY_MINUTE", "DAY_HOUR", "YEAR_MONTH",
 }  # fmt: skip
+_SUMS = {TokenType.PLUS: exp.Add, TokenType.DASH: exp.Sub}
 _JOIN_WORDS = ("kind", "side", "method", "on", "using")
 _LITERALS = (TokenType.NUMBER, TokenType.STRING, TokenType.HEX_STRING, TokenType.BIT_STRING)
 
@@ -164,7 +166,43 @@ class _Parser(MySQLParser):
             self.raise_error("Put parentheses around the first of two predicates")
         return self.expression(exp.Paren(this=made))
 
+    def _parse_term(self, parse_mod: bool = True) -> Any:
+        """Sums: an interval after a sign ends with its unit; COLLATE binds more tightly than any operator."""
+        this = self._parse_factor(parse_mod=parse_mod)
+        while self._match_set(_SUMS):
+            kind = _SUMS[self._prev.token_type]
+            other = self._parse_amount() or self._parse_factor(parse_mod=parse_mod)
+            this = self.expression(kind(this=this, expression=other))
+        return this
+
+    def _parse_unary(self) -> Any:
+        this = super()._parse_unary()
+        while this is not None and self._match(TokenType.COLLATE):
+            this = self.expression(exp.Collate(this=this, expression=self._parse_collation()))
+        return this
+
+    def _parse_collation(self) -> Any:
+        """The name after COLLATE, bare or quoted as a name or a text."""
+        return self._parse_string() or self._parse_var(any_token=True) or self._parse_id_var()
+
+    def _parse_cube_or_rollup(self, with_prefix: bool = False) -> Any:
+        """A part of GROUP BY, perhaps with ASC or DESC; ROLLUP stands behind all parts only."""
+        if with_prefix:
+            return super()._parse_cube_or_rollup(with_prefix)
+        part = self._parse_disjunction()
+        if part is None or not self._match_set((TokenType.ASC, TokenType.DESC)):
+            return part
+        is_descending = self._prev.token_type is TokenType.DESC
+        return self.expression(exp.Ordered(this=part, desc=is_descending, nulls_first=not is_descending))
+
     def _parse_interval(self, require_interval: bool = True, parse_function_unit: bool = True) -> Any:
+        """``INTERVAL amount unit + moment``, where the moment may be a comparison."""
+        this = self._parse_amount()
+        if isinstance(this, exp.Interval) and self._match(TokenType.PLUS):
+            return self.expression(exp.Add(this=this, expression=self._parse_equality()))
+        return this
+
+    def _parse_amount(self) -> Any:
         """``INTERVAL amount unit``, the amount as written; ``INTERVAL(a, b ...)`` is a function."""
         start = self._index
         if not self._match(TokenType.INTERVAL):
@@ -261,6 +299,7 @@ class _Generator(MySQLGenerator):
 class Czar(MySQL):
     """MariaDB as the czar reads and writes it."""
 
+    Tokenizer = Lexer
     Parser = _Parser
     Generator = _Generator
 

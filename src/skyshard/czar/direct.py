@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from skyshard.czar.bound import Block, Bound
 from skyshard.czar.clauses import Clauses
-from skyshard.czar.local import ChunkSource, cast_part, limit_of, named, not_position, ordering, sorting
+from skyshard.czar.local import (
+    ChunkSource,
+    cast_part,
+    is_constant,
+    limit_of,
+    named,
+    not_position,
+    ordering,
+    over_items,
+    sorting,
+)
 from skyshard.czar.locality import Locality
 from skyshard.czar.plan import Casts, Pull, Template, kept
+
+_ITEM_NAME = re.compile(r"c\d+", re.IGNORECASE)
+
+
+def is_direct(clauses: Clauses) -> bool:
+    """True where a chunk's server takes the statement as it is meant.
+
+    HAVING takes a GROUP BY column for an item of its name; DISTINCT of constants alone passes over an OFFSET.
+    """
+    if clauses.is_distinct and clauses.offset and all(map(is_constant, clauses.items)):
+        return False
+    grouped = [part.name for part in clauses.group if isinstance(part, exp.Column)]
+    return clauses.having is None or not any(map(_ITEM_NAME.fullmatch, grouped))
 
 
 def direct_pull(
@@ -33,7 +58,7 @@ def _select(source: ChunkSource, clauses: Clauses, casts: Casts) -> exp.Select:
     if clauses.group:
         select.set("group", exp.Group(expressions=[not_position(part.copy()) for part in clauses.group]))
     if clauses.having is not None and clauses.is_grouped:
-        select.set("having", exp.Having(this=clauses.having.copy()))
+        select.set("having", exp.Having(this=over_items(clauses.having, clauses.items)))
     if clauses.is_distinct:
         select.set("distinct", exp.Distinct())
     terms = [(term.expression.copy(), term.is_descending) for term in sorting(clauses)]

@@ -47,7 +47,7 @@ def local_steps(
         return source.template(lambda: _one_step(source, clauses, columns, casts))
 
     is_any = not clauses.order and not clauses.is_distinct  # the same value may come from many chunks
-    most = clauses.limit + clauses.offset if clauses.limit is not None and is_any else None
+    most = min(clauses.limit + clauses.offset, MOST_ROWS) if clauses.limit is not None and is_any else None
     pull = Pull(cast({}), chunks, rows, tuple(columns), limit=most, cast=cast)
     return pull, _one_step_merge(clauses)
 
@@ -193,7 +193,12 @@ def _columns(clauses: Clauses) -> dict[str, exp.Expr]:
 
 def sorting(clauses: Clauses) -> list[OrderTerm]:
     """The terms of ORDER BY that sort at all; a constant does not, and would be read as a position."""
-    return [term for term in clauses.order if any(term.expression.find_all(exp.Column, exp.Anonymous))]
+    return [term for term in clauses.order if not is_constant(term.expression)]
+
+
+def is_constant(part: exp.Expr) -> bool:
+    """True where an expression has one value for all rows and groups, as far as its text shows."""
+    return not any(part.find_all(exp.Column, exp.Anonymous, exp.Query)) and not any(map(is_aggregate, part.walk()))
 
 
 def _one_step(source: ChunkSource, clauses: Clauses, columns: Mapping[str, exp.Expr], casts: Casts) -> exp.Select:
@@ -251,13 +256,13 @@ def _two_steps(
     if steps.groups:
         merge.set("group", exp.Group(expressions=[exp.column(name) for name in dict.fromkeys(steps.groups)]))
     if steps.having is not None:
-        merge.set("having", exp.Having(this=steps.having))
+        merge.set("having", exp.Having(this=over_items(steps.having, steps.items)))
     if clauses.is_distinct:
         merge.set("distinct", exp.Distinct())
     names = tuple(name for name, _ in steps.columns.values())
     most = rows if steps.grouping else len(chunks)
     pull = Pull(cast({}), chunks, most, names, divided=steps.divided, cast=cast, is_single=not steps.grouping)
-    order = [(term, desc) for term, desc in steps.order if any(term.find_all(exp.Column, exp.Anonymous))]
+    order = [(term, desc) for term, desc in steps.order if not is_constant(term)]
     text = render(_finished(merge, order, clauses))
     return pull, text.replace(slot_mark(0), steps.over(slot_mark(0)), 1)
 
@@ -276,8 +281,35 @@ def _chunk_select(source: ChunkSource, steps: TwoStep, casts: Casts) -> exp.Sele
 
 def not_position(part: exp.Expr) -> exp.Expr:
     """A constant in GROUP BY would be read as a position, or as a column's name."""
-    is_constant = not any(part.find_all(exp.Column, exp.Anonymous))
-    return exp.Anonymous(this="COALESCE", expressions=[part]) if is_constant else part
+    return exp.Anonymous(this="COALESCE", expressions=[part]) if is_constant(part) else part
+
+
+def over_items(having: exp.Expr, items: Sequence[exp.Expr]) -> exp.Expr:
+    """A HAVING condition that names the items, ``c0``, ``c1`` ..., where it holds one that is no aggregate.
+
+    MariaDB knows there only items, columns that are grouped by and aggregates: in ``kind + 1 > 2`` is an unknown
+    column, though ``kind + 1`` is grouped by.
+    """
+    names = {render(item.unnest()): f"c{index}" for index, item in enumerate(items) if _has_bare_column(item)}
+    holder = exp.Paren(this=having.copy())
+    found: list[tuple[exp.Expr, str]] = []
+
+    def is_item(node: exp.Expr) -> bool:
+        name = names.get(render(node)) if isinstance(node, exp.Condition) else None
+        if name is not None:
+            found.append((node, name))
+        return name is not None or is_aggregate(node)
+
+    for _ in holder.this.walk(prune=is_item):
+        pass
+    for node, name in found:
+        node.replace(exp.column(name))
+    condition: exp.Expr = holder.this
+    return condition
+
+
+def _has_bare_column(item: exp.Expr) -> bool:
+    return any(isinstance(node, exp.Column) and not is_aggregate(node) for node in item.walk(prune=is_aggregate))
 
 
 def _over_partial(items: list[exp.Expr]) -> exp.Select:

@@ -24,8 +24,9 @@ from skyshard.czar.bound import (
     nested_queries,
     terms_of,
 )
+from skyshard.czar.item_names import first_select, item_name
 from skyshard.czar.resolve import Resolver, did_you_mean
-from skyshard.czar.statement import first_select, item_name, place
+from skyshard.czar.statement import place
 from skyshard.errors import Refusal, UserError
 from skyshard.registry.catalog import Catalog, CatalogTable
 

@@ -18,9 +18,10 @@ from skyshard.czar.bound import COLUMN, Block, Bound
 from skyshard.czar.chunks import ChunkChoice, choose_chunks
 from skyshard.czar.clauses import Clauses, item_names, take_apart
 from skyshard.czar.dialect import render
-from skyshard.czar.direct import direct_pull
+from skyshard.czar.direct import direct_pull, is_direct
 from skyshard.czar.functions import expand_functions
 from skyshard.czar.gather import GATHER_LIMIT_BYTES, gather, marked_whole
+from skyshard.czar.item_names import first_select
 from skyshard.czar.local import local_steps, reads_chunk_columns
 from skyshard.czar.locality import Locality, NotLocal, prove, top_terms
 from skyshard.czar.matches import is_match, possible_sides, require_flags
@@ -28,7 +29,7 @@ from skyshard.czar.names import Catalogs, bind
 from skyshard.czar.nested import nested_obstacle
 from skyshard.czar.plan import INTERACTIVE_CHUNKS, Kind, Lane, PlainColumn, Plan, Pull
 from skyshard.czar.regions import fill
-from skyshard.czar.statement import SelectStatement, first_select, place
+from skyshard.czar.statement import SelectStatement, place
 from skyshard.errors import Refusal
 from skyshard.registry.catalog import CatalogSource
 
@@ -192,10 +193,10 @@ class _Planner:
         direct: Pull | None = None
         try:
             pull, merge = local_steps(self._bound, block, clauses, proof, chunks, rows)
-            if merge and len(chunks) == 1:
+            if merge and len(chunks) == 1 and is_direct(clauses):
                 direct = direct_pull(self._bound, block, clauses, proof, chunks, rows)
         except NotMergeable as reason:
-            if len(chunks) != 1:
+            if len(chunks) != 1 or not is_direct(clauses):
                 return self._gather(f"{reason} cannot be merged")
             pull, merge = direct_pull(self._bound, block, clauses, proof, chunks, rows), ""
         else:

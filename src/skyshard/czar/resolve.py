@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from sqlglot import exp
 
 from skyshard.czar.bound import COLUMN, ITEM, REF, Block, Meaning, Reference, Visible, own_columns
-from skyshard.czar.statement import item_name, place
+from skyshard.czar.item_names import item_name
+from skyshard.czar.statement import place
 from skyshard.errors import UserError
 
 

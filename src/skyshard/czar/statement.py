@@ -14,18 +14,11 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from skyshard.czar.dialect import DIALECT, SPELLING, render
+from skyshard.czar.dialect import DIALECT
+from skyshard.czar.item_names import select_names
 from skyshard.errors import Refusal, UserError
 
 ROOTS = (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN)
-CLAUSES = {
-    TokenType.FROM, TokenType.WHERE, TokenType.GROUP_BY, TokenType.HAVING, TokenType.ORDER_BY, TokenType.LIMIT,
-    TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT, TokenType.OFFSET, TokenType.WINDOW, TokenType.FETCH,
-}  # fmt: skip
-MODIFIERS = {
-    "DISTINCT", "DISTINCTROW", "ALL", "STRAIGHT_JOIN", "HIGH_PRIORITY", "SQL_NO_CACHE", "SQL_CACHE",
-    "SQL_CALC_FOUND_ROWS", "SQL_SMALL_RESULT", "SQL_BIG_RESULT", "SQL_BUFFER_RESULT",
-}  # fmt: skip
 WRITING = {
     "INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME", "GRANT", "REVOKE",
     "LOCK", "UNLOCK", "FLUSH", "RESET", "OPTIMIZE", "REPAIR", "ANALYZE", "IMPORT", "INSTALL", "UNINSTALL", "KILL",
@@ -38,7 +31,6 @@ FORBIDDEN_FUNCTIONS = {
 }  # fmt: skip
 OPEN_VALUES = (TokenType.PLACEHOLDER, TokenType.COLON)
 VARIABLES = (TokenType.PARAMETER, TokenType.SESSION_PARAMETER, TokenType.COLON_EQ)
-LONGEST_NAME = 255
 UNITS_FIRST = {"TIMESTAMPDIFF", "TIMESTAMPADD", "GET_FORMAT"}
 """Functions whose first argument is a bare word, not a column."""
 
@@ -120,7 +112,7 @@ def read_statement(text: str) -> SelectStatement | ShowStatement:
     tree = _parse(tokens, text)
     _check_tree(tree, tokens)
     words = frozenset(token.text.upper() for token in tokens)
-    return SelectStatement(text, tree, _names(tree, tokens, text), words)
+    return SelectStatement(text, tree, select_names(tree, tokens, text), words)
 
 
 def place(node: exp.Expr | Token | None) -> str:
@@ -278,6 +270,7 @@ def _check_tree(tree: exp.Query, tokens: list[Token]) -> None:
             _check_function(node)
         elif isinstance(node, exp.Select):
             _drop_hints(node)
+            _sort_groups(node, is_sorted=node is tree or node.args.get("limit") is not None)
         elif isinstance(node, exp.Fetch):
             _plain_limit(node)
         elif isinstance(node, exp.Between) and node.args.get("symmetric") is not None:
@@ -311,6 +304,18 @@ def _drop_hints(select: exp.Select) -> None:
         select.set("from_", None)
 
 
+def _sort_groups(select: exp.Select, *, is_sorted: bool) -> None:
+    """GROUP BY with ASC and DESC sorts as ORDER BY would, where there is none and the order can be seen."""
+    group = select.args.get("group")
+    if group is None or len(group.args) > 1 or not any(isinstance(part, exp.Ordered) for part in group.expressions):
+        return
+    parts = group.expressions
+    terms = [part if isinstance(part, exp.Ordered) else exp.Ordered(this=part, nulls_first=True) for part in parts]
+    if is_sorted and select.args.get("order") is None:
+        select.set("order", exp.Order(expressions=[term.copy() for term in terms]))
+    group.set("expressions", [term.this for term in terms])
+
+
 def _check_table(node: exp.Table) -> None:
     node.set("hints", None)
     extra = [key for key in ("partition", "version", "sample", "when", "rows_from", "changes") if node.args.get(key)]
@@ -318,81 +323,3 @@ def _check_table(node: exp.Table) -> None:
         raise Refusal(
             "table-source", f"'{node.sql('mysql')[:60]}' is not a plain table{place(node)}", remedy="name a table"
         )
-
-
-def _names(tree: exp.Query, tokens: list[Token], text: str) -> tuple[str | None, ...]:
-    select = first_select(tree)
-    items = select.expressions
-    spans = _item_spans(tokens)
-    if len(spans) != len(items):
-        spans = [(0, 0)] * len(items)
-    return tuple(item_name(item, text[start:end]) for item, (start, end) in zip(items, spans, strict=True))
-
-
-def first_select(query: exp.Expr) -> exp.Select:
-    """The SELECT that names the columns of a query: the first of a UNION, the inner one of parentheses."""
-    while not isinstance(query, exp.Select):
-        query = query.this
-    return query
-
-
-def is_star(item: exp.Expr) -> bool:
-    """True for ``*`` and ``t.*``."""
-    return isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star))
-
-
-def item_name(item: exp.Expr, text: str = "") -> str | None:
-    """What MariaDB calls a select item: alias, column as written, value of a string, else its text."""
-    if isinstance(item, exp.Alias):
-        return str(item.alias)
-    if is_star(item):
-        return None
-    inner = item.unnest()
-    if isinstance(inner, exp.Column):
-        return str(inner.name)
-    if isinstance(inner, exp.Introducer):
-        inner = inner.expression
-    if isinstance(inner, exp.National) or (isinstance(inner, exp.Literal) and inner.is_string):
-        return str(inner.name).lstrip()
-    if isinstance(inner, exp.Literal):
-        return str(inner.meta.get(SPELLING) or inner.name)
-    if isinstance(inner, exp.Concat):
-        return "".join(part.name for part in inner.expressions).lstrip()
-    if isinstance(inner, exp.Null):
-        return "NULL"
-    if isinstance(inner, exp.Boolean):
-        return "TRUE" if inner.this else "FALSE"
-    return (text.strip() or str(inner.meta.get(SPELLING) or render(inner)))[:LONGEST_NAME]
-
-
-def _item_spans(tokens: list[Token]) -> list[tuple[int, int]]:
-    """Start and end in the text of each item of the first select list."""
-    begin, depth = _first_select_token(tokens)
-    spans: list[tuple[int, int]] = []
-    start, last, level = tokens[begin].end + 1, tokens[begin], depth
-    for token in tokens[begin + 1 :]:
-        if token.token_type is TokenType.L_PAREN:
-            level += 1
-        elif token.token_type is TokenType.R_PAREN:
-            level -= 1
-        is_item_end = level < depth or (level == depth and (token.token_type in CLAUSES))
-        if is_item_end:
-            break
-        if level == depth and token.token_type is TokenType.COMMA:
-            spans.append((start, last.end + 1))
-            start = token.end + 1
-        elif last is tokens[begin] and token.text.upper() in MODIFIERS and token.token_type is not TokenType.IDENTIFIER:
-            start, begin = token.end + 1, begin + 1
-        last = token
-    return [*spans, (start, last.end + 1)]
-
-
-def _first_select_token(tokens: list[Token]) -> tuple[int, int]:
-    """Index and parenthesis depth of the SELECT that names the result: not one inside a WITH clause."""
-    depth = 0
-    is_with = tokens[0].token_type is TokenType.WITH
-    for index, token in enumerate(tokens):
-        if token.token_type is TokenType.SELECT and (depth == 0 or not is_with):
-            return index, depth
-        depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(token.token_type, 0)
-    return 0, 0
