@@ -2,11 +2,12 @@
 
 A class is *worse* or *better* when the rank test, corrected for all tests made, and the interval of the ratio of
 medians say so and the ratio leaves the margin; *same* when the interval lies within the margin; else *inconclusive*.
+What the new side does not answer any more has no ratio, and is a regression (`losses`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -14,9 +15,11 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 
 from skyshard.bench.comparability import Difference, Weight, differences
 from skyshard.bench.located import Strict
+from skyshard.bench.losses import Asked, Key, Loss, Side, grown, losses
 from skyshard.bench.significance import (
     ALPHA,
     Ratio,
@@ -68,6 +71,8 @@ class SideNumbers(Strict):
     n: int
     median_s: float
     p95_s: float | None
+    asked: int = 0
+    """Queries, failed ones included."""
     errors: int
     wrong: int
 
@@ -92,6 +97,10 @@ class ClassChange(Strict):
     reason: str
     """Why it is a regression; empty when it is none."""
 
+    @property
+    def name(self) -> str:
+        return self.class_name
+
 
 class Comparison(Strict):
     """A comparison, as ``comparison.json`` holds it."""
@@ -108,17 +117,21 @@ class Comparison(Strict):
     only_old: list[str]
     margin: float
     threshold: float
-    headline: float
-    """Geometric mean over classes of (median + 10 ms) new over old, ClickBench's damping."""
+    headline: float | None
+    """Geometric mean over classes of (median + 10 ms) new over old, ClickBench's damping; None without a class."""
     cautions: list[str]
+    losses: list[Loss] = Field(default_factory=list)
+    """Classes and queries that one side answered and the other did not, and those that neither did."""
 
     @property
     def is_comparable(self) -> bool:
         return not any(one.weight is Weight.BREAKS for one in self.differences)
 
     @property
-    def regressions(self) -> list[ClassChange]:
-        return [one for one in self.classes if one.is_regression]
+    def regressions(self) -> list[ClassChange | Loss]:
+        """What fails the comparison: each has a name, a phase and a reason."""
+        everything: list[ClassChange | Loss] = [*self.losses, *self.classes]
+        return [one for one in everything if one.is_regression]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +163,12 @@ def compare_trials(
     sides = [_answered([trial for _, trial in side]) for side in (new, old)]
     keys = [set().union(*(_queries(samples) for samples in side)) for side in sides]
     common = keys[0] & keys[1]
-    if not common:
+    counted = [Side.of([trial for _, trial in side]) for side in (new, old)]
+    lost = losses(counted[0], counted[1], _class_order(new, [*counted[0].queries, *counted[1].queries]))
+    if not common and not lost:
         raise UserError("the trials have no query in common", remedy="compare trials of one workload")
-    tested = [_test(key, sides[0], sides[1], new, old, common) for key in _class_order(new, common)]
+    order = _class_order(new, [(phase, template.partition("/")[0], template) for phase, template in common])
+    tested = [_test(key, sides[0], sides[1], counted, common) for key in order]
     classes = _judged(tested, threshold, margin)
     return Comparison(
         new=[name for name, _ in new],
@@ -166,6 +182,7 @@ def compare_trials(
         threshold=threshold,
         headline=_headline(classes),
         cautions=_cautions(new, old),
+        losses=lost,
     )
 
 
@@ -196,9 +213,9 @@ def _queries(samples: pa.Table) -> set[tuple[str, str]]:
     return set(zip(pairs["phase"].to_pylist(), pairs["template"].to_pylist(), strict=True))
 
 
-def _class_order(new: Sequence[tuple[str, Trial]], common: set[tuple[str, str]]) -> list[tuple[str, str]]:
-    """(phase, class) with a query in common, in the workload's order."""
-    have = {(phase, template.partition("/")[0]) for phase, template in common}
+def _class_order(new: Sequence[tuple[str, Trial]], queries: Iterable[tuple[str, str, str]]) -> list[Key]:
+    """(phase, class) of queries given as (phase, class, template), in the workload's order."""
+    have = {(phase, class_name) for phase, class_name, _ in queries}
     phases = new[0][1].manifest.workload.phases
     order = [(phase.name, load.class_name) for phase in phases for load in phase.classes]
     return [key for key in order if key in have] + sorted(have - set(order))
@@ -218,11 +235,10 @@ def _units(sides: Sequence[pa.Table], key: tuple[str, str], common: set[tuple[st
 
 
 def _test(
-    key: tuple[str, str],
+    key: Key,
     new: Sequence[pa.Table],
     old: Sequence[pa.Table],
-    new_trials: Sequence[tuple[str, Trial]],
-    old_trials: Sequence[tuple[str, Trial]],
+    counted: Sequence[Side],
     common: set[tuple[str, str]],
 ) -> _Tested:
     ours, theirs = _units(new, key, common), _units(old, key, common)
@@ -230,7 +246,7 @@ def _test(
     bears_tail = min(sum(len(u.values) for u in side) / len(side) for side in (ours, theirs)) >= TAIL_NEEDS
     return _Tested(
         key,
-        (_numbers(ours, key, new_trials), _numbers(theirs, key, old_trials)),
+        (_numbers(ours, key, counted[0]), _numbers(theirs, key, counted[1])),
         ratio_of_quantiles(ours, theirs, 0.5, random),
         ratio_of_quantiles(ours, theirs, 0.95, random) if bears_tail else None,
         rank_test(ours, theirs),
@@ -238,16 +254,16 @@ def _test(
     )
 
 
-def _numbers(units: Sequence[Unit], key: tuple[str, str], trials: Sequence[tuple[str, Trial]]) -> SideNumbers:
-    values = np.concatenate([unit.values for unit in units])
-    classes = [one for _, trial in trials for one in trial.summary.classes if (one.phase, one.class_name) == key]
+def _numbers(units: Sequence[Unit], key: Key, side: Side) -> SideNumbers:
+    values, asked = np.concatenate([unit.values for unit in units]), side.asked(key)
     return SideNumbers(
-        trials=len(trials),
+        trials=side.trials,
         n=len(values),
         median_s=float(np.median(values)),
         p95_s=float(np.quantile(values, 0.95)) if len(values) >= TAIL_NEEDS else None,
-        errors=sum(one.errors for one in classes),
-        wrong=sum(one.wrong for one in classes),
+        asked=asked.n,
+        errors=asked.errors,
+        wrong=asked.wrong,
     )
 
 
@@ -293,11 +309,8 @@ def _change(ratio: Ratio, p: float, margin: float) -> Change:
 
 def _regression(one: _Tested, change: Change, tail: Change | None, threshold: float) -> str:
     """Why a class fails the comparison; empty when it does not."""
-    new, old = one.sides
-    if new.wrong > old.wrong:
-        return f"{new.wrong} wrong answers, {old.wrong} before"
-    if new.errors / max(1, new.n + new.errors) > old.errors / max(1, old.n + old.errors) + 0.01:
-        return f"{new.errors} failed queries, {old.errors} before"
+    if reason := grown(*(Asked(n=side.asked, errors=side.errors, wrong=side.wrong) for side in one.sides)):
+        return reason
     if change is Change.WORSE and one.median.value > threshold:
         return f"median {one.median.value:.2f} times as long"
     if tail is Change.WORSE and one.p95 is not None and one.p95.value > threshold:
@@ -305,7 +318,9 @@ def _regression(one: _Tested, change: Change, tail: Change | None, threshold: fl
     return ""
 
 
-def _headline(classes: Sequence[ClassChange]) -> float:
+def _headline(classes: Sequence[ClassChange]) -> float | None:
+    if not classes:
+        return None
     ratios = [(one.new.median_s + 0.01) / (one.old.median_s + 0.01) for one in classes]
     return float(np.exp(np.mean(np.log(ratios))))
 

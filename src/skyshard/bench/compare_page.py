@@ -11,7 +11,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from skyshard.bench.comparability import Weight
 from skyshard.bench.compare import Change, ClassChange, Comparison, Interval
 from skyshard.bench.figures import Picture, picture, seconds
-from skyshard.bench.page import markdown_table, render
+from skyshard.bench.losses import LOSS_HEADERS
+from skyshard.bench.page import markdown_table, plain_markdown, render
 from skyshard.bench.svg import INK, MUTED, RULE, SERIES, new_figure
 
 JSON, HTML, MARKDOWN = "comparison.json", "comparison.html", "comparison.md"
@@ -33,9 +34,9 @@ def verdict(comparison: Comparison) -> str:
     counts = [f"{changes.count(change)} {change.value}" for change in Change if change in changes]
     known = "" if comparison.is_comparable else " The trials differ in more than the release."
     if comparison.regressions:
-        names = ", ".join(f"{one.class_name} ({one.phase}): {one.reason}" for one in comparison.regressions)
+        names = ", ".join(f"{one.name} ({one.phase}): {one.reason}" for one in comparison.regressions)
         return f"Regression beyond {comparison.threshold:g} ×: {names}.{known}"
-    return f"No regression beyond {comparison.threshold:g} ×: {', '.join(counts)}.{known}"
+    return f"No regression beyond {comparison.threshold:g} ×: {', '.join(counts) or 'no class to judge'}.{known}"
 
 
 def html(comparison: Comparison) -> str:
@@ -46,7 +47,9 @@ def html(comparison: Comparison) -> str:
             "c": comparison,
             "status": "failed" if comparison.regressions else "passed" if comparison.is_comparable else "partial",
             "verdict": verdict(comparison),
-            "picture": ratios_figure(comparison.classes, comparison.margin),
+            "picture": ratios_figure(comparison.classes, comparison.margin) if comparison.classes else None,
+            "losses": comparison.losses,
+            "loss_headers": LOSS_HEADERS,
             "sign": {change.value: sign for change, sign in _SIGNS.items()},
             "breaks": [one for one in comparison.differences if one.weight is Weight.BREAKS],
             "changed": [one for one in comparison.differences if one.weight is Weight.CHANGED],
@@ -58,19 +61,20 @@ def markdown(comparison: Comparison) -> str:
     """The comparison for an issue or a terminal."""
     headers = ["class", "phase", "verdict", "median", "ratio (95 %)", "p95 ratio (95 %)", "p", "n", "errors", "wrong"]
     rows = [_row(one) for one in comparison.classes]
-    parts = [
-        f"# {comparison.workload}: {', '.join(comparison.new)} against {', '.join(comparison.old)}",
-        f"**{verdict(comparison)}**",
-        f"Geometric mean of the medians, damped by 10 ms: {comparison.headline:.3f} times.",
-        markdown_table(headers, rows),
-        *comparison.cautions,
-    ]
+    heading = f"{comparison.workload}: {', '.join(comparison.new)} against {', '.join(comparison.old)}"
+    parts = [f"# {plain_markdown(heading)}", f"**{plain_markdown(verdict(comparison))}**"]
+    if comparison.headline is not None:
+        parts.append(f"Geometric mean of the medians, damped by 10 ms: {comparison.headline:.3f} times.")
+    parts += [markdown_table(headers, rows)] if rows else []
+    parts += map(plain_markdown, comparison.cautions)
+    if comparison.losses:
+        parts += ["## Not answered", markdown_table(LOSS_HEADERS, [one.row for one in comparison.losses])]
     if comparison.differences:
         listed = [[d.what, d.weight.value, "; ".join(d.new), "; ".join(d.old)] for d in comparison.differences]
         parts += ["## What differs", markdown_table(["what", "weight", "new", "old"], listed)]
     for name, queries in (("new", comparison.only_new), ("old", comparison.only_old)):
         if queries:
-            parts.append(f"Only on the {name} side: {', '.join(queries)}.")
+            parts.append(f"Only on the {name} side: {plain_markdown(', '.join(queries))}.")
     return "\n\n".join(parts) + "\n"
 
 

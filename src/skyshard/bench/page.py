@@ -25,18 +25,28 @@ def render(template: str, content: Mapping[str, object]) -> str:
 
 
 def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A table of GitHub's Markdown; bars and line ends in cells are made harmless.
+    """A table of GitHub's Markdown, its cells as plain text.
 
     >>> print(markdown_table(["a", "b"], [[1, "x|y"]]))
     | a | b |
     |---|---|
     | 1 | x\\|y |
     """
-    lines = [headers, ["---"] * len(headers), *rows]
-    cells = [[" ".join(str(value).replace("|", "\\|").split()) for value in line] for line in lines]
-    texts = [f"| {' | '.join(line)} |" for line in cells]
-    texts[1] = f"|{'|'.join(['---'] * len(headers))}|"
-    return "\n".join(texts)
+    texts = [f"| {' | '.join(plain_markdown(str(value)) for value in line)} |" for line in (headers, *rows)]
+    return "\n".join([texts[0], f"|{'|'.join(['---'] * len(headers))}|", *texts[1:]])
+
+
+def plain_markdown(text: str) -> str:
+    """A text on one line that Markdown shows as it is.
+
+    >>> plain_markdown("new_1 *a*\\n<b>|_c_"), plain_markdown("2 < 3")
+    ('new_1 \\\\*a\\\\* \\\\<b\\\\>\\\\|\\\\_c\\\\_', '2 < 3')
+    """
+    return re.sub(_MARKS, r"\\\g<0>", " ".join(text.split()))
+
+
+_MARKS = re.compile(r"[\\`*\[\]|~#]|<(?=\S)|(?<=\S)>|(?<![^\W_])_|_(?![^\W_])")
+"""What begins or ends something in Markdown; an underscore within a word does not."""
 
 
 def flatten(facts: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:

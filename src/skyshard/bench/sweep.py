@@ -12,10 +12,13 @@ from typing import Literal
 import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from pydantic import Field
 
 from skyshard.bench.located import Strict
+from skyshard.bench.losses import Side
 from skyshard.bench.published import Check
 from skyshard.bench.scaling import ASSUMPTIONS, SHARED, Prediction, power_fit, predict, work_fit
+from skyshard.bench.stats import Verdict
 from skyshard.bench.trial_folder import Trial
 
 SEED = 20260707
@@ -100,6 +103,9 @@ class Sweep(Strict):
     cliff_growth: float
     node_note: str = ""
     """Why nothing is said of more nodes; empty where something is."""
+    faults: list[str] = Field(default_factory=list)
+    """Classes that were answered wrongly, or not, at one of the sizes, as sentences: they have no series, or a false
+    one."""
 
 
 def sweep_of(
@@ -128,7 +134,23 @@ def sweep_of(
         cliff_scans=cliff[0],
         cliff_growth=cliff[1],
         node_note=note,
+        faults=[fault for size in sizes for fault in _faults(size)],
     )
+
+
+def _faults(size: Size) -> list[str]:
+    where = f"at {size.fraction:.3g} of DR1 on {size.nodes} {'node' if size.nodes == 1 else 'nodes'}"
+    side, failed = Side.of([size.trial]), size.trial.summary.classes
+    has_failed = {(one.phase, one.class_name) for one in failed if one.verdict is Verdict.FAILED}
+    found = []
+    for phase, class_name in sorted(side.wanted):
+        asked = side.asked((phase, class_name))
+        if not asked.n:
+            found.append(f"{class_name}, {phase}, {where}: not run")
+        elif (phase, class_name) in has_failed:
+            what = f"{asked.errors} of {asked.n} queries failed, {asked.wrong} wrong answers"
+            found.append(f"{class_name}, {phase}, {where}: {what}")
+    return found
 
 
 def node_note(sizes: Sequence[Size]) -> str:

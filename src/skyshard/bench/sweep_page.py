@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from skyshard.bench.figures import WIDE, Picture, picture, seconds
-from skyshard.bench.page import markdown_table, render
+from skyshard.bench.page import markdown_table, plain_markdown, render
 from skyshard.bench.svg import SERIES, new_figure
 from skyshard.bench.sweep import Forecast, Scaling, Sweep
 
@@ -25,8 +25,8 @@ def write_sweep(sweep: Sweep, out: Path) -> Path:
     content = {
         "s": sweep,
         "verdict": verdict(sweep),
-        "status": "passed" if held and all(one.holds for one in held) else "partial",
-        "picture": scaling_figure(sweep),
+        "status": "failed" if sweep.faults else "passed" if held and all(one.holds for one in held) else "partial",
+        "picture": scaling_figure(sweep) if sweep.scalings else None,
         "exponent": exponent,
         "yes_no": YES_NO,
         "band": band,
@@ -36,7 +36,11 @@ def write_sweep(sweep: Sweep, out: Path) -> Path:
 
 
 def verdict(sweep: Sweep) -> str:
-    """The line on top: did the held-out predictions hold?"""
+    """The line on top: was everything answered, did the held-out predictions hold?"""
+    return " ".join([*([f"Failed: {'; '.join(sweep.faults)}."] if sweep.faults else []), _held(sweep)])
+
+
+def _held(sweep: Sweep) -> str:
     held = [one.held_out for one in sweep.scalings if one.held_out is not None]
     made = [one for one in held if one.measured_s is not None]
     told = [one for one in made if one.holds is not None]
@@ -82,8 +86,8 @@ def markdown(sweep: Sweep) -> str:
         for c in sweep.published
     ]  # fmt: skip
     parts = [
-        f"# Sweep of {sweep.workload} over {sweep.recipe}",
-        f"**{verdict(sweep)}**",
+        f"# {plain_markdown(f'Sweep of {sweep.workload} over {sweep.recipe}')}",
+        f"**{plain_markdown(verdict(sweep))}**",
         markdown_table(["series", "exponent (95 %)", "overhead", "held out: predicted", "measured", "holds"], rows),
         *([sweep.node_note] if sweep.node_note else []),
         "## Projection",

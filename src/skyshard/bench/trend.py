@@ -15,9 +15,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 from scipy import stats as distributions
 
 from skyshard.bench.located import Strict
+from skyshard.bench.losses import Loss, Side, setbacks
 from skyshard.bench.stats import statistic
 from skyshard.bench.trial_folder import Trial
 from skyshard.errors import UserError
@@ -71,6 +73,12 @@ class Trend(Strict):
     series: list[Series]
     breaks: list[str]
     """Trials of another workload, data or hardware than the first: shown, but a step there is not the release's."""
+    losses: list[Loss] = Field(default_factory=list)
+    """What the newest release answers no more, or less often, than those before it together."""
+
+    @property
+    def regressions(self) -> list[Loss]:
+        return [one for one in self.losses if one.is_regression]
 
 
 def trend_of(trials: Sequence[tuple[str, Trial]], name: str = "p50") -> Trend:
@@ -84,9 +92,19 @@ def trend_of(trials: Sequence[tuple[str, Trial]], name: str = "p50") -> Trend:
     ordered = sorted(trials, key=lambda one: one[1].manifest.started)
     measured = {key: points for key in _classes(ordered) if len(points := _points(key, ordered, name)) > 1}
     series = [_series(key, points, STEP_ALPHA / len(measured)) for key, points in measured.items()]
-    if not series:
+    losses = _losses([trial for _, trial in ordered])
+    if not series and not losses:
         raise UserError(f"no class bears {name} in two trials", remedy="choose another --statistic")
-    return Trend(statistic=name, series=series, breaks=_breaks(ordered))
+    return Trend(statistic=name, series=series, breaks=_breaks(ordered), losses=losses)
+
+
+def _losses(trials: Sequence[Trial]) -> list[Loss]:
+    """Of the newest release against those before; of the last trial where all are of one release."""
+    revisions = [trial.manifest.environment.revision for trial in trials]
+    newest = next((i for i in range(len(trials) - 1, 0, -1) if revisions[i - 1] != revisions[-1]), len(trials) - 1)
+    new, old = Side.of(trials[newest:]), Side.of(trials[:newest])
+    keys = [(phase, class_name) for side in (old, new) for phase, class_name, _ in side.queries]
+    return setbacks(new, old, list(dict.fromkeys(keys)))
 
 
 def _classes(trials: Sequence[tuple[str, Trial]]) -> list[tuple[str, str]]:

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from skyshard.bench.figures import Picture, picture, seconds
-from skyshard.bench.page import markdown_table, render
+from skyshard.bench.losses import LOSS_HEADERS
+from skyshard.bench.page import markdown_table, plain_markdown, render
 from skyshard.bench.svg import INK, MUTED, SERIES, new_figure
 from skyshard.bench.trend import LEAST_PART, Series, Step, Trend
 
@@ -21,21 +22,31 @@ def write_trend(trend: Trend, out: Path) -> Path:
     (out / "trend.json").write_text(trend.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (out / "trend.md").write_text(markdown(trend), encoding="utf-8")
     pictures = [(one, trend_figure(one, trend.statistic, number)) for number, one in enumerate(trend.series)]
-    content = {"t": trend, "pictures": pictures, "verdict": verdict(trend), "status": status(trend)}
+    content = {
+        "t": trend, "pictures": pictures, "verdict": verdict(trend), "status": status(trend),
+        "losses": trend.losses, "loss_headers": LOSS_HEADERS,
+    }  # fmt: skip
     (out / "trend.html").write_text(render("trend.html.j2", content), encoding="utf-8")
     return out / "trend.html"
 
 
 def status(trend: Trend) -> str:
-    """passed, or partial when a class became slower."""
+    """passed, partial when a class became slower, failed when one is answered no more or less rightly."""
+    if trend.regressions:
+        return "failed"
     return "partial" if any(step.is_slower for one in trend.series for step in one.steps) else "passed"
 
 
 def verdict(trend: Trend) -> str:
     """The line on top."""
+    lost = "; ".join(f"{one.name} ({one.phase}): {one.reason}" for one in trend.regressions)
+    return " ".join([*([f"The newest release fails: {lost}."] if lost else []), _steps(trend)])
+
+
+def _steps(trend: Trend) -> str:
     found = [f"{one.class_name} ({one.phase}) {sentence(step)}" for one in trend.series for step in one.steps]
     if not found:
-        trials = max(len(one.points) for one in trend.series)
+        trials = max((len(one.points) for one in trend.series), default=0)
         few = f" Fewer than {2 * LEAST_PART} cannot show one." if trials < 2 * LEAST_PART else ""
         return f"No step in {len(trend.series)} classes over {trials} trials.{few}"
     return f"{len(found)} {'step' if len(found) == 1 else 'steps'}: {'; '.join(found)}."
@@ -57,8 +68,12 @@ def markdown(trend: Trend) -> str:
         for one in trend.series
     ]  # fmt: skip
     table = markdown_table(["class", "phase", "trials", f"first {trend.statistic}", "last", "steps"], rows)
-    breaks = [f"Other workload, data or hardware than the first: {', '.join(trend.breaks)}."] if trend.breaks else []
-    return "\n\n".join(["# Trend", f"**{verdict(trend)}**", table, *breaks]) + "\n"
+    parts = ["# Trend", f"**{plain_markdown(verdict(trend))}**", table]
+    if trend.losses:
+        parts += ["## Not answered", markdown_table(LOSS_HEADERS, [one.row for one in trend.losses])]
+    if trend.breaks:
+        parts.append(plain_markdown(f"Other workload, data or hardware than the first: {', '.join(trend.breaks)}."))
+    return "\n\n".join(parts) + "\n"
 
 
 def trend_figure(one: Series, statistic: str, number: int) -> Picture:

@@ -78,17 +78,31 @@ def read_trial(folder: Path) -> Trial:
 
 
 def read_trials(*sides: Sequence[Path]) -> list[list[tuple[str, Trial]]]:
-    """The trials of each side by the names given.
+    """The trials of each side by their names.
 
     Raises:
         UserError: as ``read_trial``, or a side names a folder twice: a trial counts once.
     """
+    names = trial_names([folder for side in sides for folder in side])
     for side in sides:
         known = [folder.resolve() for folder in side]
         if twice := [folder for place, folder in enumerate(side) if known[place] in known[:place]]:
             remedy = "name each trial once; run the workload again for more"
             raise UserError(f"'{twice[0]}' is named twice", remedy=remedy)
-    return [[(str(folder), read_trial(folder)) for folder in side] for side in sides]
+    return [[(names[folder], read_trial(folder)) for folder in side] for side in sides]
+
+
+def trial_names(folders: Sequence[Path]) -> dict[Path, str]:
+    """What trials are called on pages: the end of each one's path, as long as it takes to tell them apart.
+
+    >>> list(trial_names([Path("/data/1.0/trial"), Path("/data/1.1/trial")]).values())
+    ['1.0/trial', '1.1/trial']
+    """
+    places = {folder: folder.resolve() for folder in folders}
+    parts = {place: place.parts[1:] or ("/",) for place in places.values()}
+    count = next((n for n in range(1, 100) if len({one[-n:] for one in parts.values()}) == len(parts)), 100)
+    texts = {folder: "/".join(parts[place][-count:]) for folder, place in places.items()}
+    return {folder: text.encode("utf-8", "backslashreplace").decode() for folder, text in texts.items()}
 
 
 def validate_trial(folder: Path) -> Trial:

@@ -178,6 +178,8 @@ def compare(
             for one in found.classes
         ]  # fmt: skip
         print_table(["class", "phase", "verdict", "old", "new", "ratio of medians", "ratio of p95", "p"], rows)
+        for loss in found.losses:
+            typer.echo(f"not answered: {', '.join(loss.row)}")
         for line in (*found.cautions, verdict(found), f"report: {page}"):
             typer.echo(line)
     if found.regressions:
@@ -191,7 +193,10 @@ def trend(
     statistic: Annotated[str, typer.Option(help="mean, p50, p90, p95, p99, max.")] = "p50",
     as_json: JsonOption = False,
 ) -> None:
-    """Follow each class over releases and find the steps."""
+    """Follow each class over releases and find the steps.
+
+    Exit code 1 when the newest release answers a class no more, or less of it, or less of it rightly.
+    """
     from skyshard.bench.figures import seconds
     from skyshard.bench.trend import trend_of
     from skyshard.bench.trend_page import sentence, verdict, write_trend
@@ -201,7 +206,7 @@ def trend(
     page = write_trend(found, out)
     if as_json:
         print_json(found.model_dump(mode="json"))
-        return
+        raise typer.Exit(bool(found.regressions))
     rows = [
         [one.class_name, one.phase, len(one.points), seconds(one.points[-1].value),
          "; ".join(sentence(step) for step in one.steps)]
@@ -210,6 +215,7 @@ def trend(
     print_table(["class", "phase", "trials", f"last {statistic}", "steps"], rows)
     typer.echo(verdict(found))
     typer.echo(f"report: {page}")
+    raise typer.Exit(bool(found.regressions))
 
 
 @bench_app.command()
@@ -227,7 +233,10 @@ def sweep(
     check: Annotated[bool | None, typer.Option("--check/--no-check", help="Compare answers with the oracle.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a workload at several fractions of DR1 and node counts, fit, and project to 50 % and 100 %."""
+    """Measure a workload at several fractions of DR1 and node counts, fit, and project to 50 % and 100 %.
+
+    Exit code 1 when a class was answered wrongly or not at all at one of the sizes.
+    """
     from skyshard.bench.workload import find_workload, read_workload
 
     file = find_workload(workload)
@@ -246,7 +255,7 @@ def sweep(
         found, page = asked.run(lambda line: typer.echo(line, err=True), lambda what, done, total: None)
     if as_json:
         print_json(found.model_dump(mode="json"))
-        return
+        raise typer.Exit(bool(found.faults))
     rows = []
     for one in found.scalings:
         held = one.held_out
@@ -255,6 +264,7 @@ def sweep(
     print_table(["series", "exponent", "held out: predicted", "measured", "holds", "50 % of DR1"], rows)
     typer.echo(verdict(found))
     typer.echo(f"report: {page}")
+    raise typer.Exit(bool(found.faults))
 
 
 def _numbers(text: str, kind: type[Number]) -> list[Number]:
