@@ -60,7 +60,7 @@ class CarryOut:
         for number, node in enumerate(nodes[turn:] + nodes[:turn]):
             try:
                 with self.crew.workers[node].sessions.lease(query) as connection:
-                    found = store_result(connection, query, plan.whole, prepared.types, clock=running.clock)
+                    found = store_result(connection, query, plan.stored, prepared.types, clock=running.clock)
             except ClusterError:
                 running.check()
                 if number + 1 == len(nodes):

@@ -33,7 +33,7 @@ class Explanation:
         for pull in plan.pulls:
             chunks = pull.chunks
             examples.append(pull.template.of_chunk(chunks[0]) if chunks else pull.template.of_prototype())
-        whole = plan.whole if not plan.pulls and plan.count is None else ""
+        whole = plan.stored if not plan.pulls and plan.count is None else ""
         merge = plan.merge_over(names) if plan.merge else whole
         rows = sum(pull.rows for pull in plan.pulls)
         return cls(

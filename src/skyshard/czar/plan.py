@@ -220,10 +220,17 @@ class Plan:
     plain: tuple[PlainColumn | None, ...] = ()
     asks_time: bool = False
     """NOW() and its like are in it: they are the same on all servers."""
+    write_stored: Callable[[], str] | None = None
+    """Gives the statement over regular tables by the names that they have in this generation, where these are others."""
 
     @property
     def whole(self) -> str:
         return self.write_whole()
+
+    @property
+    def stored(self) -> str:
+        """The statement as a node runs it whole."""
+        return self.write_stored() if self.write_stored is not None else self.whole
 
     def merge_over(self, tables: list[str]) -> str:
         """The merge statement over scratch tables."""

@@ -14,7 +14,7 @@ from functools import lru_cache
 from sqlglot import exp
 
 from skyshard.czar.aggregate import NotMergeable
-from skyshard.czar.bound import COLUMN, Block, Bound
+from skyshard.czar.bound import COLUMN, REF, Block, Bound
 from skyshard.czar.chunks import ChunkChoice, choose_chunks
 from skyshard.czar.clauses import Clauses, item_names, take_apart
 from skyshard.czar.dialect import render
@@ -138,13 +138,19 @@ class _Planner:
         chunked = [reference for reference in self._bound.tables if reference.is_chunked]
         require_flags(chunked)
         if not chunked:
-            return self._make(Kind.REGULAR, has_tables=bool(self._bound.tables))
+            return self._regular()
         block = self._bound.blocks[0]
         clauses = self._single_block() if any(one.is_chunked for one in block.references) else None
         if clauses is None:
             return self._gather("")
         count = self._registry_count(block, clauses)
         return count if count is not None else self._local(block, clauses)
+
+    def _regular(self) -> Plan:
+        tables = self._bound.tables
+        has_parts = any(reference.table is not None and reference.table.suffix for reference in tables)
+        write = (lambda: _stored_text(self._bound)) if has_parts else None
+        return self._make(Kind.REGULAR, has_tables=bool(tables), write_stored=write)
 
     def _make(self, kind: Kind, **values: object) -> Plan:
         databases = tuple(dict.fromkeys(reference.database for reference in self._bound.tables))
@@ -245,6 +251,16 @@ class _Planner:
             Kind.GATHER, pulls=tuple(pulls), merge=marked_whole(self._bound, places), lane=lane_of(pulls),
             chunks=len(chunks), total_chunks=len(everything), why=reasons,
         )  # fmt: skip
+
+
+def _stored_text(bound: Bound) -> str:
+    """The statement with the names that regular tables have in this generation; their aliases stay what they were."""
+    tree = bound.tree.copy()
+    for node in tree.find_all(exp.Table):
+        table = bound.references[node.meta[REF]].table if REF in node.meta else None
+        if table is not None:
+            node.set("this", exp.to_identifier(table.table.name + table.suffix, quoted=True))
+    return render(tree)
 
 
 def anchor_chunks(bound: Bound, proof: Locality, choice: ChunkChoice) -> tuple[int, ...]:
