@@ -327,7 +327,7 @@ class Splitter:
         if first is not None:
             stored.append((*content, 3 if second is not None and second[0] == first[0] else 1, *first))
         if second is not None and (first is None or second[0] != first[0]):
-            stored.append((*content, 2, *second))
+            stored.append((*content, 2 if first is not None or row[0] is None else 1, *second))
         if is_orphan:
             orphans.update(one[-2] for one in stored)
         return stored

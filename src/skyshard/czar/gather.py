@@ -18,13 +18,13 @@ from skyshard.czar.costs import row_bytes, width_of
 from skyshard.czar.dialect import render
 from skyshard.czar.local import own_terms, render_terms
 from skyshard.czar.locality import top_terms
-from skyshard.czar.matches import compared, is_match, needed_to_compare, possible_sides, single
+from skyshard.czar.matches import is_match, possible_sides, single
 from skyshard.czar.plan import Pull, Slot, Template, slot_mark
 from skyshard.czar.statement import place
 from skyshard.db.connection import quote_name
 from skyshard.errors import Refusal
 from skyshard.registry.catalog import CatalogSource
-from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Key
+from skyshard.schema import Column, Key
 
 GATHER_LIMIT_BYTES = 2 * 2**30
 """More than this is not brought to the czar for one statement."""
@@ -89,11 +89,7 @@ def marked_whole(bound: Bound, places: dict[int, int]) -> str:
     for table in [node for node in tree.find_all(exp.Table) if node.meta.get(REF) in places]:
         alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name, quoted=True))
         mark = exp.to_identifier(slot_mark(places[table.meta[REF]]), quoted=False)
-        reference, joins = bound.references[table.meta[REF]], table.args.get("joins")
-        if is_match(reference) and reference.has_orphans:
-            table.replace(exp.Subquery(this=compared(reference, exp.Table(this=mark)), alias=alias, joins=joins))
-        else:
-            table.replace(exp.Table(this=mark, alias=alias, joins=joins))
+        table.replace(exp.Table(this=mark, alias=alias, joins=table.args.get("joins")))
     return render(tree)
 
 
@@ -130,10 +126,8 @@ def _needs_all(block: Block, reference: Reference) -> bool:
 def _own(bound: Bound, block: Block, reference: Reference, terms: Sequence[exp.Expr]) -> list[exp.Expr]:
     """The terms that are asked of a reference's table, one copy of each row of a match table among them."""
     own = own_terms(_askable(bound, block, reference, terms), reference.number)
-    if not is_match(reference):
-        return own
     kept = single(reference)
-    return [*own, kept] if kept is not None else [term for term in own if not _tells_copies(reference, term)]
+    return own if kept is None else [*own, kept]
 
 
 def _share(own: Sequence[exp.Expr]) -> float:
@@ -145,7 +139,6 @@ def _share(own: Sequence[exp.Expr]) -> float:
 def _pull(reference: Reference, own: Sequence[exp.Expr], choice: ChunkChoice, needed: set[str]) -> Pull:
     assert reference.table is not None
     table = reference.table.table
-    needed = needed | set(needed_to_compare(reference))
     columns = tuple(column for column in table if column.name in needed) or (_narrowest(table.columns),)
     names = ", ".join(f"{quote_name(reference.alias)}.{quote_name(column.name)}" for column in columns)
     condition = render_terms(own)
@@ -167,13 +160,6 @@ def _askable(bound: Bound, block: Block, reference: Reference, terms: Sequence[e
     if len(joins) != 1 or joins[0].right != {reference.number}:
         return []
     return [qualified(bound, term) for term in joins[0].terms]
-
-
-def _tells_copies(reference: Reference, term: exp.Expr) -> bool:
-    """True when a term may let through one copy of a match table's row and not the other."""
-    flag = needed_to_compare(reference)[:1]
-    differing = {CHUNK_COLUMN.lower(), SUB_CHUNK_COLUMN.lower(), *(name.lower() for name in flag)}
-    return any(column.meta.get(COLUMN, "").lower() in differing for column in columns_of(term))
 
 
 def _narrowest(columns: Sequence[Column]) -> Column:

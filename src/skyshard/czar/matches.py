@@ -2,7 +2,7 @@
 
 Rules: a reference to such a table is read by one ``side``: the copies that stand where that side's director rows are.
 The copy of side 1 is the row as one server has it (its flag, its chunk). A key that its director has not leaves a
-single copy that looks like a second one; then all copies are compared. Trees only, no I/O.
+single copy, which counts as the first side's wherever it stands. Trees only, no I/O.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ def _may_be_second(bound: Bound, reference: Reference) -> bool:
 def single(reference: Reference) -> exp.Expr | None:
     """The condition that keeps one copy of each row: that of the side by which the reference is read.
 
-    None where copies have to be compared instead.
+    None where the table has no copies.
     """
-    if not is_match(reference) or reference.has_orphans:
+    if not is_match(reference):
         return None
     other = exp.Literal.number(3 - reference.side)
     kept: exp.Expr = exp.NEQ(this=column_of(reference, _name(reference, "flag")), expression=other)
@@ -72,30 +72,6 @@ def single(reference: Reference) -> exp.Expr | None:
     if missing:
         kept = exp.Or(this=kept, expression=exp.Paren(this=exp.and_(*missing, copy=False)))
     return exp.Paren(this=kept)
-
-
-def compared(reference: Reference, table: exp.Expr) -> exp.Select:
-    """A SELECT of one copy of each row of a table that holds all copies, orphans among them.
-
-    A second copy is one whose first copy, with flag 1, is there too.
-    """
-    flag, key = _name(reference, "flag"), _name(reference, "key")
-    first = exp.select(exp.column(key, quoted=True)).from_(table.copy())
-    first = first.where(
-        _flag_is(flag, 1), exp.Not(this=exp.Is(this=exp.column(key, quoted=True), expression=exp.Null()))
-    )
-    lonely = exp.Not(this=exp.In(this=exp.column(key, quoted=True), query=exp.Subquery(this=first)))
-    terms = [exp.Not(this=_flag_is(flag, 2)), exp.Is(this=exp.column(key, quoted=True), expression=exp.Null()), lonely]
-    return exp.select("*").from_(table.copy()).where(exp.or_(*terms))
-
-
-def needed_to_compare(reference: Reference) -> tuple[str, ...]:
-    """The columns by which copies are compared."""
-    return (_name(reference, "flag"), _name(reference, "key")) if is_match(reference) and reference.has_orphans else ()
-
-
-def _flag_is(flag: str, value: int) -> exp.EQ:
-    return exp.EQ(this=exp.column(flag, quoted=True), expression=exp.Literal.number(value))
 
 
 def _name(reference: Reference, what: str) -> str:
@@ -124,7 +100,8 @@ def single_rows(bound: Bound) -> Bound:
             node = reference.node
             table = exp.table_(node.this.copy(), db=node.args["db"].copy())
             condition = single(reference)
-            rows = compared(reference, table) if condition is None else _where(reference, table, condition)
+            assert condition is not None
+            rows = _where(reference, table, condition)
             alias = exp.TableAlias(this=exp.to_identifier(reference.alias, quoted=True))
             node.replace(exp.Subquery(this=rows, alias=alias, joins=node.args.get("joins")))
     return bound

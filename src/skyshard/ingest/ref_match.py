@@ -1,8 +1,10 @@
 """Ref-match tables: each row links rows of two directors, and stands in the chunk of either.
 
 Both sides in one chunk: one row, flag 3. In two chunks: the row twice, flag 1 in the first side's chunk and flag 2 in
-the second's. One side may be missing (NULL key or position). A pre-chunked file has such rows twice already; there
-the flags are checked. Source of the rules: Qserv's match partitioner.
+the second's. One side may be missing (NULL key or position). A row whose first key no director has yet stands in the
+second side's chunk with flag 1, as there is no other copy of it: flag 2 beside a first key says that there is one. A
+pre-chunked file has rows of two chunks twice already; there the flags are checked. Source of the rules: Qserv's match
+partitioner, and its queries, which take a row with a first key where its flag is not 2.
 """
 
 from __future__ import annotations
@@ -38,6 +40,11 @@ class _Side:
     is_unknown: Flags
     position: Positions | None
 
+    @property
+    def is_lost(self) -> Flags:
+        """There is a key, but neither its director nor a position says where the side is."""
+        return self.is_unknown & ~self.is_there
+
 
 def route_matches(spec: PartitionSpec, part: Part, batch: InputBatch, conversions: Counter[str]) -> Routed:
     """Place the rows of a ref-match table.
@@ -57,7 +64,8 @@ def route_matches(spec: PartitionSpec, part: Part, batch: InputBatch, conversion
     same = both & (one.chunks == two.chunks)
     in_first, in_second = np.flatnonzero(one.is_there), np.flatnonzero(two.is_there & ~same)
     rows = np.concatenate([in_first, in_second])
-    flags = np.concatenate([np.where(same[in_first], BOTH, FIRST), np.full(len(in_second), SECOND)]).astype(np.int8)
+    of_second = np.where(one.is_lost[in_second], FIRST, SECOND)
+    flags = np.concatenate([np.where(same[in_first], BOTH, FIRST), of_second]).astype(np.int8)
     chunks = np.concatenate([one.chunks[in_first], two.chunks[in_second]])
     sub_chunks = np.concatenate([one.sub_chunks[in_first], two.sub_chunks[in_second]])
     if doubled := int((both & ~same).sum()):
@@ -163,7 +171,7 @@ def _as_given(batch: InputBatch, one: _Side, two: _Side, is_orphan: Flags) -> Ro
     claimed = batch.claimed[0].fill_null(-1).to_numpy(zero_copy_only=False)
     first = one.is_there & (one.chunks == claimed)
     second = two.is_there & (two.chunks == claimed)
-    flags = np.where(first & second, BOTH, np.where(second, SECOND, FIRST)).astype(np.int8)
+    flags = np.where(first & second, BOTH, np.where(second & ~one.is_lost, SECOND, FIRST)).astype(np.int8)
     use_second = second & ~first | ~one.is_there
     chunks = np.where(use_second, two.chunks, one.chunks)
     sub_chunks = np.where(use_second, two.sub_chunks, one.sub_chunks)
