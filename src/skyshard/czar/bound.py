@@ -73,6 +73,11 @@ class Reference:
         """True when some rows have keys that their director has not."""
         return self.table is not None and bool(self.table.orphan_chunks)
 
+    @property
+    def has_strays(self) -> bool:
+        """True when some rows stand in another chunk than their director, who came after them."""
+        return self.table is not None and bool(self.table.stray_chunks)
+
     def find(self, name: str) -> str | None:
         lowered = name.lower()
         return next((column for column in self.columns if column.lower() == lowered), None)
@@ -157,6 +162,15 @@ class Bound:
     def tables(self) -> list[Reference]:
         """The references that are tables of a catalog."""
         return [reference for reference in self.references if reference.table is not None]
+
+
+def may_be_apart(one: Reference, other: Reference) -> bool:
+    """True when rows of one key may stand in two chunks.
+
+    Rows without director are placed one by one, so two dependents may keep those of a key apart; strays stand apart
+    from their director and from everything that came after it.
+    """
+    return (one.has_orphans and other.has_orphans) or one.has_strays or other.has_strays
 
 
 def columns_of(node: exp.Expr) -> Iterator[exp.Column]:

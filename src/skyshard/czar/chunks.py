@@ -1,7 +1,8 @@
 """Which chunks a SELECT has to read: limits looked up in chunker and director index.
 
 Rules: a chunk is left out only when it is proven to hold no row that counts. A key that the director index does not
-know may belong to dependent rows without director, so their chunks stay.
+know may belong to dependent rows without director, so their chunks stay; one that it knows may belong to strays, which
+came before their director, so theirs stay too.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import lru_cache
 from sqlglot import exp
 
 from skyshard.chunking import Chunker
-from skyshard.czar.bound import Block, Bound, Reference
+from skyshard.czar.bound import Block, Bound, Reference, may_be_apart
 from skyshard.czar.functions import key_pairs
 from skyshard.czar.limits import AreaLimit, Either, KeyLimit, Limit, find_limits
 from skyshard.layout import Role, Striping
@@ -108,7 +109,7 @@ def _tied(references: Sequence[Reference], pairs: Sequence[tuple[Reference, Refe
     for one, other in pairs:
         if one.number not in tied or other.number not in tied or tied[one.number] is tied[other.number]:
             continue
-        if one.has_orphans and other.has_orphans:
+        if may_be_apart(one, other):
             continue
         tied[one.number] += tied[other.number]
         for member in tied[other.number]:
@@ -131,7 +132,7 @@ def _look_up(bound: Bound, limit: Limit, tied: list[Reference], source: CatalogS
     if limit.keys is not None:
         known = source.locate_keys(database, director, sorted(limit.keys))
         found = frozenset(chunk for chunk, _ in known.values())
-        return found if len(known) == len(limit.keys) else found | orphans
+        return found | (_stray_chunks(tied) if len(known) == len(limit.keys) else orphans)
     if limit.low is not None and limit.high is not None and limit.low > limit.high:
         return frozenset()
     return frozenset(source.locate_key_range(database, director, limit.low, limit.high)) | orphans
@@ -154,3 +155,8 @@ def _orphan_chunks(tied: list[Reference]) -> Chunks:
     if any(table.layout.role is Role.DIRECTOR for table in tables):
         return frozenset()
     return frozenset().union(*(table.orphan_chunks for table in tables))
+
+
+def _stray_chunks(tied: list[Reference]) -> Chunks:
+    """Chunks with rows that fit a key of a director that stands elsewhere; a table that has some is tied to none."""
+    return frozenset().union(*(one.table.stray_chunks for one in tied if one.table is not None))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from skyshard.czar.bound import Block, Bound, Join, Reference
+from skyshard.czar.bound import Block, Bound, Join, Reference, may_be_apart
 from skyshard.czar.functions import key_pairs, partition_reference
 from skyshard.czar.limits import separation
 from skyshard.czar.matches import is_match
@@ -133,13 +133,8 @@ def _crosses(join: Join | None, one: int, other: int) -> tuple[int, int] | None:
 def _tie_keys(bound: Bound, terms: Sequence[exp.Expr], ties: _Ties, join: Join | None) -> None:
     for one, other in key_pairs(bound, terms):
         pair = _crosses(join, one.number, other.number)
-        if pair is not None and not _both_have_orphans(one, other):
+        if pair is not None and not may_be_apart(one, other):
             ties.keys.append(pair)
-
-
-def _both_have_orphans(one: Reference, other: Reference) -> bool:
-    """Rows without director are placed one by one, so two dependents may keep those of one key in two chunks."""
-    return one.has_orphans and other.has_orphans
 
 
 def _tie_positions(bound: Bound, terms: Sequence[exp.Expr], ties: _Ties, join: Join | None) -> None:
@@ -226,6 +221,9 @@ def _why_not(bound: Bound, groups: list[frozenset[int]], ties: _Ties) -> NotLoca
         if not any({one, other} <= group for group in tied):
             pair = f"'{bound.references[one].alias}' and '{bound.references[other].alias}'"
             return NotLocal(f"pairs of {pair} may be further apart than the overlap", bound.references[other])
+    strayed = [bound.references[number].alias for number in numbers if bound.references[number].has_strays]
+    if len(tied) > 1 and strayed:
+        return NotLocal(f"rows of {', '.join(strayed)} came before their director and stand in other chunks")
     if len(tied) > 1:
         return NotLocal(f"nothing ties the chunked tables {', '.join(aliases)} to one chunk")
     return NotLocal("more than one table follows each of two neighbours")

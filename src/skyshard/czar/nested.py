@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlglot import exp
 
-from skyshard.czar.bound import COLUMN, Block, Bound, Reference, nested_queries, terms_of
+from skyshard.czar.bound import COLUMN, Block, Bound, Reference, may_be_apart, nested_queries, terms_of
 from skyshard.czar.clauses import Clauses
 from skyshard.czar.functions import key_pairs
 from skyshard.czar.matches import is_match
@@ -59,7 +59,7 @@ def _is_tied(bound: Bound, outer: Block, inner: Block, anchor: frozenset[int]) -
     reached = set(anchor)
     for _ in chunked:
         for one, other in pairs:
-            if not (one.has_orphans and other.has_orphans) and {one.number, other.number} & reached:
+            if not may_be_apart(one, other) and {one.number, other.number} & reached:
                 reached |= {one.number, other.number}
     return all(reference.number in reached for reference in chunked)
 

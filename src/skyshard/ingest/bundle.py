@@ -108,6 +108,7 @@ class Bundle:
         self.path = folder / f"{stem}.bundle"
         self.sidecar = folder / f"{stem}.json"
         self.keys = folder / f"{stem}.npy"
+        self.orphans = folder / f"{stem}-orphans.npy"
 
     def report(self) -> PartReport | None:
         """The report of a whole bundle, or None when there is none, or a file of it was lost or cut off since."""

@@ -29,6 +29,7 @@ from skyshard.ingest.plan import IngestPlan, PlannedTable
 from skyshard.ingest.recovery import clear_staging, sweep
 from skyshard.ingest.report import IngestReport, table_report
 from skyshard.ingest.site import Site
+from skyshard.ingest.strays import Strays
 from skyshard.layout import Role
 from skyshard.placement import place
 from skyshard.progress import Progress, Watcher
@@ -67,6 +68,7 @@ class Course:
             self._timed("load", self._build)
             self._shown("director index", self._indexes.finish)
             self._records.finish()
+        Strays(self._site, self._plan, self._mine.id, self._staging).record(self._reports)
         report = IngestReport(
             self._plan.database,
             self._mine.id,

@@ -24,6 +24,7 @@ from skyshard.ingest.ref_match import route_matches
 from skyshard.ingest.routing import Numbers, PartitionSpec, Routed, route_dependent, route_director
 from skyshard.ingest.source import InputBatch, Part
 from skyshard.ingest.stored_rows import Rows, chunk_order
+from skyshard.ingest.strays import Orphans, orphans_of, save_orphans
 from skyshard.layout import Role
 from skyshard.registry.values import WHOLE
 from skyshard.rowimage.arrays import RefusedValue
@@ -59,6 +60,8 @@ def partition_part(spec: PartitionSpec, part: Part) -> PartReport:
     work.report.files = writer.files
     if spec.layout.role is Role.DIRECTOR and spec.layout.key:
         save_keys(bundle.keys, work.keys)
+    if work.orphans:
+        work.report.files |= save_orphans(bundle.orphans, work.orphans)
     work.report.elapsed_s = time.monotonic() - start
     bundle.finish(work.report)
     return work.report
@@ -91,6 +94,7 @@ class _Work:
     report: PartReport
     keys: list[tuple[pa.Array, Numbers, Numbers]] = field(default_factory=list)
     given: RowDigest = field(default_factory=RowDigest)
+    orphans: list[Orphans] = field(default_factory=list)
 
     def finish(self) -> None:
         """Compare the rows with what their generator says, and keep what it knows.
@@ -133,6 +137,8 @@ class _Work:
         self._write_routed(batch, routed)
         if layout.role is Role.DIRECTOR and layout.key:
             self.keys.append((batch.batch.column(layout.key), routed.chunks, routed.sub_chunks))
+        if layout.role is Role.DEPENDENT and routed.is_orphan is not None and routed.is_orphan.any():
+            self.orphans.append(orphans_of(batch.batch.column(layout.key), routed.is_orphan, routed.chunks))
 
     def _write_routed(self, batch: InputBatch, routed: Routed) -> None:
         own = batch.batch if routed.rows is None else batch.batch.take(pa.array(routed.rows))

@@ -35,7 +35,8 @@ class CatalogTable:
 
     ``table`` carries ``chunkId`` and ``subChunkId`` when the table is chunked; ``rows`` counts own rows, never
     overlap; ``chunks`` is empty for a regular table. ``orphan_chunks`` are the chunks that hold dependent rows whose
-    director key is not in the director index.
+    director key was not in the director index when they came, ``stray_chunks`` those of them that hold rows whose
+    director stands in another chunk since.
     """
 
     table: Table
@@ -45,6 +46,7 @@ class CatalogTable:
     orphan_chunks: frozenset[int] = frozenset()
     suffix: str = ""
     """Of a regular table's name in this generation."""
+    stray_chunks: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from skyshard.ddl import generation_suffix
 from skyshard.errors import UserError
 from skyshard.layout import Layout, TableLayout
+from skyshard.registry import strays
 from skyshard.registry import tables as t
 from skyshard.registry.catalog import Catalog, CatalogTable, ChunkEntry
 from skyshard.registry.lifecycle import DatabaseState, ReplicaState, TransactionState
@@ -65,9 +66,14 @@ def read_catalog(connection: sa.Connection, database: str) -> Catalog:
     for replica in read_replicas(connection, database):
         by_table[replica.table].append(replica)
         nodes.add(replica.node)
-    orphans = _orphan_chunks(connection, database)
-    definitions = read_tables(connection, database)
-    found = {item["name"]: _catalog_table(item, by_table[item["name"]], orphans[item["name"]]) for item in definitions}
+    orphans, strayed = _orphan_chunks(connection, database), strays.read_chunks(connection, database)
+    found = {
+        item["name"]: replace(
+            _catalog_table(item, by_table[item["name"]], orphans[item["name"]]),
+            stray_chunks=frozenset(strayed[item["name"]]),
+        )
+        for item in read_tables(connection, database)
+    }
     return Catalog(database, Layout.model_validate(row["layout"]), found, tuple(sorted(nodes)))
 
 

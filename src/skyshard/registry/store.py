@@ -19,7 +19,7 @@ from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 from skyshard.db.connection import Account, Endpoint, connect, quote_name, sqlalchemy_engine
 from skyshard.errors import ClusterError, UserError
 from skyshard.layout import Layout, TableLayout
-from skyshard.registry import director_index, generation, retired, snapshot, transactions
+from skyshard.registry import director_index, generation, retired, snapshot, strays, transactions
 from skyshard.registry import tables as t
 from skyshard.registry.catalog import Catalog
 from skyshard.registry.history import QueryHistory
@@ -317,6 +317,15 @@ class Registry:
         """The parts of all director indexes with the finished transactions that brought them, oldest first."""
         with self._engine.connect() as connection:
             return director_index.read_transactions(connection, database)
+
+    def orphans(self) -> list[tuple[str, str, int]]:
+        """Database, table and finished transaction of all dependent rows that came before their director."""
+        with self._engine.connect() as connection:
+            return strays.read_orphans(connection)
+
+    def add_strays(self, transaction: int, found: Iterable[strays.Stray]) -> None:
+        with self._writer.begin() as connection:
+            strays.add(connection, transaction, found)
 
     @property
     def history(self) -> QueryHistory:

@@ -121,6 +121,16 @@ replicas = Table(
     **_OPTIONS,
 )  # fmt: skip
 
+strays = Table(
+    "strays", metadata,
+    Column("transaction_id", Integer, ForeignKey("transactions.id", ondelete="CASCADE"), primary_key=True),
+    Column("database", String(64), ForeignKey("databases.name", ondelete="CASCADE"), primary_key=True),
+    Column("table", String(64), primary_key=True),
+    Column("chunk", BigInteger, primary_key=True),
+    **_OPTIONS,
+)  # fmt: skip
+"""Chunks with dependent rows whose director stands in another chunk since a transaction, perhaps of another database."""
+
 retired = Table(
     "retired", metadata,
     Column("server", String(64), primary_key=True),

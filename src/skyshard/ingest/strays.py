@@ -1,0 +1,145 @@
+"""Orphans, by key and chunk, and which of them a director that came later makes strays.
+
+A dependent row without director stands where its own position says. Its key is kept beside the director keys, a file a
+transaction, so that the transaction that brings the director can see whether that stands in the same chunk. Where it
+does not, the chunk is recorded: queries then no longer take the table for one that stands with its director.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from skyshard.errors import ClusterError
+from skyshard.ingest.bundle import Bundle, PartReport
+from skyshard.ingest.director_keys import DirectorKeys
+from skyshard.ingest.plan import IngestPlan
+from skyshard.ingest.site import Site
+from skyshard.layout import Role, split_director
+from skyshard.registry.strays import Stray
+from skyshard.worker.room import require_room, writing
+
+_FILE = "orphans.npy"
+Orphans = NDArray[np.int64]
+"""Distinct (key, chunk), int64[n, 2], sorted."""
+
+
+def orphans_of(keys: pa.Array, is_orphan: NDArray[np.bool_], chunks: NDArray[np.int32]) -> Orphans:
+    """The keys without director, and where their rows stand; a NULL is nobody's key."""
+    is_asked = is_orphan & np.asarray(keys.is_valid())
+    values = keys.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)[is_asked]
+    return _distinct([np.stack([values, chunks[is_asked].astype(np.int64)], axis=1)])
+
+
+def _distinct(parts: Sequence[Orphans]) -> Orphans:
+    """The pairs of all parts, each once, sorted by key and chunk."""
+    pairs = np.concatenate(parts) if parts else np.empty((0, 2), np.int64)
+    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    is_first = np.ones(len(pairs), bool)
+    is_first[1:] = (pairs[1:] != pairs[:-1]).any(axis=1)
+    return pairs[is_first]
+
+
+def save_orphans(path: Path, parts: Sequence[Orphans]) -> dict[str, int]:
+    """Write the orphans of several batches or parts; returns the file's name and size."""
+    pairs = _distinct(parts)
+    require_room(path.parent, pairs.nbytes)
+    beside = path.with_name(f"{path.name}.tmp.npy")
+    with writing(path):
+        np.save(beside, pairs)
+    beside.replace(path)
+    return {path.name: path.stat().st_size}
+
+
+def orphans_file(site: Site, database: str, table: str, transaction: int) -> Path:
+    """Where the orphans of a transaction are kept, for as long as the director keys are."""
+    return site.keys / database / table / str(transaction) / _FILE
+
+
+class Strays:
+    """What one transaction makes strays of; ``reports`` are those of its tables' parts."""
+
+    def __init__(self, site: Site, plan: IngestPlan, transaction: int, staging: Path) -> None:
+        self._site = site
+        self._plan = plan
+        self._transaction = transaction
+        self._staging = staging
+
+    def record(self, reports: dict[str, list[PartReport]]) -> None:
+        """Keep the transaction's own orphans, and note all strays that there are with it.
+
+        Raises:
+            ClusterError: the orphans of an earlier transaction are not there any more.
+        """
+        found: set[Stray] = set()
+        for table in self._plan.tables:
+            name, layout = table.name, table.source.layout
+            if layout.role is Role.DEPENDENT and layout.key:
+                mine = self._keep(name, reports[name])
+                found |= self._strayed(self._plan.database, name, mine, self._keys(layout.director))
+        self._site.registry.add_strays(self._transaction, found | set(self._of_earlier()))
+
+    def _keep(self, table: str, reports: Sequence[PartReport]) -> Orphans:
+        bundles = [Bundle(self._staging, table, report.digest) for report in reports if report.orphans]
+        parts = [np.load(bundle.orphans) for bundle in bundles if bundle.orphans.exists()]
+        if parts:
+            path = orphans_file(self._site, self._plan.database, table, self._transaction)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_orphans(path, parts)
+        return _distinct(parts)
+
+    def _keys(self, director: str) -> DirectorKeys:
+        """All keys of a director, those of this transaction among them."""
+        database, table = split_director(director, self._plan.database)
+        return DirectorKeys.open(self._site.keys / database / table)
+
+    def _of_earlier(self) -> Iterable[Stray]:
+        """Orphans of earlier transactions, of any database, whose director is among the keys of this one."""
+        new = {
+            (self._plan.database, table.name): DirectorKeys.open(
+                self._site.keys / self._plan.database / table.name / str(self._transaction)
+            )
+            for table in self._plan.tables
+            if table.source.layout.role is Role.DIRECTOR and table.source.parts
+        }
+        if not new:
+            return
+        followed: dict[str, dict[str, tuple[str, str]]] = {}
+        for database, table, transaction in self._site.registry.orphans():
+            if database not in followed:
+                followed[database] = self._followed(database)
+            keys = new.get(followed[database].get(table, ("", "")))
+            if keys is not None:
+                yield from self._strayed(database, table, self._read(database, table, transaction), keys)
+
+    def _followed(self, database: str) -> dict[str, tuple[str, str]]:
+        """The dependents of a database: table → database and name of its director."""
+        definitions = self._site.registry.table_definitions(database)
+        return {
+            name: split_director(layout.director, database)
+            for name, (_, layout) in definitions.items()
+            if layout.role is Role.DEPENDENT
+        }
+
+    def _read(self, database: str, table: str, transaction: int) -> Orphans:
+        path = orphans_file(self._site, database, table, transaction)
+        try:
+            pairs: Orphans = np.load(path)
+        except (OSError, ValueError) as error:
+            raise ClusterError(
+                f"'{path}', the keys of rows of '{database}.{table}' that came before their director, cannot be read",
+                remedy=f"run skyshard index rebuild {database}, then the ingest again",
+            ) from error
+        return pairs
+
+    def _strayed(self, database: str, table: str, orphans: Orphans, keys: DirectorKeys) -> set[Stray]:
+        """The chunks with orphans whose director stands in another chunk."""
+        if not len(orphans) or not len(keys):
+            return set()
+        found = keys.find(pa.array(orphans[:, 0]))
+        chunks = orphans[found.is_known & (found.chunks != orphans[:, 1]), 1]
+        return {(database, table, chunk) for chunk in np.unique(chunks).tolist()}
