@@ -1,8 +1,8 @@
 """A sky that grows: the rows of a split sky ingested in several transactions, in any order, beside plain tables.
 
-Rows of every role come in every transaction, dependents and pairs also before their directors; whoever likes compacts in
-between. The plain tables are loaded by hand from the rows as they were drawn, so they know nothing of parts, orphans and
-copies; the oracle of ``mono load`` is held against them too.
+Rows of every role come in every transaction, dependents and pairs also before their directors; whoever likes compacts
+in between. The plain tables are loaded by hand from the rows as they were drawn, so they know nothing of parts, orphans
+and copies; the oracle of ``mono load`` is held against them too.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ def make_batches(seed: int, striping: Striping, stars: int, transactions: int) -
     """Every row in one of so many transactions; a pair comes when one of its sides is there, or together with it."""
     chance = random.Random(seed)
     rows = make_rows(seed, striping, stars)
+    rows["Epoch"] = [_moved(chance, row) if seed % 2 and chance.random() < 0.1 else row for row in rows["Epoch"]]
     rows |= {name: _links(chance, rows, name, striping.overlap_deg) for name in SIDES}
     came = {
         name: {row[0]: chance.randrange(transactions) for row in rows[name]} for name in ("Star", "Galaxy")
@@ -44,15 +45,23 @@ def make_batches(seed: int, striping: Striping, stars: int, transactions: int) -
     batches: list[Batch] = [{name: [] for name in rows} for _ in range(transactions)]
     for name, some in rows.items():
         for row in some:
-            first = min((came[side].get(key, transactions) for side, key in zip(SIDES[name], row, strict=False))) \
-                if name in SIDES else 0
+            first = (
+                min((came[side].get(key, transactions) for side, key in zip(SIDES[name], row, strict=False)))
+                if name in SIDES
+                else 0
+            )
             at = came[name][row[0]] if name in came else chance.randrange(first, transactions)
             batches[at][name].append(row)
     return batches
 
 
+def _moved(chance: random.Random, epoch: Row) -> Row:
+    """An epoch whose copied position is not its star's: where it stands depends on who came first."""
+    return (*epoch[:2], chance.uniform(0, 360), chance.uniform(-90, 90), *epoch[4:])
+
+
 def _links(chance: random.Random, rows: dict[str, list[Row]], name: str, reach_deg: float) -> list[Row]:
-    """Pairs of stars and galaxies that may be linked; of some a side is missing, of some of ``Loose`` it is nobody's."""
+    """Pairs of stars and galaxies that may be linked; some lack a side, of some of ``Loose`` a side is nobody's."""
     near = [
         (star[0], galaxy[0])
         for galaxy in rows["Galaxy"]
@@ -120,7 +129,9 @@ class GrownSky:
                 names, rows = _given(name), [row for batch in self._batches for row in batch[name]]
                 extra = [entry.layout.flag] if entry.layout.flag else []
                 listed = ", ".join(map(quote_name, [*names, *extra, *_chunk_columns(entry.table.column_names)]))
-                values = [[*row[: len(names)], *([3] if extra else []), *([0, 0] if entry.chunks else [])] for row in rows]
+                values = [
+                    [*row[: len(names)], *([3] if extra else []), *([0, 0] if entry.chunks else [])] for row in rows
+                ]
                 for row in values:
                     mono.execute(f"INSERT INTO {table} ({listed}) VALUES ({', '.join(['%s'] * len(row))})", row)
 

@@ -1,7 +1,7 @@
 """Drawn statements over skies that came in several transactions: rows of every role before and after their directors.
 
-``SKYSHARD_STATEMENTS`` sets how many statements are drawn, ``SKYSHARD_SKIES`` over how many skies, ``SKYSHARD_SEED`` where
-they begin. Answers are held against plain tables loaded by hand, and so is the oracle.
+``SKYSHARD_STATEMENTS`` sets how many statements are drawn, ``SKYSHARD_SKIES`` over how many skies, ``SKYSHARD_SEED``
+where they begin. Answers are held against plain tables loaded by hand, and so is the oracle.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def test_gap_of_chunks_is_never_more_than_the_separation(ra: float, dec: float, 
 
 
 def test_keys_that_no_director_has_are_refused_or_counted(tmp_path: Path) -> None:
-    """One unknown side is an orphan, kept in the other's chunk, once, so that it is no second copy (flag 2) of anything;
+    """One unknown side is an orphan, kept in the other's chunk, once, so that it is no second copy (flag 2) of a row;
     two are refused; ``orphans: refuse`` refuses one."""
     rows: dict[str, Any] = {
         "id1": [1, 99],

@@ -221,7 +221,7 @@ class Plan:
     asks_time: bool = False
     """NOW() and its like are in it: they are the same on all servers."""
     write_stored: Callable[[], str] | None = None
-    """Gives the statement over regular tables by the names that they have in this generation, where these are others."""
+    """Gives the statement over regular tables by the names that they have in this generation, where it is others."""
 
     @property
     def whole(self) -> str:

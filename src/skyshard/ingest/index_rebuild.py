@@ -16,6 +16,7 @@ from skyshard.ingest.flow import answer
 from skyshard.ingest.generations import Generations, one_of_each, part_name
 from skyshard.ingest.recovery import clear_staging
 from skyshard.ingest.site import Site
+from skyshard.ingest.strays import rebuild_orphans
 from skyshard.progress import Progress, Watcher, nobody
 from skyshard.registry.tables import INDEX_DATABASE
 from skyshard.registry.values import IndexPart
@@ -25,8 +26,8 @@ from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
 def rebuild_indexes(site: Site, database: str, watcher: Watcher = nobody) -> dict[str, int]:
     """Read keys and chunk numbers of every director back from the nodes; returns director → keys.
 
-    The sorted keys that later transactions are checked against are made anew too. Part by part, like the ingest that
-    made them, so that names and generations stay.
+    The sorted keys that later transactions are checked against are made anew too, and those of orphans. Part by part,
+    like the ingest that made them, so that names and generations stay.
 
     Raises:
         UserError: an unknown database, or an unfinished transaction.
@@ -54,6 +55,8 @@ def rebuild_indexes(site: Site, database: str, watcher: Watcher = nobody) -> dic
             mine = [other for _, other in parts[:done] if other.director == part.director]
             Generations(site, database).make_index(part.director, mine)
             watcher(Progress("director index", done, len(parts), sum(counts.values())))
+        with _staging(site, database) as staging:
+            rebuild_orphans(site, catalog, staging)
     return counts
 
 

@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 from skyshard.errors import ClusterError
 from skyshard.ingest.bundle import Bundle, PartReport
 from skyshard.ingest.director_keys import DirectorKeys
+from skyshard.ingest.flow import answer
+from skyshard.ingest.generations import one_of_each, part_name
 from skyshard.ingest.plan import IngestPlan
 from skyshard.ingest.site import Site
 from skyshard.layout import Role, split_director
+from skyshard.registry.catalog import Catalog
 from skyshard.registry.strays import Stray
+from skyshard.schema import CHUNK_COLUMN, Table
 from skyshard.worker.room import require_room, writing
 
 _FILE = "orphans.npy"
@@ -143,3 +147,42 @@ class Strays:
         found = keys.find(pa.array(orphans[:, 0]))
         chunks = orphans[found.is_known & (found.chunks != orphans[:, 1]), 1]
         return {(database, table, chunk) for chunk in np.unique(chunks).tolist()}
+
+
+def rebuild_orphans(site: Site, catalog: Catalog, staging: Path) -> None:
+    """Read the keys of orphans back from the chunks that have some: all rows there that do not stand with a director.
+
+    Those of all transactions are kept as the last one's. Strays are among them: they are recorded already.
+    """
+    database = catalog.database
+    transactions: dict[str, list[int]] = {}
+    for owner, table, transaction in site.registry.orphans():
+        if owner == database and catalog.tables[table].layout.role is Role.DEPENDENT:
+            transactions.setdefault(table, []).append(transaction)
+    for table, numbers in transactions.items():
+        found = _read_back(site, catalog, table, staging)
+        for number in numbers:
+            path = orphans_file(site, database, table, number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_orphans(path, [found] if number == max(numbers) else [])
+
+
+def _read_back(site: Site, catalog: Catalog, table: str, staging: Path) -> Orphans:
+    """Keys and chunks of a dependent's rows in chunks with orphans, save those that stand with their director."""
+    entry = catalog.tables[table]
+    narrow = Table(table, tuple(entry.table.column(name) for name in (entry.layout.key, CHUNK_COLUMN)))
+    owner, director = split_director(entry.layout.director, catalog.database)
+    known = DirectorKeys.open(site.keys / owner / director)
+    found = []
+    for replica in one_of_each(table, site.registry.replicas(catalog.database, table)):
+        if replica.chunk not in entry.orphan_chunks:
+            continue
+        name = part_name(replica)
+        path = staging / f"{name}.arrow"
+        exported = site.nodes[replica.node].call("export", catalog.database, narrow, name, str(path))
+        answer(replica.node, exported)
+        with pa.memory_map(str(path)) as source:
+            keys, chunks = (column.combine_chunks() for column in pa.ipc.open_file(source).read_all().columns)
+            at, places = known.find(keys), chunks.to_numpy()
+            found.append(orphans_of(keys, ~at.is_known | (at.chunks != places), places))
+    return _distinct(found)

@@ -129,7 +129,7 @@ strays = Table(
     Column("chunk", BigInteger, primary_key=True),
     **_OPTIONS,
 )  # fmt: skip
-"""Chunks with dependent rows whose director stands in another chunk since a transaction, perhaps of another database."""
+"""Chunks with dependent rows whose director stands in another chunk since a transaction, maybe of another database."""
 
 retired = Table(
     "retired", metadata,
