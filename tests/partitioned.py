@@ -6,7 +6,7 @@ from pathlib import Path
 
 from skyshard.ingest.bundle import Bundle, PartReport
 from skyshard.ingest.claims import check_overlap
-from skyshard.ingest.director_keys import DirectorKeys, build_keys
+from skyshard.ingest.director_keys import DirectorKeys, KeyKind, build_keys
 from skyshard.ingest.partition import PartitionSpec, partition_part
 from skyshard.ingest.source import Source
 from skyshard.layout import Role
@@ -33,7 +33,8 @@ def partition_all(
         if layout.role is Role.DIRECTOR and layout.key:
             files = [Bundle(staging, table.name, report.digest).keys for report in reports]
             names = [report.part for report in reports]
-            build_keys(staging / f"keys-{table.name}", files, table.name, names, DirectorKeys([]))
+            kind = KeyKind.of(table.table, layout)
+            build_keys(staging / f"keys-{table.name}", files, table.name, names, DirectorKeys([]), kind)
         found[table.name] = reports
     return found
 

@@ -204,8 +204,8 @@ class SplitSky:
             raise UserError(f"no database '{database}'")
         return Catalog(database, self.layout, self.tables, self.nodes)
 
-    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, Place]:
-        return {key: self.keys[director][key] for key in keys if key in self.keys[director]}
+    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, frozenset[int]]:
+        return {key: frozenset({self.keys[director][key][0]}) for key in keys if key in self.keys[director]}
 
     def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:
         known = self.keys[director].items()

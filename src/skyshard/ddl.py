@@ -74,15 +74,17 @@ def create_generation(table: Table, name: str, parts: Sequence[str], *, engine: 
 def stored_table(table: Table, layout: TableLayout, *, overlap: bool = False) -> Table:
     """The table as nodes store it: chunk columns for chunked roles, and the indexes that queries need.
 
-    A director gets a primary key on its key column (a plain key in overlap tables, where a row may stand for several
-    sub-chunks), a dependent a key on its director key; chunked tables get a key on the sub-chunk.
+    A director gets a primary key on its key column (a plain key where several rows may have one, and in overlap tables,
+    where a row may stand for several sub-chunks), a dependent a key on its director key; chunked tables get a key on
+    the sub-chunk.
     """
     if not layout.role.is_chunked:
         return Table(table.name, table.columns, table.primary_key, _named(table.keys, layout.indexes))
     full = table.with_chunk_columns()
-    primary = (full.column(layout.key).name,) if layout.role is Role.DIRECTOR and layout.key else table.primary_key
-    keys = list(table.keys)
+    primary, keys = table.primary_key, list(table.keys)
     if layout.role is Role.DIRECTOR:
+        if layout.key:
+            primary, keys = _director_keys(full, layout)
         keys.append(Key(SUB_CHUNK_COLUMN, (SUB_CHUNK_COLUMN,)))
     else:
         followed = [full.column(name).name for name in (layout.key, layout.key2) if name]
@@ -90,9 +92,18 @@ def stored_table(table: Table, layout: TableLayout, *, overlap: bool = False) ->
     if overlap:
         keys = [Key(key.name, key.columns) for key in keys]
         if primary:
-            keys.append(Key("director_key", primary))
+            keys.append(Key("primary_key", primary))
         return Table(overlap_prototype(table.name), full.columns, (), _named(keys, layout.indexes))
     return Table(table.name, full.columns, primary, _named(keys, layout.indexes))
+
+
+def _director_keys(table: Table, layout: TableLayout) -> tuple[tuple[str, ...], list[Key]]:
+    """A director's primary key and the others: what a schema says of a key that may stand twice is no promise."""
+    key = (table.column(layout.key).name,)
+    if layout.unique_key:
+        return key, list(table.keys)
+    others = [replace(one, is_unique=one.is_unique and one.columns != key) for one in table.keys]
+    return table.primary_key if table.primary_key != key else (), [*others, Key("director_key", key)]
 
 
 def _named(keys: Iterable[Key], indexes: Sequence[Sequence[str]]) -> tuple[Key, ...]:

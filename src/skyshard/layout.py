@@ -56,6 +56,8 @@ class TableLayout(BaseModel):
     """director, dependent, ref-match or regular."""
     key: str = ""
     """Director: the column that identifies an object. Dependent: the column that holds the director's key."""
+    unique_key: bool = True
+    """Director: each key stands once, and a second row of one is refused; False where several rows may have one key."""
     director: str = ""
     """Dependent: the director table that this one follows; ``database.table`` for one of another database."""
     position: tuple[str, str] | None = None

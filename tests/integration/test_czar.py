@@ -167,8 +167,8 @@ class Sky:
             raise UserError(f"no database '{database}'")
         return self.catalog_
 
-    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
-        return {key: self.keys[key] for key in keys if key in self.keys}
+    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, frozenset[int]]:
+        return {key: frozenset({self.keys[key][0]}) for key in keys if key in self.keys}
 
     def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:
         return {

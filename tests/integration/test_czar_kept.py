@@ -47,7 +47,7 @@ class SkyGeneration(Generation):
     def index_table(self, database: str, director: str) -> str:
         return f"{database}.{director}"
 
-    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
+    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, frozenset[int]]:
         return self.kept.sky.locate_keys(database, director, keys)
 
     def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:
@@ -70,7 +70,7 @@ class KeptSky(KeptCatalogs):
     def now_with_keys(self, index_table: str, keys: Sequence[int]) -> tuple[Generation, list[Row]]:
         database, director = index_table.split(".")
         found = self.sky.locate_keys(database, director, keys)
-        return self._newest, [(key, *place) for key, place in found.items()]
+        return self._newest, [(key, chunk) for key, chunks in found.items() for chunk in sorted(chunks)]
 
 
 @pytest.fixture(scope="module")

@@ -128,9 +128,8 @@ def test_ref_match_table_between_two_directors(testbed: Testbed, tmp_path: Path,
         [(1, 11, low, 3), (1, 12, low, 1), (1, 12, high, 2), (2, 12, high, 3), (0, 11, low, 2), (2, 0, high, 1)]
     )
     for director, keys in (("Object", [1, 2]), ("RefObject", [11, 12])):
-        assert {key: place[0] for key, place in testbed.registry.locate_keys(database, director, keys).items()} == {
-            keys[0]: low, keys[1]: high,
-        }  # fmt: skip
+        found = testbed.registry.locate_keys(database, director, keys)
+        assert found == {keys[0]: frozenset({low}), keys[1]: frozenset({high})}
     assert_verified(testbed, database)
 
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from skyshard.cluster import Cluster
-from skyshard.errors import ClusterError
+from skyshard.errors import UserError
 from skyshard.testbed import Testbed
 
 STRIPING = {"stripes": 18, "substripes": 4, "overlap_deg": 0.5}
@@ -127,7 +127,7 @@ def test_a_director_of_another_database_makes_strays_too(family: Family) -> None
     assert family.ask(join) == [100, 200]
     assert family.ask("SELECT sid FROM Src WHERE id = 2", more) == [200]
     shutil.rmtree(family.testbed.cluster.folder / "director-keys" / more)
-    with pytest.raises(ClusterError, match=r"came before their director, cannot be read; run skyshard index rebuild"):
+    with pytest.raises(UserError, match=r"came before their director, cannot be read; run skyshard index rebuild"):
         family.add(Object=[(9, 0, 0)])
     assert family.ask(join) == [100, 200]
     family.testbed.rebuild_indexes(more)
@@ -143,7 +143,7 @@ def test_what_an_aborted_transaction_brought_makes_no_strays(family: Family, tmp
     path = tmp_path / "keys"
     kept = family.testbed.cluster.folder / "director-keys" / family.name / "Src"
     shutil.move(kept, path)
-    with pytest.raises(ClusterError):
+    with pytest.raises(UserError):
         family.add(Object=[(2, 60, 30)])
     shutil.move(path, kept)
     family.add(Object=[(3, 62, 30)])  # another source: the interrupted transaction is taken back

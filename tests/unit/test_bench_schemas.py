@@ -91,8 +91,8 @@ class OneCatalog:
     def catalog(self, database: str) -> Catalog:
         return self._catalog
 
-    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
-        return dict.fromkeys(keys, (325, 1))
+    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, frozenset[int]]:
+        return dict.fromkeys(keys, frozenset({325}))
 
     def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:
         return set(CHUNKS)

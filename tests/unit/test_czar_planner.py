@@ -59,8 +59,8 @@ class Source:
             raise UserError(f"no database '{database}'")
         return self._catalog
 
-    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
-        return {key: place for key, place in {5: (325, 1), 15: (361, 3)}.items() if key in keys}
+    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, frozenset[int]]:
+        return {key: frozenset({chunk}) for key, chunk in {5: 325, 15: 361}.items() if key in keys}
 
     def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:
         return {c for key, c in {5: 325, 15: 361}.items() if (low or 0) <= key <= (1e9 if high is None else high)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from skyshard.errors import UserError
 from skyshard.ingest import director_keys
-from skyshard.ingest.director_keys import DirectorKeys, build_keys, save_keys
+from skyshard.ingest.director_keys import DirectorKeys, KeyKind, build_keys, save_keys
 
 NO_KEYS = DirectorKeys([])
 
@@ -91,3 +92,96 @@ def test_no_director_rows_means_no_known_key(tmp_path: Path) -> None:
     """An empty director is not an error of its own."""
     assert len(DirectorKeys.open(tmp_path)) == 0
     assert not DirectorKeys.open(tmp_path).find(pa.array([1], pa.int64())).is_known.any()
+
+
+UNSIGNED = KeyKind(is_unsigned=True)
+DOUBLED = KeyKind(is_unique=False)
+
+
+def saved(folder: Path, name: str, keys: pa.Array, chunks: list[int], kind: KeyKind) -> Path:
+    path = folder / f"{name}.npy"
+    places = np.array(chunks, np.int32)
+    assert save_keys(path, [(keys, places, places + 1)], kind) == []
+    return path
+
+
+def test_unsigned_keys_are_found_from_two_to_the_63rd_on(tmp_path: Path) -> None:
+    """Keys of BIGINT UNSIGNED keep their order and their values, whatever integers ask for them."""
+    keys = pa.array([2**64 - 1, 5, 2**63, 2**63 - 1], pa.uint64())
+    build_keys(
+        tmp_path / "keys", [saved(tmp_path, "a", keys, [4, 1, 3, 2], UNSIGNED)], "Object", ["a"], NO_KEYS, UNSIGNED
+    )
+    known = DirectorKeys.open(tmp_path / "keys")
+    found = known.find(pa.array([5, 2**63, 2**64 - 1, 2**63 + 1, None], pa.uint64()))
+    assert found.is_known.tolist() == [True, True, True, False, False]
+    assert found.chunks[:3].tolist() == [1, 3, 4]
+    assert known.find(pa.array([-1, 5, -(2**63)], pa.int64())).is_known.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("keys", "known"),
+    [
+        (pa.array([7, 8, None], pa.uint8()), [True, False, False]),
+        (pa.array([2**63 + 7], pa.uint64()), [False]),  # 7 - 2^63 when it is taken for a signed one
+        (pa.array([7.0, 7.5, None, -3.0], pa.float64()), [True, False, False, True]),
+        (pa.array([Decimal(7), None, Decimal(10**30)], pa.decimal128(38, 0)), [True, False, False]),
+        (pa.array([Decimal(-3), Decimal(2**63 + 7)], pa.decimal256(60, 0)), [True, False]),
+    ],
+)
+def test_keys_of_other_number_types_are_compared_by_value(tmp_path: Path, keys: pa.Array, known: list[bool]) -> None:
+    """A follower's key of another type leads to the director's row of the same value, and to no other."""
+    build_keys(tmp_path / "keys", [part(tmp_path, "a", [7, -3], 10)], "Object", ["a.tsv"], NO_KEYS)
+    assert DirectorKeys.open(tmp_path / "keys").find(keys).is_known.tolist() == known
+
+
+def test_copies_of_a_key_are_kept_and_said_to_be_spread(tmp_path: Path) -> None:
+    """Where keys may stand twice: in one chunk nothing is spread, in two it is, also over two transactions."""
+    one = saved(tmp_path, "a", pa.array([1, 1, 2], pa.int64()), [10, 10, 20], DOUBLED)
+    assert not build_keys(tmp_path / "keys" / "1", [one], "Star", ["a"], NO_KEYS, DOUBLED)
+    earlier = DirectorKeys.open(tmp_path / "keys")
+    same = saved(tmp_path, "b", pa.array([1], pa.int64()), [10], DOUBLED)
+    assert not build_keys(tmp_path / "same", [same], "Star", ["b"], earlier, DOUBLED)
+    other = saved(tmp_path, "c", pa.array([3, 2], pa.int64()), [20, 10], DOUBLED)
+    assert build_keys(tmp_path / "keys" / "2", [other], "Star", ["c"], earlier, DOUBLED)
+    both = saved(tmp_path, "d", pa.array([5, 5], pa.int64()), [1, 2], DOUBLED)
+    assert build_keys(tmp_path / "both", [both], "Star", ["d"], NO_KEYS, DOUBLED)
+    assert len(DirectorKeys.open(tmp_path / "keys")) == 5
+
+
+def test_of_several_copies_the_near_one_is_taken(tmp_path: Path) -> None:
+    """The copy in the asked chunk, in whichever part; else the first, always the same."""
+    first = saved(tmp_path, "a", pa.array([1, 1, 1, 2], pa.int64()), [10, 30, 20, 7], DOUBLED)
+    build_keys(tmp_path / "keys" / "1", [first], "Star", ["a"], NO_KEYS, DOUBLED)
+    second = saved(tmp_path, "b", pa.array([1, 2], pa.int64()), [40, 8], DOUBLED)
+    build_keys(tmp_path / "keys" / "2", [second], "Star", ["b"], NO_KEYS, DOUBLED)
+    known = DirectorKeys.open(tmp_path / "keys")
+    asked = pa.array([1, 1, 1, 1, 2, 9], pa.int64())
+    found = known.find(asked, np.array([20, 40, 99, 30, 8, 5], np.int32))
+    assert found.chunks[:5].tolist() == [20, 40, 10, 30, 8]
+    assert found.sub_chunks[:5].tolist() == [21, 41, 11, 31, 9]
+    assert known.find(asked).chunks[:5].tolist() == [10, 10, 10, 10, 7]
+
+
+def test_two_rows_of_a_key_in_one_part_are_named(tmp_path: Path) -> None:
+    """The rows as the part has them, in order, and no file is written."""
+    keys = pa.array([5, 9, 3, 9, 9], pa.int64())
+    places = np.zeros(5, np.int32)
+    assert save_keys(tmp_path / "a.npy", [(keys, places, places)]) == [1, 3]
+    assert not (tmp_path / "a.npy").exists()
+
+
+@pytest.mark.parametrize("name", ["keys.npy", "places.npy", "record.json"])
+@pytest.mark.parametrize("harm", ["bit", "cut", "gone"])
+def test_harmed_keys_are_not_believed(tmp_path: Path, name: str, harm: str) -> None:
+    """One bit, the end, or the whole of any file: refused with the file and what makes it anew."""
+    folder = tmp_path / "sky" / "Object" / "1"
+    build_keys(folder, [part(tmp_path, "a", [1, 2, 3], 10)], "Object", ["a.tsv"], NO_KEYS)
+    assert len(DirectorKeys.open(folder.parent)) == 3
+    content = bytearray((folder / name).read_bytes())
+    content[-3] ^= 4
+    changed = {"bit": bytes(content), "cut": bytes(content[:-8]), "gone": b""}[harm]
+    (folder / name).unlink()
+    if harm != "gone":
+        (folder / name).write_bytes(changed)
+    with pytest.raises(UserError, match=r"director 'sky.Object' are harmed: .*; run skyshard index rebuild sky"):
+        DirectorKeys.open(folder.parent)

@@ -69,6 +69,11 @@ class Reference:
         return split_director(name or self.table.table.name, self.database)
 
     @property
+    def has_spread_keys(self) -> bool:
+        """True when the director has rows of one key in several chunks."""
+        return self.table is not None and self.key in self.table.spread_keys
+
+    @property
     def has_orphans(self) -> bool:
         """True when some rows have keys that their director has not."""
         return self.table is not None and bool(self.table.orphan_chunks)
@@ -168,8 +173,11 @@ def may_be_apart(one: Reference, other: Reference) -> bool:
     """True when rows of one key may stand in two chunks.
 
     Rows without director are placed one by one, so two dependents may keep those of a key apart; strays stand apart
-    from their director and from everything that came after it.
+    from their director and from everything that came after it; a director whose keys may stand twice has rows of one
+    in several chunks, and those that follow it stand in one of them.
     """
+    if one.has_spread_keys or other.has_spread_keys:
+        return True
     return (one.has_orphans and other.has_orphans) or one.has_strays or other.has_strays
 
 

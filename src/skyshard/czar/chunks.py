@@ -18,9 +18,7 @@ from skyshard.czar.bound import Block, Bound, Reference, may_be_apart
 from skyshard.czar.functions import key_pairs
 from skyshard.czar.limits import AreaLimit, Either, KeyLimit, Limit, find_limits
 from skyshard.layout import Role, Striping
-from skyshard.registry.catalog import CatalogSource
-
-Chunks = frozenset[int]
+from skyshard.registry.catalog import CatalogSource, Chunks
 
 
 @dataclass(slots=True, eq=False)
@@ -131,7 +129,7 @@ def _look_up(bound: Bound, limit: Limit, tied: list[Reference], source: CatalogS
     orphans = _orphan_chunks(tied)
     if limit.keys is not None:
         known = source.locate_keys(database, director, sorted(limit.keys))
-        found = frozenset(chunk for chunk, _ in known.values())
+        found = frozenset().union(*known.values())
         return found | (_stray_chunks(tied) if len(known) == len(limit.keys) else orphans)
     if limit.low is not None and limit.high is not None and limit.low > limit.high:
         return frozenset()

@@ -228,7 +228,7 @@ def _position_columns(reference: Reference) -> tuple[str, str] | None:
 
 
 def key_pairs(bound: Bound, terms: Sequence[exp.Expr]) -> list[tuple[Reference, Reference]]:
-    """The pairs of references that a term ties by equality of the same director's key."""
+    """The pairs of references of which a term says that they have the same director's key."""
     pairs = []
     for term in terms:
         if isinstance(term, exp.EQ):

@@ -191,10 +191,15 @@ def _proof(bound: Bound, group: frozenset[int], groups: list[frozenset[int]], ti
         if distance > overlap * SLACK:
             return None
         is_by_sub_chunk = _is_director(bound.references[origin])
-        if not is_by_sub_chunk and not bound.references[number].key:
+        if not is_by_sub_chunk and not _tells_rows_apart(bound.references[number]):
             return None
         neighbours.append(Neighbour(number, origin, is_by_sub_chunk))
     return Locality(group, tuple(sorted(neighbours, key=lambda neighbour: neighbour.reference)))
+
+
+def _tells_rows_apart(director: Reference) -> bool:
+    """True where a director's key is of one row: copies of it in several sub-chunks' overlap can be told by it."""
+    return bool(director.key) and director.table is not None and director.table.layout.unique_key
 
 
 def _reach(bound: Bound, group: frozenset[int], ties: _Ties) -> dict[int, tuple[int, float]]:

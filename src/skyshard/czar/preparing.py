@@ -28,6 +28,7 @@ from skyshard.czar.statement import ShowStatement, read_statement
 from skyshard.czar.typed import TypedColumn
 from skyshard.errors import SkyshardError, UserError
 from skyshard.registry.catalog import CatalogSource
+from skyshard.registry.director_index import chunks_of
 from skyshard.registry.kept import Ahead, Generation, KeptCatalogs
 from skyshard.rowimage.sqltype import TypeClass
 
@@ -143,9 +144,10 @@ class Preparing:
             generation, rows = source.now_with_keys(index_table, sorted(keys))
         except UserError:  # a newer generation has dropped the table
             return source.now(), None
-        if generation is not known.generation or len(rows) != len(keys):
+        places = chunks_of(rows)
+        if generation is not known.generation or len(places) != len(keys):
             return generation, None
-        return generation, keyed.with_keys(numbers, {int(row[0]): int(row[1]) for row in rows})
+        return generation, keyed.with_keys(numbers, places)
 
     def _keep(
         self, sql: str, database: str, shape: str, numbers: Numbers, generation: Generation, source: CatalogSource

@@ -18,7 +18,7 @@ from typing import Any
 from skyshard.czar.plan import INTERACTIVE_CHUNKS, Casts, Kind, Lane, Plan, Pull, Template
 from skyshard.czar.typed import TypedColumn
 from skyshard.errors import SkyshardError
-from skyshard.registry.catalog import Catalog, CatalogSource
+from skyshard.registry.catalog import Catalog, CatalogSource, Chunks
 
 MARK = "\x02"
 KEPT_SHAPES = 512
@@ -78,12 +78,12 @@ class Prepared:
 class Spy:
     """A ``CatalogSource`` that notes which keys are looked up; ``planted`` keys are known to it, too."""
 
-    def __init__(self, source: CatalogSource, planted: dict[int, tuple[int, int]] | None = None) -> None:
+    def __init__(self, source: CatalogSource, planted: dict[int, Chunks] | None = None) -> None:
         self._source = source
         self._planted = planted or {}
         self.asked: set[int] = set()
         self.directors: set[tuple[str, str]] = set()
-        self.found: dict[int, tuple[int, int]] = {}
+        self.found: dict[int, Chunks] = {}
 
     def databases(self) -> list[str]:
         return self._source.databases()
@@ -91,7 +91,7 @@ class Spy:
     def catalog(self, database: str) -> Catalog:
         return self._source.catalog(database)
 
-    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
+    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, Chunks]:
         self.asked |= set(keys)
         self.directors.add((database, director))
         planted = {key: self._planted[key] for key in keys if key in self._planted}
@@ -116,10 +116,10 @@ class KeyedPlan:
     director: tuple[str, str]
     _texts: dict[tuple[bool, tuple[tuple[str, str], ...]], list[str | int]] = field(default_factory=dict)
 
-    def with_keys(self, numbers: Numbers, places: dict[int, int]) -> Prepared | None:
-        """The plan for other keys; ``places`` says which chunk each is in. None if it cannot serve them."""
+    def with_keys(self, numbers: Numbers, places: dict[int, Chunks]) -> Prepared | None:
+        """The plan for other keys; ``places`` says which chunks each is in. None if it cannot serve them."""
         plan = self.prepared.plan
-        chunks = tuple(sorted(set(places.values())))
+        chunks = tuple(sorted(frozenset().union(*places.values())))
         tables = [slot.table for slot in plan.pulls[0].template.slots.values() if slot.table.layout.role.is_chunked]
         if any(chunk not in table.chunks for table in tables for chunk in chunks):
             return None
@@ -180,14 +180,14 @@ def keyed_plan(
     if any(slot.overlap_columns is not None for slot in slots):
         return None
     tables = [slot.table.chunks for slot in slots if slot.table.layout.role.is_chunked]
-    places = {chunk for chunk, _ in spy.found.values()}
+    places = frozenset[int]().union(*spy.found.values())
     elsewhere = next(
         (chunk for chunk in tables[0] if chunk not in places and all(chunk in one for one in tables)), None
     )
     if elsewhere is None or plan.pulls[0].chunks != tuple(sorted(places)):
         return None
     others = _other_numbers(numbers, positions)
-    planted = {others[index]: (elsewhere, 0) for index in positions}
+    planted = {others[index]: frozenset({elsewhere}) for index in positions}
     second = Spy(spy, planted)
     try:
         other = plan_again(filled(shape_of(sql)[0], others), second)

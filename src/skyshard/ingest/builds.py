@@ -16,7 +16,7 @@ import pyarrow as pa
 from skyshard.db.connection import quote_name
 from skyshard.ddl import DUMMY_CHUNK, create_table, part_suffix, physical_name, stored_table
 from skyshard.ingest.bundle import Bundle, BundleWriter, PartReport
-from skyshard.ingest.director_keys import DirectorKeys
+from skyshard.ingest.director_keys import DirectorKeys, KeyKind
 from skyshard.ingest.plan import IngestPlan, PlannedTable
 from skyshard.layout import Role
 from skyshard.registry.director_index import index_table_name
@@ -26,7 +26,7 @@ from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import RecordLayout
 from skyshard.rowimage.sqltype import parse_type
-from skyshard.schema import Column, Table
+from skyshard.schema import Column, Key, Table
 from skyshard.worker.messages import BuildOrder, BuiltTable, Loader, Slice, TableBuild
 
 TABLES_PER_ORDER = 32
@@ -155,14 +155,14 @@ def built_replicas(node: str, order: BuildOrder, built: Sequence[BuiltTable]) ->
     ]
 
 
-def index_build(database: str, director: str, part: int, keys_folder: Path, staging: Path) -> BuildOrder:
+def index_build(database: str, director: str, kind: KeyKind, part: int, keys_folder: Path, staging: Path) -> BuildOrder:
     """The order that loads one part of a director index on the czar's server from its sorted keys."""
-    table = index_definition(index_table_name(database, director) + part_suffix(part))
+    table = index_definition(index_table_name(database, director) + part_suffix(part), kind)
     bundle = Bundle(staging, f"index-{director}", "sorted")
     total, slices = EMPTY, []
     layout = RecordLayout.of(table)
     with BundleWriter(bundle, Loader.IMAGE, None) as writer:
-        for batch in _index_batches(DirectorKeys.open(keys_folder), table):
+        for batch in index_batches(DirectorKeys.open(keys_folder), table):
             ((file, offset),) = writer.add_records(pack(batch, layout), [0, batch.num_rows])
             slices.append(Slice(str(bundle.path.with_name(file) if file else bundle.path), offset, batch.num_rows))
             total += digest(batch, table.columns)
@@ -171,14 +171,14 @@ def index_build(database: str, director: str, part: int, keys_folder: Path, stag
     return BuildOrder(INDEX_DATABASE, table, Loader.IMAGE, (build,))
 
 
-def index_definition(name: str) -> Table:
-    """A director index table: key, chunk, sub-chunk."""
-    key, number = parse_type("bigint(20)"), parse_type("int(11)")
+def index_definition(name: str, kind: KeyKind) -> Table:
+    """A director index table: key, chunk, sub-chunk; a row for each director row."""
+    key, number = parse_type("bigint(20) unsigned" if kind.is_unsigned else "bigint(20)"), parse_type("int(11)")
     columns = (Column("key", key, False), Column("chunkId", number, False), Column("subChunkId", number, False))
-    return Table(name, columns, ("key",))
+    return Table(name, columns, ("key",)) if kind.is_unique else Table(name, columns, (), (Key("key", ("key",)),))
 
 
-def _index_batches(keys: DirectorKeys, table: Table, rows: int = 1 << 20) -> Iterator[pa.RecordBatch]:
+def index_batches(keys: DirectorKeys, table: Table, rows: int = 1 << 20) -> Iterator[pa.RecordBatch]:
     for values, places in keys.blocks(rows):
         arrays = [pa.array(values), pa.array(places[:, 0].copy()), pa.array(places[:, 1].copy())]
         yield pa.RecordBatch.from_arrays(arrays, names=table.column_names)

@@ -17,6 +17,7 @@ from skyshard.cluster import CZAR_NAME
 from skyshard.ddl import create_table, part_suffix, physical_name, stored_table
 from skyshard.errors import UserError
 from skyshard.ingest.builds import EMPTY, TABLES_PER_ORDER, Target, built_replicas, index_definition
+from skyshard.ingest.director_keys import KeyKind
 from skyshard.ingest.flow import answer, drain
 from skyshard.ingest.generations import expected_index_tables, expected_tables, part_name
 from skyshard.ingest.plan import loader_of
@@ -147,7 +148,8 @@ class _Compaction:
         """A director index in one table, on the czar's server."""
         base = index_table_name(self._database, director)
         names = tuple(base + part_suffix(part.part) for part in parts)
-        table = index_definition(base + part_suffix(mine.id))
+        kind = KeyKind.of(*self._site.registry.table_definitions(self._database)[director])
+        table = index_definition(base + part_suffix(mine.id), kind)
         scans = answer("czar", self._site.czar_loader.call("scan", INDEX_DATABASE, table, names))
         total = sum((RowDigest.parse(scan.digest) for scan in scans if scan.digest), EMPTY)
         build = TableBuild(

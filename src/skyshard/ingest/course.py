@@ -16,7 +16,7 @@ from contextlib import closing
 from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
-from skyshard.errors import UserError
+from skyshard.errors import SkyshardError, UserError
 from skyshard.ingest.builds import EMPTY, BuildContext, built_replicas, merged_segments, plan_builds, table_bytes
 from skyshard.ingest.bundle import PartReport
 from skyshard.ingest.claims import check_overlap
@@ -65,7 +65,7 @@ class Course:
             self._shown("prepare", self._prepare)
             for table in self._plan.tables:
                 self._timed("partition", lambda table=table: self._partition(table))  # type: ignore[misc]
-            self._timed("load", self._build)
+            self._timed("load", self._load)
             self._shown("director index", self._indexes.finish)
             self._records.finish()
         Strays(self._site, self._plan, self._mine.id, self._staging).record(self._reports)
@@ -107,7 +107,7 @@ class Course:
         """Every part of a table into a bundle, in parallel; what a director's keys make is then begun."""
         layout, parts = table.source.layout, table.source.parts
         if layout.director or layout.director2:
-            self._indexes.wait_for_keys()
+            self._indexes.wait_for_keys(layout.director, layout.director2)
         spec = PartitionSpec(
             table.source.table, layout, self._plan.layout.striping, table.source.reader, table.loader,
             str(self._staging), str(self._indexes.keys_folder(layout.director)) if layout.director else "",
@@ -158,6 +158,14 @@ class Course:
             nodes_of = place(sizes, list(self._site.nodes), self._plan.layout.replicas, placed)
             registry.add_placements(family, nodes_of)
         return nodes_of
+
+    def _load(self) -> None:
+        """All tables; a key that stands twice is what a node stumbled over, and says so better."""
+        try:
+            self._build()
+        except SkyshardError:
+            self._indexes.wait_for_keys()
+            raise
 
     def _build(self) -> None:
         """Every table on every node that holds it; each node has its own queue, so a slow one stalls no other."""

@@ -22,6 +22,7 @@ from skyshard.ddl import (
     stored_table,
 )
 from skyshard.ingest.builds import index_definition
+from skyshard.ingest.director_keys import KeyKind
 from skyshard.ingest.flow import answer
 from skyshard.ingest.site import Site
 from skyshard.layout import Role, TableLayout
@@ -62,14 +63,17 @@ class Generations:
             for future in futures:
                 answer(node, future)
 
-    def make_index(self, director: str, parts: Sequence[IndexPart]) -> None:
+    def make_index(self, director: str, kind: KeyKind, parts: Sequence[IndexPart]) -> None:
         """The same for a director index on the czar's server."""
         if len(parts) < 2:
             return
         base = index_table_name(self._database, director)
         shown = base + generation_suffix([part.part for part in parts])
         names = [base + part_suffix(part.part) for part in parts]
-        texts = [f"DROP TABLE IF EXISTS {quote_name(shown)}", create_generation(index_definition(shown), shown, names)]
+        texts = [
+            f"DROP TABLE IF EXISTS {quote_name(shown)}",
+            create_generation(index_definition(shown, kind), shown, names),
+        ]
         answer("czar", self._site.czar_loader.call("run", INDEX_DATABASE, texts))
 
 

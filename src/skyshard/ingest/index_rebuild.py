@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from skyshard.errors import ClusterError, UserError
 from skyshard.ingest.builds import index_build
-from skyshard.ingest.director_keys import DirectorKeys, build_keys, save_keys
+from skyshard.ingest.director_keys import DirectorKeys, KeyKind, build_keys, save_keys
 from skyshard.ingest.flow import answer
 from skyshard.ingest.generations import Generations, one_of_each, part_name
 from skyshard.ingest.recovery import clear_staging
@@ -44,16 +44,18 @@ def rebuild_indexes(site: Site, database: str, watcher: Watcher = nobody) -> dic
         covered: dict[str, int] = {}
         for done, (transaction, part) in enumerate(parts, 1):
             entry = catalog.tables[part.director]
+            kind = KeyKind.of(entry.table, entry.layout)
             narrow = Table(
                 part.director,
                 tuple(entry.table.column(name) for name in (entry.layout.key, CHUNK_COLUMN, SUB_CHUNK_COLUMN)),
             )
             with _staging(site, database) as staging:
-                _rebuild_part(site, database, narrow, range(covered.get(part.director, 0), transaction), part, staging)
+                since = range(covered.get(part.director, 0), transaction)
+                _rebuild_part(site, database, narrow, kind, since, part, staging)
             covered[part.director] = transaction
             counts[part.director] = counts.get(part.director, 0) + part.rows
             mine = [other for _, other in parts[:done] if other.director == part.director]
-            Generations(site, database).make_index(part.director, mine)
+            Generations(site, database).make_index(part.director, kind, mine)
             watcher(Progress("director index", done, len(parts), sum(counts.values())))
         with _staging(site, database) as staging:
             rebuild_orphans(site, catalog, staging)
@@ -72,7 +74,9 @@ def _staging(site: Site, database: str) -> Iterator[Path]:
         clear_staging(site, database)
 
 
-def _rebuild_part(site: Site, database: str, narrow: Table, since: range, part: IndexPart, staging: Path) -> None:
+def _rebuild_part(
+    site: Site, database: str, narrow: Table, kind: KeyKind, since: range, part: IndexPart, staging: Path
+) -> None:
     """One part's keys: exported from one replica of each chunk table, sorted, made a table.
 
     Args:
@@ -85,14 +89,14 @@ def _rebuild_part(site: Site, database: str, narrow: Table, since: range, part: 
     for replica in one_of_each(director, replicas):
         path = staging / f"{part_name(replica)}.arrow"
         answer(replica.node, site.nodes[replica.node].call("export", database, narrow, part_name(replica), str(path)))
-        files.append(_saved(path))
+        files.append(_saved(path, kind))
         names.append(part_name(replica))
     folder = site.keys / database / director / str(transaction)
     for other in folder.parent.glob("*"):
         if since.start < int(other.name) <= transaction:
             shutil.rmtree(other)
-    build_keys(folder, files, director, names, DirectorKeys([]))
-    order = index_build(database, director, part.part, folder, staging)
+    build_keys(folder, files, director, names, DirectorKeys([]), kind)
+    order = index_build(database, director, kind, part.part, folder, staging)
     (built,) = answer("czar", site.czar_loader.call("build", order))
     if built.rows != part.rows:
         raise ClusterError(
@@ -102,7 +106,7 @@ def _rebuild_part(site: Site, database: str, narrow: Table, since: range, part: 
         )
 
 
-def _saved(path: Path) -> Path:
+def _saved(path: Path, kind: KeyKind) -> Path:
     """An exported table's keys as ``build_keys`` takes them."""
     with pa.memory_map(str(path)) as source:
         keys, chunks, sub_chunks = (
@@ -110,5 +114,6 @@ def _saved(path: Path) -> Path:
             for column in pa.ipc.open_file(source).read_all().columns
         )
         out = path.with_suffix(".npy")
-        save_keys(out, [(keys, chunks.to_numpy(), sub_chunks.to_numpy())])
+        if save_keys(out, [(keys, chunks.to_numpy(), sub_chunks.to_numpy())], kind):
+            raise ClusterError(f"chunk table '{path.stem}' holds a director key twice", remedy="run skyshard verify")
     return out

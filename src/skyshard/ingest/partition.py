@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from skyshard.errors import UserError
 from skyshard.ingest.bundle import Bundle, BundleWriter, PartReport, Segment
 from skyshard.ingest.claims import check_claims, claim_overlap, with_chunk_columns
-from skyshard.ingest.director_keys import save_keys
+from skyshard.ingest.director_keys import ONE_PLACE, KeyKind, save_keys
 from skyshard.ingest.ref_match import route_matches
 from skyshard.ingest.routing import Numbers, PartitionSpec, Routed, route_dependent, route_director
 from skyshard.ingest.source import InputBatch, Part
@@ -59,7 +59,7 @@ def partition_part(spec: PartitionSpec, part: Part) -> PartReport:
         work.finish()
     work.report.files = writer.files
     if spec.layout.role is Role.DIRECTOR and spec.layout.key:
-        save_keys(bundle.keys, work.keys)
+        work.save_keys(bundle.keys)
     if work.orphans:
         work.report.files |= save_orphans(bundle.orphans, work.orphans)
     work.report.elapsed_s = time.monotonic() - start
@@ -93,6 +93,7 @@ class _Work:
     writer: BundleWriter
     report: PartReport
     keys: list[tuple[pa.Array, Numbers, Numbers]] = field(default_factory=list)
+    first_row: int = 1
     given: RowDigest = field(default_factory=RowDigest)
     orphans: list[Orphans] = field(default_factory=list)
 
@@ -136,9 +137,27 @@ class _Work:
             check_claims(self.spec, self.part, batch, routed, report)
         self._write_routed(batch, routed)
         if layout.role is Role.DIRECTOR and layout.key:
+            self.first_row = self.first_row if self.keys else batch.first_row
             self.keys.append((batch.batch.column(layout.key), routed.chunks, routed.sub_chunks))
         if layout.role is Role.DEPENDENT and routed.is_orphan is not None and routed.is_orphan.any():
             self.orphans.append(orphans_of(batch.batch.column(layout.key), routed.is_orphan, routed.chunks))
+
+    def save_keys(self, path: Path) -> None:
+        """Keep the director's keys of the part.
+
+        Raises:
+            UserError: one stands twice where it may not, with both rows.
+        """
+        table, layout = self.spec.table, self.spec.layout
+        rows = save_keys(path, self.keys, KeyKind.of(table, layout))
+        if rows:
+            key = pa.chunked_array([keys for keys, _, _ in self.keys])[rows[0]].as_py()
+            one, two = (self.first_row + row for row in rows)
+            raise UserError(
+                f"'{self.part.path}', rows {one} and {two}: key {key} stands twice in director '{table.name}'; there "
+                f"may be more",
+                remedy=ONE_PLACE,
+            )
 
     def _write_routed(self, batch: InputBatch, routed: Routed) -> None:
         own = batch.batch if routed.rows is None else batch.batch.take(pa.array(routed.rows))

@@ -51,7 +51,8 @@ def table_layout(table: Table, config: TableConfig, where: str) -> TableLayout:
     if not director and position is None:
         raise UserError(f"director '{table.name}' has no position columns", remedy="set latitude_key, longitude_key")
     role = Role.DEPENDENT if director else Role.DIRECTOR
-    return TableLayout(role=role, key=key, director=director, position=position)
+    is_unique = bool(director) or bool(int(config.ingest.get("unique_primary_key", 1)))
+    return TableLayout(role=role, key=key, unique_key=is_unique, director=director, position=position)
 
 
 def _second(config: TableConfig) -> str:

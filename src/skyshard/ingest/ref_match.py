@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 
 from skyshard.errors import UserError
 from skyshard.ingest.director_keys import DirectorKeys
-from skyshard.ingest.routing import NO_COPIES, Numbers, PartitionSpec, Routed, chunker_of, positions, stored_positions
+from skyshard.ingest.routing import (
+    NO_COPIES,
+    Numbers,
+    PartitionSpec,
+    Routed,
+    chunker_of,
+    find_director,
+    positions,
+    stored_positions,
+)
 from skyshard.ingest.source import InputBatch, Part, Positions
 from skyshard.sphere import Box, ang_sep
 
@@ -93,9 +102,9 @@ def _side(
         located = positions(part, batch, position, conversions, filled)
         chunks, sub_chunks = chunker_of(spec.striping).locate(*located)
     if key:
-        column = batch.batch.column(key)
-        found = DirectorKeys.open(Path(folder)).find(column)
-        is_unknown = np.asarray(column.is_valid()) & ~found.is_known
+        known = DirectorKeys.open(Path(folder))
+        found = find_director(part, batch, key, known, chunks if located is not None else None)
+        is_unknown = np.asarray(batch.batch.column(key).is_valid()) & ~found.is_known
         chunks = np.where(found.is_known, found.chunks, chunks)
         sub_chunks = np.where(found.is_known, found.sub_chunks, sub_chunks)
         is_there = is_there | found.is_known

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from skyshard.chunking import Chunker
 from skyshard.errors import UserError
-from skyshard.ingest.director_keys import DirectorKeys, Found
+from skyshard.ingest.director_keys import EXACT_DOUBLE, DirectorKeys, Found
 from skyshard.ingest.source import InputBatch, Part, Positions, Reader
 from skyshard.layout import Striping, TableLayout
 from skyshard.schema import Table
@@ -86,19 +86,48 @@ def route_director(spec: PartitionSpec, part: Part, batch: InputBatch, conversio
 def route_dependent(spec: PartitionSpec, part: Part, batch: InputBatch, conversions: Counter[str]) -> Routed:
     """By the director's key, else by the director's copied position, else by the numbers that the input gives."""
     known = DirectorKeys.open(Path(spec.director_keys))
-    found = known.find(batch.batch.column(spec.layout.key)) if spec.layout.key else None
+    here: tuple[Numbers, Numbers] | None = None
+    if spec.layout.position is not None:
+        here = chunker_of(spec.striping).locate(*positions(part, batch, spec.layout.position, conversions))
+    near = here[0] if here is not None else _claimed_chunks(batch)
+    found = find_director(part, batch, spec.layout.key, known, near) if spec.layout.key else None
     if found is not None and spec.layout.orphans == "refuse":
         _refuse_orphans(spec, part, batch, found)
-    if spec.layout.position is None:
+    if here is None:
         return _by_key(spec, part, batch, found, has_director=bool(len(known)))
-    ra, dec = positions(part, batch, spec.layout.position, conversions)
-    here = chunker_of(spec.striping).locate(ra, dec)
     if found is None:
         return Routed(*here)
     strayed = int((found.is_known & (found.chunks != here[0])).sum())
     chunks = np.where(found.is_known, found.chunks, here[0])
     sub_chunks = np.where(found.is_known, found.sub_chunks, here[1])
     return Routed(chunks, sub_chunks, NO_COPIES, ~found.is_known, strayed, here)
+
+
+def find_director(
+    part: Part, batch: InputBatch, column: str, known: DirectorKeys, near: Numbers | None = None
+) -> Found:
+    """Look a column of director keys up.
+
+    Raises:
+        UserError: a FLOAT or DOUBLE that stands for several whole numbers, so that it may lead to several rows.
+    """
+    keys = batch.batch.column(column)
+    if pa.types.is_floating(keys.type):
+        unclear = np.flatnonzero(np.abs(keys.fill_null(0).to_numpy(zero_copy_only=False)) >= EXACT_DOUBLE)
+        if len(unclear):
+            row = int(unclear[0])
+            raise UserError(
+                f"'{part.path}', row {batch.first_row + row}, column '{column}': the key {keys[row].as_py():.17g} of "
+                f"type {keys.type} cannot be told from its neighbours",
+                remedy="declare the column BIGINT",
+            )
+    return known.find(keys, near)
+
+
+def _claimed_chunks(batch: InputBatch) -> Numbers | None:
+    if batch.claimed is None:
+        return None
+    return np.asarray(batch.claimed[0].fill_null(-1).to_numpy(zero_copy_only=False), np.int32)
 
 
 def _by_key(spec: PartitionSpec, part: Part, batch: InputBatch, found: Found | None, *, has_director: bool) -> Routed:

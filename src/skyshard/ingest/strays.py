@@ -14,11 +14,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.errors import ClusterError
+from skyshard.errors import UserError
 from skyshard.ingest.bundle import Bundle, PartReport
-from skyshard.ingest.director_keys import DirectorKeys
+from skyshard.ingest.director_keys import DirectorKeys, whole_keys
 from skyshard.ingest.flow import answer
 from skyshard.ingest.generations import one_of_each, part_name
+from skyshard.ingest.key_files import is_sealed, seal
 from skyshard.ingest.plan import IngestPlan
 from skyshard.ingest.site import Site
 from skyshard.layout import Role, split_director
@@ -29,14 +30,15 @@ from skyshard.worker.room import require_room, writing
 
 _FILE = "orphans.npy"
 Orphans = NDArray[np.int64]
-"""Distinct (key, chunk), int64[n, 2], sorted."""
+"""Distinct (key, chunk), int64[n, 2], sorted; a key from 2^63 on by the bits that it has as an unsigned number."""
 
 
 def orphans_of(keys: pa.Array, is_orphan: NDArray[np.bool_], chunks: NDArray[np.int32]) -> Orphans:
-    """The keys without director, and where their rows stand; a NULL is nobody's key."""
-    is_asked = is_orphan & np.asarray(keys.is_valid())
-    values = keys.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)[is_asked]
-    return _distinct([np.stack([values, chunks[is_asked].astype(np.int64)], axis=1)])
+    """The keys without director, and where their rows stand; what is no whole number, or NULL, is nobody's key."""
+    (signed, is_signed), (unsigned, is_unsigned) = (whole_keys(keys, np.dtype(kind)) for kind in ("<i8", "<u8"))
+    values = np.where(is_signed, signed, unsigned.view(np.int64))
+    is_asked = is_orphan & (is_signed | is_unsigned)
+    return _distinct([np.stack([values[is_asked], chunks[is_asked].astype(np.int64)], axis=1)])
 
 
 def _distinct(parts: Sequence[Orphans]) -> Orphans:
@@ -56,6 +58,7 @@ def save_orphans(path: Path, parts: Sequence[Orphans]) -> dict[str, int]:
     with writing(path):
         np.save(beside, pairs)
     beside.replace(path)
+    seal(path)
     return {path.name: path.stat().st_size}
 
 
@@ -77,7 +80,7 @@ class Strays:
         """Keep the transaction's own orphans, and note all strays that there are with it.
 
         Raises:
-            ClusterError: the orphans of an earlier transaction are not there any more.
+            UserError: the orphans of an earlier transaction are not there any more, or not as they were written.
         """
         found: set[Stray] = set()
         for table in self._plan.tables:
@@ -131,20 +134,20 @@ class Strays:
 
     def _read(self, database: str, table: str, transaction: int) -> Orphans:
         path = orphans_file(self._site, database, table, transaction)
-        try:
-            pairs: Orphans = np.load(path)
-        except (OSError, ValueError) as error:
-            raise ClusterError(
+        if not is_sealed(path):
+            raise UserError(
                 f"'{path}', the keys of rows of '{database}.{table}' that came before their director, cannot be read",
                 remedy=f"run skyshard index rebuild {database}, then the ingest again",
-            ) from error
+            )
+        pairs: Orphans = np.load(path)
         return pairs
 
     def _strayed(self, database: str, table: str, orphans: Orphans, keys: DirectorKeys) -> set[Stray]:
         """The chunks with orphans whose director stands in another chunk."""
         if not len(orphans) or not len(keys):
             return set()
-        found = keys.find(pa.array(orphans[:, 0]))
+        bits = np.ascontiguousarray(orphans[:, 0])
+        found = keys.find(pa.array(bits.view(np.uint64) if keys.is_unsigned else bits))
         chunks = orphans[found.is_known & (found.chunks != orphans[:, 1]), 1]
         return {(database, table, chunk) for chunk in np.unique(chunks).tolist()}
 

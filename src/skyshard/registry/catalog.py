@@ -12,6 +12,8 @@ from typing import Protocol
 from skyshard.layout import Layout, TableLayout
 from skyshard.schema import Table
 
+Chunks = frozenset[int]
+
 
 @dataclass(frozen=True, slots=True)
 class ChunkEntry:
@@ -47,6 +49,8 @@ class CatalogTable:
     suffix: str = ""
     """Of a regular table's name in this generation."""
     stray_chunks: frozenset[int] = frozenset()
+    spread_keys: frozenset[str] = frozenset()
+    """The key columns (``layout.key``, ``layout.key2``) whose director has rows of one key in several chunks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,8 @@ class CatalogSource(Protocol):
     def catalog(self, database: str) -> Catalog:
         """The catalog of a published database; ``UserError`` if there is none."""
 
-    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
-        """Director index: key → (chunk, sub-chunk), for the keys it knows."""
+    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, Chunks]:
+        """Director index: key → chunks that have rows of it, for the keys it knows."""
 
     def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:
         """Chunks that hold a key in [low, high]; None is unbounded."""

@@ -12,11 +12,12 @@ import sqlalchemy as sa
 
 from skyshard.db.connection import Connection, Row, quote_name
 from skyshard.ddl import generation_suffix
+from skyshard.layout import TableLayout
 from skyshard.registry import tables as t
+from skyshard.registry.catalog import Chunks
 from skyshard.registry.lifecycle import TransactionState
 from skyshard.registry.values import IndexPart
-
-LARGEST_KEY = 2**63 - 1
+from skyshard.schema import Table
 
 
 def index_table_name(database: str, director: str) -> str:
@@ -53,31 +54,36 @@ def visible_table(database: str, director: str, parts: Sequence[IndexPart]) -> s
     return f"{quote_name(t.INDEX_DATABASE)}.{quote_name(name)}"
 
 
-def possible(keys: Sequence[int]) -> list[int]:
-    """The keys that fit the index's column."""
-    return [int(key) for key in keys if -LARGEST_KEY - 1 <= int(key) <= LARGEST_KEY]
+def key_range(table: Table, layout: TableLayout) -> range:
+    """The keys that a director's column can hold."""
+    least, most = table.column(layout.key).type.integer_range()
+    return range(least, most + 1)
 
 
-def places(rows: Iterable[Row]) -> dict[int, tuple[int, int]]:
-    """Rows of the index: key → (chunk, sub-chunk)."""
-    return {int(key): (int(chunk), int(sub)) for key, chunk, sub in rows}
+def chunks_of(rows: Iterable[Row]) -> dict[int, Chunks]:
+    """Rows of the index (key, chunk): key → the chunks that it stands in, of which a unique key has one."""
+    found: dict[int, Chunks] = {}
+    for key, chunk in rows:
+        found[int(key)] = found.get(int(key), frozenset()) | {int(chunk)}
+    return found
 
 
-def find_keys(connection: Connection, table: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """key → (chunk, sub-chunk) for the keys that the index knows."""
-    wanted = possible(keys)
+def find_keys(connection: Connection, table: str, keys: Sequence[int], held: range) -> dict[int, Chunks]:
+    """key → chunks for the keys that the index knows; ``held`` are those that its column can hold."""
+    wanted = [int(key) for key in keys if int(key) in held]
     if not wanted or not table:
         return {}
     marks = ",".join(["%s"] * len(wanted))
-    sql = f"SELECT `key`, chunkId, subChunkId FROM {table} WHERE `key` IN ({marks})"
-    return places(connection.rows(sql, wanted))
+    return chunks_of(connection.rows(f"SELECT `key`, chunkId FROM {table} WHERE `key` IN ({marks})", wanted))
 
 
-def find_range(connection: Connection, table: str, low: int | None, high: int | None) -> set[int]:
+def find_range(connection: Connection, table: str, low: int | None, high: int | None, held: range) -> set[int]:
     """Chunks with a key in [low, high]; None is unbounded."""
-    if not table:
+    least, most = held[0], held[-1]
+    if not table or (low is not None and low > most) or (high is not None and high < least):
         return set()
-    bounds = [("`key` >= %s", low), ("`key` <= %s", high)]
-    where = " AND ".join(text for text, value in bounds if value is not None) or "TRUE"
+    bounds = {"`key` >= %s": low if low is not None and low > least else None}
+    bounds["`key` <= %s"] = high if high is not None and high < most else None
+    where = " AND ".join(text for text, value in bounds.items() if value is not None) or "TRUE"
     sql = f"SELECT DISTINCT chunkId FROM {table} WHERE {where}"
-    return {int(chunk) for (chunk,) in connection.rows(sql, [value for _, value in bounds if value is not None])}
+    return {int(chunk) for (chunk,) in connection.rows(sql, [value for value in bounds.values() if value is not None])}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from skyshard.db.connection import Endpoint, Row
 from skyshard.db.sessions import Sessions
 from skyshard.registry import director_index
-from skyshard.registry.catalog import Catalog
+from skyshard.registry.catalog import Catalog, Chunks
 from skyshard.registry.generation import READ
 from skyshard.registry.store import Registry
 
@@ -46,13 +46,20 @@ class Generation:
             found = self.indexes[database, director] = self.kept.registry.index_table(database, director)
         return found
 
-    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
+    def key_range(self, database: str, director: str) -> range:
+        """The keys that a director's column can hold."""
+        entry = self.catalog(database).tables[director]
+        return director_index.key_range(entry.table, entry.layout)
+
+    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, Chunks]:
+        held = self.key_range(database, director)
         with self.kept.sessions.lease("registry") as connection:
-            return director_index.find_keys(connection, self.index_table(database, director), keys)
+            return director_index.find_keys(connection, self.index_table(database, director), keys, held)
 
     def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:
+        held = self.key_range(database, director)
         with self.kept.sessions.lease("registry") as connection:
-            return director_index.find_range(connection, self.index_table(database, director), low, high)
+            return director_index.find_range(connection, self.index_table(database, director), low, high, held)
 
 
 class KeptCatalogs:
@@ -78,13 +85,14 @@ class KeptCatalogs:
         return self._newest if self._newest.number >= 0 else None
 
     def now_with_keys(self, index_table: str, keys: Sequence[int]) -> tuple[Generation, list[Row]]:
-        """The present generation, and the rows (key, chunk, sub-chunk) of an index table, in one round trip.
+        """The present generation, and the rows (key, chunk) of an index table, in one round trip.
 
-        The rows mean nothing when the generation is another one than that which named the table.
+        The table's column can hold the keys. The rows mean nothing when the generation is another one than that which
+        named the table.
         """
-        wanted = ",".join(map(str, director_index.possible(keys))) or "NULL"
-        number = READ.replace(" FROM ", ", NULL, NULL FROM ", 1)
-        found = f"SELECT `key`, chunkId, subChunkId FROM {index_table} WHERE `key` IN ({wanted})"
+        wanted = ",".join(map(str, keys)) or "NULL"
+        number = READ.replace(" FROM ", ", NULL FROM ", 1)
+        found = f"SELECT `key`, chunkId FROM {index_table} WHERE `key` IN ({wanted})"
         with self.sessions.lease("registry") as connection:
             rows = connection.rows(f"{number} UNION ALL {found}")
         (current,) = (int(row[0]) for row in rows if row[1] is None)
@@ -114,12 +122,12 @@ class Ahead:
     def catalog(self, database: str) -> Catalog:
         return self._held.catalog(database)
 
-    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
-        table = self._held.index_table(database, director)
+    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, Chunks]:
+        table, held = self._held.index_table(database, director), self._held.key_range(database, director)
         if self._present is not None or not table:
             return self._held.locate_keys(database, director, keys)
-        self._present, rows = self._kept.now_with_keys(table, keys)
-        return director_index.places(rows)
+        self._present, rows = self._kept.now_with_keys(table, [key for key in keys if key in held])
+        return director_index.chunks_of(rows)
 
     def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:
         return self._held.locate_key_range(database, director, low, high)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from skyshard.ddl import generation_suffix
 from skyshard.errors import UserError
-from skyshard.layout import Layout, TableLayout
+from skyshard.layout import Layout, TableLayout, split_director
 from skyshard.registry import strays
 from skyshard.registry import tables as t
 from skyshard.registry.catalog import Catalog, CatalogTable, ChunkEntry
@@ -67,13 +67,11 @@ def read_catalog(connection: sa.Connection, database: str) -> Catalog:
         by_table[replica.table].append(replica)
         nodes.add(replica.node)
     orphans, strayed = _orphan_chunks(connection, database), strays.read_chunks(connection, database)
-    found = {
-        item["name"]: replace(
-            _catalog_table(item, by_table[item["name"]], orphans[item["name"]]),
-            stray_chunks=frozenset(strayed[item["name"]]),
-        )
-        for item in read_tables(connection, database)
-    }
+    spread, found = _spread_directors(connection), {}
+    for item in read_tables(connection, database):
+        name = item["name"]
+        table = replace(_catalog_table(item, by_table[name], orphans[name]), stray_chunks=frozenset(strayed[name]))
+        found[name] = replace(table, spread_keys=_spread_keys(database, table, spread)) if spread else table
     return Catalog(database, Layout.model_validate(row["layout"]), found, tuple(sorted(nodes)))
 
 
@@ -108,6 +106,18 @@ def _orphan_chunks(connection: sa.Connection, database: str) -> dict[str, set[in
     for table, chunk in connection.execute(query):
         chunks[str(table)].add(int(chunk))
     return chunks
+
+
+def _spread_directors(connection: sa.Connection) -> set[tuple[str, str]]:
+    """Database and name of the directors that have rows of one key in several chunks."""
+    query = sa.select(t.tables.c.database, t.tables.c.name).where(t.tables.c.keys_are_spread)
+    return {(str(database), str(name)) for database, name in connection.execute(query)}
+
+
+def _spread_keys(database: str, table: CatalogTable, spread: set[tuple[str, str]]) -> frozenset[str]:
+    layout = table.layout
+    followed = ((layout.key, layout.director or table.table.name), (layout.key2, layout.director2))
+    return frozenset(key for key, director in followed if key and split_director(director, database) in spread)
 
 
 def _catalog_table(row: Any, replicas: Sequence[Replica], orphans: Iterable[int]) -> CatalogTable:

@@ -21,7 +21,7 @@ from skyshard.errors import ClusterError, UserError
 from skyshard.layout import Layout, TableLayout
 from skyshard.registry import director_index, generation, retired, snapshot, strays, transactions
 from skyshard.registry import tables as t
-from skyshard.registry.catalog import Catalog
+from skyshard.registry.catalog import Catalog, Chunks
 from skyshard.registry.history import QueryHistory
 from skyshard.registry.lifecycle import ContributionState, DatabaseState, Event, TransactionState
 from skyshard.registry.values import Contribution, IndexPart, OpenTransaction, Replica, dump_table, load_table
@@ -104,7 +104,7 @@ class Registry:
                     database=database, name=table.name, loader=loader, transaction_id=transaction, **values
                 )
                 connection.execute(made)
-            elif row["definition"] != values["definition"] or row["layout"] != values["layout"]:
+            elif row["definition"] != values["definition"] or TableLayout.model_validate(row["layout"]) != layout:
                 raise UserError(
                     f"table '{database}.{table.name}' has other columns, keys or another role than the source",
                     remedy="ingest under another --database",
@@ -120,12 +120,16 @@ class Registry:
 
     def mark_scattered(self, database: str, table: str) -> None:
         """Note that a dependent's copied positions do not tell its chunk."""
+        self._mark(database, table, position_is_local=False)
+
+    def mark_spread(self, database: str, director: str) -> None:
+        """Note that rows of one key of a director stand in several chunks."""
+        self._mark(database, director, keys_are_spread=True)
+
+    def _mark(self, database: str, table: str, **values: bool) -> None:
+        where = (t.tables.c.database == database) & (t.tables.c.name == table)
         with self._writer.begin() as connection:
-            connection.execute(
-                sa.update(t.tables)
-                .where(t.tables.c.database == database, t.tables.c.name == table)
-                .values(position_is_local=False)
-            )
+            connection.execute(sa.update(t.tables).where(where).values(**values))
             generation.advance(connection)
 
     # transactions and contributions
@@ -364,13 +368,17 @@ class Registry:
         """Quoted name of the table that shows a director's index; empty when it has none."""
         return director_index.visible_table(database, director, self.index_parts(database, director))
 
-    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
+    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, Chunks]:
+        table, layout = self.table_definitions(database)[director]
+        held = director_index.key_range(table, layout)
         with connect(self._czar, Account.READER) as connection:
-            return director_index.find_keys(connection, self.index_table(database, director), keys)
+            return director_index.find_keys(connection, self.index_table(database, director), keys, held)
 
     def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:
+        table, layout = self.table_definitions(database)[director]
+        held = director_index.key_range(table, layout)
         with connect(self._czar, Account.READER) as connection:
-            return director_index.find_range(connection, self.index_table(database, director), low, high)
+            return director_index.find_range(connection, self.index_table(database, director), low, high, held)
 
 
 def _fields(value: Contribution | Replica | IndexPart) -> dict[str, Any]:

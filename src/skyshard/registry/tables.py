@@ -48,6 +48,7 @@ tables = Table(
     Column("layout", JSON, nullable=False),
     Column("loader", String(16), nullable=False),
     Column("position_is_local", Boolean, nullable=False, default=True),
+    Column("keys_are_spread", Boolean, nullable=False, default=False),
     Column("transaction_id", Integer, nullable=False),
     **_OPTIONS,
 )  # fmt: skip

@@ -1,0 +1,143 @@
+"""Director keys on disk: two arrays, and a record of what they must be.
+
+``keys.npy`` holds sorted keys, ``places.npy`` int32[n, 2] (chunk, sub-chunk); ``record.json`` their rows and digests,
+and is written last. Arrays are mapped, never read whole into memory; a process digests each file once, before it
+believes it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import get_ident
+from typing import Any
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+from skyshard.errors import UserError
+
+KEYS, PLACES, RECORD = "keys.npy", "places.npy", "record.json"
+_READ_BYTES = 1 << 24
+_believed: set[tuple[str, int, int, int, str]] = set()
+"""Files as they were digested in this process: path, inode, size, time of change, digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """What the arrays of one folder hold: rows, whether each key stands once, and the digests of both files."""
+
+    rows: int
+    is_unique: bool
+    keys: str
+    places: str
+
+
+def beside(path: Path) -> Path:
+    """Where a file is written before it gets its name: it is whole or not there."""
+    return path.with_name(f"{path.name}.{os.getpid()}.{get_ident()}.tmp")
+
+
+@contextmanager
+def new_array(path: Path, shape: tuple[int, ...], kind: np.dtype[Any]) -> Iterator[NDArray[Any]]:
+    """An array on disk, to be filled; it gets its name when the block ends without an error."""
+    draft = beside(path)
+    try:
+        if shape[0]:
+            array = np.lib.format.open_memmap(draft, "w+", kind, shape)
+            yield array
+            array.flush()
+        else:  # nothing can be mapped
+            with draft.open("wb") as file:
+                np.save(file, np.empty(shape, kind))
+            yield np.empty(shape, kind)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_record(folder: Path, rows: int, *, is_unique: bool) -> None:
+    """Say what the arrays in a folder are; what has no record counts as harmed."""
+    record = KeyRecord(rows, is_unique, _digest(folder / KEYS), _digest(folder / PLACES))
+    draft = beside(folder / RECORD)
+    draft.write_text(json.dumps(asdict(record)))
+    draft.replace(folder / RECORD)
+
+
+def seal(path: Path) -> None:
+    """Keep a file's digest beside it."""
+    seal = path.with_suffix(".xxh3")
+    draft = beside(seal)
+    draft.write_text(_digest(path))
+    draft.replace(seal)
+
+
+def is_sealed(path: Path) -> bool:
+    """True for a file that is as it was sealed."""
+    try:
+        return path.with_suffix(".xxh3").read_text() == _digest(path)
+    except OSError:
+        return False
+
+
+def records(folder: Path) -> dict[Path, KeyRecord]:
+    """The records of a director's folder and of the folders in it, one a transaction.
+
+    Raises:
+        UserError: arrays without a record, or one that cannot be read.
+    """
+    found = {path.parent for name in (KEYS, PLACES, RECORD) for path in [*folder.glob(name), *folder.glob(f"*/{name}")]}
+    return {inner: _record(inner) for inner in sorted(found)}
+
+
+def open_arrays(folder: Path, record: KeyRecord) -> tuple[NDArray[Any], NDArray[np.int32]]:
+    """Map the keys and places of one folder.
+
+    Raises:
+        UserError: a file that is not the one that was written.
+    """
+    for name, digest in ((KEYS, record.keys), (PLACES, record.places)):
+        _require(folder / name, digest)
+    if not record.rows:  # nothing can be mapped
+        return np.load(folder / KEYS), np.load(folder / PLACES)
+    return np.load(folder / KEYS, mmap_mode="r"), np.load(folder / PLACES, mmap_mode="r")
+
+
+def _record(folder: Path) -> KeyRecord:
+    try:
+        return KeyRecord(**json.loads((folder / RECORD).read_text()))
+    except (OSError, ValueError, TypeError):
+        raise harmed(folder, f"'{folder / RECORD}' is missing, or does not tell what the keys beside it are") from None
+
+
+def _require(path: Path, digest: str) -> None:
+    try:
+        found = path.stat()
+        state = (str(path), found.st_ino, found.st_size, found.st_mtime_ns, digest)
+        if state not in _believed and _digest(path) != digest:
+            raise harmed(path.parent, f"'{path}' is not the file that was written")
+    except OSError as error:
+        raise harmed(path.parent, f"'{path}' cannot be read: {error.strerror}") from None
+    _believed.add(state)
+
+
+def harmed(folder: Path, what: str) -> UserError:
+    """The error about the keys in ``<database>/<director>/<transaction>``."""
+    database, director = folder.parts[-3:-1] if len(folder.parts) > 2 else ("", folder.name)
+    return UserError(
+        f"the keys of director '{database}.{director}' are harmed: {what}",
+        remedy=f"run skyshard index rebuild {database}, which makes them from the chunk tables",
+    )
+
+
+def _digest(path: Path) -> str:
+    hasher = xxhash.xxh3_128()
+    with path.open("rb") as file:
+        while block := file.read(_READ_BYTES):
+            hasher.update(block)
+    return hasher.hexdigest()
