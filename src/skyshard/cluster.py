@@ -130,6 +130,10 @@ class Cluster:
         self._require_running([server])
         return server.endpoint
 
+    def running_endpoints(self) -> list[Endpoint]:
+        """Where every server listens that runs, mono too."""
+        return [one.endpoint for one in self._servers(self._record(), with_mono=True) if one.is_running()]
+
     def data_dir(self, name: str) -> Path:
         """The data folder of a server: ``data_dir("node1") / database / "Object_6630.MYD"``."""
         return self._server(self._record(), name).data

@@ -3,6 +3,7 @@
     SkyshardError
     ├── UserError       exit 2   the input, the command or the recipe: the user mends it
     ├── ClusterError    exit 3   a node, a socket, a process: the operator mends it (``retryable``: waiting may help)
+    │   └── NoRoom               a disk is full
     └── Bug             exit 1   ours
 
 A message is one line: what is wrong, where, and the remedy after a semicolon. Foreign errors (driver, Ray, Arrow) are
@@ -61,6 +62,10 @@ class ClusterError(SkyshardError):
     def __init__(self, what: str, *, remedy: str = "", retryable: bool = False) -> None:
         self.retryable = retryable
         super().__init__(what, remedy=remedy)
+
+
+class NoRoom(ClusterError):
+    """A disk has no room for what is to be written."""
 
 
 class Bug(SkyshardError):

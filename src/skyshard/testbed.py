@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from skyshard.cluster import CZAR_NAME, MONO_NAME, Cluster
+from skyshard.db.left import Ending
 from skyshard.errors import UserError
 from skyshard.progress import Watcher, nobody
 from skyshard.registry.store import Registry
@@ -46,7 +47,10 @@ TargetName = Literal["czar", "mono"]
 
 
 class Testbed:
-    """A running cluster and all that Skyshard does with it; closes what it opened, leaves the cluster running."""
+    """A running cluster and all that Skyshard does with it; closes what it opened, leaves the cluster running.
+
+    Opening one ends the statements that processes left which are gone.
+    """
 
     __test__ = False
 
@@ -56,6 +60,7 @@ class Testbed:
         self._runtime_kind = runtime
         self._runtimes: dict[RuntimeKind, Runtime] = {}
         self._handles: dict[tuple[RuntimeKind, str], Handle] = {}
+        self._ending = Ending(self.cluster.running_endpoints())
 
     def __enter__(self) -> Testbed:
         return self
@@ -77,6 +82,7 @@ class Testbed:
         self._runtimes.clear()
         if "registry" in self.__dict__:
             self.registry.close()
+        self._ending.wait()
 
     @cached_property
     def registry(self) -> Registry:

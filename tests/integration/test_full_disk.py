@@ -1,4 +1,4 @@
-"""A disk that runs full during an ingest: said in one line, and the ingest goes on when there is room."""
+"""A disk that runs full during an ingest or a query: said in one line, and all goes on when there is room."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.integration.kill_catalog import write_catalog
 from tests.integration.stepping import assert_right
 
 from skyshard.cluster import Cluster
-from skyshard.errors import ClusterError
+from skyshard.errors import ClusterError, NoRoom
 from skyshard.testbed import Testbed
 from skyshard.worker.room import RESERVE_BYTES
 
@@ -53,6 +53,29 @@ def test_a_full_disk_is_said_and_the_ingest_goes_on_when_there_is_room(small_dis
     assert [error for error in errors if not re.fullmatch(pattern, error)] == []
     assert any("/staging/" in error for error in errors)
     assert any("/data'" in error for error in errors)
+
+
+def test_a_query_that_finds_no_room_says_so(small_disk: Path, tmp_path: Path) -> None:
+    """It does not wait for ever, what needs no room is answered meanwhile, and with room again it is answered, too."""
+    source = write_catalog(tmp_path / "source", objects=60_000)
+    cluster = Cluster.at(small_disk / "cluster")
+    cluster.start(1)
+    try:
+        with Testbed(cluster.folder) as testbed:
+            testbed.ingest(source, database="roomy")
+            ordered, counted = "SELECT * FROM Object ORDER BY flux", "SELECT COUNT(*) AS n FROM Object WHERE flag = 1"
+            whole = testbed.query(ordered, database="roomy").rows
+            for free in (0, 300 << 10, 1 << 20):
+                leave(small_disk, free)
+                with pytest.raises(NoRoom, match="make room on"):
+                    testbed.query(ordered, database="roomy")
+                if free:
+                    leave(small_disk, free)
+                    assert testbed.query(counted, database="roomy").table["c0"].to_pylist() == [20_000]
+            leave(small_disk, 60 << 20)
+            assert testbed.query(ordered, database="roomy").rows == whole == 60_000
+    finally:
+        cluster.destroy()
 
 
 def leave(folder: Path, free: int) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyshard.db.connection import Account, Endpoint, connect, mapped, quote_name, quote_text
-from skyshard.errors import ClusterError, UserError
+from skyshard.errors import ClusterError, NoRoom, UserError
 
 HERE = Endpoint(socket="/run/x.sock")
 
@@ -33,6 +33,22 @@ def test_a_quoted_text_ends_only_at_its_end(text: str) -> None:
     inside = quote_text(text)[1:-1]
     plain = inside.replace("\\\\", "").replace("\\'", "")
     assert "'" not in plain
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (1021, "Disk got full writing 'v.(temporary)' (Errcode: 28 \"No space left on device\")"),
+        (3, "Error writing file './ddl_recovery.log' (Errcode: 28 \"No space left on device\")"),
+        (28, "No space left on device"),
+    ],
+)
+def test_a_full_disk_is_said_in_one_way(code: int, words: str) -> None:
+    """Whatever the server was about to write: the remedy is to make room, and the statement is none of it."""
+    found = mapped(pymysql.err.OperationalError(code, words), HERE, "CREATE TABLE t")
+    assert isinstance(found, NoRoom)
+    assert "make room" in str(found)
+    assert "CREATE TABLE" not in str(found)
 
 
 @pytest.mark.parametrize("code", [2003, 2006, 2013, 1040, 1205, 1213, 1927])

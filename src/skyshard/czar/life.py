@@ -7,6 +7,7 @@ Parquet file beside the cluster, complete or not there. A query whose process is
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -25,6 +25,7 @@ from skyshard.czar.plan import Kind, Lane
 from skyshard.czar.running import Cancelled, Running, left_of
 from skyshard.czar.scratch import query_name
 from skyshard.errors import ClusterError, SkyshardError, UserError
+from skyshard.processes import began, is_there
 from skyshard.registry.history import OPEN, QueryEvent, QueryHistory, QueryState, Row
 
 WATCH_S = 0.1
@@ -78,7 +79,7 @@ class Submitted:
     def status(self, number: int) -> QueryStatus:
         """Where a query is; one whose process is gone is noted as failed."""
         row = self._history.get(number)
-        if row["state"] == QueryState.EXECUTING and not _is_alive(row["process"], row["process_began"]):
+        if row["state"] == QueryState.EXECUTING and not is_there(row["process"], row["process_began"]):
             self._history.move(number, QueryEvent.FAIL, error="the process that ran the query is gone")
             row = self._history.get(number)
         return status_of(row)
@@ -137,13 +138,12 @@ class Submitted:
     def run(self, number: int, czar: Czar) -> None:
         """Answer a submitted query; its errors go to the history."""
         row = self._history.get(number)
-        process = psutil.Process()
-        mine = {"process": process.pid, "process_began": round(process.create_time() * 100)}
-        if not self._history.move(number, QueryEvent.BEGIN, **mine):
+        process, name = os.getpid(), query_name()  # what it makes on servers is this process's
+        if not self._history.move(number, QueryEvent.BEGIN, name=name, process=process, process_began=began(process)):
             return
         try:
             with (
-                czar.open(row["statement"], row["database"], query=row["name"]) as answer,
+                czar.open(row["statement"], row["database"], query=name) as answer,
                 self._watched(number, czar, answer.running),
             ):
                 path = self._write(number, answer)
@@ -154,6 +154,9 @@ class Submitted:
             self._history.move(number, QueryEvent.CANCEL)
         except SkyshardError as error:
             self._history.move(number, QueryEvent.FAIL, error=str(error))
+        except KeyboardInterrupt as error:
+            self._history.move(number, QueryEvent.FAIL, error=f"the process that ran it got {error or 'SIGINT'}")
+            raise
         except BaseException as error:
             self._history.move(number, QueryEvent.FAIL, error=f"{type(error).__name__}: {error}")
             raise
@@ -202,13 +205,6 @@ def _counters(running: Running) -> dict[str, Any]:
         "chunks": running.chunks, "chunks_done": running.chunks_done, "rows": running.rows, "bytes": running.bytes,
         "coverage": running.coverage,
     }  # fmt: skip
-
-
-def _is_alive(process: int, began: int) -> bool:
-    try:
-        return round(psutil.Process(process).create_time() * 100) == began
-    except psutil.Error:
-        return False
 
 
 def _row_of(ended: Ended) -> Row:

@@ -13,7 +13,7 @@ from skyshard.czar.dialect import render
 from skyshard.czar.matches import single_rows
 from skyshard.czar.plan import Kind, Lane
 from skyshard.czar.planner import prepare, result_names
-from skyshard.czar.scratch import drop_query, query_name, scratch_table
+from skyshard.czar.scratch import drop_query, query_name, scratch_table, sweep
 from skyshard.czar.show import show
 from skyshard.czar.statement import ShowStatement, read_statement
 from skyshard.czar.typed import read_types
@@ -31,6 +31,7 @@ class MonoTarget:
         self._source = source
         self._sessions = Sessions(endpoint)
         self._data_dir = Path(data_dir)
+        self._is_swept = False
 
     def close(self) -> None:
         self._sessions.close()
@@ -55,13 +56,23 @@ class MonoTarget:
         """Stop a statement by its name; False if the server is not at it."""
         return self._sessions.cancel(query) > 0
 
+    def _sweep(self) -> None:
+        """Drop what killed processes left, once."""
+        if not self._is_swept:
+            self._is_swept = True
+            with self._sessions.lease("sweep") as connection:
+                sweep(connection)
+
     def _run(self, text: str, columns: int, query: str) -> pa.Table:
         names = [f"c{index}" for index in range(columns)]
         try:
+            self._sweep()
             with self._sessions.lease(query) as connection:
                 types = read_types(connection, text, scratch_table(query, "t"), names)
                 return store_result(connection, query, text, types, self._data_dir)
-        except SkyshardError as error:
+        except BaseException as error:
             with contextlib.suppress(SkyshardError), self._sessions.lease(CLEANING) as connection:
                 drop_query(connection, query)  # one that was stopped could not
+            if not isinstance(error, SkyshardError):
+                raise
             raise in_words(error, query) from error.__cause__

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from skyshard.czar.plan import Pull
 from skyshard.czar.units import Failure
-from skyshard.errors import ClusterError
+from skyshard.errors import ClusterError, NoRoom
 
 WHOLE = -1
 """Stands for the chunk of a pull that reads regular tables, which are whole on every node."""
@@ -82,6 +82,8 @@ class Replicas:
         shown = ", ".join(map(str, lost[:5])) + (f", ... ({len(lost)} in all)" if len(lost) > 5 else "")
         if not self._errors:
             raise ClusterError(f"no node holds all tables of chunks {shown}", remedy="see `skyshard verify`")
+        if full := [error for error in self._errors if isinstance(error, NoRoom)]:
+            raise full[-1]
         raise ClusterError(
             f"no replica of chunks {shown} answers: {self._errors[-1]}",
             remedy="see `skyshard cluster status`; --allow-partial answers from the other chunks",

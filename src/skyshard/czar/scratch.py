@@ -5,16 +5,20 @@ A name is ``q_<process>_<start of the process>_<number>_<what>``. A table whose 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
 from functools import lru_cache
 
-import psutil
-
 from skyshard.db.accounts import SCRATCH_DATABASE
 from skyshard.db.connection import Connection, quote_name
+from skyshard.db.left import end_left
+from skyshard.errors import ClusterError
+from skyshard.processes import began, is_there
 
+DROP_WAIT_S = 10
+"""So long a statement that is being ended may keep its table."""
 _NAME = re.compile(r"q_(\d+)_(\d+)_\d+_\w+$")
 _numbers = itertools.count(1)
 
@@ -22,12 +26,10 @@ _numbers = itertools.count(1)
 def query_name() -> str:
     """A name for a query that no other process and no other query has."""
     process = os.getpid()
-    return f"q_{process}_{_own_start(process)}_{next(_numbers)}"
+    return f"q_{process}_{_began(process)}_{next(_numbers)}"
 
 
-@lru_cache(maxsize=1)
-def _own_start(process: int) -> int:
-    return _started(process)
+_began = lru_cache(maxsize=1)(began)
 
 
 def scratch_table(query: str, what: str) -> str:
@@ -41,7 +43,8 @@ def file_name(query: str, what: str) -> str:
 
 
 def sweep(connection: Connection) -> int:
-    """Drop the scratch tables of processes that are gone; returns how many there were."""
+    """End the statements of processes that are gone, and drop their scratch tables; returns how many tables."""
+    end_left(connection)
     return _drop(connection, [table for table in _tables(connection) if _is_left(table)])
 
 
@@ -56,18 +59,13 @@ def _tables(connection: Connection) -> list[str]:
 
 def _drop(connection: Connection, tables: list[str]) -> int:
     for table in tables:
-        connection.execute(f"DROP TABLE IF EXISTS {quote_name(SCRATCH_DATABASE)}.{quote_name(table)}")
+        with contextlib.suppress(ClusterError):  # still in use: a later sweep finds it
+            connection.execute(
+                f"DROP TABLE IF EXISTS {quote_name(SCRATCH_DATABASE)}.{quote_name(table)} WAIT {DROP_WAIT_S}"
+            )
     return len(tables)
 
 
 def _is_left(table: str) -> bool:
     match = _NAME.match(table)
-    return match is not None and _started(int(match.group(1))) != int(match.group(2))
-
-
-def _started(process: int) -> int:
-    """When a process began, in hundredths of a second; 0 if there is none."""
-    try:
-        return round(psutil.Process(process).create_time() * 100)
-    except psutil.Error:
-        return 0
+    return match is not None and not is_there(int(match.group(1)), int(match.group(2)))

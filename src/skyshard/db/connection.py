@@ -1,7 +1,8 @@
 """SQL connections: the one file that imports the MariaDB driver, and the one place where its errors are mapped.
 
 Rules: every connection is opened for one account and gets that account's SQL mode; text on the wire is latin1, as the
-tables are; values go through the driver's arguments, names through :func:`quote_name`; nothing of the driver leaks out.
+tables are; values go through the driver's arguments, names through :func:`quote_name`; nothing of the driver leaks out;
+a statement carries the name of its process, so that it can be ended when the process is gone (``db.left``).
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import pymysql
 from pymysql.constants import CLIENT
 from pymysql.cursors import SSCursor
 
-from skyshard.errors import ClusterError, SkyshardError, UserError
+from skyshard.errors import ClusterError, NoRoom, SkyshardError, UserError
+from skyshard.processes import own_name
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -31,9 +33,12 @@ ENGINE_ANSWER_TIMEOUT_S = 120.0
 """Statements on the registry take milliseconds; waiting for one's lock ends after 50 s by the server's own limit."""
 MAX_PACKET_BYTES = 1 << 30
 MAX_NAME_CHARACTERS = 64
+MARK = "/*skyshard "
+"""Begins the comment in front of a statement that holds the name of its process."""
 
 NO_SERVER = {2002, 2003}
 CONNECTION_LOST = {2002, 2003, 2006, 2013, 2014, 2055, 1053, 1927, 0}
+DISK_FULL = {28, 1021}
 BUSY = {1040, 1203, 1205, 1213, 1317, 1615}
 SERVER_TROUBLE = {3, 5, 9, 11, 23, 24, 28, 29, 122, 126, 127, 130, 134, 135, 144, 145, 1004, 1005, 1006, 1014, 1015}
 SERVER_TROUBLE |= {1016, 1017, 1021, 1023, 1024, 1026, 1030, 1033, 1034, 1035, 1036, 1037, 1038, 1041, 1078, 1079, 1105}
@@ -103,6 +108,7 @@ class Connection:
         self._raw = raw
         self._endpoint = endpoint
         self._columns: tuple[ResultColumn, ...] = ()
+        self._mark = f"{MARK}{own_name()}*/ "
         self.is_cut = False
 
     def __enter__(self) -> Connection:
@@ -200,7 +206,7 @@ class Connection:
     def _run(self, cursor: Any, sql: str, args: Arguments) -> int:
         self._columns = ()
         try:
-            affected = cursor.execute(sql, args)
+            affected = cursor.execute(self._mark + sql, args)
         except (pymysql.MySQLError, OSError, UnicodeError) as error:
             raise mapped(error, self._endpoint, sql) from error
         self._columns = _columns_of(cursor)
@@ -311,6 +317,8 @@ def mapped(error: Exception, endpoint: Endpoint, sql: str = "") -> SkyshardError
     what = f"{endpoint}: {words} ({code}){where}".replace("\n", " ")
     if isinstance(error, OSError) or code in CONNECTION_LOST:
         return ClusterError(what, remedy="see `skyshard cluster status`", retryable=True)
+    if code in DISK_FULL or "No space left on device" in words:
+        return NoRoom(f"{endpoint}: {words} ({code})", remedy="make room on the disk of the server's folder")
     if code in BUSY:
         return ClusterError(what, retryable=True)
     if code in SERVER_TROUBLE or isinstance(error, pymysql.InternalError):

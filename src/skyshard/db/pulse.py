@@ -1,8 +1,9 @@
-"""Does a server still answer? A second session asks while a statement is long without a word.
+"""Does a server still answer, and still work? A second session asks while a statement is long without a word.
 
 Rules: a statement may take as long as it likes while its server answers others. A server that gives no answer for
 ``silence_s`` (a stopped process, a host that is gone) loses the sessions that are watched: whoever waits on one gets a
-retryable error that names the server. While it is silent nobody is let in, so that nobody waits for it again.
+retryable error that names the server. While it is silent nobody is let in, so that nobody waits for it again. A
+statement that waits for room on a full disk, as MariaDB lets it for ever, is ended.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ import time
 from collections.abc import Iterator
 
 from skyshard.db.connection import CONNECT_TIMEOUT_S, Account, Connection, Endpoint, connect, is_reached
-from skyshard.errors import ClusterError
+from skyshard.errors import ClusterError, NoRoom, SkyshardError, UserError
 
 SILENCE_VARIABLE = "SKYSHARD_SILENCE_S"
 SILENCE_S = 30.0
 """After so many seconds without any answer a server counts as silent, unless the environment says otherwise."""
+LOOK_S = 2.0
+"""So often it is looked whether a statement waits for room."""
+NEEDS_ROOM = "Waiting for someone to free space"
+"""What a server calls the state of such a statement."""
 
 
 def silence_limit() -> float:
@@ -36,6 +41,7 @@ class Pulse:
         self._account = account
         self.silence_s = silence_limit() if silence_s is None else silence_s
         self._watched: dict[int, tuple[Connection, float]] = {}
+        self._reasons: dict[int, ClusterError] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
@@ -51,27 +57,25 @@ class Pulse:
         """Around statements on a session.
 
         Raises:
-            ClusterError: the server fell silent meanwhile.
+            ClusterError: the server fell silent meanwhile, or its disk is full.
         """
         with self._lock:
             self._watched[id(connection)] = (connection, time.monotonic())
             self._start()
-        is_cut = False
         try:
             yield
         except BaseException as error:
-            is_cut = self._forget(connection)
-            if is_cut and isinstance(error, ClusterError):
-                raise self.error() from error
+            reason = self._forget(connection)
+            if reason is not None and isinstance(error, ClusterError):
+                raise reason from error
             raise
-        finally:
-            if not is_cut:
-                self._forget(connection)
+        self._forget(connection)
 
-    def _forget(self, connection: Connection) -> bool:
-        """No longer watched; True if it was cut off."""
+    def _forget(self, connection: Connection) -> ClusterError | None:
+        """No longer watched; the reason if it was cut off."""
         with self._lock:
-            return self._watched.pop(id(connection), None) is None
+            self._watched.pop(id(connection), None)
+            return self._reasons.pop(id(connection), None)
 
     def error(self) -> ClusterError:
         return ClusterError(
@@ -105,25 +109,49 @@ class Pulse:
 
     def _look_after(self) -> None:
         beat_s = self.silence_s / 3
-        while not self._closed.wait(beat_s):
+        next_beat = time.monotonic() + beat_s
+        while not self._closed.wait(min(beat_s, LOOK_S)):
             asked = time.monotonic()
             with self._lock:
-                if not (self._watched or self.is_silent):
+                begun = [since for _, since in self._watched.values()]
+                if asked >= next_beat and not (begun or self.is_silent):
                     self._thread = None  # the next watch starts one
                     return
-                is_long = any(asked - begun >= beat_s for _, begun in self._watched.values())
-            if not (is_long or self.is_silent):
+            if any(asked - since >= LOOK_S for since in begun):
+                self._end_those_without_room()
+            if asked < next_beat:
                 continue
-            self.is_silent = not self._answers(2 * beat_s)
-            if self.is_silent:
-                self._cut(asked)
+            next_beat = time.monotonic() + beat_s
+            if self.is_silent or any(asked - since >= beat_s for since in begun):
+                self.is_silent = not self._answers(2 * beat_s)
+                if self.is_silent:
+                    self._cut(asked)
+
+    def _end_those_without_room(self) -> None:
+        """End the statements that wait for room on a full disk."""
+        with contextlib.suppress(SkyshardError), self._second_session(LOOK_S / 2) as connection:
+            rows = connection.rows("SHOW PROCESSLIST")
+            waiting = {int(row[0]) for row in rows if str(row[6]).startswith(NEEDS_ROOM)}
+            if not waiting:
+                return
+            error = _no_room(self._endpoint, connection)
+            with self._lock:
+                mine = {key: one for key, (one, _) in self._watched.items() if one.thread_id in waiting}
+                for key in mine:
+                    del self._watched[key]
+                    self._reasons[key] = error
+            for one in mine.values():
+                with contextlib.suppress(UserError):
+                    connection.execute(f"KILL {one.thread_id}")
+                one.cut()
+
+    def _second_session(self, within_s: float) -> Connection:
+        return connect(self._endpoint, self._account, connect_timeout_s=within_s, answer_timeout_s=within_s)
 
     def _answers(self, within_s: float) -> bool:
         """A new session gets an answer; a refusal is one, too."""
         try:
-            with connect(
-                self._endpoint, self._account, connect_timeout_s=within_s, answer_timeout_s=within_s
-            ) as connection:
+            with self._second_session(within_s) as connection:
                 connection.value("SELECT 1")
         except ClusterError as error:
             return is_reached(error)
@@ -134,5 +162,19 @@ class Pulse:
         with self._lock:
             silent = [key for key, (_, begun) in self._watched.items() if begun < before]
             connections = [self._watched.pop(key)[0] for key in silent]
+            self._reasons.update(dict.fromkeys(silent, self.error()))
         for connection in connections:
             connection.cut()
+
+
+def _no_room(endpoint: Endpoint, connection: Connection) -> NoRoom:
+    """The error that names the server's folder with the least room, where it is on this host."""
+    data, temporary = (str(one) for one in connection.rows("SELECT @@datadir, @@tmpdir")[0])
+    folders = [one for one in (data, *temporary.split(":")) if endpoint.socket and os.path.isdir(one)]
+    free = [(found.f_bavail * found.f_frsize, folder) for folder in folders for found in (os.statvfs(folder),)]
+    least, folder = min(free, default=(0, data))
+    where = f"'{folder}'" if free else f"'{folder}' of {endpoint}"
+    return NoRoom(
+        f"no room is left in {where} for what the statement writes: {least:,} bytes are free",
+        remedy="make room on that disk, or ask for less at a time",
+    )

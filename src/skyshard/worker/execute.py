@@ -20,6 +20,9 @@ from skyshard.worker.lane import ScanLane
 ROTATE_BYTES = 64 << 20
 """A scratch table of this size is closed and the next one begun, so that what was read can be dropped."""
 
+DROP_WAIT_S = 10
+"""So long a statement that is being ended may keep its table."""
+
 
 @dataclass(frozen=True, slots=True)
 class Filled:
@@ -73,7 +76,7 @@ class QueryWorker:
             if not mine:
                 return
             with contextlib.suppress(ClusterError), self.sessions.lease(CLEANING) as connection:
-                connection.execute(f"DROP TABLE IF EXISTS {', '.join(mine)}")
+                connection.execute(f"DROP TABLE IF EXISTS {', '.join(mine)} WAIT {DROP_WAIT_S}")
                 self._left = [table for table in self._left if table not in mine]
 
     def cancel(self, query: str) -> int:
