@@ -1,7 +1,8 @@
 """What a generator knows of a database, as statements and digests: the second oracle beside the mono server.
 
 Made from what ingest kept (`skyshard.ingest.known`): the whole truth of a folder's manifest, or what partition tasks
-noted of the rows that they made. No I/O.
+noted of the rows that they made. A generator knows rows by its own chunks; of a table that was spread another way, the
+rows are known as a whole only. No I/O.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from skyshard.ingest.known import Known, KnownAnswer
+from skyshard.layout import Role, Striping, TableLayout
 from skyshard.registry.values import WHOLE
 from skyshard.rowimage.digest import RowDigest
 from skyshard.sphere import Box, unit_vectors
@@ -24,10 +26,12 @@ from skyshard.synth.recipe import Recipe
 from skyshard.synth.truth import answers, closest_chord, merged
 
 _MOST_OBJECTS = 3_000_000
+_DECIDES_CHUNKS = ("role", "director", "key", "position")
+"""What of a table's layout decides, with the stripes, in which chunk a row is; sub-stripes and overlap do not."""
 
 
-def known_truth(content: Mapping[str, Any]) -> Known:
-    """Digests and answers, of the tables that were ingested as a whole."""
+def known_truth(content: Mapping[str, Any], striping: Striping, layouts: Mapping[str, TableLayout]) -> Known:
+    """Digests and answers, of the tables that were ingested as a whole, and how they were spread."""
     sky = open_sky(Recipe.model_validate(content["recipe"]), content["seed"])
     digests = {
         name: {int(chunk): str(known["digest"]) for chunk, known in chunks.items()}
@@ -36,15 +40,29 @@ def known_truth(content: Mapping[str, Any]) -> Known:
     }
     rows = {name: sum(RowDigest.parse(one).rows for one in chunks.values()) for name, chunks in digests.items()}
     chunks = _chunks(content, sky.recipe)
-    found = [KnownAnswer(answer.sql, (tuple(answer.row),)) for answer in answers(sky, rows, list(chunks.values()))]
-    found += _by_chunk(digests)
-    if sky.director in rows:
-        found += _density(sky, digests[sky.director])
+    is_director = sky.director in layouts and layouts[sky.director].role is Role.DIRECTOR
+    paired = answers(sky, rows, list(chunks.values()), striping.overlap_deg if is_director else 0.0)
+    found = [KnownAnswer(answer.sql, (tuple(answer.row),)) for answer in paired]
+    spread = {name: _as_spread(sky, striping, layouts[name], name, of) for name, of in digests.items()}
+    found += _by_chunk(spread)
+    if sky.director in rows and WHOLE not in spread[sky.director]:
+        found += _density(sky, spread[sky.director])
     found += _windows(sky, rows, list(chunks.values()))
     if sky.director not in digests:
-        return Known(digests, tuple(found))
+        return Known(spread, tuple(found))
     filled = frozenset(chunk for _, chunk in _counts(digests[sky.director]))
-    return Known(digests, tuple(found), PairCounter(sky, filled, float(content["share"])))
+    return Known(spread, tuple(found), PairCounter(sky, filled, float(content["share"])))
+
+
+def _as_spread(
+    sky: SyntheticSky, striping: Striping, layout: TableLayout, name: str, chunks: Mapping[int, str]
+) -> Mapping[int, str]:
+    """The digest of each chunk where the stored chunks are the generator's, else the one of all rows."""
+    made = sky.specs[name].layout
+    is_alike = all(getattr(layout, what) == getattr(made, what) for what in _DECIDES_CHUNKS)
+    if is_alike and striping.stripes == sky.recipe.striping.stripes:
+        return chunks
+    return {WHOLE: str(sum((RowDigest.parse(one) for one in chunks.values()), RowDigest()))}
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,11 @@ class Testbed:
         from skyshard.known_truth import known_truth
 
         content = read_known(self.registry, self._truth(database), database)
-        return None if content is None else known_truth(content)
+        if content is None:
+            return None
+        catalog = self.registry.catalog(database)
+        layouts = {name: entry.layout for name, entry in catalog.tables.items()}
+        return known_truth(content, catalog.layout.striping, layouts)
 
     def compact(self, database: str, *, watcher: Watcher = nobody, **options: Any) -> Compacted:
         """Merge the parts that transactions brought; options as of ``ingest.compact.compact``."""

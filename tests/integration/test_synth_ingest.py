@@ -1,6 +1,7 @@
 """Synthetic catalogs with all columns of a schema, and dirty ones, ingested: the rows stored are those promised."""
 
 import json
+import zlib
 from collections.abc import Iterator
 from functools import reduce
 from operator import add
@@ -17,6 +18,8 @@ from skyshard.db.connection import Account, connect
 from skyshard.errors import UserError
 from skyshard.ingest.known import Known
 from skyshard.ingest.known_check import KnownRows
+from skyshard.layout import Layout
+from skyshard.registry.values import WHOLE
 from skyshard.synth.dirt import parse_dirt, write_dirty
 from skyshard.synth.generate import open_sky
 from skyshard.synth.manifest import Manifest, read_manifest
@@ -76,6 +79,73 @@ def test_rows_and_answers_that_the_generator_did_not_make_are_found(testbed: Tes
     assert "WHERE z_apFlux BETWEEN 1.0 AND 2.0" in checks["generator's answers"].found
     assert not checks["generator's rows"].is_good
     assert not checks["generator's answers"].is_good
+
+
+LAYOUTS = {
+    "finer": {"striping": {"stripes": 340, "substripes": 3, "overlap_deg": 0.01667}},
+    "coarse": {"striping": {"stripes": 18, "substripes": 40, "overlap_deg": 0.1}},
+    "narrow": {"striping": {"stripes": 85, "substripes": 30, "overlap_deg": 0.005}},
+    "regular": {
+        "striping": {"stripes": 85, "substripes": 12, "overlap_deg": 0.01667},
+        "tables": {"ForcedSource": {"role": "regular"}},
+    },
+}
+"""Of a sky whose recipe says 85 stripes, 12 sub-stripes, 0.01667 degrees."""
+
+
+@pytest.fixture(scope="module")
+def paired(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe that declares pairs of two radii, and its rows beside it."""
+    folder = tmp_path_factory.mktemp("paired")
+    content = changed(neighbours={"radii_deg": [0.004, 0.016]})
+    (folder / "paired.yaml").write_text(yaml.safe_dump(content))
+    write_catalog(Recipe.model_validate(content), folder / "rows", fraction=0.3)
+    return folder
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_truth_does_not_depend_on_the_layout(testbed: Testbed, paired: Path, name: str) -> None:
+    """The same rows spread another way verify, from a folder and in place, with every answer that is known."""
+    layout = Layout.model_validate(LAYOUTS[name])
+    testbed.ingest(str(paired / "rows"), database=f"rows_{name}", override=layout)
+    testbed.ingest(open_any(paired / "paired.yaml", fraction=0.3), database=f"made_{name}", override=layout)
+    for database in (f"rows_{name}", f"made_{name}"):
+        checks = {check.name: check for check in testbed.verify(database)}
+        assert not [check for check in checks.values() if not check.is_good]
+    known = testbed.known(f"rows_{name}")
+    assert known == testbed.known(f"made_{name}")
+    asked = [float(one.sql.rpartition(" < ")[2]) for one in known.answers if "angSep" in one.sql]
+    assert asked == [radius for radius in (0.004, 0.016) if radius <= layout.striping.overlap_deg]
+    by_chunk = {table for table, chunks in known.digests.items() if set(chunks) != {WHOLE}}
+    chunked = {"Object", "Source", "ForcedSource"} - set(LAYOUTS[name].get("tables", {}))
+    assert by_chunk == (chunked if layout.striping.stripes == 85 else set())
+    assert len([one for one in known.answers if "GROUP BY chunkId" in one.sql]) == len(by_chunk) + (
+        "Object" in by_chunk
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "table"),
+    [
+        ("DELETE FROM Source_{chunk} LIMIT 1", "Source"),
+        ("UPDATE Source_{chunk} SET psfFlux = psfFlux + 1 LIMIT 1", "Source"),
+        (
+            "UPDATE Source_{chunk} a JOIN Source_{chunk} b ON b.sourceId = a.sourceId + 1 SET a.psfFlux = b.psfFlux",
+            "Source",
+        ),
+    ],
+)
+def test_harm_is_found_in_another_layout(testbed: Testbed, paired: Path, change: str, table: str) -> None:
+    """A row lost or changed on a node makes the table as a whole another one."""
+    database = f"harmed_{zlib.crc32(change.encode())}"
+    testbed.ingest(str(paired / "rows"), database=database, override=Layout.model_validate(LAYOUTS["finer"]))
+    mine = [one for one in testbed.registry.replicas(database) if one.table == "Source" and not one.is_overlap]
+    replica = max(mine, key=lambda one: one.rows)
+    with connect(testbed.cluster.endpoint(replica.node), Account.ADMIN, database) as connection:
+        connection.execute(change.format(chunk=replica.chunk))
+    found = next(check for check in testbed.verify(database) if check.name == "generator's rows")
+    assert not found.is_good
+    assert "(first: Source as a whole)" in found.found
 
 
 def test_truth_of_one_transaction_among_several_is_not_compared_and_says_so(testbed: Testbed, tmp_path: Path) -> None:

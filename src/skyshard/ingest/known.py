@@ -35,7 +35,8 @@ class KnownAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """``digests``: table → chunk (``WHOLE`` for a regular table) → digest of its rows without chunk numbers.
+    """``digests``: table → chunk → digest of its rows without chunk numbers; ``WHOLE`` for all rows, of a regular table
+    or of one whose chunks are not the generator's.
 
     ``work_out`` finds the one number that other statements return, None for those that it does not know.
     """

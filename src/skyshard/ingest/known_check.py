@@ -15,7 +15,7 @@ from skyshard.ingest.flow import answer
 from skyshard.ingest.generations import one_of_each, part_name
 from skyshard.ingest.known import Known, KnownAnswer
 from skyshard.layout import TableLayout
-from skyshard.registry.values import Replica
+from skyshard.registry.values import WHOLE, Replica
 from skyshard.rowimage.digest import RowDigest
 from skyshard.runtime.base import Handle
 from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
@@ -34,26 +34,28 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class KnownRows:
-    """Rows and digests of each chunk of each table, read again from the nodes without chunk numbers."""
+    """Rows and digests of each chunk of each table, or of the whole, read again without chunk numbers."""
 
     known: Known
     definitions: Mapping[str, tuple[Table, TableLayout]]
     nodes: Mapping[str, Handle]
 
     def check(self, database: str, replicas: Sequence[Replica]) -> Check:
-        """One replica of every chunk table against the generator's digest."""
+        """One replica of every chunk table against the generator's digests."""
         wrong, rows, count = [], 0, 0
         for name, chunks in self.known.digests.items():
             found = self.found(database, name, replicas)
+            if set(chunks) == {WHOLE}:
+                found = {WHOLE: sum(found.values(), RowDigest())}
             places = {*found, *(chunk for chunk, digest in chunks.items() if RowDigest.parse(digest).rows)}
             nothing = RowDigest()
             wrong += [
-                f"{name}, chunk {chunk}"
+                f"{name}, chunk {chunk}" if chunk != WHOLE else f"{name} as a whole"
                 for chunk in sorted(places)
                 if str(found.get(chunk, nothing)) != chunks.get(chunk, str(nothing))
             ]
             count, rows = count + len(places), rows + sum(one.rows for one in found.values())
-        text = f"{count - len(wrong)} of {count} chunk tables equal, {rows} rows"
+        text = f"{count - len(wrong)} of {count} digests equal, {rows} rows"
         return Check("generator's rows", not wrong, text + (f" (first: {wrong[0]})" if wrong else ""))
 
     def found(self, database: str, name: str, replicas: Sequence[Replica]) -> dict[int, RowDigest]:

@@ -165,10 +165,12 @@ def _within(positions: Positions, box: Box, margin_deg: float) -> Positions:
     return Positions(positions.ra[is_in], positions.dec[is_in])
 
 
-def answers(sky: SyntheticSky, rows: Mapping[str, int], chunks: Sequence[ChunkTruth]) -> tuple[Answer, ...]:
+def answers(
+    sky: SyntheticSky, rows: Mapping[str, int], chunks: Sequence[ChunkTruth], farthest_deg: float = math.inf
+) -> tuple[Answer, ...]:
     """Statements over the whole catalog with their rows: counts, the director's extent, what the recipe declares.
 
-    Of tables that ``rows`` does not count, nothing is said.
+    Of tables that ``rows`` does not count, nothing is said, nor of pairs that are farther apart than they may be asked.
     """
     recipe, director, (ra, dec) = sky.recipe, sky.director, sky.position
     made = [Answer(sql=f"SELECT COUNT(*) FROM {name}", row=(count,)) for name, count in rows.items()]
@@ -189,6 +191,7 @@ def answers(sky: SyntheticSky, rows: Mapping[str, int], chunks: Sequence[ChunkTr
     made += [
         Answer(sql=_pairs_sql(sky, radius), row=(sum(truth.pairs[place] for truth in chunks) + rows[director],))
         for place, radius in enumerate(radii)
+        if radius <= farthest_deg
     ]
     return tuple(made)
 
