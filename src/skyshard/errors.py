@@ -30,6 +30,30 @@ class SkyshardError(Exception):
         return _restored, (type(self), self.args, self.__dict__)
 
 
+def words_of(error: BaseException) -> str:
+    """An error in one line, with the notes that were added to it on the way.
+
+    >>> error = UserError("a file is gone", remedy="bring it back")
+    >>> error.add_note("nothing is left")
+    >>> words_of(error)
+    'a file is gone; bring it back; nothing is left'
+    """
+    return "; ".join([text_of(error), *notes_of(error)])
+
+
+def text_of(error: BaseException) -> str:
+    """An error's text in one line, or its kind where it has none or cannot tell it."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception as failed:
+        text = f"{type(error).__name__}, whose text cannot be made ({type(failed).__name__})"
+    return text or type(error).__name__
+
+
+def notes_of(error: BaseException) -> list[str]:
+    return [" ".join(note.split()) for note in getattr(error, "__notes__", ())]
+
+
 def _restored(kind: type[SkyshardError], args: tuple[Any, ...], content: dict[str, Any]) -> SkyshardError:
     error = kind.__new__(kind)
     error.args = args

@@ -184,6 +184,12 @@ class Testbed:
 
         return compact(self._site("inline"), database, watcher=watcher, **options)
 
+    def abort_transaction(self, number: int) -> str:
+        """Take a transaction back that did not come to its end; returns its database."""
+        from skyshard.ingest.ending import abort
+
+        return abort(self._site("inline"), number)
+
     def rebuild_indexes(self, database: str, *, watcher: Watcher = nobody) -> dict[str, int]:
         """Make the director indexes of a database anew from its chunk tables; returns director → keys."""
         from skyshard.ingest.index_rebuild import rebuild_indexes

@@ -13,6 +13,7 @@ from typing import Any
 from tests.integration.killing import digests, leftovers
 
 from skyshard.ingest.engine import Ingest
+from skyshard.ingest.site import Site
 from skyshard.progress import Progress, Watcher
 from skyshard.runtime.base import Handle
 from skyshard.testbed import Testbed
@@ -76,15 +77,19 @@ class Fused:
 _STEPS = ("begin", "take", "move", "publish", "add_", "forget", "mark")
 
 
-def stop(testbed: Testbed, source: Path, database: str, fuse: Fuse, **options: Any) -> None:
-    """Ingest until the fuse goes off, or to the end."""
+def fused(testbed: Testbed, fuse: Fuse) -> Site:
+    """The site of a testbed, whose every step burns the fuse."""
     site = testbed._site("inline")
     nodes: dict[str, Handle] = {node: Fused(handle, fuse) for node, handle in site.nodes.items()}
     czar: Any = Fused(site.czar_loader, fuse)
     registry: Any = Fused(site.registry, fuse)
-    fused = replace(site, registry=registry, czar_loader=czar, nodes=nodes)
+    return replace(site, registry=registry, czar_loader=czar, nodes=nodes)
+
+
+def stop(testbed: Testbed, source: Path, database: str, fuse: Fuse, **options: Any) -> None:
+    """Ingest until the fuse goes off, or to the end."""
     known = tuple(testbed.registry.table_definitions(database))
-    Ingest(testbed.plan(source, database=database, known=known, **options), fused).run()
+    Ingest(testbed.plan(source, database=database, known=known, **options), fused(testbed, fuse)).run()
 
 
 def steps_of(testbed: Testbed, source: Path, database: str, **options: Any) -> int:

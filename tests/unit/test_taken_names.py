@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,14 @@ def test_index_and_database_share_the_room(tmp_path: Path) -> None:
     assert make_plan(source, database="d" * 48).tables
     with pytest.raises(UserError, match=r"names like 'd+__Object_p999999', of 65 characters"):
         make_plan(source, database="d" * 49)
+
+
+def test_file_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    """A file of whatever bytes as its name is refused by name, as the registry keeps the names of parts."""
+    path = write_mapping(tmp_path, "made", {"Object": director()})
+    (tmp_path / os.fsdecode(b"Object\xff.csv")).write_text("id,ra,decl\n")
+    with pytest.raises(UserError, match=r"the name of file '.*Object\\udcff.csv' is not UTF-8"):
+        make_plan(open_source(path))
 
 
 def test_indexes_get_names_of_their_own() -> None:

@@ -16,15 +16,16 @@ import typer
 from skyshard.cli.bench import bench_app
 from skyshard.cli.cluster import cluster_app
 from skyshard.cli.demo import demo
-from skyshard.cli.ingest import compact, contributions, index_app, ingest, mono_app, plan, transactions, verify
+from skyshard.cli.ingest import compact, contributions, index_app, ingest, mono_app, plan, verify
 from skyshard.cli.locate import locate
 from skyshard.cli.queries import cancel, queries, result, run_query, status, submit
 from skyshard.cli.query import explain, query
 from skyshard.cli.schema import schema_app
 from skyshard.cli.streams import STREAMS, give_up, prepare_streams
 from skyshard.cli.synth import synth
+from skyshard.cli.transactions import transactions_app
 from skyshard.cli.trouble import trouble_of
-from skyshard.errors import SkyshardError
+from skyshard.errors import SkyshardError, notes_of, text_of
 from skyshard.interrupts import interruptible, signal_of
 
 app = typer.Typer(
@@ -41,7 +42,7 @@ app.add_typer(cluster_app, name="cluster")
 app.command()(synth)
 app.command()(plan)
 app.command()(ingest)
-app.command()(transactions)
+app.add_typer(transactions_app, name="transactions")
 app.command()(contributions)
 app.command()(query)
 app.command()(explain)
@@ -122,7 +123,7 @@ def _exit_code(ended: BaseException) -> int | str | None:
         return 128 + signal.SIGPIPE
     if isinstance(ended, KeyboardInterrupt):
         number = signal_of(ended)
-        _say("interrupted" if number is signal.SIGINT else f"ended by {number.name}")
+        _say("interrupted" if number is signal.SIGINT else f"ended by {number.name}", ended)
         return 128 + number
     if os.environ.get("SKYSHARD_TRACEBACK") and not isinstance(ended, SkyshardError):
         raise ended
@@ -130,15 +131,15 @@ def _exit_code(ended: BaseException) -> int | str | None:
     if isinstance(ended, OSError) and ended.filename == STREAMS[1]:
         give_up(1)
     if error is None:
-        words = " ".join(str(ended).split())[:300]
-        _say(f"bug: {type(ended).__name__}: {words}; set SKYSHARD_TRACEBACK=1 and tell us what it prints")
+        words = text_of(ended)[:300]
+        _say(f"bug: {type(ended).__name__}: {words}; set SKYSHARD_TRACEBACK=1 and tell us what it prints", ended)
         return 1
-    _say(str(error))
+    _say(str(error), ended)
     return error.exit_code
 
 
-def _say(words: str) -> None:
-    print(f"skyshard: {words}", file=sys.stderr, flush=True)
+def _say(words: str, ended: BaseException) -> None:
+    print("; ".join([f"skyshard: {words}", *notes_of(ended)]), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

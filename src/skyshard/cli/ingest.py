@@ -1,4 +1,4 @@
-"""``skyshard plan | ingest | transactions | contributions | verify | compact | mono load``."""
+"""``skyshard plan | ingest | contributions | verify | compact | mono load``."""
 
 from __future__ import annotations
 
@@ -157,33 +157,6 @@ def ingest(
             )
     stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in report.stages_s.items())
     typer.echo(f"published {report.database} in transaction {report.transaction}: {report.rows} rows ({stages})")
-
-
-def transactions(
-    database: DatabaseOption = "", json: JsonOption = False, cluster: ClusterOption = DEFAULT_CLUSTER
-) -> None:
-    """List transactions: state, source, duration, error."""
-    from skyshard.testbed import Testbed
-
-    with Testbed(cluster) as testbed:
-        sizes = testbed.registry.transaction_sizes(database)
-        found = [_with_rate(row, *sizes[row["id"]]) for row in testbed.registry.transactions(database)]
-    if json:
-        print_json(found)
-        return
-    heads = ["id", "database", "state", "rows", "stored", "seconds", "krow/s", "MB/s", "source", "error"]
-    print_table(
-        heads,
-        [[str(r["id"]), r["database"], r["state"], r["rows"], human_bytes(r["bytes"]), r["seconds"],
-          (r["rows_per_s"] or 0) / 1e3 or None, (r["bytes_per_s"] or 0) / 1e6 or None, r["source"], r["error"]]
-         for r in found],
-    )  # fmt: skip
-
-
-def _with_rate(row: dict[str, Any], rows: int, size: int) -> dict[str, Any]:
-    seconds = row["ended_s"] - row["begun_s"] if row["ended_s"] else None
-    rates = {"rows_per_s": rows / seconds, "bytes_per_s": size / seconds} if seconds else {}
-    return row | {"rows": rows, "bytes": size, "seconds": seconds, "rows_per_s": None, "bytes_per_s": None} | rates
 
 
 def contributions(

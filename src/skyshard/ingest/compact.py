@@ -18,6 +18,7 @@ from skyshard.ddl import create_table, part_suffix, physical_name, stored_table
 from skyshard.errors import UserError
 from skyshard.ingest.builds import EMPTY, TABLES_PER_ORDER, Target, built_replicas, index_definition
 from skyshard.ingest.director_keys import KeyKind
+from skyshard.ingest.ending import settle
 from skyshard.ingest.flow import answer, drain
 from skyshard.ingest.generations import expected_index_tables, expected_tables, part_name
 from skyshard.ingest.plan import loader_of
@@ -103,8 +104,16 @@ class _Compaction:
         layout = site.registry.layout(database)
         assert layout is not None
         mine = site.registry.begin(database, layout, PLAN, PLAN)
+        try:
+            return self._transact(mine, layout.engine, start)
+        except BaseException as error:
+            settle(site, database, mine, error)
+            raise
+
+    def _transact(self, mine: OpenTransaction, engine: str, start: float) -> Compacted:
+        site, database = self._site, self._database
         sweep(site, database, mine.id)
-        made = self._make_tables(mine, layout.engine)
+        made = self._make_tables(mine, engine)
         indexes = [self._make_index(mine, director, parts) for director, parts in self._indexes.items()]
         done = Compacted(
             database, mine.id, len(self._merged), sum(r.target in self._merged for r in self._replicas), len(indexes),

@@ -1,6 +1,6 @@
 """An ingest: what is new of a plan, under which transaction, and its course.
 
-Wrong input aborts the transaction and leaves nothing; a failing cluster leaves all that was done. A published
+What fails is taken back or gone on with (`ending`). A published
 database takes further transactions: what they add stands in tables of its own, which become visible with the rest in
 one registry transaction.
 """
@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from skyshard.errors import UserError
 from skyshard.ingest.course import Course
+from skyshard.ingest.ending import settle
 from skyshard.ingest.family import require_foreign_directors
 from skyshard.ingest.plan import IngestPlan
 from skyshard.ingest.recovery import clear_staging, plan_digest, recheck, take_back
@@ -52,7 +53,7 @@ class Ingest:
             if found is None and not has_news:
                 clear_staging(self._site, self._plan.database)
             if has_news or (found is not None and found.state is TransactionState.ABORTING):
-                with self._site.held(self._plan.database), writing(self._site.staging):
+                with self._site.held(self._plan.database):
                     mine = self._open(found)
                     if has_news:
                         return self._transact(mine)
@@ -71,9 +72,10 @@ class Ingest:
         if mine is None:
             mine = registry.begin(plan.database, plan.layout, plan.source.path, plan_digest(plan))
         try:
-            return Course(plan, self._site, mine, self._replayed, self._watch).run()
-        except UserError as error:
-            take_back(self._site, plan.database, mine, str(error))
+            with writing(self._site.staging):
+                return Course(plan, self._site, mine, self._replayed, self._watch).run()
+        except BaseException as error:
+            settle(self._site, plan.database, mine, error)
             raise
 
     def _is_published(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
-from skyshard.errors import ClusterError, UserError
+from skyshard.errors import ClusterError
 from skyshard.runtime.base import Handle
 from skyshard.worker.messages import BuildOrder, BuiltTable
 
@@ -69,7 +69,7 @@ def in_order_of_end(
 ) -> Iterable[tuple[T, Any]]:
     """Start at most ``limit`` calls at a time and yield (result, item) as they end.
 
-    After wrong input nothing is under way any more, so that what was done can be taken back.
+    After wrong input, or a bug, nothing is under way any more, so that what was done can be taken back.
     """
     waiting = iter(zip(calls, items, strict=True))
     running: dict[Future[T], Any] = {}
@@ -85,7 +85,9 @@ def in_order_of_end(
             results = [(future.result(), running.pop(future)) for future in ended]
             fill()  # before anybody looks at the results: workers do not wait for that
             yield from results
-    except UserError:
+    except ClusterError:  # who does not answer is not waited for
+        raise
+    except Exception:
         wait(running)
         raise
     finally:

@@ -57,7 +57,16 @@ def keep_known(folder: Path, source: Source, reports: Mapping[str, Sequence[Part
             tables[name] = {str(chunk): content for chunk, content in known}
     folder.mkdir(parents=True, exist_ok=True)
     content = json.dumps({**source.known, "tables": tables}).encode()
-    write_atomically(folder / f"{transaction}.json.gz", gzip.compress(content, 3))
+    write_atomically(_file(folder, transaction), gzip.compress(content, 3))
+
+
+def forget_known(folder: Path, transaction: int) -> None:
+    """Forget what was kept of a transaction that is not to be."""
+    _file(folder, transaction).unlink(missing_ok=True)
+
+
+def _file(folder: Path, transaction: int) -> Path:
+    return folder / f"{transaction}.json.gz"
 
 
 def _chunk(part: PartReport) -> int:
@@ -70,7 +79,7 @@ def read_known(registry: Registry, folder: Path, database: str) -> dict[str, Any
     """What is known of a database that one transaction brought; None where nothing is, or several had a part in it."""
     finished = [row for row in registry.transactions(database) if row["state"] == TransactionState.FINISHED]
     brought = [row["id"] for row in finished if (row["report"] or {}).get("tables")]
-    path = folder / f"{brought[0]}.json.gz" if len(brought) == 1 else None
+    path = _file(folder, brought[0]) if len(brought) == 1 else None
     if path is None or not path.is_file():
         return None
     content: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))

@@ -10,7 +10,7 @@ from skyshard.ddl import stored_table
 from skyshard.errors import UserError
 from skyshard.ingest.placing_types import require_placing_types
 from skyshard.ingest.source import Source, SourceTable
-from skyshard.ingest.taken_names import require_apart, require_database_name, require_table
+from skyshard.ingest.taken_names import require_apart, require_database_name, require_paths, require_table
 from skyshard.layout import Layout, split_director
 from skyshard.rowimage.record import RecordLayout
 from skyshard.schema import Table
@@ -102,6 +102,7 @@ def make_plan(
     if not chosen:
         raise UserError(f"'{source.path}' has no tables to ingest", remedy="check the source")
     _require_directors(chosen, known)
+    require_paths([source.path, *(part.path for table in chosen for part in table.parts)])
     for table in chosen:
         require_table(name, table.table, table.layout, source.layout.striping)
     require_apart({table.name: table.layout for table in chosen})

@@ -26,6 +26,7 @@ from skyshard.ingest.generations import (
     part_name,
     scan_replicas,
 )
+from skyshard.ingest.known import forget_known
 from skyshard.ingest.plan import IngestPlan, PlannedTable
 from skyshard.ingest.site import Site, prototype_names
 from skyshard.ingest.source import Part
@@ -150,8 +151,10 @@ def take_back(site: Site, database: str, mine: OpenTransaction, error: str = "")
     registry.move_transaction(mine, Event.ABORT, **({"error": error} if error else {}))
     if registry.database_state(database) is DatabaseState.PUBLISHED:
         sweep(site, database, mine.id, is_over=True)
+        forget_known(site.truth / database, mine.id)
     else:
         site.drop_database(database, _directors(site, database, mine.id))
-        shutil.rmtree(site.keys / database, ignore_errors=True)
+        for folder in (site.keys, site.truth):
+            shutil.rmtree(folder / database, ignore_errors=True)
     clear_staging(site, database)
     registry.take_back(database, mine)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from skyshard.db.connection import MAX_NAME_CHARACTERS, quote_name
 from skyshard.ddl import DUMMY_CHUNK, is_chunk_column, overlap_prototype, part_suffix, physical_name
@@ -49,6 +49,19 @@ def require_database_name(name: str) -> None:
             f"'{name}' is no usable database name: director indexes are called <database>__<director>",
             remedy="use --database with a name without '__', that ends with a letter or digit",
         )
+
+
+def require_paths(paths: Iterable[str]) -> None:
+    """Refuse files whose names the registry cannot keep.
+
+    Raises:
+        UserError: the first of them.
+    """
+    for path in paths:
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"the name of file {path!r} is not UTF-8", remedy="give the file another name") from None
 
 
 def require_table(database: str, table: Table, layout: TableLayout, striping: Striping) -> None:

@@ -198,6 +198,10 @@ class Registry:
             query = query.where(t.transactions.c.database == database)
         return self._dicts(query)
 
+    def transaction(self, number: int) -> dict[str, Any] | None:
+        """One transaction by its number; None if there is none."""
+        return next(iter(self._dicts(sa.select(t.transactions).where(t.transactions.c.id == number))), None)
+
     def transaction_sizes(self, database: str = "") -> dict[int, tuple[int, int]]:
         """What transactions brought so far: id → rows, overlap copies not counted, and stored bytes of all replicas."""
         sums = (

@@ -6,6 +6,7 @@ of ours fills a disk to the brim.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from skyshard.errors import ClusterError
 
 RESERVE_BYTES = 64 << 20
 """What stays free for the servers' own logs and tables."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 REMEDY = "make room, then run the ingest again: it goes on where it stood"
 
 
@@ -41,4 +43,5 @@ def writing(what: Path | str) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ClusterError(f"cannot write '{error.filename or what}': {reason}", remedy=REMEDY) from error
+        remedy = REMEDY if error.errno in _FULL else "see that it may be written, then run the ingest again"
+        raise ClusterError(f"cannot write '{error.filename or what}': {reason}", remedy=remedy) from error
