@@ -9,6 +9,7 @@ The commands are thin shells around it, and so is the Python API:
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from skyshard.cluster import CZAR_NAME, MONO_NAME, Cluster
 from skyshard.db.left import Ending
-from skyshard.errors import UserError
+from skyshard.errors import ClusterError, UserError
 from skyshard.progress import Watcher, nobody
 from skyshard.registry.store import Registry
 from skyshard.runtime import RuntimeKind, open_runtime
@@ -116,7 +117,9 @@ class Testbed:
         """What ``ingest`` would do; touches nothing. Options as of ``ingest.plan.make_plan``."""
         from skyshard.ingest.plan import make_plan
 
-        return make_plan(open_any(source), **options)
+        made = make_plan(open_any(source), **options)
+        check_on_server(made, self.cluster.folder)
+        return made
 
     def ingest(
         self,
@@ -292,6 +295,20 @@ def open_any(source: Path | str | Source, *, fraction: float = 1.0, shrink: Shri
     if fraction != 1.0:
         raise UserError(f"'{path}' is no recipe, a fraction of it cannot be made", remedy="leave --fraction out")
     return open_source(path)
+
+
+def check_on_server(plan: IngestPlan, cluster: Path) -> None:
+    """Ask the cluster's server whether it makes the tables of a plan; where none answers, what is known has to do.
+
+    Raises:
+        UserError: it refuses one.
+    """
+    from skyshard.ingest.server_check import require_makeable
+
+    found = Cluster.at(cluster)
+    if found.exists:
+        with contextlib.suppress(ClusterError):
+            require_makeable(found.endpoint(CZAR_NAME), plan.tables, plan.layout.engine)
 
 
 def survey_source(plan: IngestPlan, cluster: Path, nodes: int = 0, watcher: Watcher = nobody) -> Survey:

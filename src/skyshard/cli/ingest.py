@@ -60,7 +60,7 @@ def plan(
 ) -> None:
     """Show what an ingest would do; touches nothing."""
     from skyshard.ingest.plan import make_plan
-    from skyshard.testbed import open_any, survey_source
+    from skyshard.testbed import check_on_server, open_any, survey_source
     from skyshard.worker.messages import Loader
 
     made = make_plan(
@@ -71,6 +71,7 @@ def plan(
         replicas=replicas,
         override=_layout(layout),
     )
+    check_on_server(made, cluster)
     found = None
     if survey:
         with progress_bars(as_json=json) as watcher:

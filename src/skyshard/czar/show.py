@@ -20,6 +20,7 @@ _WIDTHS = {
     "tinyint": "(4)", "smallint": "(6)", "mediumint": "(9)", "int": "(11)", "bigint": "(20)", "decimal": "(10,0)",
     "char": "(1)", "binary": "(1)", "bit": "(1)", "year": "(4)",
 }  # fmt: skip
+_DEFAULT_COLLATIONS = {"latin1": "latin1_swedish_ci", "": None}
 _UNSIGNED_WIDTHS = {"tinyint": "(3)", "smallint": "(5)", "mediumint": "(8)", "int": "(10)"}
 
 
@@ -74,12 +75,10 @@ def _described(column: Column, table: Table) -> tuple[str | None, ...]:
 
 def _full(row: tuple[str | None, ...], column: Column) -> tuple[str | None, ...]:
     """A row of SHOW FULL COLUMNS: with collation, privileges and comment."""
-    is_text = column.type.base in ("char", "varchar", "enum", "set", "json") or column.type.base.endswith("text")
-    named = re.search(r"collate (\w+)", column.type.text)
-    of_set = re.search(r"character set (\w+)", column.type.text)
-    default = f"{of_set.group(1)}_general_ci" if of_set and of_set.group(1) != "latin1" else "latin1_swedish_ci"
-    collation = named.group(1) if named else default
-    return (*row[:2], collation if is_text else None, *row[2:], "select", "")
+    charset = column.type.charset
+    named = re.search(r"collate ['\"]?(\w+)", column.type.text)
+    default = _DEFAULT_COLLATIONS.get(charset, f"{charset}_general_ci")
+    return (*row[:2], named.group(1) if named and charset else default, *row[2:], "select", "")
 
 
 def shown_type(kind: SqlType) -> str:
@@ -89,7 +88,7 @@ def shown_type(kind: SqlType) -> str:
     >>> shown_type(parse_type("BIGINT unsigned")), shown_type(parse_type("char")), shown_type(parse_type("Double"))
     ('bigint(20) unsigned', 'char(1)', 'double')
     """
-    text = re.sub(r" (character set|charset|collate) \w+", "", kind.text)
+    text = re.sub(r" (character set|charset|collate) ['\"]?\w+['\"]?", "", kind.text)
     width = _UNSIGNED_WIDTHS.get(kind.base) if kind.is_unsigned else None
     width = width or _WIDTHS.get(kind.base, "")
     return text if "(" in text or not width else re.sub(r"^[a-z]+[0-9]?( precision| varying)?", kind.base + width, text)

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skyshard.charsets import LATIN1
 from skyshard.db.connection import Connection, quote_name
 from skyshard.errors import ClusterError, UserError
 from skyshard.rowimage.record import RecordLayout
@@ -142,21 +143,13 @@ def from_rows(rows: Sequence[Sequence[Any]], columns: Sequence[TypedColumn]) -> 
 def _array(values: Sequence[Any], column: TypedColumn) -> pa.Array:
     kind = column.arrow
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        values = [decoded(value) if isinstance(value, bytes) else value for value in values]
+        values = [value.decode(LATIN1) if isinstance(value, bytes) else value for value in values]
     elif pa.types.is_decimal(kind):
         unit = Decimal(1).scaleb(-kind.scale)
         values = [None if value is None else value.quantize(unit, context=ALL_DIGITS) for value in values]
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        values = [value.encode("cp1252") if isinstance(value, str) else value for value in values]
+        values = [value.encode(LATIN1) if isinstance(value, str) else value for value in values]
     return pa.array(values, kind)
-
-
-def decoded(text: bytes) -> str:
-    """Text as MariaDB's latin1 (cp1252) has it; the five bytes that cp1252 leaves out stand for themselves."""
-    try:
-        return text.decode("cp1252")
-    except UnicodeDecodeError:
-        return "".join(bytes([code]).decode("cp1252", "ignore") or chr(code) for code in text)
 
 
 def from_slice(
@@ -188,9 +181,9 @@ def _decode(array: pa.Array, column: TypedColumn) -> pa.Array:
         return array
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return array.cast(kind)
-    if "character set utf8" in column.type.text or pc.all(pc.string_is_ascii(_as_text(array))).as_py() is not False:
+    if column.type.charset.startswith("utf8") or pc.all(pc.string_is_ascii(_as_text(array))).as_py() is not False:
         return array.cast(kind)
-    return pa.array([None if value is None else decoded(value) for value in array.to_pylist()], kind)
+    return pa.array([None if value is None else value.decode(LATIN1) for value in array.to_pylist()], kind)
 
 
 def _as_text(array: pa.Array) -> pa.Array:

@@ -90,7 +90,8 @@ def in_words(error: SkyshardError, query: str) -> SkyshardError:
     """An error of a server without sockets, scratch names and generated statements."""
     cause = error.__cause__
     arguments: tuple[object, ...] = getattr(cause, "args", ())
-    if not isinstance(error, UserError) or isinstance(error, Refusal) or len(arguments) < 2:
+    is_servers = len(arguments) > 1 and isinstance(arguments[0], int)
+    if not isinstance(error, UserError) or isinstance(error, Refusal) or not is_servers:
         return error
     code, words = int(str(arguments[0])), _PHYSICAL.sub("", str(arguments[1])).strip()
     if query in words:

@@ -1,15 +1,16 @@
 """SQL connections: the one file that imports the MariaDB driver, and the one place where its errors are mapped.
 
-Rules: every connection is opened for one account and gets that account's SQL mode; text on the wire is latin1, as the
-tables are; values go through the driver's arguments, names through :func:`quote_name`; nothing of the driver leaks out;
-a statement carries the name of its process, so that it can be ended when the process is gone (``db.left``).
+Rules: every connection is opened for one account and gets that account's SQL mode; statements are latin1, as tables
+are unless they say otherwise, results utf8mb4, which holds what any table holds; values go through the driver's
+arguments, names through :func:`quote_name`; nothing of the driver leaks out; a statement carries the name of its
+process, so that it can be ended when the process is gone (``db.left``).
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
@@ -19,6 +20,8 @@ import pymysql
 from pymysql.constants import CLIENT
 from pymysql.cursors import SSCursor
 
+from skyshard.charsets import LATIN1
+from skyshard.db.literals import row_literals
 from skyshard.errors import ClusterError, NoRoom, SkyshardError, UserError
 from skyshard.processes import own_name
 
@@ -35,6 +38,7 @@ MAX_PACKET_BYTES = 1 << 30
 MAX_NAME_CHARACTERS = 64
 MARK = "/*skyshard "
 """Begins the comment in front of a statement that holds the name of its process."""
+_UTF8_RESULTS = "SET character_set_results = utf8mb4"
 
 NO_SERVER = {2002, 2003}
 CONNECTION_LOST = {2002, 2003, 2006, 2013, 2014, 2055, 1053, 1927, 0}
@@ -88,19 +92,6 @@ class ResultColumn:
     decimals: int
 
 
-def _double(value: float) -> str:
-    text = repr(value)
-    return text if "e" in text else f"{text}e0"
-
-
-def _other(value: object) -> str:
-    return "%s"
-
-
-_PLAIN: dict[type, Callable[[Any], str]] = {int: str, float: _double, type(None): lambda _: "NULL"}
-"""Literals of Python values that need no escaping."""
-
-
 class Connection:
     """One session on one server, with autocommit on. Not for use by two threads at once."""
 
@@ -146,12 +137,8 @@ class Connection:
 
     def insert(self, table: str, rows: Sequence[Row]) -> int:
         """Insert rows into a table, whose name comes quoted; numbers are written without the driver's help."""
-        plain, others = [], []
-        for row in rows:
-            parts = [_PLAIN.get(type(value), _other)(value) for value in row]
-            plain.append(f"({','.join(parts)})")
-            others += [value for value, part in zip(row, parts, strict=True) if part == "%s"]
-        return self.execute(f"INSERT INTO {table} VALUES {','.join(plain)}", others or None)
+        values, arguments = row_literals(rows)
+        return self.execute(f"INSERT INTO {table} VALUES {values}", arguments or None)
 
     def value(self, sql: str, args: Arguments = None) -> Any:
         """The only value of a result of one row and one column."""
@@ -206,7 +193,7 @@ class Connection:
     def _run(self, cursor: Any, sql: str, args: Arguments) -> int:
         self._columns = ()
         try:
-            affected = cursor.execute(self._mark + sql, args)
+            affected = cursor.execute(cursor.mogrify(self._mark + sql, args).encode(LATIN1, "surrogateescape"))
         except (pymysql.MySQLError, OSError, UnicodeError) as error:
             raise mapped(error, self._endpoint, sql) from error
         self._columns = _columns_of(cursor)
@@ -306,9 +293,11 @@ def quote_text(text: str) -> str:
 def mapped(error: Exception, endpoint: Endpoint, sql: str = "") -> SkyshardError:
     """The Skyshard error for a driver error: who can mend it, in one line, with the server's own words."""
     if isinstance(error, UnicodeEncodeError):
-        return UserError(f"the statement holds {error.object[error.start]!r}, which latin1 has no letter for")
+        letter = str(error.object[error.start])
+        what = f"the statement holds {letter!r}, which latin1 has no letter for"
+        return UserError(what, remedy=f"write it as _utf8mb4 X'{letter.encode('utf-8', 'replace').hex().upper()}'")
     if isinstance(error, UnicodeDecodeError):
-        return UserError(f"{endpoint}: a text of the result is not latin1: {error}", remedy="select HEX() of it")
+        return UserError(f"{endpoint}: a text of the result is no text: {error}", remedy="select HEX() of it")
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     words = str(error.args[-1]) if error.args else type(error).__name__
     if code in NO_SERVER or isinstance(error, OSError):
@@ -346,7 +335,7 @@ def _open(
         charset=charset,
         sql_mode=SQL_MODE[account],
         autocommit=not isolation,
-        init_command=f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}" if isolation else None,
+        init_command=f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}" if isolation else _UTF8_RESULTS,
         local_infile=local_files,
         connect_timeout=connect_timeout_s,
         read_timeout=connect_timeout_s,
@@ -359,6 +348,7 @@ def _open(
     except (pymysql.MySQLError, OSError) as error:
         raise mapped(error, endpoint) from error
     raw._read_timeout = None
+    raw.encoding = "utf8"
     return raw
 
 

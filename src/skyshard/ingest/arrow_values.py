@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skyshard.ingest.charset import utf8_as_latin1
+from skyshard.ingest.charset import stored_text
 from skyshard.ingest.convert import RowError, check_length, check_not_null
 from skyshard.rowimage.sqltype import TypeClass
 from skyshard.schema import Column
@@ -116,7 +116,7 @@ def _bytes(values: pa.Array, column: Column, conversions: Counter[str]) -> pa.Ar
     elif pa.types.is_date(values.type) or pa.types.is_time(values.type):
         values = values.cast(pa.string())
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        values = utf8_as_latin1(values, column, conversions)
+        values = stored_text(values, column, "utf8", conversions)
     try:
         taken = values.cast(column.type.arrow)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):

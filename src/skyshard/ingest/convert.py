@@ -12,7 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from skyshard.charsets import BYTES_A_CHARACTER
+from skyshard.rowimage.arrays import as_text
 from skyshard.rowimage.sqltype import SqlType, TypeClass
+from skyshard.rowimage.text import without_trailing_spaces
 from skyshard.schema import Column
 
 _FLOAT = rb"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
@@ -174,22 +177,25 @@ def _first_undecimal(texts: pa.Array, target: pa.DataType) -> int:
 
 def check_length(values: pa.Array, sql_type: SqlType) -> None:
     """Over-long values are refused here: a server in the wrong mode would cut them."""
-    if sql_type.base not in ("char", "varchar", "binary", "varbinary"):
+    if sql_type.is_blob:
+        most, unit = sql_type.most_bytes, "bytes"
+    elif sql_type.base in ("char", "varchar", "binary", "varbinary"):
+        most, unit = sql_type.length, "bytes" if BYTES_A_CHARACTER.get(sql_type.charset, 1) == 1 else "characters"
+    else:
         return
-    lengths = pc.fill_null(pc.binary_length(values), 0).to_numpy(zero_copy_only=False)
-    longer = np.flatnonzero(lengths > sql_type.length)
-    if sql_type.base == "char" and len(longer):
-        trimmed = pc.ascii_rtrim(pc.cast(values, pa.string()), " ") if _is_ascii(values) else None
-        if trimmed is not None:
-            lengths = pc.fill_null(pc.binary_length(trimmed), 0).to_numpy(zero_copy_only=False)
-            longer = np.flatnonzero(lengths > sql_type.length)
+    longer = np.flatnonzero(_lengths(values, unit) > most)
+    if not len(longer):
+        return
+    if sql_type.base == "char":
+        values = without_trailing_spaces(values)
+        longer = np.flatnonzero(_lengths(values, unit) > most)
     if len(longer):
         row = int(longer[0])
-        raise RowError(f"value of {lengths[row]} bytes in {sql_type.text}", row, "", "use a longer type, or cut it")
+        length = _lengths(values.slice(row, 1), unit)[0]
+        raise RowError(f"value of {length} {unit} in {sql_type.text}", row, "", "use a longer type, or cut it")
 
 
-def _is_ascii(values: pa.Array) -> bool:
-    try:
-        return bool(pc.all(pc.string_is_ascii(pc.cast(values, pa.string()))).as_py())
-    except pa.ArrowInvalid:
-        return False
+def _lengths(values: pa.Array, unit: str) -> NDArray[np.int64]:
+    counted = pc.utf8_length(as_text(values)) if unit == "characters" else pc.binary_length(values)
+    lengths: NDArray[np.int64] = pc.fill_null(counted, 0).to_numpy(zero_copy_only=False)
+    return lengths

@@ -28,6 +28,7 @@ from skyshard.ingest.partition import PartitionSpec, partition_part, require_dis
 from skyshard.ingest.plan import IngestPlan, PlannedTable
 from skyshard.ingest.recovery import clear_staging, sweep
 from skyshard.ingest.report import IngestReport, table_report
+from skyshard.ingest.server_check import require_makeable
 from skyshard.ingest.site import Site
 from skyshard.ingest.strays import Strays
 from skyshard.layout import Role
@@ -99,6 +100,8 @@ class Course:
             source = table.source
             registry.add_table(plan.database, source.table, source.layout, str(table.loader), self._mine.id)
         self._site.make_prototypes(plan.database, plan.tables)
+        if plan.layout.engine != "MyISAM":  # the prototypes' own
+            require_makeable(self._site.czar, plan.tables, plan.layout.engine)
         self._staging.mkdir(parents=True, exist_ok=True)
 
     # partition

@@ -36,7 +36,7 @@ class TextFormat(BaseModel):
     fields: list[str] = []
     """Names of the fields, for files without header line."""
     charset: Literal["utf8", "latin1"] = "utf8"
-    """utf8 is checked and stored as latin1; latin1 is taken as it stands."""
+    """What the files are in; latin1 is MariaDB's, which is cp1252. A column stores it in its own character set."""
 
     @model_validator(mode="after")
     def _names_fields(self) -> TextFormat:

@@ -21,7 +21,7 @@ from skyshard.ingest.mapping import ColumnRule, MappedTable, TextFormat, layout_
 from skyshard.ingest.mapping import Mapping as MappingFile
 from skyshard.ingest.parquet import ParquetReader, parquet_parts, twin_names
 from skyshard.ingest.qserv_files import first_line
-from skyshard.ingest.rules import Rule, input_columns, make_columns
+from skyshard.ingest.rules import Rule, input_columns, make_columns, text_inputs
 from skyshard.ingest.source import InputBatch, Part, Source, SourceTable, pair_of
 from skyshard.ingest.text import Dialect, Fields, only, read_text
 from skyshard.layout import Role, TableLayout
@@ -263,7 +263,7 @@ def _text(
         if not headers:
             return tuple(Column(rule.source, rule.column.type) for rule in rules if rule.source), parts, ()
     _require_columns(where, files[0], names, mapped, rules)
-    wanted = input_columns(rules)
+    wanted = input_columns(rules, text.charset)
     unused = _unused(names, dict.fromkeys(wanted, rules[0]))
     return tuple(wanted.get(name) for name in names), parts, unused
 
@@ -305,7 +305,7 @@ class MappedTextReader:
         plain = {by_name[name].source: name for name in exact if by_name[name].is_plain}
         for read in read_text(part, self.fields, self.dialect, frozenset(plain)):
             conversions = Counter(read.conversions)
-            inputs = dict(zip(read.batch.schema.names, read.batch.columns, strict=True))
+            inputs = text_inputs(read.batch, self.rules, self.dialect.charset)
             try:
                 made = make_columns(self.rules, inputs, read.batch.num_rows, exact, conversions)
             except RowError as error:

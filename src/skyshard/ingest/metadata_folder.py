@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from skyshard.errors import UserError
+from skyshard.ingest.charset import Given
 from skyshard.ingest.mysql_ddl import parse_column
 from skyshard.ingest.qserv_files import Json, mark_byte, read_json, separator_of, striping_of
 from skyshard.ingest.qserv_layout import TableConfig, table_layout
@@ -196,7 +197,7 @@ def _reader(metadata: Json, config: Json, fields: Fields, without: Fields, parts
     return TextReader(dialect, without if without and found == len(without) else fields)
 
 
-def _charset(metadata: Json) -> Literal["latin1", "utf8"]:
+def _charset(metadata: Json) -> Given:
     named = str(metadata.get("charset_name") or "latin1").lower()
     if named not in (*_LATIN1, *_UTF8):
         raise UserError(f"metadata.json: charset_name '{named}'", remedy="latin1 and utf8 can be read")

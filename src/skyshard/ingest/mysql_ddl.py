@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot.dialects.mysql import MySQL
 from sqlglot.errors import SqlglotError
@@ -27,6 +27,8 @@ _ATTRIBUTES = {
     "NOT", "NULL", "DEFAULT", "AUTO_INCREMENT", "COMMENT", "PRIMARY", "UNIQUE", "KEY",
     "ON", "CHECK", "GENERATED", "AS", "VIRTUAL", "PERSISTENT", "STORED", "REFERENCES", "INVISIBLE",
 }  # fmt: skip
+_CHARSET = re.compile(r"\b(?:charset|char(?:acter)?\s+set)\s*=?\s*['\"`]?(\w+)", re.IGNORECASE)
+_COLLATE = re.compile(r"\bcollate\s*=?\s*['\"`]?(\w+)", re.IGNORECASE)
 _KEY_WORDS = {"PRIMARY", "UNIQUE", "KEY", "INDEX", "FULLTEXT", "SPATIAL", "CONSTRAINT", "FOREIGN", "CHECK"}
 
 
@@ -63,7 +65,7 @@ def parse_create_table(text: str, where: str) -> Table:
         tokens = MySQL.Tokenizer().tokenize(text)
     except SqlglotError as error:
         raise UserError(f"'{where}' is not SQL: {' '.join(str(error).split())}", remedy="mend the file") from None
-    name, definitions = _split(text, tokens, where)
+    name, definitions, options = _split(text, tokens, where)
     columns: list[Column] = []
     keys: list[Key] = []
     primary: tuple[str, ...] = ()
@@ -72,7 +74,7 @@ def parse_create_table(text: str, where: str) -> Table:
             primary = _read_key(item, keys) or primary
         else:
             column, is_primary = _read_column(item, where)
-            columns.append(column)
+            columns.append(_in_default_charset(column, options))
             primary = (column.name,) if is_primary else primary
     return Table(name, tuple(columns), primary, tuple(keys))
 
@@ -83,7 +85,8 @@ def parse_column(name: str, definition: str, where: str) -> Column:
     return _read_column(_Definition(text, MySQL.Tokenizer().tokenize(text)), where)[0]
 
 
-def _split(text: str, tokens: list[Token], where: str) -> tuple[str, list[_Definition]]:
+def _split(text: str, tokens: list[Token], where: str) -> tuple[str, list[_Definition], str]:
+    """The table's name, its definitions, and the text of its options."""
     words = [token.text.upper() for token in tokens]
     start = next((i for i in range(len(words) - 1) if words[i] == "CREATE" and "TABLE" in words[i + 1 : i + 3]), None)
     opening = next((i for i in range(start or 0, len(words)) if tokens[i].token_type is TokenType.L_PAREN), None)
@@ -92,9 +95,11 @@ def _split(text: str, tokens: list[Token], where: str) -> tuple[str, list[_Defin
     name = tokens[opening - 1].text
     definitions: list[list[Token]] = [[]]
     depth = 0
+    end = len(text)
     for token in tokens[opening:]:
         depth += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
         if depth == 0:
+            end = token.end + 1
             break
         if depth == 1 and token.token_type is TokenType.COMMA:
             definitions.append([])
@@ -102,15 +107,28 @@ def _split(text: str, tokens: list[Token], where: str) -> tuple[str, list[_Defin
             definitions[-1].append(token)
     else:
         raise UserError(f"'{where}' ends inside the definition of table '{name}'", remedy="the file is cut off")
-    return name, [_Definition(text, item) for item in definitions if item]
+    return name, [_Definition(text, item) for item in definitions if item], text[end:].partition(";")[0]
+
+
+def _in_default_charset(column: Column, options: str) -> Column:
+    """The column with the table's character set and collation, where these are not MariaDB's own for latin1."""
+    collation = _COLLATE.search(options)
+    charset = _CHARSET.search(options)
+    named = collation.group(1).lower() if collation else ""
+    used = charset.group(1).lower() if charset else named.partition("_")[0]
+    if (used or "latin1", named or "latin1_swedish_ci") == ("latin1", "latin1_swedish_ci"):
+        return column
+    return replace(column, type=column.type.in_charset(used or "latin1", named))
 
 
 def _read_column(item: _Definition, where: str) -> tuple[Column, bool]:
     heads = [word.split(" ")[0] for word in item.upper]
     stop = next((i for i in range(1, len(heads)) if heads[i] in _ATTRIBUTES), len(heads))
     name = item.tokens[0].text
+    collated = next((i for i in range(stop, len(heads) - 1) if heads[i] == "COLLATE"), None)
+    collation = f" {item.slice(collated, collated + 2)}" if collated is not None else ""
     try:
-        sql_type = parse_type(item.slice(1, stop))
+        sql_type = parse_type(item.slice(1, stop) + collation)
     except UserError as error:
         raise UserError(f"'{where}', column '{name}': {error.what}", remedy=error.remedy) from None
     words = " ".join(item.upper).split()

@@ -10,8 +10,9 @@ from skyshard.ddl import stored_table
 from skyshard.errors import UserError
 from skyshard.ingest.placing_types import require_placing_types
 from skyshard.ingest.source import Source, SourceTable
+from skyshard.ingest.storable import require_storable, require_tables_distinct
 from skyshard.ingest.taken_names import require_apart, require_database_name, require_paths, require_table
-from skyshard.layout import Layout, split_director
+from skyshard.layout import Layout, Role, split_director
 from skyshard.rowimage.record import RecordLayout
 from skyshard.schema import Table
 from skyshard.worker.messages import Loader
@@ -92,7 +93,8 @@ def make_plan(
         override: a layout instead of the source's; tables that it does not name keep the source's roles.
 
     Raises:
-        UserError: a name that is taken, an unknown table, or a dependent without its director.
+        UserError: a name that is taken, an unknown table, a table that no server makes, or a dependent without its
+            director.
     """
     name = database or source.database
     require_database_name(name)
@@ -105,11 +107,20 @@ def make_plan(
     require_paths([source.path, *(part.path for table in chosen for part in table.parts)])
     for table in chosen:
         require_table(name, table.table, table.layout, source.layout.striping)
+        for stored in prototypes(table):
+            require_storable(stored, source.layout.engine)
+    require_tables_distinct([table.name for table in chosen])
     require_apart({table.name: table.layout for table in chosen})
     layout = source.layout.model_copy(update={"tables": {table.name: table.layout for table in chosen}})
     if replicas is not None:
         layout = layout.model_copy(update={"replicas": replicas})
     return IngestPlan(source, name, layout, tuple(_planned(table, layout, loader) for table in chosen))
+
+
+def prototypes(table: SourceTable) -> list[Table]:
+    """The stored tables that differ: a chunk's own, and of a director that of its overlap."""
+    kinds = (False, True) if table.layout.role is Role.DIRECTOR else (False,)
+    return [stored_table(table.table, table.layout, overlap=is_overlap) for is_overlap in kinds]
 
 
 def _with_layout(source: Source, override: Layout) -> Source:

@@ -15,12 +15,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from skyshard.ingest.arrow_values import from_arrow
+from skyshard.ingest.charset import Given, stored_text
 from skyshard.ingest.convert import RowError
 from skyshard.ingest.expression import evaluate, names_in
+from skyshard.rowimage.arrays import as_text
 from skyshard.rowimage.sqltype import TypeClass, parse_type
 from skyshard.schema import Column
 
 Value = int | float | str
+_ANY_TEXT: dict[Given, str] = {"utf8": "longtext character set utf8mb4", "latin1": "longtext character set latin1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,22 +156,46 @@ def _doubles(values: pa.Array, column: Column) -> NDArray[np.float64]:
     return numbers
 
 
-def input_columns(rules: Iterable[Rule]) -> dict[str, Column]:
+def input_columns(rules: Iterable[Rule], given: Given) -> dict[str, Column]:
     """What each input column of a text file is read as: the table's column where one rule takes it as it stands,
-    else a type with room for sentinels and arithmetic."""
+    else a type with room for sentinels and arithmetic, texts in the file's own character set."""
+    return {source: _input_column(source, users, given) for source, users in _users(rules).items()}
+
+
+def text_inputs(batch: pa.RecordBatch, rules: Iterable[Rule], given: Given) -> dict[str, pa.Array]:
+    """The input columns of a text file's batch by name; texts that rules change, or several share, as strings."""
+    inputs = dict(zip(batch.schema.names, batch.columns, strict=True))
+    for source in (source for source, users in _users(rules).items() if _is_any_text(users)):
+        column = Column(source, parse_type(_ANY_TEXT["utf8"]))
+        inputs[source] = as_text(stored_text(inputs[source], column, given, Counter()))
+    return inputs
+
+
+def _users(rules: Iterable[Rule]) -> dict[str, list[Rule]]:
+    """The rules that read each input column."""
     users: dict[str, list[Rule]] = {}
     for rule in rules:
         for source in rule.inputs:
             users.setdefault(source, []).append(rule)
-    return {source: _input_column(source, rules) for source, rules in users.items()}
+    return users
 
 
-def _input_column(source: str, users: list[Rule]) -> Column:
+def _input_column(source: str, users: list[Rule], given: Given) -> Column:
     first = users[0].column
-    if len(users) == 1 and users[0].is_plain:
+    if _is_taken_whole(users):
         return Column(source, first.type)
     classes = {rule.column.type.type_class for rule in users}
     if classes == {TypeClass.INTEGER} and all(rule.factor is None for rule in users):
         return Column(source, parse_type("bigint"))
-    is_text = classes == {TypeClass.BYTES} and not any(rule.derive for rule in users)
-    return Column(source, parse_type("longblob" if is_text else "double"))
+    if classes != {TypeClass.BYTES} or any(rule.derive for rule in users):
+        return Column(source, parse_type("double"))
+    return Column(source, parse_type(_ANY_TEXT[given] if _is_any_text(users) else "longblob"))
+
+
+def _is_taken_whole(users: list[Rule]) -> bool:
+    return len(users) == 1 and users[0].is_plain
+
+
+def _is_any_text(users: list[Rule]) -> bool:
+    """True where a text is read for columns whose character sets may differ, or is changed on the way."""
+    return not _is_taken_whole(users) and all(rule.column.type.charset and not rule.derive for rule in users)

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skyshard.db.connection import Account, Endpoint, connect
-from skyshard.ddl import create_table, overlap_prototype, stored_table
+from skyshard.ddl import overlap_prototype
 from skyshard.errors import ClusterError
 from skyshard.ingest.flow import answer, answers
-from skyshard.ingest.plan import PlannedTable
+from skyshard.ingest.plan import PlannedTable, prototypes
+from skyshard.ingest.server_check import make_table
 from skyshard.layout import Role
 from skyshard.registry.director_index import index_table_name
 from skyshard.registry.store import Registry
 from skyshard.registry.tables import INDEX_DATABASE
 from skyshard.runtime.base import Handle, Runtime
-from skyshard.schema import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ class Site:
         with connect(self.czar, Account.ADMIN, database) as connection:
             present = {str(name) for (name,) in connection.rows("SHOW TABLES")}
             for table in tables:
-                for stored, name in _prototypes(table):
-                    if name not in present:
-                        connection.execute(create_table(stored, name))
+                for stored in prototypes(table.source):
+                    if stored.name not in present:
+                        make_table(connection, stored)
 
     def drop_database(self, database: str, directors: Iterable[str]) -> None:
         """Remove a database that was never published from the nodes and the czar, with its director indexes."""
@@ -81,11 +81,3 @@ class Site:
 def prototype_names(table: str, role: Role) -> list[str]:
     """Names of the empty tables that the czar keeps of one table."""
     return [table, overlap_prototype(table)] if role is Role.DIRECTOR else [table]
-
-
-def _prototypes(table: PlannedTable) -> list[tuple[Table, str]]:
-    """The empty tables that the czar keeps of one table: (stored table, name)."""
-    source = table.source
-    names = prototype_names(table.name, source.layout.role)
-    kinds = [stored_table(source.table, source.layout, overlap=is_overlap) for is_overlap in (False, True)]
-    return list(zip(kinds, names, strict=False))

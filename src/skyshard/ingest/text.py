@@ -13,7 +13,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO, Literal, cast
+from typing import BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,7 @@ import pyarrow.csv
 from numpy.typing import NDArray
 
 from skyshard.errors import UserError
-from skyshard.ingest.charset import TEXT_TYPES, is_ascii, utf8_as_latin1
+from skyshard.ingest.charset import Given, is_stored_as_given, stored_text
 from skyshard.ingest.convert import RowError, to_column, to_doubles
 from skyshard.ingest.source import InputBatch, Part, pair_of
 from skyshard.layout import TableLayout
@@ -43,8 +43,8 @@ Index = NDArray[np.int64]
 class Dialect:
     """How a text file separates and marks values; each mark is one byte, or empty for none.
 
-    ``charset`` is latin1 (bytes as they stand) or utf8 (checked, and stored as latin1). ``has_carriage_returns``
-    says that lines end in two bytes.
+    ``charset`` is what the bytes are; a column stores them in its own. ``has_carriage_returns`` says that lines end in
+    two bytes.
     """
 
     separator: bytes = b"\t"
@@ -52,7 +52,7 @@ class Dialect:
     escape: bytes = b"\\"
     null: bytes = b"\\N"
     header_lines: int = 0
-    charset: Literal["latin1", "utf8"] = "latin1"
+    charset: Given = "latin1"
     has_carriage_returns: bool = False
 
 
@@ -243,10 +243,11 @@ def _is_plain_text(values: pa.Array, column: Column, dialect: Dialect) -> bool:
     """No escape inside a value, none too long, none to be recoded."""
     if dialect.escape and pc.any(pc.match_substring(values, dialect.escape.decode("latin1"))).as_py():
         return False
-    if dialect.charset != "latin1" and column.type.base in TEXT_TYPES and not is_ascii(values):
+    if not is_stored_as_given(values, column, dialect.charset):
         return False
     longest = pc.max(pc.binary_length(values)).as_py() or 0
-    return column.type.is_blob or bool(longest <= column.type.length) or column.type.base in ("bit", *_TEMPORAL)
+    most = column.type.most_bytes if column.type.is_blob else column.type.length
+    return bool(longest <= most) or column.type.base in ("bit", *_TEMPORAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,8 +297,7 @@ def _parse_marked(block: bytes, fields: Fields, dialect: Dialect, exact: frozens
             continue
         texts = _texts(data, np.ascontiguousarray(starts[:, i]), np.ascontiguousarray(ends[:, i]), dialect)
         try:
-            if dialect.charset == "utf8" and field.type.base in TEXT_TYPES:
-                texts = utf8_as_latin1(texts, field, conversions)
+            texts = stored_text(texts, field, dialect.charset, conversions)
             columns[field.name] = to_column(texts, field, conversions)
             if field.name in exact:
                 numbers[field.name] = to_doubles(texts)

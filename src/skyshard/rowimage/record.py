@@ -7,7 +7,6 @@ Read off files that MariaDB 10.11 wrote; no I/O here.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +15,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from skyshard.charsets import BYTES_A_CHARACTER, codec_of
 from skyshard.errors import UserError
 from skyshard.rowimage.arrays import Bytes, Origin
 from skyshard.rowimage.decimals import DecimalCodec
@@ -26,8 +26,6 @@ from skyshard.rowimage.temporal import TemporalCodec
 from skyshard.rowimage.text import BitCodec, MediumintCodec, TextCodec
 
 SHORTEST_RECORD = 7
-_BYTES_A_CHARACTER = {"latin1": 1, "ascii": 1, "binary": 1, "utf8": 3, "utf8mb3": 3, "utf8mb4": 4}
-_CHARSET = re.compile(r"\b(?:character set|charset|collate)\s+([a-z0-9]+)", re.IGNORECASE)
 _LOAD_DATA_PATH = "such a table takes the LOAD DATA path"
 
 
@@ -112,13 +110,13 @@ class RecordLayout:
     """The null area of a live row whose nullable columns are all NULL and whose uneven bits are 0."""
 
     @staticmethod
-    def of(fields: Iterable[FieldLike], charset: str = "latin1") -> RecordLayout:
-        """Lay the columns out; ``charset`` is that of text columns whose type names none.
+    def of(fields: Iterable[FieldLike]) -> RecordLayout:
+        """Lay the columns out.
 
         Raises:
             UserError: a column that no fixed record holds, two columns of one name, an unknown character set.
         """
-        return _layout(tuple(Field(field.name, field.type, field.is_nullable) for field in fields), charset)
+        return _layout(tuple(Field(field.name, field.type, field.is_nullable) for field in fields))
 
     @staticmethod
     def is_packable(fields: Iterable[FieldLike]) -> bool:
@@ -144,8 +142,8 @@ Storage: TypeAlias = tuple[np.dtype[Any] | None, Codec | None, BitCodec | None]
 
 
 @lru_cache(maxsize=512)
-def _layout(fields: tuple[Field, ...], charset: str) -> RecordLayout:
-    storages = [_storage(field, charset) for field in fields]
+def _layout(fields: tuple[Field, ...]) -> RecordLayout:
+    storages = [_storage(field) for field in fields]
     bits = _bits(fields, storages)
     null_bytes = (bits.used + 7) // 8
     offset, slots = null_bytes, []
@@ -201,7 +199,7 @@ def _dtype(slots: list[Slot], length: int) -> np.dtype[np.void]:
     )
 
 
-def _storage(field: Field, charset: str) -> Storage:
+def _storage(field: Field) -> Storage:
     """How a column's values become bytes: as they are, through a codec, or as BIT."""
     kind = field.type
     if kind.is_blob:
@@ -212,25 +210,22 @@ def _storage(field: Field, charset: str) -> Storage:
         return None, MediumintCodec(kind.is_unsigned), None
     if kind.type_class in (TypeClass.INTEGER, TypeClass.FLOATING):
         return np.dtype(kind.arrow.to_pandas_dtype()).newbyteorder("<"), None, None
-    return None, _codec(field, charset), None
+    return None, _codec(field), None
 
 
-def _codec(field: Field, charset: str) -> Codec:
+def _codec(field: Field) -> Codec:
     kind = field.type
     if kind.base == "decimal":
         return DecimalCodec(kind.arrow.precision, kind.arrow.scale, kind.is_unsigned)
     if kind.base in TEMPORAL_BASES:
         digits = kind.arguments[0] if kind.arguments and kind.base not in ("date", "year") else 0
         return TemporalCodec(kind.base, digits)
-    named = _CHARSET.search(kind.text.rpartition(")")[2])
-    used = named.group(1).lower() if named else charset.lower()
-    if kind.base in ("enum", "set"):
-        encoding = "utf-8" if used.startswith("utf8") else "cp1252"
-        members = tuple(member.encode(encoding) for member in parse_members(kind.text))
-        return MemberCodec(members, kind.base == "set")
-    bytes_each = 1 if kind.base.endswith("binary") else _BYTES_A_CHARACTER.get(used)
-    if bytes_each is None:
+    if kind.charset and kind.charset not in BYTES_A_CHARACTER:
         raise UserError(
-            f"column '{field.name}': unknown character set '{used}'", remedy=f"use one of {sorted(_BYTES_A_CHARACTER)}"
+            f"column '{field.name}': unknown character set '{kind.charset}'",
+            remedy=f"use one of {sorted(BYTES_A_CHARACTER)}",
         )
-    return TextCodec(kind.base, kind.length, bytes_each)
+    if kind.base in ("enum", "set"):
+        members = tuple(member.encode(codec_of(kind.charset)) for member in parse_members(kind.text))
+        return MemberCodec(members, kind.base == "set")
+    return TextCodec(kind.base, kind.length, BYTES_A_CHARACTER.get(kind.charset, 1))
