@@ -157,7 +157,7 @@ class _Renamed:
 
     def catalog(self, database: str) -> Catalog:
         found = self._sky.testbed.registry.catalog(self._sky.database)
-        return replace(found, database=database)
+        return replace(found, database=database, transaction=0)
 
     def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
         raise NotImplementedError

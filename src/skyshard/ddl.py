@@ -66,7 +66,7 @@ def create_generation(table: Table, name: str, parts: Sequence[str], *, engine: 
     """Text of the table that shows all parts as one: MERGE over MyISAM, a view over other engines."""
     if engine == "MyISAM":
         union = ", ".join(map(quote_name, parts))
-        text = create_table(table, name, engine="MRG_MyISAM")
+        text = create_table(table, name, engine="MRG_MyISAM", unique=False)  # a value may stand in two parts
         return f"{text} ROW_FORMAT={'DYNAMIC' if table.has_blob else 'FIXED'} UNION=({union}) INSERT_METHOD=NO"
     return f"CREATE VIEW {quote_name(name)} AS " + " UNION ALL ".join(f"SELECT * FROM {quote_name(p)}" for p in parts)
 
@@ -128,11 +128,19 @@ def _free_name(name: str, taken: set[str]) -> str:
     return free
 
 
-def create_table(table: Table, name: str, *, engine: str = "MyISAM", charset: str = CHARSET, keys: bool = True) -> str:
-    """CREATE TABLE text for a stored table under a physical name."""
+def create_table(
+    table: Table,
+    name: str,
+    *,
+    engine: str = "MyISAM",
+    charset: str = CHARSET,
+    keys: bool = True,
+    unique: bool = True,
+) -> str:
+    """CREATE TABLE text for a stored table under a physical name; without ``unique`` its keys take any value twice."""
     lines = [_column_line(column) for column in table]
     if keys:
-        lines += _key_lines(table)
+        lines += _key_lines(table) if unique else _plain_key_lines(table)
     options = f"ENGINE={engine} DEFAULT CHARSET={charset}"
     if engine == "MyISAM":
         options += f" ROW_FORMAT={'DYNAMIC' if table.has_blob else 'FIXED'}"
@@ -152,6 +160,20 @@ def _key_lines(table: Table) -> list[str]:
     unique = {True: "UNIQUE ", False: ""}
     keys = (f"{unique[key.is_unique]}KEY {quote_name(key.name)} ({_columns(key.columns)})" for key in table.keys)
     return [*lines, *keys]
+
+
+def _plain_key_lines(table: Table) -> list[str]:
+    """The same keys, none of them unique, in the order in which the server keeps those of the table."""
+    nullable = {column.name for column in table if column.is_nullable}
+    found = [Key("primary_key", table.primary_key, True)] if table.primary_key else []
+    found += sorted(table.keys, key=lambda key: 0 if _is_strict(key, nullable) else 1 if key.is_unique else 2)
+    taken = {"primary"}
+    plain = [replace(key, name=_free_name(key.name, taken), is_unique=False) for key in found]
+    return _key_lines(Table(table.name, table.columns, (), tuple(plain)))
+
+
+def _is_strict(key: Key, nullable: set[str]) -> bool:
+    return key.is_unique and not any(name.partition("(")[0] in nullable for name in key.columns)
 
 
 def _columns(names: Sequence[str]) -> str:

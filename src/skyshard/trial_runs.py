@@ -79,6 +79,10 @@ class TrialRun:
         return any(spec in OWN for spec in self.targets)
 
     def _open(self, spec: str, testbed: Testbed | None, stack: ExitStack, notify: Notify) -> Target:
+        if testbed is not None and spec == "mono" and not has_mono(testbed, self.database):
+            raise UserError(
+                f"the oracle does not hold '{self.database}'", remedy=f"run skyshard mono load {self.database}"
+            )
         if testbed is not None and spec in OWN:
             return TestbedTarget(testbed, "mono" if spec == "mono" else "czar")
         target = open_target(spec, self.cluster, notify)

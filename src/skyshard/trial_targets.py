@@ -325,9 +325,14 @@ def ingest_stages(testbed: Testbed, database: str) -> list[IngestStage]:
 
 
 def has_mono(testbed: Testbed, database: str) -> bool:
-    """True when the oracle runs and holds the database."""
+    """True when the oracle runs and holds the database.
+
+    Raises:
+        UserError: it holds the database as it was before the last transaction.
+    """
+    catalog = testbed.registry.catalog(database)
     try:
-        with connect(testbed.cluster.endpoint(MONO_NAME), Account.READER, database):
-            return True
-    except SkyshardError:
+        mono = testbed.mono
+    except UserError:  # its server does not run
         return False
+    return mono.holds(catalog)

@@ -1,9 +1,13 @@
-"""The oracle: the same statements, the same native functions, one unsharded server."""
+"""The oracle: the same statements, the same native functions, one unsharded server.
+
+Rule: it answers from the rows that are published, all of them, or not at all.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,8 +24,9 @@ from skyshard.czar.typed import read_types
 from skyshard.czar.whole import in_words, store_result
 from skyshard.db.connection import Endpoint
 from skyshard.db.sessions import CLEANING, Sessions
-from skyshard.errors import SkyshardError
-from skyshard.registry.catalog import CatalogSource
+from skyshard.errors import ClusterError, SkyshardError, UserError
+from skyshard.registry.catalog import Catalog, CatalogSource
+from skyshard.registry.oracle import Load, read_loads, require_present
 
 
 class MonoTarget:
@@ -47,7 +52,8 @@ class MonoTarget:
             bound = prepare(statement, self._source.catalog, database)
             columns, text = result_names(bound, statement), render(single_rows(bound).tree)
             planned = time.perf_counter()
-            table = self._run(text, len(columns), query or query_name())
+            catalogs = [catalog for catalog in bound.catalogs.values() if catalog.transaction]
+            table = self._answer(text, len(columns), query or query_name(), catalogs)
         ended = time.perf_counter()
         stats = QueryStats(Kind.REGULAR, Lane.NONE, 0, 0, table.num_rows, ended - begun, planned - begun)
         return QueryResult(columns, table, stats)
@@ -62,6 +68,39 @@ class MonoTarget:
             self._is_swept = True
             with self._sessions.lease("sweep") as connection:
                 sweep(connection)
+
+    def holds(self, catalog: Catalog) -> bool:
+        """True when a database was loaded.
+
+        Raises:
+            UserError: it was, but as it is no more.
+        """
+        loads = self._loads([catalog])
+        if loads:
+            require_present(loads, [catalog])
+        return bool(loads)
+
+    def _loads(self, catalogs: Sequence[Catalog]) -> dict[str, Load]:
+        with self._sessions.lease(CLEANING) as connection:
+            return read_loads(connection, [catalog.database for catalog in catalogs])
+
+    def _answer(self, text: str, columns: int, query: str, catalogs: Sequence[Catalog]) -> pa.Table:
+        """The answer of whole databases, which were not loaded anew meanwhile."""
+        if not catalogs:
+            return self._run(text, columns, query)
+        loads = self._loads(catalogs)
+        require_present(loads, catalogs)
+        try:
+            table = self._run(text, columns, query)
+        except UserError:  # of tables that are gone, perhaps
+            self._require_same(loads, catalogs)
+            raise
+        self._require_same(loads, catalogs)
+        return table
+
+    def _require_same(self, loads: dict[str, Load], catalogs: Sequence[Catalog]) -> None:
+        if self._loads(catalogs) != loads:
+            raise ClusterError("the oracle was loaded anew meanwhile", remedy="ask again", retryable=True)
 
     def _run(self, text: str, columns: int, query: str) -> pa.Table:
         names = [f"c{index}" for index in range(columns)]

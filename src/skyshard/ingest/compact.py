@@ -29,12 +29,10 @@ from skyshard.registry.director_index import index_table_name
 from skyshard.registry.lifecycle import Event, TransactionState
 from skyshard.registry.snapshot import parts_of
 from skyshard.registry.tables import INDEX_DATABASE
-from skyshard.registry.values import WHOLE, IndexPart, OpenTransaction, Replica
+from skyshard.registry.values import COMPACTION, WHOLE, IndexPart, OpenTransaction, Replica
 from skyshard.rowimage.digest import RowDigest
 from skyshard.schema import Table
 from skyshard.worker.messages import BuildOrder, Loader, TableBuild
-
-PLAN = "compaction"
 
 
 @dataclass(slots=True)
@@ -74,7 +72,7 @@ def _require_nothing_open(site: Site, database: str) -> None:
     found = site.registry.open_transaction(database)
     if found is None:
         return
-    if found.plan != PLAN and found.state is not TransactionState.ABORTING:
+    if found.plan != COMPACTION and found.state is not TransactionState.ABORTING:
         raise UserError(f"'{database}' has an unfinished transaction", remedy="run its ingest again first")
     take_back(site, database, site.registry.take_over(found), "interrupted")
 
@@ -103,7 +101,7 @@ class _Compaction:
         site, database, start = self._site, self._database, time.monotonic()
         layout = site.registry.layout(database)
         assert layout is not None
-        mine = site.registry.begin(database, layout, PLAN, PLAN)
+        mine = site.registry.begin(database, layout, COMPACTION, COMPACTION)
         try:
             return self._transact(mine, layout.engine, start)
         except BaseException as error:
@@ -190,7 +188,8 @@ def _merged(stored: Table, parts: Sequence[Replica], transaction: int, engine: s
     first = parts[0]
     name = physical_name(first.table, first.chunk, is_overlap=first.is_overlap, suffix=part_suffix(transaction))
     total = sum((RowDigest.parse(part.digest) for part in parts), EMPTY)
+    create = create_table(stored, name, engine=engine, unique=False)  # two parts may have a value each
     return TableBuild(
-        name, first.table, first.chunk, first.is_overlap, transaction, create_table(stored, name, engine=engine), (),
+        name, first.table, first.chunk, first.is_overlap, transaction, create, (),
         total.rows, str(total), tuple(map(part_name, parts)),
     )  # fmt: skip

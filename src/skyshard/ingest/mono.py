@@ -1,11 +1,13 @@
 """The unsharded oracle: the same rows in one MariaDB, each table whole.
 
 Rows come from the nodes' own tables, whose digests ``verify`` holds against the input; the sum of the digests must
-come out again.
+come out again. Keys are not unique there: one that stands twice, in two chunks, is no reason to have no oracle.
 """
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from skyshard.ingest.generations import one_of_each, part_name
 from skyshard.ingest.plan import loader_of
 from skyshard.progress import Progress, Watcher, nobody
 from skyshard.registry.catalog import Catalog
+from skyshard.registry.oracle import CREATE, ORACLE_DATABASE, Load, forget_text, record_text
 from skyshard.registry.store import Registry
 from skyshard.registry.values import WHOLE, Replica
 from skyshard.rowimage.digest import RowDigest
@@ -36,15 +39,25 @@ class MonoCopy:
     exchange: Path
 
     def load(self, database: str, watcher: Watcher = nobody) -> dict[str, int]:
-        """Make every table whole; returns table → rows.
+        """Make every table whole; returns table → rows. Until all of them are, the oracle does not answer for any.
 
         Raises:
-            ClusterError: a table came out with other rows than the nodes hold.
+            ClusterError: a table came out with other rows than the nodes hold, or somebody else loads the database.
         """
-        catalog = self.registry.catalog(database)
-        replicas = self.registry.replicas(database)
-        self.mono.call("drop_database", database).result()
-        self.mono.call("prepare", database).result()
+        with self.registry.exclusive(f"oracle of {database}"):
+            catalog = self.registry.catalog(database)  # first: rows that come now are then newer than what is recorded
+            self.mono.call("prepare", ORACLE_DATABASE).result()
+            self.mono.call("run", ORACLE_DATABASE, [CREATE, forget_text(database)]).result()
+            rows = self._copy(catalog, watcher)
+            os.sync()
+            load = Load(catalog.transaction, time.time_ns())
+            self.mono.call("run", ORACLE_DATABASE, [record_text(database, load)]).result()
+        return rows
+
+    def _copy(self, catalog: Catalog, watcher: Watcher) -> dict[str, int]:
+        replicas = self.registry.replicas(catalog.database)
+        self.mono.call("drop_database", catalog.database).result()
+        self.mono.call("prepare", catalog.database).result()
         rows: dict[str, int] = {}
         for done, name in enumerate(catalog.tables, 1):
             order = self._order(catalog, name, replicas)
@@ -63,7 +76,7 @@ class MonoCopy:
             if replica.rows:
                 slices += self._slices(catalog.database, stored, replica, is_image=loader is Loader.IMAGE)
         build = TableBuild(
-            name, name, WHOLE, False, 0, create_table(stored, name), tuple(slices), total.rows, str(total)
+            name, name, WHOLE, False, 0, create_table(stored, name, unique=False), tuple(slices), total.rows, str(total)
         )
         return BuildOrder(catalog.database, stored, loader, (build,))
 

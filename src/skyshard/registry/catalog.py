@@ -55,12 +55,16 @@ class CatalogTable:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """A published database: its layout, its tables by name, and the nodes that serve it."""
+    """A published database: its layout, its tables by name, and the nodes that serve it.
+
+    ``transaction`` is the last one that brought rows; 0 where none is known.
+    """
 
     database: str
     layout: Layout
     tables: Mapping[str, CatalogTable]
     nodes: tuple[str, ...]
+    transaction: int = 0
 
 
 class CatalogSource(Protocol):

@@ -20,7 +20,7 @@ from skyshard.registry import strays
 from skyshard.registry import tables as t
 from skyshard.registry.catalog import Catalog, CatalogTable, ChunkEntry
 from skyshard.registry.lifecycle import DatabaseState, ReplicaState, TransactionState
-from skyshard.registry.values import Replica, load_table
+from skyshard.registry.values import COMPACTION, Replica, load_table
 
 
 def read_replicas(
@@ -72,7 +72,18 @@ def read_catalog(connection: sa.Connection, database: str) -> Catalog:
         name = item["name"]
         table = replace(_catalog_table(item, by_table[name], orphans[name]), stray_chunks=frozenset(strayed[name]))
         found[name] = replace(table, spread_keys=_spread_keys(database, table, spread)) if spread else table
-    return Catalog(database, Layout.model_validate(row["layout"]), found, tuple(sorted(nodes)))
+    layout, last = Layout.model_validate(row["layout"]), last_transaction(connection, database)
+    return Catalog(database, layout, found, tuple(sorted(nodes)), last)
+
+
+def last_transaction(connection: sa.Connection, database: str) -> int:
+    """The last finished transaction that brought rows; a compaction brings none."""
+    query = sa.select(sa.func.max(t.transactions.c.id)).where(
+        t.transactions.c.database == database,
+        t.transactions.c.state == TransactionState.FINISHED,
+        t.transactions.c.plan != COMPACTION,
+    )
+    return int(connection.scalar(query) or 0)
 
 
 def read_tables(connection: sa.Connection, database: str, *, transaction: int = 0) -> list[Any]:

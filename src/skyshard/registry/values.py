@@ -13,6 +13,9 @@ from skyshard.schema import Column, Key, Table
 WHOLE = -1
 """Chunk number under which the registry keeps regular tables, which are whole on every node."""
 
+COMPACTION = "compaction"
+"""The plan of a transaction that merges parts, and brings no rows."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenTransaction:
