@@ -33,7 +33,10 @@ DatabaseOption = Annotated[str, typer.Option("--database", help="Name of the dat
 LayoutOption = Annotated[
     Path | None, typer.Option("--layout", help="A layout file, or a shipped one, instead of the source's.")
 ]
-LoaderOption = Annotated[Literal["image", "load-data"], typer.Option("--loader", help="How rows become tables.")]
+LoaderOption = Annotated[
+    Literal["image", "load-data"] | None,
+    typer.Option("--loader", help="How rows become tables; row images where they can be if absent."),
+]
 ReplicasOption = Annotated[int | None, typer.Option("--replicas", help="Copies of each chunk, on different nodes.")]
 FractionOption = Annotated[float, typer.Option("--fraction", help="Of a recipe: the share of its sky to make.")]
 ShrinkOption = Annotated[
@@ -47,7 +50,7 @@ def plan(
     tables: TablesOption = "",
     database: DatabaseOption = "",
     layout: LayoutOption = None,
-    loader: LoaderOption = "image",
+    loader: LoaderOption = None,
     replicas: ReplicasOption = None,
     fraction: FractionOption = 1.0,
     shrink: ShrinkOption = "coverage",
@@ -67,7 +70,7 @@ def plan(
         open_any(source, fraction=fraction, shrink=shrink),
         database=database,
         tables=_names(tables),
-        loader=Loader(loader),
+        loader=Loader(loader) if loader else None,
         replicas=replicas,
         override=_layout(layout),
     )
@@ -117,7 +120,7 @@ def ingest(
     tables: TablesOption = "",
     database: DatabaseOption = "",
     layout: LayoutOption = None,
-    loader: LoaderOption = "image",
+    loader: LoaderOption = None,
     replicas: ReplicasOption = None,
     fraction: FractionOption = 1.0,
     shrink: ShrinkOption = "coverage",
@@ -133,8 +136,8 @@ def ingest(
     opened = open_any(source, fraction=fraction, shrink=shrink)
     with interruptible(), Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
         report = testbed.ingest(
-            opened, runtime=runtime, watcher=watcher, database=database, tables=_names(tables), loader=Loader(loader),
-            replicas=replicas, override=_layout(layout),
+            opened, runtime=runtime, watcher=watcher, database=database, tables=_names(tables),
+            loader=Loader(loader) if loader else None, replicas=replicas, override=_layout(layout),
         )  # fmt: skip
     if json:
         print_json(asdict(report))

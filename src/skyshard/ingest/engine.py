@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from skyshard.errors import UserError
+from skyshard.ingest.agreement import require_agreement, require_loader
 from skyshard.ingest.course import Course
 from skyshard.ingest.ending import settle
 from skyshard.ingest.family import require_foreign_directors
@@ -50,6 +51,8 @@ class Ingest:
             require_foreign_directors(self._site.registry, self._plan)
             found = self._site.registry.open_transaction(self._plan.database)
             has_news = self._has_news()
+            if not has_news:
+                require_loader(self._site.registry, self._plan)
             if found is None and not has_news:
                 clear_staging(self._site, self._plan.database)
             if has_news or (found is not None and found.state is TransactionState.ABORTING):
@@ -82,9 +85,10 @@ class Ingest:
         return self._site.registry.database_state(self._plan.database) is DatabaseState.PUBLISHED
 
     def _resolve_layout(self) -> None:
-        """A database keeps the replication level that it began with; it must be one that the nodes can give."""
+        """A database keeps the replication level and engine that it began with; the nodes must be able to give it."""
         known = self._site.registry.layout(self._plan.database)
         if known is not None and self._is_published():
+            require_agreement(self._site.registry, self._plan, known)
             layout = self._plan.layout.model_copy(update={"replicas": known.replicas, "engine": known.engine})
             self._plan = replace(self._plan, layout=layout)
         place({0: 0}, list(self._site.nodes), self._plan.layout.replicas)

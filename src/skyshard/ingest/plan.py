@@ -37,12 +37,16 @@ class PlannedTable:
 
 @dataclass(frozen=True, slots=True)
 class IngestPlan:
-    """The whole: source, database, layout and tables in the order of their ingest."""
+    """The whole: source, database, layout and tables in the order of their ingest.
+
+    Of the layout's values only those that somebody named are set (``model_fields_set``).
+    """
 
     source: Source
     database: str
     layout: Layout
     tables: tuple[PlannedTable, ...]
+    is_loader_asked: bool = False
 
     @property
     def foreign_directors(self) -> set[tuple[str, str]]:
@@ -81,7 +85,7 @@ def make_plan(
     *,
     database: str = "",
     tables: Sequence[str] | None = None,
-    loader: Loader = Loader.IMAGE,
+    loader: Loader | None = None,
     replicas: int | None = None,
     known: Collection[str] = (),
     override: Layout | None = None,
@@ -89,6 +93,7 @@ def make_plan(
     """Decide what is ingested how.
 
     Args:
+        loader: the one that is asked for; row images where they can be if none is.
         known: tables that the database has already; a dependent may follow a director among them.
         override: a layout instead of the source's; tables that it does not name keep the source's roles.
 
@@ -114,7 +119,8 @@ def make_plan(
     layout = source.layout.model_copy(update={"tables": {table.name: table.layout for table in chosen}})
     if replicas is not None:
         layout = layout.model_copy(update={"replicas": replicas})
-    return IngestPlan(source, name, layout, tuple(_planned(table, layout, loader) for table in chosen))
+    planned = tuple(_planned(table, layout, loader or Loader.IMAGE) for table in chosen)
+    return IngestPlan(source, name, layout, planned, is_loader_asked=loader is not None)
 
 
 def prototypes(table: SourceTable) -> list[Table]:

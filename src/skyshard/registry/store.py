@@ -118,6 +118,12 @@ class Registry:
                 for row in snapshot.read_tables(connection, database, transaction=transaction)
             }
 
+    def loaders(self, database: str) -> dict[str, str]:
+        """How each table of a database was loaded at first."""
+        query = sa.select(t.tables.c.name, t.tables.c.loader).where(t.tables.c.database == database)
+        with self._engine.connect() as connection:
+            return {str(name): str(loader) for name, loader in connection.execute(query)}
+
     def mark_scattered(self, database: str, table: str) -> None:
         """Note that a dependent's copied positions do not tell its chunk."""
         self._mark(database, table, position_is_local=False)
