@@ -13,6 +13,7 @@ import contextlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -117,7 +118,7 @@ class Testbed:
         """What ``ingest`` would do; touches nothing. Options as of ``ingest.plan.make_plan``."""
         from skyshard.ingest.plan import make_plan
 
-        made = make_plan(open_any(source), **options)
+        made = make_plan(open_any(source, tables=options.get("tables")), **options)
         check_on_server(made, self.cluster.folder)
         return made
 
@@ -133,7 +134,7 @@ class Testbed:
         from skyshard.ingest.engine import Ingest
         from skyshard.ingest.plan import make_plan
 
-        opened = open_any(source)
+        opened = open_any(source, tables=options.get("tables"))
         known = self.registry.table_definitions(options.get("database") or opened.database)
         plan = make_plan(opened, known=tuple(known), **options)
         return Ingest(plan, self._site(runtime or self._runtime_kind), watcher).run()
@@ -278,8 +279,17 @@ class Testbed:
         return MonoTarget(self.registry, endpoint, self.cluster.data_dir(MONO_NAME))
 
 
-def open_any(source: Path | str | Source, *, fraction: float = 1.0, shrink: Shrink = "coverage") -> Source:
+def open_any(
+    source: Path | str | Source,
+    *,
+    fraction: float = 1.0,
+    shrink: Shrink = "coverage",
+    tables: Collection[str] | None = None,
+) -> Source:
     """A source by its path: files as they are handed over, or a recipe, whose rows are made where they are loaded.
+
+    Args:
+        tables: those that are asked for; other files need not be there.
 
     Raises:
         UserError: nothing that Skyshard knows, or a fraction of something that is no recipe.
@@ -294,7 +304,7 @@ def open_any(source: Path | str | Source, *, fraction: float = 1.0, shrink: Shri
         return open_recipe(path, fraction=fraction, shrink=shrink)
     if fraction != 1.0:
         raise UserError(f"'{path}' is no recipe, a fraction of it cannot be made", remedy="leave --fraction out")
-    return open_source(path)
+    return open_source(path, tables or None)
 
 
 def check_on_server(plan: IngestPlan, cluster: Path) -> None:

@@ -213,7 +213,7 @@ def test_types_of_different_kinds_are_refused_unless_allowed(tmp_path: Path) -> 
         ({"alpha": [0.0, None, 1.0]}, "row 2: position (nan, 0) in columns 'ra' and 'dec'"),
         ({"raw": [1e39, 1.0, 1.0]}, "row 1, column 'flux'"),
         ({"flag": pa.array([[1], [2], [3]])}, "column 'flag'"),
-        ({"id": [1, 1, 3]}, "key 1 stands twice in director 'Object' (a.parquet)"),
+        ({"id": [1, 1, 3]}, "a.parquet', rows 1 and 2: key 1 stands twice in director 'Object'"),
     ],
 )
 def test_wrong_value_is_named(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
@@ -415,6 +415,20 @@ def test_name_of_a_file_is_taken_before_its_pattern(tmp_path: Path) -> None:
     pq.write_table(twice(["id", "ra", "dec", "flux", "x"]), tmp_path / "x" / "a1.parquet")
     with pytest.raises(UserError, match="is a file, and a pattern that finds"):
         open_source(mapping)
+
+
+def test_tables_that_nobody_asks_for_need_no_files(tmp_path: Path) -> None:
+    """Neither their files nor their columns are looked at."""
+    write_plain(tmp_path / "x")
+    other = {"files": ["nowhere/*.parquet"], "role": "regular", "declare": [{"name": "a", "type": "int"}]}
+    wrong = {**other, "files": ["*.parquet"]}
+    mapping = write_mapping(tmp_path / "x", Object=PLAIN, Other=other, Wrong=wrong)
+    with pytest.raises(UserError, match=r"table 'Other': no file"):
+        open_source(mapping)
+    with pytest.raises(UserError, match="has no column 'a'"):
+        open_source(mapping, ["Object", "Wrong"])
+    source = open_source(mapping, ["Object"])
+    assert (list(source.tables), source.unopened) == (["Object"], {"Other", "Wrong"})
 
 
 def test_text_files_with_other_headers_are_refused(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def plan(
     from skyshard.worker.messages import Loader
 
     made = make_plan(
-        open_any(source, fraction=fraction, shrink=shrink),
+        open_any(source, fraction=fraction, shrink=shrink, tables=_names(tables)),
         database=database,
         tables=_names(tables),
         loader=Loader(loader) if loader else None,
@@ -133,7 +133,7 @@ def ingest(
     from skyshard.testbed import Testbed, open_any
     from skyshard.worker.messages import Loader
 
-    opened = open_any(source, fraction=fraction, shrink=shrink)
+    opened = open_any(source, fraction=fraction, shrink=shrink, tables=_names(tables))
     with interruptible(), Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
         report = testbed.ingest(
             opened, runtime=runtime, watcher=watcher, database=database, tables=_names(tables),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import glob
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from skyshard.ingest.mapping import Mapping as MappingFile
 from skyshard.ingest.parquet import ParquetReader, parquet_parts, twin_names
 from skyshard.ingest.qserv_files import first_line
 from skyshard.ingest.rules import Rule, input_columns, make_columns, text_inputs
-from skyshard.ingest.source import InputBatch, Part, Source, SourceTable, pair_of
+from skyshard.ingest.source import InputBatch, Part, Source, SourceTable, asked_for, pair_of
 from skyshard.ingest.text import Dialect, Fields, only, read_text
 from skyshard.layout import Role, TableLayout
 from skyshard.rowimage.sqltype import parse_type
@@ -40,8 +40,8 @@ def mapping_file(path: Path) -> Path | None:
     return path if path.suffix in (".yaml", ".yml") else None
 
 
-def open_mapping(path: Path) -> Source:
-    """Read a mapping, the schema that it names, and the shape of its files.
+def open_mapping(path: Path, only: Collection[str] | None = None) -> Source:
+    """Read a mapping, the schema that it names, and the shape of its files, of all tables or ``only`` of some.
 
     Raises:
         UserError: a wrong key, an unknown column or schema, files that are not there or do not fit.
@@ -51,7 +51,9 @@ def open_mapping(path: Path) -> Source:
     folder = path.parent / mapping.input
     base = layout_of(mapping, path)
     tables: dict[str, SourceTable] = {}
-    for name, mapped in mapping.tables.items():
+    wanted = asked_for(path, mapping.tables, only)
+    for name in wanted:
+        mapped = mapping.tables[name]
         files = _files(f"'{path}', table '{name}'", folder, mapped)
         if not files and mapped.optional:
             continue
@@ -64,7 +66,8 @@ def open_mapping(path: Path) -> Source:
     layouts = {name: base.tables.get(name, table.layout) for name, table in tables.items()}
     tables = {name: replace(table, layout=layouts[name]) for name, table in tables.items()}
     layout = base.model_copy(update={"tables": layouts})
-    return Source(str(path), "mapping", mapping.database, layout, tables)
+    unopened = frozenset(mapping.tables).difference(wanted)
+    return Source(str(path), "mapping", mapping.database, layout, tables, unopened=unopened)
 
 
 def _schema(mapping: MappingFile) -> dict[str, Table]:

@@ -8,7 +8,8 @@ Chunk numbers are checked while partitioning (``claims``); overlap is computed a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from skyshard.ingest.charset import Given
 from skyshard.ingest.mysql_ddl import parse_column
 from skyshard.ingest.qserv_files import Json, mark_byte, read_json, separator_of, striping_of
 from skyshard.ingest.qserv_layout import TableConfig, table_layout
-from skyshard.ingest.source import Part, Source, SourceTable, is_chunk_column, without_chunk_columns
+from skyshard.ingest.source import Part, Source, SourceTable, asked_for, is_chunk_column, without_chunk_columns
 from skyshard.ingest.text import Dialect, Fields, TextReader
 from skyshard.layout import Layout, Role
 from skyshard.rowimage.sqltype import parse_type
@@ -34,8 +35,8 @@ def is_metadata_folder(folder: Path) -> bool:
     return (folder / _METADATA).is_file()
 
 
-def open_metadata_folder(folder: Path) -> Source:
-    """Read the description; opens data files only to see their first line.
+def open_metadata_folder(folder: Path, only: Collection[str] | None = None) -> Source:
+    """Read the description of all tables or ``only`` of some; opens data files only to see their first line.
 
     Raises:
         UserError: a file that is missing or wrong; an overlap file where none can be.
@@ -45,15 +46,25 @@ def open_metadata_folder(folder: Path) -> Source:
     database = read_json(folder / file)
     name = str(_required(database, "database", folder / file))
     striping = striping_of(database, {}, folder / file)
-    tables: dict[str, SourceTable] = {}
+    named: dict[str, Json] = {}
     for entry in _required(metadata, "tables", folder / _METADATA):
-        table = _source_table(folder, metadata, entry, name)
-        if table.name in tables:
-            raise UserError(f"'{folder / _METADATA}' names table '{table.name}' twice", remedy="name it once")
-        tables[table.name] = table
+        if (table := _name(folder, entry)) in named:
+            raise UserError(f"'{folder / _METADATA}' names table '{table}' twice", remedy="name it once")
+        named[table] = entry
+    wanted = asked_for(folder, named, only)
+    tables = {table: _source_table(folder, metadata, named[table], name) for table in wanted}
     layouts = {name: table.layout for name, table in tables.items()}
     layout = Layout(striping=striping, tables=layouts)
-    return Source(str(folder), "folder with metadata.json", name, layout, tables)
+    unopened = frozenset(named).difference(wanted)
+    return Source(str(folder), "folder with metadata.json", name, layout, tables, unopened=unopened)
+
+
+def _name(folder: Path, entry: Json) -> str:
+    """The table's name as its schema file says it, which need not be readable: then the file's."""
+    path = folder / str(_required(entry, "schema", folder / _METADATA))
+    with suppress(UserError):
+        return str(read_json(path).get("table") or path.stem)
+    return path.stem
 
 
 def _required(content: Json, key: str, path: Path) -> Any:

@@ -91,7 +91,10 @@ def _split(text: str, tokens: list[Token], where: str) -> tuple[str, list[_Defin
     start = next((i for i in range(len(words) - 1) if words[i] == "CREATE" and "TABLE" in words[i + 1 : i + 3]), None)
     opening = next((i for i in range(start or 0, len(words)) if tokens[i].token_type is TokenType.L_PAREN), None)
     if start is None or opening is None:
-        raise UserError(f"'{where}' holds no CREATE TABLE statement", remedy="give one MySQL table definition a file")
+        raise UserError(
+            f"'{where}' holds no CREATE TABLE statement",
+            remedy="give one MySQL table definition a file, or leave it out with --tables",
+        )
     name = tokens[opening - 1].text
     definitions: list[list[Token]] = [[]]
     depth = 0

@@ -137,6 +137,8 @@ def _with_layout(source: Source, override: Layout) -> Source:
     """
     tables = dict(source.tables)
     for name, layout in override.tables.items():
+        if name in source.unopened:
+            continue
         if name not in tables:
             raise UserError(
                 f"the layout names table '{name}', which '{source.path}' does not have",

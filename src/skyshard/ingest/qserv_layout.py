@@ -27,6 +27,14 @@ class TableConfig:
     chunked: Sequence[str] = ()
     database: str = ""
 
+    @property
+    def flag(self) -> str:
+        """The column of a match table that says which sides are in a chunk; empty for other tables."""
+        if not (self.ingest.get("director_table2") or self.partition.get("dirTable2")):
+            return ""
+        named = self.partition.get("flagColName") or self.partition.get("part", {}).get("flags")
+        return str(self.ingest.get("flag") or named or "")
+
     def csv(self, key: str) -> Any:
         """A key of the input dialect, the table's own before the common one."""
         for source in (self.partition, self.common):
@@ -72,7 +80,7 @@ def _ref_match(table: Table, config: TableConfig, where: str) -> TableLayout:
         director2=_local(_second(config), config),
         key2=_column(table, ingest.get("director_key2") or partition.get("dirColName2"), where),
         position2=_pair(table, part.get("pos2"), where),
-        flag=_column(table, ingest.get("flag") or partition.get("flagColName"), where),
+        flag=_column(table, config.flag, where),
         ang_sep_deg=float(separation) if separation else None,
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -189,6 +189,7 @@ class Source:
 
     ``database`` is the name that the source proposes. ``truth`` maps a table to the rows that the source says it has;
     ``known`` is what a generator knows besides (`skyshard.known_truth` reads it), kept as it is for ``verify``.
+    ``unopened`` are the tables that nobody asked for: nothing of them was looked at but the name.
     """
 
     path: str
@@ -198,6 +199,7 @@ class Source:
     tables: Mapping[str, SourceTable]
     truth: Mapping[str, int] = field(default_factory=dict)
     known: Mapping[str, Any] = field(default_factory=dict)
+    unopened: frozenset[str] = frozenset()
 
     def chosen(self, names: list[str] | None) -> list[SourceTable]:
         """The named tables, or all, directors first, then what follows them, regular tables last.
@@ -205,10 +207,18 @@ class Source:
         Raises:
             UserError: a name that the source does not have.
         """
-        for name in names or ():
-            if name not in self.tables:
-                raise UserError(
-                    f"source '{self.path}' has no table '{name}'", remedy=f"it has {', '.join(sorted(self.tables))}"
-                )
-        tables = [table for name, table in self.tables.items() if not names or name in names]
+        tables = [self.tables[name] for name in asked_for(self.path, self.tables, names or None)]
         return sorted(tables, key=lambda table: (list(Role).index(table.layout.role), table.name))
+
+
+def asked_for(path: Path | str, names: Iterable[str], only: Collection[str] | None) -> list[str]:
+    """The tables of a source that are to be opened: all, or ``only`` these.
+
+    Raises:
+        UserError: a name that the source does not have.
+    """
+    there = list(names)
+    for name in only or ():
+        if name not in there:
+            raise UserError(f"source '{path}' has no table '{name}'", remedy=f"it has {', '.join(sorted(there))}")
+    return there if only is None else [name for name in there if name in only]

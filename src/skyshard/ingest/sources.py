@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from skyshard.errors import UserError
@@ -12,8 +13,11 @@ from skyshard.ingest.source import Source
 from skyshard.ingest.synth_folder import is_synth_folder, open_synth_folder
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path, only: Collection[str] | None = None) -> Source:
     """Open a source for planning; reads descriptions, not data.
+
+    Args:
+        only: the tables that are asked for; what describes the others is not read, and need not be right or there.
 
     Raises:
         UserError: nothing there, or nothing that any adapter knows.
@@ -24,13 +28,13 @@ def open_source(path: Path) -> Source:
         path = path.parent
     mapping = mapping_file(path)
     if mapping is not None:
-        return open_mapping(mapping)
+        return open_mapping(mapping, only)
     if is_synth_folder(path):
-        return open_synth_folder(path)
+        return open_synth_folder(path, only)
     if is_metadata_folder(path):
-        return open_metadata_folder(path)
+        return open_metadata_folder(path, only)
     if is_test_catalog(path):
-        return open_test_catalog(path)
+        return open_test_catalog(path, only)
     raise UserError(
         f"'{path}' is no source that Skyshard knows",
         remedy="give a synth folder (manifest.json), a folder with metadata.json, a Qserv test-catalog folder "

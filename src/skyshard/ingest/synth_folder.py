@@ -5,6 +5,7 @@ Only the part of the manifest that ingest needs is read here; the generator's ow
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from skyshard.errors import UserError
 from skyshard.ingest.parquet import ParquetReader
-from skyshard.ingest.source import Part, Source, SourceTable
+from skyshard.ingest.source import Part, Source, SourceTable, asked_for
 from skyshard.layout import Layout, Role, Striping, TableLayout
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.schema import Column, Table
@@ -83,8 +84,8 @@ def is_synth_folder(folder: Path) -> bool:
     return (folder / _MANIFEST).is_file()
 
 
-def open_synth_folder(folder: Path) -> Source:
-    """Read a synthetic catalog's manifest.
+def open_synth_folder(folder: Path, only: Collection[str] | None = None) -> Source:
+    """Read a synthetic catalog's manifest; the files of ``only`` some of its tables have to be there, if so asked.
 
     Raises:
         UserError: an unreadable manifest, or a file of it that is missing or has another size.
@@ -98,11 +99,13 @@ def open_synth_folder(folder: Path) -> Source:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "top level"
         raise UserError(f"'{path}', key '{where}': {first['msg']}", remedy="make the catalog again") from None
-    tables = {name: _source_table(folder, name, table) for name, table in manifest.tables.items()}
+    wanted = asked_for(folder, manifest.tables, only)
+    tables = {name: _source_table(folder, name, manifest.tables[name]) for name in wanted}
     layout = Layout(striping=manifest.striping, tables={name: table.layout for name, table in tables.items()})
-    truth = {name: table.rows for name, table in manifest.tables.items()}
+    truth = {name: manifest.tables[name].rows for name in wanted}
+    unopened = frozenset(manifest.tables).difference(wanted)
     database = str(manifest.recipe["name"]).replace("-", "_").replace(".", "_")
-    return Source(str(folder), "synthetic catalog", database, layout, tables, truth, manifest.known)
+    return Source(str(folder), "synthetic catalog", database, layout, tables, truth, manifest.known, unopened)
 
 
 def _source_table(folder: Path, name: str, table: _Table) -> SourceTable:
