@@ -116,11 +116,15 @@ def sources(overlap_deg: float) -> list[tuple[str, dict[str, str], str]]:
 
 @dataclass
 class Grammar:
-    """Draws one statement after the other; ``extent``: how many stars there are, for keys."""
+    """Draws one statement after the other; ``extent``: how many stars there are, for keys.
+
+    ``box``: four numbers of a box that all rows with a position are held to.
+    """
 
     chance: Random
     overlap_deg: float
     extent: int
+    box: str = ""
 
     def statement(self) -> tuple[str, bool]:
         """A statement, and whether the order of its rows is total."""
@@ -227,6 +231,12 @@ class Grammar:
             return self.area()
         return f"{alias}.{ra} > {self.chance.choice([-90, 0, 100, 300])} AND {alias}.{ra} < {self.chance.choice([-60, 20, 180, 360])}"
 
+    def boxed(self) -> list[str]:
+        """Terms that hold all positions to the box."""
+        found = [(alias, POSITIONS[table]) for alias, table in self.aliases.items() if table in POSITIONS]
+        placed = [one for one in found if one[0] != "e" or "SELECT" not in self.source]
+        return [f"scisql_s2PtInBox({alias}.{ra}, {alias}.{dec}, {self.box}) = 1" for alias, (ra, dec) in placed]
+
     def area(self) -> str:
         if any(table in ("Spectrum", "Pair") for table in self.aliases.values()):
             return "1 = 1"
@@ -274,6 +284,7 @@ class Grammar:
     def where(self) -> str:
         terms = [self.tie] if self.tie else []
         terms += [self.term() for _ in range(self.chance.choice([0, 1, 1, 2, 3]))]
+        terms += self.boxed() if self.box else []
         return f" WHERE {' AND '.join(f'({term})' if ' OR ' in term else term for term in terms)}" if terms else ""
 
     def aggregate(self) -> str:

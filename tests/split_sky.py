@@ -314,7 +314,8 @@ class Splitter:
         known = sky.keys[layout.director or name]
         place = known.get(row[0] if layout.role is Role.DIRECTOR else row[1])
         if place is None:
-            chunks, subs = self._chunker.locate([row[2] % 360.0], [row[3]])
+            ra, dec = row[2:4] if layout.position is not None and row[2] is not None else (0.0, 0.0)
+            chunks, subs = self._chunker.locate([ra % 360.0], [dec])
             place = int(chunks[0]), int(subs[0])
             orphans.add(place[0])
         return (*row, *place)

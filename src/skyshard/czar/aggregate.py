@@ -9,13 +9,14 @@ as in one server. What cannot be merged so raises ``NotMergeable`` and is gather
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from sqlglot import exp
 
 from skyshard.czar.bound import REF
 from skyshard.czar.clauses import Clauses, is_aggregate
 from skyshard.czar.dialect import render
-from skyshard.czar.plan import EXACT, Casts
+from skyshard.czar.plan import EXACT, WIDE, Casts
 from skyshard.czar.regions import fill
 
 BITS = {"BIT_AND", "BIT_OR", "BIT_XOR"}
@@ -92,10 +93,27 @@ class TwoStep:
 
 
 def _cast(part: exp.Expr, kind: str) -> exp.Expr:
-    wanted = exp.DataType.build(kind, dialect="mysql")
     if kind == EXACT:
-        return type(part)(this=exp.Cast(this=part.this.copy(), to=wanted))
-    return exp.Cast(this=part.copy(), to=wanted)
+        return type(part)(this=cast_to(part.this.copy(), kind))
+    return cast_to(part.copy(), kind)
+
+
+def cast_to(part: exp.Expr, kind: str) -> exp.Expr:
+    """A part cast to an SQL type, or made ``WIDE``; the part is taken, not copied."""
+    if kind == WIDE:
+        return exp.Anonymous(this="IF", expressions=[exp.false(), _longest().copy(), part])
+    return exp.Cast(this=part, to=_data_type(kind).copy())
+
+
+@lru_cache(maxsize=1)
+def _longest() -> exp.Expr:
+    """An expression that declares a LONGTEXT, which is never computed."""
+    return exp.Anonymous(this="SPACE", expressions=[exp.Literal.number(2**24)])
+
+
+@lru_cache(maxsize=16)
+def _data_type(kind: str) -> exp.DataType:
+    return exp.DataType.build(kind, dialect="mysql")
 
 
 def split(clauses: Clauses) -> TwoStep:

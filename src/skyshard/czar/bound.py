@@ -143,7 +143,8 @@ class Area:
 class Bound:
     """A statement whose names are known.
 
-    ``has_open_areas``: it gets marks in place of ``qserv_areaspec_`` areas. ``words``: see ``SelectStatement``.
+    ``has_open_areas``: it gets marks in place of ``qserv_areaspec_`` areas. ``words`` and ``functions``: see
+    ``SelectStatement``.
     """
 
     tree: exp.Query
@@ -153,6 +154,7 @@ class Bound:
     catalogs: dict[str, Catalog] = field(default_factory=dict)
     has_open_areas: bool = False
     words: frozenset[str] = frozenset()
+    functions: frozenset[str] = frozenset()
 
     def reference(self, column: exp.Expr) -> Reference | None:
         """The reference that a column belongs to; None for an alias of the select list, or what is not known."""

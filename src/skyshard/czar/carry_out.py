@@ -28,12 +28,16 @@ from skyshard.errors import ClusterError, SkyshardError
 
 @dataclass(frozen=True, slots=True)
 class CarryOut:
-    """What carrying out needs: the czar's server, the nodes, the czar's data folder."""
+    """What carrying out needs: the czar's server, the nodes, the czar's data folder.
+
+    ``is_short``: where a single chunk has the whole answer, its rows are taken as they come.
+    """
 
     sessions: Sessions
     crew: Crew
     czar_dir: Path
     text_rows: int
+    is_short: bool = True
 
     def batches(self, prepared: Prepared, running: Running) -> Iterator[pa.RecordBatch]:
         """The rows of the answer; errors come while they are read."""
@@ -42,9 +46,10 @@ class CarryOut:
             yield from pa.table({"c0": pa.array([plan.count], pa.int64())}).to_batches()
         elif plan.kind is Kind.REGULAR:
             yield from self._regular(prepared, running)
-        elif not plan.merge or plan.direct is not None:
+        elif not plan.merge or (plan.direct is not None and self.is_short):
             dispatch = Dispatch(running, self.crew, None, self.czar_dir, self.text_rows)
-            yield from dispatch.batches(plan.direct or plan.pulls[0], prepared.types, plan.lane)
+            pull = plan.direct if plan.direct is not None and self.is_short else plan.pulls[0]
+            yield from dispatch.batches(pull, prepared.types, plan.lane)
         else:
             yield from self._merged(prepared, running)
 
@@ -99,8 +104,11 @@ def _read_columns(plan: Plan, number: int, query: str, czar: Connection) -> tupl
         return tuple(TypedColumn(column.name, column.type) for column in pull.columns)
     table = scratch_table(query, "t")
     columns = read_types(czar, pull.template.of_prototype(), table, pull.names)
+    columns = tuple(column if column.name in pull.declared else column.loosened() for column in columns)
     template = cast_template(pull, columns, is_text=False)
     if template is pull.template:
         return columns
     cast = read_types(czar, template.of_prototype(), table, pull.names)
-    return tuple(replace(new, is_rounded=old.is_rounded) for old, new in zip(columns, cast, strict=True))
+    return tuple(
+        replace(new, is_rounded=old.is_rounded, is_loose=old.is_loose) for old, new in zip(columns, cast, strict=True)
+    )

@@ -77,7 +77,7 @@ def item_names(bound: Bound, block: Block, names: tuple[str | None, ...]) -> tup
         if name is not None:
             result.append(name)
         else:
-            result += [column.name for column in _star(bound, block, item)]
+            result += [column.name for column in star_columns(bound, block, item)]
     return tuple(result)
 
 
@@ -92,7 +92,7 @@ def take_apart(bound: Bound, block: Block) -> Clauses:
     items: list[exp.Expr] = []
     for item in select.expressions:
         starts.append(len(items))
-        items += _star(bound, block, item) if is_star(item) else [qualified(bound, item.unalias())]
+        items += star_columns(bound, block, item) if is_star(item) else [qualified(bound, item.unalias())]
     mover = _Mover(bound, items, starts)
     where, having = select.args.get("where"), select.args.get("having")
     group, order = select.args.get("group"), select.args.get("order")
@@ -134,7 +134,8 @@ def _qualified_column(bound: Bound, column: exp.Column) -> exp.Column:
     return column if reference is None else column_of(reference, column.meta[COLUMN])
 
 
-def _star(bound: Bound, block: Block, item: exp.Expr) -> list[exp.Expr]:
+def star_columns(bound: Bound, block: Block, item: exp.Expr) -> list[exp.Expr]:
+    """The columns that ``*`` or ``t.*`` stands for."""
     if isinstance(item, exp.Star):
         return [column_of(visible.owner, visible.name) for visible in block.visible]
     reference = _named(block, item)

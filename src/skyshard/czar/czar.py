@@ -63,6 +63,7 @@ class Czar:
     ``data_dirs``: the data folders of ``czar`` and of the nodes, for row images. Pulls that read more than
     ``text_rows`` rows travel as images; no more than ``gather_limit_bytes`` are brought together for one statement.
     ``scan_threads``: of each node's scan lane. ``on_end`` is told of every query that :meth:`execute` has ended.
+    Without ``is_short`` the rows of a single chunk are merged as those of many, which gives the same answer later.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Czar:
         text_rows: int = TEXT_ROWS,
         scan_threads: int | None = None,
         on_end: Callable[[Ended], None] | None = None,
+        is_short: bool = True,
     ) -> None:
         threads = scan_threads or scan_threads_of(len(nodes))
         courtesy = Courtesy()
@@ -87,7 +89,7 @@ class Czar:
         }
         pool = ThreadPoolExecutor(max_workers=max(NODE_CALLS, len(nodes)), thread_name_prefix="czar")
         self._crew = Crew(self._workers, pool, courtesy)
-        self._carry_out = CarryOut(self._sessions, self._crew, Path(data_dirs["czar"]), text_rows)
+        self._carry_out = CarryOut(self._sessions, self._crew, Path(data_dirs["czar"]), text_rows, is_short)
         self._preparing = Preparing(source, self._types, gather_limit_bytes)
         self._running: dict[str, Running] = {}
         self._lock = threading.Lock()
@@ -247,9 +249,10 @@ class Czar:
         names = [f"c{index}" for index in range(len(plan.names))]
         try:
             with self._sessions.lease(query) as connection:
-                return read_types(connection, plan.whole, scratch_table(query, "t"), names)
+                types = read_types(connection, plan.whole, scratch_table(query, "t"), names)
         except SkyshardError as error:
             raise in_words(error, query) from error.__cause__
+        return tuple(one.loosened() if place in plan.loose else one for place, one in enumerate(types))
 
     def _clean(self, query: str) -> None:
         """Stop what a failed or interrupted query runs, and drop what it made."""

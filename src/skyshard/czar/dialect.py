@@ -115,6 +115,17 @@ def _as_written(parser: Any, literal: Any, kind: Any) -> Any:
     return parser.expression(Formula(this=f"{_MOMENTS[kind.this]}{literal.meta.get(SPELLING) or literal.sql('mysql')}"))
 
 
+def _bare_call(name: str) -> Callable[[Any], Any]:
+    """A call that may go without parentheses: a name of its own, never a column."""
+
+    def parse(parser: Any) -> Any:
+        has_parentheses = parser._match(TokenType.L_PAREN, advance=False)
+        arguments = parser._parse_wrapped_csv(parser._parse_disjunction) if has_parentheses else []
+        return parser.expression(exp.Anonymous(this=name, expressions=arguments))
+
+    return parse
+
+
 class _Parser(MySQLParser):
     FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {name: kind.from_arg_list for name, kind in AGGREGATES.items()}
     FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
@@ -123,6 +134,11 @@ class _Parser(MySQLParser):
     PRIMARY_PARSERS: ClassVar[dict[TokenType, Callable[..., Any]]] = {
         kind: _spelled(parse) if kind in _LITERALS else parse for kind, parse in MySQLParser.PRIMARY_PARSERS.items()
     }
+
+    NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = MySQLParser.NO_PAREN_FUNCTION_PARSERS | {
+        name: _bare_call(name) for name in ("UTC_DATE", "UTC_TIME", "UTC_TIMESTAMP", "CURRENT_ROLE")
+    }
+    FUNC_TOKENS: ClassVar[set[TokenType]] = MySQLParser.FUNC_TOKENS | {TokenType.DEFAULT}
 
     RANGE_PARSERS: ClassVar[dict[TokenType, Callable[..., Any]]] = {
         kind: _alone(parse) if kind in _PREDICATES else parse for kind, parse in MySQLParser.RANGE_PARSERS.items()

@@ -14,11 +14,19 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from skyshard.czar.plan import EXACT, Lane, Pull, Template
+from skyshard.czar.plan import EXACT, WIDE, Lane, Pull, Template
 from skyshard.czar.replicas import Replicas
 from skyshard.czar.running import Running
 from skyshard.czar.scratch import file_name, scratch_table
-from skyshard.czar.typed import TypedColumn, create_scratch, from_rows, from_slice, record_layout, select_exactly
+from skyshard.czar.typed import (
+    TEMPORAL,
+    TypedColumn,
+    create_scratch,
+    from_rows,
+    from_slice,
+    record_layout,
+    select_exactly,
+)
 from skyshard.czar.units import Crew, Failure, Part, PullTask, lane_round, quick_round
 from skyshard.db.connection import Connection, Row
 from skyshard.worker.schedule import Unit, even_walk, length_of
@@ -34,22 +42,27 @@ UNITS_A_NODE = 8
 PAIR_ROWS = 50
 """A row whose neighbours are sought takes the time of so many that are only read."""
 INSERT_ROWS = 500
+TEXT_CASTS = {**dict.fromkeys(TEMPORAL, "CHAR"), "float": "DOUBLE", "bit": "UNSIGNED", "year": "UNSIGNED"}
+"""How an expression of a type is read so that the text protocol carries it exactly: the least BIT or YEAR would come as
+digits, which are not what such a column takes them for."""
 ROW_S, CHUNK_S = 1e-7, 3e-5
 """What a row and a chunk cost on a node, roughly: enough to tell a short scan from a long one."""
 
 
 def cast_template(pull: Pull, columns: Sequence[TypedColumn], *, is_text: bool) -> Template:
-    """The template of a pull, with casts that keep every digit on the way."""
+    """The template of a pull, with casts that keep every digit and letter on the way."""
     casts = {column.name: "DOUBLE" for column in columns if column.is_rounded}
     if is_text:
-        casts.update({column.name: "DOUBLE" for column in columns if column.type.base == "float"})
+        casts.update({column.name: kind for column in columns if (kind := TEXT_CASTS.get(column.type.base))})
+        if pull.chunks is None or len(pull.chunks) > 1:
+            casts.update({column.name: WIDE for column in columns if column.is_loose})
     casts.update({one.name: EXACT for one in columns if one.name in pull.divided and one.type.base == "decimal"})
     return pull.cast(casts) if casts and pull.cast is not None else pull.template
 
 
 def fetched(text: str, pull: Pull, columns: Sequence[TypedColumn], *, is_single: bool) -> str:
     """The statement of a unit, of a single chunk or of several, as it is sent when rows travel as text."""
-    is_ready = pull.cast is not None and not any(column.is_temporal for column in columns)
+    is_ready = pull.cast is not None
     statement = text if is_ready else select_exactly(columns, f"({text}) AS q")
     if pull.limit is None or (is_ready and is_single):
         return statement

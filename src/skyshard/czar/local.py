@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
 
 from sqlglot import exp
 
-from skyshard.czar.aggregate import TwoStep, split
+from skyshard.czar.aggregate import TwoStep, cast_to, split
 from skyshard.czar.bound import COLUMN, REF, Block, Bound, Reference, column_of, columns_of
 from skyshard.czar.clauses import Clauses, OrderTerm, is_aggregate
 from skyshard.czar.dialect import render, rendered_copy
@@ -20,6 +19,7 @@ from skyshard.czar.locality import Locality, Neighbour, top_terms
 from skyshard.czar.matches import single
 from skyshard.czar.nested import nested_references
 from skyshard.czar.plan import Casts, Pull, Slot, Template, kept, slot_mark
+from skyshard.czar.unsteady import is_steady
 from skyshard.czar.windows import reach_text, windows
 from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN
 
@@ -37,7 +37,7 @@ def local_steps(
     """
     source = ChunkSource(bound, block, clauses, locality)
     if clauses.is_grouped:
-        return _two_steps(source, split(clauses), clauses, chunks, rows)
+        return _two_steps(bound, source, split(clauses), clauses, chunks, rows)
     if clauses.having is not None:
         source.where.append(exp.Paren(this=clauses.having.copy()))
     columns = _columns(clauses)
@@ -48,8 +48,17 @@ def local_steps(
 
     is_any = not clauses.order and not clauses.is_distinct  # the same value may come from many chunks
     most = min(clauses.limit + clauses.offset, MOST_ROWS) if clauses.limit is not None and is_any else None
-    pull = Pull(cast({}), chunks, rows, tuple(columns), limit=most, cast=cast)
+    declared = frozenset(name for name, part in columns.items() if clauses.is_distinct or is_declared(bound, part))
+    pull = Pull(cast({}), chunks, rows, tuple(columns), limit=most, cast=cast, declared=declared)
     return pull, _one_step_merge(clauses)
+
+
+def is_declared(bound: Bound, part: exp.Expr) -> bool:
+    """True for a table's column, or the least or greatest of one: its texts have the length that it declares."""
+    inner = part.unnest()
+    inner = inner.this if isinstance(inner, (exp.Min, exp.Max)) else inner
+    reference = bound.reference(inner) if isinstance(inner, exp.Column) else None
+    return reference is not None and reference.table is not None
 
 
 def reads_chunk_columns(bound: Bound, clauses: Clauses, block: Block, locality: Locality) -> bool:
@@ -171,11 +180,8 @@ def is_own(term: exp.Expr, number: int) -> bool:
     columns = list(columns_of(term))
     if not columns or any(column.meta.get(REF) != number for column in columns):
         return False
-    return not any(
-        isinstance(node, (exp.Query, exp.Window))
-        or is_aggregate(node)
-        or (isinstance(node, exp.Anonymous) and node.name.upper() in ("RAND", "UUID", "UUID_SHORT"))
-        for node in term.walk()
+    return is_steady(term) and not any(
+        isinstance(node, (exp.Query, exp.Window)) or is_aggregate(node) for node in term.walk()
     )
 
 
@@ -220,12 +226,7 @@ def named(part: exp.Expr, name: str) -> exp.Alias:
 
 def cast_part(part: exp.Expr, kind: str | None) -> exp.Expr:
     copy = rendered_copy(part)
-    return exp.Cast(this=copy, to=_data_type(kind).copy()) if kind else copy
-
-
-@lru_cache(maxsize=8)
-def _data_type(kind: str) -> exp.DataType:
-    return exp.DataType.build(kind, dialect="mysql")
+    return cast_to(copy, kind) if kind else copy
 
 
 def _one_step_merge(clauses: Clauses) -> str:
@@ -243,7 +244,7 @@ def _one_step_merge(clauses: Clauses) -> str:
 
 
 def _two_steps(
-    source: ChunkSource, steps: TwoStep, clauses: Clauses, chunks: tuple[int, ...], rows: int
+    bound: Bound, source: ChunkSource, steps: TwoStep, clauses: Clauses, chunks: tuple[int, ...], rows: int
 ) -> tuple[Pull, str]:
     if not steps.columns:
         steps.column("a", exp.Count(this=exp.Star()))
@@ -261,7 +262,11 @@ def _two_steps(
         merge.set("distinct", exp.Distinct())
     names = tuple(name for name, _ in steps.columns.values())
     most = rows if steps.grouping else len(chunks)
-    pull = Pull(cast({}), chunks, most, names, divided=steps.divided, cast=cast, is_single=not steps.grouping)
+    declared = {name for name, part in steps.columns.values() if name in steps.grouping or is_declared(bound, part)}
+    pull = Pull(
+        cast({}), chunks, most, names, divided=steps.divided, cast=cast, is_single=not steps.grouping,
+        declared=frozenset(declared),
+    )  # fmt: skip
     order = [(term, desc) for term, desc in steps.order if not is_constant(term)]
     text = render(_finished(merge, order, clauses))
     return pull, text.replace(slot_mark(0), steps.over(slot_mark(0)), 1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from skyshard.czar.answer import QueryResult, QueryStats
 from skyshard.czar.dialect import render
 from skyshard.czar.matches import single_rows
 from skyshard.czar.plan import Kind, Lane
-from skyshard.czar.planner import prepare, result_names
+from skyshard.czar.planner import loose_columns, prepare, result_names
 from skyshard.czar.scratch import drop_query, query_name, scratch_table, sweep
 from skyshard.czar.show import show
 from skyshard.czar.statement import ShowStatement, read_statement
@@ -27,6 +28,15 @@ from skyshard.db.sessions import CLEANING, Sessions
 from skyshard.errors import ClusterError, SkyshardError, UserError
 from skyshard.registry.catalog import Catalog, CatalogSource
 from skyshard.registry.oracle import Load, read_loads, require_present
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A statement as the server gets it; ``loose`` as in ``Plan``."""
+
+    text: str
+    columns: int
+    loose: frozenset[int]
 
 
 class MonoTarget:
@@ -53,7 +63,9 @@ class MonoTarget:
             columns, text = result_names(bound, statement), render(single_rows(bound).tree)
             planned = time.perf_counter()
             catalogs = [catalog for catalog in bound.catalogs.values() if catalog.transaction]
-            table = self._answer(text, len(columns), query or query_name(), catalogs)
+            table = self._answer(
+                Asked(text, len(columns), loose_columns(bound, len(columns))), query or query_name(), catalogs
+            )
         ended = time.perf_counter()
         stats = QueryStats(Kind.REGULAR, Lane.NONE, 0, 0, table.num_rows, ended - begun, planned - begun)
         return QueryResult(columns, table, stats)
@@ -84,14 +96,14 @@ class MonoTarget:
         with self._sessions.lease(CLEANING) as connection:
             return read_loads(connection, [catalog.database for catalog in catalogs])
 
-    def _answer(self, text: str, columns: int, query: str, catalogs: Sequence[Catalog]) -> pa.Table:
+    def _answer(self, asked: Asked, query: str, catalogs: Sequence[Catalog]) -> pa.Table:
         """The answer of whole databases, which were not loaded anew meanwhile."""
         if not catalogs:
-            return self._run(text, columns, query)
+            return self._run(asked, query)
         loads = self._loads(catalogs)
         require_present(loads, catalogs)
         try:
-            table = self._run(text, columns, query)
+            table = self._run(asked, query)
         except UserError:  # of tables that are gone, perhaps
             self._require_same(loads, catalogs)
             raise
@@ -102,13 +114,14 @@ class MonoTarget:
         if self._loads(catalogs) != loads:
             raise ClusterError("the oracle was loaded anew meanwhile", remedy="ask again", retryable=True)
 
-    def _run(self, text: str, columns: int, query: str) -> pa.Table:
-        names = [f"c{index}" for index in range(columns)]
+    def _run(self, asked: Asked, query: str) -> pa.Table:
+        names = [f"c{index}" for index in range(asked.columns)]
         try:
             self._sweep()
             with self._sessions.lease(query) as connection:
-                types = read_types(connection, text, scratch_table(query, "t"), names)
-                return store_result(connection, query, text, types, self._data_dir)
+                types = read_types(connection, asked.text, scratch_table(query, "t"), names)
+                types = tuple(one.loosened() if place in asked.loose else one for place, one in enumerate(types))
+                return store_result(connection, query, asked.text, types, self._data_dir)
         except BaseException as error:
             with contextlib.suppress(SkyshardError), self._sessions.lease(CLEANING) as connection:
                 drop_query(connection, query)  # one that was stopped could not

@@ -26,6 +26,8 @@ Casts = Mapping[str, str]
 """Column of a scratch table → the SQL type that its chunk expression is cast to."""
 EXACT = "DECIMAL(65, 30)"
 """Holds every digit of a DECIMAL quotient; such a cast goes inside the aggregate."""
+WIDE = "wide"
+"""A text or bytes of any length: UNION ALL cuts values at the length that an expression declares."""
 
 
 PlainColumn = tuple[str, str, str]
@@ -179,6 +181,8 @@ class Pull:
     types of ``template`` over the prototypes. ``chunks`` is None for regular tables, which are read whole on one node.
     ``divided`` are columns whose DECIMALs have more digits inside the server than they show. ``cast`` makes the
     template again with some columns cast. ``limit``: no more rows are needed. ``is_single``: one row a chunk.
+    ``declared`` are columns whose texts are no longer than they are declared: those of a table, and those that one
+    server cuts, too (it does where it groups).
     """
 
     template: Template
@@ -191,6 +195,7 @@ class Pull:
     divided: frozenset[str] = frozenset()
     cast: Callable[[Casts], Template] | None = None
     is_single: bool = False
+    declared: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +205,7 @@ class Plan:
     ``write_whole`` gives the statement as one server would run it; its types are the types of the result. ``merge`` is
     the statement over the scratch tables of ``pulls`` (marked by their position); empty when the first pull's rows are
     the answer. ``count`` is the answer of a registry count. ``plain`` says of each result column which table column it
-    is as it stands, where that decides its type.
+    is as it stands, where that decides its type. ``loose`` are the places of columns that may be longer than declared.
     """
 
     kind: Kind
@@ -218,6 +223,7 @@ class Plan:
     direct: Pull | None = None
     """Reads the whole answer, sorted and cut, where a single chunk has it; then nothing is merged."""
     plain: tuple[PlainColumn | None, ...] = ()
+    loose: frozenset[int] = frozenset()
     asks_time: bool = False
     """NOW() and its like are in it: they are the same on all servers."""
     write_stored: Callable[[], str] | None = None

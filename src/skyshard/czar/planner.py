@@ -16,13 +16,14 @@ from sqlglot import exp
 from skyshard.czar.aggregate import NotMergeable
 from skyshard.czar.bound import COLUMN, REF, Block, Bound
 from skyshard.czar.chunks import ChunkChoice, choose_chunks
-from skyshard.czar.clauses import Clauses, item_names, take_apart
+from skyshard.czar.clauses import Clauses, item_names, star_columns, take_apart
 from skyshard.czar.dialect import render
 from skyshard.czar.direct import direct_pull, is_direct
+from skyshard.czar.function_places import CLOCK, DATABASE_NAMES
 from skyshard.czar.functions import expand_functions
 from skyshard.czar.gather import GATHER_LIMIT_BYTES, gather, marked_whole
-from skyshard.czar.item_names import first_select
-from skyshard.czar.local import local_steps, reads_chunk_columns
+from skyshard.czar.item_names import first_select, is_star
+from skyshard.czar.local import is_declared, local_steps, reads_chunk_columns
 from skyshard.czar.locality import Locality, NotLocal, prove, top_terms
 from skyshard.czar.matches import is_match, possible_sides, require_flags
 from skyshard.czar.names import Catalogs, bind
@@ -30,15 +31,11 @@ from skyshard.czar.nested import nested_obstacle
 from skyshard.czar.plan import INTERACTIVE_CHUNKS, Kind, Lane, PlainColumn, Plan, Pull
 from skyshard.czar.regions import fill
 from skyshard.czar.statement import SelectStatement, place
+from skyshard.czar.unsteady import one_server_reason
 from skyshard.errors import Refusal
 from skyshard.registry.catalog import CatalogSource
 
 WINDOW_WORDS = {"OVER", "WINDOW"}
-CLOCK_WORDS = {
-    "NOW", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "CURDATE", "CURTIME", "LOCALTIME", "LOCALTIMESTAMP",
-    "UTC_DATE", "UTC_TIME", "UTC_TIMESTAMP", "UNIX_TIMESTAMP",
-}  # fmt: skip
-"""Functions that give the time at which a statement began."""
 ROWS_OF_A_KEY = 1000
 """Rows expected for one director key, at most: few enough to travel as text."""
 
@@ -64,7 +61,7 @@ def fully_named(bound: Bound) -> Bound:
 def name_database(bound: Bound, database: str) -> None:
     """Sessions have no database of their own: DATABASE() is the name of the one that was asked."""
     for node in list(bound.tree.find_all(exp.Anonymous)):
-        if node.name.upper() in ("DATABASE", "SCHEMA") and not node.expressions:
+        if node.name.upper() in DATABASE_NAMES and not node.expressions:
             value = exp.Literal.string(database) if database else exp.Null()
             node.replace(fill("CAST(_name AS CHAR(64) CHARACTER SET utf8mb3)", name=value))
 
@@ -76,9 +73,9 @@ PASSES: tuple[Callable[[Bound], Bound], ...] = (expand_functions, fully_named)
 def prepare(statement: SelectStatement, catalogs: Catalogs, database: str, *, has_open_areas: bool = False) -> Bound:
     """Bind a statement and run the passes over it: what every engine needs."""
     bound = bind(statement.tree, catalogs, database)
-    if statement.words & {"DATABASE", "SCHEMA"}:
+    if statement.functions & DATABASE_NAMES:
         name_database(bound, database)
-    bound.has_open_areas, bound.words = has_open_areas, statement.words
+    bound.has_open_areas, bound.words, bound.functions = has_open_areas, statement.words, statement.functions
     for one in PASSES:
         bound = one(bound)
     return bound
@@ -89,6 +86,17 @@ def result_names(bound: Bound, statement: SelectStatement) -> tuple[str, ...]:
     select = first_select(statement.tree)
     block = next(block for block in bound.blocks if block.select is select)
     return item_names(bound, block, statement.names)
+
+
+def loose_columns(bound: Bound, count: int) -> frozenset[int]:
+    """Places of the result's columns that may be longer than MariaDB declares: all that are no table's column."""
+    block = next((block for block in bound.blocks if block.select is bound.tree), None)
+    if block is None:
+        return frozenset(range(count))
+    items: list[exp.Expr] = []
+    for item in block.select.expressions:
+        items += star_columns(bound, block, item) if is_star(item) else [item.unalias()]
+    return frozenset(place for place, item in enumerate(items) if not is_declared(bound, item))
 
 
 def make_plan(
@@ -139,6 +147,9 @@ class _Planner:
         require_flags(chunked)
         if not chunked:
             return self._regular()
+        counting = one_server_reason(self._bound)
+        if counting:
+            return self._gather(counting)
         block = self._bound.blocks[0]
         clauses = self._single_block() if any(one.is_chunked for one in block.references) else None
         if clauses is None:
@@ -154,8 +165,9 @@ class _Planner:
 
     def _make(self, kind: Kind, **values: object) -> Plan:
         databases = tuple(dict.fromkeys(reference.database for reference in self._bound.tables))
-        asks_time = bool(self._bound.words & CLOCK_WORDS)
-        return Plan(kind, self._names, self._whole, databases=databases, asks_time=asks_time, **values)  # type: ignore[arg-type]
+        asks_time = bool(self._bound.words & CLOCK)
+        loose = loose_columns(self._bound, len(self._names))
+        return Plan(kind, self._names, self._whole, databases=databases, asks_time=asks_time, loose=loose, **values)  # type: ignore[arg-type]
 
     def _single_block(self) -> Clauses | None:
         """The clauses of a statement that is one SELECT over tables, perhaps with subqueries; None for any other."""

@@ -15,6 +15,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from skyshard.czar.dialect import DIALECT
+from skyshard.czar.function_places import BARE, Place, place_of
 from skyshard.czar.item_names import select_names
 from skyshard.errors import Refusal, UserError
 
@@ -23,11 +24,6 @@ WRITING = {
     "INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME", "GRANT", "REVOKE",
     "LOCK", "UNLOCK", "FLUSH", "RESET", "OPTIMIZE", "REPAIR", "ANALYZE", "IMPORT", "INSTALL", "UNINSTALL", "KILL",
     "SHUTDOWN", "PURGE", "CHANGE", "MERGE", "COMMIT", "ROLLBACK", "SAVEPOINT", "START", "BEGIN", "XA",
-}  # fmt: skip
-FORBIDDEN_FUNCTIONS = {
-    "SLEEP", "BENCHMARK", "LOAD_FILE", "GET_LOCK", "RELEASE_LOCK", "RELEASE_ALL_LOCKS", "IS_FREE_LOCK", "IS_USED_LOCK",
-    "MASTER_POS_WAIT", "MASTER_GTID_WAIT", "NEXTVAL", "SETVAL", "LASTVAL", "LAST_INSERT_ID", "FOUND_ROWS", "ROW_COUNT",
-    "SYS_EXEC", "SYS_EVAL", "UDF", "CONNECTION_ID", "LAST_VALUE_OF",
 }  # fmt: skip
 OPEN_VALUES = (TokenType.PLACEHOLDER, TokenType.COLON)
 VARIABLES = (TokenType.PARAMETER, TokenType.SESSION_PARAMETER, TokenType.COLON_EQ)
@@ -56,13 +52,15 @@ class ShowStatement:
 class SelectStatement:
     """``names``: the name of each item of the outer select list as MariaDB would call it, None where it is a star.
 
-    ``words``: the tokens of the text in upper case.
+    ``words``: the tokens of the text in upper case; ``functions``: the names of what it calls, those of standard SQL's
+    own grammar (CAST, TRIM ...) left out.
     """
 
     text: str
     tree: exp.Query
     names: tuple[str | None, ...]
     words: frozenset[str] = frozenset()
+    functions: frozenset[str] = frozenset()
 
 
 _NAME = r"(?:`((?:[^`]|``)+)`|([0-9A-Za-z_$]+))"
@@ -112,7 +110,8 @@ def read_statement(text: str) -> SelectStatement | ShowStatement:
     tree = _parse(tokens, text)
     _check_tree(tree, tokens)
     words = frozenset(token.text.upper() for token in tokens)
-    return SelectStatement(text, tree, select_names(tree, tokens, text), words)
+    called = frozenset(node.name.upper() for node in tree.find_all(exp.Anonymous)) | words & BARE
+    return SelectStatement(text, tree, select_names(tree, tokens, text), words, called)
 
 
 def place(node: exp.Expr | Token | None) -> str:
@@ -281,8 +280,10 @@ def _check_tree(tree: exp.Query, tokens: list[Token]) -> None:
 
 def _check_function(node: exp.Anonymous) -> None:
     name = node.name.upper()
-    if name in FORBIDDEN_FUNCTIONS:
+    if place_of(name) is Place.REFUSED:
         raise Refusal("function", f"{name}() is not answered{place(node)}", remedy="leave it out")
+    if isinstance(node.parent, exp.Dot):
+        raise Refusal("function", f"stored functions are not answered: {name}(){place(node)}", remedy="leave it out")
     first = node.expressions[0] if node.expressions else None
     if name in UNITS_FIRST and isinstance(first, exp.Column) and not first.table:
         first.replace(exp.Var(this=first.name))

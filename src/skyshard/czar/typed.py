@@ -1,14 +1,15 @@
 """Typed results: the types that MariaDB gives a statement's columns, and rows as Arrow without losing a bit.
 
 Rules: the types of a result are those of the whole statement over the empty prototypes, so they are one server's.
-``DOUBLE(M,D)`` and ``FLOAT(M,D)`` lose their (M,D), which would clip and round what a SELECT shows whole. FLOAT travels
-as DOUBLE where it travels as text. Every column may be NULL.
+``DOUBLE(M,D)`` and ``FLOAT(M,D)`` lose their (M,D), which would clip and round what a SELECT shows whole. Texts that
+are no table's column are kept as LONGTEXT, as MariaDB declares too little for some (``CONCAT`` of a DOUBLE). FLOAT
+travels as DOUBLE where it travels as text. Every column may be NULL.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,9 @@ ALL_DIGITS = Context(prec=80)
 """Of DECIMALs, which have up to 65 digits."""
 _AS_TEXT = {"uuid": "char(36)", "inet6": "varchar(39)", "inet4": "varchar(15)"}
 """Types that are no column's, but functions', and travel as text."""
+_LOOSE = dict.fromkeys(("char", "varchar", "tinytext", "text", "mediumtext", "longtext"), "longtext")
+_LOOSE |= dict.fromkeys(("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"), "longblob")
+"""Types whose lengths may be too small → what holds any."""
 _DEFAULT_COLLATION = "latin1_swedish_ci"
 
 
@@ -41,15 +45,29 @@ class TypedColumn:
     """A column of a scratch table: ``c0``, ``c1`` ... and its type, with character set where it is not latin1.
 
     ``is_rounded``: the server says DOUBLE(M,D), and clips values wherever it makes a table of them by itself.
+    ``is_loose``: values may be longer than the type says; a scratch table holds them all the same.
     """
 
     name: str
     type: SqlType
     is_nullable: bool = True
     is_rounded: bool = False
+    is_loose: bool = False
 
     def renamed(self, name: str) -> TypedColumn:
-        return TypedColumn(name, self.type, self.is_nullable, self.is_rounded)
+        return replace(self, name=name)
+
+    def loosened(self) -> TypedColumn:
+        """The same for values of any length, where it is a text or bytes."""
+        return replace(self, is_loose=True) if self.type.base in _LOOSE else self
+
+    @property
+    def stored(self) -> str:
+        """The type of the column of a scratch table that holds it."""
+        if not self.is_loose:
+            return self.type.text
+        _, character_set, rest = self.type.text.partition(" character set ")
+        return f"{_LOOSE[self.type.base]}{character_set}{rest}"
 
     @property
     def arrow(self) -> pa.DataType:
@@ -104,9 +122,9 @@ def _typed(name: str, text: str, collation: str | None) -> TypedColumn:
 
 def create_scratch(table: str, columns: Sequence[TypedColumn], *, is_temporary: bool, keys: Sequence[str] = ()) -> str:
     """CREATE TABLE text of a scratch table."""
-    lines = [f"{quote_name(column.name)} {column.type.text} NULL DEFAULT NULL" for column in columns]
+    lines = [f"{quote_name(column.name)} {column.stored} NULL DEFAULT NULL" for column in columns]
     lines += [f"KEY ({quote_name(key)})" for key in keys]
-    row_format = "DYNAMIC" if any(column.type.is_blob for column in columns) else "FIXED"
+    row_format = "DYNAMIC" if any(column.type.is_blob or column.is_loose for column in columns) else "FIXED"
     kind = "TEMPORARY TABLE" if is_temporary else "TABLE"
     engine = "MEMORY" if is_temporary and not keys and _is_narrow(columns) else f"MyISAM ROW_FORMAT={row_format}"
     return f"CREATE {kind} {table} ({', '.join(lines)}) ENGINE={engine} DEFAULT CHARSET=latin1"
@@ -120,7 +138,9 @@ def _is_narrow(columns: Sequence[TypedColumn]) -> bool:
 
 def record_layout(columns: Sequence[TypedColumn]) -> RecordLayout | None:
     """The record that holds these columns; None where rows must travel as text."""
-    if not RecordLayout.is_packable(columns) or any(column.type.arguments == (0,) for column in columns):
+    if any(column.is_loose or column.type.arguments == (0,) for column in columns):
+        return None
+    if not RecordLayout.is_packable(columns):
         return None
     try:
         return RecordLayout.of(columns)
@@ -142,14 +162,23 @@ def from_rows(rows: Sequence[Sequence[Any]], columns: Sequence[TypedColumn]) -> 
 
 def _array(values: Sequence[Any], column: TypedColumn) -> pa.Array:
     kind = column.arrow
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if column.type.base == "year":
+        values = [f"{value:04d}" if isinstance(value, int) else value for value in values]
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
         values = [value.decode(LATIN1) if isinstance(value, bytes) else value for value in values]
     elif pa.types.is_decimal(kind):
         unit = Decimal(1).scaleb(-kind.scale)
         values = [None if value is None else value.quantize(unit, context=ALL_DIGITS) for value in values]
+    elif column.type.base == "bit":
+        values = [_bits(value, column.type.length) for value in values]
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         values = [value.encode(LATIN1) if isinstance(value, str) else value for value in values]
     return pa.array(values, kind)
+
+
+def _bits(value: Any, length: int) -> bytes | None:
+    """A BIT as it is stored; it travels as a number where an expression gives it."""
+    return value.to_bytes((length + 7) // 8, "big") if isinstance(value, int) else value
 
 
 def from_slice(

@@ -1,0 +1,151 @@
+"""One chunk has the whole answer: the short way, the long way, the oracle and plain MariaDB say the same.
+
+Every statement of the case files and drawn ones are asked over skies of one chunk; drawn ones over many chunks within a
+box that lies in one. ``SKYSHARD_STATEMENTS`` sets how many are drawn, ``SKYSHARD_SEED`` where they begin.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pymysql
+import pytest
+from tests import odd_sky, split_sky
+from tests.czar_grammar import Grammar
+from tests.integration import test_czar as trouble
+from tests.integration.test_czar_odd import folded
+from tests.raw_server import RawServer, difference_to_raw
+from tests.split_sky import SplitSky, Splitter, drop, make_rows
+
+from skyshard.chunking import Chunker
+from skyshard.cluster import Cluster
+from skyshard.czar.answer import QueryResult
+from skyshard.czar.czar import Czar
+from skyshard.errors import SkyshardError, UserError
+from skyshard.layout import Striping
+
+pytestmark = pytest.mark.integration
+CASES = Path(__file__).resolve().parents[1] / "cases"
+STATEMENTS = int(os.environ.get("SKYSHARD_STATEMENTS", "60"))
+SEED = int(os.environ.get("SKYSHARD_SEED", "0"))
+WHOLE_SKY = Striping(stripes=1, substripes=1, overlap_deg=1.0)
+COARSE = Striping(stripes=6, substripes=5, overlap_deg=2.0)
+STARS = 48
+OURS = re.compile(r"scisql_|qserv_", re.IGNORECASE)
+
+
+class OneChunk:
+    """A sky whose tables have one chunk each, asked in four ways."""
+
+    def __init__(self, cluster: Cluster, sky: SplitSky) -> None:
+        data_dirs = {name: cluster.data_dir(name) for name in ("czar", *sky.nodes)}
+        nodes = {name: cluster.endpoint(name) for name in sky.nodes}
+        self.sky = sky
+        self.long = Czar(sky, cluster.endpoint("czar"), nodes, data_dirs, is_short=False)
+        self.images = Czar(sky, cluster.endpoint("czar"), nodes, data_dirs, is_short=False, text_rows=-1)
+        self.raw = RawServer(cluster.endpoint("mono"), sky.database)
+
+    def close(self) -> None:
+        for one in (self.long, self.images, self.raw, self.sky):
+            one.close()
+
+    def wrong(self, sql: str, *, is_ordered: bool) -> list[str]:
+        """What differs from the oracle, or between the oracle and plain MariaDB."""
+        try:
+            want = self.sky.mono.execute(sql, self.sky.database)
+        except UserError:
+            return []
+        found = [] if OURS.search(sql) else [f"one server: {self.to_raw(want, sql, is_ordered=is_ordered)}"]
+        for name, czar in (("short", self.sky.czar), ("long", self.long), ("images", self.images)):
+            found.append(f"{name}: {self.to_oracle(czar, want, sql, is_ordered=is_ordered)}")
+        return [f"{one}: {sql}" for one in found if not one.endswith(": ")]
+
+    def to_oracle(self, czar: Czar, want: QueryResult, sql: str, *, is_ordered: bool) -> str:
+        try:
+            got = czar.execute(sql, self.sky.database)
+        except SkyshardError as error:
+            return str(error)
+        found = trouble.difference(got, want, is_ordered=is_ordered)
+        return found and trouble.difference(folded(got), folded(want), is_ordered=is_ordered)
+
+    def to_raw(self, want: QueryResult, sql: str, *, is_ordered: bool) -> str:
+        try:
+            return difference_to_raw(want, self.raw.answer(sql), is_ordered=is_ordered)
+        except pymysql.MySQLError as error:
+            return str(error)
+
+
+@pytest.fixture(scope="module")
+def skies(private_cluster: Cluster) -> Iterator[dict[str, OneChunk]]:
+    sources: dict[str, tuple[Any, Any, Callable[[], Any]]] = {
+        "odd": (odd_sky.COLUMNS, odd_sky.LAYOUTS, lambda: odd_sky.make_odd_rows(5, 120)),
+        "split": (split_sky.COLUMNS, split_sky.LAYOUTS, lambda: make_rows(3, COARSE, STARS)),
+        "trouble": (trouble.COLUMNS, trouble.LAYOUTS, lambda: trouble.ROWS),
+    }
+    made = {}
+    for name, (columns, layouts, rows) in sources.items():
+        splitter = Splitter(private_cluster, WHOLE_SKY, 1, 0, columns, layouts)
+        made[name] = OneChunk(private_cluster, splitter.build(f"one_{name}", rows()))
+    yield made
+    for one in made.values():
+        one.close()
+        drop(private_cluster, one.sky.database)
+
+
+def statements(name: str) -> list[tuple[str, bool]]:
+    """The statements of a case file, and whether the order of their rows is total."""
+    text = (CASES / name).read_text().replace("odd.", "one_odd.").replace("trouble.", "one_trouble.")
+    if name == "statements.sql":
+        return [(case.sql, case.is_ordered) for case in trouble.read_cases(text)]
+    lines = [line for line in text.splitlines() if line and not line.startswith("--")]
+    return [(line.removeprefix("! "), line.startswith("! ")) for line in lines]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("sky", "name"), [("odd", "odd.sql"), ("split", "split.sql"), ("trouble", "statements.sql")])
+def test_every_statement_over_one_chunk_agrees(skies: dict[str, OneChunk], sky: str, name: str) -> None:
+    """Short way, long way, row images, the oracle and the text itself on plain MariaDB give the same."""
+    asked = statements(name)[:: 1 if "SKYSHARD_ALL" in os.environ else 5]
+    wrong = [one for sql, is_ordered in asked for one in skies[sky].wrong(sql, is_ordered=is_ordered)]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.timeout(36_000)
+def test_drawn_statements_over_one_chunk_agree(skies: dict[str, OneChunk]) -> None:
+    """Whatever the grammar draws, over a sky of one chunk."""
+    wrong: list[str] = []
+    for number in range(STATEMENTS):
+        grammar = Grammar(Random(f"{SEED} one chunk {number}"), WHOLE_SKY.overlap_deg, STARS)
+        sql, is_ordered = grammar.statement()
+        wrong += skies["split"].wrong(sql, is_ordered=is_ordered)
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.timeout(36_000)
+def test_drawn_statements_within_a_chunk_of_many_agree(private_cluster: Cluster) -> None:
+    """A box that lies in one of many chunks: one chunk has the answer, others have rows, too."""
+    sky = Splitter(private_cluster, COARSE, len(private_cluster.node_names), 0).build(
+        "split_box", make_rows(7, COARSE, STARS)
+    )
+    chunker = Chunker(COARSE.stripes, COARSE.substripes, COARSE.overlap_deg)
+    wrong: list[str] = []
+    for number in range(STATEMENTS):
+        chance = Random(f"{SEED} box {number}")
+        chunk, _ = chance.choice(list(sky.keys["Star"].values()))
+        box = chunker.chunk_box(chunk)
+        inner = f"{box.ra_min + 1e-6}, {box.dec_min + 1e-6}, {box.ra_max - 1e-6}, {box.dec_max - 1e-6}"
+        sql, is_ordered = Grammar(chance, COARSE.overlap_deg, STARS, inner).statement()
+        try:
+            want = sky.mono.execute(sql, sky.database)
+        except UserError:
+            continue
+        found = trouble.difference(sky.czar.execute(sql, sky.database), want, is_ordered=is_ordered)
+        wrong += [f"{found}: {sql}"] if found else []
+    sky.close()
+    drop(private_cluster, sky.database)
+    assert not wrong, "\n".join(wrong)
