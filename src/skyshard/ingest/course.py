@@ -21,6 +21,7 @@ from skyshard.ingest.builds import EMPTY, BuildContext, built_replicas, merged_s
 from skyshard.ingest.bundle import PartReport
 from skyshard.ingest.claims import check_overlap
 from skyshard.ingest.director_indexes import DirectorIndexes
+from skyshard.ingest.doubled_rows import where_rows_stand
 from skyshard.ingest.flow import Beside, drain, in_order_of_end
 from skyshard.ingest.generations import Generations, dummy_targets
 from skyshard.ingest.known import keep_known
@@ -36,6 +37,7 @@ from skyshard.placement import place
 from skyshard.progress import Progress, Watcher
 from skyshard.registry.lifecycle import Event
 from skyshard.registry.values import WHOLE, Contribution, OpenTransaction
+from skyshard.worker.doubled import DoubledRow
 from skyshard.worker.messages import BuildOrder
 
 T = TypeVar("T")
@@ -166,9 +168,22 @@ class Course:
         """All tables; a key that stands twice is what a node stumbled over, and says so better."""
         try:
             self._build()
-        except SkyshardError:
+        except SkyshardError as error:
             self._indexes.wait_for_keys()
+            if isinstance(error, DoubledRow):
+                raise self._with_rows(error) from None
             raise
+
+    def _with_rows(self, error: DoubledRow) -> UserError:
+        """The error with the rows of the input behind it, as far as they are found again."""
+        (table,) = (table for table in self._plan.tables if table.name == error.table)
+        paths = [
+            report.part
+            for report in self._reports[table.name]
+            if any(segment.chunk == error.chunk and not segment.is_overlap for segment in report.segments)
+        ]
+        places = where_rows_stand(table.source, paths, error.values)
+        return UserError(f"{error.what}{f', in {places}' if places else ''}; there may be more", remedy=error.remedy)
 
     def _build(self) -> None:
         """Every table on every node that holds it; each node has its own queue, so a slow one stalls no other."""

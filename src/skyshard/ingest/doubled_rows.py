@@ -13,20 +13,20 @@ import pyarrow.compute as pc
 from skyshard.ingest.source import SourceTable
 
 MOST = 2
-"""Rows of one part that are named at most."""
+"""Rows of one part, and parts, that are named at most."""
 
 
 def where_rows_stand(table: SourceTable, paths: Sequence[str], values: Mapping[str, Any]) -> str:
     """Files, and in each the first rows whose columns have the given values, as a message names them.
 
-    A value is as Arrow holds it in the column's batch; None stands for NULL.
+    A value is what the server shows of a column; one that the input writes otherwise is not found. Files without such
+    rows are left out, unless there are none in any.
     """
-    named = []
-    for path in dict.fromkeys(paths):
-        rows = [str(row) for row in _rows(table, path, values)]
-        text = f", rows {' and '.join(rows)}" if len(rows) > 1 else f", row {rows[0]}" if rows else ""
-        named.append(f"'{path}'{text}")
-    return " and ".join(named)
+    found = {path: _rows(table, path, values) for path in dict.fromkeys(paths)}
+    named = [
+        f"'{path}', row{'s' * (len(rows) > 1)} {' and '.join(map(str, rows))}" for path, rows in found.items() if rows
+    ]
+    return " and ".join((named or [f"'{path}'" for path in found])[:MOST])
 
 
 def _rows(table: SourceTable, path: str, values: Mapping[str, Any]) -> list[int]:
@@ -49,6 +49,12 @@ def _matching(batch: pa.RecordBatch, values: Mapping[str, Any]) -> Iterator[int]
     is_match = np.ones(batch.num_rows, bool)
     for name, value in values.items():
         column = batch.column(name)
-        same = column.is_null() if value is None else pc.equal(column, pa.scalar(value, column.type)).fill_null(False)
-        is_match &= np.asarray(same)
+        is_match &= np.asarray(pc.equal(column, _as_stored(value, column.type)).fill_null(False))
     yield from np.flatnonzero(is_match).tolist()
+
+
+def _as_stored(value: Any, kind: pa.DataType) -> pa.Scalar:
+    """A value as batches hold it: text as the column's bytes."""
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        value = value if isinstance(value, bytes) else str(value).encode("latin1", "replace")
+    return pa.scalar(value, kind)

@@ -9,11 +9,11 @@ killed, and does not know it yet, keeps the next one waiting until its process i
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,11 +21,13 @@ import pyarrow as pa
 from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name, quote_text
 from skyshard.db.pulse import Pulse
 from skyshard.ddl import create_generation
-from skyshard.errors import ClusterError, UserError
+from skyshard.errors import ClusterError, SkyshardError, UserError
 from skyshard.rowimage.digest import RowDigest
 from skyshard.rowimage.record import RecordLayout
 from skyshard.schema import Table
+from skyshard.worker.doubled import NotIndexed, may_be_doubled, refuse_doubled
 from skyshard.worker.groups import by_bytes
+from skyshard.worker.image_files import write_image
 from skyshard.worker.load_text import load_text
 from skyshard.worker.messages import BuildOrder, BuiltTable, Loader, ScannedTable, Slice, TableBuild
 from skyshard.worker.room import require_room, writing
@@ -129,26 +131,35 @@ class NodeLoader:
 
         Raises:
             ClusterError: the server took fewer rows than it was given, or other ones.
+            UserError: rows that a primary or unique key does not allow beside each other.
         """
         names = [build.name for build in order.builds]
         with self._session(order.database) as connection:
-            self._clear(connection, order.database, names)
-            if order.loader is Loader.IMAGE:
-                order = replace(order, builds=tuple(self._with_slices(order, build) for build in order.builds))
-                self._make_empty(connection, order)
-                self._install_images(connection, order)
-            else:
-                for build in order.builds:
-                    connection.execute(build.create)
-                    for name in build.merged:
-                        connection.execute(f"INSERT INTO {quote_name(build.name)} SELECT * FROM {quote_name(name)}")
-                    self._load_data(connection, order, build)
+            try:
+                self._fill(connection, order)
+            except SkyshardError as error:
+                if may_be_doubled(error):
+                    refuse_doubled(connection, order, partial(self._fill, connection))
+                raise
             counts = _counts(connection, names)
             found = table_digests(connection, self._folder(order.database), order.table, names)
         return [
             self._check(order, build, counts[build.name], digest)
             for build, digest in zip(order.builds, found, strict=True)
         ]
+
+    def _fill(self, connection: Connection, order: BuildOrder) -> None:
+        self._clear(connection, order.database, [build.name for build in order.builds])
+        if order.loader is Loader.IMAGE:
+            order = replace(order, builds=tuple(self._with_slices(order, build) for build in order.builds))
+            self._make_empty(connection, order)
+            self._install_images(connection, order)
+            return
+        for build in order.builds:
+            connection.execute(build.create)
+            for name in build.merged:
+                connection.execute(f"INSERT INTO {quote_name(build.name)} SELECT * FROM {quote_name(name)}")
+            self._load_data(connection, order, build)
 
     def _with_slices(self, order: BuildOrder, build: TableBuild) -> TableBuild:
         """The build with the data files of the tables that it merges as slices."""
@@ -195,12 +206,12 @@ class NodeLoader:
         length = RecordLayout.of(order.table).length
         require_room(self._data, _ROOM_A_BYTE * length * sum(build.rows for build in filled))
         for build in filled:
-            _write_image(self._file(order.database, build.name), build, length)
+            write_image(self._file(order.database, build.name), build, length)
         for some in by_bytes(filled, lambda build: build.rows * length, REPAIRED_AT_ONCE_BYTES):
             names = ", ".join(quote_name(build.name) for build in some)
             for name, _, kind, text in connection.rows(f"REPAIR TABLE {names} QUICK"):
                 if kind == "error" or (kind == "status" and text != "OK"):
-                    raise ClusterError(f"node '{self._node}', table {name}: {text}", remedy="run the ingest again")
+                    raise NotIndexed(f"node '{self._node}', table {name}: {text}", remedy="run the ingest again")
 
     def _load_data(self, connection: Connection, order: BuildOrder, build: TableBuild) -> None:
         """Write the rows as text and LOAD DATA them; a warning is an error."""
@@ -351,42 +362,3 @@ def _batches(build: TableBuild) -> Iterator[pa.RecordBatch]:
     for piece in build.slices:
         with pa.memory_map(piece.bundle) as source:
             yield pa.ipc.open_file(source).get_batch(piece.offset)
-
-
-def _write_image(target: Path, build: TableBuild, length: int) -> None:
-    """Make the data file of an empty table that nobody knows yet: the longest file of its own, the other slices."""
-    rest = list(build.slices)
-    with writing(target):
-        for piece in sorted((piece for piece in rest if piece.is_own), key=lambda piece: -piece.rows)[:1]:
-            if _taken_over(Path(piece.bundle), target, piece.rows * length):
-                rest.remove(piece)
-        with open(os.open(target, os.O_RDWR | os.O_CREAT, 0o660), "r+b", buffering=0) as out:
-            out.seek(0, os.SEEK_END)
-            for piece in rest:
-                with open(piece.bundle, "rb") as bundle:
-                    _copy(bundle.fileno(), out.fileno(), piece.offset, piece.rows * length)
-
-
-def _taken_over(own: Path, target: Path, size: int) -> bool:
-    """Give a bundle's file a second name, as a table's data file; False where the disk is another one.
-
-    A build that was killed may have appended to it: what is behind its rows goes.
-    """
-    target.unlink(missing_ok=True)
-    try:
-        target.hardlink_to(own)
-    except OSError as error:
-        if error.errno in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
-            return False
-        raise
-    if target.stat().st_size > size:
-        os.truncate(target, size)
-    return True
-
-
-def _copy(source: int, target: int, offset: int, count: int) -> None:
-    while count:
-        moved = os.sendfile(target, source, offset, count)
-        if not moved:
-            raise ClusterError("a bundle is shorter than its sidecar says", remedy="run the ingest again")
-        offset, count = offset + moved, count - moved
