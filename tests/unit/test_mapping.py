@@ -465,3 +465,78 @@ def test_expressions_are_those_of_python_with_null(rows: list[tuple[int | None, 
             for row in rows
         ]
         assert evaluate(text, columns, len(rows)).to_pylist() == wanted
+
+
+PAIR: dict[str, Any] = {
+    "files": ["*.csv"], "role": "regular",
+    "declare": [{"name": "id", "type": "bigint"}, {"name": "flux", "type": "double"}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "source", "text"),
+    [
+        (b'"id","flux, r"\n7,1.5\n', "flux, r", {}),
+        (b'id,"say ""r"""\r\n7,1.5\r\n', 'say "r"', {}),
+        (b'id,"two\nlines"\n7,1.5\n', "two\nlines", {}),
+        (b'\xef\xbb\xbf"id","flux"\n7,1.5\n', "flux", {}),
+        (b"\xef\xbb\xbfid,flux\n7,1.5\n", "flux", {"charset": "latin1"}),
+        (b"id , flux\n7,1.5\n", "flux", {}),
+        (b"id|flux\\|r\n7|1.5\n", "flux|r", {"separator": "|", "escape": "\\"}),
+        (b"'id';'fl\xfc;x'\n7;1.5\n", "fl\xfc;x", {"separator": ";", "quote": "'", "charset": "latin1"}),
+        ("id,flux r\n7,1.5\n".encode("utf-16"), "flux r", {}),
+    ],
+)
+def test_header_is_read_as_rows_are(tmp_path: Path, content: bytes, source: str, text: dict[str, str]) -> None:
+    """Quotes, escapes, line ends and byte-order marks of names."""
+    (tmp_path / "a.csv").write_bytes(content)
+    mapping = write_mapping(tmp_path, T={**PAIR, "columns": {"flux": {"from": source}}, "text": text})
+    (batch,) = batches_of(open_source(mapping))
+    assert batch.batch.to_pylist() == [{"id": 7, "flux": 1.5}]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\nid,flux\n7,1.5\n", "has no header: its first line is empty"),
+        (b"# made in May\nid,flux\n7,1.5\n", "has no header: its first line is a comment (# made in May)"),
+        (b"id,flux\r7,1.5\r", "has no header: there is a CR in its first line"),
+        ("id,flux\n7,1.5\n".encode("utf-16-le"), "has no header: there are zero bytes in its first line"),
+        (b'id,"flux\n7,1.5\n', "header: a quote that is never closed"),
+        (b'id,"flux"x\n7,1.5\n', "header: text behind a closing quote"),
+        (b'id,flux,"flux"\n7,1.5,2\n', "has column 'flux' twice"),
+    ],
+)
+def test_header_that_names_no_columns_says_what_it_is(tmp_path: Path, content: bytes, words: str) -> None:
+    """Not that a column is missing."""
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        open_source(write_mapping(tmp_path, T=PAIR))
+    assert words in str(caught.value)
+    assert "a.csv" in str(caught.value)
+
+
+def test_line_ends_are_each_files_own(tmp_path: Path) -> None:
+    """A file of CR LF beside one of LF, before and behind it, quoted or not."""
+    table = {**PAIR, "declare": [{"name": "id", "type": "bigint"}, {"name": "s", "type": "char(4)"}]}
+    (tmp_path / "a.csv").write_bytes(b'id,s\r\n1,a\r\n2,"b"\r\n')
+    (tmp_path / "b.csv").write_bytes(b'id,s\n3,c\n4,"d"\n')
+    (tmp_path / "c.csv").write_bytes(b'id,s\r\n5,e\r\n6,"f"\r\n')
+    found = [row["s"] for batch in batches_of(open_source(write_mapping(tmp_path, T=table)))
+             for row in batch.batch.to_pylist()]  # fmt: skip
+    assert found == [b"a", b"b", b"c", b"d", b"e", b"f"]
+
+
+@pytest.mark.parametrize(
+    "text", [{"separator": "\n"}, {"separator": "§"}, {"quote": ","}, {"null_text": "λ", "charset": "latin1"}]
+)
+def test_mark_that_separates_nothing_is_refused(tmp_path: Path, text: dict[str, str]) -> None:
+    """A mark is one byte, and not another mark's."""
+    (tmp_path / "a.csv").write_bytes(b"id,flux\n7,1.5\n")
+    with pytest.raises(UserError, match=r"mapping\.yaml"):
+        open_source(write_mapping(tmp_path, T={**PAIR, "text": text}))
+
+
+def batches_of(source: Source) -> list[InputBatch]:
+    table = source.tables["T"]
+    return [batch for part in table.parts for batch in table.reader.batches(part, table.table, table.layout)]

@@ -206,7 +206,7 @@ def test_overlap_of_chunks_that_were_not_handed_over_is_left_out(folder: Path, t
     chunker = Chunker(85, 12, 0.01667)
     ra, dec = positions(200)
     left = int((chunker.locate(ra, dec)[0][chunker.overlap_copies(ra, dec).row] == dropped).sum())
-    assert conversions_of(reports) == {FOREIGN: left}
+    assert conversions_of(reports)[FOREIGN] == left
     assert left > 0
 
 
@@ -280,7 +280,8 @@ def test_utf8_is_stored_as_latin1(tmp_path: Path) -> None:
     raw = path.read_bytes()
     path.write_bytes(raw.replace(b",n", ",é".encode(), 1))
     reports = partition_all(open_source(folder), tmp_path / "one", ["Object"])["Object"]
-    assert conversions_of(reports) == {"name: UTF-8 → latin1": 1}
+    assert conversions_of(reports).keys() == {"name: UTF-8 → latin1", "ra: rounded to FLOAT", "decl: rounded to FLOAT"}
+    assert conversions_of(reports)["name: UTF-8 → latin1"] == 1
     path.write_bytes(raw.replace(b",n", b",\xe9", 1))
     assert "row 1, column 'name'" in refused(folder, tmp_path / "two")
 

@@ -14,7 +14,7 @@ from tests.small_match import write_catalog
 from tests.small_metadata import edit_json, write_metadata_folder
 
 from skyshard.errors import UserError
-from skyshard.ingest import bundle, text
+from skyshard.ingest import bundle, text_file
 from skyshard.ingest.bundle import Bundle, PartReport
 from skyshard.ingest.partition import PartitionSpec, partition_part, require_distinct
 from skyshard.ingest.source import Source
@@ -136,7 +136,7 @@ def test_value_that_packing_refuses_is_named_by_file_and_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str, loader: Loader
 ) -> None:
     """Whichever loader it is for, in whichever block: the file, its row, the column, the value and the remedy."""
-    monkeypatch.setattr(text, "BLOCK_BYTES", 40)
+    monkeypatch.setattr(text_file, "BLOCK_BYTES", 40)
     kind, good, value, remedy = LATE[case]
     content = write_director(tmp_path, kind, [good, good, good, value, good])
     (tmp_path / "staging").mkdir()

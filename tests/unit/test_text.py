@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
+import codecs
 import gzip
+import lzma
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -13,9 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyshard.errors import UserError
-from skyshard.ingest import text
+from skyshard.ingest import text, text_file
 from skyshard.ingest.source import InputBatch, Part
 from skyshard.ingest.text import Dialect, TextReader
+from skyshard.ingest.text_file import Block
 from skyshard.layout import Role, TableLayout
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.schema import Column, Table
@@ -42,7 +47,7 @@ def test_plain_and_marked_ways_agree(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path.write_bytes(b"1\t0.1\tabc\n\\N\t\\N\t\\N\n-3\t1e-30\t\n")
     of = table("int", "float", "varchar(5)")
     plain = rows(read(path, of))
-    monkeypatch.setattr(text, "_parse_plain", lambda *_: None)
+    monkeypatch.setattr(text, "read_plain", lambda *_: None)
     assert rows(read(path, of)) == plain
     assert plain == [(1, float(np.float32(0.1)), b"abc"), (None, None, None), (-3, float(np.float32(1e-30)), b"")]
 
@@ -68,13 +73,14 @@ def test_escaped_text_comes_back(values: list[tuple[bytes, bytes | None]]) -> No
         )
         for row in values
     ]
-    batch = text._parse(b"\n".join(lines) + b"\n", table("blob", "blob").columns, Dialect(), frozenset(), 1)
+    block = Block(b"\n".join(lines) + b"\n", Dialect())
+    batch = text._parse(block, table("blob", "blob").columns, frozenset(), 1)
     assert [tuple(row.values()) for row in batch.batch.to_pylist()] == values
 
 
 def test_escaped_newline_is_no_row_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A newline behind a backslash belongs to the value, also where blocks are cut."""
-    monkeypatch.setattr(text, "BLOCK_BYTES", 5)
+    monkeypatch.setattr(text_file, "BLOCK_BYTES", 5)
     path = tmp_path / "t.tsv"
     path.write_bytes(b"1\ta\\\nb\\\\\n2\tc\\\\\\\nd\n3\te\n")
     assert rows(read(path, table("int", "varchar(9)"))) == [(1, b"a\nb\\"), (2, b"c\\\nd"), (3, b"e")]
@@ -168,3 +174,197 @@ def test_batch_types_are_those_of_the_columns(tmp_path: Path) -> None:
     assert [field.type for field in batch.batch.schema] == [
         pa.int8(), pa.int32(), pa.uint64(), pa.decimal128(5, 2), pa.binary(), pa.large_binary(),
     ]  # fmt: skip
+
+
+CSV = Dialect(b",", b'"', b"")
+
+
+@pytest.mark.parametrize(
+    ("content", "values"),
+    [
+        (b"1,5' 6\" tall\n2,6' 1\" tall\n3,end\n", [b"5' 6\" tall", b"6' 1\" tall", b"end"]),
+        (b'1,"ok"\n2,a"b"c\n3,"d""e"\n4,f""g\n', [b"ok", b'a"b"c', b'd"e', b'f""g']),
+        (b'1,""""\n2,""\n3,""""""\n', [b'"', b"", b'""']),
+        (b'1,"a\r\nb"\r\n2,c\r\n3,"d\r"\n', [b"a\r\nb", b"c", b"d\r"]),
+        (b'1,"x"\r\n2,y\n3,z\r', [b"x", b"y", b"z"]),
+        (b'1, "q"\n', [b' "q"']),
+        (b"1,\xff\n2,\xc3\xa9\n", [b"\xff", b"\xc3\xa9"]),
+        (b'1,a\n\n2,"b"\n\r\n\n3,c\n\n\n', [b"a", b"b", b"c"]),
+    ],
+)
+def test_quote_counts_where_a_field_begins_with_it(tmp_path: Path, content: bytes, values: list[bytes]) -> None:
+    """Elsewhere it is a letter; line ends belong to quoted fields only; empty lines are no rows."""
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    assert rows(read(path, table("int", "varchar(20)"), CSV)) == list(enumerate(values, 1))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'1,a\n2,"b"c\n3,d\n', "row 2: text behind a closing quote; double the quotes"),
+        (b'1,a\n\n2,"b" \n', "row 2: text behind a closing quote"),
+        (b'1,a\n2,"b\n3,c\n', "row 2: a quote that is never closed"),
+        (b'1,"a\n2,"b"\n', "row 1: text behind a closing quote"),
+        (b"1,a\n# made by hand\n2,b\n", "row 2: 1 columns where the table has 2; take lines of comment out"),
+        (b"1,a\r2,b\r", "row 1: 3 columns where the table has 2"),
+    ],
+)
+def test_quote_that_ends_no_field_is_named(tmp_path: Path, content: bytes, words: str) -> None:
+    """File and row of what RFC 4180 and LOAD DATA do not agree on."""
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        read(path, table("int", "varchar(20)"), CSV)
+    assert f"t.csv', {words}" in str(caught.value)
+
+
+def test_dump_reads_null_and_quotes_as_load_data_does(tmp_path: Path) -> None:
+    r"""With quotes and escapes ``"\N"`` and a bare NULL are NULL, ``"NULL"``, null and N are texts."""
+    path = tmp_path / "t.csv"
+    path.write_bytes(b'"\\N",\\N,NULL\n"NULL",null,N\n\\"a,"b\\"c","d\\\ne"\n')
+    found = rows(read(path, table(*["varchar(9)"] * 3), Dialect(b",", b'"', b"\\", null_word=True)))
+    assert found == [(None, None, None), (b"NULL", b"null", b"N"), (b'"a', b'b"c', b"d\ne")]
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"1\ta\r\n2\tb\r\n", [(1, b"a"), (2, b"b")]),
+        (b"1\ta\r\n2\t\\N\r\n3\tc\\\r\r\n4\td", [(1, b"a"), (2, None), (3, b"c\r"), (4, b"d")]),
+        (b"1\ta\\\r\n2\tb\n", [(1, b"a\r"), (2, b"b")]),
+        (b"1\ta\n2\tb\r\n", "row 2: the line ends otherwise than the first one of the file"),
+        (b"1\ta\r\n2\tb\n", "row 2: the line ends otherwise"),
+    ],
+)
+def test_dump_ends_all_its_lines_alike(tmp_path: Path, content: bytes, found: object) -> None:
+    """Without quotes nobody can say whose a CR is, where lines end in both ways."""
+    path = tmp_path / "t.tsv"
+    path.write_bytes(content)
+    if isinstance(found, str):
+        with pytest.raises(UserError, match=found):
+            read(path, table("int", "varchar(9)"))
+    else:
+        assert rows(read(path, table("int", "varchar(9)"))) == found
+
+
+PACKED = {
+    "gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress, "two gzip members": lambda raw: b"".join(
+        gzip.compress(raw[part : part + 7]) for part in range(0, len(raw), 7)
+    ),
+    "UTF-8 with its mark": lambda raw: codecs.BOM_UTF8 + raw,
+    "UTF-16": lambda raw: raw.decode().encode("utf-16"),
+    "UTF-16, the other way round": lambda raw: codecs.BOM_UTF16_BE + raw.decode().encode("utf-16-be"),
+    "UTF-32": lambda raw: raw.decode().encode("utf-32"),
+    "UTF-16 in gzip": lambda raw: gzip.compress(raw.decode().encode("utf-16")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("charset", ["utf8", "latin1"])
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t"])
+@pytest.mark.parametrize("packing", list(PACKED))
+def test_what_a_file_is_packed_by_is_seen_by_its_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packing: str, name: str, charset: Literal["utf8", "latin1"]
+) -> None:
+    """Not by its name; a byte-order mark is no part of a value, and says more than the mapping."""
+    monkeypatch.setattr(text_file, "BLOCK_BYTES", 3)
+    path = tmp_path / name
+    raw = "1,\xe9t\xe9\n2,plain\n" if packing not in ("gzip", "bzip2", "xz", "two gzip members") else "1,ete\n2,plain\n"
+    path.write_bytes(PACKED[packing](raw.encode()))
+    first = b"\xe9t\xe9" if "\xe9" in raw else b"ete"
+    assert rows(read(path, table("int", "varchar(9)"), Dialect(b",", b'"', b"", charset=charset))) == [
+        (1, first), (2, b"plain"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"PK\x03\x04....", "is a zip archive, no text; unpack it"),
+        (b"\x28\xb5\x2f\xfd....", "is packed by zstd"),
+        (b"PAR1\x15\x04", "is a Parquet file"),
+        (b"SIMPLE  =                    T", "is a FITS file"),
+        (gzip.compress(b"1,a\n" * 99)[:-9], "is a broken gzip file"),
+        (bz2.compress(b"1,a\n" * 99)[:-9], "is a broken packed file"),
+        ("1,a\n".encode("utf-16")[:-1], "is not what its byte-order mark says"),
+    ],
+)
+def test_what_is_no_text_is_called_by_its_name(tmp_path: Path, content: bytes, words: str) -> None:
+    """Nobody looks for columns in it."""
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        read(path, table("int", "varchar(9)"), CSV)
+    assert f"t.csv' {words}" in str(caught.value)
+
+
+LOST = {
+    ("int", "NaN"): "NaN or infinity → NULL", ("bigint unsigned", "-Infinity"): "NaN or infinity → NULL",
+    ("decimal(5,2)", "NAN"): "NaN or infinity → NULL", ("float", "inf"): "NaN or infinity → NULL",
+    ("smallint", "null"): "the word NULL → NULL", ("decimal(5,2)", "NULL"): "the word NULL → NULL",
+    ("double", "Null"): "the word NULL → NULL",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "value"), list(LOST))
+def test_word_for_no_number_becomes_null_and_is_counted(tmp_path: Path, kind: str, value: str) -> None:
+    """In columns of all kinds of numbers; in NOT NULL columns it is refused."""
+    path = tmp_path / "t.csv"
+    path.write_bytes(f"1\n{value}\n".encode())
+    (batch,) = read(path, table(kind), CSV)
+    assert batch.batch.column(0).is_null().to_pylist() == [False, True]
+    assert batch.conversions == {f"c0: {LOST[kind, value]}": 1}
+    with pytest.raises(UserError, match="row 2, column 'c0': NULL in a NOT NULL column"):
+        read(path, Table("t", (Column("c0", parse_type(kind), is_nullable=False),)), CSV)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "stored", "lost"),
+    [
+        ("datetime", "2023-05-06 07:08:09.25", b"2023-05-06 07:08:09", "c0: digits past 0 of the second dropped"),
+        ("datetime", "2023-05-06 07:08:09.000", b"2023-05-06 07:08:09", ""),
+        ("datetime(2)", "2023-05-06T07:08:09.256", b"2023-05-06T07:08:09.25",
+         "c0: digits past 2 of the second dropped"),
+        ("timestamp(6)", "2023-05-06 07:08:09.1234567", b"2023-05-06 07:08:09.123456",
+         "c0: digits past 6 of the second dropped"),
+        ("time", "-7:08:09.5", b"-7:08:09", "c0: digits past 0 of the second dropped"),
+        ("time(1)", "07:08:09.5", b"07:08:09.5", ""),
+        ("float", "0.1", float(np.float32(0.1)), ""),
+        ("float", "16777217", 16777216.0, "c0: rounded to FLOAT"),
+        ("float", "1.23456789", float(np.float32(1.23456789)), "c0: rounded to FLOAT"),
+    ],
+)  # fmt: skip
+def test_digits_that_are_dropped_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, given: str, stored: object, lost: str
+) -> None:
+    """Those of the second are cut as the server does, those of a FLOAT rounded; by both ways of reading."""
+    path = tmp_path / "t.tsv"
+    path.write_bytes(given.encode() + b"\n\\N\n")
+    for _ in range(2):
+        (batch,) = read(path, table(kind))
+        assert rows([batch]) == [(stored,), (None,)]
+        assert batch.conversions == ({lost: 1} if lost else {})
+        monkeypatch.setattr(text, "read_plain", lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "words"),
+    [
+        ("bigint", "-9223372036854775809", "'-9223372036854775809' is outside"),
+        ("bigint unsigned", "18446744073709551616", "'18446744073709551616' is outside"),
+        ("float unsigned", "-0.5", "'-0.5' is out of range for float unsigned"),
+        ("double unsigned", "-1e300", "'-1e300' is out of range"),
+        ("decimal(4,2)", "1.125", "'1.125' does not fit decimal(4,2)"),
+        ("int", "0x1F", "'0x1F' is no whole number"),
+        ("int", "1_000", "'1_000' is no whole number"),
+        ("double", "0x1p3", "'0x1p3' is no number"),
+    ],
+)
+def test_number_that_is_none_is_named_by_its_own_row(tmp_path: Path, kind: str, value: str, words: str) -> None:
+    """Behind the largest values that do fit."""
+    fits = {"bigint": "9223372036854775807", "bigint unsigned": "18446744073709551615"}.get(kind, "1")
+    path = tmp_path / "t.tsv"
+    path.write_bytes(f"{fits}\n-0\n{value}\n".encode())
+    with pytest.raises(UserError) as caught:
+        read(path, table(kind))
+    assert f"row 3, column 'c0': {words}" in str(caught.value)

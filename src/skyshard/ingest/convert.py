@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from skyshard.charsets import BYTES_A_CHARACTER
+from skyshard.ingest.float_digits import count_lost_digits
 from skyshard.rowimage.arrays import as_text
 from skyshard.rowimage.sqltype import SqlType, TypeClass
 from skyshard.rowimage.text import without_trailing_spaces
@@ -20,8 +21,13 @@ from skyshard.schema import Column
 
 _FLOAT = rb"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 _NON_FINITE = rb"^\s*[+-]?(nan|inf|infinity)\s*$"
+_NULL = rb"^\s*null\s*$"
+_LOST = rb"^\s*([+-]?(nan|inf|infinity)|null)\s*$"
 _BOOLEAN = rb"^\s*(true|false)\s*$"
 _INTEGER = rb"^\s*[+-]?\d+(\.0*)?\s*$"
+_REMEDY = "mend the value, or say in null_text (in a dump: \\N) what stands for NULL"
+_CLOCKS = ("time", "datetime", "timestamp")
+_LONGEST_SECOND = 19
 
 
 class RowError(Exception):
@@ -44,9 +50,9 @@ def to_column(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.
     elif kind is TypeClass.INTEGER:
         values = _integers(texts, column, conversions)
     elif kind is TypeClass.DECIMAL:
-        values = _decimals(texts, column)
+        values = _decimals(texts, column, conversions)
     else:
-        values = texts.cast(column.type.arrow)
+        values = _without_dropped_digits(texts, column, conversions).cast(column.type.arrow)
         check_length(values, column.type)
     check_not_null(values, column)
     return values
@@ -54,7 +60,7 @@ def to_column(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.
 
 def to_doubles(texts: pa.Array) -> NDArray[np.float64]:
     """Texts that ``to_column`` took as numbers, at full precision; NULL and what it made NULL are NaN."""
-    is_lost = pc.fill_null(pc.match_substring_regex(texts, _NON_FINITE.decode(), ignore_case=True), False)
+    is_lost = pc.fill_null(pc.match_substring_regex(texts, _LOST.decode(), ignore_case=True), False)
     numbers = pc.if_else(is_lost, pa.scalar(None, texts.type), texts)
     trimmed = pc.utf8_trim_whitespace(pc.cast(numbers, pa.string()))
     result: NDArray[np.float64] = pc.cast(trimmed, pa.float64()).to_numpy(zero_copy_only=False)
@@ -87,44 +93,62 @@ def _nullify(texts: pa.Array, pattern: bytes, what: str, conversions: Counter[st
     return pc.if_else(pc.fill_null(hit, False), pa.scalar(None, texts.type), texts)
 
 
+def _numbers(texts: pa.Array, pattern: bytes, column: Column, conversions: Counter[str]) -> pa.Array:
+    """The texts, those that are no numbers on purpose as NULL and counted.
+
+    Raises:
+        RowError: the first that does not match all the same.
+    """
+    if _first_not(texts, pattern) is None:
+        return texts
+    texts = _nullify(texts, _NON_FINITE, f"{column.name}: NaN or infinity → NULL", conversions)
+    texts = _nullify(texts, _NULL, f"{column.name}: the word NULL → NULL", conversions)
+    if column.type.type_class is TypeClass.INTEGER:
+        texts = _booleans(texts, column, conversions)
+    bad = _first_not(texts, pattern)
+    if bad is not None:
+        kind = "whole number" if pattern == _INTEGER else "number"
+        raise RowError(f"{_shown(texts, bad)} is no {kind}", bad, column.name, _REMEDY)
+    return texts
+
+
 def _floats(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
-    bad = _first_not(texts, _FLOAT)
-    if bad is not None:
-        texts = _nullify(texts, _NON_FINITE, f"{column.name}: NaN or infinity → NULL", conversions)
-        bad = _first_not(texts, _FLOAT)
-    if bad is not None:
-        raise RowError(f"{_shown(texts, bad)} is no number", bad, column.name, "mend the value, or write \\N for NULL")
+    texts = _numbers(texts, _FLOAT, column, conversions)
     values = pc.cast(pc.utf8_trim_whitespace(pc.cast(texts, pa.string())), pa.float64())
     numbers = values.fill_null(0.0).to_numpy(zero_copy_only=False)
     with np.errstate(over="ignore"):
         stored = numbers.astype(np.float32) if column.type.base == "float" else numbers
-    out = np.flatnonzero(~np.isfinite(stored))
-    if len(out):
+    out = ~np.isfinite(stored)
+    if column.type.is_unsigned:
+        out |= stored < 0
+    if out.any():
+        row = int(out.argmax())
         raise RowError(
-            f"{_shown(texts, int(out[0]))} is out of range for {column.type.text}",
-            int(out[0]), column.name, "use a wider type",
-        )  # fmt: skip
-    return values.cast(column.type.arrow, safe=False)
+            f"{_shown(texts, row)} is out of range for {column.type.text}", row, column.name, "use a wider type"
+        )
+    return rounded_to_float(values, column, conversions) if column.type.base == "float" else values
+
+
+def rounded_to_float(values: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
+    """Numbers of decimal texts as 32-bit floats; those that lose digits are counted."""
+    narrow = values.cast(pa.float32(), safe=False)
+    wide, stored = (array.fill_null(0.0).to_numpy(zero_copy_only=False) for array in (values, narrow))
+    if rounded := count_lost_digits(wide, stored):
+        conversions[f"{column.name}: rounded to FLOAT"] += rounded
+    return narrow
 
 
 def _integers(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
-    bad = _first_not(texts, _INTEGER)
-    if bad is not None:
-        texts = _booleans(texts, column, conversions)
-        bad = _first_not(texts, _INTEGER)
-    if bad is not None:
-        raise RowError(
-            f"{_shown(texts, bad)} is no whole number", bad, column.name, "mend the value, or write \\N for NULL"
-        )
+    texts = _numbers(texts, _INTEGER, column, conversions)
     low, high = column.type.integer_range()
     trimmed = pc.replace_substring_regex(pc.cast(texts, pa.string()), r"\s+|\.0*\s*$|^\s*\+", "")
     wide = pa.uint64() if column.type.is_unsigned else pa.int64()
+    if column.type.is_unsigned:
+        trimmed = pc.replace_substring_regex(trimmed, r"^-(0+)$", r"\1")
     try:
         values = pc.cast(trimmed, wide)
     except pa.ArrowInvalid:
-        numbers = pc.cast(trimmed, pa.float64()).fill_null(float(low)).to_numpy(zero_copy_only=False)
-        row = int(np.flatnonzero((numbers < low) | (numbers >= float(high)))[0])
-        raise _out_of_range(texts, row, column) from None
+        raise _out_of_range(texts, _first_uncast(trimmed, wide), column) from None
     ok = pc.fill_null(
         pc.and_(pc.greater_equal(values, pa.scalar(low, wide)), pc.less_equal(values, pa.scalar(high, wide))), True
     )
@@ -152,27 +176,59 @@ def _booleans(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.
     return pc.if_else(hit, digits, texts)
 
 
-def _decimals(texts: pa.Array, column: Column) -> pa.Array:
-    bad = _first_not(texts, _FLOAT)
-    if bad is None:
-        try:
-            return pc.cast(pc.utf8_trim_whitespace(pc.cast(texts, pa.string())), column.type.arrow)
-        except pa.ArrowInvalid:
-            bad = _first_undecimal(texts, column.type.arrow)
+def _decimals(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
+    texts = _numbers(texts, _FLOAT, column, conversions)
+    trimmed = pc.utf8_trim_whitespace(pc.cast(texts, pa.string()))
+    try:
+        return pc.cast(trimmed, column.type.arrow)
+    except pa.ArrowInvalid:
+        bad = _first_uncast(trimmed, column.type.arrow)
     raise RowError(f"{_shown(texts, bad)} does not fit {column.type.text}", bad, column.name, "use a wider type")
 
 
-def _first_undecimal(texts: pa.Array, target: pa.DataType) -> int:
-    """Row of the first text that the decimal type cannot hold, by bisection."""
+def _first_uncast(texts: pa.Array, target: pa.DataType) -> int:
+    """Row of the first text that the type cannot hold, by bisection."""
     low, high = 0, len(texts)
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            pc.cast(pc.utf8_trim_whitespace(pc.cast(texts[low:middle], pa.string())), target)
+            pc.cast(texts[low:middle], target)
             low = middle
         except pa.ArrowInvalid:
             high = middle
     return low
+
+
+def has_dropped_digits(texts: pa.Array, kind: SqlType) -> bool:
+    """True where some text has more digits of the second than its type stores."""
+    if kind.base not in _CLOCKS:
+        return False
+    digits = _second_digits(kind)
+    longest = pc.max(pc.binary_length(texts)).as_py() or 0
+    if kind.base != "time" and longest <= _LONGEST_SECOND + (digits and digits + 1):
+        return False
+    return bool(pc.any(pc.match_substring_regex(texts, _past(digits) + "$")).as_py())
+
+
+def _without_dropped_digits(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
+    """Times cut to the digits of their type, as the server cuts them; those that change are counted."""
+    if not has_dropped_digits(texts, column.type):
+        return texts
+    digits = _second_digits(column.type)
+    lost = pc.sum(pc.match_substring_regex(texts, _past(digits, "[0-9]*[1-9][0-9]*") + "$")).as_py() or 0
+    if lost:
+        conversions[f"{column.name}: digits past {digits} of the second dropped"] += int(lost)
+    return pc.replace_substring_regex(texts, _past(digits) + "$", r"\1")
+
+
+def _past(digits: int, more: str = "[0-9]+") -> str:
+    """Pattern of a clock with more digits; the group is what is kept."""
+    kept = r":[0-9]{2}:[0-9]{2}"
+    return rf"({kept}\.[0-9]{{{digits}}}){more}" if digits else rf"({kept})\.{more}"
+
+
+def _second_digits(kind: SqlType) -> int:
+    return kind.arguments[0] if kind.arguments else 0
 
 
 def check_length(values: pa.Array, sql_type: SqlType) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from skyshard.charsets import codec_of
 from skyshard.errors import UserError
 from skyshard.layout import Layout, Striping, TableLayout, load_yaml, read_layout, validate_model
 from skyshard.resources import data_folder
@@ -19,18 +20,18 @@ _STRICT = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class TextFormat(BaseModel):
-    """How delimited text is written; ``gzip`` is seen by the ending ``.gz``."""
+    """How delimited text is written; packed files (gzip, bzip2, xz) and UTF-16 are seen by their first bytes."""
 
     model_config = _STRICT
 
     separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """One character between fields."""
     quote: Annotated[str, Field(max_length=1)] = '"'
-    """One character around fields that hold separators; doubled inside. Empty for none."""
+    """One character around fields that hold separators or line ends; doubled inside. Empty for none."""
     escape: Annotated[str, Field(max_length=1)] = ""
     """One character before special ones, as MySQL's backslash. Empty for none."""
     null_text: str = "\\N"
-    """What a NULL is written as; empty means that an empty field is NULL."""
+    """What a NULL is written as, without quotes; empty means that an empty field is NULL."""
     header: bool = True
     """The first line names the fields; else ``fields`` does."""
     fields: list[str] = []
@@ -42,6 +43,20 @@ class TextFormat(BaseModel):
     def _names_fields(self) -> TextFormat:
         if self.header == bool(self.fields):
             raise ValueError("give 'fields' for files without header line, and only for them")
+        return self
+
+    @model_validator(mode="after")
+    def _has_marks_of_a_byte(self) -> TextFormat:
+        marks = {"separator": self.separator, "quote": self.quote, "escape": self.escape}
+        for name, mark in marks.items():
+            if mark and (mark in "\r\n" or not mark.isascii()):
+                raise ValueError(f"{name} {mark!r} is no character of ASCII, or ends lines")
+        if self.separator in (self.quote, self.escape):
+            raise ValueError(f"separator {self.separator!r} is the quote or the escape too")
+        try:
+            self.null_text.encode(codec_of(self.charset))
+        except UnicodeEncodeError:
+            raise ValueError(f"null_text {self.null_text!r} is not in the files' charset {self.charset}") from None
         return self
 
 

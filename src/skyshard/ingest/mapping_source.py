@@ -6,24 +6,22 @@ Opening reads footers and header lines, so that what does not fit is known befor
 from __future__ import annotations
 
 import glob
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from skyshard.errors import UserError
 from skyshard.felis_schemas import read_schema
-from skyshard.ingest.convert import RowError
-from skyshard.ingest.mapping import ColumnRule, MappedTable, TextFormat, layout_of, read_mapping
+from skyshard.ingest.mapped_text import MappedTextReader, dialect_of, header_names
+from skyshard.ingest.mapping import ColumnRule, MappedTable, layout_of, read_mapping
 from skyshard.ingest.mapping import Mapping as MappingFile
 from skyshard.ingest.parquet import ParquetReader, parquet_parts, twin_names
-from skyshard.ingest.qserv_files import first_line
-from skyshard.ingest.rules import Rule, input_columns, make_columns, text_inputs
-from skyshard.ingest.source import InputBatch, Part, Source, SourceTable, asked_for, pair_of
-from skyshard.ingest.text import Dialect, Fields, only, read_text
+from skyshard.ingest.rules import Rule, input_columns
+from skyshard.ingest.source import Part, Source, SourceTable, asked_for
+from skyshard.ingest.text import Fields
 from skyshard.layout import Role, TableLayout
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.schema import Column, Table
@@ -108,7 +106,7 @@ def _source_table(
         parts, unused = _parquet(where, mapped, rules, files)
         return SourceTable(table, layout, parts, ParquetReader(rules), (*conversions, *unused))
     fields, parts, unused = _text(where, mapped, rules, files)
-    reader = MappedTextReader(_dialect(mapped.text, files[0]), fields, rules)
+    reader = MappedTextReader(dialect_of(mapped.text), fields, rules)
     return SourceTable(table, layout, parts, reader, (*conversions, *unused))
 
 
@@ -251,12 +249,13 @@ def _text(
     where: str, mapped: MappedTable, rules: Sequence[Rule], files: Sequence[Path]
 ) -> tuple[Fields, tuple[Part, ...], tuple[str, ...]]:
     """The fields that all files have, in their order."""
-    text = mapped.text
+    text, dialect = mapped.text, dialect_of(mapped.text)
+    inputs = frozenset().union(*(rule.inputs for rule in rules))
     parts = tuple(Part.of(path) for path in files)
     names: list[str] = list(text.fields)
     if text.header:
         filled = [path for path, part in zip(files, parts, strict=True) if part.bytes]
-        headers = {path: _header(path, text) for path in filled}
+        headers = {path: header_names(path, dialect, inputs) for path in filled}
         names = next(iter(headers.values()), [])
         for path, other in headers.items():
             if other != names:
@@ -269,56 +268,3 @@ def _text(
     wanted = input_columns(rules, text.charset)
     unused = _unused(names, dict.fromkeys(wanted, rules[0]))
     return tuple(wanted.get(name) for name in names), parts, unused
-
-
-def _header(path: Path, text: TextFormat) -> list[str]:
-    line = first_line(path).decode("utf-8-sig" if text.charset == "utf8" else "latin1", errors="replace")
-    names = [name.strip().strip(text.quote or None) for name in line.rstrip("\r\n").split(text.separator)]
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise UserError(f"'{path}' has column '{twice}' twice", remedy="name each column once")
-    return names
-
-
-def _dialect(text: TextFormat, sample: Path) -> Dialect:
-    separator, quote, escape, null = (
-        mark.encode("latin1") for mark in (text.separator, text.quote, text.escape, text.null_text)
-    )
-    has_carriage_returns = first_line(sample).endswith(b"\r\n")
-    return Dialect(separator, quote, escape, null, int(text.header), text.charset, has_carriage_returns)
-
-
-@dataclass(frozen=True, slots=True)
-class MappedTextReader:
-    """Reads delimited text by rules."""
-
-    dialect: Dialect
-    fields: Fields
-    rules: tuple[Rule, ...]
-
-    def narrowed(self, table: Table, wanted: frozenset[str]) -> MappedTextReader:
-        rules = tuple(rule for rule in self.rules if rule.column.name in wanted)
-        inputs = frozenset().union(*(rule.inputs for rule in rules))
-        return MappedTextReader(self.dialect, only(self.fields, inputs), rules)
-
-    def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
-        pairs = (layout.position, layout.position2)
-        exact = frozenset(name for pair in pairs if pair for name in pair)
-        by_name = {rule.column.name: rule for rule in self.rules}
-        plain = {by_name[name].source: name for name in exact if by_name[name].is_plain}
-        for read in read_text(part, self.fields, self.dialect, frozenset(plain)):
-            conversions = Counter(read.conversions)
-            inputs = text_inputs(read.batch, self.rules, self.dialect.charset)
-            try:
-                made = make_columns(self.rules, inputs, read.batch.num_rows, exact, conversions)
-            except RowError as error:
-                raise UserError(
-                    f"'{part.path}', row {read.first_row + error.row}, column '{error.column}': {error.what}",
-                    remedy=error.remedy,
-                ) from None
-            typed = pa.RecordBatch.from_arrays(made.columns, names=table.column_names)
-            numbers = made.exact | {plain[source]: values for source, values in read.exact.items()}
-            yield InputBatch(
-                typed, read.first_row, pair_of(numbers, layout.position), conversions,
-                pair_of(numbers, layout.position2),
-            )  # fmt: skip

@@ -17,7 +17,7 @@ from typing import Any
 from skyshard.errors import UserError
 from skyshard.ingest.charset import Given
 from skyshard.ingest.mysql_ddl import parse_column
-from skyshard.ingest.qserv_files import Json, mark_byte, read_json, separator_of, striping_of
+from skyshard.ingest.qserv_files import Json, loaded_dialect, read_json, separator_of, striping_of
 from skyshard.ingest.qserv_layout import TableConfig, table_layout
 from skyshard.ingest.source import Part, Source, SourceTable, asked_for, is_chunk_column, without_chunk_columns
 from skyshard.ingest.text import Dialect, Fields, TextReader
@@ -197,14 +197,14 @@ def _reader(metadata: Json, config: Json, fields: Fields, without: Fields, parts
     ending = Path(sample.path.removesuffix(".gz")).suffix.lstrip(".")
     given = {**(metadata.get("formats") or {}).get(ending, {}), **config}
     widths = [len(fields), len(without)] if without else [len(fields)]
-    separator, found = separator_of(Path(sample.path), given.get("fields_terminated_by"), widths)
-    dialect = Dialect(
-        separator,
-        mark_byte(str(given.get("fields_enclosed_by") or "")),
-        mark_byte(str(given.get("fields_escaped_by", "\\"))),
+    dialect = loaded_dialect(
+        str(given.get("fields_enclosed_by") or ""),
+        str(given.get("fields_escaped_by", "\\")),
         header_lines=int(given.get("header_lines") or 0),
         charset=_charset(metadata),
     )
+    separator, found = separator_of(Path(sample.path), given.get("fields_terminated_by"), widths, dialect)
+    dialect = replace(dialect, separator=separator)
     return TextReader(dialect, without if without and found == len(without) else fields)
 
 

@@ -15,7 +15,7 @@ from skyshard.ingest.mysql_ddl import parse_column, parse_create_table
 from skyshard.ingest.qserv_files import (
     DATA_ENDINGS,
     Json,
-    mark_byte,
+    loaded_dialect,
     read_json,
     read_text,
     read_yaml,
@@ -155,15 +155,11 @@ def _dialect(config: TableConfig, declared: Table, table: Table, flag: str, file
     widths = dict.fromkeys([len(listed), len(declared.columns), len(table.columns)])
     if flag:
         widths[len(table.columns) - 1] = None
-    separator, width = separator_of(file, marked, [count for count in widths if count])
     quote = config.ingest.get("fields_enclosed_by", "" if config.csv("no-quote") else config.csv("quote"))
     escape = config.ingest.get("fields_escaped_by", config.csv("escape"))
-    dialect = Dialect(
-        separator,
-        mark_byte(quote or ""),
-        mark_byte("\\" if escape is None else escape),
-        str(config.csv("null") or "\\N").encode("latin1"),
-    )
+    dialect = loaded_dialect(quote or "", "\\" if escape is None else escape, str(config.csv("null") or "\\N"))
+    separator, width = separator_of(file, marked, [count for count in widths if count], dialect)
+    dialect = replace(dialect, separator=separator)
     return dialect, _fields(listed, width, declared, table, flag)
 
 

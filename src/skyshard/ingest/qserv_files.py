@@ -1,18 +1,21 @@
-"""The small files of Qserv's catalog layouts, JSON and YAML, and what data files show in their first line.
+"""The small files of Qserv's catalog layouts, JSON and YAML, and what data files show in their first row.
 
 Reads files; decides nothing about tables (``qserv_layout`` does).
 """
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from skyshard.errors import UserError
+from skyshard.ingest.charset import Given
+from skyshard.ingest.convert import RowError
+from skyshard.ingest.text_fields import Dialect
+from skyshard.ingest.text_file import first_rows
 from skyshard.layout import Striping, parse_yaml
 
 Json = Mapping[str, Any]
@@ -71,25 +74,38 @@ def mark_byte(text: str) -> bytes:
     return named.get(text, text)[:1].encode("latin1")
 
 
-def separator_of(file: Path, declared: str | None, widths: Sequence[int]) -> tuple[bytes, int]:
-    """The separator of a data file, and how many fields its first line has by it.
+def loaded_dialect(
+    quote: str, escape: str, null: str = "\\N", *, header_lines: int = 0, charset: Given = "latin1"
+) -> Dialect:
+    """A dialect by the words of Qserv's files, all but the separator: what LOAD DATA makes of it."""
+    marks = mark_byte(quote), mark_byte(escape)
+    if marks[0] == marks[1]:  # LOAD DATA knows no escapes then, only doubled quotes
+        marks = marks[0], b""
+    return Dialect(
+        quote=marks[0], escape=marks[1], null=null.encode("latin1"), header_lines=header_lines, charset=charset,
+        null_word=bool(marks[0]),
+    )  # fmt: skip
+
+
+def separator_of(file: Path, declared: str | None, widths: Sequence[int], dialect: Dialect) -> tuple[bytes, int]:
+    """The separator of a data file, and how many fields its first row has by it and the dialect's other marks.
 
     The declared one is taken where it gives one of the widths, else the first usual one that does.
+
+    Raises:
+        UserError: a file that cannot be read.
     """
     ending = next((ending for ending in _BY_ENDING if ending in file.name), ".tsv")
     marks = ([mark_byte(declared)] if declared else []) + [_BY_ENDING[ending], *_SEPARATORS]
-    line = first_line(file)
-    for mark in marks:
-        if line.count(mark) + 1 in widths:
-            return mark, line.count(mark) + 1
-    return marks[0], line.count(marks[0]) + 1 if line else widths[0]
+    found = {mark: _width(file, replace(dialect, separator=mark)) for mark in dict.fromkeys(marks)}
+    fitting = next((mark for mark in marks if found[mark] in widths), marks[0])
+    return fitting, found[fitting] or widths[0]
 
 
-def first_line(file: Path) -> bytes:
+def _width(file: Path, dialect: Dialect) -> int:
+    """Fields of the first row behind the header; 0 where there is none, or none by these marks."""
     try:
-        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
-            return stream.readline(1 << 20)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UserError(f"'{file}' is a broken gzip file: {error}", remedy="copy the file again") from None
-    except OSError as error:
-        raise UserError(f"cannot read '{file}': {error.strerror}", remedy="check the file") from None
+        rows = first_rows(file, dialect, dialect.header_lines + 1)
+    except RowError:
+        return 0
+    return len(rows[-1]) if len(rows) > dialect.header_lines else 0

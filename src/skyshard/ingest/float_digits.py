@@ -1,0 +1,45 @@
+"""Which decimal numbers a FLOAT does not give back. No I/O; no loop over rows.
+
+A FLOAT is seldom the very number of a text (0.1 is none). But printed to as many digits as the text has it says the
+same, if the text came from a FLOAT or has six digits or fewer. Where it does not, digits are lost.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_BLOCK = 1 << 15
+"""Numbers that the processor's cache holds."""
+_SCALES = 10.0 ** (8 - np.floor(np.log10(2.0) * (np.arange(256) - 127.0)))
+"""By the exponent of a FLOAT: what makes an integer of nine or ten digits of it."""
+_STEPS = (1e-1, 1.0, 1e-2, 1e-3, 1e-4)
+"""Fewer digits; the most usual number of them first."""
+_NOISE = 2e9 * 2.0**-50
+"""What an integer of ten digits may be off by."""
+
+
+def count_lost_digits(numbers: NDArray[np.float64], stored: NDArray[np.float32]) -> int:
+    """How many of the numbers, as read from decimal text, have digits that their FLOATs do not give back.
+
+    >>> numbers = np.array([0.1, 3.1415927, 3.14159265, 16777216.0, 16777217.0])
+    >>> count_lost_digits(numbers, numbers.astype(np.float32))
+    2
+    """
+    starts = range(0, len(numbers), _BLOCK)
+    return sum(_count(numbers[start : start + _BLOCK], stored[start : start + _BLOCK]) for start in starts)
+
+
+def _count(numbers: NDArray[np.float64], stored: NDArray[np.float32]) -> int:
+    scales = _SCALES[stored.view(np.uint32) >> 23 & 255]
+    meant, given = numbers * scales, stored * scales
+    is_other = stored != numbers
+    for step in _STEPS:
+        meant, given = meant[is_other], given[is_other]
+        if not len(meant):
+            break
+        shown = given * step
+        np.rint(shown, out=shown)
+        shown -= meant * step
+        is_other = np.abs(shown, out=shown) > _NOISE * step
+    return int(np.count_nonzero(is_other))
