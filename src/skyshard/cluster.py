@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from skyshard.cluster_folder import ClusterRecord, exclusive, is_free, socket_folder
+from skyshard.cluster_folder import ClusterRecord, exclusive, is_free, private_folder, socket_folder
 from skyshard.db.connection import Endpoint
 from skyshard.db.installation import Installation, find_mariadbd
 from skyshard.db.options import CZAR, NODE
@@ -98,7 +98,7 @@ class Cluster:
             raise UserError(f"a cluster of {nodes} nodes is not possible", remedy=f"use --nodes 1 to {MAX_NODES}")
         self._require_place()
         installation = find_mariadbd()
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self.folder)
         with exclusive(self.folder):
             if self.exists:
                 self._start(self._agreed(nodes), installation, report)
@@ -129,6 +129,10 @@ class Cluster:
         server = self._server(self._record(), name)
         self._require_running([server])
         return server.endpoint
+
+    def folder_for(self, what: str) -> Path:
+        """The folder below the cluster's for results, keys and the like; only its owner may enter it."""
+        return private_folder(self.folder / what)
 
     def running_endpoints(self) -> list[Endpoint]:
         """Where every server listens that runs, mono too."""
@@ -183,6 +187,7 @@ class Cluster:
 
     def _start(self, record: ClusterRecord, installation: Installation, report: Report) -> None:
         record = _prepare_sockets(self.folder, record)
+        private_folder(self.folder / "servers")
         if count := end_orphans(self.folder):
             report(f"ended {count} servers whose data folders below {self.folder} were removed")
         missing = [server for server in self._servers(record) if not server.is_running()]

@@ -1,7 +1,8 @@
 """The folder of a private cluster: its record, its lock, and where its sockets go.
 
-Rules: the record is written atomically; the lock is on the folder itself, so that no lock file stays behind; sockets
-live in a short folder that only its owner may enter, because a socket path holds 107 bytes.
+Rules: only its owner may enter the folder, whoever made it, and those for rows below it; the record is written
+atomically; the lock is on the folder itself, so that no lock file stays behind; sockets live in a short folder that
+only its owner may enter, because a socket path holds 107 bytes.
 """
 
 from __future__ import annotations
@@ -61,6 +62,23 @@ class ClusterRecord(BaseModel):
         draft = folder / "cluster.json.draft"
         draft.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
         draft.replace(self.file_in(folder))
+
+
+def private_folder(folder: Path) -> Path:
+    """Make a folder that only its owner may enter, or make one that is there such a folder.
+
+    Raises:
+        UserError: it is somebody else's.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o077:
+        try:
+            folder.chmod(0o700)
+        except PermissionError as error:
+            raise UserError(
+                f"others may enter {folder}, and it is not yours to shut", remedy="name a folder of your own"
+            ) from error
+    return folder
 
 
 def is_free(folder: Path) -> bool:

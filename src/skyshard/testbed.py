@@ -148,8 +148,8 @@ class Testbed:
             self.cluster.endpoint(CZAR_NAME),
             self._loader(CZAR_NAME, "inline"),
             {node: self._loader(node, kind) for node in self.nodes},
-            self.cluster.folder / "staging",
-            self.cluster.folder / "director-keys",
+            self.cluster.folder_for("staging"),
+            self.cluster.folder_for("director-keys"),
         )
 
     def verify(self, database: str) -> list[Check]:
@@ -165,7 +165,7 @@ class Testbed:
         return Verifier(self.registry, czar, endpoints, nodes, known, old, ask).run(database)
 
     def _truth(self, database: str) -> Path:
-        return self.cluster.folder / "truth" / database
+        return self.cluster.folder_for("truth") / database
 
     def _table(self, database: str, sql: str) -> pa.Table:
         return self.query(sql, database=database).table
@@ -206,7 +206,7 @@ class Testbed:
 
         self.registry.catalog(database)
         self.cluster.start_mono()
-        exchange = self.cluster.folder / "exchange" / database
+        exchange = self.cluster.folder_for("exchange") / database
         shutil.rmtree(exchange, ignore_errors=True)
         exchange.mkdir(parents=True)
         copy = MonoCopy(
@@ -247,7 +247,7 @@ class Testbed:
         """Queries that are answered later: ``submit``, ``status``, ``result``, ``cancel``."""
         from skyshard.czar.life import Submitted
 
-        return Submitted(self.registry.history, self.cluster.folder / "results")
+        return Submitted(self.registry.history, self.cluster.folder_for("results"))
 
     def submit(self, sql: str, *, database: str = "") -> int:
         """Have a statement answered by a process of its own; returns the query's number."""

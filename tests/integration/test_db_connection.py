@@ -10,7 +10,10 @@ import sqlalchemy
 
 from skyshard.cluster import Cluster
 from skyshard.db.connection import Account, Connection, Endpoint, connect, sqlalchemy_engine
+from skyshard.db.locks import KEY_FILE, key_in, key_of, lock_name
 from skyshard.errors import ClusterError, UserError
+from skyshard.registry.store import Registry
+from skyshard.worker.load import NodeLoader
 
 pytestmark = pytest.mark.integration
 
@@ -186,3 +189,48 @@ def test_inserted_rows_come_back_as_they_were(reader: Connection) -> None:
     assert reader.insert("skyshard_scratch.kept", rows) == len(rows)
     assert reader.rows("SELECT * FROM skyshard_scratch.kept") == rows
     assert reader.insert("skyshard_scratch.kept", [(1, 2.5, None, None, None)]) == 1
+
+
+@pytest.mark.parametrize("account", [Account.READER, Account.LOADER])
+@pytest.mark.parametrize("secret", ["PASSWORD('secret')", "'*E6CC90B878B948C35E92B003C792C46C58C4AF40'"])
+def test_an_account_that_gives_itself_a_password_shuts_nobody_out(
+    endpoint: Endpoint, account: Account, secret: str
+) -> None:
+    """MariaDB lets everybody set his own: the next session takes it off again."""
+    with connect(endpoint, account) as connection:
+        connection.execute(f"SET PASSWORD = {secret}")
+    for _ in range(2):
+        with connect(endpoint, account) as connection:
+            assert connection.value("SELECT 1") == 1
+
+
+def test_locks_of_ingests_cannot_be_taken_by_others(private_cluster: Cluster) -> None:
+    """Names that one knows, or finds out as a reader, are not those of the locks."""
+    node, czar = private_cluster.endpoint("node1"), private_cluster.endpoint("czar")
+    registry, loader = Registry(czar), NodeLoader("node1", node, str(private_cluster.data_dir("node1")))
+    registry.prepare()
+    with connect(node, Account.READER) as here, connect(czar, Account.READER) as there:
+        for what in ("load locked", "ingest locked", "locked"):
+            for connection in (here, there):
+                assert connection.value("SELECT GET_LOCK(%s, 0)", [f"skyshard {what}"]) == 1
+                assert connection.value("SELECT GET_LOCK(%s, 0)", [lock_name("", what)]) == 1
+        with pytest.raises(UserError, match="denied"):
+            key_of(there)
+        with pytest.raises(UserError, match="denied"):
+            there.rows("SELECT * FROM mysql.skyshard_key")
+        assert here.value("SELECT LOAD_FILE(CONCAT(@@datadir, %s))", [KEY_FILE]) is None
+        loader.hold("locked")
+        with registry.exclusive("ingest locked"):
+            pass
+    other = NodeLoader("node1", node, str(private_cluster.data_dir("node1")))
+    assert key_in(private_cluster.data_dir("node1")) == key_in(private_cluster.data_dir("node1"))
+    with (
+        registry.exclusive("locked"),
+        pytest.raises(ClusterError, match="under way elsewhere"),
+        registry.exclusive("locked"),
+    ):
+        pass
+    loader.release("locked")
+    other.hold("locked")
+    other.release("locked")
+    registry.close()

@@ -13,6 +13,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ _UTF8_RESULTS = "SET character_set_results = utf8mb4"
 
 NO_SERVER = {2002, 2003}
 CONNECTION_LOST = {2002, 2003, 2006, 2013, 2014, 2055, 1053, 1927, 0}
+ACCESS_DENIED = 1045
 DISK_FULL = {28, 1021}
 BUSY = {1040, 1203, 1205, 1213, 1317, 1615}
 SERVER_TROUBLE = {3, 5, 9, 11, 23, 24, 28, 29, 122, 126, 127, 130, 134, 135, 144, 145, 1004, 1005, 1006, 1014, 1015}
@@ -223,12 +225,22 @@ def connect(
 ) -> Connection:
     """Open a session. Raises ClusterError or UserError.
 
+    No account has a password; one that an account gave itself, as each may, is taken off.
+
     Args:
         connect_timeout_s: how long opening it may take.
         local_files: allows LOAD DATA LOCAL INFILE on it.
         answer_timeout_s: how long a statement may be without a word from the server; None is for ever.
     """
-    raw = _open(endpoint, account, database, local_files=local_files, connect_timeout_s=connect_timeout_s)
+    opened = partial(_open, endpoint, account, database, local_files=local_files, connect_timeout_s=connect_timeout_s)
+    try:
+        raw = opened()
+    except UserError as error:
+        if account is Account.ADMIN or getattr(error.__cause__, "args", (0,))[0] != ACCESS_DENIED:
+            raise
+        with connect(endpoint, Account.ADMIN, connect_timeout_s=connect_timeout_s) as admin:
+            admin.execute(f"SET PASSWORD FOR {account}@localhost = ''")
+        raw = opened()
     raw._read_timeout = answer_timeout_s
     return Connection(raw, endpoint)
 

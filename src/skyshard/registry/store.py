@@ -17,6 +17,7 @@ from sqlalchemy.dialects.mysql import insert as upsert
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from skyshard.db.connection import Account, Endpoint, connect, quote_name, sqlalchemy_engine
+from skyshard.db.locks import key_of, lock_name
 from skyshard.errors import ClusterError, UserError
 from skyshard.layout import Layout, TableLayout
 from skyshard.registry import director_index, generation, retired, snapshot, strays, transactions
@@ -69,13 +70,14 @@ class Registry:
             ClusterError: somebody else holds it (retryable).
         """
         with connect(self._czar, Account.ADMIN) as connection:
-            if connection.value("SELECT GET_LOCK(%s, 5)", [f"skyshard {what}"]) != 1:
+            name = lock_name(key_of(connection), what)
+            if connection.value("SELECT GET_LOCK(%s, 5)", [name]) != 1:
                 raise ClusterError(f"{what} is under way elsewhere", remedy="wait for it to end", retryable=True)
             try:
                 yield
             finally:
                 with suppress(ClusterError):  # a connection that died has taken its lock along
-                    connection.value("SELECT RELEASE_LOCK(%s)", [f"skyshard {what}"])
+                    connection.value("SELECT RELEASE_LOCK(%s)", [name])
 
     # databases and tables
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name, quote_text
+from skyshard.db.locks import key_in, lock_name
 from skyshard.db.pulse import Pulse
 from skyshard.ddl import create_generation
 from skyshard.errors import ClusterError, SkyshardError, UserError
@@ -62,7 +63,8 @@ class NodeLoader:
         self.release(database)
         connection = self._connect()
         with self._pulse.watch(connection):
-            is_ours = connection.value("SELECT GET_LOCK(%s, %s)", [f"skyshard load {database}", HOLD_TIMEOUT_S]) == 1
+            name = lock_name(key_in(self._data), f"load {database}")
+            is_ours = connection.value("SELECT GET_LOCK(%s, %s)", [name, HOLD_TIMEOUT_S]) == 1
         if not is_ours:
             connection.close()
             raise ClusterError(
@@ -100,8 +102,9 @@ class NodeLoader:
         """
         known = {file_name(name) for name in self.tables(database)}
         folder = self._folder(database)
-        inside = [path for path in folder.glob(f"{prefix}*") if not _belongs(path.name, known)]
-        beside = self._data.glob(f"load-{database}-{prefix}*")
+        begin = file_name(prefix).removesuffix("@@@")  # the tail that a whole name may get
+        inside = [path for path in folder.glob(f"{begin}*") if not _belongs(path.name, known)]
+        beside = self._data.glob(f"load-{file_name(database)}-{begin}*")
         return sorted(str(path.relative_to(self._data)) for path in [*inside, *beside])
 
     def remove_foreign_files(self, database: str, prefix: str = "") -> None:
@@ -214,10 +217,13 @@ class NodeLoader:
                     raise NotIndexed(f"node '{self._node}', table {name}: {text}", remedy="run the ingest again")
 
     def _load_data(self, connection: Connection, order: BuildOrder, build: TableBuild) -> None:
-        """Write the rows as text and LOAD DATA them; a warning is an error."""
+        """Write the rows as text and LOAD DATA them; a warning is an error.
+
+        The server is told the file's place in its data folder: a cluster's path may hold letters that SQL text has not.
+        """
         if not build.slices:
             return
-        path = self._data / f"load-{order.database}-{build.name}-{os.getpid()}.tsv"
+        path = self._data / f"load-{file_name(order.database)}-{file_name(build.name)}-{os.getpid()}.tsv"
         try:
             with writing(path), path.open("wb") as file:
                 for batch in _batches(build):
@@ -225,8 +231,9 @@ class NodeLoader:
                     require_room(self._data, _ROOM_A_BYTE * (file.tell() + len(text)))
                     file.write(text)
             columns = ", ".join(quote_name(column.name) for column in order.table)
+            place = quote_text(f"./{path.name}")
             loaded = connection.execute(
-                f"LOAD DATA INFILE {quote_text(str(path))} INTO TABLE {quote_name(build.name)} CHARACTER SET binary "
+                f"LOAD DATA INFILE {place} INTO TABLE {quote_name(build.name)} CHARACTER SET binary "
                 rf"FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' ({columns})"
             )
             if connection.warning_count():

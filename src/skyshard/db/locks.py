@@ -1,0 +1,47 @@
+"""Names of a server's locks that nobody guesses: GET_LOCK asks for no right, so every account could take a known one.
+
+Rules: a name is made of what is locked and of a key that only those can read who work on the cluster: from a file in
+the server's data folder, or from the one database that the reading account does not see.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from skyshard.db.connection import Connection
+
+KEY_FILE = "skyshard.key"
+_TABLE = "mysql.skyshard_key"
+
+
+def lock_name(key: str, what: str) -> str:
+    """The name of a lock; MariaDB takes up to 64 characters, whatever is locked.
+
+    >>> len(lock_name("key", "load " + "a" * 64))
+    64
+    """
+    return hashlib.sha256(f"{key} {what}".encode()).hexdigest()
+
+
+def key_in(data: Path) -> str:
+    """The key in a data folder, made when there is none; any number of processes get the same one."""
+    path = data / KEY_FILE
+    if not path.exists():
+        draft = data / f"{KEY_FILE}.{os.getpid()}.{secrets.token_hex(4)}"
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(16))
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(draft)
+        draft.unlink()
+    return path.read_text(encoding="ascii")
+
+
+def key_of(admin: Connection) -> str:
+    """The key of a server, made when there is none; needs the administrator's session."""
+    admin.execute(f"CREATE TABLE IF NOT EXISTS {_TABLE} (number TINYINT PRIMARY KEY, name CHAR(32)) ENGINE=InnoDB")
+    admin.execute(f"INSERT IGNORE INTO {_TABLE} VALUES (1, %s)", [secrets.token_hex(16)])
+    return str(admin.value(f"SELECT name FROM {_TABLE}"))
