@@ -222,7 +222,8 @@ class KeyedSky:
 
     def drop(self) -> None:
         with self._plain() as server:
-            server.execute(f"DROP DATABASE IF EXISTS {self.name}_plain")
+            for name in (self.name, f"{self.name}_plain"):
+                server.execute(f"DROP DATABASE IF EXISTS {name}")
 
 
 def _sorted(rows: Any) -> list[Row]:

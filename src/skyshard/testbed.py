@@ -162,7 +162,8 @@ class Testbed:
         ask = partial(self._table, database)
         czar = self.cluster.endpoint(CZAR_NAME)
         known, old = self.known(database), is_outgrown(self.registry, self._truth(database), database)
-        return Verifier(self.registry, czar, endpoints, nodes, known, old, ask).run(database)
+        keys = (self.cluster.folder / "director-keys", self._loader(CZAR_NAME, "inline"))
+        return Verifier(self.registry, czar, endpoints, nodes, known, old, ask, keys).run(database)
 
     def _truth(self, database: str) -> Path:
         return self.cluster.folder_for("truth") / database

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.integration.killing import forget
 from tests.keyed_sky import KeyedSky, Kind
 
 from skyshard.cluster import Cluster
@@ -20,7 +21,7 @@ KINDS = [
     Kind("bigint unsigned", "float", "double", is_unique=False),
     Kind("bigint", "double", "bigint", is_unique=False, is_scattered=True),
 ]
-STATEMENTS = 60
+STATEMENTS = 12
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +50,4 @@ def test_every_kind_of_key_answers_as_one_server_does(testbed: Testbed, tmp_path
             assert [check for check in testbed.verify(sky.name) if not check.is_good] == []
     finally:
         sky.drop()
+        forget(testbed, sky.name)

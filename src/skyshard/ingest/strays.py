@@ -28,7 +28,7 @@ from skyshard.registry.strays import Stray
 from skyshard.schema import CHUNK_COLUMN, Table
 from skyshard.worker.room import require_room, writing
 
-_FILE = "orphans.npy"
+ORPHANS = "orphans.npy"
 Orphans = NDArray[np.int64]
 """Distinct (key, chunk), int64[n, 2], sorted; a key from 2^63 on by the bits that it has as an unsigned number."""
 
@@ -64,7 +64,7 @@ def save_orphans(path: Path, parts: Sequence[Orphans]) -> dict[str, int]:
 
 def orphans_file(site: Site, database: str, table: str, transaction: int) -> Path:
     """Where the orphans of a transaction are kept, for as long as the director keys are."""
-    return site.keys / database / table / str(transaction) / _FILE
+    return site.keys / database / table / str(transaction) / ORPHANS
 
 
 class Strays:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -24,6 +25,7 @@ from skyshard.ingest.generations import (
     part_name,
     scan_replicas,
 )
+from skyshard.ingest.keys_check import key_checks
 from skyshard.ingest.known import Known
 from skyshard.ingest.known_check import Check, KnownRows, answer_check
 from skyshard.ingest.site import prototype_names
@@ -55,6 +57,8 @@ class Verifier:
     """A generator knew rows of it, and others came after."""
     ask: Callable[[str], pa.Table] | None = None
     """How the cluster answers a statement."""
+    keys: tuple[Path, Handle] | None = None
+    """Where director keys are kept for later transactions, and the czar's loader, who has their index."""
 
     def run(self, database: str) -> list[Check]:
         """All checks of one database, in a fixed order."""
@@ -70,6 +74,9 @@ class Verifier:
         for name, table in catalog.tables.items():
             if table.layout.role is Role.DIRECTOR and table.layout.key:
                 checks.append(self._index_check(catalog, name, replicas))
+        if self.keys is not None:
+            is_open = self.registry.open_transaction(database) is not None
+            checks += key_checks(self.registry, *self.keys, catalog, is_open=is_open)
         if self.known is not None and self.ask is not None:
             rows = KnownRows(self.known, {name: definitions[name] for name in self.known.digests}, self.nodes)
             checks += [rows.check(database, replicas), answer_check(self.known, self.ask)]
