@@ -9,6 +9,7 @@ process, so that it can be ended when the process is gone (``db.left``).
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ BUSY = {1040, 1203, 1205, 1213, 1317, 1615}
 SERVER_TROUBLE = {3, 5, 9, 11, 23, 24, 28, 29, 122, 126, 127, 130, 134, 135, 144, 145, 1004, 1005, 1006, 1014, 1015}
 SERVER_TROUBLE |= {1016, 1017, 1021, 1023, 1024, 1026, 1030, 1033, 1034, 1035, 1036, 1037, 1038, 1041, 1078, 1079, 1105}
 SERVER_TROUBLE |= {1114, 1135, 1194, 1195, 1459, 1877, 1932}
+_HARMED = re.compile(r"\btable '(?:\./)?([\w@]+)[/.]([\w@]+)(?:\.MYI)?'.*repair", re.IGNORECASE)
+"""How a server says that an index is not that of its table."""
 
 
 class Account(StrEnum):
@@ -322,6 +325,11 @@ def mapped(error: Exception, endpoint: Endpoint, sql: str = "") -> SkyshardError
         return NoRoom(f"{endpoint}: {words} ({code})", remedy="make room on the disk of the server's folder")
     if code in BUSY:
         return ClusterError(what, retryable=True)
+    if (harmed := _HARMED.search(words)) is not None and code in SERVER_TROUBLE:
+        database, table = harmed.groups()
+        owner = table.partition("__")[0] if database.startswith("skyshard_") else database
+        what = f"{endpoint}: table {database}.{table} or its index is harmed ({code})"
+        return ClusterError(what, remedy=f"run skyshard verify {owner}, then skyshard index rebuild {owner}")
     if code in SERVER_TROUBLE or isinstance(error, pymysql.InternalError):
         return ClusterError(what, remedy="see the server's log in the cluster folder")
     return UserError(what)

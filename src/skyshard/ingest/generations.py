@@ -32,7 +32,7 @@ from skyshard.registry.tables import INDEX_DATABASE
 from skyshard.registry.values import IndexPart, Replica
 from skyshard.runtime.base import Handle
 from skyshard.schema import Table
-from skyshard.worker.messages import ScannedTable
+from skyshard.worker.messages import ScannedTable, ShownTable
 
 
 class Generations:
@@ -89,6 +89,33 @@ def one_of_each(table: str, replicas: Sequence[Replica]) -> list[Replica]:
         if replica.table == table and not replica.is_overlap:
             chosen.setdefault((replica.chunk, replica.part), replica)
     return list(chosen.values())
+
+
+def shown_tables(replicas: Iterable[Replica]) -> list[ShownTable]:
+    """The tables that queries read of one node's replicas."""
+    rows: dict[tuple[str, int, bool], dict[int, int]] = defaultdict(dict)
+    for replica in replicas:
+        rows[replica.target][replica.part] = replica.rows
+    found = []
+    for (table, chunk, is_overlap), counts in rows.items():
+        suffixes = [generation_suffix(sorted(counts)), *map(part_suffix, sorted(counts))]
+        name, *parts = (physical_name(table, chunk, is_overlap=is_overlap, suffix=suffix) for suffix in suffixes)
+        found.append(ShownTable(name, tuple(parts), sum(counts.values())))
+    return found
+
+
+def shown_indexes(database: str, parts: Iterable[IndexPart]) -> list[ShownTable]:
+    """The same for the director indexes of a database."""
+    rows: dict[str, dict[int, int]] = defaultdict(dict)
+    for part in parts:
+        rows[index_table_name(database, part.director)][part.part] = part.rows
+    return [
+        ShownTable(
+            base + generation_suffix(sorted(counts)), tuple(base + part_suffix(part) for part in sorted(counts)),
+            sum(counts.values()),
+        )
+        for base, counts in rows.items()
+    ]  # fmt: skip
 
 
 def expected_tables(replicas: Iterable[Replica]) -> set[str]:

@@ -14,6 +14,7 @@ from skyshard.ingest.builds import index_build
 from skyshard.ingest.director_keys import DirectorKeys, KeyKind, build_keys, save_keys
 from skyshard.ingest.flow import answer
 from skyshard.ingest.generations import Generations, one_of_each, part_name
+from skyshard.ingest.mending import mend_tables
 from skyshard.ingest.recovery import clear_staging
 from skyshard.ingest.site import Site
 from skyshard.ingest.strays import rebuild_orphans
@@ -27,7 +28,8 @@ def rebuild_indexes(site: Site, database: str, watcher: Watcher = nobody) -> dic
     """Read keys and chunk numbers of every director back from the nodes; returns director → keys.
 
     The sorted keys that later transactions are checked against are made anew too, and those of orphans. Part by part,
-    like the ingest that made them, so that names and generations stay.
+    like the ingest that made them, so that names and generations stay. Before that, indexes and lists of parts on the
+    nodes are made anew where they are harmed.
 
     Raises:
         UserError: an unknown database, or an unfinished transaction.
@@ -38,6 +40,7 @@ def rebuild_indexes(site: Site, database: str, watcher: Watcher = nobody) -> dic
     with registry.exclusive(f"ingest of {database}"), site.held(database):
         if registry.open_transaction(database) is not None:
             raise UserError(f"'{database}' has an unfinished transaction", remedy="run its ingest again first")
+        mend_tables(site, database, catalog.layout)
         answer("czar", site.czar_loader.call("prepare", INDEX_DATABASE))
         parts = registry.index_transactions(database)
         counts: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Verification of a published database: counts, digests, replicas, director index, truth.
+"""Verification of a published database: counts, digests, replicas, indexes, director index, truth.
 
 Everything is read again from the nodes; nothing is believed because the registry says so. Each check says what it
 compared, so that a failing one tells where to look.
@@ -24,6 +24,8 @@ from skyshard.ingest.generations import (
     one_of_each,
     part_name,
     scan_replicas,
+    shown_indexes,
+    shown_tables,
 )
 from skyshard.ingest.keys_check import key_checks
 from skyshard.ingest.known import Known
@@ -38,8 +40,10 @@ from skyshard.registry.tables import INDEX_DATABASE
 from skyshard.registry.values import Replica
 from skyshard.rowimage.digest import RowDigest
 from skyshard.runtime.base import Handle
-from skyshard.worker.messages import ScannedTable
+from skyshard.worker.messages import ScannedTable, ShownTable
+from skyshard.worker.soundness import unsound
 
+_MEND = "mended by skyshard index rebuild"
 _INDEX_SUM = "COUNT(*), COALESCE(SUM(CRC32(CONCAT_WS(':', {key}, chunkId, subChunkId))), 0)"
 
 
@@ -71,6 +75,7 @@ class Verifier:
         checks.append(_digest_check(replicas, scans, contributed))
         checks += _replica_checks(catalog, replicas)
         checks += self._standing_checks(catalog, replicas)
+        checks.append(self._read_check(catalog, replicas))
         for name, table in catalog.tables.items():
             if table.layout.role is Role.DIRECTOR and table.layout.key:
                 checks.append(self._index_check(catalog, name, replicas))
@@ -118,6 +123,22 @@ class Verifier:
             for file in handle.call("foreign_files", database).result()
         ]
         yield _nothing_else("files of no table", [], files, is_open=is_open)
+
+    def _read_check(self, catalog: Catalog, replicas: Sequence[Replica]) -> Check:
+        """Every table as queries read it: its index against its rows, and the list of its parts."""
+        database = catalog.database
+        dummies = dummy_tables((name, table.layout.role) for name, table in catalog.tables.items())
+        empty = [ShownTable(name, (name,), 0) for name in sorted(dummies)]
+        calls, count = {}, 0
+        for node, handle in self.nodes.items():
+            shown = [*shown_tables(replica for replica in replicas if replica.node == node), *empty]
+            calls[node], count = handle.call("unsound", database, shown), count + len(shown)
+        indexes = shown_indexes(database, self.registry.index_parts(database))
+        found = {"czar": unsound(lambda: connect(self.czar, Account.LOADER, INDEX_DATABASE), indexes)}
+        found |= {node: call.result() for node, call in calls.items()}
+        wrong = [f"{server}: {name}: {why}" for server, faults in found.items() for name, why in faults.items()]
+        text = f"{len(wrong)} indexes or lists of parts at fault, {count + len(indexes)} tables{_first(wrong)}"
+        return Check("tables as queries read them", not wrong, text + (f"; {_MEND} {database}" if wrong else ""))
 
     def _czar_tables(self, catalog: Catalog) -> tuple[set[str], set[str]]:
         """Prototypes and index tables that the czar must have, and those that it has."""

@@ -30,9 +30,10 @@ from skyshard.worker.doubled import NotIndexed, may_be_doubled, refuse_doubled
 from skyshard.worker.groups import by_bytes
 from skyshard.worker.image_files import write_image
 from skyshard.worker.load_text import load_text
-from skyshard.worker.messages import BuildOrder, BuiltTable, Loader, ScannedTable, Slice, TableBuild
+from skyshard.worker.messages import BuildOrder, BuiltTable, Loader, ScannedTable, ShownTable, Slice, TableBuild
 from skyshard.worker.room import require_room, writing
 from skyshard.worker.scan import select_batches
+from skyshard.worker.soundness import unsound
 from skyshard.worker.table_digests import file_name, table_digests
 
 HOLD_TIMEOUT_S = 30
@@ -282,6 +283,10 @@ class NodeLoader:
                 else:
                     frm.with_suffix(".MRG").write_text("".join(f"{part}\n" for part in parts))
                     frm.hardlink_to(template)
+
+    def unsound(self, database: str, tables: Sequence[ShownTable]) -> dict[str, str]:
+        """What is wrong with indexes and lists of parts: name of the table → why (``worker.soundness``)."""
+        return unsound(lambda: self._connected(database), tables)
 
     def export(self, database: str, table: Table, name: str, path: str) -> list[int]:
         """Write a table's rows as an Arrow file; returns the rows of each batch in it."""

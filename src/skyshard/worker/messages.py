@@ -77,3 +77,12 @@ class ScannedTable:
     rows: int
     digest: str
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTable:
+    """A table under the name by which queries read it: one part itself, or several, and their rows together."""
+
+    name: str
+    parts: tuple[str, ...]
+    rows: int
