@@ -12,16 +12,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from skyshard.bench.fitting import names_of, workload_templates
 from skyshard.bench.notify import Notify
 from skyshard.bench.published import check_model, cliff, read_published
 from skyshard.bench.sweep import Forecast, Size, Sweep, forecasts, sweep_of
 from skyshard.bench.sweep_page import write_sweep
+from skyshard.bench.trial import require_writable
 from skyshard.bench.trial_folder import MANIFEST, read_trial
 from skyshard.bench.workload import Workload
-from skyshard.cluster import Cluster
+from skyshard.cluster import MAX_NODES, Cluster
 from skyshard.errors import UserError
 from skyshard.resources import data_file
 from skyshard.runtime import open_runtime
+from skyshard.synth.generate import open_sky
 from skyshard.synth.profile import read_profile
 from skyshard.synth.recipe import read_recipe
 from skyshard.synth.write import plan, write_catalog
@@ -47,8 +50,9 @@ class SweepRun:
     """Node counts that projections are made for."""
 
     def run(self, say: Say, notify: Notify) -> tuple[Sweep, Path]:
-        """Run what is missing, fit, write; the sweep and its page."""
+        """Run what is missing, fit, write; the sweep and its page. What cannot go well is refused before it begins."""
         shares = {fraction: self._share_of_recipe(fraction) for fraction in sorted(set(self.fractions))}
+        self._require_inputs()
         predicted: dict[str, Forecast] = {}
         sizes: list[Size] = []
         for count in self.nodes:
@@ -60,6 +64,26 @@ class SweepRun:
             published=check_model(published), cliff=cliff(scans.scans, scans.mean_s),
         )  # fmt: skip
         return found, write_sweep(found, self.out)
+
+    def _require_inputs(self) -> None:
+        """Raises UserError for whatever of the workload, the counts or the folder would fail later on."""
+        templates = workload_templates(self.file, self.workload)
+        if not self.fractions or not self.nodes:
+            raise UserError("there is nothing to sweep", remedy="give --fractions and --nodes, such as 1e-6,2e-6 and 2")
+        for count in (*self.nodes, *self.on_nodes):
+            if not 1 <= count <= MAX_NODES:
+                raise UserError(f"{count} nodes are not possible", remedy=f"give counts from 1 to {MAX_NODES}")
+        has = names_of({name: spec.table for name, spec in open_sky(read_recipe(self.recipe)).specs.items()})
+        for key, template in templates.items():
+            if missing := template.missing(has):
+                raise UserError(
+                    f"recipe '{self.recipe}' makes no {missing}, which template '{key}' asks for",
+                    remedy=f"give --leave-out {key}, or another recipe",
+                )
+        try:
+            require_writable(self.out)
+        except OSError as error:
+            raise UserError(f"cannot write '{self.out}': {error.strerror}", remedy="choose another --out") from None
 
     def _on(
         self,
@@ -109,17 +133,27 @@ class SweepRun:
         """The forecasts of the largest fraction, kept in a file before it runs; read from it when it is there."""
         file = self.out / "prediction.json"
         if file.exists():
-            return {name: Forecast.model_validate(one) for name, one in json.loads(file.read_text()).items()}
+            try:
+                content = json.loads(file.read_text(encoding="utf-8"))
+                return {name: Forecast.model_validate(one) for name, one in content.items()}
+            except (ValueError, AttributeError, RecursionError):
+                raise UserError(f"'{file}' holds no predictions", remedy="remove it, or choose another --out") from None
         made = forecasts(sizes, at)
         self.out.mkdir(parents=True, exist_ok=True)
-        content = {name: one.model_dump(mode="json") for name, one in made.items()}
-        file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        kept = {name: one.model_dump(mode="json") for name, one in made.items()}
+        file.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
         return made
 
     def _planned(self, share: float) -> float:
         """The fraction of DR1 that the chunks of a share of the recipe are expected to hold; chunks are whole."""
-        rows = plan(read_recipe(self.recipe), self.out / "none", fraction=share).expected_rows["Object"]
-        return rows / read_profile(PROFILE).tables["Object"].rows
+        return self._objects(share) / read_profile(PROFILE).tables["Object"].rows
+
+    def _objects(self, share: float) -> int:
+        """Objects that a share of the recipe is expected to hold. Raises UserError when it makes none."""
+        rows = plan(read_recipe(self.recipe), self.out / "none", fraction=share).expected_rows
+        if not rows.get("Object"):
+            raise UserError(f"recipe '{self.recipe}' makes no rows of Object", remedy="choose another --recipe")
+        return rows["Object"]
 
     def _share_of_recipe(self, fraction: float) -> float:
         """The recipe's own fraction that has as many objects as a share of DR1.
@@ -129,7 +163,7 @@ class SweepRun:
         """
         if not 0 < fraction <= 1:
             raise UserError(f"fraction {fraction:g} is not in (0, 1]", remedy="give shares of DR1, such as 1e-6")
-        expected = plan(read_recipe(self.recipe), self.out / "none").expected_rows["Object"]
+        expected = self._objects(1.0)
         full = read_profile(PROFILE).tables["Object"].rows
         share = fraction * full / expected
         if share > 1.0:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from skyshard.bench.fitting import best_fit, names_of, workload_templates
 from skyshard.bench.notify import Notify
 from skyshard.bench.profile import DataProfile, profile_data
-from skyshard.bench.schemas import read_schema_file
 from skyshard.bench.stats import Summary
 from skyshard.bench.targets import TakesForms, Target
-from skyshard.bench.template import QueryTemplate, read_templates, schema_folder, wanted_columns
-from skyshard.bench.trial import Seats, TrialContext, prepare_folder, run_trial
-from skyshard.bench.workload import Workload, template_folder
+from skyshard.bench.template import QueryTemplate, wanted_columns
+from skyshard.bench.trial import Seats, TrialContext, check_folder, prepare_folder, run_trial
+from skyshard.bench.workload import Workload
 from skyshard.errors import UserError
 from skyshard.testbed import Testbed
 from skyshard.trial_targets import ClusterProbe, TestbedTarget, has_mono, open_target, trial_context
@@ -46,9 +46,12 @@ class TrialRun:
         All targets are asked the same statements. Answers are compared with the mono server's; without one, with those
         of the first target.
         """
-        templates = self.templates()
+        templates = workload_templates(self.file, self.workload)
+        check_folder(self.out)
         with ExitStack() as stack:
             testbed = stack.enter_context(Testbed(self.cluster)) if self._needs_testbed else None
+            if testbed is not None:
+                self._require_names(testbed, templates)
             targets = {spec: self._open(spec, testbed, stack, notify) for spec in dict.fromkeys(self.targets)}
             oracles = self._oracles(targets, testbed)
             prepare_folder(self.out)
@@ -67,12 +70,23 @@ class TrialRun:
                     break
             return found
 
-    def templates(self) -> dict[str, QueryTemplate]:
-        """The workload's templates with the names of its schema."""
-        folder = template_folder(self.file)
-        name = self.workload.schema_name
-        schema = read_schema_file(schema_folder(folder, name), name)
-        return read_templates(folder, self.workload.template_keys, schema)
+    def _require_names(self, testbed: Testbed, templates: dict[str, QueryTemplate]) -> None:
+        """Raises UserError when the database lacks a table or column that a template asks for."""
+        tables = testbed.registry.catalog(self.database).tables
+        has = names_of({name: entry.table for name, entry in tables.items()})
+        lacking = {key: missing for key, template in templates.items() if (missing := template.missing(has))}
+        if not lacking:
+            return
+        key, missing = next(iter(lacking.items()))
+        remedy = f"leave out what asks for it (--leave-out {','.join(lacking)})"
+        other = best_fit(self.file, self.workload, has)
+        if other is not None and other.workload.schema_name != self.workload.schema_name:
+            remedy = f"give --schema {other.workload.schema_name}"
+        raise UserError(
+            f"database '{self.database}' has no {missing}, which template '{key}' asks for with the names of schema "
+            f"'{self.workload.schema_name}'",
+            remedy=remedy,
+        )
 
     @property
     def _needs_testbed(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +18,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from skyshard.bench.located import find_key, validate_located
 from skyshard.bench.lsdb_form import FORM, LsdbForm
 from skyshard.bench.parameters import PARTS, FluxWindowParameter, Parameter, Value
-from skyshard.bench.schemas import CatalogSchema, read_schema_file
+from skyshard.bench.schemas import DIRECTOR, CatalogSchema, read_schema_file
 from skyshard.bench.template_body import Body
 from skyshard.errors import UserError
 from skyshard.layout import parse_yaml
 from skyshard.resources import data_folder
+
+Has = Callable[[str, str], bool]
+"""Whether a catalog has a table with a column, or a table where the column is empty."""
+
+
+class NotClaimed(UserError):
+    """A template that does not claim the schema that it is read with."""
 
 
 class Header(BaseModel):
@@ -64,6 +71,23 @@ class QueryTemplate:
         if not _KEEPS_LINES.search(text):
             text = " ".join(text.split())
         return text.strip().rstrip(";").rstrip()
+
+    @property
+    def names(self) -> set[tuple[str, str]]:
+        """Tables and columns of the schema that it asks for, as the database calls them; no column for a table."""
+        parts = self.body.tree.find_all(nodes.Getattr)
+        asked = {(part.node.name, part.attr) for part in parts if isinstance(part.node, nodes.Name)}
+        asked |= {(DIRECTOR, name) for name in ("id", "ra", "decl")} | wanted_columns([self])
+        return {
+            (self.schema.table(table), "" if column == "table" else self.schema.column(table, column))
+            for table, column in asked
+            if table in self.schema.tables
+        }
+
+    def missing(self, has: Has) -> str:
+        """The first name that a catalog does not have; empty where it has all."""
+        found = [f"{table}.{column}".rstrip(".") for table, column in sorted(self.names) if not has(table, column)]
+        return found[0] if found else ""
 
     def forms(self, values: Mapping[str, Value]) -> dict[str, str]:
         """What targets without SQL are asked with the same values, by the name of the form."""
@@ -123,7 +147,7 @@ def schema_folder(templates: Path, name: str) -> Path:
 
 def _check_schema(header: Header, schema: CatalogSchema, path: Path) -> None:
     if header.schemas and schema.name not in header.schemas:
-        raise UserError(
+        raise NotClaimed(
             f"'{path}', line 4: it does not claim schema '{schema.name}', only {', '.join(header.schemas)}",
             remedy=f"leave its class out (--leave-out {header.class_name}), or drop it from the workload",
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -202,20 +202,39 @@ class Workload(BaseModel):
         return self
 
     def without(self, classes: Sequence[str]) -> Workload:
-        """The same workload without some classes, and without the phases and thresholds that go with them.
+        """The same workload without some classes, or single templates of them (``class/name``).
 
         Raises:
             UserError: no class would be left, or one is not there.
         """
-        known = {load.class_name for phase in self.phases for load in phase.classes}
+        known = {load.class_name for phase in self.phases for load in phase.classes} | set(self.template_keys)
         if unknown := sorted(set(classes) - known):
-            remedy = f"leave out some of: {', '.join(sorted(known))}"
-            raise UserError(f"workload '{self.name}' has no class '{unknown[0]}'", remedy=remedy)
-        kept = [(phase, [load for load in phase.classes if load.class_name not in classes]) for phase in self.phases]
-        phases = [phase.model_copy(update={"classes": loads}) for phase, loads in kept if loads]
-        if not phases:
+            what = "template" if "/" in unknown[0] else "class"
+            remedy = (
+                f"leave out some of: {', '.join(sorted(one for one in known if ('/' in one) == ('/' in unknown[0])))}"
+            )
+            raise UserError(f"workload '{self.name}' has no {what} '{unknown[0]}'", remedy=remedy)
+        kept = self.asking([k for k in self.template_keys if not {k, k.partition("/")[0]} & set(classes)])
+        if not kept.phases:
             raise UserError(f"workload '{self.name}' has no class left", remedy="leave fewer out")
-        thresholds = [one for one in self.thresholds if one.class_name not in classes]
+        return kept
+
+    def asking(self, keys: Collection[str]) -> Workload:
+        """The same with some templates only; classes, phases and thresholds of which nothing is left go with them."""
+        phases = []
+        for phase in self.phases:
+            asked = [
+                load.model_copy(update={"templates": names})
+                for load in phase.classes
+                if (names := [name for name in load.templates if f"{load.class_name}/{name}" in keys])
+            ]
+            phases += [phase.model_copy(update={"classes": asked})] if asked else []
+        left = {(phase.name, load.class_name) for phase in phases for load in phase.classes}
+        thresholds = [
+            one
+            for one in self.thresholds
+            if any(name == one.class_name and one.phase in ("", phase) for phase, name in left)
+        ]
         return self.model_copy(update={"phases": phases, "thresholds": thresholds})
 
     def lasting(self, duration_s: float) -> Workload:

@@ -49,7 +49,7 @@ def run(
         list[str] | None,
         typer.Option(help="czar, mono, duckdb:FOLDER, lsdb:FOLDER or a SQLAlchemy URL; several: one trial each."),
     ] = None,
-    leave_out: Annotated[str, typer.Option(help="Classes to leave out, with commas between.")] = "",
+    leave_out: Annotated[str, typer.Option(help="Classes, or class/template, to leave out, with commas between.")] = "",
     duration: Annotated[float, typer.Option(min=0, help="Seconds for every class that has a duration.")] = 0.0,
     seed: Annotated[int | None, typer.Option(help="Seed instead of the workload's own.")] = None,
     processes: Annotated[int, typer.Option(min=0, help="Driver processes; 0: threads of this one.")] = 0,
@@ -68,7 +68,9 @@ def run(
     from skyshard.bench.workload import find_workload, read_workload
 
     file = find_workload(workload)
-    loaded = adjusted(read_workload(file), schema, leave_out, duration, check=check)
+    loaded = adjusted(read_workload(file), leave_out, duration, check=check)
+    if schema:
+        loaded = _with_schema(file, loaded, schema)
 
     from skyshard.interrupts import interruptible
     from skyshard.trial_runs import TrialRun
@@ -91,15 +93,30 @@ def run(
         raise typer.Exit(1)
 
 
-def adjusted(workload: Workload, schema: str, leave_out: str, duration_s: float, *, check: bool | None) -> Workload:
+def adjusted(workload: Workload, leave_out: str, duration_s: float, *, check: bool | None) -> Workload:
     """The workload as the options change it; the changes are kept in the trial's manifest."""
-    if schema:
-        workload = workload.model_copy(update={"schema_name": schema})
     if leave_out:
         workload = workload.without([name.strip() for name in leave_out.split(",") if name.strip()])
     if duration_s:
         workload = workload.lasting(duration_s)
     return workload if check is None else workload.model_copy(update={"check_answers": check})
+
+
+def _with_schema(file: Path, workload: Workload, schema: str) -> Workload:
+    """The workload with other names; says which templates do not claim them. Raises UserError when a class has none."""
+    from skyshard.bench.fitting import fit
+    from skyshard.errors import UserError
+
+    fitted = fit(file, workload, schema)
+    if lost := fitted.lost_classes:
+        which = "class" if len(lost) == 1 else "classes"
+        raise UserError(
+            f"no template of {which} {', '.join(lost)} in workload '{workload.name}' claims schema '{schema}'",
+            remedy=f"give --leave-out {','.join(lost)}",
+        )
+    for sentence in fitted.sentences:
+        typer.echo(sentence, err=True)
+    return fitted.workload
 
 
 def _run(asked: TrialRun) -> dict[str, tuple[Path, Summary]]:
@@ -228,7 +245,7 @@ def sweep(
     out: Annotated[Path, typer.Option(help="Folder for trials, fits and the page; run again to go on.")] = Path(
         "sweep"
     ),
-    leave_out: Annotated[str, typer.Option(help="Classes to leave out, with commas between.")] = "",
+    leave_out: Annotated[str, typer.Option(help="Classes, or class/template, to leave out, with commas between.")] = "",
     duration: Annotated[float, typer.Option(min=0, help="Seconds for every class that has a duration.")] = 0.0,
     check: Annotated[bool | None, typer.Option("--check/--no-check", help="Compare answers with the oracle.")] = None,
     as_json: JsonOption = False,
@@ -240,7 +257,7 @@ def sweep(
     from skyshard.bench.workload import find_workload, read_workload
 
     file = find_workload(workload)
-    loaded = adjusted(read_workload(file), "", leave_out, duration, check=check)
+    loaded = adjusted(read_workload(file), leave_out, duration, check=check)
 
     from skyshard.bench.figures import seconds
     from skyshard.bench.sweep_page import YES_NO, band, exponent, verdict

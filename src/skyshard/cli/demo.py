@@ -13,7 +13,7 @@ from skyshard.cli.show import progress_bars
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the sky, the cluster and the report.")] = Path("demo-out"),
     recipe: Annotated[str, typer.Option(help="Recipe of the sky: a file or a shipped one.")] = "tiny",
-    workload: Annotated[str, typer.Option(help="Shipped workload to run.")] = "quick",
+    workload: Annotated[str, typer.Option(help="Workload to run: a file or a shipped one.")] = "quick",
     nodes: Annotated[int, typer.Option(help="Nodes of the private cluster.")] = 2,
     runtime: Annotated[Literal["ray", "inline"], typer.Option(help="Where ingest runs.")] = "ray",
 ) -> None:

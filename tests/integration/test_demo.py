@@ -1,0 +1,29 @@
+"""The demo, end to end and small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from tests.unit.test_bench_fitting import own_workload
+
+from skyshard.cluster import Cluster
+from skyshard.demo import run_demo
+
+pytestmark = pytest.mark.integration
+
+
+def test_the_demo_runs_and_its_telemetry_holds_every_server(tmp_path: Path) -> None:
+    """Nodes, the czar's server, the oracle and the driver; the cluster is stopped at the end."""
+    workload = own_workload(tmp_path, "SELECT {{ Object.ra }} FROM {{ Object.table }} WHERE {{ Object.id }} = {{ id }}")
+    said: list[str] = []
+    found = run_demo(
+        tmp_path / "demo", recipe="mini", workload=str(workload), nodes=2, runtime="inline", say=said.append
+    )
+    assert found.is_good
+    assert found.report.is_file()
+    samples = pq.read_table(tmp_path / "demo" / "trial" / "telemetry.parquet")
+    assert set(samples["node"].to_pylist()) == {"czar", "mono", "node1", "node2", "driver"}
+    assert not Cluster.at(found.cluster).is_running
+    assert [line[:1] for line in said if not line.startswith(" ")] == list("123456")
