@@ -14,7 +14,7 @@ from tests.integration.killing import forget
 
 from skyshard.cluster import Cluster
 from skyshard.errors import UserError
-from skyshard.testbed import Testbed
+from skyshard.testbed import Testbed, survey_source
 from skyshard.worker.messages import Loader
 
 STRIPING = {"stripes": 18, "substripes": 4, "overlap_deg": 0.5}
@@ -114,6 +114,17 @@ def test_doubled_key_is_named_with_files_and_rows(rows: Rows, loader: Loader) ->
     assert "key 7 of director 'Star' in 'Star_c.csv', row 2 was ingested by an earlier transaction" in message
     assert "Star.csv'); there may be more; leave out the rows that are there already" in message
     assert rows.ask("SELECT id, v FROM Star") == [(7, 1), (8, 2)]
+
+
+def test_plan_notices_a_doubled_key(testbed: Testbed, tmp_path: Path) -> None:
+    """Before anything is touched, over all files; not where keys may stand twice."""
+    files = {"Star": ["7,25,12,1", "8,60,12,2"], "Star_b": ["9,1,1,1", "7,200,-40,3"]}
+    plan = testbed.plan(Rows(testbed, tmp_path).source(**files))
+    with pytest.raises(UserError, match=r"key 7 of .* 'Star' stands twice, in .*Star.csv', row 1 and .*_b.csv', row 2"):
+        survey_source(plan, testbed.cluster.folder)
+    (tmp_path / "many").mkdir()
+    plan = testbed.plan(Rows(testbed, tmp_path / "many", **DOUBLED).source(**files))
+    assert survey_source(plan, testbed.cluster.folder).tables[0].rows == 4
 
 
 @pytest.mark.parametrize("loader", [Loader.IMAGE, Loader.LOAD_DATA])

@@ -1,8 +1,8 @@
 """What an ingest will come to, before anything is touched: rows, bytes, chunks, overlap, nodes, time.
 
-Only what decides the place of a row is read: positions of directors and of dependents that have them; of other tables
-the rows are counted. A dependent without positions is spread as its director is. What reading changes, and how fast
-this machine is, is seen on the first rows of each table.
+Only what decides the place of a row is read: positions and keys of directors, and positions of dependents that have
+them; of other tables the rows are counted. A dependent without positions is spread as its director is. What reading
+changes, and how fast this machine is, is seen on the first rows of each table.
 """
 
 from __future__ import annotations
@@ -15,9 +15,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skyshard.ddl import stored_table
+from skyshard.errors import UserError
 from skyshard.ingest.claims import with_chunk_columns
+from skyshard.ingest.director_keys import ONE_PLACE, KeyKind, whole_keys
+from skyshard.ingest.doubled_rows import where_rows_stand
 from skyshard.ingest.flow import in_order_of_end
 from skyshard.ingest.plan import IngestPlan, PlannedTable
 from skyshard.ingest.routing import chunker_of, positions
@@ -35,17 +39,20 @@ SAMPLE_ROWS = 50_000
 LOAD_DATA_BYTES_PER_S = 20e6
 IMAGE_BYTES_PER_S = 200e6
 """Stored bytes a second that one node takes on one core, by ``benchmarks/ingest.py``."""
+MOST_KEYS = 1 << 26
+"""Rows of a director up to which keys are held against each other; they take 16 bytes each."""
 CHUNK_TABLE_S = 0.005
 """What a chunk table takes besides its rows."""
 
 
 @dataclass(slots=True)
 class PartSurvey:
-    """Rows of one part: all of them, those of each chunk, and overlap copies by chunk."""
+    """Rows of one part: all of them, those of each chunk, overlap copies by chunk, and a director's keys."""
 
     rows: int = 0
     own: Counter[int] = field(default_factory=Counter)
     copies: Counter[int] = field(default_factory=Counter)
+    keys: list[NDArray[Any]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -92,7 +99,7 @@ def survey(plan: IngestPlan, nodes: Sequence[str], runtime: Runtime, watcher: Wa
     """Read what places the rows of every table.
 
     Raises:
-        UserError: a position that is not on the sphere, a file that cannot be read.
+        UserError: a position that is not on the sphere, a file that cannot be read, a director's key that stands twice.
     """
     spread: dict[str, Counter[int]] = {}
     sizes: Counter[int] = Counter()
@@ -119,13 +126,33 @@ def _survey_table(plan: IngestPlan, table: PlannedTable, runtime: Runtime, watch
     parts = [part for part in table.source.parts if not part.is_overlap]
     spec = _SurveySpec.of(table, plan.layout.striping)
     calls = (lambda part=part: runtime.submit(survey_part, spec, part) for part in parts)
+    keys: dict[str, list[NDArray[Any]]] = {}
     for done, (found, part) in enumerate(in_order_of_end(calls, parts, os.cpu_count() or 1), 1):
         total.rows, size = total.rows + found.rows, size + part.bytes
         total.own.update(found.own)
         total.copies.update(found.copies)
+        if total.rows <= MOST_KEYS:
+            keys.setdefault(part.path, []).extend(found.keys)
         elapsed_s = time.monotonic() - start
         watcher(Progress(f"survey {table.name}", done, len(parts), total.rows, size, elapsed_s))
+    if spec.key is not None and total.rows <= MOST_KEYS:
+        _require_distinct(table, keys)
     return total
+
+
+def _require_distinct(table: PlannedTable, keys: Mapping[str, Sequence[NDArray[Any]]]) -> None:
+    """Refuse a key that stands twice in a director, by files and rows, as the ingest would."""
+    if not any(keys.values()):
+        return
+    every = np.sort(np.concatenate([some for parts in keys.values() for some in parts]))
+    twice = np.flatnonzero(every[1:] == every[:-1])
+    if len(twice):
+        key = int(every[twice[0]])
+        paths = [path for path, parts in keys.items() if any((some == key).any() for some in parts)]
+        places = where_rows_stand(table.source, sorted(paths), {table.source.layout.key: key})
+        raise UserError(
+            f"key {key} of director '{table.name}' stands twice, in {places}; there may be more", remedy=ONE_PLACE
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +163,20 @@ class _SurveySpec:
     layout: TableLayout
     striping: Striping
     reader: Reader
+    key: tuple[str, KeyKind] | None = None
 
     @staticmethod
     def of(table: PlannedTable, striping: Striping) -> _SurveySpec:
         source = table.source
         wanted = frozenset(source.layout.position or (source.table.columns[0].name,))
+        key = None
+        if source.layout.role is Role.DIRECTOR and source.layout.key and source.layout.unique_key:
+            key = source.layout.key, KeyKind.of(source.table, source.layout)
+            wanted |= {source.layout.key}
         columns = tuple(column for column in source.table if column.name in wanted)
         narrow = replace(source.table, columns=columns, primary_key=())
         layout = source.layout.model_copy(update={"key": ""})
-        return _SurveySpec(narrow, layout, striping, source.reader.narrowed(source.table, wanted))
+        return _SurveySpec(narrow, layout, striping, source.reader.narrowed(source.table, wanted), key)
 
 
 def survey_part(spec: _SurveySpec, part: Part) -> PartSurvey:
@@ -163,6 +195,9 @@ def survey_part(spec: _SurveySpec, part: Part) -> PartSurvey:
             continue
         ra, dec = positions(part, batch, spec.layout.position, Counter())
         found.own.update(_counted(chunker.locate(ra, dec)[0]))
+        if spec.key is not None and not part.made:
+            keys, is_there = whole_keys(batch.batch.column(spec.key[0]), spec.key[1].dtype)
+            found.keys.append(keys[is_there])
         if role is Role.DIRECTOR and spec.striping.overlap_deg:
             found.copies.update(_counted(chunker.overlap_copies(ra, dec)[1]))
     return found
