@@ -332,6 +332,9 @@ def test_word_for_no_number_becomes_null_and_is_counted(tmp_path: Path, kind: st
         ("float", "0.1", float(np.float32(0.1)), ""),
         ("float", "16777217", 16777216.0, "c0: rounded to FLOAT"),
         ("float", "1.23456789", float(np.float32(1.23456789)), "c0: rounded to FLOAT"),
+        ("double(8,3)", "5.12345", 5.123, "c0: rounded to 3 decimals"),
+        ("float(7,2)", "0.125", float(np.float32(0.12)), "c0: rounded to 2 decimals"),
+        ("float(7,2)", "0.25", 0.25, ""),
     ],
 )  # fmt: skip
 def test_digits_that_are_dropped_are_counted(
@@ -358,6 +361,10 @@ def test_digits_that_are_dropped_are_counted(
         ("int", "0x1F", "'0x1F' is no whole number"),
         ("int", "1_000", "'1_000' is no whole number"),
         ("double", "0x1p3", "'0x1p3' is no number"),
+        ("float(5,2)", "1234.5", "1234.5 does not fit float(5,2)"),
+        ("json", "{1: 2}", "'{1: 2}' is no JSON"),
+        ("json", "NaN", "'NaN' is no JSON"),
+        ("json", "[" * 32 + "]" * 32, "'" + "[" * 32 + "]" * 8 + "' is no JSON"),
     ],
 )
 def test_number_that_is_none_is_named_by_its_own_row(tmp_path: Path, kind: str, value: str, words: str) -> None:

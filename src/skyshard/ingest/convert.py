@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from skyshard.charsets import BYTES_A_CHARACTER
-from skyshard.ingest.float_digits import count_lost_digits
+from skyshard.ingest.float_digits import as_declared, count_lost_digits
+from skyshard.ingest.json_texts import first_broken
 from skyshard.rowimage.arrays import as_text
 from skyshard.rowimage.sqltype import SqlType, TypeClass
 from skyshard.rowimage.text import without_trailing_spaces
@@ -115,6 +116,7 @@ def _numbers(texts: pa.Array, pattern: bytes, column: Column, conversions: Count
 def _floats(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
     texts = _numbers(texts, _FLOAT, column, conversions)
     values = pc.cast(pc.utf8_trim_whitespace(pc.cast(texts, pa.string())), pa.float64())
+    values = rounded_as_declared(values, column, conversions)
     numbers = values.fill_null(0.0).to_numpy(zero_copy_only=False)
     with np.errstate(over="ignore"):
         stored = numbers.astype(np.float32) if column.type.base == "float" else numbers
@@ -127,6 +129,25 @@ def _floats(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.Ar
             f"{_shown(texts, row)} is out of range for {column.type.text}", row, column.name, "use a wider type"
         )
     return rounded_to_float(values, column, conversions) if column.type.base == "float" else values
+
+
+def rounded_as_declared(values: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
+    """Floats of columns with declared decimals rounded as the server does; those that change are counted.
+
+    Raises:
+        RowError: more digits before the point than are declared.
+    """
+    if len(column.type.arguments) != 2:
+        return values
+    numbers = values.cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False)
+    rounded, most = as_declared(numbers, *column.type.arguments)
+    outside = np.abs(rounded) > most
+    if outside.any():
+        row = int(outside.argmax())
+        raise RowError(f"{numbers[row]} does not fit {column.type.text}", row, column.name, "use a wider type")
+    if changed := int(np.count_nonzero(rounded != numbers)):
+        conversions[f"{column.name}: rounded to {column.type.arguments[1]} decimals"] += changed
+    return pa.array(rounded, mask=np.asarray(values.is_null())) if changed else values
 
 
 def rounded_to_float(values: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
@@ -232,7 +253,13 @@ def _second_digits(kind: SqlType) -> int:
 
 
 def check_length(values: pa.Array, sql_type: SqlType) -> None:
-    """Over-long values are refused here: a server in the wrong mode would cut them."""
+    """Over-long values, and texts of JSON columns that are none, are refused here, not by the server.
+
+    Raises:
+        RowError: the first of them; the column is the caller's to name.
+    """
+    if sql_type.base == "json" and (row := first_broken(values)) >= 0:
+        raise RowError(f"{_shown(values, row)} is no JSON", row, "", "mend the text, or declare the column as text")
     if sql_type.is_blob:
         most, unit = sql_type.most_bytes, "bytes"
     elif sql_type.base in ("char", "varchar", "binary", "varbinary"):

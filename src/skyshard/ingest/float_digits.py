@@ -1,4 +1,4 @@
-"""Which decimal numbers a FLOAT does not give back. No I/O; no loop over rows.
+"""What FLOAT and DOUBLE columns make of decimal numbers. No I/O; no loop over rows.
 
 A FLOAT is seldom the very number of a text (0.1 is none). But printed to as many digits as the text has it says the
 same, if the text came from a FLOAT or has six digits or fewer. Where it does not, digits are lost.
@@ -43,3 +43,17 @@ def _count(numbers: NDArray[np.float64], stored: NDArray[np.float32]) -> int:
         shown -= meant * step
         is_other = np.abs(shown, out=shown) > _NOISE * step
     return int(np.count_nonzero(is_other))
+
+
+def as_declared(numbers: NDArray[np.float64], digits: int, decimals: int) -> tuple[NDArray[np.float64], np.float64]:
+    """What FLOAT(digits,decimals) and DOUBLE(digits,decimals) make of numbers, and the largest that they hold.
+
+    Source: MariaDB 10.11 `sql/field.cc`, truncate_double.
+
+    >>> rounded, most = as_declared(np.array([1.235, -2.5, 0.125]), 5, 2)
+    >>> rounded.tolist(), float(most)
+    ([1.24, -2.5, 0.12], 999.99)
+    """
+    scale = np.float64(10.0**decimals)
+    whole = np.floor(numbers)
+    return whole + np.rint((numbers - whole) * scale) / scale, np.float64(10.0 ** (digits - decimals)) - 1 / scale

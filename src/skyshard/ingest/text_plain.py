@@ -99,7 +99,8 @@ def _is_plain(values: pa.Array, field: Column, dialect: Dialect) -> bool:
         numbers = values.fill_null(0.0).to_numpy(zero_copy_only=False)
         with np.errstate(over="ignore"):
             stored = numbers.astype(np.float32) if field.type.base == "float" else numbers
-        return bool(np.isfinite(stored).all()) and not (field.type.is_unsigned and (stored < 0).any())
+        is_signed = field.type.is_unsigned and bool((stored < 0).any())
+        return bool(np.isfinite(stored).all()) and not is_signed and len(field.type.arguments) != 2
     if field.type.type_class is TypeClass.BYTES:
         return _is_plain_text(values, field, dialect)
     return field.type.base != "mediumint"
@@ -111,7 +112,7 @@ def _is_plain_text(values: pa.Array, column: Column, dialect: Dialect) -> bool:
         return False
     if not is_stored_as_given(values, column, dialect.charset):
         return False
-    if has_dropped_digits(values, column.type):
+    if has_dropped_digits(values, column.type) or column.type.base == "json":
         return False
     longest = pc.max(pc.binary_length(values)).as_py() or 0
     most = column.type.most_bytes if column.type.is_blob else column.type.length
