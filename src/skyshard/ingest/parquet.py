@@ -64,7 +64,7 @@ class ParquetReader:
                 f"'{part.path}', row {first_row + error.row}, column '{error.column}': {error.what}",
                 remedy=error.remedy,
             ) from None
-        except (pa.ArrowInvalid, OSError) as error:
+        except (pa.ArrowException, OSError) as error:
             raise _broken(part.path, error) from None
 
 
@@ -123,7 +123,7 @@ def parquet_parts(path: Path, split_bytes: int = SPLIT_BYTES) -> tuple[list[Part
     try:
         with pq.ParquetFile(path) as file:
             metadata, schema = file.metadata, file.schema_arrow
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise _broken(path, error) from None
     whole = replace(whole, rows=metadata.num_rows)
     starts = [_start(metadata.row_group(i)) for i in range(metadata.num_row_groups)]

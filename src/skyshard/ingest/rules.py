@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from skyshard.ingest.arrow_values import from_arrow
+from skyshard.charsets import encoded
+from skyshard.ingest.arrow_values import from_arrow, plain_array
 from skyshard.ingest.charset import Given, stored_text
 from skyshard.ingest.convert import RowError
 from skyshard.ingest.expression import evaluate, names_in
@@ -115,7 +116,7 @@ def _raw(rule: Rule, inputs: Mapping[str, pa.Array], rows: int, conversions: Cou
         if rule.factor is not None:
             conversions[f"{name}: x {rule.factor:g}"] += rows - values.null_count
             values = pc.multiply(values.cast(pa.float64()), rule.factor)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except pa.ArrowException as error:
         raise RowError(str(error).splitlines()[0], 0, name, "mend the rule or the input's type") from None
     return values
 
@@ -123,11 +124,14 @@ def _raw(rule: Rule, inputs: Mapping[str, pa.Array], rows: int, conversions: Cou
 def _without_sentinels(values: pa.Array, rule: Rule, conversions: Counter[str]) -> pa.Array:
     if not rule.null_at:
         return values
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
+    values = plain_array(values)
     found = np.zeros(len(values), bool)
     for sentinel in rule.null_at:
-        found |= np.asarray(pc.fill_null(pc.equal(values, _comparable(sentinel, values, rule)), False))
+        try:
+            is_equal = pc.equal(values, _comparable(sentinel, values, rule))
+        except pa.ArrowException:
+            raise _incomparable(sentinel, values, rule) from None
+        found |= np.asarray(pc.fill_null(is_equal, False))
     if found.any():
         conversions[f"{rule.column.name}: {', '.join(map(str, rule.null_at))} → NULL"] += int(found.sum())
         values = pc.if_else(pa.array(found), pa.scalar(None, values.type), values)
@@ -138,20 +142,27 @@ def _comparable(sentinel: Value, values: pa.Array, rule: Rule) -> pa.Scalar:
     """The sentinel in the input's type: -999 of a FLOAT is the float nearest to it."""
     try:
         if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
-            return pa.scalar(str(sentinel).encode("latin1"), values.type)
-        if pa.types.is_integer(values.type):
-            return pa.scalar(sentinel)
-        return pa.scalar(sentinel, values.type)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError):
-        raise RowError(
-            f"null_at value {sentinel!r} is no {values.type}", 0, rule.column.name, "give one of the input's type"
-        ) from None
+            return pa.scalar(encoded(str(sentinel), rule.column.type.charset or "latin1"), values.type)
+        if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+            return pa.scalar(str(sentinel), values.type)
+        number = float(sentinel) if isinstance(sentinel, str) else sentinel
+        return pa.scalar(number) if pa.types.is_integer(values.type) else pa.scalar(number, values.type)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        raise _incomparable(sentinel, values, rule) from None
+
+
+def _incomparable(sentinel: Value, values: pa.Array, rule: Rule) -> RowError:
+    what = f"null_at value {sentinel!r} is no {values.type}"
+    return RowError(what, 0, rule.column.name, "give one of the input's type")
 
 
 def _doubles(values: pa.Array, column: Column) -> NDArray[np.float64]:
     try:
-        numbers: NDArray[np.float64] = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        plain = plain_array(values)
+        if pa.types.is_temporal(plain.type):
+            raise pa.ArrowInvalid("a time")
+        numbers: NDArray[np.float64] = plain.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowException:
         raise RowError(f"{values.type} is no position", 0, column.name, "give degrees as numbers") from None
     return numbers
 

@@ -65,9 +65,15 @@ def check_values(batch: pa.RecordBatch, fields: Iterable[FieldLike]) -> None:
     """Refuse what `pack` would refuse, where rows are hashed but not packed: hashing takes any member, any sign.
 
     Raises:
-        RefusedValue: the first text that is no member of its ENUM or SET, or number that its DECIMAL does not hold.
+        RefusedValue: the first text that is no member of its ENUM or SET, number that its DECIMAL does not hold, or
+            negative one of an UNSIGNED float.
     """
     for field, values in zip(fields, batch.columns, strict=True):
+        if field.type.base in ("float", "double") and field.type.is_unsigned:
+            numbers = values.fill_null(0.0).to_numpy(zero_copy_only=False)
+            if (numbers < 0).any():
+                origin = Origin(field.name, field.type.text)
+                origin.refuse(numbers < 0, numbers, "an UNSIGNED column takes no negative value")
         if field.type.base in ("enum", "set", "decimal"):
             slot = RecordLayout.of([field]).slots[0]
             assert slot.codec is not None
