@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from tests.integration.kill_catalog import write_catalog
 from tests.integration.stepping import Fuse, Fused, Stopped, assert_right, stop_at
 
 from skyshard.cluster import Cluster
+from skyshard.czar.czar import Czar
 from skyshard.db.connection import Account, connect
-from skyshard.errors import UserError
+from skyshard.errors import SkyshardError, UserError
 from skyshard.ingest.compact import compact
+from skyshard.registry.catalog import Catalog
 from skyshard.testbed import Testbed
 from skyshard.worker.messages import Loader
 
@@ -172,3 +175,94 @@ def test_an_unfinished_ingest_comes_first(testbed: Testbed, database: str, tmp_p
 def test_an_unknown_database_is_named(testbed: Testbed) -> None:
     with pytest.raises(UserError, match="no database 'nowhere'"):
         testbed.compact("nowhere")
+
+
+class Overtaken:
+    """The catalogs of a registry, each compacted away just when it was read, for the first so many times."""
+
+    def __init__(self, testbed: Testbed, times: int) -> None:
+        self._testbed = testbed
+        self._left = times
+
+    def databases(self) -> list[str]:
+        return self._testbed.registry.databases()
+
+    def catalog(self, database: str) -> Catalog:
+        found = self._testbed.registry.catalog(database)
+        if self._left:
+            self._left -= 1
+            self._testbed.compact(database, grace_s=0.0)
+        return found
+
+    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
+        return self._testbed.registry.locate_keys(database, director, keys)
+
+    def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:
+        return self._testbed.registry.locate_key_range(database, director, low, high)
+
+
+OVERTAKEN = (
+    *STATEMENTS,
+    "SELECT objectId, ra FROM Object",
+    "SELECT objectId, ra FROM Object ORDER BY objectId LIMIT 7",
+    "SELECT COUNT(*), MAX(night) FROM Visit",
+    "SELECT COUNT(*) FROM Cutout c JOIN Visit v ON v.visitId <> c.cutoutId",
+)
+
+
+@pytest.mark.timeout(240)
+def test_who_is_overtaken_asks_again(testbed: Testbed, database: str, tmp_path: Path) -> None:
+    """A statement whose tables a compaction without grace drops before they are read is answered all the same, however
+    its rows travel."""
+    endpoints = {node: testbed.cluster.endpoint(node) for node in testbed.nodes}
+    folders = {name: testbed.cluster.data_dir(name) for name in ("czar", *testbed.nodes)}
+    for number, sql in enumerate(OVERTAKEN):
+        testbed.ingest(write_catalog(tmp_path / str(number), objects=12, seed=50 + number), database=database)
+        right = sorted(map(str, testbed.query(sql, database=database).table.to_pylist()))
+        source, text_rows = Overtaken(testbed, 1), 20_000 * (number % 2)
+        with Czar(source, testbed.cluster.endpoint("czar"), endpoints, folders, text_rows=text_rows) as czar:
+            found = czar.execute(sql, database)
+        assert sorted(map(str, found.table.to_pylist())) == right, sql
+        assert found.stats.coverage == 1.0
+
+
+def test_reads_beside_compactions_without_grace(testbed: Testbed, database: str, tmp_path: Path) -> None:
+    """While transactions come and are merged at once, no statement fails, and each sees what was published."""
+    key = int(testbed.query("SELECT MIN(objectId) FROM Object", database=database).table.to_pylist()[0]["c0"])
+    statements = (
+        "SELECT COUNT(*), COUNT(DISTINCT objectId) FROM Object",
+        f"SELECT COUNT(*) FROM Source WHERE objectId = {key}",
+        f"SELECT ra FROM Object WHERE objectId = {key}",
+        "SELECT objectId FROM Object",
+    )
+    seen: list[list[Any]] = []
+    failed: list[BaseException] = []
+    is_over = threading.Event()
+
+    def ask() -> None:
+        with Testbed(testbed.cluster.folder) as mine:
+            while not is_over.is_set():
+                try:
+                    tables = [mine.query(sql, database=database).table for sql in statements]
+                except SkyshardError as error:
+                    failed.append(error)
+                    return
+                seen.append([list(tables[0].to_pylist()[0].values()), *(table.num_rows for table in tables[2:])])
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for seed in range(10, 14):
+            testbed.ingest(write_catalog(tmp_path / str(seed), objects=30, seed=seed), database=database)
+            testbed.compact(database, grace_s=0.0)
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+    assert failed == []
+    assert len(seen) > 5
+    for (rows, keys), places, scanned in seen:
+        assert rows == keys
+        assert (rows - 180) % 30 == (scanned - 180) % 30 == 0
+        assert (places, rows <= scanned) == (1, True)

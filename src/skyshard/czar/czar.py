@@ -13,10 +13,12 @@ import gc
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
+
+import pyarrow as pa
 
 from skyshard.czar.analysis import Analysis, analysis_of
 from skyshard.czar.answer import Answer, Ended, QueryResult, QueryStats, schema_of
@@ -24,10 +26,12 @@ from skyshard.czar.carry_out import CarryOut
 from skyshard.czar.dispatch import TEXT_ROWS
 from skyshard.czar.explain import Explanation
 from skyshard.czar.gather import GATHER_LIMIT_BYTES
+from skyshard.czar.overtaken import answered, begin, planned
 from skyshard.czar.plan import Kind, Lane, Plan
 from skyshard.czar.preparing import Preparing
 from skyshard.czar.running import Running
 from skyshard.czar.scratch import drop_query, query_name, scratch_table, sweep
+from skyshard.czar.shapes import Prepared
 from skyshard.czar.show import show
 from skyshard.czar.statement import ShowStatement
 from skyshard.czar.typed import TypedColumn, read_types
@@ -132,7 +136,7 @@ class Czar:
         Raises:
             UserError, Refusal: it cannot be.
         """
-        plan = self._preparing.plan(sql, database)
+        plan = planned(lambda: self._preparing.plan(sql, database))
         return Explanation.of(Plan(Kind.CATALOG, (), str) if isinstance(plan, ShowStatement) else plan)
 
     def execute(
@@ -144,7 +148,7 @@ class Czar:
             UserError, Refusal: it cannot be answered as it is.
             ClusterError: a server failed.
         """
-        with self.open(sql, database, limit_bytes=limit_bytes, allow_partial=allow_partial) as answer:
+        with self.open(sql, database, limit_bytes=limit_bytes, allow_partial=allow_partial, is_whole=True) as answer:
             table = answer.table()
             stats = answer.stats()
         return QueryResult(answer.columns, table, stats)
@@ -166,8 +170,10 @@ class Czar:
         limit_bytes: int | None = None,
         allow_partial: bool = False,
         query: str = "",
+        is_whole: bool = False,
     ) -> Iterator[Answer]:
-        """Begin to answer a statement; its rows are read as they come, in bounded memory.
+        """Begin to answer a statement; its rows are read as they come, in bounded memory, or with ``is_whole`` when all
+        are here, so that it can be begun again to the end.
 
         ``query``: a name for it, made by ``scratch.query_name``; whoever gives one keeps the history. Errors as of
         :meth:`execute`, here and while reading.
@@ -177,7 +183,7 @@ class Czar:
         try:
             seat = self._crew.courtesy.processors.seat
             with seat():
-                answer = self._answer(sql, database, running, begun)
+                answer = self._answer(sql, database, running, begun, is_whole=is_whole)
             is_scan = answer.plan.lane is Lane.SCAN
             with self._under_way(running, answer), contextlib.nullcontext() if is_scan else seat():
                 yield answer
@@ -225,21 +231,33 @@ class Czar:
             sessions.cancel(query)
         return True
 
-    def _answer(self, sql: str, database: str, running: Running, begun: float) -> Answer:
-        prepared = self._preparing.prepare(sql, database)
-        planned = time.perf_counter() - begun
+    def _answer(self, sql: str, database: str, running: Running, begun: float, *, is_whole: bool) -> Answer:
+        prepared = planned(lambda: self._preparing.prepare(sql, database))
+        planned_s = time.perf_counter() - begun
         if isinstance(prepared, ShowStatement):
             names, table = show(prepared, self._preparing.now(), database)
             shown = Plan(Kind.CATALOG, (), str)
-            return Answer(names, table.schema, shown, running, table.to_batches(), begun, planned)
+            return Answer(names, table.schema, shown, running, table.to_batches(), begun, planned_s)
         plan = prepared.plan
-        running.clock = f"SET STATEMENT timestamp = {time.time():.6f} FOR " if plan.asks_time else ""
-        running.chunks = sum(len(pull.chunks or ()) for pull in plan.pulls)
+        clock = f"SET STATEMENT timestamp = {time.time():.6f} FOR " if plan.asks_time else ""
+        begin(running, plan, clock)
         if plan.lane is Lane.SCAN and not self._is_swept:
             self._is_swept = True
             self.sweep()
-        batches = self._carry_out.batches(prepared, running)
-        return Answer(plan.names, schema_of(prepared.types), plan, running, batches, begun, planned)
+
+        def carry_out(prepared: Prepared) -> Generator[pa.RecordBatch, None, None]:
+            batches = self._carry_out.batches(prepared, running)
+            yield from list(batches) if is_whole else batches
+
+        def anew() -> Prepared:
+            self._clean(running.query)
+            again = planned(lambda: self._preparing.prepare(sql, database))
+            assert not isinstance(again, ShowStatement)
+            begin(running, again.plan, clock)
+            return again
+
+        batches = answered(prepared, carry_out, anew, running)
+        return Answer(plan.names, schema_of(prepared.types), plan, running, batches, begun, planned_s)
 
     def _types(self, plan: Plan) -> tuple[TypedColumn, ...]:
         """The types of a plan's result; a failed look leaves nothing behind."""

@@ -55,6 +55,11 @@ class Running:
         """Share of the chunks that were to be read that has been."""
         return 1.0 if not self.chunks else 1.0 - len(self.lost) / self.chunks
 
+    def restart(self) -> None:
+        """Count from the start again: nothing of what was done counts."""
+        self.chunks_done = self.rows = self.bytes = 0
+        self.lost, self.units = [], []
+
     def stop(self) -> None:
         self._stop.set()
 

@@ -53,6 +53,9 @@ SERVER_TROUBLE |= {1114, 1135, 1194, 1195, 1459, 1877, 1932}
 _HARMED = re.compile(r"\btable '(?:\./)?([\w@]+)[/.]([\w@]+)(?:\.MYI)?'.*repair", re.IGNORECASE)
 """How a server says that an index is not that of its table."""
 
+TABLE_GONE = {1016, 1017, 1146, 1168, 1412, 1932}
+"""No such table; no such file of it, or of one that a MERGE table shows; another one since the session saw it."""
+
 
 class Account(StrEnum):
     """The three accounts of every server; what each may do stands in ``db/accounts.py``."""
@@ -370,6 +373,15 @@ def _open(
     raw._read_timeout = None
     raw.encoding = "utf8"
     return raw
+
+
+def is_gone(error: BaseException | None) -> bool:
+    """True when an error, or what it comes from, is a server's word that a table is not there."""
+    while error is not None:
+        if isinstance(error, pymysql.MySQLError) and error.args and error.args[0] in TABLE_GONE:
+            return True
+        error = error.__cause__
+    return False
 
 
 def is_reached(error: ClusterError) -> bool:
