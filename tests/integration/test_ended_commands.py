@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.integration.small_catalog import write_small_catalog
 
+from skyshard.cli.answers import write_answer
 from skyshard.cluster import Cluster
 from skyshard.db.accounts import SCRATCH_DATABASE
 from skyshard.db.connection import Account, connect
@@ -174,3 +175,14 @@ def test_a_full_standard_output_is_said(testbed: Testbed, words: Sequence[str]) 
         ended = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, check=False)
     assert ended.returncode == 3
     assert ended.stderr == b"skyshard: standard output: No space left on device; make room, or write elsewhere\n"
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet", "arrow"])
+def test_a_file_that_cannot_be_written_is_not_the_servers(testbed: Testbed, form: str) -> None:
+    """The error names the file and the reason, whatever the format."""
+    place = Path(f"/proc/answer.{form}")
+    with (
+        pytest.raises(UserError, match=f"^{place} cannot be written: .*; choose another place$"),
+        testbed.czar.open("SELECT * FROM Filter", DATABASE) as answer,
+    ):
+        write_answer(answer, form, place, header=True)

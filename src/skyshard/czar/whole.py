@@ -87,8 +87,10 @@ _PHYSICAL = re.compile(r"`?skyshard_scratch`?\.|`?q_\d+_\d+_\d+_\w+`?")
 
 
 def in_words(error: SkyshardError, query: str) -> SkyshardError:
-    """An error of a server without sockets, scratch names and generated statements."""
+    """An error of a server without sockets, scratch names and generated statements; any other as it is."""
     cause = error.__cause__
+    if isinstance(cause, OSError):
+        return error  # of the caller's own file
     arguments: tuple[object, ...] = getattr(cause, "args", ())
     is_servers = len(arguments) > 1 and isinstance(arguments[0], int)
     if not isinstance(error, UserError) or isinstance(error, Refusal) or not is_servers:
