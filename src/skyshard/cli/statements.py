@@ -19,7 +19,7 @@ MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 """In this order: the mark of UTF-32 begins like that of UTF-16."""
-_SAVE = "save it as UTF-8, or send it through `iconv -t UTF-8 -f` and its encoding"
+_SAVE = "save it as UTF-8, or send it through `iconv -f ENCODING -t UTF-8`"
 
 
 def statement_of(sql: str) -> str:
