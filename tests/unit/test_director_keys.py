@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from skyshard.errors import UserError
 from skyshard.ingest import director_keys
@@ -185,3 +187,23 @@ def test_harmed_keys_are_not_believed(tmp_path: Path, name: str, harm: str) -> N
         (folder / name).write_bytes(changed)
     with pytest.raises(UserError, match=r"director 'sky.Object' are harmed: .*; run skyshard index rebuild sky"):
         DirectorKeys.open(folder.parent)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7)), min_size=1, max_size=60),
+    st.lists(st.tuples(st.integers(-1, 6), st.integers(0, 8)), min_size=1, max_size=20),
+)
+def test_a_copy_in_the_asked_chunk_is_found_if_there_is_one(
+    rows: list[tuple[int, int]], asked: list[tuple[int, int]]
+) -> None:
+    """Whatever copies a key has, in one part or two: the near one, else one of them; unknown keys stay unknown."""
+    half = len(rows) // 2
+    parts = [np.array(sorted(some), np.int64).reshape(-1, 2) for some in (rows[:half], rows[half:])]
+    known = DirectorKeys([(part[:, 0], part[:, [1, 1]].astype(np.int32)) for part in parts], is_unique=False)
+    near = np.array([chunk for _, chunk in asked], np.int32)
+    found = known.find(pa.array([key for key, _ in asked], pa.int64()), near)
+    for at, (key, chunk) in enumerate(asked):
+        copies = {place for other, place in rows if other == key}
+        assert found.is_known[at] == bool(copies)
+        assert not copies or found.chunks[at] == chunk or (chunk not in copies and found.chunks[at] in copies)

@@ -164,6 +164,8 @@ def _ranges(parts: Sequence[NDArray[Any]], kind: KeyKind = SIGNED) -> Iterator[t
         owners = np.repeat(np.arange(len(parts), dtype=np.int32), [len(piece) for piece in pieces])
         records = np.concatenate(pieces) if pieces else np.empty(0, kind.record)
         order = np.argsort(records["key"], kind="stable")
+        if not kind.is_unique:
+            order = np.lexsort((records["chunk"], records["key"]))
         yield records[order], owners[order]
         starts = ends
 
@@ -208,12 +210,12 @@ def _is_spread(records: NDArray[Any], earlier: DirectorKeys) -> bool:
 class DirectorKeys:
     """Sorted keys of one director, in parts: ``keys`` int64[n] or uint64[n], ``places`` int32[n, 2] (chunk, sub-chunk).
 
-    ``is_unique``: no key stands twice in them.
+    Copies of a key stand by chunk. ``is_unique``: there are none.
     """
 
     def __init__(self, parts: Sequence[tuple[NDArray[Any], Numbers]], *, is_unique: bool = True) -> None:
         self._parts = [part for part in parts if len(part[0])]
-        self._is_unique = is_unique
+        self.is_unique = is_unique
 
     @classmethod
     def open(cls, folder: Path) -> DirectorKeys:
@@ -253,7 +255,7 @@ class DirectorKeys:
             at = np.minimum(np.searchsorted(known, asked), len(known) - 1)
             is_here = is_asked & (known[at] == asked)
             _take(found, places, at, ~found.is_known)
-            if near is not None and not self._is_unique:
+            if near is not None and not self.is_unique:
                 _take_near(found, (known, places), at, is_here & ~is_near, near, is_near)
             found.is_known[is_here] = True
         return found
@@ -271,16 +273,19 @@ def _take_near(
     near: Numbers,
     is_near: NDArray[np.bool_],
 ) -> None:
-    """Go through the copies of each key of one part, one a turn, until one is in the chunk wanted."""
+    """Of the copies of each key of one part, which stand by chunk, take the one in the chunk wanted."""
     known, places = part
-    asked = known[at]
-    while left.any():
-        hit = left & (places[at, 0] == near)
-        _take(found, places, at, hit)
-        is_near |= hit
-        left = left & ~hit & (at + 1 < len(known))
-        at = np.minimum(at + 1, len(known) - 1)
-        left &= known[at] == asked
+    end = np.searchsorted(known, known[at], side="right")
+    low, high = at.copy(), np.where(left, end, at)
+    while (low < high).any():  # halves what is left of every key
+        middle = (low + high) // 2
+        is_below = (low < high) & (places[np.minimum(middle, len(known) - 1), 0] < near)
+        high = np.where(is_below | (low >= high), high, middle)
+        low = np.where(is_below, middle + 1, low)
+    low = np.minimum(low, len(known) - 1)
+    hit = left & (known[low] == known[at]) & (places[low, 0] == near)
+    _take(found, places, low, hit)
+    is_near |= hit
 
 
 def whole_keys(keys: pa.Array, kind: np.dtype[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:

@@ -24,6 +24,7 @@ from skyshard.ingest.routing import (
     PartitionSpec,
     Routed,
     chunker_of,
+    claimed_chunks,
     find_director,
     positions,
     stored_positions,
@@ -41,13 +42,17 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """Where one side of each row is; ``is_unknown`` where a key leads nowhere although it is not NULL."""
+    """Where one side of each row is; ``is_unknown`` where a key leads nowhere although it is not NULL.
+
+    ``is_certain``: no key leads to several places.
+    """
 
     is_there: Flags
     chunks: Numbers
     sub_chunks: Numbers
     is_unknown: Flags
     position: Positions | None
+    is_certain: bool = True
 
     @property
     def is_lost(self) -> Flags:
@@ -62,8 +67,12 @@ def route_matches(spec: PartitionSpec, part: Part, batch: InputBatch, conversion
         UserError: a row without any side, or whose sides are too far apart.
     """
     layout = spec.layout
-    one = _side(spec, part, batch, (layout.key, spec.director_keys, layout.position), conversions)
-    two = _side(spec, part, batch, (layout.key2, spec.director_keys2, layout.position2), conversions)
+    first = (layout.key, spec.director_keys, layout.position)
+    second = (layout.key2, spec.director_keys2, layout.position2)
+    two = _side(spec, part, batch, second, conversions)
+    one = _side(spec, part, batch, first, conversions, two.chunks)
+    if not two.is_certain:
+        two = _side(spec, part, batch, second, Counter(), one.chunks)
     _require_a_side(spec, part, batch, one, two)
     _require_near(spec, part, batch, one, two)
     is_orphan = one.is_unknown | two.is_unknown
@@ -88,13 +97,19 @@ def _side(
     batch: InputBatch,
     names: tuple[str, str, tuple[str, str] | None],
     conversions: Counter[str],
+    other: Numbers | None = None,
 ) -> _Side:
-    """By key where the director knows it, else by position."""
+    """By key where the director knows it, else by position.
+
+    Of several rows of a key that one is taken that is where the file has the pair, or its own position, or the other
+    side, by its chunks.
+    """
     key, folder, position = names
     count = batch.batch.num_rows
     is_there, is_unknown = np.zeros(count, bool), np.zeros(count, bool)
     chunks, sub_chunks = np.zeros(count, np.int32), np.zeros(count, np.int32)
     located: Positions | None = None
+    is_certain = True
     if position is not None:
         given = stored_positions(batch.batch, position)
         is_there = ~(np.isnan(given[0]) & np.isnan(given[1]))
@@ -103,12 +118,15 @@ def _side(
         chunks, sub_chunks = chunker_of(spec.striping).locate(*located)
     if key:
         known = DirectorKeys.open(Path(folder))
-        found = find_director(part, batch, key, known, chunks if located is not None else None)
+        is_certain, near = known.is_unique, claimed_chunks(batch)
+        if near is None:
+            near = chunks if located is not None else other
+        found = find_director(part, batch, key, known, near)
         is_unknown = np.asarray(batch.batch.column(key).is_valid()) & ~found.is_known
         chunks = np.where(found.is_known, found.chunks, chunks)
         sub_chunks = np.where(found.is_known, found.sub_chunks, sub_chunks)
         is_there = is_there | found.is_known
-    return _Side(is_there, chunks, sub_chunks, is_unknown, located)
+    return _Side(is_there, chunks, sub_chunks, is_unknown, located, is_certain)
 
 
 def _require_a_side(spec: PartitionSpec, part: Part, batch: InputBatch, one: _Side, two: _Side) -> None:
@@ -138,8 +156,10 @@ def _require_near(spec: PartitionSpec, part: Part, batch: InputBatch, one: _Side
         limit = min(limit, spec.layout.ang_sep_deg)
     if one.position is not None and two.position is not None:
         apart = ang_sep(*one.position, *two.position)
-    else:
+    elif one.is_certain and two.is_certain:
         apart = _least_separation(spec, one, two)
+    else:  # joined with rows of all its copies, wherever they are
+        return
     far = one.is_there & two.is_there & (apart > limit)
     if far.any():
         row = int(np.flatnonzero(far)[0])

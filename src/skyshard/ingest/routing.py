@@ -89,7 +89,7 @@ def route_dependent(spec: PartitionSpec, part: Part, batch: InputBatch, conversi
     here: tuple[Numbers, Numbers] | None = None
     if spec.layout.position is not None:
         here = chunker_of(spec.striping).locate(*positions(part, batch, spec.layout.position, conversions))
-    near = here[0] if here is not None else _claimed_chunks(batch)
+    near = here[0] if here is not None else claimed_chunks(batch)
     found = find_director(part, batch, spec.layout.key, known, near) if spec.layout.key else None
     if found is not None and spec.layout.orphans == "refuse":
         _refuse_orphans(spec, part, batch, found)
@@ -124,7 +124,8 @@ def find_director(
     return known.find(keys, near)
 
 
-def _claimed_chunks(batch: InputBatch) -> Numbers | None:
+def claimed_chunks(batch: InputBatch) -> Numbers | None:
+    """The chunks that a pre-chunked file gives, -1 for NULL."""
     if batch.claimed is None:
         return None
     return np.asarray(batch.claimed[0].fill_null(-1).to_numpy(zero_copy_only=False), np.int32)

@@ -6,6 +6,7 @@ table ``_g<transaction>`` shows them as one.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
@@ -62,10 +63,10 @@ def key_range(table: Table, layout: TableLayout) -> range:
 
 def chunks_of(rows: Iterable[Row]) -> dict[int, Chunks]:
     """Rows of the index (key, chunk): key → the chunks that it stands in, of which a unique key has one."""
-    found: dict[int, Chunks] = {}
+    found: dict[int, set[int]] = defaultdict(set)
     for key, chunk in rows:
-        found[int(key)] = found.get(int(key), frozenset()) | {int(chunk)}
-    return found
+        found[int(key)].add(int(chunk))
+    return {key: frozenset(chunks) for key, chunks in found.items()}
 
 
 def find_keys(connection: Connection, table: str, keys: Sequence[int], held: range) -> dict[int, Chunks]:
@@ -74,7 +75,7 @@ def find_keys(connection: Connection, table: str, keys: Sequence[int], held: ran
     if not wanted or not table:
         return {}
     marks = ",".join(["%s"] * len(wanted))
-    return chunks_of(connection.rows(f"SELECT `key`, chunkId FROM {table} WHERE `key` IN ({marks})", wanted))
+    return chunks_of(connection.rows(f"SELECT DISTINCT `key`, chunkId FROM {table} WHERE `key` IN ({marks})", wanted))
 
 
 def find_range(connection: Connection, table: str, low: int | None, high: int | None, held: range) -> set[int]:

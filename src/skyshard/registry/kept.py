@@ -92,7 +92,7 @@ class KeptCatalogs:
         """
         wanted = ",".join(map(str, keys)) or "NULL"
         number = READ.replace(" FROM ", ", NULL FROM ", 1)
-        found = f"SELECT `key`, chunkId FROM {index_table} WHERE `key` IN ({wanted})"
+        found = f"SELECT DISTINCT `key`, chunkId FROM {index_table} WHERE `key` IN ({wanted})"
         with self.sessions.lease("registry") as connection:
             rows = connection.rows(f"{number} UNION ALL {found}")
         (current,) = (int(row[0]) for row in rows if row[1] is None)
