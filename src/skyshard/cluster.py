@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from skyshard.cluster_folder import ClusterRecord, exclusive, is_free, private_folder, socket_folder
+from skyshard.cluster_folder import ClusterRecord, exclusive, is_free, private_folder, require_text, socket_folder
 from skyshard.db.connection import Endpoint
 from skyshard.db.installation import Installation, find_mariadbd
 from skyshard.db.options import CZAR, NODE
@@ -96,6 +96,7 @@ class Cluster:
         """
         if nodes is not None and not 1 <= nodes <= MAX_NODES:
             raise UserError(f"a cluster of {nodes} nodes is not possible", remedy=f"use --nodes 1 to {MAX_NODES}")
+        require_text(self.folder)
         self._require_place()
         installation = find_mariadbd()
         private_folder(self.folder)

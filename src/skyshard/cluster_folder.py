@@ -81,6 +81,14 @@ def private_folder(folder: Path) -> Path:
     return folder
 
 
+def require_text(folder: Path) -> None:
+    """UserError when a path is not UTF-8: not every library takes it."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"the name of {folder} is not UTF-8", remedy="name another folder") from error
+
+
 def is_free(folder: Path) -> bool:
     """True when a cluster may be made here: the folder is missing or empty."""
     if not folder.exists():

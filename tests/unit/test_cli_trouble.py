@@ -43,6 +43,16 @@ def test_limits_of_python_are_no_bug() -> None:
     assert trouble_of(KeyError("x")) is None
 
 
+def test_a_name_that_is_no_text_is_said() -> None:
+    """A file's name in another encoding is the user's to mend; any other text that cannot be encoded is ours."""
+    with pytest.raises(UnicodeEncodeError) as caught:
+        "sky_\udce9.csv".encode()
+    assert isinstance(trouble_of(caught.value), UserError)
+    with pytest.raises(UnicodeEncodeError) as caught:
+        "é".encode("ascii")
+    assert trouble_of(caught.value) is None
+
+
 def test_a_working_folder_that_is_gone_is_said(tmp_path: Path) -> None:
     """The system's own error names no file."""
     folder, back = tmp_path / "gone", Path.cwd()

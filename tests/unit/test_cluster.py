@@ -135,3 +135,11 @@ def test_the_lock_is_free_after_an_error(tmp_path: Path) -> None:
         raise ZeroDivisionError
     with exclusive(tmp_path, timeout_s=0.1):
         pass
+
+
+def test_a_folder_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    """Before anything is made in it."""
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/latin\xe9"))
+    with pytest.raises(UserError, match="is not UTF-8; name another folder"):
+        Cluster.at(folder).start(1)
+    assert not list(tmp_path.iterdir())

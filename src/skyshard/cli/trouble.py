@@ -48,6 +48,8 @@ def trouble_of(error: BaseException) -> SkyshardError | None:
         return ClusterError("there is not enough memory", remedy=MACHINES[errno.ENOMEM])
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
         return ClusterError("the system starts no more threads", remedy=_LIMIT)
+    if isinstance(error, UnicodeEncodeError) and "\udc80" <= error.object[error.start] <= "\udcff":
+        return UserError(f"the name '{error.object}' is not UTF-8", remedy="rename it")
     if isinstance(error, OSError) and error.errno is not None:
         return _of_system(error, error.errno)
     return None
