@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -535,6 +536,28 @@ def test_mark_that_separates_nothing_is_refused(tmp_path: Path, text: dict[str, 
     (tmp_path / "a.csv").write_bytes(b"id,flux\n7,1.5\n")
     with pytest.raises(UserError, match=r"mapping\.yaml"):
         open_source(write_mapping(tmp_path, T={**PAIR, "text": text}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentinel", "given", "kept"),
+    [
+        ("int", -999, ["-999", "-999.0", "7"], 7),
+        ("double", -999, ["-999", "-999.000", "-9.99e2", "7.5"], 7.5),
+        ("float", -9.25, ["-9.25", "-9.250", "7.5"], 7.5),
+        ("decimal(20,2)", -999, ["-999", "-999.00", "123456789012345678.25"], Decimal("123456789012345678.25")),
+        ("decimal(4,2)", -9999.5, ["-9999.5", "-9999.50", "1.25"], Decimal("1.25")),
+    ],
+)
+def test_number_that_means_null_is_one_however_it_is_written(
+    tmp_path: Path, kind: str, sentinel: float, given: list[str], kept: object
+) -> None:
+    """As text, in columns of all kinds of numbers, without loss of digits of the others."""
+    (tmp_path / "a.csv").write_text("id,flux\n" + "".join(f"{i},{text}\n" for i, text in enumerate(given)))
+    declared = [{"name": "id", "type": "bigint"}, {"name": "flux", "type": kind}]
+    mapping = write_mapping(tmp_path, T={**PAIR, "declare": declared, "columns": {"flux": {"null_at": [sentinel]}}})
+    (batch,) = batches_of(open_source(mapping))
+    assert batch.batch.column("flux").to_pylist() == [None] * (len(given) - 1) + [kept]
+    assert batch.conversions == {f"flux: {sentinel} → NULL": len(given) - 1}
 
 
 def batches_of(source: Source) -> list[InputBatch]:

@@ -7,6 +7,7 @@ import codecs
 import gzip
 import lzma
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,7 @@ from skyshard.errors import UserError
 from skyshard.ingest import text, text_file
 from skyshard.ingest.source import InputBatch, Part
 from skyshard.ingest.text import Dialect, TextReader
+from skyshard.ingest.text_fields import find_marks
 from skyshard.ingest.text_file import Block
 from skyshard.layout import Role, TableLayout
 from skyshard.rowimage.sqltype import parse_type
@@ -73,7 +75,8 @@ def test_escaped_text_comes_back(values: list[tuple[bytes, bytes | None]]) -> No
         )
         for row in values
     ]
-    block = Block(b"\n".join(lines) + b"\n", Dialect())
+    content = b"\n".join(lines) + b"\n"
+    block = Block(content, Dialect(), find_marks(np.frombuffer(content, np.uint8), Dialect()))
     batch = text._parse(block, table("blob", "blob").columns, frozenset(), 1)
     assert [tuple(row.values()) for row in batch.batch.to_pylist()] == values
 
@@ -332,6 +335,10 @@ def test_word_for_no_number_becomes_null_and_is_counted(tmp_path: Path, kind: st
         ("float", "0.1", float(np.float32(0.1)), ""),
         ("float", "16777217", 16777216.0, "c0: rounded to FLOAT"),
         ("float", "1.23456789", float(np.float32(1.23456789)), "c0: rounded to FLOAT"),
+        ("decimal(4,2)", "-1.125", Decimal("-1.13"), "c0: rounded to decimal(4,2)"),
+        ("decimal(20,1) unsigned", "1234567890123456789.05", Decimal("1234567890123456789.1"),
+         "c0: rounded to decimal(20,1) unsigned"),
+        ("decimal(4,2)", "1.1200", Decimal("1.12"), ""),
         ("double(8,3)", "5.12345", 5.123, "c0: rounded to 3 decimals"),
         ("float(7,2)", "0.125", float(np.float32(0.12)), "c0: rounded to 2 decimals"),
         ("float(7,2)", "0.25", 0.25, ""),
@@ -355,9 +362,10 @@ def test_digits_that_are_dropped_are_counted(
     [
         ("bigint", "-9223372036854775809", "'-9223372036854775809' is outside"),
         ("bigint unsigned", "18446744073709551616", "'18446744073709551616' is outside"),
-        ("float unsigned", "-0.5", "'-0.5' is out of range for float unsigned"),
-        ("double unsigned", "-1e300", "'-1e300' is out of range"),
-        ("decimal(4,2)", "1.125", "'1.125' does not fit decimal(4,2)"),
+        ("float unsigned", "-0.5", "-0.5 is out of range for float unsigned"),
+        ("double unsigned", "-1e300", "-1e+300 is out of range"),
+        ("decimal(4,2)", "100.125", "'100.125' does not fit decimal(4,2)"),
+        ("decimal(4,2)", "99.995", "'99.995' does not fit decimal(4,2)"),
         ("int", "0x1F", "'0x1F' is no whole number"),
         ("int", "1_000", "'1_000' is no whole number"),
         ("double", "0x1p3", "'0x1p3' is no number"),

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skyshard.ingest.convert import RowError
+from skyshard.ingest.convert import RowError, rounded_as_declared
 from skyshard.schema import Column
 
 _MOST_DIGITS = 76
@@ -42,6 +42,7 @@ def as_floating(values: pa.Array, column: Column, conversions: Counter[str]) -> 
         lost = len(wide) if back is None else int(pc.sum(pc.not_equal(back, _widened(values, back.type))).as_py() or 0)
         if lost and column.type.base == "double":
             conversions[f"{column.name}: rounded to DOUBLE"] += lost
+    wide = rounded_as_declared(wide, column, conversions)
     return _narrow(wide, column, conversions) if column.type.base == "float" else wide.cast(pa.float64())
 
 

@@ -18,7 +18,7 @@ from skyshard.charsets import encoded
 from skyshard.ingest.arrow_numbers import as_decimal, as_floating, as_integer, big_endian_bits
 from skyshard.ingest.arrow_times import date_texts, time_texts, timestamp_texts
 from skyshard.ingest.charset import stored_text
-from skyshard.ingest.convert import RowError, check_length, check_not_null, to_column
+from skyshard.ingest.convert import RowError, check_length, check_not_null, check_sign, rounded_as_declared, to_column
 from skyshard.rowimage.arrays import as_text
 from skyshard.rowimage.sqltype import SqlType, TypeClass
 from skyshard.rowimage.temporal import BASES as TEMPORAL_BASES
@@ -43,6 +43,7 @@ def from_arrow(values: pa.Array, column: Column, conversions: Counter[str]) -> p
         taken = pa.nulls(len(values), column.type.arrow)
     elif values.type == column.type.arrow and column.type.type_class is not TypeClass.BYTES:
         taken = values if column.type.base != "mediumint" else as_integer(values, column, conversions)
+        taken = rounded_as_declared(taken, column, conversions).cast(column.type.arrow)
     else:
         convert = _TAKEN.get((_given_kind(values.type), _column_kind(column.type)))
         if convert is None:
@@ -51,6 +52,7 @@ def from_arrow(values: pa.Array, column: Column, conversions: Counter[str]) -> p
                 "declare the column otherwise, or write another type",
             )  # fmt: skip
         taken = convert(values, column, conversions)
+    check_sign(taken, column)
     check_not_null(taken, column)
     return taken
 

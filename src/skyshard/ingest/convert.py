@@ -29,6 +29,7 @@ _INTEGER = rb"^\s*[+-]?\d+(\.0*)?\s*$"
 _REMEDY = "mend the value, or say in null_text (in a dump: \\N) what stands for NULL"
 _CLOCKS = ("time", "datetime", "timestamp")
 _LONGEST_SECOND = 19
+_MOST_DIGITS = 76
 
 
 class RowError(Exception):
@@ -55,6 +56,7 @@ def to_column(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.
     else:
         values = _without_dropped_digits(texts, column, conversions).cast(column.type.arrow)
         check_length(values, column.type)
+    check_sign(values, column)
     check_not_null(values, column)
     return values
 
@@ -66,6 +68,17 @@ def to_doubles(texts: pa.Array) -> NDArray[np.float64]:
     trimmed = pc.utf8_trim_whitespace(pc.cast(numbers, pa.string()))
     result: NDArray[np.float64] = pc.cast(trimmed, pa.float64()).to_numpy(zero_copy_only=False)
     return result
+
+
+def check_sign(values: pa.Array, column: Column) -> None:
+    """Negative numbers of UNSIGNED floats are refused here: a row image would store them, the server does not."""
+    if column.type.type_class is not TypeClass.FLOATING or not column.type.is_unsigned:
+        return
+    is_negative = values.fill_null(0.0).to_numpy(zero_copy_only=False) < 0
+    if is_negative.any():
+        row = int(is_negative.argmax())
+        what = f"{values[row].as_py()} is out of range for {column.type.text}"
+        raise RowError(what, row, column.name, "declare the column signed")
 
 
 def check_not_null(values: pa.Array, column: Column) -> None:
@@ -121,8 +134,6 @@ def _floats(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.Ar
     with np.errstate(over="ignore"):
         stored = numbers.astype(np.float32) if column.type.base == "float" else numbers
     out = ~np.isfinite(stored)
-    if column.type.is_unsigned:
-        out |= stored < 0
     if out.any():
         row = int(out.argmax())
         raise RowError(
@@ -137,7 +148,7 @@ def rounded_as_declared(values: pa.Array, column: Column, conversions: Counter[s
     Raises:
         RowError: more digits before the point than are declared.
     """
-    if len(column.type.arguments) != 2:
+    if column.type.type_class is not TypeClass.FLOATING or len(column.type.arguments) != 2:
         return values
     numbers = values.cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False)
     rounded, most = as_declared(numbers, *column.type.arguments)
@@ -198,22 +209,37 @@ def _booleans(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.
 
 
 def _decimals(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
+    """Decimals; further digits are rounded half away from zero, as the server does, and counted."""
     texts = _numbers(texts, _FLOAT, column, conversions)
     trimmed = pc.utf8_trim_whitespace(pc.cast(texts, pa.string()))
+    target = column.type.arrow
     try:
-        return pc.cast(trimmed, column.type.arrow)
+        return pc.cast(trimmed, target)
     except pa.ArrowInvalid:
-        bad = _first_uncast(trimmed, column.type.arrow)
-    raise RowError(f"{_shown(texts, bad)} does not fit {column.type.text}", bad, column.name, "use a wider type")
+        wide = pa.decimal256(_MOST_DIGITS, _MOST_DIGITS - 1 - (target.precision - target.scale))
+    exact = _fitting(trimmed, wide, texts, column)
+    rounded = pc.round(exact, ndigits=target.scale, round_mode="half_towards_infinity")
+    taken = _fitting(rounded, target, texts, column)
+    conversions[f"{column.name}: rounded to {column.type.text}"] += pc.sum(pc.not_equal(rounded, exact)).as_py()
+    return taken
 
 
-def _first_uncast(texts: pa.Array, target: pa.DataType) -> int:
-    """Row of the first text that the type cannot hold, by bisection."""
-    low, high = 0, len(texts)
+def _fitting(values: pa.Array, target: pa.DataType, texts: pa.Array, column: Column) -> pa.Array:
+    """The values in a type that may be too narrow for some; these are named by their texts."""
+    try:
+        return pc.cast(values, target)
+    except pa.ArrowInvalid:
+        row = _first_uncast(values, target)
+    raise RowError(f"{_shown(texts, row)} does not fit {column.type.text}", row, column.name, "use a wider type")
+
+
+def _first_uncast(values: pa.Array, target: pa.DataType) -> int:
+    """Row of the first value that the type cannot hold, by bisection."""
+    low, high = 0, len(values)
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            pc.cast(texts[low:middle], target)
+            pc.cast(values[low:middle], target)
             low = middle
         except pa.ArrowInvalid:
             high = middle

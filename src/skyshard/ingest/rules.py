@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -145,9 +146,11 @@ def _comparable(sentinel: Value, values: pa.Array, rule: Rule) -> pa.Scalar:
             return pa.scalar(encoded(str(sentinel), rule.column.type.charset or "latin1"), values.type)
         if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
             return pa.scalar(str(sentinel), values.type)
+        if pa.types.is_decimal(values.type):
+            return pa.scalar(Decimal(str(sentinel)), values.type)
         number = float(sentinel) if isinstance(sentinel, str) else sentinel
         return pa.scalar(number) if pa.types.is_integer(values.type) else pa.scalar(number, values.type)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+    except (pa.ArrowException, TypeError, ValueError, ArithmeticError):
         raise _incomparable(sentinel, values, rule) from None
 
 
@@ -198,6 +201,8 @@ def _input_column(source: str, users: list[Rule], given: Given) -> Column:
     classes = {rule.column.type.type_class for rule in users}
     if classes == {TypeClass.INTEGER} and all(rule.factor is None for rule in users):
         return Column(source, parse_type("bigint"))
+    if classes == {TypeClass.DECIMAL} and not any(rule.derive or rule.factor for rule in users):
+        return Column(source, parse_type("decimal(65,30)"))
     if classes != {TypeClass.BYTES} or any(rule.derive for rule in users):
         return Column(source, parse_type("double"))
     return Column(source, parse_type(_ANY_TEXT[given] if _is_any_text(users) else "longblob"))
