@@ -1,0 +1,96 @@
+"""README and docs, run: every command of every block, in order, in a fresh folder with a cluster of its own.
+
+Only sizes differ from what is written: the sky of the README is made at a twentieth and goes in without Ray, loads last
+seconds.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.documented import PAGES, ROOT, Block, blocks
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+
+SKYSHARD = Path(sys.executable).with_name("skyshard")
+SMALLER = {
+    "skyshard synth tiny --out sky": "--fraction 0.05",
+    "skyshard synth tiny --out look": "--fraction 0.05",
+    "skyshard synth tiny --out half": "--seed 20260701",
+    "skyshard ingest sky": "--runtime inline",
+    "skyshard bench run quick": "--leave-out FTSFSrc,joinObjSrc,joinObjFSrc,nearN,FTSSrc",
+    "skyshard bench run kpm-50 --duration 15": "--duration 2",
+}
+"""What is added to a command, so that a page takes seconds."""
+BEFORE = {"queries.md": ["skyshard cluster start --nodes 2", "skyshard synth tiny --out sky", "skyshard ingest sky"]}
+"""What a page's first sentence asks for."""
+MAY_BE = {"skyshard bench compare": {0, 1}}
+"""Exit codes where 0 is not the only one: two trials of one release may differ on a busy machine."""
+NOT_OURS = ("make", "pytest", ".", "docker", "kubectl", "SKYSHARD_")
+RUN = [page for page in PAGES if any(block.commands and not block.why_not for block in blocks(page))]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder like the root of the clone, and the cluster that was started there stopped."""
+    for name in ("synth", "ingest", "queries"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    yield tmp_path
+    run("skyshard cluster destroy", tmp_path)
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A line as a shell runs it, with our own skyshard."""
+    for start, more in SMALLER.items():
+        command += f" {more}" if command.startswith(start) else ""
+    environment = {name: value for name, value in os.environ.items() if name != "SKYSHARD_CLUSTER"}
+    environment["PATH"] = f"{SKYSHARD.parent}:{environment['PATH']}"
+    return subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def check(command: str, folder: Path) -> str:
+    """Run a line; its output. Fails unless it ends as it should."""
+    found = run(command, folder)
+    allowed = next((codes for start, codes in MAY_BE.items() if command.startswith(start)), {0})
+    assert found.returncode in allowed, f"{command}: {found.returncode}: {found.stdout[-300:]} {found.stderr[-500:]}"
+    return found.stdout
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
+def test_every_command_of_a_page_runs(page: Path, folder: Path) -> None:
+    """In order, each with what those before it left."""
+    for command in BEFORE.get(page.name, []):
+        check(command, folder)
+    number = ""
+    for block in blocks(page):
+        if block.why_not:
+            continue
+        if block.kind == "python":
+            run_program(block, folder)
+        for command in block.commands:
+            if command.startswith(NOT_OURS):
+                continue
+            printed = check(re.sub(r"(status|result|cancel) 7", rf"\1 {number}", command), folder)
+            number = printed.split()[0] if command.startswith("skyshard submit") else number
+
+
+def run_program(block: Block, folder: Path) -> None:
+    (folder / "program.py").write_text(block.text)
+    check(f"{sys.executable} program.py", folder)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_programs_that_are_not_run_import_what_there_is(page: Path) -> None:
+    """Their names exist."""
+    for block in blocks(page):
+        if block.kind == "python":
+            tree = ast.parse(block.text)
+            tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+            exec(compile(tree, page.name, "exec"), {})
