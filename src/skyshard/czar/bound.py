@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from skyshard.layout import split_director
+from skyshard.layout import Role, split_director
 from skyshard.registry.catalog import Catalog, CatalogTable
 from skyshard.sphere import Region
 
@@ -80,8 +80,13 @@ class Reference:
 
     @property
     def has_strays(self) -> bool:
-        """True when some rows stand in another chunk than their director, who came after them."""
-        return self.table is not None and bool(self.table.stray_chunks)
+        """True when some rows may stand in another chunk than their director, who came after them.
+
+        A row of a ref-match table stands with its other side then, whoever comes.
+        """
+        if self.table is None:
+            return False
+        return bool(self.table.stray_chunks) or (self.has_orphans and self.table.layout.role is Role.REF_MATCH)
 
     def find(self, name: str) -> str | None:
         lowered = name.lower()
