@@ -176,3 +176,13 @@ def test_pairs_before_their_directors_count_once(family: Family) -> None:
             7,
         ]
         family.testbed.compact(family.name, grace_s=0.0)
+
+
+def test_pairs_are_joined_with_a_director_where_there_are_none(family: Family) -> None:
+    """The director comes to a chunk without pairs: its pairs stand with the other side, and are found from both."""
+    family.add(Object=[(1, 20.5, 9.8)], Gal=[(12, 20.6, 9.9)], Pair=[(2, 12, 2), (1, 12, 1)])
+    family.add(Object=[(2, 20.6, 10.1), (3, 20.6, 10.2)])
+    assert family.ask("SELECT p.w, o.id FROM Pair p JOIN Object o USING (id)") == [(1, 1), (2, 2)]
+    assert family.ask("SELECT p.w FROM Object o, Pair p, Gal g WHERE o.id = p.id AND g.gid = p.gid AND o.id = 2") == [2]
+    assert family.ask("SELECT o.id FROM Object o LEFT JOIN Pair p USING (id) WHERE p.w IS NULL") == [3]
+    assert family.ask("SELECT id FROM Object o WHERE EXISTS (SELECT 1 FROM Pair p WHERE p.id = o.id)") == [1, 2]
