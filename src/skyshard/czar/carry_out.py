@@ -80,7 +80,7 @@ class CarryOut:
         tables = [scratch_table(query, f"p{number}") for number in range(len(plan.pulls))]
         with self.sessions.lease(query) as czar:
             dispatch = Dispatch(running, self.crew, czar, self.czar_dir, self.text_rows)
-            stored = Stored(czar, query, prepared.types, self.czar_dir if is_large else None)
+            stored = Stored(czar, query, prepared.types, self.czar_dir, is_large=is_large)
             try:
                 for number, pull in enumerate(plan.pulls):
                     columns = self._columns(prepared, number, query, czar)

@@ -50,7 +50,7 @@ def costs_of(plan: Plan) -> Costs:
     chunks = sum(len(pull.chunks or ()) for pull in plan.pulls)
     elapsed = STATEMENT_S + chunks * CHUNK_S / nodes + scanned * (PAIR_FACTOR if pairs else 1)
     elapsed += sum(moved) / MOVED_BYTES_PER_S
-    rows = sum(pull.rows for pull in plan.pulls)
+    rows = sum(pull.rows_read for pull in plan.pulls)
     return Costs(rows, read, sum(moved) if moved else None, float(f"{elapsed:.2g}"))
 
 
@@ -74,7 +74,7 @@ def _bytes_read(pull: Pull) -> int:
             (row_bytes(slot.table.table.columns) for slot in pull.template.slots.values()), default=0
         )
     rows = [sum(slot.table.chunks[c].rows for c in pull.chunks if c in slot.table.chunks) for slot in chunked]
-    share = min(1.0, pull.rows / max(max(rows), 1))
+    share = min(1.0, pull.rows_read / max(max(rows), 1))
     return int(share * sum(_table_bytes(slot, pull.chunks) for slot in chunked))
 
 

@@ -35,7 +35,7 @@ class Explanation:
             examples.append(pull.template.of_chunk(chunks[0]) if chunks else pull.template.of_prototype())
         whole = plan.stored if not plan.pulls and plan.count is None else ""
         merge = plan.merge_over(names) if plan.merge else whole
-        rows = sum(pull.rows for pull in plan.pulls)
+        rows = sum(pull.rows_read for pull in plan.pulls)
         return cls(
             str(plan.kind), str(plan.lane), plan.chunks, plan.total_chunks, plan.why, rows, tuple(examples), merge,
             plan.names, costs_of(plan),

@@ -265,7 +265,7 @@ def _two_steps(
     declared = {name for name, part in steps.columns.values() if name in steps.grouping or is_declared(bound, part)}
     pull = Pull(
         cast({}), chunks, most, names, divided=steps.divided, cast=cast, is_single=not steps.grouping,
-        declared=frozenset(declared),
+        declared=frozenset(declared), reads=rows,
     )  # fmt: skip
     order = [(term, desc) for term, desc in steps.order if not is_constant(term)]
     text = render(_finished(merge, order, clauses))

@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from skyshard.czar.answer import QueryResult, QueryStats
+from skyshard.czar.deep import with_room
 from skyshard.czar.dialect import render
 from skyshard.czar.matches import single_rows
 from skyshard.czar.plan import Kind, Lane
@@ -54,21 +55,26 @@ class MonoTarget:
     def execute(self, sql: str, database: str = "", *, query: str = "") -> QueryResult:
         """Answer a statement; ``query`` is a name to cancel it by. Errors as of ``Czar.execute``."""
         begun = time.perf_counter()
-        statement = read_statement(sql)
-        if isinstance(statement, ShowStatement):
-            columns, table = show(statement, self._source, database)
-            planned = begun
+        read = with_room(lambda: self._read(sql, database))
+        planned = time.perf_counter()
+        if isinstance(read, ShowStatement):
+            columns, table = show(read, self._source, database)
         else:
-            bound = prepare(statement, self._source.catalog, database)
-            columns, text = result_names(bound, statement), render(single_rows(bound).tree)
-            planned = time.perf_counter()
-            catalogs = [catalog for catalog in bound.catalogs.values() if catalog.transaction]
-            table = self._answer(
-                Asked(text, len(columns), loose_columns(bound, len(columns))), query or query_name(), catalogs
-            )
+            columns, asked, catalogs = read
+            table = self._answer(asked, query or query_name(), catalogs)
         ended = time.perf_counter()
         stats = QueryStats(Kind.REGULAR, Lane.NONE, 0, 0, table.num_rows, ended - begun, planned - begun)
         return QueryResult(columns, table, stats)
+
+    def _read(self, sql: str, database: str) -> ShowStatement | tuple[tuple[str, ...], Asked, list[Catalog]]:
+        """SHOW as it is; of another statement the names of its columns, its text and the databases it asks."""
+        statement = read_statement(sql)
+        if isinstance(statement, ShowStatement):
+            return statement
+        bound = prepare(statement, self._source.catalog, database)
+        columns, text = result_names(bound, statement), render(single_rows(bound).tree)
+        asked = Asked(text, len(columns), loose_columns(bound, len(columns)))
+        return columns, asked, [catalog for catalog in bound.catalogs.values() if catalog.transaction]
 
     def cancel(self, query: str) -> bool:
         """Stop a statement by its name; False if the server is not at it."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 
+from skyshard.czar.deep import with_room
 from skyshard.db.connection import quote_name as quoted
 from skyshard.ddl import DUMMY_CHUNK, chunk_table, overlap_prototype
 from skyshard.registry.catalog import CatalogTable
@@ -148,7 +149,7 @@ class Template:
     def text(self) -> str:
         write = self._write
         if write is not None:
-            self._text, self._write = write(), None
+            self._text, self._write = with_room(write), None
         return self._text
 
     def of_chunk(self, chunk: int) -> str:
@@ -178,7 +179,8 @@ class Pull:
     """Rows to be brought into one scratch table.
 
     ``columns`` and ``keys`` make the table where they are known (gather); else its columns are ``names``, with the
-    types of ``template`` over the prototypes. ``chunks`` is None for regular tables, which are read whole on one node.
+    types of ``template`` over the prototypes. ``rows`` come at most; ``reads`` are read for them, if these are more.
+    ``chunks`` is None for regular tables, which are read whole on one node.
     ``divided`` are columns whose DECIMALs have more digits inside the server than they show. ``cast`` makes the
     template again with some columns cast. ``limit``: no more rows are needed. ``is_single``: one row a chunk.
     ``declared`` are columns whose texts are no longer than they are declared: those of a table, and those that one
@@ -196,6 +198,12 @@ class Pull:
     cast: Callable[[Casts], Template] | None = None
     is_single: bool = False
     declared: frozenset[str] = frozenset()
+    reads: int = 0
+
+    @property
+    def rows_read(self) -> int:
+        """Rows of tables that are read at most."""
+        return max(self.rows, self.reads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,12 +239,12 @@ class Plan:
 
     @property
     def whole(self) -> str:
-        return self.write_whole()
+        return with_room(self.write_whole)
 
     @property
     def stored(self) -> str:
         """The statement as a node runs it whole."""
-        return self.write_stored() if self.write_stored is not None else self.whole
+        return with_room(self.write_stored) if self.write_stored is not None else self.whole
 
     def merge_over(self, tables: list[str]) -> str:
         """The merge statement over scratch tables."""

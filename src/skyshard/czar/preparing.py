@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from skyshard.czar.area_plans import AreaText, area_plan, area_text
+from skyshard.czar.deep import with_room
 from skyshard.czar.plan import Kind, PlainColumn, Plan
 from skyshard.czar.planner import make_plan, open_plan
 from skyshard.czar.shapes import (
@@ -75,13 +76,19 @@ class Preparing:
         Raises:
             UserError, Refusal: it cannot be answered.
         """
+        return with_room(lambda: self._plan(sql, database, source or self.now()))
+
+    def _plan(self, sql: str, database: str, source: CatalogSource) -> Plan | ShowStatement:
         statement = read_statement(sql)
         if isinstance(statement, ShowStatement):
             return statement
-        return make_plan(statement, source or self.now(), database, limit_bytes=self._limit_bytes)
+        return make_plan(statement, source, database, limit_bytes=self._limit_bytes)
 
     def prepare(self, sql: str, database: str) -> Prepared | ShowStatement:
         """A plan with its types, from what is kept if possible."""
+        return with_room(lambda: self._prepare(sql, database))
+
+    def _prepare(self, sql: str, database: str) -> Prepared | ShowStatement:
         if not isinstance(self._source, KeptCatalogs) or len(sql) > LONGEST_TEXT or MARK in sql:
             return self._anew(sql, database, self.now(), object())
         area = area_text(sql)

@@ -220,8 +220,6 @@ def _parse(tokens: list[Token], text: str) -> exp.Query:
         trees = DIALECT.parser().parse(tokens, text)
     except ParseError as error:
         raise UserError(_syntax_error(error)) from None
-    except RecursionError:
-        raise UserError("the statement is nested too deeply", remedy="split it") from None
     tree = _unwrapped(trees[0])
     if not isinstance(tree, exp.Query):
         raise Refusal("not-a-query", "this is not a query", remedy="ask with SELECT")

@@ -23,19 +23,31 @@ from skyshard.czar.typed import (
     select_exactly,
 )
 from skyshard.db.connection import Connection
-from skyshard.errors import Bug, Refusal, SkyshardError, UserError
+from skyshard.errors import Bug, ClusterError, Refusal, SkyshardError, UserError
+
+TABLE_FULL = 1114
 
 
 class Stored:
     """The scratch table that holds a statement's rows; whoever makes one drops its ``table``.
 
     It is read from its data file if ``data_dir`` is given and there can be one, then in bounded memory; else as text.
+    Few rows (not ``is_large``) are kept in memory, unless they turn out to be too many for it.
     """
 
-    def __init__(self, connection: Connection, query: str, types: Sequence[TypedColumn], data_dir: Path | None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        query: str,
+        types: Sequence[TypedColumn],
+        data_dir: Path | None,
+        *,
+        is_large: bool = True,
+    ) -> None:
         self._connection = connection
         self._types = types
-        self._layout = record_layout(types) if data_dir is not None else None
+        self._filed = record_layout(types) if data_dir is not None else None
+        self._layout = self._filed if is_large else None
         self._path = (data_dir or Path()) / file_name(query, "r")
         self._is_made = False
         self.table = scratch_table(query, "r")
@@ -49,13 +61,30 @@ class Stored:
     def batches(self, statement: str, clock: str = "") -> Iterator[pa.RecordBatch]:
         """Run a statement, and give its rows; ``clock`` sets the time for it."""
         self.create()
-        rows = self._connection.execute(f"{clock}INSERT INTO {self.table} {statement}")
+        try:
+            rows = self._fill(statement, clock)
+        except ClusterError as error:
+            if self._layout is not None or self._filed is None or not is_full(error):
+                raise
+            self._connection.execute(f"DROP TABLE IF EXISTS {self.table}")
+            self._layout, self._is_made = self._filed, False
+            self.create()
+            rows = self._fill(statement, clock)
         if self._layout is not None:
             yield from from_slice(self._path, 0, rows, self._types, self._layout)
         else:
             yield from from_rows(
                 self._connection.rows(select_exactly(self._types, self.table)), self._types
             ).to_batches()
+
+    def _fill(self, statement: str, clock: str) -> int:
+        return self._connection.execute(f"{clock}INSERT INTO {self.table} {statement}")
+
+
+def is_full(error: SkyshardError) -> bool:
+    """True when a server says that a table is full: one in memory has reached its limit."""
+    arguments: tuple[object, ...] = getattr(error.__cause__, "args", ())
+    return TABLE_FULL in arguments[:1]
 
 
 def store_result(
@@ -82,6 +111,11 @@ _REMEDIES = {
     1582: "check the number of arguments",
     1064: "the server does not know this syntax",
     1054: "check the names",
+    1105: "check the XPATH expression",
+    1117: "name fewer columns: a result has some 2,700 at most",
+    1118: "name fewer or shorter columns",
+    1139: "check the regular expression",
+    1436: "nest less deeply, or split the statement",
 }
 _PHYSICAL = re.compile(r"`?skyshard_scratch`?\.|`?q_\d+_\d+_\d+_\w+`?")
 

@@ -55,6 +55,10 @@ _HARMED = re.compile(r"\btable '(?:\./)?([\w@]+)[/.]([\w@]+)(?:\.MYI)?'.*repair"
 
 TABLE_GONE = {1016, 1017, 1146, 1168, 1412, 1932}
 """No such table; no such file of it, or of one that a MERGE table shows; another one since the session saw it."""
+UNKNOWN = 1105
+"""Of a server in trouble, and of XPATH expressions that it cannot read."""
+STATEMENT_TROUBLE = {139, 140}
+"""Rows too big for any table, an option that no engine has: the statement's fault although the engine says so."""
 
 
 class Account(StrEnum):
@@ -333,7 +337,8 @@ def mapped(error: Exception, endpoint: Endpoint, sql: str = "") -> SkyshardError
         owner = table.partition("__")[0] if database.startswith("skyshard_") else database
         what = f"{endpoint}: table {database}.{table} or its index is harmed ({code})"
         return ClusterError(what, remedy=f"run skyshard verify {owner}, then skyshard index rebuild {owner}")
-    if code in SERVER_TROUBLE or isinstance(error, pymysql.InternalError):
+    is_trouble = code in SERVER_TROUBLE or isinstance(error, pymysql.InternalError)
+    if is_trouble and code not in STATEMENT_TROUBLE and not (code == UNKNOWN and "XPATH" in words):
         return ClusterError(what, remedy="see the server's log in the cluster folder")
     return UserError(what)
 
