@@ -20,7 +20,7 @@ from skyshard.czar.functions import AREASPEC, AREASPEC_NUMBERS, REGIONS, make_re
 from skyshard.czar.matches import is_match
 from skyshard.czar.plan import Casts, Plan, Pull, Slot, Template
 from skyshard.czar.planner import Basis, anchor_chunks, lane_of, rows_of
-from skyshard.czar.regions import close_areas
+from skyshard.czar.regions import OPEN, close_areas
 from skyshard.czar.shapes import Prepared
 from skyshard.errors import UserError
 from skyshard.registry.catalog import CatalogSource
@@ -71,7 +71,7 @@ def area_text(sql: str) -> AreaText | None:
     >>> area_text("SELECT ra FROM t WHERE qserv_areaspec_circle(1, -2.5, .1) LIMIT 3")
     AreaText(shape='SELECT ra FROM t WHERE \x04 LIMIT 3', name='qserv_areaspec_circle', numbers=('1', '-2.5', '.1'))
     """
-    if sql.lower().count(AREASPEC) != 1 or AREA_MARK in sql:
+    if sql.lower().count(AREASPEC) != 1 or AREA_MARK in sql or OPEN in sql:
         return None
     match = next((found for found in _CALL.finditer(sql) if found["name"]), None)
     if match is None:

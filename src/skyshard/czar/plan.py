@@ -7,6 +7,7 @@ rows are the answer. Texts hold markers in place of tables; ``Template`` fills t
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -18,7 +19,8 @@ from skyshard.ddl import DUMMY_CHUNK, chunk_table, overlap_prototype
 from skyshard.registry.catalog import CatalogTable
 from skyshard.schema import Column, Key
 
-MARK = "\x01"
+MARK = f"\x01{secrets.token_hex(6)}\x01"
+"""Around the numbers of markers: what no text of a user's holds, by accident or design."""
 INTERACTIVE_CHUNKS = 10
 """Up to this many chunks the czar asks the nodes itself."""
 

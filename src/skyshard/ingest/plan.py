@@ -102,7 +102,7 @@ def make_plan(
             director.
     """
     name = database or source.database
-    require_database_name(name)
+    require_database_name(name, is_new=not known)
     if override is not None:
         source = _with_layout(source, override)
     chosen = source.chosen(list(tables) if tables else None)

@@ -29,8 +29,8 @@ _LAST_TRANSACTION = 10**6 - 1
 """So long may a transaction's number grow before a table's name is too long for its part."""
 
 
-def require_database_name(name: str) -> None:
-    """Refuse a name under which a catalog would meet what is not its own.
+def require_database_name(name: str, *, is_new: bool = True) -> None:
+    """Refuse a name under which a catalog would meet what is not its own; one that is there keeps its name.
 
     Raises:
         UserError: letters that the server writes differently in file names, the server's own, or ours.
@@ -44,7 +44,7 @@ def require_database_name(name: str) -> None:
         raise UserError(f"'{name}' is a name of Skyshard's own databases", remedy=remedy)
     if _SERVERS.fullmatch(name):
         raise UserError(f"'{name}' is a name of the database server's own", remedy=remedy)
-    if "__" in name or name.endswith("_"):
+    if is_new and ("__" in name or name.endswith("_")):
         raise UserError(
             f"'{name}' is no usable database name: director indexes are called <database>__<director>",
             remedy="use --database with a name without '__', that ends with a letter or digit",
