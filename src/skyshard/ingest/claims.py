@@ -77,7 +77,8 @@ def _as_written(
 
 def is_rounding(spec: PartitionSpec) -> bool:
     """True where a position column holds fewer digits than a DOUBLE."""
-    return any(spec.table.column(name).type.base != "double" for name in spec.layout.position or ())
+    kinds = [spec.table.column(name).type for name in spec.layout.position or ()]
+    return any(kind.base != "double" or kind.arguments for kind in kinds)
 
 
 def _check_file(spec: PartitionSpec, part: Part, batch: InputBatch, possible: Sequence[Numbers]) -> None:
