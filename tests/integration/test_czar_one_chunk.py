@@ -31,7 +31,7 @@ from skyshard.layout import Striping
 
 pytestmark = pytest.mark.integration
 CASES = Path(__file__).resolve().parents[1] / "cases"
-STATEMENTS = int(os.environ.get("SKYSHARD_STATEMENTS", "60"))
+STATEMENTS = int(os.environ.get("SKYSHARD_STATEMENTS", "30"))
 SEED = int(os.environ.get("SKYSHARD_SEED", "0"))
 WHOLE_SKY = Striping(stripes=1, substripes=1, overlap_deg=1.0)
 COARSE = Striping(stripes=6, substripes=5, overlap_deg=2.0)
