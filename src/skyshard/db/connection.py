@@ -9,7 +9,6 @@ process, so that it can be ended when the process is gone (``db.left``).
 from __future__ import annotations
 
 import contextlib
-import re
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from pymysql.constants import CLIENT
 from pymysql.cursors import SSCursor
 
 from skyshard.charsets import LATIN1
+from skyshard.db import server_errors as known
 from skyshard.db.literals import row_literals
 from skyshard.errors import ClusterError, NoRoom, SkyshardError, UserError
 from skyshard.processes import own_name
@@ -41,24 +41,6 @@ MAX_NAME_CHARACTERS = 64
 MARK = "/*skyshard "
 """Begins the comment in front of a statement that holds the name of its process."""
 _UTF8_RESULTS = "SET character_set_results = utf8mb4"
-
-NO_SERVER = {2002, 2003}
-CONNECTION_LOST = {2002, 2003, 2006, 2013, 2014, 2055, 1053, 1927, 0}
-ACCESS_DENIED = 1045
-DISK_FULL = {28, 1021}
-BUSY = {1040, 1203, 1205, 1213, 1317, 1615}
-SERVER_TROUBLE = {3, 5, 9, 11, 23, 24, 28, 29, 122, 126, 127, 130, 134, 135, 144, 145, 1004, 1005, 1006, 1014, 1015}
-SERVER_TROUBLE |= {1016, 1017, 1021, 1023, 1024, 1026, 1030, 1033, 1034, 1035, 1036, 1037, 1038, 1041, 1078, 1079, 1105}
-SERVER_TROUBLE |= {1114, 1135, 1194, 1195, 1459, 1877, 1932}
-_HARMED = re.compile(r"\btable '(?:\./)?([\w@]+)[/.]([\w@]+)(?:\.MYI)?'.*repair", re.IGNORECASE)
-"""How a server says that an index is not that of its table."""
-
-TABLE_GONE = {1016, 1017, 1146, 1168, 1412, 1932}
-"""No such table; no such file of it, or of one that a MERGE table shows; another one since the session saw it."""
-UNKNOWN = 1105
-"""Of a server in trouble, and of XPATH expressions that it cannot read."""
-STATEMENT_TROUBLE = {139, 140}
-"""Rows too big for any table, an option that no engine has: the statement's fault although the engine says so."""
 
 
 class Account(StrEnum):
@@ -246,7 +228,7 @@ def connect(
     try:
         raw = opened()
     except UserError as error:
-        if account is Account.ADMIN or getattr(error.__cause__, "args", (0,))[0] != ACCESS_DENIED:
+        if account is Account.ADMIN or getattr(error.__cause__, "args", (0,))[0] != known.ACCESS_DENIED:
             raise
         with connect(endpoint, Account.ADMIN, connect_timeout_s=connect_timeout_s) as admin:
             admin.execute(f"SET PASSWORD FOR {account}@localhost = ''")
@@ -314,31 +296,24 @@ def quote_text(text: str) -> str:
 
 def mapped(error: Exception, endpoint: Endpoint, sql: str = "") -> SkyshardError:
     """The Skyshard error for a driver error: who can mend it, in one line, with the server's own words."""
-    if isinstance(error, UnicodeEncodeError):
-        letter = str(error.object[error.start])
-        what = f"the statement holds {letter!r}, which latin1 has no letter for"
-        return UserError(what, remedy=f"write it as _utf8mb4 X'{letter.encode('utf-8', 'replace').hex().upper()}'")
-    if isinstance(error, UnicodeDecodeError):
-        return UserError(f"{endpoint}: a text of the result is no text: {error}", remedy="select HEX() of it")
+    if isinstance(error, UnicodeError):
+        return known.unwritable(error, str(endpoint))
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     words = str(error.args[-1]) if error.args else type(error).__name__
-    if code in NO_SERVER or isinstance(error, OSError):
+    if code in known.NO_SERVER or isinstance(error, OSError):
         words = f"no server answers: {words}"
     where = f" in {sql.strip()[:120]!r}" if sql else ""
     what = f"{endpoint}: {words} ({code}){where}".replace("\n", " ")
-    if isinstance(error, OSError) or code in CONNECTION_LOST:
+    if isinstance(error, OSError) or code in known.CONNECTION_LOST:
         return ClusterError(what, remedy="see `skyshard cluster status`", retryable=True)
-    if code in DISK_FULL or "No space left on device" in words:
+    if code in known.DISK_FULL or "No space left on device" in words:
         return NoRoom(f"{endpoint}: {words} ({code})", remedy="make room on the disk of the server's folder")
-    if code in BUSY:
+    if code in known.BUSY:
         return ClusterError(what, retryable=True)
-    if (harmed := _HARMED.search(words)) is not None and code in SERVER_TROUBLE:
-        database, table = harmed.groups()
-        owner = table.partition("__")[0] if database.startswith("skyshard_") else database
-        what = f"{endpoint}: table {database}.{table} or its index is harmed ({code})"
-        return ClusterError(what, remedy=f"run skyshard verify {owner}, then skyshard index rebuild {owner}")
-    is_trouble = code in SERVER_TROUBLE or isinstance(error, pymysql.InternalError)
-    if is_trouble and code not in STATEMENT_TROUBLE and not (code == UNKNOWN and "XPATH" in words):
+    if code in known.SERVER_TROUBLE and (harmed := known.harmed_index(words)) is not None:
+        return ClusterError(f"{endpoint}: {harmed.what} ({code})", remedy=harmed.remedy)
+    is_trouble = code in known.SERVER_TROUBLE or isinstance(error, pymysql.InternalError)
+    if is_trouble and code not in known.STATEMENT_TROUBLE and not (code == known.UNKNOWN and "XPATH" in words):
         return ClusterError(what, remedy="see the server's log in the cluster folder")
     return UserError(what)
 
@@ -383,7 +358,7 @@ def _open(
 def is_gone(error: BaseException | None) -> bool:
     """True when an error, or what it comes from, is a server's word that a table is not there."""
     while error is not None:
-        if isinstance(error, pymysql.MySQLError) and error.args and error.args[0] in TABLE_GONE:
+        if isinstance(error, pymysql.MySQLError) and error.args and error.args[0] in known.TABLE_GONE:
             return True
         error = error.__cause__
     return False
@@ -393,7 +368,7 @@ def is_reached(error: ClusterError) -> bool:
     """True when an error of :func:`connect` is what the server said, not that it said nothing."""
     cause = error.__cause__
     code = cause.args[0] if isinstance(cause, pymysql.MySQLError) and cause.args else 0
-    return code not in CONNECTION_LOST and not isinstance(cause, OSError)
+    return code not in known.CONNECTION_LOST and not isinstance(cause, OSError)
 
 
 def _reach(endpoint: Endpoint, timeout_s: float) -> socket.socket:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from skyshard.db.accounts import SCRATCH_DATABASE
 from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name
+from skyshard.db.server_errors import server_words
 from skyshard.ddl import create_table
 from skyshard.errors import UserError
 from skyshard.ingest.plan import PlannedTable, prototypes
@@ -65,13 +66,3 @@ def _refused(connection: Connection, table: Table, engine: str, error: UserError
             where, words = f"{where}, column '{column.name}'", server_words(alone)
             break
     return UserError(f"{where}: the server does not make it: {words}", remedy="mend the definition")
-
-
-def server_words(error: UserError) -> str:
-    """What the server said, without its address and the statement.
-
-    >>> server_words(UserError("no driver's error is its cause"))
-    "no driver's error is its cause"
-    """
-    said: tuple[object, ...] = getattr(error.__cause__, "args", ())
-    return " ".join(str(said[1]).split()) if len(said) > 1 else error.what

@@ -21,6 +21,7 @@ import pyarrow as pa
 from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name, quote_text
 from skyshard.db.locks import key_in, lock_name
 from skyshard.db.pulse import Pulse
+from skyshard.db.server_errors import server_words
 from skyshard.ddl import create_generation
 from skyshard.errors import ClusterError, SkyshardError, UserError
 from skyshard.rowimage.digest import RowDigest
@@ -231,15 +232,10 @@ class NodeLoader:
                     text = load_text(batch, order.table)
                     require_room(self._data, _ROOM_A_BYTE * (file.tell() + len(text)))
                     file.write(text)
-            columns = ", ".join(quote_name(column.name) for column in order.table)
-            place = quote_text(f"./{path.name}")
-            loaded = connection.execute(
-                f"LOAD DATA INFILE {place} INTO TABLE {quote_name(build.name)} CHARACTER SET binary "
-                rf"FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' ({columns})"
-            )
+            loaded = _load_file(connection, order.table, build.name, path)
             if connection.warning_count():
                 warning = connection.warnings()[0][2]
-                raise ClusterError(f"node '{self._node}', table {build.name}: {warning}", remedy="mend the value")
+                raise _refused(order.table, warning)
             if loaded != build.rows:
                 raise ClusterError(f"node '{self._node}', table {build.name}: {loaded} of {build.rows} rows loaded")
         finally:
@@ -345,6 +341,28 @@ class NodeLoader:
         """Size of a table's files, whatever its engine."""
         base = self._folder(database) / file_name(name)
         return sum(path.stat().st_size for ending in _ENDINGS if (path := base.with_name(base.name + ending)).exists())
+
+
+def _load_file(connection: Connection, table: Table, name: str, path: Path) -> int:
+    """Load a file of the server's data folder; returns how many rows it took.
+
+    Raises:
+        UserError: the server refuses a value, which nobody saw before.
+    """
+    columns = ", ".join(quote_name(column.name) for column in table)
+    sql = (
+        f"LOAD DATA INFILE {quote_text(f'./{path.name}')} INTO TABLE {quote_name(name)} CHARACTER SET binary "
+        rf"FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' ({columns})"
+    )
+    try:
+        return connection.execute(sql)
+    except UserError as error:
+        raise _refused(table, server_words(error)) from None
+
+
+def _refused(table: Table, words: str) -> UserError:
+    """A value that only the server refuses, in its words; the row that they name is one of a chunk table."""
+    return UserError(f"table '{table.name}': the server does not take a value: {words}", remedy="mend the input")
 
 
 def _belongs(file: str, tables: Collection[str]) -> bool:

@@ -1,0 +1,56 @@
+"""What the numbers and words of a server's errors mean. No driver, no I/O."""
+
+from __future__ import annotations
+
+import re
+
+from skyshard.errors import ClusterError, UserError
+
+NO_SERVER = {2002, 2003}
+CONNECTION_LOST = {2002, 2003, 2006, 2013, 2014, 2055, 1053, 1927, 0}
+ACCESS_DENIED = 1045
+DISK_FULL = {28, 1021}
+BUSY = {1040, 1203, 1205, 1213, 1317, 1615}
+SERVER_TROUBLE = {3, 5, 9, 11, 23, 24, 28, 29, 122, 126, 127, 130, 134, 135, 144, 145, 1004, 1005, 1006, 1014, 1015}
+SERVER_TROUBLE |= {1016, 1017, 1021, 1023, 1024, 1026, 1030, 1033, 1034, 1035, 1036, 1037, 1038, 1041, 1078, 1079, 1105}
+SERVER_TROUBLE |= {1114, 1135, 1194, 1195, 1459, 1877, 1932}
+_HARMED = re.compile(r"\btable '(?:\./)?([\w@]+)[/.]([\w@]+)(?:\.MYI)?'.*repair", re.IGNORECASE)
+"""How a server says that an index is not that of its table."""
+
+TABLE_GONE = {1016, 1017, 1146, 1168, 1412, 1932}
+"""No such table; no such file of it, or of one that a MERGE table shows; another one since the session saw it."""
+
+UNKNOWN = 1105
+"""Of a server in trouble, and of XPATH expressions that it cannot read."""
+STATEMENT_TROUBLE = {139, 140}
+"""Rows too big for any table, an option that no engine has: the statement's fault although the engine says so."""
+
+
+def server_words(error: UserError) -> str:
+    """What the server said, without its address and the statement.
+
+    >>> server_words(UserError("no driver's error is its cause"))
+    "no driver's error is its cause"
+    """
+    said: tuple[object, ...] = getattr(error.__cause__, "args", ())
+    return " ".join(str(said[1]).split()) if len(said) > 1 else error.what
+
+
+def harmed_index(words: str) -> ClusterError | None:
+    """What to say of a table that a server finds harmed, and which command mends it; None for other words."""
+    found = _HARMED.search(words)
+    if found is None:
+        return None
+    database, table = found.groups()
+    owner = table.partition("__")[0] if database.startswith("skyshard_") else database
+    what = f"table {database}.{table} or its index is harmed"
+    return ClusterError(what, remedy=f"run skyshard verify {owner}, then skyshard index rebuild {owner}")
+
+
+def unwritable(error: UnicodeError, where: str) -> UserError:
+    """A statement with a letter that latin1 has not, or a result that is no text."""
+    if isinstance(error, UnicodeEncodeError):
+        letter = str(error.object[error.start])
+        what = f"the statement holds {letter!r}, which latin1 has no letter for"
+        return UserError(what, remedy=f"write it as _utf8mb4 X'{letter.encode('utf-8', 'replace').hex().upper()}'")
+    return UserError(f"{where}: a text of the result is no text: {error}", remedy="select HEX() of it")
