@@ -27,9 +27,13 @@ from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import RecordLayout
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.schema import Column, Key, Table
+from skyshard.worker.groups import by_bytes
 from skyshard.worker.messages import BuildOrder, BuiltTable, Loader, Slice, TableBuild
 
-TABLES_PER_ORDER = 32
+ORDER_BYTES = 64 << 20
+"""Bytes of rows in an order: long enough that making a table of each kind anew counts little."""
+TABLE_BYTES = 512 << 10
+"""Bytes of rows that a table counts for besides its own, so that an order has at most 128."""
 EMPTY = RowDigest(0, 0)
 
 Target = tuple[int, bool]
@@ -48,13 +52,23 @@ def merged_segments(reports: Sequence[PartReport]) -> dict[Target, tuple[int, st
 
 def table_bytes(table: PlannedTable, reports: Sequence[PartReport]) -> Counter[int]:
     """Bytes to store by chunk: record length times rows, overlap included; an estimate for tables with BLOBs."""
-    stored = table.stored
-    length = RecordLayout.of(stored).length if table.loader is Loader.IMAGE else 16 * len(stored.columns)
+    length = _row_bytes(table.stored, table.loader)
     sizes: Counter[int] = Counter()
     for report in reports:
         for segment in report.segments:
             sizes[segment.chunk] += segment.rows * length
     return sizes
+
+
+def _row_bytes(stored: Table, loader: Loader) -> int:
+    return RecordLayout.of(stored).length if loader is Loader.IMAGE else 16 * len(stored.columns)
+
+
+def in_orders(database: str, stored: Table, loader: Loader, builds: Sequence[TableBuild]) -> Iterator[BuildOrder]:
+    """Builds of one kind as orders of bounded size."""
+    length = _row_bytes(stored, loader)
+    for some in by_bytes(builds, lambda build: build.rows * length + TABLE_BYTES, ORDER_BYTES):
+        yield BuildOrder(database, stored, loader, tuple(some))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +98,7 @@ def plan_builds(
             for target in _targets(context, table, node)
             if target in builds.sums or (table.name, *target) not in context.standing
         ]
-        some = (mine[first : first + TABLES_PER_ORDER] for first in range(0, len(mine), TABLES_PER_ORDER))
-        orders[node] = [BuildOrder(context.plan.database, builds.stored, table.loader, tuple(few)) for few in some]
+        orders[node] = list(in_orders(context.plan.database, builds.stored, table.loader, mine))
     return orders
 
 

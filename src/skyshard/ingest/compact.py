@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from skyshard.cluster import CZAR_NAME
 from skyshard.ddl import create_table, part_suffix, physical_name, stored_table
 from skyshard.errors import UserError
-from skyshard.ingest.builds import EMPTY, TABLES_PER_ORDER, Target, built_replicas, index_definition
+from skyshard.ingest.builds import EMPTY, Target, built_replicas, in_orders, index_definition
 from skyshard.ingest.director_keys import KeyKind
 from skyshard.ingest.ending import settle
 from skyshard.ingest.flow import answer, drain
@@ -147,9 +147,7 @@ class _Compaction:
             stored = stored_table(*definitions[table], overlap=is_overlap)
             builds = [_merged(stored, parts, transaction, engine) for parts in targets.values()]
             loader, _ = loader_of(stored, engine)
-            for first in range(0, len(builds), TABLES_PER_ORDER):
-                some = tuple(builds[first : first + TABLES_PER_ORDER])
-                yield BuildOrder(self._database, stored, loader, some)
+            yield from in_orders(self._database, stored, loader, builds)
 
     def _make_index(self, mine: OpenTransaction, director: str, parts: Sequence[IndexPart]) -> IndexPart:
         """A director index in one table, on the czar's server."""

@@ -1,20 +1,41 @@
-"""The data file of a table made of row images: a file taken over by a second name, slices copied behind it."""
+"""The files of a table made of row images: data taken over by a second name or copied, and the index of its records."""
 
 from __future__ import annotations
 
 import errno
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from skyshard.errors import ClusterError
+from skyshard.rowimage.index_image import DuplicateKey, IndexImage
+from skyshard.rowimage.record import RecordLayout, Records
+from skyshard.worker.doubled import DoubledRow
 from skyshard.worker.messages import TableBuild
 from skyshard.worker.room import writing
+
+INDEXED_HERE_ROWS = 2_000_000
+"""Rows of the longest table whose index is sorted in this process's memory, some 60 bytes a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyTable:
+    """A table without rows: the file that defines it, and the content of its index file."""
+
+    definition: Path
+    index: bytes
+
+    @staticmethod
+    def of(data: Path) -> EmptyTable:
+        """Read a table that the server has made and closed; ``data`` is its data file."""
+        return EmptyTable(data.with_suffix(".frm"), data.with_suffix(".MYI").read_bytes())
 
 
 def write_image(target: Path, build: TableBuild, length: int) -> None:
     """Make the data file of an empty table that nobody knows yet: the longest file of its own, the other slices."""
     rest = list(build.slices)
     with writing(target):
+        target.unlink(missing_ok=True)
         for piece in sorted((piece for piece in rest if piece.is_own), key=lambda piece: -piece.rows)[:1]:
             if _taken_over(Path(piece.bundle), target, piece.rows * length):
                 rest.remove(piece)
@@ -25,12 +46,35 @@ def write_image(target: Path, build: TableBuild, length: int) -> None:
                     _copy(bundle.fileno(), out.fileno(), piece.offset, piece.rows * length)
 
 
+def write_index(target: Path, build: TableBuild, records: Records, layout: RecordLayout, empty: EmptyTable) -> bool:
+    """Write the index file of a table with these records, ``target`` being its data file, and give it its definition.
+
+    Returns False, and the index of no row, where the server has to make it.
+
+    Raises:
+        DoubledRow: two rows have one key of a unique index.
+    """
+    index = IndexImage.of(empty.index) if len(records) <= INDEXED_HERE_ROWS else None
+    try:
+        pieces = index.fill(records) if index is not None and len(records) else [empty.index]
+    except DuplicateKey as error:
+        names = {slot.offset: slot.name for slot in layout.slots}
+        raise DoubledRow(build, {names[place]: value for place, value in error.values.items()}) from error
+    file, definition = target.with_suffix(".MYI"), target.with_suffix(".frm")
+    file.unlink(missing_ok=True)
+    with writing(file), file.open("xb", buffering=0) as out:
+        for piece in pieces:
+            out.write(piece)
+    if definition != empty.definition:
+        os.link(empty.definition, definition)
+    return index is not None or not len(records)
+
+
 def _taken_over(own: Path, target: Path, size: int) -> bool:
     """Give a bundle's file a second name, as a table's data file; False where the disk is another one.
 
     A build that was killed may have appended to it: what is behind its rows goes.
     """
-    target.unlink(missing_ok=True)
     try:
         target.hardlink_to(own)
     except OSError as error:

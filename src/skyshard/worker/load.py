@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,13 +29,13 @@ from skyshard.rowimage.record import RecordLayout
 from skyshard.schema import Table
 from skyshard.worker.doubled import NotIndexed, may_be_doubled, refuse_doubled
 from skyshard.worker.groups import by_bytes
-from skyshard.worker.image_files import write_image
+from skyshard.worker.image_files import EmptyTable, write_image, write_index
 from skyshard.worker.load_text import load_text
 from skyshard.worker.messages import BuildOrder, BuiltTable, Loader, ScannedTable, ShownTable, Slice, TableBuild
 from skyshard.worker.room import require_room, writing
 from skyshard.worker.scan import select_batches
 from skyshard.worker.soundness import unsound
-from skyshard.worker.table_digests import file_name, table_digests
+from skyshard.worker.table_digests import file_name, record_groups, table_digests
 
 HOLD_TIMEOUT_S = 30
 COUNTED_AT_ONCE = 64
@@ -141,30 +141,30 @@ class NodeLoader:
         names = [build.name for build in order.builds]
         with self._session(order.database) as connection:
             try:
-                self._fill(connection, order)
+                found = self._fill(connection, order)
             except SkyshardError as error:
                 if may_be_doubled(error):
                     refuse_doubled(connection, order, partial(self._fill, connection))
                 raise
             counts = _counts(connection, names)
-            found = table_digests(connection, self._folder(order.database), order.table, names)
         return [
             self._check(order, build, counts[build.name], digest)
             for build, digest in zip(order.builds, found, strict=True)
         ]
 
-    def _fill(self, connection: Connection, order: BuildOrder) -> None:
-        self._clear(connection, order.database, [build.name for build in order.builds])
+    def _fill(self, connection: Connection, order: BuildOrder) -> list[RowDigest]:
+        """Make the tables of an order; their digests, read back, in its order."""
+        names = [build.name for build in order.builds]
+        self._clear(connection, order.database, names)
         if order.loader is Loader.IMAGE:
             order = replace(order, builds=tuple(self._with_slices(order, build) for build in order.builds))
-            self._make_empty(connection, order)
-            self._install_images(connection, order)
-            return
+            return self._install_images(connection, order)
         for build in order.builds:
             connection.execute(build.create)
             for name in build.merged:
                 connection.execute(f"INSERT INTO {quote_name(build.name)} SELECT * FROM {quote_name(name)}")
             self._load_data(connection, order, build)
+        return table_digests(connection, self._folder(order.database), order.table, names)
 
     def _with_slices(self, order: BuildOrder, build: TableBuild) -> TableBuild:
         """The build with the data files of the tables that it merges as slices."""
@@ -184,35 +184,47 @@ class NodeLoader:
         for stray in strays & set(os.listdir(self._folder(database)) if whole else present):
             (self._folder(database) / stray).unlink(missing_ok=True)
 
-    def _make_empty(self, connection: Connection, order: BuildOrder) -> None:
-        """Create the first table of each kind and use its files for the others: a wide CREATE TABLE takes 30 ms."""
-        templates: dict[str, tuple[Path, bytes]] = {}
+    def _install_images(self, connection: Connection, order: BuildOrder) -> list[RowDigest]:
+        """Make tables by writing their files; their digests are read back from these.
+
+        Each file is a new one, the definition comes last, and the server closes what somebody may have opened
+        meanwhile: nobody sees a table by halves. Indexes are written from the records that are read back; those that
+        only the server can make it repairs.
+        """
+        empty = self._empty_tables(connection, order)
+        layout = RecordLayout.of(order.table)
+        targets = [self._file(order.database, build.name) for build in order.builds]
+        require_room(self._data, _ROOM_A_BYTE * layout.length * sum(build.rows for build in order.builds))
+        for build, target in zip(order.builds, targets, strict=True):
+            write_image(target, build, layout.length)
+        found, left = [], []
+        waiting = zip(order.builds, targets, strict=True)
+        for group in record_groups(targets, layout):
+            for records in group.each:
+                build, target = next(waiting)
+                if not write_index(target, build, records, layout, empty[build.name]):
+                    left.append(build)
+            found += group.digests(len(layout.slots))
+        connection.execute("FLUSH TABLES " + ", ".join(quote_name(build.name) for build in order.builds))
+        self._repair(connection, left, layout.length)
+        return found
+
+    def _empty_tables(self, connection: Connection, order: BuildOrder) -> dict[str, EmptyTable]:
+        """What an empty table of each build is: one of each kind is created, for a wide CREATE TABLE takes 30 ms."""
+        templates: dict[str, EmptyTable] = {}
+        empty: dict[str, EmptyTable] = {}
         for build in order.builds:
-            target = self._file(order.database, build.name)
             kind = build.create.partition("(")[2]
-            if kind in templates:
-                template, index = templates[kind]
-                target.with_suffix(".frm").hardlink_to(template.with_suffix(".frm"))
-                target.with_suffix(".MYI").write_bytes(index)
-                if not build.rows:
-                    target.touch()
-            else:
+            if kind not in templates:
                 connection.execute(build.create)
                 connection.execute(f"FLUSH TABLES {quote_name(build.name)}")
-                templates[kind] = target, target.with_suffix(".MYI").read_bytes()
+                templates[kind] = EmptyTable.of(self._file(order.database, build.name))
+            empty[build.name] = templates[kind]
+        return empty
 
-    def _install_images(self, connection: Connection, order: BuildOrder) -> None:
-        """Write the data files of empty tables and let the server build their indexes."""
-        filled = [build for build in order.builds if build.rows]
-        if not filled:
-            return
-        listed = ", ".join(quote_name(build.name) for build in filled)
-        connection.execute(f"FLUSH TABLES {listed}")
-        length = RecordLayout.of(order.table).length
-        require_room(self._data, _ROOM_A_BYTE * length * sum(build.rows for build in filled))
-        for build in filled:
-            write_image(self._file(order.database, build.name), build, length)
-        for some in by_bytes(filled, lambda build: build.rows * length, REPAIRED_AT_ONCE_BYTES):
+    def _repair(self, connection: Connection, builds: Sequence[TableBuild], length: int) -> None:
+        """Let the server make the indexes of tables whose data files stand."""
+        for some in by_bytes(builds, lambda build: build.rows * length, REPAIRED_AT_ONCE_BYTES):
             names = ", ".join(quote_name(build.name) for build in some)
             for name, _, kind, text in connection.rows(f"REPAIR TABLE {names} QUICK"):
                 if kind == "error" or (kind == "status" and text != "OK"):
@@ -339,8 +351,11 @@ class NodeLoader:
 
     def _bytes(self, database: str, name: str) -> int:
         """Size of a table's files, whatever its engine."""
-        base = self._folder(database) / file_name(name)
-        return sum(path.stat().st_size for ending in _ENDINGS if (path := base.with_name(base.name + ending)).exists())
+        base, total = str(self._folder(database) / file_name(name)), 0
+        for ending in _ENDINGS:
+            with suppress(FileNotFoundError):
+                total += os.stat(base + ending).st_size
+        return total
 
 
 def _load_file(connection: Connection, table: Table, name: str, path: Path) -> int:

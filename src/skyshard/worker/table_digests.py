@@ -6,9 +6,10 @@ Small tables of one column list are read together, so that the cost a column is 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import replace
-from itertools import accumulate
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,9 @@ from numpy.typing import NDArray
 from skyshard.db.connection import Connection, quote_name
 from skyshard.errors import Bug, ClusterError
 from skyshard.rowimage.digest import RowDigest, digest_runs
-from skyshard.rowimage.record import RecordLayout
+from skyshard.rowimage.record import RecordLayout, Records
 from skyshard.rowimage.record_digest import digest_records, record_lanes
-from skyshard.schema import Column, Table
+from skyshard.schema import Table
 from skyshard.worker.groups import by_bytes
 from skyshard.worker.scan import scan_blob_table
 
@@ -50,24 +51,52 @@ def table_digests(
     if names:
         connection.execute("FLUSH TABLES " + ", ".join(map(quote_name, names)))
     layout = RecordLayout.of(table)
-    return [found for group in by_bytes(files, _size, GROUP_BYTES) for found in _of_group(group, layout, counted)]
+    return [found for group in record_groups(files, layout) for found in group.digests(len(counted))]
 
 
-def _of_group(files: Sequence[Path], layout: RecordLayout, counted: Sequence[Column]) -> list[RowDigest]:
-    counts = [_records(file, layout) for file in files]
-    if len(files) == 1 and _size(files[0]) > GROUP_BYTES:
-        return [digest_records(np.memmap(files[0], layout.dtype, "r"), layout, len(counted))]
-    together = _read(files, sum(counts) * layout.length)
-    lanes = record_lanes(together, layout, len(counted))
-    if lanes.shape[1] != sum(counts):  # some are deleted
-        return [digest_records(np.fromfile(file, layout.dtype), layout, len(counted)) for file in files]
-    filled = [i for i, count in enumerate(counts) if count]
-    result = [RowDigest()] * len(files)
-    if filled:
-        edges = [0, *accumulate(counts[i] for i in filled)]
-        for i, found in zip(filled, digest_runs(lanes, edges), strict=True):
-            result[i] = found
-    return result
+@dataclass(frozen=True, eq=False, slots=True)
+class RecordGroup:
+    """The records of some data files, one file after the other; deleted ones too."""
+
+    layout: RecordLayout
+    counts: Sequence[int]
+    """Records of each file."""
+    records: Records
+
+    @property
+    def each(self) -> list[Records]:
+        """The records of each file."""
+        return [self.records[first:last] for first, last in pairwise([0, *accumulate(self.counts)])]
+
+    def digests(self, columns: int) -> list[RowDigest]:
+        """The digest of each file's rows over the first columns."""
+        if len(self.counts) == 1:
+            return [digest_records(self.records, self.layout, columns)]
+        lanes = record_lanes(self.records, self.layout, columns)
+        if lanes.shape[1] != len(self.records):  # some are deleted
+            return [digest_records(records, self.layout, columns) for records in self.each]
+        filled = [i for i, count in enumerate(self.counts) if count]
+        result = [RowDigest()] * len(self.counts)
+        if filled:
+            edges = [0, *accumulate(self.counts[i] for i in filled)]
+            for i, found in zip(filled, digest_runs(lanes, edges), strict=True):
+                result[i] = found
+        return result
+
+
+def record_groups(files: Sequence[Path], layout: RecordLayout) -> Iterator[RecordGroup]:
+    """Read data files of one layout in their order, small ones together; a long one is mapped, not read.
+
+    Raises:
+        ClusterError: a file that ends within a record.
+    """
+    for group in by_bytes(files, _size, GROUP_BYTES):
+        counts = [_records(file, layout) for file in group]
+        size = sum(counts) * layout.length
+        if len(group) == 1 and size > GROUP_BYTES:
+            yield RecordGroup(layout, counts, np.memmap(group[0], layout.dtype, "r"))
+        else:
+            yield RecordGroup(layout, counts, _read(group, size).view(layout.dtype))
 
 
 def _size(file: Path) -> int:
@@ -93,6 +122,7 @@ def _records(file: Path, layout: RecordLayout) -> int:
     return count
 
 
+@lru_cache(maxsize=4096)
 def file_name(name: str) -> str:
     """A database or table name of ASCII letters as the server spells it in file names.
 
