@@ -112,6 +112,23 @@ def test_the_server_finds_rows_through_an_index_file_of_ours(indexes: Indexes, k
         assert indexes.answers(sql % "t") == indexes.answers(sql % "plain")
 
 
+def test_a_record_shorter_than_the_shortest_is_counted_as_stored(indexes: Indexes) -> None:
+    """A row of two bytes takes seven in the data file, and that is what the index file says of its length."""
+    indexes.connection.execute("CREATE OR REPLACE TABLE t (a TINYINT NOT NULL, KEY (a)) ENGINE=MyISAM ROW_FORMAT=FIXED")
+    indexes.connection.execute("FLUSH TABLES t")
+    file = indexes.data / DATABASE / "t.MYD"
+    layout = RecordLayout.of([Field("a", parse_type("tinyint"), False)])
+    records = pack(pa.record_batch({"a": pa.array([3, -1, 2], pa.int8())}), layout)
+    write_records(file, records)
+    empty = IndexImage.of(file.with_suffix(".MYI").read_bytes())
+    assert empty is not None
+    assert empty.length == records.itemsize == 7
+    file.with_suffix(".MYI").write_bytes(b"".join(empty.fill(records)))
+    assert indexes.answers("SELECT a FROM t ORDER BY a") == [(-1,), (2,), (3,)]
+    assert indexes.answers("SELECT a FROM t WHERE a = 2") == [(2,)]
+    assert indexes.answers("CHECK TABLE t EXTENDED")[-1][-1] == "OK"
+
+
 def test_rows_may_be_added_to_a_table_with_an_index_file_of_ours(indexes: Indexes) -> None:
     """The server goes on where we ended: pages split, and the unique key is still unique."""
     file = indexes.create()

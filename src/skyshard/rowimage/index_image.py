@@ -220,7 +220,7 @@ def _read(empty: bytes) -> IndexImage | None:
     known_state = _ROOTS_AT + 8 * count + 8 * blocks + _STATE_TAIL + 4 * key_parts
     if empty[:4] != _MAGIC or (records, uniques, length) != (0, 0, len(empty)) or state != known_state:
         return None
-    (record,) = struct.unpack_from(">I", empty, state + 44)
+    (record,) = struct.unpack_from(">I", empty, state + 48)
     pointer, link, keys = struct.unpack_from("BBB", empty, state + 72)
     if keys != count or (count and min(pointer, link) < _FEWEST_NUMBER_BYTES):
         return None

@@ -39,7 +39,7 @@ def may_be_doubled(error: SkyshardError) -> bool:
     return isinstance(error, NotIndexed) or _REFUSED in error.what
 
 
-def refuse_doubled(connection: Connection, order: BuildOrder, fill: Callable[[BuildOrder], None]) -> None:
+def refuse_doubled(connection: Connection, order: BuildOrder, fill: Callable[[BuildOrder], object]) -> None:
     """Fill the tables of an order once more, without keys, and look for doubled rows; they are of no other use then.
 
     Raises:

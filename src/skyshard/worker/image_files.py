@@ -54,7 +54,9 @@ def write_index(target: Path, build: TableBuild, records: Records, layout: Recor
     Raises:
         DoubledRow: two rows have one key of a unique index.
     """
-    index = IndexImage.of(empty.index) if len(records) <= INDEXED_HERE_ROWS else None
+    index = IndexImage.of(empty.index)
+    if index is not None and (index.length != layout.length or len(records) > INDEXED_HERE_ROWS):
+        index = None
     try:
         pieces = index.fill(records) if index is not None and len(records) else [empty.index]
     except DuplicateKey as error:
