@@ -329,7 +329,7 @@ def test_longitudes_are_wrapped_and_counted(testbed: Testbed, catalog: Path, dat
         lines[row] = b"\t".join([fields[0], ra, *fields[2:]])
     path.write_bytes(gzip.compress(b"\n".join(lines)))
     report = testbed.ingest(catalog, database=database, tables=["Object"])
-    assert report.tables[0].conversions == {"ra: longitude wrapped into [0, 360) to find the chunk": 2}
+    assert report.tables[0].conversions["ra: longitude wrapped into [0, 360) to find the chunk"] == 2
     assert_verified(testbed, database)
 
 
