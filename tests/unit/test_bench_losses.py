@@ -22,6 +22,7 @@ from skyshard.bench.trend_page import write_trend
 from skyshard.bench.trial import write_trial
 from skyshard.bench.trial_folder import Trial
 from skyshard.cli.bench import bench_app
+from skyshard.errors import UserError
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -218,3 +219,14 @@ def test_trials_are_called_by_the_end_of_their_path(tmp_path: Path) -> None:
     text = (tmp_path / "out" / "comparison.md").read_text()
     assert text.startswith("# made: \\_new\\_ \\*1\\* \\<b\\>\\|/trial against 2/trial\n")
     assert str(tmp_path) not in text
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe{", b"{", b"[" * 100_000, b""])
+def test_a_trial_whose_files_are_harmed_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+    """The file is named."""
+    folder = Path(written(made_trial(1), tmp_path / "trial"))
+    (folder / "manifest.json").write_bytes(content)
+    found = CliRunner().invoke(bench_app, ["report", str(folder)])
+    assert isinstance(found.exception, UserError)
+    assert f"'{folder / 'manifest.json'}', key ''" in str(found.exception)
+    assert "\n" not in str(found.exception)

@@ -133,7 +133,7 @@ def _check_version(samples: pa.Table, path: Path) -> None:
 
 def _read_model(model: type[M], path: Path) -> M:
     try:
-        return model.model_validate_json(path.read_text(encoding="utf-8"))
+        return model.model_validate_json(path.read_bytes())
     except OSError as error:
         raise UserError(f"cannot read '{path}': {error.strerror}", remedy="name a trial folder") from None
     except ValidationError as error:
