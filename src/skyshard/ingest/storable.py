@@ -102,7 +102,7 @@ def _require_keys(where: str, table: Table, engine: str) -> None:
         if len(columns) > MOST_KEY_COLUMNS:
             raise UserError(f"{where}: {name} has {len(columns)} columns", remedy=f"at most {MOST_KEY_COLUMNS}")
         size = sum(_key_bytes(f"{where}, {name}", table, column) for column in columns)
-        if is_unique and size > _KEY_BYTES[engine]:
+        if is_unique and size > _KEY_BYTES[engine]:  # a longer UNIQUE key is a hash in a hidden column
             raise UserError(
                 f"{where}: {name} is too long: {size:,} bytes, where {engine} takes {_KEY_BYTES[engine]:,}",
                 remedy="leave columns out, or give the beginning of one, as in name(20)",
