@@ -194,7 +194,10 @@ def load_ratio(bench: Bench, catalog: Path) -> dict[str, float]:
     chunks = {segment.chunk for report in reports for segment in report.segments}
     placed = dict.fromkeys(chunks, ("node1",))
     names = [f"images{number}" for number in range(REPEATS)]
-    contexts = [BuildContext(make_plan(source, database=name), 1, placed, frozenset(), staging) for name in names]
+    contexts = []
+    for name in names:  # a folder each, as each ingest has its own
+        (staging / name).mkdir()
+        contexts.append(BuildContext(make_plan(source, database=name), 1, placed, frozenset(), staging / name))
     with bench.one_core():
         base = bench.timed(lambda: _load_csv(bench, table, texts))
         images = [bench.timed(functools.partial(_pack_and_build, bench, table, c, report, batch)) for c in contexts]
