@@ -6,19 +6,21 @@ hands them out again: a quarter of the time of work that goes through chunk afte
 
 from __future__ import annotations
 
+import ctypes
 from functools import lru_cache
 
-import numpy as np
-
-_KEPT_BYTES = (32 << 20) - (8 << 10)
-"""Just below the most that the limit can be raised to (DEFAULT_MMAP_THRESHOLD_MAX in mallopt(3))."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""Names of the limits in mallopt(3)."""
+_LARGEST_BYTES = 32 << 20
+"""Larger arrays come from the system and go back to it: the most that the limit can be raised to."""
+_KEPT_BYTES = 128 << 20
+"""The arrays of a part of some 100,000 rows."""
 
 
 @lru_cache(maxsize=1)
 def keep_freed_memory() -> None:
-    """Have this process use the memory of freed arrays again, up to 64 MB of it.
-
-    The GNU C library raises its limit to the size of the largest array that was freed (mallopt(3), "dynamic mmap
-    threshold"); the array is never written to, so it takes no memory. With other libraries nothing happens.
-    """
-    np.empty(_KEPT_BYTES, np.uint8)
+    """Have this process use the memory of freed arrays again, up to 128 MB of it; only the GNU C library can."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, _LARGEST_BYTES)
+        mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
