@@ -1,8 +1,8 @@
 """The course of one transaction: prepare, partition, place, build, index, publish.
 
 Every step is recorded before and after, and every step can be done twice: what is killed is run again and goes on
-where it stood. Nothing waits for what it does not need: records are written and director indexes made in threads
-beside the loading.
+where it stood. Nothing waits for what it does not need: records are written, director indexes made and rows brought to
+the disk in threads beside.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from skyshard.ingest.report import IngestReport, table_report
 from skyshard.ingest.server_check import require_makeable
 from skyshard.ingest.site import Site
 from skyshard.ingest.strays import Strays
+from skyshard.ingest.to_disk import ToDisk
 from skyshard.layout import Role
 from skyshard.placement import place
 from skyshard.progress import Progress, Watcher
@@ -60,17 +61,19 @@ class Course:
         self._reports: dict[str, list[PartReport]] = {}
         self._stages: dict[str, float] = {}
         self._records = Beside("registry")
+        self._to_disk = ToDisk()
         self._indexes = DirectorIndexes(site, plan.database, mine.id, self._staging)
 
     def run(self) -> IngestReport:
         """From the first step, or from where a run before this one stood, to the published rows."""
-        with closing(self._records), self._indexes:
+        with closing(self._records), closing(self._to_disk), self._indexes:
             self._shown("prepare", self._prepare)
             for table in self._plan.tables:
                 self._timed("partition", lambda table=table: self._partition(table))  # type: ignore[misc]
             self._timed("load", self._load)
             self._shown("director index", self._indexes.finish)
             self._records.finish()
+            self._to_disk.end()
         Strays(self._site, self._plan, self._mine.id, self._staging).record(self._reports)
         report = IngestReport(
             self._plan.database,
@@ -128,6 +131,8 @@ class Course:
             self._watch(Progress(f"partition {table.name}", done, len(parts), rows, size, time.monotonic() - start))
             brought = list(_contributions(table.name, report))
             self._records.do(self._site.registry.add_contributions, self._mine.id, brought)
+            if self._plan.layout.replicas == 1:  # else they are copied
+                self._to_disk.begin(self._staging / one.file for one in report.segments if one.file)
         reports.sort(key=lambda report: report.part)
         require_distinct(table.name, reports)
         check_overlap(table.name, reports)
@@ -203,6 +208,7 @@ class Course:
             built, rows = built + len(tables), rows + sum(table.rows for table in tables)
             size += sum(table.bytes for table in tables)
             self._records.do(registry.add_replicas, database, self._mine.id, built_replicas(node, order, tables))
+            self._to_disk.begin_rest()
             self._watch(Progress("load", built, total, rows, size, time.monotonic() - start))
         if finished:  # else there is one part of each table
             self._records.finish()
