@@ -87,6 +87,32 @@ def test_odd_spellings_have_the_names_that_the_server_gives(server: Connection, 
     assert wrong == []
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM (SELECT i+1, COUNT( * ), 'x', id%2 FROM t GROUP BY 1) q",
+        "SELECT q.`i+1`, `ra*2`-1 AS x, q.* FROM (SELECT i+1, ra*2 FROM t) q WHERE `I+1` > 0 ORDER BY `i+1`",
+        "WITH w AS (SELECT i/2, /* half */ ra  / 2 FROM t) SELECT * FROM w JOIN (SELECT i/2 FROM t) v USING (`i/2`)",
+        "WITH RECURSIVE n AS (SELECT 1+0 UNION ALL SELECT `1+0`+1 FROM n WHERE `1+0`<4) SELECT * FROM n",
+        "SELECT * FROM ((SELECT MAX(i)MIN, -i, - ra FROM t) UNION (SELECT 1, 2, 3)) q",
+        "SELECT * FROM (SELECT `i+1`+1 FROM (SELECT i+1 FROM t) p) q JOIN (SELECT NOT i FROM t) r",
+        "SELECT i+1 FROM t ORDER BY `i+1`",
+        "SELECT id%2, COUNT(*) FROM t GROUP BY `id%2` HAVING `count(*)` > 0 ORDER BY `ID%2` DESC",
+        "SELECT \\N, \\N AS x, i IS \\N FROM t",
+        "SELECT SUBSTR(s FROM 2), MID(s FROM 1 FOR 2), SUBSTR( s , 2 ), substring(s from 2 for 1), MID(i=3, 1) FROM t",
+        "SELECT CAST(ra AS SIGNED INT), CONVERT(i, UNSIGNED INT), CAST(i AS UNSIGNED INTEGER) FROM t",
+    ],
+)
+def test_inner_items_are_called_as_they_are_written(server: Connection, sql: str) -> None:
+    """A derived table's columns and names in ORDER BY hang on the blanks of the text, which a tree does not keep."""
+    wanted = server.rows(sql), [column.name for column in server.columns]
+    statement = read_statement(sql)
+    assert isinstance(statement, SelectStatement)
+    got = server.rows(render(statement.tree)), [column.name for column in server.columns]
+    names = got[1] if None in statement.names else list(statement.names)
+    assert (got[0], names) == wanted
+
+
 REGIONS: list[Region] = [
     Box(10, -20, 40, 30), Box(350, -10, 10, 10), Box(0, 89, 360, 90), Box(-30, -5, 30, 5), Box(355, 0, 360, 20),
     Box(0, 5, 10, -5), Box(120, -90, 121, -89.99), Circle(0, 0, 0.3), Circle(359.99, 5, 2), Circle(100, 90, 1),

@@ -38,6 +38,8 @@ require_adaptable(sqlglot_parser.__file__)
 
 SPELLING = "spelling"
 """Key in a literal's ``meta``: the literal as the user wrote it."""
+TEXT = "text"
+"""Key in the ``meta`` of a select item: the item as the user wrote it, with the comments that MariaDB counts as its."""
 TYPED = "typed"
 """Key in the ``meta`` of parentheses that the user wrote."""
 
@@ -47,7 +49,7 @@ AGGREGATES: dict[str, type[exp.AggFunc]] = {
 """The aggregates that can be computed in two steps; every other function call is an ``exp.Anonymous``."""
 
 _COMMA = "','"
-_SPECIAL_FORMS = {"CAST", "CONVERT", "CHAR", "EXTRACT", "POSITION", "SUBSTRING", "TRIM", "GROUP_CONCAT", "MATCH"}
+_SPECIAL_FORMS = {"CAST", "CONVERT", "CHAR", "EXTRACT", "POSITION", "TRIM", "GROUP_CONCAT", "MATCH"}
 _PREDICATES = (TokenType.LIKE, TokenType.IN, TokenType.BETWEEN, TokenType.RLIKE)
 _COMPARISONS = {**MySQLParser.EQUALITY, **MySQLParser.COMPARISON}
 _UNITS = {
@@ -130,7 +132,7 @@ class _Parser(MySQLParser):
     FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {name: kind.from_arg_list for name, kind in AGGREGATES.items()}
     FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
         name: parse for name, parse in MySQLParser.FUNCTION_PARSERS.items() if name in _SPECIAL_FORMS
-    }
+    } | dict.fromkeys(("SUBSTRING", "SUBSTR", "MID"), lambda parser: parser._parse_substring())
     PRIMARY_PARSERS: ClassVar[dict[TokenType, Callable[..., Any]]] = {
         kind: _spelled(parse) if kind in _LITERALS else parse for kind, parse in MySQLParser.PRIMARY_PARSERS.items()
     }
@@ -145,6 +147,33 @@ class _Parser(MySQLParser):
     }
 
     TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Callable[..., Any]]] = dict.fromkeys(_MOMENTS, _as_written)
+
+    def _parse_projections(self) -> Any:
+        return self._parse_csv(self._parse_item), None
+
+    def _parse_item(self) -> Any:
+        """A select item keeps its text; what stands between the comma before it and the item is a part of that."""
+        is_later = self._prev is not None and self._prev.token_type is TokenType.COMMA
+        start = self._prev.end + 1 if is_later else self._curr.start if self._curr is not None else 0
+        item = self._parse_expression()
+        if item is not None:
+            item.meta[TEXT] = self.sql[start : self._prev.end + 1]
+        return item
+
+    def _parse_types(self, *args: Any, **kwargs: Any) -> Any:
+        """SIGNED and UNSIGNED may be followed by INT as well as by INTEGER."""
+        kind = super()._parse_types(*args, **kwargs)
+        if kind is not None and self._prev is not None and self._prev.text.upper() in ("SIGNED", "UNSIGNED"):
+            self._match(TokenType.INT)
+        return kind
+
+    def _parse_substring(self) -> Any:
+        """``SUBSTRING(text FROM place FOR length)`` is the call with commas."""
+        arguments: list[Any] = self._parse_csv(self._parse_disjunction)
+        for word in (TokenType.FROM, TokenType.FOR):
+            if len(arguments) in (1, 2) and self._match(word):
+                arguments.append(self._parse_disjunction())
+        return self.expression(exp.Anonymous(this="SUBSTRING", expressions=arguments))
 
     def _parse_paren(self) -> Any:
         """Parentheses of the user's are marked, as the parser adds some of its own."""

@@ -1,8 +1,8 @@
 """Texts into tokens as MariaDB cuts them: where a number ends, and that one may begin with its point.
 
 Rules: an exponent's sign stands right after its ``e``, so ``1e5-1e5`` is a difference; what goes on with a letter is a
-name (``1e5x``), as is what follows a name and a point (``t.1e5``). Source: MariaDB, sql/sql_lex.cc, states
-``MY_LEX_NUMBER_IDENT`` and ``MY_LEX_REAL_OR_POINT``. No I/O.
+name (``1e5x``), as is what follows a name and a point (``t.1e5``); a backslash and N are NULL. Source: MariaDB,
+sql/sql_lex.cc, states ``MY_LEX_NUMBER_IDENT``, ``MY_LEX_REAL_OR_POINT`` and ``MY_LEX_ESCAPE``. No I/O.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ class _Core(TokenizerCore):
             super()._scan_number()
 
     def _scan_keywords(self) -> None:
-        if self._char != "." or not self._peek.isdigit() or self._is_after_name() or not self._take_number():
+        if self._char == "\\" and self._peek == "N":
+            self._advance()
+            self._add(TokenType.NULL, "NULL")
+        elif self._char != "." or not self._peek.isdigit() or self._is_after_name() or not self._take_number():
             super()._scan_keywords()
 
     def _take_number(self) -> bool:

@@ -16,7 +16,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from skyshard.czar.dialect import DIALECT
 from skyshard.czar.function_places import BARE, Place, place_of
-from skyshard.czar.item_names import select_names
+from skyshard.czar.item_names import name_items, select_names
 from skyshard.errors import Refusal, UserError
 
 ROOTS = (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN)
@@ -109,9 +109,11 @@ def read_statement(text: str) -> SelectStatement | ShowStatement:
     _check_kind(tokens)
     tree = _parse(tokens, text)
     _check_tree(tree, tokens)
+    names = select_names(tree)
+    name_items(tree)
     words = frozenset(token.text.upper() for token in tokens)
     called = frozenset(node.name.upper() for node in tree.find_all(exp.Anonymous)) | words & BARE
-    return SelectStatement(text, tree, select_names(tree, tokens, text), words, called)
+    return SelectStatement(text, tree, names, words, called)
 
 
 def place(node: exp.Expr | Token | None) -> str:

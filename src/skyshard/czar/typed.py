@@ -173,7 +173,13 @@ def _array(values: Sequence[Any], column: TypedColumn) -> pa.Array:
         values = [_bits(value, column.type.length) for value in values]
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         values = [value.encode(LATIN1) if isinstance(value, str) else value for value in values]
-    return pa.array(values, kind)
+    try:
+        return pa.array(values, kind)
+    except pa.ArrowInvalid:
+        raise UserError(
+            f"a value is beyond the type that the server declares for it, {column.type.text}",
+            remedy="compute it in parts, or make a text of it with CONCAT",
+        ) from None
 
 
 def _bits(value: Any, length: int) -> bytes | None:
