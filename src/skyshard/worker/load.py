@@ -35,10 +35,9 @@ from skyshard.worker.messages import BuildOrder, BuiltTable, Loader, ScannedTabl
 from skyshard.worker.room import require_room, writing
 from skyshard.worker.scan import select_batches
 from skyshard.worker.soundness import unsound
-from skyshard.worker.table_digests import file_name, record_groups, table_digests
+from skyshard.worker.table_digests import file_name, record_groups, row_counts, table_digests
 
 HOLD_TIMEOUT_S = 30
-COUNTED_AT_ONCE = 64
 REPAIRED_AT_ONCE_BYTES = 1 << 30
 _ENDINGS = (".MYD", ".MYI", ".frm", ".MAD", ".MAI", ".ibd", ".MRG")
 _ROOM_A_BYTE = 2
@@ -146,7 +145,7 @@ class NodeLoader:
                 if may_be_doubled(error):
                     refuse_doubled(connection, order, partial(self._fill, connection))
                 raise
-            counts = _counts(connection, names)
+            counts = row_counts(connection, names)
         return [
             self._check(order, build, counts[build.name], digest)
             for build, digest in zip(order.builds, found, strict=True)
@@ -314,7 +313,7 @@ class NodeLoader:
         with self._connected(database) as connection:
             try:
                 found = table_digests(connection, self._folder(database), table, names, leave_out=leave_out)
-                counts = _counts(connection, names)
+                counts = row_counts(connection, names)
                 return [_scanned(name, one, counts[name]) for name, one in zip(names, found, strict=True)]
             except (ClusterError, UserError, OSError) as error:
                 if len(names) == 1:
@@ -384,16 +383,6 @@ def _belongs(file: str, tables: Collection[str]) -> bool:
     """True for a file that the server keeps: the database's options, or a table's."""
     stem, dot, ending = file.partition(".")
     return file == "db.opt" or (stem in tables and dot + ending in _ENDINGS)
-
-
-def _counts(connection: Connection, names: Sequence[str]) -> dict[str, int]:
-    """Rows of tables as the server counts them."""
-    counts: dict[str, int] = {}
-    for first in range(0, len(names), COUNTED_AT_ONCE):
-        some = names[first : first + COUNTED_AT_ONCE]
-        sql = " UNION ALL ".join(f"SELECT {i}, COUNT(*) FROM {quote_name(name)}" for i, name in enumerate(some))
-        counts |= {some[int(i)]: int(count) for i, count in connection.rows(sql)}
-    return counts
 
 
 def _scanned(name: str, found: RowDigest, count: int) -> ScannedTable:
