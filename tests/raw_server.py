@@ -96,13 +96,15 @@ def _letter(letter: str) -> bytes:
         return letter.encode("latin1", "replace")
 
 
-def _sort_key(value: Any) -> tuple[int, Any, bytes]:
-    """NULL first, then numbers to six digits, then texts."""
+def _sort_key(value: Any) -> tuple[int, Any, Any, bytes]:
+    """NULL first, then numbers to six digits, large whole ones among equals to all, then texts."""
     if value is None:
-        return 0, 0, b""
+        return 0, 0, 0, b""
     text = _bytes(value)
     try:
         number = Decimal(text.decode())
     except (InvalidOperation, UnicodeDecodeError, ValueError):
-        return 2, 0, text
-    return (1, float(f"{number:.5e}"), b"") if number.is_finite() else (2, 0, text)
+        return 2, 0, 0, text
+    if not number.is_finite():
+        return 2, 0, 0, text
+    return 1, float(f"{number:.5e}"), number if number == number.to_integral_value() else 0, b""

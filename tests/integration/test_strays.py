@@ -117,6 +117,26 @@ def test_rows_whose_director_comes_to_them_stay_local(family: Family) -> None:
     assert family.testbed.explain("SELECT * FROM Src WHERE id = 2", database=family.name).chunks == 1
 
 
+def test_areas_over_positions_that_are_not_the_directors(family: Family) -> None:
+    """A row whose copy names another chunk than its director's is found where its copy says, before and after it came;
+    beside its director both positions count."""
+    sql = "SELECT sid FROM Src WHERE qserv_areaspec_circle(60, 30, 1)"
+    family.add(Object=[(1, 10, 10), (2, 60, 30)], Src=[(100, 1, 10, 10), (200, 2, 60, 30)])
+    assert family.ask(sql) == [200]
+    family.add(Src=[(300, 1, 60, 30), (400, 2, 200, -40)])
+    for _ in range(2):
+        assert family.ask(sql) == [200, 300]
+        assert family.ask("SELECT sid FROM Src WHERE qserv_areaspec_box(199, -41, 201, -39) = 1") == [400]
+        assert family.ask("SELECT sid FROM Src WHERE NOT qserv_areaspec_box(199, -41, 201, -39)") == [100, 200, 300]
+        join = "SELECT s.sid FROM Object o JOIN Src s USING (id) WHERE"
+        assert family.ask(f"{join} qserv_areaspec_circle(60, 30, 1)") == [200]
+        assert family.ask(f"{join} scisql_s2PtInCircle(o.ra, o.decl, 60, 30, 1) = 1") == [200, 400]
+        near = "SELECT s.sid FROM Object o, Src s WHERE scisql_angSep(o.ra, o.decl, s.ora, s.odecl) < 0.2 AND o.id = 2"
+        assert family.ask(near) == [200, 300]
+        family.testbed.compact(family.name, grace_s=0.0)
+    assert family.is_good()
+
+
 def test_a_director_of_another_database_makes_strays_too(family: Family) -> None:
     """The director's database learns of the dependents elsewhere, whose keys can be made anew when they are lost."""
     more, director = f"{family.name}_more", f"{family.name}.Object"

@@ -106,10 +106,16 @@ def _folded(node: exp.Binary) -> Decimal | None:
 def partition_columns(reference: Reference) -> tuple[str, str] | None:
     """The columns that decide the chunk of a reference's rows, as its table spells them.
 
-    None for a ref-match table: its keys decide, and its positions may differ from those of its directors.
+    None for a ref-match table: its keys decide, and its positions may differ from those of its directors; and for a
+    dependent that carries such positions.
     """
-    is_placed = reference.is_chunked and not is_match(reference)
-    return _position_columns(reference) if is_placed else None
+    is_placed = reference.table is not None and reference.table.position_is_local
+    return _held_columns(reference) if is_placed else None
+
+
+def _held_columns(reference: Reference) -> tuple[str, str] | None:
+    """The columns that an area is held to wherever they are; a ref-match table's only where nothing else is."""
+    return _position_columns(reference) if reference.is_chunked and not is_match(reference) else None
 
 
 def partition_reference(bound: Bound, ra: exp.Expr, dec: exp.Expr) -> Reference | None:
@@ -190,7 +196,7 @@ def _area_references(bound: Bound, block: Block, call: exp.Anonymous) -> list[Re
             f"{call.name}() needs a chunked table in the same FROM clause{place(call)}",
             remedy="use scisql_s2PtIn...() with the columns of the table",
         )
-    placed = [reference for reference in chunked if partition_columns(reference) is not None]
+    placed = [reference for reference in chunked if _held_columns(reference) is not None]
     covered = _covered_references(bound, block, placed)
     for reference in [one for one in chunked if one not in covered]:
         if _position_columns(reference) is None:

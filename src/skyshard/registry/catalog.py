@@ -51,6 +51,8 @@ class CatalogTable:
     stray_chunks: frozenset[int] = frozenset()
     spread_keys: frozenset[str] = frozenset()
     """The key columns (``layout.key``, ``layout.key2``) whose director has rows of one key in several chunks."""
+    position_is_local: bool = True
+    """False where rows of a dependent stand in another chunk than the positions that they carry."""
 
 
 @dataclass(frozen=True, slots=True)

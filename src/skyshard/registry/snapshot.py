@@ -133,8 +133,6 @@ def _spread_keys(database: str, table: CatalogTable, spread: set[tuple[str, str]
 
 def _catalog_table(row: Any, replicas: Sequence[Replica], orphans: Iterable[int]) -> CatalogTable:
     layout = TableLayout.model_validate(row["layout"])
-    if not row["position_is_local"]:
-        layout = layout.model_copy(update={"position": None})
     table = load_table(row["definition"])
     parts = parts_of(replicas)
     if not layout.role.is_chunked:
@@ -144,7 +142,10 @@ def _catalog_table(row: Any, replicas: Sequence[Replica], orphans: Iterable[int]
         return CatalogTable(table, layout, rows, {}, frozenset(), suffix)
     chunks = _chunk_entries(replicas, parts)
     rows = sum(entry.rows for entry in chunks.values())
-    return CatalogTable(table.with_chunk_columns(), layout, rows, chunks, frozenset(orphans))
+    is_local = bool(row["position_is_local"])
+    return CatalogTable(
+        table.with_chunk_columns(), layout, rows, chunks, frozenset(orphans), position_is_local=is_local
+    )
 
 
 def parts_of(replicas: Iterable[Replica]) -> dict[tuple[str, int, bool], list[int]]:
