@@ -24,7 +24,7 @@ FOLLOWERS = ["bigint", "bigint", "bigint unsigned", "int", "double", "decimal(20
 TEXTS = ["varchar(9)", "char(6)", "varchar(9) character set utf8mb4", "char(5) character set utf8", "text"]
 WORDS = ["alpha", "b\xeata", "\u20ac 5", "", None, "g'mm"]
 WIDE_WORDS = [*WORDS, "\u03b4elta", "\u65e5\u672c"]
-ENGINES = ["MyISAM", "MyISAM", "MyISAM", "MyISAM", "Aria", "InnoDB"]
+ENGINES = [*["MyISAM"] * 8, "Aria", "InnoDB"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Step:
     """``kind``: ingest, abort, stop, again, compact, mono, rebuild, restart; who is stopped goes on with
     the next ingest of that number.
 
-    ``number``: of the source, which names its files. ``share``: where an ingest is interrupted, as a share of its steps.
+    ``number``: of the source, which names its files. ``share``: where an ingest is interrupted, of its steps.
     """
 
     kind: str
@@ -199,8 +199,8 @@ class _Places:
 def _keys(chance: random.Random, kind: str, count: int) -> list[int]:
     low, high = bounds(kind)
     marks = [0, 1, 2, 5, 2**31 - 1, 2**31, 2**53 - 1, 2**53 + 1, 2**63 - 1, 2**63, low, high, -1, -7]
-    near = [key for key in marks if low <= key <= high] + list(range(10, 10 + 2 * count))
-    return chance.sample(near, count)
+    near = {key for key in marks if low <= key <= high} | set(range(10, 10 + 2 * count))
+    return chance.sample(sorted(near), count)
 
 
 def _follower(chance: random.Random, schema: Schema, name: str, n: int, stars: list[Row], places: _Places) -> Row:
