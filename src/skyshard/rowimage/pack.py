@@ -85,9 +85,13 @@ def block_rows(layout: RecordLayout) -> int:
     return min(max(_BLOCK_BYTES // layout.length, _FEWEST_BLOCK_ROWS), _MOST_BLOCK_ROWS)
 
 
-def _span_rows(layout: RecordLayout) -> int:
-    """Rows that are made ready at once: many, for each costs a call a column; few enough to keep copies small."""
-    return min(max(_SPAN_BYTES // layout.length, _FEWEST_SPAN_ROWS), _MOST_BLOCK_ROWS)
+def _span_rows(layout: RecordLayout, rows: int) -> int:
+    """Rows that are made ready at once: many, for each costs a call a column; few enough to keep copies small.
+
+    All spans of ``rows`` are about as long: a short last one would cost as many calls as a long one.
+    """
+    most = min(max(_SPAN_BYTES // layout.length, _FEWEST_SPAN_ROWS), _MOST_BLOCK_ROWS)
+    return -(-rows // max(round(rows / most), 1))
 
 
 def _check_columns(batch: pa.RecordBatch | pa.Table, layout: RecordLayout) -> None:
@@ -111,7 +115,7 @@ def _pack_part(part: pa.RecordBatch, layout: RecordLayout, records: Records, fir
         writers.append(_writer(slot, array, first_row))
         if slot.is_nullable and not array.null_count:
             constant[slot.null_bit >> 3] ^= np.uint8(1 << (slot.null_bit & 7))
-    step = _span_rows(layout)
+    step = _span_rows(layout, len(records))
     for start in range(0, len(records), step):
         span = records[start : start + step]
         nulls = _NullArea(constant, len(span))
