@@ -560,6 +560,37 @@ def test_number_that_means_null_is_one_however_it_is_written(
     assert batch.conversions == {f"flux: {sentinel} → NULL": len(given) - 1}
 
 
+@pytest.mark.parametrize(
+    ("kind", "rule", "given", "found"),
+    [
+        ("double", {"null_at": ["N/A", -999]}, ["N/A", "-999.0", "7.5"], [None, None, 7.5]),
+        ("int", {"null_at": ["--", ""]}, ["--", "", "7.0"], [None, None, 7]),
+        ("double", {"null_at": ["N/A"], "factor": 2}, ["N/A", " 3.5 "], [None, 7.0]),
+        ("double", {"derive": "flux + 1", "null_at": ["\u2014"]}, ["\u2014", "3.5"], [None, 4.5]),
+        ("decimal(20,2)", {"null_at": ["-"]}, ["-", "123456789012345678.25"], [None, Decimal("123456789012345678.25")]),
+        ("bigint unsigned", {"null_at": [-1]}, ["-1", "18446744073709551615"], [None, 2**64 - 1]),
+        ("bigint unsigned", {"null_at": ["none"]}, ["none", "9223372036854775809"], [None, 2**63 + 1]),
+    ],
+)
+def test_word_that_means_null_stands_for_a_number(
+    tmp_path: Path, kind: str, rule: dict[str, object], given: list[str], found: list[object]
+) -> None:
+    """What is no number may mean NULL in a column of numbers, and numbers keep all their digits beside it."""
+    (tmp_path / "a.csv").write_text("id,flux\n" + "".join(f"{i},{text}\n" for i, text in enumerate(given)))
+    declared = [{"name": "id", "type": "bigint"}, {"name": "flux", "type": kind}]
+    mapping = write_mapping(tmp_path, T={**PAIR, "declare": declared, "columns": {"flux": rule}})
+    (batch,) = batches_of(open_source(mapping))
+    assert batch.batch.column("flux").to_pylist() == found
+
+
+def test_other_words_are_no_numbers(tmp_path: Path) -> None:
+    """Named with file, row and column."""
+    (tmp_path / "a.csv").write_text("id,flux\n1,N/A\n2,none\n")
+    mapping = write_mapping(tmp_path, T={**PAIR, "columns": {"flux": {"null_at": ["N/A"]}}})
+    with pytest.raises(UserError, match=r"a\.csv', row 2, column 'flux': 'none' is no number"):
+        batches_of(open_source(mapping))
+
+
 def batches_of(source: Source) -> list[InputBatch]:
     table = source.tables["T"]
     return [batch for part in table.parts for batch in table.reader.batches(part, table.table, table.layout)]

@@ -16,7 +16,7 @@ import pyarrow as pa
 from skyshard.errors import UserError
 from skyshard.felis_schemas import read_schema
 from skyshard.ingest.mapped_text import MappedTextReader, dialect_of, header_names
-from skyshard.ingest.mapping import ColumnRule, MappedTable, layout_of, read_mapping
+from skyshard.ingest.mapping import ColumnRule, DeclaredColumn, MappedTable, layout_of, read_mapping
 from skyshard.ingest.mapping import Mapping as MappingFile
 from skyshard.ingest.parquet import ParquetReader, parquet_parts, twin_names
 from skyshard.ingest.rules import Rule, input_columns
@@ -122,7 +122,7 @@ def _table(where: str, name: str, mapped: MappedTable, schema: Mapping[str, Tabl
             known = ", ".join(table.name for table in schema.values())
             raise UserError(f"{where}: the schema has no table '{wanted}'", remedy=f"it has {known}")
         described = schema[wanted.lower()].columns
-    declared = tuple(Column(item.name, parse_type(item.type), item.nullable) for item in mapped.declare)
+    declared = tuple(_declared(where, item) for item in mapped.declare)
     names = {column.name for column in (*described, *declared)}
     for column in (*mapped.omit, *mapped.columns, *mapped.primary_key):
         if column not in names:
@@ -136,6 +136,13 @@ def _table(where: str, name: str, mapped: MappedTable, schema: Mapping[str, Tabl
     keys = {*mapped.primary_key, *([mapped.key] if mapped.role is Role.DIRECTOR else [])}
     columns = tuple(replace(column, is_nullable=False) if column.name in keys else column for column in columns)
     return Table(name, columns, mapped.primary_key)
+
+
+def _declared(where: str, item: DeclaredColumn) -> Column:
+    try:
+        return Column(item.name, parse_type(item.type), item.nullable)
+    except UserError as error:
+        raise UserError(f"{where}, column '{item.name}': {error.what}", remedy=error.remedy) from None
 
 
 def _checked_layout(where: str, table: Table, mapped: MappedTable) -> TableLayout:

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from skyshard.charsets import encoded
 from skyshard.ingest.arrow_values import from_arrow, plain_array
 from skyshard.ingest.charset import Given, stored_text
-from skyshard.ingest.convert import RowError
+from skyshard.ingest.convert import RowError, to_column
 from skyshard.ingest.expression import evaluate, names_in
 from skyshard.rowimage.arrays import as_text
-from skyshard.rowimage.sqltype import TypeClass, parse_type
+from skyshard.rowimage.sqltype import SqlType, TypeClass, parse_type
 from skyshard.schema import Column
 
 Value = int | float | str
+_ANY_NUMBER = "decimal(65,30)"
 _ANY_TEXT: dict[Given, str] = {"utf8": "longtext character set utf8mb4", "latin1": "longtext character set latin1"}
 
 
@@ -46,6 +47,13 @@ class Rule:
         return names_in(self.derive) if self.derive else frozenset({self.source} if self.source else ())
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """Texts that mean NULL in a column of numbers."""
+        if self.column.type.type_class is TypeClass.BYTES:
+            return ()
+        return tuple(value for value in self.null_at if isinstance(value, str) and not _is_number(value))
+
+    @property
     def is_plain(self) -> bool:
         """Values are taken as the input has them."""
         return not (self.derive or self.null_at or self.factor is not None or self.constant is not None)
@@ -65,6 +73,14 @@ class Rule:
         if self.factor is not None:
             steps.append(f"x {self.factor:g}")
         return f"{name}: {', '.join(steps)}" if steps else ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +139,26 @@ def _raw(rule: Rule, inputs: Mapping[str, pa.Array], rows: int, conversions: Cou
 
 
 def _without_sentinels(values: pa.Array, rule: Rule, conversions: Counter[str]) -> pa.Array:
-    if not rule.null_at:
-        return values
+    """An input as its rule computes with it: texts for a column of numbers are read as numbers, words left out."""
     values = plain_array(values)
+    is_text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
+    if not is_text or (rule.column.type.type_class is TypeClass.BYTES and not rule.derive):
+        return _without(rule.null_at, values, rule, conversions)
+    texts = _without(rule.words, values, rule, conversions).cast(pa.large_binary()).cast(pa.binary())
+    numbers = to_column(texts, Column(rule.column.name, _number_type([rule])), conversions)
+    return _without(tuple(value for value in rule.null_at if value not in rule.words), numbers, rule, conversions)
+
+
+def _without(sentinels: tuple[Value, ...], values: pa.Array, rule: Rule, conversions: Counter[str]) -> pa.Array:
     found = np.zeros(len(values), bool)
-    for sentinel in rule.null_at:
+    for sentinel in sentinels:
         try:
             is_equal = pc.equal(values, _comparable(sentinel, values, rule))
         except pa.ArrowException:
             raise _incomparable(sentinel, values, rule) from None
         found |= np.asarray(pc.fill_null(is_equal, False))
     if found.any():
-        conversions[f"{rule.column.name}: {', '.join(map(str, rule.null_at))} → NULL"] += int(found.sum())
+        conversions[f"{rule.column.name}: {', '.join(map(str, sentinels))} → NULL"] += int(found.sum())
         values = pc.if_else(pa.array(found), pa.scalar(None, values.type), values)
     return values
 
@@ -195,17 +219,25 @@ def _users(rules: Iterable[Rule]) -> dict[str, list[Rule]]:
 
 
 def _input_column(source: str, users: list[Rule], given: Given) -> Column:
-    first = users[0].column
     if _is_taken_whole(users):
-        return Column(source, first.type)
+        return Column(source, users[0].column.type)
+    if _is_any_text(users):
+        return Column(source, parse_type(_ANY_TEXT[given]))
     classes = {rule.column.type.type_class for rule in users}
-    if classes == {TypeClass.INTEGER} and all(rule.factor is None for rule in users):
-        return Column(source, parse_type("bigint"))
-    if classes == {TypeClass.DECIMAL} and not any(rule.derive or rule.factor for rule in users):
-        return Column(source, parse_type("decimal(65,30)"))
     if classes != {TypeClass.BYTES} or any(rule.derive for rule in users):
-        return Column(source, parse_type("double"))
-    return Column(source, parse_type(_ANY_TEXT[given] if _is_any_text(users) else "longblob"))
+        return Column(source, _number_type(users))
+    return Column(source, parse_type("longblob"))
+
+
+def _number_type(users: list[Rule]) -> SqlType:
+    """A type with room for the values that the rules take, their sentinels and arithmetic."""
+    types = [rule.column.type for rule in users]
+    classes = {kind.type_class for kind in types}
+    has_arithmetic = any(rule.derive or rule.factor is not None for rule in users)
+    if classes == {TypeClass.INTEGER} and all(rule.factor is None for rule in users):
+        is_wide = not has_arithmetic and any(kind.base == "bigint" and kind.is_unsigned for kind in types)
+        return parse_type(_ANY_NUMBER if is_wide else "bigint")
+    return parse_type(_ANY_NUMBER if classes == {TypeClass.DECIMAL} and not has_arithmetic else "double")
 
 
 def _is_taken_whole(users: list[Rule]) -> bool:
@@ -214,4 +246,6 @@ def _is_taken_whole(users: list[Rule]) -> bool:
 
 def _is_any_text(users: list[Rule]) -> bool:
     """True where a text is read for columns whose character sets may differ, or is changed on the way."""
+    if any(rule.words for rule in users):
+        return True
     return not _is_taken_whole(users) and all(rule.column.type.charset and not rule.derive for rule in users)

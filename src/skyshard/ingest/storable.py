@@ -5,11 +5,13 @@ The numbers are MariaDB 10.11's, each tried on a server. What these rules do not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
-from skyshard.charsets import BYTES_A_CHARACTER
+from skyshard.charsets import BYTES_A_CHARACTER, encoded
 from skyshard.errors import UserError
 from skyshard.ingest.parquet import twin_names
+from skyshard.rowimage.members import parse_members
 from skyshard.rowimage.record import Field, RecordLayout
 from skyshard.rowimage.sqltype import SqlType, parse_type
 from skyshard.schema import Table
@@ -23,6 +25,10 @@ _POINTER_BYTES = 8
 _LONGEST = {"char": 255, "binary": 255, "varchar": 65_532, "varbinary": 65_532}
 _STRINGS = tuple(_LONGEST)
 _LONGEST |= {"bit": 64, "time": 6, "datetime": 6, "timestamp": 6}
+_MOST_MEMBERS = {"enum": 65_535, "set": 64}
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
+_ATTRIBUTE = re.compile(r"\b(compressed|generated|as|invisible|unique|key|auto_increment|check|references)\b", re.I)
+"""What may stand behind a type, but makes another table of it than its columns and keys say."""
 
 
 def require_storable(table: Table, engine: str) -> None:
@@ -63,11 +69,16 @@ def _require_distinct(where: str, what: str, names: Sequence[str]) -> None:
 
 
 def _require_type(where: str, kind: SqlType) -> None:
-    if kind.charset and kind.charset not in BYTES_A_CHARACTER:
+    is_binary = kind.charset == "binary"  # only where it leaves ENUM and SET what they are
+    if is_binary or (kind.charset and kind.charset not in BYTES_A_CHARACTER):
         raise UserError(
             f"{where}: character set '{kind.charset}' of {kind.text}",
             remedy=f"use one of {', '.join(BYTES_A_CHARACTER)}",
         )
+    if attribute := _ATTRIBUTE.search(_QUOTED.sub("", kind.text)):
+        raise UserError(f"{where}: {attribute[0].upper()} in {kind.text}", remedy="give the type alone")
+    if kind.base in ("enum", "set"):
+        _require_members(where, kind)
     longest = _LONGEST.get(kind.base)
     if longest is None:
         return
@@ -78,6 +89,21 @@ def _require_type(where: str, kind: SqlType) -> None:
     if kind.length > longest:
         remedy = f"at most {kind.base}({longest})" + ", or make it TEXT" * (kind.base in _STRINGS)
         raise UserError(f"{where}: {kind.text} is too long", remedy=remedy)
+
+
+def _require_members(where: str, kind: SqlType) -> None:
+    members = parse_members(kind.text)
+    most = _MOST_MEMBERS[kind.base]
+    if len(members) > most:
+        raise UserError(f"{where}: {len(members):,} members", remedy=f"{kind.base.upper()} has at most {most:,}")
+    for member in members:
+        try:
+            encoded(member, kind.charset)
+        except UnicodeEncodeError:
+            raise UserError(
+                f"{where}: member '{member}' has a character outside {kind.charset}",
+                remedy="replace the character, or declare the column utf8mb4",
+            ) from None
 
 
 def row_bytes(table: Table) -> int:

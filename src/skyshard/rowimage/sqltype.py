@@ -149,6 +149,8 @@ _TYPE = re.compile(
     r"\s*((?:national\s+|nchar\s+)?[a-z]+[0-9]?(?:\s+(?:precision|varying))?)\s*(?:\(([^)]*)\))?(.*)$",
     re.IGNORECASE | re.DOTALL,
 )
+_BLANKS = re.compile(r"('(?:[^'\\]|\\.)*')|\s+", re.DOTALL)
+"""Texts in quotes, which stay as they are, and blanks between words."""
 
 
 @lru_cache(maxsize=4096)
@@ -180,7 +182,7 @@ def parse_type(text: str) -> SqlType:
         inner = "1"
     arguments = tuple(int(part) for part in inner.split(",")) if inner and base not in ("enum", "set") else ()
     flags = [word for word in tail if word in ("unsigned", "zerofill")]
-    spelled = re.sub(r"\s+", " ", text.strip())
+    spelled = _BLANKS.sub(lambda found: found[1] or " ", text.strip())
     canonical = spelled if base in ("enum", "set") else spelled.lower()
     if is_national:
         canonical = f"{base}{f'({inner})' * bool(inner)} character set utf8mb3{match.group(3).lower()}"
