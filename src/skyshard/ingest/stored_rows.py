@@ -55,7 +55,7 @@ class Rows:
 
     def sorted(self, order: Places) -> Rows:
         """The rows in another order."""
-        return Rows(self.table, *self._taken(order), self.base, self.lanes[:, order])
+        return Rows(self.table, *self._taken(order), self.base, np.take(self.lanes, order, axis=1))
 
     def moved(self, rows: Places, chunks: Numbers, sub_chunks: Numbers) -> Rows:
         """Copies of some rows with other chunk numbers."""
@@ -70,7 +70,7 @@ class Rows:
                 records[column.name] = values.to_numpy()
             if batch is not None:
                 batch = batch.set_column(place, column.name, changed[place])
-        base = self.base[:, rows]
+        base = np.take(self.base, rows, axis=1)
         extra = row_lanes((place, self.table.columns[place], values) for place, values in changed.items())
         return Rows(self.table, records, batch, base, base + extra)
 

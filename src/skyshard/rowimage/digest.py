@@ -42,7 +42,8 @@ Lanes: TypeAlias = NDArray[np.uint64]
 Factors: TypeAlias = tuple[tuple[np.uint64, np.uint64], ...]
 """By word of a value: the factors of both lanes."""
 
-_BLOCK_ROWS = 8192
+_BLOCK_ROWS = 32768
+"""Rows that are hashed at once: many, for each column costs some calls a block; few enough for the cache."""
 _WORD_BITS = 64
 _LANE = (1 << _WORD_BITS) - 1
 
