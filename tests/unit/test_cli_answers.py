@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from skyshard.cli.answers import form_of, write_answer
-from skyshard.cli.screen import show_answer
+from skyshard.cli.screen import _last_line, show_answer
 from skyshard.czar.answer import Held, QueryStats, distinct_names
 from skyshard.czar.output import written_names
 from skyshard.czar.plan import Kind, Lane
@@ -160,3 +161,10 @@ def test_a_wide_answer_without_rows_shows_its_names(
     names = [f"column_{index}" for index in range(30)]
     show_answer(pa.table({f"c{i}": pa.array([], pa.int64()) for i in range(30)}), names, held().stats())
     assert set(names) <= set(re.findall(r"\w+", capsys.readouterr().out))
+
+
+def test_one_row_is_called_one_row() -> None:
+    """The line under an answer counts in words that fit."""
+    stats = QueryStats(Kind.REGULAR, Lane.NONE, 0, 0, 1, 0.5, 0.1)
+    assert _last_line(stats, 1) == "1 row in 0.500 s (regular)"
+    assert _last_line(replace(stats, rows=0), 0) == "0 rows in 0.500 s (regular)"

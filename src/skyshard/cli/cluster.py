@@ -74,14 +74,10 @@ def _tell(line: str) -> None:
 
 
 def _show(servers: list[NodeStatus]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from skyshard.cli.show import print_table
 
-    table = Table("server", "state", box=None)
-    for heading in ("process", "memory MB", "data MB"):
-        table.add_column(heading, justify="right")
-    table.add_column("socket", overflow="fold")
+    rows = []
     for server in servers:
-        megabytes = (f"{size / 1e6:.0f}" for size in (server.memory_bytes, server.data_bytes))
-        table.add_row(server.name, server.state, str(server.pid or "-"), *megabytes, server.socket)
-    Console().print(table)
+        megabytes = (round(size / 1e6) for size in (server.memory_bytes, server.data_bytes))
+        rows.append((server.name, server.state, str(server.pid or "-"), *megabytes, server.socket))
+    print_table(("server", "state", "process", "memory MB", "data MB", "socket"), rows)

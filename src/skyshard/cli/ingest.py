@@ -160,7 +160,7 @@ def ingest(
                 f"  {table.table}: {table.moved} rows follow their director into another chunk than their position"
             )
     stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in report.stages_s.items())
-    typer.echo(f"published {report.database} in transaction {report.transaction}: {report.rows} rows ({stages})")
+    typer.echo(f"published {report.database} in transaction {report.transaction}: {report.rows:,} rows ({stages})")
 
 
 def contributions(

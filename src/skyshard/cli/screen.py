@@ -91,4 +91,5 @@ def _printable(name: str) -> str:
 def _last_line(stats: QueryStats, shown: int) -> str:
     more = f"; the first {shown} are shown, --format csv gives all" if stats.rows > shown else ""
     chunks = f", {stats.chunks} of {stats.total_chunks} chunks" if stats.total_chunks else ""
-    return f"{stats.rows:,} rows in {stats.elapsed_s:.3f} s ({stats.kind}{chunks}){more}"
+    rows = "1 row" if stats.rows == 1 else f"{stats.rows:,} rows"
+    return f"{rows} in {stats.elapsed_s:.3f} s ({stats.kind}{chunks}){more}"
