@@ -16,7 +16,7 @@ from sqlglot import exp
 from skyshard.czar.bound import REF
 from skyshard.czar.clauses import Clauses, is_aggregate
 from skyshard.czar.dialect import render
-from skyshard.czar.plan import EXACT, WIDE, Casts
+from skyshard.czar.plan import INSIDE, WIDE, Casts
 from skyshard.czar.regions import fill
 
 BITS = {"BIT_AND", "BIT_OR", "BIT_XOR"}
@@ -68,10 +68,24 @@ class TwoStep:
 
     @property
     def divided(self) -> frozenset[str]:
-        """Columns that sum or compare quotients: a DECIMAL quotient has more digits inside MariaDB than it shows."""
+        """Columns that sum or compare quotients: a DECIMAL quotient has more digits inside MariaDB than it shows.
+
+        Not where it groups in a temporary table, whose columns have the digits that they declare.
+        """
+        if self.is_kept_as_declared:
+            return frozenset()
         return frozenset(
             name for name, part in self.columns.values() if is_aggregate(part) and any(part.find_all(exp.Div, exp.Avg))
         )
+
+    @property
+    def is_kept_as_declared(self) -> bool:
+        """One server has the aggregates of groups in a temporary table, unless it sorts the rows for DISTINCT."""
+        return bool(self.groups) and self.groups == self.grouping
+
+    @property
+    def summed(self) -> frozenset[str]:
+        return frozenset(name for name, part in self.columns.values() if isinstance(part, exp.Sum))
 
     def cast(self, casts: Casts) -> list[tuple[str, exp.Expr]]:
         """The chunk columns, some of them cast."""
@@ -93,9 +107,9 @@ class TwoStep:
 
 
 def _cast(part: exp.Expr, kind: str) -> exp.Expr:
-    if kind == EXACT:
-        return type(part)(this=cast_to(part.this.copy(), kind))
-    return cast_to(part.copy(), kind)
+    inner, is_inside, outer = kind.rpartition(INSIDE)
+    made = type(part)(this=cast_to(part.this.copy(), inner)) if is_inside else part.copy()
+    return cast_to(made, outer) if outer else made
 
 
 def cast_to(part: exp.Expr, kind: str) -> exp.Expr:

@@ -14,16 +14,20 @@ from pathlib import Path
 import pyarrow as pa
 
 from skyshard.czar.dispatch import Dispatch, cast_template
-from skyshard.czar.plan import Kind, Plan
+from skyshard.czar.plan import EXACT_SCALE, Kind, Plan, Pull
 from skyshard.czar.running import Running
 from skyshard.czar.scratch import scratch_table
 from skyshard.czar.shapes import Prepared
-from skyshard.czar.typed import TypedColumn, read_types
+from skyshard.czar.typed import SPARE_DIGITS, TypedColumn, read_types
 from skyshard.czar.units import Crew
 from skyshard.czar.whole import Stored, store_result
 from skyshard.db.connection import Connection
 from skyshard.db.sessions import Sessions
 from skyshard.errors import ClusterError, SkyshardError
+from skyshard.rowimage.sqltype import MOST_DIGITS, parse_type
+
+SUM_DIGITS = 22
+"""So many digits more a SUM declares than what it adds up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +108,31 @@ def _read_columns(plan: Plan, number: int, query: str, czar: Connection) -> tupl
         return tuple(TypedColumn(column.name, column.type) for column in pull.columns)
     table = scratch_table(query, "t")
     columns = read_types(czar, pull.template.of_prototype(), table, pull.names)
-    columns = tuple(column if column.name in pull.declared else column.loosened() for column in columns)
+    columns = tuple(column if _is_declared(column, pull) else column.loosened() for column in columns)
+    columns = tuple(exact(column, pull) if column.name in pull.divided else column for column in columns)
     template = cast_template(pull, columns, is_text=False)
     if template is pull.template:
         return columns
     cast = read_types(czar, template.of_prototype(), table, pull.names)
-    return tuple(
-        replace(new, is_rounded=old.is_rounded, is_loose=old.is_loose) for old, new in zip(columns, cast, strict=True)
-    )
+    return tuple(replace(old, type=new.type) for old, new in zip(columns, cast, strict=True))
+
+
+def _is_declared(column: TypedColumn, pull: Pull) -> bool:
+    return column.name in pull.declared or (pull.is_cut and column.type.base == "decimal")
+
+
+def exact(column: TypedColumn, pull: Pull) -> TypedColumn:
+    """A quotient with digits behind the point that it does not show: 30, or as many as those before it leave room for.
+
+    It is ``is_vague`` where MariaDB has reached its limit of digits and does not say how many there are.
+    """
+    if column.type.base != "decimal":
+        return column
+    precision, scale = column.digits
+    is_vague = precision >= MOST_DIGITS
+    room = MOST_DIGITS - SPARE_DIGITS - (precision - scale)
+    if column.name in pull.summed:
+        room += SUM_DIGITS
+    scale = max(scale, EXACT_SCALE if is_vague else min(EXACT_SCALE, room))
+    kind = parse_type(f"decimal({MOST_DIGITS},{scale})")
+    return replace(column, type=kind, is_exact=True, is_vague=is_vague)

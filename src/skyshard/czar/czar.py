@@ -34,7 +34,7 @@ from skyshard.czar.scratch import drop_query, query_name, scratch_table, sweep
 from skyshard.czar.shapes import Prepared
 from skyshard.czar.show import show
 from skyshard.czar.statement import ShowStatement
-from skyshard.czar.typed import TypedColumn, read_types
+from skyshard.czar.typed import TypedColumn, loosened, read_types
 from skyshard.czar.units import Crew
 from skyshard.czar.whole import in_words
 from skyshard.db.connection import Endpoint
@@ -270,7 +270,7 @@ class Czar:
                 types = read_types(connection, plan.whole, scratch_table(query, "t"), names)
         except SkyshardError as error:
             raise in_words(error, query) from error.__cause__
-        return tuple(one.loosened() if place in plan.loose else one for place, one in enumerate(types))
+        return loosened(types, plan.loose, plan.vague)
 
     def _clean(self, query: str) -> None:
         """Stop what a failed or interrupted query runs, and drop what it made."""

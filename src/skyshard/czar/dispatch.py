@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
 
-from skyshard.czar.plan import EXACT, WIDE, Lane, Pull, Template
+from skyshard.czar.overflow import require_all_stored, require_unclipped
+from skyshard.czar.plan import INSIDE, WIDE, Lane, Pull, Template
 from skyshard.czar.replicas import Replicas
 from skyshard.czar.running import Running
 from skyshard.czar.scratch import file_name, scratch_table
@@ -29,6 +31,7 @@ from skyshard.czar.typed import (
 )
 from skyshard.czar.units import Crew, Failure, Part, PullTask, lane_round, quick_round
 from skyshard.db.connection import Connection, Row
+from skyshard.rowimage.sqltype import MOST_DIGITS
 from skyshard.worker.schedule import Unit, even_walk, length_of
 
 TEXT_ROWS = 20_000
@@ -55,8 +58,12 @@ def cast_template(pull: Pull, columns: Sequence[TypedColumn], *, is_text: bool) 
     if is_text:
         casts.update({column.name: kind for column in columns if (kind := TEXT_CASTS.get(column.type.base))})
         if pull.chunks is None or len(pull.chunks) > 1:
-            casts.update({column.name: WIDE for column in columns if column.is_loose})
-    casts.update({one.name: EXACT for one in columns if one.name in pull.divided and one.type.base == "decimal"})
+            loose = [column for column in columns if column.is_loose]
+            casts.update({one.name: "CHAR" if one.type.base == "decimal" else WIDE for one in loose})
+    for one in columns:
+        if one.is_exact:
+            inner = f"DECIMAL({MOST_DIGITS}, {one.digits[1]})"
+            casts[one.name] = f"{inner}{INSIDE}{casts.get(one.name, '')}"
     return pull.cast(casts) if casts and pull.cast is not None else pull.template
 
 
@@ -137,23 +144,24 @@ class Dispatch:
                 begin()
             parts = _after_first(stream, begin) if pull.limit is None else stream
             if is_text:
-                self._insert(table, parts)
+                self._insert(table, parts, is_cut=pull.is_cut)
             else:
                 self._append_images(what, columns, parts)
 
-    def _insert(self, table: str, parts: Iterator[Part]) -> None:
+    def _insert(self, table: str, parts: Iterator[Part], *, is_cut: bool) -> None:
         """Small parts wait for one another: a statement costs more than the few rows of a part."""
         waiting: list[Row] = []
         for part in parts:
             waiting += part.rows
             if len(waiting) >= INSERT_ROWS:
-                self._insert_rows(table, waiting)
+                self._insert_rows(table, waiting, is_cut=is_cut)
                 waiting = []
-        self._insert_rows(table, waiting)
+        self._insert_rows(table, waiting, is_cut=is_cut)
 
-    def _insert_rows(self, table: str, rows: Sequence[Row]) -> None:
+    def _insert_rows(self, table: str, rows: Sequence[Row], *, is_cut: bool) -> None:
         for start in range(0, len(rows), INSERT_ROWS):
             self._czar.insert(table, rows[start : start + INSERT_ROWS])
+            require_all_stored(self._czar, is_cut=is_cut)
 
     def _append_images(self, what: str, columns: Sequence[TypedColumn], parts: Iterator[Part]) -> None:
         layout = record_layout(columns)
@@ -184,6 +192,7 @@ class Dispatch:
             record_bytes=layout.length if layout is not None else 0,
             is_short=all(slot.overlap_columns is None for slot in pull.template.slots.values()),  # no near neighbours
             is_scan=lane is Lane.SCAN,
+            check=partial(require_unclipped, columns, is_stored=not is_text),
         )
         stream = self._stream(pull, task, lane)
         try:

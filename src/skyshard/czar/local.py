@@ -264,8 +264,9 @@ def _two_steps(
     most = rows if steps.grouping else len(chunks)
     declared = {name for name, part in steps.columns.values() if name in steps.grouping or is_declared(bound, part)}
     pull = Pull(
-        cast({}), chunks, most, names, divided=steps.divided, cast=cast, is_single=not steps.grouping,
-        declared=frozenset(declared), reads=rows,
+        cast({}), chunks, most, names, divided=steps.divided, summed=steps.summed, cast=cast,
+        is_single=not steps.grouping, declared=frozenset(declared),
+        is_cut=steps.is_kept_as_declared, reads=rows,
     )  # fmt: skip
     order = [(term, desc) for term, desc in steps.order if not is_constant(term)]
     text = render(_finished(merge, order, clauses))

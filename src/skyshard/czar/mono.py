@@ -22,7 +22,7 @@ from skyshard.czar.planner import loose_columns, prepare, result_names
 from skyshard.czar.scratch import drop_query, query_name, scratch_table, sweep
 from skyshard.czar.show import show
 from skyshard.czar.statement import ShowStatement, read_statement
-from skyshard.czar.typed import read_types
+from skyshard.czar.typed import loosened, read_types
 from skyshard.czar.whole import in_words, store_result
 from skyshard.db.connection import Endpoint
 from skyshard.db.sessions import CLEANING, Sessions
@@ -33,11 +33,12 @@ from skyshard.registry.oracle import Load, read_loads, require_present
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A statement as the server gets it; ``loose`` as in ``Plan``."""
+    """A statement as the server gets it; ``loose`` and ``vague`` as in ``Plan``."""
 
     text: str
     columns: int
     loose: frozenset[int]
+    vague: frozenset[int]
 
 
 class MonoTarget:
@@ -73,7 +74,7 @@ class MonoTarget:
             return statement
         bound = prepare(statement, self._source.catalog, database)
         columns, text = result_names(bound, statement), render(single_rows(bound).tree)
-        asked = Asked(text, len(columns), loose_columns(bound, len(columns)))
+        asked = Asked(text, len(columns), *loose_columns(bound, len(columns)))
         return columns, asked, [catalog for catalog in bound.catalogs.values() if catalog.transaction]
 
     def cancel(self, query: str) -> bool:
@@ -126,7 +127,7 @@ class MonoTarget:
             self._sweep()
             with self._sessions.lease(query) as connection:
                 types = read_types(connection, asked.text, scratch_table(query, "t"), names)
-                types = tuple(one.loosened() if place in asked.loose else one for place, one in enumerate(types))
+                types = loosened(types, asked.loose, asked.vague)
                 return store_result(connection, query, asked.text, types, self._data_dir)
         except BaseException as error:
             with contextlib.suppress(SkyshardError), self._sessions.lease(CLEANING) as connection:

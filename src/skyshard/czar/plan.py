@@ -27,8 +27,11 @@ INTERACTIVE_CHUNKS = 10
 
 Casts = Mapping[str, str]
 """Column of a scratch table → the SQL type that its chunk expression is cast to."""
-EXACT = "DECIMAL(65, 30)"
-"""Holds every digit of a DECIMAL quotient; such a cast goes inside the aggregate."""
+INSIDE = "|"
+"""Before it the type that the argument of an aggregate is cast to, after it that of its value, if any: so a DECIMAL
+quotient keeps its digits."""
+EXACT_SCALE = 30
+"""Digits behind the point of a DECIMAL quotient, where those before it leave room."""
 WIDE = "wide"
 """A text or bytes of any length: UNION ALL cuts values at the length that an expression declares."""
 
@@ -183,10 +186,11 @@ class Pull:
     ``columns`` and ``keys`` make the table where they are known (gather); else its columns are ``names``, with the
     types of ``template`` over the prototypes. ``rows`` come at most; ``reads`` are read for them, if these are more.
     ``chunks`` is None for regular tables, which are read whole on one node.
-    ``divided`` are columns whose DECIMALs have more digits inside the server than they show. ``cast`` makes the
-    template again with some columns cast. ``limit``: no more rows are needed. ``is_single``: one row a chunk.
+    ``divided`` are columns whose DECIMALs have more digits inside the server than they show; ``summed`` are sums.
+    ``cast`` makes the template again with some columns cast. ``limit``: no more rows are needed. ``is_single``: one row
+    a chunk.
     ``declared`` are columns whose texts are no longer than they are declared: those of a table, and those that one
-    server cuts, too (it does where it groups).
+    server cuts, too (it does where it groups). ``is_cut``: so it does with all DECIMALs.
     """
 
     template: Template
@@ -197,9 +201,11 @@ class Pull:
     keys: tuple[Key, ...] = ()
     limit: int | None = None
     divided: frozenset[str] = frozenset()
+    summed: frozenset[str] = frozenset()
     cast: Callable[[Casts], Template] | None = None
     is_single: bool = False
     declared: frozenset[str] = frozenset()
+    is_cut: bool = False
     reads: int = 0
 
     @property
@@ -215,7 +221,8 @@ class Plan:
     ``write_whole`` gives the statement as one server would run it; its types are the types of the result. ``merge`` is
     the statement over the scratch tables of ``pulls`` (marked by their position); empty when the first pull's rows are
     the answer. ``count`` is the answer of a registry count. ``plain`` says of each result column which table column it
-    is as it stands, where that decides its type. ``loose`` are the places of columns that may be longer than declared.
+    is as it stands, where that decides its type. ``loose`` are the places of columns that may be longer than declared,
+    ``vague`` those of them that call functions which declare too few digits.
     """
 
     kind: Kind
@@ -234,6 +241,7 @@ class Plan:
     """Reads the whole answer, sorted and cut, where a single chunk has it; then nothing is merged."""
     plain: tuple[PlainColumn | None, ...] = ()
     loose: frozenset[int] = frozenset()
+    vague: frozenset[int] = frozenset()
     asks_time: bool = False
     """NOW() and its like are in it: they are the same on all servers."""
     write_stored: Callable[[], str] | None = None

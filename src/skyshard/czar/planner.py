@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from sqlglot import exp
 
-from skyshard.czar.aggregate import NotMergeable
+from skyshard.czar.aggregate import BITS, NotMergeable
 from skyshard.czar.bound import COLUMN, REF, Block, Bound
 from skyshard.czar.chunks import ChunkChoice, choose_chunks
 from skyshard.czar.clauses import Clauses, item_names, star_columns, take_apart
@@ -37,6 +37,11 @@ from skyshard.registry.catalog import CatalogSource
 
 WINDOW_WORDS = {"OVER", "WINDOW"}
 ROWS_OF_A_KEY = 1000
+DECLARING = {
+    "ABS", "CEIL", "CEILING", "COALESCE", "FLOOR", "GREATEST", "IF", "IFNULL", "LEAST", "MOD", "NULLIF", "ROUND",
+    "SIGN", "TRUNCATE", *BITS,
+}  # fmt: skip
+"""Functions that declare all digits that their numbers may have; ``BIT_COUNT`` and ``HOUR`` declare fewer."""
 """Rows expected for one director key, at most: few enough to travel as text."""
 
 
@@ -88,15 +93,26 @@ def result_names(bound: Bound, statement: SelectStatement) -> tuple[str, ...]:
     return item_names(bound, block, statement.names)
 
 
-def loose_columns(bound: Bound, count: int) -> frozenset[int]:
-    """Places of the result's columns that may be longer than MariaDB declares: all that are no table's column."""
+def loose_columns(bound: Bound, count: int) -> tuple[frozenset[int], frozenset[int]]:
+    """Places of the result's columns that may be longer than MariaDB declares, all that are no table's column, and
+    those of them that call functions which may declare too few digits.
+    """
     block = next((block for block in bound.blocks if block.select is bound.tree), None)
     if block is None:
-        return frozenset(range(count))
+        places = frozenset(range(count))
+        return places, places if is_vague(bound.tree) else frozenset()
     items: list[exp.Expr] = []
     for item in block.select.expressions:
         items += star_columns(bound, block, item) if is_star(item) else [item.unalias()]
-    return frozenset(place for place, item in enumerate(items) if not is_declared(bound, item))
+    loose = frozenset(place for place, item in enumerate(items) if not is_declared(bound, item))
+    is_nested = any(reference.table is None for reference in block.references) and is_vague(bound.tree)
+    return loose, frozenset(place for place in loose if is_nested or is_vague(items[place]))
+
+
+def is_vague(part: exp.Expr) -> bool:
+    """True where a function is called whose whole numbers may have more digits than it declares: all but the known."""
+    calls = part.find_all(exp.Anonymous, exp.Extract)
+    return any(isinstance(one, exp.Extract) or one.name.upper() not in DECLARING for one in calls)
 
 
 def make_plan(
@@ -166,8 +182,8 @@ class _Planner:
     def _make(self, kind: Kind, **values: object) -> Plan:
         databases = tuple(dict.fromkeys(reference.database for reference in self._bound.tables))
         asks_time = bool(self._bound.words & CLOCK)
-        loose = loose_columns(self._bound, len(self._names))
-        return Plan(kind, self._names, self._whole, databases=databases, asks_time=asks_time, loose=loose, **values)  # type: ignore[arg-type]
+        values["loose"], values["vague"] = loose_columns(self._bound, len(self._names))
+        return Plan(kind, self._names, self._whole, databases=databases, asks_time=asks_time, **values)  # type: ignore[arg-type]
 
     def _single_block(self) -> Clauses | None:
         """The clauses of a statement that is one SELECT over tables, perhaps with subqueries; None for any other."""

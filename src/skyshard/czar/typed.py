@@ -2,15 +2,16 @@
 
 Rules: the types of a result are those of the whole statement over the empty prototypes, so they are one server's.
 ``DOUBLE(M,D)`` and ``FLOAT(M,D)`` lose their (M,D), which would clip and round what a SELECT shows whole. Texts that
-are no table's column are kept as LONGTEXT, as MariaDB declares too little for some (``CONCAT`` of a DOUBLE). FLOAT
-travels as DOUBLE where it travels as text. Every column may be NULL.
+are no table's column are kept as LONGTEXT, as MariaDB declares too little for some (``CONCAT`` of a DOUBLE); DECIMALs
+that are none as DECIMALs of 65 digits, or as texts where 65 may be too few (``BIT_COUNT(v) / 3``, ``SUM`` of such). A
+value that fits nowhere is refused. FLOAT travels as DOUBLE where it travels as text. Every column may be NULL.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from decimal import Context, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ import pyarrow.compute as pc
 
 from skyshard.charsets import LATIN1
 from skyshard.db.connection import Connection, quote_name
-from skyshard.errors import ClusterError, UserError
+from skyshard.errors import ClusterError, Refusal, UserError
 from skyshard.rowimage.record import RecordLayout
-from skyshard.rowimage.sqltype import SqlType, TypeClass, parse_type
+from skyshard.rowimage.sqltype import MOST_DIGITS, SqlType, TypeClass, parse_type
 from skyshard.rowimage.unpack import unpack_blocks
 
 TEMPORAL = ("date", "time", "datetime", "timestamp", "year")
@@ -30,8 +31,13 @@ BINARY = ("binary", "varbinary", "bit", "tinyblob", "blob", "mediumblob", "longb
 SLICE_BYTES = 32 << 20
 """So much of a data file is in memory at a time."""
 NARROW_BYTES = 256
-ALL_DIGITS = Context(prec=80)
-"""Of DECIMALs, which have up to 65 digits."""
+ALL_DIGITS = Context(prec=120, rounding=ROUND_HALF_UP)
+"""Of DECIMALs, which have up to 65 digits where they are stored, and 81 while the server computes."""
+SAFE_DIGITS, ARROW_DIGITS = 38, 76
+"""A DECIMAL that declares so many digits at most never needs more than 65; so many an Arrow number has at most."""
+SPARE_DIGITS = 8
+"""So many digits more than MariaDB declares an answer's DECIMAL has room for, where functions declare too few."""
+_SPELLED = "varchar(120)"
 _AS_TEXT = {"uuid": "char(36)", "inet6": "varchar(39)", "inet4": "varchar(15)"}
 """Types that are no column's, but functions', and travel as text."""
 _LOOSE = dict.fromkeys(("char", "varchar", "tinytext", "text", "mediumtext", "longtext"), "longtext")
@@ -46,6 +52,8 @@ class TypedColumn:
 
     ``is_rounded``: the server says DOUBLE(M,D), and clips values wherever it makes a table of them by itself.
     ``is_loose``: values may be longer than the type says; a scratch table holds them all the same.
+    ``is_vague``: nobody knows how many digits. ``is_spelled``: a table holds its digits as text.
+    ``is_exact``: a quotient, with digits behind the point that it does not show.
     """
 
     name: str
@@ -53,30 +61,63 @@ class TypedColumn:
     is_nullable: bool = True
     is_rounded: bool = False
     is_loose: bool = False
+    is_vague: bool = False
+    is_spelled: bool = False
+    is_exact: bool = False
 
     def renamed(self, name: str) -> TypedColumn:
         return replace(self, name=name)
 
-    def loosened(self) -> TypedColumn:
-        """The same for values of any length, where it is a text or bytes."""
-        return replace(self, is_loose=True) if self.type.base in _LOOSE else self
+    def loosened(self, *, is_vague: bool = False) -> TypedColumn:
+        """The same for values of any length, where it is a text, bytes or a DECIMAL."""
+        is_able = self.type.base in _LOOSE or self.type.base == "decimal"
+        return replace(self, is_loose=True, is_vague=is_vague) if is_able else self
+
+    def spelled(self) -> TypedColumn:
+        """The same for an answer, which nothing is computed from: as text where it may have more than 65 digits."""
+        is_long = self.is_loose and self.type.base == "decimal" and self.digits[0] > SAFE_DIGITS
+        return replace(self, is_spelled=True) if is_long else self
+
+    @property
+    def digits(self) -> tuple[int, int]:
+        """Digits that a DECIMAL declares, and how many of them are behind the point."""
+        precision, scale = (*self.type.arguments, 0)[:2]
+        return precision, scale
+
+    @property
+    def is_boundless(self) -> bool:
+        """It has no place in records of one length."""
+        return self.is_spelled or self.type.is_blob or (self.is_loose and self.type.base in _LOOSE)
 
     @property
     def stored(self) -> str:
         """The type of the column of a scratch table that holds it."""
-        if not self.is_loose:
-            return self.type.text
+        if self.is_spelled or not self.is_loose:
+            return _SPELLED if self.is_spelled else self.type.text
+        if self.type.base == "decimal":
+            return f"decimal({MOST_DIGITS},{self.digits[1]})"
         _, character_set, rest = self.type.text.partition(" character set ")
         return f"{_LOOSE[self.type.base]}{character_set}{rest}"
 
     @property
     def arrow(self) -> pa.DataType:
         """Arrow type of the result: strings for text, dates and times, binary for binary types and BIT."""
+        if self.type.base == "decimal" and self.is_loose:
+            return self._arrow_decimal
         if self.type.type_class is not TypeClass.BYTES:
             return self.type.arrow
         if self.type.base in BINARY:
             return pa.large_binary() if self.type.is_blob else pa.binary()
         return pa.large_string() if self.type.is_blob else pa.string()
+
+    @property
+    def _arrow_decimal(self) -> pa.DataType:
+        """As MariaDB declares it; wider where it has reached its limit of digits, or declares too few."""
+        precision, scale = self.digits
+        if precision < MOST_DIGITS and not self.is_vague:
+            return self.type.arrow
+        is_short = precision + SPARE_DIGITS <= SAFE_DIGITS
+        return pa.decimal128(SAFE_DIGITS, scale) if is_short else pa.decimal256(ARROW_DIGITS, scale)
 
     @property
     def is_temporal(self) -> bool:
@@ -120,11 +161,16 @@ def _typed(name: str, text: str, collation: str | None) -> TypedColumn:
     return TypedColumn(name, kind)
 
 
+def loosened(types: Sequence[TypedColumn], loose: frozenset[int], vague: frozenset[int]) -> tuple[TypedColumn, ...]:
+    """The columns of a result, those at ``loose`` places with room for longer values than are declared."""
+    return tuple(one.loosened(is_vague=place in vague) if place in loose else one for place, one in enumerate(types))
+
+
 def create_scratch(table: str, columns: Sequence[TypedColumn], *, is_temporary: bool, keys: Sequence[str] = ()) -> str:
     """CREATE TABLE text of a scratch table."""
     lines = [f"{quote_name(column.name)} {column.stored} NULL DEFAULT NULL" for column in columns]
     lines += [f"KEY ({quote_name(key)})" for key in keys]
-    row_format = "DYNAMIC" if any(column.type.is_blob or column.is_loose for column in columns) else "FIXED"
+    row_format = "DYNAMIC" if any(column.is_boundless for column in columns) else "FIXED"
     kind = "TEMPORARY TABLE" if is_temporary else "TABLE"
     engine = "MEMORY" if is_temporary and not keys and _is_narrow(columns) else f"MyISAM ROW_FORMAT={row_format}"
     return f"CREATE {kind} {table} ({', '.join(lines)}) ENGINE={engine} DEFAULT CHARSET=latin1"
@@ -138,12 +184,15 @@ def _is_narrow(columns: Sequence[TypedColumn]) -> bool:
 
 def record_layout(columns: Sequence[TypedColumn]) -> RecordLayout | None:
     """The record that holds these columns; None where rows must travel as text."""
-    if any(column.is_loose or column.type.arguments == (0,) for column in columns):
+    if any(column.is_boundless or column.type.arguments == (0,) for column in columns):
         return None
-    if not RecordLayout.is_packable(columns):
+    if any(column.is_loose and column.digits[0] > SAFE_DIGITS for column in columns):
+        return None
+    fields = [replace(column, type=parse_type(column.stored)) if column.is_loose else column for column in columns]
+    if not RecordLayout.is_packable(fields):
         return None
     try:
-        return RecordLayout.of(columns)
+        return RecordLayout.of(fields)
     except UserError:
         return None
 
@@ -167,8 +216,7 @@ def _array(values: Sequence[Any], column: TypedColumn) -> pa.Array:
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
         values = [value.decode(LATIN1) if isinstance(value, bytes) else value for value in values]
     elif pa.types.is_decimal(kind):
-        unit = Decimal(1).scaleb(-kind.scale)
-        values = [None if value is None else value.quantize(unit, context=ALL_DIGITS) for value in values]
+        return _decimals(values, column)
     elif column.type.base == "bit":
         values = [_bits(value, column.type.length) for value in values]
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
@@ -180,6 +228,33 @@ def _array(values: Sequence[Any], column: TypedColumn) -> pa.Array:
             f"a value is beyond the type that the server declares for it, {column.type.text}",
             remedy="compute it in parts, or make a text of it with CONCAT",
         ) from None
+
+
+def _decimals(values: Sequence[Any], column: TypedColumn) -> pa.Array:
+    """DECIMALs, or texts of them, with as many digits behind the point as the column has."""
+    unit = Decimal(1).scaleb(-column.arrow.scale)
+    read = [None if one is None else Decimal(one).quantize(unit, context=ALL_DIGITS) for one in values]
+    clipped = _clipped(column)
+    if any(one is not None and abs(one) >= clipped for one in read):
+        raise too_long(column)
+    return pa.array(read, column.arrow)
+
+
+def _clipped(column: TypedColumn) -> Decimal:
+    """What an answer has no room for, or a scratch table has cut."""
+    digits = column.arrow.precision
+    if column.is_loose and column.digits[0] <= SAFE_DIGITS:
+        digits = min(digits, MOST_DIGITS - 1)
+    return Decimal(1).scaleb(digits - column.arrow.scale)
+
+
+def too_long(column: TypedColumn) -> Refusal:
+    where = f"column {int(column.name[1:]) + 1} of the answer" if column.name[1:].isdigit() else f"'{column.name}'"
+    return Refusal(
+        "too-many-digits",
+        f"a DECIMAL has more digits than can be carried: {where} ({column.type.text})",
+        remedy="compute it as DOUBLE: CAST(... AS DOUBLE)",
+    )
 
 
 def _bits(value: Any, length: int) -> bytes | None:
@@ -214,11 +289,21 @@ def _decode(array: pa.Array, column: TypedColumn) -> pa.Array:
     kind = column.arrow
     if array.type == kind:
         return array
+    if pa.types.is_decimal(kind):
+        return _narrowed(array, column)
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return array.cast(kind)
     if column.type.charset.startswith("utf8") or pc.all(pc.string_is_ascii(_as_text(array))).as_py() is not False:
         return array.cast(kind)
     return pa.array([None if value is None else value.decode(LATIN1) for value in array.to_pylist()], kind)
+
+
+def _narrowed(array: pa.Array, column: TypedColumn) -> pa.Array:
+    """DECIMALs of 65 digits in the type of the answer."""
+    try:
+        return array.cast(column.arrow)
+    except pa.ArrowInvalid as error:
+        raise too_long(column) from error
 
 
 def _as_text(array: pa.Array) -> pa.Array:

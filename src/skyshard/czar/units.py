@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from skyshard.czar.running import Running
-from skyshard.db.connection import Row
+from skyshard.db.connection import Connection, Row
 from skyshard.errors import ClusterError
 from skyshard.worker.courtesy import Courtesy
 from skyshard.worker.execute import Filled, QueryWorker, Shelf
@@ -76,8 +76,8 @@ class PullTask:
     """How the units of one pull are read; ``record_bytes`` is 0 where rows travel as text.
 
     ``statement`` gives what to run ahead, and the SELECT; ``named`` the name and data file of a node's scratch table
-    number n; ``create`` the text that makes it. For ``is_short`` ones scans step aside;
-    ``is_scan`` ones are the lanes'.
+    number n; ``create`` the text that makes it; ``check`` looks at the session after each statement. For ``is_short``
+    ones scans step aside; ``is_scan`` ones are the lanes'.
     """
 
     running: Running
@@ -88,6 +88,7 @@ class PullTask:
     record_bytes: int
     is_short: bool
     is_scan: bool
+    check: Callable[[Connection], None]
     _shelves: dict[tuple[str, int], Shelf] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _tables: count[int] = field(default_factory=count)
@@ -103,7 +104,7 @@ class PullTask:
             filled = self._shelf(node, thread).add(select, before, clock)
             part = Part(node, (), filled, filled.rows * self.record_bytes)
         else:
-            rows = worker.rows(self.running.query, clock + select, before, is_scan=self.is_scan)
+            rows = worker.rows(self.running.query, clock + select, before, is_scan=self.is_scan, check=self.check)
             part = Part(node, rows, None, len(rows) * CELL_BYTES * (len(rows[0]) if rows else 0))
         with self._lock:
             self.running.add(node, unit.chunks, part.count, part.bytes, time.perf_counter() - begun)
@@ -119,6 +120,7 @@ class PullTask:
                     lambda _: self.named(node, next(self._tables)),
                     self.create,
                     self.is_scan,
+                    self.check,
                 )
             return self._shelves[node, thread]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from skyshard.czar.overflow import require_unclipped
 from skyshard.czar.scratch import file_name, scratch_table
 from skyshard.czar.typed import (
     TypedColumn,
@@ -45,8 +46,8 @@ class Stored:
         is_large: bool = True,
     ) -> None:
         self._connection = connection
-        self._types = types
-        self._filed = record_layout(types) if data_dir is not None else None
+        self._types = tuple(column.spelled() for column in types)
+        self._filed = record_layout(self._types) if data_dir is not None else None
         self._layout = self._filed if is_large else None
         self._path = (data_dir or Path()) / file_name(query, "r")
         self._is_made = False
@@ -78,7 +79,9 @@ class Stored:
             ).to_batches()
 
     def _fill(self, statement: str, clock: str) -> int:
-        return self._connection.execute(f"{clock}INSERT INTO {self.table} {statement}")
+        rows = self._connection.execute(f"{clock}INSERT INTO {self.table} {statement}")
+        require_unclipped(self._types, self._connection, is_stored=True)
+        return rows
 
 
 def is_full(error: SkyshardError) -> bool:

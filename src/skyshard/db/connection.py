@@ -87,13 +87,14 @@ class ResultColumn:
 
 
 class Connection:
-    """One session on one server, with autocommit on. Not for use by two threads at once."""
+    """One session on one server, with autocommit on, for one thread; ``warned``: warnings of the last statement."""
 
     def __init__(self, raw: Any, endpoint: Endpoint) -> None:
         self._raw = raw
         self._endpoint = endpoint
         self._columns: tuple[ResultColumn, ...] = ()
         self._mark = f"{MARK}{own_name()}*/ "
+        self.warned = 0
         self.is_cut = False
 
     def __enter__(self) -> Connection:
@@ -185,12 +186,13 @@ class Connection:
         return self._raw.cursor(kind)
 
     def _run(self, cursor: Any, sql: str, args: Arguments) -> int:
-        self._columns = ()
+        self._columns, self.warned = (), 0
         try:
             affected = cursor.execute(cursor.mogrify(self._mark + sql, args).encode(LATIN1, "surrogateescape"))
         except (pymysql.MySQLError, OSError, UnicodeError) as error:
             raise mapped(error, self._endpoint, sql) from error
         self._columns = _columns_of(cursor)
+        self.warned = cursor._result.warning_count or 0
         return int(affected)
 
     def _fetch(self, cursor: Any, batch_rows: int) -> list[Row]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from skyshard.db.connection import Endpoint, Row
+from skyshard.db.connection import Connection, Endpoint, Row
 from skyshard.db.sessions import CLEANING, Sessions
 from skyshard.errors import ClusterError
 from skyshard.worker.courtesy import Courtesy
@@ -61,12 +61,25 @@ class QueryWorker:
         """Scans have sessions of their own, which may be told on which processors to run."""
         return self.scan_sessions if is_scan else self.sessions
 
-    def rows(self, query: str, statement: str, before: Sequence[str] = (), *, is_scan: bool = False) -> list[Row]:
-        """The rows of a statement, all of them or none; ``before`` runs ahead of it in the same session."""
+    def rows(
+        self,
+        query: str,
+        statement: str,
+        before: Sequence[str] = (),
+        *,
+        is_scan: bool = False,
+        check: Callable[[Connection], None] | None = None,
+    ) -> list[Row]:
+        """The rows of a statement, all of them or none; ``before`` runs ahead of it in the same session, and ``check``
+        looks at the session when they are here.
+        """
         with self.sessions_for(is_scan=is_scan).lease(query) as connection:
             for text in before:
                 connection.execute(text)
-            return connection.rows(statement)
+            rows = connection.rows(statement)
+            if check is not None:
+                check(connection)
+            return rows
 
     def drop(self, tables: Sequence[str]) -> None:
         """Drop scratch tables; this is not stopped when the query is. What a dead server keeps goes next time."""
@@ -93,7 +106,8 @@ class QueryWorker:
 class Shelf:
     """Scratch tables that one thread of a query fills, one after another; whoever makes it closes it.
 
-    ``named`` gives the quoted name and the data file of table number n, ``create`` the text that makes it.
+    ``named`` gives the quoted name and the data file of table number n, ``create`` the text that makes it; ``check``
+    looks at the session after each INSERT.
     """
 
     worker: QueryWorker
@@ -102,6 +116,7 @@ class Shelf:
     named: Callable[[int], tuple[str, str]]
     create: Callable[[str], str]
     is_scan: bool = False
+    check: Callable[[Connection], None] | None = None
     tables: list[str] = field(default_factory=list)
     _is_open: bool = False
     _offset: int = 0
@@ -126,6 +141,8 @@ class Shelf:
                 for text in before:
                     connection.execute(text)
                 rows = connection.execute(f"{clock}INSERT INTO {self.tables[-1]} {select}")
+                if self.check is not None:
+                    self.check(connection)
         except BaseException:
             self._is_open = False
             raise
