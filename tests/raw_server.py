@@ -75,7 +75,7 @@ def _is_same(one: Any, other: bytes | None, kind: pa.DataType) -> bool:
         rounding = 0.51 * 10.0 ** -len(printed) if printed.isdigit() and len(printed) < 15 else 1e-12
         return math.isclose(one, float(other), rel_tol=2e-6 if pa.types.is_float32(kind) else 1e-9, abs_tol=rounding)
     if isinstance(one, int | Decimal):
-        return Decimal(one) == Decimal(other.decode())
+        return f"{one:f}".encode() == other if isinstance(one, Decimal) else one == Decimal(other.decode())
     if isinstance(one, bytes) and other.isdigit() and one != other:
         return int.from_bytes(one, "big") == int(other)  # the least BIT comes as digits, and as 0 the least YEAR
     if isinstance(one, str) and one.isdigit() and other.isdigit():

@@ -652,3 +652,19 @@ WITH w AS (SELECT id%7, MIN( txt ) FROM Odd GROUP BY `id%7`) SELECT * FROM w
 ! SELECT tiny+0, COUNT(*) FROM Odd GROUP BY `tiny+0` HAVING `count(*)` > 1 ORDER BY `tiny+0`
 SELECT SUBSTR(txt FROM 2), MID(txt FROM 2 FOR 2), SUBSTR(uni FROM -2 FOR 1), MID(tiny = 0, 1), MAX(MID(txt FROM 2)) FROM Odd GROUP BY id
 SELECT CAST(decl AS SIGNED INT), MAX(CAST(tiny AS UNSIGNED INT)), \N FROM Odd GROUP BY 1
+
+-- DECIMALs with more digits than MariaDB declares, or than a partial result has room for
+SELECT MAX(BIT_COUNT(v) / 3), MIN(-BIT_COUNT(u) / 7), AVG(BIT_COUNT(w)) FROM Odd
+SELECT MAX(HOUR(tm) / 1), MIN(-HOUR(tm) * 1.5), SUM(HOUR(tm) / 3) FROM Odd
+SELECT id, BIT_COUNT(v) / 3 x, HOUR(tm) / 7 y FROM Odd
+! SELECT id, BIT_COUNT(v) / 3 x FROM Odd ORDER BY x DESC, id LIMIT 20
+! SELECT id, HOUR(tm) / 7 x FROM Odd ORDER BY x, id
+SELECT tiny, MAX(BIT_COUNT(v) / 3), AVG(BIT_COUNT(u)) FROM Odd GROUP BY tiny
+SELECT tiny, SUM(BIT_COUNT(u) / 3), SUM(DISTINCT tiny / 3) FROM Odd GROUP BY tiny
+SELECT SUM(big / 3), AVG(big / 7), MAX(big / 3), MIN(big / 3) FROM Odd
+SELECT tiny, SUM(big / 3), MAX(big / 3), AVG(fine / price) FROM Odd GROUP BY tiny
+SELECT tiny, SUM(fine / 3), SUM(fine / price) FROM Odd GROUP BY tiny HAVING SUM(fine / 3) > 0
+SELECT MAX(x), SUM(x) FROM (SELECT BIT_COUNT(v) / 3 x FROM Odd) t
+SELECT id, MAX(BIT_COUNT(v) / 3) OVER (PARTITION BY tiny) FROM Odd
+SELECT COALESCE(BIT_COUNT(v) / 3, fine), IF(id % 2, HOUR(tm) / 7, price), GREATEST(BIT_COUNT(v) / 3, 1.5) FROM Odd
+SELECT SUM(big * 1000), MAX(big * 1000 / 7), AVG(big) FROM Odd

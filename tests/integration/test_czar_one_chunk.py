@@ -15,7 +15,7 @@ from typing import Any
 
 import pymysql
 import pytest
-from tests import odd_sky, split_sky
+from tests import number_grammar, odd_sky, split_sky
 from tests.czar_grammar import Grammar
 from tests.integration import test_czar as trouble
 from tests.integration.test_czar_odd import folded
@@ -36,6 +36,7 @@ SEED = int(os.environ.get("SKYSHARD_SEED", "0"))
 WHOLE_SKY = Striping(stripes=1, substripes=1, overlap_deg=1.0)
 COARSE = Striping(stripes=6, substripes=5, overlap_deg=2.0)
 STARS = 48
+REFUSED = "[too-many-digits]"
 OURS = re.compile(r"scisql_|qserv_", re.IGNORECASE)
 
 
@@ -123,6 +124,26 @@ def test_drawn_statements_over_one_chunk_agree(skies: dict[str, OneChunk]) -> No
         grammar = Grammar(Random(f"{SEED} one chunk {number}"), WHOLE_SKY.overlap_deg, STARS)
         sql, is_ordered = grammar.statement()
         wrong += skies["split"].wrong(sql, is_ordered=is_ordered)
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.timeout(36_000)
+def test_drawn_numbers_agree(skies: dict[str, OneChunk], private_cluster: Cluster) -> None:
+    """Digits beyond what is declared come whole on every way, or the statement is refused: one chunk, and many."""
+    splitter = Splitter(private_cluster, COARSE, len(private_cluster.node_names), 0, odd_sky.COLUMNS, odd_sky.LAYOUTS)
+    sky = splitter.build("odd_many", odd_sky.make_odd_rows(5, 120))
+    wrong: list[str] = []
+    for number in range(STATEMENTS):
+        sql, is_ordered = number_grammar.statement(Random(f"{SEED} numbers {number}"))
+        wrong += [one for one in skies["odd"].wrong(sql, is_ordered=is_ordered) if REFUSED not in one]
+        try:
+            want = sky.mono.execute(sql, sky.database)
+            found = trouble.difference(sky.czar.execute(sql, sky.database), want, is_ordered=is_ordered)
+        except UserError as error:
+            found = "" if REFUSED in str(error) or "the server refuses" in str(error) else str(error)
+        wrong += [f"many: {found}: {sql}"] if found else []
+    sky.close()
+    drop(private_cluster, sky.database)
     assert not wrong, "\n".join(wrong)
 
 

@@ -18,7 +18,7 @@ from skyshard.czar.plan import EXACT_SCALE, Kind, Plan, Pull
 from skyshard.czar.running import Running
 from skyshard.czar.scratch import scratch_table
 from skyshard.czar.shapes import Prepared
-from skyshard.czar.typed import SPARE_DIGITS, TypedColumn, read_types
+from skyshard.czar.typed import SAFE_DIGITS, SPARE_DIGITS, TypedColumn, read_types
 from skyshard.czar.units import Crew
 from skyshard.czar.whole import Stored, store_result
 from skyshard.db.connection import Connection
@@ -110,11 +110,10 @@ def _read_columns(plan: Plan, number: int, query: str, czar: Connection) -> tupl
     columns = read_types(czar, pull.template.of_prototype(), table, pull.names)
     columns = tuple(column if _is_declared(column, pull) else column.loosened() for column in columns)
     columns = tuple(exact(column, pull) if column.name in pull.divided else column for column in columns)
-    template = cast_template(pull, columns, is_text=False)
-    if template is pull.template:
+    if not any(column.is_rounded for column in columns):
         return columns
-    cast = read_types(czar, template.of_prototype(), table, pull.names)
-    return tuple(replace(old, type=new.type) for old, new in zip(columns, cast, strict=True))
+    cast = read_types(czar, cast_template(pull, columns, is_text=False).of_prototype(), table, pull.names)
+    return tuple(replace(old, type=new.type) if old.is_rounded else old for old, new in zip(columns, cast, strict=True))
 
 
 def _is_declared(column: TypedColumn, pull: Pull) -> bool:
@@ -124,15 +123,14 @@ def _is_declared(column: TypedColumn, pull: Pull) -> bool:
 def exact(column: TypedColumn, pull: Pull) -> TypedColumn:
     """A quotient with digits behind the point that it does not show: 30, or as many as those before it leave room for.
 
-    It is ``is_vague`` where MariaDB has reached its limit of digits and does not say how many there are.
+    It is ``is_vague`` where MariaDB may have reached its limit of digits, and does not say how many there are.
     """
     if column.type.base != "decimal":
         return column
     precision, scale = column.digits
-    is_vague = precision >= MOST_DIGITS
-    room = MOST_DIGITS - SPARE_DIGITS - (precision - scale)
-    if column.name in pull.summed:
-        room += SUM_DIGITS
-    scale = max(scale, EXACT_SCALE if is_vague else min(EXACT_SCALE, room))
+    added = SUM_DIGITS if column.name in pull.summed else 0
+    room = MOST_DIGITS - SPARE_DIGITS - (precision - added - scale)
+    scale = max(scale, EXACT_SCALE if precision >= MOST_DIGITS else min(EXACT_SCALE, room))
     kind = parse_type(f"decimal({MOST_DIGITS},{scale})")
+    is_vague = precision >= MOST_DIGITS or precision - added > SAFE_DIGITS
     return replace(column, type=kind, is_exact=True, is_vague=is_vague)

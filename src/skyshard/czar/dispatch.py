@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from skyshard.czar.overflow import require_all_stored, require_unclipped
+from skyshard.czar.overflow import Room, require_all_stored, require_unclipped
 from skyshard.czar.plan import INSIDE, WIDE, Lane, Pull, Template
 from skyshard.czar.replicas import Replicas
 from skyshard.czar.running import Running
@@ -31,7 +31,6 @@ from skyshard.czar.typed import (
 )
 from skyshard.czar.units import Crew, Failure, Part, PullTask, lane_round, quick_round
 from skyshard.db.connection import Connection, Row
-from skyshard.rowimage.sqltype import MOST_DIGITS
 from skyshard.worker.schedule import Unit, even_walk, length_of
 
 TEXT_ROWS = 20_000
@@ -57,14 +56,18 @@ def cast_template(pull: Pull, columns: Sequence[TypedColumn], *, is_text: bool) 
     casts = {column.name: "DOUBLE" for column in columns if column.is_rounded}
     if is_text:
         casts.update({column.name: kind for column in columns if (kind := TEXT_CASTS.get(column.type.base))})
-        if pull.chunks is None or len(pull.chunks) > 1:
-            loose = [column for column in columns if column.is_loose]
-            casts.update({one.name: "CHAR" if one.type.base == "decimal" else WIDE for one in loose})
-    for one in columns:
-        if one.is_exact:
-            inner = f"DECIMAL({MOST_DIGITS}, {one.digits[1]})"
-            casts[one.name] = f"{inner}{INSIDE}{casts.get(one.name, '')}"
+    if pull.chunks is None or len(pull.chunks) > 1:
+        casts.update({column.name: _wide(column, is_text=is_text) for column in columns if column.is_loose})
+    exact = [column for column in columns if column.is_exact]
+    casts.update({one.name: f"{one.stored}{INSIDE}{casts.get(one.name, '')}" for one in exact})
     return pull.cast(casts) if casts and pull.cast is not None else pull.template
+
+
+def _wide(column: TypedColumn, *, is_text: bool) -> str:
+    """What a loose column is cast to, so that UNION ALL cuts nothing."""
+    if column.type.base == "decimal":
+        return "CHAR" if is_text else column.stored
+    return WIDE
 
 
 def fetched(text: str, pull: Pull, columns: Sequence[TypedColumn], *, is_single: bool) -> str:
@@ -144,14 +147,16 @@ class Dispatch:
                 begin()
             parts = _after_first(stream, begin) if pull.limit is None else stream
             if is_text:
-                self._insert(table, parts, is_cut=pull.is_cut)
+                self._insert(table, columns, parts, is_cut=pull.is_cut)
             else:
                 self._append_images(what, columns, parts)
 
-    def _insert(self, table: str, parts: Iterator[Part], *, is_cut: bool) -> None:
+    def _insert(self, table: str, columns: Sequence[TypedColumn], parts: Iterator[Part], *, is_cut: bool) -> None:
         """Small parts wait for one another: a statement costs more than the few rows of a part."""
         waiting: list[Row] = []
+        room = Room(columns if is_cut else ())
         for part in parts:
+            room.add(part.rows)
             waiting += part.rows
             if len(waiting) >= INSERT_ROWS:
                 self._insert_rows(table, waiting, is_cut=is_cut)

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import Context, Decimal
+from functools import reduce
 
 from skyshard.czar.typed import TypedColumn
-from skyshard.db.connection import Connection
+from skyshard.db.connection import Connection, Row
 from skyshard.errors import Refusal
 from skyshard.rowimage.sqltype import MOST_DIGITS
 
 OUT_OF_RANGE = 1264
 _NAMED = re.compile(r"column '(?:[^']*`?\.)?`?(\w+)`?' at row")
+_ROOMY = Context(prec=120)
 _INSIDE = "'(null)'"
 """What the server calls a cast within an aggregate."""
 
@@ -33,29 +36,45 @@ def require_all_stored(connection: Connection, *, is_cut: bool) -> None:
             raise _refusal(words)
 
 
+class Room:
+    """Counts partial results that one server has in a temporary table, and cuts without a word: ``DECIMAL(65)``."""
+
+    def __init__(self, columns: Sequence[TypedColumn]) -> None:
+        self._longest = [(place, one) for place, one in enumerate(columns) if _is_longest(one)]
+        self._totals = dict.fromkeys(range(len(columns)), Decimal(0))
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Raises:
+        Refusal: they may add up to more digits, and then to anything, by their order.
+        """
+        for place, column in self._longest:
+            values = [Decimal(row[place]).copy_abs() for row in rows if row[place] is not None]
+            self._totals[place] = reduce(_ROOMY.add, values, self._totals[place])
+            if self._totals[place] >= Decimal((0, (9,) * MOST_DIGITS, -column.digits[1])):
+                raise _refusal([f"column {column.name} with more than {MOST_DIGITS} digits"])
+
+
+def _is_longest(column: TypedColumn) -> bool:
+    return column.type.base == "decimal" and column.digits[0] >= MOST_DIGITS
+
+
 def require_unclipped(columns: Sequence[TypedColumn], connection: Connection, *, is_stored: bool) -> None:
     """Look at the warnings of a statement that computes these columns; ``is_stored``: into a table of them.
 
-    A DECIMAL that declares less than the most digits has spare ones in the table; one server cuts it where it groups.
+    DECIMALs have more digits in such a table than they need, or are texts there.
 
     Raises:
-        Refusal: a number had more digits than we gave it.
+        Refusal: a value did not fit.
     """
     if not connection.warned:
         return
-    ours = {column.name for column in columns if _may_be_cut(column, is_stored=is_stored)}
-    is_strict = any(column.is_exact and column.is_vague for column in columns)
+    ours = {one.name for one in columns if is_stored and one.type.base != "decimal"}
+    is_strict = any(one.is_exact and one.is_vague for one in columns)
     if ours or is_strict:
         found = [text for _, code, text in connection.warnings() if code == OUT_OF_RANGE]
         words = [text for text in found if (is_strict and _INSIDE in text) or _column_of(text) in ours]
         if words:
             raise _refusal(words)
-
-
-def _may_be_cut(column: TypedColumn, *, is_stored: bool) -> bool:
-    if column.type.base == "decimal":
-        return not column.is_spelled and column.is_loose and column.digits[0] >= MOST_DIGITS
-    return is_stored
 
 
 def _column_of(text: str) -> str:

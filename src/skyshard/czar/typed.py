@@ -235,7 +235,7 @@ def _decimals(values: Sequence[Any], column: TypedColumn) -> pa.Array:
     unit = Decimal(1).scaleb(-column.arrow.scale)
     read = [None if one is None else Decimal(one).quantize(unit, context=ALL_DIGITS) for one in values]
     clipped = _clipped(column)
-    if any(one is not None and abs(one) >= clipped for one in read):
+    if any(one is not None and one.copy_abs() >= clipped for one in read):
         raise too_long(column)
     return pa.array(read, column.arrow)
 
