@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from skyshard.czar.overflow import Room, require_all_stored, require_unclipped
+from skyshard.czar.overflow import Room, is_longest, require_all_stored, require_unclipped
 from skyshard.czar.plan import INSIDE, WIDE, Lane, Pull, Template
 from skyshard.czar.replicas import Replicas
 from skyshard.czar.running import Running
@@ -113,7 +113,8 @@ class Dispatch:
         return self._maybe_czar
 
     def _is_text(self, pull: Pull, columns: Sequence[TypedColumn]) -> bool:
-        return pull.rows <= self._text_rows or record_layout(columns) is None
+        is_counted = pull.is_cut and any(map(is_longest, columns))
+        return is_counted or pull.rows <= self._text_rows or record_layout(columns) is None
 
     def batches(self, pull: Pull, columns: Sequence[TypedColumn], lane: Lane) -> Iterator[pa.RecordBatch]:
         """The rows of a pull as Arrow, as they come: the answer itself, without a stop at the czar's server."""

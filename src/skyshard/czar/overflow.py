@@ -40,7 +40,7 @@ class Room:
     """Counts partial results that one server has in a temporary table, and cuts without a word: ``DECIMAL(65)``."""
 
     def __init__(self, columns: Sequence[TypedColumn]) -> None:
-        self._longest = [(place, one) for place, one in enumerate(columns) if _is_longest(one)]
+        self._longest = [(place, one) for place, one in enumerate(columns) if is_longest(one)]
         self._totals = dict.fromkeys(range(len(columns)), Decimal(0))
 
     def add(self, rows: Sequence[Row]) -> None:
@@ -54,7 +54,8 @@ class Room:
                 raise _refusal([f"column {column.name} with more than {MOST_DIGITS} digits"])
 
 
-def _is_longest(column: TypedColumn) -> bool:
+def is_longest(column: TypedColumn) -> bool:
+    """True for a DECIMAL that declares all digits there are, and may want more."""
     return column.type.base == "decimal" and column.digits[0] >= MOST_DIGITS
 
 
