@@ -591,6 +591,14 @@ def test_other_words_are_no_numbers(tmp_path: Path) -> None:
         batches_of(open_source(mapping))
 
 
+def test_link_that_leads_nowhere_is_no_missing_file(tmp_path: Path) -> None:
+    """A pattern that finds it is refused: its rows would be missing without a word."""
+    (tmp_path / "a.csv").write_bytes(b"id,flux\n7,1.5\n")
+    (tmp_path / "b.csv").symlink_to(tmp_path / "gone.csv")
+    with pytest.raises(UserError, match=r"b\.csv' is no file, or a link to none"):
+        open_source(write_mapping(tmp_path, T={**PAIR, "files": ["*.csv"]}))
+
+
 def batches_of(source: Source) -> list[InputBatch]:
     table = source.tables["T"]
     return [batch for part in table.parts for batch in table.reader.batches(part, table.table, table.layout)]

@@ -6,6 +6,7 @@ import bz2
 import codecs
 import gzip
 import lzma
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from skyshard.errors import UserError
 from skyshard.ingest import text, text_file
+from skyshard.ingest.convert import RowError, to_column
 from skyshard.ingest.source import InputBatch, Part
 from skyshard.ingest.text import Dialect, TextReader
 from skyshard.ingest.text_fields import find_marks
@@ -383,3 +385,39 @@ def test_number_that_is_none_is_named_by_its_own_row(tmp_path: Path, kind: str, 
     with pytest.raises(UserError) as caught:
         read(path, table(kind))
     assert f"row 3, column 'c0': {words}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "found"),
+    [
+        ("2e-324", "decimal(10,3)", "0.000"),
+        ("-1e-400", "decimal(10,3)", "0.000"),
+        ("1e-99999999999", "decimal(10,3)", "0.000"),
+        ("0." + "0" * 90 + "1", "decimal(20,0)", "0"),
+        ("1" + "0" * 50 + "e-50", "decimal(10,3)", "1.000"),
+        ("0.0005" + "0" * 80, "decimal(10,3)", "0.001"),
+        ("0.0004" + "9" * 80, "decimal(10,3)", "0.000"),
+        ("12345678901234567890123456789012345.0" + "1" * 40, "decimal(65,30)",
+         "12345678901234567890123456789012345.011111111111111111111111111111"),
+        ("910.5e5", "decimal(38,38)", None),
+        ("19550000199995159955", "decimal(38,38)", None),
+        ("-" + "9" * 59, "decimal(20,0)", None),
+    ],
+)  # fmt: skip
+def test_decimal_text_of_any_length_is_rounded_or_refused(number: str, kind: str, found: str | None) -> None:
+    """Never another number: Arrow alone takes some of these for others."""
+    counted: Counter[str] = Counter()
+    texts, column = pa.array([number.encode()]), Column("d", parse_type(kind))
+    if found is None:
+        with pytest.raises(RowError, match="does not fit"):
+            to_column(texts, column, counted)
+        return
+    assert to_column(texts, column, counted).to_pylist() == [Decimal(found)]
+    assert sum(counted.values()) == (found != "1.000")
+
+
+def test_line_of_blanks_is_called_one(tmp_path: Path) -> None:
+    """As it is no empty line, it is no row either."""
+    (tmp_path / "a").write_text("1\t2\n \n")
+    with pytest.raises(UserError, match="row 2: 1 columns where the table has 2; take lines of blanks out"):
+        read(tmp_path / "a", table("int", "int"))

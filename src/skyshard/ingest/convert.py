@@ -6,6 +6,7 @@ No I/O. Rows in errors count from 0 within the array given.
 from __future__ import annotations
 
 from collections import Counter
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_DOWN, Context, Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,7 @@ from skyshard.charsets import BYTES_A_CHARACTER
 from skyshard.ingest.float_digits import as_declared, count_lost_digits
 from skyshard.ingest.json_texts import first_broken
 from skyshard.rowimage.arrays import as_text
-from skyshard.rowimage.sqltype import SqlType, TypeClass
+from skyshard.rowimage.sqltype import MOST_DIGITS, SqlType, TypeClass
 from skyshard.rowimage.text import without_trailing_spaces
 from skyshard.schema import Column
 
@@ -30,6 +31,8 @@ _REMEDY = "mend the value, or say in null_text (in a dump: \\N) what stands for 
 _CLOCKS = ("time", "datetime", "timestamp")
 _LONGEST_SECOND = 19
 _MOST_DIGITS = 76
+_LONG_NUMBER = r"[eE][+-]?\d{2}|\d{30}|\.\d{38}"
+_EXACT = Context(prec=2000, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
 class RowError(Exception):
@@ -211,8 +214,9 @@ def _booleans(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.
 def _decimals(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
     """Decimals; further digits are rounded half away from zero, as the server does, and counted."""
     texts = _numbers(texts, _FLOAT, column, conversions)
-    trimmed = pc.utf8_trim_whitespace(pc.cast(texts, pa.string()))
     target = column.type.arrow
+    trimmed = _written_out(pc.utf8_trim_whitespace(pc.cast(texts, pa.string())), target.scale)
+    _require_digits(trimmed, texts, column)
     try:
         return pc.cast(trimmed, target)
     except pa.ArrowInvalid:
@@ -222,6 +226,42 @@ def _decimals(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.
     taken = _fitting(rounded, target, texts, column)
     conversions[f"{column.name}: rounded to {column.type.text}"] += pc.sum(pc.not_equal(rounded, exact)).as_py()
     return taken
+
+
+def _require_digits(numbers: pa.Array, texts: pa.Array, column: Column) -> None:
+    """Refuse numbers with more digits before the point than are declared: Arrow takes some of them for others."""
+    digits = column.type.arrow.precision - column.type.arrow.scale
+    sizes = np.abs(pc.cast(numbers, pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False))
+    outside = sizes > 10.0**digits
+    if outside.any():
+        row = int(outside.argmax())
+        raise RowError(f"{_shown(texts, row)} does not fit {column.type.text}", row, column.name, "use a wider type")
+
+
+def _written_out(texts: pa.Array, scale: int) -> pa.Array:
+    """Numbers with exponents of several digits, or of very many digits, as Arrow reads them.
+
+    It has no exponents beyond 76, and takes some below -256 for others. Digits far behind those that count become
+    one that stands for them.
+    """
+    hit = pc.fill_null(pc.match_substring_regex(texts, _LONG_NUMBER), False)
+    if not pc.any(hit).as_py():
+        return texts
+    given = pc.filter(texts, hit).to_pylist()
+    return pc.replace_with_mask(texts, hit, pa.array([_shortened(text, scale) for text in given], texts.type))
+
+
+def _shortened(text: str, scale: int) -> str:
+    """The same number when it is rounded; what no DECIMAL holds as it stands."""
+    try:
+        number = _EXACT.create_decimal(text)
+        if not number or number.adjusted() > MOST_DIGITS:
+            return text if number else "0"
+        kept = number.quantize(Decimal(1).scaleb(-scale - 2), rounding=ROUND_DOWN, context=_EXACT)
+    except ArithmeticError:
+        return text
+    rest = "" if kept == number else "1"
+    return f"{'-' * (number < 0)}{kept.copy_abs():f}{rest}"
 
 
 def _fitting(values: pa.Array, target: pa.DataType, texts: pa.Array, column: Column) -> pa.Array:

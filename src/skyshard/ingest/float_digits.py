@@ -25,6 +25,11 @@ def count_lost_digits(numbers: NDArray[np.float64], stored: NDArray[np.float32])
     >>> numbers = np.array([0.1, 3.1415927, 3.14159265, 16777216.0, 16777217.0])
     >>> count_lost_digits(numbers, numbers.astype(np.float32))
     2
+
+    What is too small for a FLOAT is lost whole:
+
+    >>> count_lost_digits(np.array([1e-50, 0.0]), np.zeros(2, np.float32))
+    1
     """
     starts = range(0, len(numbers), _BLOCK)
     return sum(_count(numbers[start : start + _BLOCK], stored[start : start + _BLOCK]) for start in starts)
@@ -33,7 +38,8 @@ def count_lost_digits(numbers: NDArray[np.float64], stored: NDArray[np.float32])
 def _count(numbers: NDArray[np.float64], stored: NDArray[np.float32]) -> int:
     scales = _SCALES[stored.view(np.uint32) >> 23 & 255]
     meant, given = numbers * scales, stored * scales
-    is_other = stored != numbers
+    is_gone = stored == 0
+    is_other = (stored != numbers) & ~is_gone
     for step in _STEPS:
         meant, given = meant[is_other], given[is_other]
         if not len(meant):
@@ -42,7 +48,7 @@ def _count(numbers: NDArray[np.float64], stored: NDArray[np.float32]) -> int:
         np.rint(shown, out=shown)
         shown -= meant * step
         is_other = np.abs(shown, out=shown) > _NOISE * step
-    return int(np.count_nonzero(is_other))
+    return int(np.count_nonzero(is_other)) + int(np.count_nonzero(numbers[is_gone]))
 
 
 def as_declared(numbers: NDArray[np.float64], digits: int, decimals: int) -> tuple[NDArray[np.float64], np.float64]:

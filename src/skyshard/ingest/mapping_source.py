@@ -78,7 +78,7 @@ def _files(where: str, folder: Path, mapped: MappedTable) -> list[Path]:
     """The files of a table, each once, in the order of their names; only what the mapping writes is a pattern.
 
     Raises:
-        UserError: the name of a file that is also the pattern of others.
+        UserError: the name of a file that is also the pattern of others; a link that leads nowhere.
     """
     found: set[Path] = set()
     for pattern in mapped.files:
@@ -89,6 +89,9 @@ def _files(where: str, folder: Path, mapped: MappedTable) -> list[Path]:
                 f"{where}: '{pattern}' is a file, and a pattern that finds '{min(matched - named)}'",
                 remedy=f"write '{glob.escape(pattern)}' for the file",
             )
+        for path in sorted(matched - named):
+            if not path.is_file() and not path.is_dir():
+                raise UserError(f"{where}: '{path}' is no file, or a link to none", remedy="mend it, or take it away")
         found |= matched | named
     return sorted(path for path in found if path.is_file())
 
