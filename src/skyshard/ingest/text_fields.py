@@ -176,9 +176,9 @@ def field_bounds(data: Bytes, marks: Marks, width: int, dialect: Dialect) -> tup
     if len(wrong):
         row = int(wrong[0])
         first = int(counts[:row].sum())
-        line = data[starts[first] : ends[first + counts[row] - 1]].tobytes()
-        remedy = "take lines of comment out" if line.startswith(b"#") else "the schema and the file disagree"
-        if not line.strip():
+        text = data[starts[first] : ends[first + counts[row] - 1]].tobytes()
+        remedy = "take lines of comment out" if text.startswith(b"#") else "the schema and the file disagree"
+        if not text.strip():
             remedy = "take lines of blanks out"
         raise RowError(f"{counts[row]} columns where the table has {width}", row, "", remedy)
     return starts.reshape(-1, width), ends.reshape(-1, width)
