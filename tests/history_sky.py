@@ -128,8 +128,12 @@ def _dependent(chance: random.Random, name: str, has_position: bool) -> Drawn:
 
 
 def _pair(chance: random.Random) -> Drawn:
-    layout = {"role": "ref-match", "director": "Star", "key": "id", "director2": "Gal", "key2": "gid", "flag": "flag"}
-    return Drawn({"id": chance.choice(FOLLOWERS), "gid": chance.choice(FOLLOWERS), "w": "int"}, layout)
+    layout: dict[str, Any] = {"role": "ref-match", "director": "Star", "key": "id", "director2": "Gal", "key2": "gid"}
+    columns = {"id": chance.choice(FOLLOWERS), "gid": chance.choice(FOLLOWERS)}
+    if chance.random() < 0.4:
+        columns |= dict.fromkeys(("pra", "pdec", "qra", "qdec"), chance.choice(POSITIONS))
+        layout |= {"position": ["pra", "pdec"], "position2": ["qra", "qdec"]}
+    return Drawn({**columns, "w": "int"}, {**layout, "flag": "flag"})
 
 
 def bounds(kind: str) -> tuple[int, int]:
@@ -236,18 +240,30 @@ def _pairs(chance: random.Random, schema: Schema, rows: Rows) -> list[Row]:
     columns = schema.tables["Pair"].columns
     (low, high), (low2, high2) = bounds(columns["id"]), bounds(columns["gid"])
     near = [
-        (star[0], galaxy[0])
-        for star in rows["Star"] for galaxy in rows["Gal"]
-        if low <= int(star[0] or 0) <= high and low2 <= int(galaxy[0] or 0) <= high2 and _apart_deg(star, galaxy)
-        < 0.9 * schema.striping["overlap_deg"]
-    ]  # fmt: skip
+        (star, galaxy)
+        for star in rows["Star"]
+        for galaxy in rows["Gal"]
+        if low <= int(star[0] or 0) <= high
+        and low2 <= int(galaxy[0] or 0) <= high2
+        and _apart_deg(star, galaxy) < 0.9 * schema.striping["overlap_deg"]
+    ]
     made: list[Row] = []
     for star, galaxy in chance.choices(near, k=2 * len(rows["Gal"])) if near else []:
         turn = chance.random()
-        left = None if turn < 0.1 else "7777" if turn < 0.2 else star
-        right = galaxy if turn < 0.2 else None if turn < 0.3 else "7779" if turn < 0.4 else galaxy
-        made.append((left, right, str(chance.randint(0, 9))))
+        left = None if turn < 0.1 else "7777" if turn < 0.2 else star[0]
+        right = galaxy[0] if turn < 0.2 else None if turn < 0.3 else "7779" if turn < 0.4 else galaxy[0]
+        places = (*_side(left, star), *_side(right, galaxy)) if _is_pair_placed(schema) else ()
+        made.append((left, right, *places, str(chance.randint(0, 9))))
     return made
+
+
+def _side(key: str | None, row: Row) -> Row:
+    return (None, None) if key is None else row[1:3]
+
+
+def _is_pair_placed(schema: Schema) -> bool:
+    """Pairs carry both positions, so that they may come before either director."""
+    return "Pair" in schema.tables and "position" in schema.tables["Pair"].layout
 
 
 def _apart_deg(one: Row, other: Row) -> float:
@@ -265,7 +281,8 @@ def _split(chance: random.Random, schema: Schema, rows: Rows) -> list[Rows]:
     for name, some in rows.items():
         for row in some:
             sides = (came.get(("Star", row[0]), count), came.get(("Gal", row[1]), count))
-            at = chance.randrange(min(*sides, count - 1) if name == "Pair" else 0, count)
+            waits = name == "Pair" and not _is_pair_placed(schema)
+            at = chance.randrange(min(*sides, count - 1) if waits else 0, count)
             came[name, row[0]] = min(at, came.get((name, row[0]), count))
             batches[at].setdefault(name, []).append(row)
     _fill_first(batches)
