@@ -1,7 +1,7 @@
 """Drawn histories: several transactions in any order, and what is done in between, against one plain MariaDB.
 
 ``SKYSHARD_HISTORIES`` sets how many are played, ``SKYSHARD_SEED`` where they begin, ``SKYSHARD_STATEMENTS`` how many
-statements are asked after each step.
+statements are asked after each step. The first three have steps of every kind.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.integration.playing import Player
 from skyshard.cluster import Cluster
 
 HISTORIES = int(os.environ.get("SKYSHARD_HISTORIES", "3"))
-SEED = int(os.environ.get("SKYSHARD_SEED", "0"))
+SEED = int(os.environ.get("SKYSHARD_SEED", "398"))
 STATEMENTS = int(os.environ.get("SKYSHARD_STATEMENTS", "8"))
 
 
