@@ -1,0 +1,44 @@
+"""Chunks of a node in units: no server."""
+
+from __future__ import annotations
+
+import pytest
+
+from skyshard.czar.dispatch import units_of
+from skyshard.czar.plan import Pull, Slot, Template
+from skyshard.layout import Role, TableLayout
+from skyshard.registry.catalog import CatalogTable, ChunkEntry
+from skyshard.rowimage.sqltype import parse_type
+from skyshard.schema import Column, Table
+
+REGION = TableLayout(role=Role.DIRECTOR, key="id", position=("ra", "decl"))
+COLUMNS = (Column("id", parse_type("bigint")), *(Column(name, parse_type("double")) for name in ("ra", "decl")))
+CHUNKS = tuple(range(1, 101))
+
+
+def pull(rows_a_chunk: int) -> Pull:
+    entries = {chunk: ChunkEntry(rows_a_chunk, 0, ("a",)) for chunk in CHUNKS}
+    table = CatalogTable(
+        Table("Region", COLUMNS).with_chunk_columns(), REGION, rows_a_chunk * len(entries), entries
+    )  # fmt: skip
+    return Pull(Template("SELECT 1", {0: Slot("sky", table, "r")}), CHUNKS, 0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "threads", "units"),
+    [
+        (500, 1, 1),  # 50,000 rows are too few to be shared out
+        (1_500, 1, 2),  # 150,000: two of 60,000 and more
+        (5_000, 1, 4),  # half a million: a thread has four at most ...
+        (5_000, 2, 8),
+        (5_000, 4, 8),  # ... a node eight
+        (20_000, 1, 10),  # two million: units of at most 200,000
+        (20_000, 4, 12),  # the same for each thread
+    ],
+)
+def test_node_has_units_for_its_threads_of_bounded_size(rows: int, threads: int, units: int) -> None:
+    """Every chunk is in one unit, in order, and units have much the same rows."""
+    made = units_of(pull(rows), CHUNKS, threads)
+    assert len(made) == units
+    assert tuple(chunk for unit in made for chunk in unit.chunks) == CHUNKS
+    assert max(unit.rows for unit in made) - min(unit.rows for unit in made) <= rows
