@@ -418,6 +418,33 @@ def test_name_of_a_file_is_taken_before_its_pattern(tmp_path: Path) -> None:
         open_source(mapping)
 
 
+@pytest.mark.parametrize(
+    ("folder", "other", "pattern", "name", "remedy"),
+    [
+        ("v[1]", "v1", "v[1]/*.parquet", "v[1]", "v[[]1]/*.parquet"),
+        ("v?/deep", "v1/deep", "v?/deep/a.parquet", "v?", "v[?]/deep/a.parquet"),
+        ("all/v[1]", "all/v1", "all/v[1]/*.parquet", "all/v[1]", "all/v[[]1]/*.parquet"),
+        ("all/v[1]", "all/v1", "*/v[1]/*.parquet", "*/v[1]", "*/v[[]1]/*.parquet"),
+        ("a[1]/v[1]", "a1/v1", "a[1]/v[1]/**/*.parquet", "a[1]/v[1]", "a[[]1]/v[[]1]/**/*.parquet"),
+    ],
+)
+def test_name_of_a_folder_is_taken_before_its_pattern(
+    tmp_path: Path, folder: str, other: str, pattern: str, name: str, remedy: str
+) -> None:
+    """A folder alone is taken by its name; beside one that the pattern finds, it has to say which, and can."""
+    write_plain(tmp_path / folder)
+    mapping = write_mapping(tmp_path, Object={**PLAIN, "files": [pattern]})
+    taken = [str(tmp_path / folder / "a.parquet")]
+    assert [part.path for part in open_source(mapping).tables["Object"].parts] == taken
+    write_plain(tmp_path / other)
+    with pytest.raises(UserError) as refused:
+        open_source(mapping)
+    assert f"'{name}' is a folder, and a pattern that finds '{tmp_path / other / 'a.parquet'}'" in str(refused.value)
+    assert refused.value.remedy == f"write '{remedy}' for the folder"
+    mapping = write_mapping(tmp_path, Object={**PLAIN, "files": [remedy]})
+    assert [part.path for part in open_source(mapping).tables["Object"].parts] == taken
+
+
 def test_tables_that_nobody_asks_for_need_no_files(tmp_path: Path) -> None:
     """Neither their files nor their columns are looked at."""
     write_plain(tmp_path / "x")

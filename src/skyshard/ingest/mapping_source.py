@@ -6,7 +6,7 @@ Opening reads footers and header lines, so that what does not fit is known befor
 from __future__ import annotations
 
 import glob
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -78,22 +78,50 @@ def _files(where: str, folder: Path, mapped: MappedTable) -> list[Path]:
     """The files of a table, each once, in the order of their names; only what the mapping writes is a pattern.
 
     Raises:
-        UserError: the name of a file that is also the pattern of others; a link that leads nowhere.
+        UserError: the name of a file or folder that is also the pattern of others; a link that leads nowhere.
     """
     found: set[Path] = set()
     for pattern in mapped.files:
-        matched = {folder / name for name in glob.glob(pattern, root_dir=folder, recursive=True)}
-        named = {folder / pattern} if (folder / pattern).is_file() else set()
-        if named and matched - named:
+        readings = _readings(folder, pattern)
+        matched = _found(folder, pattern)
+        named = set().union(*(_found(folder, reading) for reading in readings[1:]))
+        if len(readings) > 1 and matched - named:
+            kind, name = _named_step(pattern, readings[-1])
             raise UserError(
-                f"{where}: '{pattern}' is a file, and a pattern that finds '{min(matched - named)}'",
-                remedy=f"write '{glob.escape(pattern)}' for the file",
+                f"{where}: '{name}' is a {kind}, and a pattern that finds '{min(matched - named)}'",
+                remedy=f"write '{readings[-1]}' for the {kind}",
             )
-        for path in sorted(matched - named):
+        for path in sorted(matched | named):
             if not path.is_file() and not path.is_dir():
                 raise UserError(f"{where}: '{path}' is no file, or a link to none", remedy="mend it, or take it away")
         found |= matched | named
     return sorted(path for path in found if path.is_file())
+
+
+def _readings(folder: Path, pattern: str) -> list[str]:
+    """The pattern, then what it says where the names of folders and files that are there mean themselves."""
+    *folders, last = pattern.split("/")
+    readings = [""]
+    for step in folders:
+        readings = [f"{reading}/" for reading in _extended(folder, readings, step, Path.is_dir)]
+    return _extended(folder, readings, last, Path.is_file)
+
+
+def _extended(folder: Path, readings: Sequence[str], step: str, is_kind: Callable[[Path], bool]) -> list[str]:
+    spelled = [reading + glob.escape(step) for reading in readings if glob.has_magic(step)]
+    there = [reading for reading in spelled if any(map(is_kind, _found(folder, reading)))]
+    return [*(reading + step for reading in readings), *there]
+
+
+def _found(folder: Path, pattern: str) -> set[Path]:
+    return {folder / name for name in glob.glob(pattern, root_dir=folder, recursive=True)}
+
+
+def _named_step(pattern: str, reading: str) -> tuple[str, str]:
+    """Which part of the pattern the reading takes for a name: its kind, and the path to it."""
+    steps = pattern.split("/")
+    last = max(i for i, (step, read) in enumerate(zip(steps, reading.split("/"), strict=True)) if step != read)
+    return "file" if last == len(steps) - 1 else "folder", "/".join(steps[: last + 1])
 
 
 def _source_table(
