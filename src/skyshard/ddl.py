@@ -75,8 +75,8 @@ def stored_table(table: Table, layout: TableLayout, *, overlap: bool = False) ->
     """The table as nodes store it: chunk columns for chunked roles, and the indexes that queries need.
 
     A director gets a primary key on its key column (a plain key where several rows may have one, and in overlap tables,
-    where a row may stand for several sub-chunks), a dependent a key on its director key; chunked tables get a key on
-    the sub-chunk.
+    where a row may stand for several sub-chunks) and a unique one on another primary key that it has, a dependent a key
+    on its director key; chunked tables get a key on the sub-chunk.
     """
     if not layout.role.is_chunked:
         return Table(table.name, table.columns, table.primary_key, _named(table.keys, layout.indexes))
@@ -98,12 +98,18 @@ def stored_table(table: Table, layout: TableLayout, *, overlap: bool = False) ->
 
 
 def _director_keys(table: Table, layout: TableLayout) -> tuple[tuple[str, ...], list[Key]]:
-    """A director's primary key and the others: what a schema says of a key that may stand twice is no promise."""
+    """A director's primary key and the others: what a schema says of a key that may stand twice is no promise.
+
+    A table has one primary key: another that is declared becomes a unique key of what may stand once.
+    """
     key = (table.column(layout.key).name,)
+    declared = tuple(name.lower() for name in table.primary_key)
+    is_other = bool(declared) and declared != (key[0].lower(),)
     if layout.unique_key:
-        return key, list(table.keys)
+        other = [Key("declared_key", table.primary_key, is_unique=True)] if is_other else []
+        return key, [*other, *table.keys]
     others = [replace(one, is_unique=one.is_unique and one.columns != key) for one in table.keys]
-    return table.primary_key if table.primary_key != key else (), [*others, Key("director_key", key)]
+    return table.primary_key if is_other else (), [*others, Key("director_key", key)]
 
 
 def _named(keys: Iterable[Key], indexes: Sequence[Sequence[str]]) -> tuple[Key, ...]:

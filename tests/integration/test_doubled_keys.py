@@ -144,6 +144,22 @@ def test_doubled_primary_key_is_named_with_file_and_rows(testbed: Testbed, tmp_p
     assert not any((testbed.cluster.data_dir(node) / rows.name).exists() for node in testbed.nodes)
 
 
+@pytest.mark.parametrize("loader", [Loader.IMAGE, Loader.LOAD_DATA])
+def test_another_primary_key_of_a_director_is_held_in_each_chunk(
+    testbed: Testbed, tmp_path: Path, loader: Loader
+) -> None:
+    """In overlap tables, between chunks and between transactions a value may stand again."""
+    rows = Rows(testbed, tmp_path, Star={"primary_key": ["v"]})
+    message = rows.refused(loader, Star=["1,25,12,5", "2,60,12,6", "3,25.1,12,5"])
+    assert "table 'Star': v 5 stands twice, and is a primary or unique key, in 'Star.csv', rows 1 and 3" in message
+    rows.add(loader, Star=["1,25,12,5", "2,200,-40,5", "3,20,10.01,7"])
+    rows.add(loader, Star_b=["4,25.1,12,5"])
+    testbed.load_mono(rows.name)
+    rows.same("SELECT id FROM Star WHERE v = 5", [(1,), (2,), (4,)])
+    assert rows.is_good()
+    forget(testbed, rows.name)
+
+
 DOUBLED = {"Star": {"unique_key": False}}
 STARS = ["1,25,12,10", "1,25.1,12.1,11", "2,60,12,20", "3,25,12,30", "3,200,-40,31", "4,200.1,-40,40"]
 """Key 1 stands twice in a chunk, 3 in two chunks."""
