@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from skyshard.charsets import BYTES_A_CHARACTER
+from skyshard.ingest import double_digits
 from skyshard.ingest.float_digits import as_declared, count_lost_digits
 from skyshard.ingest.json_texts import first_broken
 from skyshard.rowimage.arrays import as_text
@@ -131,8 +132,9 @@ def _numbers(texts: pa.Array, pattern: bytes, column: Column, conversions: Count
 
 def _floats(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
     texts = _numbers(texts, _FLOAT, column, conversions)
-    values = pc.cast(pc.utf8_trim_whitespace(pc.cast(texts, pa.string())), pa.float64())
-    values = rounded_as_declared(values, column, conversions)
+    trimmed = pc.utf8_trim_whitespace(pc.cast(texts, pa.string()))
+    given = pc.cast(trimmed, pa.float64())
+    values = rounded_as_declared(given, column, conversions)
     numbers = values.fill_null(0.0).to_numpy(zero_copy_only=False)
     with np.errstate(over="ignore"):
         stored = numbers.astype(np.float32) if column.type.base == "float" else numbers
@@ -142,7 +144,19 @@ def _floats(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.Ar
         raise RowError(
             f"{_shown(texts, row)} is out of range for {column.type.text}", row, column.name, "use a wider type"
         )
+    count_lost_text(trimmed, given, column, conversions)
     return rounded_to_float(values, column, conversions) if column.type.base == "float" else values
+
+
+def count_lost_text(texts: pa.Array, values: pa.Array, column: Column, conversions: Counter[str]) -> None:
+    """Count the texts, without spaces around them, that are other numbers than the doubles read from them.
+
+    What a FLOAT, or declared decimals, make of those doubles is counted on its own.
+    """
+    is_double = column.type.base == "double" and len(column.type.arguments) != 2
+    count = double_digits.count_lost_digits if is_double else double_digits.count_vanished
+    if lost := count(texts, values):
+        conversions[f"{column.name}: rounded to {column.type.base.upper()}"] += lost
 
 
 def rounded_as_declared(values: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:

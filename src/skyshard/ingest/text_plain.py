@@ -15,7 +15,7 @@ import pyarrow.csv
 from numpy.typing import NDArray
 
 from skyshard.ingest.charset import is_stored_as_given
-from skyshard.ingest.convert import has_dropped_digits, rounded_to_float
+from skyshard.ingest.convert import count_lost_text, has_dropped_digits, rounded_to_float
 from skyshard.ingest.text_fields import Dialect
 from skyshard.rowimage.sqltype import TypeClass
 from skyshard.schema import Column
@@ -44,10 +44,18 @@ def read_plain(
     counted: Counter[str] = Counter()
     for field, chunked in zip(wanted, read.columns, strict=True):
         values = chunked.combine_chunks() if chunked.num_chunks != 1 else chunked.chunk(0)
+        texts = values
+        if field.type.type_class is TypeClass.FLOATING:
+            try:
+                texts, values = _doubles(texts)
+            except pa.ArrowInvalid:
+                return None
         if not _is_plain(values, field, dialect):
             return None
         if field.name in exact:
             numbers[field.name] = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        if field.type.type_class is TypeClass.FLOATING:
+            count_lost_text(texts, values, field, counted)
         if field.type.base == "float":
             values = rounded_to_float(values, field, counted)
         columns[field.name] = values.cast(field.type.arrow) if values.type != field.type.arrow else values
@@ -73,7 +81,8 @@ def _has_hex(data: bytes, wanted: list[Column]) -> bool:
 
 
 def _read_csv(data: bytes, fields: Fields, dialect: Dialect) -> pa.Table:
-    types = {f.name: pa.float64() if f.type.base == "float" else f.type.arrow for f in fields if f is not None}
+    is_float = {f.name: f.type.type_class is TypeClass.FLOATING for f in fields if f is not None}
+    types = {f.name: pa.string() if is_float[f.name] else f.type.arrow for f in fields if f is not None}
     names = [f"\0{i}" if field is None else field.name for i, field in enumerate(fields)]
     return pyarrow.csv.read_csv(
         io.BytesIO(data),
@@ -89,6 +98,15 @@ def _read_csv(data: bytes, fields: Fields, dialect: Dialect) -> pa.Table:
             check_utf8=False,
         ),
     )
+
+
+def _doubles(texts: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Texts without the spaces around them, and their numbers."""
+    try:
+        return texts, texts.cast(pa.float64())
+    except pa.ArrowInvalid:
+        trimmed = pc.ascii_trim(texts, " \t")
+        return trimmed, trimmed.cast(pa.float64())
 
 
 def _is_plain(values: pa.Array, field: Column, dialect: Dialect) -> bool:
