@@ -28,10 +28,12 @@ def count_vanished(texts: pa.Array, values: pa.Array) -> int:
     >>> count_vanished(texts, texts.cast(pa.float64()))
     1
     """
-    is_asked = pc.and_(pc.equal(values, 0.0), pc.greater_equal(pc.binary_length(texts), _SHORTEST_VANISHED))
-    if not pc.any(is_asked).as_py():
+    numbers = values.fill_null(1.0).to_numpy(zero_copy_only=False)
+    if numbers.all():
         return 0
-    return int(pc.sum(pc.match_substring_regex(texts.filter(is_asked), "^[^eE]*[1-9]")).as_py())
+    is_asked = pc.greater_equal(pc.binary_length(texts), _SHORTEST_VANISHED).fill_null(False)
+    asked = texts.filter(pc.and_(is_asked, pa.array(numbers == 0)))
+    return int(pc.sum(pc.match_substring_regex(asked, "^[^eE]*[1-9]")).as_py() or 0)
 
 
 def count_lost_digits(texts: pa.Array, values: pa.Array) -> int:
@@ -41,11 +43,14 @@ def count_lost_digits(texts: pa.Array, values: pa.Array) -> int:
     >>> count_lost_digits(texts, texts.cast(pa.float64()))
     1
     """
-    is_tiny = pc.and_(pc.less(pc.abs(values), _SMALLEST), pc.not_equal(values, 0.0))
-    is_asked = pc.or_(pc.and_(pc.greater(pc.binary_length(texts), _SURE_LENGTH), pc.not_equal(values, 0.0)), is_tiny)
+    sizes = np.abs(values.fill_null(1.0).to_numpy(zero_copy_only=False))
     vanished = count_vanished(texts, values)
-    if not pc.any(is_asked).as_py():
+    is_tiny = sizes < _SMALLEST
+    lengths = pc.binary_length(texts)
+    if (pc.max(lengths).as_py() or 0) <= _SURE_LENGTH and not is_tiny.any():
         return vanished
+    is_long = lengths.fill_null(0).to_numpy(zero_copy_only=False) > _SURE_LENGTH
+    is_asked = pa.array((is_long | is_tiny) & (sizes > 0))
     texts, values = texts.filter(is_asked), values.filter(is_asked)
     is_other = pc.not_equal(values.cast(pa.string()), texts)
     if not pc.any(is_other).as_py():
