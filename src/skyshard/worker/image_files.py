@@ -14,8 +14,8 @@ from skyshard.worker.doubled import DoubledRow
 from skyshard.worker.messages import TableBuild
 from skyshard.worker.room import writing
 
-INDEXED_HERE_ROWS = 2_000_000
-"""Rows of the longest table whose index is sorted in this process's memory, some 60 bytes a row."""
+INDEXED_HERE_ROWS = 4_000_000
+"""Rows of the longest table whose index is sorted in this process's memory, some 70 bytes a row."""
 
 
 @dataclass(frozen=True, slots=True)
