@@ -71,7 +71,7 @@ def lookups(bench: Bench) -> dict[str, float]:
         nodes = {"node1": one, "node2": two}
 
         def direct(number: int) -> object:
-            chunk = places[number][0]
+            (chunk,) = places[number]
             return nodes[entries[chunk].nodes[0]].rows(f"SELECT {COLUMNS} FROM Object_{chunk} WHERE objectId={number}")
 
         turns = {"direct": direct, "czar": bench.by_id}

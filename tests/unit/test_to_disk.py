@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from skyshard.errors import ClusterError
-from skyshard.ingest.to_disk import ToDisk
+from skyshard.ingest.to_disk import MANY_BYTES, ToDisk
 
 CACHESTAT = 451
 """Number of the system call, since Linux 6.5."""
@@ -47,6 +47,19 @@ def test_files_that_were_begun_are_on_the_disk_when_the_rest_is(tmp_path: Path) 
     to_disk.begin_rest().result()
     to_disk.end()
     assert not any(dirty_pages(file) for file in files)
+
+
+def test_few_bytes_are_left_for_the_end_and_many_are_not(tmp_path: Path) -> None:
+    """What is made is begun once it is many bytes together."""
+    path = written(write(tmp_path / "a.MYD"))
+    write(path)
+    to_disk = ToDisk()
+    to_disk.made(MANY_BYTES - 1)
+    assert dirty_pages(path)
+    to_disk.made(1)
+    to_disk.begin_rest().result()
+    to_disk.end()
+    assert not dirty_pages(path)
 
 
 def test_everything_that_is_there_is_written_where_the_rest_is_begun(tmp_path: Path) -> None:

@@ -206,9 +206,10 @@ class Course:
         start, built, rows, size = time.monotonic(), 0, 0, 0
         for node, order, tables in drain(queues, self._site.nodes):
             built, rows = built + len(tables), rows + sum(table.rows for table in tables)
-            size += sum(table.bytes for table in tables)
+            made = sum(table.bytes for table in tables)
+            size += made
             self._records.do(registry.add_replicas, database, self._mine.id, built_replicas(node, order, tables))
-            self._to_disk.begin_rest()
+            self._to_disk.made(made)
             self._watch(Progress("load", built, total, rows, size, time.monotonic() - start))
         if finished:  # else there is one part of each table
             self._records.finish()

@@ -14,6 +14,9 @@ from pathlib import Path
 from skyshard.ingest.flow import Beside
 from skyshard.worker.room import writing
 
+MANY_BYTES = 192 << 20
+"""About a second of a disk."""
+
 
 class ToDisk:
     """A thread that has files written, one after the other; nothing waits for it."""
@@ -22,6 +25,7 @@ class ToDisk:
         self._thread = Beside("to-disk")
         self._begun: list[Future[None]] = []
         self._rest: Future[None] | None = None
+        self._waiting = 0
 
     def begin(self, files: Iterable[Path]) -> None:
         """Have finished files written; one that is gone when its turn comes is nobody's."""
@@ -33,6 +37,16 @@ class ToDisk:
         if self._rest is None or self._rest.running() or self._rest.done():
             self._rest = self._thread.do(os.sync)
         return self._rest
+
+    def made(self, size: int) -> None:
+        """Say that files of so many bytes were made; once they are many, all that is there is begun.
+
+        While everything is written, nobody can make a file: a few are written faster when all are made.
+        """
+        self._waiting += size
+        if self._waiting >= MANY_BYTES:
+            self._waiting = 0
+            self.begin_rest()
 
     def close(self) -> None:
         """Begin no further file, and wait for the one under way."""
