@@ -71,14 +71,6 @@ class History:
         """All rows of a table that any step brings, in order."""
         return [row for step in self.steps for row in step.rows.get(table, [])]
 
-    def without(self, place: int) -> History:
-        return replace(self, steps=self.steps[:place] + self.steps[place + 1 :])
-
-    def with_rows(self, place: int, rows: Rows) -> History:
-        steps = list(self.steps)
-        steps[place] = replace(steps[place], rows=rows)
-        return replace(self, steps=tuple(steps))
-
 
 def draw_history(seed: int, nodes: int) -> History:
     chance = random.Random(seed)

@@ -7,11 +7,16 @@ zero dates, BIT, SET, JSON, BLOB, names that need quotes. The rows of equal text
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from tests.split_sky import Row
+from tests.split_sky import Row, SplitSky, Splitter, drop
 
-from skyshard.layout import Role, TableLayout
+from skyshard.cluster import Cluster
+from skyshard.layout import Role, Striping, TableLayout
+
+STRIPING = Striping(stripes=8, substripes=3, overlap_deg=1.0)
 
 COLUMNS = {
     "Odd": "id bigint!, ra double, decl double, f float, d double, u bigint unsigned, v int unsigned, i int, w bigint, "
@@ -54,6 +59,17 @@ WHOLE = (0, 1, 2**63 - 1, 2**63, 2**64 - 1, 5, 2**53 + 1, None)
 SIGNED = (0, -1, 1, 2**63 - 1, -(2**63), 7, None)
 DATES = ("0000-00-00", "2000-00-00", "1999-12-31", "2024-02-29", None, "9999-12-31")
 TIMES = ("00:00:00", "-838:59:59", "838:59:59", "-00:00:00.500", "12:34:56.789", None)
+
+
+@contextmanager
+def odd_sky(cluster: Cluster, name: str, seed: int, rows: int) -> Iterator[SplitSky]:
+    """A sky of odd rows over all nodes and in one server; dropped at the end."""
+    made = Splitter(cluster, STRIPING, len(cluster.node_names), 0, COLUMNS, LAYOUTS).build(
+        name, make_odd_rows(seed, rows)
+    )
+    yield made
+    made.close()
+    drop(cluster, made.database)
 
 
 def make_odd_rows(seed: int, count: int) -> dict[str, list[Row]]:

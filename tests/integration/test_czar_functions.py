@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests import odd_sky
-from tests.split_sky import SplitSky, Splitter, drop
+from tests.odd_sky import odd_sky
+from tests.split_sky import SplitSky
 
 from skyshard.cluster import Cluster
 from skyshard.czar.function_places import PLACES, Place
 from skyshard.czar.plan import Kind
 from skyshard.db.connection import Account, connect
 from skyshard.errors import Refusal, UserError
-from skyshard.layout import Striping
 
 pytestmark = pytest.mark.integration
 ROWS = 60
@@ -23,13 +22,8 @@ NOT_CALLED = {"SCHEMAS"}
 
 @pytest.fixture(scope="module")
 def sky(private_cluster: Cluster) -> Iterator[SplitSky]:
-    striping = Striping(stripes=8, substripes=3, overlap_deg=1.0)
-    nodes = len(private_cluster.node_names)
-    splitter = Splitter(private_cluster, striping, nodes, 0, odd_sky.COLUMNS, odd_sky.LAYOUTS)
-    made = splitter.build("functions", odd_sky.make_odd_rows(3, ROWS))
-    yield made
-    made.close()
-    drop(private_cluster, made.database)
+    with odd_sky(private_cluster, "functions", 3, ROWS) as made:
+        yield made
 
 
 def value(sky: SplitSky, sql: str) -> object:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests import odd_sky
-from tests.split_sky import SplitSky, Splitter, drop
+from tests.odd_sky import odd_sky
+from tests.split_sky import SplitSky
 
 from skyshard.cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.db.connection import Account, connect
 from skyshard.errors import UserError
-from skyshard.layout import Striping
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 ROWS = 40
@@ -21,13 +20,8 @@ ROWS = 40
 
 @pytest.fixture(scope="module")
 def sky(private_cluster: Cluster) -> Iterator[SplitSky]:
-    striping = Striping(stripes=8, substripes=3, overlap_deg=1.0)
-    nodes = len(private_cluster.node_names)
-    splitter = Splitter(private_cluster, striping, nodes, 0, odd_sky.COLUMNS, odd_sky.LAYOUTS)
-    made = splitter.build("long_statements", odd_sky.make_odd_rows(3, ROWS))
-    yield made
-    made.close()
-    drop(private_cluster, made.database)
+    with odd_sky(private_cluster, "long_statements", 3, ROWS) as made:
+        yield made
 
 
 def count(sky: SplitSky, where: str) -> set[int]:

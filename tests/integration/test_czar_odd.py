@@ -22,30 +22,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.integration.test_czar import difference
-from tests.odd_sky import COLUMNS, LAYOUTS, make_odd_rows
-from tests.split_sky import SplitSky, Splitter, drop
+from tests.odd_sky import odd_sky
+from tests.split_sky import SplitSky
 
 from skyshard.cluster import Cluster
 from skyshard.czar.answer import QueryResult
 from skyshard.czar.czar import Czar
 from skyshard.czar.output import write_csv, write_json, write_tsv
-from skyshard.layout import Striping
 
 pytestmark = pytest.mark.integration
 CASES = Path(__file__).resolve().parents[1] / "cases" / "odd.sql"
-STRIPING = Striping(stripes=8, substripes=3, overlap_deg=1.0)
 LONG_SECTION = 60
 SECTIONS = dict(part.split("\n", 1) for part in CASES.read_text().split("\n\n-- ")[1:])
 
 
 @pytest.fixture(scope="module")
 def sky(private_cluster: Cluster) -> Iterator[SplitSky]:
-    nodes = len(private_cluster.node_names)
-    splitter = Splitter(private_cluster, STRIPING, nodes, 0, COLUMNS, LAYOUTS)
-    made = splitter.build("odd", make_odd_rows(5, 120))
-    yield made
-    made.close()
-    drop(private_cluster, made.database)
+    with odd_sky(private_cluster, "odd", 5, 120) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
