@@ -79,8 +79,7 @@ class MappedTextReader:
         return MappedTextReader(self.dialect, only(self.fields, inputs), rules)
 
     def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
-        pairs = (layout.position, layout.position2)
-        exact = frozenset(name for pair in pairs if pair for name in pair)
+        exact = frozenset(layout.position or ())
         by_name = {rule.column.name: rule for rule in self.rules}
         plain = {by_name[name].source: name for name in exact if by_name[name].is_plain}
         for read in read_text(part, self.fields, self.dialect, frozenset(plain)):
@@ -95,7 +94,4 @@ class MappedTextReader:
                 ) from None
             typed = pa.RecordBatch.from_arrays(made.columns, names=table.column_names)
             numbers = made.exact | {plain[source]: values for source, values in read.exact.items()}
-            yield InputBatch(
-                typed, read.first_row, pair_of(numbers, layout.position), conversions,
-                pair_of(numbers, layout.position2),
-            )  # fmt: skip
+            yield InputBatch(typed, read.first_row, pair_of(numbers, layout.position), conversions)

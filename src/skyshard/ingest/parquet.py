@@ -41,8 +41,7 @@ class ParquetReader:
 
     def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
         rules = self._rules(table)
-        pairs = (layout.position, layout.position2)
-        exact = frozenset(name for pair in pairs if pair for name in pair)
+        exact = frozenset(layout.position or ())
         first_row = 1
         try:
             with pq.ParquetFile(part.path, buffer_size=BUFFER_BYTES) as file:
@@ -56,8 +55,7 @@ class ParquetReader:
                     inputs = dict(zip(batch.schema.names, batch.columns, strict=True))
                     made = make_columns(rules, inputs, batch.num_rows, exact, conversions)
                     typed = pa.RecordBatch.from_arrays(made.columns, names=table.column_names)
-                    ends = [pair_of(made.exact, pair) for pair in pairs]
-                    yield InputBatch(typed, first_row, ends[0], conversions, ends[1])
+                    yield InputBatch(typed, first_row, pair_of(made.exact, layout.position), conversions)
                     first_row += batch.num_rows
         except RowError as error:
             raise UserError(

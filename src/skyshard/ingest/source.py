@@ -114,17 +114,15 @@ class InputBatch:
 
     ``batch`` holds the table's columns in declared order. ``positions`` are the partition longitude and latitude in
     degrees at the full precision of the input (a FLOAT column rounds them), or None where the table has none: only the
-    chunk numbers that files claim are held against them. ``positions2`` are those of a ref-match table's second side.
-    ``claimed`` are the chunk and sub-chunk numbers that a pre-chunked file gives. ``conversions`` counts the values
-    that were changed on the way, by what was done. ``known`` is what the generator of a part knows of all its rows; it
-    comes with the first batch.
+    chunk numbers that files claim are held against them. ``claimed`` are the chunk and sub-chunk numbers that a
+    pre-chunked file gives. ``conversions`` counts the values that were changed on the way, by what was done. ``known``
+    is what the generator of a part knows of all its rows; it comes with the first batch.
     """
 
     batch: pa.RecordBatch
     first_row: int
     positions: Positions | None = None
     conversions: Counter[str] = field(default_factory=Counter)
-    positions2: Positions | None = None
     claimed: tuple[pa.Array, pa.Array] | None = None
     known: Mapping[str, Any] = field(default_factory=dict)
 

@@ -55,13 +55,11 @@ class TextReader:
 
     def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
         fields = self.fields or table.columns
-        pairs = layout.position, layout.position2
-        exact = frozenset(name for pair in pairs if pair for name in pair)
-        for read in read_text(part, fields, self.dialect, exact):
+        for read in read_text(part, fields, self.dialect, frozenset(layout.position or ())):
             columns = [_column(read.batch, column, layout) for column in table]
             typed = pa.RecordBatch.from_arrays(columns, names=table.column_names)
-            one, two = (pair_of(read.exact, pair) for pair in pairs)
-            yield InputBatch(typed, read.first_row, one, read.conversions, two, _claimed(read.batch))
+            positions = pair_of(read.exact, layout.position)
+            yield InputBatch(typed, read.first_row, positions, read.conversions, _claimed(read.batch))
 
 
 def only(fields: Fields, wanted: frozenset[str]) -> Fields:
