@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from query_catalog import DATABASE, FIRST_KEY, make_catalog
 
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.testbed import Testbed
 
 RADIUS_DEG = 0.016666
@@ -130,7 +130,7 @@ def import_hats(source: Path, out: Path) -> float:
     from hats_import.catalog.file_readers import ParquetPyarrowReader
     from hats_import.collection.arguments import CollectionArguments
 
-    from skyshard.bench.hats_catalogs import write_index
+    from skyshard.bench.targets.hats_catalogs import write_index
 
     begun = time.perf_counter()
     with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as client:

@@ -16,14 +16,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from skyshard.bench.driver import Recording
-from skyshard.bench.profile import DataProfile
-from skyshard.bench.schedule import build_schedule
-from skyshard.bench.targets import Answer, NullTarget
-from skyshard.bench.team import SeatTeam, Team, ThreadTeam, wall_clock
-from skyshard.bench.template import read_template
-from skyshard.bench.workload import Workload
-from skyshard.resources import data_folder
+from skyshard.bench.drive.driver import Recording
+from skyshard.bench.drive.driver_processes import SeatTeam, Team, ThreadTeam, wall_clock
+from skyshard.bench.target import Answer, NullTarget
+from skyshard.bench.workload.data_profile import DataProfile
+from skyshard.bench.workload.query_schedule import build_schedule
+from skyshard.bench.workload.query_template import read_template
+from skyshard.bench.workload.workload import Workload
+from skyshard.host.shipped_data import data_folder
 
 KEY = "LV/object_by_id"
 

@@ -35,25 +35,25 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from skyshard.catalog.ddl import create_table, stored_table
+from skyshard.catalog.felis_schemas import read_schema
+from skyshard.catalog.schema import Column, Table
 from skyshard.chunking import Chunker
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect, quote_text
-from skyshard.ddl import create_table, stored_table
-from skyshard.felis_schemas import read_schema
-from skyshard.ingest.builds import BuildContext, Target, merged_segments, plan_builds
-from skyshard.ingest.bundle import Bundle, BundleWriter, PartReport, Segment
-from skyshard.ingest.partition import PartitionSpec, partition_part
-from skyshard.ingest.plan import PlannedTable, make_plan
-from skyshard.ingest.sources import open_source
+from skyshard.ingest.on_nodes.build_orders import BuildContext, Target, merged_segments, plan_builds
+from skyshard.ingest.partition.bundle import Bundle, BundleWriter, PartReport, Segment
+from skyshard.ingest.partition.partition_task import PartitionSpec, partition_part
+from skyshard.ingest.plan.ingest_plan import PlannedTable, make_plan
+from skyshard.ingest.sources.open_source import open_source
+from skyshard.node.load_text import load_text
+from skyshard.node.messages import Loader
+from skyshard.node.node_loader import NodeLoader
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import RecordLayout
 from skyshard.rowimage.sqltype import TypeClass, parse_type
 from skyshard.runtime import RuntimeKind
-from skyshard.schema import Column, Table
 from skyshard.testbed import Testbed
-from skyshard.worker.load import NodeLoader
-from skyshard.worker.load_text import load_text
-from skyshard.worker.messages import Loader
 
 STRIPING = {"stripes": 85, "substripes": 12, "overlap_deg": 0.01667}
 PARTS = 4

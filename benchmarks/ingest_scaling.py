@@ -24,13 +24,13 @@ import numpy as np
 import pyarrow as pa
 from ingest import WIDE_AREA, Area, make_catalog, narrow_table, share, warm_memory
 
-from skyshard.cluster import Cluster
-from skyshard.ingest.builds import index_build
-from skyshard.ingest.director_keys import DirectorKeys, build_keys, save_keys
-from skyshard.registry.tables import INDEX_DATABASE
-from skyshard.schema import Table
+from skyshard.catalog.schema import Table
+from skyshard.cluster.private_cluster import Cluster
+from skyshard.ingest.on_nodes.build_orders import index_build
+from skyshard.ingest.partition.director_keys import DirectorKeys, build_keys, save_keys
+from skyshard.node.node_loader import NodeLoader
+from skyshard.registry.sql_tables import INDEX_DATABASE
 from skyshard.testbed import Testbed
-from skyshard.worker.load import NodeLoader
 
 Result = dict[str, float]
 CHUNKS_PER_SQUARE_DEGREE = 146_332 / 41_253

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from skyshard.chunking import Chunker
-from skyshard.cli.locate import locate_csv
-from skyshard.sphere import Box, Circle, Polygon
+from skyshard.chunking.sphere import Box, Circle, Polygon
+from skyshard.cli.commands.locate import locate_csv
 
 SEED = 20240229
 LAYOUTS = ((340, 3, 0.01667), (85, 12, 0.01667), (18, 100, 0.01))

@@ -50,15 +50,15 @@ from query_catalog import (
     median_ms,
 )
 
+from skyshard.catalog.layout import Layout, Striping
 from skyshard.chunking import Chunker
-from skyshard.cluster import Cluster
-from skyshard.czar.gather import GATHER_LIMIT_BYTES
-from skyshard.czar.planner import make_plan
-from skyshard.czar.preparing import Preparing
-from skyshard.czar.statement import SelectStatement, read_statement
+from skyshard.cluster.private_cluster import Cluster
+from skyshard.czar.cache.prepare_statement import Preparing
+from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES
+from skyshard.czar.plan.planner import make_plan
+from skyshard.czar.sql.statement import SelectStatement, read_statement
 from skyshard.db.connection import Account, connect
-from skyshard.layout import Layout, Striping
-from skyshard.registry.catalog import Catalog, CatalogTable, ChunkEntry
+from skyshard.registry.published_catalog import Catalog, CatalogTable, ChunkEntry
 from skyshard.testbed import Testbed
 
 
@@ -229,7 +229,7 @@ def planning(bench: Bench) -> dict[str, float]:
 
 
 def _cone_chunks(chunker: Chunker, place: random.Random) -> object:
-    from skyshard.sphere import Circle
+    from skyshard.chunking.sphere import Circle
 
     return chunker.chunks_in(Circle(place.uniform(0, 360), place.uniform(-80, 80), 0.0166667))
 

@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.db.connection import Account, Connection, Endpoint, connect
-from skyshard.registry.catalog import Catalog
-from skyshard.registry.kept import Generation, KeptCatalogs
-from skyshard.registry.store import Registry
+from skyshard.registry.catalog_cache import Generation, KeptCatalogs
+from skyshard.registry.published_catalog import Catalog
+from skyshard.registry.registry import Registry
 from skyshard.testbed import Testbed
 
 DATABASE = "bench"

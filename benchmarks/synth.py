@@ -25,13 +25,13 @@ import pyarrow as pa
 import yaml
 from ingest import warm_memory
 
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.rowimage.digest import digest
 from skyshard.rowimage.record import Field
-from skyshard.synth.generate import SyntheticSky, open_sky
-from skyshard.synth.plan import plan
-from skyshard.synth.recipe import Recipe, read_recipe
-from skyshard.synth.write import write_catalog
+from skyshard.synth.recipe.recipe import Recipe, read_recipe
+from skyshard.synth.rows.generate import SyntheticSky, open_sky
+from skyshard.synth.write.synth_plan import plan
+from skyshard.synth.write.write_catalog import write_catalog
 from skyshard.testbed import Testbed, open_any
 
 WARM_BYTES = 1500 << 20

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from skyshard.bench.environment import Environment
-from skyshard.bench.manifest import Manifest
-from skyshard.bench.samples import Sample, sample_table, with_durations
-from skyshard.bench.stats import summarise
-from skyshard.bench.trial_folder import Trial
-from skyshard.bench.workload import Workload
+from skyshard.bench.record.environment import Environment
+from skyshard.bench.record.latency_stats import summarise
+from skyshard.bench.record.samples import Sample, sample_table, with_durations
+from skyshard.bench.record.trial_folder import Trial
+from skyshard.bench.record.trial_manifest import Manifest
+from skyshard.bench.workload.workload import Workload
 
 LATENCIES = {"LV/object_by_id": 0.01, "LV/cone": 0.03, "FTSObj/extent": 0.2, "FTSObj/density": 0.4}
 DRIFT = 0.02

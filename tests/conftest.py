@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 
 UNIT_LIMIT_S = 4
 """Of processor time: two seconds on an idle machine. A busy one makes a test wait, which is no fault of the test."""

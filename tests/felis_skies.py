@@ -5,9 +5,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from skyshard.felis_schemas import read_schema
-from skyshard.synth.generate import SyntheticSky, open_sky
-from skyshard.synth.recipe import Recipe, read_recipe
+from skyshard.catalog.felis_schemas import read_schema
+from skyshard.synth.recipe.recipe import Recipe, read_recipe
+from skyshard.synth.rows.generate import SyntheticSky, open_sky
 
 CATALOGS = ("hsc", "dp02_dc2", "dp1", "dp2")
 for name in CATALOGS:

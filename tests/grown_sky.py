@@ -18,13 +18,13 @@ from typing import Any
 import yaml
 from tests.split_sky import COLUMNS, LAYOUTS, Row, make_rows, table_of
 
-from skyshard.cluster import MONO_NAME
+from skyshard.catalog.ddl import create_table
+from skyshard.catalog.layout import Striping
+from skyshard.chunking.sphere import ang_sep
+from skyshard.cluster.private_cluster import MONO_NAME
 from skyshard.czar.mono import MonoTarget
 from skyshard.db.connection import Account, connect, quote_name
-from skyshard.ddl import create_table
-from skyshard.layout import Striping
-from skyshard.registry.catalog import Catalog
-from skyshard.sphere import ang_sep
+from skyshard.registry.published_catalog import Catalog
 from skyshard.testbed import Testbed
 
 Batch = dict[str, list[Row]]

@@ -11,7 +11,7 @@ def main(folder: Path) -> None:
     sys.stdin.read()
     if not folder.exists():
         return
-    from skyshard.cluster import Cluster
+    from skyshard.cluster.private_cluster import Cluster
 
     cluster = Cluster.at(folder / "cluster")
     if cluster.exists:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from skyshard.chunking import Chunker
-from skyshard.sphere import ang_sep
+from skyshard.chunking.sphere import ang_sep
 
 Row = tuple[str | None, ...]
 Rows = dict[str, list[Row]]

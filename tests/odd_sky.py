@@ -13,8 +13,8 @@ from typing import Any
 
 from tests.split_sky import Row, SplitSky, Splitter, drop
 
-from skyshard.cluster import Cluster
-from skyshard.layout import Role, Striping, TableLayout
+from skyshard.catalog.layout import Role, Striping, TableLayout
+from skyshard.cluster.private_cluster import Cluster
 
 STRIPING = Striping(stripes=8, substripes=3, overlap_deg=1.0)
 

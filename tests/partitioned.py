@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from skyshard.ingest.bundle import Bundle, PartReport
-from skyshard.ingest.claims import check_overlap
-from skyshard.ingest.director_keys import DirectorKeys, KeyKind, build_keys
-from skyshard.ingest.partition import PartitionSpec, partition_part
+from skyshard.catalog.layout import Role
+from skyshard.ingest.partition.bundle import Bundle, PartReport
+from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind, build_keys
+from skyshard.ingest.partition.given_chunks import check_overlap
+from skyshard.ingest.partition.partition_task import PartitionSpec, partition_part
 from skyshard.ingest.source import Source
-from skyshard.layout import Role
+from skyshard.node.messages import Loader
 from skyshard.rowimage.digest import RowDigest
-from skyshard.worker.messages import Loader
 
 Digests = dict[tuple[int, bool], RowDigest]
 

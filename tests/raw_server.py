@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pymysql
 
-from skyshard.czar.answer import QueryResult
+from skyshard.czar.result.answer import QueryResult
 from skyshard.db.connection import Endpoint
 
 RawRow = tuple[bytes | None, ...]

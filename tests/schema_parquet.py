@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from skyshard.schema import Column, Table
+from skyshard.catalog.schema import Column, Table
 
 RA, DEC = (149.0, 151.0), (1.0, 3.0)
 

@@ -16,18 +16,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from skyshard.catalog.ddl import DUMMY_CHUNK, chunk_table, create_table, overlap_prototype, stored_table
+from skyshard.catalog.layout import Layout, Role, Striping, TableLayout
+from skyshard.catalog.schema import Column, Table
 from skyshard.chunking import Chunker
-from skyshard.cluster import Cluster
+from skyshard.cluster.accounts import SCRATCH_DATABASE
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.czar.mono import MonoTarget
-from skyshard.db.accounts import SCRATCH_DATABASE
 from skyshard.db.connection import Account, Connection, connect
-from skyshard.ddl import DUMMY_CHUNK, chunk_table, create_table, overlap_prototype, stored_table
 from skyshard.errors import UserError
-from skyshard.layout import Layout, Role, Striping, TableLayout
-from skyshard.registry.catalog import Catalog, CatalogTable, ChunkEntry
+from skyshard.registry.published_catalog import Catalog, CatalogTable, ChunkEntry
 from skyshard.rowimage.sqltype import parse_type
-from skyshard.schema import Column, Table
 
 Row = tuple[Any, ...]
 Place = tuple[int, int]

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Provides a MariaDB server (10.6 or newer): the installed one if there is one; else, as root, Debian's package; else the
 # package and the libraries it misses, unpacked beside the project in .mariadb, which needs no root.
-# What counts as installed is decided in one place, src/skyshard/db/installation.py.
+# What counts as installed is decided in one place, src/skyshard/cluster/installation.py.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ is_warm() {
 
 find_server() {
     local binary
-    binary=$(.venv/bin/python -c 'from skyshard.db.installation import find_mariadbd; print(find_mariadbd().binary)' 2>/dev/null) \
+    binary=$(.venv/bin/python -c 'from skyshard.cluster.installation import find_mariadbd; print(find_mariadbd().binary)' 2>/dev/null) \
         || return 1
     { settings; echo "$binary"; } > "$STAMP"
 }

@@ -19,31 +19,31 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from skyshard.cluster import CZAR_NAME, MONO_NAME, Cluster
-from skyshard.db.left import Ending
+from skyshard.cluster.private_cluster import CZAR_NAME, MONO_NAME, Cluster
+from skyshard.db.left_statements import Ending
 from skyshard.errors import ClusterError, UserError
+from skyshard.node.node_loader import NodeLoader
 from skyshard.progress import Watcher, nobody
-from skyshard.registry.store import Registry
+from skyshard.registry.registry import Registry
 from skyshard.runtime import RuntimeKind, open_runtime
 from skyshard.runtime.base import Handle, Runtime
-from skyshard.worker.load import NodeLoader
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from skyshard.czar.czar import Czar, QueryResult
     from skyshard.czar.explain import Explanation
-    from skyshard.czar.life import Recorder, Submitted
     from skyshard.czar.mono import MonoTarget
-    from skyshard.ingest.compact import Compacted
-    from skyshard.ingest.known import Known
-    from skyshard.ingest.known_check import Check
-    from skyshard.ingest.plan import IngestPlan
-    from skyshard.ingest.report import IngestReport
-    from skyshard.ingest.site import Site
+    from skyshard.czar.submitted_queries import Recorder, Submitted
+    from skyshard.ingest.check.check_truth import Check
+    from skyshard.ingest.estimate import Survey
+    from skyshard.ingest.on_nodes.ingest_site import Site
+    from skyshard.ingest.plan.ingest_plan import IngestPlan
     from skyshard.ingest.source import Source
-    from skyshard.ingest.survey import Survey
-    from skyshard.synth.manifest import Shrink
+    from skyshard.ingest.transaction.ingest_report import IngestReport
+    from skyshard.ingest.transaction.kept_truth import Known
+    from skyshard.ingest.upkeep.compaction import Compacted
+    from skyshard.synth.write.synth_manifest import Shrink
 
 TargetName = Literal["czar", "mono"]
 
@@ -116,7 +116,7 @@ class Testbed:
 
     def plan(self, source: Path | str, **options: Any) -> IngestPlan:
         """What ``ingest`` would do; touches nothing. Options as of ``ingest.plan.make_plan``."""
-        from skyshard.ingest.plan import make_plan
+        from skyshard.ingest.plan.ingest_plan import make_plan
 
         made = make_plan(open_any(source, tables=options.get("tables")), **options)
         check_on_server(made, self.cluster.folder)
@@ -131,8 +131,8 @@ class Testbed:
         **options: Any,
     ) -> IngestReport:
         """Ingest a source and publish it; run again after an interruption, it goes on."""
-        from skyshard.ingest.engine import Ingest
-        from skyshard.ingest.plan import make_plan
+        from skyshard.ingest.plan.ingest_plan import make_plan
+        from skyshard.ingest.transaction.ingest_run import Ingest
 
         opened = open_any(source, tables=options.get("tables"))
         known = self.registry.table_definitions(options.get("database") or opened.database)
@@ -140,7 +140,7 @@ class Testbed:
         return Ingest(plan, self._site(runtime or self._runtime_kind), watcher).run()
 
     def _site(self, kind: RuntimeKind) -> Site:
-        from skyshard.ingest.site import Site
+        from skyshard.ingest.on_nodes.ingest_site import Site
 
         return Site(
             self.registry,
@@ -154,8 +154,8 @@ class Testbed:
 
     def verify(self, database: str) -> list[Check]:
         """Read a database back and check it; every check is listed, good or not."""
-        from skyshard.ingest.known import is_outgrown
-        from skyshard.ingest.verify import Verifier
+        from skyshard.ingest.check.verify import Verifier
+        from skyshard.ingest.transaction.kept_truth import is_outgrown
 
         nodes = {node: self._loader(node, "inline") for node in self.nodes}
         endpoints = {node: self.cluster.endpoint(node) for node in self.nodes}
@@ -173,8 +173,8 @@ class Testbed:
 
     def known(self, database: str) -> Known | None:
         """What the generator of a database knows of its rows; None for data of other sources."""
-        from skyshard.ingest.known import read_known
-        from skyshard.known_truth import known_truth
+        from skyshard.ingest.transaction.kept_truth import read_known
+        from skyshard.synthetic.generator_truth import known_truth
 
         content = read_known(self.registry, self._truth(database), database)
         if content is None:
@@ -185,25 +185,25 @@ class Testbed:
 
     def compact(self, database: str, *, watcher: Watcher = nobody, **options: Any) -> Compacted:
         """Merge the parts that transactions brought; options as of ``ingest.compact.compact``."""
-        from skyshard.ingest.compact import compact
+        from skyshard.ingest.upkeep.compaction import compact
 
         return compact(self._site("inline"), database, watcher=watcher, **options)
 
     def abort_transaction(self, number: int) -> str:
         """Take a transaction back that did not come to its end; returns its database."""
-        from skyshard.ingest.ending import abort
+        from skyshard.ingest.transaction.ending import abort
 
         return abort(self._site("inline"), number)
 
     def rebuild_indexes(self, database: str, *, watcher: Watcher = nobody) -> dict[str, int]:
         """Make the director indexes of a database anew from its chunk tables; returns director → keys."""
-        from skyshard.ingest.index_rebuild import rebuild_indexes
+        from skyshard.ingest.upkeep.index_rebuild import rebuild_indexes
 
         return rebuild_indexes(self._site("inline"), database, watcher)
 
     def load_mono(self, database: str, *, watcher: Watcher = nobody) -> dict[str, int]:
         """Copy a database, unsharded, to the mono server, which is started when it does not run."""
-        from skyshard.ingest.mono import MonoCopy
+        from skyshard.ingest.check.mono_copy import MonoCopy
 
         self.registry.catalog(database)
         self.cluster.start_mono()
@@ -227,7 +227,7 @@ class Testbed:
     @cached_property
     def czar(self) -> Czar:
         from skyshard.czar.czar import Czar
-        from skyshard.registry.kept import KeptCatalogs
+        from skyshard.registry.catalog_cache import KeptCatalogs
 
         return Czar(
             KeptCatalogs(self.registry, self.cluster.endpoint(CZAR_NAME)),
@@ -239,14 +239,14 @@ class Testbed:
 
     @cached_property
     def _recorder(self) -> Recorder:
-        from skyshard.czar.life import Recorder
+        from skyshard.czar.submitted_queries import Recorder
 
         return Recorder(self.registry.history)
 
     @property
     def submitted(self) -> Submitted:
         """Queries that are answered later: ``submit``, ``status``, ``result``, ``cancel``."""
-        from skyshard.czar.life import Submitted
+        from skyshard.czar.submitted_queries import Submitted
 
         return Submitted(self.registry.history, self.cluster.folder_for("results"))
 
@@ -297,8 +297,8 @@ def open_any(
     """
     if not isinstance(source, Path | str):
         return source
-    from skyshard.ingest.sources import open_source
-    from skyshard.recipe_source import is_recipe, open_recipe
+    from skyshard.ingest.sources.open_source import open_source
+    from skyshard.synthetic.recipe_source import is_recipe, open_recipe
 
     path = Path(source)
     if is_recipe(path):
@@ -314,7 +314,7 @@ def check_on_server(plan: IngestPlan, cluster: Path) -> None:
     Raises:
         UserError: it refuses one.
     """
-    from skyshard.ingest.server_check import require_makeable
+    from skyshard.ingest.plan.server_check import require_makeable
 
     found = Cluster.at(cluster)
     if found.exists:
@@ -324,7 +324,7 @@ def check_on_server(plan: IngestPlan, cluster: Path) -> None:
 
 def survey_source(plan: IngestPlan, cluster: Path, nodes: int = 0, watcher: Watcher = nobody) -> Survey:
     """Read what an ingest will come to, on ``nodes`` nodes, or those of the cluster if there is one, else one."""
-    from skyshard.ingest.survey import survey
+    from skyshard.ingest.estimate import survey
 
     found = Cluster.at(cluster)
     names = found.node_names if found.exists and not nodes else tuple(f"node{i + 1}" for i in range(max(nodes, 1)))

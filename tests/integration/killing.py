@@ -22,14 +22,14 @@ from pathlib import Path
 import psutil
 from tests.integration.kill_catalog import write_catalog
 
-from skyshard.cluster import CZAR_NAME, Cluster
+from skyshard.cluster.private_cluster import CZAR_NAME, Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import ClusterError
-from skyshard.registry.tables import INDEX_DATABASE, REGISTRY_DATABASE
-from skyshard.registry.values import Replica
+from skyshard.node.node_loader import NodeLoader
+from skyshard.registry.records import Replica
+from skyshard.registry.sql_tables import INDEX_DATABASE, REGISTRY_DATABASE
 from skyshard.runtime import RuntimeKind
 from skyshard.testbed import Testbed
-from skyshard.worker.load import NodeLoader
 
 SCRIPT = Path(__file__).with_name("kill_driver.py")
 FIRST, SECOND = "first", "second"

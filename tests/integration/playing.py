@@ -21,11 +21,11 @@ from tests.integration.killing import forget
 from tests.integration.stepping import Fuse, Stopped, stop
 from tests.raw_server import RawAnswer, RawServer, difference_to_raw
 
-from skyshard.cluster import MONO_NAME, Cluster
+from skyshard.cluster.private_cluster import MONO_NAME, Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import Refusal, UserError
+from skyshard.node.messages import Loader
 from skyshard.testbed import Testbed
-from skyshard.worker.messages import Loader
 
 STEPS_OF_AN_INGEST = 120
 """More or less; one that is to be interrupted later comes to its end."""

@@ -12,8 +12,8 @@ from typing import Any
 
 from tests.integration.killing import digests, leftovers
 
-from skyshard.ingest.engine import Ingest
-from skyshard.ingest.site import Site
+from skyshard.ingest.on_nodes.ingest_site import Site
+from skyshard.ingest.transaction.ingest_run import Ingest
 from skyshard.progress import Progress, Watcher
 from skyshard.runtime.base import Handle
 from skyshard.testbed import Testbed

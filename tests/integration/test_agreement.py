@@ -15,7 +15,7 @@ from tests.csv_catalog import OBJECT, STRIPING, director, table, write_mapping, 
 from typer.testing import CliRunner
 
 from skyshard.cli.app import app
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.errors import UserError
 from skyshard.testbed import Testbed
 

@@ -18,17 +18,17 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from skyshard.cluster import Cluster
+from skyshard.catalog.schema import Column
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, Connection, connect
 from skyshard.errors import UserError
-from skyshard.ingest.arrow_values import from_arrow
-from skyshard.ingest.convert import RowError
+from skyshard.ingest.values.arrow_values import from_arrow
+from skyshard.ingest.values.text_values import RowError
 from skyshard.rowimage.arrays import RefusedValue
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import RecordLayout
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.rowimage.unpack import unpack
-from skyshard.schema import Column
 from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration

@@ -13,15 +13,15 @@ import yaml
 from tests.kpm_sky import rename_to_kpm
 from typer.testing import CliRunner
 
-from skyshard.bench.template import Header, parse_header
-from skyshard.bench.workload import read_workload
-from skyshard.cli.bench import bench_app
-from skyshard.cluster import Cluster
+from skyshard.bench.workload.query_template import Header, parse_header
+from skyshard.bench.workload.workload import read_workload
+from skyshard.cli.commands.bench import bench_app
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import UserError
-from skyshard.resources import data_folder
-from skyshard.synth.recipe import read_recipe
-from skyshard.synth.write import write_catalog
+from skyshard.host.shipped_data import data_folder
+from skyshard.synth.recipe.recipe import read_recipe
+from skyshard.synth.write.write_catalog import write_catalog
 from skyshard.testbed import Testbed
 
 DATABASE = "bench_sky"

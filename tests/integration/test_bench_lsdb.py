@@ -11,16 +11,16 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from skyshard.bench.answers import compare_answers
-from skyshard.bench.duckdb_target import DuckDBTarget
-from skyshard.bench.lsdb_form import LsdbCall
-from skyshard.bench.lsdb_target import LsdbTarget, open_lsdb
-from skyshard.bench.template import read_templates
-from skyshard.cli.bench import bench_app
+from skyshard.bench.check.compare_answers import compare_answers
+from skyshard.bench.targets.duckdb_target import DuckDBTarget
+from skyshard.bench.targets.lsdb_target import LsdbTarget, open_lsdb
+from skyshard.bench.workload.lsdb_form import LsdbCall
+from skyshard.bench.workload.query_template import read_templates
+from skyshard.cli.commands.bench import bench_app
 from skyshard.errors import UserError
-from skyshard.resources import data_folder
-from skyshard.synth.recipe import read_recipe
-from skyshard.synth.write import write_catalog
+from skyshard.host.shipped_data import data_folder
+from skyshard.synth.recipe.recipe import read_recipe
+from skyshard.synth.write.write_catalog import write_catalog
 
 WORKLOAD = """
 version: 1

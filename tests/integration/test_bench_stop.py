@@ -15,17 +15,17 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from skyshard.bench.driver import Timeout, run_within
-from skyshard.bench.duckdb_target import DuckDBTarget
-from skyshard.bench.url_target import UrlTarget
-from skyshard.cli.bench import bench_app
-from skyshard.cluster import Cluster
+from skyshard.bench.drive.driver import Timeout, run_within
+from skyshard.bench.targets.duckdb_target import DuckDBTarget
+from skyshard.bench.targets.url_target import UrlTarget
+from skyshard.cli.commands.bench import bench_app
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
-from skyshard.resources import data_folder
-from skyshard.synth.recipe import read_recipe
-from skyshard.synth.write import write_catalog
+from skyshard.host.shipped_data import data_folder
+from skyshard.scenarios.trial_targets import open_target
+from skyshard.synth.recipe.recipe import read_recipe
+from skyshard.synth.write.write_catalog import write_catalog
 from skyshard.testbed import Testbed
-from skyshard.trial_targets import open_target
 
 DATABASE = "bench_stop"
 LONG = "SELECT COUNT(CRC32(REPEAT('x', 9000000 + a.objectId % 7))) FROM Object a"

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from skyshard.bench.driver import Timeout, run_within
-from skyshard.bench.url_target import UrlTarget
+from skyshard.bench.drive.driver import Timeout, run_within
+from skyshard.bench.targets.url_target import UrlTarget
 from skyshard.errors import ClusterError
 
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT COUNT(*) FROM c"

@@ -17,7 +17,7 @@ import yaml
 from typer.testing import CliRunner
 
 from skyshard.cli.app import app
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, Connection, connect
 from skyshard.errors import UserError
 from skyshard.testbed import Testbed

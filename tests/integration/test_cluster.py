@@ -14,13 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from skyshard.cluster import Cluster, ServerState
+from skyshard.cluster.private_cluster import Cluster, ServerState
 from skyshard.db.connection import Account, connect
 from skyshard.errors import ClusterError, UserError
 
 pytestmark = pytest.mark.integration
 
-COMMAND = [sys.executable, "-c", "from skyshard.cli.cluster import cluster_app; cluster_app()"]
+COMMAND = [sys.executable, "-c", "from skyshard.cli.commands.cluster import cluster_app; cluster_app()"]
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_a_start_that_fails_leaves_no_process_and_says_why(own_cluster: Cluster)
 def test_a_first_start_that_fails_leaves_nothing(own_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster that could not be made is not there."""
     own_cluster.folder.mkdir()
-    monkeypatch.setattr("skyshard.db.server.server_options", lambda *_, **__: ["no-such-option=1"])
+    monkeypatch.setattr("skyshard.cluster.server.server_options", lambda *_, **__: ["no-such-option=1"])
     with pytest.raises(ClusterError, match=r"cannot be initialised: .*no-such-option"):
         own_cluster.start(1)
     assert not own_cluster.folder.exists()
@@ -220,7 +220,7 @@ def test_a_second_server_on_the_same_data_is_impossible(private_cluster: Cluster
 
 def test_stop_that_takes_too_long_kills(own_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that ignores SIGTERM is killed in the end, and the report says so."""
-    monkeypatch.setattr("skyshard.cluster.STOP_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("skyshard.cluster.private_cluster.STOP_TIMEOUT_S", 0.3)
     own_cluster.start(1)
     pid = own_cluster.status()[1].pid
     assert pid is not None

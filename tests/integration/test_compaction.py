@@ -13,14 +13,14 @@ import pytest
 from tests.integration.kill_catalog import write_catalog
 from tests.integration.stepping import Fuse, Fused, Stopped, assert_right, stop_at
 
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.db.connection import Account, connect
 from skyshard.errors import SkyshardError, UserError
-from skyshard.ingest.compact import compact
-from skyshard.registry.catalog import Catalog
+from skyshard.ingest.upkeep.compaction import compact
+from skyshard.node.messages import Loader
+from skyshard.registry.published_catalog import Catalog
 from skyshard.testbed import Testbed
-from skyshard.worker.messages import Loader
 
 STATEMENTS = (
     "SELECT COUNT(*), SUM(objectId), MIN(ra) FROM Object",

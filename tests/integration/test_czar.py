@@ -23,20 +23,20 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from skyshard.catalog.ddl import DUMMY_CHUNK, chunk_table, create_table, overlap_prototype, stored_table
+from skyshard.catalog.layout import Layout, Role, Striping, TableLayout
+from skyshard.catalog.schema import Column, Table
 from skyshard.chunking import Chunker
-from skyshard.cluster import Cluster
+from skyshard.cluster.accounts import SCRATCH_DATABASE
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar, QueryResult
 from skyshard.czar.mono import MonoTarget
-from skyshard.czar.plan import Kind
-from skyshard.czar.scratch import query_name
-from skyshard.db.accounts import SCRATCH_DATABASE
+from skyshard.czar.plan.query_plan import Kind
+from skyshard.czar.run.scratch_tables import query_name
 from skyshard.db.connection import Account, Connection, connect
-from skyshard.ddl import DUMMY_CHUNK, chunk_table, create_table, overlap_prototype, stored_table
 from skyshard.errors import Refusal, UserError
-from skyshard.layout import Layout, Role, Striping, TableLayout
-from skyshard.registry.catalog import Catalog, CatalogTable, ChunkEntry
+from skyshard.registry.published_catalog import Catalog, CatalogTable, ChunkEntry
 from skyshard.rowimage.sqltype import parse_type
-from skyshard.schema import Column, Table
 
 pytestmark = pytest.mark.integration
 
@@ -453,7 +453,7 @@ def test_pairs_beyond_the_overlap_are_refused(sky: Sky) -> None:
 
 def test_pairs_are_those_of_brute_force(sky: Sky) -> None:
     """Near-neighbour pairs through overlap tables: none lost at borders, wrap and poles, none found twice."""
-    from skyshard.sphere import ang_sep
+    from skyshard.chunking.sphere import ang_sep
 
     objects = ROWS["Object"]
     ra, dec = (np.array([row[index] for row in objects]) for index in (1, 2))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from skyshard.cluster import Cluster
-from skyshard.czar.output import write_csv
+from skyshard.cluster.private_cluster import Cluster
+from skyshard.czar.result.output import write_csv
 from skyshard.errors import Refusal, UserError
 from skyshard.testbed import Testbed
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skyshard.cluster import Cluster
-from skyshard.czar.dialect import DIALECT, parse_expression, render
-from skyshard.czar.functions import FORMULAS
-from skyshard.czar.regions import condition, fill, number
-from skyshard.czar.statement import SelectStatement, read_statement
+from skyshard.chunking.sphere import Box, Circle, Ellipse, Polygon, Region, ang_sep
+from skyshard.cluster.private_cluster import Cluster
+from skyshard.czar.bind.expand_functions import FORMULAS
+from skyshard.czar.sql.dialect import DIALECT, parse_expression, render
+from skyshard.czar.sql.region_sql import condition, fill, number
+from skyshard.czar.sql.statement import SelectStatement, read_statement
 from skyshard.db.connection import Account, Connection, connect
 from skyshard.errors import UserError
-from skyshard.sphere import Box, Circle, Ellipse, Polygon, Region, ang_sep
 
 pytestmark = pytest.mark.integration
 

@@ -8,9 +8,9 @@ import pytest
 from tests.odd_sky import odd_sky
 from tests.split_sky import SplitSky
 
-from skyshard.cluster import Cluster
-from skyshard.czar.function_places import PLACES, Place
-from skyshard.czar.plan import Kind
+from skyshard.cluster.private_cluster import Cluster
+from skyshard.czar.plan.query_plan import Kind
+from skyshard.czar.sql.function_places import PLACES, Place
 from skyshard.db.connection import Account, connect
 from skyshard.errors import Refusal, UserError
 

@@ -17,9 +17,9 @@ from tests.czar_grammar import Grammar
 from tests.grown_sky import GrownSky, make_batches
 from tests.integration.test_czar import difference
 
-from skyshard.cluster import Cluster
+from skyshard.catalog.layout import Striping
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.errors import Refusal, UserError
-from skyshard.layout import Striping
 from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration

@@ -14,13 +14,13 @@ import pytest
 from tests.integration.test_czar import difference
 from tests.split_sky import SplitSky, Splitter, drop, make_rows
 
-from skyshard.cluster import Cluster
+from skyshard.catalog.layout import Striping
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.db.connection import Row
 from skyshard.errors import UserError
-from skyshard.layout import Striping
-from skyshard.registry.catalog import Catalog
-from skyshard.registry.kept import Generation, KeptCatalogs
+from skyshard.registry.catalog_cache import Generation, KeptCatalogs
+from skyshard.registry.published_catalog import Catalog
 
 pytestmark = pytest.mark.integration
 CASES = Path(__file__).resolve().parents[1] / "cases" / "kept.sql"

@@ -8,7 +8,7 @@ import pytest
 from tests.odd_sky import odd_sky
 from tests.split_sky import SplitSky
 
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.db.connection import Account, connect
 from skyshard.errors import UserError

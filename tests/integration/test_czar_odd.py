@@ -25,10 +25,10 @@ from tests.integration.test_czar import difference
 from tests.odd_sky import odd_sky
 from tests.split_sky import SplitSky
 
-from skyshard.cluster import Cluster
-from skyshard.czar.answer import QueryResult
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
-from skyshard.czar.output import write_csv, write_json, write_tsv
+from skyshard.czar.result.answer import QueryResult
+from skyshard.czar.result.output import write_csv, write_json, write_tsv
 
 pytestmark = pytest.mark.integration
 CASES = Path(__file__).resolve().parents[1] / "cases" / "odd.sql"

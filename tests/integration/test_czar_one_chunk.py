@@ -22,12 +22,12 @@ from tests.integration.test_czar_odd import folded
 from tests.raw_server import RawServer, difference_to_raw
 from tests.split_sky import SplitSky, Splitter, drop, make_rows
 
+from skyshard.catalog.layout import Striping
 from skyshard.chunking import Chunker
-from skyshard.cluster import Cluster
-from skyshard.czar.answer import QueryResult
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
+from skyshard.czar.result.answer import QueryResult
 from skyshard.errors import SkyshardError, UserError
-from skyshard.layout import Striping
 
 pytestmark = pytest.mark.integration
 CASES = Path(__file__).resolve().parents[1] / "cases"

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from tests.integration.test_czar_failures import ROWS, make_catalog
 
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
-from skyshard.db.pulse import SILENCE_VARIABLE
 from skyshard.db.sessions import Sessions
+from skyshard.db.silence_watch import SILENCE_VARIABLE
 from skyshard.errors import ClusterError
 from skyshard.progress import Progress
-from skyshard.registry.kept import KeptCatalogs
+from skyshard.registry.catalog_cache import KeptCatalogs
 from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration

@@ -20,11 +20,11 @@ from tests.czar_grammar import Grammar
 from tests.integration.test_czar import difference, normal
 from tests.split_sky import SplitSky, Splitter, drop, make_rows
 
-from skyshard.cluster import Cluster
-from skyshard.czar.answer import QueryResult
+from skyshard.catalog.layout import Striping
+from skyshard.cluster.private_cluster import Cluster
+from skyshard.czar.result.answer import QueryResult
 from skyshard.db.connection import Account, connect
 from skyshard.errors import Refusal, UserError
-from skyshard.layout import Striping
 
 pytestmark = pytest.mark.integration
 STATEMENTS = int(os.environ.get("SKYSHARD_STATEMENTS", "80"))

@@ -8,12 +8,12 @@ from decimal import Decimal
 import pytest
 import sqlalchemy
 
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, Connection, Endpoint, connect, sqlalchemy_engine
-from skyshard.db.locks import KEY_FILE, key_in, key_of, lock_name
+from skyshard.db.lock_names import KEY_FILE, key_in, key_of, lock_name
 from skyshard.errors import ClusterError, UserError
-from skyshard.registry.store import Registry
-from skyshard.worker.load import NodeLoader
+from skyshard.node.node_loader import NodeLoader
+from skyshard.registry.registry import Registry
 
 pytestmark = pytest.mark.integration
 

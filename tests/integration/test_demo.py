@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from tests.unit.test_bench_fitting import own_workload
 
-from skyshard.cluster import Cluster
-from skyshard.demo import run_demo
+from skyshard.cluster.private_cluster import Cluster
+from skyshard.scenarios.demo import run_demo
 
 pytestmark = pytest.mark.integration
 

@@ -12,10 +12,10 @@ import pytest
 import yaml
 from tests.integration.killing import forget
 
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.errors import UserError
+from skyshard.node.messages import Loader
 from skyshard.testbed import Testbed, survey_source
-from skyshard.worker.messages import Loader
 
 STRIPING = {"stripes": 18, "substripes": 4, "overlap_deg": 0.5}
 TABLES: dict[str, dict[str, Any]] = {

@@ -19,9 +19,9 @@ from tests.integration.test_exactly_once import STEPS_LIMIT_S, STRIDE
 from typer.testing import CliRunner
 
 from skyshard.cli.app import app
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.errors import ClusterError, SkyshardError, UserError, words_of
-from skyshard.ingest.ending import abort
+from skyshard.ingest.transaction.ending import abort
 from skyshard.progress import Progress
 from skyshard.registry.lifecycle import Event
 from skyshard.testbed import Testbed

@@ -14,16 +14,16 @@ from tests.integration.killing import FIRST, SECOND, Kind, Range, digests
 from tests.integration.small_catalog import write_small_catalog
 from tests.integration.stepping import Fuse, Stopped, assert_gone, assert_right, steps_of, stop, stop_at
 
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
-from skyshard.db.pulse import SILENCE_VARIABLE
+from skyshard.db.silence_watch import SILENCE_VARIABLE
 from skyshard.errors import ClusterError, UserError
-from skyshard.ingest import bundle
-from skyshard.ingest.generations import part_name
+from skyshard.ingest.on_nodes.part_tables import part_name
+from skyshard.ingest.partition import bundle
+from skyshard.node.messages import Loader
 from skyshard.progress import Progress
-from skyshard.registry.tables import INDEX_DATABASE
+from skyshard.registry.sql_tables import INDEX_DATABASE
 from skyshard.testbed import Testbed
-from skyshard.worker.messages import Loader
 
 ROUNDS = [
     (Kind.DRIVER, FIRST), (Kind.NODE, FIRST), (Kind.CZAR, FIRST), (Kind.WORKER, FIRST),

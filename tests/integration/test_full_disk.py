@@ -13,10 +13,10 @@ import pytest
 from tests.integration.kill_catalog import write_catalog
 from tests.integration.stepping import assert_right
 
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.errors import ClusterError, NoRoom
+from skyshard.host.disk_space import RESERVE_BYTES
 from skyshard.testbed import Testbed
-from skyshard.worker.room import RESERVE_BYTES
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from tests.history_sky import draw_history
 from tests.integration.playing import Player
 
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 
 HISTORIES = int(os.environ.get("SKYSHARD_HISTORIES", "3"))
 SEED = int(os.environ.get("SKYSHARD_SEED", "398"))

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, Connection, connect
 from skyshard.rowimage.datafile import write_records
 from skyshard.rowimage.index_image import DuplicateKey, IndexImage

@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 from tests.integration.small_catalog import STRIPING, positions, write_small_catalog
 
+from skyshard.catalog.layout import Striping
 from skyshard.chunking import Chunker
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import UserError
-from skyshard.layout import Striping
-from skyshard.registry.tables import INDEX_DATABASE
-from skyshard.registry.values import Replica
+from skyshard.node.messages import Loader
+from skyshard.node.node_loader import NodeLoader
+from skyshard.registry.records import Replica
+from skyshard.registry.sql_tables import INDEX_DATABASE
 from skyshard.rowimage.digest import RowDigest
 from skyshard.testbed import TargetName, Testbed
-from skyshard.worker.load import NodeLoader
-from skyshard.worker.messages import Loader
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 CASE01_CHUNKS = {

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.killing import forget
 from tests.keyed_sky import KeyedSky, Kind
 
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.testbed import Testbed
 
 KINDS = [

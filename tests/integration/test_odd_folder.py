@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from tests.integration.small_catalog import write_small_catalog
 
-from skyshard.cluster import Cluster
-from skyshard.registry.history import QueryState
+from skyshard.cluster.private_cluster import Cluster
+from skyshard.registry.query_history import QueryState
 from skyshard.testbed import TargetName, Testbed
 
 pytestmark = pytest.mark.integration

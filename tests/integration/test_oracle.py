@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from skyshard.cluster import MONO_NAME, Cluster
+from skyshard.cluster.private_cluster import MONO_NAME, Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import ClusterError, UserError
-from skyshard.registry.oracle import ORACLE_DATABASE
+from skyshard.registry.mono_state import ORACLE_DATABASE
+from skyshard.scenarios.trial_targets import has_mono
 from skyshard.testbed import Testbed
-from skyshard.trial_targets import has_mono
 
 COLUMNS = {
     "Object": "id bigint, ra double, decl double",

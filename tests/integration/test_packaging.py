@@ -37,7 +37,7 @@ def test_the_wheel_ships_the_package_and_its_types(wheel: Path) -> None:
     """Modules, their templates and the marker for type checkers are inside."""
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    assert {"skyshard/py.typed", "skyshard/cluster.py"} <= names
+    assert {"skyshard/py.typed", "skyshard/cluster/private_cluster.py"} <= names
     templates = list((PROJECT / "src" / "skyshard").rglob("*.j2"))
     assert {str(path.relative_to(PROJECT / "src")) for path in templates} <= names
 
@@ -48,7 +48,7 @@ def test_an_installed_wheel_reads_its_own_copies(wheel: Path, tmp_path: Path) ->
         archive.extractall(tmp_path)
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
-        "from skyshard.resources import checkout, data_folder;"
+        "from skyshard.host.shipped_data import checkout, data_folder;"
         "print(checkout(), data_folder('queries', 'workloads'))"
     )
     answer = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True, text=True)

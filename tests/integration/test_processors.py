@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
+from skyshard.czar.scan.cpu_affinity import Processors
 from skyshard.db.connection import Account, Connection, connect
-from skyshard.worker.processors import Processors
 
 MINE = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 pytestmark = pytest.mark.skipif(len(MINE) < 2, reason="needs two processors, and a system that lets threads be moved")

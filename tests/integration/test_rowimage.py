@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, Connection, connect
 from skyshard.rowimage.datafile import read_records, write_records
 from skyshard.rowimage.digest import digest

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from tests.integration.kill_catalog import write_catalog
 
-from skyshard.cluster import CZAR_NAME, Cluster
+from skyshard.cluster.private_cluster import CZAR_NAME, Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import SkyshardError
-from skyshard.registry.tables import INDEX_DATABASE
+from skyshard.registry.sql_tables import INDEX_DATABASE
 from skyshard.testbed import Testbed
 
 DATABASE = "sound"

@@ -11,11 +11,11 @@ from tests.small_match import BORDER, write_catalog
 from tests.small_metadata import edit_json, write_metadata_folder
 
 from skyshard.chunking import Chunker
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import UserError
+from skyshard.node.messages import Loader
 from skyshard.testbed import Testbed
-from skyshard.worker.messages import Loader
 
 pytestmark = pytest.mark.integration
 

@@ -19,11 +19,11 @@ import pytest
 import yaml
 from tests.small_metadata import write_metadata_folder
 
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import UserError
-from skyshard.ingest.engine import Ingest
-from skyshard.ingest.report import TableReport
+from skyshard.ingest.transaction.ingest_report import TableReport
+from skyshard.ingest.transaction.ingest_run import Ingest
 from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration

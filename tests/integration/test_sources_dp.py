@@ -11,14 +11,14 @@ import pytest
 from numpy.typing import NDArray
 from tests.schema_parquet import expected, make_rows, write_rows
 
+from skyshard.catalog.felis_schemas import read_schema
+from skyshard.catalog.layout import Role
+from skyshard.catalog.schema import Table
 from skyshard.chunking import Chunker
-from skyshard.cluster import Cluster
-from skyshard.felis_schemas import read_schema
-from skyshard.ingest.mapping import MappedTable, read_mapping
-from skyshard.layout import Role
-from skyshard.resources import data_folder
+from skyshard.cluster.private_cluster import Cluster
+from skyshard.host.shipped_data import data_folder
+from skyshard.ingest.sources.mapping import MappedTable, read_mapping
 from skyshard.rowimage.digest import RowDigest, digest
-from skyshard.schema import Table
 from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pytest
 from tests.schema_parquet import expected, make_rows, write_rows
 
+from skyshard.catalog.felis_schemas import read_schema
+from skyshard.catalog.schema import Table
 from skyshard.chunking import Chunker
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.errors import UserError
-from skyshard.felis_schemas import read_schema
 from skyshard.rowimage.digest import RowDigest, digest
-from skyshard.schema import Table
 from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.errors import UserError
 from skyshard.testbed import Testbed
 

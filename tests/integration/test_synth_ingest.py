@@ -12,20 +12,20 @@ import yaml
 from tests.felis_skies import felis_recipe
 from tests.unit.test_synth_recipe import changed
 
-from skyshard.bench.answers import compare_answers
-from skyshard.cluster import Cluster
+from skyshard.bench.check.compare_answers import compare_answers
+from skyshard.catalog.layout import Layout
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import UserError
-from skyshard.ingest.known import Known
-from skyshard.ingest.known_check import KnownRows
-from skyshard.layout import Layout
-from skyshard.registry.values import WHOLE
-from skyshard.synth.dirt import parse_dirt, write_dirty
-from skyshard.synth.generate import open_sky
-from skyshard.synth.manifest import Manifest, read_manifest
-from skyshard.synth.plan import plan
-from skyshard.synth.recipe import Recipe, read_recipe
-from skyshard.synth.write import write_catalog
+from skyshard.ingest.check.check_truth import KnownRows
+from skyshard.ingest.transaction.kept_truth import Known
+from skyshard.registry.records import WHOLE
+from skyshard.synth.recipe.recipe import Recipe, read_recipe
+from skyshard.synth.rows.generate import open_sky
+from skyshard.synth.write.dirty_input import parse_dirt, write_dirty
+from skyshard.synth.write.synth_manifest import Manifest, read_manifest
+from skyshard.synth.write.synth_plan import plan
+from skyshard.synth.write.write_catalog import write_catalog
 from skyshard.testbed import Testbed, open_any
 
 pytestmark = pytest.mark.integration

@@ -6,8 +6,8 @@ import pytest
 from tests.felis_skies import felis_recipe
 
 from skyshard.runtime import open_runtime
-from skyshard.synth.recipe import read_recipe
-from skyshard.synth.write import write_catalog
+from skyshard.synth.recipe.recipe import read_recipe
+from skyshard.synth.write.write_catalog import write_catalog
 
 pytestmark = pytest.mark.integration
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.csv_catalog import OBJECT, director, table, write_mapping, write_table
 
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.testbed import Testbed
 
 INNER = ("c0", "c1", "o0", "a0", "g0", "p0", "d0", "_n", "q", "r", "p", "key", "skyshard_reach", "skyshard_reach_")

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from tests.small_metadata import edit_json, write_metadata_folder
 
-from skyshard.cluster import Cluster
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect, quote_text
+from skyshard.node.messages import Loader
 from skyshard.testbed import Testbed
-from skyshard.worker.messages import Loader
 
 pytestmark = pytest.mark.integration
 

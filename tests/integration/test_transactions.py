@@ -13,15 +13,15 @@ from tests.integration.kill_catalog import write_catalog
 from tests.integration.killing import Driver
 from tests.integration.stepping import Stopped, stop_at
 
-from skyshard.cluster import Cluster
+from skyshard.catalog.layout import Layout, Striping
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import ClusterError, UserError
-from skyshard.layout import Layout, Striping
-from skyshard.registry.catalog import Catalog
+from skyshard.node import node_loader as load
+from skyshard.node.node_loader import NodeLoader
 from skyshard.registry.lifecycle import Event
+from skyshard.registry.published_catalog import Catalog
 from skyshard.testbed import Testbed
-from skyshard.worker import load
-from skyshard.worker.load import NodeLoader
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyshard.ingest.arrow_values import from_arrow
-from skyshard.ingest.convert import RowError
+from skyshard.catalog.schema import Column
+from skyshard.ingest.values.arrow_values import from_arrow
+from skyshard.ingest.values.text_values import RowError
 from skyshard.rowimage.sqltype import parse_type
-from skyshard.schema import Column
 
 
 def column(text: str, *, nullable: bool = True) -> Column:

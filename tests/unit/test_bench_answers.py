@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyshard.bench.answers import compare_answers
+from skyshard.bench.check.compare_answers import compare_answers
 
 
 def is_equal(left: dict, right: dict) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skyshard.bench.answers import compare_answers
+from skyshard.bench.check.compare_answers import compare_answers
 
 ROWS = 400
 RANDOM = np.random.default_rng(78)

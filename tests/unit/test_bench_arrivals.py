@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyshard.bench.arrivals import client_starts, due_times, due_times_within, next_due
+from skyshard.bench.workload.arrivals import client_starts, due_times, due_times_within, next_due
 
 processes = st.sampled_from(["poisson", "regular"])
 rates = st.floats(0.01, 5_000)

@@ -11,11 +11,9 @@ from scipy import stats as distributions
 from tests.bench_trials import made_manifest, made_trial, made_workload
 from typer.testing import CliRunner
 
-from skyshard.bench.comparability import Weight
-from skyshard.bench.compare import Change, Comparison, compare_trials
-from skyshard.bench.compare_page import html, markdown, verdict, write_comparison
-from skyshard.bench.samples import statement_table, with_durations
-from skyshard.bench.significance import (
+from skyshard.bench.compare.comparability import Weight
+from skyshard.bench.compare.comparison import Change, Comparison, compare_trials
+from skyshard.bench.compare.significance import (
     Unit,
     blocks,
     holm,
@@ -24,10 +22,12 @@ from skyshard.bench.significance import (
     ratio_of_quantiles,
     unit_of,
 )
-from skyshard.bench.stats import summarise
+from skyshard.bench.pages.comparison_page import html, markdown, verdict, write_comparison
+from skyshard.bench.record.latency_stats import summarise
+from skyshard.bench.record.samples import statement_table, with_durations
+from skyshard.bench.record.trial_folder import Trial
 from skyshard.bench.trial import write_trial
-from skyshard.bench.trial_folder import Trial
-from skyshard.cli.bench import bench_app
+from skyshard.cli.commands.bench import bench_app
 from skyshard.errors import UserError
 
 pytestmark = pytest.mark.timeout(30)

@@ -7,15 +7,15 @@ import pyarrow as pa
 import pytest
 
 from skyshard.bench.clock import VirtualClock, WallClock
-from skyshard.bench.driver import INTERRUPTED, Recording, phase_clients, run_phase
-from skyshard.bench.profile import DataProfile
-from skyshard.bench.samples import sample_table, with_durations
-from skyshard.bench.schedule import build_schedule
-from skyshard.bench.targets import Answer, NullTarget
-from skyshard.bench.template import read_template
-from skyshard.bench.workload import Workload
+from skyshard.bench.drive.driver import INTERRUPTED, Recording, phase_clients, run_phase
+from skyshard.bench.record.samples import sample_table, with_durations
+from skyshard.bench.target import Answer, NullTarget
+from skyshard.bench.workload.data_profile import DataProfile
+from skyshard.bench.workload.query_schedule import build_schedule
+from skyshard.bench.workload.query_template import read_template
+from skyshard.bench.workload.workload import Workload
 from skyshard.errors import ClusterError
-from skyshard.resources import data_folder
+from skyshard.host.shipped_data import data_folder
 
 
 def workload(**load) -> Workload:

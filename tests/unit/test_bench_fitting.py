@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from skyshard.bench.fitting import best_fit, fit, names_of, workload_templates
-from skyshard.bench.workload import find_workload, read_workload
+from skyshard.bench.workload.workload import find_workload, read_workload
+from skyshard.bench.workload.workload_fit import best_fit, fit, names_of, workload_templates
+from skyshard.catalog.schema import Column, Table
 from skyshard.cli.app import app
-from skyshard.demo import MARK, run_demo
 from skyshard.errors import UserError
 from skyshard.rowimage.sqltype import parse_type
-from skyshard.schema import Column, Table
-from skyshard.sweeps import SweepRun
-from skyshard.synth.generate import open_sky
-from skyshard.synth.recipe import read_recipe
+from skyshard.scenarios.demo import MARK, run_demo
+from skyshard.scenarios.sweep_run import SweepRun
+from skyshard.synth.recipe.recipe import read_recipe
+from skyshard.synth.rows.generate import open_sky
 
 pytestmark = pytest.mark.timeout(60)  # a Felis schema takes seconds to read
 

@@ -11,17 +11,17 @@ import pytest
 from tests.bench_trials import made_trial, made_workload
 from typer.testing import CliRunner
 
-from skyshard.bench.compare import Comparison, compare_trials
-from skyshard.bench.compare_page import markdown, verdict, write_comparison
-from skyshard.bench.samples import statement_table, with_durations
-from skyshard.bench.stats import summarise
-from skyshard.bench.sweep import Size, sweep_of
-from skyshard.bench.sweep_page import write_sweep
-from skyshard.bench.trend import trend_of
-from skyshard.bench.trend_page import write_trend
+from skyshard.bench.compare.comparison import Comparison, compare_trials
+from skyshard.bench.compare.sweep import Size, sweep_of
+from skyshard.bench.compare.trend import trend_of
+from skyshard.bench.pages.comparison_page import markdown, verdict, write_comparison
+from skyshard.bench.pages.sweep_page import write_sweep
+from skyshard.bench.pages.trend_page import write_trend
+from skyshard.bench.record.latency_stats import summarise
+from skyshard.bench.record.samples import statement_table, with_durations
+from skyshard.bench.record.trial_folder import Trial
 from skyshard.bench.trial import write_trial
-from skyshard.bench.trial_folder import Trial
-from skyshard.cli.bench import bench_app
+from skyshard.cli.commands.bench import bench_app
 from skyshard.errors import UserError
 
 pytestmark = pytest.mark.timeout(60)

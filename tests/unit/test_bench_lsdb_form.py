@@ -4,15 +4,15 @@ import json
 
 import pytest
 
-from skyshard.bench.lsdb_form import LsdbCall
-from skyshard.bench.profile import DataProfile, profile_data
-from skyshard.bench.schedule import Query, build_schedule, without
-from skyshard.bench.targets import NullTarget
-from skyshard.bench.template import QueryTemplate, read_template, read_templates, wanted_columns
+from skyshard.bench.target import NullTarget
 from skyshard.bench.trial import answerable, run_trial
-from skyshard.bench.workload import Workload
+from skyshard.bench.workload.data_profile import DataProfile, profile_data
+from skyshard.bench.workload.lsdb_form import LsdbCall
+from skyshard.bench.workload.query_schedule import Query, build_schedule, without
+from skyshard.bench.workload.query_template import QueryTemplate, read_template, read_templates, wanted_columns
+from skyshard.bench.workload.workload import Workload
 from skyshard.errors import UserError
-from skyshard.resources import data_folder
+from skyshard.host.shipped_data import data_folder
 
 FOLDER = data_folder("queries", "sql")
 HEAD = "-- class: LV\n-- description: d\n-- why: w\n"
@@ -170,7 +170,7 @@ def test_every_shipped_template_says_what_lsdb_is_asked_or_why_it_is_not():
         try:
             said[key] = read_template(FOLDER, key)
         except UserError:  # KPM names only
-            from skyshard.bench.schemas import read_schema_file
+            from skyshard.bench.workload.schema_names import read_schema_file
 
             kpm = read_schema_file(data_folder("queries", "schemas"), "kpm")
             said[key] = read_template(FOLDER, key, kpm)

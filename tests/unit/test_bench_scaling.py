@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.bench_trials import made_trial, made_workload
 
-from skyshard.bench.published import TOLERANCE, check_model, cliff, read_published
-from skyshard.bench.scaling import power_fit, predict, work_fit
-from skyshard.bench.sweep import INGEST, Size, forecasts, sweep_of
-from skyshard.bench.sweep_page import write_sweep
+from skyshard.bench.compare.published_results import TOLERANCE, check_model, cliff, read_published
+from skyshard.bench.compare.scaling import power_fit, predict, work_fit
+from skyshard.bench.compare.sweep import INGEST, Size, forecasts, sweep_of
+from skyshard.bench.pages.sweep_page import write_sweep
 from skyshard.errors import UserError
-from skyshard.resources import data_file, data_folder
-from skyshard.sweeps import SweepRun
+from skyshard.host.shipped_data import data_file, data_folder
+from skyshard.scenarios.sweep_run import SweepRun
 
 PUBLISHED = sorted(data_folder("queries", "published").glob("*.yaml"))
 

@@ -10,23 +10,23 @@ import numpy as np
 import pytest
 import yaml
 
-from skyshard.bench.parameters import draw
-from skyshard.bench.profile import DataProfile
-from skyshard.bench.schemas import CatalogSchema, read_schema_file
-from skyshard.bench.template import parse_header, read_template, read_templates, wanted_columns
-from skyshard.bench.workload import read_workload
+from skyshard.bench.workload.data_profile import DataProfile
+from skyshard.bench.workload.parameters import draw
+from skyshard.bench.workload.query_template import parse_header, read_template, read_templates, wanted_columns
+from skyshard.bench.workload.schema_names import CatalogSchema, read_schema_file
+from skyshard.bench.workload.workload import read_workload
+from skyshard.catalog.felis_schemas import read_schema
+from skyshard.catalog.layout import Layout, Role, Striping, TableLayout
+from skyshard.catalog.schema import Table
 from skyshard.czar.explain import Explanation
-from skyshard.czar.planner import make_plan
-from skyshard.czar.statement import SelectStatement, read_statement
+from skyshard.czar.plan.planner import make_plan
+from skyshard.czar.sql.statement import SelectStatement, read_statement
 from skyshard.errors import UserError
-from skyshard.felis_schemas import read_schema
-from skyshard.ingest.mysql_ddl import parse_create_table
-from skyshard.layout import Layout, Role, Striping, TableLayout
-from skyshard.registry.catalog import Catalog, CatalogTable, ChunkEntry
-from skyshard.resources import data_folder
-from skyshard.schema import Table
-from skyshard.synth.recipe import read_recipe
-from skyshard.synth.tables import table_specs
+from skyshard.host.shipped_data import data_folder
+from skyshard.ingest.sources.mysql_ddl import parse_create_table
+from skyshard.registry.published_catalog import Catalog, CatalogTable, ChunkEntry
+from skyshard.synth.recipe.recipe import read_recipe
+from skyshard.synth.recipe.sky_tables import table_specs
 
 pytestmark = pytest.mark.timeout(30)  # the first use of a Felis schema reads thousands of columns
 FOLDER = data_folder("queries", "sql")

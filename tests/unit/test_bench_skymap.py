@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from skyshard.bench.sky_figures import _row_colours, _scale_ticks
-from skyshard.bench.skymap import SkyMap, centre_of, centred_boxes, mollweide, mollweide_outlines, node_shares
-from skyshard.bench.svg import RULE
+from skyshard.bench.pages.sky_figures import _row_colours, _scale_ticks
+from skyshard.bench.pages.svg import RULE
+from skyshard.bench.record.chunk_map import SkyMap, centre_of, centred_boxes, mollweide, mollweide_outlines, node_shares
 from skyshard.chunking import Chunker
 from skyshard.errors import Bug
 

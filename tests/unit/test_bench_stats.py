@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyshard.bench.samples import SAMPLE_SCHEMA, Sample, sample_table
-from skyshard.bench.stats import Verdict, WrongAnswer, percentiles, summarise, times
-from skyshard.bench.workload import Workload
+from skyshard.bench.record.latency_stats import Verdict, WrongAnswer, percentiles, summarise, times
+from skyshard.bench.record.samples import SAMPLE_SCHEMA, Sample, sample_table
+from skyshard.bench.workload.workload import Workload
 
 
 @pytest.mark.parametrize(

@@ -16,17 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyshard.bench.clock import WallClock
-from skyshard.bench.driver import Recording, phase_clients, run_phase, run_within
-from skyshard.bench.profile import DataProfile
-from skyshard.bench.schedule import ClassSchedule, Query, build_schedule
-from skyshard.bench.targets import NullTarget
-from skyshard.bench.team import SeatTeam, ThreadTeam, deal, wall_clock
-from skyshard.bench.template import read_template
+from skyshard.bench.drive.driver import Recording, phase_clients, run_phase, run_within
+from skyshard.bench.drive.driver_processes import SeatTeam, ThreadTeam, deal, wall_clock
+from skyshard.bench.record.trial_folder import validate_trial
+from skyshard.bench.target import NullTarget
 from skyshard.bench.trial import Seats, run_trial
-from skyshard.bench.trial_folder import validate_trial
-from skyshard.bench.workload import ClassLoad, Workload
+from skyshard.bench.workload.data_profile import DataProfile
+from skyshard.bench.workload.query_schedule import ClassSchedule, Query, build_schedule
+from skyshard.bench.workload.query_template import read_template
+from skyshard.bench.workload.workload import ClassLoad, Workload
 from skyshard.errors import ClusterError
-from skyshard.resources import data_folder
+from skyshard.host.shipped_data import data_folder
 
 FOLDER = data_folder("queries", "sql")
 TEMPLATES = {"LV/object_by_id": read_template(FOLDER, "LV/object_by_id")}

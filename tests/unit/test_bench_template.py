@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skyshard.bench.parameters import BoxParameter, FluxWindowParameter, draw
-from skyshard.bench.profile import DataProfile, profile_data
-from skyshard.bench.schedule import build_schedule
-from skyshard.bench.targets import Answer, NullTarget
-from skyshard.bench.template import read_template, read_templates, wanted_columns
-from skyshard.bench.workload import read_workload, template_folder
+from skyshard.bench.target import Answer, NullTarget
+from skyshard.bench.workload.data_profile import DataProfile, profile_data
+from skyshard.bench.workload.parameters import BoxParameter, FluxWindowParameter, draw
+from skyshard.bench.workload.query_schedule import build_schedule
+from skyshard.bench.workload.query_template import read_template, read_templates, wanted_columns
+from skyshard.bench.workload.workload import read_workload, template_folder
 from skyshard.errors import UserError
-from skyshard.resources import data_folder
+from skyshard.host.shipped_data import data_folder
 
 FOLDER = data_folder("queries", "sql")
 HEADER = "-- class: LV\n-- description: d\n-- why: w\n"

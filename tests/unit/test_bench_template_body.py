@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from skyshard.bench.template import QueryTemplate, read_template
+from skyshard.bench.workload.query_template import QueryTemplate, read_template
 from skyshard.errors import UserError
 
 HEADER = "-- class: LV\n-- description: d\n-- why: w\n-- parameters: {id: {type: id}}\n"

@@ -7,9 +7,9 @@ import pytest
 from tests.bench_trials import made_trial, made_workload
 from typer.testing import CliRunner
 
-from skyshard.bench.trend import STEP_ALPHA, find_steps, trend_of
-from skyshard.bench.trend_page import verdict, write_trend
-from skyshard.cli.bench import bench_app
+from skyshard.bench.compare.trend import STEP_ALPHA, find_steps, trend_of
+from skyshard.bench.pages.trend_page import verdict, write_trend
+from skyshard.cli.commands.bench import bench_app
 from skyshard.errors import UserError
 
 

@@ -11,21 +11,21 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from skyshard.bench.manifest import IngestStage, Manifest
-from skyshard.bench.profile import DataProfile
-from skyshard.bench.report import verdict_sentence, write_report
-from skyshard.bench.samples import SAMPLE_SCHEMA
-from skyshard.bench.skymap import SkyMap
-from skyshard.bench.stats import Summary
-from skyshard.bench.targets import NullTarget
-from skyshard.bench.template import read_templates, wanted_columns
+from skyshard.bench.check.true_answers import TrueAnswer, Truth
+from skyshard.bench.pages.report import verdict_sentence, write_report
+from skyshard.bench.record.chunk_map import SkyMap
+from skyshard.bench.record.latency_stats import Summary
+from skyshard.bench.record.samples import SAMPLE_SCHEMA
+from skyshard.bench.record.trial_folder import read_trial
+from skyshard.bench.record.trial_manifest import IngestStage, Manifest
+from skyshard.bench.target import NullTarget
 from skyshard.bench.trial import TrialContext, run_trial
-from skyshard.bench.trial_folder import read_trial
-from skyshard.bench.truth import TrueAnswer, Truth
-from skyshard.bench.workload import Workload
-from skyshard.cli.bench import bench_app
+from skyshard.bench.workload.data_profile import DataProfile
+from skyshard.bench.workload.query_template import read_templates, wanted_columns
+from skyshard.bench.workload.workload import Workload
+from skyshard.cli.commands.bench import bench_app
 from skyshard.errors import ClusterError, UserError
-from skyshard.resources import data_folder
+from skyshard.host.shipped_data import data_folder
 
 pytestmark = pytest.mark.timeout(20)  # drawing takes a second, and several on a busy machine
 

@@ -10,14 +10,14 @@ import pytest
 from tests.bench_trials import made_trial, made_workload
 
 from skyshard.bench.clock import WallClock
-from skyshard.bench.histograms import DIGITS, HISTOGRAMS, histogram_of, read_histograms, write_histograms
-from skyshard.bench.load_figures import UnderLoad, in_flight, latency_under_load
-from skyshard.bench.samples import statement_table
-from skyshard.bench.skymap import SkyMap, chunk_of
-from skyshard.bench.stats import check_thresholds, summarise
-from skyshard.bench.telemetry import DRIVER, TELEMETRY_SCHEMA, Reading, TelemetryRecorder, process_reading, rates
+from skyshard.bench.pages.load_figures import UnderLoad, in_flight, latency_under_load
+from skyshard.bench.record.chunk_map import SkyMap, chunk_of
+from skyshard.bench.record.histograms import DIGITS, HISTOGRAMS, histogram_of, read_histograms, write_histograms
+from skyshard.bench.record.latency_stats import check_thresholds, summarise
+from skyshard.bench.record.samples import statement_table
+from skyshard.bench.record.telemetry import DRIVER, TELEMETRY_SCHEMA, Reading, TelemetryRecorder, process_reading, rates
+from skyshard.bench.record.trial_folder import read_trial, validate_trial
 from skyshard.bench.trial import explain_slowest, write_trial
-from skyshard.bench.trial_folder import read_trial, validate_trial
 from skyshard.errors import UserError
 
 pytestmark = pytest.mark.timeout(20)

@@ -5,9 +5,9 @@ import copy
 import pytest
 import yaml
 
-from skyshard.bench.workload import Closed, Open, read_workload
+from skyshard.bench.workload.workload import Closed, Open, read_workload
 from skyshard.errors import UserError
-from skyshard.resources import data_folder
+from skyshard.host.shipped_data import data_folder
 
 GOOD = {
     "version": 1,

@@ -13,8 +13,8 @@ from lsst import sphgeom
 from tests.unit.test_sphere import DEC, RA, REGIONS, points_near, relaxed
 
 from skyshard.chunking import DUMMY_CHUNK, Chunker
+from skyshard.chunking.sphere import Box, Circle, Polygon, Region
 from skyshard.errors import UserError
-from skyshard.sphere import Box, Circle, Polygon, Region
 
 LAYOUTS = {
     "340/3": (340, 3, 0.01667),

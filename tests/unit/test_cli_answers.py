@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from skyshard.cli.answers import form_of, write_answer
-from skyshard.cli.screen import _last_line, show_answer
-from skyshard.czar.answer import Held, QueryStats, distinct_names
-from skyshard.czar.output import written_names
-from skyshard.czar.plan import Kind, Lane
+from skyshard.cli.terminal.answer_output import form_of, write_answer
+from skyshard.cli.terminal.answer_screen import _last_line, show_answer
+from skyshard.czar.plan.query_plan import Kind, Lane
+from skyshard.czar.result.answer import Held, QueryStats, distinct_names
+from skyshard.czar.result.output import written_names
 from skyshard.errors import ClusterError, UserError
 
 TABLE = pa.table({"c0": pa.array([1, None, 3]), "c1": pa.array(["a", "", None])})

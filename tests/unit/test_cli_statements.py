@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from skyshard.cli.statements import decoded, statement_of
+from skyshard.cli.terminal.statement_input import decoded, statement_of
 from skyshard.errors import UserError
 
 SQL = "SELECT 'Çé→😀' AS a\nFROM Object"

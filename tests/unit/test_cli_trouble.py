@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from skyshard.cli.streams import HANDLER, prepare_streams
-from skyshard.cli.trouble import trouble_of
+from skyshard.cli.terminal.standard_streams import HANDLER, prepare_streams
+from skyshard.cli.terminal.system_errors import trouble_of
 from skyshard.errors import ClusterError, SkyshardError, UserError
 
 

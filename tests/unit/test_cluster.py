@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from skyshard.cluster import Cluster
-from skyshard.cluster_folder import ClusterRecord, exclusive, socket_folder
+from skyshard.cluster.cluster_folder import ClusterRecord, exclusive, socket_folder
+from skyshard.cluster.private_cluster import Cluster
 from skyshard.errors import ClusterError, UserError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from skyshard.worker.courtesy import Courtesy
+from skyshard.czar.scan.scan_throttle import Courtesy
 
 
 def begin(courtesy: Courtesy) -> tuple[threading.Event, threading.Event, threading.Thread]:

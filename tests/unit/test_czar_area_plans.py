@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.test_czar_planner import Source
 
-from skyshard.czar.area_plans import AREA_MARK, area_plan, area_text, deciding
-from skyshard.czar.plan import Plan
-from skyshard.czar.planner import make_plan, open_plan
-from skyshard.czar.shapes import Prepared
-from skyshard.czar.statement import SelectStatement, read_statement
+from skyshard.czar.cache.area_plans import AREA_MARK, area_plan, area_text, deciding
+from skyshard.czar.plan.planner import make_plan, open_plan
+from skyshard.czar.plan.query_plan import Plan
+from skyshard.czar.result.prepared import Prepared
+from skyshard.czar.sql.statement import SelectStatement, read_statement
 from skyshard.errors import UserError
 
 LIMIT_BYTES = 1 << 40

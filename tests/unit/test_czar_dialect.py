@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyshard.czar.dialect import DIALECT, parse_expression, render, require_adaptable
-from skyshard.czar.regions import number
+from skyshard.czar.sql.dialect import DIALECT, parse_expression, render, require_adaptable
+from skyshard.czar.sql.region_sql import number
 from skyshard.errors import UserError
 
 CASES = Path(__file__).resolve().parents[1] / "cases" / "round_trip.sql"

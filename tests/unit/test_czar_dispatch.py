@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from skyshard.czar.dispatch import units_of
-from skyshard.czar.plan import Pull, Slot, Template
-from skyshard.layout import Role, TableLayout
-from skyshard.registry.catalog import CatalogTable, ChunkEntry
+from skyshard.catalog.layout import Role, TableLayout
+from skyshard.catalog.schema import Column, Table
+from skyshard.czar.plan.query_plan import Pull, Slot, Template
+from skyshard.czar.run.dispatch import units_of
+from skyshard.registry.published_catalog import CatalogTable, ChunkEntry
 from skyshard.rowimage.sqltype import parse_type
-from skyshard.schema import Column, Table
 
 REGION = TableLayout(role=Role.DIRECTOR, key="id", position=("ra", "decl"))
 COLUMNS = (Column("id", parse_type("bigint")), *(Column(name, parse_type("double")) for name in ("ra", "decl")))

@@ -12,7 +12,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyshard.czar.output import shown, write_csv, write_json, write_tsv
+from skyshard.czar.result.output import shown, write_csv, write_json, write_tsv
 
 TABLE = pa.table({
     "c0": pa.array([9007199254740993, None], pa.int64()),

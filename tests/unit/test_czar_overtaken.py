@@ -8,11 +8,11 @@ import pyarrow as pa
 import pymysql
 import pytest
 
-from skyshard.czar.overtaken import ATTEMPTS, answered, planned
-from skyshard.czar.plan import Kind, Plan
-from skyshard.czar.running import Running
-from skyshard.czar.shapes import Prepared
-from skyshard.czar.typed import TypedColumn
+from skyshard.czar.cache.overtaken import ATTEMPTS, answered, planned
+from skyshard.czar.plan.query_plan import Kind, Plan
+from skyshard.czar.result.prepared import Prepared
+from skyshard.czar.result.query_progress import Running
+from skyshard.czar.result.typed_results import TypedColumn
 from skyshard.db.connection import Endpoint, is_gone, mapped
 from skyshard.errors import ClusterError, SkyshardError, UserError
 from skyshard.rowimage.sqltype import parse_type

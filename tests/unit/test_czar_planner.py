@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from skyshard.catalog.layout import Layout, Role, Striping, TableLayout
+from skyshard.catalog.schema import Column, Table
 from skyshard.czar.explain import Explanation
-from skyshard.czar.plan import Plan
-from skyshard.czar.planner import make_plan
-from skyshard.czar.statement import SelectStatement, read_statement
+from skyshard.czar.plan.planner import make_plan
+from skyshard.czar.plan.query_plan import Plan
+from skyshard.czar.sql.statement import SelectStatement, read_statement
 from skyshard.errors import Refusal, UserError
-from skyshard.layout import Layout, Role, Striping, TableLayout
-from skyshard.registry.catalog import Catalog, CatalogTable, ChunkEntry
+from skyshard.registry.published_catalog import Catalog, CatalogTable, ChunkEntry
 from skyshard.rowimage.sqltype import parse_type
-from skyshard.schema import Column, Table
 
 CASES = Path(__file__).resolve().parents[1] / "cases"
 CHUNKS = (324, 325, 361, 362)

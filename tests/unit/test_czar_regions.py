@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from lsst import sphgeom
 
-from skyshard.sphere import Box, Circle, Polygon, Region, unit_vectors
+from skyshard.chunking.sphere import Box, Circle, Polygon, Region, unit_vectors
 
 CENTRES = [(0.0, 0.0), (359.9999, 45.0), (12.0, 90.0), (200.0, -90.0), (180.0, 89.999), (77.3, -33.0)]
 RADII = [1e-6, 1.0 / 3600, 0.01667, 5.0, 89.0, 120.0]

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyshard.czar.plan import Pull, Slot, Template
-from skyshard.czar.replicas import Replicas
-from skyshard.czar.units import Failure
+from skyshard.catalog.layout import Role, TableLayout
+from skyshard.catalog.schema import Column, Table
+from skyshard.czar.plan.query_plan import Pull, Slot, Template
+from skyshard.czar.run.replicas import Replicas
+from skyshard.czar.run.rounds import Failure
 from skyshard.errors import ClusterError
-from skyshard.layout import Role, TableLayout
-from skyshard.registry.catalog import CatalogTable, ChunkEntry
+from skyshard.registry.published_catalog import CatalogTable, ChunkEntry
 from skyshard.rowimage.sqltype import parse_type
-from skyshard.schema import Column, Table
 
 NODES = ("a", "b", "c")
 OBJECT = TableLayout(role=Role.DIRECTOR, key="objectId", position=("ra", "decl"))

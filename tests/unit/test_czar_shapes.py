@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyshard.czar.shapes import MARK, filled, shape_of
+from skyshard.czar.cache.plan_cache import MARK, filled, shape_of
 
 PIECES = ("SELECT ", "a1", "`b 2`", "'it''s 3'", '"x 4"', " = ", "17", "0", "007", "1.5", "2e9", "0x1F", ", ", "(", ")",
           "-- 5\n", "/* 6 */", "'a\\'7'", " ", "123456789012345678901", "é9", "$3", "_8", ".5", "-4")  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from skyshard.czar.statement import SelectStatement, Show, ShowStatement, read_statement
+from skyshard.czar.sql.statement import SelectStatement, Show, ShowStatement, read_statement
 from skyshard.errors import Refusal, UserError
 
 CASES = Path(__file__).resolve().parents[1] / "cases"

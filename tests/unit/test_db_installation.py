@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from skyshard.db import installation
-from skyshard.db.installation import find_mariadbd
+from skyshard.cluster import installation
+from skyshard.cluster.installation import find_mariadbd
 from skyshard.errors import UserError
 
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skyshard.errors import UserError
-from skyshard.ingest import director_keys
-from skyshard.ingest.director_keys import DirectorKeys, KeyKind, build_keys, save_keys
+from skyshard.ingest.partition import director_keys
+from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind, build_keys, save_keys
 
 NO_KEYS = DirectorKeys([])
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyshard.ingest.double_digits import count_lost_digits, count_vanished
+from skyshard.ingest.values.double_digits import count_lost_digits, count_vanished
 
 DIGITS = st.text("0123456789", min_size=1, max_size=25)
 TEXTS = st.builds("{}{}.{}e{}".format, st.sampled_from(["", "-"]), DIGITS, DIGITS, st.integers(-345, 280))

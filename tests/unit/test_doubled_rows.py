@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from skyshard.ingest.doubled_rows import where_rows_stand
+from skyshard.ingest.partition.doubled_input import where_rows_stand
 from skyshard.ingest.source import SourceTable
-from skyshard.ingest.sources import open_source
+from skyshard.ingest.sources.open_source import open_source
 
 COLUMNS = [("id", "bigint unsigned"), ("name", "varchar(8)"), ("size", "decimal(6,2)"), ("x", "double")]
 

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from skyshard.interrupts import ENDING_SIGNALS, interruptible, uninterrupted
+from skyshard.host.interrupts import ENDING_SIGNALS, interruptible, uninterrupted
 
 
 @pytest.mark.parametrize("number", ENDING_SIGNALS)

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from skyshard.db.accounts import ACCOUNT_STATEMENTS
-from skyshard.db.options import NODE, server_options
-from skyshard.resources import checkout, data_folder
+from skyshard.cluster.accounts import ACCOUNT_STATEMENTS
+from skyshard.cluster.server_options import NODE, server_options
+from skyshard.host.shipped_data import checkout, data_folder
 
 K8S = data_folder("k8s")
 KUSTOMIZATIONS = sorted(K8S.rglob("kustomization.yaml"))

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from skyshard.errors import ClusterError
-from skyshard.ingest.known import Known, KnownAnswer
-from skyshard.ingest.known_check import answer_check
+from skyshard.ingest.check.check_truth import answer_check
+from skyshard.ingest.transaction.kept_truth import Known, KnownAnswer
 
 KEY = 2**60 + 1
 ROWS = ((3, KEY, 1.5), (4, KEY + 1, None))

@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from skyshard.chunking import Chunker
-from skyshard.cli import locate as command
+from skyshard.cli.commands import locate as command
 from skyshard.errors import UserError
 
 STRIPING = ["--stripes", "340", "--substripes", "3", "--overlap", "0.01667"]

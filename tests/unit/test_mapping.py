@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from tests.partitioned import conversions_of, digests_of, partition_all
 
 from skyshard.errors import UserError
-from skyshard.ingest.expression import evaluate, names_in
-from skyshard.ingest.mapping import read_mapping
-from skyshard.ingest.parquet import ParquetReader, parquet_parts
 from skyshard.ingest.source import InputBatch, Source
-from skyshard.ingest.sources import open_source
+from skyshard.ingest.sources.mapping import read_mapping
+from skyshard.ingest.sources.open_source import open_source
+from skyshard.ingest.sources.parquet_files import ParquetReader, parquet_parts
+from skyshard.ingest.values.column_expression import evaluate, names_in
 
 OBJECT: dict[str, Any] = {
     "files": ["*.parquet"], "role": "director", "key": "id", "position": ["ra", "dec"],

@@ -11,11 +11,11 @@ import pytest
 from tests.partitioned import conversions_of, digests_of, partition_all
 from tests.small_metadata import edit_json, positions, write_metadata_folder
 
+from skyshard.catalog.layout import Role
 from skyshard.chunking import Chunker
 from skyshard.errors import UserError
-from skyshard.ingest.claims import FOREIGN
-from skyshard.ingest.sources import open_source
-from skyshard.layout import Role
+from skyshard.ingest.partition.given_chunks import FOREIGN
+from skyshard.ingest.sources.open_source import open_source
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from skyshard.catalog.schema import Key
 from skyshard.errors import UserError
-from skyshard.ingest.mysql_ddl import parse_column, parse_create_table
-from skyshard.schema import Key
+from skyshard.ingest.sources.mysql_ddl import parse_column, parse_create_table
 
 DUMP = """
 -- MySQL dump 10.13

@@ -14,12 +14,13 @@ from tests.small_match import write_catalog
 from tests.small_metadata import edit_json, write_metadata_folder
 
 from skyshard.errors import UserError
-from skyshard.ingest import bundle, text_file
-from skyshard.ingest.bundle import Bundle, PartReport
-from skyshard.ingest.partition import PartitionSpec, partition_part, require_distinct
+from skyshard.ingest.partition import bundle
+from skyshard.ingest.partition.bundle import Bundle, PartReport
+from skyshard.ingest.partition.partition_task import PartitionSpec, partition_part, require_distinct
 from skyshard.ingest.source import Source
-from skyshard.ingest.sources import open_source
-from skyshard.worker.messages import Loader
+from skyshard.ingest.sources.open_source import open_source
+from skyshard.ingest.text import text_file
+from skyshard.node.messages import Loader
 
 
 def spec_of(source: Source, table: str, staging: Path) -> PartitionSpec:

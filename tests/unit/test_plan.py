@@ -8,11 +8,11 @@ import pytest
 from tests.integration.small_catalog import write_small_catalog
 from tests.partitioned import partition_all
 
+from skyshard.catalog.layout import Layout, Striping, read_layout
 from skyshard.errors import UserError
-from skyshard.ingest.plan import make_plan
-from skyshard.ingest.sources import open_source
-from skyshard.ingest.survey import survey
-from skyshard.layout import Layout, Striping, read_layout
+from skyshard.ingest.estimate import survey
+from skyshard.ingest.plan.ingest_plan import make_plan
+from skyshard.ingest.sources.open_source import open_source
 from skyshard.runtime import open_runtime
 
 

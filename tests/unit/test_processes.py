@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from skyshard.processes import began, is_left, is_there, own_name
+from skyshard.host.processes import began, is_left, is_there, own_name
 
 HOST, PROCESS, BEGAN = own_name().split()
 

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from skyshard.worker.courtesy import Courtesy
-from skyshard.worker.processors import Processors
+from skyshard.czar.scan.cpu_affinity import Processors
+from skyshard.czar.scan.scan_throttle import Courtesy
 
 MINE = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 pytestmark = pytest.mark.skipif(len(MINE) < 2, reason="needs two processors, and a system that lets threads be moved")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from tests.partitioned import digests_of, partition_all
 
+from skyshard.catalog.layout import Role
 from skyshard.errors import UserError
-from skyshard.ingest.sources import open_source
-from skyshard.layout import Role
+from skyshard.ingest.sources.open_source import open_source
 
 OBJECT = "CREATE TABLE Object (id bigint NOT NULL, ra double, decl double, chunkId int, subChunkId int) ENGINE=MyISAM;"
 MATCH = "CREATE TABLE Matches (oid bigint, rid bigint, flags tinyint NOT NULL);"

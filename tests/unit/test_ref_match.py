@@ -17,16 +17,16 @@ from tests.partitioned import conversions_of, partition_all
 from tests.small_match import BORDER, position, write_catalog
 from tests.small_metadata import DATABASE, NUMBERS, write_chunks, write_json
 
+from skyshard.catalog.layout import Role
+from skyshard.catalog.schema import Column, Table
 from skyshard.chunking import Chunker
+from skyshard.chunking.sphere import ang_sep
 from skyshard.errors import UserError
-from skyshard.ingest.bundle import Bundle, PartReport
-from skyshard.ingest.qserv_layout import TableConfig, table_layout
-from skyshard.ingest.ref_match import DOUBLED, _gap
-from skyshard.ingest.sources import open_source
-from skyshard.layout import Role
+from skyshard.ingest.partition.bundle import Bundle, PartReport
+from skyshard.ingest.partition.match_rows import DOUBLED, _gap
+from skyshard.ingest.sources.open_source import open_source
+from skyshard.ingest.sources.qserv_layout import TableConfig, table_layout
 from skyshard.rowimage.sqltype import parse_type
-from skyshard.schema import Column, Table
-from skyshard.sphere import ang_sep
 
 CHUNKER = Chunker(85, 12, 0.01667)
 

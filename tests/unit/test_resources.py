@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from skyshard import resources
 from skyshard.errors import Bug
-from skyshard.resources import checkout, data_file, data_folder
+from skyshard.host import shipped_data as resources
+from skyshard.host.shipped_data import checkout, data_file, data_folder
 
 PROJECT = Path(__file__).resolve().parents[2]
 

@@ -10,7 +10,7 @@ import pytest
 FAULTS = """
 import resource, sys
 import numpy as np
-from skyshard.rowimage.memory import keep_freed_memory
+from skyshard.rowimage.malloc_tuning import keep_freed_memory
 
 keep_freed_memory()
 

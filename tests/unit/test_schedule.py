@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyshard.worker.rehearsal import Scan, rehearse
-from skyshard.worker.schedule import (
+from skyshard.czar.scan.rehearsal import Scan, rehearse
+from skyshard.czar.scan.scan_schedule import (
     Cancel,
     Done,
     Ended,

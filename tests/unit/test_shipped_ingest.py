@@ -10,15 +10,15 @@ import pyarrow as pa
 import pytest
 from tests.schema_parquet import make_rows, write_rows
 
+from skyshard.catalog.ddl import create_table, stored_table
+from skyshard.catalog.felis_schemas import read_schema
+from skyshard.catalog.layout import Role, read_layout
 from skyshard.chunking import Chunker
-from skyshard.ddl import create_table, stored_table
 from skyshard.errors import UserError
-from skyshard.felis_schemas import read_schema
-from skyshard.ingest.mapping import read_mapping
-from skyshard.ingest.mapping_source import open_mapping
-from skyshard.ingest.sources import open_source
-from skyshard.layout import Role, read_layout
-from skyshard.resources import data_folder
+from skyshard.host.shipped_data import data_folder
+from skyshard.ingest.sources.mapping import read_mapping
+from skyshard.ingest.sources.mapping_source import open_mapping
+from skyshard.ingest.sources.open_source import open_source
 
 LAYOUTS = sorted(data_folder("ingest", "layouts").glob("*"))
 MAPPINGS = sorted(data_folder("ingest", "mappings").glob("*"))

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skyshard.chunking.sphere import Box, Circle, Ellipse, Polygon, Region, ang_sep, unit_vectors
 from skyshard.errors import UserError
-from skyshard.sphere import Box, Circle, Ellipse, Polygon, Region, ang_sep, unit_vectors
 
 relaxed = settings(deadline=None, max_examples=60)
 RA = st.floats(0, 360, exclude_max=True)

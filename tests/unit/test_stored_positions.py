@@ -13,9 +13,9 @@ from tests.partitioned import partition_all
 
 from skyshard.chunking import Chunker
 from skyshard.errors import UserError
-from skyshard.ingest.plan import make_plan
-from skyshard.ingest.routing import stored_positions
-from skyshard.ingest.sources import open_source
+from skyshard.ingest.partition.routing import stored_positions
+from skyshard.ingest.plan.ingest_plan import make_plan
+from skyshard.ingest.sources.open_source import open_source
 
 STRIPING = {"stripes": 18, "substripes": 4, "overlap_deg": 0.5}
 

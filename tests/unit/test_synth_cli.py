@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from skyshard.cli.synth import synth
+from skyshard.cli.commands.synth import synth
 from skyshard.errors import UserError
 
 app = typer.Typer()

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from skyshard.sphere import unit_vectors
-from skyshard.synth.covering import Near, dot
-from skyshard.synth.visits import Pointings
+from skyshard.chunking.sphere import unit_vectors
+from skyshard.synth.sky.field_covering import Near, dot
+from skyshard.synth.sky.visits import Pointings
 
 RADIUS_DEG = 1.75
 

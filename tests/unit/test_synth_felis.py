@@ -10,12 +10,12 @@ import pytest
 from numpy.typing import NDArray
 from tests.felis_skies import CATALOGS, felis_chunk, felis_recipe, felis_sky
 
+from skyshard.catalog.felis_schemas import read_schema
+from skyshard.catalog.layout import Role
 from skyshard.errors import UserError
-from skyshard.felis_schemas import read_schema
-from skyshard.layout import Role
-from skyshard.synth.generate import open_sky
-from skyshard.synth.kinds import TableKind
-from skyshard.synth.meaning import Sense, meaning_of, split_band
+from skyshard.synth.recipe.table_kinds import TableKind
+from skyshard.synth.rows.column_meaning import Sense, meaning_of, split_band
+from skyshard.synth.rows.generate import open_sky
 
 
 def numbers(rows: pa.Table, name: str) -> NDArray[Any]:

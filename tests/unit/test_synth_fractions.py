@@ -16,19 +16,19 @@ from tests.felis_skies import felis_chunk  # noqa: F401  (reads the schemas, onc
 from tests.unit.test_synth_recipe import changed
 
 from skyshard.chunking import Chunker
+from skyshard.chunking.sphere import ang_sep
 from skyshard.errors import UserError
 from skyshard.rowimage.digest import digest
 from skyshard.rowimage.record import Field
-from skyshard.sphere import ang_sep
-from skyshard.synth.dirt import Dirt, parse_dirt, write_dirty
-from skyshard.synth.folder import PREVIEW
-from skyshard.synth.generate import open_sky
-from skyshard.synth.manifest import Manifest, read_manifest
-from skyshard.synth.plan import plan
-from skyshard.synth.preview import write_preview
-from skyshard.synth.recipe import Recipe, read_recipe
-from skyshard.synth.truth import sum_aggregates
-from skyshard.synth.write import write_catalog
+from skyshard.synth.recipe.recipe import Recipe, read_recipe
+from skyshard.synth.rows.generate import open_sky
+from skyshard.synth.write.catalog_truth import sum_aggregates
+from skyshard.synth.write.dirty_input import Dirt, parse_dirt, write_dirty
+from skyshard.synth.write.output_folder import PREVIEW
+from skyshard.synth.write.preview import write_preview
+from skyshard.synth.write.synth_manifest import Manifest, read_manifest
+from skyshard.synth.write.synth_plan import plan
+from skyshard.synth.write.write_catalog import write_catalog
 
 TRUTH: dict[str, Any] = {
     "histograms": [{"table": "Object", "column": "z_apFlux", "edges": [0, 0.5, 1, 10]}],

@@ -15,11 +15,11 @@ from tests.unit.test_synth_recipe import RECIPES, changed
 from skyshard.chunking import Chunker
 from skyshard.errors import UserError
 from skyshard.rowimage.sqltype import parse_type
-from skyshard.synth import generate as module
-from skyshard.synth.generate import generate, open_sky
-from skyshard.synth.positions import draw_positions
-from skyshard.synth.recipe import Recipe, read_recipe
-from skyshard.synth.tables import MARIADB_KEY
+from skyshard.synth.recipe.recipe import Recipe, read_recipe
+from skyshard.synth.recipe.sky_tables import MARIADB_KEY
+from skyshard.synth.rows import generate as module
+from skyshard.synth.rows.generate import generate, open_sky
+from skyshard.synth.sky.positions import draw_positions
 
 SEED = 5
 FULL_SKY = [{"ra_deg": [0, 360], "dec_deg": [-90, 90]}]

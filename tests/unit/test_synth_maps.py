@@ -11,11 +11,11 @@ import pytest
 from tests.unit.test_synth_recipe import changed
 
 from skyshard.errors import UserError
-from skyshard.synth.density_files import read_map
-from skyshard.synth.frames import Frame, in_frame
-from skyshard.synth.generate import open_sky
-from skyshard.synth.recipe import Recipe
-from skyshard.synth.sky_rules import MapFile
+from skyshard.synth.recipe.frames import Frame, in_frame
+from skyshard.synth.recipe.recipe import Recipe
+from skyshard.synth.recipe.sky_rules import MapFile
+from skyshard.synth.rows.generate import open_sky
+from skyshard.synth.sky.density_files import read_map
 
 NSIDE = 16
 PLACE = (83.6, 22.0)

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from skyshard.errors import UserError
-from skyshard.resources import data_folder
-from skyshard.synth.profile import read_profile
-from skyshard.synth.recipe import Recipe, read_recipe
+from skyshard.host.shipped_data import data_folder
+from skyshard.synth.recipe.recipe import Recipe, read_recipe
+from skyshard.synth.recipe.release_profile import read_profile
 
 RECIPES = sorted(path.stem for path in data_folder("synth", "recipes").glob("*.yaml"))
 PROFILES = sorted(path.stem for path in data_folder("synth", "profiles").glob("*.yaml"))

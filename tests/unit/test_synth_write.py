@@ -10,18 +10,18 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from skyshard.catalog.layout import Role
 from skyshard.errors import UserError
-from skyshard.layout import Role
 from skyshard.progress import Progress
 from skyshard.rowimage.digest import digest
 from skyshard.rowimage.record import Field
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.runtime import open_runtime
-from skyshard.synth.folder import Identity
-from skyshard.synth.manifest import Manifest, read_manifest
-from skyshard.synth.plan import plan
-from skyshard.synth.recipe import read_recipe
-from skyshard.synth.write import ChunkTask, make_chunk, write_catalog, write_plan
+from skyshard.synth.recipe.recipe import read_recipe
+from skyshard.synth.write.output_folder import Identity
+from skyshard.synth.write.synth_manifest import Manifest, read_manifest
+from skyshard.synth.write.synth_plan import plan
+from skyshard.synth.write.write_catalog import ChunkTask, make_chunk, write_catalog, write_plan
 
 CHUNKS = (7140, 7308, 7310)
 """Three neighbours of the mini sky, on both sides of 0 h."""

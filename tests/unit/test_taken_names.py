@@ -14,14 +14,14 @@ from tests.integration.kill_catalog import write_catalog
 from tests.integration.small_catalog import write_small_catalog
 from tests.small_metadata import edit_json, write_metadata_folder
 
-from skyshard.ddl import stored_table
+from skyshard.catalog.ddl import stored_table
+from skyshard.catalog.layout import Role, TableLayout
+from skyshard.catalog.schema import Column, Key, Table
 from skyshard.errors import UserError
-from skyshard.ingest.plan import make_plan
+from skyshard.ingest.plan.ingest_plan import make_plan
 from skyshard.ingest.source import Source
-from skyshard.ingest.sources import open_source
-from skyshard.layout import Role, TableLayout
+from skyshard.ingest.sources.open_source import open_source
 from skyshard.rowimage.sqltype import parse_type
-from skyshard.schema import Column, Key, Table
 from skyshard.testbed import open_any
 
 

@@ -18,16 +18,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skyshard.catalog.layout import Role, TableLayout
+from skyshard.catalog.schema import Column, Table
 from skyshard.errors import UserError
-from skyshard.ingest import text, text_file
-from skyshard.ingest.convert import RowError, to_column
 from skyshard.ingest.source import InputBatch, Part
-from skyshard.ingest.text import Dialect, TextReader
-from skyshard.ingest.text_fields import find_marks
-from skyshard.ingest.text_file import Block
-from skyshard.layout import Role, TableLayout
+from skyshard.ingest.text import delimited_text as text
+from skyshard.ingest.text import text_file
+from skyshard.ingest.text.delimited_text import Dialect, TextReader
+from skyshard.ingest.text.text_fields import find_marks
+from skyshard.ingest.text.text_file import Block
+from skyshard.ingest.values.text_values import RowError, to_column
 from skyshard.rowimage.sqltype import parse_type
-from skyshard.schema import Column, Table
 
 REGULAR = TableLayout(role=Role.REGULAR)
 MYSQL_ESCAPES = {"\0": "\\0", "\b": "\\b", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1a": "\\Z", "\\": "\\\\"}

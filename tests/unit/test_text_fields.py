@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skyshard.catalog.schema import Column
 from skyshard.errors import UserError
-from skyshard.ingest import text, text_file
 from skyshard.ingest.source import Part
-from skyshard.ingest.text import Dialect, read_text
+from skyshard.ingest.text import delimited_text as text
+from skyshard.ingest.text import text_file
+from skyshard.ingest.text.delimited_text import Dialect, read_text
 from skyshard.rowimage.sqltype import parse_type
-from skyshard.schema import Column
 
 CSV = Dialect(b",", b'"', b"", b"\\N")
 EMPTY_IS_NULL = Dialect(b",", b'"', b"", b"")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from skyshard.errors import ClusterError
-from skyshard.ingest.to_disk import MANY_BYTES, ToDisk
+from skyshard.ingest.on_nodes.to_disk import MANY_BYTES, ToDisk
 
 CACHESTAT = 451
 """Number of the system call, since Linux 6.5."""

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from skyshard.bench.located import read_located
-from skyshard.bench.workload import Workload
+from skyshard.bench.workload.workload import Workload
+from skyshard.catalog.layout import Layout
+from skyshard.catalog.strict_files import load_yaml, parse_model, read_located
 from skyshard.errors import UserError
-from skyshard.ingest.qserv_files import read_json, read_yaml
-from skyshard.layout import Layout, load_yaml, parse_model
+from skyshard.ingest.sources.qserv_files import read_json, read_yaml
 
 BAD = {
     "deep list": "[" * 5000,

@@ -24,27 +24,27 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skyshard.bench.checking import Checked, check_answers
+from skyshard.bench.check.check_answers import Checked, check_answers
+from skyshard.bench.check.true_answers import Truth
 from skyshard.bench.clock import Clock
-from skyshard.bench.driver import Recording
-from skyshard.bench.environment import capture_environment
-from skyshard.bench.histograms import HISTOGRAMS, write_histograms
-from skyshard.bench.manifest import IngestStage, Manifest, TemplateNote
+from skyshard.bench.drive.driver import Recording
+from skyshard.bench.drive.driver_processes import Opener, SeatTeam, Team, ThreadTeam, wall_clock
 from skyshard.bench.notify import Notify, Telling, say_nothing
-from skyshard.bench.profile import DataProfile, profile_data
-from skyshard.bench.report import write_report
-from skyshard.bench.samples import sample_table, statement_table, with_durations, write_table
-from skyshard.bench.schedule import ClassSchedule, build_schedule, without
-from skyshard.bench.schemas import CatalogSchema
-from skyshard.bench.skymap import SkyMap
-from skyshard.bench.stats import NotAnswered, Summary, Verdict, summarise
-from skyshard.bench.targets import Explains, TakesForms, Target, TimesChunks
-from skyshard.bench.team import Opener, SeatTeam, Team, ThreadTeam, wall_clock
-from skyshard.bench.telemetry import NoProbe, Probe, TelemetryRecorder
-from skyshard.bench.template import QueryTemplate, wanted_columns
-from skyshard.bench.trial_folder import MANIFEST, PLANS, SAMPLES, SKY_MAP, STATEMENTS, SUMMARY, TELEMETRY, Plans
-from skyshard.bench.truth import Truth
-from skyshard.bench.workload import Workload
+from skyshard.bench.pages.report import write_report
+from skyshard.bench.record.chunk_map import SkyMap
+from skyshard.bench.record.environment import capture_environment
+from skyshard.bench.record.histograms import HISTOGRAMS, write_histograms
+from skyshard.bench.record.latency_stats import NotAnswered, Summary, Verdict, summarise
+from skyshard.bench.record.samples import sample_table, statement_table, with_durations, write_table
+from skyshard.bench.record.telemetry import NoProbe, Probe, TelemetryRecorder
+from skyshard.bench.record.trial_folder import MANIFEST, PLANS, SAMPLES, SKY_MAP, STATEMENTS, SUMMARY, TELEMETRY, Plans
+from skyshard.bench.record.trial_manifest import IngestStage, Manifest, TemplateNote
+from skyshard.bench.target import Explains, TakesForms, Target, TimesChunks
+from skyshard.bench.workload.data_profile import DataProfile, profile_data
+from skyshard.bench.workload.query_schedule import ClassSchedule, build_schedule, without
+from skyshard.bench.workload.query_template import QueryTemplate, wanted_columns
+from skyshard.bench.workload.schema_names import CatalogSchema
+from skyshard.bench.workload.workload import Workload
 from skyshard.errors import SkyshardError, UserError
 
 ANSWER_BUDGET = 1 << 30

@@ -9,9 +9,9 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skyshard.chunking.table import build_table, check_striping, count_chunks
+from skyshard.chunking.sphere import Box, HalfSpaces, Region, unit_vectors
+from skyshard.chunking.stripe_table import build_table, check_striping, count_chunks
 from skyshard.errors import UserError
-from skyshard.sphere import Box, HalfSpaces, Region, unit_vectors
 
 Floats: TypeAlias = NDArray[np.float64]
 Flags: TypeAlias = NDArray[np.bool_]

@@ -13,20 +13,20 @@ from typing import Annotated
 
 import typer
 
-from skyshard.cli.bench import bench_app
-from skyshard.cli.cluster import cluster_app
-from skyshard.cli.demo import demo
-from skyshard.cli.ingest import compact, contributions, index_app, ingest, mono_app, plan, verify
-from skyshard.cli.locate import locate
-from skyshard.cli.queries import cancel, queries, result, run_query, status, submit
-from skyshard.cli.query import explain, query
-from skyshard.cli.schema import schema_app
-from skyshard.cli.streams import STREAMS, give_up, prepare_streams
-from skyshard.cli.synth import synth
-from skyshard.cli.transactions import transactions_app
-from skyshard.cli.trouble import trouble_of
+from skyshard.cli.commands.bench import bench_app
+from skyshard.cli.commands.cluster import cluster_app
+from skyshard.cli.commands.demo import demo
+from skyshard.cli.commands.ingest import compact, contributions, index_app, ingest, mono_app, plan, verify
+from skyshard.cli.commands.locate import locate
+from skyshard.cli.commands.queries import cancel, queries, result, run_query, status, submit
+from skyshard.cli.commands.query import explain, query
+from skyshard.cli.commands.schema import schema_app
+from skyshard.cli.commands.synth import synth
+from skyshard.cli.commands.transactions import transactions_app
+from skyshard.cli.terminal.standard_streams import STREAMS, give_up, prepare_streams
+from skyshard.cli.terminal.system_errors import trouble_of
 from skyshard.errors import SkyshardError, notes_of, text_of
-from skyshard.interrupts import interruptible, signal_of
+from skyshard.host.interrupts import interruptible, signal_of
 
 app = typer.Typer(
     name="skyshard",

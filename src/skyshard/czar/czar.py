@@ -20,31 +20,31 @@ from types import TracebackType
 
 import pyarrow as pa
 
-from skyshard.czar.analysis import Analysis, analysis_of
-from skyshard.czar.answer import Answer, Ended, QueryResult, QueryStats, schema_of
-from skyshard.czar.carry_out import CarryOut
-from skyshard.czar.dispatch import TEXT_ROWS
+from skyshard.czar.cache.overtaken import answered, begin, planned
+from skyshard.czar.cache.prepare_statement import Preparing
 from skyshard.czar.explain import Explanation
-from skyshard.czar.gather import GATHER_LIMIT_BYTES
-from skyshard.czar.overtaken import answered, begin, planned
-from skyshard.czar.plan import Kind, Lane, Plan
-from skyshard.czar.preparing import Preparing
-from skyshard.czar.running import Running
-from skyshard.czar.scratch import drop_query, query_name, scratch_table, sweep
-from skyshard.czar.shapes import Prepared
+from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES
+from skyshard.czar.plan.query_plan import Kind, Lane, Plan
+from skyshard.czar.result.analysis import Analysis, analysis_of
+from skyshard.czar.result.answer import Answer, Ended, QueryResult, QueryStats, schema_of
+from skyshard.czar.result.prepared import Prepared
+from skyshard.czar.result.query_progress import Running
+from skyshard.czar.result.typed_results import TypedColumn, loosened, read_types
+from skyshard.czar.run.dispatch import TEXT_ROWS
+from skyshard.czar.run.execute_plan import CarryOut
+from skyshard.czar.run.rounds import Crew
+from skyshard.czar.run.scratch_tables import drop_query, query_name, scratch_table, sweep
+from skyshard.czar.run.stored_result import in_words
+from skyshard.czar.scan.query_worker import QueryWorker
+from skyshard.czar.scan.scan_throttle import Courtesy
 from skyshard.czar.show import show
-from skyshard.czar.statement import ShowStatement
-from skyshard.czar.typed import TypedColumn, loosened, read_types
-from skyshard.czar.units import Crew
-from skyshard.czar.whole import in_words
+from skyshard.czar.sql.statement import ShowStatement
 from skyshard.db.connection import Endpoint
 from skyshard.db.sessions import CLEANING, Sessions
 from skyshard.errors import SkyshardError
-from skyshard.registry.catalog import CatalogSource
-from skyshard.registry.kept import KeptCatalogs
+from skyshard.registry.catalog_cache import KeptCatalogs
+from skyshard.registry.published_catalog import CatalogSource
 from skyshard.rowimage.sqltype import parse_type
-from skyshard.worker.courtesy import Courtesy
-from skyshard.worker.execute import QueryWorker
 
 __all__ = ["Answer", "Czar", "QueryResult", "QueryStats"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from skyshard.czar.costs import Costs, costs_of
-from skyshard.czar.plan import Plan
+from skyshard.czar.plan.cost_estimate import Costs, costs_of
+from skyshard.czar.plan.query_plan import Plan
 
 TEXT_LIMIT = 2000
 

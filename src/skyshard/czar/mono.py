@@ -13,22 +13,22 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from skyshard.czar.answer import QueryResult, QueryStats
-from skyshard.czar.deep import with_room
-from skyshard.czar.dialect import render
-from skyshard.czar.matches import single_rows
-from skyshard.czar.plan import Kind, Lane
-from skyshard.czar.planner import loose_columns, prepare, result_names
-from skyshard.czar.scratch import drop_query, query_name, scratch_table, sweep
+from skyshard.czar.bind.ref_match import single_rows
+from skyshard.czar.plan.planner import loose_columns, prepare, result_names
+from skyshard.czar.plan.query_plan import Kind, Lane
+from skyshard.czar.result.answer import QueryResult, QueryStats
+from skyshard.czar.result.typed_results import loosened, read_types
+from skyshard.czar.run.scratch_tables import drop_query, query_name, scratch_table, sweep
+from skyshard.czar.run.stored_result import in_words, store_result
 from skyshard.czar.show import show
-from skyshard.czar.statement import ShowStatement, read_statement
-from skyshard.czar.typed import loosened, read_types
-from skyshard.czar.whole import in_words, store_result
+from skyshard.czar.sql.deep_nesting import with_room
+from skyshard.czar.sql.dialect import render
+from skyshard.czar.sql.statement import ShowStatement, read_statement
 from skyshard.db.connection import Endpoint
 from skyshard.db.sessions import CLEANING, Sessions
 from skyshard.errors import ClusterError, SkyshardError, UserError
-from skyshard.registry.catalog import Catalog, CatalogSource
-from skyshard.registry.oracle import Load, read_loads, require_present
+from skyshard.registry.mono_state import Load, read_loads, require_present
+from skyshard.registry.published_catalog import Catalog, CatalogSource
 
 
 @dataclass(frozen=True, slots=True)

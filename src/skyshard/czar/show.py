@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
-from skyshard.czar.resolve import did_you_mean
-from skyshard.czar.statement import Show, ShowStatement
+from skyshard.catalog.schema import Column, Table
+from skyshard.czar.bind.resolve_columns import did_you_mean
+from skyshard.czar.sql.statement import Show, ShowStatement
 from skyshard.errors import UserError
-from skyshard.registry.catalog import CatalogSource
+from skyshard.registry.published_catalog import CatalogSource
 from skyshard.rowimage.sqltype import SqlType
-from skyshard.schema import Column, Table
 
 HEADINGS = ("Field", "Type", "Null", "Key", "Default", "Extra")
 FULL_HEADINGS = ("Field", "Type", "Collation", "Null", "Key", "Default", "Extra", "Privileges", "Comment")

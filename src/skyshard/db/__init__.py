@@ -1,1 +1,1 @@
-"""TODO"""
+"""SQL connections and sessions of MariaDB servers."""

@@ -21,11 +21,11 @@ import pymysql
 from pymysql.constants import CLIENT
 from pymysql.cursors import SSCursor
 
-from skyshard.charsets import LATIN1
 from skyshard.db import server_errors as known
+from skyshard.db.charsets import LATIN1
 from skyshard.db.literals import row_literals
 from skyshard.errors import ClusterError, NoRoom, SkyshardError, UserError
-from skyshard.processes import own_name
+from skyshard.host.processes import own_name
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -44,7 +44,7 @@ _UTF8_RESULTS = "SET character_set_results = utf8mb4"
 
 
 class Account(StrEnum):
-    """The three accounts of every server; what each may do stands in ``db/accounts.py``."""
+    """The three accounts of every server; what each may do stands in ``cluster/accounts.py``."""
 
     ADMIN = "skyshard_admin"
     LOADER = "skyshard_loader"

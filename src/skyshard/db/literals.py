@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from skyshard.charsets import LATIN1
+from skyshard.db.charsets import LATIN1
 
 
 def row_literals(rows: Sequence[tuple[Any, ...]]) -> tuple[str, list[Any]]:

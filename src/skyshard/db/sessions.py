@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from skyshard.db.connection import Account, Connection, Endpoint, connect
-from skyshard.db.pulse import Pulse
+from skyshard.db.silence_watch import Pulse
 from skyshard.errors import ClusterError, SkyshardError, UserError
 
 IDLE_CONNECTIONS = 8

@@ -19,9 +19,9 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
+from skyshard.catalog.layout import Layout, Role, TableLayout
+from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
 from skyshard.errors import UserError
-from skyshard.layout import Layout, Role, TableLayout
-from skyshard.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
 
 BATCH_ROWS = 1 << 20
 """Rows in a batch at most: bounds the memory of a partition task whatever the size of its part."""
@@ -186,7 +186,8 @@ class Source:
     """A catalog as it is handed over.
 
     ``database`` is the name that the source proposes. ``truth`` maps a table to the rows that the source says it has;
-    ``known`` is what a generator knows besides (`skyshard.known_truth` reads it), kept as it is for ``verify``.
+    ``known`` is what a generator knows besides (`skyshard.synthetic.generator_truth` reads it), kept as it is for
+    ``verify``.
     ``unopened`` are the tables that nobody asked for: nothing of them was looked at but the name.
     """
 

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
+from skyshard.catalog.ddl import generation_suffix
+from skyshard.catalog.layout import TableLayout
+from skyshard.catalog.schema import Table
 from skyshard.db.connection import Connection, Row, quote_name
-from skyshard.ddl import generation_suffix
-from skyshard.layout import TableLayout
-from skyshard.registry import tables as t
-from skyshard.registry.catalog import Chunks
+from skyshard.registry import sql_tables as t
 from skyshard.registry.lifecycle import TransactionState
-from skyshard.registry.values import IndexPart
-from skyshard.schema import Table
+from skyshard.registry.published_catalog import Chunks
+from skyshard.registry.records import IndexPart
 
 
 def index_table_name(database: str, director: str) -> str:

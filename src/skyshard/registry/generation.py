@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.mysql import insert as upsert
 
 from skyshard.db.connection import quote_name
-from skyshard.registry import tables as t
+from skyshard.registry import sql_tables as t
 from skyshard.registry.lifecycle import TransactionState
 
 READ = f"SELECT COALESCE(MAX(number), 0) FROM {quote_name(t.REGISTRY_DATABASE)}.{quote_name(t.generation.name)}"

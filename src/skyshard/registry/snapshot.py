@@ -13,14 +13,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from skyshard.ddl import generation_suffix
+from skyshard.catalog.ddl import generation_suffix
+from skyshard.catalog.layout import Layout, TableLayout, split_director
 from skyshard.errors import UserError
-from skyshard.layout import Layout, TableLayout, split_director
-from skyshard.registry import strays
-from skyshard.registry import tables as t
-from skyshard.registry.catalog import Catalog, CatalogTable, ChunkEntry
+from skyshard.registry import sql_tables as t
+from skyshard.registry import stray_rows as strays
 from skyshard.registry.lifecycle import DatabaseState, ReplicaState, TransactionState
-from skyshard.registry.values import COMPACTION, Replica, load_table
+from skyshard.registry.published_catalog import Catalog, CatalogTable, ChunkEntry
+from skyshard.registry.records import COMPACTION, Replica, load_table
 
 
 def read_replicas(

@@ -14,11 +14,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from skyshard.catalog.layout import Layout
 from skyshard.errors import Bug, ClusterError, UserError
-from skyshard.layout import Layout
-from skyshard.registry import tables as t
+from skyshard.registry import sql_tables as t
 from skyshard.registry.lifecycle import ContributionState, DatabaseState, Event, TransactionState, follow
-from skyshard.registry.values import OpenTransaction
+from skyshard.registry.records import OpenTransaction
 
 _OPEN = (TransactionState.STARTED, TransactionState.COMMITTING, TransactionState.ABORTING)
 _ENDS = (TransactionState.FINISHED, TransactionState.ABORTED)

@@ -29,13 +29,13 @@ from skyshard.rowimage.arrays import (
     values_of,
 )
 from skyshard.rowimage.decimals import decimal_words
-from skyshard.rowimage.members import by_distinct
+from skyshard.rowimage.enum_set import by_distinct
 from skyshard.rowimage.record import FieldLike
 from skyshard.rowimage.rowhash import NULL_WORD, finish, finish_rows, hash_bytes, hash_strings, mixed, multipliers
 from skyshard.rowimage.sqltype import SqlType, TypeClass
+from skyshard.rowimage.strings import BitCodec, without_trailing_spaces
 from skyshard.rowimage.temporal import BASES as TEMPORAL_BASES
 from skyshard.rowimage.temporal import TemporalCodec
-from skyshard.rowimage.text import BitCodec, without_trailing_spaces
 
 Lanes: TypeAlias = NDArray[np.uint64]
 """Two words a row, shape (2, rows)."""

@@ -26,9 +26,9 @@ from skyshard.rowimage.arrays import (
     validity_bytes,
     values_of,
 )
-from skyshard.rowimage.memory import keep_freed_memory
+from skyshard.rowimage.malloc_tuning import keep_freed_memory
 from skyshard.rowimage.record import FieldLike, RecordLayout, Records, Slot, bytes_at, require_packable
-from skyshard.rowimage.text import BitCodec
+from skyshard.rowimage.strings import BitCodec
 
 _BLOCK_BYTES, _FEWEST_BLOCK_ROWS, _MOST_BLOCK_ROWS = 4 << 20, 512, 16384
 _SPAN_BYTES, _FEWEST_SPAN_ROWS = 64 << 20, 4096

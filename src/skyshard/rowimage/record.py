@@ -15,15 +15,15 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from skyshard.charsets import BYTES_A_CHARACTER, codec_of
+from skyshard.db.charsets import BYTES_A_CHARACTER, codec_of
 from skyshard.errors import UserError
 from skyshard.rowimage.arrays import Bytes, Origin
 from skyshard.rowimage.decimals import DecimalCodec
-from skyshard.rowimage.members import MemberCodec, parse_members
+from skyshard.rowimage.enum_set import MemberCodec, parse_members
 from skyshard.rowimage.sqltype import SqlType, TypeClass
+from skyshard.rowimage.strings import BitCodec, MediumintCodec, TextCodec
 from skyshard.rowimage.temporal import BASES as TEMPORAL_BASES
 from skyshard.rowimage.temporal import TemporalCodec
-from skyshard.rowimage.text import BitCodec, MediumintCodec, TextCodec
 
 SHORTEST_RECORD = 7
 _LOAD_DATA_PATH = "such a table takes the LOAD DATA path"

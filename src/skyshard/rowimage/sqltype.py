@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import pyarrow as pa
 
-from skyshard.charsets import BYTES_A_CHARACTER
+from skyshard.db.charsets import BYTES_A_CHARACTER
 from skyshard.errors import UserError
 
 

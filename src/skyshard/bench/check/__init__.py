@@ -1,0 +1,1 @@
+"""Are the answers right? Compared with an oracle and with what the generator knows."""

@@ -1,0 +1,134 @@
+"""Answers against the oracle, after the run: each distinct statement is asked once, every kept answer compared.
+
+Where the generator of the catalog knows an answer too, it is compared with that as well: two oracles must agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from skyshard.bench.check.compare_answers import compare_answers
+from skyshard.bench.check.true_answers import NAME, Truth
+from skyshard.bench.drive.driver import Recording
+from skyshard.bench.notify import Notify
+from skyshard.bench.record.latency_stats import WrongAnswer
+from skyshard.bench.target import Target
+
+ASKERS = 4
+"""Statements that the oracle is asked at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the comparison found.
+
+    ``answer_ok`` is for each sample True, False, or None where nothing was compared, as a whole None where nobody was
+    asked; ``wrong`` are the statements that were answered wrongly or could not be compared; ``known`` counts the
+    answers that were compared with the generator's.
+    """
+
+    answer_ok: list[bool | None] | None = None
+    wrong: Sequence[WrongAnswer] = ()
+    known: int = 0
+
+
+def check_answers(
+    recording: Recording, oracle: Target | None, database: str, tell: Notify, truth: Truth | None = None
+) -> Checked:
+    """Compare every kept answer with the oracle's, and with what the generator knows."""
+    places: dict[str, list[int]] = {}
+    for place, answer in enumerate(recording.answers):
+        if answer is not None:
+            places.setdefault(recording.samples[place].sql, []).append(place)
+    answer_ok: list[bool | None] | None = None
+    wrong: list[WrongAnswer] = []
+    if oracle is not None:
+        answer_ok, wrong = _by_oracle(recording, places, oracle, database, tell)
+    if truth is None:
+        return Checked(answer_ok, wrong)
+    return _by_truth(recording, places, truth, answer_ok, wrong)
+
+
+def _by_truth(
+    recording: Recording,
+    places: Mapping[str, list[int]],
+    truth: Truth,
+    answer_ok: list[bool | None] | None,
+    wrong: list[WrongAnswer],
+) -> Checked:
+    """Add what the generator knows; an answer that it does not confirm is wrong, whatever the oracle said."""
+    found: list[bool | None] = [None] * len(recording.samples) if answer_ok is None else list(answer_ok)
+    known = 0
+    for sql, samples in places.items():
+        if (answer := truth.answer(sql)) is None:
+            continue
+        kept = ((place, recording.answers[place]) for place in samples)
+        reasons = {place: answer.difference(table) for place, table in kept if table is not None}
+        known += len(reasons)
+        for place, reason in reasons.items():
+            found[place] = not reason and found[place] is not False
+        if bad := [place for place in samples if reasons.get(place)]:
+            wrong.append(_wrong_answer(recording, bad, f"{NAME} knows better: {reasons[bad[0]]}", is_checked=True))
+    return Checked(found if known or answer_ok is not None else None, wrong, known)
+
+
+def _by_oracle(
+    recording: Recording, places: Mapping[str, list[int]], oracle: Target, database: str, tell: Notify
+) -> tuple[list[bool | None], list[WrongAnswer]]:
+    """Each distinct statement is asked once."""
+    answer_ok: list[bool | None] = [None] * len(recording.samples)
+    wrong: list[WrongAnswer] = []
+    truths = _ask_all(oracle, list(places), database)
+    for done, (found, (truth, failure)) in enumerate(zip(places.values(), truths, strict=True), 1):
+        if truth is not None:
+            try:
+                reasons = _compare(recording, found, truth)
+            except Exception as error:  # a comparison that fails must not cost the trial: it says so
+                truth, failure = None, f"not compared: {' '.join(str(error).split())}"
+        if truth is None:
+            reasons = dict.fromkeys(found, failure)
+        for place in found:
+            answer_ok[place] = None if truth is None else not reasons[place]
+        if bad := [place for place in found if reasons[place]]:
+            wrong.append(_wrong_answer(recording, bad, reasons[bad[0]], is_checked=truth is not None))
+        tell("checking answers", done, len(places))
+    return answer_ok, wrong
+
+
+def _wrong_answer(recording: Recording, places: Sequence[int], reason: str, *, is_checked: bool) -> WrongAnswer:
+    sample = recording.samples[places[0]]
+    return WrongAnswer(
+        phase=sample.phase,
+        class_name=sample.class_name,
+        template=sample.template,
+        sql=sample.sql,
+        reason=reason,
+        samples=len(places),
+        is_checked=is_checked,
+    )
+
+
+def _ask_all(oracle: Target, statements: Sequence[str], database: str) -> Iterator[tuple[pa.Table | None, str]]:
+    """The true answer of each statement in order, or None and why there is none; a few are asked at a time."""
+
+    def ask(sql: str) -> tuple[pa.Table | None, str]:
+        try:
+            return oracle.run(sql, database).table, ""
+        except Exception as error:  # an oracle that fails leaves the answer unchecked, and says so
+            return None, f"the oracle failed: {error}"
+
+    askers = ThreadPoolExecutor(ASKERS, thread_name_prefix="bench-oracle")
+    try:
+        yield from askers.map(ask, statements)
+    finally:
+        askers.shutdown(wait=False, cancel_futures=True)
+
+
+def _compare(recording: Recording, places: Sequence[int], truth: pa.Table) -> dict[int, str]:
+    """The reason why each answer is wrong, empty where it is right."""
+    kept = ((place, recording.answers[place]) for place in places)
+    return {place: compare_answers(answer, truth).reason for place, answer in kept if answer is not None}

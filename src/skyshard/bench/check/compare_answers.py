@@ -1,0 +1,151 @@
+"""Are two answers equal? Typed multisets of rows, floats within a relative tolerance; no loop over rows.
+
+Two answers are equal when their rows can be paired, each with one of the other side: equal in every column that is no
+float, and within the tolerance in every float. Values of a column become whole numbers first, equal ones the same;
+floats that no gap parts get the same number, too, which says who may be partners only: who is, `near` finds out.
+NULL differs from NaN, 0 and ''; NaN equals NaN; 0.0 equals -0.0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+from numpy.typing import NDArray
+
+from skyshard.bench.check.near_rows import FloatColumn, unpaired
+
+REL_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The outcome; ``reason`` is empty when the answers are equal."""
+
+    reason: str = ""
+
+    @property
+    def is_equal(self) -> bool:
+        return not self.reason
+
+
+def compare_answers(answer: pa.Table, truth: pa.Table, rel_tolerance: float = REL_TOLERANCE) -> Comparison:
+    """Compare an answer with the true one: columns by position, types by family, rows in any order."""
+    if answer.num_columns != truth.num_columns:
+        return Comparison(f"{answer.num_columns} columns instead of {truth.num_columns}")
+    if answer.num_rows != truth.num_rows:
+        return Comparison(f"{answer.num_rows:,} rows instead of {truth.num_rows:,}")
+    rows = np.zeros(2 * truth.num_rows, np.int64)
+    floats: list[FloatColumn] = []
+    for position, name in enumerate(truth.column_names):
+        left, right = _decoded(answer.column(position)), _decoded(truth.column(position))
+        families = family(left.type), family(right.type)
+        if families[0] != families[1] and "null" not in families:
+            return Comparison(f"column {position + 1} ({name}) is {families[0]} instead of {families[1]}")
+        both = _together(left, right, families[0] if families[0] != "null" else families[1])
+        if pt.is_floating(both.type):
+            column = FloatColumn.of(pc.fill_null(both, 0.0).to_numpy(zero_copy_only=False), rel_tolerance)
+            codes = np.where(both.is_null().to_numpy(zero_copy_only=False), 0, column.numbers)
+            floats.append(column)
+        else:
+            codes = _codes(both)
+        rows = _combine(rows, codes)
+    wrong = _unmatched(rows) or unpaired(rows, floats)
+    return Comparison(f"{wrong:,} of {truth.num_rows:,} rows differ" if wrong else "")
+
+
+def family(kind: pa.DataType) -> str:
+    """The word under which types count as equal."""
+    for word, tests in _FAMILIES.items():
+        if any(test(kind) for test in tests):
+            return word
+    return str(kind)
+
+
+_FAMILIES = {
+    "null": (pt.is_null,),
+    "integer": (pt.is_integer, pt.is_boolean),
+    "floating": (pt.is_floating,),
+    "decimal": (pt.is_decimal,),
+    "text": (
+        pt.is_string, pt.is_large_string, pt.is_string_view, pt.is_binary, pt.is_large_binary, pt.is_binary_view,
+        pt.is_fixed_size_binary,
+    ),
+    "date": (pt.is_date,),
+    "timestamp": (pt.is_timestamp,),
+    "time": (pt.is_time, pt.is_duration),
+}  # fmt: skip
+
+
+def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column whose values stand in a dictionary, as its values."""
+    return column.cast(column.type.value_type) if pt.is_dictionary(column.type) else column
+
+
+def _together(left: pa.ChunkedArray, right: pa.ChunkedArray, kind: str) -> pa.Array:
+    """Left's values followed by right's, in a type that loses none of them."""
+    common = _common_type(kind, left.type, right.type)
+    chunks = [_cast(chunk, common) for side in (left, right) for chunk in side.chunks]
+    return pa.concat_arrays(chunks) if chunks else pa.array([], common)
+
+
+def _common_type(kind: str, left: pa.DataType, right: pa.DataType) -> pa.DataType:
+    """The type in which both sides of one family can be compared without loss."""
+    if left == right or pt.is_null(right):
+        return pa.float64() if kind == "floating" else left
+    if pt.is_null(left):
+        return pa.float64() if kind == "floating" else right
+    if kind == "integer" and pa.uint64() in (left, right):
+        return pa.decimal128(20)
+    if kind == "decimal":
+        return pa.decimal256(76, max(left.scale, right.scale))
+    return _COMMON[kind]
+
+
+_COMMON = {
+    "integer": pa.int64(),
+    "floating": pa.float64(),
+    "text": pa.large_binary(),
+    "date": pa.date32(),
+    "timestamp": pa.decimal128(38),
+    "time": pa.decimal128(38),
+}
+_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+
+
+def _cast(values: pa.Array, common: pa.DataType) -> pa.Array:
+    """Moments and times of two units meet as decimals: of nanoseconds, in which an int64 ends in the year 2262."""
+    if not (pt.is_decimal(common) and pt.is_temporal(values.type)):
+        return values.cast(common)
+    counts = (values.cast(pa.int32()) if pt.is_time32(values.type) else values).cast(pa.int64())
+    unit = pa.scalar(_NANOSECONDS[values.type.unit], pa.decimal128(10))
+    return pc.multiply(counts.cast(pa.decimal128(19)), unit).cast(common)
+
+
+def _codes(both: pa.Array) -> NDArray[np.int64]:
+    """NULL is 0, others are 1 and up."""
+    indices = both.dictionary_encode().indices.cast(pa.int64())
+    codes: NDArray[np.int64] = pc.fill_null(pc.add(indices, 1), 0).to_numpy(zero_copy_only=False)
+    return codes
+
+
+def _combine(rows: NDArray[np.int64], codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """One code for each pair of codes."""
+    if not len(rows):
+        return rows
+    pairs = rows * (int(codes.max()) + 1) + codes
+    inverse: NDArray[np.int64] = np.unique(pairs, return_inverse=True)[1]
+    return inverse
+
+
+def _unmatched(rows: NDArray[np.int64]) -> int:
+    """Rows of the first half without partner in the second."""
+    half = len(rows) // 2
+    if not half:
+        return 0
+    size = int(rows.max()) + 1
+    surplus = np.bincount(rows[:half], minlength=size) - np.bincount(rows[half:], minlength=size)
+    return int(surplus[surplus > 0].sum())

@@ -1,0 +1,57 @@
+"""The second oracle: answers that whoever made the catalog knows, without asking an engine. No I/O.
+
+Statements are the same when they differ in white space or in how a number is written only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from skyshard.bench.check.compare_answers import compare_answers
+
+NAME = "the generator"
+
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d*)?(?:[eE][-+]?\d+)?(?![\w.])")
+
+
+@dataclass(frozen=True, slots=True)
+class TrueAnswer:
+    """The rows of an answer, or of some of its columns: ``places`` are theirs, None when all are known."""
+
+    table: pa.Table
+    places: tuple[int, ...] | None = None
+
+    def difference(self, answer: pa.Table) -> str:
+        """Why an answer is wrong; empty where it is right."""
+        if self.places is not None and max(self.places) < answer.num_columns:
+            answer = answer.select(list(self.places))
+        return compare_answers(answer, self.table).reason
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What is known: some statements with their answers, and whatever ``work_out`` finds for others."""
+
+    answers: Mapping[str, TrueAnswer]
+    work_out: Callable[[str], TrueAnswer | None] = lambda sql: None
+
+    @staticmethod
+    def of(answers: Mapping[str, TrueAnswer], work_out: Callable[[str], TrueAnswer | None]) -> Truth:
+        return Truth({plain(sql): answer for sql, answer in answers.items()}, work_out)
+
+    def answer(self, sql: str) -> TrueAnswer | None:
+        """The true answer of a statement; None where it is not known."""
+        return self.answers.get(plain(sql)) or self.work_out(sql)
+
+
+def plain(sql: str) -> str:
+    """A statement as it is compared.
+
+    >>> plain("SELECT COUNT(*)  FROM Object WHERE z BETWEEN 1 AND 2.50")
+    'SELECT COUNT(*) FROM Object WHERE z BETWEEN 1.0 AND 2.5'
+    """
+    return " ".join(_NUMBER.sub(lambda number: repr(float(number.group())), sql).split())

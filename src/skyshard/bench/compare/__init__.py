@@ -1,0 +1,1 @@
+"""What trials say side by side: comparison, trend, sweep. No I/O."""

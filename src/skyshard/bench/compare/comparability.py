@@ -1,0 +1,110 @@
+"""Do two sides of a comparison measure the same thing? What differs between their manifests, by weight. No I/O.
+
+``breaks``: numbers of different things (data, layout, hardware ...): listed on top, and the comparison is not clean.
+``changed``: what a comparison of releases is about (revision, packages, server version). Different workloads are
+refused by whoever compares, unless told otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from skyshard.bench.record.trial_manifest import Manifest
+
+
+class Weight(StrEnum):
+    """What a difference means for a comparison."""
+
+    BREAKS = "breaks"
+    CHANGED = "changed"
+
+
+class Difference(BaseModel):
+    """One fact that is not the same in all trials."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    what: str
+    weight: Weight
+    new: list[str]
+    """Distinct values on the new side."""
+    old: list[str]
+
+
+Fact = Callable[[Manifest], object]
+
+
+def _catalog(*names: str) -> Fact:
+    def fact(manifest: Manifest) -> object:
+        value: object = manifest.catalog
+        for name in names:
+            value = value.get(name, "") if isinstance(value, Mapping) else ""
+        return value
+
+    return fact
+
+
+def _variables(manifest: Manifest) -> object:
+    """Server variables but the version, which is what a release may change."""
+    variables = manifest.target_facts.get("variables")
+    return {k: v for k, v in variables.items() if k != "version"} if isinstance(variables, Mapping) else ""
+
+
+def _server_version(manifest: Manifest) -> object:
+    variables = manifest.target_facts.get("variables")
+    return variables.get("version", "") if isinstance(variables, Mapping) else ""
+
+
+BREAKING: dict[str, Fact] = {
+    "workload digest": lambda m: m.workload_digest,
+    "seed": lambda m: m.seed,
+    "data digest": _catalog("data_digest"),
+    "rows": _catalog("rows"),
+    "profile": _catalog("made", "profile"),
+    "fraction": _catalog("made", "fraction"),
+    "way of shrinking": _catalog("made", "shrink"),
+    "layout family": _catalog("family"),
+    "replicas": _catalog("replicas"),
+    "nodes": _catalog("nodes"),
+    "engine": _catalog("engine"),
+    "target": lambda m: m.target,
+    "server variables": _variables,
+    "processor": lambda m: f"{m.environment.cpu_model}, {m.environment.cores} cores",
+    "memory": lambda m: round(m.environment.memory_bytes / 2**30),
+    "stopped early": lambda m: m.is_partial,
+}
+CHANGED: dict[str, Fact] = {
+    "Skyshard": lambda m: m.environment.skyshard,
+    "revision": lambda m: m.environment.revision,
+    "server version": _server_version,
+    "Python": lambda m: m.environment.python,
+    "packages": lambda m: m.environment.packages,
+    "kernel": lambda m: m.environment.kernel,
+}
+
+
+def differences(new: Sequence[Manifest], old: Sequence[Manifest]) -> list[Difference]:
+    """What is not equal in all trials of both sides; the breaking ones first."""
+    found = []
+    for weight, facts in ((Weight.BREAKS, BREAKING), (Weight.CHANGED, CHANGED)):
+        for what, fact in facts.items():
+            sides = [[fact(manifest) for manifest in side] for side in (new, old)]
+            if any(value != sides[0][0] for side in sides for value in side):
+                texts = [list(dict.fromkeys(_texts(side, sides[0] + sides[1]))) for side in sides]
+                found.append(Difference(what=what, weight=weight, new=texts[0], old=texts[1]))
+    return found
+
+
+def _texts(side: Sequence[object], everything: Sequence[object]) -> list[str]:
+    """Values for people; of mappings only the keys that are not equal everywhere."""
+    if not all(isinstance(value, Mapping) for value in everything):
+        return [str(value) or "unknown" for value in side]
+    maps = [value for value in everything if isinstance(value, Mapping)]
+    keys = dict.fromkeys(key for value in maps for key in value)
+    uneven = [key for key in keys if len({str(value.get(key)) for value in maps}) > 1]
+    return [
+        ", ".join(f"{key} {value.get(key, 'absent')}" for key in uneven) for value in side if isinstance(value, Mapping)
+    ]

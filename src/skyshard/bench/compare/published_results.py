@@ -1,0 +1,110 @@
+"""Published results (``queries/published/*.yaml``), and how far the projection's model agrees with them.
+
+Calibrated on the first column alone, the model gives the others: scans and joins in proportion to the rows of a node,
+look-ups constant. A result that lies further off than the tolerance is listed as a failure of the model, not hidden.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from skyshard.catalog.strict_files import broken_rule, read_located
+
+TOLERANCE = 1.25
+"""Ratio of measured to predicted, either way, up to which the model holds."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Column(_Model):
+    """One test."""
+
+    fraction: Annotated[float, Field(gt=0, le=1)]
+    nodes: Annotated[int, Field(ge=1)]
+    source: str
+
+
+class Result(_Model):
+    """One kind of query over the tests."""
+
+    name: str
+    kind: Literal["scan", "constant"]
+    """scan: work in proportion to the rows of a node; constant: a look-up."""
+    alone_s: list[float | None]
+    """Mean time alone, a number for each column."""
+
+
+class Concurrent(_Model):
+    """Scans at a time in one test."""
+
+    source: str
+    scans: list[int]
+    mean_s: list[float]
+
+
+class Published(_Model):
+    """The whole file."""
+
+    version: Literal[1]
+    name: str
+    columns: Annotated[list[Column], Field(min_length=2)]
+    results: list[Result]
+    concurrent_object_scans: Concurrent
+
+    @model_validator(mode="after")
+    def _has_a_number_for_each_column(self) -> Published:
+        for number, one in enumerate(self.results):
+            if len(one.alone_s) != len(self.columns):
+                raise broken_rule(f"'{one.name}' needs {len(self.columns)} numbers", ["results", number, "alone_s"])
+        return self
+
+
+class Check(_Model):
+    """One published number beside the model's."""
+
+    name: str
+    fraction: float
+    predicted_s: float
+    measured_s: float
+    ratio: float
+    """Measured over predicted."""
+    holds: bool
+
+
+def read_published(path: Path) -> Published:
+    """Read and check a file of published results."""
+    return read_located(Published, path)
+
+
+def check_model(published: Published) -> list[Check]:
+    """Every later column predicted from the first."""
+    base = published.columns[0]
+    checks = []
+    for one in published.results:
+        first = one.alone_s[0]
+        for column, measured in zip(published.columns[1:], one.alone_s[1:], strict=True):
+            if first is None or measured is None:
+                continue
+            growth = (column.fraction / column.nodes) / (base.fraction / base.nodes) if one.kind == "scan" else 1.0
+            ratio = measured / (first * growth)
+            holds = 1 / TOLERANCE <= ratio <= TOLERANCE
+            checks.append(
+                Check(name=one.name, fraction=column.fraction, predicted_s=first * growth, measured_s=measured,
+                      ratio=ratio, holds=holds)
+            )  # fmt: skip
+    return checks
+
+
+def cliff(scans: list[int], mean_s: list[float]) -> tuple[int, float]:
+    """Where concurrent scans stop being nearly free: (most scans within twice the time of one, growth beyond it).
+
+    >>> cliff([1, 2, 20, 40], [10, 10, 12, 36])
+    (20, 3.0)
+    """
+    flat = max(place for place, one in enumerate(mean_s) if one <= 2 * mean_s[0])
+    return scans[flat], mean_s[-1] / mean_s[flat]

@@ -1,0 +1,215 @@
+"""One class over releases: the statistic of each trial in order of time, and the steps in it. No I/O.
+
+Trials of one release that follow each other count as one value, their median: they share its build and its moment of
+the machine. (With fewer than four releases every trial counts for itself.) The series is cut into levels so that the
+absolute deviations from the levels' medians, and a price for each level, are least together (as asv does). A cut is a
+step only when Student's t of the logarithms on both sides says so and the level changes by more than the margin; p
+stays below 0.05 after Bonferroni's correction for the places where a step could be and for the series of the page.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy import stats as distributions
+
+from skyshard.bench.compare.losses import Loss, Side, setbacks
+from skyshard.bench.record.latency_stats import statistic
+from skyshard.bench.record.trial_folder import Trial
+from skyshard.catalog.strict_files import Strict
+from skyshard.errors import UserError
+
+STEP_ALPHA = 0.05
+"""Share of steady histories on whose page a step may be called, all series together."""
+LEAST_PART = 2
+"""Values on each side of a step."""
+MARGIN = 1.05
+
+
+class Point(Strict):
+    """One trial."""
+
+    trial: str
+    started: str
+    revision: str
+    value: float
+    n: int
+
+
+class Step(Strict):
+    """A change of level."""
+
+    trial: str
+    """The first trial of the new level."""
+    revision: str
+    before: float
+    after: float
+    p: float
+
+    @property
+    def is_slower(self) -> bool:
+        return self.after > self.before
+
+
+class Series(Strict):
+    """One class in one phase over all trials that measured it."""
+
+    phase: str
+    class_name: str
+    points: list[Point]
+    steps: list[Step]
+
+
+class Trend(Strict):
+    """``trend.json``."""
+
+    version: Literal[1] = 1
+    statistic: str
+    series: list[Series]
+    breaks: list[str]
+    """Trials of another workload, data or hardware than the first: shown, but a step there is not the release's."""
+    losses: list[Loss] = Field(default_factory=list)
+    """What the newest release answers no more, or less often, than those before it together."""
+
+    @property
+    def regressions(self) -> list[Loss]:
+        return [one for one in self.losses if one.is_regression]
+
+
+def trend_of(trials: Sequence[tuple[str, Trial]], name: str = "p50") -> Trend:
+    """The trend of (name, trial) in order of their start.
+
+    Raises:
+        UserError: fewer than two trials, or no class bears the statistic.
+    """
+    if len(trials) < 2:
+        raise UserError("a trend needs at least two trials", remedy="name more trial folders")
+    ordered = sorted(trials, key=lambda one: one[1].manifest.started)
+    measured = {key: points for key in _classes(ordered) if len(points := _points(key, ordered, name)) > 1}
+    series = [_series(key, points, STEP_ALPHA / len(measured)) for key, points in measured.items()]
+    losses = _losses([trial for _, trial in ordered])
+    if not series and not losses:
+        raise UserError(f"no class bears {name} in two trials", remedy="choose another --statistic")
+    return Trend(statistic=name, series=series, breaks=_breaks(ordered), losses=losses)
+
+
+def _losses(trials: Sequence[Trial]) -> list[Loss]:
+    """Of the newest release against those before; of the last trial where all are of one release."""
+    revisions = [trial.manifest.environment.revision for trial in trials]
+    newest = next((i for i in range(len(trials) - 1, 0, -1) if revisions[i - 1] != revisions[-1]), len(trials) - 1)
+    new, old = Side.of(trials[newest:]), Side.of(trials[:newest])
+    keys = [(phase, class_name) for side in (old, new) for phase, class_name, _ in side.queries]
+    return setbacks(new, old, list(dict.fromkeys(keys)))
+
+
+def _classes(trials: Sequence[tuple[str, Trial]]) -> list[tuple[str, str]]:
+    return list(dict.fromkeys((one.phase, one.class_name) for _, trial in trials for one in trial.summary.classes))
+
+
+def _breaks(trials: Sequence[tuple[str, Trial]]) -> list[str]:
+    def identity(trial: Trial) -> tuple[object, ...]:
+        manifest = trial.manifest
+        return manifest.workload_digest, manifest.catalog.get("data_digest"), manifest.environment.cpu_model
+
+    return [name for name, trial in trials if identity(trial) != identity(trials[0][1])]
+
+
+def _points(key: tuple[str, str], trials: Sequence[tuple[str, Trial]], name: str) -> list[Point]:
+    points = []
+    for label, trial in trials:
+        for one in trial.summary.classes:
+            value = statistic(one, name) if (one.phase, one.class_name) == key else None
+            if value is not None and value > 0:
+                started = f"{trial.manifest.started:%Y-%m-%d %H:%M:%S}"
+                revision = trial.manifest.environment.revision
+                points.append(Point(trial=label, started=started, revision=revision, value=value, n=one.n))
+    return points
+
+
+def _series(key: tuple[str, str], points: list[Point], alpha: float) -> Series:
+    starts = [*release_starts([point.revision for point in points]), len(points)]
+    parts = [points[first:last] for first, last in itertools.pairwise(starts)]
+    found = find_steps(np.array([_median(part) for part in parts]), alpha)
+    steps = [_step(points, starts[a], starts[b], starts[c], p) for (a, b, c), p in found]
+    return Series(phase=key[0], class_name=key[1], points=points, steps=steps)
+
+
+def release_starts(revisions: Sequence[str]) -> list[int]:
+    """Where each run of equal revisions begins; every place, when there are too few of them to find a step between.
+
+    >>> release_starts(["a", "a", "b", "b", "c", "d", "d"]), release_starts(["a", "a", "b"])
+    ([0, 2, 4, 5], [0, 1, 2])
+    """
+    starts = [i for i, one in enumerate(revisions) if not i or one != revisions[i - 1] or not one]
+    return starts if len(starts) >= 2 * LEAST_PART else list(range(len(revisions)))
+
+
+def _median(points: Sequence[Point]) -> float:
+    return float(np.median([point.value for point in points]))
+
+
+def _step(points: Sequence[Point], first: int, place: int, last: int, p: float) -> Step:
+    before, after = _median(points[first:place]), _median(points[place:last])
+    return Step(trial=points[place].trial, revision=points[place].revision, before=before, after=after, p=p)
+
+
+def find_steps(
+    values: NDArray[np.float64], alpha: float = STEP_ALPHA, margin: float = MARGIN
+) -> list[tuple[tuple[int, int, int], float]]:
+    """((first, place, last), p) of each step, in order: the level of [first, place) differs from that of [place, last).
+
+    >>> [cut for cut, _ in find_steps(np.array([1, 1.01, 0.99, 1.0, 2.0, 2.01, 1.99, 2.0]))]
+    [(0, 4, 8)]
+    """
+    logs = np.log(values)
+    cuts, places = _levels(logs), max(1, len(logs) - 2 * LEAST_PART + 1)
+    found = []
+    while len(cuts) > 2:
+        tested = [(_p_of(logs[a:b], logs[b:c]) * places, (a, b, c)) for a, b, c in _triples(cuts)]
+        worst, (_, place, _) = max(tested)
+        changes = [abs(np.median(logs[b:c]) - np.median(logs[a:b])) for a, b, c in _triples(cuts)]
+        if worst < alpha and min(changes) > np.log(margin):
+            found = [(cut, p) for p, cut in tested]
+            break
+        weakest = place if worst >= alpha else _triples(cuts)[int(np.argmin(changes))][1]
+        cuts.remove(weakest)
+    return found
+
+
+def _triples(cuts: Sequence[int]) -> list[tuple[int, int, int]]:
+    return list(zip(cuts[:-2], cuts[1:-1], cuts[2:], strict=True))
+
+
+def _levels(logs: NDArray[np.float64]) -> list[int]:
+    """Edges of the levels, the ends included: least deviation plus price, by dynamic programming."""
+    count = len(logs)
+    if count < 2 * LEAST_PART:
+        return [0, count]
+    noise = float(np.median(np.abs(np.diff(logs)))) / (0.6745 * np.sqrt(2)) or 1e-9
+    price = 2 * noise * np.log(count)
+    best, came_from = np.full(count + 1, np.inf), np.zeros(count + 1, int)
+    best[0] = 0.0
+    for last in range(LEAST_PART, count + 1):
+        for first in range(last - LEAST_PART + 1):
+            cost = best[first] + _deviation(logs[first:last]) + price
+            if cost < best[last]:
+                best[last], came_from[last] = cost, first
+    edges = [count]
+    while edges[-1] > 0:
+        edges.append(int(came_from[edges[-1]]))
+    return edges[::-1]
+
+
+def _p_of(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    if np.ptp(one) == 0 and np.ptp(other) == 0:
+        return 0.0 if one[0] != other[0] else 1.0
+    return float(distributions.ttest_ind(one, other, equal_var=True).pvalue)
+
+
+def _deviation(part: NDArray[np.float64]) -> float:
+    return float(np.abs(part - np.median(part)).sum())

@@ -1,0 +1,1 @@
+"""Sends a schedule to a target on time."""

@@ -1,0 +1,172 @@
+"""The report's figures: latency of each class, latency over the run, the sky. Numbers in, SVG out; no I/O.
+
+Each is drawn twice, wide and narrow, so that its text stays readable on a phone; the page shows the one that fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+from numpy.typing import NDArray
+
+from skyshard.bench.pages.svg import FIXED_SERIES, INK, MUTED, PAPER, RULE, SERIES, STYLE, new_figure, to_svg
+
+WIDE, NARROW = 976, 340
+RASTER_FROM = 4_000
+"""Points from which a cloud is drawn as an image inside the SVG."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One figure in both widths."""
+
+    wide: str
+    narrow: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One class in one phase."""
+
+    label: str
+    due_s: NDArray[np.float64]
+    latency_s: NDArray[np.float64]
+    target_s: float | None = None
+
+
+def picture(name: str, description: str, draw: Callable[[int], Figure]) -> Picture:
+    """Draw a figure in both widths; ``draw`` gets the width."""
+    with mpl.rc_context(STYLE):
+        wide, narrow = (to_svg(draw(width), name=f"{name}-{width}", title=description) for width in (WIDE, NARROW))
+    return Picture(wide, narrow, description)
+
+
+def latency_by_class(series: Sequence[Series]) -> Picture:
+    """For each class the cumulative distribution, every sample as a dot, median and mean, on one logarithmic axis."""
+    shown = [one for one in series if len(one.latency_s)]
+    description = "Latency of each class on a logarithmic axis: cumulative share, samples, median and mean"
+    return picture("latency", description, lambda width: _latency_figure(shown, width))
+
+
+def _latency_figure(series: Sequence[Series], width: int) -> Figure:
+    band = 66
+    height = band * len(series) + 40
+    figure = new_figure(width, height)
+    axes = figure.add_axes((2 / width, 32 / height, (width - 26) / width, (height - 38) / height))
+    for row, one in enumerate(reversed(series)):
+        _latency_band(axes, row, one, SERIES[(len(series) - 1 - row) % len(SERIES)], width < WIDE)
+    values = np.concatenate([one.latency_s for one in series]) if series else np.array([1e-3])
+    _time_axis(axes, values, width)
+    axes.set_ylim(-0.08, max(1, len(series)) + 0.02)
+    axes.yaxis.set_major_locator(NullLocator())
+    axes.spines[["left", "right", "top"]].set_visible(False)
+    return figure
+
+
+def _latency_band(axes: Axes, row: int, one: Series, colour: str, is_narrow: bool) -> None:
+    x = np.sort(np.maximum(one.latency_s, 1e-6))
+    floor, top = row + 0.2, row + 0.7
+    share = floor + (top - floor) * np.arange(1, len(x) + 1) / len(x)
+    steps = np.concatenate([[x[0]], x]), np.concatenate([[floor], share])
+    axes.fill_between(*steps, floor, step="post", color=colour, alpha=0.16, linewidth=0)
+    axes.step(*steps, where="post", color=colour, linewidth=1.4)
+    jitter = np.random.default_rng(row).uniform(0.06, 0.14, len(x))
+    is_many = len(x) > RASTER_FROM
+    cloud = _cloud_colour(SERIES.index(colour), is_many)
+    axes.plot(x, row + jitter, ".", color=cloud, markersize=5.5, alpha=0.6, rasterized=is_many, markeredgewidth=0)
+    axes.plot([np.median(x)] * 2, [floor, top], color=INK, linewidth=1.3, solid_capstyle="butt")
+    axes.plot([x.mean()], [floor], marker="D", color=INK, markersize=4.2, markeredgecolor=PAPER, markeredgewidth=0.8)
+    if one.target_s is not None and one.target_s <= x[-1] * 3:
+        axes.plot([one.target_s] * 2, [row + 0.02, top], color=INK, linewidth=1.0, linestyle=(0, (2, 2)))
+    axes.axhline(row, color=RULE, linewidth=0.8, zorder=0)
+    edge, y = axes.get_yaxis_transform(), row + 0.93
+    axes.text(0.0, y, one.label, ha="left", va="top", fontweight="bold", transform=edge)
+    text = f"{'' if is_narrow else 'median '}{seconds(float(np.median(x)))}, n = {len(x):,}"
+    axes.text(1.0, y, text, ha="right", va="top", color=MUTED, transform=edge)
+
+
+def latency_over_run(series: Sequence[Series], phases: Sequence[tuple[str, float]]) -> Picture:
+    """Latency of every sample against its due time; ``phases`` are names with their first due time."""
+    shown = [one for one in series if len(one.latency_s)]
+    description = "Latency of every sample against its due time, by class"
+    return picture("run", description, lambda width: _run_figure(shown, phases, width))
+
+
+def _run_figure(series: Sequence[Series], phases: Sequence[tuple[str, float]], width: int) -> Figure:
+    per_line = 6 if width == WIDE else 2
+    lines = -(-len(series) // per_line)
+    above = 24 if width == WIDE else 36
+    height = 210 + above + 18 * lines
+    figure = new_figure(width, height)
+    left, bottom = 52, 36
+    box = (width - left - 12, height - bottom - above - 18 * lines)
+    axes = figure.add_axes((left / width, bottom / height, box[0] / width, box[1] / height))
+    is_many = sum(len(one.due_s) for one in series) > RASTER_FROM
+    for number, one in enumerate(series):
+        colour = _cloud_colour(number, is_many)
+        y = np.maximum(one.latency_s, 1e-6)
+        points = axes.plot(one.due_s, y, "o", color=colour, label=one.label, markersize=4, alpha=0.75)
+        points[0].set(markeredgewidth=0, rasterized=is_many)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0), numticks=20))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: seconds(value)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.grid(axis="y", linewidth=0.6)
+    axes.spines[["left", "right", "top"]].set_visible(False)
+    axes.tick_params(axis="both", which="both", length=0)
+    axes.set_xlabel("due, seconds since the trial began", loc="left")
+    for number, (name, start_s) in enumerate(phases):
+        rise = 12 * (number % 2) if width < WIDE else 0
+        axes.axvline(start_s, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
+        axes.annotate(
+            name, (start_s, 1.0), (2, rise), ("data", "axes fraction"), "offset points", va="bottom", color=MUTED
+        )
+    if series:
+        spacing = {"handletextpad": 0.1, "columnspacing": 1.0}
+        figure.legend(loc="upper left", ncols=per_line, frameon=False, **spacing)
+    return figure
+
+
+def _cloud_colour(number: int, is_image: bool) -> str:
+    """A class's colour; an image inside the SVG cannot follow the page, so it takes a colour that suits any."""
+    return (FIXED_SERIES if is_image else SERIES)[number % len(SERIES)]
+
+
+def _time_axis(axes: Axes, values: NDArray[np.float64], width: int) -> None:
+    low, high = max(float(values.min()), 1e-6), max(float(values.max()), 1e-6)
+    axes.set_xscale("log")
+    axes.set_xlim(low / 1.3, max(high * 1.4, low * 10))
+    subs = (1.0, 3.0) if width == WIDE else (1.0,)
+    axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=20))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: seconds(value)))
+    axes.grid(axis="x", linewidth=0.6)
+    axes.tick_params(axis="x", which="both", length=0)
+
+
+def seconds(value: float | None) -> str:
+    """A time for people, with its unit and three digits.
+
+    >>> seconds(0.00123), seconds(0.25), seconds(12.3456), seconds(3600)
+    ('1.23 ms', '250 ms', '12.3 s', '1 h')
+    """
+    if value is None:
+        return "–"
+    for limit, factor, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms"), (120.0, 1.0, "s"), (3600.0, 1 / 60, "min")):
+        if value < limit * 0.9995:
+            return f"{digits(value * factor)} {unit}"
+    return f"{digits(value / 3600)} h"
+
+
+def digits(value: float) -> str:
+    """Three significant digits, no exponent, no needless zeros after the point."""
+    if value >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if value >= 1e-3 else f"{value:.2g}"

@@ -1,0 +1,103 @@
+"""What every page shares: the Jinja2 environment, numbers for people, tables in Markdown. No I/O but the templates."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+import jinja2
+from markupsafe import Markup, escape
+
+from skyshard.bench.pages.latency_figures import digits, seconds
+
+
+def render(template: str, content: Mapping[str, object]) -> str:
+    """A page as text."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("skyshard.bench"), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters.update(
+        seconds=seconds, count=count, size=size, digits=digits, share=share, breakable=breakable, times=times
+    )
+    return environment.get_template(template).render(content)
+
+
+def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A table of GitHub's Markdown, its cells as plain text.
+
+    >>> print(markdown_table(["a", "b"], [[1, "x|y"]]))
+    | a | b |
+    |---|---|
+    | 1 | x\\|y |
+    """
+    texts = [f"| {' | '.join(plain_markdown(str(value)) for value in line)} |" for line in (headers, *rows)]
+    return "\n".join([texts[0], f"|{'|'.join(['---'] * len(headers))}|", *texts[1:]])
+
+
+def plain_markdown(text: str) -> str:
+    """A text on one line that Markdown shows as it is.
+
+    >>> plain_markdown("new_1 *a*\\n<b>|_c_"), plain_markdown("2 < 3")
+    ('new_1 \\\\*a\\\\* \\\\<b\\\\>\\\\|\\\\_c\\\\_', '2 < 3')
+    """
+    return re.sub(_MARKS, r"\\\g<0>", " ".join(text.split()))
+
+
+_MARKS = re.compile(r"[\\`*\[\]|~#]|<(?=\S)|(?<=\S)>|(?<![^\W_])_|_(?![^\W_])")
+"""What begins or ends something in Markdown; an underscore within a word does not."""
+
+
+def flatten(facts: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested facts as (dotted name, text), in their order.
+
+    >>> flatten({"striping": {"stripes": 85}, "nodes": ["node1", "node2"]})
+    [('striping.stripes', '85'), ('nodes', 'node1, node2')]
+    """
+    rows: list[tuple[str, str]] = []
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            rows += flatten(value, f"{prefix}{name}.")
+        elif isinstance(value, list | tuple):
+            plain = all(isinstance(item, str | int | float) for item in value)
+            rows.append((prefix + name, ", ".join(map(str, value)) if plain else json.dumps(value, default=str)))
+        else:
+            rows.append((prefix + name, f"{value:,}" if type(value) is int and value >= 100_000 else str(value)))
+    return rows
+
+
+def size(value: float | None) -> str:
+    """Bytes for people, in powers of 1024.
+
+    >>> size(512), size(1536), size(25 * 2**30), size(None)
+    ('512 B', '1.5 KiB', '25 GiB', '–')
+    """
+    if value is None:
+        return "–"
+    for power, unit in enumerate(("B", "KiB", "MiB", "GiB")):
+        if value < 1000 * 1024**power:
+            return f"{digits(round(value / 1024**power, 2))} {unit}"
+    return f"{digits(value / 1024**4)} TiB"
+
+
+def breakable(name: str) -> Markup:
+    """A name that may break after a slash or an underscore."""
+    return Markup(re.sub(r"([/_])", r"\1<wbr>", str(escape(name))))
+
+
+def count(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def share(value: float) -> str:
+    return f"{100 * value:.2g} %"
+
+
+def times(value: float) -> str:
+    """A ratio.
+
+    >>> times(1.2345)
+    '1.23 ×'
+    """
+    return f"{value:.3g} ×"

@@ -1,0 +1,105 @@
+"""A trend as HTML, Markdown and JSON: one folder."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from skyshard.bench.compare.losses import LOSS_HEADERS
+from skyshard.bench.compare.trend import LEAST_PART, Series, Step, Trend
+from skyshard.bench.pages.latency_figures import Picture, picture, seconds
+from skyshard.bench.pages.page_template import markdown_table, plain_markdown, render
+from skyshard.bench.pages.svg import INK, MUTED, SERIES, new_figure
+
+
+def write_trend(trend: Trend, out: Path) -> Path:
+    """Write ``trend.html``, ``.md`` and ``.json``; the page's path."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "trend.json").write_text(trend.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    (out / "trend.md").write_text(markdown(trend), encoding="utf-8")
+    pictures = [(one, trend_figure(one, trend.statistic, number)) for number, one in enumerate(trend.series)]
+    content = {
+        "t": trend, "pictures": pictures, "verdict": verdict(trend), "status": status(trend),
+        "losses": trend.losses, "loss_headers": LOSS_HEADERS,
+    }  # fmt: skip
+    (out / "trend.html").write_text(render("trend.html.j2", content), encoding="utf-8")
+    return out / "trend.html"
+
+
+def status(trend: Trend) -> str:
+    """passed, partial when a class became slower, failed when one is answered no more or less rightly."""
+    if trend.regressions:
+        return "failed"
+    return "partial" if any(step.is_slower for one in trend.series for step in one.steps) else "passed"
+
+
+def verdict(trend: Trend) -> str:
+    """The line on top."""
+    lost = "; ".join(f"{one.name} ({one.phase}): {one.reason}" for one in trend.regressions)
+    return " ".join([*([f"The newest release fails: {lost}."] if lost else []), _steps(trend)])
+
+
+def _steps(trend: Trend) -> str:
+    found = [f"{one.class_name} ({one.phase}) {sentence(step)}" for one in trend.series for step in one.steps]
+    if not found:
+        trials = max((len(one.points) for one in trend.series), default=0)
+        few = f" Fewer than {2 * LEAST_PART} cannot show one." if trials < 2 * LEAST_PART else ""
+        return f"No step in {len(trend.series)} classes over {trials} trials.{few}"
+    return f"{len(found)} {'step' if len(found) == 1 else 'steps'}: {'; '.join(found)}."
+
+
+def sentence(step: Step) -> str:
+    """For people: ``1.2 times as slow at new3 (10 ms to 12 ms)``."""
+    ratio = step.after / step.before
+    word = "slow" if step.is_slower else "fast"
+    return (
+        f"{max(ratio, 1 / ratio):.3g} times as {word} at {step.trial} ({seconds(step.before)} to {seconds(step.after)})"
+    )
+
+
+def markdown(trend: Trend) -> str:
+    rows = [
+        [one.class_name, one.phase, len(one.points), seconds(one.points[0].value), seconds(one.points[-1].value),
+         "; ".join(sentence(step) for step in one.steps) or "none"]
+        for one in trend.series
+    ]  # fmt: skip
+    table = markdown_table(["class", "phase", "trials", f"first {trend.statistic}", "last", "steps"], rows)
+    parts = ["# Trend", f"**{plain_markdown(verdict(trend))}**", table]
+    if trend.losses:
+        parts += ["## Not answered", markdown_table(LOSS_HEADERS, [one.row for one in trend.losses])]
+    if trend.breaks:
+        parts.append(plain_markdown(f"Other workload, data or hardware than the first: {', '.join(trend.breaks)}."))
+    return "\n\n".join(parts) + "\n"
+
+
+def trend_figure(one: Series, statistic: str, number: int) -> Picture:
+    """The statistic of each trial in order, levels as lines, steps as rules."""
+    description = f"{statistic} of {one.class_name}, {one.phase}, over {len(one.points)} trials"
+    return picture(f"trend{number}", description, lambda width: _figure(one, number, width))
+
+
+def _figure(one: Series, number: int, width: int) -> Figure:
+    height = 170
+    figure = new_figure(width, height)
+    axes = figure.add_axes((62 / width, 26 / height, (width - 76) / width, (height - 40) / height))
+    values = np.array([point.value for point in one.points])
+    axes.plot(np.arange(len(values)), values, "o-", color=SERIES[number % len(SERIES)], linewidth=1, markersize=4)
+    names = [point.trial for point in one.points]
+    places = [0, *(names.index(step.trial) for step in one.steps), len(values)]
+    for first, last in pairwise(places):
+        axes.plot([first - 0.3, last - 0.7], [np.median(values[first:last])] * 2, color=INK, linewidth=1.4)
+    for place in places[1:-1]:
+        axes.axvline(place - 0.5, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)))
+    axes.set_ylim(0, float(values.max()) * 1.15)
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: seconds(value) if value > 0 else "0"))
+    axes.set_xticks(range(0, len(values), -(-len(values) // 12)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value + 1:.0f}"))
+    axes.grid(axis="y", linewidth=0.6)
+    axes.spines[["left", "right", "top"]].set_visible(False)
+    axes.tick_params(axis="both", which="both", length=0)
+    return figure

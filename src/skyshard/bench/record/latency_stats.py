@@ -1,0 +1,344 @@
+"""Numbers from samples: no percentile that the sample cannot bear, failures counted, never hidden. No I/O.
+
+Percentiles follow the ladder of Elastic Rally: 1 sample bears the maximum only, 2 the median too, 10 the 90th, 20 the
+95th, 100 the 99th, 1,000 the 99.9th, 10,000 the 99.99th percentile. Between two samples they are interpolated linearly.
+Latencies are those of answered queries, right or wrong; throughput counts them, goodput only those not found wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pydantic import Field
+
+from skyshard.bench.record.samples import with_durations
+from skyshard.bench.workload.workload import ClassLoad, Threshold, Workload
+from skyshard.catalog.strict_files import Strict
+
+LADDER: tuple[tuple[int, float], ...] = (
+    (2, 50.0), (10, 90.0), (20, 95.0), (100, 99.0), (1_000, 99.9), (10_000, 99.99)
+)  # fmt: skip
+"""(least number of samples, percentile that they bear)."""
+MAX_DRIVER_SHARE = 0.05
+"""Share of the latency that may be the driver's own; above it the trial is not to be trusted."""
+
+
+class Verdict(StrEnum):
+    """What a class's numbers say about its target."""
+
+    MET = "met"
+    MISSED = "missed"
+    NO_TARGET = "no target"
+    FAILED = "failed"
+
+
+class Times(Strict):
+    """Times of answered queries, in seconds."""
+
+    min_s: float
+    mean_s: float
+    max_s: float
+    percentiles: dict[str, float]
+    """By name (``p50``), as far as the number of samples bears."""
+
+
+class ClassSummary(Strict):
+    """One class in one phase, warm-up left out."""
+
+    phase: str
+    class_name: str
+    load: str
+    """How it was driven, for people: ``closed, 2 clients``."""
+    n: int
+    """Queries measured, failed ones included."""
+    errors: int
+    errors_by_class: dict[str, int]
+    wrong: int
+    """Answers that differ from the oracle's."""
+    unchecked: int
+    """Answers that were not compared."""
+    elapsed_s: float
+    """First due time to last row."""
+    throughput_per_s: float
+    goodput_per_s: float
+    rows: int
+    bytes: int
+    latency: Times | None
+    """Due to last row; None without a single answer."""
+    service: Times | None
+    """Sent to last row."""
+    target_s: float | None
+    verdict: Verdict
+    driver_share: float = 0.0
+    """The driver's own delay as a share of this class's latency."""
+
+
+class WrongAnswer(Strict):
+    """A statement that was answered differently from the oracle, or could not be compared."""
+
+    phase: str
+    """Of the first such sample."""
+    class_name: str
+    template: str
+    sql: str
+    reason: str
+    samples: int
+    is_checked: bool
+    """False when the oracle failed, so that nothing was compared."""
+
+
+class NotAnswered(Strict):
+    """A template whose queries a target was not sent, since it cannot be asked them."""
+
+    template: str
+    queries: int
+    """How many the schedule held, warm-up left out."""
+    reason: str
+
+
+class ThresholdResult(Strict):
+    """What a threshold found in one phase."""
+
+    threshold: str
+    """For people: ``LV p95 at most 10``."""
+    phase: str
+    """Empty for one over all phases."""
+    found: float | None
+    """None when the samples do not bear the statistic."""
+    is_kept: bool
+
+
+class Summary(Strict):
+    """A trial in numbers, as ``summary.json`` holds it."""
+
+    version: int = 1
+    workload: str
+    is_partial: bool
+    """True when the run was stopped before its schedule ended."""
+    n: int
+    """Samples measured, warm-up left out."""
+    warm_ups: int
+    classes: list[ClassSummary]
+    wrong_answers: list[WrongAnswer]
+    driver_share: float
+    """The driver's own delay as a share of all latency."""
+    driver_lag_max_s: float
+    driver_lag_p99_s: float = 0.0
+    thresholds: list[ThresholdResult] = Field(default_factory=list)
+    not_run: list[str] = Field(default_factory=list)
+    """Phases that were left out because one before them failed."""
+    not_answered: list[NotAnswered] = Field(default_factory=list)
+    """What the target was not asked; no part of the numbers."""
+    lost: str = ""
+    """What happened to driver processes whose samples are missing; empty when none are."""
+    failures: list[str]
+    """Why the trial does not pass; empty when it does."""
+
+    @property
+    def distrusted(self) -> list[ClassSummary]:
+        """Classes of whose latency the driver itself was too much: long queries must not hide it in short ones."""
+        return [one for one in self.classes if one.driver_share > MAX_DRIVER_SHARE]
+
+    @property
+    def is_trustworthy(self) -> bool:
+        return not self.distrusted and self.driver_share <= MAX_DRIVER_SHARE
+
+    @property
+    def is_passed(self) -> bool:
+        return not self.failures and not self.is_partial
+
+
+def percentiles(values: NDArray[np.float64]) -> dict[str, float]:
+    """The percentiles that the sample bears, by name.
+
+    >>> percentiles(np.array([1.0, 3.0]))
+    {'p50': 2.0}
+    """
+    borne = [share for least, share in LADDER if len(values) >= least]
+    return {f"p{share:g}": float(np.percentile(values, share)) for share in borne}
+
+
+def times(values: NDArray[np.float64]) -> Times | None:
+    """Least, mean, greatest and percentiles; None of nothing."""
+    if not len(values):
+        return None
+    ends = (float(values.min()), float(values.mean()), float(values.max()))
+    return Times(min_s=ends[0], mean_s=ends[1], max_s=ends[2], percentiles=percentiles(values))
+
+
+def summarise(
+    workload: Workload,
+    samples: pa.Table,
+    wrong_answers: Sequence[WrongAnswer] = (),
+    *,
+    is_partial: bool = False,
+    not_run: Sequence[str] = (),
+    not_answered: Sequence[NotAnswered] = (),
+    lost: str = "",
+) -> Summary:
+    """The summary of a trial's samples; ``not_run`` names phases that were left out.
+
+    A class of which the target was asked nothing has no numbers.
+    """
+    measured = with_durations(samples.filter(pc.invert(samples["is_warm_up"])))
+    classes = [
+        summarise_class(phase.name, load, _of(measured, phase.name, load.class_name))
+        for phase in workload.phases
+        if phase.name not in not_run
+        for load in phase.classes
+        if not {f"{load.class_name}/{name}" for name in load.templates} <= {one.template for one in not_answered}
+    ]
+    found = check_thresholds(workload, classes)
+    return Summary(
+        workload=workload.name,
+        is_partial=is_partial,
+        n=measured.num_rows,
+        warm_ups=samples.num_rows - measured.num_rows,
+        classes=classes,
+        wrong_answers=list(wrong_answers),
+        driver_share=_driver_share(measured),
+        driver_lag_max_s=pc.max(measured["driver_lag_s"]).as_py() or 0.0,
+        driver_lag_p99_s=float(np.percentile(measured["driver_lag_s"].to_numpy(), 99)) if measured.num_rows else 0.0,
+        thresholds=found,
+        not_run=list(not_run),
+        not_answered=list(not_answered),
+        lost=lost,
+        failures=([f"{lost}: their samples are lost"] if lost else [])
+        + [sentence for one in classes for sentence in _failures(one)]
+        + _unchecked(wrong_answers)
+        + [_broken(one) for one in found if not one.is_kept],
+    )
+
+
+def check_thresholds(workload: Workload, classes: Sequence[ClassSummary]) -> list[ThresholdResult]:
+    """Every threshold in every phase that it means."""
+    results = []
+    for one in workload.thresholds:
+        meant = [c for c in classes if c.class_name == one.class_name and one.phase in ("", c.phase)]
+        if one.statistic == "growth":
+            results.append(_held(one, "", growth(workload, meant)))
+        else:
+            results += [_held(one, c.phase, statistic(c, one.statistic)) for c in meant]
+    return results
+
+
+def _held(one: Threshold, phase: str, found: float | None) -> ThresholdResult:
+    is_kept = found is not None and (one.at_most is None or found <= one.at_most)
+    is_kept = is_kept and (one.at_least is None or (found or 0.0) >= one.at_least)
+    return ThresholdResult(threshold=one.text, phase=phase, found=found, is_kept=is_kept)
+
+
+def _broken(one: ThresholdResult) -> str:
+    where = f" in phase {one.phase}" if one.phase else ""
+    found = "not borne by the samples" if one.found is None else f"{one.found:.4g}"
+    return f"threshold {one.threshold}{where}: {found}"
+
+
+def statistic(one: ClassSummary, name: str) -> float | None:
+    """A number of a class by its name in a threshold; None when the samples do not bear it."""
+    if name in _COUNTS:
+        return float(_COUNTS[name](one))
+    if one.latency is None:
+        return None
+    return {"mean": one.latency.mean_s, "max": one.latency.max_s, **one.latency.percentiles}.get(name)
+
+
+_COUNTS: dict[str, Callable[[ClassSummary], float]] = {
+    "throughput": lambda one: one.throughput_per_s,
+    "goodput": lambda one: one.goodput_per_s,
+    "errors": lambda one: one.errors,
+    "error_share": lambda one: one.errors / one.n if one.n else 0.0,
+    "wrong": lambda one: one.wrong,
+}
+
+
+def growth(workload: Workload, classes: Sequence[ClassSummary]) -> float | None:
+    """The exponent of the mean latency against the number of clients over phases; None with fewer than two."""
+    clients = {(p.name, load.class_name): load.arrivals.clients for p in workload.phases for load in p.classes}
+    points = [(clients[c.phase, c.class_name], c.latency.mean_s) for c in classes if c.latency and c.latency.mean_s > 0]
+    if len({x for x, _ in points}) < 2:
+        return None
+    x, y = np.log(np.array(points)).T
+    return float(np.polyfit(x, y, 1)[0])
+
+
+def summarise_class(phase: str, load: ClassLoad, samples: pa.Table) -> ClassSummary:
+    """One class from its measured samples (with durations)."""
+    answered = samples.filter(pc.is_null(samples["error"]))
+    errors = {str(e["values"]): e["counts"] for e in pc.value_counts(samples["error"].drop_null()).to_pylist()}
+    wrong = _count(pc.equal(answered["answer_ok"], False))
+    failed = samples.num_rows - answered.num_rows
+    latency = times(answered["latency_s"].to_numpy())
+    elapsed_s = _span(samples)
+    return ClassSummary(
+        phase=phase,
+        class_name=load.class_name,
+        load=load.arrivals.text,
+        n=samples.num_rows,
+        errors=failed,
+        errors_by_class=errors,
+        wrong=wrong,
+        unchecked=answered["answer_ok"].null_count,
+        elapsed_s=elapsed_s,
+        throughput_per_s=answered.num_rows / elapsed_s if elapsed_s > 0 else 0.0,
+        goodput_per_s=(answered.num_rows - wrong) / elapsed_s if elapsed_s > 0 else 0.0,
+        rows=pc.sum(answered["rows"]).as_py() or 0,
+        bytes=pc.sum(answered["bytes"]).as_py() or 0,
+        latency=latency,
+        service=times(answered["service_s"].to_numpy()),
+        target_s=load.target_s,
+        verdict=_verdict(load, latency, failed, wrong),
+        driver_share=_driver_share(samples),
+    )
+
+
+def _driver_share(samples: pa.Table) -> float:
+    latency, lag = (pc.sum(samples[name]).as_py() or 0.0 for name in ("latency_s", "driver_lag_s"))
+    return lag / latency if latency > 0 else 0.0
+
+
+def _verdict(load: ClassLoad, latency: Times | None, failed: int, wrong: int) -> Verdict:
+    if wrong or failed > load.errors_allowed or latency is None:
+        return Verdict.FAILED
+    if load.target_s is None:
+        return Verdict.NO_TARGET
+    return Verdict.MET if latency.mean_s <= load.target_s else Verdict.MISSED
+
+
+def _failures(one: ClassSummary) -> list[str]:
+    """Why a class keeps the trial from passing, as sentences."""
+    where = f"{one.class_name} ({one.phase})"
+    found = []
+    if one.wrong:
+        found.append(f"{where}: {one.wrong} of {one.n} answers are wrong")
+    if one.errors and one.verdict is Verdict.FAILED:
+        found.append(f"{where}: {one.errors} of {one.n} queries failed")
+    if one.n == 0:
+        found.append(f"{where}: no query was measured")
+    if one.verdict is Verdict.MISSED and one.latency is not None:
+        found.append(f"{where}: mean latency {one.latency.mean_s:.3g} s exceeds the target of {one.target_s:g} s")
+    return found
+
+
+def _unchecked(wrong_answers: Sequence[WrongAnswer]) -> list[str]:
+    failed = sum(not one.is_checked for one in wrong_answers)
+    return [f"the oracle could not answer {failed} statements"] if failed else []
+
+
+def _of(samples: pa.Table, phase: str, class_name: str) -> pa.Table:
+    return samples.filter(pc.and_(pc.equal(samples["phase"], phase), pc.equal(samples["class"], class_name)))
+
+
+def _span(samples: pa.Table) -> float:
+    if not samples.num_rows:
+        return 0.0
+    return float(pc.max(samples["last_row_s"]).as_py() - pc.min(samples["intended_s"]).as_py())
+
+
+def _count(mask: pa.ChunkedArray) -> int:
+    return int(pc.sum(mask).as_py() or 0)

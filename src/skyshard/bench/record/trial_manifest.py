@@ -1,0 +1,62 @@
+"""The manifest of a trial: what ran, where, on which data. Strict models; no I/O."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from skyshard.bench.record.environment import Environment
+from skyshard.bench.workload.workload import Workload
+
+
+class IngestStage(BaseModel):
+    """One stage of the ingest that made the catalog, for the report."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stage: str
+    elapsed_s: float
+    rows: int = 0
+    bytes: int = 0
+
+
+class TemplateNote(BaseModel):
+    """What a template said of itself when the trial ran."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    description: str
+    digest: str
+
+
+class Manifest(BaseModel):
+    """What ran: ``manifest.json``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Literal[1] = 1
+    started: datetime
+    stopped: datetime
+    is_partial: bool
+    workload: Workload
+    workload_digest: str
+    """Equal for trials that ask the same of an engine."""
+    templates: dict[str, TemplateNote] = {}
+    """By ``class/name``."""
+    seed: int
+    database: str
+    target: str
+    target_facts: dict[str, object] = {}
+    """Version and server variables, as the target describes itself."""
+    oracle: str = ""
+    """Target that the answers were compared with; empty when they were not."""
+    known_answers: int = 0
+    """Answers that were compared with what the generator of the catalog knows."""
+    catalog: dict[str, object] = {}
+    """Layout, nodes, row counts, data digest."""
+    ingest: list[IngestStage] = Field(default_factory=list)
+    driver: dict[str, object] = {}
+    """Where the clients ran, and in how many processes."""
+    environment: Environment

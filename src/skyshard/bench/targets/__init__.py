@@ -1,0 +1,1 @@
+"""Query engines other than the testbed that a workload can be run against."""

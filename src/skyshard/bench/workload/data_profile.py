@@ -1,0 +1,121 @@
+"""What the data look like: a sample of ids, positions and values, from which templates draw their parameters.
+
+The sample holds the objects whose id falls into one residue class, so it is the same for every engine, order and
+node count. One aggregate and one filtered scan per table are asked through the target, before anything is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from skyshard.bench.target import SamplesRows, Target
+from skyshard.bench.workload.schema_names import DIRECTOR, CatalogSchema
+from skyshard.errors import UserError
+
+SAMPLE_ROWS = 2_000
+"""Objects that a profile aims at; their children come along."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataProfile:
+    """A sample of a catalog; arrays of one length, sorted by id."""
+
+    object_ids: NDArray[np.int64]
+    ra_deg: NDArray[np.float64]
+    decl_deg: NDArray[np.float64]
+    columns: Mapping[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict)
+    """Sorted finite values of (table, column)."""
+
+    def values(self, table: str, column: str) -> NDArray[np.float64]:
+        """Sorted finite values of a column in the sample.
+
+        Raises:
+            UserError: the sample has none.
+        """
+        values = self.columns.get((table, column), np.empty(0))
+        if not len(values):
+            raise UserError(
+                f"column '{table}.{column}' has no values in the sample", remedy="choose a column that is filled"
+            )
+        return values
+
+    @classmethod
+    def example(cls, wanted: Iterable[tuple[str, str]] = (), rows: int = 500, seed: int = 1) -> DataProfile:
+        """A made-up sample around the vernal equinox, for rendering templates without a database."""
+        random = np.random.default_rng(seed)
+        columns = {key: np.sort(random.lognormal(0, 1, rows)) for key in sorted(wanted)}
+        ra = random.uniform(-1, 1, rows) % 360
+        return cls(np.arange(1, rows + 1, dtype=np.int64), ra, random.uniform(-1, 1, rows), columns)
+
+
+def profile_data(
+    target: Target, database: str, wanted: Iterable[tuple[str, str]], seed: int, schema: CatalogSchema | None = None
+) -> DataProfile:
+    """Sample a database through a target.
+
+    Args:
+        wanted: (table, column) pairs, as templates name them, whose values are needed.
+        seed: chooses the residue class.
+        schema: what they are called in the database.
+
+    Raises:
+        UserError: the database has no objects.
+    """
+    schema = schema or CatalogSchema.plain()
+    objects = _count(target, database, schema.table(DIRECTOR))
+    modulus = max(1, objects // SAMPLE_ROWS)
+    by_table: dict[str, list[str]] = {DIRECTOR: []}
+    for table, column in sorted(set(wanted)):
+        by_table.setdefault(table, []).append(column)
+    columns: dict[tuple[str, str], NDArray[np.float64]] = {}
+    positions = pa.table({})
+    for table, names in by_table.items():
+        select = ["id", "ra", "decl", *names] if table == DIRECTOR else names
+        asked = [schema.column(table, name) for name in select]
+        sample = _sample(target, database, schema.table(table), asked, schema.sampling_key(table), modulus, seed)
+        first = len(select) - len(names)
+        columns |= {(table, name): _finite_sorted(sample.column(first + i)) for i, name in enumerate(names)}
+        positions = sample if table == DIRECTOR else positions
+    return _with_positions(positions, columns, database)
+
+
+def _count(target: Target, database: str, director: str) -> int:
+    if isinstance(target, SamplesRows):
+        objects = target.count(director)
+    else:
+        table = target.run(f"SELECT COUNT(*) AS n FROM {director}", database).table
+        objects = int(table.column(0)[0].as_py()) if table.num_rows else 0
+    if not objects:
+        raise UserError(f"database '{database}' has no rows in {director}", remedy="ingest a catalog first")
+    return objects
+
+
+def _sample(
+    target: Target, database: str, table: str, columns: Sequence[str], key: str, modulus: int, seed: int
+) -> pa.Table:
+    """The rows of one residue class."""
+    if isinstance(target, SamplesRows):
+        return target.sample(table, columns, key, modulus, seed % modulus)
+    where = f"{key} % {modulus} = {seed % modulus}"
+    return target.run(f"SELECT {', '.join(columns)} FROM {table} WHERE {where}", database).table
+
+
+def _with_positions(
+    sample: pa.Table, columns: Mapping[tuple[str, str], NDArray[np.float64]], database: str
+) -> DataProfile:
+    ids = sample.column(0).to_numpy().astype(np.int64)
+    if not len(ids):
+        raise UserError(f"no objects of database '{database}' fell into the sample", remedy="use another seed")
+    order = np.argsort(ids)
+    ra, decl = (sample.column(i).to_numpy().astype(np.float64)[order] for i in (1, 2))
+    return DataProfile(ids[order], ra, decl, columns)
+
+
+def _finite_sorted(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    values = column.drop_null().to_numpy().astype(np.float64)
+    return np.sort(values[np.isfinite(values)])

@@ -1,0 +1,129 @@
+"""The schedule of a trial: every statement, its order and, in an open loop, its due time, fixed before the run.
+
+Pure: equal workload, templates, profile and seed give an equal schedule. Each class of each phase draws from its own
+stream of random numbers, so that adding a class does not change the others.
+"""
+
+from __future__ import annotations
+
+import itertools
+import zlib
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from skyshard.bench.target import TakesForms, Target
+from skyshard.bench.workload.arrivals import due_times, due_times_within
+from skyshard.bench.workload.data_profile import DataProfile
+from skyshard.bench.workload.parameters import draw, place_of
+from skyshard.bench.workload.query_template import QueryTemplate
+from skyshard.bench.workload.workload import ClassLoad, Closed, Open, Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One query of the schedule."""
+
+    template: str
+    sql: str
+    is_warm_up: bool = False
+    due_s: float | None = None
+    """Seconds since the phase began; None in a closed loop, where the answer before decides."""
+    place: tuple[float, float] | None = None
+    """Longitude and latitude that the query asks about, in degrees; None when it asks about the whole sky."""
+    forms: Mapping[str, str] = field(default_factory=dict)
+    """What targets that know no SQL are asked instead, by the name of the form."""
+
+    def asked_of(self, target: Target) -> str:
+        """What a target is sent."""
+        return self.forms[target.form] if isinstance(target, TakesForms) else self.sql
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSchedule:
+    """The queries of one class in one phase, in order of sending."""
+
+    phase: str
+    load: ClassLoad
+    queries: tuple[Query, ...]
+
+    @property
+    def is_endless(self) -> bool:
+        """True when a closed loop goes round its queries until the duration is over."""
+        return isinstance(self.load.arrivals, Closed) and self.load.duration_s is not None
+
+    def walk(self) -> Iterator[Query]:
+        """The queries in order; endless ones go round, past the warm-up."""
+        yield from self.queries
+        if self.is_endless:
+            yield from itertools.cycle([query for query in self.queries if not query.is_warm_up])
+
+
+def build_schedule(
+    workload: Workload, templates: Mapping[str, QueryTemplate], profile: DataProfile, seed: int
+) -> list[list[ClassSchedule]]:
+    """The classes of each phase with their queries."""
+    return [
+        [_class_schedule(phase.name, load, templates, profile, seed) for load in phase.classes]
+        for phase in workload.phases
+    ]
+
+
+def without(
+    schedule: Sequence[Sequence[ClassSchedule]], templates: Collection[str]
+) -> tuple[list[list[ClassSchedule]], Counter[str]]:
+    """The schedule less the queries of some templates, all others as they were; and how many were left out of each.
+
+    Classes and phases of which nothing remains are left out too; warm-up is not counted.
+    """
+    left_out = Counter(
+        query.template
+        for phase in schedule for one in phase for query in one.queries
+        if query.template in templates and not query.is_warm_up
+    )  # fmt: skip
+    kept = [
+        [replace(one, queries=tuple(q for q in one.queries if q.template not in templates)) for one in phase]
+        for phase in schedule
+    ]
+    kept = [[one for one in phase if any(not q.is_warm_up for q in one.queries)] for phase in kept]
+    return [phase for phase in kept if phase], left_out
+
+
+def _class_schedule(
+    phase: str, load: ClassLoad, templates: Mapping[str, QueryTemplate], profile: DataProfile, seed: int
+) -> ClassSchedule:
+    streams = np.random.default_rng([seed, zlib.crc32(f"{phase}/{load.class_name}".encode())]).spawn(2)
+    due = _due_times(load, streams[0])
+    measured = load.distinct if load.count is None and due is None else load.count
+    total = len(due) if due is not None else load.warm_up + (measured or 0)
+    keys = [f"{load.class_name}/{name}" for name in load.templates]
+    queries = []
+    for number, key in enumerate(_mix(keys, load.warm_up, total, streams[1])):
+        parameters = templates[key].header.parameters
+        values = draw(parameters, profile, streams[1])
+        due_s = None if due is None else float(due[number])
+        place = place_of(parameters, values, profile)
+        template = templates[key]
+        sql, is_warm_up = template.render(values), number < load.warm_up
+        queries.append(Query(key, sql, is_warm_up, due_s, place, template.forms(values)))
+    return ClassSchedule(phase, load, tuple(queries))
+
+
+def _due_times(load: ClassLoad, random: np.random.Generator) -> np.ndarray | None:
+    """Due times of an open loop, warm-up included; None for a closed loop."""
+    arrivals = load.arrivals
+    if not isinstance(arrivals, Open):
+        return None
+    if load.duration_s is not None:
+        return due_times_within(arrivals.process, arrivals.rate_per_s, load.duration_s, random)
+    return due_times(arrivals.process, arrivals.rate_per_s, load.warm_up + (load.count or 0), random)
+
+
+def _mix(keys: list[str], warm_up: int, total: int, random: np.random.Generator) -> list[str]:
+    """Template keys in sending order: warm-up and measured part each hold every template as evenly as it goes."""
+    warm_up = min(warm_up, total)
+    parts = [[keys[i % len(keys)] for i in range(size)] for size in (warm_up, total - warm_up)]
+    shuffled = [[part[i] for i in random.permutation(len(part))] for part in parts]
+    return shuffled[0] + shuffled[1]

@@ -1,0 +1,97 @@
+"""Felis schemas of the Rubin data releases and HSC → tables as MariaDB stores them.
+
+The schemas come with the package ``lsst-sdm-schemas`` and are resolved by ``felis``; descriptions stay out of DDL,
+where they would make wide tables impossible (ER 1117).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from skyshard.catalog.schema import Column, Table
+from skyshard.errors import UserError
+from skyshard.rowimage.sqltype import parse_type
+
+PACKAGE = "lsst.sdm.schemas"
+_TYPES = {
+    "boolean": ("tinyint(1)", 1), "byte": ("tinyint(4)", 1), "short": ("smallint(6)", 2), "int": ("int(11)", 4),
+    "long": ("bigint(20)", 8), "float": ("float", 4), "double": ("double", 8), "timestamp": ("datetime(6)", 8),
+    "text": ("text", 0),
+}  # fmt: skip
+_SIZED = {"char": "char", "string": "varchar", "unicode": "varchar", "binary": "varbinary"}
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaColumn:
+    """One column as the schema describes it; ``type`` is MariaDB's."""
+
+    name: str
+    type: str
+    is_nullable: bool
+    unit: str
+    ucd: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaTable:
+    """One table: as stored, with the bytes of its fixed-width columns, and its columns' descriptions."""
+
+    table: Table
+    bytes: int
+    description: str
+    columns: tuple[SchemaColumn, ...]
+
+
+def schema_names() -> list[str]:
+    """Names of the catalogs that can be read."""
+    return sorted(path.name.removesuffix(".yaml") for path in files(PACKAGE).iterdir() if path.name.endswith(".yaml"))
+
+
+@lru_cache(maxsize=8)
+def read_schema(name: str) -> tuple[SchemaTable, ...]:
+    """The tables of a catalog, in the order of its file.
+
+    Raises:
+        UserError: no such catalog.
+    """
+    if name not in schema_names():
+        raise UserError(f"no schema '{name}'", remedy="skyshard schema list shows them")
+    from felis import Schema
+
+    schema = Schema.from_uri(f"resource://{PACKAGE}/{name}.yaml", context={"id_generation": True})
+    return tuple(_table(table) for table in schema.tables)
+
+
+def describe_columns(tables: Sequence[SchemaTable], catalog: str, name: str) -> tuple[SchemaColumn, ...]:
+    """The columns of one table, whatever the case of its name."""
+    for table in tables:
+        if table.table.name.lower() == name.lower():
+            return table.columns
+    known = ", ".join(table.table.name for table in tables)
+    raise UserError(f"schema '{catalog}' has no table '{name}'", remedy=f"it has {known}")
+
+
+def _table(table: Any) -> SchemaTable:
+    described = tuple(_describe(column) for column in table.columns)
+    columns = tuple(Column(item.name, parse_type(item.type), item.is_nullable) for item in described)
+    size = sum(_TYPES.get(str(column.datatype.value), ("", 0))[1] for column in table.columns)
+    return SchemaTable(Table(table.name, columns), size, table.description or "", described)
+
+
+def _describe(column: Any) -> SchemaColumn:
+    kind = str(column.datatype.value)
+    if kind in _TYPES:
+        sql_type = _TYPES[kind][0]
+    elif kind in _SIZED:
+        sql_type = f"{_SIZED[kind]}({column.length or 255})"
+    else:
+        raise UserError(f"column '{column.name}' has Felis type '{kind}'", remedy="leave the column out")
+    return SchemaColumn(
+        column.name, sql_type, column.nullable is not False, str(column.ivoa_unit or column.fits_tunit or ""),
+        str(column.ivoa_ucd or ""), " ".join((column.description or "").split()),
+    )  # fmt: skip

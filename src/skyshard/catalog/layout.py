@@ -1,0 +1,113 @@
+"""Layouts: the file that says how a catalog is spread over chunks, and the role of each table.
+
+Strict models of ``ingest/layouts/*.yaml``; no I/O but reading the file named.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from skyshard.catalog.strict_files import parse_model
+
+
+class Role(StrEnum):
+    """What decides the chunk of a table's rows."""
+
+    DIRECTOR = "director"
+    DEPENDENT = "dependent"
+    REF_MATCH = "ref-match"
+    REGULAR = "regular"
+
+    @property
+    def is_chunked(self) -> bool:
+        return self is not Role.REGULAR
+
+
+class Striping(BaseModel):
+    """The numbers that decide chunk numbers and overlap; catalogs that share all three are one family."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stripes: Annotated[int, Field(ge=1, le=10_000)]
+    """Number of latitude bands from pole to pole (Qserv: num-stripes)."""
+    substripes: Annotated[int, Field(ge=1)]
+    """Sub-stripes in each stripe (Qserv: num-sub-stripes)."""
+    overlap_deg: Annotated[float, Field(ge=0, le=10)]
+    """Radius in degrees within which neighbours are copied to a sub-chunk."""
+
+    @property
+    def family(self) -> str:
+        return f"{self.stripes}-{self.substripes}-{self.overlap_deg:g}"
+
+
+class TableLayout(BaseModel):
+    """How one table is spread."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    role: Role
+    """director, dependent, ref-match or regular."""
+    key: str = ""
+    """Director: the column that identifies an object. Dependent: the column that holds the director's key."""
+    unique_key: bool = True
+    """Director: each key stands once, and a second row of one is refused; False where several rows may have one key."""
+    director: str = ""
+    """Dependent: the director table that this one follows; ``database.table`` for one of another database."""
+    position: tuple[str, str] | None = None
+    """Longitude and latitude columns in degrees: a director's own, or the director's as copied into a dependent."""
+    director2: str = ""
+    """Ref-match: the second director table; ``director``, ``key`` and ``position`` are of the first."""
+    key2: str = ""
+    """Ref-match: the column that holds the second director's key."""
+    position2: tuple[str, str] | None = None
+    """Ref-match: longitude and latitude columns of the second side."""
+    flag: str = ""
+    """Ref-match: the column that says which side is in this chunk: 1 the first, 2 the second, 3 both."""
+    ang_sep_deg: Annotated[float, Field(gt=0)] | None = None
+    """Ref-match: how far apart the two sides may be; the overlap if not given."""
+    orphans: Literal["keep", "refuse"] = "keep"
+    """Rows whose director is unknown: kept and counted, or refused with the key named."""
+    indexes: list[list[str]] = []
+    """Secondary indexes, each a list of columns."""
+
+
+def split_director(name: str, database: str) -> tuple[str, str]:
+    """Database and table of a director, as a table of ``database`` names it.
+
+    >>> split_director("Object", "dp1"), split_director("hsc.Object", "dp1")
+    (('dp1', 'Object'), ('hsc', 'Object'))
+    """
+    other, dot, table = name.rpartition(".")
+    return (other, table) if dot else (database, name)
+
+
+class Layout(BaseModel):
+    """A catalog's layout: striping, tables, engine and replication level."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Literal[1] = 1
+    striping: Striping
+    tables: dict[str, TableLayout] = {}
+    """By table name; a layout that stands for itself may leave them to the source."""
+    engine: Literal["MyISAM", "Aria", "InnoDB"] = "MyISAM"
+    """Storage engine of the chunk tables."""
+    replicas: Annotated[int, Field(ge=1)] = 1
+    """Copies of each chunk, on different nodes."""
+
+    @property
+    def directors(self) -> list[str]:
+        return [name for name, table in self.tables.items() if table.role is Role.DIRECTOR]
+
+
+def read_layout(path: Path) -> Layout:
+    """Read and check a layout file.
+
+    Raises:
+        UserError: unreadable, not YAML, or an unknown or wrong key, which is named.
+    """
+    return parse_model(Layout, path)

@@ -1,0 +1,125 @@
+"""Reads YAML files into strict models; errors are one line: file, key, remedy, and where known the line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
+
+from skyshard.errors import UserError
+
+M = TypeVar("M", bound=BaseModel)
+Place = Sequence[str | int]
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses keys it does not know: what every file and page of the bench is made of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def parse_model(model: type[M], path: Path) -> M:
+    """Read one YAML file as one strict model; errors are one line with file and key."""
+    return validate_model(model, load_yaml(path), path)
+
+
+def load_yaml(path: Path) -> Any:
+    """The content of a YAML file; ``UserError`` names the file that cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot read '{path}': {error.strerror}", remedy="check the path") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"'{path}' is not YAML: {error}", remedy="save it as UTF-8") from None
+    return parse_yaml(text, f"'{path}'")
+
+
+def parse_yaml(text: str, what: str) -> Any:
+    """The content of a text in YAML; ``what`` is how an error names it."""
+    try:
+        return yaml.safe_load(text)
+    except RecursionError:
+        raise UserError(f"{what} is nested too deeply", remedy="mend the file") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none, a number of thousands of digits
+        raise UserError(f"{what} is not YAML: {' '.join(str(error).split())}", remedy="mend the file") from None
+
+
+def validate_model(model: type[M], content: Any, path: Path) -> M:
+    """Plain values as one strict model; the first wrong key is named."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "top level"
+        raise UserError(f"'{path}', key '{where}': {first['msg']}", remedy="mend the key") from None
+
+
+def broken_rule(message: str, place: Place = (), remedy: str = "mend the key") -> PydanticCustomError:
+    """What a validator raises: a sentence, the key below its own model that is at fault, and what to do."""
+    return PydanticCustomError("rule", "{message}", {"message": message, "place": tuple(place), "remedy": remedy})
+
+
+def read_located(model: type[M], path: Path) -> M:
+    """Read one YAML file as one strict model.
+
+    Raises:
+        UserError: unreadable, not YAML, or a wrong key: file, line, key, remedy.
+    """
+    content = load_yaml(path)
+    return validate_located(model, content, path.read_text(encoding="utf-8"), f"'{path}'")
+
+
+def validate_located(model: type[M], content: object, text: str, what: str) -> M:
+    """Content as one strict model; ``text`` is the YAML that it was read from, ``what`` its file.
+
+    Raises:
+        UserError: a wrong key: file, line, key, remedy.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        context = first.get("ctx", {})
+        line, known = find_key(text, (*first["loc"], *context.get("place", ())))
+        where = ".".join(map(str, known)) or "top level"
+        message, remedy = _WORDS.get(first["type"], (str(first["msg"]).removeprefix("Value error, "), "mend the key"))
+        remedy = str(context.get("remedy", remedy))
+        raise UserError(f"{what}, line {line}, key '{where}': {message}", remedy=remedy) from None
+
+
+_WORDS = {
+    "extra_forbidden": ("there is no such key", "drop it, or see docs/bench.md for the keys"),
+    "model_type": ("keys and values are needed", "see docs/bench.md for the keys"),
+    "missing": ("it is missing", "add it"),
+    "too_short": ("it is empty", "name at least one"),
+}
+"""By pydantic's kind of error: what is wrong, and what to do."""
+
+
+def find_key(text: str, place: Place) -> tuple[int, list[str | int]]:
+    """The line of a key, or of the nearest one above it that is there; and the key without the model's own words."""
+    node = yaml.compose(text)
+    line, known = 1, []
+    for position, part in enumerate(place):
+        child = _child(node, part)
+        if child is None:
+            is_missing_leaf = position == len(place) - 1
+            known += [part] if is_missing_leaf else []
+            continue
+        line, node = child
+        known.append(part)
+    return line, known
+
+
+def _child(node: yaml.Node | None, part: str | int) -> tuple[int, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == str(part):
+                return key.start_mark.line + 1, value
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part].start_mark.line + 1, node.value[part]
+    return None

@@ -1,0 +1,1 @@
+"""The commands, one module each: parse, build one value, call one function, print."""

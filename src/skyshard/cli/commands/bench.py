@@ -1,0 +1,301 @@
+"""``skyshard bench``: run workloads, render reports, compare, sweep and follow trials."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from typer.core import TyperCommand
+
+from skyshard.cli.terminal.show import (
+    DEFAULT_CLUSTER,
+    ClusterOption,
+    JsonOption,
+    print_json,
+    print_table,
+    progress_bars,
+)
+
+if TYPE_CHECKING:
+    from skyshard.bench.record.latency_stats import Summary
+    from skyshard.bench.workload.workload import Workload
+    from skyshard.scenarios.trial_run import TrialRun
+
+Number = TypeVar("Number", int, float)
+
+
+class SeveralAfterAgainst(TyperCommand):
+    """``--against B1 B2 B3``: every folder up to the next option belongs to it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        given: list[str] = []
+        is_after = False
+        for arg in args:
+            if arg.startswith("-"):
+                is_after = arg == "--against"
+                given += [] if is_after else [arg]
+            else:
+                given += ["--against", arg] if is_after else [arg]
+        return super().parse_args(ctx, given)
+
+
+bench_app = typer.Typer(help="Run workloads, keep trials, read and compare reports.", no_args_is_help=True)
+
+
+@bench_app.command()
+def run(
+    workload: Annotated[str, typer.Argument(help="A workload file, or the name of a shipped one.")],
+    out: Annotated[Path | None, typer.Option(help="Trial folder; absent or empty.")] = None,
+    database: Annotated[str, typer.Option(help="Database to ask instead of the workload's own.")] = "",
+    schema: Annotated[str, typer.Option(help="Names of tables and columns: synth, kpm, dp1, hsc, or your own.")] = "",
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="czar, mono, duckdb:FOLDER, lsdb:FOLDER or a SQLAlchemy URL; several: one trial each."),
+    ] = None,
+    leave_out: Annotated[str, typer.Option(help="Classes, or class/template, to leave out, with commas between.")] = "",
+    duration: Annotated[float, typer.Option(min=0, help="Seconds for every class that has a duration.")] = 0.0,
+    seed: Annotated[int | None, typer.Option(help="Seed instead of the workload's own.")] = None,
+    processes: Annotated[int, typer.Option(min=0, help="Driver processes; 0: threads of this one.")] = 0,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Driver processes as Ray actors; one for each core, if not said.")
+    ] = False,
+    check: Annotated[bool | None, typer.Option("--check/--no-check", help="Compare answers with the oracle.")] = None,
+    cluster: ClusterOption = DEFAULT_CLUSTER,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a workload and leave a trial folder with its report.
+
+    Exit code 1 when an answer is wrong, a query failed, a target is missed or a threshold is broken; 3 when a driver
+    process died; 130 when it was interrupted.
+    """
+    from skyshard.bench.workload.workload import find_workload, read_workload
+
+    file = find_workload(workload)
+    loaded = adjusted(read_workload(file), leave_out, duration, check=check)
+    if schema:
+        loaded = _with_schema(file, loaded, schema)
+
+    from skyshard.host.interrupts import interruptible
+    from skyshard.scenarios.trial_run import TrialRun
+
+    folder = out or Path("trials") / f"{loaded.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    asked = TrialRun(
+        file, loaded, folder, database or loaded.database, tuple(target or ["czar"]), cluster, seed,
+        processes or (os.cpu_count() or 1 if ray else 0),
+        "ray" if ray else "processes",
+    )  # fmt: skip
+    with interruptible():
+        summaries = _run(asked)
+    for name, (trial, summary) in summaries.items():
+        _show(summary, trial, name if len(summaries) > 1 else "", as_json=as_json)
+    if any(summary.lost for _, summary in summaries.values()):
+        raise typer.Exit(3)
+    if any(summary.is_partial for _, summary in summaries.values()):
+        raise typer.Exit(130)
+    if not all(summary.is_passed for _, summary in summaries.values()):
+        raise typer.Exit(1)
+
+
+def adjusted(workload: Workload, leave_out: str, duration_s: float, *, check: bool | None) -> Workload:
+    """The workload as the options change it; the changes are kept in the trial's manifest."""
+    if leave_out:
+        workload = workload.without([name.strip() for name in leave_out.split(",") if name.strip()])
+    if duration_s:
+        workload = workload.lasting(duration_s)
+    return workload if check is None else workload.model_copy(update={"check_answers": check})
+
+
+def _with_schema(file: Path, workload: Workload, schema: str) -> Workload:
+    """The workload with other names; says which templates do not claim them. Raises UserError when a class has none."""
+    from skyshard.bench.workload.workload_fit import fit
+    from skyshard.errors import UserError
+
+    fitted = fit(file, workload, schema)
+    if lost := fitted.lost_classes:
+        which = "class" if len(lost) == 1 else "classes"
+        raise UserError(
+            f"no template of {which} {', '.join(lost)} in workload '{workload.name}' claims schema '{schema}'",
+            remedy=f"give --leave-out {','.join(lost)}",
+        )
+    for sentence in fitted.sentences:
+        typer.echo(sentence, err=True)
+    return fitted.workload
+
+
+def _run(asked: TrialRun) -> dict[str, tuple[Path, Summary]]:
+    from skyshard.progress import Progress
+
+    start = time.monotonic()
+    with progress_bars() as watcher:
+        return asked.run(
+            lambda what, done, total: watcher(Progress(what, done, total, elapsed_s=time.monotonic() - start))
+        )
+
+
+def _show(summary: Summary, folder: Path, title: str, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(summary.model_dump_json(indent=1))
+        return
+    from skyshard.bench.pages.latency_figures import seconds
+    from skyshard.bench.pages.report import verdict_sentence
+    from skyshard.bench.record.trial_folder import read_trial
+
+    headers = ["class", "phase", "n", "errors", "wrong", "mean", "p50", "p95", "max", "target", "verdict"]
+    rows = []
+    for one in summary.classes:
+        latency = one.latency
+        borne = {**latency.percentiles, "mean": latency.mean_s, "max": latency.max_s} if latency else {}
+        shown = [seconds(borne.get(name)) for name in ("mean", "p50", "p95", "max")]
+        counts = [one.n, one.errors, one.wrong]
+        rows.append([one.class_name, one.phase, *counts, *shown, seconds(one.target_s), one.verdict.value])
+    print_table(headers, rows, title=title)
+    for left_out in summary.not_answered:
+        typer.echo(f"not answered: {left_out.template}, {left_out.queries} queries: {left_out.reason}")
+    typer.echo(verdict_sentence(read_trial(folder)))
+    typer.echo(f"report: {folder / 'report.html'}")
+
+
+@bench_app.command()
+def report(folder: Annotated[Path, typer.Argument(help="A trial folder.")]) -> None:
+    """Check a trial folder and render its report again, from the folder alone."""
+    from skyshard.bench.pages.report import write_report
+    from skyshard.bench.record.trial_folder import validate_trial
+
+    validate_trial(folder)
+    typer.echo(f"report: {write_report(folder)}")
+
+
+@bench_app.command(cls=SeveralAfterAgainst)
+def compare(
+    new: Annotated[list[Path], typer.Argument(help="Trial folders of the new side.")],
+    against: Annotated[list[Path], typer.Option(help="Trial folders of the old side.")],
+    out: Annotated[Path, typer.Option(help="Folder for comparison.html, .md and .json.")] = Path("comparison"),
+    threshold: Annotated[float, typer.Option(min=1.0, help="Ratio beyond which worse is a regression.")] = 1.1,
+    margin: Annotated[float, typer.Option(min=1.0, help="Ratios within it are the same.")] = 1.05,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Compare common queries of different workloads.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two releases, several trials a side. Exit code 1 on a regression beyond the threshold.
+
+    Example: skyshard bench compare new1 new2 new3 --against old1 old2 old3
+    """
+    from skyshard.bench.compare.comparison import compare_trials
+    from skyshard.bench.pages.comparison_page import interval, verdict, write_comparison
+    from skyshard.bench.pages.latency_figures import seconds
+    from skyshard.bench.record.trial_folder import read_trials
+
+    sides = read_trials(new, against)
+    found = compare_trials(sides[0], sides[1], threshold=threshold, margin=margin, anyway=anyway)
+    page = write_comparison(found, out)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        for one in found.differences:
+            typer.echo(f"{one.weight.value}: {one.what}: {'; '.join(one.new)} (new), {'; '.join(one.old)} (old)")
+        rows = [
+            [one.class_name, one.phase, one.change.value, seconds(one.old.median_s), seconds(one.new.median_s),
+             interval(one.median), interval(one.p95) if one.p95 else "", f"{one.p_median:.2g}"]
+            for one in found.classes
+        ]  # fmt: skip
+        print_table(["class", "phase", "verdict", "old", "new", "ratio of medians", "ratio of p95", "p"], rows)
+        for loss in found.losses:
+            typer.echo(f"not answered: {', '.join(loss.row)}")
+        for line in (*found.cautions, verdict(found), f"report: {page}"):
+            typer.echo(line)
+    if found.regressions:
+        raise typer.Exit(1)
+
+
+@bench_app.command()
+def trend(
+    folders: Annotated[list[Path], typer.Argument(help="Trial folders of several releases, in any order.")],
+    out: Annotated[Path, typer.Option(help="Folder for trend.html, .md and .json.")] = Path("trend"),
+    statistic: Annotated[str, typer.Option(help="mean, p50, p90, p95, p99, max.")] = "p50",
+    as_json: JsonOption = False,
+) -> None:
+    """Follow each class over releases and find the steps.
+
+    Exit code 1 when the newest release answers a class no more, or less of it, or less of it rightly.
+    """
+    from skyshard.bench.compare.trend import trend_of
+    from skyshard.bench.pages.latency_figures import seconds
+    from skyshard.bench.pages.trend_page import sentence, verdict, write_trend
+    from skyshard.bench.record.trial_folder import read_trials
+
+    found = trend_of(read_trials(folders)[0], statistic)
+    page = write_trend(found, out)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        raise typer.Exit(bool(found.regressions))
+    rows = [
+        [one.class_name, one.phase, len(one.points), seconds(one.points[-1].value),
+         "; ".join(sentence(step) for step in one.steps)]
+        for one in found.series
+    ]  # fmt: skip
+    print_table(["class", "phase", "trials", f"last {statistic}", "steps"], rows)
+    typer.echo(verdict(found))
+    typer.echo(f"report: {page}")
+    raise typer.Exit(bool(found.regressions))
+
+
+@bench_app.command()
+def sweep(
+    workload: Annotated[str, typer.Argument(help="A workload file, or the name of a shipped one.")],
+    fractions: Annotated[str, typer.Option(help="Shares of DR1 by objects, with commas; the largest is held out.")],
+    recipe: Annotated[str, typer.Option(help="The recipe that fractions are taken of.")] = "tiny",
+    nodes: Annotated[str, typer.Option(help="Node counts, with commas.")] = "2",
+    on_nodes: Annotated[str, typer.Option(help="Node counts to project for.")] = "25,92",
+    out: Annotated[Path, typer.Option(help="Folder for trials, fits and the page; run again to go on.")] = Path(
+        "sweep"
+    ),
+    leave_out: Annotated[str, typer.Option(help="Classes, or class/template, to leave out, with commas between.")] = "",
+    duration: Annotated[float, typer.Option(min=0, help="Seconds for every class that has a duration.")] = 0.0,
+    check: Annotated[bool | None, typer.Option("--check/--no-check", help="Compare answers with the oracle.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a workload at several fractions of DR1 and node counts, fit, and project to 50 % and 100 %.
+
+    Exit code 1 when a class was answered wrongly or not at all at one of the sizes.
+    """
+    from skyshard.bench.workload.workload import find_workload, read_workload
+
+    file = find_workload(workload)
+    loaded = adjusted(read_workload(file), leave_out, duration, check=check)
+
+    from skyshard.bench.pages.latency_figures import seconds
+    from skyshard.bench.pages.sweep_page import YES_NO, band, exponent, verdict
+    from skyshard.host.interrupts import interruptible
+    from skyshard.scenarios.sweep_run import SweepRun
+
+    asked = SweepRun(
+        file, loaded, out, recipe, tuple(_numbers(fractions, float)), tuple(_numbers(nodes, int)),
+        tuple(_numbers(on_nodes, int)),
+    )  # fmt: skip
+    with interruptible():
+        found, page = asked.run(lambda line: typer.echo(line, err=True), lambda what, done, total: None)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        raise typer.Exit(bool(found.faults))
+    rows = []
+    for one in found.scalings:
+        held = one.held_out
+        shown = [band(held), seconds(held.measured_s), YES_NO[held.holds]] if held else ["", "", ""]
+        rows.append([one.name, exponent(one), *shown, *(band(p) for p in one.projections[:1])])
+    print_table(["series", "exponent", "held out: predicted", "measured", "holds", "50 % of DR1"], rows)
+    typer.echo(verdict(found))
+    typer.echo(f"report: {page}")
+    raise typer.Exit(bool(found.faults))
+
+
+def _numbers(text: str, kind: type[Number]) -> list[Number]:
+    """Numbers with commas between. Raises UserError when one is none."""
+    from skyshard.errors import UserError
+
+    try:
+        return [kind(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise UserError(f"'{text}' is no list of numbers", remedy="write them with commas: 1e-6,2e-6") from None

@@ -1,0 +1,83 @@
+"""``skyshard cluster``: start, stop, show and destroy the private cluster. Words in, words out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from skyshard.cluster.private_cluster import NodeStatus
+
+DEFAULT_FOLDER = Path(".skyshard")
+ClusterFolder = Annotated[
+    Path, typer.Option("--cluster", envvar="SKYSHARD_CLUSTER", help="The cluster's folder.", metavar="DIR")
+]
+
+cluster_app = typer.Typer(help="The private cluster: MariaDB nodes and the czar's own server.", no_args_is_help=True)
+
+
+@cluster_app.command()
+def start(
+    nodes: Annotated[int | None, typer.Option(help="Number of nodes; 3 for a new cluster.")] = None,
+    cluster: ClusterFolder = DEFAULT_FOLDER,
+) -> None:
+    """Make the cluster if there is none, and start what does not run."""
+    from skyshard.cluster.private_cluster import Cluster
+    from skyshard.host.interrupts import interruptible
+
+    with interruptible():
+        Cluster.at(cluster).start(nodes, report=_tell)
+    _tell(f"cluster {cluster} is running")
+
+
+@cluster_app.command()
+def stop(cluster: ClusterFolder = DEFAULT_FOLDER) -> None:
+    """Stop every server; the data stays."""
+    from skyshard.cluster.private_cluster import Cluster
+
+    Cluster.at(cluster).stop(report=_tell)
+    _tell(f"cluster {cluster} is stopped")
+
+
+@cluster_app.command()
+def status(
+    cluster: ClusterFolder = DEFAULT_FOLDER,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show every server: what it does, its process, memory and data."""
+    from dataclasses import asdict
+
+    from skyshard.cluster.private_cluster import Cluster
+
+    found = Cluster.at(cluster)
+    servers = found.status()
+    if as_json:
+        print(json.dumps({"cluster": str(found.folder), "servers": [asdict(server) for server in servers]}, indent=2))
+    else:
+        _show(servers)
+
+
+@cluster_app.command()
+def destroy(cluster: ClusterFolder = DEFAULT_FOLDER) -> None:
+    """Stop every server and remove the cluster with all its data."""
+    from skyshard.cluster.private_cluster import Cluster
+
+    Cluster.at(cluster).destroy(report=_tell)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _show(servers: list[NodeStatus]) -> None:
+    from skyshard.cli.terminal.show import print_table
+
+    rows = []
+    for server in servers:
+        megabytes = (round(size / 1e6) for size in (server.memory_bytes, server.data_bytes))
+        rows.append((server.name, server.state, str(server.pid or "-"), *megabytes, server.socket))
+    print_table(("server", "state", "process", "memory MB", "data MB", "socket"), rows)

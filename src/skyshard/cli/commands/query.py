@@ -1,0 +1,84 @@
+"""``skyshard query`` and ``skyshard explain``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from skyshard.cli.terminal.answer_output import form_of, write_answer
+from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_json
+from skyshard.cli.terminal.statement_input import statement_of
+
+SqlArgument = Annotated[str, typer.Argument(help="One statement; '-' or nothing reads it from standard input.")]
+DatabaseOption = Annotated[str, typer.Option("--database", "-d", help="Database of names that give none.")]
+FormatOption = Annotated[
+    Literal["table", "csv", "tsv", "json", "parquet", "arrow"],
+    typer.Option("--format", "-f", help="Of a file, if its name does not say it. csv and tsv: NULL is \\N."),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", help="Write this file, whole or not at all; its ending (.parquet ...) gives the format."
+    ),
+]
+HeaderOption = Annotated[bool, typer.Option("--no-header", help="Leave out the line of names (csv, tsv).")]
+TargetOption = Annotated[Literal["czar", "mono"], typer.Option("--target", help="The cluster, or its oracle.")]
+
+
+BytesOption = Annotated[int | None, typer.Option("--max-bytes", help="Refuse more bytes of partial results than this.")]
+PartialOption = Annotated[
+    bool, typer.Option("--allow-partial", help="Leave out chunks of which no replica answers, and say which share.")
+]
+
+
+def query(
+    sql: SqlArgument = "-",
+    database: DatabaseOption = "",
+    format: FormatOption = "table",
+    out: OutOption = None,
+    no_header: HeaderOption = False,
+    target: TargetOption = "czar",
+    max_bytes: BytesOption = None,
+    allow_partial: PartialOption = False,
+    cluster: ClusterOption = DEFAULT_CLUSTER,
+) -> None:
+    """Answer one SQL statement."""
+    from skyshard.testbed import Testbed
+
+    form = form_of(format, out)
+    with Testbed(cluster) as testbed:
+        if target == "mono":
+            found = testbed.query(statement_of(sql), database=database, target=target)
+            write_answer(found.held(), form, out, header=not no_header)
+            return
+        limits = {"limit_bytes": max_bytes, "allow_partial": allow_partial}
+        with testbed.czar.open(statement_of(sql), database, **limits) as answer:  # type: ignore[arg-type]
+            write_answer(answer, form, out, header=not no_header)
+            stats = answer.stats()
+    if stats.lost:
+        shown = ", ".join(map(str, stats.lost[:5])) + (", ..." if len(stats.lost) > 5 else "")
+        typer.echo(f"skyshard: this answer covers {stats.coverage:.1%} of the chunks; without {shown}", err=True)
+
+
+def explain(
+    sql: SqlArgument = "-",
+    database: DatabaseOption = "",
+    json: JsonOption = False,
+    analyze: Annotated[bool, typer.Option("--analyze", help="Answer it, too, and say where the time went.")] = False,
+    cluster: ClusterOption = DEFAULT_CLUSTER,
+) -> None:
+    """Show how a statement would be answered: chunks and why, statements, merge."""
+    from skyshard.testbed import Testbed
+
+    statement = statement_of(sql)
+    with Testbed(cluster) as testbed:
+        explanation = testbed.explain(statement, database=database)
+        analysis = testbed.czar.analyze(statement, database) if analyze else None
+    if json:
+        print_json(explanation.as_dict() | ({"analysis": analysis.as_dict()} if analysis is not None else {}))
+        return
+    typer.echo(explanation.as_text())
+    if analysis is not None:
+        typer.echo(analysis.as_text())

@@ -1,0 +1,228 @@
+"""``skyshard synth``: a recipe to a folder of Parquet files with a manifest."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from skyshard.cli.terminal.show import JsonOption, human_bytes, print_json, print_table, progress_bars
+from skyshard.errors import UserError
+
+if TYPE_CHECKING:
+    from skyshard.synth.recipe.release_profile import Profile
+    from skyshard.synth.write.dirty_input import Dirt
+    from skyshard.synth.write.synth_manifest import Manifest
+    from skyshard.synth.write.write_catalog import Plan
+
+
+def synth(
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped one (tiny, hsc, dp1, dr1).")],
+    out: Annotated[Path, typer.Option(help="Folder to write; new, empty, or of an earlier run of the same command.")],
+    fraction: Annotated[float, typer.Option(help="Share of the recipe's sky, above 0 up to 1.")] = 1.0,
+    profile: Annotated[str, typer.Option(help="Named full row counts to compare with (kpm, dp1).")] = "",
+    seed: Annotated[int | None, typer.Option(help="Instead of the recipe's own.", min=0)] = None,
+    chunks: Annotated[str, typer.Option(help="Only these chunk numbers, separated by commas.")] = "",
+    shrink: Annotated[
+        Literal["coverage", "thinning"],
+        typer.Option(help="How a fraction is made: fewer chunks at real density, or all chunks with fewer rows."),
+    ] = "coverage",
+    runtime: Annotated[Literal["inline", "ray"], typer.Option(help="Where chunks are made.")] = "inline",
+    workers: Annotated[int | None, typer.Option(help="Chunks made at a time (default: one a core).", min=1)] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and make nothing.")] = False,
+    preview: Annotated[bool, typer.Option("--preview", help="Write OUT/preview.html to look at, and no rows.")] = False,
+    dirt: Annotated[str, typer.Option(help="Spoil the files as real ones are: nan,inf,unsorted,... or all.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Make a synthetic catalog: Parquet per table and chunk, and a manifest with the truth about it.
+
+    Run it again to resume: finished chunks are checked and kept.
+    """
+    from skyshard.synth.recipe.recipe import read_recipe
+    from skyshard.synth.recipe.release_profile import read_profile
+    from skyshard.synth.write.write_catalog import plan
+
+    read = read_profile(profile) if profile else None
+    kinds = _kinds_of_dirt(dirt)
+    chosen = parse_chunks(chunks)
+    planned = plan(read_recipe(recipe), out, chunks=chosen, fraction=fraction, seed=seed, shrink=shrink)
+    facts: dict[str, Any] = {"plan": plan_facts(planned)}
+    if read is not None:
+        facts["plan"]["profile"] = profile_plan(read, planned)
+    if not as_json:
+        print_plan(facts["plan"])
+    if preview:
+        facts["preview"] = str(_preview(planned, out))
+    elif kinds and not dry_run:
+        facts["dirty"] = _make_dirty(planned, out, kinds)
+    elif not dry_run:
+        facts |= _make(planned, out, read, runtime, workers, quiet=as_json)
+    if as_json:
+        print_json(facts)
+    elif "made" in facts:
+        print_made(facts)
+    elif preview or "dirty" in facts:
+        typer.echo(f"wrote {facts.get('preview') or out}")
+
+
+def _make(
+    planned: Plan,
+    out: Path,
+    profile: Profile | None,
+    runtime: Literal["inline", "ray"],
+    workers: int | None,
+    *,
+    quiet: bool,
+) -> dict[str, Any]:
+    """Make the catalog, and say what it holds."""
+    from skyshard.runtime import open_runtime
+    from skyshard.synth.write.write_catalog import write_plan
+
+    started = time.perf_counter()
+    with open_runtime(runtime, cpus=workers) as pool, progress_bars(quiet=quiet) as watcher:
+        manifest = write_plan(planned, out, pool, watcher)
+    facts = {"made": made_facts(manifest, out, time.perf_counter() - started)}
+    return facts if profile is None else facts | {"profile": profile_facts(profile, manifest)}
+
+
+def _preview(planned: Plan, out: Path) -> Path:
+    from skyshard.synth.rows.generate import open_sky
+    from skyshard.synth.write.output_folder import PREVIEW
+    from skyshard.synth.write.preview import write_preview
+
+    out.mkdir(parents=True, exist_ok=True)
+    write_preview(open_sky(planned.identity.recipe, planned.identity.seed), planned, out / PREVIEW)
+    return out / PREVIEW
+
+
+def _kinds_of_dirt(text: str) -> tuple[Dirt, ...]:
+    if not text:
+        return ()
+    from skyshard.synth.write.dirty_input import parse_dirt
+
+    return parse_dirt(text)
+
+
+def _make_dirty(planned: Plan, out: Path, kinds: tuple[Dirt, ...]) -> dict[str, Any]:
+    from skyshard.synth.write.dirty_input import write_dirty
+
+    return {name: asdict(table) for name, table in write_dirty(planned, out, kinds).items()}
+
+
+def parse_chunks(text: str) -> list[int] | None:
+    """Chunk numbers from ``7140,7141``; None for an empty text.
+
+    >>> parse_chunks("7140, 7141"), parse_chunks("")
+    ([7140, 7141], None)
+    """
+    if not text.strip():
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UserError(f"--chunks '{text}' is not a list of numbers", remedy="write 7140,7141") from None
+
+
+def plan_facts(planned: Plan) -> dict[str, Any]:
+    """What will be made; expected numbers are means."""
+    return {
+        "recipe": planned.identity.recipe.name,
+        "seed": planned.identity.seed,
+        "fraction": planned.identity.fraction,
+        "shrink": planned.identity.shrink,
+        "chunks": [task.chunk for task in planned.tasks],
+        "chunks_of_recipe": planned.whole_chunks,
+        "expected_rows": planned.expected_rows,
+        "expected_rows_of_recipe": planned.whole_rows,
+        "expected_bytes": planned.expected_bytes,
+        "expected_bytes_of_recipe": planned.whole_bytes,
+    }
+
+
+def made_facts(manifest: Manifest, out: Path, elapsed_s: float) -> dict[str, Any]:
+    """What the folder holds."""
+    sizes = {name: sum(file.bytes for file in table.files) for name, table in manifest.tables.items()}
+    return {
+        "folder": str(out),
+        "rows": manifest.truth.rows,
+        "bytes": sizes,
+        "digests": {name: table.digest for name, table in manifest.tables.items()},
+        "elapsed_s": round(elapsed_s, 3),
+    }
+
+
+def profile_facts(profile: Profile, manifest: Manifest) -> dict[str, Any]:
+    """What share of a profile was made."""
+    share = {
+        name: {
+            "rows_of_profile": table.rows,
+            "rows_at_fraction": round(table.rows * manifest.fraction),
+            "rows_made": manifest.truth.rows.get(name, 0),
+            "share_made": manifest.truth.rows.get(name, 0) / table.rows,
+        }
+        for name, table in profile.tables.items()
+    }
+    return {"name": profile.name, "fraction": manifest.fraction, "tables": share}
+
+
+def profile_plan(profile: Profile, planned: Plan) -> dict[str, Any]:
+    """What the full thing is, what the fraction of it is, and what this recipe will make."""
+    fraction = planned.identity.fraction
+    tables = {
+        name: {
+            "rows_of_profile": table.rows,
+            "bytes_of_profile": round(table.rows * table.bytes_per_row),
+            "rows_at_fraction": round(table.rows * fraction),
+            "bytes_at_fraction": round(table.rows * fraction * table.bytes_per_row),
+            "rows_of_recipe": planned.whole_rows.get(name, 0),
+            "rows_to_make": planned.expected_rows.get(name, 0),
+            "bytes_to_make": round(planned.expected_rows.get(name, 0) * table.bytes_per_row),
+        }
+        for name, table in profile.tables.items()
+    }
+    return {"name": profile.name, "fraction": fraction, "tables": tables}
+
+
+def print_plan(facts: dict[str, Any]) -> None:
+    rows = ", ".join(f"{count:,} {name}" for name, count in facts["expected_rows"].items())
+    whole = ", ".join(f"{count:,} {name}" for name, count in facts["expected_rows_of_recipe"].items())
+    typer.echo(
+        f"plan: recipe {facts['recipe']}, seed {facts['seed']}, fraction {facts['fraction']:g} by {facts['shrink']}: "
+        f"{len(facts['chunks']):,} of {facts['chunks_of_recipe']:,} chunks, about {rows} rows, "
+        f"{human_bytes(facts['expected_bytes'])} of values"
+    )
+    typer.echo(f"the whole recipe: about {whole} rows, {human_bytes(facts['expected_bytes_of_recipe'])}")
+    if "profile" not in facts:
+        return
+    profile = facts["profile"]
+    shown = [
+        (
+            name, f"{one['rows_of_profile']:,}", human_bytes(one["bytes_of_profile"]), f"{one['rows_at_fraction']:,}",
+            human_bytes(one["bytes_at_fraction"]), f"{one['rows_to_make']:,}", human_bytes(one["bytes_to_make"]),
+        )
+        for name, one in profile["tables"].items()
+    ]  # fmt: skip
+    at = f"at {profile['fraction']:g}"
+    print_table(
+        (f"profile {profile['name']}", "rows in full", "bytes", f"rows {at}", "bytes", "to make", "bytes"), shown
+    )
+
+
+def print_made(facts: dict[str, Any]) -> None:
+    made = facts["made"]
+    rows = [(name, count, human_bytes(made["bytes"][name])) for name, count in made["rows"].items()]
+    print_table(("table", "rows", "Parquet"), rows)
+    if "profile" in facts:
+        profile = facts["profile"]
+        shares = [
+            (name, share["rows_of_profile"], share["rows_at_fraction"], f"{share['share_made']:.2e}")
+            for name, share in profile["tables"].items()
+        ]
+        headers = (f"profile {profile['name']}", "rows in full", f"at {profile['fraction']:g}", "share made here")
+        print_table(headers, shares)
+    total = sum(made["rows"].values())
+    rate = total / max(made["elapsed_s"], 1e-3)
+    typer.echo(f"made {total:,} rows in {made['elapsed_s']:.1f} s ({rate:,.0f} rows/s): {made['folder']}/manifest.json")

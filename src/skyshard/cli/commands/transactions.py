@@ -1,0 +1,64 @@
+"""``skyshard transactions [abort N]``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, human_bytes, print_json, print_table
+
+transactions_app = typer.Typer(invoke_without_command=True)
+
+
+@transactions_app.callback()
+def transactions(
+    context: typer.Context,
+    database: Annotated[str, typer.Option("--database", help="Only those of this database.")] = "",
+    json: JsonOption = False,
+    cluster: ClusterOption = DEFAULT_CLUSTER,
+) -> None:
+    """List transactions: state, source, duration, error; or abort one."""
+    from skyshard.testbed import Testbed
+
+    context.obj = cluster
+    if context.invoked_subcommand is not None:
+        return
+    with Testbed(cluster) as testbed:
+        sizes = testbed.registry.transaction_sizes(database)
+        found = [_with_rate(row, *sizes[row["id"]]) for row in testbed.registry.transactions(database)]
+    if json:
+        print_json(found)
+        return
+    heads = ["id", "database", "state", "rows", "stored", "seconds", "krow/s", "MB/s", "source", "error"]
+    print_table(
+        heads,
+        [[str(r["id"]), r["database"], r["state"], r["rows"], human_bytes(r["bytes"]), r["seconds"],
+          (r["rows_per_s"] or 0) / 1e3 or None, (r["bytes_per_s"] or 0) / 1e6 or None, r["source"], r["error"]]
+         for r in found],
+    )  # fmt: skip
+
+
+def _with_rate(row: dict[str, Any], rows: int, size: int) -> dict[str, Any]:
+    seconds = row["ended_s"] - row["begun_s"] if row["ended_s"] else None
+    rates = {"rows_per_s": rows / seconds, "bytes_per_s": size / seconds} if seconds else {}
+    return row | {"rows": rows, "bytes": size, "seconds": seconds, "rows_per_s": None, "bytes_per_s": None} | rates
+
+
+@transactions_app.command()
+def abort(
+    context: typer.Context,
+    number: Annotated[int, typer.Argument(help="The transaction, as listed.", show_default=False, metavar="N")],
+    json: JsonOption = False,
+    cluster: Annotated[Path | None, typer.Option("--cluster", help="The cluster's folder.")] = None,
+) -> None:
+    """End a transaction that did not come to its end: all that it did is taken back."""
+    from skyshard.testbed import Testbed
+
+    with Testbed(cluster or context.obj) as testbed:
+        database = testbed.abort_transaction(number)
+    if json:
+        print_json({"transaction": number, "database": database, "state": "aborted"})
+    else:
+        typer.echo(f"transaction {number} of {database} is aborted: nothing of it is left")

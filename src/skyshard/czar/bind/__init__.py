@@ -1,0 +1,1 @@
+"""A statement bound to a catalog: names, columns, functions and ref-match tables."""

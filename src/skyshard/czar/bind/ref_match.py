@@ -1,0 +1,112 @@
+"""Ref-match tables: a row whose sides lie in two chunks is stored in both; a query sees it once.
+
+Rules: a reference to such a table is read by one ``side``: the copies that stand where that side's director rows are.
+The copy of side 1 is the row as one server has it (its flag, its chunk). A key that its director has not leaves a
+single copy, which counts as the first side's wherever it stands. Trees only, no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import product
+
+from sqlglot import exp
+
+from skyshard.catalog.layout import Role
+from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN
+from skyshard.czar.bind.bound_statement import COLUMN, REF, Bound, Reference, column_of, columns_of
+from skyshard.errors import Refusal
+
+
+def is_match(reference: Reference) -> bool:
+    """True for a reference to a ref-match table."""
+    return reference.table is not None and reference.table.layout.role is Role.REF_MATCH
+
+
+def require_flags(references: Iterable[Reference]) -> None:
+    """Refuse a match table whose copies cannot be told apart."""
+    for reference in references:
+        if is_match(reference) and not _name(reference, "flag"):
+            raise Refusal(
+                "ref-match",
+                f"ref-match table '{reference.alias}' has no flag column, so its rows cannot be told apart",
+                remedy="name its flag column in the layout and ingest it again",
+            )
+
+
+def possible_sides(bound: Bound, references: Iterable[Reference]) -> Iterator[None]:
+    """Set every match reference to each side that it may be read by, one combination after the other.
+
+    In the end all are at side 1.
+    """
+    matches = [reference for reference in references if is_match(reference)]
+    choices = [(1, 2) if _may_be_second(bound, one) else (1,) for one in matches]
+    for chosen in product(*choices):
+        for reference, side in zip(matches, chosen, strict=True):
+            reference.side = side
+        yield
+    for reference in matches:
+        reference.side = 1
+
+
+def _may_be_second(bound: Bound, reference: Reference) -> bool:
+    """The second side's copy has another flag and chunk: only where nobody asks for these."""
+    shown = {CHUNK_COLUMN.lower(), SUB_CHUNK_COLUMN.lower(), _name(reference, "flag").lower()}
+    asked = {
+        column.meta[COLUMN].lower() for column in columns_of(bound.tree) if column.meta.get(REF) == reference.number
+    }
+    stars = any(bound.tree.find_all(exp.Star))
+    return not (asked & shown or stars or reference.has_orphans)
+
+
+def single(reference: Reference) -> exp.Expr | None:
+    """The condition that keeps one copy of each row: that of the side by which the reference is read.
+
+    None where the table has no copies.
+    """
+    if not is_match(reference):
+        return None
+    other = exp.Literal.number(3 - reference.side)
+    kept: exp.Expr = exp.NEQ(this=column_of(reference, _name(reference, "flag")), expression=other)
+    missing = [exp.Is(this=column_of(reference, name), expression=exp.Null()) for name in _side_columns(reference)]
+    if missing:
+        kept = exp.Or(this=kept, expression=exp.Paren(this=exp.and_(*missing, copy=False)))
+    return exp.Paren(this=kept)
+
+
+def _name(reference: Reference, what: str) -> str:
+    """A column of the layout as the table spells it; empty if there is none."""
+    assert reference.table is not None
+    return reference.find(getattr(reference.table.layout, what)) or ""
+
+
+def _side_columns(reference: Reference) -> list[str]:
+    """The columns that are NULL where the reference's side is missing."""
+    assert reference.table is not None
+    layout = reference.table.layout
+    key, position = (layout.key, layout.position) if reference.side == 1 else (layout.key2, layout.position2)
+    names = [reference.find(name) for name in (key, *(position or ())) if name]
+    return [name for name in names if name is not None]
+
+
+def single_rows(bound: Bound) -> Bound:
+    """Replace match tables by their rows, each once: for a server that holds all copies in one table.
+
+    The tree is changed in place.
+    """
+    for reference in bound.tables:
+        if is_match(reference):
+            reference.side = 1
+            node = reference.node
+            table = exp.table_(node.this.copy(), db=node.args["db"].copy())
+            condition = single(reference)
+            assert condition is not None
+            rows = _where(reference, table, condition)
+            alias = exp.TableAlias(this=exp.to_identifier(reference.alias, quoted=True))
+            node.replace(exp.Subquery(this=rows, alias=alias, joins=node.args.get("joins")))
+    return bound
+
+
+def _where(reference: Reference, table: exp.Table, condition: exp.Expr) -> exp.Select:
+    table.set("alias", exp.TableAlias(this=exp.to_identifier(reference.alias, quoted=True)))
+    return exp.select("*").from_(table).where(condition)

@@ -1,0 +1,120 @@
+"""Which column a name means in a clause, by MariaDB's rules; the answer is written beside the column.
+
+Rules: ORDER BY looks for an item of the select list first, GROUP BY and expressions for a table's column first, HAVING
+for a GROUP BY column, then an item. Column names are compared without case. No I/O.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from sqlglot import exp
+
+from skyshard.czar.bind.bound_statement import COLUMN, ITEM, REF, Block, Meaning, Reference, Visible, own_columns
+from skyshard.czar.sql.item_names import item_name
+from skyshard.czar.sql.statement import place
+from skyshard.errors import UserError
+
+
+class Resolver:
+    """Resolves the columns of one clause of one SELECT."""
+
+    def __init__(self, block: Block, visible: list[Visible] | None = None) -> None:
+        self._block = block
+        self._visible = block.visible if visible is None else visible
+
+    def clause(self, key: str, node: exp.Expr) -> None:
+        for column in list(own_columns(node)):
+            resolve = {"having": self._in_having, "order": self._in_order, "group": self._in_group}.get(key)
+            is_resolved = bool(resolve and not column.table and resolve(column))
+            if not is_resolved and not self._resolve(column, self._block, self._visible):
+                if key in ("having", "order", "group") and self._alias(column):
+                    continue
+                self._fail(column)
+
+    def _in_order(self, column: exp.Column) -> bool:
+        """ORDER BY name: an item of the select list first. ORDER BY expression: a table's column first."""
+        return isinstance(column.parent, exp.Ordered) and self._alias(column)
+
+    def _in_group(self, column: exp.Column) -> bool:
+        return False
+
+    def _in_having(self, column: exp.Column) -> bool:
+        """HAVING name outside an aggregate: a GROUP BY column, then an item of the select list."""
+        if isinstance(column.find_ancestor(exp.AggFunc, exp.Having), exp.AggFunc):
+            return False
+        group = self._block.select.args.get("group")
+        grouped = [part.name.lower() for part in group.expressions if isinstance(part, exp.Column)] if group else []
+        return column.name.lower() not in grouped and self._alias(column)
+
+    def _alias(self, column: exp.Column) -> bool:
+        lowered = column.name.lower()
+        items = self._block.select.expressions
+        found = [index for index, item in enumerate(items) if (item_name(item) or "").lower() == lowered]
+        aliased = [index for index in found if isinstance(items[index], exp.Alias)]
+        if not found and isinstance(column.this, exp.Identifier) and column.this.quoted:
+            found = [index for index, item in enumerate(items) if item.sql("mysql").lower() == lowered]
+        if not found:
+            return False
+        first = (aliased or found)[0]
+        if len({items[index].unalias().sql() for index in found}) > 1 and isinstance(column.parent, exp.Ordered):
+            raise UserError(
+                f"column '{column.name}' in ORDER BY is ambiguous{place(column)}", remedy="use its position"
+            )
+        column.meta[ITEM] = first
+        return True
+
+    def _resolve(self, column: exp.Column, block: Block, visible: list[Visible]) -> bool:
+        found = _qualified(column, block.references) if column.table else _unqualified(column, visible)
+        if found is not None:
+            column._meta = Meaning(column.meta)
+            column._meta |= {REF: found.owner.number, COLUMN: found.name}
+            return True
+        return block.parent is not None and self._resolve(column, block.parent, block.parent.visible)
+
+    def _fail(self, column: exp.Column) -> None:
+        block: Block | None = self._block
+        while block is not None:
+            if block.is_lenient or any(reference.is_open for reference in block.references):
+                return
+            block = block.parent
+        known = {visible.name for visible in self._visible}
+        name = f"{column.table}.{column.name}" if column.table else column.name
+        if column.table and all(reference.alias != column.table for reference in self._block.references):
+            aliases = [reference.alias for reference in self._block.references]
+            raise UserError(
+                f"unknown table '{column.table}' in '{name}'{place(column)}",
+                remedy=did_you_mean(column.table, aliases, "tables here"),
+            )
+        tables = [one.table.table.name for one in self._block.references if one.table is not None]
+        listing = f"SHOW COLUMNS FROM {tables[0]}" if tables else "its FROM clause"
+        raise UserError(f"unknown column '{name}'{place(column)}", remedy=did_you_mean(column.name, known, listing))
+
+
+def _qualified(column: exp.Column, references: list[Reference]) -> Visible | None:
+    for reference in references:
+        if reference.alias == column.table and column.db in ("", reference.database):
+            name = reference.find(column.name)
+            return Visible(name, reference) if name is not None else None
+    return None
+
+
+def _unqualified(column: exp.Column, visible: list[Visible]) -> Visible | None:
+    lowered = column.name.lower()
+    found = [one for one in visible if one.name.lower() == lowered]
+    if len(found) > 1:
+        tables = " and ".join(repr(one.owner.alias) for one in found[:3])
+        raise UserError(
+            f"column '{column.name}' is ambiguous: it is in {tables}{place(column)}",
+            remedy=f"write {found[0].owner.alias}.{column.name}",
+        )
+    return found[0] if found else None
+
+
+def did_you_mean(name: str, known: Iterable[str], what: str) -> str:
+    names = {other.lower(): other for other in known}
+    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean '{names[near[0]]}'?"
+    return f"{what}: {', '.join(sorted(known))}" if what.startswith("tables") else f"{what} lists what there is"

@@ -1,0 +1,1 @@
+"""Plans that are kept, and when they may be used again."""

@@ -1,0 +1,80 @@
+"""Statements that a compaction overtakes: the tables that they were planned over are gone before they are read.
+
+Rules: such a statement is planned anew, over what is published then, and begun from the start; of an answer whose rows
+have been handed out nothing is asked again, as they might be another generation's. What stays gone is an error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterator
+from typing import TypeVar
+
+import pyarrow as pa
+
+from skyshard.czar.plan.query_plan import Plan
+from skyshard.czar.result.prepared import Prepared
+from skyshard.czar.result.query_progress import Running
+from skyshard.db.connection import is_gone
+from skyshard.errors import ClusterError, SkyshardError
+
+T = TypeVar("T")
+ATTEMPTS = 3
+"""A statement is begun so often at most: compactions do not come faster than that."""
+
+
+def planned(prepare: Callable[[], T]) -> T:
+    """What ``prepare`` gives, which looks keys up in director indexes that may be gone."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return prepare()
+        except SkyshardError as error:
+            if not is_gone(error):
+                raise
+    return prepare()
+
+
+def answered(
+    prepared: Prepared,
+    carry_out: Callable[[Prepared], Generator[pa.RecordBatch, None, None]],
+    anew: Callable[[], Prepared],
+    running: Running,
+) -> Iterator[pa.RecordBatch]:
+    """The rows of an answer, begun again while none was handed out.
+
+    Args:
+        anew: takes back what was done for the statement and plans it again.
+
+    Raises:
+        ClusterError: tables were dropped after rows had been handed out (retryable).
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        is_begun = False
+        try:
+            with contextlib.closing(carry_out(prepared)) as batches:
+                for batch in batches:
+                    is_begun = True
+                    yield batch
+            return
+        except SkyshardError as error:
+            if not is_gone(error):
+                raise
+            running.check()
+            if is_begun:
+                raise ClusterError(
+                    "tables that this statement reads were replaced by a compaction while its rows were handed out",
+                    remedy="ask again; `skyshard compact --grace` keeps the old tables for longer",
+                    retryable=True,
+                ) from error
+            if attempt == ATTEMPTS:
+                raise
+        before, prepared = prepared, anew()
+        if prepared.types != before.types:
+            raise ClusterError("the table was replaced by another one while it was read", retryable=True)
+
+
+def begin(running: Running, plan: Plan, clock: str) -> None:
+    """Set the counters of a query to those of a plan of which nothing is done yet."""
+    running.restart()
+    running.clock = clock
+    running.chunks = sum(len(pull.chunks or ()) for pull in plan.pulls)

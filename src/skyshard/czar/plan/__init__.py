@@ -1,0 +1,1 @@
+"""From a bound statement to its plan."""

@@ -1,0 +1,342 @@
+"""Plans of SELECTs that are answered chunk by chunk, in one step or two.
+
+Rules: the FROM clause keeps its shape; only the tables in it are replaced. ORDER BY with LIMIT goes down to the chunks
+as LIMIT + OFFSET rows each. No I/O.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from sqlglot import exp
+
+from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN
+from skyshard.czar.bind.bound_statement import COLUMN, REF, Block, Bound, Reference, column_of, columns_of
+from skyshard.czar.bind.clauses import Clauses, OrderTerm, is_aggregate
+from skyshard.czar.bind.ref_match import single
+from skyshard.czar.bind.unsteady_functions import is_steady
+from skyshard.czar.locate.local_subqueries import nested_references
+from skyshard.czar.locate.locality import Locality, Neighbour, top_terms
+from skyshard.czar.locate.pair_prefilter import reach_text, windows
+from skyshard.czar.plan.aggregate import TwoStep, cast_to, split
+from skyshard.czar.plan.query_plan import Casts, Pull, Slot, Template, kept, slot_mark
+from skyshard.czar.sql.dialect import render, rendered_copy
+
+MOST_ROWS = 2**64 - 1
+"""The largest LIMIT that MariaDB takes."""
+
+
+def local_steps(
+    bound: Bound, block: Block, clauses: Clauses, locality: Locality, chunks: tuple[int, ...], rows: int
+) -> tuple[Pull, str]:
+    """The pull and the merge statement (empty when there is nothing to merge) of a local SELECT.
+
+    Raises:
+        NotMergeable: gather instead.
+    """
+    source = ChunkSource(bound, block, clauses, locality)
+    if clauses.is_grouped:
+        return _two_steps(bound, source, split(clauses), clauses, chunks, rows)
+    if clauses.having is not None:
+        source.where.append(exp.Paren(this=clauses.having.copy()))
+    columns = _columns(clauses)
+
+    @kept
+    def cast(casts: Casts) -> Template:
+        return source.template(lambda: _one_step(source, clauses, columns, casts))
+
+    is_any = not clauses.order and not clauses.is_distinct  # the same value may come from many chunks
+    most = min(clauses.limit + clauses.offset, MOST_ROWS) if clauses.limit is not None and is_any else None
+    declared = frozenset(name for name, part in columns.items() if clauses.is_distinct or is_declared(bound, part))
+    pull = Pull(cast({}), chunks, rows, tuple(columns), limit=most, cast=cast, declared=declared)
+    return pull, _one_step_merge(clauses)
+
+
+def is_declared(bound: Bound, part: exp.Expr) -> bool:
+    """True for a table's column, or the least or greatest of one: its texts have the length that it declares."""
+    inner = part.unnest()
+    inner = inner.this if isinstance(inner, (exp.Min, exp.Max)) else inner
+    reference = bound.reference(inner) if isinstance(inner, exp.Column) else None
+    return reference is not None and reference.table is not None
+
+
+def reads_chunk_columns(bound: Bound, clauses: Clauses, block: Block, locality: Locality) -> bool:
+    """True when chunk numbers of a table that is read with overlap are asked for: copies carry other numbers."""
+    overlapping = {neighbour.reference for neighbour in locality.neighbours}
+    hidden = {CHUNK_COLUMN.lower(), SUB_CHUNK_COLUMN.lower()}
+    return any(
+        bound.references[number].table is not None and column.lower() in hidden
+        for number in overlapping
+        for column in used_columns(bound, block, clauses, number)
+    )
+
+
+def used_columns(bound: Bound, block: Block, clauses: Clauses, number: int) -> tuple[str, ...]:
+    """The columns of a reference that its SELECT names, in the table's order."""
+    parts: list[exp.Expr] = [
+        *clauses.items,
+        *clauses.where,
+        *clauses.group,
+        *(term.expression for term in clauses.order),
+    ]
+    parts += [clauses.having] if clauses.having is not None else []
+    for join in block.joins:
+        parts += join.terms
+        if join.node.args.get("using") or join.node.args.get("method"):
+            return bound.references[number].columns
+    named = {column.meta[COLUMN] for part in parts for column in columns_of(part) if column.meta.get(REF) == number}
+    return tuple(name for name in bound.references[number].columns if name in named)
+
+
+class ChunkSource:
+    """The FROM and WHERE clauses of a chunk statement, and the slots in them."""
+
+    def __init__(self, bound: Bound, block: Block, clauses: Clauses, locality: Locality) -> None:
+        self._bound = bound
+        self._block = block
+        self._lock = threading.Lock()
+        self._neighbours = {neighbour.reference: neighbour for neighbour in locality.neighbours}
+        self._pairing = top_terms(block, clauses.where)
+        references = [*block.references, *nested_references(bound, block)]
+        self._slots = {one.number: self._slot(one, clauses) for one in references if one.table is not None}
+        reaching = [number for number, slot in self._slots.items() if slot.reach]
+        singles = [single(one) for one in block.references if not one.is_nullable]
+        self.where = [*windows(bound, self._pairing, reaching), *(term.copy() for term in clauses.where)]
+        self.where += [condition for condition in singles if condition is not None]
+
+    def template(self, write: Callable[[], exp.Select]) -> Template:
+        """The template of a chunk statement, which is made when it is needed."""
+        return Template(lambda: self._text(write), self._slots)
+
+    def _text(self, write: Callable[[], exp.Select]) -> str:
+        with self._lock:  # the terms of WHERE are in one tree at a time
+            select = write()
+            if len(self._slots) > len(self._block.references):
+                self._mark(select)
+            return render(select)
+
+    def select(self, items: Iterable[exp.Expr]) -> exp.Select:
+        """A SELECT over the slots, with the WHERE terms."""
+        select = exp.Select(expressions=list(items))
+        source = self._block.select.args["from_"].copy()
+        joins = [join.copy() for join in self._block.select.args.get("joins") or []]
+        extra = [self._marked(node, joins) for node in [source, *joins]]
+        select.set("from_", source)
+        select.set("joins", joins)
+        terms = [*(term for part in extra for term in part), *self.where]
+        if terms:
+            select.set("where", exp.Where(this=exp.and_(*terms, copy=False)))
+        return select
+
+    def _marked(self, tree: exp.Expr, joins: list[exp.Join]) -> list[exp.Expr]:
+        """Replace tables by markers; returns the sub-chunk equalities that belong into WHERE."""
+        loose: list[exp.Expr] = []
+        for table in [node for node in tree.find_all(exp.Table) if REF in node.meta]:
+            neighbour = self._neighbours.get(table.meta[REF])
+            if neighbour is not None:
+                loose += self._tie(table, neighbour)
+        self._mark(tree)
+        return loose
+
+    def _mark(self, tree: exp.Expr) -> None:
+        for table in [node for node in tree.find_all(exp.Table) if REF in node.meta]:
+            joined = table.args.get("joins")
+            table.replace(exp.Table(this=exp.to_identifier(slot_mark(table.meta[REF]), quoted=False), joins=joined))
+
+    def _tie(self, table: exp.Table, neighbour: Neighbour) -> list[exp.Expr]:
+        if not neighbour.is_by_sub_chunk:
+            return []
+        one, other = (self._bound.references[number] for number in (neighbour.reference, neighbour.of))
+        equality = exp.EQ(this=column_of(one, SUB_CHUNK_COLUMN), expression=column_of(other, SUB_CHUNK_COLUMN))
+        join = table.parent
+        if isinstance(join, exp.Join) and join.args.get("on") is not None:
+            join.set("on", exp.and_(equality, join.args["on"], copy=False))
+            return []
+        return [equality]
+
+    def _slot(self, reference: Reference, clauses: Clauses) -> Slot:
+        assert reference.table is not None
+        if reference.number not in self._neighbours:
+            return Slot(reference.database, reference.table, reference.alias)
+        columns = used_columns(self._bound, self._block, clauses, reference.number)
+        is_distinct = not self._neighbours[reference.number].is_by_sub_chunk
+        tie = reference.key if is_distinct else SUB_CHUNK_COLUMN
+        column = reference.find(tie) or tie
+        columns = columns if column in columns else (*columns, column)
+        condition = "" if reference.is_nullable else render_terms(own_terms(clauses.where, reference.number))
+        is_merged = any(join.node.args.get("using") or join.node.args.get("method") for join in self._block.joins)
+        reach = "" if is_merged else reach_text(self._bound, self._pairing, reference)
+        return Slot(reference.database, reference.table, reference.alias, columns, condition, is_distinct, reach)
+
+
+def own_terms(terms: Sequence[exp.Expr], number: int) -> list[exp.Expr]:
+    """The terms that a single reference decides, which may therefore be asked of its table alone."""
+    return [term for term in terms if is_own(term, number)]
+
+
+def is_own(term: exp.Expr, number: int) -> bool:
+    """True when a term names columns of one reference only, and nothing that differs from call to call."""
+    columns = list(columns_of(term))
+    if not columns or any(column.meta.get(REF) != number for column in columns):
+        return False
+    return is_steady(term) and not any(
+        isinstance(node, (exp.Query, exp.Window)) or is_aggregate(node) for node in term.walk()
+    )
+
+
+def render_terms(terms: Sequence[exp.Expr]) -> str:
+    """Text of AND-ed terms; empty if there are none."""
+    return render(exp.and_(*(term.copy() for term in terms), copy=False)) if terms else ""
+
+
+def _columns(clauses: Clauses) -> dict[str, exp.Expr]:
+    """The columns of a chunk's rows: the items, then what ORDER BY needs beyond them."""
+    columns = {f"c{index}": item for index, item in enumerate(clauses.items)}
+    extra = [term.expression for term in sorting(clauses) if term.item is None]
+    return {**columns, **{f"o{index}": expression for index, expression in enumerate(extra)}}
+
+
+def sorting(clauses: Clauses) -> list[OrderTerm]:
+    """The terms of ORDER BY that sort at all; a constant does not, and would be read as a position."""
+    return [term for term in clauses.order if not is_constant(term.expression)]
+
+
+def is_constant(part: exp.Expr) -> bool:
+    """True where an expression has one value for all rows and groups, as far as its text shows."""
+    return not any(part.find_all(exp.Column, exp.Anonymous, exp.Query)) and not any(map(is_aggregate, part.walk()))
+
+
+def _one_step(source: ChunkSource, clauses: Clauses, columns: Mapping[str, exp.Expr], casts: Casts) -> exp.Select:
+    select = source.select(named(cast_part(part, casts.get(name)), name) for name, part in columns.items())
+    if clauses.is_distinct:
+        select.set("distinct", exp.Distinct())
+    if clauses.limit is not None:
+        select.set("limit", limit_of(clauses.limit + clauses.offset))
+        terms = [(term.expression.copy(), term.is_descending) for term in sorting(clauses)]
+        if terms:
+            select.set("order", ordering(terms))
+    return select
+
+
+def named(part: exp.Expr, name: str) -> exp.Alias:
+    """A select item of this name; the part is taken, not copied."""
+    return exp.Alias(this=part, alias=exp.Identifier(this=name, quoted=False))
+
+
+def cast_part(part: exp.Expr, kind: str | None) -> exp.Expr:
+    copy = rendered_copy(part)
+    return cast_to(copy, kind) if kind else copy
+
+
+def _one_step_merge(clauses: Clauses) -> str:
+    """The statement that sorts, cuts and makes distinct what the chunks gave; empty if nothing is left to do."""
+    terms = sorting(clauses)
+    if not (terms or clauses.is_distinct or clauses.limit is not None):
+        return ""
+    extra = iter(range(len(terms)))
+    places = [f"c{term.item}" if term.item is not None else f"o{next(extra)}" for term in terms]
+    by = [(exp.column(name), term.is_descending) for name, term in zip(places, terms, strict=True)]
+    merge = _over_partial([exp.column(f"c{index}") for index in range(len(clauses.items))])
+    if clauses.is_distinct:
+        merge.set("distinct", exp.Distinct())
+    return render(_finished(merge, by, clauses))
+
+
+def _two_steps(
+    bound: Bound, source: ChunkSource, steps: TwoStep, clauses: Clauses, chunks: tuple[int, ...], rows: int
+) -> tuple[Pull, str]:
+    if not steps.columns:
+        steps.column("a", exp.Count(this=exp.Star()))
+
+    @kept
+    def cast(casts: Casts) -> Template:
+        return source.template(lambda: _chunk_select(source, steps, casts))
+
+    merge = _over_partial([named(item.copy(), f"c{index}") for index, item in enumerate(steps.items)])
+    if steps.groups:
+        merge.set("group", exp.Group(expressions=[exp.column(name) for name in dict.fromkeys(steps.groups)]))
+    if steps.having is not None:
+        merge.set("having", exp.Having(this=over_items(steps.having, steps.items)))
+    if clauses.is_distinct:
+        merge.set("distinct", exp.Distinct())
+    names = tuple(name for name, _ in steps.columns.values())
+    most = rows if steps.grouping else len(chunks)
+    declared = {name for name, part in steps.columns.values() if name in steps.grouping or is_declared(bound, part)}
+    pull = Pull(
+        cast({}), chunks, most, names, divided=steps.divided, summed=steps.summed, cast=cast,
+        is_single=not steps.grouping, declared=frozenset(declared),
+        is_cut=steps.is_kept_as_declared, reads=rows,
+    )  # fmt: skip
+    order = [(term, desc) for term, desc in steps.order if not is_constant(term)]
+    text = render(_finished(merge, order, clauses))
+    return pull, text.replace(slot_mark(0), steps.over(slot_mark(0)), 1)
+
+
+def _chunk_select(source: ChunkSource, steps: TwoStep, casts: Casts) -> exp.Select:
+    """What each chunk computes."""
+    select = source.select(named(part, name) for name, part in steps.cast(casts))
+    if steps.grouping:
+        grouped = [part.copy() for name, part in steps.columns.values() if name in steps.grouping]
+        select.set("group", exp.Group(expressions=[not_position(part) for part in grouped]))
+    elif steps.has_carried:
+        counted = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0))
+        select.set("having", exp.Having(this=counted))
+    return select
+
+
+def not_position(part: exp.Expr) -> exp.Expr:
+    """A constant in GROUP BY would be read as a position, or as a column's name."""
+    return exp.Anonymous(this="COALESCE", expressions=[part]) if is_constant(part) else part
+
+
+def over_items(having: exp.Expr, items: Sequence[exp.Expr]) -> exp.Expr:
+    """A HAVING condition that names the items, ``c0``, ``c1`` ..., where it holds one that is no aggregate.
+
+    MariaDB knows there only items, columns that are grouped by and aggregates: in ``kind + 1 > 2`` is an unknown
+    column, though ``kind + 1`` is grouped by.
+    """
+    names = {render(item.unnest()): f"c{index}" for index, item in enumerate(items) if _has_bare_column(item)}
+    holder = exp.Paren(this=having.copy())
+    found: list[tuple[exp.Expr, str]] = []
+
+    def is_item(node: exp.Expr) -> bool:
+        name = names.get(render(node)) if isinstance(node, exp.Condition) else None
+        if name is not None:
+            found.append((node, name))
+        return name is not None or is_aggregate(node)
+
+    for _ in holder.this.walk(prune=is_item):
+        pass
+    for node, name in found:
+        node.replace(exp.column(name))
+    condition: exp.Expr = holder.this
+    return condition
+
+
+def _has_bare_column(item: exp.Expr) -> bool:
+    return any(isinstance(node, exp.Column) and not is_aggregate(node) for node in item.walk(prune=is_aggregate))
+
+
+def _over_partial(items: list[exp.Expr]) -> exp.Select:
+    select = exp.Select(expressions=items)
+    select.set("from_", exp.From(this=exp.Table(this=exp.to_identifier(slot_mark(0), quoted=False))))
+    return select
+
+
+def _finished(merge: exp.Select, order: Sequence[tuple[exp.Expr, bool]], clauses: Clauses) -> exp.Select:
+    if order:
+        merge.set("order", ordering(order))
+    if clauses.limit is not None:
+        merge.set("limit", limit_of(clauses.limit))
+        if clauses.offset:
+            merge.set("offset", exp.Offset(expression=exp.Literal.number(clauses.offset)))
+    return merge
+
+
+def ordering(terms: Iterable[tuple[exp.Expr, bool]]) -> exp.Order:
+    return exp.Order(expressions=[exp.Ordered(this=term, desc=desc, nulls_first=not desc) for term, desc in terms])
+
+
+def limit_of(count: int) -> exp.Limit:
+    return exp.Limit(expression=exp.Literal.number(min(count, MOST_ROWS)))

@@ -1,0 +1,322 @@
+"""From a statement to its plan.
+
+Rules: the cheapest plan that is proven right: registry count, regular, local (in one or two steps), else gather. Only
+pairs further apart than the overlap, with no key to join on, are refused although they could be computed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sqlglot import exp
+
+from skyshard.czar.bind.bind_names import Catalogs, bind
+from skyshard.czar.bind.bound_statement import COLUMN, REF, Block, Bound
+from skyshard.czar.bind.clauses import Clauses, item_names, star_columns, take_apart
+from skyshard.czar.bind.expand_functions import expand_functions
+from skyshard.czar.bind.ref_match import is_match, possible_sides, require_flags
+from skyshard.czar.bind.unsteady_functions import one_server_reason
+from skyshard.czar.locate.chunk_choice import ChunkChoice, choose_chunks
+from skyshard.czar.locate.local_subqueries import nested_obstacle
+from skyshard.czar.locate.locality import Locality, NotLocal, prove, top_terms
+from skyshard.czar.plan.aggregate import BITS, NotMergeable
+from skyshard.czar.plan.chunk_statements import is_declared, local_steps, reads_chunk_columns
+from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES, gather, marked_whole
+from skyshard.czar.plan.query_plan import INTERACTIVE_CHUNKS, Kind, Lane, PlainColumn, Plan, Pull
+from skyshard.czar.plan.single_chunk import direct_pull, is_direct
+from skyshard.czar.sql.dialect import render
+from skyshard.czar.sql.function_places import CLOCK, DATABASE_NAMES
+from skyshard.czar.sql.item_names import first_select, is_star
+from skyshard.czar.sql.region_sql import fill
+from skyshard.czar.sql.statement import SelectStatement, place
+from skyshard.errors import Refusal
+from skyshard.registry.published_catalog import CatalogSource
+
+WINDOW_WORDS = {"OVER", "WINDOW"}
+ROWS_OF_A_KEY = 1000
+DECLARING = {
+    "ABS", "CEIL", "CEILING", "COALESCE", "FLOOR", "GREATEST", "IF", "IFNULL", "LEAST", "MOD", "NULLIF", "ROUND",
+    "SIGN", "TRUNCATE", *BITS,
+}  # fmt: skip
+"""Functions that declare all digits that their numbers may have; ``BIT_COUNT`` and ``HOUR`` declare fewer."""
+"""Rows expected for one director key, at most: few enough to travel as text."""
+
+
+def fully_named(bound: Bound) -> Bound:
+    """Name the database of every table and give it an alias, so that the text means the same on any server."""
+    for reference in bound.tables:
+        table = reference.node
+        table.set("db", exp.to_identifier(reference.database, quoted=True))
+        if not table.args.get("alias"):
+            table.set("alias", exp.TableAlias(this=exp.to_identifier(reference.alias, quoted=True)))
+    for node in bound.tree.walk():
+        if isinstance(node, exp.Identifier):
+            if not isinstance(node.parent, exp.Table):
+                node._meta = (
+                    None  # places in the text: refusals ask for those of tables, and copies are cheaper without
+                )
+        elif isinstance(node, exp.Column) and node.args.get("db"):
+            node.set("db", None)
+    return bound
+
+
+def name_database(bound: Bound, database: str) -> None:
+    """Sessions have no database of their own: DATABASE() is the name of the one that was asked."""
+    for node in list(bound.tree.find_all(exp.Anonymous)):
+        if node.name.upper() in DATABASE_NAMES and not node.expressions:
+            value = exp.Literal.string(database) if database else exp.Null()
+            node.replace(fill("CAST(_name AS CHAR(64) CHARACTER SET utf8mb3)", name=value))
+
+
+PASSES: tuple[Callable[[Bound], Bound], ...] = (expand_functions, fully_named)
+"""What happens to a bound statement, in this order, before it is planned."""
+
+
+def prepare(statement: SelectStatement, catalogs: Catalogs, database: str, *, has_open_areas: bool = False) -> Bound:
+    """Bind a statement and run the passes over it: what every engine needs."""
+    bound = bind(statement.tree, catalogs, database)
+    if statement.functions & DATABASE_NAMES:
+        name_database(bound, database)
+    bound.has_open_areas, bound.words, bound.functions = has_open_areas, statement.words, statement.functions
+    for one in PASSES:
+        bound = one(bound)
+    return bound
+
+
+def result_names(bound: Bound, statement: SelectStatement) -> tuple[str, ...]:
+    """Names of the result's columns, as MariaDB gives them."""
+    select = first_select(statement.tree)
+    block = next(block for block in bound.blocks if block.select is select)
+    return item_names(bound, block, statement.names)
+
+
+def loose_columns(bound: Bound, count: int) -> tuple[frozenset[int], frozenset[int]]:
+    """Places of the result's columns that may be longer than MariaDB declares, all that are no table's column, and
+    those of them that call functions which may declare too few digits.
+    """
+    block = next((block for block in bound.blocks if block.select is bound.tree), None)
+    if block is None:
+        places = frozenset(range(count))
+        return places, places if is_vague(bound.tree) else frozenset()
+    items: list[exp.Expr] = []
+    for item in block.select.expressions:
+        items += star_columns(bound, block, item) if is_star(item) else [item.unalias()]
+    loose = frozenset(place for place, item in enumerate(items) if not is_declared(bound, item))
+    is_nested = any(reference.table is None for reference in block.references) and is_vague(bound.tree)
+    return loose, frozenset(place for place in loose if is_nested or is_vague(items[place]))
+
+
+def is_vague(part: exp.Expr) -> bool:
+    """True where a function is called whose whole numbers may have more digits than it declares: all but the known."""
+    calls = part.find_all(exp.Anonymous, exp.Extract)
+    return any(isinstance(one, exp.Extract) or one.name.upper() not in DECLARING for one in calls)
+
+
+def make_plan(
+    statement: SelectStatement, source: CatalogSource, database: str = "", *, limit_bytes: int = GATHER_LIMIT_BYTES
+) -> Plan:
+    """Plan a statement.
+
+    Raises:
+        UserError, Refusal: it cannot be answered; says why and what to write instead.
+    """
+    bound = prepare(statement, source.catalog, database)
+    return _Planner(bound, source, result_names(bound, statement), limit_bytes).plan()
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a plan that is answered chunk by chunk stands on."""
+
+    bound: Bound
+    block: Block
+    clauses: Clauses
+    terms: Sequence[exp.Expr]
+    proof: Locality
+    is_merged: bool
+
+
+def open_plan(
+    statement: SelectStatement, source: CatalogSource, database: str, limit_bytes: int
+) -> tuple[Plan, Basis] | None:
+    """A plan whose texts have marks in place of ``qserv_areaspec_`` areas; None where it is not local."""
+    bound = prepare(statement, source.catalog, database, has_open_areas=True)
+    planner = _Planner(bound, source, result_names(bound, statement), limit_bytes)
+    plan = planner.plan()
+    return (plan, planner.basis) if planner.basis is not None and plan.kind is not Kind.GATHER else None
+
+
+class _Planner:
+    def __init__(self, bound: Bound, source: CatalogSource, names: tuple[str, ...], limit_bytes: int) -> None:
+        self._bound = bound
+        self._source = source
+        self._names = names
+        self._limit_bytes = limit_bytes
+        self._whole = lru_cache(maxsize=1)(lambda: render(bound.tree))
+        self.basis: Basis | None = None
+
+    def plan(self) -> Plan:
+        chunked = [reference for reference in self._bound.tables if reference.is_chunked]
+        require_flags(chunked)
+        if not chunked:
+            return self._regular()
+        counting = one_server_reason(self._bound)
+        if counting:
+            return self._gather(counting)
+        block = self._bound.blocks[0]
+        clauses = self._single_block() if any(one.is_chunked for one in block.references) else None
+        if clauses is None:
+            return self._gather("")
+        count = self._registry_count(block, clauses)
+        return count if count is not None else self._local(block, clauses)
+
+    def _regular(self) -> Plan:
+        tables = self._bound.tables
+        has_parts = any(reference.table is not None and reference.table.suffix for reference in tables)
+        write = (lambda: _stored_text(self._bound)) if has_parts else None
+        return self._make(Kind.REGULAR, has_tables=bool(tables), write_stored=write)
+
+    def _make(self, kind: Kind, **values: object) -> Plan:
+        databases = tuple(dict.fromkeys(reference.database for reference in self._bound.tables))
+        asks_time = bool(self._bound.words & CLOCK)
+        values["loose"], values["vague"] = loose_columns(self._bound, len(self._names))
+        return Plan(kind, self._names, self._whole, databases=databases, asks_time=asks_time, **values)  # type: ignore[arg-type]
+
+    def _single_block(self) -> Clauses | None:
+        """The clauses of a statement that is one SELECT over tables, perhaps with subqueries; None for any other."""
+        tree = self._bound.tree
+        is_single = isinstance(tree, exp.Select) and not tree.args.get("with_")
+        is_plain = all(one.table is not None for one in self._bound.blocks[0].references)
+        has_windows = bool(self._bound.words & WINDOW_WORDS) and any(tree.find_all(exp.Window))
+        has_ties = isinstance(tree.args.get("limit"), exp.Fetch)
+        if not is_single or not is_plain or has_windows or has_ties or tree.args.get("windows"):
+            return None
+        group = tree.args.get("group")
+        if group is not None and any(group.args.get(key) for key in ("rollup", "cube", "grouping_sets", "totals")):
+            return None
+        return take_apart(self._bound, self._bound.blocks[0])
+
+    def _registry_count(self, block: Block, clauses: Clauses) -> Plan | None:
+        """COUNT(*) of a whole chunked table is known."""
+        table = block.references[0].table
+        is_bare = not (clauses.where or clauses.group or clauses.having or clauses.offset or clauses.limit == 0)
+        is_single = len(block.references) == 1 and table is not None and not is_match(block.references[0])
+        if not is_single or table is None or not is_bare or len(clauses.items) != 1:
+            return None
+        item = clauses.items[0]
+        if not isinstance(item, exp.Count) or not isinstance(item.this, exp.Star):
+            return None
+        return self._make(Kind.COUNT, count=table.rows, why=("the registry counts rows",))
+
+    def _local(self, block: Block, clauses: Clauses) -> Plan:
+        choice, proof = self._proven(block, clauses)
+        if isinstance(proof, NotLocal):
+            return self._not_local(proof, block, choice)
+        obstacle = nested_obstacle(self._bound, block, clauses, proof.anchor)
+        if obstacle:
+            return self._gather(obstacle)
+        if proof.neighbours and reads_chunk_columns(self._bound, clauses, block, proof):
+            return self._gather("chunk numbers of a neighbour are asked for")
+        if clauses.is_distinct and not clauses.is_grouped and any(term.item is None for term in clauses.order):
+            return self._gather("SELECT DISTINCT ordered by something else")
+        chunks = anchor_chunks(self._bound, proof, choice)
+        rows = rows_of(self._bound, proof, chunks, choice)
+        direct: Pull | None = None
+        try:
+            pull, merge = local_steps(self._bound, block, clauses, proof, chunks, rows)
+            if merge and len(chunks) == 1 and is_direct(clauses):
+                direct = direct_pull(self._bound, block, clauses, proof, chunks, rows)
+        except NotMergeable as reason:
+            if len(chunks) != 1 or not is_direct(clauses):
+                return self._gather(f"{reason} cannot be merged")
+            pull, merge = direct_pull(self._bound, block, clauses, proof, chunks, rows), ""
+        else:
+            terms = top_terms(block, clauses.where)
+            self.basis = Basis(self._bound, block, clauses, terms, proof, bool(merge))
+        kind = Kind.NEAR_NEIGHBOUR if proof.neighbours else Kind.AGGREGATE if clauses.is_grouped else Kind.LOCAL
+        return self._make(
+            kind, pulls=(pull,), merge=merge, direct=direct, lane=lane_of([pull]), chunks=len(chunks),
+            total_chunks=choice.total(block.references), why=tuple(choice.why),
+            plain=_plain_columns(self._bound, clauses),
+        )  # fmt: skip
+
+    def _proven(self, block: Block, clauses: Clauses) -> tuple[ChunkChoice, Locality | NotLocal]:
+        """Chunks and proof, match tables read by the sides that leave the fewest chunks."""
+        terms = top_terms(block, clauses.where)
+        best: tuple[float, tuple[int, ...], ChunkChoice, Locality | NotLocal] | None = None
+        for _ in possible_sides(self._bound, block.references):
+            choice = choose_chunks(self._bound, block, terms, self._source)
+            proof = prove(self._bound, block, terms, {number: len(chunks) for number, chunks in choice.chunks.items()})
+            cost = math.inf if isinstance(proof, NotLocal) else len(anchor_chunks(self._bound, proof, choice))
+            if best is None or cost < best[0]:
+                best = cost, tuple(one.side for one in block.references), choice, proof
+        assert best is not None
+        for reference, side in zip(block.references, best[1], strict=True):
+            reference.side = side
+        return best[2], best[3]
+
+    def _not_local(self, proof: NotLocal, block: Block, choice: ChunkChoice) -> Plan:
+        if proof.beyond is not None:
+            chunked = [reference for reference in block.references if reference.is_chunked]
+            if all(choice.rows(reference) for reference in chunked):
+                overlap = max(catalog.layout.striping.overlap_deg for catalog in self._bound.catalogs.values())
+                raise Refusal(
+                    "pairs-beyond-overlap",
+                    f"{proof.reason} of {overlap:g} degrees{place(proof.beyond.node)}",
+                    remedy=f"use scisql_angSep(...) <= {overlap:g}, or join by a key",
+                )
+        return self._gather(proof.reason)
+
+    def _gather(self, reason: str) -> Plan:
+        pulls, why, places = gather(self._bound, self._source, self._limit_bytes)
+        reasons = (reason, *why) if reason else tuple(why)
+        chunks = {chunk for pull in pulls for chunk in pull.chunks or ()}
+        everything = {chunk for one in self._bound.tables if one.is_chunked and one.table for chunk in one.table.chunks}
+        return self._make(
+            Kind.GATHER, pulls=tuple(pulls), merge=marked_whole(self._bound, places), lane=lane_of(pulls),
+            chunks=len(chunks), total_chunks=len(everything), why=reasons,
+        )  # fmt: skip
+
+
+def _stored_text(bound: Bound) -> str:
+    """The statement with the names that regular tables have in this generation; their aliases stay what they were."""
+    tree = bound.tree.copy()
+    for node in tree.find_all(exp.Table):
+        table = bound.references[node.meta[REF]].table if REF in node.meta else None
+        if table is not None:
+            node.set("this", exp.to_identifier(table.table.name + table.suffix, quoted=True))
+    return render(tree)
+
+
+def anchor_chunks(bound: Bound, proof: Locality, choice: ChunkChoice) -> tuple[int, ...]:
+    sets = [choice.chunks[number] for number in proof.anchor if not bound.references[number].is_nullable]
+    return tuple(sorted(frozenset.intersection(*sets)))
+
+
+def rows_of(bound: Bound, proof: Locality, chunks: tuple[int, ...], choice: ChunkChoice) -> int:
+    """Rows that the chunk statements read at most, or what a few keys are expected to have."""
+    tables = [bound.references[number].table for number in proof.anchor]
+    rows = max(sum(table.chunks[chunk].rows for chunk in chunks if chunk in table.chunks) for table in tables if table)
+    return rows if choice.keys is None else min(rows, choice.keys * ROWS_OF_A_KEY)
+
+
+def _plain_columns(bound: Bound, clauses: Clauses) -> tuple[PlainColumn | None, ...]:
+    """Which items are a table's column as it stands; none where rows are grouped or compared, which may widen types."""
+    if clauses.is_grouped or clauses.is_distinct:
+        return ()
+    return tuple(_plain_column(bound, item) for item in clauses.items)
+
+
+def _plain_column(bound: Bound, item: exp.Expr) -> PlainColumn | None:
+    reference = bound.reference(item) if isinstance(item, exp.Column) else None
+    if reference is None or reference.table is None:
+        return None
+    return reference.database, reference.table.table.name, item.meta[COLUMN]
+
+
+def lane_of(pulls: list[Pull]) -> Lane:
+    most = max((len(pull.chunks or ()) for pull in pulls), default=0)
+    return Lane.INTERACTIVE if most <= INTERACTIVE_CHUNKS else Lane.SCAN

@@ -1,0 +1,1 @@
+"""Rows with their types, the answer, and how far a query has come."""

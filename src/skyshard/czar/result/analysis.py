@@ -1,0 +1,102 @@
+"""Where the time of a query went: by node, by unit of chunks, and how evenly. Values, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any
+
+from skyshard.czar.result.answer import QueryStats
+from skyshard.czar.result.query_progress import Running, UnitTime
+
+SLOWEST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class NodeTime:
+    """What one node did; ``elapsed_s`` is the sum over its units, of all its threads."""
+
+    node: str
+    units: int
+    chunks: int
+    rows: int
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """A query as it was answered.
+
+    ``slowest``: the units that took longest for each of their chunks. ``node_skew`` is the busiest node's time in means
+    of all nodes, ``chunk_skew`` the slowest chunk's in means of all chunks (a unit's time is shared out evenly).
+    """
+
+    stats: QueryStats
+    nodes: tuple[NodeTime, ...]
+    slowest: tuple[UnitTime, ...]
+    node_skew: float
+    chunk_skew: float
+    retried: int
+
+    def as_dict(self) -> dict[str, Any]:
+        stats = self.stats
+        return {
+            "elapsed_s": stats.elapsed_s, "planned_s": stats.planned_s, "rows": stats.rows, "bytes": stats.bytes,
+            "coverage": stats.coverage, "retried_chunks": self.retried, "node_skew": self.node_skew,
+            "chunk_skew": self.chunk_skew,
+            "nodes": [asdict(one) for one in self.nodes],
+            "slowest": [asdict(one) for one in self.slowest],
+        }  # fmt: skip
+
+    def as_text(self) -> str:
+        """Lines for a terminal."""
+        stats = self.stats
+        lines = [
+            f"took    {stats.elapsed_s:.4f} s, {stats.planned_s:.4f} s of it planning; {stats.rows:,} rows, "
+            f"{stats.bytes:,} bytes from nodes"
+        ]
+        lines += [
+            f"node    {one.node}: {one.elapsed_s:.4f} s, {one.chunks} chunks in {one.units} units, {one.rows:,} rows"
+            for one in self.nodes
+        ]
+        lines += [
+            f"slow    {_chunks(one.chunks)} on {one.node}: {one.elapsed_s:.4f} s, {one.rows:,} rows"
+            for one in self.slowest
+        ]
+        if self.nodes:
+            lines.append(f"skew    nodes {self.node_skew:.2f}, chunks {self.chunk_skew:.2f} (slowest in means)")
+        if self.retried:
+            lines.append(f"again   {self.retried} chunks were read on another replica")
+        return "\n".join(lines)
+
+
+def _chunks(chunks: Sequence[int]) -> str:
+    return f"chunk {chunks[0]}" if len(chunks) == 1 else f"chunks {chunks[0]} to {chunks[-1]} ({len(chunks)})"
+
+
+def analysis_of(stats: QueryStats, running: Running) -> Analysis:
+    """Sum up the units of a query."""
+    by_node: dict[str, list[UnitTime]] = {}
+    for unit in running.units:
+        by_node.setdefault(unit.node, []).append(unit)
+    nodes = tuple(
+        NodeTime(
+            node, len(units), sum(len(unit.chunks) for unit in units), sum(unit.rows for unit in units),
+            sum(unit.elapsed_s for unit in units),
+        )
+        for node, units in sorted(by_node.items())
+    )  # fmt: skip
+    slowest = sorted(running.units, key=_per_chunk, reverse=True)
+    return Analysis(
+        stats, nodes, tuple(slowest[:SLOWEST]), _skew([one.elapsed_s for one in nodes]),
+        _skew([_per_chunk(unit) for unit in running.units for _ in unit.chunks]), running.retried,
+    )  # fmt: skip
+
+
+def _per_chunk(unit: UnitTime) -> float:
+    return unit.elapsed_s / len(unit.chunks)
+
+
+def _skew(times: Sequence[float]) -> float:
+    return max(times) / fmean(times) if times and sum(times) else 1.0

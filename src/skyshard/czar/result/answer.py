@@ -1,0 +1,147 @@
+"""What the czar gives back: rows as they come (``Answer``), or all of them (``QueryResult``). Values, no I/O."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from skyshard.czar.plan.query_plan import Kind, Lane, Plan
+from skyshard.czar.result.query_progress import Running
+from skyshard.czar.result.typed_results import TypedColumn
+
+
+@dataclass(frozen=True, slots=True)
+class QueryStats:
+    """How a statement was answered; ``elapsed_s`` from its text to the last row.
+
+    ``bytes``: partial results that came from nodes. ``lost``: chunks that no replica could give, where a partial answer
+    was allowed; ``coverage`` is the share of the chunks that the answer stands for.
+    """
+
+    kind: Kind
+    lane: Lane
+    chunks: int
+    total_chunks: int
+    rows: int
+    elapsed_s: float
+    planned_s: float
+    bytes: int = 0
+    lost: tuple[int, ...] = ()
+    coverage: float = 1.0
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """An answer: ``columns`` as MariaDB names them (names may repeat), and the rows, whose columns are c0, c1 ..."""
+
+    columns: tuple[str, ...]
+    table: pa.Table
+    stats: QueryStats
+
+    @property
+    def rows(self) -> int:
+        return int(self.table.num_rows)
+
+    def named(self) -> pa.Table:
+        """The rows with the names of the result, made different where they repeat (``ra``, ``ra_2``)."""
+        return self.table.rename_columns(distinct_names(self.columns))
+
+    def held(self) -> Held:
+        return Held(self.columns, self.table.schema, self.table.to_batches(), self.stats)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An answer that was given before: its ``batches`` are read once, as those of an ``Answer``."""
+
+    columns: tuple[str, ...]
+    schema: pa.Schema
+    batches: Iterable[pa.RecordBatch]
+    counted: QueryStats
+
+    def stats(self) -> QueryStats:
+        return self.counted
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A statement that was answered at once, or failed (then without ``stats``, with an ``error``)."""
+
+    statement: str
+    database: str
+    elapsed_s: float
+    stats: QueryStats | None
+    error: str
+
+
+def distinct_names(columns: tuple[str, ...]) -> list[str]:
+    """Names made different where they repeat; the first one of a name keeps it, and nobody gets that of another.
+
+    >>> distinct_names(("ra", "ra")), distinct_names(("a", "a_2", "a"))
+    (['ra', 'ra_2'], ['a', 'a_2', 'a_3'])
+    """
+    taken = set(columns)
+    last = dict.fromkeys(columns, 0)
+    names = []
+    for name in columns:
+        last[name] += 1
+        chosen = name
+        while last[name] > 1 and (chosen := f"{name}_{last[name]}") in taken:
+            last[name] += 1
+        taken.add(chosen)
+        names.append(chosen)
+    return names
+
+
+class Answer:
+    """An answer under way: read ``batches`` once, in bounded memory; ``running`` counts what came from the nodes."""
+
+    def __init__(
+        self,
+        columns: tuple[str, ...],
+        schema: pa.Schema,
+        plan: Plan,
+        running: Running,
+        batches: Iterable[pa.RecordBatch],
+        begun: float,
+        planned_s: float,
+    ) -> None:
+        self.columns = columns
+        self.schema = schema
+        self.plan = plan
+        self.running = running
+        self._source = batches
+        self._begun = begun
+        self._planned_s = planned_s
+        self._rows = 0
+        self.batches = self._counted()
+
+    def _counted(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._source:
+            self._rows += batch.num_rows
+            yield batch
+
+    def close(self) -> None:
+        """Give up the rows that are left; the nodes stop working for them."""
+        if isinstance(self._source, Generator):
+            self._source.close()
+
+    def table(self) -> pa.Table:
+        """All rows that are left."""
+        return pa.Table.from_batches(list(self.batches), self.schema)
+
+    def stats(self) -> QueryStats:
+        """How it was answered until now."""
+        plan, running = self.plan, self.running
+        return QueryStats(
+            plan.kind, plan.lane, plan.chunks, plan.total_chunks, self._rows, time.perf_counter() - self._begun,
+            self._planned_s, running.bytes, tuple(running.lost), running.coverage, running.query,
+        )  # fmt: skip
+
+
+def schema_of(types: tuple[TypedColumn, ...]) -> pa.Schema:
+    return pa.schema([(column.name, column.arrow) for column in types])

@@ -1,0 +1,1 @@
+"""Carries a plan out: rounds of units on the nodes, the merge, the stored result."""

@@ -1,0 +1,272 @@
+"""Sends the chunk statements of a pull to the nodes, and brings the rows to one place.
+
+Rules: each chunk is read on exactly one node that holds all tables of it; nodes work at the same time. Rows of a unit
+count when all of them are here: a unit that fails is asked of other replicas, so each row comes exactly once. Small
+pulls travel as text, large ones as row images, which BLOB and TEXT columns cannot.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from skyshard.czar.plan.query_plan import INSIDE, WIDE, Lane, Pull, Template
+from skyshard.czar.result.overflow import Room, is_longest, require_all_stored, require_unclipped
+from skyshard.czar.result.query_progress import Running
+from skyshard.czar.result.typed_results import (
+    TEMPORAL,
+    TypedColumn,
+    create_scratch,
+    from_rows,
+    from_slice,
+    record_layout,
+    select_exactly,
+)
+from skyshard.czar.run.replicas import Replicas
+from skyshard.czar.run.rounds import Crew, Failure, Part, PullTask, lane_round, quick_round
+from skyshard.czar.run.scratch_tables import file_name, scratch_table
+from skyshard.czar.scan.scan_schedule import Unit, even_walk, length_of
+from skyshard.db.connection import Connection, Row
+
+TEXT_ROWS = 20_000
+"""Pulls that read at most this many rows travel as text."""
+UNIT_CHUNKS = 128
+"""Chunk statements put into one round trip: 0.03 ms a chunk instead of 0.12 ms (measured with small chunks)."""
+UNIT_ROWS = (60_000, 200_000)
+"""Chunk statements are put together up to so many rows that they read: fewer where there are few rows in all, so that
+every thread gets its share."""
+UNITS_A_NODE, UNITS_A_THREAD = 8, 4
+"""So many units at most for the sake of shares: a unit more takes 0.3 to 0.6 ms, in which its node waits."""
+PAIR_ROWS = 50
+"""A row whose neighbours are sought takes the time of so many that are only read."""
+INSERT_ROWS = 500
+TEXT_CASTS = {**dict.fromkeys(TEMPORAL, "CHAR"), "float": "DOUBLE", "bit": "UNSIGNED", "year": "UNSIGNED"}
+"""How an expression of a type is read so that the text protocol carries it exactly: the least BIT or YEAR would come as
+digits, which are not what such a column takes them for."""
+ROW_S, CHUNK_S = 1e-7, 3e-5
+"""What a row and a chunk cost on a node, roughly: enough to tell a short scan from a long one."""
+
+
+def cast_template(pull: Pull, columns: Sequence[TypedColumn], *, is_text: bool) -> Template:
+    """The template of a pull, with casts that keep every digit and letter on the way."""
+    casts = {column.name: "DOUBLE" for column in columns if column.is_rounded}
+    if is_text:
+        casts.update({column.name: kind for column in columns if (kind := TEXT_CASTS.get(column.type.base))})
+    if pull.chunks is None or len(pull.chunks) > 1:
+        casts.update({column.name: _wide(column, is_text=is_text) for column in columns if column.is_loose})
+    exact = [column for column in columns if column.is_exact]
+    casts.update({one.name: f"{one.stored}{INSIDE}{casts.get(one.name, '')}" for one in exact})
+    return pull.cast(casts) if casts and pull.cast is not None else pull.template
+
+
+def _wide(column: TypedColumn, *, is_text: bool) -> str:
+    """What a loose column is cast to, so that UNION ALL cuts nothing."""
+    if column.type.base == "decimal":
+        return "CHAR" if is_text else column.stored
+    return WIDE
+
+
+def fetched(text: str, pull: Pull, columns: Sequence[TypedColumn], *, is_single: bool) -> str:
+    """The statement of a unit, of a single chunk or of several, as it is sent when rows travel as text."""
+    is_ready = pull.cast is not None
+    statement = text if is_ready else select_exactly(columns, f"({text}) AS q")
+    if pull.limit is None or (is_ready and is_single):
+        return statement
+    return f"{statement} LIMIT {pull.limit}"
+
+
+def units_of(pull: Pull, chunks: Sequence[int], threads: int = 1) -> tuple[Unit, ...]:
+    """The chunks of one node in units for so many threads; where a few rows are enough, the first units are small."""
+    tables = [slot.table.chunks for slot in pull.template.slots.values() if slot.table.layout.role.is_chunked]
+    rows = [sum(table[chunk].rows for table in tables if chunk in table) for chunk in chunks]
+    if any(slot.overlap_columns is not None for slot in pull.template.slots.values()):
+        rows = [count * PAIR_ROWS for count in rows]
+    if pull.limit is None:
+        low, high = UNIT_ROWS
+        shares = min(UNITS_A_NODE, UNITS_A_THREAD * threads)
+        count = max(1, -(-sum(rows) // high), min(shares, sum(rows) // low))
+        return even_walk(chunks, rows, -(-count // threads) * threads if count > 1 else 1, most_chunks=UNIT_CHUNKS)
+    units: list[Unit] = []
+    start, size = 0, 1
+    while start < len(chunks):
+        units.append(Unit(tuple(chunks[start : start + size]), sum(rows[start : start + size])))
+        start, size = start + size, min(size * 4, UNIT_CHUNKS)
+    return tuple(units)
+
+
+class Dispatch:
+    """Runs the pulls of one query."""
+
+    def __init__(self, running: Running, crew: Crew, czar: Connection | None, czar_dir: Path, text_rows: int) -> None:
+        self._running = running
+        self._crew = crew
+        self._maybe_czar = czar
+        self._czar_dir = czar_dir
+        self._text_rows = text_rows
+
+    @property
+    def _czar(self) -> Connection:
+        assert self._maybe_czar is not None, "a plan that merges nothing brings nothing to the czar's server"
+        return self._maybe_czar
+
+    def _is_text(self, pull: Pull, columns: Sequence[TypedColumn]) -> bool:
+        is_counted = pull.is_cut and any(map(is_longest, columns))
+        return is_counted or pull.rows <= self._text_rows or record_layout(columns) is None
+
+    def batches(self, pull: Pull, columns: Sequence[TypedColumn], lane: Lane) -> Iterator[pa.RecordBatch]:
+        """The rows of a pull as Arrow, as they come: the answer itself, without a stop at the czar's server."""
+        layout = record_layout(columns)
+        is_text = self._is_text(pull, columns)
+        with self._parts(pull, columns, "p", lane, is_text=is_text) as parts:
+            for part in parts:
+                if part.filled is None:
+                    yield from from_rows(part.rows, columns).to_batches()
+                elif layout is not None and part.filled.rows:
+                    yield from from_slice(part.filled.path, part.filled.offset, part.filled.rows, columns, layout)
+
+    def bring(
+        self, what: str, pull: Pull, columns: Sequence[TypedColumn], lane: Lane, meanwhile: Callable[[], None]
+    ) -> None:
+        """Bring the rows of a pull into a scratch table of the czar's server, which the caller drops.
+
+        The table is made, and ``meanwhile`` done, when the first rows have come: nodes are at work then. Where a few
+        rows are enough it is made before, as nodes would read more than is needed.
+        """
+        table = scratch_table(self._running.query, what)
+        keys = [key.columns[0] for key in pull.keys]
+        is_text = self._is_text(pull, columns)
+
+        def begin() -> None:
+            self._czar.execute(create_scratch(table, columns, is_temporary=is_text, keys=keys))
+            meanwhile()
+
+        with self._parts(pull, columns, what, lane, is_text=is_text) as stream:
+            if pull.limit is not None:
+                begin()
+            parts = _after_first(stream, begin) if pull.limit is None else stream
+            if is_text:
+                self._insert(table, columns, parts, is_cut=pull.is_cut)
+            else:
+                self._append_images(what, columns, parts)
+
+    def _insert(self, table: str, columns: Sequence[TypedColumn], parts: Iterator[Part], *, is_cut: bool) -> None:
+        """Small parts wait for one another: a statement costs more than the few rows of a part."""
+        waiting: list[Row] = []
+        room = Room(columns if is_cut else ())
+        for part in parts:
+            room.add(part.rows)
+            waiting += part.rows
+            if len(waiting) >= INSERT_ROWS:
+                self._insert_rows(table, waiting, is_cut=is_cut)
+                waiting = []
+        self._insert_rows(table, waiting, is_cut=is_cut)
+
+    def _insert_rows(self, table: str, rows: Sequence[Row], *, is_cut: bool) -> None:
+        for start in range(0, len(rows), INSERT_ROWS):
+            self._czar.insert(table, rows[start : start + INSERT_ROWS])
+            require_all_stored(self._czar, is_cut=is_cut)
+
+    def _append_images(self, what: str, columns: Sequence[TypedColumn], parts: Iterator[Part]) -> None:
+        layout = record_layout(columns)
+        assert layout is not None
+        target = self._czar_dir / file_name(self._running.query, what)
+        for part in parts:
+            assert part.filled is not None
+            with target.open("ab") as file:
+                _append(part.filled.path, part.filled.offset, part.filled.rows * layout.length, file)
+        self._czar.execute(f"REPAIR TABLE {scratch_table(self._running.query, what)} QUICK")
+
+    @contextlib.contextmanager
+    def _parts(
+        self, pull: Pull, columns: Sequence[TypedColumn], what: str, lane: Lane, *, is_text: bool
+    ) -> Iterator[Iterator[Part]]:
+        """The rows of a pull, unit by unit; their scratch tables are dropped in the end."""
+        template = cast_template(pull, columns, is_text=is_text)
+        layout = None if is_text else record_layout(columns)
+        task = PullTask(
+            self._running,
+            self._crew,
+            statement=lambda unit: self._statement(pull, template, columns, unit, is_text=is_text),
+            named=lambda node, number: (
+                scratch_table(self._running.query, f"{what}_{node}_{number}"),
+                file_name(self._running.query, f"{what}_{node}_{number}"),
+            ),
+            create=lambda table: create_scratch(table, columns, is_temporary=False),
+            record_bytes=layout.length if layout is not None else 0,
+            is_short=all(slot.overlap_columns is None for slot in pull.template.slots.values()),  # no near neighbours
+            is_scan=lane is Lane.SCAN,
+            check=partial(require_unclipped, columns, is_stored=not is_text),
+        )
+        stream = self._stream(pull, task, lane)
+        try:
+            yield stream
+        finally:
+            stream.close()
+            task.close()
+
+    def _statement(
+        self, pull: Pull, template: Template, columns: Sequence[TypedColumn], unit: Unit, *, is_text: bool
+    ) -> tuple[list[str], str]:
+        selects = [template.of_chunk(chunk) for chunk in unit.chunks]
+        text = selects[0] if len(selects) == 1 else " UNION ALL ".join(f"({select})" for select in selects)
+        if is_text:
+            return [], fetched(text, pull, columns, is_single=len(selects) == 1)
+        return [], text if pull.limit is None or len(selects) == 1 else f"{text} LIMIT {pull.limit}"
+
+    def _units(self, pull: Pull, node: str, chunks: Sequence[int]) -> tuple[Unit, ...]:
+        return units_of(pull, chunks, self._crew.workers[node].scan_threads)
+
+    def _stream(self, pull: Pull, task: PullTask, lane: Lane) -> Generator[Part, None, None]:
+        """Rounds over the chunks that are left, until none is; a node that failed is asked last."""
+        replicas = Replicas(pull, self._crew.nodes)
+        left: Sequence[int] = replicas.chunks
+        came = 0
+        while left:
+            assigned, lost = replicas.assign(left)
+            self._running.lost += replicas.give_up(lost, is_allowed=self._running.is_partial_allowed)
+            walks = {node: self._units(pull, node, chunks) for node, chunks in assigned.items()}
+            failures: list[Failure] = []
+            is_quick = lane is not Lane.SCAN
+            for outcome in quick_round(task, walks) if is_quick else lane_round(task, walks, length_of(_cost(walks))):
+                if isinstance(outcome, Failure):
+                    failures.append(outcome)
+                    continue
+                yield outcome
+                came += outcome.count
+                if pull.limit is not None and came >= pull.limit:
+                    return
+            left = replicas.failed(failures)
+            self._running.retried += len(left)
+
+
+def _cost(walks: dict[str, tuple[Unit, ...]]) -> float:
+    """Seconds that the longest walk will take, roughly."""
+    return max(
+        (sum(unit.rows * ROW_S + len(unit.chunks) * CHUNK_S for unit in walk) for walk in walks.values()), default=0.0
+    )
+
+
+def _after_first(parts: Iterator[Part], begin: Callable[[], None]) -> Iterator[Part]:
+    """The same parts; ``begin`` is called once, when the first has come, or there is none."""
+    first = next(parts, None)
+    begin()
+    if first is not None:
+        yield first
+        yield from parts
+
+
+def _append(path: Path, offset: int, size: int, target: BinaryIO) -> None:
+    with path.open("rb") as source:
+        source.seek(offset)
+        left = size
+        while left:
+            block = source.read(min(left, 1 << 20))
+            if not block:
+                raise EOFError(f"{path} ended before byte {offset + size}")
+            target.write(block)
+            left -= len(block)

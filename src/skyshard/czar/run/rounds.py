@@ -1,0 +1,270 @@
+"""Units at work: a round asks nodes for units, and hands out their rows as they come.
+
+Rules: a unit's rows are handed out when all of them are here, else it is a failure, whole. In the quick round one
+thread a node works through its units at once; in the lane round the nodes' scan lanes do, and hold back while the
+reader is behind. A round that is given up stops what it runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Executor, Future, wait
+from dataclasses import dataclass, field
+from itertools import count
+
+from skyshard.czar.result.query_progress import Running
+from skyshard.czar.scan.query_worker import Filled, QueryWorker, Shelf
+from skyshard.czar.scan.scan_lane import LaneJob, ScanLane
+from skyshard.czar.scan.scan_schedule import Length, Unit
+from skyshard.czar.scan.scan_throttle import Courtesy
+from skyshard.db.connection import Connection, Row
+from skyshard.errors import ClusterError
+
+HOLD_BYTES = 256 << 20
+"""So much waits for the reader at most, before the scan lanes hold back."""
+CELL_BYTES = 64
+"""What a value takes that travels as text."""
+STOP_CHECK_S = 0.1
+_numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """The nodes' workers, and threads for the quick round."""
+
+    workers: Mapping[str, QueryWorker]
+    pool: Executor
+    courtesy: Courtesy
+
+    @property
+    def nodes(self) -> list[str]:
+        return list(self.workers)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows of a unit: as the driver returned them, or in a data file."""
+
+    node: str
+    rows: Sequence[Row]
+    filled: Filled | None
+    bytes: int
+
+    @property
+    def count(self) -> int:
+        return len(self.rows) if self.filled is None else self.filled.rows
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A node could not give these chunks."""
+
+    node: str
+    chunks: tuple[int, ...]
+    error: ClusterError
+
+
+Outcome = Part | Failure | BaseException
+
+
+@dataclass(slots=True, eq=False)
+class PullTask:
+    """How the units of one pull are read; ``record_bytes`` is 0 where rows travel as text.
+
+    ``statement`` gives what to run ahead, and the SELECT; ``named`` the name and data file of a node's scratch table
+    number n; ``create`` the text that makes it; ``check`` looks at the session after each statement. For ``is_short``
+    ones scans step aside; ``is_scan`` ones are the lanes'.
+    """
+
+    running: Running
+    crew: Crew
+    statement: Callable[[Unit], tuple[list[str], str]]
+    named: Callable[[str, int], tuple[str, str]]
+    create: Callable[[str], str]
+    record_bytes: int
+    is_short: bool
+    is_scan: bool
+    check: Callable[[Connection], None]
+    _shelves: dict[tuple[str, int], Shelf] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _tables: count[int] = field(default_factory=count)
+
+    def read(self, node: str, thread: int, unit: Unit) -> Part:
+        """Read a unit. Raises what the node raises."""
+        self.running.check()
+        worker = self.crew.workers[node]
+        begun = time.perf_counter()
+        before, select = self.statement(unit)
+        clock = self.running.clock
+        if self.record_bytes:
+            filled = self._shelf(node, thread).add(select, before, clock)
+            part = Part(node, (), filled, filled.rows * self.record_bytes)
+        else:
+            rows = worker.rows(self.running.query, clock + select, before, is_scan=self.is_scan, check=self.check)
+            part = Part(node, rows, None, len(rows) * CELL_BYTES * (len(rows[0]) if rows else 0))
+        with self._lock:
+            self.running.add(node, unit.chunks, part.count, part.bytes, time.perf_counter() - begun)
+        return part
+
+    def _shelf(self, node: str, thread: int) -> Shelf:
+        with self._lock:
+            if (node, thread) not in self._shelves:
+                self._shelves[node, thread] = Shelf(
+                    self.crew.workers[node],
+                    self.running.query,
+                    self.record_bytes,
+                    lambda _: self.named(node, next(self._tables)),
+                    self.create,
+                    self.is_scan,
+                    self.check,
+                )
+            return self._shelves[node, thread]
+
+    def consumed(self, part: Part) -> None:
+        """The reader is past a part: a table that ended before it may go."""
+        if part.filled is not None and part.filled.done:
+            self.crew.workers[part.node].drop([part.filled.done])
+
+    def stop(self) -> None:
+        """Stop what the nodes run for the query."""
+        for worker in self.crew.workers.values():
+            worker.cancel(self.running.query)
+
+    def close(self) -> None:
+        for shelf in self._shelves.values():
+            shelf.close()
+
+
+def quick_round(task: PullTask, walks: Mapping[str, Sequence[Unit]]) -> Generator[Part | Failure, None, None]:
+    """One thread a node; a single node's units are read here."""
+    if len(walks) == 1:
+        ((node, units),) = walks.items()
+        yield from _in_turn(task, node, units)
+        return
+    futures: list[Future[list[Part | Failure]]] = [
+        task.crew.pool.submit(lambda node=node, units=units: list(_in_turn(task, node, units)))  # type: ignore[misc]
+        for node, units in walks.items()
+    ]
+    try:
+        for future in futures:
+            yield from future.result()
+    except BaseException:
+        for future in futures:
+            future.cancel()
+        if not all(future.done() for future in futures):
+            task.stop()
+            wait(futures)
+        raise
+
+
+def _in_turn(task: PullTask, node: str, units: Sequence[Unit]) -> Generator[Part | Failure, None, None]:
+    for number, unit in enumerate(units):
+        try:
+            with task.crew.courtesy.visit() if task.is_short else contextlib.nullcontext():
+                part = task.read(node, 0, unit)
+        except ClusterError as error:
+            task.running.check()
+            yield Failure(node, tuple(chunk for one in units[number:] for chunk in one.chunks), error)
+            return
+        yield part
+
+
+class _Round:
+    """What the scan lanes put, and the reader takes."""
+
+    def __init__(self, task: PullTask, walks: Mapping[str, Sequence[Unit]], length: Length) -> None:
+        self._task = task
+        self._job = f"{task.running.query}#{next(_numbers)}"
+        self._nodes = list(walks)
+        self._outcomes: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
+        self._down: dict[str, ClusterError] = {}
+        self._waiting = 0
+        self._lock = threading.Lock()
+        self.open = len(walks)
+        for node, units in walks.items():
+            self._lane(node).submit(self._job, length, units, self._work(node))
+
+    def _lane(self, node: str) -> ScanLane:
+        return self._task.crew.workers[node].lane
+
+    def _work(self, node: str) -> LaneJob:
+        return LaneJob(
+            run=lambda thread, unit: self._outcomes.put(self._read(node, thread, unit)),
+            ended=lambda: self._outcomes.put(None),
+        )
+
+    def _read(self, node: str, thread: int, unit: Unit) -> Outcome:
+        try:
+            if node in self._down:
+                return Failure(node, unit.chunks, self._down[node])
+            part = self._task.read(node, thread, unit)
+        except ClusterError as error:
+            self._down[node] = error
+            return Failure(node, unit.chunks, error)
+        except BaseException as error:
+            return error
+        self._wait_for_reader(part.bytes)
+        return part
+
+    def _wait_for_reader(self, size: int) -> None:
+        with self._lock:
+            self._waiting += size
+            is_full = self._waiting > HOLD_BYTES >= self._waiting - size
+        if is_full:
+            self._hold(True)
+
+    def taken(self, part: Part) -> None:
+        with self._lock:
+            self._waiting -= part.bytes
+            is_free = self._waiting <= HOLD_BYTES // 2 < self._waiting + part.bytes
+        if is_free:
+            self._hold(False)
+        self._task.consumed(part)
+
+    def _hold(self, is_held: bool) -> None:
+        for node in self._nodes:
+            self._lane(node).hold(self._job, is_held)
+
+    def next(self) -> Outcome | None:
+        """The next outcome; None when a node has no more."""
+        while True:
+            self._task.running.check()
+            try:
+                found = self._outcomes.get(timeout=STOP_CHECK_S)
+            except queue.Empty:
+                continue
+            self.open -= found is None
+            return found
+
+    def give_up(self) -> None:
+        """Stop, and wait until no thread works for this round."""
+        for node in self._nodes:
+            self._lane(node).cancel(self._job)
+        self._task.stop()
+        while self.open:
+            self.open -= self._outcomes.get() is None
+
+
+def lane_round(
+    task: PullTask, walks: Mapping[str, Sequence[Unit]], length: Length
+) -> Generator[Part | Failure, None, None]:
+    """The scan lanes of all nodes at the same time."""
+    work = _Round(task, walks, length)
+    try:
+        while work.open:
+            found = work.next()
+            if isinstance(found, Part):
+                yield found
+                work.taken(found)
+            elif isinstance(found, Failure):
+                task.running.check()
+                yield found
+            elif found is not None:
+                raise found
+    finally:
+        if work.open:
+            work.give_up()

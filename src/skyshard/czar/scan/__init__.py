@@ -1,0 +1,1 @@
+"""Chunk statements on one node: sessions, the scan lane, its schedule and its throttle."""

@@ -1,0 +1,72 @@
+"""Scans step aside: while interactive statements come, one processor of this host is left to them.
+
+Rules: a unit that is under way goes on, only the next one waits; one unit may always run. Where there are no more scan
+threads than processors but one, nobody ever waits. While both come, they keep to different processors.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+
+from skyshard.czar.scan.cpu_affinity import Processors
+
+GRACE_S = 0.02
+"""Interactive statements that follow one another within this time are taken for one visit."""
+
+
+class Courtesy:
+    """Counts the units that run on this host, and the interactive statements under way.
+
+    ``count``: of processors, if these are not the host's.
+    """
+
+    def __init__(self, count: int = 0) -> None:
+        self.processors = Processors()
+        self._most = max(1, (count or self.processors.count) - 1)
+        self._changed = threading.Condition()
+        self._running = 0
+        self._visitors = 0
+        self._until = 0.0
+
+    @contextlib.contextmanager
+    def unit(self) -> Iterator[None]:
+        """Around a unit of a scan: waits until it may begin."""
+        with self._changed:
+            while self._running >= self._most and (left := self._visit_s()):
+                self._changed.wait(left)
+            self._running += 1
+            if self._visit_s():
+                self.processors.part()
+            else:
+                self.processors.join()
+        try:
+            with self.processors.seat():
+                yield
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+
+    @contextlib.contextmanager
+    def visit(self) -> Iterator[None]:
+        """Around an interactive statement."""
+        with self._changed:
+            self._visitors += 1
+            if self._running:
+                self.processors.part()
+        try:
+            with self.processors.seat():
+                yield
+        finally:
+            with self._changed:
+                self._visitors -= 1
+                self._until = time.monotonic() + GRACE_S
+                if not self._visitors:
+                    self._changed.notify_all()
+
+    def _visit_s(self) -> float:
+        """How long the present visit lasts at least; 0 when there is none."""
+        return GRACE_S if self._visitors else max(0.0, self._until - time.monotonic())

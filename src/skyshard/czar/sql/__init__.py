@@ -1,0 +1,1 @@
+"""SQL text: tokens, trees, dialect, names of result columns. Knows no catalog."""

@@ -1,0 +1,262 @@
+"""The life of a submitted query: run beside the caller's command, watched and stopped through the registry.
+
+Rules: whoever runs a query writes its progress several times a second and looks whether it is to stop; its result is a
+Parquet file beside the cluster, complete or not there. A query whose process is gone has failed. Results expire.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skyshard.czar.czar import Czar
+from skyshard.czar.plan.query_plan import Kind, Lane
+from skyshard.czar.result.answer import Answer, Ended, Held, QueryResult, QueryStats
+from skyshard.czar.result.output import write_parquet, written_names
+from skyshard.czar.result.query_progress import Cancelled, Running, left_of
+from skyshard.czar.run.scratch_tables import query_name
+from skyshard.errors import ClusterError, SkyshardError, UserError
+from skyshard.host.processes import began, is_there
+from skyshard.registry.query_history import OPEN, QueryEvent, QueryHistory, QueryState, Row
+
+WATCH_S = 0.1
+FLUSH_S = 1.0
+STOP_TIMEOUT_S = 10.0
+_AGAIN = "submit it again: skyshard submit"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryStatus:
+    """Where a submitted query is; ``eta_s`` is None where it cannot be told."""
+
+    number: int
+    state: QueryState
+    statement: str
+    database: str
+    chunks: int
+    chunks_done: int
+    rows: int
+    bytes: int
+    elapsed_s: float
+    eta_s: float | None
+    error: str
+    coverage: float
+
+
+def status_of(row: Row) -> QueryStatus:
+    """A row of the history as a status."""
+    state = QueryState(row["state"])
+    begun = row["begun_s"] or row["submitted_s"]
+    elapsed = (row["ended_s"] or time.time()) - begun
+    eta = left_of(elapsed, row["chunks_done"], row["chunks"]) if state is QueryState.EXECUTING else None
+    return QueryStatus(
+        row["id"], state, row["statement"], row["database"], row["chunks"], row["chunks_done"], row["rows"],
+        row["bytes"], elapsed, eta, row["error"], row["coverage"],
+    )  # fmt: skip
+
+
+class Submitted:
+    """Submitted queries of one cluster: ``folder`` holds their results."""
+
+    def __init__(self, history: QueryHistory, folder: Path) -> None:
+        self._history = history
+        self._folder = folder
+
+    def submit(self, sql: str, database: str) -> int:
+        """Note a statement; somebody has to :meth:`run` it. Sweeps results that have expired."""
+        self.expire()
+        return self._history.submit(query_name(), sql, database)
+
+    def status(self, number: int) -> QueryStatus:
+        """Where a query is; one whose process is gone is noted as failed."""
+        row = self._history.get(number)
+        if row["state"] == QueryState.EXECUTING and not is_there(row["process"], row["process_began"]):
+            self._history.move(number, QueryEvent.FAIL, error="the process that ran the query is gone")
+            row = self._history.get(number)
+        return status_of(row)
+
+    def cancel(self, number: int) -> QueryStatus:
+        """Stop a query and wait until it has ended."""
+        if self._history.get(number)["state"] == QueryState.QUEUED:
+            self._history.move(number, QueryEvent.CANCEL)
+        self._history.want_stop(number)
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while (status := self.status(number)).state in (QueryState.QUEUED, QueryState.EXECUTING):
+            if time.monotonic() > deadline:
+                raise ClusterError(f"query {number} does not stop", remedy="see skyshard status")
+            time.sleep(WATCH_S / 2)
+        return status
+
+    def open(self, number: int) -> Held:
+        """The rows of a completed query, to be read once in bounded memory.
+
+        Raises:
+            UserError: it has not completed, or its result has expired; with the error if it failed.
+        """
+        status = self.status(number)
+        file = self._file(status, self._history.get(number))
+        columns = written_names(file.schema_arrow)
+        schema = pa.schema([(f"c{index}", field.type) for index, field in enumerate(file.schema_arrow)])
+        batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in file.iter_batches())
+        stats = QueryStats(
+            Kind.LOCAL, Lane.SCAN, status.chunks_done, status.chunks, file.metadata.num_rows, status.elapsed_s, 0.0,
+            status.bytes, (), status.coverage,
+        )  # fmt: skip
+        return Held(columns, schema, batches, stats)
+
+    def _file(self, status: QueryStatus, row: Row) -> pq.ParquetFile:
+        """The file that holds the rows of a query; errors as of :meth:`open`."""
+        name = f"query {status.number}"
+        if not row["is_async"]:
+            raise UserError(f"{name} was answered at once, its rows were not kept", remedy=_AGAIN)
+        if status.state in OPEN:
+            raise UserError(f"{name} is {status.state}", remedy=f"wait for it: skyshard status {status.number}")
+        if status.state is not QueryState.COMPLETED:
+            why = f": {status.error}" if status.error else ""
+            raise UserError(f"{name} is {status.state}{why}", remedy=_AGAIN)
+        try:
+            return pq.ParquetFile(row["result"])
+        except (OSError, pa.ArrowInvalid) as error:
+            raise ClusterError(
+                f"the rows of {name} cannot be read from {row['result']}: {error}", remedy=_AGAIN
+            ) from error
+
+    def result(self, number: int) -> QueryResult:
+        """All rows of a completed query; errors as of :meth:`open`."""
+        held = self.open(number)
+        return QueryResult(held.columns, pa.Table.from_batches(list(held.batches), held.schema), held.counted)
+
+    def run(self, number: int, czar: Czar) -> None:
+        """Answer a submitted query; its errors go to the history."""
+        row = self._history.get(number)
+        process, name = os.getpid(), query_name()  # what it makes on servers is this process's
+        if not self._history.move(number, QueryEvent.BEGIN, name=name, process=process, process_began=began(process)):
+            return
+        try:
+            with (
+                czar.open(row["statement"], row["database"], query=name) as answer,
+                self._watched(number, czar, answer.running),
+            ):
+                path = self._write(number, answer)
+            done = {**_counters(answer.running), "rows": pq.read_metadata(path).num_rows, "result": str(path)}
+            done |= {"kind": str(answer.plan.kind), "lane": str(answer.plan.lane)}
+            self._history.move(number, QueryEvent.COMPLETE, **done)
+        except Cancelled:
+            self._history.move(number, QueryEvent.CANCEL)
+        except SkyshardError as error:
+            self._history.move(number, QueryEvent.FAIL, error=str(error))
+        except KeyboardInterrupt as error:
+            self._history.move(number, QueryEvent.FAIL, error=f"the process that ran it got {error or 'SIGINT'}")
+            raise
+        except BaseException as error:
+            self._history.move(number, QueryEvent.FAIL, error=f"{type(error).__name__}: {error}")
+            raise
+
+    @contextlib.contextmanager
+    def _watched(self, number: int, czar: Czar, running: Running) -> Iterator[None]:
+        """Progress is written, and the wish to stop heard, from a thread of its own."""
+        ended = threading.Event()
+
+        def watch() -> None:
+            while not ended.wait(WATCH_S):
+                with contextlib.suppress(ClusterError):
+                    if self._history.progress(number, **_counters(running)):
+                        czar.cancel(running.query)
+
+        thread = threading.Thread(target=watch, name=f"query-{number}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _write(self, number: int, answer: Answer) -> Path:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{number}.parquet"
+        part = path.with_suffix(".part")
+        try:
+            write_parquet(answer, part)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+        return path
+
+    def expire(self) -> int:
+        """Remove results that have been kept long enough; returns how many."""
+        expired = self._history.expired()
+        for row in expired:
+            Path(row["result"]).unlink(missing_ok=True)
+            self._history.move(row["id"], QueryEvent.EXPIRE, result="")
+        return len(expired)
+
+
+def _counters(running: Running) -> dict[str, Any]:
+    return {
+        "chunks": running.chunks, "chunks_done": running.chunks_done, "rows": running.rows, "bytes": running.bytes,
+        "coverage": running.coverage,
+    }  # fmt: skip
+
+
+def _row_of(ended: Ended) -> Row:
+    now, stats = time.time(), ended.stats
+    row: Row = {
+        "name": stats.query if stats else "", "is_async": False, "database": ended.database,
+        "statement": ended.statement, "state": QueryState.COMPLETED if stats else QueryState.FAILED,
+        "submitted_s": now - ended.elapsed_s, "begun_s": now - ended.elapsed_s, "ended_s": now, "error": ended.error,
+        "kind": "", "lane": "", "chunks": 0, "chunks_done": 0, "rows": 0, "bytes": 0, "coverage": 1.0,
+    }  # fmt: skip
+    if stats is not None:
+        row |= {"kind": str(stats.kind), "lane": str(stats.lane), "chunks": stats.chunks, "chunks_done": stats.chunks}
+        row |= {"rows": stats.rows, "bytes": stats.bytes, "coverage": stats.coverage}
+    return row
+
+
+class Recorder:
+    """Writes the queries that were answered at once into the history, many at a time, off the query's path."""
+
+    def __init__(self, history: QueryHistory) -> None:
+        self._history = history
+        self._waiting: list[Row] = []
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+
+    def add(self, ended: Ended) -> None:
+        """Take a query in; returns at once."""
+        row = _row_of(ended)
+        with self._lock:
+            self._waiting.append(row)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._write_on, name="query-history", daemon=True)
+                self._thread.start()
+
+    def _write_on(self) -> None:
+        while not self._is_closed:
+            self._wake.wait(FLUSH_S)
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits; a history that cannot be written does not fail queries."""
+        with self._lock:
+            rows, self._waiting = self._waiting, []
+        if rows:
+            with contextlib.suppress(SkyshardError):
+                self._history.record(rows)
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+        self.flush()

@@ -1,0 +1,38 @@
+"""Where the shipped data folders are: the checkout's own when there is one, else the copies inside the package.
+
+An editable install has no packaged copy, a wheel has no checkout; nothing else in Skyshard knows the difference.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from skyshard.errors import Bug
+
+DataFolder = Literal["synth", "ingest", "queries", "k8s"]
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def checkout() -> Path | None:
+    """The project folder that this package runs from, or None for an installed wheel."""
+    folder = PACKAGE.parents[1]
+    return folder if (folder / "pyproject.toml").is_file() and (folder / "src" / "skyshard").is_dir() else None
+
+
+def data_folder(folder: DataFolder, *parts: str) -> Path:
+    """A shipped folder, e.g. ``data_folder("queries", "workloads")``. Raises Bug when it is not there."""
+    root = checkout()
+    path = (root / folder if root else PACKAGE / "data" / folder).joinpath(*parts)
+    if not path.is_dir():
+        raise Bug(f"shipped folder {path} is missing")
+    return path
+
+
+def data_file(folder: DataFolder, *parts: str) -> Path:
+    """A shipped file, e.g. ``data_file("synth", "recipes", "tiny.yaml")``. Raises Bug when it is not there."""
+    path = data_folder(folder).joinpath(*parts)
+    if not path.is_file():
+        raise Bug(f"shipped file {path} is missing")
+    return path

@@ -1,0 +1,1 @@
+"""Verification of published tables, and their copy on the unsharded server."""

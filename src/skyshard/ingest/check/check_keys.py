@@ -1,0 +1,69 @@
+"""The keys that later transactions will look up, held against the index that queries look up: digest against digest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from skyshard.catalog.ddl import part_suffix
+from skyshard.catalog.layout import Role
+from skyshard.errors import SkyshardError
+from skyshard.ingest.check.check_truth import Check
+from skyshard.ingest.on_nodes.build_orders import index_batches, index_definition
+from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind
+from skyshard.ingest.partition.key_files import is_sealed
+from skyshard.ingest.partition.orphan_keys import ORPHANS
+from skyshard.registry.director_index import index_table_name
+from skyshard.registry.published_catalog import Catalog
+from skyshard.registry.records import IndexPart
+from skyshard.registry.registry import Registry
+from skyshard.registry.sql_tables import INDEX_DATABASE
+from skyshard.rowimage.digest import RowDigest, digest
+from skyshard.runtime.base import Handle
+
+
+def key_checks(
+    registry: Registry, folder: Path, czar: Handle, catalog: Catalog, *, is_open: bool = False
+) -> Iterator[Check]:
+    """One check for each director of a database, and one for the keys of rows that came before theirs.
+
+    Args:
+        folder: where the databases' keys are kept.
+        is_open: a transaction is under way, whose keys are there already: then these are not compared.
+    """
+    database = catalog.database
+    for name, entry in catalog.tables.items():
+        if entry.layout.role is Role.DIRECTOR and entry.layout.key and not is_open:
+            kind, parts = KeyKind.of(entry.table, entry.layout), registry.index_parts(database, name)
+            yield _keys_check(folder / database / name, czar, database, name, kind, parts)
+    files = [
+        folder / database / table / str(number) / ORPHANS
+        for owner, table, number in registry.orphans()
+        if owner == database and catalog.tables[table].layout.role is Role.DEPENDENT
+    ]
+    if files:
+        harmed = [str(path) for path in files if not is_sealed(path)]
+        remedy = f" (first: {harmed[0]}); skyshard index rebuild {database} makes them anew" if harmed else ""
+        yield Check("keys of orphans", not harmed, f"{len(files) - len(harmed)} of {len(files)} files whole{remedy}")
+
+
+def _keys_check(
+    folder: Path, czar: Handle, database: str, director: str, kind: KeyKind, parts: Sequence[IndexPart]
+) -> Check:
+    """Compare a director's key files in a folder with the parts of its index on the czar's server."""
+    base = index_table_name(database, director)
+    name = f"keys of {director}"
+    try:
+        kept, table = RowDigest(), index_definition(base, kind)
+        for batch in index_batches(DirectorKeys.open(folder), table):
+            kept += digest(batch, table.columns)
+        names = [base + part_suffix(part.part) for part in parts]
+        scans = czar.call("scan", INDEX_DATABASE, table, names).result() if names else []
+    except SkyshardError as error:
+        return Check(name, False, str(error))
+    unread = next((scan for scan in scans if not scan.digest), None)
+    if unread is not None:
+        return Check(name, False, f"{unread.name}: {unread.error}; skyshard index rebuild {database} makes it anew")
+    indexed = sum((RowDigest.parse(scan.digest) for scan in scans), RowDigest())
+    remedy = "" if kept == indexed else f"; skyshard index rebuild {database} makes both anew"
+    return Check(name, kept == indexed, f"{kept.rows} kept for later transactions, {indexed.rows} indexed{remedy}")

@@ -1,0 +1,111 @@
+"""Rows as they stand and answers as the cluster gives them, against what their generator knows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from skyshard.catalog.ddl import stored_table
+from skyshard.catalog.layout import TableLayout
+from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
+from skyshard.errors import SkyshardError
+from skyshard.ingest.on_nodes.bounded_futures import answer
+from skyshard.ingest.on_nodes.part_tables import one_of_each, part_name
+from skyshard.ingest.transaction.kept_truth import Known, KnownAnswer
+from skyshard.registry.records import WHOLE, Replica
+from skyshard.rowimage.digest import RowDigest
+from skyshard.runtime.base import Handle
+
+_REL_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: what it is about, what was found, and whether that is right."""
+
+    name: str
+    is_good: bool
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRows:
+    """Rows and digests of each chunk of each table, or of the whole, read again without chunk numbers."""
+
+    known: Known
+    definitions: Mapping[str, tuple[Table, TableLayout]]
+    nodes: Mapping[str, Handle]
+
+    def check(self, database: str, replicas: Sequence[Replica]) -> Check:
+        """One replica of every chunk table against the generator's digests."""
+        wrong, rows, count = [], 0, 0
+        for name, chunks in self.known.digests.items():
+            found = self.found(database, name, replicas)
+            if set(chunks) == {WHOLE}:
+                found = {WHOLE: sum(found.values(), RowDigest())}
+            places = {*found, *(chunk for chunk, digest in chunks.items() if RowDigest.parse(digest).rows)}
+            nothing = RowDigest()
+            wrong += [
+                f"{name}, chunk {chunk}" if chunk != WHOLE else f"{name} as a whole"
+                for chunk in sorted(places)
+                if str(found.get(chunk, nothing)) != chunks.get(chunk, str(nothing))
+            ]
+            count, rows = count + len(places), rows + sum(one.rows for one in found.values())
+        text = f"{count - len(wrong)} of {count} digests equal, {rows} rows"
+        return Check("generator's rows", not wrong, text + (f" (first: {wrong[0]})" if wrong else ""))
+
+    def found(self, database: str, name: str, replicas: Sequence[Replica]) -> dict[int, RowDigest]:
+        """By chunk, what stands there now; a table that cannot be read has -1 rows."""
+        table, layout = self.definitions[name]
+        leave_out = (CHUNK_COLUMN, SUB_CHUNK_COLUMN) if layout.role.is_chunked else ()
+        mine = one_of_each(name, replicas)
+        calls = []
+        for node in sorted({replica.node for replica in mine}):
+            names = [part_name(replica) for replica in mine if replica.node == node]
+            calls.append((node, self.nodes[node].call("scan", database, stored_table(table, layout), names, leave_out)))
+        scanned = {(node, one.name): one for node, call in calls for one in answer(node, call)}
+        sums: dict[int, RowDigest] = {}
+        for replica in mine:
+            one = scanned[replica.node, part_name(replica)]
+            found = RowDigest.parse(one.digest) if one.digest else RowDigest(-1, 0)
+            sums[replica.chunk] = sums.get(replica.chunk, RowDigest()) + found
+        return sums
+
+
+def answer_check(known: Known, ask: Callable[[str], pa.Table]) -> Check:
+    """Every statement whose answer the generator knows, asked."""
+    wrong = [reason for one in known.answers if (reason := _difference(one, ask))]
+    text = f"{len(known.answers) - len(wrong)} of {len(known.answers)} statements answered as known"
+    return Check("generator's answers", not wrong, text + (f" (first: {wrong[0]})" if wrong else ""))
+
+
+def _difference(one: KnownAnswer, ask: Callable[[str], pa.Table]) -> str:
+    """Empty where the answer is right."""
+    try:
+        table = ask(one.sql)
+    except SkyshardError as error:
+        return f"{one.sql}: {error}"
+    places = range(table.num_columns) if one.places is None else one.places
+    found = sorted(zip(*(table.column(place).to_pylist() for place in places), strict=True), key=_key)
+    wanted = sorted(one.rows, key=_key)
+    is_equal = len(found) == len(wanted) and all(map(_are_equal, found, wanted))
+    return "" if is_equal else f"{one.sql}: {found[:1]} where {wanted[:1]} is known"
+
+
+def _key(row: Sequence[Any]) -> tuple[tuple[bool, float], ...]:
+    return tuple((value is None, value or 0) for value in reversed(row))
+
+
+def _are_equal(found: Sequence[Any], wanted: Sequence[Any]) -> bool:
+    return len(found) == len(wanted) and all(map(_is_value, found, wanted))
+
+
+def _is_value(found: Any, wanted: Any) -> bool:
+    """Floats within the tolerance, whole numbers and NULL as they are: a key has more digits than a float."""
+    if isinstance(found, float) and isinstance(wanted, float):
+        return math.isclose(found, wanted, rel_tol=_REL_TOLERANCE)
+    return type(found) is type(wanted) and bool(found == wanted)

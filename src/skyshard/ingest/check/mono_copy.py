@@ -1,0 +1,93 @@
+"""The unsharded oracle: the same rows in one MariaDB, each table whole.
+
+Rows come from the nodes' own tables, whose digests ``verify`` holds against the input; the sum of the digests must
+come out again. Keys are not unique there: one that stands twice, in two chunks, is no reason to have no oracle.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from skyshard.catalog.ddl import create_table, stored_table
+from skyshard.catalog.schema import Table
+from skyshard.errors import ClusterError
+from skyshard.ingest.on_nodes.part_tables import one_of_each, part_name
+from skyshard.ingest.plan.ingest_plan import loader_of
+from skyshard.node.messages import BuildOrder, Loader, Slice, TableBuild
+from skyshard.node.table_digests import file_name
+from skyshard.progress import Progress, Watcher, nobody
+from skyshard.registry.mono_state import CREATE, ORACLE_DATABASE, Load, forget_text, record_text
+from skyshard.registry.published_catalog import Catalog
+from skyshard.registry.records import WHOLE, Replica
+from skyshard.registry.registry import Registry
+from skyshard.rowimage.digest import RowDigest
+from skyshard.runtime.base import Handle
+
+
+@dataclass(frozen=True, slots=True)
+class MonoCopy:
+    """Copies a published database to the mono server."""
+
+    registry: Registry
+    mono: Handle
+    nodes: Mapping[str, Handle]
+    data_dirs: Mapping[str, Path]
+    exchange: Path
+
+    def load(self, database: str, watcher: Watcher = nobody) -> dict[str, int]:
+        """Make every table whole; returns table → rows. Until all of them are, the oracle does not answer for any.
+
+        Raises:
+            ClusterError: a table came out with other rows than the nodes hold, or somebody else loads the database.
+        """
+        with self.registry.exclusive(f"oracle of {database}"):
+            catalog = self.registry.catalog(database)  # first: rows that come now are then newer than what is recorded
+            self.mono.call("prepare", ORACLE_DATABASE).result()
+            self.mono.call("run", ORACLE_DATABASE, [CREATE, forget_text(database)]).result()
+            rows = self._copy(catalog, watcher)
+            os.sync()
+            load = Load(catalog.transaction, time.time_ns())
+            self.mono.call("run", ORACLE_DATABASE, [record_text(database, load)]).result()
+        return rows
+
+    def _copy(self, catalog: Catalog, watcher: Watcher) -> dict[str, int]:
+        replicas = self.registry.replicas(catalog.database)
+        self.mono.call("drop_database", catalog.database).result()
+        self.mono.call("prepare", catalog.database).result()
+        rows: dict[str, int] = {}
+        for done, name in enumerate(catalog.tables, 1):
+            order = self._order(catalog, name, replicas)
+            rows[name] = self.mono.call("build", order).result()[0].rows
+            watcher(Progress("load mono", done, len(catalog.tables), sum(rows.values())))
+        return rows
+
+    def _order(self, catalog: Catalog, name: str, replicas: Sequence[Replica]) -> BuildOrder:
+        entry = catalog.tables[name]
+        stored = stored_table(entry.table, entry.layout)
+        loader, _ = loader_of(stored, catalog.layout.engine)
+        sources = one_of_each(name, replicas)
+        total = sum((RowDigest.parse(replica.digest) for replica in sources), RowDigest(0, 0))
+        slices: list[Slice] = []
+        for replica in sources:
+            if replica.rows:
+                slices += self._slices(catalog.database, stored, replica, is_image=loader is Loader.IMAGE)
+        build = TableBuild(
+            name, name, WHOLE, False, 0, create_table(stored, name, unique=False), tuple(slices), total.rows, str(total)
+        )
+        return BuildOrder(catalog.database, stored, loader, (build,))
+
+    def _slices(self, database: str, stored: Table, replica: Replica, *, is_image: bool) -> list[Slice]:
+        """The node's data file itself, or, with BLOBs, an Arrow copy of its rows."""
+        name = part_name(replica)
+        if is_image:
+            path = self.data_dirs[replica.node] / file_name(database) / f"{file_name(name)}.MYD"
+            if not path.is_file():
+                raise ClusterError(f"node '{replica.node}' has no '{path.name}'", remedy="run skyshard verify")
+            return [Slice(str(path), 0, replica.rows)]
+        path = self.exchange / f"{replica.node}-{database}-{name}.arrow"
+        counts: list[int] = self.nodes[replica.node].call("export", database, stored, name, str(path)).result()
+        return [Slice(str(path), number, count) for number, count in enumerate(counts)]

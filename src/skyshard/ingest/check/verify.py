@@ -1,0 +1,258 @@
+"""Verification of a published database: counts, digests, replicas, indexes, director index, truth.
+
+Everything is read again from the nodes; nothing is believed because the registry says so. Each check says what it
+compared, so that a failing one tells where to look.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from skyshard.catalog.ddl import physical_name
+from skyshard.catalog.layout import Role
+from skyshard.db.connection import Account, Endpoint, connect, quote_name
+from skyshard.errors import UserError
+from skyshard.ingest.check.check_keys import key_checks
+from skyshard.ingest.check.check_truth import Check, KnownRows, answer_check
+from skyshard.ingest.on_nodes.ingest_site import prototype_names
+from skyshard.ingest.on_nodes.part_tables import (
+    dummy_tables,
+    expected_index_tables,
+    expected_tables,
+    index_names,
+    one_of_each,
+    part_name,
+    scan_replicas,
+    shown_indexes,
+    shown_tables,
+)
+from skyshard.ingest.transaction.kept_truth import Known
+from skyshard.node.messages import ScannedTable, ShownTable
+from skyshard.node.soundness import unsound
+from skyshard.registry.director_index import index_table_name
+from skyshard.registry.lifecycle import ContributionState, ReplicaState
+from skyshard.registry.published_catalog import Catalog
+from skyshard.registry.records import Replica
+from skyshard.registry.registry import Registry
+from skyshard.registry.sql_tables import INDEX_DATABASE
+from skyshard.rowimage.digest import RowDigest
+from skyshard.runtime.base import Handle
+
+_MEND = "mended by skyshard index rebuild"
+_INDEX_SUM = "COUNT(*), COALESCE(SUM(CRC32(CONCAT_WS(':', {key}, chunkId, subChunkId))), 0)"
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Reads a database back from registry, czar and nodes."""
+
+    registry: Registry
+    czar: Endpoint
+    endpoints: Mapping[str, Endpoint]
+    nodes: Mapping[str, Handle]
+    known: Known | None = None
+    """What the generator of the rows knows of them."""
+    is_outgrown: bool = False
+    """A generator knew rows of it, and others came after."""
+    ask: Callable[[str], pa.Table] | None = None
+    """How the cluster answers a statement."""
+    keys: tuple[Path, Handle] | None = None
+    """Where director keys are kept for later transactions, and the czar's loader, who has their index."""
+
+    def run(self, database: str) -> list[Check]:
+        """All checks of one database, in a fixed order."""
+        catalog = self.registry.catalog(database)
+        replicas = self.registry.replicas(database)
+        contributed = self._contributed(database)
+        definitions = {name: (entry.table, entry.layout) for name, entry in catalog.tables.items()}
+        scans = scan_replicas(self.nodes, database, definitions, replicas)
+        checks = [*_count_checks(catalog, replicas, contributed, self.registry.truth_rows(database))]
+        checks.append(_digest_check(replicas, scans, contributed))
+        checks += _replica_checks(catalog, replicas)
+        checks += self._standing_checks(catalog, replicas)
+        checks.append(self._read_check(catalog, replicas))
+        for name, table in catalog.tables.items():
+            if table.layout.role is Role.DIRECTOR and table.layout.key:
+                checks.append(self._index_check(catalog, name, replicas))
+        if self.keys is not None:
+            is_open = self.registry.open_transaction(database) is not None
+            checks += key_checks(self.registry, *self.keys, catalog, is_open=is_open)
+        if self.known is not None and self.ask is not None:
+            rows = KnownRows(self.known, {name: definitions[name] for name in self.known.digests}, self.nodes)
+            checks += [rows.check(database, replicas), answer_check(self.known, self.ask)]
+        elif self.is_outgrown:
+            checks.append(Check("generator's rows", True, "not compared: further transactions brought rows"))
+        return checks
+
+    def _contributed(self, database: str) -> dict[tuple[str, int, bool], RowDigest]:
+        """Rows and digests that the contributions brought, by chunk table."""
+        sums: dict[tuple[str, int, bool], RowDigest] = {}
+        for row in self.registry.contributions(database):
+            if row["state"] == ContributionState.LOADED:
+                key = (row["table"], int(row["chunk"]), bool(row["is_overlap"]))
+                sums[key] = sums.get(key, RowDigest(0, 0)) + RowDigest.parse(row["digest"])
+        return sums
+
+    def _standing_checks(self, catalog: Catalog, replicas: Sequence[Replica]) -> Iterable[Check]:
+        """Each server has the tables that the registry knows, the dummy chunk, and nothing else, table or file.
+
+        What an unfinished transaction has made so far is nobody's fault: it is counted, not held against the database.
+        """
+        database = catalog.database
+        is_open = self.registry.open_transaction(database) is not None
+        dummies = dummy_tables((name, table.layout.role) for name, table in catalog.tables.items())
+        known = {node: expected_tables([r for r in replicas if r.node == node]) | dummies for node in self.nodes}
+        have = {node: set(handle.call("tables", database).result()) for node, handle in self.nodes.items()}
+        known["czar"], have["czar"] = self._czar_tables(catalog)
+        missing = [f"{name}: {table}" for name in known for table in sorted(known[name] - have[name])]
+        retired = self.registry.retired(database)
+        extra = [
+            f"{name}: {table}"
+            for name in known
+            for table in sorted(have[name] - known[name] - retired.get(name, set()))
+        ]
+        yield _nothing_else("tables on the servers", missing, extra, is_open=is_open)
+        files = [
+            f"{node}: {file}"
+            for node, handle in self.nodes.items()
+            for file in handle.call("foreign_files", database).result()
+        ]
+        yield _nothing_else("files of no table", [], files, is_open=is_open)
+
+    def _read_check(self, catalog: Catalog, replicas: Sequence[Replica]) -> Check:
+        """Every table as queries read it: its index against its rows, and the list of its parts."""
+        database = catalog.database
+        dummies = dummy_tables((name, table.layout.role) for name, table in catalog.tables.items())
+        empty = [ShownTable(name, (name,), 0) for name in sorted(dummies)]
+        calls, count = {}, 0
+        for node, handle in self.nodes.items():
+            shown = [*shown_tables(replica for replica in replicas if replica.node == node), *empty]
+            calls[node], count = handle.call("unsound", database, shown), count + len(shown)
+        indexes = shown_indexes(database, self.registry.index_parts(database))
+        found = {"czar": unsound(lambda: connect(self.czar, Account.LOADER, INDEX_DATABASE), indexes)}
+        found |= {node: call.result() for node, call in calls.items()}
+        wrong = [f"{server}: {name}: {why}" for server, faults in found.items() for name, why in faults.items()]
+        text = f"{len(wrong)} indexes or lists of parts at fault, {count + len(indexes)} tables{_first(wrong)}"
+        return Check("tables as queries read them", not wrong, text + (f"; {_MEND} {database}" if wrong else ""))
+
+    def _czar_tables(self, catalog: Catalog) -> tuple[set[str], set[str]]:
+        """Prototypes and index tables that the czar must have, and those that it has."""
+        database, entries = catalog.database, catalog.tables.items()
+        known = {name for table, entry in entries for name in prototype_names(table, entry.layout.role)}
+        index = expected_index_tables(database, self.registry.index_parts(database))
+        bases = [index_table_name(database, table) for table, _ in entries]
+        with connect(self.czar, Account.READER) as connection:
+            sql = "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA IN (%s, %s)"
+            rows = connection.rows(sql, [database, INDEX_DATABASE])
+        have = {name for schema, name in rows if schema == database}
+        is_ours = index_names(bases)
+        return known | index, have | {n for schema, n in rows if schema == INDEX_DATABASE and is_ours.fullmatch(n)}
+
+    def _index_check(self, catalog: Catalog, director: str, replicas: Sequence[Replica]) -> Check:
+        """The director index against a scan of the director's chunk tables."""
+        key = quote_name(catalog.tables[director].layout.key)
+        with connect(self.czar, Account.READER) as connection:
+            table = self.registry.index_table(catalog.database, director)
+            sql = f"SELECT {_INDEX_SUM.format(key='`key`')} FROM {table}"
+            try:
+                indexed = _ints(connection.rows(sql)[0]) if table else (0, 0)
+            except UserError as error:  # the table is gone
+                return Check(
+                    f"director index of {director}", False, f"{error.what}; skyshard index rebuild makes it anew"
+                )
+        scanned = [0, 0]
+        for node, names in _primary(director, replicas).items():
+            with connect(self.endpoints[node], Account.READER, catalog.database) as connection:
+                for name in names:
+                    rows, total = _ints(
+                        connection.rows(f"SELECT {_INDEX_SUM.format(key=key)} FROM {quote_name(name)}")[0]
+                    )
+                    scanned = [scanned[0] + rows, scanned[1] + total]
+        return Check(
+            f"director index of {director}", indexed == tuple(scanned), f"{indexed[0]} keys, {scanned[0]} rows scanned"
+        )
+
+
+def _ints(row: Iterable[object]) -> tuple[int, ...]:
+    return tuple(int(str(value)) for value in row)
+
+
+def _nothing_else(name: str, missing: Sequence[str], extra: Sequence[str], *, is_open: bool) -> Check:
+    text = f"{len(missing)} missing, {len(extra)} {'of an unfinished transaction' if is_open else 'unknown'}"
+    return Check(name, not missing and (is_open or not extra), text + _first([*missing, *extra]))
+
+
+def _first(items: Sequence[str]) -> str:
+    return f" (first: {items[0]})" if items else ""
+
+
+def _primary(table: str, replicas: Sequence[Replica]) -> dict[str, list[str]]:
+    """One replica of each part of each chunk: node → table names."""
+    by_node: dict[str, list[str]] = {}
+    for replica in one_of_each(table, replicas):
+        by_node.setdefault(replica.node, []).append(part_name(replica))
+    return by_node
+
+
+def _count_checks(
+    catalog: Catalog,
+    replicas: Sequence[Replica],
+    contributed: Mapping[tuple[str, int, bool], RowDigest],
+    truth: Mapping[str, int],
+) -> Iterable[Check]:
+    for name, table in catalog.tables.items():
+        brought = sum(total.rows for (of, _, is_overlap), total in contributed.items() if of == name and not is_overlap)
+        text = f"{table.rows} rows, {brought} contributed"
+        is_good = table.rows == brought
+        if name in truth:
+            text += f", {truth[name]} by the source's truth"
+            is_good = is_good and truth[name] == brought
+        if any(r.is_overlap for r in replicas if r.table == name):
+            overlap = sum(entry.overlap_rows for entry in table.chunks.values())
+            text += f"; {overlap} in overlap"
+        yield Check(f"rows of {name}", is_good, text)
+
+
+def _digest_check(
+    replicas: Sequence[Replica],
+    scans: Mapping[tuple[str, str], ScannedTable],
+    contributed: Mapping[tuple[str, int, bool], RowDigest],
+) -> Check:
+    wrong = []
+    sums: dict[tuple[str, str, int, bool], RowDigest] = {}
+    for replica in replicas:
+        name = part_name(replica)
+        found = scans.get((replica.node, name))
+        sums[replica.node, *replica.target] = sums.get((replica.node, *replica.target), RowDigest(0, 0)) + (
+            RowDigest.parse(found.digest) if found is not None and found.digest else RowDigest(0, 0)
+        )
+        if found is None or found.digest != replica.digest:
+            reason = f": {found.error}" if found is not None and found.error else ""
+            wrong.append(f"{replica.node}: {name}{reason}")
+    for (node, table, chunk, is_overlap), total in sums.items():
+        if total != contributed.get((table, chunk, is_overlap), RowDigest(0, 0)):
+            wrong.append(f"{node}: {physical_name(table, chunk, is_overlap=is_overlap)} as a whole")
+    return Check("digests", not wrong, f"{len(replicas) - len(wrong)} of {len(replicas)} tables equal{_first(wrong)}")
+
+
+def _replica_checks(catalog: Catalog, replicas: Sequence[Replica]) -> Iterable[Check]:
+    holders: dict[tuple[str, int, bool, int], set[str]] = {}
+    for replica in replicas:
+        if replica.state is ReplicaState.GOOD and replica.chunk >= 0:
+            holders.setdefault((*replica.target, replica.part), set()).add(replica.node)
+    levels = Counter(len(nodes) for nodes in holders.values())
+    wanted = catalog.layout.replicas
+    text = ", ".join(f"{count} chunk tables at level {level}" for level, count in sorted(levels.items())) or "no chunks"
+    yield Check("replicas", all(level >= wanted for level in levels), text)
+    together: dict[int, set[frozenset[str]]] = {}
+    for (_, chunk, _, _), nodes in holders.items():
+        together.setdefault(chunk, set()).add(frozenset(nodes))
+    apart = [str(chunk) for chunk, sets in together.items() if len(sets) > 1]
+    yield Check(
+        "sibling tables on the same nodes", not apart, f"{len(together)} chunks, {len(apart)} apart{_first(apart)}"
+    )

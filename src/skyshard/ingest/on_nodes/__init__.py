@@ -1,0 +1,1 @@
+"""Where an ingest happens: registry, nodes, futures, and the orders that nodes are given."""

@@ -1,0 +1,197 @@
+"""From part reports to build orders: which tables a node makes, from which slices, with which digest.
+
+Pure but for the paths of bundles. Every chunk that a node holds gets a table of every chunked kind, empty where there
+are no rows, and every node gets the dummy chunk: a chunk statement never meets a missing table.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from skyshard.catalog.ddl import DUMMY_CHUNK, create_table, part_suffix, physical_name, stored_table
+from skyshard.catalog.layout import Role
+from skyshard.catalog.schema import Column, Key, Table
+from skyshard.db.connection import quote_name
+from skyshard.ingest.partition.bundle import Bundle, BundleWriter, PartReport
+from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind
+from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
+from skyshard.node.byte_batches import by_bytes
+from skyshard.node.messages import BuildOrder, BuiltTable, Loader, Slice, TableBuild
+from skyshard.registry.director_index import index_table_name
+from skyshard.registry.records import WHOLE, Replica
+from skyshard.registry.sql_tables import INDEX_DATABASE
+from skyshard.rowimage.digest import RowDigest, digest
+from skyshard.rowimage.pack import pack
+from skyshard.rowimage.record import RecordLayout
+from skyshard.rowimage.sqltype import parse_type
+
+ORDER_BYTES = 64 << 20
+"""Bytes of rows in an order: long enough that making a table of each kind anew counts little."""
+TABLE_BYTES = 512 << 10
+"""Bytes of rows that a table counts for besides its own, so that an order has at most 128."""
+EMPTY = RowDigest(0, 0)
+
+Target = tuple[int, bool]
+"""A chunk table of one table: chunk (``WHOLE`` for a regular table) and whether it is the overlap table."""
+
+
+def merged_segments(reports: Sequence[PartReport]) -> dict[Target, tuple[int, str]]:
+    """Rows and digest of each chunk table, summed over the segments of the given parts."""
+    sums: dict[Target, RowDigest] = {}
+    for report in reports:
+        for segment in report.segments:
+            target = (segment.chunk, segment.is_overlap)
+            sums[target] = sums.get(target, EMPTY) + RowDigest.parse(segment.digest)
+    return {target: (total.rows, str(total)) for target, total in sums.items()}
+
+
+def table_bytes(table: PlannedTable, reports: Sequence[PartReport]) -> Counter[int]:
+    """Bytes to store by chunk: record length times rows, overlap included; an estimate for tables with BLOBs."""
+    length = _row_bytes(table.stored, table.loader)
+    sizes: Counter[int] = Counter()
+    for report in reports:
+        for segment in report.segments:
+            sizes[segment.chunk] += segment.rows * length
+    return sizes
+
+
+def _row_bytes(stored: Table, loader: Loader) -> int:
+    return RecordLayout.of(stored).length if loader is Loader.IMAGE else 16 * len(stored.columns)
+
+
+def in_orders(database: str, stored: Table, loader: Loader, builds: Sequence[TableBuild]) -> Iterator[BuildOrder]:
+    """Builds of one kind as orders of bounded size."""
+    length = _row_bytes(stored, loader)
+    for some in by_bytes(builds, lambda build: build.rows * length + TABLE_BYTES, ORDER_BYTES):
+        yield BuildOrder(database, stored, loader, tuple(some))
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """What the builds of one transaction share.
+
+    ``standing`` are the chunk tables that earlier transactions have made: what this one adds to them becomes a part
+    of its own, named after ``transaction``; everything else is made under its plain name.
+    """
+
+    plan: IngestPlan
+    transaction: int
+    nodes_of: Mapping[int, tuple[str, ...]]
+    standing: frozenset[tuple[str, int, bool]]
+    staging: Path
+
+
+def plan_builds(
+    context: BuildContext, table: PlannedTable, reports: Sequence[PartReport], nodes: Sequence[str]
+) -> dict[str, list[BuildOrder]]:
+    """The orders that make one table, by node."""
+    builds = _Builds(context, table, merged_segments(reports), _slices(context, table, reports))
+    orders = {}
+    for node in nodes:
+        mine = [
+            builds.of(target)
+            for target in _targets(context, table, node)
+            if target in builds.sums or (table.name, *target) not in context.standing
+        ]
+        orders[node] = list(in_orders(context.plan.database, builds.stored, table.loader, mine))
+    return orders
+
+
+def _targets(context: BuildContext, table: PlannedTable, node: str) -> list[Target]:
+    """The chunk tables that a node has of one table, the dummy chunk's among them."""
+    role = table.source.layout.role
+    if role is Role.REGULAR:
+        return [(WHOLE, False)]
+    kinds = (False, True) if role is Role.DIRECTOR else (False,)
+    chunks = [chunk for chunk, nodes in context.nodes_of.items() if node in nodes]
+    return [(chunk, is_overlap) for chunk in [*chunks, DUMMY_CHUNK] for is_overlap in kinds]
+
+
+class _Builds:
+    """The builds of one table; what they have in common is made once."""
+
+    def __init__(
+        self,
+        context: BuildContext,
+        table: PlannedTable,
+        sums: Mapping[Target, tuple[int, str]],
+        slices: Mapping[Target, list[Slice]],
+    ) -> None:
+        self.sums = sums
+        self.stored = table.stored
+        self._context = context
+        self._table = table
+        self._slices = slices
+        engine = context.plan.layout.engine
+        self._definitions = {
+            is_overlap: create_table(
+                stored_table(table.source.table, table.source.layout, overlap=is_overlap), "any", engine=engine
+            ).partition("(")[2]
+            for is_overlap in (False, True)
+        }
+
+    def of(self, target: Target) -> TableBuild:
+        chunk, is_overlap = target
+        base = self._table.name
+        part = self._context.transaction if (base, *target) in self._context.standing else 0
+        name = physical_name(base, chunk, is_overlap=is_overlap, suffix=part_suffix(part))
+        rows, expected = self.sums.get(target, (0, str(EMPTY)))
+        create = f"CREATE TABLE {quote_name(name)} ({self._definitions[is_overlap]}"
+        pieces = tuple(self._slices.get(target, ()))
+        return TableBuild(name, base, chunk, is_overlap, part, create, pieces, rows, expected)
+
+
+def _slices(context: BuildContext, table: PlannedTable, reports: Sequence[PartReport]) -> dict[Target, list[Slice]]:
+    """The slices of each table; files of one segment may be taken over where one node only makes the table."""
+    found: dict[Target, list[Slice]] = {}
+    is_single = context.plan.layout.replicas == 1 and table.source.layout.role.is_chunked
+    for report in reports:
+        bundle = Bundle(context.staging, table.name, report.digest).path
+        for segment in report.segments:
+            path = str(bundle.with_name(segment.file) if segment.file else bundle)
+            piece = Slice(path, segment.offset, segment.rows, is_single and bool(segment.file))
+            found.setdefault((segment.chunk, segment.is_overlap), []).append(piece)
+    return found
+
+
+def built_replicas(node: str, order: BuildOrder, built: Sequence[BuiltTable]) -> list[Replica]:
+    """What the registry records of an order that a node has carried out; the dummy chunk is nobody's replica."""
+    return [
+        Replica(build.base, build.chunk, build.is_overlap, node, table.rows, table.bytes, table.digest, build.part)
+        for build, table in zip(order.builds, built, strict=True)
+        if build.chunk != DUMMY_CHUNK
+    ]
+
+
+def index_build(database: str, director: str, kind: KeyKind, part: int, keys_folder: Path, staging: Path) -> BuildOrder:
+    """The order that loads one part of a director index on the czar's server from its sorted keys."""
+    table = index_definition(index_table_name(database, director) + part_suffix(part), kind)
+    bundle = Bundle(staging, f"index-{director}", "sorted")
+    total, slices = EMPTY, []
+    layout = RecordLayout.of(table)
+    with BundleWriter(bundle, Loader.IMAGE, None) as writer:
+        for batch in index_batches(DirectorKeys.open(keys_folder), table):
+            ((file, offset),) = writer.add_records(pack(batch, layout), [0, batch.num_rows])
+            slices.append(Slice(str(bundle.path.with_name(file) if file else bundle.path), offset, batch.num_rows))
+            total += digest(batch, table.columns)
+    create = create_table(table, table.name)
+    build = TableBuild(table.name, table.name, WHOLE, False, part, create, tuple(slices), total.rows, str(total))
+    return BuildOrder(INDEX_DATABASE, table, Loader.IMAGE, (build,))
+
+
+def index_definition(name: str, kind: KeyKind) -> Table:
+    """A director index table: key, chunk, sub-chunk; a row for each director row."""
+    key, number = parse_type("bigint(20) unsigned" if kind.is_unsigned else "bigint(20)"), parse_type("int(11)")
+    columns = (Column("key", key, False), Column("chunkId", number, False), Column("subChunkId", number, False))
+    return Table(name, columns, ("key",)) if kind.is_unique else Table(name, columns, (), (Key("key", ("key",)),))
+
+
+def index_batches(keys: DirectorKeys, table: Table, rows: int = 1 << 20) -> Iterator[pa.RecordBatch]:
+    for values, places in keys.blocks(rows):
+        arrays = [pa.array(values), pa.array(places[:, 0].copy()), pa.array(places[:, 1].copy())]
+        yield pa.RecordBatch.from_arrays(arrays, names=table.column_names)

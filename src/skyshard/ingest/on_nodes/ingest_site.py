@@ -1,0 +1,83 @@
+"""Where an ingest happens: registry, czar, nodes, folders; and what is done to all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from skyshard.catalog.ddl import overlap_prototype
+from skyshard.catalog.layout import Role
+from skyshard.db.connection import Account, Endpoint, connect
+from skyshard.errors import ClusterError
+from skyshard.ingest.on_nodes.bounded_futures import answer, answers
+from skyshard.ingest.plan.ingest_plan import PlannedTable, prototypes
+from skyshard.ingest.plan.server_check import make_table
+from skyshard.registry.director_index import index_table_name
+from skyshard.registry.registry import Registry
+from skyshard.registry.sql_tables import INDEX_DATABASE
+from skyshard.runtime.base import Handle, Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """``staging`` holds bundles while an ingest runs, ``keys`` the sorted director keys for as long as they live."""
+
+    registry: Registry
+    runtime: Runtime
+    czar: Endpoint
+    czar_loader: Handle
+    nodes: Mapping[str, Handle]
+    staging: Path
+    keys: Path
+
+    @property
+    def truth(self) -> Path:
+        """What generators know of ingested rows, a folder a database."""
+        return self.keys.with_name("truth")
+
+    @contextmanager
+    def held(self, database: str) -> Iterator[None]:
+        """Inside, no other ingest's loader can change the database on any node.
+
+        Raises:
+            ClusterError: one is still at work, or a node is down.
+        """
+        try:
+            answers({node: handle.call("hold", database) for node, handle in self.nodes.items()})
+            yield
+        finally:
+            for future in [handle.call("release", database) for handle in self.nodes.values()]:
+                with suppress(ClusterError):  # a loader that died has let go
+                    future.result()
+
+    def prepare_database(self, database: str) -> None:
+        """Make the database on every node and on the czar, and the place of director indexes; no-op where they are."""
+        answers({node: handle.call("prepare", database) for node, handle in self.nodes.items()})
+        for name in (database, INDEX_DATABASE):
+            answer("czar", self.czar_loader.call("prepare", name))
+
+    def make_prototypes(self, database: str, tables: Iterable[PlannedTable]) -> None:
+        """Empty tables on the czar, from which queries learn types; those that are there stay."""
+        with connect(self.czar, Account.ADMIN, database) as connection:
+            present = {str(name) for (name,) in connection.rows("SHOW TABLES")}
+            for table in tables:
+                for stored in prototypes(table.source):
+                    if stored.name not in present:
+                        make_table(connection, stored)
+
+    def drop_database(self, database: str, directors: Iterable[str]) -> None:
+        """Remove a database that was never published from the nodes and the czar, with its director indexes."""
+        answers({node: handle.call("drop_database", database) for node, handle in self.nodes.items()})
+        names = [index_table_name(database, name) for name in directors]
+        answer("czar", self.czar_loader.call("drop_database", database))
+        answer("czar", self.czar_loader.call("prepare", INDEX_DATABASE))
+        answer("czar", self.czar_loader.call("drop_tables", INDEX_DATABASE, names))
+        for name in names:
+            answer("czar", self.czar_loader.call("remove_foreign_files", INDEX_DATABASE, name))
+
+
+def prototype_names(table: str, role: Role) -> list[str]:
+    """Names of the empty tables that the czar keeps of one table."""
+    return [table, overlap_prototype(table)] if role is Role.DIRECTOR else [table]

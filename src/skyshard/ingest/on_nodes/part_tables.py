@@ -1,0 +1,182 @@
+"""Parts and generations on the nodes: what belongs to whom, what to show, what stands.
+
+A chunk table's first rows stand under its plain name; a later transaction adds a part ``_p<transaction>`` and a MERGE
+table ``_g<transaction>`` over all parts. Parts never change, so a query that began with an older generation reads on
+undisturbed, and adding a hundredth of the rows writes a hundredth of the rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+
+from skyshard.catalog.ddl import (
+    DUMMY_CHUNK,
+    create_generation,
+    generation_suffix,
+    part_suffix,
+    physical_name,
+    stored_table,
+)
+from skyshard.catalog.layout import Role, TableLayout
+from skyshard.catalog.schema import Table
+from skyshard.db.connection import quote_name
+from skyshard.ingest.on_nodes.bounded_futures import answer
+from skyshard.ingest.on_nodes.build_orders import index_definition
+from skyshard.ingest.on_nodes.ingest_site import Site
+from skyshard.ingest.partition.director_keys import KeyKind
+from skyshard.node.messages import ScannedTable, ShownTable
+from skyshard.registry.director_index import index_table_name
+from skyshard.registry.records import IndexPart, Replica
+from skyshard.registry.snapshot import parts_of
+from skyshard.registry.sql_tables import INDEX_DATABASE
+from skyshard.runtime.base import Handle
+
+
+class Generations:
+    """The tables of one database on the nodes of a site."""
+
+    def __init__(self, site: Site, database: str) -> None:
+        self._site = site
+        self._database = database
+
+    def make(self, finished: Sequence[Replica], added: Sequence[Replica], transaction: int) -> None:
+        """Make the MERGE tables that a transaction's parts call for; earlier ones stay for those who read them."""
+        definitions = self._site.registry.table_definitions(self._database, transaction=transaction)
+        layout = self._site.registry.layout(self._database)
+        engine = layout.engine if layout else "MyISAM"
+        parts = parts_of([*finished, *added])
+        shown: dict[tuple[str, str, bool], dict[str, list[str]]] = defaultdict(dict)
+        for replica in added:
+            numbers = parts[replica.target]
+            if replica.part and len(numbers) > 1:
+                names = [_name(replica, part_suffix(part)) for part in numbers]
+                kind = (replica.node, replica.table, replica.is_overlap)
+                shown[kind][_name(replica, generation_suffix(numbers))] = names
+        calls: dict[str, list[Future[None]]] = defaultdict(list)
+        for (node, table, is_overlap), generations in shown.items():
+            stored = stored_table(*definitions[table], overlap=is_overlap)
+            calls[node].append(self._site.nodes[node].call("show", self._database, stored, engine, generations))
+        for node, futures in calls.items():
+            for future in futures:
+                answer(node, future)
+
+    def make_index(self, director: str, kind: KeyKind, parts: Sequence[IndexPart]) -> None:
+        """The same for a director index on the czar's server."""
+        if len(parts) < 2:
+            return
+        base = index_table_name(self._database, director)
+        shown = base + generation_suffix([part.part for part in parts])
+        names = [base + part_suffix(part.part) for part in parts]
+        texts = [
+            f"DROP TABLE IF EXISTS {quote_name(shown)}",
+            create_generation(index_definition(shown, kind), shown, names),
+        ]
+        answer("czar", self._site.czar_loader.call("run", INDEX_DATABASE, texts))
+
+
+def part_name(replica: Replica) -> str:
+    """Name of the table that holds a replica's rows."""
+    return _name(replica, part_suffix(replica.part))
+
+
+def one_of_each(table: str, replicas: Sequence[Replica]) -> list[Replica]:
+    """One replica of each part of a table's chunks, or of the whole regular table."""
+    chosen: dict[tuple[int, int], Replica] = {}
+    for replica in sorted(replicas, key=lambda r: (r.chunk, r.part, r.node)):
+        if replica.table == table and not replica.is_overlap:
+            chosen.setdefault((replica.chunk, replica.part), replica)
+    return list(chosen.values())
+
+
+def shown_tables(replicas: Iterable[Replica]) -> list[ShownTable]:
+    """The tables that queries read of one node's replicas."""
+    rows: dict[tuple[str, int, bool], dict[int, int]] = defaultdict(dict)
+    for replica in replicas:
+        rows[replica.target][replica.part] = replica.rows
+    found = []
+    for (table, chunk, is_overlap), counts in rows.items():
+        suffixes = [generation_suffix(sorted(counts)), *map(part_suffix, sorted(counts))]
+        name, *parts = (physical_name(table, chunk, is_overlap=is_overlap, suffix=suffix) for suffix in suffixes)
+        found.append(ShownTable(name, tuple(parts), sum(counts.values())))
+    return found
+
+
+def shown_indexes(database: str, parts: Iterable[IndexPart]) -> list[ShownTable]:
+    """The same for the director indexes of a database."""
+    rows: dict[str, dict[int, int]] = defaultdict(dict)
+    for part in parts:
+        rows[index_table_name(database, part.director)][part.part] = part.rows
+    return [
+        ShownTable(
+            base + generation_suffix(sorted(counts)), tuple(base + part_suffix(part) for part in sorted(counts)),
+            sum(counts.values()),
+        )
+        for base, counts in rows.items()
+    ]  # fmt: skip
+
+
+def expected_tables(replicas: Iterable[Replica]) -> set[str]:
+    """Names of all tables that one node's replicas make: their parts, and a MERGE table for each generation."""
+    replicas = list(replicas)
+    names = {part_name(replica) for replica in replicas}
+    for (table, chunk, is_overlap), parts in parts_of(replicas).items():
+        suffixes = _generations_of(parts)
+        names |= {physical_name(table, chunk, is_overlap=is_overlap, suffix=suffix) for suffix in suffixes}
+    return names
+
+
+def expected_index_tables(database: str, parts: Iterable[IndexPart]) -> set[str]:
+    """The same for the director indexes of a database."""
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for part in parts:
+        numbers[index_table_name(database, part.director)].append(part.part)
+    return {
+        base + suffix
+        for base, those in numbers.items()
+        for suffix in [*map(part_suffix, those), *_generations_of(sorted(those))]
+    }
+
+
+def index_names(bases: Iterable[str]) -> re.Pattern[str]:
+    """Matches the names that tables of the given director indexes can have."""
+    return re.compile(rf"(?:{'|'.join(map(re.escape, bases)) or '(?!)'})(?:_[pg][0-9]+)?")
+
+
+def _generations_of(parts: Sequence[int]) -> list[str]:
+    return [generation_suffix(parts[:count]) for count in range(2, len(parts) + 1)]
+
+
+def scan_replicas(
+    nodes: Mapping[str, Handle],
+    database: str,
+    definitions: Mapping[str, tuple[Table, TableLayout]],
+    replicas: Iterable[Replica],
+) -> dict[tuple[str, str], ScannedTable]:
+    """(node, table name) → what stands there now; nodes work side by side."""
+    groups: dict[tuple[str, str, bool], list[str]] = defaultdict(list)
+    for replica in replicas:
+        groups[replica.node, replica.table, replica.is_overlap].append(part_name(replica))
+    calls = []
+    for (node, table, is_overlap), names in groups.items():
+        stored = stored_table(*definitions[table], overlap=is_overlap)
+        calls.append((node, nodes[node].call("scan", database, stored, names)))
+    return {(node, scanned.name): scanned for node, call in calls for scanned in answer(node, call)}
+
+
+def dummy_tables(tables: Iterable[tuple[str, Role]]) -> set[str]:
+    """Names of the dummy chunk's tables."""
+    chunked = [(name, role) for name, role in tables if role.is_chunked]
+    names = {physical_name(name, DUMMY_CHUNK) for name, _ in chunked}
+    return names | {physical_name(name, DUMMY_CHUNK, is_overlap=True) for name, r in chunked if r is Role.DIRECTOR}
+
+
+def dummy_targets(finished: Iterable[Replica]) -> set[tuple[str, int, bool]]:
+    """The dummy chunk's tables that stand because a finished transaction has made their table."""
+    return {(replica.table, DUMMY_CHUNK, replica.is_overlap) for replica in finished if replica.chunk >= 0}
+
+
+def _name(replica: Replica, suffix: str) -> str:
+    return physical_name(replica.table, replica.chunk, is_overlap=replica.is_overlap, suffix=suffix)

@@ -1,0 +1,1 @@
+"""From batches of input rows to bundles of packed rows, sorted by chunk."""

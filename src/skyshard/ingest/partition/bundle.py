@@ -1,0 +1,211 @@
+"""Bundles: what partitioning leaves for loading, rows sorted by chunk.
+
+A bundle is row images or Arrow batches, one file a part; a long segment of row images has a file of its own, which a
+chunk table can take over without a copy. The sidecar (JSON) lists the segments and says that the bundle is whole: it
+is written last, by rename, so that a killed task leaves no half bundle that looks like one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from threading import get_ident
+from types import TracebackType
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from skyshard.host.disk_space import require_room, writing
+from skyshard.node.messages import Loader
+
+OWN_FILE_BYTES = 1 << 20
+"""From here on, a file more costs less than copying the rows."""
+Place: TypeAlias = tuple[str, int]
+"""Where a segment is: its own file or an empty name, and its offset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Consecutive rows of a bundle for one chunk table; ``offset`` as in ``worker.messages.Slice``.
+
+    ``file`` is the segment's own file beside the bundle, or empty.
+    """
+
+    chunk: int
+    is_overlap: bool
+    offset: int
+    rows: int
+    digest: str
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Rows of an overlap file for ``chunk`` whose own chunk is another: compared (``claims``), never loaded."""
+
+    chunk: int
+    own_chunk: int
+    rows: int
+    digest: str
+
+
+@dataclass(slots=True)
+class PartReport:
+    """What a partition task says of one part.
+
+    ``orphans`` counts, by chunk, dependent rows whose director is unknown; ``moved`` counts rows that follow their
+    director although their copied position says another chunk; ``claims`` are the rows of an overlap file, ``due``
+    those that the digits of the own rows ask for where stored positions are rounded; ``files`` are the bundle's own
+    with their bytes. ``known`` is what a generator knows of the rows, with their digest.
+    """
+
+    part: str
+    digest: str
+    rows: int = 0
+    segments: list[Segment] = field(default_factory=list)
+    conversions: Counter[str] = field(default_factory=Counter)
+    orphans: Counter[int] = field(default_factory=Counter)
+    moved: int = 0
+    elapsed_s: float = 0.0
+    claims: list[Claim] = field(default_factory=list)
+    due: list[Claim] = field(default_factory=list)
+    files: dict[str, int] = field(default_factory=dict)
+    known: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "part": self.part, "digest": self.digest, "rows": self.rows,
+            "segments": [asdict(segment) for segment in self.segments],
+            "conversions": dict(self.conversions), "orphans": dict(self.orphans),
+            "moved": self.moved, "elapsed_s": self.elapsed_s,
+            "claims": [asdict(claim) for claim in self.claims], "due": [asdict(claim) for claim in self.due],
+            "files": self.files, "known": self.known,
+        }  # fmt: skip
+
+    @staticmethod
+    def from_json(content: Mapping[str, Any]) -> PartReport:
+        values = dict(content)
+        values["segments"] = [Segment(**segment) for segment in values["segments"]]
+        values |= {name: [Claim(**claim) for claim in values[name]] for name in ("claims", "due")}
+        values["conversions"] = Counter(values["conversions"])
+        values["orphans"] = Counter({int(chunk): count for chunk, count in values["orphans"].items()})
+        return PartReport(**values)
+
+
+class Bundle:
+    """Paths of one part's bundle in a staging folder."""
+
+    def __init__(self, folder: Path, table: str, digest: str, *, overlap_part: bool = False) -> None:
+        stem = f"{table}-{digest}" + ("-overlap" if overlap_part else "")
+        self.path = folder / f"{stem}.bundle"
+        self.sidecar = folder / f"{stem}.json"
+        self.keys = folder / f"{stem}.npy"
+        self.orphans = folder / f"{stem}-orphans.npy"
+
+    def report(self) -> PartReport | None:
+        """The report of a whole bundle, or None when there is none, or a file of it was lost or cut off since."""
+        try:
+            report = PartReport.from_json(json.loads(self.sidecar.read_text()))
+            sizes = {name: (self.sidecar.parent / name).stat().st_size for name in report.files}
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return report if all(sizes[name] >= size for name, size in report.files.items()) else None
+
+    def finish(self, report: PartReport) -> None:
+        write_atomically(self.sidecar, json.dumps(report.to_json()).encode())
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write beside and rename: the file is whole or not there."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}.{get_ident()}.tmp")
+    beside.write_bytes(content)
+    beside.replace(path)
+
+
+class BundleWriter:
+    """Appends segments to a bundle; the file appears under its name when the block ends without an error."""
+
+    def __init__(self, bundle: Bundle, loader: Loader, schema: pa.Schema | None) -> None:
+        self._path = bundle.path
+        self._token = f"{os.getpid()}.{get_ident()}"
+        self._beside = bundle.path.with_name(f"{bundle.path.name}.{self._token}.tmp")
+        self._loader = loader
+        self._schema = schema
+        self._offset = 0
+        self._own: dict[str, int] = {}
+
+    def __enter__(self) -> BundleWriter:
+        with writing(self._path):
+            self._file = self._beside.open("wb")
+        self._arrow = pa.ipc.new_file(self._file, self._schema) if self._loader is Loader.LOAD_DATA else None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            with writing(self._path), self._file:
+                if kind is None and self._arrow is not None:
+                    self._arrow.close()
+            if kind is None:
+                self._beside.replace(self._path)
+        finally:
+            self._beside.unlink(missing_ok=True)
+            if kind is not None:
+                for name in self._own:
+                    (self._path.parent / name).unlink(missing_ok=True)
+
+    @property
+    def files(self) -> dict[str, int]:
+        """The files of the bundle, once it is whole, with their bytes."""
+        return {self._path.name: self._path.stat().st_size, **self._own}
+
+    def add_records(self, records: NDArray[Any], edges: Sequence[int]) -> list[Place]:
+        """Append runs of packed records; ``edges`` are their first rows and the end. Returns where each run is."""
+        require_room(self._path.parent, records.nbytes)
+        places, written, length = [], 0, records.itemsize
+        with writing(self._path):
+            for first, last in itertools.pairwise(edges):
+                if (last - first) * length < OWN_FILE_BYTES:
+                    places.append(("", self._offset + (first - written) * length))
+                    continue
+                self._append(records[written:first])
+                places.append((self._own_file(records[first:last]), 0))
+                written = last
+            self._append(records[written:])
+        return places
+
+    def _append(self, records: NDArray[Any]) -> None:
+        self._file.write(_bytes(records))
+        self._offset += records.nbytes
+
+    def _own_file(self, records: NDArray[Any]) -> str:
+        """Write a run as a file of its own; its name is nobody else's, not even that of another try of this part."""
+        name = f"{self._path.stem}-{self._token}-{len(self._own)}.rows"
+        self._own[name] = records.nbytes
+        with (self._path.parent / name).open("wb", buffering=0) as file:
+            with contextlib.suppress(OSError):  # known in advance, the blocks cost a third less; not all systems can
+                os.posix_fallocate(file.fileno(), 0, records.nbytes)
+            file.write(_bytes(records))
+        return name
+
+    def add_batch(self, batch: pa.RecordBatch) -> Place:
+        """Append one Arrow batch; returns its number in the file."""
+        assert self._arrow is not None
+        require_room(self._path.parent, batch.nbytes)
+        with writing(self._path):
+            self._arrow.write_batch(batch)
+        self._offset += 1
+        return "", self._offset - 1
+
+
+def _bytes(records: NDArray[Any]) -> memoryview:
+    return np.ascontiguousarray(records).view(np.uint8).data

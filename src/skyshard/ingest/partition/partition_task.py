@@ -1,0 +1,224 @@
+"""Partition tasks: one part in, one bundle out. Runs anywhere, alone, any number of times, with the same result.
+
+Rows stream through in batches; each batch is located, sorted by chunk and sub-chunk, packed once, and written as
+segments, overlap copies included. Memory is bounded by a batch.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from skyshard.catalog.layout import Role
+from skyshard.catalog.schema import Table
+from skyshard.errors import UserError
+from skyshard.ingest.partition.bundle import Bundle, BundleWriter, PartReport, Segment
+from skyshard.ingest.partition.director_keys import ONE_PLACE, KeyKind, save_keys
+from skyshard.ingest.partition.given_chunks import check_claims, claim_overlap, with_chunk_columns
+from skyshard.ingest.partition.match_rows import route_matches
+from skyshard.ingest.partition.orphan_keys import Orphans, orphans_of, save_orphans
+from skyshard.ingest.partition.packed_rows import Rows, chunk_order
+from skyshard.ingest.partition.routing import Numbers, PartitionSpec, Routed, route_dependent, route_director
+from skyshard.ingest.source import InputBatch, Part
+from skyshard.node.messages import Loader
+from skyshard.registry.records import WHOLE
+from skyshard.rowimage.arrays import RefusedValue
+from skyshard.rowimage.digest import RowDigest
+
+__all__ = ["PartitionSpec", "Segment", "partition_part", "require_distinct"]
+
+_ROUTES = {Role.DIRECTOR: route_director, Role.DEPENDENT: route_dependent, Role.REF_MATCH: route_matches}
+
+
+def partition_part(spec: PartitionSpec, part: Part) -> PartReport:
+    """Turn one part into a bundle, or find the bundle that is there already.
+
+    Raises:
+        UserError: a row that cannot be taken, named by file, row and column; no bundle is left then.
+    """
+    part.require_unchanged()
+    fingerprint = part.fingerprint()
+    bundle = Bundle(Path(spec.staging), spec.table.name, fingerprint)
+    if (done := bundle.report()) is not None:
+        return replace(done, part=part.path)
+    start = time.monotonic()
+    stored = spec.stored
+    schema = pa.schema([(column.name, column.type.arrow) for column in stored])
+    with BundleWriter(bundle, spec.loader, schema) as writer:
+        work = _Work(spec, part, stored, writer, PartReport(part.path, fingerprint))
+        for batch in spec.reader.batches(part, spec.table, spec.layout):
+            work.add(batch)
+        part.require_unchanged()
+        work.finish()
+    work.report.files = writer.files
+    if spec.layout.role is Role.DIRECTOR and spec.layout.key:
+        work.save_keys(bundle.keys)
+    if work.orphans:
+        work.report.files |= save_orphans(bundle.orphans, work.orphans)
+    work.report.elapsed_s = time.monotonic() - start
+    bundle.finish(work.report)
+    return work.report
+
+
+def require_distinct(table: str, reports: Sequence[PartReport]) -> None:
+    """Refuse parts of equal content: a part counts by its content, so the second would be taken for the first again.
+
+    Raises:
+        UserError: two parts with the same rows, both named.
+    """
+    seen: dict[str, PartReport] = {}
+    for report in reports:
+        other = seen.setdefault(report.digest, report)
+        if other is not report and report.rows:
+            raise UserError(
+                f"table '{table}': '{report.part}' and '{other.part}' have the same content",
+                remedy="give each file once",
+            )
+
+
+@dataclass(slots=True)
+class _Work:
+    """One part under way: batches are added, segments come out."""
+
+    spec: PartitionSpec
+    part: Part
+    stored: Table
+    writer: BundleWriter
+    report: PartReport
+    keys: list[tuple[pa.Array, Numbers, Numbers]] = field(default_factory=list)
+    first_row: int = 1
+    given: RowDigest = field(default_factory=RowDigest)
+    orphans: list[Orphans] = field(default_factory=list)
+
+    def finish(self) -> None:
+        """Compare the rows with what their generator says, and keep what it knows.
+
+        Raises:
+            UserError: a part with other rows than its source promises.
+        """
+        if self.spec.layout.role is Role.REF_MATCH:  # a row of two chunks is stored twice
+            return
+        if self.part.digest and self.part.digest != str(self.given):
+            raise UserError(
+                f"'{self.part.path}' holds other rows than its manifest says ({self.given}, {self.part.digest})",
+                remedy="make or copy the catalog again",
+            )
+        if self.is_known:
+            self.report.known["digest"] = str(self.given)
+
+    @property
+    def is_known(self) -> bool:
+        """True when a generator answers for the rows: only then their digest as given is of use."""
+        return bool(self.part.digest or self.report.known)
+
+    def add(self, batch: InputBatch) -> None:
+        report, layout = self.report, self.spec.layout
+        report.conversions.update(batch.conversions)
+        report.known.update(batch.known)
+        if self.part.is_overlap:
+            claim_overlap(self.spec, self.part, batch, self.stored, report)
+            return
+        report.rows += batch.batch.num_rows
+        if not layout.role.is_chunked:
+            whole = np.full(batch.batch.num_rows, WHOLE, np.int32)
+            rows = self._rows(batch, batch.batch)
+            self._note_given(rows)
+            self._write(rows, whole, whole, is_overlap=False)
+            return
+        routed = _ROUTES[layout.role](self.spec, self.part, batch, report.conversions)
+        if batch.claimed is not None or self.part.chunk is not None:
+            check_claims(self.spec, self.part, batch, routed, report)
+        self._write_routed(batch, routed)
+        if layout.role is Role.DIRECTOR and layout.key:
+            self.first_row = self.first_row if self.keys else batch.first_row
+            self.keys.append((batch.batch.column(layout.key), routed.chunks, routed.sub_chunks))
+        if layout.role is Role.DEPENDENT and routed.is_orphan is not None and routed.is_orphan.any():
+            self.orphans.append(orphans_of(batch.batch.column(layout.key), routed.is_orphan, routed.chunks))
+
+    def save_keys(self, path: Path) -> None:
+        """Keep the director's keys of the part.
+
+        Raises:
+            UserError: one stands twice where it may not, with both rows.
+        """
+        table, layout = self.spec.table, self.spec.layout
+        rows = save_keys(path, self.keys, KeyKind.of(table, layout))
+        if rows:
+            key = pa.chunked_array([keys for keys, _, _ in self.keys])[rows[0]].as_py()
+            one, two = (self.first_row + row for row in rows)
+            raise UserError(
+                f"'{self.part.path}', rows {one} and {two}: key {key} stands twice in director '{table.name}'; there "
+                f"may be more",
+                remedy=ONE_PLACE,
+            )
+
+    def _write_routed(self, batch: InputBatch, routed: Routed) -> None:
+        own = batch.batch if routed.rows is None else batch.batch.take(pa.array(routed.rows))
+        if routed.flags is not None:
+            own = self._with_flags(own, routed)
+        full = with_chunk_columns(own, self.stored, routed.chunks, routed.sub_chunks)
+        rows = self._rows(batch, full, routed.rows)
+        if routed.rows is None:
+            self._note_given(rows)
+        self._write(rows, routed.chunks, routed.sub_chunks, is_overlap=False)
+        if len(routed.copies[0]):
+            order = chunk_order(*routed.copies[1:])
+            taken, chunks, sub_chunks = (routed.copies[0][order], routed.copies[1][order], routed.copies[2][order])
+            self._write_sorted(rows.moved(taken, chunks, sub_chunks), chunks, is_overlap=True)
+        if routed.is_orphan is not None:
+            orphans, counts = np.unique(routed.chunks[routed.is_orphan], return_counts=True)
+            self.report.orphans.update(dict(zip(orphans.tolist(), counts.tolist(), strict=True)))
+        self.report.moved += routed.moved
+
+    def _rows(self, batch: InputBatch, full: pa.RecordBatch, of_input: NDArray[np.int64] | None = None) -> Rows:
+        """The rows to store; ``of_input`` says which row of the input each is, where not each is stored once.
+
+        Raises:
+            UserError: a value that its column does not take, by file and row.
+        """
+        try:
+            return Rows.of(full, self.stored, is_image=self.spec.loader is Loader.IMAGE)
+        except RefusedValue as error:
+            row = error.row if of_input is None else int(of_input[error.row])
+            raise error.in_file(self.part.path, batch.first_row + row) from None
+
+    def _note_given(self, rows: Rows) -> None:
+        if self.is_known:
+            self.given += rows.given()
+
+    def _with_flags(self, batch: pa.RecordBatch, routed: Routed) -> pa.RecordBatch:
+        """The flag column as it must be; values that the input had otherwise are counted."""
+        name = self.spec.layout.flag
+        if not name or routed.flags is None:
+            return batch
+        at = batch.schema.names.index(name)
+        flags = pa.array(routed.flags).cast(batch.column(at).type)
+        before = batch.column(at)
+        given = before.fill_null(0).to_numpy(zero_copy_only=False)
+        changed = (given != 0) & (given != routed.flags)
+        if changed.any():
+            self.report.conversions[f"{name}: set to the sides that are in the chunk"] += int(changed.sum())
+        return batch.set_column(at, name, flags)
+
+    def _write(self, rows: Rows, chunks: Numbers, sub_chunks: Numbers, *, is_overlap: bool) -> None:
+        """Append one segment per chunk, rows sorted by chunk and sub-chunk."""
+        if not len(chunks):
+            return
+        if self.spec.layout.role.is_chunked:
+            order = chunk_order(chunks, sub_chunks)
+            rows, chunks = rows.sorted(order), chunks[order]
+        self._write_sorted(rows, chunks, is_overlap=is_overlap)
+
+    def _write_sorted(self, rows: Rows, chunks: Numbers, *, is_overlap: bool) -> None:
+        edges = np.concatenate([[0], np.flatnonzero(np.diff(chunks)) + 1, [len(chunks)]]).tolist()
+        places, runs = rows.write(self.writer, edges), itertools.pairwise(edges)
+        for (first, last), (file, offset), found in zip(runs, places, rows.digests(edges), strict=True):
+            segment = Segment(int(chunks[first]), is_overlap, offset, last - first, str(found), file)
+            self.report.segments.append(segment)

@@ -1,0 +1,219 @@
+"""Where rows go: director rows by their position, dependent rows by their director or by its copied position.
+
+Arrays in, arrays out; the only files read are the sorted director keys.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from skyshard.catalog.layout import Striping, TableLayout
+from skyshard.catalog.schema import Table
+from skyshard.chunking import Chunker
+from skyshard.errors import UserError
+from skyshard.ingest.partition.director_keys import EXACT_DOUBLE, DirectorKeys, Found
+from skyshard.ingest.source import InputBatch, Part, Positions, Reader
+from skyshard.node.messages import Loader
+
+Numbers = NDArray[np.int32]
+NO_COPIES = (np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32))
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionSpec:
+    """What every part of one table shares.
+
+    ``table`` is the table as the input has it; ``director_keys`` the folder of the director's sorted keys, empty for
+    tables that follow nobody; ``director_keys2`` that of a ref-match table's second director.
+    """
+
+    table: Table
+    layout: TableLayout
+    striping: Striping
+    reader: Reader
+    loader: Loader
+    staging: str
+    director_keys: str = ""
+    director_keys2: str = ""
+
+    @property
+    def stored(self) -> Table:
+        return self.table.with_chunk_columns() if self.layout.role.is_chunked else self.table
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """Where the rows of a batch go.
+
+    ``chunks`` and ``sub_chunks`` are those of each stored row; ``rows`` says which row of the batch it is, None when
+    each is stored once, in order. ``copies`` are the overlap copies (row, chunk, sub-chunk). ``by_position`` is where
+    the position alone would put each row, None where that is no other place. ``flags`` are a ref-match table's.
+    """
+
+    chunks: Numbers
+    sub_chunks: Numbers
+    copies: tuple[NDArray[np.int64], Numbers, Numbers] = NO_COPIES
+    is_orphan: NDArray[np.bool_] | None = None
+    moved: int = 0
+    by_position: tuple[Numbers, Numbers] | None = None
+    rows: NDArray[np.int64] | None = None
+    flags: NDArray[np.int8] | None = None
+
+
+def route_director(spec: PartitionSpec, part: Part, batch: InputBatch, conversions: Counter[str]) -> Routed:
+    """By position, with the copies that neighbouring sub-chunks need."""
+    if spec.layout.key and batch.batch.column(spec.layout.key).null_count:
+        row = int(np.flatnonzero(np.asarray(batch.batch.column(spec.layout.key).is_null()))[0])
+        raise UserError(
+            f"'{part.path}', row {batch.first_row + row}, column '{spec.layout.key}': NULL in a director's key",
+            remedy="every director row needs its key",
+        )
+    ra, dec = positions(part, batch, spec.layout.position, conversions)
+    chunker = chunker_of(spec.striping)
+    chunks, sub_chunks = chunker.locate(ra, dec)
+    if not spec.striping.overlap_deg:
+        return Routed(chunks, sub_chunks)
+    copies = chunker.overlap_copies(ra, dec)
+    return Routed(chunks, sub_chunks, (copies[0], copies[1], copies[2]))
+
+
+def route_dependent(spec: PartitionSpec, part: Part, batch: InputBatch, conversions: Counter[str]) -> Routed:
+    """By the director's key, else by the director's copied position, else by the numbers that the input gives."""
+    known = DirectorKeys.open(Path(spec.director_keys))
+    here: tuple[Numbers, Numbers] | None = None
+    if spec.layout.position is not None:
+        here = chunker_of(spec.striping).locate(*positions(part, batch, spec.layout.position, conversions))
+    near = here[0] if here is not None else claimed_chunks(batch)
+    found = find_director(part, batch, spec.layout.key, known, near) if spec.layout.key else None
+    if found is not None and spec.layout.orphans == "refuse":
+        _refuse_orphans(spec, part, batch, found)
+    if here is None:
+        return _by_key(spec, part, batch, found, has_director=bool(len(known)))
+    if found is None:
+        return Routed(*here)
+    strayed = int((found.is_known & (found.chunks != here[0])).sum())
+    chunks = np.where(found.is_known, found.chunks, here[0])
+    sub_chunks = np.where(found.is_known, found.sub_chunks, here[1])
+    return Routed(chunks, sub_chunks, NO_COPIES, ~found.is_known, strayed, here)
+
+
+def find_director(
+    part: Part, batch: InputBatch, column: str, known: DirectorKeys, near: Numbers | None = None
+) -> Found:
+    """Look a column of director keys up.
+
+    Raises:
+        UserError: a FLOAT or DOUBLE that stands for several whole numbers, so that it may lead to several rows.
+    """
+    keys = batch.batch.column(column)
+    if pa.types.is_floating(keys.type):
+        unclear = np.flatnonzero(np.abs(keys.fill_null(0).to_numpy(zero_copy_only=False)) >= EXACT_DOUBLE)
+        if len(unclear):
+            row = int(unclear[0])
+            raise UserError(
+                f"'{part.path}', row {batch.first_row + row}, column '{column}': the key {keys[row].as_py():.17g} of "
+                f"type {keys.type} cannot be told from its neighbours",
+                remedy="declare the column BIGINT",
+            )
+    return known.find(keys, near)
+
+
+def claimed_chunks(batch: InputBatch) -> Numbers | None:
+    """The chunks that a pre-chunked file gives, -1 for NULL."""
+    if batch.claimed is None:
+        return None
+    return np.asarray(batch.claimed[0].fill_null(-1).to_numpy(zero_copy_only=False), np.int32)
+
+
+def _by_key(spec: PartitionSpec, part: Part, batch: InputBatch, found: Found | None, *, has_director: bool) -> Routed:
+    """Rows without a position; an orphan stays where a pre-chunked file has it."""
+    chunker = chunker_of(spec.striping)
+    if found is not None and batch.claimed is not None:
+        claimed = [numbers.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32) for numbers in batch.claimed]
+        is_chunk = np.asarray(chunker.is_chunk(claimed[0]), bool)
+        chunks = np.where(found.is_known | ~is_chunk, found.chunks, claimed[0])
+        sub_chunks = np.where(found.is_known | ~is_chunk, found.sub_chunks, claimed[1])
+        if has_director or is_chunk.all():
+            return Routed(chunks, sub_chunks, NO_COPIES, ~found.is_known)
+    if found is None or not has_director:
+        raise UserError(
+            f"'{part.path}': table '{spec.table.name}' has no position, and its director '{spec.layout.director}' "
+            f"no rows to follow",
+            remedy="ingest the director first, or give the table position columns",
+        )
+    return Routed(found.chunks, found.sub_chunks, NO_COPIES, ~found.is_known)
+
+
+def _refuse_orphans(spec: PartitionSpec, part: Part, batch: InputBatch, found: Found) -> None:
+    if found.is_known.all():
+        return
+    row = int(np.flatnonzero(~found.is_known)[0])
+    key = batch.batch.column(spec.layout.key)[row].as_py()
+    raise UserError(
+        f"'{part.path}', row {batch.first_row + row}: '{spec.layout.key}' {key} is no key of director "
+        f"'{spec.layout.director}'",
+        remedy="give the director's row, or let orphans be kept",
+    )
+
+
+def positions(
+    part: Part,
+    batch: InputBatch,
+    names: tuple[str, str] | None,
+    conversions: Counter[str],
+    given: Positions | None = None,
+) -> Positions:
+    """Partition longitudes in [0, 360) and latitudes; a row without a usable one is named.
+
+    ``given`` are the positions in place of those that the rows have.
+    """
+    if names is None:
+        raise UserError(f"'{part.path}' has no positions", remedy="name position columns in the layout")
+    ra, dec = given if given is not None else stored_positions(batch.batch, names)
+    bad = ~(np.isfinite(ra) & np.isfinite(dec)) | (np.abs(dec) > 90) | (np.abs(ra) > 720)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise UserError(
+            f"'{part.path}', row {batch.first_row + row}: position ({ra[row]:.10g}, {dec[row]:.10g}) in columns "
+            f"'{names[0]}' and '{names[1]}' is not on the sphere",
+            remedy="give longitudes in degrees and latitudes from -90 to 90",
+        )
+    outside = (ra < 0) | (ra >= 360)
+    if outside.any():
+        ra = np.where(outside, np.mod(ra, 360.0), ra)
+        ra = np.where(ra >= 360.0, 0.0, ra)
+        conversions[f"{names[0]}: longitude wrapped into [0, 360) to find the chunk"] += int(outside.sum())
+    return ra, dec
+
+
+def stored_positions(batch: pa.RecordBatch, names: tuple[str, str]) -> Positions:
+    """Longitudes and latitudes as their columns hold them, NaN where they are NULL.
+
+    A FLOAT or DECIMAL column rounds what the input says. Queries see, and leave chunks out by, what is stored; so that
+    alone decides the chunk.
+    """
+    return _degrees(batch.column(names[0])), _degrees(batch.column(names[1]))
+
+
+def _degrees(values: pa.Array) -> NDArray[np.float64]:
+    """Numbers as the server makes DOUBLEs of them; Arrow's own cast of decimals may miss the nearest one."""
+    if pa.types.is_decimal(values.type):
+        values = values.cast(pa.string())
+    degrees: NDArray[np.float64] = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return degrees
+
+
+_CHUNKERS: dict[Striping, Chunker] = {}
+
+
+def chunker_of(striping: Striping) -> Chunker:
+    """One chunker a process and striping."""
+    if striping not in _CHUNKERS:
+        _CHUNKERS[striping] = Chunker(striping.stripes, striping.substripes, striping.overlap_deg)
+    return _CHUNKERS[striping]

@@ -1,0 +1,1 @@
+"""What an ingest will do, and what forbids it, before anything is touched."""

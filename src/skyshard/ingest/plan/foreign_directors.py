@@ -1,0 +1,35 @@
+"""Catalogs of one family: tables that follow a director of another database."""
+
+from __future__ import annotations
+
+from skyshard.catalog.layout import Role
+from skyshard.errors import UserError
+from skyshard.ingest.plan.ingest_plan import IngestPlan
+from skyshard.registry.registry import Registry
+
+
+def require_foreign_directors(registry: Registry, plan: IngestPlan) -> None:
+    """Check the directors in other databases that a plan's tables follow.
+
+    Raises:
+        UserError: one is not published, no director, of another family, or its database has an unfinished transaction.
+    """
+    for database, table in sorted(plan.foreign_directors):
+        if database not in registry.databases():
+            raise UserError(
+                f"director '{database}.{table}': no database '{database}' is published", remedy="ingest it first"
+            )
+        catalog = registry.catalog(database)
+        found = catalog.tables.get(table)
+        if found is None or found.layout.role is not Role.DIRECTOR:
+            raise UserError(
+                f"'{database}.{table}' is no director", remedy=f"directors there: {', '.join(catalog.layout.directors)}"
+            )
+        mine, theirs = plan.layout.striping.family, catalog.layout.striping.family
+        if mine != theirs:
+            raise UserError(
+                f"director '{database}.{table}' is of family {theirs}, '{plan.database}' of {mine}",
+                remedy="give both the same stripes, sub-stripes and overlap",
+            )
+        if registry.open_transaction(database) is not None:
+            raise UserError(f"'{database}' has an unfinished transaction", remedy="run its ingest again first")

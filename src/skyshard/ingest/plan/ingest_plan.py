@@ -1,0 +1,183 @@
+"""What an ingest will do, before anything is touched: tables, loaders, and what must be there first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from skyshard.catalog.ddl import stored_table
+from skyshard.catalog.layout import Layout, Role, split_director
+from skyshard.catalog.schema import Table
+from skyshard.errors import UserError
+from skyshard.ingest.plan.placing_types import require_placing_types
+from skyshard.ingest.plan.storable import require_storable, require_tables_distinct
+from skyshard.ingest.plan.taken_names import require_apart, require_database_name, require_paths, require_table
+from skyshard.ingest.source import Source, SourceTable
+from skyshard.node.messages import Loader
+from skyshard.rowimage.record import RecordLayout
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTable:
+    """One table of the plan; ``why_loader`` says why it does not take row images, empty when it does."""
+
+    source: SourceTable
+    loader: Loader
+    why_loader: str
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    @property
+    def stored(self) -> Table:
+        return stored_table(self.source.table, self.source.layout)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestPlan:
+    """The whole: source, database, layout and tables in the order of their ingest.
+
+    Of the layout's values only those that somebody named are set (``model_fields_set``).
+    """
+
+    source: Source
+    database: str
+    layout: Layout
+    tables: tuple[PlannedTable, ...]
+    is_loader_asked: bool = False
+
+    @property
+    def foreign_directors(self) -> set[tuple[str, str]]:
+        """Database and table of the directors in other databases that tables follow."""
+        names = {name for t in self.tables for name in (t.source.layout.director, t.source.layout.director2) if name}
+        return {pair for name in names if (pair := split_director(name, self.database))[0] != self.database}
+
+    def summary(self) -> dict[str, Any]:
+        """The plan as plain values for JSON and tables."""
+        return {
+            "source": self.source.path,
+            "kind": self.source.kind,
+            "database": self.database,
+            "striping": self.layout.striping.model_dump(),
+            "replicas": self.layout.replicas,
+            "tables": [
+                {
+                    "table": table.name,
+                    "role": str(table.source.layout.role),
+                    "director": table.source.layout.director,
+                    "columns": len(table.source.table.columns),
+                    "parts": len(table.source.parts),
+                    "input_bytes": table.source.bytes,
+                    "rows": sum(part.rows or 0 for part in table.source.parts) or None,
+                    "loader": str(table.loader),
+                    "why_loader": table.why_loader,
+                    "conversions": list(table.source.conversions),
+                }
+                for table in self.tables
+            ],
+        }
+
+
+def make_plan(
+    source: Source,
+    *,
+    database: str = "",
+    tables: Sequence[str] | None = None,
+    loader: Loader | None = None,
+    replicas: int | None = None,
+    known: Collection[str] = (),
+    override: Layout | None = None,
+) -> IngestPlan:
+    """Decide what is ingested how.
+
+    Args:
+        loader: the one that is asked for; row images where they can be if none is.
+        known: tables that the database has already; a dependent may follow a director among them.
+        override: a layout instead of the source's; tables that it does not name keep the source's roles.
+
+    Raises:
+        UserError: a name that is taken, an unknown table, a table that no server makes, or a dependent without its
+            director.
+    """
+    name = database or source.database
+    require_database_name(name, is_new=not known)
+    if override is not None:
+        source = _with_layout(source, override)
+    chosen = source.chosen(list(tables) if tables else None)
+    if not chosen:
+        raise UserError(f"'{source.path}' has no tables to ingest", remedy="check the source")
+    _require_directors(chosen, known)
+    require_paths([source.path, *(part.path for table in chosen for part in table.parts)])
+    for table in chosen:
+        require_table(name, table.table, table.layout, source.layout.striping)
+        for stored in prototypes(table):
+            require_storable(stored, source.layout.engine)
+    require_tables_distinct([table.name for table in chosen])
+    require_apart({table.name: table.layout for table in chosen})
+    layout = source.layout.model_copy(update={"tables": {table.name: table.layout for table in chosen}})
+    if replicas is not None:
+        layout = layout.model_copy(update={"replicas": replicas})
+    planned = tuple(_planned(table, layout, loader or Loader.IMAGE) for table in chosen)
+    return IngestPlan(source, name, layout, planned, is_loader_asked=loader is not None)
+
+
+def prototypes(table: SourceTable) -> list[Table]:
+    """The stored tables that differ: a chunk's own, and of a director that of its overlap."""
+    kinds = (False, True) if table.layout.role is Role.DIRECTOR else (False,)
+    return [stored_table(table.table, table.layout, overlap=is_overlap) for is_overlap in kinds]
+
+
+def _with_layout(source: Source, override: Layout) -> Source:
+    """The source spread another way.
+
+    Raises:
+        UserError: the layout names a table or column that the source does not have.
+    """
+    tables = dict(source.tables)
+    for name, layout in override.tables.items():
+        if name in source.unopened:
+            continue
+        if name not in tables:
+            raise UserError(
+                f"the layout names table '{name}', which '{source.path}' does not have",
+                remedy=f"it has {', '.join(sorted(tables))}",
+            )
+        for column in (layout.key, *(layout.position or ())):
+            if column:
+                tables[name].table.column(column)
+        tables[name] = replace(tables[name], layout=layout)
+    layouts = {name: table.layout for name, table in tables.items()}
+    return replace(source, tables=tables, layout=override.model_copy(update={"tables": layouts}))
+
+
+def _require_directors(chosen: Sequence[SourceTable], known: Collection[str]) -> None:
+    names = {table.name for table in chosen} | set(known)
+    for table in chosen:
+        followed = (table.layout.director, table.layout.director2)
+        director = next((name for name in followed if name and "." not in name and name not in names), "")
+        if director:
+            raise UserError(
+                f"table '{table.name}' follows director '{director}', which is not ingested with it",
+                remedy=f"add {director} to --tables",
+            )
+        require_placing_types(table)
+
+
+def _planned(table: SourceTable, layout: Layout, wanted: Loader) -> PlannedTable:
+    if wanted is Loader.LOAD_DATA:
+        return PlannedTable(table, Loader.LOAD_DATA, "asked for")
+    return PlannedTable(table, *loader_of(stored_table(table.table, table.layout), layout.engine))
+
+
+def loader_of(stored: Table, engine: str) -> tuple[Loader, str]:
+    """Row images where a table can have them, else LOAD DATA with the reason."""
+    blobs = [column.name for column in stored if column.type.is_blob]
+    if engine != "MyISAM":
+        return Loader.LOAD_DATA, f"engine {engine}"
+    if blobs:
+        return Loader.LOAD_DATA, f"BLOB or TEXT column {blobs[0]}"
+    if not RecordLayout.is_packable(stored):
+        return Loader.LOAD_DATA, "a type that row images do not hold"
+    return Loader.IMAGE, ""

@@ -1,0 +1,1 @@
+"""Adapters: one for each way in which catalogs are handed over."""

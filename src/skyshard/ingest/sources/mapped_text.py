@@ -1,0 +1,97 @@
+"""Delimited text by a mapping: its dialect, the names in its header, and its rows by the rules of the columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from skyshard.catalog.layout import TableLayout
+from skyshard.catalog.schema import Table
+from skyshard.db.charsets import codec_of
+from skyshard.errors import UserError
+from skyshard.ingest.source import InputBatch, Part, pair_of
+from skyshard.ingest.sources.mapping import TextFormat
+from skyshard.ingest.text.delimited_text import Dialect, Fields, only, read_text
+from skyshard.ingest.text.text_file import first_rows
+from skyshard.ingest.values.column_rules import Rule, make_columns, text_inputs
+from skyshard.ingest.values.text_values import RowError
+
+
+def dialect_of(text: TextFormat) -> Dialect:
+    """The dialect of a mapping; an escape that is the quote itself is what doubled quotes are anyway."""
+    escape = "" if text.escape == text.quote else text.escape
+    separator, quote, escape_mark = (mark.encode("latin1") for mark in (text.separator, text.quote, escape))
+    null = text.null_text.encode(codec_of(text.charset))
+    return Dialect(separator, quote, escape_mark, null, int(text.header), text.charset)
+
+
+def header_names(path: Path, dialect: Dialect, wanted: Set[str]) -> list[str]:
+    """The names of a file's fields: its first row, read as all rows are.
+
+    Args:
+        wanted: columns that somebody looks for; where none is there, the message says what the line looks like.
+
+    Raises:
+        UserError: a first line that does not name fields, or one of them twice.
+    """
+    try:
+        names = next(iter(first_rows(path, dialect, 1)), [])
+    except RowError as error:
+        raise UserError(f"'{path}', header: {error.what}", remedy=error.remedy) from None
+    reason = _no_header(names, wanted)
+    if reason:
+        raise UserError(f"'{path}' has no header: {reason}", remedy="let the first line name the columns")
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UserError(f"'{path}' has column '{twice}' twice", remedy="name each column once")
+    return names
+
+
+def _no_header(names: list[str], wanted: Set[str]) -> str:
+    """Why a first line names no columns; empty when it does."""
+    line = "".join(names)
+    if "\r" in line:
+        return "there is a CR in its first line; lines end in LF or CR LF"
+    if "\0" in line:
+        return "there are zero bytes in its first line; UTF-16 needs a byte-order mark"
+    if not names:
+        return "its first line is empty"
+    if line.startswith("#") and not wanted & set(names):
+        return f"its first line is a comment ({line[:40]})"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class MappedTextReader:
+    """Reads delimited text by rules."""
+
+    dialect: Dialect
+    fields: Fields
+    rules: tuple[Rule, ...]
+
+    def narrowed(self, table: Table, wanted: frozenset[str]) -> MappedTextReader:
+        rules = tuple(rule for rule in self.rules if rule.column.name in wanted)
+        inputs = frozenset().union(*(rule.inputs for rule in rules))
+        return MappedTextReader(self.dialect, only(self.fields, inputs), rules)
+
+    def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
+        exact = frozenset(layout.position or ())
+        by_name = {rule.column.name: rule for rule in self.rules}
+        plain = {by_name[name].source: name for name in exact if by_name[name].is_plain}
+        for read in read_text(part, self.fields, self.dialect, frozenset(plain)):
+            conversions = Counter(read.conversions)
+            inputs = text_inputs(read.batch, self.rules, self.dialect.charset)
+            try:
+                made = make_columns(self.rules, inputs, read.batch.num_rows, exact, conversions)
+            except RowError as error:
+                raise UserError(
+                    f"'{part.path}', row {read.first_row + error.row}, column '{error.column}': {error.what}",
+                    remedy=error.remedy,
+                ) from None
+            typed = pa.RecordBatch.from_arrays(made.columns, names=table.column_names)
+            numbers = made.exact | {plain[source]: values for source, values in read.exact.items()}
+            yield InputBatch(typed, read.first_row, pair_of(numbers, layout.position), conversions)

@@ -1,0 +1,308 @@
+"""Catalogs by a mapping file: Parquet or delimited text in any order, tied to the tables of a schema.
+
+Opening reads footers and header lines, so that what does not fit is known before anything is touched.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from skyshard.catalog.felis_schemas import read_schema
+from skyshard.catalog.layout import Role, TableLayout
+from skyshard.catalog.schema import Column, Table
+from skyshard.errors import UserError
+from skyshard.ingest.source import Part, Source, SourceTable, asked_for
+from skyshard.ingest.sources.mapped_text import MappedTextReader, dialect_of, header_names
+from skyshard.ingest.sources.mapping import ColumnRule, DeclaredColumn, MappedTable, layout_of, read_mapping
+from skyshard.ingest.sources.mapping import Mapping as MappingFile
+from skyshard.ingest.sources.parquet_files import ParquetReader, parquet_parts, twin_names
+from skyshard.ingest.text.delimited_text import Fields
+from skyshard.ingest.values.column_rules import Rule, input_columns
+from skyshard.rowimage.sqltype import parse_type
+
+MAPPING_NAME = "mapping.yaml"
+_PARQUET = (".parquet", ".parq", ".pq")
+_READERS = 8
+
+
+def mapping_file(path: Path) -> Path | None:
+    """The mapping file of a source, which may be a folder that holds one; None for other sources."""
+    if path.is_dir():
+        return path / MAPPING_NAME if (path / MAPPING_NAME).is_file() else None
+    return path if path.suffix in (".yaml", ".yml") else None
+
+
+def open_mapping(path: Path, only: Collection[str] | None = None) -> Source:
+    """Read a mapping, the schema that it names, and the shape of its files, of all tables or ``only`` of some.
+
+    Raises:
+        UserError: a wrong key, an unknown column or schema, files that are not there or do not fit.
+    """
+    mapping = read_mapping(path)
+    schema = _schema(mapping)
+    folder = path.parent / mapping.input
+    base = layout_of(mapping, path)
+    tables: dict[str, SourceTable] = {}
+    wanted = asked_for(path, mapping.tables, only)
+    for name in wanted:
+        mapped = mapping.tables[name]
+        files = _files(f"'{path}', table '{name}'", folder, mapped)
+        if not files and mapped.optional:
+            continue
+        if not files:
+            raise UserError(
+                f"'{path}', table '{name}': no file {' or '.join(mapped.files)} under '{folder}'",
+                remedy="mend the path, or take the table out",
+            )
+        tables[name] = _source_table(path, name, mapped, schema, files)
+    layouts = {name: base.tables.get(name, table.layout) for name, table in tables.items()}
+    tables = {name: replace(table, layout=layouts[name]) for name, table in tables.items()}
+    layout = base.model_copy(update={"tables": layouts})
+    unopened = frozenset(mapping.tables).difference(wanted)
+    return Source(str(path), "mapping", mapping.database, layout, tables, unopened=unopened)
+
+
+def _schema(mapping: MappingFile) -> dict[str, Table]:
+    if not mapping.catalog:
+        return {}
+    return {described.table.name.lower(): described.table for described in read_schema(mapping.catalog)}
+
+
+def _files(where: str, folder: Path, mapped: MappedTable) -> list[Path]:
+    """The files of a table, each once, in the order of their names; only what the mapping writes is a pattern.
+
+    Raises:
+        UserError: the name of a file or folder that is also the pattern of others; a link that leads nowhere.
+    """
+    found: set[Path] = set()
+    for pattern in mapped.files:
+        readings = _readings(folder, pattern)
+        matched = _found(folder, pattern)
+        named = set().union(*(_found(folder, reading) for reading in readings[1:]))
+        if len(readings) > 1 and matched - named:
+            kind, name = _named_step(pattern, readings[-1])
+            raise UserError(
+                f"{where}: '{name}' is a {kind}, and a pattern that finds '{min(matched - named)}'",
+                remedy=f"write '{readings[-1]}' for the {kind}",
+            )
+        for path in sorted(matched | named):
+            if not path.is_file() and not path.is_dir():
+                raise UserError(f"{where}: '{path}' is no file, or a link to none", remedy="mend it, or take it away")
+        found |= matched | named
+    return sorted(path for path in found if path.is_file())
+
+
+def _readings(folder: Path, pattern: str) -> list[str]:
+    """The pattern, then what it says where the names of folders and files that are there mean themselves."""
+    *folders, last = pattern.split("/")
+    readings = [""]
+    for step in folders:
+        readings = [f"{reading}/" for reading in _extended(folder, readings, step, Path.is_dir)]
+    return _extended(folder, readings, last, Path.is_file)
+
+
+def _extended(folder: Path, readings: Sequence[str], step: str, is_kind: Callable[[Path], bool]) -> list[str]:
+    spelled = [reading + glob.escape(step) for reading in readings if glob.has_magic(step)]
+    there = [reading for reading in spelled if any(map(is_kind, _found(folder, reading)))]
+    return [*(reading + step for reading in readings), *there]
+
+
+def _found(folder: Path, pattern: str) -> set[Path]:
+    return {folder / name for name in glob.glob(pattern, root_dir=folder, recursive=True)}
+
+
+def _named_step(pattern: str, reading: str) -> tuple[str, str]:
+    """Which part of the pattern the reading takes for a name: its kind, and the path to it."""
+    steps = pattern.split("/")
+    last = max(i for i, (step, read) in enumerate(zip(steps, reading.split("/"), strict=True)) if step != read)
+    return "file" if last == len(steps) - 1 else "folder", "/".join(steps[: last + 1])
+
+
+def _source_table(
+    path: Path, name: str, mapped: MappedTable, schema: Mapping[str, Table], files: Sequence[Path]
+) -> SourceTable:
+    where = f"'{path}', table '{name}'"
+    table = _table(where, name, mapped, schema)
+    layout = _checked_layout(where, table, mapped)
+    rules = tuple(_rule(where, column, mapped) for column in table)
+    is_parquet = mapped.format == "parquet" or (not mapped.format and files[0].suffix in _PARQUET)
+    conversions = tuple(text for rule in rules if (text := rule.describe()))
+    if is_parquet:
+        parts, unused = _parquet(where, mapped, rules, files)
+        return SourceTable(table, layout, parts, ParquetReader(rules), (*conversions, *unused))
+    fields, parts, unused = _text(where, mapped, rules, files)
+    reader = MappedTextReader(dialect_of(mapped.text), fields, rules)
+    return SourceTable(table, layout, parts, reader, (*conversions, *unused))
+
+
+# the table and its rules
+
+
+def _table(where: str, name: str, mapped: MappedTable, schema: Mapping[str, Table]) -> Table:
+    """Columns of the schema that are not omitted, then the declared ones; keys are NOT NULL."""
+    described: tuple[Column, ...] = ()
+    if schema and mapped.schema_table != "-":
+        wanted = mapped.schema_table or name
+        if wanted.lower() not in schema:
+            known = ", ".join(table.name for table in schema.values())
+            raise UserError(f"{where}: the schema has no table '{wanted}'", remedy=f"it has {known}")
+        described = schema[wanted.lower()].columns
+    declared = tuple(_declared(where, item) for item in mapped.declare)
+    names = {column.name for column in (*described, *declared)}
+    for column in (*mapped.omit, *mapped.columns, *mapped.primary_key):
+        if column not in names:
+            raise UserError(f"{where}: no column '{column}'", remedy="name one of the schema, or declare it")
+    replaced = {column.name for column in declared} | set(mapped.omit)
+    columns = (*(column for column in described if column.name not in replaced), *declared)
+    if mapped.role is Role.REF_MATCH and mapped.flag and all(column.name != mapped.flag for column in columns):
+        columns = (*columns, Column(mapped.flag, parse_type("tinyint"), is_nullable=False))
+    if not columns:
+        raise UserError(f"{where}: no columns", remedy="name a schema, or declare columns")
+    keys = {*mapped.primary_key, *([mapped.key] if mapped.role is Role.DIRECTOR else [])}
+    columns = tuple(replace(column, is_nullable=False) if column.name in keys else column for column in columns)
+    return Table(name, columns, mapped.primary_key)
+
+
+def _declared(where: str, item: DeclaredColumn) -> Column:
+    try:
+        return Column(item.name, parse_type(item.type), item.nullable)
+    except UserError as error:
+        raise UserError(f"{where}, column '{item.name}': {error.what}", remedy=error.remedy) from None
+
+
+def _checked_layout(where: str, table: Table, mapped: MappedTable) -> TableLayout:
+    layout = mapped.layout
+    pairs = [name for pair in (layout.position, layout.position2) if pair for name in pair]
+    indexed = [name.partition("(")[0] for index in layout.indexes for name in index]
+    for name in (layout.key, layout.key2, layout.flag, *pairs, *indexed):
+        if name and name not in table.column_names:
+            raise UserError(f"{where}: no column '{name}'", remedy="the layout of the table names it")
+    if layout.role is Role.DIRECTOR and layout.position is None:
+        raise UserError(f"{where}: a director without position", remedy="name its columns in 'position'")
+    if layout.role in (Role.DEPENDENT, Role.REF_MATCH) and not (layout.director and (layout.key or layout.position)):
+        raise UserError(f"{where}: a {layout.role} without director and key", remedy="name 'director' and 'key'")
+    return layout
+
+
+def _rule(where: str, column: Column, mapped: MappedTable) -> Rule:
+    rule = mapped.columns.get(column.name, ColumnRule())
+    if column.name == mapped.flag and column.name not in mapped.columns and mapped.role is Role.REF_MATCH:
+        rule = ColumnRule(constant=0)
+    source = "" if rule.derive or rule.constant is not None else rule.source or column.name
+    made = Rule(
+        column, source, rule.derive, rule.constant, rule.factor, tuple(rule.null_at), mapped.may_lack(column.name)
+    )
+    try:
+        _ = made.inputs
+    except UserError as error:
+        raise UserError(f"{where}, column '{column.name}': {error.what}", remedy=error.remedy) from None
+    return made
+
+
+# Parquet
+
+
+def _parquet(
+    where: str, mapped: MappedTable, rules: Sequence[Rule], files: Sequence[Path]
+) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+    """Parts of all files; their columns must be there and of one kind."""
+    inputs = {source: rule for rule in rules for source in rule.inputs}
+    parts: list[Part] = []
+    first: pa.Schema | None = None
+    kinds: dict[str, tuple[str, Path]] = {}
+    with ThreadPoolExecutor(_READERS) as readers:
+        for path, (found, schema) in zip(files, readers.map(parquet_parts, files), strict=True):
+            parts += found
+            if first is not None and schema.equals(first):
+                continue
+            first = first or schema
+            _require_columns(where, path, schema.names, mapped, rules)
+            for field in schema:
+                if field.name in inputs and not mapped.mixed_types:
+                    _same_kind(where, field, path, kinds)
+    return tuple(parts), _unused(first.names if first is not None else (), inputs)
+
+
+def _require_columns(where: str, path: Path, names: Sequence[str], mapped: MappedTable, rules: Sequence[Rule]) -> None:
+    """Each input column is there, and there is one that can be meant.
+
+    Names that differ in case only are two columns to a file and one to SQL: the mapping has to spell which.
+    """
+    twins = twin_names(names)
+    for rule in rules:
+        missing = sorted(rule.inputs - set(names))
+        if missing and not rule.may_lack:
+            raise UserError(
+                f"{where}: '{path}' has no column '{missing[0]}' for '{rule.column.name}'",
+                remedy="name another with 'from', omit it, or list it under allow_missing",
+            )
+        is_spelled = bool(rule.derive or mapped.columns.get(rule.column.name, ColumnRule()).source)
+        for name in sorted(rule.inputs & twins.keys()):
+            if name in twins[name] or not is_spelled:
+                raise UserError(
+                    f"{where}: '{path}' has column '{name}' and another '{twins[name][0]}'",
+                    remedy="name each column once" + ("" if name in twins[name] else ", or say which with 'from'"),
+                )
+
+
+def _same_kind(where: str, field: pa.Field, path: Path, kinds: dict[str, tuple[str, Path]]) -> None:
+    kind = _kind(field.type)
+    before = kinds.setdefault(field.name, (kind, path)) if kind != "null" else (kind, path)
+    if before[0] != kind:
+        raise UserError(
+            f"{where}: column '{field.name}' is {before[0]} in '{before[1]}' and {kind} in '{path}'",
+            remedy="write both files alike, or set mixed_types: true",
+        )
+
+
+def _kind(arrow: pa.DataType) -> str:
+    """Types that may differ between files without harm are one kind."""
+    if pa.types.is_dictionary(arrow):
+        return _kind(arrow.value_type)
+    tests = {
+        "null": pa.types.is_null, "boolean": pa.types.is_boolean, "integer": pa.types.is_integer,
+        "floating": pa.types.is_floating, "decimal": pa.types.is_decimal, "timestamp": pa.types.is_timestamp,
+        "string": lambda t: pa.types.is_string(t) or pa.types.is_large_string(t),
+        "binary": lambda t: pa.types.is_binary(t) or pa.types.is_large_binary(t),
+    }  # fmt: skip
+    return next((name for name, test in tests.items() if test(arrow)), str(arrow))
+
+
+def _unused(names: Sequence[str], inputs: Mapping[str, Rule]) -> tuple[str, ...]:
+    left = [name for name in names if name not in inputs]
+    more = f" and {len(left) - 5} more" if len(left) > 5 else ""
+    return (f"{len(left)} input columns left out: {', '.join(left[:5])}{more}",) if left else ()
+
+
+# delimited text
+
+
+def _text(
+    where: str, mapped: MappedTable, rules: Sequence[Rule], files: Sequence[Path]
+) -> tuple[Fields, tuple[Part, ...], tuple[str, ...]]:
+    """The fields that all files have, in their order."""
+    text, dialect = mapped.text, dialect_of(mapped.text)
+    inputs = frozenset().union(*(rule.inputs for rule in rules))
+    parts = tuple(Part.of(path) for path in files)
+    names: list[str] = list(text.fields)
+    if text.header:
+        filled = [path for path, part in zip(files, parts, strict=True) if part.bytes]
+        headers = {path: header_names(path, dialect, inputs) for path in filled}
+        names = next(iter(headers.values()), [])
+        for path, other in headers.items():
+            if other != names:
+                raise UserError(
+                    f"{where}: '{path}' has other columns than '{filled[0]}'", remedy="write both files alike"
+                )
+        if not headers:
+            return tuple(Column(rule.source, rule.column.type) for rule in rules if rule.source), parts, ()
+    _require_columns(where, files[0], names, mapped, rules)
+    wanted = input_columns(rules, text.charset)
+    unused = _unused(names, dict.fromkeys(wanted, rules[0]))
+    return tuple(wanted.get(name) for name in names), parts, unused

@@ -1,0 +1,1 @@
+"""Delimited text: its bytes, its fields, its rows."""

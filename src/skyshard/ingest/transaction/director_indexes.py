@@ -1,0 +1,150 @@
+"""The director indexes of one transaction: keys merged, then loaded on the czar, in a thread beside everything else.
+
+Partitioning and loading go on meanwhile; only a table that looks keys up waits, for the merging.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from skyshard.catalog.layout import split_director
+from skyshard.errors import UserError
+from skyshard.ingest.on_nodes.bounded_futures import Beside, answer
+from skyshard.ingest.on_nodes.build_orders import index_build
+from skyshard.ingest.on_nodes.ingest_site import Site
+from skyshard.ingest.on_nodes.part_tables import Generations
+from skyshard.ingest.partition.bundle import Bundle, PartReport
+from skyshard.ingest.partition.director_keys import DirectorKeys, DoubledKey, KeyKind, build_keys
+from skyshard.ingest.partition.doubled_input import where_rows_stand
+from skyshard.ingest.partition.key_files import harmed, records
+from skyshard.ingest.plan.ingest_plan import PlannedTable
+from skyshard.ingest.source import SourceTable
+from skyshard.node.messages import BuiltTable
+from skyshard.registry.records import IndexPart
+
+MOST_FILES = 3
+"""Files of earlier transactions that an error names at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """One part of a director index under way on the czar's server."""
+
+    director: str
+    kind: KeyKind
+    part: int
+    earlier: Sequence[IndexPart]
+    built: Future[BuiltTable]
+
+
+class DirectorIndexes:
+    """One for a transaction; a context manager, which waits for what is under way."""
+
+    def __init__(self, site: Site, database: str, transaction: int, staging: Path) -> None:
+        self._site = site
+        self._database = database
+        self._transaction = transaction
+        self._staging = staging
+        self._thread = Beside("director-index")
+        self._merges: list[Future[None]] = []
+        self._started: list[_Started] = []
+
+    def __enter__(self) -> DirectorIndexes:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.close()
+
+    def keys_folder(self, director: str) -> Path:
+        """Keys of a director, a folder a transaction; they outlive the ingest, for the next one to check against."""
+        database, table = split_director(director, self._database)
+        return self._site.keys / database / table
+
+    def start(self, table: PlannedTable, reports: Sequence[PartReport]) -> None:
+        """Merge the keys of a director's parts, then have the czar's server make its copy like any other table."""
+        merged = self._thread.do(self._merge, table.source, list(reports))
+        self._merges.append(merged)
+        if table.source.parts:
+            kind = KeyKind.of(table.source.table, table.source.layout)
+            earlier = self._site.registry.index_parts(self._database, table.name)
+            part = self._transaction if earlier else 0
+            built = self._thread.do(self._build, merged, table.name, kind, part)
+            self._started.append(_Started(table.name, kind, part, earlier, built))
+
+    def wait_for_keys(self, *directors: str) -> None:
+        """Until the keys of all directors so far can be looked up.
+
+        Args:
+            directors: those that will be; what earlier transactions brought must be there.
+
+        Raises:
+            UserError: a key that stands twice, or earlier keys that are gone or harmed.
+        """
+        for merged in self._merges:
+            merged.result()
+        for director in filter(None, directors):
+            self._require_earlier(director)
+
+    def finish(self) -> None:
+        """Record the parts, once they stand, and show them with the earlier ones."""
+        self.wait_for_keys()
+        for index in self._started:
+            mine = IndexPart(index.director, index.part, answer("czar", index.built).rows)
+            self._site.registry.add_index_part(self._database, self._transaction, mine)
+            Generations(self._site, self._database).make_index(index.director, index.kind, [*index.earlier, mine])
+
+    def _own_keys(self, director: str) -> Path:
+        return self.keys_folder(director) / str(self._transaction)
+
+    def _require_earlier(self, director: str) -> None:
+        """The keys of as many rows as the registry knows: a folder that is gone would make orphans of its followers."""
+        database, table = split_director(director, self._database)
+        folder = self.keys_folder(director)
+        known = sum(part.rows for part in self._site.registry.index_parts(database, table))
+        there = sum(record.rows for inner, record in records(folder).items() if inner != self._own_keys(director))
+        if there != known:
+            raise harmed(folder / "*", f"'{folder}' holds {there} of {known}")
+
+    def _merge(self, table: SourceTable, reports: Sequence[PartReport]) -> None:
+        director = table.name
+        mine = self._own_keys(director)
+        shutil.rmtree(mine, ignore_errors=True)
+        self._require_earlier(director)
+        earlier = DirectorKeys.open(self.keys_folder(director))
+        files = [Bundle(self._staging, director, report.digest).keys for report in reports]
+        kind = KeyKind.of(table.table, table.layout)
+        try:
+            is_spread = build_keys(mine, files, director, [report.part for report in reports], earlier, kind)
+        except DoubledKey as error:
+            raise self._with_rows(table, error) from None
+        if is_spread:
+            self._site.registry.mark_spread(self._database, director)
+
+    def _with_rows(self, table: SourceTable, error: DoubledKey) -> UserError:
+        """The error with the rows in the files, and the files of earlier transactions that the key may be from."""
+        places = where_rows_stand(table, error.names, {table.layout.key: error.key})
+        key = f"key {error.key} of director '{table.name}'"
+        if error.earlier_chunk is None:
+            return UserError(f"{key} stands twice, in {places}; there may be more", remedy=error.remedy)
+        contributions = self._site.registry.contributions(self._database)
+        chunks = {(table.name, error.earlier_chunk, False)}
+        files = [c["part"] for c in contributions if (c["table"], c["chunk"], bool(c["is_overlap"])) in chunks]
+        named = " or ".join(f"'{path}'" for path in sorted(set(files) - set(error.names))[:MOST_FILES])
+        return UserError(
+            f"{key} in {places} was ingested by an earlier transaction{f' ({named})' if named else ''}; there may be "
+            f"more",
+            remedy=error.remedy,
+        )
+
+    def _build(self, merged: Future[None], director: str, kind: KeyKind, part: int) -> BuiltTable:
+        merged.result()
+        order = index_build(self._database, director, kind, part, self._own_keys(director), self._staging)
+        built: list[BuiltTable] = self._site.czar_loader.call("build", order).result()
+        return built[0]

@@ -1,0 +1,79 @@
+"""How a transaction ends that does not come to its own end: kept to be gone on with, or taken back.
+
+Rules: wrong input, and bugs, would fail the same way again: what they did is taken back at once. What servers, the
+machine or somebody at the keyboard broke off may go on: everything stays. Either way the error says so, and whatever
+is open can be aborted by its number.
+"""
+
+from __future__ import annotations
+
+from skyshard.errors import ClusterError, SkyshardError, UserError, words_of
+from skyshard.ingest.on_nodes.ingest_site import Site
+from skyshard.ingest.transaction.recovery import take_back
+from skyshard.registry.lifecycle import TransactionState
+from skyshard.registry.records import OpenTransaction
+
+_MAY_GO_ON = (ClusterError, OSError, MemoryError)
+_ERROR_BYTES = 60_000
+"""What the registry keeps of an error's text at most."""
+
+
+def settle(site: Site, database: str, mine: OpenTransaction, error: BaseException) -> None:
+    """Leave a transaction that ``error`` broke off to be gone on with, or take it back; a note to the error says which.
+
+    Where taking back fails too, the transaction stays ``aborting``.
+    """
+    go_on = f"run the same command again, or end it with `skyshard transactions abort {mine.id}`"
+    try:
+        if not isinstance(error, Exception) or isinstance(error, _MAY_GO_ON):
+            error.add_note(f"transaction {mine.id} stays open: {go_on}")
+            return
+        found = site.registry.open_transaction(database)
+        if found is None or found.id != mine.id:  # it was published before the error
+            return
+        take_back(site, database, mine, _kept(words_of(error)))
+        if not isinstance(error, UserError):
+            error.add_note(f"transaction {mine.id} was taken back, nothing of it is left")
+    except SkyshardError as trouble:
+        error.add_note(f"transaction {mine.id} is not taken back yet ({trouble.what}): {go_on}")
+
+
+def _kept(text: str) -> str:
+    """A text as the registry can hold it: of letters that UTF-8 has, and not too long."""
+    return text.encode(errors="backslashreplace")[:_ERROR_BYTES].decode(errors="ignore")
+
+
+def abort(site: Site, number: int) -> str:
+    """Take an open transaction back, whatever it was to be; returns its database. Killed in between, run it again.
+
+    Raises:
+        UserError: there is none of this number, or it has come to its end.
+        ClusterError: the ingest that it belongs to is under way, or a node is down.
+    """
+    registry = site.registry
+    database = _require_open(site, number)
+    with registry.exclusive(f"ingest of {database}"), site.held(database):
+        _require_open(site, number)  # it may have ended while the lock was waited for
+        found = registry.open_transaction(database)
+        assert found is not None
+        mine = registry.take_over(found)
+        take_back(site, database, mine, "" if found.state is TransactionState.ABORTING else "aborted by its number")
+    return database
+
+
+def _require_open(site: Site, number: int) -> str:
+    """The database of an open transaction."""
+    row = site.registry.transaction(number)
+    if row is None:
+        raise UserError(
+            f"there is no transaction {number}, or it was taken back together with its database",
+            remedy="`skyshard transactions` lists those there are",
+        )
+    if row["state"] == TransactionState.FINISHED:
+        raise UserError(
+            f"transaction {number} of '{row['database']}' is finished, queries see what it brought",
+            remedy="only one that did not come to its end can be aborted",
+        )
+    if row["state"] == TransactionState.ABORTED:
+        raise UserError(f"transaction {number} of '{row['database']}' is aborted", remedy="nothing of it is left")
+    return str(row["database"])

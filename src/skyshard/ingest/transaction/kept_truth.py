@@ -1,0 +1,91 @@
+"""What a generator knows of the rows that were ingested: kept beside the registry, read by ``verify`` and the bench.
+
+One file a transaction, written before it is published; the file of one that never was is nobody's. What is in it only
+`skyshard.synthetic.generator_truth` understands.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from skyshard.ingest.partition.bundle import PartReport, write_atomically
+from skyshard.ingest.source import Source
+from skyshard.registry.lifecycle import TransactionState
+from skyshard.registry.records import WHOLE
+from skyshard.registry.registry import Registry
+from skyshard.rowimage.digest import RowDigest
+
+_NOTHING = {"digest": str(RowDigest())}
+"""Of a part without rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAnswer:
+    """A statement and the rows that it must return, in any order; ``places`` are the columns that are known."""
+
+    sql: str
+    rows: tuple[tuple[Any, ...], ...]
+    places: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """``digests``: table → chunk → digest of its rows without chunk numbers; ``WHOLE`` for all rows, of a regular table
+    or of one whose chunks are not the generator's.
+
+    ``work_out`` finds the one number that other statements return, None for those that it does not know.
+    """
+
+    digests: Mapping[str, Mapping[int, str]]
+    answers: Sequence[KnownAnswer]
+    work_out: Callable[[str], int | None] = field(default=lambda sql: None, compare=False)
+
+
+def keep_known(folder: Path, source: Source, reports: Mapping[str, Sequence[PartReport]], transaction: int) -> None:
+    """Keep what a source knows, and what its parts found out, under the transaction's number."""
+    if not source.known:
+        return
+    tables: dict[str, dict[str, Any]] = {}
+    for name, parts in reports.items():
+        known = [(_chunk(part), part.known or _NOTHING) for part in parts if part.known or not part.rows]
+        if len(known) == len(parts) and len({chunk for chunk, _ in known}) == len(parts):
+            tables[name] = {str(chunk): content for chunk, content in known}
+    folder.mkdir(parents=True, exist_ok=True)
+    content = json.dumps({**source.known, "tables": tables}).encode()
+    write_atomically(_file(folder, transaction), gzip.compress(content, 3))
+
+
+def forget_known(folder: Path, transaction: int) -> None:
+    """Forget what was kept of a transaction that is not to be."""
+    _file(folder, transaction).unlink(missing_ok=True)
+
+
+def _file(folder: Path, transaction: int) -> Path:
+    return folder / f"{transaction}.json.gz"
+
+
+def _chunk(part: PartReport) -> int:
+    """The chunk of a part that is of one; the files that synthesis writes, and the parts of recipes, are."""
+    name = Path(part.part.rpartition("#")[2]).stem.removeprefix("chunk_")
+    return int(name) if name.isdigit() else WHOLE
+
+
+def read_known(registry: Registry, folder: Path, database: str) -> dict[str, Any] | None:
+    """What is known of a database that one transaction brought; None where nothing is, or several had a part in it."""
+    finished = [row for row in registry.transactions(database) if row["state"] == TransactionState.FINISHED]
+    brought = [row["id"] for row in finished if (row["report"] or {}).get("tables")]
+    path = _file(folder, brought[0]) if len(brought) == 1 else None
+    if path is None or not path.is_file():
+        return None
+    content: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
+    return content
+
+
+def is_outgrown(registry: Registry, folder: Path, database: str) -> bool:
+    """True where something was known, and is no more, because further transactions brought rows."""
+    return any(folder.glob("*.json.gz")) and read_known(registry, folder, database) is None

@@ -1,0 +1,160 @@
+"""What an interrupted ingest leaves, and what the next one makes of it.
+
+Rules: only the very same plan goes on with an interrupted transaction, any other one takes it back first. What is
+recorded is believed of servers that have run all the time and read again from those that were started since; what
+nobody recorded is swept: tables, files, prototypes, index tables, keys, bundles.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Set
+from dataclasses import asdict
+from pathlib import Path
+
+import xxhash
+
+from skyshard.catalog.layout import Role
+from skyshard.cluster.private_cluster import CZAR_NAME
+from skyshard.ingest.on_nodes.bounded_futures import answer, answers
+from skyshard.ingest.on_nodes.ingest_site import Site, prototype_names
+from skyshard.ingest.on_nodes.part_tables import (
+    dummy_tables,
+    expected_index_tables,
+    expected_tables,
+    index_names,
+    part_name,
+    scan_replicas,
+)
+from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
+from skyshard.ingest.source import Part
+from skyshard.ingest.transaction.kept_truth import forget_known
+from skyshard.registry.director_index import index_table_name
+from skyshard.registry.lifecycle import DatabaseState, Event, TransactionState
+from skyshard.registry.records import OpenTransaction, Replica, dump_table
+from skyshard.registry.sql_tables import INDEX_DATABASE
+
+CLOCKS_S = 60.0
+"""How far the clocks of two hosts may be apart."""
+GRACE_S = 3600.0
+"""How long tables stay that a merged one has taken the place of: queries that began before may still read them."""
+
+
+def plan_digest(plan: IngestPlan) -> str:
+    """Digest of all that decides what an ingest writes: parts with size and date, tables, layout, loaders."""
+    content = {
+        "source": os.path.realpath(plan.source.path),
+        "layout": plan.layout.model_dump(mode="json"),
+        "tables": [_table_content(table) for table in plan.tables],
+    }
+    return xxhash.xxh3_128_hexdigest(json.dumps(content, sort_keys=True).encode())
+
+
+def _table_content(table: PlannedTable) -> dict[str, object]:
+    parts = [
+        {
+            **asdict(part),
+            "path": os.path.realpath(part.path),
+            "changed_ns": 0 if part.made else Part.of(Path(part.path)).changed_ns,
+        }
+        for part in table.source.parts
+    ]
+    return {
+        "table": dump_table(table.source.table), "layout": table.source.layout.model_dump(mode="json"),
+        "loader": str(table.loader), "reader": repr(table.source.reader), "parts": parts,
+    }  # fmt: skip
+
+
+def sweep(site: Site, database: str, transaction: int, *, is_over: bool = False, grace_s: float = GRACE_S) -> None:
+    """Remove what neither finished transactions nor, unless it is over, the records of the given one account for."""
+    registry = site.registry
+    registry.forget_retired(database, grace_s)
+    retired = registry.retired(database)
+    recorded = [] if is_over else registry.replicas(database, transaction=transaction)
+    replicas = [*registry.replicas(database), *recorded]
+    published = registry.table_definitions(database)
+    dummies = dummy_tables((name, layout.role) for name, (_, layout) in published.items())
+    known = {
+        node: expected_tables([r for r in replicas if r.node == node]) | dummies | retired.get(node, set())
+        for node in site.nodes
+    }
+    prototypes = {name for table, layout in published.values() for name in prototype_names(table.name, layout.role)}
+    answers({node: handle.call("sweep", database, known[node]) for node, handle in site.nodes.items()})
+    answer("czar", site.czar_loader.call("sweep", database, prototypes))
+    _sweep_index(site, database, transaction, retired.get(CZAR_NAME, set()))
+    _sweep_keys(site, database)
+    _sweep_staging(site, database, str(transaction))
+
+
+def _sweep_index(site: Site, database: str, transaction: int, retired: Set[str]) -> None:
+    """Index tables that no finished transaction accounts for; the ones of this transaction are made anew."""
+    registry = site.registry
+    directors = _directors(site, database, transaction)
+    known = expected_index_tables(database, registry.index_parts(database)) | retired
+    is_ours = index_names(index_table_name(database, director) for director in directors)
+    have = answer("czar", site.czar_loader.call("tables", INDEX_DATABASE))
+    unknown = [name for name in have if is_ours.fullmatch(name) and name not in known]
+    answer("czar", site.czar_loader.call("drop_tables", INDEX_DATABASE, unknown))
+    for director in directors:
+        prefix = index_table_name(database, director)
+        answer("czar", site.czar_loader.call("remove_foreign_files", INDEX_DATABASE, prefix))
+
+
+def _directors(site: Site, database: str, transaction: int) -> list[str]:
+    definitions = site.registry.table_definitions(database, transaction=transaction)
+    return [name for name, (_, layout) in definitions.items() if layout.role is Role.DIRECTOR]
+
+
+def _sweep_keys(site: Site, database: str) -> None:
+    """Director keys of transactions that are not finished; an ingest merges its own anew."""
+    states = {str(row["id"]): row["state"] for row in site.registry.transactions(database)}
+    for folder in site.keys.glob(f"{database}/*/*"):
+        if states.get(folder.name) != TransactionState.FINISHED:
+            shutil.rmtree(folder)
+
+
+def _sweep_staging(site: Site, database: str, kept: str) -> None:
+    for folder in site.staging.glob(f"{database}/*"):
+        if folder.name != kept:
+            shutil.rmtree(folder)
+
+
+def clear_staging(site: Site, database: str) -> None:
+    shutil.rmtree(site.staging / database, ignore_errors=True)
+
+
+def recheck(site: Site, database: str, mine: OpenTransaction) -> list[Replica]:
+    """Read again what is recorded of servers that were started since the transaction began; forget what differs."""
+    registry = site.registry
+    started = answers({node: handle.call("started_s") for node, handle in site.nodes.items()})
+    doubtful = [
+        replica
+        for replica in registry.replicas(database, transaction=mine.id)
+        if started[replica.node] > mine.begun_s - CLOCKS_S
+    ]
+    definitions = registry.table_definitions(database, transaction=mine.id)
+    found = scan_replicas(site.nodes, database, definitions, doubtful)
+    lost = [replica for replica in doubtful if found[replica.node, part_name(replica)].digest != replica.digest]
+    registry.forget_replicas(database, mine.id, lost)
+    return lost
+
+
+def take_back(site: Site, database: str, mine: OpenTransaction, error: str = "") -> None:
+    """Remove all that a transaction did; when a node is down it stays ``aborting``, for the next ingest to end.
+
+    Raises:
+        ClusterError: a node did not answer.
+    """
+    registry = site.registry
+    registry.move_transaction(mine, Event.ABORT, **({"error": error} if error else {}))
+    if registry.database_state(database) is DatabaseState.PUBLISHED:
+        sweep(site, database, mine.id, is_over=True)
+        forget_known(site.truth / database, mine.id)
+    else:
+        site.drop_database(database, _directors(site, database, mine.id))
+        for folder in (site.keys, site.truth):
+            shutil.rmtree(folder / database, ignore_errors=True)
+    clear_staging(site, database)
+    registry.take_back(database, mine)

@@ -1,0 +1,157 @@
+"""Orphans, by key and chunk, and which of them a director that came later makes strays.
+
+A dependent row without director stands where its own position says. Its key is kept beside the director keys, a file a
+transaction, so that the transaction that brings the director can see whether that stands in the same chunk. Where it
+does not, the chunk is recorded: queries then no longer take the table for one that stands with its director.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from skyshard.catalog.layout import Role, split_director
+from skyshard.catalog.schema import CHUNK_COLUMN, Table
+from skyshard.errors import UserError
+from skyshard.ingest.on_nodes.bounded_futures import answer
+from skyshard.ingest.on_nodes.ingest_site import Site
+from skyshard.ingest.on_nodes.part_tables import one_of_each, part_name
+from skyshard.ingest.partition.bundle import Bundle, PartReport
+from skyshard.ingest.partition.director_keys import DirectorKeys
+from skyshard.ingest.partition.key_files import is_sealed
+from skyshard.ingest.partition.orphan_keys import ORPHANS, Orphans, distinct, orphans_of, save_orphans
+from skyshard.ingest.plan.ingest_plan import IngestPlan
+from skyshard.registry.published_catalog import Catalog
+from skyshard.registry.stray_rows import Stray
+
+
+def orphans_file(site: Site, database: str, table: str, transaction: int) -> Path:
+    """Where the orphans of a transaction are kept, for as long as the director keys are."""
+    return site.keys / database / table / str(transaction) / ORPHANS
+
+
+class Strays:
+    """What one transaction makes strays of; ``reports`` are those of its tables' parts."""
+
+    def __init__(self, site: Site, plan: IngestPlan, transaction: int, staging: Path) -> None:
+        self._site = site
+        self._plan = plan
+        self._transaction = transaction
+        self._staging = staging
+
+    def record(self, reports: dict[str, list[PartReport]]) -> None:
+        """Keep the transaction's own orphans, and note all strays that there are with it.
+
+        Raises:
+            UserError: the orphans of an earlier transaction are not there any more, or not as they were written.
+        """
+        found: set[Stray] = set()
+        for table in self._plan.tables:
+            name, layout = table.name, table.source.layout
+            if layout.role is Role.DEPENDENT and layout.key:
+                mine = self._keep(name, reports[name])
+                found |= self._strayed(self._plan.database, name, mine, self._keys(layout.director))
+        self._site.registry.add_strays(self._transaction, found | set(self._of_earlier()))
+
+    def _keep(self, table: str, reports: Sequence[PartReport]) -> Orphans:
+        bundles = [Bundle(self._staging, table, report.digest) for report in reports if report.orphans]
+        parts = [np.load(bundle.orphans) for bundle in bundles if bundle.orphans.exists()]
+        if parts:
+            path = orphans_file(self._site, self._plan.database, table, self._transaction)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_orphans(path, parts)
+        return distinct(parts)
+
+    def _keys(self, director: str) -> DirectorKeys:
+        """All keys of a director, those of this transaction among them."""
+        database, table = split_director(director, self._plan.database)
+        return DirectorKeys.open(self._site.keys / database / table)
+
+    def _of_earlier(self) -> Iterable[Stray]:
+        """Orphans of earlier transactions, of any database, whose director is among the keys of this one."""
+        new = {
+            (self._plan.database, table.name): DirectorKeys.open(
+                self._site.keys / self._plan.database / table.name / str(self._transaction)
+            )
+            for table in self._plan.tables
+            if table.source.layout.role is Role.DIRECTOR and table.source.parts
+        }
+        if not new:
+            return
+        followed: dict[str, dict[str, tuple[str, str]]] = {}
+        for database, table, transaction in self._site.registry.orphans():
+            if database not in followed:
+                followed[database] = self._followed(database)
+            keys = new.get(followed[database].get(table, ("", "")))
+            if keys is not None:
+                yield from self._strayed(database, table, self._read(database, table, transaction), keys)
+
+    def _followed(self, database: str) -> dict[str, tuple[str, str]]:
+        """The dependents of a database: table → database and name of its director."""
+        definitions = self._site.registry.table_definitions(database)
+        return {
+            name: split_director(layout.director, database)
+            for name, (_, layout) in definitions.items()
+            if layout.role is Role.DEPENDENT
+        }
+
+    def _read(self, database: str, table: str, transaction: int) -> Orphans:
+        path = orphans_file(self._site, database, table, transaction)
+        if not is_sealed(path):
+            raise UserError(
+                f"'{path}', the keys of rows of '{database}.{table}' that came before their director, cannot be read",
+                remedy=f"run skyshard index rebuild {database}, then the ingest again",
+            )
+        pairs: Orphans = np.load(path)
+        return pairs
+
+    def _strayed(self, database: str, table: str, orphans: Orphans, keys: DirectorKeys) -> set[Stray]:
+        """The chunks with orphans whose director stands in another chunk."""
+        if not len(orphans) or not len(keys):
+            return set()
+        bits = np.ascontiguousarray(orphans[:, 0])
+        found = keys.find(pa.array(bits.view(np.uint64) if keys.is_unsigned else bits))
+        chunks = orphans[found.is_known & (found.chunks != orphans[:, 1]), 1]
+        return {(database, table, chunk) for chunk in np.unique(chunks).tolist()}
+
+
+def rebuild_orphans(site: Site, catalog: Catalog, staging: Path) -> None:
+    """Read the keys of orphans back from the chunks that have some: all rows there that do not stand with a director.
+
+    Those of all transactions are kept as the last one's. Strays are among them: they are recorded already.
+    """
+    database = catalog.database
+    transactions: dict[str, list[int]] = {}
+    for owner, table, transaction in site.registry.orphans():
+        if owner == database and catalog.tables[table].layout.role is Role.DEPENDENT:
+            transactions.setdefault(table, []).append(transaction)
+    for table, numbers in transactions.items():
+        found = _read_back(site, catalog, table, staging)
+        for number in numbers:
+            path = orphans_file(site, database, table, number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_orphans(path, [found] if number == max(numbers) else [])
+
+
+def _read_back(site: Site, catalog: Catalog, table: str, staging: Path) -> Orphans:
+    """Keys and chunks of a dependent's rows in chunks with orphans, save those that stand with their director."""
+    entry = catalog.tables[table]
+    narrow = Table(table, tuple(entry.table.column(name) for name in (entry.layout.key, CHUNK_COLUMN)))
+    owner, director = split_director(entry.layout.director, catalog.database)
+    known = DirectorKeys.open(site.keys / owner / director)
+    found = []
+    for replica in one_of_each(table, site.registry.replicas(catalog.database, table)):
+        if replica.chunk not in entry.orphan_chunks:
+            continue
+        name = part_name(replica)
+        path = staging / f"{name}.arrow"
+        exported = site.nodes[replica.node].call("export", catalog.database, narrow, name, str(path))
+        answer(replica.node, exported)
+        with pa.memory_map(str(path)) as source:
+            keys, chunks = (column.combine_chunks() for column in pa.ipc.open_file(source).read_all().columns)
+            at, places = known.find(keys), chunks.to_numpy()
+            found.append(orphans_of(keys, ~at.is_known | (at.chunks != places), places))
+    return distinct(found)

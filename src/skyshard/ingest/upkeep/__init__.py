@@ -1,0 +1,1 @@
+"""Work on published tables: compaction, rebuilt indexes."""

@@ -1,0 +1,193 @@
+"""Compaction: the parts of chunk tables and director indexes, one a transaction, become one again.
+
+A transaction like any other: nodes make the merged tables beside the parts, counted and digest-checked, and one
+registry transaction shows them in the parts' place. The parts stay for a time of grace, for the queries that began
+before. What is killed on the way is taken back by the next ingest or compaction.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from skyshard.catalog.ddl import create_table, part_suffix, physical_name, stored_table
+from skyshard.catalog.schema import Table
+from skyshard.cluster.private_cluster import CZAR_NAME
+from skyshard.errors import UserError
+from skyshard.ingest.on_nodes.bounded_futures import answer, drain
+from skyshard.ingest.on_nodes.build_orders import EMPTY, Target, built_replicas, in_orders, index_definition
+from skyshard.ingest.on_nodes.ingest_site import Site
+from skyshard.ingest.on_nodes.part_tables import expected_index_tables, expected_tables, part_name
+from skyshard.ingest.partition.director_keys import KeyKind
+from skyshard.ingest.plan.ingest_plan import loader_of
+from skyshard.ingest.transaction.ending import settle
+from skyshard.ingest.transaction.recovery import GRACE_S, sweep, take_back
+from skyshard.node.messages import BuildOrder, Loader, TableBuild
+from skyshard.progress import Progress, Watcher, nobody
+from skyshard.registry.director_index import index_table_name
+from skyshard.registry.lifecycle import Event, TransactionState
+from skyshard.registry.records import COMPACTION, WHOLE, IndexPart, OpenTransaction, Replica
+from skyshard.registry.snapshot import parts_of
+from skyshard.registry.sql_tables import INDEX_DATABASE
+from skyshard.rowimage.digest import RowDigest
+
+
+@dataclass(slots=True)
+class Compacted:
+    """What a compaction did; transaction 0 means that there was nothing to merge. Bytes are those written."""
+
+    database: str
+    transaction: int = 0
+    tables: int = 0
+    parts: int = 0
+    indexes: int = 0
+    rows: int = 0
+    bytes: int = 0
+    elapsed_s: float = 0.0
+
+
+def compact(
+    site: Site, database: str, *, fewest: int = 2, grace_s: float = GRACE_S, watcher: Watcher = nobody
+) -> Compacted:
+    """Merge the parts of every chunk table that has at least ``fewest``, and of the director indexes.
+
+    Raises:
+        UserError: an unknown database, or an ingest of it that has not come to its end.
+        ClusterError: a node failed; what was done is taken back by the next run.
+    """
+    registry = site.registry
+    registry.catalog(database)
+    with registry.exclusive(f"ingest of {database}"), site.held(database):
+        _require_nothing_open(site, database)
+        work = _Compaction(site, database, max(2, fewest), watcher)
+        done = work.run() if work.is_needed else Compacted(database)
+        sweep(site, database, done.transaction, is_over=True, grace_s=grace_s)
+    return done
+
+
+def _require_nothing_open(site: Site, database: str) -> None:
+    found = site.registry.open_transaction(database)
+    if found is None:
+        return
+    if found.plan != COMPACTION and found.state is not TransactionState.ABORTING:
+        raise UserError(f"'{database}' has an unfinished transaction", remedy="run its ingest again first")
+    take_back(site, database, site.registry.take_over(found), "interrupted")
+
+
+class _Compaction:
+    """One run: what there is to merge, the merging, the switch."""
+
+    def __init__(self, site: Site, database: str, fewest: int, watcher: Watcher) -> None:
+        registry = site.registry
+        self._site = site
+        self._database = database
+        self._watch = watcher
+        self._replicas = registry.replicas(database)
+        self._merged = {target for target, parts in parts_of(self._replicas).items() if len(parts) >= fewest}
+        self._index_parts = registry.index_parts(database)
+        by_director: dict[str, list[IndexPart]] = defaultdict(list)
+        for part in self._index_parts:
+            by_director[part.director].append(part)
+        self._indexes = {director: parts for director, parts in by_director.items() if len(parts) >= fewest}
+
+    @property
+    def is_needed(self) -> bool:
+        return bool(self._merged or self._indexes)
+
+    def run(self) -> Compacted:
+        site, database, start = self._site, self._database, time.monotonic()
+        layout = site.registry.layout(database)
+        assert layout is not None
+        mine = site.registry.begin(database, layout, COMPACTION, COMPACTION)
+        try:
+            return self._transact(mine, layout.engine, start)
+        except BaseException as error:
+            settle(site, database, mine, error)
+            raise
+
+    def _transact(self, mine: OpenTransaction, engine: str, start: float) -> Compacted:
+        site, database = self._site, self._database
+        sweep(site, database, mine.id)
+        made = self._make_tables(mine, engine)
+        indexes = [self._make_index(mine, director, parts) for director, parts in self._indexes.items()]
+        done = Compacted(
+            database, mine.id, len(self._merged), sum(r.target in self._merged for r in self._replicas), len(indexes),
+            sum(replica.rows for replica in made), sum(replica.bytes for replica in made), time.monotonic() - start,
+        )  # fmt: skip
+        os.sync()
+        site.registry.move_transaction(mine, Event.COMMIT)
+        report = {"compacted": {"tables": done.tables, "parts": done.parts, "bytes": done.bytes}}
+        site.registry.publish_merged(database, mine, report, self._retired(made, indexes))
+        return done
+
+    def _make_tables(self, mine: OpenTransaction, engine: str) -> list[Replica]:
+        """The merged table of every chunk table on every node that holds it."""
+        site, start = self._site, time.monotonic()
+        queues = {node: list(self._orders(node, mine.id, engine)) for node in site.nodes}
+        total = sum(len(order.builds) for orders in queues.values() for order in orders)
+        made: list[Replica] = []
+        for node, order, tables in drain(queues, site.nodes):
+            new = built_replicas(node, order, tables)
+            site.registry.add_replicas(self._database, mine.id, new)
+            made += new
+            rows, size = sum(replica.rows for replica in made), sum(replica.bytes for replica in made)
+            self._watch(Progress("compact", len(made), total, rows, size, time.monotonic() - start))
+        return made
+
+    def _orders(self, node: str, transaction: int, engine: str) -> Iterable[BuildOrder]:
+        definitions = self._site.registry.table_definitions(self._database)
+        by_kind: dict[tuple[str, bool], dict[Target, list[Replica]]] = defaultdict(lambda: defaultdict(list))
+        for replica in sorted(self._replicas, key=lambda replica: (replica.chunk, replica.part)):
+            if replica.node == node and replica.target in self._merged:
+                by_kind[replica.table, replica.is_overlap][replica.target[1:]].append(replica)
+        for (table, is_overlap), targets in by_kind.items():
+            stored = stored_table(*definitions[table], overlap=is_overlap)
+            builds = [_merged(stored, parts, transaction, engine) for parts in targets.values()]
+            loader, _ = loader_of(stored, engine)
+            yield from in_orders(self._database, stored, loader, builds)
+
+    def _make_index(self, mine: OpenTransaction, director: str, parts: Sequence[IndexPart]) -> IndexPart:
+        """A director index in one table, on the czar's server."""
+        base = index_table_name(self._database, director)
+        names = tuple(base + part_suffix(part.part) for part in parts)
+        kind = KeyKind.of(*self._site.registry.table_definitions(self._database)[director])
+        table = index_definition(base + part_suffix(mine.id), kind)
+        scans = answer("czar", self._site.czar_loader.call("scan", INDEX_DATABASE, table, names))
+        total = sum((RowDigest.parse(scan.digest) for scan in scans if scan.digest), EMPTY)
+        build = TableBuild(
+            table.name, table.name, WHOLE, False, mine.id, create_table(table, table.name), (),
+            sum(part.rows for part in parts), str(total), names,
+        )  # fmt: skip
+        order = BuildOrder(INDEX_DATABASE, table, Loader.IMAGE, (build,))
+        (built,) = answer("czar", self._site.czar_loader.call("build", order))
+        part = IndexPart(director, mine.id, built.rows)
+        self._site.registry.add_index_part(self._database, mine.id, part)
+        return part
+
+    def _retired(self, made: Sequence[Replica], indexes: Sequence[IndexPart]) -> Mapping[str, set[str]]:
+        """Server → tables that nothing shows once the merged ones do."""
+        after = [*(replica for replica in self._replicas if replica.target not in self._merged), *made]
+        names = {
+            node: expected_tables([r for r in self._replicas if r.node == node])
+            - expected_tables([r for r in after if r.node == node])
+            for node in self._site.nodes
+        }
+        kept = [part for part in self._index_parts if part.director not in self._indexes]
+        before = expected_index_tables(self._database, self._index_parts)
+        names[CZAR_NAME] = before - expected_index_tables(self._database, [*kept, *indexes])
+        return names
+
+
+def _merged(stored: Table, parts: Sequence[Replica], transaction: int, engine: str) -> TableBuild:
+    """One table of all rows that a node's parts of a chunk table have."""
+    first = parts[0]
+    name = physical_name(first.table, first.chunk, is_overlap=first.is_overlap, suffix=part_suffix(transaction))
+    total = sum((RowDigest.parse(part.digest) for part in parts), EMPTY)
+    create = create_table(stored, name, engine=engine, unique=False)  # two parts may have a value each
+    return TableBuild(
+        name, first.table, first.chunk, first.is_overlap, transaction, create, (),
+        total.rows, str(total), tuple(map(part_name, parts)),
+    )  # fmt: skip

@@ -1,0 +1,122 @@
+"""A director index made anew from the chunk tables, for a czar that lost it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
+from skyshard.errors import ClusterError, UserError
+from skyshard.ingest.on_nodes.bounded_futures import answer
+from skyshard.ingest.on_nodes.build_orders import index_build
+from skyshard.ingest.on_nodes.ingest_site import Site
+from skyshard.ingest.on_nodes.part_tables import Generations, one_of_each, part_name
+from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind, build_keys, save_keys
+from skyshard.ingest.transaction.recovery import clear_staging
+from skyshard.ingest.transaction.strays import rebuild_orphans
+from skyshard.ingest.upkeep.mending import mend_tables
+from skyshard.progress import Progress, Watcher, nobody
+from skyshard.registry.records import IndexPart
+from skyshard.registry.sql_tables import INDEX_DATABASE
+
+
+def rebuild_indexes(site: Site, database: str, watcher: Watcher = nobody) -> dict[str, int]:
+    """Read keys and chunk numbers of every director back from the nodes; returns director → keys.
+
+    The sorted keys that later transactions are checked against are made anew too, and those of orphans. Part by part,
+    like the ingest that made them, so that names and generations stay. Before that, indexes and lists of parts on the
+    nodes are made anew where they are harmed.
+
+    Raises:
+        UserError: an unknown database, or an unfinished transaction.
+        ClusterError: a chunk table that cannot be read, or other keys than its transaction brought.
+    """
+    registry = site.registry
+    catalog = registry.catalog(database)
+    with registry.exclusive(f"ingest of {database}"), site.held(database):
+        if registry.open_transaction(database) is not None:
+            raise UserError(f"'{database}' has an unfinished transaction", remedy="run its ingest again first")
+        mend_tables(site, database, catalog.layout)
+        answer("czar", site.czar_loader.call("prepare", INDEX_DATABASE))
+        parts = registry.index_transactions(database)
+        counts: dict[str, int] = {}
+        covered: dict[str, int] = {}
+        for done, (transaction, part) in enumerate(parts, 1):
+            entry = catalog.tables[part.director]
+            kind = KeyKind.of(entry.table, entry.layout)
+            narrow = Table(
+                part.director,
+                tuple(entry.table.column(name) for name in (entry.layout.key, CHUNK_COLUMN, SUB_CHUNK_COLUMN)),
+            )
+            with _staging(site, database) as staging:
+                since = range(covered.get(part.director, 0), transaction)
+                _rebuild_part(site, database, narrow, kind, since, part, staging)
+            covered[part.director] = transaction
+            counts[part.director] = counts.get(part.director, 0) + part.rows
+            mine = [other for _, other in parts[:done] if other.director == part.director]
+            Generations(site, database).make_index(part.director, kind, mine)
+            watcher(Progress("director index", done, len(parts), sum(counts.values())))
+        with _staging(site, database) as staging:
+            rebuild_orphans(site, catalog, staging)
+    return counts
+
+
+@contextmanager
+def _staging(site: Site, database: str) -> Iterator[Path]:
+    """A folder for what one part exports; removed at the end, and first where a killed run left it."""
+    folder = site.staging / database / "index"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        clear_staging(site, database)
+
+
+def _rebuild_part(
+    site: Site, database: str, narrow: Table, kind: KeyKind, since: range, part: IndexPart, staging: Path
+) -> None:
+    """One part's keys: exported from one replica of each chunk table, sorted, made a table.
+
+    Args:
+        since: from the transaction that brought the part before, to the one that brought this: a compaction makes one
+            part of what several brought.
+    """
+    director, transaction = narrow.name, since.stop
+    files, names = [], []
+    replicas = site.registry.replicas(database, transaction=transaction, after=since.start)
+    for replica in one_of_each(director, replicas):
+        path = staging / f"{part_name(replica)}.arrow"
+        answer(replica.node, site.nodes[replica.node].call("export", database, narrow, part_name(replica), str(path)))
+        files.append(_saved(path, kind))
+        names.append(part_name(replica))
+    folder = site.keys / database / director / str(transaction)
+    for other in folder.parent.glob("*"):
+        if since.start < int(other.name) <= transaction:
+            shutil.rmtree(other)
+    build_keys(folder, files, director, names, DirectorKeys([]), kind)
+    order = index_build(database, director, kind, part.part, folder, staging)
+    (built,) = answer("czar", site.czar_loader.call("build", order))
+    if built.rows != part.rows:
+        raise ClusterError(
+            f"director '{director}': {built.rows} keys in the chunk tables of transaction {transaction}, which brought "
+            f"{part.rows}",
+            remedy="run skyshard verify",
+        )
+
+
+def _saved(path: Path, kind: KeyKind) -> Path:
+    """An exported table's keys as ``build_keys`` takes them."""
+    with pa.memory_map(str(path)) as source:
+        keys, chunks, sub_chunks = (
+            pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+            for column in pa.ipc.open_file(source).read_all().columns
+        )
+        out = path.with_suffix(".npy")
+        if save_keys(out, [(keys, chunks.to_numpy(), sub_chunks.to_numpy())], kind):
+            raise ClusterError(f"chunk table '{path.stem}' holds a director key twice", remedy="run skyshard verify")
+    return out

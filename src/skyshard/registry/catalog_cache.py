@@ -1,0 +1,139 @@
+"""Catalogs and the director index as a czar reads them: kept in memory as long as the registry's generation lasts.
+
+Rules: a catalog is one consistent read; the number is read before it and the director index's name after it, so that
+what is kept is never older than the number that it is kept under. One ``KeptCatalogs`` serves many threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from skyshard.db.connection import Endpoint, Row
+from skyshard.db.sessions import Sessions
+from skyshard.registry import director_index
+from skyshard.registry.generation import READ
+from skyshard.registry.published_catalog import Catalog, Chunks
+from skyshard.registry.registry import Registry
+
+
+@dataclass(slots=True, eq=False)
+class Generation:
+    """What was read under one number of the generation; a ``CatalogSource``, one for a query."""
+
+    number: int
+    kept: KeptCatalogs
+    names: list[str] | None = None
+    catalogs: dict[str, Catalog] = field(default_factory=dict)
+    indexes: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def databases(self) -> list[str]:
+        if self.names is None:
+            self.names = self.kept.registry.databases()
+        return self.names
+
+    def catalog(self, database: str) -> Catalog:
+        found = self.catalogs.get(database)
+        if found is None:
+            found = self.catalogs[database] = self.kept.registry.catalog(database)
+        return found
+
+    def index_table(self, database: str, director: str) -> str:
+        """Quoted name of the table that shows a director's index; empty when it has none."""
+        found = self.indexes.get((database, director))
+        if found is None:
+            found = self.indexes[database, director] = self.kept.registry.index_table(database, director)
+        return found
+
+    def key_range(self, database: str, director: str) -> range:
+        """The keys that a director's column can hold."""
+        entry = self.catalog(database).tables[director]
+        return director_index.key_range(entry.table, entry.layout)
+
+    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, Chunks]:
+        held = self.key_range(database, director)
+        with self.kept.sessions.lease("registry") as connection:
+            return director_index.find_keys(connection, self.index_table(database, director), keys, held)
+
+    def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:
+        held = self.key_range(database, director)
+        with self.kept.sessions.lease("registry") as connection:
+            return director_index.find_range(connection, self.index_table(database, director), low, high, held)
+
+
+class KeptCatalogs:
+    """The ``CatalogSource`` of a czar: ``now()`` gives what is published at this moment."""
+
+    def __init__(self, registry: Registry, czar: Endpoint) -> None:
+        self.registry = registry
+        self.sessions = Sessions(czar)
+        self._lock = threading.Lock()
+        self._newest = Generation(-1, self)
+
+    def close(self) -> None:
+        self.sessions.close()
+
+    def now(self) -> Generation:
+        """The present generation: one short round trip when nothing has changed."""
+        with self.sessions.lease("registry") as connection:
+            return self._of(int(connection.value(READ)))
+
+    @property
+    def held(self) -> Generation | None:
+        """The newest generation that was read, which may be over; None before the first."""
+        return self._newest if self._newest.number >= 0 else None
+
+    def now_with_keys(self, index_table: str, keys: Sequence[int]) -> tuple[Generation, list[Row]]:
+        """The present generation, and the rows (key, chunk) of an index table, in one round trip.
+
+        The table's column can hold the keys. The rows mean nothing when the generation is another one than that which
+        named the table.
+        """
+        wanted = ",".join(map(str, keys)) or "NULL"
+        number = READ.replace(" FROM ", ", NULL FROM ", 1)
+        found = f"SELECT DISTINCT `key`, chunkId FROM {index_table} WHERE `key` IN ({wanted})"
+        with self.sessions.lease("registry") as connection:
+            rows = connection.rows(f"{number} UNION ALL {found}")
+        (current,) = (int(row[0]) for row in rows if row[1] is None)
+        return self._of(current), [row for row in rows if row[1] is not None]
+
+    def _of(self, number: int) -> Generation:
+        with self._lock:
+            if number != self._newest.number:
+                self._newest = Generation(number, self)
+            return self._newest
+
+
+class Ahead:
+    """A ``CatalogSource`` over a generation that may be over: the number comes with the first keys that are looked up.
+
+    What it said counts only when :meth:`is_present` says so.
+    """
+
+    def __init__(self, kept: KeptCatalogs, held: Generation) -> None:
+        self._kept = kept
+        self._held = held
+        self._present: Generation | None = None
+
+    def databases(self) -> list[str]:
+        return self._held.databases()
+
+    def catalog(self, database: str) -> Catalog:
+        return self._held.catalog(database)
+
+    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, Chunks]:
+        table, held = self._held.index_table(database, director), self._held.key_range(database, director)
+        if self._present is not None or not table:
+            return self._held.locate_keys(database, director, keys)
+        self._present, rows = self._kept.now_with_keys(table, [key for key in keys if key in held])
+        return director_index.chunks_of(rows)
+
+    def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:
+        return self._held.locate_key_range(database, director, low, high)
+
+    def is_present(self) -> bool:
+        """True when the generation was the present one at some moment since this was made."""
+        if self._present is None:
+            self._present = self._kept.now()
+        return self._present is self._held

@@ -1,0 +1,85 @@
+"""A published catalog as queries see it: tables, roles, chunks and where their replicas are.
+
+Pure values, no I/O; ``CatalogSource`` is the seam behind which they are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from skyshard.catalog.layout import Layout, TableLayout
+from skyshard.catalog.schema import Table
+
+Chunks = frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkEntry:
+    """One chunk of one table: its own rows, the rows of its overlap table, and the nodes that hold a replica.
+
+    ``suffix`` and ``overlap_suffix`` end the names of its tables in this generation (``ddl.generation_suffix``): a
+    query that keeps its catalog keeps the state that it began with, whatever is published meanwhile.
+    """
+
+    rows: int
+    overlap_rows: int
+    nodes: tuple[str, ...]
+    bytes: int = 0
+    suffix: str = ""
+    overlap_suffix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogTable:
+    """One table of a catalog.
+
+    ``table`` carries ``chunkId`` and ``subChunkId`` when the table is chunked; ``rows`` counts own rows, never
+    overlap; ``chunks`` is empty for a regular table. ``orphan_chunks`` are the chunks that hold dependent rows whose
+    director key was not in the director index when they came, ``stray_chunks`` those of them that hold rows whose
+    director stands in another chunk since.
+    """
+
+    table: Table
+    layout: TableLayout
+    rows: int
+    chunks: Mapping[int, ChunkEntry]
+    orphan_chunks: frozenset[int] = frozenset()
+    suffix: str = ""
+    """Of a regular table's name in this generation."""
+    stray_chunks: frozenset[int] = frozenset()
+    spread_keys: frozenset[str] = frozenset()
+    """The key columns (``layout.key``, ``layout.key2``) whose director has rows of one key in several chunks."""
+    position_is_local: bool = True
+    """False where rows of a dependent stand in another chunk than the positions that they carry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """A published database: its layout, its tables by name, and the nodes that serve it.
+
+    ``transaction`` is the last one that brought rows; 0 where none is known.
+    """
+
+    database: str
+    layout: Layout
+    tables: Mapping[str, CatalogTable]
+    nodes: tuple[str, ...]
+    transaction: int = 0
+
+
+class CatalogSource(Protocol):
+    """Where the czar reads catalogs and the director index from."""
+
+    def databases(self) -> list[str]:
+        """Names of published databases."""
+
+    def catalog(self, database: str) -> Catalog:
+        """The catalog of a published database; ``UserError`` if there is none."""
+
+    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, Chunks]:
+        """Director index: key → chunks that have rows of it, for the keys it knows."""
+
+    def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:
+        """Chunks that hold a key in [low, high]; None is unbounded."""

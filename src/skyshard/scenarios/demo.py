@@ -1,0 +1,170 @@
+"""The main job, end to end: a private cluster, a synthetic sky, ingest, verification, a workload, a report.
+
+Every step is one that the commands offer; nothing here that a user could not do.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from skyshard.bench.pages.report import write_report
+from skyshard.bench.trial import require_writable, run_trial
+from skyshard.bench.workload.workload import find_workload, read_workload
+from skyshard.bench.workload.workload_fit import Fitted, best_fit, names_of
+from skyshard.cluster.installation import find_mariadbd
+from skyshard.cluster.private_cluster import MAX_NODES, Cluster
+from skyshard.errors import ClusterError, UserError
+from skyshard.progress import Progress, Watcher, nobody
+from skyshard.runtime import RuntimeKind, open_runtime
+from skyshard.scenarios.trial_targets import ClusterProbe, TestbedTarget, trial_context
+from skyshard.synth.recipe.recipe import Recipe, read_recipe
+from skyshard.synth.rows.generate import open_sky
+from skyshard.synth.write.synth_plan import plan
+from skyshard.synth.write.write_catalog import write_catalog
+from skyshard.testbed import Testbed
+
+MARK = ".skyshard-demo"
+COPIES = 4
+"""Of the sky's bytes on disk: files, chunk tables with overlap, staging, the oracle."""
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """What the demo leaves behind."""
+
+    report: Path
+    cluster: Path
+    rows: int
+    is_good: bool
+    elapsed_s: float
+
+
+def run_demo(
+    out: Path,
+    *,
+    recipe: str = "tiny",
+    workload: str = "quick",
+    nodes: int = 2,
+    runtime: RuntimeKind = "ray",
+    say: Say = print,
+    watcher: Watcher = nobody,
+) -> DemoResult:
+    """Run everything below ``out`` and stop the cluster, whatever happens.
+
+    Raises:
+        UserError: something of the input is wrong, or ``out`` holds something else than an earlier demo: nothing was
+            started, nothing removed.
+        ClusterError: a check of the verification failed.
+    """
+    start = time.monotonic()
+    sky, fitted = _checked_inputs(recipe, workload, nodes, out)
+    _claim(out)
+    cluster = Cluster.at(out / "cluster")
+    try:
+        say(f"1/6 cluster: {nodes} MariaDB nodes and the czar's own, private, in {cluster.folder}")
+        cluster.start(nodes)
+        say(f"2/6 synthetic sky: recipe {recipe} → {out / 'sky'}")
+        _synthesize(sky, out / "sky", watcher)
+        with Testbed(cluster.folder, runtime=runtime) as testbed:
+            say(f"3/6 ingest: {out / 'sky'} → chunk tables, through {runtime}")
+            report = testbed.ingest(out / "sky", watcher=watcher)
+            say(f"4/6 verify {report.database}: every table read back, and the unsharded oracle filled")
+            _verify(testbed, report.database, say)
+            testbed.load_mono(report.database, watcher=watcher)
+            say(f"5/6 workload {fitted.workload.name}: answers checked against the oracle")
+            for sentence in fitted.sentences:
+                say(f"    {sentence}")
+            is_good = _measure(testbed, report.database, fitted, out / "trial", watcher)
+        page = write_report(out / "trial")
+    finally:
+        if cluster.exists:
+            say("6/6 stopping the cluster")
+            cluster.stop()
+    return DemoResult(page, cluster.folder, report.rows, is_good, time.monotonic() - start)
+
+
+def _checked_inputs(recipe: str, workload: str, nodes: int, out: Path) -> tuple[Recipe, Fitted]:
+    """Everything that could be wrong, looked at before anything is started: the recipe, and what it can be asked."""
+    if not 1 <= nodes <= MAX_NODES:
+        raise UserError(f"a cluster of {nodes} nodes is not possible", remedy=f"use --nodes 1 to {MAX_NODES}")
+    file = find_workload(workload)
+    asked, sky = read_workload(file), read_recipe(recipe)
+    has = names_of({name: spec.table for name, spec in open_sky(sky).specs.items()})
+    fitted = best_fit(file, asked, has)
+    if fitted is None:
+        raise UserError(
+            f"recipe '{recipe}' makes nothing that workload '{asked.name}' could ask for", remedy="choose another"
+        )
+    find_mariadbd()
+    _require_room(out, plan(sky, out).expected_bytes)
+    return sky, fitted
+
+
+def _require_room(out: Path, size: int) -> None:
+    """Raises UserError when ``out`` holds something else, cannot be written, or cannot take a sky of some bytes."""
+    try:
+        if out.exists() and any(out.iterdir()) and not (out / MARK).exists():
+            raise UserError(f"'{out}' holds something else", remedy="choose another --out")
+        free = shutil.disk_usage(require_writable(out)).free
+    except OSError as error:
+        raise UserError(f"cannot write '{out}': {error.strerror}", remedy="choose another --out") from None
+    if (needed := COPIES * size) > free:
+        raise UserError(
+            f"the sky takes about {needed / 1e9:,.0f} GB with its copies, '{out}' has {free / 1e9:,.0f} GB free",
+            remedy="take a smaller --recipe, or another --out",
+        )
+
+
+def _claim(out: Path) -> None:
+    """Take the folder; an earlier demo's is emptied."""
+    if (out / MARK).exists():
+        cluster = Cluster.at(out / "cluster")
+        if cluster.exists:
+            cluster.destroy()
+        shutil.rmtree(out)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / MARK).touch()
+
+
+def _synthesize(recipe: Recipe, out: Path, watcher: Watcher) -> None:
+    with open_runtime("inline") as runtime:
+        write_catalog(recipe, out, runtime=runtime, watcher=watcher)
+
+
+def _verify(testbed: Testbed, database: str, say: Say) -> None:
+    checks = testbed.verify(database)
+    for check in checks:
+        if not check.is_good:
+            say(f"    FAILED {check.name}: {check.found}")
+    if not all(check.is_good for check in checks):
+        raise ClusterError(f"verification of {database} failed", remedy="this is ours to mend; keep the folder")
+    say(f"    {len(checks)} checks, all good")
+
+
+def _measure(testbed: Testbed, database: str, fitted: Fitted, out: Path, watcher: Watcher) -> bool:
+    """Run the workload; True when every answer was right and every target met."""
+    start = time.monotonic()
+
+    def notify(what: str, done: int, total: int) -> None:
+        watcher(Progress(what, done, total, elapsed_s=time.monotonic() - start))
+
+    with closing(ClusterProbe(testbed)) as probe:
+        summary = run_trial(
+            fitted.workload,
+            fitted.templates,
+            TestbedTarget(testbed, "czar"),
+            out,
+            oracle=TestbedTarget(testbed, "mono"),
+            database=database,
+            context=trial_context(testbed, database, probe),
+            notify=notify,
+        )
+    if summary.is_partial:
+        raise KeyboardInterrupt
+    return summary.is_passed

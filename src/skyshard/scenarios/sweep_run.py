@@ -1,0 +1,182 @@
+"""Sweeps: for each node count a private cluster, for each fraction a catalog, an ingest, a trial; then the fits.
+
+Sizes run from small to large; before the largest runs, what the others predict for it is written to
+``prediction.json``. A trial that is there already is not run again.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from skyshard.bench.compare.published_results import check_model, cliff, read_published
+from skyshard.bench.compare.sweep import Forecast, Size, Sweep, forecasts, sweep_of
+from skyshard.bench.notify import Notify
+from skyshard.bench.pages.sweep_page import write_sweep
+from skyshard.bench.record.trial_folder import MANIFEST, read_trial
+from skyshard.bench.trial import require_writable
+from skyshard.bench.workload.workload import Workload
+from skyshard.bench.workload.workload_fit import names_of, workload_templates
+from skyshard.cluster.private_cluster import MAX_NODES, Cluster
+from skyshard.errors import UserError
+from skyshard.host.shipped_data import data_file
+from skyshard.runtime import open_runtime
+from skyshard.scenarios.trial_run import TrialRun
+from skyshard.scenarios.trial_targets import PROFILE
+from skyshard.synth.recipe.recipe import read_recipe
+from skyshard.synth.recipe.release_profile import read_profile
+from skyshard.synth.rows.generate import open_sky
+from skyshard.synth.write.write_catalog import plan, write_catalog
+from skyshard.testbed import Testbed
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRun:
+    """What to sweep."""
+
+    file: Path
+    workload: Workload
+    out: Path
+    recipe: str
+    fractions: tuple[float, ...]
+    """Shares of DR1, by objects of the profile."""
+    nodes: tuple[int, ...]
+    on_nodes: tuple[int, ...]
+    """Node counts that projections are made for."""
+
+    def run(self, say: Say, notify: Notify) -> tuple[Sweep, Path]:
+        """Run what is missing, fit, write; the sweep and its page. What cannot go well is refused before it begins."""
+        shares = {fraction: self._share_of_recipe(fraction) for fraction in sorted(set(self.fractions))}
+        self._require_inputs()
+        predicted: dict[str, Forecast] = {}
+        sizes: list[Size] = []
+        for count in self.nodes:
+            sizes += self._on(count, shares, sizes, predicted, say, notify)
+        published = read_published(data_file("queries", "published", f"{PROFILE}.yaml"))
+        scans = published.concurrent_object_scans
+        found = sweep_of(
+            sizes, predicted, recipe=self.recipe, profile=PROFILE, on_nodes=self.on_nodes,
+            published=check_model(published), cliff=cliff(scans.scans, scans.mean_s),
+        )  # fmt: skip
+        return found, write_sweep(found, self.out)
+
+    def _require_inputs(self) -> None:
+        """Raises UserError for whatever of the workload, the counts or the folder would fail later on."""
+        templates = workload_templates(self.file, self.workload)
+        if not self.fractions or not self.nodes:
+            raise UserError("there is nothing to sweep", remedy="give --fractions and --nodes, such as 1e-6,2e-6 and 2")
+        for count in (*self.nodes, *self.on_nodes):
+            if not 1 <= count <= MAX_NODES:
+                raise UserError(f"{count} nodes are not possible", remedy=f"give counts from 1 to {MAX_NODES}")
+        has = names_of({name: spec.table for name, spec in open_sky(read_recipe(self.recipe)).specs.items()})
+        for key, template in templates.items():
+            if missing := template.missing(has):
+                raise UserError(
+                    f"recipe '{self.recipe}' makes no {missing}, which template '{key}' asks for",
+                    remedy=f"give --leave-out {key}, or another recipe",
+                )
+        try:
+            require_writable(self.out)
+        except OSError as error:
+            raise UserError(f"cannot write '{self.out}': {error.strerror}", remedy="choose another --out") from None
+
+    def _on(
+        self,
+        count: int,
+        shares: dict[float, float],
+        before: Sequence[Size],
+        predicted: dict[str, Forecast],
+        say: Say,
+        notify: Notify,
+    ) -> list[Size]:
+        """All fractions on one node count, in a cluster that is removed at the end."""
+        cluster = Cluster.at(self.out / f"cluster-{count}")
+        sizes: list[Size] = []
+        try:
+            for fraction in shares:
+                trial = self.out / f"trial-{count}-{fraction:g}"
+                if fraction == max(shares) and count == self.nodes[0] and not predicted:
+                    predicted |= self._predict([*before, *sizes], (self._planned(shares[fraction]), count))
+                if not (trial / MANIFEST).exists():
+                    say(f"{count} {'node' if count == 1 else 'nodes'}, {fraction:g} of DR1")
+                    self._measure(cluster, count, shares[fraction], fraction, trial, notify)
+                read = read_trial(trial)
+                sizes.append(Size(_true_fraction(read.manifest.catalog, fraction), count, read))
+        finally:
+            if cluster.exists:
+                cluster.destroy()
+        return sizes
+
+    def _measure(
+        self, cluster: Cluster, count: int, share: float, fraction: float, trial: Path, notify: Notify
+    ) -> None:
+        if not cluster.is_running:
+            cluster.start(count)
+        sky = self.out / f"sky-{fraction:g}"
+        with open_runtime("inline") as runtime:
+            write_catalog(read_recipe(self.recipe), sky, fraction=share, runtime=runtime)
+        database = f"sweep_{count}_{round(fraction * 1e12)}"
+        with Testbed(cluster.folder) as testbed:
+            testbed.ingest(sky, database=database)
+            if self.workload.check_answers:
+                testbed.load_mono(database)
+        shutil.rmtree(trial, ignore_errors=True)
+        TrialRun(self.file, self.workload, trial, database, ("czar",), cluster.folder).run(notify)
+        shutil.rmtree(sky, ignore_errors=True)
+
+    def _predict(self, sizes: Sequence[Size], at: tuple[float, int]) -> dict[str, Forecast]:
+        """The forecasts of the largest fraction, kept in a file before it runs; read from it when it is there."""
+        file = self.out / "prediction.json"
+        if file.exists():
+            try:
+                content = json.loads(file.read_text(encoding="utf-8"))
+                return {name: Forecast.model_validate(one) for name, one in content.items()}
+            except (ValueError, AttributeError, RecursionError):
+                raise UserError(f"'{file}' holds no predictions", remedy="remove it, or choose another --out") from None
+        made = forecasts(sizes, at)
+        self.out.mkdir(parents=True, exist_ok=True)
+        kept = {name: one.model_dump(mode="json") for name, one in made.items()}
+        file.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        return made
+
+    def _planned(self, share: float) -> float:
+        """The fraction of DR1 that the chunks of a share of the recipe are expected to hold; chunks are whole."""
+        return self._objects(share) / read_profile(PROFILE).tables["Object"].rows
+
+    def _objects(self, share: float) -> int:
+        """Objects that a share of the recipe is expected to hold. Raises UserError when it makes none."""
+        rows = plan(read_recipe(self.recipe), self.out / "none", fraction=share).expected_rows
+        if not rows.get("Object"):
+            raise UserError(f"recipe '{self.recipe}' makes no rows of Object", remedy="choose another --recipe")
+        return rows["Object"]
+
+    def _share_of_recipe(self, fraction: float) -> float:
+        """The recipe's own fraction that has as many objects as a share of DR1.
+
+        Raises:
+            UserError: the recipe is too small for it.
+        """
+        if not 0 < fraction <= 1:
+            raise UserError(f"fraction {fraction:g} is not in (0, 1]", remedy="give shares of DR1, such as 1e-6")
+        expected = self._objects(1.0)
+        full = read_profile(PROFILE).tables["Object"].rows
+        share = fraction * full / expected
+        if share > 1.0:
+            wanted = f"{fraction * full:,.0f} objects"
+            raise UserError(
+                f"fraction {fraction:g} of DR1 is {wanted}, recipe '{self.recipe}' has {expected:,}",
+                remedy=f"take fractions up to {expected / full:.2g}, or a larger recipe",
+            )
+        return share
+
+
+def _true_fraction(catalog: dict[str, object], asked: float) -> float:
+    """The share of DR1 that a catalog came to be: chunks are whole, so it is not exactly what was asked for."""
+    made = catalog.get("made")
+    share = made.get("share_of_profile") if isinstance(made, dict) else None
+    return float(share) if share else asked

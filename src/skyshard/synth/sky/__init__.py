@@ -1,0 +1,1 @@
+"""The sky that a recipe stands for: density, positions, populations, visits."""
