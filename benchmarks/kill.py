@@ -2,7 +2,7 @@
 
     python benchmarks/kill.py [--times 200] [--seed 1] [--rows 20000] [--json FILE]
 
-See ``tests/integration/killing.py`` for what a round is. Every kind of process is struck in turn, first in first
+See ``tests/support/killing.py`` for what a round is. Every kind of process is struck in turn, first in first
 transactions, then in second ones. Exit code 1 when anything was wrong.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.integration.killing import FIRST, SECOND, Kind, Range, Strike
+from tests.support.killing import FIRST, SECOND, Kind, Range, Strike
 
 
 def run(times: int, rows: int, seed: int, tell: Callable[[int, Strike], None]) -> list[Strike]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.csv_catalog import OBJECT, STRIPING, director, table, write_mapping, write_table
+from tests.support.csv_catalog import OBJECT, STRIPING, director, table, write_mapping, write_table
 from typer.testing import CliRunner
 
 from skyshard.cli.app import app

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from tests.kpm_sky import rename_to_kpm
+from tests.support.kpm_sky import rename_to_kpm
 from typer.testing import CliRunner
 
 from skyshard.bench.workload.query_template import Header, parse_header

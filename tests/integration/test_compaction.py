@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.kill_catalog import write_catalog
-from tests.integration.stepping import Fuse, Fused, Stopped, assert_right, stop_at
+from tests.support.kill_catalog import write_catalog
+from tests.support.stepping import Fuse, Fused, Stopped, assert_right, stop_at
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar

@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 from tests.integration.test_czar import difference
-from tests.split_sky import SplitSky, Splitter, drop, make_rows
+from tests.support.split_sky import SplitSky, Splitter, drop, make_rows
 
 from skyshard.catalog.layout import Striping
 from skyshard.cluster.private_cluster import Cluster

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.odd_sky import odd_sky
-from tests.split_sky import SplitSky
+from tests.support.odd_sky import odd_sky
+from tests.support.split_sky import SplitSky
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar

@@ -22,8 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.integration.test_czar import difference
-from tests.odd_sky import odd_sky
-from tests.split_sky import SplitSky
+from tests.support.odd_sky import odd_sky
+from tests.support.split_sky import SplitSky
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar

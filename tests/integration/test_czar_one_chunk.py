@@ -15,12 +15,12 @@ from typing import Any
 
 import pymysql
 import pytest
-from tests import number_grammar, odd_sky, split_sky
-from tests.czar_grammar import Grammar
 from tests.integration import test_czar as trouble
 from tests.integration.test_czar_odd import folded
-from tests.raw_server import RawServer, difference_to_raw
-from tests.split_sky import SplitSky, Splitter, drop, make_rows
+from tests.support import number_grammar, odd_sky, split_sky
+from tests.support.czar_grammar import Grammar
+from tests.support.raw_server import RawServer, difference_to_raw
+from tests.support.split_sky import SplitSky, Splitter, drop, make_rows
 
 from skyshard.catalog.layout import Striping
 from skyshard.chunking import Chunker

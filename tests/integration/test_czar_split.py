@@ -16,9 +16,9 @@ from random import Random
 from typing import Any
 
 import pytest
-from tests.czar_grammar import Grammar
 from tests.integration.test_czar import difference, normal
-from tests.split_sky import SplitSky, Splitter, drop, make_rows
+from tests.support.czar_grammar import Grammar
+from tests.support.split_sky import SplitSky, Splitter, drop, make_rows
 
 from skyshard.catalog.layout import Striping
 from skyshard.cluster.private_cluster import Cluster

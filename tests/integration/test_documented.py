@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.documented import PAGES, ROOT, Block, blocks
+from tests.support.documented import PAGES, ROOT, Block, blocks
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.integration.killing import forget
+from tests.support.killing import forget
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.errors import UserError

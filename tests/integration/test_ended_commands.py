@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from tests.integration.small_catalog import write_small_catalog
+from tests.support.small_catalog import write_small_catalog
 
 from skyshard.cli.terminal.answer_output import write_answer
 from skyshard.cluster.accounts import SCRATCH_DATABASE

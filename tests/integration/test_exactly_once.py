@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.kill_catalog import write_catalog
-from tests.integration.killing import FIRST, SECOND, Kind, Range, digests
-from tests.integration.small_catalog import write_small_catalog
-from tests.integration.stepping import Fuse, Stopped, assert_gone, assert_right, steps_of, stop, stop_at
+from tests.support.kill_catalog import write_catalog
+from tests.support.killing import FIRST, SECOND, Kind, Range, digests
+from tests.support.small_catalog import write_small_catalog
+from tests.support.stepping import Fuse, Stopped, assert_gone, assert_right, steps_of, stop, stop_at
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect

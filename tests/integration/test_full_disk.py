@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.kill_catalog import write_catalog
-from tests.integration.stepping import assert_right
+from tests.support.kill_catalog import write_catalog
+from tests.support.stepping import assert_right
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.errors import ClusterError, NoRoom

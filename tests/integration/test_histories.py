@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.history_sky import draw_history
-from tests.integration.playing import Player
+from tests.support.history_sky import draw_history
+from tests.support.playing import Player
 
 from skyshard.cluster.private_cluster import Cluster
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.integration.small_catalog import STRIPING, positions, write_small_catalog
+from tests.support.small_catalog import STRIPING, positions, write_small_catalog
 
 from skyshard.catalog.layout import Striping
 from skyshard.chunking import Chunker

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.killing import forget
-from tests.keyed_sky import KeyedSky, Kind
+from tests.support.keyed_sky import KeyedSky, Kind
+from tests.support.killing import forget
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.testbed import Testbed

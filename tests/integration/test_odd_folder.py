@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.small_catalog import write_small_catalog
+from tests.support.small_catalog import write_small_catalog
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.registry.query_history import QueryState

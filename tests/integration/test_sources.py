@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.small_match import BORDER, write_catalog
-from tests.small_metadata import edit_json, write_metadata_folder
+from tests.support.small_match import BORDER, write_catalog
+from tests.support.small_metadata import edit_json, write_metadata_folder
 
 from skyshard.chunking import Chunker
 from skyshard.cluster.private_cluster import Cluster

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from tests.small_metadata import write_metadata_folder
+from tests.support.small_metadata import write_metadata_folder
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
-from tests.schema_parquet import expected, make_rows, write_rows
+from tests.support.schema_parquet import expected, make_rows, write_rows
 
 from skyshard.catalog.felis_schemas import read_schema
 from skyshard.catalog.layout import Role

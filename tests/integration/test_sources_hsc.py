@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.schema_parquet import expected, make_rows, write_rows
+from tests.support.schema_parquet import expected, make_rows, write_rows
 
 from skyshard.catalog.felis_schemas import read_schema
 from skyshard.catalog.schema import Table

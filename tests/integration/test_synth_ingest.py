@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.felis_skies import felis_recipe
-from tests.unit.test_synth_recipe import changed
+from tests.support.felis_skies import felis_recipe
+from tests.unit.synth.recipe.test_recipe import changed
 
 from skyshard.bench.check.compare_answers import compare_answers
 from skyshard.catalog.layout import Layout

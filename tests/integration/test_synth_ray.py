@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.felis_skies import felis_recipe
+from tests.support.felis_skies import felis_recipe
 
 from skyshard.runtime import open_runtime
 from skyshard.synth.recipe.recipe import read_recipe

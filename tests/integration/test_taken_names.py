@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.csv_catalog import OBJECT, director, table, write_mapping, write_table
+from tests.support.csv_catalog import OBJECT, director, table, write_mapping, write_table
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.testbed import Testbed

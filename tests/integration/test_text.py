@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.small_metadata import edit_json, write_metadata_folder
+from tests.support.small_metadata import edit_json, write_metadata_folder
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect, quote_text

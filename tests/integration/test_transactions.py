@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.integration.kill_catalog import write_catalog
-from tests.integration.killing import Driver
-from tests.integration.stepping import Stopped, stop_at
+from tests.support.kill_catalog import write_catalog
+from tests.support.killing import Driver
+from tests.support.stepping import Stopped, stop_at
 
 from skyshard.catalog.layout import Layout, Striping
 from skyshard.cluster.private_cluster import Cluster

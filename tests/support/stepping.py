@@ -1,0 +1,115 @@
+"""A driver that stops before or after each thing that it has others do: registry writes, and calls to nodes.
+
+Quicker than killing, and every instant can be had: what ``kill -9`` of the driver leaves at that instant is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tests.support.killing import digests, leftovers
+
+from skyshard.ingest.on_nodes.ingest_site import Site
+from skyshard.ingest.transaction.ingest_run import Ingest
+from skyshard.progress import Progress, Watcher
+from skyshard.runtime.base import Handle
+from skyshard.testbed import Testbed
+
+
+class Stopped(BaseException):
+    """The driver ends here; nothing catches it."""
+
+
+def stop_at(stage: str, done: int = 0) -> Watcher:
+    """A watcher that stops the driver when so many steps of a stage are done."""
+
+    def watch(progress: Progress) -> None:
+        if progress.stage == stage and progress.done >= done:
+            raise Stopped
+
+    return watch
+
+
+class Fuse:
+    """Burns down with each step of an ingest, whatever thread takes it; then no step is taken any more.
+
+    0 never goes off.
+    """
+
+    def __init__(self, steps: int = 0) -> None:
+        self.steps = steps
+        self.burnt = 0
+
+    def step(self) -> None:
+        self.burnt += 1
+        if 0 < self.steps <= self.burnt:
+            raise Stopped
+
+    def around(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The call, with a step before and after it; what it gives is waited for."""
+
+        def stepped(*args: Any, **options: Any) -> Any:
+            self.step()
+            answer = call(*args, **options)
+            if hasattr(answer, "exception"):
+                answer.exception()
+            self.step()
+            return answer
+
+        return stepped
+
+
+class Fused:
+    """A registry or a loader whose calls burn the fuse; locks and looking things up do not."""
+
+    def __init__(self, inner: Any, fuse: Fuse) -> None:
+        self._inner = inner
+        self._fuse = fuse
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        return self._fuse.around(found) if name.startswith(_STEPS) or name == "call" else found
+
+
+_STEPS = ("begin", "take", "move", "publish", "add_", "forget", "mark")
+
+
+def fused(testbed: Testbed, fuse: Fuse) -> Site:
+    """The site of a testbed, whose every step burns the fuse."""
+    site = testbed._site("inline")
+    nodes: dict[str, Handle] = {node: Fused(handle, fuse) for node, handle in site.nodes.items()}
+    czar: Any = Fused(site.czar_loader, fuse)
+    registry: Any = Fused(site.registry, fuse)
+    return replace(site, registry=registry, czar_loader=czar, nodes=nodes)
+
+
+def stop(testbed: Testbed, source: Path, database: str, fuse: Fuse, **options: Any) -> None:
+    """Ingest until the fuse goes off, or to the end."""
+    known = tuple(testbed.registry.table_definitions(database))
+    Ingest(testbed.plan(source, database=database, known=known, **options), fused(testbed, fuse)).run()
+
+
+def steps_of(testbed: Testbed, source: Path, database: str, **options: Any) -> int:
+    """How many steps an undisturbed ingest has."""
+    fuse = Fuse()
+    stop(testbed, source, database, fuse, **options)
+    return fuse.burnt
+
+
+def assert_right(testbed: Testbed, database: str, like: str, *, is_tidy: bool = True) -> None:
+    """The database verifies, has the rows of the other one, and nothing is left that belongs to nobody."""
+    assert [check for check in testbed.verify(database) if not check.is_good] == []
+    assert digests(testbed.registry.replicas(database)) == digests(testbed.registry.replicas(like))
+    assert not is_tidy or list(leftovers(testbed, database)) == []
+
+
+def assert_gone(testbed: Testbed, database: str) -> None:
+    """No table, file, key or entry of a database that was never published."""
+    for name in ("czar", *testbed.nodes):
+        assert not (testbed.cluster.data_dir(name) / database).exists()
+    assert testbed.registry.database_state(database) is None
+    assert not (testbed.cluster.folder / "director-keys" / database).exists()
+    assert list(leftovers(testbed, database)) == []

@@ -1,0 +1,209 @@
+"""Comparisons of samples with known answers: no false alarms, what is slower is found, what differs is said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats as distributions
+from tests.support.bench_trials import made_manifest, made_trial, made_workload
+from typer.testing import CliRunner
+
+from skyshard.bench.compare.comparability import Weight
+from skyshard.bench.compare.comparison import Change, Comparison, compare_trials
+from skyshard.bench.compare.significance import (
+    Unit,
+    blocks,
+    holm,
+    quantile_test,
+    rank_test,
+    ratio_of_quantiles,
+    unit_of,
+)
+from skyshard.bench.pages.comparison_page import html, markdown, verdict, write_comparison
+from skyshard.bench.record.latency_stats import summarise
+from skyshard.bench.record.samples import statement_table, with_durations
+from skyshard.bench.record.trial_folder import Trial
+from skyshard.bench.trial import write_trial
+from skyshard.cli.commands.bench import bench_app
+from skyshard.errors import UserError
+
+pytestmark = pytest.mark.timeout(30)
+
+
+def units(random: np.random.Generator, trials: int, factor: float = 1.0, n: int = 60) -> list[Unit]:
+    """Trials of two templates whose medians differ tenfold; each trial has a speed of its own."""
+    made = []
+    for _ in range(trials):
+        own = factor * np.exp(random.normal(0, 0.04))
+        names = np.array(["LV/a", "LV/b"] * (n // 2), dtype=object)
+        values = np.where(names == "LV/a", 0.01, 0.1) * own * np.exp(random.normal(0, 0.3, len(names)))
+        made.append(unit_of(names, values))
+    return made
+
+
+def test_equal_sides_give_fewer_than_five_percent_false_alarms():
+    """Of 400 comparisons of five equal trials a side at most 5 % have p below 0.05, whatever a trial's own speed."""
+    random = np.random.default_rng(1)
+    found = [rank_test(units(random, 5), units(random, 5)) for _ in range(400)]
+    assert np.mean(np.array(found) < 0.05) <= 0.05
+
+
+def test_a_class_slower_by_a_fifth_is_found():
+    """Of 100 comparisons with a slowdown of 20 % at least 95 are found, at a scatter between trials of 4 %."""
+    random = np.random.default_rng(2)
+    found = [rank_test(units(random, 5, 1.2), units(random, 5)) for _ in range(100)]
+    assert np.mean(np.array(found) < 0.05) >= 0.95
+
+
+def test_intervals_hold_the_true_ratio_nineteen_times_in_twenty():
+    """The bootstrap interval of a ratio of 1.1 over five trials a side covers it in 90 to 99 % of 300 cases."""
+    random = np.random.default_rng(3)
+    made = [ratio_of_quantiles(units(random, 5, 1.1), units(random, 5), 0.5, random, 400) for _ in range(300)]
+    assert 0.90 <= np.mean([one.low <= 1.1 <= one.high for one in made]) <= 0.99
+
+
+def test_the_rank_test_agrees_with_mann_and_whitney_when_every_trial_is_one_query():
+    """With one value a trial the statistic is Mann-Whitney's; p agrees with Brunner and Munzel's t form of it."""
+    random = np.random.default_rng(4)
+    new, old = np.exp(random.normal(0.4, 1, 25)), np.exp(random.normal(0, 1, 30))
+    sides = [[Unit({"q": np.array([value])}) for value in side] for side in (new, old)]
+    assert rank_test(*sides) == pytest.approx(distributions.brunnermunzel(new, old).pvalue, rel=0.05)
+
+
+def test_one_trial_a_side_says_nothing_of_other_trials():
+    """Without a second unit there is no p; a single trial's blocks stand in for it."""
+    random = np.random.default_rng(5)
+    one = units(random, 1)
+    assert rank_test(one, units(random, 5)) == 1.0
+    assert quantile_test(one, one, 0.95) == 1.0
+    cut = blocks(np.array(["q"] * 42, dtype=object), np.arange(42.0))
+    assert [len(unit.values) for unit in cut] == [9, 9, 8, 8, 8]
+    assert len(blocks(np.array(["q"] * 3, dtype=object), np.arange(3.0))) == 1
+
+
+def test_holm_is_scipys():
+    """The correction never lowers a p, keeps order, and equals a published example."""
+    assert holm([0.01, 0.02, 0.03, 0.04]) == pytest.approx([0.04, 0.06, 0.06, 0.06])
+    assert holm([]) == []
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def side(name: str, count: int, seed: int, factor: float = 1.0) -> list[tuple[str, Trial]]:
+    return [(f"{name}{i}", made_trial(seed + i, factor)) for i in range(count)]
+
+
+def test_an_injected_slowdown_of_a_fifth_is_a_regression():
+    """All samples of one class 1.2 times as long: that class is worse, the others are not, the headline above 1."""
+    new = [(name, slowed(trial, "FTSObj", 1.2)) for name, trial in side("new", 5, 100)]
+    found = compare_trials(new, side("old", 5, 200))
+    changes = {one.class_name: one for one in found.classes}
+    assert changes["FTSObj"].change is Change.WORSE
+    assert changes["FTSObj"].is_regression
+    assert changes["FTSObj"].median.low <= 1.2 <= changes["FTSObj"].median.high
+    assert changes["LV"].change is not Change.WORSE
+    assert found.headline > 1
+
+
+def slowed(trial: Trial, class_name: str, factor: float) -> Trial:
+    """The trial with one class's latencies made longer."""
+    table = trial.samples
+    is_it = np.array(table["class"].to_pylist()) == class_name
+    due = table["intended_s"].to_numpy()
+    last = np.where(is_it, due + (table["last_row_s"].to_numpy() - due) * factor, table["last_row_s"].to_numpy())
+    place = table.schema.get_field_index("last_row_s")
+    changed = table.drop_columns(["latency_s", "service_s"]).set_column(place, table.schema.field(place), [last])
+    return replace(trial, samples=with_durations(changed))
+
+
+def test_equal_trials_are_no_regression_and_say_better_nor_worse():
+    """Twenty comparisons of trials of one kind: at most one names a class better or worse."""
+    alarms = 0
+    for seed in range(20):
+        found = compare_trials(side("a", 3, 1000 + 10 * seed), side("b", 3, 5000 + 10 * seed))
+        alarms += any(one.change in (Change.BETTER, Change.WORSE) for one in found.classes)
+        assert not found.regressions
+    assert alarms <= 1
+
+
+def test_trials_of_different_workloads_are_refused_in_one_line():
+    """The message names both, the key, and --anyway."""
+    other = made_trial(2, workload=made_workload(seed=99))
+    with pytest.raises(UserError) as caught:
+        compare_trials([("new", other)], [("old", made_trial(1))])
+    assert "'old/manifest.json', key 'workload_digest'" in str(caught.value)
+    assert "--anyway" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_queries_on_one_side_only_are_listed():
+    """A template that the other side does not have is named, and left out of the ratios."""
+    wide, narrow = made_workload(), made_workload(only=["FTSObj"])
+    sides = [[(name, made_trial(1, workload=one))] for name, one in (("new", wide), ("old", narrow))]
+    found = compare_trials(*sides, anyway=True)
+    assert found.only_new == ["one LV/cone", "one LV/object_by_id"]
+    assert found.only_old == []
+    assert [one.class_name for one in found.classes] == ["FTSObj"]
+    assert not found.is_comparable
+
+
+def test_what_differs_is_listed_by_weight():
+    """Other data break a comparison; another revision is what it is about."""
+    old = made_trial(1)
+    manifest = made_manifest(made_workload(), data_digest="other", revision="bbb")
+    new = replace(made_trial(2), manifest=manifest)
+    found = {one.what: one for one in compare_trials([("n", new)], [("o", old)]).differences}
+    assert found["data digest"].weight is Weight.BREAKS
+    assert (found["data digest"].new, found["data digest"].old) == (["other"], ["d1"])
+    assert found["revision"].weight is Weight.CHANGED
+    assert set(found) == {"data digest", "revision"}
+
+
+def test_more_wrong_answers_are_a_regression_however_fast():
+    """A release that answers wrongly fails, also when it is faster."""
+    old, new = made_trial(1), made_trial(2, 0.5, wrong=3)
+    found = compare_trials([("new", new)], [("old", old)])
+    assert [one.reason for one in found.regressions] == ["3 wrong answers, 0 before"]
+
+
+def test_the_three_forms_agree(tmp_path: Path):
+    """JSON reads back; HTML asks nothing of the network; Markdown has a row for each class."""
+    found = compare_trials(side("new", 2, 1), side("old", 2, 50))
+    page = write_comparison(found, tmp_path).read_text()
+    assert Comparison.model_validate_json((tmp_path / "comparison.json").read_text()) == found
+    assert "http:" not in page
+    assert "https:" not in page
+    assert "<script" not in page
+    assert verdict(found) in markdown(found)
+    assert markdown(found).count("\n| ") >= len(found.classes) + 1
+    assert html(found) == page
+
+
+def written(trial: Trial, folder: Path) -> Path:
+    folder.mkdir()
+    samples = trial.samples.drop_columns(["latency_s", "service_s"])
+    write_trial(folder, trial.manifest, samples, statement_table(trial.statements), trial.summary, None)
+    return folder
+
+
+def test_the_command_exits_with_1_on_a_regression_and_0_without(tmp_path: Path):
+    """`bench compare NEW... --against OLD...`: every folder after --against is old."""
+    new = [str(written(made_trial(i, 1.4), tmp_path / f"new{i}")) for i in range(2)]
+    old = [str(written(made_trial(i + 50), tmp_path / f"old{i}")) for i in range(2)]
+    out = ["--out", str(tmp_path / "out")]
+    worse = CliRunner().invoke(bench_app, ["compare", *new, "--against", *old, *out, "--threshold", "1.2"])
+    assert worse.exit_code == 1, worse.output
+    assert "Regression beyond 1.2" in worse.output
+    same = CliRunner().invoke(bench_app, ["compare", *old, *out, "--against", *old])
+    assert same.exit_code == 0, same.output
+    assert "on both sides" in same.output
+    assert (tmp_path / "out" / "comparison.html").exists()
+
+
+def test_summaries_of_made_trials_are_those_of_their_samples():
+    """The trials that these tests compare are whole: their summary is their samples'."""
+    trial = made_trial(1)
+    again = summarise(trial.manifest.workload, trial.samples.drop_columns(["latency_s", "service_s"]))
+    assert again == trial.summary

@@ -1,0 +1,58 @@
+"""Reading statements: names of results, refusals, places in the text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from skyshard.czar.sql.statement import SelectStatement, Show, ShowStatement, read_statement
+from skyshard.errors import Refusal, UserError
+
+CASES = Path(__file__).resolve().parents[3] / "cases"
+
+
+def pairs(name: str) -> list[tuple[str, str]]:
+    """Cases of the form ``left => right``."""
+    lines = (CASES / name).read_text().splitlines()
+    cases = [line.split(" => ", 1) for line in lines if line.strip() and not line.startswith("--")]
+    return [(left.strip(), right.strip()) for left, right in cases]
+
+
+@pytest.mark.parametrize(("sql", "names"), pairs("names.sql"))
+def test_result_names_are_mariadbs(sql: str, names: str) -> None:
+    """A result column is called by its alias, its column as written, or its text."""
+    statement = read_statement(sql)
+    assert isinstance(statement, SelectStatement)
+    assert "|".join(name or "*" for name in statement.names) == names
+
+
+def test_refusals_say_where() -> None:
+    """A refusal names line and column."""
+    with pytest.raises(Refusal, match=r"line 2, column 8"):
+        read_statement("SELECT ra,\n       SLEEP(1)")
+
+
+def test_syntax_error_is_one_line() -> None:
+    """A syntax error is one line with its place."""
+    with pytest.raises(UserError, match=r"syntax error at line 2, column \d+") as error:
+        read_statement("SELECT ra\nFRM Object WHERE")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("sql", "wanted"),
+    [
+        ("SHOW COLUMNS FROM Object", ShowStatement(Show.COLUMNS, "", "Object")),
+        ("show full columns from `Ob``ject` in sky;", ShowStatement(Show.COLUMNS, "sky", "Ob`ject", is_full=True)),
+        ("SHOW FIELDS IN sky.Object", ShowStatement(Show.COLUMNS, "sky", "Object")),
+        ("DESC Object", ShowStatement(Show.COLUMNS, "", "Object")),
+        ("describe sky.Object", ShowStatement(Show.COLUMNS, "sky", "Object")),
+        ("SHOW TABLES", ShowStatement(Show.TABLES)),
+        ("SHOW TABLES FROM sky", ShowStatement(Show.TABLES, "sky")),
+        ("SHOW DATABASES", ShowStatement(Show.DATABASES)),
+    ],
+)
+def test_show_statements(sql: str, wanted: ShowStatement) -> None:
+    """SHOW and DESCRIBE are read in the forms that MariaDB knows."""
+    assert read_statement(sql) == wanted

@@ -1,0 +1,71 @@
+"""Documents hold what the code says."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer
+
+from skyshard.cli.app import app
+from skyshard.registry.lifecycle import ContributionState, DatabaseState, ReplicaState, TransactionState, diagram
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.mark.parametrize("kind", [DatabaseState, TransactionState, ContributionState, ReplicaState])
+def test_lifecycles_are_drawn_from_the_tables(kind: type) -> None:
+    """docs/ingest.md shows each lifecycle as its table says."""
+    assert diagram(kind) in (ROOT / "docs" / "ingest.md").read_text()
+
+
+def test_readme_links_lead_somewhere() -> None:
+    """Every document and picture that the README names is there."""
+    for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text()):
+        assert (ROOT / target).exists(), target
+
+
+def test_readme_commands_exist() -> None:
+    """Every command that the README shows is a command."""
+    known = {
+        *(command.name or command.callback.__name__ for command in app.registered_commands if command.callback),
+        *(group.name for group in app.registered_groups),
+    }
+    shown = set(re.findall(r"^skyshard ([a-z]+)", (ROOT / "README.md").read_text(), re.MULTILINE))
+    assert shown
+    assert shown <= known
+
+
+def test_every_command_explains_itself() -> None:
+    """Each command has a help text of its own."""
+    group = typer.main.get_command(app)
+    for name in group.commands:  # type: ignore[attr-defined]
+        command = group.commands[name]  # type: ignore[attr-defined]
+        assert command.help or command.short_help, name
+
+
+def _contracts() -> dict[str, list[list[str]]]:
+    """Layers of each import contract by its package, top first; ``|`` parts a layer."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    return {
+        contract["containers"][0]: [sorted(layer.split(" | ")) for layer in contract["layers"]]
+        for contract in settings
+        if contract["type"] == "layers"
+    }
+
+
+def _rows(page: str, heading: str) -> list[list[str]]:
+    """The names in backticks in a column of names, row by row, of the table whose heading starts with this text."""
+    lines = page[page.index(heading) :].splitlines()[2:]
+    table = [line.strip("|").split("|") for line in itertools.takewhile(lambda line: line.startswith("|"), lines)]
+    return [sorted(re.findall(r"`(\w+)`", row[1 if heading.startswith("| floor") else 0])) for row in table]
+
+
+@pytest.mark.parametrize("package", sorted(_contracts()))
+def test_the_drawn_floors_and_rooms_are_those_of_the_contracts(package: str) -> None:
+    """docs/design.md draws exactly the layers that import-linter holds, in their order."""
+    heading = "| floor |" if package == "skyshard" else f"| rooms of `{package.removeprefix('skyshard.')}` |"
+    assert _rows((ROOT / "docs" / "design.md").read_text(), heading) == _contracts()[package]
