@@ -20,6 +20,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from skyshard.errors import ClusterError, UserError
+from skyshard.host.atomic_files import write_atomically
 
 LOCK_TIMEOUT_S = 90.0
 POLL_S = 0.05
@@ -59,9 +60,7 @@ class ClusterRecord(BaseModel):
 
     def write(self, folder: Path) -> None:
         """Replace the record in one step."""
-        draft = folder / "cluster.json.draft"
-        draft.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        draft.replace(self.file_in(folder))
+        write_atomically(self.file_in(folder), self.model_dump_json(indent=2) + "\n")
 
 
 def private_folder(folder: Path) -> Path:

@@ -25,6 +25,7 @@ from skyshard.czar.result.output import write_parquet, written_names
 from skyshard.czar.result.query_progress import Cancelled, Running, left_of
 from skyshard.czar.run.scratch_tables import query_name
 from skyshard.errors import ClusterError, SkyshardError, UserError
+from skyshard.host.atomic_files import new_file
 from skyshard.host.processes import began, is_there
 from skyshard.registry.query_history import OPEN, QueryEvent, QueryHistory, QueryState, Row
 
@@ -183,12 +184,8 @@ class Submitted:
     def _write(self, number: int, answer: Answer) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{number}.parquet"
-        part = path.with_suffix(".part")
-        try:
-            write_parquet(answer, part)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        with new_file(path) as draft:
+            write_parquet(answer, draft)
         return path
 
     def expire(self) -> int:

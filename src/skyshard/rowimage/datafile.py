@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from skyshard.errors import ClusterError
+from skyshard.host.atomic_files import write_atomically
 from skyshard.rowimage.record import RecordLayout, Records
 
 
@@ -31,9 +31,4 @@ def write_records(path: Path, records: Records) -> None:
 
     The server must have flushed the table before, and must run ``REPAIR TABLE ... QUICK`` after.
     """
-    beside = path.with_name(f"{path.name}.part")
-    with beside.open("wb") as file:
-        np.ascontiguousarray(records).view(np.uint8).tofile(file)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    write_atomically(path, np.ascontiguousarray(records).view(np.uint8).data, is_synced=True)

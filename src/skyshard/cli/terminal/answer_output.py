@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import threading
 import time
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from skyshard.cli.terminal.answer_screen import head_of, show_answer
 from skyshard.cli.terminal.show import human_bytes
 from skyshard.errors import UserError
+from skyshard.host.atomic_files import new_file
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch, Table
@@ -93,16 +93,14 @@ def _whole(out: Path) -> Iterator[Path]:
     if out.exists() and not out.is_file():
         yield out
         return
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    draft = out
     try:
-        yield part
-        part.replace(out)
+        with new_file(out) as draft:
+            yield draft
     except OSError as error:
-        if error.filename not in (None, str(part), str(out)):
+        if error.filename not in (None, str(draft), str(out)):
             raise  # not of this file
         raise UserError(f"{out} cannot be written: {error.strerror or error}", remedy="choose another place") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from skyshard.host.atomic_files import write_atomically
 from skyshard.host.disk_space import require_room, writing
 from skyshard.node.messages import Loader
 
@@ -120,14 +121,7 @@ class Bundle:
         return report if all(sizes[name] >= size for name, size in report.files.items()) else None
 
     def finish(self, report: PartReport) -> None:
-        write_atomically(self.sidecar, json.dumps(report.to_json()).encode())
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside and rename: the file is whole or not there."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.{get_ident()}.tmp")
-    beside.write_bytes(content)
-    beside.replace(path)
+        write_atomically(self.sidecar, json.dumps(report.to_json()))
 
 
 class BundleWriter:

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.errors import UserError
+from skyshard.host.atomic_files import new_file
 from skyshard.host.disk_space import require_room, writing
 from skyshard.ingest.partition.key_files import (
     KEYS,
     PLACES,
     RECORD,
-    beside,
     new_array,
     open_arrays,
     records,
@@ -114,11 +114,9 @@ def save_keys(path: Path, parts: Sequence[tuple[pa.Array, Numbers, Numbers]], ki
     if kind.is_unique and len(twice):
         first = int(twice[0])
         return [int(row) for row in order[first : first + 2]]
-    draft = beside(path)
     require_room(path.parent, records.nbytes)
-    with writing(path), draft.open("wb") as file:
+    with writing(path), new_file(path) as draft, draft.open("wb") as file:
         np.save(file, records)
-    draft.replace(path)
     return []
 
 

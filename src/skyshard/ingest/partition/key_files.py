@@ -8,12 +8,10 @@ believes it.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from skyshard.errors import UserError
+from skyshard.host.atomic_files import new_file, write_atomically
 
 KEYS, PLACES, RECORD = "keys.npy", "places.npy", "record.json"
 _READ_BYTES = 1 << 24
@@ -38,16 +37,10 @@ class KeyRecord:
     places: str
 
 
-def beside(path: Path) -> Path:
-    """Where a file is written before it gets its name: it is whole or not there."""
-    return path.with_name(f"{path.name}.{os.getpid()}.{get_ident()}.tmp")
-
-
 @contextmanager
 def new_array(path: Path, shape: tuple[int, ...], kind: np.dtype[Any]) -> Iterator[NDArray[Any]]:
     """An array on disk, to be filled; it gets its name when the block ends without an error."""
-    draft = beside(path)
-    try:
+    with new_file(path) as draft:
         if shape[0]:
             array = np.lib.format.open_memmap(draft, "w+", kind, shape)
             yield array
@@ -56,25 +49,17 @@ def new_array(path: Path, shape: tuple[int, ...], kind: np.dtype[Any]) -> Iterat
             with draft.open("wb") as file:
                 np.save(file, np.empty(shape, kind))
             yield np.empty(shape, kind)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def write_record(folder: Path, rows: int, *, is_unique: bool) -> None:
     """Say what the arrays in a folder are; what has no record counts as harmed."""
     record = KeyRecord(rows, is_unique, _digest(folder / KEYS), _digest(folder / PLACES))
-    draft = beside(folder / RECORD)
-    draft.write_text(json.dumps(asdict(record)))
-    draft.replace(folder / RECORD)
+    write_atomically(folder / RECORD, json.dumps(asdict(record)))
 
 
 def seal(path: Path) -> None:
     """Keep a file's digest beside it."""
-    seal = path.with_suffix(".xxh3")
-    draft = beside(seal)
-    draft.write_text(_digest(path))
-    draft.replace(seal)
+    write_atomically(path.with_suffix(".xxh3"), _digest(path))
 
 
 def is_sealed(path: Path) -> bool:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from skyshard.ingest.partition.bundle import PartReport, write_atomically
+from skyshard.host.atomic_files import write_atomically
+from skyshard.ingest.partition.bundle import PartReport
 from skyshard.ingest.source import Source
 from skyshard.registry.lifecycle import TransactionState
 from skyshard.registry.records import WHOLE

@@ -23,6 +23,7 @@ from pydantic import ValidationError
 
 from skyshard.catalog.schema import Table
 from skyshard.errors import UserError
+from skyshard.host.atomic_files import write_atomically
 from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.rowimage.record import Field
 from skyshard.synth.recipe.recipe import Recipe
@@ -35,7 +36,6 @@ from skyshard.synth.write.synth_manifest import (
     Shrink,
     read_manifest,
     to_json,
-    write_text,
 )
 
 PROGRESS = ".progress"
@@ -113,7 +113,7 @@ def claim(folder: Path, identity: Identity) -> None:
         raise UserError(f"'{folder}' holds a catalog of another recipe, seed, fraction or chunks", remedy=remedy)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, identity.text)
+        write_atomically(path, identity.text)
     except OSError as error:
         raise UserError(f"cannot write in '{folder}': {error.strerror}", remedy="give another --out") from None
 
@@ -168,7 +168,7 @@ def write_record(folder: Path, record: ChunkRecord) -> None:
     """Note that a chunk is finished."""
     path = folder / PROGRESS / f"chunk_{record.chunk}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, record.model_dump_json())
+    write_atomically(path, record.model_dump_json())
 
 
 def close(folder: Path) -> None:

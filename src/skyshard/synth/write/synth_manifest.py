@@ -7,7 +7,6 @@ The folder is complete exactly when this file is there.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -15,6 +14,7 @@ from pydantic import Field, ValidationError
 
 from skyshard.catalog.layout import Role, Striping
 from skyshard.errors import UserError
+from skyshard.host.atomic_files import write_atomically
 from skyshard.synth.recipe.recipe import Recipe
 from skyshard.synth.recipe.sky_rules import StrictModel
 
@@ -204,14 +204,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write it as one step: the file is complete or absent."""
-    write_text(folder / MANIFEST, manifest.model_dump_json(by_alias=True, indent=1) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a file in one step."""
-    draft = path.with_name(path.name + ".tmp")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)
+    write_atomically(folder / MANIFEST, manifest.model_dump_json(by_alias=True, indent=1) + "\n")
 
 
 def to_json(content: object) -> str:
