@@ -70,7 +70,7 @@ class UserError(SkyshardError):
 class Refusal(UserError):
     """A statement that the czar does not answer, and why.
 
-    ``code`` is stable and documented in docs/queries.md; ``remedy`` names a rewrite that works.
+    ``code`` is stable and documented in docs/reference/sql.md; ``remedy`` names a rewrite that works.
     """
 
     def __init__(self, code: str, what: str, *, remedy: str = "") -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.documented import PAGES, ROOT, Block, blocks
+from tests.support.documented import PAGES, ROOT, Block, blocks, name_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
@@ -29,7 +29,13 @@ SMALLER = {
     "skyshard bench run kpm-50 --duration 15": "--duration 2",
 }
 """What is added to a command, so that a page takes seconds."""
-BEFORE = {"queries.md": ["skyshard cluster start --nodes 2", "skyshard synth tiny --out sky", "skyshard ingest sky"]}
+BEFORE = {
+    "docs/how-to/queries.md": [
+        "skyshard cluster start --nodes 2",
+        "skyshard synth tiny --out sky",
+        "skyshard ingest sky",
+    ]
+}
 """What a page's first sentence asks for."""
 MAY_BE = {"skyshard bench compare": {0, 1}}
 """Exit codes where 0 is not the only one: two trials of one release may differ on a busy machine."""
@@ -63,10 +69,10 @@ def check(command: str, folder: Path) -> str:
     return found.stdout
 
 
-@pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", RUN, ids=name_of)
 def test_every_command_of_a_page_runs(page: Path, folder: Path) -> None:
     """In order, each with what those before it left."""
-    for command in BEFORE.get(page.name, []):
+    for command in BEFORE.get(name_of(page), []):
         check(command, folder)
     number = ""
     for block in blocks(page):
@@ -86,11 +92,11 @@ def run_program(block: Block, folder: Path) -> None:
     check(f"{sys.executable} program.py", folder)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_programs_that_are_not_run_import_what_there_is(page: Path) -> None:
     """Their names exist."""
     for block in blocks(page):
         if block.kind == "python":
             tree = ast.parse(block.text)
             tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-            exec(compile(tree, page.name, "exec"), {})
+            exec(compile(tree, name_of(page), "exec"), {})

@@ -159,7 +159,7 @@ def answerable(
     if not kept:
         raise UserError(
             f"target {target.name} can answer no template of this workload: {'; '.join(sorted(set(reasons.values())))}",
-            remedy=f"choose another workload, or give a template its {target.form} form (docs/bench.md)",
+            remedy=f"choose another workload, or give a template its {target.form} form (docs/reference/workloads.md)",
         )
     return kept, [NotAnswered(template=key, queries=left_out[key], reason=reasons[key]) for key in sorted(left_out)]
 

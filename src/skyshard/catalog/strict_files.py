@@ -92,8 +92,8 @@ def validate_located(model: type[M], content: object, text: str, what: str) -> M
 
 
 _WORDS = {
-    "extra_forbidden": ("there is no such key", "drop it, or see docs/bench.md for the keys"),
-    "model_type": ("keys and values are needed", "see docs/bench.md for the keys"),
+    "extra_forbidden": ("there is no such key", "drop it, or see docs/reference/workloads.md for the keys"),
+    "model_type": ("keys and values are needed", "see docs/reference/workloads.md for the keys"),
     "missing": ("it is missing", "add it"),
     "too_short": ("it is empty", "name at least one"),
 }

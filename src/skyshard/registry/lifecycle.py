@@ -1,7 +1,7 @@
 """Lifecycles as tables: what may follow what, for databases, transactions, contributions and replicas.
 
 Pure. ``follow`` is the one look-up; a forbidden step is a ``ClusterError`` that names state, event and what is
-allowed. docs/ingest.md draws these tables.
+allowed. docs/reference/lifecycles.md draws these tables.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def follow(state: State, event: Event) -> State:
 
 
 def diagram(kind: type[StrEnum]) -> str:
-    """One lifecycle as a Mermaid state diagram; docs/ingest.md holds these texts, and a test compares them."""
+    """One lifecycle as a Mermaid state diagram; docs/reference/lifecycles.md holds it, and a test compares."""
     lines = ["stateDiagram-v2", f"    [*] --> {next(iter(kind))}"]
     for state, events in NEXT.items():
         if isinstance(state, kind):

@@ -172,7 +172,7 @@ def parse_type(text: str) -> SqlType:
     base = _ALIASES.get(name, name)
     if match is None or base not in _KNOWN:
         raise UserError(
-            f"unsupported column type '{text.strip()}'", remedy="see docs/ingest.md for the types that load"
+            f"unsupported column type '{text.strip()}'", remedy="see docs/reference/sources.md for the types that load"
         )
     inner, tail = match.group(2), match.group(3).lower().split()
     _require_arguments(text.strip(), base, inner)

@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.mark.parametrize("kind", [DatabaseState, TransactionState, ContributionState, ReplicaState])
 def test_lifecycles_are_drawn_from_the_tables(kind: type) -> None:
-    """docs/ingest.md shows each lifecycle as its table says."""
-    assert diagram(kind) in (ROOT / "docs" / "ingest.md").read_text()
+    """docs/reference/lifecycles.md shows each lifecycle as its table says."""
+    assert diagram(kind) in (ROOT / "docs" / "reference" / "lifecycles.md").read_text()
 
 
 def test_readme_links_lead_somewhere() -> None:
@@ -66,6 +66,6 @@ def _rows(page: str, heading: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("package", sorted(_contracts()))
 def test_the_drawn_floors_and_rooms_are_those_of_the_contracts(package: str) -> None:
-    """docs/design.md draws exactly the layers that import-linter holds, in their order."""
+    """docs/explanation/design.md draws exactly the layers that import-linter holds, in their order."""
     heading = "| floor |" if package == "skyshard" else f"| rooms of `{package.removeprefix('skyshard.')}` |"
-    assert _rows((ROOT / "docs" / "design.md").read_text(), heading) == _contracts()[package]
+    assert _rows((ROOT / "docs" / "explanation" / "design.md").read_text(), heading) == _contracts()[package]

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.support.documented import PAGES, ROOT, blocks, fault, helps, mentioned
+from tests.support.documented import PAGES, ROOT, blocks, fault, helps, mentioned, name_of
 
 MAKE = (ROOT / "Makefile").read_text()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_commands_of_a_page_exist(page: Path) -> None:
     """In blocks and in the text; programs, tests and targets of other tools are there, too."""
     assert {command: found for command in mentioned(page) if (found := fault(command))} == {}

@@ -180,7 +180,9 @@ def make_region(kind: str, values: Sequence[float]) -> Region:
 
 def _check_count(call: exp.Anonymous, have: int, want: int) -> None:
     if have != want:
-        raise UserError(f"{call.name}() takes {want} arguments, not {have}{place(call)}", remedy="see docs/queries.md")
+        raise UserError(
+            f"{call.name}() takes {want} arguments, not {have}{place(call)}", remedy="see docs/reference/sql.md"
+        )
 
 
 def _area_references(bound: Bound, block: Block, call: exp.Anonymous) -> list[Reference]:

@@ -109,8 +109,8 @@ def store_result(
 
 
 _REMEDIES = {
-    1305: "see docs/queries.md for the functions there are",
-    1630: "see docs/queries.md for the functions there are",
+    1305: "see docs/reference/sql.md for the functions there are",
+    1630: "see docs/reference/sql.md for the functions there are",
     1582: "check the number of arguments",
     1064: "the server does not know this syntax",
     1054: "check the names",

@@ -172,7 +172,7 @@ def read_mapping(path: Path) -> Mapping:
 def _merged(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     content = load_yaml(path)
     if not isinstance(content, dict):
-        raise UserError(f"'{path}' is no mapping file", remedy="see docs/sources.md for the format")
+        raise UserError(f"'{path}' is no mapping file", remedy="see docs/reference/sources.md for the format")
     base = content.get("extends")
     if not base:
         return content

@@ -69,7 +69,7 @@ def _name(folder: Path, entry: Json) -> str:
 
 def _required(content: Json, key: str, path: Path) -> Any:
     if key not in content:
-        raise UserError(f"'{path}' has no key '{key}'", remedy="see docs/sources.md for the format")
+        raise UserError(f"'{path}' has no key '{key}'", remedy="see docs/reference/sources.md for the format")
     return content[key]
 
 

@@ -231,10 +231,10 @@ def test_explanation_tells_chunks_and_costs() -> None:
 
 
 def test_every_refusal_is_documented() -> None:
-    """docs/queries.md lists exactly the codes that the czar raises."""
+    """docs/reference/sql.md lists exactly the codes that the czar raises."""
     root = Path(__file__).resolve().parents[4]
     sources = "".join(path.read_text() for path in (root / "src/skyshard/czar").rglob("*.py"))
     raised = set(re.findall(r'Refusal\(\s*"([a-z-]+)"', sources))
-    refusals = (root / "docs/queries.md").read_text().split("## Refusals")[1]
+    refusals = (root / "docs/reference/sql.md").read_text().split("## Refusals")[1]
     listed = set(re.findall(r"^\| `([a-z-]+)` \|", refusals, re.MULTILINE))
     assert raised == listed

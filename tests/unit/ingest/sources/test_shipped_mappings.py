@@ -68,8 +68,8 @@ def test_optional_tables_may_be_absent(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(20)
 def test_mapping_in_the_documentation_works(tmp_path: Path) -> None:
-    """The example of docs/sources.md opens over files of the shape that it describes, and its rows can be read."""
-    text = (Path(__file__).resolve().parents[4] / "docs" / "sources.md").read_text()
+    """The example of docs/reference/sources.md opens over files of its shape, and its rows can be read."""
+    text = (Path(__file__).resolve().parents[4] / "docs" / "reference" / "sources.md").read_text()
     example, extending = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     (tmp_path / "mapping.yaml").write_text(example)
     schema = {item.table.name: item.table for item in read_schema("hsc")}
