@@ -11,9 +11,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from skyshard.bench.compare.comparability import Weight
 from skyshard.bench.compare.comparison import Change, ClassChange, Comparison, Interval
 from skyshard.bench.compare.losses import LOSS_HEADERS
-from skyshard.bench.pages.latency_figures import Picture, picture, seconds
+from skyshard.bench.pages.latency_figures import Picture, picture
 from skyshard.bench.pages.page_template import markdown_table, plain_markdown, render
 from skyshard.bench.pages.svg import INK, MUTED, RULE, SERIES, new_figure
+from skyshard.readable import seconds
 
 JSON, HTML, MARKDOWN = "comparison.json", "comparison.html", "comparison.md"
 _SIGNS = {Change.BETTER: "▼", Change.WORSE: "▲", Change.SAME: "=", Change.INCONCLUSIVE: "?"}

@@ -16,6 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 from numpy.typing import NDArray
 
 from skyshard.bench.pages.svg import FIXED_SERIES, INK, MUTED, PAPER, RULE, SERIES, STYLE, new_figure, to_svg
+from skyshard.readable import seconds
 
 WIDE, NARROW = 976, 340
 RASTER_FROM = 4_000
@@ -149,24 +150,3 @@ def _time_axis(axes: Axes, values: NDArray[np.float64], width: int) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: seconds(value)))
     axes.grid(axis="x", linewidth=0.6)
     axes.tick_params(axis="x", which="both", length=0)
-
-
-def seconds(value: float | None) -> str:
-    """A time for people, with its unit and three digits.
-
-    >>> seconds(0.00123), seconds(0.25), seconds(12.3456), seconds(3600)
-    ('1.23 ms', '250 ms', '12.3 s', '1 h')
-    """
-    if value is None:
-        return "–"
-    for limit, factor, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms"), (120.0, 1.0, "s"), (3600.0, 1 / 60, "min")):
-        if value < limit * 0.9995:
-            return f"{digits(value * factor)} {unit}"
-    return f"{digits(value / 3600)} h"
-
-
-def digits(value: float) -> str:
-    """Three significant digits, no exponent, no needless zeros after the point."""
-    if value >= 100 or value == int(value):
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if value >= 1e-3 else f"{value:.2g}"

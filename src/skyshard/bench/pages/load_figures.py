@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from skyshard.bench.pages.latency_figures import WIDE, Picture, picture, seconds
-from skyshard.bench.pages.page_template import size
+from skyshard.bench.pages.latency_figures import WIDE, Picture, picture
 from skyshard.bench.pages.svg import SERIES, new_figure
 from skyshard.bench.record.telemetry import node_names, rates
+from skyshard.readable import binary_bytes, seconds
 
 FEWEST = 3
 """Samples that a level of load needs to be drawn."""
@@ -87,7 +87,7 @@ def telemetry_figure(telemetry: pa.Table) -> Picture | None:
 
 PANELS = (
     ("cores used", ("cpu_s",), lambda value: f"{value:g}"),
-    ("disk, bytes per second", ("read_bytes", "written_bytes"), size),
+    ("disk, bytes per second", ("read_bytes", "written_bytes"), binary_bytes),
     (
         "rows scanned per second",
         ("rows_scanned",),

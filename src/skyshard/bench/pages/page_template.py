@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import jinja2
 from markupsafe import Markup, escape
 
-from skyshard.bench.pages.latency_figures import digits, seconds
+from skyshard.readable import binary_bytes, digits, seconds
 
 
 def render(template: str, content: Mapping[str, object]) -> str:
@@ -19,7 +19,7 @@ def render(template: str, content: Mapping[str, object]) -> str:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters.update(
-        seconds=seconds, count=count, size=size, digits=digits, share=share, breakable=breakable, times=times
+        seconds=seconds, count=count, size=binary_bytes, digits=digits, share=share, breakable=breakable, times=times
     )
     return environment.get_template(template).render(content)
 
@@ -65,20 +65,6 @@ def flatten(facts: Mapping[str, object], prefix: str = "") -> list[tuple[str, st
         else:
             rows.append((prefix + name, f"{value:,}" if type(value) is int and value >= 100_000 else str(value)))
     return rows
-
-
-def size(value: float | None) -> str:
-    """Bytes for people, in powers of 1024.
-
-    >>> size(512), size(1536), size(25 * 2**30), size(None)
-    ('512 B', '1.5 KiB', '25 GiB', '–')
-    """
-    if value is None:
-        return "–"
-    for power, unit in enumerate(("B", "KiB", "MiB", "GiB")):
-        if value < 1000 * 1024**power:
-            return f"{digits(round(value / 1024**power, 2))} {unit}"
-    return f"{digits(value / 1024**4)} TiB"
 
 
 def breakable(name: str) -> Markup:

@@ -11,14 +11,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from skyshard.bench.check.true_answers import NAME
-from skyshard.bench.pages.latency_figures import Picture, Series, latency_by_class, latency_over_run, seconds
+from skyshard.bench.pages.latency_figures import Picture, Series, latency_by_class, latency_over_run
 from skyshard.bench.pages.load_figures import UnderLoad, in_flight, latency_under_load, telemetry_figure
-from skyshard.bench.pages.page_template import flatten, markdown_table, render, size
-from skyshard.bench.pages.sky_figures import occupied_part, short_count, times_on_sky, whole_sky
+from skyshard.bench.pages.page_template import flatten, markdown_table, render
+from skyshard.bench.pages.sky_figures import occupied_part, times_on_sky, whole_sky
 from skyshard.bench.record.chunk_map import SkyMap, chunk_of, node_shares
 from skyshard.bench.record.latency_stats import LADDER, MAX_DRIVER_SHARE, ClassSummary, Summary, Verdict
 from skyshard.bench.record.trial_folder import Trial, read_trial
 from skyshard.bench.record.trial_manifest import Manifest
+from skyshard.readable import binary_bytes, seconds, short_count
 
 SLOWEST = 5
 """Distinct statements shown."""
@@ -306,6 +307,6 @@ def _environment_rows(manifest: Manifest) -> list[tuple[str, str]]:
         ("Python", environment.python),
         ("Packages", packages),
         ("Processor", f"{environment.cpu_model}, {environment.cores} cores"),
-        ("Memory", size(environment.memory_bytes)),
+        ("Memory", binary_bytes(environment.memory_bytes)),
         ("Kernel", environment.kernel),
     ]

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from skyshard.bench.pages.latency_figures import WIDE, Picture, picture, seconds
+from skyshard.bench.pages.latency_figures import WIDE, Picture, picture
 from skyshard.bench.pages.svg import FIXED_SERIES, INK, MUTED, PAPER, RULE, SERIES, new_figure
 from skyshard.bench.record.chunk_map import SkyMap, centre_of, centred_boxes, mollweide, mollweide_outlines
+from skyshard.readable import seconds, short_count
 
 RASTER_FROM = 3_000
 """Chunks from which the outlines are drawn as an image inside the SVG."""
@@ -225,15 +226,3 @@ def _node_colours(sky: SkyMap) -> list[str]:
     series = FIXED_SERIES if len(sky) > RASTER_FROM else SERIES
     colour = {name: series[number % len(series)] for number, name in enumerate(names)}
     return [colour[replicas[0]] if len(replicas) else RULE for replicas in sky.nodes]
-
-
-def short_count(value: float) -> str:
-    """A count for an axis.
-
-    >>> short_count(1500), short_count(20), short_count(2_500_000)
-    ('1.5k', '20', '2.5M')
-    """
-    for factor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= factor:
-            return f"{value / factor:.3g}{unit}"
-    return f"{value:.3g}"

@@ -19,6 +19,7 @@ from skyshard.cli.terminal.show import (
     print_table,
     progress_bars,
 )
+from skyshard.readable import seconds
 
 if TYPE_CHECKING:
     from skyshard.bench.record.latency_stats import Summary
@@ -140,7 +141,6 @@ def _show(summary: Summary, folder: Path, title: str, *, as_json: bool) -> None:
     if as_json:
         typer.echo(summary.model_dump_json(indent=1))
         return
-    from skyshard.bench.pages.latency_figures import seconds
     from skyshard.bench.pages.report import verdict_sentence
     from skyshard.bench.record.trial_folder import read_trial
 
@@ -185,7 +185,6 @@ def compare(
     """
     from skyshard.bench.compare.comparison import compare_trials
     from skyshard.bench.pages.comparison_page import interval, verdict, write_comparison
-    from skyshard.bench.pages.latency_figures import seconds
     from skyshard.bench.record.trial_folder import read_trials
 
     sides = read_trials(new, against)
@@ -222,7 +221,6 @@ def trend(
     Exit code 1 when the newest release answers a class no more, or less of it, or less of it rightly.
     """
     from skyshard.bench.compare.trend import trend_of
-    from skyshard.bench.pages.latency_figures import seconds
     from skyshard.bench.pages.trend_page import sentence, verdict, write_trend
     from skyshard.bench.record.trial_folder import read_trials
 
@@ -266,7 +264,6 @@ def sweep(
     file = find_workload(workload)
     loaded = adjusted(read_workload(file), leave_out, duration, check=check)
 
-    from skyshard.bench.pages.latency_figures import seconds
     from skyshard.bench.pages.sweep_page import YES_NO, band, exponent, verdict
     from skyshard.host.interrupts import interruptible
     from skyshard.scenarios.sweep_run import SweepRun

@@ -12,11 +12,11 @@ from skyshard.cli.terminal.show import (
     DEFAULT_CLUSTER,
     ClusterOption,
     JsonOption,
-    human_bytes,
     print_json,
     print_table,
     progress_bars,
 )
+from skyshard.readable import human_bytes
 
 if TYPE_CHECKING:
     from skyshard.catalog.layout import Layout

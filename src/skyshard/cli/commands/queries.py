@@ -11,8 +11,9 @@ import typer
 
 from skyshard.cli.commands.query import DatabaseOption, FormatOption, HeaderOption, OutOption, SqlArgument
 from skyshard.cli.terminal.answer_output import form_of, write_answer
-from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, human_bytes, print_json, print_table
+from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_json, print_table
 from skyshard.cli.terminal.statement_input import statement_of
+from skyshard.readable import human_bytes
 
 if TYPE_CHECKING:
     from skyshard.czar.submitted_queries import QueryStatus

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from skyshard.cli.terminal.show import JsonOption, human_bytes, print_json, print_table, progress_bars
+from skyshard.cli.terminal.show import JsonOption, print_json, print_table, progress_bars
 from skyshard.errors import UserError
+from skyshard.readable import human_bytes
 
 if TYPE_CHECKING:
     from skyshard.synth.recipe.release_profile import Profile

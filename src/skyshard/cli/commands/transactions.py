@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, human_bytes, print_json, print_table
+from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_json, print_table
+from skyshard.readable import human_bytes
 
 transactions_app = typer.Typer(invoke_without_command=True)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from skyshard.cli.terminal.answer_screen import head_of, show_answer
-from skyshard.cli.terminal.show import human_bytes
 from skyshard.errors import UserError
 from skyshard.host.atomic_files import new_file
+from skyshard.readable import human_bytes
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch, Table

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from skyshard.progress import Progress, Watcher
+from skyshard.readable import human_bytes
 
 ClusterOption = Annotated[
     Path, typer.Option("--cluster", envvar="SKYSHARD_CLUSTER", help="The cluster's folder.", show_default=True)
@@ -46,19 +47,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}".replace(",", " ")
     return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def human_bytes(count: float) -> str:
-    """Bytes with a decimal prefix.
-
-    >>> human_bytes(1_500_000)
-    '1.5 MB'
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
 
 
 @contextmanager
