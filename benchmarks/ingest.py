@@ -29,6 +29,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import psutil
@@ -55,7 +56,7 @@ from skyshard.rowimage.sqltype import TypeClass, parse_type
 from skyshard.runtime import RuntimeKind
 from skyshard.testbed import Testbed
 
-STRIPING = {"stripes": 85, "substripes": 12, "overlap_deg": 0.01667}
+STRIPING: dict[str, Any] = {"stripes": 85, "substripes": 12, "overlap_deg": 0.01667}
 PARTS = 4
 REPEATS = 3
 Texts = dict[tuple[int, bool], Path]
@@ -294,7 +295,7 @@ def _partition_and_load(bench: Bench, table: PlannedTable) -> None:
         rows = pq.read_table(part.path).combine_chunks()
         ra, dec = rows["ra"].to_numpy(), rows["decl"].to_numpy()
         own = (np.arange(len(ra)), *chunker.locate(ra, dec))
-        for is_overlap, (at, chunks, sub_chunks) in ((False, own), (True, tuple(chunker.overlap_copies(ra, dec)))):
+        for is_overlap, (at, chunks, sub_chunks) in ((False, own), (True, chunker.overlap_copies(ra, dec))):
             order = np.argsort(chunks, kind="stable")
             batch = rows.take(pa.array(at[order])).combine_chunks().to_batches()[0]
             batch = batch.append_column("chunkId", pa.array(chunks[order]))
@@ -314,7 +315,7 @@ def _ingest(
     with Testbed(cluster.folder, runtime=runtime) as testbed:
         testbed.ingest(bench.small, database=f"{database}_before")
         return min(
-            bench.timed(lambda number=number: testbed.ingest(catalog, database=f"{database}{number}"))
+            bench.timed(functools.partial(testbed.ingest, catalog, database=f"{database}{number}"))
             for number in range(repeats)
         )
 

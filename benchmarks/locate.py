@@ -16,17 +16,19 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from skyshard.chunking import Chunker
-from skyshard.chunking.sphere import Box, Circle, Polygon
+from skyshard.chunking.sphere import Box, Circle, Polygon, Region
 from skyshard.cli.commands.locate import locate_csv
 
 SEED = 20240229
 LAYOUTS = ((340, 3, 0.01667), (85, 12, 0.01667), (18, 100, 0.01))
-REGIONS = {
+REGIONS: dict[str, Region] = {
     "cone 0.1 deg": Circle(53.1, -28.1, 0.1),
     "cone 3 deg": Circle(53.1, -28.1, 3.0),
     "box 10 x 10 deg": Box(350, -5, 0, 5),
@@ -44,23 +46,23 @@ def seconds(action: Callable[[], object], repeats: int) -> dict[str, float]:
     return {"best_s": min(taken), "median_s": statistics.median(taken)}
 
 
-def measure(rows: int, repeats: int) -> list[dict[str, object]]:
+def measure(rows: int, repeats: int) -> list[dict[str, Any]]:
     rng = np.random.default_rng(SEED)
     ra, dec = rng.uniform(0, 360, rows), np.degrees(np.arcsin(rng.uniform(-1, 1, rows)))
-    results: list[dict[str, object]] = []
+    results: list[dict[str, Any]] = []
 
     def add(what: str, layout: object, count: int, action: Callable[[], object], times: int = repeats) -> None:
         results.append({"what": what, "layout": str(layout), "count": count, **seconds(action, times)})
 
     for numbers in LAYOUTS:
         chunker = Chunker(*numbers)
-        add("set-up", chunker, 1, lambda numbers=numbers: Chunker(*numbers))
-        add("locate", chunker, rows, lambda chunker=chunker: chunker.locate(ra, dec))
-        add("overlap copies", chunker, rows, lambda chunker=chunker: chunker.overlap_copies(ra, dec))
+        add("set-up", chunker, 1, partial(Chunker, *numbers))
+        add("locate", chunker, rows, partial(chunker.locate, ra, dec))
+        add("overlap copies", chunker, rows, partial(chunker.overlap_copies, ra, dec))
     chunker = Chunker(*LAYOUTS[0])
     for name, region in REGIONS.items():
         chunker.chunks_in(region)
-        add(f"chunks in {name}", chunker, 1, lambda region=region: chunker.chunks_in(region), 20 * repeats)
+        add(f"chunks in {name}", chunker, 1, partial(chunker.chunks_in, region), 20 * repeats)
     lines = min(rows, 500_000)
     pairs = zip(ra[:lines].tolist(), dec[:lines].tolist(), strict=True)
     text = ("ra,dec\n" + "".join(f"{a!r},{d!r}\n" for a, d in pairs)).encode()

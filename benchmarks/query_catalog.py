@@ -52,7 +52,7 @@ def make_catalog(folder: Path, rows: int) -> Path:
     generator = np.random.default_rng(1)
     (folder / "Object").mkdir(parents=True)
     data: dict[str, pa.Array] = {"objectId": pa.array(np.arange(rows) + FIRST_KEY)}
-    data["ra"], data["decl"] = (pa.array(generator.uniform(*AREA[i : i + 2], rows)) for i in (0, 2))
+    data["ra"], data["decl"] = (pa.array(generator.uniform(AREA[i], AREA[i + 1], rows)) for i in (0, 2))
     data["n"] = pa.array(generator.integers(0, 1000, rows).astype(np.int32))
     for name in list(TYPES)[4:]:
         values = generator.normal(size=rows).astype(np.float32 if TYPES[name] == "float" else np.float64)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from tests.support.kpm_sky import rename_to_kpm
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from skyshard.bench.workload.query_template import Header, parse_header
 from skyshard.bench.workload.workload import read_workload
@@ -69,7 +69,7 @@ def workload(tmp_path: Path) -> Path:
     return path
 
 
-def run(cluster: Cluster, workload: Path, out: Path, *more: str):
+def run(cluster: Cluster, workload: Path, out: Path, *more: str) -> Result:
     return CliRunner().invoke(
         bench_app, ["run", str(workload), "--out", str(out), "--cluster", str(cluster.folder), *more]
     )

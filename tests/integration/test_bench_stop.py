@@ -12,8 +12,7 @@ from pathlib import Path
 import psutil
 import pyarrow.parquet as pq
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from skyshard.bench.drive.driver import Timeout, run_within
 from skyshard.bench.targets.duckdb_target import DuckDBTarget

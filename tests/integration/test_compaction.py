@@ -194,7 +194,7 @@ class Overtaken:
             self._testbed.compact(database, grace_s=0.0)
         return found
 
-    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
+    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, frozenset[int]]:
         return self._testbed.registry.locate_keys(database, director, keys)
 
     def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:

@@ -253,7 +253,7 @@ def test_analysis_accounts_for_every_chunk(testbed: Testbed) -> None:
     assert "skew" in told.as_text()
 
 
-KEPT = (
+KEPT: tuple[tuple[str, Callable[[int], list[tuple[object, ...]]]], ...] = (
     ("SELECT objectId FROM Object WHERE objectId = {n}", lambda n: [(n,)]),
     ("SELECT objectId, {n} + 1 FROM Object WHERE objectId = {n}", lambda n: [(n, n + 1)]),
     ("SELECT objectId FROM Object WHERE objectId IN ({n}, {n}, 17) ORDER BY objectId", lambda n: sorted({(n,), (17,)})),

@@ -95,7 +95,7 @@ class _Draw:
         return f"{alias}.{self.one_of(names[alias])}"
 
     def key(self) -> int:
-        return int(base.KEY) + 3 * self.count(0, 160) + self.one_of([0, 0, 0, 1])
+        return int(base.KEY) + 3 * self.count(0, 160) + int(self.one_of([0, 0, 0, 1]))
 
     def value(self, depth: int = 0) -> str:
         kind = self.count(0, 9) if depth < 2 else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ class Rows:
         table = self.testbed.query(sql, database=self.name, target=target).table
         return sorted(tuple(int(value) for value in row.values()) for row in table.to_pylist())
 
-    def same(self, sql: str, right: list[tuple[int, ...]]) -> None:
+    def same(self, sql: str, right: Sequence[tuple[int, ...]]) -> None:
         """Czar and oracle answer what was counted by hand."""
         assert (sql, self.ask(sql)) == (sql, right)
         assert (sql, self.ask(sql, "mono")) == (sql, right)

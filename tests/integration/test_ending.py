@@ -196,7 +196,7 @@ def failing(stage: str, error: BaseException) -> Callable[[Progress], None]:
     return watch
 
 
-ERRORS = {
+ERRORS: dict[str, Callable[[], BaseException]] = {
     "user": lambda: UserError("wrong", remedy="mend it"),
     "letters": lambda: UserError("a file called \udcff"),
     "long": lambda: UserError("x" * 200_000 + "\u20ac"),

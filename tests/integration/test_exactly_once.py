@@ -7,6 +7,7 @@ import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.kill_catalog import write_catalog
@@ -152,7 +153,8 @@ def test_taking_back_is_stopped_at_every_step(
 def test_another_plan_takes_the_interrupted_one_back(testbed: Testbed, sources: dict[str, Path], database: str) -> None:
     """Another source, other tables or another loader do not go on with what was interrupted, and lose nothing."""
     testbed.ingest(sources[SECOND], database=f"{database}_like")
-    for number, options in enumerate(({}, {"loader": Loader.LOAD_DATA})):
+    choices: tuple[dict[str, Any], ...] = ({}, {"loader": Loader.LOAD_DATA})
+    for number, options in enumerate(choices):
         name = f"{database}_{number}"
         with pytest.raises(Stopped):
             testbed.ingest(sources[FIRST if not options else SECOND], database=name, watcher=stop_at("load"))

@@ -57,7 +57,8 @@ class Indexes:
         }  # fmt: skip
         slots = self.layout.slots
         arrays = [pa.array(values[slot.name]).cast(slot.arrow) for slot in slots]
-        return pack(pa.RecordBatch.from_arrays(arrays, names=[slot.name for slot in slots]), self.layout)
+        records: Records = pack(pa.RecordBatch.from_arrays(arrays, names=[slot.name for slot in slots]), self.layout)
+        return records
 
     def answers(self, sql: str) -> list[tuple[object, ...]]:
         return list(self.connection.rows(sql))
@@ -87,7 +88,7 @@ def test_an_index_file_is_what_repair_makes(indexes: Indexes, count: int) -> Non
     repaired = np.frombuffer(file.with_suffix(".MYI").read_bytes(), np.uint8)
     ours = np.frombuffer(b"".join(empty.fill(records)), np.uint8)
     assert len(ours) == len(repaired)
-    state, parts = struct.unpack_from(">HH", repaired, 12)
+    state, parts = struct.unpack_from(">HH", repaired.tobytes(), 12)
     who, when = range(100, 124), range(state - 4 * parts - 16, state - 4 * parts - 8)
     assert set(np.flatnonzero(ours != repaired).tolist()) <= {*who, *when}
 

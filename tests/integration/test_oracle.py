@@ -122,7 +122,9 @@ def test_a_load_that_ends_half_way_answers_nothing(
     assert ask(testbed, database, "SELECT COUNT(*) FROM Object") == [(2,)]
 
 
-def test_an_answer_beside_a_load_is_none(testbed: Testbed, tmp_path: Path, database: str) -> None:
+def test_an_answer_beside_a_load_is_none(
+    testbed: Testbed, tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A database that is loaded anew while a statement runs over it: the answer is not given."""
     add(testbed, tmp_path, database, Object=[(1, 25.1, 12.5)])
     testbed.load_mono(database)
@@ -133,12 +135,9 @@ def test_an_answer_beside_a_load_is_none(testbed: Testbed, tmp_path: Path, datab
         testbed.load_mono(database)
         return found
 
-    testbed.mono._run = run_and_load  # type: ignore[method-assign]
-    try:
-        with pytest.raises(ClusterError, match="loaded anew meanwhile; ask again"):
-            ask(testbed, database, "SELECT COUNT(*) FROM Object")
-    finally:
-        testbed.mono._run = run  # type: ignore[method-assign]
+    monkeypatch.setattr(testbed.mono, "_run", run_and_load)
+    with pytest.raises(ClusterError, match="loaded anew meanwhile; ask again"):
+        ask(testbed, database, "SELECT COUNT(*) FROM Object")
 
 
 def test_keys_that_stand_twice_are_all_there(testbed: Testbed, tmp_path: Path, database: str) -> None:

@@ -128,8 +128,8 @@ def test_ref_match_table_between_two_directors(testbed: Testbed, tmp_path: Path,
         [(1, 11, low, 3), (1, 12, low, 1), (1, 12, high, 2), (2, 12, high, 3), (0, 11, low, 2), (2, 0, high, 1)]
     )
     for director, keys in (("Object", [1, 2]), ("RefObject", [11, 12])):
-        found = testbed.registry.locate_keys(database, director, keys)
-        assert found == {keys[0]: frozenset({low}), keys[1]: frozenset({high})}
+        places = testbed.registry.locate_keys(database, director, keys)
+        assert places == {keys[0]: frozenset({low}), keys[1]: frozenset({high})}
     assert_verified(testbed, database)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import reduce
 from operator import add
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -81,7 +82,7 @@ def test_rows_and_answers_that_the_generator_did_not_make_are_found(testbed: Tes
     assert not checks["generator's answers"].is_good
 
 
-LAYOUTS = {
+LAYOUTS: dict[str, dict[str, Any]] = {
     "finer": {"striping": {"stripes": 340, "substripes": 3, "overlap_deg": 0.01667}},
     "coarse": {"striping": {"stripes": 18, "substripes": 40, "overlap_deg": 0.1}},
     "narrow": {"striping": {"stripes": 85, "substripes": 30, "overlap_deg": 0.005}},
@@ -113,6 +114,7 @@ def test_truth_does_not_depend_on_the_layout(testbed: Testbed, paired: Path, nam
         checks = {check.name: check for check in testbed.verify(database)}
         assert not [check for check in checks.values() if not check.is_good]
     known = testbed.known(f"rows_{name}")
+    assert known is not None
     assert known == testbed.known(f"made_{name}")
     asked = [float(one.sql.rpartition(" < ")[2]) for one in known.answers if "angSep" in one.sql]
     assert asked == [radius for radius in (0.004, 0.016) if radius <= layout.striping.overlap_deg]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from tests.support.csv_catalog import OBJECT, director, table, write_mapping, write_table
 
 from skyshard.cluster.private_cluster import Cluster
-from skyshard.testbed import Testbed
+from skyshard.testbed import TargetName, Testbed
 
 INNER = ("c0", "c1", "o0", "a0", "g0", "p0", "d0", "_n", "q", "r", "p", "key", "skyshard_reach", "skyshard_reach_")
 """What statements of ours call their columns and tables."""
@@ -97,9 +98,9 @@ def test_devices_are_names_like_others(testbed: Testbed, tmp_path: Path) -> None
     testbed.compact("con", grace_s=0)
     assert [check for check in testbed.verify("con") if not check.is_good] == []
     assert testbed.load_mono("con") == {"nul": 20, "AUX": 40, "com1": 4, "lpt9": 5}
-    for target in ("czar", "mono"):
+    for target in get_args(TargetName):
         sql = "SELECT COUNT(*), SUM(a.n), MAX(o.id) FROM nul o JOIN AUX a ON o.id = a.id WHERE o.id >= 15"
         # keys 15 to 29, each with n = id and n = id + 1: 2 * (15 + ... + 29) + 15
-        assert list(testbed.query(sql, database="con", target=target).table.to_pylist()[0].values()) == [30, 675, 29]  # type: ignore[arg-type]
-        (row,) = testbed.query("SELECT COUNT(*), MAX(t) FROM com1", database="con", target=target).table.to_pylist()  # type: ignore[arg-type]
+        assert list(testbed.query(sql, database="con", target=target).table.to_pylist()[0].values()) == [30, 675, 29]
+        (row,) = testbed.query("SELECT COUNT(*), MAX(t) FROM com1", database="con", target=target).table.to_pylist()
         assert list(row.values()) == [4, "text 3"]

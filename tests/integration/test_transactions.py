@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -134,11 +134,12 @@ def test_who_was_overtaken_publishes_nothing(testbed: Testbed, database: str) ->
     layout = Layout(striping=Striping(stripes=10, substripes=2, overlap_deg=0.1))
     mine = testbed.registry.begin(database, layout, "somewhere", "plan")
     theirs = testbed.registry.take_over(mine)
-    for step in (
+    steps: tuple[Callable[[], object], ...] = (
         lambda: testbed.registry.move_transaction(mine, Event.COMMIT),
         lambda: testbed.registry.publish(database, mine, {}),
         lambda: testbed.registry.take_back(database, mine),
-    ):
+    )
+    for step in steps:
         with pytest.raises(ClusterError, match="taken over by another ingest"):
             step()
     testbed.registry.move_transaction(theirs, Event.ABORT)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-import click
 import typer
 
 from skyshard.cli.app import app
@@ -60,14 +60,15 @@ def mentioned(page: Path) -> list[str]:
 
 
 @cache
-def commands() -> click.Command:
+def commands() -> Any:
+    """The tree of commands; Typer keeps its copy of Click to itself, so that its classes have no public name."""
     return typer.main.get_command(app)
 
 
 def helps() -> Iterator[tuple[str, str]]:
     """Every command by name, with its help text."""
 
-    def walk(command: click.Command, path: str) -> Iterator[tuple[str, str]]:
+    def walk(command: Any, path: str) -> Iterator[tuple[str, str]]:
         yield path, command.help or ""
         for name, child in getattr(command, "commands", {}).items():
             yield from walk(child, f"{path} {name}")

@@ -24,7 +24,7 @@ from skyshard.chunking.sphere import ang_sep
 from skyshard.cluster.private_cluster import MONO_NAME
 from skyshard.czar.mono import MonoTarget
 from skyshard.db.connection import Account, connect, quote_name
-from skyshard.registry.published_catalog import Catalog
+from skyshard.registry.published_catalog import Catalog, Chunks
 from skyshard.testbed import Testbed
 
 Batch = dict[str, list[Row]]
@@ -159,7 +159,7 @@ class _Renamed:
         found = self._sky.testbed.registry.catalog(self._sky.database)
         return replace(found, database=database, transaction=0)
 
-    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, tuple[int, int]]:
+    def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, Chunks]:
         raise NotImplementedError
 
     def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:

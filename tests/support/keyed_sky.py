@@ -191,7 +191,7 @@ class KeyedSky:
         low, high = sorted(self.chance.sample([-20, -10, 0, 10, 10.5, 20, 30], 2))
         west = self.chance.choice([0, 20, 40, 180, 360, 359.99999])
         item = "id, v" if table == "Object" else "sid, f"
-        box = (
+        box: str | tuple[str, str] = (
             f"SELECT {item} FROM {table} WHERE qserv_areaspec_box(20, {low}, 180, {high})",
             f"SELECT {item} FROM {table} WHERE {ra} BETWEEN 20e0 AND 180e0 AND {dec} BETWEEN {low}e0 AND {high}e0",
         )

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-STRIPING = {"num_stripes": 85, "num_sub_stripes": 12, "overlap": 0.01667}
+STRIPING: dict[str, Any] = {"num_stripes": 85, "num_sub_stripes": 12, "overlap": 0.01667}
 _OBJECT = """CREATE TABLE `Object` (
   `objectId` bigint(20) NOT NULL,
   `ra` double NOT NULL,
@@ -90,7 +92,7 @@ def write_small_catalog(
     return folder
 
 
-def _write(data: Path, name: str, schema: str, rows: list[tuple[str, ...]], ending: str) -> None:
+def _write(data: Path, name: str, schema: str, rows: Sequence[tuple[str, ...]], ending: str) -> None:
     (data / "schema" / f"{name}.schema").write_text(schema)
     content = "".join("\t".join(row) + "\n" for row in rows).encode("latin1")
     path = data / f"{name}{ending}"

@@ -4,6 +4,7 @@ import html.parser
 import json
 import re
 import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +19,7 @@ from skyshard.bench.record.latency_stats import Summary
 from skyshard.bench.record.samples import SAMPLE_SCHEMA
 from skyshard.bench.record.trial_folder import read_trial
 from skyshard.bench.record.trial_manifest import IngestStage, Manifest
-from skyshard.bench.target import NullTarget
+from skyshard.bench.target import Answer, NullTarget, Target
 from skyshard.bench.trial import TrialContext, run_trial
 from skyshard.bench.workload.data_profile import DataProfile
 from skyshard.bench.workload.query_template import read_templates, wanted_columns
@@ -70,7 +71,7 @@ class Oracle(NullTarget):
 class Calm(NullTarget):
     """Takes a while, beside which the driver's own delay is little."""
 
-    def run(self, sql, database):
+    def run(self, sql: str, database: str) -> Answer:
         time.sleep(0.02)
         return super().run(sql, database)
 
@@ -80,7 +81,7 @@ class Wrong(NullTarget):
 
     name = "czar"
 
-    def run(self, sql, database):
+    def run(self, sql: str, database: str) -> Answer:
         answer = super().run(sql, database)
         return type(answer).of(pa.table({"one": [2]})) if "chunkId" in sql else answer
 
@@ -88,23 +89,25 @@ class Wrong(NullTarget):
 class Broken(NullTarget):
     """Fails on everything."""
 
-    def run(self, sql, database):
+    def run(self, sql: str, database: str) -> Answer:
         raise ClusterError("node <2> is gone", remedy="start it")
 
 
-def trial(out, target=None, oracle=None, context=CONTEXT) -> Summary:
+def trial(
+    out: Path, target: Target | None = None, oracle: Target | None = None, context: TrialContext = CONTEXT
+) -> Summary:
     return run_trial(WORKLOAD, TEMPLATES, target or NullTarget(), out, oracle=oracle, context=context, profile=PROFILE)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A good trial with everything in it."""
     out = tmp_path_factory.mktemp("trial")
     trial(out, oracle=Oracle())
     return out
 
 
-def test_a_trial_folder_holds_manifest_samples_summary_and_report(folder):
+def test_a_trial_folder_holds_manifest_samples_summary_and_report(folder: Path) -> None:
     """All files are there, valid, and agree on the number of samples."""
     names = {path.name for path in folder.iterdir()}
     assert names == {
@@ -121,7 +124,7 @@ def test_a_trial_folder_holds_manifest_samples_summary_and_report(folder):
     assert summary.is_passed
 
 
-def test_the_report_asks_nothing_of_the_network(folder):
+def test_the_report_asks_nothing_of_the_network(folder: Path) -> None:
     """No address, script, link or import: the page is whole in itself."""
     page = (folder / "report.html").read_text()
     assert "http:" not in page
@@ -134,19 +137,20 @@ def test_the_report_asks_nothing_of_the_network(folder):
 class Reader(html.parser.HTMLParser):
     """Collects ids, and figures with their titles."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.ids, self.labels = [], []
+        self.ids: list[str | None] = []
+        self.labels: list[str] = []
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
         if "id" in found:
             self.ids.append(found["id"])
         if tag == "svg" and found.get("role") == "img":
-            self.labels.append(found["aria-label"])
+            self.labels.append(found["aria-label"] or "")
 
 
-def test_every_figure_has_a_text_and_every_id_is_unique(folder):
+def test_every_figure_has_a_text_and_every_id_is_unique(folder: Path) -> None:
     """Four figures in two widths, each with a text for screen readers; references within the page are not ambiguous."""
     reader = Reader()
     page = (folder / "report.html").read_text()
@@ -157,20 +161,20 @@ def test_every_figure_has_a_text_and_every_id_is_unique(folder):
     assert set(re.findall(r"href=\"#([^\"]*)\"", page)) <= set(reader.ids)
 
 
-def test_stand_in_colours_do_not_reach_the_page(folder):
+def test_stand_in_colours_do_not_reach_the_page(folder: Path) -> None:
     """Every colour of the figures is a variable of the page."""
     page = (folder / "report.html").read_text().lower()
     assert not re.search(r"#0[1-5]0[1-5]0[1-5]\b|#0a0a0\d", page)
     assert "dejavu sans'" not in page
 
 
-def test_texts_of_the_user_are_escaped(folder):
+def test_texts_of_the_user_are_escaped(folder: Path) -> None:
     """A description with mark-up stays text."""
     page = (folder / "report.html").read_text()
     assert "&lt;b&gt;of&lt;/b&gt;" in page
 
 
-def test_a_report_is_made_again_from_the_folder_alone(folder, tmp_path):
+def test_a_report_is_made_again_from_the_folder_alone(folder: Path, tmp_path: Path) -> None:
     """A copy of the files without the page gives the same page."""
     for path in folder.iterdir():
         if path.name != "report.html":
@@ -178,7 +182,7 @@ def test_a_report_is_made_again_from_the_folder_alone(folder, tmp_path):
     assert write_report(tmp_path).read_text() == (folder / "report.html").read_text()
 
 
-def test_a_wrong_answer_is_counted_listed_and_fails_the_trial(tmp_path):
+def test_a_wrong_answer_is_counted_listed_and_fails_the_trial(tmp_path: Path) -> None:
     """The statement, its template and the reason stand in summary and report."""
     summary = trial(tmp_path, Wrong(), Oracle())
     assert [(one.class_name, one.wrong) for one in summary.classes] == [("LV", 0), ("LV", 0), ("FTSObj", 2)]
@@ -191,7 +195,7 @@ def test_a_wrong_answer_is_counted_listed_and_fails_the_trial(tmp_path):
     assert samples["answer_ok"].to_pylist().count(False) == 2
 
 
-def test_a_target_that_always_fails_still_leaves_a_report(tmp_path):
+def test_a_target_that_always_fails_still_leaves_a_report(tmp_path: Path) -> None:
     """No answer at all: every query is an error, nothing is divided by zero, and the reason is shown escaped."""
     summary = trial(tmp_path, Broken(), Oracle(), TrialContext())
     assert sum(one.errors for one in summary.classes) == summary.n == 24
@@ -199,14 +203,14 @@ def test_a_target_that_always_fails_still_leaves_a_report(tmp_path):
     assert "node &lt;2&gt; is gone; start it" in (tmp_path / "report.html").read_text()
 
 
-def test_an_oracle_that_fails_leaves_answers_unchecked_and_the_trial_failed(tmp_path):
+def test_an_oracle_that_fails_leaves_answers_unchecked_and_the_trial_failed(tmp_path: Path) -> None:
     """Unchecked is not equal."""
     summary = trial(tmp_path, NullTarget(), Broken())
     assert sum(one.unchecked for one in summary.classes) == 24
     assert not summary.is_passed
 
 
-def test_an_answer_that_the_generator_does_not_know_fails_although_oracle_and_target_agree(tmp_path):
+def test_an_answer_that_the_generator_does_not_know_fails_although_oracle_and_target_agree(tmp_path: Path) -> None:
     """Two oracles: what both engines say alike is still compared with what is known, number for number."""
     sql = "SELECT MIN(ra), MAX(ra), MIN(decl), MAX(decl) FROM Object"
     for count, passes in ((1, True), (2, False)):
@@ -219,14 +223,14 @@ def test_an_answer_that_the_generator_does_not_know_fails_although_oracle_and_ta
         assert manifest.known_answers > 0
 
 
-def test_without_oracle_the_verdict_says_so(tmp_path):
+def test_without_oracle_the_verdict_says_so(tmp_path: Path) -> None:
     """A pass without comparison does not claim right answers; what a busy machine adds about the driver comes after."""
     trial(tmp_path, Calm())
     sentence = verdict_sentence(read_trial(tmp_path))
     assert sentence.startswith("Passed: 24 queries, answers not checked, every class within its target.")
 
 
-def test_a_folder_with_something_in_it_is_refused(tmp_path):
+def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
     """A trial never overwrites."""
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match="not an empty folder"):
@@ -235,7 +239,7 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["manifest.json", "summary.json", "samples.parquet", "statements.parquet"])
-def test_a_damaged_trial_folder_is_refused_in_one_line(folder, tmp_path, damage):
+def test_a_damaged_trial_folder_is_refused_in_one_line(folder: Path, tmp_path: Path, damage: str) -> None:
     """A missing or torn file is named."""
     for path in folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -246,7 +250,7 @@ def test_a_damaged_trial_folder_is_refused_in_one_line(folder, tmp_path, damage)
     assert str(tmp_path) in str(caught.value)
 
 
-def test_an_unknown_key_in_a_manifest_is_named(folder, tmp_path):
+def test_an_unknown_key_in_a_manifest_is_named(folder: Path, tmp_path: Path) -> None:
     """The manifest is a strict model."""
     for path in folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -256,25 +260,25 @@ def test_an_unknown_key_in_a_manifest_is_named(folder, tmp_path):
         read_trial(tmp_path)
 
 
-def test_bench_report_renders_a_folder(folder):
+def test_bench_report_renders_a_folder(folder: Path) -> None:
     """The command prints the path of the page."""
     result = CliRunner().invoke(bench_app, ["report", str(folder)])
     assert result.exit_code == 0
     assert result.output.strip().endswith("report.html")
 
 
-def test_bench_run_names_the_shipped_workloads_when_it_knows_no_such_one():
+def test_bench_run_names_the_shipped_workloads_when_it_knows_no_such_one() -> None:
     """An unknown workload is a user's error with the choices."""
     result = CliRunner().invoke(bench_app, ["run", "no-such"])
     assert isinstance(result.exception, UserError)
     assert "quick" in str(result.exception)
 
 
-def test_ctrl_c_while_checking_leaves_a_partial_trial(tmp_path):
+def test_ctrl_c_while_checking_leaves_a_partial_trial(tmp_path: Path) -> None:
     """What was measured is kept, nothing counts as checked, and the trial does not pass."""
 
     class Interrupting(NullTarget):
-        def run(self, sql, database):
+        def run(self, sql: str, database: str) -> Answer:
             raise KeyboardInterrupt
 
     summary = trial(tmp_path, NullTarget(), Interrupting())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ BAD = {
 
 @pytest.mark.parametrize("what", BAD)
 @pytest.mark.parametrize("read", [load_yaml, read_yaml])
-def test_a_bad_yaml_file_is_refused_in_one_line(tmp_path: Path, what: str, read) -> None:
+def test_a_bad_yaml_file_is_refused_in_one_line(tmp_path: Path, what: str, read: Callable[[Path], object]) -> None:
     """The file is named."""
     path = tmp_path / "x.yaml"
     path.write_text(BAD[what])

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import hpgeom  # type: ignore[import-untyped]
+import hpgeom
 import numpy as np
 from numpy.typing import NDArray
 

@@ -7,7 +7,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-import hpgeom  # type: ignore[import-untyped]
+import hpgeom
 import numpy as np
 import xxhash
 from numpy.typing import NDArray

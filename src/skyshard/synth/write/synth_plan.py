@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import hpgeom  # type: ignore[import-untyped]
+import hpgeom
 import numpy as np
 import xxhash
 from numpy.typing import NDArray

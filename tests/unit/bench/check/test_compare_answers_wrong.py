@@ -196,7 +196,9 @@ PAIRS = st.tuples(st.sampled_from(STEPS), st.sampled_from(STEPS))
 
 @settings(max_examples=400)
 @given(st.lists(st.tuples(PAIRS, PAIRS), min_size=1, max_size=5))
-def test_two_columns_of_close_floats_are_equal_just_when_their_rows_can_be_paired(rows: list) -> None:
+def test_two_columns_of_close_floats_are_equal_just_when_their_rows_can_be_paired(
+    rows: list[tuple[tuple[float, float], tuple[float, float]]],
+) -> None:
     """Against every order of the rows tried by hand."""
     answer, known = [one for one, _ in rows], [other for _, other in rows]
     tables = [pa.table({"x": [row[0] for row in side], "y": [row[1] for row in side]}) for side in (answer, known)]

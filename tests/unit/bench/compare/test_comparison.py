@@ -44,28 +44,28 @@ def units(random: np.random.Generator, trials: int, factor: float = 1.0, n: int 
     return made
 
 
-def test_equal_sides_give_fewer_than_five_percent_false_alarms():
+def test_equal_sides_give_fewer_than_five_percent_false_alarms() -> None:
     """Of 400 comparisons of five equal trials a side at most 5 % have p below 0.05, whatever a trial's own speed."""
     random = np.random.default_rng(1)
     found = [rank_test(units(random, 5), units(random, 5)) for _ in range(400)]
     assert np.mean(np.array(found) < 0.05) <= 0.05
 
 
-def test_a_class_slower_by_a_fifth_is_found():
+def test_a_class_slower_by_a_fifth_is_found() -> None:
     """Of 100 comparisons with a slowdown of 20 % at least 95 are found, at a scatter between trials of 4 %."""
     random = np.random.default_rng(2)
     found = [rank_test(units(random, 5, 1.2), units(random, 5)) for _ in range(100)]
     assert np.mean(np.array(found) < 0.05) >= 0.95
 
 
-def test_intervals_hold_the_true_ratio_nineteen_times_in_twenty():
+def test_intervals_hold_the_true_ratio_nineteen_times_in_twenty() -> None:
     """The bootstrap interval of a ratio of 1.1 over five trials a side covers it in 90 to 99 % of 300 cases."""
     random = np.random.default_rng(3)
     made = [ratio_of_quantiles(units(random, 5, 1.1), units(random, 5), 0.5, random, 400) for _ in range(300)]
     assert 0.90 <= np.mean([one.low <= 1.1 <= one.high for one in made]) <= 0.99
 
 
-def test_the_rank_test_agrees_with_mann_and_whitney_when_every_trial_is_one_query():
+def test_the_rank_test_agrees_with_mann_and_whitney_when_every_trial_is_one_query() -> None:
     """With one value a trial the statistic is Mann-Whitney's; p agrees with Brunner and Munzel's t form of it."""
     random = np.random.default_rng(4)
     new, old = np.exp(random.normal(0.4, 1, 25)), np.exp(random.normal(0, 1, 30))
@@ -73,7 +73,7 @@ def test_the_rank_test_agrees_with_mann_and_whitney_when_every_trial_is_one_quer
     assert rank_test(*sides) == pytest.approx(distributions.brunnermunzel(new, old).pvalue, rel=0.05)
 
 
-def test_one_trial_a_side_says_nothing_of_other_trials():
+def test_one_trial_a_side_says_nothing_of_other_trials() -> None:
     """Without a second unit there is no p; a single trial's blocks stand in for it."""
     random = np.random.default_rng(5)
     one = units(random, 1)
@@ -84,7 +84,7 @@ def test_one_trial_a_side_says_nothing_of_other_trials():
     assert len(blocks(np.array(["q"] * 3, dtype=object), np.arange(3.0))) == 1
 
 
-def test_holm_is_scipys():
+def test_holm_is_scipys() -> None:
     """The correction never lowers a p, keeps order, and equals a published example."""
     assert holm([0.01, 0.02, 0.03, 0.04]) == pytest.approx([0.04, 0.06, 0.06, 0.06])
     assert holm([]) == []
@@ -95,7 +95,7 @@ def side(name: str, count: int, seed: int, factor: float = 1.0) -> list[tuple[st
     return [(f"{name}{i}", made_trial(seed + i, factor)) for i in range(count)]
 
 
-def test_an_injected_slowdown_of_a_fifth_is_a_regression():
+def test_an_injected_slowdown_of_a_fifth_is_a_regression() -> None:
     """All samples of one class 1.2 times as long: that class is worse, the others are not, the headline above 1."""
     new = [(name, slowed(trial, "FTSObj", 1.2)) for name, trial in side("new", 5, 100)]
     found = compare_trials(new, side("old", 5, 200))
@@ -104,6 +104,7 @@ def test_an_injected_slowdown_of_a_fifth_is_a_regression():
     assert changes["FTSObj"].is_regression
     assert changes["FTSObj"].median.low <= 1.2 <= changes["FTSObj"].median.high
     assert changes["LV"].change is not Change.WORSE
+    assert found.headline is not None
     assert found.headline > 1
 
 
@@ -118,7 +119,7 @@ def slowed(trial: Trial, class_name: str, factor: float) -> Trial:
     return replace(trial, samples=with_durations(changed))
 
 
-def test_equal_trials_are_no_regression_and_say_better_nor_worse():
+def test_equal_trials_are_no_regression_and_say_better_nor_worse() -> None:
     """Twenty comparisons of trials of one kind: at most one names a class better or worse."""
     alarms = 0
     for seed in range(20):
@@ -128,7 +129,7 @@ def test_equal_trials_are_no_regression_and_say_better_nor_worse():
     assert alarms <= 1
 
 
-def test_trials_of_different_workloads_are_refused_in_one_line():
+def test_trials_of_different_workloads_are_refused_in_one_line() -> None:
     """The message names both, the key, and --anyway."""
     other = made_trial(2, workload=made_workload(seed=99))
     with pytest.raises(UserError) as caught:
@@ -138,7 +139,7 @@ def test_trials_of_different_workloads_are_refused_in_one_line():
     assert "\n" not in str(caught.value)
 
 
-def test_queries_on_one_side_only_are_listed():
+def test_queries_on_one_side_only_are_listed() -> None:
     """A template that the other side does not have is named, and left out of the ratios."""
     wide, narrow = made_workload(), made_workload(only=["FTSObj"])
     sides = [[(name, made_trial(1, workload=one))] for name, one in (("new", wide), ("old", narrow))]
@@ -149,7 +150,7 @@ def test_queries_on_one_side_only_are_listed():
     assert not found.is_comparable
 
 
-def test_what_differs_is_listed_by_weight():
+def test_what_differs_is_listed_by_weight() -> None:
     """Other data break a comparison; another revision is what it is about."""
     old = made_trial(1)
     manifest = made_manifest(made_workload(), data_digest="other", revision="bbb")
@@ -161,14 +162,14 @@ def test_what_differs_is_listed_by_weight():
     assert set(found) == {"data digest", "revision"}
 
 
-def test_more_wrong_answers_are_a_regression_however_fast():
+def test_more_wrong_answers_are_a_regression_however_fast() -> None:
     """A release that answers wrongly fails, also when it is faster."""
     old, new = made_trial(1), made_trial(2, 0.5, wrong=3)
     found = compare_trials([("new", new)], [("old", old)])
     assert [one.reason for one in found.regressions] == ["3 wrong answers, 0 before"]
 
 
-def test_the_three_forms_agree(tmp_path: Path):
+def test_the_three_forms_agree(tmp_path: Path) -> None:
     """JSON reads back; HTML asks nothing of the network; Markdown has a row for each class."""
     found = compare_trials(side("new", 2, 1), side("old", 2, 50))
     page = write_comparison(found, tmp_path).read_text()
@@ -188,7 +189,7 @@ def written(trial: Trial, folder: Path) -> Path:
     return folder
 
 
-def test_the_command_exits_with_1_on_a_regression_and_0_without(tmp_path: Path):
+def test_the_command_exits_with_1_on_a_regression_and_0_without(tmp_path: Path) -> None:
     """`bench compare NEW... --against OLD...`: every folder after --against is old."""
     new = [str(written(made_trial(i, 1.4), tmp_path / f"new{i}")) for i in range(2)]
     old = [str(written(made_trial(i + 50), tmp_path / f"old{i}")) for i in range(2)]
@@ -202,7 +203,7 @@ def test_the_command_exits_with_1_on_a_regression_and_0_without(tmp_path: Path):
     assert (tmp_path / "out" / "comparison.html").exists()
 
 
-def test_summaries_of_made_trials_are_those_of_their_samples():
+def test_summaries_of_made_trials_are_those_of_their_samples() -> None:
     """The trials that these tests compare are whole: their summary is their samples'."""
     trial = made_trial(1)
     again = summarise(trial.manifest.workload, trial.samples.drop_columns(["latency_s", "service_s"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,10 +28,10 @@ from skyshard.errors import UserError
 pytestmark = pytest.mark.timeout(60)
 
 
-def changed(trial: Trial, samples: pa.Table, **more: object) -> Trial:
+def changed(trial: Trial, samples: pa.Table) -> Trial:
     """The trial with other samples, summed up anew."""
     plain = samples.drop_columns(["latency_s", "service_s"])
-    summary = summarise(trial.manifest.workload, plain, **more)
+    summary = summarise(trial.manifest.workload, plain)
     return replace(trial, samples=with_durations(plain), summary=summary)
 
 
@@ -109,7 +110,7 @@ def test_trials_without_a_single_sample_are_a_regression() -> None:
         (lambda one: wrong(one, "FTSObj"), "FTSObj: 120 wrong answers, 0 before"),
     ],
 )
-def test_what_is_answered_less_or_less_rightly_is_a_regression(change, reason: str) -> None:
+def test_what_is_answered_less_or_less_rightly_is_a_regression(change: Callable[[Trial], Trial], reason: str) -> None:
     """A class that was not run, a query that always fails, a growing share of errors or wrong answers."""
     assert reason in reasons([(name, change(trial)) for name, trial in side("new", 1)])
 

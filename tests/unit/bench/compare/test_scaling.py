@@ -1,6 +1,7 @@
 """Fits and projections on times with known answers; the model against published results."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,21 +21,23 @@ PUBLISHED = sorted(data_folder("queries", "published").glob("*.yaml"))
 
 
 @given(st.floats(0.2, 2.0), st.floats(1e-3, 1e3))
-def test_the_exponent_of_a_power_law_is_found(exponent, scale):
+def test_the_exponent_of_a_power_law_is_found(exponent: float, scale: float) -> None:
     """Times c f^e give back e, whatever c."""
     fractions = [1e-6, 2e-6, 5e-6, 1e-5]
     fit = power_fit(fractions, [scale * (f * 1e6) ** exponent for f in fractions])
     assert fit.exponent == pytest.approx(exponent, abs=1e-6)
+    assert fit.low is not None
+    assert fit.high is not None
     assert fit.low <= exponent + 1e-6
     assert fit.high >= exponent - 1e-6
 
 
-def test_an_exponents_interval_needs_three_sizes():
+def test_an_exponents_interval_needs_three_sizes() -> None:
     """Two sizes have a slope and no interval."""
     assert power_fit([1, 2], [1, 2]).low is None
 
 
-def test_overhead_and_work_are_told_apart():
+def test_overhead_and_work_are_told_apart() -> None:
     """t = 0.05 s + 4e4 s x fraction / nodes gives back both numbers, over two node counts."""
     fractions, nodes = [1e-6, 5e-6, 1e-5, 1e-5], [2.0, 2.0, 2.0, 1.0]
     fit = work_fit(fractions, nodes, [0.05 + 4e4 * f / n for f, n in zip(fractions, nodes, strict=True)])
@@ -42,14 +45,14 @@ def test_overhead_and_work_are_told_apart():
     assert fit.per_share_s == pytest.approx(4e4, rel=1e-6)
 
 
-def test_overhead_is_never_negative():
+def test_overhead_is_never_negative() -> None:
     """Times that fall with size do not lead to negative times elsewhere."""
     fit = work_fit([1e-6, 1e-5], [1.0, 1.0], [1.0, 0.5])
     assert fit.overhead_s >= 0
     assert fit.per_share_s >= 0
 
 
-def test_bands_hold_the_held_out_size():
+def test_bands_hold_the_held_out_size() -> None:
     """Of 60 series with 5 % scatter between sizes the band holds the held-out median at least 54 times."""
     random = np.random.default_rng(1)
     sizes, nodes = np.array([1e-6, 2e-6, 4e-6, 8e-6]), [2.0] * 4
@@ -57,13 +60,13 @@ def test_bands_hold_the_held_out_size():
     for _ in range(60):
         level = (0.02 + 1e4 * sizes) * np.exp(random.normal(0, 0.05, 4))
         samples = [one * np.exp(random.normal(0, 0.1, 20)) for one in level]
-        found = predict(sizes[:3], nodes[:3], samples[:3], (8e-6, 2.0), random)
+        found = predict(sizes[:3].tolist(), nodes[:3], samples[:3], (8e-6, 2.0), random)
         held += found.holds(float(np.median(samples[3])))
     assert held >= 54
 
 
 @pytest.mark.parametrize("path", PUBLISHED, ids=lambda p: p.stem)
-def test_published_results_are_checked_against_the_model(path):
+def test_published_results_are_checked_against_the_model(path: Path) -> None:
     """From the 10 % column the model gives four of five scans and joins at 20 %, and fails for most at 30 %."""
     checks = {(one.name, one.fraction): one for one in check_model(read_published(path))}
     scans = ["Object scan", "Source scan", "ForcedSource scan", "Object x Source", "Object x ForcedSource"]
@@ -74,10 +77,10 @@ def test_published_results_are_checked_against_the_model(path):
     assert all(one.holds == (1 / TOLERANCE <= one.ratio <= TOLERANCE) for one in checks.values())
 
 
-def test_concurrent_scans_are_flat_and_then_a_cliff():
+def test_concurrent_scans_are_flat_and_then_a_cliff() -> None:
     """Twenty published scans cost 1.25 times one, forty 2.9 times that."""
     scans = read_published(data_file("queries", "published", "kpm.yaml")).concurrent_object_scans
-    assert cliff(scans.scans, scans.mean_s) == (20, pytest.approx(4320 / 1500))
+    assert cliff(scans.scans, scans.mean_s) == pytest.approx((20, 4320 / 1500))
 
 
 def sizes(fractions: list[float], nodes: int = 2) -> list[Size]:
@@ -86,13 +89,17 @@ def sizes(fractions: list[float], nodes: int = 2) -> list[Size]:
 
 
 @pytest.mark.timeout(20)
-def test_a_sweep_predicts_its_largest_fraction_and_projects(tmp_path):
+def test_a_sweep_predicts_its_largest_fraction_and_projects(tmp_path: Path) -> None:
     """The forecast from the smaller sizes holds, projections grow with the fraction, and the pages are written."""
     measured = sizes([1e-6, 2e-6, 5e-6, 1e-5])
     predicted = forecasts(measured[:3], (1e-5, 2))
     found = sweep_of(measured, predicted, recipe="tiny", profile="kpm", on_nodes=[25])
     one = next(s for s in found.scalings if s.name == "FTSObj, one")
+    assert one.held_out is not None
     assert one.held_out.holds
+    assert one.exponent_low is not None
+    assert one.exponent is not None
+    assert one.exponent_high is not None
     assert one.exponent_low < one.exponent < one.exponent_high
     assert one.projections[0].predicted_s < one.projections[1].predicted_s
     page = write_sweep(found, tmp_path).read_text()
@@ -101,21 +108,21 @@ def test_a_sweep_predicts_its_largest_fraction_and_projects(tmp_path):
     assert INGEST not in [s.name for s in found.scalings]
 
 
-def test_two_sizes_say_nothing_of_their_scatter():
+def test_two_sizes_say_nothing_of_their_scatter() -> None:
     """Two sizes fit any line exactly: a forecast from them is not told, from three it is."""
     two, three = (forecasts(sizes([1e-6, 2e-6, 5e-6][:count]), (1e-5, 2))["FTSObj, one"] for count in (2, 3))
     assert not two.is_told
     assert three.is_told
 
 
-def on_cores(size, cores):
+def on_cores(size: Size, cores: int) -> Size:
     manifest = size.trial.manifest
     environment = manifest.environment.model_copy(update={"cores": cores})
     trial = replace(size.trial, manifest=manifest.model_copy(update={"environment": environment}))
     return replace(size, trial=trial)
 
 
-def test_twice_the_nodes_are_half_the_work():
+def test_twice_the_nodes_are_half_the_work() -> None:
     """Two node counts at one fraction, with cores for both, give the speed-up between them."""
     both = [on_cores(one, 32) for one in [*sizes([1e-6, 2e-6]), Size(2e-6, 4, made_trial(1, 1.0))]]
     found = sweep_of(both, {}, recipe="r", profile="kpm", on_nodes=[])
@@ -123,7 +130,7 @@ def test_twice_the_nodes_are_half_the_work():
     assert found.node_note == ""
 
 
-def test_nodes_that_share_cores_give_no_speed_up(tmp_path):
+def test_nodes_that_share_cores_give_no_speed_up(tmp_path: Path) -> None:
     """Four nodes on two cores: no number, a sentence instead, on the page and among the assumptions."""
     both = [*sizes([1e-6, 2e-6]), Size(2e-6, 4, made_trial(1, 1.0))]
     found = sweep_of(both, {}, recipe="r", profile="kpm", on_nodes=[25])
@@ -135,7 +142,7 @@ def test_nodes_that_share_cores_give_no_speed_up(tmp_path):
 
 
 @pytest.mark.parametrize(("fraction", "words"), [(1.5, "not in"), (0.5, "take fractions up to")])
-def test_a_fraction_that_cannot_be_is_refused(tmp_path, fraction, words):
+def test_a_fraction_that_cannot_be_is_refused(tmp_path: Path, fraction: float, words: str) -> None:
     """The message says which fractions can."""
     run = SweepRun(tmp_path, made_workload(), tmp_path / "out", "tiny", (fraction,), (1,), (25,))
     with pytest.raises(UserError, match=words):

@@ -1,6 +1,7 @@
 """Trends: steps are found where they are, and nowhere else."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,22 +19,22 @@ def series(levels: list[tuple[int, float]], seed: int = 1) -> np.ndarray:
     return np.concatenate([level * np.exp(random.normal(0, 0.02, count)) for count, level in levels])
 
 
-def test_one_step_is_found_where_it_is():
+def test_one_step_is_found_where_it_is() -> None:
     """Eight trials at 1, six at 1.3: one step at the ninth."""
     assert [cut[1] for cut, _ in find_steps(series([(8, 1.0), (6, 1.3)]))] == [8]
 
 
-def test_two_steps_are_found():
+def test_two_steps_are_found() -> None:
     """Up and down again."""
     assert [cut[1] for cut, _ in find_steps(series([(7, 1.0), (7, 1.5), (7, 1.0)]))] == [7, 14]
 
 
-def test_a_steady_series_has_no_step():
+def test_a_steady_series_has_no_step() -> None:
     """Of 200 steady series of twelve values at most one in twenty has a step."""
     assert sum(bool(find_steps(series([(12, 1.0)], seed))) for seed in range(200)) <= 10
 
 
-def test_a_page_of_many_classes_gives_no_more_false_alarms_than_one():
+def test_a_page_of_many_classes_gives_no_more_false_alarms_than_one() -> None:
     """Nine classes in 60 steady histories, each tested at a ninth of the share: at most one history in twenty."""
     pages = [[series([(10, 1.0)], 100 * page + one) for one in range(9)] for page in range(60)]
     assert sum(any(find_steps(one, STEP_ALPHA / 9) for one in page) for page in pages) <= 3
@@ -41,12 +42,12 @@ def test_a_page_of_many_classes_gives_no_more_false_alarms_than_one():
 
 
 @pytest.mark.timeout(20)
-def test_trials_of_one_release_are_one_value():
+def test_trials_of_one_release_are_one_value() -> None:
     """Three trials of one slow release do not make a step; two such releases do."""
     slow = {4: 1.4, 5: 1.4}
     days = [(release, trial) for release in range(6) for trial in range(3)]
 
-    def steps(slow):
+    def steps(slow: dict[int, float]) -> dict[str, list[str]]:
         trials = [
             (f"{r}.{t}", made_trial(10 * r + t, slow.get(r, 1.0), revision=f"r{r}", day=3 * r + t)) for r, t in days
         ]
@@ -57,13 +58,13 @@ def test_trials_of_one_release_are_one_value():
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
-def test_a_short_series_has_no_step(count):
+def test_a_short_series_has_no_step(count: int) -> None:
     """Fewer than two trials on each side say nothing."""
     assert find_steps(np.arange(1.0, count + 1)) == []
 
 
 @pytest.mark.timeout(20)
-def test_a_trend_orders_trials_and_names_the_release_of_a_step(tmp_path):
+def test_a_trend_orders_trials_and_names_the_release_of_a_step(tmp_path: Path) -> None:
     """Trials given in any order: the step is at the first slow revision, and the three files are written."""
     trials = [(f"t{d}", made_trial(d, 1.0 if d < 5 else 1.4, revision=f"r{d}", day=d)) for d in range(10)]
     found = trend_of(trials[::-1])
@@ -74,24 +75,24 @@ def test_a_trend_orders_trials_and_names_the_release_of_a_step(tmp_path):
     assert (tmp_path / "trend.json").exists()
 
 
-def test_a_trial_of_another_workload_is_named():
+def test_a_trial_of_another_workload_is_named() -> None:
     """Its step would not be the release's."""
     other = made_trial(2, workload=made_workload(seed=9))
     assert trend_of([("a", made_trial(1)), ("b", other)]).breaks == ["b"]
 
 
-def test_one_trial_is_no_trend():
+def test_one_trial_is_no_trend() -> None:
     """The message asks for more."""
     with pytest.raises(UserError, match="at least two"):
         trend_of([("a", made_trial(1))])
 
 
-def test_two_trials_are_said_to_be_too_few_for_a_step():
+def test_two_trials_are_said_to_be_too_few_for_a_step() -> None:
     """The page does not say "no step" alone where there could be none."""
     assert "Fewer than 4 cannot show one" in verdict(trend_of([("a", made_trial(1)), ("b", made_trial(2, day=1))]))
 
 
-def test_a_trial_counts_once(tmp_path):
+def test_a_trial_counts_once(tmp_path: Path) -> None:
     """A folder that a side names twice is refused in one line."""
     for asked in (["trend", "x", "x"], ["compare", "x", "y/../x", "--against", "z"]):
         names = [str(tmp_path / one) if one not in ("trend", "compare", "--against") else one for one in asked]
@@ -100,14 +101,14 @@ def test_a_trial_counts_once(tmp_path):
         assert "is named twice; name each trial once" in str(result.exception)
 
 
-def test_the_command_refuses_a_folder_that_is_no_trial(tmp_path):
+def test_the_command_refuses_a_folder_that_is_no_trial(tmp_path: Path) -> None:
     """One line with the file."""
     result = CliRunner().invoke(bench_app, ["trend", str(tmp_path), str(tmp_path / "b")])
     assert isinstance(result.exception, UserError)
     assert "manifest.json" in str(result.exception)
 
 
-def test_two_trials_on_each_side_of_a_large_step_suffice():
+def test_two_trials_on_each_side_of_a_large_step_suffice() -> None:
     """Four trials have one place for a step; seven times as long is one, noise of a few per cent is none."""
     assert [cut for cut, _ in find_steps(np.array([3.40, 3.38, 24.0, 25.5]))] == [(0, 2, 4)]
     assert find_steps(np.array([3.40, 3.38, 3.55, 3.31])) == []

@@ -1,15 +1,17 @@
 """The driver keeps every sample, charges waiting to latency, and survives failures and Ctrl-C."""
 
 import threading
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from numpy.typing import NDArray
 
 from skyshard.bench.clock import VirtualClock, WallClock
 from skyshard.bench.drive.driver import INTERRUPTED, Recording, phase_clients, run_phase
 from skyshard.bench.record.samples import sample_table, with_durations
-from skyshard.bench.target import Answer, NullTarget
+from skyshard.bench.target import Answer, NullTarget, Target
 from skyshard.bench.workload.data_profile import DataProfile
 from skyshard.bench.workload.query_schedule import build_schedule
 from skyshard.bench.workload.query_template import read_template
@@ -18,13 +20,13 @@ from skyshard.errors import ClusterError
 from skyshard.host.shipped_data import data_folder
 
 
-def workload(**load) -> Workload:
+def workload(**load: object) -> Workload:
     classes = [{"class": "LV", "templates": ["object_by_id"]} | load]
     content = {"version": 1, "name": "w", "description": "", "database": "d", "seed": 1}
     return Workload.model_validate(content | {"phases": [{"name": "one", "classes": classes}]})
 
 
-def drive(target, clock=None, **load) -> tuple[Recording, bool]:
+def drive(target: Target, clock: VirtualClock | None = None, **load: object) -> tuple[Recording, bool]:
     """Run one class against a target: in this thread on a virtual clock, else in threads."""
     templates = {"LV/object_by_id": read_template(data_folder("queries", "sql"), "LV/object_by_id")}
     schedule = build_schedule(workload(**load), templates, DataProfile.example(), 1)
@@ -36,19 +38,20 @@ def drive(target, clock=None, **load) -> tuple[Recording, bool]:
     return recording, True
 
 
-def latencies(recording: Recording) -> np.ndarray:
+def latencies(recording: Recording) -> NDArray[np.float64]:
     table = sample_table(recording.samples, sorted({s.sql for s in recording.samples}))
-    return with_durations(table)["latency_s"].to_numpy()
+    latency: NDArray[np.float64] = with_durations(table)["latency_s"].to_numpy()
+    return latency
 
 
 class Timed(NullTarget):
     """Takes virtual time: ``service_s``, and ``stall_s`` for the query number ``stalled``."""
 
-    def __init__(self, clock, service_s, stalled=-1, stall_s=0.0):
+    def __init__(self, clock: VirtualClock, service_s: float, stalled: int = -1, stall_s: float = 0.0) -> None:
         super().__init__()
         self.clock, self.service_s, self.stalled, self.stall_s, self.asked = clock, service_s, stalled, stall_s, 0
 
-    def run(self, sql, database):
+    def run(self, sql: str, database: str) -> Answer:
         self.clock.advance(self.stall_s if self.asked == self.stalled else self.service_s)
         self.asked += 1
         return super().run(sql, database)
@@ -57,11 +60,11 @@ class Timed(NullTarget):
 class Failing(NullTarget):
     """Fails every third query, in ways foreign and own."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.asked = 0
 
-    def run(self, sql, database):
+    def run(self, sql: str, database: str) -> Answer:
         self.asked += 1
         if self.asked % 3 == 0:
             raise (ClusterError("node2 is gone") if self.asked % 2 else ZeroDivisionError("oops"))
@@ -77,7 +80,7 @@ class Failing(NullTarget):
         {"loop": "open", "rate_per_s": 5000, "process": "regular", "clients": 1},
     ],
 )
-def test_a_null_target_gives_exactly_the_samples_of_the_schedule(arrivals):
+def test_a_null_target_gives_exactly_the_samples_of_the_schedule(arrivals: dict[str, object]) -> None:
     """Every scheduled query becomes one sample, warm-up included, and none is sent before it is due."""
     recording, is_whole = drive(NullTarget(), arrivals=arrivals, warm_up=5, count=100)
     assert is_whole
@@ -87,7 +90,7 @@ def test_a_null_target_gives_exactly_the_samples_of_the_schedule(arrivals):
     assert all(s.error is None for s in recording.samples)
 
 
-def test_a_failing_query_is_a_sample_and_its_client_goes_on():
+def test_a_failing_query_is_a_sample_and_its_client_goes_on() -> None:
     """Every third query fails; all are recorded with the class and text of their error."""
     recording, _ = drive(Failing(), count=30)
     errors = [s.error for s in recording.samples if s.error]
@@ -96,7 +99,7 @@ def test_a_failing_query_is_a_sample_and_its_client_goes_on():
     assert {s.error_text for s in recording.samples} == {None, "node2 is gone", "oops"}
 
 
-def test_an_open_loop_charges_a_stall_to_every_query_that_waited():
+def test_an_open_loop_charges_a_stall_to_every_query_that_waited() -> None:
     """At 10/s one stall of 2 s delays the 20 queries behind it: the 90th percentile sees it, service time does not."""
     clock = VirtualClock()
     target = Timed(clock, service_s=0.01, stalled=10, stall_s=2.0)
@@ -110,14 +113,14 @@ def test_an_open_loop_charges_a_stall_to_every_query_that_waited():
     assert latency[-1] == pytest.approx(0.01)
 
 
-def test_a_closed_loop_hides_a_stall_from_all_but_one():
+def test_a_closed_loop_hides_a_stall_from_all_but_one() -> None:
     """The same stall in a closed loop is one slow query: the other half of why there are open loops."""
     clock = VirtualClock()
     recording, _ = drive(Timed(clock, 0.01, stalled=10, stall_s=2.0), clock, count=100)
     assert (latencies(recording) > 0.1).sum() == 1
 
 
-def test_waiting_behind_a_query_is_not_the_drivers_own_lag():
+def test_waiting_behind_a_query_is_not_the_drivers_own_lag() -> None:
     """A query that waits for its client has latency, but no driver lag."""
     clock = VirtualClock()
     arrivals = {"loop": "open", "rate_per_s": 10, "process": "regular", "clients": 1}
@@ -126,7 +129,7 @@ def test_waiting_behind_a_query_is_not_the_drivers_own_lag():
     assert latencies(recording).max() > 5
 
 
-def test_think_time_lies_between_answer_and_next_due_time():
+def test_think_time_lies_between_answer_and_next_due_time() -> None:
     """A closed loop's queries fall due one service time and one think time apart."""
     clock = VirtualClock()
     arrivals = {"loop": "closed", "think_time_s": 0.5}
@@ -134,7 +137,7 @@ def test_think_time_lies_between_answer_and_next_due_time():
     assert [s.intended_s for s in recording.samples] == pytest.approx([0, 0.75, 1.5, 2.25])
 
 
-def test_a_closed_loop_with_a_duration_goes_round_its_statements():
+def test_a_closed_loop_with_a_duration_goes_round_its_statements() -> None:
     """In 10 s at 0.1 s a query 100 are sent, over 7 distinct statements, warm-up only once."""
     clock = VirtualClock()
     recording, _ = drive(Timed(clock, 0.1), clock, duration_s=10, distinct=7, warm_up=2)
@@ -143,7 +146,7 @@ def test_a_closed_loop_with_a_duration_goes_round_its_statements():
     assert sum(s.is_warm_up for s in recording.samples) == 2
 
 
-def test_an_open_loop_with_a_duration_sends_what_falls_due_in_it():
+def test_an_open_loop_with_a_duration_sends_what_falls_due_in_it() -> None:
     """At 10/s regular for 3 s there are 30 queries."""
     clock = VirtualClock()
     arrivals = {"loop": "open", "rate_per_s": 10, "process": "regular", "clients": 1}
@@ -151,7 +154,7 @@ def test_an_open_loop_with_a_duration_sends_what_falls_due_in_it():
     assert len(recording.samples) == 30
 
 
-def test_answers_are_kept_within_the_budget():
+def test_answers_are_kept_within_the_budget() -> None:
     """Answers beyond the budget are dropped, their samples are not."""
     answer = Answer.of(pa.table({"a": np.zeros(10_000)}))
     target = NullTarget(answer.table)
@@ -164,11 +167,11 @@ def test_answers_are_kept_within_the_budget():
 class Hanging(NullTarget):
     """Interrupts the main thread on the fifth query and never answers that one in time."""
 
-    def __init__(self, interrupt):
+    def __init__(self, interrupt: Callable[[], None]) -> None:
         super().__init__()
         self.interrupt, self.asked, self.released = interrupt, 0, threading.Event()
 
-    def run(self, sql, database):
+    def run(self, sql: str, database: str) -> Answer:
         self.asked += 1
         if self.asked == 5:
             self.interrupt()
@@ -176,12 +179,12 @@ class Hanging(NullTarget):
         return super().run(sql, database)
 
 
-def test_ctrl_c_ends_a_run_cleanly_and_records_what_never_came_back(monkeypatch):
+def test_ctrl_c_ends_a_run_cleanly_and_records_what_never_came_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """After Ctrl-C no query is sent, the one under way is recorded as interrupted, its late answer changes nothing."""
     pressed = threading.Event()
     join = threading.Thread.join
 
-    def join_or_interrupt(thread, timeout=None):
+    def join_or_interrupt(thread: threading.Thread, timeout: float | None = None) -> None:
         if timeout is None and thread.name.startswith("bench-") and pressed.wait(5):
             raise KeyboardInterrupt
         join(thread, timeout)

@@ -19,7 +19,7 @@ from skyshard.bench.clock import WallClock
 from skyshard.bench.drive.driver import Recording, phase_clients, run_phase, run_within
 from skyshard.bench.drive.driver_processes import SeatTeam, ThreadTeam, deal, wall_clock
 from skyshard.bench.record.trial_folder import validate_trial
-from skyshard.bench.target import NullTarget
+from skyshard.bench.target import Answer, NullTarget
 from skyshard.bench.trial import Seats, run_trial
 from skyshard.bench.workload.data_profile import DataProfile
 from skyshard.bench.workload.query_schedule import ClassSchedule, Query, build_schedule
@@ -52,7 +52,7 @@ class Slow(NullTarget):
         super().__init__()
         self.asked = 0
 
-    def run(self, sql, database):
+    def run(self, sql: str, database: str) -> Answer:
         self.asked += 1
         if self.asked % 3 == 0:
             time.sleep(0.3)
@@ -66,7 +66,7 @@ class Exhausted(NullTarget):
         super().__init__()
         self.asked = 0
 
-    def run(self, sql, database):
+    def run(self, sql: str, database: str) -> Answer:
         self.asked += 1
         if self.asked > 25:
             raise ClusterError("too many connections")
@@ -74,7 +74,7 @@ class Exhausted(NullTarget):
 
 
 @given(st.integers(1, 9), st.lists(st.tuples(st.integers(1, 12), st.integers(0, 30)), min_size=1, max_size=4))
-def test_every_query_and_every_client_is_in_exactly_one_share(seats, classes):
+def test_every_query_and_every_client_is_in_exactly_one_share(seats: int, classes: list[tuple[int, int]]) -> None:
     """Dealing loses nothing and doubles nothing, and no share has queries without a client."""
     phase = []
     for number, (clients, count) in enumerate(classes):
@@ -95,7 +95,7 @@ def test_every_query_and_every_client_is_in_exactly_one_share(seats, classes):
 
 
 @pytest.mark.timeout(60)
-def test_clients_in_processes_send_the_whole_schedule(tmp_path):
+def test_clients_in_processes_send_the_whole_schedule(tmp_path: Path) -> None:
     """Two processes: as many samples as the schedule has, from both, on one clock, and the folder is valid."""
     arrivals = {"loop": "open", "rate_per_s": 200, "clients": 4}
     loaded = workload({"arrivals": arrivals, "count": 60})
@@ -110,7 +110,7 @@ def test_clients_in_processes_send_the_whole_schedule(tmp_path):
 
 
 @pytest.mark.timeout(60)
-def test_a_process_that_cannot_open_its_target_says_why():
+def test_a_process_that_cannot_open_its_target_says_why() -> None:
     """The error of the opener comes out, and no process is left."""
     with pytest.raises(ClusterError, match="could not open its target"):
         SeatTeam(broken, "d", wall_clock(), 1)
@@ -123,7 +123,7 @@ class Doomed(NullTarget):
         super().__init__()
         self.mark, self.asked = mark, 0
 
-    def run(self, sql, database):
+    def run(self, sql: str, database: str) -> Answer:
         self.asked += 1
         if self.asked == 10 and not self.mark.exists():
             self.mark.touch()
@@ -132,7 +132,7 @@ class Doomed(NullTarget):
 
 
 @pytest.mark.timeout(60)
-def test_no_process_left_is_no_trial():
+def test_no_process_left_is_no_trial() -> None:
     """All samples are lost: one error that says so, and nothing hangs."""
     before = set(psutil.Process().children())
     team = SeatTeam(NullTarget, "d", wall_clock(), 1)
@@ -144,12 +144,12 @@ def test_no_process_left_is_no_trial():
 
 
 @pytest.mark.timeout(60)
-def test_of_a_process_that_dies_the_others_samples_are_kept(tmp_path, monkeypatch):
+def test_of_a_process_that_dies_the_others_samples_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A driver process killed in a phase: the trial is kept as partial with the others' samples, and says why."""
     monkeypatch.syspath_prepend(Path(__file__).parents[4])  # whence a process that is spawned imports the target
     loaded = workload({"arrivals": {"loop": "open", "rate_per_s": 20, "clients": 2}, "count": 100}, {})
-    asked = {"profile": DataProfile.example(), "seats": Seats(partial(Doomed, tmp_path / "mark"), 2)}
-    summary = run_trial(loaded, TEMPLATES, NullTarget(), tmp_path / "trial", **asked)
+    seats = Seats(partial(Doomed, tmp_path / "mark"), 2)
+    summary = run_trial(loaded, TEMPLATES, NullTarget(), tmp_path / "trial", profile=DataProfile.example(), seats=seats)
     trial = validate_trial(tmp_path / "trial")
     assert len(set(trial.samples["process"].to_pylist())) == 1
     assert 5 < trial.samples.num_rows < 60
@@ -160,11 +160,11 @@ def test_of_a_process_that_dies_the_others_samples_are_kept(tmp_path, monkeypatc
     )
 
 
-def broken():
+def broken() -> NullTarget:
     raise RuntimeError("boom")
 
 
-def test_a_query_without_answer_in_time_is_a_timeout_and_the_client_goes_on():
+def test_a_query_without_answer_in_time_is_a_timeout_and_the_client_goes_on() -> None:
     """Every third query hangs: it is a Timeout after 0.05 s, the others are answered, and none is lost."""
     loaded = workload({"timeout_s": 0.05, "count": 9})
     recording, stop = Recording(), threading.Event()
@@ -174,7 +174,7 @@ def test_a_query_without_answer_in_time_is_a_timeout_and_the_client_goes_on():
     assert all(s.last_row_s - s.sent_s < 0.25 for s in recording.samples)
 
 
-def test_an_error_within_the_time_is_that_error():
+def test_an_error_within_the_time_is_that_error() -> None:
     """A limit does not change what a target raises."""
     target = Exhausted()
     target.asked = 100
@@ -183,7 +183,7 @@ def test_an_error_within_the_time_is_that_error():
 
 
 @pytest.mark.timeout(20)
-def test_phases_after_exhaustion_are_not_run(tmp_path):
+def test_phases_after_exhaustion_are_not_run(tmp_path: Path) -> None:
     """The second phase fails, the third is not sent; the summary says which, and why the trial fails."""
     loaded = workload({}, {}, {}, ends_at_failure=True)
     summary = run_trial(loaded, TEMPLATES, Exhausted(), tmp_path, profile=DataProfile.example())
@@ -194,14 +194,14 @@ def test_phases_after_exhaustion_are_not_run(tmp_path):
     assert "Not run, since a phase before them failed: p2" in (tmp_path / "report.html").read_text()
 
 
-def test_a_stall_shows_in_an_open_loop():
+def test_a_stall_shows_in_an_open_loop() -> None:
     """Real time: a target that stops for 0.5 s at 100/s moves the 95th percentile of latency, not of service time."""
     stalled = threading.Event()
 
     class Stalls(NullTarget):
         lock = threading.Lock()
 
-        def run(self, sql, database):
+        def run(self, sql: str, database: str) -> Answer:
             with self.lock:
                 if not stalled.is_set():
                     stalled.set()

@@ -1,13 +1,17 @@
 """The LSDB form of templates: what a header may hold, and what becomes of it. LSDB itself is not needed."""
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from skyshard.bench.target import NullTarget
+from skyshard.bench.target import Answer, NullTarget
 from skyshard.bench.trial import answerable, run_trial
 from skyshard.bench.workload.data_profile import DataProfile, profile_data
 from skyshard.bench.workload.lsdb_form import LsdbCall
+from skyshard.bench.workload.parameters import Value
 from skyshard.bench.workload.query_schedule import Query, build_schedule, without
 from skyshard.bench.workload.query_template import QueryTemplate, read_template, read_templates, wanted_columns
 from skyshard.bench.workload.workload import Workload
@@ -21,17 +25,17 @@ SQL = "SELECT {{ c.ra }}, {{ low }}"
 CONE = {"ra": 10.0, "decl": -5.0, "radius_deg": 0.5}
 
 
-def template(tmp_path, form: str) -> QueryTemplate:
+def template(tmp_path: Path, form: str) -> QueryTemplate:
     (tmp_path / "LV").mkdir()
     (tmp_path / "LV" / "x.sql").write_text(f"{HEAD}{PARAMETERS}-- lsdb: {form}\n{SQL}")
     return read_template(tmp_path, "LV/x")
 
 
-def call(found: QueryTemplate, **values: object) -> LsdbCall:
+def call(found: QueryTemplate, **values: Value) -> LsdbCall:
     return LsdbCall.model_validate_json(found.forms(values)["lsdb"])
 
 
-def test_degrees_of_a_template_are_arcseconds_of_a_call(tmp_path):
+def test_degrees_of_a_template_are_arcseconds_of_a_call(tmp_path: Path) -> None:
     """A cone's radius and a match's become arcseconds, positions stay degrees, names are the schema's."""
     form = "{table: Object, cone: c, columns: [id], match: {table: Object, columns: [ra], radius_deg: 0.001}}"
     found = call(template(tmp_path, form), c=CONE, low=0.25)
@@ -41,7 +45,7 @@ def test_degrees_of_a_template_are_arcseconds_of_a_call(tmp_path):
     assert (found.table, found.key, found.columns, found.match.columns) == ("Object", "objectId", ["objectId"], ["ra"])
 
 
-def test_conditions_become_text_with_numbers_only(tmp_path):
+def test_conditions_become_text_with_numbers_only(tmp_path: Path) -> None:
     """Bounds are numbers or parameters, columns the schema's; several bounds hold together."""
     form = (
         "{table: Object, count: true, where: [{column: z_apFlux, at_least: low, below: 3},"
@@ -69,7 +73,7 @@ def test_conditions_become_text_with_numbers_only(tmp_path):
         ),
     ],
 )
-def test_a_wrong_form_is_refused_in_one_line(tmp_path, form, message):
+def test_a_wrong_form_is_refused_in_one_line(tmp_path: Path, form: str, message: str) -> None:
     """File, line and remedy, before anything runs."""
     with pytest.raises(UserError) as caught:
         template(tmp_path, form)
@@ -84,11 +88,11 @@ class FormTarget(NullTarget):
     name = "formed"
     form = "lsdb"
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.asked: list[str] = []
 
-    def run(self, sql, database):
+    def run(self, sql: str, database: str) -> Answer:
         self.asked.append(sql)
         return super().run(sql, database)
 
@@ -105,7 +109,7 @@ def mixed(*names: str) -> tuple[Workload, dict[str, QueryTemplate], DataProfile]
     return workload, templates, DataProfile.example(wanted_columns(templates.values()))
 
 
-def test_what_has_no_form_is_reported_and_the_rest_is_asked_unchanged(tmp_path):
+def test_what_has_no_form_is_reported_and_the_rest_is_asked_unchanged(tmp_path: Path) -> None:
     """The target is sent forms; the trial says which queries it was not sent, and why, on every page."""
     workload, templates, profile = mixed("object_by_id", "cone")
     target = FormTarget()
@@ -122,14 +126,14 @@ def test_what_has_no_form_is_reported_and_the_rest_is_asked_unchanged(tmp_path):
     assert kept[0][0].queries == tuple(q for q in whole[0][0].queries if q.template != "LV/cone")
 
 
-def test_a_target_that_can_answer_nothing_is_refused(tmp_path):
+def test_a_target_that_can_answer_nothing_is_refused(tmp_path: Path) -> None:
     """A workload without any form is no trial of it."""
     workload, templates, profile = mixed("cone")
     with pytest.raises(UserError, match="can answer no template of this workload: the operations of a form neither"):
         run_trial(workload, templates, FormTarget(), tmp_path / "trial", profile=profile)
 
 
-def test_a_target_with_sql_is_asked_everything():
+def test_a_target_with_sql_is_asked_everything() -> None:
     """Only targets that take forms leave anything out, and they are sent nothing else."""
     workload, templates, profile = mixed("object_by_id", "cone")
     schedule = build_schedule(workload, templates, profile, 1)
@@ -139,14 +143,14 @@ def test_a_target_with_sql_is_asked_everything():
     assert (query.asked_of(NullTarget()), query.asked_of(FormTarget())) == ("SELECT 1", "{}")
 
 
-def test_a_profile_of_a_target_without_sql_comes_from_its_rows():
+def test_a_profile_of_a_target_without_sql_comes_from_its_rows() -> None:
     """It counts and samples the same residue class by itself."""
 
     class Rows(FormTarget):
-        def count(self, table):
+        def count(self, table: str) -> int:
             return 6_000
 
-        def sample(self, table, columns, key, modulus, residue):
+        def sample(self, table: str, columns: Sequence[str], key: str, modulus: int, residue: int) -> pa.Table:
             import pyarrow as pa
 
             assert (table, list(columns), key, modulus, residue) == (
@@ -162,7 +166,7 @@ def test_a_profile_of_a_target_without_sql_comes_from_its_rows():
     assert (found.object_ids.tolist(), found.ra_deg.tolist()) == ([2, 3], [0.2, 0.3])
 
 
-def test_every_shipped_template_says_what_lsdb_is_asked_or_why_it_is_not():
+def test_every_shipped_template_says_what_lsdb_is_asked_or_why_it_is_not() -> None:
     """A form or a reason stands in each header; those of the workload ``lsdb`` all have a form."""
     keys = [f"{path.parent.name}/{path.stem}" for path in FOLDER.glob("*/*.sql")]
     said = {}

@@ -49,8 +49,8 @@ def child(key: str, position: tuple[str, str] | None = None, director: str = "Ob
     return TableLayout(role=Role.DEPENDENT, director=director, key=key, position=position)
 
 
-def director(key: str, *position: str) -> TableLayout:
-    return TableLayout(role=Role.DIRECTOR, key=key, position=position)
+def director(key: str, ra: str, decl: str) -> TableLayout:
+    return TableLayout(role=Role.DIRECTOR, key=key, position=(ra, decl))
 
 
 def kpm_tables() -> list[tuple[Table, TableLayout]]:
@@ -114,7 +114,7 @@ def rendered(key: str, schema: CatalogSchema, seed: int = 1) -> str:
 
 
 @pytest.mark.parametrize(("key", "schema"), claims(), ids=lambda value: value)
-def test_every_shipped_template_is_explained_for_every_schema_that_it_claims(key, schema):
+def test_every_shipped_template_is_explained_for_every_schema_that_it_claims(key: str, schema: str) -> None:
     """It renders, every name in it exists, and the czar has a plan for it that names its columns."""
     statement = read_statement(rendered(key, read_schema_file(SCHEMAS, schema)))
     assert isinstance(statement, SelectStatement)
@@ -124,7 +124,7 @@ def test_every_shipped_template_is_explained_for_every_schema_that_it_claims(key
 
 
 @pytest.mark.parametrize(("key", "schema"), claims(), ids=lambda value: value)
-def test_flux_windows_name_columns_that_exist(key, schema):
+def test_flux_windows_name_columns_that_exist(key: str, schema: str) -> None:
     """A window's table and column are of the catalog."""
     names = read_schema_file(SCHEMAS, schema)
     for table, column in wanted_columns([read_template(FOLDER, key, names)]):
@@ -132,7 +132,7 @@ def test_flux_windows_name_columns_that_exist(key, schema):
 
 
 @pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.yaml")), ids=lambda p: p.stem)
-def test_every_shipped_schema_has_its_files_name_and_only_columns_that_exist(path):
+def test_every_shipped_schema_has_its_files_name_and_only_columns_that_exist(path: Path) -> None:
     """Every table and column that a schema names is in the catalog that it is of."""
     schema = read_schema_file(SCHEMAS, path.stem)
     assert schema.name == path.stem
@@ -142,14 +142,14 @@ def test_every_shipped_schema_has_its_files_name_and_only_columns_that_exist(pat
 
 
 @pytest.mark.parametrize("path", sorted(data_folder("queries", "workloads").glob("*.yaml")), ids=lambda p: p.stem)
-def test_every_shipped_workload_finds_its_templates(path):
+def test_every_shipped_workload_finds_its_templates(path: Path) -> None:
     """All templates of a workload are there and claim its schema."""
     workload = read_workload(path)
     schema = read_schema_file(SCHEMAS, workload.schema_name)
     assert read_templates(FOLDER, workload.template_keys, schema)
 
 
-def test_the_whole_kpm_set_is_there_for_each_survey():
+def test_the_whole_kpm_set_is_there_for_each_survey() -> None:
     """Each KPM class has a template for the KPM and DP1 names; HSC lacks forced sources and object ids of sources."""
     classes = {"LV", "FTSObj", "FTSSrc", "FTSFSrc", "joinObjSrc", "joinObjFSrc", "nearN"}
     have = {schema: {key.split("/")[0] for key, s in claims() if s == schema} for schema in ("kpm", "dp1", "hsc")}
@@ -158,13 +158,13 @@ def test_the_whole_kpm_set_is_there_for_each_survey():
     assert classes - have["hsc"] == {"FTSFSrc", "joinObjSrc", "joinObjFSrc"}
 
 
-def test_a_schema_that_a_template_does_not_claim_is_refused():
+def test_a_schema_that_a_template_does_not_claim_is_refused() -> None:
     """One line with the file, its line, and how to go on."""
     with pytest.raises(UserError, match=r"count_flux.sql', line 4: .*'hsc'.*--leave-out FTSFSrc"):
         read_template(FOLDER, "FTSFSrc/count_flux", read_schema_file(SCHEMAS, "hsc"))
 
 
-def test_a_name_that_the_schema_lacks_is_refused(tmp_path):
+def test_a_name_that_the_schema_lacks_is_refused(tmp_path: Path) -> None:
     """The message has file, line, schema and name."""
     (tmp_path / "LV").mkdir()
     (tmp_path / "LV" / "x.sql").write_text("-- class: LV\n-- description: d\n-- why: w\nSELECT {{ Object.colour }}")
@@ -172,13 +172,13 @@ def test_a_name_that_the_schema_lacks_is_refused(tmp_path):
         read_template(tmp_path, "LV/x")
 
 
-def test_an_unknown_schema_is_refused_with_the_known_ones():
+def test_an_unknown_schema_is_refused_with_the_known_ones() -> None:
     """A schema that is not there gives the names of those that are."""
     with pytest.raises(UserError, match=r"no schema 'dp9'.*dp1, hsc, kpm, synth"):
         read_schema_file(SCHEMAS, "dp9")
 
 
-def test_the_kpm_constants_are_those_of_the_published_pool():
+def test_the_kpm_constants_are_those_of_the_published_pool() -> None:
     """The rendered statements of the constant queries are found in DMTR-16's list, but for spaces."""
     pool = KPM / "dmtr16_query_pools.txt"
     if not pool.is_file():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from skyshard.bench.workload.query_template import Has
 from skyshard.bench.workload.workload import find_workload, read_workload
 from skyshard.bench.workload.workload_fit import best_fit, fit, names_of, workload_templates
 from skyshard.catalog.schema import Column, Table
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.timeout(60)  # a Felis schema takes seconds to read
 QUICK = find_workload("quick")
 
 
-def has_of(recipe: str):
+def has_of(recipe: str) -> Has:
     return names_of({name: spec.table for name, spec in open_sky(read_recipe(recipe)).specs.items()})
 
 
@@ -42,6 +44,7 @@ def test_the_schema_of_a_recipe_is_found_by_its_names(recipe: str, schema: str) 
     """And what it leaves of the workload asks for nothing that the recipe does not make."""
     has = has_of(recipe)
     found = best_fit(QUICK, read_workload(QUICK), has)
+    assert found is not None
     assert found.workload.schema_name == schema
     assert all(not one.missing(has) for one in found.templates.values())
 
@@ -98,7 +101,7 @@ def own_workload(folder: Path, body: str) -> Path:
         ({"workload": "unclaimed"}, "makes nothing that workload 'w' could ask for"),
     ],
 )
-def test_the_demo_starts_nothing_with_a_wrong_input(tmp_path: Path, change: dict, words: str) -> None:
+def test_the_demo_starts_nothing_with_a_wrong_input(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     """One line, before there is a cluster, and an earlier demo's folder is as it was."""
     (tmp_path / "file").touch()
     (tmp_path / "full").mkdir()
@@ -108,7 +111,9 @@ def test_the_demo_starts_nothing_with_a_wrong_input(tmp_path: Path, change: dict
     (old / MARK).touch()
     bodies = {"bad": "SELECT {{ id }}, {{ 1/0 }}", "unclaimed": "-- schemas: [kpm]\nSELECT {{ id }}"}
     files = {name: str(own_workload(tmp_path / name, body)) for name, body in bodies.items()}
-    options = {"recipe": "tiny", "workload": "quick", "nodes": 2} | {k: v for k, v in change.items() if k != "out"}
+    options: dict[str, Any] = {"recipe": "tiny", "workload": "quick", "nodes": 2} | {
+        k: v for k, v in change.items() if k != "out"
+    }
     options["workload"] = files.get(options["workload"], options["workload"])
     said: list[str] = []
     with pytest.raises(UserError) as caught:
@@ -134,7 +139,7 @@ def test_the_demo_starts_nothing_with_a_wrong_input(tmp_path: Path, change: dict
         ({"out": "file"}, "cannot write"),
     ],
 )
-def test_a_sweep_starts_nothing_with_a_wrong_input(tmp_path: Path, change: dict, words: str) -> None:
+def test_a_sweep_starts_nothing_with_a_wrong_input(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     """One line, and no folder."""
     (tmp_path / "file").touch()
     options = {"recipe": "tiny", "fractions": (1e-7,), "nodes": (1,), "on_nodes": (25,), "out": "out"} | change

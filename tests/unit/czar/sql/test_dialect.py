@@ -17,7 +17,9 @@ LINES = [line for line in CASES.read_text().splitlines() if line and not line.st
 
 
 def once(sql: str) -> str:
-    return render(DIALECT.parse(sql)[0])
+    (tree,) = DIALECT.parse(sql)
+    assert tree is not None
+    return render(tree)
 
 
 @pytest.mark.parametrize("line", LINES)

@@ -456,7 +456,7 @@ def test_tables_that_nobody_asks_for_need_no_files(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has no column 'a'"):
         open_source(mapping, ["Object", "Wrong"])
     source = open_source(mapping, ["Object"])
-    assert (list(source.tables), source.unopened) == (["Object"], {"Other", "Wrong"})
+    assert (list(source.tables), source.unopened) == (["Object"], frozenset({"Other", "Wrong"}))
 
 
 def test_text_files_with_other_headers_are_refused(tmp_path: Path) -> None:

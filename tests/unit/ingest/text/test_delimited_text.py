@@ -7,7 +7,7 @@ import codecs
 import gzip
 import lzma
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -254,7 +254,7 @@ def test_dump_ends_all_its_lines_alike(tmp_path: Path, content: bytes, found: ob
         assert rows(read(path, table("int", "varchar(9)"))) == found
 
 
-PACKED = {
+PACKED: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress, "two gzip members": lambda raw: b"".join(
         gzip.compress(raw[part : part + 7]) for part in range(0, len(raw), 7)
     ),

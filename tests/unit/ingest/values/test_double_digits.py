@@ -19,7 +19,7 @@ TEXTS = st.builds("{}{}.{}e{}".format, st.sampled_from(["", "-"]), DIGITS, DIGIT
 def is_other(text: str) -> bool:
     """By exact numbers alone."""
     meant = Decimal(text)
-    digits = str(abs(meant.as_tuple().digits and int("".join(map(str, meant.as_tuple().digits))))).rstrip("0")
+    digits = str(int("".join(map(str, meant.as_tuple().digits)) or "0")).rstrip("0")
     return meant != Decimal(f"{float(text):.{max(len(digits), 1) - 1}e}")
 
 

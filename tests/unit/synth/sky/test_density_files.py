@@ -66,7 +66,7 @@ def densest(rule: MapFile) -> tuple[float, float]:
 def test_map_is_taken_in_the_frame_and_order_of_its_header(tmp_path: Path, frame: Frame, nest: bool) -> None:
     """The bright pixel lies over the same equatorial place, whatever the frame and order it was written in."""
     ra, dec = densest(write(tmp_path / "map.fits", spotted(frame, nest=nest), nest=nest, frame=frame))
-    assert (ra, dec) == (pytest.approx(PLACE[0], abs=3), pytest.approx(PLACE[1], abs=3))
+    assert (ra, dec) == pytest.approx(PLACE, abs=3)
 
 
 @pytest.mark.parametrize("frame", list(Frame))
@@ -74,7 +74,7 @@ def test_recipe_says_the_frame_of_a_file_that_does_not(tmp_path: Path, frame: Fr
     """A .npy has no header: ``coordinates`` and ``is_nested`` say what it would."""
     np.save(tmp_path / "map.npy", spotted(frame, nest=True))
     ra, dec = densest(MapFile(file=str(tmp_path / "map.npy"), is_nested=True, coordinates=frame))
-    assert (ra, dec) == (pytest.approx(PLACE[0], abs=3), pytest.approx(PLACE[1], abs=3))
+    assert (ra, dec) == pytest.approx(PLACE, abs=3)
 
 
 def test_partial_map_is_placed_by_its_pixel_numbers(tmp_path: Path) -> None:

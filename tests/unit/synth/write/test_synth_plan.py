@@ -204,10 +204,10 @@ def test_dirt_is_counted_and_can_be_undone(tmp_path: Path) -> None:
     noted = done["Object"]
     assert rows.num_rows == noted.rows
     assert noted.files == len(list((tmp_path / "Object").glob("tract_*.parquet"))) > 1
-    for name, kinds in noted.dirt.items():
+    for name, counts in noted.dirt.items():
         values = rows[name].to_numpy()
-        assert (values == np.inf).sum() == kinds["+inf"] > 0
-        assert (values == -999).sum() == kinds["-999"] > 0
+        assert (values == np.inf).sum() == counts["+inf"] > 0
+        assert (values == -999).sum() == counts["-999"] > 0
         clean = np.isfinite(values) & (values != -999)
         at = rows.schema.get_field_index(name)
         rows = rows.set_column(at, name, pa.array(values, rows[name].type, mask=~clean))
