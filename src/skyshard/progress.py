@@ -1,9 +1,13 @@
-"""Progress of long work, as values; who shows them is somebody else's business."""
+"""Progress of long work, as values: the work reports, a watcher decides what to show.
+
+Synthesis, ingest, trials, sweeps and the demo all take a ``Watcher`` and report through it alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,8 @@ class Progress:
     rows: int = 0
     bytes: int = 0
     elapsed_s: float = 0.0
+    note: str = ""
+    """A sentence for people, such as the name of a step of the demo; the other fields then say nothing."""
 
     @property
     def rows_per_s(self) -> float:
@@ -30,8 +36,41 @@ class Progress:
         return self.elapsed_s * (self.total - self.done) / self.done if self.done else None
 
 
-Watcher = Callable[[Progress], None]
+class Watcher(Protocol):
+    """What long work reports to, from one thread at a time; an error raised here ends the work.
+
+    Any function of one ``Progress`` will do:
+
+    >>> seen: list[Progress] = []
+    >>> watcher: Watcher = seen.append
+    >>> Stage(watcher, "copy", 2).report(1)
+    >>> announce(watcher, "copied")
+    >>> [(one.stage, one.done, one.total, one.note) for one in seen]
+    [('copy', 1, 2, ''), ('', 0, 0, 'copied')]
+    """
+
+    def __call__(self, progress: Progress, /) -> None: ...
 
 
-def nobody(_: Progress) -> None:
+def unwatched(_: Progress) -> None:
     """Watch nothing."""
+
+
+def announce(watcher: Watcher, note: str) -> None:
+    """Report a sentence for people."""
+    watcher(Progress("", 0, 0, note=note))
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage under way, made when it begins; reports carry the time since then."""
+
+    watcher: Watcher
+    name: str
+    total: int
+    began_s: float = field(default_factory=time.monotonic)
+
+    def report(self, done: int, *, total: int | None = None) -> None:
+        """Report that ``done`` steps are done; ``total`` where it became known later, or is not known yet."""
+        elapsed_s = time.monotonic() - self.began_s
+        self.watcher(Progress(self.name, done, self.total if total is None else total, elapsed_s=elapsed_s))

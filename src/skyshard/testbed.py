@@ -23,7 +23,7 @@ from skyshard.cluster.private_cluster import CZAR_NAME, MONO_NAME, Cluster
 from skyshard.db.left_statements import Ending
 from skyshard.errors import ClusterError, UserError
 from skyshard.node.node_loader import NodeLoader
-from skyshard.progress import Watcher, nobody
+from skyshard.progress import Watcher, unwatched
 from skyshard.registry.registry import Registry
 from skyshard.runtime import RuntimeKind, open_runtime
 from skyshard.runtime.base import Handle, Runtime
@@ -127,7 +127,7 @@ class Testbed:
         source: Path | str | Source,
         *,
         runtime: RuntimeKind | None = None,
-        watcher: Watcher = nobody,
+        watcher: Watcher = unwatched,
         **options: Any,
     ) -> IngestReport:
         """Ingest a source and publish it; run again after an interruption, it goes on."""
@@ -183,7 +183,7 @@ class Testbed:
         layouts = {name: entry.layout for name, entry in catalog.tables.items()}
         return known_truth(content, catalog.layout.striping, layouts)
 
-    def compact(self, database: str, *, watcher: Watcher = nobody, **options: Any) -> Compacted:
+    def compact(self, database: str, *, watcher: Watcher = unwatched, **options: Any) -> Compacted:
         """Merge the parts that transactions brought; options as of ``ingest.compact.compact``."""
         from skyshard.ingest.upkeep.compaction import compact
 
@@ -195,13 +195,13 @@ class Testbed:
 
         return abort(self._site("inline"), number)
 
-    def rebuild_indexes(self, database: str, *, watcher: Watcher = nobody) -> dict[str, int]:
+    def rebuild_indexes(self, database: str, *, watcher: Watcher = unwatched) -> dict[str, int]:
         """Make the director indexes of a database anew from its chunk tables; returns director → keys."""
         from skyshard.ingest.upkeep.index_rebuild import rebuild_indexes
 
         return rebuild_indexes(self._site("inline"), database, watcher)
 
-    def load_mono(self, database: str, *, watcher: Watcher = nobody) -> dict[str, int]:
+    def load_mono(self, database: str, *, watcher: Watcher = unwatched) -> dict[str, int]:
         """Copy a database, unsharded, to the mono server, which is started when it does not run."""
         from skyshard.ingest.check.mono_copy import MonoCopy
 
@@ -254,7 +254,7 @@ class Testbed:
         """Have a statement answered by a process of its own; returns the query's number."""
         number = self.submitted.submit(sql, database)
         command = [sys.executable, "-m", "skyshard.cli.app", "run-query", str(number), "--cluster"]
-        # The shell ends at once, so that the process is nobody's child and outlives this one.
+        # The shell ends at once, so that the process is no one's child and outlives this one.
         text = '"$@" </dev/null >/dev/null 2>&1 &'
         subprocess.run(["sh", "-c", text, "sh", *command, str(self.cluster.folder)], check=True, start_new_session=True)
         return number
@@ -322,7 +322,7 @@ def check_on_server(plan: IngestPlan, cluster: Path) -> None:
             require_makeable(found.endpoint(CZAR_NAME), plan.tables, plan.layout.engine)
 
 
-def survey_source(plan: IngestPlan, cluster: Path, nodes: int = 0, watcher: Watcher = nobody) -> Survey:
+def survey_source(plan: IngestPlan, cluster: Path, nodes: int = 0, watcher: Watcher = unwatched) -> Survey:
     """Read what an ingest will come to, on ``nodes`` nodes, or those of the cluster if there is one, else one."""
     from skyshard.ingest.estimate import survey
 

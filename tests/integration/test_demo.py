@@ -9,6 +9,7 @@ import pytest
 from tests.unit.bench.workload.test_workload_fit import own_workload
 
 from skyshard.cluster.private_cluster import Cluster
+from skyshard.progress import Progress
 from skyshard.scenarios.demo import run_demo
 
 pytestmark = pytest.mark.integration
@@ -17,13 +18,17 @@ pytestmark = pytest.mark.integration
 def test_the_demo_runs_and_its_telemetry_holds_every_server(tmp_path: Path) -> None:
     """Nodes, the czar's server, the oracle and the driver; the cluster is stopped at the end."""
     workload = own_workload(tmp_path, "SELECT {{ Object.ra }} FROM {{ Object.table }} WHERE {{ Object.id }} = {{ id }}")
-    said: list[str] = []
+    seen: list[Progress] = []
     found = run_demo(
-        tmp_path / "demo", recipe="mini", workload=str(workload), nodes=2, runtime="inline", say=said.append
+        tmp_path / "demo", recipe="mini", workload=str(workload), nodes=2, runtime="inline", watcher=seen.append
     )
     assert found.is_good
     assert found.report.is_file()
     samples = pq.read_table(tmp_path / "demo" / "trial" / "telemetry.parquet")
     assert set(samples["node"].to_pylist()) == {"czar", "mono", "node1", "node2", "driver"}
     assert not Cluster.at(found.cluster).is_running
-    assert [line[:1] for line in said if not line.startswith(" ")] == list("123456")
+    notes = [one.note for one in seen if one.note]
+    assert [note[:1] for note in notes if not note.startswith(" ")] == list("123456")
+    assert {"synth", "partition Object", "load mono", "sampling the data", "checking answers"} <= {
+        one.stage for one in seen
+    }

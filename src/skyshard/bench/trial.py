@@ -29,7 +29,7 @@ from skyshard.bench.check.true_answers import Truth
 from skyshard.bench.clock import Clock
 from skyshard.bench.drive.driver import Recording
 from skyshard.bench.drive.driver_processes import Opener, SeatTeam, Team, ThreadTeam, wall_clock
-from skyshard.bench.notify import Notify, Telling, say_nothing
+from skyshard.bench.drive.progress_thread import ProgressThread
 from skyshard.bench.pages.report import write_report
 from skyshard.bench.record.chunk_map import SkyMap
 from skyshard.bench.record.environment import capture_environment
@@ -46,6 +46,7 @@ from skyshard.bench.workload.query_template import QueryTemplate, wanted_columns
 from skyshard.bench.workload.schema_names import CatalogSchema
 from skyshard.bench.workload.workload import Workload
 from skyshard.errors import SkyshardError, UserError
+from skyshard.progress import Stage, Watcher, unwatched
 
 ANSWER_BUDGET = 1 << 30
 """Bytes of answers kept for checking; answers beyond it stay unchecked, and are counted as such."""
@@ -101,7 +102,7 @@ def run_trial(
     profile: DataProfile | None = None,
     clock: Clock | None = None,
     seats: Seats | None = None,
-    notify: Notify | None = None,
+    watcher: Watcher = unwatched,
 ) -> Summary:
     """Run a workload against a target and leave a trial folder with its report.
 
@@ -114,16 +115,17 @@ def run_trial(
     """
     prepare_folder(out)
     database, seed = database or workload.database, workload.seed if seed is None else seed
-    context, tell = context or TrialContext(), notify or say_nothing
+    context = context or TrialContext()
     schema = next((template.schema for template in templates.values()), CatalogSchema.plain())
-    tell("sampling the data", 0, 1)
+    sampling = Stage(watcher, "sampling the data", 1)
+    sampling.report(0)
     profile = profile or profile_data(target, database, wanted_columns(templates.values()), seed, schema)
     schedule, not_answered = answerable(build_schedule(workload, templates, profile, seed), templates, target)
-    tell("sampling the data", 1, 1)
-    run = _run(workload, schedule, target, database, clock, seats, context.probe, tell)
+    sampling.report(1)
+    run = _run(workload, schedule, target, database, clock, seats, context.probe, watcher)
     checker = oracle if workload.check_answers and not run.is_partial else None
     truth = context.truth if workload.check_answers and not run.is_partial else None
-    checked = _check(run.recording, checker, truth, database, tell)
+    checked = _check(run.recording, checker, truth, database, watcher)
     checker = None if checked is None else checker
     is_partial = run.is_partial or checked is None
     answer_ok, wrong = (checked.answer_ok, checked.wrong) if checked is not None else (None, [])
@@ -172,7 +174,7 @@ def _run(
     clock: Clock | None,
     seats: Seats | None,
     probe: Probe,
-    tell: Notify,
+    watcher: Watcher,
 ) -> _Run:
     """Run the phases in order until the last, Ctrl-C, or a failure where the workload ends at one."""
     shared = wall_clock()
@@ -185,7 +187,7 @@ def _run(
         with TelemetryRecorder(probe, clock or shared) as recorder:
             for phase in schedule:
                 number = [one.name for one in workload.phases].index(phase[0].phase)
-                is_partial = not _run_phase(team, phase, recording, tell)
+                is_partial = not _run_phase(team, phase, recording, watcher)
                 if is_partial:
                     break
                 if workload.ends_at_failure and is_exhausted(workload, recording, number):
@@ -196,10 +198,11 @@ def _run(
     return _Run(started, datetime.now(UTC), recording, recorder.table, not_run, is_partial)
 
 
-def _run_phase(team: Team, phase: Sequence[ClassSchedule], recording: Recording, tell: Notify) -> bool:
+def _run_phase(team: Team, phase: Sequence[ClassSchedule], recording: Recording, watcher: Watcher) -> bool:
     before = len(recording.samples)
     total = 0 if any(one.is_endless for one in phase) else sum(len(one.queries) for one in phase)
-    with Telling(tell, f"phase {phase[0].phase}", lambda: len(recording.samples) - before, total):
+    stage = Stage(watcher, f"phase {phase[0].phase}", total)
+    with ProgressThread(stage, lambda: len(recording.samples) - before):
         return team.run(phase, recording)
 
 
@@ -219,11 +222,11 @@ def _driver_facts(seats: Seats | None) -> dict[str, object]:
 
 
 def _check(
-    recording: Recording, oracle: Target | None, truth: Truth | None, database: str, tell: Notify
+    recording: Recording, oracle: Target | None, truth: Truth | None, database: str, watcher: Watcher
 ) -> Checked | None:
     """``check_answers``; None when Ctrl-C ended it: then nothing counts as checked."""
     try:
-        return check_answers(recording, oracle, database, tell, truth)
+        return check_answers(recording, oracle, database, watcher, truth)
     except KeyboardInterrupt:
         return None
 

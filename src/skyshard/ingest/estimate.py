@@ -31,7 +31,7 @@ from skyshard.ingest.partition.routing import chunker_of, positions
 from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
 from skyshard.ingest.source import Part, Reader
 from skyshard.node.messages import Loader
-from skyshard.progress import Progress, Watcher, nobody
+from skyshard.progress import Progress, Watcher, unwatched
 from skyshard.rowimage.record import RecordLayout
 from skyshard.runtime.base import Runtime
 
@@ -95,7 +95,7 @@ class Survey:
         return asdict(self) | {"skew": self.skew, "overlap_share": self.overlap_share}
 
 
-def survey(plan: IngestPlan, nodes: Sequence[str], runtime: Runtime, watcher: Watcher = nobody) -> Survey:
+def survey(plan: IngestPlan, nodes: Sequence[str], runtime: Runtime, watcher: Watcher = unwatched) -> Survey:
     """Read what places the rows of every table.
 
     Raises:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from skyshard.bench.workload.workload_fit import Fitted, best_fit, names_of
 from skyshard.cluster.installation import find_mariadbd
 from skyshard.cluster.private_cluster import MAX_NODES, Cluster
 from skyshard.errors import ClusterError, UserError
-from skyshard.progress import Progress, Watcher, nobody
+from skyshard.progress import Watcher, announce, unwatched
 from skyshard.runtime import RuntimeKind, open_runtime
 from skyshard.scenarios.trial_targets import ClusterProbe, TestbedTarget, trial_context
 from skyshard.synth.recipe.recipe import Recipe, read_recipe
@@ -31,7 +30,6 @@ from skyshard.testbed import Testbed
 MARK = ".skyshard-demo"
 COPIES = 4
 """Of the sky's bytes on disk: files, chunk tables with overlap, staging, the oracle."""
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +50,7 @@ def run_demo(
     workload: str = "quick",
     nodes: int = 2,
     runtime: RuntimeKind = "ray",
-    say: Say = print,
-    watcher: Watcher = nobody,
+    watcher: Watcher = unwatched,
 ) -> DemoResult:
     """Run everything below ``out`` and stop the cluster, whatever happens.
 
@@ -67,24 +64,24 @@ def run_demo(
     _claim(out)
     cluster = Cluster.at(out / "cluster")
     try:
-        say(f"1/6 cluster: {nodes} MariaDB nodes and the czar's own, private, in {cluster.folder}")
+        announce(watcher, f"1/6 cluster: {nodes} MariaDB nodes and the czar's own, private, in {cluster.folder}")
         cluster.start(nodes)
-        say(f"2/6 synthetic sky: recipe {recipe} → {out / 'sky'}")
+        announce(watcher, f"2/6 synthetic sky: recipe {recipe} → {out / 'sky'}")
         _synthesize(sky, out / "sky", watcher)
         with Testbed(cluster.folder, runtime=runtime) as testbed:
-            say(f"3/6 ingest: {out / 'sky'} → chunk tables, through {runtime}")
+            announce(watcher, f"3/6 ingest: {out / 'sky'} → chunk tables, through {runtime}")
             report = testbed.ingest(out / "sky", watcher=watcher)
-            say(f"4/6 verify {report.database}: every table read back, and the unsharded oracle filled")
-            _verify(testbed, report.database, say)
+            announce(watcher, f"4/6 verify {report.database}: every table read back, and the unsharded oracle filled")
+            _verify(testbed, report.database, watcher)
             testbed.load_mono(report.database, watcher=watcher)
-            say(f"5/6 workload {fitted.workload.name}: answers checked against the oracle")
+            announce(watcher, f"5/6 workload {fitted.workload.name}: answers checked against the oracle")
             for sentence in fitted.sentences:
-                say(f"    {sentence}")
+                announce(watcher, f"    {sentence}")
             is_good = _measure(testbed, report.database, fitted, out / "trial", watcher)
         page = write_report(out / "trial")
     finally:
         if cluster.exists:
-            say("6/6 stopping the cluster")
+            announce(watcher, "6/6 stopping the cluster")
             cluster.stop()
     return DemoResult(page, cluster.folder, report.rows, is_good, time.monotonic() - start)
 
@@ -137,23 +134,18 @@ def _synthesize(recipe: Recipe, out: Path, watcher: Watcher) -> None:
         write_catalog(recipe, out, runtime=runtime, watcher=watcher)
 
 
-def _verify(testbed: Testbed, database: str, say: Say) -> None:
+def _verify(testbed: Testbed, database: str, watcher: Watcher) -> None:
     checks = testbed.verify(database)
     for check in checks:
         if not check.is_good:
-            say(f"    FAILED {check.name}: {check.found}")
+            announce(watcher, f"    FAILED {check.name}: {check.found}")
     if not all(check.is_good for check in checks):
         raise ClusterError(f"verification of {database} failed", remedy="this is ours to mend; keep the folder")
-    say(f"    {len(checks)} checks, all good")
+    announce(watcher, f"    {len(checks)} checks, all good")
 
 
 def _measure(testbed: Testbed, database: str, fitted: Fitted, out: Path, watcher: Watcher) -> bool:
     """Run the workload; True when every answer was right and every target met."""
-    start = time.monotonic()
-
-    def notify(what: str, done: int, total: int) -> None:
-        watcher(Progress(what, done, total, elapsed_s=time.monotonic() - start))
-
     with closing(ClusterProbe(testbed)) as probe:
         summary = run_trial(
             fitted.workload,
@@ -163,7 +155,7 @@ def _measure(testbed: Testbed, database: str, fitted: Fitted, out: Path, watcher
             oracle=TestbedTarget(testbed, "mono"),
             database=database,
             context=trial_context(testbed, database, probe),
-            notify=notify,
+            watcher=watcher,
         )
     if summary.is_partial:
         raise KeyboardInterrupt

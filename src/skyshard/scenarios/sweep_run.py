@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from skyshard.bench.compare.published_results import check_model, cliff, read_published
 from skyshard.bench.compare.sweep import Forecast, Size, Sweep, forecasts, sweep_of
-from skyshard.bench.notify import Notify
 from skyshard.bench.pages.sweep_page import write_sweep
 from skyshard.bench.record.trial_folder import MANIFEST, read_trial
 from skyshard.bench.trial import require_writable
@@ -23,6 +22,7 @@ from skyshard.bench.workload.workload_fit import names_of, workload_templates
 from skyshard.cluster.private_cluster import MAX_NODES, Cluster
 from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_file
+from skyshard.progress import Watcher, announce
 from skyshard.runtime import open_runtime
 from skyshard.scenarios.trial_run import TrialRun
 from skyshard.scenarios.trial_targets import PROFILE
@@ -31,8 +31,6 @@ from skyshard.synth.recipe.release_profile import read_profile
 from skyshard.synth.rows.generate import open_sky
 from skyshard.synth.write.write_catalog import plan, write_catalog
 from skyshard.testbed import Testbed
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +47,14 @@ class SweepRun:
     on_nodes: tuple[int, ...]
     """Node counts that projections are made for."""
 
-    def run(self, say: Say, notify: Notify) -> tuple[Sweep, Path]:
+    def run(self, watcher: Watcher) -> tuple[Sweep, Path]:
         """Run what is missing, fit, write; the sweep and its page. What cannot go well is refused before it begins."""
         shares = {fraction: self._share_of_recipe(fraction) for fraction in sorted(set(self.fractions))}
         self._require_inputs()
         predicted: dict[str, Forecast] = {}
         sizes: list[Size] = []
         for count in self.nodes:
-            sizes += self._on(count, shares, sizes, predicted, say, notify)
+            sizes += self._on(count, shares, sizes, predicted, watcher)
         published = read_published(data_file("queries", "published", f"{PROFILE}.yaml"))
         scans = published.concurrent_object_scans
         found = sweep_of(
@@ -91,8 +89,7 @@ class SweepRun:
         shares: dict[float, float],
         before: Sequence[Size],
         predicted: dict[str, Forecast],
-        say: Say,
-        notify: Notify,
+        watcher: Watcher,
     ) -> list[Size]:
         """All fractions on one node count, in a cluster that is removed at the end."""
         cluster = Cluster.at(self.out / f"cluster-{count}")
@@ -103,8 +100,8 @@ class SweepRun:
                 if fraction == max(shares) and count == self.nodes[0] and not predicted:
                     predicted |= self._predict([*before, *sizes], (self._planned(shares[fraction]), count))
                 if not (trial / MANIFEST).exists():
-                    say(f"{count} {'node' if count == 1 else 'nodes'}, {fraction:g} of DR1")
-                    self._measure(cluster, count, shares[fraction], fraction, trial, notify)
+                    announce(watcher, f"{count} {'node' if count == 1 else 'nodes'}, {fraction:g} of DR1")
+                    self._measure(cluster, count, shares[fraction], fraction, trial, watcher)
                 read = read_trial(trial)
                 sizes.append(Size(_true_fraction(read.manifest.catalog, fraction), count, read))
         finally:
@@ -113,20 +110,20 @@ class SweepRun:
         return sizes
 
     def _measure(
-        self, cluster: Cluster, count: int, share: float, fraction: float, trial: Path, notify: Notify
+        self, cluster: Cluster, count: int, share: float, fraction: float, trial: Path, watcher: Watcher
     ) -> None:
         if not cluster.is_running:
             cluster.start(count)
         sky = self.out / f"sky-{fraction:g}"
         with open_runtime("inline") as runtime:
-            write_catalog(read_recipe(self.recipe), sky, fraction=share, runtime=runtime)
+            write_catalog(read_recipe(self.recipe), sky, fraction=share, runtime=runtime, watcher=watcher)
         database = f"sweep_{count}_{round(fraction * 1e12)}"
         with Testbed(cluster.folder) as testbed:
-            testbed.ingest(sky, database=database)
+            testbed.ingest(sky, database=database, watcher=watcher)
             if self.workload.check_answers:
-                testbed.load_mono(database)
+                testbed.load_mono(database, watcher=watcher)
         shutil.rmtree(trial, ignore_errors=True)
-        TrialRun(self.file, self.workload, trial, database, ("czar",), cluster.folder).run(notify)
+        TrialRun(self.file, self.workload, trial, database, ("czar",), cluster.folder).run(watcher)
         shutil.rmtree(sky, ignore_errors=True)
 
     def _predict(self, sizes: Sequence[Size], at: tuple[float, int]) -> dict[str, Forecast]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from skyshard.bench.notify import Notify
 from skyshard.bench.record.latency_stats import Summary
 from skyshard.bench.target import TakesForms, Target
 from skyshard.bench.trial import Seats, TrialContext, check_folder, prepare_folder, run_trial
@@ -17,6 +16,7 @@ from skyshard.bench.workload.query_template import QueryTemplate, wanted_columns
 from skyshard.bench.workload.workload import Workload
 from skyshard.bench.workload.workload_fit import best_fit, names_of, workload_templates
 from skyshard.errors import UserError
+from skyshard.progress import Watcher
 from skyshard.scenarios.trial_targets import ClusterProbe, TestbedTarget, has_mono, open_target, trial_context
 from skyshard.testbed import Testbed
 
@@ -40,7 +40,7 @@ class TrialRun:
     runtime: str = "processes"
     """processes or ray."""
 
-    def run(self, notify: Notify) -> dict[str, tuple[Path, Summary]]:
+    def run(self, watcher: Watcher) -> dict[str, tuple[Path, Summary]]:
         """Run against each target in turn: its trial folder and summary, by the target's name as given.
 
         All targets are asked the same statements. Answers are compared with the mono server's; without one, with those
@@ -52,7 +52,7 @@ class TrialRun:
             testbed = stack.enter_context(Testbed(self.cluster)) if self._needs_testbed else None
             if testbed is not None:
                 self._require_names(testbed, templates)
-            targets = {spec: self._open(spec, testbed, stack, notify) for spec in dict.fromkeys(self.targets)}
+            targets = {spec: self._open(spec, testbed, stack, watcher) for spec in dict.fromkeys(self.targets)}
             oracles = self._oracles(targets, testbed)
             prepare_folder(self.out)
             seed = self.workload.seed if self.seed is None else self.seed
@@ -64,7 +64,7 @@ class TrialRun:
             for spec, target in targets.items():
                 context = self._context(spec, testbed, stack)
                 out = folders[spec]
-                summary = self._one(spec, target, oracles[spec], templates, profile, context, out, notify)
+                summary = self._one(spec, target, oracles[spec], templates, profile, context, out, watcher)
                 found[spec] = (out, summary)
                 if summary.is_partial:
                     break
@@ -92,14 +92,14 @@ class TrialRun:
     def _needs_testbed(self) -> bool:
         return any(spec in OWN for spec in self.targets)
 
-    def _open(self, spec: str, testbed: Testbed | None, stack: ExitStack, notify: Notify) -> Target:
+    def _open(self, spec: str, testbed: Testbed | None, stack: ExitStack, watcher: Watcher) -> Target:
         if testbed is not None and spec == "mono" and not has_mono(testbed, self.database):
             raise UserError(
                 f"the oracle does not hold '{self.database}'", remedy=f"run skyshard mono load {self.database}"
             )
         if testbed is not None and spec in OWN:
             return TestbedTarget(testbed, "mono" if spec == "mono" else "czar")
-        target = open_target(spec, self.cluster, notify)
+        target = open_target(spec, self.cluster, watcher)
         stack.callback(target.close)
         return target
 
@@ -136,14 +136,14 @@ class TrialRun:
         profile: DataProfile,
         context: TrialContext,
         out: Path,
-        notify: Notify,
+        watcher: Watcher,
     ) -> Summary:
         seats = None
         if self.processes:
             seats = Seats(partial(open_target, spec, self.cluster.resolve()), self.processes, self.runtime)
         return run_trial(
             self.workload, templates, target, out, oracle=oracle, database=self.database, seed=self.seed,
-            context=context, profile=profile, seats=seats, notify=notify,
+            context=context, profile=profile, seats=seats, watcher=watcher,
         )  # fmt: skip
 
 

@@ -16,7 +16,6 @@ import psutil
 import pyarrow as pa
 
 from skyshard.bench.check.true_answers import TrueAnswer, Truth
-from skyshard.bench.notify import Notify, say_nothing
 from skyshard.bench.record.chunk_map import SkyMap
 from skyshard.bench.record.telemetry import NoProbe, Probe, Reading, process_reading
 from skyshard.bench.record.trial_manifest import IngestStage
@@ -27,6 +26,7 @@ from skyshard.cluster.private_cluster import CZAR_NAME, MONO_NAME
 from skyshard.czar.run.scratch_tables import query_name
 from skyshard.db.connection import Account, connect
 from skyshard.errors import SkyshardError, UserError
+from skyshard.progress import Watcher, unwatched
 from skyshard.registry.published_catalog import Catalog
 from skyshard.synth.recipe.release_profile import read_profile
 from skyshard.synth.write.synth_manifest import read_manifest
@@ -162,7 +162,7 @@ class OwnedTarget:
         self.inner.testbed.close()
 
 
-def open_target(spec: str, cluster: Path, tell: Notify = say_nothing) -> Target:
+def open_target(spec: str, cluster: Path, watcher: Watcher = unwatched) -> Target:
     """A target by what a command calls it: ``czar``, ``mono``, ``duckdb:FOLDER``, ``lsdb:FOLDER`` or a SQLAlchemy URL.
 
     Raises:
@@ -178,7 +178,7 @@ def open_target(spec: str, cluster: Path, tell: Notify = say_nothing) -> Target:
     if kind == "lsdb" and rest:
         from skyshard.bench.targets.lsdb_target import open_lsdb
 
-        return open_lsdb(rest, tell)
+        return open_lsdb(rest, watcher)
     if "://" in spec:
         from skyshard.bench.targets.url_target import UrlTarget
 

@@ -14,9 +14,9 @@ import pyarrow as pa
 from skyshard.bench.check.compare_answers import compare_answers
 from skyshard.bench.check.true_answers import NAME, Truth
 from skyshard.bench.drive.driver import Recording
-from skyshard.bench.notify import Notify
 from skyshard.bench.record.latency_stats import WrongAnswer
 from skyshard.bench.target import Target
+from skyshard.progress import Stage, Watcher
 
 ASKERS = 4
 """Statements that the oracle is asked at a time."""
@@ -37,7 +37,7 @@ class Checked:
 
 
 def check_answers(
-    recording: Recording, oracle: Target | None, database: str, tell: Notify, truth: Truth | None = None
+    recording: Recording, oracle: Target | None, database: str, watcher: Watcher, truth: Truth | None = None
 ) -> Checked:
     """Compare every kept answer with the oracle's, and with what the generator knows."""
     places: dict[str, list[int]] = {}
@@ -47,7 +47,7 @@ def check_answers(
     answer_ok: list[bool | None] | None = None
     wrong: list[WrongAnswer] = []
     if oracle is not None:
-        answer_ok, wrong = _by_oracle(recording, places, oracle, database, tell)
+        answer_ok, wrong = _by_oracle(recording, places, oracle, database, watcher)
     if truth is None:
         return Checked(answer_ok, wrong)
     return _by_truth(recording, places, truth, answer_ok, wrong)
@@ -77,11 +77,12 @@ def _by_truth(
 
 
 def _by_oracle(
-    recording: Recording, places: Mapping[str, list[int]], oracle: Target, database: str, tell: Notify
+    recording: Recording, places: Mapping[str, list[int]], oracle: Target, database: str, watcher: Watcher
 ) -> tuple[list[bool | None], list[WrongAnswer]]:
     """Each distinct statement is asked once."""
     answer_ok: list[bool | None] = [None] * len(recording.samples)
     wrong: list[WrongAnswer] = []
+    stage = Stage(watcher, "checking answers", len(places))
     truths = _ask_all(oracle, list(places), database)
     for done, (found, (truth, failure)) in enumerate(zip(places.values(), truths, strict=True), 1):
         if truth is not None:
@@ -95,7 +96,7 @@ def _by_oracle(
             answer_ok[place] = None if truth is None else not reasons[place]
         if bad := [place for place in found if reasons[place]]:
             wrong.append(_wrong_answer(recording, bad, reasons[bad[0]], is_checked=truth is not None))
-        tell("checking answers", done, len(places))
+        stage.report(done)
     return answer_ok, wrong
 
 

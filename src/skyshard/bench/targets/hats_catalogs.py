@@ -22,10 +22,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from skyshard.bench.notify import Notify
 from skyshard.catalog.layout import Role
 from skyshard.catalog.strict_files import Strict
 from skyshard.errors import UserError
+from skyshard.progress import Progress, Watcher
 from skyshard.synth.write.synth_manifest import Manifest, ManifestTable
 
 RECORD = "skyshard.json"
@@ -58,7 +58,7 @@ class HatsOptions:
     partition_rows: int = PARTITION_ROWS
 
 
-def provide_catalogs(sky: Path, manifest: Manifest, options: HatsOptions, tell: Notify) -> HatsRecord:
+def provide_catalogs(sky: Path, manifest: Manifest, options: HatsOptions, watcher: Watcher) -> HatsRecord:
     """Import a synthetic catalog unless that was done before.
 
     Raises:
@@ -75,7 +75,7 @@ def provide_catalogs(sky: Path, manifest: Manifest, options: HatsOptions, tell: 
     draft = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
     try:
         start = time.monotonic()
-        _import_all(sky, manifest, draft, options.partition_rows, wanted[2], tell)
+        _import_all(sky, manifest, draft, options.partition_rows, wanted[2], watcher)
         record = HatsRecord(
             digests=wanted[0], partition_rows=wanted[1], margin_arcsec=wanted[2],
             elapsed_s=round(time.monotonic() - start, 3), packages=_packages(),
@@ -118,7 +118,7 @@ def _packages() -> dict[str, str]:
     return {name: version(name) for name in ("hats", "hats-import")}
 
 
-def _import_all(sky: Path, manifest: Manifest, out: Path, rows: int, margin_arcsec: float, tell: Notify) -> None:
+def _import_all(sky: Path, manifest: Manifest, out: Path, rows: int, margin_arcsec: float, watcher: Watcher) -> None:
     from dask.distributed import Client
 
     out.mkdir(parents=True)
@@ -128,12 +128,12 @@ def _import_all(sky: Path, manifest: Manifest, out: Path, rows: int, margin_arcs
     try:
         with Client(processes=False, n_workers=1, threads_per_worker=threads, dashboard_address=None) as client:
             for done, (name, table) in enumerate(tables.items()):
-                tell(f"importing {name} to HATS", done, len(tables))
+                watcher(Progress(f"importing {name} to HATS", done, len(tables)))
                 margin = margin_arcsec if table.role is Role.DIRECTOR else None
                 _import_table(sky, manifest, name, out, rows, margin, client)
                 if table.role is Role.DIRECTOR:
                     write_index(out, name, table.key)
-            tell("importing to HATS", len(tables), len(tables))
+            watcher(Progress("importing to HATS", len(tables), len(tables)))
     finally:
         logging.disable(logging.NOTSET)
 

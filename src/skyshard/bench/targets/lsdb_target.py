@@ -21,7 +21,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
-from skyshard.bench.notify import Notify, say_nothing
 from skyshard.bench.target import Answer
 from skyshard.bench.targets.hats_catalogs import (
     PARTITION_ROWS,
@@ -33,6 +32,7 @@ from skyshard.bench.targets.hats_catalogs import (
 from skyshard.bench.workload.lsdb_form import FORM, JoinCall, LsdbCall, MatchCall
 from skyshard.catalog.layout import Role
 from skyshard.errors import ClusterError, UserError
+from skyshard.progress import Watcher, unwatched
 from skyshard.synth.write.synth_manifest import read_manifest
 
 NEIGHBOURS = 8
@@ -44,7 +44,7 @@ OPTIONS = {"hats": "folder of the HATS catalogs", "workers": "processes", "parti
 """What may stand behind ``?`` in ``lsdb:FOLDER?workers=2``."""
 
 
-def open_lsdb(rest: str, tell: Notify = say_nothing) -> LsdbTarget:
+def open_lsdb(rest: str, watcher: Watcher = unwatched) -> LsdbTarget:
     """The target of ``FOLDER?hats=DIR&workers=N&partition_rows=N``; catalogs are kept in ``FOLDER/hats`` by default.
 
     Raises:
@@ -56,7 +56,7 @@ def open_lsdb(rest: str, tell: Notify = say_nothing) -> LsdbTarget:
         raise UserError(f"target lsdb has no option '{unknown[0]}'", remedy=f"use one of: {', '.join(OPTIONS)}")
     workers, rows = (_whole(given, name) for name in ("workers", "partition_rows"))
     hats = Path(given["hats"]) if given.get("hats") else Path(folder) / "hats"
-    return LsdbTarget(Path(folder), HatsOptions(hats, rows or PARTITION_ROWS), workers, tell)
+    return LsdbTarget(Path(folder), HatsOptions(hats, rows or PARTITION_ROWS), workers, watcher)
 
 
 def _whole(given: Mapping[str, str], name: str) -> int:
@@ -72,7 +72,7 @@ class LsdbTarget:
     name = "lsdb"
     form = FORM
 
-    def __init__(self, sky: Path, options: HatsOptions, workers: int = 0, tell: Notify = say_nothing) -> None:
+    def __init__(self, sky: Path, options: HatsOptions, workers: int = 0, watcher: Watcher = unwatched) -> None:
         try:
             import hats_import  # noqa: F401
             import lsdb
@@ -81,7 +81,7 @@ class LsdbTarget:
         self._lsdb: Any = lsdb
         self._sky, self._folder, self._workers = sky, options.folder, workers
         self._manifest = read_manifest(sky)
-        self._record = provide_catalogs(sky, self._manifest, options, tell)
+        self._record = provide_catalogs(sky, self._manifest, options, watcher)
         self._tables = catalog_tables(self._manifest)
         self._stack = ExitStack()
         self._opened: dict[tuple[str, tuple[str, ...]], Any] = {}

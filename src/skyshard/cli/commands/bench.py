@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -128,13 +127,8 @@ def _with_schema(file: Path, workload: Workload, schema: str) -> Workload:
 
 
 def _run(asked: TrialRun) -> dict[str, tuple[Path, Summary]]:
-    from skyshard.progress import Progress
-
-    start = time.monotonic()
     with progress_bars() as watcher:
-        return asked.run(
-            lambda what, done, total: watcher(Progress(what, done, total, elapsed_s=time.monotonic() - start))
-        )
+        return asked.run(watcher)
 
 
 def _show(summary: Summary, folder: Path, title: str, *, as_json: bool) -> None:
@@ -272,8 +266,8 @@ def sweep(
         file, loaded, out, recipe, tuple(_numbers(fractions, float)), tuple(_numbers(nodes, int)),
         tuple(_numbers(on_nodes, int)),
     )  # fmt: skip
-    with interruptible():
-        found, page = asked.run(lambda line: typer.echo(line, err=True), lambda what, done, total: None)
+    with interruptible(), progress_bars(quiet=True) as watcher:
+        found, page = asked.run(watcher)
     if as_json:
         print_json(found.model_dump(mode="json"))
         raise typer.Exit(bool(found.faults))

@@ -21,10 +21,8 @@ def demo(
     from skyshard.host.interrupts import interruptible
     from skyshard.scenarios.demo import run_demo
 
-    with interruptible(), progress_bars() as watcher:
-        result = run_demo(
-            out, recipe=recipe, workload=workload, nodes=nodes, runtime=runtime, say=typer.echo, watcher=watcher
-        )
+    with interruptible(), progress_bars(notes=typer.echo) as watcher:
+        result = run_demo(out, recipe=recipe, workload=workload, nodes=nodes, runtime=runtime, watcher=watcher)
     typer.echo(f"done in {result.elapsed_s:.0f} s: {result.rows:,} rows ingested".replace(",", " "))
     typer.echo(f"the cluster is stopped; `skyshard cluster start --cluster {result.cluster}` brings it back")
     typer.echo(f"report: {result.report}")

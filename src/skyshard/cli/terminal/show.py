@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from skyshard.progress import Progress, Watcher
+from skyshard.progress import Progress, Watcher, unwatched
 from skyshard.readable import human_bytes
 
 ClusterOption = Annotated[
@@ -49,11 +49,33 @@ def _cell(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+def _print_note(note: str) -> None:
+    typer.echo(note, err=True)
+
+
 @contextmanager
-def progress_bars(*, as_json: bool = False, quiet: bool = False) -> Iterator[Watcher]:
-    """Bars with rate and ETA on a terminal; a line per finished stage elsewhere; JSON events with ``as_json``."""
+def progress_bars(
+    *, as_json: bool = False, quiet: bool = False, notes: Callable[[str], None] = _print_note
+) -> Iterator[Watcher]:
+    """Bars with rate and ETA on a terminal; a line per finished stage elsewhere; JSON events with ``as_json``.
+
+    ``notes`` takes the sentences that come with progress; they are shown with ``quiet`` too.
+    """
+    with _counts(as_json=as_json, quiet=quiet) as counts:
+
+        def watcher(progress: Progress) -> None:
+            if progress.note:
+                notes(progress.note)
+            else:
+                counts(progress)
+
+        yield watcher
+
+
+@contextmanager
+def _counts(*, as_json: bool, quiet: bool) -> Iterator[Watcher]:
     if quiet:
-        yield lambda _: None
+        yield unwatched
     elif as_json:
         yield _print_event
     elif not sys.stderr.isatty():

@@ -19,7 +19,7 @@ from skyshard.ingest.on_nodes.part_tables import one_of_each, part_name
 from skyshard.ingest.plan.ingest_plan import loader_of
 from skyshard.node.messages import BuildOrder, Loader, Slice, TableBuild
 from skyshard.node.table_digests import file_name
-from skyshard.progress import Progress, Watcher, nobody
+from skyshard.progress import Progress, Watcher, unwatched
 from skyshard.registry.mono_state import CREATE, ORACLE_DATABASE, Load, forget_text, record_text
 from skyshard.registry.published_catalog import Catalog
 from skyshard.registry.records import WHOLE, Replica
@@ -38,7 +38,7 @@ class MonoCopy:
     data_dirs: Mapping[str, Path]
     exchange: Path
 
-    def load(self, database: str, watcher: Watcher = nobody) -> dict[str, int]:
+    def load(self, database: str, watcher: Watcher = unwatched) -> dict[str, int]:
         """Make every table whole; returns table → rows. Until all of them are, the oracle does not answer for any.
 
         Raises:

@@ -22,7 +22,7 @@ from skyshard.ingest.transaction.ending import settle
 from skyshard.ingest.transaction.ingest_report import IngestReport
 from skyshard.ingest.transaction.recovery import clear_staging, plan_digest, recheck, take_back
 from skyshard.ingest.transaction.transaction_run import Course
-from skyshard.progress import Watcher, nobody
+from skyshard.progress import Watcher, unwatched
 from skyshard.registry.lifecycle import DatabaseState, TransactionState
 from skyshard.registry.records import OpenTransaction
 
@@ -30,7 +30,7 @@ from skyshard.registry.records import OpenTransaction
 class Ingest:
     """One run of one plan."""
 
-    def __init__(self, plan: IngestPlan, site: Site, watcher: Watcher = nobody) -> None:
+    def __init__(self, plan: IngestPlan, site: Site, watcher: Watcher = unwatched) -> None:
         self._plan = plan
         self._site = site
         self._watch = watcher

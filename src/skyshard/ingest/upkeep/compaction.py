@@ -26,7 +26,7 @@ from skyshard.ingest.plan.ingest_plan import loader_of
 from skyshard.ingest.transaction.ending import settle
 from skyshard.ingest.transaction.recovery import GRACE_S, sweep, take_back
 from skyshard.node.messages import BuildOrder, Loader, TableBuild
-from skyshard.progress import Progress, Watcher, nobody
+from skyshard.progress import Progress, Watcher, unwatched
 from skyshard.registry.director_index import index_table_name
 from skyshard.registry.lifecycle import Event, TransactionState
 from skyshard.registry.records import COMPACTION, WHOLE, IndexPart, OpenTransaction, Replica
@@ -50,7 +50,7 @@ class Compacted:
 
 
 def compact(
-    site: Site, database: str, *, fewest: int = 2, grace_s: float = GRACE_S, watcher: Watcher = nobody
+    site: Site, database: str, *, fewest: int = 2, grace_s: float = GRACE_S, watcher: Watcher = unwatched
 ) -> Compacted:
     """Merge the parts of every chunk table that has at least ``fewest``, and of the director indexes.
 

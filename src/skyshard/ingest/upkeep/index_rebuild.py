@@ -19,12 +19,12 @@ from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind, build
 from skyshard.ingest.transaction.recovery import clear_staging
 from skyshard.ingest.transaction.strays import rebuild_orphans
 from skyshard.ingest.upkeep.mending import mend_tables
-from skyshard.progress import Progress, Watcher, nobody
+from skyshard.progress import Progress, Watcher, unwatched
 from skyshard.registry.records import IndexPart
 from skyshard.registry.sql_tables import INDEX_DATABASE
 
 
-def rebuild_indexes(site: Site, database: str, watcher: Watcher = nobody) -> dict[str, int]:
+def rebuild_indexes(site: Site, database: str, watcher: Watcher = unwatched) -> dict[str, int]:
     """Read keys and chunk numbers of every director back from the nodes; returns director → keys.
 
     The sorted keys that later transactions are checked against are made anew too, and those of orphans. Part by part,

@@ -20,7 +20,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from skyshard.progress import Progress, Watcher, nobody
+from skyshard.progress import Progress, Watcher, unwatched
 from skyshard.rowimage.digest import RowDigest
 from skyshard.synth.recipe.recipe import Recipe
 from skyshard.synth.recipe.sky_tables import TableSpec
@@ -86,7 +86,7 @@ def write_catalog(
     *,
     shrink: Shrink = "coverage",
     runtime: Submits | None = None,
-    watcher: Watcher = nobody,
+    watcher: Watcher = unwatched,
 ) -> Manifest:
     """Make a catalog, or what is missing of it.
 
@@ -99,7 +99,7 @@ def write_catalog(
     return write_plan(planned, out, runtime, watcher)
 
 
-def write_plan(planned: Plan, out: Path, runtime: Submits | None = None, watcher: Watcher = nobody) -> Manifest:
+def write_plan(planned: Plan, out: Path, runtime: Submits | None = None, watcher: Watcher = unwatched) -> Manifest:
     """Carry out a plan; see ``write_catalog``."""
     output.claim(out, planned.identity)
     wanted = {task.chunk for task in planned.tasks}

@@ -15,6 +15,7 @@ from skyshard.bench.compare.sweep import INGEST, Size, forecasts, sweep_of
 from skyshard.bench.pages.sweep_page import write_sweep
 from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_file, data_folder
+from skyshard.progress import unwatched
 from skyshard.scenarios.sweep_run import SweepRun
 
 PUBLISHED = sorted(data_folder("queries", "published").glob("*.yaml"))
@@ -146,5 +147,5 @@ def test_a_fraction_that_cannot_be_is_refused(tmp_path: Path, fraction: float, w
     """The message says which fractions can."""
     run = SweepRun(tmp_path, made_workload(), tmp_path / "out", "tiny", (fraction,), (1,), (25,))
     with pytest.raises(UserError, match=words):
-        run.run(print, lambda what, done, total: None)
+        run.run(unwatched)
     assert not (tmp_path / "out").exists()

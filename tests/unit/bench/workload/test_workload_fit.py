@@ -14,6 +14,7 @@ from skyshard.bench.workload.workload_fit import best_fit, fit, names_of, worklo
 from skyshard.catalog.schema import Column, Table
 from skyshard.cli.app import app
 from skyshard.errors import UserError
+from skyshard.progress import Progress
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.scenarios.demo import MARK, run_demo
 from skyshard.scenarios.sweep_run import SweepRun
@@ -115,12 +116,12 @@ def test_the_demo_starts_nothing_with_a_wrong_input(tmp_path: Path, change: dict
         k: v for k, v in change.items() if k != "out"
     }
     options["workload"] = files.get(options["workload"], options["workload"])
-    said: list[str] = []
+    seen: list[Progress] = []
     with pytest.raises(UserError) as caught:
-        run_demo(tmp_path / change["out"] if "out" in change else old, runtime="inline", say=said.append, **options)
+        run_demo(tmp_path / change["out"] if "out" in change else old, runtime="inline", watcher=seen.append, **options)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert said == []
+    assert seen == []
     assert [path.name for path in old.iterdir()] == [MARK]
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine"]
 
@@ -144,11 +145,11 @@ def test_a_sweep_starts_nothing_with_a_wrong_input(tmp_path: Path, change: dict[
     (tmp_path / "file").touch()
     options = {"recipe": "tiny", "fractions": (1e-7,), "nodes": (1,), "on_nodes": (25,), "out": "out"} | change
     options["out"] = tmp_path / options["out"]
-    said: list[str] = []
+    seen: list[Progress] = []
     with pytest.raises(UserError) as caught:
-        SweepRun(QUICK, read_workload(QUICK), **options).run(said.append, lambda what, done, total: None)
+        SweepRun(QUICK, read_workload(QUICK), **options).run(seen.append)
     assert words in str(caught.value)
-    assert said == []
+    assert seen == []
     assert not (tmp_path / "out").exists()
 
 
