@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from skyshard.bench.workload.query_template import Header, parse_header
 from skyshard.bench.workload.workload import read_workload
-from skyshard.cli.commands.bench import bench_app
+from skyshard.cli.app import app
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import UserError
@@ -71,7 +71,7 @@ def workload(tmp_path: Path) -> Path:
 
 def run(cluster: Cluster, workload: Path, out: Path, *more: str) -> Result:
     return CliRunner().invoke(
-        bench_app, ["run", str(workload), "--out", str(out), "--cluster", str(cluster.folder), *more]
+        app, ["bench", "run", str(workload), "--out", str(out), "--cluster", str(cluster.folder), *more]
     )
 
 

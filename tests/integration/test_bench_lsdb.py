@@ -16,7 +16,7 @@ from skyshard.bench.targets.duckdb_target import DuckDBTarget
 from skyshard.bench.targets.lsdb_target import LsdbTarget, open_lsdb
 from skyshard.bench.workload.lsdb_form import LsdbCall
 from skyshard.bench.workload.query_template import read_templates
-from skyshard.cli.commands.bench import bench_app
+from skyshard.cli.app import app
 from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_folder
 from skyshard.synth.recipe.recipe import read_recipe
@@ -85,7 +85,7 @@ def test_lsdb_and_duckdb_give_equal_answers(sky: Path, target: LsdbTarget, tmp_p
     (tmp_path / "queries" / "sql").symlink_to(data_folder("queries", "sql"))
     file.write_text(WORKLOAD)
     asked = ["--target", f"lsdb:{sky}?partition_rows=1000", "--target", f"duckdb:{sky}"]
-    result = CliRunner().invoke(bench_app, ["run", str(file), "--out", str(tmp_path / "out"), *asked])
+    result = CliRunner().invoke(app, ["bench", "run", str(file), "--out", str(tmp_path / "out"), *asked])
     assert result.exit_code == 0, result.output
     assert "not answered: LV/cone, 2 queries: the operations of a form neither sort nor limit" in result.output
     summary = json.loads((tmp_path / "out" / "lsdb" / "summary.json").read_text())

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from skyshard.bench.drive.driver import Timeout, run_within
 from skyshard.bench.targets.duckdb_target import DuckDBTarget
 from skyshard.bench.targets.url_target import UrlTarget
-from skyshard.cli.commands.bench import bench_app
+from skyshard.cli.app import app
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.host.shipped_data import data_folder
@@ -137,7 +137,7 @@ def test_ray_actors_drive_a_workload_and_stop_what_is_late(
     """Two actors send the whole schedule; two queries are counted as timeouts, and nothing of them is left."""
     out = tmp_path / "trial"
     asked = ["run", str(workload), "--ray", "--processes", "2", "--out", str(out)]
-    result = CliRunner().invoke(bench_app, [*asked, "--cluster", str(private_cluster.folder)])
+    result = CliRunner().invoke(app, ["bench", *asked, "--cluster", str(private_cluster.folder)])
     assert result.exit_code == 1, result.output  # a class without a single answer fails
     assert is_idle(private_cluster)
     samples = pq.read_table(out / "samples.parquet")
@@ -178,7 +178,9 @@ def test_a_ray_actor_that_is_killed_costs_its_own_samples_only(
     found: list[Result] = []
     asked = ["run", str(file), "--ray", "--processes", "2", "--out", str(tmp_path / "trial")]
     trial = threading.Thread(
-        target=lambda: found.append(CliRunner().invoke(bench_app, [*asked, "--cluster", str(private_cluster.folder)]))
+        target=lambda: found.append(
+            CliRunner().invoke(app, ["bench", *asked, "--cluster", str(private_cluster.folder)])
+        )
     )
     trial.start()
     deadline = time.monotonic() + 60

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from skyshard.bench.target import NullTarget
 from skyshard.bench.targets.duckdb_target import DuckDBTarget
 from skyshard.bench.targets.url_target import UrlTarget
-from skyshard.cli.commands.bench import bench_app
+from skyshard.cli.app import app
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.errors import ClusterError, UserError
 from skyshard.host.shipped_data import data_folder
@@ -59,7 +59,7 @@ def test_czar_and_duckdb_give_equal_answers(private_cluster: Cluster, sky: Path,
     (tmp_path / "queries" / "sql").symlink_to(data_folder("queries", "sql"))
     file.write_text(WORKLOAD)
     arguments = ["run", str(file), "--out", str(tmp_path / "out"), "--cluster", str(private_cluster.folder)]
-    result = CliRunner().invoke(bench_app, [*arguments, "--target", "czar", "--target", f"duckdb:{sky}"])
+    result = CliRunner().invoke(app, ["bench", *arguments, "--target", "czar", "--target", f"duckdb:{sky}"])
     assert result.exit_code == 0, result.output
     trials = [tmp_path / "out" / name for name in ("czar", "duckdb")]
     asked = [sorted(pq.read_table(one / "statements.parquet")["sql"].to_pylist()) for one in trials]

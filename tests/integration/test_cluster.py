@@ -20,7 +20,7 @@ from skyshard.errors import ClusterError, UserError
 
 pytestmark = pytest.mark.integration
 
-COMMAND = [sys.executable, "-c", "from skyshard.cli.commands.cluster import cluster_app; cluster_app()"]
+COMMAND = [sys.executable, "-m", "skyshard.cli.app", "cluster"]
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def helps() -> Iterator[tuple[str, str]]:
     def walk(command: Any, path: str) -> Iterator[tuple[str, str]]:
         yield path, command.help or ""
         for name, child in getattr(command, "commands", {}).items():
-            yield from walk(child, f"{path} {name}")
+            yield from walk(getattr(child, "loaded", child), f"{path} {name}")
 
     yield from walk(commands(), "skyshard")
 
@@ -81,7 +81,7 @@ def fault(command: str) -> str:
     words = shlex.split(re.sub(r"[\[\]…]|\s\|.*", " ", command))[1:]
     place = commands()
     while words and (child := getattr(place, "commands", {}).get(words[0])) is not None:
-        place, words = child, words[1:]
+        place, words = getattr(child, "loaded", child), words[1:]
     if getattr(place, "commands", {}):
         return f"no command {words[0]}" if words and not words[0].startswith("-") else ""
     known = {name for one in place.params for name in (*one.opts, *one.secondary_opts)} | {"--help"}

@@ -1,4 +1,4 @@
-"""The command ``skyshard``: registers the commands, and turns every error into one line and an exit code.
+"""The command ``skyshard``: runs a command, and turns every error into one line and an exit code.
 
 Exit codes: 0 good, 1 a failed check or a bug, 2 wrong input, 3 the cluster or the machine failed, 130 Ctrl-C, 141 a
 closed pipe, 143 SIGTERM, 129 SIGHUP.
@@ -9,63 +9,35 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from skyshard.cli.commands.bench import bench_app
-from skyshard.cli.commands.cluster import cluster_app
-from skyshard.cli.commands.demo import demo
-from skyshard.cli.commands.ingest import compact, contributions, index_app, ingest, mono_app, plan, verify
-from skyshard.cli.commands.locate import locate
-from skyshard.cli.commands.queries import cancel, queries, result, run_query, status, submit
-from skyshard.cli.commands.query import explain, query
-from skyshard.cli.commands.schema import schema_app
-from skyshard.cli.commands.synth import synth
-from skyshard.cli.commands.transactions import transactions_app
+from skyshard.cli.lazy_commands import RootGroup, named_by
 from skyshard.cli.terminal.standard_streams import STREAMS, give_up, prepare_streams
 from skyshard.cli.terminal.system_errors import trouble_of
+from skyshard.cli.terminal.usage_errors import usage_error
 from skyshard.errors import SkyshardError, notes_of, text_of
 from skyshard.host.interrupts import interruptible, signal_of
 
+NAME = "skyshard"
+COMPLETE = "_SKYSHARD_COMPLETE"
+"""Set by a shell that asks for completions."""
+
 app = typer.Typer(
-    name="skyshard",
+    name=NAME,
+    cls=RootGroup,
     help="A testbed for survey databases: synthetic skies, sharded MariaDB, honest benchmarks.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
 
-app.command()(demo)
-app.add_typer(cluster_app, name="cluster")
-app.command()(synth)
-app.command()(plan)
-app.command()(ingest)
-app.add_typer(transactions_app, name="transactions")
-app.command()(contributions)
-app.command()(query)
-app.command()(explain)
-app.command()(submit)
-app.command()(status)
-app.command()(result)
-app.command()(cancel)
-app.command()(queries)
-app.command(name="run-query", hidden=True)(run_query)
-app.command()(verify)
-app.command()(compact)
-app.add_typer(index_app, name="index")
-app.add_typer(mono_app, name="mono")
-app.add_typer(bench_app, name="bench")
-app.add_typer(schema_app, name="schema")
-app.command()(locate)
-
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"skyshard {version('skyshard')}")
+        typer.echo(f"{NAME} {version(NAME)}")
         raise typer.Exit
 
 
@@ -91,27 +63,40 @@ def _run() -> BaseException:
     """Run a command, write out what it printed, and say what ended it."""
     try:
         with interruptible():
-            app()
+            code = _command(sys.argv[1:])
+        sys.stdout.flush()
     except SystemExit as leaving:
-        foreign = _behind(leaving)
-        if foreign is not None:
-            return foreign
-        try:
-            sys.stdout.flush()
-        except OSError as error:
-            return error
-        return leaving
+        return _behind(leaving)
     except BaseException as error:
         return error
-    return SystemExit(0)
+    return SystemExit(code)
 
 
-def _behind(leaving: SystemExit) -> BaseException | None:
-    """The interruption or the closed pipe that Typer made an exit code of; None if it was none of them."""
+def _behind(leaving: SystemExit) -> BaseException:
+    """The closed pipe that Rich made an exit of; the exit itself if it was none."""
     error: BaseException | None = leaving
-    while error is not None and not isinstance(error, KeyboardInterrupt | BrokenPipeError):
+    while error is not None and not isinstance(error, BrokenPipeError):
         error = error.__cause__ or error.__context__
-    return error
+    return error or leaving
+
+
+def _command(words: list[str]) -> int:
+    """Run the command that these words name; returns its exit code.
+
+    Raises:
+        UserError: the words name none, or options that it has not.
+    """
+    command = typer.main.get_command(app)
+    if COMPLETE in os.environ:
+        command.main(prog_name=NAME)  # answers the shell, and exits
+    try:
+        with command.make_context(NAME, list(words)) as context:
+            command.invoke(context)
+    except typer.Exit as leaving:
+        return leaving.exit_code
+    except typer.TyperException as error:
+        raise usage_error(error, named_by(words)) from None
+    return 0
 
 
 def _exit_code(ended: BaseException) -> int | str | None:

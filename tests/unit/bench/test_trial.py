@@ -24,7 +24,7 @@ from skyshard.bench.trial import TrialContext, run_trial
 from skyshard.bench.workload.data_profile import DataProfile
 from skyshard.bench.workload.query_template import read_templates, wanted_columns
 from skyshard.bench.workload.workload import Workload
-from skyshard.cli.commands.bench import bench_app
+from skyshard.cli.app import app
 from skyshard.errors import ClusterError, UserError
 from skyshard.host.shipped_data import data_folder
 
@@ -262,14 +262,14 @@ def test_an_unknown_key_in_a_manifest_is_named(folder: Path, tmp_path: Path) -> 
 
 def test_bench_report_renders_a_folder(folder: Path) -> None:
     """The command prints the path of the page."""
-    result = CliRunner().invoke(bench_app, ["report", str(folder)])
+    result = CliRunner().invoke(app, ["bench", "report", str(folder)])
     assert result.exit_code == 0
     assert result.output.strip().endswith("report.html")
 
 
 def test_bench_run_names_the_shipped_workloads_when_it_knows_no_such_one() -> None:
     """An unknown workload is a user's error with the choices."""
-    result = CliRunner().invoke(bench_app, ["run", "no-such"])
+    result = CliRunner().invoke(app, ["bench", "run", "no-such"])
     assert isinstance(result.exception, UserError)
     assert "quick" in str(result.exception)
 

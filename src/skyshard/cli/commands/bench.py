@@ -43,10 +43,6 @@ class SeveralAfterAgainst(TyperCommand):
         return super().parse_args(ctx, given)
 
 
-bench_app = typer.Typer(help="Run workloads, keep trials, read and compare reports.", no_args_is_help=True)
-
-
-@bench_app.command()
 def run(
     workload: Annotated[str, typer.Argument(help="A workload file, or the name of a shipped one.")],
     out: Annotated[Path | None, typer.Option(help="Trial folder; absent or empty.")] = None,
@@ -153,7 +149,6 @@ def _show(summary: Summary, folder: Path, title: str, *, as_json: bool) -> None:
     typer.echo(f"report: {folder / 'report.html'}")
 
 
-@bench_app.command()
 def report(folder: Annotated[Path, typer.Argument(help="A trial folder.")]) -> None:
     """Check a trial folder and render its report again, from the folder alone."""
     from skyshard.bench.pages.report import write_report
@@ -163,7 +158,6 @@ def report(folder: Annotated[Path, typer.Argument(help="A trial folder.")]) -> N
     typer.echo(f"report: {write_report(folder)}")
 
 
-@bench_app.command(cls=SeveralAfterAgainst)
 def compare(
     new: Annotated[list[Path], typer.Argument(help="Trial folders of the new side.")],
     against: Annotated[list[Path], typer.Option(help="Trial folders of the old side.")],
@@ -203,7 +197,6 @@ def compare(
         raise typer.Exit(1)
 
 
-@bench_app.command()
 def trend(
     folders: Annotated[list[Path], typer.Argument(help="Trial folders of several releases, in any order.")],
     out: Annotated[Path, typer.Option(help="Folder for trend.html, .md and .json.")] = Path("trend"),
@@ -234,7 +227,6 @@ def trend(
     raise typer.Exit(bool(found.regressions))
 
 
-@bench_app.command()
 def sweep(
     workload: Annotated[str, typer.Argument(help="A workload file, or the name of a shipped one.")],
     fractions: Annotated[str, typer.Option(help="Shares of DR1 by objects, with commas; the largest is held out.")],

@@ -17,10 +17,7 @@ ClusterFolder = Annotated[
     Path, typer.Option("--cluster", envvar="SKYSHARD_CLUSTER", help="The cluster's folder.", metavar="DIR")
 ]
 
-cluster_app = typer.Typer(help="The private cluster: MariaDB nodes and the czar's own server.", no_args_is_help=True)
 
-
-@cluster_app.command()
 def start(
     nodes: Annotated[int | None, typer.Option(help="Number of nodes; 3 for a new cluster.")] = None,
     cluster: ClusterFolder = DEFAULT_FOLDER,
@@ -34,7 +31,6 @@ def start(
     _tell(f"cluster {cluster} is running")
 
 
-@cluster_app.command()
 def stop(cluster: ClusterFolder = DEFAULT_FOLDER) -> None:
     """Stop every server; the data stays."""
     from skyshard.cluster.private_cluster import Cluster
@@ -43,7 +39,6 @@ def stop(cluster: ClusterFolder = DEFAULT_FOLDER) -> None:
     _tell(f"cluster {cluster} is stopped")
 
 
-@cluster_app.command()
 def status(
     cluster: ClusterFolder = DEFAULT_FOLDER,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -61,7 +56,6 @@ def status(
         _show(servers)
 
 
-@cluster_app.command()
 def destroy(cluster: ClusterFolder = DEFAULT_FOLDER) -> None:
     """Stop every server and remove the cluster with all its data."""
     from skyshard.cluster.private_cluster import Cluster

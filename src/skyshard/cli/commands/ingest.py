@@ -226,10 +226,6 @@ def compact(
         )
 
 
-index_app = typer.Typer(help="The director index.", no_args_is_help=True)
-
-
-@index_app.command("rebuild")
 def index_rebuild(
     database: Annotated[str, typer.Argument(help="The database whose director indexes are lost.", show_default=False)],
     json: JsonOption = False,
@@ -243,10 +239,6 @@ def index_rebuild(
     _show_counts(keys, ["director", "keys"], json)
 
 
-mono_app = typer.Typer(help="The unsharded oracle.", no_args_is_help=True)
-
-
-@mono_app.command("load")
 def mono_load(
     database: Annotated[str, typer.Argument(help="The published database to copy.", show_default=False)],
     json: JsonOption = False,

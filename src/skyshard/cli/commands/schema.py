@@ -9,10 +9,7 @@ import typer
 
 from skyshard.cli.terminal.show import JsonOption, print_json, print_table
 
-schema_app = typer.Typer(help="Felis catalogs and tables: columns, types, bytes.", no_args_is_help=True)
 
-
-@schema_app.command("list")
 def list_schemas(json: JsonOption = False) -> None:
     """List the catalogs and how many tables and columns they have."""
     from skyshard.catalog.felis_schemas import read_schema, schema_names
@@ -27,7 +24,6 @@ def list_schemas(json: JsonOption = False) -> None:
         print_table(["schema", "tables", "columns"], rows)
 
 
-@schema_app.command("show")
 def show_schema(
     name: Annotated[str, typer.Argument(help="A catalog, or CATALOG.TABLE.", show_default=False)],
     json: JsonOption = False,

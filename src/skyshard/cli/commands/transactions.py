@@ -10,10 +10,7 @@ import typer
 from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_json, print_table
 from skyshard.readable import human_bytes
 
-transactions_app = typer.Typer(invoke_without_command=True)
 
-
-@transactions_app.callback()
 def transactions(
     context: typer.Context,
     database: Annotated[str, typer.Option("--database", help="Only those of this database.")] = "",
@@ -47,7 +44,6 @@ def _with_rate(row: dict[str, Any], rows: int, size: int) -> dict[str, Any]:
     return row | {"rows": rows, "bytes": size, "seconds": seconds, "rows_per_s": None, "bytes_per_s": None} | rates
 
 
-@transactions_app.command()
 def abort(
     context: typer.Context,
     number: Annotated[int, typer.Argument(help="The transaction, as listed.", show_default=False, metavar="N")],

@@ -27,7 +27,7 @@ from skyshard.bench.record.latency_stats import summarise
 from skyshard.bench.record.samples import statement_table, with_durations
 from skyshard.bench.record.trial_folder import Trial
 from skyshard.bench.trial import write_trial
-from skyshard.cli.commands.bench import bench_app
+from skyshard.cli.app import app
 from skyshard.errors import UserError
 
 pytestmark = pytest.mark.timeout(30)
@@ -194,10 +194,10 @@ def test_the_command_exits_with_1_on_a_regression_and_0_without(tmp_path: Path) 
     new = [str(written(made_trial(i, 1.4), tmp_path / f"new{i}")) for i in range(2)]
     old = [str(written(made_trial(i + 50), tmp_path / f"old{i}")) for i in range(2)]
     out = ["--out", str(tmp_path / "out")]
-    worse = CliRunner().invoke(bench_app, ["compare", *new, "--against", *old, *out, "--threshold", "1.2"])
+    worse = CliRunner().invoke(app, ["bench", "compare", *new, "--against", *old, *out, "--threshold", "1.2"])
     assert worse.exit_code == 1, worse.output
     assert "Regression beyond 1.2" in worse.output
-    same = CliRunner().invoke(bench_app, ["compare", *old, *out, "--against", *old])
+    same = CliRunner().invoke(app, ["bench", "compare", *old, *out, "--against", *old])
     assert same.exit_code == 0, same.output
     assert "on both sides" in same.output
     assert (tmp_path / "out" / "comparison.html").exists()

@@ -22,7 +22,7 @@ from skyshard.bench.record.latency_stats import summarise
 from skyshard.bench.record.samples import statement_table, with_durations
 from skyshard.bench.record.trial_folder import Trial
 from skyshard.bench.trial import write_trial
-from skyshard.cli.commands.bench import bench_app
+from skyshard.cli.app import app
 from skyshard.errors import UserError
 
 pytestmark = pytest.mark.timeout(60)
@@ -166,11 +166,11 @@ def test_the_commands_exit_with_1(tmp_path: Path) -> None:
     new = [written(broken(made_trial(i, revision="b", day=9), "FTSObj"), tmp_path / f"new{i}") for i in range(2)]
     out = ["--out", str(tmp_path / "out")]
     for command in (["compare", *new, "--against", *old], ["trend", *old, *new]):
-        found = CliRunner().invoke(bench_app, [*command, *out])
+        found = CliRunner().invoke(app, ["bench", *command, *out])
         assert found.exit_code == 1, found.output
         assert "all 80 queries failed" in found.output
-        assert CliRunner().invoke(bench_app, [*command, *out, "--json"]).exit_code == 1
-    assert CliRunner().invoke(bench_app, ["trend", *old, *out]).exit_code == 0
+        assert CliRunner().invoke(app, ["bench", *command, *out, "--json"]).exit_code == 1
+    assert CliRunner().invoke(app, ["bench", "trend", *old, *out]).exit_code == 0
 
 
 def test_a_trend_names_what_the_newest_release_lost(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_trials_are_called_by_the_end_of_their_path(tmp_path: Path) -> None:
         folder.parent.mkdir(parents=True)
         written(made_trial(i), folder)
     CliRunner().invoke(
-        bench_app, ["compare", str(folders[0]), "--against", str(folders[1]), "--out", str(tmp_path / "out")]
+        app, ["bench", "compare", str(folders[0]), "--against", str(folders[1]), "--out", str(tmp_path / "out")]
     )
     text = (tmp_path / "out" / "comparison.md").read_text()
     assert text.startswith("# made: \\_new\\_ \\*1\\* \\<b\\>\\|/trial against 2/trial\n")
@@ -227,7 +227,7 @@ def test_a_trial_whose_files_are_harmed_is_refused_in_one_line(tmp_path: Path, c
     """The file is named."""
     folder = Path(written(made_trial(1), tmp_path / "trial"))
     (folder / "manifest.json").write_bytes(content)
-    found = CliRunner().invoke(bench_app, ["report", str(folder)])
+    found = CliRunner().invoke(app, ["bench", "report", str(folder)])
     assert isinstance(found.exception, UserError)
     assert f"'{folder / 'manifest.json'}', key ''" in str(found.exception)
     assert "\n" not in str(found.exception)

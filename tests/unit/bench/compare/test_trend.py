@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from skyshard.bench.compare.trend import STEP_ALPHA, find_steps, trend_of
 from skyshard.bench.pages.trend_page import verdict, write_trend
-from skyshard.cli.commands.bench import bench_app
+from skyshard.cli.app import app
 from skyshard.errors import UserError
 
 
@@ -96,14 +96,14 @@ def test_a_trial_counts_once(tmp_path: Path) -> None:
     """A folder that a side names twice is refused in one line."""
     for asked in (["trend", "x", "x"], ["compare", "x", "y/../x", "--against", "z"]):
         names = [str(tmp_path / one) if one not in ("trend", "compare", "--against") else one for one in asked]
-        result = CliRunner().invoke(bench_app, names)
+        result = CliRunner().invoke(app, ["bench", *names])
         assert isinstance(result.exception, UserError)
         assert "is named twice; name each trial once" in str(result.exception)
 
 
 def test_the_command_refuses_a_folder_that_is_no_trial(tmp_path: Path) -> None:
     """One line with the file."""
-    result = CliRunner().invoke(bench_app, ["trend", str(tmp_path), str(tmp_path / "b")])
+    result = CliRunner().invoke(app, ["bench", "trend", str(tmp_path), str(tmp_path / "b")])
     assert isinstance(result.exception, UserError)
     assert "manifest.json" in str(result.exception)
 

@@ -1,0 +1,133 @@
+"""The commands as data: all that help, version and completion read before a command is chosen.
+
+Rules: nothing is imported here. A row names where a command's function is, below ``skyshard.cli.commands``; its help is
+the first paragraph of that function's docstring, which a test compares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRow:
+    """One command: ``path`` is what a user types after ``skyshard``, ``target`` is ``module:function``.
+
+    ``kind`` is the ``module:class`` of a command that reads its words in its own way.
+    """
+
+    path: str
+    target: str
+    help: str
+    kind: str = ""
+    is_hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """A group of commands; ``target`` is a function that runs when no command of the group is named."""
+
+    path: str
+    help: str
+    target: str = ""
+
+
+GROUPS = (
+    GroupRow("cluster", "The private cluster: MariaDB nodes and the czar's own server."),
+    GroupRow(
+        "transactions",
+        "List transactions: state, source, duration, error; or abort one.",
+        "transactions:transactions",
+    ),
+    GroupRow("index", "The director index."),
+    GroupRow("mono", "The unsharded oracle."),
+    GroupRow("bench", "Run workloads, keep trials, read and compare reports."),
+    GroupRow("schema", "Felis catalogs and tables: columns, types, bytes."),
+)
+
+COMMANDS = (
+    CommandRow(
+        "demo",
+        "demo:demo",
+        "The main job, end to end: cluster, sky, ingest, verification, workload, report; then the cluster is stopped.",
+    ),
+    CommandRow(
+        "synth",
+        "synth:synth",
+        "Make a synthetic catalog: Parquet per table and chunk, and a manifest with the truth about it.",
+    ),
+    CommandRow("plan", "ingest:plan", "Show what an ingest would do; touches nothing."),
+    CommandRow(
+        "ingest",
+        "ingest:ingest",
+        "Ingest a source into sharded chunk tables and publish it; run again to go on after an interruption.",
+    ),
+    CommandRow(
+        "contributions",
+        "ingest:contributions",
+        "List contributions: what each input part brought to each chunk table, and how fast the part was read.",
+    ),
+    CommandRow("query", "query:query", "Answer one SQL statement."),
+    CommandRow(
+        "explain", "query:explain", "Show how a statement would be answered: chunks and why, statements, merge."
+    ),
+    CommandRow("submit", "queries:submit", "Have a statement answered in the background; prints its number."),
+    CommandRow("status", "queries:status", "Show where a submitted query is: state, chunks done, rows, bytes, ETA."),
+    CommandRow(
+        "result",
+        "queries:result",
+        "Print the rows of a submitted query, or write them to a file; they are kept for seven days.",
+    ),
+    CommandRow("cancel", "queries:cancel", "Stop a submitted query on all nodes."),
+    CommandRow("queries", "queries:queries", "List the queries that were asked, with their statistics."),
+    CommandRow("run-query", "queries:run_query", "Answer a submitted query; `submit` starts this.", is_hidden=True),
+    CommandRow(
+        "verify",
+        "ingest:verify",
+        "Read a database back from every node and check counts, digests, replicas, director index; exit 1 on a "
+        "failure.",
+    ),
+    CommandRow(
+        "compact",
+        "ingest:compact",
+        "Merge the parts that transactions added to chunk tables and director indexes; queries go on meanwhile.",
+    ),
+    CommandRow("locate", "locate:locate", "Chunk and sub-chunk of each position, and the overlap copies of it."),
+    CommandRow("completion", "completion:completion", "Print the script that completes skyshard's words in a shell."),
+    CommandRow("cluster start", "cluster:start", "Make the cluster if there is none, and start what does not run."),
+    CommandRow("cluster stop", "cluster:stop", "Stop every server; the data stays."),
+    CommandRow("cluster status", "cluster:status", "Show every server: what it does, its process, memory and data."),
+    CommandRow("cluster destroy", "cluster:destroy", "Stop every server and remove the cluster with all its data."),
+    CommandRow(
+        "transactions abort",
+        "transactions:abort",
+        "End a transaction that did not come to its end: all that it did is taken back.",
+    ),
+    CommandRow(
+        "index rebuild", "ingest:index_rebuild", "Make the director indexes anew from the chunk tables on the nodes."
+    ),
+    CommandRow(
+        "mono load",
+        "ingest:mono_load",
+        "Copy a database, unsharded, to the mono server, which is started when it does not run.",
+    ),
+    CommandRow("bench run", "bench:run", "Run a workload and leave a trial folder with its report."),
+    CommandRow(
+        "bench report", "bench:report", "Check a trial folder and render its report again, from the folder alone."
+    ),
+    CommandRow(
+        "bench compare",
+        "bench:compare",
+        "Compare two releases, several trials a side. Exit code 1 on a regression beyond the threshold.",
+        kind="bench:SeveralAfterAgainst",
+    ),
+    CommandRow("bench trend", "bench:trend", "Follow each class over releases and find the steps."),
+    CommandRow(
+        "bench sweep",
+        "bench:sweep",
+        "Measure a workload at several fractions of DR1 and node counts, fit, and project to 50 % and 100 %.",
+    ),
+    CommandRow("schema list", "schema:list_schemas", "List the catalogs and how many tables and columns they have."),
+    CommandRow("schema show", "schema:show_schema", "Show the tables of a catalog, or the columns of a table."),
+)
+"""In the order that ``skyshard --help`` has; groups come after the commands."""

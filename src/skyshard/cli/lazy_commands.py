@@ -1,0 +1,108 @@
+"""Commands of Typer that are imported when they run: help and completion of names read the table alone.
+
+Rules: this is the only module that makes a Typer command from a function. A row of the table becomes a placeholder
+with its help; the placeholder imports its module as soon as its own words are parsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from skyshard.cli.command_table import COMMANDS, GROUPS, CommandRow, GroupRow
+
+PACKAGE = "skyshard.cli.commands"
+
+
+class CommandGroup(TyperGroup):
+    """A group whose help is shown, with exit code 2, when no command is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args and self.no_args_is_help and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help(), nl=False)
+            raise typer.Exit(2)
+        return super().parse_args(ctx, args)
+
+
+class RootGroup(CommandGroup):
+    """The command ``skyshard``: every row of the table."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = members("")
+
+
+class LazyCommand(TyperCommand):
+    """A placeholder with a name and a help text; the command itself comes with :attr:`loaded`."""
+
+    def __init__(self, row: CommandRow | GroupRow, make: Callable[[], Any]) -> None:
+        is_hidden = isinstance(row, CommandRow) and row.is_hidden
+        super().__init__(row.path.rpartition(" ")[2], help=row.help, hidden=is_hidden)
+        self._make = make
+
+    @cached_property
+    def loaded(self) -> Any:
+        """The command as its module has it."""
+        return self._make()
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        return self.loaded.make_context(info_name, args, parent, **extra)
+
+
+def named_by(words: Sequence[str]) -> str:
+    """The command that words on the command line name; empty for none.
+
+    >>> named_by(["bench", "run", "quick", "--out"]), named_by(["--version"])
+    ('bench run', '')
+    """
+    known = {row.path for row in (*COMMANDS, *GROUPS)}
+    paths = (" ".join(words[:count]) for count in (2, 1))
+    return next((path for path in paths if path in known), "")
+
+
+def members(group: str) -> dict[str, Any]:
+    """The commands of a group by the word that names them; of ``""`` those of ``skyshard`` itself."""
+    found: dict[str, Any] = {}
+    for row in COMMANDS:
+        above, _, name = row.path.rpartition(" ")
+        if above == group:
+            found[name] = LazyCommand(row, partial(_command, row))
+    for inner in GROUPS if not group else ():
+        found[inner.path] = _group(inner)
+    return found
+
+
+def _command(row: CommandRow) -> Any:
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+    kind = _imported(row.kind) if row.kind else TyperCommand
+    app.command(row.path.rpartition(" ")[2], cls=kind, hidden=row.is_hidden)(_imported(row.target))
+    return typer.main.get_command(app)
+
+
+def _group(row: GroupRow) -> Any:
+    """A group; one with a function of its own has options, and is a placeholder itself."""
+    if row.target:
+        return LazyCommand(row, partial(_group_with_function, row))
+    return CommandGroup(
+        name=row.path, help=row.help, commands=members(row.path), no_args_is_help=True, rich_markup_mode="rich"
+    )
+
+
+def _group_with_function(row: GroupRow) -> Any:
+    app = typer.Typer(
+        name=row.path, cls=CommandGroup, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
+    )
+    app.callback(invoke_without_command=True)(_imported(row.target))
+    made: Any = typer.main.get_command(app)
+    made.commands = members(row.path)
+    return made
+
+
+def _imported(target: str) -> Any:
+    module, _, name = target.partition(":")
+    return getattr(import_module(f"{PACKAGE}.{module}"), name)
