@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from skyshard.cluster.private_cluster import CZAR_NAME, MONO_NAME, Cluster
+from skyshard.cluster.private_cluster import CZAR_NAME, LOG_FOLDER, MONO_NAME, Cluster
 from skyshard.db.left_statements import Ending
 from skyshard.errors import ClusterError, UserError
 from skyshard.node.node_loader import NodeLoader
@@ -62,7 +62,8 @@ class Testbed:
         self._runtime_kind = runtime
         self._runtimes: dict[RuntimeKind, Runtime] = {}
         self._handles: dict[tuple[RuntimeKind, str], Handle] = {}
-        self._ending = Ending(self.cluster.running_endpoints())
+        self.cluster.folder_for(LOG_FOLDER)  # a cluster of 0.1.0 has none
+        self._ending = Ending(self.cluster.running_endpoints(), self.cluster.events)
 
     def __enter__(self) -> Testbed:
         return self
@@ -150,6 +151,7 @@ class Testbed:
             {node: self._loader(node, kind) for node in self.nodes},
             self.cluster.folder_for("staging"),
             self.cluster.folder_for("director-keys"),
+            self.cluster.events,
         )
 
     def verify(self, database: str) -> list[Check]:
@@ -235,6 +237,7 @@ class Testbed:
             {node: self.cluster.endpoint(node) for node in self.nodes},
             {name: self.cluster.data_dir(name) for name in (CZAR_NAME, *self.nodes)},
             on_end=self._recorder.add,
+            events=self.cluster.events,
         )
 
     @cached_property

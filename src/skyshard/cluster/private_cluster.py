@@ -7,6 +7,7 @@ time works on a cluster (a lock on the folder); a command that fails or is inter
 
     cluster.json              what it is; written first, removed last
     servers/<name>/           data/, tmp/, server.log, server.pid   (cluster/server.py)
+    log/                      what happened to queries, transactions, nodes   (log/event_files.py)
 """
 
 from __future__ import annotations
@@ -32,11 +33,14 @@ from skyshard.cluster.installation import Installation, find_mariadbd
 from skyshard.cluster.server import Server, end_orphans
 from skyshard.cluster.server_options import CZAR, NODE
 from skyshard.db.connection import Endpoint
-from skyshard.errors import UserError
+from skyshard.errors import SkyshardError, UserError, words_of
 from skyshard.host.interrupts import uninterrupted
+from skyshard.log.event_log import EventLog
+from skyshard.log.events import SERVER_CRASHED, SERVER_KILLED, SERVER_NOT_STARTED, SERVER_STARTED, SERVER_STOPPED
 
 CZAR_NAME = "czar"
 MONO_NAME = "mono"
+LOG_FOLDER = "log"
 DEFAULT_NODES = 3
 MAX_NODES = 999
 STOP_TIMEOUT_S = 60.0
@@ -77,6 +81,7 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
+        self.events = EventLog(self.folder / LOG_FOLDER)
 
     @classmethod
     def at(cls, folder: Path | str) -> Cluster:
@@ -168,18 +173,19 @@ class Cluster:
                 report(f"starting {MONO_NAME} (MariaDB {installation.version_text})")
                 _prepare_sockets(self.folder, record)
                 mono.initialise(installation)
-                _run([mono], installation)
+                self._run([mono], installation)
             return mono.endpoint
 
     def stop_server(self, name: str) -> None:
         """Stop one server, for drills and maintenance; ``start`` brings it back."""
         record = self._record()
         with exclusive(self.folder):
-            self._server(record, name).stop()
+            _stop_all([self._server(record, name)], STOP_TIMEOUT_S, silent, self.events)
 
     def kill_server(self, name: str) -> None:
         """Kill one server without a proper stop, for drills; ``start`` brings it back."""
         self._server(self._record(), name).kill()
+        self.events.tell(SERVER_KILLED, node=name, reason="as it was asked for")
 
     def _create(self, nodes: int, installation: Installation, report: Report) -> None:
         created = datetime.now(UTC).isoformat(timespec="seconds")
@@ -196,6 +202,7 @@ class Cluster:
     def _start(self, record: ClusterRecord, installation: Installation, report: Report) -> None:
         record = _prepare_sockets(self.folder, record)
         private_folder(self.folder / "servers")
+        private_folder(self.folder / LOG_FOLDER)
         if count := end_orphans(self.folder):
             report(f"ended {count} servers whose data folders below {self.folder} were removed")
         missing = [server for server in self._servers(record) if not server.is_running()]
@@ -207,7 +214,30 @@ class Cluster:
                 server.initialise(installation, template=fresh[0].data)
         if missing:
             report(f"starting {_names(missing)} (MariaDB {installation.version_text})")
-            _run(missing, installation)
+            self._run(missing, installation)
+
+    def _run(self, servers: list[Server], installation: Installation) -> None:
+        """Start all at once and wait for all; when one fails or the user interrupts, none is left."""
+        for server in servers:
+            if server.is_crashed:
+                self.events.tell(SERVER_CRASHED, node=server.name)
+        try:
+            for server in servers:
+                server.start(installation)
+            for server in servers:
+                self._wait_ready(server, installation)
+        except BaseException:
+            with uninterrupted():
+                _stop_all(servers, GIVING_UP_TIMEOUT_S, silent, self.events)
+            raise
+
+    def _wait_ready(self, server: Server, installation: Installation) -> None:
+        try:
+            server.wait_ready()
+        except SkyshardError as error:
+            self.events.tell(SERVER_NOT_STARTED, node=server.name, error=words_of(error))
+            raise
+        self.events.tell(SERVER_STARTED, node=server.name, pid=server.pid() or 0, version=installation.version_text)
 
     def _agreed(self, nodes: int | None) -> ClusterRecord:
         record = self._record()
@@ -223,7 +253,7 @@ class Cluster:
         running = [server for server in servers if server.is_running()]
         if running:
             report(f"stopping {_names(running)}")
-        _stop_all(servers, STOP_TIMEOUT_S, report)
+        _stop_all(servers, STOP_TIMEOUT_S, report, self.events)
         _remove_sockets(record)
 
     def _erase(self) -> None:
@@ -280,25 +310,16 @@ def _names(servers: list[Server]) -> str:
     return ", ".join(server.name for server in servers)
 
 
-def _run(servers: list[Server], installation: Installation) -> None:
-    """Start all at once and wait for all; when one fails or the user interrupts, none is left."""
-    try:
-        for server in servers:
-            server.start(installation)
-        for server in servers:
-            server.wait_ready()
-    except BaseException:
-        with uninterrupted():
-            _stop_all(servers, GIVING_UP_TIMEOUT_S, silent)
-        raise
-
-
-def _stop_all(servers: list[Server], timeout_s: float, report: Report) -> None:
+def _stop_all(servers: list[Server], timeout_s: float, report: Report, events: EventLog) -> None:
+    running = {server.name for server in servers if server.is_running()}
     for server in servers:
         server.request_stop()
     for server in servers:
         if not server.stop(timeout_s):
             report(f"{server.name} did not stop within {timeout_s:.0f} s and was killed")
+            events.tell(SERVER_KILLED, node=server.name, reason=f"it did not stop within {timeout_s:.0f} s")
+        elif server.name in running:
+            events.tell(SERVER_STOPPED, node=server.name)
 
 
 def _prepare_sockets(folder: Path, record: ClusterRecord) -> ClusterRecord:

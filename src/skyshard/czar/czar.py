@@ -32,6 +32,7 @@ from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_results import TypedColumn, loosened, read_types
 from skyshard.czar.run.dispatch import TEXT_ROWS
 from skyshard.czar.run.execute_plan import CarryOut
+from skyshard.czar.run.query_events import slow_limit, tell_ended, tell_failed, tell_planned
 from skyshard.czar.run.rounds import Crew
 from skyshard.czar.run.scratch_tables import drop_query, query_name, scratch_table, sweep
 from skyshard.czar.run.stored_result import in_words
@@ -42,6 +43,8 @@ from skyshard.czar.sql.statement import ShowStatement
 from skyshard.db.connection import Endpoint
 from skyshard.db.sessions import CLEANING, Sessions
 from skyshard.errors import SkyshardError
+from skyshard.log.event_log import ONLY_LOGGED, EventLog
+from skyshard.log.events import PLANNED_AGAIN
 from skyshard.registry.catalog_cache import KeptCatalogs
 from skyshard.registry.published_catalog import CatalogSource
 from skyshard.rowimage.sqltype import parse_type
@@ -82,17 +85,22 @@ class Czar:
         scan_threads: int | None = None,
         on_end: Callable[[Ended], None] | None = None,
         is_short: bool = True,
+        events: EventLog = ONLY_LOGGED,
     ) -> None:
         threads = scan_threads or scan_threads_of(len(nodes))
         courtesy = Courtesy()
         self._source = source
-        self._sessions = Sessions(czar)
+        self._events = events
+        self._slow_s = slow_limit()
+        self._sessions = Sessions(czar, events=events)
         self._workers = {
-            name: QueryWorker(endpoint, data_dirs[name], name=name, scan_threads=threads, courtesy=courtesy)
+            name: QueryWorker(
+                endpoint, data_dirs[name], name=name, scan_threads=threads, courtesy=courtesy, events=events
+            )
             for name, endpoint in nodes.items()
         }
         pool = ThreadPoolExecutor(max_workers=max(NODE_CALLS, len(nodes)), thread_name_prefix="czar")
-        self._crew = Crew(self._workers, pool, courtesy)
+        self._crew = Crew(self._workers, pool, courtesy, events)
         self._carry_out = CarryOut(self._sessions, self._crew, Path(data_dirs["czar"]), text_rows, is_short)
         self._preparing = Preparing(source, self._types, gather_limit_bytes)
         self._running: dict[str, Running] = {}
@@ -127,7 +135,7 @@ class Czar:
         swept = 0
         for sessions in self._servers():
             with sessions.lease("sweep") as connection:
-                swept += sweep(connection)
+                swept += sweep(connection, self._events)
         return swept
 
     def explain(self, sql: str, database: str = "") -> Explanation:
@@ -179,7 +187,7 @@ class Czar:
         :meth:`execute`, here and while reading.
         """
         begun = time.perf_counter()
-        running = Running(query or query_name(), limit_bytes, allow_partial)
+        running = Running(query or query_name(), limit_bytes, allow_partial, is_submitted=bool(query))
         try:
             seat = self._crew.courtesy.processors.seat
             with seat():
@@ -188,15 +196,17 @@ class Czar:
             with self._under_way(running, answer), contextlib.nullcontext() if is_scan else seat():
                 yield answer
         except BaseException as error:
-            if not query:
-                self._tell(Ended(sql, database, time.perf_counter() - begun, None, str(error) or type(error).__name__))
+            elapsed_s, words = time.perf_counter() - begun, str(error) or type(error).__name__
+            tell_failed(self._events, running, error, elapsed_s)
+            self._record(Ended(sql, database, elapsed_s, None, words, running.query), running)
             raise
-        if not query:
-            stats = answer.stats()
-            self._tell(Ended(sql, database, stats.elapsed_s, stats, ""))
+        stats = answer.stats()
+        tell_ended(self._events, running, stats, sql, self._slow_s)
+        self._record(Ended(sql, database, stats.elapsed_s, stats, "", running.query), running)
 
-    def _tell(self, ended: Ended) -> None:
-        if self._on_end is not None:
+    def _record(self, ended: Ended, running: Running) -> None:
+        """Give a statement that was answered at once to the history."""
+        if self._on_end is not None and not running.is_submitted:
             self._on_end(ended)
 
     @contextlib.contextmanager
@@ -241,6 +251,7 @@ class Czar:
         plan = prepared.plan
         clock = f"SET STATEMENT timestamp = {time.time():.6f} FOR " if plan.asks_time else ""
         begin(running, plan, clock)
+        tell_planned(self._events, running, plan, planned_s)
         if plan.lane is Lane.SCAN and not self._is_swept:
             self._is_swept = True
             self.sweep()
@@ -250,6 +261,7 @@ class Czar:
             yield from list(batches) if is_whole else batches
 
         def anew() -> Prepared:
+            self._events.tell(PLANNED_AGAIN, query=running.query)
             self._clean(running.query)
             again = planned(lambda: self._preparing.prepare(sql, database))
             assert not isinstance(again, ShowStatement)

@@ -24,9 +24,11 @@ from skyshard.czar.result.answer import Answer, Ended, Held, QueryResult, QueryS
 from skyshard.czar.result.output import write_parquet, written_names
 from skyshard.czar.result.query_progress import Cancelled, Running, left_of
 from skyshard.czar.run.scratch_tables import query_name
-from skyshard.errors import ClusterError, SkyshardError, UserError
+from skyshard.errors import ClusterError, SkyshardError, UserError, words_of
 from skyshard.host.atomic_files import new_file
 from skyshard.host.processes import began, is_there
+from skyshard.log.event_log import ONLY_LOGGED
+from skyshard.log.events import HISTORY_LOST, RESULTS_EXPIRED
 from skyshard.registry.query_history import OPEN, QueryEvent, QueryHistory, QueryState, Row
 
 WATCH_S = 0.1
@@ -194,6 +196,8 @@ class Submitted:
         for row in expired:
             Path(row["result"]).unlink(missing_ok=True)
             self._history.move(row["id"], QueryEvent.EXPIRE, result="")
+        if expired:
+            ONLY_LOGGED.tell(RESULTS_EXPIRED, results=len(expired))
         return len(expired)
 
 
@@ -207,7 +211,7 @@ def _counters(running: Running) -> dict[str, Any]:
 def _row_of(ended: Ended) -> Row:
     now, stats = time.time(), ended.stats
     row: Row = {
-        "name": stats.query if stats else "", "is_async": False, "database": ended.database,
+        "name": ended.query, "is_async": False, "database": ended.database,
         "statement": ended.statement, "state": QueryState.COMPLETED if stats else QueryState.FAILED,
         "submitted_s": now - ended.elapsed_s, "begun_s": now - ended.elapsed_s, "ended_s": now, "error": ended.error,
         "kind": "", "lane": "", "chunks": 0, "chunks_done": 0, "rows": 0, "bytes": 0, "coverage": 1.0,
@@ -248,8 +252,10 @@ class Recorder:
         with self._lock:
             rows, self._waiting = self._waiting, []
         if rows:
-            with contextlib.suppress(SkyshardError):
+            try:
                 self._history.record(rows)
+            except SkyshardError as error:
+                ONLY_LOGGED.tell(HISTORY_LOST, queries=len(rows), error=words_of(error))
 
     def close(self) -> None:
         self._is_closed = True

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from pymysql.cursors import SSCursor
 from skyshard.db import server_errors as known
 from skyshard.db.charsets import LATIN1
 from skyshard.db.literals import row_literals
+from skyshard.db.result_columns import ResultColumn
 from skyshard.errors import ClusterError, NoRoom, SkyshardError, UserError
 from skyshard.host.processes import own_name
 
@@ -69,21 +71,14 @@ class Endpoint:
     def __str__(self) -> str:
         return self.socket or f"{self.host}:{self.port}"
 
+    @property
+    def name(self) -> str:
+        """The server's name in its cluster, which its socket has too; else where it listens.
 
-@dataclass(frozen=True, slots=True)
-class ResultColumn:
-    """A column of a result as the server announced it.
-
-    ``type_code``, ``flags`` and ``charset`` are the protocol's numbers (field type, column flags, collation id);
-    ``length`` is the display width in bytes and ``decimals`` the digits after the point.
-    """
-
-    name: str
-    type_code: int
-    flags: int
-    charset: int
-    length: int
-    decimals: int
+        >>> Endpoint(socket="/run/user/1000/skyshard/0c6f/node1.sock").name
+        'node1'
+        """
+        return Path(self.socket).stem if self.socket else str(self)
 
 
 class Connection:
@@ -104,6 +99,10 @@ class Connection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self._endpoint
 
     @property
     def thread_id(self) -> int:

@@ -15,17 +15,21 @@ from collections.abc import Iterable
 from skyshard.db.connection import MARK, Account, Connection, Endpoint, connect
 from skyshard.errors import SkyshardError, UserError
 from skyshard.host.processes import is_left
+from skyshard.log.event_log import ONLY_LOGGED, EventLog
+from skyshard.log.events import STATEMENTS_ENDED
 
 THREADS = 8
 ANSWER_TIMEOUT_S = 5.0
 
 
-def end_left(connection: Connection) -> int:
+def end_left(connection: Connection, events: EventLog = ONLY_LOGGED) -> int:
     """End the statements of processes that are gone, as far as the account sees them; returns how many there were."""
     left = [int(row[0]) for row in connection.rows("SHOW PROCESSLIST") if _is_left(str(row[7] or ""))]
     for number in left:
         with contextlib.suppress(UserError):  # it has ended meanwhile
             connection.execute(f"KILL SOFT {number}")
+    if left:
+        events.tell(STATEMENTS_ENDED, node=connection.endpoint.name, statements=len(left))
     return len(left)
 
 
@@ -37,7 +41,8 @@ def _is_left(statement: str) -> bool:
 class Ending:
     """Ends what is left on several servers, beside other work; a server that does not answer is passed over."""
 
-    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+    def __init__(self, endpoints: Iterable[Endpoint], events: EventLog = ONLY_LOGGED) -> None:
+        self._events = events
         self._todo: queue.SimpleQueue[Endpoint] = queue.SimpleQueue()
         for endpoint in endpoints:
             self._todo.put(endpoint)
@@ -66,4 +71,4 @@ class Ending:
                     endpoint, Account.ADMIN, connect_timeout_s=ANSWER_TIMEOUT_S, answer_timeout_s=ANSWER_TIMEOUT_S
                 ) as connection,
             ):
-                end_left(connection)
+                end_left(connection, self._events)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from skyshard.db.connection import Account, Connection, Endpoint, connect
 from skyshard.db.silence_watch import Pulse
 from skyshard.errors import ClusterError, SkyshardError, UserError
+from skyshard.log.event_log import ONLY_LOGGED, EventLog
 
 IDLE_CONNECTIONS = 8
 CLEANING = "cleaning"
@@ -33,11 +34,12 @@ class Sessions:
         *,
         silence_s: float | None = None,
         opened: Callable[[Connection], None] | None = None,
+        events: EventLog = ONLY_LOGGED,
     ) -> None:
         self._opened = opened
         self._endpoint = endpoint
         self._account = account
-        self._pulse = Pulse(endpoint, account, silence_s)
+        self._pulse = Pulse(endpoint, account, silence_s, events)
         self._idle: queue.LifoQueue[Connection] = queue.LifoQueue(IDLE_CONNECTIONS)
         self._lock = threading.Lock()
         self._busy: dict[tuple[str, int], bool] = {}

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 
 from skyshard.db.connection import CONNECT_TIMEOUT_S, Account, Connection, Endpoint, connect, is_reached
 from skyshard.errors import ClusterError, NoRoom, SkyshardError, UserError
+from skyshard.log.event_log import ONLY_LOGGED, EventLog
+from skyshard.log.events import DISK_FULL, NODE_ANSWERS, NODE_SILENT
 
 SILENCE_VARIABLE = "SKYSHARD_SILENCE_S"
 SILENCE_S = 30.0
@@ -36,8 +38,11 @@ def silence_limit() -> float:
 class Pulse:
     """Watches the sessions of one server; a thread looks after them every third of the silence that is allowed."""
 
-    def __init__(self, endpoint: Endpoint, account: Account, silence_s: float | None = None) -> None:
+    def __init__(
+        self, endpoint: Endpoint, account: Account, silence_s: float | None = None, events: EventLog = ONLY_LOGGED
+    ) -> None:
         self._endpoint = endpoint
+        self._events = events
         self._account = account
         self.silence_s = silence_limit() if silence_s is None else silence_s
         self._watched: dict[int, tuple[Connection, float]] = {}
@@ -46,6 +51,7 @@ class Pulse:
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
         self.is_silent = False
+        self._is_told = False
 
     @property
     def connect_timeout_s(self) -> float:
@@ -123,9 +129,17 @@ class Pulse:
                 continue
             next_beat = time.monotonic() + beat_s
             if self.is_silent or any(asked - since >= beat_s for since in begun):
-                self.is_silent = not self._answers(2 * beat_s)
-                if self.is_silent:
-                    self._cut(asked)
+                self._judge(asked, is_silent=not self._answers(2 * beat_s))
+
+    def _judge(self, asked: float, *, is_silent: bool) -> None:
+        """Note whether the server was silent when it was asked, and cut the sessions that were busy before then."""
+        self.is_silent = is_silent
+        cut = self._cut(asked) if is_silent else 0
+        if is_silent and (cut or not self._is_told):
+            self._events.tell(NODE_SILENT, node=self._endpoint.name, silence_s=self.silence_s, sessions=cut)
+        elif not is_silent and self._is_told:
+            self._events.tell(NODE_ANSWERS, node=self._endpoint.name)
+        self._is_told = is_silent
 
     def _end_those_without_room(self) -> None:
         """End the statements that wait for room on a full disk."""
@@ -144,6 +158,8 @@ class Pulse:
                 with contextlib.suppress(UserError):
                     connection.execute(f"KILL {one.thread_id}")
                 one.cut()
+            if mine:
+                self._events.tell(DISK_FULL, node=self._endpoint.name, sessions=len(mine))
 
     def _second_session(self, within_s: float) -> Connection:
         return connect(self._endpoint, self._account, connect_timeout_s=within_s, answer_timeout_s=within_s)
@@ -157,14 +173,15 @@ class Pulse:
             return is_reached(error)
         return True
 
-    def _cut(self, before: float) -> None:
-        """End the sessions that were busy before this moment; whoever waits on one goes on."""
+    def _cut(self, before: float) -> int:
+        """End the sessions that were busy before this moment, so their waiters go on; returns how many."""
         with self._lock:
             silent = [key for key, (_, begun) in self._watched.items() if begun < before]
             connections = [self._watched.pop(key)[0] for key in silent]
             self._reasons.update(dict.fromkeys(silent, self.error()))
         for connection in connections:
             connection.cut()
+        return len(connections)
 
 
 def _no_room(endpoint: Endpoint, connection: Connection) -> NoRoom:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from skyshard.db.connection import Endpoint, Row
 from skyshard.db.sessions import Sessions
+from skyshard.log.event_log import ONLY_LOGGED
+from skyshard.log.events import PLANS_OUTDATED
 from skyshard.registry import director_index
 from skyshard.registry.generation import READ
 from skyshard.registry.published_catalog import Catalog, Chunks
@@ -101,6 +103,8 @@ class KeptCatalogs:
     def _of(self, number: int) -> Generation:
         with self._lock:
             if number != self._newest.number:
+                if self._newest.number >= 0:
+                    ONLY_LOGGED.tell(PLANS_OUTDATED, generation=number, before=self._newest.number)
                 self._newest = Generation(number, self)
             return self._newest
 

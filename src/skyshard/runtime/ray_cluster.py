@@ -14,6 +14,7 @@ import shutil
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from types import TracebackType
@@ -33,6 +34,9 @@ import ray  # noqa: E402
 from ray.exceptions import RayError, RayTaskError  # noqa: E402
 
 from skyshard.errors import Bug, ClusterError, UserError  # noqa: E402
+from skyshard.log.event_log import ONLY_LOGGED  # noqa: E402
+from skyshard.log.events import RAY_STARTED, RAY_STOPPED  # noqa: E402
+from skyshard.log.output import write_logs_of_environment  # noqa: E402
 from skyshard.runtime.inline import require_node  # noqa: E402
 from skyshard.runtime.keeper import Keeper  # noqa: E402
 
@@ -123,6 +127,7 @@ class RayRuntime:
             future.give_up()
         _handle_sigterm(self._old_handler)
         self._keeper.end()
+        ONLY_LOGGED.tell(RAY_STOPPED)
 
     def __enter__(self) -> Self:
         return self
@@ -134,6 +139,7 @@ class RayRuntime:
 
     def _open(self, cpus: int | None, log_to_driver: bool) -> None:
         _quieten(log_to_driver)
+        begun = time.monotonic()
         try:
             ray.init(
                 address="local",
@@ -150,6 +156,7 @@ class RayRuntime:
         is_default = self._old_handler in (signal.SIG_DFL, None)
         _handle_sigterm(signal.getsignal(signal.SIGTERM) if is_default else self._old_handler)
         self._task = ray.remote(num_cpus=1, max_retries=0)(_run)
+        ONLY_LOGGED.tell(RAY_STARTED, elapsed_s=time.monotonic() - begun, cpus=cpus or os.cpu_count() or 1)
 
 
 class _Host:
@@ -158,6 +165,7 @@ class _Host:
     def __init__(self, factory: Callable[..., Any], *args: Any) -> None:
         self._actor: Any = None
         self._failure: Exception | None = None
+        write_logs_of_environment()
         try:
             self._actor = factory(*args)
         except Exception as error:
@@ -180,6 +188,7 @@ def mapped(error: BaseException, what: str) -> BaseException:
 
 
 def _run(function: Callable[..., Any], *args: Any) -> Any:
+    write_logs_of_environment()
     return function(*args)
 
 

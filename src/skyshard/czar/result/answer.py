@@ -76,6 +76,7 @@ class Ended:
     elapsed_s: float
     stats: QueryStats | None
     error: str
+    query: str
 
 
 def distinct_names(columns: tuple[str, ...]) -> list[str]:

@@ -34,7 +34,7 @@ class Running:
 
     ``limit_bytes``: more partial result than this is refused; None is no limit. ``is_partial_allowed``: chunks of which
     no replica answers are left out and listed in ``lost``. ``clock``: text in front of each statement that sets the
-    time to that of the query; empty where nobody asks for the time.
+    time to that of the query; empty where nobody asks for the time. ``is_submitted``: its story is kept in full.
     """
 
     query: str
@@ -48,6 +48,7 @@ class Running:
     units: list[UnitTime] = field(default_factory=list)
     retried: int = 0
     clock: str = ""
+    is_submitted: bool = False
     _stop: threading.Event = field(default_factory=threading.Event)
 
     @property

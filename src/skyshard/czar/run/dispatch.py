@@ -27,6 +27,7 @@ from skyshard.czar.result.typed_results import (
     record_layout,
     select_exactly,
 )
+from skyshard.czar.run.query_events import tell_failures, tell_round
 from skyshard.czar.run.replicas import Replicas
 from skyshard.czar.run.rounds import Crew, Failure, Part, PullTask, lane_round, quick_round
 from skyshard.czar.run.scratch_tables import file_name, scratch_table
@@ -225,11 +226,13 @@ class Dispatch:
         """Rounds over the chunks that are left, until none is; a node that failed is asked last."""
         replicas = Replicas(pull, self._crew.nodes)
         left: Sequence[int] = replicas.chunks
-        came = 0
+        came = number = 0
         while left:
             assigned, lost = replicas.assign(left)
             self._running.lost += replicas.give_up(lost, is_allowed=self._running.is_partial_allowed)
             walks = {node: self._units(pull, node, chunks) for node, chunks in assigned.items()}
+            number += 1
+            tell_round(self._crew.events, self._running, number, walks, lost)
             failures: list[Failure] = []
             is_quick = lane is not Lane.SCAN
             for outcome in quick_round(task, walks) if is_quick else lane_round(task, walks, length_of(_cost(walks))):
@@ -240,6 +243,7 @@ class Dispatch:
                 came += outcome.count
                 if pull.limit is not None and came >= pull.limit:
                     return
+            tell_failures(self._crew.events, self._running, failures)
             left = replicas.failed(failures)
             self._running.retried += len(left)
 

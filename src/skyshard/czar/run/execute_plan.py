@@ -23,7 +23,8 @@ from skyshard.czar.run.scratch_tables import scratch_table
 from skyshard.czar.run.stored_result import Stored, store_result
 from skyshard.db.connection import Connection
 from skyshard.db.sessions import Sessions
-from skyshard.errors import ClusterError, SkyshardError
+from skyshard.errors import ClusterError, SkyshardError, words_of
+from skyshard.log.events import STATEMENT_MOVED
 from skyshard.rowimage.sqltype import MOST_DIGITS, parse_type
 
 SUM_DIGITS = 22
@@ -70,10 +71,11 @@ class CarryOut:
             try:
                 with self.crew.workers[node].sessions.lease(query) as connection:
                     found = store_result(connection, query, plan.stored, prepared.types, clock=running.clock)
-            except ClusterError:
+            except ClusterError as error:
                 running.check()
                 if number + 1 == len(nodes):
                     raise
+                self.crew.events.tell(STATEMENT_MOVED, query=query, node=node, error=words_of(error))
                 continue
             yield from found.to_batches()
             return

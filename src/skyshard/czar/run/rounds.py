@@ -23,6 +23,7 @@ from skyshard.czar.scan.scan_schedule import Length, Unit
 from skyshard.czar.scan.scan_throttle import Courtesy
 from skyshard.db.connection import Connection, Row
 from skyshard.errors import ClusterError
+from skyshard.log.event_log import ONLY_LOGGED, EventLog
 
 HOLD_BYTES = 256 << 20
 """So much waits for the reader at most, before the scan lanes hold back."""
@@ -39,6 +40,7 @@ class Crew:
     workers: Mapping[str, QueryWorker]
     pool: Executor
     courtesy: Courtesy
+    events: EventLog = ONLY_LOGGED
 
     @property
     def nodes(self) -> list[str]:

@@ -16,6 +16,8 @@ from skyshard.db.connection import Connection, quote_name
 from skyshard.db.left_statements import end_left
 from skyshard.errors import ClusterError
 from skyshard.host.processes import began, is_there
+from skyshard.log.event_log import ONLY_LOGGED, EventLog
+from skyshard.log.events import SCRATCH_SWEPT
 
 DROP_WAIT_S = 10
 """So long a statement that is being ended may keep its table."""
@@ -42,10 +44,13 @@ def file_name(query: str, what: str) -> str:
     return f"{SCRATCH_DATABASE}/{query}_{what}.MYD"
 
 
-def sweep(connection: Connection) -> int:
+def sweep(connection: Connection, events: EventLog = ONLY_LOGGED) -> int:
     """End the statements of processes that are gone, and drop their scratch tables; returns how many tables."""
-    end_left(connection)
-    return _drop(connection, [table for table in _tables(connection) if _is_left(table)])
+    end_left(connection, events)
+    swept = _drop(connection, [table for table in _tables(connection) if _is_left(table)])
+    if swept:
+        events.tell(SCRATCH_SWEPT, node=connection.endpoint.name, tables=swept)
+    return swept
 
 
 def drop_query(connection: Connection, query: str) -> int:

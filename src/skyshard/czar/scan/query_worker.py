@@ -16,6 +16,7 @@ from skyshard.czar.scan.scan_throttle import Courtesy
 from skyshard.db.connection import Connection, Endpoint, Row
 from skyshard.db.sessions import CLEANING, Sessions
 from skyshard.errors import ClusterError
+from skyshard.log.event_log import ONLY_LOGGED, EventLog
 
 ROTATE_BYTES = 64 << 20
 """A scratch table of this size is closed and the next one begun, so that what was read can be dropped."""
@@ -48,10 +49,12 @@ class QueryWorker:
         name: str = "node",
         scan_threads: int = 1,
         courtesy: Courtesy | None = None,
+        events: EventLog = ONLY_LOGGED,
     ) -> None:
         own = courtesy if endpoint.socket else None
-        self.sessions = Sessions(endpoint)
-        self.scan_sessions = Sessions(endpoint, opened=own.processors.add_scans if own is not None else None)
+        opened = own.processors.add_scans if own is not None else None
+        self.sessions = Sessions(endpoint, events=events)
+        self.scan_sessions = Sessions(endpoint, opened=opened, events=events)
         self.data_dir = Path(data_dir)
         self.lane = ScanLane(f"scan-{name}", scan_threads, own)
         self.scan_threads = scan_threads

@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator
 
 from skyshard.czar.scan.cpu_affinity import Processors
+from skyshard.log.event_log import ONLY_LOGGED
+from skyshard.log.events import SCAN_THROTTLED
 
 GRACE_S = 0.02
 """Interactive statements that follow one another within this time are taken for one visit."""
@@ -35,8 +37,8 @@ class Courtesy:
     def unit(self) -> Iterator[None]:
         """Around a unit of a scan: waits until it may begin."""
         with self._changed:
-            while self._running >= self._most and (left := self._visit_s()):
-                self._changed.wait(left)
+            if self._running >= self._most and self._visit_s():
+                self._step_aside()
             self._running += 1
             if self._visit_s():
                 self.processors.part()
@@ -49,6 +51,13 @@ class Courtesy:
             with self._changed:
                 self._running -= 1
                 self._changed.notify_all()
+
+    def _step_aside(self) -> None:
+        """Wait until a unit may begin; the caller holds the lock."""
+        since = time.monotonic()
+        while self._running >= self._most and (left := self._visit_s()):
+            self._changed.wait(left)
+        ONLY_LOGGED.tell(SCAN_THROTTLED, waited_s=time.monotonic() - since)
 
     @contextlib.contextmanager
     def visit(self) -> Iterator[None]:

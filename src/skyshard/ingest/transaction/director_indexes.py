@@ -24,6 +24,7 @@ from skyshard.ingest.partition.doubled_input import where_rows_stand
 from skyshard.ingest.partition.key_files import harmed, records
 from skyshard.ingest.plan.ingest_plan import PlannedTable
 from skyshard.ingest.source import SourceTable
+from skyshard.log.events import INDEX_BUILT
 from skyshard.node.messages import BuiltTable
 from skyshard.registry.records import IndexPart
 
@@ -98,6 +99,10 @@ class DirectorIndexes:
         for index in self._started:
             mine = IndexPart(index.director, index.part, answer("czar", index.built).rows)
             self._site.registry.add_index_part(self._database, self._transaction, mine)
+            self._site.events.tell(
+                INDEX_BUILT, transaction=self._transaction, database=self._database, director=index.director,
+                keys=mine.rows,
+            )  # fmt: skip
             Generations(self._site, self._database).make_index(index.director, index.kind, [*index.earlier, mine])
 
     def _own_keys(self, director: str) -> Path:

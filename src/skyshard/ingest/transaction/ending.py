@@ -10,6 +10,7 @@ from __future__ import annotations
 from skyshard.errors import ClusterError, SkyshardError, UserError, words_of
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.transaction.recovery import take_back
+from skyshard.log.events import TRANSACTION_INTERRUPTED
 from skyshard.registry.lifecycle import TransactionState
 from skyshard.registry.records import OpenTransaction
 
@@ -26,6 +27,10 @@ def settle(site: Site, database: str, mine: OpenTransaction, error: BaseExceptio
     go_on = f"run the same command again, or end it with `skyshard transactions abort {mine.id}`"
     try:
         if not isinstance(error, Exception) or isinstance(error, _MAY_GO_ON):
+            site.events.tell(
+                TRANSACTION_INTERRUPTED, transaction=mine.id, database=database, attempt=mine.attempt,
+                error=words_of(error),
+            )  # fmt: skip
             error.add_note(f"transaction {mine.id} stays open: {go_on}")
             return
         found = site.registry.open_transaction(database)

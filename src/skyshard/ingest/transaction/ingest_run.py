@@ -22,6 +22,7 @@ from skyshard.ingest.transaction.ending import settle
 from skyshard.ingest.transaction.ingest_report import IngestReport
 from skyshard.ingest.transaction.recovery import clear_staging, plan_digest, recheck, take_back
 from skyshard.ingest.transaction.transaction_run import Course
+from skyshard.log.events import TRANSACTION_BEGUN, TRANSACTION_RESUMED
 from skyshard.progress import Watcher, unwatched
 from skyshard.registry.lifecycle import DatabaseState, TransactionState
 from skyshard.registry.records import OpenTransaction
@@ -74,6 +75,11 @@ class Ingest:
         registry, plan = self._site.registry, self._plan
         if mine is None:
             mine = registry.begin(plan.database, plan.layout, plan.source.path, plan_digest(plan))
+            parts = sum(len(table.source.parts) for table in plan.tables)
+            tables = ", ".join(table.name for table in plan.tables)
+            self._site.events.tell(
+                TRANSACTION_BEGUN, transaction=mine.id, database=plan.database, tables=tables, parts=parts
+            )
         try:
             with writing(self._site.staging):
                 return Course(plan, self._site, mine, self._replayed, self._watch).run()
@@ -129,6 +135,10 @@ class Ingest:
         elif found.plan != plan_digest(self._plan):
             take_back(site, database, mine, "interrupted; another ingest took its place")
         else:
-            recheck(site, database, mine)
+            lost, kept = recheck(site, database, mine), site.registry.replicas(database, transaction=mine.id)
+            site.events.tell(
+                TRANSACTION_RESUMED, transaction=mine.id, database=database, attempt=mine.attempt, kept=len(kept),
+                lost=len(lost),
+            )  # fmt: skip
             return mine
         return None

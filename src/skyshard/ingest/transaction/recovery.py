@@ -31,6 +31,7 @@ from skyshard.ingest.on_nodes.part_tables import (
 from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
 from skyshard.ingest.source import Part
 from skyshard.ingest.transaction.kept_truth import forget_known
+from skyshard.log.events import TRANSACTION_ABORTED, TRANSACTION_ABORTING
 from skyshard.registry.director_index import index_table_name
 from skyshard.registry.lifecycle import DatabaseState, Event, TransactionState
 from skyshard.registry.records import OpenTransaction, Replica, dump_table
@@ -149,6 +150,7 @@ def take_back(site: Site, database: str, mine: OpenTransaction, error: str = "")
     """
     registry = site.registry
     registry.move_transaction(mine, Event.ABORT, **({"error": error} if error else {}))
+    site.events.tell(TRANSACTION_ABORTING, transaction=mine.id, database=database, error=error or "interrupted before")
     if registry.database_state(database) is DatabaseState.PUBLISHED:
         sweep(site, database, mine.id, is_over=True)
         forget_known(site.truth / database, mine.id)
@@ -158,3 +160,4 @@ def take_back(site: Site, database: str, mine: OpenTransaction, error: str = "")
             shutil.rmtree(folder / database, ignore_errors=True)
     clear_staging(site, database)
     registry.take_back(database, mine)
+    site.events.tell(TRANSACTION_ABORTED, transaction=mine.id, database=database)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import closing
@@ -42,6 +42,12 @@ from skyshard.ingest.transaction.ingest_report import IngestReport, table_report
 from skyshard.ingest.transaction.kept_truth import keep_known
 from skyshard.ingest.transaction.recovery import clear_staging, sweep
 from skyshard.ingest.transaction.strays import Strays
+from skyshard.log.events import (
+    CHUNKS_PLACED,
+    TABLE_PARTITIONED,
+    TABLES_LOADED,
+    TRANSACTION_PUBLISHED,
+)
 from skyshard.node.doubled_rows import DoubledRow
 from skyshard.node.messages import BuildOrder
 from skyshard.progress import Progress, Watcher
@@ -64,6 +70,7 @@ class Course:
         self._mine = mine
         self._replayed = replayed
         self._watch = watcher
+        self._events = site.events.about(transaction=mine.id, database=plan.database)
         self._staging = site.staging / plan.database / str(mine.id)
         self._reports: dict[str, list[PartReport]] = {}
         self._stages: dict[str, float] = {}
@@ -144,6 +151,9 @@ class Course:
         require_distinct(table.name, reports)
         check_overlap(table.name, reports)
         self._reports[table.name] = reports
+        self._events.tell(
+            TABLE_PARTITIONED, table=table.name, rows=rows, parts=len(parts), elapsed_s=time.monotonic() - start
+        )
         self._check_truth(table, rows)
         if layout.role is Role.DIRECTOR and layout.key:
             self._indexes.start(table, reports)
@@ -174,6 +184,8 @@ class Course:
             placed = registry.placements(family)
             nodes_of = place(sizes, list(self._site.nodes), self._plan.layout.replicas, placed)
             registry.add_placements(family, nodes_of)
+        nodes, replicas = len(self._site.nodes), self._plan.layout.replicas
+        self._events.tell(CHUNKS_PLACED, chunks=len(sizes), nodes=nodes, replicas=replicas)
         return nodes_of
 
     def _load(self) -> None:
@@ -211,13 +223,17 @@ class Course:
                 queues[node] += [rest for order in orders if (rest := _not_done(node, order, done)).builds]
         total = sum(len(order.builds) for orders in queues.values() for order in orders)
         start, built, rows, size = time.monotonic(), 0, 0, 0
+        made_on: dict[str, Counter[str]] = defaultdict(Counter)
         for node, order, tables in drain(queues, self._site.nodes):
+            made_on[node].update(tables=len(tables), rows=sum(table.rows for table in tables))
             built, rows = built + len(tables), rows + sum(table.rows for table in tables)
             made = sum(table.bytes for table in tables)
             size += made
             self._records.do(registry.add_replicas, database, self._mine.id, built_replicas(node, order, tables))
             self._to_disk.made(made)
             self._watch(Progress("load", built, total, rows, size, time.monotonic() - start))
+        for node, count in sorted(made_on.items()):
+            self._events.tell(TABLES_LOADED, tables=count["tables"], rows=count["rows"], node=node)
         if finished:  # else there is one part of each table
             self._records.finish()
             mine = registry.replicas(database, transaction=self._mine.id)
@@ -243,6 +259,7 @@ class Course:
         keep_known(self._site.truth / self._plan.database, self._plan.source, self._reports, self._mine.id)
         self._site.registry.move_transaction(self._mine, Event.COMMIT)
         self._site.registry.publish(self._plan.database, self._mine, content)
+        self._events.tell(TRANSACTION_PUBLISHED, rows=sum(table.rows for table in report.tables))
 
 
 def _not_done(node: str, order: BuildOrder, done: dict[tuple[str, str, int, bool], str]) -> BuildOrder:

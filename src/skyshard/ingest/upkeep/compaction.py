@@ -25,6 +25,7 @@ from skyshard.ingest.partition.director_keys import KeyKind
 from skyshard.ingest.plan.ingest_plan import loader_of
 from skyshard.ingest.transaction.ending import settle
 from skyshard.ingest.transaction.recovery import GRACE_S, sweep, take_back
+from skyshard.log.events import COMPACTION_BEGUN, PARTS_MERGED
 from skyshard.node.messages import BuildOrder, Loader, TableBuild
 from skyshard.progress import Progress, Watcher, unwatched
 from skyshard.registry.director_index import index_table_name
@@ -102,6 +103,10 @@ class _Compaction:
         layout = site.registry.layout(database)
         assert layout is not None
         mine = site.registry.begin(database, layout, COMPACTION, COMPACTION)
+        site.events.tell(
+            COMPACTION_BEGUN, transaction=mine.id, database=database, tables=len(self._merged),
+            indexes=len(self._indexes),
+        )  # fmt: skip
         try:
             return self._transact(mine, layout.engine, start)
         except BaseException as error:
@@ -121,6 +126,7 @@ class _Compaction:
         site.registry.move_transaction(mine, Event.COMMIT)
         report = {"compacted": {"tables": done.tables, "parts": done.parts, "bytes": done.bytes}}
         site.registry.publish_merged(database, mine, report, self._retired(made, indexes))
+        site.events.tell(PARTS_MERGED, transaction=mine.id, database=database, parts=done.parts, tables=done.tables)
         return done
 
     def _make_tables(self, mine: OpenTransaction, engine: str) -> list[Replica]:

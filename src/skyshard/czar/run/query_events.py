@@ -1,0 +1,94 @@
+"""What is told of a query: how it was planned, its rounds, what failed on the way, how it ended.
+
+Of submitted queries all is kept for their story, of those that are answered at once what went wrong or was slow:
+the history has the rest. Where nobody listens this costs a comparison.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+
+from skyshard.czar.plan.query_plan import Plan
+from skyshard.czar.result.answer import QueryStats
+from skyshard.czar.result.query_progress import Running
+from skyshard.czar.run.rounds import Failure
+from skyshard.czar.scan.scan_schedule import Unit
+from skyshard.errors import words_of
+from skyshard.log.event_log import EventLog
+from skyshard.log.events import (
+    CHUNKS_LEFT_OUT,
+    FAILED_OVER,
+    QUERY_ENDED,
+    QUERY_FAILED,
+    QUERY_PLANNED,
+    ROUND_BEGUN,
+    SLOW_STATEMENT,
+    UNITS_FAILED,
+)
+
+SLOW_VARIABLE = "SKYSHARD_SLOW_S"
+SLOW_S = 10.0
+"""A statement that takes so many seconds counts as slow, unless the environment says otherwise."""
+
+
+def slow_limit() -> float:
+    """Seconds from the environment, else the default."""
+    with contextlib.suppress(ValueError):
+        return float(os.environ.get(SLOW_VARIABLE, SLOW_S))
+    return SLOW_S
+
+
+def tell_planned(events: EventLog, running: Running, plan: Plan, planned_s: float) -> None:
+    if events.is_heard(QUERY_PLANNED, keep=running.is_submitted):
+        events.tell(
+            QUERY_PLANNED, keep=running.is_submitted, query=running.query, planned_s=planned_s, kind=str(plan.kind),
+            lane=str(plan.lane), chunks=running.chunks,
+        )  # fmt: skip
+
+
+def tell_round(
+    events: EventLog, running: Running, number: int, walks: Mapping[str, Sequence[Unit]], lost: Sequence[int]
+) -> None:
+    """A round begins: ``walks`` has the units of each node, ``lost`` the chunks that no node can give."""
+    if lost:
+        events.tell(CHUNKS_LEFT_OUT, query=running.query, chunks=len(lost))
+    if number == 1 and not events.is_heard(ROUND_BEGUN, keep=running.is_submitted):
+        return
+    units = [unit for walk in walks.values() for unit in walk]
+    nodes, chunks = ", ".join(walks), sum(len(unit.chunks) for unit in units)
+    if number > 1 and chunks:
+        events.tell(FAILED_OVER, query=running.query, chunks=chunks, nodes=nodes)
+    events.tell(
+        ROUND_BEGUN, keep=running.is_submitted, query=running.query, round=number, chunks=chunks, units=len(units),
+        nodes=nodes,
+    )  # fmt: skip
+
+
+def tell_failures(events: EventLog, running: Running, failures: Sequence[Failure]) -> None:
+    """What nodes did not give in a round, each node once."""
+    for node in {failure.node: None for failure in failures}:
+        mine = [failure for failure in failures if failure.node == node]
+        chunks, error = sum(len(failure.chunks) for failure in mine), words_of(mine[0].error)
+        events.tell(UNITS_FAILED, query=running.query, node=node, chunks=chunks, error=error)
+
+
+def tell_ended(events: EventLog, running: Running, stats: QueryStats, statement: str, slow_s: float) -> None:
+    if stats.elapsed_s >= slow_s:
+        events.tell(
+            SLOW_STATEMENT, query=running.query, elapsed_s=stats.elapsed_s, planned_s=stats.planned_s,
+            statement=statement,
+        )  # fmt: skip
+    if running.retried or events.is_heard(QUERY_ENDED, keep=running.is_submitted):
+        events.tell(
+            QUERY_ENDED, keep=running.is_submitted or running.retried > 0, query=running.query,
+            elapsed_s=stats.elapsed_s, rows=stats.rows, chunks=running.chunks_done, units=len(running.units),
+            retried=running.retried,
+        )  # fmt: skip
+
+
+def tell_failed(events: EventLog, running: Running, error: BaseException, elapsed_s: float) -> None:
+    """A query that an error ended; errors of the statement itself are only its user's business."""
+    is_kept = running.is_submitted or running.retried > 0
+    events.tell(QUERY_FAILED, keep=is_kept, query=running.query, elapsed_s=elapsed_s, error=words_of(error))

@@ -1,0 +1,111 @@
+"""The files of events that a cluster keeps: ``<cluster>/log/query.jsonl``, ``transaction.jsonl``, ``node.jsonl``.
+
+One JSON object a line: ``version``, ``time_s`` (seconds since 1970), ``event``, ``level``, ``process``, ``text`` and
+``fields``.
+
+Rules: a line is one ``write`` to a file opened for appending, so that lines of several processes do not mix, and what
+was told outlives a process that is killed the moment after. A file of ``FILE_BYTES`` becomes ``<name>.1.jsonl`` in
+place of the one before it: a subject takes twice as much at most, and many events of one displace none of another.
+What cannot be written is left out: an event never fails the work that it tells of.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skyshard.log.events import EventKind, Subject, Value
+
+FILE_BYTES = 4 << 20
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEvent:
+    """An event as it was read back; ``process`` is the one that told it."""
+
+    time_s: float
+    event: str
+    level: str
+    process: int
+    text: str
+    fields: Mapping[str, Value]
+
+
+class EventFiles:
+    """The files in one folder, which the cluster makes; constructing one touches nothing."""
+
+    def __init__(self, folder: Path, file_bytes: int = FILE_BYTES) -> None:
+        self._folder = folder
+        self._file_bytes = file_bytes
+
+    def add(self, kind: EventKind, fields: Mapping[str, Value]) -> None:
+        """Append an event; one that cannot be written is lost."""
+        record = {
+            "version": VERSION, "time_s": round(time.time(), 6), "event": kind.name,
+            "level": level_name(kind.level), "process": os.getpid(), "text": kind.sentence(fields),
+            "fields": dict(fields),
+        }  # fmt: skip
+        line = json.dumps(record, ensure_ascii=True, default=str).encode() + b"\n"
+        with contextlib.suppress(OSError):
+            self._append(self._folder / f"{kind.subject}.jsonl", line)
+
+    def _append(self, path: Path, line: bytes) -> None:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            is_full = os.fstat(handle).st_size >= self._file_bytes
+            if not is_full:
+                os.write(handle, line)
+        finally:
+            os.close(handle)
+        if is_full:
+            self._rotate(path)
+            self._append(path, line)
+
+    def _rotate(self, path: Path) -> None:
+        """Give a full file the place of the one before; of several processes that see it full one does."""
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_size >= self._file_bytes:
+                    path.replace(path.with_suffix(".1.jsonl"))
+        finally:
+            os.close(folder)
+
+    def read(self, subject: Subject) -> list[KeptEvent]:
+        """What is kept of a subject, by time; lines that are no events of this version are passed over."""
+        path = self._folder / f"{subject}.jsonl"
+        found = [event for file in (path.with_suffix(".1.jsonl"), path) for event in _events_of(file)]
+        return sorted(found, key=lambda event: event.time_s)
+
+
+def level_name(level: int) -> str:
+    """The level as it is written.
+
+    >>> level_name(30)
+    'warning'
+    """
+    return {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}.get(level, str(level))
+
+
+def _events_of(path: Path) -> Iterator[KeptEvent]:
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            record: dict[str, Any] = json.loads(line)
+            if record["version"] == VERSION:
+                yield KeptEvent(
+                    float(record["time_s"]), str(record["event"]), str(record["level"]), int(record["process"]),
+                    str(record["text"]), dict(record["fields"]),
+                )  # fmt: skip
