@@ -66,12 +66,12 @@ def measure_ray(nodes: int, times: Times) -> None:
             runtime = open_runtime("ray", names)
         with runtime:
             with timed(times, f"Ray: {nodes} actors answer"):
-                handles = [runtime.actor(name, list, node=name) for name in names]
-                for future in [handle.call("copy") for handle in handles]:
+                handles = [runtime.actor(name, list[int], node=name) for name in names]
+                for future in [handle.call(list.copy) for handle in handles]:
                     future.result()
             with timed(times, "Ray: a call", CALLS):
                 for _ in range(CALLS):
-                    handles[0].call("copy").result()
+                    handles[0].call(list.copy).result()
 
 
 def main() -> None:

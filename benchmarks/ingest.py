@@ -48,8 +48,8 @@ from skyshard.ingest.partition.partition_task import PartitionSpec, partition_pa
 from skyshard.ingest.plan.ingest_plan import PlannedTable, make_plan
 from skyshard.ingest.sources.open_source import open_source
 from skyshard.node.load_text import load_text
+from skyshard.node.mariadb_loader import MariaDBLoader
 from skyshard.node.messages import Loader
-from skyshard.node.node_loader import NodeLoader
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import RecordLayout
 from skyshard.rowimage.sqltype import TypeClass, parse_type
@@ -166,8 +166,8 @@ class Bench:
         work()
         return time.perf_counter() - start
 
-    def loader(self) -> NodeLoader:
-        return NodeLoader("node1", self.cluster.endpoint("node1"), str(self.cluster.data_dir("node1")))
+    def loader(self) -> MariaDBLoader:
+        return MariaDBLoader("node1", self.cluster.endpoint("node1"), str(self.cluster.data_dir("node1")))
 
 
 def warm_memory(size: int) -> None:
@@ -240,7 +240,7 @@ def _pack_and_build(
         for segment, (file, offset) in zip(report.segments, places, strict=True)
     ]
     loader = bench.loader()
-    loader.prepare(context.plan.database)
+    loader.make_database(context.plan.database)
     for order in plan_builds(context, table, [replace(report, segments=segments)], ["node1"])["node1"]:
         loader.build(order)
 

@@ -28,7 +28,7 @@ from skyshard.catalog.schema import Table
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.ingest.on_nodes.build_orders import index_build
 from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind, build_keys, save_keys
-from skyshard.node.node_loader import NodeLoader
+from skyshard.node.mariadb_loader import MariaDBLoader
 from skyshard.registry.sql_tables import INDEX_DATABASE
 from skyshard.testbed import Testbed
 
@@ -107,8 +107,8 @@ def by_keys(cluster: Cluster, folder: Path, keys: int) -> Result:
         ]
     )
     merging = _seconds(lambda: build_keys(folder / "keys", files, "Object", [f.name for f in files], DirectorKeys([])))
-    loader = NodeLoader("czar", cluster.endpoint("czar"), str(cluster.data_dir("czar")))
-    loader.prepare(INDEX_DATABASE)
+    loader = MariaDBLoader("czar", cluster.endpoint("czar"), str(cluster.data_dir("czar")))
+    loader.make_database(INDEX_DATABASE)
     loading = _seconds(lambda: loader.build(index_build("bench", "Object", KeyKind(), 0, folder / "keys", folder)))
     total = sorting + merging + loading
     return {"keys": keys, "sort_s": sorting, "merge_s": merging, "load_s": loading, "keys_per_s": keys / total}

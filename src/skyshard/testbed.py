@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from skyshard.cluster.private_cluster import CZAR_NAME, LOG_FOLDER, MONO_NAME, Cluster
 from skyshard.db.left_statements import Ending
 from skyshard.errors import ClusterError, UserError
-from skyshard.node.node_loader import NodeLoader
+from skyshard.node.base import NodeLoader
+from skyshard.node.mariadb_loader import MariaDBLoader
 from skyshard.progress import Watcher, unwatched
 from skyshard.registry.registry import Registry
 from skyshard.runtime import RuntimeKind, open_runtime
@@ -61,9 +62,9 @@ class Testbed:
         self.cluster.require_running()
         self._runtime_kind = runtime
         self._runtimes: dict[RuntimeKind, Runtime] = {}
-        self._handles: dict[tuple[RuntimeKind, str], Handle] = {}
         self.cluster.folder_for(LOG_FOLDER)  # a cluster of 0.1.0 has none
         self._ending = Ending(self.cluster.running_endpoints(), self.cluster.events)
+        self._handles: dict[tuple[RuntimeKind, str], Handle[NodeLoader]] = {}
 
     def __enter__(self) -> Testbed:
         return self
@@ -102,15 +103,13 @@ class Testbed:
             self._runtimes[kind] = open_runtime(kind, self.nodes)
         return self._runtimes[kind]
 
-    def _loader(self, server: str, kind: RuntimeKind) -> Handle:
+    def _loader(self, server: str, kind: RuntimeKind) -> Handle[NodeLoader]:
         """The loader beside a server: an actor on the node's host, or a thread here."""
         key = (kind, server)
         if key not in self._handles:
             where = server if server in self.nodes else ""
-            self._handles[key] = self._runtime(kind).actor(
-                f"loader-{server}", NodeLoader, server, self.cluster.endpoint(server),
-                str(self.cluster.data_dir(server)), node=where,
-            )  # fmt: skip
+            made = partial(MariaDBLoader, server, self.cluster.endpoint(server), str(self.cluster.data_dir(server)))
+            self._handles[key] = self._runtime(kind).actor(f"loader-{server}", made, node=where)
         return self._handles[key]
 
     # ingest

@@ -12,7 +12,7 @@ from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, Connection, Endpoint, connect, sqlalchemy_engine
 from skyshard.db.lock_names import KEY_FILE, key_in, key_of, lock_name
 from skyshard.errors import ClusterError, UserError
-from skyshard.node.node_loader import NodeLoader
+from skyshard.node.mariadb_loader import MariaDBLoader
 from skyshard.registry.registry import Registry
 
 pytestmark = pytest.mark.integration
@@ -207,7 +207,7 @@ def test_an_account_that_gives_itself_a_password_shuts_nobody_out(
 def test_locks_of_ingests_cannot_be_taken_by_others(private_cluster: Cluster) -> None:
     """Names that one knows, or finds out as a reader, are not those of the locks."""
     node, czar = private_cluster.endpoint("node1"), private_cluster.endpoint("czar")
-    registry, loader = Registry(czar), NodeLoader("node1", node, str(private_cluster.data_dir("node1")))
+    registry, loader = Registry(czar), MariaDBLoader("node1", node, str(private_cluster.data_dir("node1")))
     registry.prepare()
     with connect(node, Account.READER) as here, connect(czar, Account.READER) as there:
         for what in ("load locked", "ingest locked", "locked"):
@@ -222,7 +222,7 @@ def test_locks_of_ingests_cannot_be_taken_by_others(private_cluster: Cluster) ->
         loader.hold("locked")
         with registry.exclusive("ingest locked"):
             pass
-    other = NodeLoader("node1", node, str(private_cluster.data_dir("node1")))
+    other = MariaDBLoader("node1", node, str(private_cluster.data_dir("node1")))
     assert key_in(private_cluster.data_dir("node1")) == key_in(private_cluster.data_dir("node1"))
     with (
         registry.exclusive("locked"),

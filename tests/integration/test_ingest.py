@@ -18,8 +18,8 @@ from skyshard.chunking import Chunker
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import UserError
+from skyshard.node.mariadb_loader import MariaDBLoader
 from skyshard.node.messages import Loader
-from skyshard.node.node_loader import NodeLoader
 from skyshard.registry.records import Replica
 from skyshard.registry.sql_tables import INDEX_DATABASE
 from skyshard.rowimage.digest import RowDigest
@@ -379,7 +379,7 @@ def test_director_index_is_rebuilt_from_the_chunk_tables(testbed: Testbed, tmp_p
             database=database, tables=["Object"],
         )  # fmt: skip
     good = testbed.verify(database)
-    loader = NodeLoader("czar", testbed.cluster.endpoint("czar"), str(testbed.cluster.data_dir("czar")))
+    loader = MariaDBLoader("czar", testbed.cluster.endpoint("czar"), str(testbed.cluster.data_dir("czar")))
     loader.drop_tables(
         INDEX_DATABASE, [name for name in loader.tables(INDEX_DATABASE) if name.startswith(f"{database}__")]
     )

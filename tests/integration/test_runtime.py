@@ -5,15 +5,19 @@ Actors and functions come from the standard library and from Skyshard, because R
 
 from __future__ import annotations
 
-import importlib
+import argparse
 import operator
 import os
+import queue
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, wait
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -21,8 +25,8 @@ import pyarrow as pa
 import pytest
 
 from skyshard.db.connection import Endpoint, connect
-from skyshard.errors import ClusterError, UserError
-from skyshard.rowimage.sqltype import parse_type
+from skyshard.errors import Bug, ClusterError, UserError
+from skyshard.rowimage.sqltype import SqlType, parse_type
 from skyshard.runtime import Runtime, open_runtime
 
 pytestmark = pytest.mark.integration
@@ -43,28 +47,34 @@ def is_ray(runtime: Runtime) -> bool:
 
 def test_an_actor_keeps_its_state(runtime: Runtime) -> None:
     """An actor is one object for all calls."""
-    handle = runtime.actor("list", list, node="node1")
-    handle.call("append", "a")
-    handle.call("append", "b")
-    assert handle.call("copy").result(30) == ["a", "b"]
+    handle = runtime.actor("list", list[str], node="node1")
+    handle.call(list.append, "a")
+    handle.call(list.append, "b")
+    assert handle.call(list.copy).result(30) == ["a", "b"]
 
 
 def test_calls_to_one_actor_keep_their_order(runtime: Runtime) -> None:
     """Calls run one after the other, in the order in which they were made."""
-    handle = runtime.actor("list", list)
+    handle = runtime.actor("list", list[int])
     for number in range(200):
-        handle.call("append", number)
-    assert handle.call("copy").result(30) == list(range(200))
+        handle.call(list.append, number)
+    assert handle.call(list.copy).result(30) == list(range(200))
 
 
 def test_different_actors_run_at_the_same_time(runtime: Runtime) -> None:
     """One actor's long call does not keep another one waiting."""
-    slow, quick = (runtime.actor(name, importlib.import_module, "time") for name in ("slow", "quick"))
-    wait([slow.call("time"), quick.call("time")])
-    sleeping = slow.call("sleep", 1.0)
-    quick.call("time").result(30)
+    slow, quick = (runtime.actor(name, threading.Event) for name in ("slow", "quick"))
+    wait([slow.call(threading.Event.is_set), quick.call(threading.Event.is_set)])
+    sleeping = slow.call(threading.Event.wait, 1.0)
+    quick.call(threading.Event.is_set).result(30)
     assert not sleeping.done()
     sleeping.result(30)
+
+
+def test_arguments_may_be_named(runtime: Runtime) -> None:
+    """What is given by name arrives under its name."""
+    handle = runtime.actor("parser", argparse.ArgumentParser)
+    assert handle.call(argparse.ArgumentParser.parse_args, args=[]).result(30) == argparse.Namespace()
 
 
 def test_a_task_answers(runtime: Runtime) -> None:
@@ -76,9 +86,9 @@ def test_a_future_may_be_an_argument(runtime: Runtime) -> None:
     """The result of one call goes into the next one without passing through the caller."""
     numbers = runtime.submit(np.arange, 1_000_000)
     total = runtime.submit(np.sum, numbers)
-    handle = runtime.actor("list", list)
-    handle.call("append", total)
-    assert int(handle.call("pop").result(30)) == 499_999_500_000
+    handle = runtime.actor("list", list[Any])
+    handle.call(list.append, total)
+    assert int(handle.call(list.pop).result(30)) == 499_999_500_000
 
 
 def test_a_shared_value_serves_many_calls(runtime: Runtime) -> None:
@@ -109,19 +119,28 @@ def test_a_cluster_error_stays_retryable(runtime: Runtime) -> None:
 
 
 def test_any_other_error_comes_back_as_it_was(runtime: Runtime) -> None:
-    """An error that is not ours keeps its type."""
+    """An error of the standard library keeps its type."""
+    failed: Any = runtime.submit(operator.truediv, 1, 0)
     with pytest.raises(ZeroDivisionError):
-        runtime.actor("list", list).call("__init__", runtime.submit(operator.truediv, 1, 0)).result(30)
-    with pytest.raises(AttributeError):
-        runtime.actor("list", list).call("no_such_method").result(30)
+        runtime.actor("list", list[Any]).call(list.append, failed).result(30)
+    with pytest.raises(IndexError):
+        runtime.actor("list", list[Any]).call(list.pop).result(30)
+
+
+def test_an_error_leaves_the_actor_as_it_is(runtime: Runtime) -> None:
+    """After a call that failed, the next one finds the same object."""
+    handle = runtime.actor("list", partial(list[int], [1]))
+    with pytest.raises(ValueError, match="not in list"):
+        handle.call(list.remove, 2).result(30)
+    assert handle.call(list.copy).result(30) == [1]
 
 
 def test_an_error_of_the_factory_comes_out_of_every_call(runtime: Runtime) -> None:
     """An actor that could not be made says why at each call."""
-    handle = runtime.actor("broken", parse_type, "bogus")
+    handle = runtime.actor("broken", partial(parse_type, "bogus"))
     for _ in range(2):
         with pytest.raises(UserError, match="bogus"):
-            handle.call("anything").result(30)
+            handle.call(SqlType.__repr__).result(30)
 
 
 def test_an_unknown_node_is_refused(runtime: Runtime) -> None:
@@ -130,14 +149,36 @@ def test_an_unknown_node_is_refused(runtime: Runtime) -> None:
         runtime.actor("a", list, node="node3")
 
 
-def test_a_dead_process_is_a_retryable_cluster_error(runtime: Runtime, is_ray: bool) -> None:
-    """When an actor's process dies, its calls fail with an error that invites another try."""
+def test_a_cancelled_call_is_not_carried_out(runtime: Runtime) -> None:
+    """Who cancels a call is told whether that was in time: the call then has not happened, else it has."""
+    handle = runtime.actor("queue", partial(queue.Queue[int], 0))
+    with pytest.raises(queue.Empty):
+        handle.call(queue.Queue.get, True, 0.01).result(30)
+    handle.call(queue.Queue.get, True, 0.3)
+    put = handle.call(queue.Queue.put, 1)
+    was_cancelled = put.cancel()
+    assert handle.call(queue.Queue.qsize).result(30) == (0 if was_cancelled else 1)
+
+
+def test_a_dead_actor_is_a_retryable_cluster_error(runtime: Runtime) -> None:
+    """When an actor ends itself, that call and all later ones fail with an error that invites another try."""
+    handle = runtime.actor("parser", argparse.ArgumentParser, node="node2")
+    for _ in range(2):
+        with pytest.raises(ClusterError, match="actor parser died") as caught:
+            handle.call(argparse.ArgumentParser.exit, 1).result(30)
+        assert caught.value.retryable
+    other = runtime.actor("list", list[int], node="node2")
+    assert other.call(list.copy).result(30) == []
+
+
+def test_a_killed_process_is_a_retryable_cluster_error(runtime: Runtime, is_ray: bool) -> None:
+    """When an actor's process is killed, its calls fail with an error that invites another try."""
     if not is_ray:
         pytest.skip("inline actors live in this process")
-    handle = runtime.actor("os", importlib.import_module, "os", node="node2")
-    assert handle.call("getpid").result(30) != os.getpid()
-    with pytest.raises(ClusterError, match="actor os died") as caught:
-        handle.call("_exit", 1).result(30)
+    handle = runtime.actor("self", psutil.Process, node="node2")
+    assert handle.call(psutil.Process.as_dict, ["pid"]).result(30) != {"pid": os.getpid()}
+    with pytest.raises(ClusterError, match="actor self died") as caught:
+        handle.call(psutil.Process.kill).result(30)
     assert caught.value.retryable
 
 
@@ -169,13 +210,20 @@ def test_close_of_ray_leaves_no_process_no_folder_and_no_waiting_caller(
     """After close everything is gone, calls that nobody will answer are cancelled, and nothing was printed."""
     if not is_ray:
         pytest.skip("the inline runtime's close is a unit test")
-    runtime.actor("a", list).call("copy").result(30)
+    handle = runtime.actor("a", list[int])
+    handle.call(list.copy).result(30)
     unanswered = runtime.submit(time.sleep, 60)
     folder = Path(runtime._folder)  # type: ignore[attr-defined]
     assert folder.exists()
     runtime.close()
     with pytest.raises(CancelledError):
         unanswered.result(1)
+    with pytest.raises(Bug, match="closed"):
+        handle.call(list.copy)
+    with pytest.raises(Bug, match="closed"):
+        runtime.submit(time.time)
+    with pytest.raises(Bug, match="closed"):
+        runtime.actor("b", list[int])
     left = [process for process in psutil.process_iter(["cmdline"]) if str(folder) in str(process.info["cmdline"])]
     assert left == []
     assert not folder.exists()
@@ -183,10 +231,10 @@ def test_close_of_ray_leaves_no_process_no_folder_and_no_waiting_caller(
 
 
 DRIVER = """
-import importlib, sys, time
+import sys, time
 from skyshard.runtime import open_runtime
 runtime = open_runtime("ray", ["node1"])
-runtime.actor("time", importlib.import_module, "time", node="node1").call("time").result()
+runtime.actor("list", list, node="node1").call(list.copy).result()
 runtime.submit(time.sleep, 60)
 print(runtime._folder, flush=True)
 time.sleep(60)

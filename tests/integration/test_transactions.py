@@ -17,8 +17,8 @@ from skyshard.catalog.layout import Layout, Striping
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import ClusterError, UserError
-from skyshard.node import node_loader as load
-from skyshard.node.node_loader import NodeLoader
+from skyshard.node import server_sessions
+from skyshard.node.mariadb_loader import MariaDBLoader
 from skyshard.registry.lifecycle import Event
 from skyshard.registry.published_catalog import Catalog
 from skyshard.testbed import Testbed
@@ -151,9 +151,9 @@ def test_a_loader_that_lives_on_keeps_the_next_one_out(
     testbed: Testbed, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two loaders never work on one database of a node; when the first one's session ends, the second one comes in."""
-    monkeypatch.setattr(load, "HOLD_TIMEOUT_S", 0)
+    monkeypatch.setattr(server_sessions, "HOLD_TIMEOUT_S", 0)
     where = testbed.cluster.endpoint("node1"), str(testbed.cluster.data_dir("node1"))
-    orphan, heir = NodeLoader("node1", *where), NodeLoader("node1", *where)
+    orphan, heir = MariaDBLoader("node1", *where), MariaDBLoader("node1", *where)
     orphan.hold(database)
     with pytest.raises(ClusterError, match=r"node 'node1': another ingest of .* is still at work"):
         heir.hold(database)
@@ -164,11 +164,11 @@ def test_a_loader_that_lives_on_keeps_the_next_one_out(
 
 def test_a_lost_session_does_not_come_back(testbed: Testbed, database: str) -> None:
     """A loader whose session died with its lock makes nothing any more, though the server answers others."""
-    loader = NodeLoader("node1", testbed.cluster.endpoint("node1"), str(testbed.cluster.data_dir("node1")))
+    loader = MariaDBLoader("node1", testbed.cluster.endpoint("node1"), str(testbed.cluster.data_dir("node1")))
     loader.hold(database)
-    loader.prepare(database)
+    loader.make_database(database)
     with connect(testbed.cluster.endpoint("node1"), Account.ADMIN) as admin:
-        admin.execute(f"KILL {loader._held[database].thread_id}")
+        admin.execute(f"KILL {loader._sessions._held[database].thread_id}")
     for _ in range(2):
         with pytest.raises(ClusterError):
             loader.run(database, ["CREATE TABLE t (i INT)"])

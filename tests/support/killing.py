@@ -25,7 +25,7 @@ from tests.support.kill_catalog import write_catalog
 from skyshard.cluster.private_cluster import CZAR_NAME, Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import ClusterError
-from skyshard.node.node_loader import NodeLoader
+from skyshard.node.mariadb_loader import MariaDBLoader
 from skyshard.registry.records import Replica
 from skyshard.registry.sql_tables import INDEX_DATABASE, REGISTRY_DATABASE
 from skyshard.runtime import RuntimeKind
@@ -274,7 +274,7 @@ def leftovers(testbed: Testbed, database: str) -> Iterator[str]:
 def forget(testbed: Testbed, database: str) -> None:
     """Remove a database; there is no command for it yet."""
     for server in (CZAR_NAME, *testbed.nodes):
-        loader = NodeLoader(server, testbed.cluster.endpoint(server), str(testbed.cluster.data_dir(server)))
+        loader = MariaDBLoader(server, testbed.cluster.endpoint(server), str(testbed.cluster.data_dir(server)))
         loader.drop_database(database)
         if server == CZAR_NAME:
             names = [name for name in loader.tables(INDEX_DATABASE) if name.startswith(f"{database}__")]

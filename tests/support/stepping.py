@@ -14,6 +14,7 @@ from tests.support.killing import digests, leftovers
 
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.transaction.ingest_run import Ingest
+from skyshard.node.base import NodeLoader
 from skyshard.progress import Progress, Watcher
 from skyshard.runtime.base import Handle
 from skyshard.testbed import Testbed
@@ -80,7 +81,7 @@ _STEPS = ("begin", "take", "move", "publish", "add_", "forget", "mark")
 def fused(testbed: Testbed, fuse: Fuse) -> Site:
     """The site of a testbed, whose every step burns the fuse."""
     site = testbed._site("inline")
-    nodes: dict[str, Handle] = {node: Fused(handle, fuse) for node, handle in site.nodes.items()}
+    nodes: dict[str, Handle[NodeLoader]] = {node: Fused(handle, fuse) for node, handle in site.nodes.items()}
     czar: Any = Fused(site.czar_loader, fuse)
     registry: Any = Fused(site.registry, fuse)
     return replace(site, registry=registry, czar_loader=czar, nodes=nodes)

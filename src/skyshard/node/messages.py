@@ -1,9 +1,11 @@
-"""What ingest tells a node's loader and what it hears back. Values only."""
+"""What a node's loader is told and what it answers. Frozen values that can be pickled."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from skyshard.catalog.schema import Table
 
@@ -19,8 +21,9 @@ class Loader(StrEnum):
 class Slice:
     """Rows of one bundle that go into one table.
 
-    ``offset`` counts bytes in a bundle of row images, record batches in a bundle of Arrow batches. ``is_own`` says that
-    the file has these rows only and is for this table only: it may become the table's data file.
+    ``bundle`` is a path that the loader's host must see: bundles are in a folder that hosts share. ``offset`` counts
+    bytes in a bundle of row images, record batches in a bundle of Arrow batches. ``is_own`` says that the file has
+    these rows only and is for this table only: it may become the table's data file.
     """
 
     bundle: str
@@ -61,7 +64,7 @@ class BuildOrder:
 
 @dataclass(frozen=True, slots=True)
 class BuiltTable:
-    """A table that stands on a node, counted and checked."""
+    """A table that a node has made, counted and checked. ``bytes`` are those of its files."""
 
     name: str
     rows: int
@@ -70,13 +73,55 @@ class BuiltTable:
 
 
 @dataclass(frozen=True, slots=True)
-class ScannedTable:
-    """A table as it is now; ``error`` says why it could not be read."""
+class MergeTableOrder:
+    """Tables of one kind that show several parts as one: name → the parts' names, oldest first."""
+
+    database: str
+    table: Table
+    engine: str
+    parts: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class RepairOrder:
+    """MyISAM tables whose indexes are to be made again.
+
+    ``source`` is what the server goes by: what the index file says of itself, or the definition where that is gone.
+    """
+
+    database: str
+    names: tuple[str, ...]
+    source: Literal["index", "definition"]
+
+
+@dataclass(frozen=True, slots=True)
+class DigestOrder:
+    """Tables of one kind to count and digest; they share a column list, of which ``leave_out`` are the last ones."""
+
+    database: str
+    table: Table
+    names: tuple[str, ...]
+    leave_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TableDigest:
+    """A table as it is now; ``error`` says why it could not be read, and ``digest`` is empty then."""
 
     name: str
     rows: int
     digest: str
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOrder:
+    """The columns of ``table`` of the table ``name``, to be written to a file that the loader's host makes."""
+
+    database: str
+    table: Table
+    name: str
+    path: str
 
 
 @dataclass(frozen=True, slots=True)

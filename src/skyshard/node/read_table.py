@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from skyshard.catalog.schema import Column, Table
 from skyshard.db.connection import Connection, quote_name
+from skyshard.node.messages import ExportOrder
 from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.rowimage.sqltype import TypeClass
 
@@ -24,6 +25,17 @@ def scan_blob_table(connection: Connection, table: Table, name: str) -> RowDiges
     for batch in select_batches(connection, table, name):
         total += digest(batch, table.columns)
     return total
+
+
+def export_table(connection: Connection, order: ExportOrder) -> list[int]:
+    """Write a table's rows as an Arrow file; returns the rows of each batch in it."""
+    schema = pa.schema([(column.name, column.type.arrow) for column in order.table])
+    counts = []
+    with pa.ipc.new_file(order.path, schema) as writer:
+        for batch in select_batches(connection, order.table, order.name):
+            writer.write_batch(batch)
+            counts.append(batch.num_rows)
+    return counts
 
 
 def select_batches(connection: Connection, table: Table, name: str) -> Iterator[pa.RecordBatch]:

@@ -5,10 +5,8 @@ Small tables of one column list are read together, so that the cost a column is 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import accumulate, pairwise
 from pathlib import Path
 
@@ -17,16 +15,41 @@ from numpy.typing import NDArray
 
 from skyshard.catalog.schema import Table
 from skyshard.db.connection import Connection, quote_name
-from skyshard.errors import Bug, ClusterError
+from skyshard.errors import Bug, ClusterError, UserError
 from skyshard.node.byte_batches import by_bytes
+from skyshard.node.data_folder import DataFolder, file_name
+from skyshard.node.messages import DigestOrder, TableDigest
 from skyshard.node.read_table import scan_blob_table
+from skyshard.node.server_sessions import OpenSession
 from skyshard.rowimage.digest import RowDigest, digest_runs
 from skyshard.rowimage.record import RecordLayout, Records
 from skyshard.rowimage.record_digest import digest_records, record_lanes
 
 GROUP_BYTES = 16 << 20
 COUNTED_AT_ONCE = 64
-_DEVICE = re.compile(r"aux|con|prn|nul|com[1-9]|lpt[1-9]", re.IGNORECASE)
+
+
+def current_digests(opened: OpenSession, data: DataFolder, order: DigestOrder) -> list[TableDigest]:
+    """The tables of an order as they are now; one that cannot be read does not hide the others."""
+    with opened() as connection:
+        try:
+            found = table_digests(
+                connection, data.database(order.database), order.table, order.names, leave_out=order.leave_out
+            )
+            counts = row_counts(connection, order.names)
+            return [_compared(name, one, counts[name]) for name, one in zip(order.names, found, strict=True)]
+        except (ClusterError, UserError, OSError) as error:
+            if len(order.names) == 1:
+                return [TableDigest(order.names[0], 0, "", str(error))]
+    alone = [replace(order, names=(name,)) for name in order.names]
+    return [found for one in alone for found in current_digests(opened, data, one)]
+
+
+def _compared(name: str, found: RowDigest, count: int) -> TableDigest:
+    """What the file holds, unless the server counts otherwise: then its index is not of this file."""
+    if count != found.rows:
+        return TableDigest(name, count, "", f"the server counts {count} rows, the data file has {found.rows}")
+    return TableDigest(name, found.rows, str(found))
 
 
 def table_digests(
@@ -121,20 +144,6 @@ def _records(file: Path, layout: RecordLayout) -> int:
     if rest:
         raise ClusterError(f"'{file}' ends within a record", remedy="run the ingest again")
     return count
-
-
-@lru_cache(maxsize=4096)
-def file_name(name: str) -> str:
-    """A database or table name of ASCII letters as the server spells it in file names.
-
-    Names of devices get a tail, so that the same folder would do elsewhere.
-
-    >>> file_name("Object_6630"), file_name("a-b"), file_name("con"), file_name("con_6630")
-    ('Object_6630', 'a@002db', 'con@@@', 'con_6630')
-    """
-    if _DEVICE.fullmatch(name):
-        return f"{name}@@@"
-    return "".join(c if c.isascii() and (c.isalnum() or c == "_") else f"@{ord(c):04x}" for c in name)
 
 
 def row_counts(connection: Connection, names: Sequence[str]) -> dict[str, int]:

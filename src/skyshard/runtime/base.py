@@ -1,52 +1,95 @@
-"""Where work runs: actors, one for each node, and tasks, anywhere. Only protocols here.
-
-Rules that every runtime keeps, tested by one suite:
+"""Where work runs: actors, one for each node, and tasks, anywhere. What every runtime promises, tested by one suite:
 
 - calls to one actor run one after the other, in the order of the calls; different actors run at the same time;
-- a call or a task answers with a future; its error is the very error that the work raised, and a process that died is a
-  retryable ClusterError;
+- a call or a task answers with a future; its error is the very error that the work raised, and an actor or a process
+  that died is a retryable ClusterError;
+- a future that was cancelled is never carried out; one that cannot be cancelled any more says so, and answers;
 - a future of the same runtime may be an argument of a later call: the value goes to where it is needed;
 - functions, factories, arguments and results can be pickled: plain functions and classes of importable modules;
-- ``close`` leaves no thread and no process behind.
+- ``close`` leaves no thread and no process behind, and no caller waiting; calls and tasks that come after it are a Bug.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
+
+from skyshard.errors import Bug, ClusterError, UserError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+A = TypeVar("A")
+A_co = TypeVar("A_co", covariant=True)
 
 
-class Handle(Protocol):
-    """An actor somewhere: an object that lives as long as the runtime."""
+class Handle(Protocol[A_co]):
+    """An actor somewhere: an object that lives as long as the runtime.
 
-    def call(self, method: str, *args: Any) -> Future[Any]:
-        """Call a method of the actor; an error of its factory comes out of every call."""
+    Its methods are called by naming them, so that a type checker sees name, arguments and result:
+
+    >>> from skyshard.runtime import open_runtime
+    >>> with open_runtime("inline") as runtime:
+    ...     letters = runtime.actor("letters", list[str])
+    ...     _ = letters.call(list.append, "a")
+    ...     letters.call(list.copy).result()
+    ['a']
+    """
+
+    def call(self, method: Callable[Concatenate[A_co, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Call the actor's own method of this name; an error of its factory comes out of every call."""
         ...
 
 
-class Runtime(Protocol):
-    """Runs actors and tasks."""
+class Runtime(ABC):
+    """Runs actors and tasks; a context manager that closes itself."""
 
-    def actor(self, name: str, factory: Callable[..., Any], *args: Any, node: str = "") -> Handle:
-        """Make ``factory(*args)`` live somewhere, beside the node ``node`` if one is named; does not wait for it."""
-        ...
+    def __init__(self, nodes: Sequence[str]) -> None:
+        self._nodes = frozenset(nodes)
+        self._closed = threading.Event()
 
-    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+    @abstractmethod
+    def actor(self, name: str, factory: Callable[[], A], *, node: str = "") -> Handle[A]:
+        """Make ``factory()`` live somewhere, beside the node ``node`` if one is named; does not wait for it.
+
+        Raises:
+            UserError: a node that the runtime was not opened for.
+        """
+
+    @abstractmethod
+    def submit(self, function: Callable[..., T], *args: Any) -> Future[T]:
         """Run ``function(*args)`` where there is room."""
-        ...
 
-    def share(self, value: Any) -> Future[Any]:
+    @abstractmethod
+    def share(self, value: T) -> Future[T]:
         """A value that many calls take: it is handed over once, and the calls get its future as an argument."""
-        ...
 
+    @abstractmethod
     def close(self) -> None:
         """Give up what still waits and end all actors."""
-        ...
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close()
+
+    def _require_node(self, node: str) -> None:
+        if node and node not in self._nodes:
+            known = ", ".join(sorted(self._nodes)) or "none"
+            raise UserError(f"the runtime knows no node {node!r}", remedy=f"it has {known}")
+
+
+def require_open(closed: threading.Event) -> None:
+    if closed.is_set():
+        raise Bug("the runtime is closed")
+
+
+def died(what: str, reason: str) -> ClusterError:
+    """The error of a call to something that is gone."""
+    return ClusterError(f"{what} died: {reason}", remedy="try again", retryable=True)

@@ -6,72 +6,80 @@ Arguments and results are handed over as they are; whoever keeps one must not ch
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from skyshard.errors import UserError
+from skyshard.runtime.base import Runtime, died, require_open
+
+P = ParamSpec("P")
+T = TypeVar("T")
+A = TypeVar("A")
 
 
-class InlineHandle:
+class InlineHandle(Generic[A]):
     """An actor and its thread."""
 
-    def __init__(self, name: str, factory: Callable[..., Any], args: Sequence[Any]) -> None:
+    def __init__(self, name: str, factory: Callable[[], A], closed: threading.Event) -> None:
+        self._name = name
+        self._closed = closed
+        self._is_dead = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
-        self._actor = self._thread.submit(_run, factory, args)
+        self._actor = self._thread.submit(factory)
 
-    def call(self, method: str, *args: Any) -> Future[Any]:
-        return self._thread.submit(self._call, method, args)
+    def call(self, method: Callable[Concatenate[A, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        require_open(self._closed)
+        return self._thread.submit(self._call, method.__name__, args, kwargs)
 
     def close(self) -> None:
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def _call(self, method: str, args: Sequence[Any]) -> Any:
-        return _run(getattr(self._actor.result(), method), args)
+    def _call(self, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """An actor that ends itself is dead from then on, as its process would be."""
+        if self._is_dead:
+            raise died(f"actor {self._name}", "it has ended")
+        try:
+            return _run(getattr(self._actor.result(), method), args, kwargs)
+        except SystemExit as error:
+            self._is_dead = True
+            raise died(f"actor {self._name}", f"it ended with {error.code}") from None
 
 
-class InlineRuntime:
+class InlineRuntime(Runtime):
     """See ``base.Runtime``. Futures wait for futures only of earlier calls, so that no two wait for each other."""
 
     def __init__(self, nodes: Sequence[str], *, cpus: int | None = None) -> None:
-        self._nodes = frozenset(nodes)
+        super().__init__(nodes)
         self._pool = ThreadPoolExecutor(max_workers=cpus or os.cpu_count() or 1, thread_name_prefix="task")
-        self._handles: list[InlineHandle] = []
+        self._handles: list[InlineHandle[Any]] = []
 
-    def actor(self, name: str, factory: Callable[..., Any], *args: Any, node: str = "") -> InlineHandle:
-        require_node(node, self._nodes)
-        handle = InlineHandle(name, factory, args)
+    def actor(self, name: str, factory: Callable[[], A], *, node: str = "") -> InlineHandle[A]:
+        self._require_node(node)
+        require_open(self._closed)
+        handle = InlineHandle(name, factory, self._closed)
         self._handles.append(handle)
         return handle
 
-    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
-        return self._pool.submit(_run, function, args)
+    def submit(self, function: Callable[..., T], *args: Any) -> Future[T]:
+        require_open(self._closed)
+        return self._pool.submit(_run, function, args, {})
 
-    def share(self, value: Any) -> Future[Any]:
-        shared: Future[Any] = Future()
+    def share(self, value: T) -> Future[T]:
+        shared: Future[T] = Future()
         shared.set_result(value)
         return shared
 
     def close(self) -> None:
+        self._closed.set()
         for handle in self._handles:
             handle.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+def _run(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    return function(*map(_value, args), **{name: _value(arg) for name, arg in kwargs.items()})
 
 
-def require_node(node: str, nodes: frozenset[str]) -> None:
-    """UserError when an actor is to live beside a node that the runtime was not opened for."""
-    if node and node not in nodes:
-        raise UserError(f"the runtime knows no node {node!r}", remedy=f"it has {', '.join(sorted(nodes)) or 'none'}")
-
-
-def _run(function: Callable[..., Any], args: Sequence[Any]) -> Any:
-    return function(*[arg.result() if isinstance(arg, Future) else arg for arg in args])
+def _value(arg: Any) -> Any:
+    return arg.result() if isinstance(arg, Future) else arg

@@ -17,8 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from weakref import WeakSet
 
 ENVIRONMENT = {
@@ -37,8 +36,12 @@ from skyshard.errors import Bug, ClusterError, UserError  # noqa: E402
 from skyshard.log.event_log import ONLY_LOGGED  # noqa: E402
 from skyshard.log.events import RAY_STARTED, RAY_STOPPED  # noqa: E402
 from skyshard.log.output import write_logs_of_environment  # noqa: E402
-from skyshard.runtime.inline import require_node  # noqa: E402
+from skyshard.runtime.base import Runtime, died, require_open  # noqa: E402
 from skyshard.runtime.keeper import Keeper  # noqa: E402
+
+P = ParamSpec("P")
+T = TypeVar("T")
+A = TypeVar("A")
 
 LOGGER = logging.getLogger(__name__)
 OBJECT_STORE_BYTES = 1 << 30
@@ -47,7 +50,7 @@ ACTOR_CPUS = 0  # a share of a core here would keep a task off that whole core
 NODE_SHARE = 0.001
 
 
-class RayFuture(Future[Any]):
+class RayFuture(Future[T]):
     """A future that knows the object it stands for, so that it can be handed on without fetching it."""
 
     def __init__(self, reference: Any, what: str) -> None:
@@ -58,7 +61,7 @@ class RayFuture(Future[Any]):
         reference.future().add_done_callback(self._settle)
 
     def give_up(self) -> None:
-        """Nobody will bring the result any more."""
+        """No one will bring the result any more."""
         with contextlib.suppress(InvalidStateError):
             self.set_exception(CancelledError())
 
@@ -71,31 +74,35 @@ class RayFuture(Future[Any]):
                 self.set_exception(mapped(error, self._what))
 
 
-class RayHandle:
+class RayHandle(Generic[A]):
     """An actor on Ray."""
 
-    def __init__(self, name: str, actor: Any, pending: WeakSet[RayFuture]) -> None:
+    def __init__(self, name: str, actor: Any, pending: WeakSet[RayFuture[Any]], closed: threading.Event) -> None:
         self._name = name
         self._actor = actor
         self._pending = pending
+        self._closed = closed
 
-    def call(self, method: str, *args: Any) -> RayFuture:
-        future = RayFuture(self._actor.call.remote(method, *_references(args)), f"actor {self._name}")
+    def call(self, method: Callable[Concatenate[A, P], T], *args: P.args, **kwargs: P.kwargs) -> RayFuture[T]:
+        require_open(self._closed)
+        given = {name: _reference(arg) for name, arg in kwargs.items()}
+        called = self._actor.call.remote(method.__name__, *map(_reference, args), **given)
+        future: RayFuture[T] = RayFuture(called, f"actor {self._name}")
         self._pending.add(future)
         return future
 
 
-class RayRuntime:
+class RayRuntime(Runtime):
     """See ``base.Runtime``. ``log_to_driver`` shows what actors and tasks print."""
 
     def __init__(self, nodes: Sequence[str], *, cpus: int | None = None, log_to_driver: bool = False) -> None:
+        super().__init__(nodes)
         if ray.is_initialized():
             raise UserError("Ray runs already in this process", remedy="close the other runtime first")
-        self._nodes = frozenset(nodes)
         self._folder = tempfile.mkdtemp(prefix="skyshard-ray-", dir="/tmp")
         self._keeper = Keeper(self._folder)
-        self._handles: list[RayHandle] = []
-        self._pending: WeakSet[RayFuture] = WeakSet()
+        self._handles: list[RayHandle[Any]] = []
+        self._pending: WeakSet[RayFuture[Any]] = WeakSet()
         self._old_handler = signal.getsignal(signal.SIGTERM)
         try:
             self._open(cpus, log_to_driver)
@@ -103,24 +110,29 @@ class RayRuntime:
             self.close()
             raise
 
-    def actor(self, name: str, factory: Callable[..., Any], *args: Any, node: str = "") -> RayHandle:
-        require_node(node, self._nodes)
+    def actor(self, name: str, factory: Callable[[], A], *, node: str = "") -> RayHandle[A]:
+        self._require_node(node)
+        require_open(self._closed)
         resources = {_resource(node): NODE_SHARE} if node else {}
         options = {"num_cpus": ACTOR_CPUS, "resources": resources, "max_restarts": 0}
-        handle = RayHandle(name, ray.remote(**options)(_Host).remote(factory, *_references(args)), self._pending)
+        actor = ray.remote(**options)(_Host).remote(factory)
+        handle: RayHandle[A] = RayHandle(name, actor, self._pending, self._closed)
         self._handles.append(handle)
         return handle
 
-    def submit(self, function: Callable[..., Any], *args: Any) -> RayFuture:
+    def submit(self, function: Callable[..., T], *args: Any) -> RayFuture[T]:
+        require_open(self._closed)  # Ray would open another cluster
         name = getattr(function, "__qualname__", repr(function))
-        future = RayFuture(self._task.remote(function, *_references(args)), f"task {name}")
+        future: RayFuture[T] = RayFuture(self._task.remote(function, *map(_reference, args)), f"task {name}")
         self._pending.add(future)
         return future
 
-    def share(self, value: Any) -> RayFuture:
+    def share(self, value: T) -> RayFuture[T]:
+        require_open(self._closed)
         return RayFuture(ray.put(value), "a shared value")
 
     def close(self) -> None:
+        self._closed.set()
         self._handles.clear()
         ray.shutdown()
         for future in list(self._pending):
@@ -128,14 +140,6 @@ class RayRuntime:
         _handle_sigterm(self._old_handler)
         self._keeper.end()
         ONLY_LOGGED.tell(RAY_STOPPED)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _open(self, cpus: int | None, log_to_driver: bool) -> None:
         _quieten(log_to_driver)
@@ -162,19 +166,19 @@ class RayRuntime:
 class _Host:
     """The process of an actor: keeps the error of a failed factory for the calls."""
 
-    def __init__(self, factory: Callable[..., Any], *args: Any) -> None:
+    def __init__(self, factory: Callable[[], Any]) -> None:
         self._actor: Any = None
         self._failure: Exception | None = None
         write_logs_of_environment()
         try:
-            self._actor = factory(*args)
+            self._actor = factory()
         except Exception as error:
             self._failure = error
 
-    def call(self, method: str, *args: Any) -> Any:
+    def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
         if self._failure is not None:
             raise self._failure
-        return getattr(self._actor, method)(*args)
+        return getattr(self._actor, method)(*args, **kwargs)
 
 
 def mapped(error: BaseException, what: str) -> BaseException:
@@ -183,7 +187,7 @@ def mapped(error: BaseException, what: str) -> BaseException:
         cause = error.cause
         return cause if isinstance(cause, Exception) else Bug(f"{what} failed: {_first_line(error)}")
     if isinstance(error, RayError):
-        return ClusterError(f"{what} died: {_first_line(error)}", remedy="try again", retryable=True)
+        return died(what, _first_line(error))
     return error
 
 
@@ -192,8 +196,8 @@ def _run(function: Callable[..., Any], *args: Any) -> Any:
     return function(*args)
 
 
-def _references(args: Sequence[Any]) -> list[Any]:
-    return [arg.reference if isinstance(arg, RayFuture) else arg for arg in args]
+def _reference(arg: Any) -> Any:
+    return arg.reference if isinstance(arg, RayFuture) else arg
 
 
 def _resource(node: str) -> str:

@@ -8,7 +8,7 @@ from concurrent.futures import wait
 
 import pytest
 
-from skyshard.errors import UserError
+from skyshard.errors import Bug, UserError
 from skyshard.runtime import open_runtime
 
 
@@ -16,7 +16,7 @@ def test_close_leaves_no_thread() -> None:
     """After close the process has the threads that it had before."""
     before = set(threading.enumerate())
     with open_runtime("inline", ["node1"]) as runtime:
-        wait([runtime.submit(operator.add, 1, 2), runtime.actor("a", list, node="node1").call("append", 1)])
+        wait([runtime.submit(operator.add, 1, 2), runtime.actor("a", list, node="node1").call(list.append, 1)])
     assert set(threading.enumerate()) <= before
 
 
@@ -25,7 +25,7 @@ def test_actors_run_at_the_same_time() -> None:
     barrier = threading.Barrier(2)
     with open_runtime("inline") as runtime:
         handles = [runtime.actor(name, lambda: barrier) for name in "ab"]
-        done = wait([handle.call("wait", 1.0) for handle in handles], timeout=1.5).done
+        done = wait([handle.call(threading.Barrier.wait, 1.0) for handle in handles], timeout=1.5).done
     assert sorted(future.result() for future in done) == [0, 1]
 
 
@@ -49,3 +49,15 @@ def test_an_unknown_node_is_refused() -> None:
     """An actor lives only beside a node that the runtime was opened for."""
     with open_runtime("inline", ["node1"]) as runtime, pytest.raises(UserError, match="no node 'node7'"):
         runtime.actor("a", list, node="node7")
+
+
+def test_calls_after_close_are_refused() -> None:
+    """A closed runtime takes nothing any more, and says so at once."""
+    with open_runtime("inline") as runtime:
+        handle = runtime.actor("a", list[int])
+    with pytest.raises(Bug, match="closed"):
+        handle.call(list.copy)
+    with pytest.raises(Bug, match="closed"):
+        runtime.submit(operator.add, 1, 2)
+    with pytest.raises(Bug, match="closed"):
+        runtime.actor("b", list[int])

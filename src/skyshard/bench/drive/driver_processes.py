@@ -18,6 +18,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -150,7 +151,8 @@ class SeatTeam:
 
     def _through_ray(self, seats: Sequence[tuple[Any, ...]]) -> list[Call]:
         runtime = self._stack.enter_context(open_runtime("ray", []))
-        return [runtime.actor(f"bench-{number}", Seat, *seat).call for number, seat in enumerate(seats)]
+        handles = [runtime.actor(f"bench-{number}", partial(Seat, *seat)) for number, seat in enumerate(seats)]
+        return [lambda method, *args, handle=handle: handle.call(getattr(Seat, method), *args) for handle in handles]
 
     def _all(self, method: str, *args: Any) -> list[Any]:
         """Call a method of every seat at once; their results in order."""

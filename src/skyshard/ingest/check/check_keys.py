@@ -13,6 +13,8 @@ from skyshard.ingest.on_nodes.build_orders import index_batches, index_definitio
 from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind
 from skyshard.ingest.partition.key_files import is_sealed
 from skyshard.ingest.partition.orphan_keys import ORPHANS
+from skyshard.node.base import NodeLoader
+from skyshard.node.messages import DigestOrder
 from skyshard.registry.director_index import index_table_name
 from skyshard.registry.published_catalog import Catalog
 from skyshard.registry.records import IndexPart
@@ -23,7 +25,7 @@ from skyshard.runtime.base import Handle
 
 
 def key_checks(
-    registry: Registry, folder: Path, czar: Handle, catalog: Catalog, *, is_open: bool = False
+    registry: Registry, folder: Path, czar: Handle[NodeLoader], catalog: Catalog, *, is_open: bool = False
 ) -> Iterator[Check]:
     """One check for each director of a database, and one for the keys of rows that came before theirs.
 
@@ -48,7 +50,7 @@ def key_checks(
 
 
 def _keys_check(
-    folder: Path, czar: Handle, database: str, director: str, kind: KeyKind, parts: Sequence[IndexPart]
+    folder: Path, czar: Handle[NodeLoader], database: str, director: str, kind: KeyKind, parts: Sequence[IndexPart]
 ) -> Check:
     """Compare a director's key files in a folder with the parts of its index on the czar's server."""
     base = index_table_name(database, director)
@@ -57,13 +59,13 @@ def _keys_check(
         kept, table = RowDigest(), index_definition(base, kind)
         for batch in index_batches(DirectorKeys.open(folder), table):
             kept += digest(batch, table.columns)
-        names = [base + part_suffix(part.part) for part in parts]
-        scans = czar.call("scan", INDEX_DATABASE, table, names).result() if names else []
+        order = DigestOrder(INDEX_DATABASE, table, tuple(base + part_suffix(part.part) for part in parts))
+        found = czar.call(NodeLoader.digests, order).result() if parts else []
     except SkyshardError as error:
         return Check(name, False, str(error))
-    unread = next((scan for scan in scans if not scan.digest), None)
+    unread = next((scan for scan in found if not scan.digest), None)
     if unread is not None:
         return Check(name, False, f"{unread.name}: {unread.error}; skyshard index rebuild {database} makes it anew")
-    indexed = sum((RowDigest.parse(scan.digest) for scan in scans), RowDigest())
+    indexed = sum((RowDigest.parse(scan.digest) for scan in found), RowDigest())
     remedy = "" if kept == indexed else f"; skyshard index rebuild {database} makes both anew"
     return Check(name, kept == indexed, f"{kept.rows} kept for later transactions, {indexed.rows} indexed{remedy}")

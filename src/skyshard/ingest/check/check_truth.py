@@ -16,6 +16,8 @@ from skyshard.errors import SkyshardError
 from skyshard.ingest.on_nodes.bounded_futures import answer
 from skyshard.ingest.on_nodes.part_tables import one_of_each, part_name
 from skyshard.ingest.transaction.kept_truth import Known, KnownAnswer
+from skyshard.node.base import NodeLoader
+from skyshard.node.messages import DigestOrder
 from skyshard.registry.records import WHOLE, Replica
 from skyshard.rowimage.digest import RowDigest
 from skyshard.runtime.base import Handle
@@ -38,7 +40,7 @@ class KnownRows:
 
     known: Known
     definitions: Mapping[str, tuple[Table, TableLayout]]
-    nodes: Mapping[str, Handle]
+    nodes: Mapping[str, Handle[NodeLoader]]
 
     def check(self, database: str, replicas: Sequence[Replica]) -> Check:
         """One replica of every chunk table against the generator's digests."""
@@ -65,8 +67,9 @@ class KnownRows:
         mine = one_of_each(name, replicas)
         calls = []
         for node in sorted({replica.node for replica in mine}):
-            names = [part_name(replica) for replica in mine if replica.node == node]
-            calls.append((node, self.nodes[node].call("scan", database, stored_table(table, layout), names, leave_out)))
+            names = tuple(part_name(replica) for replica in mine if replica.node == node)
+            order = DigestOrder(database, stored_table(table, layout), names, leave_out)
+            calls.append((node, self.nodes[node].call(NodeLoader.digests, order)))
         scanned = {(node, one.name): one for node, call in calls for one in answer(node, call)}
         sums: dict[int, RowDigest] = {}
         for replica in mine:

@@ -17,8 +17,9 @@ from skyshard.catalog.schema import Table
 from skyshard.errors import ClusterError
 from skyshard.ingest.on_nodes.part_tables import one_of_each, part_name
 from skyshard.ingest.plan.ingest_plan import loader_of
-from skyshard.node.messages import BuildOrder, Loader, Slice, TableBuild
-from skyshard.node.table_digests import file_name
+from skyshard.node.base import NodeLoader
+from skyshard.node.data_folder import DataFolder
+from skyshard.node.messages import BuildOrder, ExportOrder, Loader, Slice, TableBuild
 from skyshard.progress import Progress, Watcher, unwatched
 from skyshard.registry.mono_state import CREATE, ORACLE_DATABASE, Load, forget_text, record_text
 from skyshard.registry.published_catalog import Catalog
@@ -33,8 +34,8 @@ class MonoCopy:
     """Copies a published database to the mono server."""
 
     registry: Registry
-    mono: Handle
-    nodes: Mapping[str, Handle]
+    mono: Handle[NodeLoader]
+    nodes: Mapping[str, Handle[NodeLoader]]
     data_dirs: Mapping[str, Path]
     exchange: Path
 
@@ -46,22 +47,22 @@ class MonoCopy:
         """
         with self.registry.exclusive(f"oracle of {database}"):
             catalog = self.registry.catalog(database)  # first: rows that come now are then newer than what is recorded
-            self.mono.call("prepare", ORACLE_DATABASE).result()
-            self.mono.call("run", ORACLE_DATABASE, [CREATE, forget_text(database)]).result()
+            self.mono.call(NodeLoader.make_database, ORACLE_DATABASE).result()
+            self.mono.call(NodeLoader.run, ORACLE_DATABASE, [CREATE, forget_text(database)]).result()
             rows = self._copy(catalog, watcher)
             os.sync()
             load = Load(catalog.transaction, time.time_ns())
-            self.mono.call("run", ORACLE_DATABASE, [record_text(database, load)]).result()
+            self.mono.call(NodeLoader.run, ORACLE_DATABASE, [record_text(database, load)]).result()
         return rows
 
     def _copy(self, catalog: Catalog, watcher: Watcher) -> dict[str, int]:
         replicas = self.registry.replicas(catalog.database)
-        self.mono.call("drop_database", catalog.database).result()
-        self.mono.call("prepare", catalog.database).result()
+        self.mono.call(NodeLoader.drop_database, catalog.database).result()
+        self.mono.call(NodeLoader.make_database, catalog.database).result()
         rows: dict[str, int] = {}
         for done, name in enumerate(catalog.tables, 1):
             order = self._order(catalog, name, replicas)
-            rows[name] = self.mono.call("build", order).result()[0].rows
+            rows[name] = self.mono.call(NodeLoader.build, order).result()[0].rows
             watcher(Progress("load mono", done, len(catalog.tables), sum(rows.values())))
         return rows
 
@@ -84,10 +85,11 @@ class MonoCopy:
         """The node's data file itself, or, with BLOBs, an Arrow copy of its rows."""
         name = part_name(replica)
         if is_image:
-            path = self.data_dirs[replica.node] / file_name(database) / f"{file_name(name)}.MYD"
+            path = DataFolder(self.data_dirs[replica.node]).data_file(database, name)
             if not path.is_file():
                 raise ClusterError(f"node '{replica.node}' has no '{path.name}'", remedy="run skyshard verify")
             return [Slice(str(path), 0, replica.rows)]
         path = self.exchange / f"{replica.node}-{database}-{name}.arrow"
-        counts: list[int] = self.nodes[replica.node].call("export", database, stored, name, str(path)).result()
+        order = ExportOrder(database, stored, name, str(path))
+        counts = self.nodes[replica.node].call(NodeLoader.export, order).result()
         return [Slice(str(path), number, count) for number, count in enumerate(counts)]

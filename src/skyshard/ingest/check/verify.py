@@ -27,13 +27,14 @@ from skyshard.ingest.on_nodes.part_tables import (
     index_names,
     one_of_each,
     part_name,
-    scan_replicas,
+    read_replicas,
     shown_indexes,
     shown_tables,
 )
 from skyshard.ingest.transaction.kept_truth import Known
-from skyshard.node.messages import ScannedTable, ShownTable
-from skyshard.node.soundness import unsound
+from skyshard.node.base import NodeLoader
+from skyshard.node.messages import ShownTable, TableDigest
+from skyshard.node.table_faults import find_faults
 from skyshard.registry.director_index import index_table_name
 from skyshard.registry.lifecycle import ContributionState, ReplicaState
 from skyshard.registry.published_catalog import Catalog
@@ -54,14 +55,14 @@ class Verifier:
     registry: Registry
     czar: Endpoint
     endpoints: Mapping[str, Endpoint]
-    nodes: Mapping[str, Handle]
+    nodes: Mapping[str, Handle[NodeLoader]]
     known: Known | None = None
     """What the generator of the rows knows of them."""
     is_outgrown: bool = False
     """A generator knew rows of it, and others came after."""
     ask: Callable[[str], pa.Table] | None = None
     """How the cluster answers a statement."""
-    keys: tuple[Path, Handle] | None = None
+    keys: tuple[Path, Handle[NodeLoader]] | None = None
     """Where director keys are kept for later transactions, and the czar's loader, who has their index."""
 
     def run(self, database: str) -> list[Check]:
@@ -70,7 +71,7 @@ class Verifier:
         replicas = self.registry.replicas(database)
         contributed = self._contributed(database)
         definitions = {name: (entry.table, entry.layout) for name, entry in catalog.tables.items()}
-        scans = scan_replicas(self.nodes, database, definitions, replicas)
+        scans = read_replicas(self.nodes, database, definitions, replicas)
         checks = [*_count_checks(catalog, replicas, contributed, self.registry.truth_rows(database))]
         checks.append(_digest_check(replicas, scans, contributed))
         checks += _replica_checks(catalog, replicas)
@@ -107,7 +108,7 @@ class Verifier:
         is_open = self.registry.open_transaction(database) is not None
         dummies = dummy_tables((name, table.layout.role) for name, table in catalog.tables.items())
         known = {node: expected_tables([r for r in replicas if r.node == node]) | dummies for node in self.nodes}
-        have = {node: set(handle.call("tables", database).result()) for node, handle in self.nodes.items()}
+        have = {node: set(handle.call(NodeLoader.tables, database).result()) for node, handle in self.nodes.items()}
         known["czar"], have["czar"] = self._czar_tables(catalog)
         missing = [f"{name}: {table}" for name in known for table in sorted(known[name] - have[name])]
         retired = self.registry.retired(database)
@@ -120,7 +121,7 @@ class Verifier:
         files = [
             f"{node}: {file}"
             for node, handle in self.nodes.items()
-            for file in handle.call("foreign_files", database).result()
+            for file in handle.call(NodeLoader.leftover_files, database).result()
         ]
         yield _nothing_else("files of no table", [], files, is_open=is_open)
 
@@ -132,9 +133,9 @@ class Verifier:
         calls, count = {}, 0
         for node, handle in self.nodes.items():
             shown = [*shown_tables(replica for replica in replicas if replica.node == node), *empty]
-            calls[node], count = handle.call("unsound", database, shown), count + len(shown)
+            calls[node], count = handle.call(NodeLoader.faults, database, shown), count + len(shown)
         indexes = shown_indexes(database, self.registry.index_parts(database))
-        found = {"czar": unsound(lambda: connect(self.czar, Account.LOADER, INDEX_DATABASE), indexes)}
+        found = {"czar": find_faults(lambda: connect(self.czar, Account.LOADER, INDEX_DATABASE), indexes)}
         found |= {node: call.result() for node, call in calls.items()}
         wrong = [f"{server}: {name}: {why}" for server, faults in found.items() for name, why in faults.items()]
         text = f"{len(wrong)} indexes or lists of parts at fault, {count + len(indexes)} tables{_first(wrong)}"
@@ -220,7 +221,7 @@ def _count_checks(
 
 def _digest_check(
     replicas: Sequence[Replica],
-    scans: Mapping[tuple[str, str], ScannedTable],
+    scans: Mapping[tuple[str, str], TableDigest],
     contributed: Mapping[tuple[str, int, bool], RowDigest],
 ) -> Check:
     wrong = []

@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from skyshard.errors import ClusterError
+from skyshard.node.base import NodeLoader
 from skyshard.node.messages import BuildOrder, BuiltTable
 from skyshard.runtime.base import Handle
 
@@ -96,7 +97,7 @@ def in_order_of_end(
 
 
 def drain(
-    queues: Mapping[str, list[BuildOrder]], nodes: Mapping[str, Handle]
+    queues: Mapping[str, list[BuildOrder]], nodes: Mapping[str, Handle[NodeLoader]]
 ) -> Iterable[tuple[str, BuildOrder, list[BuiltTable]]]:
     """Send each node its orders, at most ``PER_NODE`` at a time, and yield what comes back.
 
@@ -107,7 +108,7 @@ def drain(
 
     def send(node: str) -> None:
         if (order := next(waiting[node], None)) is not None:
-            running[nodes[node].call("build", order)] = (node, order)
+            running[nodes[node].call(NodeLoader.build, order)] = (node, order)
 
     for node in queues:
         for _ in range(PER_NODE):

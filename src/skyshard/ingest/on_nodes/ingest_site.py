@@ -15,6 +15,7 @@ from skyshard.ingest.on_nodes.bounded_futures import answer, answers
 from skyshard.ingest.plan.ingest_plan import PlannedTable, prototypes
 from skyshard.ingest.plan.server_check import make_table
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
+from skyshard.node.base import NodeLoader
 from skyshard.registry.director_index import index_table_name
 from skyshard.registry.registry import Registry
 from skyshard.registry.sql_tables import INDEX_DATABASE
@@ -28,8 +29,8 @@ class Site:
     registry: Registry
     runtime: Runtime
     czar: Endpoint
-    czar_loader: Handle
-    nodes: Mapping[str, Handle]
+    czar_loader: Handle[NodeLoader]
+    nodes: Mapping[str, Handle[NodeLoader]]
     staging: Path
     keys: Path
     events: EventLog = ONLY_LOGGED
@@ -47,18 +48,18 @@ class Site:
             ClusterError: one is still at work, or a node is down.
         """
         try:
-            answers({node: handle.call("hold", database) for node, handle in self.nodes.items()})
+            answers({node: handle.call(NodeLoader.hold, database) for node, handle in self.nodes.items()})
             yield
         finally:
-            for future in [handle.call("release", database) for handle in self.nodes.values()]:
+            for future in [handle.call(NodeLoader.release, database) for handle in self.nodes.values()]:
                 with suppress(ClusterError):  # a loader that died has let go
                     future.result()
 
     def prepare_database(self, database: str) -> None:
         """Make the database on every node and on the czar, and the place of director indexes; no-op where they are."""
-        answers({node: handle.call("prepare", database) for node, handle in self.nodes.items()})
+        answers({node: handle.call(NodeLoader.make_database, database) for node, handle in self.nodes.items()})
         for name in (database, INDEX_DATABASE):
-            answer("czar", self.czar_loader.call("prepare", name))
+            answer("czar", self.czar_loader.call(NodeLoader.make_database, name))
 
     def make_prototypes(self, database: str, tables: Iterable[PlannedTable]) -> None:
         """Empty tables on the czar, from which queries learn types; those that are there stay."""
@@ -71,13 +72,13 @@ class Site:
 
     def drop_database(self, database: str, directors: Iterable[str]) -> None:
         """Remove a database that was never published from the nodes and the czar, with its director indexes."""
-        answers({node: handle.call("drop_database", database) for node, handle in self.nodes.items()})
+        answers({node: handle.call(NodeLoader.drop_database, database) for node, handle in self.nodes.items()})
         names = [index_table_name(database, name) for name in directors]
-        answer("czar", self.czar_loader.call("drop_database", database))
-        answer("czar", self.czar_loader.call("prepare", INDEX_DATABASE))
-        answer("czar", self.czar_loader.call("drop_tables", INDEX_DATABASE, names))
+        answer("czar", self.czar_loader.call(NodeLoader.drop_database, database))
+        answer("czar", self.czar_loader.call(NodeLoader.make_database, INDEX_DATABASE))
+        answer("czar", self.czar_loader.call(NodeLoader.drop_tables, INDEX_DATABASE, names))
         for name in names:
-            answer("czar", self.czar_loader.call("remove_foreign_files", INDEX_DATABASE, name))
+            answer("czar", self.czar_loader.call(NodeLoader.remove_leftover_files, INDEX_DATABASE, name))
 
 
 def prototype_names(table: str, role: Role) -> list[str]:

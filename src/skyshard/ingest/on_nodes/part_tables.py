@@ -14,7 +14,6 @@ from concurrent.futures import Future
 
 from skyshard.catalog.ddl import (
     DUMMY_CHUNK,
-    create_generation,
     generation_suffix,
     part_suffix,
     physical_name,
@@ -22,12 +21,12 @@ from skyshard.catalog.ddl import (
 )
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Table
-from skyshard.db.connection import quote_name
 from skyshard.ingest.on_nodes.bounded_futures import answer
 from skyshard.ingest.on_nodes.build_orders import index_definition
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.partition.director_keys import KeyKind
-from skyshard.node.messages import ScannedTable, ShownTable
+from skyshard.node.base import NodeLoader
+from skyshard.node.messages import DigestOrder, MergeTableOrder, ShownTable, TableDigest
 from skyshard.registry.director_index import index_table_name
 from skyshard.registry.records import IndexPart, Replica
 from skyshard.registry.snapshot import parts_of
@@ -48,17 +47,18 @@ class Generations:
         layout = self._site.registry.layout(self._database)
         engine = layout.engine if layout else "MyISAM"
         parts = parts_of([*finished, *added])
-        shown: dict[tuple[str, str, bool], dict[str, list[str]]] = defaultdict(dict)
+        shown: dict[tuple[str, str, bool], dict[str, tuple[str, ...]]] = defaultdict(dict)
         for replica in added:
             numbers = parts[replica.target]
             if replica.part and len(numbers) > 1:
-                names = [_name(replica, part_suffix(part)) for part in numbers]
+                names = tuple(_name(replica, part_suffix(part)) for part in numbers)
                 kind = (replica.node, replica.table, replica.is_overlap)
                 shown[kind][_name(replica, generation_suffix(numbers))] = names
         calls: dict[str, list[Future[None]]] = defaultdict(list)
         for (node, table, is_overlap), generations in shown.items():
             stored = stored_table(*definitions[table], overlap=is_overlap)
-            calls[node].append(self._site.nodes[node].call("show", self._database, stored, engine, generations))
+            order = MergeTableOrder(self._database, stored, engine, generations)
+            calls[node].append(self._site.nodes[node].call(NodeLoader.make_merge_tables, order))
         for node, futures in calls.items():
             for future in futures:
                 answer(node, future)
@@ -69,12 +69,9 @@ class Generations:
             return
         base = index_table_name(self._database, director)
         shown = base + generation_suffix([part.part for part in parts])
-        names = [base + part_suffix(part.part) for part in parts]
-        texts = [
-            f"DROP TABLE IF EXISTS {quote_name(shown)}",
-            create_generation(index_definition(shown, kind), shown, names),
-        ]
-        answer("czar", self._site.czar_loader.call("run", INDEX_DATABASE, texts))
+        names = tuple(base + part_suffix(part.part) for part in parts)
+        order = MergeTableOrder(INDEX_DATABASE, index_definition(shown, kind), "MyISAM", {shown: names})
+        answer("czar", self._site.czar_loader.call(NodeLoader.make_merge_tables, order))
 
 
 def part_name(replica: Replica) -> str:
@@ -149,12 +146,12 @@ def _generations_of(parts: Sequence[int]) -> list[str]:
     return [generation_suffix(parts[:count]) for count in range(2, len(parts) + 1)]
 
 
-def scan_replicas(
-    nodes: Mapping[str, Handle],
+def read_replicas(
+    nodes: Mapping[str, Handle[NodeLoader]],
     database: str,
     definitions: Mapping[str, tuple[Table, TableLayout]],
     replicas: Iterable[Replica],
-) -> dict[tuple[str, str], ScannedTable]:
+) -> dict[tuple[str, str], TableDigest]:
     """(node, table name) → what stands there now; nodes work side by side."""
     groups: dict[tuple[str, str, bool], list[str]] = defaultdict(list)
     for replica in replicas:
@@ -162,8 +159,9 @@ def scan_replicas(
     calls = []
     for (node, table, is_overlap), names in groups.items():
         stored = stored_table(*definitions[table], overlap=is_overlap)
-        calls.append((node, nodes[node].call("scan", database, stored, names)))
-    return {(node, scanned.name): scanned for node, call in calls for scanned in answer(node, call)}
+        order = DigestOrder(database, stored, tuple(names))
+        calls.append((node, nodes[node].call(NodeLoader.digests, order)))
+    return {(node, found.name): found for node, call in calls for found in answer(node, call)}
 
 
 def dummy_tables(tables: Iterable[tuple[str, Role]]) -> set[str]:

@@ -25,6 +25,7 @@ from skyshard.ingest.partition.key_files import harmed, records
 from skyshard.ingest.plan.ingest_plan import PlannedTable
 from skyshard.ingest.source import SourceTable
 from skyshard.log.events import INDEX_BUILT
+from skyshard.node.base import NodeLoader
 from skyshard.node.messages import BuiltTable
 from skyshard.registry.records import IndexPart
 
@@ -151,5 +152,5 @@ class DirectorIndexes:
     def _build(self, merged: Future[None], director: str, kind: KeyKind, part: int) -> BuiltTable:
         merged.result()
         order = index_build(self._database, director, kind, part, self._own_keys(director), self._staging)
-        built: list[BuiltTable] = self._site.czar_loader.call("build", order).result()
-        return built[0]
+        (built,) = self._site.czar_loader.call(NodeLoader.build, order).result()
+        return built

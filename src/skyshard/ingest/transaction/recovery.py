@@ -26,12 +26,13 @@ from skyshard.ingest.on_nodes.part_tables import (
     expected_tables,
     index_names,
     part_name,
-    scan_replicas,
+    read_replicas,
 )
 from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
 from skyshard.ingest.source import Part
 from skyshard.ingest.transaction.kept_truth import forget_known
 from skyshard.log.events import TRANSACTION_ABORTED, TRANSACTION_ABORTING
+from skyshard.node.base import NodeLoader
 from skyshard.registry.director_index import index_table_name
 from skyshard.registry.lifecycle import DatabaseState, Event, TransactionState
 from skyshard.registry.records import OpenTransaction, Replica, dump_table
@@ -82,8 +83,8 @@ def sweep(site: Site, database: str, transaction: int, *, is_over: bool = False,
         for node in site.nodes
     }
     prototypes = {name for table, layout in published.values() for name in prototype_names(table.name, layout.role)}
-    answers({node: handle.call("sweep", database, known[node]) for node, handle in site.nodes.items()})
-    answer("czar", site.czar_loader.call("sweep", database, prototypes))
+    answers({node: handle.call(NodeLoader.sweep, database, known[node]) for node, handle in site.nodes.items()})
+    answer("czar", site.czar_loader.call(NodeLoader.sweep, database, prototypes))
     _sweep_index(site, database, transaction, retired.get(CZAR_NAME, set()))
     _sweep_keys(site, database)
     _sweep_staging(site, database, str(transaction))
@@ -95,12 +96,12 @@ def _sweep_index(site: Site, database: str, transaction: int, retired: Set[str])
     directors = _directors(site, database, transaction)
     known = expected_index_tables(database, registry.index_parts(database)) | retired
     is_ours = index_names(index_table_name(database, director) for director in directors)
-    have = answer("czar", site.czar_loader.call("tables", INDEX_DATABASE))
+    have = answer("czar", site.czar_loader.call(NodeLoader.tables, INDEX_DATABASE))
     unknown = [name for name in have if is_ours.fullmatch(name) and name not in known]
-    answer("czar", site.czar_loader.call("drop_tables", INDEX_DATABASE, unknown))
+    answer("czar", site.czar_loader.call(NodeLoader.drop_tables, INDEX_DATABASE, unknown))
     for director in directors:
         prefix = index_table_name(database, director)
-        answer("czar", site.czar_loader.call("remove_foreign_files", INDEX_DATABASE, prefix))
+        answer("czar", site.czar_loader.call(NodeLoader.remove_leftover_files, INDEX_DATABASE, prefix))
 
 
 def _directors(site: Site, database: str, transaction: int) -> list[str]:
@@ -129,14 +130,14 @@ def clear_staging(site: Site, database: str) -> None:
 def recheck(site: Site, database: str, mine: OpenTransaction) -> list[Replica]:
     """Read again what is recorded of servers that were started since the transaction began; forget what differs."""
     registry = site.registry
-    started = answers({node: handle.call("started_s") for node, handle in site.nodes.items()})
+    started = answers({node: handle.call(NodeLoader.started_s) for node, handle in site.nodes.items()})
     doubtful = [
         replica
         for replica in registry.replicas(database, transaction=mine.id)
         if started[replica.node] > mine.begun_s - CLOCKS_S
     ]
     definitions = registry.table_definitions(database, transaction=mine.id)
-    found = scan_replicas(site.nodes, database, definitions, doubtful)
+    found = read_replicas(site.nodes, database, definitions, doubtful)
     lost = [replica for replica in doubtful if found[replica.node, part_name(replica)].digest != replica.digest]
     registry.forget_replicas(database, mine.id, lost)
     return lost

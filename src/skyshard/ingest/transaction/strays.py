@@ -24,6 +24,8 @@ from skyshard.ingest.partition.director_keys import DirectorKeys
 from skyshard.ingest.partition.key_files import is_sealed
 from skyshard.ingest.partition.orphan_keys import ORPHANS, Orphans, distinct, orphans_of, save_orphans
 from skyshard.ingest.plan.ingest_plan import IngestPlan
+from skyshard.node.base import NodeLoader
+from skyshard.node.messages import ExportOrder
 from skyshard.registry.published_catalog import Catalog
 from skyshard.registry.stray_rows import Stray
 
@@ -148,8 +150,8 @@ def _read_back(site: Site, catalog: Catalog, table: str, staging: Path) -> Orpha
             continue
         name = part_name(replica)
         path = staging / f"{name}.arrow"
-        exported = site.nodes[replica.node].call("export", catalog.database, narrow, name, str(path))
-        answer(replica.node, exported)
+        order = ExportOrder(catalog.database, narrow, name, str(path))
+        answer(replica.node, site.nodes[replica.node].call(NodeLoader.export, order))
         with pa.memory_map(str(path)) as source:
             keys, chunks = (column.combine_chunks() for column in pa.ipc.open_file(source).read_all().columns)
             at, places = known.find(keys), chunks.to_numpy()

@@ -26,7 +26,8 @@ from skyshard.ingest.plan.ingest_plan import loader_of
 from skyshard.ingest.transaction.ending import settle
 from skyshard.ingest.transaction.recovery import GRACE_S, sweep, take_back
 from skyshard.log.events import COMPACTION_BEGUN, PARTS_MERGED
-from skyshard.node.messages import BuildOrder, Loader, TableBuild
+from skyshard.node.base import NodeLoader
+from skyshard.node.messages import BuildOrder, DigestOrder, Loader, TableBuild
 from skyshard.progress import Progress, Watcher, unwatched
 from skyshard.registry.director_index import index_table_name
 from skyshard.registry.lifecycle import Event, TransactionState
@@ -161,14 +162,17 @@ class _Compaction:
         names = tuple(base + part_suffix(part.part) for part in parts)
         kind = KeyKind.of(*self._site.registry.table_definitions(self._database)[director])
         table = index_definition(base + part_suffix(mine.id), kind)
-        scans = answer("czar", self._site.czar_loader.call("scan", INDEX_DATABASE, table, names))
-        total = sum((RowDigest.parse(scan.digest) for scan in scans if scan.digest), EMPTY)
+        order = DigestOrder(INDEX_DATABASE, table, names)
+        found = answer("czar", self._site.czar_loader.call(NodeLoader.digests, order))
+        total = sum((RowDigest.parse(one.digest) for one in found if one.digest), EMPTY)
         build = TableBuild(
             table.name, table.name, WHOLE, False, mine.id, create_table(table, table.name), (),
             sum(part.rows for part in parts), str(total), names,
         )  # fmt: skip
-        order = BuildOrder(INDEX_DATABASE, table, Loader.IMAGE, (build,))
-        (built,) = answer("czar", self._site.czar_loader.call("build", order))
+        (built,) = answer(
+            "czar",
+            self._site.czar_loader.call(NodeLoader.build, BuildOrder(INDEX_DATABASE, table, Loader.IMAGE, (build,))),
+        )
         part = IndexPart(director, mine.id, built.rows)
         self._site.registry.add_index_part(self._database, mine.id, part)
         return part

@@ -19,6 +19,8 @@ from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind, build
 from skyshard.ingest.transaction.recovery import clear_staging
 from skyshard.ingest.transaction.strays import rebuild_orphans
 from skyshard.ingest.upkeep.mending import mend_tables
+from skyshard.node.base import NodeLoader
+from skyshard.node.messages import ExportOrder
 from skyshard.progress import Progress, Watcher, unwatched
 from skyshard.registry.records import IndexPart
 from skyshard.registry.sql_tables import INDEX_DATABASE
@@ -41,7 +43,7 @@ def rebuild_indexes(site: Site, database: str, watcher: Watcher = unwatched) -> 
         if registry.open_transaction(database) is not None:
             raise UserError(f"'{database}' has an unfinished transaction", remedy="run its ingest again first")
         mend_tables(site, database, catalog.layout)
-        answer("czar", site.czar_loader.call("prepare", INDEX_DATABASE))
+        answer("czar", site.czar_loader.call(NodeLoader.make_database, INDEX_DATABASE))
         parts = registry.index_transactions(database)
         counts: dict[str, int] = {}
         covered: dict[str, int] = {}
@@ -91,7 +93,8 @@ def _rebuild_part(
     replicas = site.registry.replicas(database, transaction=transaction, after=since.start)
     for replica in one_of_each(director, replicas):
         path = staging / f"{part_name(replica)}.arrow"
-        answer(replica.node, site.nodes[replica.node].call("export", database, narrow, part_name(replica), str(path)))
+        export = ExportOrder(database, narrow, part_name(replica), str(path))
+        answer(replica.node, site.nodes[replica.node].call(NodeLoader.export, export))
         files.append(_saved(path, kind))
         names.append(part_name(replica))
     folder = site.keys / database / director / str(transaction)
@@ -100,7 +103,7 @@ def _rebuild_part(
             shutil.rmtree(other)
     build_keys(folder, files, director, names, DirectorKeys([]), kind)
     order = index_build(database, director, kind, part.part, folder, staging)
-    (built,) = answer("czar", site.czar_loader.call("build", order))
+    (built,) = answer("czar", site.czar_loader.call(NodeLoader.build, order))
     if built.rows != part.rows:
         raise ClusterError(
             f"director '{director}': {built.rows} keys in the chunk tables of transaction {transaction}, which brought "

@@ -1,24 +1,25 @@
 """Indexes and lists of parts made anew where they are harmed: the rows of a node's tables are what they were.
 
-Only what `worker.soundness` finds at fault is touched; a data file that is harmed stays so, and `verify` says it.
+Only what `NodeLoader.faults` finds at fault is touched; a data file that is harmed stays so, and `verify` says it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from skyshard.catalog.ddl import stored_table
 from skyshard.catalog.layout import Layout
-from skyshard.db.connection import quote_name
 from skyshard.errors import ClusterError
 from skyshard.ingest.on_nodes.bounded_futures import answer
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.on_nodes.part_tables import shown_tables
-from skyshard.node.messages import ShownTable
+from skyshard.node.base import NodeLoader
+from skyshard.node.messages import MergeTableOrder, RepairOrder, ShownTable
 from skyshard.registry.records import Replica
 
-_REPAIRS = ("QUICK", "USE_FRM")
-"""Ways to make an index: from what the index file says of itself, or where that is gone, from the definition."""
+_SOURCES: tuple[Literal["index", "definition"], ...] = ("index", "definition")
+"""What an index is made again from: what its file says of itself, or where that is gone, the table's definition."""
 
 
 def mend_tables(site: Site, database: str, layout: Layout) -> int:
@@ -35,13 +36,13 @@ def _mend_node(site: Site, database: str, layout: Layout, node: str) -> int:
     shown = shown_tables(replicas)
     first = found = _unsound(site, database, node, shown)
     parts = {part for table in shown for part in table.parts}
-    for way in _REPAIRS:
-        texts = [f"REPAIR TABLE {quote_name(name)} {way}" for name in found if name in parts]
-        if texts and layout.engine == "MyISAM":
-            answer(node, site.nodes[node].call("run", database, texts))
+    for source in _SOURCES:
+        names = tuple(name for name in found if name in parts)
+        if names and layout.engine == "MyISAM":
+            answer(node, site.nodes[node].call(NodeLoader.repair, RepairOrder(database, names, source)))
             found = _unsound(site, database, node, shown)
             first |= found
-    if lists := {table.name: list(table.parts) for table in shown if table.name in found.keys() - parts}:
+    if lists := {table.name: table.parts for table in shown if table.name in found.keys() - parts}:
         _show(site, database, layout, node, replicas, lists)
         found = _unsound(site, database, node, shown)
     for name, reason in found.items():
@@ -50,12 +51,11 @@ def _mend_node(site: Site, database: str, layout: Layout, node: str) -> int:
 
 
 def _unsound(site: Site, database: str, node: str, shown: Sequence[ShownTable]) -> dict[str, str]:
-    found: dict[str, str] = answer(node, site.nodes[node].call("unsound", database, shown))
-    return found
+    return answer(node, site.nodes[node].call(NodeLoader.faults, database, shown))
 
 
 def _show(
-    site: Site, database: str, layout: Layout, node: str, replicas: Sequence[Replica], lists: dict[str, list[str]]
+    site: Site, database: str, layout: Layout, node: str, replicas: Sequence[Replica], lists: dict[str, tuple[str, ...]]
 ) -> None:
     """Make tables over several parts anew, kind by kind."""
     definitions = site.registry.table_definitions(database)
@@ -66,4 +66,5 @@ def _show(
         names = {one.name: lists[one.name] for one in mine if one.name in lists}
         if names:
             stored = stored_table(*definitions[table], overlap=is_overlap)
-            answer(node, site.nodes[node].call("show", database, stored, layout.engine, names))
+            order = MergeTableOrder(database, stored, layout.engine, names)
+            answer(node, site.nodes[node].call(NodeLoader.make_merge_tables, order))

@@ -7,21 +7,26 @@ against its rows by the server (CHECK TABLE ... MEDIUM), each list against the p
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 
 from skyshard.db.connection import Connection, quote_name
 from skyshard.errors import SkyshardError
-from skyshard.node.messages import ShownTable
+from skyshard.node.messages import RepairOrder, ShownTable
+from skyshard.node.server_sessions import OpenSession
 
-Opened = Callable[[], AbstractContextManager[Connection]]
-"""A session in the tables' database, allowed to flush."""
 CHECKED_AT_ONCE = 32
 _UNION = re.compile(r"\bUNION=\(([^)]*)\)")
 _SOUND = ("OK", "Table is already up to date")
+_REPAIRS = {"index": "QUICK", "definition": "USE_FRM"}
 
 
-def unsound(opened: Opened, tables: Sequence[ShownTable]) -> dict[str, str]:
+def repair_tables(connection: Connection, order: RepairOrder) -> None:
+    """Have the server make indexes again, through a session that is in the tables' database."""
+    for name in order.names:
+        connection.execute(f"REPAIR TABLE {quote_name(name)} {_REPAIRS[order.source]}")
+
+
+def find_faults(opened: OpenSession, tables: Sequence[ShownTable]) -> dict[str, str]:
     """What is wrong: name of a part or of a list → why. Files are read as they are now."""
     parts = list(dict.fromkeys(part for table in tables for part in table.parts))
     found: dict[str, str] = {}
@@ -34,7 +39,7 @@ def unsound(opened: Opened, tables: Sequence[ShownTable]) -> dict[str, str]:
     return found
 
 
-def _checked(opened: Opened, names: Sequence[str]) -> dict[str, str]:
+def _checked(opened: OpenSession, names: Sequence[str]) -> dict[str, str]:
     """The tables whose index is not that of their rows; one that ends the session does not hide the others."""
     listed = ", ".join(map(quote_name, names))
     try:
@@ -53,7 +58,7 @@ def _checked(opened: Opened, names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _list_fault(opened: Opened, table: ShownTable) -> str:
+def _list_fault(opened: OpenSession, table: ShownTable) -> str:
     """Why a table over several parts does not show them all, each once; empty if it does."""
     name = quote_name(table.name)
     try:

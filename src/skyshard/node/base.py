@@ -1,0 +1,121 @@
+"""The seam between who directs nodes and what runs beside each: what a node's loader can do.
+
+One that makes tables in a MariaDB server is `mariadb_loader.MariaDBLoader`; it lives as an actor beside its server, and
+is called through a `runtime.Handle[NodeLoader]`:
+
+    handle.call(NodeLoader.build, order).result()
+
+Rules: arguments and results are plain values and the frozen messages of `messages`, and can be pickled. Those that name
+files of a host say so: they hold only where director and loader see the same files. Every method can be called again
+after a failure, whenever that was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from skyshard.node.messages import (
+    BuildOrder,
+    BuiltTable,
+    DigestOrder,
+    ExportOrder,
+    MergeTableOrder,
+    RepairOrder,
+    ShownTable,
+    TableDigest,
+)
+
+
+class NodeLoader(Protocol):
+    """Makes, reads and drops the tables of one server.
+
+    Every method raises ClusterError where the server does not answer (retryable) or its disk is full.
+    """
+
+    def started_s(self) -> float:
+        """When the server was started, in seconds since 1970."""
+        ...
+
+    # databases
+
+    def hold(self, database: str) -> None:
+        """Keep every other loader away from a database, until ``release`` or the end of this loader.
+
+        Raises:
+            ClusterError: the loader of another ingest is still at work (retryable).
+        """
+        ...
+
+    def release(self, database: str) -> None:
+        """Let others at the database; no-op where it is not held."""
+        ...
+
+    def make_database(self, database: str) -> None:
+        """Make an empty database; no-op where it is there."""
+        ...
+
+    def drop_database(self, database: str) -> None:
+        """Remove a database with everything in it, leftovers of killed loads too; no-op where there is none."""
+        ...
+
+    # tables
+
+    def tables(self, database: str) -> list[str]:
+        """Names of the tables of a database, sorted."""
+        ...
+
+    def drop_tables(self, database: str, names: Sequence[str]) -> None:
+        """Drop tables and views; names that are not there are passed over."""
+        ...
+
+    def leftover_files(self, database: str, prefix: str = "") -> list[str]:
+        """Files that belong to no table of a database: paths below the data folder, sorted.
+
+        Args:
+            prefix: only those of tables whose name begins like this.
+        """
+        ...
+
+    def remove_leftover_files(self, database: str, prefix: str = "") -> None:
+        """Remove what ``leftover_files`` lists."""
+        ...
+
+    def sweep(self, database: str, known: Collection[str]) -> None:
+        """Drop the tables that are not known, and remove the files of none."""
+        ...
+
+    def build(self, order: BuildOrder) -> list[BuiltTable]:
+        """Make tables, count and check them; what was there under their names is replaced.
+
+        Raises:
+            ClusterError: the server took fewer rows than it was given, or other ones.
+            UserError: a value that the server refuses, or rows that a primary or unique key does not allow.
+        """
+        ...
+
+    def make_merge_tables(self, order: MergeTableOrder) -> None:
+        """Make the tables that show several parts as one; what was there under their names is replaced."""
+        ...
+
+    def repair(self, order: RepairOrder) -> None:
+        """Make the indexes of tables again from their rows; ``faults`` tells whether that helped."""
+        ...
+
+    def run(self, database: str, statements: Sequence[str]) -> None:
+        """Run DDL statements, or others that return no rows, one after the other."""
+        ...
+
+    # reading
+
+    def digests(self, order: DigestOrder) -> list[TableDigest]:
+        """Count and digest tables as they are now, in the order's order; one that cannot be read hides no other."""
+        ...
+
+    def faults(self, database: str, tables: Sequence[ShownTable]) -> dict[str, str]:
+        """What is wrong with indexes and lists of parts: name of the table → why."""
+        ...
+
+    def export(self, order: ExportOrder) -> list[int]:
+        """Write a table's rows as an Arrow file; returns the rows of each batch in it."""
+        ...

@@ -1,0 +1,108 @@
+"""The loader of one MariaDB server: the calls of ``base.NodeLoader``, each handed to the module that knows how."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import partial
+from pathlib import Path
+
+from skyshard.db.connection import Endpoint, quote_name
+from skyshard.node.build_tables import TableBuilder
+from skyshard.node.clear_tables import drop_tables
+from skyshard.node.data_folder import DataFolder
+from skyshard.node.merge_tables import make_merge_tables
+from skyshard.node.messages import (
+    BuildOrder,
+    BuiltTable,
+    DigestOrder,
+    ExportOrder,
+    MergeTableOrder,
+    RepairOrder,
+    ShownTable,
+    TableDigest,
+)
+from skyshard.node.read_table import export_table
+from skyshard.node.server_sessions import ServerSessions
+from skyshard.node.table_digests import current_digests
+from skyshard.node.table_faults import find_faults, repair_tables
+
+
+class MariaDBLoader:
+    """Needs the server's data folder, so it runs on the server's host.
+
+    What each call does, and what it raises, is said in ``base.NodeLoader``.
+    """
+
+    def __init__(self, node: str, endpoint: Endpoint, data: str) -> None:
+        self._node = node
+        self._data = DataFolder(Path(data))
+        self._sessions = ServerSessions(node, endpoint, self._data.path)
+
+    def started_s(self) -> float:
+        sql = "SELECT UNIX_TIMESTAMP() - VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = %s"
+        with self._sessions.reading() as connection:
+            return float(connection.value(sql, ["UPTIME"]))
+
+    def hold(self, database: str) -> None:
+        self._sessions.hold(database)
+
+    def release(self, database: str) -> None:
+        self._sessions.release(database)
+
+    def make_database(self, database: str) -> None:
+        with self._sessions.changing(database, inside=False) as connection:
+            connection.execute(f"CREATE DATABASE IF NOT EXISTS {quote_name(database)} CHARACTER SET latin1")
+
+    def drop_database(self, database: str) -> None:
+        self.remove_leftover_files(database)  # the server would stumble over them
+        with self._sessions.changing(database, inside=False) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {quote_name(database)}")
+
+    def tables(self, database: str) -> list[str]:
+        sql = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s ORDER BY TABLE_NAME"
+        with self._sessions.reading() as connection:
+            return [str(name) for (name,) in connection.rows(sql, [database])]
+
+    def drop_tables(self, database: str, names: Sequence[str]) -> None:
+        if names:
+            with self._sessions.changing(database) as connection:
+                drop_tables(connection, names)
+
+    def leftover_files(self, database: str, prefix: str = "") -> list[str]:
+        found = self._data.leftovers(database, self.tables(database), prefix)
+        return [str(path.relative_to(self._data.path)) for path in found]
+
+    def remove_leftover_files(self, database: str, prefix: str = "") -> None:
+        for path in self._data.leftovers(database, self.tables(database), prefix):
+            path.unlink(missing_ok=True)
+
+    def sweep(self, database: str, known: Collection[str]) -> None:
+        self.drop_tables(database, [name for name in self.tables(database) if name not in known])
+        self.remove_leftover_files(database)
+
+    def build(self, order: BuildOrder) -> list[BuiltTable]:
+        with self._sessions.changing(order.database) as connection:
+            return TableBuilder(self._node, self._data, connection).build(order)
+
+    def make_merge_tables(self, order: MergeTableOrder) -> None:
+        with self._sessions.changing(order.database) as connection:
+            make_merge_tables(connection, self._data, order)
+
+    def repair(self, order: RepairOrder) -> None:
+        with self._sessions.changing(order.database) as connection:
+            repair_tables(connection, order)
+
+    def run(self, database: str, statements: Sequence[str]) -> None:
+        with self._sessions.changing(database) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def digests(self, order: DigestOrder) -> list[TableDigest]:
+        return current_digests(partial(self._sessions.reading, order.database), self._data, order)
+
+    def faults(self, database: str, tables: Sequence[ShownTable]) -> dict[str, str]:
+        return find_faults(partial(self._sessions.reading, database), tables)
+
+    def export(self, order: ExportOrder) -> list[int]:
+        with self._sessions.reading(order.database) as connection:
+            return export_table(connection, order)
