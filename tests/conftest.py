@@ -48,7 +48,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 def short_folder() -> Iterator[Path]:
     """A folder with a short path, removed at the end, also when the tests are killed."""
     folder = Path(tempfile.mkdtemp(prefix="skyshard-test-", dir="/tmp"))
-    script = Path(__file__).with_name("guard.py")
+    script = Path(__file__).parent / "support" / "cluster_guard.py"
     guard = subprocess.Popen([sys.executable, script, folder], stdin=subprocess.PIPE, start_new_session=True)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)

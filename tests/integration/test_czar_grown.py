@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.test_czar import difference
 from tests.support.czar_grammar import Grammar
 from tests.support.grown_sky import GrownSky, make_batches
+from tests.support.same_answer import difference
 
 from skyshard.catalog.layout import Striping
 from skyshard.cluster.private_cluster import Cluster

@@ -11,9 +11,7 @@ import io
 import json
 import os
 import re
-import unicodedata
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,13 +19,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.integration.test_czar import difference
 from tests.support.odd_sky import odd_sky
+from tests.support.same_answer import difference, folded
 from tests.support.split_sky import SplitSky
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
-from skyshard.czar.result.answer import QueryResult
 from skyshard.czar.result.output import write_csv, write_json, write_tsv
 
 pytestmark = pytest.mark.integration
@@ -49,22 +46,6 @@ def by_image(sky: SplitSky, private_cluster: Cluster) -> Iterator[Czar]:
     nodes = {name: private_cluster.endpoint(name) for name in sky.nodes}
     with Czar(sky, private_cluster.endpoint("czar"), nodes, data_dirs, text_rows=-1) as made:
         yield made
-
-
-def folded(result: QueryResult) -> QueryResult:
-    """Texts as the collation compares them: without case, accents and trailing spaces."""
-    columns = [
-        pa.array([None if value is None else fold(value) for value in column.to_pylist()], column.type)
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-        else column
-        for column in result.table.columns
-    ]
-    return replace(result, table=pa.Table.from_arrays(columns, names=result.table.column_names))
-
-
-def fold(text: str) -> str:
-    plain = (letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
-    return "".join(plain).upper().rstrip(" ")
 
 
 @pytest.mark.parametrize("section", SECTIONS)

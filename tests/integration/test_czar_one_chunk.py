@@ -15,12 +15,12 @@ from typing import Any
 
 import pymysql
 import pytest
-from tests.integration import test_czar as trouble
-from tests.integration.test_czar_odd import folded
-from tests.support import number_grammar, odd_sky, split_sky
+from tests.support import number_grammar, odd_sky, split_sky, trouble_sky
 from tests.support.czar_grammar import Grammar
 from tests.support.raw_server import RawServer, difference_to_raw
+from tests.support.same_answer import difference, folded
 from tests.support.split_sky import SplitSky, Splitter, drop, make_rows
+from tests.support.statement_cases import read_cases
 
 from skyshard.catalog.layout import Striping
 from skyshard.chunking import Chunker
@@ -71,8 +71,8 @@ class OneChunk:
             got = czar.execute(sql, self.sky.database)
         except SkyshardError as error:
             return str(error)
-        found = trouble.difference(got, want, is_ordered=is_ordered)
-        return found and trouble.difference(folded(got), folded(want), is_ordered=is_ordered)
+        found = difference(got, want, is_ordered=is_ordered)
+        return found and difference(folded(got), folded(want), is_ordered=is_ordered)
 
     def to_raw(self, want: QueryResult, sql: str, *, is_ordered: bool) -> str:
         try:
@@ -86,7 +86,7 @@ def skies(private_cluster: Cluster) -> Iterator[dict[str, OneChunk]]:
     sources: dict[str, tuple[Any, Any, Callable[[], Any]]] = {
         "odd": (odd_sky.COLUMNS, odd_sky.LAYOUTS, lambda: odd_sky.make_odd_rows(5, 120)),
         "split": (split_sky.COLUMNS, split_sky.LAYOUTS, lambda: make_rows(3, COARSE, STARS)),
-        "trouble": (trouble.COLUMNS, trouble.LAYOUTS, lambda: trouble.ROWS),
+        "trouble": (trouble_sky.COLUMNS, trouble_sky.LAYOUTS, lambda: trouble_sky.ROWS),
     }
     made = {}
     for name, (columns, layouts, rows) in sources.items():
@@ -102,7 +102,7 @@ def statements(name: str) -> list[tuple[str, bool]]:
     """The statements of a case file, and whether the order of their rows is total."""
     text = (CASES / name).read_text().replace("odd.", "one_odd.").replace("trouble.", "one_trouble.")
     if name == "statements.sql":
-        return [(case.sql, case.is_ordered) for case in trouble.read_cases(text)]
+        return [(case.sql, case.is_ordered) for case in read_cases(text)]
     lines = [line for line in text.splitlines() if line and not line.startswith("--")]
     return [(line.removeprefix("! "), line.startswith("! ")) for line in lines]
 
@@ -138,7 +138,7 @@ def test_drawn_numbers_agree(skies: dict[str, OneChunk], private_cluster: Cluste
         wrong += [one for one in skies["odd"].wrong(sql, is_ordered=is_ordered) if REFUSED not in one]
         try:
             want = sky.mono.execute(sql, sky.database)
-            found = trouble.difference(sky.czar.execute(sql, sky.database), want, is_ordered=is_ordered)
+            found = difference(sky.czar.execute(sql, sky.database), want, is_ordered=is_ordered)
         except UserError as error:
             found = "" if REFUSED in str(error) or "the server refuses" in str(error) else str(error)
         wrong += [f"many: {found}: {sql}"] if found else []
@@ -165,7 +165,7 @@ def test_drawn_statements_within_a_chunk_of_many_agree(private_cluster: Cluster)
             want = sky.mono.execute(sql, sky.database)
         except UserError:
             continue
-        found = trouble.difference(sky.czar.execute(sql, sky.database), want, is_ordered=is_ordered)
+        found = difference(sky.czar.execute(sql, sky.database), want, is_ordered=is_ordered)
         wrong += [f"{found}: {sql}"] if found else []
     sky.close()
     drop(private_cluster, sky.database)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.integration.test_czar_failures import ROWS, make_catalog
+from tests.support.mag_catalog import ROWS, make_catalog
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar

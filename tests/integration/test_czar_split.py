@@ -16,8 +16,8 @@ from random import Random
 from typing import Any
 
 import pytest
-from tests.integration.test_czar import difference, normal
 from tests.support.czar_grammar import Grammar
+from tests.support.same_answer import difference, normal
 from tests.support.split_sky import SplitSky, Splitter, drop, make_rows
 
 from skyshard.catalog.layout import Striping

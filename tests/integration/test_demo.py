@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from tests.unit.bench.workload.test_workload_fit import own_workload
+from tests.support.own_workload import own_workload
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.progress import Progress

@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.test_exactly_once import STEPS_LIMIT_S, STRIDE
 from tests.support.csv_catalog import OBJECT, director, table, write_mapping, write_table
 from tests.support.kill_catalog import write_catalog
 from tests.support.killing import Driver, digests, leftovers
-from tests.support.stepping import Fuse, Stopped, assert_gone, assert_right, fused, stop, stop_at
+from tests.support.stepping import STEPS_LIMIT_S, STRIDE, Fuse, Stopped, assert_gone, assert_right, fused, stop, stop_at
 from typer.testing import CliRunner
 
 from skyshard.cli.app import app

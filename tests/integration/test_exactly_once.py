@@ -13,7 +13,17 @@ import pytest
 from tests.support.kill_catalog import write_catalog
 from tests.support.killing import FIRST, SECOND, Kind, Range, digests
 from tests.support.small_catalog import write_small_catalog
-from tests.support.stepping import Fuse, Stopped, assert_gone, assert_right, steps_of, stop, stop_at
+from tests.support.stepping import (
+    STEPS_LIMIT_S,
+    STRIDE,
+    Fuse,
+    Stopped,
+    assert_gone,
+    assert_right,
+    steps_of,
+    stop,
+    stop_at,
+)
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
@@ -32,9 +42,6 @@ ROUNDS = [
     (Kind.DRIVER, FIRST), (Kind.NODE, FIRST), (Kind.RAY_DRIVER, FIRST),
 ]  # fmt: skip
 """What is struck, and in which transaction."""
-STRIDE = int(os.environ.get("SKYSHARD_TEST_STRIDE", "6"))
-"""Of the steps at which a driver is stopped, every so manieth."""
-STEPS_LIMIT_S = 1800 // STRIDE
 
 
 @pytest.fixture(scope="module")

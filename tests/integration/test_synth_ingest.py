@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.support.felis_skies import felis_recipe
-from tests.unit.synth.recipe.test_recipe import changed
+from tests.support.recipes import changed
 
 from skyshard.bench.check.compare_answers import compare_answers
 from skyshard.catalog.layout import Layout

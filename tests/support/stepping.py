@@ -5,6 +5,7 @@ Quicker than killing, and every instant can be had: what ``kill -9`` of the driv
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,10 @@ from skyshard.node.base import NodeLoader
 from skyshard.progress import Progress, Watcher
 from skyshard.runtime.base import Handle
 from skyshard.testbed import Testbed
+
+STRIDE = int(os.environ.get("SKYSHARD_TEST_STRIDE", "6"))
+"""Of the steps at which a driver is stopped, one in so many."""
+STEPS_LIMIT_S = 1800 // STRIDE
 
 
 class Stopped(BaseException):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from lsst import sphgeom
-from tests.unit.chunking.test_sphere import DEC, RA, REGIONS, points_near, relaxed
+from tests.support.sphere_regions import DEC, RA, REGIONS, points_near, relaxed
 
 from skyshard.chunking import DUMMY_CHUNK, Chunker
 from skyshard.chunking.sphere import Box, Circle, Polygon, Region

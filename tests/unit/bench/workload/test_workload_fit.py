@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.own_workload import own_workload
 from typer.testing import CliRunner
 
 from skyshard.bench.workload.query_template import Has
@@ -73,19 +74,6 @@ def test_single_templates_can_be_left_out() -> None:
     assert "nearN/count_pairs" not in left.template_keys
     with pytest.raises(UserError, match=r"no template 'LV/nope'; leave out some of: .*LV/cone"):
         workload.without(["LV/nope"])
-
-
-def own_workload(folder: Path, body: str) -> Path:
-    (folder / "sql" / "LV").mkdir(parents=True)
-    header = "-- class: LV\n-- description: d\n-- why: w\n-- parameters: {id: {type: id}}\n"
-    (folder / "sql" / "LV" / "a.sql").write_text(header + body)
-    (folder / "workloads").mkdir()
-    file = folder / "workloads" / "w.yaml"
-    file.write_text(
-        "version: 1\nname: w\ndescription: d\ndatabase: tiny\nseed: 1\ncheck_answers: true\n"
-        "phases: [{name: p, classes: [{class: LV, templates: [a], count: 3}]}]\n"
-    )
-    return file
 
 
 @pytest.mark.parametrize(

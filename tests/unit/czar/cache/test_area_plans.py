@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.czar.plan.test_planner import Source
+from tests.support.four_chunks import Source
 
 from skyshard.czar.cache.area_plans import AREA_MARK, area_plan, area_text, deciding
 from skyshard.czar.plan.planner import make_plan, open_plan

@@ -5,26 +5,14 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.support.recipes import RECIPES, changed
 
 from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_folder
 from skyshard.synth.recipe.recipe import Recipe, read_recipe
 from skyshard.synth.recipe.release_profile import read_profile
 
-RECIPES = sorted(path.stem for path in data_folder("synth", "recipes").glob("*.yaml"))
 PROFILES = sorted(path.stem for path in data_folder("synth", "profiles").glob("*.yaml"))
-
-
-def changed(**keys: Any) -> dict[str, Any]:
-    """The content of mini.yaml with dotted keys (``sky__nside``) replaced."""
-    content = read_recipe("mini").model_dump(mode="json", by_alias=True)
-    for key, value in keys.items():
-        *path, last = key.split("__")
-        inner = content
-        for part in path:
-            inner = inner[part]
-        inner[last] = value
-    return content
 
 
 @pytest.mark.parametrize("name", RECIPES)

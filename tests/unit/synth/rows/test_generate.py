@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pytest
 from numpy.typing import NDArray
 from tests.support.felis_skies import felis_chunk  # noqa: F401  (reads the schemas, once)
-from tests.unit.synth.recipe.test_recipe import RECIPES, changed
+from tests.support.recipes import RECIPES, changed
 
 from skyshard.chunking import Chunker
 from skyshard.errors import UserError

@@ -8,7 +8,7 @@ from typing import Any
 import healpy
 import numpy as np
 import pytest
-from tests.unit.synth.recipe.test_recipe import changed
+from tests.support.recipes import changed
 
 from skyshard.errors import UserError
 from skyshard.synth.recipe.frames import Frame, in_frame

@@ -13,7 +13,7 @@ import pytest
 import scipy.spatial  # noqa: F401  (slow to import, once)
 import yaml
 from tests.support.felis_skies import felis_chunk  # noqa: F401  (reads the schemas, once)
-from tests.unit.synth.recipe.test_recipe import changed
+from tests.support.recipes import changed
 
 from skyshard.chunking import Chunker
 from skyshard.chunking.sphere import ang_sep

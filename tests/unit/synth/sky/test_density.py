@@ -1,4 +1,4 @@
-"""The HEALPix library of the synthetic sky against healpy, the field's reference."""
+"""The density map: pixels of the HEALPix library against those of healpy, the field's reference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Destroys what killed tests leave: ``guard.py FOLDER`` waits until nobody holds its input open."""
+"""Destroys what killed tests leave: ``cluster_guard.py FOLDER`` waits until no one holds its input open."""
 
 from __future__ import annotations
 
