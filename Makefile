@@ -1,7 +1,7 @@
 # Skyshard: `make demo` and `make test` each work alone, from a fresh clone with Python 3.11 and pip.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint bench lock clean
+.PHONY: help setup demo test check lint docs bench lock clean
 BIN := .venv/bin
 DEMO_OUT ?= demo-out
 PYTEST_ARGS ?=
@@ -36,6 +36,10 @@ bench: setup ## Run the benchmarks on small sizes
 	@$(BIN)/python benchmarks/query.py --quick
 	@$(BIN)/python benchmarks/driver.py
 	@$(BIN)/python benchmarks/beside_lsdb.py --rows 100000 --repeats 2
+
+docs: setup ## Build the documentation into build/docs, offline; a warning is an error
+	@PYTHONPATH=src $(BIN)/python -m sphinx -b html -W --keep-going -q -j auto -d build/doctrees docs build/docs
+	@echo "build/docs/index.html"
 
 lock: setup ## Take newer versions into requirements.lock
 	@tools/lock.sh

@@ -25,7 +25,8 @@ def locked() -> list[str]:
 def test_every_dependency_is_locked(locked: list[str]) -> None:
     """`make lock` was run after the last change of the dependencies."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    wanted = {plain(name) for name in [*project["dependencies"], *project["optional-dependencies"]["dev"]]}
+    extras = project["optional-dependencies"]
+    wanted = {plain(name) for name in [*project["dependencies"], *extras["dev"], *extras["docs"]]}
     assert wanted <= {plain(line) for line in locked}
 
 

@@ -1,0 +1,35 @@
+"""Writes the reference of the Python API from the names that the package exports, for autodoc to fill."""
+
+from __future__ import annotations
+
+import inspect
+
+import skyshard
+
+_FORM = {
+    "class": "   :members:\n   :undoc-members:\n   :show-inheritance:",
+    "exception": "   :members:\n   :show-inheritance:",
+    "function": "",
+    "data": "",
+}
+_HEADINGS = {"class": "Classes", "function": "Functions", "exception": "Errors", "data": "Values"}
+
+
+def markdown() -> str:
+    """A section for each kind of public name, each name with its docstring, fields and methods."""
+    names: dict[str, list[str]] = {}
+    for name in skyshard.__all__:
+        if not name.startswith("__"):
+            names.setdefault(_kind(getattr(skyshard, name)), []).append(name)
+    return "\n\n".join(_section(kind, names[kind]) for kind in _HEADINGS if kind in names)
+
+
+def _kind(value: object) -> str:
+    if inspect.isclass(value):
+        return "exception" if issubclass(value, BaseException) else "class"
+    return "function" if inspect.isroutine(value) else "data"
+
+
+def _section(kind: str, names: list[str]) -> str:
+    entries = "\n\n".join(f".. auto{kind}:: skyshard.{name}\n{_FORM[kind]}" for name in names)
+    return f"## {_HEADINGS[kind]}\n\n```{{eval-rst}}\n{entries}\n```"
