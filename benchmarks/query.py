@@ -65,7 +65,7 @@ from skyshard.testbed import Testbed
 def lookups(bench: Bench) -> dict[str, float]:
     """Object by id: a shape seen before, new shapes, and cones."""
     ids = bench.ids(700)
-    places = bench.testbed.registry.locate_keys(DATABASE, "Object", ids)
+    places = bench.testbed.registry.published.locate_keys(DATABASE, "Object", ids)
     entries = bench.catalog.tables["Object"].chunks
     with bench.node("node1") as one, bench.node("node2") as two:
         nodes = {"node1": one, "node2": two}

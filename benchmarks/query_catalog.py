@@ -95,7 +95,7 @@ class Bench:
 
     @cached_property
     def catalog(self) -> Catalog:
-        return self.testbed.registry.catalog(DATABASE)
+        return self.testbed.registry.published.catalog(DATABASE)
 
     def part(self, nodes: Sequence[str], most_chunks: int = 1_000_000) -> Catalog:
         """The catalog as if there were only the chunks of some nodes."""

@@ -135,7 +135,7 @@ class Testbed:
         from skyshard.ingest.transaction.ingest_run import Ingest
 
         opened = open_any(source, tables=options.get("tables"))
-        known = self.registry.table_definitions(options.get("database") or opened.database)
+        known = self.registry.databases.table_definitions(options.get("database") or opened.database)
         plan = make_plan(opened, known=tuple(known), **options)
         return Ingest(plan, self._site(runtime or self._runtime_kind), watcher).run()
 
@@ -180,7 +180,7 @@ class Testbed:
         content = read_known(self.registry, self._truth(database), database)
         if content is None:
             return None
-        catalog = self.registry.catalog(database)
+        catalog = self.registry.published.catalog(database)
         layouts = {name: entry.layout for name, entry in catalog.tables.items()}
         return known_truth(content, catalog.layout.striping, layouts)
 
@@ -206,7 +206,7 @@ class Testbed:
         """Copy a database, unsharded, to the mono server, which is started when it does not run."""
         from skyshard.ingest.check.mono_copy import MonoCopy
 
-        self.registry.catalog(database)
+        self.registry.published.catalog(database)
         self.cluster.start_mono()
         exchange = self.cluster.folder_for("exchange") / database
         shutil.rmtree(exchange, ignore_errors=True)
@@ -279,7 +279,7 @@ class Testbed:
             endpoint = self.cluster.endpoint(MONO_NAME)
         except UserError:
             raise UserError("the mono server is not running", remedy="run skyshard mono load DATABASE") from None
-        return MonoTarget(self.registry, endpoint, self.cluster.data_dir(MONO_NAME))
+        return MonoTarget(self.registry.published, endpoint, self.cluster.data_dir(MONO_NAME))
 
 
 def open_any(

@@ -97,10 +97,10 @@ def test_what_differs_is_refused_by_name(testbed: Testbed, catalog: Catalog, kin
     options, changes, words = ASKED[kind]
     if has_news:
         catalog.add_rows(2)
-    before = testbed.registry.transactions(catalog.database)
+    before = testbed.registry.transactions.all(catalog.database)
     code, said = catalog.ingest(*options, **changes)
     if kind == "loader" and has_news:  # it is honoured for the rows that are new
-        assert (code, [row["state"] for row in testbed.registry.transactions(catalog.database)]) == (
+        assert (code, [row["state"] for row in testbed.registry.transactions.all(catalog.database)]) == (
             0,
             ["finished"] * 2,
         )
@@ -110,7 +110,7 @@ def test_what_differs_is_refused_by_name(testbed: Testbed, catalog: Catalog, kin
     assert code == 2, said
     assert re.search(words, said), said
     assert ELSEWHERE in said
-    assert testbed.registry.transactions(catalog.database) == before
+    assert testbed.registry.transactions.all(catalog.database) == before
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_the_same_again_is_no_error(testbed: Testbed, catalog: Catalog) -> None:
         assert catalog.ingest(*options)[0] == 0
     catalog.add_rows(2)
     assert "published" in catalog.ingest("--replicas", "1")[1]
-    assert testbed.registry.catalog(catalog.database).tables["Source"].rows == 20
+    assert testbed.registry.published.catalog(catalog.database).tables["Source"].rows == 20
 
 
 def test_two_copies_stay_two(testbed: Testbed, tmp_path: Path, private_cluster: Cluster) -> None:
@@ -148,8 +148,8 @@ def test_two_copies_stay_two(testbed: Testbed, tmp_path: Path, private_cluster: 
     assert catalog.ingest("--replicas", "2")[0] == 0
     catalog.add_rows(2)
     assert catalog.ingest()[0] == 0
-    copies = {(r.target, r.part): 0 for r in testbed.registry.replicas(catalog.database) if r.chunk >= 0}
-    for replica in testbed.registry.replicas(catalog.database):
+    copies = {(r.target, r.part): 0 for r in testbed.registry.replicas.all(catalog.database) if r.chunk >= 0}
+    for replica in testbed.registry.replicas.all(catalog.database):
         if replica.chunk >= 0:
             copies[replica.target, replica.part] += 1
     assert set(copies.values()) == {2}

@@ -243,6 +243,6 @@ def test_ingest_takes_or_refuses_by_file_and_column(testbed: Testbed, tmp_path: 
         with pytest.raises(UserError) as caught:
             testbed.ingest(tmp_path, database=database)
         assert "t.parquet', row 1, column 'c'" in str(caught.value)
-        assert testbed.registry.open_transaction(database) is None
+        assert testbed.registry.transactions.find_open(database) is None
     else:
         assert testbed.ingest(tmp_path, database=database).rows == 1

@@ -214,7 +214,7 @@ def test_what_a_column_cannot_hold_is_refused_by_name(
         testbed.ingest(tmp_path, database=database)
     assert words in str(caught.value)
     assert "'c'" in str(caught.value)
-    assert testbed.registry.database_state(database) is None
+    assert testbed.registry.databases.state(database) is None
 
 
 def test_texts_that_rules_change_keep_their_letters(testbed: Testbed, tmp_path: Path) -> None:

@@ -57,13 +57,13 @@ def answers(testbed: Testbed, database: str) -> list[Any]:
 
 
 def parts(testbed: Testbed, database: str) -> set[int]:
-    return {replica.part for replica in testbed.registry.replicas(database)}
+    return {replica.part for replica in testbed.registry.replicas.all(database)}
 
 
 def sums(testbed: Testbed, database: str) -> dict[Any, Any]:
     """Rows of each chunk table on each node, whatever parts they are in."""
     found: dict[Any, int] = {}
-    for replica in testbed.registry.replicas(database):
+    for replica in testbed.registry.replicas.all(database):
         key = (replica.node, replica.target)
         found[key] = found.get(key, 0) + replica.rows
     return found
@@ -82,15 +82,15 @@ def test_parts_become_one_and_answers_stay(testbed: Testbed, database: str) -> N
     assert answers(testbed, database) == before
     assert sums(testbed, database) == rows
     assert parts(testbed, database) <= {0, done.transaction}
-    assert len(testbed.registry.index_parts(database)) == 1
+    assert len(testbed.registry.index_parts.all(database)) == 1
     assert bad_checks(testbed, database) == []
     assert testbed.compact(database).transaction == 0
 
 
 def test_old_parts_stay_for_the_time_of_grace(testbed: Testbed, database: str) -> None:
     """What a query that began before reads is there until the grace is over, and then on no server."""
-    old = testbed.registry.replicas(database)
-    catalog = testbed.registry.catalog(database)
+    old = testbed.registry.replicas.all(database)
+    catalog = testbed.registry.published.catalog(database)
     chunk, entry = next((c, e) for c, e in catalog.tables["Object"].chunks.items() if e.suffix)
     shown = f"Object_{chunk}{entry.suffix}"
     with connect(testbed.cluster.endpoint(entry.nodes[0]), Account.READER, database) as connection:
@@ -100,9 +100,9 @@ def test_old_parts_stay_for_the_time_of_grace(testbed: Testbed, database: str) -
         testbed.compact(database, grace_s=0.0)
         with pytest.raises(UserError):
             connection.value(f"SELECT COUNT(*) FROM {shown}")
-    assert testbed.registry.retired(database) == {}
+    assert testbed.registry.transactions.retired_tables(database) == {}
     assert bad_checks(testbed, database) == []
-    assert len(testbed.registry.replicas(database)) < len(old)
+    assert len(testbed.registry.replicas.all(database)) < len(old)
 
 
 def test_further_transactions_and_a_new_index_follow(testbed: Testbed, database: str, tmp_path: Path) -> None:
@@ -110,7 +110,10 @@ def test_further_transactions_and_a_new_index_follow(testbed: Testbed, database:
     testbed.compact(database, grace_s=0.0)
     testbed.ingest(write_catalog(tmp_path / "fourth", objects=60, seed=4), database=database)
     before = answers(testbed, database)
-    assert testbed.rebuild_indexes(database)["Object"] == testbed.registry.catalog(database).tables["Object"].rows
+    assert (
+        testbed.rebuild_indexes(database)["Object"]
+        == testbed.registry.published.catalog(database).tables["Object"].rows
+    )
     assert bad_checks(testbed, database) == []
     assert answers(testbed, database) == before
     testbed.compact(database, grace_s=0.0)
@@ -185,20 +188,20 @@ class Overtaken:
         self._left = times
 
     def databases(self) -> list[str]:
-        return self._testbed.registry.databases()
+        return self._testbed.registry.published.databases()
 
     def catalog(self, database: str) -> Catalog:
-        found = self._testbed.registry.catalog(database)
+        found = self._testbed.registry.published.catalog(database)
         if self._left:
             self._left -= 1
             self._testbed.compact(database, grace_s=0.0)
         return found
 
     def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, frozenset[int]]:
-        return self._testbed.registry.locate_keys(database, director, keys)
+        return self._testbed.registry.published.locate_keys(database, director, keys)
 
     def locate_key_range(self, database: str, director: str, low: int | None, high: int | None) -> set[int]:
-        return self._testbed.registry.locate_key_range(database, director, low, high)
+        return self._testbed.registry.published.locate_key_range(database, director, low, high)
 
 
 OVERTAKEN = (

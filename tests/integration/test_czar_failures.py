@@ -93,7 +93,7 @@ def test_no_replica_left_names_the_chunks_or_answers_in_part(testbed: Testbed) -
     sql = "SELECT COUNT(*) FROM Object WHERE mag > 0"
     testbed.query(sql, database="once")
     testbed.cluster.kill_server("node1")
-    chunks = testbed.registry.catalog("once").tables["Object"].chunks
+    chunks = testbed.registry.published.catalog("once").tables["Object"].chunks
     dead = {chunk: entry.rows for chunk, entry in chunks.items() if entry.nodes == ("node1",)}
     with pytest.raises(ClusterError, match="no replica of chunks") as error:
         testbed.query(sql, database="once")

@@ -73,7 +73,7 @@ class Rows:
         """The message, with the folder taken out; the transaction is over."""
         with pytest.raises(UserError) as error:
             self.add(loader, **files)
-        assert self.testbed.registry.open_transaction(self.name) is None
+        assert self.testbed.registry.transactions.find_open(self.name) is None
         return str(error.value).replace(f"{self.folder / str(self.number)}/", "")
 
     def ask(self, sql: str, target: Any = "czar") -> list[tuple[Any, ...]]:
@@ -140,7 +140,7 @@ def test_doubled_primary_key_is_named_with_file_and_rows(testbed: Testbed, tmp_p
     message = rows.refused(loader, Note=["a,1", "b,2"], Note_b=["c,3", "b,4"])
     assert "table 'Note': name b stands twice" in message
     assert "in 'Note.csv', row 2 and 'Note_b.csv', row 2; there may be more" in message
-    assert rows.name not in testbed.registry.databases()
+    assert rows.name not in testbed.registry.published.databases()
     assert not any((testbed.cluster.data_dir(node) / rows.name).exists() for node in testbed.nodes)
 
 

@@ -108,7 +108,7 @@ def test_the_next_command_ends_what_a_killed_one_left(testbed: Testbed, words: S
     killed.communicate()
     assert len(left(testbed)) == 2
     with Testbed(testbed.cluster.folder) as again:
-        again.registry.databases()
+        again.registry.published.databases()
     wait_until(lambda: len(left(testbed)) == 1)
     living.terminate()
     living.communicate(timeout=WAIT_S)

@@ -44,7 +44,7 @@ def database() -> str:
 
 
 def open_number(testbed: Testbed, database: str) -> int:
-    found = testbed.registry.open_transaction(database)
+    found = testbed.registry.transactions.find_open(database)
     assert found is not None
     return found.id
 
@@ -59,20 +59,20 @@ def test_aborted_wherever_it_stopped(testbed: Testbed, sources: list[Path], data
     source = sources[int(is_published)]
     if is_published:
         testbed.ingest(sources[0], database=database)
-    before = digests(testbed.registry.replicas(database)) if is_published else {}
+    before = digests(testbed.registry.replicas.all(database)) if is_published else {}
     aborted = 0
     for step in itertools.count(1, 2 * STRIDE):
         try:
             stop(testbed, source, database, Fuse(step))
             break
         except Stopped:
-            found = testbed.registry.open_transaction(database)
+            found = testbed.registry.transactions.find_open(database)
         if found is None:  # it did not begin, or stopped when all was done
             continue
         assert testbed.abort_transaction(found.id) == database
         aborted += 1
         if is_published:
-            assert digests(testbed.registry.replicas(database)) == before
+            assert digests(testbed.registry.replicas.all(database)) == before
             assert [check for check in testbed.verify(database) if not check.is_good] == []
             assert list(leftovers(testbed, database)) == []
         else:
@@ -101,7 +101,7 @@ def test_aborting_is_stopped_at_every_step(
             step += 1
     assert step > 8
     if is_published:
-        (row,) = [row for row in testbed.registry.transactions(database) if row["id"] == number]
+        (row,) = [row for row in testbed.registry.transactions.all(database) if row["id"] == number]
         assert (row["state"], row["error"]) == ("aborted", "aborted by its number")
         assert_right(testbed, database, database)
     else:
@@ -113,7 +113,7 @@ def test_aborting_is_stopped_at_every_step(
 def test_only_what_is_open_is_aborted(testbed: Testbed, sources: list[Path], database: str) -> None:
     """A finished, an aborted and an unknown transaction are told apart, and nothing happens to them."""
     testbed.ingest(sources[0], database=database)
-    (finished,) = (row["id"] for row in testbed.registry.transactions(database))
+    (finished,) = (row["id"] for row in testbed.registry.transactions.all(database))
     with pytest.raises(Stopped):
         testbed.ingest(sources[1], database=database, watcher=stop_at("load"))
     aborted = open_number(testbed, database)
@@ -217,15 +217,15 @@ def test_errors_that_would_come_again(
     """Wrong input and bugs are taken back, whatever their text; the first of them is the error, and it says so."""
     if stage == "load":
         testbed.ingest(sources[0], database=database)
-    before = digests(testbed.registry.replicas(database))
+    before = digests(testbed.registry.replicas.all(database))
     error = ERRORS[kind]()
     with pytest.raises(type(error)) as caught:
         testbed.ingest(sources[1], database=database, watcher=failing(stage, error))
     assert caught.value is error
     assert ("was taken back, nothing of it is left" in words_of(error)) is not isinstance(error, UserError)
     if stage == "load":
-        assert digests(testbed.registry.replicas(database)) == before
-        assert testbed.registry.transactions(database)[-1]["error"] == WORDS[kind]
+        assert digests(testbed.registry.replicas.all(database)) == before
+        assert testbed.registry.transactions.all(database)[-1]["error"] == WORDS[kind]
         assert_right(testbed, database, database)
     else:
         assert_gone(testbed, database)
@@ -266,7 +266,7 @@ def test_an_error_after_publishing_takes_nothing_back(testbed: Testbed, sources:
 
     with pytest.raises(UnicodeEncodeError):
         testbed.ingest(sources[0], database=database, watcher=watch)
-    assert testbed.registry.open_transaction(database) is None
+    assert testbed.registry.transactions.find_open(database) is None
     assert_right(testbed, database, database)
 
 
@@ -285,7 +285,7 @@ def test_wrong_input_while_a_node_dies(testbed: Testbed, sources: list[Path], da
         testbed.cluster.start()
     number = open_number(testbed, database)
     assert words_of(caught.value).startswith(f"wrong input; transaction {number} is not taken back yet (node 'node2'")
-    (row,) = testbed.registry.transactions(database)
+    (row,) = testbed.registry.transactions.all(database)
     assert (row["state"], row["error"]) == ("aborting", "wrong input")
     with Testbed(testbed.cluster.folder) as mine:
         mine.abort_transaction(number)
@@ -297,17 +297,17 @@ def test_who_was_overtaken_ends_nothing(testbed: Testbed, sources: list[Path], d
 
     def watch(progress: Progress) -> None:
         if progress.stage == "load":
-            found = testbed.registry.open_transaction(database)
+            found = testbed.registry.transactions.find_open(database)
             assert found is not None
-            testbed.registry.take_over(found)
+            testbed.registry.transactions.take_over(found)
             raise UserError("wrong input")
 
     with pytest.raises(UserError, match="wrong input") as caught:
         testbed.ingest(sources[0], database=database, watcher=watch)
     assert "was taken over by another ingest" in words_of(caught.value)
-    found = testbed.registry.open_transaction(database)
+    found = testbed.registry.transactions.find_open(database)
     assert found is not None
-    testbed.registry.move_transaction(found, Event.ABORT)
+    testbed.registry.transactions.move(found, Event.ABORT)
     testbed.abort_transaction(found.id)
     assert_gone(testbed, database)
 
@@ -320,10 +320,10 @@ def test_late_errors_of_real_input(testbed: Testbed, tmp_path: Path, database: s
     write_table(tmp_path, "Object1", list(OBJECT), [(i, 10.0 * i, 5.0) for i in range(20)])
     write_table(tmp_path, "Source1", ["id", "n"], [(i, i) for i in range(20)])
     testbed.ingest(path)
-    before = digests(testbed.registry.replicas(database))
+    before = digests(testbed.registry.replicas.all(database))
     write_table(tmp_path, "Object2", list(OBJECT), [(i, 10.0 * i, 5.0) for i in range(20, 30)])
     write_table(tmp_path, "Source2", ["id", "n"], [(25, 1), (99, 2)])
     with pytest.raises(SkyshardError, match="99"):
         testbed.ingest(path)
-    assert digests(testbed.registry.replicas(database)) == before
+    assert digests(testbed.registry.replicas.all(database)) == before
     assert_right(testbed, database, database)

@@ -104,7 +104,7 @@ def test_stopped_at_every_step_of_a_first_transaction(
         name = f"{database}_{step}"
         with pytest.raises(Stopped):
             stop(testbed, sources[FIRST], name, Fuse(step))
-        if name in testbed.registry.databases():
+        if name in testbed.registry.published.databases():
             assert_right(testbed, name, database, is_tidy=False)
         testbed.ingest(sources[FIRST], database=name)
         assert_right(testbed, name, database)
@@ -116,7 +116,7 @@ def test_stopped_at_every_step_of_a_second_transaction(
 ) -> None:
     """Wherever the driver stops, the first transaction stays as it was, verified, until the second is whole."""
     testbed.ingest(sources[FIRST], database=database)
-    first = digests(testbed.registry.replicas(database))
+    first = digests(testbed.registry.replicas.all(database))
     steps = steps_of(testbed, sources[SECOND], database)
     for step in range(1, steps + 1, STRIDE):
         name = f"{database}_{step}"
@@ -124,7 +124,7 @@ def test_stopped_at_every_step_of_a_second_transaction(
         with pytest.raises(Stopped):
             stop(testbed, sources[SECOND], name, Fuse(step))
         assert [check for check in testbed.verify(name) if not check.is_good] == []
-        assert digests(testbed.registry.replicas(name)) in (first, digests(testbed.registry.replicas(database)))
+        assert digests(testbed.registry.replicas.all(name)) in (first, digests(testbed.registry.replicas.all(database)))
         testbed.ingest(sources[SECOND], database=name)
         assert_right(testbed, name, database)
 
@@ -167,7 +167,7 @@ def test_another_plan_takes_the_interrupted_one_back(testbed: Testbed, sources: 
             testbed.ingest(sources[FIRST if not options else SECOND], database=name, watcher=stop_at("load"))
         testbed.ingest(sources[SECOND], database=name, **options)
         assert_right(testbed, name, f"{database}_like")
-        assert len(testbed.registry.transactions(name)) == 1
+        assert len(testbed.registry.transactions.all(name)) == 1
 
 
 def test_a_part_that_changes_in_between(testbed: Testbed, database: str, tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_part_that_changes_in_between(testbed: Testbed, database: str, tmp_pat
     path.write_bytes(path.read_bytes() + b"7\tw\n")
     testbed.ingest(catalog, database=database)
     testbed.ingest(catalog, database=f"{database}_like")
-    assert testbed.registry.catalog(database).tables["Filter"].rows == 7
+    assert testbed.registry.published.catalog(database).tables["Filter"].rows == 7
     assert_right(testbed, database, f"{database}_like")
 
 
@@ -245,15 +245,15 @@ def test_a_dead_node_is_named_and_the_rest_is_done_later(testbed: Testbed, tmp_p
             Testbed(testbed.cluster.folder)
     finally:
         testbed.cluster.start()
-    open_transaction = testbed.registry.open_transaction(database)
+    open_transaction = testbed.registry.transactions.find_open(database)
     assert open_transaction is not None
-    recorded = testbed.registry.replicas(database, transaction=open_transaction.id)
+    recorded = testbed.registry.replicas.all(database, transaction=open_transaction.id)
     assert {replica.node for replica in recorded} >= {"node1"}
     loads.clear()
     loads.append(Progress("load", 0, 0))  # the node is not killed again
     testbed.ingest(source, database=database, watcher=kill_once)
     rebuilt = max(progress.total for progress in loads)
-    replicas, dummies = testbed.registry.replicas(database), 4 * len(testbed.nodes)
+    replicas, dummies = testbed.registry.replicas.all(database), 4 * len(testbed.nodes)
     assert rebuilt == len(replicas) - len(recorded) + dummies
     assert_right(testbed, database, f"{database}_like")
 
@@ -265,9 +265,11 @@ def test_recorded_tables_are_read_again_after_a_restart(
     testbed.ingest(sources[FIRST], database=f"{database}_like")
     with pytest.raises(Stopped):
         testbed.ingest(sources[FIRST], database=database, watcher=stop_at("director index"))
-    found = testbed.registry.open_transaction(database)
+    found = testbed.registry.transactions.find_open(database)
     assert found is not None
-    victim = next(r for r in testbed.registry.replicas(database, transaction=found.id) if r.rows and r.node == "node1")
+    victim = next(
+        r for r in testbed.registry.replicas.all(database, transaction=found.id) if r.rows and r.node == "node1"
+    )
     testbed.cluster.kill_server("node1")
     for ending in (".MYD", ".MYI"):
         (testbed.cluster.data_dir("node1") / database / f"{part_name(victim)}{ending}").write_bytes(b"")

@@ -39,13 +39,13 @@ def test_a_full_disk_is_said_and_the_ingest_goes_on_when_there_is_room(small_dis
         with Testbed(cluster.folder) as testbed:
             testbed.ingest(source, database="roomy")
             errors: list[str] = []
-            while not errors or "tight" not in testbed.registry.databases():
+            while not errors or "tight" not in testbed.registry.published.databases():
                 leave(small_disk, RESERVE_BYTES + (len(errors) << 20) if errors else 0)
                 try:
                     testbed.ingest(source, database="tight")
                 except ClusterError as error:
                     errors.append(str(error))
-            assert len(testbed.registry.transactions("tight")) == 1
+            assert len(testbed.registry.transactions.all("tight")) == 1
             assert_right(testbed, "tight", "roomy")
     finally:
         cluster.destroy()

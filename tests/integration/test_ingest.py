@@ -69,8 +69,8 @@ def assert_nothing_left(testbed: Testbed, database: str) -> None:
         with connect(testbed.cluster.endpoint(name), Account.ADMIN) as connection:
             assert database not in [row[0] for row in connection.rows("SHOW DATABASES")]
         assert not (testbed.cluster.data_dir(name) / database).exists()
-    assert testbed.registry.database_state(database) is None
-    assert testbed.registry.transactions(database) == []
+    assert testbed.registry.databases.state(database) is None
+    assert testbed.registry.transactions.all(database) == []
     assert not list((testbed.cluster.folder / "staging").glob(f"{database}*"))
 
 
@@ -81,7 +81,7 @@ def test_rows_are_in_the_chunks_that_geometry_says(testbed: Testbed, catalog: Pa
     ra, dec = positions(300)
     chunks, counts = np.unique(chunker.locate(ra, dec)[0], return_counts=True)
     copies, copied = np.unique(chunker.overlap_copies(ra, dec).chunk_ids, return_counts=True)
-    entries = testbed.registry.catalog(database).tables["Object"].chunks
+    entries = testbed.registry.published.catalog(database).tables["Object"].chunks
     assert {c: e.rows for c, e in entries.items() if e.rows} == dict(zip(chunks, counts, strict=True))
     assert {c: e.overlap_rows for c, e in entries.items() if e.overlap_rows} == dict(zip(copies, copied, strict=True))
     assert_verified(testbed, database)
@@ -92,7 +92,7 @@ def test_dependent_without_director_is_kept_and_counted(testbed: Testbed, catalo
     report = testbed.ingest(catalog, database=database)
     source = next(table for table in report.tables if table.table == "Source")
     assert (source.rows, source.orphans) == (1202, 1)
-    entry = testbed.registry.catalog(database).tables["Source"]
+    entry = testbed.registry.published.catalog(database).tables["Source"]
     assert entry.rows == 1202
     assert len(entry.orphan_chunks) == 1
 
@@ -101,7 +101,7 @@ def test_both_loaders_give_equal_digests(testbed: Testbed, catalog: Path, databa
     """Row images and LOAD DATA leave the same rows in every chunk table."""
     testbed.ingest(catalog, database=database)
     testbed.ingest(catalog, database=f"{database}_ld", loader=Loader.LOAD_DATA)
-    assert digests(testbed.registry.replicas(database)) == digests(testbed.registry.replicas(f"{database}_ld"))
+    assert digests(testbed.registry.replicas.all(database)) == digests(testbed.registry.replicas.all(f"{database}_ld"))
 
 
 def test_ray_and_inline_give_equal_digests(private_cluster: Cluster, catalog: Path, database: str) -> None:
@@ -109,7 +109,9 @@ def test_ray_and_inline_give_equal_digests(private_cluster: Cluster, catalog: Pa
     with Testbed(private_cluster.folder, runtime="ray") as testbed:
         testbed.ingest(catalog, database=database, runtime="inline")
         testbed.ingest(catalog, database=f"{database}_ray", runtime="ray")
-        assert digests(testbed.registry.replicas(database)) == digests(testbed.registry.replicas(f"{database}_ray"))
+        assert digests(testbed.registry.replicas.all(database)) == digests(
+            testbed.registry.replicas.all(f"{database}_ray")
+        )
         assert_verified(testbed, f"{database}_ray")
 
 
@@ -136,7 +138,7 @@ def test_mono_holds_what_load_data_makes_of_the_files(testbed: Testbed, catalog:
 def test_replicas_stand_on_different_nodes(testbed: Testbed, catalog: Path, database: str) -> None:
     """With two replicas every chunk table is on both nodes, with equal digests."""
     testbed.ingest(catalog, database=database, replicas=2)
-    chunks = testbed.registry.catalog(database).tables["Object"].chunks
+    chunks = testbed.registry.published.catalog(database).tables["Object"].chunks
     assert all(entry.nodes == testbed.nodes for entry in chunks.values())
     assert_verified(testbed, database)
 
@@ -144,7 +146,7 @@ def test_replicas_stand_on_different_nodes(testbed: Testbed, catalog: Path, data
 def test_subset_of_tables_is_ingested(testbed: Testbed, catalog: Path, database: str) -> None:
     """``--tables`` takes what it names, and wants a dependent's director with it."""
     testbed.ingest(catalog, database=database, tables=["Object", "Filter"])
-    assert sorted(testbed.registry.catalog(database).tables) == ["Filter", "Object"]
+    assert sorted(testbed.registry.published.catalog(database).tables) == ["Filter", "Object"]
     with pytest.raises(UserError, match="'Source' follows director 'Object'"):
         testbed.plan(catalog, tables=["Source"])
 
@@ -155,7 +157,7 @@ def test_replay_does_nothing(testbed: Testbed, catalog: Path, database: str) -> 
     report = testbed.ingest(catalog, database=database)
     assert (report.transaction, report.rows) == (0, 0)
     assert report.replayed == {"Object": 1, "Source": 1, "Filter": 1, "Nothing": 1}
-    assert len(testbed.registry.transactions(database)) == 1
+    assert len(testbed.registry.transactions.all(database)) == 1
     assert_verified(testbed, database)
 
 
@@ -178,10 +180,10 @@ def data_files(testbed: Testbed, database: str) -> dict[str, tuple[int, int]]:
 def test_published_database_takes_more_rows(testbed: Testbed, catalog: Path, database: str, tmp_path: Path) -> None:
     """A second transaction adds its rows to all of its tables and leaves every file of the first untouched."""
     testbed.ingest(catalog, database=database)
-    before, old = data_files(testbed, database), testbed.registry.catalog(database)
+    before, old = data_files(testbed, database), testbed.registry.published.catalog(database)
     more = write_small_catalog(tmp_path / "more", objects=60, seed=6, first_key=500_000_000_000_000)
     testbed.ingest(more, database=database, tables=["Object", "Source"])
-    after, new = data_files(testbed, database), testbed.registry.catalog(database)
+    after, new = data_files(testbed, database), testbed.registry.published.catalog(database)
     assert {name: after[name] for name in before} == before
     assert (new.tables["Object"].rows, new.tables["Source"].rows) == (360, 1202 + 242)
     assert old.tables["Object"].rows == 300
@@ -191,10 +193,10 @@ def test_published_database_takes_more_rows(testbed: Testbed, catalog: Path, dat
 def test_old_generation_stays_readable(testbed: Testbed, catalog: Path, database: str, tmp_path: Path) -> None:
     """The names of a catalog read before a transaction still show what they showed; the new ones show all."""
     testbed.ingest(catalog, database=database)
-    old = testbed.registry.catalog(database)
+    old = testbed.registry.published.catalog(database)
     more = write_small_catalog(tmp_path / "more", objects=60, seed=6, first_key=500_000_000_000_000)
     testbed.ingest(more, database=database, tables=["Object"])
-    for seen, rows in ((old, 300), (testbed.registry.catalog(database), 360)):
+    for seen, rows in ((old, 300), (testbed.registry.published.catalog(database), 360)):
         total = 0
         for chunk, entry in seen.tables["Object"].chunks.items():
             with connect(testbed.cluster.endpoint(entry.nodes[0]), Account.READER, database) as connection:
@@ -219,7 +221,7 @@ def test_answers_after_a_second_transaction(
 ) -> None:
     """The czar sees the rows of both transactions, and every pair across them, as one server does."""
     database = "two_transactions"
-    if testbed.registry.database_state(database) is None:
+    if testbed.registry.databases.state(database) is None:
         folder = tmp_path_factory.mktemp("two")
         testbed.ingest(write_small_catalog(folder / "a"), database=database)
         more = write_small_catalog(folder / "b", objects=120, seed=6, first_key=500_000_000_000_000)
@@ -250,7 +252,7 @@ def test_key_of_an_earlier_transaction_is_refused(
     with pytest.raises(UserError, match="key 400000000000000 of director 'Object'"):
         testbed.ingest(again, database=database, tables=["Object", "Source"])
     assert data_files(testbed, database) == before
-    assert [row["state"] for row in testbed.registry.transactions(database)] == ["finished", "aborted"]
+    assert [row["state"] for row in testbed.registry.transactions.all(database)] == ["finished", "aborted"]
     assert_verified(testbed, database)
 
 
@@ -258,15 +260,17 @@ def test_databases_of_a_family_share_their_placement(testbed: Testbed, catalog: 
     """A chunk of two databases with the same striping is on the same node."""
     testbed.ingest(catalog, database=database)
     testbed.ingest(catalog, database=f"{database}_two", replicas=2)
-    one, two = (testbed.registry.catalog(name).tables["Object"].chunks for name in (database, f"{database}_two"))
+    one, two = (
+        testbed.registry.published.catalog(name).tables["Object"].chunks for name in (database, f"{database}_two")
+    )
     assert all(set(entry.nodes) <= set(two[chunk].nodes) for chunk, entry in one.items())
 
 
 def test_verification_finds_a_changed_value(testbed: Testbed, catalog: Path, database: str) -> None:
     """Two values swapped in place, which no byte sum would see, fail the digest check; a lost row fails as well."""
     testbed.ingest(catalog, database=database)
-    replica = next(r for r in testbed.registry.replicas(database) if r.table == "Object" and r.rows > 3 and r.chunk >= 0
-                   and not r.is_overlap)  # fmt: skip
+    own = [r for r in testbed.registry.replicas.all(database) if r.chunk >= 0 and not r.is_overlap]
+    replica = next(r for r in own if r.table == "Object" and r.rows > 3)
     name = f"Object_{replica.chunk}"
     with connect(testbed.cluster.endpoint(replica.node), Account.LOADER, database) as connection:
         (one, flag_one), (two, flag_two) = connection.rows(
@@ -337,7 +341,7 @@ def test_longitudes_are_wrapped_and_counted(testbed: Testbed, catalog: Path, dat
 def test_case01_has_the_published_chunks(testbed: Testbed, database: str) -> None:
     """Qserv's case01: 13 chunks with the published rows and overlap rows, nine tables, 36 orphans."""
     report = testbed.ingest(SHARED / "data" / "qserv-case01", database=database)
-    catalog = testbed.registry.catalog(database)
+    catalog = testbed.registry.published.catalog(database)
     chunks = catalog.tables["Object"].chunks
     assert {chunk: (entry.rows, entry.overlap_rows) for chunk, entry in chunks.items()} == CASE01_CHUNKS
     assert {name: table.rows for name, table in catalog.tables.items()} == CASE01_ROWS
@@ -350,7 +354,7 @@ def test_case01_rows_are_where_qservs_partitioner_puts_them(testbed: Testbed, da
     """Every row of Object and its overlap stands in the chunk and sub-chunk of Qserv's own chunk files."""
     testbed.ingest(SHARED / "data" / "qserv-case01", database=database, tables=["Object"])
     golden = SHARED / "data" / "qserv-ingest-case01" / "partition" / "case01" / "Object"
-    for replica in testbed.registry.replicas(database, "Object"):
+    for replica in testbed.registry.replicas.all(database, "Object"):
         suffix = "_overlap" if replica.is_overlap else ""
         path = golden / f"chunk_{replica.chunk}{suffix}.txt"
         lines = path.read_bytes().rstrip(b"\n").split(b"\n") if path.exists() else []
@@ -364,10 +368,10 @@ def test_digest_of_the_database_is_the_sum_of_its_parts(testbed: Testbed, catalo
     """Contributions add up to the replicas, chunk table by chunk table."""
     testbed.ingest(catalog, database=database)
     sums: dict[tuple[str, int, bool], RowDigest] = {}
-    for row in testbed.registry.contributions(database):
+    for row in testbed.registry.contributions.all(database):
         key = (row["table"], int(row["chunk"]), bool(row["is_overlap"]))
         sums[key] = sums.get(key, RowDigest(0, 0)) + RowDigest.parse(row["digest"])
-    held = digests(testbed.registry.replicas(database))
+    held = digests(testbed.registry.replicas.all(database))
     assert {key: str(total) for key, total in sums.items()} == {key: held[key] for key in sums}
 
 

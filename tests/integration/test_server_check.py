@@ -166,4 +166,4 @@ def test_plan_refuses_what_ingest_refuses(
                 do(tmp_path, database=database)
             said.append(str(caught.value))
         assert all(words in text and "\n" not in text and ".sock" not in text for text in said)
-        assert testbed.registry.database_state(database) is None
+        assert testbed.registry.databases.state(database) is None

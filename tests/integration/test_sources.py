@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def digests(testbed: Testbed, database: str, table: str) -> dict[tuple[int, bool], str]:
-    return {(r.chunk, r.is_overlap): r.digest for r in testbed.registry.replicas(database, table)}
+    return {(r.chunk, r.is_overlap): r.digest for r in testbed.registry.replicas.all(database, table)}
 
 
 def assert_verified(testbed: Testbed, database: str) -> None:
@@ -52,7 +52,7 @@ def assert_nothing_left(testbed: Testbed, database: str) -> None:
         with connect(testbed.cluster.endpoint(name), Account.ADMIN) as connection:
             assert database not in [row[0] for row in connection.rows("SHOW DATABASES")]
         assert not (testbed.cluster.data_dir(name) / database).exists()
-    assert testbed.registry.database_state(database) is None
+    assert testbed.registry.databases.state(database) is None
     assert not list((testbed.cluster.folder / "staging").glob(f"{database}*"))
 
 
@@ -69,7 +69,7 @@ def test_case01_prechunked_equals_its_test_catalog(testbed: Testbed, database: s
 def test_metadata_folder_is_ingested_and_indexed(testbed: Testbed, folder: Path, database: str) -> None:
     """Chunk tables, dependents by key, empty chunk files and the indexes of the index files."""
     testbed.ingest(folder, database=database)
-    catalog = testbed.registry.catalog(database)
+    catalog = testbed.registry.published.catalog(database)
     assert {name: table.rows for name, table in catalog.tables.items()} == {"Object": 200, "Source": 400, "Filter": 2}
     assert_verified(testbed, database)
     chunk, entry = next((c, e) for c, e in catalog.tables["Object"].chunks.items() if e.rows)
@@ -108,14 +108,14 @@ def test_other_overlap_is_another_family(testbed: Testbed, folder: Path, databas
     testbed.ingest(folder, database=database, tables=["Filter"])
     edit_json(folder / "database.json", overlap=0.01)
     other = testbed.plan(folder, tables=["Filter"]).layout.striping.family
-    assert other != testbed.registry.catalog(database).layout.striping.family
+    assert other != testbed.registry.published.catalog(database).layout.striping.family
 
 
 @pytest.mark.parametrize("loader", list(Loader))
 def test_ref_match_table_between_two_directors(testbed: Testbed, tmp_path: Path, database: str, loader: Loader) -> None:
     """Several directors in one database, each with its index; a match row is where its sides are, flagged."""
     testbed.ingest(write_catalog(tmp_path), database=database, loader=loader)
-    catalog = testbed.registry.catalog(database)
+    catalog = testbed.registry.published.catalog(database)
     low, high = (
         int(chunk) for chunk in Chunker(85, 12, 0.01667).locate([10.0] * 2, [BORDER - 0.001, BORDER + 0.001])[0]
     )
@@ -128,7 +128,7 @@ def test_ref_match_table_between_two_directors(testbed: Testbed, tmp_path: Path,
         [(1, 11, low, 3), (1, 12, low, 1), (1, 12, high, 2), (2, 12, high, 3), (0, 11, low, 2), (2, 0, high, 1)]
     )
     for director, keys in (("Object", [1, 2]), ("RefObject", [11, 12])):
-        places = testbed.registry.locate_keys(database, director, keys)
+        places = testbed.registry.published.locate_keys(database, director, keys)
         assert places == {keys[0]: frozenset({low}), keys[1]: frozenset({high})}
     assert_verified(testbed, database)
 

@@ -160,7 +160,7 @@ def assert_nothing_left(testbed: Testbed, database: str) -> None:
         with connect(testbed.cluster.endpoint(name), Account.ADMIN) as connection:
             assert database not in [row[0] for row in connection.rows("SHOW DATABASES")]
         assert not (testbed.cluster.data_dir(name) / database).exists()
-    assert testbed.registry.database_state(database) is None
+    assert testbed.registry.databases.state(database) is None
     assert not list((testbed.cluster.folder / "staging").glob(f"{database}*"))
 
 

@@ -45,7 +45,7 @@ def test_every_table_holds_the_values_of_its_files(testbed: Testbed, tmp_path: P
     (tmp_path / "mapping.yaml").write_text(f"version: 1\nextends: {name}\n")
     testbed.ingest(tmp_path, database=name)
     for table, mapped in mapping.tables.items():
-        own = {r.chunk: r.digest for r in testbed.registry.replicas(name, table) if not r.is_overlap}
+        own = {r.chunk: r.digest for r in testbed.registry.replicas.all(name, table) if not r.is_overlap}
         placed = places(mapped, content[mapped.director or table], mapping.tables.get(mapped.director, mapped))
         found = sum(map(RowDigest.parse, own.values()), RowDigest())
         assert found == wanted(schema[table], content[table], placed), table

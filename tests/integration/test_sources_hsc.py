@@ -73,7 +73,7 @@ def test_hsc_holds_the_values_of_its_files(testbed: Testbed, folder: Path, datab
     """Every table's digest on the nodes is that of the input, NaN and infinities NULL; everything verifies."""
     report = testbed.ingest(folder, database=database)
     for name in ROWS:
-        own = {r.chunk: r.digest for r in testbed.registry.replicas(database, name) if not r.is_overlap}
+        own = {r.chunk: r.digest for r in testbed.registry.replicas.all(database, name) if not r.is_overlap}
         assert sum(map(RowDigest.parse, own.values()), RowDigest()) == wanted(name), name
     assert [check for check in testbed.verify(database) if not check.is_good] == []
     conversions = next(table for table in report.tables if table.table == "Object").conversions
@@ -92,4 +92,4 @@ def test_wrong_file_among_good_ones_leaves_nothing(testbed: Testbed, folder: Pat
     finally:
         path.unlink()
     assert "column 'airmass' is floating in" in str(caught.value)
-    assert testbed.registry.database_state(database) is None
+    assert testbed.registry.databases.state(database) is None

@@ -167,7 +167,7 @@ def test_what_an_aborted_transaction_brought_makes_no_strays(family: Family, tmp
         family.add(Object=[(2, 60, 30)])
     shutil.move(path, kept)
     family.add(Object=[(3, 62, 30)])  # another source: the interrupted transaction is taken back
-    assert family.testbed.registry.catalog(family.name).tables["Src"].stray_chunks == frozenset()
+    assert family.testbed.registry.published.catalog(family.name).tables["Src"].stray_chunks == frozenset()
     assert family.ask("SELECT s.sid, o.id FROM Src s LEFT JOIN Object o USING (id)") == [(200, None)]
 
 

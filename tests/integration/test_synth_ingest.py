@@ -70,7 +70,9 @@ def test_rows_and_answers_that_the_generator_did_not_make_are_found(testbed: Tes
     """One flux changed on a node: verify names chunk and statement, from what the generator knows alone."""
     write_catalog(read_recipe("mini"), tmp_path, fraction=0.2)
     testbed.ingest(str(tmp_path), database="synth_harmed")
-    mine = [one for one in testbed.registry.replicas("synth_harmed") if one.table == "Object" and not one.is_overlap]
+    mine = [
+        one for one in testbed.registry.replicas.all("synth_harmed") if one.table == "Object" and not one.is_overlap
+    ]
     replica = max(mine, key=lambda one: one.rows)
     where = "WHERE z_apFlux NOT BETWEEN 1 AND 2 ORDER BY objectId LIMIT 1"
     with connect(testbed.cluster.endpoint(replica.node), Account.ADMIN, "synth_harmed") as connection:
@@ -141,7 +143,7 @@ def test_harm_is_found_in_another_layout(testbed: Testbed, paired: Path, change:
     """A row lost or changed on a node makes the table as a whole another one."""
     database = f"harmed_{zlib.crc32(change.encode())}"
     testbed.ingest(str(paired / "rows"), database=database, override=Layout.model_validate(LAYOUTS["finer"]))
-    mine = [one for one in testbed.registry.replicas(database) if one.table == "Source" and not one.is_overlap]
+    mine = [one for one in testbed.registry.replicas.all(database) if one.table == "Source" and not one.is_overlap]
     replica = max(mine, key=lambda one: one.rows)
     with connect(testbed.cluster.endpoint(replica.node), Account.ADMIN, database) as connection:
         connection.execute(change.format(chunk=replica.chunk))
@@ -172,10 +174,10 @@ def test_file_with_other_rows_than_the_manifest_says_is_refused(testbed: Testbed
 
 def stored_digests(testbed: Testbed, database: str) -> dict[str, str]:
     """Digest of each table as it stands on the nodes, without chunk numbers."""
-    tables = testbed.registry.catalog(database).tables
+    tables = testbed.registry.published.catalog(database).tables
     definitions = {name: (entry.table, entry.layout) for name, entry in tables.items()}
     nodes = {node: testbed._loader(node, "inline") for node in testbed.nodes}
-    rows, replicas = KnownRows(Known({}, ()), definitions, nodes), testbed.registry.replicas(database)
+    rows, replicas = KnownRows(Known({}, ()), definitions, nodes), testbed.registry.replicas.all(database)
     return {name: str(reduce(add, rows.found(database, name, replicas).values())) for name in tables}
 
 
@@ -212,7 +214,9 @@ def test_recipe_made_in_place_is_the_one_through_parquet(testbed: Testbed, tmp_p
     report = testbed.ingest(source, database=f"place_{name}")
     write_catalog(recipe, tmp_path / "rows", fraction=0.1, shrink="thinning")
     testbed.ingest(tmp_path / "rows", database=f"parquet_{name}")
-    assert testbed.registry.data_digest(f"place_{name}") == testbed.registry.data_digest(f"parquet_{name}")
+    assert testbed.registry.contributions.data_digest(f"place_{name}") == testbed.registry.contributions.data_digest(
+        f"parquet_{name}"
+    )
     assert {table.table: table.rows for table in report.tables} == read_manifest(tmp_path / "rows").truth.rows
     for database in (f"place_{name}", f"parquet_{name}"):
         checks = {check.name: check for check in testbed.verify(database)}
@@ -231,7 +235,9 @@ def test_reference_catalog_is_matched_by_queries(testbed: Testbed, tmp_path: Pat
     testbed.ingest(source, database="ref_place", tables=names)
     manifest = write_catalog(Recipe.model_validate(content), tmp_path / "rows", fraction=0.3)
     testbed.ingest(tmp_path / "rows", database="ref_parquet", tables=names)
-    assert testbed.registry.data_digest("ref_place") == testbed.registry.data_digest("ref_parquet")
+    assert testbed.registry.contributions.data_digest("ref_place") == testbed.registry.contributions.data_digest(
+        "ref_parquet"
+    )
     assert not [check for check in testbed.verify("ref_place") if not check.is_good]
     testbed.load_mono("ref_place")
     join = "FROM Object o JOIN RefMatch m ON m.objectId = o.objectId JOIN RefObject r ON r.refObjectId = m.refObjectId"

@@ -41,9 +41,9 @@ def test_a_new_table_is_hidden_until_it_is_published(testbed: Testbed, tmp_path:
     testbed.ingest(source, database=database, tables=["Object"])
     with pytest.raises(Stopped):
         testbed.ingest(source, database=database, watcher=stop_at("load"))
-    assert list(testbed.registry.catalog(database).tables) == ["Object"]
+    assert list(testbed.registry.published.catalog(database).tables) == ["Object"]
     testbed.ingest(source, database=database)
-    assert len(testbed.registry.catalog(database).tables) == 4
+    assert len(testbed.registry.published.catalog(database).tables) == 4
     assert [check for check in testbed.verify(database) if not check.is_good] == []
 
 
@@ -51,7 +51,7 @@ def test_queries_see_one_transaction_or_both(testbed: Testbed, tmp_path: Path, d
     """While a second transaction is ingested, with its driver killed once, every answer is the old or the new one."""
     first, second = (write_catalog(tmp_path / str(seed), objects=3_000, seed=seed) for seed in (1, 2))
     testbed.ingest(first, database=database)
-    old = testbed.registry.catalog(database)
+    old = testbed.registry.published.catalog(database)
     testbed.ingest(first, database=f"{database}_like")
     testbed.ingest(second, database=f"{database}_like")
     right = [answers_of(testbed, database), answers_of(testbed, f"{database}_like")]
@@ -132,19 +132,19 @@ def rows_of(testbed: Testbed, catalog: Catalog) -> int:
 def test_who_was_overtaken_publishes_nothing(testbed: Testbed, database: str) -> None:
     """An ingest whose transaction another one has taken over can not end it, well or not."""
     layout = Layout(striping=Striping(stripes=10, substripes=2, overlap_deg=0.1))
-    mine = testbed.registry.begin(database, layout, "somewhere", "plan")
-    theirs = testbed.registry.take_over(mine)
+    mine = testbed.registry.transactions.begin(database, layout, "somewhere", "plan")
+    theirs = testbed.registry.transactions.take_over(mine)
     steps: tuple[Callable[[], object], ...] = (
-        lambda: testbed.registry.move_transaction(mine, Event.COMMIT),
-        lambda: testbed.registry.publish(database, mine, {}),
-        lambda: testbed.registry.take_back(database, mine),
+        lambda: testbed.registry.transactions.move(mine, Event.COMMIT),
+        lambda: testbed.registry.transactions.publish(database, mine, {}),
+        lambda: testbed.registry.transactions.take_back(database, mine),
     )
     for step in steps:
         with pytest.raises(ClusterError, match="taken over by another ingest"):
             step()
-    testbed.registry.move_transaction(theirs, Event.ABORT)
-    testbed.registry.take_back(database, theirs)
-    assert testbed.registry.database_state(database) is None
+    testbed.registry.transactions.move(theirs, Event.ABORT)
+    testbed.registry.transactions.take_back(database, theirs)
+    assert testbed.registry.databases.state(database) is None
 
 
 def test_a_loader_that_lives_on_keeps_the_next_one_out(
@@ -191,9 +191,9 @@ def test_databases_are_ingested_side_by_side(testbed: Testbed, tmp_path: Path, d
     for number, source in enumerate(sources):
         name, alone = f"{database}_{number}", f"{database}_alone{number}"
         testbed.ingest(source, database=alone)
-        assert testbed.registry.data_digest(name) == testbed.registry.data_digest(alone)
+        assert testbed.registry.contributions.data_digest(name) == testbed.registry.contributions.data_digest(alone)
         assert [check for check in testbed.verify(name) if not check.is_good] == []
-        for replica in testbed.registry.replicas(name):
+        for replica in testbed.registry.replicas.all(name):
             placed.setdefault(replica.chunk, set()).add(replica.node)
     assert rows == [2_850] * 3
     assert all(len(nodes) == 1 for chunk, nodes in placed.items() if chunk >= 0)
@@ -214,5 +214,5 @@ def test_a_director_elsewhere_is_held_while_its_dependents_come(
         pytest.raises(ClusterError, match=f"ingest of {database} is under way"),
     ):
         testbed.ingest(source, database=f"{database}_more", tables=["Source"])
-    assert testbed.registry.database_state(f"{database}_more") is None
+    assert testbed.registry.databases.state(f"{database}_more") is None
     assert testbed.ingest(source, database=f"{database}_more", tables=["Source"]).rows == 180

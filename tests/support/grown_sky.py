@@ -119,7 +119,7 @@ class GrownSky:
     def load_oracles(self) -> None:
         """The oracle from the catalog, and the plain tables from the rows as they were drawn."""
         self.testbed.load_mono(self.database)
-        catalog = self.testbed.registry.catalog(self.database)
+        catalog = self.testbed.registry.published.catalog(self.database)
         with connect(self.testbed.cluster.endpoint(MONO_NAME), Account.ADMIN) as mono:
             mono.execute(f"DROP DATABASE IF EXISTS {self.plain_name}")
             mono.execute(f"CREATE DATABASE {self.plain_name} CHARACTER SET latin1")
@@ -156,7 +156,7 @@ class _Renamed:
         return [self._sky.plain_name]
 
     def catalog(self, database: str) -> Catalog:
-        found = self._sky.testbed.registry.catalog(self._sky.database)
+        found = self._sky.testbed.registry.published.catalog(self._sky.database)
         return replace(found, database=database, transaction=0)
 
     def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, Chunks]:

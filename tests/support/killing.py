@@ -152,7 +152,7 @@ class Range:
                 for begin in (BEGINS, WORKS):
                     self.span_s[runtime, name, begin] += time.monotonic()
                 with Testbed(self.cluster.folder) as testbed:
-                    found = digests(testbed.registry.replicas(f"undisturbed_{runtime}"))
+                    found = digests(testbed.registry.replicas.all(f"undisturbed_{runtime}"))
                 assert self.truth.setdefault(name, found) == found
 
     def _instant(self, kind: Kind, runtime: RuntimeKind, transaction: str) -> tuple[str, float]:
@@ -227,17 +227,17 @@ class Range:
 
     def _half_seen(self, testbed: Testbed, database: str) -> Iterator[str]:
         """What queries must not see after the kill: they see all of a transaction or nothing of it."""
-        states = Counter(row["state"] for row in testbed.registry.transactions(database))
+        states = Counter(row["state"] for row in testbed.registry.transactions.all(database))
         finished = ["", FIRST, SECOND][states["finished"]]
         if finished:
             yield from self._differences(testbed, database, finished)
-        elif database in testbed.registry.databases():
+        elif database in testbed.registry.published.databases():
             yield "an unpublished database is listed"
 
     def _differences(self, testbed: Testbed, database: str, transaction: str) -> Iterator[str]:
         """Failed checks, and chunk tables with other digests than undisturbed."""
         yield from (f"{check.name}: {check.found}" for check in testbed.verify(database) if not check.is_good)
-        found, truth = digests(testbed.registry.replicas(database)), self.truth[transaction]
+        found, truth = digests(testbed.registry.replicas.all(database)), self.truth[transaction]
         for key in found | truth:
             if found.get(key) != truth.get(key):
                 yield f"{key}: {found.get(key)} for {truth.get(key)}"
@@ -252,7 +252,7 @@ def digests(replicas: Sequence[Replica]) -> Digests:
 
 def state_of(testbed: Testbed, database: str) -> str:
     """State of the last transaction."""
-    found = testbed.registry.transactions(database)
+    found = testbed.registry.transactions.all(database)
     return str(found[-1]["state"]) if found else "none"
 
 
@@ -260,7 +260,7 @@ def leftovers(testbed: Testbed, database: str) -> Iterator[str]:
     """Bundles, keys, half-written files and Ray folders that nobody needs any more."""
     cluster = testbed.cluster
     yield from (f"left: {path}" for path in (cluster.folder / "staging").glob("*/**"))
-    finished = {str(row["id"]) for row in testbed.registry.transactions(database) if row["state"] == "finished"}
+    finished = {str(row["id"]) for row in testbed.registry.transactions.all(database) if row["state"] == "finished"}
     for path in (cluster.folder / "director-keys" / database).glob("*/*"):
         names = sorted(file.name for file in path.iterdir())
         kinds = (["keys.npy", "places.npy", "record.json"], ["orphans.npy", "orphans.xxh3"])

@@ -97,7 +97,7 @@ class Player:
             self._write(step.number, database, rows)
         is_whole = step.kind != "ingest" and self._is_whole(step)
         if step.kind != "ingest" and not is_whole:
-            found = self._testbed.registry.open_transaction(self._name)
+            found = self._testbed.registry.transactions.find_open(self._name)
             if step.kind == "abort" and found is not None:
                 self._testbed.abort_transaction(found.id)
             return
@@ -112,10 +112,10 @@ class Player:
         """Interrupt the ingest into the first database somewhere; whether it came to its end before that."""
         fuse = Fuse(1 + int(step.share * STEPS_OF_AN_INGEST))
         source = self._path(step.number, self._name)
-        before = len(self._testbed.registry.transactions(self._name))
+        before = len(self._testbed.registry.transactions.all(self._name))
         with contextlib.suppress(Stopped):
             stop(self._testbed, source, self._name, fuse, **self._options(step))
-        found = self._testbed.registry.transactions(self._name)[before:]
+        found = self._testbed.registry.transactions.all(self._name)[before:]
         return any(row["state"] == "finished" for row in found)
 
     def _options(self, step: Step) -> dict[str, Any]:
@@ -199,7 +199,7 @@ class Player:
 
     def _is_there(self, sql: str) -> bool:
         """Tables that have not come yet are asked for by nobody."""
-        catalogs = {name: self._testbed.registry.catalog(name) for name in self._current}
+        catalogs = {name: self._testbed.registry.published.catalog(name) for name in self._current}
         return all(
             (database := self._database(name)) in catalogs and name in catalogs[database].tables
             for name in self._tables(sql)

@@ -17,6 +17,7 @@ from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.transaction.ingest_run import Ingest
 from skyshard.node.base import NodeLoader
 from skyshard.progress import Progress, Watcher
+from skyshard.registry.store import Store
 from skyshard.runtime.base import Handle
 from skyshard.testbed import Testbed
 
@@ -69,7 +70,7 @@ class Fuse:
 
 
 class Fused:
-    """A registry or a loader whose calls burn the fuse; locks and looking things up do not."""
+    """A registry with its subjects, or a loader, whose calls burn the fuse; locks and looking things up do not."""
 
     def __init__(self, inner: Any, fuse: Fuse) -> None:
         self._inner = inner
@@ -77,10 +78,12 @@ class Fused:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
+        if isinstance(found, Store):
+            return Fused(found, self._fuse)
         return self._fuse.around(found) if name.startswith(_STEPS) or name == "call" else found
 
 
-_STEPS = ("begin", "take", "move", "publish", "add_", "forget", "mark")
+_STEPS = ("begin", "take", "move", "publish", "add", "forget", "mark")
 
 
 def fused(testbed: Testbed, fuse: Fuse) -> Site:
@@ -94,7 +97,7 @@ def fused(testbed: Testbed, fuse: Fuse) -> Site:
 
 def stop(testbed: Testbed, source: Path, database: str, fuse: Fuse, **options: Any) -> None:
     """Ingest until the fuse goes off, or to the end."""
-    known = tuple(testbed.registry.table_definitions(database))
+    known = tuple(testbed.registry.databases.table_definitions(database))
     Ingest(testbed.plan(source, database=database, known=known, **options), fused(testbed, fuse)).run()
 
 
@@ -108,7 +111,7 @@ def steps_of(testbed: Testbed, source: Path, database: str, **options: Any) -> i
 def assert_right(testbed: Testbed, database: str, like: str, *, is_tidy: bool = True) -> None:
     """The database verifies, has the rows of the other one, and nothing is left that belongs to nobody."""
     assert [check for check in testbed.verify(database) if not check.is_good] == []
-    assert digests(testbed.registry.replicas(database)) == digests(testbed.registry.replicas(like))
+    assert digests(testbed.registry.replicas.all(database)) == digests(testbed.registry.replicas.all(like))
     assert not is_tidy or list(leftovers(testbed, database)) == []
 
 
@@ -116,6 +119,6 @@ def assert_gone(testbed: Testbed, database: str) -> None:
     """No table, file, key or entry of a database that was never published."""
     for name in ("czar", *testbed.nodes):
         assert not (testbed.cluster.data_dir(name) / database).exists()
-    assert testbed.registry.database_state(database) is None
+    assert testbed.registry.databases.state(database) is None
     assert not (testbed.cluster.folder / "director-keys" / database).exists()
     assert list(leftovers(testbed, database)) == []

@@ -32,20 +32,20 @@ class Generation:
 
     def databases(self) -> list[str]:
         if self.names is None:
-            self.names = self.kept.registry.databases()
+            self.names = self.kept.registry.published.databases()
         return self.names
 
     def catalog(self, database: str) -> Catalog:
         found = self.catalogs.get(database)
         if found is None:
-            found = self.catalogs[database] = self.kept.registry.catalog(database)
+            found = self.catalogs[database] = self.kept.registry.published.catalog(database)
         return found
 
     def index_table(self, database: str, director: str) -> str:
         """Quoted name of the table that shows a director's index; empty when it has none."""
         found = self.indexes.get((database, director))
         if found is None:
-            found = self.indexes[database, director] = self.kept.registry.index_table(database, director)
+            found = self.indexes[database, director] = self.kept.registry.index_parts.visible_table(database, director)
         return found
 
     def key_range(self, database: str, director: str) -> range:

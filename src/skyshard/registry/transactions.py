@@ -1,128 +1,121 @@
-"""The steps of an ingest transaction, each within one SQL transaction of the caller.
-
-A transaction belongs to the ingest that took it last: every take-over raises its attempt, and a step under an older
-attempt is refused, so that an ingest which lost its place (its server died, its lock with it) can not finish what
-another one is working on.
-"""
+"""Ingest transactions: begun, taken over, moved along their lifecycle, published or taken back; and their reports."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
 from skyshard.catalog.layout import Layout
-from skyshard.errors import Bug, ClusterError, UserError
+from skyshard.registry import generation, retired_tables
 from skyshard.registry import sql_tables as t
-from skyshard.registry.lifecycle import ContributionState, DatabaseState, Event, TransactionState, follow
+from skyshard.registry import transaction_steps as steps
+from skyshard.registry.lifecycle import Event, TransactionState
 from skyshard.registry.records import OpenTransaction
-
-_OPEN = (TransactionState.STARTED, TransactionState.COMMITTING, TransactionState.ABORTING)
-_ENDS = (TransactionState.FINISHED, TransactionState.ABORTED)
+from skyshard.registry.store import Store
 
 
-def find_open(connection: sa.Connection, database: str) -> OpenTransaction | None:
-    """The transaction of a database that has not come to its end; there is one at most."""
-    query = sa.select(t.transactions).where(
-        t.transactions.c.database == database, t.transactions.c.state.in_(_OPEN)
-    )  # fmt: skip
-    row = connection.execute(query).mappings().first()
-    if row is None:
-        return None
-    state = TransactionState(row["state"])
-    return OpenTransaction(int(row["id"]), state, row["plan"], int(row["attempt"]), row["begun_s"])
+class Transactions(Store):
+    """Reads and writes of the table ``transactions``, and of what each step of a transaction changes with it."""
 
+    def find_open(self, database: str) -> OpenTransaction | None:
+        """The transaction of a database that was interrupted, or is under way."""
+        with self._engine.connect() as connection:
+            return steps.find_open(connection, database)
 
-def begin(connection: sa.Connection, database: str, layout: Layout, source: str, plan: str) -> OpenTransaction:
-    """Register the database, if it is new, and start a transaction.
+    def begin(self, database: str, layout: Layout, source: str, plan: str) -> OpenTransaction:
+        """Start a transaction; the database is registered with it.
 
-    Raises:
-        UserError: the database is published with another striping.
-    """
-    row = (
-        connection.execute(sa.select(t.databases).where(t.databases.c.name == database).with_for_update())
-        .mappings()
-        .first()
-    )
-    values = {"family": layout.striping.family, "layout": layout.model_dump(mode="json"), "source": source}
-    if row is None:
-        state = DatabaseState.INGESTING
-        connection.execute(sa.insert(t.databases).values(name=database, state=state, created_s=time.time(), **values))
-    elif row["state"] == DatabaseState.INGESTING:
-        connection.execute(sa.update(t.databases).where(t.databases.c.name == database).values(**values))
-    elif row["family"] != values["family"]:
-        raise UserError(
-            f"database '{database}' has striping {row['family']}, the source {values['family']}",
-            remedy="ingest under another --database",
+        Raises:
+            UserError: the database is published with another striping.
+        """
+        with self._writer.begin() as connection:
+            return steps.begin(connection, database, layout, source, plan)
+
+    def take_over(self, found: OpenTransaction) -> OpenTransaction:
+        """Go on with an interrupted transaction; whoever had it can do no more with it."""
+        with self._writer.begin() as connection:
+            return steps.take_over(connection, found)
+
+    def move(self, mine: OpenTransaction, event: Event, **values: Any) -> None:
+        with self._writer.begin() as connection:
+            steps.move(connection, mine, event, **values)
+
+    def publish(self, database: str, mine: OpenTransaction, report: Mapping[str, Any]) -> None:
+        """Make a transaction and its database visible to queries: one SQL transaction."""
+        with self._writer.begin() as connection:
+            steps.publish(connection, database, mine, report)
+            generation.advance(connection)
+
+    def publish_merged(
+        self, database: str, mine: OpenTransaction, report: Mapping[str, Any], names: Mapping[str, Iterable[str]]
+    ) -> None:
+        """Publish a transaction whose tables replace those that earlier ones made: one SQL transaction.
+
+        Args:
+            names: server → tables that nothing shows any more.
+        """
+        with self._writer.begin() as connection:
+            steps.publish(connection, database, mine, report)
+            retired_tables.retire(connection, database, mine.id, names)
+            generation.advance(connection)
+
+    def take_back(self, database: str, mine: OpenTransaction) -> None:
+        """Forget what an aborted transaction did, and a database that was never published: one SQL transaction."""
+        with self._writer.begin() as connection:
+            steps.take_back(connection, database, mine)
+            generation.advance(connection)
+
+    def all(self, database: str = "") -> list[dict[str, Any]]:
+        """The rows of all transactions, or of those of one database, oldest first."""
+        query = sa.select(t.transactions).order_by(t.transactions.c.id)
+        if database:
+            query = query.where(t.transactions.c.database == database)
+        return self._dicts(query)
+
+    def get(self, number: int) -> dict[str, Any] | None:
+        """One transaction by its number; None if there is none."""
+        return next(iter(self._dicts(sa.select(t.transactions).where(t.transactions.c.id == number))), None)
+
+    def sizes(self, database: str = "") -> dict[int, tuple[int, int]]:
+        """What transactions brought so far: id → rows, overlap copies not counted, and stored bytes of all replicas."""
+        sums = (
+            sa.select(table.c.transaction_id, sa.func.sum(column).label("total"))
+            .where(*where)
+            .group_by(table.c.transaction_id)
+            .subquery()
+            for table, column, where in (
+                (t.contributions, t.contributions.c.rows, [~t.contributions.c.is_overlap]),
+                (t.replicas, t.replicas.c.bytes, []),
+            )
         )
-    mine = OpenTransaction(0, TransactionState.STARTED, plan, 1, time.time())
-    made = connection.execute(
-        sa.insert(t.transactions).values(
-            database=database, source=source, state=mine.state, plan=plan, attempt=1, begun_s=mine.begun_s
+        rows, size = sums
+        query = (
+            sa.select(t.transactions.c.id, rows.c.total, size.c.total)
+            .outerjoin(rows, rows.c.transaction_id == t.transactions.c.id)
+            .outerjoin(size, size.c.transaction_id == t.transactions.c.id)
         )
-    )
-    return replace(mine, id=int(made.lastrowid))
+        if database:
+            query = query.where(t.transactions.c.database == database)
+        with self._engine.connect() as connection:
+            return {int(i): (int(n or 0), int(b or 0)) for i, n, b in connection.execute(query)}
 
+    def truth_rows(self, database: str) -> dict[str, int]:
+        """Rows that the sources of finished transactions said they have, by table."""
+        sums: dict[str, int] = {}
+        for row in self.all(database):
+            if row["state"] == TransactionState.FINISHED:
+                for name, rows in (row["report"] or {}).get("truth", {}).items():
+                    sums[name] = sums.get(name, 0) + int(rows)
+        return sums
 
-def take_over(connection: sa.Connection, found: OpenTransaction) -> OpenTransaction:
-    """Make an interrupted transaction ours."""
-    mine = replace(found, attempt=found.attempt + 1)
-    _lock(connection, found)
-    connection.execute(
-        sa.update(t.transactions).where(t.transactions.c.id == found.id).values(attempt=mine.attempt)
-    )  # fmt: skip
-    return mine
+    def retired_tables(self, database: str) -> dict[str, set[str]]:
+        """Server → tables that are kept for queries which began before a merge."""
+        with self._engine.connect() as connection:
+            return retired_tables.read(connection, database)
 
-
-def move(connection: sa.Connection, mine: OpenTransaction, event: Event, **values: Any) -> None:
-    """Follow the lifecycle, and set the columns that come with the step.
-
-    Raises:
-        ClusterError: another ingest has taken the transaction over, or the step is not allowed.
-    """
-    after = follow(_lock(connection, mine), event)
-    if not isinstance(after, TransactionState):
-        raise Bug(f"transaction {mine.id} becomes a {type(after).__name__}")
-    if after in _ENDS:
-        values["ended_s"] = time.time()
-    connection.execute(sa.update(t.transactions).where(t.transactions.c.id == mine.id).values(state=after, **values))
-
-
-def publish(connection: sa.Connection, database: str, mine: OpenTransaction, report: Mapping[str, Any]) -> None:
-    """Make a transaction and its database visible to queries."""
-    move(connection, mine, Event.COMMITTED, report=dict(report))
-    _move_contributions(connection, mine, Event.BUILT)
-    where = t.databases.c.name == database
-    state = DatabaseState(str(connection.scalar(sa.select(t.databases.c.state).where(where))))
-    connection.execute(sa.update(t.databases).where(where).values(state=follow(state, Event.COMMITTED)))
-
-
-def take_back(connection: sa.Connection, database: str, mine: OpenTransaction) -> None:
-    """End an aborted transaction: nothing of it is left but its own entry; of a database never published, nothing."""
-    move(connection, mine, Event.ABORTED)
-    _move_contributions(connection, mine, Event.ABORT)
-    for table in (t.replicas, t.index_parts, t.tables):
-        connection.execute(sa.delete(table).where(table.c.database == database, table.c.transaction_id == mine.id))
-    connection.execute(sa.delete(t.strays).where(t.strays.c.transaction_id == mine.id))
-    where = (t.databases.c.name == database) & (t.databases.c.state != DatabaseState.PUBLISHED)
-    connection.execute(sa.delete(t.databases).where(where))
-
-
-def _lock(connection: sa.Connection, mine: OpenTransaction) -> TransactionState:
-    """The state of a transaction that is still ours; held until the SQL transaction ends."""
-    query = sa.select(t.transactions.c.state, t.transactions.c.attempt).where(t.transactions.c.id == mine.id)
-    row = connection.execute(query.with_for_update()).first()
-    if row is None or int(row.attempt) != mine.attempt:
-        raise ClusterError(f"transaction {mine.id} was taken over by another ingest", remedy="let that one end")
-    return TransactionState(row.state)
-
-
-def _move_contributions(connection: sa.Connection, mine: OpenTransaction, event: Event) -> None:
-    where = t.contributions.c.transaction_id == mine.id
-    states = connection.scalars(sa.select(t.contributions.c.state).where(where).distinct()).all()
-    for before in map(ContributionState, states):
-        update = sa.update(t.contributions).where(where, t.contributions.c.state == before)
-        connection.execute(update.values(state=follow(before, event)))
+    def forget_retired(self, database: str, grace_s: float) -> None:
+        """Give up the tables that were retired so many seconds ago or earlier."""
+        with self._writer.begin() as connection:
+            retired_tables.forget(connection, database, grace_s)

@@ -72,7 +72,7 @@ class TrialRun:
 
     def _require_names(self, testbed: Testbed, templates: dict[str, QueryTemplate]) -> None:
         """Raises UserError when the database lacks a table or column that a template asks for."""
-        tables = testbed.registry.catalog(self.database).tables
+        tables = testbed.registry.published.catalog(self.database).tables
         has = names_of({name: entry.table for name, entry in tables.items()})
         lacking = {key: missing for key, template in templates.items() if (missing := template.missing(has))}
         if not lacking:

@@ -220,7 +220,7 @@ _COUNTERS = {
 
 def trial_context(testbed: Testbed, database: str, probe: Probe | None = None) -> TrialContext:
     """What a trial folder keeps of the catalog: layout, rows, digest, sky map, and how long its ingest took."""
-    catalog = testbed.registry.catalog(database)
+    catalog = testbed.registry.published.catalog(database)
     stages = ingest_stages(testbed, database)
     facts, truth = describe_catalog(testbed, catalog), known_answers(testbed, database)
     return TrialContext(facts, sky_map(catalog), stages, probe or NoProbe(), truth)
@@ -246,7 +246,7 @@ def _table(rows: Sequence[Sequence[object]]) -> pa.Table:
 
 
 def describe_catalog(testbed: Testbed, catalog: Catalog) -> dict[str, object]:
-    source = next((t["source"] for t in reversed(testbed.registry.transactions(catalog.database))), "")
+    source = next((t["source"] for t in reversed(testbed.registry.transactions.all(catalog.database))), "")
     return {
         "database": catalog.database,
         "source": source,
@@ -257,7 +257,7 @@ def describe_catalog(testbed: Testbed, catalog: Catalog) -> dict[str, object]:
         "nodes": len(catalog.nodes),
         "rows": {name: table.rows for name, table in catalog.tables.items()},
         "chunks": len({chunk for table in catalog.tables.values() for chunk in table.chunks}),
-        "data_digest": testbed.registry.data_digest(catalog.database),
+        "data_digest": testbed.registry.contributions.data_digest(catalog.database),
     }
 
 
@@ -307,7 +307,7 @@ def sky_map(catalog: Catalog) -> SkyMap:
 
 def ingest_stages(testbed: Testbed, database: str) -> list[IngestStage]:
     """Stages of the last finished transaction."""
-    for transaction in reversed(testbed.registry.transactions(database)):
+    for transaction in reversed(testbed.registry.transactions.all(database)):
         report = transaction["report"] or {}
         if report.get("stages_s"):
             rows = sum(table["rows"] for table in report["tables"])
@@ -330,7 +330,7 @@ def has_mono(testbed: Testbed, database: str) -> bool:
     Raises:
         UserError: it holds the database as it was before the last transaction.
     """
-    catalog = testbed.registry.catalog(database)
+    catalog = testbed.registry.published.catalog(database)
     try:
         mono = testbed.mono
     except UserError:  # its server does not run

@@ -170,8 +170,8 @@ def contributions(
     from skyshard.testbed import Testbed
 
     with Testbed(cluster) as testbed:
-        names = [database] if database else testbed.registry.databases()
-        rows = [row for name in names for row in testbed.registry.contributions(name)]
+        names = [database] if database else testbed.registry.published.databases()
+        rows = [row for name in names for row in testbed.registry.contributions.all(name)]
     if json:
         print_json(rows)
         return

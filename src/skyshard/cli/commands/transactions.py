@@ -24,8 +24,8 @@ def transactions(
     if context.invoked_subcommand is not None:
         return
     with Testbed(cluster) as testbed:
-        sizes = testbed.registry.transaction_sizes(database)
-        found = [_with_rate(row, *sizes[row["id"]]) for row in testbed.registry.transactions(database)]
+        sizes = testbed.registry.transactions.sizes(database)
+        found = [_with_rate(row, *sizes[row["id"]]) for row in testbed.registry.transactions.all(database)]
     if json:
         print_json(found)
         return

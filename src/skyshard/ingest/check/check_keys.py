@@ -36,11 +36,11 @@ def key_checks(
     database = catalog.database
     for name, entry in catalog.tables.items():
         if entry.layout.role is Role.DIRECTOR and entry.layout.key and not is_open:
-            kind, parts = KeyKind.of(entry.table, entry.layout), registry.index_parts(database, name)
+            kind, parts = KeyKind.of(entry.table, entry.layout), registry.index_parts.all(database, name)
             yield _keys_check(folder / database / name, czar, database, name, kind, parts)
     files = [
         folder / database / table / str(number) / ORPHANS
-        for owner, table, number in registry.orphans()
+        for owner, table, number in registry.contributions.orphans()
         if owner == database and catalog.tables[table].layout.role is Role.DEPENDENT
     ]
     if files:

@@ -46,7 +46,9 @@ class MonoCopy:
             ClusterError: a table came out with other rows than the nodes hold, or somebody else loads the database.
         """
         with self.registry.exclusive(f"oracle of {database}"):
-            catalog = self.registry.catalog(database)  # first: rows that come now are then newer than what is recorded
+            catalog = self.registry.published.catalog(
+                database
+            )  # first: rows that come now are then newer than what is recorded
             self.mono.call(NodeLoader.make_database, ORACLE_DATABASE).result()
             self.mono.call(NodeLoader.run, ORACLE_DATABASE, [CREATE, forget_text(database)]).result()
             rows = self._copy(catalog, watcher)
@@ -56,7 +58,7 @@ class MonoCopy:
         return rows
 
     def _copy(self, catalog: Catalog, watcher: Watcher) -> dict[str, int]:
-        replicas = self.registry.replicas(catalog.database)
+        replicas = self.registry.replicas.all(catalog.database)
         self.mono.call(NodeLoader.drop_database, catalog.database).result()
         self.mono.call(NodeLoader.make_database, catalog.database).result()
         rows: dict[str, int] = {}

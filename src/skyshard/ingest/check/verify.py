@@ -67,12 +67,12 @@ class Verifier:
 
     def run(self, database: str) -> list[Check]:
         """All checks of one database, in a fixed order."""
-        catalog = self.registry.catalog(database)
-        replicas = self.registry.replicas(database)
+        catalog = self.registry.published.catalog(database)
+        replicas = self.registry.replicas.all(database)
         contributed = self._contributed(database)
         definitions = {name: (entry.table, entry.layout) for name, entry in catalog.tables.items()}
         scans = read_replicas(self.nodes, database, definitions, replicas)
-        checks = [*_count_checks(catalog, replicas, contributed, self.registry.truth_rows(database))]
+        checks = [*_count_checks(catalog, replicas, contributed, self.registry.transactions.truth_rows(database))]
         checks.append(_digest_check(replicas, scans, contributed))
         checks += _replica_checks(catalog, replicas)
         checks += self._standing_checks(catalog, replicas)
@@ -81,7 +81,7 @@ class Verifier:
             if table.layout.role is Role.DIRECTOR and table.layout.key:
                 checks.append(self._index_check(catalog, name, replicas))
         if self.keys is not None:
-            is_open = self.registry.open_transaction(database) is not None
+            is_open = self.registry.transactions.find_open(database) is not None
             checks += key_checks(self.registry, *self.keys, catalog, is_open=is_open)
         if self.known is not None and self.ask is not None:
             rows = KnownRows(self.known, {name: definitions[name] for name in self.known.digests}, self.nodes)
@@ -93,7 +93,7 @@ class Verifier:
     def _contributed(self, database: str) -> dict[tuple[str, int, bool], RowDigest]:
         """Rows and digests that the contributions brought, by chunk table."""
         sums: dict[tuple[str, int, bool], RowDigest] = {}
-        for row in self.registry.contributions(database):
+        for row in self.registry.contributions.all(database):
             if row["state"] == ContributionState.LOADED:
                 key = (row["table"], int(row["chunk"]), bool(row["is_overlap"]))
                 sums[key] = sums.get(key, RowDigest(0, 0)) + RowDigest.parse(row["digest"])
@@ -105,13 +105,13 @@ class Verifier:
         What an unfinished transaction has made so far is nobody's fault: it is counted, not held against the database.
         """
         database = catalog.database
-        is_open = self.registry.open_transaction(database) is not None
+        is_open = self.registry.transactions.find_open(database) is not None
         dummies = dummy_tables((name, table.layout.role) for name, table in catalog.tables.items())
         known = {node: expected_tables([r for r in replicas if r.node == node]) | dummies for node in self.nodes}
         have = {node: set(handle.call(NodeLoader.tables, database).result()) for node, handle in self.nodes.items()}
         known["czar"], have["czar"] = self._czar_tables(catalog)
         missing = [f"{name}: {table}" for name in known for table in sorted(known[name] - have[name])]
-        retired = self.registry.retired(database)
+        retired = self.registry.transactions.retired_tables(database)
         extra = [
             f"{name}: {table}"
             for name in known
@@ -134,7 +134,7 @@ class Verifier:
         for node, handle in self.nodes.items():
             shown = [*shown_tables(replica for replica in replicas if replica.node == node), *empty]
             calls[node], count = handle.call(NodeLoader.faults, database, shown), count + len(shown)
-        indexes = shown_indexes(database, self.registry.index_parts(database))
+        indexes = shown_indexes(database, self.registry.index_parts.all(database))
         found = {"czar": find_faults(lambda: connect(self.czar, Account.LOADER, INDEX_DATABASE), indexes)}
         found |= {node: call.result() for node, call in calls.items()}
         wrong = [f"{server}: {name}: {why}" for server, faults in found.items() for name, why in faults.items()]
@@ -145,7 +145,7 @@ class Verifier:
         """Prototypes and index tables that the czar must have, and those that it has."""
         database, entries = catalog.database, catalog.tables.items()
         known = {name for table, entry in entries for name in prototype_names(table, entry.layout.role)}
-        index = expected_index_tables(database, self.registry.index_parts(database))
+        index = expected_index_tables(database, self.registry.index_parts.all(database))
         bases = [index_table_name(database, table) for table, _ in entries]
         with connect(self.czar, Account.READER) as connection:
             sql = "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA IN (%s, %s)"
@@ -158,7 +158,7 @@ class Verifier:
         """The director index against a scan of the director's chunk tables."""
         key = quote_name(catalog.tables[director].layout.key)
         with connect(self.czar, Account.READER) as connection:
-            table = self.registry.index_table(catalog.database, director)
+            table = self.registry.index_parts.visible_table(catalog.database, director)
             sql = f"SELECT {_INDEX_SUM.format(key='`key`')} FROM {table}"
             try:
                 indexed = _ints(connection.rows(sql)[0]) if table else (0, 0)

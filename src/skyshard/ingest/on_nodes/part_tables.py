@@ -43,8 +43,8 @@ class Generations:
 
     def make(self, finished: Sequence[Replica], added: Sequence[Replica], transaction: int) -> None:
         """Make the MERGE tables that a transaction's parts call for; earlier ones stay for those who read them."""
-        definitions = self._site.registry.table_definitions(self._database, transaction=transaction)
-        layout = self._site.registry.layout(self._database)
+        definitions = self._site.registry.databases.table_definitions(self._database, transaction=transaction)
+        layout = self._site.registry.databases.layout(self._database)
         engine = layout.engine if layout else "MyISAM"
         parts = parts_of([*finished, *added])
         shown: dict[tuple[str, str, bool], dict[str, tuple[str, ...]]] = defaultdict(dict)

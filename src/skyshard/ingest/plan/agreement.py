@@ -36,7 +36,7 @@ def require_agreement(registry: Registry, plan: IngestPlan, known: Layout) -> No
                 f"{where} has {have} {words}, where {asked} {verb} asked for",
                 remedy=f"ask for {name} {have}, or for none, {_ELSEWHERE}",
             )
-    definitions = registry.table_definitions(plan.database)
+    definitions = registry.databases.table_definitions(plan.database)
     for table in plan.tables:
         if table.name in definitions:
             found = _difference(*definitions[table.name], table.source.table, table.source.layout)
@@ -55,7 +55,7 @@ def require_loader(registry: Registry, plan: IngestPlan) -> None:
     Raises:
         UserError: a table was loaded by another one.
     """
-    loaders = registry.loaders(plan.database)
+    loaders = registry.databases.loaders(plan.database)
     for table in plan.tables:
         before = loaders.get(table.name, table.loader)
         if plan.is_loader_asked and table.loader != before:

@@ -15,11 +15,11 @@ def require_foreign_directors(registry: Registry, plan: IngestPlan) -> None:
         UserError: one is not published, no director, of another family, or its database has an unfinished transaction.
     """
     for database, table in sorted(plan.foreign_directors):
-        if database not in registry.databases():
+        if database not in registry.published.databases():
             raise UserError(
                 f"director '{database}.{table}': no database '{database}' is published", remedy="ingest it first"
             )
-        catalog = registry.catalog(database)
+        catalog = registry.published.catalog(database)
         found = catalog.tables.get(table)
         if found is None or found.layout.role is not Role.DIRECTOR:
             raise UserError(
@@ -31,5 +31,5 @@ def require_foreign_directors(registry: Registry, plan: IngestPlan) -> None:
                 f"director '{database}.{table}' is of family {theirs}, '{plan.database}' of {mine}",
                 remedy="give both the same stripes, sub-stripes and overlap",
             )
-        if registry.open_transaction(database) is not None:
+        if registry.transactions.find_open(database) is not None:
             raise UserError(f"'{database}' has an unfinished transaction", remedy="run its ingest again first")

@@ -75,7 +75,7 @@ class DirectorIndexes:
         self._merges.append(merged)
         if table.source.parts:
             kind = KeyKind.of(table.source.table, table.source.layout)
-            earlier = self._site.registry.index_parts(self._database, table.name)
+            earlier = self._site.registry.index_parts.all(self._database, table.name)
             part = self._transaction if earlier else 0
             built = self._thread.do(self._build, merged, table.name, kind, part)
             self._started.append(_Started(table.name, kind, part, earlier, built))
@@ -99,7 +99,7 @@ class DirectorIndexes:
         self.wait_for_keys()
         for index in self._started:
             mine = IndexPart(index.director, index.part, answer("czar", index.built).rows)
-            self._site.registry.add_index_part(self._database, self._transaction, mine)
+            self._site.registry.index_parts.add(self._database, self._transaction, mine)
             self._site.events.tell(
                 INDEX_BUILT, transaction=self._transaction, database=self._database, director=index.director,
                 keys=mine.rows,
@@ -113,7 +113,7 @@ class DirectorIndexes:
         """The keys of as many rows as the registry knows: a folder that is gone would make orphans of its followers."""
         database, table = split_director(director, self._database)
         folder = self.keys_folder(director)
-        known = sum(part.rows for part in self._site.registry.index_parts(database, table))
+        known = sum(part.rows for part in self._site.registry.index_parts.all(database, table))
         there = sum(record.rows for inner, record in records(folder).items() if inner != self._own_keys(director))
         if there != known:
             raise harmed(folder / "*", f"'{folder}' holds {there} of {known}")
@@ -131,7 +131,7 @@ class DirectorIndexes:
         except DoubledKey as error:
             raise self._with_rows(table, error) from None
         if is_spread:
-            self._site.registry.mark_spread(self._database, director)
+            self._site.registry.databases.mark_spread(self._database, director)
 
     def _with_rows(self, table: SourceTable, error: DoubledKey) -> UserError:
         """The error with the rows in the files, and the files of earlier transactions that the key may be from."""
@@ -139,7 +139,7 @@ class DirectorIndexes:
         key = f"key {error.key} of director '{table.name}'"
         if error.earlier_chunk is None:
             return UserError(f"{key} stands twice, in {places}; there may be more", remedy=error.remedy)
-        contributions = self._site.registry.contributions(self._database)
+        contributions = self._site.registry.contributions.all(self._database)
         chunks = {(table.name, error.earlier_chunk, False)}
         files = [c["part"] for c in contributions if (c["table"], c["chunk"], bool(c["is_overlap"])) in chunks]
         named = " or ".join(f"'{path}'" for path in sorted(set(files) - set(error.names))[:MOST_FILES])

@@ -33,7 +33,7 @@ def settle(site: Site, database: str, mine: OpenTransaction, error: BaseExceptio
             )  # fmt: skip
             error.add_note(f"transaction {mine.id} stays open: {go_on}")
             return
-        found = site.registry.open_transaction(database)
+        found = site.registry.transactions.find_open(database)
         if found is None or found.id != mine.id:  # it was published before the error
             return
         take_back(site, database, mine, _kept(words_of(error)))
@@ -59,16 +59,16 @@ def abort(site: Site, number: int) -> str:
     database = _require_open(site, number)
     with registry.exclusive(f"ingest of {database}"), site.held(database):
         _require_open(site, number)  # it may have ended while the lock was waited for
-        found = registry.open_transaction(database)
+        found = registry.transactions.find_open(database)
         assert found is not None
-        mine = registry.take_over(found)
+        mine = registry.transactions.take_over(found)
         take_back(site, database, mine, "" if found.state is TransactionState.ABORTING else "aborted by its number")
     return database
 
 
 def _require_open(site: Site, number: int) -> str:
     """The database of an open transaction."""
-    row = site.registry.transaction(number)
+    row = site.registry.transactions.get(number)
     if row is None:
         raise UserError(
             f"there is no transaction {number}, or it was taken back together with its database",

@@ -50,7 +50,7 @@ class Ingest:
                 locks.enter_context(self._site.registry.exclusive(f"ingest of {database}"))
             self._resolve_layout()
             require_foreign_directors(self._site.registry, self._plan)
-            found = self._site.registry.open_transaction(self._plan.database)
+            found = self._site.registry.transactions.find_open(self._plan.database)
             has_news = self._has_news()
             if not has_news:
                 require_loader(self._site.registry, self._plan)
@@ -74,7 +74,7 @@ class Ingest:
         """One transaction to its end: the interrupted one, where it was of this plan, else a new one."""
         registry, plan = self._site.registry, self._plan
         if mine is None:
-            mine = registry.begin(plan.database, plan.layout, plan.source.path, plan_digest(plan))
+            mine = registry.transactions.begin(plan.database, plan.layout, plan.source.path, plan_digest(plan))
             parts = sum(len(table.source.parts) for table in plan.tables)
             tables = ", ".join(table.name for table in plan.tables)
             self._site.events.tell(
@@ -88,11 +88,11 @@ class Ingest:
             raise
 
     def _is_published(self) -> bool:
-        return self._site.registry.database_state(self._plan.database) is DatabaseState.PUBLISHED
+        return self._site.registry.databases.state(self._plan.database) is DatabaseState.PUBLISHED
 
     def _resolve_layout(self) -> None:
         """A database keeps the replication level and engine that it began with; the nodes must be able to give it."""
-        known = self._site.registry.layout(self._plan.database)
+        known = self._site.registry.databases.layout(self._plan.database)
         if known is not None and self._is_published():
             require_agreement(self._site.registry, self._plan, known)
             layout = self._plan.layout.model_copy(update={"replicas": known.replicas, "engine": known.engine})
@@ -105,7 +105,7 @@ class Ingest:
         Raises:
             UserError: a part has other content than when it was taken in.
         """
-        taken = self._site.registry.ingested_parts(self._plan.database)
+        taken = self._site.registry.contributions.ingested_parts(self._plan.database)
         digests = {(table, digest) for (table, _), digest in taken.items()}
         tables = []
         for table in self._plan.tables:
@@ -129,13 +129,13 @@ class Ingest:
         if found is None:
             return None
         site, database = self._site, self._plan.database
-        mine = site.registry.take_over(found)
+        mine = site.registry.transactions.take_over(found)
         if found.state is TransactionState.ABORTING:
             take_back(site, database, mine)
         elif found.plan != plan_digest(self._plan):
             take_back(site, database, mine, "interrupted; another ingest took its place")
         else:
-            lost, kept = recheck(site, database, mine), site.registry.replicas(database, transaction=mine.id)
+            lost, kept = recheck(site, database, mine), site.registry.replicas.all(database, transaction=mine.id)
             site.events.tell(
                 TRANSACTION_RESUMED, transaction=mine.id, database=database, attempt=mine.attempt, kept=len(kept),
                 lost=len(lost),

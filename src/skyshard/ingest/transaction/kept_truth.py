@@ -78,7 +78,7 @@ def _chunk(part: PartReport) -> int:
 
 def read_known(registry: Registry, folder: Path, database: str) -> dict[str, Any] | None:
     """What is known of a database that one transaction brought; None where nothing is, or several had a part in it."""
-    finished = [row for row in registry.transactions(database) if row["state"] == TransactionState.FINISHED]
+    finished = [row for row in registry.transactions.all(database) if row["state"] == TransactionState.FINISHED]
     brought = [row["id"] for row in finished if (row["report"] or {}).get("tables")]
     path = _file(folder, brought[0]) if len(brought) == 1 else None
     if path is None or not path.is_file():

@@ -72,11 +72,11 @@ def _table_content(table: PlannedTable) -> dict[str, object]:
 def sweep(site: Site, database: str, transaction: int, *, is_over: bool = False, grace_s: float = GRACE_S) -> None:
     """Remove what neither finished transactions nor, unless it is over, the records of the given one account for."""
     registry = site.registry
-    registry.forget_retired(database, grace_s)
-    retired = registry.retired(database)
-    recorded = [] if is_over else registry.replicas(database, transaction=transaction)
-    replicas = [*registry.replicas(database), *recorded]
-    published = registry.table_definitions(database)
+    registry.transactions.forget_retired(database, grace_s)
+    retired = registry.transactions.retired_tables(database)
+    recorded = [] if is_over else registry.replicas.all(database, transaction=transaction)
+    replicas = [*registry.replicas.all(database), *recorded]
+    published = registry.databases.table_definitions(database)
     dummies = dummy_tables((name, layout.role) for name, (_, layout) in published.items())
     known = {
         node: expected_tables([r for r in replicas if r.node == node]) | dummies | retired.get(node, set())
@@ -94,7 +94,7 @@ def _sweep_index(site: Site, database: str, transaction: int, retired: Set[str])
     """Index tables that no finished transaction accounts for; the ones of this transaction are made anew."""
     registry = site.registry
     directors = _directors(site, database, transaction)
-    known = expected_index_tables(database, registry.index_parts(database)) | retired
+    known = expected_index_tables(database, registry.index_parts.all(database)) | retired
     is_ours = index_names(index_table_name(database, director) for director in directors)
     have = answer("czar", site.czar_loader.call(NodeLoader.tables, INDEX_DATABASE))
     unknown = [name for name in have if is_ours.fullmatch(name) and name not in known]
@@ -105,13 +105,13 @@ def _sweep_index(site: Site, database: str, transaction: int, retired: Set[str])
 
 
 def _directors(site: Site, database: str, transaction: int) -> list[str]:
-    definitions = site.registry.table_definitions(database, transaction=transaction)
+    definitions = site.registry.databases.table_definitions(database, transaction=transaction)
     return [name for name, (_, layout) in definitions.items() if layout.role is Role.DIRECTOR]
 
 
 def _sweep_keys(site: Site, database: str) -> None:
     """Director keys of transactions that are not finished; an ingest merges its own anew."""
-    states = {str(row["id"]): row["state"] for row in site.registry.transactions(database)}
+    states = {str(row["id"]): row["state"] for row in site.registry.transactions.all(database)}
     for folder in site.keys.glob(f"{database}/*/*"):
         if states.get(folder.name) != TransactionState.FINISHED:
             shutil.rmtree(folder)
@@ -133,13 +133,13 @@ def recheck(site: Site, database: str, mine: OpenTransaction) -> list[Replica]:
     started = answers({node: handle.call(NodeLoader.started_s) for node, handle in site.nodes.items()})
     doubtful = [
         replica
-        for replica in registry.replicas(database, transaction=mine.id)
+        for replica in registry.replicas.all(database, transaction=mine.id)
         if started[replica.node] > mine.begun_s - CLOCKS_S
     ]
-    definitions = registry.table_definitions(database, transaction=mine.id)
+    definitions = registry.databases.table_definitions(database, transaction=mine.id)
     found = read_replicas(site.nodes, database, definitions, doubtful)
     lost = [replica for replica in doubtful if found[replica.node, part_name(replica)].digest != replica.digest]
-    registry.forget_replicas(database, mine.id, lost)
+    registry.replicas.forget(database, mine.id, lost)
     return lost
 
 
@@ -150,9 +150,9 @@ def take_back(site: Site, database: str, mine: OpenTransaction, error: str = "")
         ClusterError: a node did not answer.
     """
     registry = site.registry
-    registry.move_transaction(mine, Event.ABORT, **({"error": error} if error else {}))
+    registry.transactions.move(mine, Event.ABORT, **({"error": error} if error else {}))
     site.events.tell(TRANSACTION_ABORTING, transaction=mine.id, database=database, error=error or "interrupted before")
-    if registry.database_state(database) is DatabaseState.PUBLISHED:
+    if registry.databases.state(database) is DatabaseState.PUBLISHED:
         sweep(site, database, mine.id, is_over=True)
         forget_known(site.truth / database, mine.id)
     else:
@@ -160,5 +160,5 @@ def take_back(site: Site, database: str, mine: OpenTransaction, error: str = "")
         for folder in (site.keys, site.truth):
             shutil.rmtree(folder / database, ignore_errors=True)
     clear_staging(site, database)
-    registry.take_back(database, mine)
+    registry.transactions.take_back(database, mine)
     site.events.tell(TRANSACTION_ABORTED, transaction=mine.id, database=database)

@@ -56,7 +56,7 @@ class Strays:
             if layout.role is Role.DEPENDENT and layout.key:
                 mine = self._keep(name, reports[name])
                 found |= self._strayed(self._plan.database, name, mine, self._keys(layout.director))
-        self._site.registry.add_strays(self._transaction, found | set(self._of_earlier()))
+        self._site.registry.contributions.add_strays(self._transaction, found | set(self._of_earlier()))
 
     def _keep(self, table: str, reports: Sequence[PartReport]) -> Orphans:
         bundles = [Bundle(self._staging, table, report.digest) for report in reports if report.orphans]
@@ -84,7 +84,7 @@ class Strays:
         if not new:
             return
         followed: dict[str, dict[str, tuple[str, str]]] = {}
-        for database, table, transaction in self._site.registry.orphans():
+        for database, table, transaction in self._site.registry.contributions.orphans():
             if database not in followed:
                 followed[database] = self._followed(database)
             keys = new.get(followed[database].get(table, ("", "")))
@@ -93,7 +93,7 @@ class Strays:
 
     def _followed(self, database: str) -> dict[str, tuple[str, str]]:
         """The dependents of a database: table → database and name of its director."""
-        definitions = self._site.registry.table_definitions(database)
+        definitions = self._site.registry.databases.table_definitions(database)
         return {
             name: split_director(layout.director, database)
             for name, (_, layout) in definitions.items()
@@ -127,7 +127,7 @@ def rebuild_orphans(site: Site, catalog: Catalog, staging: Path) -> None:
     """
     database = catalog.database
     transactions: dict[str, list[int]] = {}
-    for owner, table, transaction in site.registry.orphans():
+    for owner, table, transaction in site.registry.contributions.orphans():
         if owner == database and catalog.tables[table].layout.role is Role.DEPENDENT:
             transactions.setdefault(table, []).append(transaction)
     for table, numbers in transactions.items():
@@ -145,7 +145,7 @@ def _read_back(site: Site, catalog: Catalog, table: str, staging: Path) -> Orpha
     owner, director = split_director(entry.layout.director, catalog.database)
     known = DirectorKeys.open(site.keys / owner / director)
     found = []
-    for replica in one_of_each(table, site.registry.replicas(catalog.database, table)):
+    for replica in one_of_each(table, site.registry.replicas.all(catalog.database, table)):
         if replica.chunk not in entry.orphan_chunks:
             continue
         name = part_name(replica)

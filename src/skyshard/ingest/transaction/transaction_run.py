@@ -117,7 +117,7 @@ class Course:
         sweep(self._site, plan.database, self._mine.id)
         for table in plan.tables:
             source = table.source
-            registry.add_table(plan.database, source.table, source.layout, str(table.loader), self._mine.id)
+            registry.databases.add_table(plan.database, source.table, source.layout, str(table.loader), self._mine.id)
         self._site.make_prototypes(plan.database, plan.tables)
         if plan.layout.engine != "MyISAM":  # the prototypes' own
             require_makeable(self._site.czar, plan.tables, plan.layout.engine)
@@ -144,7 +144,7 @@ class Course:
             rows, size = rows + report.rows, size + part.bytes
             self._watch(Progress(f"partition {table.name}", done, len(parts), rows, size, time.monotonic() - start))
             brought = list(_contributions(table.name, report))
-            self._records.do(self._site.registry.add_contributions, self._mine.id, brought)
+            self._records.do(self._site.registry.contributions.add, self._mine.id, brought)
             if self._plan.layout.replicas == 1:  # else they are copied
                 self._to_disk.begin(self._staging / one.file for one in report.segments if one.file)
         reports.sort(key=lambda report: report.part)
@@ -158,7 +158,7 @@ class Course:
         if layout.role is Role.DIRECTOR and layout.key:
             self._indexes.start(table, reports)
         if any(report.moved for report in reports):
-            self._site.registry.mark_scattered(self._plan.database, table.name)
+            self._site.registry.databases.mark_scattered(self._plan.database, table.name)
 
     def _call(self, function: Callable[..., T], *args: Any) -> Callable[[], Future[T]]:
         return lambda: self._site.runtime.submit(function, *args)
@@ -181,9 +181,9 @@ class Course:
                 sizes.update(table_bytes(table, self._reports[table.name]))
         family, registry = self._plan.layout.striping.family, self._site.registry
         with registry.exclusive(f"placement in {family}"):
-            placed = registry.placements(family)
+            placed = registry.placements.of_family(family)
             nodes_of = place(sizes, list(self._site.nodes), self._plan.layout.replicas, placed)
-            registry.add_placements(family, nodes_of)
+            registry.placements.add(family, nodes_of)
         nodes, replicas = len(self._site.nodes), self._plan.layout.replicas
         self._events.tell(CHUNKS_PLACED, chunks=len(sizes), nodes=nodes, replicas=replicas)
         return nodes_of
@@ -212,10 +212,10 @@ class Course:
     def _build(self) -> None:
         """Every table on every node that holds it; each node has its own queue, so a slow one stalls no other."""
         registry, database = self._site.registry, self._plan.database
-        finished = registry.replicas(database)
+        finished = registry.replicas.all(database)
         standing = frozenset(replica.target for replica in finished) | dummy_targets(finished)
         context = BuildContext(self._plan, self._mine.id, self._place(), standing, self._staging)
-        done = {(r.node, *r.target): r.digest for r in registry.replicas(database, transaction=self._mine.id)}
+        done = {(r.node, *r.target): r.digest for r in registry.replicas.all(database, transaction=self._mine.id)}
         queues: dict[str, list[BuildOrder]] = {node: [] for node in self._site.nodes}
         for table in self._plan.tables:
             planned = plan_builds(context, table, self._reports[table.name], list(self._site.nodes))
@@ -229,14 +229,14 @@ class Course:
             built, rows = built + len(tables), rows + sum(table.rows for table in tables)
             made = sum(table.bytes for table in tables)
             size += made
-            self._records.do(registry.add_replicas, database, self._mine.id, built_replicas(node, order, tables))
+            self._records.do(registry.replicas.add, database, self._mine.id, built_replicas(node, order, tables))
             self._to_disk.made(made)
             self._watch(Progress("load", built, total, rows, size, time.monotonic() - start))
         for node, count in sorted(made_on.items()):
             self._events.tell(TABLES_LOADED, tables=count["tables"], rows=count["rows"], node=node)
         if finished:  # else there is one part of each table
             self._records.finish()
-            mine = registry.replicas(database, transaction=self._mine.id)
+            mine = registry.replicas.all(database, transaction=self._mine.id)
             Generations(self._site, database).make(finished, mine, self._mine.id)
 
     # publish
@@ -257,8 +257,8 @@ class Course:
             "stages_s": report.stages_s, "tables": [asdict(table) for table in report.tables], "truth": truth,
         }  # fmt: skip
         keep_known(self._site.truth / self._plan.database, self._plan.source, self._reports, self._mine.id)
-        self._site.registry.move_transaction(self._mine, Event.COMMIT)
-        self._site.registry.publish(self._plan.database, self._mine, content)
+        self._site.registry.transactions.move(self._mine, Event.COMMIT)
+        self._site.registry.transactions.publish(self._plan.database, self._mine, content)
         self._events.tell(TRANSACTION_PUBLISHED, rows=sum(table.rows for table in report.tables))
 
 

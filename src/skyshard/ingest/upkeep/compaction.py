@@ -61,7 +61,7 @@ def compact(
         ClusterError: a node failed; what was done is taken back by the next run.
     """
     registry = site.registry
-    registry.catalog(database)
+    registry.published.catalog(database)
     with registry.exclusive(f"ingest of {database}"), site.held(database):
         _require_nothing_open(site, database)
         work = _Compaction(site, database, max(2, fewest), watcher)
@@ -71,12 +71,12 @@ def compact(
 
 
 def _require_nothing_open(site: Site, database: str) -> None:
-    found = site.registry.open_transaction(database)
+    found = site.registry.transactions.find_open(database)
     if found is None:
         return
     if found.plan != COMPACTION and found.state is not TransactionState.ABORTING:
         raise UserError(f"'{database}' has an unfinished transaction", remedy="run its ingest again first")
-    take_back(site, database, site.registry.take_over(found), "interrupted")
+    take_back(site, database, site.registry.transactions.take_over(found), "interrupted")
 
 
 class _Compaction:
@@ -87,9 +87,9 @@ class _Compaction:
         self._site = site
         self._database = database
         self._watch = watcher
-        self._replicas = registry.replicas(database)
+        self._replicas = registry.replicas.all(database)
         self._merged = {target for target, parts in parts_of(self._replicas).items() if len(parts) >= fewest}
-        self._index_parts = registry.index_parts(database)
+        self._index_parts = registry.index_parts.all(database)
         by_director: dict[str, list[IndexPart]] = defaultdict(list)
         for part in self._index_parts:
             by_director[part.director].append(part)
@@ -101,9 +101,9 @@ class _Compaction:
 
     def run(self) -> Compacted:
         site, database, start = self._site, self._database, time.monotonic()
-        layout = site.registry.layout(database)
+        layout = site.registry.databases.layout(database)
         assert layout is not None
-        mine = site.registry.begin(database, layout, COMPACTION, COMPACTION)
+        mine = site.registry.transactions.begin(database, layout, COMPACTION, COMPACTION)
         site.events.tell(
             COMPACTION_BEGUN, transaction=mine.id, database=database, tables=len(self._merged),
             indexes=len(self._indexes),
@@ -124,9 +124,9 @@ class _Compaction:
             sum(replica.rows for replica in made), sum(replica.bytes for replica in made), time.monotonic() - start,
         )  # fmt: skip
         os.sync()
-        site.registry.move_transaction(mine, Event.COMMIT)
+        site.registry.transactions.move(mine, Event.COMMIT)
         report = {"compacted": {"tables": done.tables, "parts": done.parts, "bytes": done.bytes}}
-        site.registry.publish_merged(database, mine, report, self._retired(made, indexes))
+        site.registry.transactions.publish_merged(database, mine, report, self._retired(made, indexes))
         site.events.tell(PARTS_MERGED, transaction=mine.id, database=database, parts=done.parts, tables=done.tables)
         return done
 
@@ -138,14 +138,14 @@ class _Compaction:
         made: list[Replica] = []
         for node, order, tables in drain(queues, site.nodes):
             new = built_replicas(node, order, tables)
-            site.registry.add_replicas(self._database, mine.id, new)
+            site.registry.replicas.add(self._database, mine.id, new)
             made += new
             rows, size = sum(replica.rows for replica in made), sum(replica.bytes for replica in made)
             self._watch(Progress("compact", len(made), total, rows, size, time.monotonic() - start))
         return made
 
     def _orders(self, node: str, transaction: int, engine: str) -> Iterable[BuildOrder]:
-        definitions = self._site.registry.table_definitions(self._database)
+        definitions = self._site.registry.databases.table_definitions(self._database)
         by_kind: dict[tuple[str, bool], dict[Target, list[Replica]]] = defaultdict(lambda: defaultdict(list))
         for replica in sorted(self._replicas, key=lambda replica: (replica.chunk, replica.part)):
             if replica.node == node and replica.target in self._merged:
@@ -160,7 +160,7 @@ class _Compaction:
         """A director index in one table, on the czar's server."""
         base = index_table_name(self._database, director)
         names = tuple(base + part_suffix(part.part) for part in parts)
-        kind = KeyKind.of(*self._site.registry.table_definitions(self._database)[director])
+        kind = KeyKind.of(*self._site.registry.databases.table_definitions(self._database)[director])
         table = index_definition(base + part_suffix(mine.id), kind)
         order = DigestOrder(INDEX_DATABASE, table, names)
         found = answer("czar", self._site.czar_loader.call(NodeLoader.digests, order))
@@ -174,7 +174,7 @@ class _Compaction:
             self._site.czar_loader.call(NodeLoader.build, BuildOrder(INDEX_DATABASE, table, Loader.IMAGE, (build,))),
         )
         part = IndexPart(director, mine.id, built.rows)
-        self._site.registry.add_index_part(self._database, mine.id, part)
+        self._site.registry.index_parts.add(self._database, mine.id, part)
         return part
 
     def _retired(self, made: Sequence[Replica], indexes: Sequence[IndexPart]) -> Mapping[str, set[str]]:

@@ -38,13 +38,13 @@ def rebuild_indexes(site: Site, database: str, watcher: Watcher = unwatched) -> 
         ClusterError: a chunk table that cannot be read, or other keys than its transaction brought.
     """
     registry = site.registry
-    catalog = registry.catalog(database)
+    catalog = registry.published.catalog(database)
     with registry.exclusive(f"ingest of {database}"), site.held(database):
-        if registry.open_transaction(database) is not None:
+        if registry.transactions.find_open(database) is not None:
             raise UserError(f"'{database}' has an unfinished transaction", remedy="run its ingest again first")
         mend_tables(site, database, catalog.layout)
         answer("czar", site.czar_loader.call(NodeLoader.make_database, INDEX_DATABASE))
-        parts = registry.index_transactions(database)
+        parts = registry.index_parts.with_transactions(database)
         counts: dict[str, int] = {}
         covered: dict[str, int] = {}
         for done, (transaction, part) in enumerate(parts, 1):
@@ -90,7 +90,7 @@ def _rebuild_part(
     """
     director, transaction = narrow.name, since.stop
     files, names = [], []
-    replicas = site.registry.replicas(database, transaction=transaction, after=since.start)
+    replicas = site.registry.replicas.all(database, transaction=transaction, after=since.start)
     for replica in one_of_each(director, replicas):
         path = staging / f"{part_name(replica)}.arrow"
         export = ExportOrder(database, narrow, part_name(replica), str(path))

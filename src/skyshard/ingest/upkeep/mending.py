@@ -32,7 +32,7 @@ def mend_tables(site: Site, database: str, layout: Layout) -> int:
 
 
 def _mend_node(site: Site, database: str, layout: Layout, node: str) -> int:
-    replicas = [replica for replica in site.registry.replicas(database) if replica.node == node]
+    replicas = [replica for replica in site.registry.replicas.all(database) if replica.node == node]
     shown = shown_tables(replicas)
     first = found = _unsound(site, database, node, shown)
     parts = {part for table in shown for part in table.parts}
@@ -58,7 +58,7 @@ def _show(
     site: Site, database: str, layout: Layout, node: str, replicas: Sequence[Replica], lists: dict[str, tuple[str, ...]]
 ) -> None:
     """Make tables over several parts anew, kind by kind."""
-    definitions = site.registry.table_definitions(database)
+    definitions = site.registry.databases.table_definitions(database)
     for table, is_overlap in sorted({(replica.table, replica.is_overlap) for replica in replicas}):
         mine = shown_tables(
             replica for replica in replicas if (replica.table, replica.is_overlap) == (table, is_overlap)
