@@ -7,27 +7,23 @@ box that lies in one. ``SKYSHARD_STATEMENTS`` sets how many are drawn, ``SKYSHAR
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import pymysql
 import pytest
 from tests.support import number_grammar, odd_sky, split_sky, trouble_sky
 from tests.support.czar_grammar import Grammar
-from tests.support.raw_server import RawServer, difference_to_raw
-from tests.support.same_answer import difference, folded
-from tests.support.split_sky import SplitSky, Splitter, drop, make_rows
+from tests.support.every_way import EveryWay
+from tests.support.same_answer import difference
+from tests.support.split_sky import Splitter, drop, make_rows
 from tests.support.statement_cases import read_cases
 
 from skyshard.catalog.layout import Striping
 from skyshard.chunking import Chunker
 from skyshard.cluster.private_cluster import Cluster
-from skyshard.czar.czar import Czar
-from skyshard.czar.result.answer import QueryResult
-from skyshard.errors import SkyshardError, UserError
+from skyshard.errors import UserError
 
 pytestmark = pytest.mark.integration
 CASES = Path(__file__).resolve().parents[1] / "cases"
@@ -37,52 +33,10 @@ WHOLE_SKY = Striping(stripes=1, substripes=1, overlap_deg=1.0)
 COARSE = Striping(stripes=6, substripes=5, overlap_deg=2.0)
 STARS = 48
 REFUSED = "[too-many-digits]"
-OURS = re.compile(r"scisql_|qserv_", re.IGNORECASE)
-
-
-class OneChunk:
-    """A sky whose tables have one chunk each, asked in four ways."""
-
-    def __init__(self, cluster: Cluster, sky: SplitSky) -> None:
-        data_dirs = {name: cluster.data_dir(name) for name in ("czar", *sky.nodes)}
-        nodes = {name: cluster.endpoint(name) for name in sky.nodes}
-        self.sky = sky
-        self.long = Czar(sky, cluster.endpoint("czar"), nodes, data_dirs, is_short=False)
-        self.images = Czar(sky, cluster.endpoint("czar"), nodes, data_dirs, is_short=False, text_rows=-1)
-        self.raw = RawServer(cluster.endpoint("mono"), sky.database)
-
-    def close(self) -> None:
-        for one in (self.long, self.images, self.raw, self.sky):
-            one.close()
-
-    def wrong(self, sql: str, *, is_ordered: bool) -> list[str]:
-        """What differs from the oracle, or between the oracle and plain MariaDB."""
-        try:
-            want = self.sky.mono.execute(sql, self.sky.database)
-        except UserError:
-            return []
-        found = [] if OURS.search(sql) else [f"one server: {self.to_raw(want, sql, is_ordered=is_ordered)}"]
-        for name, czar in (("short", self.sky.czar), ("long", self.long), ("images", self.images)):
-            found.append(f"{name}: {self.to_oracle(czar, want, sql, is_ordered=is_ordered)}")
-        return [f"{one}: {sql}" for one in found if not one.endswith(": ")]
-
-    def to_oracle(self, czar: Czar, want: QueryResult, sql: str, *, is_ordered: bool) -> str:
-        try:
-            got = czar.execute(sql, self.sky.database)
-        except SkyshardError as error:
-            return str(error)
-        found = difference(got, want, is_ordered=is_ordered)
-        return found and difference(folded(got), folded(want), is_ordered=is_ordered)
-
-    def to_raw(self, want: QueryResult, sql: str, *, is_ordered: bool) -> str:
-        try:
-            return difference_to_raw(want, self.raw.answer(sql), is_ordered=is_ordered)
-        except pymysql.MySQLError as error:
-            return str(error)
 
 
 @pytest.fixture(scope="module")
-def skies(private_cluster: Cluster) -> Iterator[dict[str, OneChunk]]:
+def skies(private_cluster: Cluster) -> Iterator[dict[str, EveryWay]]:
     sources: dict[str, tuple[Any, Any, Callable[[], Any]]] = {
         "odd": (odd_sky.COLUMNS, odd_sky.LAYOUTS, lambda: odd_sky.make_odd_rows(5, 120)),
         "split": (split_sky.COLUMNS, split_sky.LAYOUTS, lambda: make_rows(3, COARSE, STARS)),
@@ -91,7 +45,7 @@ def skies(private_cluster: Cluster) -> Iterator[dict[str, OneChunk]]:
     made = {}
     for name, (columns, layouts, rows) in sources.items():
         splitter = Splitter(private_cluster, WHOLE_SKY, 1, 0, columns, layouts)
-        made[name] = OneChunk(private_cluster, splitter.build(f"one_{name}", rows()))
+        made[name] = EveryWay(private_cluster, splitter.build(f"one_{name}", rows()))
     yield made
     for one in made.values():
         one.close()
@@ -109,7 +63,7 @@ def statements(name: str) -> list[tuple[str, bool]]:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("sky", "name"), [("odd", "odd.sql"), ("split", "split.sql"), ("trouble", "statements.sql")])
-def test_every_statement_over_one_chunk_agrees(skies: dict[str, OneChunk], sky: str, name: str) -> None:
+def test_every_statement_over_one_chunk_agrees(skies: dict[str, EveryWay], sky: str, name: str) -> None:
     """Short way, long way, row images, the oracle and the text itself on plain MariaDB give the same."""
     asked = statements(name)[:: 1 if "SKYSHARD_ALL" in os.environ else 5]
     wrong = [one for sql, is_ordered in asked for one in skies[sky].wrong(sql, is_ordered=is_ordered)]
@@ -117,7 +71,7 @@ def test_every_statement_over_one_chunk_agrees(skies: dict[str, OneChunk], sky: 
 
 
 @pytest.mark.timeout(36_000)
-def test_drawn_statements_over_one_chunk_agree(skies: dict[str, OneChunk]) -> None:
+def test_drawn_statements_over_one_chunk_agree(skies: dict[str, EveryWay]) -> None:
     """Whatever the grammar draws, over a sky of one chunk."""
     wrong: list[str] = []
     for number in range(STATEMENTS):
@@ -128,7 +82,7 @@ def test_drawn_statements_over_one_chunk_agree(skies: dict[str, OneChunk]) -> No
 
 
 @pytest.mark.timeout(36_000)
-def test_drawn_numbers_agree(skies: dict[str, OneChunk], private_cluster: Cluster) -> None:
+def test_drawn_numbers_agree(skies: dict[str, EveryWay], private_cluster: Cluster) -> None:
     """Digits beyond what is declared come whole on every way, or the statement is refused: one chunk, and many."""
     splitter = Splitter(private_cluster, COARSE, len(private_cluster.node_names), 0, odd_sky.COLUMNS, odd_sky.LAYOUTS)
     sky = splitter.build("odd_many", odd_sky.make_odd_rows(5, 120))

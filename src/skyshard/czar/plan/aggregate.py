@@ -15,12 +15,16 @@ from sqlglot import exp
 
 from skyshard.czar.bind.bound_statement import REF
 from skyshard.czar.bind.clauses import Clauses, is_aggregate
-from skyshard.czar.plan.query_plan import INSIDE, WIDE, Casts
+from skyshard.czar.plan.query_plan import INSIDE, WIDE, WIDE_SIGNED, WIDE_UNSIGNED, Casts
 from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.region_sql import fill
 
 BITS = {"BIT_AND", "BIT_OR", "BIT_XOR"}
 """Aggregates that merge by themselves."""
+_WIDEST = {WIDE: f"SPACE({2**24})", WIDE_SIGNED: str(2**63 - 1), WIDE_UNSIGNED: str(2**64 - 1)}
+"""Expressions that declare a LONGTEXT or a BIGINT and are never computed: CAST AS SIGNED declares no more digits than
+what it casts.
+"""
 _SAMPLE = "NULLIF(SUM(_n) - 1, 0)"
 _SPREADS = {"VAR_POP": "SUM(_n)", "VARIANCE": "SUM(_n)", "VAR_SAMP": _SAMPLE, "STD": "SUM(_n)", "STDDEV": "SUM(_n)",
             "STDDEV_POP": "SUM(_n)", "STDDEV_SAMP": _SAMPLE}  # fmt: skip
@@ -35,7 +39,8 @@ class NotMergeable(Exception):
 class TwoStep:
     """Chunk and merge parts.
 
-    A chunk has columns ``g0..`` (groups), ``a0..`` (aggregates), ``p0..`` (carried), ``d0..`` (arguments of DISTINCT).
+    A chunk has columns ``g0..`` (groups), ``a0..`` (aggregates), ``p0..`` (carried), ``d0..`` (arguments of DISTINCT),
+    ``s0..`` (those of SUM and AVG of DISTINCT).
     ``means``: column with a chunk's mean → column with its count; the merge needs the overall mean, ``<mean>m``.
     """
 
@@ -49,7 +54,7 @@ class TwoStep:
     @property
     def grouping(self) -> list[str]:
         """The columns by which a chunk groups."""
-        return [*self.groups, *(name for name, _ in self.columns.values() if name.startswith("d"))]
+        return [*self.groups, *(name for name, _ in self.columns.values() if name[0] in "ds")]
 
     def over(self, table: str) -> str:
         """What the merge reads: the partial results, with overall means where they are needed.
@@ -84,6 +89,11 @@ class TwoStep:
         return bool(self.groups) and self.groups == self.grouping
 
     @property
+    def different(self) -> frozenset[str]:
+        """Arguments of SUM(DISTINCT): one server tells them apart by all their digits, not by those declared."""
+        return frozenset(name for name, _ in self.columns.values() if name.startswith("s"))
+
+    @property
     def summed(self) -> frozenset[str]:
         return frozenset(name for name, part in self.columns.values() if isinstance(part, exp.Sum))
 
@@ -91,6 +101,15 @@ class TwoStep:
         """The chunk columns, some of them cast."""
         return [
             (name, _cast(part, casts[name]) if name in casts else part.copy()) for name, part in self.columns.values()
+        ]
+
+    def grouped(self, casts: Casts) -> list[exp.Expr]:
+        """What a chunk groups by, arguments of SUM(DISTINCT) as they are cast."""
+        names, different = self.grouping, self.different
+        return [
+            _cast(part, casts[name]) if name in different and name in casts else part.copy()
+            for name, part in self.columns.values()
+            if name in names
         ]
 
     @property
@@ -113,16 +132,15 @@ def _cast(part: exp.Expr, kind: str) -> exp.Expr:
 
 
 def cast_to(part: exp.Expr, kind: str) -> exp.Expr:
-    """A part cast to an SQL type, or made ``WIDE``; the part is taken, not copied."""
-    if kind == WIDE:
-        return exp.Anonymous(this="IF", expressions=[exp.false(), _longest().copy(), part])
+    """A part cast to an SQL type, or made wide; the part is taken, not copied."""
+    if kind in _WIDEST:
+        return exp.Anonymous(this="IF", expressions=[exp.false(), _widest(kind).copy(), part])
     return exp.Cast(this=part, to=_data_type(kind).copy())
 
 
-@lru_cache(maxsize=1)
-def _longest() -> exp.Expr:
-    """An expression that declares a LONGTEXT, which is never computed."""
-    return exp.Anonymous(this="SPACE", expressions=[exp.Literal.number(2**24)])
+@lru_cache(maxsize=len(_WIDEST))
+def _widest(kind: str) -> exp.Expr:
+    return fill(_WIDEST[kind])
 
 
 @lru_cache(maxsize=16)
@@ -179,6 +197,9 @@ class _Merge:
             raise NotMergeable(render(node))
         if isinstance(node, exp.Anonymous):
             return self._named(node)
+        if isinstance(node, (exp.Min, exp.Max)) and isinstance(node.this, exp.Distinct):
+            (argument,) = node.this.expressions  # the least of different values is the least of all
+            return self._aggregate(type(node)(this=argument.copy()))
         if isinstance(node, exp.GroupConcat) or isinstance(node.this, exp.Distinct):
             return self._distinct(node)
         if not isinstance(node, (exp.Count, exp.Sum, exp.Min, exp.Max, exp.Avg)) or node.expressions:
@@ -223,7 +244,8 @@ class _Merge:
         distinct = next(node.find_all(exp.Distinct), None)
         if distinct is None or any(distinct.find_all(exp.Div, exp.Avg)):
             raise NotMergeable(render(node))
-        columns = {render(part): self.steps.column("d", part) for part in distinct.expressions}
+        prefix = "s" if isinstance(node, (exp.Sum, exp.Avg)) else "d"
+        columns = {render(part): self.steps.column(prefix, part) for part in distinct.expressions}
         copy = node.copy()
         inside = next(copy.find_all(exp.Distinct))
         inside.set("expressions", [columns[render(part)].copy() for part in inside.expressions])

@@ -262,10 +262,11 @@ def _two_steps(
         merge.set("distinct", exp.Distinct())
     names = tuple(name for name, _ in steps.columns.values())
     most = rows if steps.grouping else len(chunks)
-    declared = {name for name, part in steps.columns.values() if name in steps.grouping or is_declared(bound, part)}
+    cut = {*steps.grouping} - steps.different
+    declared = {name for name, part in steps.columns.values() if name in cut or is_declared(bound, part)}
     pull = Pull(
         cast({}), chunks, most, names, divided=steps.divided, summed=steps.summed, cast=cast,
-        is_single=not steps.grouping, declared=frozenset(declared),
+        is_single=not steps.grouping, different=steps.different, declared=frozenset(declared),
         is_cut=steps.is_kept_as_declared, reads=rows,
     )  # fmt: skip
     order = [(term, desc) for term, desc in steps.order if not is_constant(term)]
@@ -277,8 +278,7 @@ def _chunk_select(source: ChunkSource, steps: TwoStep, casts: Casts) -> exp.Sele
     """What each chunk computes."""
     select = source.select(named(part, name) for name, part in steps.cast(casts))
     if steps.grouping:
-        grouped = [part.copy() for name, part in steps.columns.values() if name in steps.grouping]
-        select.set("group", exp.Group(expressions=[not_position(part) for part in grouped]))
+        select.set("group", exp.Group(expressions=[not_position(part) for part in steps.grouped(casts)]))
     elif steps.has_carried:
         counted = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0))
         select.set("having", exp.Having(this=counted))

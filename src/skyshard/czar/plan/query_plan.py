@@ -34,6 +34,8 @@ EXACT_SCALE = 30
 """Digits behind the point of a DECIMAL quotient, where those before it leave room."""
 WIDE = "wide"
 """A text or bytes of any length: UNION ALL cuts values at the length that an expression declares."""
+WIDE_SIGNED, WIDE_UNSIGNED = "wide signed", "wide unsigned"
+"""The same for whole numbers: UNION ALL makes INTs of those that declare few digits, whatever digits they have."""
 
 
 PlainColumn = tuple[str, str, str]
@@ -188,7 +190,7 @@ class Pull:
     ``chunks`` is None for regular tables, which are read whole on one node.
     ``divided`` are columns whose DECIMALs have more digits inside the server than they show; ``summed`` are sums.
     ``cast`` makes the template again with some columns cast. ``limit``: no more rows are needed. ``is_single``: one row
-    a chunk.
+    a chunk. ``different``: arguments of SUM(DISTINCT), whose digits one server keeps, while GROUP BY cuts them.
     ``declared`` are columns whose texts are no longer than they are declared: those of a table, and those that one
     server cuts, too (it does where it groups). ``is_cut``: so it does with all DECIMALs.
     """
@@ -204,6 +206,7 @@ class Pull:
     summed: frozenset[str] = frozenset()
     cast: Callable[[Casts], Template] | None = None
     is_single: bool = False
+    different: frozenset[str] = frozenset()
     declared: frozenset[str] = frozenset()
     is_cut: bool = False
     reads: int = 0

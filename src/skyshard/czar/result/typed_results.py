@@ -3,8 +3,9 @@
 Rules: the types of a result are those of the whole statement over the empty prototypes, so they are one server's.
 ``DOUBLE(M,D)`` and ``FLOAT(M,D)`` lose their (M,D), which would clip and round what a SELECT shows whole. Texts that
 are no table's column are kept as LONGTEXT, as MariaDB declares too little for some (``CONCAT`` of a DOUBLE); DECIMALs
-that are none as DECIMALs of 65 digits, or as texts where 65 may be too few (``BIT_COUNT(v) / 3``, ``SUM`` of such). A
-value that fits nowhere is refused. FLOAT travels as DOUBLE where it travels as text. Every column may be NULL.
+that are none as DECIMALs of 65 digits, or as texts where 65 may be too few (``BIT_COUNT(v) / 3``, ``SUM`` of such);
+whole numbers that are none as BIGINTs (``1e18 DIV n`` declares an INT of four digits). A value that does not fit into
+the type of the answer is refused. FLOAT travels as DOUBLE where it travels as text. Every column may be NULL.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ ALL_DIGITS = Context(prec=120, rounding=ROUND_HALF_UP)
 """Of DECIMALs, which have up to 65 digits where they are stored, and 81 while the server computes."""
 SAFE_DIGITS, ARROW_DIGITS = 38, 76
 """A DECIMAL that declares so many digits at most never needs more than 65; so many an Arrow number has at most."""
+ROOMY_DIGITS = 20
+"""A BIGINT that declares fewer digits may come out of UNION ALL as an INT, which has no room for it, or as a BIT."""
 SPARE_DIGITS = 8
 """So many digits more than MariaDB declares an answer's DECIMAL has room for, where functions declare too few."""
 _SPELLED = "varchar(120)"
@@ -69,8 +72,8 @@ class TypedColumn:
         return replace(self, name=name)
 
     def loosened(self, *, is_vague: bool = False) -> TypedColumn:
-        """The same for values of any length, where it is a text, bytes or a DECIMAL."""
-        is_able = self.type.base in _LOOSE or self.type.base == "decimal"
+        """The same for values of any length, where it is a text, bytes, a DECIMAL or a whole number."""
+        is_able = self.type.base in _LOOSE or self.type.base == "decimal" or self.is_integer
         return replace(self, is_loose=True, is_vague=is_vague) if is_able else self
 
     def spelled(self) -> TypedColumn:
@@ -85,6 +88,15 @@ class TypedColumn:
         return precision, scale
 
     @property
+    def is_integer(self) -> bool:
+        return self.type.type_class is TypeClass.INTEGER
+
+    @property
+    def is_roomy(self) -> bool:
+        """A whole number that stays a BIGINT in UNION ALL, as it declares the digits of one."""
+        return self.type.base == "bigint" and self.type.length >= ROOMY_DIGITS
+
+    @property
     def is_boundless(self) -> bool:
         """It has no place in records of one length."""
         return self.is_spelled or self.type.is_blob or (self.is_loose and self.type.base in _LOOSE)
@@ -96,6 +108,8 @@ class TypedColumn:
             return _SPELLED if self.is_spelled else self.type.text
         if self.type.base == "decimal":
             return f"decimal({MOST_DIGITS},{self.digits[1]})"
+        if self.is_integer:
+            return "bigint unsigned" if self.type.is_unsigned else "bigint"
         _, character_set, rest = self.type.text.partition(" character set ")
         return f"{_LOOSE[self.type.base]}{character_set}{rest}"
 
@@ -186,7 +200,7 @@ def record_layout(columns: Sequence[TypedColumn]) -> RecordLayout | None:
     """The record that holds these columns; None where rows must travel as text."""
     if any(column.is_boundless or column.type.arguments == (0,) for column in columns):
         return None
-    if any(column.is_loose and column.digits[0] > SAFE_DIGITS for column in columns):
+    if any(column.is_loose and not column.is_integer and column.digits[0] > SAFE_DIGITS for column in columns):
         return None
     fields = [replace(column, type=parse_type(column.stored)) if column.is_loose else column for column in columns]
     if not RecordLayout.is_packable(fields):
@@ -224,10 +238,7 @@ def _array(values: Sequence[Any], column: TypedColumn) -> pa.Array:
     try:
         return pa.array(values, kind)
     except pa.ArrowInvalid:
-        raise UserError(
-            f"a value is beyond the type that the server declares for it, {column.type.text}",
-            remedy="compute it in parts, or make a text of it with CONCAT",
-        ) from None
+        raise too_long(column) from None
 
 
 def _decimals(values: Sequence[Any], column: TypedColumn) -> pa.Array:
@@ -248,12 +259,16 @@ def _clipped(column: TypedColumn) -> Decimal:
     return Decimal(1).scaleb(digits - column.arrow.scale)
 
 
+_LONG_DECIMAL = "a DECIMAL has more digits than can be carried"
+
+
 def too_long(column: TypedColumn) -> Refusal:
     where = f"column {int(column.name[1:]) + 1} of the answer" if column.name[1:].isdigit() else f"'{column.name}'"
+    what = "a whole number has more digits than the server declares" if column.is_integer else _LONG_DECIMAL
     return Refusal(
         "too-many-digits",
-        f"a DECIMAL has more digits than can be carried: {where} ({column.type.text})",
-        remedy="compute it as DOUBLE: CAST(... AS DOUBLE)",
+        f"{what}: {where} ({column.type.text})",
+        remedy="compute it as DOUBLE, CAST(... AS DOUBLE), or make a text of it with CONCAT",
     )
 
 
@@ -289,7 +304,7 @@ def _decode(array: pa.Array, column: TypedColumn) -> pa.Array:
     kind = column.arrow
     if array.type == kind:
         return array
-    if pa.types.is_decimal(kind):
+    if pa.types.is_decimal(kind) or pa.types.is_integer(kind):
         return _narrowed(array, column)
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return array.cast(kind)
@@ -299,7 +314,7 @@ def _decode(array: pa.Array, column: TypedColumn) -> pa.Array:
 
 
 def _narrowed(array: pa.Array, column: TypedColumn) -> pa.Array:
-    """DECIMALs of 65 digits in the type of the answer."""
+    """DECIMALs of 65 digits, or BIGINTs, in the type of the answer."""
     try:
         return array.cast(column.arrow)
     except pa.ArrowInvalid as error:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from skyshard.czar.plan.query_plan import INSIDE, WIDE, Lane, Pull, Template
+from skyshard.czar.plan.query_plan import INSIDE, WIDE, WIDE_SIGNED, WIDE_UNSIGNED, Lane, Pull, Template
 from skyshard.czar.result.overflow import Room, is_longest, require_all_stored, require_unclipped
 from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_results import (
@@ -46,9 +46,11 @@ UNITS_A_NODE, UNITS_A_THREAD = 8, 4
 PAIR_ROWS = 50
 """A row whose neighbours are sought takes the time of so many that are only read."""
 INSERT_ROWS = 500
-TEXT_CASTS = {**dict.fromkeys(TEMPORAL, "CHAR"), "float": "DOUBLE", "bit": "UNSIGNED", "year": "UNSIGNED"}
-"""How an expression of a type is read so that the text protocol carries it exactly: the least BIT or YEAR would come as
-digits, which are not what such a column takes them for."""
+NUMBER_CASTS = {"bit": "UNSIGNED", "year": "UNSIGNED"}
+"""How an expression of a type is read so that it comes as a number: the least BIT or YEAR would come as digits, which
+are not what such a column takes them for."""
+TEXT_CASTS = {**dict.fromkeys(TEMPORAL, "CHAR"), "float": "DOUBLE", **NUMBER_CASTS}
+"""The same so that the text protocol carries it exactly."""
 ROW_S, CHUNK_S = 1e-7, 3e-5
 """What a row and a chunk cost on a node, roughly: enough to tell a short scan from a long one."""
 
@@ -56,19 +58,22 @@ ROW_S, CHUNK_S = 1e-7, 3e-5
 def cast_template(pull: Pull, columns: Sequence[TypedColumn], *, is_text: bool) -> Template:
     """The template of a pull, with casts that keep every digit and letter on the way."""
     casts = {column.name: "DOUBLE" for column in columns if column.is_rounded}
-    if is_text:
-        casts.update({column.name: kind for column in columns if (kind := TEXT_CASTS.get(column.type.base))})
-    if pull.chunks is None or len(pull.chunks) > 1:
-        casts.update({column.name: _wide(column, is_text=is_text) for column in columns if column.is_loose})
+    exactly = TEXT_CASTS if is_text else NUMBER_CASTS
+    casts.update({column.name: kind for column in columns if (kind := exactly.get(column.type.base))})
+    is_united = pull.chunks is None or len(pull.chunks) > 1
+    loose = [column for column in columns if column.is_loose and (is_united or column.name in pull.different)]
+    casts.update({column.name: wide for column in loose if (wide := _wide(column, is_text=is_text))})
     exact = [column for column in columns if column.is_exact]
     casts.update({one.name: f"{one.stored}{INSIDE}{casts.get(one.name, '')}" for one in exact})
     return pull.cast(casts) if casts and pull.cast is not None else pull.template
 
 
 def _wide(column: TypedColumn, *, is_text: bool) -> str:
-    """What a loose column is cast to, so that UNION ALL cuts nothing."""
+    """What a loose column is cast to, so that neither UNION ALL nor GROUP BY cuts its values; empty: it does not."""
     if column.type.base == "decimal":
         return "CHAR" if is_text else column.stored
+    if column.is_integer:
+        return "" if column.is_roomy else WIDE_UNSIGNED if column.type.is_unsigned else WIDE_SIGNED
     return WIDE
 
 
