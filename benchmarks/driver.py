@@ -17,7 +17,8 @@ from collections.abc import Callable
 import numpy as np
 
 from skyshard.bench.drive.driver import Recording
-from skyshard.bench.drive.driver_processes import SeatTeam, Team, ThreadTeam, wall_clock
+from skyshard.bench.drive.driver_processes import Driver, DriverProcesses, ProcessDriver, ThreadDriver, wall_clock
+from skyshard.bench.drive.thread_switching import quick_switching
 from skyshard.bench.target import Answer, NullTarget
 from skyshard.bench.workload.data_profile import DataProfile
 from skyshard.bench.workload.query_schedule import build_schedule
@@ -53,11 +54,14 @@ def drive(target: Callable[[], NullTarget], arrivals: dict[str, object], count: 
     templates = {KEY: read_template(data_folder("queries", "sql"), KEY)}
     schedule = build_schedule(workload, templates, DataProfile.example(), 1)
     recording, clock = Recording(), wall_clock()
-    team: Team = SeatTeam(target, "d", clock, processes) if processes else ThreadTeam(target(), "d", clock)
+    driver: Driver = ThreadDriver(target(), "d", clock)
+    if processes:
+        driver = ProcessDriver(DriverProcesses(target, processes), "d", clock)
     try:
-        team.run(schedule[0], recording)
+        with quick_switching():
+            driver.run(schedule[0], recording)
     finally:
-        team.close()
+        driver.close()
     return recording
 
 

@@ -18,7 +18,7 @@ from skyshard.cli.app import app
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.errors import ClusterError, UserError
 from skyshard.host.shipped_data import data_folder
-from skyshard.scenarios.trial_targets import open_target
+from skyshard.scenarios.open_target import open_target
 from skyshard.synth.recipe.recipe import read_recipe
 from skyshard.synth.write.write_catalog import write_catalog
 from skyshard.testbed import Testbed

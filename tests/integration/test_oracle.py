@@ -14,7 +14,7 @@ from skyshard.cluster.private_cluster import MONO_NAME, Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import ClusterError, UserError
 from skyshard.registry.mono_state import ORACLE_DATABASE
-from skyshard.scenarios.trial_targets import has_mono
+from skyshard.scenarios.testbed_target import has_mono
 from skyshard.testbed import Testbed
 
 COLUMNS = {

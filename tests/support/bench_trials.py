@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from skyshard.bench.record.environment import Environment
 from skyshard.bench.record.latency_stats import summarise
-from skyshard.bench.record.samples import Sample, sample_table, with_durations
+from skyshard.bench.record.samples import Sample, sample_table
 from skyshard.bench.record.trial_folder import Trial
 from skyshard.bench.record.trial_manifest import Manifest
 from skyshard.bench.workload.workload import Workload
@@ -71,4 +71,4 @@ def made_trial(
     answers = [i >= wrong for i in range(len(samples))]
     table: pa.Table = sample_table(samples, statements, answers)
     manifest = made_manifest(workload, revision=revision, day=day)
-    return Trial(manifest, summarise(workload, table), with_durations(table), statements, None)
+    return Trial(manifest, summarise(workload, table), table, statements, None)

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import shutil
 import time
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from skyshard.bench.pages.report import write_report
-from skyshard.bench.trial import require_writable, run_trial
+from skyshard.bench.trial.new_folder import require_writable
 from skyshard.bench.workload.workload import find_workload, read_workload
 from skyshard.bench.workload.workload_fit import Fitted, best_fit, names_of
 from skyshard.cluster.installation import find_mariadbd
 from skyshard.cluster.private_cluster import MAX_NODES, Cluster
 from skyshard.errors import ClusterError, UserError
+from skyshard.ingest.transaction.ingest_report import IngestReport
 from skyshard.progress import Watcher, announce, unwatched
 from skyshard.runtime import RuntimeKind, open_runtime
-from skyshard.scenarios.trial_targets import ClusterProbe, TestbedTarget, trial_context
+from skyshard.scenarios.trial_run import TrialRun
 from skyshard.synth.recipe.recipe import Recipe, read_recipe
 from skyshard.synth.rows.generate import open_sky
 from skyshard.synth.write.synth_plan import plan
@@ -60,7 +59,7 @@ def run_demo(
         ClusterError: a check of the verification failed.
     """
     start = time.monotonic()
-    sky, fitted = _checked_inputs(recipe, workload, nodes, out)
+    sky, file, fitted = _checked_inputs(recipe, workload, nodes, out)
     _claim(out)
     cluster = Cluster.at(out / "cluster")
     try:
@@ -68,25 +67,22 @@ def run_demo(
         cluster.start(nodes)
         announce(watcher, f"2/6 synthetic sky: recipe {recipe} → {out / 'sky'}")
         _synthesize(sky, out / "sky", watcher)
-        with Testbed(cluster.folder, runtime=runtime) as testbed:
-            announce(watcher, f"3/6 ingest: {out / 'sky'} → chunk tables, through {runtime}")
-            report = testbed.ingest(out / "sky", watcher=watcher)
-            announce(watcher, f"4/6 verify {report.database}: every table read back, and the unsharded oracle filled")
-            _verify(testbed, report.database, watcher)
-            testbed.load_mono(report.database, watcher=watcher)
-            announce(watcher, f"5/6 workload {fitted.workload.name}: answers checked against the oracle")
-            for sentence in fitted.sentences:
-                announce(watcher, f"    {sentence}")
-            is_good = _measure(testbed, report.database, fitted, out / "trial", watcher)
-        page = write_report(out / "trial")
+        report = _ingest(cluster, out / "sky", runtime, watcher)
+        announce(watcher, f"5/6 workload {fitted.workload.name}: answers checked against the oracle")
+        for sentence in fitted.sentences:
+            announce(watcher, f"    {sentence}")
+        asked = TrialRun(file, fitted.workload, out / "trial", report.database, ("czar",), cluster.folder)
+        trial = asked.run(watcher)["czar"]
     finally:
         if cluster.exists:
             announce(watcher, "6/6 stopping the cluster")
             cluster.stop()
-    return DemoResult(page, cluster.folder, report.rows, is_good, time.monotonic() - start)
+    if trial.summary.is_partial:
+        raise KeyboardInterrupt
+    return DemoResult(trial.page, cluster.folder, report.rows, trial.summary.is_passed, time.monotonic() - start)
 
 
-def _checked_inputs(recipe: str, workload: str, nodes: int, out: Path) -> tuple[Recipe, Fitted]:
+def _checked_inputs(recipe: str, workload: str, nodes: int, out: Path) -> tuple[Recipe, Path, Fitted]:
     """Everything that could be wrong, looked at before anything is started: the recipe, and what it can be asked."""
     if not 1 <= nodes <= MAX_NODES:
         raise UserError(f"a cluster of {nodes} nodes is not possible", remedy=f"use --nodes 1 to {MAX_NODES}")
@@ -100,7 +96,7 @@ def _checked_inputs(recipe: str, workload: str, nodes: int, out: Path) -> tuple[
         )
     find_mariadbd()
     _require_room(out, plan(sky, out).expected_bytes)
-    return sky, fitted
+    return sky, file, fitted
 
 
 def _require_room(out: Path, size: int) -> None:
@@ -134,6 +130,17 @@ def _synthesize(recipe: Recipe, out: Path, watcher: Watcher) -> None:
         write_catalog(recipe, out, runtime=runtime, watcher=watcher)
 
 
+def _ingest(cluster: Cluster, sky: Path, runtime: RuntimeKind, watcher: Watcher) -> IngestReport:
+    """Ingest, verify, and fill the oracle."""
+    with Testbed(cluster.folder, runtime=runtime) as testbed:
+        announce(watcher, f"3/6 ingest: {sky} → chunk tables, through {runtime}")
+        report = testbed.ingest(sky, watcher=watcher)
+        announce(watcher, f"4/6 verify {report.database}: every table read back, and the unsharded oracle filled")
+        _verify(testbed, report.database, watcher)
+        testbed.load_mono(report.database, watcher=watcher)
+    return report
+
+
 def _verify(testbed: Testbed, database: str, watcher: Watcher) -> None:
     checks = testbed.verify(database)
     for check in checks:
@@ -142,21 +149,3 @@ def _verify(testbed: Testbed, database: str, watcher: Watcher) -> None:
     if not all(check.is_good for check in checks):
         raise ClusterError(f"verification of {database} failed", remedy="this is ours to mend; keep the folder")
     announce(watcher, f"    {len(checks)} checks, all good")
-
-
-def _measure(testbed: Testbed, database: str, fitted: Fitted, out: Path, watcher: Watcher) -> bool:
-    """Run the workload; True when every answer was right and every target met."""
-    with closing(ClusterProbe(testbed)) as probe:
-        summary = run_trial(
-            fitted.workload,
-            fitted.templates,
-            TestbedTarget(testbed, "czar"),
-            out,
-            oracle=TestbedTarget(testbed, "mono"),
-            database=database,
-            context=trial_context(testbed, database, probe),
-            watcher=watcher,
-        )
-    if summary.is_partial:
-        raise KeyboardInterrupt
-    return summary.is_passed

@@ -16,7 +16,7 @@ from skyshard.bench.compare.published_results import check_model, cliff, read_pu
 from skyshard.bench.compare.sweep import Forecast, Size, Sweep, forecasts, sweep_of
 from skyshard.bench.pages.sweep_page import write_sweep
 from skyshard.bench.record.trial_folder import MANIFEST, read_trial
-from skyshard.bench.trial import require_writable
+from skyshard.bench.trial.new_folder import require_writable
 from skyshard.bench.workload.workload import Workload
 from skyshard.bench.workload.workload_fit import names_of, workload_templates
 from skyshard.cluster.private_cluster import MAX_NODES, Cluster
@@ -24,8 +24,8 @@ from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_file
 from skyshard.progress import Watcher, announce
 from skyshard.runtime import open_runtime
+from skyshard.scenarios.catalog_facts import PROFILE
 from skyshard.scenarios.trial_run import TrialRun
-from skyshard.scenarios.trial_targets import PROFILE
 from skyshard.synth.recipe.recipe import read_recipe
 from skyshard.synth.recipe.release_profile import read_profile
 from skyshard.synth.rows.generate import open_sky

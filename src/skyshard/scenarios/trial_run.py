@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
-from skyshard.bench.record.latency_stats import Summary
+from skyshard.bench.check.true_answers import TrueAnswers
+from skyshard.bench.drive.driver_processes import DriverProcesses
 from skyshard.bench.target import TakesForms, Target
-from skyshard.bench.trial import Seats, TrialContext, check_folder, prepare_folder, run_trial
-from skyshard.bench.workload.data_profile import DataProfile, profile_data
+from skyshard.bench.trial.new_folder import check_folder, prepare_folder
+from skyshard.bench.trial.run_trial import run_trial
+from skyshard.bench.trial.trial_setup import (
+    CatalogFacts,
+    TrialDriver,
+    TrialEngines,
+    TrialQueries,
+    TrialRecord,
+    TrialResult,
+    TrialWatch,
+)
+from skyshard.bench.workload.data_profile import profile_data
 from skyshard.bench.workload.query_template import QueryTemplate, wanted_columns
 from skyshard.bench.workload.workload import Workload
 from skyshard.bench.workload.workload_fit import best_fit, names_of, workload_templates
 from skyshard.errors import UserError
 from skyshard.progress import Watcher
-from skyshard.scenarios.trial_targets import ClusterProbe, TestbedTarget, has_mono, open_target, trial_context
+from skyshard.scenarios.catalog_facts import catalog_facts, true_answers
+from skyshard.scenarios.cluster_probe import ClusterProbe
+from skyshard.scenarios.open_target import open_target
+from skyshard.scenarios.testbed_target import TestbedTarget, has_mono
 from skyshard.testbed import Testbed
 
 OWN = ("czar", "mono")
@@ -37,38 +52,63 @@ class TrialRun:
     seed: int | None = None
     processes: int = 0
     """Driver processes; 0: threads of this one."""
-    runtime: str = "processes"
-    """processes or ray."""
+    runtime: Literal["processes", "ray"] = "processes"
+    """Whose the driver processes are."""
 
-    def run(self, watcher: Watcher) -> dict[str, tuple[Path, Summary]]:
-        """Run against each target in turn: its trial folder and summary, by the target's name as given.
+    def run(self, watcher: Watcher) -> dict[str, TrialResult]:
+        """Run against each target in turn; what came of it, by the target's name as given.
 
         All targets are asked the same statements. Answers are compared with the mono server's; without one, with those
-        of the first target.
+        of the first target. When a trial is stopped early, the targets after it are not asked.
         """
         templates = workload_templates(self.file, self.workload)
         check_folder(self.out)
         with ExitStack() as stack:
-            testbed = stack.enter_context(Testbed(self.cluster)) if self._needs_testbed else None
-            if testbed is not None:
-                self._require_names(testbed, templates)
-            targets = {spec: self._open(spec, testbed, stack, watcher) for spec in dict.fromkeys(self.targets)}
-            oracles = self._oracles(targets, testbed)
+            opened = self._open_all(templates, stack, watcher)
             prepare_folder(self.out)
-            seed = self.workload.seed if self.seed is None else self.seed
-            schema = next(iter(templates.values())).schema
-            sampled = targets[_first_with_sql(targets)]
-            profile = profile_data(sampled, self.database, wanted_columns(templates.values()), seed, schema)
-            found = {}
-            folders = trial_folders(self.out, {spec: target.name for spec, target in targets.items()})
-            for spec, target in targets.items():
-                context = self._context(spec, testbed, stack)
-                out = folders[spec]
-                summary = self._one(spec, target, oracles[spec], templates, profile, context, out, watcher)
-                found[spec] = (out, summary)
-                if summary.is_partial:
+            queries = self._queries(templates, opened.targets)
+            found: dict[str, TrialResult] = {}
+            for spec, folder in trial_folders(self.out, {k: one.name for k, one in opened.targets.items()}).items():
+                found[spec] = self._run_one(spec, queries, opened, folder, watcher)
+                if found[spec].summary.is_partial:
                     break
             return found
+
+    def _open_all(self, templates: dict[str, QueryTemplate], stack: ExitStack, watcher: Watcher) -> _Opened:
+        """Open every target; what cannot go well is refused before anything is asked."""
+        testbed = None
+        if any(spec in OWN for spec in self.targets):
+            testbed = stack.enter_context(Testbed(self.cluster))
+            self._require_names(testbed, templates)
+        targets = {spec: self._open(spec, testbed, stack, watcher) for spec in dict.fromkeys(self.targets)}
+        oracles = self._oracles(targets, testbed)
+        if testbed is None:
+            return _Opened(targets, oracles)
+        probe = ClusterProbe(testbed)
+        stack.callback(probe.close)
+        known = true_answers(testbed, self.database)
+        return _Opened(targets, oracles, _Own(catalog_facts(testbed, self.database), known, probe))
+
+    def _queries(self, templates: dict[str, QueryTemplate], targets: dict[str, Target]) -> TrialQueries:
+        """One profile for all targets, so that all are asked the same."""
+        queries = TrialQueries(self.workload, templates, self.database, self.seed)
+        sampled = targets[_first_with_sql(targets)]
+        columns = wanted_columns(templates.values())
+        return replace(queries, profile=profile_data(sampled, self.database, columns, queries.seed, queries.schema))
+
+    def _run_one(
+        self, spec: str, queries: TrialQueries, opened: _Opened, folder: Path, watcher: Watcher
+    ) -> TrialResult:
+        driver = TrialDriver()
+        if self.processes:
+            opener = partial(open_target, spec, self.cluster.resolve())
+            driver = TrialDriver(DriverProcesses(opener, self.processes, self.runtime))
+        target, oracle = opened.targets[spec], opened.oracles[spec]
+        if opened.own is None or spec not in OWN:
+            return run_trial(queries, TrialEngines(target, oracle), TrialRecord(folder), driver, TrialWatch(watcher))
+        own = opened.own
+        engines = TrialEngines(target, oracle, own.truth)
+        return run_trial(queries, engines, TrialRecord(folder, own.facts), driver, TrialWatch(watcher, own.probe))
 
     def _require_names(self, testbed: Testbed, templates: dict[str, QueryTemplate]) -> None:
         """Raises UserError when the database lacks a table or column that a template asks for."""
@@ -87,10 +127,6 @@ class TrialRun:
             f"'{self.workload.schema_name}'",
             remedy=remedy,
         )
-
-    @property
-    def _needs_testbed(self) -> bool:
-        return any(spec in OWN for spec in self.targets)
 
     def _open(self, spec: str, testbed: Testbed | None, stack: ExitStack, watcher: Watcher) -> Target:
         if testbed is not None and spec == "mono" and not has_mono(testbed, self.database):
@@ -120,31 +156,23 @@ class TrialRun:
             )
         return oracles
 
-    def _context(self, spec: str, testbed: Testbed | None, stack: ExitStack) -> TrialContext:
-        if testbed is None or spec not in OWN:
-            return TrialContext()
-        probe = ClusterProbe(testbed)
-        stack.callback(probe.close)
-        return trial_context(testbed, self.database, probe)
 
-    def _one(
-        self,
-        spec: str,
-        target: Target,
-        oracle: Target | None,
-        templates: dict[str, QueryTemplate],
-        profile: DataProfile,
-        context: TrialContext,
-        out: Path,
-        watcher: Watcher,
-    ) -> Summary:
-        seats = None
-        if self.processes:
-            seats = Seats(partial(open_target, spec, self.cluster.resolve()), self.processes, self.runtime)
-        return run_trial(
-            self.workload, templates, target, out, oracle=oracle, database=self.database, seed=self.seed,
-            context=context, profile=profile, seats=seats, watcher=watcher,
-        )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What is known about the testbed's own engines beside their answers."""
+
+    facts: CatalogFacts
+    truth: TrueAnswers | None
+    probe: ClusterProbe
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """Targets by their names as given, whom each is compared with, and what only the testbed's own have."""
+
+    targets: dict[str, Target]
+    oracles: dict[str, Target | None]
+    own: _Own | None = None
 
 
 def _first_with_sql(targets: dict[str, Target]) -> str:

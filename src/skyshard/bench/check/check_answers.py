@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from skyshard.bench.check.compare_answers import compare_answers
-from skyshard.bench.check.true_answers import NAME, Truth
+from skyshard.bench.check.true_answers import NAME, TrueAnswers
 from skyshard.bench.drive.driver import Recording
 from skyshard.bench.record.latency_stats import WrongAnswer
 from skyshard.bench.target import Target
@@ -23,46 +23,40 @@ ASKERS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class AnswerCheck:
     """What the comparison found.
 
     ``answer_ok`` is for each sample True, False, or None where nothing was compared, as a whole None where nobody was
-    asked; ``wrong`` are the statements that were answered wrongly or could not be compared; ``known`` counts the
-    answers that were compared with the generator's.
+    asked; ``wrong`` are the statements that were answered wrongly or could not be compared; ``oracle`` is the name of
+    the engine that was asked; ``known`` counts the answers that were compared with the generator's; ``is_stopped``:
+    Ctrl-C came before the end, and nothing counts as compared.
     """
 
     answer_ok: list[bool | None] | None = None
     wrong: Sequence[WrongAnswer] = ()
+    oracle: str = ""
     known: int = 0
+    is_stopped: bool = False
 
 
 def check_answers(
-    recording: Recording, oracle: Target | None, database: str, watcher: Watcher, truth: Truth | None = None
-) -> Checked:
+    recording: Recording, oracle: Target | None, database: str, watcher: Watcher, truth: TrueAnswers | None = None
+) -> AnswerCheck:
     """Compare every kept answer with the oracle's, and with what the generator knows."""
     places: dict[str, list[int]] = {}
     for place, answer in enumerate(recording.answers):
         if answer is not None:
             places.setdefault(recording.samples[place].sql, []).append(place)
-    answer_ok: list[bool | None] | None = None
-    wrong: list[WrongAnswer] = []
-    if oracle is not None:
-        answer_ok, wrong = _by_oracle(recording, places, oracle, database, watcher)
-    if truth is None:
-        return Checked(answer_ok, wrong)
-    return _by_truth(recording, places, truth, answer_ok, wrong)
+    checked = AnswerCheck() if oracle is None else _by_oracle(recording, places, oracle, database, watcher)
+    return checked if truth is None else _by_truth(recording, places, truth, checked)
 
 
 def _by_truth(
-    recording: Recording,
-    places: Mapping[str, list[int]],
-    truth: Truth,
-    answer_ok: list[bool | None] | None,
-    wrong: list[WrongAnswer],
-) -> Checked:
+    recording: Recording, places: Mapping[str, list[int]], truth: TrueAnswers, checked: AnswerCheck
+) -> AnswerCheck:
     """Add what the generator knows; an answer that it does not confirm is wrong, whatever the oracle said."""
-    found: list[bool | None] = [None] * len(recording.samples) if answer_ok is None else list(answer_ok)
-    known = 0
+    found = list(checked.answer_ok or [None] * len(recording.samples))
+    wrong, known = list(checked.wrong), 0
     for sql, samples in places.items():
         if (answer := truth.answer(sql)) is None:
             continue
@@ -73,12 +67,12 @@ def _by_truth(
             found[place] = not reason and found[place] is not False
         if bad := [place for place in samples if reasons.get(place)]:
             wrong.append(_wrong_answer(recording, bad, f"{NAME} knows better: {reasons[bad[0]]}", is_checked=True))
-    return Checked(found if known or answer_ok is not None else None, wrong, known)
+    return replace(checked, answer_ok=found if known else checked.answer_ok, wrong=wrong, known=known)
 
 
 def _by_oracle(
     recording: Recording, places: Mapping[str, list[int]], oracle: Target, database: str, watcher: Watcher
-) -> tuple[list[bool | None], list[WrongAnswer]]:
+) -> AnswerCheck:
     """Each distinct statement is asked once."""
     answer_ok: list[bool | None] = [None] * len(recording.samples)
     wrong: list[WrongAnswer] = []
@@ -97,7 +91,7 @@ def _by_oracle(
         if bad := [place for place in found if reasons[place]]:
             wrong.append(_wrong_answer(recording, bad, reasons[bad[0]], is_checked=truth is not None))
         stage.report(done)
-    return answer_ok, wrong
+    return AnswerCheck(answer_ok, wrong, oracle.name)
 
 
 def _wrong_answer(recording: Recording, places: Sequence[int], reason: str, *, is_checked: bool) -> WrongAnswer:

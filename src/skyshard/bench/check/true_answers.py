@@ -33,15 +33,15 @@ class TrueAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class TrueAnswers:
     """What is known: some statements with their answers, and whatever ``work_out`` finds for others."""
 
     answers: Mapping[str, TrueAnswer]
     work_out: Callable[[str], TrueAnswer | None] = lambda sql: None
 
     @staticmethod
-    def of(answers: Mapping[str, TrueAnswer], work_out: Callable[[str], TrueAnswer | None]) -> Truth:
-        return Truth({plain(sql): answer for sql, answer in answers.items()}, work_out)
+    def of(answers: Mapping[str, TrueAnswer], work_out: Callable[[str], TrueAnswer | None]) -> TrueAnswers:
+        return TrueAnswers({plain(sql): answer for sql, answer in answers.items()}, work_out)
 
     def answer(self, sql: str) -> TrueAnswer | None:
         """The true answer of a statement; None where it is not known."""

@@ -227,7 +227,7 @@ def phase_clients(
     return clients
 
 
-class Course:
+class PhaseRun:
     """A phase under way: its clients, each in its thread."""
 
     def __init__(self, clients: Sequence[Client], stop: threading.Event) -> None:
@@ -255,9 +255,9 @@ class Course:
 
 def run_phase(clients: Sequence[Client], stop: threading.Event, grace_s: float = GRACE_S) -> bool:
     """Run a phase's clients to the end; False when Ctrl-C ended it early."""
-    course = Course(clients, stop)
+    run = PhaseRun(clients, stop)
     try:
-        return course.wait()
+        return run.wait()
     except KeyboardInterrupt:
-        course.end(grace_s)
+        run.end(grace_s)
         return False

@@ -1,8 +1,8 @@
-"""Who drives: threads of this process, or seats in processes of their own, local or through Ray.
+"""Who sends the queries: threads of this process, or driver processes, on this host or through Ray.
 
-A phase's queries and clients are dealt out to the seats like cards; each seat keeps its own target open and runs its
-share with the same driver. All clocks count from one moment of the wall clock, so that samples of different seats fit
-together (to the accuracy of the hosts' time service when seats are on several).
+A phase's queries and clients are dealt out to the driver processes like cards; each keeps its own target open and runs
+its share with the same code. All clocks count from one moment of the wall clock, so that samples of different
+processes fit together (to the accuracy of the hosts' time service when they are on several).
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import pyarrow as pa
 
 from skyshard.bench.clock import Clock, WallClock
-from skyshard.bench.drive.driver import GRACE_S, Course, Recording, phase_clients, run_phase
+from skyshard.bench.drive.driver import GRACE_S, PhaseRun, Recording, phase_clients, run_phase
+from skyshard.bench.drive.thread_switching import SWITCH_S
 from skyshard.bench.record.samples import Sample
 from skyshard.bench.target import Target
 from skyshard.bench.workload.query_schedule import ClassSchedule
@@ -32,19 +33,27 @@ from skyshard.errors import ClusterError
 from skyshard.host.interrupts import ENDING_SIGNALS
 from skyshard.runtime import open_runtime
 
+R = TypeVar("R")
 Phase = Sequence[ClassSchedule]
 Opener = Callable[[], Target]
 """Opens the target; plain and importable, since it goes to other processes."""
 START_AFTER_S = 0.25
-"""From the call to the first due time, so that all seats have their share by then."""
+"""From the call to the first due time, so that all processes have their share by then."""
 
 LOOK_S = 0.5
-"""Longest that a seat is asked to wait for its end at a time, so that it hears when it is to stop."""
-SWITCH_S = 0.0005
-"""Longest that a thread keeps the interpreter while another waits for it; Python's own value is 0.005."""
+"""Longest that a process is asked to wait for its end at a time, so that it hears when it is to stop."""
 
 
-class Team(Protocol):
+@dataclass(frozen=True, slots=True)
+class DriverProcesses:
+    """Clients in processes of their own: how each opens the target, how many, and whose."""
+
+    opener: Opener
+    count: int
+    runtime: Literal["processes", "ray"] = "processes"
+
+
+class Driver(Protocol):
     """Runs phases one after the other."""
 
     def run(self, phase: Phase, recording: Recording) -> bool:
@@ -55,8 +64,8 @@ class Team(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ThreadTeam:
-    """All clients are threads here."""
+class ThreadDriver:
+    """All clients are threads of this process."""
 
     target: Target
     database: str
@@ -65,31 +74,19 @@ class ThreadTeam:
     def run(self, phase: Phase, recording: Recording) -> bool:
         stop = threading.Event()
         clients = phase_clients(phase, self.target, self.database, self.clock, recording, stop)
-        with quick_switching():
-            return run_phase(clients, stop)
+        return run_phase(clients, stop)
 
     def close(self) -> None:
         """The target is its owner's to close."""
 
 
-@contextmanager
-def quick_switching() -> Iterator[None]:
-    """Threads hand the interpreter over ten times as often: a client whose query is due does not wait for another's."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_S)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
-
-
-class Seat:
-    """One process's share of the clients; lives in that process."""
+class Share:
+    """One process's share of the clients; lives in that process, which is the driver's own."""
 
     def __init__(self, opener: Opener, database: str, number: int, epoch_s: float) -> None:
         self._target, self._database, self._number = opener(), database, number
         self._clock = WallClock(epoch_s)
-        self._recording, self._course = Recording(), Course([], threading.Event())
+        self._recording, self._run = Recording(), PhaseRun([], threading.Event())
 
     def is_ready(self) -> bool:
         return True
@@ -99,15 +96,15 @@ class Seat:
         sys.setswitchinterval(SWITCH_S)
         self._recording, stop = Recording(answer_budget=budget), threading.Event()
         clients = phase_clients(phase, self._target, self._database, self._clock, self._recording, stop, start_s)
-        self._course = Course(clients, stop)
+        self._run = PhaseRun(clients, stop)
 
     def wait(self, at_most_s: float) -> bool:
         """True when the share has come to its end."""
-        return self._course.wait(at_most_s)
+        return self._run.wait(at_most_s)
 
     def end(self, grace_s: float) -> None:
-        """Stop early; see ``Course.end``."""
-        self._course.end(grace_s)
+        """Stop early; see ``PhaseRun.end``."""
+        self._run.end(grace_s)
 
     def take(self) -> tuple[list[Sample], list[pa.Table | None]]:
         """The share's samples and their answers."""
@@ -117,137 +114,139 @@ class Seat:
         self._target.close()
 
 
-Call = Callable[..., "Future[Any]"]
+ProcessCall = Callable[..., "Future[Any]"]
+"""Calls a method of ``Share`` on the one of another process; takes its further arguments."""
 
 
-class SeatTeam:
-    """Seats in processes: ``runtime`` says whose. Ctrl-C reaches this process only, which tells them."""
+class ProcessDriver:
+    """The clients are in driver processes. Ctrl-C reaches this process only, which tells them."""
 
-    def __init__(self, opener: Opener, database: str, clock: WallClock, count: int, runtime: str = "processes") -> None:
+    def __init__(self, processes: DriverProcesses, database: str, clock: WallClock) -> None:
         self._clock = clock
         self._stack = ExitStack()
-        self._calls: list[Call] = []
-        self._seats = set(range(count))  # those that live
-        start = self._local if runtime == "processes" else self._through_ray
+        self._calls: list[ProcessCall] = []
+        self._alive = set(range(processes.count))
+        start = self._local if processes.runtime == "processes" else self._through_ray
         try:
-            self._calls = start([(opener, database, number, clock.epoch_s) for number in range(count)])
-            self._all("is_ready")
+            self._calls = start([(processes.opener, database, i, clock.epoch_s) for i in range(processes.count)])
+            self._all(Share.is_ready)
         except BrokenProcessPool:
             self.close()
-            remedy = "its own words stand above; try without --processes"
+            remedy = "see its output above; or run without --processes"
             raise ClusterError("a driver process could not open its target", remedy=remedy) from None
         except BaseException:
             self.close()
             raise
 
-    def _local(self, seats: Sequence[tuple[Any, ...]]) -> list[Call]:
+    def _local(self, shares: Sequence[tuple[Any, ...]]) -> list[ProcessCall]:
         context = multiprocessing.get_context("spawn")
-        calls: list[Call] = []
-        for seat in seats:
-            pool = ProcessPoolExecutor(1, mp_context=context, initializer=_sit_down, initargs=seat)
+        calls: list[ProcessCall] = []
+        for share in shares:
+            pool = ProcessPoolExecutor(1, mp_context=context, initializer=_open_share, initargs=share)
             self._stack.callback(pool.shutdown, wait=True, cancel_futures=True)
-            calls.append(lambda method, *args, pool=pool: pool.submit(_call_seat, method, *args))
+            calls.append(lambda method, *args, pool=pool: pool.submit(_on_share, method, *args))
         return calls
 
-    def _through_ray(self, seats: Sequence[tuple[Any, ...]]) -> list[Call]:
+    def _through_ray(self, shares: Sequence[tuple[Any, ...]]) -> list[ProcessCall]:
         runtime = self._stack.enter_context(open_runtime("ray", []))
-        handles = [runtime.actor(f"bench-{number}", partial(Seat, *seat)) for number, seat in enumerate(seats)]
-        return [lambda method, *args, handle=handle: handle.call(getattr(Seat, method), *args) for handle in handles]
+        handles = [runtime.actor(f"bench-{number}", partial(Share, *share)) for number, share in enumerate(shares)]
+        return [handle.call for handle in handles]
 
-    def _all(self, method: str, *args: Any) -> list[Any]:
-        """Call a method of every seat at once; their results in order."""
+    def _all(self, method: Callable[..., R], *args: Any) -> list[R]:
+        """Call a method of every share at once; their results in order."""
         return [future.result() for future in [call(method, *args) for call in self._calls]]
 
-    def _living(self, method: str, shares: Sequence[Sequence[Any]] | None = None) -> dict[int, Any]:
-        """Call a method of every seat that lives at once; results by seat. One that has died is noted as lost."""
-        asked = {seat: self._called(seat, method, shares[seat] if shares else ()) for seat in self._seats}
+    def _each_alive(self, method: Callable[..., R], shares: Sequence[Sequence[Any]] | None = None) -> dict[int, R]:
+        """Call a method in every process that is alive at once; results by process. One that died is alive no more."""
+        asked = {number: self._called(number, method, shares[number] if shares else ()) for number in self._alive}
         found = {}
-        for seat, future in asked.items():
+        for number, future in asked.items():
             try:
                 if future is None:
                     raise BrokenProcessPool
-                found[seat] = future.result()
+                found[number] = future.result()
             except (BrokenProcessPool, ClusterError) as error:
                 if isinstance(error, ClusterError) and not error.retryable:
                     raise
-                self._seats.discard(seat)
+                self._alive.discard(number)
         return found
 
-    def _called(self, seat: int, method: str, args: Sequence[Any]) -> Future[Any] | None:
+    def _called(self, number: int, method: Callable[..., R], args: Sequence[Any]) -> Future[R] | None:
         try:
-            return self._calls[seat](method, *args)
+            return self._calls[number](method, *args)
         except BrokenProcessPool:
             return None
 
     def run(self, phase: Phase, recording: Recording) -> bool:
-        """When a seat dies the others are stopped, their samples kept, and ``recording.lost`` says so.
+        """When a process dies the others are stopped, their samples kept, and ``recording.lost`` says so.
 
         Raises:
-            ClusterError: no seat is left.
+            ClusterError: no process is left.
         """
         start_s = self._clock.now() + START_AFTER_S
         budget = recording.answer_budget // len(self._calls)
-        self._living("begin", [(share, start_s, budget) for share in deal(phase, len(self._calls))])
+        self._each_alive(Share.begin, [(share, start_s, budget) for share in deal(phase, len(self._calls))])
         is_whole = self._wait()
-        for samples, answers in self._living("take").values():
+        for samples, answers in self._each_alive(Share.take).values():
             recording.samples += samples
             recording.answers += answers
             recording.answer_budget -= sum(answer.nbytes for answer in answers if answer is not None)
-        dead = len(self._calls) - len(self._seats)
-        if not self._seats:
+        dead = len(self._calls) - len(self._alive)
+        if not self._alive:
             raise ClusterError("every driver process died: no sample is left", remedy="run the trial again")
         if dead:
             recording.lost = f"{dead} of {len(self._calls)} driver processes died in phase {phase[0].phase}"
         return is_whole and not dead
 
     def _wait(self) -> bool:
-        """Wait until all seats have come to their end; have them stop on Ctrl-C or when one dies, and give False."""
+        """Wait until all shares have come to their end; stop them on Ctrl-C or when a process dies, and give False."""
         count = len(self._calls)
         try:
-            while not all(self._living("wait", [(LOOK_S,)] * count).values()):
-                if len(self._seats) < count:
+            while not all(self._each_alive(Share.wait, [(LOOK_S,)] * count).values()):
+                if len(self._alive) < count:
                     break
             else:
                 return True
         except KeyboardInterrupt:
             pass
-        self._living("end", [(GRACE_S,)] * count)
+        self._each_alive(Share.end, [(GRACE_S,)] * count)
         return False
 
     def close(self) -> None:
         with contextlib.suppress(BrokenProcessPool, ClusterError):
-            self._living("close")
+            self._each_alive(Share.close)
         self._stack.close()
 
 
-_SEAT: list[Seat] = []
+_SHARES: list[Share] = []
+"""The one share of a driver process."""
 
 
-def _sit_down(*seat: Any) -> None:
-    """Make this process's seat."""
+def _open_share(*share: Any) -> None:
+    """Make this process's share."""
     for number in ENDING_SIGNALS:  # a terminal sends them to all processes
         signal.signal(number, signal.SIG_IGN)
-    _SEAT.append(Seat(*seat))
+    _SHARES.append(Share(*share))
 
 
-def _call_seat(method: str, *args: Any) -> Any:
-    return getattr(_SEAT[0], method)(*args)
+def _on_share(method: Callable[..., R], *args: Any) -> R:
+    return method(_SHARES[0], *args)
 
 
-def deal(phase: Phase, seats: int) -> list[list[ClassSchedule]]:
-    """A phase's shares: each class's clients spread evenly, its queries dealt in turn to the seats that have clients.
+def deal(phase: Phase, count: int) -> list[list[ClassSchedule]]:
+    """A phase's shares: each class's clients spread evenly, its queries dealt in turn to the shares that have clients.
 
     Every query and every client is in exactly one share.
     """
-    shares: list[list[ClassSchedule]] = [[] for _ in range(seats)]
+    shares: list[list[ClassSchedule]] = [[] for _ in range(count)]
     for number, schedule in enumerate(phase):
         clients = schedule.load.arrivals.clients
-        used = min(seats, clients)
+        used = min(count, clients)
         for place in range(used):
             arrivals = schedule.load.arrivals.model_copy(update={"clients": clients // used + (place < clients % used)})
             load = schedule.load.model_copy(update={"arrivals": arrivals})
             share = ClassSchedule(schedule.phase, load, schedule.queries[place::used])
-            shares[(number + place) % seats].append(share)
+            shares[(number + place) % count].append(share)
     return shares
 
 

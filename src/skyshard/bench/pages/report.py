@@ -29,7 +29,11 @@ LOOKED_AT = 1_000
 
 def write_report(folder: Path) -> Path:
     """Render ``report.html`` and ``report.md`` from the other files of a trial folder; the page's path."""
-    trial = read_trial(folder)
+    return write_pages(read_trial(folder), folder)
+
+
+def write_pages(trial: Trial, folder: Path) -> Path:
+    """Render ``report.html`` and ``report.md`` of a trial that was read; the page's path."""
     path = folder / "report.html"
     path.write_text(render_report(trial), encoding="utf-8")
     (folder / "report.md").write_text(markdown_report(trial), encoding="utf-8")

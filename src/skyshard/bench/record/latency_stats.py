@@ -8,6 +8,7 @@ Latencies are those of answered queries, right or wrong; throughput counts them,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -16,7 +17,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import Field
 
-from skyshard.bench.record.samples import with_durations
 from skyshard.bench.workload.workload import ClassLoad, Threshold, Workload
 from skyshard.catalog.strict_files import Strict
 
@@ -101,6 +101,23 @@ class NotAnswered(Strict):
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """What a trial lacks of its workload."""
+
+    is_partial: bool = False
+    """Stopped before its end."""
+    lost: str = ""
+    """What happened to driver processes whose samples are missing."""
+    not_run: Sequence[str] = ()
+    """Phases that were left out because one before them failed."""
+    not_answered: Sequence[NotAnswered] = ()
+    """Templates that the target cannot be asked."""
+
+
+WHOLE = Shortfall()
+
+
 class ThresholdResult(Strict):
     """What a threshold found in one phase."""
 
@@ -175,28 +192,18 @@ def summarise(
     workload: Workload,
     samples: pa.Table,
     wrong_answers: Sequence[WrongAnswer] = (),
-    *,
-    is_partial: bool = False,
-    not_run: Sequence[str] = (),
-    not_answered: Sequence[NotAnswered] = (),
-    lost: str = "",
+    shortfall: Shortfall = WHOLE,
 ) -> Summary:
-    """The summary of a trial's samples; ``not_run`` names phases that were left out.
-
-    A class of which the target was asked nothing has no numbers.
-    """
-    measured = with_durations(samples.filter(pc.invert(samples["is_warm_up"])))
+    """The summary of a trial's samples (with durations)."""
+    measured = samples.filter(pc.invert(samples["is_warm_up"]))
     classes = [
-        summarise_class(phase.name, load, _of(measured, phase.name, load.class_name))
-        for phase in workload.phases
-        if phase.name not in not_run
-        for load in phase.classes
-        if not {f"{load.class_name}/{name}" for name in load.templates} <= {one.template for one in not_answered}
+        summarise_class(phase, load, _of(measured, phase, load.class_name))
+        for phase, load in _measured_loads(workload, shortfall)
     ]
     found = check_thresholds(workload, classes)
     return Summary(
         workload=workload.name,
-        is_partial=is_partial,
+        is_partial=shortfall.is_partial,
         n=measured.num_rows,
         warm_ups=samples.num_rows - measured.num_rows,
         classes=classes,
@@ -205,14 +212,23 @@ def summarise(
         driver_lag_max_s=pc.max(measured["driver_lag_s"]).as_py() or 0.0,
         driver_lag_p99_s=float(np.percentile(measured["driver_lag_s"].to_numpy(), 99)) if measured.num_rows else 0.0,
         thresholds=found,
-        not_run=list(not_run),
-        not_answered=list(not_answered),
-        lost=lost,
-        failures=([f"{lost}: their samples are lost"] if lost else [])
-        + [sentence for one in classes for sentence in _failures(one)]
-        + _unchecked(wrong_answers)
-        + [_broken(one) for one in found if not one.is_kept],
+        not_run=list(shortfall.not_run),
+        not_answered=list(shortfall.not_answered),
+        lost=shortfall.lost,
+        failures=[*_lost(shortfall.lost), *_failures(classes), *_unchecked(wrong_answers), *_broken(found)],
     )
+
+
+def _measured_loads(workload: Workload, shortfall: Shortfall) -> list[tuple[str, ClassLoad]]:
+    """The classes that have numbers, each with its phase: of the phases run, those that were asked anything."""
+    unasked = {one.template for one in shortfall.not_answered}
+    return [
+        (phase.name, load)
+        for phase in workload.phases
+        if phase.name not in shortfall.not_run
+        for load in phase.classes
+        if not {f"{load.class_name}/{name}" for name in load.templates} <= unasked
+    ]
 
 
 def check_thresholds(workload: Workload, classes: Sequence[ClassSummary]) -> list[ThresholdResult]:
@@ -233,10 +249,14 @@ def _held(one: Threshold, phase: str, found: float | None) -> ThresholdResult:
     return ThresholdResult(threshold=one.text, phase=phase, found=found, is_kept=is_kept)
 
 
-def _broken(one: ThresholdResult) -> str:
-    where = f" in phase {one.phase}" if one.phase else ""
-    found = "not borne by the samples" if one.found is None else f"{one.found:.4g}"
-    return f"threshold {one.threshold}{where}: {found}"
+def _broken(results: Sequence[ThresholdResult]) -> list[str]:
+    """The thresholds that were not kept, as sentences."""
+    sentences = []
+    for one in (result for result in results if not result.is_kept):
+        where = f" in phase {one.phase}" if one.phase else ""
+        found = "not borne by the samples" if one.found is None else f"{one.found:.4g}"
+        sentences.append(f"threshold {one.threshold}{where}: {found}")
+    return sentences
 
 
 def statistic(one: ClassSummary, name: str) -> float | None:
@@ -310,19 +330,24 @@ def _verdict(load: ClassLoad, latency: Times | None, failed: int, wrong: int) ->
     return Verdict.MET if latency.mean_s <= load.target_s else Verdict.MISSED
 
 
-def _failures(one: ClassSummary) -> list[str]:
-    """Why a class keeps the trial from passing, as sentences."""
-    where = f"{one.class_name} ({one.phase})"
+def _failures(classes: Sequence[ClassSummary]) -> list[str]:
+    """Why classes keep the trial from passing, as sentences."""
     found = []
-    if one.wrong:
-        found.append(f"{where}: {one.wrong} of {one.n} answers are wrong")
-    if one.errors and one.verdict is Verdict.FAILED:
-        found.append(f"{where}: {one.errors} of {one.n} queries failed")
-    if one.n == 0:
-        found.append(f"{where}: no query was measured")
-    if one.verdict is Verdict.MISSED and one.latency is not None:
-        found.append(f"{where}: mean latency {one.latency.mean_s:.3g} s exceeds the target of {one.target_s:g} s")
+    for one in classes:
+        where = f"{one.class_name} ({one.phase})"
+        if one.wrong:
+            found.append(f"{where}: {one.wrong} of {one.n} answers are wrong")
+        if one.errors and one.verdict is Verdict.FAILED:
+            found.append(f"{where}: {one.errors} of {one.n} queries failed")
+        if one.n == 0:
+            found.append(f"{where}: no query was measured")
+        if one.verdict is Verdict.MISSED and one.latency is not None:
+            found.append(f"{where}: mean latency {one.latency.mean_s:.3g} s exceeds the target of {one.target_s:g} s")
     return found
+
+
+def _lost(why: str) -> list[str]:
+    return [f"{why}: their samples are lost"] if why else []
 
 
 def _unchecked(wrong_answers: Sequence[WrongAnswer]) -> list[str]:

@@ -67,14 +67,14 @@ class Sample:
 def sample_table(
     samples: Sequence[Sample], statements: Sequence[str], answer_ok: Sequence[bool | None] | None = None
 ) -> pa.Table:
-    """Samples as a table in order of sending; ``statements`` lists the distinct SQL texts."""
+    """Samples as a table in order of sending, with durations; ``statements`` lists the distinct SQL texts."""
     number = {sql: i for i, sql in enumerate(statements)}
     columns = {f.name: [getattr(sample, f.name) for sample in samples] for f in fields(Sample)}
     columns["class"] = columns.pop("class_name")
     columns["statement"] = [number[sql] for sql in columns.pop("sql")]
     columns["answer_ok"] = list(answer_ok) if answer_ok is not None else [None] * len(samples)
     arrays = [pa.array(columns[f.name], f.type) for f in SAMPLE_SCHEMA]
-    return pa.Table.from_arrays(arrays, schema=SAMPLE_SCHEMA).sort_by("sent_s")
+    return with_durations(pa.Table.from_arrays(arrays, schema=SAMPLE_SCHEMA).sort_by("sent_s"))
 
 
 STATEMENT_SCHEMA = pa.schema(
@@ -95,7 +95,7 @@ def statement_table(statements: Sequence[str], places: Sequence[tuple[float, flo
 
 
 def with_durations(samples: pa.Table) -> pa.Table:
-    """The same samples with ``latency_s`` and ``service_s``."""
+    """Samples as their file holds them, with ``latency_s`` and ``service_s``: what follows from other columns."""
     latency = pc.subtract(samples["last_row_s"], samples["intended_s"])
     service = pc.subtract(samples["last_row_s"], samples["sent_s"])
     return samples.append_column("latency_s", latency).append_column("service_s", service)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -21,9 +22,10 @@ from skyshard.cli.terminal.show import (
 from skyshard.readable import seconds
 
 if TYPE_CHECKING:
+    from skyshard.bench.compare.sweep import Sweep
     from skyshard.bench.record.latency_stats import Summary
+    from skyshard.bench.trial.trial_setup import TrialResult
     from skyshard.bench.workload.workload import Workload
-    from skyshard.scenarios.trial_run import TrialRun
 
 Number = TypeVar("Number", int, float)
 
@@ -68,32 +70,41 @@ def run(
     Exit code 1 when an answer is wrong, a query failed, a target is missed or a threshold is broken; 3 when a driver
     process died; 130 when it was interrupted.
     """
-    from skyshard.bench.workload.workload import find_workload, read_workload
-
-    file = find_workload(workload)
-    loaded = adjusted(read_workload(file), leave_out, duration, check=check)
-    if schema:
-        loaded = _with_schema(file, loaded, schema)
-
+    from skyshard.bench.drive.thread_switching import quick_switching
     from skyshard.host.interrupts import interruptible
     from skyshard.scenarios.trial_run import TrialRun
 
+    file, loaded = _adjusted_file(workload, leave_out, duration, check=check)
+    if schema:
+        loaded = _with_schema(file, loaded, schema)
     folder = out or Path("trials") / f"{loaded.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    count = processes or (os.cpu_count() or 1 if ray else 0)
     asked = TrialRun(
-        file, loaded, folder, database or loaded.database, tuple(target or ["czar"]), cluster, seed,
-        processes or (os.cpu_count() or 1 if ray else 0),
+        file, loaded, folder, database or loaded.database, tuple(target or ["czar"]), cluster, seed, count,
         "ray" if ray else "processes",
     )  # fmt: skip
-    with interruptible():
-        summaries = _run(asked)
-    for name, (trial, summary) in summaries.items():
-        _show(summary, trial, name if len(summaries) > 1 else "", as_json=as_json)
-    if any(summary.lost for _, summary in summaries.values()):
-        raise typer.Exit(3)
-    if any(summary.is_partial for _, summary in summaries.values()):
-        raise typer.Exit(130)
-    if not all(summary.is_passed for _, summary in summaries.values()):
-        raise typer.Exit(1)
+    with interruptible(), quick_switching(), progress_bars() as watcher:
+        results = asked.run(watcher)
+    for name, result in results.items():
+        _show(result, name if len(results) > 1 else "", as_json=as_json)
+    raise typer.Exit(_exit_code([result.summary for result in results.values()]))
+
+
+def _exit_code(summaries: Sequence[Summary]) -> int:
+    """3 when samples were lost, 130 when a run was stopped, 1 when one did not pass."""
+    if any(summary.lost for summary in summaries):
+        return 3
+    if any(summary.is_partial for summary in summaries):
+        return 130
+    return 0 if all(summary.is_passed for summary in summaries) else 1
+
+
+def _adjusted_file(name: str, leave_out: str, duration_s: float, *, check: bool | None) -> tuple[Path, Workload]:
+    """A workload file by its path or shipped name, and the workload as the options change it."""
+    from skyshard.bench.workload.workload import find_workload, read_workload
+
+    file = find_workload(name)
+    return file, adjusted(read_workload(file), leave_out, duration_s, check=check)
 
 
 def adjusted(workload: Workload, leave_out: str, duration_s: float, *, check: bool | None) -> Workload:
@@ -122,18 +133,11 @@ def _with_schema(file: Path, workload: Workload, schema: str) -> Workload:
     return fitted.workload
 
 
-def _run(asked: TrialRun) -> dict[str, tuple[Path, Summary]]:
-    with progress_bars() as watcher:
-        return asked.run(watcher)
-
-
-def _show(summary: Summary, folder: Path, title: str, *, as_json: bool) -> None:
+def _show(result: TrialResult, title: str, *, as_json: bool) -> None:
+    summary = result.summary
     if as_json:
         typer.echo(summary.model_dump_json(indent=1))
         return
-    from skyshard.bench.pages.report import verdict_sentence
-    from skyshard.bench.record.trial_folder import read_trial
-
     headers = ["class", "phase", "n", "errors", "wrong", "mean", "p50", "p95", "max", "target", "verdict"]
     rows = []
     for one in summary.classes:
@@ -145,17 +149,16 @@ def _show(summary: Summary, folder: Path, title: str, *, as_json: bool) -> None:
     print_table(headers, rows, title=title)
     for left_out in summary.not_answered:
         typer.echo(f"not answered: {left_out.template}, {left_out.queries} queries: {left_out.reason}")
-    typer.echo(verdict_sentence(read_trial(folder)))
-    typer.echo(f"report: {folder / 'report.html'}")
+    typer.echo(result.verdict)
+    typer.echo(f"report: {result.page}")
 
 
 def report(folder: Annotated[Path, typer.Argument(help="A trial folder.")]) -> None:
     """Check a trial folder and render its report again, from the folder alone."""
-    from skyshard.bench.pages.report import write_report
+    from skyshard.bench.pages.report import write_pages
     from skyshard.bench.record.trial_folder import validate_trial
 
-    validate_trial(folder)
-    typer.echo(f"report: {write_report(folder)}")
+    typer.echo(f"report: {write_pages(validate_trial(folder), folder)}")
 
 
 def compare(
@@ -245,24 +248,27 @@ def sweep(
 
     Exit code 1 when a class was answered wrongly or not at all at one of the sizes.
     """
-    from skyshard.bench.workload.workload import find_workload, read_workload
-
-    file = find_workload(workload)
-    loaded = adjusted(read_workload(file), leave_out, duration, check=check)
-
-    from skyshard.bench.pages.sweep_page import YES_NO, band, exponent, verdict
+    from skyshard.bench.drive.thread_switching import quick_switching
     from skyshard.host.interrupts import interruptible
     from skyshard.scenarios.sweep_run import SweepRun
 
+    file, loaded = _adjusted_file(workload, leave_out, duration, check=check)
     asked = SweepRun(
         file, loaded, out, recipe, tuple(_numbers(fractions, float)), tuple(_numbers(nodes, int)),
         tuple(_numbers(on_nodes, int)),
     )  # fmt: skip
-    with interruptible(), progress_bars(quiet=True) as watcher:
+    with interruptible(), quick_switching(), progress_bars(quiet=True) as watcher:
         found, page = asked.run(watcher)
     if as_json:
         print_json(found.model_dump(mode="json"))
-        raise typer.Exit(bool(found.faults))
+    else:
+        _show_sweep(found, page)
+    raise typer.Exit(bool(found.faults))
+
+
+def _show_sweep(found: Sweep, page: Path) -> None:
+    from skyshard.bench.pages.sweep_page import YES_NO, band, exponent, verdict
+
     rows = []
     for one in found.scalings:
         held = one.held_out
@@ -271,7 +277,6 @@ def sweep(
     print_table(["series", "exponent", "held out: predicted", "measured", "holds", "50 % of DR1"], rows)
     typer.echo(verdict(found))
     typer.echo(f"report: {page}")
-    raise typer.Exit(bool(found.faults))
 
 
 def _numbers(text: str, kind: type[Number]) -> list[Number]:

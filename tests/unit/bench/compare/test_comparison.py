@@ -24,9 +24,9 @@ from skyshard.bench.compare.significance import (
 )
 from skyshard.bench.pages.comparison_page import html, markdown, verdict, write_comparison
 from skyshard.bench.record.latency_stats import summarise
-from skyshard.bench.record.samples import statement_table, with_durations
+from skyshard.bench.record.samples import with_durations
 from skyshard.bench.record.trial_folder import Trial
-from skyshard.bench.trial import write_trial
+from skyshard.bench.record.write_trial import write_trial
 from skyshard.cli.app import app
 from skyshard.errors import UserError
 
@@ -184,8 +184,7 @@ def test_the_three_forms_agree(tmp_path: Path) -> None:
 
 def written(trial: Trial, folder: Path) -> Path:
     folder.mkdir()
-    samples = trial.samples.drop_columns(["latency_s", "service_s"])
-    write_trial(folder, trial.manifest, samples, statement_table(trial.statements), trial.summary, None)
+    write_trial(folder, trial)
     return folder
 
 
@@ -206,5 +205,5 @@ def test_the_command_exits_with_1_on_a_regression_and_0_without(tmp_path: Path) 
 def test_summaries_of_made_trials_are_those_of_their_samples() -> None:
     """The trials that these tests compare are whole: their summary is their samples'."""
     trial = made_trial(1)
-    again = summarise(trial.manifest.workload, trial.samples.drop_columns(["latency_s", "service_s"]))
+    again = summarise(trial.manifest.workload, trial.samples)
     assert again == trial.summary

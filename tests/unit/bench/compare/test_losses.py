@@ -19,9 +19,9 @@ from skyshard.bench.pages.comparison_page import markdown, verdict, write_compar
 from skyshard.bench.pages.sweep_page import write_sweep
 from skyshard.bench.pages.trend_page import write_trend
 from skyshard.bench.record.latency_stats import summarise
-from skyshard.bench.record.samples import statement_table, with_durations
+from skyshard.bench.record.samples import with_durations
 from skyshard.bench.record.trial_folder import Trial
-from skyshard.bench.trial import write_trial
+from skyshard.bench.record.write_trial import write_trial
 from skyshard.cli.app import app
 from skyshard.errors import UserError
 
@@ -30,9 +30,8 @@ pytestmark = pytest.mark.timeout(60)
 
 def changed(trial: Trial, samples: pa.Table) -> Trial:
     """The trial with other samples, summed up anew."""
-    plain = samples.drop_columns(["latency_s", "service_s"])
-    summary = summarise(trial.manifest.workload, plain)
-    return replace(trial, samples=with_durations(plain), summary=summary)
+    measured = with_durations(samples.drop_columns(["latency_s", "service_s"]))
+    return replace(trial, samples=measured, summary=summarise(trial.manifest.workload, measured))
 
 
 def broken(trial: Trial, prefix: str, share: float = 1.0) -> Trial:
@@ -155,8 +154,7 @@ def test_a_class_that_the_new_workload_does_not_have_is_listed_only() -> None:
 
 def written(trial: Trial, folder: Path) -> str:
     folder.mkdir()
-    samples = trial.samples.drop_columns(["latency_s", "service_s"])
-    write_trial(folder, trial.manifest, samples, statement_table(trial.statements), trial.summary, None)
+    write_trial(folder, trial)
     return str(folder)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from skyshard.bench.clock import VirtualClock, WallClock
 from skyshard.bench.drive.driver import INTERRUPTED, Recording, phase_clients, run_phase
-from skyshard.bench.record.samples import sample_table, with_durations
+from skyshard.bench.record.samples import sample_table
 from skyshard.bench.target import Answer, NullTarget, Target
 from skyshard.bench.workload.data_profile import DataProfile
 from skyshard.bench.workload.query_schedule import build_schedule
@@ -40,7 +40,7 @@ def drive(target: Target, clock: VirtualClock | None = None, **load: object) -> 
 
 def latencies(recording: Recording) -> NDArray[np.float64]:
     table = sample_table(recording.samples, sorted({s.sql for s in recording.samples}))
-    latency: NDArray[np.float64] = with_durations(table)["latency_s"].to_numpy()
+    latency: NDArray[np.float64] = table["latency_s"].to_numpy()
     return latency
 
 

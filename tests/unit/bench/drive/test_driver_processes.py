@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 
 from skyshard.bench.clock import WallClock
 from skyshard.bench.drive.driver import Recording, phase_clients, run_phase, run_within
-from skyshard.bench.drive.driver_processes import SeatTeam, ThreadTeam, deal, wall_clock
+from skyshard.bench.drive.driver_processes import DriverProcesses, ProcessDriver, ThreadDriver, deal, wall_clock
+from skyshard.bench.record.latency_stats import Summary
 from skyshard.bench.record.trial_folder import validate_trial
-from skyshard.bench.target import Answer, NullTarget
-from skyshard.bench.trial import Seats, run_trial
+from skyshard.bench.target import Answer, NullTarget, Target
+from skyshard.bench.trial.run_trial import run_trial
+from skyshard.bench.trial.trial_setup import TrialDriver, TrialEngines, TrialQueries, TrialRecord
 from skyshard.bench.workload.data_profile import DataProfile
 from skyshard.bench.workload.query_schedule import ClassSchedule, Query, build_schedule
 from skyshard.bench.workload.query_template import read_template
@@ -43,6 +45,11 @@ def workload(*phases: dict[str, object], **more: object) -> Workload:
 
 def schedule(loaded: Workload) -> list[list[ClassSchedule]]:
     return build_schedule(loaded, TEMPLATES, DataProfile.example(), 1)
+
+
+def trial_of(loaded: Workload, target: Target, out: Path, processes: DriverProcesses | None = None) -> Summary:
+    queries = TrialQueries(loaded, TEMPLATES, profile=DataProfile.example())
+    return run_trial(queries, TrialEngines(target), TrialRecord(out), TrialDriver(processes)).summary
 
 
 class Slow(NullTarget):
@@ -99,9 +106,7 @@ def test_clients_in_processes_send_the_whole_schedule(tmp_path: Path) -> None:
     """Two processes: as many samples as the schedule has, from both, on one clock, and the folder is valid."""
     arrivals = {"loop": "open", "rate_per_s": 200, "clients": 4}
     loaded = workload({"arrivals": arrivals, "count": 60})
-    run_trial(
-        loaded, TEMPLATES, NullTarget(), tmp_path, profile=DataProfile.example(), seats=Seats(NullTarget, 2)
-    )  # fmt: skip
+    trial_of(loaded, NullTarget(), tmp_path, DriverProcesses(NullTarget, 2))
     trial = validate_trial(tmp_path)
     assert trial.samples.num_rows == 60
     assert set(trial.samples["process"].to_pylist()) == {0, 1}
@@ -113,7 +118,7 @@ def test_clients_in_processes_send_the_whole_schedule(tmp_path: Path) -> None:
 def test_a_process_that_cannot_open_its_target_says_why() -> None:
     """The error of the opener comes out, and no process is left."""
     with pytest.raises(ClusterError, match="could not open its target"):
-        SeatTeam(broken, "d", wall_clock(), 1)
+        ProcessDriver(DriverProcesses(broken, 1), "d", wall_clock())
 
 
 class Doomed(NullTarget):
@@ -135,12 +140,12 @@ class Doomed(NullTarget):
 def test_no_process_left_is_no_trial() -> None:
     """All samples are lost: one error that says so, and nothing hangs."""
     before = set(psutil.Process().children())
-    team = SeatTeam(NullTarget, "d", wall_clock(), 1)
+    driver = ProcessDriver(DriverProcesses(NullTarget, 1), "d", wall_clock())
     for child in set(psutil.Process().children()) - before:
         child.kill()
     with pytest.raises(ClusterError, match="every driver process died: no sample is left; run the trial again"):
-        team.run(schedule(workload({}))[0], Recording())
-    team.close()
+        driver.run(schedule(workload({}))[0], Recording())
+    driver.close()
 
 
 @pytest.mark.timeout(60)
@@ -148,8 +153,8 @@ def test_of_a_process_that_dies_the_others_samples_are_kept(tmp_path: Path, monk
     """A driver process killed in a phase: the trial is kept as partial with the others' samples, and says why."""
     monkeypatch.syspath_prepend(Path(__file__).parents[4])  # whence a process that is spawned imports the target
     loaded = workload({"arrivals": {"loop": "open", "rate_per_s": 20, "clients": 2}, "count": 100}, {})
-    seats = Seats(partial(Doomed, tmp_path / "mark"), 2)
-    summary = run_trial(loaded, TEMPLATES, NullTarget(), tmp_path / "trial", profile=DataProfile.example(), seats=seats)
+    processes = DriverProcesses(partial(Doomed, tmp_path / "mark"), 2)
+    summary = trial_of(loaded, NullTarget(), tmp_path / "trial", processes)
     trial = validate_trial(tmp_path / "trial")
     assert len(set(trial.samples["process"].to_pylist())) == 1
     assert 5 < trial.samples.num_rows < 60
@@ -186,7 +191,7 @@ def test_an_error_within_the_time_is_that_error() -> None:
 def test_phases_after_exhaustion_are_not_run(tmp_path: Path) -> None:
     """The second phase fails, the third is not sent; the summary says which, and why the trial fails."""
     loaded = workload({}, {}, {}, ends_at_failure=True)
-    summary = run_trial(loaded, TEMPLATES, Exhausted(), tmp_path, profile=DataProfile.example())
+    summary = trial_of(loaded, Exhausted(), tmp_path)
     assert summary.not_run == ["p2"]
     assert [one.phase for one in summary.classes] == ["p0", "p1"]
     assert summary.n == 40
@@ -210,7 +215,7 @@ def test_a_stall_shows_in_an_open_loop() -> None:
 
     arrivals = {"loop": "open", "rate_per_s": 100, "process": "regular", "clients": 1}
     recording = Recording()
-    ThreadTeam(Stalls(), "d", wall_clock()).run(schedule(workload({"arrivals": arrivals, "count": 80}))[0], recording)
+    ThreadDriver(Stalls(), "d", wall_clock()).run(schedule(workload({"arrivals": arrivals, "count": 80}))[0], recording)
     latency = np.array([s.last_row_s - s.intended_s for s in recording.samples])
     service = np.array([s.last_row_s - s.sent_s for s in recording.samples])
     assert np.percentile(latency, 90) > 0.25

@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyshard.bench.record.latency_stats import Summary, Times, Verdict, WrongAnswer, percentiles, summarise, times
+from skyshard.bench.record.latency_stats import (
+    Shortfall,
+    Summary,
+    Times,
+    Verdict,
+    WrongAnswer,
+    percentiles,
+    summarise,
+    times,
+)
 from skyshard.bench.record.samples import SAMPLE_SCHEMA, Sample, sample_table
 from skyshard.bench.workload.workload import Workload
 
@@ -126,7 +135,7 @@ def test_a_class_without_samples_fails_the_trial() -> None:
 def test_a_partial_trial_is_no_pass() -> None:
     """A run that was stopped does not pass, whatever its numbers."""
     table = sample_table([sample(0, 0, 1)], ["q"])
-    assert not summarise(workload(), table, is_partial=True).is_passed
+    assert not summarise(workload(), table, shortfall=Shortfall(is_partial=True)).is_passed
 
 
 def test_an_oracle_that_fails_is_a_failure_of_the_trial() -> None:
@@ -151,9 +160,12 @@ def test_the_drivers_share_is_lag_over_latency() -> None:
 
 
 def test_samples_are_kept_in_order_of_sending_under_the_fixed_schema() -> None:
-    """The file's schema is the published one, rows by time of sending."""
+    """The file's columns are the published ones, rows by time of sending; durations come after them."""
     table = sample_table([sample(2, 2, 3), sample(0, 1, 5)], ["q"])
-    assert table.schema.equals(SAMPLE_SCHEMA)
+    assert table.select(SAMPLE_SCHEMA.names).schema.equals(SAMPLE_SCHEMA, check_metadata=True)
+    assert table.column_names == [*SAMPLE_SCHEMA.names, "latency_s", "service_s"]
+    assert table["latency_s"].to_pylist() == [5, 1]
+    assert table["service_s"].to_pylist() == [4, 1]
     assert table["sent_s"].to_pylist() == [1, 2]
     assert table["statement"].type == pa.int32()
 

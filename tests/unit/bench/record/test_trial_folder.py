@@ -14,14 +14,15 @@ from tests.support.bench_trials import made_trial, made_workload
 
 from skyshard.bench.clock import WallClock
 from skyshard.bench.pages.load_figures import UnderLoad, in_flight, latency_under_load
+from skyshard.bench.pages.report import write_pages
 from skyshard.bench.record.chunk_map import SkyMap, chunk_of
 from skyshard.bench.record.histograms import DIGITS, HISTOGRAMS, histogram_of, read_histograms, write_histograms
 from skyshard.bench.record.latency_stats import check_thresholds, summarise
-from skyshard.bench.record.samples import statement_table
 from skyshard.bench.record.telemetry import DRIVER, TELEMETRY_SCHEMA, Reading, TelemetryRecorder, process_reading, rates
 from skyshard.bench.record.trial_folder import read_trial, validate_trial
+from skyshard.bench.record.write_trial import write_trial
 from skyshard.bench.target import NullTarget
-from skyshard.bench.trial import explain_slowest, write_trial
+from skyshard.bench.trial.ask_again import explain_slowest
 from skyshard.errors import UserError
 
 pytestmark = pytest.mark.timeout(20)
@@ -30,8 +31,8 @@ pytestmark = pytest.mark.timeout(20)
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     trial = made_trial(1)
-    samples = trial.samples.drop_columns(["latency_s", "service_s"])
-    write_trial(tmp_path, trial.manifest, samples, statement_table(trial.statements), trial.summary, None)
+    write_trial(tmp_path, trial)
+    write_pages(trial, tmp_path)
     return tmp_path
 
 
@@ -178,7 +179,7 @@ def test_the_slowest_statements_are_explained() -> None:
             return f"plan of {sql}"
 
     trial = made_trial(1)
-    plans = explain_slowest(Explaining(), trial.samples.drop_columns(["latency_s", "service_s"]), trial.statements, "d")
+    plans = explain_slowest(Explaining(), trial.samples, trial.statements, "d")
     assert next(iter(plans)).endswith("density'")
     assert plans["SELECT 'LV/cone'"] == "not explained: no plan"
     assert len(plans) == 4
@@ -199,7 +200,7 @@ def test_the_slowest_statements_are_explained() -> None:
 def test_thresholds_decide(statistic: str, bound: dict[str, float], is_kept: bool) -> None:
     """Each bound is kept or broken, a percentile that 60 samples do not bear counts as broken, and the trial fails."""
     loaded = made_workload(thresholds=[{"class": "LV", "statistic": statistic, **bound}])
-    summary = summarise(loaded, made_trial(1, workload=loaded).samples.drop_columns(["latency_s", "service_s"]))
+    summary = summarise(loaded, made_trial(1, workload=loaded).samples)
     assert [one.is_kept for one in summary.thresholds] == [is_kept]
     assert summary.is_passed is is_kept
 

@@ -8,7 +8,9 @@ import pyarrow as pa
 import pytest
 
 from skyshard.bench.target import Answer, NullTarget
-from skyshard.bench.trial import answerable, run_trial
+from skyshard.bench.trial.run_trial import run_trial
+from skyshard.bench.trial.send_phases import TrialSchedule, answerable
+from skyshard.bench.trial.trial_setup import TrialEngines, TrialQueries, TrialRecord
 from skyshard.bench.workload.data_profile import DataProfile, profile_data
 from skyshard.bench.workload.lsdb_form import LsdbCall
 from skyshard.bench.workload.parameters import Value
@@ -113,7 +115,8 @@ def test_what_has_no_form_is_reported_and_the_rest_is_asked_unchanged(tmp_path: 
     """The target is sent forms; the trial says which queries it was not sent, and why, on every page."""
     workload, templates, profile = mixed("object_by_id", "cone")
     target = FormTarget()
-    summary = run_trial(workload, templates, target, tmp_path / "trial", profile=profile)
+    queries = TrialQueries(workload, templates, profile=profile)
+    summary = run_trial(queries, TrialEngines(target), TrialRecord(tmp_path / "trial")).summary
     assert [json.loads(one)["table"] for one in target.asked] == ["Object", "Object"]
     assert [(one.template, one.queries) for one in summary.not_answered] == [("LV/cone", 2)]
     assert summary.n == 2
@@ -122,22 +125,23 @@ def test_what_has_no_form_is_reported_and_the_rest_is_asked_unchanged(tmp_path: 
         assert str(reason) in (tmp_path / "trial" / page).read_text()
     assert "2 of the workload not answered by formed" in (tmp_path / "trial" / "report.md").read_text()
     whole = build_schedule(workload, templates, profile, 1)
-    kept, _ = answerable(whole, templates, target)
+    kept = answerable(whole, templates, target).phases
     assert kept[0][0].queries == tuple(q for q in whole[0][0].queries if q.template != "LV/cone")
 
 
 def test_a_target_that_can_answer_nothing_is_refused(tmp_path: Path) -> None:
     """A workload without any form is no trial of it."""
     workload, templates, profile = mixed("cone")
+    queries = TrialQueries(workload, templates, profile=profile)
     with pytest.raises(UserError, match="can answer no template of this workload: the operations of a form neither"):
-        run_trial(workload, templates, FormTarget(), tmp_path / "trial", profile=profile)
+        run_trial(queries, TrialEngines(FormTarget()), TrialRecord(tmp_path / "trial"))
 
 
 def test_a_target_with_sql_is_asked_everything() -> None:
     """Only targets that take forms leave anything out, and they are sent nothing else."""
     workload, templates, profile = mixed("object_by_id", "cone")
     schedule = build_schedule(workload, templates, profile, 1)
-    assert answerable(schedule, templates, NullTarget()) == (schedule, [])
+    assert answerable(schedule, templates, NullTarget()) == TrialSchedule(schedule)
     assert without(schedule, ["LV/none"]) == (schedule, {})
     query = Query("LV/x", "SELECT 1", forms={"lsdb": "{}"})
     assert (query.asked_of(NullTarget()), query.asked_of(FormTarget())) == ("SELECT 1", "{}")

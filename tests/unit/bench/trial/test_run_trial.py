@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from skyshard.bench.check.true_answers import TrueAnswer, Truth
+from skyshard.bench.check.true_answers import TrueAnswer, TrueAnswers
 from skyshard.bench.pages.report import verdict_sentence, write_report
 from skyshard.bench.record.chunk_map import SkyMap
 from skyshard.bench.record.latency_stats import Summary
@@ -20,7 +20,8 @@ from skyshard.bench.record.samples import SAMPLE_SCHEMA
 from skyshard.bench.record.trial_folder import read_trial
 from skyshard.bench.record.trial_manifest import IngestStage, Manifest
 from skyshard.bench.target import Answer, NullTarget, Target
-from skyshard.bench.trial import TrialContext, run_trial
+from skyshard.bench.trial.run_trial import run_trial
+from skyshard.bench.trial.trial_setup import CatalogFacts, TrialEngines, TrialQueries, TrialRecord
 from skyshard.bench.workload.data_profile import DataProfile
 from skyshard.bench.workload.query_template import read_templates, wanted_columns
 from skyshard.bench.workload.workload import Workload
@@ -59,7 +60,7 @@ SKY = SkyMap(
     [("node1",), ("node2", "node1"), ("node2",), ("node1",)],
     np.array([100, 40_000, 1000, 0]),
 )
-CONTEXT = TrialContext(
+CATALOG = CatalogFacts(
     {"family": "85-12-0.01667", "rows": {"Object": 4110}}, SKY, [IngestStage(stage="load", elapsed_s=1.5, rows=9)]
 )
 
@@ -94,9 +95,15 @@ class Broken(NullTarget):
 
 
 def trial(
-    out: Path, target: Target | None = None, oracle: Target | None = None, context: TrialContext = CONTEXT
+    out: Path,
+    target: Target | None = None,
+    oracle: Target | None = None,
+    catalog: CatalogFacts = CATALOG,
+    truth: TrueAnswers | None = None,
 ) -> Summary:
-    return run_trial(WORKLOAD, TEMPLATES, target or NullTarget(), out, oracle=oracle, context=context, profile=PROFILE)
+    queries = TrialQueries(WORKLOAD, TEMPLATES, profile=PROFILE)
+    engines = TrialEngines(target or NullTarget(), oracle, truth)
+    return run_trial(queries, engines, TrialRecord(out, catalog)).summary
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +204,7 @@ def test_a_wrong_answer_is_counted_listed_and_fails_the_trial(tmp_path: Path) ->
 
 def test_a_target_that_always_fails_still_leaves_a_report(tmp_path: Path) -> None:
     """No answer at all: every query is an error, nothing is divided by zero, and the reason is shown escaped."""
-    summary = trial(tmp_path, Broken(), Oracle(), TrialContext())
+    summary = trial(tmp_path, Broken(), Oracle(), CatalogFacts())
     assert sum(one.errors for one in summary.classes) == summary.n == 24
     assert all(one.latency is None for one in summary.classes)
     assert "node &lt;2&gt; is gone; start it" in (tmp_path / "report.html").read_text()
@@ -214,8 +221,8 @@ def test_an_answer_that_the_generator_does_not_know_fails_although_oracle_and_ta
     """Two oracles: what both engines say alike is still compared with what is known, number for number."""
     sql = "SELECT MIN(ra), MAX(ra), MIN(decl), MAX(decl) FROM Object"
     for count, passes in ((1, True), (2, False)):
-        truth = Truth.of({f" {sql} ": TrueAnswer(pa.table({"n": [count]}))}, lambda sql: None)
-        summary = trial(tmp_path / str(count), Calm(), Oracle(), TrialContext(truth=truth))
+        truth = TrueAnswers.of({f" {sql} ": TrueAnswer(pa.table({"n": [count]}))}, lambda sql: None)
+        summary = trial(tmp_path / str(count), Calm(), Oracle(), CatalogFacts(), truth)
         assert summary.is_passed == passes
         manifest = read_trial(tmp_path / str(count)).manifest
         asked = [one.sql for one in read_trial(tmp_path / str(count)).summary.wrong_answers]

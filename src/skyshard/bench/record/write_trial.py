@@ -1,0 +1,40 @@
+"""Writes a trial folder; ``trial_folder`` reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from skyshard.bench.record.histograms import HISTOGRAMS, write_histograms
+from skyshard.bench.record.samples import SAMPLE_SCHEMA, statement_table, write_table
+from skyshard.bench.record.trial_folder import (
+    MANIFEST,
+    PLANS,
+    SAMPLES,
+    SKY_MAP,
+    STATEMENTS,
+    SUMMARY,
+    TELEMETRY,
+    Plans,
+    Trial,
+)
+
+
+def write_trial(out: Path, trial: Trial) -> None:
+    """Write all files of a trial folder but its report."""
+    (out / MANIFEST).write_text(trial.manifest.model_dump_json(indent=2, by_alias=True) + "\n", encoding="utf-8")
+    (out / SUMMARY).write_text(trial.summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_table(trial.samples.select(SAMPLE_SCHEMA.names), out / SAMPLES)
+    write_table(_places(trial), out / STATEMENTS)
+    write_histograms(trial.samples, out / HISTOGRAMS)
+    if trial.telemetry is not None and trial.telemetry.num_rows:
+        write_table(trial.telemetry, out / TELEMETRY)
+    if trial.plans:
+        (out / PLANS).write_text(Plans(plans=trial.plans).model_dump_json(indent=1) + "\n", encoding="utf-8")
+    if trial.sky is not None:
+        write_table(trial.sky.to_table(), out / SKY_MAP)
+
+
+def _places(trial: Trial) -> pa.Table:
+    return statement_table(trial.statements) if trial.places is None else trial.places

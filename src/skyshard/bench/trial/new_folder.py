@@ -1,0 +1,35 @@
+"""Folders for trials that are still to be run: looked at before anything is measured."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from skyshard.errors import UserError
+
+
+def check_folder(out: Path) -> None:
+    """Can a trial be kept here? Nothing is made.
+
+    Raises:
+        UserError: something is in it already, or it could not be written.
+    """
+    try:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise UserError(f"'{out}' is not an empty folder", remedy="choose another --out, or remove it")
+        require_writable(out)
+    except OSError as error:
+        raise UserError(f"cannot write '{out}': {error.strerror}", remedy="choose another --out") from None
+
+
+def require_writable(out: Path) -> Path:
+    """The folder, or the nearest above it that is there, in which something could be made. Raises OSError."""
+    above = next((one for one in (out, *out.absolute().parents) if one.exists()), Path("/"))
+    with tempfile.TemporaryDirectory(dir=above, prefix=".skyshard-"):
+        return above
+
+
+def prepare_folder(out: Path) -> None:
+    """Make the trial folder. Raises UserError when something is in it already, or it cannot be written."""
+    check_folder(out)
+    out.mkdir(parents=True, exist_ok=True)

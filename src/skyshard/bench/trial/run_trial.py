@@ -1,0 +1,137 @@
+"""A trial: profile, schedule, run, check, and the folder that keeps it all.
+
+    OUT/manifest.json       what ran, where, on which data: everything needed to judge whether two trials compare
+    OUT/samples.parquet     one row per query that was sent
+    OUT/statements.parquet  the distinct statements
+    OUT/histograms.hlog     HDR histograms by phase and class
+    OUT/telemetry.parquet   counters of every server, once a second
+    OUT/plans.json          EXPLAIN of the slowest statements, when the target explains
+    OUT/summary.json        the numbers
+    OUT/skymap.parquet      chunks, rows and nodes, when known
+    OUT/report.html, .md    the pages made from the files above
+
+Everything is decided before the first query is sent; answers are compared after the last one came back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from skyshard.bench.check.check_answers import AnswerCheck, check_answers
+from skyshard.bench.pages.report import verdict_sentence, write_pages
+from skyshard.bench.record.environment import capture_environment
+from skyshard.bench.record.latency_stats import Shortfall, summarise
+from skyshard.bench.record.samples import sample_table, statement_table
+from skyshard.bench.record.trial_folder import Trial, read_trial
+from skyshard.bench.record.trial_manifest import Manifest, TemplateNote
+from skyshard.bench.record.write_trial import write_trial
+from skyshard.bench.target import Target
+from skyshard.bench.trial.ask_again import explain_slowest, time_chunks
+from skyshard.bench.trial.new_folder import prepare_folder
+from skyshard.bench.trial.send_phases import SentPhases, TrialSchedule, prepare_schedule, send_phases
+from skyshard.bench.trial.trial_setup import (
+    CatalogFacts,
+    TrialDriver,
+    TrialEngines,
+    TrialQueries,
+    TrialRecord,
+    TrialResult,
+    TrialWatch,
+)
+from skyshard.progress import Watcher
+
+ALONE, UNSEEN = TrialDriver(), TrialWatch()
+"""Threads of this process drive; no one watches."""
+
+
+def run_trial(
+    queries: TrialQueries,
+    engines: TrialEngines,
+    record: TrialRecord,
+    driver: TrialDriver = ALONE,
+    watch: TrialWatch = UNSEEN,
+) -> TrialResult:
+    """Ask a target the queries of a workload and leave a trial folder with its report.
+
+    Raises:
+        UserError: the folder is not empty, the database has no objects, or the target can be asked nothing.
+    """
+    prepare_folder(record.folder)
+    schedule = prepare_schedule(queries, engines.target, watch.watcher)
+    sent = send_phases(queries, schedule, engines.target, driver, watch)
+    checked = check_sent(sent, queries, engines, watch.watcher)
+    outcome = _Outcome(schedule, sent, checked)
+    write_trial(record.folder, _trial(queries, engines.target, record.catalog, driver, outcome))
+    trial = read_trial(record.folder)
+    return TrialResult(record.folder, write_pages(trial, record.folder), trial.summary, verdict_sentence(trial))
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What is known when all is sent and compared."""
+
+    schedule: TrialSchedule
+    sent: SentPhases
+    checked: AnswerCheck
+
+
+def check_sent(sent: SentPhases, queries: TrialQueries, engines: TrialEngines, watcher: Watcher) -> AnswerCheck:
+    """Compare the answers; none counts as checked when the run, or the comparison itself, ended at Ctrl-C."""
+    if sent.is_partial or not queries.workload.check_answers:
+        return AnswerCheck(is_stopped=sent.is_partial)
+    try:
+        return check_answers(sent.recording, engines.oracle, queries.database, watcher, engines.truth)
+    except KeyboardInterrupt:
+        return AnswerCheck(is_stopped=True)
+
+
+def _trial(
+    queries: TrialQueries, target: Target, catalog: CatalogFacts, driver: TrialDriver, outcome: _Outcome
+) -> Trial:
+    """The trial as its folder keeps it; asks the target once more for plans and times of chunks."""
+    sent, checked = outcome.sent, outcome.checked
+    statements = list(dict.fromkeys(sample.sql for sample in sent.recording.samples))
+    samples = sample_table(sent.recording.samples, statements, checked.answer_ok)
+    shortfall = Shortfall(
+        is_partial=checked.is_stopped, lost=sent.recording.lost,
+        not_run=sent.not_run, not_answered=outcome.schedule.not_answered,
+    )  # fmt: skip
+    sky, plans = catalog.sky_map, None
+    if not checked.is_stopped:
+        sky = time_chunks(sky, target, samples, statements, queries.database)
+        plans = explain_slowest(target, samples, statements, queries.database)
+    places = outcome.schedule.places
+    return Trial(
+        manifest=_manifest(queries, target, catalog, driver, outcome),
+        summary=summarise(queries.workload, samples, checked.wrong, shortfall),
+        samples=samples, statements=statements, sky=sky, telemetry=sent.telemetry, plans=plans,
+        places=statement_table(statements, [places.get(sql) for sql in statements]),
+    )  # fmt: skip
+
+
+def _manifest(
+    queries: TrialQueries, target: Target, catalog: CatalogFacts, driver: TrialDriver, outcome: _Outcome
+) -> Manifest:
+    digests = {key: template.digest for key, template in queries.templates.items()}
+    notes = {
+        key: TemplateNote(description=template.header.description, digest=digests[key])
+        for key, template in queries.templates.items()
+    }
+    return Manifest(
+        started=outcome.sent.started,
+        stopped=outcome.sent.stopped,
+        is_partial=outcome.checked.is_stopped,
+        workload=queries.workload,
+        workload_digest=queries.workload.digest(digests),
+        templates=notes,
+        seed=queries.seed,
+        database=queries.database,
+        target=target.name,
+        target_facts=dict(target.describe()),
+        oracle=outcome.checked.oracle,
+        known_answers=outcome.checked.known,
+        catalog=dict(catalog.facts),
+        ingest=list(catalog.ingest),
+        driver=driver.facts,
+        environment=capture_environment(),
+    )

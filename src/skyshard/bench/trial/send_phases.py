@@ -1,0 +1,134 @@
+"""The phases of a trial: what of the schedule a target can be asked, sent in order, with the servers watched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from skyshard.bench.drive.driver import Recording
+from skyshard.bench.drive.driver_processes import Driver, ProcessDriver, ThreadDriver, wall_clock
+from skyshard.bench.drive.progress_thread import ProgressThread
+from skyshard.bench.record.latency_stats import NotAnswered, Verdict, summarise
+from skyshard.bench.record.samples import sample_table
+from skyshard.bench.record.telemetry import TelemetryRecorder
+from skyshard.bench.target import TakesForms, Target
+from skyshard.bench.trial.trial_setup import TrialDriver, TrialQueries, TrialWatch
+from skyshard.bench.workload.data_profile import profile_data
+from skyshard.bench.workload.query_schedule import ClassSchedule, build_schedule, without
+from skyshard.bench.workload.query_template import QueryTemplate, wanted_columns
+from skyshard.bench.workload.workload import Workload
+from skyshard.errors import UserError
+from skyshard.progress import Stage, Watcher
+
+ANSWER_BUDGET = 1 << 30
+"""Bytes of answers kept for checking; answers beyond it stay unchecked, and are counted as such."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSchedule:
+    """All queries of a trial, by phase and class, and what is left out of the workload."""
+
+    phases: Sequence[Sequence[ClassSchedule]]
+    not_answered: Sequence[NotAnswered] = ()
+    """Templates that the target cannot be asked."""
+
+    @property
+    def places(self) -> dict[str, tuple[float, float] | None]:
+        """Longitude and latitude that each statement asks about, in degrees."""
+        return {query.sql: query.place for phase in self.phases for one in phase for query in one.queries}
+
+
+@dataclass(frozen=True, slots=True)
+class SentPhases:
+    """What came out of the phases."""
+
+    started: datetime
+    stopped: datetime
+    recording: Recording
+    telemetry: pa.Table
+    not_run: Sequence[str]
+    """Phases left out because one before them failed."""
+    is_partial: bool
+    """True when the run was stopped before its end."""
+
+
+def prepare_schedule(queries: TrialQueries, target: Target, watcher: Watcher) -> TrialSchedule:
+    """Draw every query of a trial.
+
+    Raises:
+        UserError: the database has no objects, or the target can be asked nothing.
+    """
+    stage = Stage(watcher, "sampling the data", 1)
+    stage.report(0)
+    columns = wanted_columns(queries.templates.values())
+    profile = queries.profile or profile_data(target, queries.database, columns, queries.seed, queries.schema)
+    schedule = build_schedule(queries.workload, queries.templates, profile, queries.seed)
+    found = answerable(schedule, queries.templates, target)
+    stage.report(1)
+    return found
+
+
+def answerable(
+    schedule: Sequence[Sequence[ClassSchedule]], templates: Mapping[str, QueryTemplate], target: Target
+) -> TrialSchedule:
+    """The part of a schedule that a target can be asked, and what it cannot, with the reasons.
+
+    Raises:
+        UserError: it can be asked nothing.
+    """
+    if not isinstance(target, TakesForms):
+        return TrialSchedule(schedule)
+    reasons = {key: reason for key, template in templates.items() if (reason := template.why_no_form(target.form))}
+    kept, left_out = without(schedule, reasons)
+    if not kept:
+        raise UserError(
+            f"target {target.name} can answer no template of this workload: {'; '.join(sorted(set(reasons.values())))}",
+            remedy=f"choose another workload, or give a template its {target.form} form (docs/bench.md)",
+        )
+    missed = [NotAnswered(template=key, queries=left_out[key], reason=reasons[key]) for key in sorted(left_out)]
+    return TrialSchedule(kept, missed)
+
+
+def send_phases(
+    queries: TrialQueries, schedule: TrialSchedule, target: Target, driver: TrialDriver, watch: TrialWatch
+) -> SentPhases:
+    """Run the phases in order until the last, Ctrl-C, or a failure where the workload ends at one."""
+    workload, shared = queries.workload, wall_clock()
+    recording, not_run, is_partial = Recording(answer_budget=ANSWER_BUDGET), [], False
+    sender: Driver = ThreadDriver(target, queries.database, driver.clock or shared)
+    if driver.processes is not None:
+        sender = ProcessDriver(driver.processes, queries.database, shared)
+    started = datetime.now(UTC)
+    try:
+        with TelemetryRecorder(watch.probe, driver.clock or shared) as recorder:
+            for phase in schedule.phases:
+                number = [one.name for one in workload.phases].index(phase[0].phase)
+                is_partial = not _send_phase(sender, phase, recording, watch.watcher)
+                if is_partial:
+                    break
+                if workload.ends_at_failure and is_exhausted(workload, recording, number):
+                    not_run = [one.name for one in workload.phases[number + 1 :]]
+                    break
+    finally:
+        sender.close()
+    return SentPhases(started, datetime.now(UTC), recording, recorder.table, not_run, is_partial)
+
+
+def _send_phase(sender: Driver, phase: Sequence[ClassSchedule], recording: Recording, watcher: Watcher) -> bool:
+    before = len(recording.samples)
+    total = 0 if any(one.is_endless for one in phase) else sum(len(one.queries) for one in phase)
+    stage = Stage(watcher, f"phase {phase[0].phase}", total)
+    with ProgressThread(stage, lambda: len(recording.samples) - before):
+        return sender.run(phase, recording)
+
+
+def is_exhausted(workload: Workload, recording: Recording, number: int) -> bool:
+    """True when a class of the phase just run failed or missed its target."""
+    phase = workload.phases[number]
+    only = workload.model_copy(update={"phases": [phase], "thresholds": []})
+    samples = [sample for sample in recording.samples if sample.phase == phase.name]
+    summary = summarise(only, sample_table(samples, list({sample.sql: None for sample in samples})))
+    return any(one.verdict in (Verdict.FAILED, Verdict.MISSED) for one in summary.classes)

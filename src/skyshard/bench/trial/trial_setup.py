@@ -1,0 +1,117 @@
+"""What makes a trial: what is asked, whom, who sends, where it is kept, who watches. Values only, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from skyshard.bench.check.true_answers import TrueAnswers
+from skyshard.bench.clock import Clock
+from skyshard.bench.drive.driver_processes import DriverProcesses
+from skyshard.bench.record.chunk_map import SkyMap
+from skyshard.bench.record.latency_stats import Summary
+from skyshard.bench.record.telemetry import NoProbe, Probe
+from skyshard.bench.record.trial_manifest import IngestStage
+from skyshard.bench.target import Target
+from skyshard.bench.workload.data_profile import DataProfile
+from skyshard.bench.workload.query_template import QueryTemplate
+from skyshard.bench.workload.schema_names import CatalogSchema
+from skyshard.bench.workload.workload import Workload
+from skyshard.progress import Watcher, unwatched
+
+
+@dataclass(frozen=True, slots=True)
+class TrialQueries:
+    """What is asked: a workload, the templates of its queries, and what their parameters are drawn from."""
+
+    workload: Workload
+    templates: Mapping[str, QueryTemplate]
+    """By ``class/name``."""
+    other_database: str = ""
+    """Asked instead of the workload's own."""
+    other_seed: int | None = None
+    """Drawn with instead of the workload's own."""
+    profile: DataProfile | None = None
+    """None: the target is sampled."""
+
+    @property
+    def database(self) -> str:
+        return self.other_database or self.workload.database
+
+    @property
+    def seed(self) -> int:
+        return self.workload.seed if self.other_seed is None else self.other_seed
+
+    @property
+    def schema(self) -> CatalogSchema:
+        """The names that the templates are written with."""
+        return next((template.schema for template in self.templates.values()), CatalogSchema.plain())
+
+
+@dataclass(frozen=True, slots=True)
+class TrialEngines:
+    """Whom the queries are sent to, and what the answers are compared with after the run."""
+
+    target: Target
+    oracle: Target | None = None
+    """Answers the same statements; None: it is not asked."""
+    truth: TrueAnswers | None = None
+    """What the generator of the catalog knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialDriver:
+    """Who sends the queries: threads of this process, or driver processes."""
+
+    processes: DriverProcesses | None = None
+    clock: Clock | None = None
+    """Time for the threads of this process; None: the wall clock."""
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """For the manifest."""
+        if self.processes is None:
+            return {"runtime": "threads", "processes": 1}
+        return {"runtime": self.processes.runtime, "processes": self.processes.count}
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogFacts:
+    """What a trial folder says of the catalog that was asked; all optional."""
+
+    facts: Mapping[str, object] = field(default_factory=dict)
+    """Layout, nodes, row counts, data digest, by name."""
+    sky_map: SkyMap | None = None
+    ingest: Sequence[IngestStage] = ()
+    """Stages of the ingest that made it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """Where the trial is kept, and what is kept of the catalog."""
+
+    folder: Path
+    """Absent or empty."""
+    catalog: CatalogFacts = CatalogFacts()
+
+
+@dataclass(frozen=True, slots=True)
+class TrialWatch:
+    """Who watches: a watcher of progress, and a probe that reads the servers' counters while queries run."""
+
+    watcher: Watcher = unwatched
+    probe: Probe = field(default_factory=NoProbe)
+    """Its owner closes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """What a trial came to."""
+
+    folder: Path
+    page: Path
+    """The report."""
+    summary: Summary
+    verdict: str
+    """One sentence."""

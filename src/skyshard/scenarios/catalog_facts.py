@@ -1,0 +1,131 @@
+"""What a trial folder says of the catalog that was asked, and what the catalog's generator knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from skyshard.bench.check.true_answers import TrueAnswer, TrueAnswers
+from skyshard.bench.record.chunk_map import SkyMap
+from skyshard.bench.record.trial_manifest import IngestStage
+from skyshard.bench.trial.trial_setup import CatalogFacts
+from skyshard.chunking import Chunker
+from skyshard.errors import SkyshardError
+from skyshard.registry.published_catalog import Catalog
+from skyshard.synth.recipe.release_profile import read_profile
+from skyshard.synth.write.synth_manifest import read_manifest
+from skyshard.testbed import Testbed
+
+PROFILE = "kpm"
+"""Row counts that a share of DR1 is a share of."""
+_MOVING = ("partition", "load")
+"""Stages of an ingest that all rows pass through."""
+
+
+def catalog_facts(testbed: Testbed, database: str) -> CatalogFacts:
+    """What a trial folder keeps of a catalog: layout, rows, digest, sky map, and how long its ingest took."""
+    catalog = testbed.registry.published.catalog(database)
+    return CatalogFacts(describe_catalog(testbed, catalog), sky_map(catalog), ingest_stages(testbed, database))
+
+
+def true_answers(testbed: Testbed, database: str) -> TrueAnswers | None:
+    """What the generator of a database knows, as the bench compares it; None where it was not generated."""
+    known = testbed.known(database)
+    if known is None:
+        return None
+
+    def work_out(sql: str) -> TrueAnswer | None:
+        number = known.work_out(sql)
+        return None if number is None else TrueAnswer(pa.table({"n": pa.array([number], pa.int64())}))
+
+    return TrueAnswers.of(
+        {one.sql: TrueAnswer(_table(one.rows), one.places) for one in known.answers if one.rows}, work_out
+    )
+
+
+def _table(rows: Sequence[Sequence[object]]) -> pa.Table:
+    """Known rows as an answer."""
+    columns = [pa.array(values) for values in zip(*rows, strict=True)]
+    return pa.Table.from_arrays(columns, names=[f"c{place}" for place in range(len(columns))])
+
+
+def describe_catalog(testbed: Testbed, catalog: Catalog) -> dict[str, object]:
+    source = next((t["source"] for t in reversed(testbed.registry.transactions.all(catalog.database))), "")
+    return {
+        "database": catalog.database,
+        "source": source,
+        "made": how_made(Path(str(source)), catalog),
+        "family": catalog.layout.striping.family,
+        "engine": catalog.layout.engine,
+        "replicas": catalog.layout.replicas,
+        "nodes": len(catalog.nodes),
+        "rows": {name: table.rows for name, table in catalog.tables.items()},
+        "chunks": len({chunk for table in catalog.tables.values() for chunk in table.chunks}),
+        "data_digest": testbed.registry.contributions.data_digest(catalog.database),
+    }
+
+
+def how_made(source: Path, catalog: Catalog) -> dict[str, object]:
+    """Of a synthetic catalog: recipe, seed, fraction of it, way of shrinking, and its share of DR1 by objects."""
+    try:
+        manifest = read_manifest(source)
+    except SkyshardError:  # not synthetic, or its folder is gone
+        return {}
+    full = read_profile(PROFILE).tables["Object"].rows
+    rows = catalog.tables["Object"].rows if "Object" in catalog.tables else 0
+    return {
+        "recipe": manifest.recipe.name,
+        "seed": manifest.seed,
+        "fraction": manifest.fraction,
+        "shrink": str(manifest.shrink),
+        "profile": PROFILE,
+        "share_of_profile": float(f"{rows / full:.4g}"),
+    }
+
+
+def sky_map(catalog: Catalog) -> SkyMap:
+    """Rows, bytes and nodes of each chunk, all chunked tables together, overlap rows left out."""
+    striping = catalog.layout.striping
+    chunker = Chunker(striping.stripes, striping.substripes, striping.overlap_deg)
+    rows: dict[int, int] = {}
+    size: dict[int, int] = {}
+    nodes: dict[int, Sequence[str]] = {}
+    for table in catalog.tables.values():
+        for chunk, entry in table.chunks.items():
+            rows[chunk] = rows.get(chunk, 0) + entry.rows
+            size[chunk] = size.get(chunk, 0) + entry.bytes // max(1, len(entry.nodes))
+            nodes[chunk] = entry.nodes
+    numbers = sorted(rows)
+    boxes = [chunker.chunk_box(chunk) for chunk in numbers]
+    return SkyMap(
+        np.array(numbers, np.int32),
+        np.array([box.ra_min for box in boxes]),
+        np.array([box.ra_max for box in boxes]),
+        np.array([box.dec_min for box in boxes]),
+        np.array([box.dec_max for box in boxes]),
+        np.array([rows[chunk] for chunk in numbers], np.int64),
+        [nodes[chunk] for chunk in numbers],
+        np.array([size[chunk] for chunk in numbers], np.int64),
+    )
+
+
+def ingest_stages(testbed: Testbed, database: str) -> list[IngestStage]:
+    """Stages of the last finished transaction."""
+    for transaction in reversed(testbed.registry.transactions.all(database)):
+        report = transaction["report"] or {}
+        if report.get("stages_s"):
+            rows = sum(table["rows"] for table in report["tables"])
+            size = sum(table["bytes"] for table in report["tables"])
+            return [
+                IngestStage(
+                    stage=stage,
+                    elapsed_s=seconds,
+                    rows=rows if stage in _MOVING else 0,
+                    bytes=size if stage in _MOVING else 0,
+                )
+                for stage, seconds in report["stages_s"].items()
+            ]
+    return []

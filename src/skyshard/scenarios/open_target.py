@@ -1,0 +1,35 @@
+"""Targets by the names that commands give them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from skyshard.bench.target import Target
+from skyshard.errors import UserError
+from skyshard.progress import Watcher, unwatched
+from skyshard.scenarios.testbed_target import OwnedTarget, TestbedTarget
+from skyshard.testbed import Testbed
+
+
+def open_target(spec: str, cluster: Path, watcher: Watcher = unwatched) -> Target:
+    """A target by what a command calls it: ``czar``, ``mono``, ``duckdb:FOLDER``, ``lsdb:FOLDER`` or a SQLAlchemy URL.
+
+    Raises:
+        UserError: no such kind of target.
+    """
+    if spec in ("czar", "mono"):
+        return OwnedTarget(TestbedTarget(Testbed(cluster), "mono" if spec == "mono" else "czar"))
+    kind, _, rest = spec.partition(":")
+    if kind == "duckdb" and rest:
+        from skyshard.bench.targets.duckdb_target import DuckDBTarget
+
+        return DuckDBTarget(Path(rest))
+    if kind == "lsdb" and rest:
+        from skyshard.bench.targets.lsdb_target import open_lsdb
+
+        return open_lsdb(rest, watcher)
+    if "://" in spec:
+        from skyshard.bench.targets.url_target import UrlTarget
+
+        return UrlTarget(spec)
+    raise UserError(f"no target '{spec}'", remedy="name czar, mono, duckdb:FOLDER, lsdb:FOLDER or a SQLAlchemy URL")

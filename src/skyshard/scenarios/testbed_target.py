@@ -1,0 +1,155 @@
+"""The czar and the mono server of a testbed as the bench sees them.
+
+``testbed`` and ``bench`` do not know each other; this is where engines are introduced.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from skyshard.bench.target import Answer, Call
+from skyshard.cluster.private_cluster import CZAR_NAME, MONO_NAME
+from skyshard.czar.czar import Czar
+from skyshard.czar.mono import MonoTarget
+from skyshard.czar.run.scratch_tables import query_name
+from skyshard.db.connection import Account, connect
+from skyshard.errors import UserError
+from skyshard.testbed import TargetName, Testbed
+
+_VARIABLES = (
+    "version", "key_buffer_size", "innodb_buffer_pool_size", "table_open_cache", "max_connections", "sql_mode",
+    "default_storage_engine", "tmp_table_size", "max_heap_table_size",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TestbedTarget:
+    """The czar or the mono server of a testbed, as a bench target."""
+
+    testbed: Testbed
+    name: TargetName
+
+    def run(self, sql: str, database: str) -> Answer:
+        return self.begin(sql, database).answer()
+
+    def begin(self, sql: str, database: str) -> CzarCall | MonoCall:
+        if self.name == "mono":
+            return MonoCall(self.testbed.mono, sql, database)
+        return CzarCall(self.testbed.czar, sql, database)
+
+    def explain(self, sql: str, database: str) -> str:
+        """The czar's plan; of the mono server its EXPLAIN."""
+        if self.name == "czar":
+            return self.testbed.explain(sql, database=database).as_text()
+        with connect(self.testbed.cluster.endpoint(MONO_NAME), Account.READER, database) as connection:
+            return "\n".join(" ".join(map(str, row)) for row in connection.rows(f"EXPLAIN {sql}"))
+
+    def chunk_times(self, sql: str, database: str) -> Mapping[int, float]:
+        """Seconds of each chunk's part of a statement; empty for the oracle, which has no chunks."""
+        if self.name == "mono":
+            return {}
+        found: dict[int, float] = {}
+        with self.testbed.czar.open(sql, database) as answer:
+            answer.table()
+            for unit in answer.running.units:
+                found |= {chunk: found.get(chunk, 0.0) + unit.elapsed_s / len(unit.chunks) for chunk in unit.chunks}
+        return found
+
+    def describe(self) -> Mapping[str, object]:
+        """Server variables that decide latencies, and how many nodes there are."""
+        server = MONO_NAME if self.name == "mono" else CZAR_NAME
+        names = ", ".join(f"'{name}'" for name in _VARIABLES)
+        with connect(self.testbed.cluster.endpoint(server), Account.READER) as connection:
+            variables = {str(k): str(v) for k, v in connection.rows(f"SHOW VARIABLES WHERE Variable_name IN ({names})")}
+        return {"engine": "MariaDB", "nodes": len(self.testbed.nodes), "variables": variables}
+
+    def close(self) -> None:
+        """The testbed is its owner's to close."""
+
+
+@dataclass(slots=True)
+class CzarCall:
+    """A statement of the czar's; its name there is known once it is planned."""
+
+    czar: Czar
+    sql: str
+    database: str
+    _query: str = ""
+    _is_late: bool = False
+
+    def answer(self) -> Answer:
+        begun = time.perf_counter()
+        with self.czar.open(self.sql, self.database) as answer:
+            self._query = answer.running.query
+            if self._is_late:
+                answer.running.stop()
+                answer.running.check()
+            first = next(answer.batches, None)
+            first_row_s = time.perf_counter() - begun
+            batches = [*([] if first is None else [first]), *answer.batches]
+            chunks = answer.stats().chunks
+        return Answer.of(pa.Table.from_batches(batches, answer.schema), first_row_s=first_row_s, chunks=chunks)
+
+    def cancel(self) -> bool:
+        self._is_late = True  # before the name is read: a call that is still planned sees it
+        if self._query:
+            self.czar.cancel(self._query)
+        return True
+
+
+@dataclass(slots=True)
+class MonoCall:
+    """A statement of the mono server's."""
+
+    mono: MonoTarget
+    sql: str
+    database: str
+    _query: str = field(default_factory=query_name)
+
+    def answer(self) -> Answer:
+        return Answer.of(self.mono.execute(self.sql, self.database, query=self._query).table)
+
+    def cancel(self) -> bool:
+        self.mono.cancel(self._query)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedTarget:
+    """A target with a testbed of its own, closed with it: for clients in other processes."""
+
+    inner: TestbedTarget
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    def run(self, sql: str, database: str) -> Answer:
+        return self.inner.run(sql, database)
+
+    def begin(self, sql: str, database: str) -> Call:
+        return self.inner.begin(sql, database)
+
+    def describe(self) -> Mapping[str, object]:
+        return self.inner.describe()
+
+    def close(self) -> None:
+        self.inner.testbed.close()
+
+
+def has_mono(testbed: Testbed, database: str) -> bool:
+    """True when the oracle runs and holds the database.
+
+    Raises:
+        UserError: it holds the database as it was before the last transaction.
+    """
+    catalog = testbed.registry.published.catalog(database)
+    try:
+        mono = testbed.mono
+    except UserError:  # its server does not run
+        return False
+    return mono.holds(catalog)
