@@ -8,17 +8,17 @@ dark, and fits a telephone.
 from __future__ import annotations
 
 import sys
-import tomllib
 from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "src"), str(HERE / "extensions")]
-_PROJECT = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+from skyshard import __version__  # noqa: E402  (from this checkout)
 
 project = "Skyshard"
 author = "The Skyshard developers"
 copyright = "The Skyshard developers"
-version = release = _PROJECT["version"]
+version = release = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "generated_pages"]
 exclude_patterns = ["examples", "extensions"]

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from skyshard.release import VERSION
+
+__version__ = VERSION
+
 if TYPE_CHECKING:
     from skyshard.testbed import Testbed
 
-__all__ = ["Testbed"]
+__all__ = ["Testbed", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

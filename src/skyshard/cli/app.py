@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -20,6 +19,7 @@ from skyshard.cli.terminal.system_errors import trouble_of
 from skyshard.cli.terminal.usage_errors import usage_error
 from skyshard.errors import SkyshardError, notes_of, text_of
 from skyshard.host.interrupts import interruptible, signal_of
+from skyshard.release import VERSION
 
 NAME = "skyshard"
 COMPLETE = "_SKYSHARD_COMPLETE"
@@ -37,7 +37,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"{NAME} {version(NAME)}")
+        typer.echo(f"{NAME} {VERSION}")
         raise typer.Exit
 
 

@@ -5,13 +5,13 @@ import shutil
 import subprocess
 import warnings
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from skyshard import __version__
 from skyshard.cluster.accounts import ACCOUNT_STATEMENTS
 from skyshard.cluster.server_options import NODE, server_options
 from skyshard.host.shipped_data import checkout, data_folder
@@ -196,7 +196,7 @@ def test_images_are_pinned() -> None:
     """Every image gets an exact tag: MariaDB's patch release, and the version of this package."""
     pins = {one["name"]: one["newTag"] for one in documents(BASE / "kustomization.yaml")[0]["images"]}
     assert {c["image"] for _, c, _ in CONTAINERS} == set(pins)
-    assert pins["skyshard"] == version("skyshard")
+    assert pins["skyshard"] == __version__
     assert re.fullmatch(r"\d+\.\d+\.\d+", pins["mariadb"])
     froms = re.findall(r"^FROM (\S+)", (K8S / "image/Dockerfile").read_text(), re.MULTILINE)
     assert all(re.search(r":\d+\.\d+\.\d+", image) for image in froms)

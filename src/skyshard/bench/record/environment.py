@@ -11,6 +11,7 @@ import psutil
 from pydantic import BaseModel, ConfigDict
 
 from skyshard.host.shipped_data import checkout
+from skyshard.release import VERSION
 
 PACKAGES = ("numpy", "pyarrow", "pymysql", "ray", "sqlalchemy", "sqlglot")
 
@@ -36,7 +37,7 @@ class Environment(BaseModel):
 def capture_environment() -> Environment:
     """The environment of this process, now."""
     return Environment(
-        skyshard=metadata.version("skyshard"),
+        skyshard=VERSION,
         revision=_revision(),
         python=platform.python_version(),
         packages={name: version for name in PACKAGES if (version := _version(name))},

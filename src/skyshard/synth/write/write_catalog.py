@@ -12,7 +12,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import reduce
-from importlib.metadata import version
 from operator import add
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from skyshard.progress import Progress, Watcher, unwatched
+from skyshard.release import VERSION
 from skyshard.rowimage.digest import RowDigest
 from skyshard.synth.recipe.recipe import Recipe
 from skyshard.synth.recipe.sky_tables import TableSpec
@@ -147,7 +147,7 @@ def _manifest(planned: Plan, out: Path, records: Sequence[ChunkRecord]) -> Manif
         shrink=identity.shrink,
         chunks=identity.chunks,
         striping=identity.recipe.striping,
-        generator=Generator(skyshard=version("skyshard"), numpy=np.__version__, pyarrow=pa.__version__),
+        generator=Generator(skyshard=VERSION, numpy=np.__version__, pyarrow=pa.__version__),
         tables=tables,
         truth=Truth(
             rows=rows,
