@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from skyshard.cli.lazy_commands import RootGroup, named_by
+from skyshard.cli.terminal.log_lines import write_log
 from skyshard.cli.terminal.standard_streams import STREAMS, give_up, prepare_streams
 from skyshard.cli.terminal.system_errors import trouble_of
 from skyshard.cli.terminal.usage_errors import usage_error
@@ -44,8 +46,18 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Version.")] = False,
+    verbose: Annotated[
+        int, typer.Option("-v", count=True, show_default=False, help="Log what happens to standard error; -vv: more.")
+    ] = 0,
+    log_file: Annotated[
+        Path | None, typer.Option("--log-file", envvar="SKYSHARD_LOG_FILE", help="Append what happens to this file.")
+    ] = None,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", envvar="SKYSHARD_LOG_JSON", help="Log a JSON object a line.")
+    ] = False,
 ) -> None:
     """A testbed for survey databases: synthetic skies, sharded MariaDB, honest benchmarks."""
+    write_log(verbose, log_file, is_json=log_json)
 
 
 def main() -> None:

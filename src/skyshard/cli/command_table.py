@@ -39,6 +39,7 @@ GROUPS = (
         "List transactions: state, source, duration, error; or abort one.",
         "transactions:transactions",
     ),
+    GroupRow("story", "What happened to a query, a transaction or a node, in order, with times."),
     GroupRow("index", "The director index."),
     GroupRow("mono", "The unsharded oracle."),
     GroupRow("bench", "Run workloads, keep trials, read and compare reports."),
@@ -102,6 +103,19 @@ COMMANDS = (
         "transactions abort",
         "transactions:abort",
         "End a transaction that did not come to its end: all that it did is taken back.",
+    ),
+    CommandRow(
+        "story query", "story:query", "Tell what happened to a query: plan, rounds, failures and fail-overs, end."
+    ),
+    CommandRow(
+        "story transaction",
+        "story:transaction",
+        "Tell what happened to an ingest transaction: tables, chunks, indexes, interruptions, end.",
+    ),
+    CommandRow(
+        "story node",
+        "story:node",
+        "Tell what happened to a node: starts, stops, silence, tables made, failures of queries.",
     ),
     CommandRow(
         "index rebuild", "ingest:index_rebuild", "Make the director indexes anew from the chunk tables on the nodes."

@@ -17,6 +17,8 @@ from typer.core import TyperCommand, TyperGroup
 from skyshard.cli.command_table import COMMANDS, GROUPS, CommandRow, GroupRow
 
 PACKAGE = "skyshard.cli.commands"
+LOG_FILE = "--log-file"
+"""The one option before the commands that takes a value."""
 
 
 class CommandGroup(TyperGroup):
@@ -57,11 +59,14 @@ class LazyCommand(TyperCommand):
 def named_by(words: Sequence[str]) -> str:
     """The command that words on the command line name; empty for none.
 
-    >>> named_by(["bench", "run", "quick", "--out"]), named_by(["--version"])
-    ('bench run', '')
+    >>> named_by(["bench", "run", "quick", "--out"]), named_by(["--version"]), named_by(["-v", "query", "SELECT 1"])
+    ('bench run', '', 'query')
     """
     known = {row.path for row in (*COMMANDS, *GROUPS)}
-    paths = (" ".join(words[:count]) for count in (2, 1))
+    left = list(words)
+    while left and left[0].startswith("-"):
+        left = left[2 if left[0] == LOG_FILE else 1 :]
+    paths = (" ".join(left[:count]) for count in (2, 1))
     return next((path for path in paths if path in known), "")
 
 

@@ -113,9 +113,11 @@ QUERY_ENDED = _kind(
     _Q,
     logging.INFO,
     "query_ended",
-    "ended after {elapsed_s:.3f} s: {rows} rows of {chunks} chunks in {units} units, {retried} chunks asked again",
+    "ended after {elapsed_s:.3f} s: {rows:,} rows of {chunks} chunks in {units} units, {retried} chunks asked again",
 )
 QUERY_FAILED = _kind(_Q, logging.WARNING, "query_failed", "failed after {elapsed_s:.3f} s: {error}")
+QUERY_REFUSED = _kind(_Q, logging.INFO, "query_refused", "refused after {elapsed_s:.3f} s: {error}")
+QUERY_CANCELLED = _kind(_Q, logging.INFO, "query_cancelled", "cancelled after {elapsed_s:.3f} s")
 SLOW_STATEMENT = _kind(
     _Q, logging.INFO, "slow_statement", "took {elapsed_s:.1f} s ({planned_s:.3f} s to plan): {statement}"
 )
@@ -137,7 +139,7 @@ TABLE_PARTITIONED = _kind(
     _T,
     logging.INFO,
     "table_partitioned",
-    "{table} partitioned in {elapsed_s:.2f} s: {rows} rows of {parts} input slices",
+    "{table} partitioned in {elapsed_s:.2f} s: {rows:,} rows of {parts} input slices",
 )
 CHUNKS_PLACED = _kind(
     _T,
@@ -149,21 +151,21 @@ TABLES_LOADED = _kind(
     _T,
     logging.INFO,
     "tables_loaded",
-    "{tables} chunk tables with {rows} rows made on {node}",
+    "{tables} tables with {rows:,} rows made on {node}, overlap copies counted",
 )
 INDEX_BUILT = _kind(
     _T,
     logging.INFO,
     "index_built",
-    "director index of {director} built, {keys} keys",
+    "director index of {director} built, {keys:,} keys",
 )
 PARTS_MERGED = _kind(
     _T,
     logging.INFO,
     "parts_merged",
-    "published: {parts} parts of {tables} chunk tables merged, counted by replica",
+    "{parts} parts of {tables} chunk tables merged, counted with their replicas",
 )
-TRANSACTION_PUBLISHED = _kind(_T, logging.INFO, "published", "published: {rows} rows")
+TRANSACTION_PUBLISHED = _kind(_T, logging.INFO, "published", "published: {rows:,} rows")
 TRANSACTION_INTERRUPTED = _kind(
     _T,
     logging.WARNING,

@@ -124,8 +124,8 @@ class _FileLines(_Lines):
     """Appends lines to a file."""
 
     def __init__(self, path: Path, level: int) -> None:
-        super().__init__(level)
         self._handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        super().__init__(level)  # logging closes in the end what has come as far as here
 
     def write(self, line: str) -> None:
         os.write(self._handle, line.encode(errors="backslashreplace"))

@@ -12,7 +12,7 @@ import skyshard
 from skyshard.log import events
 from skyshard.log.events import KINDS, MOST_CHARACTERS, EventKind, bounded
 
-SUBJECT_FIELDS = {"query", "transaction", "database", "node"}
+SUBJECT_FIELDS = {"query", "transaction", "database", "node", "elapsed_s"}
 PACKAGE = Path(skyshard.__file__).parent
 
 

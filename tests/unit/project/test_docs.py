@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from skyshard.cli.command_table import COMMANDS, GROUPS
+from skyshard.log.event_files import level_name
+from skyshard.log.events import KINDS
 from skyshard.registry.lifecycle import ContributionState, DatabaseState, ReplicaState, TransactionState, diagram
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -19,6 +21,12 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_lifecycles_are_drawn_from_the_tables(kind: type) -> None:
     """docs/reference/lifecycles.md shows each lifecycle as its table says."""
     assert diagram(kind) in (ROOT / "docs" / "reference" / "lifecycles.md").read_text()
+
+
+def test_events_are_listed_as_their_table_says() -> None:
+    """docs/reference/log.md has every event with its subject, level and sentence."""
+    rows = [f"| `{kind.name}` | {kind.subject} | {level_name(kind.level)} | {kind.text} |" for kind in KINDS.values()]
+    assert "\n".join(rows) in (ROOT / "docs" / "reference" / "log.md").read_text()
 
 
 def test_readme_links_lead_somewhere() -> None:

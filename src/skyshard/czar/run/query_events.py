@@ -12,17 +12,19 @@ from collections.abc import Mapping, Sequence
 
 from skyshard.czar.plan.query_plan import Plan
 from skyshard.czar.result.answer import QueryStats
-from skyshard.czar.result.query_progress import Running
+from skyshard.czar.result.query_progress import Cancelled, Running
 from skyshard.czar.run.rounds import Failure
 from skyshard.czar.scan.scan_schedule import Unit
-from skyshard.errors import words_of
+from skyshard.errors import UserError, words_of
 from skyshard.log.event_log import EventLog
 from skyshard.log.events import (
     CHUNKS_LEFT_OUT,
     FAILED_OVER,
+    QUERY_CANCELLED,
     QUERY_ENDED,
     QUERY_FAILED,
     QUERY_PLANNED,
+    QUERY_REFUSED,
     ROUND_BEGUN,
     SLOW_STATEMENT,
     UNITS_FAILED,
@@ -89,6 +91,11 @@ def tell_ended(events: EventLog, running: Running, stats: QueryStats, statement:
 
 
 def tell_failed(events: EventLog, running: Running, error: BaseException, elapsed_s: float) -> None:
-    """A query that an error ended; errors of the statement itself are only its user's business."""
-    is_kept = running.is_submitted or running.retried > 0
-    events.tell(QUERY_FAILED, keep=is_kept, query=running.query, elapsed_s=elapsed_s, error=words_of(error))
+    """A query that an error ended: of the statement itself, of whoever stopped it, or of a server."""
+    mine, is_kept = events.about(query=running.query, elapsed_s=elapsed_s), running.is_submitted or running.retried > 0
+    if isinstance(error, Cancelled | KeyboardInterrupt | GeneratorExit):
+        mine.tell(QUERY_CANCELLED, keep=is_kept)
+    elif isinstance(error, UserError):
+        mine.tell(QUERY_REFUSED, keep=is_kept, error=words_of(error))
+    else:
+        mine.tell(QUERY_FAILED, error=words_of(error))

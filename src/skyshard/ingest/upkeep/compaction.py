@@ -25,7 +25,7 @@ from skyshard.ingest.partition.director_keys import KeyKind
 from skyshard.ingest.plan.ingest_plan import loader_of
 from skyshard.ingest.transaction.ending import settle
 from skyshard.ingest.transaction.recovery import GRACE_S, sweep, take_back
-from skyshard.log.events import COMPACTION_BEGUN, PARTS_MERGED
+from skyshard.log.events import COMPACTION_BEGUN, PARTS_MERGED, TRANSACTION_PUBLISHED
 from skyshard.node.base import NodeLoader
 from skyshard.node.messages import BuildOrder, DigestOrder, Loader, TableBuild
 from skyshard.progress import Progress, Watcher, unwatched
@@ -127,7 +127,9 @@ class _Compaction:
         site.registry.transactions.move(mine, Event.COMMIT)
         report = {"compacted": {"tables": done.tables, "parts": done.parts, "bytes": done.bytes}}
         site.registry.transactions.publish_merged(database, mine, report, self._retired(made, indexes))
-        site.events.tell(PARTS_MERGED, transaction=mine.id, database=database, parts=done.parts, tables=done.tables)
+        events = site.events.about(transaction=mine.id, database=database)
+        events.tell(PARTS_MERGED, parts=done.parts, tables=done.tables)
+        events.tell(TRANSACTION_PUBLISHED, rows=done.rows)
         return done
 
     def _make_tables(self, mine: OpenTransaction, engine: str) -> list[Replica]:

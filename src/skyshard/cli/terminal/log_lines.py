@@ -1,0 +1,28 @@
+"""Where a command logs: what its options and the environment ask for; its child processes do the same."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from skyshard.errors import UserError
+
+
+def write_log(verbose: int, file: Path | None, *, is_json: bool) -> None:
+    """Begin to log, if anything asks for it; ``verbose`` counts the -v.
+
+    Raises:
+        UserError: the file cannot be opened.
+    """
+    if not (verbose or file or is_json or any(name.startswith("SKYSHARD_LOG") for name in os.environ)):
+        return
+    from skyshard.log.output import LogOutput, write_logs  # a silent command needs none of it
+
+    output = LogOutput.of_options(verbose, file, is_json).or_else(LogOutput.of_environment())
+    try:
+        write_logs(output)
+    except OSError as error:
+        raise UserError(
+            f"cannot write the log {output.file}: {error.strerror}", remedy="name another file with --log-file"
+        ) from error
+    os.environ.update(output.environment)

@@ -1,0 +1,91 @@
+"""Reads stories of one cluster. A registry that does not answer leaves what the files of events tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from skyshard.cluster.private_cluster import CZAR_NAME, LOG_FOLDER, MONO_NAME, Cluster
+from skyshard.errors import SkyshardError, UserError, text_of
+from skyshard.log.event_files import EventFiles, KeptEvent
+from skyshard.log.events import Subject
+from skyshard.registry.story_rows import StoryRows
+from skyshard.story.tell import RegistryRows, is_about_node, node_story, query_story, transaction_story
+from skyshard.story.timeline import Story
+
+T = TypeVar("T")
+
+
+class Stories:
+    """The stories of a cluster, whether all of its servers run or not."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self._cluster = Cluster.at(folder)
+        self._names = (CZAR_NAME, MONO_NAME, *self._cluster.node_names)
+        self._files = EventFiles(self._cluster.folder / LOG_FOLDER)
+
+    def query(self, number: int) -> Story:
+        """What happened to a query.
+
+        Raises:
+            UserError: there is none of this number, or the czar's server is down.
+        """
+        with StoryRows(self._cluster.endpoint(CZAR_NAME)) as rows:
+            row = rows.query(number)
+        if row is None:
+            raise UserError(f"no query {number}", remedy="`skyshard queries` lists them")
+        return query_story(row, self._kept(Subject.QUERY, lambda one: one.fields.get("query") == row["name"]))
+
+    def transaction(self, number: int) -> Story:
+        """What happened to a transaction, also to one that was taken back with its database.
+
+        Raises:
+            UserError: there is none of this number.
+        """
+        kept = self._kept(Subject.TRANSACTION, lambda one: one.fields.get("transaction") == number)
+        found, notes = self._asked(
+            lambda rows: RegistryRows(
+                rows.transaction(number), rows.tables(number), rows.made_on_nodes(transaction=number)
+            ),
+            RegistryRows(),
+        )
+        if found.row is None and not kept:
+            raise UserError(f"no transaction {number}", remedy="`skyshard transactions` lists them")
+        return transaction_story(number, found, kept, notes)
+
+    def node(self, name: str) -> Story:
+        """What happened to a node, or to the servers ``czar`` and ``mono``.
+
+        Raises:
+            UserError: the cluster has no such node.
+        """
+        if name not in self._names:
+            raise UserError(f"no node {name!r}", remedy=f"the cluster has {', '.join(self._names)}")
+        kept = [one for subject in Subject for one in self._kept(subject, lambda one: is_about_node(one, name))]
+        queries = {str(one.fields["query"]) for one in kept if "query" in one.fields}
+        none: tuple[list[dict[str, Any]], dict[str, int]] = [], {}
+        (made, numbers), notes = self._asked(
+            lambda rows: (rows.made_on_nodes(node=name), rows.query_numbers(queries)), none
+        )
+        return node_story(name, self._facts(name), made, kept, numbers, notes)
+
+    def _kept(self, subject: Subject, is_wanted: Callable[[KeptEvent], bool]) -> list[KeptEvent]:
+        return [one for one in self._files.read(subject) if is_wanted(one)]
+
+    def _asked(self, question: Callable[[StoryRows], T], nothing: T) -> tuple[T, Sequence[str]]:
+        """What the registry says, or ``nothing`` and a note about it."""
+        try:
+            with StoryRows(self._cluster.endpoint(CZAR_NAME)) as rows:
+                return question(rows), ()
+        except SkyshardError as error:
+            return nothing, (f"told from the log alone, the registry does not answer: {text_of(error)}",)
+
+    def _facts(self, name: str) -> dict[str, Any]:
+        found = next((one for one in self._cluster.status() if one.name == name), None)
+        if found is None:
+            return {"state": "never started"}
+        return {
+            "state": str(found.state), "process": found.pid, "memory_bytes": found.memory_bytes,
+            "data_bytes": found.data_bytes, "server_log": found.log,
+        }  # fmt: skip

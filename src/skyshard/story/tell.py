@@ -1,0 +1,124 @@
+"""Makes stories of rows of the registry and of events. Values, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from skyshard.log.event_files import KeptEvent
+from skyshard.log.events import KINDS, Subject, bounded
+from skyshard.readable import human_bytes
+from skyshard.registry.query_history import QueryState
+from skyshard.story.timeline import Story, StoryEvent, merged, told
+
+Row = dict[str, Any]
+_TRANSACTION_ENDS = {"finished": "published"}
+_SAME = {"compaction_begun": "begun"}
+"""Events of the files that tell what the registry tells under another name."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryRows:
+    """What the registry has of one transaction: its row, and sums by table and by node."""
+
+    row: Row | None = None
+    tables: Sequence[Row] = ()
+    nodes: Sequence[Row] = ()
+
+
+def query_story(row: Row, kept: Sequence[KeptEvent]) -> Story:
+    """A query's row of the history and its events."""
+    begun_s, ended_s = row["begun_s"] or row["submitted_s"], row["ended_s"]
+    facts = {
+        name: row[name] for name in ("state", "database", "kind", "lane", "chunks", "chunks_done", "rows", "bytes")
+    }
+    facts |= {"coverage": row["coverage"], "elapsed_s": ended_s - begun_s if ended_s else None, "error": row["error"]}
+    facts["statement"] = row["statement"]
+    return Story("query", str(row["id"]), facts, merged(_query_events(row), map(told, kept)))
+
+
+def _query_events(row: Row) -> list[StoryEvent]:
+    """Submitted, begun, ended: as the history has it."""
+    verb = "submitted" if row["is_async"] else "asked"
+    events = [StoryEvent(row["submitted_s"], verb, f"{verb}: {bounded(row['statement'])}", "registry")]
+    if row["is_async"] and row["begun_s"]:
+        text = f"begun by process {row['process']}"
+        events.append(StoryEvent(row["begun_s"], "query_begun", text, "registry", row["process"]))
+    if not row["ended_s"]:
+        return events
+    if row["state"] == QueryState.FAILED:
+        text, level = f"failed: {bounded(row['error'])}", "warning"
+    else:
+        size = f"{row['rows']:,} rows, {human_bytes(row['bytes'])} from nodes"
+        text, level = f"{row['state']}: {size}, {row['chunks_done']} of {row['chunks']} chunks", "info"
+    return [*events, StoryEvent(row["ended_s"], f"query_{row['state']}", text, "registry", level=level)]
+
+
+def transaction_story(number: int, found: RegistryRows, kept: Sequence[KeptEvent], notes: Sequence[str] = ()) -> Story:
+    """What the registry has of a transaction and its events; one that the registry forgot is told by the log alone."""
+    row = found.row
+    if row is None:
+        facts: Row = {"state": "unknown", "database": next((one.fields["database"] for one in kept), "")}
+        notes = notes or ("the registry has it no more: it was taken back together with its database",)
+    else:
+        facts = {name: row[name] for name in ("state", "database", "source", "attempt", "error")}
+        facts["elapsed_s"] = row["ended_s"] - row["begun_s"] if row["ended_s"] else None
+        facts["stages_s"] = {name: round(took, 3) for name, took in (row["report"] or {}).get("stages_s", {}).items()}
+    facts["tables"] = [_counted(one, "table", ("slices", "rows", "orphans", "chunks")) for one in found.tables]
+    facts["nodes"] = [_counted(one, "node", ("tables", "rows", "bytes")) for one in found.nodes]
+    events = _transaction_events(row) if row is not None else []
+    return Story("transaction", str(number), facts, merged(events, map(told, kept), same=_SAME), notes)
+
+
+def _transaction_events(row: Row) -> list[StoryEvent]:
+    """Begun and ended: as the registry has it."""
+    events = [StoryEvent(row["begun_s"], "begun", f"begun from {bounded(row['source'])}", "registry")]
+    if row["ended_s"]:
+        name = _TRANSACTION_ENDS.get(row["state"], str(row["state"]))
+        text = f"{name}: {bounded(row['error'])}" if row["error"] else name
+        events.append(StoryEvent(row["ended_s"], name, text, "registry"))
+    return events
+
+
+def _counted(row: Mapping[str, Any], name: str, counts: Sequence[str]) -> Row:
+    """A name and its sums, which SQL gives as DECIMAL, as numbers of JSON."""
+    took = {"elapsed_s": round(float(row["elapsed_s"] or 0.0), 3)} if "elapsed_s" in row else {}
+    return {name: row[name], **{count: int(row[count] or 0) for count in counts}, **took}
+
+
+def node_story(
+    name: str,
+    facts: Mapping[str, Any],
+    made: Sequence[Row],
+    kept: Sequence[KeptEvent],
+    numbers: Mapping[str, int],
+    notes: Sequence[str] = (),
+) -> Story:
+    """The events of a node, and what transactions made on it. ``numbers``: of queries, by their names."""
+    logged = {one.fields.get("transaction") for one in kept if one.event == "tables_loaded"}
+    events = [_made(one) for one in made if one["transaction"] not in logged]
+    return Story("node", name, facts, merged(events, (told(one, _named(one, numbers)) for one in kept)), notes)
+
+
+def _made(row: Row) -> StoryEvent:
+    """Chunk tables of one transaction: the registry has no time of its own for them, so that of the transaction."""
+    size = f"{int(row['tables'])} chunk tables with {int(row['rows']):,} rows, {human_bytes(int(row['bytes']))}"
+    text = f"transaction {row['transaction']} of {row['database']}: {size} made on {row['node']}"
+    return StoryEvent(row["ended_s"] or row["begun_s"], "tables_made", text, "registry")
+
+
+def is_about_node(kept: KeptEvent, name: str) -> bool:
+    """True for a node's own events, and for those of queries and transactions that name it."""
+    return kept.fields.get("node") == name or name in str(kept.fields.get("nodes", "")).split(", ")
+
+
+def _named(kept: KeptEvent, numbers: Mapping[str, int]) -> str:
+    """The text of an event with the query or the transaction that it is about."""
+    kind, fields = KINDS.get(kept.event), kept.fields
+    if kind is None or kind.subject is Subject.NODE:
+        return kept.text
+    if kind.subject is Subject.QUERY:
+        query = str(fields["query"])
+        return f"query {numbers.get(query, query)}: {kept.text}"
+    return f"transaction {fields['transaction']} of {fields['database']}: {kept.text}"
