@@ -140,7 +140,7 @@ class Testbed:
         return Ingest(plan, self._site(runtime or self._runtime_kind), watcher).run()
 
     def _site(self, kind: RuntimeKind) -> Site:
-        from skyshard.ingest.on_nodes.ingest_site import Site
+        from skyshard.ingest.on_nodes.ingest_site import Site, SiteFolders
 
         return Site(
             self.registry,
@@ -148,36 +148,28 @@ class Testbed:
             self.cluster.endpoint(CZAR_NAME),
             self._loader(CZAR_NAME, "inline"),
             {node: self._loader(node, kind) for node in self.nodes},
-            self.cluster.folder_for("staging"),
-            self.cluster.folder_for("director-keys"),
+            SiteFolders.of(self.cluster.folder),
             self.cluster.events,
         )
 
     def verify(self, database: str) -> list[Check]:
         """Read a database back and check it; every check is listed, good or not."""
         from skyshard.ingest.check.verify import Verifier
-        from skyshard.ingest.transaction.kept_truth import is_outgrown
 
-        nodes = {node: self._loader(node, "inline") for node in self.nodes}
         endpoints = {node: self.cluster.endpoint(node) for node in self.nodes}
         ask = partial(self._table, database)
-        czar = self.cluster.endpoint(CZAR_NAME)
-        known, old = self.known(database), is_outgrown(self.registry, self._truth(database), database)
-        keys = (self.cluster.folder / "director-keys", self._loader(CZAR_NAME, "inline"))
-        return Verifier(self.registry, czar, endpoints, nodes, known, old, ask, keys).run(database)
-
-    def _truth(self, database: str) -> Path:
-        return self.cluster.folder_for("truth") / database
+        return Verifier(self._site("inline"), endpoints, ask, self.known(database)).run(database)
 
     def _table(self, database: str, sql: str) -> pa.Table:
         return self.query(sql, database=database).table
 
     def known(self, database: str) -> Known | None:
         """What the generator of a database knows of its rows; None for data of other sources."""
+        from skyshard.ingest.on_nodes.ingest_site import SiteFolders
         from skyshard.ingest.transaction.kept_truth import read_known
         from skyshard.synthetic.generator_truth import known_truth
 
-        content = read_known(self.registry, self._truth(database), database)
+        content = read_known(self.registry, SiteFolders.of(self.cluster.folder).truth / database, database)
         if content is None:
             return None
         catalog = self.registry.published.catalog(database)
@@ -212,9 +204,8 @@ class Testbed:
         shutil.rmtree(exchange, ignore_errors=True)
         exchange.mkdir(parents=True)
         copy = MonoCopy(
-            self.registry,
+            self._site("inline"),
             self._loader(MONO_NAME, "inline"),
-            {node: self._loader(node, "inline") for node in self.nodes},
             {node: self.cluster.data_dir(node) for node in self.nodes},
             exchange,
         )

@@ -10,6 +10,7 @@ from skyshard.catalog.layout import Role
 from skyshard.errors import SkyshardError
 from skyshard.ingest.check.check_truth import Check
 from skyshard.ingest.on_nodes.build_orders import index_batches, index_definition
+from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind
 from skyshard.ingest.partition.key_files import is_sealed
 from skyshard.ingest.partition.orphan_keys import ORPHANS
@@ -18,26 +19,22 @@ from skyshard.node.messages import DigestOrder
 from skyshard.registry.director_index import index_table_name
 from skyshard.registry.published_catalog import Catalog
 from skyshard.registry.records import IndexPart
-from skyshard.registry.registry import Registry
 from skyshard.registry.sql_tables import INDEX_DATABASE
 from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.runtime.base import Handle
 
 
-def key_checks(
-    registry: Registry, folder: Path, czar: Handle[NodeLoader], catalog: Catalog, *, is_open: bool = False
-) -> Iterator[Check]:
+def key_checks(site: Site, catalog: Catalog, *, is_open: bool = False) -> Iterator[Check]:
     """One check for each director of a database, and one for the keys of rows that came before theirs.
 
     Args:
-        folder: where the databases' keys are kept.
         is_open: a transaction is under way, whose keys are there already: then these are not compared.
     """
-    database = catalog.database
+    database, registry, folder = catalog.database, site.registry, site.folders.keys
     for name, entry in catalog.tables.items():
         if entry.layout.role is Role.DIRECTOR and entry.layout.key and not is_open:
             kind, parts = KeyKind.of(entry.table, entry.layout), registry.index_parts.all(database, name)
-            yield _keys_check(folder / database / name, czar, database, name, kind, parts)
+            yield _keys_check(folder / database / name, site.czar_loader, database, name, kind, parts)
     files = [
         folder / database / table / str(number) / ORPHANS
         for owner, table, number in registry.contributions.orphans()

@@ -15,6 +15,7 @@ from pathlib import Path
 from skyshard.catalog.ddl import create_table, stored_table
 from skyshard.catalog.schema import Table
 from skyshard.errors import ClusterError
+from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.on_nodes.part_tables import one_of_each, part_name
 from skyshard.ingest.plan.ingest_plan import loader_of
 from skyshard.node.base import NodeLoader
@@ -24,7 +25,6 @@ from skyshard.progress import Progress, Watcher, unwatched
 from skyshard.registry.mono_state import CREATE, ORACLE_DATABASE, Load, forget_text, record_text
 from skyshard.registry.published_catalog import Catalog
 from skyshard.registry.records import WHOLE, Replica
-from skyshard.registry.registry import Registry
 from skyshard.rowimage.digest import RowDigest
 from skyshard.runtime.base import Handle
 
@@ -33,11 +33,12 @@ from skyshard.runtime.base import Handle
 class MonoCopy:
     """Copies a published database to the mono server."""
 
-    registry: Registry
+    site: Site
     mono: Handle[NodeLoader]
-    nodes: Mapping[str, Handle[NodeLoader]]
     data_dirs: Mapping[str, Path]
+    """The nodes' data folders, as the mono server's host sees them."""
     exchange: Path
+    """A folder for rows that cannot be read from the nodes' files."""
 
     def load(self, database: str, watcher: Watcher = unwatched) -> dict[str, int]:
         """Make every table whole; returns table → rows. Until all of them are, the oracle does not answer for any.
@@ -45,8 +46,8 @@ class MonoCopy:
         Raises:
             ClusterError: a table came out with other rows than the nodes hold, or somebody else loads the database.
         """
-        with self.registry.exclusive(f"oracle of {database}"):
-            catalog = self.registry.published.catalog(
+        with self.site.registry.exclusive(f"oracle of {database}"):
+            catalog = self.site.registry.published.catalog(
                 database
             )  # first: rows that come now are then newer than what is recorded
             self.mono.call(NodeLoader.make_database, ORACLE_DATABASE).result()
@@ -58,7 +59,7 @@ class MonoCopy:
         return rows
 
     def _copy(self, catalog: Catalog, watcher: Watcher) -> dict[str, int]:
-        replicas = self.registry.replicas.all(catalog.database)
+        replicas = self.site.registry.replicas.all(catalog.database)
         self.mono.call(NodeLoader.drop_database, catalog.database).result()
         self.mono.call(NodeLoader.make_database, catalog.database).result()
         rows: dict[str, int] = {}
@@ -93,5 +94,5 @@ class MonoCopy:
             return [Slice(str(path), 0, replica.rows)]
         path = self.exchange / f"{replica.node}-{database}-{name}.arrow"
         order = ExportOrder(database, stored, name, str(path))
-        counts = self.nodes[replica.node].call(NodeLoader.export, order).result()
+        counts = self.site.nodes[replica.node].call(NodeLoader.export, order).result()
         return [Slice(str(path), number, count) for number, count in enumerate(counts)]

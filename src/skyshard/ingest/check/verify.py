@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
 from skyshard.catalog.ddl import physical_name
-from skyshard.catalog.layout import Role
+from skyshard.catalog.layout import Role, TableLayout
+from skyshard.catalog.schema import Table
 from skyshard.db.connection import Account, Endpoint, connect, quote_name
 from skyshard.errors import UserError
 from skyshard.ingest.check.check_keys import key_checks
 from skyshard.ingest.check.check_truth import Check, KnownRows, answer_check
-from skyshard.ingest.on_nodes.ingest_site import prototype_names
+from skyshard.ingest.on_nodes.ingest_site import Site, prototype_names
 from skyshard.ingest.on_nodes.part_tables import (
     dummy_tables,
     expected_index_tables,
@@ -31,7 +31,7 @@ from skyshard.ingest.on_nodes.part_tables import (
     shown_indexes,
     shown_tables,
 )
-from skyshard.ingest.transaction.kept_truth import Known
+from skyshard.ingest.transaction.kept_truth import Known, is_outgrown
 from skyshard.node.base import NodeLoader
 from skyshard.node.messages import ShownTable, TableDigest
 from skyshard.node.table_faults import find_faults
@@ -39,10 +39,8 @@ from skyshard.registry.director_index import index_table_name
 from skyshard.registry.lifecycle import ContributionState, ReplicaState
 from skyshard.registry.published_catalog import Catalog
 from skyshard.registry.records import Replica
-from skyshard.registry.registry import Registry
 from skyshard.registry.sql_tables import INDEX_DATABASE
 from skyshard.rowimage.digest import RowDigest
-from skyshard.runtime.base import Handle
 
 _MEND = "mended by skyshard index rebuild"
 _INDEX_SUM = "COUNT(*), COALESCE(SUM(CRC32(CONCAT_WS(':', {key}, chunkId, subChunkId))), 0)"
@@ -52,48 +50,48 @@ _INDEX_SUM = "COUNT(*), COALESCE(SUM(CRC32(CONCAT_WS(':', {key}, chunkId, subChu
 class Verifier:
     """Reads a database back from registry, czar and nodes."""
 
-    registry: Registry
-    czar: Endpoint
+    site: Site
     endpoints: Mapping[str, Endpoint]
-    nodes: Mapping[str, Handle[NodeLoader]]
+    """Where each node answers statements."""
+    ask: Callable[[str], pa.Table]
+    """How the cluster answers a statement."""
     known: Known | None = None
     """What the generator of the rows knows of them."""
-    is_outgrown: bool = False
-    """A generator knew rows of it, and others came after."""
-    ask: Callable[[str], pa.Table] | None = None
-    """How the cluster answers a statement."""
-    keys: tuple[Path, Handle[NodeLoader]] | None = None
-    """Where director keys are kept for later transactions, and the czar's loader, who has their index."""
 
     def run(self, database: str) -> list[Check]:
         """All checks of one database, in a fixed order."""
-        catalog = self.registry.published.catalog(database)
-        replicas = self.registry.replicas.all(database)
+        site = self.site
+        catalog = site.registry.published.catalog(database)
+        replicas = site.registry.replicas.all(database)
         contributed = self._contributed(database)
         definitions = {name: (entry.table, entry.layout) for name, entry in catalog.tables.items()}
-        scans = read_replicas(self.nodes, database, definitions, replicas)
-        checks = [*_count_checks(catalog, replicas, contributed, self.registry.transactions.truth_rows(database))]
-        checks.append(_digest_check(replicas, scans, contributed))
+        found = read_replicas(site.nodes, database, definitions, replicas)
+        checks = [*_count_checks(catalog, replicas, contributed, site.registry.transactions.truth_rows(database))]
+        checks.append(_digest_check(replicas, found, contributed))
         checks += _replica_checks(catalog, replicas)
         checks += self._standing_checks(catalog, replicas)
         checks.append(self._read_check(catalog, replicas))
         for name, table in catalog.tables.items():
             if table.layout.role is Role.DIRECTOR and table.layout.key:
                 checks.append(self._index_check(catalog, name, replicas))
-        if self.keys is not None:
-            is_open = self.registry.transactions.find_open(database) is not None
-            checks += key_checks(self.registry, *self.keys, catalog, is_open=is_open)
-        if self.known is not None and self.ask is not None:
-            rows = KnownRows(self.known, {name: definitions[name] for name in self.known.digests}, self.nodes)
-            checks += [rows.check(database, replicas), answer_check(self.known, self.ask)]
-        elif self.is_outgrown:
-            checks.append(Check("generator's rows", True, "not compared: further transactions brought rows"))
-        return checks
+        checks += key_checks(site, catalog, is_open=site.registry.transactions.find_open(database) is not None)
+        return checks + list(self._truth_checks(database, definitions, replicas))
+
+    def _truth_checks(
+        self, database: str, definitions: Mapping[str, tuple[Table, TableLayout]], replicas: Sequence[Replica]
+    ) -> Iterable[Check]:
+        """Rows and answers against what the generator knows, where one made all rows."""
+        if self.known is not None:
+            known = {name: definitions[name] for name in self.known.digests}
+            yield KnownRows(self.known, known, self.site.nodes).check(database, replicas)
+            yield answer_check(self.known, self.ask)
+        elif is_outgrown(self.site.registry, self.site.folders.truth / database, database):
+            yield Check("generator's rows", True, "not compared: further transactions brought rows")
 
     def _contributed(self, database: str) -> dict[tuple[str, int, bool], RowDigest]:
         """Rows and digests that the contributions brought, by chunk table."""
         sums: dict[tuple[str, int, bool], RowDigest] = {}
-        for row in self.registry.contributions.all(database):
+        for row in self.site.registry.contributions.all(database):
             if row["state"] == ContributionState.LOADED:
                 key = (row["table"], int(row["chunk"]), bool(row["is_overlap"]))
                 sums[key] = sums.get(key, RowDigest(0, 0)) + RowDigest.parse(row["digest"])
@@ -105,13 +103,14 @@ class Verifier:
         What an unfinished transaction has made so far is nobody's fault: it is counted, not held against the database.
         """
         database = catalog.database
-        is_open = self.registry.transactions.find_open(database) is not None
+        is_open = self.site.registry.transactions.find_open(database) is not None
         dummies = dummy_tables((name, table.layout.role) for name, table in catalog.tables.items())
-        known = {node: expected_tables([r for r in replicas if r.node == node]) | dummies for node in self.nodes}
-        have = {node: set(handle.call(NodeLoader.tables, database).result()) for node, handle in self.nodes.items()}
+        known = {node: expected_tables([r for r in replicas if r.node == node]) | dummies for node in self.site.nodes}
+        asked = {node: handle.call(NodeLoader.tables, database) for node, handle in self.site.nodes.items()}
+        have = {node: set(call.result()) for node, call in asked.items()}
         known["czar"], have["czar"] = self._czar_tables(catalog)
         missing = [f"{name}: {table}" for name in known for table in sorted(known[name] - have[name])]
-        retired = self.registry.transactions.retired_tables(database)
+        retired = self.site.registry.transactions.retired_tables(database)
         extra = [
             f"{name}: {table}"
             for name in known
@@ -120,7 +119,7 @@ class Verifier:
         yield _nothing_else("tables on the servers", missing, extra, is_open=is_open)
         files = [
             f"{node}: {file}"
-            for node, handle in self.nodes.items()
+            for node, handle in self.site.nodes.items()
             for file in handle.call(NodeLoader.leftover_files, database).result()
         ]
         yield _nothing_else("files of no table", [], files, is_open=is_open)
@@ -131,11 +130,11 @@ class Verifier:
         dummies = dummy_tables((name, table.layout.role) for name, table in catalog.tables.items())
         empty = [ShownTable(name, (name,), 0) for name in sorted(dummies)]
         calls, count = {}, 0
-        for node, handle in self.nodes.items():
+        for node, handle in self.site.nodes.items():
             shown = [*shown_tables(replica for replica in replicas if replica.node == node), *empty]
             calls[node], count = handle.call(NodeLoader.faults, database, shown), count + len(shown)
-        indexes = shown_indexes(database, self.registry.index_parts.all(database))
-        found = {"czar": find_faults(lambda: connect(self.czar, Account.LOADER, INDEX_DATABASE), indexes)}
+        indexes = shown_indexes(database, self.site.registry.index_parts.all(database))
+        found = {"czar": find_faults(lambda: connect(self.site.czar, Account.LOADER, INDEX_DATABASE), indexes)}
         found |= {node: call.result() for node, call in calls.items()}
         wrong = [f"{server}: {name}: {why}" for server, faults in found.items() for name, why in faults.items()]
         text = f"{len(wrong)} indexes or lists of parts at fault, {count + len(indexes)} tables{_first(wrong)}"
@@ -145,9 +144,9 @@ class Verifier:
         """Prototypes and index tables that the czar must have, and those that it has."""
         database, entries = catalog.database, catalog.tables.items()
         known = {name for table, entry in entries for name in prototype_names(table, entry.layout.role)}
-        index = expected_index_tables(database, self.registry.index_parts.all(database))
+        index = expected_index_tables(database, self.site.registry.index_parts.all(database))
         bases = [index_table_name(database, table) for table, _ in entries]
-        with connect(self.czar, Account.READER) as connection:
+        with connect(self.site.czar, Account.READER) as connection:
             sql = "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA IN (%s, %s)"
             rows = connection.rows(sql, [database, INDEX_DATABASE])
         have = {name for schema, name in rows if schema == database}
@@ -157,8 +156,8 @@ class Verifier:
     def _index_check(self, catalog: Catalog, director: str, replicas: Sequence[Replica]) -> Check:
         """The director index against a scan of the director's chunk tables."""
         key = quote_name(catalog.tables[director].layout.key)
-        with connect(self.czar, Account.READER) as connection:
-            table = self.registry.index_parts.visible_table(catalog.database, director)
+        with connect(self.site.czar, Account.READER) as connection:
+            table = self.site.registry.index_parts.visible_table(catalog.database, director)
             sql = f"SELECT {_INDEX_SUM.format(key='`key`')} FROM {table}"
             try:
                 indexed = _ints(connection.rows(sql)[0]) if table else (0, 0)

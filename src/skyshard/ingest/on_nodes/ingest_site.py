@@ -9,6 +9,7 @@ from pathlib import Path
 
 from skyshard.catalog.ddl import overlap_prototype
 from skyshard.catalog.layout import Role
+from skyshard.cluster.cluster_folder import private_folder
 from skyshard.db.connection import Account, Endpoint, connect
 from skyshard.errors import ClusterError
 from skyshard.ingest.on_nodes.bounded_futures import answer, answers
@@ -23,22 +24,33 @@ from skyshard.runtime.base import Handle, Runtime
 
 
 @dataclass(frozen=True, slots=True)
+class SiteFolders:
+    """What ingest keeps in files, below a cluster's folder; only its owner may enter."""
+
+    staging: Path
+    """Bundles while an ingest runs, a folder a database and transaction."""
+    keys: Path
+    """Sorted director keys, for later transactions to check against: a folder a database, director and transaction."""
+    truth: Path
+    """What generators know of ingested rows, a folder a database."""
+
+    @staticmethod
+    def of(cluster: Path) -> SiteFolders:
+        """The folders of a cluster; those that are missing are made."""
+        return SiteFolders(*(private_folder(cluster / name) for name in ("staging", "director-keys", "truth")))
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
-    """``staging`` holds bundles while an ingest runs, ``keys`` the sorted director keys for as long as they live."""
+    """What every ingest of a cluster works with."""
 
     registry: Registry
     runtime: Runtime
     czar: Endpoint
     czar_loader: Handle[NodeLoader]
     nodes: Mapping[str, Handle[NodeLoader]]
-    staging: Path
-    keys: Path
+    folders: SiteFolders
     events: EventLog = ONLY_LOGGED
-
-    @property
-    def truth(self) -> Path:
-        """What generators know of ingested rows, a folder a database."""
-        return self.keys.with_name("truth")
 
     @contextmanager
     def held(self, database: str) -> Iterator[None]:

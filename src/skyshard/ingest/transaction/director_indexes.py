@@ -67,7 +67,7 @@ class DirectorIndexes:
     def keys_folder(self, director: str) -> Path:
         """Keys of a director, a folder a transaction; they outlive the ingest, for the next one to check against."""
         database, table = split_director(director, self._database)
-        return self._site.keys / database / table
+        return self._site.folders.keys / database / table
 
     def start(self, table: PlannedTable, reports: Sequence[PartReport]) -> None:
         """Merge the keys of a director's parts, then have the czar's server make its copy like any other table."""

@@ -112,19 +112,19 @@ def _directors(site: Site, database: str, transaction: int) -> list[str]:
 def _sweep_keys(site: Site, database: str) -> None:
     """Director keys of transactions that are not finished; an ingest merges its own anew."""
     states = {str(row["id"]): row["state"] for row in site.registry.transactions.all(database)}
-    for folder in site.keys.glob(f"{database}/*/*"):
+    for folder in site.folders.keys.glob(f"{database}/*/*"):
         if states.get(folder.name) != TransactionState.FINISHED:
             shutil.rmtree(folder)
 
 
 def _sweep_staging(site: Site, database: str, kept: str) -> None:
-    for folder in site.staging.glob(f"{database}/*"):
+    for folder in site.folders.staging.glob(f"{database}/*"):
         if folder.name != kept:
             shutil.rmtree(folder)
 
 
 def clear_staging(site: Site, database: str) -> None:
-    shutil.rmtree(site.staging / database, ignore_errors=True)
+    shutil.rmtree(site.folders.staging / database, ignore_errors=True)
 
 
 def recheck(site: Site, database: str, mine: OpenTransaction) -> list[Replica]:
@@ -154,10 +154,10 @@ def take_back(site: Site, database: str, mine: OpenTransaction, error: str = "")
     site.events.tell(TRANSACTION_ABORTING, transaction=mine.id, database=database, error=error or "interrupted before")
     if registry.databases.state(database) is DatabaseState.PUBLISHED:
         sweep(site, database, mine.id, is_over=True)
-        forget_known(site.truth / database, mine.id)
+        forget_known(site.folders.truth / database, mine.id)
     else:
         site.drop_database(database, _directors(site, database, mine.id))
-        for folder in (site.keys, site.truth):
+        for folder in (site.folders.keys, site.folders.truth):
             shutil.rmtree(folder / database, ignore_errors=True)
     clear_staging(site, database)
     registry.transactions.take_back(database, mine)

@@ -32,7 +32,7 @@ from skyshard.registry.stray_rows import Stray
 
 def orphans_file(site: Site, database: str, table: str, transaction: int) -> Path:
     """Where the orphans of a transaction are kept, for as long as the director keys are."""
-    return site.keys / database / table / str(transaction) / ORPHANS
+    return site.folders.keys / database / table / str(transaction) / ORPHANS
 
 
 class Strays:
@@ -70,13 +70,13 @@ class Strays:
     def _keys(self, director: str) -> DirectorKeys:
         """All keys of a director, those of this transaction among them."""
         database, table = split_director(director, self._plan.database)
-        return DirectorKeys.open(self._site.keys / database / table)
+        return DirectorKeys.open(self._site.folders.keys / database / table)
 
     def _of_earlier(self) -> Iterable[Stray]:
         """Orphans of earlier transactions, of any database, whose director is among the keys of this one."""
         new = {
             (self._plan.database, table.name): DirectorKeys.open(
-                self._site.keys / self._plan.database / table.name / str(self._transaction)
+                self._site.folders.keys / self._plan.database / table.name / str(self._transaction)
             )
             for table in self._plan.tables
             if table.source.layout.role is Role.DIRECTOR and table.source.parts
@@ -143,7 +143,7 @@ def _read_back(site: Site, catalog: Catalog, table: str, staging: Path) -> Orpha
     entry = catalog.tables[table]
     narrow = Table(table, tuple(entry.table.column(name) for name in (entry.layout.key, CHUNK_COLUMN)))
     owner, director = split_director(entry.layout.director, catalog.database)
-    known = DirectorKeys.open(site.keys / owner / director)
+    known = DirectorKeys.open(site.folders.keys / owner / director)
     found = []
     for replica in one_of_each(table, site.registry.replicas.all(catalog.database, table)):
         if replica.chunk not in entry.orphan_chunks:

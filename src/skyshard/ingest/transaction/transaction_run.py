@@ -59,7 +59,7 @@ AHEAD = 2
 """Partition tasks given out for each core: one that works, and one that follows it at once."""
 
 
-class Course:
+class TransactionRun:
     """One run of one transaction; ``replayed`` counts the parts, by table, that earlier ones took in."""
 
     def __init__(
@@ -71,7 +71,7 @@ class Course:
         self._replayed = replayed
         self._watch = watcher
         self._events = site.events.about(transaction=mine.id, database=plan.database)
-        self._staging = site.staging / plan.database / str(mine.id)
+        self._staging = site.folders.staging / plan.database / str(mine.id)
         self._reports: dict[str, list[PartReport]] = {}
         self._stages: dict[str, float] = {}
         self._records = Beside("registry")
@@ -165,7 +165,7 @@ class Course:
 
     def _check_truth(self, table: PlannedTable, rows: int) -> None:
         truth = self._plan.source.truth.get(table.name)
-        if truth is not None and truth != rows and not self._replayed[table.name]:
+        if truth is not None and truth != rows and not self._replayed.get(table.name, 0):
             raise UserError(
                 f"table '{table.name}': {rows} rows read where the source says {truth}",
                 remedy="the source is incomplete; make or copy it again",
@@ -251,12 +251,12 @@ class Course:
         truth = {
             table.name: self._plan.source.truth[table.name]
             for table in self._plan.tables
-            if table.name in self._plan.source.truth and not self._replayed[table.name]
+            if table.name in self._plan.source.truth and not self._replayed.get(table.name, 0)
         }
         content = {
             "stages_s": report.stages_s, "tables": [asdict(table) for table in report.tables], "truth": truth,
         }  # fmt: skip
-        keep_known(self._site.truth / self._plan.database, self._plan.source, self._reports, self._mine.id)
+        keep_known(self._site.folders.truth / self._plan.database, self._plan.source, self._reports, self._mine.id)
         self._site.registry.transactions.move(self._mine, Event.COMMIT)
         self._site.registry.transactions.publish(self._plan.database, self._mine, content)
         self._events.tell(TRANSACTION_PUBLISHED, rows=sum(table.rows for table in report.tables))

@@ -70,7 +70,7 @@ def rebuild_indexes(site: Site, database: str, watcher: Watcher = unwatched) -> 
 @contextmanager
 def _staging(site: Site, database: str) -> Iterator[Path]:
     """A folder for what one part exports; removed at the end, and first where a killed run left it."""
-    folder = site.staging / database / "index"
+    folder = site.folders.staging / database / "index"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
@@ -97,7 +97,7 @@ def _rebuild_part(
         answer(replica.node, site.nodes[replica.node].call(NodeLoader.export, export))
         files.append(_saved(path, kind))
         names.append(part_name(replica))
-    folder = site.keys / database / director / str(transaction)
+    folder = site.folders.keys / database / director / str(transaction)
     for other in folder.parent.glob("*"):
         if since.start < int(other.name) <= transaction:
             shutil.rmtree(other)
