@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from skyshard.catalog.layout import Role, TableLayout
-from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Key, Table
+from skyshard.catalog.schema import SUB_CHUNK_COLUMN, Column, Key, Table
 from skyshard.chunking import DUMMY_CHUNK
 from skyshard.db.connection import quote_name
 
@@ -188,7 +188,3 @@ def _columns(names: Sequence[str]) -> str:
         head, bracket, length = name.partition("(")
         parts.append(quote_name(head) + bracket + length)
     return ", ".join(parts)
-
-
-def is_chunk_column(name: str) -> bool:
-    return name.lower() in (CHUNK_COLUMN.lower(), SUB_CHUNK_COLUMN.lower())

@@ -15,6 +15,11 @@ CHUNK_COLUMN = "chunkId"
 SUB_CHUNK_COLUMN = "subChunkId"
 
 
+def is_chunk_column(name: str) -> bool:
+    """True for the columns that every chunked table gets when it is stored, in any case of letters."""
+    return name.lower() in (CHUNK_COLUMN.lower(), SUB_CHUNK_COLUMN.lower())
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column: its name and type as the server reads them.

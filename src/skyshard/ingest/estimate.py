@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skyshard.catalog.chunkers import chunker_of
 from skyshard.catalog.ddl import stored_table
 from skyshard.catalog.layout import Role, Striping, TableLayout
 from skyshard.catalog.placement import place
@@ -27,7 +28,7 @@ from skyshard.ingest.partition.director_keys import ONE_PLACE, KeyKind, whole_ke
 from skyshard.ingest.partition.doubled_input import where_rows_stand
 from skyshard.ingest.partition.given_chunks import with_chunk_columns
 from skyshard.ingest.partition.packed_rows import Rows
-from skyshard.ingest.partition.routing import chunker_of, positions
+from skyshard.ingest.partition.routing import positions
 from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
 from skyshard.ingest.source import Part, Reader
 from skyshard.node.messages import Loader

@@ -20,7 +20,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from skyshard.catalog.layout import Layout, Role, TableLayout
-from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
+from skyshard.catalog.schema import Table, is_chunk_column
 from skyshard.errors import UserError
 
 BATCH_ROWS = 1 << 20
@@ -131,10 +131,6 @@ def batch_rows(table: Table) -> int:
     """Rows that fit into a batch of ``BATCH_BYTES``."""
     widths = {"integer": 8, "floating": 8, "decimal": 16, "bytes": 24}
     return max(1024, min(BATCH_ROWS, BATCH_BYTES // sum(widths[column.type.type_class] for column in table)))
-
-
-def is_chunk_column(name: str) -> bool:
-    return name.lower() in (CHUNK_COLUMN.lower(), SUB_CHUNK_COLUMN.lower())
 
 
 def without_chunk_columns(table: Table) -> Table:

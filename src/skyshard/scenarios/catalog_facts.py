@@ -12,7 +12,7 @@ from skyshard.bench.check.true_answers import TrueAnswer, TrueAnswers
 from skyshard.bench.record.chunk_map import SkyMap
 from skyshard.bench.record.trial_manifest import IngestStage
 from skyshard.bench.trial.trial_setup import CatalogFacts
-from skyshard.chunking import Chunker
+from skyshard.catalog.chunkers import chunker_of
 from skyshard.errors import SkyshardError
 from skyshard.registry.published_catalog import Catalog
 from skyshard.synth.recipe.release_profile import read_profile
@@ -88,8 +88,7 @@ def how_made(source: Path, catalog: Catalog) -> dict[str, object]:
 
 def sky_map(catalog: Catalog) -> SkyMap:
     """Rows, bytes and nodes of each chunk, all chunked tables together, overlap rows left out."""
-    striping = catalog.layout.striping
-    chunker = Chunker(striping.stripes, striping.substripes, striping.overlap_deg)
+    chunker = chunker_of(catalog.layout.striping)
     rows: dict[int, int] = {}
     size: dict[int, int] = {}
     nodes: dict[int, Sequence[str]] = {}

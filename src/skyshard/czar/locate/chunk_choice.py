@@ -13,8 +13,8 @@ from functools import lru_cache
 
 from sqlglot import exp
 
-from skyshard.catalog.layout import Role, Striping
-from skyshard.chunking import Chunker
+from skyshard.catalog.chunkers import chunker_of
+from skyshard.catalog.layout import Role
 from skyshard.czar.bind.bound_statement import Block, Bound, Reference, may_be_apart
 from skyshard.czar.bind.expand_functions import key_pairs
 from skyshard.czar.locate.chunk_limits import AreaLimit, Either, KeyLimit, Limit, find_limits
@@ -41,11 +41,6 @@ class ChunkChoice:
         """Chunks that there are, without any limit."""
         tables = {id(one.table): one.table for one in references if one.is_chunked and one.table is not None}
         return _count_together(tuple(_Identity(table.chunks) for table in tables.values()))
-
-
-@lru_cache(maxsize=16)
-def chunker_of(striping: Striping) -> Chunker:
-    return Chunker(striping.stripes, striping.substripes, striping.overlap_deg)
 
 
 def all_chunks(reference: Reference) -> Chunks:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from skyshard.catalog.chunkers import chunker_of
 from skyshard.chunking.sphere import Box, ang_sep
 from skyshard.errors import UserError
 from skyshard.ingest.partition.director_keys import DirectorKeys
@@ -24,7 +25,6 @@ from skyshard.ingest.partition.routing import (
     Numbers,
     PartitionSpec,
     Routed,
-    chunker_of,
     claimed_chunks,
     find_director,
     positions,

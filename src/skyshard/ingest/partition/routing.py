@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from skyshard.catalog.chunkers import chunker_of
 from skyshard.catalog.layout import Striping, TableLayout
 from skyshard.catalog.schema import Table
-from skyshard.chunking import Chunker
 from skyshard.errors import UserError
 from skyshard.ingest.partition.director_keys import EXACT_DOUBLE, DirectorKeys, Found
 from skyshard.ingest.source import InputBatch, Part, Positions, Reader
@@ -207,13 +207,3 @@ def _degrees(values: pa.Array) -> NDArray[np.float64]:
         values = values.cast(pa.string())
     degrees: NDArray[np.float64] = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
     return degrees
-
-
-_CHUNKERS: dict[Striping, Chunker] = {}
-
-
-def chunker_of(striping: Striping) -> Chunker:
-    """One chunker a process and striping."""
-    if striping not in _CHUNKERS:
-        _CHUNKERS[striping] = Chunker(striping.stripes, striping.substripes, striping.overlap_deg)
-    return _CHUNKERS[striping]

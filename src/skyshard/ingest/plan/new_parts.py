@@ -32,6 +32,8 @@ def new_parts(plan: IngestPlan, taken: Taken) -> NewParts:
     Raises:
         UserError: a part has the name of one that was taken in, and other content.
     """
+    if not taken:  # no file needs to be read
+        return NewParts(plan, {})
     contents = {(table, digest) for (table, _), digest in taken.items()}
     replayed: Counter[str] = Counter()
     tables = []

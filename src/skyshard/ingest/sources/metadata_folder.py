@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from skyshard.catalog.layout import Layout, Role
-from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Key, Table
+from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Key, Table, is_chunk_column
 from skyshard.errors import UserError
-from skyshard.ingest.source import Part, Source, SourceTable, asked_for, is_chunk_column, without_chunk_columns
+from skyshard.ingest.source import Part, Source, SourceTable, asked_for, without_chunk_columns
 from skyshard.ingest.sources.mysql_ddl import parse_column
 from skyshard.ingest.sources.qserv_files import Json, loaded_dialect, read_json, separator_of, striping_of
 from skyshard.ingest.sources.qserv_layout import TableConfig, table_layout

@@ -12,9 +12,9 @@ from typing import Annotated, Literal
 import xxhash
 from pydantic import Field, field_validator, model_validator
 
+from skyshard.catalog.chunkers import chunker_of
 from skyshard.catalog.layout import Striping
 from skyshard.catalog.strict_files import parse_model
-from skyshard.chunking import Chunker
 from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_folder
 from skyshard.synth.recipe.sky_rules import ChunkRows, Finite, MapFile, Positive, Share, Sky, StrictModel
@@ -273,7 +273,7 @@ class Recipe(StrictModel):
     @classmethod
     def _striping_is_possible(cls, striping: Striping) -> Striping:
         try:
-            Chunker(striping.stripes, striping.substripes, striping.overlap_deg)
+            chunker_of(striping)
         except UserError as error:
             raise ValueError(str(error)) from None
         return striping

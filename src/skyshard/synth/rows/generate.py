@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 import pyarrow as pa
 
+from skyshard.catalog.chunkers import chunker_of
 from skyshard.chunking import Chunker
 from skyshard.errors import Bug, UserError
 from skyshard.rowimage.malloc_tuning import keep_freed_memory
@@ -172,13 +173,12 @@ def open_sky(recipe: Recipe, seed: int | None = None) -> SyntheticSky:
 @lru_cache(maxsize=4)
 def _open(recipe_json: str, seed: int) -> SyntheticSky:
     recipe = Recipe.model_validate_json(recipe_json)
-    striping = recipe.striping
     felis, specs = resolve_tables(recipe)
     _require_columns(recipe, specs)
     sky = SyntheticSky(
         recipe=recipe,
         seed=seed,
-        chunker=Chunker(striping.stripes, striping.substripes, striping.overlap_deg),
+        chunker=chunker_of(recipe.striping),
         density=DensityMap.of(recipe.sky, seed),
         pointings=draw_pointings(recipe, seed),
         specs=specs,

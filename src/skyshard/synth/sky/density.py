@@ -15,6 +15,7 @@ import hpgeom
 import numpy as np
 from numpy.typing import NDArray
 
+from skyshard.catalog.chunkers import chunker_of
 from skyshard.chunking import Chunker
 from skyshard.chunking.sphere import Box, unit_vectors
 from skyshard.errors import UserError
@@ -151,8 +152,7 @@ def _relative(sky: Sky, seed: int) -> DensityMap:
 
 def _skewed(model: DensityMap, skew: Skew) -> DensityMap:
     """The model's order of chunks, with the rows that the quantiles say."""
-    striping = skew.striping
-    chunker = Chunker(striping.stripes, striping.substripes, striping.overlap_deg)
+    chunker = chunker_of(skew.striping)
     chunks = chunker.chunk_ids()
     edges = chunker.chunk_edges(chunks)
     model_density = model.at((edges[0] + edges[1]) / 2, (edges[2] + edges[3]) / 2)

@@ -12,6 +12,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from skyshard.catalog.chunkers import chunker_of
 from skyshard.chunking import Chunker
 from skyshard.errors import UserError
 from skyshard.synth.recipe.frames import Frame, frame_named
@@ -107,7 +108,7 @@ def read_chunk_rows(rule: ChunkRows) -> tuple[Chunker, dict[int, float]]:
         table = np.atleast_2d(np.loadtxt(text.decode().splitlines(), skiprows=1, dtype=np.float64, usecols=(0, 1)))
     except (OSError, EOFError, ValueError, UnicodeDecodeError) as error:
         raise _wrong(path, key, " ".join(str(error).split())) from None
-    chunker = Chunker(rule.striping.stripes, rule.striping.substripes, rule.striping.overlap_deg)
+    chunker = chunker_of(rule.striping)
     is_wrong = ~chunker.is_chunk(table[:, 0]) | ~(table[:, 1] >= 0)
     if is_wrong.any() or not table[:, 1].sum() > 0:
         line = int(is_wrong.argmax()) + 2
