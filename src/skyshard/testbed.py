@@ -108,7 +108,8 @@ class Testbed:
         key = (kind, server)
         if key not in self._handles:
             where = server if server in self.nodes else ""
-            made = partial(MariaDBLoader, server, self.cluster.endpoint(server), str(self.cluster.data_dir(server)))
+            endpoint, data = self.cluster.endpoint(server), str(self.cluster.data_dir(server))
+            made = partial(MariaDBLoader, server, endpoint, data, self.cluster.events)
             self._handles[key] = self._runtime(kind).actor(f"loader-{server}", made, node=where)
         return self._handles[key]
 

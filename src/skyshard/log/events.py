@@ -191,6 +191,9 @@ DISK_FULL = _kind(_N, logging.WARNING, "disk_full", "{sessions} statements ended
 SCRATCH_SWEPT = _kind(
     _N, logging.INFO, "scratch_swept", "{tables} scratch tables dropped that ended processes had left"
 )
+TABLES_SWEPT = _kind(
+    _N, logging.INFO, "tables_swept", "{tables} tables of {database} dropped that no transaction accounts for any more"
+)
 STATEMENTS_ENDED = _kind(
     _N, logging.WARNING, "statements_ended", "{statements} statements ended that ended processes had left"
 )
@@ -203,6 +206,7 @@ PLANS_OUTDATED = _kind(
 SCAN_THROTTLED = _kind(
     _P, logging.DEBUG, "scan_throttled", "a scan unit waited {waited_s:.3f} s for interactive statements"
 )
+DRIVER_DIED = _kind(_P, logging.WARNING, "driver_died", "driver process {number} of a benchmark died: {error}")
 RESULTS_EXPIRED = _kind(_P, logging.INFO, "results_expired", "{results} results of submitted queries expired")
 HISTORY_LOST = _kind(
     _P, logging.WARNING, "history_lost", "{queries} queries could not be written into the history: {error}"

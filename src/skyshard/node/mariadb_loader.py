@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from skyshard.db.connection import Endpoint, quote_name
+from skyshard.log.event_log import ONLY_LOGGED, EventLog
+from skyshard.log.events import TABLES_SWEPT
 from skyshard.node.build_tables import TableBuilder
 from skyshard.node.clear_tables import drop_tables
 from skyshard.node.data_folder import DataFolder
@@ -33,10 +35,11 @@ class MariaDBLoader:
     What each call does, and what it raises, is said in ``base.NodeLoader``.
     """
 
-    def __init__(self, node: str, endpoint: Endpoint, data: str) -> None:
+    def __init__(self, node: str, endpoint: Endpoint, data: str, events: EventLog = ONLY_LOGGED) -> None:
         self._node = node
+        self._events = events.about(node=node)
         self._data = DataFolder(Path(data))
-        self._sessions = ServerSessions(node, endpoint, self._data.path)
+        self._sessions = ServerSessions(node, endpoint, self._data.path, events)
 
     def started_s(self) -> float:
         sql = "SELECT UNIX_TIMESTAMP() - VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = %s"
@@ -77,7 +80,10 @@ class MariaDBLoader:
             path.unlink(missing_ok=True)
 
     def sweep(self, database: str, known: Collection[str]) -> None:
-        self.drop_tables(database, [name for name in self.tables(database) if name not in known])
+        unknown = [name for name in self.tables(database) if name not in known]
+        if unknown:
+            self.drop_tables(database, unknown)
+            self._events.tell(TABLES_SWEPT, database=database, tables=len(unknown))
         self.remove_leftover_files(database)
 
     def build(self, order: BuildOrder) -> list[BuiltTable]:

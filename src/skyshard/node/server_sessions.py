@@ -15,6 +15,7 @@ from skyshard.db.lock_names import key_in, lock_name
 from skyshard.db.silence_watch import Pulse
 from skyshard.errors import ClusterError
 from skyshard.host.disk_space import require_room
+from skyshard.log.event_log import ONLY_LOGGED, EventLog
 
 HOLD_TIMEOUT_S = 30
 OpenSession = Callable[[], AbstractContextManager[Connection]]
@@ -24,12 +25,12 @@ OpenSession = Callable[[], AbstractContextManager[Connection]]
 class ServerSessions:
     """Sessions of one loader; a server that falls silent ends those in use (``db.silence_watch``)."""
 
-    def __init__(self, node: str, endpoint: Endpoint, data: Path) -> None:
+    def __init__(self, node: str, endpoint: Endpoint, data: Path, events: EventLog = ONLY_LOGGED) -> None:
         self._node = node
         self._endpoint = endpoint
         self._data = data
         self._held: dict[str, Connection] = {}
-        self._pulse = Pulse(endpoint, Account.LOADER)
+        self._pulse = Pulse(endpoint, Account.LOADER, events=events)
 
     def hold(self, database: str) -> None:
         """See ``base.NodeLoader.hold``."""

@@ -29,8 +29,11 @@ from skyshard.bench.drive.thread_switching import SWITCH_S
 from skyshard.bench.record.samples import Sample
 from skyshard.bench.target import Target
 from skyshard.bench.workload.query_schedule import ClassSchedule
-from skyshard.errors import ClusterError
+from skyshard.errors import ClusterError, words_of
 from skyshard.host.interrupts import ENDING_SIGNALS
+from skyshard.log.event_log import ONLY_LOGGED
+from skyshard.log.events import DRIVER_DIED
+from skyshard.log.output import write_logs_of_environment
 from skyshard.runtime import open_runtime
 
 R = TypeVar("R")
@@ -169,6 +172,7 @@ class ProcessDriver:
                 if isinstance(error, ClusterError) and not error.retryable:
                     raise
                 self._alive.discard(number)
+                ONLY_LOGGED.tell(DRIVER_DIED, number=number, error=words_of(error))
         return found
 
     def _called(self, number: int, method: Callable[..., R], args: Sequence[Any]) -> Future[R] | None:
@@ -226,6 +230,7 @@ def _open_share(*share: Any) -> None:
     """Make this process's share."""
     for number in ENDING_SIGNALS:  # a terminal sends them to all processes
         signal.signal(number, signal.SIG_IGN)
+    write_logs_of_environment()
     _SHARES.append(Share(*share))
 
 
