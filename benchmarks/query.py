@@ -58,6 +58,7 @@ from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES
 from skyshard.czar.plan.planner import make_plan
 from skyshard.czar.sql.statement import SelectStatement, read_statement
 from skyshard.db.connection import Account, connect
+from skyshard.host.process_tuning import allow_tuning
 from skyshard.registry.published_catalog import Catalog, CatalogTable, ChunkEntry
 from skyshard.testbed import Testbed
 
@@ -360,6 +361,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(PARTS), help=f"some of {', '.join(PARTS)}")
     options = parser.parse_args()
     is_quick = options.quick or options.json == "-"
+    allow_tuning()
     figures = run(options.rows, options.only.split(","), is_quick=is_quick)
     ratios = {name: round(figures[name], 4) for name in TARGETS if name in figures}
     content = json.dumps({"ratios": ratios, "targets": TARGETS, "details": figures}, indent=1)

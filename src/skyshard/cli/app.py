@@ -21,6 +21,7 @@ from skyshard.cli.terminal.system_errors import trouble_of
 from skyshard.cli.terminal.usage_errors import usage_error
 from skyshard.errors import SkyshardError, notes_of, text_of
 from skyshard.host.interrupts import interruptible, signal_of
+from skyshard.host.process_tuning import allow_tuning
 from skyshard.release import VERSION
 
 NAME = "skyshard"
@@ -62,6 +63,7 @@ def options(
 
 def main() -> None:
     """Run a command; the one place where errors become text."""
+    allow_tuning()
     prepare_streams()
     ended = _run()
     try:

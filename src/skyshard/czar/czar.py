@@ -9,7 +9,6 @@ error or Ctrl-C. One czar serves many threads at once.
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import threading
 import time
@@ -43,6 +42,7 @@ from skyshard.czar.sql.statement import ShowStatement
 from skyshard.db.connection import Endpoint
 from skyshard.db.sessions import CLEANING, Sessions
 from skyshard.errors import SkyshardError
+from skyshard.host.process_tuning import freeze_loaded
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 from skyshard.log.events import PLANNED_AGAIN
 from skyshard.registry.catalog_cache import KeptCatalogs
@@ -107,7 +107,7 @@ class Czar:
         self._lock = threading.Lock()
         self._is_swept = False
         self._on_end = on_end
-        gc.freeze()  # what is loaded stays: looking through it for garbage stops all threads for 30 ms at a time
+        freeze_loaded()
 
     def __enter__(self) -> Czar:
         return self
@@ -189,7 +189,7 @@ class Czar:
         begun = time.perf_counter()
         running = Running(query or query_name(), limit_bytes, allow_partial, is_submitted=bool(query))
         try:
-            seat = self._crew.courtesy.processors.seat
+            seat = self._crew.courtesy.processors.seat_caller
             with seat():
                 answer = self._answer(sql, database, running, begun, is_whole=is_whole)
             is_scan = answer.plan.lane is Lane.SCAN

@@ -31,6 +31,7 @@ from skyshard.bench.target import Target
 from skyshard.bench.workload.query_schedule import ClassSchedule
 from skyshard.errors import ClusterError, words_of
 from skyshard.host.interrupts import ENDING_SIGNALS
+from skyshard.host.process_tuning import allow_tuning
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import DRIVER_DIED
 from skyshard.log.output import write_logs_of_environment
@@ -87,6 +88,7 @@ class Share:
     """One process's share of the clients; lives in that process, which is the driver's own."""
 
     def __init__(self, opener: Opener, database: str, number: int, epoch_s: float) -> None:
+        allow_tuning()
         self._target, self._database, self._number = opener(), database, number
         self._clock = WallClock(epoch_s)
         self._recording, self._run = Recording(), PhaseRun([], threading.Event())

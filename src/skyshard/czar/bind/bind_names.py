@@ -1,4 +1,4 @@
-"""Pass 1: which table and column each name of a statement means, by MariaDB's own rules.
+"""Names: which table and column each name of a statement means, by MariaDB's own rules.
 
 Rules: the tree keeps its shape and the user's spelling; what a name means is written beside it (``meta``), and the
 references and blocks are collected. Table names and aliases are compared with case, column names without. A name that

@@ -217,12 +217,12 @@ class Dispatch:
 
     def _statement(
         self, pull: Pull, template: Template, columns: Sequence[TypedColumn], unit: Unit, *, is_text: bool
-    ) -> tuple[list[str], str]:
+    ) -> str:
         selects = [template.of_chunk(chunk) for chunk in unit.chunks]
         text = selects[0] if len(selects) == 1 else " UNION ALL ".join(f"({select})" for select in selects)
         if is_text:
-            return [], fetched(text, pull, columns, is_single=len(selects) == 1)
-        return [], text if pull.limit is None or len(selects) == 1 else f"{text} LIMIT {pull.limit}"
+            return fetched(text, pull, columns, is_single=len(selects) == 1)
+        return text if pull.limit is None or len(selects) == 1 else f"{text} LIMIT {pull.limit}"
 
     def _units(self, pull: Pull, node: str, chunks: Sequence[int]) -> tuple[Unit, ...]:
         return units_of(pull, chunks, self._crew.workers[node].scan_threads)

@@ -77,14 +77,14 @@ Outcome = Part | Failure | BaseException
 class PullTask:
     """How the units of one pull are read; ``record_bytes`` is 0 where rows travel as text.
 
-    ``statement`` gives what to run ahead, and the SELECT; ``named`` the name and data file of a node's scratch table
+    ``statement`` gives the SELECT of a unit; ``named`` the name and data file of a node's scratch table
     number n; ``create`` the text that makes it; ``check`` looks at the session after each statement. For ``is_short``
     ones scans step aside; ``is_scan`` ones are the lanes'.
     """
 
     running: Running
     crew: Crew
-    statement: Callable[[Unit], tuple[list[str], str]]
+    statement: Callable[[Unit], str]
     named: Callable[[str, int], tuple[str, str]]
     create: Callable[[str], str]
     record_bytes: int
@@ -100,13 +100,13 @@ class PullTask:
         self.running.check()
         worker = self.crew.workers[node]
         begun = time.perf_counter()
-        before, select = self.statement(unit)
+        select = self.statement(unit)
         clock = self.running.clock
         if self.record_bytes:
-            filled = self._shelf(node, thread).add(select, before, clock)
+            filled = self._shelf(node, thread).add(select, clock)
             part = Part(node, (), filled, filled.rows * self.record_bytes)
         else:
-            rows = worker.rows(self.running.query, clock + select, before, is_scan=self.is_scan, check=self.check)
+            rows = worker.rows(self.running.query, clock + select, is_scan=self.is_scan, check=self.check)
             part = Part(node, rows, None, len(rows) * CELL_BYTES * (len(rows[0]) if rows else 0))
         with self._lock:
             self.running.add(node, unit.chunks, part.count, part.bytes, time.perf_counter() - begun)

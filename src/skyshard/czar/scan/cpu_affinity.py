@@ -3,8 +3,9 @@
 A scheduler may let a thread that has little to do wait behind a scan until the next tick (4 ms), although another
 processor is idle. So scans are told to keep to one side, and whoever works for the czar to the other one.
 
-Rules: only threads of this czar and of its own nodes' scan sessions are moved. Where the system has no such call, or
-does not allow it, nothing happens.
+Rules: only threads of this czar and of its own nodes' scan sessions are moved; a thread that asks the czar is moved
+where its program allows it (``host.process_tuning``). Where the system has no such call, or does not allow it, nothing
+happens.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import os
 import threading
 import weakref
 from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager
 
 from skyshard.db.connection import Connection
 from skyshard.errors import SkyshardError
+from skyshard.host.process_tuning import is_tuning_allowed
 
 OWN_SHARE = 4
 """One processor of so many is the czar's own, at least one."""
@@ -77,6 +80,10 @@ class Processors:
             yield
         finally:
             _move(0, before)
+
+    def seat_caller(self) -> AbstractContextManager[None]:
+        """The same for a thread that is the program's."""
+        return self.seat() if is_tuning_allowed() else contextlib.nullcontext()
 
 
 def _move(thread: int, processors: Collection[int]) -> None:

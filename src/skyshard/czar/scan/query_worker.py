@@ -6,7 +6,7 @@ in scratch tables whose data files are row images. All methods of ``QueryWorker`
 
 from __future__ import annotations
 
-import contextlib
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,6 +59,7 @@ class QueryWorker:
         self.lane = ScanLane(f"scan-{name}", scan_threads, own)
         self.scan_threads = scan_threads
         self._left: list[str] = []
+        self._left_lock = threading.Lock()
 
     def sessions_for(self, *, is_scan: bool) -> Sessions:
         """Scans have sessions of their own, which may be told on which processors to run."""
@@ -68,17 +69,12 @@ class QueryWorker:
         self,
         query: str,
         statement: str,
-        before: Sequence[str] = (),
         *,
         is_scan: bool = False,
         check: Callable[[Connection], None] | None = None,
     ) -> list[Row]:
-        """The rows of a statement, all of them or none; ``before`` runs ahead of it in the same session, and ``check``
-        looks at the session when they are here.
-        """
+        """The rows of a statement, all of them or none; ``check`` looks at the session when they are here."""
         with self.sessions_for(is_scan=is_scan).lease(query) as connection:
-            for text in before:
-                connection.execute(text)
             rows = connection.rows(statement)
             if check is not None:
                 check(connection)
@@ -86,14 +82,21 @@ class QueryWorker:
 
     def drop(self, tables: Sequence[str]) -> None:
         """Drop scratch tables; this is not stopped when the query is. What a dead server keeps goes next time."""
-        self._left += tables
+        with self._left_lock:
+            self._left += tables
         for _ in range(2):  # the first session may be one of before a restart
-            mine = list(self._left)
+            with self._left_lock:
+                mine, self._left = self._left, []
             if not mine:
                 return
-            with contextlib.suppress(ClusterError), self.sessions.lease(CLEANING) as connection:
-                connection.execute(f"DROP TABLE IF EXISTS {', '.join(mine)} WAIT {DROP_WAIT_S}")
-                self._left = [table for table in self._left if table not in mine]
+            try:
+                with self.sessions.lease(CLEANING) as connection:
+                    connection.execute(f"DROP TABLE IF EXISTS {', '.join(mine)} WAIT {DROP_WAIT_S}")
+            except BaseException as error:
+                with self._left_lock:
+                    self._left = mine + self._left
+                if not isinstance(error, ClusterError):
+                    raise
 
     def cancel(self, query: str) -> int:
         """Stop the statements of a query."""
@@ -125,7 +128,7 @@ class Shelf:
     _offset: int = 0
     _path: Path = Path()
 
-    def add(self, select: str, before: Sequence[str] = (), clock: str = "") -> Filled:
+    def add(self, select: str, clock: str = "") -> Filled:
         """Append the rows of a SELECT; after an error the table is not written to again.
 
         ``clock``: text that sets the time for this statement; empty for the server's own.
@@ -141,8 +144,6 @@ class Shelf:
                     self.tables.append(table)
                     connection.execute(self.create(table))
                     self._is_open = True
-                for text in before:
-                    connection.execute(text)
                 rows = connection.execute(f"{clock}INSERT INTO {self.tables[-1]} {select}")
                 if self.check is not None:
                     self.check(connection)

@@ -67,7 +67,7 @@ class Courtesy:
             if self._running:
                 self.processors.part()
         try:
-            with self.processors.seat():
+            with self.processors.seat_caller():
                 yield
         finally:
             with self._changed:

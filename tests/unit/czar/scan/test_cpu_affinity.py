@@ -8,6 +8,7 @@ import pytest
 
 from skyshard.czar.scan.cpu_affinity import Processors
 from skyshard.czar.scan.scan_throttle import Courtesy
+from skyshard.host import process_tuning
 
 MINE = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 pytestmark = pytest.mark.skipif(len(MINE) < 2, reason="needs two processors, and a system that lets threads be moved")
@@ -32,8 +33,9 @@ def test_a_thread_keeps_to_its_side_only_while_there_are_two() -> None:
         assert os.sched_getaffinity(0) == MINE
 
 
-def test_sides_part_when_a_statement_comes_beside_a_scan() -> None:
+def test_sides_part_when_a_statement_comes_beside_a_scan(monkeypatch: pytest.MonkeyPatch) -> None:
     """A visit alone, or a scan alone, changes nothing; both at once do."""
+    monkeypatch.setattr(process_tuning, "_is_allowed", True)
     courtesy = Courtesy()
     with courtesy.visit():
         assert not courtesy.processors.is_parted
@@ -42,3 +44,12 @@ def test_sides_part_when_a_statement_comes_beside_a_scan() -> None:
             assert courtesy.processors.is_parted
             assert os.sched_getaffinity(0) < MINE
         assert courtesy.processors.is_parted
+
+
+def test_thread_of_a_program_stays_where_it_is_unless_that_allows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who uses the library keeps the processors of the thread that asks, whatever scans do."""
+    monkeypatch.setattr(process_tuning, "_is_allowed", False)
+    courtesy = Courtesy()
+    courtesy.processors.part()
+    with courtesy.visit(), courtesy.processors.seat_caller():
+        assert os.sched_getaffinity(0) == MINE

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.rehearsal import Scan, rehearse
 
-from skyshard.czar.scan.rehearsal import Scan, rehearse
 from skyshard.czar.scan.scan_schedule import (
     Cancel,
     Done,

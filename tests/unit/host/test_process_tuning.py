@@ -1,0 +1,25 @@
+"""A process is tuned where its program allows it, and only there."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from skyshard.host import process_tuning
+from skyshard.host.process_tuning import allow_tuning, freeze_loaded, is_tuning_allowed
+
+
+def test_nothing_is_frozen_unless_the_program_allows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library user's garbage collector is left as it is; a program that allows it has its objects frozen."""
+    monkeypatch.setattr(process_tuning, "_is_allowed", False)
+    frozen = gc.get_freeze_count()
+    freeze_loaded()
+    assert gc.get_freeze_count() == frozen
+    allow_tuning()
+    assert is_tuning_allowed()
+    freeze_loaded()
+    try:
+        assert gc.get_freeze_count() > frozen
+    finally:
+        gc.unfreeze()
