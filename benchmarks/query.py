@@ -56,7 +56,7 @@ from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.cache.prepare_statement import Preparing
 from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES
 from skyshard.czar.plan.planner import make_plan
-from skyshard.czar.sql.statement import SelectStatement, read_statement
+from skyshard.czar.sql.statement import SelectStatement, parse_statement
 from skyshard.db.connection import Account, connect
 from skyshard.host.process_tuning import allow_tuning
 from skyshard.registry.published_catalog import Catalog, CatalogTable, ChunkEntry
@@ -193,7 +193,7 @@ def neighbours(bench: Bench) -> dict[str, float]:
 
 
 def _select(sql: str) -> SelectStatement:
-    statement = read_statement(sql)
+    statement = parse_statement(sql)
     assert isinstance(statement, SelectStatement)
     return statement
 

@@ -15,7 +15,7 @@ from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.bind.expand_functions import FORMULAS
 from skyshard.czar.sql.dialect import DIALECT, parse_expression, render
 from skyshard.czar.sql.region_sql import condition, fill, number
-from skyshard.czar.sql.statement import SelectStatement, read_statement
+from skyshard.czar.sql.statement import SelectStatement, parse_statement
 from skyshard.db.connection import Account, Connection, connect
 from skyshard.errors import UserError
 
@@ -82,7 +82,7 @@ def test_odd_spellings_have_the_names_that_the_server_gives(server: Connection, 
         except UserError:
             continue
         wanted = tuple(column.name for column in server.columns)
-        statement = read_statement(sql)
+        statement = parse_statement(sql)
         assert isinstance(statement, SelectStatement)
         if statement.names != wanted:
             wrong.append(f"{statement.names} instead of {wanted}: {sql!r}")
@@ -108,7 +108,7 @@ def test_odd_spellings_have_the_names_that_the_server_gives(server: Connection, 
 def test_inner_items_are_called_as_they_are_written(server: Connection, sql: str) -> None:
     """A derived table's columns and names in ORDER BY hang on the blanks of the text, which a tree does not keep."""
     wanted = server.rows(sql), [column.name for column in server.columns]
-    statement = read_statement(sql)
+    statement = parse_statement(sql)
     assert isinstance(statement, SelectStatement)
     got = server.rows(render(statement.tree)), [column.name for column in server.columns]
     names = got[1] if None in statement.names else list(statement.names)

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from skyshard.czar.bind.bind_names import bind
 from skyshard.czar.bind.ref_match import single_rows
-from skyshard.czar.plan.planner import loose_columns, prepare, result_names
+from skyshard.czar.bind.rewrite import rewrite
+from skyshard.czar.plan.planner import loose_columns, result_names
 from skyshard.czar.plan.query_plan import Kind, Lane
 from skyshard.czar.result.answer import QueryResult, QueryStats
 from skyshard.czar.result.typed_results import loosened, read_types
@@ -23,7 +25,7 @@ from skyshard.czar.run.stored_result import in_words, store_result
 from skyshard.czar.show import show
 from skyshard.czar.sql.deep_nesting import with_room
 from skyshard.czar.sql.dialect import render
-from skyshard.czar.sql.statement import ShowStatement, read_statement
+from skyshard.czar.sql.statement import ShowStatement, parse_statement
 from skyshard.db.connection import Endpoint
 from skyshard.db.sessions import CLEANING, Sessions
 from skyshard.errors import ClusterError, SkyshardError, UserError
@@ -69,11 +71,11 @@ class MonoTarget:
 
     def _read(self, sql: str, database: str) -> ShowStatement | tuple[tuple[str, ...], Asked, list[Catalog]]:
         """SHOW as it is; of another statement the names of its columns, its text and the databases it asks."""
-        statement = read_statement(sql)
+        statement = parse_statement(sql)
         if isinstance(statement, ShowStatement):
             return statement
-        bound = prepare(statement, self._source.catalog, database)
-        columns, text = result_names(bound, statement), render(single_rows(bound).tree)
+        bound = rewrite(bind(statement, self._source.catalog, database))
+        columns, text = result_names(bound), render(single_rows(bound).tree)
         asked = Asked(text, len(columns), *loose_columns(bound, len(columns)))
         return columns, asked, [catalog for catalog in bound.catalogs.values() if catalog.transaction]
 

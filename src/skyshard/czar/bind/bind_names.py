@@ -26,7 +26,7 @@ from skyshard.czar.bind.bound_statement import (
 )
 from skyshard.czar.bind.resolve_columns import Resolver, did_you_mean
 from skyshard.czar.sql.item_names import first_select, item_name
-from skyshard.czar.sql.statement import place
+from skyshard.czar.sql.statement import SelectStatement, place
 from skyshard.errors import Refusal, UserError
 from skyshard.registry.published_catalog import Catalog, CatalogTable
 
@@ -35,16 +35,19 @@ SYSTEM_SCHEMAS = {"mysql", "information_schema", "performance_schema", "sys", "s
 Catalogs = Callable[[str], Catalog]
 
 
-def bind(tree: exp.Query, catalogs: Catalogs, database: str = "") -> Bound:
-    """Find out what each name means.
+def bind(statement: SelectStatement, catalogs: Catalogs, database: str = "", *, has_open_areas: bool = False) -> Bound:
+    """Find out what each name means; ``has_open_areas`` as in ``Bound``.
 
     Raises:
         UserError: an unknown or ambiguous database, table or column.
         Refusal: a system schema, or a table source that is not answered.
     """
-    binder = _Binder(Bound(tree), catalogs, database)
-    binder.query(tree, None, {})
-    return binder.bound
+    bound = Bound(
+        statement.tree, database=database, has_open_areas=has_open_areas, names=statement.names,
+        words=statement.words, functions=statement.functions,
+    )  # fmt: skip
+    _Binder(bound, catalogs, database).query(statement.tree, None, {})
+    return bound
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,9 +146,9 @@ class Area:
 
 @dataclass(slots=True, eq=False)
 class Bound:
-    """A statement whose names are known.
+    """A statement whose names are known; ``database`` is the one that names without database belong to.
 
-    ``has_open_areas``: it gets marks in place of ``qserv_areaspec_`` areas. ``words`` and ``functions``: see
+    ``has_open_areas``: it gets marks in place of ``qserv_areaspec_`` areas. ``names``, ``words`` and ``functions``: see
     ``SelectStatement``.
     """
 
@@ -157,7 +157,9 @@ class Bound:
     blocks: list[Block] = field(default_factory=list)
     areas: list[Area] = field(default_factory=list)
     catalogs: dict[str, Catalog] = field(default_factory=dict)
+    database: str = ""
     has_open_areas: bool = False
+    names: tuple[str | None, ...] = ()
     words: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
 

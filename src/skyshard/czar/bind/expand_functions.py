@@ -1,4 +1,4 @@
-"""Pass 2: ``scisql_*`` and ``qserv_areaspec_*`` become native expressions.
+"""A pass: ``scisql_*`` and ``qserv_areaspec_*`` become native expressions.
 
 Rules: names in any case; a NULL argument gives what sciSQL gives (NULL for numbers, 0 for areas). An area in WHERE is
 applied to the position of every chunked table of its FROM clause, and remembered in ``Bound.areas`` so that chunks can
@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from skyshard.chunking.sphere import RAD_PER_DEG, Box, Circle, Ellipse, Polygon, Region
 from skyshard.czar.bind.bound_statement import AREA, Area, Block, Bound, Reference, column_of, terms_of
-from skyshard.czar.bind.ref_match import is_match, possible_sides
+from skyshard.czar.bind.ref_match import is_match, possible_sides, read_by
 from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.region_sql import REDUCED_RA, condition, fill, haversine, number, open_condition
 from skyshard.czar.sql.statement import place
@@ -218,8 +218,11 @@ def _covered_references(bound: Bound, block: Block, placed: list[Reference]) -> 
     for join in block.joins:
         terms = [*terms, *(join.terms if not join.side and join.is_top else [])]
     pairs: list[tuple[Reference, Reference]] = []
-    for _ in possible_sides(bound, block.references):
+    choices = possible_sides(bound, block.references)
+    for sides in choices:
+        read_by(bound, sides)
         pairs += key_pairs(bound, terms)
+    read_by(bound, choices[0])
     covered = list(placed)
     for _ in pairs:
         covered += [pair[i] for pair in pairs for i in (0, 1) if pair[1 - i] in covered and pair[i] not in covered]

@@ -7,7 +7,7 @@ single copy, which counts as the first side's wherever it stands. Trees only, no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import product
 
 from sqlglot import exp
@@ -34,19 +34,22 @@ def require_flags(references: Iterable[Reference]) -> None:
             )
 
 
-def possible_sides(bound: Bound, references: Iterable[Reference]) -> Iterator[None]:
-    """Set every match reference to each side that it may be read by, one combination after the other.
+Sides = dict[int, int]
+"""Number of a match reference → the side by which it is read."""
 
-    In the end all are at side 1.
-    """
+
+def possible_sides(bound: Bound, references: Iterable[Reference]) -> list[Sides]:
+    """All ways in which match references may be read, the first one by side 1; one empty way where there are none."""
     matches = [reference for reference in references if is_match(reference)]
     choices = [(1, 2) if _may_be_second(bound, one) else (1,) for one in matches]
-    for chosen in product(*choices):
-        for reference, side in zip(matches, chosen, strict=True):
-            reference.side = side
-        yield
-    for reference in matches:
-        reference.side = 1
+    numbers = [reference.number for reference in matches]
+    return [dict(zip(numbers, chosen, strict=True)) for chosen in product(*choices)]
+
+
+def read_by(bound: Bound, sides: Sides) -> None:
+    """Read match references by these sides from now on."""
+    for number, side in sides.items():
+        bound.references[number].side = side
 
 
 def _may_be_second(bound: Bound, reference: Reference) -> bool:

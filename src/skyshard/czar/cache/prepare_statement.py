@@ -26,7 +26,7 @@ from skyshard.czar.plan.query_plan import Kind, PlainColumn, Plan
 from skyshard.czar.result.prepared import Prepared
 from skyshard.czar.result.typed_results import TypedColumn
 from skyshard.czar.sql.deep_nesting import with_room
-from skyshard.czar.sql.statement import ShowStatement, read_statement
+from skyshard.czar.sql.statement import ShowStatement, parse_statement
 from skyshard.errors import SkyshardError, UserError
 from skyshard.registry.catalog_cache import Ahead, Generation, KeptCatalogs
 from skyshard.registry.director_index import chunks_of
@@ -79,7 +79,7 @@ class Preparing:
         return with_room(lambda: self._plan(sql, database, source or self.now()))
 
     def _plan(self, sql: str, database: str, source: CatalogSource) -> Plan | ShowStatement:
-        statement = read_statement(sql)
+        statement = parse_statement(sql)
         if isinstance(statement, ShowStatement):
             return statement
         return make_plan(statement, source, database, limit_bytes=self._limit_bytes)
@@ -133,7 +133,7 @@ class Preparing:
             return made
         if kept.plans and not kept.is_tried:
             kept.is_tried = True
-            statement = read_statement(sql)
+            statement = parse_statement(sql)
             assert not isinstance(statement, ShowStatement)
             opened = open_plan(statement, generation, database, self._limit_bytes)
             kept.with_area = area_plan(area, made, opened, generation)

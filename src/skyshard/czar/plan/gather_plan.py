@@ -14,7 +14,7 @@ from sqlglot import exp
 from skyshard.catalog.schema import Column, Key
 from skyshard.czar.bind.bound_statement import COLUMN, ITEM, REF, Block, Bound, Reference, columns_of, terms_of
 from skyshard.czar.bind.clauses import qualified
-from skyshard.czar.bind.ref_match import is_match, possible_sides, single
+from skyshard.czar.bind.ref_match import Sides, is_match, possible_sides, read_by, single
 from skyshard.czar.locate.chunk_choice import ChunkChoice, all_chunks, choose_chunks
 from skyshard.czar.locate.locality import top_terms
 from skyshard.czar.plan.chunk_statements import own_terms, render_terms
@@ -68,18 +68,18 @@ def gather(bound: Bound, source: CatalogSource, limit_bytes: int) -> tuple[list[
 
 def _choose(bound: Bound, block: Block, terms: Sequence[exp.Expr], source: CatalogSource) -> ChunkChoice:
     """The chunks of each reference; match tables are read by the sides that leave the fewest."""
-    best: tuple[int, tuple[int, ...], ChunkChoice] | None = None
-    for _ in possible_sides(bound, block.references):
+    best: tuple[int, Sides, ChunkChoice] | None = None
+    for sides in possible_sides(bound, block.references):
+        read_by(bound, sides)
         choice = choose_chunks(bound, block, terms, source)
         for one in block.references:
             if is_match(one) and one.has_orphans:
                 choice.chunks[one.number] = all_chunks(one)
         cost = sum(len(chunks) for chunks in choice.chunks.values())
         if best is None or cost < best[0]:
-            best = cost, tuple(one.side for one in block.references), choice
+            best = cost, sides, choice
     assert best is not None
-    for reference, side in zip(block.references, best[1], strict=True):
-        reference.side = side
+    read_by(bound, best[1])
     return best[2]
 
 

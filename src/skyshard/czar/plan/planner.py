@@ -7,17 +7,17 @@ pairs further apart than the overlap, with no key to join on, are refused althou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from sqlglot import exp
 
-from skyshard.czar.bind.bind_names import Catalogs, bind
+from skyshard.czar.bind.bind_names import bind
 from skyshard.czar.bind.bound_statement import COLUMN, REF, Block, Bound
 from skyshard.czar.bind.clauses import Clauses, item_names, star_columns, take_apart
-from skyshard.czar.bind.expand_functions import expand_functions
-from skyshard.czar.bind.ref_match import is_match, possible_sides, require_flags
+from skyshard.czar.bind.ref_match import Sides, is_match, possible_sides, read_by, require_flags
+from skyshard.czar.bind.rewrite import rewrite
 from skyshard.czar.bind.unsteady_functions import one_server_reason
 from skyshard.czar.locate.chunk_choice import ChunkChoice, choose_chunks
 from skyshard.czar.locate.local_subqueries import nested_obstacle
@@ -28,9 +28,8 @@ from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES, gather, marked_wh
 from skyshard.czar.plan.query_plan import INTERACTIVE_CHUNKS, Kind, Lane, PlainColumn, Plan, Pull
 from skyshard.czar.plan.single_chunk import direct_pull, is_direct
 from skyshard.czar.sql.dialect import render
-from skyshard.czar.sql.function_places import CLOCK, DATABASE_NAMES
+from skyshard.czar.sql.function_places import CLOCK
 from skyshard.czar.sql.item_names import first_select, is_star
-from skyshard.czar.sql.region_sql import fill
 from skyshard.czar.sql.statement import SelectStatement, place
 from skyshard.errors import Refusal
 from skyshard.registry.published_catalog import CatalogSource
@@ -45,52 +44,11 @@ DECLARING = {
 """Rows expected for one director key, at most: few enough to travel as text."""
 
 
-def fully_named(bound: Bound) -> Bound:
-    """Name the database of every table and give it an alias, so that the text means the same on any server."""
-    for reference in bound.tables:
-        table = reference.node
-        table.set("db", exp.to_identifier(reference.database, quoted=True))
-        if not table.args.get("alias"):
-            table.set("alias", exp.TableAlias(this=exp.to_identifier(reference.alias, quoted=True)))
-    for node in bound.tree.walk():
-        if isinstance(node, exp.Identifier):
-            if not isinstance(node.parent, exp.Table):
-                node._meta = (
-                    None  # places in the text: refusals ask for those of tables, and copies are cheaper without
-                )
-        elif isinstance(node, exp.Column) and node.args.get("db"):
-            node.set("db", None)
-    return bound
-
-
-def name_database(bound: Bound, database: str) -> None:
-    """Sessions have no database of their own: DATABASE() is the name of the one that was asked."""
-    for node in list(bound.tree.find_all(exp.Anonymous)):
-        if node.name.upper() in DATABASE_NAMES and not node.expressions:
-            value = exp.Literal.string(database) if database else exp.Null()
-            node.replace(fill("CAST(_name AS CHAR(64) CHARACTER SET utf8mb3)", name=value))
-
-
-PASSES: tuple[Callable[[Bound], Bound], ...] = (expand_functions, fully_named)
-"""What happens to a bound statement, in this order, before it is planned."""
-
-
-def prepare(statement: SelectStatement, catalogs: Catalogs, database: str, *, has_open_areas: bool = False) -> Bound:
-    """Bind a statement and run the passes over it: what every engine needs."""
-    bound = bind(statement.tree, catalogs, database)
-    if statement.functions & DATABASE_NAMES:
-        name_database(bound, database)
-    bound.has_open_areas, bound.words, bound.functions = has_open_areas, statement.words, statement.functions
-    for one in PASSES:
-        bound = one(bound)
-    return bound
-
-
-def result_names(bound: Bound, statement: SelectStatement) -> tuple[str, ...]:
+def result_names(bound: Bound) -> tuple[str, ...]:
     """Names of the result's columns, as MariaDB gives them."""
-    select = first_select(statement.tree)
+    select = first_select(bound.tree)
     block = next(block for block in bound.blocks if block.select is select)
-    return item_names(bound, block, statement.names)
+    return item_names(bound, block, bound.names)
 
 
 def loose_columns(bound: Bound, count: int) -> tuple[frozenset[int], frozenset[int]]:
@@ -123,8 +81,8 @@ def make_plan(
     Raises:
         UserError, Refusal: it cannot be answered; says why and what to write instead.
     """
-    bound = prepare(statement, source.catalog, database)
-    return _Planner(bound, source, result_names(bound, statement), limit_bytes).plan()
+    bound = rewrite(bind(statement, source.catalog, database))
+    return _Planner(bound, source, result_names(bound), limit_bytes).plan()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +101,8 @@ def open_plan(
     statement: SelectStatement, source: CatalogSource, database: str, limit_bytes: int
 ) -> tuple[Plan, Basis] | None:
     """A plan whose texts have marks in place of ``qserv_areaspec_`` areas; None where it is not local."""
-    bound = prepare(statement, source.catalog, database, has_open_areas=True)
-    planner = _Planner(bound, source, result_names(bound, statement), limit_bytes)
+    bound = rewrite(bind(statement, source.catalog, database, has_open_areas=True))
+    planner = _Planner(bound, source, result_names(bound), limit_bytes)
     plan = planner.plan()
     return (plan, planner.basis) if planner.basis is not None and plan.kind is not Kind.GATHER else None
 
@@ -246,16 +204,16 @@ class _Planner:
     def _proven(self, block: Block, clauses: Clauses) -> tuple[ChunkChoice, Locality | NotLocal]:
         """Chunks and proof, match tables read by the sides that leave the fewest chunks."""
         terms = top_terms(block, clauses.where)
-        best: tuple[float, tuple[int, ...], ChunkChoice, Locality | NotLocal] | None = None
-        for _ in possible_sides(self._bound, block.references):
+        best: tuple[float, Sides, ChunkChoice, Locality | NotLocal] | None = None
+        for sides in possible_sides(self._bound, block.references):
+            read_by(self._bound, sides)
             choice = choose_chunks(self._bound, block, terms, self._source)
             proof = prove(self._bound, block, terms, {number: len(chunks) for number, chunks in choice.chunks.items()})
             cost = math.inf if isinstance(proof, NotLocal) else len(anchor_chunks(self._bound, proof, choice))
             if best is None or cost < best[0]:
-                best = cost, tuple(one.side for one in block.references), choice, proof
+                best = cost, sides, choice, proof
         assert best is not None
-        for reference, side in zip(block.references, best[1], strict=True):
-            reference.side = side
+        read_by(self._bound, best[1])
         return best[2], best[3]
 
     def _not_local(self, proof: NotLocal, block: Block, choice: ChunkChoice) -> Plan:

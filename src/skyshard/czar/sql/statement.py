@@ -83,16 +83,16 @@ _SHOWS: tuple[tuple[Show, re.Pattern[str]], ...] = tuple(
 )
 
 
-def read_statement(text: str) -> SelectStatement | ShowStatement:
+def parse_statement(text: str) -> SelectStatement | ShowStatement:
     """Read one statement.
 
     Raises:
         UserError: it does not parse.
         Refusal: it writes, is of an unknown kind, or holds something that is not answered.
 
-    >>> read_statement("SELECT ra,  COUNT( * ) FROM Object").names
+    >>> parse_statement("SELECT ra,  COUNT( * ) FROM Object").names
     ('ra', 'COUNT( * )')
-    >>> read_statement("desc lsst.Object")
+    >>> parse_statement("desc lsst.Object")
     ShowStatement(kind=<Show.COLUMNS: 'columns'>, database='lsst', table='Object', is_full=False, like='')
     """
     try:

@@ -13,7 +13,7 @@ from skyshard.czar.cache.area_plans import AREA_MARK, area_plan, area_text, deci
 from skyshard.czar.plan.planner import make_plan, open_plan
 from skyshard.czar.plan.query_plan import Plan
 from skyshard.czar.result.prepared import Prepared
-from skyshard.czar.sql.statement import SelectStatement, read_statement
+from skyshard.czar.sql.statement import SelectStatement, parse_statement
 from skyshard.errors import UserError
 
 LIMIT_BYTES = 1 << 40
@@ -43,14 +43,14 @@ def spelled(area: tuple[str | float, ...]) -> str:
 
 
 def anew(sql: str) -> Plan:
-    statement = read_statement(sql)
+    statement = parse_statement(sql)
     assert isinstance(statement, SelectStatement)
     return make_plan(statement, SOURCE, "sky")
 
 
 def kept(sql: str) -> Callable[[str], Prepared | None] | None:
     """What gives the plan of other statements of the same shape."""
-    statement, area = read_statement(sql), area_text(sql)
+    statement, area = parse_statement(sql), area_text(sql)
     assert isinstance(statement, SelectStatement)
     assert area is not None
     opened = open_plan(statement, SOURCE, "sky", LIMIT_BYTES)

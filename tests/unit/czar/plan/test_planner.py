@@ -11,14 +11,14 @@ from tests.support.four_chunks import Source
 from skyshard.czar.explain import Explanation
 from skyshard.czar.plan.planner import make_plan
 from skyshard.czar.plan.query_plan import Plan
-from skyshard.czar.sql.statement import SelectStatement, read_statement
+from skyshard.czar.sql.statement import SelectStatement, parse_statement
 from skyshard.errors import Refusal, UserError
 
 CASES = Path(__file__).resolve().parents[3] / "cases"
 
 
 def plan(sql: str, **options: int) -> Plan:
-    statement = read_statement(sql)
+    statement = parse_statement(sql)
     assert isinstance(statement, SelectStatement)
     return make_plan(statement, Source(), "sky", **options)
 

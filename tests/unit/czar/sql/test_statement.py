@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from skyshard.czar.sql.statement import SelectStatement, Show, ShowStatement, read_statement
+from skyshard.czar.sql.statement import SelectStatement, Show, ShowStatement, parse_statement
 from skyshard.errors import Refusal, UserError
 
 CASES = Path(__file__).resolve().parents[3] / "cases"
@@ -22,7 +22,7 @@ def pairs(name: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("sql", "names"), pairs("names.sql"))
 def test_result_names_are_mariadbs(sql: str, names: str) -> None:
     """A result column is called by its alias, its column as written, or its text."""
-    statement = read_statement(sql)
+    statement = parse_statement(sql)
     assert isinstance(statement, SelectStatement)
     assert "|".join(name or "*" for name in statement.names) == names
 
@@ -30,13 +30,13 @@ def test_result_names_are_mariadbs(sql: str, names: str) -> None:
 def test_refusals_say_where() -> None:
     """A refusal names line and column."""
     with pytest.raises(Refusal, match=r"line 2, column 8"):
-        read_statement("SELECT ra,\n       SLEEP(1)")
+        parse_statement("SELECT ra,\n       SLEEP(1)")
 
 
 def test_syntax_error_is_one_line() -> None:
     """A syntax error is one line with its place."""
     with pytest.raises(UserError, match=r"syntax error at line 2, column \d+") as error:
-        read_statement("SELECT ra\nFRM Object WHERE")
+        parse_statement("SELECT ra\nFRM Object WHERE")
     assert "\n" not in str(error.value)
 
 
@@ -55,4 +55,4 @@ def test_syntax_error_is_one_line() -> None:
 )
 def test_show_statements(sql: str, wanted: ShowStatement) -> None:
     """SHOW and DESCRIBE are read in the forms that MariaDB knows."""
-    assert read_statement(sql) == wanted
+    assert parse_statement(sql) == wanted
