@@ -8,13 +8,17 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
+from tests.support.documented import PAGES, ROOT, name_of
 
 from skyshard.cli.command_table import COMMANDS, GROUPS
 from skyshard.log.event_files import level_name
 from skyshard.log.events import KINDS
 from skyshard.registry.lifecycle import ContributionState, DatabaseState, ReplicaState, TransactionState, diagram
+from skyshard.release import VERSION
 
-ROOT = Path(__file__).resolve().parents[3]
+WIDTH = 125
+TEXTS = [*PAGES, ROOT / "SECURITY.md", ROOT / "CHANGELOG.md"]
 
 
 @pytest.mark.parametrize("kind", [DatabaseState, TransactionState, ContributionState, ReplicaState])
@@ -29,10 +33,27 @@ def test_events_are_listed_as_their_table_says() -> None:
     assert "\n".join(rows) in (ROOT / "docs" / "reference" / "log.md").read_text()
 
 
-def test_readme_links_lead_somewhere() -> None:
-    """Every document and picture that the README names is there."""
-    for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text()):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", TEXTS, ids=name_of)
+def test_links_of_a_page_lead_somewhere(page: Path) -> None:
+    """Every document and picture that a page names is there."""
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
+        assert "://" in target or (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=name_of)
+def test_lines_of_a_page_are_short(page: Path) -> None:
+    """Of at most 125 characters, so that differences and terminals can show them; a row of a table is one line."""
+    assert [line for line in page.read_text().splitlines() if len(line) > WIDTH and not line.startswith("|")] == []
+
+
+def test_the_release_is_the_same_everywhere() -> None:
+    """The citation and the changelog name the release that the code tells."""
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    newest = re.findall(r"^## \[?([\d.]+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0]
+    assert citation["version"] == newest == VERSION
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert citation["license"] == project["license"]
 
 
 def test_readme_commands_exist() -> None:
