@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import subprocess
@@ -61,6 +62,15 @@ def test_a_line_has_time_level_process_event_and_sentence(capsys: pytest.Capture
     assert (moment[10], moment[-1], level) == ("T", "Z", "INFO")
     assert process.strip("[]").isdigit()
     assert " ".join(rest) == "node_answers: node1: answers again"
+
+
+def test_lines_go_where_standard_error_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress bars put themselves in its place, and write what comes above them."""
+    write_logs(LogOutput.of_options(1, None, False))
+    bars = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", bars)
+    ONLY_LOGGED.tell(NODE_ANSWERS, node="node1")
+    assert bars.getvalue().endswith("node_answers: node1: answers again\n")
 
 
 def test_json_lines_have_the_fields(tmp_path: Path) -> None:

@@ -70,6 +70,8 @@ def tell_round(
 
 def tell_failures(events: EventLog, running: Running, failures: Sequence[Failure]) -> None:
     """What nodes did not give in a round, each node once."""
+    if not failures:
+        return
     for node in {failure.node: None for failure in failures}:
         mine = [failure for failure in failures if failure.node == node]
         chunks, error = sum(len(failure.chunks) for failure in mine), words_of(mine[0].error)
