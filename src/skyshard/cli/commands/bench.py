@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 from typer.core import TyperCommand
@@ -75,19 +75,24 @@ def run(
     from skyshard.scenarios.trial_run import TrialRun
 
     file, loaded = _adjusted_file(workload, leave_out, duration, check=check)
-    if schema:
-        loaded = _with_schema(file, loaded, schema)
+    loaded = _with_schema(file, loaded, schema) if schema else loaded
     folder = out or Path("trials") / f"{loaded.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    count = processes or (os.cpu_count() or 1 if ray else 0)
-    asked = TrialRun(
-        file, loaded, folder, database or loaded.database, tuple(target or ["czar"]), cluster, seed, count,
-        "ray" if ray else "processes",
-    )  # fmt: skip
+    targets, where = tuple(target or ["czar"]), database or loaded.database
+    asked = TrialRun(file, loaded, folder, where, targets, cluster, seed, *_drivers(processes, ray=ray))
     with interruptible(), quick_switching(), progress_bars() as watcher:
         results = asked.run(watcher)
+    _show_all(results, as_json=as_json)
+    raise typer.Exit(_exit_code([result.summary for result in results.values()]))
+
+
+def _drivers(processes: int, *, ray: bool) -> tuple[int, Literal["processes", "ray"]]:
+    """How many driver processes, and whose; through Ray one for each core, unless a number is given."""
+    return (processes or os.cpu_count() or 1, "ray") if ray else (processes, "processes")
+
+
+def _show_all(results: Mapping[str, TrialResult], *, as_json: bool) -> None:
     for name, result in results.items():
         _show(result, name if len(results) > 1 else "", as_json=as_json)
-    raise typer.Exit(_exit_code([result.summary for result in results.values()]))
 
 
 def _exit_code(summaries: Sequence[Summary]) -> int:

@@ -1,15 +1,17 @@
 """The driver keeps every sample, charges waiting to latency, and survives failures and Ctrl-C."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
+from tests.support.lv_workloads import Exhausted, lv_schedule, lv_workload
 
 from skyshard.bench.clock import VirtualClock, WallClock
-from skyshard.bench.drive.driver import INTERRUPTED, Recording, phase_clients, run_phase
+from skyshard.bench.drive.driver import INTERRUPTED, Recording, phase_clients, run_phase, run_within
 from skyshard.bench.record.samples import sample_table
 from skyshard.bench.target import Answer, NullTarget, Target
 from skyshard.bench.workload.data_profile import DataProfile
@@ -202,3 +204,35 @@ def test_ctrl_c_ends_a_run_cleanly_and_records_what_never_came_back(monkeypatch:
             thread.join(5)
     assert recording.samples == before
     assert len(recording.answers) == len(recording.samples)
+
+
+class Slow(NullTarget):
+    """Takes half a second for every third query."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def run(self, sql: str, database: str) -> Answer:
+        self.asked += 1
+        if self.asked % 3 == 0:
+            time.sleep(0.3)
+        return super().run(sql, database)
+
+
+def test_a_query_without_answer_in_time_is_a_timeout_and_the_client_goes_on() -> None:
+    """Every third query hangs: it is a Timeout after 0.05 s, the others are answered, and none is lost."""
+    loaded = lv_workload({"timeout_s": 0.05, "count": 9})
+    recording, stop = Recording(), threading.Event()
+    run_phase(phase_clients(lv_schedule(loaded)[0], Slow(), "d", WallClock(), recording, stop), stop)
+    assert [s.error for s in recording.samples].count("Timeout") == 3
+    assert [s.error for s in recording.samples].count(None) == 6
+    assert all(s.last_row_s - s.sent_s < 0.25 for s in recording.samples)
+
+
+def test_an_error_within_the_time_is_that_error() -> None:
+    """A limit does not change what a target raises."""
+    target = Exhausted()
+    target.asked = 100
+    with pytest.raises(ClusterError, match="too many connections"):
+        run_within(target, "q", "d", 1.0)

@@ -6,26 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
+from tests.support.sky_maps import sky_of
 
-from skyshard.bench.pages.sky_figures import _row_colours, _scale_ticks
-from skyshard.bench.pages.svg import RULE
-from skyshard.bench.record.chunk_map import SkyMap, centre_of, centred_boxes, mollweide, mollweide_outlines, node_shares
+from skyshard.bench.record.chunk_map import (
+    SkyMap,
+    centre_of,
+    centred_boxes,
+    chunk_of,
+    mollweide,
+    mollweide_outlines,
+    node_shares,
+)
 from skyshard.chunking import Chunker
 from skyshard.errors import Bug
 
 Floats = NDArray[np.float64]
-
-
-def sky_of(
-    boxes: list[tuple[float, float, float, float]],
-    nodes: list[tuple[str, ...]] | None = None,
-    rows: list[int] | None = None,
-) -> SkyMap:
-    ra_min, ra_max, dec_min, dec_max = np.array(boxes, np.float64).T
-    count = len(boxes)
-    counts = np.array(range(1, count + 1) if rows is None else rows)
-    chunks = np.arange(count, dtype=np.int32)
-    return SkyMap(chunks, ra_min, ra_max, dec_min, dec_max, counts, nodes or [("n",)] * count)
 
 
 @given(
@@ -87,26 +82,6 @@ def test_columns_of_different_length_are_our_mistake() -> None:
         sky_of([(0, 1, 0, 1)], [("a",), ("b",)])
 
 
-@given(st.integers(1, 10**9), st.integers(1, 10**6))
-def test_a_colour_scale_has_few_ticks_within_its_range(low: int, factor: int) -> None:
-    """At most six ticks, all inside, whatever the contrast."""
-    from matplotlib.colors import LogNorm, Normalize
-
-    high = low * (factor + 1)
-    for norm in (LogNorm(low, high), Normalize(0, high)):
-        ticks = _scale_ticks(norm)
-        assert len(ticks) <= 6
-        assert all((norm.vmin or 0) <= tick <= high for tick in ticks)
-
-
-def test_chunks_without_rows_of_their_own_are_drawn_grey() -> None:
-    """Of three chunks the one that holds overlap only is grey in the map of rows, and none is invisible."""
-    sky = sky_of([(0, 1, 0, 1), (1, 2, 0, 1), (2, 3, 0, 1)], rows=[1_000, 0, 2_000])
-    colours = _row_colours(sky)
-    assert [colour == RULE for colour in colours] == [False, True, False]
-    assert all(colour.startswith("#") for colour in colours)
-
-
 def test_times_of_a_scan_are_kept_by_chunk() -> None:
     """A chunk that the scan did not read has no time, and the table keeps both."""
     sky = sky_of([(0, 1, 0, 1), (1, 2, 0, 1)]).with_times({1: 0.5})
@@ -114,3 +89,11 @@ def test_times_of_a_scan_are_kept_by_chunk() -> None:
     assert back.scan_s is not None
     assert np.isnan(back.scan_s[0])
     assert back.scan_s[1] == 0.5
+
+
+def test_positions_find_their_chunk_across_longitude_zero() -> None:
+    """A box from 350 to 10 degrees holds 359 and 1, not 180."""
+    sky = SkyMap(np.array([1, 2]), np.array([350.0, 10.0]), np.array([10.0, 30.0]), np.array([-1.0, -1.0]),
+                 np.array([1.0, 1.0]), np.array([5, 5]), [("n",), ("n",)])  # fmt: skip
+    ra, decl = np.array([359.0, 1.0, 10.0, 180.0, 359.0]), np.array([0.0, 0.0, 0.0, 0.0, 5.0])
+    assert chunk_of(sky, ra, decl).tolist() == [0, 0, 1, -1, -1]

@@ -5,10 +5,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.bench_trials import made_trial, made_workload
 
 from skyshard.bench.record.latency_stats import (
     Shortfall,
@@ -16,11 +16,12 @@ from skyshard.bench.record.latency_stats import (
     Times,
     Verdict,
     WrongAnswer,
+    check_thresholds,
     percentiles,
     summarise,
     times,
 )
-from skyshard.bench.record.samples import SAMPLE_SCHEMA, Sample, sample_table
+from skyshard.bench.record.samples import Sample, sample_table
 from skyshard.bench.workload.workload import Workload
 
 
@@ -159,20 +160,47 @@ def test_the_drivers_share_is_lag_over_latency() -> None:
     assert found.driver_share == pytest.approx(0.05)
 
 
-def test_samples_are_kept_in_order_of_sending_under_the_fixed_schema() -> None:
-    """The file's columns are the published ones, rows by time of sending; durations come after them."""
-    table = sample_table([sample(2, 2, 3), sample(0, 1, 5)], ["q"])
-    assert table.select(SAMPLE_SCHEMA.names).schema.equals(SAMPLE_SCHEMA, check_metadata=True)
-    assert table.column_names == [*SAMPLE_SCHEMA.names, "latency_s", "service_s"]
-    assert table["latency_s"].to_pylist() == [5, 1]
-    assert table["service_s"].to_pylist() == [4, 1]
-    assert table["sent_s"].to_pylist() == [1, 2]
-    assert table["statement"].type == pa.int32()
-
-
 def test_long_queries_do_not_hide_the_drivers_lag_in_short_ones() -> None:
     """A class of which the driver is half is distrusted, however little it is of all latency together."""
     samples = [sample(0, 0.01, 0.02, driver_lag_s=0.01)]
     found = summary(samples)
     assert [one.class_name for one in found.distrusted] == ["LV"]
     assert not found.is_trustworthy
+
+
+@pytest.mark.parametrize(
+    ("statistic", "bound", "is_kept"),
+    [
+        ("mean", {"at_most": 10}, True),
+        ("p95", {"at_most": 1e-6}, False),
+        ("p99", {"at_most": 10}, False),
+        ("goodput", {"at_least": 1e9}, False),
+        ("throughput", {"at_least": 0.1}, True),
+        ("error_share", {"at_most": 0}, True),
+        ("wrong", {"at_most": 0}, True),
+    ],
+)
+def test_thresholds_decide(statistic: str, bound: dict[str, float], is_kept: bool) -> None:
+    """Each bound is kept or broken, a percentile that 60 samples do not bear counts as broken, and the trial fails."""
+    loaded = made_workload(thresholds=[{"class": "LV", "statistic": statistic, **bound}])
+    summary = summarise(loaded, made_trial(1, workload=loaded).samples)
+    assert [one.is_kept for one in summary.thresholds] == [is_kept]
+    assert summary.is_passed is is_kept
+
+
+def test_growth_is_the_exponent_over_clients() -> None:
+    """Mean latencies of 1, 2 and 4 s at 1, 2 and 4 clients grow linearly: 1; a bound of 0.9 is broken."""
+    phases = [
+        {"name": f"p{n}", "classes": [{"class": "LV", "templates": ["a"], "count": 1,
+                                       "arrivals": {"loop": "closed", "clients": n}}]} for n in (1, 2, 4)
+    ]  # fmt: skip
+    loaded = made_workload(phases=phases, thresholds=[{"class": "LV", "statistic": "growth", "at_most": 0.9}])
+    base = made_trial(1).summary.classes[0]
+    assert base.latency is not None
+    classes = [
+        base.model_copy(update={"phase": f"p{n}", "latency": base.latency.model_copy(update={"mean_s": float(n)})})
+        for n in (1, 2, 4)
+    ]
+    found = check_thresholds(loaded, classes)
+    assert found[0].found == pytest.approx(1.0)
+    assert not found[0].is_kept

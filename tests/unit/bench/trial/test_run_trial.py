@@ -1,72 +1,24 @@
 """A trial leaves a folder that holds everything, and a page made from nothing else."""
 
-import html.parser
-import json
-import re
 import time
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner
+from tests.support.null_trials import WORKLOAD, Oracle, trial
 
 from skyshard.bench.check.true_answers import TrueAnswer, TrueAnswers
 from skyshard.bench.pages.report import verdict_sentence, write_report
-from skyshard.bench.record.chunk_map import SkyMap
 from skyshard.bench.record.latency_stats import Summary
 from skyshard.bench.record.samples import SAMPLE_SCHEMA
 from skyshard.bench.record.trial_folder import read_trial
-from skyshard.bench.record.trial_manifest import IngestStage, Manifest
-from skyshard.bench.target import Answer, NullTarget, Target
-from skyshard.bench.trial.run_trial import run_trial
-from skyshard.bench.trial.trial_setup import CatalogFacts, TrialEngines, TrialQueries, TrialRecord
-from skyshard.bench.workload.data_profile import DataProfile
-from skyshard.bench.workload.query_template import read_templates, wanted_columns
-from skyshard.bench.workload.workload import Workload
-from skyshard.cli.app import app
+from skyshard.bench.record.trial_manifest import Manifest
+from skyshard.bench.target import Answer, NullTarget
+from skyshard.bench.trial.trial_setup import CatalogFacts
 from skyshard.errors import ClusterError, UserError
-from skyshard.host.shipped_data import data_folder
 
 pytestmark = pytest.mark.timeout(20)  # drawing takes a second, and several on a busy machine
-
-WORKLOAD = Workload.model_validate(
-    {
-        "version": 1,
-        "name": "small",
-        "description": "Two phases <b>of</b> little",
-        "database": "d",
-        "seed": 5,
-        "phases": [
-            {"name": "alone", "classes": [
-                {"class": "LV", "templates": ["object_by_id", "cone"], "count": 12, "warm_up": 2, "target_s": 5}]},
-            {"name": "mixed", "classes": [
-                {"class": "LV", "templates": ["small_area"], "count": 8,
-                 "arrivals": {"loop": "open", "rate_per_s": 4000, "clients": 2}},
-                {"class": "FTSObj", "templates": ["extent", "density"], "count": 4, "target_s": 3600}]},
-        ],
-    }
-)  # fmt: skip
-TEMPLATES = read_templates(data_folder("queries", "sql"), WORKLOAD.template_keys)
-PROFILE = DataProfile.example(wanted_columns(TEMPLATES.values()))
-SKY = SkyMap(
-    np.array([1, 2, 3, 4], np.int32),
-    np.array([358.0, 0.0, 178.0, 0.0]),
-    np.array([0.0, 2.0, 182.0, 360.0]),
-    np.array([-2.0, -2.0, 10.0, 88.0]),
-    np.array([0.0, 0.0, 12.0, 90.0]),
-    np.array([10, 4000, 100, 0]),
-    [("node1",), ("node2", "node1"), ("node2",), ("node1",)],
-    np.array([100, 40_000, 1000, 0]),
-)
-CATALOG = CatalogFacts(
-    {"family": "85-12-0.01667", "rows": {"Object": 4110}}, SKY, [IngestStage(stage="load", elapsed_s=1.5, rows=9)]
-)
-
-
-class Oracle(NullTarget):
-    name = "mono"
 
 
 class Calm(NullTarget):
@@ -94,18 +46,6 @@ class Broken(NullTarget):
         raise ClusterError("node <2> is gone", remedy="start it")
 
 
-def trial(
-    out: Path,
-    target: Target | None = None,
-    oracle: Target | None = None,
-    catalog: CatalogFacts = CATALOG,
-    truth: TrueAnswers | None = None,
-) -> Summary:
-    queries = TrialQueries(WORKLOAD, TEMPLATES, profile=PROFILE)
-    engines = TrialEngines(target or NullTarget(), oracle, truth)
-    return run_trial(queries, engines, TrialRecord(out, catalog)).summary
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A good trial with everything in it."""
@@ -129,64 +69,6 @@ def test_a_trial_folder_holds_manifest_samples_summary_and_report(folder: Path) 
     assert samples.schema.equals(SAMPLE_SCHEMA, check_metadata=True)
     assert (summary.n, summary.warm_ups, samples.num_rows) == (24, 2, 26)
     assert summary.is_passed
-
-
-def test_the_report_asks_nothing_of_the_network(folder: Path) -> None:
-    """No address, script, link or import: the page is whole in itself."""
-    page = (folder / "report.html").read_text()
-    assert "http:" not in page
-    assert "https:" not in page
-    assert not re.search(r"<script|<link|<iframe|@import|<img(?! src=\"data:)", page)
-    assert all(target.startswith(("#", "data:image/png;")) for target in re.findall(r"(?:href|src)=\"([^\"]*)\"", page))
-    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", page))
-
-
-class Reader(html.parser.HTMLParser):
-    """Collects ids, and figures with their titles."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ids: list[str | None] = []
-        self.labels: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        if "id" in found:
-            self.ids.append(found["id"])
-        if tag == "svg" and found.get("role") == "img":
-            self.labels.append(found["aria-label"] or "")
-
-
-def test_every_figure_has_a_text_and_every_id_is_unique(folder: Path) -> None:
-    """Four figures in two widths, each with a text for screen readers; references within the page are not ambiguous."""
-    reader = Reader()
-    page = (folder / "report.html").read_text()
-    reader.feed(page)
-    assert len(reader.labels) in (12, 14)  # with latency under load, when queries happened to overlap
-    assert all(len(label) > 20 for label in reader.labels)
-    assert len(set(reader.ids)) == len(reader.ids)
-    assert set(re.findall(r"href=\"#([^\"]*)\"", page)) <= set(reader.ids)
-
-
-def test_stand_in_colours_do_not_reach_the_page(folder: Path) -> None:
-    """Every colour of the figures is a variable of the page."""
-    page = (folder / "report.html").read_text().lower()
-    assert not re.search(r"#0[1-5]0[1-5]0[1-5]\b|#0a0a0\d", page)
-    assert "dejavu sans'" not in page
-
-
-def test_texts_of_the_user_are_escaped(folder: Path) -> None:
-    """A description with mark-up stays text."""
-    page = (folder / "report.html").read_text()
-    assert "&lt;b&gt;of&lt;/b&gt;" in page
-
-
-def test_a_report_is_made_again_from_the_folder_alone(folder: Path, tmp_path: Path) -> None:
-    """A copy of the files without the page gives the same page."""
-    for path in folder.iterdir():
-        if path.name != "report.html":
-            (tmp_path / path.name).write_bytes(path.read_bytes())
-    assert write_report(tmp_path).read_text() == (folder / "report.html").read_text()
 
 
 def test_a_wrong_answer_is_counted_listed_and_fails_the_trial(tmp_path: Path) -> None:
@@ -255,30 +137,6 @@ def test_a_damaged_trial_folder_is_refused_in_one_line(folder: Path, tmp_path: P
         write_report(tmp_path)
     assert "\n" not in str(caught.value)
     assert str(tmp_path) in str(caught.value)
-
-
-def test_an_unknown_key_in_a_manifest_is_named(folder: Path, tmp_path: Path) -> None:
-    """The manifest is a strict model."""
-    for path in folder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    content = json.loads((tmp_path / "manifest.json").read_text()) | {"speed": 1}
-    (tmp_path / "manifest.json").write_text(json.dumps(content))
-    with pytest.raises(UserError, match="key 'speed'"):
-        read_trial(tmp_path)
-
-
-def test_bench_report_renders_a_folder(folder: Path) -> None:
-    """The command prints the path of the page."""
-    result = CliRunner().invoke(app, ["bench", "report", str(folder)])
-    assert result.exit_code == 0
-    assert result.output.strip().endswith("report.html")
-
-
-def test_bench_run_names_the_shipped_workloads_when_it_knows_no_such_one() -> None:
-    """An unknown workload is a user's error with the choices."""
-    result = CliRunner().invoke(app, ["bench", "run", "no-such"])
-    assert isinstance(result.exception, UserError)
-    assert "quick" in str(result.exception)
 
 
 def test_ctrl_c_while_checking_leaves_a_partial_trial(tmp_path: Path) -> None:

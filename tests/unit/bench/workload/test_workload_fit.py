@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
-from tests.support.own_workload import own_workload
-from typer.testing import CliRunner
 
 from skyshard.bench.workload.query_template import Has
 from skyshard.bench.workload.workload import find_workload, read_workload
 from skyshard.bench.workload.workload_fit import best_fit, fit, names_of, workload_templates
 from skyshard.catalog.schema import Column, Table
-from skyshard.cli.app import app
 from skyshard.errors import UserError
-from skyshard.progress import Progress
 from skyshard.rowimage.sqltype import parse_type
-from skyshard.scenarios.demo import MARK, run_demo
-from skyshard.scenarios.sweep_run import SweepRun
 from skyshard.synth.recipe.recipe import read_recipe
 from skyshard.synth.rows.generate import open_sky
 
@@ -74,91 +65,3 @@ def test_single_templates_can_be_left_out() -> None:
     assert "nearN/count_pairs" not in left.template_keys
     with pytest.raises(UserError, match=r"no template 'LV/nope'; leave out some of: .*LV/cone"):
         workload.without(["LV/nope"])
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"workload": "qick"}, "there is no workload 'qick'"),
-        ({"recipe": "tinny"}, "no recipe 'tinny'"),
-        ({"recipe": "dr1"}, "GB with its copies"),
-        ({"nodes": 0}, "a cluster of 0 nodes"),
-        ({"out": "file"}, "cannot write"),
-        ({"out": "file/below"}, "cannot write"),
-        ({"out": "full"}, "holds something else"),
-        ({"workload": "bad"}, "a.sql', line 5: division by zero"),
-        ({"workload": "unclaimed"}, "makes nothing that workload 'w' could ask for"),
-    ],
-)
-def test_the_demo_starts_nothing_with_a_wrong_input(tmp_path: Path, change: dict[str, Any], words: str) -> None:
-    """One line, before there is a cluster, and an earlier demo's folder is as it was."""
-    (tmp_path / "file").touch()
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "mine").touch()
-    old = tmp_path / "demo"
-    old.mkdir()
-    (old / MARK).touch()
-    bodies = {"bad": "SELECT {{ id }}, {{ 1/0 }}", "unclaimed": "-- schemas: [kpm]\nSELECT {{ id }}"}
-    files = {name: str(own_workload(tmp_path / name, body)) for name, body in bodies.items()}
-    options: dict[str, Any] = {"recipe": "tiny", "workload": "quick", "nodes": 2} | {
-        k: v for k, v in change.items() if k != "out"
-    }
-    options["workload"] = files.get(options["workload"], options["workload"])
-    seen: list[Progress] = []
-    with pytest.raises(UserError) as caught:
-        run_demo(tmp_path / change["out"] if "out" in change else old, runtime="inline", watcher=seen.append, **options)
-    assert words in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert seen == []
-    assert [path.name for path in old.iterdir()] == [MARK]
-    assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine"]
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"recipe": "nope"}, "no recipe 'nope'"),
-        ({"recipe": "hsc"}, "makes no "),
-        ({"fractions": (2.0,)}, "not in (0, 1]"),
-        ({"fractions": (0.9,)}, "take fractions up to"),
-        ({"fractions": ()}, "nothing to sweep"),
-        ({"nodes": ()}, "nothing to sweep"),
-        ({"nodes": (0,)}, "0 nodes are not possible"),
-        ({"on_nodes": (-3,)}, "-3 nodes are not possible"),
-        ({"out": "file"}, "cannot write"),
-    ],
-)
-def test_a_sweep_starts_nothing_with_a_wrong_input(tmp_path: Path, change: dict[str, Any], words: str) -> None:
-    """One line, and no folder."""
-    (tmp_path / "file").touch()
-    options = {"recipe": "tiny", "fractions": (1e-7,), "nodes": (1,), "on_nodes": (25,), "out": "out"} | change
-    options["out"] = tmp_path / options["out"]
-    seen: list[Progress] = []
-    with pytest.raises(UserError) as caught:
-        SweepRun(QUICK, read_workload(QUICK), **options).run(seen.append)
-    assert words in str(caught.value)
-    assert seen == []
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["qick"], "there is no workload"),
-        (["quick", "--schema", "hsc"], "give --leave-out FTSFSrc,joinObjFSrc,joinObjSrc"),
-        (["quick", "--schema", "nope"], "there is no schema 'nope'"),
-        (["quick", "--leave-out", "nope"], "no class 'nope'"),
-        (["quick", "--leave-out", "LV/nope"], "no template 'LV/nope'"),
-        (["quick", "--out", "{file}"], "not an empty folder"),
-        (["quick", "--out", "{file}/x"], "cannot write"),
-    ],
-)
-def test_bench_run_looks_at_its_inputs_before_it_asks_for_a_cluster(
-    tmp_path: Path, arguments: list[str], words: str
-) -> None:
-    """There is none here, and that is not what it says."""
-    (tmp_path / "file").touch()
-    arguments = [one.format(file=tmp_path / "file") for one in arguments]
-    found = CliRunner().invoke(app, ["bench", "run", *arguments, "--cluster", str(tmp_path / "none")])
-    assert words in str(found.exception)
-    assert isinstance(found.exception, UserError)
