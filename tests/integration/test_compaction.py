@@ -130,7 +130,7 @@ def test_other_loaders_and_engines(testbed: Testbed, sources: list[Path]) -> Non
     for source in sources[:2]:
         plan = testbed.plan(source, database=name)
         layout = plan.layout.model_copy(update={"engine": "InnoDB"})
-        testbed.ingest(source, database=name, override=layout, loader=Loader.LOAD_DATA)
+        testbed.ingest(source, database=name, layout=layout, loader=Loader.LOAD_DATA)
     before = answers(testbed, name)
     assert testbed.compact(name, grace_s=0.0).tables
     assert answers(testbed, name) == before
@@ -154,7 +154,7 @@ def test_stopped_at_every_third_step(testbed: Testbed, database: str) -> None:
 
 
 def fused(testbed: Testbed, fuse: Fuse) -> Any:
-    site = testbed._site("inline")
+    site = testbed.wiring.site()
     nodes: Any = {node: Fused(handle, fuse) for node, handle in site.nodes.items()}
     czar: Any = Fused(site.czar_loader, fuse)
     registry: Any = Fused(site.registry, fuse)

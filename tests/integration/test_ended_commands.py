@@ -138,7 +138,7 @@ def test_a_submitted_query_whose_process_is_killed_has_failed_and_does_not_go_on
 def test_rows_of_a_query_that_keeps_none_are_refused(testbed: Testbed) -> None:
     """One line with the reason and what to do: answered at once, cancelled, unknown."""
     testbed.query("SELECT COUNT(*) FROM Filter", database=DATABASE)
-    testbed._recorder.flush()
+    testbed.wiring.recorder.flush()
     at_once = testbed.registry.history.last(1)[0]["id"]
     with pytest.raises(UserError, match=f"query {at_once} was answered at once, its rows were not kept; submit it"):
         testbed.submitted.open(at_once)

@@ -407,12 +407,12 @@ def test_dependent_follows_a_director_of_another_database(testbed: Testbed, tmp_
     layout = whole.model_copy(update={"tables": {"Source": follows}})
     options: dict[str, Any] = {"database": sources, "tables": ["Source"]}
     with pytest.raises(UserError, match=f"no database '{objects}' is published"):
-        testbed.ingest(catalog, override=layout, **options)
+        testbed.ingest(catalog, layout=layout, **options)
     testbed.ingest(catalog, database=objects, tables=["Object"])
     other = layout.model_copy(update={"striping": Striping(stripes=85, substripes=12, overlap_deg=0.02)})
     with pytest.raises(UserError, match="is of family"):
-        testbed.ingest(catalog, override=other, **options)
-    testbed.ingest(catalog, override=layout, **options)
+        testbed.ingest(catalog, layout=other, **options)
+    testbed.ingest(catalog, layout=layout, **options)
     assert [check for name in (objects, sources) for check in testbed.verify(name) if not check.is_good] == []
     for name in (objects, sources):
         testbed.load_mono(name)

@@ -103,7 +103,7 @@ def test_a_load_that_ends_half_way_answers_nothing(
     """Whatever call to the oracle's loader is the last one: no answers, and the next load is whole."""
     add(testbed, tmp_path, database, Object=[(1, 25.1, 12.5), (2, 200.0, -40.0)], Visit=[(1, 1, 1)])
     testbed.load_mono(database)
-    loader = testbed._loader(MONO_NAME, "inline")
+    loader = testbed.wiring.loader(MONO_NAME)
     real, calls = loader.call, iter(range(step))
 
     def call(*args: Any, **options: Any) -> Any:

@@ -199,7 +199,7 @@ def test_source_that_changes_after_planning_is_refused(testbed: Testbed, tmp_pat
     path = tmp_path / "objects" / "one.csv"
     os.utime(path, ns=(1, path.stat().st_mtime_ns + 10**9))
     with pytest.raises(UserError, match=r"one.csv' has changed since the ingest was planned"):
-        Ingest(plan, testbed._site("inline")).run()
+        Ingest(plan, testbed.wiring.site()).run()
     assert_nothing_left(testbed, database)
     table_report(testbed, tmp_path, database, "Object")
 

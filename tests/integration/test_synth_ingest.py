@@ -110,8 +110,8 @@ def paired(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_truth_does_not_depend_on_the_layout(testbed: Testbed, paired: Path, name: str) -> None:
     """The same rows spread another way verify, from a folder and in place, with every answer that is known."""
     layout = Layout.model_validate(LAYOUTS[name])
-    testbed.ingest(str(paired / "rows"), database=f"rows_{name}", override=layout)
-    testbed.ingest(open_any(paired / "paired.yaml", fraction=0.3), database=f"made_{name}", override=layout)
+    testbed.ingest(str(paired / "rows"), database=f"rows_{name}", layout=layout)
+    testbed.ingest(open_any(paired / "paired.yaml", fraction=0.3), database=f"made_{name}", layout=layout)
     for database in (f"rows_{name}", f"made_{name}"):
         checks = {check.name: check for check in testbed.verify(database)}
         assert not [check for check in checks.values() if not check.is_good]
@@ -142,7 +142,7 @@ def test_truth_does_not_depend_on_the_layout(testbed: Testbed, paired: Path, nam
 def test_harm_is_found_in_another_layout(testbed: Testbed, paired: Path, change: str, table: str) -> None:
     """A row lost or changed on a node makes the table as a whole another one."""
     database = f"harmed_{zlib.crc32(change.encode())}"
-    testbed.ingest(str(paired / "rows"), database=database, override=Layout.model_validate(LAYOUTS["finer"]))
+    testbed.ingest(str(paired / "rows"), database=database, layout=Layout.model_validate(LAYOUTS["finer"]))
     mine = [one for one in testbed.registry.replicas.all(database) if one.table == "Source" and not one.is_overlap]
     replica = max(mine, key=lambda one: one.rows)
     with connect(testbed.cluster.endpoint(replica.node), Account.ADMIN, database) as connection:
@@ -176,7 +176,7 @@ def stored_digests(testbed: Testbed, database: str) -> dict[str, str]:
     """Digest of each table as it stands on the nodes, without chunk numbers."""
     tables = testbed.registry.published.catalog(database).tables
     definitions = {name: (entry.table, entry.layout) for name, entry in tables.items()}
-    nodes = {node: testbed._loader(node, "inline") for node in testbed.nodes}
+    nodes = {node: testbed.wiring.loader(node) for node in testbed.nodes}
     rows, replicas = KnownRows(Known({}, ()), definitions, nodes), testbed.registry.replicas.all(database)
     return {name: str(reduce(add, rows.found(database, name, replicas).values())) for name in tables}
 

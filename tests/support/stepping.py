@@ -14,12 +14,13 @@ from typing import Any
 from tests.support.killing import digests, leftovers
 
 from skyshard.ingest.on_nodes.ingest_site import Site
+from skyshard.ingest.plan.ingest_plan import make_plan
 from skyshard.ingest.transaction.ingest_run import Ingest
 from skyshard.node.base import NodeLoader
 from skyshard.progress import Progress, Watcher
 from skyshard.registry.store import Store
 from skyshard.runtime.base import Handle
-from skyshard.testbed import Testbed
+from skyshard.testbed import Testbed, open_any
 
 STRIDE = int(os.environ.get("SKYSHARD_TEST_STRIDE", "6"))
 """Of the steps at which a driver is stopped, one in so many."""
@@ -88,7 +89,7 @@ _STEPS = ("begin", "take", "move", "publish", "add", "forget", "mark")
 
 def fused(testbed: Testbed, fuse: Fuse) -> Site:
     """The site of a testbed, whose every step burns the fuse."""
-    site = testbed._site("inline")
+    site = testbed.wiring.site()
     nodes: dict[str, Handle[NodeLoader]] = {node: Fused(handle, fuse) for node, handle in site.nodes.items()}
     czar: Any = Fused(site.czar_loader, fuse)
     registry: Any = Fused(site.registry, fuse)
@@ -98,7 +99,8 @@ def fused(testbed: Testbed, fuse: Fuse) -> Site:
 def stop(testbed: Testbed, source: Path, database: str, fuse: Fuse, **options: Any) -> None:
     """Ingest until the fuse goes off, or to the end."""
     known = tuple(testbed.registry.databases.table_definitions(database))
-    Ingest(testbed.plan(source, database=database, known=known, **options), fused(testbed, fuse)).run()
+    plan = make_plan(open_any(source), database=database, known=known, **options)
+    Ingest(plan, fused(testbed, fuse)).run()
 
 
 def steps_of(testbed: Testbed, source: Path, database: str, **options: Any) -> int:

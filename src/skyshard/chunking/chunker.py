@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from skyshard.chunking.sphere import Box, HalfSpaces, Region, unit_vectors
 from skyshard.chunking.stripe_table import build_table, check_striping, count_chunks
 from skyshard.errors import UserError
+from skyshard.lazy import locked_property
 
 Floats: TypeAlias = NDArray[np.float64]
 Flags: TypeAlias = NDArray[np.bool_]
@@ -173,7 +173,7 @@ class Chunker:
 
     # Chunks
 
-    @cached_property
+    @locked_property
     def _all_chunk_ids(self) -> Numbers:
         stripe = np.repeat(np.arange(self.stripes), self._chunks)
         within = np.arange(len(stripe)) - self._offsets[stripe]

@@ -7,7 +7,7 @@ with its help; the placeholder imports its module as soon as its own words are p
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from skyshard.cli.command_table import COMMANDS, GROUPS, CommandRow, GroupRow
+from skyshard.lazy import locked_property
 
 PACKAGE = "skyshard.cli.commands"
 LOG_FILE = "--log-file"
@@ -47,7 +48,7 @@ class LazyCommand(TyperCommand):
         super().__init__(row.path.rpartition(" ")[2], help=row.help, hidden=is_hidden)
         self._make = make
 
-    @cached_property
+    @locked_property
     def loaded(self) -> Any:
         """The command as its module has it."""
         return self._make()

@@ -3,3 +3,59 @@
 ``source`` is the seam (tables, parts, batches), one adapter a module; ``plan`` says what will happen; ``partition``
 turns parts into bundles; ``engine`` drives transactions. Never imports the czar or synth's generator.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skyshard.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from skyshard.ingest.check.check_truth import Check as Check
+    from skyshard.ingest.check.mono_copy import MonoCopy as MonoCopy
+    from skyshard.ingest.check.verify import Verifier as Verifier
+    from skyshard.ingest.estimate import Survey as Survey
+    from skyshard.ingest.estimate import survey as survey
+    from skyshard.ingest.on_nodes.ingest_site import Site as Site
+    from skyshard.ingest.on_nodes.ingest_site import SiteFolders as SiteFolders
+    from skyshard.ingest.plan.ingest_plan import IngestPlan as IngestPlan
+    from skyshard.ingest.plan.ingest_plan import make_plan as make_plan
+    from skyshard.ingest.plan.server_check import require_makeable as require_makeable
+    from skyshard.ingest.source import Source as Source
+    from skyshard.ingest.sources.open_source import open_source as open_source
+    from skyshard.ingest.transaction.ending import abort as abort
+    from skyshard.ingest.transaction.ingest_report import IngestReport as IngestReport
+    from skyshard.ingest.transaction.ingest_run import Ingest as Ingest
+    from skyshard.ingest.transaction.kept_truth import Known as Known
+    from skyshard.ingest.transaction.kept_truth import is_outgrown as is_outgrown
+    from skyshard.ingest.transaction.kept_truth import read_known as read_known
+    from skyshard.ingest.upkeep.compaction import Compacted as Compacted
+    from skyshard.ingest.upkeep.compaction import compact as compact
+    from skyshard.ingest.upkeep.index_rebuild import rebuild_indexes as rebuild_indexes
+else:
+    __getattr__ = lazy_exports(
+        __name__,
+        {
+            "Compacted": "upkeep.compaction",
+            "Survey": "estimate",
+            "Ingest": "transaction.ingest_run",
+            "IngestPlan": "plan.ingest_plan",
+            "IngestReport": "transaction.ingest_report",
+            "Known": "transaction.kept_truth",
+            "MonoCopy": "check.mono_copy",
+            "Site": "on_nodes.ingest_site",
+            "SiteFolders": "on_nodes.ingest_site",
+            "Source": "source",
+            "Verifier": "check.verify",
+            "Check": "check.check_truth",
+            "abort": "transaction.ending",
+            "compact": "upkeep.compaction",
+            "is_outgrown": "transaction.kept_truth",
+            "make_plan": "plan.ingest_plan",
+            "open_source": "sources.open_source",
+            "read_known": "transaction.kept_truth",
+            "rebuild_indexes": "upkeep.index_rebuild",
+            "require_makeable": "plan.server_check",
+            "survey": "estimate",
+        },
+    )

@@ -1,1 +1,21 @@
 """What runs beside one node: makes, checks and reads its chunk tables. Knows neither ingest nor the czar."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skyshard.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from skyshard.node.base import NodeLoader as NodeLoader
+    from skyshard.node.mariadb_loader import MariaDBLoader as MariaDBLoader
+    from skyshard.node.messages import Loader as Loader
+else:
+    __getattr__ = lazy_exports(
+        __name__,
+        {
+            "Loader": "messages",
+            "MariaDBLoader": "mariadb_loader",
+            "NodeLoader": "base",
+        },
+    )

@@ -3,3 +3,21 @@
 ``catalog`` is what queries read (pure values), ``tables`` the SQL tables, ``store`` reads and writes them,
 ``lifecycle`` says which states may follow which.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skyshard.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from skyshard.registry.catalog_cache import KeptCatalogs as KeptCatalogs
+    from skyshard.registry.registry import Registry as Registry
+else:
+    __getattr__ = lazy_exports(
+        __name__,
+        {
+            "KeptCatalogs": "catalog_cache",
+            "Registry": "registry",
+        },
+    )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 from skyshard.catalog.layout import Role, Striping, TableLayout
 from skyshard.chunking.sphere import Box, unit_vectors
 from skyshard.ingest.transaction.kept_truth import Known, KnownAnswer
+from skyshard.lazy import locked_property
 from skyshard.registry.records import WHOLE
 from skyshard.rowimage.digest import RowDigest
 from skyshard.synth.recipe.recipe import Recipe
@@ -86,7 +86,7 @@ class PairCounter:
             return None
         return self._count(box, around, radius)
 
-    @cached_property
+    @locked_property
     def _pattern(self) -> re.Pattern[str]:
         ra, dec = self.sky.position
         name, number = self.sky.director, r"(-?[\d.]+(?:e-?\d+)?)"

@@ -137,7 +137,7 @@ def ingest(
     with interruptible(), Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
         report = testbed.ingest(
             opened, runtime=runtime, watcher=watcher, database=database, tables=_names(tables),
-            loader=Loader(loader) if loader else None, replicas=replicas, override=_layout(layout),
+            loader=Loader(loader) if loader else None, replicas=replicas, layout=_layout(layout),
         )  # fmt: skip
     if json:
         print_json(asdict(report))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.errors import Bug
+from skyshard.lazy import locked_property
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.synth.recipe.recipe import Recipe
 from skyshard.synth.recipe.table_columns import (
@@ -83,7 +83,7 @@ class TableSpec:
     kind: TableKind = TableKind.OTHER
     """What a row stands for, in tables of a Felis schema."""
 
-    @cached_property
+    @locked_property
     def arrow(self) -> pa.Schema:
         """The Arrow schema of the table's files."""
         return arrow_schema(self.table)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from skyshard.catalog.felis_schemas import SchemaColumn
 from skyshard.chunking.sphere import Box
+from skyshard.lazy import locked_property
 from skyshard.synth.recipe.recipe import ColumnRule, SchemaTables
 from skyshard.synth.recipe.sky_tables import TableSpec, Validity, Values, to_array
 from skyshard.synth.recipe.table_kinds import TableKind
@@ -57,48 +57,48 @@ class FelisChunk:
     def parents(self) -> Rows | None:
         return self.patch.positions.parents
 
-    @cached_property
+    @locked_property
     def object_ids(self) -> Ids:
         return self.patch.ids(len(self.patch.population))
 
-    @cached_property
+    @locked_property
     def compact(self) -> Singles:
         return compactness(self.patch.population)
 
-    @cached_property
+    @locked_property
     def ellipticity(self) -> tuple[Singles, Singles]:
         count = len(self.patch.population)
         e1, e2 = (self.patch.normal("population", name, count) for name in ("e1", "e2"))
         return np.float32(0.2) * e1, np.float32(0.2) * e2
 
-    @cached_property
+    @locked_property
     def is_blend(self) -> Flags:
         count = len(self.patch.population)
         return np.zeros(count, np.bool_) if self.parents is None else self.parents >= 0
 
-    @cached_property
+    @locked_property
     def is_edge(self) -> Flags:
         return np.asarray(self.patch.uniform("population", "edge", len(self.patch.population)) < _EDGE_SHARE)
 
-    @cached_property
+    @locked_property
     def dia_objects(self) -> Rows:
         """Objects that difference imaging finds."""
         population = self.patch.population
         is_found = self.patch.uniform("dia", "found", len(population)) < self.rule.dia_share
         return np.flatnonzero(is_found | population.is_variable)
 
-    @cached_property
+    @locked_property
     def dia_positions(self) -> tuple[Floats, Floats]:
         """Where difference imaging sees each object: its DiaObject's position, which forced measurements copy."""
         return _scattered(self, "dia", None, self.patch.positions.ra, self.patch.positions.dec)
 
-    @cached_property
+    @locked_property
     def dia_exposures(self) -> Rows:
         is_dia = np.zeros(len(self.patch.population), np.bool_)
         is_dia[self.dia_objects] = True
         return np.flatnonzero(is_dia[self.exposures.row])
 
-    @cached_property
+    @locked_property
     def dia_detections(self) -> Rows:
         """Exposures in which the difference stands out: the first of each object, and others by brightness or luck."""
         of, seen = self.dia_exposures, self.exposures

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ import pyarrow as pa
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.chunking import Chunker
 from skyshard.errors import Bug, UserError
+from skyshard.lazy import locked_property
 from skyshard.rowimage.malloc_tuning import keep_freed_memory
 from skyshard.synth.recipe.felis_tables import FelisTables, resolve_tables
 from skyshard.synth.recipe.recipe import Recipe
@@ -151,7 +152,7 @@ class SyntheticSky:
         """Expected number of objects by chunk, for all chunks that may hold any, in order of chunk number."""
         return self._expected
 
-    @cached_property
+    @locked_property
     def _expected(self) -> dict[int, float]:
         boxes = [piece.box for piece in self.recipe.sky.footprint]
         chunks = np.unique(np.concatenate([self.chunker.chunks_in(box) for box in boxes]))

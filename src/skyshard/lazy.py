@@ -1,0 +1,74 @@
+"""Things that are made when they are first asked for: names of a package, attributes of an object.
+
+Rules: a package that exports lazily lists its names three times, for readers, for type checkers and for the importer; a
+test compares the lists. An attribute is made once, however many threads ask for it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from threading import RLock
+from typing import Any, Generic, Self, TypeVar, overload
+
+Value = TypeVar("Value")
+Owner = TypeVar("Owner")
+_MISSING = object()
+
+
+def lazy_exports(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a package whose names are imported when they are first asked for (PEP 562).
+
+    Args:
+        homes: the module of each name, below the package.
+
+    >>> find = lazy_exports("collections", {"Mapping": "abc"})
+    >>> find("Mapping").__module__
+    'collections.abc'
+    """
+
+    def find(name: str) -> Any:
+        home = homes.get(name)
+        if home is None:
+            raise AttributeError(f"module '{package}' has no attribute '{name}'")
+        value = getattr(import_module(f"{package}.{home}"), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return find
+
+
+class locked_property(Generic[Owner, Value]):  # noqa: N801  (read as a decorator, like cached_property)
+    """An attribute that is made once, by the thread that asks first; others wait for it.
+
+    ``functools.cached_property`` has no lock from Python 3.12 on: each thread that comes early would make its own.
+    """
+
+    def __init__(self, make: Callable[[Owner], Value]) -> None:
+        self._make = make
+        self._lock = RLock()
+        self._name = ""
+        self.__doc__ = make.__doc__
+
+    def __set_name__(self, owner: type[Owner], name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type[Owner]) -> Self: ...
+    @overload
+    def __get__(self, instance: Owner, owner: type[Owner]) -> Value: ...
+    def __get__(self, instance: Owner | None, owner: type[Owner]) -> Self | Value:
+        if instance is None:
+            return self
+        made = vars(instance)
+        with self._lock:
+            if (found := made.get(self._name, _MISSING)) is _MISSING:
+                found = made[self._name] = self._make(instance)
+        value: Value = found
+        return value
+
+
+def made_of(instance: object, name: str) -> Any:
+    """What a ``locked_property`` has made, or None if it was never asked for."""
+    return vars(instance).get(name)

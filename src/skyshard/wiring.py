@@ -1,0 +1,120 @@
+"""The parts of a running cluster, wired together: registry, runtimes, loaders, czar and oracle.
+
+Rules: each part is made when it is first asked for, once, whichever thread asks; ``close`` closes those that were made.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from threading import RLock
+
+import skyshard.czar
+import skyshard.ingest
+import skyshard.node
+import skyshard.registry
+from skyshard.cluster.private_cluster import CZAR_NAME, LOG_FOLDER, MONO_NAME, Cluster
+from skyshard.db.left_statements import Ending
+from skyshard.errors import UserError
+from skyshard.lazy import locked_property, made_of
+from skyshard.runtime import RuntimeKind, open_runtime
+from skyshard.runtime.base import Handle, Runtime
+
+
+class Wiring:
+    """What a testbed works with; opening one ends the statements of processes that are gone."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        cluster.require_running()
+        self.cluster = cluster
+        cluster.folder_for(LOG_FOLDER)  # a cluster of 0.1.0 has none
+        self._ending = Ending(cluster.running_endpoints(), cluster.events)
+        self._lock = RLock()
+        self._runtimes: dict[RuntimeKind, Runtime] = {}
+        self._loaders: dict[tuple[RuntimeKind, str], Handle[skyshard.node.NodeLoader]] = {}
+
+    def close(self) -> None:
+        """Close what was opened; the cluster goes on running."""
+        for name in ("czar", "mono", "recorder"):
+            if (made := made_of(self, name)) is not None:
+                made.close()
+        with self._lock:
+            for runtime in self._runtimes.values():
+                runtime.close()
+            self._runtimes.clear()
+        if (registry := made_of(self, "registry")) is not None:
+            registry.close()
+        self._ending.wait()
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        return self.cluster.node_names
+
+    @property
+    def folders(self) -> skyshard.ingest.SiteFolders:
+        """Where ingest keeps what it needs later."""
+        return skyshard.ingest.SiteFolders.of(self.cluster.folder)
+
+    @locked_property
+    def registry(self) -> skyshard.registry.Registry:
+        registry = skyshard.registry.Registry(self.cluster.endpoint(CZAR_NAME))
+        registry.prepare()
+        return registry
+
+    def runtime(self, kind: RuntimeKind) -> Runtime:
+        """The runtime of a kind; Ray takes some seconds to start."""
+        with self._lock:
+            if kind not in self._runtimes:
+                self._runtimes[kind] = open_runtime(kind, self.nodes)
+            return self._runtimes[kind]
+
+    def loader(self, server: str, kind: RuntimeKind = "inline") -> Handle[skyshard.node.NodeLoader]:
+        """The loader beside a server: an actor on the node's host, or a thread here."""
+        key = (kind, server)
+        with self._lock:
+            if key not in self._loaders:
+                where = server if server in self.nodes else ""
+                endpoint, data = self.cluster.endpoint(server), str(self.cluster.data_dir(server))
+                made = partial(skyshard.node.MariaDBLoader, server, endpoint, data, self.cluster.events)
+                self._loaders[key] = self.runtime(kind).actor(f"loader-{server}", made, node=where)
+            return self._loaders[key]
+
+    def loaders(self, kind: RuntimeKind = "inline") -> dict[str, Handle[skyshard.node.NodeLoader]]:
+        """The loader of each node."""
+        return {node: self.loader(node, kind) for node in self.nodes}
+
+    def site(self, kind: RuntimeKind = "inline") -> skyshard.ingest.Site:
+        """What an ingest works with."""
+        return skyshard.ingest.Site(
+            self.registry,
+            self.runtime(kind),
+            self.cluster.endpoint(CZAR_NAME),
+            self.loader(CZAR_NAME),
+            self.loaders(kind),
+            self.folders,
+            self.cluster.events,
+        )
+
+    @locked_property
+    def recorder(self) -> skyshard.czar.Recorder:
+        return skyshard.czar.Recorder(self.registry.history)
+
+    @locked_property
+    def czar(self) -> skyshard.czar.Czar:
+        endpoint = self.cluster.endpoint(CZAR_NAME)
+        return skyshard.czar.Czar(
+            skyshard.registry.KeptCatalogs(self.registry, endpoint),
+            endpoint,
+            {node: self.cluster.endpoint(node) for node in self.nodes},
+            {name: self.cluster.data_dir(name) for name in (CZAR_NAME, *self.nodes)},
+            on_end=self.recorder.add,
+            events=self.cluster.events,
+        )
+
+    @locked_property
+    def mono(self) -> skyshard.czar.MonoTarget:
+        """The oracle; its server runs from ``load_mono`` on."""
+        try:
+            endpoint = self.cluster.endpoint(MONO_NAME)
+        except UserError:
+            raise UserError("the mono server is not running", remedy="run skyshard mono load DATABASE") from None
+        return skyshard.czar.MonoTarget(self.registry.published, endpoint, self.cluster.data_dir(MONO_NAME))

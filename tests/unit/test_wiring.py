@@ -1,0 +1,93 @@
+"""The parts of a cluster are made once, and those that were made are closed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import skyshard.registry
+from skyshard import wiring
+from skyshard.wiring import Wiring
+
+
+class Opened:
+    """Stands for a part that takes a moment to open."""
+
+    made = 0
+
+    def __init__(self, *_: Any) -> None:
+        time.sleep(0.01)
+        type(self).made += 1
+        self.is_closed = False
+
+    def prepare(self) -> None:
+        """Nothing to prepare."""
+
+    def wait(self) -> None:
+        """Nothing to wait for."""
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class ClusterStub:
+    """A cluster of no servers that says that it runs."""
+
+    events = None
+    node_names = ("node1",)
+
+    def require_running(self) -> None:
+        """It runs."""
+
+    def running_endpoints(self) -> list[Any]:
+        return []
+
+    def folder_for(self, name: str) -> Path:
+        return Path(name)
+
+    def endpoint(self, name: str) -> str:
+        return name
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Wiring:
+    monkeypatch.setattr(skyshard.registry, "Registry", Opened, raising=False)
+    monkeypatch.setattr(wiring, "Ending", Opened)
+    cluster: Any = ClusterStub()
+    return Wiring(cluster)
+
+
+def test_threads_that_come_at_once_share_one_registry(opened: Wiring) -> None:
+    """Nobody's sessions are left open because two threads asked first."""
+    before, found = Opened.made, []
+    barrier = threading.Barrier(8)
+
+    def ask() -> None:
+        barrier.wait()
+        found.append(opened.registry)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Opened.made - before == 1
+    assert len(set(map(id, found))) == 1
+
+
+def test_what_was_never_asked_for_is_not_made_to_be_closed(opened: Wiring) -> None:
+    """Closing a testbed that did nothing opens nothing."""
+    before = Opened.made
+    opened.close()
+    assert Opened.made == before
+
+
+def test_the_parts_that_were_made_are_closed(opened: Wiring) -> None:
+    """The registry's sessions end with the testbed."""
+    registry: Any = opened.registry
+    opened.close()
+    assert registry.is_closed
