@@ -18,8 +18,11 @@ from tests.support.mag_catalog import make_catalog
 from tests.support.stepping import Stopped, stop_at
 
 from skyshard.cluster.private_cluster import Cluster
+from skyshard.czar.czar import Czar
+from skyshard.db.silence_watch import SILENCE_VARIABLE
 from skyshard.errors import UserError
 from skyshard.log.output import FILE_VARIABLE
+from skyshard.registry.catalog_cache import KeptCatalogs
 from skyshard.runtime import open_runtime
 from skyshard.story.read_story import Stories
 from skyshard.story.timeline import Story
@@ -88,6 +91,34 @@ def test_a_node_that_dies_under_a_query_is_in_both_stories(testbed: Testbed, sto
     assert node.facts["state"] == "crashed"
     assert {"server_started", "tables_loaded", "units_failed", "server_killed"} <= set(events_of(node))
     assert any(event.text.startswith(f"query {query}: node1 did not give") for event in node.events)
+
+
+def test_a_silent_node_is_told_when_it_falls_silent_and_when_it_answers(
+    testbed: Testbed, stories: Stories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that is stopped for a while: sessions that were cut, the queries that it failed, its answer again."""
+    monkeypatch.setenv(SILENCE_VARIABLE, "1.5")
+    cluster, names = testbed.cluster, ("czar", *testbed.nodes)
+    endpoints = {name: cluster.endpoint(name) for name in names}
+    source = KeptCatalogs(testbed.registry, endpoints["czar"])
+    nodes = {node: endpoints[node] for node in testbed.nodes}
+    process = next(one.pid for one in cluster.status() if one.name == "node2")
+    assert process is not None
+    with Czar(
+        source, endpoints["czar"], nodes, {name: cluster.data_dir(name) for name in names}, events=cluster.events
+    ) as czar:
+        czar.execute("SELECT MAX(mag) FROM Object", "twice")
+        os.kill(process, signal.SIGSTOP)
+        try:
+            assert czar.execute("SELECT MIN(mag), COUNT(*) FROM Object WHERE mag > 0", "twice").rows == 1
+        finally:
+            os.kill(process, signal.SIGCONT)
+        deadline = time.monotonic() + 30
+        while "node_answers" not in events_of(stories.node("node2")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    told = events_of(stories.node("node2"))
+    assert told.index("node_silent") < told.index("node_answers")
+    assert "units_failed" in told
 
 
 def test_a_submitted_query_is_told_in_full(testbed: Testbed, stories: Stories) -> None:

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 from skyshard.cluster.private_cluster import CZAR_NAME, LOG_FOLDER, MONO_NAME, Cluster
 from skyshard.errors import SkyshardError, UserError, text_of
+from skyshard.host.processes import is_there
 from skyshard.log.event_files import EventFiles, KeptEvent
 from skyshard.log.events import Subject
+from skyshard.registry.query_history import QueryState
 from skyshard.registry.story_rows import StoryRows
 from skyshard.story.tell import RegistryRows, is_about_node, node_story, query_story, transaction_story
 from skyshard.story.timeline import Story
@@ -35,7 +37,9 @@ class Stories:
             row = rows.query(number)
         if row is None:
             raise UserError(f"no query {number}", remedy="`skyshard queries` lists them")
-        return query_story(row, self._kept(Subject.QUERY, lambda one: one.fields.get("query") == row["name"]))
+        kept = self._kept(Subject.QUERY, lambda one: one.fields.get("query") == row["name"])
+        is_gone = row["state"] == QueryState.EXECUTING and not is_there(row["process"], row["process_began"])
+        return query_story(row, kept, ("the process that answered it is gone",) if is_gone else ())
 
     def transaction(self, number: int) -> Story:
         """What happened to a transaction, also to one that was taken back with its database.

@@ -27,7 +27,7 @@ class RegistryRows:
     nodes: Sequence[Row] = ()
 
 
-def query_story(row: Row, kept: Sequence[KeptEvent]) -> Story:
+def query_story(row: Row, kept: Sequence[KeptEvent], notes: Sequence[str] = ()) -> Story:
     """A query's row of the history and its events."""
     begun_s, ended_s = row["begun_s"] or row["submitted_s"], row["ended_s"]
     facts = {
@@ -35,7 +35,7 @@ def query_story(row: Row, kept: Sequence[KeptEvent]) -> Story:
     }
     facts |= {"coverage": row["coverage"], "elapsed_s": ended_s - begun_s if ended_s else None, "error": row["error"]}
     facts["statement"] = row["statement"]
-    return Story("query", str(row["id"]), facts, merged(_query_events(row), map(told, kept)))
+    return Story("query", str(row["id"]), facts, merged(_query_events(row), map(told, kept)), notes)
 
 
 def _query_events(row: Row) -> list[StoryEvent]:
