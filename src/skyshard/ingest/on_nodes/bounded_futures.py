@@ -17,8 +17,17 @@ PER_NODE = 2
 RESTART = "see `skyshard cluster status`, run `skyshard cluster start`, then the ingest again: it does what is left"
 
 
-class Beside:
-    """A thread for what nothing waits for until the end: calls one after the other, in the order given."""
+class BackgroundThread:
+    """A thread for what nothing waits for until the end: calls one after the other, in the order given.
+
+    >>> thread, done = BackgroundThread("example"), []
+    >>> for word in ("first", "second"):
+    ...     _ = thread.do(done.append, word)
+    >>> thread.finish()
+    >>> thread.close()
+    >>> done
+    ['first', 'second']
+    """
 
     def __init__(self, name: str) -> None:
         self._thread = ThreadPoolExecutor(1, name)
@@ -71,6 +80,13 @@ def in_order_of_end(
     """Start at most ``limit`` calls at a time and yield (result, item) as they end.
 
     After wrong input, or a bug, nothing is under way any more, so that what was done can be taken back.
+
+    >>> from functools import partial
+    >>> from skyshard.runtime import open_runtime
+    >>> with open_runtime("inline") as runtime:
+    ...     calls = (partial(runtime.submit, len, word) for word in ("a", "bcd"))
+    ...     sorted(in_order_of_end(calls, ("a", "bcd"), limit=1))
+    [(1, 'a'), (3, 'bcd')]
     """
     waiting = iter(zip(calls, items, strict=True))
     running: dict[Future[T], Any] = {}

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from skyshard.host.disk_space import writing
-from skyshard.ingest.on_nodes.bounded_futures import Beside
+from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread
 
 MANY_BYTES = 192 << 20
 """About a second of a disk."""
@@ -22,7 +22,7 @@ class ToDisk:
     """A thread that has files written, one after the other; nothing waits for it."""
 
     def __init__(self) -> None:
-        self._thread = Beside("to-disk")
+        self._thread = BackgroundThread("to-disk")
         self._begun: list[Future[None]] = []
         self._rest: Future[None] | None = None
         self._waiting = 0

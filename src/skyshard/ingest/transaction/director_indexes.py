@@ -10,13 +10,11 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from skyshard.catalog.layout import split_director
 from skyshard.errors import UserError
-from skyshard.ingest.on_nodes.bounded_futures import Beside, answer
+from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread, answer
 from skyshard.ingest.on_nodes.build_orders import index_build
-from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.on_nodes.part_tables import Generations
 from skyshard.ingest.partition.bundle import Bundle, PartReport
 from skyshard.ingest.partition.director_keys import DirectorKeys, DoubledKey, KeyKind, build_keys
@@ -24,6 +22,7 @@ from skyshard.ingest.partition.doubled_input import where_rows_stand
 from skyshard.ingest.partition.key_files import harmed, records
 from skyshard.ingest.plan.ingest_plan import PlannedTable
 from skyshard.ingest.source import SourceTable
+from skyshard.ingest.transaction.run_context import RunContext
 from skyshard.log.events import INDEX_BUILT
 from skyshard.node.base import NodeLoader
 from skyshard.node.messages import BuiltTable
@@ -45,24 +44,16 @@ class _Started:
 
 
 class DirectorIndexes:
-    """One for a transaction; a context manager, which waits for what is under way."""
+    """Those of one transaction; ``thread`` does the work, one call after the other."""
 
-    def __init__(self, site: Site, database: str, transaction: int, staging: Path) -> None:
-        self._site = site
-        self._database = database
-        self._transaction = transaction
-        self._staging = staging
-        self._thread = Beside("director-index")
+    def __init__(self, run: RunContext, thread: BackgroundThread) -> None:
+        self._site = run.site
+        self._database = run.database
+        self._transaction = run.transaction
+        self._staging = run.staging
+        self._thread = thread
         self._merges: list[Future[None]] = []
         self._started: list[_Started] = []
-
-    def __enter__(self) -> DirectorIndexes:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._thread.close()
 
     def keys_folder(self, director: str) -> Path:
         """Keys of a director, a folder a transaction; they outlive the ingest, for the next one to check against."""

@@ -1,0 +1,127 @@
+"""The load stage: chunks are placed on nodes, and every node makes its tables from the bundles.
+
+Each node has its own queue of orders, so that a slow one stalls no other. What an interrupted run has made and recorded
+is not made again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from skyshard.catalog.placement import place
+from skyshard.errors import SkyshardError, UserError
+from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread, drain
+from skyshard.ingest.on_nodes.build_orders import BuildContext, built_replicas, plan_builds, table_bytes
+from skyshard.ingest.on_nodes.part_tables import Generations, dummy_targets
+from skyshard.ingest.on_nodes.to_disk import ToDisk
+from skyshard.ingest.partition.bundle import PartReport
+from skyshard.ingest.partition.doubled_input import where_rows_stand
+from skyshard.ingest.transaction.director_indexes import DirectorIndexes
+from skyshard.ingest.transaction.run_context import RunContext
+from skyshard.log.events import CHUNKS_PLACED, TABLES_LOADED
+from skyshard.node.doubled_rows import DoubledRow
+from skyshard.node.messages import BuildOrder
+from skyshard.progress import Progress
+from skyshard.registry.records import Replica
+
+
+class LoadStage:
+    """Loads the tables of one transaction; ``reports`` are those of its parts, by table."""
+
+    def __init__(
+        self,
+        run: RunContext,
+        records: BackgroundThread,
+        to_disk: ToDisk,
+        indexes: DirectorIndexes,
+        reports: Mapping[str, Sequence[PartReport]],
+    ) -> None:
+        self._run = run
+        self._records = records
+        self._to_disk = to_disk
+        self._indexes = indexes
+        self._reports = reports
+
+    def load(self) -> None:
+        """All tables; a key that stands twice is what a node stumbled over, and says so better."""
+        try:
+            self._build()
+        except SkyshardError as error:
+            self._indexes.wait_for_keys()
+            if isinstance(error, DoubledRow):
+                raise self._with_rows(error) from None
+            raise
+
+    def _with_rows(self, error: DoubledRow) -> UserError:
+        """The error with the rows of the input behind it, as far as they are found again."""
+        (table,) = (table for table in self._run.plan.tables if table.name == error.table)
+        paths = [
+            report.part
+            for report in self._reports[table.name]
+            if any(segment.chunk == error.chunk and not segment.is_overlap for segment in report.segments)
+        ]
+        places = where_rows_stand(table.source, paths, error.values)
+        return UserError(f"{error.what}{f', in {places}' if places else ''}; there may be more", remedy=error.remedy)
+
+    def _build(self) -> None:
+        """Every table on every node that holds it, and the tables that show new parts with the earlier ones."""
+        registry, site, transaction = self._run.site.registry, self._run.site, self._run.transaction
+        finished = registry.replicas.all(self._run.database)
+        queues = self._queues(finished)
+        total = sum(len(order.builds) for orders in queues.values() for order in orders)
+        start, built, rows, size = time.monotonic(), 0, 0, 0
+        made_on: dict[str, Counter[str]] = defaultdict(Counter)
+        for node, order, tables in drain(queues, site.nodes):
+            new = built_replicas(node, order, tables)
+            self._records.do(registry.replicas.add, self._run.database, transaction, new)
+            made = Counter(tables=len(tables), rows=sum(t.rows for t in tables), bytes=sum(t.bytes for t in tables))
+            made_on[node] += made
+            built, rows, size = built + made["tables"], rows + made["rows"], size + made["bytes"]
+            self._to_disk.made(made["bytes"])
+            self._run.watch(Progress("load", built, total, rows, size, time.monotonic() - start))
+        for node, count in sorted(made_on.items()):
+            self._run.events.tell(TABLES_LOADED, tables=count["tables"], rows=count["rows"], node=node)
+        if finished:  # else there is one part of each table
+            self._records.finish()
+            mine = registry.replicas.all(self._run.database, transaction=transaction)
+            Generations(site, self._run.database).make(finished, mine, transaction)
+
+    def _queues(self, finished: Sequence[Replica]) -> dict[str, list[BuildOrder]]:
+        """What each node has to make, in the order of the tables; earlier transactions made what ``finished`` says."""
+        run = self._run
+        standing = frozenset(replica.target for replica in finished) | dummy_targets(finished)
+        context = BuildContext(run.plan, run.transaction, self._place(), standing, run.staging)
+        recorded = run.site.registry.replicas.all(run.database, transaction=run.transaction)
+        done = {(replica.node, *replica.target): replica.digest for replica in recorded}
+        queues: dict[str, list[BuildOrder]] = {node: [] for node in run.site.nodes}
+        for table in run.plan.tables:
+            planned = plan_builds(context, table, self._reports[table.name], list(run.site.nodes))
+            for node, orders in planned.items():
+                queues[node] += [rest for order in orders if (rest := _not_done(node, order, done)).builds]
+        return queues
+
+    def _place(self) -> dict[int, tuple[str, ...]]:
+        """Chunk → nodes, by the bytes of all tables; chunks of the family stay where they are."""
+        sizes: Counter[int] = Counter()
+        for table in self._run.plan.tables:
+            if table.source.layout.role.is_chunked:
+                sizes.update(table_bytes(table, self._reports[table.name]))
+        layout, registry, nodes = self._run.plan.layout, self._run.site.registry, list(self._run.site.nodes)
+        family = layout.striping.family
+        with registry.exclusive(f"placement in {family}"):
+            placed = registry.placements.of_family(family)
+            nodes_of = place(sizes, nodes, layout.replicas, placed)
+            registry.placements.add(family, nodes_of)
+        self._run.events.tell(CHUNKS_PLACED, chunks=len(sizes), nodes=len(nodes), replicas=layout.replicas)
+        return nodes_of
+
+
+def _not_done(node: str, order: BuildOrder, done: dict[tuple[str, str, int, bool], str]) -> BuildOrder:
+    """What is left of an order after the tables that an interrupted run has built and recorded."""
+    return replace(
+        order,
+        builds=tuple(b for b in order.builds if done.get((node, b.base, b.chunk, b.is_overlap)) != b.digest),
+    )

@@ -1,0 +1,38 @@
+"""What the stages of one transaction share; nothing in it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from skyshard.ingest.on_nodes.ingest_site import Site
+from skyshard.ingest.plan.ingest_plan import IngestPlan
+from skyshard.log.event_log import EventLog
+from skyshard.progress import Watcher
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """One run of one transaction."""
+
+    plan: IngestPlan
+    """What is new, in the order of its ingest."""
+    site: Site
+    transaction: int
+    replayed: Mapping[str, int]
+    """Table → parts that earlier transactions took in."""
+    watch: Watcher
+
+    @property
+    def database(self) -> str:
+        return self.plan.database
+
+    @property
+    def staging(self) -> Path:
+        """The folder of the transaction's bundles."""
+        return self.site.folders.staging / self.plan.database / str(self.transaction)
+
+    @property
+    def events(self) -> EventLog:
+        return self.site.events.about(transaction=self.transaction, database=self.plan.database)
