@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.support.data_files import write_records
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, Connection, connect
-from skyshard.rowimage.datafile import write_records
 from skyshard.rowimage.index_image import DuplicateKey, IndexImage
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import Field, RecordLayout, Records

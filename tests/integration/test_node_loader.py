@@ -1,4 +1,4 @@
-"""What a node's loader promises (``node.base.NodeLoader``): one suite, for a thread here and for a Ray actor."""
+"""What a node's loader promises (``node.NodeLoader``): one suite, for a thread here and for a Ray actor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from skyshard.catalog.schema import Column, Table
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, Endpoint, connect
 from skyshard.errors import ClusterError, UserError
-from skyshard.node.base import NodeLoader
 from skyshard.node.doubled_rows import DoubledRow
 from skyshard.node.mariadb_loader import MariaDBLoader
 from skyshard.node.messages import (
@@ -33,6 +32,7 @@ from skyshard.node.messages import (
     Slice,
     TableBuild,
 )
+from skyshard.node.node_loader import NodeLoader
 from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import RecordLayout

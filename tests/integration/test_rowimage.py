@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.support.data_files import read_records, write_records
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, Connection, connect
-from skyshard.rowimage.datafile import read_records, write_records
 from skyshard.rowimage.digest import digest
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import Field, RecordLayout

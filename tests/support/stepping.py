@@ -16,7 +16,7 @@ from tests.support.killing import digests, leftovers
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.plan.ingest_plan import make_plan
 from skyshard.ingest.transaction.ingest_run import Ingest
-from skyshard.node.base import NodeLoader
+from skyshard.node.node_loader import NodeLoader
 from skyshard.progress import Progress, Watcher
 from skyshard.registry.store import Store
 from skyshard.runtime.base import Handle

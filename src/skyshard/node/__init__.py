@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from skyshard.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from skyshard.node.base import NodeLoader as NodeLoader
     from skyshard.node.mariadb_loader import MariaDBLoader as MariaDBLoader
     from skyshard.node.messages import Loader as Loader
+    from skyshard.node.node_loader import NodeLoader as NodeLoader
 else:
     __getattr__ = lazy_exports(
         __name__,

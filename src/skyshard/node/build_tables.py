@@ -16,11 +16,11 @@ from skyshard.errors import ClusterError, SkyshardError
 from skyshard.host.disk_space import require_room
 from skyshard.node.byte_batches import by_bytes
 from skyshard.node.clear_tables import clear_tables
-from skyshard.node.data_folder import DataFolder
 from skyshard.node.doubled_rows import NotIndexed, may_be_doubled, refuse_doubled
 from skyshard.node.image_files import EmptyTable, write_image, write_index
 from skyshard.node.load_data import load_data
 from skyshard.node.messages import BuildOrder, BuiltTable, Loader, Slice, TableBuild
+from skyshard.node.server_files import ServerFiles
 from skyshard.node.table_digests import record_groups, row_counts, table_digests
 from skyshard.rowimage.digest import RowDigest
 from skyshard.rowimage.record import RecordLayout
@@ -33,13 +33,13 @@ _ROOM_A_BYTE = 2
 class TableBuilder:
     """Builds the tables of orders through one session, which is in their database."""
 
-    def __init__(self, node: str, data: DataFolder, connection: Connection) -> None:
+    def __init__(self, node: str, data: ServerFiles, connection: Connection) -> None:
         self._node = node
         self._data = data
         self._connection = connection
 
     def build(self, order: BuildOrder) -> list[BuiltTable]:
-        """See ``base.NodeLoader.build``."""
+        """See ``node_loader.NodeLoader.build``."""
         try:
             found = self._fill(order)
         except SkyshardError as error:

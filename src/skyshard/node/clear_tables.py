@@ -6,10 +6,10 @@ import os
 from collections.abc import Collection
 
 from skyshard.db.connection import Connection, quote_name
-from skyshard.node.data_folder import TABLE_ENDINGS, DataFolder, file_name
+from skyshard.node.server_files import TABLE_ENDINGS, ServerFiles, file_name
 
 
-def clear_tables(connection: Connection, data: DataFolder, database: str, names: Collection[str]) -> None:
+def clear_tables(connection: Connection, data: ServerFiles, database: str, names: Collection[str]) -> None:
     """Remove tables of these names and their files, through a session that is in the database."""
     folder = data.database(database)
     present = set(os.listdir(folder))

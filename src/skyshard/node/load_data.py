@@ -12,15 +12,15 @@ from skyshard.db.connection import Connection, quote_name, quote_text
 from skyshard.db.server_errors import server_words
 from skyshard.errors import ClusterError, UserError
 from skyshard.host.disk_space import require_room, writing
-from skyshard.node.data_folder import DataFolder
 from skyshard.node.load_text import load_text
 from skyshard.node.messages import TableBuild
+from skyshard.node.server_files import ServerFiles
 
 _ROOM_A_BYTE = 2
 """Bytes that a byte of text takes while it is loaded: the text and the table."""
 
 
-def load_data(connection: Connection, data: DataFolder, database: str, table: Table, build: TableBuild) -> None:
+def load_data(connection: Connection, data: ServerFiles, database: str, table: Table, build: TableBuild) -> None:
     """Load the slices of a build into its table, which is there and empty.
 
     The server is told the file's place in its data folder: a cluster's path may hold letters that SQL text has not.

@@ -1,4 +1,4 @@
-"""The loader of one MariaDB server: the calls of ``base.NodeLoader``, each handed to the module that knows how."""
+"""The loader of one MariaDB server: each call of ``node_loader.NodeLoader`` is handed to the module that knows how."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from skyshard.log.event_log import ONLY_LOGGED, EventLog
 from skyshard.log.events import TABLES_SWEPT
 from skyshard.node.build_tables import TableBuilder
 from skyshard.node.clear_tables import drop_tables
-from skyshard.node.data_folder import DataFolder
 from skyshard.node.merge_tables import make_merge_tables
 from skyshard.node.messages import (
     BuildOrder,
@@ -24,6 +23,7 @@ from skyshard.node.messages import (
     TableDigest,
 )
 from skyshard.node.read_table import export_table
+from skyshard.node.server_files import ServerFiles
 from skyshard.node.server_sessions import ServerSessions
 from skyshard.node.table_digests import current_digests
 from skyshard.node.table_faults import find_faults, repair_tables
@@ -32,13 +32,13 @@ from skyshard.node.table_faults import find_faults, repair_tables
 class MariaDBLoader:
     """Needs the server's data folder, so it runs on the server's host.
 
-    What each call does, and what it raises, is said in ``base.NodeLoader``.
+    What each call does, and what it raises, is said in ``node_loader.NodeLoader``.
     """
 
     def __init__(self, node: str, endpoint: Endpoint, data: str, events: EventLog = ONLY_LOGGED) -> None:
         self._node = node
         self._events = events.about(node=node)
-        self._data = DataFolder(Path(data))
+        self._data = ServerFiles(Path(data))
         self._sessions = ServerSessions(node, endpoint, self._data.path, events)
 
     def started_s(self) -> float:

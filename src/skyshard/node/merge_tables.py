@@ -7,11 +7,11 @@ from pathlib import Path
 from skyshard.catalog.ddl import create_generation
 from skyshard.db.connection import Connection
 from skyshard.node.clear_tables import clear_tables, drop_tables
-from skyshard.node.data_folder import DataFolder, file_name
 from skyshard.node.messages import MergeTableOrder
+from skyshard.node.server_files import ServerFiles, file_name
 
 
-def make_merge_tables(connection: Connection, data: DataFolder, order: MergeTableOrder) -> None:
+def make_merge_tables(connection: Connection, data: ServerFiles, order: MergeTableOrder) -> None:
     """Make the tables of an order through a session that is in their database.
 
     One is created; the others of MyISAM get its definition and a list of their own, as a CREATE takes 5 ms.

@@ -33,7 +33,7 @@ class ServerSessions:
         self._pulse = Pulse(endpoint, Account.LOADER, events=events)
 
     def hold(self, database: str) -> None:
-        """See ``base.NodeLoader.hold``."""
+        """See ``node_loader.NodeLoader.hold``."""
         require_room(self._data, 0)
         self.release(database)
         connection = self._connect()

@@ -17,9 +17,9 @@ from skyshard.catalog.schema import Table
 from skyshard.db.connection import Connection, quote_name
 from skyshard.errors import Bug, ClusterError, UserError
 from skyshard.node.byte_batches import by_bytes
-from skyshard.node.data_folder import DataFolder, file_name
 from skyshard.node.messages import DigestOrder, TableDigest
 from skyshard.node.read_table import scan_blob_table
+from skyshard.node.server_files import ServerFiles, file_name
 from skyshard.node.server_sessions import OpenSession
 from skyshard.rowimage.digest import RowDigest, digest_runs
 from skyshard.rowimage.record import RecordLayout, Records
@@ -29,7 +29,7 @@ GROUP_BYTES = 16 << 20
 COUNTED_AT_ONCE = 64
 
 
-def current_digests(opened: OpenSession, data: DataFolder, order: DigestOrder) -> list[TableDigest]:
+def current_digests(opened: OpenSession, data: ServerFiles, order: DigestOrder) -> list[TableDigest]:
     """The tables of an order as they are now; one that cannot be read does not hide the others."""
     with opened() as connection:
         try:

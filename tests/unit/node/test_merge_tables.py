@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from skyshard.catalog.schema import Column, Table
-from skyshard.node.data_folder import DataFolder, file_name
 from skyshard.node.merge_tables import make_merge_tables
 from skyshard.node.messages import MergeTableOrder
+from skyshard.node.server_files import ServerFiles, file_name
 from skyshard.rowimage.sqltype import parse_type
 
 TABLE = Table("t", (Column("i", parse_type("int")),))
@@ -39,7 +39,7 @@ def session(tmp_path: Path) -> Session:
 
 
 def make(session: Any, engine: str, **parts: tuple[str, ...]) -> None:
-    make_merge_tables(session, DataFolder(session.folder.parent), MergeTableOrder("sky", TABLE, engine, parts))
+    make_merge_tables(session, ServerFiles(session.folder.parent), MergeTableOrder("sky", TABLE, engine, parts))
 
 
 def test_one_merge_table_is_created_and_the_others_get_its_definition(session: Session) -> None:

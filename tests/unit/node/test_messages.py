@@ -11,8 +11,8 @@ import pytest
 
 from skyshard.catalog.schema import Column, Table
 from skyshard.node import messages
-from skyshard.node.base import NodeLoader
 from skyshard.node.mariadb_loader import MariaDBLoader
+from skyshard.node.node_loader import NodeLoader
 from skyshard.rowimage.sqltype import parse_type
 
 TABLE = Table("t", (Column("i", parse_type("int")),))

@@ -14,8 +14,8 @@ from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind
 from skyshard.ingest.partition.key_files import is_sealed
 from skyshard.ingest.partition.orphan_keys import ORPHANS
-from skyshard.node.base import NodeLoader
 from skyshard.node.messages import DigestOrder
+from skyshard.node.node_loader import NodeLoader
 from skyshard.registry.director_index import index_table_name
 from skyshard.registry.published_catalog import Catalog
 from skyshard.registry.records import IndexPart

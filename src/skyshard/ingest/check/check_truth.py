@@ -16,8 +16,8 @@ from skyshard.errors import SkyshardError
 from skyshard.ingest.on_nodes.bounded_futures import answer
 from skyshard.ingest.on_nodes.part_tables import one_of_each, part_name
 from skyshard.ingest.transaction.kept_truth import Known, KnownAnswer
-from skyshard.node.base import NodeLoader
 from skyshard.node.messages import DigestOrder
+from skyshard.node.node_loader import NodeLoader
 from skyshard.registry.records import WHOLE, Replica
 from skyshard.rowimage.digest import RowDigest
 from skyshard.runtime.base import Handle

@@ -18,9 +18,9 @@ from skyshard.errors import ClusterError
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.on_nodes.part_tables import one_of_each, part_name
 from skyshard.ingest.plan.ingest_plan import loader_of
-from skyshard.node.base import NodeLoader
-from skyshard.node.data_folder import DataFolder
 from skyshard.node.messages import BuildOrder, ExportOrder, Loader, Slice, TableBuild
+from skyshard.node.node_loader import NodeLoader
+from skyshard.node.server_files import ServerFiles
 from skyshard.progress import Progress, Watcher, unwatched
 from skyshard.registry.mono_state import CREATE, ORACLE_DATABASE, Load, forget_text, record_text
 from skyshard.registry.published_catalog import Catalog
@@ -88,7 +88,7 @@ class MonoCopy:
         """The node's data file itself, or, with BLOBs, an Arrow copy of its rows."""
         name = part_name(replica)
         if is_image:
-            path = DataFolder(self.data_dirs[replica.node]).data_file(database, name)
+            path = ServerFiles(self.data_dirs[replica.node]).data_file(database, name)
             if not path.is_file():
                 raise ClusterError(f"node '{replica.node}' has no '{path.name}'", remedy="run skyshard verify")
             return [Slice(str(path), 0, replica.rows)]

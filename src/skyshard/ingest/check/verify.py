@@ -32,8 +32,8 @@ from skyshard.ingest.on_nodes.part_tables import (
     shown_tables,
 )
 from skyshard.ingest.transaction.kept_truth import Known, is_outgrown
-from skyshard.node.base import NodeLoader
 from skyshard.node.messages import ShownTable, TableDigest
+from skyshard.node.node_loader import NodeLoader
 from skyshard.node.table_faults import find_faults
 from skyshard.registry.director_index import index_table_name
 from skyshard.registry.lifecycle import ContributionState, ReplicaState

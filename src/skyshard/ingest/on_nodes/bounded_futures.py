@@ -7,8 +7,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from skyshard.errors import ClusterError
-from skyshard.node.base import NodeLoader
 from skyshard.node.messages import BuildOrder, BuiltTable
+from skyshard.node.node_loader import NodeLoader
 from skyshard.runtime.base import Handle
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from skyshard.ingest.on_nodes.bounded_futures import answer, answers
 from skyshard.ingest.plan.ingest_plan import PlannedTable, prototypes
 from skyshard.ingest.plan.server_check import make_table
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
-from skyshard.node.base import NodeLoader
+from skyshard.node.node_loader import NodeLoader
 from skyshard.registry.director_index import index_table_name
 from skyshard.registry.registry import Registry
 from skyshard.registry.sql_tables import INDEX_DATABASE

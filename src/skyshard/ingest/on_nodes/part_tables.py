@@ -25,8 +25,8 @@ from skyshard.ingest.on_nodes.bounded_futures import answer
 from skyshard.ingest.on_nodes.build_orders import index_definition
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.partition.director_keys import KeyKind
-from skyshard.node.base import NodeLoader
 from skyshard.node.messages import DigestOrder, MergeTableOrder, ShownTable, TableDigest
+from skyshard.node.node_loader import NodeLoader
 from skyshard.registry.director_index import index_table_name
 from skyshard.registry.records import IndexPart, Replica
 from skyshard.registry.snapshot import parts_of

@@ -110,17 +110,22 @@ def make_plan(
         raise UserError(f"'{source.path}' has no tables to ingest", remedy="check the source")
     _require_directors(chosen, known)
     require_paths([source.path, *(part.path for table in chosen for part in table.parts)])
-    for table in chosen:
-        require_table(name, table.table, table.layout, source.layout.striping)
-        for stored in prototypes(table):
-            require_storable(stored, source.layout.engine)
-    require_tables_distinct([table.name for table in chosen])
-    require_apart({table.name: table.layout for table in chosen})
+    _require_makeable(name, chosen, source.layout)
     layout = source.layout.model_copy(update={"tables": {table.name: table.layout for table in chosen}})
     if replicas is not None:
         layout = layout.model_copy(update={"replicas": replicas})
     planned = tuple(_planned(table, layout, loader or Loader.IMAGE) for table in chosen)
     return IngestPlan(source, name, layout, planned, is_loader_asked=loader is not None)
+
+
+def _require_makeable(database: str, chosen: Sequence[SourceTable], layout: Layout) -> None:
+    """Refuse tables that no server makes, or whose names are those of others."""
+    for table in chosen:
+        require_table(database, table.table, table.layout, layout.striping)
+        for stored in prototypes(table):
+            require_storable(stored, layout.engine)
+    require_tables_distinct([table.name for table in chosen])
+    require_apart({table.name: table.layout for table in chosen})
 
 
 def prototypes(table: SourceTable) -> list[Table]:

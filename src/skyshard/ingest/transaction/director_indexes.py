@@ -24,8 +24,8 @@ from skyshard.ingest.plan.ingest_plan import PlannedTable
 from skyshard.ingest.source import SourceTable
 from skyshard.ingest.transaction.run_context import RunContext
 from skyshard.log.events import INDEX_BUILT
-from skyshard.node.base import NodeLoader
 from skyshard.node.messages import BuiltTable
+from skyshard.node.node_loader import NodeLoader
 from skyshard.registry.records import IndexPart
 
 MOST_FILES = 3

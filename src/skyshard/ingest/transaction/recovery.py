@@ -32,7 +32,7 @@ from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
 from skyshard.ingest.source import Part
 from skyshard.ingest.transaction.kept_truth import forget_known
 from skyshard.log.events import TRANSACTION_ABORTED, TRANSACTION_ABORTING
-from skyshard.node.base import NodeLoader
+from skyshard.node.node_loader import NodeLoader
 from skyshard.registry.director_index import index_table_name
 from skyshard.registry.lifecycle import DatabaseState, Event, TransactionState
 from skyshard.registry.records import OpenTransaction, Replica, dump_table

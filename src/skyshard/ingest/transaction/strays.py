@@ -24,8 +24,8 @@ from skyshard.ingest.partition.director_keys import DirectorKeys
 from skyshard.ingest.partition.key_files import is_sealed
 from skyshard.ingest.partition.orphan_keys import ORPHANS, Orphans, distinct, orphans_of, save_orphans
 from skyshard.ingest.plan.ingest_plan import IngestPlan
-from skyshard.node.base import NodeLoader
 from skyshard.node.messages import ExportOrder
+from skyshard.node.node_loader import NodeLoader
 from skyshard.registry.published_catalog import Catalog
 from skyshard.registry.stray_rows import Stray
 

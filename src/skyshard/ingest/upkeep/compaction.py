@@ -26,8 +26,8 @@ from skyshard.ingest.plan.ingest_plan import loader_of
 from skyshard.ingest.transaction.ending import settle
 from skyshard.ingest.transaction.recovery import GRACE_S, sweep, take_back
 from skyshard.log.events import COMPACTION_BEGUN, PARTS_MERGED, TRANSACTION_PUBLISHED
-from skyshard.node.base import NodeLoader
 from skyshard.node.messages import BuildOrder, DigestOrder, Loader, TableBuild
+from skyshard.node.node_loader import NodeLoader
 from skyshard.progress import Progress, Watcher, unwatched
 from skyshard.registry.director_index import index_table_name
 from skyshard.registry.lifecycle import Event, TransactionState

@@ -19,8 +19,8 @@ from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind, build
 from skyshard.ingest.transaction.recovery import clear_staging
 from skyshard.ingest.transaction.strays import rebuild_orphans
 from skyshard.ingest.upkeep.mending import mend_tables
-from skyshard.node.base import NodeLoader
 from skyshard.node.messages import ExportOrder
+from skyshard.node.node_loader import NodeLoader
 from skyshard.progress import Progress, Watcher, unwatched
 from skyshard.registry.records import IndexPart
 from skyshard.registry.sql_tables import INDEX_DATABASE

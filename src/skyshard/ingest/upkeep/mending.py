@@ -14,8 +14,8 @@ from skyshard.errors import ClusterError
 from skyshard.ingest.on_nodes.bounded_futures import answer
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.on_nodes.part_tables import shown_tables
-from skyshard.node.base import NodeLoader
 from skyshard.node.messages import MergeTableOrder, RepairOrder, ShownTable
+from skyshard.node.node_loader import NodeLoader
 from skyshard.registry.records import Replica
 
 _SOURCES: tuple[Literal["index", "definition"], ...] = ("index", "definition")

@@ -16,7 +16,7 @@ _DEVICE = re.compile(r"aux|con|prn|nul|com[1-9]|lpt[1-9]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class DataFolder:
+class ServerFiles:
     """The data folder of one server; ``path`` is absolute."""
 
     path: Path

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from tests.support.data_files import read_records, write_records
 
 from skyshard.errors import ClusterError
-from skyshard.rowimage.datafile import read_records, write_records
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import Field, RecordLayout
 from skyshard.rowimage.sqltype import parse_type
