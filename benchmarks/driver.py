@@ -19,7 +19,7 @@ import numpy as np
 from skyshard.bench.drive.driver import Recording
 from skyshard.bench.drive.driver_processes import Driver, DriverProcesses, ProcessDriver, ThreadDriver, wall_clock
 from skyshard.bench.drive.thread_switching import quick_switching
-from skyshard.bench.target import Answer, NullTarget
+from skyshard.bench.target import NullTarget, TargetAnswer
 from skyshard.bench.workload.data_profile import DataProfile
 from skyshard.bench.workload.query_schedule import build_schedule
 from skyshard.bench.workload.query_template import read_template
@@ -37,7 +37,7 @@ class Stalling(NullTarget):
         self._start, self._at_s, self._stall_s = time.perf_counter(), stall_at_s, stall_s
         self._lock, self._is_over = threading.Lock(), False
 
-    def run(self, sql: str, database: str) -> Answer:
+    def run(self, sql: str, database: str) -> TargetAnswer:
         with self._lock:
             if not self._is_over and time.perf_counter() - self._start > self._at_s:
                 time.sleep(self._stall_s)

@@ -12,7 +12,7 @@ from skyshard.bench.record.environment import Environment
 from skyshard.bench.record.latency_stats import summarise
 from skyshard.bench.record.samples import Sample, sample_table
 from skyshard.bench.record.trial_folder import Trial
-from skyshard.bench.record.trial_manifest import Manifest
+from skyshard.bench.record.trial_manifest import TrialManifest
 from skyshard.bench.workload.workload import Workload
 
 LATENCIES = {"LV/object_by_id": 0.01, "LV/cone": 0.03, "FTSObj/extent": 0.2, "FTSObj/density": 0.4}
@@ -30,9 +30,9 @@ def made_workload(seed: int = 1, only: Sequence[str] = ("LV", "FTSObj"), **more:
     return Workload.model_validate(base | more)
 
 
-def made_manifest(workload: Workload, *, data_digest: str = "d1", revision: str = "aaa", day: int = 0) -> Manifest:
+def made_manifest(workload: Workload, *, data_digest: str = "d1", revision: str = "aaa", day: int = 0) -> TrialManifest:
     started = datetime(2026, 7, 1, tzinfo=UTC) + timedelta(days=day)
-    return Manifest(
+    return TrialManifest(
         started=started, stopped=started + timedelta(minutes=1), is_partial=False, workload=workload,
         workload_digest=workload.digest({}), seed=1, database="d", target="czar",
         catalog={"data_digest": data_digest, "nodes": 2, "rows": {"Object": 10}},

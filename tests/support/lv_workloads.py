@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from skyshard.bench.drive.driver_processes import DriverProcesses
-from skyshard.bench.record.latency_stats import Summary
-from skyshard.bench.target import Answer, NullTarget, Target
+from skyshard.bench.record.latency_stats import TrialSummary
+from skyshard.bench.target import NullTarget, Target, TargetAnswer
 from skyshard.bench.trial.run_trial import run_trial
 from skyshard.bench.trial.trial_setup import TrialDriver, TrialEngines, TrialQueries, TrialRecord
 from skyshard.bench.workload.data_profile import DataProfile
@@ -34,7 +34,7 @@ def lv_schedule(loaded: Workload) -> list[list[ClassSchedule]]:
     return build_schedule(loaded, TEMPLATES, DataProfile.example(), 1)
 
 
-def trial_of(loaded: Workload, target: Target, out: Path, processes: DriverProcesses | None = None) -> Summary:
+def trial_of(loaded: Workload, target: Target, out: Path, processes: DriverProcesses | None = None) -> TrialSummary:
     queries = TrialQueries(loaded, TEMPLATES, profile=DataProfile.example())
     return run_trial(queries, TrialEngines(target), TrialRecord(out), TrialDriver(processes)).summary
 
@@ -46,7 +46,7 @@ class Exhausted(NullTarget):
         super().__init__()
         self.asked = 0
 
-    def run(self, sql: str, database: str) -> Answer:
+    def run(self, sql: str, database: str) -> TargetAnswer:
         self.asked += 1
         if self.asked > 25:
             raise ClusterError("too many connections")

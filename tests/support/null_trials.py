@@ -6,7 +6,7 @@ import numpy as np
 
 from skyshard.bench.check.true_answers import TrueAnswers
 from skyshard.bench.record.chunk_map import SkyMap
-from skyshard.bench.record.latency_stats import Summary
+from skyshard.bench.record.latency_stats import TrialSummary
 from skyshard.bench.record.trial_manifest import IngestStage
 from skyshard.bench.target import NullTarget, Target
 from skyshard.bench.trial.run_trial import run_trial
@@ -64,7 +64,7 @@ def trial(
     oracle: Target | None = None,
     catalog: CatalogFacts = CATALOG,
     truth: TrueAnswers | None = None,
-) -> Summary:
+) -> TrialSummary:
     queries = TrialQueries(WORKLOAD, TEMPLATES, profile=PROFILE)
     engines = TrialEngines(target or NullTarget(), oracle, truth)
     return run_trial(queries, engines, TrialRecord(out, catalog)).summary

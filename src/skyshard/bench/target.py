@@ -15,7 +15,7 @@ import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TargetAnswer:
     """The complete answer to one statement."""
 
     table: pa.Table
@@ -28,7 +28,7 @@ class Answer:
     """Chunks that the engine touched; None when it does not tell."""
 
     @classmethod
-    def of(cls, table: pa.Table, *, first_row_s: float | None = None, chunks: int | None = None) -> Answer:
+    def of(cls, table: pa.Table, *, first_row_s: float | None = None, chunks: int | None = None) -> TargetAnswer:
         """An answer whose counts are taken from the table."""
         return cls(table, table.num_rows, table.nbytes, first_row_s, chunks)
 
@@ -45,7 +45,7 @@ class Target(Protocol):
         """Short, for the report: ``czar``, ``mono``."""
         ...
 
-    def run(self, sql: str, database: str) -> Answer: ...
+    def run(self, sql: str, database: str) -> TargetAnswer: ...
 
     def describe(self) -> Mapping[str, object]:
         """Facts for the manifest: version, server variables."""
@@ -61,10 +61,10 @@ class Explains(Protocol):
     def explain(self, sql: str, database: str) -> str: ...
 
 
-class Call(Protocol):
+class TargetCall(Protocol):
     """One statement, about to be asked."""
 
-    def answer(self) -> Answer:
+    def answer(self) -> TargetAnswer:
         """Ask it, and return when the last row is there; raises as ``Target.run``."""
         ...
 
@@ -77,8 +77,8 @@ class Call(Protocol):
 class Cancels(Protocol):
     """A target whose statements can be stopped."""
 
-    def begin(self, sql: str, database: str) -> Call:
-        """A statement that is asked by ``Call.answer``."""
+    def begin(self, sql: str, database: str) -> TargetCall:
+        """A statement that is asked by ``TargetCall.answer``."""
         ...
 
 
@@ -116,9 +116,9 @@ class NullTarget:
     name = "null"
 
     def __init__(self, table: pa.Table | None = None) -> None:
-        self._answer = Answer.of(pa.table({"one": pa.array([1], pa.int64())}) if table is None else table)
+        self._answer = TargetAnswer.of(pa.table({"one": pa.array([1], pa.int64())}) if table is None else table)
 
-    def run(self, sql: str, database: str) -> Answer:
+    def run(self, sql: str, database: str) -> TargetAnswer:
         return self._answer
 
     def describe(self) -> Mapping[str, object]:

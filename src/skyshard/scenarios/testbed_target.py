@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from skyshard.bench.target import Answer, Call
+from skyshard.bench.target import TargetAnswer, TargetCall
 from skyshard.cluster.private_cluster import CZAR_NAME, MONO_NAME
 from skyshard.czar.czar import Czar
 from skyshard.czar.mono import MonoTarget
@@ -33,7 +33,7 @@ class TestbedTarget:
     testbed: Testbed
     name: TargetName
 
-    def run(self, sql: str, database: str) -> Answer:
+    def run(self, sql: str, database: str) -> TargetAnswer:
         return self.begin(sql, database).answer()
 
     def begin(self, sql: str, database: str) -> CzarCall | MonoCall:
@@ -81,7 +81,7 @@ class CzarCall:
     _query: str = ""
     _is_late: bool = False
 
-    def answer(self) -> Answer:
+    def answer(self) -> TargetAnswer:
         begun = time.perf_counter()
         with self.czar.open(self.sql, self.database) as answer:
             self._query = answer.running.query
@@ -92,7 +92,7 @@ class CzarCall:
             first_row_s = time.perf_counter() - begun
             batches = [*([] if first is None else [first]), *answer.batches]
             chunks = answer.stats().chunks
-        return Answer.of(pa.Table.from_batches(batches, answer.schema), first_row_s=first_row_s, chunks=chunks)
+        return TargetAnswer.of(pa.Table.from_batches(batches, answer.schema), first_row_s=first_row_s, chunks=chunks)
 
     def cancel(self) -> bool:
         self._is_late = True  # before the name is read: a call that is still planned sees it
@@ -110,8 +110,8 @@ class MonoCall:
     database: str
     _query: str = field(default_factory=query_name)
 
-    def answer(self) -> Answer:
-        return Answer.of(self.mono.execute(self.sql, self.database, query=self._query).table)
+    def answer(self) -> TargetAnswer:
+        return TargetAnswer.of(self.mono.execute(self.sql, self.database, query=self._query).table)
 
     def cancel(self) -> bool:
         self.mono.cancel(self._query)
@@ -128,10 +128,10 @@ class OwnedTarget:
     def name(self) -> str:
         return self.inner.name
 
-    def run(self, sql: str, database: str) -> Answer:
+    def run(self, sql: str, database: str) -> TargetAnswer:
         return self.inner.run(sql, database)
 
-    def begin(self, sql: str, database: str) -> Call:
+    def begin(self, sql: str, database: str) -> TargetCall:
         return self.inner.begin(sql, database)
 
     def describe(self) -> Mapping[str, object]:

@@ -10,7 +10,7 @@ import pytest
 from tests.support.own_workload import own_workload
 
 from skyshard.bench.record.trial_folder import Trial
-from skyshard.bench.target import Answer, NullTarget, Target
+from skyshard.bench.target import NullTarget, Target, TargetAnswer
 from skyshard.bench.trial import run_trial
 from skyshard.bench.workload.workload import read_workload
 from skyshard.errors import UserError
@@ -28,13 +28,13 @@ class Engine(NullTarget):
         self.asked: list[str] = []
         self.is_closed = False
 
-    def run(self, sql: str, database: str) -> Answer:
+    def run(self, sql: str, database: str) -> TargetAnswer:
         if "%" in sql:
             columns = sql.partition("FROM")[0].count(",") + 1
-            return Answer.of(pa.table({f"c{place}": [1, 2] for place in range(columns)}))
+            return TargetAnswer.of(pa.table({f"c{place}": [1, 2] for place in range(columns)}))
         if not sql.startswith("SELECT COUNT(*) AS n"):
             self.asked.append(sql)
-        return Answer.of(pa.table({"n": [self.number]}))
+        return TargetAnswer.of(pa.table({"n": [self.number]}))
 
     def close(self) -> None:
         self.is_closed = True

@@ -22,7 +22,7 @@ REL_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class AnswerComparison:
     """The outcome; ``reason`` is empty when the answers are equal."""
 
     reason: str = ""
@@ -32,19 +32,19 @@ class Comparison:
         return not self.reason
 
 
-def compare_answers(answer: pa.Table, truth: pa.Table, rel_tolerance: float = REL_TOLERANCE) -> Comparison:
+def compare_answers(answer: pa.Table, truth: pa.Table, rel_tolerance: float = REL_TOLERANCE) -> AnswerComparison:
     """Compare an answer with the true one: columns by position, types by family, rows in any order."""
     if answer.num_columns != truth.num_columns:
-        return Comparison(f"{answer.num_columns} columns instead of {truth.num_columns}")
+        return AnswerComparison(f"{answer.num_columns} columns instead of {truth.num_columns}")
     if answer.num_rows != truth.num_rows:
-        return Comparison(f"{answer.num_rows:,} rows instead of {truth.num_rows:,}")
+        return AnswerComparison(f"{answer.num_rows:,} rows instead of {truth.num_rows:,}")
     rows = np.zeros(2 * truth.num_rows, np.int64)
     floats: list[FloatColumn] = []
     for position, name in enumerate(truth.column_names):
         left, right = _decoded(answer.column(position)), _decoded(truth.column(position))
         families = family(left.type), family(right.type)
         if families[0] != families[1] and "null" not in families:
-            return Comparison(f"column {position + 1} ({name}) is {families[0]} instead of {families[1]}")
+            return AnswerComparison(f"column {position + 1} ({name}) is {families[0]} instead of {families[1]}")
         both = _together(left, right, families[0] if families[0] != "null" else families[1])
         if pt.is_floating(both.type):
             column = FloatColumn.of(pc.fill_null(both, 0.0).to_numpy(zero_copy_only=False), rel_tolerance)
@@ -54,7 +54,7 @@ def compare_answers(answer: pa.Table, truth: pa.Table, rel_tolerance: float = RE
             codes = _codes(both)
         rows = _combine(rows, codes)
     wrong = _unmatched(rows) or unpaired(rows, floats)
-    return Comparison(f"{wrong:,} of {truth.num_rows:,} rows differ" if wrong else "")
+    return AnswerComparison(f"{wrong:,} of {truth.num_rows:,} rows differ" if wrong else "")
 
 
 def family(kind: pa.DataType) -> str:

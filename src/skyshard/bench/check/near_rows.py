@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]
-Floats = NDArray[np.float64]
+RowNumbers = NDArray[np.int64]
+FloatValues = NDArray[np.float64]
 
 ROUNDING = 1e-12
 """Share of a value by which the same number, added up in another order, may differ."""
@@ -30,20 +30,20 @@ class FloatColumn:
     ``numbers`` are the same, of an answer's value and a true one, where they may be partners, and perhaps where not.
     """
 
-    answer: Floats
-    truth: Floats
-    reach: Floats
-    numbers: Rows
+    answer: FloatValues
+    truth: FloatValues
+    reach: FloatValues
+    numbers: RowNumbers
 
     @staticmethod
-    def of(both: Floats, rel_tolerance: float) -> FloatColumn:
+    def of(both: FloatValues, rel_tolerance: float) -> FloatColumn:
         """From the answer's values followed by as many true ones; NaN and infinities have numbers of their own."""
         half = len(both) // 2
         finite = np.where(np.isfinite(both), both, 0.0)
         truth = finite[half:]
         return FloatColumn(finite[:half], truth, _reach(truth, rel_tolerance), _chains(both, rel_tolerance))
 
-    def take(self, answer: Rows, truth: Rows) -> FloatColumn:
+    def take(self, answer: RowNumbers, truth: RowNumbers) -> FloatColumn:
         """Some rows of each side, or in another order."""
         return FloatColumn(self.answer[answer], self.truth[truth], self.reach[truth], self.numbers[:0])
 
@@ -53,7 +53,7 @@ class FloatColumn:
         return np.asarray(np.abs(self.answer - self.truth) <= self.reach)
 
 
-def _reach(truth: Floats, rel_tolerance: float) -> Floats:
+def _reach(truth: FloatValues, rel_tolerance: float) -> FloatValues:
     """The tolerance, but not beyond the middle of the way to the next true value that is another one."""
     values = np.unique(truth)
     size = np.abs(values)
@@ -65,7 +65,7 @@ def _reach(truth: Floats, rel_tolerance: float) -> Floats:
     return np.asarray(reach[np.searchsorted(values, truth)])
 
 
-def _chains(values: Floats, rel_tolerance: float) -> Rows:
+def _chains(values: FloatValues, rel_tolerance: float) -> RowNumbers:
     """Numbers from 1 up: the same where sorted neighbours lie within the tolerance, one by one.
 
     >>> _chains(np.array([2.0, 1.0, np.nan, 1.0 + 1e-12]), 1e-9).tolist()
@@ -82,7 +82,7 @@ def _chains(values: Floats, rel_tolerance: float) -> Rows:
     return numbers
 
 
-def unpaired(rows: Rows, columns: Sequence[FloatColumn]) -> int:
+def unpaired(rows: RowNumbers, columns: Sequence[FloatColumn]) -> int:
     """How many rows of an answer find no partner.
 
     ``rows`` numbers the answer's and then the true ones by what partners have in common, as many here as there.
@@ -102,7 +102,7 @@ def unpaired(rows: Rows, columns: Sequence[FloatColumn]) -> int:
     return int((~is_paired).sum()) if found is None else len(is_open) - found
 
 
-def _largest_pairing(numbers: Rows, columns: Sequence[FloatColumn]) -> int | None:
+def _largest_pairing(numbers: RowNumbers, columns: Sequence[FloatColumn]) -> int | None:
     """How many rows can be paired at most; None where too many lie near each other to be tried.
 
     Both sides have the same numbers, place by place.
@@ -121,7 +121,7 @@ def _largest_pairing(numbers: Rows, columns: Sequence[FloatColumn]) -> int | Non
     return int((maximum_bipartite_matching(csr_array(cells, (size, size)), perm_type="column") >= 0).sum())
 
 
-def _windows(numbers: Rows, column: FloatColumn) -> tuple[Rows, Rows, Rows]:
+def _windows(numbers: RowNumbers, column: FloatColumn) -> tuple[RowNumbers, RowNumbers, RowNumbers]:
     """An order of the answer's rows; for each true row, where in it those within reach begin, and how many they are."""
     order, size = np.lexsort((column.answer, numbers)), len(numbers)
     low, high = column.truth - 1.000001 * column.reach, column.truth + 1.000001 * column.reach

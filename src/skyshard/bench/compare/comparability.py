@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from skyshard.bench.record.trial_manifest import Manifest
+from skyshard.bench.record.trial_manifest import TrialManifest
 
 
 class Weight(StrEnum):
@@ -34,11 +34,11 @@ class Difference(BaseModel):
     old: list[str]
 
 
-Fact = Callable[[Manifest], object]
+Fact = Callable[[TrialManifest], object]
 
 
 def _catalog(*names: str) -> Fact:
-    def fact(manifest: Manifest) -> object:
+    def fact(manifest: TrialManifest) -> object:
         value: object = manifest.catalog
         for name in names:
             value = value.get(name, "") if isinstance(value, Mapping) else ""
@@ -47,13 +47,13 @@ def _catalog(*names: str) -> Fact:
     return fact
 
 
-def _variables(manifest: Manifest) -> object:
+def _variables(manifest: TrialManifest) -> object:
     """Server variables but the version, which is what a release may change."""
     variables = manifest.target_facts.get("variables")
     return {k: v for k, v in variables.items() if k != "version"} if isinstance(variables, Mapping) else ""
 
 
-def _server_version(manifest: Manifest) -> object:
+def _server_version(manifest: TrialManifest) -> object:
     variables = manifest.target_facts.get("variables")
     return variables.get("version", "") if isinstance(variables, Mapping) else ""
 
@@ -86,7 +86,7 @@ CHANGED: dict[str, Fact] = {
 }
 
 
-def differences(new: Sequence[Manifest], old: Sequence[Manifest]) -> list[Difference]:
+def differences(new: Sequence[TrialManifest], old: Sequence[TrialManifest]) -> list[Difference]:
     """What is not equal in all trials of both sides; the breaking ones first."""
     found = []
     for weight, facts in ((Weight.BREAKS, BREAKING), (Weight.CHANGED, CHANGED)):

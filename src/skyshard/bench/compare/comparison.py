@@ -18,17 +18,17 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from skyshard.bench.compare.comparability import Difference, Weight, differences
-from skyshard.bench.compare.losses import Asked, Key, Loss, Side, grown, losses
+from skyshard.bench.compare.losses import AskedQueries, Loss, PhaseClass, Side, grown, losses
 from skyshard.bench.compare.significance import (
     ALPHA,
+    LatencyGroup,
     Ratio,
-    Unit,
     blocks,
+    group_of,
     holm,
     quantile_test,
     rank_test,
     ratio_of_quantiles,
-    unit_of,
 )
 from skyshard.bench.record.trial_folder import Trial
 from skyshard.catalog.strict_files import Strict
@@ -213,7 +213,7 @@ def _queries(samples: pa.Table) -> set[tuple[str, str]]:
     return set(zip(pairs["phase"].to_pylist(), pairs["template"].to_pylist(), strict=True))
 
 
-def _class_order(new: Sequence[tuple[str, Trial]], queries: Iterable[tuple[str, str, str]]) -> list[Key]:
+def _class_order(new: Sequence[tuple[str, Trial]], queries: Iterable[tuple[str, str, str]]) -> list[PhaseClass]:
     """(phase, class) of queries given as (phase, class, template), in the workload's order."""
     have = {(phase, class_name) for phase, class_name, _ in queries}
     phases = new[0][1].manifest.workload.phases
@@ -221,8 +221,8 @@ def _class_order(new: Sequence[tuple[str, Trial]], queries: Iterable[tuple[str, 
     return [key for key in order if key in have] + sorted(have - set(order))
 
 
-def _units(sides: Sequence[pa.Table], key: tuple[str, str], common: set[tuple[str, str]]) -> list[Unit]:
-    """One unit for each trial; a single trial's consecutive blocks."""
+def _groups(sides: Sequence[pa.Table], key: tuple[str, str], common: set[tuple[str, str]]) -> list[LatencyGroup]:
+    """One group for each trial; a single trial's consecutive blocks."""
     wanted = [template for phase, template in common if phase == key[0] and template.startswith(f"{key[1]}/")]
     parts = []
     for samples in sides:
@@ -231,17 +231,17 @@ def _units(sides: Sequence[pa.Table], key: tuple[str, str], common: set[tuple[st
         if part.num_rows:
             templates = part["template"].to_numpy().astype(object)
             parts.append((templates, part["latency_s"].to_numpy()))
-    return blocks(*parts[0]) if len(parts) == 1 else [unit_of(*part) for part in parts]
+    return blocks(*parts[0]) if len(parts) == 1 else [group_of(*part) for part in parts]
 
 
 def _test(
-    key: Key,
+    key: PhaseClass,
     new: Sequence[pa.Table],
     old: Sequence[pa.Table],
     counted: Sequence[Side],
     common: set[tuple[str, str]],
 ) -> _Tested:
-    ours, theirs = _units(new, key, common), _units(old, key, common)
+    ours, theirs = _groups(new, key, common), _groups(old, key, common)
     random = np.random.default_rng([SEED, *(ord(c) for c in "".join(key))])
     bears_tail = min(sum(len(u.values) for u in side) / len(side) for side in (ours, theirs)) >= TAIL_NEEDS
     return _Tested(
@@ -254,8 +254,8 @@ def _test(
     )
 
 
-def _numbers(units: Sequence[Unit], key: Key, side: Side) -> SideNumbers:
-    values, asked = np.concatenate([unit.values for unit in units]), side.asked(key)
+def _numbers(groups: Sequence[LatencyGroup], key: PhaseClass, side: Side) -> SideNumbers:
+    values, asked = np.concatenate([group.values for group in groups]), side.asked(key)
     return SideNumbers(
         trials=side.trials,
         n=len(values),
@@ -309,7 +309,7 @@ def _change(ratio: Ratio, p: float, margin: float) -> Change:
 
 def _regression(one: _Tested, change: Change, tail: Change | None, threshold: float) -> str:
     """Why a class fails the comparison; empty when it does not."""
-    if reason := grown(*(Asked(n=side.asked, errors=side.errors, wrong=side.wrong) for side in one.sides)):
+    if reason := grown(*(AskedQueries(n=side.asked, errors=side.errors, wrong=side.wrong) for side in one.sides)):
         return reason
     if change is Change.WORSE and one.median.value > threshold:
         return f"median {one.median.value:.2f} times as long"

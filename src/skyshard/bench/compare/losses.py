@@ -17,11 +17,11 @@ from skyshard.catalog.strict_files import Strict
 
 ERRORS_ALLOWED = 0.01
 """By so much more of its queries a class may fail than before: a query that fails now and then is no release's."""
-Key = tuple[str, str]
+PhaseClass = tuple[str, str]
 """Phase and class."""
 
 
-class Asked(Strict):
+class AskedQueries(Strict):
     """What one side was asked of a class, or of one query of it, all trials together; warm-up left out."""
 
     trials: int = 0
@@ -35,9 +35,9 @@ class Asked(Strict):
     def answered(self) -> int:
         return self.n - self.errors
 
-    def __add__(self, other: Asked) -> Asked:
+    def __add__(self, other: AskedQueries) -> AskedQueries:
         """Of the same trials."""
-        return Asked(
+        return AskedQueries(
             trials=max(self.trials, other.trials),
             n=self.n + other.n,
             errors=self.errors + other.errors,
@@ -55,8 +55,8 @@ class Loss(Strict):
     class_name: str
     query: str
     """The template; empty for the class as a whole."""
-    new: Asked
-    old: Asked
+    new: AskedQueries
+    old: AskedQueries
     reason: str
     is_regression: bool
     """False where the old side did not answer it either."""
@@ -78,36 +78,36 @@ class Side:
     """One side's trials, counted."""
 
     trials: int
-    queries: Mapping[tuple[str, str, str], Asked]
+    queries: Mapping[tuple[str, str, str], AskedQueries]
     """By phase, class, template."""
-    wanted: frozenset[Key]
+    wanted: frozenset[PhaseClass]
     """What the workload of each of the trials has, and its target can be asked."""
-    ran_in: Mapping[Key, int] = field(default_factory=dict)
+    ran_in: Mapping[PhaseClass, int] = field(default_factory=dict)
     """In how many trials a class was asked."""
 
     @classmethod
     def of(cls, trials: Sequence[Trial]) -> Side:
-        queries: dict[tuple[str, str, str], Asked] = {}
-        ran_in: Counter[Key] = Counter()
+        queries: dict[tuple[str, str, str], AskedQueries] = {}
+        ran_in: Counter[PhaseClass] = Counter()
         for trial in trials:
             counted = dict(_counted(trial.samples))
             ran_in.update({(phase, name) for phase, name, _ in counted})
             for key, asked in counted.items():
-                before = queries.get(key, Asked())
+                before = queries.get(key, AskedQueries())
                 queries[key] = (before + asked).model_copy(update={"trials": before.trials + 1})
         wanted = frozenset.intersection(*(_wanted(trial) for trial in trials))
         return cls(len(trials), queries, wanted, ran_in)
 
-    def asked(self, key: Key) -> Asked:
+    def asked(self, key: PhaseClass) -> AskedQueries:
         """Of a class."""
-        found = sum((one for (*of, _), one in self.queries.items() if tuple(of) == key), Asked())
+        found = sum((one for (*of, _), one in self.queries.items() if tuple(of) == key), AskedQueries())
         return found.model_copy(update={"trials": self.ran_in.get(key, 0)})
 
-    def of_class(self, key: Key) -> dict[str, Asked]:
+    def of_class(self, key: PhaseClass) -> dict[str, AskedQueries]:
         return {template: one for (*of, template), one in self.queries.items() if tuple(of) == key}
 
 
-def _counted(samples: pa.Table) -> Iterator[tuple[tuple[str, str, str], Asked]]:
+def _counted(samples: pa.Table) -> Iterator[tuple[tuple[str, str, str], AskedQueries]]:
     """Measured samples by phase, class and template."""
     measured = samples.filter(pc.invert(samples["is_warm_up"]))
     table = measured.select(["phase", "class", "template"])
@@ -118,11 +118,11 @@ def _counted(samples: pa.Table) -> Iterator[tuple[tuple[str, str, str], Asked]]:
         [("failed", "count"), ("failed", "sum"), ("wrong", "sum")]
     )
     for row in groups.to_pylist():
-        asked = Asked(trials=1, n=row["failed_count"], errors=row["failed_sum"], wrong=row["wrong_sum"])
+        asked = AskedQueries(trials=1, n=row["failed_count"], errors=row["failed_sum"], wrong=row["wrong_sum"])
         yield (row["phase"], row["class"], row["template"]), asked
 
 
-def _wanted(trial: Trial) -> frozenset[Key]:
+def _wanted(trial: Trial) -> frozenset[PhaseClass]:
     cannot = {one.template for one in trial.summary.not_answered}
     return frozenset(
         (phase.name, load.class_name)
@@ -132,7 +132,7 @@ def _wanted(trial: Trial) -> frozenset[Key]:
     )
 
 
-def losses(new: Side, old: Side, order: Sequence[Key]) -> list[Loss]:
+def losses(new: Side, old: Side, order: Sequence[PhaseClass]) -> list[Loss]:
     """What has no latencies to be compared, class by class in an order, and what lost some."""
     found = []
     for key in order:
@@ -153,7 +153,7 @@ def losses(new: Side, old: Side, order: Sequence[Key]) -> list[Loss]:
     return found
 
 
-def _whole(key: Key, ours: Asked, theirs: Asked, new: Side) -> tuple[str, bool]:
+def _whole(key: PhaseClass, ours: AskedQueries, theirs: AskedQueries, new: Side) -> tuple[str, bool]:
     """Why a class cannot be compared, and whether the new side is to blame; empty where it was not to be asked."""
     if theirs.answered and ours.n:
         return _all_failed(ours, theirs), True
@@ -165,17 +165,19 @@ def _whole(key: Key, ours: Asked, theirs: Asked, new: Side) -> tuple[str, bool]:
     return (_all_failed(ours, theirs), False) if ours.n and theirs.n else ("", False)
 
 
-def _all_failed(ours: Asked, theirs: Asked) -> str:
+def _all_failed(ours: AskedQueries, theirs: AskedQueries) -> str:
     return f"all {ours.n} queries failed, {theirs.errors} of {theirs.n} before"
 
 
-def _loss(key: Key, query: str, ours: Asked, theirs: Asked, reason: str, is_regression: bool) -> Loss:
+def _loss(
+    key: PhaseClass, query: str, ours: AskedQueries, theirs: AskedQueries, reason: str, is_regression: bool
+) -> Loss:
     return Loss(
         phase=key[0], class_name=key[1], query=query, new=ours, old=theirs, reason=reason, is_regression=is_regression
     )
 
 
-def setbacks(new: Side, old: Side, order: Sequence[Key]) -> list[Loss]:
+def setbacks(new: Side, old: Side, order: Sequence[PhaseClass]) -> list[Loss]:
     """``losses``, and the classes that are answered but with more errors or wrong answers."""
     found = losses(new, old, order)
     lost = {(one.phase, one.class_name) for one in found}
@@ -186,7 +188,7 @@ def setbacks(new: Side, old: Side, order: Sequence[Key]) -> list[Loss]:
     return found
 
 
-def grown(new: Asked, old: Asked) -> str:
+def grown(new: AskedQueries, old: AskedQueries) -> str:
     """Why the shares of errors or wrong answers of a class are a regression; empty when they are none."""
     if new.wrong * old.n > old.wrong * new.n:
         return f"{new.wrong} wrong answers, {old.wrong} before"

@@ -17,11 +17,11 @@ TOLERANCE = 1.25
 """Ratio of measured to predicted, either way, up to which the model holds."""
 
 
-class _Model(BaseModel):
+class _PublishedModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Column(_Model):
+class PublishedTest(_PublishedModel):
     """One test."""
 
     fraction: Annotated[float, Field(gt=0, le=1)]
@@ -29,7 +29,7 @@ class Column(_Model):
     source: str
 
 
-class Result(_Model):
+class PublishedTimes(_PublishedModel):
     """One kind of query over the tests."""
 
     name: str
@@ -39,7 +39,7 @@ class Result(_Model):
     """Mean time alone, a number for each column."""
 
 
-class Concurrent(_Model):
+class ConcurrentScans(_PublishedModel):
     """Scans at a time in one test."""
 
     source: str
@@ -47,24 +47,24 @@ class Concurrent(_Model):
     mean_s: list[float]
 
 
-class Published(_Model):
+class PublishedResults(_PublishedModel):
     """The whole file."""
 
     version: Literal[1]
     name: str
-    columns: Annotated[list[Column], Field(min_length=2)]
-    results: list[Result]
-    concurrent_object_scans: Concurrent
+    columns: Annotated[list[PublishedTest], Field(min_length=2)]
+    results: list[PublishedTimes]
+    concurrent_object_scans: ConcurrentScans
 
     @model_validator(mode="after")
-    def _has_a_number_for_each_column(self) -> Published:
+    def _has_a_number_for_each_column(self) -> PublishedResults:
         for number, one in enumerate(self.results):
             if len(one.alone_s) != len(self.columns):
                 raise broken_rule(f"'{one.name}' needs {len(self.columns)} numbers", ["results", number, "alone_s"])
         return self
 
 
-class Check(_Model):
+class PublishedCheck(_PublishedModel):
     """One published number beside the model's."""
 
     name: str
@@ -76,12 +76,12 @@ class Check(_Model):
     holds: bool
 
 
-def read_published(path: Path) -> Published:
+def read_published(path: Path) -> PublishedResults:
     """Read and check a file of published results."""
-    return read_located(Published, path)
+    return read_located(PublishedResults, path)
 
 
-def check_model(published: Published) -> list[Check]:
+def check_model(published: PublishedResults) -> list[PublishedCheck]:
     """Every later column predicted from the first."""
     base = published.columns[0]
     checks = []
@@ -94,7 +94,7 @@ def check_model(published: Published) -> list[Check]:
             ratio = measured / (first * growth)
             holds = 1 / TOLERANCE <= ratio <= TOLERANCE
             checks.append(
-                Check(name=one.name, fraction=column.fraction, predicted_s=first * growth, measured_s=measured,
+                PublishedCheck(name=one.name, fraction=column.fraction, predicted_s=first * growth, measured_s=measured,
                       ratio=ratio, holds=holds)
             )  # fmt: skip
     return checks

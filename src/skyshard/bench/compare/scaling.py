@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats as distributions
 
-Values = NDArray[np.float64]
+FitValues = NDArray[np.float64]
 RESAMPLES = 500
 UNKNOWN_REACH = float(np.log(1_000))
 """Half the band, as a logarithm, where nothing is known of the scatter."""
@@ -84,7 +84,7 @@ def work_fit(fractions: Sequence[float], nodes: Sequence[float], times_s: Sequen
     return WorkFit(float(overhead[0]), float(work[0]))
 
 
-def _fits(load: Values, times: Values) -> tuple[Values, Values]:
+def _fits(load: FitValues, times: FitValues) -> tuple[FitValues, FitValues]:
     """``work_fit`` of many rows of times at once, over the sizes' fraction per node.
 
     Errors are relative to the fitted times, not to the measured ones, which would draw the fit below scattered points:
@@ -99,7 +99,7 @@ def _fits(load: Values, times: Values) -> tuple[Values, Values]:
     return overhead, work / scale
 
 
-def _weighted(x: Values, times: Values, weights: Values) -> tuple[Values, Values]:
+def _weighted(x: FitValues, times: FitValues, weights: FitValues) -> tuple[FitValues, FitValues]:
     """Overhead and slope of each row, neither below zero, errors in units of ``weights``."""
     w = 1 / weights**2
     a, b, c = w.sum(1), (w * x).sum(1), (w * x**2).sum(1)
@@ -114,7 +114,7 @@ def _weighted(x: Values, times: Values, weights: Values) -> tuple[Values, Values
 def predict(
     fractions: Sequence[float],
     nodes: Sequence[float],
-    samples_s: Sequence[Values],
+    samples_s: Sequence[FitValues],
     at: tuple[float, float],
     random: np.random.Generator,
 ) -> Prediction:
@@ -139,8 +139,8 @@ def predict(
     return Prediction(value, float(min(low, value) * np.exp(-reach)), float(max(high, value) * np.exp(reach)))
 
 
-def _medians_of_resamples(values: Values, random: np.random.Generator) -> Values:
+def _medians_of_resamples(values: FitValues, random: np.random.Generator) -> FitValues:
     """Medians of resamples with replacement."""
     picked = random.integers(len(values), size=(RESAMPLES, len(values)))
-    medians: Values = np.median(values[picked], axis=1)
+    medians: FitValues = np.median(values[picked], axis=1)
     return medians

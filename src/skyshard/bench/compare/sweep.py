@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from skyshard.bench.compare.losses import Side
-from skyshard.bench.compare.published_results import Check
+from skyshard.bench.compare.published_results import PublishedCheck
 from skyshard.bench.compare.scaling import ASSUMPTIONS, SHARED, Prediction, power_fit, predict, work_fit
 from skyshard.bench.record.latency_stats import Verdict
 from skyshard.bench.record.trial_folder import Trial
@@ -97,7 +97,7 @@ class Sweep(Strict):
     profile: str
     scalings: list[Scaling]
     assumptions: list[str]
-    published: list[Check]
+    published: list[PublishedCheck]
     """The model against published results."""
     cliff_scans: int
     cliff_growth: float
@@ -115,7 +115,7 @@ def sweep_of(
     recipe: str,
     profile: str,
     on_nodes: Sequence[int],
-    published: Sequence[Check] = (),
+    published: Sequence[PublishedCheck] = (),
     cliff: tuple[int, float] = (0, 0.0),
 ) -> Sweep:
     """All fits and projections; ``predicted`` are the held-out forecasts made before their run, by name."""

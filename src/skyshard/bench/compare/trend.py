@@ -56,7 +56,7 @@ class Step(Strict):
         return self.after > self.before
 
 
-class Series(Strict):
+class TrendSeries(Strict):
     """One class in one phase over all trials that measured it."""
 
     phase: str
@@ -70,7 +70,7 @@ class Trend(Strict):
 
     version: Literal[1] = 1
     statistic: str
-    series: list[Series]
+    series: list[TrendSeries]
     breaks: list[str]
     """Trials of another workload, data or hardware than the first: shown, but a step there is not the release's."""
     losses: list[Loss] = Field(default_factory=list)
@@ -131,12 +131,12 @@ def _points(key: tuple[str, str], trials: Sequence[tuple[str, Trial]], name: str
     return points
 
 
-def _series(key: tuple[str, str], points: list[Point], alpha: float) -> Series:
+def _series(key: tuple[str, str], points: list[Point], alpha: float) -> TrendSeries:
     starts = [*release_starts([point.revision for point in points]), len(points)]
     parts = [points[first:last] for first, last in itertools.pairwise(starts)]
     found = find_steps(np.array([_median(part) for part in parts]), alpha)
     steps = [_step(points, starts[a], starts[b], starts[c], p) for (a, b, c), p in found]
-    return Series(phase=key[0], class_name=key[1], points=points, steps=steps)
+    return TrendSeries(phase=key[0], class_name=key[1], points=points, steps=steps)
 
 
 def release_starts(revisions: Sequence[str]) -> list[int]:

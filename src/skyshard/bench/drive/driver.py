@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from skyshard.bench.clock import Clock
 from skyshard.bench.record.samples import Sample
-from skyshard.bench.target import Answer, Call, Cancels, Target
+from skyshard.bench.target import Cancels, Target, TargetAnswer, TargetCall
 from skyshard.bench.workload.arrivals import client_starts, next_due
 from skyshard.bench.workload.query_schedule import ClassSchedule, Query
 from skyshard.bench.workload.workload import Closed
@@ -32,7 +32,7 @@ class Timeout(ClusterError):
     """A query that was not answered within its class's ``timeout_s``, and was stopped where the engine can be told."""
 
 
-def run_within(target: Target, sql: str, database: str, timeout_s: float | None) -> Answer:
+def run_within(target: Target, sql: str, database: str, timeout_s: float | None) -> TargetAnswer:
     """Ask a target; after ``timeout_s`` have it stop the statement, and wait until it has.
 
     Raises:
@@ -40,7 +40,7 @@ def run_within(target: Target, sql: str, database: str, timeout_s: float | None)
     """
     if timeout_s is None:
         return target.run(sql, database)
-    outcome: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
+    outcome: queue.SimpleQueue[TargetAnswer | Exception] = queue.SimpleQueue()
     call = target.begin(sql, database) if isinstance(target, Cancels) else None
 
     def ask() -> None:
@@ -62,7 +62,7 @@ def run_within(target: Target, sql: str, database: str, timeout_s: float | None)
     return found
 
 
-def _stop(call: Call | None, outcome: queue.SimpleQueue[Answer | Exception]) -> str:
+def _stop(call: TargetCall | None, outcome: queue.SimpleQueue[TargetAnswer | Exception]) -> str:
     """Stop a call that is late and wait until it has ended; what came of it, for the error."""
     try:
         if call is None or not call.cancel():
@@ -94,7 +94,7 @@ class Recording:
         with self.lock:
             self.in_flight[threading.get_ident()] = pending
 
-    def add(self, sample: Sample, answer: Answer | None) -> None:
+    def add(self, sample: Sample, answer: TargetAnswer | None) -> None:
         """Record a query that came back, unless it was already recorded as interrupted."""
         with self.lock:
             if self.in_flight.pop(threading.get_ident(), None) is None:
@@ -165,7 +165,7 @@ class Client:
         sent_s = self.clock.now()
         pending = self._pending(query, due_s, sent_s, max(0.0, sent_s - max(due_s, ready_s)))
         self.recording.begin(pending)
-        answer: Answer | None = None
+        answer: TargetAnswer | None = None
         try:
             answer = run_within(self.target, query.asked_of(self.target), self.database, self.schedule.load.timeout_s)
         except Exception as error:  # any failure of the engine is a sample, never the end of a client
@@ -194,7 +194,7 @@ class Client:
         )
 
 
-def _answered(pending: Sample, answer: Answer, done_s: float) -> Sample:
+def _answered(pending: Sample, answer: TargetAnswer, done_s: float) -> Sample:
     return replace(
         pending,
         first_row_s=None if answer.first_row_s is None else pending.sent_s + answer.first_row_s,

@@ -38,7 +38,7 @@ from skyshard.log.output import write_logs_of_environment
 from skyshard.runtime import open_runtime
 
 R = TypeVar("R")
-Phase = Sequence[ClassSchedule]
+PhaseSchedule = Sequence[ClassSchedule]
 Opener = Callable[[], Target]
 """Opens the target; plain and importable, since it goes to other processes."""
 START_AFTER_S = 0.25
@@ -60,7 +60,7 @@ class DriverProcesses:
 class Driver(Protocol):
     """Runs phases one after the other."""
 
-    def run(self, phase: Phase, recording: Recording) -> bool:
+    def run(self, phase: PhaseSchedule, recording: Recording) -> bool:
         """Run a phase to its end; False when it was stopped early."""
         ...
 
@@ -75,7 +75,7 @@ class ThreadDriver:
     database: str
     clock: Clock
 
-    def run(self, phase: Phase, recording: Recording) -> bool:
+    def run(self, phase: PhaseSchedule, recording: Recording) -> bool:
         stop = threading.Event()
         clients = phase_clients(phase, self.target, self.database, self.clock, recording, stop)
         return run_phase(clients, stop)
@@ -84,7 +84,7 @@ class ThreadDriver:
         """The target is its owner's to close."""
 
 
-class Share:
+class DriverShare:
     """One process's share of the clients; lives in that process, which is the driver's own."""
 
     def __init__(self, opener: Opener, database: str, number: int, epoch_s: float) -> None:
@@ -96,7 +96,7 @@ class Share:
     def is_ready(self) -> bool:
         return True
 
-    def begin(self, phase: Phase, start_s: float, budget: int) -> None:
+    def begin(self, phase: PhaseSchedule, start_s: float, budget: int) -> None:
         """Start a share, whose first queries fall due from ``start_s`` on."""
         sys.setswitchinterval(SWITCH_S)
         self._recording, stop = Recording(answer_budget=budget), threading.Event()
@@ -120,7 +120,7 @@ class Share:
 
 
 ProcessCall = Callable[..., "Future[Any]"]
-"""Calls a method of ``Share`` on the one of another process; takes its further arguments."""
+"""Calls a method of ``DriverShare`` on the one of another process; takes its further arguments."""
 
 
 class ProcessDriver:
@@ -134,7 +134,7 @@ class ProcessDriver:
         start = self._local if processes.runtime == "processes" else self._through_ray
         try:
             self._calls = start([(processes.opener, database, i, clock.epoch_s) for i in range(processes.count)])
-            self._all(Share.is_ready)
+            self._all(DriverShare.is_ready)
         except BrokenProcessPool:
             self.close()
             remedy = "see its output above; or run without --processes"
@@ -154,7 +154,9 @@ class ProcessDriver:
 
     def _through_ray(self, shares: Sequence[tuple[Any, ...]]) -> list[ProcessCall]:
         runtime = self._stack.enter_context(open_runtime("ray", []))
-        handles = [runtime.actor(f"bench-{number}", partial(Share, *share)) for number, share in enumerate(shares)]
+        handles = [
+            runtime.actor(f"bench-{number}", partial(DriverShare, *share)) for number, share in enumerate(shares)
+        ]
         return [handle.call for handle in handles]
 
     def _all(self, method: Callable[..., R], *args: Any) -> list[R]:
@@ -183,7 +185,7 @@ class ProcessDriver:
         except BrokenProcessPool:
             return None
 
-    def run(self, phase: Phase, recording: Recording) -> bool:
+    def run(self, phase: PhaseSchedule, recording: Recording) -> bool:
         """When a process dies the others are stopped, their samples kept, and ``recording.lost`` says so.
 
         Raises:
@@ -191,9 +193,9 @@ class ProcessDriver:
         """
         start_s = self._clock.now() + START_AFTER_S
         budget = recording.answer_budget // len(self._calls)
-        self._each_alive(Share.begin, [(share, start_s, budget) for share in deal(phase, len(self._calls))])
+        self._each_alive(DriverShare.begin, [(share, start_s, budget) for share in deal(phase, len(self._calls))])
         is_whole = self._wait()
-        for samples, answers in self._each_alive(Share.take).values():
+        for samples, answers in self._each_alive(DriverShare.take).values():
             recording.samples += samples
             recording.answers += answers
             recording.answer_budget -= sum(answer.nbytes for answer in answers if answer is not None)
@@ -208,23 +210,23 @@ class ProcessDriver:
         """Wait until all shares have come to their end; stop them on Ctrl-C or when a process dies, and give False."""
         count = len(self._calls)
         try:
-            while not all(self._each_alive(Share.wait, [(LOOK_S,)] * count).values()):
+            while not all(self._each_alive(DriverShare.wait, [(LOOK_S,)] * count).values()):
                 if len(self._alive) < count:
                     break
             else:
                 return True
         except KeyboardInterrupt:
             pass
-        self._each_alive(Share.end, [(GRACE_S,)] * count)
+        self._each_alive(DriverShare.end, [(GRACE_S,)] * count)
         return False
 
     def close(self) -> None:
         with contextlib.suppress(BrokenProcessPool, ClusterError):
-            self._each_alive(Share.close)
+            self._each_alive(DriverShare.close)
         self._stack.close()
 
 
-_SHARES: list[Share] = []
+_SHARES: list[DriverShare] = []
 """The one share of a driver process."""
 
 
@@ -233,14 +235,14 @@ def _open_share(*share: Any) -> None:
     for number in ENDING_SIGNALS:  # a terminal sends them to all processes
         signal.signal(number, signal.SIG_IGN)
     write_logs_of_environment()
-    _SHARES.append(Share(*share))
+    _SHARES.append(DriverShare(*share))
 
 
 def _on_share(method: Callable[..., R], *args: Any) -> R:
     return method(_SHARES[0], *args)
 
 
-def deal(phase: Phase, count: int) -> list[list[ClassSchedule]]:
+def deal(phase: PhaseSchedule, count: int) -> list[list[ClassSchedule]]:
     """A phase's shares: each class's clients spread evenly, its queries dealt in turn to the shares that have clients.
 
     Every query and every client is in exactly one share.

@@ -33,7 +33,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class LatencySeries:
     """One class in one phase."""
 
     label: str
@@ -49,14 +49,14 @@ def picture(name: str, description: str, draw: Callable[[int], Figure]) -> Pictu
     return Picture(wide, narrow, description)
 
 
-def latency_by_class(series: Sequence[Series]) -> Picture:
+def latency_by_class(series: Sequence[LatencySeries]) -> Picture:
     """For each class the cumulative distribution, every sample as a dot, median and mean, on one logarithmic axis."""
     shown = [one for one in series if len(one.latency_s)]
     description = "Latency of each class on a logarithmic axis: cumulative share, samples, median and mean"
     return picture("latency", description, lambda width: _latency_figure(shown, width))
 
 
-def _latency_figure(series: Sequence[Series], width: int) -> Figure:
+def _latency_figure(series: Sequence[LatencySeries], width: int) -> Figure:
     band = 66
     height = band * len(series) + 40
     figure = new_figure(width, height)
@@ -71,7 +71,7 @@ def _latency_figure(series: Sequence[Series], width: int) -> Figure:
     return figure
 
 
-def _latency_band(axes: Axes, row: int, one: Series, colour: str, is_narrow: bool) -> None:
+def _latency_band(axes: Axes, row: int, one: LatencySeries, colour: str, is_narrow: bool) -> None:
     x = np.sort(np.maximum(one.latency_s, 1e-6))
     floor, top = row + 0.2, row + 0.7
     share = floor + (top - floor) * np.arange(1, len(x) + 1) / len(x)
@@ -93,14 +93,14 @@ def _latency_band(axes: Axes, row: int, one: Series, colour: str, is_narrow: boo
     axes.text(1.0, y, text, ha="right", va="top", color=MUTED, transform=edge)
 
 
-def latency_over_run(series: Sequence[Series], phases: Sequence[tuple[str, float]]) -> Picture:
+def latency_over_run(series: Sequence[LatencySeries], phases: Sequence[tuple[str, float]]) -> Picture:
     """Latency of every sample against its due time; ``phases`` are names with their first due time."""
     shown = [one for one in series if len(one.latency_s)]
     description = "Latency of every sample against its due time, by class"
     return picture("run", description, lambda width: _run_figure(shown, phases, width))
 
 
-def _run_figure(series: Sequence[Series], phases: Sequence[tuple[str, float]], width: int) -> Figure:
+def _run_figure(series: Sequence[LatencySeries], phases: Sequence[tuple[str, float]], width: int) -> Figure:
     per_line = 6 if width == WIDE else 2
     lines = -(-len(series) // per_line)
     above = 24 if width == WIDE else 36

@@ -11,14 +11,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from skyshard.bench.check.true_answers import NAME
-from skyshard.bench.pages.latency_figures import Picture, Series, latency_by_class, latency_over_run
+from skyshard.bench.pages.latency_figures import LatencySeries, Picture, latency_by_class, latency_over_run
 from skyshard.bench.pages.load_figures import UnderLoad, in_flight, latency_under_load, telemetry_figure
 from skyshard.bench.pages.page_template import flatten, markdown_table, render
 from skyshard.bench.pages.sky_figures import occupied_part, times_on_sky, whole_sky
 from skyshard.bench.record.chunk_map import SkyMap, chunk_of, node_shares
-from skyshard.bench.record.latency_stats import LADDER, MAX_DRIVER_SHARE, ClassSummary, Summary, Verdict
+from skyshard.bench.record.latency_stats import LADDER, MAX_DRIVER_SHARE, ClassSummary, TrialSummary, Verdict
 from skyshard.bench.record.trial_folder import Trial, read_trial
-from skyshard.bench.record.trial_manifest import Manifest
+from skyshard.bench.record.trial_manifest import TrialManifest
 from skyshard.readable import binary_bytes, seconds, short_count
 
 SLOWEST = 5
@@ -115,7 +115,7 @@ def verdict_sentence(trial: Trial) -> str:
     return _outcome(trial) + _distrust(trial.summary)
 
 
-def _distrust(summary: Summary) -> str:
+def _distrust(summary: TrialSummary) -> str:
     """What is added when the driver itself was too slow; empty when it was not."""
     if summary.is_trustworthy or summary.is_partial:
         return ""
@@ -147,7 +147,7 @@ def _outcome(trial: Trial) -> str:
     return f"Passed: {queries}, {answers}{within}{rest}."
 
 
-def _failed_sentence(summary: Summary) -> str:
+def _failed_sentence(summary: TrialSummary) -> str:
     """The one failure, or how many there are of each kind."""
     if len(summary.failures) == 1:
         return summary.failures[0]
@@ -179,7 +179,7 @@ def _facts(trial: Trial) -> list[tuple[str, str]]:
     return facts
 
 
-def _status(summary: Summary) -> str:
+def _status(summary: TrialSummary) -> str:
     if summary.is_partial:
         return "partial"
     if summary.failures:
@@ -253,11 +253,11 @@ def _seconds_by_chunk(sky: SkyMap, answered: pa.Table, places: pa.Table | None) 
     return found
 
 
-def _series(answered: pa.Table, one: ClassSummary, has_phases: bool) -> Series:
+def _series(answered: pa.Table, one: ClassSummary, has_phases: bool) -> LatencySeries:
     mask = pc.and_(pc.equal(answered["phase"], one.phase), pc.equal(answered["class"], one.class_name))
     samples = answered.filter(mask)
     label = f"{one.class_name}, {one.phase}" if has_phases else one.class_name
-    return Series(label, samples["intended_s"].to_numpy(), samples["latency_s"].to_numpy(), one.target_s)
+    return LatencySeries(label, samples["intended_s"].to_numpy(), samples["latency_s"].to_numpy(), one.target_s)
 
 
 def _template_rows(trial: Trial) -> list[dict[str, object]]:
@@ -295,7 +295,7 @@ def _errors(trial: Trial) -> list[dict[str, object]]:
     return list(seen.values())
 
 
-def _environment_rows(manifest: Manifest) -> list[tuple[str, str]]:
+def _environment_rows(manifest: TrialManifest) -> list[tuple[str, str]]:
     environment = manifest.environment
     code = f"{environment.skyshard}" + (f", revision {environment.revision}" if environment.revision else "")
     packages = ", ".join(f"{name} {version}" for name, version in environment.packages.items())

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from skyshard.bench.compare.losses import LOSS_HEADERS
-from skyshard.bench.compare.trend import LEAST_PART, Series, Step, Trend
+from skyshard.bench.compare.trend import LEAST_PART, Step, Trend, TrendSeries
 from skyshard.bench.pages.latency_figures import Picture, picture
 from skyshard.bench.pages.page_template import markdown_table, plain_markdown, render
 from skyshard.bench.pages.svg import INK, MUTED, SERIES, new_figure
@@ -77,13 +77,13 @@ def markdown(trend: Trend) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def trend_figure(one: Series, statistic: str, number: int) -> Picture:
+def trend_figure(one: TrendSeries, statistic: str, number: int) -> Picture:
     """The statistic of each trial in order, levels as lines, steps as rules."""
     description = f"{statistic} of {one.class_name}, {one.phase}, over {len(one.points)} trials"
     return picture(f"trend{number}", description, lambda width: _figure(one, number, width))
 
 
-def _figure(one: Series, number: int, width: int) -> Figure:
+def _figure(one: TrendSeries, number: int, width: int) -> Figure:
     height = 170
     figure = new_figure(width, height)
     axes = figure.add_axes((62 / width, 26 / height, (width - 76) / width, (height - 40) / height))

@@ -130,7 +130,7 @@ class ThresholdResult(Strict):
     is_kept: bool
 
 
-class Summary(Strict):
+class TrialSummary(Strict):
     """A trial in numbers, as ``summary.json`` holds it."""
 
     version: int = 1
@@ -193,7 +193,7 @@ def summarise(
     samples: pa.Table,
     wrong_answers: Sequence[WrongAnswer] = (),
     shortfall: Shortfall = WHOLE,
-) -> Summary:
+) -> TrialSummary:
     """The summary of a trial's samples (with durations)."""
     measured = samples.filter(pc.invert(samples["is_warm_up"]))
     classes = [
@@ -201,7 +201,7 @@ def summarise(
         for phase, load in _measured_loads(workload, shortfall)
     ]
     found = check_thresholds(workload, classes)
-    return Summary(
+    return TrialSummary(
         workload=workload.name,
         is_partial=shortfall.is_partial,
         n=measured.num_rows,

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from skyshard.bench.record.chunk_map import SkyMap
 from skyshard.bench.record.histograms import HISTOGRAMS, read_histograms
-from skyshard.bench.record.latency_stats import Summary
+from skyshard.bench.record.latency_stats import TrialSummary
 from skyshard.bench.record.samples import (
     SAMPLE_SCHEMA,
     SCHEMA_VERSION,
@@ -22,7 +22,7 @@ from skyshard.bench.record.samples import (
     with_durations,
 )
 from skyshard.bench.record.telemetry import TELEMETRY_SCHEMA
-from skyshard.bench.record.trial_manifest import Manifest
+from skyshard.bench.record.trial_manifest import TrialManifest
 from skyshard.errors import UserError
 
 M = TypeVar("M", bound=BaseModel)
@@ -35,8 +35,8 @@ STATEMENTS, SKY_MAP, TELEMETRY, PLANS = "statements.parquet", "skymap.parquet", 
 class Trial:
     """A trial folder, read."""
 
-    manifest: Manifest
-    summary: Summary
+    manifest: TrialManifest
+    summary: TrialSummary
     samples: pa.Table
     """With ``latency_s`` and ``service_s``."""
     statements: list[str]
@@ -61,8 +61,8 @@ def read_trial(folder: Path) -> Trial:
     Raises:
         UserError: a file is missing, harmed, or not of this version; names file and key.
     """
-    manifest = _read_model(Manifest, folder / MANIFEST)
-    summary = _read_model(Summary, folder / SUMMARY)
+    manifest = _read_model(TrialManifest, folder / MANIFEST)
+    summary = _read_model(TrialSummary, folder / SUMMARY)
     samples = _read_columns(folder / SAMPLES, SAMPLE_SCHEMA)
     _check_version(samples, folder / SAMPLES)
     asked = _read_columns(folder / STATEMENTS, STATEMENT_SCHEMA)

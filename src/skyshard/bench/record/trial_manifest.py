@@ -31,7 +31,7 @@ class TemplateNote(BaseModel):
     digest: str
 
 
-class Manifest(BaseModel):
+class TrialManifest(BaseModel):
     """What ran: ``manifest.json``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

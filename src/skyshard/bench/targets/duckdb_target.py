@@ -17,7 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from skyshard.bench.target import Answer
+from skyshard.bench.target import TargetAnswer
 from skyshard.catalog.layout import Role
 from skyshard.errors import ClusterError, UserError
 from skyshard.synth.write.synth_manifest import Manifest, ManifestTable, read_manifest
@@ -54,7 +54,7 @@ class DuckDBTarget:
         for name, table in manifest.tables.items():
             self._database.execute(_view(name, table, folder))
 
-    def run(self, sql: str, database: str) -> Answer:
+    def run(self, sql: str, database: str) -> TargetAnswer:
         return self.begin(sql, database).answer()
 
     def begin(self, sql: str, database: str) -> DuckDBCall:
@@ -82,7 +82,7 @@ class DuckDBCall:
     errors: type[Exception]
     _is_late: bool = False
 
-    def answer(self) -> Answer:
+    def answer(self) -> TargetAnswer:
         try:
             if self._is_late:
                 raise ClusterError("duckdb: stopped before it was asked")
@@ -91,7 +91,7 @@ class DuckDBCall:
             raise ClusterError(f"duckdb: {' '.join(str(error).split())[:300]}") from None
         finally:
             self.cursor.close()
-        return Answer.of(table.rename_columns([f"c{number}" for number in range(table.num_columns)]))
+        return TargetAnswer.of(table.rename_columns([f"c{number}" for number in range(table.num_columns)]))
 
     def cancel(self) -> bool:
         self._is_late = True

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
-from skyshard.bench.target import Answer
+from skyshard.bench.target import TargetAnswer
 from skyshard.bench.targets.hats_catalogs import (
     PARTITION_ROWS,
     HatsOptions,
@@ -95,11 +95,11 @@ class LsdbTarget:
             client = Client(n_workers=workers, threads_per_worker=1, dashboard_address=None)
             self._stack.callback(client.close)
 
-    def run(self, sql: str, database: str) -> Answer:
+    def run(self, sql: str, database: str) -> TargetAnswer:
         """Compute an ``LsdbCall``, given as JSON."""
         call = LsdbCall.model_validate_json(sql)
         try:
-            return Answer.of(self._ask(call))
+            return TargetAnswer.of(self._ask(call))
         except Exception as error:  # whatever LSDB, dask or Arrow raise is the engine's failure
             raise ClusterError(f"lsdb: {' '.join(f'{type(error).__name__}: {error}'.split())[:300]}") from None
 

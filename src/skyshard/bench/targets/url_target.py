@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy
 
-from skyshard.bench.target import Answer
+from skyshard.bench.target import TargetAnswer
 from skyshard.errors import ClusterError, UserError
 
 POOL = 64
@@ -39,7 +39,7 @@ class UrlTarget:
     def name(self) -> str:
         return self._url.get_backend_name()
 
-    def run(self, sql: str, database: str) -> Answer:
+    def run(self, sql: str, database: str) -> TargetAnswer:
         return self.begin(sql, database).answer()
 
     def begin(self, sql: str, database: str) -> UrlCall:
@@ -73,7 +73,7 @@ class UrlCall:
     _is_late: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def answer(self) -> Answer:
+    def answer(self) -> TargetAnswer:
         start = time.perf_counter()
         try:
             with self.engine.connect() as connection:
@@ -100,7 +100,7 @@ class UrlCall:
     def _name(self) -> str:
         return self.engine.url.get_backend_name()
 
-    def _ask(self, connection: sqlalchemy.Connection, start: float) -> Answer:
+    def _ask(self, connection: sqlalchemy.Connection, start: float) -> TargetAnswer:
         if self._name in STOPS and not (session := connection.info.get("session", 0)):
             session = connection.info["session"] = connection.execute(sqlalchemy.text(STOPS[self._name][0])).scalar()
         with self._lock:
@@ -112,7 +112,7 @@ class UrlCall:
             first = result.fetchmany(1)
             first_row_s = time.perf_counter() - start
             rows = [*first, *result.fetchall()]
-            return Answer.of(to_table(list(result.keys()), rows), first_row_s=first_row_s)
+            return TargetAnswer.of(to_table(list(result.keys()), rows), first_row_s=first_row_s)
         finally:
             with self._lock:
                 self._connection = None

@@ -23,7 +23,7 @@ from skyshard.bench.record.environment import capture_environment
 from skyshard.bench.record.latency_stats import Shortfall, summarise
 from skyshard.bench.record.samples import sample_table, statement_table
 from skyshard.bench.record.trial_folder import Trial, read_trial
-from skyshard.bench.record.trial_manifest import Manifest, TemplateNote
+from skyshard.bench.record.trial_manifest import TemplateNote, TrialManifest
 from skyshard.bench.record.write_trial import write_trial
 from skyshard.bench.target import Target
 from skyshard.bench.trial.ask_again import explain_slowest, time_chunks
@@ -111,13 +111,13 @@ def _trial(
 
 def _manifest(
     queries: TrialQueries, target: Target, catalog: CatalogFacts, driver: TrialDriver, outcome: _Outcome
-) -> Manifest:
+) -> TrialManifest:
     digests = {key: template.digest for key, template in queries.templates.items()}
     notes = {
         key: TemplateNote(description=template.header.description, digest=digests[key])
         for key, template in queries.templates.items()
     }
-    return Manifest(
+    return TrialManifest(
         started=outcome.sent.started,
         stopped=outcome.sent.stopped,
         is_partial=outcome.checked.is_stopped,

@@ -10,7 +10,7 @@ from skyshard.bench.check.true_answers import TrueAnswers
 from skyshard.bench.clock import Clock
 from skyshard.bench.drive.driver_processes import DriverProcesses
 from skyshard.bench.record.chunk_map import SkyMap
-from skyshard.bench.record.latency_stats import Summary
+from skyshard.bench.record.latency_stats import TrialSummary
 from skyshard.bench.record.telemetry import NoProbe, Probe
 from skyshard.bench.record.trial_manifest import IngestStage
 from skyshard.bench.target import Target
@@ -112,6 +112,6 @@ class TrialResult:
     folder: Path
     page: Path
     """The report."""
-    summary: Summary
+    summary: TrialSummary
     verdict: str
     """One sentence."""

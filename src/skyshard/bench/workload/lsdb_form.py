@@ -15,7 +15,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from skyshard.bench.workload.parameters import PARTS, Parameter, Value
+from skyshard.bench.workload.parameters import PARTS, Parameter, ParameterValue
 from skyshard.bench.workload.schema_names import CatalogSchema
 from skyshard.catalog.strict_files import Place, Strict, broken_rule
 
@@ -29,7 +29,7 @@ def _is_bound(value: float | str) -> float | str:
     return value
 
 
-Bound = Annotated[float | str, AfterValidator(_is_bound)]
+NumberBound = Annotated[float | str, AfterValidator(_is_bound)]
 """A number, or the parameter that gives one: ``low``, ``flux.low``."""
 _SIGNS = {"above": ">", "at_least": ">=", "below": "<", "at_most": "<=", "above_column": ">"}
 FORM = "lsdb"
@@ -40,15 +40,15 @@ class Condition(Strict):
     """What a row's column must be; NULL is none of it."""
 
     column: Word
-    above: Bound | None = None
-    at_least: Bound | None = None
-    below: Bound | None = None
-    at_most: Bound | None = None
+    above: NumberBound | None = None
+    at_least: NumberBound | None = None
+    below: NumberBound | None = None
+    at_most: NumberBound | None = None
     above_column: Word | None = None
     """Another column of the same row, that this one is greater than."""
 
     @property
-    def bounds(self) -> dict[str, Bound]:
+    def bounds(self) -> dict[str, NumberBound]:
         """By key, those that are given."""
         found = {name: getattr(self, name) for name in _SIGNS}
         return {name: bound for name, bound in found.items() if bound is not None}
@@ -60,7 +60,7 @@ class Condition(Strict):
         return self
 
 
-class Match(Strict):
+class MatchForm(Strict):
     """Every row within a radius of each row found: a cross-match, inner, with all neighbours.
 
     An area of the form bounds these rows too, as ``qserv_areaspec_`` bounds every table of a FROM clause.
@@ -73,7 +73,7 @@ class Match(Strict):
     """True: a row is not its own neighbour."""
 
 
-class Join(Strict):
+class JoinForm(Strict):
     """The rows of a dependent table of each row found, by the director's key."""
 
     table: Word
@@ -92,8 +92,8 @@ class LsdbForm(Strict):
     """The parameter that bounds the rows' positions by a circle."""
     box: Word | None = None
     where: list[Condition] = Field(default_factory=list)
-    match: Match | None = None
-    join: Join | None = None
+    match: MatchForm | None = None
+    join: JoinForm | None = None
     count: bool = False
     """True: the answer is the number of rows, and there are no columns."""
 
@@ -109,18 +109,18 @@ class LsdbForm(Strict):
     @property
     def parts(self) -> Iterator[tuple[str, str, Place]]:
         """(logical table, column, key of the header) of every column named."""
-        placed: list[tuple[LsdbForm | Match | Join | None, list[str | int]]]
+        placed: list[tuple[LsdbForm | MatchForm | JoinForm | None, list[str | int]]]
         placed = [(self, []), (self.match, ["match"]), (self.join, ["join"])]
         for part, place in placed:
             if part is None:
                 continue
             yield from ((part.table, column, [*place, "columns"]) for column in part.columns)
-            for number, one in enumerate([] if isinstance(part, Match) else part.where):
+            for number, one in enumerate([] if isinstance(part, MatchForm) else part.where):
                 named = [one.column, *([one.above_column] if one.above_column else [])]
                 yield from ((part.table, column, [*place, "where", number]) for column in named)
 
     @property
-    def bounds(self) -> list[Bound]:
+    def bounds(self) -> list[NumberBound]:
         conditions = [*self.where, *(self.join.where if self.join else [])]
         return [bound for one in conditions for key, bound in one.bounds.items() if key != "above_column"]
 
@@ -138,7 +138,7 @@ class LsdbForm(Strict):
                 return f"schema '{schema.name}' has no {table}.{column}", place
         return None
 
-    def render(self, values: Mapping[str, Value], schema: CatalogSchema) -> LsdbCall:
+    def render(self, values: Mapping[str, ParameterValue], schema: CatalogSchema) -> LsdbCall:
         """The call with the values of the parameters and the names of the schema."""
         cone = values[self.cone] if self.cone else None
         box = values[self.box] if self.box else None
@@ -162,7 +162,7 @@ class _Plain(BaseModel):
 
 
 class MatchCall(_Plain):
-    """``Match`` with the names of a schema."""
+    """``MatchForm`` with the names of a schema."""
 
     table: str
     key: str
@@ -172,7 +172,7 @@ class MatchCall(_Plain):
 
 
 class JoinCall(_Plain):
-    """``Join`` with the names of a schema; ``on`` holds the director's key in the dependent table."""
+    """``JoinForm`` with the names of a schema; ``on`` holds the director's key in the dependent table."""
 
     table: str
     on: str
@@ -216,7 +216,7 @@ def _names(table: str, columns: list[str], schema: CatalogSchema) -> list[str]:
     return [schema.column(table, column) for column in columns]
 
 
-def _match(match: Match, schema: CatalogSchema) -> MatchCall:
+def _match(match: MatchForm, schema: CatalogSchema) -> MatchCall:
     return MatchCall(
         table=schema.table(match.table),
         key=schema.column(match.table, "id"),
@@ -226,7 +226,7 @@ def _match(match: Match, schema: CatalogSchema) -> MatchCall:
     )
 
 
-def _join(join: Join, values: Mapping[str, Value], schema: CatalogSchema) -> JoinCall:
+def _join(join: JoinForm, values: Mapping[str, ParameterValue], schema: CatalogSchema) -> JoinCall:
     return JoinCall(
         table=schema.table(join.table),
         on=schema.column(join.table, "object"),
@@ -235,7 +235,7 @@ def _join(join: Join, values: Mapping[str, Value], schema: CatalogSchema) -> Joi
     )
 
 
-def _text(table: str, where: list[Condition], values: Mapping[str, Value], schema: CatalogSchema) -> str:
+def _text(table: str, where: list[Condition], values: Mapping[str, ParameterValue], schema: CatalogSchema) -> str:
     """Conditions as pandas reads them; the names are checked, the rest are numbers."""
     parts = []
     for one in where:
@@ -246,7 +246,7 @@ def _text(table: str, where: list[Condition], values: Mapping[str, Value], schem
     return " and ".join(parts)
 
 
-def _number(bound: Bound, values: Mapping[str, Value]) -> float:
+def _number(bound: NumberBound, values: Mapping[str, ParameterValue]) -> float:
     if not isinstance(bound, str):
         return float(bound)
     name, _, part = bound.partition(".")

@@ -100,16 +100,18 @@ PARTS = {
     "flux_window": ("low", "high"),
 }
 """What the values of a type are made of; those of the others are one number or word."""
-Value = int | float | str | dict[str, float]
+ParameterValue = int | float | str | dict[str, float]
 
 
-def draw(parameters: Mapping[str, Parameter], profile: DataProfile, random: np.random.Generator) -> dict[str, Value]:
+def draw(
+    parameters: Mapping[str, Parameter], profile: DataProfile, random: np.random.Generator
+) -> dict[str, ParameterValue]:
     """One value for each parameter, drawn in the order of their names."""
     return {name: _DRAW[parameters[name].type](parameters[name], profile, random) for name in sorted(parameters)}
 
 
 def place_of(
-    parameters: Mapping[str, Parameter], values: Mapping[str, Value], profile: DataProfile
+    parameters: Mapping[str, Parameter], values: Mapping[str, ParameterValue], profile: DataProfile
 ) -> tuple[float, float] | None:
     """Where on the sky a query with these values asks, in degrees: the object's place, or the middle of the area."""
     for name, parameter in parameters.items():
@@ -125,20 +127,22 @@ def place_of(
     return None
 
 
-def _draw_id(parameter: IdParameter, profile: DataProfile, random: np.random.Generator) -> Value:
+def _draw_id(parameter: IdParameter, profile: DataProfile, random: np.random.Generator) -> ParameterValue:
     return int(profile.object_ids[random.integers(len(profile.object_ids))])
 
 
-def _draw_uniform(parameter: UniformParameter, profile: DataProfile, random: np.random.Generator) -> Value:
+def _draw_uniform(parameter: UniformParameter, profile: DataProfile, random: np.random.Generator) -> ParameterValue:
     return float(random.uniform(*parameter.range))
 
 
-def _draw_uniform_int(parameter: UniformIntParameter, profile: DataProfile, random: np.random.Generator) -> Value:
+def _draw_uniform_int(
+    parameter: UniformIntParameter, profile: DataProfile, random: np.random.Generator
+) -> ParameterValue:
     low, high = parameter.range
     return int(random.integers(low, high, endpoint=True))
 
 
-def _draw_box(parameter: BoxParameter, profile: DataProfile, random: np.random.Generator) -> Value:
+def _draw_box(parameter: BoxParameter, profile: DataProfile, random: np.random.Generator) -> ParameterValue:
     ra, decl = _position(profile, random)
     height = random.uniform(*parameter.height_deg)
     decl_min = max(-90.0, decl - height / 2)
@@ -153,17 +157,19 @@ def _draw_box(parameter: BoxParameter, profile: DataProfile, random: np.random.G
     }
 
 
-def _draw_cone(parameter: ConeParameter, profile: DataProfile, random: np.random.Generator) -> Value:
+def _draw_cone(parameter: ConeParameter, profile: DataProfile, random: np.random.Generator) -> ParameterValue:
     ra, decl = _position(profile, random)
     radius = random.uniform(*parameter.radius_deg)
     return {"ra": _rounded(ra), "decl": _rounded(decl), "radius_deg": _rounded(radius)}
 
 
-def _draw_choice(parameter: ChoiceParameter, profile: DataProfile, random: np.random.Generator) -> Value:
+def _draw_choice(parameter: ChoiceParameter, profile: DataProfile, random: np.random.Generator) -> ParameterValue:
     return parameter.values[random.integers(len(parameter.values))]
 
 
-def _draw_flux_window(parameter: FluxWindowParameter, profile: DataProfile, random: np.random.Generator) -> Value:
+def _draw_flux_window(
+    parameter: FluxWindowParameter, profile: DataProfile, random: np.random.Generator
+) -> ParameterValue:
     values = profile.values(parameter.table, parameter.column)
     share = random.uniform(*parameter.selectivity)
     start = random.uniform(0.0, 1.0 - share)
@@ -181,7 +187,7 @@ def _rounded(degrees: float) -> float:
     return round(degrees, 6)
 
 
-_DRAW: dict[str, Callable[[Any, DataProfile, np.random.Generator], Value]] = {
+_DRAW: dict[str, Callable[[Any, DataProfile, np.random.Generator], ParameterValue]] = {
     "id": _draw_id,
     "uniform": _draw_uniform,
     "uniform_int": _draw_uniform_int,

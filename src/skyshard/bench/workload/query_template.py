@@ -16,7 +16,7 @@ from jinja2 import nodes
 from pydantic import BaseModel, ConfigDict, Field
 
 from skyshard.bench.workload.lsdb_form import FORM, LsdbForm
-from skyshard.bench.workload.parameters import PARTS, FluxWindowParameter, Parameter, Value
+from skyshard.bench.workload.parameters import PARTS, FluxWindowParameter, Parameter, ParameterValue
 from skyshard.bench.workload.schema_names import DIRECTOR, CatalogSchema, read_schema_file
 from skyshard.bench.workload.template_body import Body
 from skyshard.catalog.strict_files import find_key, parse_yaml, validate_located
@@ -60,7 +60,7 @@ class QueryTemplate:
     digest: str
     schema: CatalogSchema
 
-    def render(self, values: Mapping[str, Value]) -> str:
+    def render(self, values: Mapping[str, ParameterValue]) -> str:
         """The statement, without trailing semicolon; on one line where that changes nothing.
 
         Raises:
@@ -88,7 +88,7 @@ class QueryTemplate:
         found = [f"{table}.{column}".rstrip(".") for table, column in sorted(self.names) if not has(table, column)]
         return found[0] if found else ""
 
-    def forms(self, values: Mapping[str, Value]) -> dict[str, str]:
+    def forms(self, values: Mapping[str, ParameterValue]) -> dict[str, str]:
         """What targets without SQL are asked with the same values, by the name of the form."""
         lsdb = self.header.lsdb
         return {FORM: lsdb.render(values, self.schema).model_dump_json()} if isinstance(lsdb, LsdbForm) else {}

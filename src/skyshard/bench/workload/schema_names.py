@@ -19,7 +19,7 @@ DIRECTOR = "Object"
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 
 
-class SchemaTable(BaseModel):
+class TableNames(BaseModel):
     """One table by its logical name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,13 +37,13 @@ class CatalogSchema(BaseModel):
 
     version: Literal[1]
     name: Identifier
-    tables: dict[Identifier, SchemaTable]
+    tables: dict[Identifier, TableNames]
 
     @classmethod
     def plain(cls) -> CatalogSchema:
         """Names as templates without a schema use them: an Object with objectId, ra and decl."""
         columns = {"id": "objectId", "ra": "ra", "decl": "decl"}
-        return cls(version=1, name="plain", tables={DIRECTOR: SchemaTable(table=DIRECTOR, columns=columns)})
+        return cls(version=1, name="plain", tables={DIRECTOR: TableNames(table=DIRECTOR, columns=columns)})
 
     def table(self, logical: str) -> str:
         """The table's name in the database; a name that is not declared stands for itself."""

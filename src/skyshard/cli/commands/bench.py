@@ -23,7 +23,7 @@ from skyshard.readable import seconds
 
 if TYPE_CHECKING:
     from skyshard.bench.compare.sweep import Sweep
-    from skyshard.bench.record.latency_stats import Summary
+    from skyshard.bench.record.latency_stats import TrialSummary
     from skyshard.bench.trial.trial_setup import TrialResult
     from skyshard.bench.workload.workload import Workload
 
@@ -95,7 +95,7 @@ def _show_all(results: Mapping[str, TrialResult], *, as_json: bool) -> None:
         _show(result, name if len(results) > 1 else "", as_json=as_json)
 
 
-def _exit_code(summaries: Sequence[Summary]) -> int:
+def _exit_code(summaries: Sequence[TrialSummary]) -> int:
     """3 when samples were lost, 130 when a run was stopped, 1 when one did not pass."""
     if any(summary.lost for summary in summaries):
         return 3

@@ -8,7 +8,7 @@ from skyshard.bench.check.check_answers import AnswerCheck, check_answers
 from skyshard.bench.check.true_answers import TrueAnswer, TrueAnswers
 from skyshard.bench.drive.driver import Recording
 from skyshard.bench.record.samples import Sample
-from skyshard.bench.target import Answer, NullTarget, Target
+from skyshard.bench.target import NullTarget, Target, TargetAnswer
 from skyshard.progress import Progress, unwatched
 
 
@@ -31,7 +31,7 @@ class Oracle(NullTarget):
         super().__init__(number(1))
         self.asked: list[str] = []
 
-    def run(self, sql: str, database: str) -> Answer:
+    def run(self, sql: str, database: str) -> TargetAnswer:
         self.asked.append(sql)
         if sql == "broken":
             raise ConnectionError("gone")

@@ -13,7 +13,7 @@ from tests.support.lv_workloads import Exhausted, lv_schedule, lv_workload
 from skyshard.bench.clock import VirtualClock, WallClock
 from skyshard.bench.drive.driver import INTERRUPTED, Recording, phase_clients, run_phase, run_within
 from skyshard.bench.record.samples import sample_table
-from skyshard.bench.target import Answer, NullTarget, Target
+from skyshard.bench.target import NullTarget, Target, TargetAnswer
 from skyshard.bench.workload.data_profile import DataProfile
 from skyshard.bench.workload.query_schedule import build_schedule
 from skyshard.bench.workload.query_template import read_template
@@ -53,7 +53,7 @@ class Timed(NullTarget):
         super().__init__()
         self.clock, self.service_s, self.stalled, self.stall_s, self.asked = clock, service_s, stalled, stall_s, 0
 
-    def run(self, sql: str, database: str) -> Answer:
+    def run(self, sql: str, database: str) -> TargetAnswer:
         self.clock.advance(self.stall_s if self.asked == self.stalled else self.service_s)
         self.asked += 1
         return super().run(sql, database)
@@ -66,7 +66,7 @@ class Failing(NullTarget):
         super().__init__()
         self.asked = 0
 
-    def run(self, sql: str, database: str) -> Answer:
+    def run(self, sql: str, database: str) -> TargetAnswer:
         self.asked += 1
         if self.asked % 3 == 0:
             raise (ClusterError("node2 is gone") if self.asked % 2 else ZeroDivisionError("oops"))
@@ -158,7 +158,7 @@ def test_an_open_loop_with_a_duration_sends_what_falls_due_in_it() -> None:
 
 def test_answers_are_kept_within_the_budget() -> None:
     """Answers beyond the budget are dropped, their samples are not."""
-    answer = Answer.of(pa.table({"a": np.zeros(10_000)}))
+    answer = TargetAnswer.of(pa.table({"a": np.zeros(10_000)}))
     target = NullTarget(answer.table)
     recording, _ = drive(target, count=30)
     kept = [a for a in recording.answers if a is not None]
@@ -173,7 +173,7 @@ class Hanging(NullTarget):
         super().__init__()
         self.interrupt, self.asked, self.released = interrupt, 0, threading.Event()
 
-    def run(self, sql: str, database: str) -> Answer:
+    def run(self, sql: str, database: str) -> TargetAnswer:
         self.asked += 1
         if self.asked == 5:
             self.interrupt()
@@ -213,7 +213,7 @@ class Slow(NullTarget):
         super().__init__()
         self.asked = 0
 
-    def run(self, sql: str, database: str) -> Answer:
+    def run(self, sql: str, database: str) -> TargetAnswer:
         self.asked += 1
         if self.asked % 3 == 0:
             time.sleep(0.3)

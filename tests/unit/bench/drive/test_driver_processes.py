@@ -19,7 +19,7 @@ from tests.support.lv_workloads import lv_schedule, lv_workload, trial_of
 from skyshard.bench.drive.driver import Recording
 from skyshard.bench.drive.driver_processes import DriverProcesses, ProcessDriver, ThreadDriver, deal, wall_clock
 from skyshard.bench.record.trial_folder import validate_trial
-from skyshard.bench.target import Answer, NullTarget
+from skyshard.bench.target import NullTarget, TargetAnswer
 from skyshard.bench.workload.query_schedule import ClassSchedule, Query
 from skyshard.bench.workload.workload import ClassLoad
 from skyshard.errors import ClusterError
@@ -73,7 +73,7 @@ class Doomed(NullTarget):
         super().__init__()
         self.mark, self.asked = mark, 0
 
-    def run(self, sql: str, database: str) -> Answer:
+    def run(self, sql: str, database: str) -> TargetAnswer:
         self.asked += 1
         if self.asked == 10 and not self.mark.exists():
             self.mark.touch()
@@ -121,7 +121,7 @@ def test_a_stall_shows_in_an_open_loop() -> None:
     class Stalls(NullTarget):
         lock = threading.Lock()
 
-        def run(self, sql: str, database: str) -> Answer:
+        def run(self, sql: str, database: str) -> TargetAnswer:
             with self.lock:
                 if not stalled.is_set():
                     stalled.set()

@@ -10,7 +10,7 @@ from tests.support.lv_workloads import lv_schedule, lv_workload
 from skyshard.bench.drive.driver import Recording
 from skyshard.bench.drive.driver_processes import ThreadDriver, wall_clock
 from skyshard.bench.drive.thread_switching import SWITCH_S, quick_switching
-from skyshard.bench.target import Answer, NullTarget
+from skyshard.bench.target import NullTarget, TargetAnswer
 
 
 def test_switching_is_quick_inside_and_as_before_after() -> None:
@@ -31,7 +31,7 @@ def test_threads_that_drive_leave_the_process_as_it_is() -> None:
     seen: set[float] = set()
 
     class Looking(NullTarget):
-        def run(self, sql: str, database: str) -> Answer:
+        def run(self, sql: str, database: str) -> TargetAnswer:
             seen.add(sys.getswitchinterval())
             return super().run(sql, database)
 

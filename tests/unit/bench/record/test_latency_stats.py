@@ -12,8 +12,8 @@ from tests.support.bench_trials import made_trial, made_workload
 
 from skyshard.bench.record.latency_stats import (
     Shortfall,
-    Summary,
     Times,
+    TrialSummary,
     Verdict,
     WrongAnswer,
     check_thresholds,
@@ -70,7 +70,7 @@ def sample(due: float, sent: float, done: float, **rest: Any) -> Sample:
     return replace(usual, **rest)
 
 
-def summary(samples: list[Sample], ok: list[bool | None] | None = None, **load: object) -> Summary:
+def summary(samples: list[Sample], ok: list[bool | None] | None = None, **load: object) -> TrialSummary:
     return summarise(workload(**load), sample_table(samples, ["q"], ok))
 
 

@@ -10,11 +10,11 @@ from tests.support.null_trials import WORKLOAD, Oracle, trial
 
 from skyshard.bench.check.true_answers import TrueAnswer, TrueAnswers
 from skyshard.bench.pages.report import verdict_sentence, write_report
-from skyshard.bench.record.latency_stats import Summary
+from skyshard.bench.record.latency_stats import TrialSummary
 from skyshard.bench.record.samples import SAMPLE_SCHEMA
 from skyshard.bench.record.trial_folder import read_trial
-from skyshard.bench.record.trial_manifest import Manifest
-from skyshard.bench.target import Answer, NullTarget
+from skyshard.bench.record.trial_manifest import TrialManifest
+from skyshard.bench.target import NullTarget, TargetAnswer
 from skyshard.bench.trial.trial_setup import CatalogFacts
 from skyshard.errors import ClusterError, UserError
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(20)  # drawing takes a second, and several on a
 class Calm(NullTarget):
     """Takes a while, beside which the driver's own delay is little."""
 
-    def run(self, sql: str, database: str) -> Answer:
+    def run(self, sql: str, database: str) -> TargetAnswer:
         time.sleep(0.02)
         return super().run(sql, database)
 
@@ -34,7 +34,7 @@ class Wrong(NullTarget):
 
     name = "czar"
 
-    def run(self, sql: str, database: str) -> Answer:
+    def run(self, sql: str, database: str) -> TargetAnswer:
         answer = super().run(sql, database)
         return type(answer).of(pa.table({"one": [2]})) if "chunkId" in sql else answer
 
@@ -42,7 +42,7 @@ class Wrong(NullTarget):
 class Broken(NullTarget):
     """Fails on everything."""
 
-    def run(self, sql: str, database: str) -> Answer:
+    def run(self, sql: str, database: str) -> TargetAnswer:
         raise ClusterError("node <2> is gone", remedy="start it")
 
 
@@ -61,8 +61,8 @@ def test_a_trial_folder_holds_manifest_samples_summary_and_report(folder: Path) 
         "manifest.json", "samples.parquet", "statements.parquet", "summary.json", "skymap.parquet", "report.html",
         "report.md", "histograms.hlog", "telemetry.parquet",
     }  # fmt: skip
-    manifest = Manifest.model_validate_json((folder / "manifest.json").read_text())
-    summary = Summary.model_validate_json((folder / "summary.json").read_text())
+    manifest = TrialManifest.model_validate_json((folder / "manifest.json").read_text())
+    summary = TrialSummary.model_validate_json((folder / "summary.json").read_text())
     samples = pq.read_table(folder / "samples.parquet")
     assert (manifest.workload, manifest.seed, manifest.oracle) == (WORKLOAD, 5, "mono")
     assert manifest.environment.cores >= 1
@@ -143,7 +143,7 @@ def test_ctrl_c_while_checking_leaves_a_partial_trial(tmp_path: Path) -> None:
     """What was measured is kept, nothing counts as checked, and the trial does not pass."""
 
     class Interrupting(NullTarget):
-        def run(self, sql: str, database: str) -> Answer:
+        def run(self, sql: str, database: str) -> TargetAnswer:
             raise KeyboardInterrupt
 
     summary = trial(tmp_path, NullTarget(), Interrupting())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skyshard.bench.target import Answer, NullTarget
+from skyshard.bench.target import NullTarget, TargetAnswer
 from skyshard.bench.workload.data_profile import DataProfile, profile_data
 from skyshard.errors import UserError
 
@@ -22,18 +22,18 @@ class Catalog(NullTarget):
         self.random = np.random.default_rng(seed)
         self.statements: list[str] = []
 
-    def run(self, sql: str, database: str) -> Answer:
+    def run(self, sql: str, database: str) -> TargetAnswer:
         import pyarrow as pa
 
         self.statements.append(sql)
         if "COUNT(*)" in sql:
-            return Answer.of(pa.table({"n": [6_000]}))
+            return TargetAnswer.of(pa.table({"n": [6_000]}))
         order = self.random.permutation(50)
         ids = pa.array(order + 100)
         flux = pa.array([None if i == 3 else float("nan") if i == 4 else float(i) for i in order])
         if "FROM Source" in sql:
-            return Answer.of(pa.table({"flux": flux}))
-        return Answer.of(pa.table({"objectId": ids, "ra": order * 1.0, "decl": order * 0.1, "f": flux}))
+            return TargetAnswer.of(pa.table({"flux": flux}))
+        return TargetAnswer.of(pa.table({"objectId": ids, "ra": order * 1.0, "decl": order * 0.1, "f": flux}))
 
 
 def test_a_profile_does_not_depend_on_the_order_of_answers() -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from skyshard.bench.target import Answer, NullTarget
+from skyshard.bench.target import NullTarget, TargetAnswer
 from skyshard.bench.trial.run_trial import run_trial
 from skyshard.bench.trial.send_phases import TrialSchedule, answerable
 from skyshard.bench.trial.trial_setup import TrialEngines, TrialQueries, TrialRecord
 from skyshard.bench.workload.data_profile import DataProfile, profile_data
 from skyshard.bench.workload.lsdb_form import LsdbCall
-from skyshard.bench.workload.parameters import Value
+from skyshard.bench.workload.parameters import ParameterValue
 from skyshard.bench.workload.query_schedule import Query, build_schedule, without
 from skyshard.bench.workload.query_template import QueryTemplate, read_template, read_templates, wanted_columns
 from skyshard.bench.workload.workload import Workload
@@ -33,7 +33,7 @@ def template(tmp_path: Path, form: str) -> QueryTemplate:
     return read_template(tmp_path, "LV/x")
 
 
-def call(found: QueryTemplate, **values: Value) -> LsdbCall:
+def call(found: QueryTemplate, **values: ParameterValue) -> LsdbCall:
     return LsdbCall.model_validate_json(found.forms(values)["lsdb"])
 
 
@@ -94,7 +94,7 @@ class FormTarget(NullTarget):
         super().__init__()
         self.asked: list[str] = []
 
-    def run(self, sql: str, database: str) -> Answer:
+    def run(self, sql: str, database: str) -> TargetAnswer:
         self.asked.append(sql)
         return super().run(sql, database)
 
