@@ -16,6 +16,6 @@ else:
         {
             "Loader": "messages",
             "MariaDBLoader": "mariadb_loader",
-            "NodeLoader": "base",
+            "NodeLoader": "node_loader",
         },
     )
