@@ -24,6 +24,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "gener
 exclude_patterns = ["examples", "extensions"]
 nitpicky = False
 smartquotes = False
+highlight_language = "text"
 
 myst_heading_anchors = 4
 myst_fence_as_directive = ["mermaid"]
