@@ -8,15 +8,12 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skyshard.array_types import Flags, Floats, Integers, Numbers
 from skyshard.chunking.sphere import Box, HalfSpaces, Region, unit_vectors
 from skyshard.chunking.stripe_table import build_table, check_striping, count_chunks
 from skyshard.errors import UserError
 from skyshard.lazy import locked_property
 
-Floats: TypeAlias = NDArray[np.float64]
-Flags: TypeAlias = NDArray[np.bool_]
-Numbers: TypeAlias = NDArray[np.int32]
-Rows: TypeAlias = NDArray[np.int64]
 Places: TypeAlias = NDArray[np.intp]
 
 _BLOCK_ROWS = 65_536
@@ -28,7 +25,7 @@ _ROUNDING_RAD = 1e-9
 class OverlapCopies(NamedTuple):
     """Rows to be copied: input row, and the chunk and sub-chunk that get the copy. Sorted by row, pairs unique."""
 
-    row: Rows
+    row: Integers
     chunk_ids: Numbers
     sub_chunk_ids: Numbers
 

@@ -12,16 +12,15 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from skyshard.array_types import Flags, Floats
 from skyshard.errors import UserError
 
 RAD_PER_DEG = 0.0174532925199432957692369076849
 DEG_PER_RAD = 57.2957795130823208767981548141
 ARCSEC_PER_DEG = 3600.0
 
-Floats: TypeAlias = NDArray[np.float64]
-Flags: TypeAlias = NDArray[np.bool_]
 
 _PAD_DEG = 1e-9
 """Added to what a region's outline is known to, so that rounding never puts a point outside it."""

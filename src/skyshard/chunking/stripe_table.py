@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from skyshard.array_types import Floats
 from skyshard.chunking.sphere import DEG_PER_RAD, RAD_PER_DEG
 from skyshard.errors import UserError
 
@@ -19,7 +20,6 @@ MAX_SUB_STRIPES = 648_000
 """Sub-stripes from pole to pole: none is lower than one arcsecond."""
 MAX_OVERLAP_DEG = 10.0
 
-Floats: TypeAlias = NDArray[np.float64]
 Counts: TypeAlias = NDArray[np.int64]
 
 _POLE_DEG = 90 - 1 / 3600.0

@@ -7,19 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from skyshard.array_types import Bytes, Flags, Integers, Words
 from skyshard.errors import UserError
-
-Bytes: TypeAlias = NDArray[np.uint8]
-Words: TypeAlias = NDArray[np.uint64]
-Numbers: TypeAlias = NDArray[np.int64]
-Flags: TypeAlias = NDArray[np.bool_]
 
 _SHOWN_BYTES = 60
 
@@ -110,8 +106,8 @@ def bitmap_buffer(valid: Bytes | Flags | None) -> pa.Buffer | None:
 class ByteStrings:
     """Byte strings as one data array with a start and a length a row; nulls have length 0."""
 
-    starts: Numbers
-    lengths: Numbers
+    starts: Integers
+    lengths: Integers
     data: Bytes
 
     @staticmethod
@@ -155,7 +151,7 @@ def padded(array: pa.Array, width: int, pad: str) -> Bytes:
     return np.frombuffer(text.buffers()[2], np.uint8)[: len(array) * width].reshape(len(array), width)
 
 
-def binary_array(matrix: Bytes, lengths: Numbers | None, valid: Bytes | None) -> pa.Array:
+def binary_array(matrix: Bytes, lengths: Integers | None, valid: Bytes | None) -> pa.Array:
     """A ``pa.binary()`` array of the first ``lengths`` bytes of each matrix row (all of them when None)."""
     rows, width = matrix.shape
     if lengths is None:

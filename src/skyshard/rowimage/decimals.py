@@ -14,17 +14,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.rowimage.arrays import (
-    Bytes,
-    Flags,
-    Origin,
-    Words,
-    big_endian,
-    bitmap_buffer,
-    from_big_endian,
-    validity_bytes,
-    values_of,
-)
+from skyshard.array_types import Bytes, Flags, Words
+from skyshard.rowimage.arrays import Origin, big_endian, bitmap_buffer, from_big_endian, validity_bytes, values_of
 
 _GROUP = 9
 _BYTES_OF_DIGITS = (0, 1, 1, 2, 2, 3, 3, 4, 4, 4)

@@ -14,14 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skyshard.rowimage.arrays import (
-    Bytes,
-    Origin,
-    Words,
-    bitmap_buffer,
-    from_little_endian,
-    little_endian,
-)
+from skyshard.array_types import Bytes, Words
+from skyshard.rowimage.arrays import Origin, bitmap_buffer, from_little_endian, little_endian
 
 _MEMBER = re.compile(r"'((?:[^'\\]|''|\\.)*)'", re.DOTALL)
 _ESCAPE = re.compile(r"''|\\(.)", re.DOTALL)

@@ -15,17 +15,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from skyshard.array_types import Bytes
 from skyshard.errors import UserError
-from skyshard.rowimage.arrays import (
-    Bytes,
-    Origin,
-    Validity,
-    big_endian,
-    is_bytes,
-    parts,
-    validity_bytes,
-    values_of,
-)
+from skyshard.rowimage.arrays import Origin, Validity, big_endian, is_bytes, parts, validity_bytes, values_of
 from skyshard.rowimage.malloc_tuning import keep_freed_memory
 from skyshard.rowimage.record import FieldLike, RecordLayout, Records, Slot, bytes_at, require_packable
 from skyshard.rowimage.strings import BitCodec

@@ -15,9 +15,10 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from skyshard.array_types import Bytes
 from skyshard.db.charsets import BYTES_A_CHARACTER, codec_of
 from skyshard.errors import UserError
-from skyshard.rowimage.arrays import Bytes, Origin
+from skyshard.rowimage.arrays import Origin
 from skyshard.rowimage.decimals import DecimalCodec
 from skyshard.rowimage.enum_set import MemberCodec, parse_members
 from skyshard.rowimage.sqltype import SqlType, TypeClass

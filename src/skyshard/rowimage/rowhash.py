@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skyshard.rowimage.arrays import ByteStrings, Numbers, Words
+from skyshard.array_types import Integers, Words
+from skyshard.rowimage.arrays import ByteStrings
 
 WORDS_A_VALUE = 4
 """A DECIMAL of 256 bits is the longest value of fixed size."""
@@ -83,7 +84,7 @@ def hash_bytes(text: bytes) -> int:
     return int(hash_strings(ByteStrings(np.zeros(1, np.int64), one, data), one)[0])
 
 
-def hash_strings(strings: ByteStrings, counted: Numbers) -> Words:
+def hash_strings(strings: ByteStrings, counted: Integers) -> Words:
     """A word a byte string; ``counted`` is the length that counts (that of BINARY includes its zero bytes).
 
     Takes the memory of a few hundred thousand words, however long a string is.
@@ -97,7 +98,7 @@ def hash_strings(strings: ByteStrings, counted: Numbers) -> Words:
     return splitmix64(sums)
 
 
-def _add_slab(sums: Words, strings: ByteStrings, ends: Numbers, start: int, stop: int) -> None:
+def _add_slab(sums: Words, strings: ByteStrings, ends: Integers, start: int, stop: int) -> None:
     """Add words ``[start, stop)``, counted over all strings, to the sums of their rows."""
     first = int(np.searchsorted(ends, start, side="right"))
     last = int(np.searchsorted(ends, stop, side="left")) + 1
@@ -115,7 +116,7 @@ def _add_slab(sums: Words, strings: ByteStrings, ends: Numbers, start: int, stop
     sums[first + filled] += np.add.reduceat(words, heads)
 
 
-def _words_at(data: NDArray[np.uint8], places: Numbers, left: Numbers) -> Words:
+def _words_at(data: NDArray[np.uint8], places: Integers, left: Integers) -> Words:
     """Eight bytes of ``data`` from each place, little-endian; zero past the ``left`` bytes of the string."""
     if len(data) < 8:
         data = np.concatenate((data, np.zeros(8 - len(data), np.uint8)))

@@ -8,12 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skyshard.array_types import Bytes, Integers, Words
 from skyshard.rowimage.arrays import (
-    Bytes,
     ByteStrings,
-    Numbers,
     Origin,
-    Words,
     as_text,
     big_endian,
     binary_array,
@@ -90,12 +88,12 @@ class TextCodec:
             origin.refuse(suspect, array, f"it is longer than {self.characters} characters: widen the column")
 
 
-def _utf8_lengths(strings: ByteStrings) -> Numbers:
+def _utf8_lengths(strings: ByteStrings) -> Integers:
     """Characters a row: bytes that do not continue one."""
     starts_character = (strings.data & np.uint8(0xC0)) != 0x80
     count = np.zeros(len(starts_character) + 1, np.int64)
     np.cumsum(starts_character, out=count[1:])
-    characters: Numbers = count[strings.starts + strings.lengths] - count[strings.starts]
+    characters: Integers = count[strings.starts + strings.lengths] - count[strings.starts]
     return characters
 
 
@@ -108,7 +106,7 @@ def without_trailing_spaces(array: pa.Array) -> pa.Array:
     return pc.ascii_rtrim(as_text(array), characters=" ")
 
 
-def _trimmed_lengths(cells: Bytes) -> Numbers:
+def _trimmed_lengths(cells: Bytes) -> Integers:
     if not cells.shape[1]:
         return np.zeros(len(cells), np.int64)
     is_text = cells != _SPACE

@@ -12,13 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from skyshard.array_types import Bytes, Flags, Integers, Words
 from skyshard.rowimage.arrays import (
-    Bytes,
     ByteStrings,
-    Flags,
-    Numbers,
     Origin,
-    Words,
     big_endian,
     binary_array,
     from_big_endian,
@@ -108,14 +105,14 @@ class TemporalCodec:
         stored = self.offset << (8 * self.fraction_bytes)
         return stored - (stored >> 63 << 64)
 
-    def with_fraction(self, whole: Numbers, micros: Numbers) -> Numbers:
+    def with_fraction(self, whole: Integers, micros: Integers) -> Integers:
         """Whole units and microseconds as one number, the fraction in its last ``fraction_bytes`` bytes."""
         kept = micros // 10 ** (6 - self.digits) * 10 ** (2 * self.fraction_bytes - self.digits)
-        number: Numbers = (whole << (8 * self.fraction_bytes)) | kept
+        number: Integers = (whole << (8 * self.fraction_bytes)) | kept
         return number
 
 
-def _number(text: Bytes, start: int, count: int) -> Numbers:
+def _number(text: Bytes, start: int, count: int) -> Integers:
     value = np.zeros(len(text), np.int64)
     for column in range(start, start + count):
         value *= 10
@@ -130,7 +127,7 @@ def _are_digits(text: Bytes, *columns: int) -> Flags:
     return good
 
 
-def _is_one_of(text: Bytes, lengths: Numbers, column: int, allowed: bytes) -> Flags:
+def _is_one_of(text: Bytes, lengths: Integers, column: int, allowed: bytes) -> Flags:
     """The separator at ``column``; a text that ends before it needs none."""
     good: Flags = lengths <= column
     for letter in allowed:
@@ -138,7 +135,7 @@ def _is_one_of(text: Bytes, lengths: Numbers, column: int, allowed: bytes) -> Fl
     return good
 
 
-def _is_day(year: Numbers, month: Numbers, day: Numbers) -> Flags:
+def _is_day(year: Integers, month: Integers, day: Integers) -> Flags:
     last = _DAYS[np.minimum(month, 12)]
     is_leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
     last = last - ((month == 2) & ~is_leap)
@@ -146,14 +143,14 @@ def _is_day(year: Numbers, month: Numbers, day: Numbers) -> Flags:
     return good
 
 
-def _read_ymd(text: Bytes, lengths: Numbers) -> tuple[Numbers, Numbers, Numbers, Flags]:
+def _read_ymd(text: Bytes, lengths: Integers) -> tuple[Integers, Integers, Integers, Flags]:
     year, month, day = _number(text, 0, 4), _number(text, 5, 2), _number(text, 8, 2)
     good = _are_digits(text, 0, 1, 2, 3, 5, 6, 8, 9)
     good &= _is_one_of(text, lengths, 4, b"-") & _is_one_of(text, lengths, 7, b"-")
     return year, month, day, good & _is_day(year, month, day)
 
 
-def _read_minutes(text: Bytes, lengths: Numbers, start: int) -> tuple[Numbers, Numbers, Flags]:
+def _read_minutes(text: Bytes, lengths: Integers, start: int) -> tuple[Integers, Integers, Flags]:
     """``MM:SS.ffffff`` from ``start``: minute and second packed as the server does, microseconds, and whether good."""
     minute, second, micros = _number(text, start, 2), _number(text, start + 3, 2), _number(text, start + 6, 6)
     good = _are_digits(text, *(start + at for at in (0, 1, 3, 4)), *range(start + 6, text.shape[1]))
@@ -162,19 +159,19 @@ def _read_minutes(text: Bytes, lengths: Numbers, start: int) -> tuple[Numbers, N
     return (minute << 6) | second, micros, good
 
 
-def _read_date(text: Bytes, lengths: Numbers, codec: TemporalCodec) -> tuple[Numbers, Flags]:
+def _read_date(text: Bytes, lengths: Integers, codec: TemporalCodec) -> tuple[Integers, Flags]:
     year, month, day, good = _read_ymd(text, lengths)
     return (year << 9) | (month << 5) | day, good & (lengths == _DATE_LENGTH)
 
 
-def _read_year(text: Bytes, lengths: Numbers, codec: TemporalCodec) -> tuple[Numbers, Flags]:
+def _read_year(text: Bytes, lengths: Integers, codec: TemporalCodec) -> tuple[Integers, Flags]:
     year = _number(text, 0, 4)
     good = _are_digits(text, 0, 1, 2, 3) & (lengths == 4)
     good &= (year == 0) | ((year > 1900) & (year < 2156))
     return np.where(year == 0, 0, year - 1900), good
 
 
-def _read_datetime(text: Bytes, lengths: Numbers, codec: TemporalCodec) -> tuple[Numbers, Flags]:
+def _read_datetime(text: Bytes, lengths: Integers, codec: TemporalCodec) -> tuple[Integers, Flags]:
     year, month, day, good = _read_ymd(text, lengths)
     hour = _number(text, _DATE_LENGTH + 1, 2)
     minutes, micros, is_clock = _read_minutes(text, lengths, _DATE_LENGTH + 4)
@@ -189,7 +186,7 @@ def _read_datetime(text: Bytes, lengths: Numbers, codec: TemporalCodec) -> tuple
     return codec.with_fraction(whole, micros) + codec.zero, good
 
 
-def _epoch(year: Numbers, month: Numbers, day: Numbers, clock: Numbers) -> tuple[Numbers, Flags]:
+def _epoch(year: Integers, month: Integers, day: Integers, clock: Integers) -> tuple[Integers, Flags]:
     months = (year * 12 + month - 1 - 1970 * 12).astype("datetime64[M]")
     days = months.astype("datetime64[D]").astype(np.int64) + day - 1
     seconds = days * 86400 + (clock >> 12) * 3600 + ((clock >> 6) & 63) * 60 + (clock & 63)
@@ -198,7 +195,7 @@ def _epoch(year: Numbers, month: Numbers, day: Numbers, clock: Numbers) -> tuple
     return np.where(is_zero, 0, seconds), good
 
 
-def _read_time(text: Bytes, lengths: Numbers, codec: TemporalCodec) -> tuple[Numbers, Flags]:
+def _read_time(text: Bytes, lengths: Integers, codec: TemporalCodec) -> tuple[Integers, Flags]:
     colon = (text == ord(":")).argmax(axis=1)
     is_negative = text[:, 0] == ord("-")
     hour_digits = colon - is_negative
@@ -214,7 +211,7 @@ def _read_time(text: Bytes, lengths: Numbers, codec: TemporalCodec) -> tuple[Num
     return np.where(is_negative, -value, value) + codec.zero, good
 
 
-def _hour_aligned(text: Bytes, colon: Numbers, hour_digits: Numbers) -> Bytes:
+def _hour_aligned(text: Bytes, colon: Integers, hour_digits: Integers) -> Bytes:
     """Rows shifted so that each reads ``HHH:MM:SS.ffffff``, sign dropped."""
     wide = np.pad(text, ((0, 0), (3, 4)), constant_values=ord("0"))
     aligned: Bytes = np.take_along_axis(wide, colon[:, None] + np.arange(text.shape[1] + 3), axis=1)
@@ -222,14 +219,14 @@ def _hour_aligned(text: Bytes, colon: Numbers, hour_digits: Numbers) -> Bytes:
     return aligned
 
 
-def _write(text: Bytes, start: int, count: int, values: Numbers) -> None:
+def _write(text: Bytes, start: int, count: int, values: Integers) -> None:
     """Decimal digits of ``values`` into ``count`` columns from ``start``."""
     for column in range(start + count - 1, start - 1, -1):
         values, digit = np.divmod(values, 10)
         text[:, column] = digit + ord("0")
 
 
-def _write_fraction(text: Bytes, start: int, fraction: Numbers, codec: TemporalCodec) -> None:
+def _write_fraction(text: Bytes, start: int, fraction: Integers, codec: TemporalCodec) -> None:
     if codec.digits:
         text[:, start] = ord(".")
         _write(text, start + 1, codec.digits, fraction // 10 ** (2 * codec.fraction_bytes - codec.digits))
@@ -242,7 +239,7 @@ def _template(rows: int, pattern: bytes, digits: int) -> Bytes:
     return text
 
 
-def _date_text(stored: Numbers) -> Bytes:
+def _date_text(stored: Integers) -> Bytes:
     text = _template(len(stored), b"0000-00-00", 0)
     _write(text, 0, 4, stored >> 9)
     _write(text, 5, 2, (stored >> 5) & 15)
@@ -250,7 +247,7 @@ def _date_text(stored: Numbers) -> Bytes:
     return text
 
 
-def _year_text(stored: Numbers) -> Bytes:
+def _year_text(stored: Integers) -> Bytes:
     text = np.empty((len(stored), 4), np.uint8)
     _write(text, 0, 4, np.where(stored == 0, 0, stored + 1900))
     return text
@@ -269,7 +266,7 @@ def _datetime_text(stored: Words, codec: TemporalCodec) -> Bytes:
     return text
 
 
-def _civil(seconds: Numbers) -> Numbers:
+def _civil(seconds: Integers) -> Integers:
     """Seconds since 1970 as DATETIME packs them; 0 is the zero date."""
     days = (seconds // 86400).astype("datetime64[D]")
     months = days.astype("datetime64[M]")

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.rowimage.arrays import Bytes, bitmap_buffer, from_big_endian
+from skyshard.array_types import Bytes
+from skyshard.rowimage.arrays import bitmap_buffer, from_big_endian
 from skyshard.rowimage.malloc_tuning import keep_freed_memory
 from skyshard.rowimage.pack import block_rows
 from skyshard.rowimage.record import RecordLayout, Records, Slot, bytes_at

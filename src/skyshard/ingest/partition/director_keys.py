@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from skyshard.array_types import Numbers
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.errors import UserError
@@ -39,7 +40,6 @@ EXACT_DOUBLE = 2.0**53
 """From here on a FLOAT or DOUBLE stands for several whole numbers."""
 _WIDE = pa.decimal256(76, 0)
 """Any DECIMAL that is a whole number."""
-Numbers = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from skyshard.array_types import Numbers
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
 from skyshard.errors import UserError
 from skyshard.ingest.partition.bundle import Claim, PartReport
-from skyshard.ingest.partition.routing import Numbers, PartitionSpec, Routed, positions, stored_positions
+from skyshard.ingest.partition.routing import PartitionSpec, Routed, positions, stored_positions
 from skyshard.ingest.source import InputBatch, Part
 from skyshard.rowimage.arrays import RefusedValue
 from skyshard.rowimage.digest import RowDigest, digest_runs, row_lanes

@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from skyshard.array_types import Flags, Numbers
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.chunking.sphere import Box, ang_sep
 from skyshard.errors import UserError
 from skyshard.ingest.partition.director_keys import DirectorKeys
 from skyshard.ingest.partition.routing import (
     NO_COPIES,
-    Numbers,
     PartitionSpec,
     Routed,
     claimed_chunks,
@@ -36,8 +36,6 @@ FIRST, SECOND, BOTH = 1, 2, 3
 SLACK_DEG = 0.001 / 3600
 """Pairs must be nearer than the overlap by this much: rounding must not part them."""
 DOUBLED = "rows whose sides lie in two chunks stored in both"
-
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from skyshard.array_types import Numbers
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
 from skyshard.ingest.partition.bundle import BundleWriter, Place
 from skyshard.rowimage.digest import Lanes, RowDigest, digest_runs, row_lanes
 from skyshard.rowimage.pack import check_values, pack
 from skyshard.rowimage.record import RecordLayout
 
-Numbers = NDArray[np.int32]
 Places = NDArray[np.int64]
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from skyshard.array_types import Numbers
 from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import Table
 from skyshard.errors import UserError
@@ -25,7 +26,7 @@ from skyshard.ingest.partition.given_chunks import check_claims, claim_overlap, 
 from skyshard.ingest.partition.match_rows import route_matches
 from skyshard.ingest.partition.orphan_keys import Orphans, orphans_of, save_orphans
 from skyshard.ingest.partition.packed_rows import Rows, chunk_order
-from skyshard.ingest.partition.routing import Numbers, PartitionSpec, Routed, route_dependent, route_director
+from skyshard.ingest.partition.routing import PartitionSpec, Routed, route_dependent, route_director
 from skyshard.ingest.source import InputBatch, Part
 from skyshard.node.messages import Loader
 from skyshard.registry.records import WHOLE

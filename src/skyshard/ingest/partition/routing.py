@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from skyshard.array_types import Numbers
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.catalog.layout import Striping, TableLayout
 from skyshard.catalog.schema import Table
@@ -21,7 +22,6 @@ from skyshard.ingest.partition.director_keys import EXACT_DOUBLE, DirectorKeys, 
 from skyshard.ingest.source import InputBatch, Part, Positions, Reader
 from skyshard.node.messages import Loader
 
-Numbers = NDArray[np.int32]
 NO_COPIES = (np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32))
 
 

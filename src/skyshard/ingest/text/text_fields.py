@@ -14,12 +14,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from skyshard.array_types import Bytes, Flags
 from skyshard.ingest.values.encoded_text import Given
 from skyshard.ingest.values.text_values import RowError
 
-Bytes = NDArray[np.uint8]
 Index = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 _NEWLINE, _RETURN = 10, 13
 _UNESCAPED = np.arange(256, dtype=np.uint8)

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skyshard.array_types import Flags, Integers
 from skyshard.catalog.schema import Column
 from skyshard.ingest.values.text_values import RowError
-from skyshard.rowimage.arrays import Flags, Numbers
 
 _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _DAY_S = 86_400
@@ -56,15 +56,15 @@ def timestamp_texts(values: pa.Array, column: Column, conversions: Counter[str])
     return _to_digits(pc.strftime(plain, format="%Y-%m-%d %H:%M:%S"), column)
 
 
-def _dates(days: Numbers, like: pa.Array) -> pa.Array:
+def _dates(days: Integers, like: pa.Array) -> pa.Array:
     """Days since 1970 as dates, NULL where ``like`` is."""
     return pa.array(days, mask=np.asarray(like.is_null())).cast(pa.int32()).cast(pa.date32())
 
 
-def _integers(values: pa.Array) -> Numbers:
+def _integers(values: pa.Array) -> Integers:
     """Days or ticks, 0 at nulls."""
     width = pa.int32() if values.type.bit_width == 32 else pa.int64()
-    numbers: Numbers = values.cast(width).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    numbers: Integers = values.cast(width).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
     return numbers
 
 

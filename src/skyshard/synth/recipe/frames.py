@@ -9,11 +9,9 @@ import math
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
+from skyshard.array_types import Floats
 from skyshard.chunking.sphere import unit_vectors
-
-Floats = NDArray[np.float64]
 
 
 class Frame(StrEnum):

@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from skyshard.array_types import Floats
 from skyshard.catalog.felis_schemas import SchemaColumn
 from skyshard.synth.recipe.random_streams import stream
 from skyshard.synth.recipe.recipe import ColumnRule
@@ -24,9 +24,6 @@ from skyshard.synth.rows.generic_columns import Shape, draw_shape, rule_shape, s
 from skyshard.synth.rows.kpm_columns import Patch
 from skyshard.synth.rows.text_columns import date_texts, number_texts, pick
 from skyshard.synth.sky.population import Singles
-
-Floats = NDArray[np.float64]
-Ids = NDArray[np.int64]
 
 _UNITS = {"nJy": 1e3, "count": 700.0, "": 1e3, "uJy": 1.0, "nJy/d": 1e3}
 """Of a microjansky."""

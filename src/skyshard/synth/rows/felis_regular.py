@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from skyshard.array_types import Floats
 from skyshard.catalog.felis_schemas import SchemaColumn
 from skyshard.synth.recipe.felis_tables import FelisTables
 from skyshard.synth.recipe.random_streams import WHOLE_SKY, stream
@@ -25,8 +26,6 @@ from skyshard.synth.rows.text_columns import date_texts, pick
 from skyshard.synth.sky.density import in_footprint
 from skyshard.synth.sky.tracts import DETECTOR_PIXELS, detector_centres, patch_centres
 from skyshard.synth.sky.visits import EXPOSURE_S, Pointings
-
-Floats = NDArray[np.float64]
 
 _HALF_EXPOSURE_DAYS = EXPOSURE_S / 2 / 86_400
 _SERIAL_IDS = ("id", "ssObjectId", "diaSourceId", "obs_id", "numid")

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from skyshard.array_types import Flags, Floats, Integers, RowIndexes
 from skyshard.catalog.felis_schemas import SchemaColumn
 from skyshard.chunking.sphere import Box
 from skyshard.lazy import locked_property
@@ -25,14 +25,10 @@ from skyshard.synth.rows.fluxes import Light
 from skyshard.synth.rows.kpm_columns import Exposures, Patch, coadd_sigma, compactness, detect
 from skyshard.synth.rows.light_curves import light_curve_column
 from skyshard.synth.rows.text_columns import date_texts, join_texts, number_texts, pick
-from skyshard.synth.sky.population import Flags, Singles
+from skyshard.synth.sky.population import Singles
 from skyshard.synth.sky.positions import keep_inside
 from skyshard.synth.sky.tracts import detector_places, tract_and_patch
 from skyshard.synth.sky.visits import Pointings
-
-Rows = NDArray[np.intp]
-Ids = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 _EDGE_SHARE = np.float32(0.02)
 _SHEAR_STEPS = ("ns", "1p", "1m", "2p", "2m")
@@ -54,11 +50,11 @@ class FelisChunk:
     rule: SchemaTables
 
     @property
-    def parents(self) -> Rows | None:
+    def parents(self) -> RowIndexes | None:
         return self.patch.positions.parents
 
     @locked_property
-    def object_ids(self) -> Ids:
+    def object_ids(self) -> Integers:
         return self.patch.ids(len(self.patch.population))
 
     @locked_property
@@ -81,7 +77,7 @@ class FelisChunk:
         return np.asarray(self.patch.uniform("population", "edge", len(self.patch.population)) < _EDGE_SHARE)
 
     @locked_property
-    def dia_objects(self) -> Rows:
+    def dia_objects(self) -> RowIndexes:
         """Objects that difference imaging finds."""
         population = self.patch.population
         is_found = self.patch.uniform("dia", "found", len(population)) < self.rule.dia_share
@@ -93,13 +89,13 @@ class FelisChunk:
         return _scattered(self, "dia", None, self.patch.positions.ra, self.patch.positions.dec)
 
     @locked_property
-    def dia_exposures(self) -> Rows:
+    def dia_exposures(self) -> RowIndexes:
         is_dia = np.zeros(len(self.patch.population), np.bool_)
         is_dia[self.dia_objects] = True
         return np.flatnonzero(is_dia[self.exposures.row])
 
     @locked_property
-    def dia_detections(self) -> Rows:
+    def dia_detections(self) -> RowIndexes:
         """Exposures in which the difference stands out: the first of each object, and others by brightness or luck."""
         of, seen = self.dia_exposures, self.exposures
         row = seen.row[of]
@@ -110,7 +106,7 @@ class FelisChunk:
         is_first = np.diff(row, prepend=-1) != 0
         return np.asarray(of[is_first | (pull > 5) | (luck < others)])
 
-    def object_rows(self, kind: TableKind, columns: Mapping[str, SchemaColumn]) -> Rows:
+    def object_rows(self, kind: TableKind, columns: Mapping[str, SchemaColumn]) -> RowIndexes:
         """The object of each row of a table without exposures."""
         every = np.arange(len(self.patch.population))
         if kind is TableKind.DIA_OBJECT:
@@ -124,7 +120,7 @@ class FelisChunk:
             return np.asarray(np.flatnonzero(luck < _BLEND_PARENT_SHARE))
         return every
 
-    def exposure_rows(self, kind: TableKind) -> Rows:
+    def exposure_rows(self, kind: TableKind) -> RowIndexes:
         """The exposures that are rows of a table."""
         if kind is TableKind.DETECTION:
             return detect(self.patch, self.exposures, self.rule.detection_snr)
@@ -175,7 +171,9 @@ def _rows_of(chunk: FelisChunk, spec: TableSpec, columns: Mapping[str, SchemaCol
     return replace(made, ids={**position, **made.ids}, statistics=_statistics(chunk, kind, columns, row, light))
 
 
-def _scattered(chunk: FelisChunk, table: str, seen: Rows | None, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
+def _scattered(
+    chunk: FelisChunk, table: str, seen: RowIndexes | None, ra: Floats, dec: Floats
+) -> tuple[Floats, Floats]:
     """Positions measured anew: about the object's, and never outside its chunk."""
     patch = chunk.patch
     error = _SCATTER_DEG if seen is None else 0.7 / 3600 * chunk.exposures.sigma[seen] / chunk.exposures.flux[seen]
@@ -189,8 +187,8 @@ class _Lights:
 
     chunk: FelisChunk
     table: str
-    row: Rows
-    seen: Rows | None
+    row: RowIndexes
+    seen: RowIndexes | None
     made: dict[str | None, Light] = field(default_factory=dict)
 
     def of(self, band: str | None) -> Light:
@@ -203,7 +201,7 @@ class _Lights:
             self.made[band] = self._of_exposures(self.seen) if self.seen is not None else self._of_band(str(band))
         return self.made[band]
 
-    def _of_exposures(self, seen: Rows) -> Light:
+    def _of_exposures(self, seen: RowIndexes) -> Light:
         chunk, row, exposures = self.chunk, self.row, self.chunk.exposures
         point, compact = exposures.flux[seen], chunk.compact[row]
         population = chunk.patch.population
@@ -235,7 +233,7 @@ class _Lights:
 
 
 def _ready(
-    chunk: FelisChunk, spec: TableSpec, columns: Mapping[str, SchemaColumn], row: Rows, seen: Rows | None
+    chunk: FelisChunk, spec: TableSpec, columns: Mapping[str, SchemaColumn], row: RowIndexes, seen: RowIndexes | None
 ) -> dict[str, Values]:
     """Columns that the kind of the table decides: ids and links, visits, bands."""
     own = chunk.patch.ids(len(row))
@@ -260,7 +258,7 @@ def _ready(
     return made
 
 
-def _companion_columns(columns: Mapping[str, SchemaColumn], objects: Ids, is_star: Flags) -> dict[str, Values]:
+def _companion_columns(columns: Mapping[str, SchemaColumn], objects: Integers, is_star: Flags) -> dict[str, Values]:
     """A truth catalog's ids are text: the object's number, and with its type."""
     made: dict[str, Values] = {}
     if "id" in columns and columns["id"].type.startswith("char"):
@@ -273,7 +271,7 @@ def _companion_columns(columns: Mapping[str, SchemaColumn], objects: Ids, is_sta
     return made
 
 
-def _reference_band(chunk: FelisChunk, row: Rows) -> pa.Array:
+def _reference_band(chunk: FelisChunk, row: RowIndexes) -> pa.Array:
     """i, or the first other band in which the object was observed."""
     names = chunk.patch.recipe.band_names
     order = sorted(range(len(names)), key=lambda place: names[place] != "i")
@@ -281,7 +279,7 @@ def _reference_band(chunk: FelisChunk, row: Rows) -> pa.Array:
     return pick([names[place] for place in order], is_seen.argmax(axis=0) if len(row) else np.zeros(0, np.int64))
 
 
-def _visit_columns(chunk: FelisChunk, columns: Mapping[str, SchemaColumn], seen: Rows) -> dict[str, Values]:
+def _visit_columns(chunk: FelisChunk, columns: Mapping[str, SchemaColumn], seen: RowIndexes) -> dict[str, Values]:
     """What an exposure takes from its visit: they join to the Visit and the detector table."""
     exposures, pointings, recipe = chunk.exposures, chunk.pointings, chunk.patch.recipe
     visit, row = exposures.visit[seen], exposures.row[seen]
@@ -304,14 +302,14 @@ def _visit_columns(chunk: FelisChunk, columns: Mapping[str, SchemaColumn], seen:
     return made
 
 
-def _positional(chunk: FelisChunk, rows: TableRows, seen: Rows | None) -> dict[str, Values]:
+def _positional(chunk: FelisChunk, rows: TableRows, seen: RowIndexes | None) -> dict[str, Values]:
     """Columns that follow from the position."""
     tract, patch = tract_and_patch(rows.ra, rows.dec)
     return {"tract": tract, "patch": patch}
 
 
 def _statistics(
-    chunk: FelisChunk, kind: TableKind, columns: Mapping[str, SchemaColumn], row: Rows, light: _Lights
+    chunk: FelisChunk, kind: TableKind, columns: Mapping[str, SchemaColumn], row: RowIndexes, light: _Lights
 ) -> dict[str, Values]:
     """Numbers of visits by band, and for DiaObjects what their detections amount to."""
     if kind.is_exposure:

@@ -13,13 +13,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from skyshard.array_types import Flags, SmallIntegers
 from skyshard.synth.recipe.sky_tables import Validity
 from skyshard.synth.rows.kpm_columns import SATURATION_MAG
-from skyshard.synth.sky.population import Flags, Singles, flux_of
-
-Bytes = NDArray[np.int8]
+from skyshard.synth.sky.population import Singles, flux_of
 
 _PSF_SIGMA_PIXELS = 2.0
 
@@ -43,13 +41,13 @@ class Light:
     is_point: Flags
     validity: Validity | None
     """NULL where the band was never observed."""
-    made: dict[str, Bytes] = field(default_factory=dict)
+    made: dict[str, SmallIntegers] = field(default_factory=dict)
 
     @property
     def snr(self) -> Singles:
         return self.point / self.sigma
 
-    def flag(self, word: str) -> Bytes:
+    def flag(self, word: str) -> SmallIntegers:
         """The flag of a meaning; see ``meaning``."""
         if word not in self.made:
             self.made[word] = self._flag(word).view(np.int8)

@@ -12,16 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from skyshard.array_types import Flags, Integers, RowIndexes
 from skyshard.synth.recipe.random_streams import stream
 from skyshard.synth.recipe.recipe import Recipe
 from skyshard.synth.recipe.sky_tables import Masked, Validity, Values
 from skyshard.synth.recipe.table_columns import FORCED_SOURCE, OBJECT, SOURCE
-from skyshard.synth.sky.population import Flags, Population, Singles, flux_of
+from skyshard.synth.sky.population import Population, Singles, flux_of
 from skyshard.synth.sky.positions import Positions
 from skyshard.synth.sky.visits import Pointings, filter_ids
-
-Rows = NDArray[np.intp]
-Ids = NDArray[np.int64]
 
 SERIAL_BITS = 32
 """An id is the chunk number, then this many bits that count rows within the chunk from 1."""
@@ -59,7 +57,7 @@ class Patch:
         """The id of serial number 0."""
         return np.int64(self.chunk) << np.int64(SERIAL_BITS)
 
-    def ids(self, count: int) -> Ids:
+    def ids(self, count: int) -> Integers:
         return self.first_id + np.arange(1, count + 1, dtype=np.int64)
 
 
@@ -85,7 +83,7 @@ class Children:
             self.streams[table, column] = stream(self.patch.seed, table, self.patch.chunk, column)
         return self.streams[table, column]
 
-    def serials(self, table: str, count: int) -> Ids:
+    def serials(self, table: str, count: int) -> Integers:
         """Numbers of a table's next rows, from 1; each is given once."""
         first = self.made.get(table, 0) + 1
         self.made[table] = first + count - 1
@@ -96,9 +94,9 @@ class Children:
 class Exposures:
     """Each object in each visit that covers it, in a band it was observed in; sorted by object, then time."""
 
-    row: Rows
-    visit: Rows
-    band: Rows
+    row: RowIndexes
+    visit: RowIndexes
+    band: RowIndexes
     flux: Singles
     """True point-source flux at that time, microjansky."""
     sigma: Singles
@@ -151,7 +149,7 @@ def expose(
     return Exposures(row, visit, band, flux, sigma_of(flux, five_sigma), flags)
 
 
-def _vary(flux: Singles, population: Population, row: Rows, mjd: NDArray[np.float64]) -> None:
+def _vary(flux: Singles, population: Population, row: RowIndexes, mjd: NDArray[np.float64]) -> None:
     """Let variable objects vary, in place: a sine in magnitude."""
     varying = np.flatnonzero(population.is_variable[row])
     objects = row[varying]
@@ -160,7 +158,7 @@ def _vary(flux: Singles, population: Population, row: Rows, mjd: NDArray[np.floa
     flux[varying] *= np.exp(-0.4 * math.log(10) * magnitudes).astype(np.float32)
 
 
-def count_exposures(patch: Patch, pointings: Pointings) -> Rows:
+def count_exposures(patch: Patch, pointings: Pointings) -> RowIndexes:
     """How many exposures each object has, without making them."""
     counts = pointings.counts(patch.positions.ra, patch.positions.dec, len(patch.recipe.band_names))
     total = counts.sum(axis=1)
@@ -170,7 +168,7 @@ def count_exposures(patch: Patch, pointings: Pointings) -> Rows:
     return np.asarray(total)
 
 
-def object_columns(patch: Patch, exposures: Rows) -> dict[str, Values]:
+def object_columns(patch: Patch, exposures: RowIndexes) -> dict[str, Values]:
     """Values of the Object table; ``exposures`` counts those of each object."""
     population, count = patch.population, len(patch.population)
     brightest = population.flux.max(axis=0)
@@ -270,7 +268,7 @@ def forced_source_columns(children: Children, exposures: Exposures, pointings: P
     }
 
 
-def detect(patch: Patch | Children, exposures: Exposures, snr: float) -> Rows:
+def detect(patch: Patch | Children, exposures: Exposures, snr: float) -> RowIndexes:
     """The exposures in which the object stands out of the noise."""
     seen = exposures.flux / exposures.sigma + patch.normal(SOURCE, "detected", len(exposures))
     return np.flatnonzero(seen > snr)

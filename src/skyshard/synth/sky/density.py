@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import hpgeom
 import numpy as np
-from numpy.typing import NDArray
 
+from skyshard.array_types import Flags, Floats
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.chunking import Chunker
 from skyshard.chunking.sphere import Box, unit_vectors
@@ -23,9 +23,6 @@ from skyshard.synth.recipe.frames import Frame, in_frame
 from skyshard.synth.recipe.random_streams import WHOLE_SKY, stream
 from skyshard.synth.recipe.sky_rules import FootprintBox, Plane, Skew, Sky, Spot
 from skyshard.synth.sky.density_files import read_chunk_rows, read_map
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 _MIN_CELLS, _MAX_CELLS = 4, 32
 _BATCH = 8192

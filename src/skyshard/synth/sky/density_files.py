@@ -10,15 +10,14 @@ from pathlib import Path
 import hpgeom
 import numpy as np
 import xxhash
-from numpy.typing import NDArray
 
+from skyshard.array_types import Floats
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.chunking import Chunker
 from skyshard.errors import UserError
 from skyshard.synth.recipe.frames import Frame, frame_named
 from skyshard.synth.recipe.sky_rules import ChunkRows, MapFile
 
-Floats = NDArray[np.float64]
 _MAP_KEY = "sky.from_map.file"
 
 

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from skyshard.array_types import Floats, RowIndexes
 from skyshard.chunking.sphere import unit_vectors
-
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
 
 _PLACES_A_CELL, _MOST_CELLS = 24, 64
 _BLOCK_VALUES, _FEWEST_BLOCK_ROWS = 1 << 21, 1024
@@ -30,15 +28,15 @@ class Near:
 
     places: Floats
     """Unit vectors, (place, 3)."""
-    cells: Rows
+    cells: RowIndexes
     """Cell of each place."""
-    visits: Rows
+    visits: RowIndexes
     """The fields, by their place in the list given."""
     is_around: NDArray[np.bool_]
     """(cell, field): holds the whole cell."""
-    rim: tuple[Rows, Rows]
+    rim: tuple[RowIndexes, RowIndexes]
     """For each cell the first of its entries in ``crossing``, and their number."""
-    crossing: Rows
+    crossing: RowIndexes
     """Fields whose rim crosses a cell, cell after cell."""
     centres: Floats
     """Of the fields, (field, 3)."""
@@ -67,7 +65,7 @@ class Near:
             crossing, centres[visits], math.cos(radius_rad),
         )  # fmt: skip
 
-    def blocks(self) -> Iterator[tuple[int, Rows, Rows, Rows]]:
+    def blocks(self) -> Iterator[tuple[int, RowIndexes, RowIndexes, RowIndexes]]:
         """Block by block: its first place, the cells of its places, and (row in the block, field) of each field that
         holds the place although it does not hold the cell."""
         step = max(_FEWEST_BLOCK_ROWS, _BLOCK_VALUES // max(1, len(self.visits)))
@@ -81,7 +79,7 @@ class Near:
             is_in = self._cosines(start + row, field) >= self.least
             yield start, cells, row[is_in], field[is_in]
 
-    def _cosines(self, row: Rows, field: Rows) -> Floats:
+    def _cosines(self, row: RowIndexes, field: RowIndexes) -> Floats:
         """Scalar products of places and fields, pair by pair; in the order of operations of ``dot``."""
         one, other = self.places, self.centres
         products = one[:, 0][row] * other[:, 0][field]
@@ -90,7 +88,7 @@ class Near:
         return np.asarray(products)
 
 
-def _reached(positions: tuple[Floats, Floats], centres: Floats, radius_rad: float) -> Rows:
+def _reached(positions: tuple[Floats, Floats], centres: Floats, radius_rad: float) -> RowIndexes:
     """The circles that may hold any of the places."""
     (_, ra, half_ra), (_, dec, half_dec) = _bins(positions[0], 1), _bins(positions[1], 1)
     reach = _extent(half_ra, half_dec, dec) + radius_rad + _PAD_RAD
@@ -106,10 +104,10 @@ def _cos(angle: Floats) -> Floats:
     return np.asarray(np.cos(np.minimum(angle, math.pi)))
 
 
-def _bins(values: Floats, count: int) -> tuple[Rows, Floats, float]:
+def _bins(values: Floats, count: int) -> tuple[RowIndexes, Floats, float]:
     """Bin of each value, the bins' middles, and half their width; bins of equal width from least to greatest."""
     least, width = float(values.min()), float(np.ptp(values)) / count or 1.0
-    bins: Rows = np.minimum(((values - least) * (1 / width)).astype(np.intp), count - 1)
+    bins: RowIndexes = np.minimum(((values - least) * (1 / width)).astype(np.intp), count - 1)
     return bins, np.asarray(least + width * (np.arange(count) + 0.5), np.float64), width / 2
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from skyshard.array_types import Flags
 from skyshard.synth.recipe.random_streams import stream
 from skyshard.synth.recipe.recipe import Recipe
 
 Singles = NDArray[np.float32]
-Flags = NDArray[np.bool_]
 
 ZERO_POINT_MAG = 23.9
 """AB magnitude of one microjansky, the unit of all fluxes before they are written."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from skyshard.array_types import Floats
 from skyshard.chunking import Chunker
 from skyshard.chunking.sphere import Box
 from skyshard.errors import Bug
@@ -15,7 +16,6 @@ from skyshard.synth.recipe.random_streams import stream
 from skyshard.synth.recipe.sky_rules import Clusters, Sky
 from skyshard.synth.sky.density import Cells
 
-Floats = NDArray[np.float64]
 Parents = NDArray[np.intp]
 
 _TABLE = "Object"

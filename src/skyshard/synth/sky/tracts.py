@@ -8,10 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from skyshard.array_types import Floats, Integers
 from skyshard.synth.sky.visits import Pointings
-
-Floats = NDArray[np.float64]
-Ids = NDArray[np.int64]
 
 _RING_DEG = 1.5
 _RINGS = 120
@@ -19,7 +17,7 @@ _PATCHES = 10
 DETECTOR_PIXELS = 4000
 
 
-def _tracts_of_rings() -> tuple[Ids, Ids]:
+def _tracts_of_rings() -> tuple[Integers, Integers]:
     """Tracts in each ring, and the number of its first."""
     middle = np.radians((np.arange(_RINGS) + 0.5) * _RING_DEG - 90.0)
     counts = np.maximum(1, np.ceil(360.0 * np.cos(middle) / _RING_DEG)).astype(np.int64)
@@ -29,7 +27,7 @@ def _tracts_of_rings() -> tuple[Ids, Ids]:
 _COUNTS, _FIRST = _tracts_of_rings()
 
 
-def tract_and_patch(ra: Floats, dec: Floats) -> tuple[Ids, Ids]:
+def tract_and_patch(ra: Floats, dec: Floats) -> tuple[Integers, Integers]:
     """Tract and patch of positions.
 
     >>> [number.tolist() for number in tract_and_patch(np.array([0.01, 0.01]), np.array([-89.9, 0.01]))]
@@ -44,7 +42,7 @@ def tract_and_patch(ra: Floats, dec: Floats) -> tuple[Ids, Ids]:
     return _FIRST[ring] + slot, up * _PATCHES + across
 
 
-def patch_centres() -> tuple[Ids, Ids, Floats, Floats, Floats]:
+def patch_centres() -> tuple[Integers, Integers, Floats, Floats, Floats]:
     """All patches of the sky: tract, patch, centre, and width in right ascension (degrees)."""
     tract = np.repeat(np.arange(_COUNTS.sum()), _PATCHES**2)
     patch = np.tile(np.arange(_PATCHES**2), int(_COUNTS.sum()))
@@ -57,7 +55,7 @@ def patch_centres() -> tuple[Ids, Ids, Floats, Floats, Floats]:
 
 def detector_places(
     pointings: Pointings, side: int, visit: NDArray[np.intp], ra: Floats, dec: Floats
-) -> tuple[Ids, Floats, Floats]:
+) -> tuple[Integers, Floats, Floats]:
     """Detector of each row in its visit, and the pixel there."""
     reach = pointings.radius_deg
     east = (ra - pointings.ra[visit] + 180.0) % 360.0 - 180.0
@@ -70,7 +68,7 @@ def detector_places(
     return row * side + column, x, y
 
 
-def detector_centres(pointings: Pointings, side: int) -> tuple[Ids, Ids, Floats, Floats]:
+def detector_centres(pointings: Pointings, side: int) -> tuple[Integers, Integers, Floats, Floats]:
     """Every detector of every visit: index of the visit, detector, and centre (ra, dec) on the sky, degrees."""
     visit = np.repeat(np.arange(len(pointings)), side * side)
     detector = np.tile(np.arange(side * side), len(pointings))

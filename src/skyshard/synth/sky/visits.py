@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from skyshard.array_types import Floats
 from skyshard.chunking.sphere import unit_vectors
 from skyshard.synth.recipe.random_streams import WHOLE_SKY, stream
 from skyshard.synth.recipe.recipe import Recipe
@@ -21,8 +22,6 @@ from skyshard.synth.recipe.sky_tables import table_specs, to_arrow
 from skyshard.synth.recipe.table_columns import BANDS, FILTER, VISIT
 from skyshard.synth.sky.density import SQDEG_PER_SPHERE, in_footprint, pixel_centres
 from skyshard.synth.sky.field_covering import Near
-
-Floats = NDArray[np.float64]
 
 EXPOSURE_S = 30.0
 _POINTING_NSIDE = 128

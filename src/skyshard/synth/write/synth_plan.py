@@ -15,8 +15,8 @@ from pathlib import Path
 import hpgeom
 import numpy as np
 import xxhash
-from numpy.typing import NDArray
 
+from skyshard.array_types import Floats
 from skyshard.errors import UserError
 from skyshard.synth.recipe.felis_tables import FelisTables
 from skyshard.synth.recipe.random_streams import WHOLE_SKY, stream
@@ -31,8 +31,6 @@ from skyshard.synth.sky.population import Population, draw_population, flux_of
 from skyshard.synth.sky.positions import widened
 from skyshard.synth.write.output_folder import Identity
 from skyshard.synth.write.synth_manifest import Shrink
-
-Floats = NDArray[np.float64]
 
 _NEIGHBOURHOOD_NSIDE = 8
 _SAMPLE_OBJECTS = 4000
