@@ -123,12 +123,15 @@ class UrlCall:
 def to_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> pa.Table:
     """Rows of a driver as a table; columns are numbered, since names may repeat, and typed by their values."""
     columns = list(zip(*rows, strict=True)) if rows else [() for _ in names]
-    arrays = [pa.array(map(_plain, column)) if column else pa.nulls(0) for column in columns]
+    arrays = [pa.array(_plain(column)) if column else pa.nulls(0) for column in columns]
     return pa.Table.from_arrays(arrays, names=[f"c{number}" for number in range(len(names))])
 
 
-def _plain(value: Any) -> Any:
-    return float(value) if isinstance(value, Decimal) and value != value.to_integral_value() else value
+def _plain(column: Sequence[Any]) -> Sequence[Any]:
+    """A column in which every decimal is a float where one is not whole: Arrow takes no mixture."""
+    if any(isinstance(value, Decimal) and value != value.to_integral_value() for value in column):
+        return [float(value) if isinstance(value, Decimal) else value for value in column]
+    return column
 
 
 def _line(error: Exception) -> str:
