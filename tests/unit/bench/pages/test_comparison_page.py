@@ -1,0 +1,45 @@
+"""Comparisons as a page, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.support.bench_trials import made_trial
+
+from skyshard.bench.compare.comparison import Comparison, Interval, compare_trials
+from skyshard.bench.pages.comparison_page import html, interval, markdown, verdict, write_comparison
+from skyshard.bench.record.trial_folder import Trial
+
+pytestmark = pytest.mark.timeout(30)
+
+
+def side(name: str, count: int, seed: int, factor: float = 1.0) -> list[tuple[str, Trial]]:
+    return [(f"{name}{i}", made_trial(seed + i, factor)) for i in range(count)]
+
+
+def test_the_three_forms_agree(tmp_path: Path) -> None:
+    """JSON reads back; HTML asks nothing of the network; Markdown has a row for each class."""
+    found = compare_trials(side("new", 2, 1), side("old", 2, 50))
+    page = write_comparison(found, tmp_path).read_text()
+    assert Comparison.model_validate_json((tmp_path / "comparison.json").read_text()) == found
+    assert "http:" not in page
+    assert "https:" not in page
+    assert "<script" not in page
+    assert verdict(found) in markdown(found)
+    assert markdown(found).count("\n| ") >= len(found.classes) + 1
+    assert html(found) == page
+
+
+def test_a_regression_is_in_the_verdict_with_its_reason() -> None:
+    """The line at the end of the command names class, phase and reason; without one it counts the classes."""
+    found = compare_trials(side("new", 3, 1, 3.0), side("old", 3, 50))
+    assert verdict(found).startswith("Regression beyond 1.1 ×: ")
+    for name in ("LV (one)", "FTSObj (one)"):
+        assert name in verdict(found)
+    assert verdict(compare_trials(side("new", 2, 1), side("old", 2, 1))).startswith("No regression beyond 1.1 ×: 2 ")
+
+
+def test_intervals_are_written_with_three_digits() -> None:
+    """The ratio, and both ends of its interval."""
+    assert interval(Interval(value=1.2096, low=1.15, high=1.28)) == "1.21 (1.15 to 1.28)"
