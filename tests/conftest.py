@@ -21,6 +21,12 @@ HANGS_AFTER_S = 120
 NODES = int(os.environ.get("SKYSHARD_NODES", "2"))
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Integration tests are not even imported where they are not wanted: reading them takes as long as a few tests."""
+    is_wanted = config.option.markexpr.strip() != "not integration"
+    return None if is_wanted or collection_path.name != "integration" else True
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Unit tests come first; integration tests are marked as such; each ends after a time, be it stuck or not."""
     items.sort(key=lambda item: "integration" in item.path.parts)

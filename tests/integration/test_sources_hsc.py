@@ -21,8 +21,11 @@ from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration
 
-SCHEMA = {item.table.name: item.table for item in read_schema("hsc")}
 ROWS = {"Object": 300, "Source": 400, "Visit": 5, "VisitDetector": 40}
+
+
+def hsc_table(name: str) -> Table:
+    return next(item.table for item in read_schema("hsc") if item.table.name == name)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Several files a table: tracts, visits, and a visit without rows."""
     folder = tmp_path_factory.mktemp("hsc")
     for name, rows in ROWS.items():
-        content = make_rows(SCHEMA[name], rows, seed=len(name), keys=keys(name, rows))
+        content = make_rows(hsc_table(name), rows, seed=len(name), keys=keys(name, rows))
         half = rows // 2
         for number, piece in enumerate((content.slice(0, half), content.slice(half), content.slice(0, 0))):
             write_rows(folder / name / f"visit={number}" / "part.parquet", piece, row_group_rows=100)
@@ -57,7 +60,7 @@ def keys(name: str, rows: int) -> dict[str, pa.Array]:
 
 def wanted(name: str) -> RowDigest:
     """The digest of a table's rows as the input files have them, chunk numbers by position."""
-    table = SCHEMA[name]
+    table = hsc_table(name)
     content = make_rows(table, ROWS[name], seed=len(name), keys=keys(name, ROWS[name]))
     arrays = [pa.array(expected(content.column(c.name).combine_chunks(), c), c.type.arrow) for c in table]
     stored: Table = table
@@ -83,7 +86,7 @@ def test_hsc_holds_the_values_of_its_files(testbed: Testbed, folder: Path, datab
 
 def test_wrong_file_among_good_ones_leaves_nothing(testbed: Testbed, folder: Path, database: str) -> None:
     """A text column where the schema has a number is named with its file, and nothing stays."""
-    content = make_rows(SCHEMA["Visit"], 5, seed=1)
+    content = make_rows(hsc_table("Visit"), 5, seed=1)
     wrong = content.set_column(content.schema.names.index("airmass"), "airmass", pa.array(["thin"] * 5))
     path = write_rows(folder / "Visit" / "wrong.parquet", wrong)
     try:

@@ -5,13 +5,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from skyshard.catalog.felis_schemas import read_schema
 from skyshard.synth.recipe.recipe import Recipe, read_recipe
 from skyshard.synth.rows.generate import SyntheticSky, open_sky
 
 CATALOGS = ("hsc", "dp02_dc2", "dp1", "dp2")
-for name in CATALOGS:
-    read_schema(name)  # Once in a process, and slower than a unit test may be.
 
 
 def felis_recipe(name: str, /, **schema: Any) -> Recipe:

@@ -12,6 +12,8 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+import yaml
+
 from skyshard.catalog.schema import Column, Table
 from skyshard.errors import UserError
 from skyshard.rowimage.sqltype import parse_type
@@ -62,8 +64,12 @@ def read_schema(name: str) -> tuple[SchemaTable, ...]:
     if name not in schema_names():
         raise UserError(f"no schema '{name}'", remedy="skyshard schema list shows them")
     from felis import Schema
+    from lsst.resources import ResourcePath
 
-    schema = Schema.from_uri(f"resource://{PACKAGE}/{name}.yaml", context={"id_generation": True})
+    path = ResourcePath(f"resource://{PACKAGE}/{name}.yaml")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast as what Schema.from_uri reads with
+    content = yaml.load(path.read(), loader)
+    schema = Schema.model_validate(content, context={"id_generation": True, "resource_path": path})
     return tuple(_table(table) for table in schema.tables)
 
 

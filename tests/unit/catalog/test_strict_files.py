@@ -13,10 +13,12 @@ from skyshard.catalog.strict_files import load_yaml, parse_model, read_located
 from skyshard.errors import UserError
 from skyshard.ingest.sources.qserv_files import read_json, read_yaml
 
+DEEP = 1200
+"""Deeper than the parser can follow. Lists have a line each: many on one line take it seconds even when they end."""
 BAD = {
-    "deep list": "[" * 5000,
-    "deep mapping": "{a: " * 5000,
-    "deep blocks": "".join(" " * n + "a:\n" for n in range(3000)),
+    "deep list": "[\n" * DEEP,
+    "deep mapping": "{a: " * DEEP,
+    "deep blocks": "".join(" " * n + "a:\n" for n in range(DEEP)),
     "no such day": "day: 2026-99-99",
     "endless number": "n: " + "9" * 5000,
     "unknown tag": "a: !thing 1",

@@ -20,14 +20,14 @@ def test_names_that_no_server_takes_are_refused(name: str) -> None:
         quote_name(name)
 
 
-@given(st.text(st.characters(blacklist_characters="\0/", blacklist_categories=["Cs"]), min_size=1, max_size=64))
+@given(st.text("aZ9_ `'\"\\\n\t%é€𝄞", min_size=1, max_size=64))
 def test_a_quoted_name_ends_only_at_its_end(name: str) -> None:
     """Inside the quotes every backtick is doubled."""
     if name == name.rstrip():
         assert "`" not in quote_name(name)[1:-1].replace("``", "")
 
 
-@given(st.text())
+@given(st.text("aZ9_ `'\"\\\n\0%é€𝄞"))
 def test_a_quoted_text_ends_only_at_its_end(text: str) -> None:
     """Inside the quotes every quote and backslash is escaped."""
     inside = quote_text(text)[1:-1]

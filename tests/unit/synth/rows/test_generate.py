@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from numpy.typing import NDArray
-from tests.support.felis_skies import felis_chunk  # noqa: F401  (reads the schemas, once)
 from tests.support.recipes import RECIPES, changed
 
 from skyshard.chunking import Chunker

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 import scipy.spatial  # noqa: F401  (slow to import, once)
 import yaml
-from tests.support.felis_skies import felis_chunk  # noqa: F401  (reads the schemas, once)
 from tests.support.recipes import changed
 
 from skyshard.chunking import Chunker
