@@ -187,5 +187,5 @@ def test_every_refusal_is_documented() -> None:
     sources = "".join(path.read_text() for path in (root / "src/skyshard/czar").rglob("*.py"))
     raised = set(re.findall(r'Refusal\(\s*"([a-z-]+)"', sources))
     refusals = (root / "docs/reference/sql.md").read_text().split("## Refusals")[1]
-    listed = set(re.findall(r"^\| `([a-z-]+)` \|", refusals, re.MULTILINE))
+    listed = set(re.findall(r"^- `([a-z-]+)`: ", refusals, re.MULTILINE))
     assert raised == listed
