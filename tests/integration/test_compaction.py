@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.support.kill_catalog import write_catalog
+from tests.support.same_answer import rows_in
 from tests.support.stepping import Fuse, Fused, Stopped, assert_right, stop_at
 
 from skyshard.cluster.private_cluster import Cluster
@@ -53,7 +54,7 @@ def database(testbed: Testbed, sources: list[Path]) -> str:
 
 
 def answers(testbed: Testbed, database: str) -> list[Any]:
-    return [testbed.query(sql, database=database).table.to_pylist() for sql in STATEMENTS]
+    return [rows_in(testbed.query(sql, database=database).table) for sql in STATEMENTS]
 
 
 def parts(testbed: Testbed, database: str) -> set[int]:
@@ -221,17 +222,17 @@ def test_who_is_overtaken_asks_again(testbed: Testbed, database: str, tmp_path: 
     folders = {name: testbed.cluster.data_dir(name) for name in ("czar", *testbed.nodes)}
     for number, sql in enumerate(OVERTAKEN):
         testbed.ingest(write_catalog(tmp_path / str(number), objects=12, seed=50 + number), database=database)
-        right = sorted(map(str, testbed.query(sql, database=database).table.to_pylist()))
+        right = sorted(map(str, rows_in(testbed.query(sql, database=database).table)))
         source, text_rows = Overtaken(testbed, 1), 20_000 * (number % 2)
         with Czar(source, testbed.cluster.endpoint("czar"), endpoints, folders, text_rows=text_rows) as czar:
             found = czar.execute(sql, database)
-        assert sorted(map(str, found.table.to_pylist())) == right, sql
+        assert sorted(map(str, rows_in(found.table))) == right, sql
         assert found.stats.coverage == 1.0
 
 
 def test_reads_beside_compactions_without_grace(testbed: Testbed, database: str, tmp_path: Path) -> None:
     """While transactions come and are merged at once, no statement fails, and each sees what was published."""
-    key = int(testbed.query("SELECT MIN(objectId) FROM Object", database=database).table.to_pylist()[0]["c0"])
+    key = int(testbed.query("SELECT MIN(objectId) FROM Object", database=database).table[0][0].as_py())
     statements = (
         "SELECT COUNT(*), COUNT(DISTINCT objectId) FROM Object",
         f"SELECT COUNT(*) FROM Source WHERE objectId = {key}",

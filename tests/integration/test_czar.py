@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.support.same_answer import difference
+from tests.support.same_answer import difference, rows_in
 from tests.support.statement_cases import Case, read_cases
 from tests.support.trouble_sky import DATABASE, ROWS, Sky, build_sky
 
@@ -136,7 +136,7 @@ def test_many_threads_get_their_own_answers(sky: Sky) -> None:
     def ask(number: int) -> list[Any]:
         sql = f"SELECT objectId, {number} FROM Object WHERE kind = {number % 4} ORDER BY ra LIMIT 3"
         czar = sky.czars["image" if number % 2 else "text"]
-        return [row["c1"] for row in czar.execute(sql, DATABASE).table.to_pylist()]
+        return list(czar.execute(sql, DATABASE).table.column(1).to_pylist())
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(ask, range(40))) == [[number] * 3 for number in range(40)]
@@ -163,6 +163,6 @@ def test_pairs_are_those_of_brute_force(sky: Sky) -> None:
         DATABASE,
     )
     assert got.stats.kind is Kind.NEAR_NEIGHBOUR
-    pairs = list(zip(*got.table.to_pydict().values(), strict=True))
+    pairs = rows_in(got.table)
     assert len(pairs) == len(set(pairs))
     assert set(pairs) == want

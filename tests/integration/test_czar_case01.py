@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.same_answer import rows_in
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.result.output import write_csv
@@ -112,9 +113,9 @@ def test_query_file_is_answered_as_by_one_server(testbed: Testbed, path: Path) -
         pytest.skip(f"the oracle does not answer it: {error}")
     got = testbed.query(distributed, database=DATABASE)
     assert got.table.schema.types == want.table.schema.types
-    one, other = (sorted(map(_line, result.table.to_pylist())) for result in (got, want))
+    one, other = (sorted(map(_line, rows_in(result.table))) for result in (got, want))
     assert one == other
 
 
-def _line(row: dict[str, object]) -> str:
-    return repr([f"{value:.9e}" if isinstance(value, float) else value for value in row.values()])
+def _line(row: tuple[object, ...]) -> str:
+    return repr([f"{value:.9e}" if isinstance(value, float) else value for value in row])

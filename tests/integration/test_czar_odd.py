@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.support.odd_sky import odd_sky
-from tests.support.same_answer import difference, folded
+from tests.support.same_answer import difference, folded, rows_in
 from tests.support.split_sky import SplitSky
 
 from skyshard.cluster.private_cluster import Cluster
@@ -70,7 +70,7 @@ def test_all_formats_hold_the_same_values(sky: SplitSky, by_image: Czar, table: 
     for czar in (sky.czar, by_image):
         result = czar.execute(f"SELECT * FROM {table} ORDER BY 1", "odd")
         kinds = result.table.schema.types
-        want = [[_plain(value) for value in row.values()] for row in result.table.to_pylist()]
+        want = [[_plain(value) for value in row] for row in rows_in(result.table)]
         pq.write_table(result.named(), tmp_path / "t.parquet")
         read = pq.read_table(tmp_path / "t.parquet")
         assert read.schema.types == kinds

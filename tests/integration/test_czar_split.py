@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from tests.support.czar_grammar import Grammar
-from tests.support.same_answer import difference, normal
+from tests.support.same_answer import difference, normal, rows_in
 from tests.support.split_sky import SplitSky, Splitter, drop, make_rows
 
 from skyshard.catalog.layout import Striping
@@ -125,7 +125,7 @@ def test_a_limit_without_order_gives_so_many_of_the_rows(skies: dict[str, SplitS
 
 
 def lines_of(result: QueryResult) -> Counter[tuple[Any, ...]]:
-    return Counter(tuple(map(normal, row.values())) for row in result.table.to_pylist())
+    return Counter(tuple(map(normal, row)) for row in rows_in(result.table))
 
 
 AREAS = [

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.support.killing import forget
+from tests.support.same_answer import rows_in
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.errors import UserError
@@ -78,7 +79,7 @@ class Rows:
 
     def ask(self, sql: str, target: Any = "czar") -> list[tuple[Any, ...]]:
         table = self.testbed.query(sql, database=self.name, target=target).table
-        return sorted(tuple(int(value) for value in row.values()) for row in table.to_pylist())
+        return sorted(tuple(map(int, row)) for row in rows_in(table))
 
     def same(self, sql: str, right: Sequence[tuple[int, ...]]) -> None:
         """Czar and oracle answer what was counted by hand."""

@@ -71,7 +71,7 @@ def test_a_query_that_finds_no_room_says_so(small_disk: Path, tmp_path: Path) ->
                     testbed.query(ordered, database="roomy")
                 if free:
                     leave(small_disk, free)
-                    assert testbed.query(counted, database="roomy").table["c0"].to_pylist() == [20_000]
+                    assert testbed.query(counted, database="roomy").table[0].to_pylist() == [20_000]
             leave(small_disk, 60 << 20)
             assert testbed.query(ordered, database="roomy").rows == whole == 60_000
     finally:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.same_answer import rows_in
 from tests.support.small_catalog import STRIPING, positions, write_small_catalog
 
 from skyshard.catalog.layout import Striping
@@ -227,9 +228,7 @@ def test_answers_after_a_second_transaction(
         more = write_small_catalog(folder / "b", objects=120, seed=6, first_key=500_000_000_000_000)
         testbed.ingest(more, database=database, tables=["Object", "Source"])
         testbed.load_mono(database)
-    rows = [
-        sorted(map(str, testbed.query(sql, database=database, target=target).table.to_pylist())) for target in TARGETS
-    ]
+    rows = [sorted(map(str, rows_in(testbed.query(sql, database=database, target=target).table))) for target in TARGETS]
     assert rows[0] == rows[1]
     assert rows[0]
 
@@ -426,6 +425,6 @@ def test_dependent_follows_a_director_of_another_database(testbed: Testbed, tmp_
         "WHERE o.decl < 10",
         f"SELECT COUNT(*) FROM {sources}.Source",
     ):
-        answers = [testbed.query(sql, target=target).table.to_pylist() for target in TARGETS]
+        answers = [rows_in(testbed.query(sql, target=target).table) for target in TARGETS]
         assert sorted(map(str, answers[0])) == sorted(map(str, answers[1])), sql
         assert answers[0]

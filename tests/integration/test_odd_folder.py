@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.same_answer import rows_in
 from tests.support.small_catalog import write_small_catalog
 
 from skyshard.cluster.private_cluster import Cluster
@@ -45,8 +46,8 @@ def test_every_loader_and_every_way_of_asking_works(testbed: Testbed) -> None:
     assert [check for check in testbed.verify(DATABASE) if not check.is_good] == []
     sql = "SELECT COUNT(*) AS n, COUNT(cutout) AS c FROM Source"
     for target in TARGETS:
-        (row,) = testbed.query(sql, database=DATABASE, target=target).table.to_pylist()
-        assert list(row.values()) == [1202, 1030]  # each seventh of the rows has none
+        (row,) = rows_in(testbed.query(sql, database=DATABASE, target=target).table)
+        assert row == (1202, 1030)  # each seventh of the rows has none
 
 
 def test_nobody_else_reaches_what_is_kept(testbed: Testbed) -> None:

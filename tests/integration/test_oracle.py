@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.support.same_answer import rows_in
 
 from skyshard.cluster.private_cluster import MONO_NAME, Cluster
 from skyshard.db.connection import Account, connect
@@ -61,7 +62,7 @@ def add(testbed: Testbed, folder: Path, database: str, **rows: list[tuple[Any, .
 
 def ask(testbed: Testbed, database: str, sql: str, target: Any = "mono") -> list[tuple[Any, ...]]:
     table = testbed.query(sql, database=database, target=target).table
-    return sorted(tuple(row.values()) for row in table.to_pylist())
+    return sorted(rows_in(table))
 
 
 def test_a_later_transaction_makes_the_oracle_old(testbed: Testbed, tmp_path: Path, database: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.kill_catalog import write_catalog
+from tests.support.same_answer import rows_in
 
 from skyshard.cluster.private_cluster import CZAR_NAME, Cluster
 from skyshard.db.connection import Account, connect
@@ -34,7 +35,7 @@ def testbed(private_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def answers(testbed: Testbed) -> list[str]:
-    return [str(testbed.query(sql, database=DATABASE).table.to_pylist()) for sql in QUERIES]
+    return [str(rows_in(testbed.query(sql, database=DATABASE).table)) for sql in QUERIES]
 
 
 def faults(testbed: Testbed) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.support.same_answer import rows_in
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.errors import UserError
@@ -66,9 +67,7 @@ class Family:
 
     def ask(self, sql: str, database: str = "") -> list[Any]:
         """The rows, sorted; single values bare."""
-        rows = [
-            tuple(row.values()) for row in self.testbed.query(sql, database=database or self.name).table.to_pylist()
-        ]
+        rows = rows_in(self.testbed.query(sql, database=database or self.name).table)
         return sorted(row[0] if len(row) == 1 else row for row in rows)
 
     def is_good(self, database: str = "") -> bool:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from tests.support.felis_skies import felis_recipe
 from tests.support.recipes import changed
+from tests.support.same_answer import rows_in
 
 from skyshard.bench.check.compare_answers import compare_answers
 from skyshard.catalog.layout import Layout
@@ -61,8 +62,8 @@ def test_answers_of_the_truth_are_returned(testbed: Testbed, tmp_path: Path) -> 
     manifest: Manifest = write_catalog(Recipe.model_validate(content), tmp_path, fraction=0.5)
     testbed.ingest(str(tmp_path), database="synth_truth")
     for answer in read_manifest(tmp_path).truth.answers:
-        found = testbed.query(answer.sql, database="synth_truth").table.to_pylist()
-        assert [tuple(row.values()) for row in found] == [pytest.approx(answer.row, rel=1e-12)], answer.sql
+        found = testbed.query(answer.sql, database="synth_truth").table
+        assert rows_in(found) == [pytest.approx(answer.row, rel=1e-12)], answer.sql
     assert manifest.truth.answers
 
 
@@ -250,8 +251,8 @@ def test_reference_catalog_is_matched_by_queries(testbed: Testbed, tmp_path: Pat
         mine, truth = (testbed.query(sql, database="ref_place", target=target).table for target in ("czar", "mono"))
         assert compare_answers(mine, truth).is_equal, sql
         assert mine.num_rows
-    count = testbed.query(f"SELECT COUNT(*), SUM({far} > 3) {join}", database="ref_place").table.to_pylist()[0]
-    matched, apart = count.values()
+    count = testbed.query(f"SELECT COUNT(*), SUM({far} > 3) {join}", database="ref_place").table
+    matched, apart = rows_in(count)[0]
     assert apart == 0
     assert 0.8 < matched / manifest.truth.rows["RefMatch"] < 0.97
 

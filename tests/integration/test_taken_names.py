@@ -9,6 +9,7 @@ from typing import get_args
 
 import pytest
 from tests.support.csv_catalog import OBJECT, director, table, write_mapping, write_table
+from tests.support.same_answer import rows_in
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.testbed import TargetName, Testbed
@@ -101,6 +102,6 @@ def test_devices_are_names_like_others(testbed: Testbed, tmp_path: Path) -> None
     for target in get_args(TargetName):
         sql = "SELECT COUNT(*), SUM(a.n), MAX(o.id) FROM nul o JOIN AUX a ON o.id = a.id WHERE o.id >= 15"
         # keys 15 to 29, each with n = id and n = id + 1: 2 * (15 + ... + 29) + 15
-        assert list(testbed.query(sql, database="con", target=target).table.to_pylist()[0].values()) == [30, 675, 29]
-        (row,) = testbed.query("SELECT COUNT(*), MAX(t) FROM com1", database="con", target=target).table.to_pylist()
-        assert list(row.values()) == [4, "text 3"]
+        assert rows_in(testbed.query(sql, database="con", target=target).table) == [(30, 675, 29)]
+        found = testbed.query("SELECT COUNT(*), MAX(t) FROM com1", database="con", target=target).table
+        assert rows_in(found) == [(4, "text 3")]

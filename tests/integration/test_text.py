@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.support.same_answer import rows_in
 from tests.support.small_metadata import edit_json, write_metadata_folder
 
 from skyshard.cluster.private_cluster import Cluster
@@ -64,8 +65,8 @@ def ingested(testbed: Testbed, source: Path, table: str, loader: Loader) -> list
     database = f"s{uuid.uuid4().hex[:10]}"
     testbed.ingest(source, database=database, tables=[table], loader=loader)
     assert [check for check in testbed.verify(database) if not check.is_good] == []
-    rows = testbed.query(QUERY.format(table), database=database).table.to_pylist()
-    return [tuple(row.values()) for row in rows]
+    rows = testbed.query(QUERY.format(table), database=database).table
+    return list(rows_in(rows))
 
 
 @pytest.mark.parametrize("loader", list(Loader))

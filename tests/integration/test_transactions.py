@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.support.kill_catalog import write_catalog
 from tests.support.killing import Driver
+from tests.support.same_answer import rows_in
 from tests.support.stepping import Stopped, stop_at
 
 from skyshard.catalog.layout import Layout, Striping
@@ -90,7 +91,9 @@ def test_new_shapes_see_what_another_process_published(testbed: Testbed, tmp_pat
     testbed.ingest(first, database=database, tables=["Object"])
 
     def ids(mine: Testbed) -> list[int]:
-        return [row["c0"] for row in mine.query("SELECT objectId FROM Object", database=database).table.to_pylist()]
+        return [
+            row["objectId"] for row in mine.query("SELECT objectId FROM Object", database=database).table.to_pylist()
+        ]
 
     with Testbed(testbed.cluster.folder) as mine:
         old = set(ids(mine))
@@ -117,7 +120,7 @@ Answers = tuple[str, ...]
 
 
 def answers_of(testbed: Testbed, database: str) -> Answers:
-    return tuple(str(testbed.query(sql, database=database).table.to_pylist()) for sql in STATEMENTS)
+    return tuple(str(rows_in(testbed.query(sql, database=database).table)) for sql in STATEMENTS)
 
 
 def rows_of(testbed: Testbed, catalog: Catalog) -> int:

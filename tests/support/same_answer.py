@@ -32,8 +32,13 @@ def normal(value: Any) -> Any:
     return f"{value:.9e}" if isinstance(value, float) else value
 
 
+def rows_in(table: pa.Table) -> list[tuple[Any, ...]]:
+    """The rows of an answer, by place: names may repeat."""
+    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+
 def rows_of(table: pa.Table, *, is_ordered: bool) -> list[tuple[Any, ...]]:
-    rows = [tuple(row.values()) for row in table.to_pylist()]
+    rows = rows_in(table)
     return rows if is_ordered else sorted(rows, key=lambda row: [str(normal(value)) for value in row])
 
 

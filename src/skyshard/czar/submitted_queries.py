@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from skyshard.czar.czar import Czar
 from skyshard.czar.plan.query_plan import Kind, Lane
-from skyshard.czar.result.answer import Answer, Ended, Held, QueryResult, QueryStats
+from skyshard.czar.result.answer import Answer, Ended, Held, QueryResult, QueryStats, named
 from skyshard.czar.result.output import write_parquet, written_names
 from skyshard.czar.result.query_progress import Cancelled, Running, left_of
 from skyshard.czar.run.scratch_tables import query_name
@@ -108,7 +108,7 @@ class Submitted:
         status = self.status(number)
         file = self._file(status, self._history.get(number))
         columns = written_names(file.schema_arrow)
-        schema = pa.schema([(f"c{index}", field.type) for index, field in enumerate(file.schema_arrow)])
+        schema = named(file.schema_arrow, columns)
         batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in file.iter_batches())
         stats = QueryStats(
             Kind.LOCAL, Lane.SCAN, status.chunks_done, status.chunks, file.metadata.num_rows, status.elapsed_s, 0.0,

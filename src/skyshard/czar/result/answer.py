@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -36,11 +36,17 @@ class QueryStats:
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """An answer: ``columns`` as MariaDB names them (names may repeat), and the rows, whose columns are c0, c1 ..."""
+    """An answer: the rows, whose columns have the names that MariaDB gives them, and how they came about.
+
+    Names may repeat, as in ``SELECT a.ra, b.ra``: then take a column by its place, or use :meth:`named`.
+    """
 
     columns: tuple[str, ...]
     table: pa.Table
     stats: QueryStats
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "table", self.table.rename_columns(list(self.columns)))
 
     @property
     def rows(self) -> int:
@@ -112,7 +118,7 @@ class Answer:
         planned_s: float,
     ) -> None:
         self.columns = columns
-        self.schema = schema
+        self.schema = named(schema, columns)
         self.plan = plan
         self.running = running
         self._source = batches
@@ -124,7 +130,7 @@ class Answer:
     def _counted(self) -> Iterator[pa.RecordBatch]:
         for batch in self._source:
             self._rows += batch.num_rows
-            yield batch
+            yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
 
     def close(self) -> None:
         """Give up the rows that are left; the nodes stop working for them."""
@@ -142,6 +148,11 @@ class Answer:
             plan.kind, plan.lane, plan.chunks, plan.total_chunks, self._rows, time.perf_counter() - self._begun,
             self._planned_s, running.bytes, tuple(running.lost), running.coverage, running.query,
         )  # fmt: skip
+
+
+def named(schema: pa.Schema, columns: Sequence[str]) -> pa.Schema:
+    """A schema under the names of a result, which may repeat."""
+    return pa.schema([field.with_name(name) for field, name in zip(schema, columns, strict=True)])
 
 
 def schema_of(types: tuple[TypedColumn, ...]) -> pa.Schema:
