@@ -32,7 +32,7 @@ from skyshard.synth.recipe.recipe import Recipe, read_recipe
 from skyshard.synth.rows.generate import SyntheticSky, open_sky
 from skyshard.synth.write.synth_plan import plan
 from skyshard.synth.write.write_catalog import write_catalog
-from skyshard.testbed import Testbed, open_any
+from skyshard.testbed import Testbed, source_at
 
 WARM_BYTES = 1500 << 20
 """What an ingest of two million rows touches, in files and processes."""
@@ -192,12 +192,12 @@ def measure_in_place(report: Report, cases: dict[str, Recipe]) -> None:
     try:
         with Testbed(cluster.folder, runtime="ray") as testbed:
             write_recipe(read_recipe("mini"), folder / "warm.yaml")
-            testbed.ingest(open_any(folder / "warm.yaml"), database="warm")
+            testbed.ingest(source_at(folder / "warm.yaml"), database="warm")
             for name, recipe in cases.items():
                 write_recipe(recipe, folder / f"{name}.yaml")
                 warm_memory(WARM_BYTES)
                 before, started = processor_s(folder), time.perf_counter()
-                found = testbed.ingest(open_any(folder / f"{name}.yaml"), database=name)
+                found = testbed.ingest(source_at(folder / f"{name}.yaml"), database=name)
                 elapsed_s, used_s = time.perf_counter() - started, processor_s(folder) - before
                 say_in_place(report, name, {table.table: table.rows for table in found.tables}, elapsed_s, used_s)
     finally:

@@ -1,26 +1,165 @@
 """Skyshard: an open testbed for survey databases.
 
-``Testbed`` is the Python API; everything that the commands do goes through it.
+``Testbed`` is the Python API; everything that the commands do goes through it. All that a program may rely on is
+exported here, and imported when it is first asked for; what lies below may change with every release.
+
+    import skyshard
+
+    with skyshard.Testbed(".skyshard") as testbed:
+        testbed.ingest("tiny")
+        table = testbed.query("SELECT COUNT(*) AS n FROM Object", database="tiny").table
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from skyshard.lazy import lazy_exports
 from skyshard.release import VERSION
 
 __version__ = VERSION
 
+__all__ = [
+    "Analysis",
+    "Answer",
+    "Bug",
+    "Cluster",
+    "ClusterError",
+    "Compacted",
+    "DemoResult",
+    "Estimate",
+    "Explanation",
+    "IngestPlan",
+    "IngestReport",
+    "Layout",
+    "Loader",
+    "NoRoom",
+    "NodeStatus",
+    "Progress",
+    "QueryResult",
+    "QueryStats",
+    "QueryStatus",
+    "Recipe",
+    "Refusal",
+    "ServerState",
+    "SkyshardError",
+    "Source",
+    "Stories",
+    "Story",
+    "SweepRun",
+    "TableEstimate",
+    "TableReport",
+    "Testbed",
+    "TrialResult",
+    "TrialRun",
+    "TrialSummary",
+    "UserError",
+    "VerifyCheck",
+    "Watcher",
+    "Workload",
+    "__version__",
+    "read_layout",
+    "read_recipe",
+    "read_workload",
+    "run_demo",
+    "source_at",
+    "write_catalog",
+]
+
 if TYPE_CHECKING:
-    from skyshard.testbed import Testbed
+    from skyshard.bench.record.latency_stats import TrialSummary as TrialSummary
+    from skyshard.bench.trial.trial_setup import TrialResult as TrialResult
+    from skyshard.bench.workload.workload import Workload as Workload
+    from skyshard.bench.workload.workload import read_workload as read_workload
+    from skyshard.catalog.layout import Layout as Layout
+    from skyshard.catalog.layout import read_layout as read_layout
+    from skyshard.cluster.private_cluster import Cluster as Cluster
+    from skyshard.cluster.private_cluster import NodeStatus as NodeStatus
+    from skyshard.cluster.private_cluster import ServerState as ServerState
+    from skyshard.czar.explain import Explanation as Explanation
+    from skyshard.czar.result.analysis import Analysis as Analysis
+    from skyshard.czar.result.answer import Answer as Answer
+    from skyshard.czar.result.answer import QueryResult as QueryResult
+    from skyshard.czar.result.answer import QueryStats as QueryStats
+    from skyshard.czar.submitted_queries import QueryStatus as QueryStatus
+    from skyshard.errors import Bug as Bug
+    from skyshard.errors import ClusterError as ClusterError
+    from skyshard.errors import NoRoom as NoRoom
+    from skyshard.errors import Refusal as Refusal
+    from skyshard.errors import SkyshardError as SkyshardError
+    from skyshard.errors import UserError as UserError
+    from skyshard.ingest.check.check_truth import VerifyCheck as VerifyCheck
+    from skyshard.ingest.estimate import Estimate as Estimate
+    from skyshard.ingest.estimate import TableEstimate as TableEstimate
+    from skyshard.ingest.plan.ingest_plan import IngestPlan as IngestPlan
+    from skyshard.ingest.source import Source as Source
+    from skyshard.ingest.transaction.ingest_report import IngestReport as IngestReport
+    from skyshard.ingest.transaction.ingest_report import TableReport as TableReport
+    from skyshard.ingest.upkeep.compaction import Compacted as Compacted
+    from skyshard.node.messages import Loader as Loader
+    from skyshard.progress import Progress as Progress
+    from skyshard.progress import Watcher as Watcher
+    from skyshard.scenarios.demo import DemoResult as DemoResult
+    from skyshard.scenarios.demo import run_demo as run_demo
+    from skyshard.scenarios.sweep_run import SweepRun as SweepRun
+    from skyshard.scenarios.trial_run import TrialRun as TrialRun
+    from skyshard.story.read_story import Stories as Stories
+    from skyshard.story.timeline import Story as Story
+    from skyshard.synth.recipe.recipe import Recipe as Recipe
+    from skyshard.synth.recipe.recipe import read_recipe as read_recipe
+    from skyshard.synth.write.write_catalog import write_catalog as write_catalog
+    from skyshard.testbed import Testbed as Testbed
+    from skyshard.testbed import source_at as source_at
+else:
+    __getattr__ = lazy_exports(
+        __name__,
+        {
+            "Analysis": "czar.result.analysis",
+            "Answer": "czar.result.answer",
+            "Bug": "errors",
+            "Cluster": "cluster.private_cluster",
+            "ClusterError": "errors",
+            "Compacted": "ingest.upkeep.compaction",
+            "DemoResult": "scenarios.demo",
+            "Estimate": "ingest.estimate",
+            "Explanation": "czar.explain",
+            "IngestPlan": "ingest.plan.ingest_plan",
+            "IngestReport": "ingest.transaction.ingest_report",
+            "Layout": "catalog.layout",
+            "Loader": "node.messages",
+            "NoRoom": "errors",
+            "NodeStatus": "cluster.private_cluster",
+            "Progress": "progress",
+            "QueryResult": "czar.result.answer",
+            "QueryStats": "czar.result.answer",
+            "QueryStatus": "czar.submitted_queries",
+            "Recipe": "synth.recipe.recipe",
+            "Refusal": "errors",
+            "ServerState": "cluster.private_cluster",
+            "SkyshardError": "errors",
+            "Source": "ingest.source",
+            "Stories": "story.read_story",
+            "Story": "story.timeline",
+            "SweepRun": "scenarios.sweep_run",
+            "TableEstimate": "ingest.estimate",
+            "TableReport": "ingest.transaction.ingest_report",
+            "Testbed": "testbed",
+            "TrialResult": "bench.trial.trial_setup",
+            "TrialRun": "scenarios.trial_run",
+            "TrialSummary": "bench.record.latency_stats",
+            "UserError": "errors",
+            "VerifyCheck": "ingest.check.check_truth",
+            "Watcher": "progress",
+            "Workload": "bench.workload.workload",
+            "read_layout": "catalog.layout",
+            "read_recipe": "synth.recipe.recipe",
+            "read_workload": "bench.workload.workload",
+            "run_demo": "scenarios.demo",
+            "source_at": "testbed",
+            "write_catalog": "synth.write.write_catalog",
+        },
+    )
 
-__all__ = ["Testbed", "__version__"]
 
-
-def __getattr__(name: str) -> Any:
-    """``Testbed`` is imported when it is first asked for: ``skyshard locate`` should not wait for a database driver."""
-    if name == "Testbed":
-        from skyshard.testbed import Testbed
-
-        return Testbed
-    raise AttributeError(f"module 'skyshard' has no attribute '{name}'")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

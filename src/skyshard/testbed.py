@@ -111,7 +111,7 @@ class Testbed:
         replicas: int | None = None,
     ) -> skyshard.ingest.IngestPlan:
         """What ``ingest`` with the same arguments would do; touches nothing."""
-        opened = open_any(source, tables=tables)
+        opened = source_at(source, tables=tables)
         made = skyshard.ingest.make_plan(
             opened, database=database, tables=tables, loader=loader, replicas=replicas, override=layout
         )
@@ -146,7 +146,7 @@ class Testbed:
             UserError: the source, a name or an option is wrong; nothing was published.
             ClusterError: a node failed; run it again to go on.
         """
-        opened = open_any(source, tables=tables)
+        opened = source_at(source, tables=tables)
         known = self.registry.databases.table_definitions(database or opened.database)
         plan = skyshard.ingest.make_plan(
             opened, database=database, tables=tables, loader=loader, replicas=replicas, override=layout,
@@ -155,7 +155,7 @@ class Testbed:
         site = self.wiring.site(runtime or self._runtime_kind)
         return skyshard.ingest.Ingest(plan, site, watcher).run()
 
-    def verify(self, database: str) -> list[skyshard.ingest.Check]:
+    def verify(self, database: str) -> list[skyshard.ingest.VerifyCheck]:
         """Read a database back and check it; every check is listed, good or not."""
         endpoints = {node: self.cluster.endpoint(node) for node in self.nodes}
         ask = partial(self._table, database)
@@ -247,7 +247,7 @@ class Testbed:
         return self.czar.explain(sql, database)
 
 
-def open_any(
+def source_at(
     source: Path | str | skyshard.ingest.Source,
     *,
     fraction: float = 1.0,
@@ -286,7 +286,7 @@ def check_on_server(plan: skyshard.ingest.IngestPlan, cluster: Path) -> None:
 
 def survey_source(
     plan: skyshard.ingest.IngestPlan, cluster: Path, nodes: int = 0, watcher: Watcher = unwatched
-) -> skyshard.ingest.Survey:
+) -> skyshard.ingest.Estimate:
     """Read what an ingest will come to, on ``nodes`` nodes, or those of the cluster if there is one, else one."""
     found = Cluster.at(cluster)
     names = found.node_names if found.exists and not nodes else tuple(f"node{i + 1}" for i in range(max(nodes, 1)))

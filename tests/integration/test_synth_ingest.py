@@ -28,7 +28,7 @@ from skyshard.synth.write.dirty_input import parse_dirt, write_dirty
 from skyshard.synth.write.synth_manifest import Manifest, read_manifest
 from skyshard.synth.write.synth_plan import plan
 from skyshard.synth.write.write_catalog import write_catalog
-from skyshard.testbed import Testbed, open_any
+from skyshard.testbed import Testbed, source_at
 
 pytestmark = pytest.mark.integration
 
@@ -112,7 +112,7 @@ def test_truth_does_not_depend_on_the_layout(testbed: Testbed, paired: Path, nam
     """The same rows spread another way verify, from a folder and in place, with every answer that is known."""
     layout = Layout.model_validate(LAYOUTS[name])
     testbed.ingest(str(paired / "rows"), database=f"rows_{name}", layout=layout)
-    testbed.ingest(open_any(paired / "paired.yaml", fraction=0.3), database=f"made_{name}", layout=layout)
+    testbed.ingest(source_at(paired / "paired.yaml", fraction=0.3), database=f"made_{name}", layout=layout)
     for database in (f"rows_{name}", f"made_{name}"):
         checks = {check.name: check for check in testbed.verify(database)}
         assert not [check for check in checks.values() if not check.is_good]
@@ -211,7 +211,7 @@ def test_recipe_made_in_place_is_the_one_through_parquet(testbed: Testbed, tmp_p
         content["sky"]["footprint"] = [{"ra_deg": [150.0, 150.4], "dec_deg": [1.9, 2.3]}]
     recipe = Recipe.model_validate(content)
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
-    source = open_any(tmp_path / "mine.yaml", fraction=0.1, shrink="thinning")
+    source = source_at(tmp_path / "mine.yaml", fraction=0.1, shrink="thinning")
     report = testbed.ingest(source, database=f"place_{name}")
     write_catalog(recipe, tmp_path / "rows", fraction=0.1, shrink="thinning")
     testbed.ingest(tmp_path / "rows", database=f"parquet_{name}")
@@ -232,7 +232,7 @@ def test_reference_catalog_is_matched_by_queries(testbed: Testbed, tmp_path: Pat
     content = changed(tables__Reference={"share": 0.4, "scatter_arcsec": 0.2, "unmatched": 0.1})
     (tmp_path / "ref.yaml").write_text(yaml.safe_dump(content))
     names = ["Object", "RefObject", "RefMatch"]
-    source = open_any(tmp_path / "ref.yaml", fraction=0.3)
+    source = source_at(tmp_path / "ref.yaml", fraction=0.3)
     testbed.ingest(source, database="ref_place", tables=names)
     manifest = write_catalog(Recipe.model_validate(content), tmp_path / "rows", fraction=0.3)
     testbed.ingest(tmp_path / "rows", database="ref_parquet", tables=names)
@@ -260,4 +260,4 @@ def test_reference_catalog_is_matched_by_queries(testbed: Testbed, tmp_path: Pat
 def test_fraction_is_of_recipes_only(tmp_path: Path) -> None:
     """A folder of files has no fraction."""
     with pytest.raises(UserError, match="is no recipe"):
-        open_any(tmp_path, fraction=0.5)
+        source_at(tmp_path, fraction=0.5)

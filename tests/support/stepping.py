@@ -20,7 +20,7 @@ from skyshard.node.node_loader import NodeLoader
 from skyshard.progress import Progress, Watcher
 from skyshard.registry.store import Store
 from skyshard.runtime.base import Handle
-from skyshard.testbed import Testbed, open_any
+from skyshard.testbed import Testbed, source_at
 
 STRIDE = int(os.environ.get("SKYSHARD_TEST_STRIDE", "6"))
 """Of the steps at which a driver is stopped, one in so many."""
@@ -99,7 +99,7 @@ def fused(testbed: Testbed, fuse: Fuse) -> Site:
 def stop(testbed: Testbed, source: Path, database: str, fuse: Fuse, **options: Any) -> None:
     """Ingest until the fuse goes off, or to the end."""
     known = tuple(testbed.registry.databases.table_definitions(database))
-    plan = make_plan(open_any(source), database=database, known=known, **options)
+    plan = make_plan(source_at(source), database=database, known=known, **options)
     Ingest(plan, fused(testbed, fuse)).run()
 
 

@@ -6,7 +6,6 @@ import ast
 import pickle
 import threading
 import time
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,17 @@ from skyshard.lazy import lazy_exports, locked_property, made_of
 
 SOURCE = Path(skyshard.__file__).parent
 FRONTS = sorted(path for path in SOURCE.rglob("__init__.py") if "lazy_exports(" in path.read_text())
+
+
+def _defined(module: Path) -> set[str]:
+    """Names that a module binds at its top."""
+    found: set[str] = set()
+    for node in ast.parse(module.read_text()).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign):
+            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return found
 
 
 class Slow:
@@ -94,7 +104,7 @@ def test_no_attribute_is_made_without_a_lock() -> None:
 
 @pytest.mark.parametrize("front", FRONTS, ids=lambda path: path.parent.name)
 def test_a_package_exports_what_type_checkers_see(front: Path) -> None:
-    """The names under TYPE_CHECKING are those that the importer knows, with their modules, and each is there."""
+    """The names under TYPE_CHECKING are those that the importer knows, and each is defined where they say."""
     package = ".".join(["skyshard", *front.parent.relative_to(SOURCE).parts])
     (choice,) = (node for node in ast.parse(front.read_text()).body if isinstance(node, ast.If))
     seen = {
@@ -105,8 +115,16 @@ def test_a_package_exports_what_type_checkers_see(front: Path) -> None:
     }
     (call,) = (node for line in choice.orelse for node in ast.walk(line) if isinstance(node, ast.Call))
     assert ast.literal_eval(call.args[1]) == seen
-    for name in seen:
-        assert getattr(import_module(package), name) is not None
+    for name, home in seen.items():
+        assert name in _defined(front.parent.joinpath(*home.split(".")).with_suffix(".py")), name
+
+
+def test_all_public_names_are_listed() -> None:
+    """``__all__`` of the package is what it exports lazily, and the number of the release."""
+    tree = ast.parse((SOURCE / "__init__.py").read_text())
+    (homes,) = (node for node in ast.walk(tree) if isinstance(node, ast.Dict))
+    assert set(skyshard.__all__) == {*ast.literal_eval(homes), "__version__"}
+    assert set(skyshard.__all__) <= set(dir(skyshard))
 
 
 def test_a_name_that_is_not_exported_is_an_attribute_error() -> None:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from skyshard.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from skyshard.ingest.check.check_truth import Check as Check
+    from skyshard.ingest.check.check_truth import VerifyCheck as VerifyCheck
     from skyshard.ingest.check.mono_copy import MonoCopy as MonoCopy
     from skyshard.ingest.check.verify import Verifier as Verifier
-    from skyshard.ingest.estimate import Survey as Survey
+    from skyshard.ingest.estimate import Estimate as Estimate
     from skyshard.ingest.estimate import survey as survey
     from skyshard.ingest.on_nodes.ingest_site import Site as Site
     from skyshard.ingest.on_nodes.ingest_site import SiteFolders as SiteFolders
@@ -37,7 +37,7 @@ else:
         __name__,
         {
             "Compacted": "upkeep.compaction",
-            "Survey": "estimate",
+            "Estimate": "estimate",
             "Ingest": "transaction.ingest_run",
             "IngestPlan": "plan.ingest_plan",
             "IngestReport": "transaction.ingest_report",
@@ -47,7 +47,7 @@ else:
             "SiteFolders": "on_nodes.ingest_site",
             "Source": "source",
             "Verifier": "check.verify",
-            "Check": "check.check_truth",
+            "VerifyCheck": "check.check_truth",
             "abort": "transaction.ending",
             "compact": "upkeep.compaction",
             "is_outgrown": "transaction.kept_truth",

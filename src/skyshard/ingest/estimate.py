@@ -47,7 +47,7 @@ CHUNK_TABLE_S = 0.005
 
 
 @dataclass(slots=True)
-class PartSurvey:
+class PartEstimate:
     """Rows of one part: all of them, those of each chunk, overlap copies by chunk, and a director's keys."""
 
     rows: int = 0
@@ -57,7 +57,7 @@ class PartSurvey:
 
 
 @dataclass(slots=True)
-class TableSurvey:
+class TableEstimate:
     """Rows, stored bytes and chunks of one table; ``sampled`` rows were read whole for conversions and pace."""
 
     table: str
@@ -72,10 +72,10 @@ class TableSurvey:
 
 
 @dataclass(slots=True)
-class Survey:
+class Estimate:
     """The whole: tables, stored bytes by node, and the seconds that the ingest will take here."""
 
-    tables: list[TableSurvey]
+    tables: list[TableEstimate]
     node_bytes: dict[str, int]
     predicted_s: float
 
@@ -96,7 +96,7 @@ class Survey:
         return asdict(self) | {"skew": self.skew, "overlap_share": self.overlap_share}
 
 
-def survey(plan: IngestPlan, nodes: Sequence[str], runtime: Runtime, watcher: Watcher = unwatched) -> Survey:
+def survey(plan: IngestPlan, nodes: Sequence[str], runtime: Runtime, watcher: Watcher = unwatched) -> Estimate:
     """Read what places the rows of every table.
 
     Raises:
@@ -119,11 +119,11 @@ def survey(plan: IngestPlan, nodes: Sequence[str], runtime: Runtime, watcher: Wa
         tables.append(_summary(table, found, own, length))
     placed = place(sizes, nodes, plan.layout.replicas)
     node_bytes = {node: whole + sum(sizes[chunk] for chunk, on in placed.items() if node in on) for node in nodes}
-    return Survey(tables, node_bytes, _seconds(plan, tables, node_bytes))
+    return Estimate(tables, node_bytes, _seconds(plan, tables, node_bytes))
 
 
-def _survey_table(plan: IngestPlan, table: PlannedTable, runtime: Runtime, watcher: Watcher) -> PartSurvey:
-    total, start, size = PartSurvey(), time.monotonic(), 0
+def _survey_table(plan: IngestPlan, table: PlannedTable, runtime: Runtime, watcher: Watcher) -> PartEstimate:
+    total, start, size = PartEstimate(), time.monotonic(), 0
     parts = [part for part in table.source.parts if not part.is_overlap]
     spec = _SurveySpec.of(table, plan.layout.striping)
     calls = (lambda part=part: runtime.submit(survey_part, spec, part) for part in parts)
@@ -180,9 +180,9 @@ class _SurveySpec:
         return _SurveySpec(narrow, layout, striping, source.reader.narrowed(source.table, wanted), key)
 
 
-def survey_part(spec: _SurveySpec, part: Part) -> PartSurvey:
+def survey_part(spec: _SurveySpec, part: Part) -> PartEstimate:
     """Count the rows of one part by chunk; a part whose chunk and rows are known is not read for its own rows."""
-    found, role = PartSurvey(), spec.layout.role
+    found, role = PartEstimate(), spec.layout.role
     if part.rows is not None and (spec.layout.position is None or not role.is_chunked):
         found.rows = part.rows
         return found
@@ -221,11 +221,11 @@ def _stored_length(table: PlannedTable) -> int:
     return RecordLayout.of(stored).length if RecordLayout.is_packable(stored) else 16 * len(stored.columns)
 
 
-def _summary(table: PlannedTable, found: PartSurvey, own: Counter[int], length: int) -> TableSurvey:
+def _summary(table: PlannedTable, found: PartEstimate, own: Counter[int], length: int) -> TableEstimate:
     conversions, sampled, seconds = _sample(table)
     copies = sum(found.copies.values())
     stored = (found.rows + copies) * length
-    return TableSurvey(
+    return TableEstimate(
         table.name, found.rows, copies, len(own), stored, table.loader is Loader.LOAD_DATA or own is not found.own,
         sampled, dict(conversions), seconds / sampled * (found.rows + copies) if sampled else 0.0,
     )  # fmt: skip
@@ -252,7 +252,7 @@ def _sample(table: PlannedTable) -> tuple[Counter[str], int, float]:
     )
 
 
-def _seconds(plan: IngestPlan, tables: Sequence[TableSurvey], node_bytes: Mapping[str, int]) -> float:
+def _seconds(plan: IngestPlan, tables: Sequence[TableEstimate], node_bytes: Mapping[str, int]) -> float:
     """Partitioning on all cores, then the fullest node's tables, as many nodes at once as there are cores."""
     cores = os.cpu_count() or 1
     partition_s = sum(table.seconds for table in tables) / cores

@@ -64,10 +64,10 @@ def plan(
     """Show what an ingest would do; touches nothing."""
     from skyshard.ingest.plan.ingest_plan import make_plan
     from skyshard.node.messages import Loader
-    from skyshard.testbed import check_on_server, open_any, survey_source
+    from skyshard.testbed import check_on_server, source_at, survey_source
 
     made = make_plan(
-        open_any(source, fraction=fraction, shrink=shrink, tables=_names(tables)),
+        source_at(source, fraction=fraction, shrink=shrink, tables=_names(tables)),
         database=database,
         tables=_names(tables),
         loader=Loader(loader) if loader else None,
@@ -131,9 +131,9 @@ def ingest(
     """Ingest a source into sharded chunk tables and publish it; run again to go on after an interruption."""
     from skyshard.host.interrupts import interruptible
     from skyshard.node.messages import Loader
-    from skyshard.testbed import Testbed, open_any
+    from skyshard.testbed import Testbed, source_at
 
-    opened = open_any(source, fraction=fraction, shrink=shrink, tables=_names(tables))
+    opened = source_at(source, fraction=fraction, shrink=shrink, tables=_names(tables))
     with interruptible(), Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
         report = testbed.ingest(
             opened, runtime=runtime, watcher=watcher, database=database, tables=_names(tables),

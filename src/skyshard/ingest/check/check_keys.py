@@ -8,7 +8,7 @@ from pathlib import Path
 from skyshard.catalog.ddl import part_suffix
 from skyshard.catalog.layout import Role
 from skyshard.errors import SkyshardError
-from skyshard.ingest.check.check_truth import Check
+from skyshard.ingest.check.check_truth import VerifyCheck
 from skyshard.ingest.on_nodes.build_orders import index_batches, index_definition
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind
@@ -24,7 +24,7 @@ from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.runtime.base import Handle
 
 
-def key_checks(site: Site, catalog: Catalog, *, is_open: bool = False) -> Iterator[Check]:
+def key_checks(site: Site, catalog: Catalog, *, is_open: bool = False) -> Iterator[VerifyCheck]:
     """One check for each director of a database, and one for the keys of rows that came before theirs.
 
     Args:
@@ -43,12 +43,13 @@ def key_checks(site: Site, catalog: Catalog, *, is_open: bool = False) -> Iterat
     if files:
         harmed = [str(path) for path in files if not is_sealed(path)]
         remedy = f" (first: {harmed[0]}); skyshard index rebuild {database} makes them anew" if harmed else ""
-        yield Check("keys of orphans", not harmed, f"{len(files) - len(harmed)} of {len(files)} files whole{remedy}")
+        text = f"{len(files) - len(harmed)} of {len(files)} files whole{remedy}"
+        yield VerifyCheck("keys of orphans", not harmed, text)
 
 
 def _keys_check(
     folder: Path, czar: Handle[NodeLoader], database: str, director: str, kind: KeyKind, parts: Sequence[IndexPart]
-) -> Check:
+) -> VerifyCheck:
     """Compare a director's key files in a folder with the parts of its index on the czar's server."""
     base = index_table_name(database, director)
     name = f"keys of {director}"
@@ -59,10 +60,12 @@ def _keys_check(
         order = DigestOrder(INDEX_DATABASE, table, tuple(base + part_suffix(part.part) for part in parts))
         found = czar.call(NodeLoader.digests, order).result() if parts else []
     except SkyshardError as error:
-        return Check(name, False, str(error))
+        return VerifyCheck(name, False, str(error))
     unread = next((scan for scan in found if not scan.digest), None)
     if unread is not None:
-        return Check(name, False, f"{unread.name}: {unread.error}; skyshard index rebuild {database} makes it anew")
+        text = f"{unread.name}: {unread.error}; skyshard index rebuild {database} makes it again"
+        return VerifyCheck(name, False, text)
     indexed = sum((RowDigest.parse(scan.digest) for scan in found), RowDigest())
     remedy = "" if kept == indexed else f"; skyshard index rebuild {database} makes both anew"
-    return Check(name, kept == indexed, f"{kept.rows} kept for later transactions, {indexed.rows} indexed{remedy}")
+    text = f"{kept.rows} kept for later transactions, {indexed.rows} indexed{remedy}"
+    return VerifyCheck(name, kept == indexed, text)

@@ -26,7 +26,7 @@ _REL_TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class VerifyCheck:
     """One check: what it is about, what was found, and whether that is right."""
 
     name: str
@@ -42,7 +42,7 @@ class KnownRows:
     definitions: Mapping[str, tuple[Table, TableLayout]]
     nodes: Mapping[str, Handle[NodeLoader]]
 
-    def check(self, database: str, replicas: Sequence[Replica]) -> Check:
+    def check(self, database: str, replicas: Sequence[Replica]) -> VerifyCheck:
         """One replica of every chunk table against the generator's digests."""
         wrong, rows, count = [], 0, 0
         for name, chunks in self.known.digests.items():
@@ -58,7 +58,7 @@ class KnownRows:
             ]
             count, rows = count + len(places), rows + sum(one.rows for one in found.values())
         text = f"{count - len(wrong)} of {count} digests equal, {rows} rows"
-        return Check("generator's rows", not wrong, text + (f" (first: {wrong[0]})" if wrong else ""))
+        return VerifyCheck("generator's rows", not wrong, text + (f" (first: {wrong[0]})" if wrong else ""))
 
     def found(self, database: str, name: str, replicas: Sequence[Replica]) -> dict[int, RowDigest]:
         """By chunk, what stands there now; a table that cannot be read has -1 rows."""
@@ -79,11 +79,11 @@ class KnownRows:
         return sums
 
 
-def answer_check(known: Known, ask: Callable[[str], pa.Table]) -> Check:
+def answer_check(known: Known, ask: Callable[[str], pa.Table]) -> VerifyCheck:
     """Every statement whose answer the generator knows, asked."""
     wrong = [reason for one in known.answers if (reason := _difference(one, ask))]
     text = f"{len(known.answers) - len(wrong)} of {len(known.answers)} statements answered as known"
-    return Check("generator's answers", not wrong, text + (f" (first: {wrong[0]})" if wrong else ""))
+    return VerifyCheck("generator's answers", not wrong, text + (f" (first: {wrong[0]})" if wrong else ""))
 
 
 def _difference(one: KnownAnswer, ask: Callable[[str], pa.Table]) -> str:

@@ -18,7 +18,7 @@ from skyshard.catalog.schema import Table
 from skyshard.db.connection import Account, Endpoint, connect, quote_name
 from skyshard.errors import UserError
 from skyshard.ingest.check.check_keys import key_checks
-from skyshard.ingest.check.check_truth import Check, KnownRows, answer_check
+from skyshard.ingest.check.check_truth import KnownRows, VerifyCheck, answer_check
 from skyshard.ingest.on_nodes.ingest_site import Site, prototype_names
 from skyshard.ingest.on_nodes.part_tables import (
     dummy_tables,
@@ -58,7 +58,7 @@ class Verifier:
     known: Known | None = None
     """What the generator of the rows knows of them."""
 
-    def run(self, database: str) -> list[Check]:
+    def run(self, database: str) -> list[VerifyCheck]:
         """All checks of one database, in a fixed order."""
         site = self.site
         catalog = site.registry.published.catalog(database)
@@ -79,14 +79,14 @@ class Verifier:
 
     def _truth_checks(
         self, database: str, definitions: Mapping[str, tuple[Table, TableLayout]], replicas: Sequence[Replica]
-    ) -> Iterable[Check]:
+    ) -> Iterable[VerifyCheck]:
         """Rows and answers against what the generator knows, where one made all rows."""
         if self.known is not None:
             known = {name: definitions[name] for name in self.known.digests}
             yield KnownRows(self.known, known, self.site.nodes).check(database, replicas)
             yield answer_check(self.known, self.ask)
         elif is_outgrown(self.site.registry, self.site.folders.truth / database, database):
-            yield Check("generator's rows", True, "not compared: further transactions brought rows")
+            yield VerifyCheck("generator's rows", True, "not compared: further transactions brought rows")
 
     def _contributed(self, database: str) -> dict[tuple[str, int, bool], RowDigest]:
         """Rows and digests that the contributions brought, by chunk table."""
@@ -97,7 +97,7 @@ class Verifier:
                 sums[key] = sums.get(key, RowDigest(0, 0)) + RowDigest.parse(row["digest"])
         return sums
 
-    def _standing_checks(self, catalog: Catalog, replicas: Sequence[Replica]) -> Iterable[Check]:
+    def _standing_checks(self, catalog: Catalog, replicas: Sequence[Replica]) -> Iterable[VerifyCheck]:
         """Each server has the tables that the registry knows, the dummy chunk, and nothing else, table or file.
 
         What an unfinished transaction has made so far is nobody's fault: it is counted, not held against the database.
@@ -124,7 +124,7 @@ class Verifier:
         ]
         yield _nothing_else("files of no table", [], files, is_open=is_open)
 
-    def _read_check(self, catalog: Catalog, replicas: Sequence[Replica]) -> Check:
+    def _read_check(self, catalog: Catalog, replicas: Sequence[Replica]) -> VerifyCheck:
         """Every table as queries read it: its index against its rows, and the list of its parts."""
         database = catalog.database
         dummies = dummy_tables((name, table.layout.role) for name, table in catalog.tables.items())
@@ -138,7 +138,7 @@ class Verifier:
         found |= {node: call.result() for node, call in calls.items()}
         wrong = [f"{server}: {name}: {why}" for server, faults in found.items() for name, why in faults.items()]
         text = f"{len(wrong)} indexes or lists of parts at fault, {count + len(indexes)} tables{_first(wrong)}"
-        return Check("tables as queries read them", not wrong, text + (f"; {_MEND} {database}" if wrong else ""))
+        return VerifyCheck("tables as queries read them", not wrong, text + (f"; {_MEND} {database}" if wrong else ""))
 
     def _czar_tables(self, catalog: Catalog) -> tuple[set[str], set[str]]:
         """Prototypes and index tables that the czar must have, and those that it has."""
@@ -153,7 +153,7 @@ class Verifier:
         is_ours = index_names(bases)
         return known | index, have | {n for schema, n in rows if schema == INDEX_DATABASE and is_ours.fullmatch(n)}
 
-    def _index_check(self, catalog: Catalog, director: str, replicas: Sequence[Replica]) -> Check:
+    def _index_check(self, catalog: Catalog, director: str, replicas: Sequence[Replica]) -> VerifyCheck:
         """The director index against a scan of the director's chunk tables."""
         key = quote_name(catalog.tables[director].layout.key)
         with connect(self.site.czar, Account.READER) as connection:
@@ -162,7 +162,7 @@ class Verifier:
             try:
                 indexed = _ints(connection.rows(sql)[0]) if table else (0, 0)
             except UserError as error:  # the table is gone
-                return Check(
+                return VerifyCheck(
                     f"director index of {director}", False, f"{error.what}; skyshard index rebuild makes it anew"
                 )
         scanned = [0, 0]
@@ -173,7 +173,7 @@ class Verifier:
                         connection.rows(f"SELECT {_INDEX_SUM.format(key=key)} FROM {quote_name(name)}")[0]
                     )
                     scanned = [scanned[0] + rows, scanned[1] + total]
-        return Check(
+        return VerifyCheck(
             f"director index of {director}", indexed == tuple(scanned), f"{indexed[0]} keys, {scanned[0]} rows scanned"
         )
 
@@ -182,9 +182,9 @@ def _ints(row: Iterable[object]) -> tuple[int, ...]:
     return tuple(int(str(value)) for value in row)
 
 
-def _nothing_else(name: str, missing: Sequence[str], extra: Sequence[str], *, is_open: bool) -> Check:
+def _nothing_else(name: str, missing: Sequence[str], extra: Sequence[str], *, is_open: bool) -> VerifyCheck:
     text = f"{len(missing)} missing, {len(extra)} {'of an unfinished transaction' if is_open else 'unknown'}"
-    return Check(name, not missing and (is_open or not extra), text + _first([*missing, *extra]))
+    return VerifyCheck(name, not missing and (is_open or not extra), text + _first([*missing, *extra]))
 
 
 def _first(items: Sequence[str]) -> str:
@@ -204,7 +204,7 @@ def _count_checks(
     replicas: Sequence[Replica],
     contributed: Mapping[tuple[str, int, bool], RowDigest],
     truth: Mapping[str, int],
-) -> Iterable[Check]:
+) -> Iterable[VerifyCheck]:
     for name, table in catalog.tables.items():
         brought = sum(total.rows for (of, _, is_overlap), total in contributed.items() if of == name and not is_overlap)
         text = f"{table.rows} rows, {brought} contributed"
@@ -215,14 +215,14 @@ def _count_checks(
         if any(r.is_overlap for r in replicas if r.table == name):
             overlap = sum(entry.overlap_rows for entry in table.chunks.values())
             text += f"; {overlap} in overlap"
-        yield Check(f"rows of {name}", is_good, text)
+        yield VerifyCheck(f"rows of {name}", is_good, text)
 
 
 def _digest_check(
     replicas: Sequence[Replica],
     scans: Mapping[tuple[str, str], TableDigest],
     contributed: Mapping[tuple[str, int, bool], RowDigest],
-) -> Check:
+) -> VerifyCheck:
     wrong = []
     sums: dict[tuple[str, str, int, bool], RowDigest] = {}
     for replica in replicas:
@@ -237,10 +237,11 @@ def _digest_check(
     for (node, table, chunk, is_overlap), total in sums.items():
         if total != contributed.get((table, chunk, is_overlap), RowDigest(0, 0)):
             wrong.append(f"{node}: {physical_name(table, chunk, is_overlap=is_overlap)} as a whole")
-    return Check("digests", not wrong, f"{len(replicas) - len(wrong)} of {len(replicas)} tables equal{_first(wrong)}")
+    text = f"{len(replicas) - len(wrong)} of {len(replicas)} tables equal{_first(wrong)}"
+    return VerifyCheck("digests", not wrong, text)
 
 
-def _replica_checks(catalog: Catalog, replicas: Sequence[Replica]) -> Iterable[Check]:
+def _replica_checks(catalog: Catalog, replicas: Sequence[Replica]) -> Iterable[VerifyCheck]:
     holders: dict[tuple[str, int, bool, int], set[str]] = {}
     for replica in replicas:
         if replica.state is ReplicaState.GOOD and replica.chunk >= 0:
@@ -248,11 +249,11 @@ def _replica_checks(catalog: Catalog, replicas: Sequence[Replica]) -> Iterable[C
     levels = Counter(len(nodes) for nodes in holders.values())
     wanted = catalog.layout.replicas
     text = ", ".join(f"{count} chunk tables at level {level}" for level, count in sorted(levels.items())) or "no chunks"
-    yield Check("replicas", all(level >= wanted for level in levels), text)
+    yield VerifyCheck("replicas", all(level >= wanted for level in levels), text)
     together: dict[int, set[frozenset[str]]] = {}
     for (_, chunk, _, _), nodes in holders.items():
         together.setdefault(chunk, set()).add(frozenset(nodes))
     apart = [str(chunk) for chunk, sets in together.items() if len(sets) > 1]
-    yield Check(
+    yield VerifyCheck(
         "sibling tables on the same nodes", not apart, f"{len(together)} chunks, {len(apart)} apart{_first(apart)}"
     )

@@ -22,7 +22,7 @@ from skyshard.ingest.plan.ingest_plan import make_plan
 from skyshard.ingest.source import Source
 from skyshard.ingest.sources.open_source import open_source
 from skyshard.rowimage.sqltype import parse_type
-from skyshard.testbed import open_any
+from skyshard.testbed import source_at
 
 
 def source_of(folder: Path, tables: dict[str, Any], database: str = "made") -> Source:
@@ -80,7 +80,7 @@ def test_every_kind_of_source_is_refused(tmp_path: Path) -> None:
     write_table(tmp_path, "Object", list(OBJECT), [])
     for path in sources:
         with pytest.raises(UserError, match="'skyshard_registry' is a name of Skyshard's own databases"):
-            make_plan(open_any(path))
+            make_plan(source_at(path))
 
 
 @pytest.mark.parametrize("name", ["a-b", "a b", "a.b", "\xdf", "a$b", "../a", "`", ""])
