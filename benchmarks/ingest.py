@@ -43,8 +43,8 @@ from skyshard.chunking import Chunker
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect, quote_text
 from skyshard.ingest.on_nodes.build_orders import BuildContext, Target, merged_segments, plan_builds
-from skyshard.ingest.partition.bundle import Bundle, BundleWriter, PartReport, Segment
-from skyshard.ingest.partition.partition_task import PartitionSpec, partition_part
+from skyshard.ingest.partition.bundle import Bundle, BundleWriter, Segment, SliceReport
+from skyshard.ingest.partition.partition_task import PartitionSpec, partition_slice
 from skyshard.ingest.plan.ingest_plan import PlannedTable, make_plan
 from skyshard.ingest.sources.open_source import open_source
 from skyshard.node.load_text import load_text
@@ -189,7 +189,7 @@ def load_ratio(bench: Bench, catalog: Path) -> dict[str, float]:
     spec = PartitionSpec(
         table.source.table, layout, plan.layout.striping, table.source.reader, Loader.LOAD_DATA, str(staging)
     )
-    reports = [partition_part(spec, part) for part in table.source.parts]
+    reports = [partition_slice(spec, part) for part in table.source.slices]
     texts = _write_csv(bench, table, reports, staging)
     report, batch = _partitioned(staging, reports)
     chunks = {segment.chunk for report in reports for segment in report.segments}
@@ -214,7 +214,7 @@ def load_ratio(bench: Bench, catalog: Path) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _partitioned(staging: Path, reports: list[PartReport]) -> tuple[PartReport, pa.RecordBatch]:
+def _partitioned(staging: Path, reports: list[SliceReport]) -> tuple[SliceReport, pa.RecordBatch]:
     """All rows sorted by chunk table, in memory, and what each table gets of them."""
     pieces: dict[Target, list[pa.RecordBatch]] = {}
     for report in reports:
@@ -225,11 +225,11 @@ def _partitioned(staging: Path, reports: list[PartReport]) -> tuple[PartReport, 
     sums = merged_segments(reports)
     segments = [Segment(*target, 0, *sums[target]) for target in pieces]
     rows = pa.Table.from_batches(list(itertools.chain(*pieces.values()))).combine_chunks()
-    return PartReport("memory", "memory", segments=segments), rows.to_batches()[0]
+    return SliceReport("memory", "memory", segments=segments), rows.to_batches()[0]
 
 
 def _pack_and_build(
-    bench: Bench, table: PlannedTable, context: BuildContext, report: PartReport, batch: pa.RecordBatch
+    bench: Bench, table: PlannedTable, context: BuildContext, report: SliceReport, batch: pa.RecordBatch
 ) -> None:
     """Arrow batch → packed records → bundle → tables, indexed, counted and digest-checked."""
     edges = [0, *itertools.accumulate(segment.rows for segment in report.segments)]
@@ -246,7 +246,7 @@ def _pack_and_build(
 
 
 def _write_csv(
-    bench: Bench, table: PlannedTable, reports: list[PartReport], staging: Path
+    bench: Bench, table: PlannedTable, reports: list[SliceReport], staging: Path
 ) -> dict[tuple[int, bool], Path]:
     """One text file a chunk table."""
     folder = bench.folder / "csv"
@@ -291,7 +291,7 @@ def _partition_and_load(bench: Bench, table: PlannedTable) -> None:
     folder = bench.folder / "plain"
     folder.mkdir()
     texts: Texts = {}
-    for part in table.source.parts:
+    for part in table.source.slices:
         rows = pq.read_table(part.path).combine_chunks()
         ra, dec = rows["ra"].to_numpy(), rows["decl"].to_numpy()
         own = (np.arange(len(ra)), *chunker.locate(ra, dec))

@@ -23,13 +23,13 @@ from skyshard.node.mariadb_loader import MariaDBLoader
 from skyshard.node.messages import (
     BuildOrder,
     BuiltTable,
+    BundleSlice,
     DigestOrder,
     ExportOrder,
     Loader,
     MergeTableOrder,
     RepairOrder,
     ShownTable,
-    Slice,
     TableBuild,
 )
 from skyshard.node.node_loader import NodeLoader
@@ -95,7 +95,7 @@ def build_of(
     else:
         with pa.ipc.new_file(bundle, rows.schema) as writer:
             writer.write_batch(rows)
-    slices = (Slice(str(bundle), 0, rows.num_rows),)
+    slices = (BundleSlice(str(bundle), 0, rows.num_rows),)
     found = str(digest(rows, table.columns))
     return TableBuild(name, "Star", 7, False, 0, create_table(table, name), slices, rows.num_rows, found)
 

@@ -30,7 +30,7 @@ from skyshard.ingest.partition.given_chunks import with_chunk_columns
 from skyshard.ingest.partition.packed_rows import Rows
 from skyshard.ingest.partition.routing import positions
 from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
-from skyshard.ingest.source import Part, Reader
+from skyshard.ingest.source import InputSlice, Reader
 from skyshard.node.messages import Loader
 from skyshard.progress import Progress, Watcher, unwatched
 from skyshard.rowimage.record import RecordLayout
@@ -47,8 +47,8 @@ CHUNK_TABLE_S = 0.005
 
 
 @dataclass(slots=True)
-class PartEstimate:
-    """Rows of one part: all of them, those of each chunk, overlap copies by chunk, and a director's keys."""
+class SliceEstimate:
+    """Rows of one slice: all of them, those of each chunk, overlap copies by chunk, and a director's keys."""
 
     rows: int = 0
     own: Counter[int] = field(default_factory=Counter)
@@ -122,20 +122,20 @@ def survey(plan: IngestPlan, nodes: Sequence[str], runtime: Runtime, watcher: Wa
     return Estimate(tables, node_bytes, _seconds(plan, tables, node_bytes))
 
 
-def _survey_table(plan: IngestPlan, table: PlannedTable, runtime: Runtime, watcher: Watcher) -> PartEstimate:
-    total, start, size = PartEstimate(), time.monotonic(), 0
-    parts = [part for part in table.source.parts if not part.is_overlap]
+def _survey_table(plan: IngestPlan, table: PlannedTable, runtime: Runtime, watcher: Watcher) -> SliceEstimate:
+    total, start, size = SliceEstimate(), time.monotonic(), 0
+    slices = [piece for piece in table.source.slices if not piece.is_overlap]
     spec = _SurveySpec.of(table, plan.layout.striping)
-    calls = (lambda part=part: runtime.submit(survey_part, spec, part) for part in parts)
+    calls = (lambda piece=piece: runtime.submit(survey_slice, spec, piece) for piece in slices)
     keys: dict[str, list[NDArray[Any]]] = {}
-    for done, (found, part) in enumerate(in_order_of_end(calls, parts, os.cpu_count() or 1), 1):
-        total.rows, size = total.rows + found.rows, size + part.bytes
+    for done, (found, piece) in enumerate(in_order_of_end(calls, slices, os.cpu_count() or 1), 1):
+        total.rows, size = total.rows + found.rows, size + piece.bytes
         total.own.update(found.own)
         total.copies.update(found.copies)
         if total.rows <= MOST_KEYS:
-            keys.setdefault(part.path, []).extend(found.keys)
+            keys.setdefault(piece.path, []).extend(found.keys)
         elapsed_s = time.monotonic() - start
-        watcher(Progress(f"survey {table.name}", done, len(parts), total.rows, size, elapsed_s))
+        watcher(Progress(f"survey {table.name}", done, len(slices), total.rows, size, elapsed_s))
     if spec.key is not None and total.rows <= MOST_KEYS:
         _require_distinct(table, keys)
     return total
@@ -145,11 +145,11 @@ def _require_distinct(table: PlannedTable, keys: Mapping[str, Sequence[NDArray[A
     """Refuse a key that stands twice in a director, by files and rows, as the ingest would."""
     if not any(keys.values()):
         return
-    every = np.sort(np.concatenate([some for parts in keys.values() for some in parts]))
+    every = np.sort(np.concatenate([some for slices in keys.values() for some in slices]))
     twice = np.flatnonzero(every[1:] == every[:-1])
     if len(twice):
         key = int(every[twice[0]])
-        paths = [path for path, parts in keys.items() if any((some == key).any() for some in parts)]
+        paths = [path for path, slices in keys.items() if any((some == key).any() for some in slices)]
         places = where_rows_stand(table.source, sorted(paths), {table.source.layout.key: key})
         raise UserError(
             f"key {key} of director '{table.name}' stands twice, in {places}; there may be more", remedy=ONE_PLACE
@@ -158,7 +158,7 @@ def _require_distinct(table: PlannedTable, keys: Mapping[str, Sequence[NDArray[A
 
 @dataclass(frozen=True, slots=True)
 class _SurveySpec:
-    """What the parts of one table share; ``reader`` gives the columns of ``table`` only."""
+    """What the slices of one table share; ``reader`` gives the columns of ``table`` only."""
 
     table: Table
     layout: TableLayout
@@ -180,23 +180,23 @@ class _SurveySpec:
         return _SurveySpec(narrow, layout, striping, source.reader.narrowed(source.table, wanted), key)
 
 
-def survey_part(spec: _SurveySpec, part: Part) -> PartEstimate:
-    """Count the rows of one part by chunk; a part whose chunk and rows are known is not read for its own rows."""
-    found, role = PartEstimate(), spec.layout.role
-    if part.rows is not None and (spec.layout.position is None or not role.is_chunked):
-        found.rows = part.rows
+def survey_slice(spec: _SurveySpec, piece: InputSlice) -> SliceEstimate:
+    """Count the rows of one slice by chunk; a slice whose chunk and rows are known is not read for its own rows."""
+    found, role = SliceEstimate(), spec.layout.role
+    if piece.rows is not None and (spec.layout.position is None or not role.is_chunked):
+        found.rows = piece.rows
         return found
-    if part.rows is not None and part.chunk is not None and role is not Role.DIRECTOR:
-        found.rows = found.own[part.chunk] = part.rows
+    if piece.rows is not None and piece.chunk is not None and role is not Role.DIRECTOR:
+        found.rows = found.own[piece.chunk] = piece.rows
         return found
     chunker = chunker_of(spec.striping)
-    for batch in spec.reader.batches(part, spec.table, spec.layout):
+    for batch in spec.reader.batches(piece, spec.table, spec.layout):
         found.rows += batch.batch.num_rows
         if not role.is_chunked or spec.layout.position is None:
             continue
-        ra, dec = positions(part, batch, spec.layout.position, Counter())
+        ra, dec = positions(piece, batch, spec.layout.position, Counter())
         found.own.update(_counted(chunker.locate(ra, dec)[0]))
-        if spec.key is not None and not part.made:
+        if spec.key is not None and not piece.made:
             keys, is_there = whole_keys(batch.batch.column(spec.key[0]), spec.key[1].dtype)
             found.keys.append(keys[is_there])
         if role is Role.DIRECTOR and spec.striping.overlap_deg:
@@ -221,7 +221,7 @@ def _stored_length(table: PlannedTable) -> int:
     return RecordLayout.of(stored).length if RecordLayout.is_packable(stored) else 16 * len(stored.columns)
 
 
-def _summary(table: PlannedTable, found: PartEstimate, own: Counter[int], length: int) -> TableEstimate:
+def _summary(table: PlannedTable, found: SliceEstimate, own: Counter[int], length: int) -> TableEstimate:
     conversions, sampled, seconds = _sample(table)
     copies = sum(found.copies.values())
     stored = (found.rows + copies) * length
@@ -233,11 +233,11 @@ def _summary(table: PlannedTable, found: PartEstimate, own: Counter[int], length
 
 def _sample(table: PlannedTable) -> tuple[Counter[str], int, float]:
     """Conversions in the first rows of a table, their number, and the seconds that partitioning them takes."""
-    part = next((part for part in table.source.parts if part.bytes and not part.is_overlap), None)
-    if part is None:
+    piece = next((piece for piece in table.source.slices if piece.bytes and not piece.is_overlap), None)
+    if piece is None:
         return Counter(), 0, 0.0
     start = time.perf_counter()
-    batch = next(iter(table.source.reader.batches(part, table.source.table, table.source.layout)), None)
+    batch = next(iter(table.source.reader.batches(piece, table.source.table, table.source.layout)), None)
     if batch is None or not batch.batch.num_rows:
         return Counter(), 0, 0.0
     read_s = (time.perf_counter() - start) / batch.batch.num_rows

@@ -1,6 +1,6 @@
 """The seam between catalogs as they are handed over and the rest of ingest.
 
-A source has a layout, tables and parts. A part is read as a stream of ``InputBatch``; whatever the format, columns
+A source has a layout, tables and slices. A slice is read as a stream of ``InputBatch``; whatever the format, columns
 stand in the table's order, in the Arrow types of ``SqlType.arrow``. Adapters live in modules of their own and are
 found by ``open_source``.
 """
@@ -24,7 +24,7 @@ from skyshard.catalog.schema import Table, is_chunk_column
 from skyshard.errors import UserError
 
 BATCH_ROWS = 1 << 20
-"""Rows in a batch at most: bounds the memory of a partition task whatever the size of its part."""
+"""Rows in a batch at most: bounds the memory of a partition task whatever the size of its slice."""
 BATCH_BYTES = 64 << 20
 """Bytes in a batch, about: rows of a thousand columns come in smaller batches."""
 
@@ -33,13 +33,13 @@ Positions = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class InputSlice:
     """One input file of one table, or a range of row groups of one.
 
     ``chunk`` and ``is_overlap`` are set for pre-chunked files only. ``rows`` is None where the format does not say.
     ``row_groups`` are the first and last one of a part of a Parquet file, ``span`` the bytes that they take, from, up
     to but not including. ``changed_ns`` is the file's time of change when it was planned, 0 where nobody looked.
-    A part without a file, whose rows its reader makes, says in ``made`` all that decides them. ``digest`` is the row
+    A slice without a file, whose rows its reader makes, says in ``made`` all that decides them. ``digest`` is the row
     digest that the source promises, empty where it promises none.
     """
 
@@ -55,7 +55,7 @@ class Part:
     digest: str = ""
 
     @staticmethod
-    def of(path: Path, *, chunk: int | None = None, is_overlap: bool = False) -> Part:
+    def of(path: Path, *, chunk: int | None = None, is_overlap: bool = False) -> InputSlice:
         """A whole file as it is now.
 
         Raises:
@@ -65,16 +65,16 @@ class Part:
             found = path.stat()
         except OSError as error:
             raise UserError(f"cannot read '{path}': {error.strerror}", remedy="check the file") from None
-        return Part(str(path), found.st_size, chunk=chunk, is_overlap=is_overlap, changed_ns=found.st_mtime_ns)
+        return InputSlice(str(path), found.st_size, chunk=chunk, is_overlap=is_overlap, changed_ns=found.st_mtime_ns)
 
     @property
     def name(self) -> str:
         return Path(self.path).name
 
     def fingerprint(self) -> str:
-        """Digest of the part's bytes: the same content is the same input, whatever its date and name.
+        """Digest of the slice's bytes: the same content is the same input, whatever its date and name.
 
-        Row groups and chunk count as content: the same bytes for two chunks are two parts.
+        Row groups and chunk count as content: the same bytes for two chunks are two slices.
         """
         if self.made:
             return xxhash.xxh3_128_hexdigest(self.made.encode())
@@ -100,7 +100,7 @@ class Part:
         """
         if not self.changed_ns:
             return
-        now = Part.of(Path(self.path))
+        now = InputSlice.of(Path(self.path))
         if now.changed_ns != self.changed_ns or (self.span is None and now.bytes != self.bytes):
             raise UserError(
                 f"'{self.path}' has changed since the ingest was planned ({self.bytes} bytes then, {now.bytes} now)",
@@ -110,13 +110,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class InputBatch:
-    """Rows of a part.
+    """Rows of a slice.
 
     ``batch`` holds the table's columns in declared order. ``positions`` are the partition longitude and latitude in
     degrees at the full precision of the input (a FLOAT column rounds them), or None where the table has none: only the
     chunk numbers that files claim are held against them. ``claimed`` are the chunk and sub-chunk numbers that a
     pre-chunked file gives. ``conversions`` counts the values that were changed on the way, by what was done. ``known``
-    is what the generator of a part knows of all its rows; it comes with the first batch.
+    is what the generator of a slice knows of all its rows; it comes with the first batch.
     """
 
     batch: pa.RecordBatch
@@ -144,10 +144,10 @@ def pair_of(numbers: Mapping[str, NDArray[np.float64]], names: tuple[str, str] |
 
 
 class Reader(Protocol):
-    """How a part becomes batches; picklable, so that it travels to partition tasks."""
+    """How a slice becomes batches; picklable, so that it travels to partition tasks."""
 
-    def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
-        """Stream the rows of a part; ``UserError`` names file, row and column of what cannot be read."""
+    def batches(self, piece: InputSlice, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
+        """Stream the rows of a slice; ``UserError`` names file, row and column of what cannot be read."""
         ...
 
     def narrowed(self, table: Table, wanted: frozenset[str]) -> Reader:
@@ -157,14 +157,14 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """One table of a source: its schema without chunk columns, its role, its parts and how they are read.
+    """One table of a source: its schema without chunk columns, its role, its slices and how they are read.
 
     ``conversions`` says what reading will change, as far as it is known before the rows are seen.
     """
 
     table: Table
     layout: TableLayout
-    parts: tuple[Part, ...]
+    slices: tuple[InputSlice, ...]
     reader: Reader
     conversions: tuple[str, ...] = ()
 
@@ -174,7 +174,7 @@ class SourceTable:
 
     @property
     def bytes(self) -> int:
-        return sum(part.bytes for part in self.parts)
+        return sum(piece.bytes for piece in self.slices)
 
 
 @dataclass(frozen=True, slots=True)

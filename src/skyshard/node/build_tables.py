@@ -19,7 +19,7 @@ from skyshard.node.clear_tables import clear_tables
 from skyshard.node.doubled_rows import NotIndexed, may_be_doubled, refuse_doubled
 from skyshard.node.image_files import EmptyTable, write_image, write_index
 from skyshard.node.load_data import load_data
-from skyshard.node.messages import BuildOrder, BuiltTable, Loader, Slice, TableBuild
+from skyshard.node.messages import BuildOrder, BuiltTable, BundleSlice, Loader, TableBuild
 from skyshard.node.server_files import ServerFiles
 from skyshard.node.table_digests import record_groups, row_counts, table_digests
 from skyshard.rowimage.digest import RowDigest
@@ -72,7 +72,7 @@ class TableBuilder:
             return build
         length = RecordLayout.of(order.table).length
         files = [self._data.data_file(order.database, name) for name in build.merged]
-        return replace(build, slices=tuple(Slice(str(file), 0, file.stat().st_size // length) for file in files))
+        return replace(build, slices=tuple(BundleSlice(str(file), 0, file.stat().st_size // length) for file in files))
 
     def _install_images(self, order: BuildOrder) -> list[RowDigest]:
         """Make tables by writing their files; their digests are read back from these.

@@ -18,7 +18,7 @@ class Loader(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class BundleSlice:
     """Rows of one bundle that go into one table.
 
     ``bundle`` is a path that the loader's host must see: bundles are in a folder that hosts share. ``offset`` counts
@@ -46,7 +46,7 @@ class TableBuild:
     is_overlap: bool
     part: int
     create: str
-    slices: tuple[Slice, ...]
+    slices: tuple[BundleSlice, ...]
     rows: int
     digest: str
     merged: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ import pyarrow as pa
 from skyshard.catalog.layout import Layout, TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.catalog.strict_files import load_yaml
-from skyshard.ingest.source import InputBatch, Part, Source, SourceTable, batch_rows
+from skyshard.ingest.source import InputBatch, InputSlice, Source, SourceTable, batch_rows
 from skyshard.synth.recipe.recipe import read_recipe
 from skyshard.synth.recipe.sky_tables import row_bytes
 from skyshard.synth.rows.generate import SyntheticSky, open_sky
@@ -60,21 +60,22 @@ def open_recipe(
 
 
 def _source_table(path: Path, name: str, sky: SyntheticSky, planned: Plan, reader: RecipeReader) -> SourceTable:
-    """A part for each chunk; one for a regular table."""
+    """A slice for each chunk; one for a regular table."""
     spec, text = sky.specs[name], planned.identity.text
     if spec.layout.role.is_chunked:
         size = row_bytes(spec.table) * planned.expected_rows[name] // max(1, len(planned.tasks))
-        parts = tuple(
-            Part(f"{path}#{name}/{task.chunk}", size, made=f"{text} {name} {task.chunk}") for task in planned.tasks
+        slices = tuple(
+            InputSlice(f"{path}#{name}/{task.chunk}", size, made=f"{text} {name} {task.chunk}")
+            for task in planned.tasks
         )
     else:
-        parts = (Part(f"{path}#{name}", row_bytes(spec.table), made=f"{text} {name}"),)
-    return SourceTable(spec.table, spec.layout, parts, reader)
+        slices = (InputSlice(f"{path}#{name}", row_bytes(spec.table), made=f"{text} {name}"),)
+    return SourceTable(spec.table, spec.layout, slices, reader)
 
 
 @dataclass(frozen=True, slots=True)
 class RecipeReader:
-    """Makes the rows of a part; the part's path ends in ``#Table`` or ``#Table/chunk``."""
+    """Makes the rows of a slice; the slice's path ends in ``#Table`` or ``#Table/chunk``."""
 
     identity: Identity
 
@@ -82,17 +83,17 @@ class RecipeReader:
         """The same: columns that are not in the table asked for are left out."""
         return self
 
-    def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
+    def batches(self, piece: InputSlice, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
         first = 1
-        for rows, known in self._runs(part):
+        for rows, known in self._runs(piece):
             for batch in rows.select(table.column_names).to_batches(batch_rows(table)):
                 yield InputBatch(batch, first, _positions(batch, layout), known=known)
                 first += batch.num_rows
 
-    def _runs(self, part: Part) -> Iterator[tuple[pa.Table, dict[str, Any]]]:
+    def _runs(self, piece: InputSlice) -> Iterator[tuple[pa.Table, dict[str, Any]]]:
         """Rows, and what is known of them and those before them."""
         sky = open_sky(self.identity.recipe, self.identity.seed)
-        name, _, chunk = part.path.rpartition("#")[2].partition("/")
+        name, _, chunk = piece.path.rpartition("#")[2].partition("/")
         if not chunk:
             yield sky.regular_tables()[name], {"is_whole": True}
             return

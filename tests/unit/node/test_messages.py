@@ -16,7 +16,7 @@ from skyshard.node.node_loader import NodeLoader
 from skyshard.rowimage.sqltype import parse_type
 
 TABLE = Table("t", (Column("i", parse_type("int")),))
-SLICE = messages.Slice("bundle", 0, 3)
+SLICE = messages.BundleSlice("bundle", 0, 3)
 BUILD = messages.TableBuild("t_1", "t", 1, False, 0, "CREATE TABLE", (SLICE,), 3, "3:00")
 SAMPLES: list[Any] = [
     SLICE,

@@ -18,7 +18,7 @@ from skyshard.errors import ClusterError
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.on_nodes.part_tables import one_of_each, part_name
 from skyshard.ingest.plan.ingest_plan import loader_of
-from skyshard.node.messages import BuildOrder, ExportOrder, Loader, Slice, TableBuild
+from skyshard.node.messages import BuildOrder, BundleSlice, ExportOrder, Loader, TableBuild
 from skyshard.node.node_loader import NodeLoader
 from skyshard.node.server_files import ServerFiles
 from skyshard.progress import Progress, Watcher, unwatched
@@ -75,7 +75,7 @@ class MonoCopy:
         loader, _ = loader_of(stored, catalog.layout.engine)
         sources = one_of_each(name, replicas)
         total = sum((RowDigest.parse(replica.digest) for replica in sources), RowDigest(0, 0))
-        slices: list[Slice] = []
+        slices: list[BundleSlice] = []
         for replica in sources:
             if replica.rows:
                 slices += self._slices(catalog.database, stored, replica, is_image=loader is Loader.IMAGE)
@@ -84,15 +84,15 @@ class MonoCopy:
         )
         return BuildOrder(catalog.database, stored, loader, (build,))
 
-    def _slices(self, database: str, stored: Table, replica: Replica, *, is_image: bool) -> list[Slice]:
+    def _slices(self, database: str, stored: Table, replica: Replica, *, is_image: bool) -> list[BundleSlice]:
         """The node's data file itself, or, with BLOBs, an Arrow copy of its rows."""
         name = part_name(replica)
         if is_image:
             path = ServerFiles(self.data_dirs[replica.node]).data_file(database, name)
             if not path.is_file():
                 raise ClusterError(f"node '{replica.node}' has no '{path.name}'", remedy="run skyshard verify")
-            return [Slice(str(path), 0, replica.rows)]
+            return [BundleSlice(str(path), 0, replica.rows)]
         path = self.exchange / f"{replica.node}-{database}-{name}.arrow"
         order = ExportOrder(database, stored, name, str(path))
         counts = self.site.nodes[replica.node].call(NodeLoader.export, order).result()
-        return [Slice(str(path), number, count) for number, count in enumerate(counts)]
+        return [BundleSlice(str(path), number, count) for number, count in enumerate(counts)]

@@ -1,4 +1,4 @@
-"""From part reports to build orders: which tables a node makes, from which slices, with which digest.
+"""From slice reports to build orders: which tables a node makes, from which slices, with which digest.
 
 Pure but for the paths of bundles. Every chunk that a node holds gets a table of every chunked kind, empty where there
 are no rows, and every node gets the dummy chunk: a chunk statement never meets a missing table.
@@ -17,11 +17,11 @@ from skyshard.catalog.ddl import DUMMY_CHUNK, create_table, part_suffix, physica
 from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import Column, Key, Table
 from skyshard.db.connection import quote_name
-from skyshard.ingest.partition.bundle import Bundle, BundleWriter, PartReport
+from skyshard.ingest.partition.bundle import Bundle, BundleWriter, SliceReport
 from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind
 from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
 from skyshard.node.byte_batches import by_bytes
-from skyshard.node.messages import BuildOrder, BuiltTable, Loader, Slice, TableBuild
+from skyshard.node.messages import BuildOrder, BuiltTable, BundleSlice, Loader, TableBuild
 from skyshard.registry.director_index import index_table_name
 from skyshard.registry.records import WHOLE, Replica
 from skyshard.registry.sql_tables import INDEX_DATABASE
@@ -40,8 +40,8 @@ Target = tuple[int, bool]
 """A chunk table of one table: chunk (``WHOLE`` for a regular table) and whether it is the overlap table."""
 
 
-def merged_segments(reports: Sequence[PartReport]) -> dict[Target, tuple[int, str]]:
-    """Rows and digest of each chunk table, summed over the segments of the given parts."""
+def merged_segments(reports: Sequence[SliceReport]) -> dict[Target, tuple[int, str]]:
+    """Rows and digest of each chunk table, summed over the segments of the given slices."""
     sums: dict[Target, RowDigest] = {}
     for report in reports:
         for segment in report.segments:
@@ -50,7 +50,7 @@ def merged_segments(reports: Sequence[PartReport]) -> dict[Target, tuple[int, st
     return {target: (total.rows, str(total)) for target, total in sums.items()}
 
 
-def table_bytes(table: PlannedTable, reports: Sequence[PartReport]) -> Counter[int]:
+def table_bytes(table: PlannedTable, reports: Sequence[SliceReport]) -> Counter[int]:
     """Bytes to store by chunk: record length times rows, overlap included; an estimate for tables with BLOBs."""
     length = _row_bytes(table.stored, table.loader)
     sizes: Counter[int] = Counter()
@@ -87,7 +87,7 @@ class BuildContext:
 
 
 def plan_builds(
-    context: BuildContext, table: PlannedTable, reports: Sequence[PartReport], nodes: Sequence[str]
+    context: BuildContext, table: PlannedTable, reports: Sequence[SliceReport], nodes: Sequence[str]
 ) -> dict[str, list[BuildOrder]]:
     """The orders that make one table, by node."""
     builds = _Builds(context, table, merged_segments(reports), _slices(context, table, reports))
@@ -120,7 +120,7 @@ class _Builds:
         context: BuildContext,
         table: PlannedTable,
         sums: Mapping[Target, tuple[int, str]],
-        slices: Mapping[Target, list[Slice]],
+        slices: Mapping[Target, list[BundleSlice]],
     ) -> None:
         self.sums = sums
         self.stored = table.stored
@@ -146,15 +146,17 @@ class _Builds:
         return TableBuild(name, base, chunk, is_overlap, part, create, pieces, rows, expected)
 
 
-def _slices(context: BuildContext, table: PlannedTable, reports: Sequence[PartReport]) -> dict[Target, list[Slice]]:
+def _slices(
+    context: BuildContext, table: PlannedTable, reports: Sequence[SliceReport]
+) -> dict[Target, list[BundleSlice]]:
     """The slices of each table; files of one segment may be taken over where one node only makes the table."""
-    found: dict[Target, list[Slice]] = {}
+    found: dict[Target, list[BundleSlice]] = {}
     is_single = context.plan.layout.replicas == 1 and table.source.layout.role.is_chunked
     for report in reports:
         bundle = Bundle(context.staging, table.name, report.digest).path
         for segment in report.segments:
             path = str(bundle.with_name(segment.file) if segment.file else bundle)
-            piece = Slice(path, segment.offset, segment.rows, is_single and bool(segment.file))
+            piece = BundleSlice(path, segment.offset, segment.rows, is_single and bool(segment.file))
             found.setdefault((segment.chunk, segment.is_overlap), []).append(piece)
     return found
 
@@ -177,7 +179,9 @@ def index_build(database: str, director: str, kind: KeyKind, part: int, keys_fol
     with BundleWriter(bundle, Loader.IMAGE, None) as writer:
         for batch in index_batches(DirectorKeys.open(keys_folder), table):
             ((file, offset),) = writer.add_records(pack(batch, layout), [0, batch.num_rows])
-            slices.append(Slice(str(bundle.path.with_name(file) if file else bundle.path), offset, batch.num_rows))
+            slices.append(
+                BundleSlice(str(bundle.path.with_name(file) if file else bundle.path), offset, batch.num_rows)
+            )
             total += digest(batch, table.columns)
     create = create_table(table, table.name)
     build = TableBuild(table.name, table.name, WHOLE, False, part, create, tuple(slices), total.rows, str(total))

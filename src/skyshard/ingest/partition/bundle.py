@@ -1,6 +1,6 @@
 """Bundles: what partitioning leaves for loading, rows sorted by chunk.
 
-A bundle is row images or Arrow batches, one file a part; a long segment of row images has a file of its own, which a
+A bundle is row images or Arrow batches, one file a slice; a long segment of row images has a file of its own, which a
 chunk table can take over without a copy. The sidecar (JSON) lists the segments and says that the bundle is whole: it
 is written last, by rename, so that a killed task leaves no half bundle that looks like one.
 """
@@ -35,7 +35,7 @@ Place: TypeAlias = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Consecutive rows of a bundle for one chunk table; ``offset`` as in ``worker.messages.Slice``.
+    """Consecutive rows of a bundle for one chunk table; ``offset`` as in ``worker.messages.BundleSlice``.
 
     ``file`` is the segment's own file beside the bundle, or empty.
     """
@@ -59,8 +59,8 @@ class Claim:
 
 
 @dataclass(slots=True)
-class PartReport:
-    """What a partition task says of one part.
+class SliceReport:
+    """What a partition task says of one slice.
 
     ``orphans`` counts, by chunk, dependent rows whose director is unknown; ``moved`` counts rows that follow their
     director although their copied position says another chunk; ``claims`` are the rows of an overlap file, ``due``
@@ -68,7 +68,7 @@ class PartReport:
     with their bytes. ``known`` is what a generator knows of the rows, with their digest.
     """
 
-    part: str
+    path: str
     digest: str
     rows: int = 0
     segments: list[Segment] = field(default_factory=list)
@@ -83,7 +83,7 @@ class PartReport:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "part": self.part, "digest": self.digest, "rows": self.rows,
+            "path": self.path, "digest": self.digest, "rows": self.rows,
             "segments": [asdict(segment) for segment in self.segments],
             "conversions": dict(self.conversions), "orphans": dict(self.orphans),
             "moved": self.moved, "elapsed_s": self.elapsed_s,
@@ -92,17 +92,17 @@ class PartReport:
         }  # fmt: skip
 
     @staticmethod
-    def from_json(content: Mapping[str, Any]) -> PartReport:
+    def from_json(content: Mapping[str, Any]) -> SliceReport:
         values = dict(content)
         values["segments"] = [Segment(**segment) for segment in values["segments"]]
         values |= {name: [Claim(**claim) for claim in values[name]] for name in ("claims", "due")}
         values["conversions"] = Counter(values["conversions"])
         values["orphans"] = Counter({int(chunk): count for chunk, count in values["orphans"].items()})
-        return PartReport(**values)
+        return SliceReport(**values)
 
 
 class Bundle:
-    """Paths of one part's bundle in a staging folder."""
+    """Paths of one slice's bundle in a staging folder."""
 
     def __init__(self, folder: Path, table: str, digest: str, *, overlap_part: bool = False) -> None:
         stem = f"{table}-{digest}" + ("-overlap" if overlap_part else "")
@@ -111,16 +111,16 @@ class Bundle:
         self.keys = folder / f"{stem}.npy"
         self.orphans = folder / f"{stem}-orphans.npy"
 
-    def report(self) -> PartReport | None:
+    def report(self) -> SliceReport | None:
         """The report of a whole bundle, or None when there is none, or a file of it was lost or cut off since."""
         try:
-            report = PartReport.from_json(json.loads(self.sidecar.read_text()))
+            report = SliceReport.from_json(json.loads(self.sidecar.read_text()))
             sizes = {name: (self.sidecar.parent / name).stat().st_size for name in report.files}
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return report if all(sizes[name] >= size for name, size in report.files.items()) else None
 
-    def finish(self, report: PartReport) -> None:
+    def finish(self, report: SliceReport) -> None:
         write_atomically(self.sidecar, json.dumps(report.to_json()))
 
 
@@ -182,7 +182,7 @@ class BundleWriter:
         self._offset += records.nbytes
 
     def _own_file(self, records: NDArray[Any]) -> str:
-        """Write a run as a file of its own; its name is nobody else's, not even that of another try of this part."""
+        """Write a run as a file of its own; its name is nobody else's, not even that of another try of this slice."""
         name = f"{self._path.stem}-{self._token}-{len(self._own)}.rows"
         self._own[name] = records.nbytes
         with (self._path.parent / name).open("wb", buffering=0) as file:

@@ -1,6 +1,6 @@
 """The director index while ingest runs: sorted keys on disk, memory-mapped, so that any task can look keys up.
 
-Keys are 64-bit integers, unsigned where the director's column is BIGINT UNSIGNED. Each part's are sorted by its task;
+Keys are 64-bit integers, unsigned where the director's column is BIGINT UNSIGNED. Each slice's are sorted by its task;
 merging takes one range of keys after the other, so its memory does not grow with their number. A key that occurs twice
 is named, unless the director's keys may. The registry's SQL copy, which queries use, is loaded from the same arrays.
 """
@@ -60,7 +60,7 @@ class KeyKind:
 
     @property
     def record(self) -> np.dtype[Any]:
-        """Of one key in a part's file."""
+        """Of one key in a slice's file."""
         return np.dtype([("key", self.dtype), ("chunk", "<i4"), ("sub_chunk", "<i4")])
 
 
@@ -94,7 +94,7 @@ class Found:
 
 
 def save_keys(path: Path, parts: Sequence[tuple[pa.Array, Numbers, Numbers]], kind: KeyKind = SIGNED) -> list[int]:
-    """Write one part's keys, sorted; returns two rows, from 0, of a key that stands twice where it may not.
+    """Write one slice's keys, sorted; returns two rows, from 0, of a key that stands twice where it may not.
 
     Raises:
         UserError: a NULL key.
@@ -128,7 +128,7 @@ def build_keys(
     earlier: DirectorKeys,
     kind: KeyKind = SIGNED,
 ) -> bool:
-    """Merge the parts' keys into one sorted file; True if a key stands in several chunks, which only some kinds may.
+    """Merge the slices' keys into one sorted file; True if a key stands in several chunks, which only some kinds may.
 
     Args:
         names: the input file behind each key file, for the error.

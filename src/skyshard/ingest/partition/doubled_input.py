@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from skyshard.ingest.source import SourceTable
 
 MOST = 2
-"""Rows of one part, and parts, that are named at most."""
+"""Rows of one slice, and slices, that are named at most."""
 
 
 def where_rows_stand(table: SourceTable, paths: Sequence[str], values: Mapping[str, Any]) -> str:
@@ -35,10 +35,10 @@ def _rows(table: SourceTable, path: str, values: Mapping[str, Any]) -> list[int]
     narrow = replace(table.table, columns=columns, primary_key=(), keys=())
     layout = table.layout.model_copy(update={"key": "", "key2": "", "position": None, "position2": None, "flag": ""})
     reader = table.reader.narrowed(table.table, frozenset(values))
-    for part in table.parts:
-        if part.path != path or part.is_overlap:
+    for piece in table.slices:
+        if piece.path != path or piece.is_overlap:
             continue
-        for batch in reader.batches(part, narrow, layout):
+        for batch in reader.batches(piece, narrow, layout):
             found += (batch.first_row + row for row in _matching(batch.batch, values))
             if len(found) >= MOST:
                 return found[:MOST]

@@ -2,7 +2,7 @@
 
 A pre-chunked file has a chunk number in its name and chunk columns in its rows; its overlap file holds the copies of
 rows of other sub-chunks. Own rows are checked one by one as they pass; overlap rows are checked for being copies that
-geometry asks for, and, once all parts are through, for being exactly the copies of the own rows (`check_overlap`).
+geometry asks for, and, once all slices are through, for being exactly the copies of the own rows (`check_overlap`).
 Whoever made the files had the digits of the input, so these count here, also where the stored column rounds them; the
 rows then go where the stored position is, and those that rounding moves are counted. No I/O.
 """
@@ -21,9 +21,9 @@ from skyshard.catalog.chunkers import chunker_of
 from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
 from skyshard.errors import UserError
-from skyshard.ingest.partition.bundle import Claim, PartReport
+from skyshard.ingest.partition.bundle import Claim, SliceReport
 from skyshard.ingest.partition.routing import PartitionSpec, Routed, positions, stored_positions
-from skyshard.ingest.source import InputBatch, Part
+from skyshard.ingest.source import InputBatch, InputSlice
 from skyshard.rowimage.arrays import RefusedValue
 from skyshard.rowimage.digest import RowDigest, digest_runs, row_lanes
 
@@ -31,15 +31,17 @@ FOREIGN = "overlap rows whose own chunk is not in the catalog left out"
 _REMEDY = "partition the file again, with the striping of the catalog"
 
 
-def check_claims(spec: PartitionSpec, part: Part, batch: InputBatch, routed: Routed, report: PartReport) -> None:
+def check_claims(
+    spec: PartitionSpec, piece: InputSlice, batch: InputBatch, routed: Routed, report: SliceReport
+) -> None:
     """Compare the chunk numbers of own rows with where they go, by director or by position.
 
     Raises:
         UserError: the first row that is in the wrong chunk, with both numbers.
     """
     places = [(routed.chunks, routed.sub_chunks)] + ([routed.by_position] if routed.by_position else [])
-    places += _as_written(spec, part, batch, places[-1], report)
-    claimed = _claimed(part, batch)
+    places += _as_written(spec, piece, batch, places[-1], report)
+    claimed = _claimed(piece, batch)
     if claimed is not None:
         ok = np.zeros(len(claimed[0]), bool)
         for chunks, sub_chunks in places:
@@ -48,21 +50,21 @@ def check_claims(spec: PartitionSpec, part: Part, batch: InputBatch, routed: Rou
             row = int(np.flatnonzero(~ok)[0])
             chunk, sub_chunk = (int(numbers[row]) for numbers in places[-1])
             raise UserError(
-                f"'{part.path}', row {batch.first_row + row}: chunkId {claimed[0][row]}, subChunkId {claimed[1][row]} "
+                f"'{piece.path}', row {batch.first_row + row}: chunkId {claimed[0][row]}, subChunkId {claimed[1][row]} "
                 f"where {_reason(spec, batch, row)} says chunk {chunk}, sub-chunk {sub_chunk}",
                 remedy=_REMEDY,
             )
-    if part.chunk is not None:
-        _check_file(spec, part, batch, [claimed[0]] if claimed is not None else [chunks for chunks, _ in places])
+    if piece.chunk is not None:
+        _check_file(spec, piece, batch, [claimed[0]] if claimed is not None else [chunks for chunks, _ in places])
 
 
 def _as_written(
-    spec: PartitionSpec, part: Part, batch: InputBatch, stored: tuple[Numbers, Numbers], report: PartReport
+    spec: PartitionSpec, piece: InputSlice, batch: InputBatch, stored: tuple[Numbers, Numbers], report: SliceReport
 ) -> list[tuple[Numbers, Numbers]]:
     """Where the input's own digits put the rows, if the position columns round them; the rows that move are counted."""
     if not is_rounding(spec) or spec.layout.role is Role.REF_MATCH or batch.positions is None:
         return []
-    ra, dec = positions(part, batch, spec.layout.position, Counter(), batch.positions)
+    ra, dec = positions(piece, batch, spec.layout.position, Counter(), batch.positions)
     chunker = chunker_of(spec.striping)
     chunks, sub_chunks = chunker.locate(ra, dec)
     if moved := int(((chunks != stored[0]) | (sub_chunks != stored[1])).sum()):
@@ -73,7 +75,7 @@ def _as_written(
             copies = batch.batch.take(pa.array(rows))
             report.due += _by_chunk(copies, spec.stored, (to_chunks, to_sub_chunks), chunks[rows])
         except RefusedValue as error:
-            raise error.in_file(part.path, batch.first_row + int(rows[error.row])) from None
+            raise error.in_file(piece.path, batch.first_row + int(rows[error.row])) from None
     return [(chunks, sub_chunks)]
 
 
@@ -83,15 +85,15 @@ def is_rounding(spec: PartitionSpec) -> bool:
     return any(kind.base != "double" or kind.arguments for kind in kinds)
 
 
-def _check_file(spec: PartitionSpec, part: Part, batch: InputBatch, possible: Sequence[Numbers]) -> None:
+def _check_file(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, possible: Sequence[Numbers]) -> None:
     """The rows of a file belong to the chunk in its name."""
     chunks = possible[-1]
-    wrong = np.flatnonzero(np.logical_and.reduce([numbers != part.chunk for numbers in possible]))
+    wrong = np.flatnonzero(np.logical_and.reduce([numbers != piece.chunk for numbers in possible]))
     if len(wrong):
         row = int(wrong[0])
         raise UserError(
-            f"'{part.path}', row {batch.first_row + row}: the row belongs to chunk {chunks[row]}, the file to chunk "
-            f"{part.chunk} ({_reason(spec, batch, row)})",
+            f"'{piece.path}', row {batch.first_row + row}: the row belongs to chunk {chunks[row]}, the file to chunk "
+            f"{piece.chunk} ({_reason(spec, batch, row)})",
             remedy=_REMEDY,
         )
 
@@ -104,28 +106,30 @@ def _reason(spec: PartitionSpec, batch: InputBatch, row: int) -> str:
     return f"position ({ra[0]:.10g}, {dec[0]:.10g})"
 
 
-def _claimed(part: Part, batch: InputBatch) -> tuple[Numbers, Numbers] | None:
+def _claimed(piece: InputSlice, batch: InputBatch) -> tuple[Numbers, Numbers] | None:
     if batch.claimed is None:
         return None
     for name, numbers in zip((CHUNK_COLUMN, SUB_CHUNK_COLUMN), batch.claimed, strict=True):
         if numbers.null_count:
             row = int(np.flatnonzero(np.asarray(numbers.is_null()))[0])
-            raise UserError(f"'{part.path}', row {batch.first_row + row}, column '{name}': NULL", remedy=_REMEDY)
+            raise UserError(f"'{piece.path}', row {batch.first_row + row}, column '{name}': NULL", remedy=_REMEDY)
     chunks, sub_chunks = (numbers.cast(pa.int32()).to_numpy(zero_copy_only=False) for numbers in batch.claimed)
     return chunks, sub_chunks
 
 
-def claim_overlap(spec: PartitionSpec, part: Part, batch: InputBatch, stored: Table, report: PartReport) -> None:
+def claim_overlap(
+    spec: PartitionSpec, piece: InputSlice, batch: InputBatch, stored: Table, report: SliceReport
+) -> None:
     """Check the rows of an overlap file and note their digests by chunk and own chunk; they are not stored.
 
     Raises:
         UserError: a row that is no overlap copy for the sub-chunk that it names, or stands in another chunk's file.
     """
-    ra, dec = positions(part, batch, spec.layout.position, Counter(), batch.positions)
-    claimed = _claimed(part, batch)
+    ra, dec = positions(piece, batch, spec.layout.position, Counter(), batch.positions)
+    claimed = _claimed(piece, batch)
     if claimed is None:
         raise UserError(
-            f"'{part.path}': an overlap file without columns {CHUNK_COLUMN} and {SUB_CHUNK_COLUMN}",
+            f"'{piece.path}': an overlap file without columns {CHUNK_COLUMN} and {SUB_CHUNK_COLUMN}",
             remedy="give both, or leave the overlap file out: overlap is computed",
         )
     chunks, sub_chunks = claimed
@@ -137,16 +141,16 @@ def claim_overlap(spec: PartitionSpec, part: Part, batch: InputBatch, stored: Ta
     if not is_copy.all():
         row = int(np.flatnonzero(~is_copy)[0])
         raise UserError(
-            f"'{part.path}', row {batch.first_row + row}: position ({ra[row]:.10g}, {dec[row]:.10g}) is not in the "
+            f"'{piece.path}', row {batch.first_row + row}: position ({ra[row]:.10g}, {dec[row]:.10g}) is not in the "
             f"overlap of chunk {chunks[row]}, sub-chunk {sub_chunks[row]}",
             remedy=_REMEDY,
         )
-    if part.chunk is not None:
-        _check_file(spec, part, batch, [chunks])
+    if piece.chunk is not None:
+        _check_file(spec, piece, batch, [chunks])
     try:
         report.claims += _by_chunk(batch.batch, stored, claimed, chunker.locate(ra, dec)[0])
     except RefusedValue as error:
-        raise error.in_file(part.path, batch.first_row + error.row) from None
+        raise error.in_file(piece.path, batch.first_row + error.row) from None
 
 
 def _by_chunk(batch: pa.RecordBatch, stored: Table, places: tuple[Numbers, Numbers], own: Numbers) -> Iterator[Claim]:
@@ -186,11 +190,11 @@ def _among(
     return found
 
 
-def check_overlap(table: str, reports: Sequence[PartReport]) -> None:
-    """Compare overlap files with the copies that the own rows of all parts give; call it when a table is through.
+def check_overlap(table: str, reports: Sequence[SliceReport]) -> None:
+    """Compare overlap files with the copies that the own rows of all slices give; call it when a table is through.
 
     The files must hold exactly these copies, chunk by chunk. Copies of rows whose own chunk has no rows in the catalog
-    (it was cut out of a larger one) are left out, and counted in their part's conversions. Does nothing when the
+    (it was cut out of a larger one) are left out, and counted in their slice's conversions. Does nothing when the
     source gave no overlap rows.
 
     Raises:

@@ -30,11 +30,11 @@ from skyshard.ingest.partition.routing import (
     positions,
     stored_positions,
 )
-from skyshard.ingest.source import InputBatch, Part, Positions
+from skyshard.ingest.source import InputBatch, InputSlice, Positions
 
 FIRST, SECOND, BOTH = 1, 2, 3
 SLACK_DEG = 0.001 / 3600
-"""Pairs must be nearer than the overlap by this much: rounding must not part them."""
+"""Pairs must be nearer than the overlap by this much: rounding must not slice them."""
 DOUBLED = "rows whose sides lie in two chunks stored in both"
 
 
@@ -58,7 +58,7 @@ class _Side:
         return self.is_unknown & ~self.is_there
 
 
-def route_matches(spec: PartitionSpec, part: Part, batch: InputBatch, conversions: Counter[str]) -> Routed:
+def route_matches(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, conversions: Counter[str]) -> Routed:
     """Place the rows of a ref-match table.
 
     Raises:
@@ -67,12 +67,12 @@ def route_matches(spec: PartitionSpec, part: Part, batch: InputBatch, conversion
     layout = spec.layout
     first = (layout.key, spec.director_keys, layout.position)
     second = (layout.key2, spec.director_keys2, layout.position2)
-    two = _side(spec, part, batch, second, conversions)
-    one = _side(spec, part, batch, first, conversions, two.chunks)
+    two = _side(spec, piece, batch, second, conversions)
+    one = _side(spec, piece, batch, first, conversions, two.chunks)
     if not two.is_certain:
-        two = _side(spec, part, batch, second, Counter(), one.chunks)
-    _require_a_side(spec, part, batch, one, two)
-    _require_near(spec, part, batch, one, two)
+        two = _side(spec, piece, batch, second, Counter(), one.chunks)
+    _require_a_side(spec, piece, batch, one, two)
+    _require_near(spec, piece, batch, one, two)
     is_orphan = one.is_unknown | two.is_unknown
     if batch.claimed is not None:
         return _as_given(batch, one, two, is_orphan)
@@ -91,7 +91,7 @@ def route_matches(spec: PartitionSpec, part: Part, batch: InputBatch, conversion
 
 def _side(
     spec: PartitionSpec,
-    part: Part,
+    piece: InputSlice,
     batch: InputBatch,
     names: tuple[str, str, tuple[str, str] | None],
     conversions: Counter[str],
@@ -112,14 +112,14 @@ def _side(
         given = stored_positions(batch.batch, position)
         is_there = ~(np.isnan(given[0]) & np.isnan(given[1]))
         filled = (np.where(is_there, given[0], 0.0), np.where(is_there, given[1], 0.0))
-        located = positions(part, batch, position, conversions, filled)
+        located = positions(piece, batch, position, conversions, filled)
         chunks, sub_chunks = chunker_of(spec.striping).locate(*located)
     if key:
         known = DirectorKeys.open(Path(folder))
         is_certain, near = known.is_unique, claimed_chunks(batch)
         if near is None:
             near = chunks if located is not None else other
-        found = find_director(part, batch, key, known, near)
+        found = find_director(piece, batch, key, known, near)
         is_unknown = np.asarray(batch.batch.column(key).is_valid()) & ~found.is_known
         chunks = np.where(found.is_known, found.chunks, chunks)
         sub_chunks = np.where(found.is_known, found.sub_chunks, sub_chunks)
@@ -127,7 +127,7 @@ def _side(
     return _Side(is_there, chunks, sub_chunks, is_unknown, located, is_certain)
 
 
-def _require_a_side(spec: PartitionSpec, part: Part, batch: InputBatch, one: _Side, two: _Side) -> None:
+def _require_a_side(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, one: _Side, two: _Side) -> None:
     none = ~(one.is_there | two.is_there)
     refused = none | ((one.is_unknown | two.is_unknown) & (spec.layout.orphans == "refuse"))
     if not refused.any():
@@ -142,12 +142,12 @@ def _require_a_side(spec: PartitionSpec, part: Part, batch: InputBatch, one: _Si
         else "a key that its director has not"
     )
     raise UserError(
-        f"'{part.path}', row {batch.first_row + row}: {what} in ref-match table '{spec.table.name}'",
+        f"'{piece.path}', row {batch.first_row + row}: {what} in ref-match table '{spec.table.name}'",
         remedy="leave the row out, or give the director's row",
     )
 
 
-def _require_near(spec: PartitionSpec, part: Part, batch: InputBatch, one: _Side, two: _Side) -> None:
+def _require_near(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, one: _Side, two: _Side) -> None:
     """Both sides within the overlap: farther pairs could not be joined inside a chunk."""
     limit = spec.striping.overlap_deg - SLACK_DEG
     if spec.layout.ang_sep_deg is not None:
@@ -162,7 +162,7 @@ def _require_near(spec: PartitionSpec, part: Part, batch: InputBatch, one: _Side
     if far.any():
         row = int(np.flatnonzero(far)[0])
         raise UserError(
-            f"'{part.path}', row {batch.first_row + row}: the two sides are {apart[row]:.6g} deg apart, more than the "
+            f"'{piece.path}', row {batch.first_row + row}: the two sides are {apart[row]:.6g} deg apart, more than the "
             f"{limit:.6g} deg that can be joined ({int(far.sum())} such rows in this block)",
             remedy="leave such pairs out, or take a layout with a wider overlap",
         )

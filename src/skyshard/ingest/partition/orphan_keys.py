@@ -40,7 +40,7 @@ def distinct(parts: Sequence[Orphans]) -> Orphans:
 
 
 def save_orphans(path: Path, parts: Sequence[Orphans]) -> dict[str, int]:
-    """Write the orphans of several batches or parts; returns the file's name and size."""
+    """Write the orphans of several batches or slices; returns the file's name and size."""
     pairs = distinct(parts)
     require_room(path.parent, pairs.nbytes)
     with writing(path), new_file(path) as draft, draft.open("wb") as file:

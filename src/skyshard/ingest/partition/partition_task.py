@@ -1,4 +1,4 @@
-"""Partition tasks: one part in, one bundle out. Runs anywhere, alone, any number of times, with the same result.
+"""Partition tasks: one slice in, one bundle out. Runs anywhere, alone, any number of times, with the same result.
 
 Rows stream through in batches; each batch is located, sorted by chunk and sub-chunk, packed once, and written as
 segments, overlap copies included. Memory is bounded by a batch.
@@ -20,43 +20,43 @@ from skyshard.array_types import Numbers
 from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import Table
 from skyshard.errors import UserError
-from skyshard.ingest.partition.bundle import Bundle, BundleWriter, PartReport, Segment
+from skyshard.ingest.partition.bundle import Bundle, BundleWriter, Segment, SliceReport
 from skyshard.ingest.partition.director_keys import ONE_PLACE, KeyKind, save_keys
 from skyshard.ingest.partition.given_chunks import check_claims, claim_overlap, with_chunk_columns
 from skyshard.ingest.partition.match_rows import route_matches
 from skyshard.ingest.partition.orphan_keys import Orphans, orphans_of, save_orphans
 from skyshard.ingest.partition.packed_rows import Rows, chunk_order
 from skyshard.ingest.partition.routing import PartitionSpec, Routed, route_dependent, route_director
-from skyshard.ingest.source import InputBatch, Part
+from skyshard.ingest.source import InputBatch, InputSlice
 from skyshard.node.messages import Loader
 from skyshard.registry.records import WHOLE
 from skyshard.rowimage.arrays import RefusedValue
 from skyshard.rowimage.digest import RowDigest
 
-__all__ = ["PartitionSpec", "Segment", "partition_part", "require_distinct"]
+__all__ = ["PartitionSpec", "Segment", "partition_slice", "require_distinct"]
 
 _ROUTES = {Role.DIRECTOR: route_director, Role.DEPENDENT: route_dependent, Role.REF_MATCH: route_matches}
 
 
-def partition_part(spec: PartitionSpec, part: Part) -> PartReport:
-    """Turn one part into a bundle, or find the bundle that is there already.
+def partition_slice(spec: PartitionSpec, piece: InputSlice) -> SliceReport:
+    """Turn one slice into a bundle, or find the bundle that is there already.
 
     Raises:
         UserError: a row that cannot be taken, named by file, row and column; no bundle is left then.
     """
-    part.require_unchanged()
-    fingerprint = part.fingerprint()
+    piece.require_unchanged()
+    fingerprint = piece.fingerprint()
     bundle = Bundle(Path(spec.staging), spec.table.name, fingerprint)
     if (done := bundle.report()) is not None:
-        return replace(done, part=part.path)
+        return replace(done, path=piece.path)
     start = time.monotonic()
     stored = spec.stored
     schema = pa.schema([(column.name, column.type.arrow) for column in stored])
     with BundleWriter(bundle, spec.loader, schema) as writer:
-        work = _Work(spec, part, stored, writer, PartReport(part.path, fingerprint))
-        for batch in spec.reader.batches(part, spec.table, spec.layout):
+        work = _Work(spec, piece, stored, writer, SliceReport(piece.path, fingerprint))
+        for batch in spec.reader.batches(piece, spec.table, spec.layout):
             work.add(batch)
-        part.require_unchanged()
+        piece.require_unchanged()
         work.finish()
     work.report.files = writer.files
     if spec.layout.role is Role.DIRECTOR and spec.layout.key:
@@ -68,31 +68,31 @@ def partition_part(spec: PartitionSpec, part: Part) -> PartReport:
     return work.report
 
 
-def require_distinct(table: str, reports: Sequence[PartReport]) -> None:
-    """Refuse parts of equal content: a part counts by its content, so the second would be taken for the first again.
+def require_distinct(table: str, reports: Sequence[SliceReport]) -> None:
+    """Refuse slices of equal content: a slice counts by its content, so the second would be taken for the first again.
 
     Raises:
-        UserError: two parts with the same rows, both named.
+        UserError: two slices with the same rows, both named.
     """
-    seen: dict[str, PartReport] = {}
+    seen: dict[str, SliceReport] = {}
     for report in reports:
         other = seen.setdefault(report.digest, report)
         if other is not report and report.rows:
             raise UserError(
-                f"table '{table}': '{report.part}' and '{other.part}' have the same content",
+                f"table '{table}': '{report.path}' and '{other.path}' have the same content",
                 remedy="give each file once",
             )
 
 
 @dataclass(slots=True)
 class _Work:
-    """One part under way: batches are added, segments come out."""
+    """One slice under way: batches are added, segments come out."""
 
     spec: PartitionSpec
-    part: Part
+    piece: InputSlice
     stored: Table
     writer: BundleWriter
-    report: PartReport
+    report: SliceReport
     keys: list[tuple[pa.Array, Numbers, Numbers]] = field(default_factory=list)
     first_row: int = 1
     given: RowDigest = field(default_factory=RowDigest)
@@ -102,13 +102,13 @@ class _Work:
         """Compare the rows with what their generator says, and keep what it knows.
 
         Raises:
-            UserError: a part with other rows than its source promises.
+            UserError: a slice with other rows than its source promises.
         """
         if self.spec.layout.role is Role.REF_MATCH:  # a row of two chunks is stored twice
             return
-        if self.part.digest and self.part.digest != str(self.given):
+        if self.piece.digest and self.piece.digest != str(self.given):
             raise UserError(
-                f"'{self.part.path}' holds other rows than its manifest says ({self.given}, {self.part.digest})",
+                f"'{self.piece.path}' holds other rows than its manifest says ({self.given}, {self.piece.digest})",
                 remedy="make or copy the catalog again",
             )
         if self.is_known:
@@ -117,14 +117,14 @@ class _Work:
     @property
     def is_known(self) -> bool:
         """True when a generator answers for the rows: only then their digest as given is of use."""
-        return bool(self.part.digest or self.report.known)
+        return bool(self.piece.digest or self.report.known)
 
     def add(self, batch: InputBatch) -> None:
         report, layout = self.report, self.spec.layout
         report.conversions.update(batch.conversions)
         report.known.update(batch.known)
-        if self.part.is_overlap:
-            claim_overlap(self.spec, self.part, batch, self.stored, report)
+        if self.piece.is_overlap:
+            claim_overlap(self.spec, self.piece, batch, self.stored, report)
             return
         report.rows += batch.batch.num_rows
         if not layout.role.is_chunked:
@@ -133,9 +133,9 @@ class _Work:
             self._note_given(rows)
             self._write(rows, whole, whole, is_overlap=False)
             return
-        routed = _ROUTES[layout.role](self.spec, self.part, batch, report.conversions)
-        if batch.claimed is not None or self.part.chunk is not None:
-            check_claims(self.spec, self.part, batch, routed, report)
+        routed = _ROUTES[layout.role](self.spec, self.piece, batch, report.conversions)
+        if batch.claimed is not None or self.piece.chunk is not None:
+            check_claims(self.spec, self.piece, batch, routed, report)
         self._write_routed(batch, routed)
         if layout.role is Role.DIRECTOR and layout.key:
             self.first_row = self.first_row if self.keys else batch.first_row
@@ -144,7 +144,7 @@ class _Work:
             self.orphans.append(orphans_of(batch.batch.column(layout.key), routed.is_orphan, routed.chunks))
 
     def save_keys(self, path: Path) -> None:
-        """Keep the director's keys of the part.
+        """Keep the director's keys of the slice.
 
         Raises:
             UserError: one stands twice where it may not, with both rows.
@@ -155,7 +155,7 @@ class _Work:
             key = pa.chunked_array([keys for keys, _, _ in self.keys])[rows[0]].as_py()
             one, two = (self.first_row + row for row in rows)
             raise UserError(
-                f"'{self.part.path}', rows {one} and {two}: key {key} stands twice in director '{table.name}'; there "
+                f"'{self.piece.path}', rows {one} and {two}: key {key} stands twice in director '{table.name}'; there "
                 f"may be more",
                 remedy=ONE_PLACE,
             )
@@ -188,7 +188,7 @@ class _Work:
             return Rows.of(full, self.stored, is_image=self.spec.loader is Loader.IMAGE)
         except RefusedValue as error:
             row = error.row if of_input is None else int(of_input[error.row])
-            raise error.in_file(self.part.path, batch.first_row + row) from None
+            raise error.in_file(self.piece.path, batch.first_row + row) from None
 
     def _note_given(self, rows: Rows) -> None:
         if self.is_known:

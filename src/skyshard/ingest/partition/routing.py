@@ -19,7 +19,7 @@ from skyshard.catalog.layout import Striping, TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.errors import UserError
 from skyshard.ingest.partition.director_keys import EXACT_DOUBLE, DirectorKeys, Found
-from skyshard.ingest.source import InputBatch, Part, Positions, Reader
+from skyshard.ingest.source import InputBatch, InputSlice, Positions, Reader
 from skyshard.node.messages import Loader
 
 NO_COPIES = (np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32))
@@ -27,7 +27,7 @@ NO_COPIES = (np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32)
 
 @dataclass(frozen=True, slots=True)
 class PartitionSpec:
-    """What every part of one table shares.
+    """What every slice of one table shares.
 
     ``table`` is the table as the input has it; ``director_keys`` the folder of the director's sorted keys, empty for
     tables that follow nobody; ``director_keys2`` that of a ref-match table's second director.
@@ -66,15 +66,15 @@ class Routed:
     flags: NDArray[np.int8] | None = None
 
 
-def route_director(spec: PartitionSpec, part: Part, batch: InputBatch, conversions: Counter[str]) -> Routed:
+def route_director(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, conversions: Counter[str]) -> Routed:
     """By position, with the copies that neighbouring sub-chunks need."""
     if spec.layout.key and batch.batch.column(spec.layout.key).null_count:
         row = int(np.flatnonzero(np.asarray(batch.batch.column(spec.layout.key).is_null()))[0])
         raise UserError(
-            f"'{part.path}', row {batch.first_row + row}, column '{spec.layout.key}': NULL in a director's key",
+            f"'{piece.path}', row {batch.first_row + row}, column '{spec.layout.key}': NULL in a director's key",
             remedy="every director row needs its key",
         )
-    ra, dec = positions(part, batch, spec.layout.position, conversions)
+    ra, dec = positions(piece, batch, spec.layout.position, conversions)
     chunker = chunker_of(spec.striping)
     chunks, sub_chunks = chunker.locate(ra, dec)
     if not spec.striping.overlap_deg:
@@ -83,18 +83,18 @@ def route_director(spec: PartitionSpec, part: Part, batch: InputBatch, conversio
     return Routed(chunks, sub_chunks, (copies[0], copies[1], copies[2]))
 
 
-def route_dependent(spec: PartitionSpec, part: Part, batch: InputBatch, conversions: Counter[str]) -> Routed:
+def route_dependent(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, conversions: Counter[str]) -> Routed:
     """By the director's key, else by the director's copied position, else by the numbers that the input gives."""
     known = DirectorKeys.open(Path(spec.director_keys))
     here: tuple[Numbers, Numbers] | None = None
     if spec.layout.position is not None:
-        here = chunker_of(spec.striping).locate(*positions(part, batch, spec.layout.position, conversions))
+        here = chunker_of(spec.striping).locate(*positions(piece, batch, spec.layout.position, conversions))
     near = here[0] if here is not None else claimed_chunks(batch)
-    found = find_director(part, batch, spec.layout.key, known, near) if spec.layout.key else None
+    found = find_director(piece, batch, spec.layout.key, known, near) if spec.layout.key else None
     if found is not None and spec.layout.orphans == "refuse":
-        _refuse_orphans(spec, part, batch, found)
+        _refuse_orphans(spec, piece, batch, found)
     if here is None:
-        return _by_key(spec, part, batch, found, has_director=bool(len(known)))
+        return _by_key(spec, piece, batch, found, has_director=bool(len(known)))
     if found is None:
         return Routed(*here)
     strayed = int((found.is_known & (found.chunks != here[0])).sum())
@@ -104,7 +104,7 @@ def route_dependent(spec: PartitionSpec, part: Part, batch: InputBatch, conversi
 
 
 def find_director(
-    part: Part, batch: InputBatch, column: str, known: DirectorKeys, near: Numbers | None = None
+    piece: InputSlice, batch: InputBatch, column: str, known: DirectorKeys, near: Numbers | None = None
 ) -> Found:
     """Look a column of director keys up.
 
@@ -117,7 +117,7 @@ def find_director(
         if len(unclear):
             row = int(unclear[0])
             raise UserError(
-                f"'{part.path}', row {batch.first_row + row}, column '{column}': the key {keys[row].as_py():.17g} of "
+                f"'{piece.path}', row {batch.first_row + row}, column '{column}': the key {keys[row].as_py():.17g} of "
                 f"type {keys.type} cannot be told from its neighbours",
                 remedy="declare the column BIGINT",
             )
@@ -131,7 +131,9 @@ def claimed_chunks(batch: InputBatch) -> Numbers | None:
     return np.asarray(batch.claimed[0].fill_null(-1).to_numpy(zero_copy_only=False), np.int32)
 
 
-def _by_key(spec: PartitionSpec, part: Part, batch: InputBatch, found: Found | None, *, has_director: bool) -> Routed:
+def _by_key(
+    spec: PartitionSpec, piece: InputSlice, batch: InputBatch, found: Found | None, *, has_director: bool
+) -> Routed:
     """Rows without a position; an orphan stays where a pre-chunked file has it."""
     chunker = chunker_of(spec.striping)
     if found is not None and batch.claimed is not None:
@@ -143,27 +145,27 @@ def _by_key(spec: PartitionSpec, part: Part, batch: InputBatch, found: Found | N
             return Routed(chunks, sub_chunks, NO_COPIES, ~found.is_known)
     if found is None or not has_director:
         raise UserError(
-            f"'{part.path}': table '{spec.table.name}' has no position, and its director '{spec.layout.director}' "
+            f"'{piece.path}': table '{spec.table.name}' has no position, and its director '{spec.layout.director}' "
             f"no rows to follow",
             remedy="ingest the director first, or give the table position columns",
         )
     return Routed(found.chunks, found.sub_chunks, NO_COPIES, ~found.is_known)
 
 
-def _refuse_orphans(spec: PartitionSpec, part: Part, batch: InputBatch, found: Found) -> None:
+def _refuse_orphans(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, found: Found) -> None:
     if found.is_known.all():
         return
     row = int(np.flatnonzero(~found.is_known)[0])
     key = batch.batch.column(spec.layout.key)[row].as_py()
     raise UserError(
-        f"'{part.path}', row {batch.first_row + row}: '{spec.layout.key}' {key} is no key of director "
+        f"'{piece.path}', row {batch.first_row + row}: '{spec.layout.key}' {key} is no key of director "
         f"'{spec.layout.director}'",
         remedy="give the director's row, or let orphans be kept",
     )
 
 
 def positions(
-    part: Part,
+    piece: InputSlice,
     batch: InputBatch,
     names: tuple[str, str] | None,
     conversions: Counter[str],
@@ -174,13 +176,13 @@ def positions(
     ``given`` are the positions in place of those that the rows have.
     """
     if names is None:
-        raise UserError(f"'{part.path}' has no positions", remedy="name position columns in the layout")
+        raise UserError(f"'{piece.path}' has no positions", remedy="name position columns in the layout")
     ra, dec = given if given is not None else stored_positions(batch.batch, names)
     bad = ~(np.isfinite(ra) & np.isfinite(dec)) | (np.abs(dec) > 90) | (np.abs(ra) > 720)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise UserError(
-            f"'{part.path}', row {batch.first_row + row}: position ({ra[row]:.10g}, {dec[row]:.10g}) in columns "
+            f"'{piece.path}', row {batch.first_row + row}: position ({ra[row]:.10g}, {dec[row]:.10g}) in columns "
             f"'{names[0]}' and '{names[1]}' is not on the sphere",
             remedy="give longitudes in degrees and latitudes from -90 to 90",
         )

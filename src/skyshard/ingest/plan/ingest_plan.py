@@ -68,9 +68,9 @@ class IngestPlan:
                     "role": str(table.source.layout.role),
                     "director": table.source.layout.director,
                     "columns": len(table.source.table.columns),
-                    "parts": len(table.source.parts),
+                    "parts": len(table.source.slices),
                     "input_bytes": table.source.bytes,
-                    "rows": sum(part.rows or 0 for part in table.source.parts) or None,
+                    "rows": sum(piece.rows or 0 for piece in table.source.slices) or None,
                     "loader": str(table.loader),
                     "why_loader": table.why_loader,
                     "conversions": list(table.source.conversions),
@@ -109,7 +109,7 @@ def make_plan(
     if not chosen:
         raise UserError(f"'{source.path}' has no tables to ingest", remedy="check the source")
     _require_directors(chosen, known)
-    require_paths([source.path, *(part.path for table in chosen for part in table.parts)])
+    require_paths([source.path, *(piece.path for table in chosen for piece in table.slices)])
     _require_makeable(name, chosen, source.layout)
     layout = source.layout.model_copy(update={"tables": {table.name: table.layout for table in chosen}})
     if replicas is not None:

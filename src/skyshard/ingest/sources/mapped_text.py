@@ -13,7 +13,7 @@ from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.db.charsets import codec_of
 from skyshard.errors import UserError
-from skyshard.ingest.source import InputBatch, Part, pair_of
+from skyshard.ingest.source import InputBatch, InputSlice, pair_of
 from skyshard.ingest.sources.mapping import TextFormat
 from skyshard.ingest.text.delimited_text import Dialect, Fields, only, read_text
 from skyshard.ingest.text.text_file import first_rows
@@ -78,18 +78,18 @@ class MappedTextReader:
         inputs = frozenset().union(*(rule.inputs for rule in rules))
         return MappedTextReader(self.dialect, only(self.fields, inputs), rules)
 
-    def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
+    def batches(self, piece: InputSlice, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
         exact = frozenset(layout.position or ())
         by_name = {rule.column.name: rule for rule in self.rules}
         plain = {by_name[name].source: name for name in exact if by_name[name].is_plain}
-        for read in read_text(part, self.fields, self.dialect, frozenset(plain)):
+        for read in read_text(piece, self.fields, self.dialect, frozenset(plain)):
             conversions = Counter(read.conversions)
             inputs = text_inputs(read.batch, self.rules, self.dialect.charset)
             try:
                 made = make_columns(self.rules, inputs, read.batch.num_rows, exact, conversions)
             except RowError as error:
                 raise UserError(
-                    f"'{part.path}', row {read.first_row + error.row}, column '{error.column}': {error.what}",
+                    f"'{piece.path}', row {read.first_row + error.row}, column '{error.column}': {error.what}",
                     remedy=error.remedy,
                 ) from None
             typed = pa.RecordBatch.from_arrays(made.columns, names=table.column_names)

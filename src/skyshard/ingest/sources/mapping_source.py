@@ -17,11 +17,11 @@ from skyshard.catalog.felis_schemas import read_schema
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.errors import UserError
-from skyshard.ingest.source import Part, Source, SourceTable, asked_for
+from skyshard.ingest.source import InputSlice, Source, SourceTable, asked_for
 from skyshard.ingest.sources.mapped_text import MappedTextReader, dialect_of, header_names
 from skyshard.ingest.sources.mapping import ColumnRule, DeclaredColumn, MappedTable, layout_of, read_mapping
 from skyshard.ingest.sources.mapping import Mapping as MappingFile
-from skyshard.ingest.sources.parquet_files import ParquetReader, parquet_parts, twin_names
+from skyshard.ingest.sources.parquet_files import ParquetReader, parquet_slices, twin_names
 from skyshard.ingest.text.delimited_text import Fields
 from skyshard.ingest.values.column_rules import Rule, input_columns
 from skyshard.rowimage.sqltype import parse_type
@@ -134,11 +134,11 @@ def _source_table(
     is_parquet = mapped.format == "parquet" or (not mapped.format and files[0].suffix in _PARQUET)
     conversions = tuple(text for rule in rules if (text := rule.describe()))
     if is_parquet:
-        parts, unused = _parquet(where, mapped, rules, files)
-        return SourceTable(table, layout, parts, ParquetReader(rules), (*conversions, *unused))
-    fields, parts, unused = _text(where, mapped, rules, files)
+        slices, unused = _parquet(where, mapped, rules, files)
+        return SourceTable(table, layout, slices, ParquetReader(rules), (*conversions, *unused))
+    fields, slices, unused = _text(where, mapped, rules, files)
     reader = MappedTextReader(dialect_of(mapped.text), fields, rules)
-    return SourceTable(table, layout, parts, reader, (*conversions, *unused))
+    return SourceTable(table, layout, slices, reader, (*conversions, *unused))
 
 
 # the table and its rules
@@ -210,15 +210,15 @@ def _rule(where: str, column: Column, mapped: MappedTable) -> Rule:
 
 def _parquet(
     where: str, mapped: MappedTable, rules: Sequence[Rule], files: Sequence[Path]
-) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+) -> tuple[tuple[InputSlice, ...], tuple[str, ...]]:
     """Parts of all files; their columns must be there and of one kind."""
     inputs = {source: rule for rule in rules for source in rule.inputs}
-    parts: list[Part] = []
+    slices: list[InputSlice] = []
     first: pa.Schema | None = None
     kinds: dict[str, tuple[str, Path]] = {}
     with ThreadPoolExecutor(_READERS) as readers:
-        for path, (found, schema) in zip(files, readers.map(parquet_parts, files), strict=True):
-            parts += found
+        for path, (found, schema) in zip(files, readers.map(parquet_slices, files), strict=True):
+            slices += found
             if first is not None and schema.equals(first):
                 continue
             first = first or schema
@@ -226,7 +226,7 @@ def _parquet(
             for field in schema:
                 if field.name in inputs and not mapped.mixed_types:
                     _same_kind(where, field, path, kinds)
-    return tuple(parts), _unused(first.names if first is not None else (), inputs)
+    return tuple(slices), _unused(first.names if first is not None else (), inputs)
 
 
 def _require_columns(where: str, path: Path, names: Sequence[str], mapped: MappedTable, rules: Sequence[Rule]) -> None:
@@ -285,14 +285,14 @@ def _unused(names: Sequence[str], inputs: Mapping[str, Rule]) -> tuple[str, ...]
 
 def _text(
     where: str, mapped: MappedTable, rules: Sequence[Rule], files: Sequence[Path]
-) -> tuple[Fields, tuple[Part, ...], tuple[str, ...]]:
+) -> tuple[Fields, tuple[InputSlice, ...], tuple[str, ...]]:
     """The fields that all files have, in their order."""
     text, dialect = mapped.text, dialect_of(mapped.text)
     inputs = frozenset().union(*(rule.inputs for rule in rules))
-    parts = tuple(Part.of(path) for path in files)
+    slices = tuple(InputSlice.of(path) for path in files)
     names: list[str] = list(text.fields)
     if text.header:
-        filled = [path for path, part in zip(files, parts, strict=True) if part.bytes]
+        filled = [path for path, piece in zip(files, slices, strict=True) if piece.bytes]
         headers = {path: header_names(path, dialect, inputs) for path in filled}
         names = next(iter(headers.values()), [])
         for path, other in headers.items():
@@ -301,8 +301,8 @@ def _text(
                     f"{where}: '{path}' has other columns than '{filled[0]}'", remedy="write both files alike"
                 )
         if not headers:
-            return tuple(Column(rule.source, rule.column.type) for rule in rules if rule.source), parts, ()
+            return tuple(Column(rule.source, rule.column.type) for rule in rules if rule.source), slices, ()
     _require_columns(where, files[0], names, mapped, rules)
     wanted = input_columns(rules, text.charset)
     unused = _unused(names, dict.fromkeys(wanted, rules[0]))
-    return tuple(wanted.get(name) for name in names), parts, unused
+    return tuple(wanted.get(name) for name in names), slices, unused

@@ -17,7 +17,7 @@ from typing import Any
 from skyshard.catalog.layout import Layout, Role
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Key, Table, is_chunk_column
 from skyshard.errors import UserError
-from skyshard.ingest.source import Part, Source, SourceTable, asked_for, without_chunk_columns
+from skyshard.ingest.source import InputSlice, Source, SourceTable, asked_for, without_chunk_columns
 from skyshard.ingest.sources.mysql_ddl import parse_column
 from skyshard.ingest.sources.qserv_files import Json, loaded_dialect, read_json, separator_of, striping_of
 from skyshard.ingest.sources.qserv_layout import TableConfig, table_layout
@@ -81,13 +81,13 @@ def _source_table(folder: Path, metadata: Json, entry: Json, database: str) -> S
     keys = tuple(_index(folder / file, name, columns) for file in entry.get("indexes") or ())
     declared = Table(name, columns, (), keys)
     layout = table_layout(declared, TableConfig(name, config, database=database), str(path))
-    parts = tuple(_parts(folder, entry, name, layout.role))
+    slices = tuple(_parts(folder, entry, name, layout.role))
     if not layout.role.is_chunked:
-        return SourceTable(declared, layout, parts, _reader(metadata, config, declared.columns, (), parts))
+        return SourceTable(declared, layout, slices, _reader(metadata, config, declared.columns, (), slices))
     table, declared = without_chunk_columns(declared), _canonical(declared)
     extra = () if len(declared.columns) > len(table.columns) else _CHUNK_COLUMNS
-    reader = _reader(metadata, config, (*declared.columns, *extra), table.columns, parts)
-    return SourceTable(table, layout, parts, reader)
+    reader = _reader(metadata, config, (*declared.columns, *extra), table.columns, slices)
+    return SourceTable(table, layout, slices, reader)
 
 
 def _column(item: Json, path: Path) -> Column:
@@ -138,7 +138,7 @@ class _Listed:
         return _Listed(folder / str(item.get("directory") or ""), own, overlap, tuple(item.get("files") or ()))
 
 
-def _parts(folder: Path, entry: Json, table: str, role: Role) -> Iterable[Part]:
+def _parts(folder: Path, entry: Json, table: str, role: Role) -> Iterable[InputSlice]:
     """The files of a table in the order of their description.
 
     A director without any list of overlaps has the overlap files that stand beside its chunk files.
@@ -147,23 +147,23 @@ def _parts(folder: Path, entry: Json, table: str, role: Role) -> Iterable[Part]:
     has_lists = any(item.overlap for item in listed)
     seen: Counter[str] = Counter()
     for item in listed:
-        for part in [*_own_parts(item), *_overlap_parts(item, table, role, has_lists=has_lists)]:
-            seen[part.path] += 1
-            if seen[part.path] > 1:
-                raise UserError(f"'{folder / _METADATA}' lists '{part.path}' twice", remedy="list each file once")
-            if part.chunk is not None and not role.is_chunked:
+        for piece in [*_own_slices(item), *_overlap_slices(item, table, role, has_lists=has_lists)]:
+            seen[piece.path] += 1
+            if seen[piece.path] > 1:
+                raise UserError(f"'{folder / _METADATA}' lists '{piece.path}' twice", remedy="list each file once")
+            if piece.chunk is not None and not role.is_chunked:
                 raise UserError(f"regular table '{table}' has chunk files", remedy="set is_partitioned in its schema")
-            yield part
+            yield piece
 
 
-def _own_parts(item: _Listed) -> Iterable[Part]:
+def _own_slices(item: _Listed) -> Iterable[InputSlice]:
     for chunk in item.own:
         yield _part(item.folder / f"chunk_{chunk}.txt", chunk)
     for name in item.files:
         yield _part(item.folder / name)
 
 
-def _overlap_parts(item: _Listed, table: str, role: Role, *, has_lists: bool) -> Iterable[Part]:
+def _overlap_slices(item: _Listed, table: str, role: Role, *, has_lists: bool) -> Iterable[InputSlice]:
     if role is not Role.DIRECTOR:
         if item.overlap:
             raise UserError(
@@ -182,16 +182,18 @@ def _find(path: Path) -> Path | None:
     return next((p for p in (path, path.with_name(f"{path.name}.gz")) if p.is_file()), None)
 
 
-def _part(path: Path, chunk: int | None = None, *, is_overlap: bool = False) -> Part:
+def _part(path: Path, chunk: int | None = None, *, is_overlap: bool = False) -> InputSlice:
     found = _find(path)
     if found is None:
         raise UserError(f"metadata.json names '{path}', which is missing", remedy="copy the file, or take it out")
-    return Part.of(found, chunk=chunk, is_overlap=is_overlap)
+    return InputSlice.of(found, chunk=chunk, is_overlap=is_overlap)
 
 
-def _reader(metadata: Json, config: Json, fields: Fields, without: Fields, parts: tuple[Part, ...]) -> TextReader:
+def _reader(
+    metadata: Json, config: Json, fields: Fields, without: Fields, slices: tuple[InputSlice, ...]
+) -> TextReader:
     """The dialect of a table's files; they hold ``fields``, or ``without`` where their first line shows that."""
-    sample = next((part for part in parts if part.bytes), None)
+    sample = next((piece for piece in slices if piece.bytes), None)
     if sample is None:
         return TextReader(Dialect(charset=_charset(metadata)), fields)
     ending = Path(sample.path.removesuffix(".gz")).suffix.lstrip(".")

@@ -1,6 +1,6 @@
-"""Parquet files → parts and typed batches, row group by row group. Columns are found by name; extra ones are left out.
+"""Parquet files → slices and typed batches, row group by row group. Columns are found by name; extra ones are left out.
 
-A large file is several parts, so that it spreads over tasks.
+A large file is several slices, so that it spreads over tasks.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ import pyarrow.parquet as pq
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.errors import UserError
-from skyshard.ingest.source import InputBatch, Part, batch_rows, pair_of
+from skyshard.ingest.source import InputBatch, InputSlice, batch_rows, pair_of
 from skyshard.ingest.values.column_rules import Rule, make_columns
 from skyshard.ingest.values.text_values import RowError
 
 SPLIT_BYTES = 256 << 20
-"""Files are split, between row groups, into parts of about this size."""
+"""Files are split, between row groups, into slices of about this size."""
 BUFFER_BYTES = 1 << 16
 """Read ahead for each column: without it whole column chunks are read at once, which takes twice the time."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParquetReader:
-    """Reads Parquet parts; without ``rules`` each column is the file's column of its name."""
+    """Reads Parquet slices; without ``rules`` each column is the file's column of its name."""
 
     rules: tuple[Rule, ...] = ()
 
@@ -39,17 +39,17 @@ class ParquetReader:
     def _rules(self, table: Table) -> tuple[Rule, ...]:
         return self.rules or tuple(Rule(column, column.name) for column in table)
 
-    def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
+    def batches(self, piece: InputSlice, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
         rules = self._rules(table)
         exact = frozenset(layout.position or ())
         first_row = 1
         try:
-            with pq.ParquetFile(part.path, buffer_size=BUFFER_BYTES) as file:
-                names = _wanted(part, file, rules, table)
+            with pq.ParquetFile(piece.path, buffer_size=BUFFER_BYTES) as file:
+                names = _wanted(piece, file, rules, table)
                 groups = range(file.num_row_groups)
-                if part.row_groups is not None:
-                    groups = range(part.row_groups[0], part.row_groups[1] + 1)
-                    first_row += sum(file.metadata.row_group(i).num_rows for i in range(part.row_groups[0]))
+                if piece.row_groups is not None:
+                    groups = range(piece.row_groups[0], piece.row_groups[1] + 1)
+                    first_row += sum(file.metadata.row_group(i).num_rows for i in range(piece.row_groups[0]))
                 for batch in _batches(file, batch_rows(table), groups, names):
                     conversions: Counter[str] = Counter()
                     inputs = dict(zip(batch.schema.names, batch.columns, strict=True))
@@ -59,11 +59,11 @@ class ParquetReader:
                     first_row += batch.num_rows
         except RowError as error:
             raise UserError(
-                f"'{part.path}', row {first_row + error.row}, column '{error.column}': {error.what}",
+                f"'{piece.path}', row {first_row + error.row}, column '{error.column}': {error.what}",
                 remedy=error.remedy,
             ) from None
         except (pa.ArrowException, OSError) as error:
-            raise _broken(part.path, error) from None
+            raise _broken(piece.path, error) from None
 
 
 def _batches(file: pq.ParquetFile, rows: int, groups: range, names: list[str]) -> Iterator[pa.RecordBatch]:
@@ -89,7 +89,7 @@ def twin_names(names: Sequence[str]) -> dict[str, list[str]]:
     return {name: [*found[: found.index(name)], *found[found.index(name) + 1 :]] for found in several for name in found}
 
 
-def _wanted(part: Part, file: pq.ParquetFile, rules: tuple[Rule, ...], table: Table) -> list[str]:
+def _wanted(piece: InputSlice, file: pq.ParquetFile, rules: tuple[Rule, ...], table: Table) -> list[str]:
     """The input columns to read, in the file's order; a missing one is named, and one that stands twice."""
     have = set(file.schema_arrow.names)
     twins = twin_names(file.schema_arrow.names)
@@ -97,13 +97,13 @@ def _wanted(part: Part, file: pq.ParquetFile, rules: tuple[Rule, ...], table: Ta
         missing = sorted(rule.inputs - have)
         if missing and not rule.may_lack:
             raise UserError(
-                f"'{part.path}' has no column '{missing[0]}' for '{rule.column.name}' of table '{table.name}'",
+                f"'{piece.path}' has no column '{missing[0]}' for '{rule.column.name}' of table '{table.name}'",
                 remedy="name another with 'from', omit it, or allow it to be missing",
             )
     wanted = frozenset().union(*(rule.inputs for rule in rules))
     for name in sorted(wanted & twins.keys()):
         if name in twins[name]:
-            raise UserError(f"'{part.path}' has column '{name}' twice", remedy="name each column once")
+            raise UserError(f"'{piece.path}' has column '{name}' twice", remedy="name each column once")
     return [name for name in file.schema_arrow.names if name in wanted]
 
 
@@ -111,13 +111,13 @@ def _broken(path: str | Path, error: Exception) -> UserError:
     return UserError(f"'{path}' is no whole Parquet file: {str(error).splitlines()[0]}", remedy="copy it again")
 
 
-def parquet_parts(path: Path, split_bytes: int = SPLIT_BYTES) -> tuple[list[Part], pa.Schema]:
-    """A file's parts and its columns, by its footer.
+def parquet_slices(path: Path, split_bytes: int = SPLIT_BYTES) -> tuple[list[InputSlice], pa.Schema]:
+    """A file's slices and its columns, by its footer.
 
     Raises:
         UserError: it is not there, or no whole Parquet file.
     """
-    whole = Part.of(path)
+    whole = InputSlice.of(path)
     try:
         with pq.ParquetFile(path) as file:
             metadata, schema = file.metadata, file.schema_arrow
@@ -133,18 +133,18 @@ def parquet_parts(path: Path, split_bytes: int = SPLIT_BYTES) -> tuple[list[Part
             firsts.append(i)
     bounds = [*firsts, len(starts)]
     edges = [0, *(starts[i] for i in firsts[1:]), whole.bytes]
-    parts = [
+    slices = [
         replace(
             whole, bytes=to - start, span=(start, to), row_groups=(first, past - 1),
             rows=sum(metadata.row_group(i).num_rows for i in range(first, past)),
         )
         for (first, past), (start, to) in zip(itertools.pairwise(bounds), itertools.pairwise(edges), strict=True)
     ]  # fmt: skip
-    return parts, schema
+    return slices, schema
 
 
 def _start(group: pq.RowGroupMetaData) -> int:
-    """Offset of a row group's first byte, or near it: the spans of parts cover the file in any case."""
+    """Offset of a row group's first byte, or near it: the spans of slices cover the file in any case."""
     column = group.column(0)
     dictionary = column.dictionary_page_offset
     return int(dictionary if dictionary else column.data_page_offset)

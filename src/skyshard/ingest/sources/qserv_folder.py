@@ -13,7 +13,7 @@ from pathlib import Path
 from skyshard.catalog.layout import Layout
 from skyshard.catalog.schema import Column, Table, is_chunk_column
 from skyshard.errors import UserError
-from skyshard.ingest.source import Part, Source, SourceTable, asked_for, without_chunk_columns
+from skyshard.ingest.source import InputSlice, Source, SourceTable, asked_for, without_chunk_columns
 from skyshard.ingest.sources.mysql_ddl import parse_column, parse_create_table
 from skyshard.ingest.sources.qserv_files import (
     DATA_ENDINGS,
@@ -79,7 +79,7 @@ def _source_table(name: str, path: Path, data: Path, description: Json, common: 
     file = _data_file(data, name, description)
     table = without_chunk_columns(declared) if layout.role.is_chunked else declared
     dialect, fields = _dialect(config, declared, table, layout.flag, file)
-    return SourceTable(table, layout, (Part.of(file),), TextReader(dialect, fields), conversions)
+    return SourceTable(table, layout, (InputSlice.of(file),), TextReader(dialect, fields), conversions)
 
 
 def _declared(name: str, path: Path, config: TableConfig, data: Path) -> tuple[Table, tuple[str, ...]]:

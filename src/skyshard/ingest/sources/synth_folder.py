@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from skyshard.catalog.layout import Layout, Role, Striping, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.errors import UserError
-from skyshard.ingest.source import Part, Source, SourceTable, asked_for
+from skyshard.ingest.source import InputSlice, Source, SourceTable, asked_for
 from skyshard.ingest.sources.parquet_files import ParquetReader
 from skyshard.rowimage.sqltype import parse_type
 
@@ -97,7 +97,7 @@ def open_synth_folder(folder: Path, only: Collection[str] | None = None) -> Sour
         raise UserError(f"cannot read '{path}': {error.strerror}", remedy="check the path") from None
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "top level"
+        where = ".".join(str(piece) for piece in first["loc"]) or "top level"
         raise UserError(f"'{path}', key '{where}': {first['msg']}", remedy="make the catalog again") from None
     wanted = asked_for(folder, manifest.tables, only)
     tables = {name: _source_table(folder, name, manifest.tables[name]) for name in wanted}
@@ -120,11 +120,11 @@ def _source_table(folder: Path, name: str, table: _Table) -> SourceTable:
         position=table.position,
         indexes=[list(index) for index in table.indexes],
     )
-    parts = tuple(_part(folder, file) for file in table.files)
-    return SourceTable(Table(name, columns, table.primary_key), layout, parts, ParquetReader())
+    slices = tuple(_part(folder, file) for file in table.files)
+    return SourceTable(Table(name, columns, table.primary_key), layout, slices, ParquetReader())
 
 
-def _part(folder: Path, file: _File) -> Part:
+def _part(folder: Path, file: _File) -> InputSlice:
     path = folder / file.path
     try:
         size = path.stat().st_size
@@ -132,4 +132,4 @@ def _part(folder: Path, file: _File) -> Part:
         raise UserError(f"'{path}' is missing", remedy="make or copy the catalog again") from None
     if size != file.bytes:
         raise UserError(f"'{path}' has {size} bytes where the manifest says {file.bytes}", remedy="copy it again")
-    return Part(str(path), size, file.rows, digest=file.digest)
+    return InputSlice(str(path), size, file.rows, digest=file.digest)

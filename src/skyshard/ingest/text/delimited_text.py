@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Table
 from skyshard.errors import UserError
-from skyshard.ingest.source import InputBatch, Part, pair_of
+from skyshard.ingest.source import InputBatch, InputSlice, pair_of
 from skyshard.ingest.text.plain_text import Fields, read_plain
 from skyshard.ingest.text.text_fields import Dialect, field_bounds, field_texts
 from skyshard.ingest.text.text_file import Block, row_blocks
@@ -41,7 +41,7 @@ class TextBatch:
 
 @dataclass(frozen=True, slots=True)
 class TextReader:
-    """Reads text parts, plain or packed.
+    """Reads text slices, plain or packed.
 
     ``fields`` are the columns of the files in their order; empty means the table's own. A file that gives chunk
     columns besides has them checked.
@@ -53,9 +53,9 @@ class TextReader:
     def narrowed(self, table: Table, wanted: frozenset[str]) -> TextReader:
         return TextReader(self.dialect, only(self.fields or table.columns, wanted))
 
-    def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
+    def batches(self, piece: InputSlice, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
         fields = self.fields or table.columns
-        for read in read_text(part, fields, self.dialect, frozenset(layout.position or ())):
+        for read in read_text(piece, fields, self.dialect, frozenset(layout.position or ())):
             columns = [_column(read.batch, column, layout) for column in table]
             typed = pa.RecordBatch.from_arrays(columns, names=table.column_names)
             positions = pair_of(read.exact, layout.position)
@@ -67,7 +67,7 @@ def only(fields: Fields, wanted: frozenset[str]) -> Fields:
     return tuple(field if field is not None and field.name in wanted else None for field in fields)
 
 
-def read_text(part: Part, fields: Fields, dialect: Dialect, exact: frozenset[str]) -> Iterator[TextBatch]:
+def read_text(piece: InputSlice, fields: Fields, dialect: Dialect, exact: frozenset[str]) -> Iterator[TextBatch]:
     """Stream the wanted fields of a file, each as the column that ``fields`` says.
 
     Args:
@@ -78,13 +78,13 @@ def read_text(part: Part, fields: Fields, dialect: Dialect, exact: frozenset[str
     """
     first_row = 1
     try:
-        for block in row_blocks(part.path, dialect):
+        for block in row_blocks(piece.path, dialect):
             read = _parse(block, fields, exact, first_row)
             yield read
             first_row += read.batch.num_rows
     except RowError as error:
         where = f", row {first_row + error.row}" + (f", column '{error.column}'" if error.column else "")
-        raise UserError(f"'{part.path}'{where}: {error.what}", remedy=error.remedy) from None
+        raise UserError(f"'{piece.path}'{where}: {error.what}", remedy=error.remedy) from None
 
 
 def _column(batch: pa.RecordBatch, column: Column, layout: TableLayout) -> pa.Array:

@@ -16,7 +16,7 @@ from skyshard.errors import UserError
 from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread, answer
 from skyshard.ingest.on_nodes.build_orders import index_build
 from skyshard.ingest.on_nodes.part_tables import Generations
-from skyshard.ingest.partition.bundle import Bundle, PartReport
+from skyshard.ingest.partition.bundle import Bundle, SliceReport
 from skyshard.ingest.partition.director_keys import DirectorKeys, DoubledKey, KeyKind, build_keys
 from skyshard.ingest.partition.doubled_input import where_rows_stand
 from skyshard.ingest.partition.key_files import harmed, records
@@ -60,11 +60,11 @@ class DirectorIndexes:
         database, table = split_director(director, self._database)
         return self._site.folders.keys / database / table
 
-    def start(self, table: PlannedTable, reports: Sequence[PartReport]) -> None:
-        """Merge the keys of a director's parts, then have the czar's server make its copy like any other table."""
+    def start(self, table: PlannedTable, reports: Sequence[SliceReport]) -> None:
+        """Merge the keys of a director's slices, then have the czar's server make its copy like any other table."""
         merged = self._thread.do(self._merge, table.source, list(reports))
         self._merges.append(merged)
-        if table.source.parts:
+        if table.source.slices:
             kind = KeyKind.of(table.source.table, table.source.layout)
             earlier = self._site.registry.index_parts.all(self._database, table.name)
             part = self._transaction if earlier else 0
@@ -109,7 +109,7 @@ class DirectorIndexes:
         if there != known:
             raise harmed(folder / "*", f"'{folder}' holds {there} of {known}")
 
-    def _merge(self, table: SourceTable, reports: Sequence[PartReport]) -> None:
+    def _merge(self, table: SourceTable, reports: Sequence[SliceReport]) -> None:
         director = table.name
         mine = self._own_keys(director)
         shutil.rmtree(mine, ignore_errors=True)
@@ -118,7 +118,7 @@ class DirectorIndexes:
         files = [Bundle(self._staging, director, report.digest).keys for report in reports]
         kind = KeyKind.of(table.table, table.layout)
         try:
-            is_spread = build_keys(mine, files, director, [report.part for report in reports], earlier, kind)
+            is_spread = build_keys(mine, files, director, [report.path for report in reports], earlier, kind)
         except DoubledKey as error:
             raise self._with_rows(table, error) from None
         if is_spread:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from skyshard.ingest.on_nodes.build_orders import table_bytes
-from skyshard.ingest.partition.bundle import PartReport
+from skyshard.ingest.partition.bundle import SliceReport
 from skyshard.ingest.plan.ingest_plan import PlannedTable
 
 
@@ -29,7 +29,10 @@ class TableReport:
 
 @dataclass(slots=True)
 class IngestReport:
-    """One transaction; number 0 means that there was nothing new. ``replayed`` counts parts that were there already."""
+    """One transaction; number 0 means that there was nothing new.
+
+    ``replayed`` counts input slices, by table, that earlier transactions took in.
+    """
 
     database: str
     transaction: int
@@ -42,8 +45,8 @@ class IngestReport:
         return sum(table.rows for table in self.tables)
 
 
-def table_report(table: PlannedTable, reports: Sequence[PartReport]) -> TableReport:
-    """Sum up the parts of one table."""
+def table_report(table: PlannedTable, reports: Sequence[SliceReport]) -> TableReport:
+    """Sum up the slices of one table."""
     conversions: Counter[str] = Counter()
     result = TableReport(table.name, str(table.source.layout.role), str(table.loader))
     chunks = set()

@@ -15,7 +15,7 @@ from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.plan.agreement import require_agreement, require_loader
 from skyshard.ingest.plan.foreign_directors import require_foreign_directors
 from skyshard.ingest.plan.ingest_plan import IngestPlan
-from skyshard.ingest.plan.new_parts import NewParts, new_parts
+from skyshard.ingest.plan.new_slices import NewSlices, new_slices
 from skyshard.ingest.transaction.ending import settle
 from skyshard.ingest.transaction.ingest_report import IngestReport
 from skyshard.ingest.transaction.recovery import clear_staging, plan_digest, recheck, take_back
@@ -50,12 +50,12 @@ class Ingest:
             plan = self._with_known_layout(is_published)
             require_foreign_directors(registry, plan)
             found = registry.transactions.find_open(database)
-            news = (
-                new_parts(plan, registry.contributions.ingested_parts(database)) if is_published else NewParts(plan, {})
-            )
+            news = NewSlices(plan, {})
+            if is_published:
+                news = new_slices(plan, registry.contributions.ingested_parts(database))
             return self._carry_out(news, found, has_news=not (is_published and news.is_empty))
 
-    def _carry_out(self, news: NewParts, found: OpenTransaction | None, *, has_news: bool) -> IngestReport:
+    def _carry_out(self, news: NewSlices, found: OpenTransaction | None, *, has_news: bool) -> IngestReport:
         """What is new in one transaction; where nothing is, only what an interrupted one left is tidied up."""
         site, database = self._site, news.plan.database
         if not has_news:
@@ -69,14 +69,16 @@ class Ingest:
                     return self._transact(news, mine)
         return IngestReport(database, 0, replayed=dict(news.replayed))
 
-    def _transact(self, news: NewParts, mine: OpenTransaction | None) -> IngestReport:
+    def _transact(self, news: NewSlices, mine: OpenTransaction | None) -> IngestReport:
         """One transaction to its end: the interrupted one, where it was of this plan, else a new one."""
         site, plan = self._site, news.plan
         if mine is None:
             mine = site.registry.transactions.begin(plan.database, plan.layout, plan.source.path, plan_digest(plan))
-            parts = sum(len(table.source.parts) for table in plan.tables)
+            slices = sum(len(table.source.slices) for table in plan.tables)
             tables = ", ".join(table.name for table in plan.tables)
-            site.events.tell(TRANSACTION_BEGUN, transaction=mine.id, database=plan.database, tables=tables, parts=parts)
+            site.events.tell(
+                TRANSACTION_BEGUN, transaction=mine.id, database=plan.database, tables=tables, parts=slices
+            )
         try:
             with writing(site.folders.staging):
                 return TransactionRun(plan, site, mine, news.replayed, self._watch).run()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from skyshard.host.atomic_files import write_atomically
-from skyshard.ingest.partition.bundle import PartReport
+from skyshard.ingest.partition.bundle import SliceReport
 from skyshard.ingest.source import Source
 from skyshard.registry.lifecycle import TransactionState
 from skyshard.registry.records import WHOLE
@@ -22,7 +22,7 @@ from skyshard.registry.registry import Registry
 from skyshard.rowimage.digest import RowDigest
 
 _NOTHING = {"digest": str(RowDigest())}
-"""Of a part without rows."""
+"""Of a slice without rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,14 @@ class Known:
     work_out: Callable[[str], int | None] = field(default=lambda sql: None, compare=False)
 
 
-def keep_known(folder: Path, source: Source, reports: Mapping[str, Sequence[PartReport]], transaction: int) -> None:
-    """Keep what a source knows, and what its parts found out, under the transaction's number."""
+def keep_known(folder: Path, source: Source, reports: Mapping[str, Sequence[SliceReport]], transaction: int) -> None:
+    """Keep what a source knows, and what its slices found out, under the transaction's number."""
     if not source.known:
         return
     tables: dict[str, dict[str, Any]] = {}
-    for name, parts in reports.items():
-        known = [(_chunk(part), part.known or _NOTHING) for part in parts if part.known or not part.rows]
-        if len(known) == len(parts) and len({chunk for chunk, _ in known}) == len(parts):
+    for name, slices in reports.items():
+        known = [(_chunk(piece), piece.known or _NOTHING) for piece in slices if piece.known or not piece.rows]
+        if len(known) == len(slices) and len({chunk for chunk, _ in known}) == len(slices):
             tables[name] = {str(chunk): content for chunk, content in known}
     folder.mkdir(parents=True, exist_ok=True)
     content = json.dumps({**source.known, "tables": tables}).encode()
@@ -70,14 +70,14 @@ def _file(folder: Path, transaction: int) -> Path:
     return folder / f"{transaction}.json.gz"
 
 
-def _chunk(part: PartReport) -> int:
-    """The chunk of a part that is of one; the files that synthesis writes, and the parts of recipes, are."""
-    name = Path(part.part.rpartition("#")[2]).stem.removeprefix("chunk_")
+def _chunk(report: SliceReport) -> int:
+    """The chunk of a slice that is of one; the files that synthesis writes, and the slices of recipes, are."""
+    name = Path(report.path.rpartition("#")[2]).stem.removeprefix("chunk_")
     return int(name) if name.isdigit() else WHOLE
 
 
 def read_known(registry: Registry, folder: Path, database: str) -> dict[str, Any] | None:
-    """What is known of a database that one transaction brought; None where nothing is, or several had a part in it."""
+    """What is known of a database that one transaction brought; None where nothing is, or several had a share in it."""
     finished = [row for row in registry.transactions.all(database) if row["state"] == TransactionState.FINISHED]
     brought = [row["id"] for row in finished if (row["report"] or {}).get("tables")]
     path = _file(folder, brought[0]) if len(brought) == 1 else None

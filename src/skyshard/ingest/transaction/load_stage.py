@@ -17,7 +17,7 @@ from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread, drain
 from skyshard.ingest.on_nodes.build_orders import BuildContext, built_replicas, plan_builds, table_bytes
 from skyshard.ingest.on_nodes.part_tables import Generations, dummy_targets
 from skyshard.ingest.on_nodes.to_disk import ToDisk
-from skyshard.ingest.partition.bundle import PartReport
+from skyshard.ingest.partition.bundle import SliceReport
 from skyshard.ingest.partition.doubled_input import where_rows_stand
 from skyshard.ingest.transaction.director_indexes import DirectorIndexes
 from skyshard.ingest.transaction.run_context import RunContext
@@ -29,7 +29,7 @@ from skyshard.registry.records import Replica
 
 
 class LoadStage:
-    """Loads the tables of one transaction; ``reports`` are those of its parts, by table."""
+    """Loads the tables of one transaction; ``reports`` are those of its input slices, by table."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class LoadStage:
         records: BackgroundThread,
         to_disk: ToDisk,
         indexes: DirectorIndexes,
-        reports: Mapping[str, Sequence[PartReport]],
+        reports: Mapping[str, Sequence[SliceReport]],
     ) -> None:
         self._run = run
         self._records = records
@@ -59,7 +59,7 @@ class LoadStage:
         """The error with the rows of the input behind it, as far as they are found again."""
         (table,) = (table for table in self._run.plan.tables if table.name == error.table)
         paths = [
-            report.part
+            report.path
             for report in self._reports[table.name]
             if any(segment.chunk == error.chunk and not segment.is_overlap for segment in report.segments)
         ]

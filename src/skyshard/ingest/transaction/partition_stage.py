@@ -1,6 +1,6 @@
-"""The partition stage: every part of a table becomes a bundle of rows sorted by chunk, in parallel.
+"""The partition stage: every input slice of a table becomes a bundle of rows sorted by chunk, in parallel.
 
-What each part brought is recorded, and its rows begin their way to the disk, while other parts are read. Once a
+What each slice brought is recorded, and its rows begin their way to the disk, while other slices are read. Once a
 director is through, its keys are merged and its index is made meanwhile; a table that looks keys up waits for them.
 """
 
@@ -17,11 +17,11 @@ from skyshard.errors import UserError
 from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread, in_order_of_end
 from skyshard.ingest.on_nodes.build_orders import EMPTY, merged_segments
 from skyshard.ingest.on_nodes.to_disk import ToDisk
-from skyshard.ingest.partition.bundle import PartReport
+from skyshard.ingest.partition.bundle import SliceReport
 from skyshard.ingest.partition.given_chunks import check_overlap
-from skyshard.ingest.partition.partition_task import PartitionSpec, partition_part, require_distinct
+from skyshard.ingest.partition.partition_task import PartitionSpec, partition_slice, require_distinct
 from skyshard.ingest.plan.ingest_plan import PlannedTable
-from skyshard.ingest.source import Part
+from skyshard.ingest.source import InputSlice
 from skyshard.ingest.transaction.director_indexes import DirectorIndexes
 from skyshard.ingest.transaction.run_context import RunContext
 from skyshard.log.events import TABLE_PARTITIONED
@@ -41,22 +41,22 @@ class PartitionStage:
         self._to_disk = to_disk
         self._indexes = indexes
 
-    def partition(self, table: PlannedTable) -> list[PartReport]:
-        """Every part of a table into a bundle; returns what the parts brought, sorted by their names.
+    def partition(self, table: PlannedTable) -> list[SliceReport]:
+        """Every slice of a table into a bundle; returns what the slices brought, sorted by their names.
 
         Raises:
-            UserError: wrong input, two parts with the same content, or fewer rows than the source says.
+            UserError: wrong input, two slices with the same content, or fewer rows than the source says.
         """
         layout, database = table.source.layout, self._run.plan.database
         if layout.director or layout.director2:
             self._indexes.wait_for_keys(layout.director, layout.director2)
         start = time.monotonic()
-        reports = sorted(self._reports(table, start), key=lambda report: report.part)
+        reports = sorted(self._reports(table, start), key=lambda report: report.path)
         require_distinct(table.name, reports)
         check_overlap(table.name, reports)
         rows = sum(report.rows for report in reports)
         self._run.events.tell(
-            TABLE_PARTITIONED, table=table.name, rows=rows, parts=len(reports), elapsed_s=time.monotonic() - start
+            TABLE_PARTITIONED, table=table.name, rows=rows, slices=len(reports), elapsed_s=time.monotonic() - start
         )
         self._check_truth(table, rows)
         if layout.role is Role.DIRECTOR and layout.key:
@@ -65,22 +65,22 @@ class PartitionStage:
             self._run.site.registry.databases.mark_scattered(database, table.name)
         return reports
 
-    def _reports(self, table: PlannedTable, start: float) -> Iterable[PartReport]:
-        """What the parts of a table brought, as they come, each one recorded."""
-        parts, rows, size = table.source.parts, 0, 0
-        calls = self._calls(table, parts)
-        for done, (report, part) in enumerate(in_order_of_end(calls, parts, AHEAD * (os.cpu_count() or 1)), 1):
-            rows, size = rows + report.rows, size + part.bytes
+    def _reports(self, table: PlannedTable, start: float) -> Iterable[SliceReport]:
+        """What the slices of a table brought, as they come, each one recorded."""
+        slices, rows, size = table.source.slices, 0, 0
+        calls = self._calls(table, slices)
+        for done, (report, piece) in enumerate(in_order_of_end(calls, slices, AHEAD * (os.cpu_count() or 1)), 1):
+            rows, size = rows + report.rows, size + piece.bytes
             elapsed_s = time.monotonic() - start
-            self._run.watch(Progress(f"partition {table.name}", done, len(parts), rows, size, elapsed_s))
+            self._run.watch(Progress(f"partition {table.name}", done, len(slices), rows, size, elapsed_s))
             brought = list(_contributions(table.name, report))
             self._records.do(self._run.site.registry.contributions.add, self._run.transaction, brought)
             if self._run.plan.layout.replicas == 1:  # else they are copied
                 self._to_disk.begin(self._run.staging / one.file for one in report.segments if one.file)
             yield report
 
-    def _calls(self, table: PlannedTable, parts: Sequence[Part]) -> Iterable[Callable[[], Future[PartReport]]]:
-        """One call for each part, which starts its task."""
+    def _calls(self, table: PlannedTable, slices: Sequence[InputSlice]) -> Iterable[Callable[[], Future[SliceReport]]]:
+        """One call for each slice, which starts its task."""
         layout, runtime = table.source.layout, self._run.site.runtime
         keys = [str(self._indexes.keys_folder(one)) if one else "" for one in (layout.director, layout.director2)]
         spec = PartitionSpec(
@@ -88,7 +88,7 @@ class PartitionStage:
             str(self._run.staging), *keys,
         )  # fmt: skip
         shared = runtime.share(spec)
-        return (partial(runtime.submit, partition_part, shared, part) for part in parts)
+        return (partial(runtime.submit, partition_slice, shared, piece) for piece in slices)
 
     def _check_truth(self, table: PlannedTable, rows: int) -> None:
         truth = self._run.plan.source.truth.get(table.name)
@@ -99,11 +99,11 @@ class PartitionStage:
             )
 
 
-def _contributions(table: str, report: PartReport) -> Iterable[Contribution]:
-    """What a part brought to each chunk table; an empty part is recorded too, so that its replay is known."""
+def _contributions(table: str, report: SliceReport) -> Iterable[Contribution]:
+    """What a slice brought to each chunk table; an empty slice is recorded too, so that its replay is known."""
     nothing = {(WHOLE, False): (0, str(EMPTY))}
     for (chunk, is_overlap), (rows, digest) in (merged_segments([report]) or nothing).items():
         orphans = 0 if is_overlap else report.orphans.get(chunk, 0)
         yield Contribution(
-            table, report.part, report.digest, chunk, is_overlap, rows, digest, orphans, report.rows, report.elapsed_s
+            table, report.path, report.digest, chunk, is_overlap, rows, digest, orphans, report.rows, report.elapsed_s
         )

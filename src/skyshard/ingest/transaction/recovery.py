@@ -29,7 +29,7 @@ from skyshard.ingest.on_nodes.part_tables import (
     read_replicas,
 )
 from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
-from skyshard.ingest.source import Part
+from skyshard.ingest.source import InputSlice
 from skyshard.ingest.transaction.kept_truth import forget_known
 from skyshard.log.events import TRANSACTION_ABORTED, TRANSACTION_ABORTING
 from skyshard.node.node_loader import NodeLoader
@@ -45,7 +45,7 @@ GRACE_S = 3600.0
 
 
 def plan_digest(plan: IngestPlan) -> str:
-    """Digest of all that decides what an ingest writes: parts with size and date, tables, layout, loaders."""
+    """Digest of all that decides what an ingest writes: input slices with size and date, tables, layout, loaders."""
     content = {
         "source": os.path.realpath(plan.source.path),
         "layout": plan.layout.model_dump(mode="json"),
@@ -55,17 +55,17 @@ def plan_digest(plan: IngestPlan) -> str:
 
 
 def _table_content(table: PlannedTable) -> dict[str, object]:
-    parts = [
+    slices = [
         {
-            **asdict(part),
-            "path": os.path.realpath(part.path),
-            "changed_ns": 0 if part.made else Part.of(Path(part.path)).changed_ns,
+            **asdict(piece),
+            "path": os.path.realpath(piece.path),
+            "changed_ns": 0 if piece.made else InputSlice.of(Path(piece.path)).changed_ns,
         }
-        for part in table.source.parts
+        for piece in table.source.slices
     ]
     return {
         "table": dump_table(table.source.table), "layout": table.source.layout.model_dump(mode="json"),
-        "loader": str(table.loader), "reader": repr(table.source.reader), "parts": parts,
+        "loader": str(table.loader), "reader": repr(table.source.reader), "parts": slices,
     }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ class RunContext:
     site: Site
     transaction: int
     replayed: Mapping[str, int]
-    """Table → parts that earlier transactions took in."""
+    """Table → input slices that earlier transactions took in."""
     watch: Watcher
 
     @property

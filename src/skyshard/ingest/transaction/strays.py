@@ -19,7 +19,7 @@ from skyshard.errors import UserError
 from skyshard.ingest.on_nodes.bounded_futures import answer
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.on_nodes.part_tables import one_of_each, part_name
-from skyshard.ingest.partition.bundle import Bundle, PartReport
+from skyshard.ingest.partition.bundle import Bundle, SliceReport
 from skyshard.ingest.partition.director_keys import DirectorKeys
 from skyshard.ingest.partition.key_files import is_sealed
 from skyshard.ingest.partition.orphan_keys import ORPHANS, Orphans, distinct, orphans_of, save_orphans
@@ -36,7 +36,7 @@ def orphans_file(site: Site, database: str, table: str, transaction: int) -> Pat
 
 
 class Strays:
-    """What one transaction makes strays of; ``reports`` are those of its tables' parts."""
+    """What one transaction makes strays of; ``reports`` are those of its tables' input slices."""
 
     def __init__(self, site: Site, plan: IngestPlan, transaction: int, staging: Path) -> None:
         self._site = site
@@ -44,7 +44,7 @@ class Strays:
         self._transaction = transaction
         self._staging = staging
 
-    def record(self, reports: dict[str, list[PartReport]]) -> None:
+    def record(self, reports: dict[str, list[SliceReport]]) -> None:
         """Keep the transaction's own orphans, and note all strays that there are with it.
 
         Raises:
@@ -58,14 +58,14 @@ class Strays:
                 found |= self._strayed(self._plan.database, name, mine, self._keys(layout.director))
         self._site.registry.contributions.add_strays(self._transaction, found | set(self._of_earlier()))
 
-    def _keep(self, table: str, reports: Sequence[PartReport]) -> Orphans:
+    def _keep(self, table: str, reports: Sequence[SliceReport]) -> Orphans:
         bundles = [Bundle(self._staging, table, report.digest) for report in reports if report.orphans]
-        parts = [np.load(bundle.orphans) for bundle in bundles if bundle.orphans.exists()]
-        if parts:
+        files = [np.load(bundle.orphans) for bundle in bundles if bundle.orphans.exists()]
+        if files:
             path = orphans_file(self._site, self._plan.database, table, self._transaction)
             path.parent.mkdir(parents=True, exist_ok=True)
-            save_orphans(path, parts)
-        return distinct(parts)
+            save_orphans(path, files)
+        return distinct(files)
 
     def _keys(self, director: str) -> DirectorKeys:
         """All keys of a director, those of this transaction among them."""
@@ -79,7 +79,7 @@ class Strays:
                 self._site.folders.keys / self._plan.database / table.name / str(self._transaction)
             )
             for table in self._plan.tables
-            if table.source.layout.role is Role.DIRECTOR and table.source.parts
+            if table.source.layout.role is Role.DIRECTOR and table.source.slices
         }
         if not new:
             return

@@ -4,14 +4,14 @@ Every step is recorded before and after, and every step can be done twice: what 
 where it was. Nothing waits for what it does not need: records are written, director indexes made and rows brought to
 the disk in threads of their own.
 
-Worked example: ``Object`` (a director, two parts) and ``Source`` (its dependent, one part), two nodes, one replica.
-Each line says what is there once the stage is over, and below it what a run that was killed in it leaves behind.
+Worked example: ``Object`` (a director, two input slices) and ``Source`` (its dependent, one slice) on two nodes. Each
+line says what is there once the stage is over; below them is what a run that was killed leaves behind.
 
 ===============  ======================================================================================================
 prepare          Registry: both tables, under the open transaction. Nodes: the database. Czar: empty prototypes.
-partition        Object's two parts are two tasks: two bundles in ``staging``, one contribution a chunk table in the
+partition        Object's two slices are two tasks: two bundles in ``staging``, one contribution a chunk table in the
                  registry. Its keys are merged in the index thread. Source needs them to find its rows' chunks, so its
-                 part is read only when they can be looked up; director rows and dependents meet in one chunk.
+                 slice is read only when they can be looked up; director rows and dependents meet in one chunk.
 load             Chunks get their nodes, in the registry, by the bytes of both tables. Both nodes make their tables at
                  the same time, at most two orders under way at each; each table is counted, digested, then recorded.
 director index   The czar's table of Object's keys, begun right after partitioning, is waited for and recorded.
@@ -36,7 +36,7 @@ from typing import TypeVar
 from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.on_nodes.to_disk import ToDisk
-from skyshard.ingest.partition.bundle import PartReport
+from skyshard.ingest.partition.bundle import SliceReport
 from skyshard.ingest.plan.ingest_plan import IngestPlan
 from skyshard.ingest.plan.server_check import require_makeable
 from skyshard.ingest.transaction.director_indexes import DirectorIndexes
@@ -56,7 +56,7 @@ T = TypeVar("T")
 
 
 class TransactionRun:
-    """One run of one transaction; ``replayed`` counts the parts, by table, that earlier ones took in."""
+    """One run of one transaction; ``replayed`` counts the input slices, by table, that earlier ones took in."""
 
     def __init__(
         self, plan: IngestPlan, site: Site, mine: OpenTransaction, replayed: Mapping[str, int], watcher: Watcher
@@ -114,7 +114,7 @@ class TransactionRun:
             require_makeable(site.czar, plan.tables, plan.layout.engine)
         self._run.staging.mkdir(parents=True, exist_ok=True)
 
-    def _publish(self, report: IngestReport, reports: Mapping[str, Sequence[PartReport]]) -> None:
+    def _publish(self, report: IngestReport, reports: Mapping[str, Sequence[SliceReport]]) -> None:
         """Everything to disk, then one registry transaction makes it visible.
 
         Bundles go first: what is not there need not be written. Who is killed here partitions again.

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 
 from skyshard.ingest.partition import bundle as bundles
-from skyshard.ingest.partition.bundle import Bundle, BundleWriter, Claim, PartReport, Segment
+from skyshard.ingest.partition.bundle import Bundle, BundleWriter, Claim, Segment, SliceReport
 from skyshard.node.messages import Loader
 
-REPORT = PartReport(
+REPORT = SliceReport(
     "part", "d1", 3, [Segment(7, False, 0, 3, "3:0", "own.rows")], Counter({"a → b": 2}), Counter({7: 1}), 1, 0.5,
     [Claim(7, 8, 1, "1:0")], [Claim(8, 7, 1, "1:0")], {}, {"digest": "3:0"},
 )  # fmt: skip
@@ -50,7 +50,7 @@ def test_a_broken_sidecar_is_no_bundle(bundle: Bundle, text: str) -> None:
 def test_a_bundle_that_lost_a_file_or_its_end_does_not_count(bundle: Bundle) -> None:
     """Files are held against the bytes that the sidecar says."""
     bundle.path.write_bytes(b"12345678")
-    bundle.finish(PartReport("part", "d1", files={bundle.path.name: 8}))
+    bundle.finish(SliceReport("part", "d1", files={bundle.path.name: 8}))
     assert bundle.report() is not None
     bundle.path.write_bytes(b"1234567")
     assert bundle.report() is None

@@ -41,13 +41,13 @@ def table(folder: Path, **files: str) -> SourceTable:
 def test_rows_are_found_by_the_values_of_several_columns(tmp_path: Path, values: dict[str, Any], rows: str) -> None:
     """Rows count from 1; the other file, which has none such, is not named."""
     source = table(tmp_path, a="18446744073709551615,a,1,1\n2,b,2,2\n3,b,2.5,3\n3,b,4,0.5\n", b="9,z,9,9\n")
-    paths = [part.path for part in source.parts]
+    paths = [piece.path for piece in source.slices]
     assert where_rows_stand(source, paths, values) == f"'{tmp_path / 'a.csv'}', {rows}"
 
 
 def test_files_are_named_where_no_row_is_found(tmp_path: Path) -> None:
     """A value that the input writes in another way still leads to the files."""
     source = table(tmp_path, a="1,a,1,1\n", b="2,b,2,2\n")
-    paths = [part.path for part in source.parts]
+    paths = [piece.path for piece in source.slices]
     assert where_rows_stand(source, paths, {"name": "A"}) == f"'{tmp_path / 'a.csv'}' and '{tmp_path / 'b.csv'}'"
     assert where_rows_stand(source, [paths[0], paths[0]], {"id": 1}) == f"'{tmp_path / 'a.csv'}', row 1"

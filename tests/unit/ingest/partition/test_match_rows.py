@@ -22,7 +22,7 @@ from skyshard.catalog.schema import Column, Table
 from skyshard.chunking import Chunker
 from skyshard.chunking.sphere import ang_sep
 from skyshard.errors import UserError
-from skyshard.ingest.partition.bundle import Bundle, PartReport
+from skyshard.ingest.partition.bundle import Bundle, SliceReport
 from skyshard.ingest.partition.match_rows import DOUBLED, _gap
 from skyshard.ingest.sources.open_source import open_source
 from skyshard.ingest.sources.qserv_layout import TableConfig, table_layout
@@ -31,7 +31,7 @@ from skyshard.rowimage.sqltype import parse_type
 CHUNKER = Chunker(85, 12, 0.01667)
 
 
-def stored(staging: Path, reports: list[PartReport], table: str = "Match") -> list[dict[str, Any]]:
+def stored(staging: Path, reports: list[SliceReport], table: str = "Match") -> list[dict[str, Any]]:
     """The rows that a table's bundles hold."""
     rows: list[dict[str, Any]] = []
     for report in reports:

@@ -15,8 +15,8 @@ from tests.support.small_metadata import edit_json, write_metadata_folder
 
 from skyshard.errors import UserError
 from skyshard.ingest.partition import bundle
-from skyshard.ingest.partition.bundle import Bundle, PartReport
-from skyshard.ingest.partition.partition_task import PartitionSpec, partition_part, require_distinct
+from skyshard.ingest.partition.bundle import Bundle, SliceReport
+from skyshard.ingest.partition.partition_task import PartitionSpec, partition_slice, require_distinct
 from skyshard.ingest.source import Source
 from skyshard.ingest.sources.open_source import open_source
 from skyshard.ingest.text import text_file
@@ -32,14 +32,14 @@ def spec_of(source: Source, table: str, staging: Path) -> PartitionSpec:
 
 @pytest.mark.parametrize("kind", ["mapping", "metadata"])
 def test_task_that_travelled_gives_the_same(tmp_path: Path, kind: str) -> None:
-    """Spec and part survive pickling, as they do on the way to another process."""
+    """Spec and slice survive pickling, as they do on the way to another process."""
     source = open_source(write_catalog(tmp_path) if kind == "mapping" else write_metadata_folder(tmp_path / "m"))
     (tmp_path / "here").mkdir()
     (tmp_path / "there").mkdir()
-    part = source.tables["Object"].parts[0]
-    here = partition_part(spec_of(source, "Object", tmp_path / "here"), part)
-    spec, part = pickle.loads(pickle.dumps((spec_of(source, "Object", tmp_path / "there"), part)))
-    there = partition_part(spec, part)
+    piece = source.tables["Object"].slices[0]
+    here = partition_slice(spec_of(source, "Object", tmp_path / "here"), piece)
+    spec, piece = pickle.loads(pickle.dumps((spec_of(source, "Object", tmp_path / "there"), piece)))
+    there = partition_slice(spec, piece)
     assert here.segments == there.segments
     assert here.digest == there.digest
 
@@ -48,11 +48,11 @@ def test_finished_part_is_not_done_again(tmp_path: Path) -> None:
     """The second call finds the bundle, which it does not touch."""
     source = open_source(write_catalog(tmp_path))
     (tmp_path / "s").mkdir()
-    spec, part = spec_of(source, "Object", tmp_path / "s"), source.tables["Object"].parts[0]
-    first = partition_part(spec, part)
+    spec, piece = spec_of(source, "Object", tmp_path / "s"), source.tables["Object"].slices[0]
+    first = partition_slice(spec, piece)
     path = Bundle(tmp_path / "s", "Object", first.digest).path
     path.write_bytes(bytes(path.stat().st_size))
-    assert partition_part(spec, part) == first
+    assert partition_slice(spec, piece) == first
     assert not any(path.read_bytes())
 
 
@@ -64,21 +64,21 @@ def test_bundle_that_was_cut_off_is_made_again(
     monkeypatch.setattr(bundle, "OWN_FILE_BYTES", own_file_bytes)
     source = open_source(write_catalog(tmp_path))
     (tmp_path / "s").mkdir()
-    spec, part = spec_of(source, "Object", tmp_path / "s"), source.tables["Object"].parts[0]
-    first = partition_part(spec, part)
+    spec, piece = spec_of(source, "Object", tmp_path / "s"), source.tables["Object"].slices[0]
+    first = partition_slice(spec, piece)
     assert any(segment.file for segment in first.segments) == (own_file_bytes == 1)
     content = _largest(tmp_path / "s", first).read_bytes()
     _largest(tmp_path / "s", first).write_bytes(content[:-1])
-    cut = partition_part(spec, part)
+    cut = partition_slice(spec, piece)
     assert _largest(tmp_path / "s", cut).read_bytes() == content
     _largest(tmp_path / "s", cut).unlink()
-    gone = partition_part(spec, part)
+    gone = partition_slice(spec, piece)
     assert _largest(tmp_path / "s", gone).read_bytes() == content
     for again in (cut, gone):
         assert [replace(s, file="") for s in again.segments] == [replace(s, file="") for s in first.segments]
 
 
-def _largest(staging: Path, report: PartReport) -> Path:
+def _largest(staging: Path, report: SliceReport) -> Path:
     return staging / max(report.files, key=lambda name: report.files[name])
 
 
@@ -86,14 +86,14 @@ def test_refused_part_leaves_no_bundle(tmp_path: Path) -> None:
     """Neither bundle, sidecar nor temporary file."""
     folder = write_metadata_folder(tmp_path / "m")
     source = open_source(folder)
-    part = next(p for p in source.tables["Object"].parts if p.bytes and not p.is_overlap)
-    path = Path(part.path)
+    piece = next(p for p in source.tables["Object"].slices if p.bytes and not p.is_overlap)
+    path = Path(piece.path)
     path.write_text(path.read_text().replace(",n", ",far too long", 1))
     source = open_source(folder)
-    part = next(p for p in source.tables["Object"].parts if p.path == part.path)
+    piece = next(p for p in source.tables["Object"].slices if p.path == piece.path)
     (tmp_path / "s").mkdir()
     with pytest.raises(UserError, match="column 'name'"):
-        partition_part(spec_of(source, "Object", tmp_path / "s"), part)
+        partition_slice(spec_of(source, "Object", tmp_path / "s"), piece)
     assert list((tmp_path / "s").iterdir()) == []
 
 
@@ -108,11 +108,11 @@ def test_parts_of_equal_content_are_refused(tmp_path: Path) -> None:
     (tmp_path / "s").mkdir()
     source = open_source(folder)
     spec = spec_of(source, "Filter", tmp_path / "s")
-    reports = [partition_part(spec, part) for part in source.tables["Filter"].parts]
+    reports = [partition_slice(spec, piece) for piece in source.tables["Filter"].slices]
     require_distinct("Filter", reports)
     assert sum(report.rows for report in reports) == 2
     (folder / "metadata.json").write_text(metadata.replace('"Filter.tsv"', '"Filter.tsv", "twice.tsv"'))
-    reports = [partition_part(spec, part) for part in open_source(folder).tables["Filter"].parts]
+    reports = [partition_slice(spec, piece) for piece in open_source(folder).tables["Filter"].slices]
     with pytest.raises(UserError, match=r"twice.tsv' and '.*Filter.tsv' have the same content"):
         require_distinct("Filter", reports)
 
@@ -143,7 +143,7 @@ def test_value_that_packing_refuses_is_named_by_file_and_row(
     (tmp_path / "staging").mkdir()
     spec = replace(spec_of(content, "Object", tmp_path / "staging"), loader=loader)
     with pytest.raises(UserError) as caught:
-        partition_part(spec, content.tables["Object"].parts[0])
+        partition_slice(spec, content.tables["Object"].slices[0])
     where = f"'{tmp_path / 'objects.csv'}', row 4, column 'v': '{value}' does not fit {kind}"
     assert caught.value.what == where
     assert remedy in caught.value.remedy
@@ -177,7 +177,7 @@ def test_refused_value_of_an_overlap_file_is_named_by_its_row(tmp_path: Path) ->
     lines[2] = lines[2].replace("2001,", "1850,")
     path.write_text("\n".join(lines) + "\n")
     source = open_source(folder)
-    part = next(part for part in source.tables["Object"].parts if part.path == str(path))
+    piece = next(piece for piece in source.tables["Object"].slices if piece.path == str(path))
     (tmp_path / "staging").mkdir()
     with pytest.raises(UserError, match=re.escape(f"'{path}', row 3, column 'name': '1850' does not fit year")):
-        partition_part(spec_of(source, "Object", tmp_path / "staging"), part)
+        partition_slice(spec_of(source, "Object", tmp_path / "staging"), piece)

@@ -174,7 +174,7 @@ def test_columns_that_no_statement_can_name_are_refused(tmp_path: Path, name: st
 
 def _rest(source: Source) -> tuple[Any, ...]:
     found = source.tables["T"]
-    return found.layout, found.parts, found.reader
+    return found.layout, found.slices, found.reader
 
 
 @pytest.mark.parametrize(("name", "is_taken"), [("x" * 37, True), ("x" * 45, False)])

@@ -20,7 +20,7 @@ from skyshard.errors import UserError
 from skyshard.ingest.source import InputBatch, Source
 from skyshard.ingest.sources.mapping import read_mapping
 from skyshard.ingest.sources.open_source import open_source
-from skyshard.ingest.sources.parquet_files import ParquetReader, parquet_parts
+from skyshard.ingest.sources.parquet_files import ParquetReader, parquet_slices
 from skyshard.ingest.values.column_expression import evaluate, names_in
 
 OBJECT: dict[str, Any] = {
@@ -62,7 +62,7 @@ def write_parquet(folder: Path, name: str = "a.parquet", **changes: Any) -> Path
 
 def read(source: Source, table: str = "Object") -> InputBatch:
     entry = source.tables[table]
-    batches = [b for part in entry.parts for b in entry.reader.batches(part, entry.table, entry.layout)]
+    batches = [b for piece in entry.slices for b in entry.reader.batches(piece, entry.table, entry.layout)]
     assert len(batches) == 1
     return batches[0]
 
@@ -153,16 +153,16 @@ def test_row_groups_of_a_large_file_are_parts(tmp_path: Path) -> None:
     path = tmp_path / "big.parquet"
     content = pa.table({"id": pa.array(range(1000)), "x": pa.array([i * 0.5 for i in range(1000)])})
     pq.write_table(content, path, row_group_size=100)
-    parts, _ = parquet_parts(path, split_bytes=2000)
-    assert 3 < len(parts) <= 10
-    assert [part.row_groups[0] for part in parts[1:]] == [part.row_groups[1] + 1 for part in parts[:-1]]  # type: ignore[index]
-    assert sum(part.bytes for part in parts) == path.stat().st_size
-    assert sum(part.rows or 0 for part in parts) == 1000
-    assert len({part.fingerprint() for part in parts}) == len(parts)
+    slices, _ = parquet_slices(path, split_bytes=2000)
+    assert 3 < len(slices) <= 10
+    assert [piece.row_groups[0] for piece in slices[1:]] == [piece.row_groups[1] + 1 for piece in slices[:-1]]  # type: ignore[index]
+    assert sum(piece.bytes for piece in slices) == path.stat().st_size
+    assert sum(piece.rows or 0 for piece in slices) == 1000
+    assert len({piece.fingerprint() for piece in slices}) == len(slices)
     table = open_source(write_mapping(tmp_path, Big=BIG)).tables["Big"]
-    batches = [b for part in parts for b in ParquetReader().batches(part, table.table, table.layout)]
+    batches = [b for piece in slices for b in ParquetReader().batches(piece, table.table, table.layout)]
     assert pa.Table.from_batches([b.batch for b in batches]).equals(content)
-    assert [b.first_row for b in batches] == [1 + sum(p.rows or 0 for p in parts[:i]) for i in range(len(parts))]
+    assert [b.first_row for b in batches] == [1 + sum(p.rows or 0 for p in slices[:i]) for i in range(len(slices))]
 
 
 BIG = {
@@ -373,9 +373,9 @@ def test_synthetic_file_with_a_column_twice_is_refused(tmp_path: Path) -> None:
     source = open_source(write_mapping(tmp_path / "x", Object=PLAIN)) if write_plain(tmp_path / "x") else None
     assert source is not None
     pq.write_table(twice(["id", "ra", "dec", "flux", "flux"]), tmp_path / "a.parquet")
-    entry, part = source.tables["Object"], parquet_parts(tmp_path / "a.parquet")[0][0]
+    entry, piece = source.tables["Object"], parquet_slices(tmp_path / "a.parquet")[0][0]
     with pytest.raises(UserError, match=r"a\.parquet' has column 'flux' twice"):
-        list(ParquetReader().batches(part, entry.table, entry.layout))
+        list(ParquetReader().batches(piece, entry.table, entry.layout))
 
 
 def write_plain(folder: Path) -> Path:
@@ -391,7 +391,7 @@ def test_folder_of_a_mapping_is_no_pattern(tmp_path: Path, name: str) -> None:
         pq.write_table(twice(["id", "ra", "dec", "flux", "x"]).slice(0, 1), write_plain(tmp_path / other) / "b.parquet")
     write_plain(tmp_path / name)
     source = open_source(write_mapping(tmp_path / name, Object=PLAIN))
-    assert [part.path for part in source.tables["Object"].parts] == [str(tmp_path / name / "a.parquet")]
+    assert [piece.path for piece in source.tables["Object"].slices] == [str(tmp_path / name / "a.parquet")]
 
 
 def test_input_folder_is_no_pattern_and_files_are(tmp_path: Path) -> None:
@@ -400,9 +400,9 @@ def test_input_folder_is_no_pattern_and_files_are(tmp_path: Path) -> None:
     write_plain(tmp_path / "in1" / "deep")
     mapping = write_mapping(tmp_path, Object={**PLAIN, "files": ["*.parquet"]})
     mapping.write_text(mapping.read_text() + "input: 'in[1]'\n")
-    assert [part.name for part in open_source(mapping).tables["Object"].parts] == ["a.parquet"]
+    assert [piece.name for piece in open_source(mapping).tables["Object"].slices] == ["a.parquet"]
     mapping = write_mapping(tmp_path, Object={**PLAIN, "files": ["in1/**/*.parquet"]})
-    assert [part.path for part in open_source(mapping).tables["Object"].parts] == [
+    assert [piece.path for piece in open_source(mapping).tables["Object"].slices] == [
         str(tmp_path / "in1" / "deep" / "a.parquet")
     ]
 
@@ -412,7 +412,7 @@ def test_name_of_a_file_is_taken_before_its_pattern(tmp_path: Path) -> None:
     write_plain(tmp_path / "x")
     (tmp_path / "x" / "a.parquet").rename(tmp_path / "x" / "a[1].parquet")
     mapping = write_mapping(tmp_path / "x", Object={**PLAIN, "files": ["a[1].parquet"]})
-    assert [part.name for part in open_source(mapping).tables["Object"].parts] == ["a[1].parquet"]
+    assert [piece.name for piece in open_source(mapping).tables["Object"].slices] == ["a[1].parquet"]
     pq.write_table(twice(["id", "ra", "dec", "flux", "x"]), tmp_path / "x" / "a1.parquet")
     with pytest.raises(UserError, match="is a file, and a pattern that finds"):
         open_source(mapping)
@@ -435,14 +435,14 @@ def test_name_of_a_folder_is_taken_before_its_pattern(
     write_plain(tmp_path / folder)
     mapping = write_mapping(tmp_path, Object={**PLAIN, "files": [pattern]})
     taken = [str(tmp_path / folder / "a.parquet")]
-    assert [part.path for part in open_source(mapping).tables["Object"].parts] == taken
+    assert [piece.path for piece in open_source(mapping).tables["Object"].slices] == taken
     write_plain(tmp_path / other)
     with pytest.raises(UserError) as refused:
         open_source(mapping)
     assert f"'{name}' is a folder, and a pattern that finds '{tmp_path / other / 'a.parquet'}'" in str(refused.value)
     assert refused.value.remedy == f"write '{remedy}' for the folder"
     mapping = write_mapping(tmp_path, Object={**PLAIN, "files": [remedy]})
-    assert [part.path for part in open_source(mapping).tables["Object"].parts] == taken
+    assert [piece.path for piece in open_source(mapping).tables["Object"].slices] == taken
 
 
 def test_tables_that_nobody_asks_for_need_no_files(tmp_path: Path) -> None:
@@ -628,4 +628,4 @@ def test_link_that_leads_nowhere_is_no_missing_file(tmp_path: Path) -> None:
 
 def batches_of(source: Source) -> list[InputBatch]:
     table = source.tables["T"]
-    return [batch for part in table.parts for batch in table.reader.batches(part, table.table, table.layout)]
+    return [batch for piece in table.slices for batch in table.reader.batches(piece, table.table, table.layout)]

@@ -49,14 +49,14 @@ def refused(folder: Path, staging: Path) -> str:
 
 
 def test_description_is_read(folder: Path) -> None:
-    """Tables, roles, indexes, parts with their chunks, and the dialect by file ending."""
+    """Tables, roles, indexes, slices with their chunks, and the dialect by file ending."""
     source = open_source(folder)
     table = source.tables["Object"]
     assert (source.kind, source.database) == ("folder with metadata.json", "handed")
     assert (table.layout.role, table.layout.key, table.layout.position) == (Role.DIRECTOR, "objectId", ("ra", "decl"))
     assert table.table.column_names == ["objectId", "ra", "decl", "name"]
     assert [(key.name, key.columns) for key in table.table.keys] == [("by_name", ("name(4)", "objectId"))]
-    assert {part.chunk for part in table.parts if part.is_overlap} <= {part.chunk for part in table.parts}
+    assert {piece.chunk for piece in table.slices if piece.is_overlap} <= {piece.chunk for piece in table.slices}
     assert source.tables["Source"].layout.director == "Object"
     assert source.tables["Filter"].layout.role is Role.REGULAR
 
@@ -83,10 +83,10 @@ def test_chunk_files_without_lists_of_overlaps_have_those_beside_them(folder: Pa
     metadata = json.loads((folder / "metadata.json").read_text())
     del metadata["tables"][1]["data"][0]["overlaps"]
     edit_json(folder / "metadata.json", tables=metadata["tables"])
-    parts = open_source(folder).tables["Object"].parts
-    assert {p.chunk for p in parts if p.is_overlap} == {
+    slices = open_source(folder).tables["Object"].slices
+    assert {p.chunk for p in slices if p.is_overlap} == {
         int(path.name.split("_")[1]) for path in folder.glob("step1/*_overlap.txt")
-    } & {p.chunk for p in parts if not p.is_overlap}
+    } & {p.chunk for p in slices if not p.is_overlap}
 
 
 def test_files_without_chunk_columns_are_located(folder: Path, tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ def test_utf8_is_stored_as_latin1(tmp_path: Path) -> None:
 
 
 def test_empty_chunk_files_are_no_rows(folder: Path, tmp_path: Path) -> None:
-    """Empty files, several of them, are parts without rows."""
+    """Empty files, several of them, are slices without rows."""
     metadata = json.loads((folder / "metadata.json").read_text())
     for chunk in (1, 2):
         (folder / "step1" / f"chunk_{chunk}.txt").write_text("")

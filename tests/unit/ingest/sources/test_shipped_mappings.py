@@ -52,7 +52,7 @@ def test_mapping_covers_its_schema(path: Path, tmp_path: Path) -> None:
     assert set(source.tables) == set(mapping.tables)
     for name, table in source.tables.items():
         assert table.table.column_names == schema[name].column_names
-        assert len(table.parts) == 1
+        assert len(table.slices) == 1
         text = create_table(stored_table(table.table, table.layout), name)
         assert text.count("\n") > len(table.table.columns)
         assert table.layout.role is not Role.DEPENDENT or table.layout.director in source.tables
@@ -82,7 +82,7 @@ def test_mapping_in_the_documentation_works(tmp_path: Path) -> None:
     source = open_source(tmp_path / "mapping.yaml")
     assert list(source.tables) == ["Object", "Visit"]
     table = source.tables["Object"]
-    (batch,) = table.reader.batches(table.parts[0], table.table, table.layout)
+    (batch,) = table.reader.batches(table.slices[0], table.table, table.layout)
     row = batch.batch.slice(0, 1).to_pydict()
     assert row["coord_ra"] == [pytest.approx(148.969, abs=1e-3)]
     assert (row["g_psfFlux"], row["refBand"], row["g_i"], row["z_epoch"]) == ([None], [b"i"], [0.5], [None])

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.errors import UserError
-from skyshard.ingest.source import InputBatch, Part
+from skyshard.ingest.source import InputBatch, InputSlice
 from skyshard.ingest.text import delimited_text as text
 from skyshard.ingest.text import text_file
 from skyshard.ingest.text.delimited_text import Dialect, TextReader
@@ -39,7 +39,7 @@ def table(*types: str) -> Table:
 
 
 def read(path: Path, of: Table, dialect: Dialect | None = None, layout: TableLayout = REGULAR) -> list[InputBatch]:
-    return list(TextReader(dialect or Dialect()).batches(Part(str(path), path.stat().st_size), of, layout))
+    return list(TextReader(dialect or Dialect()).batches(InputSlice(str(path), path.stat().st_size), of, layout))
 
 
 def rows(batches: Sequence[InputBatch]) -> list[tuple[object, ...]]:

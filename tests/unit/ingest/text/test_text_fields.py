@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from skyshard.catalog.schema import Column
 from skyshard.errors import UserError
-from skyshard.ingest.source import Part
+from skyshard.ingest.source import InputSlice
 from skyshard.ingest.text import delimited_text as text
 from skyshard.ingest.text import text_file
 from skyshard.ingest.text.delimited_text import Dialect, read_text
@@ -103,7 +103,7 @@ def rows_of(data: bytes, dialect: Dialect, width: int, *, block: int, careful: b
         path.write_bytes(data)
         try:
             with patch.object(text, "read_plain", lambda *_: None) if careful else nullcontext():
-                read = list(read_text(Part(str(path), len(data)), fields, dialect, frozenset()))
+                read = list(read_text(InputSlice(str(path), len(data)), fields, dialect, frozenset()))
         except UserError:
             return None
     return [list(row.values()) for batch in read for row in batch.batch.to_pylist()]
@@ -171,7 +171,7 @@ def outcome(data: bytes, fields: tuple[Column, ...], dialect: Dialect) -> object
         path = Path(folder) / "t"
         path.write_bytes(data)
         try:
-            (read,) = read_text(Part(str(path), len(data)), fields, dialect, frozenset())
+            (read,) = read_text(InputSlice(str(path), len(data)), fields, dialect, frozenset())
         except UserError as error:
             return str(error).replace(folder, "")
     return read.batch.to_pylist(), dict(read.conversions)

@@ -10,16 +10,16 @@ from skyshard.catalog.layout import Layout, Role, Striping, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.errors import UserError
 from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
-from skyshard.ingest.plan.new_parts import NewParts, new_parts
-from skyshard.ingest.source import InputBatch, Part, Source, SourceTable
+from skyshard.ingest.plan.new_slices import NewSlices, new_slices
+from skyshard.ingest.source import InputBatch, InputSlice, Source, SourceTable
 from skyshard.node.messages import Loader
 from skyshard.rowimage.sqltype import parse_type
 
 
 class NoRows:
-    """A reader of parts that are never read."""
+    """A reader of slices that are never read."""
 
-    def batches(self, part: Part, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
+    def batches(self, piece: InputSlice, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
         return iter(())
 
     def narrowed(self, table: Table, wanted: frozenset[str]) -> NoRows:
@@ -27,12 +27,12 @@ class NoRows:
 
 
 def plan_of(**contents: Mapping[str, str]) -> IngestPlan:
-    """A plan of regular tables: table → path → what makes the part's content."""
+    """A plan of regular tables: table → path → what makes the slice's content."""
     layout = Layout(striping=Striping(stripes=85, substripes=12, overlap_deg=0.0))
     tables = []
-    for name, parts in contents.items():
+    for name, slices in contents.items():
         table = Table(name, (Column("i", parse_type("int")),))
-        made = tuple(Part(path, 1, made=content) for path, content in parts.items())
+        made = tuple(InputSlice(path, 1, made=content) for path, content in slices.items())
         source = SourceTable(table, TableLayout(role=Role.REGULAR), made, NoRows())
         tables.append(PlannedTable(source, Loader.IMAGE, ""))
     source_of_all = Source("folder", "test", "sky", layout, {})
@@ -41,22 +41,22 @@ def plan_of(**contents: Mapping[str, str]) -> IngestPlan:
 
 def taken_by(plan: IngestPlan) -> dict[tuple[str, str], str]:
     """What the registry says once a plan was ingested."""
-    return {(table.name, part.path): part.fingerprint() for table in plan.tables for part in table.source.parts}
+    return {(table.name, piece.path): piece.fingerprint() for table in plan.tables for piece in table.source.slices}
 
 
-def paths(news: NewParts) -> dict[str, list[str]]:
-    return {table.name: [part.path for part in table.source.parts] for table in news.plan.tables}
+def paths(news: NewSlices) -> dict[str, list[str]]:
+    return {table.name: [piece.path for piece in table.source.slices] for table in news.plan.tables}
 
 
 def test_everything_is_new_where_nothing_was_taken_in() -> None:
     """A first transaction has the plan as it is."""
     plan = plan_of(Visit={"a": "1", "b": "2"})
-    assert new_parts(plan, {}) == NewParts(plan, {})
+    assert new_slices(plan, {}) == NewSlices(plan, {})
 
 
 def test_parts_that_were_taken_in_are_left_out_and_counted() -> None:
-    """Only new parts stay; how many were not is told by table."""
-    news = new_parts(plan_of(Visit={"a": "1", "b": "2"}, Filter={"f": "3"}), taken_by(plan_of(Visit={"a": "1"})))
+    """Only new slices stay; how many were not is told by table."""
+    news = new_slices(plan_of(Visit={"a": "1", "b": "2"}, Filter={"f": "3"}), taken_by(plan_of(Visit={"a": "1"})))
     assert paths(news) == {"Visit": ["b"], "Filter": ["f"]}
     assert news.replayed == {"Visit": 1}
     assert not news.is_empty
@@ -65,29 +65,29 @@ def test_parts_that_were_taken_in_are_left_out_and_counted() -> None:
 def test_the_same_plan_again_has_nothing_new() -> None:
     """A replay is empty, with its tables still there."""
     plan = plan_of(Visit={"a": "1"}, Filter={"f": "3"})
-    news = new_parts(plan, taken_by(plan))
+    news = new_slices(plan, taken_by(plan))
     assert news.is_empty
     assert paths(news) == {"Visit": [], "Filter": []}
 
 
 def test_content_counts_and_not_the_name() -> None:
     """A file that was renamed is not ingested twice."""
-    assert new_parts(plan_of(Visit={"renamed": "1"}), taken_by(plan_of(Visit={"a": "1"}))).is_empty
+    assert new_slices(plan_of(Visit={"renamed": "1"}), taken_by(plan_of(Visit={"a": "1"}))).is_empty
 
 
 def test_the_same_content_of_another_table_is_new() -> None:
     """Two tables may be given the same bytes."""
-    assert not new_parts(plan_of(Filter={"a": "1"}), taken_by(plan_of(Visit={"a": "1"}))).is_empty
+    assert not new_slices(plan_of(Filter={"a": "1"}), taken_by(plan_of(Visit={"a": "1"}))).is_empty
 
 
 def test_a_changed_part_is_refused() -> None:
-    """A part with the name of an earlier one and other content is neither new nor a replay."""
+    """A slice with the name of an earlier one and other content is neither new nor a replay."""
     with pytest.raises(UserError, match=r"'a' has changed since it was ingested into 'sky'"):
-        new_parts(plan_of(Visit={"a": "2"}), taken_by(plan_of(Visit={"a": "1"})))
+        new_slices(plan_of(Visit={"a": "2"}), taken_by(plan_of(Visit={"a": "1"})))
 
 
 def test_the_plan_that_was_given_stays_as_it_was() -> None:
     """What is new comes as a value beside the plan."""
     plan = plan_of(Visit={"a": "1"})
-    new_parts(plan, taken_by(plan))
-    assert [part.path for part in plan.tables[0].source.parts] == ["a"]
+    new_slices(plan, taken_by(plan))
+    assert [piece.path for piece in plan.tables[0].source.slices] == ["a"]

@@ -1,0 +1,57 @@
+"""What of a plan is new: slices that earlier transactions took in are left out, changed ones refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from skyshard.errors import UserError
+from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
+from skyshard.ingest.source import InputSlice
+
+Taken = Mapping[tuple[str, str], str]
+"""What finished transactions took in: table and path of a slice → digest of its bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewSlices:
+    """The plan with new slices only; ``replayed`` counts by table those that were left out."""
+
+    plan: IngestPlan
+    replayed: Mapping[str, int]
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(table.source.slices for table in self.plan.tables)
+
+
+def new_slices(plan: IngestPlan, taken: Taken) -> NewSlices:
+    """Leave out what was taken in: content counts, not the name; the same content for another table is new.
+
+    Raises:
+        UserError: a slice has the name of one that was taken in, and other content.
+    """
+    if not taken:  # no file needs to be read
+        return NewSlices(plan, {})
+    contents = {(table, digest) for (table, _), digest in taken.items()}
+    replayed: Counter[str] = Counter()
+    tables = []
+    for table in plan.tables:
+        kept = []
+        for piece in table.source.slices:
+            if (table.name, piece.fingerprint()) in contents:
+                replayed[table.name] += 1
+            elif (table.name, piece.path) in taken:
+                raise UserError(
+                    f"'{piece.path}' has changed since it was ingested into '{plan.database}'",
+                    remedy="give changed data another file name, or ingest under another --database",
+                )
+            else:
+                kept.append(piece)
+        tables.append(_with_slices(table, kept))
+    return NewSlices(replace(plan, tables=tuple(tables)), dict(replayed))
+
+
+def _with_slices(table: PlannedTable, slices: list[InputSlice]) -> PlannedTable:
+    return replace(table, source=replace(table.source, slices=tuple(slices)))
