@@ -53,13 +53,17 @@ from query_catalog import (
 from skyshard.catalog.layout import Layout, Striping
 from skyshard.chunking import Chunker
 from skyshard.cluster.private_cluster import Cluster
-from skyshard.czar.cache.prepare_statement import Preparing
+from skyshard.czar.bind.bind_names import bind
+from skyshard.czar.bind.bound_statement import Bound
+from skyshard.czar.bind.rewrite import rewrite
+from skyshard.czar.cache.plan_reuse import StatementPlanner
 from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES
-from skyshard.czar.plan.planner import make_plan
+from skyshard.czar.plan.planner import plan_statement
+from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.statement import SelectStatement, parse_statement
 from skyshard.db.connection import Account, connect
 from skyshard.host.process_tuning import allow_tuning
-from skyshard.registry.published_catalog import Catalog, CatalogTable, ChunkEntry
+from skyshard.registry.published_catalog import Catalog, CatalogSource, CatalogTable, ChunkEntry
 from skyshard.testbed import Testbed
 
 
@@ -175,7 +179,7 @@ def neighbours(bench: Bench) -> dict[str, float]:
     sql = f"SELECT COUNT(*) FROM Object a, Object b WHERE {near} AND a.objectId <> b.objectId"
     with bench.czar(catalog, scan_threads=1) as czar:
         ours = best_s(lambda: czar.execute(sql, DATABASE), 2)
-        explained = make_plan(_select(sql), bench.source(catalog).now(), DATABASE).whole
+        explained = render(_bound(sql, bench.source(catalog).now()).tree)
     rows = catalog.tables["Object"].rows
     few = list(catalog.tables["Object"].chunks)[: 4 if bench.is_quick else 10]
     few_rows = sum(catalog.tables["Object"].chunks[chunk].rows for chunk in few)
@@ -192,10 +196,10 @@ def neighbours(bench: Bench) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _select(sql: str) -> SelectStatement:
+def _bound(sql: str, source: CatalogSource) -> Bound:
     statement = parse_statement(sql)
     assert isinstance(statement, SelectStatement)
-    return statement
+    return rewrite(bind(statement, source.catalog, DATABASE))
 
 
 def planning(bench: Bench) -> dict[str, float]:
@@ -210,15 +214,15 @@ def planning(bench: Bench) -> dict[str, float]:
     place, source = random.Random(5), bench.source(catalog).now()
 
     def plan(where: str) -> object:
-        return make_plan(_select(f"SELECT {COLUMNS} FROM Object WHERE {where}"), source, DATABASE)
+        return plan_statement(_bound(f"SELECT {COLUMNS} FROM Object WHERE {where}", source), source)
 
     def circle() -> str:
         return f"qserv_areaspec_circle({place.uniform(0, 360)}, {place.uniform(-80, 80)}, 0.0166667)"
 
     def kept_cone() -> object:
-        return preparing.prepare(f"SELECT {COLUMNS} FROM Object WHERE {circle()}", DATABASE)
+        return planner.typed_plan(f"SELECT {COLUMNS} FROM Object WHERE {circle()}", DATABASE)
 
-    preparing = Preparing(bench.source(catalog), lambda _: (), GATHER_LIMIT_BYTES)
+    planner = StatementPlanner(bench.source(catalog), lambda *_: (), GATHER_LIMIT_BYTES)
     plan(circle())
     kept_cone(), kept_cone()
     return {

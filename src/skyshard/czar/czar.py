@@ -20,14 +20,14 @@ from types import TracebackType
 import pyarrow as pa
 
 from skyshard.czar.cache.overtaken import answered, begin, planned
-from skyshard.czar.cache.prepare_statement import Preparing
+from skyshard.czar.cache.plan_reuse import StatementPlanner
 from skyshard.czar.explain import Explanation
 from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES
-from skyshard.czar.plan.query_plan import Kind, Lane, Plan
+from skyshard.czar.plan.query_plan import Kind, Lane, QueryPlan
 from skyshard.czar.result.analysis import Analysis, analysis_of
 from skyshard.czar.result.answer import Answer, Ended, QueryResult, QueryStats, schema_of
-from skyshard.czar.result.prepared import Prepared
 from skyshard.czar.result.query_progress import Running
+from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.result.typed_results import TypedColumn, loosened, read_types
 from skyshard.czar.run.dispatch import TEXT_ROWS
 from skyshard.czar.run.execute_plan import CarryOut
@@ -102,7 +102,7 @@ class Czar:
         pool = ThreadPoolExecutor(max_workers=max(NODE_CALLS, len(nodes)), thread_name_prefix="czar")
         self._crew = Crew(self._workers, pool, courtesy, events)
         self._carry_out = CarryOut(self._sessions, self._crew, Path(data_dirs["czar"]), text_rows, is_short)
-        self._preparing = Preparing(source, self._types, gather_limit_bytes)
+        self._planner = StatementPlanner(source, self._types, gather_limit_bytes)
         self._running: dict[str, Running] = {}
         self._lock = threading.Lock()
         self._is_swept = False
@@ -144,8 +144,8 @@ class Czar:
         Raises:
             UserError, Refusal: it cannot be.
         """
-        plan = planned(lambda: self._preparing.plan(sql, database))
-        return Explanation.of(Plan(Kind.CATALOG, (), str) if isinstance(plan, ShowStatement) else plan)
+        plan = planned(lambda: self._planner.plan(sql, database))
+        return Explanation.of(QueryPlan(Kind.CATALOG, ()) if isinstance(plan, ShowStatement) else plan)
 
     def execute(
         self, sql: str, database: str = "", *, limit_bytes: int | None = None, allow_partial: bool = False
@@ -242,13 +242,13 @@ class Czar:
         return True
 
     def _answer(self, sql: str, database: str, running: Running, begun: float, *, is_whole: bool) -> Answer:
-        prepared = planned(lambda: self._preparing.prepare(sql, database))
+        typed = planned(lambda: self._planner.typed_plan(sql, database))
         planned_s = time.perf_counter() - begun
-        if isinstance(prepared, ShowStatement):
-            names, table = show(prepared, self._preparing.now(), database)
-            shown = Plan(Kind.CATALOG, (), str)
+        if isinstance(typed, ShowStatement):
+            names, table = show(typed, self._planner.now(), database)
+            shown = QueryPlan(Kind.CATALOG, ())
             return Answer(names, table.schema, shown, running, table.to_batches(), begun, planned_s)
-        plan = prepared.plan
+        plan = typed.plan
         clock = f"SET STATEMENT timestamp = {time.time():.6f} FOR " if plan.asks_time else ""
         begin(running, plan, clock)
         tell_planned(self._events, running, plan, planned_s)
@@ -256,30 +256,30 @@ class Czar:
             self._is_swept = True
             self.sweep()
 
-        def carry_out(prepared: Prepared) -> Generator[pa.RecordBatch, None, None]:
-            batches = self._carry_out.batches(prepared, running)
+        def carry_out(typed: TypedPlan) -> Generator[pa.RecordBatch, None, None]:
+            batches = self._carry_out.batches(typed, running)
             yield from list(batches) if is_whole else batches
 
-        def anew() -> Prepared:
+        def anew() -> TypedPlan:
             self._events.tell(PLANNED_AGAIN, query=running.query)
             self._clean(running.query)
-            again = planned(lambda: self._preparing.prepare(sql, database))
+            again = planned(lambda: self._planner.typed_plan(sql, database))
             assert not isinstance(again, ShowStatement)
             begin(running, again.plan, clock)
             return again
 
-        batches = answered(prepared, carry_out, anew, running)
-        return Answer(plan.names, schema_of(prepared.types), plan, running, batches, begun, planned_s)
+        batches = answered(typed, carry_out, anew, running)
+        return Answer(plan.names, schema_of(typed.types), plan, running, batches, begun, planned_s)
 
-    def _types(self, plan: Plan) -> tuple[TypedColumn, ...]:
-        """The types of a plan's result; a failed look leaves nothing behind."""
+    def _types(self, plan: QueryPlan, whole: str) -> tuple[TypedColumn, ...]:
+        """The types of a plan's result, those of the ``whole`` on one server; a failed look leaves nothing behind."""
         if plan.kind is Kind.COUNT:
             return (TypedColumn("c0", parse_type("bigint")),)
         query = query_name()
         names = [f"c{index}" for index in range(len(plan.names))]
         try:
             with self._sessions.lease(query) as connection:
-                types = read_types(connection, plan.whole, scratch_table(query, "t"), names)
+                types = read_types(connection, whole, scratch_table(query, "t"), names)
         except SkyshardError as error:
             raise in_words(error, query) from error.__cause__
         return loosened(types, plan.loose, plan.vague)

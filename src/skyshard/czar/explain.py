@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from skyshard.czar.plan.cost_estimate import Costs, costs_of
-from skyshard.czar.plan.query_plan import Plan
+from skyshard.czar.plan.query_plan import QueryPlan
 
 TEXT_LIMIT = 2000
 
@@ -27,14 +27,14 @@ class Explanation:
     costs: Costs
 
     @classmethod
-    def of(cls, plan: Plan) -> Explanation:
+    def of(cls, plan: QueryPlan) -> Explanation:
         names = [f"partial_{number}" for number in range(len(plan.pulls))]
         examples = []
         for pull in plan.pulls:
             chunks = pull.chunks
-            examples.append(pull.template.of_chunk(chunks[0]) if chunks else pull.template.of_prototype())
-        whole = plan.stored if not plan.pulls and plan.count is None else ""
-        merge = plan.merge_over(names) if plan.merge else whole
+            statement = pull.template.written()
+            examples.append(statement.of_chunk(chunks[0]) if chunks else statement.of_prototype())
+        merge = plan.merge_over(names) if plan.merge else plan.statement
         rows = sum(pull.rows_read for pull in plan.pulls)
         return cls(
             str(plan.kind), str(plan.lane), plan.chunks, plan.total_chunks, plan.why, rows, tuple(examples), merge,

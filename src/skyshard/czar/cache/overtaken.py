@@ -12,9 +12,9 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from skyshard.czar.plan.query_plan import Plan
-from skyshard.czar.result.prepared import Prepared
+from skyshard.czar.plan.query_plan import QueryPlan
 from skyshard.czar.result.query_progress import Running
+from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.db.connection import is_gone
 from skyshard.errors import ClusterError, SkyshardError
 
@@ -35,9 +35,9 @@ def planned(prepare: Callable[[], T]) -> T:
 
 
 def answered(
-    prepared: Prepared,
-    carry_out: Callable[[Prepared], Generator[pa.RecordBatch, None, None]],
-    anew: Callable[[], Prepared],
+    typed: TypedPlan,
+    carry_out: Callable[[TypedPlan], Generator[pa.RecordBatch, None, None]],
+    anew: Callable[[], TypedPlan],
     running: Running,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of an answer, begun again while none was handed out.
@@ -51,7 +51,7 @@ def answered(
     for attempt in range(1, ATTEMPTS + 1):
         is_begun = False
         try:
-            with contextlib.closing(carry_out(prepared)) as batches:
+            with contextlib.closing(carry_out(typed)) as batches:
                 for batch in batches:
                     is_begun = True
                     yield batch
@@ -68,12 +68,12 @@ def answered(
                 ) from error
             if attempt == ATTEMPTS:
                 raise
-        before, prepared = prepared, anew()
-        if prepared.types != before.types:
+        before, typed = typed, anew()
+        if typed.types != before.types:
             raise ClusterError("the table was replaced by another one while it was read", retryable=True)
 
 
-def begin(running: Running, plan: Plan, clock: str) -> None:
+def begin(running: Running, plan: QueryPlan, clock: str) -> None:
     """Set the counters of a query to those of a plan of which nothing is done yet."""
     running.restart()
     running.clock = clock

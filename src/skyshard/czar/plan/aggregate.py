@@ -9,22 +9,16 @@ as in one server. What cannot be merged so raises ``NotMergeable`` and is gather
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from sqlglot import exp
 
 from skyshard.czar.bind.bound_statement import REF
 from skyshard.czar.bind.clauses import Clauses, is_aggregate
-from skyshard.czar.plan.query_plan import INSIDE, WIDE, WIDE_SIGNED, WIDE_UNSIGNED, Casts
 from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.region_sql import fill
 
 BITS = {"BIT_AND", "BIT_OR", "BIT_XOR"}
 """Aggregates that merge by themselves."""
-_WIDEST = {WIDE: f"SPACE({2**24})", WIDE_SIGNED: str(2**63 - 1), WIDE_UNSIGNED: str(2**64 - 1)}
-"""Expressions that declare a LONGTEXT or a BIGINT and are never computed: CAST AS SIGNED declares no more digits than
-what it casts.
-"""
 _SAMPLE = "NULLIF(SUM(_n) - 1, 0)"
 _SPREADS = {"VAR_POP": "SUM(_n)", "VARIANCE": "SUM(_n)", "VAR_SAMP": _SAMPLE, "STD": "SUM(_n)", "STDDEV": "SUM(_n)",
             "STDDEV_POP": "SUM(_n)", "STDDEV_SAMP": _SAMPLE}  # fmt: skip
@@ -97,21 +91,6 @@ class TwoStep:
     def summed(self) -> frozenset[str]:
         return frozenset(name for name, part in self.columns.values() if isinstance(part, exp.Sum))
 
-    def cast(self, casts: Casts) -> list[tuple[str, exp.Expr]]:
-        """The chunk columns, some of them cast."""
-        return [
-            (name, _cast(part, casts[name]) if name in casts else part.copy()) for name, part in self.columns.values()
-        ]
-
-    def grouped(self, casts: Casts) -> list[exp.Expr]:
-        """What a chunk groups by, arguments of SUM(DISTINCT) as they are cast."""
-        names, different = self.grouping, self.different
-        return [
-            _cast(part, casts[name]) if name in different and name in casts else part.copy()
-            for name, part in self.columns.values()
-            if name in names
-        ]
-
     @property
     def has_carried(self) -> bool:
         return any(name.startswith("p") for name, _ in self.columns.values())
@@ -123,29 +102,6 @@ class TwoStep:
             number = sum(name.startswith(prefix) for name, _ in self.columns.values())
             self.columns[text] = (f"{prefix}{number}", expression.copy())
         return exp.column(self.columns[text][0])
-
-
-def _cast(part: exp.Expr, kind: str) -> exp.Expr:
-    inner, is_inside, outer = kind.rpartition(INSIDE)
-    made = type(part)(this=cast_to(part.this.copy(), inner)) if is_inside else part.copy()
-    return cast_to(made, outer) if outer else made
-
-
-def cast_to(part: exp.Expr, kind: str) -> exp.Expr:
-    """A part cast to an SQL type, or made wide; the part is taken, not copied."""
-    if kind in _WIDEST:
-        return exp.Anonymous(this="IF", expressions=[exp.false(), _widest(kind).copy(), part])
-    return exp.Cast(this=part, to=_data_type(kind).copy())
-
-
-@lru_cache(maxsize=len(_WIDEST))
-def _widest(kind: str) -> exp.Expr:
-    return fill(_WIDEST[kind])
-
-
-@lru_cache(maxsize=16)
-def _data_type(kind: str) -> exp.DataType:
-    return exp.DataType.build(kind, dialect="mysql")
 
 
 def split(clauses: Clauses) -> TwoStep:

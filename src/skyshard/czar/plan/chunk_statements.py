@@ -6,8 +6,7 @@ as LIMIT + OFFSET rows each. No I/O.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlglot import exp
 
@@ -19,10 +18,12 @@ from skyshard.czar.bind.unsteady_functions import is_steady
 from skyshard.czar.locate.local_subqueries import nested_references
 from skyshard.czar.locate.locality import Locality, Neighbour, top_terms
 from skyshard.czar.locate.pair_prefilter import reach_text, windows
-from skyshard.czar.plan.aggregate import TwoStep, cast_to, split
-from skyshard.czar.plan.query_plan import Casts, Pull, Slot, Template, kept, slot_mark
-from skyshard.czar.sql.dialect import render, rendered_copy
+from skyshard.czar.plan.aggregate import TwoStep, split
+from skyshard.czar.plan.chunk_template import Item, Slot, Template, slot_mark
+from skyshard.czar.plan.query_plan import Pull
+from skyshard.czar.sql.dialect import Formula, render, render_each
 
+_ITEMS = "\x03"
 MOST_ROWS = 2**64 - 1
 """The largest LIMIT that MariaDB takes."""
 
@@ -41,15 +42,17 @@ def local_steps(
     if clauses.having is not None:
         source.where.append(exp.Paren(this=clauses.having.copy()))
     columns = _columns(clauses)
-
-    @kept
-    def cast(casts: Casts) -> Template:
-        return source.template(lambda: _one_step(source, clauses, columns, casts))
-
+    select = source.select()
+    if clauses.limit is not None:
+        select.set("limit", limit_of(clauses.limit + clauses.offset))
+        terms = [(term.expression.copy(), term.is_descending) for term in sorting(clauses)]
+        if terms:
+            select.set("order", ordering(terms))
+    template = source.template(select, columns, is_distinct=clauses.is_distinct)
     is_any = not clauses.order and not clauses.is_distinct  # the same value may come from many chunks
     most = min(clauses.limit + clauses.offset, MOST_ROWS) if clauses.limit is not None and is_any else None
     declared = frozenset(name for name, part in columns.items() if clauses.is_distinct or is_declared(bound, part))
-    pull = Pull(cast({}), chunks, rows, tuple(columns), limit=most, cast=cast, declared=declared)
+    pull = Pull(template, chunks, rows, tuple(columns), limit=most, declared=declared, reads=rows)
     return pull, _one_step_merge(clauses)
 
 
@@ -90,12 +93,11 @@ def used_columns(bound: Bound, block: Block, clauses: Clauses, number: int) -> t
 
 
 class ChunkSource:
-    """The FROM and WHERE clauses of a chunk statement, and the slots in them."""
+    """Writes chunk statements: their FROM and WHERE clauses, and the slots in them; good for one statement."""
 
     def __init__(self, bound: Bound, block: Block, clauses: Clauses, locality: Locality) -> None:
         self._bound = bound
         self._block = block
-        self._lock = threading.Lock()
         self._neighbours = {neighbour.reference: neighbour for neighbour in locality.neighbours}
         self._pairing = top_terms(block, clauses.where)
         references = [*block.references, *nested_references(bound, block)]
@@ -105,20 +107,30 @@ class ChunkSource:
         self.where = [*windows(bound, self._pairing, reaching), *(term.copy() for term in clauses.where)]
         self.where += [condition for condition in singles if condition is not None]
 
-    def template(self, write: Callable[[], exp.Select]) -> Template:
-        """The template of a chunk statement, which is made when it is needed."""
-        return Template(lambda: self._text(write), self._slots)
+    def template(
+        self,
+        select: exp.Select,
+        columns: Mapping[str, exp.Expr],
+        *,
+        groups: Iterable[tuple[str, exp.Expr]] = (),
+        is_distinct: bool = False,
+        different: frozenset[str] = frozenset(),
+    ) -> Template:
+        """The template of a chunk statement: these columns before what :meth:`select` has begun, grouped behind it."""
+        has_nested = len(self._slots) > len(self._block.references)
+        if has_nested:
+            self._mark(select)
+        grouped = dict(groups)
+        parts = [*columns.values(), *map(not_position, grouped.values())]
+        texts = render_each(self._marked_copy(part) for part in parts) if has_nested else render_each(parts)
+        items = tuple(_item(name, part, text) for (name, part), text in zip(columns.items(), texts, strict=False))
+        by = tuple(Item(name, text) for name, text in zip(grouped, texts[len(items) :], strict=True))
+        rest = render(select).partition(_ITEMS)[2]
+        return Template(rest, self._slots, items, by, is_distinct, different)
 
-    def _text(self, write: Callable[[], exp.Select]) -> str:
-        with self._lock:  # the terms of WHERE are in one tree at a time
-            select = write()
-            if len(self._slots) > len(self._block.references):
-                self._mark(select)
-            return render(select)
-
-    def select(self, items: Iterable[exp.Expr]) -> exp.Select:
-        """A SELECT over the slots, with the WHERE terms."""
-        select = exp.Select(expressions=list(items))
+    def select(self) -> exp.Select:
+        """The FROM and WHERE clauses of a chunk statement, which a caller may add to, with a mark for its items."""
+        select = exp.Select(expressions=[Formula(this=_ITEMS)])
         source = self._block.select.args["from_"].copy()
         joins = [join.copy() for join in self._block.select.args.get("joins") or []]
         extra = [self._marked(node, joins) for node in [source, *joins]]
@@ -128,6 +140,11 @@ class ChunkSource:
         if terms:
             select.set("where", exp.Where(this=exp.and_(*terms, copy=False)))
         return select
+
+    def _marked_copy(self, part: exp.Expr) -> exp.Expr:
+        copy = part.copy()
+        self._mark(copy)
+        return copy
 
     def _marked(self, tree: exp.Expr, joins: list[exp.Join]) -> list[exp.Expr]:
         """Replace tables by markers; returns the sub-chunk equalities that belong into WHERE."""
@@ -207,26 +224,9 @@ def is_constant(part: exp.Expr) -> bool:
     return not any(part.find_all(exp.Column, exp.Anonymous, exp.Query)) and not any(map(is_aggregate, part.walk()))
 
 
-def _one_step(source: ChunkSource, clauses: Clauses, columns: Mapping[str, exp.Expr], casts: Casts) -> exp.Select:
-    select = source.select(named(cast_part(part, casts.get(name)), name) for name, part in columns.items())
-    if clauses.is_distinct:
-        select.set("distinct", exp.Distinct())
-    if clauses.limit is not None:
-        select.set("limit", limit_of(clauses.limit + clauses.offset))
-        terms = [(term.expression.copy(), term.is_descending) for term in sorting(clauses)]
-        if terms:
-            select.set("order", ordering(terms))
-    return select
-
-
 def named(part: exp.Expr, name: str) -> exp.Alias:
     """A select item of this name; the part is taken, not copied."""
     return exp.Alias(this=part, alias=exp.Identifier(this=name, quoted=False))
-
-
-def cast_part(part: exp.Expr, kind: str | None) -> exp.Expr:
-    copy = rendered_copy(part)
-    return cast_to(copy, kind) if kind else copy
 
 
 def _one_step_merge(clauses: Clauses) -> str:
@@ -248,11 +248,6 @@ def _two_steps(
 ) -> tuple[Pull, str]:
     if not steps.columns:
         steps.column("a", exp.Count(this=exp.Star()))
-
-    @kept
-    def cast(casts: Casts) -> Template:
-        return source.template(lambda: _chunk_select(source, steps, casts))
-
     merge = _over_partial([named(item.copy(), f"c{index}") for index, item in enumerate(steps.items)])
     if steps.groups:
         merge.set("group", exp.Group(expressions=[exp.column(name) for name in dict.fromkeys(steps.groups)]))
@@ -265,8 +260,8 @@ def _two_steps(
     cut = {*steps.grouping} - steps.different
     declared = {name for name, part in steps.columns.values() if name in cut or is_declared(bound, part)}
     pull = Pull(
-        cast({}), chunks, most, names, divided=steps.divided, summed=steps.summed, cast=cast,
-        is_single=not steps.grouping, different=steps.different, declared=frozenset(declared),
+        _chunk_template(source, steps), chunks, most, names, divided=steps.divided, summed=steps.summed,
+        is_single=not steps.grouping, declared=frozenset(declared),
         is_cut=steps.is_kept_as_declared, reads=rows,
     )  # fmt: skip
     order = [(term, desc) for term, desc in steps.order if not is_constant(term)]
@@ -274,20 +269,26 @@ def _two_steps(
     return pull, text.replace(slot_mark(0), steps.over(slot_mark(0)), 1)
 
 
-def _chunk_select(source: ChunkSource, steps: TwoStep, casts: Casts) -> exp.Select:
+def _chunk_template(source: ChunkSource, steps: TwoStep) -> Template:
     """What each chunk computes."""
-    select = source.select(named(part, name) for name, part in steps.cast(casts))
-    if steps.grouping:
-        select.set("group", exp.Group(expressions=[not_position(part) for part in steps.grouped(casts)]))
-    elif steps.has_carried:
+    select = source.select()
+    columns, grouping = dict(steps.columns.values()), steps.grouping
+    if steps.has_carried and not grouping:
         counted = exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(0))
         select.set("having", exp.Having(this=counted))
-    return select
+    groups = [(name, part) for name, part in columns.items() if name in grouping]
+    return source.template(select, columns, groups=groups, different=steps.different)
+
+
+def _item(name: str, part: exp.Expr, text: str) -> Item:
+    function = type(part).__name__.upper() if isinstance(part, (exp.Sum, exp.Min, exp.Max)) else ""
+    is_plain = function != "" and text.startswith(f"{function}(") and text.endswith(")")
+    return Item(name, text, function, text[len(function) + 1 : -1]) if is_plain else Item(name, text)
 
 
 def not_position(part: exp.Expr) -> exp.Expr:
     """A constant in GROUP BY would be read as a position, or as a column's name."""
-    return exp.Anonymous(this="COALESCE", expressions=[part]) if is_constant(part) else part
+    return exp.Anonymous(this="COALESCE", expressions=[part.copy()]) if is_constant(part) else part
 
 
 def over_items(having: exp.Expr, items: Sequence[exp.Expr]) -> exp.Expr:

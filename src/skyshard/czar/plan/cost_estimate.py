@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from skyshard.catalog.schema import Column
-from skyshard.czar.plan.query_plan import Lane, Plan, Pull, Slot
+from skyshard.czar.plan.chunk_template import Slot
+from skyshard.czar.plan.query_plan import Lane, Pull, QueryPlan
 from skyshard.rowimage.sqltype import SqlType
 
 _TYPE_BYTES = {"tinyint": 1, "smallint": 2, "mediumint": 3, "int": 4, "bigint": 8, "float": 4, "double": 8}
@@ -37,7 +38,7 @@ class Costs:
     elapsed_s: float
 
 
-def costs_of(plan: Plan) -> Costs:
+def costs_of(plan: QueryPlan) -> Costs:
     """What a plan is expected to cost.
 
     A plan without chunks costs one statement.

@@ -18,8 +18,9 @@ from skyshard.czar.bind.ref_match import Sides, is_match, possible_sides, read_b
 from skyshard.czar.locate.chunk_choice import ChunkChoice, all_chunks, choose_chunks
 from skyshard.czar.locate.locality import top_terms
 from skyshard.czar.plan.chunk_statements import own_terms, render_terms
+from skyshard.czar.plan.chunk_template import Slot, Template, slot_mark
 from skyshard.czar.plan.cost_estimate import row_bytes, width_of
-from skyshard.czar.plan.query_plan import Pull, Slot, Template, slot_mark
+from skyshard.czar.plan.query_plan import Pull
 from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.statement import place
 from skyshard.db.connection import quote_name
@@ -56,7 +57,7 @@ def gather(bound: Bound, source: CatalogSource, limit_bytes: int) -> tuple[list[
             if reference.table is not None:
                 own = _own(bound, block, reference, terms)
                 pull = _pull(reference, own, choice, needed[reference.number])
-                key = (pull.template.of_prototype(), pull.chunks)
+                key = (pull.template.written().of_prototype(), pull.chunks)
                 places[reference.number] = known.setdefault(key, len(pulls))
                 if places[reference.number] == len(pulls):
                     pulls.append(pull)

@@ -9,15 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from sqlglot import exp
 
-from skyshard.czar.bind.bind_names import bind
 from skyshard.czar.bind.bound_statement import COLUMN, REF, Block, Bound
 from skyshard.czar.bind.clauses import Clauses, item_names, star_columns, take_apart
 from skyshard.czar.bind.ref_match import Sides, is_match, possible_sides, read_by, require_flags
-from skyshard.czar.bind.rewrite import rewrite
 from skyshard.czar.bind.unsteady_functions import one_server_reason
 from skyshard.czar.locate.chunk_choice import ChunkChoice, choose_chunks
 from skyshard.czar.locate.local_subqueries import nested_obstacle
@@ -25,12 +22,12 @@ from skyshard.czar.locate.locality import Locality, NotLocal, prove, top_terms
 from skyshard.czar.plan.aggregate import BITS, NotMergeable
 from skyshard.czar.plan.chunk_statements import is_declared, local_steps, reads_chunk_columns
 from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES, gather, marked_whole
-from skyshard.czar.plan.query_plan import INTERACTIVE_CHUNKS, Kind, Lane, PlainColumn, Plan, Pull
+from skyshard.czar.plan.query_plan import INTERACTIVE_CHUNKS, Kind, Lane, PlainColumn, Pull, QueryPlan
 from skyshard.czar.plan.single_chunk import direct_pull, is_direct
 from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.function_places import CLOCK
 from skyshard.czar.sql.item_names import first_select, is_star
-from skyshard.czar.sql.statement import SelectStatement, place
+from skyshard.czar.sql.statement import place
 from skyshard.errors import Refusal
 from skyshard.registry.published_catalog import CatalogSource
 
@@ -73,50 +70,43 @@ def is_vague(part: exp.Expr) -> bool:
     return any(isinstance(one, exp.Extract) or one.name.upper() not in DECLARING for one in calls)
 
 
-def make_plan(
-    statement: SelectStatement, source: CatalogSource, database: str = "", *, limit_bytes: int = GATHER_LIMIT_BYTES
-) -> Plan:
-    """Plan a statement.
+def plan_statement(bound: Bound, source: CatalogSource, limit_bytes: int = GATHER_LIMIT_BYTES) -> QueryPlan:
+    """Plan a statement that is bound and rewritten.
 
     Raises:
         UserError, Refusal: it cannot be answered; says why and what to write instead.
     """
-    bound = rewrite(bind(statement, source.catalog, database))
-    return _Planner(bound, source, result_names(bound), limit_bytes).plan()
+    return _Planner(bound, source, limit_bytes).plan()
 
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a plan that is answered chunk by chunk stands on."""
+    """What a plan that is answered chunk by chunk is made from; ``is_direct``: one chunk's answer needs no merging."""
 
     bound: Bound
     block: Block
     clauses: Clauses
     terms: Sequence[exp.Expr]
     proof: Locality
-    is_merged: bool
+    is_direct: bool
 
 
-def open_plan(
-    statement: SelectStatement, source: CatalogSource, database: str, limit_bytes: int
-) -> tuple[Plan, Basis] | None:
-    """A plan whose texts have marks in place of ``qserv_areaspec_`` areas; None where it is not local."""
-    bound = rewrite(bind(statement, source.catalog, database, has_open_areas=True))
-    planner = _Planner(bound, source, result_names(bound), limit_bytes)
+def plan_with_basis(bound: Bound, source: CatalogSource, limit_bytes: int) -> tuple[QueryPlan, Basis] | None:
+    """A plan with what it is made from, None where it is not local: so that it can be made for other areas."""
+    planner = _Planner(bound, source, limit_bytes)
     plan = planner.plan()
     return (plan, planner.basis) if planner.basis is not None and plan.kind is not Kind.GATHER else None
 
 
 class _Planner:
-    def __init__(self, bound: Bound, source: CatalogSource, names: tuple[str, ...], limit_bytes: int) -> None:
+    def __init__(self, bound: Bound, source: CatalogSource, limit_bytes: int) -> None:
         self._bound = bound
         self._source = source
-        self._names = names
+        self._names = result_names(bound)
         self._limit_bytes = limit_bytes
-        self._whole = lru_cache(maxsize=1)(lambda: render(bound.tree))
         self.basis: Basis | None = None
 
-    def plan(self) -> Plan:
+    def plan(self) -> QueryPlan:
         chunked = [reference for reference in self._bound.tables if reference.is_chunked]
         require_flags(chunked)
         if not chunked:
@@ -131,17 +121,17 @@ class _Planner:
         count = self._registry_count(block, clauses)
         return count if count is not None else self._local(block, clauses)
 
-    def _regular(self) -> Plan:
+    def _regular(self) -> QueryPlan:
         tables = self._bound.tables
-        has_parts = any(reference.table is not None and reference.table.suffix for reference in tables)
-        write = (lambda: _stored_text(self._bound)) if has_parts else None
-        return self._make(Kind.REGULAR, has_tables=bool(tables), write_stored=write)
+        has_suffix = any(reference.table is not None and reference.table.suffix for reference in tables)
+        text = _stored_text(self._bound) if has_suffix else render(self._bound.tree)
+        return self._make(Kind.REGULAR, has_tables=bool(tables), statement=text)
 
-    def _make(self, kind: Kind, **values: object) -> Plan:
+    def _make(self, kind: Kind, **values: object) -> QueryPlan:
         databases = tuple(dict.fromkeys(reference.database for reference in self._bound.tables))
         asks_time = bool(self._bound.words & CLOCK)
         values["loose"], values["vague"] = loose_columns(self._bound, len(self._names))
-        return Plan(kind, self._names, self._whole, databases=databases, asks_time=asks_time, **values)  # type: ignore[arg-type]
+        return QueryPlan(kind, self._names, databases=databases, asks_time=asks_time, **values)  # type: ignore[arg-type]
 
     def _single_block(self) -> Clauses | None:
         """The clauses of a statement that is one SELECT over tables, perhaps with subqueries; None for any other."""
@@ -157,7 +147,7 @@ class _Planner:
             return None
         return take_apart(self._bound, self._bound.blocks[0])
 
-    def _registry_count(self, block: Block, clauses: Clauses) -> Plan | None:
+    def _registry_count(self, block: Block, clauses: Clauses) -> QueryPlan | None:
         """COUNT(*) of a whole chunked table is known."""
         table = block.references[0].table
         is_bare = not (clauses.where or clauses.group or clauses.having or clauses.offset or clauses.limit == 0)
@@ -169,7 +159,7 @@ class _Planner:
             return None
         return self._make(Kind.COUNT, count=table.rows, why=("the registry counts rows",))
 
-    def _local(self, block: Block, clauses: Clauses) -> Plan:
+    def _local(self, block: Block, clauses: Clauses) -> QueryPlan:
         choice, proof = self._proven(block, clauses)
         if isinstance(proof, NotLocal):
             return self._not_local(proof, block, choice)
@@ -185,7 +175,8 @@ class _Planner:
         direct: Pull | None = None
         try:
             pull, merge = local_steps(self._bound, block, clauses, proof, chunks, rows)
-            if merge and len(chunks) == 1 and is_direct(clauses):
+            has_direct = bool(merge) and is_direct(clauses)
+            if has_direct and len(chunks) == 1:
                 direct = direct_pull(self._bound, block, clauses, proof, chunks, rows)
         except NotMergeable as reason:
             if len(chunks) != 1 or not is_direct(clauses):
@@ -193,7 +184,7 @@ class _Planner:
             pull, merge = direct_pull(self._bound, block, clauses, proof, chunks, rows), ""
         else:
             terms = top_terms(block, clauses.where)
-            self.basis = Basis(self._bound, block, clauses, terms, proof, bool(merge))
+            self.basis = Basis(self._bound, block, clauses, terms, proof, has_direct)
         kind = Kind.NEAR_NEIGHBOUR if proof.neighbours else Kind.AGGREGATE if clauses.is_grouped else Kind.LOCAL
         return self._make(
             kind, pulls=(pull,), merge=merge, direct=direct, lane=lane_of([pull]), chunks=len(chunks),
@@ -216,7 +207,7 @@ class _Planner:
         read_by(self._bound, best[1])
         return best[2], best[3]
 
-    def _not_local(self, proof: NotLocal, block: Block, choice: ChunkChoice) -> Plan:
+    def _not_local(self, proof: NotLocal, block: Block, choice: ChunkChoice) -> QueryPlan:
         if proof.beyond is not None:
             chunked = [reference for reference in block.references if reference.is_chunked]
             if all(choice.rows(reference) for reference in chunked):
@@ -228,7 +219,7 @@ class _Planner:
                 )
         return self._gather(proof.reason)
 
-    def _gather(self, reason: str) -> Plan:
+    def _gather(self, reason: str) -> QueryPlan:
         pulls, why, places = gather(self._bound, self._source, self._limit_bytes)
         reasons = (reason, *why) if reason else tuple(why)
         chunks = {chunk for pull in pulls for chunk in pull.chunks or ()}

@@ -11,16 +11,14 @@ from skyshard.czar.bind.clauses import Clauses
 from skyshard.czar.locate.locality import Locality
 from skyshard.czar.plan.chunk_statements import (
     ChunkSource,
-    cast_part,
     is_constant,
     limit_of,
-    named,
     not_position,
     ordering,
     over_items,
     sorting,
 )
-from skyshard.czar.plan.query_plan import Casts, Pull, Template, kept
+from skyshard.czar.plan.query_plan import Pull
 
 _ITEM_NAME = re.compile(r"c\d+", re.IGNORECASE)
 
@@ -44,23 +42,11 @@ def direct_pull(
     if clauses.having is not None and not clauses.is_grouped:
         source.where.append(exp.Paren(this=clauses.having.copy()))
 
-    @kept
-    def cast(casts: Casts) -> Template:
-        return source.template(lambda: _select(source, clauses, casts))
-
-    names = tuple(f"c{index}" for index in range(len(clauses.items)))
-    return Pull(cast({}), chunks, rows, names, cast=cast)
-
-
-def _select(source: ChunkSource, clauses: Clauses, casts: Casts) -> exp.Select:
-    items = ((f"c{index}", item) for index, item in enumerate(clauses.items))
-    select = source.select(named(cast_part(part, casts.get(name)), name) for name, part in items)
+    select = source.select()
     if clauses.group:
         select.set("group", exp.Group(expressions=[not_position(part.copy()) for part in clauses.group]))
     if clauses.having is not None and clauses.is_grouped:
         select.set("having", exp.Having(this=over_items(clauses.having, clauses.items)))
-    if clauses.is_distinct:
-        select.set("distinct", exp.Distinct())
     terms = [(term.expression.copy(), term.is_descending) for term in sorting(clauses)]
     if terms:
         select.set("order", ordering(terms))
@@ -68,4 +54,6 @@ def _select(source: ChunkSource, clauses: Clauses, casts: Casts) -> exp.Select:
         select.set("limit", limit_of(clauses.limit))
         if clauses.offset:
             select.set("offset", exp.Offset(expression=exp.Literal.number(clauses.offset)))
-    return select
+    columns = {f"c{index}": item for index, item in enumerate(clauses.items)}
+    template = source.template(select, columns, is_distinct=clauses.is_distinct)
+    return Pull(template, chunks, rows, tuple(columns), reads=rows)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from skyshard.czar.plan.query_plan import Kind, Lane, Plan
+from skyshard.czar.plan.query_plan import Kind, Lane, QueryPlan
 from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_results import TypedColumn
 
@@ -111,7 +111,7 @@ class Answer:
         self,
         columns: tuple[str, ...],
         schema: pa.Schema,
-        plan: Plan,
+        plan: QueryPlan,
         running: Running,
         batches: Iterable[pa.RecordBatch],
         begun: float,

@@ -15,7 +15,8 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from skyshard.czar.plan.query_plan import INSIDE, WIDE, WIDE_SIGNED, WIDE_UNSIGNED, Lane, Pull, Template
+from skyshard.czar.plan.chunk_template import INSIDE, WIDE, WIDE_SIGNED, WIDE_UNSIGNED, ChunkText
+from skyshard.czar.plan.query_plan import Lane, Pull
 from skyshard.czar.result.overflow import Room, is_longest, require_all_stored, require_unclipped
 from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_results import (
@@ -55,17 +56,17 @@ ROW_S, CHUNK_S = 1e-7, 3e-5
 """What a row and a chunk cost on a node, roughly: enough to tell a short scan from a long one."""
 
 
-def cast_template(pull: Pull, columns: Sequence[TypedColumn], *, is_text: bool) -> Template:
-    """The template of a pull, with casts that keep every digit and letter on the way."""
+def cast_template(pull: Pull, columns: Sequence[TypedColumn], *, is_text: bool) -> ChunkText:
+    """The statement of a pull, with casts that keep every digit and letter on the way."""
     casts = {column.name: "DOUBLE" for column in columns if column.is_rounded}
     exactly = TEXT_CASTS if is_text else NUMBER_CASTS
     casts.update({column.name: kind for column in columns if (kind := exactly.get(column.type.base))})
     is_united = pull.chunks is None or len(pull.chunks) > 1
-    loose = [column for column in columns if column.is_loose and (is_united or column.name in pull.different)]
+    loose = [column for column in columns if column.is_loose and (is_united or column.name in pull.template.different)]
     casts.update({column.name: wide for column in loose if (wide := _wide(column, is_text=is_text))})
     exact = [column for column in columns if column.is_exact]
     casts.update({one.name: f"{one.stored}{INSIDE}{casts.get(one.name, '')}" for one in exact})
-    return pull.cast(casts) if casts and pull.cast is not None else pull.template
+    return pull.template.written(casts)
 
 
 def _wide(column: TypedColumn, *, is_text: bool) -> str:
@@ -79,7 +80,7 @@ def _wide(column: TypedColumn, *, is_text: bool) -> str:
 
 def fetched(text: str, pull: Pull, columns: Sequence[TypedColumn], *, is_single: bool) -> str:
     """The statement of a unit, of a single chunk or of several, as it is sent when rows travel as text."""
-    is_ready = pull.cast is not None
+    is_ready = bool(pull.template.items)
     statement = text if is_ready else select_exactly(columns, f"({text}) AS q")
     if pull.limit is None or (is_ready and is_single):
         return statement
@@ -216,7 +217,7 @@ class Dispatch:
             task.close()
 
     def _statement(
-        self, pull: Pull, template: Template, columns: Sequence[TypedColumn], unit: Unit, *, is_text: bool
+        self, pull: Pull, template: ChunkText, columns: Sequence[TypedColumn], unit: Unit, *, is_text: bool
     ) -> str:
         selects = [template.of_chunk(chunk) for chunk in unit.chunks]
         text = selects[0] if len(selects) == 1 else " UNION ALL ".join(f"({select})" for select in selects)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from skyshard.czar.plan.query_plan import EXACT_SCALE, Kind, Plan, Pull
-from skyshard.czar.result.prepared import Prepared
+from skyshard.czar.plan.query_plan import Kind, Pull, QueryPlan
 from skyshard.czar.result.query_progress import Running
+from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.result.typed_results import SAFE_DIGITS, SPARE_DIGITS, TypedColumn, read_types
 from skyshard.czar.run.dispatch import Dispatch, cast_template
 from skyshard.czar.run.rounds import Crew
@@ -29,6 +29,8 @@ from skyshard.rowimage.sqltype import MOST_DIGITS, parse_type
 
 SUM_DIGITS = 22
 """So many digits more a SUM declares than what it adds up."""
+EXACT_SCALE = 30
+"""Digits behind the point of a DECIMAL quotient, where those before it leave room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +46,33 @@ class CarryOut:
     text_rows: int
     is_short: bool = True
 
-    def batches(self, prepared: Prepared, running: Running) -> Iterator[pa.RecordBatch]:
+    def batches(self, typed: TypedPlan, running: Running) -> Iterator[pa.RecordBatch]:
         """The rows of the answer; errors come while they are read."""
-        plan = prepared.plan
+        plan = typed.plan
         if plan.kind is Kind.COUNT:
             yield from pa.table({"c0": pa.array([plan.count], pa.int64())}).to_batches()
         elif plan.kind is Kind.REGULAR:
-            yield from self._regular(prepared, running)
+            yield from self._regular(typed, running)
         elif not plan.merge or (plan.direct is not None and self.is_short):
             dispatch = Dispatch(running, self.crew, None, self.czar_dir, self.text_rows)
             pull = plan.direct if plan.direct is not None and self.is_short else plan.pulls[0]
-            yield from dispatch.batches(pull, prepared.types, plan.lane)
+            yield from dispatch.batches(pull, typed.types, plan.lane)
         else:
-            yield from self._merged(prepared, running)
+            yield from self._merged(typed, running)
 
-    def _regular(self, prepared: Prepared, running: Running) -> Iterator[pa.RecordBatch]:
+    def _regular(self, typed: TypedPlan, running: Running) -> Iterator[pa.RecordBatch]:
         """A statement over regular tables runs on any node, one over none on the czar's server."""
-        plan, query = prepared.plan, running.query
+        plan, query = typed.plan, running.query
         if not plan.has_tables:
             with self.sessions.lease(query) as czar:
-                yield from store_result(czar, query, plan.whole, prepared.types, clock=running.clock).to_batches()
+                yield from store_result(czar, query, plan.statement, typed.types, clock=running.clock).to_batches()
             return
         nodes = sorted(self.crew.nodes)
         turn = hash(query) % len(nodes)
         for number, node in enumerate(nodes[turn:] + nodes[:turn]):
             try:
                 with self.crew.workers[node].sessions.lease(query) as connection:
-                    found = store_result(connection, query, plan.stored, prepared.types, clock=running.clock)
+                    found = store_result(connection, query, plan.statement, typed.types, clock=running.clock)
             except ClusterError as error:
                 running.check()
                 if number + 1 == len(nodes):
@@ -80,16 +82,16 @@ class CarryOut:
             yield from found.to_batches()
             return
 
-    def _merged(self, prepared: Prepared, running: Running) -> Iterator[pa.RecordBatch]:
-        plan, query = prepared.plan, running.query
+    def _merged(self, typed: TypedPlan, running: Running) -> Iterator[pa.RecordBatch]:
+        plan, query = typed.plan, running.query
         is_large = max(pull.rows for pull in plan.pulls) > self.text_rows
         tables = [scratch_table(query, f"p{number}") for number in range(len(plan.pulls))]
         with self.sessions.lease(query) as czar:
             dispatch = Dispatch(running, self.crew, czar, self.czar_dir, self.text_rows)
-            stored = Stored(czar, query, prepared.types, self.czar_dir, is_large=is_large)
+            stored = Stored(czar, query, typed.types, self.czar_dir, is_large=is_large)
             try:
                 for number, pull in enumerate(plan.pulls):
-                    columns = self._columns(prepared, number, query, czar)
+                    columns = self._columns(typed, number, query, czar)
                     dispatch.bring(f"p{number}", pull, columns, plan.lane, stored.create)
                 running.check()
                 yield from stored.batches(plan.merge_over(tables), running.clock)
@@ -97,19 +99,19 @@ class CarryOut:
                 with contextlib.suppress(SkyshardError):
                     czar.execute(f"DROP TABLE IF EXISTS {', '.join([*tables, stored.table])}")
 
-    def _columns(self, prepared: Prepared, number: int, query: str, czar: Connection) -> tuple[TypedColumn, ...]:
+    def _columns(self, typed: TypedPlan, number: int, query: str, czar: Connection) -> tuple[TypedColumn, ...]:
         """The columns of a pull's scratch table; quotients of DECIMALs get room for all their digits."""
-        if number not in prepared.pulled:
-            prepared.pulled[number] = _read_columns(prepared.plan, number, query, czar)
-        return prepared.pulled[number]
+        if number not in typed.pulled:
+            typed.pulled[number] = _read_columns(typed.plan, number, query, czar)
+        return typed.pulled[number]
 
 
-def _read_columns(plan: Plan, number: int, query: str, czar: Connection) -> tuple[TypedColumn, ...]:
+def _read_columns(plan: QueryPlan, number: int, query: str, czar: Connection) -> tuple[TypedColumn, ...]:
     pull = plan.pulls[number]
     if pull.columns:
         return tuple(TypedColumn(column.name, column.type) for column in pull.columns)
     table = scratch_table(query, "t")
-    columns = read_types(czar, pull.template.of_prototype(), table, pull.names)
+    columns = read_types(czar, pull.template.written().of_prototype(), table, pull.names)
     columns = tuple(column if _is_declared(column, pull) else column.loosened() for column in columns)
     columns = tuple(exact(column, pull) if column.name in pull.divided else column for column in columns)
     if not any(column.is_rounded for column in columns):

@@ -10,7 +10,7 @@ import contextlib
 import os
 from collections.abc import Mapping, Sequence
 
-from skyshard.czar.plan.query_plan import Plan
+from skyshard.czar.plan.query_plan import QueryPlan
 from skyshard.czar.result.answer import QueryStats
 from skyshard.czar.result.query_progress import Cancelled, Running
 from skyshard.czar.run.rounds import Failure
@@ -42,7 +42,7 @@ def slow_limit() -> float:
     return SLOW_S
 
 
-def tell_planned(events: EventLog, running: Running, plan: Plan, planned_s: float) -> None:
+def tell_planned(events: EventLog, running: Running, plan: QueryPlan, planned_s: float) -> None:
     if events.is_heard(QUERY_PLANNED, keep=running.is_submitted):
         events.tell(
             QUERY_PLANNED, keep=running.is_submitted, query=running.query, planned_s=planned_s, kind=str(plan.kind),

@@ -49,7 +49,7 @@ class Replicas:
 
     def _holders(self, chunk: int) -> tuple[list[str], int]:
         if chunk == WHOLE:
-            turn = hash(self._pull.template.text) % len(self._nodes)
+            turn = hash(self._pull.template.rest) % len(self._nodes)
             return [*self._nodes[turn:], *self._nodes[:turn]], 0
         if len(self._tables) == 1:
             entry = self._tables[0][chunk]

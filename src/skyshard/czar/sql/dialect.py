@@ -7,7 +7,7 @@ Rules: what a pass does not touch comes out as the user wrote it. So function ca
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from sqlglot import exp
@@ -352,12 +352,6 @@ class Czar(MySQL):
 DIALECT = Czar()
 
 
-def rendered_copy(part: exp.Expr) -> exp.Expr:
-    """A copy that is good for nothing but :func:`render`: a qualified column becomes one node instead of three."""
-    text = _qualified_text(part)
-    return Formula(this=text) if text else part.copy()
-
-
 def render(tree: exp.Expr) -> str:
     """SQL text of a tree, in one line, without comments.
 
@@ -365,6 +359,12 @@ def render(tree: exp.Expr) -> str:
     '(NOT log10(ra) IN (0x41, 1.50, 35.))'
     """
     return DIALECT.generate(tree, copy=False, comments=False)
+
+
+def render_each(parts: Iterable[exp.Expr]) -> list[str]:
+    """The same of several trees, in less time."""
+    generator = DIALECT.generator(comments=False)
+    return [_qualified_text(part) or generator.generate(part, copy=False) for part in parts]
 
 
 def parse_expression(text: str) -> exp.Expr:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from tests.support.planned import plan_of
 
 from skyshard.bench.workload.data_profile import DataProfile
 from skyshard.bench.workload.parameters import draw
@@ -19,8 +20,6 @@ from skyshard.catalog.felis_schemas import read_schema
 from skyshard.catalog.layout import Layout, Role, Striping, TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.czar.explain import Explanation
-from skyshard.czar.plan.planner import make_plan
-from skyshard.czar.sql.statement import SelectStatement, parse_statement
 from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_folder
 from skyshard.ingest.sources.mysql_ddl import parse_create_table
@@ -116,9 +115,7 @@ def rendered(key: str, schema: CatalogSchema, seed: int = 1) -> str:
 @pytest.mark.parametrize(("key", "schema"), claims(), ids=lambda value: value)
 def test_every_shipped_template_is_explained_for_every_schema_that_it_claims(key: str, schema: str) -> None:
     """It renders, every name in it exists, and the czar has a plan for it that names its columns."""
-    statement = parse_statement(rendered(key, read_schema_file(SCHEMAS, schema)))
-    assert isinstance(statement, SelectStatement)
-    explanation = Explanation.of(make_plan(statement, catalog(schema), "sky"))
+    explanation = Explanation.of(plan_of(rendered(key, read_schema_file(SCHEMAS, schema)), catalog(schema)))
     assert explanation.columns
     assert 0 < explanation.chunks <= len(CHUNKS) or explanation.kind
 

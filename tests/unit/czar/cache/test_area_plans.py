@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.four_chunks import Source
+from tests.support.planned import bound_of, plan_of
 
-from skyshard.czar.cache.area_plans import AREA_MARK, area_plan, area_text, deciding
-from skyshard.czar.plan.planner import make_plan, open_plan
-from skyshard.czar.plan.query_plan import Plan
-from skyshard.czar.result.prepared import Prepared
-from skyshard.czar.sql.statement import SelectStatement, parse_statement
+from skyshard.czar.cache.area_plans import learn_area
+from skyshard.czar.cache.statement_shapes import AREA_MARK, area_text
+from skyshard.czar.plan.planner import plan_with_basis
+from skyshard.czar.plan.query_plan import QueryPlan
+from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.errors import UserError
 
 LIMIT_BYTES = 1 << 40
@@ -42,26 +43,24 @@ def spelled(area: tuple[str | float, ...]) -> str:
     return f"qserv_areaspec_{area[0]}({', '.join(map(str, area[1:]))})"
 
 
-def anew(sql: str) -> Plan:
-    statement = parse_statement(sql)
-    assert isinstance(statement, SelectStatement)
-    return make_plan(statement, SOURCE, "sky")
+def anew(sql: str) -> QueryPlan:
+    return plan_of(sql, SOURCE)
 
 
-def kept(sql: str) -> Callable[[str], Prepared | None] | None:
+def kept(sql: str) -> Callable[[str], TypedPlan | None] | None:
     """What gives the plan of other statements of the same shape."""
-    statement, area = parse_statement(sql), area_text(sql)
-    assert isinstance(statement, SelectStatement)
-    assert area is not None
-    opened = open_plan(statement, SOURCE, "sky", LIMIT_BYTES)
-    found = area_plan(area, Prepared(anew(sql), ()), opened, SOURCE)
+    text = area_text(sql)
+    assert text is not None
+    opened = plan_with_basis(bound_of(sql, SOURCE, has_open_areas=True), SOURCE, LIMIT_BYTES)
+    found = learn_area(text, TypedPlan(anew(sql), ()), opened, SOURCE)
     if found is None:
         return None
 
-    def of(other: str) -> Prepared | None:
+    def of(other: str) -> TypedPlan | None:
         text = area_text(other)
         assert text is not None
-        return found(text, SOURCE)
+        assert text.area is not None
+        return found.with_area(text.area, SOURCE)
 
     return of
 
@@ -82,7 +81,7 @@ def test_exchanged_plan_is_the_plan_made_anew(statement: str, area: tuple[str | 
         return
     made = find(sql)
     assert made is not None
-    assert deciding(made.plan) == deciding(wanted)
+    assert made.plan == wanted
 
 
 @pytest.mark.parametrize(

@@ -9,20 +9,20 @@ import pymysql
 import pytest
 
 from skyshard.czar.cache.overtaken import ATTEMPTS, answered, planned
-from skyshard.czar.plan.query_plan import Kind, Plan
-from skyshard.czar.result.prepared import Prepared
+from skyshard.czar.plan.query_plan import Kind, QueryPlan
 from skyshard.czar.result.query_progress import Running
+from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.result.typed_results import TypedColumn
 from skyshard.db.connection import Endpoint, is_gone, mapped
 from skyshard.errors import ClusterError, SkyshardError, UserError
 from skyshard.rowimage.sqltype import parse_type
 
 BATCH = pa.RecordBatch.from_pydict({"c0": [1]})
-Source = Callable[[Prepared], Generator[pa.RecordBatch, None, None]]
+Source = Callable[[TypedPlan], Generator[pa.RecordBatch, None, None]]
 
 
-def plan(kind: str = "bigint") -> Prepared:
-    return Prepared(Plan(Kind.LOCAL, ("n",), str), (TypedColumn("c0", parse_type(kind)),))
+def plan(kind: str = "bigint") -> TypedPlan:
+    return TypedPlan(QueryPlan(Kind.LOCAL, ("n",)), (TypedColumn("c0", parse_type(kind)),))
 
 
 def refusal(code: int) -> SkyshardError:
@@ -36,7 +36,7 @@ def refusal(code: int) -> SkyshardError:
 def source(errors: list[SkyshardError], *, rows_before: int = 0) -> Source:
     """Fails as often as there are errors, then gives two batches."""
 
-    def batches(_: Prepared) -> Generator[pa.RecordBatch, None, None]:
+    def batches(_: TypedPlan) -> Generator[pa.RecordBatch, None, None]:
         failure = errors.pop(0) if errors else None
         yield from [BATCH] * (rows_before if failure else 2)
         if failure:
@@ -49,9 +49,9 @@ def source(errors: list[SkyshardError], *, rows_before: int = 0) -> Source:
 @pytest.mark.parametrize("times", [0, 1, ATTEMPTS - 1])
 def test_begun_again_before_the_first_row(code: int, times: int) -> None:
     """However a server says that a table is gone, the statement is planned anew, and its rows come once."""
-    plans: list[Prepared] = []
+    plans: list[TypedPlan] = []
 
-    def anew() -> Prepared:
+    def anew() -> TypedPlan:
         plans.append(plan())
         return plans[-1]
 

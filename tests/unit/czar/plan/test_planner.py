@@ -7,20 +7,18 @@ from pathlib import Path
 
 import pytest
 from tests.support.four_chunks import Source
+from tests.support.planned import plan_of
 
 from skyshard.czar.explain import Explanation
-from skyshard.czar.plan.planner import make_plan
-from skyshard.czar.plan.query_plan import Plan
-from skyshard.czar.sql.statement import SelectStatement, parse_statement
+from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES
+from skyshard.czar.plan.query_plan import QueryPlan
 from skyshard.errors import Refusal, UserError
 
 CASES = Path(__file__).resolve().parents[3] / "cases"
 
 
-def plan(sql: str, **options: int) -> Plan:
-    statement = parse_statement(sql)
-    assert isinstance(statement, SelectStatement)
-    return make_plan(statement, Source(), "sky", **options)
+def plan(sql: str, limit_bytes: int = GATHER_LIMIT_BYTES) -> QueryPlan:
+    return plan_of(sql, Source(), limit_bytes=limit_bytes)
 
 
 def pairs(name: str) -> list[tuple[str, str]]:
@@ -38,7 +36,7 @@ def test_plan(sql: str, wanted: str) -> None:
     assert (str(made.kind), made.chunks) == (kind, int(chunks))
     if statement:
         pull = made.pulls[0]
-        assert pull.template.of_chunk((pull.chunks or (0,))[0]) == statement
+        assert pull.template.written().of_chunk((pull.chunks or (0,))[0]) == statement
     if merge.rstrip("|").strip():
         assert made.merge_over(["p0", "p1"]) == merge
 
@@ -61,7 +59,7 @@ def test_refusal(code: str, sql: str) -> None:
 def test_near_neighbour_reads_own_and_overlap_rows() -> None:
     """The neighbour is the union of own and overlap rows, tied by sub-chunk, with only the columns needed."""
     sql = "SELECT a.ra FROM Object a, Object b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.1 AND b.mag > 2"
-    text = plan(sql).pulls[0].template.of_chunk(324)
+    text = plan(sql).pulls[0].template.written().of_chunk(324)
     reach = re.search(r"`subChunkId`, (IF\(ABS\(`b`\.`decl`\).*?, 180e0\) AS skyshard_reach) FROM", text)
     assert reach is not None
     columns = f"SELECT `b`.`ra`, `b`.`decl`, `b`.`mag`, `b`.`subChunkId`, {reach.group(1)} FROM"

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
-from skyshard.czar.plan.query_plan import Pull, Slot, Template
+from skyshard.czar.plan.chunk_template import Slot, Template
+from skyshard.czar.plan.query_plan import Pull
 from skyshard.czar.run.replicas import Replicas
 from skyshard.czar.run.rounds import Failure
 from skyshard.errors import ClusterError

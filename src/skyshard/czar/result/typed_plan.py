@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from skyshard.czar.plan.query_plan import Plan
+from skyshard.czar.plan.query_plan import QueryPlan
 from skyshard.czar.result.typed_results import TypedColumn
 
 
 @dataclass(slots=True, eq=False)
-class Prepared:
+class TypedPlan:
     """A plan with the types of its result; ``pulled`` keeps the columns of its pulls' scratch tables."""
 
-    plan: Plan
+    plan: QueryPlan
     types: tuple[TypedColumn, ...]
     pulled: dict[int, tuple[TypedColumn, ...]] = field(default_factory=dict)

@@ -1,0 +1,128 @@
+"""Texts of statements taken apart: a shape that many share, and the numbers in which they differ.
+
+Rules: texts only, nothing is parsed. Two statements of one shape with the same key are the same statement. A shape has
+marks in place of whole numbers, or one in place of the numbers of its only ``qserv_areaspec_`` call.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from skyshard.chunking.sphere import Region
+from skyshard.czar.bind.expand_functions import AREASPEC, AREASPEC_NUMBERS, REGIONS, make_region
+from skyshard.czar.sql.region_sql import OPEN
+from skyshard.errors import UserError
+
+NUMBER_MARK = "\x02"
+AREA_MARK = "\x04"
+LONGEST_TEXT = 20_000
+_DIGITS = 18
+_QUOTED = r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`[^`]*`|/\*.*?\*/|--[^\n]*|#[^\n]*"
+_PARTS = re.compile(
+    rf"{_QUOTED}|[A-Za-z_$\x80-\uffff][\w$]*|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\w*",
+    re.DOTALL,
+)
+_NUMBER = r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_CALL = re.compile(
+    rf"(?:{_QUOTED})|(?<![\w$])(?P<name>{AREASPEC}[a-z]+)\s*"
+    rf"\(\s*(?P<numbers>{_NUMBER}(?:\s*,\s*{_NUMBER})*)\s*\)",
+    re.DOTALL | re.IGNORECASE,
+)
+Numbers = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AreaText:
+    """A call of an area function: its ``name``, and its ``numbers`` as they are written."""
+
+    name: str
+    numbers: tuple[str, ...]
+
+    @property
+    def region(self) -> Region | None:
+        """The region; None where planning has to say what is wrong."""
+        kind = self.name.lower().removeprefix(AREASPEC)
+        values = [float(number) + 0.0 for number in self.numbers]  # no -0.0
+        if kind not in REGIONS or AREASPEC_NUMBERS.get(kind, len(values)) != len(values):
+            return None
+        try:
+            return make_region(kind, values)
+        except UserError:
+            return None
+
+    @property
+    def text(self) -> str:
+        return f"{self.name}({', '.join(self.numbers)})"
+
+
+@dataclass(frozen=True, slots=True)
+class StatementText:
+    """A statement's text taken apart: its shape, and the area or the whole numbers that the shape leaves open."""
+
+    shape: str
+    numbers: Numbers = ()
+    area: AreaText | None = None
+
+    @property
+    def key(self) -> Hashable:
+        """What tells statements of one shape apart."""
+        return self.area or self.numbers
+
+
+def take_text_apart(sql: str) -> StatementText | None:
+    r"""A statement's shape with what it leaves open; None where a text is not looked at.
+
+    >>> take_text_apart("SELECT ra FROM t WHERE k = 7 LIMIT 3")
+    StatementText(shape='SELECT ra FROM t WHERE k = \x02 LIMIT \x02', numbers=(7, 3), area=None)
+    >>> take_text_apart("SELECT ra FROM t WHERE qserv_areaspec_circle(1, 2, 3) LIMIT 3").shape
+    'SELECT ra FROM t WHERE \x04 LIMIT 3'
+    """
+    if len(sql) > LONGEST_TEXT or NUMBER_MARK in sql:
+        return None
+    return area_text(sql) or StatementText(*shape_of(sql))
+
+
+def shape_of(text: str) -> tuple[str, Numbers]:
+    """A text with a mark in place of each whole number, and the numbers; what is quoted or a comment stays.
+
+    >>> shape_of("SELECT a1, 'x 5' FROM t WHERE k = 17 AND r < 1.5")
+    ("SELECT a1, 'x 5' FROM t WHERE k = \\x02 AND r < 1.5", (17,))
+    """
+    numbers: list[int] = []
+
+    def take(match: re.Match[str]) -> str:
+        part = match.group()
+        if not part.isascii() or not part.isdigit() or len(part) > _DIGITS or (part[0] == "0" and part != "0"):
+            return part
+        numbers.append(int(part))
+        return NUMBER_MARK
+
+    return _PARTS.sub(take, text), tuple(numbers)
+
+
+def filled(shape: str, numbers: Sequence[int]) -> str:
+    """The text of a shape with these numbers.
+
+    >>> filled("k = \\x02 OR k = \\x02", (1, 2))
+    'k = 1 OR k = 2'
+    """
+    parts = shape.split(NUMBER_MARK)
+    return "".join(part for pair in zip(parts, [*map(str, numbers), ""], strict=True) for part in pair)
+
+
+def area_text(sql: str) -> StatementText | None:
+    r"""A statement with exactly one area, which has plain numbers; None for any other.
+
+    >>> area_text("SELECT ra FROM t WHERE qserv_areaspec_circle(1, -2.5, .1) LIMIT 3").area
+    AreaText(name='qserv_areaspec_circle', numbers=('1', '-2.5', '.1'))
+    """
+    if sql.lower().count(AREASPEC) != 1 or AREA_MARK in sql or OPEN in sql:
+        return None
+    match = next((found for found in _CALL.finditer(sql) if found["name"]), None)
+    if match is None:
+        return None
+    numbers = tuple(number.strip() for number in match["numbers"].split(","))
+    shape = sql[: match.start()] + AREA_MARK + sql[match.end() :]
+    return StatementText(shape, area=AreaText(match["name"], numbers))
