@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -113,3 +115,16 @@ def test_area_of_a_text(sql: str, is_found: bool) -> None:
     found = area_text(sql)
     assert (found is not None) == is_found
     assert found is None or AREA_MARK in found.shape
+
+
+@pytest.mark.parametrize("name", [one.name for one in fields(QueryPlan) if one.name != "names"])
+def test_plan_that_differs_in_any_field_is_not_kept(name: str) -> None:
+    """A field that would be forgotten in the comparison would serve a stale plan: none is."""
+    sql = STATEMENTS[0].format(area="qserv_areaspec_circle(1, 2, 30)")
+    text, opened = area_text(sql), plan_with_basis(bound_of(sql, SOURCE, has_open_areas=True), SOURCE, LIMIT_BYTES)
+    assert text is not None
+    plan = anew(sql)
+    other: dict[str, Any] = {name: object()}
+    changed = replace(plan, **other)
+    assert learn_area(text, TypedPlan(plan, ()), opened, SOURCE) is not None
+    assert learn_area(text, TypedPlan(changed, ()), opened, SOURCE) is None
