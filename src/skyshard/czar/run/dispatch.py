@@ -9,28 +9,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
 
-from skyshard.czar.plan.chunk_template import INSIDE, WIDE, WIDE_SIGNED, WIDE_UNSIGNED, ChunkText
 from skyshard.czar.plan.query_plan import Lane, Pull
-from skyshard.czar.result.overflow import Room, is_longest, require_all_stored, require_unclipped
+from skyshard.czar.result.overflow import Room, is_longest, require_all_stored
 from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_results import (
-    TEMPORAL,
     TypedColumn,
     create_scratch,
     from_rows,
     from_slice,
     record_layout,
-    select_exactly,
 )
+from skyshard.czar.run.pull_order import PullOrder
 from skyshard.czar.run.query_events import tell_failures, tell_round
 from skyshard.czar.run.replicas import Replicas
-from skyshard.czar.run.rounds import Crew, Failure, Part, PullTask, lane_round, quick_round
+from skyshard.czar.run.rounds import Crew, Failure, PullReader, UnitRows, lane_round, quick_round
 from skyshard.czar.run.scratch_tables import file_name, scratch_table
 from skyshard.czar.scan.scan_schedule import Unit, even_walk, length_of
 from skyshard.db.connection import Connection, Row
@@ -47,44 +44,8 @@ UNITS_A_NODE, UNITS_A_THREAD = 8, 4
 PAIR_ROWS = 50
 """A row whose neighbours are sought takes the time of so many that are only read."""
 INSERT_ROWS = 500
-NUMBER_CASTS = {"bit": "UNSIGNED", "year": "UNSIGNED"}
-"""How an expression of a type is read so that it comes as a number: the least BIT or YEAR would come as digits, which
-are not what such a column takes them for."""
-TEXT_CASTS = {**dict.fromkeys(TEMPORAL, "CHAR"), "float": "DOUBLE", **NUMBER_CASTS}
-"""The same so that the text protocol carries it exactly."""
 ROW_S, CHUNK_S = 1e-7, 3e-5
 """What a row and a chunk cost on a node, roughly: enough to tell a short scan from a long one."""
-
-
-def cast_template(pull: Pull, columns: Sequence[TypedColumn], *, is_text: bool) -> ChunkText:
-    """The statement of a pull, with casts that keep every digit and letter on the way."""
-    casts = {column.name: "DOUBLE" for column in columns if column.is_rounded}
-    exactly = TEXT_CASTS if is_text else NUMBER_CASTS
-    casts.update({column.name: kind for column in columns if (kind := exactly.get(column.type.base))})
-    is_united = pull.chunks is None or len(pull.chunks) > 1
-    loose = [column for column in columns if column.is_loose and (is_united or column.name in pull.template.different)]
-    casts.update({column.name: wide for column in loose if (wide := _wide(column, is_text=is_text))})
-    exact = [column for column in columns if column.is_exact]
-    casts.update({one.name: f"{one.stored}{INSIDE}{casts.get(one.name, '')}" for one in exact})
-    return pull.template.written(casts)
-
-
-def _wide(column: TypedColumn, *, is_text: bool) -> str:
-    """What a loose column is cast to, so that neither UNION ALL nor GROUP BY cuts its values; empty: it does not."""
-    if column.type.base == "decimal":
-        return "CHAR" if is_text else column.stored
-    if column.is_integer:
-        return "" if column.is_roomy else WIDE_UNSIGNED if column.type.is_unsigned else WIDE_SIGNED
-    return WIDE
-
-
-def fetched(text: str, pull: Pull, columns: Sequence[TypedColumn], *, is_single: bool) -> str:
-    """The statement of a unit, of a single chunk or of several, as it is sent when rows travel as text."""
-    is_ready = bool(pull.template.items)
-    statement = text if is_ready else select_exactly(columns, f"({text}) AS q")
-    if pull.limit is None or (is_ready and is_single):
-        return statement
-    return f"{statement} LIMIT {pull.limit}"
 
 
 def units_of(pull: Pull, chunks: Sequence[int], threads: int = 1) -> tuple[Unit, ...]:
@@ -161,7 +122,7 @@ class Dispatch:
             else:
                 self._append_images(what, columns, parts)
 
-    def _insert(self, table: str, columns: Sequence[TypedColumn], parts: Iterator[Part], *, is_cut: bool) -> None:
+    def _insert(self, table: str, columns: Sequence[TypedColumn], parts: Iterator[UnitRows], *, is_cut: bool) -> None:
         """Small parts wait for one another: a statement costs more than the few rows of a part."""
         waiting: list[Row] = []
         room = Room(columns if is_cut else ())
@@ -178,7 +139,7 @@ class Dispatch:
             self._czar.insert(table, rows[start : start + INSERT_ROWS])
             require_all_stored(self._czar, is_cut=is_cut)
 
-    def _append_images(self, what: str, columns: Sequence[TypedColumn], parts: Iterator[Part]) -> None:
+    def _append_images(self, what: str, columns: Sequence[TypedColumn], parts: Iterator[UnitRows]) -> None:
         layout = record_layout(columns)
         assert layout is not None
         target = self._czar_dir / file_name(self._running.query, what)
@@ -191,24 +152,12 @@ class Dispatch:
     @contextlib.contextmanager
     def _parts(
         self, pull: Pull, columns: Sequence[TypedColumn], what: str, lane: Lane, *, is_text: bool
-    ) -> Iterator[Iterator[Part]]:
+    ) -> Iterator[Iterator[UnitRows]]:
         """The rows of a pull, unit by unit; their scratch tables are dropped in the end."""
-        template = cast_template(pull, columns, is_text=is_text)
-        layout = None if is_text else record_layout(columns)
-        task = PullTask(
-            self._running,
-            self._crew,
-            statement=lambda unit: self._statement(pull, template, columns, unit, is_text=is_text),
-            named=lambda node, number: (
-                scratch_table(self._running.query, f"{what}_{node}_{number}"),
-                file_name(self._running.query, f"{what}_{node}_{number}"),
-            ),
-            create=lambda table: create_scratch(table, columns, is_temporary=False),
-            record_bytes=layout.length if layout is not None else 0,
-            is_short=all(slot.overlap_columns is None for slot in pull.template.slots.values()),  # no near neighbours
-            is_scan=lane is Lane.SCAN,
-            check=partial(require_unclipped, columns, is_stored=not is_text),
-        )
+        order = PullOrder.of(
+            self._running.query, what, pull, columns, is_text=is_text, is_scan=lane is Lane.SCAN
+        )  # fmt: skip
+        task = PullReader(self._running, self._crew, order)
         stream = self._stream(pull, task, lane)
         try:
             yield stream
@@ -216,19 +165,10 @@ class Dispatch:
             stream.close()
             task.close()
 
-    def _statement(
-        self, pull: Pull, template: ChunkText, columns: Sequence[TypedColumn], unit: Unit, *, is_text: bool
-    ) -> str:
-        selects = [template.of_chunk(chunk) for chunk in unit.chunks]
-        text = selects[0] if len(selects) == 1 else " UNION ALL ".join(f"({select})" for select in selects)
-        if is_text:
-            return fetched(text, pull, columns, is_single=len(selects) == 1)
-        return text if pull.limit is None or len(selects) == 1 else f"{text} LIMIT {pull.limit}"
-
     def _units(self, pull: Pull, node: str, chunks: Sequence[int]) -> tuple[Unit, ...]:
         return units_of(pull, chunks, self._crew.workers[node].scan_threads)
 
-    def _stream(self, pull: Pull, task: PullTask, lane: Lane) -> Generator[Part, None, None]:
+    def _stream(self, pull: Pull, task: PullReader, lane: Lane) -> Generator[UnitRows, None, None]:
         """Rounds over the chunks that are left, until none is; a node that failed is asked last."""
         replicas = Replicas(pull, self._crew.nodes)
         left: Sequence[int] = replicas.chunks
@@ -261,7 +201,7 @@ def _cost(walks: dict[str, tuple[Unit, ...]]) -> float:
     )
 
 
-def _after_first(parts: Iterator[Part], begin: Callable[[], None]) -> Iterator[Part]:
+def _after_first(parts: Iterator[UnitRows], begin: Callable[[], None]) -> Iterator[UnitRows]:
     """The same parts; ``begin`` is called once, when the first has come, or there is none."""
     first = next(parts, None)
     begin()

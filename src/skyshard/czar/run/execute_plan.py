@@ -17,7 +17,8 @@ from skyshard.czar.plan.query_plan import Kind, Pull, QueryPlan
 from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.result.typed_results import SAFE_DIGITS, SPARE_DIGITS, TypedColumn, read_types
-from skyshard.czar.run.dispatch import Dispatch, cast_template
+from skyshard.czar.run.dispatch import Dispatch
+from skyshard.czar.run.pull_order import cast_template
 from skyshard.czar.run.rounds import Crew
 from skyshard.czar.run.scratch_tables import scratch_table
 from skyshard.czar.run.stored_result import Stored, store_result

@@ -11,17 +11,20 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
 from itertools import count
 
+from skyshard.czar.result.overflow import require_unclipped
 from skyshard.czar.result.query_progress import Running
-from skyshard.czar.scan.query_worker import Filled, QueryWorker, Shelf
+from skyshard.czar.run.node_tables import FileRows, NodeTables
+from skyshard.czar.run.pull_order import PullOrder
+from skyshard.czar.scan.query_worker import QueryWorker
 from skyshard.czar.scan.scan_lane import LaneJob, ScanLane
 from skyshard.czar.scan.scan_schedule import Length, Unit
 from skyshard.czar.scan.scan_throttle import Courtesy
-from skyshard.db.connection import Connection, Row
+from skyshard.db.connection import Row
 from skyshard.errors import ClusterError
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 
@@ -48,12 +51,12 @@ class Crew:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class UnitRows:
     """The rows of a unit: as the driver returned them, or in a data file."""
 
     node: str
     rows: Sequence[Row]
-    filled: Filled | None
+    filled: FileRows | None
     bytes: int
 
     @property
@@ -70,63 +73,50 @@ class Failure:
     error: ClusterError
 
 
-Outcome = Part | Failure | BaseException
+Outcome = UnitRows | Failure | BaseException
 
 
 @dataclass(slots=True, eq=False)
-class PullTask:
-    """How the units of one pull are read; ``record_bytes`` is 0 where rows travel as text.
-
-    ``statement`` gives the SELECT of a unit; ``named`` the name and data file of a node's scratch table
-    number n; ``create`` the text that makes it; ``check`` looks at the session after each statement. For ``is_short``
-    ones scans step aside; ``is_scan`` ones are the lanes'.
-    """
+class PullReader:
+    """Reads the units of one pull, from any thread."""
 
     running: Running
     crew: Crew
-    statement: Callable[[Unit], str]
-    named: Callable[[str, int], tuple[str, str]]
-    create: Callable[[str], str]
-    record_bytes: int
-    is_short: bool
-    is_scan: bool
-    check: Callable[[Connection], None]
-    _shelves: dict[tuple[str, int], Shelf] = field(default_factory=dict)
+    order: PullOrder
+    _tables: dict[tuple[str, int], NodeTables] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _tables: count[int] = field(default_factory=count)
+    _table_numbers: count[int] = field(default_factory=count)
 
-    def read(self, node: str, thread: int, unit: Unit) -> Part:
+    def read(self, node: str, thread: int, unit: Unit) -> UnitRows:
         """Read a unit. Raises what the node raises."""
         self.running.check()
-        worker = self.crew.workers[node]
         begun = time.perf_counter()
-        select = self.statement(unit)
-        clock = self.running.clock
-        if self.record_bytes:
-            filled = self._shelf(node, thread).add(select, clock)
-            part = Part(node, (), filled, filled.rows * self.record_bytes)
+        select, clock, size = self.order.statement(unit), self.running.clock, self.order.record_bytes
+        if size:
+            filled = self._node_tables(node, thread).add(select, clock)
+            found = UnitRows(node, (), filled, filled.rows * size)
         else:
-            rows = worker.rows(self.running.query, clock + select, is_scan=self.is_scan, check=self.check)
-            part = Part(node, rows, None, len(rows) * CELL_BYTES * (len(rows[0]) if rows else 0))
+            rows = self._text_rows(node, clock + select)
+            found = UnitRows(node, rows, None, len(rows) * CELL_BYTES * (len(rows[0]) if rows else 0))
         with self._lock:
-            self.running.add(node, unit.chunks, part.count, part.bytes, time.perf_counter() - begun)
-        return part
+            self.running.add(node, unit.chunks, found.count, found.bytes, time.perf_counter() - begun)
+        return found
 
-    def _shelf(self, node: str, thread: int) -> Shelf:
+    def _text_rows(self, node: str, statement: str) -> Sequence[Row]:
+        sessions = self.crew.workers[node].sessions_for(is_scan=self.order.is_scan)
+        with sessions.lease(self.order.query) as connection:
+            rows = connection.rows(statement)
+            require_unclipped(self.order.columns, connection, is_stored=False)
+            return rows
+
+    def _node_tables(self, node: str, thread: int) -> NodeTables:
         with self._lock:
-            if (node, thread) not in self._shelves:
-                self._shelves[node, thread] = Shelf(
-                    self.crew.workers[node],
-                    self.running.query,
-                    self.record_bytes,
-                    lambda _: self.named(node, next(self._tables)),
-                    self.create,
-                    self.is_scan,
-                    self.check,
-                )
-            return self._shelves[node, thread]
+            if (node, thread) not in self._tables:
+                made = NodeTables(self.crew.workers[node], node, self.order, self._table_numbers)
+                self._tables[node, thread] = made
+            return self._tables[node, thread]
 
-    def consumed(self, part: Part) -> None:
+    def consumed(self, part: UnitRows) -> None:
         """The reader is past a part: a table that ended before it may go."""
         if part.filled is not None and part.filled.done:
             self.crew.workers[part.node].drop([part.filled.done])
@@ -137,17 +127,17 @@ class PullTask:
             worker.cancel(self.running.query)
 
     def close(self) -> None:
-        for shelf in self._shelves.values():
-            shelf.close()
+        for tables in self._tables.values():
+            tables.close()
 
 
-def quick_round(task: PullTask, walks: Mapping[str, Sequence[Unit]]) -> Generator[Part | Failure, None, None]:
+def quick_round(task: PullReader, walks: Mapping[str, Sequence[Unit]]) -> Generator[UnitRows | Failure, None, None]:
     """One thread a node; a single node's units are read here."""
     if len(walks) == 1:
         ((node, units),) = walks.items()
         yield from _in_turn(task, node, units)
         return
-    futures: list[Future[list[Part | Failure]]] = [
+    futures: list[Future[list[UnitRows | Failure]]] = [
         task.crew.pool.submit(lambda node=node, units=units: list(_in_turn(task, node, units)))  # type: ignore[misc]
         for node, units in walks.items()
     ]
@@ -163,10 +153,10 @@ def quick_round(task: PullTask, walks: Mapping[str, Sequence[Unit]]) -> Generato
         raise
 
 
-def _in_turn(task: PullTask, node: str, units: Sequence[Unit]) -> Generator[Part | Failure, None, None]:
+def _in_turn(task: PullReader, node: str, units: Sequence[Unit]) -> Generator[UnitRows | Failure, None, None]:
     for number, unit in enumerate(units):
         try:
-            with task.crew.courtesy.visit() if task.is_short else contextlib.nullcontext():
+            with task.crew.courtesy.visit() if task.order.is_short else contextlib.nullcontext():
                 part = task.read(node, 0, unit)
         except ClusterError as error:
             task.running.check()
@@ -178,7 +168,7 @@ def _in_turn(task: PullTask, node: str, units: Sequence[Unit]) -> Generator[Part
 class _Round:
     """What the scan lanes put, and the reader takes."""
 
-    def __init__(self, task: PullTask, walks: Mapping[str, Sequence[Unit]], length: Length) -> None:
+    def __init__(self, task: PullReader, walks: Mapping[str, Sequence[Unit]], length: Length) -> None:
         self._task = task
         self._job = f"{task.running.query}#{next(_numbers)}"
         self._nodes = list(walks)
@@ -219,7 +209,7 @@ class _Round:
         if is_full:
             self._hold(True)
 
-    def taken(self, part: Part) -> None:
+    def taken(self, part: UnitRows) -> None:
         with self._lock:
             self._waiting -= part.bytes
             is_free = self._waiting <= HOLD_BYTES // 2 < self._waiting + part.bytes
@@ -252,14 +242,14 @@ class _Round:
 
 
 def lane_round(
-    task: PullTask, walks: Mapping[str, Sequence[Unit]], length: Length
-) -> Generator[Part | Failure, None, None]:
+    task: PullReader, walks: Mapping[str, Sequence[Unit]], length: Length
+) -> Generator[UnitRows | Failure, None, None]:
     """The scan lanes of all nodes at the same time."""
     work = _Round(task, walks, length)
     try:
         while work.open:
             found = work.next()
-            if isinstance(found, Part):
+            if isinstance(found, UnitRows):
                 yield found
                 work.taken(found)
             elif isinstance(found, Failure):
