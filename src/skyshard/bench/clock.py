@@ -1,6 +1,6 @@
-"""Time for the driver: the wall clock, and a virtual one that moves only when told.
+"""Time for the driver: the wall clock, and a virtual clock for tests.
 
-Moments are seconds since the clock was made; no module of the bench reads any other clock while it measures.
+Times are seconds since the clock was made. While it measures, the bench reads no other clock.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the driver asks of time."""
+    """The driver's clock."""
 
     def now(self) -> float:
-        """Seconds since the clock was made; never goes back."""
+        """Seconds since the clock was made; never decreases."""
         ...
 
     def wait_until(self, moment_s: float, stop: threading.Event) -> None:
-        """Return at ``moment_s``, or as soon as ``stop`` is set; at once when the moment has passed."""
+        """Return at ``moment_s`` or when ``stop`` is set, whichever is first; at once when the moment has passed."""
         ...
 
 
 class WallClock:
     """Real time, from the monotonic counter.
 
-    ``epoch_s``: the moment of the wall clock (``time.time``) that counts as zero; now if not given.
+    ``epoch_s``: the ``time.time()`` that counts as zero; now if not given.
     """
 
     def __init__(self, epoch_s: float | None = None) -> None:
@@ -43,7 +43,7 @@ class WallClock:
 
 
 class VirtualClock:
-    """Time for tests and rehearsals: waiting jumps to the moment, and a target may ``advance`` it. One client only."""
+    """Time for tests with one client: waiting jumps to the moment, and a target may ``advance`` the clock."""
 
     def __init__(self) -> None:
         self._now = 0.0

@@ -1,8 +1,13 @@
-"""The seam between the bench and a query engine: two methods, a value, and the engine that does nothing.
+"""The interface between the bench and a query engine, and a target that does nothing.
 
-What an engine may do beyond that (explain, stop a query) are protocols of their own; one that cannot leaves them out.
+Further abilities (explain, stop a query, take other forms than SQL) are protocols of their own, which an engine
+implements or not. Nothing here knows the czar, clusters or database drivers: adapters are in ``bench.targets`` and
+``scenarios.testbed_target``.
 
-Nothing here knows czar, cluster or database driver; whoever owns an engine writes the adapter.
+>>> NullTarget().run("SELECT 1", "sky").rows
+1
+>>> isinstance(NullTarget(), Cancels)
+False
 """
 
 from __future__ import annotations
@@ -21,11 +26,11 @@ class TargetAnswer:
     table: pa.Table
     rows: int
     bytes: int
-    """Bytes that the answer took on its way to the client, or the size of the table where the engine cannot tell."""
+    """Bytes received for the answer, or the size of the table where the engine does not report them."""
     first_row_s: float | None = None
-    """Seconds from the call until the first row was there; None when the engine does not tell."""
+    """Seconds from the call to the first row; None when the engine does not report it."""
     chunks: int | None = None
-    """Chunks that the engine touched; None when it does not tell."""
+    """Chunks that were read; None when the engine does not report it."""
 
     @classmethod
     def of(cls, table: pa.Table, *, first_row_s: float | None = None, chunks: int | None = None) -> TargetAnswer:
@@ -36,13 +41,13 @@ class TargetAnswer:
 class Target(Protocol):
     """A query engine under test.
 
-    ``run`` is called from many threads at once and returns only when the last row is there. It raises a
-    ``SkyshardError`` where the engine fails; the driver records any exception and goes on.
+    ``run`` is called from many threads at once and returns when the last row has arrived. When the engine fails it
+    raises a ``SkyshardError``; the driver records any exception and goes on.
     """
 
     @property
     def name(self) -> str:
-        """Short, for the report: ``czar``, ``mono``."""
+        """Short name for the report, such as ``czar`` or ``mono``."""
         ...
 
     def run(self, sql: str, database: str) -> TargetAnswer: ...
@@ -56,20 +61,20 @@ class Target(Protocol):
 
 @runtime_checkable
 class Explains(Protocol):
-    """A target that can say how it would answer."""
+    """A target that can explain its plan for a statement."""
 
     def explain(self, sql: str, database: str) -> str: ...
 
 
 class TargetCall(Protocol):
-    """One statement, about to be asked."""
+    """One statement that is about to be sent."""
 
     def answer(self) -> TargetAnswer:
-        """Ask it, and return when the last row is there; raises as ``Target.run``."""
+        """Send it and return when the last row has arrived; raises as ``Target.run``."""
         ...
 
     def cancel(self) -> bool:
-        """Stop it at the engine, from another thread, before or while it is asked; False when it cannot be told to."""
+        """Stop it at the engine, from another thread, before or while it runs; False when the engine cannot do that."""
         ...
 
 
@@ -78,22 +83,22 @@ class Cancels(Protocol):
     """A target whose statements can be stopped."""
 
     def begin(self, sql: str, database: str) -> TargetCall:
-        """A statement that is asked by ``TargetCall.answer``."""
+        """A statement that ``TargetCall.answer`` sends."""
         ...
 
 
 @runtime_checkable
 class TimesChunks(Protocol):
-    """A target that can say how long each chunk took."""
+    """A target that can measure the time of each chunk."""
 
     def chunk_times(self, sql: str, database: str) -> Mapping[int, float]:
-        """Ask a statement once; seconds by chunk. A time of several chunks together is shared out evenly."""
+        """Run a statement once; seconds by chunk. A time measured for several chunks together is divided evenly."""
         ...
 
 
 @runtime_checkable
 class TakesForms(Protocol):
-    """A target that knows no SQL: ``run`` takes the form of this name that a template holds beside its statement."""
+    """A target that does not take SQL: ``run`` gets the form of this name from the template instead."""
 
     @property
     def form(self) -> str: ...
@@ -101,17 +106,17 @@ class TakesForms(Protocol):
 
 @runtime_checkable
 class SamplesRows(Protocol):
-    """A target that gives rows of a table without SQL."""
+    """A target whose rows can be sampled without SQL."""
 
     def count(self, table: str) -> int: ...
 
     def sample(self, table: str, columns: Sequence[str], key: str, modulus: int, residue: int) -> pa.Table:
-        """The columns of the rows whose key leaves the residue, in any order; columns may repeat."""
+        """The columns of the rows with ``key % modulus == residue``, in any order; columns may repeat."""
         ...
 
 
 class NullTarget:
-    """Answers every statement at once with the same table: what remains is the driver's own cost."""
+    """Answers every statement at once with the same table, so that only the driver's own cost is measured."""
 
     name = "null"
 

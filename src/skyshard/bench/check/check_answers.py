@@ -1,6 +1,6 @@
-"""Answers against the oracle, after the run: each distinct statement is asked once, every kept answer compared.
+"""Compares a trial's answers with the oracle's after the run: each distinct statement is sent to the oracle once.
 
-Where the generator of the catalog knows an answer too, it is compared with that as well: two oracles must agree.
+Where the generator of the catalog knows the answer too, that is compared as well: both must agree.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from skyshard.bench.target import Target
 from skyshard.progress import Stage, Watcher
 
 ASKERS = 4
-"""Statements that the oracle is asked at a time."""
+"""Statements that are sent to the oracle at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerCheck:
     """What the comparison found.
 
-    ``answer_ok`` is for each sample True, False, or None where nothing was compared, as a whole None where nobody was
-    asked; ``wrong`` are the statements that were answered wrongly or could not be compared; ``oracle`` is the name of
-    the engine that was asked; ``known`` counts the answers that were compared with the generator's; ``is_stopped``:
-    Ctrl-C came before the end, and nothing counts as compared.
+    ``answer_ok`` holds True, False or None (not compared) for each sample; it is None as a whole where there was
+    nothing to compare with. ``wrong`` lists the statements that were answered wrongly or could not be compared,
+    ``oracle`` is the name of the engine that was asked, and ``known`` counts the answers compared with the generator's.
+    ``is_stopped``: Ctrl-C came before the end, and nothing counts as compared.
     """
 
     answer_ok: list[bool | None] | None = None
@@ -73,7 +73,7 @@ def _by_truth(
 def _by_oracle(
     recording: Recording, places: Mapping[str, list[int]], oracle: Target, database: str, watcher: Watcher
 ) -> AnswerCheck:
-    """Each distinct statement is asked once."""
+    """Compare with the oracle's answers; each distinct statement is sent once."""
     answer_ok: list[bool | None] = [None] * len(recording.samples)
     wrong: list[WrongAnswer] = []
     stage = Stage(watcher, "checking answers", len(places))
@@ -82,7 +82,7 @@ def _by_oracle(
         if truth is not None:
             try:
                 reasons = _compare(recording, found, truth)
-            except Exception as error:  # a comparison that fails must not cost the trial: it says so
+            except Exception as error:  # a comparison that fails is reported; it must not end the trial
                 truth, failure = None, f"not compared: {' '.join(str(error).split())}"
         if truth is None:
             reasons = dict.fromkeys(found, failure)
@@ -108,12 +108,12 @@ def _wrong_answer(recording: Recording, places: Sequence[int], reason: str, *, i
 
 
 def _ask_all(oracle: Target, statements: Sequence[str], database: str) -> Iterator[tuple[pa.Table | None, str]]:
-    """The true answer of each statement in order, or None and why there is none; a few are asked at a time."""
+    """The oracle's answer to each statement in order, or None with the reason; ``ASKERS`` are sent at a time."""
 
     def ask(sql: str) -> tuple[pa.Table | None, str]:
         try:
             return oracle.run(sql, database).table, ""
-        except Exception as error:  # an oracle that fails leaves the answer unchecked, and says so
+        except Exception as error:  # the answer stays unchecked, and the reason is reported
             return None, f"the oracle failed: {error}"
 
     askers = ThreadPoolExecutor(ASKERS, thread_name_prefix="bench-oracle")
@@ -124,6 +124,6 @@ def _ask_all(oracle: Target, statements: Sequence[str], database: str) -> Iterat
 
 
 def _compare(recording: Recording, places: Sequence[int], truth: pa.Table) -> dict[int, str]:
-    """The reason why each answer is wrong, empty where it is right."""
+    """By place of the sample: why its answer is wrong; empty where it is right."""
     kept = ((place, recording.answers[place]) for place in places)
     return {place: compare_answers(answer, truth).reason for place, answer in kept if answer is not None}

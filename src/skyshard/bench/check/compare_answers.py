@@ -1,8 +1,8 @@
 """Are two answers equal? Typed multisets of rows, floats within a relative tolerance; no loop over rows.
 
-Two answers are equal when their rows can be paired, each with one of the other side: equal in every column that is no
-float, and within the tolerance in every float. Values of a column become whole numbers first, equal ones the same;
-floats that no gap parts get the same number, too, which says who may be partners only: who is, `near` finds out.
+Two answers are equal when their rows can be paired one to one: equal in every column that is not a float, and within
+the tolerance in every float. First the values of each column are replaced by codes, equal values by equal codes. Floats
+without a gap between them share a code, too; which of them are partners is decided in ``near_rows``.
 NULL differs from NaN, 0 and ''; NaN equals NaN; 0.0 equals -0.0.
 """
 
@@ -58,7 +58,7 @@ def compare_answers(answer: pa.Table, truth: pa.Table, rel_tolerance: float = RE
 
 
 def family(kind: pa.DataType) -> str:
-    """The word under which types count as equal."""
+    """The name under which types count as equal."""
     for word, tests in _FAMILIES.items():
         if any(test(kind) for test in tests):
             return word
@@ -81,12 +81,12 @@ _FAMILIES = {
 
 
 def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column whose values stand in a dictionary, as its values."""
+    """The values themselves of a dictionary-encoded column."""
     return column.cast(column.type.value_type) if pt.is_dictionary(column.type) else column
 
 
 def _together(left: pa.ChunkedArray, right: pa.ChunkedArray, kind: str) -> pa.Array:
-    """Left's values followed by right's, in a type that loses none of them."""
+    """The values of both sides, left before right, in a type that holds all of them without loss."""
     common = _common_type(kind, left.type, right.type)
     chunks = [_cast(chunk, common) for side in (left, right) for chunk in side.chunks]
     return pa.concat_arrays(chunks) if chunks else pa.array([], common)
@@ -117,7 +117,7 @@ _NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
 def _cast(values: pa.Array, common: pa.DataType) -> pa.Array:
-    """Moments and times of two units meet as decimals: of nanoseconds, in which an int64 ends in the year 2262."""
+    """Cast; times of two resolutions become decimals in nanoseconds, since an int64 of those ends in the year 2262."""
     if not (pt.is_decimal(common) and pt.is_temporal(values.type)):
         return values.cast(common)
     counts = (values.cast(pa.int32()) if pt.is_time32(values.type) else values).cast(pa.int64())
@@ -126,7 +126,7 @@ def _cast(values: pa.Array, common: pa.DataType) -> pa.Array:
 
 
 def _codes(both: pa.Array) -> NDArray[np.int64]:
-    """NULL is 0, others are 1 and up."""
+    """A code for each value: 0 for NULL, others from 1."""
     indices = both.dictionary_encode().indices.cast(pa.int64())
     codes: NDArray[np.int64] = pc.fill_null(pc.add(indices, 1), 0).to_numpy(zero_copy_only=False)
     return codes
@@ -142,7 +142,7 @@ def _combine(rows: NDArray[np.int64], codes: NDArray[np.int64]) -> NDArray[np.in
 
 
 def _unmatched(rows: NDArray[np.int64]) -> int:
-    """Rows of the first half without partner in the second."""
+    """How many rows of the first half have no equal row in the second."""
     half = len(rows) // 2
     if not half:
         return 0

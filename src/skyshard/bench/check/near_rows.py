@@ -1,9 +1,14 @@
-"""Rows whose floats lie close together: which of them are partners? No I/O, no loop over rows.
+"""Pairs rows whose floats are close: each row of an answer with one row of the truth. No I/O, no loop over rows.
 
-A float of an answer stands for the nearest of the true values of its column if that lies within the tolerance; true
-values that differ by no more than rounding does are not told apart. Being close is not carried on: of three values in
-a row the first and the last may lie apart. So what is sought is a pairing of the rows, each with one of the other side
-for which it stands in every float. Sorted rows are nearly always one; where they are not, a largest one is worked out.
+A float of an answer matches the nearest true value of its column if that is within the tolerance; true values that
+differ only by rounding are treated as one. Being close is not transitive: of three neighbouring values the first and
+the last may be too far apart. So a one-to-one pairing is needed in which rows match in every float column. Sorting both
+sides nearly always gives one; where it does not, a maximum matching is computed.
+
+>>> truth = [1.0, 2.0]
+>>> column = FloatColumn.of(np.array([2.0, 1.0 + 1e-13, *truth]), rel_tolerance=1e-9)
+>>> unpaired(column.numbers, [column])
+0
 """
 
 from __future__ import annotations
@@ -18,55 +23,56 @@ RowNumbers = NDArray[np.int64]
 FloatValues = NDArray[np.float64]
 
 ROUNDING = 1e-12
-"""Share of a value by which the same number, added up in another order, may differ."""
+"""Relative difference that summing the same numbers in another order may make."""
 MOST_PAIRS = 20_000_000
-"""Candidates that a pairing is worked out among; beyond, rows that do not pair in order count as unlike."""
+"""Most candidate pairs for a matching; with more, rows that do not match in sorted order count as different."""
 
 
 @dataclass(frozen=True, slots=True)
 class FloatColumn:
-    """Floats of an answer, of the truth, and how far from each true value an answer may lie; finite all three.
+    """One float column of an answer and of the truth, with the largest distance allowed for each true value.
 
-    ``numbers`` are the same, of an answer's value and a true one, where they may be partners, and perhaps where not.
+    All three are finite. ``numbers`` codes the answer's values and then the true ones: values that can match have the
+    same code, but the same code does not mean that they match.
     """
 
     answer: FloatValues
     truth: FloatValues
-    reach: FloatValues
+    allowed: FloatValues
     numbers: RowNumbers
 
     @staticmethod
     def of(both: FloatValues, rel_tolerance: float) -> FloatColumn:
-        """From the answer's values followed by as many true ones; NaN and infinities have numbers of their own."""
+        """From the answer's values followed by as many true ones; NaN and infinities have codes of their own."""
         half = len(both) // 2
         finite = np.where(np.isfinite(both), both, 0.0)
         truth = finite[half:]
-        return FloatColumn(finite[:half], truth, _reach(truth, rel_tolerance), _chains(both, rel_tolerance))
+        return FloatColumn(finite[:half], truth, _allowed(truth, rel_tolerance), _chains(both, rel_tolerance))
 
     def take(self, answer: RowNumbers, truth: RowNumbers) -> FloatColumn:
-        """Some rows of each side, or in another order."""
-        return FloatColumn(self.answer[answer], self.truth[truth], self.reach[truth], self.numbers[:0])
+        """The given rows of each side, in the given order."""
+        return FloatColumn(self.answer[answer], self.truth[truth], self.allowed[truth], self.numbers[:0])
 
     @property
     def is_within(self) -> NDArray[np.bool_]:
-        """Row by row, as they stand."""
-        return np.asarray(np.abs(self.answer - self.truth) <= self.reach)
+        """Row by row in the present order: is the answer within the allowed distance?"""
+        return np.asarray(np.abs(self.answer - self.truth) <= self.allowed)
 
 
-def _reach(truth: FloatValues, rel_tolerance: float) -> FloatValues:
-    """The tolerance, but not beyond the middle of the way to the next true value that is another one."""
+def _allowed(truth: FloatValues, rel_tolerance: float) -> FloatValues:
+    """The tolerance, but less than half the distance to the next different true value."""
     values = np.unique(truth)
     size = np.abs(values)
     ends = np.concatenate([[-np.inf], values, [np.inf]])
     below = values - ends[np.searchsorted(values, values - ROUNDING * size, side="left")]
     above = ends[np.searchsorted(values, values + ROUNDING * size, side="right") + 1] - values
     half_way = np.minimum(below, above) * 0.499
-    reach = np.minimum(rel_tolerance * size, np.maximum(ROUNDING * size, half_way))
-    return np.asarray(reach[np.searchsorted(values, truth)])
+    allowed = np.minimum(rel_tolerance * size, np.maximum(ROUNDING * size, half_way))
+    return np.asarray(allowed[np.searchsorted(values, truth)])
 
 
 def _chains(values: FloatValues, rel_tolerance: float) -> RowNumbers:
-    """Numbers from 1 up: the same where sorted neighbours lie within the tolerance, one by one.
+    """Codes from 1: sorted neighbours within the tolerance share one, so a chain of close values has one code.
 
     >>> _chains(np.array([2.0, 1.0, np.nan, 1.0 + 1e-12]), 1e-9).tolist()
     [2, 1, 3, 1]
@@ -83,9 +89,10 @@ def _chains(values: FloatValues, rel_tolerance: float) -> RowNumbers:
 
 
 def unpaired(rows: RowNumbers, columns: Sequence[FloatColumn]) -> int:
-    """How many rows of an answer find no partner.
+    """How many rows of an answer have no partner.
 
-    ``rows`` numbers the answer's and then the true ones by what partners have in common, as many here as there.
+    ``rows`` holds the code of each row of the answer and then of the truth, made from all columns; each code occurs
+    as often on both sides.
     """
     half = len(rows) // 2
     orders = [
@@ -103,9 +110,9 @@ def unpaired(rows: RowNumbers, columns: Sequence[FloatColumn]) -> int:
 
 
 def _largest_pairing(numbers: RowNumbers, columns: Sequence[FloatColumn]) -> int | None:
-    """How many rows can be paired at most; None where too many lie near each other to be tried.
+    """The largest number of rows that can be paired; None where there are more than ``MOST_PAIRS`` candidates.
 
-    Both sides have the same numbers, place by place.
+    Both sides have the same codes in the same order.
     """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import maximum_bipartite_matching
@@ -122,9 +129,9 @@ def _largest_pairing(numbers: RowNumbers, columns: Sequence[FloatColumn]) -> int
 
 
 def _windows(numbers: RowNumbers, column: FloatColumn) -> tuple[RowNumbers, RowNumbers, RowNumbers]:
-    """An order of the answer's rows; for each true row, where in it those within reach begin, and how many they are."""
+    """An order of the answer's rows, and for each true row the first and the number of its candidates in that order."""
     order, size = np.lexsort((column.answer, numbers)), len(numbers)
-    low, high = column.truth - 1.000001 * column.reach, column.truth + 1.000001 * column.reach
+    low, high = column.truth - 1.000001 * column.allowed, column.truth + 1.000001 * column.allowed
     kind = np.repeat(np.array([0, 1, 2]), size)
     values = np.concatenate([low, column.answer[order], high])
     merged = np.lexsort((kind, values, np.concatenate([numbers, numbers[order], numbers])))

@@ -1,6 +1,6 @@
-"""The second oracle: answers that whoever made the catalog knows, without asking an engine. No I/O.
+"""Answers that the generator of a catalog knows, without asking an engine. No I/O.
 
-Statements are the same when they differ in white space or in how a number is written only.
+Two statements count as the same when they differ only in white space or in how numbers are written.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d*)?(?:[eE][-+]?\d+)?(?![\w.])")
 
 @dataclass(frozen=True, slots=True)
 class TrueAnswer:
-    """The rows of an answer, or of some of its columns: ``places`` are theirs, None when all are known."""
+    """The rows of an answer. ``places``: the columns that are known, by position; None when all are."""
 
     table: pa.Table
     places: tuple[int, ...] | None = None
@@ -34,7 +34,7 @@ class TrueAnswer:
 
 @dataclass(frozen=True, slots=True)
 class TrueAnswers:
-    """What is known: some statements with their answers, and whatever ``work_out`` finds for others."""
+    """Known answers by statement; ``work_out`` is tried for statements that are not listed."""
 
     answers: Mapping[str, TrueAnswer]
     work_out: Callable[[str], TrueAnswer | None] = lambda sql: None
@@ -49,7 +49,7 @@ class TrueAnswers:
 
 
 def plain(sql: str) -> str:
-    """A statement as it is compared.
+    """The normal form in which statements are compared.
 
     >>> plain("SELECT COUNT(*)  FROM Object WHERE z BETWEEN 1 AND 2.50")
     'SELECT COUNT(*) FROM Object WHERE z BETWEEN 1.0 AND 2.5'

@@ -1,7 +1,7 @@
-"""The driver: a thin shell of threads that sends the schedule's queries when they are due and records each of them.
+"""The driver: threads that send the schedule's queries when they are due and record each of them.
 
-Laws: a sample is kept for every query that was sent; a failed query never ends its client; latency runs from the due
-time; after ``stop`` no query is sent, and one still under way after the grace is recorded as interrupted.
+Rules: every query that was sent has a sample; a failed query never ends its client; latency counts from the due time.
+After ``stop`` no query is sent, and one that still runs after the grace time is recorded as interrupted.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from skyshard.errors import ClusterError
 GRACE_S = 10.0
 INTERRUPTED = "Interrupted"
 STOP_S = 10.0
-"""Seconds that a stopped query may take to end before its client goes on without it."""
+"""Seconds that a stopped query may take to end before its client continues without it."""
 
 
 class Timeout(ClusterError):
-    """A query that was not answered within its class's ``timeout_s``, and was stopped where the engine can be told."""
+    """No answer within the class's ``timeout_s``; the query was stopped where the engine can do that."""
 
 
 def run_within(target: Target, sql: str, database: str, timeout_s: float | None) -> TargetAnswer:
-    """Ask a target; after ``timeout_s`` have it stop the statement, and wait until it has.
+    """Run a statement; after ``timeout_s`` stop it at the engine and wait until it has ended.
 
     Raises:
-        Timeout: no answer in time; says whether the engine has stopped.
+        Timeout: no answer in time; the message says whether the engine has stopped.
     """
     if timeout_s is None:
         return target.run(sql, database)
@@ -63,13 +63,13 @@ def run_within(target: Target, sql: str, database: str, timeout_s: float | None)
 
 
 def _stop(call: TargetCall | None, outcome: queue.SimpleQueue[TargetAnswer | Exception]) -> str:
-    """Stop a call that is late and wait until it has ended; what came of it, for the error."""
+    """Stop a late call and wait until it has ended; returns the outcome as words for the error."""
     try:
         if call is None or not call.cancel():
-            return "and the engine cannot be told to stop: it may still be at it"
+            return "and the engine cannot stop it: it may still be running"
         outcome.get(timeout=STOP_S)
     except queue.Empty:
-        return f"told to stop and still at it after {STOP_S:g} s"
+        return f"still running {STOP_S:g} s after it was told to stop"
     except Exception as error:
         return f"not stopped: {' '.join(str(error).split())}"
     return "stopped"
@@ -77,17 +77,17 @@ def _stop(call: TargetCall | None, outcome: queue.SimpleQueue[TargetAnswer | Exc
 
 @dataclass(slots=True)
 class Recording:
-    """Samples and kept answers of a run; appended to by all clients."""
+    """Samples and answers of a run; all clients append to it."""
 
     samples: list[Sample] = field(default_factory=list)
     answers: list[pa.Table | None] = field(default_factory=list)
-    """The answer of the sample at the same place; None: failed, warm-up, not wanted, or beyond the budget."""
+    """The answer of the sample at the same index; None when it failed, was warm-up, or exceeded the budget."""
     answer_budget: int = 0
-    """Bytes of answers that may still be kept for checking."""
+    """Bytes of answers that can still be stored for checking."""
     lost: str = ""
-    """Why samples are missing: what happened to the process that had them; empty when none are."""
+    """What happened to driver processes whose samples are missing; empty when none are."""
     in_flight: dict[int, Sample] = field(default_factory=dict)
-    """By thread: the query under way, as a sample that was interrupted."""
+    """By thread: its running query, as the sample that is recorded if it is interrupted."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, pending: Sample) -> None:
@@ -95,7 +95,7 @@ class Recording:
             self.in_flight[threading.get_ident()] = pending
 
     def add(self, sample: Sample, answer: TargetAnswer | None) -> None:
-        """Record a query that came back, unless it was already recorded as interrupted."""
+        """Record a query that ended, unless it was already recorded as interrupted."""
         with self.lock:
             if self.in_flight.pop(threading.get_ident(), None) is None:
                 return
@@ -107,7 +107,7 @@ class Recording:
             self.answers.append(kept)
 
     def close_in_flight(self, now_s: float) -> None:
-        """Record what never came back."""
+        """Record the queries that never ended."""
         with self.lock:
             self.samples += [replace(pending, last_row_s=now_s) for pending in self.in_flight.values()]
             self.answers += [None] * len(self.in_flight)
@@ -115,20 +115,20 @@ class Recording:
 
 
 class QueryQueue:
-    """The queries of one class, handed out in order to whichever client is ready."""
+    """The queries of one class, handed out in order to the clients as they become ready."""
 
     def __init__(self, schedule: ClassSchedule) -> None:
-        self._walk: Iterator[Query] = schedule.walk()
+        self._queries: Iterator[Query] = schedule.in_order()
         self._lock = threading.Lock()
 
     def take(self) -> Query | None:
         with self._lock:
-            return next(self._walk, None)
+            return next(self._queries, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One client of one class: takes, waits, sends, records, until nothing is left."""
+    """One client of one class: takes a query, waits until it is due, sends and records it, until none is left."""
 
     number: int
     schedule: ClassSchedule
@@ -161,7 +161,7 @@ class Client:
         return self.stop.is_set() or (endless and due_s - self.phase_start_s >= (duration_s or 0.0))
 
     def _send(self, query: Query, due_s: float, ready_s: float) -> float:
-        """Send one query, record it, and give the moment of its end."""
+        """Send one query and record it; returns the time of its end."""
         sent_s = self.clock.now()
         pending = self._pending(query, due_s, sent_s, max(0.0, sent_s - max(due_s, ready_s)))
         self.recording.begin(pending)
@@ -228,7 +228,7 @@ def phase_clients(
 
 
 class PhaseRun:
-    """A phase under way: its clients, each in its thread."""
+    """A running phase: its clients, each in a thread of its own."""
 
     def __init__(self, clients: Sequence[Client], stop: threading.Event) -> None:
         self._clients, self._stop = clients, stop
@@ -239,14 +239,14 @@ class PhaseRun:
             thread.start()
 
     def wait(self, at_most_s: float | None = None) -> bool:
-        """Wait for the end; True when every client has come to it."""
+        """Wait for the end; True when every client has finished."""
         deadline_s = None if at_most_s is None else time.monotonic() + at_most_s
         for thread in self._threads:
             thread.join(None if deadline_s is None else max(0.0, deadline_s - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
     def end(self, grace_s: float) -> None:
-        """Send no more; give the queries under way ``grace_s`` to come back, and record those that did not."""
+        """Send no more; wait ``grace_s`` for running queries, and record those that did not end as interrupted."""
         self._stop.set()
         self.wait(grace_s)
         if self._clients:
@@ -254,7 +254,7 @@ class PhaseRun:
 
 
 def run_phase(clients: Sequence[Client], stop: threading.Event, grace_s: float = GRACE_S) -> bool:
-    """Run a phase's clients to the end; False when Ctrl-C ended it early."""
+    """Run a phase's clients to the end; False when Ctrl-C stopped it early."""
     run = PhaseRun(clients, stop)
     try:
         return run.wait()

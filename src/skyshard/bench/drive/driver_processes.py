@@ -1,8 +1,8 @@
 """Who sends the queries: threads of this process, or driver processes, on this host or through Ray.
 
-A phase's queries and clients are dealt out to the driver processes like cards; each keeps its own target open and runs
-its share with the same code. All clocks count from one moment of the wall clock, so that samples of different
-processes fit together (to the accuracy of the hosts' time service when they are on several).
+A phase's queries and clients are divided among the driver processes. Each process keeps its own target open and runs
+its share with the same code. All clocks have the same zero, so that samples of different processes can be compared (on
+several hosts, to the accuracy of their time service).
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ from skyshard.runtime import open_runtime
 R = TypeVar("R")
 PhaseSchedule = Sequence[ClassSchedule]
 Opener = Callable[[], Target]
-"""Opens the target; plain and importable, since it goes to other processes."""
+"""Opens the target; it is sent to other processes, so it must be importable there."""
 START_AFTER_S = 0.25
-"""From the call to the first due time, so that all processes have their share by then."""
+"""Seconds from the call to the first due time, so that every process has its share by then."""
 
 LOOK_S = 0.5
-"""Longest that a process is asked to wait for its end at a time, so that it hears when it is to stop."""
+"""Longest single wait of a driver process, after which it can be told to stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class DriverProcesses:
-    """Clients in processes of their own: how each opens the target, how many, and whose."""
+    """Clients in processes of their own: how each opens the target, how many there are, and what starts them."""
 
     opener: Opener
     count: int
@@ -81,11 +81,11 @@ class ThreadDriver:
         return run_phase(clients, stop)
 
     def close(self) -> None:
-        """The target is its owner's to close."""
+        """The target is closed by its owner."""
 
 
 class DriverShare:
-    """One process's share of the clients; lives in that process, which is the driver's own."""
+    """One driver process's share of the clients; lives in that process."""
 
     def __init__(self, opener: Opener, database: str, number: int, epoch_s: float) -> None:
         allow_tuning()
@@ -97,14 +97,14 @@ class DriverShare:
         return True
 
     def begin(self, phase: PhaseSchedule, start_s: float, budget: int) -> None:
-        """Start a share, whose first queries fall due from ``start_s`` on."""
+        """Start the clients; their first queries are due from ``start_s`` on."""
         sys.setswitchinterval(SWITCH_S)
         self._recording, stop = Recording(answer_budget=budget), threading.Event()
         clients = phase_clients(phase, self._target, self._database, self._clock, self._recording, stop, start_s)
         self._run = PhaseRun(clients, stop)
 
     def wait(self, at_most_s: float) -> bool:
-        """True when the share has come to its end."""
+        """Wait at most so long; True when all clients have finished."""
         return self._run.wait(at_most_s)
 
     def end(self, grace_s: float) -> None:
@@ -112,7 +112,7 @@ class DriverShare:
         self._run.end(grace_s)
 
     def take(self) -> tuple[list[Sample], list[pa.Table | None]]:
-        """The share's samples and their answers."""
+        """The samples of the phase and their answers."""
         return [replace(sample, process=self._number) for sample in self._recording.samples], self._recording.answers
 
     def close(self) -> None:
@@ -120,11 +120,11 @@ class DriverShare:
 
 
 ProcessCall = Callable[..., "Future[Any]"]
-"""Calls a method of ``DriverShare`` on the one of another process; takes its further arguments."""
+"""Calls a method of ``DriverShare`` in another process, with its further arguments."""
 
 
 class ProcessDriver:
-    """The clients are in driver processes. Ctrl-C reaches this process only, which tells them."""
+    """Clients in driver processes. Only this process handles Ctrl-C; it stops the others."""
 
     def __init__(self, processes: DriverProcesses, database: str, clock: WallClock) -> None:
         self._clock = clock
@@ -164,7 +164,7 @@ class ProcessDriver:
         return [future.result() for future in [call(method, *args) for call in self._calls]]
 
     def _each_alive(self, method: Callable[..., R], shares: Sequence[Sequence[Any]] | None = None) -> dict[int, R]:
-        """Call a method in every process that is alive at once; results by process. One that died is alive no more."""
+        """Call a method in every live process at once; results by process, without those that died."""
         asked = {number: self._called(number, method, shares[number] if shares else ()) for number in self._alive}
         found = {}
         for number, future in asked.items():
@@ -207,7 +207,7 @@ class ProcessDriver:
         return is_whole and not dead
 
     def _wait(self) -> bool:
-        """Wait until all shares have come to their end; stop them on Ctrl-C or when a process dies, and give False."""
+        """Wait until all shares have ended; on Ctrl-C or when a process dies, stop them and return False."""
         count = len(self._calls)
         try:
             while not all(self._each_alive(DriverShare.wait, [(LOOK_S,)] * count).values()):
@@ -243,7 +243,7 @@ def _on_share(method: Callable[..., R], *args: Any) -> R:
 
 
 def deal(phase: PhaseSchedule, count: int) -> list[list[ClassSchedule]]:
-    """A phase's shares: each class's clients spread evenly, its queries dealt in turn to the shares that have clients.
+    """Divide a phase: each class's clients evenly, its queries in turn over the shares that have clients of it.
 
     Every query and every client is in exactly one share.
     """
@@ -260,5 +260,5 @@ def deal(phase: PhaseSchedule, count: int) -> list[list[ClassSchedule]]:
 
 
 def wall_clock() -> WallClock:
-    """A clock whose zero is now, and known to other processes."""
+    """A clock whose zero is now; other processes can share it."""
     return WallClock(time.time())

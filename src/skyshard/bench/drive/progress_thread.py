@@ -13,8 +13,7 @@ PERIOD_S = 0.2
 class ProgressThread(threading.Thread):
     """Reports a stage five times a second while the ``with`` block runs, and once when it ends.
 
-    ``count`` gives the steps done so far; it is called from this thread. A stage of total 0 is one whose end is not
-    known.
+    ``count`` returns the steps done so far; it is called from this thread. Total 0 means that the end is not known.
     """
 
     def __init__(self, stage: Stage, count: Callable[[], int]) -> None:
@@ -25,7 +24,7 @@ class ProgressThread(threading.Thread):
     def run(self) -> None:
         while not self._over.wait(PERIOD_S):
             done = self._count()
-            self._stage.report(done, total=self._stage.total or done + 1)  # one that is not known is not reached yet
+            self._stage.report(done, total=self._stage.total or done + 1)  # an unknown total stays one ahead
 
     def __enter__(self) -> None:
         self.start()

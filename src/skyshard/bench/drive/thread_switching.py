@@ -1,7 +1,6 @@
-"""How often threads hand the interpreter over: in processes that drive, often enough for queries to be sent on time.
+"""The interpreter's thread switch interval, shorter in processes that drive so that queries are sent on time.
 
-A setting of the whole process, so a library never changes it: driver processes do for themselves, and commands whose
-process is the driver's own ask for it.
+It is a setting of the whole process, so it is set only in driver processes and by commands whose process is the driver.
 """
 
 from __future__ import annotations
@@ -11,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 SWITCH_S = 0.0005
-"""Longest that a thread keeps the interpreter while another waits for it; Python's own value is 0.005."""
+"""Seconds that a thread may keep the interpreter while another waits; Python's default is 0.005."""
 
 
 @contextmanager
 def quick_switching() -> Iterator[None]:
-    """Inside, a client whose query is due waits ten times less for other threads of this process."""
+    """Inside the block, threads of this process wait ten times less for each other."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
     try:

@@ -1,1 +1,1 @@
-"""What is kept of a trial: samples, histograms, telemetry, manifest, and the folder of them."""
+"""What a trial folder holds: samples, histograms, telemetry, manifest, summary."""

@@ -1,4 +1,4 @@
-"""The sky map of a catalog as data: chunks with their boxes, rows and nodes; and its projection. No plotting here."""
+"""The sky map of a catalog: chunks with their boxes, rows and nodes, and their projection. No plotting."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class SkyMap:
     dec_min: NDArray[np.float64]
     dec_max: NDArray[np.float64]
     rows: NDArray[np.int64]
-    """Rows of all chunked tables, overlap left out."""
+    """Rows of all chunked tables, without overlap."""
     nodes: Sequence[Sequence[str]]
-    """Nodes that hold a replica, the first choice first."""
+    """Nodes that hold a replica, in the order in which they are asked."""
     bytes: NDArray[np.int64] | None = None
     """Bytes of one replica; None when not known."""
     scan_s: NDArray[np.float64] | None = None
@@ -70,7 +70,7 @@ _NUMBERS = ("chunk_ids", "ra_min", "ra_max", "dec_min", "dec_max", "rows")
 
 @dataclass(frozen=True, slots=True)
 class NodeShare:
-    """What one node holds, replicas counted."""
+    """What one node holds, including replicas."""
 
     node: str
     chunks: int
@@ -102,7 +102,7 @@ def centred_boxes(sky: SkyMap, centre_ra: float) -> tuple[NDArray[np.float64], N
 
 
 def centre_of(sky: SkyMap) -> float:
-    """Right ascension of the middle of the occupied part, weighted by nothing but the chunks."""
+    """Right ascension of the middle of the occupied part; every chunk has the same weight."""
     low, high = centred_boxes(sky, 0.0)
     angle = np.radians((low + high) / 2)
     return float(np.degrees(np.arctan2(np.sin(angle).sum(), np.cos(angle).sum())) % 360.0)
@@ -144,7 +144,7 @@ def mollweide(lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]) -> tup
     """Mollweide's projection, x in [-2, 2] to the left, y in [-1, 1]; longitude in [-180, 180]."""
     lat = np.radians(lat_deg)
     theta = lat.copy()
-    for _ in range(60):  # Newton on 2θ + sin 2θ = π sin φ; slow at the poles, so the slope is kept off zero
+    for _ in range(60):  # Newton on 2θ + sin 2θ = π sin φ; slow at the poles, so the slope must not reach zero
         slope = np.maximum(2 + 2 * np.cos(2 * theta), 1e-9)
         theta = np.clip(theta - (2 * theta + np.sin(2 * theta) - np.pi * np.sin(lat)) / slope, -np.pi / 2, np.pi / 2)
     return -2 * (lon_deg / 180.0) * np.cos(theta), np.sin(theta)

@@ -1,4 +1,4 @@
-"""The environment of a trial: code, packages, hardware, kernel. Reads the machine; names neither host nor user."""
+"""The environment of a trial: code, packages, hardware, kernel. Contains no name of a host or a user."""
 
 from __future__ import annotations
 

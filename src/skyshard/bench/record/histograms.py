@@ -1,7 +1,7 @@
 """HDR histograms of a trial: one for each phase, class and kind of time, mergeable over trials and with other tools.
 
 ``histograms.hlog`` is HdrHistogram's interval log, one line each, tagged ``phase/class/latency`` or ``.../service``;
-values are whole microseconds with three significant digits, from 1 µs to a day. Warm-up and failures are left out.
+values are whole microseconds with three significant digits, from 1 µs to a day. Warm-up and failures are not in it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def new_histogram() -> HdrHistogram:
 
 
 def histogram_of(seconds: np.ndarray) -> HdrHistogram:
-    """A histogram of times; those shorter than a microsecond count as one, longer than a day as a day."""
+    """A histogram of times; shorter than a microsecond counts as one microsecond, longer than a day as one day."""
     histogram = new_histogram()
     values, counts = np.unique(np.clip(np.rint(seconds * 1e6), 1, LONGEST_US).astype(np.int64), return_counts=True)
     for value, count in zip(values.tolist(), counts.tolist(), strict=True):  # distinct values, not rows
@@ -36,7 +36,7 @@ def histogram_of(seconds: np.ndarray) -> HdrHistogram:
 
 
 def histograms_of(samples: pa.Table) -> Iterator[tuple[str, HdrHistogram]]:
-    """(tag, histogram) of each phase, class and kind; ``samples`` carry durations."""
+    """(tag, histogram) of each phase, class and kind of time; ``samples`` have durations."""
     answered = samples.filter(pc.and_(pc.invert(samples["is_warm_up"]), pc.is_null(samples["error"])))
     groups = (
         answered.group_by(["phase", "class"]).aggregate([]).sort_by([("phase", "ascending"), ("class", "ascending")])
@@ -51,7 +51,7 @@ def histograms_of(samples: pa.Table) -> Iterator[tuple[str, HdrHistogram]]:
 
 
 def write_histograms(samples: pa.Table, path: Path) -> None:
-    """Write the log; the tags are those of format 1.3, which the Python writer leaves out."""
+    """Write the log with the tags of format 1.3, which the Python library does not write."""
     lines = [
         "#[Histogram log format version 1.3]",
         '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"',
@@ -66,7 +66,7 @@ def read_histograms(path: Path) -> dict[str, HdrHistogram]:
     """The histograms of a log by tag; those of one tag are added up.
 
     Raises:
-        UserError: unreadable, or a line that holds no histogram.
+        UserError: the file cannot be read, or a line is not a histogram.
     """
     found: dict[str, HdrHistogram] = {}
     try:
@@ -75,6 +75,6 @@ def read_histograms(path: Path) -> dict[str, HdrHistogram]:
             tag, _, _, _, payload = line.removeprefix("Tag=").split(",")
             histogram = HdrHistogram.decode(payload.encode())
             found.setdefault(tag, new_histogram()).add(histogram)
-    except Exception as error:  # the decoder raises what it likes
+    except Exception as error:  # the decoder raises errors of any type
         raise UserError(f"cannot read '{path}': {error}", remedy="run the trial again") from None
     return found

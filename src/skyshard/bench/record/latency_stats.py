@@ -1,8 +1,8 @@
-"""Numbers from samples: no percentile that the sample cannot bear, failures counted, never hidden. No I/O.
+"""A trial's numbers from its samples: percentiles only where there are enough samples, failures counted. No I/O.
 
-Percentiles follow the ladder of Elastic Rally: 1 sample bears the maximum only, 2 the median too, 10 the 90th, 20 the
-95th, 100 the 99th, 1,000 the 99.9th, 10,000 the 99.99th percentile. Between two samples they are interpolated linearly.
-Latencies are those of answered queries, right or wrong; throughput counts them, goodput only those not found wrong.
+Percentiles follow Elastic Rally: 1 sample gives only the maximum, 2 also the median, 10 the 90th percentile, 20 the
+95th, 100 the 99th, 1,000 the 99.9th, 10,000 the 99.99th. Between two samples they are interpolated linearly.
+Latencies are those of answered queries, right or wrong; throughput counts them all, goodput those not found wrong.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from skyshard.catalog.strict_files import Strict
 LADDER: tuple[tuple[int, float], ...] = (
     (2, 50.0), (10, 90.0), (20, 95.0), (100, 99.0), (1_000, 99.9), (10_000, 99.99)
 )  # fmt: skip
-"""(least number of samples, percentile that they bear)."""
+"""(Number of samples needed, percentile.)"""
 MAX_DRIVER_SHARE = 0.05
-"""Share of the latency that may be the driver's own; above it the trial is not to be trusted."""
+"""Largest share of the driver's own delay in the latency for which a trial is trusted."""
 
 
 class Verdict(StrEnum):
-    """What a class's numbers say about its target."""
+    """How a class compares with its target."""
 
     MET = "met"
     MISSED = "missed"
@@ -44,18 +44,18 @@ class Times(Strict):
     mean_s: float
     max_s: float
     percentiles: dict[str, float]
-    """By name (``p50``), as far as the number of samples bears."""
+    """By name (``p50``), as far as there are enough samples."""
 
 
 class ClassSummary(Strict):
-    """One class in one phase, warm-up left out."""
+    """One class in one phase, without warm-up."""
 
     phase: str
     class_name: str
     load: str
-    """How it was driven, for people: ``closed, 2 clients``."""
+    """How queries were sent, for people: ``closed, 2 clients``."""
     n: int
-    """Queries measured, failed ones included."""
+    """Measured queries, including failed ones."""
     errors: int
     errors_by_class: dict[str, int]
     wrong: int
@@ -63,15 +63,15 @@ class ClassSummary(Strict):
     unchecked: int
     """Answers that were not compared."""
     elapsed_s: float
-    """First due time to last row."""
+    """From the first due time to the last row."""
     throughput_per_s: float
     goodput_per_s: float
     rows: int
     bytes: int
     latency: Times | None
-    """Due to last row; None without a single answer."""
+    """From the due time to the last row; None without a single answer."""
     service: Times | None
-    """Sent to last row."""
+    """From sending to the last row."""
     target_s: float | None
     verdict: Verdict
     driver_share: float = 0.0
@@ -93,17 +93,17 @@ class WrongAnswer(Strict):
 
 
 class NotAnswered(Strict):
-    """A template whose queries a target was not sent, since it cannot be asked them."""
+    """A template whose queries were not sent, because the target cannot answer their form."""
 
     template: str
     queries: int
-    """How many the schedule held, warm-up left out."""
+    """How many were scheduled, without warm-up."""
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """What a trial lacks of its workload."""
+    """What is missing of a trial's workload."""
 
     is_partial: bool = False
     """Stopped before its end."""
@@ -112,21 +112,21 @@ class Shortfall:
     not_run: Sequence[str] = ()
     """Phases that were left out because one before them failed."""
     not_answered: Sequence[NotAnswered] = ()
-    """Templates that the target cannot be asked."""
+    """Templates whose form the target cannot answer."""
 
 
 WHOLE = Shortfall()
 
 
 class ThresholdResult(Strict):
-    """What a threshold found in one phase."""
+    """The outcome of a threshold in one phase."""
 
     threshold: str
     """For people: ``LV p95 at most 10``."""
     phase: str
     """Empty for one over all phases."""
     found: float | None
-    """None when the samples do not bear the statistic."""
+    """None when there are too few samples for the statistic."""
     is_kept: bool
 
 
@@ -138,7 +138,7 @@ class TrialSummary(Strict):
     is_partial: bool
     """True when the run was stopped before its schedule ended."""
     n: int
-    """Samples measured, warm-up left out."""
+    """Measured samples, without warm-up."""
     warm_ups: int
     classes: list[ClassSummary]
     wrong_answers: list[WrongAnswer]
@@ -150,7 +150,7 @@ class TrialSummary(Strict):
     not_run: list[str] = Field(default_factory=list)
     """Phases that were left out because one before them failed."""
     not_answered: list[NotAnswered] = Field(default_factory=list)
-    """What the target was not asked; no part of the numbers."""
+    """What was not sent to the target; not part of the numbers."""
     lost: str = ""
     """What happened to driver processes whose samples are missing; empty when none are."""
     failures: list[str]
@@ -158,7 +158,7 @@ class TrialSummary(Strict):
 
     @property
     def distrusted(self) -> list[ClassSummary]:
-        """Classes of whose latency the driver itself was too much: long queries must not hide it in short ones."""
+        """Classes with too much of the driver's own delay; long queries do not hide it in short ones."""
         return [one for one in self.classes if one.driver_share > MAX_DRIVER_SHARE]
 
     @property
@@ -171,17 +171,17 @@ class TrialSummary(Strict):
 
 
 def percentiles(values: NDArray[np.float64]) -> dict[str, float]:
-    """The percentiles that the sample bears, by name.
+    """The percentiles for which there are enough values, by name.
 
     >>> percentiles(np.array([1.0, 3.0]))
     {'p50': 2.0}
     """
-    borne = [share for least, share in LADDER if len(values) >= least]
-    return {f"p{share:g}": float(np.percentile(values, share)) for share in borne}
+    shares = [share for least, share in LADDER if len(values) >= least]
+    return {f"p{share:g}": float(np.percentile(values, share)) for share in shares}
 
 
 def times(values: NDArray[np.float64]) -> Times | None:
-    """Least, mean, greatest and percentiles; None of nothing."""
+    """Minimum, mean, maximum and percentiles; None without values."""
     if not len(values):
         return None
     ends = (float(values.min()), float(values.mean()), float(values.max()))
@@ -220,7 +220,7 @@ def summarise(
 
 
 def _measured_loads(workload: Workload, shortfall: Shortfall) -> list[tuple[str, ClassLoad]]:
-    """The classes that have numbers, each with its phase: of the phases run, those that were asked anything."""
+    """(phase, class) for every class of the phases that ran of which at least one template could be asked."""
     unasked = {one.template for one in shortfall.not_answered}
     return [
         (phase.name, load)
@@ -232,18 +232,18 @@ def _measured_loads(workload: Workload, shortfall: Shortfall) -> list[tuple[str,
 
 
 def check_thresholds(workload: Workload, classes: Sequence[ClassSummary]) -> list[ThresholdResult]:
-    """Every threshold in every phase that it means."""
+    """Every threshold in every phase that it applies to."""
     results = []
     for one in workload.thresholds:
         meant = [c for c in classes if c.class_name == one.class_name and one.phase in ("", c.phase)]
         if one.statistic == "growth":
-            results.append(_held(one, "", growth(workload, meant)))
+            results.append(_result(one, "", growth(workload, meant)))
         else:
-            results += [_held(one, c.phase, statistic(c, one.statistic)) for c in meant]
+            results += [_result(one, c.phase, statistic(c, one.statistic)) for c in meant]
     return results
 
 
-def _held(one: Threshold, phase: str, found: float | None) -> ThresholdResult:
+def _result(one: Threshold, phase: str, found: float | None) -> ThresholdResult:
     is_kept = found is not None and (one.at_most is None or found <= one.at_most)
     is_kept = is_kept and (one.at_least is None or (found or 0.0) >= one.at_least)
     return ThresholdResult(threshold=one.text, phase=phase, found=found, is_kept=is_kept)
@@ -254,13 +254,13 @@ def _broken(results: Sequence[ThresholdResult]) -> list[str]:
     sentences = []
     for one in (result for result in results if not result.is_kept):
         where = f" in phase {one.phase}" if one.phase else ""
-        found = "not borne by the samples" if one.found is None else f"{one.found:.4g}"
+        found = "too few samples" if one.found is None else f"{one.found:.4g}"
         sentences.append(f"threshold {one.threshold}{where}: {found}")
     return sentences
 
 
 def statistic(one: ClassSummary, name: str) -> float | None:
-    """A number of a class by its name in a threshold; None when the samples do not bear it."""
+    """A number of a class by its name in a threshold; None when there are too few samples."""
     if name in _COUNTS:
         return float(_COUNTS[name](one))
     if one.latency is None:
@@ -331,7 +331,7 @@ def _verdict(load: ClassLoad, latency: Times | None, failed: int, wrong: int) ->
 
 
 def _failures(classes: Sequence[ClassSummary]) -> list[str]:
-    """Why classes keep the trial from passing, as sentences."""
+    """Why the trial does not pass, by class, as sentences."""
     found = []
     for one in classes:
         where = f"{one.class_name} ({one.phase})"

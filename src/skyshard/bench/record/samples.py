@@ -1,4 +1,4 @@
-"""Samples: what is recorded of every query that was due, and the file that holds them.
+"""Samples: the record of every query that was sent, and the file of them.
 
 Times are seconds since the trial's clock began; latency = last row - due, service time = last row - sent.
 """
@@ -27,9 +27,11 @@ SAMPLE_SCHEMA = pa.schema(
         pa.field("is_warm_up", pa.bool_(), nullable=False),
         pa.field("intended_s", pa.float64(), nullable=False),  # due
         pa.field("sent_s", pa.float64(), nullable=False),
-        pa.field("first_row_s", pa.float64()),  # null: failed, or the engine does not tell
+        pa.field("first_row_s", pa.float64()),  # null: failed, or not reported by the engine
         pa.field("last_row_s", pa.float64(), nullable=False),  # or the moment of failure
-        pa.field("driver_lag_s", pa.float64(), nullable=False),  # sent - the moment when due and client were ready
+        pa.field(
+            "driver_lag_s", pa.float64(), nullable=False
+        ),  # sent - the time when the query was due and its client ready
         pa.field("rows", pa.int64()),
         pa.field("bytes", pa.int64()),
         pa.field("chunks", pa.int32()),
@@ -80,14 +82,14 @@ def sample_table(
 STATEMENT_SCHEMA = pa.schema(
     [
         pa.field("sql", pa.string(), nullable=False),
-        pa.field("ra", pa.float64()),  # degrees: what the statement asks about; null: the whole sky
+        pa.field("ra", pa.float64()),  # degrees: what the statement is about; null: the whole sky
         pa.field("decl", pa.float64()),
     ]
 )
 
 
 def statement_table(statements: Sequence[str], places: Sequence[tuple[float, float] | None] | None = None) -> pa.Table:
-    """The distinct statements, with the place that each asks about."""
+    """The distinct statements, with the position on the sky that each is about."""
     known = places or [None] * len(statements)
     columns = [list(statements), *([place and place[i] for place in known] for i in (0, 1))]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, STATEMENT_SCHEMA, strict=True)]
@@ -95,7 +97,7 @@ def statement_table(statements: Sequence[str], places: Sequence[tuple[float, flo
 
 
 def with_durations(samples: pa.Table) -> pa.Table:
-    """Samples as their file holds them, with ``latency_s`` and ``service_s``: what follows from other columns."""
+    """Samples as they are in the file, with two computed columns: ``latency_s`` and ``service_s``."""
     latency = pc.subtract(samples["last_row_s"], samples["intended_s"])
     service = pc.subtract(samples["last_row_s"], samples["sent_s"])
     return samples.append_column("latency_s", latency).append_column("service_s", service)

@@ -1,7 +1,7 @@
 """What the nodes did while a trial ran: counters of every server and of the driver, once a second.
 
-Counters are kept as they are read, growing since the server's start, so that nothing is lost between readings; rates
-are differences. A probe knows the servers; the recorder only asks it in time.
+Counters are recorded as read: they grow from the server's start, so nothing is lost between readings, and rates are
+differences. A probe knows the servers; the recorder calls it once a second.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ TELEMETRY_SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Counters of one server at one moment; None where they cannot be read (a server on another host, say)."""
+    """Counters of one server at one time; None where they cannot be read, such as on another host."""
 
     node: str
     cpu_s: float | None = None
@@ -66,7 +66,7 @@ class Probe(Protocol):
 
 
 class NoProbe:
-    """Knows no server; the driver is still watched."""
+    """Reads no server; the driver is recorded all the same."""
 
     def read(self) -> Sequence[Reading]:
         return []
@@ -76,7 +76,7 @@ class NoProbe:
 
 
 def process_reading(node: str, process: psutil.Process) -> Reading:
-    """What the operating system knows of a process; empty when it is gone."""
+    """The operating system's counters of a process; empty when it has ended."""
     try:
         times, memory = process.cpu_times(), process.memory_info()
     except psutil.Error:
@@ -91,7 +91,7 @@ def process_reading(node: str, process: psutil.Process) -> Reading:
 
 
 class TelemetryRecorder:
-    """A thread that asks a probe once a second between ``start`` and ``stop``."""
+    """A thread that reads a probe once a second while the ``with`` block runs."""
 
     def __init__(self, probe: Probe, clock: Clock, period_s: float = PERIOD_S) -> None:
         self._probe, self._clock, self._period_s = probe, clock, period_s
@@ -118,7 +118,7 @@ class TelemetryRecorder:
         now = self._clock.now()
         try:
             readings = [*self._probe.read(), process_reading(DRIVER, self._driver)]
-        except Exception:  # a server that does not answer leaves a gap, never ends the trial
+        except Exception:  # a server that does not answer leaves a gap; it must not end the trial
             return
         self._rows += [{"t_s": now, **asdict(reading)} for reading in readings]
 
@@ -128,7 +128,7 @@ class TelemetryRecorder:
 
 
 def node_names(telemetry: pa.Table) -> list[str]:
-    """Servers in the order of their names, the driver last."""
+    """Names of the servers, sorted, with the driver last."""
     names = sorted(set(telemetry["node"].to_pylist()))
     return [name for name in names if name != DRIVER] + [name for name in names if name == DRIVER]
 

@@ -1,4 +1,4 @@
-"""A trial folder, read and checked: every file against its version and schema, and the files against each other."""
+"""Reads and checks a trial folder: every file against its version and schema, and the files against each other."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Trial:
     plans: dict[str, str] | None = None
     """EXPLAIN of the slowest statements, by statement."""
     places: pa.Table | None = None
-    """The statements with the place that each asks about: sql, ra, decl."""
+    """The statements with the position that each is about: sql, ra, decl."""
 
 
 class Plans(BaseModel):
@@ -59,7 +59,7 @@ def read_trial(folder: Path) -> Trial:
     """Read and check a trial folder.
 
     Raises:
-        UserError: a file is missing, harmed, or not of this version; names file and key.
+        UserError: a file is missing, damaged, or of another version; the message names file and key.
     """
     manifest = _read_model(TrialManifest, folder / MANIFEST)
     summary = _read_model(TrialSummary, folder / SUMMARY)
@@ -78,10 +78,10 @@ def read_trial(folder: Path) -> Trial:
 
 
 def read_trials(*sides: Sequence[Path]) -> list[list[tuple[str, Trial]]]:
-    """The trials of each side by their names.
+    """The trials of each side, with their names.
 
     Raises:
-        UserError: as ``read_trial``, or a side names a folder twice: a trial counts once.
+        UserError: as ``read_trial``, or a side names a folder twice.
     """
     names = trial_names([folder for side in sides for folder in side])
     for side in sides:
@@ -93,7 +93,7 @@ def read_trials(*sides: Sequence[Path]) -> list[list[tuple[str, Trial]]]:
 
 
 def trial_names(folders: Sequence[Path]) -> dict[Path, str]:
-    """What trials are called on pages: the end of each one's path, as long as it takes to tell them apart.
+    """Names of trials on pages: the end of each one's path, as long as is needed to make them different.
 
     >>> list(trial_names([Path("/data/1.0/trial"), Path("/data/1.1/trial")]).values())
     ['1.0/trial', '1.1/trial']

@@ -23,7 +23,7 @@ class IngestStage(BaseModel):
 
 
 class TemplateNote(BaseModel):
-    """What a template said of itself when the trial ran."""
+    """A template's description and digest when the trial ran."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,18 +42,18 @@ class TrialManifest(BaseModel):
     is_partial: bool
     workload: Workload
     workload_digest: str
-    """Equal for trials that ask the same of an engine."""
+    """Equal for trials that send the same to an engine."""
     templates: dict[str, TemplateNote] = {}
     """By ``class/name``."""
     seed: int
     database: str
     target: str
     target_facts: dict[str, object] = {}
-    """Version and server variables, as the target describes itself."""
+    """Version and server variables, as reported by the target."""
     oracle: str = ""
-    """Target that the answers were compared with; empty when they were not."""
+    """Name of the oracle; empty when answers were not compared with one."""
     known_answers: int = 0
-    """Answers that were compared with what the generator of the catalog knows."""
+    """Number of answers compared with what the catalog's generator knows."""
     catalog: dict[str, object] = {}
     """Layout, nodes, row counts, data digest."""
     ingest: list[IngestStage] = Field(default_factory=list)

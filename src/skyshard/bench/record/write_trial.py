@@ -22,7 +22,7 @@ from skyshard.bench.record.trial_folder import (
 
 
 def write_trial(out: Path, trial: Trial) -> None:
-    """Write all files of a trial folder but its report."""
+    """Write all files of a trial folder except the report."""
     (out / MANIFEST).write_text(trial.manifest.model_dump_json(indent=2, by_alias=True) + "\n", encoding="utf-8")
     (out / SUMMARY).write_text(trial.summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
     write_table(trial.samples.select(SAMPLE_SCHEMA.names), out / SAMPLES)

@@ -1,7 +1,7 @@
 """DuckDB over the Parquet files of a synthetic catalog: the same rows, another engine. Needs the extra ``duckdb``.
 
-Each table of the manifest is a view over its files; ``chunkId`` comes from the file that a row stands in. sciSQL's
-functions are macros, and ``qserv_areaspec_...`` becomes a test of the director's position before the statement is sent.
+Each table of the manifest is a view over its files; ``chunkId`` is that of the file. sciSQL's functions are
+macros, and ``qserv_areaspec_...`` is rewritten to a condition on the director's position.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ class DuckDBTarget:
             import duckdb
         except ImportError:
             raise UserError("target duckdb: the package is missing", remedy="pip install 'skyshard[duckdb]'") from None
-        atexit.register(gc.unfreeze)  # what a czar here has frozen DuckDB's bindings would report as leaked
+        atexit.register(
+            gc.unfreeze
+        )  # DuckDB's bindings would report objects that a czar in this process has frozen as leaked
         manifest = read_manifest(folder)
         self._version = duckdb.__version__
         self._errors: type[Exception] = duckdb.Error
@@ -100,7 +102,7 @@ class DuckDBCall:
 
 
 def to_duckdb(sql: str, position: Mapping[str, tuple[str, str]]) -> str:
-    """A statement of ours for DuckDB: the areaspec as a test of the position of every director in the FROM clause.
+    """Rewrite a statement for DuckDB: an areaspec becomes a condition on the position of every director in FROM.
 
     >>> to_duckdb("SELECT 1 FROM Object o, S WHERE qserv_areaspec_circle(1, 2, 3)", {"Object": ("ra", "decl")})
     'SELECT 1 FROM Object o, S WHERE (scisql_angSep(o.ra, o.decl, 1, 2) <= 3)'
@@ -121,7 +123,7 @@ def to_duckdb(sql: str, position: Mapping[str, tuple[str, str]]) -> str:
 
 
 def _places(sql: str, position: Mapping[str, tuple[str, str]]) -> list[str]:
-    """Position columns of the directors in a FROM clause, by the names that they have there."""
+    """Position columns of the directors in a FROM clause, qualified by the names used there."""
     found = _FROM.search(sql)
     tables = [_TABLE.match(part) for part in _BETWEEN.split(found.group(1))] if found else []
     named = [(one.group(1), one.group(2) or one.group(1)) for one in tables if one]
@@ -130,7 +132,7 @@ def _places(sql: str, position: Mapping[str, tuple[str, str]]) -> list[str]:
 
 
 def _positions(manifest: Manifest) -> dict[str, tuple[str, str]]:
-    """Of the directors; a dependent's rows are where their director's row is."""
+    """Position columns of each director; dependents have none of their own."""
     director = Role.DIRECTOR
     return {
         name: table.position for name, table in manifest.tables.items() if table.role is director and table.position
@@ -138,7 +140,7 @@ def _positions(manifest: Manifest) -> dict[str, tuple[str, str]]:
 
 
 def _view(name: str, table: ManifestTable, folder: Path) -> str:
-    """A view over a table's files, with the chunk of each row where there are chunks."""
+    """The statement that makes a view over a table's files, with the chunk of each row where there are chunks."""
     files = {str((folder / file.path).resolve()): file.chunk for file in table.files}
     listed = ", ".join(_quoted(glob.escape(path)) for path in files)
     if table.role is Role.REGULAR or not files:

@@ -1,8 +1,9 @@
-"""HATS catalogs of a synthetic catalog: its Parquet files imported once by hats-import, kept in a folder.
+"""HATS catalogs of a synthetic catalog: its Parquet files, imported once by hats-import into a folder.
 
-One catalog for each director (with a margin, so that neighbours across partitions are found, and an index of its key)
-and each dependent, whose rows stand where their director's row does: a join then finds both in one partition. The
-folder is complete exactly when ``skyshard.json`` is in it, and is made anew when the catalog or the options changed.
+Each director becomes a catalog with a margin, so that neighbours across partitions are found, and an index of its key.
+Each dependent becomes a catalog whose rows are partitioned by their director's position, so that a join finds both in
+one partition. The folder is complete when it holds ``skyshard.json``; it is made again when the catalog or the options
+changed.
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ from skyshard.synth.write.synth_manifest import Manifest, ManifestTable
 
 RECORD = "skyshard.json"
 PARTITION_ROWS = 1_000_000
-"""Rows above which a partition is split: hats-import's own value."""
+"""Rows above which a partition is split; hats-import's default."""
 MAPPING_ORDER = 9
-"""HEALPix order of the histogram from which partitions are made; 0.1 degrees."""
+"""HEALPix order of the histogram from which partitions are made: 0.1 degrees."""
 POSITION = ("director_ra", "director_decl")
-"""Columns added to a dependent without position of its own."""
+"""Columns added to a dependent without a position of its own."""
 
 
 class HatsRecord(Strict):
-    """What a folder of HATS catalogs was made of."""
+    """What a folder of HATS catalogs was made from: ``skyshard.json``."""
 
     version: int = 1
     digests: dict[str, str]
@@ -46,13 +47,13 @@ class HatsRecord(Strict):
     partition_rows: int
     margin_arcsec: float
     elapsed_s: float
-    """Of the import."""
+    """Seconds that the import took."""
     packages: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class HatsOptions:
-    """Where HATS catalogs are kept, and how they are cut."""
+    """Where HATS catalogs are kept, and how large their partitions are."""
 
     folder: Path
     partition_rows: int = PARTITION_ROWS
@@ -62,7 +63,7 @@ def provide_catalogs(sky: Path, manifest: Manifest, options: HatsOptions, watche
     """Import a synthetic catalog unless that was done before.
 
     Raises:
-        UserError: the folder is there and was not made here.
+        UserError: the folder exists and was not made by Skyshard.
     """
     wanted = _wanted(manifest, options)
     folder = options.folder
@@ -71,7 +72,9 @@ def provide_catalogs(sky: Path, manifest: Manifest, options: HatsOptions, watche
             return found
         shutil.rmtree(folder)
     elif folder.exists() and any(folder.iterdir()):
-        raise UserError(f"'{folder}' holds no HATS catalogs of ours", remedy="name another folder: lsdb:SKY?hats=DIR")
+        raise UserError(
+            f"'{folder}' holds no HATS catalogs made by Skyshard", remedy="name another folder: lsdb:SKY?hats=DIR"
+        )
     draft = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
     try:
         start = time.monotonic()
@@ -90,13 +93,13 @@ def provide_catalogs(sky: Path, manifest: Manifest, options: HatsOptions, watche
 
 
 def catalog_tables(manifest: Manifest) -> dict[str, ManifestTable]:
-    """The tables that become HATS catalogs: all that have chunks of their own or of one director."""
+    """The tables that become HATS catalogs: directors and dependents with rows."""
     roles = (Role.DIRECTOR, Role.DEPENDENT)
     return {name: table for name, table in manifest.tables.items() if table.role in roles and table.rows}
 
 
 def index_folder(folder: Path, table: str) -> Path:
-    """Where the index of a director's key is."""
+    """The folder of the index of a director's key."""
     return folder / table / f"{table}_index"
 
 
@@ -123,7 +126,7 @@ def _import_all(sky: Path, manifest: Manifest, out: Path, rows: int, margin_arcs
 
     out.mkdir(parents=True)
     tables = catalog_tables(manifest)
-    logging.disable(logging.WARNING)  # hats-import tells the root logger what it looks for
+    logging.disable(logging.WARNING)  # hats-import logs every step to the root logger
     threads = os.cpu_count() or 1
     try:
         with Client(processes=False, n_workers=1, threads_per_worker=threads, dashboard_address=None) as client:
@@ -141,7 +144,7 @@ def _import_all(sky: Path, manifest: Manifest, out: Path, rows: int, margin_arcs
 def _import_table(
     sky: Path, manifest: Manifest, name: str, out: Path, rows: int, margin_arcsec: float | None, client: Any
 ) -> None:
-    """One table as a collection, with a margin if one is asked for."""
+    """Import one table as a collection, with a margin unless it is None."""
     from hats_import import pipeline_with_client
     from hats_import.collection.arguments import CollectionArguments
 
@@ -159,11 +162,11 @@ def _import_table(
 
 
 def _reader(sky: Path, manifest: Manifest, name: str) -> Any:
-    """What hats-import reads a table's files with."""
+    """The reader that hats-import uses for a table's files."""
     from hats_import.catalog.file_readers import InputReader
 
     class PlacedReader(InputReader):  # type: ignore[misc]
-        """Whole files, with the director's position where a table has none."""
+        """Reads whole files and adds the director's position where a table has none."""
 
         def __init__(self, directors: Mapping[str, str], keys: tuple[str, str], position: tuple[str, str]) -> None:
             self.directors, self.keys, self.position = directors, keys, position
@@ -186,7 +189,7 @@ def _reader(sky: Path, manifest: Manifest, name: str) -> Any:
 
 
 def _with_position(child: pa.Table, director: pa.Table, keys: tuple[str, str]) -> pa.Table:
-    """A dependent's rows with the position of their director's row."""
+    """Add the position of their director's row to a dependent's rows."""
     rows = pc.index_in(child[keys[0]], director[keys[1]].combine_chunks())
     for place, name in enumerate(POSITION, 1):
         child = child.append_column(name, director.column(place).take(rows))
@@ -194,9 +197,9 @@ def _with_position(child: pa.Table, director: pa.Table, keys: tuple[str, str]) -
 
 
 def write_index(folder: Path, name: str, key: str) -> None:
-    """An index catalog: each key with the partition that its row is in, sorted by key.
+    """Write an index catalog: each key with the partition of its row, sorted by key.
 
-    Written here as hats-import writes it, since its own step refuses Python 3.11 with the dask that LSDB brings.
+    Same layout as hats-import's, whose own step does not run on Python 3.11 with the dask version that LSDB needs.
     """
     import hats
     from hats.catalog import TableProperties

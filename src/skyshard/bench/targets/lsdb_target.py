@@ -1,8 +1,8 @@
 """LSDB over HATS catalogs of the same rows: the query engine of astronomers' notebooks. Needs the extra ``lsdb``.
 
-Asked in the forms that templates hold beside their SQL (``lsdb_form``). Catalogs are opened once with the columns that
-an operation needs, as in a notebook; a query is the operation from its making to the Arrow table of its answer.
-Without workers dask computes in threads of this process; with workers, in as many processes of one thread.
+Queries are given in the LSDB form that templates have besides their SQL (``lsdb_form``). Catalogs are opened once with
+the columns that an operation needs, as in a notebook; a query lasts until the Arrow table of its answer is there.
+Without workers dask computes in threads of this process; with workers, in that many processes of one thread.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ from skyshard.progress import Watcher, unwatched
 from skyshard.synth.write.synth_manifest import read_manifest
 
 NEIGHBOURS = 8
-"""Neighbours that a cross-match first looks for around each row; doubled until no row has as many."""
+"""Neighbours that a cross-match asks for at first; doubled until no row has that many."""
 LEFT, RIGHT = "_left", "_right"
 SUFFIXES: dict[str, Any] = {"suffixes": (LEFT, RIGHT), "suffix_method": "all_columns"}
 PACKAGES = ("lsdb", "hats", "hats-import", "nested-pandas", "dask")
 OPTIONS = {"hats": "folder of the HATS catalogs", "workers": "processes", "partition_rows": "rows of a partition"}
-"""What may stand behind ``?`` in ``lsdb:FOLDER?workers=2``."""
+"""Options of the target, as in ``lsdb:FOLDER?workers=2``."""
 
 
 def open_lsdb(rest: str, watcher: Watcher = unwatched) -> LsdbTarget:
-    """The target of ``FOLDER?hats=DIR&workers=N&partition_rows=N``; catalogs are kept in ``FOLDER/hats`` by default.
+    """Open ``FOLDER?hats=DIR&workers=N&partition_rows=N``; catalogs are kept in ``FOLDER/hats`` by default.
 
     Raises:
-        UserError: an option that is none, or no number where one is needed.
+        UserError: an unknown option, or not a number where one is needed.
     """
     folder, _, query = rest.partition("?")
     given = dict(parse_qsl(query, keep_blank_values=True))
@@ -62,12 +62,12 @@ def open_lsdb(rest: str, watcher: Watcher = unwatched) -> LsdbTarget:
 def _whole(given: Mapping[str, str], name: str) -> int:
     text = given.get(name, "0")
     if not text.isdecimal():
-        raise UserError(f"target lsdb: {name} is '{text}', no whole number", remedy=f"write {name}=2")
+        raise UserError(f"target lsdb: {name} is '{text}', not a whole number", remedy=f"write {name}=2")
     return int(text)
 
 
 class LsdbTarget:
-    """HATS catalogs in one folder; each query is computed on its own."""
+    """HATS catalogs in one folder; each query is computed separately."""
 
     name = "lsdb"
     form = FORM
@@ -87,7 +87,7 @@ class LsdbTarget:
         self._opened: dict[tuple[str, tuple[str, ...]], Any] = {}
         self._lock = threading.Lock()
         warnings.filterwarnings("ignore", category=DeprecationWarning, module="nested_pandas")
-        # dependents stand where their director does, so a join needs no margin of theirs
+        # a dependent's rows are in their director's partition, so a join needs no margin
         warnings.filterwarnings("ignore", message="Right catalog does not have a margin cache")
         if workers:
             from dask.distributed import Client
@@ -100,14 +100,14 @@ class LsdbTarget:
         call = LsdbCall.model_validate_json(sql)
         try:
             return TargetAnswer.of(self._ask(call))
-        except Exception as error:  # whatever LSDB, dask or Arrow raise is the engine's failure
+        except Exception as error:  # any error of LSDB, dask or Arrow is a failure of the engine
             raise ClusterError(f"lsdb: {' '.join(f'{type(error).__name__}: {error}'.split())[:300]}") from None
 
     def count(self, table: str) -> int:
         return self._manifest.tables[table].rows
 
     def sample(self, table: str, columns: Sequence[str], key: str, modulus: int, residue: int) -> pa.Table:
-        """Read from the Parquet files of the synthetic catalog themselves."""
+        """Read from the Parquet files of the synthetic catalog."""
         files = [str(self._sky / file.path) for file in self._manifest.tables[table].files]
         rows = pads.dataset(files, format="parquet").to_table(columns=list(dict.fromkeys([key, *columns])))
         keys = rows[key].to_numpy()
@@ -151,7 +151,7 @@ class LsdbTarget:
         return rows.query(call.where) if call.where else rows
 
     def _found_by_id(self, rows: Any, call: LsdbCall) -> Any:
-        """``id_search`` without the line that it prints."""
+        """Like LSDB's ``id_search``, without the line that it prints."""
         import hats
         from lsdb.core.search.index_search import IndexSearch
 
@@ -165,7 +165,7 @@ class LsdbTarget:
         return _pair_answer(call, join.columns, found)
 
     def _matched(self, call: LsdbCall, match: MatchCall) -> pa.Table:
-        """All pairs within the area: LSDB gives so many neighbours a row, and is asked again until no row has more."""
+        """All pairs within the area; LSDB limits neighbours of a row; the limit is raised until no row reaches it."""
         left, right = self._restricted(call), _within(self._open(match.table, [*match.columns, match.key]), call)
         options = {"radius_arcsec": match.radius_arcsec, "require_right_margin": True, **SUFFIXES}
         neighbours = NEIGHBOURS
@@ -194,7 +194,7 @@ class LsdbTarget:
 
 
 def _within(rows: Any, call: LsdbCall) -> Any:
-    """The rows in the area of a call; as in the SQL an area bounds both tables of a match."""
+    """The rows in the area of a call. As in the SQL, an area restricts both tables of a match."""
     if call.cone is not None:
         rows = rows.cone_search(*call.cone)
     if call.box is not None:
@@ -203,17 +203,17 @@ def _within(rows: Any, call: LsdbCall) -> Any:
 
 
 def most_of_one(keys: pa.ChunkedArray) -> int:
-    """How often the commonest value is there."""
+    """How often the most frequent value occurs."""
     return max(pc.value_counts(keys).field("counts").to_pylist(), default=0) if len(keys) else 0
 
 
 def _names_in(where: str) -> list[str]:
-    """Columns of a condition that ``lsdb_form`` wrote: names beside signs, ``and`` and numbers."""
+    """Columns named in a condition that ``lsdb_form`` wrote, which holds names, signs, ``and`` and numbers."""
     return [word for word in where.split() if word.isidentifier() and word != "and"]
 
 
 def _pairs(make: Callable[[], Any]) -> pa.Table | None:
-    """The rows of a join or a cross-match; None where LSDB refuses it, since the two share no partition."""
+    """The rows of a join or a cross-match; None where LSDB refuses it because the two share no partition."""
     try:
         return _arrow(_computed(make()))
     except RuntimeError as error:
@@ -238,7 +238,7 @@ def _arrow(frame: Any) -> pa.Table:
 
 
 def _select(found: pa.Table, names: Sequence[str]) -> pa.Table:
-    """Columns in an answer's order, numbered, since names may repeat."""
+    """The columns in the order of the answer, with numbers as names, since names may repeat."""
     return pa.Table.from_arrays([found[name] for name in names], names=[f"c{n}" for n in range(len(names))])
 
 

@@ -1,7 +1,6 @@
 """Any database that SQLAlchemy reaches, as a target: ``mysql+pymysql://user@host/db``, ``postgresql://...``.
 
-Statements go as they are: whether the engine knows ``qserv_areaspec_box`` is its own affair, and its refusal a failed
-query.
+Statements are sent unchanged. Where the engine lacks a function such as ``qserv_areaspec_box``, the query fails.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from skyshard.bench.target import TargetAnswer
 from skyshard.errors import ClusterError, UserError
 
 POOL = 64
-"""Connections kept for clients; more clients wait for one."""
+"""Connections for clients; further clients wait for one."""
 STOPPERS = 8
-"""Connections beyond these, so that a statement can be stopped while all are busy."""
+"""Further connections, so that a statement can be stopped while all others are busy."""
 
 
 class UrlTarget:
-    """One database behind a URL; the password stays out of every name and fact."""
+    """One database behind a URL; the password is in no name and no fact."""
 
     def __init__(self, url: str) -> None:
         try:
@@ -59,12 +58,12 @@ STOPS = {
     "mariadb": ("SELECT CONNECTION_ID()", "KILL QUERY {}"),
     "postgresql": ("SELECT pg_backend_pid()", "SELECT pg_cancel_backend({})"),
 }
-"""By backend: what names a session, and what another session sends to stop its statement."""
+"""By backend: the statement that returns a session's id, and the one by which another session stops it."""
 
 
 @dataclass(slots=True)
 class UrlCall:
-    """One statement on a connection of its own while it lasts; one that was stopped is not used again."""
+    """One statement on a connection of its own; a connection whose statement was stopped is not used again."""
 
     engine: sqlalchemy.Engine
     sql: str
@@ -82,8 +81,8 @@ class UrlCall:
             raise ClusterError(f"{self._name}: {_line(error)}") from None
 
     def cancel(self) -> bool:
-        """Told by the backend's own statement, or by what the driver's connection offers for it (SQLite, DuckDB)."""
-        with self._lock:  # the connection stays this call's until it was told
+        """By the backend's statement for it, or by ``interrupt`` of the driver's connection (SQLite, DuckDB)."""
+        with self._lock:  # the connection must not go to another call before it was stopped
             self._is_late = True
             if self._connection is None:
                 return True
@@ -121,14 +120,14 @@ class UrlCall:
 
 
 def to_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> pa.Table:
-    """Rows of a driver as a table; columns are numbered, since names may repeat, and typed by their values."""
+    """Rows of a driver as a table; columns have numbers as names, since names may repeat, and types by their values."""
     columns = list(zip(*rows, strict=True)) if rows else [() for _ in names]
     arrays = [pa.array(_plain(column)) if column else pa.nulls(0) for column in columns]
     return pa.Table.from_arrays(arrays, names=[f"c{number}" for number in range(len(names))])
 
 
 def _plain(column: Sequence[Any]) -> Sequence[Any]:
-    """A column in which every decimal is a float where one is not whole: Arrow takes no mixture."""
+    """A column whose decimals become floats if one of them is not whole, since Arrow takes no mixture."""
     if any(isinstance(value, Decimal) and value != value.to_integral_value() for value in column):
         return [float(value) if isinstance(value, Decimal) else value for value in column]
     return column

@@ -1,4 +1,4 @@
-"""What a target is asked once more when a trial has been measured: plans of slow statements, times of chunks."""
+"""Questions to the target after the trial was measured: plans of slow statements, times of chunks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def explain_slowest(target: Target, samples: pa.Table, statements: Sequence[str]
 def time_chunks(
     sky: SkyMap | None, target: Target, samples: pa.Table, statements: Sequence[str], database: str
 ) -> SkyMap | None:
-    """The sky map with the time of each chunk: of the statements that touched most chunks the longest, asked again."""
+    """The sky map with the time of each chunk, from another run of the longest statement that read most chunks."""
     answered = samples.filter(pc.and_(pc.is_null(samples["error"]), pc.is_valid(samples["chunks"])))
     if sky is None or not isinstance(target, TimesChunks) or not answered.num_rows:
         return sky
@@ -41,5 +41,5 @@ def time_chunks(
     number = answered.sort_by(order)["statement"][0].as_py()
     try:
         return sky.with_times(target.chunk_times(statements[number], database))
-    except SkyshardError:  # what was measured before stays; the map goes without times
+    except SkyshardError:  # the trial is complete without these times
         return sky

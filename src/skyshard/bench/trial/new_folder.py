@@ -1,4 +1,4 @@
-"""Folders for trials that are still to be run: looked at before anything is measured."""
+"""Checks and makes the folder of a trial before anything is measured."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from skyshard.errors import UserError
 
 
 def check_folder(out: Path) -> None:
-    """Can a trial be kept here? Nothing is made.
+    """Check that a trial can be written here; makes nothing.
 
     Raises:
-        UserError: something is in it already, or it could not be written.
+        UserError: the folder is not empty, or cannot be written.
     """
     try:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -23,13 +23,13 @@ def check_folder(out: Path) -> None:
 
 
 def require_writable(out: Path) -> Path:
-    """The folder, or the nearest above it that is there, in which something could be made. Raises OSError."""
+    """The folder, or the nearest existing one above it, after trying to write there. Raises OSError."""
     above = next((one for one in (out, *out.absolute().parents) if one.exists()), Path("/"))
     with tempfile.TemporaryDirectory(dir=above, prefix=".skyshard-"):
         return above
 
 
 def prepare_folder(out: Path) -> None:
-    """Make the trial folder. Raises UserError when something is in it already, or it cannot be written."""
+    """Make the trial folder. Raises UserError when it is not empty, or cannot be written."""
     check_folder(out)
     out.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A trial: profile, schedule, run, check, and the folder that keeps it all.
+"""Runs a trial: profile, schedule, phases, check of the answers, and the folder of results.
 
     OUT/manifest.json       what ran, where, on which data: everything needed to judge whether two trials compare
     OUT/samples.parquet     one row per query that was sent
@@ -40,21 +40,21 @@ from skyshard.bench.trial.trial_setup import (
 )
 from skyshard.progress import Watcher
 
-ALONE, UNSEEN = TrialDriver(), TrialWatch()
-"""Threads of this process drive; no one watches."""
+HERE, UNWATCHED = TrialDriver(), TrialWatch()
+"""Defaults: threads of this process send, and progress is not shown."""
 
 
 def run_trial(
     queries: TrialQueries,
     engines: TrialEngines,
     record: TrialRecord,
-    driver: TrialDriver = ALONE,
-    watch: TrialWatch = UNSEEN,
+    driver: TrialDriver = HERE,
+    watch: TrialWatch = UNWATCHED,
 ) -> TrialResult:
-    """Ask a target the queries of a workload and leave a trial folder with its report.
+    """Send the queries of a workload to a target and write a trial folder with its report.
 
     Raises:
-        UserError: the folder is not empty, the database has no objects, or the target can be asked nothing.
+        UserError: the folder is not empty, the database has no objects, or the target can answer no template.
     """
     prepare_folder(record.folder)
     schedule = prepare_schedule(queries, engines.target, watch.watcher)
@@ -68,7 +68,7 @@ def run_trial(
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What is known when all is sent and compared."""
+    """Everything known after the last query was sent and the answers were compared."""
 
     schedule: TrialSchedule
     sent: SentPhases
@@ -76,7 +76,7 @@ class _Outcome:
 
 
 def check_sent(sent: SentPhases, queries: TrialQueries, engines: TrialEngines, watcher: Watcher) -> AnswerCheck:
-    """Compare the answers; none counts as checked when the run, or the comparison itself, ended at Ctrl-C."""
+    """Compare the answers; none counts as checked when Ctrl-C stopped the run or the comparison."""
     if sent.is_partial or not queries.workload.check_answers:
         return AnswerCheck(is_stopped=sent.is_partial)
     try:
@@ -88,7 +88,7 @@ def check_sent(sent: SentPhases, queries: TrialQueries, engines: TrialEngines, w
 def _trial(
     queries: TrialQueries, target: Target, catalog: CatalogFacts, driver: TrialDriver, outcome: _Outcome
 ) -> Trial:
-    """The trial as its folder keeps it; asks the target once more for plans and times of chunks."""
+    """The trial as its folder holds it; asks the target for plans and times of chunks."""
     sent, checked = outcome.sent, outcome.checked
     statements = list(dict.fromkeys(sample.sql for sample in sent.recording.samples))
     samples = sample_table(sent.recording.samples, statements, checked.answer_ok)

@@ -1,4 +1,4 @@
-"""The phases of a trial: what of the schedule a target can be asked, sent in order, with the servers watched."""
+"""Makes the schedule of a trial and sends its phases in order, while the servers' counters are recorded."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from skyshard.errors import UserError
 from skyshard.progress import Stage, Watcher
 
 ANSWER_BUDGET = 1 << 30
-"""Bytes of answers kept for checking; answers beyond it stay unchecked, and are counted as such."""
+"""Bytes of answers stored for checking; further answers are counted as unchecked."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrialSchedule:
-    """All queries of a trial, by phase and class, and what is left out of the workload."""
+    """All queries of a trial by phase and class, and the templates that are left out."""
 
     phases: Sequence[Sequence[ClassSchedule]]
     not_answered: Sequence[NotAnswered] = ()
-    """Templates that the target cannot be asked."""
+    """Templates whose form the target cannot answer."""
 
     @property
     def places(self) -> dict[str, tuple[float, float] | None]:
-        """Longitude and latitude that each statement asks about, in degrees."""
+        """Position on the sky that each statement is about: longitude and latitude in degrees."""
         return {query.sql: query.place for phase in self.phases for one in phase for query in one.queries}
 
 
 @dataclass(frozen=True, slots=True)
 class SentPhases:
-    """What came out of the phases."""
+    """The outcome of the phases."""
 
     started: datetime
     stopped: datetime
@@ -59,7 +59,7 @@ def prepare_schedule(queries: TrialQueries, target: Target, watcher: Watcher) ->
     """Draw every query of a trial.
 
     Raises:
-        UserError: the database has no objects, or the target can be asked nothing.
+        UserError: the database has no objects, or the target can answer no template.
     """
     stage = Stage(watcher, "sampling the data", 1)
     stage.report(0)
@@ -74,10 +74,10 @@ def prepare_schedule(queries: TrialQueries, target: Target, watcher: Watcher) ->
 def answerable(
     schedule: Sequence[Sequence[ClassSchedule]], templates: Mapping[str, QueryTemplate], target: Target
 ) -> TrialSchedule:
-    """The part of a schedule that a target can be asked, and what it cannot, with the reasons.
+    """The part of a schedule that a target can answer, and the rest with the reasons.
 
     Raises:
-        UserError: it can be asked nothing.
+        UserError: it can answer no template.
     """
     if not isinstance(target, TakesForms):
         return TrialSchedule(schedule)
@@ -86,7 +86,7 @@ def answerable(
     if not kept:
         raise UserError(
             f"target {target.name} can answer no template of this workload: {'; '.join(sorted(set(reasons.values())))}",
-            remedy=f"choose another workload, or give a template its {target.form} form (docs/bench.md)",
+            remedy=f"choose another workload, or give a template its {target.form} form (docs/reference/workloads.md)",
         )
     missed = [NotAnswered(template=key, queries=left_out[key], reason=reasons[key]) for key in sorted(left_out)]
     return TrialSchedule(kept, missed)

@@ -1,4 +1,4 @@
-"""What makes a trial: what is asked, whom, who sends, where it is kept, who watches. Values only, no I/O."""
+"""The parts of a trial: queries, engines, driver, folder, and who is shown progress. Values only, no I/O."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from skyshard.progress import Watcher, unwatched
 
 @dataclass(frozen=True, slots=True)
 class TrialQueries:
-    """What is asked: a workload, the templates of its queries, and what their parameters are drawn from."""
+    """A workload, the templates of its queries, and the profile that their parameters are drawn from."""
 
     workload: Workload
     templates: Mapping[str, QueryTemplate]
     """By ``class/name``."""
     other_database: str = ""
-    """Asked instead of the workload's own."""
+    """Replaces the workload's database."""
     other_seed: int | None = None
-    """Drawn with instead of the workload's own."""
+    """Replaces the workload's seed."""
     profile: DataProfile | None = None
     """None: the target is sampled."""
 
@@ -45,19 +45,19 @@ class TrialQueries:
 
     @property
     def schema(self) -> CatalogSchema:
-        """The names that the templates are written with."""
+        """The schema whose names the templates are rendered with."""
         return next((template.schema for template in self.templates.values()), CatalogSchema.plain())
 
 
 @dataclass(frozen=True, slots=True)
 class TrialEngines:
-    """Whom the queries are sent to, and what the answers are compared with after the run."""
+    """The target of the queries, and what its answers are compared with after the run."""
 
     target: Target
     oracle: Target | None = None
-    """Answers the same statements; None: it is not asked."""
+    """Gets the same statements; None: answers are not compared with an engine's."""
     truth: TrueAnswers | None = None
-    """What the generator of the catalog knows."""
+    """Answers that the generator of the catalog knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +78,18 @@ class TrialDriver:
 
 @dataclass(frozen=True, slots=True)
 class CatalogFacts:
-    """What a trial folder says of the catalog that was asked; all optional."""
+    """What a trial folder records about the catalog; all optional."""
 
     facts: Mapping[str, object] = field(default_factory=dict)
     """Layout, nodes, row counts, data digest, by name."""
     sky_map: SkyMap | None = None
     ingest: Sequence[IngestStage] = ()
-    """Stages of the ingest that made it."""
+    """Stages of the ingest that made the catalog."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
-    """Where the trial is kept, and what is kept of the catalog."""
+    """The folder of the trial, and what is recorded about the catalog."""
 
     folder: Path
     """Absent or empty."""
@@ -98,7 +98,7 @@ class TrialRecord:
 
 @dataclass(frozen=True, slots=True)
 class TrialWatch:
-    """Who watches: a watcher of progress, and a probe that reads the servers' counters while queries run."""
+    """The watcher of progress, and the probe that reads the servers' counters while queries run."""
 
     watcher: Watcher = unwatched
     probe: Probe = field(default_factory=NoProbe)
@@ -107,7 +107,7 @@ class TrialWatch:
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """What a trial came to."""
+    """The outcome of a trial."""
 
     folder: Path
     page: Path

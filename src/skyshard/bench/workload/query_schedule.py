@@ -54,7 +54,7 @@ class ClassSchedule:
         """True when a closed loop goes round its queries until the duration is over."""
         return isinstance(self.load.arrivals, Closed) and self.load.duration_s is not None
 
-    def walk(self) -> Iterator[Query]:
+    def in_order(self) -> Iterator[Query]:
         """The queries in order; endless ones go round, past the warm-up."""
         yield from self.queries
         if self.is_endless:
