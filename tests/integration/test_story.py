@@ -21,7 +21,7 @@ from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.db.silence_watch import SILENCE_VARIABLE
 from skyshard.errors import UserError
-from skyshard.log.output import FILE_VARIABLE
+from skyshard.log.line_output import FILE_VARIABLE
 from skyshard.registry.catalog_cache import KeptCatalogs
 from skyshard.runtime import open_runtime
 from skyshard.story.read_story import Stories

@@ -40,7 +40,7 @@ class SchemaColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class SchemaTable:
+class FelisTable:
     """One table: as stored, with the bytes of its fixed-width columns, and its columns' descriptions."""
 
     table: Table
@@ -55,7 +55,7 @@ def schema_names() -> list[str]:
 
 
 @lru_cache(maxsize=8)
-def read_schema(name: str) -> tuple[SchemaTable, ...]:
+def read_schema(name: str) -> tuple[FelisTable, ...]:
     """The tables of a catalog, in the order of its file.
 
     Raises:
@@ -73,7 +73,7 @@ def read_schema(name: str) -> tuple[SchemaTable, ...]:
     return tuple(_table(table) for table in schema.tables)
 
 
-def describe_columns(tables: Sequence[SchemaTable], catalog: str, name: str) -> tuple[SchemaColumn, ...]:
+def describe_columns(tables: Sequence[FelisTable], catalog: str, name: str) -> tuple[SchemaColumn, ...]:
     """The columns of one table, whatever the case of its name."""
     for table in tables:
         if table.table.name.lower() == name.lower():
@@ -82,11 +82,11 @@ def describe_columns(tables: Sequence[SchemaTable], catalog: str, name: str) -> 
     raise UserError(f"schema '{catalog}' has no table '{name}'", remedy=f"it has {known}")
 
 
-def _table(table: Any) -> SchemaTable:
+def _table(table: Any) -> FelisTable:
     described = tuple(_describe(column) for column in table.columns)
     columns = tuple(Column(item.name, parse_type(item.type), item.is_nullable) for item in described)
     size = sum(_TYPES.get(str(column.datatype.value), ("", 0))[1] for column in table.columns)
-    return SchemaTable(Table(table.name, columns), size, table.description or "", described)
+    return FelisTable(Table(table.name, columns), size, table.description or "", described)
 
 
 def _describe(column: Any) -> SchemaColumn:

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from skyshard.errors import UserError
 
 M = TypeVar("M", bound=BaseModel)
-Place = Sequence[str | int]
+KeyPath = Sequence[str | int]
 
 
 class Strict(BaseModel):
@@ -58,7 +58,7 @@ def validate_model(model: type[M], content: Any, path: Path) -> M:
         raise UserError(f"'{path}', key '{where}': {first['msg']}", remedy="mend the key") from None
 
 
-def broken_rule(message: str, place: Place = (), remedy: str = "mend the key") -> PydanticCustomError:
+def broken_rule(message: str, place: KeyPath = (), remedy: str = "mend the key") -> PydanticCustomError:
     """What a validator raises: a sentence, the key below its own model that is at fault, and what to do."""
     return PydanticCustomError("rule", "{message}", {"message": message, "place": tuple(place), "remedy": remedy})
 
@@ -100,7 +100,7 @@ _WORDS = {
 """By pydantic's kind of error: what is wrong, and what to do."""
 
 
-def find_key(text: str, place: Place) -> tuple[int, list[str | int]]:
+def find_key(text: str, place: KeyPath) -> tuple[int, list[str | int]]:
     """The line of a key, or of the nearest one above it that is there; and the key without the model's own words."""
     node = yaml.compose(text)
     line, known = 1, []

@@ -10,7 +10,7 @@ from typing import Literal
 
 from skyshard.errors import Bug
 
-DataFolder = Literal["synth", "ingest", "queries", "k8s"]
+ShippedFolder = Literal["synth", "ingest", "queries", "k8s"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -21,7 +21,7 @@ def checkout() -> Path | None:
     return folder if (folder / "pyproject.toml").is_file() and (folder / "src" / "skyshard").is_dir() else None
 
 
-def data_folder(folder: DataFolder, *parts: str) -> Path:
+def data_folder(folder: ShippedFolder, *parts: str) -> Path:
     """A shipped folder, e.g. ``data_folder("queries", "workloads")``. Raises Bug when it is not there."""
     root = checkout()
     path = (root / folder if root else PACKAGE / "data" / folder).joinpath(*parts)
@@ -30,7 +30,7 @@ def data_folder(folder: DataFolder, *parts: str) -> Path:
     return path
 
 
-def data_file(folder: DataFolder, *parts: str) -> Path:
+def data_file(folder: ShippedFolder, *parts: str) -> Path:
     """A shipped file, e.g. ``data_file("synth", "recipes", "tiny.yaml")``. Raises Bug when it is not there."""
     path = data_folder(folder).joinpath(*parts)
     if not path.is_file():

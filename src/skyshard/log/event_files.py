@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skyshard.log.events import EventKind, Subject, Value
+from skyshard.log.events import EventKind, EventValue, Subject
 
 FILE_BYTES = 4 << 20
 VERSION = 1
@@ -36,7 +36,7 @@ class KeptEvent:
     level: str
     process: int
     text: str
-    fields: Mapping[str, Value]
+    fields: Mapping[str, EventValue]
 
 
 class EventFiles:
@@ -46,7 +46,7 @@ class EventFiles:
         self._folder = folder
         self._file_bytes = file_bytes
 
-    def add(self, kind: EventKind, fields: Mapping[str, Value]) -> None:
+    def add(self, kind: EventKind, fields: Mapping[str, EventValue]) -> None:
         """Append an event; one that cannot be written is lost."""
         record = {
             "version": VERSION, "time_s": round(time.time(), 6), "event": kind.name,

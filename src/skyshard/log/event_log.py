@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from skyshard.log.event_files import EventFiles
-from skyshard.log.events import EventKind, Subject, Value, bounded
+from skyshard.log.events import EventKind, EventValue, Subject, bounded
 
 _LOGGERS = {subject: logging.getLogger(f"skyshard.{subject}") for subject in Subject}
 
@@ -22,12 +22,12 @@ class EventLog:
     ``about``: fields of all its events.
     """
 
-    def __init__(self, folder: Path | None = None, about: Mapping[str, Value] | None = None) -> None:
+    def __init__(self, folder: Path | None = None, about: Mapping[str, EventValue] | None = None) -> None:
         self._folder = folder
         self._files = EventFiles(folder) if folder is not None else None
         self._about = dict(about or {})
 
-    def about(self, **fields: Value) -> EventLog:
+    def about(self, **fields: EventValue) -> EventLog:
         """The same log, for events that have these fields in common.
 
         >>> from skyshard.log.events import TRANSACTION_ABORTED
@@ -40,7 +40,7 @@ class EventLog:
         """Whether anything comes of telling: saves the work of finding out the fields."""
         return self._keeps(kind, keep) or _LOGGERS[kind.subject].isEnabledFor(kind.level)
 
-    def tell(self, kind: EventKind, /, *, keep: bool = True, **fields: Value) -> None:
+    def tell(self, kind: EventKind, /, *, keep: bool = True, **fields: EventValue) -> None:
         """Log an event; the fields are those of its sentence. ``keep`` False leaves it out of the cluster's files."""
         logger = _LOGGERS[kind.subject]
         is_kept, is_logged = self._keeps(kind, keep), logger.isEnabledFor(kind.level)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-Value = str | int | float
+EventValue = str | int | float
 MOST_CHARACTERS = 300
 """A longer text (an error, a statement, a path) is cut."""
 
@@ -57,15 +57,15 @@ class EventKind:
         in_sentence = (name for _, name, _, _ in string.Formatter().parse(self.text) if name)
         return tuple(dict.fromkeys((*_NAMING[self.subject][1], *in_sentence)))
 
-    def sentence(self, fields: Mapping[str, Value]) -> str:
+    def sentence(self, fields: Mapping[str, EventValue]) -> str:
         return _filled(self.text, fields)
 
-    def line(self, fields: Mapping[str, Value]) -> str:
+    def line(self, fields: Mapping[str, EventValue]) -> str:
         """The sentence, and whom it is about."""
         return _filled(_NAMING[self.subject][0], fields) + self.sentence(fields)
 
 
-def _filled(text: str, fields: Mapping[str, Value]) -> str:
+def _filled(text: str, fields: Mapping[str, EventValue]) -> str:
     """The text with the fields in it; one that does not fit, which tests forbid, costs the sentence, not the work."""
     try:
         return text.format_map(fields)
@@ -73,7 +73,7 @@ def _filled(text: str, fields: Mapping[str, Value]) -> str:
         return f"{text} {dict(fields)}"
 
 
-def bounded(value: Value) -> Value:
+def bounded(value: EventValue) -> EventValue:
     """A value as it is logged: a text in one line, and not too long.
 
     >>> bounded("SELECT *  FROM\\n Object"), bounded(3), len(str(bounded("x" * 1000)))

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from skyshard.db.connection import Account, Endpoint, sqlalchemy_engine
 from skyshard.registry import sql_tables as t
 
-Row = dict[str, Any]
+StoryRow = dict[str, Any]
 
 
 class StoryRows:
@@ -28,11 +28,11 @@ class StoryRows:
     ) -> None:
         self._engine.dispose()
 
-    def _rows(self, query: sa.Select[Any]) -> list[Row]:
+    def _rows(self, query: sa.Select[Any]) -> list[StoryRow]:
         with self._engine.connect() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
-    def query(self, number: int) -> Row | None:
+    def query(self, number: int) -> StoryRow | None:
         """A query by its number, from the history; None if there is none."""
         return next(iter(self._rows(sa.select(t.queries).where(t.queries.c.id == number))), None)
 
@@ -41,11 +41,11 @@ class StoryRows:
         wanted = sa.select(t.queries.c.name, t.queries.c.id).where(t.queries.c.name.in_(names))
         return {row["name"]: row["id"] for row in self._rows(wanted)}
 
-    def transaction(self, number: int) -> Row | None:
+    def transaction(self, number: int) -> StoryRow | None:
         """A transaction by its number; None if there is none, or it was taken back with its database."""
         return next(iter(self._rows(sa.select(t.transactions).where(t.transactions.c.id == number))), None)
 
-    def tables(self, transaction: int) -> list[Row]:
+    def tables(self, transaction: int) -> list[StoryRow]:
         """What a transaction brought to each table: input slices, rows (overlap copies not counted), orphans, chunks.
 
         ``elapsed_s`` is what partitioning took, summed over the slices.
@@ -77,7 +77,7 @@ class StoryRows:
         both = sa.select(brought, read.c.slices, read.c.elapsed_s).join(read, read.c.table == brought.c.table)
         return self._rows(both.order_by(brought.c.table))
 
-    def made_on_nodes(self, *, transaction: int = 0, node: str = "") -> list[Row]:
+    def made_on_nodes(self, *, transaction: int = 0, node: str = "") -> list[StoryRow]:
         """Chunk tables that transactions made on nodes: of one transaction, or on one node, oldest first."""
         r, x = t.replicas.c, t.transactions.c
         query = (

@@ -70,18 +70,18 @@ def values_of(array: pa.Array, dtype: Any) -> NDArray[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Validity:
+class ValidityBitmap:
     """The validity bitmap of an array that has nulls."""
 
     bitmap: Bytes
     offset: int
 
     @staticmethod
-    def of(array: pa.Array) -> Validity | None:
+    def of(array: pa.Array) -> ValidityBitmap | None:
         """None when the array holds no null."""
         if not array.null_count:
             return None
-        return Validity(np.frombuffer(array.buffers()[0], np.uint8), array.offset)
+        return ValidityBitmap(np.frombuffer(array.buffers()[0], np.uint8), array.offset)
 
     def bytes(self, start: int, stop: int) -> Bytes:
         """One byte a row of ``[start, stop)``: 1 = a value, 0 = null."""
@@ -93,7 +93,7 @@ class Validity:
 
 def validity_bytes(array: pa.Array) -> Bytes | None:
     """One byte a row, 1 = a value; None when there is no null."""
-    validity = Validity.of(array)
+    validity = ValidityBitmap.of(array)
     return None if validity is None else validity.bytes(0, len(array))
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from skyshard.array_types import Words
 from skyshard.errors import UserError
-from skyshard.rowimage.arrays import ByteStrings, Origin, Validity, is_bytes, parts, validity_bytes, values_of
+from skyshard.rowimage.arrays import ByteStrings, Origin, ValidityBitmap, is_bytes, parts, validity_bytes, values_of
 from skyshard.rowimage.decimals import decimal_words
 from skyshard.rowimage.enum_set import by_distinct
 from skyshard.rowimage.record import FieldLike
@@ -188,7 +188,7 @@ class _PlainSource(_Source):
         self.bits = np.dtype(f"<u{array.type.byte_width}")
         kind = f"<f{array.type.byte_width}" if pa.types.is_floating(array.type) else self.bits
         self.values: NDArray[Any] = values_of(array, kind)
-        self.validity = Validity.of(array)
+        self.validity = ValidityBitmap.of(array)
 
     def words(self, start: int, stop: int, out: Words) -> Iterator[Words]:
         values = self.values[start:stop]

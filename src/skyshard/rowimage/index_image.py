@@ -54,7 +54,7 @@ class DuplicateKey(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
+class _IndexColumn:
     """A column of an index: where it lies in a record, and as what."""
 
     offset: int
@@ -65,7 +65,7 @@ class _Column:
 class _Index:
     """One index of a table: its columns in order, the length of its pages."""
 
-    columns: tuple[_Column, ...]
+    columns: tuple[_IndexColumn, ...]
     is_unique: bool
     page: int
 
@@ -236,10 +236,10 @@ def _read(empty: bytes) -> IndexImage | None:
     return IndexImage(empty, record, pointer, link, state, tuple(indexes))
 
 
-def _column(empty: bytes, at: int) -> _Column | None:
+def _column(empty: bytes, at: int) -> _IndexColumn | None:
     """A column of an index; None unless it is a plain integer that is never NULL."""
     kind, _, null_bit, _, _, _, flag, length, offset, _ = struct.unpack_from(">BBBBBBHHII", empty, at)
     number = _NUMBERS.get(kind)
     if number is None or null_bit or flag & ~_SWAPPED or np.dtype(number).itemsize != length:
         return None
-    return _Column(offset, number)
+    return _IndexColumn(offset, number)

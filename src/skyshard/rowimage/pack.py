@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from skyshard.array_types import Bytes
 from skyshard.errors import UserError
-from skyshard.rowimage.arrays import Origin, Validity, big_endian, is_bytes, parts, validity_bytes, values_of
+from skyshard.rowimage.arrays import Origin, ValidityBitmap, big_endian, is_bytes, parts, validity_bytes, values_of
 from skyshard.rowimage.malloc_tuning import keep_freed_memory
-from skyshard.rowimage.record import FieldLike, RecordLayout, Records, Slot, bytes_at, require_packable
+from skyshard.rowimage.record import FieldLike, RecordLayout, Records, RecordSlot, bytes_at, require_packable
 from skyshard.rowimage.strings import BitCodec
 
 _BLOCK_BYTES, _FEWEST_BLOCK_ROWS, _MOST_BLOCK_ROWS = 4 << 20, 512, 16384
@@ -152,7 +152,7 @@ class _Writer(Protocol):
         ...
 
 
-def _writer(slot: Slot, array: pa.Array, first_row: int) -> _Writer:
+def _writer(slot: RecordSlot, array: pa.Array, first_row: int) -> _Writer:
     if array.null_count and not slot.is_nullable:
         row = first_row + int(np.flatnonzero(validity_bytes(array) == 0)[0])
         raise UserError(
@@ -161,16 +161,16 @@ def _writer(slot: Slot, array: pa.Array, first_row: int) -> _Writer:
         )
     if slot.plain is None:
         return _CodedWriter(slot, array, first_row)
-    return _PlainWriter(slot, values_of(array, slot.plain), Validity.of(array), first_row)
+    return _PlainWriter(slot, values_of(array, slot.plain), ValidityBitmap.of(array), first_row)
 
 
 @dataclass(slots=True)
 class _PlainWriter:
     """Integers and floats: stored as they are."""
 
-    slot: Slot
+    slot: RecordSlot
     values: NDArray[Any]
-    validity: Validity | None
+    validity: ValidityBitmap | None
     first_row: int
 
     def ready(self, start: int, span: Records, nulls: _NullArea) -> Ready:
@@ -198,7 +198,7 @@ class _PlainWriter:
 class _CodedWriter:
     """All types whose stored bytes differ from Arrow's."""
 
-    slot: Slot
+    slot: RecordSlot
     array: pa.Array
     first_row: int
 

@@ -60,7 +60,7 @@ class Codec(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class RecordSlot:
     """Where a column lies. ``plain`` is the NumPy type of values stored as they are, else ``codec`` or ``bit`` is set.
 
     ``null_bit`` and ``uneven_bit`` count bits of the null area from its first; -1 = has none.
@@ -103,7 +103,7 @@ class RecordLayout:
     from it as they are, all others are raw bytes (`unpack` reads them).
     """
 
-    slots: tuple[Slot, ...]
+    slots: tuple[RecordSlot, ...]
     null_bytes: int
     length: int
     dtype: np.dtype[np.void]
@@ -151,7 +151,7 @@ def _layout(fields: tuple[Field, ...]) -> RecordLayout:
     for field, (plain, codec, bit), (null_bit, uneven_bit) in zip(fields, storages, bits.of_field, strict=True):
         width = plain.itemsize if plain is not None else codec.width if codec else bit.width if bit else 0
         where = (offset, width, null_bit, uneven_bit, plain, codec, bit)
-        slots.append(Slot(field.name, field.type, field.is_nullable, field.type.arrow, *where))
+        slots.append(RecordSlot(field.name, field.type, field.is_nullable, field.type.arrow, *where))
         offset += width
     length = max(offset, SHORTEST_RECORD)
     return RecordLayout(tuple(slots), null_bytes, length, _dtype(slots, length), _null_area(null_bytes, bits.uneven))
@@ -184,7 +184,7 @@ def _null_area(null_bytes: int, uneven: list[int]) -> Bytes:
     return np.packbits(bits, bitorder="little")
 
 
-def _dtype(slots: list[Slot], length: int) -> np.dtype[np.void]:
+def _dtype(slots: list[RecordSlot], length: int) -> np.dtype[np.void]:
     names = [slot.name for slot in slots]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyshard.rowimage.digest import Lanes, RowDigest, digest_runs, factors_of, row_lanes
-from skyshard.rowimage.record import RecordLayout, Slot, bytes_at
+from skyshard.rowimage.record import RecordLayout, RecordSlot, bytes_at
 from skyshard.rowimage.rowhash import HALF, NULL_WORD
 from skyshard.rowimage.unpack import as_records, live_records, unpack_columns
 
@@ -126,7 +126,7 @@ class _Words:
 
     matrices: Sequence[_Matrix]
     nulls: Sequence[tuple[int, NDArray[np.uint64]]]
-    rest: Sequence[tuple[int, Slot]]
+    rest: Sequence[tuple[int, RecordSlot]]
 
     def add_nulls(self, records: Any, lanes: Lanes) -> None:
         """Add what the NULLs of all rows contribute."""
@@ -149,7 +149,7 @@ def _words_of(layout: RecordLayout, columns: int) -> _Words:
     return _Words([matrix for matrix in matrices if matrix.runs], _null_tables(layout, plain), rest)
 
 
-def _runs(entries: Sequence[tuple[int, Slot]]) -> list[_Run]:
+def _runs(entries: Sequence[tuple[int, RecordSlot]]) -> list[_Run]:
     """Neighbours of one width together."""
     runs: list[_Run] = []
     for place, slot in entries:
@@ -181,7 +181,7 @@ def _as_bytes(runs: Sequence[_Run]) -> list[_Run]:
     return together
 
 
-def _null_tables(layout: RecordLayout, plain: Sequence[tuple[int, Slot]]) -> list[tuple[int, NDArray[np.uint64]]]:
+def _null_tables(layout: RecordLayout, plain: Sequence[tuple[int, RecordSlot]]) -> list[tuple[int, NDArray[np.uint64]]]:
     """By byte of the null area: what its NULLs add to both lanes, uint64[2, 256]."""
     adds = np.zeros((layout.null_bytes, 2, 8), np.uint64)
     for place, slot in plain:

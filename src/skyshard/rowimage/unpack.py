@@ -16,7 +16,7 @@ from skyshard.array_types import Bytes
 from skyshard.rowimage.arrays import bitmap_buffer, from_big_endian
 from skyshard.rowimage.malloc_tuning import keep_freed_memory
 from skyshard.rowimage.pack import block_rows
-from skyshard.rowimage.record import RecordLayout, Records, Slot, bytes_at
+from skyshard.rowimage.record import RecordLayout, Records, RecordSlot, bytes_at
 
 _LIVE = np.uint8(1)
 _BLOCK_RECORDS_BYTES = 32 << 20
@@ -35,7 +35,7 @@ def unpack(records: Any, layout: RecordLayout) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def unpack_columns(live: Records, layout: RecordLayout, slots: Sequence[Slot]) -> list[pa.Array]:
+def unpack_columns(live: Records, layout: RecordLayout, slots: Sequence[RecordSlot]) -> list[pa.Array]:
     """Some columns of records that are all live."""
     cells = _gather(live, layout, slots)
     nulls = [np.ascontiguousarray(bytes_at(live, index)) for index in range(layout.null_bytes)]
@@ -71,7 +71,7 @@ def live_records(records: Records, layout: RecordLayout) -> Records:
     return live
 
 
-def _gather(records: Records, layout: RecordLayout, slots: Sequence[Slot]) -> list[NDArray[Any]]:
+def _gather(records: Records, layout: RecordLayout, slots: Sequence[RecordSlot]) -> list[NDArray[Any]]:
     """Each column's stored bytes, contiguous; in blocks of rows that stay in the cache."""
     held = [slot for slot in slots if slot.width]
     targets = [slot.target(records) for slot in held]
@@ -85,7 +85,7 @@ def _gather(records: Records, layout: RecordLayout, slots: Sequence[Slot]) -> li
     return [cells.get(slot.name, nothing) for slot in slots]
 
 
-def _array(slot: Slot, cells: NDArray[Any], nulls: list[Bytes], rows: int) -> pa.Array:
+def _array(slot: RecordSlot, cells: NDArray[Any], nulls: list[Bytes], rows: int) -> pa.Array:
     valid = _validity(slot, nulls)
     if slot.plain is not None:
         return pa.Array.from_buffers(slot.arrow, rows, [bitmap_buffer(valid), pa.py_buffer(cells)])
@@ -96,7 +96,7 @@ def _array(slot: Slot, cells: NDArray[Any], nulls: list[Bytes], rows: int) -> pa
     return slot.codec.decode(matrix, valid)
 
 
-def _validity(slot: Slot, nulls: list[Bytes]) -> Bytes | None:
+def _validity(slot: RecordSlot, nulls: list[Bytes]) -> Bytes | None:
     """One byte a row, 1 = a value; None when the column has no NULL."""
     if not slot.is_nullable:
         return None
@@ -107,7 +107,7 @@ def _validity(slot: Slot, nulls: list[Bytes]) -> Bytes | None:
     return valid
 
 
-def _bit_values(slot: Slot, matrix: Bytes, nulls: list[Bytes]) -> NDArray[np.uint64]:
+def _bit_values(slot: RecordSlot, matrix: Bytes, nulls: list[Bytes]) -> NDArray[np.uint64]:
     assert slot.bit is not None
     values = from_big_endian(matrix)
     for place in range(slot.bit.uneven):

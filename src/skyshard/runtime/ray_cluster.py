@@ -35,7 +35,7 @@ from ray.exceptions import RayError, RayTaskError  # noqa: E402
 from skyshard.errors import Bug, ClusterError, UserError  # noqa: E402
 from skyshard.log.event_log import ONLY_LOGGED  # noqa: E402
 from skyshard.log.events import RAY_STARTED, RAY_STOPPED  # noqa: E402
-from skyshard.log.output import write_logs_of_environment  # noqa: E402
+from skyshard.log.line_output import write_logs_of_environment  # noqa: E402
 from skyshard.runtime.base import Runtime, died, require_open  # noqa: E402
 from skyshard.runtime.keeper import Keeper  # noqa: E402
 

@@ -10,9 +10,9 @@ from skyshard.log.event_files import KeptEvent
 from skyshard.log.events import KINDS, Subject, bounded
 from skyshard.readable import human_bytes
 from skyshard.registry.query_history import QueryState
+from skyshard.registry.story_rows import StoryRow
 from skyshard.story.timeline import Story, StoryEvent, merged, told
 
-Row = dict[str, Any]
 _TRANSACTION_ENDS = {"finished": "published"}
 _SAME = {"compaction_begun": "begun"}
 """Events of the files that tell what the registry tells under another name."""
@@ -22,12 +22,12 @@ _SAME = {"compaction_begun": "begun"}
 class RegistryRows:
     """What the registry has of one transaction: its row, and sums by table and by node."""
 
-    row: Row | None = None
-    tables: Sequence[Row] = ()
-    nodes: Sequence[Row] = ()
+    row: StoryRow | None = None
+    tables: Sequence[StoryRow] = ()
+    nodes: Sequence[StoryRow] = ()
 
 
-def query_story(row: Row, kept: Sequence[KeptEvent], notes: Sequence[str] = ()) -> Story:
+def query_story(row: StoryRow, kept: Sequence[KeptEvent], notes: Sequence[str] = ()) -> Story:
     """A query's row of the history and its events."""
     begun_s, ended_s = row["begun_s"] or row["submitted_s"], row["ended_s"]
     facts = {
@@ -38,7 +38,7 @@ def query_story(row: Row, kept: Sequence[KeptEvent], notes: Sequence[str] = ()) 
     return Story("query", str(row["id"]), facts, merged(_query_events(row), map(told, kept)), notes)
 
 
-def _query_events(row: Row) -> list[StoryEvent]:
+def _query_events(row: StoryRow) -> list[StoryEvent]:
     """Submitted, begun, ended: as the history has it."""
     verb = "submitted" if row["is_async"] else "asked"
     events = [StoryEvent(row["submitted_s"], verb, f"{verb}: {bounded(row['statement'])}", "registry")]
@@ -59,7 +59,7 @@ def transaction_story(number: int, found: RegistryRows, kept: Sequence[KeptEvent
     """What the registry has of a transaction and its events; one that the registry forgot is told by the log alone."""
     row = found.row
     if row is None:
-        facts: Row = {"state": "unknown", "database": next((one.fields["database"] for one in kept), "")}
+        facts: StoryRow = {"state": "unknown", "database": next((one.fields["database"] for one in kept), "")}
         notes = notes or ("the registry has it no more: it was taken back together with its database",)
     else:
         facts = {name: row[name] for name in ("state", "database", "source", "attempt", "error")}
@@ -71,7 +71,7 @@ def transaction_story(number: int, found: RegistryRows, kept: Sequence[KeptEvent
     return Story("transaction", str(number), facts, merged(events, map(told, kept), same=_SAME), notes)
 
 
-def _transaction_events(row: Row) -> list[StoryEvent]:
+def _transaction_events(row: StoryRow) -> list[StoryEvent]:
     """Begun and ended: as the registry has it."""
     events = [StoryEvent(row["begun_s"], "begun", f"begun from {bounded(row['source'])}", "registry")]
     if row["ended_s"]:
@@ -81,7 +81,7 @@ def _transaction_events(row: Row) -> list[StoryEvent]:
     return events
 
 
-def _counted(row: Mapping[str, Any], name: str, counts: Sequence[str]) -> Row:
+def _counted(row: Mapping[str, Any], name: str, counts: Sequence[str]) -> StoryRow:
     """A name and its sums, which SQL gives as DECIMAL, as numbers of JSON."""
     took = {"elapsed_s": round(float(row["elapsed_s"] or 0.0), 3)} if "elapsed_s" in row else {}
     return {name: row[name], **{count: int(row[count] or 0) for count in counts}, **took}
@@ -90,7 +90,7 @@ def _counted(row: Mapping[str, Any], name: str, counts: Sequence[str]) -> Row:
 def node_story(
     name: str,
     facts: Mapping[str, Any],
-    made: Sequence[Row],
+    made: Sequence[StoryRow],
     kept: Sequence[KeptEvent],
     numbers: Mapping[str, int],
     notes: Sequence[str] = (),
@@ -101,7 +101,7 @@ def node_story(
     return Story("node", name, facts, merged(events, (told(one, _named(one, numbers)) for one in kept)), notes)
 
 
-def _made(row: Row) -> StoryEvent:
+def _made(row: StoryRow) -> StoryEvent:
     """Chunk tables of one transaction: the registry has no time of its own for them, so that of the transaction."""
     size = f"{int(row['tables'])} chunk tables with {int(row['rows']):,} rows, {human_bytes(int(row['bytes']))}"
     text = f"transaction {row['transaction']} of {row['database']}: {size} made on {row['node']}"

@@ -12,10 +12,10 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from skyshard.log.event_files import KeptEvent
-from skyshard.log.output import utc
+from skyshard.log.line_output import utc
 
 VERSION = 1
-Source = Literal["registry", "log"]
+EventSource = Literal["registry", "log"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class StoryEvent:
     time_s: float
     event: str
     text: str
-    source: Source
+    source: EventSource
     process: int = 0
     level: str = "info"
 

@@ -24,7 +24,7 @@ from skyshard.synth.rows.generate import SyntheticSky, open_sky
 from skyshard.synth.write.catalog_truth import joined, table_truth
 from skyshard.synth.write.output_folder import Identity
 from skyshard.synth.write.synth_manifest import Shrink
-from skyshard.synth.write.synth_plan import ChunkTask, Plan, plan
+from skyshard.synth.write.synth_plan import ChunkTask, SynthPlan, plan
 
 
 def is_recipe(path: Path) -> bool:
@@ -59,7 +59,7 @@ def open_recipe(
     return Source(str(path), "recipe", identity.recipe.name.replace("-", "_"), layout, tables, known=known)
 
 
-def _source_table(path: Path, name: str, sky: SyntheticSky, planned: Plan, reader: RecipeReader) -> SourceTable:
+def _source_table(path: Path, name: str, sky: SyntheticSky, planned: SynthPlan, reader: RecipeReader) -> SourceTable:
     """A slice for each chunk; one for a regular table."""
     spec, text = sky.specs[name], planned.identity.text
     if spec.layout.role.is_chunked:

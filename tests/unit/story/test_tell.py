@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from skyshard.log.event_files import KeptEvent
-from skyshard.log.events import KINDS, Value
+from skyshard.log.events import KINDS, EventValue
 from skyshard.story.tell import RegistryRows, is_about_node, node_story, query_story, transaction_story
 
 QUERY: dict[str, Any] = {
@@ -20,7 +20,7 @@ TRANSACTION: dict[str, Any] = {
 }  # fmt: skip
 
 
-def kept(time_s: float, event: str, **fields: Value) -> KeptEvent:
+def kept(time_s: float, event: str, **fields: EventValue) -> KeptEvent:
     """An event as the files have it."""
     return KeptEvent(time_s, event, "info", 42, KINDS[event].sentence(fields), fields)
 
@@ -61,7 +61,7 @@ def test_a_failure_is_told_once() -> None:
 
 def test_a_transaction_tells_its_interruption_and_its_resumption() -> None:
     """Begun, interrupted, resumed, published; what it brought stands in the facts, as numbers."""
-    names: dict[str, Value] = {"transaction": 3, "database": "dr1"}
+    names: dict[str, EventValue] = {"transaction": 3, "database": "dr1"}
     log = [
         kept(50.1, "begun", **names, tables="Object", parts=2),
         kept(60.0, "interrupted", **names, attempt=1, error="SIGTERM"),

@@ -34,7 +34,7 @@ from skyshard.host.interrupts import ENDING_SIGNALS
 from skyshard.host.process_tuning import allow_tuning
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import DRIVER_DIED
-from skyshard.log.output import write_logs_of_environment
+from skyshard.log.line_output import write_logs_of_environment
 from skyshard.runtime import open_runtime
 
 R = TypeVar("R")

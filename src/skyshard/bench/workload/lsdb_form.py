@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from skyshard.bench.workload.parameters import PARTS, Parameter, ParameterValue
 from skyshard.bench.workload.schema_names import CatalogSchema
-from skyshard.catalog.strict_files import Place, Strict, broken_rule
+from skyshard.catalog.strict_files import KeyPath, Strict, broken_rule
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
 
@@ -107,7 +107,7 @@ class LsdbForm(Strict):
         return self
 
     @property
-    def parts(self) -> Iterator[tuple[str, str, Place]]:
+    def parts(self) -> Iterator[tuple[str, str, KeyPath]]:
         """(logical table, column, key of the header) of every column named."""
         placed: list[tuple[LsdbForm | MatchForm | JoinForm | None, list[str | int]]]
         placed = [(self, []), (self.match, ["match"]), (self.join, ["join"])]
@@ -124,7 +124,7 @@ class LsdbForm(Strict):
         conditions = [*self.where, *(self.join.where if self.join else [])]
         return [bound for one in conditions for key, bound in one.bounds.items() if key != "above_column"]
 
-    def fault(self, parameters: Mapping[str, Parameter], schema: CatalogSchema) -> tuple[str, Place] | None:
+    def fault(self, parameters: Mapping[str, Parameter], schema: CatalogSchema) -> tuple[str, KeyPath] | None:
         """What the form names that is not there, and where; None when all is."""
         for kind in ("id", "cone", "box"):
             name = getattr(self, kind)

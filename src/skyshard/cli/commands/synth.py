@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from skyshard.synth.recipe.release_profile import Profile
     from skyshard.synth.write.dirty_input import Dirt
     from skyshard.synth.write.synth_manifest import Manifest
-    from skyshard.synth.write.write_catalog import Plan
+    from skyshard.synth.write.write_catalog import SynthPlan
 
 
 def synth(
@@ -70,7 +70,7 @@ def synth(
 
 
 def _make(
-    planned: Plan,
+    planned: SynthPlan,
     out: Path,
     profile: Profile | None,
     runtime: Literal["inline", "ray"],
@@ -89,7 +89,7 @@ def _make(
     return facts if profile is None else facts | {"profile": profile_facts(profile, manifest)}
 
 
-def _preview(planned: Plan, out: Path) -> Path:
+def _preview(planned: SynthPlan, out: Path) -> Path:
     from skyshard.synth.rows.generate import open_sky
     from skyshard.synth.write.output_folder import PREVIEW
     from skyshard.synth.write.preview import write_preview
@@ -107,7 +107,7 @@ def _kinds_of_dirt(text: str) -> tuple[Dirt, ...]:
     return parse_dirt(text)
 
 
-def _make_dirty(planned: Plan, out: Path, kinds: tuple[Dirt, ...]) -> dict[str, Any]:
+def _make_dirty(planned: SynthPlan, out: Path, kinds: tuple[Dirt, ...]) -> dict[str, Any]:
     from skyshard.synth.write.dirty_input import write_dirty
 
     return {name: asdict(table) for name, table in write_dirty(planned, out, kinds).items()}
@@ -127,7 +127,7 @@ def parse_chunks(text: str) -> list[int] | None:
         raise UserError(f"--chunks '{text}' is not a list of numbers", remedy="write 7140,7141") from None
 
 
-def plan_facts(planned: Plan) -> dict[str, Any]:
+def plan_facts(planned: SynthPlan) -> dict[str, Any]:
     """What will be made; expected numbers are means."""
     return {
         "recipe": planned.identity.recipe.name,
@@ -169,7 +169,7 @@ def profile_facts(profile: Profile, manifest: Manifest) -> dict[str, Any]:
     return {"name": profile.name, "fraction": manifest.fraction, "tables": share}
 
 
-def profile_plan(profile: Profile, planned: Plan) -> dict[str, Any]:
+def profile_plan(profile: Profile, planned: SynthPlan) -> dict[str, Any]:
     """What the full thing is, what the fraction of it is, and what this recipe will make."""
     fraction = planned.identity.fraction
     tables = {

@@ -16,7 +16,7 @@ def write_log(verbose: int, file: Path | None, *, is_json: bool) -> None:
     """
     if not (verbose or file or is_json or any(name.startswith("SKYSHARD_LOG") for name in os.environ)):
         return
-    from skyshard.log.output import LogOutput, write_logs  # a silent command needs none of it
+    from skyshard.log.line_output import LogOutput, write_logs  # a silent command needs none of it
 
     output = LogOutput.of_options(verbose, file, is_json).or_else(LogOutput.of_environment())
     try:

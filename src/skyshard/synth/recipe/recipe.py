@@ -28,7 +28,7 @@ from skyshard.synth.recipe.table_columns import (
 from skyshard.synth.recipe.table_kinds import TableKind
 
 
-class Population(StrictModel):
+class PopulationRules(StrictModel):
     """Brightness, kind and variability of the objects."""
 
     bright_mag: Finite = 15.0
@@ -43,7 +43,7 @@ class Population(StrictModel):
     """Share of objects whose flux varies."""
 
     @model_validator(mode="after")
-    def _has_range(self) -> Population:
+    def _has_range(self) -> PopulationRules:
         if self.bright_mag >= self.faint_mag:
             raise ValueError(f"bright_mag {self.bright_mag:g} is not below faint_mag {self.faint_mag:g}")
         return self
@@ -93,7 +93,7 @@ class ObjectTable(StrictModel):
         return self
 
 
-class SourceTable(StrictModel):
+class RecipeSourceTable(StrictModel):
     """Detections: the visits in which an object stands out. The number follows from depth and visits."""
 
     detection_snr: Positive = 5.0
@@ -121,7 +121,7 @@ class Tables(StrictModel):
 
     Object: ObjectTable = ObjectTable()
     """The director table."""
-    Source: SourceTable | None = SourceTable()
+    Source: RecipeSourceTable | None = RecipeSourceTable()
     """Detections; null for none."""
     ForcedSource: ForcedSourceTable | None = ForcedSourceTable()
     """Forced measurements; null for none."""
@@ -129,7 +129,7 @@ class Tables(StrictModel):
     """A reference catalog and its matches; none unless asked for."""
 
 
-class ColumnRule(StrictModel):
+class ColumnRecipe(StrictModel):
     """How one column of a Felis schema is made, instead of by its inferred meaning: one of these."""
 
     constant: int | float | str | None = None
@@ -148,7 +148,7 @@ class ColumnRule(StrictModel):
     """Share of rows that are NULL; also alone, with the inferred values."""
 
     @model_validator(mode="after")
-    def _says_one_thing(self) -> ColumnRule:
+    def _says_one_thing(self) -> ColumnRecipe:
         given = [name for name in type(self).model_fields if name != "nulls" and getattr(self, name) is not None]
         if len(given) > 1 or not (given or self.nulls):
             raise ValueError(f"give one of constant, uniform, normal, lognormal, poisson, choice; not {given}")
@@ -164,7 +164,7 @@ class SchemaTables(StrictModel):
     """Which of its tables to make; null for all."""
     kinds: dict[str, TableKind] = Field(default={})
     """What a table holds, where it should not be inferred from its columns."""
-    columns: dict[str, ColumnRule] = Field(default={})
+    columns: dict[str, ColumnRecipe] = Field(default={})
     """Rules for single columns, by ``Table.column``."""
     detection_snr: Positive = 5.0
     """Signal over noise in one visit above which there is a Source row."""
@@ -250,7 +250,7 @@ class Recipe(StrictModel):
     """Unit of every flux: microjansky (AB zero point 23.9), nanojansky (31.4), erg/s/cm2/Hz (-48.6)."""
     sky: Sky
     """Number and places of objects."""
-    population: Population = Population()
+    population: PopulationRules = PopulationRules()
     """Brightness, kind and variability of objects."""
     bands: Annotated[dict[str, Band], Field(min_length=1)]
     """Filters by name."""

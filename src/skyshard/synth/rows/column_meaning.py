@@ -51,7 +51,7 @@ class Sense(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class ColumnMeaning:
     """The sense of one column, with what its maker needs."""
 
     sense: Sense
@@ -151,7 +151,7 @@ _OTHERS = (
 
 
 @lru_cache(maxsize=16_384)
-def meaning_of(column: SchemaColumn) -> Meaning:
+def meaning_of(column: SchemaColumn) -> ColumnMeaning:
     """What a column means.
 
     >>> meaning_of(SchemaColumn("g_psfFluxErr", "float", True, "nJy", "", "")).sense
@@ -159,15 +159,15 @@ def meaning_of(column: SchemaColumn) -> Meaning:
     """
     band, stem = split_band(column.name)
     if _is_boolean(column) and stem != "metaStep":
-        return _first(_FLAGS, stem, band) or Meaning(Sense.FLAG, stem, band, ("failed",))
+        return _first(_FLAGS, stem, band) or ColumnMeaning(Sense.FLAG, stem, band, ("failed",))
     if not _is_number(column):
         found = _first(_IDS, stem, band) or _first(_OTHERS[-1:], stem, band)
         is_known = found is not None and (found.sense is not Sense.TIME or column.type.startswith("datetime"))
-        return found if found is not None and is_known else Meaning(Sense.TEXT, stem, band)
+        return found if found is not None and is_known else ColumnMeaning(Sense.TEXT, stem, band)
     for rules in (_IDS, _PLACES, _FLUXES, _SHAPES, _OTHERS):
         if (found := _first(rules, stem, band)) is not None:
             return found
-    return Meaning(Sense.GENERIC, stem, band)
+    return ColumnMeaning(Sense.GENERIC, stem, band)
 
 
 def split_band(name: str) -> tuple[str | None, str]:
@@ -184,10 +184,10 @@ def split_band(name: str) -> tuple[str | None, str]:
 
 def _first(
     rules: tuple[tuple[re.Pattern[str], Sense, tuple[str, ...]], ...], stem: str, band: str | None
-) -> Meaning | None:
+) -> ColumnMeaning | None:
     for pattern, sense, words in rules:
         if match := pattern.search(stem):
-            return Meaning(sense, stem, band, words or tuple(word for word in match.groups() if word))
+            return ColumnMeaning(sense, stem, band, words or tuple(word for word in match.groups() if word))
     return None
 
 

@@ -16,11 +16,11 @@ import pyarrow as pa
 from skyshard.array_types import Floats
 from skyshard.catalog.felis_schemas import SchemaColumn
 from skyshard.synth.recipe.random_streams import stream
-from skyshard.synth.recipe.recipe import ColumnRule
+from skyshard.synth.recipe.recipe import ColumnRecipe
 from skyshard.synth.recipe.sky_tables import Masked, Validity, Values
-from skyshard.synth.rows.column_meaning import Meaning, Sense, meaning_of
+from skyshard.synth.rows.column_meaning import ColumnMeaning, Sense, meaning_of
 from skyshard.synth.rows.fluxes import Light, flux_family
-from skyshard.synth.rows.generic_columns import Shape, draw_shape, rule_shape, shape_of
+from skyshard.synth.rows.generic_columns import Distribution, distribution_of, draw_shape, rule_shape
 from skyshard.synth.rows.kpm_columns import Patch
 from skyshard.synth.rows.text_columns import date_texts, number_texts, pick
 from skyshard.synth.sky.population import Singles
@@ -65,10 +65,10 @@ class TableRows:
         return self.random(name).random(self.count, dtype=np.float32)
 
 
-Maker: TypeAlias = Callable[[TableRows, SchemaColumn, Meaning], Values]
+Maker: TypeAlias = Callable[[TableRows, SchemaColumn, ColumnMeaning], Values]
 
 
-def make_column(rows: TableRows, column: SchemaColumn, rule: ColumnRule | None) -> Values:
+def make_column(rows: TableRows, column: SchemaColumn, rule: ColumnRecipe | None) -> Values:
     """The values of one column; NULL where its band was never observed, if it may be NULL."""
     meaning = meaning_of(column)
     values = _ruled(rows, column, rule)
@@ -84,7 +84,7 @@ def make_column(rows: TableRows, column: SchemaColumn, rule: ColumnRule | None) 
     return values
 
 
-def _ruled(rows: TableRows, column: SchemaColumn, rule: ColumnRule | None) -> Values | None:
+def _ruled(rows: TableRows, column: SchemaColumn, rule: ColumnRecipe | None) -> Values | None:
     """What the recipe says of the column, if it does."""
     if rule is None:
         return None
@@ -98,13 +98,13 @@ def _ruled(rows: TableRows, column: SchemaColumn, rule: ColumnRule | None) -> Va
     return None if shape is None else draw_shape(shape, rows.random(column.name), rows.count)
 
 
-def _flux(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _flux(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     if column.name not in rows.made:
         rows.made[column.name] = _measured_flux(rows, column, meaning)
     return rows.made[column.name]
 
 
-def _measured_flux(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Singles:
+def _measured_flux(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Singles:
     light, family = rows.light(meaning.band), flux_family(meaning.stem)
     unit = np.float32(_UNITS.get(column.unit, 1e3))
     if family.scale == 0:
@@ -123,18 +123,18 @@ def _measured_flux(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> S
     return values
 
 
-def _flux_error(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _flux_error(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     """A multiple of the point-source error, so that pulls are those of a standard normal."""
     unit = _UNITS.get(column.unit, 1e3)
     return np.asarray(rows.light(meaning.band).sigma * np.float32(flux_family(meaning.stem).noise * unit))
 
 
-def _flux_difference(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _flux_difference(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     light, unit = rows.light(meaning.band), np.float32(_UNITS.get(column.unit, 1e3))
     return np.asarray((light.point - light.mean + light.sigma * rows.normal(column.name)) * unit)
 
 
-def _mag(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _mag(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     """The magnitude of the flux that stands beside it; NULL where that is not positive."""
     flux = _beside(rows, column, "Mag", "Flux")
     if flux is None:
@@ -145,7 +145,7 @@ def _mag(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
     return Masked(values, Validity.of(is_positive).intersect(band)) if column.is_nullable else values
 
 
-def _mag_error(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _mag_error(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     flux = _beside(rows, column, "MagErr", "Flux")
     light = rows.light(meaning.band)
     if flux is None:
@@ -166,7 +166,7 @@ def _beside(rows: TableRows, column: SchemaColumn, old: str, new: str) -> Single
     return rows.made[name]
 
 
-def _position(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _position(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     """A row's position; measured in a band, or by another model, it scatters by its error."""
     is_ra = meaning.sense is Sense.RA
     own = rows.ra if is_ra else rows.dec
@@ -182,7 +182,7 @@ def _position_error_deg(light: Light) -> Singles:
     return np.asarray(np.minimum(_CENTROID_DEG / np.maximum(light.snr, np.float32(0.5)), _CENTROID_DEG))
 
 
-def _position_error(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _position_error(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     error = _position_error_deg(rows.light(meaning.band))
     if meaning.words == ("pixels",):
         return np.asarray(error * _PIXELS_PER_DEG)
@@ -191,13 +191,13 @@ def _position_error(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> 
     return error * np.float32(1.05) if "dec" in meaning.stem else error
 
 
-def _pixel(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _pixel(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     """Place on the patch's image, from the position itself."""
     degrees = rows.ra if meaning.words == ("x",) else rows.dec + 90.0
     return (degrees * float(_PIXELS_PER_DEG)) % 4000.0
 
 
-def _moment(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _moment(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     axis, is_psf = meaning.words[0], len(meaning.words) > 1
     noise = rows.normal(column.name)
     noise *= np.float32(0.01 if is_psf else 0.04)
@@ -212,7 +212,7 @@ def _moment(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
     return noise
 
 
-def _ellipticity(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _ellipticity(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     noise = rows.normal(column.name)
     noise *= np.float32(0.05)
     if "sf" in meaning.stem or "moments" in meaning.stem:
@@ -221,7 +221,7 @@ def _ellipticity(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Val
     return np.clip(noise, np.float32(-0.99), np.float32(0.99))
 
 
-def _size(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _size(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     """Radius or second moment, in the column's unit, 0.2 arcseconds a pixel."""
     second = rows.size + np.float32(0.0 if "reff" in meaning.stem else _PSF_PIXELS2)
     values = second if meaning.stem.endswith(("_T", "trace")) else np.sqrt(second)
@@ -234,7 +234,7 @@ def _size(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
     return noise
 
 
-def _kind(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _kind(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     """0 for point sources, 1 for extended; a share between, near the limit the wrong one."""
     light = rows.light(meaning.band)
     kind = ~light.is_point
@@ -242,11 +242,11 @@ def _kind(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
     return (kind ^ is_confused).astype(np.float32)
 
 
-def _flag(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _flag(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     return rows.light(meaning.band).flag(meaning.words[0])
 
 
-def _count(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _count(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     word = meaning.words[0]
     if word == "0":
         return rows.light(meaning.band).flag("failed")
@@ -254,43 +254,43 @@ def _count(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
         return rows.light(meaning.band).flag("blend") * np.int8(2)
     if word == "area":
         return np.asarray(60 + 20 * rows.size + 10 * rows.uniform(column.name)).astype(np.int32)
-    return draw_shape(Shape("poisson", float(word)), rows.random(column.name), rows.count)
+    return draw_shape(Distribution("poisson", float(word)), rows.random(column.name), rows.count)
 
 
-def _snr(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _snr(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     return rows.light(meaning.band).snr
 
 
-def _statistic(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _statistic(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     return rows.statistics.get(column.name, _generic(rows, column, meaning))
 
 
-def _time(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _time(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     """Days of the survey: a mean epoch, or the day of processing; times of visits come with their rows."""
     visits = rows.patch.recipe.visits
     mjd = visits.first_mjd + visits.nights * (0.4 + 0.2 * rows.random(column.name).random(rows.count))
     return date_texts(mjd) if column.type.startswith("datetime") else mjd
 
 
-def _generic(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
-    return draw_shape(shape_of(column), rows.random(column.name), rows.count)
+def _generic(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
+    return draw_shape(distribution_of(column), rows.random(column.name), rows.count)
 
 
-def _zero(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _zero(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     return np.zeros(rows.count, np.int64)
 
 
-def _pm(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _pm(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     values = rows.normal(column.name) * np.float32(6.0)
     return np.abs(values) if meaning.words == ("parallax",) else values
 
 
-def _visits(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _visits(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     """Visits that cover the row, in the column's band or in all."""
     return rows.statistics.get(f"{meaning.band or ''}/visits", np.ones(rows.count, np.int64))
 
 
-def _text(rows: TableRows, column: SchemaColumn, meaning: Meaning) -> Values:
+def _text(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
     words = {"skymap": ["DC2"], "metaStep": ["ns"]}.get(meaning.stem)
     if words is None and not column.type.startswith("char"):
         words = ["survey", "calibration", "commissioning"]

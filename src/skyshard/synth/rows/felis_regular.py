@@ -21,7 +21,7 @@ from skyshard.synth.recipe.sky_tables import TableSpec, Values, to_array
 from skyshard.synth.recipe.table_kinds import TableKind
 from skyshard.synth.rows.column_meaning import Sense, meaning_of
 from skyshard.synth.rows.felis_rows import DETECTORS, PHYSICAL
-from skyshard.synth.rows.generic_columns import draw_shape, rule_shape, shape_of
+from skyshard.synth.rows.generic_columns import distribution_of, draw_shape, rule_shape
 from skyshard.synth.rows.text_columns import date_texts, pick
 from skyshard.synth.sky.density import in_footprint
 from skyshard.synth.sky.tracts import DETECTOR_PIXELS, detector_centres, patch_centres
@@ -144,7 +144,7 @@ class _Columns:
         if (sense := meaning_of(column).sense) in (Sense.RA, Sense.DEC):
             place = random.random(self.count)
             return 360.0 * place if sense is Sense.RA else 60.0 - 120.0 * place
-        return draw_shape(shape_of(column), random, self.count)
+        return draw_shape(distribution_of(column), random, self.count)
 
 
 def _human_words(seed: int, column: SchemaColumn) -> list[str]:

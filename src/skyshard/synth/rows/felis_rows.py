@@ -17,7 +17,7 @@ from skyshard.array_types import Flags, Floats, Integers, RowIndexes
 from skyshard.catalog.felis_schemas import SchemaColumn
 from skyshard.chunking.sphere import Box
 from skyshard.lazy import locked_property
-from skyshard.synth.recipe.recipe import ColumnRule, SchemaTables
+from skyshard.synth.recipe.recipe import ColumnRecipe, SchemaTables
 from skyshard.synth.recipe.sky_tables import TableSpec, Validity, Values, to_array
 from skyshard.synth.recipe.table_kinds import TableKind
 from skyshard.synth.rows.felis_columns import TableRows, make_column
@@ -148,7 +148,7 @@ def make_table(chunk: FelisChunk, spec: TableSpec, columns: Mapping[str, SchemaC
     return pa.Table.from_arrays(arrays, schema=spec.arrow)
 
 
-def _rules_of(rule: SchemaTables, table: str) -> dict[str, ColumnRule]:
+def _rules_of(rule: SchemaTables, table: str) -> dict[str, ColumnRecipe]:
     prefix = f"{table}."
     return {key.removeprefix(prefix): one for key, one in rule.columns.items() if key.startswith(prefix)}
 

@@ -36,7 +36,7 @@ from skyshard.synth.rows.kpm_columns import (
 from skyshard.synth.rows.reference_catalog import reference_columns
 from skyshard.synth.sky.density import Cells, DensityMap
 from skyshard.synth.sky.population import draw_population
-from skyshard.synth.sky.positions import Positions, draw_positions
+from skyshard.synth.sky.positions import SkyPositions, draw_positions
 from skyshard.synth.sky.visits import Pointings, draw_pointings, regular_tables
 
 RUN_ROWS = 4_000_000
@@ -62,7 +62,7 @@ class SyntheticSky:
             raise UserError(f"no chunk {chunk} in striping {self.recipe.striping.family}", remedy="see skyshard locate")
         return self.density.cells(self.chunker.chunk_box(chunk))
 
-    def positions(self, chunk: int, share: float = 1.0) -> Positions:
+    def positions(self, chunk: int, share: float = 1.0) -> SkyPositions:
         """Where the objects of one chunk are."""
         return draw_positions(self.cells(chunk), self.recipe.sky, self.chunker, self.seed, chunk, share)
 

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from skyshard.catalog.felis_schemas import SchemaColumn
-from skyshard.synth.recipe.recipe import ColumnRule
+from skyshard.synth.recipe.recipe import ColumnRecipe
 from skyshard.synth.sky.population import Singles
 
 
-class Shape(NamedTuple):
+class Distribution(NamedTuple):
     """A distribution of two numbers."""
 
     name: str
@@ -23,51 +23,58 @@ class Shape(NamedTuple):
 
 
 _BY_NAME = (
-    (r"(Err|_unc|Uncertainty)$", Shape("log-normal", 0.05, 0.5)),
-    (r"_Cov$", Shape("normal", 0.0, 1e-4)),
-    (r"^ebv$", Shape("log-normal", 0.05, 0.5)),
-    (r"chi2|chisq|Chi2|rms", Shape("log-normal", 1.0, 0.3)),
-    (r"lnL|logL", Shape("normal", -20.0, 8.0)),
-    (r"theta|[aA]ngle$|Rotation|node|peri$|argperi|anomaly|Longitude", Shape("uniform", -90.0, 90.0)),
-    (r"azimuth|Lambda|galacticL|galLon|eclLambda", Shape("uniform", 0.0, 360.0)),
-    (r"altitude", Shape("uniform", 30.0, 88.0)),
-    (r"zenithDistance", Shape("uniform", 2.0, 60.0)),
-    (r"Coverage", Shape("uniform", 0.85, 1.0)),
-    (r"[fF]raction|fluxfrac|fracDev|mfrac|reliability|blendedness|^e$", Shape("uniform", 0.0, 1.0)),
-    (r"apCorr$|jacobian|^localPhotoCalib$", Shape("normal", 1.0, 0.01)),
-    (r"CDMatrix", Shape("normal", 0.0, 5e-5)),
-    (r"variance_value", Shape("log-normal", 50.0, 0.2)),
-    (r"index$", Shape("log-normal", 1.8, 0.4)),
-    (r"redshift", Shape("log-normal", 0.8, 0.5)),
-    (r"Length$", Shape("log-normal", 1.5, 0.5)),
-    (r"airmass", Shape("uniform", 1.0, 1.6)),
-    (r"area$", Shape("normal", 60.0, 3.0)),
-    (r"Dist$|Range$", Shape("log-normal", 2.5, 0.3)),
+    (r"(Err|_unc|Uncertainty)$", Distribution("log-normal", 0.05, 0.5)),
+    (r"_Cov$", Distribution("normal", 0.0, 1e-4)),
+    (r"^ebv$", Distribution("log-normal", 0.05, 0.5)),
+    (r"chi2|chisq|Chi2|rms", Distribution("log-normal", 1.0, 0.3)),
+    (r"lnL|logL", Distribution("normal", -20.0, 8.0)),
+    (r"theta|[aA]ngle$|Rotation|node|peri$|argperi|anomaly|Longitude", Distribution("uniform", -90.0, 90.0)),
+    (r"azimuth|Lambda|galacticL|galLon|eclLambda", Distribution("uniform", 0.0, 360.0)),
+    (r"altitude", Distribution("uniform", 30.0, 88.0)),
+    (r"zenithDistance", Distribution("uniform", 2.0, 60.0)),
+    (r"Coverage", Distribution("uniform", 0.85, 1.0)),
+    (r"[fF]raction|fluxfrac|fracDev|mfrac|reliability|blendedness|^e$", Distribution("uniform", 0.0, 1.0)),
+    (r"apCorr$|jacobian|^localPhotoCalib$", Distribution("normal", 1.0, 0.01)),
+    (r"CDMatrix", Distribution("normal", 0.0, 5e-5)),
+    (r"variance_value", Distribution("log-normal", 50.0, 0.2)),
+    (r"index$", Distribution("log-normal", 1.8, 0.4)),
+    (r"redshift", Distribution("log-normal", 0.8, 0.5)),
+    (r"Length$", Distribution("log-normal", 1.5, 0.5)),
+    (r"airmass", Distribution("uniform", 1.0, 1.6)),
+    (r"area$", Distribution("normal", 60.0, 3.0)),
+    (r"Dist$|Range$", Distribution("log-normal", 2.5, 0.3)),
 )
 _BY_UNIT = {
-    "mag": Shape("normal", 22.0, 1.5), "deg": Shape("uniform", -90.0, 90.0), "pixel": Shape("uniform", 0.0, 4000.0),
-    "arcsec": Shape("log-normal", 0.3, 0.5), "AU": Shape("normal", 0.0, 1.5), "km/s": Shape("normal", 0.0, 15.0),
-    "s": Shape("uniform", 29.0, 31.0), "adu": Shape("log-normal", 300.0, 0.4), "d": Shape("uniform", 1.0, 4000.0),
-    "arcsec/pixel": Shape("normal", 0.2, 0.001), "nJy": Shape("log-normal", 500.0, 1.0),
-}  # fmt: skip
+    "mag": Distribution("normal", 22.0, 1.5),
+    "deg": Distribution("uniform", -90.0, 90.0),
+    "pixel": Distribution("uniform", 0.0, 4000.0),
+    "arcsec": Distribution("log-normal", 0.3, 0.5),
+    "AU": Distribution("normal", 0.0, 1.5),
+    "km/s": Distribution("normal", 0.0, 15.0),
+    "s": Distribution("uniform", 29.0, 31.0),
+    "adu": Distribution("log-normal", 300.0, 0.4),
+    "d": Distribution("uniform", 1.0, 4000.0),
+    "arcsec/pixel": Distribution("normal", 0.2, 0.001),
+    "nJy": Distribution("log-normal", 500.0, 1.0),
+}
 _PATTERNS = tuple((re.compile(pattern), shape) for pattern, shape in _BY_NAME)
 
 
-def shape_of(column: SchemaColumn) -> Shape:
+def distribution_of(column: SchemaColumn) -> Distribution:
     """The distribution of a column that is understood only so far.
 
-    >>> shape_of(SchemaColumn("ebv", "float", True, "mag", "", ""))
-    Shape(name='log-normal', first=0.05, second=0.5)
+    >>> distribution_of(SchemaColumn("ebv", "float", True, "mag", "", ""))
+    Distribution(name='log-normal', first=0.05, second=0.5)
     """
     for pattern, shape in _PATTERNS:
         if pattern.search(column.name):
             return shape
     if column.type.startswith(("tinyint", "smallint", "int", "bigint")):
-        return Shape("poisson", 3.0)
-    return _BY_UNIT.get(column.unit, Shape("normal", 0.0, 1.0))
+        return Distribution("poisson", 3.0)
+    return _BY_UNIT.get(column.unit, Distribution("normal", 0.0, 1.0))
 
 
-def draw_shape(shape: Shape, random: np.random.Generator, count: int) -> Singles:
+def draw_shape(shape: Distribution, random: np.random.Generator, count: int) -> Singles:
     """``count`` values of a distribution."""
     if shape.name == "uniform":
         values = random.random(count, dtype=np.float32)
@@ -81,12 +88,12 @@ def draw_shape(shape: Shape, random: np.random.Generator, count: int) -> Singles
     return np.asarray(values + np.float32(shape.first))
 
 
-def rule_shape(rule: ColumnRule) -> Shape | None:
+def rule_shape(rule: ColumnRecipe) -> Distribution | None:
     """The distribution that a recipe gives a column, if it gives one."""
     if rule.uniform is not None:
-        return Shape("uniform", *rule.uniform)
+        return Distribution("uniform", *rule.uniform)
     if rule.normal is not None:
-        return Shape("normal", *rule.normal)
+        return Distribution("normal", *rule.normal)
     if rule.lognormal is not None:
-        return Shape("log-normal", *rule.lognormal)
-    return Shape("poisson", rule.poisson) if rule.poisson is not None else None
+        return Distribution("log-normal", *rule.lognormal)
+    return Distribution("poisson", rule.poisson) if rule.poisson is not None else None

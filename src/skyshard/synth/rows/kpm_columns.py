@@ -18,7 +18,7 @@ from skyshard.synth.recipe.recipe import Recipe
 from skyshard.synth.recipe.sky_tables import Masked, Validity, Values
 from skyshard.synth.recipe.table_columns import FORCED_SOURCE, OBJECT, SOURCE
 from skyshard.synth.sky.population import Population, Singles, flux_of
-from skyshard.synth.sky.positions import Positions
+from skyshard.synth.sky.positions import SkyPositions
 from skyshard.synth.sky.visits import Pointings, filter_ids
 
 SERIAL_BITS = 32
@@ -39,7 +39,7 @@ class Patch:
     recipe: Recipe
     seed: int
     chunk: int
-    positions: Positions
+    positions: SkyPositions
     population: Population
 
     @property

@@ -68,13 +68,13 @@ def flux_of(magnitude: Singles | float) -> Singles:
 
 def draw_population(recipe: Recipe, seed: int, chunk: int, count: int) -> Population:
     """The true properties of a chunk's objects."""
-    draw = _Draws(seed, chunk, count)
+    draw = _PopulationDraws(seed, chunk, count)
     is_star = draw.chance("isStar", recipe.population.star_fraction)
     magnitudes = _magnitudes(recipe, draw, is_star)
     missing = [draw.chance(f"{band}_missing", recipe.bands[band].missing_fraction) for band in recipe.band_names]
     size = np.where(is_star, np.float32(0), np.exp(np.float32(1.2) + np.float32(0.8) * draw.normal("size")))
     is_variable = draw.chance("isVariable", recipe.population.variable_fraction)
-    variables = _Draws(seed, chunk, int(np.count_nonzero(is_variable)))
+    variables = _PopulationDraws(seed, chunk, int(np.count_nonzero(is_variable)))
     amplitude = np.exp(np.float32(-1.2) + np.float32(0.6) * variables.normal("amplitude"))
     period = np.exp(np.float32(math.log(0.2)) + np.float32(math.log(1500)) * variables.uniform("period"))
     return Population(
@@ -97,7 +97,7 @@ def _where(is_there: Flags, values: Singles) -> Singles:
 
 
 @dataclass(frozen=True, slots=True)
-class _Draws:
+class _PopulationDraws:
     """Single-precision random columns of one chunk's population."""
 
     seed: int
@@ -116,7 +116,7 @@ class _Draws:
         return stream(self.seed, "population", self.chunk, name).standard_normal(self.count, dtype=np.float32)
 
 
-def _magnitudes(recipe: Recipe, draw: _Draws, is_star: Flags) -> Singles:
+def _magnitudes(recipe: Recipe, draw: _PopulationDraws, is_star: Flags) -> Singles:
     """(band, object): r by the number counts, the others by colour."""
     counts = recipe.population
     share = 1.0 - 10.0 ** (-counts.slope * (counts.faint_mag - counts.bright_mag))

@@ -28,7 +28,7 @@ _BLEND_DEG = 1.0 / 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Positions:
+class SkyPositions:
     """Right ascension in [0, 360) and declination, degrees."""
 
     ra: Floats
@@ -40,7 +40,7 @@ class Positions:
         return len(self.ra)
 
 
-def draw_positions(cells: Cells, sky: Sky, chunker: Chunker, seed: int, chunk: int, share: float = 1.0) -> Positions:
+def draw_positions(cells: Cells, sky: Sky, chunker: Chunker, seed: int, chunk: int, share: float = 1.0) -> SkyPositions:
     """A Poisson number of positions in one chunk, by the density of its cells; or the first ``share`` of them.
 
     Members of a cluster that would leave the chunk are reflected at its edge, so that no chunk depends on another.
@@ -51,7 +51,9 @@ def draw_positions(cells: Cells, sky: Sky, chunker: Chunker, seed: int, chunk: i
         _gather(ra, dec, cells, sky.clusters, seed, chunk)
     parents = _blend(ra, dec, sky.blends, seed, chunk) if sky.blends else None
     kept = _kept(count, share, seed, chunk)
-    positions = Positions(*keep_inside(cells.box, ra[:kept], dec[:kept]), None if parents is None else parents[:kept])
+    positions = SkyPositions(
+        *keep_inside(cells.box, ra[:kept], dec[:kept]), None if parents is None else parents[:kept]
+    )
     found, _ = chunker.locate(positions.ra, positions.dec)
     if (found != chunk).any():
         row = int(np.flatnonzero(found != chunk)[0])

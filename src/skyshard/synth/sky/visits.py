@@ -90,7 +90,7 @@ def draw_pointings(recipe: Recipe, seed: int) -> Pointings:
     pixel_sqdeg = SQDEG_PER_SPHERE / len(ra)
     field_sqdeg = SQDEG_PER_SPHERE * (1 - math.cos(math.radians(rule.field_radius_deg))) / 2
     count = max(1, round(rule.per_object * int(is_in.sum()) * pixel_sqdeg / field_sqdeg))
-    draw = _Draws(seed, count)
+    draw = _VisitDraws(seed, count)
     pixel = np.flatnonzero(is_in)[draw.integers("pixel", int(is_in.sum()))]
     dither = (draw.uniform("dither", 2) - 0.5) * math.sqrt(pixel_sqdeg)
     dec = np.clip(dec[pixel] + dither[1], -90.0, 90.0)
@@ -114,7 +114,7 @@ def draw_pointings(recipe: Recipe, seed: int) -> Pointings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Draws:
+class _VisitDraws:
     """Random columns of the Visit table."""
 
     seed: int
@@ -189,7 +189,7 @@ def _human_columns(seed: int, count: int) -> dict[str, Any]:
     fake.seed_instance(seed)
     observers = [fake.name().encode("ascii", "replace")[:64] for _ in range(12)]
     notes = [fake.sentence(nb_words=7).encode("ascii", "replace")[:128] for _ in range(40)]
-    draw = _Draws(seed, count)
+    draw = _VisitDraws(seed, count)
     has_note = draw.uniform("hasNote") < _NOTE_SHARE
     chosen = draw.integers("note", len(notes))
     return {

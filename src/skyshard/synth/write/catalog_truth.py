@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from skyshard.chunking.sphere import Box, unit_vectors
 from skyshard.synth.recipe.recipe import Recipe, TruthColumn, TruthCount, TruthHistogram
 from skyshard.synth.rows.generate import SyntheticSky
-from skyshard.synth.sky.positions import Positions, widened
-from skyshard.synth.write.synth_manifest import Aggregate, Answer, ChunkTruth, TableTruth
+from skyshard.synth.sky.positions import SkyPositions, widened
+from skyshard.synth.write.synth_manifest import Aggregate, ChunkTruth, ManifestAnswer, TableTruth
 from skyshard.synth.write.synth_plan import ChunkTask, neighbours_of
 
 _COMPARISONS = {">": pc.greater, "<": pc.less, ">=": pc.greater_equal, "<=": pc.less_equal}
@@ -152,33 +152,33 @@ def closest_chord(radius_deg: float) -> float:
     return float(np.nextafter(2 * math.sin(math.radians(radius_deg) / 2), 0))
 
 
-def _vectors(positions: Positions) -> NDArray[np.float64]:
+def _vectors(positions: SkyPositions) -> NDArray[np.float64]:
     return unit_vectors(positions.ra, positions.dec)
 
 
-def _within(positions: Positions, box: Box, margin_deg: float) -> Positions:
+def _within(positions: SkyPositions, box: Box, margin_deg: float) -> SkyPositions:
     """Positions that a box with a margin holds."""
     wide = widened(box, margin_deg)
     is_in = (positions.dec >= wide.dec_min) & (positions.dec <= wide.dec_max)
     if wide.ra_max - wide.ra_min != 360.0:
         is_in &= (positions.ra - wide.ra_min) % 360.0 <= (wide.ra_max - wide.ra_min) % 360.0
-    return Positions(positions.ra[is_in], positions.dec[is_in])
+    return SkyPositions(positions.ra[is_in], positions.dec[is_in])
 
 
 def answers(
     sky: SyntheticSky, rows: Mapping[str, int], chunks: Sequence[ChunkTruth], farthest_deg: float = math.inf
-) -> tuple[Answer, ...]:
+) -> tuple[ManifestAnswer, ...]:
     """Statements over the whole catalog with their rows: counts, the director's extent, what the recipe declares.
 
     Of tables that ``rows`` does not count, nothing is said, nor of pairs that are farther apart than they may be asked.
     """
     recipe, director, (ra, dec) = sky.recipe, sky.director, sky.position
-    made = [Answer(sql=f"SELECT COUNT(*) FROM {name}", row=(count,)) for name, count in rows.items()]
+    made = [ManifestAnswer(sql=f"SELECT COUNT(*) FROM {name}", row=(count,)) for name, count in rows.items()]
     if director in rows:
         extent_sql = f"SELECT MIN({ra}), MAX({ra}), MIN({dec}), MAX({dec}) FROM {director}"
-        made.append(Answer(sql=extent_sql, row=_whole_extent(chunks)))
+        made.append(ManifestAnswer(sql=extent_sql, row=_whole_extent(chunks)))
     made += [
-        Answer(sql=rule.sql, row=(sum(truth.counts[place] for truth in chunks),))
+        ManifestAnswer(sql=rule.sql, row=(sum(truth.counts[place] for truth in chunks),))
         for place, rule in enumerate(recipe.truth)
         if rule.table in rows
     ]
@@ -189,17 +189,17 @@ def answers(
     ]
     radii = () if recipe.neighbours is None or director not in rows else recipe.neighbours.radii_deg
     made += [
-        Answer(sql=_pairs_sql(sky, radius), row=(sum(truth.pairs[place] for truth in chunks) + rows[director],))
+        ManifestAnswer(sql=_pairs_sql(sky, radius), row=(sum(truth.pairs[place] for truth in chunks) + rows[director],))
         for place, radius in enumerate(radii)
         if radius <= farthest_deg
     ]
     return tuple(made)
 
 
-def _aggregate_answer(rule: TruthColumn, found: Aggregate) -> Answer:
+def _aggregate_answer(rule: TruthColumn, found: Aggregate) -> ManifestAnswer:
     name = rule.column
     sql = f"SELECT COUNT({name}), MIN({name}), MAX({name}) FROM {rule.table}"
-    return Answer(sql=sql, row=(found.rows, found.least, found.greatest))
+    return ManifestAnswer(sql=sql, row=(found.rows, found.least, found.greatest))
 
 
 def _pairs_sql(sky: SyntheticSky, radius_deg: float) -> str:

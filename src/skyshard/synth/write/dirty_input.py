@@ -28,7 +28,7 @@ from skyshard.synth.recipe.random_streams import WHOLE_SKY, stream
 from skyshard.synth.recipe.sky_tables import TableSpec
 from skyshard.synth.rows.generate import SyntheticSky, open_sky
 from skyshard.synth.sky.tracts import tract_and_patch
-from skyshard.synth.write.synth_plan import Plan
+from skyshard.synth.write.synth_plan import SynthPlan
 
 SENTINEL = -999.0
 _SHARE = 0.01
@@ -94,7 +94,7 @@ def parse_dirt(text: str) -> tuple[Dirt, ...]:
     return kinds
 
 
-def write_dirty(planned: Plan, out: Path, kinds: Sequence[Dirt]) -> dict[str, DirtyTable]:
+def write_dirty(planned: SynthPlan, out: Path, kinds: Sequence[Dirt]) -> dict[str, DirtyTable]:
     """Make the planned catalog with dirt, its mapping, and the note of what was done.
 
     Raises:

@@ -19,7 +19,7 @@ from skyshard.synth.rows.generate import SyntheticSky
 from skyshard.synth.rows.kpm_columns import Exposures, Patch, expose
 from skyshard.synth.sky.density import in_footprint
 from skyshard.synth.sky.population import ZERO_POINT_MAG, draw_population
-from skyshard.synth.write.synth_plan import Plan
+from skyshard.synth.write.synth_plan import SynthPlan
 
 _STYLE = """body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem;color:#1c2430}
 h1{font-size:1.6rem;margin:0}p{margin:.4rem 0}.grid{display:grid;grid-template-columns:1fr 1fr;gap:1.2rem}
@@ -32,7 +32,7 @@ _WHOLE = (-180.0, 180.0, -90.0, 90.0)
 _STAR, _GALAXY = "#c2410c", "#1d4ed8"
 
 
-def write_preview(sky: SyntheticSky, planned: Plan, path: Path) -> None:
+def write_preview(sky: SyntheticSky, planned: SynthPlan, path: Path) -> None:
     """Write the page."""
     import matplotlib
 
@@ -57,7 +57,7 @@ def write_preview(sky: SyntheticSky, planned: Plan, path: Path) -> None:
     path.write_text(_page(sky, planned, figures), encoding="utf-8")
 
 
-def _page(sky: SyntheticSky, planned: Plan, figures: str) -> str:
+def _page(sky: SyntheticSky, planned: SynthPlan, figures: str) -> str:
     recipe, identity = sky.recipe, planned.identity
     rows = "".join(
         f"<tr><td>{name}</td><td>{planned.whole_rows[name]:,}</td><td>{count:,}</td><td>{len(sky.specs[name].table.columns)}</td></tr>"
@@ -83,7 +83,7 @@ def _picture(draw: Callable[[Any], None], sky: SyntheticSky, *, wide: bool) -> s
     return f'<img alt="" src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
 
 
-def _expected(sky: SyntheticSky, planned: Plan) -> list[tuple[Any, float]]:
+def _expected(sky: SyntheticSky, planned: SynthPlan) -> list[tuple[Any, float]]:
     means = sky.expected_objects()
     return [(task, means[task.chunk] * task.share) for task in planned.tasks]
 

@@ -127,7 +127,7 @@ class ChunkTruth(StrictModel):
     b in any chunk of the catalog, a and b not one row; over the whole catalog (a, b) and (b, a) both count."""
 
 
-class Answer(StrictModel):
+class ManifestAnswer(StrictModel):
     """A statement, and the one row that it must return."""
 
     sql: str
@@ -143,7 +143,7 @@ class Truth(StrictModel):
     """Rows by table, regular tables too."""
     chunks: dict[int, ChunkTruth]
     """By chunk number."""
-    answers: tuple[Answer, ...]
+    answers: tuple[ManifestAnswer, ...]
     """Statements with their answers."""
 
 

@@ -60,7 +60,7 @@ class ChunkTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SynthPlan:
     """What a synthesis will do. Expected numbers are means: real ones scatter about them as Poisson does."""
 
     identity: Identity
@@ -83,7 +83,7 @@ def plan(
     fraction: float = 1.0,
     seed: int | None = None,
     shrink: Shrink = "coverage",
-) -> Plan:
+) -> SynthPlan:
     """Choose the chunks and estimate rows and bytes.
 
     Raises:
@@ -102,7 +102,7 @@ def plan(
     share = fraction if shrink == "thinning" else 1.0
     made, whole = share * sum(expected[chunk] for chunk in chosen), sum(expected.values())
     widths = {name: row_bytes(sky.specs[name].table) for name in ratios}
-    return Plan(
+    return SynthPlan(
         identity=identity,
         tasks=tuple(ChunkTask(identity, chunk, out) for chunk in chosen),
         expected_rows={name: round(made * ratio) for name, ratio in ratios.items()},

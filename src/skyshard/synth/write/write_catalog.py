@@ -39,7 +39,7 @@ from skyshard.synth.write.synth_manifest import (
     Truth,
     write_manifest,
 )
-from skyshard.synth.write.synth_plan import ChunkTask, Plan, plan
+from skyshard.synth.write.synth_plan import ChunkTask, SynthPlan, plan
 
 _AHEAD = 8
 """Tasks given to a runtime before the first of them must be done; bounds what waits in memory."""
@@ -99,7 +99,7 @@ def write_catalog(
     return write_plan(planned, out, runtime, watcher)
 
 
-def write_plan(planned: Plan, out: Path, runtime: Submits | None = None, watcher: Watcher = unwatched) -> Manifest:
+def write_plan(planned: SynthPlan, out: Path, runtime: Submits | None = None, watcher: Watcher = unwatched) -> Manifest:
     """Carry out a plan; see ``write_catalog``."""
     output.claim(out, planned.identity)
     wanted = {task.chunk for task in planned.tasks}
@@ -131,7 +131,7 @@ def _run(tasks: Sequence[ChunkTask], runtime: Submits | None) -> Iterator[ChunkR
         yield future.result()
 
 
-def _manifest(planned: Plan, out: Path, records: Sequence[ChunkRecord]) -> Manifest:
+def _manifest(planned: SynthPlan, out: Path, records: Sequence[ChunkRecord]) -> Manifest:
     """All that is known, after the regular tables are written."""
     identity = planned.identity
     sky = open_sky(identity.recipe, identity.seed)
@@ -182,4 +182,4 @@ def _table(
     )
 
 
-__all__ = ["ChunkReport", "ChunkTask", "Plan", "make_chunk", "plan", "write_catalog", "write_plan"]
+__all__ = ["ChunkReport", "ChunkTask", "SynthPlan", "make_chunk", "plan", "write_catalog", "write_plan"]

@@ -14,7 +14,7 @@ import pytest
 
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import NODE_ANSWERS, NODE_SILENT, ROUND_BEGUN
-from skyshard.log.output import LogOutput, write_logs, write_logs_of_environment
+from skyshard.log.line_output import LogOutput, write_logs, write_logs_of_environment
 
 LOGGER = logging.getLogger("skyshard")
 
