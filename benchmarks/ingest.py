@@ -42,7 +42,7 @@ from skyshard.catalog.schema import Column, Table
 from skyshard.chunking import Chunker
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect, quote_text
-from skyshard.ingest.on_nodes.build_orders import BuildContext, Target, merged_segments, plan_builds
+from skyshard.ingest.on_nodes.build_orders import BuildContext, ChunkKey, merged_segments, plan_builds
 from skyshard.ingest.partition.bundle import Bundle, BundleWriter, Segment, SliceReport
 from skyshard.ingest.partition.partition_task import PartitionSpec, partition_slice
 from skyshard.ingest.plan.ingest_plan import PlannedTable, make_plan
@@ -216,7 +216,7 @@ def load_ratio(bench: Bench, catalog: Path) -> dict[str, float]:
 
 def _partitioned(staging: Path, reports: list[SliceReport]) -> tuple[SliceReport, pa.RecordBatch]:
     """All rows sorted by chunk table, in memory, and what each table gets of them."""
-    pieces: dict[Target, list[pa.RecordBatch]] = {}
+    pieces: dict[ChunkKey, list[pa.RecordBatch]] = {}
     for report in reports:
         with pa.memory_map(str(Bundle(staging, "Object", report.digest).path)) as source:
             file = pa.ipc.open_file(source)

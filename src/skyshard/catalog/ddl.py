@@ -53,16 +53,16 @@ def part_suffix(part: int) -> str:
     return f"_p{part}" if part else ""
 
 
-def generation_suffix(parts: Sequence[int]) -> str:
+def shown_suffix(parts: Sequence[int]) -> str:
     """Of the name under which queries read a table made of these parts: the only part, or a MERGE table over all.
 
-    >>> generation_suffix([0]), generation_suffix([0, 3, 7])
+    >>> shown_suffix([0]), shown_suffix([0, 3, 7])
     ('', '_g7')
     """
     return f"_g{max(parts)}" if len(parts) > 1 else part_suffix(parts[0]) if parts else ""
 
 
-def create_generation(table: Table, name: str, parts: Sequence[str], *, engine: str = "MyISAM") -> str:
+def create_merge_table(table: Table, name: str, parts: Sequence[str], *, engine: str = "MyISAM") -> str:
     """Text of the table that shows all parts as one: MERGE over MyISAM, a view over other engines."""
     if engine == "MyISAM":
         union = ", ".join(map(quote_name, parts))

@@ -114,7 +114,7 @@ class InputBatch:
 
     ``batch`` holds the table's columns in declared order. ``positions`` are the partition longitude and latitude in
     degrees at the full precision of the input (a FLOAT column rounds them), or None where the table has none: only the
-    chunk numbers that files claim are held against them. ``claimed`` are the chunk and sub-chunk numbers that a
+    chunk numbers that files give are held against them. ``given_chunks`` are the chunk and sub-chunk numbers that a
     pre-chunked file gives. ``conversions`` counts the values that were changed on the way, by what was done. ``known``
     is what the generator of a slice knows of all its rows; it comes with the first batch.
     """
@@ -123,7 +123,7 @@ class InputBatch:
     first_row: int
     positions: Positions | None = None
     conversions: Counter[str] = field(default_factory=Counter)
-    claimed: tuple[pa.Array, pa.Array] | None = None
+    given_chunks: tuple[pa.Array, pa.Array] | None = None
     known: Mapping[str, Any] = field(default_factory=dict)
 
 

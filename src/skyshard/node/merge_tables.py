@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from skyshard.catalog.ddl import create_generation
+from skyshard.catalog.ddl import create_merge_table
 from skyshard.db.connection import Connection
 from skyshard.node.clear_tables import clear_tables, drop_tables
 from skyshard.node.messages import MergeTableOrder
@@ -25,7 +25,7 @@ def make_merge_tables(connection: Connection, data: ServerFiles, order: MergeTab
     for name, parts in order.parts.items():
         definition = data.data_file(order.database, name).with_suffix(".frm")
         if template is None or any(file_name(part) != part for part in parts):
-            connection.execute(create_generation(order.table, name, parts, engine=order.engine))
+            connection.execute(create_merge_table(order.table, name, parts, engine=order.engine))
             template = definition if is_merge else None
         else:
             definition.with_suffix(".MRG").write_text("".join(f"{part}\n" for part in parts))

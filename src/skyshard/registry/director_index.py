@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
-from skyshard.catalog.ddl import generation_suffix
+from skyshard.catalog.ddl import shown_suffix
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.db.connection import Connection, Row, quote_name
@@ -51,7 +51,7 @@ def visible_table(database: str, director: str, parts: Sequence[IndexPart]) -> s
     """Quoted name of the table that shows the given parts; empty when there is none."""
     if not parts:
         return ""
-    name = index_table_name(database, director) + generation_suffix([part.part for part in parts])
+    name = index_table_name(database, director) + shown_suffix([part.part for part in parts])
     return f"{quote_name(t.INDEX_DATABASE)}.{quote_name(name)}"
 
 

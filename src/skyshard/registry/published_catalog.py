@@ -19,7 +19,7 @@ Chunks = frozenset[int]
 class ChunkEntry:
     """One chunk of one table: its own rows, the rows of its overlap table, and the nodes that hold a replica.
 
-    ``suffix`` and ``overlap_suffix`` end the names of its tables in this generation (``ddl.generation_suffix``): a
+    ``suffix`` and ``overlap_suffix`` end the names of its tables in this generation (``ddl.shown_suffix``): a
     query that keeps its catalog keeps the state that it began with, whatever is published meanwhile.
     """
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from skyshard.catalog.ddl import generation_suffix
+from skyshard.catalog.ddl import shown_suffix
 from skyshard.catalog.layout import Layout, TableLayout, split_director
 from skyshard.errors import UserError
 from skyshard.registry import sql_tables as t
@@ -138,7 +138,7 @@ def _catalog_table(row: Any, replicas: Sequence[Replica], orphans: Iterable[int]
     if not layout.role.is_chunked:
         one_node = min((replica.node for replica in replicas), default="")
         rows = sum(replica.rows for replica in replicas if replica.node == one_node)
-        suffix = generation_suffix(next(iter(parts.values()), []))
+        suffix = shown_suffix(next(iter(parts.values()), []))
         return CatalogTable(table, layout, rows, {}, frozenset(), suffix)
     chunks = _chunk_entries(replicas, parts)
     rows = sum(entry.rows for entry in chunks.values())
@@ -169,7 +169,7 @@ def _chunk_entries(replicas: Sequence[Replica], parts: dict[tuple[str, int, bool
     entries: dict[int, ChunkEntry] = {}
     for (_, chunk, is_overlap), numbers in parts.items():
         entry = entries.get(chunk, ChunkEntry(0, 0, (), size[chunk]))
-        total, suffix = sum(rows[chunk, is_overlap].values()), generation_suffix(numbers)
+        total, suffix = sum(rows[chunk, is_overlap].values()), shown_suffix(numbers)
         entries[chunk] = (
             replace(entry, overlap_rows=total, overlap_suffix=suffix)
             if is_overlap

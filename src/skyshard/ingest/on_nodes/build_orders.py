@@ -36,13 +36,13 @@ TABLE_BYTES = 512 << 10
 """Bytes of rows that a table counts for besides its own, so that an order has at most 128."""
 EMPTY = RowDigest(0, 0)
 
-Target = tuple[int, bool]
+ChunkKey = tuple[int, bool]
 """A chunk table of one table: chunk (``WHOLE`` for a regular table) and whether it is the overlap table."""
 
 
-def merged_segments(reports: Sequence[SliceReport]) -> dict[Target, tuple[int, str]]:
+def merged_segments(reports: Sequence[SliceReport]) -> dict[ChunkKey, tuple[int, str]]:
     """Rows and digest of each chunk table, summed over the segments of the given slices."""
-    sums: dict[Target, RowDigest] = {}
+    sums: dict[ChunkKey, RowDigest] = {}
     for report in reports:
         for segment in report.segments:
             target = (segment.chunk, segment.is_overlap)
@@ -82,7 +82,7 @@ class BuildContext:
     plan: IngestPlan
     transaction: int
     nodes_of: Mapping[int, tuple[str, ...]]
-    standing: frozenset[tuple[str, int, bool]]
+    existing: frozenset[tuple[str, int, bool]]
     staging: Path
 
 
@@ -96,13 +96,13 @@ def plan_builds(
         mine = [
             builds.of(target)
             for target in _targets(context, table, node)
-            if target in builds.sums or (table.name, *target) not in context.standing
+            if target in builds.sums or (table.name, *target) not in context.existing
         ]
         orders[node] = list(in_orders(context.plan.database, builds.stored, table.loader, mine))
     return orders
 
 
-def _targets(context: BuildContext, table: PlannedTable, node: str) -> list[Target]:
+def _targets(context: BuildContext, table: PlannedTable, node: str) -> list[ChunkKey]:
     """The chunk tables that a node has of one table, the dummy chunk's among them."""
     role = table.source.layout.role
     if role is Role.REGULAR:
@@ -119,8 +119,8 @@ class _Builds:
         self,
         context: BuildContext,
         table: PlannedTable,
-        sums: Mapping[Target, tuple[int, str]],
-        slices: Mapping[Target, list[BundleSlice]],
+        sums: Mapping[ChunkKey, tuple[int, str]],
+        slices: Mapping[ChunkKey, list[BundleSlice]],
     ) -> None:
         self.sums = sums
         self.stored = table.stored
@@ -135,10 +135,10 @@ class _Builds:
             for is_overlap in (False, True)
         }
 
-    def of(self, target: Target) -> TableBuild:
+    def of(self, target: ChunkKey) -> TableBuild:
         chunk, is_overlap = target
         base = self._table.name
-        part = self._context.transaction if (base, *target) in self._context.standing else 0
+        part = self._context.transaction if (base, *target) in self._context.existing else 0
         name = physical_name(base, chunk, is_overlap=is_overlap, suffix=part_suffix(part))
         rows, expected = self.sums.get(target, (0, str(EMPTY)))
         create = f"CREATE TABLE {quote_name(name)} ({self._definitions[is_overlap]}"
@@ -148,9 +148,9 @@ class _Builds:
 
 def _slices(
     context: BuildContext, table: PlannedTable, reports: Sequence[SliceReport]
-) -> dict[Target, list[BundleSlice]]:
+) -> dict[ChunkKey, list[BundleSlice]]:
     """The slices of each table; files of one segment may be taken over where one node only makes the table."""
-    found: dict[Target, list[BundleSlice]] = {}
+    found: dict[ChunkKey, list[BundleSlice]] = {}
     is_single = context.plan.layout.replicas == 1 and table.source.layout.role.is_chunked
     for report in reports:
         bundle = Bundle(context.staging, table.name, report.digest).path

@@ -14,9 +14,9 @@ from concurrent.futures import Future
 
 from skyshard.catalog.ddl import (
     DUMMY_CHUNK,
-    generation_suffix,
     part_suffix,
     physical_name,
+    shown_suffix,
     stored_table,
 )
 from skyshard.catalog.layout import Role, TableLayout
@@ -34,7 +34,7 @@ from skyshard.registry.sql_tables import INDEX_DATABASE
 from skyshard.runtime.base import Handle
 
 
-class Generations:
+class MergeTables:
     """The tables of one database on the nodes of a site."""
 
     def __init__(self, site: Site, database: str) -> None:
@@ -53,7 +53,7 @@ class Generations:
             if replica.part and len(numbers) > 1:
                 names = tuple(_name(replica, part_suffix(part)) for part in numbers)
                 kind = (replica.node, replica.table, replica.is_overlap)
-                shown[kind][_name(replica, generation_suffix(numbers))] = names
+                shown[kind][_name(replica, shown_suffix(numbers))] = names
         calls: dict[str, list[Future[None]]] = defaultdict(list)
         for (node, table, is_overlap), generations in shown.items():
             stored = stored_table(*definitions[table], overlap=is_overlap)
@@ -68,7 +68,7 @@ class Generations:
         if len(parts) < 2:
             return
         base = index_table_name(self._database, director)
-        shown = base + generation_suffix([part.part for part in parts])
+        shown = base + shown_suffix([part.part for part in parts])
         names = tuple(base + part_suffix(part.part) for part in parts)
         order = MergeTableOrder(INDEX_DATABASE, index_definition(shown, kind), "MyISAM", {shown: names})
         answer("czar", self._site.czar_loader.call(NodeLoader.make_merge_tables, order))
@@ -95,7 +95,7 @@ def shown_tables(replicas: Iterable[Replica]) -> list[ShownTable]:
         rows[replica.target][replica.part] = replica.rows
     found = []
     for (table, chunk, is_overlap), counts in rows.items():
-        suffixes = [generation_suffix(sorted(counts)), *map(part_suffix, sorted(counts))]
+        suffixes = [shown_suffix(sorted(counts)), *map(part_suffix, sorted(counts))]
         name, *parts = (physical_name(table, chunk, is_overlap=is_overlap, suffix=suffix) for suffix in suffixes)
         found.append(ShownTable(name, tuple(parts), sum(counts.values())))
     return found
@@ -108,7 +108,7 @@ def shown_indexes(database: str, parts: Iterable[IndexPart]) -> list[ShownTable]
         rows[index_table_name(database, part.director)][part.part] = part.rows
     return [
         ShownTable(
-            base + generation_suffix(sorted(counts)), tuple(base + part_suffix(part) for part in sorted(counts)),
+            base + shown_suffix(sorted(counts)), tuple(base + part_suffix(part) for part in sorted(counts)),
             sum(counts.values()),
         )
         for base, counts in rows.items()
@@ -120,7 +120,7 @@ def expected_tables(replicas: Iterable[Replica]) -> set[str]:
     replicas = list(replicas)
     names = {part_name(replica) for replica in replicas}
     for (table, chunk, is_overlap), parts in parts_of(replicas).items():
-        suffixes = _generations_of(parts)
+        suffixes = _shown_suffixes(parts)
         names |= {physical_name(table, chunk, is_overlap=is_overlap, suffix=suffix) for suffix in suffixes}
     return names
 
@@ -133,7 +133,7 @@ def expected_index_tables(database: str, parts: Iterable[IndexPart]) -> set[str]
     return {
         base + suffix
         for base, those in numbers.items()
-        for suffix in [*map(part_suffix, those), *_generations_of(sorted(those))]
+        for suffix in [*map(part_suffix, those), *_shown_suffixes(sorted(those))]
     }
 
 
@@ -142,8 +142,8 @@ def index_names(bases: Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"(?:{'|'.join(map(re.escape, bases)) or '(?!)'})(?:_[pg][0-9]+)?")
 
 
-def _generations_of(parts: Sequence[int]) -> list[str]:
-    return [generation_suffix(parts[:count]) for count in range(2, len(parts) + 1)]
+def _shown_suffixes(parts: Sequence[int]) -> list[str]:
+    return [shown_suffix(parts[:count]) for count in range(2, len(parts) + 1)]
 
 
 def read_replicas(

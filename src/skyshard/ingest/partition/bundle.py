@@ -29,7 +29,7 @@ from skyshard.node.messages import Loader
 
 OWN_FILE_BYTES = 1 << 20
 """From here on, a file more costs less than copying the rows."""
-Place: TypeAlias = tuple[str, int]
+SegmentPlace: TypeAlias = tuple[str, int]
 """Where a segment is: its own file or an empty name, and its offset."""
 
 
@@ -49,8 +49,8 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """Rows of an overlap file for ``chunk`` whose own chunk is another: compared (``claims``), never loaded."""
+class OverlapRows:
+    """Rows of an overlap file for ``chunk`` whose own chunk is another: compared, never loaded."""
 
     chunk: int
     own_chunk: int
@@ -63,9 +63,9 @@ class SliceReport:
     """What a partition task says of one slice.
 
     ``orphans`` counts, by chunk, dependent rows whose director is unknown; ``moved`` counts rows that follow their
-    director although their copied position says another chunk; ``claims`` are the rows of an overlap file, ``due``
-    those that the digits of the own rows ask for where stored positions are rounded; ``files`` are the bundle's own
-    with their bytes. ``known`` is what a generator knows of the rows, with their digest.
+    director although their copied position says another chunk; ``overlap_given`` are the rows of an overlap file,
+    ``overlap_due`` those that the digits of the own rows ask for where stored positions are rounded; ``files`` are the
+    bundle's own with their bytes. ``known`` is what a generator knows of the rows, with their digest.
     """
 
     path: str
@@ -76,8 +76,8 @@ class SliceReport:
     orphans: Counter[int] = field(default_factory=Counter)
     moved: int = 0
     elapsed_s: float = 0.0
-    claims: list[Claim] = field(default_factory=list)
-    due: list[Claim] = field(default_factory=list)
+    overlap_given: list[OverlapRows] = field(default_factory=list)
+    overlap_due: list[OverlapRows] = field(default_factory=list)
     files: dict[str, int] = field(default_factory=dict)
     known: dict[str, Any] = field(default_factory=dict)
 
@@ -87,7 +87,8 @@ class SliceReport:
             "segments": [asdict(segment) for segment in self.segments],
             "conversions": dict(self.conversions), "orphans": dict(self.orphans),
             "moved": self.moved, "elapsed_s": self.elapsed_s,
-            "claims": [asdict(claim) for claim in self.claims], "due": [asdict(claim) for claim in self.due],
+            "overlap_given": [asdict(rows) for rows in self.overlap_given],
+            "overlap_due": [asdict(rows) for rows in self.overlap_due],
             "files": self.files, "known": self.known,
         }  # fmt: skip
 
@@ -95,7 +96,7 @@ class SliceReport:
     def from_json(content: Mapping[str, Any]) -> SliceReport:
         values = dict(content)
         values["segments"] = [Segment(**segment) for segment in values["segments"]]
-        values |= {name: [Claim(**claim) for claim in values[name]] for name in ("claims", "due")}
+        values |= {name: [OverlapRows(**rows) for rows in values[name]] for name in ("overlap_given", "overlap_due")}
         values["conversions"] = Counter(values["conversions"])
         values["orphans"] = Counter({int(chunk): count for chunk, count in values["orphans"].items()})
         return SliceReport(**values)
@@ -162,7 +163,7 @@ class BundleWriter:
         """The files of the bundle, once it is whole, with their bytes."""
         return {self._path.name: self._path.stat().st_size, **self._own}
 
-    def add_records(self, records: NDArray[Any], edges: Sequence[int]) -> list[Place]:
+    def add_records(self, records: NDArray[Any], edges: Sequence[int]) -> list[SegmentPlace]:
         """Append runs of packed records; ``edges`` are their first rows and the end. Returns where each run is."""
         require_room(self._path.parent, records.nbytes)
         places, written, length = [], 0, records.itemsize
@@ -191,7 +192,7 @@ class BundleWriter:
             file.write(_bytes(records))
         return name
 
-    def add_batch(self, batch: pa.RecordBatch) -> Place:
+    def add_batch(self, batch: pa.RecordBatch) -> SegmentPlace:
         """Append one Arrow batch; returns its number in the file."""
         assert self._arrow is not None
         require_room(self._path.parent, batch.nbytes)

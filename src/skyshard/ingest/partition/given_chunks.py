@@ -21,7 +21,7 @@ from skyshard.catalog.chunkers import chunker_of
 from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
 from skyshard.errors import UserError
-from skyshard.ingest.partition.bundle import Claim, SliceReport
+from skyshard.ingest.partition.bundle import OverlapRows, SliceReport
 from skyshard.ingest.partition.routing import PartitionSpec, Routed, positions, stored_positions
 from skyshard.ingest.source import InputBatch, InputSlice
 from skyshard.rowimage.arrays import RefusedValue
@@ -31,7 +31,7 @@ FOREIGN = "overlap rows whose own chunk is not in the catalog left out"
 _REMEDY = "partition the file again, with the striping of the catalog"
 
 
-def check_claims(
+def check_given_chunks(
     spec: PartitionSpec, piece: InputSlice, batch: InputBatch, routed: Routed, report: SliceReport
 ) -> None:
     """Compare the chunk numbers of own rows with where they go, by director or by position.
@@ -41,21 +41,21 @@ def check_claims(
     """
     places = [(routed.chunks, routed.sub_chunks)] + ([routed.by_position] if routed.by_position else [])
     places += _as_written(spec, piece, batch, places[-1], report)
-    claimed = _claimed(piece, batch)
-    if claimed is not None:
-        ok = np.zeros(len(claimed[0]), bool)
+    given = _given(piece, batch)
+    if given is not None:
+        ok = np.zeros(len(given[0]), bool)
         for chunks, sub_chunks in places:
-            ok |= (claimed[0] == chunks) & (claimed[1] == sub_chunks)
+            ok |= (given[0] == chunks) & (given[1] == sub_chunks)
         if not ok.all():
             row = int(np.flatnonzero(~ok)[0])
             chunk, sub_chunk = (int(numbers[row]) for numbers in places[-1])
             raise UserError(
-                f"'{piece.path}', row {batch.first_row + row}: chunkId {claimed[0][row]}, subChunkId {claimed[1][row]} "
+                f"'{piece.path}', row {batch.first_row + row}: chunkId {given[0][row]}, subChunkId {given[1][row]} "
                 f"where {_reason(spec, batch, row)} says chunk {chunk}, sub-chunk {sub_chunk}",
                 remedy=_REMEDY,
             )
     if piece.chunk is not None:
-        _check_file(spec, piece, batch, [claimed[0]] if claimed is not None else [chunks for chunks, _ in places])
+        _check_file(spec, piece, batch, [given[0]] if given is not None else [chunks for chunks, _ in places])
 
 
 def _as_written(
@@ -73,7 +73,7 @@ def _as_written(
         rows, to_chunks, to_sub_chunks = chunker.overlap_copies(ra, dec)
         try:
             copies = batch.batch.take(pa.array(rows))
-            report.due += _by_chunk(copies, spec.stored, (to_chunks, to_sub_chunks), chunks[rows])
+            report.overlap_due += _by_chunk(copies, spec.stored, (to_chunks, to_sub_chunks), chunks[rows])
         except RefusedValue as error:
             raise error.in_file(piece.path, batch.first_row + int(rows[error.row])) from None
     return [(chunks, sub_chunks)]
@@ -106,33 +106,31 @@ def _reason(spec: PartitionSpec, batch: InputBatch, row: int) -> str:
     return f"position ({ra[0]:.10g}, {dec[0]:.10g})"
 
 
-def _claimed(piece: InputSlice, batch: InputBatch) -> tuple[Numbers, Numbers] | None:
-    if batch.claimed is None:
+def _given(piece: InputSlice, batch: InputBatch) -> tuple[Numbers, Numbers] | None:
+    if batch.given_chunks is None:
         return None
-    for name, numbers in zip((CHUNK_COLUMN, SUB_CHUNK_COLUMN), batch.claimed, strict=True):
+    for name, numbers in zip((CHUNK_COLUMN, SUB_CHUNK_COLUMN), batch.given_chunks, strict=True):
         if numbers.null_count:
             row = int(np.flatnonzero(np.asarray(numbers.is_null()))[0])
             raise UserError(f"'{piece.path}', row {batch.first_row + row}, column '{name}': NULL", remedy=_REMEDY)
-    chunks, sub_chunks = (numbers.cast(pa.int32()).to_numpy(zero_copy_only=False) for numbers in batch.claimed)
+    chunks, sub_chunks = (numbers.cast(pa.int32()).to_numpy(zero_copy_only=False) for numbers in batch.given_chunks)
     return chunks, sub_chunks
 
 
-def claim_overlap(
-    spec: PartitionSpec, piece: InputSlice, batch: InputBatch, stored: Table, report: SliceReport
-) -> None:
+def note_overlap(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, stored: Table, report: SliceReport) -> None:
     """Check the rows of an overlap file and note their digests by chunk and own chunk; they are not stored.
 
     Raises:
         UserError: a row that is no overlap copy for the sub-chunk that it names, or stands in another chunk's file.
     """
     ra, dec = positions(piece, batch, spec.layout.position, Counter(), batch.positions)
-    claimed = _claimed(piece, batch)
-    if claimed is None:
+    given = _given(piece, batch)
+    if given is None:
         raise UserError(
             f"'{piece.path}': an overlap file without columns {CHUNK_COLUMN} and {SUB_CHUNK_COLUMN}",
             remedy="give both, or leave the overlap file out: overlap is computed",
         )
-    chunks, sub_chunks = claimed
+    chunks, sub_chunks = given
     chunker = chunker_of(spec.striping)
     rows, to_chunks, to_sub_chunks = chunker.overlap_copies(ra, dec)
     is_copy = _among(
@@ -148,12 +146,14 @@ def claim_overlap(
     if piece.chunk is not None:
         _check_file(spec, piece, batch, [chunks])
     try:
-        report.claims += _by_chunk(batch.batch, stored, claimed, chunker.locate(ra, dec)[0])
+        report.overlap_given += _by_chunk(batch.batch, stored, given, chunker.locate(ra, dec)[0])
     except RefusedValue as error:
         raise error.in_file(piece.path, batch.first_row + error.row) from None
 
 
-def _by_chunk(batch: pa.RecordBatch, stored: Table, places: tuple[Numbers, Numbers], own: Numbers) -> Iterator[Claim]:
+def _by_chunk(
+    batch: pa.RecordBatch, stored: Table, places: tuple[Numbers, Numbers], own: Numbers
+) -> Iterator[OverlapRows]:
     """Digests of overlap rows by their chunk and their own chunk."""
     chunks, sub_chunks = places
     full = with_chunk_columns(batch, stored, chunks, sub_chunks)
@@ -164,7 +164,7 @@ def _by_chunk(batch: pa.RecordBatch, stored: Table, places: tuple[Numbers, Numbe
     bounds = [0, *edges.tolist(), len(order)]
     lanes = row_lanes((place, column, full.column(place)) for place, column in enumerate(stored.columns))
     for first, found in zip(bounds[:-1], digest_runs(lanes[:, order], bounds), strict=True):
-        yield Claim(int(chunks[order[first]]), int(own[order[first]]), found.rows, str(found))
+        yield OverlapRows(int(chunks[order[first]]), int(own[order[first]]), found.rows, str(found))
 
 
 def with_chunk_columns(batch: pa.RecordBatch, stored: Table, chunks: Numbers, sub_chunks: Numbers) -> pa.RecordBatch:
@@ -200,18 +200,18 @@ def check_overlap(table: str, reports: Sequence[SliceReport]) -> None:
     Raises:
         UserError: a chunk whose overlap rows are not those that were computed, with both numbers.
     """
-    if not any(report.claims for report in reports):
+    if not any(report.overlap_given for report in reports):
         return
-    due = [claim for report in reports for claim in report.due]
+    due = [rows for report in reports for rows in report.overlap_due]
     delivered = {s.chunk for report in reports for s in report.segments if not s.is_overlap}
-    delivered |= {claim.own_chunk for claim in due}
+    delivered |= {rows.own_chunk for rows in due}
     given: dict[int, RowDigest] = {}
     for report in reports:
-        for claim in report.claims:
-            if claim.own_chunk in delivered:
-                given[claim.chunk] = given.get(claim.chunk, RowDigest()) + RowDigest.parse(claim.digest)
+        for rows in report.overlap_given:
+            if rows.own_chunk in delivered:
+                given[rows.chunk] = given.get(rows.chunk, RowDigest()) + RowDigest.parse(rows.digest)
             else:
-                report.conversions[FOREIGN] += claim.rows
+                report.conversions[FOREIGN] += rows.rows
     computed: dict[int, RowDigest] = {}
     copies = [segment for report in reports for segment in report.segments if segment.is_overlap]
     for copy in due or copies:

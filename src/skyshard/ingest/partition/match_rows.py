@@ -25,8 +25,8 @@ from skyshard.ingest.partition.routing import (
     NO_COPIES,
     PartitionSpec,
     Routed,
-    claimed_chunks,
     find_director,
+    given_chunks_of,
     positions,
     stored_positions,
 )
@@ -74,7 +74,7 @@ def route_matches(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, con
     _require_a_side(spec, piece, batch, one, two)
     _require_near(spec, piece, batch, one, two)
     is_orphan = one.is_unknown | two.is_unknown
-    if batch.claimed is not None:
+    if batch.given_chunks is not None:
         return _as_given(batch, one, two, is_orphan)
     both = one.is_there & two.is_there
     same = both & (one.chunks == two.chunks)
@@ -116,7 +116,7 @@ def _side(
         chunks, sub_chunks = chunker_of(spec.striping).locate(*located)
     if key:
         known = DirectorKeys.open(Path(folder))
-        is_certain, near = known.is_unique, claimed_chunks(batch)
+        is_certain, near = known.is_unique, given_chunks_of(batch)
         if near is None:
             near = chunks if located is not None else other
         found = find_director(piece, batch, key, known, near)
@@ -194,10 +194,10 @@ def _gap(one: Box, two: Box) -> float:
 
 def _as_given(batch: InputBatch, one: _Side, two: _Side, is_orphan: Flags) -> Routed:
     """Rows of a pre-chunked file: each stands where it is, if one of its sides is there."""
-    assert batch.claimed is not None
-    claimed = batch.claimed[0].fill_null(-1).to_numpy(zero_copy_only=False)
-    first = one.is_there & (one.chunks == claimed)
-    second = two.is_there & (two.chunks == claimed)
+    assert batch.given_chunks is not None
+    given = batch.given_chunks[0].fill_null(-1).to_numpy(zero_copy_only=False)
+    first = one.is_there & (one.chunks == given)
+    second = two.is_there & (two.chunks == given)
     flags = np.where(first & second, BOTH, np.where(second & ~one.is_lost, SECOND, FIRST)).astype(np.int8)
     use_second = second & ~first | ~one.is_there
     chunks = np.where(use_second, two.chunks, one.chunks)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from skyshard.array_types import Numbers
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
-from skyshard.ingest.partition.bundle import BundleWriter, Place
+from skyshard.ingest.partition.bundle import BundleWriter, SegmentPlace
 from skyshard.rowimage.digest import Lanes, RowDigest, digest_runs, row_lanes
 from skyshard.rowimage.pack import check_values, pack
 from skyshard.rowimage.record import RecordLayout
@@ -87,7 +87,7 @@ class Rows:
         rows = self.base.shape[1]
         return digest_runs(self.base.copy(), [0, rows])[0] if rows else RowDigest()
 
-    def write(self, writer: BundleWriter, edges: Sequence[int]) -> list[Place]:
+    def write(self, writer: BundleWriter, edges: Sequence[int]) -> list[SegmentPlace]:
         """Append consecutive runs of rows to a bundle; returns where each is."""
         if self.records is not None:
             return writer.add_records(self.records, edges)

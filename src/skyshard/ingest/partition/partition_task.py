@@ -22,7 +22,7 @@ from skyshard.catalog.schema import Table
 from skyshard.errors import UserError
 from skyshard.ingest.partition.bundle import Bundle, BundleWriter, Segment, SliceReport
 from skyshard.ingest.partition.director_keys import ONE_PLACE, KeyKind, save_keys
-from skyshard.ingest.partition.given_chunks import check_claims, claim_overlap, with_chunk_columns
+from skyshard.ingest.partition.given_chunks import check_given_chunks, note_overlap, with_chunk_columns
 from skyshard.ingest.partition.match_rows import route_matches
 from skyshard.ingest.partition.orphan_keys import Orphans, orphans_of, save_orphans
 from skyshard.ingest.partition.packed_rows import Rows, chunk_order
@@ -124,7 +124,7 @@ class _Work:
         report.conversions.update(batch.conversions)
         report.known.update(batch.known)
         if self.piece.is_overlap:
-            claim_overlap(self.spec, self.piece, batch, self.stored, report)
+            note_overlap(self.spec, self.piece, batch, self.stored, report)
             return
         report.rows += batch.batch.num_rows
         if not layout.role.is_chunked:
@@ -134,8 +134,8 @@ class _Work:
             self._write(rows, whole, whole, is_overlap=False)
             return
         routed = _ROUTES[layout.role](self.spec, self.piece, batch, report.conversions)
-        if batch.claimed is not None or self.piece.chunk is not None:
-            check_claims(self.spec, self.piece, batch, routed, report)
+        if batch.given_chunks is not None or self.piece.chunk is not None:
+            check_given_chunks(self.spec, self.piece, batch, routed, report)
         self._write_routed(batch, routed)
         if layout.role is Role.DIRECTOR and layout.key:
             self.first_row = self.first_row if self.keys else batch.first_row

@@ -89,7 +89,7 @@ def route_dependent(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, c
     here: tuple[Numbers, Numbers] | None = None
     if spec.layout.position is not None:
         here = chunker_of(spec.striping).locate(*positions(piece, batch, spec.layout.position, conversions))
-    near = here[0] if here is not None else claimed_chunks(batch)
+    near = here[0] if here is not None else given_chunks_of(batch)
     found = find_director(piece, batch, spec.layout.key, known, near) if spec.layout.key else None
     if found is not None and spec.layout.orphans == "refuse":
         _refuse_orphans(spec, piece, batch, found)
@@ -124,11 +124,11 @@ def find_director(
     return known.find(keys, near)
 
 
-def claimed_chunks(batch: InputBatch) -> Numbers | None:
+def given_chunks_of(batch: InputBatch) -> Numbers | None:
     """The chunks that a pre-chunked file gives, -1 for NULL."""
-    if batch.claimed is None:
+    if batch.given_chunks is None:
         return None
-    return np.asarray(batch.claimed[0].fill_null(-1).to_numpy(zero_copy_only=False), np.int32)
+    return np.asarray(batch.given_chunks[0].fill_null(-1).to_numpy(zero_copy_only=False), np.int32)
 
 
 def _by_key(
@@ -136,11 +136,13 @@ def _by_key(
 ) -> Routed:
     """Rows without a position; an orphan stays where a pre-chunked file has it."""
     chunker = chunker_of(spec.striping)
-    if found is not None and batch.claimed is not None:
-        claimed = [numbers.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32) for numbers in batch.claimed]
-        is_chunk = np.asarray(chunker.is_chunk(claimed[0]), bool)
-        chunks = np.where(found.is_known | ~is_chunk, found.chunks, claimed[0])
-        sub_chunks = np.where(found.is_known | ~is_chunk, found.sub_chunks, claimed[1])
+    if found is not None and batch.given_chunks is not None:
+        given = [
+            numbers.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32) for numbers in batch.given_chunks
+        ]
+        is_chunk = np.asarray(chunker.is_chunk(given[0]), bool)
+        chunks = np.where(found.is_known | ~is_chunk, found.chunks, given[0])
+        sub_chunks = np.where(found.is_known | ~is_chunk, found.sub_chunks, given[1])
         if has_director or is_chunk.all():
             return Routed(chunks, sub_chunks, NO_COPIES, ~found.is_known)
     if found is None or not has_director:

@@ -61,7 +61,7 @@ class TextFormat(BaseModel):
         return self
 
 
-class ColumnRule(BaseModel):
+class MappedColumn(BaseModel):
     """Where a column's values come from; a column without rule is taken from the input column of its own name."""
 
     model_config = _STRICT
@@ -78,7 +78,7 @@ class ColumnRule(BaseModel):
     """Input values that mean NULL, such as -999; looked for before any arithmetic."""
 
     @model_validator(mode="after")
-    def _has_one_origin(self) -> ColumnRule:
+    def _has_one_origin(self) -> MappedColumn:
         if sum((bool(self.source), bool(self.derive), self.constant is not None)) > 1:
             raise ValueError("give one of 'from', 'derive' and 'constant'")
         if self.constant is not None and (self.factor is not None or self.null_at):
@@ -113,7 +113,7 @@ class MappedTable(TableLayout):
     """The table's name in the schema, if it is another; '-' for a table that no schema describes."""
     declare: tuple[DeclaredColumn, ...] = ()
     """Columns besides those of the schema, or all columns where there is no schema."""
-    columns: Annotated[dict[str, ColumnRule], Field(default_factory=dict)]
+    columns: Annotated[dict[str, MappedColumn], Field(default_factory=dict)]
     """Rules by column."""
     omit: tuple[str, ...] = ()
     """Columns of the schema that the table does without."""

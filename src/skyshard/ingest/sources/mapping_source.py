@@ -19,7 +19,7 @@ from skyshard.catalog.schema import Column, Table
 from skyshard.errors import UserError
 from skyshard.ingest.source import InputSlice, Source, SourceTable, asked_for
 from skyshard.ingest.sources.mapped_text import MappedTextReader, dialect_of, header_names
-from skyshard.ingest.sources.mapping import ColumnRule, DeclaredColumn, MappedTable, layout_of, read_mapping
+from skyshard.ingest.sources.mapping import DeclaredColumn, MappedColumn, MappedTable, layout_of, read_mapping
 from skyshard.ingest.sources.mapping import Mapping as MappingFile
 from skyshard.ingest.sources.parquet_files import ParquetReader, parquet_slices, twin_names
 from skyshard.ingest.text.delimited_text import Fields
@@ -191,9 +191,9 @@ def _checked_layout(where: str, table: Table, mapped: MappedTable) -> TableLayou
 
 
 def _rule(where: str, column: Column, mapped: MappedTable) -> Rule:
-    rule = mapped.columns.get(column.name, ColumnRule())
+    rule = mapped.columns.get(column.name, MappedColumn())
     if column.name == mapped.flag and column.name not in mapped.columns and mapped.role is Role.REF_MATCH:
-        rule = ColumnRule(constant=0)
+        rule = MappedColumn(constant=0)
     source = "" if rule.derive or rule.constant is not None else rule.source or column.name
     made = Rule(
         column, source, rule.derive, rule.constant, rule.factor, tuple(rule.null_at), mapped.may_lack(column.name)
@@ -242,7 +242,7 @@ def _require_columns(where: str, path: Path, names: Sequence[str], mapped: Mappe
                 f"{where}: '{path}' has no column '{missing[0]}' for '{rule.column.name}'",
                 remedy="name another with 'from', omit it, or list it under allow_missing",
             )
-        is_spelled = bool(rule.derive or mapped.columns.get(rule.column.name, ColumnRule()).source)
+        is_spelled = bool(rule.derive or mapped.columns.get(rule.column.name, MappedColumn()).source)
         for name in sorted(rule.inputs & twins.keys()):
             if name in twins[name] or not is_spelled:
                 raise UserError(

@@ -2,7 +2,7 @@
 
 ``metadata.json`` names the database's JSON file, the dialects by file ending, and per table its JSON schema, index
 files and data: directories with ``chunk_<id>.txt`` and ``chunk_<id>_overlap.txt``, or whole files of regular tables.
-Chunk numbers are checked while partitioning (``claims``); overlap is computed and compared with what is given.
+Chunk numbers are checked while partitioning (``given_chunks``); overlap is computed and compared with what is given.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from skyshard.errors import UserError
 from skyshard.ingest.source import InputBatch, InputSlice, pair_of
 from skyshard.ingest.text.plain_text import Fields, read_plain
 from skyshard.ingest.text.text_fields import Dialect, field_bounds, field_texts
-from skyshard.ingest.text.text_file import Block, row_blocks
+from skyshard.ingest.text.text_file import TextBlock, row_blocks
 from skyshard.ingest.values.encoded_text import stored_text
 from skyshard.ingest.values.text_values import RowError, to_column, to_doubles
 
@@ -59,7 +59,7 @@ class TextReader:
             columns = [_column(read.batch, column, layout) for column in table]
             typed = pa.RecordBatch.from_arrays(columns, names=table.column_names)
             positions = pair_of(read.exact, layout.position)
-            yield InputBatch(typed, read.first_row, positions, read.conversions, _claimed(read.batch))
+            yield InputBatch(typed, read.first_row, positions, read.conversions, _given_chunks(read.batch))
 
 
 def only(fields: Fields, wanted: frozenset[str]) -> Fields:
@@ -94,14 +94,14 @@ def _column(batch: pa.RecordBatch, column: Column, layout: TableLayout) -> pa.Ar
     return batch.column(column.name)
 
 
-def _claimed(batch: pa.RecordBatch) -> tuple[pa.Array, pa.Array] | None:
+def _given_chunks(batch: pa.RecordBatch) -> tuple[pa.Array, pa.Array] | None:
     names = batch.schema.names
     if CHUNK_COLUMN not in names or SUB_CHUNK_COLUMN not in names:
         return None
     return batch.column(CHUNK_COLUMN), batch.column(SUB_CHUNK_COLUMN)
 
 
-def _parse(block: Block, fields: Fields, exact: frozenset[str], first_row: int) -> TextBatch:
+def _parse(block: TextBlock, fields: Fields, exact: frozenset[str], first_row: int) -> TextBatch:
     """One block of rows as a typed batch."""
     conversions: Counter[str] = Counter()
     read = None if block.marks else read_plain(block.data, fields, block.dialect, exact, conversions)
@@ -111,7 +111,7 @@ def _parse(block: Block, fields: Fields, exact: frozenset[str], first_row: int) 
 
 
 def _read_marked(
-    block: Block, fields: Fields, exact: frozenset[str], conversions: Counter[str]
+    block: TextBlock, fields: Fields, exact: frozenset[str], conversions: Counter[str]
 ) -> tuple[dict[str, pa.Array], dict[str, NDArray[np.float64]]]:
     """Split by marks, then convert field by field."""
     data, dialect = np.frombuffer(block.data, np.uint8), block.dialect

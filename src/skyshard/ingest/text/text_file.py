@@ -105,7 +105,7 @@ def _unpacked(path: str | Path, first: bytes) -> BinaryIO:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class TextBlock:
     """Whole rows; ``dialect`` is that of the file. Without ``marks`` nothing in them is quoted or escaped but NULL."""
 
     data: bytes
@@ -116,7 +116,7 @@ class Block:
         return self.marks or find_marks(np.frombuffer(self.data, np.uint8), self.dialect)
 
 
-def row_blocks(path: str, dialect: Dialect) -> Iterator[Block]:
+def row_blocks(path: str, dialect: Dialect) -> Iterator[TextBlock]:
     """Blocks of whole rows, the lines of the header left out.
 
     Raises:
@@ -178,7 +178,7 @@ def _ended(carry: bytes, dialect: Dialect) -> bytes:
     return content
 
 
-def _whole_rows(content: bytes, dialect: Dialect) -> tuple[Block, bytes]:
+def _whole_rows(content: bytes, dialect: Dialect) -> tuple[TextBlock, bytes]:
     """The rows that end here, and what follows them."""
     if _is_plain(content, dialect):
         marks, end = None, content.rfind(b"\n") + 1
@@ -186,7 +186,7 @@ def _whole_rows(content: bytes, dialect: Dialect) -> tuple[Block, bytes]:
         marks = find_marks(np.frombuffer(content, np.uint8), dialect)
         end = marks.end
         marks = marks.before(end)
-    return Block(content[:end], dialect, marks), content[end:]
+    return TextBlock(content[:end], dialect, marks), content[end:]
 
 
 def _is_plain(block: bytes, dialect: Dialect) -> bool:

@@ -15,7 +15,7 @@ from skyshard.catalog.layout import split_director
 from skyshard.errors import UserError
 from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread, answer
 from skyshard.ingest.on_nodes.build_orders import index_build
-from skyshard.ingest.on_nodes.part_tables import Generations
+from skyshard.ingest.on_nodes.part_tables import MergeTables
 from skyshard.ingest.partition.bundle import Bundle, SliceReport
 from skyshard.ingest.partition.director_keys import DirectorKeys, DoubledKey, KeyKind, build_keys
 from skyshard.ingest.partition.doubled_input import where_rows_stand
@@ -95,7 +95,7 @@ class DirectorIndexes:
                 INDEX_BUILT, transaction=self._transaction, database=self._database, director=index.director,
                 keys=mine.rows,
             )  # fmt: skip
-            Generations(self._site, self._database).make_index(index.director, index.kind, [*index.earlier, mine])
+            MergeTables(self._site, self._database).make_index(index.director, index.kind, [*index.earlier, mine])
 
     def _own_keys(self, director: str) -> Path:
         return self.keys_folder(director) / str(self._transaction)

@@ -15,8 +15,8 @@ from skyshard.catalog.placement import place
 from skyshard.errors import SkyshardError, UserError
 from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread, drain
 from skyshard.ingest.on_nodes.build_orders import BuildContext, built_replicas, plan_builds, table_bytes
-from skyshard.ingest.on_nodes.part_tables import Generations, dummy_targets
-from skyshard.ingest.on_nodes.to_disk import ToDisk
+from skyshard.ingest.on_nodes.disk_writer import DiskWriter
+from skyshard.ingest.on_nodes.part_tables import MergeTables, dummy_targets
 from skyshard.ingest.partition.bundle import SliceReport
 from skyshard.ingest.partition.doubled_input import where_rows_stand
 from skyshard.ingest.transaction.director_indexes import DirectorIndexes
@@ -35,7 +35,7 @@ class LoadStage:
         self,
         run: RunContext,
         records: BackgroundThread,
-        to_disk: ToDisk,
+        to_disk: DiskWriter,
         indexes: DirectorIndexes,
         reports: Mapping[str, Sequence[SliceReport]],
     ) -> None:
@@ -87,13 +87,13 @@ class LoadStage:
         if finished:  # else there is one part of each table
             self._records.finish()
             mine = registry.replicas.all(self._run.database, transaction=transaction)
-            Generations(site, self._run.database).make(finished, mine, transaction)
+            MergeTables(site, self._run.database).make(finished, mine, transaction)
 
     def _queues(self, finished: Sequence[Replica]) -> dict[str, list[BuildOrder]]:
         """What each node has to make, in the order of the tables; earlier transactions made what ``finished`` says."""
         run = self._run
-        standing = frozenset(replica.target for replica in finished) | dummy_targets(finished)
-        context = BuildContext(run.plan, run.transaction, self._place(), standing, run.staging)
+        existing = frozenset(replica.target for replica in finished) | dummy_targets(finished)
+        context = BuildContext(run.plan, run.transaction, self._place(), existing, run.staging)
         recorded = run.site.registry.replicas.all(run.database, transaction=run.transaction)
         done = {(replica.node, *replica.target): replica.digest for replica in recorded}
         queues: dict[str, list[BuildOrder]] = {node: [] for node in run.site.nodes}

@@ -16,7 +16,7 @@ from skyshard.catalog.layout import Role
 from skyshard.errors import UserError
 from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread, in_order_of_end
 from skyshard.ingest.on_nodes.build_orders import EMPTY, merged_segments
-from skyshard.ingest.on_nodes.to_disk import ToDisk
+from skyshard.ingest.on_nodes.disk_writer import DiskWriter
 from skyshard.ingest.partition.bundle import SliceReport
 from skyshard.ingest.partition.given_chunks import check_overlap
 from skyshard.ingest.partition.partition_task import PartitionSpec, partition_slice, require_distinct
@@ -35,7 +35,9 @@ AHEAD = 2
 class PartitionStage:
     """Partitions the tables of one transaction, one after the other."""
 
-    def __init__(self, run: RunContext, records: BackgroundThread, to_disk: ToDisk, indexes: DirectorIndexes) -> None:
+    def __init__(
+        self, run: RunContext, records: BackgroundThread, to_disk: DiskWriter, indexes: DirectorIndexes
+    ) -> None:
         self._run = run
         self._records = records
         self._to_disk = to_disk

@@ -34,8 +34,8 @@ from functools import partial
 from typing import TypeVar
 
 from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread
+from skyshard.ingest.on_nodes.disk_writer import DiskWriter
 from skyshard.ingest.on_nodes.ingest_site import Site
-from skyshard.ingest.on_nodes.to_disk import ToDisk
 from skyshard.ingest.partition.bundle import SliceReport
 from skyshard.ingest.plan.ingest_plan import IngestPlan
 from skyshard.ingest.plan.server_check import require_makeable
@@ -70,7 +70,7 @@ class TransactionRun:
         run = self._run
         with (
             closing(BackgroundThread("registry")) as records,
-            closing(ToDisk()) as to_disk,
+            closing(DiskWriter()) as to_disk,
             closing(BackgroundThread("director-index")) as index_thread,
         ):
             indexes = DirectorIndexes(run, index_thread)

@@ -18,7 +18,7 @@ from skyshard.catalog.schema import Table
 from skyshard.cluster.private_cluster import CZAR_NAME
 from skyshard.errors import UserError
 from skyshard.ingest.on_nodes.bounded_futures import answer, drain
-from skyshard.ingest.on_nodes.build_orders import EMPTY, Target, built_replicas, in_orders, index_definition
+from skyshard.ingest.on_nodes.build_orders import EMPTY, ChunkKey, built_replicas, in_orders, index_definition
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.on_nodes.part_tables import expected_index_tables, expected_tables, part_name
 from skyshard.ingest.partition.director_keys import KeyKind
@@ -148,7 +148,7 @@ class _Compaction:
 
     def _orders(self, node: str, transaction: int, engine: str) -> Iterable[BuildOrder]:
         definitions = self._site.registry.databases.table_definitions(self._database)
-        by_kind: dict[tuple[str, bool], dict[Target, list[Replica]]] = defaultdict(lambda: defaultdict(list))
+        by_kind: dict[tuple[str, bool], dict[ChunkKey, list[Replica]]] = defaultdict(lambda: defaultdict(list))
         for replica in sorted(self._replicas, key=lambda replica: (replica.chunk, replica.part)):
             if replica.node == node and replica.target in self._merged:
                 by_kind[replica.table, replica.is_overlap][replica.target[1:]].append(replica)

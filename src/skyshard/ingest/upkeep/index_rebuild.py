@@ -14,11 +14,11 @@ from skyshard.errors import ClusterError, UserError
 from skyshard.ingest.on_nodes.bounded_futures import answer
 from skyshard.ingest.on_nodes.build_orders import index_build
 from skyshard.ingest.on_nodes.ingest_site import Site
-from skyshard.ingest.on_nodes.part_tables import Generations, one_of_each, part_name
+from skyshard.ingest.on_nodes.part_tables import MergeTables, one_of_each, part_name
 from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind, build_keys, save_keys
 from skyshard.ingest.transaction.recovery import clear_staging
 from skyshard.ingest.transaction.strays import rebuild_orphans
-from skyshard.ingest.upkeep.mending import mend_tables
+from skyshard.ingest.upkeep.repair_faults import repair_faults
 from skyshard.node.messages import ExportOrder
 from skyshard.node.node_loader import NodeLoader
 from skyshard.progress import Progress, Watcher, unwatched
@@ -42,7 +42,7 @@ def rebuild_indexes(site: Site, database: str, watcher: Watcher = unwatched) -> 
     with registry.exclusive(f"ingest of {database}"), site.held(database):
         if registry.transactions.find_open(database) is not None:
             raise UserError(f"'{database}' has an unfinished transaction", remedy="run its ingest again first")
-        mend_tables(site, database, catalog.layout)
+        repair_faults(site, database, catalog.layout)
         answer("czar", site.czar_loader.call(NodeLoader.make_database, INDEX_DATABASE))
         parts = registry.index_parts.with_transactions(database)
         counts: dict[str, int] = {}
@@ -60,7 +60,7 @@ def rebuild_indexes(site: Site, database: str, watcher: Watcher = unwatched) -> 
             covered[part.director] = transaction
             counts[part.director] = counts.get(part.director, 0) + part.rows
             mine = [other for _, other in parts[:done] if other.director == part.director]
-            Generations(site, database).make_index(part.director, kind, mine)
+            MergeTables(site, database).make_index(part.director, kind, mine)
             watcher(Progress("director index", done, len(parts), sum(counts.values())))
         with _staging(site, database) as staging:
             rebuild_orphans(site, catalog, staging)

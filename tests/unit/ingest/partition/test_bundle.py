@@ -10,12 +10,12 @@ import pyarrow as pa
 import pytest
 
 from skyshard.ingest.partition import bundle as bundles
-from skyshard.ingest.partition.bundle import Bundle, BundleWriter, Claim, Segment, SliceReport
+from skyshard.ingest.partition.bundle import Bundle, BundleWriter, OverlapRows, Segment, SliceReport
 from skyshard.node.messages import Loader
 
 REPORT = SliceReport(
     "part", "d1", 3, [Segment(7, False, 0, 3, "3:0", "own.rows")], Counter({"a → b": 2}), Counter({7: 1}), 1, 0.5,
-    [Claim(7, 8, 1, "1:0")], [Claim(8, 7, 1, "1:0")], {}, {"digest": "3:0"},
+    [OverlapRows(7, 8, 1, "1:0")], [OverlapRows(8, 7, 1, "1:0")], {}, {"digest": "3:0"},
 )  # fmt: skip
 
 

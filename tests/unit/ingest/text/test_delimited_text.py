@@ -26,7 +26,7 @@ from skyshard.ingest.text import delimited_text as text
 from skyshard.ingest.text import text_file
 from skyshard.ingest.text.delimited_text import Dialect, TextReader
 from skyshard.ingest.text.text_fields import find_marks
-from skyshard.ingest.text.text_file import Block
+from skyshard.ingest.text.text_file import TextBlock
 from skyshard.ingest.values.text_values import RowError, to_column
 from skyshard.rowimage.sqltype import parse_type
 
@@ -79,7 +79,7 @@ def test_escaped_text_comes_back(values: list[tuple[bytes, bytes | None]]) -> No
         for row in values
     ]
     content = b"\n".join(lines) + b"\n"
-    block = Block(content, Dialect(), find_marks(np.frombuffer(content, np.uint8), Dialect()))
+    block = TextBlock(content, Dialect(), find_marks(np.frombuffer(content, np.uint8), Dialect()))
     batch = text._parse(block, table("blob", "blob").columns, frozenset(), 1)
     assert [tuple(row.values()) for row in batch.batch.to_pylist()] == values
 

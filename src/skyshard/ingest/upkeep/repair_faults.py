@@ -22,16 +22,16 @@ _SOURCES: tuple[Literal["index", "definition"], ...] = ("index", "definition")
 """What an index is made again from: what its file says of itself, or where that is gone, the table's definition."""
 
 
-def mend_tables(site: Site, database: str, layout: Layout) -> int:
+def repair_faults(site: Site, database: str, layout: Layout) -> int:
     """Make what is harmed anew, on every node; returns how many indexes and lists that were.
 
     Raises:
         ClusterError: a table that is at fault after that, too.
     """
-    return sum(_mend_node(site, database, layout, node) for node in site.nodes)
+    return sum(_repair_node(site, database, layout, node) for node in site.nodes)
 
 
-def _mend_node(site: Site, database: str, layout: Layout, node: str) -> int:
+def _repair_node(site: Site, database: str, layout: Layout, node: str) -> int:
     replicas = [replica for replica in site.registry.replicas.all(database) if replica.node == node]
     shown = shown_tables(replicas)
     first = found = _unsound(site, database, node, shown)

@@ -18,7 +18,7 @@ MANY_BYTES = 192 << 20
 """About a second of a disk."""
 
 
-class ToDisk:
+class DiskWriter:
     """A thread that has files written, one after the other; nothing waits for it."""
 
     def __init__(self) -> None:
