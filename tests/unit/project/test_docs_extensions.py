@@ -33,6 +33,7 @@ def test_every_command_is_on_the_page_of_commands() -> None:
     assert "run-query" not in page
 
 
+@pytest.mark.timeout(60)  # it imports all that the package exports
 def test_every_public_name_is_on_the_page_of_the_api() -> None:
     """Each by the directive of its kind."""
     names = set(re.findall(r"^\.\. auto\w+:: skyshard\.(\w+)$", api_pages.markdown(), re.MULTILINE))
