@@ -75,6 +75,36 @@ def prove(
 
     ``terms`` are those of :func:`top_terms`; ``chunk_counts`` says how many chunks each chunked reference has left:
     of the possible anchors the one with the fewest is taken.
+
+    Two references to one director are tied by their key, by a separation within the overlap, or not at all:
+
+    >>> from skyshard.catalog.layout import Layout, Striping, TableLayout
+    >>> from skyshard.catalog.schema import Column, Table
+    >>> from skyshard.registry.published_catalog import Catalog, CatalogTable, ChunkEntry
+    >>> from skyshard.rowimage.sqltype import parse_type
+    >>> columns = tuple(Column(name, parse_type("double")) for name in ("objectId", "ra", "decl", "mag"))
+    >>> director = TableLayout(role=Role.DIRECTOR, key="objectId", position=("ra", "decl"))
+    >>> chunks = {chunk: ChunkEntry(100, 7, ("node1",)) for chunk in (324, 325)}
+    >>> table = CatalogTable(Table("Object", columns).with_chunk_columns(), director, 200, chunks)
+    >>> layout = Layout(striping=Striping(stripes=18, substripes=6, overlap_deg=0.1), tables={})
+    >>> sky = Catalog("sky", layout, {"Object": table}, ("node1",))
+    >>> from skyshard.czar.bind.bind_names import bind
+    >>> from skyshard.czar.bind.clauses import take_apart
+    >>> from skyshard.czar.bind.rewrite import rewrite
+    >>> from skyshard.czar.sql.statement import parse_statement
+    >>> def proof(term: str) -> Locality | NotLocal:
+    ...     statement = parse_statement(f"SELECT a.ra FROM Object a, Object b WHERE {term}")
+    ...     bound = rewrite(bind(statement, lambda _: sky, "sky"))
+    ...     block = bound.blocks[0]
+    ...     return prove(bound, block, top_terms(block, take_apart(bound, block).where), {0: 2, 1: 2})
+    >>> proof("a.objectId = b.objectId")
+    Locality(anchor=frozenset({0, 1}), neighbours=())
+    >>> proof("scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.05")
+    Locality(anchor=frozenset({0}), neighbours=(Neighbour(reference=1, of=0, is_by_sub_chunk=True),))
+    >>> proof("scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.2").reason
+    "pairs of 'a' and 'b' may be further apart than the overlap"
+    >>> proof("a.mag = b.mag").reason
+    'nothing ties the chunked tables a, b to one chunk'
     """
     chunked = [reference for reference in block.references if reference.is_chunked]
     if any(is_match(reference) and reference.has_orphans for reference in chunked):

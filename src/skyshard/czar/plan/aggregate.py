@@ -54,6 +54,9 @@ class TwoStep:
         """What the merge reads: the partial results, with overall means where they are needed.
 
         A mean is taken about the least mean of a chunk, so that equal values have no spread at all.
+
+        >>> TwoStep(means={"a2": "a1"}).over("parts")[:83]
+        '(SELECT q.*, a2l + SUM(a1 * (a2 - a2l)) OVER () / SUM(a1) OVER () AS a2m FROM (SELE'
         """
         if not self.means:
             return table
@@ -108,7 +111,23 @@ def split(clauses: Clauses) -> TwoStep:
     """Split the aggregates of a SELECT.
 
     Raises:
-        NotMergeable: an aggregate that hangs on the order of rows, or on all of them at once.
+        NotMergeable: an aggregate that depends on the order of rows, or on all of them at once.
+
+    An average is merged from sums and counts, a variance from those and the chunks' means:
+
+    >>> from skyshard.czar.sql.dialect import parse_expression
+    >>> items = tuple(map(parse_expression, ("AVG(mag)", "VAR_POP(mag)")))
+    >>> steps = split(Clauses(items, (), (), None, (), False, None, 0, True))
+    >>> for name, part in steps.columns.values():
+    ...     print(f"{name}: {render(part)}")
+    a0: SUM(mag)
+    a1: COUNT(mag)
+    a2: AVG(CAST(mag AS DOUBLE))
+    a3: VAR_POP(mag) * COUNT(mag)
+    >>> for item in steps.items:
+    ...     print(render(item))
+    ((SUM(a0) / SUM(a1)))
+    (((SUM(a3) + SUM(a1 * POW(a2 - a2m, 2))) / SUM(a1)))
     """
     steps = TwoStep()
     grouped: dict[str, exp.Expr] = {}
@@ -185,7 +204,14 @@ class _Merge:
         """Variance about the overall mean: within the chunks, and of the chunks' means.
 
         Source: T. F. Chan, G. H. Golub, R. J. LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample
-        Variances, Stanford STAN-CS-79-773 (1979), equation 1.5b.
+        Variances, Stanford STAN-CS-79-773 (1979), equation 1.5b. With 1, 2, 3 in one chunk and 7 in another:
+
+        >>> from statistics import pvariance
+        >>> chunks = [(3, 2.0, 2.0), (1, 7.0, 0.0)]  # count, mean, sum of squares about the mean
+        >>> whole = sum(count * mean for count, mean, _ in chunks) / 4
+        >>> squares = sum(within + count * (mean - whole) ** 2 for count, mean, within in chunks)
+        >>> squares / 4, pvariance([1.0, 2.0, 3.0, 7.0])
+        (5.1875, 5.1875)
         """
         count = self.steps.column("a", exp.Count(this=argument.copy()))
         mean = self.steps.column("a", fill("AVG(CAST(_x AS DOUBLE))", x=argument))

@@ -153,7 +153,10 @@ class Template:
         """The statement with markers, some columns cast."""
         if not self.items:
             return self.rest
-        items = ", ".join([f"{item.cast(casts.get(item.name, ''))} AS {item.name}" for item in self.items])
+        if casts:
+            items = ", ".join([f"{item.cast(casts.get(item.name, ''))} AS {item.name}" for item in self.items])
+        else:
+            items = ", ".join([f"{item.text} AS {item.name}" for item in self.items])
         text = f"SELECT {'DISTINCT ' if self.is_distinct else ''}{items}{self.rest}"
         if not self.groups:
             return text

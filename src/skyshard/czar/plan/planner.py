@@ -75,6 +75,42 @@ def plan_statement(bound: Bound, source: CatalogSource, limit_bytes: int = GATHE
 
     Raises:
         UserError, Refusal: it cannot be answered; says why and what to write instead.
+
+    A table of two chunks, and three statements over it: answered by the registry, in two steps, at the czar.
+
+    >>> from skyshard.catalog.layout import Layout, Role, Striping, TableLayout
+    >>> from skyshard.catalog.schema import Column, Table
+    >>> from skyshard.registry.published_catalog import Catalog, CatalogTable, ChunkEntry
+    >>> from skyshard.rowimage.sqltype import parse_type
+    >>> columns = tuple(Column(name, parse_type("double")) for name in ("objectId", "ra", "decl", "mag"))
+    >>> director = TableLayout(role=Role.DIRECTOR, key="objectId", position=("ra", "decl"))
+    >>> chunks = {chunk: ChunkEntry(100, 7, ("node1",)) for chunk in (324, 325)}
+    >>> table = CatalogTable(Table("Object", columns).with_chunk_columns(), director, 200, chunks)
+    >>> layout = Layout(striping=Striping(stripes=18, substripes=6, overlap_deg=0.1), tables={})
+    >>> sky = Catalog("sky", layout, {"Object": table}, ("node1",))
+    >>> from types import SimpleNamespace
+    >>> from skyshard.czar.bind.bind_names import bind
+    >>> from skyshard.czar.bind.rewrite import rewrite
+    >>> from skyshard.czar.sql.statement import parse_statement
+    >>> source = SimpleNamespace(catalog=lambda _: sky)
+    >>> def show(sql: str) -> None:
+    ...     plan = plan_statement(rewrite(bind(parse_statement(sql), source.catalog, "sky")), source)
+    ...     print(plan.kind, *plan.why, sep=": ")
+    ...     for pull in plan.pulls:
+    ...         print(f"chunk {pull.chunks[0]}: {pull.template.written().of_chunk(pull.chunks[0])}")
+    ...     if plan.merge:
+    ...         print(f"merge: {plan.merge_over(['p0', 'p1'])}")
+    >>> show("SELECT COUNT(*) FROM Object")
+    registry count: the registry counts rows
+    >>> show("SELECT AVG(mag) FROM Object o WHERE ra > 3")
+    aggregate: o: ra in [3, inf]: 2 of 2 chunks
+    chunk 324: SELECT SUM(`o`.`mag`) AS a0, COUNT(`o`.`mag`) AS a1 FROM `sky`.`Object_324` AS `o` WHERE `o`.`ra` > 3
+    merge: SELECT ((SUM(a0) / SUM(a1))) AS c0 FROM p0
+    >>> show("SELECT a.ra FROM Object a JOIN Object b ON a.mag = b.mag")
+    gather: nothing ties the chunked tables a, b to one chunk
+    chunk 324: SELECT `a`.`ra`, `a`.`mag` FROM `sky`.`Object_324` AS `a`
+    chunk 324: SELECT `b`.`mag` FROM `sky`.`Object_324` AS `b`
+    merge: SELECT a.ra FROM p0 AS a JOIN p1 AS b ON a.mag = b.mag
     """
     return _Planner(bound, source, limit_bytes).plan()
 
