@@ -1,4 +1,4 @@
-"""Keys that stand twice: refused by file and row, or, where they may, answered as one server answers; harmed keys."""
+"""Keys that occur twice: refused by file and row, or, where they may, answered as one server answers; harmed keys."""
 
 from __future__ import annotations
 
@@ -102,13 +102,13 @@ def test_doubled_key_is_named_with_files_and_rows(rows: Rows, loader: Loader) ->
     """In one file, in one chunk of two files, in two chunks of two files, and after an earlier transaction."""
     one, two, near = "7,25,12,1", "8,60,12,2", "7,25.1,12.1,3"
     assert rows.refused(loader, Star=[two, one, near]) == (
-        "'Star.csv', rows 2 and 3: key 7 stands twice in director 'Star'; there may be more; "
+        "'Star.csv', rows 2 and 3: key 7 occurs twice in director 'Star'; there may be more; "
         "remove the duplicates, or say unique_key: false of the director"
     )
     for other in (near, "7,200,-40,3"):
         message = rows.refused(loader, Star=[two, one], Star_b=["9,1,1,1", other])
         assert message.startswith(
-            "key 7 of director 'Star' stands twice, in 'Star.csv', row 2 and 'Star_b.csv', row 2; there may be more"
+            "key 7 of director 'Star' occurs twice, in 'Star.csv', row 2 and 'Star_b.csv', row 2; there may be more"
         )
     rows.add(loader, Star=[one], Star_b=[two])
     message = rows.refused(loader, Star_c=["10,1,1,1", "7,25,12,9"])
@@ -118,10 +118,10 @@ def test_doubled_key_is_named_with_files_and_rows(rows: Rows, loader: Loader) ->
 
 
 def test_plan_notices_a_doubled_key(testbed: Testbed, tmp_path: Path) -> None:
-    """Before anything is touched, over all files; not where keys may stand twice."""
+    """Before anything is touched, over all files; not where keys may occur twice."""
     files = {"Star": ["7,25,12,1", "8,60,12,2"], "Star_b": ["9,1,1,1", "7,200,-40,3"]}
     plan = testbed.plan(Rows(testbed, tmp_path).source(**files))
-    with pytest.raises(UserError, match=r"key 7 of .* 'Star' stands twice, in .*Star.csv', row 1 and .*_b.csv', row 2"):
+    with pytest.raises(UserError, match=r"key 7 of .* 'Star' occurs twice, in .*Star.csv', row 1 and .*_b.csv', row 2"):
         survey_source(plan, testbed.cluster.folder)
     (tmp_path / "many").mkdir()
     plan = testbed.plan(Rows(testbed, tmp_path / "many", **DOUBLED).source(**files))
@@ -135,11 +135,11 @@ def test_doubled_primary_key_is_named_with_file_and_rows(testbed: Testbed, tmp_p
     stars = ["1,25,12,1", "2,60,12,2"]
     message = rows.refused(loader, Star=stars, Src=["5,1,1", "5,2,1", "6,1,1", "5,1,9"])
     assert message == (
-        "table 'Src': id 1, sid 5 stands twice, and is a primary or unique key, in 'Src.csv', rows 1 and 4; there may "
+        "table 'Src': id 1, sid 5 occurs twice, and is a primary or unique key, in 'Src.csv', rows 1 and 4; there may "
         "be more; remove the duplicates, or take the key out of the table's description"
     )
     message = rows.refused(loader, Note=["a,1", "b,2"], Note_b=["c,3", "b,4"])
-    assert "table 'Note': name b stands twice" in message
+    assert "table 'Note': name b occurs twice" in message
     assert "in 'Note.csv', row 2 and 'Note_b.csv', row 2; there may be more" in message
     assert rows.name not in testbed.registry.published.databases()
     assert not any((testbed.cluster.data_dir(node) / rows.name).exists() for node in testbed.nodes)
@@ -152,7 +152,7 @@ def test_another_primary_key_of_a_director_is_held_in_each_chunk(
     """In overlap tables, between chunks and between transactions a value may stand again."""
     rows = Rows(testbed, tmp_path, Star={"primary_key": ["v"]})
     message = rows.refused(loader, Star=["1,25,12,5", "2,60,12,6", "3,25.1,12,5"])
-    assert "table 'Star': v 5 stands twice, and is a primary or unique key, in 'Star.csv', rows 1 and 3" in message
+    assert "table 'Star': v 5 occurs twice, and is a primary or unique key, in 'Star.csv', rows 1 and 3" in message
     rows.add(loader, Star=["1,25,12,5", "2,200,-40,5", "3,20,10.01,7"])
     rows.add(loader, Star_b=["4,25.1,12,5"])
     testbed.load_mono(rows.name)
@@ -163,7 +163,7 @@ def test_another_primary_key_of_a_director_is_held_in_each_chunk(
 
 DOUBLED = {"Star": {"unique_key": False}}
 STARS = ["1,25,12,10", "1,25.1,12.1,11", "2,60,12,20", "3,25,12,30", "3,200,-40,31", "4,200.1,-40,40"]
-"""Key 1 stands twice in a chunk, 3 in two chunks."""
+"""Key 1 occurs twice in a chunk, 3 in two chunks."""
 SOURCES = ["100,1,1", "200,2,1", "300,3,1", "301,3,2", "400,4,1"]
 
 

@@ -218,7 +218,7 @@ def test_other_rows_than_were_promised_are_an_error(
 @pytest.mark.parametrize("way", LOADERS)
 def test_doubled_rows_are_named(loader: Handle[NodeLoader], database: str, tmp_path: Path, way: Loader) -> None:
     """Two rows with one key are the input's fault: table, chunk and value arrive with the error."""
-    with pytest.raises(DoubledRow, match="id 4 stands twice") as caught:
+    with pytest.raises(DoubledRow, match="id 4 occurs twice") as caught:
         build(loader, database, build_of(tmp_path, "Star_7", stars(4, 1, 4), way), loader=way)
     assert (caught.value.table, caught.value.chunk, caught.value.values) == ("Star", 7, {"id": 4})
 

@@ -79,7 +79,7 @@ class KeyedSky:
         return f"sid bigint, id {kind.follower}, ora {kind.position}, odecl {kind.position}, f int"
 
     def add(self, objects: int, sources: int) -> None:
-        """Bring rows: new keys, more copies of old ones where keys may stand twice, sources of all and of none."""
+        """Bring rows: new keys, more copies of old ones where keys may occur twice, sources of all and of none."""
         self.number += 1
         fresh = [self.pool.pop() for _ in range(objects)]
         copies = [] if self.kind.is_unique else [self.chance.choice([*self.keys, *fresh]) for _ in range(objects // 3)]

@@ -100,7 +100,7 @@ def survey(plan: IngestPlan, nodes: Sequence[str], runtime: Runtime, watcher: Wa
     """Read what places the rows of every table.
 
     Raises:
-        UserError: a position that is not on the sphere, a file that cannot be read, a director's key that stands twice.
+        UserError: a position that is not on the sphere, a file that cannot be read, a director's key that occurs twice.
     """
     spread: dict[str, Counter[int]] = {}
     sizes: Counter[int] = Counter()
@@ -142,7 +142,7 @@ def _survey_table(plan: IngestPlan, table: PlannedTable, runtime: Runtime, watch
 
 
 def _require_distinct(table: PlannedTable, keys: Mapping[str, Sequence[NDArray[Any]]]) -> None:
-    """Refuse a key that stands twice in a director, by files and rows, as the ingest would."""
+    """Refuse a key that occurs twice in a director, by files and rows, as the ingest would."""
     if not any(keys.values()):
         return
     every = np.sort(np.concatenate([some for slices in keys.values() for some in slices]))
@@ -152,7 +152,7 @@ def _require_distinct(table: PlannedTable, keys: Mapping[str, Sequence[NDArray[A
         paths = [path for path, slices in keys.items() if any((some == key).any() for some in slices)]
         places = where_rows_stand(table.source, sorted(paths), {table.source.layout.key: key})
         raise UserError(
-            f"key {key} of director '{table.name}' stands twice, in {places}; there may be more", remedy=ONE_PLACE
+            f"key {key} of director '{table.name}' occurs twice, in {places}; there may be more", remedy=ONE_PLACE
         )
 
 

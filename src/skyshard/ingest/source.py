@@ -1,7 +1,7 @@
 """The seam between catalogs as they are handed over and the rest of ingest.
 
 A source has a layout, tables and slices. A slice is read as a stream of ``InputBatch``; whatever the format, columns
-stand in the table's order, in the Arrow types of ``SqlType.arrow``. Adapters live in modules of their own and are
+are in the table's order, in the Arrow types of ``SqlType.arrow``. Adapters live in modules of their own and are
 found by ``open_source``.
 """
 
@@ -38,7 +38,7 @@ class InputSlice:
 
     ``chunk`` and ``is_overlap`` are set for pre-chunked files only. ``rows`` is None where the format does not say.
     ``row_groups`` are the first and last one of a part of a Parquet file, ``span`` the bytes that they take, from, up
-    to but not including. ``changed_ns`` is the file's time of change when it was planned, 0 where nobody looked.
+    to but not including. ``changed_ns`` is the file's time of change when it was planned, 0 where it was not looked at.
     A slice without a file, whose rows its reader makes, says in ``made`` all that decides them. ``digest`` is the row
     digest that the source promises, empty where it promises none.
     """
@@ -184,7 +184,7 @@ class Source:
     ``database`` is the name that the source proposes. ``truth`` maps a table to the rows that the source says it has;
     ``known`` is what a generator knows besides (`skyshard.synthetic.generator_truth` reads it), kept as it is for
     ``verify``.
-    ``unopened`` are the tables that nobody asked for: nothing of them was looked at but the name.
+    ``unopened`` are the tables that were not asked for: only their names were looked at.
     """
 
     path: str

@@ -77,8 +77,8 @@ class TableBuilder:
     def _install_images(self, order: BuildOrder) -> list[RowDigest]:
         """Make tables by writing their files; their digests are read back from these.
 
-        Each file is a new one, the definition comes last, and the server closes what somebody may have opened
-        meanwhile: no query sees half a table. Indexes are written from the records that are read back; those that only
+        Each file is a new one, the definition comes last, and the server closes what was opened in between: no
+        query sees half a table. Indexes are written from the records that are read back; those that only
         the server can make it repairs.
         """
         empty = self._empty_tables(order)
@@ -133,7 +133,7 @@ class TableBuilder:
                 if piece.is_own:  # it may be the table's file: the next run makes it again
                     Path(piece.bundle).unlink(missing_ok=True)
             raise ClusterError(
-                f"node '{self._node}', table {order.database}.{build.name}: {count} rows with digest {found} stand "
+                f"node '{self._node}', table {order.database}.{build.name}: {count} rows with digest {found} are "
                 f"where {build.rows} rows with digest {build.digest} were written",
                 remedy="run the ingest again; if it stays, use --loader load-data and tell us",
             )

@@ -1,6 +1,6 @@
-"""Rows that a primary or unique key does not allow beside each other: found in a copy of their table without keys.
+"""Finds rows that a primary or unique key does not allow, in a copy of their table without keys.
 
-The server says of them no more than that an index could not be made, or names one value of a file that nobody knows.
+The server only says that an index could not be made, or names one value of a temporary file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class DoubledRow(UserError):
         self.table, self.chunk, self.values = build.base, build.chunk, values
         shown = ", ".join(f"{name} {value}" for name, value in values.items())
         super().__init__(
-            f"table '{build.base}': {shown} stands twice, and is a primary or unique key",
+            f"table '{build.base}': {shown} occurs twice, and is a primary or unique key",
             remedy="remove the duplicates, or take the key out of the table's description",
         )
 

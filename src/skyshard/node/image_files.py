@@ -32,7 +32,7 @@ class EmptyTable:
 
 
 def write_image(target: Path, build: TableBuild, length: int) -> None:
-    """Make the data file of an empty table that nobody knows yet: the longest file of its own, the other slices."""
+    """Make the data file of a table that the server does not know: the longest file of its own, the other slices."""
     rest = list(build.slices)
     with writing(target):
         target.unlink(missing_ok=True)

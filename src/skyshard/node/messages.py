@@ -37,7 +37,7 @@ class TableBuild:
     """One table to make on a node: its text, the slices that fill it, and the digest that must come out.
 
     ``base``, ``chunk``, ``is_overlap`` and ``part`` say what the table is; ``chunk`` is -1 for a regular table.
-    ``merged`` names tables beside it on the node whose rows it takes, where it has no slices.
+    ``merged`` names tables of the same database whose rows it takes, where it has no slices.
     """
 
     name: str

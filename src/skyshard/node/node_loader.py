@@ -1,4 +1,4 @@
-"""The seam between who directs nodes and what runs beside each: what a node's loader can do.
+"""What a node's loader can do: the seam between an ingest and what runs beside each node.
 
 One that makes tables in a MariaDB server is `mariadb_loader.MariaDBLoader`; it lives as an actor beside its server, and
 is called through a `runtime.Handle[NodeLoader]`:

@@ -62,7 +62,7 @@ class ServerSessions:
 
     @contextmanager
     def changing(self, database: str, *, inside: bool = True) -> Iterator[Connection]:
-        """The session that holds the database, or one for this call where nobody holds it.
+        """The session that holds the database, or one for this call where it is not held.
 
         Args:
             inside: use the database; not so where it may be missing.

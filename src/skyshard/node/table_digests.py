@@ -1,4 +1,4 @@
-"""Digests of tables as they stand: from the data file where rows are fixed records, else through SQL.
+"""Digests of tables as they are: from the data file where rows are fixed records, else through SQL.
 
 Small tables of one column list are read together, so that the cost a column is paid once for many chunks.
 """

@@ -1,6 +1,6 @@
 """The runtime inside this process: a thread for each actor, a small pool for tasks; it is there at once.
 
-Arguments and results are handed over as they are; whoever keeps one must not change it.
+Arguments and results are handed over as they are; who keeps one must not change it.
 """
 
 from __future__ import annotations

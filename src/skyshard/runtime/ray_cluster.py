@@ -51,7 +51,7 @@ NODE_SHARE = 0.001
 
 
 class RayFuture(Future[T]):
-    """A future that knows the object it stands for, so that it can be handed on without fetching it."""
+    """A future that knows the object that it is for, so that it can be handed on without fetching it."""
 
     def __init__(self, reference: Any, what: str) -> None:
         super().__init__()
@@ -215,7 +215,7 @@ def _object_store_bytes() -> int:
 def _quieten(log_to_driver: bool) -> None:
     """What no option of Ray covers: raylet messages off stdout, no processes for dashboard, autoscaler and logs.
 
-    The processes that nobody uses take 40 % of the start-up time on two cores. Where a Ray release has no such names,
+    The processes that are not used take 40 % of the start-up time on two cores. Where a Ray release has no such names,
     nothing is changed.
     """
     node = ray._private.node.Node
@@ -229,7 +229,7 @@ def _quieten(log_to_driver: bool) -> None:
 
 
 def _handle_sigterm(handler: Any) -> None:
-    """Undo what Ray did to SIGTERM: its own handler aborts the process, and nobody tidies up."""
+    """Undo what Ray did to SIGTERM: its own handler aborts the process, and nothing is tidied up."""
     if handler is not None and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, handler)
 

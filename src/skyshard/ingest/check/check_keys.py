@@ -42,7 +42,7 @@ def key_checks(site: Site, catalog: Catalog, *, is_open: bool = False) -> Iterat
     ]
     if files:
         harmed = [str(path) for path in files if not is_sealed(path)]
-        remedy = f" (first: {harmed[0]}); skyshard index rebuild {database} makes them anew" if harmed else ""
+        remedy = f" (first: {harmed[0]}); skyshard index rebuild {database} rebuilds them" if harmed else ""
         text = f"{len(files) - len(harmed)} of {len(files)} files whole{remedy}"
         yield VerifyCheck("keys of orphans", not harmed, text)
 
@@ -66,6 +66,6 @@ def _keys_check(
         text = f"{unread.name}: {unread.error}; skyshard index rebuild {database} makes it again"
         return VerifyCheck(name, False, text)
     indexed = sum((RowDigest.parse(scan.digest) for scan in found), RowDigest())
-    remedy = "" if kept == indexed else f"; skyshard index rebuild {database} makes both anew"
+    remedy = "" if kept == indexed else f"; skyshard index rebuild {database} rebuilds both"
     text = f"{kept.rows} kept for later transactions, {indexed.rows} indexed{remedy}"
     return VerifyCheck(name, kept == indexed, text)

@@ -1,4 +1,4 @@
-"""Rows as they stand and answers as the cluster gives them, against what their generator knows."""
+"""Compares stored rows, and the cluster's answers, with what their generator knows."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class KnownRows:
         return VerifyCheck("generator's rows", not wrong, text + (f" (first: {wrong[0]})" if wrong else ""))
 
     def found(self, database: str, name: str, replicas: Sequence[Replica]) -> dict[int, RowDigest]:
-        """By chunk, what stands there now; a table that cannot be read has -1 rows."""
+        """By chunk, what is there now; a table that cannot be read has -1 rows."""
         table, layout = self.definitions[name]
         leave_out = (CHUNK_COLUMN, SUB_CHUNK_COLUMN) if layout.role.is_chunked else ()
         mine = one_of_each(name, replicas)

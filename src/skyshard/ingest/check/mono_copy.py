@@ -1,7 +1,7 @@
 """The unsharded oracle: the same rows in one MariaDB, each table whole.
 
 Rows come from the nodes' own tables, whose digests ``verify`` holds against the input; the sum of the digests must
-come out again. Keys are not unique there: one that stands twice, in two chunks, is no reason to have no oracle.
+come out again. Keys are not unique there: one that occurs twice, in two chunks, is no reason to have no oracle.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class MonoCopy:
         """Make every table whole; returns table → rows. Until all of them are, the oracle does not answer for any.
 
         Raises:
-            ClusterError: a table came out with other rows than the nodes hold, or somebody else loads the database.
+            ClusterError: a table came out with other rows than the nodes hold, or another process loads the database.
         """
         with self.site.registry.exclusive(f"oracle of {database}"):
             catalog = self.site.registry.published.catalog(

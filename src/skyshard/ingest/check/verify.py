@@ -42,7 +42,7 @@ from skyshard.registry.records import Replica
 from skyshard.registry.sql_tables import INDEX_DATABASE
 from skyshard.rowimage.digest import RowDigest
 
-_MEND = "mended by skyshard index rebuild"
+_MEND = "fixed by skyshard index rebuild"
 _INDEX_SUM = "COUNT(*), COALESCE(SUM(CRC32(CONCAT_WS(':', {key}, chunkId, subChunkId))), 0)"
 
 
@@ -100,7 +100,7 @@ class Verifier:
     def _standing_checks(self, catalog: Catalog, replicas: Sequence[Replica]) -> Iterable[VerifyCheck]:
         """Each server has the tables that the registry knows, the dummy chunk, and nothing else, table or file.
 
-        What an unfinished transaction has made so far is nobody's fault: it is counted, not held against the database.
+        What an unfinished transaction has made so far is counted, and is no fault of the database.
         """
         database = catalog.database
         is_open = self.site.registry.transactions.find_open(database) is not None
@@ -163,7 +163,7 @@ class Verifier:
                 indexed = _ints(connection.rows(sql)[0]) if table else (0, 0)
             except UserError as error:  # the table is gone
                 return VerifyCheck(
-                    f"director index of {director}", False, f"{error.what}; skyshard index rebuild makes it anew"
+                    f"director index of {director}", False, f"{error.what}; skyshard index rebuild rebuilds it"
                 )
         scanned = [0, 0]
         for node, names in _primary(director, replicas).items():

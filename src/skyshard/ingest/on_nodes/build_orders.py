@@ -31,7 +31,7 @@ from skyshard.rowimage.record import RecordLayout
 from skyshard.rowimage.sqltype import parse_type
 
 ORDER_BYTES = 64 << 20
-"""Bytes of rows in an order: long enough that making a table of each kind anew counts little."""
+"""Bytes of rows in an order: long enough that creating a table of each kind again costs little."""
 TABLE_BYTES = 512 << 10
 """Bytes of rows that a table counts for besides its own, so that an order has at most 128."""
 EMPTY = RowDigest(0, 0)
@@ -75,7 +75,7 @@ def in_orders(database: str, stored: Table, loader: Loader, builds: Sequence[Tab
 class BuildContext:
     """What the builds of one transaction share.
 
-    ``standing`` are the chunk tables that earlier transactions have made: what this one adds to them becomes a part
+    ``existing`` are the chunk tables that earlier transactions have made: what this one adds to them becomes a part
     of its own, named after ``transaction``; everything else is made under its plain name.
     """
 
@@ -162,7 +162,7 @@ def _slices(
 
 
 def built_replicas(node: str, order: BuildOrder, built: Sequence[BuiltTable]) -> list[Replica]:
-    """What the registry records of an order that a node has carried out; the dummy chunk is nobody's replica."""
+    """What the registry records of an order that a node has carried out; the dummy chunk has no replicas."""
     return [
         Replica(build.base, build.chunk, build.is_overlap, node, table.rows, table.bytes, table.digest, build.part)
         for build, table in zip(order.builds, built, strict=True)

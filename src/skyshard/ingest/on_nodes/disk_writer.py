@@ -1,7 +1,7 @@
-"""Rows on their way to the disk while others are made.
+"""Writes finished files to the disk while others are made.
 
-Who publishes waits until everything is on the disk. What has lain in memory until then takes a disk of 200 MB/s as long
-as half of the ingest; begun at once it is written beside the work.
+Publishing waits until everything is on the disk. Written only then, it takes a disk of 200 MB/s as long as half of the
+ingest; begun at once, it is written while the ingest goes on.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class DiskWriter:
         self._waiting = 0
 
     def begin(self, files: Iterable[Path]) -> None:
-        """Have finished files written; one that is gone when its turn comes is nobody's."""
+        """Have finished files written; one that is gone when its turn comes is passed over."""
         self._begun += [self._thread.do(_write, file) for file in files]
 
     def begin_rest(self) -> Future[None]:
@@ -41,7 +41,7 @@ class DiskWriter:
     def made(self, size: int) -> None:
         """Say that files of so many bytes were made; once they are many, all that is there is begun.
 
-        While everything is written, nobody can make a file: a few are written faster when all are made.
+        While everything is written, no file can be made: a few are written faster when all are made.
         """
         self._waiting += size
         if self._waiting >= MANY_BYTES:

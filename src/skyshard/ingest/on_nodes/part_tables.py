@@ -1,8 +1,8 @@
-"""Parts and generations on the nodes: what belongs to whom, what to show, what stands.
+"""Parts and merge tables on the nodes: which tables belong to a replica, which show several, which are there.
 
-A chunk table's first rows stand under its plain name; a later transaction adds a part ``_p<transaction>`` and a MERGE
-table ``_g<transaction>`` over all parts. Parts never change, so a query that began with an older generation reads on
-undisturbed, and adding a hundredth of the rows writes a hundredth of the rows.
+A chunk table's first rows are in the table of its plain name; a later transaction adds a part ``_p<transaction>`` and
+a MERGE table ``_g<transaction>`` over all parts. Parts never change, so a query that began with an earlier merge table
+reads on undisturbed, and adding a hundredth of the rows writes a hundredth of the rows.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def read_replicas(
     definitions: Mapping[str, tuple[Table, TableLayout]],
     replicas: Iterable[Replica],
 ) -> dict[tuple[str, str], TableDigest]:
-    """(node, table name) → what stands there now; nodes work side by side."""
+    """(node, table name) → what is there now; nodes work at the same time."""
     groups: dict[tuple[str, str, bool], list[str]] = defaultdict(list)
     for replica in replicas:
         groups[replica.node, replica.table, replica.is_overlap].append(part_name(replica))
@@ -172,7 +172,7 @@ def dummy_tables(tables: Iterable[tuple[str, Role]]) -> set[str]:
 
 
 def dummy_targets(finished: Iterable[Replica]) -> set[tuple[str, int, bool]]:
-    """The dummy chunk's tables that stand because a finished transaction has made their table."""
+    """The dummy chunk's tables that are there because a finished transaction has made their table."""
     return {(replica.table, DUMMY_CHUNK, replica.is_overlap) for replica in finished if replica.chunk >= 0}
 
 

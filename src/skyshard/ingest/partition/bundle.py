@@ -37,7 +37,7 @@ SegmentPlace: TypeAlias = tuple[str, int]
 class Segment:
     """Consecutive rows of a bundle for one chunk table; ``offset`` as in ``worker.messages.BundleSlice``.
 
-    ``file`` is the segment's own file beside the bundle, or empty.
+    ``file`` is the segment's own file next to the bundle, or empty.
     """
 
     chunk: int
@@ -131,7 +131,7 @@ class BundleWriter:
     def __init__(self, bundle: Bundle, loader: Loader, schema: pa.Schema | None) -> None:
         self._path = bundle.path
         self._token = f"{os.getpid()}.{get_ident()}"
-        self._beside = bundle.path.with_name(f"{bundle.path.name}.{self._token}.tmp")
+        self._draft = bundle.path.with_name(f"{bundle.path.name}.{self._token}.tmp")
         self._loader = loader
         self._schema = schema
         self._offset = 0
@@ -139,7 +139,7 @@ class BundleWriter:
 
     def __enter__(self) -> BundleWriter:
         with writing(self._path):
-            self._file = self._beside.open("wb")
+            self._file = self._draft.open("wb")
         self._arrow = pa.ipc.new_file(self._file, self._schema) if self._loader is Loader.LOAD_DATA else None
         return self
 
@@ -151,9 +151,9 @@ class BundleWriter:
                 if kind is None and self._arrow is not None:
                     self._arrow.close()
             if kind is None:
-                self._beside.replace(self._path)
+                self._draft.replace(self._path)
         finally:
-            self._beside.unlink(missing_ok=True)
+            self._draft.unlink(missing_ok=True)
             if kind is not None:
                 for name in self._own:
                     (self._path.parent / name).unlink(missing_ok=True)
@@ -183,7 +183,7 @@ class BundleWriter:
         self._offset += records.nbytes
 
     def _own_file(self, records: NDArray[Any]) -> str:
-        """Write a run as a file of its own; its name is nobody else's, not even that of another try of this slice."""
+        """Write a run as a file of its own; its name is unique, even among several tries of this slice."""
         name = f"{self._path.stem}-{self._token}-{len(self._own)}.rows"
         self._own[name] = records.nbytes
         with (self._path.parent / name).open("wb", buffering=0) as file:

@@ -35,9 +35,9 @@ from skyshard.ingest.partition.key_files import (
 )
 
 RANGE_KEYS = 1 << 22
-"""Keys that are merged at once, at most; each takes about 80 bytes meanwhile."""
+"""Keys that are merged at once, at most; each takes about 80 bytes while it is merged."""
 EXACT_DOUBLE = 2.0**53
-"""From here on a FLOAT or DOUBLE stands for several whole numbers."""
+"""From here on a FLOAT or DOUBLE may be several whole numbers."""
 _WIDE = pa.decimal256(76, 0)
 """Any DECIMAL that is a whole number."""
 
@@ -68,13 +68,13 @@ SIGNED = KeyKind()
 
 
 class DoubledKey(UserError):
-    """A key that stands twice where it may not: in which of the files given, and in which chunk if it came before."""
+    """A key that occurs twice where it may not: in which of the files given, and in which chunk if it came before."""
 
     def __init__(self, key: int, table: str, names: Sequence[str], earlier_chunk: int | None = None) -> None:
         self.key, self.names, self.earlier_chunk = key, tuple(names), earlier_chunk
         files = ", ".join(dict.fromkeys(Path(name).name for name in names))
         if earlier_chunk is None:
-            what, remedy = f"key {key} stands twice in director '{table}' ({files})", ONE_PLACE
+            what, remedy = f"key {key} occurs twice in director '{table}' ({files})", ONE_PLACE
         else:
             what = f"key {key} of director '{table}' ({files}) was ingested by an earlier transaction"
             remedy = "leave out the rows that are there already"
@@ -94,7 +94,7 @@ class Found:
 
 
 def save_keys(path: Path, parts: Sequence[tuple[pa.Array, Numbers, Numbers]], kind: KeyKind = SIGNED) -> list[int]:
-    """Write one slice's keys, sorted; returns two rows, from 0, of a key that stands twice where it may not.
+    """Write one slice's keys, sorted; returns two rows, from 0, of a key that occurs twice where it may not.
 
     Raises:
         UserError: a NULL key.
@@ -128,14 +128,14 @@ def build_keys(
     earlier: DirectorKeys,
     kind: KeyKind = SIGNED,
 ) -> bool:
-    """Merge the slices' keys into one sorted file; True if a key stands in several chunks, which only some kinds may.
+    """Merge the slices' keys into one sorted file; True if a key is in several chunks, which only some kinds may.
 
     Args:
         names: the input file behind each key file, for the error.
         earlier: the keys of earlier transactions.
 
     Raises:
-        DoubledKey: a key that occurs twice, with the files it stands in, or that an earlier transaction brought.
+        DoubledKey: a key that occurs twice, with the files it is in, or that an earlier transaction brought.
     """
     parts = [np.load(file, mmap_mode="r") for file in files]
     total = sum(map(len, parts))
@@ -180,7 +180,7 @@ def _ranges(parts: Sequence[NDArray[Any]], kind: KeyKind = SIGNED) -> Iterator[t
 def _bounds(parts: Sequence[NDArray[Any]]) -> Iterator[Any]:
     """Keys that end the ranges, all of a key's records in one; the last range has no end (None).
 
-    Every so many keys of each part stand for those before them; half a range of these, and what may lie between them
+    Every so many keys of each part represent those before them; half a range of these, and what may lie between them
     in every part, is no more than a range.
     """
     step = max(1, RANGE_KEYS // (4 * max(1, len(parts))))
@@ -206,7 +206,7 @@ def _require_new(
 
 
 def _is_spread(records: NDArray[Any], earlier: DirectorKeys) -> bool:
-    """True if copies of a key stand in several chunks, here or together with those of earlier transactions."""
+    """True if copies of a key are in several chunks, here or together with those of earlier transactions."""
     keys, chunks = records["key"], records["chunk"]
     if ((keys[1:] == keys[:-1]) & (chunks[1:] != chunks[:-1])).any():
         return True
@@ -217,7 +217,7 @@ def _is_spread(records: NDArray[Any], earlier: DirectorKeys) -> bool:
 class DirectorKeys:
     """Sorted keys of one director, in parts: ``keys`` int64[n] or uint64[n], ``places`` int32[n, 2] (chunk, sub-chunk).
 
-    Copies of a key stand by chunk. ``is_unique``: there are none.
+    Copies of a key are sorted by chunk. ``is_unique``: there are none.
     """
 
     def __init__(self, parts: Sequence[tuple[NDArray[Any], Numbers]], *, is_unique: bool = True) -> None:
@@ -252,7 +252,7 @@ class DirectorKeys:
         """Look keys up; NULL is never known. An unknown key gets the place of a neighbour, so that it has one.
 
         Args:
-            near: of a key that stands several times, take the copy in this chunk if there is one, else the first.
+            near: of a key that occurs several times, take the copy in this chunk if there is one, else the first.
         """
         rows = len(keys)
         found = Found(np.zeros(rows, bool), np.zeros(rows, np.int32), np.zeros(rows, np.int32))
@@ -280,7 +280,7 @@ def _take_near(
     near: Numbers,
     is_near: NDArray[np.bool_],
 ) -> None:
-    """Of the copies of each key of one part, which stand by chunk, take the one in the chunk wanted."""
+    """Of the copies of each key of one part, which are sorted by chunk, take the one in the chunk wanted."""
     known, places = part
     end = np.searchsorted(known, known[at], side="right")
     low, high = at.copy(), np.where(left, end, at)

@@ -1,4 +1,4 @@
-"""Where rows with given values stand in the input: read again, once it is known that they stand twice."""
+"""Finds rows with given values in the input, which is read again once they are known to occur twice."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def note_overlap(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, stor
     """Check the rows of an overlap file and note their digests by chunk and own chunk; they are not stored.
 
     Raises:
-        UserError: a row that is no overlap copy for the sub-chunk that it names, or stands in another chunk's file.
+        UserError: a row that is no overlap copy for the sub-chunk that it names, or is in another chunk's file.
     """
     ra, dec = positions(piece, batch, spec.layout.position, Counter(), batch.positions)
     given = _given(piece, batch)

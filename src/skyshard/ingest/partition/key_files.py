@@ -29,7 +29,7 @@ _believed: set[tuple[str, int, int, int, str]] = set()
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """What the arrays of one folder hold: rows, whether each key stands once, and the digests of both files."""
+    """What the arrays of one folder hold: rows, whether each key occurs once, and the digests of both files."""
 
     rows: int
     is_unique: bool

@@ -1,7 +1,7 @@
-"""Ref-match tables: each row links rows of two directors, and stands in the chunk of either.
+"""Ref-match tables: each row links rows of two directors, and is in the chunk of either.
 
 Both sides in one chunk: one row, flag 3. In two chunks: the row twice, flag 1 in the first side's chunk and flag 2 in
-the second's. One side may be missing (NULL key or position). A row whose first key no director has yet stands in the
+the second's. One side may be missing (NULL key or position). A row whose first key no director has yet is in the
 second side's chunk with flag 1, as there is no other copy of it: flag 2 beside a first key says that there is one. A
 pre-chunked file has rows of two chunks twice already; there the flags are checked. Source of the rules: Qserv's match
 partitioner, and its queries, which take a row with a first key where its flag is not 2.
@@ -193,7 +193,7 @@ def _gap(one: Box, two: Box) -> float:
 
 
 def _as_given(batch: InputBatch, one: _Side, two: _Side, is_orphan: Flags) -> Routed:
-    """Rows of a pre-chunked file: each stands where it is, if one of its sides is there."""
+    """Rows of a pre-chunked file: each stays where it is, if one of its sides is there."""
     assert batch.given_chunks is not None
     given = batch.given_chunks[0].fill_null(-1).to_numpy(zero_copy_only=False)
     first = one.is_there & (one.chunks == given)

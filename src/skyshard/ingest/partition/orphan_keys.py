@@ -23,7 +23,7 @@ Orphans = NDArray[np.int64]
 
 
 def orphans_of(keys: pa.Array, is_orphan: NDArray[np.bool_], chunks: NDArray[np.int32]) -> Orphans:
-    """The keys without director, and where their rows stand; what is no whole number, or NULL, is nobody's key."""
+    """The keys without director, and the chunks of their rows; NULL, and what is no whole number, is no key."""
     (signed, is_signed), (unsigned, is_unsigned) = (whole_keys(keys, np.dtype(kind)) for kind in ("<i8", "<u8"))
     values = np.where(is_signed, signed, unsigned.view(np.int64))
     is_asked = is_orphan & (is_signed | is_unsigned)

@@ -1,7 +1,7 @@
 """The rows of a batch as they will be stored: packed once, hashed once, then only moved.
 
 Packed records are moved by the row, so sorting and copying for overlap do not touch columns again; row hashes are sums
-over columns, so a copy that differs in its chunk numbers only adds those two columns anew.
+over columns, so a copy that differs in its chunk numbers only adds those two columns again.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ class _Work:
         """Keep the director's keys of the slice.
 
         Raises:
-            UserError: one stands twice where it may not, with both rows.
+            UserError: one occurs twice where it may not, with both rows.
         """
         table, layout = self.spec.table, self.spec.layout
         rows = save_keys(path, self.keys, KeyKind.of(table, layout))
@@ -155,7 +155,7 @@ class _Work:
             key = pa.chunked_array([keys for keys, _, _ in self.keys])[rows[0]].as_py()
             one, two = (self.first_row + row for row in rows)
             raise UserError(
-                f"'{self.piece.path}', rows {one} and {two}: key {key} stands twice in director '{table.name}'; there "
+                f"'{self.piece.path}', rows {one} and {two}: key {key} occurs twice in director '{table.name}'; there "
                 f"may be more",
                 remedy=ONE_PLACE,
             )

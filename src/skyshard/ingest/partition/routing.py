@@ -30,7 +30,7 @@ class PartitionSpec:
     """What every slice of one table shares.
 
     ``table`` is the table as the input has it; ``director_keys`` the folder of the director's sorted keys, empty for
-    tables that follow nobody; ``director_keys2`` that of a ref-match table's second director.
+    tables without director; ``director_keys2`` that of a ref-match table's second director.
     """
 
     table: Table
@@ -109,7 +109,7 @@ def find_director(
     """Look a column of director keys up.
 
     Raises:
-        UserError: a FLOAT or DOUBLE that stands for several whole numbers, so that it may lead to several rows.
+        UserError: a FLOAT or DOUBLE that may be several whole numbers, so that it may lead to several rows.
     """
     keys = batch.batch.column(column)
     if pa.types.is_floating(keys.type):

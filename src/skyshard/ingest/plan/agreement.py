@@ -1,6 +1,6 @@
 """What an ingest asks for against what its database has: nothing that was asked for is passed over in silence.
 
-Rules: only what somebody named counts (an option, a key of a file); what nobody named is as the database has it.
+Rules: only what was named counts (an option, a key of a file); the rest is as the database has it.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class PlannedTable:
 class IngestPlan:
     """The whole: source, database, layout and tables in the order of their ingest.
 
-    Of the layout's values only those that somebody named are set (``model_fields_set``).
+    Of the layout's values only those that were named are set (``model_fields_set``).
     """
 
     source: Source

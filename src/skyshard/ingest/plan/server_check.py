@@ -1,6 +1,6 @@
 """Whether a server makes the tables of a plan: what it refuses is said by table and column, in the server's own words.
 
-The rules that are known beforehand stand in ``storable``; a server knows all of them.
+The rules that are known in advance are in ``storable``; a server knows all of them.
 """
 
 from __future__ import annotations
@@ -65,4 +65,4 @@ def _refused(connection: Connection, table: Table, engine: str, error: UserError
         except UserError as alone:
             where, words = f"{where}, column '{column.name}'", server_words(alone)
             break
-    return UserError(f"{where}: the server does not make it: {words}", remedy="mend the definition")
+    return UserError(f"{where}: the server does not make it: {words}", remedy="fix the definition")

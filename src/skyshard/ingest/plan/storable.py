@@ -28,7 +28,7 @@ _LONGEST |= {"bit": 64, "time": 6, "datetime": 6, "timestamp": 6}
 _MOST_MEMBERS = {"enum": 65_535, "set": 64}
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
 _ATTRIBUTE = re.compile(r"\b(compressed|generated|as|invisible|unique|key|auto_increment|check|references)\b", re.I)
-"""What may stand behind a type, but makes another table of it than its columns and keys say."""
+"""What may follow a type, but makes another table of it than its columns and keys say."""
 
 
 def require_storable(table: Table, engine: str) -> None:

@@ -65,7 +65,7 @@ def require_paths(paths: Iterable[str]) -> None:
 
 
 def require_table(database: str, table: Table, layout: TableLayout, striping: Striping) -> None:
-    """Refuse a table whose name or columns' names cannot be kept beside what we make of them.
+    """Refuse a table whose name or columns' names cannot be kept next to those that are made of them.
 
     Raises:
         UserError: names the table, and the column if it is one's.
@@ -102,7 +102,7 @@ def _require_column(table: str, column: str, role: Role) -> None:
 
 
 def _longest_names(database: str, table: str, role: Role, striping: Striping) -> list[str]:
-    """The longest names that tables of ours have of one table."""
+    """The longest names of the tables that are made of one table."""
     part = part_suffix(_LAST_TRANSACTION)
     if not role.is_chunked:
         return [physical_name(table, -1, suffix=part)]
@@ -131,9 +131,9 @@ def require_apart(layouts: Mapping[str, TableLayout]) -> None:
 
 
 def _made_of(table: str, role: Role, other: Role) -> re.Pattern[str] | None:
-    """Names that tables of ours have, made of a table of one role, where a table of another role would stand too.
+    """Names of tables made of a table of one role that a table of another role could have, too.
 
-    Parts and generations of whole tables and of director indexes end in their number, chunk tables have a chunk number
+    Parts and merge tables of whole tables and of director indexes end in their number, chunk tables have a chunk number
     besides, directors a prototype for overlap. Two chunked tables never meet on a node, but in overlap.
     """
     name, overlap = re.escape(table), re.escape(overlap_prototype(table))

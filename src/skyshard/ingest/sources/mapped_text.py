@@ -33,7 +33,7 @@ def header_names(path: Path, dialect: Dialect, wanted: Set[str]) -> list[str]:
     """The names of a file's fields: its first row, read as all rows are.
 
     Args:
-        wanted: columns that somebody looks for; where none is there, the message says what the line looks like.
+        wanted: columns that are looked for; where none is there, the message says what the line looks like.
 
     Raises:
         UserError: a first line that does not name fields, or one of them twice.

@@ -100,7 +100,7 @@ class DeclaredColumn(BaseModel):
 
 
 class MappedTable(TableLayout):
-    """One table: its role as in a layout, its input files, and the columns that are not taken as they stand."""
+    """One table: its role as in a layout, its input files, and the columns that are not taken as they are."""
 
     files: Annotated[list[str], Field(min_length=1)]
     """Paths or globs, from the mapping's ``input``."""

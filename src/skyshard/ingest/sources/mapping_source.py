@@ -58,7 +58,7 @@ def open_mapping(path: Path, only: Collection[str] | None = None) -> Source:
         if not files:
             raise UserError(
                 f"'{path}', table '{name}': no file {' or '.join(mapped.files)} under '{folder}'",
-                remedy="mend the path, or take the table out",
+                remedy="fix the path, or take the table out",
             )
         tables[name] = _source_table(path, name, mapped, schema, files)
     layouts = {name: base.tables.get(name, table.layout) for name, table in tables.items()}
@@ -93,7 +93,7 @@ def _files(where: str, folder: Path, mapped: MappedTable) -> list[Path]:
             )
         for path in sorted(matched | named):
             if not path.is_file() and not path.is_dir():
-                raise UserError(f"{where}: '{path}' is no file, or a link to none", remedy="mend it, or take it away")
+                raise UserError(f"{where}: '{path}' is no file, or a link to none", remedy="fix it, or take it away")
         found |= matched | named
     return sorted(path for path in found if path.is_file())
 

@@ -116,7 +116,7 @@ def _index(path: Path, table: str, columns: Iterable[Column]) -> Key:
         named = item if isinstance(item, Mapping) else {"column": item}
         column = str(named.get("column") or named.get("name") or "")
         if column.lower() not in known:
-            raise UserError(f"'{path}': table '{table}' has no column '{column}'", remedy="mend the index file")
+            raise UserError(f"'{path}': table '{table}' has no column '{column}'", remedy="fix the index file")
         length = int(named.get("length") or 0)
         names.append(known[column.lower()] + (f"({length})" if length else ""))
     name = str(content.get("index") or content.get("index_name") or "_".join(names))
@@ -141,7 +141,7 @@ class _Listed:
 def _parts(folder: Path, entry: Json, table: str, role: Role) -> Iterable[InputSlice]:
     """The files of a table in the order of their description.
 
-    A director without any list of overlaps has the overlap files that stand beside its chunk files.
+    A director without any list of overlaps has the overlap files that are next to its chunk files.
     """
     listed = [_Listed.of(folder, item) for item in entry.get("data") or ()]
     has_lists = any(item.overlap for item in listed)

@@ -64,7 +64,7 @@ def parse_create_table(text: str, where: str) -> Table:
     try:
         tokens = MySQL.Tokenizer().tokenize(text)
     except SqlglotError as error:
-        raise UserError(f"'{where}' is not SQL: {' '.join(str(error).split())}", remedy="mend the file") from None
+        raise UserError(f"'{where}' is not SQL: {' '.join(str(error).split())}", remedy="fix the file") from None
     name, definitions, options = _split(text, tokens, where)
     columns: list[Column] = []
     keys: list[Key] = []

@@ -77,7 +77,7 @@ def _batches(file: pq.ParquetFile, rows: int, groups: range, names: list[str]) -
 
 
 def twin_names(names: Sequence[str]) -> dict[str, list[str]]:
-    """The names that stand more than once, case aside, and what the others of each are.
+    """The names that occur more than once, case aside, and what the others of each are.
 
     >>> twin_names(["id", "Flux", "flux", "ra", "ra"])
     {'Flux': ['flux'], 'flux': ['Flux'], 'ra': ['ra']}
@@ -90,7 +90,7 @@ def twin_names(names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _wanted(piece: InputSlice, file: pq.ParquetFile, rules: tuple[Rule, ...], table: Table) -> list[str]:
-    """The input columns to read, in the file's order; a missing one is named, and one that stands twice."""
+    """The input columns to read, in the file's order; a missing one is named, and one that occurs twice."""
     have = set(file.schema_arrow.names)
     twins = twin_names(file.schema_arrow.names)
     for rule in rules:

@@ -40,11 +40,11 @@ def read_json(path: Path, default: Json | None = None) -> Json:
     try:
         content = json.loads(read_text(path))
     except json.JSONDecodeError as error:
-        raise UserError(f"'{path}' line {error.lineno} is not JSON: {error.msg}", remedy="mend the file") from None
+        raise UserError(f"'{path}' line {error.lineno} is not JSON: {error.msg}", remedy="fix the file") from None
     except (RecursionError, ValueError) as error:
-        raise UserError(f"'{path}' cannot be read as JSON: {error}", remedy="mend the file") from None
+        raise UserError(f"'{path}' cannot be read as JSON: {error}", remedy="fix the file") from None
     if not isinstance(content, dict):
-        raise UserError(f"'{path}' is no JSON object", remedy="mend the file")
+        raise UserError(f"'{path}' is no JSON object", remedy="fix the file")
     return content
 
 

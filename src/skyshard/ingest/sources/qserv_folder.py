@@ -85,7 +85,7 @@ def _source_table(name: str, path: Path, data: Path, description: Json, common: 
 def _declared(name: str, path: Path, config: TableConfig, data: Path) -> tuple[Table, tuple[str, ...]]:
     """The table as its DDL and the ingest JSON describe it, and where the two disagree: Qserv makes tables by the JSON.
 
-    A column that only one of them has is the table's; a match table's flag may stand in neither.
+    A column that only one of them has is the table's; a match table's flag may be in neither.
     """
     where = str(data / "ingest" / f"{name}.json")
     listed = [
@@ -106,7 +106,7 @@ def _declared(name: str, path: Path, config: TableConfig, data: Path) -> tuple[T
 
 def merged_columns(declared: Table, listed: Sequence[Column]) -> tuple[Column, ...]:
     """The columns of both descriptions, each as the second has it: in the first one's order, those that only the second
-    has where they stand in it if it names all, else at the end."""
+    has in the order of it if it names all, else at the end."""
     by_name = {column.name.lower(): column for column in listed}
     own = tuple(by_name.get(column.name.lower(), column) for column in declared)
     more = tuple(column for column in listed if declared.find(column.name) is None)
@@ -166,7 +166,7 @@ def _dialect(config: TableConfig, declared: Table, table: Table, flag: str, file
 def _fields(listed: Sequence[str], width: int, declared: Table, table: Table, flag: str) -> Fields:
     """The columns of the file: as the partitioner's configuration lists them, else as the DDL does.
 
-    Chunk numbers in these files are of no partitioning: nobody reads them. A ref-match table's flag may be missing.
+    Chunk numbers in these files are of no partitioning and are not read. A ref-match table's flag may be missing.
     """
     lowered = {name.lower() for name in listed} | {flag.lower()}
     if width == len(listed) and all(name.lower() in lowered for name in table.column_names):

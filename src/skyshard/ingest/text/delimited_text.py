@@ -1,7 +1,7 @@
 """Delimited text (CSV, TSV, mysqldump style) → typed batches, as LOAD DATA would read it, but strict.
 
 Two ways, equal in result: Arrow's CSV reader where a block has neither escapes nor quotes (``text_plain``), else a
-vectorised splitter that knows both (``text_fields``). No loop over rows. Every value that is not taken as it stands is
+vectorised splitter that knows both (``text_fields``). No loop over rows. Every value that is not taken as it is is
 counted; every value that cannot be taken is an error with file, row and column. Rows count from 1 behind the header,
 empty lines left out.
 """
@@ -63,7 +63,7 @@ class TextReader:
 
 
 def only(fields: Fields, wanted: frozenset[str]) -> Fields:
-    """The fields of a file, those that nobody wants left out."""
+    """The fields of a file, without those that are not wanted."""
     return tuple(field if field is not None and field.name in wanted else None for field in fields)
 
 

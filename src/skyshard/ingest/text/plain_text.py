@@ -110,7 +110,7 @@ def _doubles(texts: pa.Array) -> tuple[pa.Array, pa.Array]:
 
 
 def _is_plain(values: pa.Array, field: Column, dialect: Dialect) -> bool:
-    """Every value can be taken as it stands, but for the digits that a FLOAT does not hold."""
+    """Every value can be taken as it is, except for the digits that a FLOAT does not hold."""
     if not field.is_nullable and values.null_count:
         return False
     if field.type.type_class is TypeClass.FLOATING:

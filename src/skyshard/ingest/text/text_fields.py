@@ -46,7 +46,7 @@ class Dialect:
 
     @property
     def null_texts(self) -> tuple[bytes, ...]:
-        """What stands for NULL where it is not quoted."""
+        """The text that means NULL where it is not quoted."""
         return (self.null, b"NULL") if self.null_word else (self.null,)
 
 
@@ -111,9 +111,9 @@ def _active_escapes(data: Bytes, escape: bytes) -> Index:
 
 @dataclass(frozen=True, slots=True)
 class _QuoteRuns:
-    """Quotes that stand side by side, by the first of them; ``is_inside`` says whether a quoted field goes on behind.
+    """Quotes next to each other, by the first of them; ``is_inside`` says whether a quoted field goes on behind.
 
-    What a run does depends on its length and on what stands before it. An even number changes nothing. An odd number
+    What a run does depends on its length and on what is before it. An even number changes nothing. An odd number
     ends a quoted field; where none is under way it begins one behind a mark, and is plain text elsewhere.
     """
 
@@ -232,7 +232,7 @@ def field_texts(data: Bytes, starts: Index, ends: Index, dialect: Dialect) -> pa
 
 
 def _are_null(data: Bytes, starts: Index, ends: Index, dialect: Dialect) -> Flags:
-    """Which fields, quotes included, are a text that stands for NULL."""
+    """Which fields, quotes included, are a text that means NULL."""
     found = np.zeros(len(starts), bool)
     for text in dialect.null_texts:
         found |= _equal(data, starts, ends, text)
@@ -253,7 +253,7 @@ def _begin_with(data: Bytes, starts: Index, ends: Index, mark: bytes) -> Flags:
 
 
 def _doubled(body: Bytes, quote: int, escaped: Index, offsets: Index, is_quoted: Flags) -> Index:
-    """Offsets of the first of each pair of quotes in quoted fields, where they stand in pairs only."""
+    """Offsets of the first of each pair of quotes in quoted fields, where they come in pairs only."""
     is_quote = body == quote
     is_quote[escaped[escaped < len(body)]] = False
     where = np.flatnonzero(is_quote)

@@ -1,6 +1,6 @@
-"""The director indexes of one transaction: keys merged, then loaded on the czar, in a thread beside everything else.
+"""The director indexes of one transaction: keys merged, then loaded on the czar, in a thread of its own.
 
-Partitioning and loading go on meanwhile; only a table that looks keys up waits, for the merging.
+Partitioning and loading go on; only a table that looks keys up waits for the merging.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class DirectorIndexes:
             directors: those that will be; what earlier transactions brought must be there.
 
         Raises:
-            UserError: a key that stands twice, or earlier keys that are gone or harmed.
+            UserError: a key that occurs twice, or earlier keys that are gone or harmed.
         """
         for merged in self._merges:
             merged.result()
@@ -86,7 +86,7 @@ class DirectorIndexes:
             self._require_earlier(director)
 
     def finish(self) -> None:
-        """Record the parts, once they stand, and show them with the earlier ones."""
+        """Record the parts, once they are made, and show them with the earlier ones."""
         self.wait_for_keys()
         for index in self._started:
             mine = IndexPart(index.director, index.part, answer("czar", index.built).rows)
@@ -129,7 +129,7 @@ class DirectorIndexes:
         places = where_rows_stand(table, error.names, {table.layout.key: error.key})
         key = f"key {error.key} of director '{table.name}'"
         if error.earlier_chunk is None:
-            return UserError(f"{key} stands twice, in {places}; there may be more", remedy=error.remedy)
+            return UserError(f"{key} occurs twice, in {places}; there may be more", remedy=error.remedy)
         contributions = self._site.registry.contributions.all(self._database)
         chunks = {(table.name, error.earlier_chunk, False)}
         files = [c["part"] for c in contributions if (c["table"], c["chunk"], bool(c["is_overlap"])) in chunks]

@@ -1,7 +1,7 @@
-"""How a transaction ends that does not come to its own end: kept to be gone on with, or taken back.
+"""What becomes of a transaction that fails: it stays open, to be resumed, or it is taken back.
 
 Rules: wrong input, and bugs, would fail the same way again: what they did is taken back at once. What servers, the
-machine or somebody at the keyboard broke off may go on: everything stays. Either way the error says so, and whatever
+machine or a user interrupted may go on: everything stays. Either way the error says so, and whatever
 is open can be aborted by its number.
 """
 

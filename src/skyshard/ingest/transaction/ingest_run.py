@@ -44,7 +44,7 @@ class Ingest:
         registry, database = self._site.registry, self._plan.database
         databases = sorted({database, *(other for other, _ in self._plan.foreign_directors)})
         with ExitStack() as locks:
-            for name in databases:  # directors elsewhere stay as they are meanwhile
+            for name in databases:  # directors elsewhere must not change
                 locks.enter_context(registry.exclusive(f"ingest of {name}"))
             is_published = registry.databases.state(database) is DatabaseState.PUBLISHED
             plan = self._with_known_layout(is_published)

@@ -46,7 +46,7 @@ class LoadStage:
         self._reports = reports
 
     def load(self) -> None:
-        """All tables; a key that stands twice is what a node stumbled over, and says so better."""
+        """Load all tables; where a key that occurs twice is behind an error, it is raised instead."""
         try:
             self._build()
         except SkyshardError as error:

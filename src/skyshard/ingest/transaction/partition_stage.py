@@ -1,7 +1,7 @@
 """The partition stage: every input slice of a table becomes a bundle of rows sorted by chunk, in parallel.
 
 What each slice brought is recorded, and its rows begin their way to the disk, while other slices are read. Once a
-director is through, its keys are merged and its index is made meanwhile; a table that looks keys up waits for them.
+director is through, its keys are merged and its index is made in a thread; a table that looks keys up waits for them.
 """
 
 from __future__ import annotations

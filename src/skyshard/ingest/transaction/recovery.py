@@ -2,7 +2,7 @@
 
 Rules: only the very same plan goes on with an interrupted transaction, any other one takes it back first. What is
 recorded is believed of servers that have run all the time and read again from those that were started since; what
-nobody recorded is swept: tables, files, prototypes, index tables, keys, bundles.
+is not recorded is swept: tables, files, prototypes, index tables, keys, bundles.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def sweep(site: Site, database: str, transaction: int, *, is_over: bool = False,
 
 
 def _sweep_index(site: Site, database: str, transaction: int, retired: Set[str]) -> None:
-    """Index tables that no finished transaction accounts for; the ones of this transaction are made anew."""
+    """Index tables that no finished transaction accounts for; the ones of this transaction are made again."""
     registry = site.registry
     directors = _directors(site, database, transaction)
     known = expected_index_tables(database, registry.index_parts.all(database)) | retired
@@ -110,7 +110,7 @@ def _directors(site: Site, database: str, transaction: int) -> list[str]:
 
 
 def _sweep_keys(site: Site, database: str) -> None:
-    """Director keys of transactions that are not finished; an ingest merges its own anew."""
+    """Director keys of transactions that are not finished; an ingest merges its own again."""
     states = {str(row["id"]): row["state"] for row in site.registry.transactions.all(database)}
     for folder in site.folders.keys.glob(f"{database}/*/*"):
         if states.get(folder.name) != TransactionState.FINISHED:

@@ -1,8 +1,8 @@
 """Orphans, by key and chunk, and which of them a director that came later makes strays.
 
-A dependent row without director stands where its own position says. Its key is kept beside the director keys, a file a
-transaction, so that the transaction that brings the director can see whether that stands in the same chunk. Where it
-does not, the chunk is recorded: queries then no longer take the table for one that stands with its director.
+A dependent row without director is where its own position says. Its key is kept with the director keys, a file a
+transaction, so that the transaction that brings the director can see whether that is in the same chunk. Where it
+does not, the chunk is recorded: queries then no longer take the table for one that is stored with its director.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Strays:
         return pairs
 
     def _strayed(self, database: str, table: str, orphans: Orphans, keys: DirectorKeys) -> set[Stray]:
-        """The chunks with orphans whose director stands in another chunk."""
+        """The chunks with orphans whose director is in another chunk."""
         if not len(orphans) or not len(keys):
             return set()
         bits = np.ascontiguousarray(orphans[:, 0])
@@ -121,7 +121,7 @@ class Strays:
 
 
 def rebuild_orphans(site: Site, catalog: Catalog, staging: Path) -> None:
-    """Read the keys of orphans back from the chunks that have some: all rows there that do not stand with a director.
+    """Read the keys of orphans back from the chunks that have some: all rows there that are not stored with a director.
 
     Those of all transactions are kept as the last one's. Strays are among them: they are recorded already.
     """
@@ -139,7 +139,7 @@ def rebuild_orphans(site: Site, catalog: Catalog, staging: Path) -> None:
 
 
 def _read_back(site: Site, catalog: Catalog, table: str, staging: Path) -> Orphans:
-    """Keys and chunks of a dependent's rows in chunks with orphans, save those that stand with their director."""
+    """Keys and chunks of a dependent's rows in chunks with orphans, except those stored with their director."""
     entry = catalog.tables[table]
     narrow = Table(table, tuple(entry.table.column(name) for name in (entry.layout.key, CHUNK_COLUMN)))
     owner, director = split_director(entry.layout.director, catalog.database)

@@ -117,7 +117,7 @@ class TransactionRun:
     def _publish(self, report: IngestReport, reports: Mapping[str, Sequence[SliceReport]]) -> None:
         """Everything to disk, then one registry transaction makes it visible.
 
-        Bundles go first: what is not there need not be written. Who is killed here partitions again.
+        Bundles are removed first, so that they need not be written. A run that is killed here partitions again.
         """
         plan, site, registry = self._run.plan, self._run.site, self._run.site.registry
         clear_staging(site, plan.database)

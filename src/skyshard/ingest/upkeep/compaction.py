@@ -1,6 +1,6 @@
 """Compaction: the parts of chunk tables and director indexes, one a transaction, become one again.
 
-A transaction like any other: nodes make the merged tables beside the parts, counted and digest-checked, and one
+A transaction like any other: nodes make the merged tables while the parts stay, counted and digest-checked, and one
 registry transaction shows them in the parts' place. The parts stay for a time of grace, for the queries that began
 before. What is killed on the way is taken back by the next ingest or compaction.
 """

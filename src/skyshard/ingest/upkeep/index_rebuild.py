@@ -1,4 +1,4 @@
-"""A director index made anew from the chunk tables, for a czar that lost it."""
+"""Rebuilds director indexes from the chunk tables, for a czar that lost them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from skyshard.registry.sql_tables import INDEX_DATABASE
 def rebuild_indexes(site: Site, database: str, watcher: Watcher = unwatched) -> dict[str, int]:
     """Read keys and chunk numbers of every director back from the nodes; returns director → keys.
 
-    The sorted keys that later transactions are checked against are made anew too, and those of orphans. Part by part,
+    The sorted keys that later transactions are checked against are rebuilt too, and those of orphans. Part by part,
     like the ingest that made them, so that names and generations stay. Before that, indexes and lists of parts on the
-    nodes are made anew where they are harmed.
+    nodes are rebuilt where they are damaged.
 
     Raises:
         UserError: an unknown database, or an unfinished transaction.

@@ -1,6 +1,6 @@
-"""Indexes and lists of parts made anew where they are harmed: the rows of a node's tables are what they were.
+"""Repairs damaged indexes and lists of parts on the nodes; rows stay as they are.
 
-Only what `NodeLoader.faults` finds at fault is touched; a data file that is harmed stays so, and `verify` says it.
+Only what `NodeLoader.faults` finds at fault is touched; a damaged data file stays so, and `verify` reports it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SOURCES: tuple[Literal["index", "definition"], ...] = ("index", "definition")
 
 
 def repair_faults(site: Site, database: str, layout: Layout) -> int:
-    """Make what is harmed anew, on every node; returns how many indexes and lists that were.
+    """Repair what is damaged on every node; returns how many indexes and lists that were.
 
     Raises:
         ClusterError: a table that is at fault after that, too.
@@ -57,7 +57,7 @@ def _unsound(site: Site, database: str, node: str, shown: Sequence[ShownTable]) 
 def _show(
     site: Site, database: str, layout: Layout, node: str, replicas: Sequence[Replica], lists: dict[str, tuple[str, ...]]
 ) -> None:
-    """Make tables over several parts anew, kind by kind."""
+    """Make tables over several parts again, kind by kind."""
     definitions = site.registry.databases.table_definitions(database)
     for table, is_overlap in sorted({(replica.table, replica.is_overlap) for replica in replicas}):
         mine = shown_tables(

@@ -1,4 +1,4 @@
-"""Typed values (Parquet) → values of a column's type, strictly: as they stand, converted and counted, or refused.
+"""Typed values (Parquet) → values of a column's type, strictly: as they are, converted and counted, or refused.
 
 Every Arrow type meets every column type in ``_TAKEN``; a pair that is not in it is refused. No I/O. Rows in errors
 count from 0 within the array given.
@@ -154,7 +154,7 @@ def _texts(values: pa.Array, column: Column, conversions: Counter[str]) -> pa.Ar
 
 
 def _given_bytes(values: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
-    """Bytes as they stand; in a text column they have to be a text in its character set."""
+    """Bytes as they are; in a text column they have to be a text in its character set."""
     charset = column.type.charset
     if charset not in ("", "latin1") and not pc.all(pc.string_is_ascii(as_text(values))).as_py():
         distinct = values.cast(pa.large_binary()).dictionary_encode()
@@ -164,7 +164,7 @@ def _given_bytes(values: pa.Array, column: Column, conversions: Counter[str]) ->
             except UnicodeError:
                 row = int(pc.index(values.cast(pa.large_binary()), pa.scalar(raw, pa.large_binary())).as_py())
                 what = f"{_text_at(values, row)} is no text in {charset}"
-                raise RowError(what, row, column.name, "mend the text, or declare the column binary") from None
+                raise RowError(what, row, column.name, "fix the text, or declare the column binary") from None
     return _checked(values, column)
 
 

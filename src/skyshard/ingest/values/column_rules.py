@@ -1,4 +1,4 @@
-"""Column rules at work: a batch of input columns → a column of the table, counted and strict.
+"""Applies column rules: a batch of input columns → a column of the table, counted and strict.
 
 No I/O. Rows in errors count from 0 within the batch.
 """
@@ -134,7 +134,7 @@ def _raw(rule: Rule, inputs: Mapping[str, pa.Array], rows: int, conversions: Cou
             conversions[f"{name}: x {rule.factor:g}"] += rows - values.null_count
             values = pc.multiply(values.cast(pa.float64()), rule.factor)
     except pa.ArrowException as error:
-        raise RowError(str(error).splitlines()[0], 0, name, "mend the rule or the input's type") from None
+        raise RowError(str(error).splitlines()[0], 0, name, "fix the rule or the input's type") from None
     return values
 
 
@@ -195,7 +195,7 @@ def _doubles(values: pa.Array, column: Column) -> NDArray[np.float64]:
 
 
 def input_columns(rules: Iterable[Rule], given: Given) -> dict[str, Column]:
-    """What each input column of a text file is read as: the table's column where one rule takes it as it stands,
+    """What each input column of a text file is read as: the table's column where one rule takes it as it is,
     else a type with room for sentinels and arithmetic, texts in the file's own character set."""
     return {source: _input_column(source, users, given) for source, users in _users(rules).items()}
 

@@ -63,7 +63,7 @@ def _recoded(raw: bytes, values: pa.Array, column: Column, given: Given) -> byte
     try:
         return encoded(raw.decode(codec_of(given)), charset)
     except UnicodeDecodeError:
-        what, remedy = "is no UTF-8", "mend the text, or say that it is latin1"
+        what, remedy = "is no UTF-8", "fix the text, or say that it is latin1"
     except UnicodeEncodeError:
         what, remedy = f"has a character outside {charset}", "replace the character, or declare the column utf8mb4"
     row = int(pc.index(values.cast(pa.large_binary()), pa.scalar(raw, pa.large_binary())).as_py())

@@ -1,4 +1,4 @@
-"""Values as texts → values of a column's type, strictly: taken as they stand, converted and counted, or refused.
+"""Values as texts → values of a column's type, strictly: taken as they are, converted and counted, or refused.
 
 No I/O. Rows in errors count from 0 within the array given.
 """
@@ -28,7 +28,7 @@ _NULL = rb"^\s*null\s*$"
 _LOST = rb"^\s*([+-]?(nan|inf|infinity)|null)\s*$"
 _BOOLEAN = rb"^\s*(true|false)\s*$"
 _INTEGER = rb"^\s*[+-]?\d+(\.0*)?\s*$"
-_REMEDY = "mend the value, or say in null_text (in a dump: \\N) what stands for NULL"
+_REMEDY = "fix the value, or say in null_text (in a dump: \\N) what means NULL"
 _CLOCKS = ("time", "datetime", "timestamp")
 _LONGEST_SECOND = 19
 _MOST_DIGITS = 76
@@ -266,7 +266,7 @@ def _written_out(texts: pa.Array, scale: int) -> pa.Array:
 
 
 def _shortened(text: str, scale: int) -> str:
-    """The same number when it is rounded; what no DECIMAL holds as it stands."""
+    """The same number when it is rounded; what no DECIMAL holds as it is."""
     try:
         number = _EXACT.create_decimal(text)
         if not number or number.adjusted() > MOST_DIGITS:
@@ -339,7 +339,7 @@ def check_length(values: pa.Array, sql_type: SqlType) -> None:
         RowError: the first of them; the column is the caller's to name.
     """
     if sql_type.base == "json" and (row := first_broken(values)) >= 0:
-        raise RowError(f"{_shown(values, row)} is no JSON", row, "", "mend the text, or declare the column as text")
+        raise RowError(f"{_shown(values, row)} is no JSON", row, "", "fix the text, or declare the column as text")
     if sql_type.is_blob:
         most, unit = sql_type.most_bytes, "bytes"
     elif sql_type.base in ("char", "varchar", "binary", "varbinary"):

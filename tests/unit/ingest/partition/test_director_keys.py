@@ -38,7 +38,7 @@ def test_keys_of_all_parts_are_found(tmp_path: Path) -> None:
 def test_key_that_stands_twice_is_named_with_its_files(tmp_path: Path) -> None:
     """Duplicate keys are refused, within a file and across files."""
     files = [part(tmp_path, "a", [5, 1], 10), part(tmp_path, "b", [5], 20)]
-    with pytest.raises(UserError, match=r"key 5 stands twice in director 'Object' \(a\.tsv, b\.tsv\)"):
+    with pytest.raises(UserError, match=r"key 5 occurs twice in director 'Object' \(a\.tsv, b\.tsv\)"):
         build_keys(tmp_path / "keys", files, "Object", ["in/a.tsv", "in/b.tsv"], NO_KEYS)
 
 
@@ -79,7 +79,7 @@ def test_keys_are_merged_in_ranges(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert np.concatenate([block for block, _ in blocks]).tolist() == keys.tolist()
     for at in (0, len(keys) // 3, len(keys) - 1):
         more = [*files, part(tmp_path, "twice", [int(keys[at])], 1)]
-        with pytest.raises(UserError, match=f"key {keys[at]} stands twice"):
+        with pytest.raises(UserError, match=f"key {keys[at]} occurs twice"):
             build_keys(tmp_path / "again", more, "Object", [*names, "twice.tsv"], NO_KEYS)
     assert list((tmp_path / "again").iterdir()) == []
 
@@ -137,7 +137,7 @@ def test_keys_of_other_number_types_are_compared_by_value(tmp_path: Path, keys: 
 
 
 def test_copies_of_a_key_are_kept_and_said_to_be_spread(tmp_path: Path) -> None:
-    """Where keys may stand twice: in one chunk nothing is spread, in two it is, also over two transactions."""
+    """Where keys may occur twice: in one chunk nothing is spread, in two it is, also over two transactions."""
     one = saved(tmp_path, "a", pa.array([1, 1, 2], pa.int64()), [10, 10, 20], DOUBLED)
     assert not build_keys(tmp_path / "keys" / "1", [one], "Star", ["a"], NO_KEYS, DOUBLED)
     earlier = DirectorKeys.open(tmp_path / "keys")
@@ -175,7 +175,7 @@ def test_two_rows_of_a_key_in_one_part_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["keys.npy", "places.npy", "record.json"])
 @pytest.mark.parametrize("harm", ["bit", "cut", "gone"])
 def test_harmed_keys_are_not_believed(tmp_path: Path, name: str, harm: str) -> None:
-    """One bit, the end, or the whole of any file: refused with the file and what makes it anew."""
+    """One bit, the end, or the whole of any file: refused with the file and what rebuilds it."""
     folder = tmp_path / "sky" / "Object" / "1"
     build_keys(folder, [part(tmp_path, "a", [1, 2, 3], 10)], "Object", ["a.tsv"], NO_KEYS)
     assert len(DirectorKeys.open(folder.parent)) == 3

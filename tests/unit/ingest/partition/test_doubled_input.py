@@ -1,4 +1,4 @@
-"""Rows that stand twice are named by the files and rows that hold them."""
+"""Rows that occur twice are named by the files and rows that hold them."""
 
 from __future__ import annotations
 

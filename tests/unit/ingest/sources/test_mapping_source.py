@@ -214,7 +214,7 @@ def test_types_of_different_kinds_are_refused_unless_allowed(tmp_path: Path) -> 
         ({"alpha": [0.0, None, 1.0]}, "row 2: position (nan, 0) in columns 'ra' and 'dec'"),
         ({"raw": [1e39, 1.0, 1.0]}, "row 1, column 'flux'"),
         ({"flag": pa.array([[1], [2], [3]])}, "column 'flag'"),
-        ({"id": [1, 1, 3]}, "a.parquet', rows 1 and 2: key 1 stands twice in director 'Object'"),
+        ({"id": [1, 1, 3]}, "a.parquet', rows 1 and 2: key 1 occurs twice in director 'Object'"),
     ],
 )
 def test_wrong_value_is_named(tmp_path: Path, changes: dict[str, Any], words: str) -> None:

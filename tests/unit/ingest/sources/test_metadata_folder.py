@@ -178,7 +178,7 @@ def test_overlap_row_that_is_no_copy_is_refused(folder: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize("change", ["lost", "twice", "other value"])
 def test_overlap_that_differs_is_refused(folder: Path, tmp_path: Path, change: str) -> None:
-    """A copy that is lost, stands twice or has another value is found by count or digest."""
+    """A copy that is lost, occurs twice or has another value is found by count or digest."""
     path = some(folder, "step1/*_overlap.txt")
     lines = path.read_text().splitlines()
     if change == "lost":
