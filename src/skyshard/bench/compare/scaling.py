@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats as distributions
+from scipy.special import stdtrit
 
 FitValues = NDArray[np.float64]
 RESAMPLES = 500
@@ -73,9 +73,12 @@ def power_fit(fractions: Sequence[float], times_s: Sequence[float]) -> PowerFit:
     x, y = np.log(np.array(fractions)), np.log(np.array(times_s))
     if len(x) < 3:
         return PowerFit(float(np.polyfit(x, y, 1)[0]), None, None)
-    line = distributions.linregress(x, y)
-    reach = float(distributions.t.ppf(0.975, len(x) - 2) * line.stderr)
-    return PowerFit(float(line.slope), float(line.slope) - reach, float(line.slope) + reach)
+    spread = x - x.mean()
+    slope = float(spread @ y / (spread @ spread))
+    residuals = y - y.mean() - slope * spread
+    error = np.sqrt(residuals @ residuals / (len(x) - 2) / (spread @ spread))
+    reach = float(stdtrit(len(x) - 2, 0.975) * error)
+    return PowerFit(slope, slope - reach, slope + reach)
 
 
 def work_fit(fractions: Sequence[float], nodes: Sequence[float], times_s: Sequence[float]) -> WorkFit:
@@ -134,7 +137,7 @@ def predict(
     residuals = np.log(medians) - np.log(fitted)
     freedom = max(1, len(medians) - 2)
     scatter = float(np.sqrt((residuals**2).sum() / freedom))
-    reach = float(distributions.t.ppf(0.975, freedom)) * scatter if len(medians) > 2 else UNKNOWN_REACH
+    reach = float(stdtrit(freedom, 0.975)) * scatter if len(medians) > 2 else UNKNOWN_REACH
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Prediction(value, float(min(low, value) * np.exp(-reach)), float(max(high, value) * np.exp(reach)))
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats as distributions
+from scipy.special import ndtri, stdtr, stdtrit
 
 ALPHA = 0.05
 """Share of false alarms that all tests of a comparison may give together."""
@@ -101,7 +101,7 @@ def _welch(one: LatencyValues, other: LatencyValues, effect: float) -> float:
     if total <= 0:
         return 1.0 if effect == 0 else 0.0
     freedom = total**2 / sum(part**2 / (len(side) - 1) for part, side in zip(parts, (one, other), strict=True))
-    return float(2 * distributions.t.sf(abs(effect) / np.sqrt(total), freedom))
+    return float(2 * stdtr(freedom, -abs(effect) / np.sqrt(total)))
 
 
 def _placements(groups: Sequence[LatencyGroup], against: Sequence[LatencyGroup]) -> LatencyValues:
@@ -135,7 +135,7 @@ def ratio_of_quantiles(
     effect = float(_log_quantiles(new, share).mean() - _log_quantiles(old, share).mean())
     drawn = _resampled(new, share, random, resamples) - _resampled(old, share, random, resamples)
     freedom = max(1, len(new) + len(old) - 2)
-    widened = effect + (drawn - drawn.mean()) * distributions.t.ppf(0.975, freedom) / distributions.norm.ppf(0.975)
+    widened = effect + (drawn - drawn.mean()) * stdtrit(freedom, 0.975) / ndtri(0.975)
     low, high = np.quantile(widened if len(new) + len(old) > 2 else drawn, [0.025, 0.975])
     return Ratio(float(np.exp(effect)), float(np.exp(min(low, effect))), float(np.exp(max(high, effect))))
 

@@ -20,6 +20,17 @@ def test_the_exponent_of_a_power_law_is_found(exponent: float, scale: float) -> 
     assert fit.high >= exponent - 1e-6
 
 
+def test_an_exponent_and_its_interval_are_those_of_scipy() -> None:
+    """Slope of the logarithms, and Student's t times its standard error."""
+    from scipy import stats
+
+    fractions, times = [1e-6, 2e-6, 5e-6, 1e-5], [0.3, 0.5, 1.6, 2.4]
+    fit = power_fit(fractions, times)
+    line = stats.linregress(np.log(fractions), np.log(times))
+    reach = stats.t.ppf(0.975, 2) * line.stderr
+    assert (fit.low, fit.exponent, fit.high) == pytest.approx((line.slope - reach, line.slope, line.slope + reach))
+
+
 def test_an_exponents_interval_needs_three_sizes() -> None:
     """Two sizes have a slope and no interval."""
     assert power_fit([1, 2], [1, 2]).low is None

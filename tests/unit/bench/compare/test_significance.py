@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats as distributions
 
 from skyshard.bench.compare.significance import (
     LatencyGroup,
@@ -56,6 +55,8 @@ def test_the_rank_test_agrees_with_mann_and_whitney_when_every_trial_is_one_quer
     random = np.random.default_rng(4)
     new, old = np.exp(random.normal(0.4, 1, 25)), np.exp(random.normal(0, 1, 30))
     sides = [[LatencyGroup({"q": np.array([value])}) for value in side] for side in (new, old)]
+    from scipy import stats as distributions
+
     assert rank_test(*sides) == pytest.approx(distributions.brunnermunzel(new, old).pvalue, rel=0.05)
 
 

@@ -112,3 +112,12 @@ def test_two_trials_on_each_side_of_a_large_step_suffice() -> None:
     """Four trials have one place for a step; seven times as long is one, noise of a few per cent is none."""
     assert [cut for cut, _ in find_steps(np.array([3.40, 3.38, 24.0, 25.5]))] == [(0, 2, 4)]
     assert find_steps(np.array([3.40, 3.38, 3.55, 3.31])) == []
+
+
+def test_the_p_of_a_step_is_students() -> None:
+    """Over one place for a step it is that of scipy's t test of the logarithms."""
+    from scipy import stats
+
+    values = np.array([3.40, 3.38, 4.4, 4.6])
+    ((_, p),) = find_steps(values, alpha=0.1)
+    assert p == pytest.approx(stats.ttest_ind(np.log(values[:2]), np.log(values[2:])).pvalue)

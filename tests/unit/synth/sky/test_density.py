@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import healpy
 import hpgeom
 import numpy as np
 import pytest
@@ -11,6 +10,8 @@ import pytest
 @pytest.mark.parametrize("nside", [1, 16, 256])
 def test_pixels_are_those_of_healpy(nside: int) -> None:
     """Both libraries put 10,000 points of the sphere, poles and wrap among them, into the same ring pixels."""
+    import healpy  # takes seconds to import
+
     random = np.random.default_rng(3)
     ra = np.concatenate([random.uniform(0, 360, 10_000), [0.0, 359.999999, 180.0, 45.0]])
     dec = np.concatenate([np.degrees(np.arcsin(random.uniform(-1, 1, 10_000))), [0.0, 0.0, 90.0, -90.0]])
