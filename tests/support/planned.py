@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from sqlglot import exp
+
 from skyshard.czar.bind.bind_names import bind
-from skyshard.czar.bind.bound_statement import Bound
+from skyshard.czar.bind.bound_statement import Bound, terms_of
 from skyshard.czar.bind.rewrite import rewrite
 from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES
 from skyshard.czar.plan.planner import plan_statement
@@ -24,3 +26,9 @@ def plan_of(
 ) -> QueryPlan:
     """The plan of a SELECT."""
     return plan_statement(bound_of(sql, source, database), source, limit_bytes)
+
+
+def where_of(bound: Bound) -> list[exp.Expr]:
+    """The AND-ed terms of the WHERE of a statement's first block."""
+    where = bound.blocks[0].select.args.get("where")
+    return terms_of(where.this) if where is not None else []
