@@ -56,7 +56,7 @@ class Wiring:
 
     @locked_property
     def registry(self) -> skyshard.registry.Registry:
-        registry = skyshard.registry.Registry(self.cluster.endpoint(CZAR_NAME))
+        registry = skyshard.registry.Registry(self.cluster.endpoint(CZAR_NAME), self.cluster.folder)
         registry.prepare()
         return registry
 

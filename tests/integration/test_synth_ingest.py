@@ -16,6 +16,7 @@ from tests.support.same_answer import rows_in
 
 from skyshard.bench.check.compare_answers import compare_answers
 from skyshard.catalog.layout import Layout
+from skyshard.catalog.synth_manifest import SynthManifest, read_manifest
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import UserError
@@ -25,7 +26,6 @@ from skyshard.registry.records import WHOLE
 from skyshard.synth.recipe.recipe import Recipe, read_recipe
 from skyshard.synth.rows.generate import open_sky
 from skyshard.synth.write.dirty_input import parse_dirt, write_dirty
-from skyshard.synth.write.synth_manifest import Manifest, read_manifest
 from skyshard.synth.write.synth_plan import plan
 from skyshard.synth.write.write_catalog import write_catalog
 from skyshard.testbed import Testbed, source_at
@@ -59,7 +59,7 @@ def test_answers_of_the_truth_are_returned(testbed: Testbed, tmp_path: Path) -> 
         neighbours={"radii_deg": [0.004, 0.016]},
         aggregates=[{"table": "Source", "column": "psfFlux"}, {"table": "Object", "column": "objectId"}],
     )
-    manifest: Manifest = write_catalog(Recipe.model_validate(content), tmp_path, fraction=0.5)
+    manifest: SynthManifest = write_catalog(Recipe.model_validate(content), tmp_path, fraction=0.5)
     testbed.ingest(str(tmp_path), database="synth_truth")
     for answer in read_manifest(tmp_path).truth.answers:
         found = testbed.query(answer.sql, database="synth_truth").table

@@ -22,6 +22,7 @@ from skyshard.node import server_sessions
 from skyshard.node.mariadb_loader import MariaDBLoader
 from skyshard.registry.lifecycle import Event
 from skyshard.registry.published_catalog import Catalog
+from skyshard.registry.transaction_report import TransactionReport
 from skyshard.testbed import Testbed
 
 
@@ -139,7 +140,7 @@ def test_who_was_overtaken_publishes_nothing(testbed: Testbed, database: str) ->
     theirs = testbed.registry.transactions.take_over(mine)
     steps: tuple[Callable[[], object], ...] = (
         lambda: testbed.registry.transactions.move(mine, Event.COMMIT),
-        lambda: testbed.registry.transactions.publish(database, mine, {}),
+        lambda: testbed.registry.transactions.publish(database, mine, TransactionReport()),
         lambda: testbed.registry.transactions.take_back(database, mine),
     )
     for step in steps:

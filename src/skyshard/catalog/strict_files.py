@@ -1,16 +1,24 @@
-"""Reads YAML files into strict models; errors are one line: file, key, remedy, and where known the line."""
+"""Reads files into strict models; errors are one line: file, key, remedy, and where known the line.
+
+Rules: a file's version is looked at before anything else in it. One of a later version is refused with the advice to
+install a newer release. Files that people write (YAML) may leave the version out where their model has a default; files
+that Skyshard writes (JSON) may not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gzip
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
 from skyshard.errors import UserError
+from skyshard.host.file_versions import refuse_newer
 
 M = TypeVar("M", bound=BaseModel)
 KeyPath = Sequence[str | int]
@@ -50,6 +58,7 @@ def parse_yaml(text: str, what: str) -> Any:
 
 def validate_model(model: type[M], content: Any, path: Path) -> M:
     """Plain values as one strict model; the first wrong key is named."""
+    refuse_newer(content, known_versions(model), f"'{path}'")
     try:
         return model.model_validate(content)
     except ValidationError as error:
@@ -79,6 +88,7 @@ def validate_located(model: type[M], content: object, text: str, what: str) -> M
     Raises:
         UserError: a wrong key: file, line, key, remedy.
     """
+    refuse_newer(content, known_versions(model), what)
     try:
         return model.model_validate(content)
     except ValidationError as error:
@@ -89,6 +99,55 @@ def validate_located(model: type[M], content: object, text: str, what: str) -> M
         message, remedy = _WORDS.get(first["type"], (str(first["msg"]).removeprefix("Value error, "), "mend the key"))
         remedy = str(context.get("remedy", remedy))
         raise UserError(f"{what}, line {line}, key '{where}': {message}", remedy=remedy) from None
+
+
+def known_versions(model: type[BaseModel]) -> tuple[int, ...]:
+    """The versions of a file that a model reads; none where the model has no version."""
+    field = model.model_fields.get("version")
+    return get_args(field.annotation) if field is not None else ()
+
+
+def parse_written(model: type[M], content: Any, what: str, remedy: str) -> M:
+    """Content that Skyshard wrote, as its model, version first.
+
+    Args:
+        what: how an error names it.
+        remedy: what to do when it is torn, or says no version.
+
+    Raises:
+        UserError: a later version, none, or a wrong key, which is named.
+    """
+    known = known_versions(model)
+    refuse_newer(content, known, what)
+    if isinstance(content, Mapping) and "version" not in content:
+        raise UserError(f"{what}, key 'version': it is missing", remedy=remedy)
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "top level"
+        raise UserError(f"{what}, key '{where}': {first['msg']}", remedy=remedy) from None
+
+
+def read_written(model: type[M], path: Path, remedy: str, *, if_missing: str = "") -> M:
+    """A JSON file that Skyshard wrote (packed when its name ends in ``.gz``), as its model.
+
+    Args:
+        remedy: what to do when it is torn, or says no version.
+        if_missing: what to do when it is not there; ``remedy`` if not given.
+
+    Raises:
+        UserError: it cannot be read, or as ``parse_written``.
+    """
+    try:
+        packed = path.read_bytes()
+        content = json.loads(gzip.decompress(packed) if path.suffix == ".gz" else packed)
+    except OSError as error:
+        reason = error.strerror or " ".join(str(error).split())
+        raise UserError(f"cannot read '{path}': {reason}", remedy=if_missing or remedy) from None
+    except (ValueError, EOFError, RecursionError) as error:
+        raise UserError(f"'{path}' is not JSON: {' '.join(str(error).split())}", remedy=remedy) from None
+    return parse_written(model, content, f"'{path}'", remedy)
 
 
 _WORDS = {

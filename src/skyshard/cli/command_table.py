@@ -98,6 +98,11 @@ COMMANDS = (
     CommandRow("cluster start", "cluster:start", "Make the cluster if there is none, and start what does not run."),
     CommandRow("cluster stop", "cluster:stop", "Stop every server; the data stays."),
     CommandRow("cluster status", "cluster:status", "Show every server: what it does, its process, memory and data."),
+    CommandRow(
+        "cluster upgrade",
+        "cluster:upgrade",
+        "Bring what an older release left in a cluster to this release's formats.",
+    ),
     CommandRow("cluster destroy", "cluster:destroy", "Stop every server and remove the cluster with all its data."),
     CommandRow(
         "transactions abort",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import stat
 import time
@@ -17,10 +18,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from skyshard.errors import ClusterError, UserError
 from skyshard.host.atomic_files import write_atomically
+from skyshard.host.file_versions import refuse_newer
 
 LOCK_TIMEOUT_S = 90.0
 POLL_S = 0.05
@@ -32,7 +34,7 @@ class ClusterRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    version: Literal[1] = 1
+    version: Literal[1]
     """Of this file's format."""
     nodes: int = Field(ge=1)
     """Number of nodes, without the czar's server."""
@@ -47,13 +49,21 @@ class ClusterRecord(BaseModel):
 
     @classmethod
     def read(cls, folder: Path) -> ClusterRecord:
-        """The record of a folder; the sockets of a folder that was copied or moved are not those of the original."""
+        """The record of a folder; the sockets of a folder that was copied or moved are not those of the original.
+
+        Raises:
+            UserError: torn, no record of a cluster, or written by a later release.
+        """
         file = cls.file_in(folder)
         try:
-            record = cls.model_validate_json(file.read_bytes())
-        except (OSError, ValidationError) as error:
-            reason = str(error).replace("\n", " ")
-            raise UserError(f"{file} is not readable as a cluster: {reason}", remedy="remove the folder") from error
+            content = json.loads(file.read_bytes())
+            refuse_newer(content, (1,), str(file))
+            record = cls.model_validate(content)
+        except (OSError, ValueError) as error:  # pydantic's error is a ValueError
+            reason = " ".join(str(error).split())
+            raise UserError(
+                f"{file} is not readable as a cluster: {reason}", remedy="bring the file back, or remove the folder"
+            ) from error
         if record.sockets.name != _key(folder):
             return record.model_copy(update={"sockets": socket_folder(folder, create=False)})
         return record

@@ -190,7 +190,7 @@ class Cluster:
     def _create(self, nodes: int, installation: Installation, report: Report) -> None:
         created = datetime.now(UTC).isoformat(timespec="seconds")
         sockets = socket_folder(self.folder, create=True)
-        record = ClusterRecord(nodes=nodes, created=created, sockets=sockets)
+        record = ClusterRecord(version=1, nodes=nodes, created=created, sockets=sockets)
         try:
             record.write(self.folder)
             self._start(record, installation, report)

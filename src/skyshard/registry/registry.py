@@ -6,30 +6,42 @@ changes in one transaction (``transactions.publish``); nothing here touches a no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
+from pathlib import Path
 
-from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
+from sqlalchemy.schema import CreateIndex, CreateTable
 
-from skyshard.db.connection import Account, Endpoint, connect, quote_name, sqlalchemy_engine
-from skyshard.db.lock_names import key_of, lock_name
-from skyshard.errors import ClusterError
+from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name, sqlalchemy_engine
 from skyshard.registry import sql_tables as t
 from skyshard.registry.contributions import Contributions
 from skyshard.registry.databases import Databases
 from skyshard.registry.index_parts import IndexParts
 from skyshard.registry.published import Published
 from skyshard.registry.query_history import QueryHistory
+from skyshard.registry.registry_lock import REGISTRY_LOCK, exclusive
 from skyshard.registry.replicas import Placements, Replicas
+from skyshard.registry.schema_version import (
+    BEING_MADE,
+    CURRENT,
+    REGISTRY,
+    SCHEMA_VERSION,
+    read_versions,
+    require_current,
+    write_versions,
+)
 from skyshard.registry.store import Engines
 from skyshard.registry.transactions import Transactions
 
+MAKING_WAIT_S = 60
+"""So long a process waits for another one that makes the registry at the same time."""
+
 
 class Registry:
-    """One attribute a subject; ``published`` is what queries read."""
+    """One attribute a subject; ``published`` is what queries read. ``folder`` is the cluster's, for what errors say."""
 
-    def __init__(self, czar: Endpoint) -> None:
+    def __init__(self, czar: Endpoint, folder: Path = Path(".skyshard")) -> None:
         self._czar = czar
+        self._folder = folder
         self._engines = Engines(
             sqlalchemy_engine(czar, Account.ADMIN, t.REGISTRY_DATABASE),
             sqlalchemy_engine(czar, Account.ADMIN, t.REGISTRY_DATABASE, isolation="READ COMMITTED"),
@@ -44,41 +56,41 @@ class Registry:
         self.history = QueryHistory(self._engines.writer)
 
     def prepare(self) -> None:
-        """Make the registry's databases, tables and columns where they are missing."""
-        with connect(self._czar, Account.ADMIN) as connection:
-            sql = "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s"
-            wanted = sum(len(table.columns) for table in t.metadata.tables.values())
-            is_there = connection.value(sql, [t.REGISTRY_DATABASE]) == wanted
-            for name in () if is_there else (t.REGISTRY_DATABASE, t.INDEX_DATABASE):
-                connection.execute(f"CREATE DATABASE IF NOT EXISTS {quote_name(name)}")
-        if is_there:
-            return
+        """Check the registry's versions before anything else of it is read; make it where there is none.
+
+        Raises:
+            UserError: another release wrote it; says how to upgrade the cluster, or what to install.
+        """
+        with connect(self._czar, Account.ADMIN) as admin:
+            found = read_versions(admin)
+            if found.is_whole:
+                require_current(found, self._folder)
+                return
+            with exclusive(self._czar, REGISTRY_LOCK, wait_s=MAKING_WAIT_S):
+                if not read_versions(admin).is_whole:
+                    self._make(admin)
+            require_current(read_versions(admin), self._folder)
+
+    def _make(self, admin: Connection) -> None:
+        """Make the databases and tables; the version is written last, so that a registry half made is made on."""
+        for name in (t.REGISTRY_DATABASE, t.INDEX_DATABASE):
+            admin.execute(f"CREATE DATABASE IF NOT EXISTS {quote_name(name)}")
+        write_versions(admin, {**CURRENT, REGISTRY: BEING_MADE})
         with self._engines.writer.begin() as registry:
             for table in t.metadata.sorted_tables:
                 registry.execute(CreateTable(table, if_not_exists=True))
-                for column in table.columns:
-                    text = str(CreateColumn(column).compile(dialect=self._engines.writer.dialect))
-                    registry.exec_driver_sql(f"ALTER TABLE {quote_name(table.name)} ADD COLUMN IF NOT EXISTS {text}")
                 for index in table.indexes:
                     registry.execute(CreateIndex(index, if_not_exists=True))
+        write_versions(admin, {REGISTRY: SCHEMA_VERSION})
 
     def close(self) -> None:
         self._engines.reader.dispose()
         self._engines.writer.dispose()
 
-    @contextmanager
-    def exclusive(self, what: str) -> Iterator[None]:
+    def exclusive(self, what: str) -> AbstractContextManager[None]:
         """Hold a lock that dies with this process: one ingest a database, one placement a family at a time.
 
         Raises:
             ClusterError: another process holds it (retryable).
         """
-        with connect(self._czar, Account.ADMIN) as connection:
-            name = lock_name(key_of(connection), what)
-            if connection.value("SELECT GET_LOCK(%s, 5)", [name]) != 1:
-                raise ClusterError(f"{what} is under way elsewhere", remedy="wait for it to end", retryable=True)
-            try:
-                yield
-            finally:
-                with suppress(ClusterError):  # a connection that died has taken its lock along
-                    connection.value("SELECT RELEASE_LOCK(%s)", [name])
+        return exclusive(self._czar, what)

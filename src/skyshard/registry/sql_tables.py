@@ -150,6 +150,16 @@ generation = Table(
 )  # fmt: skip
 """One row: how often what queries see has changed. Raised last in each SQL transaction that changes it."""
 
+versions = Table(
+    "versions", metadata,
+    Column("name", String(64), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("release", String(64), nullable=False),
+    Column("changed_s", Double, nullable=False),
+    **_OPTIONS,
+)  # fmt: skip
+"""One row a format that the cluster keeps (``schema_version``)."""
+
 queries = Table(
     "queries", metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),

@@ -8,7 +8,6 @@ another one is working on.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +18,7 @@ from skyshard.errors import Bug, ClusterError, UserError
 from skyshard.registry import sql_tables as t
 from skyshard.registry.lifecycle import ContributionState, DatabaseState, Event, TransactionState, follow
 from skyshard.registry.records import OpenTransaction
+from skyshard.registry.transaction_report import TransactionReport
 
 _OPEN = (TransactionState.STARTED, TransactionState.COMMITTING, TransactionState.ABORTING)
 _ENDS = (TransactionState.FINISHED, TransactionState.ABORTED)
@@ -91,9 +91,9 @@ def move(connection: sa.Connection, mine: OpenTransaction, event: Event, **value
     connection.execute(sa.update(t.transactions).where(t.transactions.c.id == mine.id).values(state=after, **values))
 
 
-def publish(connection: sa.Connection, database: str, mine: OpenTransaction, report: Mapping[str, Any]) -> None:
+def publish(connection: sa.Connection, database: str, mine: OpenTransaction, report: TransactionReport) -> None:
     """Make a transaction and its database visible to queries."""
-    move(connection, mine, Event.COMMITTED, report=dict(report))
+    move(connection, mine, Event.COMMITTED, report=report.dump())
     _move_contributions(connection, mine, Event.BUILT)
     where = t.databases.c.name == database
     state = DatabaseState(str(connection.scalar(sa.select(t.databases.c.state).where(where))))

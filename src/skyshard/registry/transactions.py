@@ -14,6 +14,7 @@ from skyshard.registry import transaction_steps as steps
 from skyshard.registry.lifecycle import Event, TransactionState
 from skyshard.registry.records import OpenTransaction
 from skyshard.registry.store import Store
+from skyshard.registry.transaction_report import TransactionReport, read_report
 
 
 class Transactions(Store):
@@ -42,14 +43,14 @@ class Transactions(Store):
         with self._writer.begin() as connection:
             steps.move(connection, mine, event, **values)
 
-    def publish(self, database: str, mine: OpenTransaction, report: Mapping[str, Any]) -> None:
+    def publish(self, database: str, mine: OpenTransaction, report: TransactionReport) -> None:
         """Make a transaction and its database visible to queries: one SQL transaction."""
         with self._writer.begin() as connection:
             steps.publish(connection, database, mine, report)
             generation.advance(connection)
 
     def publish_merged(
-        self, database: str, mine: OpenTransaction, report: Mapping[str, Any], names: Mapping[str, Iterable[str]]
+        self, database: str, mine: OpenTransaction, report: TransactionReport, names: Mapping[str, Iterable[str]]
     ) -> None:
         """Publish a transaction whose tables replace those that earlier ones made: one SQL transaction.
 
@@ -106,8 +107,8 @@ class Transactions(Store):
         sums: dict[str, int] = {}
         for row in self.all(database):
             if row["state"] == TransactionState.FINISHED:
-                for name, rows in (row["report"] or {}).get("truth", {}).items():
-                    sums[name] = sums.get(name, 0) + int(rows)
+                for name, rows in read_report(row).truth.items():
+                    sums[name] = sums.get(name, 0) + rows
         return sums
 
     def retired_tables(self, database: str) -> dict[str, set[str]]:

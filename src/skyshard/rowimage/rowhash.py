@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from skyshard.array_types import Integers, Words
 from skyshard.rowimage.arrays import ByteStrings
 
+DIGEST_VERSION = 1
+"""Of row digests; kept with a registry, so that digests of another version are never compared."""
 WORDS_A_VALUE = 4
 """A DECIMAL of 256 bits is the longest value of fixed size."""
 

@@ -13,10 +13,11 @@ from skyshard.bench.record.chunk_map import SkyMap
 from skyshard.bench.record.trial_manifest import IngestStage
 from skyshard.bench.trial.trial_setup import CatalogFacts
 from skyshard.catalog.chunkers import chunker_of
+from skyshard.catalog.synth_manifest import read_manifest
 from skyshard.errors import SkyshardError
 from skyshard.registry.published_catalog import Catalog
+from skyshard.registry.transaction_report import read_report
 from skyshard.synth.recipe.release_profile import read_profile
-from skyshard.synth.write.synth_manifest import read_manifest
 from skyshard.testbed import Testbed
 
 PROFILE = "kpm"
@@ -77,7 +78,7 @@ def how_made(source: Path, catalog: Catalog) -> dict[str, object]:
     full = read_profile(PROFILE).tables["Object"].rows
     rows = catalog.tables["Object"].rows if "Object" in catalog.tables else 0
     return {
-        "recipe": manifest.recipe.name,
+        "recipe": manifest.recipe["name"],
         "seed": manifest.seed,
         "fraction": manifest.fraction,
         "shrink": str(manifest.shrink),
@@ -114,10 +115,10 @@ def sky_map(catalog: Catalog) -> SkyMap:
 def ingest_stages(testbed: Testbed, database: str) -> list[IngestStage]:
     """Stages of the last finished transaction."""
     for transaction in reversed(testbed.registry.transactions.all(database)):
-        report = transaction["report"] or {}
-        if report.get("stages_s"):
-            rows = sum(table["rows"] for table in report["tables"])
-            size = sum(table["bytes"] for table in report["tables"])
+        report = read_report(transaction)
+        if report.stages_s:
+            rows = sum(table.rows for table in report.tables)
+            size = sum(table.bytes for table in report.tables)
             return [
                 IngestStage(
                     stage=stage,
@@ -125,6 +126,6 @@ def ingest_stages(testbed: Testbed, database: str) -> list[IngestStage]:
                     rows=rows if stage in _MOVING else 0,
                     bytes=size if stage in _MOVING else 0,
                 )
-                for stage, seconds in report["stages_s"].items()
+                for stage, seconds in report.stages_s.items()
             ]
     return []

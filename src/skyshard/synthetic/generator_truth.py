@@ -10,33 +10,32 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from skyshard.catalog.layout import Role, Striping, TableLayout
+from skyshard.catalog.synth_manifest import ChunkTruth, TableTruth
 from skyshard.chunking.sphere import Box, unit_vectors
-from skyshard.ingest.transaction.kept_truth import Known, KnownAnswer
+from skyshard.ingest.transaction.kept_truth import KeptTruth, Known, KnownAnswer
 from skyshard.lazy import locked_property
 from skyshard.registry.records import WHOLE
 from skyshard.rowimage.digest import RowDigest
 from skyshard.synth.recipe.recipe import Recipe
 from skyshard.synth.rows.generate import SyntheticSky, open_sky
 from skyshard.synth.write.catalog_truth import answers, closest_chord, merged
-from skyshard.synth.write.synth_manifest import ChunkTruth, TableTruth
 
 _MOST_OBJECTS = 3_000_000
 _DECIDES_CHUNKS = ("role", "director", "key", "position")
 """What of a table's layout decides, with the stripes, in which chunk a row is; sub-stripes and overlap do not."""
 
 
-def known_truth(content: Mapping[str, Any], striping: Striping, layouts: Mapping[str, TableLayout]) -> Known:
+def known_truth(content: KeptTruth, striping: Striping, layouts: Mapping[str, TableLayout]) -> Known:
     """Digests and answers, of the tables that were ingested as a whole, and how they were spread."""
-    sky = open_sky(Recipe.model_validate(content["recipe"]), content["seed"])
+    sky = open_sky(Recipe.model_validate(content.recipe), content.seed)
     digests = {
-        name: {int(chunk): str(known["digest"]) for chunk, known in chunks.items()}
-        for name, chunks in content["tables"].items()
-        if all("digest" in known for known in chunks.values())
+        name: {chunk: known.digest for chunk, known in chunks.items()}
+        for name, chunks in content.tables.items()
+        if all(known.digest for known in chunks.values())
     }
     rows = {name: sum(RowDigest.parse(one).rows for one in chunks.values()) for name, chunks in digests.items()}
     chunks = _chunks(content, sky.recipe)
@@ -51,7 +50,7 @@ def known_truth(content: Mapping[str, Any], striping: Striping, layouts: Mapping
     if sky.director not in digests:
         return Known(spread, tuple(found))
     filled = frozenset(chunk for _, chunk in _counts(digests[sky.director]))
-    return Known(spread, tuple(found), PairCounter(sky, filled, float(content["share"])))
+    return Known(spread, tuple(found), PairCounter(sky, filled, content.share))
 
 
 def _as_spread(
@@ -109,15 +108,15 @@ class PairCounter:
         return int(tree.count_neighbors(tree, closest_chord(radius_deg))) if tree.n else 0
 
 
-def _chunks(content: Mapping[str, Any], recipe: Recipe) -> dict[int, ChunkTruth]:
+def _chunks(content: KeptTruth, recipe: Recipe) -> dict[int, ChunkTruth]:
     """Each chunk's truth: the manifest's, or put together from what tasks noted of its tables."""
-    if "chunks" in content:
-        return {int(chunk): ChunkTruth.model_validate(truth) for chunk, truth in content["chunks"].items()}
+    if content.chunks is not None:
+        return content.chunks
     noted: dict[int, dict[str, TableTruth]] = {}
-    for name, chunks in content["tables"].items():
+    for name, chunks in content.tables.items():
         for chunk, known in chunks.items():
-            if int(chunk) != WHOLE and "truth" in known:
-                noted.setdefault(int(chunk), {})[name] = TableTruth.model_validate(known["truth"])
+            if chunk != WHOLE and known.truth is not None:
+                noted.setdefault(chunk, {})[name] = known.truth
     return {chunk: merged(recipe, tables) for chunk, tables in sorted(noted.items())}
 
 

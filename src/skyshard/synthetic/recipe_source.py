@@ -17,13 +17,13 @@ import pyarrow as pa
 from skyshard.catalog.layout import Layout, TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.catalog.strict_files import load_yaml
+from skyshard.catalog.synth_manifest import Shrink
 from skyshard.ingest.source import InputBatch, InputSlice, Source, SourceTable, batch_rows
 from skyshard.synth.recipe.recipe import read_recipe
 from skyshard.synth.recipe.sky_tables import row_bytes
 from skyshard.synth.rows.generate import SyntheticSky, open_sky
 from skyshard.synth.write.catalog_truth import joined, table_truth
 from skyshard.synth.write.output_folder import Identity
-from skyshard.synth.write.synth_manifest import Shrink
 from skyshard.synth.write.synth_plan import ChunkTask, SynthPlan, plan
 
 

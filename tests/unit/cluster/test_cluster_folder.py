@@ -16,7 +16,7 @@ from skyshard.errors import ClusterError, UserError
 def make_record(folder: Path, nodes: int = 2) -> ClusterRecord:
     folder.mkdir(parents=True, exist_ok=True)
     record = ClusterRecord(
-        nodes=nodes, created="2026-01-01T00:00:00+00:00", sockets=socket_folder(folder, create=False)
+        version=1, nodes=nodes, created="2026-01-01T00:00:00+00:00", sockets=socket_folder(folder, create=False)
     )
     record.write(folder)
     return record
@@ -54,14 +54,23 @@ def test_commands_on_a_missing_cluster_name_the_remedy(tmp_path: Path, command: 
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", '{"version": 2}', '{"version": 1, "nodes": 0, "created": "", "sockets": "/x"}']
+    "text", ["", "{", '{"nodes": 2}', '{"version": 1, "nodes": 0, "created": "", "sockets": "/x"}']
 )
 def test_a_broken_record_is_a_user_error(tmp_path: Path, text: str) -> None:
-    """A cluster.json that is torn, foreign or of another version is refused in one line."""
+    """A cluster.json that is torn, foreign or without version is refused in one line."""
     (tmp_path / "cluster.json").write_text(text)
     with pytest.raises(UserError, match="not readable as a cluster") as caught:
         Cluster.at(tmp_path).status()
     assert "\n" not in str(caught.value)
+
+
+def test_a_record_of_a_later_release_is_left_alone(tmp_path: Path) -> None:
+    """Of a cluster that a later release made, the error says what to install, not to remove it."""
+    (tmp_path / "cluster.json").write_text('{"version": 2, "hosts": []}')
+    with pytest.raises(UserError, match="2 is of a later release, this one reads 1; install a newer release") as caught:
+        Cluster.at(tmp_path).destroy()
+    assert "remove" not in str(caught.value)
+    assert (tmp_path / "cluster.json").exists()
 
 
 def test_nodes_are_numbered_from_one(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ import pyarrow as pa
 
 from skyshard.bench.target import TargetAnswer
 from skyshard.catalog.layout import Role
+from skyshard.catalog.synth_manifest import ManifestTable, SynthManifest, read_manifest
 from skyshard.errors import ClusterError, UserError
-from skyshard.synth.write.synth_manifest import Manifest, ManifestTable, read_manifest
 
 MACROS = """
 CREATE MACRO scisql_angSep(a, b, c, d) AS degrees(2 * asin(least(1.0, sqrt(
@@ -131,7 +131,7 @@ def _places(sql: str, position: Mapping[str, tuple[str, str]]) -> list[str]:
     return [f"{alias}.{ra}, {alias}.{decl}" for (ra, decl), alias in known] or ["ra, decl"]
 
 
-def _positions(manifest: Manifest) -> dict[str, tuple[str, str]]:
+def _positions(manifest: SynthManifest) -> dict[str, tuple[str, str]]:
     """Position columns of each director; dependents have none of their own."""
     director = Role.DIRECTOR
     return {

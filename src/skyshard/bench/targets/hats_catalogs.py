@@ -25,9 +25,9 @@ from pydantic import ValidationError
 
 from skyshard.catalog.layout import Role
 from skyshard.catalog.strict_files import Strict
+from skyshard.catalog.synth_manifest import ManifestTable, SynthManifest
 from skyshard.errors import UserError
 from skyshard.progress import Progress, Watcher
-from skyshard.synth.write.synth_manifest import Manifest, ManifestTable
 
 RECORD = "skyshard.json"
 PARTITION_ROWS = 1_000_000
@@ -59,7 +59,7 @@ class HatsOptions:
     partition_rows: int = PARTITION_ROWS
 
 
-def provide_catalogs(sky: Path, manifest: Manifest, options: HatsOptions, watcher: Watcher) -> HatsRecord:
+def provide_catalogs(sky: Path, manifest: SynthManifest, options: HatsOptions, watcher: Watcher) -> HatsRecord:
     """Import a synthetic catalog unless that was done before.
 
     Raises:
@@ -92,7 +92,7 @@ def provide_catalogs(sky: Path, manifest: Manifest, options: HatsOptions, watche
     return record
 
 
-def catalog_tables(manifest: Manifest) -> dict[str, ManifestTable]:
+def catalog_tables(manifest: SynthManifest) -> dict[str, ManifestTable]:
     """The tables that become HATS catalogs: directors and dependents with rows."""
     roles = (Role.DIRECTOR, Role.DEPENDENT)
     return {name: table for name, table in manifest.tables.items() if table.role in roles and table.rows}
@@ -103,7 +103,7 @@ def index_folder(folder: Path, table: str) -> Path:
     return folder / table / f"{table}_index"
 
 
-def _wanted(manifest: Manifest, options: HatsOptions) -> tuple[dict[str, str], int, float]:
+def _wanted(manifest: SynthManifest, options: HatsOptions) -> tuple[dict[str, str], int, float]:
     digests = {name: table.digest for name, table in catalog_tables(manifest).items()}
     return digests, options.partition_rows, round(manifest.striping.overlap_deg * 3600, 6)
 
@@ -121,7 +121,9 @@ def _packages() -> dict[str, str]:
     return {name: version(name) for name in ("hats", "hats-import")}
 
 
-def _import_all(sky: Path, manifest: Manifest, out: Path, rows: int, margin_arcsec: float, watcher: Watcher) -> None:
+def _import_all(
+    sky: Path, manifest: SynthManifest, out: Path, rows: int, margin_arcsec: float, watcher: Watcher
+) -> None:
     from dask.distributed import Client
 
     out.mkdir(parents=True)
@@ -142,7 +144,7 @@ def _import_all(sky: Path, manifest: Manifest, out: Path, rows: int, margin_arcs
 
 
 def _import_table(
-    sky: Path, manifest: Manifest, name: str, out: Path, rows: int, margin_arcsec: float | None, client: Any
+    sky: Path, manifest: SynthManifest, name: str, out: Path, rows: int, margin_arcsec: float | None, client: Any
 ) -> None:
     """Import one table as a collection, with a margin unless it is None."""
     from hats_import import pipeline_with_client
@@ -161,7 +163,7 @@ def _import_table(
     pipeline_with_client(arguments, client)
 
 
-def _reader(sky: Path, manifest: Manifest, name: str) -> Any:
+def _reader(sky: Path, manifest: SynthManifest, name: str) -> Any:
     """The reader that hats-import uses for a table's files."""
     from hats_import.catalog.file_readers import InputReader
 

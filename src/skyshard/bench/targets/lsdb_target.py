@@ -31,9 +31,9 @@ from skyshard.bench.targets.hats_catalogs import (
 )
 from skyshard.bench.workload.lsdb_form import FORM, JoinCall, LsdbCall, MatchCall
 from skyshard.catalog.layout import Role
+from skyshard.catalog.synth_manifest import read_manifest
 from skyshard.errors import ClusterError, UserError
 from skyshard.progress import Watcher, unwatched
-from skyshard.synth.write.synth_manifest import read_manifest
 
 NEIGHBOURS = 8
 """Neighbours that a cross-match asks for at first; doubled until no row has that many."""

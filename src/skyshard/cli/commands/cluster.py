@@ -56,6 +56,31 @@ def status(
         _show(servers)
 
 
+def upgrade(
+    cluster: ClusterFolder = DEFAULT_FOLDER,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Bring what an older release left in a cluster to this release's formats.
+
+    Run it again to go on after an interruption. The cluster has to run, and no ingest may be under way.
+    """
+    from dataclasses import asdict
+
+    from skyshard.cluster.private_cluster import CZAR_NAME, Cluster
+    from skyshard.registry.upgrade import upgrade as upgrade_registry
+
+    found = Cluster.at(cluster)
+    found.require_running()
+    done = upgrade_registry(found.endpoint(CZAR_NAME), found.folder, dry_run=dry_run, report=_tell)
+    if as_json:
+        print(json.dumps({"cluster": str(found.folder), **asdict(done)}, indent=2))
+    elif done.before == done.after:
+        _tell(f"cluster {cluster} has version {done.after}: nothing to do")
+    else:
+        _tell(f"cluster {cluster} {'would go' if dry_run else 'went'} from version {done.before} to {done.after}")
+
+
 def destroy(cluster: ClusterFolder = DEFAULT_FOLDER) -> None:
     """Stop every server and remove the cluster with all its data."""
     from skyshard.cluster.private_cluster import Cluster

@@ -14,9 +14,9 @@ from skyshard.errors import UserError
 from skyshard.readable import human_bytes
 
 if TYPE_CHECKING:
+    from skyshard.catalog.synth_manifest import SynthManifest
     from skyshard.synth.recipe.release_profile import Profile
     from skyshard.synth.write.dirty_input import Dirt
-    from skyshard.synth.write.synth_manifest import Manifest
     from skyshard.synth.write.write_catalog import SynthPlan
 
 
@@ -143,7 +143,7 @@ def plan_facts(planned: SynthPlan) -> dict[str, Any]:
     }
 
 
-def made_facts(manifest: Manifest, out: Path, elapsed_s: float) -> dict[str, Any]:
+def made_facts(manifest: SynthManifest, out: Path, elapsed_s: float) -> dict[str, Any]:
     """What the folder holds."""
     sizes = {name: sum(file.bytes for file in table.files) for name, table in manifest.tables.items()}
     return {
@@ -155,7 +155,7 @@ def made_facts(manifest: Manifest, out: Path, elapsed_s: float) -> dict[str, Any
     }
 
 
-def profile_facts(profile: Profile, manifest: Manifest) -> dict[str, Any]:
+def profile_facts(profile: Profile, manifest: SynthManifest) -> dict[str, Any]:
     """What share of a profile was made."""
     share = {
         name: {

@@ -1,28 +1,55 @@
 """What a generator knows of the rows that were ingested: kept beside the registry, read by ``verify`` and the bench.
 
-One file a transaction, written before it is published; the file of one that never was is nobody's. What is in it only
-`skyshard.synthetic.generator_truth` understands.
+One file a transaction, ``truth/DATABASE/N.json.gz``, written before it is published; the file of one that never was
+belongs to no one. `skyshard.synthetic.generator_truth` makes statements and digests of it.
 """
 
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from skyshard.catalog.strict_files import Strict, read_written
+from skyshard.catalog.synth_manifest import ChunkTruth, TableTruth
 from skyshard.host.atomic_files import write_atomically
 from skyshard.ingest.partition.bundle import SliceReport
 from skyshard.ingest.source import Source
 from skyshard.registry.lifecycle import TransactionState
 from skyshard.registry.records import WHOLE
 from skyshard.registry.registry import Registry
+from skyshard.registry.transaction_report import read_report
 from skyshard.rowimage.digest import RowDigest
 
 _NOTHING = {"digest": str(RowDigest())}
 """Of a slice without rows."""
+
+
+class KeptRows(Strict):
+    """What is known of the rows of one table in one chunk, or of all rows of a table."""
+
+    digest: str = ""
+    """Row digest; empty where the generator gave none."""
+    is_whole: bool = False
+    """True for a regular table: the digest is of all its rows."""
+    truth: TableTruth | None = None
+    """What a partition task found while it made the rows; None where ``KeptTruth.chunks`` has it."""
+
+
+class KeptTruth(Strict):
+    """One file: what a generator knows of the rows that one transaction brought."""
+
+    version: Literal[1]
+    recipe: dict[str, Any]
+    seed: int
+    share: float
+    """Share of the recipe's objects that were made; 1 where a fraction was made by fewer chunks."""
+    chunks: dict[int, ChunkTruth] | None = None
+    """By the generator's chunks, as a folder's manifest says; None for rows made where they are loaded."""
+    tables: dict[str, dict[int, KeptRows]]
+    """By table and chunk; ``WHOLE`` for a table that is not chunked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +78,15 @@ def keep_known(folder: Path, source: Source, reports: Mapping[str, Sequence[Slic
     """Keep what a source knows, and what its slices found out, under the transaction's number."""
     if not source.known:
         return
-    tables: dict[str, dict[str, Any]] = {}
+    tables: dict[str, dict[int, Any]] = {}
     for name, slices in reports.items():
         known = [(_chunk(piece), piece.known or _NOTHING) for piece in slices if piece.known or not piece.rows]
         if len(known) == len(slices) and len({chunk for chunk, _ in known}) == len(slices):
-            tables[name] = {str(chunk): content for chunk, content in known}
+            tables[name] = dict(known)
     folder.mkdir(parents=True, exist_ok=True)
-    content = json.dumps({**source.known, "tables": tables}).encode()
-    write_atomically(_file(folder, transaction), gzip.compress(content, 3))
+    kept = KeptTruth.model_validate({"version": 1, **source.known, "tables": tables})
+    text = kept.model_dump_json(by_alias=True, exclude_unset=True)
+    write_atomically(_file(folder, transaction), gzip.compress(text.encode(), 3))
 
 
 def forget_known(folder: Path, transaction: int) -> None:
@@ -76,15 +104,18 @@ def _chunk(report: SliceReport) -> int:
     return int(name) if name.isdigit() else WHOLE
 
 
-def read_known(registry: Registry, folder: Path, database: str) -> dict[str, Any] | None:
-    """What is known of a database that one transaction brought; None where nothing is, or several had a share in it."""
+def read_known(registry: Registry, folder: Path, database: str) -> KeptTruth | None:
+    """What is known of a database that one transaction brought; None where nothing is, or several had a share in it.
+
+    Raises:
+        UserError: the file is torn, or a later release wrote it.
+    """
     finished = [row for row in registry.transactions.all(database) if row["state"] == TransactionState.FINISHED]
-    brought = [row["id"] for row in finished if (row["report"] or {}).get("tables")]
+    brought = [row["id"] for row in finished if read_report(row).tables]
     path = _file(folder, brought[0]) if len(brought) == 1 else None
     if path is None or not path.is_file():
         return None
-    content: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
-    return content
+    return read_written(KeptTruth, path, "remove the file: the generator's truth is then not checked")
 
 
 def is_outgrown(registry: Registry, folder: Path, database: str) -> bool:

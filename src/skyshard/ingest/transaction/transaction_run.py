@@ -51,6 +51,7 @@ from skyshard.log.events import TRANSACTION_PUBLISHED
 from skyshard.progress import Progress, Watcher
 from skyshard.registry.lifecycle import Event
 from skyshard.registry.records import OpenTransaction
+from skyshard.registry.transaction_report import ReportedTable, TransactionReport
 
 T = TypeVar("T")
 
@@ -127,9 +128,8 @@ class TransactionRun:
             for table in plan.tables
             if table.name in plan.source.truth and not self._run.replayed.get(table.name, 0)
         }
-        content = {
-            "stages_s": report.stages_s, "tables": [asdict(table) for table in report.tables], "truth": truth,
-        }  # fmt: skip
+        tables = tuple(ReportedTable(**asdict(table)) for table in report.tables)
+        content = TransactionReport(stages_s=report.stages_s, tables=tables, truth=truth)
         keep_known(site.folders.truth / plan.database, plan.source, reports, self._run.transaction)
         registry.transactions.move(self._mine, Event.COMMIT)
         registry.transactions.publish(plan.database, self._mine, content)

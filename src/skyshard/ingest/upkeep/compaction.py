@@ -34,6 +34,7 @@ from skyshard.registry.lifecycle import Event, TransactionState
 from skyshard.registry.records import COMPACTION, WHOLE, IndexPart, OpenTransaction, Replica
 from skyshard.registry.snapshot import parts_of
 from skyshard.registry.sql_tables import INDEX_DATABASE
+from skyshard.registry.transaction_report import ReportedMerge, TransactionReport
 from skyshard.rowimage.digest import RowDigest
 
 
@@ -125,8 +126,10 @@ class _Compaction:
         )  # fmt: skip
         os.sync()
         site.registry.transactions.move(mine, Event.COMMIT)
-        report = {"compacted": {"tables": done.tables, "parts": done.parts, "bytes": done.bytes}}
-        site.registry.transactions.publish_merged(database, mine, report, self._retired(made, indexes))
+        merged = ReportedMerge(tables=done.tables, parts=done.parts, bytes=done.bytes)
+        site.registry.transactions.publish_merged(
+            database, mine, TransactionReport(compacted=merged), self._retired(made, indexes)
+        )
         events = site.events.about(transaction=mine.id, database=database)
         events.tell(PARTS_MERGED, parts=done.parts, tables=done.tables)
         events.tell(TRANSACTION_PUBLISHED, rows=done.rows)

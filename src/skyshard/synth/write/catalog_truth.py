@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from skyshard.catalog.synth_manifest import Aggregate, ChunkTruth, ManifestAnswer, TableTruth
 from skyshard.chunking.sphere import Box, unit_vectors
 from skyshard.synth.recipe.recipe import Recipe, TruthColumn, TruthCount, TruthHistogram
 from skyshard.synth.rows.generate import SyntheticSky
 from skyshard.synth.sky.positions import SkyPositions, widened
-from skyshard.synth.write.synth_manifest import Aggregate, ChunkTruth, ManifestAnswer, TableTruth
 from skyshard.synth.write.synth_plan import ChunkTask, neighbours_of
 
 _COMPARISONS = {">": pc.greater, "<": pc.less, ">=": pc.greater_equal, "<=": pc.less_equal}

@@ -22,21 +22,22 @@ import xxhash
 from pydantic import ValidationError
 
 from skyshard.catalog.schema import Table
+from skyshard.catalog.strict_files import validate_model
+from skyshard.catalog.synth_manifest import (
+    MANIFEST,
+    ChunkTruth,
+    ManifestFile,
+    Shrink,
+    SynthManifest,
+    read_manifest,
+    to_json,
+)
 from skyshard.errors import UserError
 from skyshard.host.atomic_files import write_atomically
 from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.rowimage.record import Field
 from skyshard.synth.recipe.recipe import Recipe
 from skyshard.synth.recipe.sky_rules import StrictModel
-from skyshard.synth.write.synth_manifest import (
-    MANIFEST,
-    ChunkTruth,
-    Manifest,
-    ManifestFile,
-    Shrink,
-    read_manifest,
-    to_json,
-)
 
 PROGRESS = ".progress"
 PREVIEW = "preview.html"
@@ -72,8 +73,10 @@ class Identity:
     shrink: Shrink = "coverage"
 
     @classmethod
-    def of(cls, manifest: Manifest) -> Identity:
-        return cls(manifest.recipe, manifest.seed, manifest.fraction, manifest.chunks, manifest.shrink)
+    def of(cls, manifest: SynthManifest, path: Path) -> Identity:
+        """What a manifest says; ``path`` is its file, for what errors say."""
+        recipe = validate_model(Recipe, manifest.recipe, path)
+        return cls(recipe, manifest.seed, manifest.fraction, manifest.chunks, manifest.shrink)
 
     @classmethod
     def parse(cls, text: str) -> Identity:
@@ -101,7 +104,7 @@ def claim(folder: Path, identity: Identity) -> None:
     if folder.exists() and not folder.is_dir():
         raise UserError(f"'{folder}' is not a folder", remedy="give another --out")
     if (folder / MANIFEST).exists():
-        found = Identity.of(read_manifest(folder)).text
+        found = Identity.of(read_manifest(folder), folder / MANIFEST).text
     elif path.exists():
         found = path.read_text(encoding="utf-8")
     elif folder.exists() and any(path.name != PREVIEW for path in folder.iterdir()):
@@ -136,7 +139,7 @@ def _recorded(folder: Path) -> list[ChunkRecord]:
     return records
 
 
-def records_of(manifest: Manifest) -> list[ChunkRecord]:
+def records_of(manifest: SynthManifest) -> list[ChunkRecord]:
     """The records that a manifest was made from."""
     files: dict[int, dict[str, ManifestFile]] = {chunk: {} for chunk in manifest.truth.chunks}
     for name, table in manifest.tables.items():

@@ -17,6 +17,7 @@ import numpy as np
 import xxhash
 
 from skyshard.array_types import Floats
+from skyshard.catalog.synth_manifest import Shrink
 from skyshard.errors import UserError
 from skyshard.synth.recipe.felis_tables import FelisTables
 from skyshard.synth.recipe.random_streams import WHOLE_SKY, stream
@@ -30,7 +31,6 @@ from skyshard.synth.rows.kpm_columns import SERIAL_BITS, compactness, sigma_of
 from skyshard.synth.sky.population import Population, draw_population, flux_of
 from skyshard.synth.sky.positions import widened
 from skyshard.synth.write.output_folder import Identity
-from skyshard.synth.write.synth_manifest import Shrink
 
 _NEIGHBOURHOOD_NSIDE = 8
 _SAMPLE_OBJECTS = 4000

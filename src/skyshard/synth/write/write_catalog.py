@@ -19,6 +19,17 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
+from skyshard.catalog.synth_manifest import (
+    ManifestColumn,
+    ManifestFile,
+    ManifestGenerator,
+    ManifestTable,
+    ManifestTruth,
+    Shrink,
+    SynthManifest,
+    TableTruth,
+    write_manifest,
+)
 from skyshard.progress import Progress, Watcher, unwatched
 from skyshard.release import VERSION
 from skyshard.rowimage.digest import RowDigest
@@ -28,17 +39,6 @@ from skyshard.synth.rows.generate import open_sky
 from skyshard.synth.write import output_folder as output
 from skyshard.synth.write.catalog_truth import answers, joined, merged, table_truth
 from skyshard.synth.write.output_folder import ChunkRecord
-from skyshard.synth.write.synth_manifest import (
-    Generator,
-    Manifest,
-    ManifestColumn,
-    ManifestFile,
-    ManifestTable,
-    Shrink,
-    TableTruth,
-    Truth,
-    write_manifest,
-)
 from skyshard.synth.write.synth_plan import ChunkTask, SynthPlan, plan
 
 _AHEAD = 8
@@ -87,7 +87,7 @@ def write_catalog(
     shrink: Shrink = "coverage",
     runtime: Submits | None = None,
     watcher: Watcher = unwatched,
-) -> Manifest:
+) -> SynthManifest:
     """Make a catalog, or what is missing of it.
 
     Without a runtime the chunks are made one after the other in this process.
@@ -99,7 +99,9 @@ def write_catalog(
     return write_plan(planned, out, runtime, watcher)
 
 
-def write_plan(planned: SynthPlan, out: Path, runtime: Submits | None = None, watcher: Watcher = unwatched) -> Manifest:
+def write_plan(
+    planned: SynthPlan, out: Path, runtime: Submits | None = None, watcher: Watcher = unwatched
+) -> SynthManifest:
     """Carry out a plan; see ``write_catalog``."""
     output.claim(out, planned.identity)
     wanted = {task.chunk for task in planned.tasks}
@@ -131,7 +133,7 @@ def _run(tasks: Sequence[ChunkTask], runtime: Submits | None) -> Iterator[ChunkR
         yield future.result()
 
 
-def _manifest(planned: SynthPlan, out: Path, records: Sequence[ChunkRecord]) -> Manifest:
+def _manifest(planned: SynthPlan, out: Path, records: Sequence[ChunkRecord]) -> SynthManifest:
     """All that is known, after the regular tables are written."""
     identity = planned.identity
     sky = open_sky(identity.recipe, identity.seed)
@@ -140,16 +142,16 @@ def _manifest(planned: SynthPlan, out: Path, records: Sequence[ChunkRecord]) -> 
     }
     tables = {name: _table(spec, name, records, regular) for name, spec in sky.specs.items()}
     rows = {name: table.rows for name, table in tables.items()}
-    return Manifest(
-        recipe=identity.recipe,
+    return SynthManifest(
+        recipe=identity.recipe.model_dump(mode="json", by_alias=True),
         seed=identity.seed,
         fraction=identity.fraction,
         shrink=identity.shrink,
         chunks=identity.chunks,
         striping=identity.recipe.striping,
-        generator=Generator(skyshard=VERSION, numpy=np.__version__, pyarrow=pa.__version__),
+        generator=ManifestGenerator(skyshard=VERSION, numpy=np.__version__, pyarrow=pa.__version__),
         tables=tables,
-        truth=Truth(
+        truth=ManifestTruth(
             rows=rows,
             chunks={record.chunk: record.truth for record in records},
             answers=answers(sky, rows, [record.truth for record in records]),

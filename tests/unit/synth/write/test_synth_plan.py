@@ -14,6 +14,7 @@ import scipy.spatial  # noqa: F401  (slow to import, once)
 import yaml
 from tests.support.recipes import changed
 
+from skyshard.catalog.synth_manifest import SynthManifest, read_manifest
 from skyshard.chunking import Chunker
 from skyshard.chunking.sphere import ang_sep
 from skyshard.errors import UserError
@@ -25,7 +26,6 @@ from skyshard.synth.write.catalog_truth import sum_aggregates
 from skyshard.synth.write.dirty_input import Dirt, parse_dirt, write_dirty
 from skyshard.synth.write.output_folder import PREVIEW
 from skyshard.synth.write.preview import write_preview
-from skyshard.synth.write.synth_manifest import Manifest, read_manifest
 from skyshard.synth.write.synth_plan import plan
 from skyshard.synth.write.write_catalog import write_catalog
 
@@ -44,7 +44,7 @@ def rows_of(folder: Path, table: str) -> pa.Table:
     return pa.concat_tables(pq.read_table(folder / file.path) for file in manifest.tables[table].files)
 
 
-def made(tmp_path: Path, fraction: float, shrink: Any = "thinning", **keys: Any) -> Manifest:
+def made(tmp_path: Path, fraction: float, shrink: Any = "thinning", **keys: Any) -> SynthManifest:
     recipe = Recipe.model_validate(changed(**keys))
     return write_catalog(recipe, tmp_path / f"{fraction}", fraction=fraction, shrink=shrink)
 

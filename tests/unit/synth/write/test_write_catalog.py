@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from skyshard.catalog.layout import Role
+from skyshard.catalog.synth_manifest import SynthManifest, read_manifest
 from skyshard.errors import UserError
 from skyshard.progress import Progress
 from skyshard.rowimage.digest import digest
@@ -19,7 +20,6 @@ from skyshard.rowimage.sqltype import parse_type
 from skyshard.runtime import open_runtime
 from skyshard.synth.recipe.recipe import read_recipe
 from skyshard.synth.write.output_folder import Identity
-from skyshard.synth.write.synth_manifest import Manifest, read_manifest
 from skyshard.synth.write.synth_plan import plan
 from skyshard.synth.write.write_catalog import ChunkTask, make_chunk, write_catalog, write_plan
 
@@ -28,7 +28,7 @@ CHUNKS = (7140, 7308, 7310)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SynthManifest]:
     """Three chunks of the mini sky."""
     folder = tmp_path_factory.mktemp("synth") / "mini"
     return folder, write_catalog(read_recipe("mini"), folder, CHUNKS)
@@ -38,7 +38,7 @@ def rows_of(folder: Path, table: str) -> pa.Table:
     return ds.dataset(folder / table, format="parquet").to_table()
 
 
-def digests(manifest: Manifest) -> dict[str, list[str]]:
+def digests(manifest: SynthManifest) -> dict[str, list[str]]:
     return {name: [file.digest for file in table.files] for name, table in manifest.tables.items()}
 
 
@@ -94,7 +94,7 @@ def test_ids_that_would_overflow_are_refused(tmp_path: Path) -> None:
         plan(dense, tmp_path)
 
 
-def test_expected_rows_are_about_right(made: tuple[Path, Manifest]) -> None:
+def test_expected_rows_are_about_right(made: tuple[Path, SynthManifest]) -> None:
     """A plan's numbers of rows are near those made."""
     folder, manifest = made
     for name, expected in plan(read_recipe("mini"), folder, chunks=CHUNKS).expected_rows.items():
@@ -104,7 +104,7 @@ def test_expected_rows_are_about_right(made: tuple[Path, Manifest]) -> None:
 # Determinism
 
 
-def test_rows_do_not_depend_on_order_or_workers(made: tuple[Path, Manifest], tmp_path: Path) -> None:
+def test_rows_do_not_depend_on_order_or_workers(made: tuple[Path, SynthManifest], tmp_path: Path) -> None:
     """One, two and seven workers and reversed order make equal files."""
     recipe, (_, manifest) = read_recipe("mini"), made
     for place, workers in enumerate((1, 2, 7)):
@@ -116,14 +116,14 @@ def test_rows_do_not_depend_on_order_or_workers(made: tuple[Path, Manifest], tmp
         assert list(report.record.files.values()) == files
 
 
-def test_chunks_of_a_part_equal_those_of_the_whole(made: tuple[Path, Manifest], tmp_path: Path) -> None:
+def test_chunks_of_a_part_equal_those_of_the_whole(made: tuple[Path, SynthManifest], tmp_path: Path) -> None:
     """A chunk made alone has the digest it has among others."""
     alone = write_catalog(read_recipe("mini"), tmp_path / "alone", CHUNKS[1:2])
     for name in ("Object", "Source", "ForcedSource"):
         assert digests(alone)[name] == digests(made[1])[name][1:2]
 
 
-def test_seed_given_apart_changes_rows(made: tuple[Path, Manifest], tmp_path: Path) -> None:
+def test_seed_given_apart_changes_rows(made: tuple[Path, SynthManifest], tmp_path: Path) -> None:
     """Another seed makes other rows, and is in the manifest."""
     other = write_catalog(read_recipe("mini"), tmp_path / "other", CHUNKS, seed=8)
     assert other.seed == 8
@@ -133,7 +133,7 @@ def test_seed_given_apart_changes_rows(made: tuple[Path, Manifest], tmp_path: Pa
 # The folder
 
 
-def test_manifest_says_what_is_there(made: tuple[Path, Manifest]) -> None:
+def test_manifest_says_what_is_there(made: tuple[Path, SynthManifest]) -> None:
     """Files, rows, bytes, types and digests in the manifest are those of the folder, and nothing else is there."""
     folder, manifest = made
     assert read_manifest(folder) == manifest
@@ -151,7 +151,7 @@ def test_manifest_says_what_is_there(made: tuple[Path, Manifest]) -> None:
         assert table.rows == sum(file.rows for file in table.files) == int(table.digest.split(":")[0])
 
 
-def test_manifest_says_how_tables_are_spread(made: tuple[Path, Manifest]) -> None:
+def test_manifest_says_how_tables_are_spread(made: tuple[Path, SynthManifest]) -> None:
     """Roles, keys and positions are those that ingest needs."""
     tables = made[1].tables
     assert {name: table.role for name, table in tables.items()} == {
@@ -167,7 +167,7 @@ def test_manifest_says_how_tables_are_spread(made: tuple[Path, Manifest]) -> Non
     assert [file.chunk for file in tables["Visit"].files] == [None]
 
 
-def test_truth_is_true(made: tuple[Path, Manifest]) -> None:
+def test_truth_is_true(made: tuple[Path, SynthManifest]) -> None:
     """Counts and extents in the manifest are those of the rows, counted again."""
     folder, manifest = made
     answers = {answer.sql: answer.row for answer in manifest.truth.answers}
@@ -246,7 +246,7 @@ def test_harmed_file_is_made_again(tmp_path: Path, harm: str) -> None:
 
 
 @pytest.mark.parametrize("change", [{"seed": 9}, {"fraction": 0.9}, {"chunks": [7140]}])
-def test_another_catalog_in_the_folder_is_refused(made: tuple[Path, Manifest], change: dict[str, Any]) -> None:
+def test_another_catalog_in_the_folder_is_refused(made: tuple[Path, SynthManifest], change: dict[str, Any]) -> None:
     """Seeds, fractions and selections are never mixed."""
     folder, manifest = made
     arguments = {"chunks": CHUNKS, **change}

@@ -1,6 +1,6 @@
 """The manifest of a synthetic catalog: what the folder holds, how it was made, and the truth about it.
 
-Strict model of ``manifest.json``, the file in which synthesis and ingest meet; no I/O but reading and writing it.
+The one model of ``manifest.json``, the file in which synthesis and ingest meet; no I/O but reading and writing it.
 The folder is complete exactly when this file is there.
 """
 
@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from skyshard.catalog.layout import Role, Striping
-from skyshard.errors import UserError
+from skyshard.catalog.strict_files import Strict, read_written
 from skyshard.host.atomic_files import write_atomically
-from skyshard.synth.recipe.recipe import Recipe
-from skyshard.synth.recipe.sky_rules import StrictModel
 
 MANIFEST = "manifest.json"
 
@@ -25,7 +23,7 @@ Shrink: TypeAlias = Literal["coverage", "thinning"]
 """The two ways to make less than all."""
 
 
-class ManifestColumn(StrictModel):
+class ManifestColumn(Strict):
     """One column, in declared order."""
 
     name: str
@@ -35,7 +33,7 @@ class ManifestColumn(StrictModel):
     """False: NOT NULL."""
 
 
-class ManifestFile(StrictModel):
+class ManifestFile(Strict):
     """One Parquet file."""
 
     path: str
@@ -52,7 +50,7 @@ class ManifestFile(StrictModel):
     """Row digest, ``rows:hex``: independent of order and format."""
 
 
-class ManifestTable(StrictModel):
+class ManifestTable(Strict):
     """One table."""
 
     role: Role
@@ -83,7 +81,7 @@ class ManifestTable(StrictModel):
     """Sorted by chunk number."""
 
 
-class Aggregate(StrictModel):
+class Aggregate(Strict):
     """COUNT, SUM, MIN and MAX of one column, NULL left out."""
 
     rows: Count
@@ -95,7 +93,7 @@ class Aggregate(StrictModel):
     greatest: int | float | None
 
 
-class TableTruth(StrictModel):
+class TableTruth(Strict):
     """What the generator knows of one table in one chunk; ``merged`` makes a chunk's truth of those of its tables."""
 
     rows: Count
@@ -109,7 +107,7 @@ class TableTruth(StrictModel):
     """The director's only."""
 
 
-class ChunkTruth(StrictModel):
+class ChunkTruth(Strict):
     """What the generator knows of one chunk."""
 
     rows: dict[str, Count]
@@ -127,7 +125,7 @@ class ChunkTruth(StrictModel):
     b in any chunk of the catalog, a and b not one row; over the whole catalog (a, b) and (b, a) both count."""
 
 
-class ManifestAnswer(StrictModel):
+class ManifestAnswer(Strict):
     """A statement, and the one row that it must return."""
 
     sql: str
@@ -136,7 +134,7 @@ class ManifestAnswer(StrictModel):
     """Its answer, exact."""
 
 
-class Truth(StrictModel):
+class ManifestTruth(Strict):
     """What answers must be."""
 
     rows: dict[str, Count]
@@ -147,7 +145,7 @@ class Truth(StrictModel):
     """Statements with their answers."""
 
 
-class Generator(StrictModel):
+class ManifestGenerator(Strict):
     """What made the rows; the same recipe and seed give the same bytes under the same versions."""
 
     skyshard: str
@@ -155,15 +153,15 @@ class Generator(StrictModel):
     pyarrow: str
 
 
-class Manifest(StrictModel):
+class SynthManifest(Strict):
     """A complete synthetic catalog."""
 
     version: Literal[1] = 1
     """Format of this file."""
     kind: Literal["skyshard-synth"] = "skyshard-synth"
     """Marks the file as ours."""
-    recipe: Recipe
-    """The whole recipe, as it was read."""
+    recipe: dict[str, Any]
+    """The whole recipe, as it was read; only synthesis knows what is in it."""
     seed: int
     """The seed used: the recipe's own unless another was given."""
     fraction: Annotated[float, Field(gt=0, le=1)]
@@ -175,34 +173,26 @@ class Manifest(StrictModel):
     """The chunks asked for; null = all of the fraction."""
     striping: Striping
     """The striping that the files are cut by."""
-    generator: Generator
+    generator: ManifestGenerator
     """Versions."""
     tables: dict[str, ManifestTable]
     """By name; the director first."""
-    truth: Truth
+    truth: ManifestTruth
     """Known answers."""
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> SynthManifest:
     """The manifest of a synthetic catalog's folder.
 
     Raises:
-        UserError: none there, or not one of ours; names file and key.
+        UserError: none there, of a later version, or not one of ours; names file and key.
     """
-    path = folder / MANIFEST
-    try:
-        return Manifest.model_validate_json(path.read_bytes())
-    except OSError as error:
-        remedy = "give the --out folder of a finished skyshard synth"
-        raise UserError(f"cannot read '{path}': {error.strerror}", remedy=remedy) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "top level"
-        remedy = "make the folder again with skyshard synth"
-        raise UserError(f"'{path}', key '{where}': {first['msg']}", remedy=remedy) from None
+    finished = "give the --out folder of a finished skyshard synth"
+    again = "make the folder again with skyshard synth"
+    return read_written(SynthManifest, folder / MANIFEST, again, if_missing=finished)
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> None:
+def write_manifest(folder: Path, manifest: SynthManifest) -> None:
     """Write it as one step: the file is complete or absent."""
     write_atomically(folder / MANIFEST, manifest.model_dump_json(by_alias=True, indent=1) + "\n")
 

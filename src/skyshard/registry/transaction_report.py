@@ -1,0 +1,64 @@
+"""What the registry keeps of a transaction's outcome: the column ``report`` of ``transactions``. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from skyshard.catalog.strict_files import Strict, parse_written
+
+
+class ReportedTable(Strict):
+    """What an ingest made of one table."""
+
+    table: str
+    role: str
+    loader: str
+    rows: int
+    overlap_rows: int
+    chunks: int
+    bytes: int
+    orphans: int
+    """Rows without a director."""
+    moved: int
+    """Rows that follow their director into another chunk than that of their position."""
+    conversions: dict[str, int]
+    """Values by what was done to them."""
+
+
+class ReportedMerge(Strict):
+    """What a compaction merged."""
+
+    tables: int
+    parts: int
+    bytes: int
+
+
+class TransactionReport(Strict):
+    """The outcome of a finished transaction: an ingest's or a compaction's."""
+
+    version: Literal[1] = 1
+    stages_s: dict[str, float] = Field(default_factory=dict)
+    """Seconds by stage."""
+    tables: tuple[ReportedTable, ...] = ()
+    truth: dict[str, int] = Field(default_factory=dict)
+    """Rows that the source said it has, by table."""
+    compacted: ReportedMerge | None = None
+
+    def dump(self) -> dict[str, Any]:
+        """As the registry keeps it: what was given, and the version."""
+        return {"version": self.version, **self.model_dump(mode="json", exclude_unset=True)}
+
+
+def read_report(row: Mapping[str, Any]) -> TransactionReport:
+    """The report in a row of ``transactions``; an empty one of a transaction that is not finished.
+
+    Raises:
+        UserError: a later release wrote it.
+    """
+    if not row["report"]:
+        return TransactionReport()
+    remedy = "run `skyshard cluster upgrade`"
+    return parse_written(TransactionReport, row["report"], f"the report of transaction {row['id']}", remedy)
