@@ -114,7 +114,7 @@ def make_catalog(
         "role": "director", "key": "objectId", "director": "", "position": ["ra", "decl"], "columns": columns,
         "primary_key": ["objectId"], "indexes": [], "rows": count * parts, "files": files,
     }  # fmt: skip
-    manifest = {"recipe": {"name": "bench"}, "striping": dict(striping), "tables": {"Object": entry}}
+    manifest = {"version": 1, "recipe": {"name": "bench"}, "striping": dict(striping), "tables": {"Object": entry}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 

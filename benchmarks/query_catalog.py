@@ -65,7 +65,7 @@ def make_catalog(folder: Path, rows: int) -> Path:
         "primary_key": ["objectId"], "indexes": [], "rows": rows,
         "files": [{"path": "Object/part0.parquet", "chunk": None, "rows": rows, "bytes": path.stat().st_size}],
     }  # fmt: skip
-    manifest = {"recipe": {"name": "bench"}, "striping": STRIPING, "tables": {"Object": entry}}
+    manifest = {"version": 1, "recipe": {"name": "bench"}, "striping": STRIPING, "tables": {"Object": entry}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 

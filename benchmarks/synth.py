@@ -133,7 +133,7 @@ def measure_writing(report: Report, recipe: Recipe, chunks: list[int]) -> None:
         elapsed_s = time.perf_counter() - started
     finally:
         shutil.rmtree(folder)
-    rows = sum(manifest.truth.rows.values())
+    rows = sum(manifest.known_truth.rows.values())
     size = sum(file.bytes for table in manifest.tables.values() for file in table.files)
     report.rates["parquet_rows_per_s"] = rows / elapsed_s
     report.say(f"into Parquet {rows:,} rows: {rows / elapsed_s:,.0f} rows/s, {size / elapsed_s / 1e6:.1f} MB/s")

@@ -48,7 +48,7 @@ def test_all_columns_of_a_schema_are_stored(testbed: Testbed, tmp_path: Path) ->
     testbed.ingest(str(tmp_path), database="synth_dp2")
     failed = [check for check in testbed.verify("synth_dp2") if not check.is_good]
     assert not failed
-    for name, rows in manifest.truth.rows.items():
+    for name, rows in manifest.known_truth.rows.items():
         found = testbed.query(f"SELECT COUNT(*) FROM {name}", database="synth_dp2")
         assert found.table.column(0).to_pylist() == [rows], name
 
@@ -61,10 +61,10 @@ def test_answers_of_the_truth_are_returned(testbed: Testbed, tmp_path: Path) -> 
     )
     manifest: SynthManifest = write_catalog(Recipe.model_validate(content), tmp_path, fraction=0.5)
     testbed.ingest(str(tmp_path), database="synth_truth")
-    for answer in read_manifest(tmp_path).truth.answers:
+    for answer in read_manifest(tmp_path).known_truth.answers:
         found = testbed.query(answer.sql, database="synth_truth").table
         assert rows_in(found) == [pytest.approx(answer.row, rel=1e-12)], answer.sql
-    assert manifest.truth.answers
+    assert manifest.known_truth.answers
 
 
 def test_rows_and_answers_that_the_generator_did_not_make_are_found(testbed: Testbed, tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_recipe_made_in_place_is_the_one_through_parquet(testbed: Testbed, tmp_p
     assert testbed.registry.contributions.data_digest(f"place_{name}") == testbed.registry.contributions.data_digest(
         f"parquet_{name}"
     )
-    assert {table.table: table.rows for table in report.tables} == read_manifest(tmp_path / "rows").truth.rows
+    assert {table.table: table.rows for table in report.tables} == read_manifest(tmp_path / "rows").known_truth.rows
     for database in (f"place_{name}", f"parquet_{name}"):
         checks = {check.name: check for check in testbed.verify(database)}
         assert not [check for check in checks.values() if not check.is_good]
@@ -254,7 +254,7 @@ def test_reference_catalog_is_matched_by_queries(testbed: Testbed, tmp_path: Pat
     count = testbed.query(f"SELECT COUNT(*), SUM({far} > 3) {join}", database="ref_place").table
     matched, apart = rows_in(count)[0]
     assert apart == 0
-    assert 0.8 < matched / manifest.truth.rows["RefMatch"] < 0.97
+    assert 0.8 < matched / manifest.known_truth.rows["RefMatch"] < 0.97
 
 
 def test_fraction_is_of_recipes_only(tmp_path: Path) -> None:

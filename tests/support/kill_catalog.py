@@ -30,7 +30,7 @@ def write_catalog(folder: Path, *, objects: int, seed: int = 1) -> Path:
         "Visit": {"visitId": keys[0] + np.arange(50, dtype=np.int64), "night": np.arange(50, dtype=np.int32)},
     }  # fmt: skip
     manifest = {name: _write_table(folder, name, pa.table(columns)) for name, columns in tables.items()}
-    content = {"recipe": {"name": "kill"}, "striping": STRIPING, "tables": manifest}
+    content = {"version": 1, "recipe": {"name": "kill"}, "striping": STRIPING, "tables": manifest}
     (folder / "manifest.json").write_text(json.dumps(content))
     return folder
 

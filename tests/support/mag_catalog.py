@@ -30,6 +30,6 @@ def make_catalog(folder: Path, rows: int = ROWS, first: int = 0) -> Path:
         "files": [{"path": "Object/part0.parquet", "chunk": None, "rows": rows, "bytes": path.stat().st_size}],
     }  # fmt: skip
     striping = {"stripes": 85, "substripes": 12, "overlap_deg": 0.01}
-    manifest = {"recipe": {"name": "twice"}, "striping": striping, "tables": {"Object": entry}}
+    manifest = {"version": 1, "recipe": {"name": "twice"}, "striping": striping, "tables": {"Object": entry}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder

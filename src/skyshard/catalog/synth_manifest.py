@@ -14,6 +14,7 @@ from pydantic import Field
 
 from skyshard.catalog.layout import Role, Striping
 from skyshard.catalog.strict_files import Strict, read_written
+from skyshard.errors import UserError
 from skyshard.host.atomic_files import write_atomically
 
 MANIFEST = "manifest.json"
@@ -44,10 +45,10 @@ class ManifestFile(Strict):
     """Rows in the file."""
     bytes: Count
     """Size of the file."""
-    xxh3: str
-    """XXH3 hash of the file's bytes, 128 bits in hexadecimal."""
-    digest: str
-    """Row digest, ``rows:hex``: independent of order and format."""
+    xxh3: str = ""
+    """XXH3 hash of the file's bytes, 128 bits in hexadecimal; empty where it is not known."""
+    digest: str = ""
+    """Row digest, ``rows:hex``: independent of order and format; empty where it is not known."""
 
 
 class ManifestTable(Strict):
@@ -75,8 +76,8 @@ class ManifestTable(Strict):
     """Secondary indexes to make."""
     rows: Count
     """Rows in all files."""
-    digest: str
-    """Sum of the files' row digests."""
+    digest: str = ""
+    """Sum of the files' row digests; empty where they are not known."""
     files: tuple[ManifestFile, ...]
     """Sorted by chunk number."""
 
@@ -154,31 +155,45 @@ class ManifestGenerator(Strict):
 
 
 class SynthManifest(Strict):
-    """A complete synthetic catalog."""
+    """A complete synthetic catalog.
 
-    version: Literal[1] = 1
+    Keys with a default may be missing where another program made the folder; synthesis writes them all.
+    """
+
+    version: Literal[1]
     """Format of this file."""
     kind: Literal["skyshard-synth"] = "skyshard-synth"
     """Marks the file as ours."""
     recipe: dict[str, Any]
-    """The whole recipe, as it was read; only synthesis knows what is in it."""
-    seed: int
+    """The whole recipe, as it was read; only synthesis knows what is in it. Ingest takes its ``name``."""
+    seed: int = 0
     """The seed used: the recipe's own unless another was given."""
-    fraction: Annotated[float, Field(gt=0, le=1)]
+    fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of the recipe's sky that was asked for, by expected objects."""
     shrink: Shrink = "coverage"
     """How the catalog was shrunk to the fraction: coverage = real density, fewer chunks; thinning = all chunks, fewer
     rows."""
-    chunks: tuple[int, ...] | None
+    chunks: tuple[int, ...] | None = None
     """The chunks asked for; null = all of the fraction."""
     striping: Striping
     """The striping that the files are cut by."""
-    generator: ManifestGenerator
+    generator: ManifestGenerator | None = None
     """Versions."""
     tables: dict[str, ManifestTable]
     """By name; the director first."""
-    truth: ManifestTruth
-    """Known answers."""
+    truth: ManifestTruth | None = None
+    """Known answers; null where no one knows them."""
+
+    @property
+    def known_truth(self) -> ManifestTruth:
+        """The truth of a folder that synthesis wrote.
+
+        Raises:
+            UserError: another program made the folder, and says none.
+        """
+        if self.truth is None:
+            raise UserError("the manifest says no truth", remedy="make the folder again with skyshard synth")
+        return self.truth
 
 
 def read_manifest(folder: Path) -> SynthManifest:

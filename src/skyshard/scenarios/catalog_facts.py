@@ -75,6 +75,8 @@ def how_made(source: Path, catalog: Catalog) -> dict[str, object]:
         manifest = read_manifest(source)
     except SkyshardError:  # not synthetic, or its folder is gone
         return {}
+    if manifest.generator is None:  # made by another program
+        return {}
     full = read_profile(PROFILE).tables["Object"].rows
     rows = catalog.tables["Object"].rows if "Object" in catalog.tables else 0
     return {

@@ -148,7 +148,7 @@ def made_facts(manifest: SynthManifest, out: Path, elapsed_s: float) -> dict[str
     sizes = {name: sum(file.bytes for file in table.files) for name, table in manifest.tables.items()}
     return {
         "folder": str(out),
-        "rows": manifest.truth.rows,
+        "rows": manifest.known_truth.rows,
         "bytes": sizes,
         "digests": {name: table.digest for name, table in manifest.tables.items()},
         "elapsed_s": round(elapsed_s, 3),
@@ -161,8 +161,8 @@ def profile_facts(profile: Profile, manifest: SynthManifest) -> dict[str, Any]:
         name: {
             "rows_of_profile": table.rows,
             "rows_at_fraction": round(table.rows * manifest.fraction),
-            "rows_made": manifest.truth.rows.get(name, 0),
-            "share_made": manifest.truth.rows.get(name, 0) / table.rows,
+            "rows_made": manifest.known_truth.rows.get(name, 0),
+            "share_made": manifest.known_truth.rows.get(name, 0) / table.rows,
         }
         for name, table in profile.tables.items()
     }

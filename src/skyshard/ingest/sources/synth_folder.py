@@ -36,7 +36,9 @@ def open_synth_folder(folder: Path, only: Collection[str] | None = None) -> Sour
 
 
 def _known(manifest: SynthManifest) -> dict[str, Any]:
-    """What ``skyshard.synthetic.generator_truth`` reads."""
+    """What ``skyshard.synthetic.generator_truth`` reads; empty where no one knows the rows."""
+    if manifest.truth is None:
+        return {}
     share = manifest.fraction if manifest.shrink == "thinning" else 1.0
     chunks = {chunk: truth.model_dump(mode="json") for chunk, truth in manifest.truth.chunks.items()}
     return {"recipe": manifest.recipe, "seed": manifest.seed, "share": share, "chunks": chunks}

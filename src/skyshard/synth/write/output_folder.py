@@ -141,12 +141,15 @@ def _recorded(folder: Path) -> list[ChunkRecord]:
 
 def records_of(manifest: SynthManifest) -> list[ChunkRecord]:
     """The records that a manifest was made from."""
-    files: dict[int, dict[str, ManifestFile]] = {chunk: {} for chunk in manifest.truth.chunks}
+    files: dict[int, dict[str, ManifestFile]] = {chunk: {} for chunk in manifest.known_truth.chunks}
     for name, table in manifest.tables.items():
         for file in table.files:
             if file.chunk is not None:
                 files[file.chunk][name] = file
-    return [ChunkRecord(chunk=chunk, files=files[chunk], truth=truth) for chunk, truth in manifest.truth.chunks.items()]
+    return [
+        ChunkRecord(chunk=chunk, files=files[chunk], truth=truth)
+        for chunk, truth in manifest.known_truth.chunks.items()
+    ]
 
 
 def _is_whole(folder: Path, record: ChunkRecord) -> bool:

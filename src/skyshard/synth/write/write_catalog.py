@@ -143,6 +143,7 @@ def _manifest(planned: SynthPlan, out: Path, records: Sequence[ChunkRecord]) -> 
     tables = {name: _table(spec, name, records, regular) for name, spec in sky.specs.items()}
     rows = {name: table.rows for name, table in tables.items()}
     return SynthManifest(
+        version=1,
         recipe=identity.recipe.model_dump(mode="json", by_alias=True),
         seed=identity.seed,
         fraction=identity.fraction,

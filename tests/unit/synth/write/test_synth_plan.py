@@ -55,10 +55,10 @@ def made(tmp_path: Path, fraction: float, shrink: Any = "thinning", **keys: Any)
 def test_thinning_keeps_all_chunks(tmp_path: Path) -> None:
     """A tenth by thinning has all chunks and a tenth of the objects, and the manifest says so."""
     whole, tenth = made(tmp_path, 1.0), made(tmp_path, 0.1)
-    assert set(tenth.truth.chunks) == set(whole.truth.chunks)
+    assert set(tenth.known_truth.chunks) == set(whole.known_truth.chunks)
     assert tenth.shrink == "thinning"
-    for chunk, truth in tenth.truth.chunks.items():
-        assert truth.rows["Object"] == pytest.approx(whole.truth.chunks[chunk].rows["Object"] / 10, abs=1)
+    for chunk, truth in tenth.known_truth.chunks.items():
+        assert truth.rows["Object"] == pytest.approx(whole.known_truth.chunks[chunk].rows["Object"] / 10, abs=1)
 
 
 @pytest.mark.timeout(20)
@@ -99,7 +99,7 @@ def test_truth_is_what_the_rows_say(tmp_path: Path, shrink: str) -> None:
     """Histograms, aggregates and pairs over all chunks are those of the rows, neighbours over chunk edges included."""
     manifest = made(tmp_path, 0.25, shrink, **TRUTH)
     objects, sources = rows_of(tmp_path / "0.25", "Object"), rows_of(tmp_path / "0.25", "Source")
-    truths = list(manifest.truth.chunks.values())
+    truths = list(manifest.known_truth.chunks.values())
     values = objects["z_apFlux"].drop_null().to_numpy()
     assert np.sum([one.histograms[0] for one in truths], axis=0).tolist() == [
         int(((values >= low) & (values < high)).sum()) for low, high in [(0, 0.5), (0.5, 1), (1, 10)]
@@ -116,7 +116,7 @@ def test_truth_is_what_the_rows_say(tmp_path: Path, shrink: str) -> None:
     for place, radius in enumerate([0.005, 0.016]):
         expected = int((distance < radius).sum()) - len(ra)
         assert sum(one.pairs[place] for one in truths) == expected > 0
-        assert any(answer.row == (expected + len(ra),) for answer in manifest.truth.answers)
+        assert any(answer.row == (expected + len(ra),) for answer in manifest.known_truth.answers)
 
 
 @pytest.mark.parametrize(
@@ -244,4 +244,4 @@ def test_preview_is_one_page(tmp_path: Path) -> None:
     page = (tmp_path / PREVIEW).read_text()
     assert page.count("data:image/png;base64") == 7
     assert "http" not in page.replace("base64", "")
-    assert write_catalog(recipe, tmp_path, fraction=0.2).truth.rows["Object"] > 0
+    assert write_catalog(recipe, tmp_path, fraction=0.2).known_truth.rows["Object"] > 0

@@ -98,7 +98,7 @@ def test_expected_rows_are_about_right(made: tuple[Path, SynthManifest]) -> None
     """A plan's numbers of rows are near those made."""
     folder, manifest = made
     for name, expected in plan(read_recipe("mini"), folder, chunks=CHUNKS).expected_rows.items():
-        assert manifest.truth.rows[name] == pytest.approx(expected, rel=0.4)
+        assert manifest.known_truth.rows[name] == pytest.approx(expected, rel=0.4)
 
 
 # Determinism
@@ -170,10 +170,10 @@ def test_manifest_says_how_tables_are_spread(made: tuple[Path, SynthManifest]) -
 def test_truth_is_true(made: tuple[Path, SynthManifest]) -> None:
     """Counts and extents in the manifest are those of the rows, counted again."""
     folder, manifest = made
-    answers = {answer.sql: answer.row for answer in manifest.truth.answers}
+    answers = {answer.sql: answer.row for answer in manifest.known_truth.answers}
     tables = {name: rows_of(folder, name) for name in manifest.tables}
     for name, rows in tables.items():
-        assert answers[f"SELECT COUNT(*) FROM {name}"] == (rows.num_rows,) == (manifest.truth.rows[name],)
+        assert answers[f"SELECT COUNT(*) FROM {name}"] == (rows.num_rows,) == (manifest.known_truth.rows[name],)
     objects = tables["Object"]
     extent = tuple(
         value for name in ("ra", "decl") for value in (pc.min(objects[name]).as_py(), pc.max(objects[name]).as_py())
@@ -184,7 +184,7 @@ def test_truth_is_true(made: tuple[Path, SynthManifest]) -> None:
     forced = [value for value in tables["ForcedSource"]["psfFlux"].to_pylist() if value is not None]
     count = sum(0.1 <= value <= 0.2 for value in forced)
     assert answers["SELECT COUNT(*) FROM ForcedSource WHERE psfFlux BETWEEN 0.1 AND 0.2"] == (count,)
-    for chunk, truth in manifest.truth.chunks.items():
+    for chunk, truth in manifest.known_truth.chunks.items():
         assert truth.rows["Object"] == pq.read_metadata(folder / f"Object/chunk_{chunk}.parquet").num_rows
 
 
@@ -193,9 +193,9 @@ def test_empty_chunk_is_written(tmp_path: Path) -> None:
     recipe = read_recipe("mini")
     sparse = recipe.model_copy(update={"sky": recipe.sky.model_copy(update={"objects_per_sqdeg": 1e-3})})
     manifest = write_catalog(sparse, tmp_path, CHUNKS)
-    assert manifest.truth.rows["Object"] == 0
+    assert manifest.known_truth.rows["Object"] == 0
     assert manifest.tables["Source"].rows == 0
-    assert manifest.truth.answers[-5].row == (None,) * 4
+    assert manifest.known_truth.answers[-5].row == (None,) * 4
 
 
 # Resuming

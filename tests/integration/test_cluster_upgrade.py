@@ -1,0 +1,182 @@
+"""Clusters of older releases: refused until they are upgraded, whole whenever the upgrade is killed, then as good as new."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.frozen import FIRST, restore
+from typer.testing import CliRunner
+
+from skyshard.cli.app import app
+from skyshard.cluster.private_cluster import CZAR_NAME, Cluster
+from skyshard.db.connection import Account, connect
+from skyshard.errors import UserError
+from skyshard.registry.schema_version import CURRENT, SCHEMA_VERSION, read_versions
+from skyshard.registry.sql_tables import INDEX_DATABASE, REGISTRY_DATABASE
+from skyshard.registry.transaction_report import read_report
+from skyshard.testbed import Testbed
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def cluster(short_folder: Path) -> Iterator[Cluster]:
+    """The cluster that release 0.1.0 left."""
+    cluster = Cluster.at(short_folder / "old")
+    try:
+        yield restore(FIRST, cluster.folder)
+    finally:
+        cluster.destroy()
+
+
+@pytest.fixture
+def old(cluster: Cluster) -> Cluster:
+    """The same, made old again: no table of versions, no version in reports and in kept truth."""
+    with connect(cluster.endpoint(CZAR_NAME), Account.ADMIN, REGISTRY_DATABASE) as czar:
+        czar.execute("DROP TABLE IF EXISTS versions")
+        czar.execute("DROP TABLE IF EXISTS versions_draft")
+        czar.execute("UPDATE transactions SET report = JSON_REMOVE(report, '$.version')")
+    shutil.rmtree(cluster.folder / "truth")
+    shutil.copytree(FIRST / "truth", cluster.folder / "truth")
+    return cluster
+
+
+def content(cluster: Cluster) -> Any:
+    """What an upgrade may change: the registry's rows and tables, and the files of kept truth."""
+    with connect(cluster.endpoint(CZAR_NAME), Account.ADMIN, REGISTRY_DATABASE) as czar:
+        names = [name for (name,) in czar.rows("SHOW TABLES")]
+        rows = {name: czar.rows(f"SELECT * FROM `{name}`") for name in names}
+    return rows, {path: path.read_bytes() for path in sorted((cluster.folder / "truth").glob("*/*"))}
+
+
+def run(cluster: Cluster, *words: str) -> tuple[int, str]:
+    found = CliRunner().invoke(app, [*words, "--cluster", str(cluster.folder)])
+    return found.exit_code, found.stdout
+
+
+def drive(what: str, cluster: Cluster, at: int) -> int:
+    command = [sys.executable, "-m", "tests.support.upgrade_driver", what, str(cluster.folder), str(at)]
+    return subprocess.run(command, check=False, cwd=Path(__file__).parents[2]).returncode
+
+
+def assert_current(cluster: Cluster) -> None:
+    """All versions are this release's, once each; nothing of the upgrade is left over."""
+    with connect(cluster.endpoint(CZAR_NAME), Account.ADMIN, REGISTRY_DATABASE) as czar:
+        assert read_versions(czar).by_format == CURRENT
+        assert czar.rows("SHOW TABLES LIKE 'versions%%'") == [("versions",)]
+    with Testbed(cluster.folder) as testbed:
+        finished = [row for row in testbed.registry.transactions.all() if row["state"] == "finished"]
+        assert {read_report(row).version for row in finished} == {1}
+    kept = sorted((cluster.folder / "truth").glob("*/*"))
+    assert [path.name for path in kept] == ["6.json.gz", "1.json.gz"]
+    assert all(json.loads(gzip.decompress(path.read_bytes()))["version"] == 1 for path in kept)
+
+
+def test_an_older_cluster_is_refused_and_left_as_it_is(old: Cluster) -> None:
+    """Nothing is created or altered before the version is looked at; the remedy is one command."""
+    before = content(old)
+    with Testbed(old.folder) as testbed, pytest.raises(UserError, match=f"upgrade --cluster {old.folder}`"):
+        testbed.query("SELECT COUNT(*) FROM Object", database="frozen_sky")
+    assert content(old) == before
+
+
+def test_a_dry_run_says_what_it_would_do_and_changes_nothing(old: Cluster) -> None:
+    """The same list as the upgrade's, without it."""
+    before = content(old)
+    code, text = run(old, "cluster", "upgrade", "--dry-run", "--json")
+    said = json.loads(text)
+    assert (code, said["before"], said["after"], said["is_dry_run"]) == (0, 1, SCHEMA_VERSION, True)
+    assert [one["count"] for one in said["changes"]] == [6, 2]
+    assert content(old) == before
+
+
+def test_an_upgraded_cluster_answers_and_verifies_as_it_did(old: Cluster) -> None:
+    """The answer that 0.1.0 gave, every check of all databases good, and the next ingest works."""
+    code, text = run(old, "cluster", "upgrade", "--json")
+    assert (code, len(json.loads(text)["changes"])) == (0, 2)
+    assert_current(old)
+    with Testbed(old.folder) as testbed:
+        frozen = json.loads((FIRST / "json" / "query.json").read_text())["rows"]
+        sql = "SELECT COUNT(*) AS n, SUM(psfFlux) AS total FROM ForcedSource"
+        assert testbed.query(sql, database="frozen_sky").table.to_pylist() == [dict(zip(("n", "total"), *frozen))]
+        for database in testbed.registry.published.databases():
+            checks = testbed.verify(database)
+            assert [check for check in checks if not check.is_good] == []
+            assert {check.name for check in checks} >= frozen_checks(database)
+        testbed.ingest(FIRST / "catalog", database="frozen_again")
+        same = [testbed.registry.contributions.data_digest(name) for name in ("frozen_sky", "frozen_again")]
+        assert same[0] == same[1]
+    assert run(old, "cluster", "upgrade", "--json")[0] == 0
+
+
+def frozen_checks(database: str) -> set[str]:
+    path = FIRST / "json" / f"verify-{database}.json"
+    return {check["name"] for check in json.loads(path.read_text())}
+
+
+def test_an_upgrade_that_is_killed_goes_on(old: Cluster) -> None:
+    """Killed with -9 before or after each change: the cluster is old until all is done; the next run ends it."""
+    at, code = 1, -signal.SIGKILL
+    while (code := drive("upgrade", old, at)) != 0:
+        assert code == -signal.SIGKILL
+        with connect(old.endpoint(CZAR_NAME), Account.ADMIN) as czar:
+            is_done = read_versions(czar).by_format == CURRENT
+        if not is_done:
+            with Testbed(old.folder) as testbed, pytest.raises(UserError, match="cluster upgrade"):
+                testbed.registry.published.databases()
+        at += 1
+    assert at > 10
+    assert_current(old)
+
+
+def test_each_killed_upgrade_is_ended_by_one_more_run(old: Cluster) -> None:
+    """From the state that a kill in the middle leaves, one run makes everything current."""
+    assert drive("upgrade", old, 4) == -signal.SIGKILL
+    assert run(old, "cluster", "upgrade")[0] == 0
+    assert_current(old)
+
+
+def test_a_newer_cluster_is_refused_by_opening_and_by_the_upgrade(old: Cluster) -> None:
+    """What a later release wrote is not touched; the remedy names it."""
+    assert run(old, "cluster", "upgrade")[0] == 0
+    with connect(old.endpoint(CZAR_NAME), Account.ADMIN, REGISTRY_DATABASE) as czar:
+        czar.execute("UPDATE versions SET version = 99, `release` = '9.9.0' WHERE name = 'registry'")
+    before = content(old)
+    with Testbed(old.folder) as testbed, pytest.raises(UserError, match=r"install Skyshard 9\.9\.0 or a newer"):
+        testbed.registry.published.databases()
+    found = CliRunner().invoke(app, ["cluster", "upgrade", "--cluster", str(old.folder)])
+    assert isinstance(found.exception, UserError)
+    assert content(old) == before
+
+
+def test_no_upgrade_while_an_ingest_is_under_way(old: Cluster) -> None:
+    """The upgrade asks for the locks of all databases, and says which one is held."""
+    with Testbed(old.folder) as testbed:
+        from skyshard.registry.registry_lock import exclusive
+
+        with exclusive(testbed.cluster.endpoint(CZAR_NAME), "ingest of frozen_days"):
+            found = CliRunner().invoke(app, ["cluster", "upgrade", "--cluster", str(old.folder)])
+    assert "ingest of frozen_days is under way" in str(found.exception)
+
+
+def test_a_registry_whose_making_was_killed_is_made_on(cluster: Cluster) -> None:
+    """Killed with -9 at any step of making a registry: the next process goes on, and it is never taken for an old one."""
+    with connect(cluster.endpoint(CZAR_NAME), Account.ADMIN) as czar:
+        for name in (REGISTRY_DATABASE, INDEX_DATABASE):
+            czar.execute(f"DROP DATABASE `{name}`")
+    at = 1
+    while (code := drive("make", cluster, at)) != 0:
+        assert code == -signal.SIGKILL
+        at += 3
+    assert at > 10
+    with Testbed(cluster.folder) as testbed:
+        assert testbed.registry.published.databases() == []
