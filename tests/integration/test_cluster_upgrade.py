@@ -1,4 +1,4 @@
-"""Clusters of older releases: refused until they are upgraded, whole whenever the upgrade is killed, then as good as new."""
+"""Clusters of older releases: refused until they are upgraded, whole whenever that is killed, then as good as new."""
 
 from __future__ import annotations
 
@@ -107,7 +107,9 @@ def test_an_upgraded_cluster_answers_and_verifies_as_it_did(old: Cluster) -> Non
     with Testbed(old.folder) as testbed:
         frozen = json.loads((FIRST / "json" / "query.json").read_text())["rows"]
         sql = "SELECT COUNT(*) AS n, SUM(psfFlux) AS total FROM ForcedSource"
-        assert testbed.query(sql, database="frozen_sky").table.to_pylist() == [dict(zip(("n", "total"), *frozen))]
+        assert testbed.query(sql, database="frozen_sky").table.to_pylist() == [
+            dict(zip(("n", "total"), *frozen, strict=True))
+        ]
         for database in testbed.registry.published.databases():
             checks = testbed.verify(database)
             assert [check for check in checks if not check.is_good] == []
@@ -169,7 +171,7 @@ def test_no_upgrade_while_an_ingest_is_under_way(old: Cluster) -> None:
 
 
 def test_a_registry_whose_making_was_killed_is_made_on(cluster: Cluster) -> None:
-    """Killed with -9 at any step of making a registry: the next process goes on, and it is never taken for an old one."""
+    """Killed with -9 while a registry is made: the next process goes on, and it is never taken for an old one."""
     with connect(cluster.endpoint(CZAR_NAME), Account.ADMIN) as czar:
         for name in (REGISTRY_DATABASE, INDEX_DATABASE):
             czar.execute(f"DROP DATABASE `{name}`")

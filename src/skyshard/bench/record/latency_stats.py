@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -133,7 +134,7 @@ class ThresholdResult(Strict):
 class TrialSummary(Strict):
     """A trial in numbers, as ``summary.json`` holds it."""
 
-    version: int = 1
+    version: Literal[1]
     workload: str
     is_partial: bool
     """True when the run was stopped before its schedule ended."""
@@ -202,6 +203,7 @@ def summarise(
     ]
     found = check_thresholds(workload, classes)
     return TrialSummary(
+        version=1,
         workload=workload.name,
         is_partial=shortfall.is_partial,
         n=measured.num_rows,

@@ -5,10 +5,11 @@ Times are seconds since the trial's clock began; latency = last row - due, servi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -94,6 +95,29 @@ def statement_table(statements: Sequence[str], places: Sequence[tuple[float, flo
     columns = [list(statements), *([place and place[i] for place in known] for i in (0, 1))]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, STATEMENT_SCHEMA, strict=True)]
     return pa.Table.from_arrays(arrays, schema=STATEMENT_SCHEMA)
+
+
+def version_of(schema: pa.Schema) -> int | None:
+    """The version that a file's columns say; None without one. Telemetry says its own under another name."""
+    said = [value for key, value in (schema.metadata or {}).items() if key.endswith(b".version")]
+    return int(said[0]) if len(said) == 1 and said[0].isdigit() else None
+
+
+def _of_version_1(samples: pa.Table) -> pa.Table:
+    """Version 1 had one driver process, and did not say so."""
+    process = pa.array(np.zeros(len(samples), np.int32))
+    return samples.append_column(pa.field("process", pa.int32(), nullable=False), process)
+
+
+READERS: Mapping[int, Callable[[pa.Table], pa.Table]] = {1: _of_version_1, SCHEMA_VERSION: lambda samples: samples}
+"""By version of a file: its samples as this release writes them."""
+
+
+def with_places(statements: pa.Table) -> pa.Table:
+    """Statements as this release writes them: at first their places were not kept, and the file has no version."""
+    if statements.column_names != ["sql"]:
+        return statements
+    return statement_table(statements["sql"].to_pylist())
 
 
 def with_durations(samples: pa.Table) -> pa.Table:

@@ -1,11 +1,16 @@
-"""Reads and checks a trial folder: every file against its version and schema, and the files against each other."""
+"""Reads and checks a trial folder: every file against its version and schema, and the files against each other.
+
+Trials of earlier releases are read as if this one had written them (``samples.READERS``).
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import pyarrow as pa
 from pydantic import BaseModel, ValidationError
@@ -14,16 +19,19 @@ from skyshard.bench.record.chunk_map import SkyMap
 from skyshard.bench.record.histograms import HISTOGRAMS, read_histograms
 from skyshard.bench.record.latency_stats import TrialSummary
 from skyshard.bench.record.samples import (
+    READERS,
     SAMPLE_SCHEMA,
-    SCHEMA_VERSION,
     STATEMENT_SCHEMA,
-    VERSION_KEY,
     read_table,
+    version_of,
     with_durations,
+    with_places,
 )
 from skyshard.bench.record.telemetry import TELEMETRY_SCHEMA
 from skyshard.bench.record.trial_manifest import TrialManifest
+from skyshard.catalog.strict_files import Strict, known_versions
 from skyshard.errors import UserError
+from skyshard.host.file_versions import refuse_newer
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -48,10 +56,10 @@ class Trial:
     """The statements with the position that each is about: sql, ra, decl."""
 
 
-class Plans(BaseModel):
+class Plans(Strict):
     """``plans.json``: how the target would answer the slowest statements."""
 
-    version: int = 1
+    version: Literal[1]
     plans: dict[str, str]
 
 
@@ -59,13 +67,12 @@ def read_trial(folder: Path) -> Trial:
     """Read and check a trial folder.
 
     Raises:
-        UserError: a file is missing, damaged, or of another version; the message names file and key.
+        UserError: a file is missing, damaged, or of a later release; the message names file and key.
     """
     manifest = _read_model(TrialManifest, folder / MANIFEST)
     summary = _read_model(TrialSummary, folder / SUMMARY)
-    samples = _read_columns(folder / SAMPLES, SAMPLE_SCHEMA)
-    _check_version(samples, folder / SAMPLES)
-    asked = _read_columns(folder / STATEMENTS, STATEMENT_SCHEMA)
+    samples = _read_samples(folder / SAMPLES)
+    asked = _checked(with_places(_read_table(folder / STATEMENTS)), STATEMENT_SCHEMA, folder / STATEMENTS)
     if samples.num_rows != summary.n + summary.warm_ups:
         raise UserError(
             f"'{folder / SAMPLES}': {samples.num_rows} samples, the summary counts {summary.n + summary.warm_ups}",
@@ -113,30 +120,52 @@ def validate_trial(folder: Path) -> Trial:
 
 
 def _read_columns(path: Path, schema: pa.Schema) -> pa.Table:
+    """A table with at least the columns of a schema."""
+    table = _read_table(path)
+    _refuse_newer(table, schema, path)
+    return _checked(table, schema, path)
+
+
+def _read_samples(path: Path) -> pa.Table:
+    """The samples as this release writes them, whatever release wrote them."""
+    table = _read_table(path)
+    _refuse_newer(table, SAMPLE_SCHEMA, path)
+    found = version_of(table.schema)
+    if found is None or found not in READERS:
+        raise UserError(f"'{path}', key 'version': it is missing", remedy="run the trial again")
+    return _checked(READERS[found](table), SAMPLE_SCHEMA, path)
+
+
+def _read_table(path: Path) -> pa.Table:
     try:
-        table = read_table(path)
+        return read_table(path)
     except (OSError, pa.ArrowException) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
         raise UserError(f"cannot read '{path}': {reason}", remedy="run the trial again") from None
+
+
+def _refuse_newer(table: pa.Table, schema: pa.Schema, path: Path) -> None:
+    if (known := version_of(schema)) is not None:
+        refuse_newer({"version": version_of(table.schema)}, range(1, known + 1), f"'{path}'")
+
+
+def _checked(table: pa.Table, schema: pa.Schema, path: Path) -> pa.Table:
     for field in schema:
         if field.name not in table.column_names or table.schema.field(field.name).type != field.type:
             raise UserError(f"'{path}', column '{field.name}': not a {field.type}", remedy="run the trial again")
     return table
 
 
-def _check_version(samples: pa.Table, path: Path) -> None:
-    found = (samples.schema.metadata or {}).get(VERSION_KEY, b"none").decode()
-    if found != str(SCHEMA_VERSION):
-        remedy = "read it with the release that ran it"
-        raise UserError(f"'{path}': version {found}, this release reads {SCHEMA_VERSION}", remedy=remedy)
-
-
 def _read_model(model: type[M], path: Path) -> M:
     try:
-        return model.model_validate_json(path.read_bytes())
+        text = path.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read '{path}': {error.strerror}", remedy="name a trial folder") from None
+    try:
+        return model.model_validate_json(text)
     except ValidationError as error:
+        with suppress(ValueError, RecursionError):  # no JSON at all
+            refuse_newer(json.loads(text), known_versions(model), f"'{path}'")
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UserError(f"'{path}', key '{where}': {first['msg']}", remedy="run the trial again") from None

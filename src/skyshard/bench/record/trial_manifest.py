@@ -36,7 +36,7 @@ class TrialManifest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    version: Literal[1] = 1
+    version: Literal[1]
     started: datetime
     stopped: datetime
     is_partial: bool

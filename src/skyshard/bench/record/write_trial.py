@@ -31,7 +31,7 @@ def write_trial(out: Path, trial: Trial) -> None:
     if trial.telemetry is not None and trial.telemetry.num_rows:
         write_table(trial.telemetry, out / TELEMETRY)
     if trial.plans:
-        (out / PLANS).write_text(Plans(plans=trial.plans).model_dump_json(indent=1) + "\n", encoding="utf-8")
+        (out / PLANS).write_text(Plans(version=1, plans=trial.plans).model_dump_json(indent=1) + "\n", encoding="utf-8")
     if trial.sky is not None:
         write_table(trial.sky.to_table(), out / SKY_MAP)
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -41,7 +41,7 @@ POSITION = ("director_ra", "director_decl")
 class HatsRecord(Strict):
     """What a folder of HATS catalogs was made from: ``skyshard.json``."""
 
-    version: int = 1
+    version: Literal[1]
     digests: dict[str, str]
     """Row digest of each table of the synthetic catalog."""
     partition_rows: int
@@ -80,6 +80,7 @@ def provide_catalogs(sky: Path, manifest: SynthManifest, options: HatsOptions, w
         start = time.monotonic()
         _import_all(sky, manifest, draft, options.partition_rows, wanted[2], watcher)
         record = HatsRecord(
+            version=1,
             digests=wanted[0], partition_rows=wanted[1], margin_arcsec=wanted[2],
             elapsed_s=round(time.monotonic() - start, 3), packages=_packages(),
         )  # fmt: skip

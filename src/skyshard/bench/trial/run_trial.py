@@ -118,6 +118,7 @@ def _manifest(
         for key, template in queries.templates.items()
     }
     return TrialManifest(
+        version=1,
         started=outcome.sent.started,
         stopped=outcome.sent.stopped,
         is_partial=outcome.checked.is_stopped,
