@@ -26,4 +26,6 @@ def refuse_newer(content: Any, known: Collection[int], what: str) -> None:
     found = content.get("version") if isinstance(content, Mapping) else None
     if known and isinstance(found, int) and found > max(known):
         read = " and ".join(map(str, sorted(known)))
-        raise UserError(f"{what}, key 'version': {found} is of a later release, this one reads {read}", remedy=NEWER)
+        raise UserError(
+            f"{what}, key 'version': version {found} is of a later release, this one reads {read}", remedy=NEWER
+        )

@@ -132,7 +132,7 @@ def test_measured_tables_of_a_later_version_are_refused(sample: Path, name: str,
     path = sample / "trial" / f"{name}.parquet"
     pq.write_table(pq.read_table(path).replace_schema_metadata({key: b"99"}), path)
     said = refused(lambda: read_trial(sample / "trial"))
-    assert f"{name}.parquet', key 'version': 99 is of a later release" in said
+    assert f"{name}.parquet', key 'version': version 99 is of a later release" in said
 
 
 def test_samples_without_version_are_refused(sample: Path) -> None:

@@ -130,10 +130,11 @@ def _read_samples(path: Path) -> pa.Table:
     """The samples as this release writes them, whatever release wrote them."""
     table = _read_table(path)
     _refuse_newer(table, SAMPLE_SCHEMA, path)
-    found = version_of(table.schema)
-    if found is None or found not in READERS:
+    reader = READERS.get(version_of(table.schema) or 0)
+    samples = _checked(table if reader is None else reader(table), SAMPLE_SCHEMA, path)
+    if reader is None:
         raise UserError(f"'{path}', key 'version': it is missing", remedy="run the trial again")
-    return _checked(READERS[found](table), SAMPLE_SCHEMA, path)
+    return samples
 
 
 def _read_table(path: Path) -> pa.Table:
