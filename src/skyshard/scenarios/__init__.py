@@ -1,1 +1,1 @@
-"""Whole runs: a trial, a sweep, the demo; each wires a testbed with the bench."""
+"""Whole runs: trials, sweeps, the demo; each connects a testbed with the bench."""

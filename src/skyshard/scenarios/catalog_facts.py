@@ -1,4 +1,4 @@
-"""What a trial folder says of the catalog that was asked, and what the catalog's generator knows of it."""
+"""Facts about a catalog for a trial's folder, and the answers that the catalog's generator knows."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from skyshard.synth.recipe.release_profile import read_profile
 from skyshard.testbed import Testbed
 
 PROFILE = "kpm"
-"""Row counts that a share of DR1 is a share of."""
+"""Profile whose row counts are those of DR1; shares of DR1 refer to it."""
 _MOVING = ("partition", "load")
 """Stages of an ingest that all rows pass through."""
 
 
 def catalog_facts(testbed: Testbed, database: str) -> CatalogFacts:
-    """What a trial folder keeps of a catalog: layout, rows, digest, sky map, and how long its ingest took."""
+    """The facts: layout, rows, digest, sky map, and the times of the ingest."""
     catalog = testbed.registry.published.catalog(database)
     return CatalogFacts(describe_catalog(testbed, catalog), sky_map(catalog), ingest_stages(testbed, database))
 
 
 def true_answers(testbed: Testbed, database: str) -> TrueAnswers | None:
-    """What the generator of a database knows, as the bench compares it; None where it was not generated."""
+    """The answers that the generator of a database knows; None where it was not generated."""
     known = testbed.known(database)
     if known is None:
         return None
@@ -70,10 +70,10 @@ def describe_catalog(testbed: Testbed, catalog: Catalog) -> dict[str, object]:
 
 
 def how_made(source: Path, catalog: Catalog) -> dict[str, object]:
-    """Of a synthetic catalog: recipe, seed, fraction of it, way of shrinking, and its share of DR1 by objects."""
+    """How a synthetic catalog was made: recipe, seed, fraction, way of shrinking, and its share of DR1 by objects."""
     try:
         manifest = read_manifest(source)
-    except SkyshardError:  # not synthetic, or its folder is gone
+    except SkyshardError:  # not synthetic, or its folder does not exist any more
         return {}
     if manifest.generator is None:  # made by another program
         return {}
@@ -90,7 +90,7 @@ def how_made(source: Path, catalog: Catalog) -> dict[str, object]:
 
 
 def sky_map(catalog: Catalog) -> SkyMap:
-    """Rows, bytes and nodes of each chunk, all chunked tables together, overlap rows left out."""
+    """Rows, bytes and nodes of each chunk, summed over all chunked tables, without overlap rows."""
     chunker = chunker_of(catalog.layout.striping)
     rows: dict[int, int] = {}
     size: dict[int, int] = {}

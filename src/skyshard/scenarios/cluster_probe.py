@@ -13,7 +13,7 @@ from skyshard.testbed import Testbed
 
 
 class ClusterProbe:
-    """Counters of every running server of a private cluster: processes from the system, caches from the servers."""
+    """Reads every running server of a private cluster: process counters from the system, caches from the server."""
 
     def __init__(self, testbed: Testbed) -> None:
         running = [one for one in testbed.cluster.status() if one.pid is not None]

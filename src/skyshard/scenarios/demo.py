@@ -1,6 +1,6 @@
-"""The main job, end to end: a private cluster, a synthetic sky, ingest, verification, a workload, a report.
+"""The demo, end to end: a private cluster, a synthetic sky, ingest, verification, a workload, a report.
 
-Every step is one that the commands offer; nothing here that a user could not do.
+Every step is also a command of its own.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from skyshard.testbed import Testbed
 
 MARK = ".skyshard-demo"
 COPIES = 4
-"""Of the sky's bytes on disk: files, chunk tables with overlap, staging, the oracle."""
+"""How many times the sky is on disk: files, chunk tables with overlap, staging, the oracle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,13 @@ def run_demo(
     """Run everything below ``out`` and stop the cluster, whatever happens.
 
     Raises:
-        UserError: something of the input is wrong, or ``out`` holds something else than an earlier demo: nothing was
-            started, nothing removed.
+        UserError: an input is wrong, or ``out`` holds something other than an earlier demo. Nothing was started or
+            removed.
         ClusterError: a check of the verification failed.
     """
     start = time.monotonic()
     sky, file, fitted = _checked_inputs(recipe, workload, nodes, out)
-    _claim(out)
+    _take_folder(out)
     cluster = Cluster.at(out / "cluster")
     try:
         announce(watcher, f"1/6 cluster: {nodes} MariaDB nodes and the czar's own, private, in {cluster.folder}")
@@ -83,7 +83,7 @@ def run_demo(
 
 
 def _checked_inputs(recipe: str, workload: str, nodes: int, out: Path) -> tuple[Recipe, Path, Fitted]:
-    """Everything that could be wrong, looked at before anything is started: the recipe, and what it can be asked."""
+    """Check all inputs before anything is started; returns the recipe, the workload's file, and the fitted workload."""
     if not 1 <= nodes <= MAX_NODES:
         raise UserError(f"a cluster of {nodes} nodes is not possible", remedy=f"use --nodes 1 to {MAX_NODES}")
     file = find_workload(workload)
@@ -95,12 +95,12 @@ def _checked_inputs(recipe: str, workload: str, nodes: int, out: Path) -> tuple[
             f"recipe '{recipe}' makes nothing that workload '{asked.name}' could ask for", remedy="choose another"
         )
     find_mariadbd()
-    _require_room(out, plan(sky, out).expected_bytes)
+    _require_space(out, plan(sky, out).expected_bytes)
     return sky, file, fitted
 
 
-def _require_room(out: Path, size: int) -> None:
-    """Raises UserError when ``out`` holds something else, cannot be written, or cannot take a sky of some bytes."""
+def _require_space(out: Path, size: int) -> None:
+    """Raises UserError when ``out`` holds something else, cannot be written, or has too little space for the sky."""
     try:
         if out.exists() and any(out.iterdir()) and not (out / MARK).exists():
             raise UserError(f"'{out}' holds something else", remedy="choose another --out")
@@ -114,8 +114,8 @@ def _require_room(out: Path, size: int) -> None:
         )
 
 
-def _claim(out: Path) -> None:
-    """Take the folder; an earlier demo's is emptied."""
+def _take_folder(out: Path) -> None:
+    """Make the folder, or empty that of an earlier demo."""
     if (out / MARK).exists():
         cluster = Cluster.at(out / "cluster")
         if cluster.exists:
@@ -147,5 +147,5 @@ def _verify(testbed: Testbed, database: str, watcher: Watcher) -> None:
         if not check.is_good:
             announce(watcher, f"    FAILED {check.name}: {check.found}")
     if not all(check.is_good for check in checks):
-        raise ClusterError(f"verification of {database} failed", remedy="this is ours to mend; keep the folder")
+        raise ClusterError(f"verification of {database} failed", remedy="keep the folder and report this as a bug")
     announce(watcher, f"    {len(checks)} checks, all good")

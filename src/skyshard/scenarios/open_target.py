@@ -1,4 +1,4 @@
-"""Targets by the names that commands give them."""
+"""Opens targets by their names in commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from skyshard.testbed import Testbed
 
 
 def open_target(spec: str, cluster: Path, watcher: Watcher = unwatched) -> Target:
-    """A target by what a command calls it: ``czar``, ``mono``, ``duckdb:FOLDER``, ``lsdb:FOLDER`` or a SQLAlchemy URL.
+    """Open ``czar``, ``mono``, ``duckdb:FOLDER``, ``lsdb:FOLDER`` or a SQLAlchemy URL.
 
     Raises:
         UserError: no such kind of target.

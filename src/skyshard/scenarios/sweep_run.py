@@ -1,7 +1,7 @@
-"""Sweeps: for each node count a private cluster, for each fraction a catalog, an ingest, a trial; then the fits.
+"""Runs sweeps: a private cluster for each node count, and in it a catalog, an ingest and a trial for each fraction.
 
-Sizes run from small to large; before the largest runs, what the others predict for it is written to
-``prediction.json``. A trial that is there already is not run again.
+Sizes run from small to large. Before the largest runs, the prediction for it is written to ``prediction.json``. Trials
+that exist already are not run again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from skyshard.testbed import Testbed
 
 @dataclass(frozen=True, slots=True)
 class SweepRun:
-    """What to sweep."""
+    """One sweep: a workload at several fractions of DR1 and node counts."""
 
     file: Path
     workload: Workload
@@ -48,7 +48,7 @@ class SweepRun:
     """Node counts that projections are made for."""
 
     def run(self, watcher: Watcher) -> tuple[Sweep, Path]:
-        """Run what is missing, fit, write; the sweep and its page. What cannot go well is refused before it begins."""
+        """Run the missing trials, fit, and write; returns the sweep and its page. Inputs are checked first."""
         shares = {fraction: self._share_of_recipe(fraction) for fraction in sorted(set(self.fractions))}
         self._require_inputs()
         predicted: dict[str, Forecast] = {}
@@ -64,7 +64,7 @@ class SweepRun:
         return found, write_sweep(found, self.out)
 
     def _require_inputs(self) -> None:
-        """Raises UserError for whatever of the workload, the counts or the folder would fail later on."""
+        """Raises UserError for a workload, counts or a folder that would fail later."""
         templates = workload_templates(self.file, self.workload)
         if not self.fractions or not self.nodes:
             raise UserError("there is nothing to sweep", remedy="give --fractions and --nodes, such as 1e-6,2e-6 and 2")
@@ -91,7 +91,7 @@ class SweepRun:
         predicted: dict[str, Forecast],
         watcher: Watcher,
     ) -> list[Size]:
-        """All fractions on one node count, in a cluster that is removed at the end."""
+        """Run all fractions with one node count, in a cluster that is removed at the end."""
         cluster = Cluster.at(self.out / f"cluster-{count}")
         sizes: list[Size] = []
         try:
@@ -127,7 +127,7 @@ class SweepRun:
         shutil.rmtree(sky, ignore_errors=True)
 
     def _predict(self, sizes: Sequence[Size], at: tuple[float, int]) -> dict[str, Forecast]:
-        """The forecasts of the largest fraction, kept in a file before it runs; read from it when it is there."""
+        """The forecasts for the largest fraction, written to a file before it runs, or read from it."""
         file = self.out / "prediction.json"
         if file.exists():
             try:
@@ -173,7 +173,7 @@ class SweepRun:
 
 
 def _true_fraction(catalog: dict[str, object], asked: float) -> float:
-    """The share of DR1 that a catalog came to be: chunks are whole, so it is not exactly what was asked for."""
+    """A catalog's actual share of DR1; it differs from the share that was asked for, since chunks are whole."""
     made = catalog.get("made")
     share = made.get("share_of_profile") if isinstance(made, dict) else None
     return float(share) if share else asked

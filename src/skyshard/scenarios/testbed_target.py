@@ -1,7 +1,4 @@
-"""The czar and the mono server of a testbed as the bench sees them.
-
-``testbed`` and ``bench`` do not know each other; this is where engines are introduced.
-"""
+"""The czar and the mono server of a testbed as targets of the bench, which does not know testbeds."""
 
 from __future__ import annotations
 
@@ -42,14 +39,14 @@ class TestbedTarget:
         return CzarCall(self.testbed.czar, sql, database)
 
     def explain(self, sql: str, database: str) -> str:
-        """The czar's plan; of the mono server its EXPLAIN."""
+        """The czar's plan, or the mono server's EXPLAIN."""
         if self.name == "czar":
             return self.testbed.explain(sql, database=database).as_text()
         with connect(self.testbed.cluster.endpoint(MONO_NAME), Account.READER, database) as connection:
             return "\n".join(" ".join(map(str, row)) for row in connection.rows(f"EXPLAIN {sql}"))
 
     def chunk_times(self, sql: str, database: str) -> Mapping[int, float]:
-        """Seconds of each chunk's part of a statement; empty for the oracle, which has no chunks."""
+        """Seconds for each chunk of a statement; empty for the mono server, which has no chunks."""
         if self.name == "mono":
             return {}
         found: dict[int, float] = {}
@@ -60,7 +57,7 @@ class TestbedTarget:
         return found
 
     def describe(self) -> Mapping[str, object]:
-        """Server variables that decide latencies, and how many nodes there are."""
+        """Server variables that influence latencies, and the number of nodes."""
         server = MONO_NAME if self.name == "mono" else CZAR_NAME
         names = ", ".join(f"'{name}'" for name in _VARIABLES)
         with connect(self.testbed.cluster.endpoint(server), Account.READER) as connection:
@@ -68,12 +65,12 @@ class TestbedTarget:
         return {"engine": "MariaDB", "nodes": len(self.testbed.nodes), "variables": variables}
 
     def close(self) -> None:
-        """The testbed is its owner's to close."""
+        """The testbed is closed by its owner."""
 
 
 @dataclass(slots=True)
 class CzarCall:
-    """A statement of the czar's; its name there is known once it is planned."""
+    """A statement for the czar; its name there is known when it has been planned."""
 
     czar: Czar
     sql: str
@@ -95,7 +92,7 @@ class CzarCall:
         return TargetAnswer.of(pa.Table.from_batches(batches, answer.schema), first_row_s=first_row_s, chunks=chunks)
 
     def cancel(self) -> bool:
-        self._is_late = True  # before the name is read: a call that is still planned sees it
+        self._is_late = True  # set before the name is read, so that a call that is still being planned sees it
         if self._query:
             self.czar.cancel(self._query)
         return True
@@ -103,7 +100,7 @@ class CzarCall:
 
 @dataclass(slots=True)
 class MonoCall:
-    """A statement of the mono server's."""
+    """A statement for the mono server."""
 
     mono: MonoTarget
     sql: str
@@ -120,7 +117,7 @@ class MonoCall:
 
 @dataclass(frozen=True, slots=True)
 class OwnedTarget:
-    """A target with a testbed of its own, closed with it: for clients in other processes."""
+    """A target with a testbed of its own, which it closes; for clients in other processes."""
 
     inner: TestbedTarget
 

@@ -1,4 +1,4 @@
-"""Trials as commands ask for them: one workload against one target or several, with the testbed behind them."""
+"""Runs the trials of ``skyshard bench run``: one workload against one target or several."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OWN = ("czar", "mono")
 
 @dataclass(frozen=True, slots=True)
 class TrialRun:
-    """One workload file, as adjusted, against targets; each target's trial in a folder."""
+    """A workload file, the workload with the command's changes, and the targets; each target has a trial folder."""
 
     file: Path
     workload: Workload
@@ -53,10 +53,10 @@ class TrialRun:
     processes: int = 0
     """Driver processes; 0: threads of this one."""
     runtime: Literal["processes", "ray"] = "processes"
-    """Whose the driver processes are."""
+    """What starts the driver processes."""
 
     def run(self, watcher: Watcher) -> dict[str, TrialResult]:
-        """Run against each target in turn; what came of it, by the target's name as given.
+        """Run against each target in turn; returns the results by the targets' names as given.
 
         All targets are asked the same statements. Answers are compared with the mono server's; without one, with those
         of the first target. When a trial is stopped early, the targets after it are not asked.
@@ -75,7 +75,7 @@ class TrialRun:
             return found
 
     def _open_all(self, templates: dict[str, QueryTemplate], stack: ExitStack, watcher: Watcher) -> _Opened:
-        """Open every target; what cannot go well is refused before anything is asked."""
+        """Open every target, and check the inputs, before anything is sent."""
         testbed = None
         if any(spec in OWN for spec in self.targets):
             testbed = stack.enter_context(Testbed(self.cluster))
@@ -90,7 +90,7 @@ class TrialRun:
         return _Opened(targets, oracles, _Own(catalog_facts(testbed, self.database), known, probe))
 
     def _queries(self, templates: dict[str, QueryTemplate], targets: dict[str, Target]) -> TrialQueries:
-        """One profile for all targets, so that all are asked the same."""
+        """The queries, with one profile for all targets, so that all get the same statements."""
         queries = TrialQueries(self.workload, templates, self.database, self.seed)
         sampled = targets[_first_with_sql(targets)]
         columns = wanted_columns(templates.values())
@@ -140,7 +140,7 @@ class TrialRun:
         return target
 
     def _oracles(self, targets: dict[str, Target], testbed: Testbed | None) -> dict[str, Target | None]:
-        """Whom each target is compared with."""
+        """The oracle of each target."""
         if not self.workload.check_answers:
             return dict.fromkeys(targets)
         mono = TestbedTarget(testbed, "mono") if testbed is not None and has_mono(testbed, self.database) else None
@@ -159,7 +159,7 @@ class TrialRun:
 
 @dataclass(frozen=True, slots=True)
 class _Own:
-    """What is known about the testbed's own engines beside their answers."""
+    """What is known about the catalog of the testbed's own engines."""
 
     facts: CatalogFacts
     truth: TrueAnswers | None
@@ -168,7 +168,7 @@ class _Own:
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """Targets by their names as given, whom each is compared with, and what only the testbed's own have."""
+    """Targets and their oracles by name as given, and what exists only for the testbed's own."""
 
     targets: dict[str, Target]
     oracles: dict[str, Target | None]
@@ -176,12 +176,12 @@ class _Opened:
 
 
 def _first_with_sql(targets: dict[str, Target]) -> str:
-    """The first target that can be asked any statement; the first of all when there is none."""
+    """The first target that takes SQL, else the first of all."""
     return next((spec for spec, one in targets.items() if not isinstance(one, TakesForms)), next(iter(targets)))
 
 
 def trial_folders(out: Path, names: dict[str, str]) -> dict[str, Path]:
-    """Each target's trial folder: ``out`` itself for one, else below it by name, with a number where a name repeats.
+    """Each target's trial folder: ``out`` itself for one, else a folder in it, with a number where a name repeats.
 
     >>> found = trial_folders(Path("out"), {"czar": "czar", "lsdb:a": "lsdb", "lsdb:b": "lsdb"})
     >>> [str(folder) for folder in found.values()]

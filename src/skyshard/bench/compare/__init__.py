@@ -1,1 +1,1 @@
-"""What trials say side by side: comparison, trend, sweep. No I/O."""
+"""Compares trials: two releases, a trend over releases, a sweep over sizes. No I/O."""

@@ -1,8 +1,8 @@
-"""Do two sides of a comparison measure the same thing? What differs between their manifests, by weight. No I/O.
+"""Lists what differs between the manifests of two sides of a comparison, by weight. No I/O.
 
-``breaks``: numbers of different things (data, layout, hardware ...): listed on top, and the comparison is not clean.
+``breaks``: the sides measured different things (data, layout, hardware ...), so the comparison is not clean.
 ``changed``: what a comparison of releases is about (revision, packages, server version). Different workloads are
-refused by whoever compares, unless told otherwise.
+refused in ``comparison``, unless ``--anyway`` is given.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Weight(StrEnum):
 
 
 class Difference(BaseModel):
-    """One fact that is not the same in all trials."""
+    """One fact that differs between trials."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,7 +48,7 @@ def _catalog(*names: str) -> Fact:
 
 
 def _variables(manifest: TrialManifest) -> object:
-    """Server variables but the version, which is what a release may change."""
+    """Server variables except the version, which a release may change."""
     variables = manifest.target_facts.get("variables")
     return {k: v for k, v in variables.items() if k != "version"} if isinstance(variables, Mapping) else ""
 
@@ -87,7 +87,7 @@ CHANGED: dict[str, Fact] = {
 
 
 def differences(new: Sequence[TrialManifest], old: Sequence[TrialManifest]) -> list[Difference]:
-    """What is not equal in all trials of both sides; the breaking ones first."""
+    """The facts that are not equal in all trials of both sides; the breaking ones first."""
     found = []
     for weight, facts in ((Weight.BREAKS, BREAKING), (Weight.CHANGED, CHANGED)):
         for what, fact in facts.items():
@@ -99,7 +99,7 @@ def differences(new: Sequence[TrialManifest], old: Sequence[TrialManifest]) -> l
 
 
 def _texts(side: Sequence[object], everything: Sequence[object]) -> list[str]:
-    """Values for people; of mappings only the keys that are not equal everywhere."""
+    """Values as text; of mappings only the keys that differ."""
     if not all(isinstance(value, Mapping) for value in everything):
         return [str(value) or "unknown" for value in side]
     maps = [value for value in everything if isinstance(value, Mapping)]

@@ -1,8 +1,8 @@
-"""Two releases compared: several trials a side, class by class, with a verdict that a script can act on. No I/O.
+"""Compares two releases, several trials a side, class by class, with a verdict that scripts can use. No I/O.
 
-A class is *worse* or *better* when the rank test, corrected for all tests made, and the interval of the ratio of
-medians say so and the ratio leaves the margin; *same* when the interval lies within the margin; else *inconclusive*.
-What the new side does not answer any more has no ratio, and is a regression (`losses`).
+A class is *worse* or *better* when the rank test, corrected for all tests of the comparison, and the interval of the
+ratio of medians agree and the ratio is outside the margin. It is the *same* when the interval is within the margin,
+else *inconclusive*. What the new side no longer answers has no ratio and is a regression (``losses``).
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from skyshard.catalog.strict_files import Strict
 from skyshard.errors import UserError
 
 MARGIN = 1.05
-"""Ratios of medians within 1/margin and margin are not worth a verdict."""
+"""Ratios of medians between 1/margin and margin count as the same."""
 THRESHOLD = 1.10
 """Ratio from which a class that is worse makes the comparison fail."""
 TAIL_NEEDS = 20
-"""Samples of each trial from which its 95th percentile is borne."""
+"""Samples that a trial needs for a 95th percentile."""
 SEED = 20260707
 
 
 class Change(StrEnum):
-    """What a comparison says of a class."""
+    """The verdict on a class."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -72,7 +72,7 @@ class SideNumbers(Strict):
     median_s: float
     p95_s: float | None
     asked: int = 0
-    """Queries, failed ones included."""
+    """Queries, including failed ones."""
     errors: int
     wrong: int
 
@@ -87,15 +87,15 @@ class ClassChange(Strict):
     median: Interval
     """Ratio of medians."""
     p95: Interval | None
-    """Ratio of 95th percentiles; None where a trial does not bear one."""
+    """Ratio of 95th percentiles; None where a trial has too few samples."""
     p_median: float
-    """Of the rank test, corrected by Holm over all tests of the comparison."""
+    """p of the rank test, with Holm's correction over all tests of the comparison."""
     p_tail: float | None
     change: Change
     tail: Change | None
     is_regression: bool
     reason: str
-    """Why it is a regression; empty when it is none."""
+    """Why it is a regression; empty when it is not."""
 
     @property
     def name(self) -> str:
@@ -121,7 +121,7 @@ class Comparison(Strict):
     """Geometric mean over classes of (median + 10 ms) new over old, ClickBench's damping; None without a class."""
     cautions: list[str]
     losses: list[Loss] = Field(default_factory=list)
-    """Classes and queries that one side answered and the other did not, and those that neither did."""
+    """Classes and queries that one side did not answer, or neither."""
 
     @property
     def is_comparable(self) -> bool:
@@ -129,14 +129,14 @@ class Comparison(Strict):
 
     @property
     def regressions(self) -> list[ClassChange | Loss]:
-        """What fails the comparison: each has a name, a phase and a reason."""
+        """The regressions: each has a name, a phase and a reason."""
         everything: list[ClassChange | Loss] = [*self.losses, *self.classes]
         return [one for one in everything if one.is_regression]
 
 
 @dataclass(frozen=True, slots=True)
 class _Tested:
-    """A class before the correction for many tests."""
+    """A class before the correction for multiple tests."""
 
     key: tuple[str, str]
     sides: tuple[SideNumbers, SideNumbers]
@@ -154,10 +154,10 @@ def compare_trials(
     margin: float = MARGIN,
     anyway: bool = False,
 ) -> Comparison:
-    """Compare the trials of two sides, each a (name, trial).
+    """Compare the trials of two sides, given as (name, trial).
 
     Raises:
-        UserError: the trials ran different workloads and not ``anyway``, or have no query in common.
+        UserError: the trials ran different workloads and ``anyway`` is False, or they have no query in common.
     """
     _check_workloads(new, old, anyway=anyway)
     sides = [_answered([trial for _, trial in side]) for side in (new, old)]
@@ -222,7 +222,7 @@ def _class_order(new: Sequence[tuple[str, Trial]], queries: Iterable[tuple[str, 
 
 
 def _groups(sides: Sequence[pa.Table], key: tuple[str, str], common: set[tuple[str, str]]) -> list[LatencyGroup]:
-    """One group for each trial; a single trial's consecutive blocks."""
+    """One group for each trial; of a single trial its consecutive blocks."""
     wanted = [template for phase, template in common if phase == key[0] and template.startswith(f"{key[1]}/")]
     parts = []
     for samples in sides:
@@ -243,14 +243,14 @@ def _test(
 ) -> _Tested:
     ours, theirs = _groups(new, key, common), _groups(old, key, common)
     random = np.random.default_rng([SEED, *(ord(c) for c in "".join(key))])
-    bears_tail = min(sum(len(u.values) for u in side) / len(side) for side in (ours, theirs)) >= TAIL_NEEDS
+    has_tail = min(sum(len(u.values) for u in side) / len(side) for side in (ours, theirs)) >= TAIL_NEEDS
     return _Tested(
         key,
         (_numbers(ours, key, counted[0]), _numbers(theirs, key, counted[1])),
         ratio_of_quantiles(ours, theirs, 0.5, random),
-        ratio_of_quantiles(ours, theirs, 0.95, random) if bears_tail else None,
+        ratio_of_quantiles(ours, theirs, 0.95, random) if has_tail else None,
         rank_test(ours, theirs),
-        quantile_test(ours, theirs, 0.95) if bears_tail else None,
+        quantile_test(ours, theirs, 0.95) if has_tail else None,
     )
 
 
@@ -268,7 +268,7 @@ def _numbers(groups: Sequence[LatencyGroup], key: PhaseClass, side: Side) -> Sid
 
 
 def _judged(tested: Sequence[_Tested], threshold: float, margin: float) -> list[ClassChange]:
-    """Verdicts, after Holm's correction over every test made."""
+    """The verdicts, after Holm's correction over all tests."""
     raw = [one.p_median for one in tested] + [one.p_tail for one in tested if one.p_tail is not None]
     corrected = holm(raw)
     tails = iter(corrected[len(tested) :])
@@ -308,7 +308,7 @@ def _change(ratio: Ratio, p: float, margin: float) -> Change:
 
 
 def _regression(one: _Tested, change: Change, tail: Change | None, threshold: float) -> str:
-    """Why a class fails the comparison; empty when it does not."""
+    """Why a class is a regression; empty when it is not."""
     if reason := grown(*(AskedQueries(n=side.asked, errors=side.errors, wrong=side.wrong) for side in one.sides)):
         return reason
     if change is Change.WORSE and one.median.value > threshold:

@@ -1,6 +1,6 @@
-"""What a release lost: classes and queries that it answers less often, or rightly less often, than the one before.
+"""Finds what a release lost: classes and queries that it answers, or answers correctly, less often than before.
 
-A comparison of latencies sees what was answered; what was not is counted here, from the samples alone. No I/O.
+Latencies exist only for queries that were answered; the others are counted here, from the samples. No I/O.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from skyshard.bench.record.trial_folder import Trial
 from skyshard.catalog.strict_files import Strict
 
 ERRORS_ALLOWED = 0.01
-"""By so much more of its queries a class may fail than before: a query that fails now and then is no release's."""
+"""Tolerated increase in the share of failed queries: single failures say nothing about a release."""
 PhaseClass = tuple[str, str]
 """Phase and class."""
 
 
 class AskedQueries(Strict):
-    """What one side was asked of a class, or of one query of it, all trials together; warm-up left out."""
+    """Counts of one side's queries of a class, or of one template, over all trials, without warm-up."""
 
     trials: int = 0
-    """Trials that asked it."""
+    """Trials that sent it."""
     n: int = 0
-    """Queries, failed ones included."""
+    """Queries, including failed ones."""
     errors: int = 0
     wrong: int = 0
 
@@ -36,7 +36,7 @@ class AskedQueries(Strict):
         return self.n - self.errors
 
     def __add__(self, other: AskedQueries) -> AskedQueries:
-        """Of the same trials."""
+        """The sum over queries of the same trials."""
         return AskedQueries(
             trials=max(self.trials, other.trials),
             n=self.n + other.n,
@@ -49,7 +49,7 @@ LOSS_HEADERS = ["class or query", "phase", "verdict", "answered, old", "answered
 
 
 class Loss(Strict):
-    """A class, or one query of it, of which a side has no latency, or not from every trial."""
+    """A class, or one template of it, for which a side has no latency, or not from every trial."""
 
     phase: str
     class_name: str
@@ -68,22 +68,22 @@ class Loss(Strict):
 
     @property
     def row(self) -> list[str]:
-        """For people: as ``LOSS_HEADERS`` says."""
+        """For people: the columns of ``LOSS_HEADERS``."""
         shares = [f"{side.answered} of {side.n}" for side in (self.old, self.new)]
         return [self.name, self.phase, "regression" if self.is_regression else "not judged", *shares, self.reason]
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side's trials, counted."""
+    """The counts of one side's trials."""
 
     trials: int
     queries: Mapping[tuple[str, str, str], AskedQueries]
     """By phase, class, template."""
     wanted: frozenset[PhaseClass]
-    """What the workload of each of the trials has, and its target can be asked."""
+    """The classes that every trial's workload has and its target can answer."""
     ran_in: Mapping[PhaseClass, int] = field(default_factory=dict)
-    """In how many trials a class was asked."""
+    """In how many trials a class was sent."""
 
     @classmethod
     def of(cls, trials: Sequence[Trial]) -> Side:
@@ -99,7 +99,7 @@ class Side:
         return cls(len(trials), queries, wanted, ran_in)
 
     def asked(self, key: PhaseClass) -> AskedQueries:
-        """Of a class."""
+        """The counts of a class."""
         found = sum((one for (*of, _), one in self.queries.items() if tuple(of) == key), AskedQueries())
         return found.model_copy(update={"trials": self.ran_in.get(key, 0)})
 
@@ -133,7 +133,7 @@ def _wanted(trial: Trial) -> frozenset[PhaseClass]:
 
 
 def losses(new: Side, old: Side, order: Sequence[PhaseClass]) -> list[Loss]:
-    """What has no latencies to be compared, class by class in an order, and what lost some."""
+    """The classes without latencies to compare, in order, and the templates that lost some."""
     found = []
     for key in order:
         ours, theirs = new.asked(key), old.asked(key)
@@ -154,7 +154,7 @@ def losses(new: Side, old: Side, order: Sequence[PhaseClass]) -> list[Loss]:
 
 
 def _whole(key: PhaseClass, ours: AskedQueries, theirs: AskedQueries, new: Side) -> tuple[str, bool]:
-    """Why a class cannot be compared, and whether the new side is to blame; empty where it was not to be asked."""
+    """Why a class cannot be compared, and whether that is a regression; empty where it was not expected."""
     if theirs.answered and ours.n:
         return _all_failed(ours, theirs), True
     if theirs.answered:
@@ -178,7 +178,7 @@ def _loss(
 
 
 def setbacks(new: Side, old: Side, order: Sequence[PhaseClass]) -> list[Loss]:
-    """``losses``, and the classes that are answered but with more errors or wrong answers."""
+    """``losses``, and the classes that are answered, but with more errors or wrong answers."""
     found = losses(new, old, order)
     lost = {(one.phase, one.class_name) for one in found}
     for key in order:
@@ -189,7 +189,7 @@ def setbacks(new: Side, old: Side, order: Sequence[PhaseClass]) -> list[Loss]:
 
 
 def grown(new: AskedQueries, old: AskedQueries) -> str:
-    """Why the shares of errors or wrong answers of a class are a regression; empty when they are none."""
+    """Why the shares of errors or wrong answers of a class are a regression; empty when they are not."""
     if new.wrong * old.n > old.wrong * new.n:
         return f"{new.wrong} wrong answers, {old.wrong} before"
     if new.errors / max(1, new.n) > old.errors / max(1, old.n) + ERRORS_ALLOWED:

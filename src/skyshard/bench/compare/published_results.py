@@ -1,7 +1,7 @@
-"""Published results (``queries/published/*.yaml``), and how far the projection's model agrees with them.
+"""Published results (``queries/published/*.yaml``), and how well the model of the projections agrees with them.
 
-Calibrated on the first column alone, the model gives the others: scans and joins in proportion to the rows of a node,
-look-ups constant. A result that lies further off than the tolerance is listed as a failure of the model, not hidden.
+The model is calibrated on the first column and predicts the others: scans and joins in proportion to the rows of a
+node, look-ups constant. A result outside the tolerance is listed as a failure of the model.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from skyshard.catalog.strict_files import broken_rule, read_located
 
 TOLERANCE = 1.25
-"""Ratio of measured to predicted, either way, up to which the model holds."""
+"""Largest ratio between measured and predicted for which the model holds."""
 
 
 class _PublishedModel(BaseModel):
@@ -36,11 +36,11 @@ class PublishedTimes(_PublishedModel):
     kind: Literal["scan", "constant"]
     """scan: work in proportion to the rows of a node; constant: a look-up."""
     alone_s: list[float | None]
-    """Mean time alone, a number for each column."""
+    """Mean time without concurrent queries, one number for each column."""
 
 
 class ConcurrentScans(_PublishedModel):
-    """Scans at a time in one test."""
+    """Concurrent scans in one test."""
 
     source: str
     scans: list[int]
@@ -48,7 +48,7 @@ class ConcurrentScans(_PublishedModel):
 
 
 class PublishedResults(_PublishedModel):
-    """The whole file."""
+    """The content of the file."""
 
     version: Literal[1]
     name: str
@@ -65,7 +65,7 @@ class PublishedResults(_PublishedModel):
 
 
 class PublishedCheck(_PublishedModel):
-    """One published number beside the model's."""
+    """One published number with the model's."""
 
     name: str
     fraction: float
@@ -82,7 +82,7 @@ def read_published(path: Path) -> PublishedResults:
 
 
 def check_model(published: PublishedResults) -> list[PublishedCheck]:
-    """Every later column predicted from the first."""
+    """Predict every later column from the first."""
     base = published.columns[0]
     checks = []
     for one in published.results:
@@ -101,7 +101,7 @@ def check_model(published: PublishedResults) -> list[PublishedCheck]:
 
 
 def cliff(scans: list[int], mean_s: list[float]) -> tuple[int, float]:
-    """Where concurrent scans stop being nearly free: (most scans within twice the time of one, growth beyond it).
+    """Where concurrent scans stop being nearly free: (most scans within twice the time of one, growth beyond that).
 
     >>> cliff([1, 2, 20, 40], [10, 10, 12, 36])
     (20, 3.0)

@@ -1,9 +1,9 @@
 """How times grow with size: a power law to describe, overhead + work per node to predict. Pure; no I/O.
 
-Two models, each for what it can do. The *power law* t = c f^e, fitted on logarithms, gives the exponent and its
-interval: 1 is linear. It must not be carried over decades: where a fixed overhead rules, its exponent is near 0 and
-says nothing of larger data. So projections use *overhead + work*: t = a + b f / N with a, b >= 0, fitted by relative
-error. Assumptions are said with every projection.
+Two models are used. The *power law* t = c f^e, fitted on logarithms, gives the exponent and its interval: 1 is linear.
+It must not be extrapolated over decades: where a fixed overhead dominates, its exponent is near 0 and says nothing
+about larger data. So projections use *overhead + work*: t = a + b f / N with a, b >= 0, fitted by relative error. Every
+projection lists its assumptions.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from scipy.special import stdtrit
 FitValues = NDArray[np.float64]
 RESAMPLES = 500
 UNKNOWN_REACH = float(np.log(1_000))
-"""Half the band, as a logarithm, where nothing is known of the scatter."""
+"""Half width of the band, as a logarithm, where the scatter is unknown."""
 ROUNDS = 6
-"""Times that weights are taken from the fit before."""
+"""Iterations in which the weights are taken from the previous fit."""
 
 ASSUMPTIONS = (
     "Time is a fixed overhead plus work in proportion to the rows of a node.",
@@ -54,7 +54,7 @@ class WorkFit:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A time with the band that holds it in 95 of 100 cases, if the assumptions hold."""
+    """A time with its 95 % band, valid if the assumptions hold."""
 
     value_s: float
     low_s: float
@@ -90,8 +90,8 @@ def work_fit(fractions: Sequence[float], nodes: Sequence[float], times_s: Sequen
 def _fits(load: FitValues, times: FitValues) -> tuple[FitValues, FitValues]:
     """``work_fit`` of many rows of times at once, over the sizes' fraction per node.
 
-    Errors are relative to the fitted times, not to the measured ones, which would draw the fit below scattered points:
-    weights are taken from the fit before, a few times over.
+    Errors are relative to the fitted times; relative to the measured ones, the fit would lie below scattered points. So
+    weights are taken from the previous fit, in a few iterations.
     """
     scale = load.max()
     x = load / scale
@@ -103,7 +103,7 @@ def _fits(load: FitValues, times: FitValues) -> tuple[FitValues, FitValues]:
 
 
 def _weighted(x: FitValues, times: FitValues, weights: FitValues) -> tuple[FitValues, FitValues]:
-    """Overhead and slope of each row, neither below zero, errors in units of ``weights``."""
+    """Overhead and slope of each row, neither below zero, with errors divided by ``weights``."""
     w = 1 / weights**2
     a, b, c = w.sum(1), (w * x).sum(1), (w * x**2).sum(1)
     d, e = (w * times).sum(1), (w * x * times).sum(1)
@@ -123,9 +123,9 @@ def predict(
 ) -> Prediction:
     """The median time at (fraction, nodes) = ``at``, from the samples measured at each size.
 
-    The band holds what resampling the queries moves, widened by the scatter of the sizes about the fit: Student's t
-    with as many degrees of freedom as sizes beyond the two that the model takes (at least one). Two sizes lie on any
-    fit: their scatter is not known, and the band is so wide that it says so.
+    The band comes from resampling the queries, widened by the scatter of the sizes about the fit: Student's t with as
+    many degrees of freedom as there are sizes beyond the model's two (at least one). Two sizes fit exactly, so their
+    scatter is unknown and the band is very wide.
     """
     medians = [float(np.median(one)) for one in samples_s]
     best = work_fit(fractions, nodes, medians)

@@ -1,14 +1,14 @@
-"""Is one side slower than the other? Rank test, bootstrap intervals, correction for many tests. No I/O.
+"""Tests whether one side is slower: rank test, bootstrap intervals, correction for multiple tests. No I/O.
 
-A side is several trials (or, of a single trial, its consecutive blocks): queries of one trial share its moment of the
-machine, so trials, not queries, are the independent groups. Both methods keep to that:
+A side is several trials, or the consecutive blocks of a single trial. Queries of one trial share the state of the
+machine at that time, so trials, not queries, are the independent groups. Both methods respect that:
 
 - the rank test is Mann and Whitney's, within each template, its variance taken between the groups (Obuchowski 1997,
   Biometrics 53, 567), compared with Student's t;
 - the ratio is that of the geometric means of the groups' quantiles, each query divided by its template's median over
-  both sides: a class of fast and slow templates would else have a median between them that means nothing. Its interval
-  comes from a bootstrap that draws groups, widened as Student's t asks for so few of them; where a side is one group,
-  queries are drawn: the quantile of a resample of n values is the value of rank ceil(n B), B from a beta distribution.
+  both sides, since the median of a class of fast and slow templates would be meaningless. Its interval comes from a
+  bootstrap over groups, widened by Student's t for so few of them. Where a side is one group, its queries are
+  resampled: the quantile of a resample of n values is the value of rank ceil(n B), B from a beta distribution.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr, stdtrit
 
 ALPHA = 0.05
-"""Share of false alarms that all tests of a comparison may give together."""
+"""Probability of any false alarm over all tests of a comparison."""
 RESAMPLES = 2_000
 BLOCKS = 5
-"""Consecutive blocks that a single trial is cut into."""
+"""Consecutive blocks that a single trial is divided into."""
 SMALLEST_BLOCK = 4
 
 LatencyValues = NDArray[np.float64]
@@ -32,7 +32,7 @@ LatencyValues = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class LatencyGroup:
-    """One trial's latencies of one class, by template: the independent group of a side."""
+    """One trial's (or block's) latencies of one class by template: an independent group."""
 
     by_template: dict[str, LatencyValues]
 
@@ -51,21 +51,21 @@ class Ratio:
 
 
 def blocks(templates: NDArray[np.object_], values: LatencyValues, count: int = BLOCKS) -> list[LatencyGroup]:
-    """A single trial's samples in order of sending, cut into consecutive groups."""
+    """A single trial's samples in order of sending, divided into consecutive groups."""
     count = max(1, min(count, len(values) // SMALLEST_BLOCK))
     parts = np.array_split(np.arange(len(values)), count)
     return [group_of(templates[part], values[part]) for part in parts]
 
 
 def group_of(templates: NDArray[np.object_], values: LatencyValues) -> LatencyGroup:
-    """Samples of one trial: the template of each, and its latency."""
+    """Make a group from the template and the latency of each sample."""
     return LatencyGroup({str(name): values[templates == name] for name in np.unique(templates.astype(str))})
 
 
 def rank_test(new: Sequence[LatencyGroup], old: Sequence[LatencyGroup]) -> float:
     """Two-sided p of "a new query is as likely slower as faster than an old one of its template".
 
-    1.0 when a side has fewer than two groups: nothing can be said of how trials differ.
+    1.0 when a side has fewer than two groups: then the difference between trials is unknown.
     """
     mine, theirs = _placements(new, old), _placements(old, new)
     if len(mine) < 2 or len(theirs) < 2:
@@ -76,7 +76,7 @@ def rank_test(new: Sequence[LatencyGroup], old: Sequence[LatencyGroup]) -> float
 def at_equal_templates(
     new: Sequence[LatencyGroup], old: Sequence[LatencyGroup]
 ) -> tuple[list[LatencyGroup], list[LatencyGroup]]:
-    """Both sides with every value divided by the median of its template over both; templates of one side left out."""
+    """Both sides, with every value divided by its template's median over both; only templates of both sides."""
     names = set.intersection(*({name for group in side for name in group.by_template} for side in (new, old)))
     pools = {n: [u.by_template[n] for u in (*new, *old) if n in u.by_template] for n in names}
     scale = {name: max(float(np.median(np.concatenate(values))), 1e-9) for name, values in pools.items()}
@@ -105,7 +105,7 @@ def _welch(one: LatencyValues, other: LatencyValues, effect: float) -> float:
 
 
 def _placements(groups: Sequence[LatencyGroup], against: Sequence[LatencyGroup]) -> LatencyValues:
-    """For each group the mean share of the other side's values of the same template that lie below its own."""
+    """For each group: the mean share of the other side's values of the same template that are below its own."""
     names = {name for group in against for name in group.by_template}
     pools = {name: np.sort(np.concatenate([u.by_template.get(name, np.empty(0)) for u in against])) for name in names}
     means = []
@@ -150,7 +150,7 @@ def _log_quantiles(groups: Sequence[LatencyGroup], share: float) -> LatencyValue
 def _resampled(
     groups: Sequence[LatencyGroup], share: float, random: np.random.Generator, resamples: int
 ) -> LatencyValues:
-    """Mean log quantile of resampled groups, spread as an unbiased variance asks; of a single group, of its queries."""
+    """Mean log quantiles of resampled groups, with unbiased variance; of a single group, of its resampled queries."""
     count = len(groups)
     if count == 1:
         return _quantiles_of_resamples(groups[0].values, share, random, resamples)
@@ -173,7 +173,7 @@ def _quantiles_of_resamples(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's correction: each p as large as the whole family of tests asks.
+    """Holm's correction of p values for multiple tests.
 
     >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
     [0.03, 0.06, 0.06]

@@ -1,6 +1,6 @@
-"""A sweep: trials of one workload at several fractions and node counts, their fits, and what they say of DR1. No I/O.
+"""A sweep: trials of one workload at several fractions and node counts, their fits, and projections to DR1. No I/O.
 
-The largest fraction is held out: its prediction is made from the others before it runs, and both are shown.
+The largest fraction is held out: it is predicted from the others before it runs, and both numbers are shown.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ SEED = 20260707
 DR1_FRACTIONS = (0.5, 1.0)
 INGEST = "ingest"
 WIDEST_BAND = 100.0
-"""Ratio of a band's ends up to which it says something."""
+"""Largest ratio of a band's ends for which the band is useful."""
 CORES_OF_A_NODE = 8
-"""Cores that one node's scans fill by themselves; below it, more nodes on one machine share what fewer had."""
+"""Cores that one node's scans use; with fewer, more nodes on one machine share the same cores."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """One trial of the sweep: the share of DR1 that its catalog is, by objects, and the nodes that held it."""
+    """One trial of the sweep: its catalog's share of DR1 by objects, and its number of nodes."""
 
     fraction: float
     nodes: int
@@ -40,7 +40,7 @@ class Size:
 
 
 class Forecast(Strict):
-    """A predicted time with its band, and what was measured where it was."""
+    """A predicted time with its band, and the measured time where there is one."""
 
     fraction: float
     nodes: int
@@ -50,14 +50,14 @@ class Forecast(Strict):
     measured_s: float | None = None
 
     @property
-    def is_told(self) -> bool:
-        """False when the band is so wide that the sizes measured say nothing."""
+    def is_useful(self) -> bool:
+        """False when the band is so wide that nothing follows from the measured sizes."""
         return self.high_s <= WIDEST_BAND * max(self.low_s, 1e-12)
 
     @property
     def holds(self) -> bool | None:
-        """Whether the band holds what was measured; None when nothing was, or the band says nothing."""
-        if self.measured_s is None or not self.is_told:
+        """Whether the measured time is within the band; None without a measurement or a useful band."""
+        if self.measured_s is None or not self.is_useful:
             return None
         return self.low_s <= self.measured_s <= self.high_s
 
@@ -75,15 +75,14 @@ class Scaling(Strict):
     nodes: list[int]
     median_s: list[float]
     exponent: float | None
-    """Of the median against the fraction, at the first node count; None with one fraction."""
+    """Exponent of the median against the fraction, at the first node count; None with one fraction."""
     exponent_low: float | None
     exponent_high: float | None
     overhead_s: float
     per_share_s: float
-    """Seconds for all of DR1 on one node, beside the overhead."""
+    """Seconds for all of DR1 on one node, without the overhead."""
     node_speedup: dict[int, float]
-    """How many times as fast as on the fewest nodes, at the largest fraction that all node counts ran; empty where it
-    cannot be told."""
+    """Speed-up over the fewest nodes, at the largest fraction that all node counts ran; empty where it is unknown."""
     held_out: Forecast | None
     projections: list[Forecast]
 
@@ -102,10 +101,9 @@ class Sweep(Strict):
     cliff_scans: int
     cliff_growth: float
     node_note: str = ""
-    """Why nothing is said of more nodes; empty where something is."""
+    """Why the speed-up by nodes is unknown; empty where it is known."""
     faults: list[str] = Field(default_factory=list)
-    """Classes that were answered wrongly, or not, at one of the sizes, as sentences: they have no series, or a false
-    one."""
+    """Classes that were answered wrongly or not at all at one of the sizes, as sentences."""
 
 
 def sweep_of(
@@ -118,7 +116,7 @@ def sweep_of(
     published: Sequence[PublishedCheck] = (),
     cliff: tuple[int, float] = (0, 0.0),
 ) -> Sweep:
-    """All fits and projections; ``predicted`` are the held-out forecasts made before their run, by name."""
+    """All fits and projections; ``predicted`` holds the forecasts of the held-out size by name."""
     names = _names(sizes)
     note = node_note(sizes)
     scalings = [_scaling(name, sizes, predicted.get(name), on_nodes) for name in names]
@@ -154,27 +152,27 @@ def _faults(size: Size) -> list[str]:
 
 
 def node_note(sizes: Sequence[Size]) -> str:
-    """Why the sizes say nothing of more nodes, as a sentence; empty where each node had cores of its own."""
+    """Why the speed-up by nodes is unknown, as a sentence; empty where each node had enough cores."""
     most, cores = max(size.nodes for size in sizes), min(size.trial.manifest.environment.cores for size in sizes)
     if len({size.nodes for size in sizes}) < 2:
         return "The speed-up by nodes was not measured: all trials ran on one number of nodes."
     if cores >= most * CORES_OF_A_NODE:
         return ""
     return (
-        f"The speed-up by nodes cannot be told here: {most} nodes shared one machine of {cores} cores, all of "
+        f"The speed-up by nodes is unknown here: {most} nodes shared one machine of {cores} cores, all of "
         f"which fewer nodes fill as well; it takes {most * CORES_OF_A_NODE} cores, or machines of their own."
     )
 
 
 def forecasts(sizes: Sequence[Size], at: tuple[float, int]) -> dict[str, Forecast]:
-    """What the sizes measured so far say of another, by name of class; empty with fewer than two."""
+    """Forecasts for another size from those measured so far, by name of class; empty with fewer than two."""
     if len({size.fraction / size.nodes for size in sizes}) < 2:
         return {}
     return {name: Forecast.of(at, _predict(name, sizes, at)) for name in _names(sizes)}
 
 
 def _names(sizes: Sequence[Size]) -> list[str]:
-    """Classes (with their phase) that every size answered, and the ingest if every one has its stages."""
+    """Classes (with their phase) that every size answered, and the ingest if its stages are known for every size."""
     keys = [{f"{c.class_name}, {c.phase}" for c in size.trial.summary.classes if c.latency} for size in sizes]
     order = [f"{c.class_name}, {c.phase}" for c in sizes[0].trial.summary.classes]
     names = [name for name in order if all(name in one for one in keys)]

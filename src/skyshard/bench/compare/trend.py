@@ -1,10 +1,10 @@
 """One class over releases: the statistic of each trial in order of time, and the steps in it. No I/O.
 
-Trials of one release that follow each other count as one value, their median: they share its build and its moment of
-the machine. (With fewer than four releases every trial counts for itself.) The series is cut into levels so that the
-absolute deviations from the levels' medians, and a price for each level, are least together (as asv does). A cut is a
-step only when Student's t of the logarithms on both sides says so and the level changes by more than the margin; p
-stays below 0.05 after Bonferroni's correction for the places where a step could be and for the series of the page.
+Consecutive trials of one release count as one value, their median, since they share a build and the state of the
+machine. (With fewer than four releases every trial is a value.) The series is divided into levels that minimise the
+absolute deviations from the levels' medians plus a penalty for each level (as asv does). A boundary is a step only when
+Student's t of the logarithms on both sides is significant and the level changes by more than the margin; p must be
+below 0.05 after Bonferroni's correction for the possible places of a step and for the series of the page.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from skyshard.catalog.strict_files import Strict
 from skyshard.errors import UserError
 
 STEP_ALPHA = 0.05
-"""Share of steady histories on whose page a step may be called, all series together."""
+"""Probability that a page without any real step shows one, over all its series."""
 LEAST_PART = 2
-"""Values on each side of a step."""
+"""Fewest values on each side of a step."""
 MARGIN = 1.05
 
 
@@ -72,9 +72,9 @@ class Trend(Strict):
     statistic: str
     series: list[TrendSeries]
     breaks: list[str]
-    """Trials of another workload, data or hardware than the first: shown, but a step there is not the release's."""
+    """Trials of another workload, data or hardware than the first: a step there is not due to the release."""
     losses: list[Loss] = Field(default_factory=list)
-    """What the newest release answers no more, or less often, than those before it together."""
+    """What the newest release no longer answers, or answers less often than the earlier ones."""
 
     @property
     def regressions(self) -> list[Loss]:
@@ -82,10 +82,10 @@ class Trend(Strict):
 
 
 def trend_of(trials: Sequence[tuple[str, Trial]], name: str = "p50") -> Trend:
-    """The trend of (name, trial) in order of their start.
+    """The trend of trials, given as (name, trial), in order of their start.
 
     Raises:
-        UserError: fewer than two trials, or no class bears the statistic.
+        UserError: fewer than two trials, or no class has enough samples for the statistic.
     """
     if len(trials) < 2:
         raise UserError("a trend needs at least two trials", remedy="name more trial folders")
@@ -94,12 +94,12 @@ def trend_of(trials: Sequence[tuple[str, Trial]], name: str = "p50") -> Trend:
     series = [_series(key, points, STEP_ALPHA / len(measured)) for key, points in measured.items()]
     losses = _losses([trial for _, trial in ordered])
     if not series and not losses:
-        raise UserError(f"no class bears {name} in two trials", remedy="choose another --statistic")
+        raise UserError(f"no class has enough samples for {name} in two trials", remedy="choose another --statistic")
     return Trend(statistic=name, series=series, breaks=_breaks(ordered), losses=losses)
 
 
 def _losses(trials: Sequence[Trial]) -> list[Loss]:
-    """Of the newest release against those before; of the last trial where all are of one release."""
+    """Losses of the newest release against the earlier ones; of the last trial where all are of one release."""
     revisions = [trial.manifest.environment.revision for trial in trials]
     newest = next((i for i in range(len(trials) - 1, 0, -1) if revisions[i - 1] != revisions[-1]), len(trials) - 1)
     new, old = Side.of(trials[newest:]), Side.of(trials[:newest])
@@ -140,7 +140,7 @@ def _series(key: tuple[str, str], points: list[Point], alpha: float) -> TrendSer
 
 
 def release_starts(revisions: Sequence[str]) -> list[int]:
-    """Where each run of equal revisions begins; every place, when there are too few of them to find a step between.
+    """Indexes where runs of equal revisions begin; all indexes when there are too few runs to find a step.
 
     >>> release_starts(["a", "a", "b", "b", "c", "d", "d"]), release_starts(["a", "a", "b"])
     ([0, 2, 4, 5], [0, 1, 2])
@@ -186,7 +186,7 @@ def _triples(cuts: Sequence[int]) -> list[tuple[int, int, int]]:
 
 
 def _levels(logs: NDArray[np.float64]) -> list[int]:
-    """Edges of the levels, the ends included: least deviation plus price, by dynamic programming."""
+    """Boundaries of the levels, including the ends: least deviation plus penalty, by dynamic programming."""
     count = len(logs)
     if count < 2 * LEAST_PART:
         return [0, count]

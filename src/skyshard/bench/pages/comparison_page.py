@@ -1,4 +1,4 @@
-"""A comparison as HTML, Markdown and JSON: one folder, made from the comparison alone."""
+"""Writes a comparison as HTML, Markdown and JSON into one folder."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write_comparison(comparison: Comparison, out: Path) -> Path:
 
 
 def verdict(comparison: Comparison) -> str:
-    """The line on top of the page and at the end of the command."""
+    """The verdict as a sentence, for the top of the page and the end of the command."""
     changes = [one.change for one in comparison.classes]
     counts = [f"{changes.count(change)} {change.value}" for change in Change if change in changes]
     known = "" if comparison.is_comparable else " The trials differ in more than the release."
@@ -111,9 +111,9 @@ def _ratios(classes: Sequence[ClassChange], margin: float, width: int) -> Figure
     left = 190 if width > 600 else 120
     axes = figure.add_axes((left / width, 36 / height, (width - left - 14) / width, (height - 42) / height))
     bounds = [b for one in classes for r in (one.median, one.p95) if r is not None for b in (r.low, r.high)]
-    reach = max(1.25, *(max(b, 1 / b) for b in bounds)) * 1.08
+    limit = max(1.25, *(max(b, 1 / b) for b in bounds)) * 1.08
     axes.set_xscale("log")
-    axes.set_xlim(1 / reach, reach)
+    axes.set_xlim(1 / limit, limit)
     axes.set_ylim(-0.6, len(classes) - 0.4)
     axes.axvspan(1 / margin, margin, color=RULE, alpha=0.6, linewidth=0)
     axes.axvline(1, color=MUTED, linewidth=1)
@@ -125,7 +125,7 @@ def _ratios(classes: Sequence[ClassChange], margin: float, width: int) -> Figure
                 axes.plot(ratio.value, row + shift, "o", markersize=6, markerfacecolor=face, markeredgecolor=colour)
         axes.text(-8 / (width - left), row, f"{one.class_name}, {one.phase}", transform=axes.get_yaxis_transform(),
                   ha="right", va="center", color=INK, fontsize=10 if width > 600 else 8)  # fmt: skip
-    ticks = [t for t in (0.1, 0.2, 0.33, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10) if 1 / reach < t < reach]
+    ticks = [t for t in (0.1, 0.2, 0.33, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10) if 1 / limit < t < limit]
     ticks = ticks if width > 600 else [t for t in ticks if t in (0.1, 0.33, 0.5, 0.8, 1, 1.25, 2, 3, 10)]
     axes.xaxis.set_major_locator(FixedLocator(list(ticks)))
     axes.xaxis.set_minor_locator(NullLocator())

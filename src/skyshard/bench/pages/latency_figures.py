@@ -1,6 +1,6 @@
-"""The report's figures: latency of each class, latency over the run, the sky. Numbers in, SVG out; no I/O.
+"""The report's figures of latency: by class, and over the run. Numbers in, SVG out; no I/O.
 
-Each is drawn twice, wide and narrow, so that its text stays readable on a phone; the page shows the one that fits.
+Each is drawn twice, wide and narrow, so that its text is readable on a phone; the page shows the one that fits.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from skyshard.readable import seconds
 
 WIDE, NARROW = 976, 340
 RASTER_FROM = 4_000
-"""Points from which a cloud is drawn as an image inside the SVG."""
+"""Number of points from which they are drawn as an image inside the SVG."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def picture(name: str, description: str, draw: Callable[[int], Figure]) -> Pictu
 
 
 def latency_by_class(series: Sequence[LatencySeries]) -> Picture:
-    """For each class the cumulative distribution, every sample as a dot, median and mean, on one logarithmic axis."""
+    """Each class's cumulative distribution, samples as dots, median and mean, on one logarithmic axis."""
     shown = [one for one in series if len(one.latency_s)]
     description = "Latency of each class on a logarithmic axis: cumulative share, samples, median and mean"
     return picture("latency", description, lambda width: _latency_figure(shown, width))
@@ -136,7 +136,7 @@ def _run_figure(series: Sequence[LatencySeries], phases: Sequence[tuple[str, flo
 
 
 def _cloud_colour(number: int, is_image: bool) -> str:
-    """A class's colour; an image inside the SVG cannot follow the page, so it takes a colour that suits any."""
+    """A class's colour. Images inside the SVG cannot follow the page's theme, so they have a colour that suits any."""
     return (FIXED_SERIES if is_image else SERIES)[number % len(SERIES)]
 
 

@@ -1,4 +1,4 @@
-"""The report's figures of load: latency against queries in flight, and what every server did over the run. No I/O."""
+"""The report's figures of load: latency against queries in flight, and counters of every server. No I/O."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from skyshard.bench.record.telemetry import node_names, rates
 from skyshard.readable import binary_bytes, seconds
 
 FEWEST = 3
-"""Samples that a level of load needs to be drawn."""
+"""Fewest samples at a level of load for it to be drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnderLoad:
-    """One class: how many queries of all classes were in flight as each of its own was sent, and how long it took."""
+    """One class: for each query, how many of all classes were in flight when it was sent, and its latency."""
 
     label: str
     in_flight: NDArray[np.int64]
@@ -31,7 +31,7 @@ class UnderLoad:
 
 
 def in_flight(sent_s: NDArray[np.float64], last_row_s: NDArray[np.float64]) -> NDArray[np.int64]:
-    """For each query how many were under way as it was sent, itself included."""
+    """For each query how many were running when it was sent, including itself."""
     begun = np.searchsorted(np.sort(sent_s), sent_s, side="right")
     over = np.searchsorted(np.sort(last_row_s), sent_s, side="right")
     together: NDArray[np.int64] = np.maximum(begun - over, 1)
@@ -48,7 +48,7 @@ def latency_under_load(series: Sequence[UnderLoad]) -> Picture | None:
 
 
 def _levels(one: UnderLoad) -> NDArray[np.int64]:
-    """Numbers of queries in flight that enough samples of a class met."""
+    """Numbers of queries in flight for which a class has enough samples."""
     levels, counts = np.unique(one.in_flight, return_counts=True)
     found: NDArray[np.int64] = levels[counts >= FEWEST]
     return found

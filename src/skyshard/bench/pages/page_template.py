@@ -1,4 +1,4 @@
-"""What every page shares: the Jinja2 environment, numbers for people, tables in Markdown. No I/O but the templates."""
+"""Shared by all pages: the Jinja2 environment, numbers as text, tables in Markdown. Reads only the templates."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> 
 
 
 def plain_markdown(text: str) -> str:
-    """A text on one line that Markdown shows as it is.
+    """Escape a text, on one line, so that Markdown shows it unchanged.
 
     >>> plain_markdown("new_1 *a*\\n<b>|_c_"), plain_markdown("2 < 3")
     ('new_1 \\\\*a\\\\* \\\\<b\\\\>\\\\|\\\\_c\\\\_', '2 < 3')
@@ -46,7 +46,7 @@ def plain_markdown(text: str) -> str:
 
 
 _MARKS = re.compile(r"[\\`*\[\]|~#]|<(?=\S)|(?<=\S)>|(?<![^\W_])_|_(?![^\W_])")
-"""What begins or ends something in Markdown; an underscore within a word does not."""
+"""Characters that begin or end something in Markdown; an underscore within a word does not."""
 
 
 def flatten(facts: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML page made from a trial folder, and from nothing else."""
+"""The report: one self-contained HTML page, made from a trial folder alone."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from skyshard.readable import binary_bytes, seconds, short_count
 SLOWEST = 5
 """Distinct statements shown."""
 LOOKED_AT = 1_000
-"""Longest samples among which they are looked for."""
+"""Number of slowest samples among which they are searched."""
 
 
 def write_report(folder: Path) -> Path:
-    """Render ``report.html`` and ``report.md`` from the other files of a trial folder; the page's path."""
+    """Write ``report.html`` and ``report.md`` from the other files of a trial folder; returns the path of the page."""
     return write_pages(read_trial(folder), folder)
 
 
 def write_pages(trial: Trial, folder: Path) -> Path:
-    """Render ``report.html`` and ``report.md`` of a trial that was read; the page's path."""
+    """Write ``report.html`` and ``report.md`` of a trial; returns the path of the page."""
     path = folder / "report.html"
     path.write_text(render_report(trial), encoding="utf-8")
     (folder / "report.md").write_text(markdown_report(trial), encoding="utf-8")
@@ -104,19 +104,19 @@ def markdown_report(trial: Trial) -> str:
 
 
 def _not_answered(trial: Trial) -> list[str]:
-    """The part of the Markdown that says what the target was not asked."""
+    """The section of the Markdown on templates that were not sent to the target."""
     left_out = trial.summary.not_answered
     rows = [[one.template, one.queries, one.reason] for one in left_out]
     return ["## Not answered", markdown_table(["template", "queries", "reason"], rows)] if rows else []
 
 
 def verdict_sentence(trial: Trial) -> str:
-    """The line on top of the page and at the end of the command."""
+    """The verdict as a sentence, for the top of the page and the end of the command."""
     return _outcome(trial) + _distrust(trial.summary)
 
 
 def _distrust(summary: TrialSummary) -> str:
-    """What is added when the driver itself was too slow; empty when it was not."""
+    """The sentence added when the driver itself was too slow; empty when it was not."""
     if summary.is_trustworthy or summary.is_partial:
         return ""
     named = {f"{one.class_name} ({one.phase})": one.driver_share for one in summary.distrusted}
@@ -148,7 +148,7 @@ def _outcome(trial: Trial) -> str:
 
 
 def _failed_sentence(summary: TrialSummary) -> str:
-    """The one failure, or how many there are of each kind."""
+    """The failure if there is one, else how many there are of each kind."""
     if len(summary.failures) == 1:
         return summary.failures[0]
     missed = sum(one.verdict is Verdict.MISSED for one in summary.classes)
@@ -188,9 +188,9 @@ def _status(summary: TrialSummary) -> str:
 
 
 def _percentile_names(classes: Iterable[ClassSummary]) -> list[str]:
-    """Percentile columns that at least one class bears, lowest first."""
-    borne = {name for one in classes if one.latency for name in one.latency.percentiles}
-    return [name for _, share in LADDER if (name := f"p{share:g}") in borne]
+    """Percentiles that at least one class has, lowest first."""
+    known = {name for one in classes if one.latency for name in one.latency.percentiles}
+    return [name for _, share in LADDER if (name := f"p{share:g}") in known]
 
 
 def _pictures(trial: Trial) -> dict[str, Picture]:
@@ -223,7 +223,7 @@ def _pictures(trial: Trial) -> dict[str, Picture]:
 
 
 def _under_load(measured: pa.Table, classes: Iterable[ClassSummary], has_phases: bool) -> list[UnderLoad]:
-    """Each class with the queries in flight around each of its own, failed ones included."""
+    """Each class with the number of queries in flight at each of its own, including failed ones."""
     if not measured.num_rows:
         return []
     together = in_flight(measured["sent_s"].to_numpy(), measured["last_row_s"].to_numpy())
@@ -238,7 +238,7 @@ def _under_load(measured: pa.Table, classes: Iterable[ClassSummary], has_phases:
 
 
 def _seconds_by_chunk(sky: SkyMap, answered: pa.Table, places: pa.Table | None) -> NDArray[np.float64]:
-    """Median service time of the queries about each chunk; NaN where nobody asked."""
+    """Median service time of the queries about each chunk; NaN where there was none."""
     found = np.full(len(sky), np.nan)
     if places is None or not answered.num_rows:
         return found
@@ -261,7 +261,7 @@ def _series(answered: pa.Table, one: ClassSummary, has_phases: bool) -> LatencyS
 
 
 def _template_rows(trial: Trial) -> list[dict[str, object]]:
-    """Each template's numbers over all phases, in the workload's order; warm-up and failures left out."""
+    """Each template's numbers over all phases, in the workload's order, without warm-up and failures."""
     samples = trial.samples.filter(pc.and_(pc.invert(trial.samples["is_warm_up"]), pc.is_null(trial.samples["error"])))
     grouped = samples.group_by("template").aggregate(
         [("latency_s", "count"), ("service_s", "mean"), ("service_s", "max"), ("rows", "mean"), ("bytes", "mean")]

@@ -19,9 +19,9 @@ from skyshard.bench.record.chunk_map import SkyMap, centre_of, centred_boxes, mo
 from skyshard.readable import seconds, short_count
 
 RASTER_FROM = 3_000
-"""Chunks from which the outlines are drawn as an image inside the SVG."""
+"""Number of chunks from which the outlines are drawn as an image inside the SVG."""
 WIDEST_PART_DEG = 100.0
-"""Extent in right ascension up to which the occupied part is enlarged."""
+"""Largest extent in right ascension for which the occupied part is enlarged."""
 
 _ROWS_MAP: Colormap = LinearSegmentedColormap.from_list(
     "rows", ["#2b2f6b", "#2f5f9e", "#2f93a8", "#5fc29a", "#c8e58c", "#fbf3b0"]
@@ -127,7 +127,7 @@ def _most(sky: SkyMap) -> int:
 
 
 def _row_colours(sky: SkyMap) -> list[str]:
-    """The colour of each chunk's rows; grey without rows of its own, where there is overlap only."""
+    """The colour of each chunk by its rows; grey where it has only overlap rows."""
     norm = _norm(sky)
     return [to_hex(_ROWS_MAP(norm(rows))) if rows else RULE for rows in sky.rows]
 
@@ -156,7 +156,7 @@ def _colour_scale(
 
 
 def _scale_ticks(norm: Normalize) -> list[float]:
-    """At most six round numbers within the scale, evenly apart in it."""
+    """At most six round numbers within the scale, evenly spaced."""
     low, high = float(norm.vmin or 0), float(norm.vmax or 1)
     if not isinstance(norm, LogNorm):
         return [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]

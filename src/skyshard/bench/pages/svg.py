@@ -1,7 +1,7 @@
-"""Matplotlib figures as inline SVG whose colours and fonts are the page's own.
+"""Matplotlib figures as inline SVG with the colours and fonts of the page.
 
-Figures are drawn in stand-in colours; on the way out each becomes a CSS variable, so one drawing serves the light,
-the dark and the printed page. Nothing in the result refers to the network.
+Figures are drawn in placeholder colours, which are replaced by CSS variables, so that one drawing suits the light, the
+dark and the printed page. Nothing in the result refers to the network.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SERIES = tuple(f"#0a0a{n:02x}" for n in range(1, 9))
 """Eight categorical colours; ``--s1`` ... ``--s8`` on the page."""
 
 FIXED_SERIES = ("#4c7fc4", "#d0703a", "#459a76", "#a266b0", "#b8962e", "#c8607c", "#4fa3b5", "#8a8a8a")
-"""The same as real colours, for clouds of points that are drawn as images."""
+"""The same as real colours, for points that are drawn as images."""
 
 _VARIABLES = {INK: "--ink", MUTED: "--muted", RULE: "--rule", PAPER: "--paper", ACCENT: "--accent"} | {
     colour: f"--s{n}" for n, colour in enumerate(SERIES, 1)
@@ -43,11 +43,11 @@ STYLE = {
 """Matplotlib settings under which every figure of the report is made."""
 
 PX = 1 / 72
-"""Inches in an SVG unit; a figure of ``(640 * PX, ...)`` is 640 units wide."""
+"""Inches per SVG user unit: a figure of ``(640 * PX, ...)`` is 640 wide."""
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """A figure without a window, sized in SVG units."""
+    """A figure without a window, sized in SVG user units."""
     return Figure(figsize=(width * PX, height * PX), dpi=72)
 
 

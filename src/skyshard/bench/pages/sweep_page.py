@@ -18,7 +18,7 @@ YES_NO = {True: "yes", False: "no", None: "–"}
 
 
 def write_sweep(sweep: Sweep, out: Path) -> Path:
-    """Write ``sweep.html``, ``.md`` and ``.json``; the page's path."""
+    """Write ``sweep.html``, ``.md`` and ``.json``; returns the path of the page."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "sweep.json").write_text(sweep.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (out / "sweep.md").write_text(markdown(sweep), encoding="utf-8")
@@ -37,21 +37,21 @@ def write_sweep(sweep: Sweep, out: Path) -> Path:
 
 
 def verdict(sweep: Sweep) -> str:
-    """The line on top: was everything answered, did the held-out predictions hold?"""
+    """The verdict as a sentence: was everything answered, and did the held-out predictions hold?"""
     return " ".join([*([f"Failed: {'; '.join(sweep.faults)}."] if sweep.faults else []), _held(sweep)])
 
 
 def _held(sweep: Sweep) -> str:
     held = [one.held_out for one in sweep.scalings if one.held_out is not None]
     made = [one for one in held if one.measured_s is not None]
-    told = [one for one in made if one.holds is not None]
+    judged = [one for one in made if one.holds is not None]
     if not made:
         return f"{len(sweep.scalings)} series measured, too few sizes to hold one out: name four fractions or more."
-    good = sum(bool(one.holds) for one in told)
-    vague = f" {len(made) - len(told)} could not be told from the smaller sizes." if len(told) < len(made) else ""
-    return (
-        f"{good} of {len(told)} predictions of the held-out fraction {made[0].fraction:.3g} hold in their band.{vague}"
-    )
+    good = sum(bool(one.holds) for one in judged)
+    unknown = len(made) - len(judged)
+    vague = f" {unknown} could not be predicted from the smaller sizes." if unknown else ""
+    largest = f"the held-out fraction {made[0].fraction:.3g}"
+    return f"{good} of {len(judged)} predictions of {largest} hold in their band.{vague}"
 
 
 def exponent(one: Scaling) -> str:
@@ -65,8 +65,8 @@ def exponent(one: Scaling) -> str:
 
 def band(one: Forecast) -> str:
     """For people: ``5.1 min (4.2 min to 6.3 min)``."""
-    if not one.is_told:
-        return "cannot be told"
+    if not one.is_useful:
+        return "unknown"
     return f"{seconds(one.predicted_s)} ({seconds(one.low_s)} to {seconds(one.high_s)})"
 
 
@@ -121,11 +121,11 @@ def _figure(sweep: Sweep, width: int) -> Figure:
         along = np.geomspace(fractions.min(), fractions.max(), 60)
         fit = one.overhead_s + one.per_share_s * along / one.nodes[0]
         axes.plot(along, np.maximum(fit, 1e-6), "-", color=colour, linewidth=1.2)
-        if (held := one.held_out) is not None and held.is_told:
-            reach = [[held.predicted_s - held.low_s], [held.high_s - held.predicted_s]]
-            beside = held.fraction * (1.06 + 0.02 * number)
+        if (held := one.held_out) is not None and held.is_useful:
+            errors = [[held.predicted_s - held.low_s], [held.high_s - held.predicted_s]]
+            shifted = held.fraction * (1.06 + 0.02 * number)
             axes.errorbar(
-                [beside], [held.predicted_s], yerr=reach, fmt="s", color=colour, markersize=4, markerfacecolor="none"
+                [shifted], [held.predicted_s], yerr=errors, fmt="s", color=colour, markersize=4, markerfacecolor="none"
             )
     everything = [t for one in sweep.scalings for t in one.median_s]
     axes.set_xscale("log")

@@ -18,7 +18,7 @@ from skyshard.readable import seconds
 
 
 def write_trend(trend: Trend, out: Path) -> Path:
-    """Write ``trend.html``, ``.md`` and ``.json``; the page's path."""
+    """Write ``trend.html``, ``.md`` and ``.json``; returns the path of the page."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "trend.json").write_text(trend.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (out / "trend.md").write_text(markdown(trend), encoding="utf-8")
@@ -32,14 +32,14 @@ def write_trend(trend: Trend, out: Path) -> Path:
 
 
 def status(trend: Trend) -> str:
-    """passed, partial when a class became slower, failed when one is answered no more or less rightly."""
+    """``partial`` when a class became slower, ``failed`` when one is no longer answered or less correctly."""
     if trend.regressions:
         return "failed"
     return "partial" if any(step.is_slower for one in trend.series for step in one.steps) else "passed"
 
 
 def verdict(trend: Trend) -> str:
-    """The line on top."""
+    """The verdict as a sentence."""
     lost = "; ".join(f"{one.name} ({one.phase}): {one.reason}" for one in trend.regressions)
     return " ".join([*([f"The newest release fails: {lost}."] if lost else []), _steps(trend)])
 
@@ -78,7 +78,7 @@ def markdown(trend: Trend) -> str:
 
 
 def trend_figure(one: TrendSeries, statistic: str, number: int) -> Picture:
-    """The statistic of each trial in order, levels as lines, steps as rules."""
+    """The statistic of each trial in order, with levels as horizontal and steps as vertical lines."""
     description = f"{statistic} of {one.class_name}, {one.phase}, over {len(one.points)} trials"
     return picture(f"trend{number}", description, lambda width: _figure(one, number, width))
 

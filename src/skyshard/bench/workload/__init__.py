@@ -1,1 +1,1 @@
-"""What is asked: workload files, query templates, parameters, and the schedule made of them."""
+"""Workload files, query templates, parameters, and the schedule made from them."""

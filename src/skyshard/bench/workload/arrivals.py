@@ -1,7 +1,7 @@
-"""When queries fall due. No I/O, no clock: seconds since the start of a phase, fixed before it begins.
+"""When queries are due: seconds since the start of a phase, fixed before it begins. No I/O, no clock.
 
-An open loop's due times do not depend on the answers, so a stalled target is charged for every query that waited
-behind it. A closed loop's client asks again only after its answer and its think time.
+An open loop's due times do not depend on the answers, so the latency of a stalled target includes the time that queries
+waited. A closed loop's client sends its next query after its answer and its think time.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ def due_times_within(
 
 
 def client_starts(clients: int, ramp_s: float) -> NDArray[np.float64]:
-    """When each client of a closed loop begins: spread evenly over [0, ``ramp_s``)."""
+    """When each client of a closed loop starts: spread evenly over [0, ``ramp_s``)."""
     return np.arange(clients, dtype=np.float64) * (ramp_s / clients)
 
 
 def next_due(answered_s: float, think_time_s: float) -> float:
-    """When a closed loop's client asks again."""
+    """When a closed loop's client sends its next query."""
     return answered_s + think_time_s

@@ -1,7 +1,7 @@
-"""What the data look like: a sample of ids, positions and values, from which templates draw their parameters.
+"""A sample of a catalog's ids, positions and values, from which templates draw their parameters.
 
-The sample holds the objects whose id falls into one residue class, so it is the same for every engine, order and
-node count. One aggregate and one filtered scan per table are asked through the target, before anything is measured.
+It holds the objects whose id is in one residue class, so it is the same for every engine, order of rows and node count.
+One aggregate and one filtered query per table are sent to the target before anything is measured.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from skyshard.bench.workload.schema_names import DIRECTOR, CatalogSchema
 from skyshard.errors import UserError
 
 SAMPLE_ROWS = 2_000
-"""Objects that a profile aims at; their children come along."""
+"""Approximate number of objects in a profile; their children are included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,12 @@ class DataProfile:
 def profile_data(
     target: Target, database: str, wanted: Iterable[tuple[str, str]], seed: int, schema: CatalogSchema | None = None
 ) -> DataProfile:
-    """Sample a database through a target.
+    """Sample a database by queries to a target.
 
     Args:
         wanted: (table, column) pairs, as templates name them, whose values are needed.
-        seed: chooses the residue class.
-        schema: what they are called in the database.
+        seed: selects the residue class.
+        schema: their names in the database.
 
     Raises:
         UserError: the database has no objects.
@@ -110,7 +110,7 @@ def _with_positions(
 ) -> DataProfile:
     ids = sample.column(0).to_numpy().astype(np.int64)
     if not len(ids):
-        raise UserError(f"no objects of database '{database}' fell into the sample", remedy="use another seed")
+        raise UserError(f"no objects of database '{database}' are in the sample", remedy="use another seed")
     order = np.argsort(ids)
     ra, decl = (sample.column(i).to_numpy().astype(np.float64)[order] for i in (1, 2))
     return DataProfile(ids[order], ra, decl, columns)

@@ -1,9 +1,9 @@
-"""The LSDB form of a query template: what LSDB, which knows no SQL, is asked in place of the statement.
+"""The LSDB form of a query template: the operation that LSDB, which has no SQL, runs instead of the statement.
 
-A template's header may hold under ``lsdb`` an operation in a template's own words: a table, the columns of the answer,
-and what restricts or extends it; or a sentence that says why there is none. ``LsdbForm.render`` puts in the names of
-the schema and the values of the parameters; the outcome, an ``LsdbCall``, goes to the target as JSON. Angles are
-degrees here as in the SQL, and arcseconds in the call as in LSDB. No I/O; nothing here needs LSDB.
+A template's header may hold an operation under ``lsdb``: a table, the columns of the answer, and conditions, a match or
+a join; or a sentence that says why there is none. ``LsdbForm.render`` inserts the names of the schema and the values of
+the parameters; the result, an ``LsdbCall``, goes to the target as JSON. Angles are in degrees here, as in the SQL, and
+in arcseconds in the call, as in LSDB. No I/O; LSDB is not needed here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Word = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
 def _is_bound(value: float | str) -> float | str:
     is_fine = re.fullmatch(r"[A-Za-z_]\w*(\.\w+)?", value) if isinstance(value, str) else math.isfinite(value)
     if not is_fine:
-        raise ValueError(f"'{value}' is no number and no parameter")
+        raise ValueError(f"'{value}' is neither a number nor a parameter")
     return value
 
 
@@ -37,7 +37,7 @@ FORM = "lsdb"
 
 
 class Condition(Strict):
-    """What a row's column must be; NULL is none of it."""
+    """Bounds on a column; NULL fulfils none."""
 
     column: Word
     above: NumberBound | None = None
@@ -45,11 +45,11 @@ class Condition(Strict):
     below: NumberBound | None = None
     at_most: NumberBound | None = None
     above_column: Word | None = None
-    """Another column of the same row, that this one is greater than."""
+    """Another column of the same row that must be less than this one."""
 
     @property
     def bounds(self) -> dict[str, NumberBound]:
-        """By key, those that are given."""
+        """The bounds that are given, by key."""
         found = {name: getattr(self, name) for name in _SIGNS}
         return {name: bound for name, bound in found.items() if bound is not None}
 
@@ -61,9 +61,9 @@ class Condition(Strict):
 
 
 class MatchForm(Strict):
-    """Every row within a radius of each row found: a cross-match, inner, with all neighbours.
+    """An inner cross-match: for each row found, all rows within a radius.
 
-    An area of the form bounds these rows too, as ``qserv_areaspec_`` bounds every table of a FROM clause.
+    An area of the form restricts these rows too, as ``qserv_areaspec_`` restricts every table of a FROM clause.
     """
 
     table: Word
@@ -74,7 +74,7 @@ class MatchForm(Strict):
 
 
 class JoinForm(Strict):
-    """The rows of a dependent table of each row found, by the director's key."""
+    """For each row found, the rows of a dependent table with its director key."""
 
     table: Word
     columns: list[Word]
@@ -89,7 +89,7 @@ class LsdbForm(Strict):
     id: Word | None = None
     """The parameter that names one row by the table's key: an index look-up."""
     cone: Word | None = None
-    """The parameter that bounds the rows' positions by a circle."""
+    """The parameter that restricts positions to a circle."""
     box: Word | None = None
     where: list[Condition] = Field(default_factory=list)
     match: MatchForm | None = None
@@ -101,14 +101,14 @@ class LsdbForm(Strict):
     def _asks_for_something(self) -> LsdbForm:
         other = self.match or self.join
         if self.count == bool([*self.columns, *(other.columns if other else [])]):
-            raise broken_rule("columns or a count are asked for, not both", ["columns"], "drop one")
+            raise broken_rule("give either columns or a count", ["columns"], "drop one")
         if self.match and self.join:
             raise broken_rule("match and join exclude each other", ["join"], "drop one")
         return self
 
     @property
     def parts(self) -> Iterator[tuple[str, str, KeyPath]]:
-        """(logical table, column, key of the header) of every column named."""
+        """(Logical table, column, key in the header) of every column that is named."""
         placed: list[tuple[LsdbForm | MatchForm | JoinForm | None, list[str | int]]]
         placed = [(self, []), (self.match, ["match"]), (self.join, ["join"])]
         for part, place in placed:
@@ -125,7 +125,7 @@ class LsdbForm(Strict):
         return [bound for one in conditions for key, bound in one.bounds.items() if key != "above_column"]
 
     def fault(self, parameters: Mapping[str, Parameter], schema: CatalogSchema) -> tuple[str, KeyPath] | None:
-        """What the form names that is not there, and where; None when all is."""
+        """The first name that does not exist, and its place; None when all exist."""
         for kind in ("id", "cone", "box"):
             name = getattr(self, kind)
             if name and (name not in parameters or parameters[name].type != kind):
@@ -192,14 +192,14 @@ class LsdbCall(_Plain):
     box: tuple[float, float, float, float] | None
     """ra_min, ra_max, decl_min, decl_max in degrees."""
     where: str
-    """A condition as pandas reads it; empty: none."""
+    """A condition in the syntax of pandas; empty: none."""
     match: MatchCall | None
     join: JoinCall | None
     count: bool
 
     @property
     def counts_all(self) -> bool:
-        """True when the number of the table's rows is asked for, which a catalog knows."""
+        """True when the answer is the number of all rows, which the catalog knows."""
         parts = (self.id, self.cone, self.box, self.match, self.join)
         return self.count and not self.where and all(part is None for part in parts)
 
@@ -236,7 +236,7 @@ def _join(join: JoinForm, values: Mapping[str, ParameterValue], schema: CatalogS
 
 
 def _text(table: str, where: list[Condition], values: Mapping[str, ParameterValue], schema: CatalogSchema) -> str:
-    """Conditions as pandas reads them; the names are checked, the rest are numbers."""
+    """Conditions in the syntax of pandas; names are checked, all else are numbers."""
     parts = []
     for one in where:
         column = schema.column(table, one.column)

@@ -1,7 +1,7 @@
-"""Typed parameters of query templates, and how a value of each is drawn from a seed and the data's profile.
+"""Typed parameters of query templates, and how their values are drawn from a seed and the data's profile.
 
-Pure: the same generator state and the same profile give the same values. Values are numbers, or texts that the
-template itself lists; nothing from outside reaches a statement as text.
+Pure: the same random state and the same profile give the same values. Values are numbers, or texts listed in the
+template; no text from elsewhere gets into a statement.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from skyshard.catalog.strict_files import Strict
 
 def _is_ascending(value: tuple[float, float]) -> tuple[float, float]:
     if value[0] > value[1]:
-        raise ValueError(f"range [{value[0]}, {value[1]}] is upside down")
+        raise ValueError(f"range [{value[0]}, {value[1]}] has its ends swapped")
     return value
 
 
@@ -56,7 +56,7 @@ class BoxParameter(Strict):
 
     type: Literal["box"]
     width_deg: Degrees
-    """Least and greatest width along the parallel, on the sky."""
+    """Smallest and largest width on the sky, along the parallel."""
     height_deg: Degrees
 
 
@@ -81,7 +81,7 @@ class FluxWindowParameter(Strict):
     table: Annotated[str, Field(pattern=r"^\w+$")]
     column: Annotated[str, Field(pattern=r"^\w+$")]
     selectivity: Annotated[tuple[Share, Share], AfterValidator(_is_ascending)]
-    """Least and greatest share of the non-null rows that the window holds."""
+    """Smallest and largest share of the non-null rows in the window."""
 
 
 Parameter = Annotated[
@@ -99,7 +99,7 @@ PARTS = {
     "cone": ("ra", "decl", "radius_deg"),
     "flux_window": ("low", "high"),
 }
-"""What the values of a type are made of; those of the others are one number or word."""
+"""The parts of the values of a type; values of other types are one number or word."""
 ParameterValue = int | float | str | dict[str, float]
 
 
@@ -113,7 +113,7 @@ def draw(
 def place_of(
     parameters: Mapping[str, Parameter], values: Mapping[str, ParameterValue], profile: DataProfile
 ) -> tuple[float, float] | None:
-    """Where on the sky a query with these values asks, in degrees: the object's place, or the middle of the area."""
+    """The position that a query with these values is about, in degrees: the object, or the middle of the area."""
     for name, parameter in parameters.items():
         value = values[name]
         if isinstance(value, dict) and "radius_deg" in value:

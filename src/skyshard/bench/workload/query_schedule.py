@@ -30,14 +30,14 @@ class Query:
     sql: str
     is_warm_up: bool = False
     due_s: float | None = None
-    """Seconds since the phase began; None in a closed loop, where the answer before decides."""
+    """Seconds since the start of the phase; None in a closed loop, where it depends on the previous answer."""
     place: tuple[float, float] | None = None
-    """Longitude and latitude that the query asks about, in degrees; None when it asks about the whole sky."""
+    """Longitude and latitude that the query is about, in degrees; None for the whole sky."""
     forms: Mapping[str, str] = field(default_factory=dict)
-    """What targets that know no SQL are asked instead, by the name of the form."""
+    """Forms for targets that do not take SQL, by name."""
 
     def asked_of(self, target: Target) -> str:
-        """What a target is sent."""
+        """The text that a target gets: the statement, or its form."""
         return self.forms[target.form] if isinstance(target, TakesForms) else self.sql
 
 
@@ -51,11 +51,11 @@ class ClassSchedule:
 
     @property
     def is_endless(self) -> bool:
-        """True when a closed loop goes round its queries until the duration is over."""
+        """True when a closed loop repeats its queries until the duration is over."""
         return isinstance(self.load.arrivals, Closed) and self.load.duration_s is not None
 
     def in_order(self) -> Iterator[Query]:
-        """The queries in order; endless ones go round, past the warm-up."""
+        """The queries in order; an endless schedule repeats those after the warm-up."""
         yield from self.queries
         if self.is_endless:
             yield from itertools.cycle([query for query in self.queries if not query.is_warm_up])
@@ -74,9 +74,9 @@ def build_schedule(
 def without(
     schedule: Sequence[Sequence[ClassSchedule]], templates: Collection[str]
 ) -> tuple[list[list[ClassSchedule]], Counter[str]]:
-    """The schedule less the queries of some templates, all others as they were; and how many were left out of each.
+    """The schedule without the queries of some templates, and how many of each are left out.
 
-    Classes and phases of which nothing remains are left out too; warm-up is not counted.
+    Classes and phases without queries are left out too; warm-up is not counted. The other queries are unchanged.
     """
     left_out = Counter(
         query.template
@@ -122,7 +122,7 @@ def _due_times(load: ClassLoad, random: np.random.Generator) -> np.ndarray | Non
 
 
 def _mix(keys: list[str], warm_up: int, total: int, random: np.random.Generator) -> list[str]:
-    """Template keys in sending order: warm-up and measured part each hold every template as evenly as it goes."""
+    """Template keys in sending order; warm-up and measured part each hold the templates as evenly as possible."""
     warm_up = min(warm_up, total)
     parts = [[keys[i % len(keys)] for i in range(size)] for size in (warm_up, total - warm_up)]
     shuffled = [[part[i] for i in random.permutation(len(part))] for part in parts]

@@ -1,7 +1,7 @@
 """Query templates (``queries/sql/<class>/<name>.sql``): a header of YAML in ``--`` lines, then SQL with Jinja2.
 
-The body knows plain values only (`template_body`); an undefined name is an error with file and line before anything
-runs. No I/O but reading the files.
+The body can use plain values only (``template_body``); an undefined name is an error with file and line before anything
+runs. Reads only the files of templates and schemas.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_folder
 
 Has = Callable[[str, str], bool]
-"""Whether a catalog has a table with a column, or a table where the column is empty."""
+"""Does a catalog have a table with this column? An empty column asks for the table alone."""
 
 
-class NotClaimed(UserError):
-    """A template that does not claim the schema that it is read with."""
+class NotForSchema(UserError):
+    """A template is not written for the schema that it is read with."""
 
 
 class Header(BaseModel):
-    """What a template says of itself."""
+    """The header of a template."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -41,17 +41,17 @@ class Header(BaseModel):
     description: str
     """One line for the report."""
     why: str
-    """What the query tells about an engine, or where it comes from."""
+    """What the query shows about an engine, or where it comes from."""
     schemas: list[str] = []
     """Schemas whose names it can be rendered with; empty: any that has the names."""
     parameters: dict[str, Parameter] = {}
     lsdb: LsdbForm | str | None = None
-    """What LSDB is asked in place of the SQL, or the reason why it is not."""
+    """The operation for LSDB instead of the SQL, or why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueryTemplate:
-    """One template, checked: every parameter declared is used, every name used is declared."""
+    """One checked template: every declared parameter is used, every used name is declared."""
 
     key: str
     """``class/name``."""
@@ -64,7 +64,7 @@ class QueryTemplate:
         """The statement, without trailing semicolon; on one line where that changes nothing.
 
         Raises:
-            UserError: an expression that cannot be worked out; names file and line.
+            UserError: an expression cannot be evaluated; the message names file and line.
         """
         text = self.body.render({**self.schema.values, **values})
         if not _KEEPS_LINES.search(text):
@@ -73,7 +73,7 @@ class QueryTemplate:
 
     @property
     def names(self) -> set[tuple[str, str]]:
-        """Tables and columns of the schema that it asks for, as the database calls them; no column for a table."""
+        """(Table, column) names of the database that the template uses; the column is empty for a table."""
         parts = self.body.tree.find_all(nodes.Getattr)
         asked = {(part.node.name, part.attr) for part in parts if isinstance(part.node, nodes.Name)}
         asked |= {(DIRECTOR, name) for name in ("id", "ra", "decl")} | wanted_columns([self])
@@ -89,12 +89,12 @@ class QueryTemplate:
         return found[0] if found else ""
 
     def forms(self, values: Mapping[str, ParameterValue]) -> dict[str, str]:
-        """What targets without SQL are asked with the same values, by the name of the form."""
+        """Forms for targets without SQL, with the same values, by name."""
         lsdb = self.header.lsdb
         return {FORM: lsdb.render(values, self.schema).model_dump_json()} if isinstance(lsdb, LsdbForm) else {}
 
     def why_no_form(self, name: str) -> str:
-        """The reason why a target that takes forms of this name is not asked; empty when it is."""
+        """Why a target that takes forms of this name is not asked; empty when it is."""
         lsdb = self.header.lsdb
         if name != FORM or lsdb is None:
             return f"the template has no form for {name}"
@@ -102,14 +102,15 @@ class QueryTemplate:
 
 
 _KEEPS_LINES = re.compile(r"""['"`#$]|--|/\*""")
-"""What begins a text, a name in quotes or a comment, in MariaDB or elsewhere: there, white space has a meaning."""
+"""Begins a text, a quoted name or a comment in some SQL dialect; inside, white space has a meaning."""
 
 
 def read_template(folder: Path, key: str, schema: CatalogSchema | None = None) -> QueryTemplate:
     """Read and check ``folder/<class>/<name>.sql`` for a schema; for the synthetic catalogs' if none is given.
 
     Raises:
-        UserError: unreadable, its header or body is wrong, or it does not claim the schema; names file and line.
+        UserError: it cannot be read, its header or body is wrong, or it is not written for the schema; the message
+            names file and line.
     """
     schema = schema or read_schema_file(schema_folder(folder, "synth"), "synth")
     path = folder / f"{key}.sql"
@@ -123,7 +124,7 @@ def read_template(folder: Path, key: str, schema: CatalogSchema | None = None) -
     header = parse_header(source, path)
     if header.class_name != path.parent.name:
         raise UserError(
-            f"'{path}', line 1: class '{header.class_name}' stands in folder '{path.parent.name}'", remedy="move it"
+            f"'{path}', line 1: class '{header.class_name}' is in folder '{path.parent.name}'", remedy="move it"
         )
     _check_schema(header, schema, path)
     body = Body.of(_body(source), path)
@@ -134,20 +135,20 @@ def read_template(folder: Path, key: str, schema: CatalogSchema | None = None) -
 
 
 def read_templates(folder: Path, keys: Iterable[str], schema: CatalogSchema | None = None) -> dict[str, QueryTemplate]:
-    """The templates named, by key."""
+    """The named templates, by key."""
     return {key: read_template(folder, key, schema) for key in keys}
 
 
 def schema_folder(templates: Path, name: str) -> Path:
-    """Where a schema is: ``../schemas`` beside the templates, else the shipped ones."""
+    """The folder of a schema: ``../schemas`` next to the templates, else that of the shipped ones."""
     own = templates.resolve().parent / "schemas"
     return own if (own / f"{name}.yaml").is_file() else data_folder("queries", "schemas")
 
 
 def _check_schema(header: Header, schema: CatalogSchema, path: Path) -> None:
     if header.schemas and schema.name not in header.schemas:
-        raise NotClaimed(
-            f"'{path}', line 4: it does not claim schema '{schema.name}', only {', '.join(header.schemas)}",
+        raise NotForSchema(
+            f"'{path}', line 4: it is not written for schema '{schema.name}', only for {', '.join(header.schemas)}",
             remedy=f"leave its class out (--leave-out {header.class_name}), or drop it from the workload",
         )
 
@@ -184,7 +185,7 @@ def _header_text(source: str) -> str:
 
 
 def _body(source: str) -> str:
-    """The text below the header, with the header's lines left empty so that line numbers hold."""
+    """The text below the header; the header's lines are left empty, so that line numbers are those of the file."""
     count = len(_header_lines(source))
     return "\n" * count + "\n".join(source.split("\n")[count:])
 
@@ -218,4 +219,4 @@ def _check_form(source: str, header: Header, schema: CatalogSchema, path: Path) 
     if isinstance(form, LsdbForm) and (fault := form.fault(header.parameters, schema)) is not None:
         message, place = fault
         line, _ = find_key(_header_text(source), [FORM, *place])
-        raise UserError(f"'{path}', line {line}: {message}", remedy=f"mend the {FORM} form")
+        raise UserError(f"'{path}', line {line}: {message}", remedy=f"fix the {FORM} form")

@@ -1,7 +1,10 @@
-"""Names of a catalog's tables and columns (``queries/schemas/*.yaml``): one template serves all schemas it claims.
+"""Names of a catalog's tables and columns (``queries/schemas/*.yaml``), so that one template suits several schemas.
 
-Templates speak of ``Object.ra``; a schema says that this is ``coord_ra``. Detected and Detection are the tables that a
-join of objects with detections takes: Object and Source, or DiaObject and DiaSource. No I/O but reading the file named.
+Templates write ``Object.ra``; a schema maps it to ``coord_ra``. Detected and Detection are the tables in a join of
+objects with detections: Object and Source, or DiaObject and DiaSource. Reads only the given file.
+
+>>> CatalogSchema.plain().column("Object", "id")
+'objectId'
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ class TableNames(BaseModel):
     table: Identifier
     """Its name in the database."""
     columns: Annotated[dict[Identifier, Identifier], Field(min_length=1)]
-    """Column names by what templates call them; ``id`` is the key, ``object`` the director's key in a child."""
+    """Column names by the names in templates; ``id`` is the key, ``object`` the director's key in a child."""
 
 
 class CatalogSchema(BaseModel):
@@ -41,25 +44,25 @@ class CatalogSchema(BaseModel):
 
     @classmethod
     def plain(cls) -> CatalogSchema:
-        """Names as templates without a schema use them: an Object with objectId, ra and decl."""
+        """The names for templates without a schema: an Object with objectId, ra and decl."""
         columns = {"id": "objectId", "ra": "ra", "decl": "decl"}
         return cls(version=1, name="plain", tables={DIRECTOR: TableNames(table=DIRECTOR, columns=columns)})
 
     def table(self, logical: str) -> str:
-        """The table's name in the database; a name that is not declared stands for itself."""
+        """The table's name in the database; a name that is not declared is used as it is."""
         return self.tables[logical].table if logical in self.tables else logical
 
     def column(self, logical: str, name: str) -> str:
         return self.tables[logical].columns.get(name, name) if logical in self.tables else name
 
     def sampling_key(self, logical: str) -> str:
-        """The column by whose residue a table is sampled: the object's key where there is one."""
+        """The column by whose residue a table is sampled: the object's key if it has one."""
         columns = self.tables[logical].columns if logical in self.tables else {}
         return columns.get("object") or columns.get("id") or self.tables[DIRECTOR].columns["id"]
 
     @property
     def values(self) -> Mapping[str, Mapping[str, str]]:
-        """What templates see."""
+        """The names as templates can use them."""
         return {name: {**one.columns, "table": one.table} for name, one in self.tables.items()}
 
 

@@ -1,7 +1,7 @@
-"""What the body of a template may do: Jinja2 in a sandbox whose work is bounded, with errors that name file and line.
+"""The body of a template: Jinja2 in a sandbox with bounded work, and errors that name file and line.
 
-Values, their parts, arithmetic, a few filters, conditions, and loops of a bounded number of rounds; no calls, no other
-files. No I/O.
+Allowed are values, their parts, arithmetic, a few filters, conditions, and loops with a bounded number of iterations;
+no calls, no other files. No I/O.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from jinja2.sandbox import SandboxedEnvironment
 from skyshard.errors import UserError
 
 MOST_ROUNDS = 10_000
-"""Of all loops of one statement."""
+"""Most iterations of all loops of one statement."""
 MOST_CHARACTERS = 2**24
-"""Of one statement: what a server takes as a packet."""
+"""Most characters of one statement: what a server accepts as a packet."""
 _MOST_POWER = 64
 _FILTERS = (
     "abs", "attr", "count", "d", "default", "first", "float", "int", "join", "last", "length", "list", "lower", "max",
@@ -32,7 +32,7 @@ _ROUNDS, _REMEDY = "_rounds", "mend the template"
 
 
 class _Environment(SandboxedEnvironment):
-    """A sandbox in which no operator makes a text or a number of any length."""
+    """A sandbox in which operators cannot make texts or numbers of unlimited length."""
 
     intercepted_binops = frozenset(["*", "**", "%"])
 
@@ -57,7 +57,7 @@ def _rounded(value: float, digits: int = 0) -> float:
 
 @jinja2.pass_context
 def _counted(context: Any, values: Iterable[object]) -> Iterator[object]:
-    """The rounds of a loop, as long as the statement has any left."""
+    """The iterations of a loop, as long as the statement has any left."""
     left = context.resolve(_ROUNDS)
     for value in values:
         if not left:
@@ -74,7 +74,7 @@ _ENVIRONMENT.filters = {
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body that was read without a fault; ``tree`` is what it says, ``path`` its file."""
+    """A body without errors; ``tree`` is its syntax tree, ``path`` its file."""
 
     tree: nodes.Template
     path: Path
@@ -82,10 +82,10 @@ class Body:
 
     @classmethod
     def of(cls, text: str, path: Path) -> Body:
-        """Read a text whose line numbers are the file's.
+        """Parse a text whose line numbers are those of the file.
 
         Raises:
-            UserError: no Jinja2, or more than a template may do; names file and line.
+            UserError: not Jinja2, or more than a template may do; the message names file and line.
         """
         try:
             tree = _ENVIRONMENT.parse(text)
@@ -100,7 +100,7 @@ class Body:
 
     @property
     def names(self) -> dict[str, int]:
-        """Names that it takes from outside, with the first line of each."""
+        """Undeclared names, with the first line of each."""
         taken = meta.find_undeclared_variables(self.tree)
         found: dict[str, int] = {}
         for name in self.tree.find_all(nodes.Name):
@@ -109,10 +109,10 @@ class Body:
         return found
 
     def render(self, values: Mapping[str, object]) -> str:
-        """The text.
+        """Render the body with these values.
 
         Raises:
-            UserError: whatever goes wrong on the way; names file and line.
+            UserError: any error while rendering; the message names file and line.
         """
         parts, size = [], 0
         try:
@@ -132,7 +132,7 @@ def _is_of(code: Any, path: Path) -> bool:
 
 
 def _bounded(tree: nodes.Template) -> nodes.Template:
-    """The same with every loop's rounds counted."""
+    """The same tree, with the iterations of every loop counted."""
     for loop in tree.find_all(nodes.For):
         loop.iter = nodes.Filter(loop.iter, _ROUNDS, [], [], None, None, lineno=loop.lineno, environment=_ENVIRONMENT)
     return tree

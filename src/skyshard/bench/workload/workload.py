@@ -1,6 +1,6 @@
-"""Workload files (``queries/workloads/*.yaml``) as strict models: what is asked, how often, by how many, how fast.
+"""Workload files (``queries/workloads/*.yaml``) as strict models: queries, their number, clients and rates.
 
-No I/O but reading the file named. A workload's templates stand in ``sql/`` beside the folder of the workload file.
+Reads only the given file. A workload's templates are in ``../sql`` relative to its file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=64)]
 
 
 class Closed(BaseModel):
-    """Clients that ask again only after their answer."""
+    """Closed loop: a client sends its next query only after its answer."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,17 +46,17 @@ class Closed(BaseModel):
 
 
 class Open(BaseModel):
-    """Queries that fall due whether or not earlier ones were answered."""
+    """Open loop: queries are due whether or not earlier ones were answered."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     loop: Literal["open"]
     rate_per_s: float
-    """Mean number of queries that fall due in a second."""
+    """Mean number of queries due in a second."""
     process: Literal["poisson", "regular"] = "poisson"
     """Exponential or constant gaps."""
     clients: Annotated[int, Field(ge=1, le=1000)] = 16
-    """Most queries in flight; a query that waits for a free client keeps its due time."""
+    """Largest number of queries in flight; a query that waits for a free client keeps its due time."""
 
     @model_validator(mode="after")
     def _sends_something(self) -> Open:
@@ -79,7 +79,7 @@ class ClassLoad(BaseModel):
     class_name: Annotated[Name, Field(alias="class")]
     """LV, FTSObj, joinObjSrc ...: the folder of its templates."""
     templates: list[Name]
-    """Template names without suffix; each is drawn equally often, a name given twice twice as often."""
+    """Template names without suffix; each is drawn equally often, and one that is given twice, twice as often."""
     arrivals: Annotated[Closed | Open, Field(discriminator="loop")] = Closed()
     """Closed loop (clients, think time) or open loop (rate, process)."""
     warm_up: Annotated[int, Field(ge=0)] = 0
@@ -87,15 +87,15 @@ class ClassLoad(BaseModel):
     count: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     """Measured queries; give this or ``duration_s``."""
     duration_s: Annotated[float, Field(gt=0)] | None = None
-    """Seconds in which queries may fall due; give this or ``count``."""
+    """Seconds in which queries are due; give this or ``count``."""
     distinct: Annotated[int, Field(ge=1)] = 200
-    """Distinct statements that a closed loop with a duration goes round."""
+    """Distinct statements that a closed loop with a duration repeats."""
     target_s: Annotated[float, Field(gt=0)] | None = None
     """Target of the mean latency in seconds (LDM-552 compares averages)."""
     errors_allowed: Annotated[int, Field(ge=0)] = 0
     """Failed queries that the verdict tolerates."""
     timeout_s: Annotated[float, Field(gt=0)] | None = None
-    """Seconds after which a query counts as failed (error ``Timeout``) and its client goes on."""
+    """Seconds after which a query counts as failed (error ``Timeout``) and its client continues."""
 
     @model_validator(mode="after")
     def _has_queries(self) -> ClassLoad:
@@ -112,7 +112,7 @@ class ClassLoad(BaseModel):
 
 
 class Phase(BaseModel):
-    """Classes that run at the same time; a phase begins when the one before it has ended."""
+    """Classes that run at the same time; a phase begins when the previous one has ended."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -139,7 +139,7 @@ class Threshold(BaseModel):
 
     class_name: Annotated[Name, Field(alias="class")]
     phase: str = ""
-    """The phase that is meant; empty: every phase with the class, each for itself."""
+    """The phase; empty: every phase with the class, each on its own."""
     statistic: Statistic
     """Latencies in seconds; throughput and goodput per second; ``error_share`` of all queries; ``growth``: the exponent
     of the mean latency against the number of clients over the phases (1 = linear)."""
@@ -160,7 +160,7 @@ class Threshold(BaseModel):
 
 
 class Workload(BaseModel):
-    """A workload: phases of classes, a seed, and what counts as passing."""
+    """A workload: phases of classes, a seed, and the conditions for passing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -168,7 +168,7 @@ class Workload(BaseModel):
     name: Name
     description: str
     database: Name
-    """Database that is asked unless the command names another."""
+    """The database, unless the command names another."""
     schema_name: Annotated[Name, Field(alias="schema")] = "synth"
     """Names of tables and columns that templates are rendered with: ``queries/schemas/<name>.yaml``."""
     source: str = ""
@@ -176,12 +176,12 @@ class Workload(BaseModel):
     seed: Annotated[int, Field(ge=0)]
     """Decides every parameter value, order and due time."""
     check_answers: bool = True
-    """Compare every distinct statement's answers with the oracle."""
+    """Compare the answers of every distinct statement with the oracle's."""
     phases: Annotated[list[Phase], Field(min_length=1)]
     ends_at_failure: bool = False
-    """Phases after one in which a class fails are not run: for phases of growing load, until exhaustion."""
+    """Leave out the phases after one in which a class fails, for phases of growing load until exhaustion."""
     thresholds: list[Threshold] = []
-    """Bounds that decide the exit code, beside targets, errors and wrong answers."""
+    """Bounds that decide the exit code, besides targets, errors and wrong answers."""
 
     @model_validator(mode="after")
     def _names_each_phase_once(self) -> Workload:
@@ -205,7 +205,7 @@ class Workload(BaseModel):
         """The same workload without some classes, or single templates of them (``class/name``).
 
         Raises:
-            UserError: no class would be left, or one is not there.
+            UserError: no class would be left, or one does not exist.
         """
         known = {load.class_name for phase in self.phases for load in phase.classes} | set(self.template_keys)
         if unknown := sorted(set(classes) - known):
@@ -220,7 +220,7 @@ class Workload(BaseModel):
         return kept
 
     def asking(self, keys: Collection[str]) -> Workload:
-        """The same with some templates only; classes, phases and thresholds of which nothing is left go with them."""
+        """The same workload with some templates only, without the classes, phases and thresholds that become empty."""
         phases = []
         for phase in self.phases:
             asked = [
@@ -238,7 +238,7 @@ class Workload(BaseModel):
         return self.model_copy(update={"phases": phases, "thresholds": thresholds})
 
     def lasting(self, duration_s: float) -> Workload:
-        """The same workload with every class that has a duration cut, or stretched, to another one.
+        """The same workload with another duration for every class that has one.
 
         Raises:
             UserError: no class has a duration.
@@ -253,7 +253,7 @@ class Workload(BaseModel):
         return self.model_copy(update={"phases": phases})
 
     def digest(self, template_digests: dict[str, str]) -> str:
-        """A digest of what the workload asks: equal for two files that differ in comments, description and bounds."""
+        """A digest of the queries: equal for files that differ only in comments, description and bounds."""
         exclude = {"description", "source", "thresholds"}
         content = {"workload": self.model_dump(exclude=exclude), "templates": template_digests}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
@@ -269,7 +269,7 @@ def read_workload(path: Path) -> Workload:
     """Read and check a workload file.
 
     Raises:
-        UserError: unreadable, not YAML, or an unknown or wrong key, which is named.
+        UserError: it cannot be read, is not YAML, or has an unknown or wrong key, which is named.
     """
     return read_located(Workload, path)
 
@@ -278,7 +278,7 @@ def find_workload(name: str) -> Path:
     """The file itself, or the shipped workload of that name.
 
     Raises:
-        UserError: neither.
+        UserError: there is neither.
     """
     if (file := Path(name)).is_file():
         return file
@@ -291,5 +291,5 @@ def find_workload(name: str) -> Path:
 
 
 def template_folder(workload_file: Path) -> Path:
-    """Where the templates of a workload file stand: ``../sql`` beside it."""
+    """The folder of a workload file's templates: ``../sql`` relative to it."""
     return workload_file.resolve().parent.parent / "sql"

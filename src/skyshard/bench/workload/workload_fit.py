@@ -1,7 +1,7 @@
-"""A workload with the names of another schema than its own: what of it can be asked there. Reads templates and schemas.
+"""Fits a workload to another schema than its own. Reads templates and schemas.
 
-A template that does not claim a schema, or that names a table or column which a catalog does not have, is left out and
-named; the others of its class are drawn more often in its place.
+A template that is not written for the schema, or that uses a table or column which the catalog does not have, is left
+out and reported; the others of its class are drawn more often instead.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from skyshard.bench.workload.data_profile import DataProfile
 from skyshard.bench.workload.parameters import draw
 from skyshard.bench.workload.query_template import (
     Has,
-    NotClaimed,
+    NotForSchema,
     QueryTemplate,
     read_template,
     schema_folder,
@@ -30,16 +30,16 @@ from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_folder
 
 _POSITION = ("id", "ra", "decl")
-"""Of objects, what every workload draws its parameters from."""
+"""Columns of objects from which every workload draws its parameters."""
 
 
 class NothingFits(UserError):
-    """No template of a workload can be asked with a schema."""
+    """No template of a workload can be used with a schema."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What is left of a workload, and why templates are not, by key."""
+    """The part of a workload that fits, and why templates are left out, by key."""
 
     workload: Workload
     templates: dict[str, QueryTemplate]
@@ -47,18 +47,18 @@ class Fitted:
 
     @property
     def sentences(self) -> list[str]:
-        """For people: what was left out."""
+        """The templates that were left out, as sentences."""
         return [f"left out: {key}: {reason}" for key, reason in self.left_out.items()]
 
     @property
     def lost_classes(self) -> list[str]:
-        """Classes of which no template is left."""
+        """Classes without a template."""
         kept = {key.partition("/")[0] for key in self.templates}
         return list(dict.fromkeys(name for key in self.left_out if (name := key.partition("/")[0]) not in kept))
 
 
 def names_of(tables: Mapping[str, Table]) -> Has:
-    """What a catalog of these tables has."""
+    """A test of whether a catalog of these tables has a table or column."""
 
     def has(table: str, column: str) -> bool:
         return table in tables and (not column or tables[table].find(column) is not None)
@@ -70,7 +70,7 @@ def workload_templates(file: Path, workload: Workload) -> dict[str, QueryTemplat
     """The templates of a workload with the names of its own schema, each rendered once with made-up values.
 
     Raises:
-        UserError: any is wrong, or does not claim the schema.
+        UserError: one is wrong, or is not written for the schema.
     """
     schema = _schema(file, workload.schema_name)
     templates = {key: read_template(template_folder(file), key, schema) for key in workload.template_keys}
@@ -79,10 +79,10 @@ def workload_templates(file: Path, workload: Workload) -> dict[str, QueryTemplat
 
 
 def fit(file: Path, workload: Workload, schema_name: str, has: Has = lambda table, column: True) -> Fitted:
-    """The part of a workload that claims a schema and whose names a catalog has; of classes, too, none may be left.
+    """The part of a workload that is written for a schema and whose names a catalog has; classes may become empty.
 
     Raises:
-        UserError: no such schema, a template is wrong, or none can be asked.
+        UserError: no such schema, a template is wrong, or none can be used.
     """
     schema = _schema(file, schema_name)
     templates: dict[str, QueryTemplate] = {}
@@ -90,8 +90,8 @@ def fit(file: Path, workload: Workload, schema_name: str, has: Has = lambda tabl
     for key in workload.template_keys:
         try:
             template = read_template(template_folder(file), key, schema)
-        except NotClaimed:
-            left_out[key] = f"it does not claim schema '{schema_name}'"
+        except NotForSchema:
+            left_out[key] = f"it is not written for schema '{schema_name}'"
             continue
         if missing := template.missing(has):
             left_out[key] = f"there is no {missing}"
@@ -100,7 +100,7 @@ def fit(file: Path, workload: Workload, schema_name: str, has: Has = lambda tabl
     if not templates:
         why = next(iter(left_out.values()))
         raise NothingFits(
-            f"no template of workload '{workload.name}' can be asked with the names of schema '{schema_name}': {why}",
+            f"no template of workload '{workload.name}' can be used with the names of schema '{schema_name}': {why}",
             remedy="choose another workload or --schema",
         )
     _try(templates)
@@ -109,7 +109,7 @@ def fit(file: Path, workload: Workload, schema_name: str, has: Has = lambda tabl
 
 
 def best_fit(file: Path, workload: Workload, has: Has) -> Fitted | None:
-    """With the schema that leaves most templates of a workload, its own among equals; None where none leaves any."""
+    """Fit with the schema that leaves most templates, the workload's own among equals; None where none leaves any."""
     folders = (data_folder("queries", "schemas"), template_folder(file).parent / "schemas")
     known = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
     found: list[Fitted] = []
@@ -126,7 +126,7 @@ def _schema(file: Path, name: str) -> CatalogSchema:
 
 
 def _try(templates: dict[str, QueryTemplate]) -> None:
-    """Render each once: what is wrong with any values is said before anything runs."""
+    """Render each template once, so that errors are reported before anything runs."""
     profile, random = DataProfile.example(wanted_columns(templates.values())), np.random.default_rng(1)
     for template in templates.values():
         values = draw(template.header.parameters, profile, random)

@@ -113,7 +113,7 @@ def _adjusted_file(name: str, leave_out: str, duration_s: float, *, check: bool 
 
 
 def adjusted(workload: Workload, leave_out: str, duration_s: float, *, check: bool | None) -> Workload:
-    """The workload as the options change it; the changes are kept in the trial's manifest."""
+    """The workload with the changes that the options ask for; the manifest records it so."""
     if leave_out:
         workload = workload.without([name.strip() for name in leave_out.split(",") if name.strip()])
     if duration_s:
@@ -122,7 +122,7 @@ def adjusted(workload: Workload, leave_out: str, duration_s: float, *, check: bo
 
 
 def _with_schema(file: Path, workload: Workload, schema: str) -> Workload:
-    """The workload with other names; says which templates do not claim them. Raises UserError when a class has none."""
+    """The workload with another schema; prints the templates left out. Raises UserError when a class has none."""
     from skyshard.bench.workload.workload_fit import fit
     from skyshard.errors import UserError
 
@@ -130,7 +130,7 @@ def _with_schema(file: Path, workload: Workload, schema: str) -> Workload:
     if lost := fitted.lost_classes:
         which = "class" if len(lost) == 1 else "classes"
         raise UserError(
-            f"no template of {which} {', '.join(lost)} in workload '{workload.name}' claims schema '{schema}'",
+            f"no template of {which} {', '.join(lost)} in workload '{workload.name}' is written for schema '{schema}'",
             remedy=f"give --leave-out {','.join(lost)}",
         )
     for sentence in fitted.sentences:
@@ -147,8 +147,8 @@ def _show(result: TrialResult, title: str, *, as_json: bool) -> None:
     rows = []
     for one in summary.classes:
         latency = one.latency
-        borne = {**latency.percentiles, "mean": latency.mean_s, "max": latency.max_s} if latency else {}
-        shown = [seconds(borne.get(name)) for name in ("mean", "p50", "p95", "max")]
+        known = {**latency.percentiles, "mean": latency.mean_s, "max": latency.max_s} if latency else {}
+        shown = [seconds(known.get(name)) for name in ("mean", "p50", "p95", "max")]
         counts = [one.n, one.errors, one.wrong]
         rows.append([one.class_name, one.phase, *counts, *shown, seconds(one.target_s), one.verdict.value])
     print_table(headers, rows, title=title)
@@ -285,10 +285,10 @@ def _show_sweep(found: Sweep, page: Path) -> None:
 
 
 def _numbers(text: str, kind: type[Number]) -> list[Number]:
-    """Numbers with commas between. Raises UserError when one is none."""
+    """Numbers with commas between. Raises UserError when one is not a number."""
     from skyshard.errors import UserError
 
     try:
         return [kind(part) for part in text.split(",") if part.strip()]
     except ValueError:
-        raise UserError(f"'{text}' is no list of numbers", remedy="write them with commas: 1e-6,2e-6") from None
+        raise UserError(f"'{text}' is not a list of numbers", remedy="write them with commas: 1e-6,2e-6") from None

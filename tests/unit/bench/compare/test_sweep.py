@@ -38,8 +38,8 @@ def test_a_sweep_predicts_its_largest_fraction_and_projects(tmp_path: Path) -> N
 def test_two_sizes_say_nothing_of_their_scatter() -> None:
     """Two sizes fit any line exactly: a forecast from them is not told, from three it is."""
     two, three = (forecasts(sizes([1e-6, 2e-6, 5e-6][:count]), (1e-5, 2))["FTSObj, one"] for count in (2, 3))
-    assert not two.is_told
-    assert three.is_told
+    assert not two.is_useful
+    assert three.is_useful
 
 
 def on_cores(size: Size, cores: int) -> Size:

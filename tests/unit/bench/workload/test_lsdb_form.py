@@ -62,8 +62,8 @@ def test_conditions_become_text_with_numbers_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("form", "message"),
     [
-        ("{table: Object}", "line 5, key 'lsdb.columns': columns or a count are asked for, not both"),
-        ("{table: Object, columns: [id], count: true}", "columns or a count are asked for, not both"),
+        ("{table: Object}", "line 5, key 'lsdb.columns': give either columns or a count"),
+        ("{table: Object, columns: [id], count: true}", "give either columns or a count"),
         ("{table: Object, columns: [id], limit: 3}", "line 5, key 'lsdb.limit': there is no such key"),
         ("{table: Object, columns: [id], cone: low}", "line 5: there is no parameter 'low' of type cone"),
         ("{table: Object, columns: [nothing]}", "line 5: schema 'synth' has no Object.nothing"),
@@ -71,7 +71,7 @@ def test_conditions_become_text_with_numbers_only(tmp_path: Path) -> None:
         ("{table: Object, columns: [id], where: [{column: ra, above: c}]}", "line 5: 'c' is no number of a parameter"),
         (
             "{table: Object, columns: [id], where: [{column: ra, above: 'x; y'}]}",
-            "key 'lsdb.where.0.above': 'x; y' is no number and no parameter",
+            "key 'lsdb.where.0.above': 'x; y' is neither a number nor a parameter",
         ),
     ],
 )

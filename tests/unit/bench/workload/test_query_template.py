@@ -28,7 +28,7 @@ def write(tmp_path: Path, text: str, folder: str = "LV") -> Path:
         (HEADER + "SELECT {{ id }}", "line 4: 'id' is not declared"),
         (HEADER + "-- parameters: {id: {type: id}}\nSELECT 1", "line 4: parameter 'id' is never used"),
         (HEADER + "SELECT {{ id ", "line 4"),
-        (HEADER + "-- parameters: {x: {type: uniform, range: [2, 1]}}\nSELECT {{ x }}", "upside down"),
+        (HEADER + "-- parameters: {x: {type: uniform, range: [2, 1]}}\nSELECT {{ x }}", "has its ends swapped"),
         (HEADER + '-- parameters: {x: {type: choice, values: ["a\' OR 1"]}}\nSELECT {{ x }}', "parameters.x"),
     ],
 )
@@ -43,7 +43,7 @@ def test_a_wrong_template_is_refused_in_one_line(tmp_path: Path, text: str, mess
 
 def test_a_template_in_the_wrong_folder_is_refused(tmp_path: Path) -> None:
     """The header's class is the folder's name."""
-    with pytest.raises(UserError, match="stands in folder 'HV'"):
+    with pytest.raises(UserError, match="is in folder 'HV'"):
         read_template(write(tmp_path, HEADER + "SELECT 1", "HV"), "HV/x")
 
 

@@ -1,4 +1,4 @@
-"""Every shipped template renders, and the czar plans it, for every schema that it claims."""
+"""Every shipped template renders, and the czar plans it, for every schema that it is written for."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ KPM = Path(__file__).resolve().parents[5] / "shared" / "data" / "kpm"
 CHUNKS = (324, 325, 361, 362)
 
 
-def claims() -> list[tuple[str, str]]:
-    """(template, schema) for every claim of every shipped template."""
+def written_for() -> list[tuple[str, str]]:
+    """(template, schema) for every schema that a shipped template is written for."""
     found = []
     for path in sorted(FOLDER.glob("*/*.sql")):
         header = parse_header(path.read_text(), path)
-        assert header.schemas, f"{path} claims no schema"
+        assert header.schemas, f"{path} is written for no schema"
         found += [(f"{path.parent.name}/{path.stem}", schema) for schema in header.schemas]
     return found
 
@@ -112,7 +112,7 @@ def rendered(key: str, schema: CatalogSchema, seed: int = 1) -> str:
     return template.render(draw(template.header.parameters, profile, np.random.default_rng(seed)))
 
 
-@pytest.mark.parametrize(("key", "schema"), claims(), ids=lambda value: value)
+@pytest.mark.parametrize(("key", "schema"), written_for(), ids=lambda value: value)
 def test_every_shipped_template_is_explained_for_every_schema_that_it_claims(key: str, schema: str) -> None:
     """It renders, every name in it exists, and the czar has a plan for it that names its columns."""
     explanation = Explanation.of(plan_of(rendered(key, read_schema_file(SCHEMAS, schema)), catalog(schema)))
@@ -120,7 +120,7 @@ def test_every_shipped_template_is_explained_for_every_schema_that_it_claims(key
     assert 0 < explanation.chunks <= len(CHUNKS) or explanation.kind
 
 
-@pytest.mark.parametrize(("key", "schema"), claims(), ids=lambda value: value)
+@pytest.mark.parametrize(("key", "schema"), written_for(), ids=lambda value: value)
 def test_flux_windows_name_columns_that_exist(key: str, schema: str) -> None:
     """A window's table and column are of the catalog."""
     names = read_schema_file(SCHEMAS, schema)
@@ -140,7 +140,7 @@ def test_every_shipped_schema_has_its_files_name_and_only_columns_that_exist(pat
 
 @pytest.mark.parametrize("path", sorted(data_folder("queries", "workloads").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_shipped_workload_finds_its_templates(path: Path) -> None:
-    """All templates of a workload are there and claim its schema."""
+    """All templates of a workload are there and are written for its schema."""
     workload = read_workload(path)
     schema = read_schema_file(SCHEMAS, workload.schema_name)
     assert read_templates(FOLDER, workload.template_keys, schema)
@@ -149,7 +149,7 @@ def test_every_shipped_workload_finds_its_templates(path: Path) -> None:
 def test_the_whole_kpm_set_is_there_for_each_survey() -> None:
     """Each KPM class has a template for the KPM and DP1 names; HSC lacks forced sources and object ids of sources."""
     classes = {"LV", "FTSObj", "FTSSrc", "FTSFSrc", "joinObjSrc", "joinObjFSrc", "nearN"}
-    have = {schema: {key.split("/")[0] for key, s in claims() if s == schema} for schema in ("kpm", "dp1", "hsc")}
+    have = {schema: {key.split("/")[0] for key, s in written_for() if s == schema} for schema in ("kpm", "dp1", "hsc")}
     assert classes <= have["kpm"]
     assert classes <= have["dp1"]
     assert classes - have["hsc"] == {"FTSFSrc", "joinObjSrc", "joinObjFSrc"}

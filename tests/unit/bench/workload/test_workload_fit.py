@@ -26,7 +26,7 @@ def test_templates_that_do_not_claim_a_schema_are_left_out_and_named() -> None:
     """quick with HSC's names: two of five low-volume templates go, four classes stay without a template of theirs."""
     found = fit(QUICK, read_workload(QUICK), "hsc")
     assert found.lost_classes == ["FTSFSrc", "joinObjFSrc", "joinObjSrc"]
-    assert "left out: LV/light_curve: it does not claim schema 'hsc'" in found.sentences
+    assert "left out: LV/light_curve: it is not written for schema 'hsc'" in found.sentences
     assert [load.class_name for load in found.workload.phases[1].classes] == ["LV", "FTSObj", "FTSSrc", "nearN"]
     assert found.workload.phases[0].classes[0].templates == ["object_by_id", "small_area", "cone"]
     assert set(found.templates) == set(found.workload.template_keys)
