@@ -1,7 +1,8 @@
 """Ingest: from a source to published chunk tables.
 
-``source`` is the seam (tables, parts, batches), one adapter a module; ``plan`` says what will happen; ``partition``
-turns parts into bundles; ``engine`` drives transactions. Never imports the czar or synth's generator.
+``source`` is the seam to catalogs as they are handed over, with one adapter a module in ``sources``. ``plan`` decides
+what will happen, ``partition`` turns input slices into bundles, ``transaction`` carries a plan out on the nodes. Never
+imports the czar or the generator of synthetic skies.
 """
 
 from __future__ import annotations

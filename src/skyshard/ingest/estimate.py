@@ -1,4 +1,4 @@
-"""What an ingest will come to, before anything is touched: rows, bytes, chunks, overlap, nodes, time.
+"""Estimates an ingest before anything is touched: rows, bytes, chunks, overlap, nodes, time.
 
 Only what decides the place of a row is read: positions and keys of directors, and positions of dependents that have
 them; of other tables the rows are counted. A dependent without positions is spread as its director is. What reading

@@ -1,4 +1,4 @@
-"""The seam between catalogs as they are handed over and the rest of ingest.
+"""The seam between ingest and catalogs as they are handed over.
 
 A source has a layout, tables and slices. A slice is read as a stream of ``InputBatch``; whatever the format, columns
 are in the table's order, in the Arrow types of ``SqlType.arrow``. Adapters live in modules of their own and are
@@ -34,25 +34,26 @@ Positions = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True)
 class InputSlice:
-    """One input file of one table, or a range of row groups of one.
-
-    ``chunk`` and ``is_overlap`` are set for pre-chunked files only. ``rows`` is None where the format does not say.
-    ``row_groups`` are the first and last one of a part of a Parquet file, ``span`` the bytes that they take, from, up
-    to but not including. ``changed_ns`` is the file's time of change when it was planned, 0 where it was not looked at.
-    A slice without a file, whose rows its reader makes, says in ``made`` all that decides them. ``digest`` is the row
-    digest that the source promises, empty where it promises none.
-    """
+    """A piece of input that one partition task reads: a file of one table, or some row groups of a Parquet file."""
 
     path: str
     bytes: int
     rows: int | None = None
+    """None where the format does not say."""
     chunk: int | None = None
+    """The chunk of a pre-chunked file."""
     is_overlap: bool = False
+    """A pre-chunked file of overlap rows."""
     row_groups: tuple[int, int] | None = None
+    """The first and the last row group, of a Parquet file that is read in several slices."""
     span: tuple[int, int] | None = None
+    """The bytes that the row groups take: from, and up to but not including."""
     changed_ns: int = 0
+    """The file's time of change when it was planned; 0 where it was not looked at."""
     made: str = ""
+    """All that decides the rows of a slice without a file, whose reader makes them."""
     digest: str = ""
+    """The row digest that the source promises; empty where it promises none."""
 
     @staticmethod
     def of(path: Path, *, chunk: int | None = None, is_overlap: bool = False) -> InputSlice:
@@ -110,21 +111,24 @@ class InputSlice:
 
 @dataclass(frozen=True, slots=True)
 class InputBatch:
-    """Rows of a slice.
-
-    ``batch`` holds the table's columns in declared order. ``positions`` are the partition longitude and latitude in
-    degrees at the full precision of the input (a FLOAT column rounds them), or None where the table has none: only the
-    chunk numbers that files give are held against them. ``given_chunks`` are the chunk and sub-chunk numbers that a
-    pre-chunked file gives. ``conversions`` counts the values that were changed on the way, by what was done. ``known``
-    is what the generator of a slice knows of all its rows; it comes with the first batch.
-    """
+    """Rows of a slice."""
 
     batch: pa.RecordBatch
+    """The table's columns in declared order."""
     first_row: int
+    """Number of the first row in its file, from 1."""
     positions: Positions | None = None
+    """Partition longitude and latitude in degrees, None where the table has none.
+
+    They have the full precision of the input (a FLOAT column rounds it); only chunk numbers that files give are
+    compared with them.
+    """
     conversions: Counter[str] = field(default_factory=Counter)
+    """Values that were changed, by what was done to them."""
     given_chunks: tuple[pa.Array, pa.Array] | None = None
+    """The chunk and sub-chunk numbers that a pre-chunked file gives."""
     known: Mapping[str, Any] = field(default_factory=dict)
+    """What the generator of a slice knows of all its rows; it comes with the first batch."""
 
 
 def batch_rows(table: Table) -> int:
@@ -157,16 +161,15 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """One table of a source: its schema without chunk columns, its role, its slices and how they are read.
-
-    ``conversions`` says what reading will change, as far as it is known before the rows are seen.
-    """
+    """One table of a source: its role, its slices and how they are read."""
 
     table: Table
+    """Its schema, without chunk columns."""
     layout: TableLayout
     slices: tuple[InputSlice, ...]
     reader: Reader
     conversions: tuple[str, ...] = ()
+    """What reading will change, as far as it is known before the rows are seen."""
 
     @property
     def name(self) -> str:
@@ -179,22 +182,21 @@ class SourceTable:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A catalog as it is handed over.
-
-    ``database`` is the name that the source proposes. ``truth`` maps a table to the rows that the source says it has;
-    ``known`` is what a generator knows besides (`skyshard.synthetic.generator_truth` reads it), kept as it is for
-    ``verify``.
-    ``unopened`` are the tables that were not asked for: only their names were looked at.
-    """
+    """A catalog as it is handed over."""
 
     path: str
     kind: str
+    """Which adapter reads it, in a word."""
     database: str
+    """The name that the source proposes."""
     layout: Layout
     tables: Mapping[str, SourceTable]
     truth: Mapping[str, int] = field(default_factory=dict)
+    """Table → rows that the source says it has."""
     known: Mapping[str, Any] = field(default_factory=dict)
+    """What a generator knows besides; kept as it is for ``verify`` (`skyshard.synthetic.generator_truth` reads it)."""
     unopened: frozenset[str] = frozenset()
+    """Tables that were not asked for: only their names were looked at."""
 
     def chosen(self, names: list[str] | None) -> list[SourceTable]:
         """The named tables, or all, directors first, then what follows them, regular tables last.

@@ -1,4 +1,4 @@
-"""Making chunk tables on one server: from row images or by LOAD DATA, counted and checked.
+"""Makes chunk tables on one server, from row images or by LOAD DATA; counts and checks them.
 
 A build replaces whatever had its name, so it can be killed at any instant and run again; a table counts as made only
 when its rows and its digest are what partitioning said, and is recorded only then.

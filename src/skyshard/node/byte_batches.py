@@ -1,4 +1,4 @@
-"""Work in groups of bounded size."""
+"""Groups work into batches of bounded size."""
 
 from __future__ import annotations
 

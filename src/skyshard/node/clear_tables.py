@@ -1,4 +1,4 @@
-"""Making room for new tables: those of their names are dropped, with the files that a killed build left half made."""
+"""Drops tables whose names are needed, and removes half-made files that a killed build left."""
 
 from __future__ import annotations
 

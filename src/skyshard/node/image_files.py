@@ -1,4 +1,4 @@
-"""The files of a table made of row images: data taken over by a second name or copied, and the index of its records."""
+"""Writes the files of a table made of row images: data by a second name or copy, and the index of its records."""
 
 from __future__ import annotations
 

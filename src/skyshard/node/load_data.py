@@ -1,4 +1,4 @@
-"""Rows into tables by LOAD DATA: text in the server's data folder is loaded and counted; a warning is an error."""
+"""Loads rows by LOAD DATA: text is written into the server's data folder, loaded and counted; a warning is an error."""
 
 from __future__ import annotations
 

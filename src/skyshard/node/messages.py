@@ -1,4 +1,4 @@
-"""What a node's loader is told and what it answers. Frozen values that can be pickled."""
+"""What a node's loader is asked for and what it answers. Frozen values that can be pickled."""
 
 from __future__ import annotations
 
@@ -19,37 +19,36 @@ class Loader(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BundleSlice:
-    """Rows of one bundle that go into one table.
-
-    ``bundle`` is a path that the loader's host must see: bundles are in a folder that hosts share. ``offset`` counts
-    bytes in a bundle of row images, record batches in a bundle of Arrow batches. ``is_own`` says that the file has
-    these rows only and is for this table only: it may become the table's data file.
-    """
+    """Rows of one bundle that go into one table."""
 
     bundle: str
+    """A path that the loader's host must see: bundles are in a folder that hosts share."""
     offset: int
+    """Bytes in a bundle of row images, record batches in a bundle of Arrow batches."""
     rows: int
     is_own: bool = False
+    """The file has these rows only and is for this table only: it may become the table's data file."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableBuild:
-    """One table to make on a node: its text, the slices that fill it, and the digest that must come out.
-
-    ``base``, ``chunk``, ``is_overlap`` and ``part`` say what the table is; ``chunk`` is -1 for a regular table.
-    ``merged`` names tables of the same database whose rows it takes, where it has no slices.
-    """
+    """One table to make on a node: its text, the slices that fill it, and the digest that must come out."""
 
     name: str
     base: str
+    """The table of the catalog that it is a chunk of."""
     chunk: int
+    """-1 for a regular table."""
     is_overlap: bool
     part: int
+    """0 for the first rows of a chunk table, else the transaction's number."""
     create: str
+    """The text that creates it."""
     slices: tuple[BundleSlice, ...]
     rows: int
     digest: str
     merged: tuple[str, ...] = ()
+    """Tables of the same database whose rows it takes, where it has no slices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,44 +73,47 @@ class BuiltTable:
 
 @dataclass(frozen=True, slots=True)
 class MergeTableOrder:
-    """Tables of one kind that show several parts as one: name → the parts' names, oldest first."""
+    """Tables of one kind that show several parts as one."""
 
     database: str
     table: Table
     engine: str
+    """The engine of the parts."""
     parts: Mapping[str, tuple[str, ...]]
+    """Name → the parts' names, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepairOrder:
-    """MyISAM tables whose indexes are to be made again.
-
-    ``source`` is what the server goes by: what the index file says of itself, or the definition where that is gone.
-    """
+    """MyISAM tables whose indexes are to be made again."""
 
     database: str
     names: tuple[str, ...]
     source: Literal["index", "definition"]
+    """What the server goes by: what the index file says of itself, or the definition where that is gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class DigestOrder:
-    """Tables of one kind to count and digest; they share a column list, of which ``leave_out`` are the last ones."""
+    """Tables of one kind to count and digest; they share a column list."""
 
     database: str
     table: Table
     names: tuple[str, ...]
     leave_out: tuple[str, ...] = ()
+    """The last columns, where they do not count."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableDigest:
-    """A table as it is now; ``error`` says why it could not be read, and ``digest`` is empty then."""
+    """A table as it is now."""
 
     name: str
     rows: int
     digest: str
+    """Empty where the table could not be read."""
     error: str = ""
+    """Why it could not be read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Reading whole tables through SQL into Arrow, for the tables that row images cannot hold (BLOB, TEXT).
+"""Reads whole tables through SQL into Arrow, for tables that row images cannot hold (BLOB, TEXT).
 
 Values come as LOAD DATA would have read them: bytes in the column's character set; FLOAT with all its bits.
 """

@@ -1,4 +1,4 @@
-"""Sessions on one server: one for a call, and the ones that hold a database against every other loader.
+"""Sessions on one server: one for each call, and those that hold a database against other loaders.
 
 A loader that holds a database changes it through one session, which has a lock: the loader of an ingest that was
 killed, and does not know it yet, keeps the next one waiting until its process is gone, and cannot come in later.

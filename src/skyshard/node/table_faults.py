@@ -1,4 +1,4 @@
-"""Are tables as queries read them? Their indexes, and the lists of parts by which several are read as one.
+"""Finds tables that queries would read wrongly: by their indexes, or by the lists of parts behind them.
 
 Digests say that the rows of a data file are right; a query comes to them by an index and by a list. Each index is held
 against its rows by the server (CHECK TABLE ... MEDIUM), each list against the parts that it must have.

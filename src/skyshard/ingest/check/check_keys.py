@@ -1,4 +1,4 @@
-"""The keys that later transactions will look up, held against the index that queries look up: digest against digest."""
+"""Compares the keys kept for later transactions with the director index that queries use, by digest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The unsharded oracle: the same rows in one MariaDB, each table whole.
+"""Copies a database to the mono server: the same rows in one MariaDB, each table whole.
 
 Rows come from the nodes' own tables, whose digests ``verify`` holds against the input; the sum of the digests must
 come out again. Keys are not unique there: one that occurs twice, in two chunks, is no reason to have no oracle.

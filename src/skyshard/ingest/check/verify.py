@@ -1,4 +1,4 @@
-"""Verification of a published database: counts, digests, replicas, indexes, director index, truth.
+"""Verifies a published database: counts, digests, replicas, indexes, director index, truth.
 
 Everything is read again from the nodes; nothing is believed because the registry says so. Each check says what it
 compared, so that a failing one tells where to look.

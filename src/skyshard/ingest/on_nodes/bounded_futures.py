@@ -1,4 +1,4 @@
-"""Keeping workers busy without piling work up: futures in, results out, in the order in which they end."""
+"""Runs many calls, a bounded number at a time: futures in, results out, in the order in which they end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From slice reports to build orders: which tables a node makes, from which slices, with which digest.
+"""Turns slice reports into build orders: which tables a node makes, from which slices, with which digest.
 
 Pure but for the paths of bundles. Every chunk that a node holds gets a table of every chunked kind, empty where there
 are no rows, and every node gets the dummy chunk: a chunk statement never meets a missing table.
@@ -41,7 +41,14 @@ ChunkKey = tuple[int, bool]
 
 
 def merged_segments(reports: Sequence[SliceReport]) -> dict[ChunkKey, tuple[int, str]]:
-    """Rows and digest of each chunk table, summed over the segments of the given slices."""
+    """Rows and digest of each chunk table, summed over the segments of the given slices.
+
+    >>> from skyshard.ingest.partition.bundle import Segment
+    >>> first = SliceReport("a.parquet", "", segments=[Segment(7, False, 0, 2, str(RowDigest(2, 5)))])
+    >>> second = SliceReport("b.parquet", "", segments=[Segment(7, False, 0, 1, str(RowDigest(1, 6)))])
+    >>> merged_segments([first, second]) == {(7, False): (3, str(RowDigest(3, 11)))}
+    True
+    """
     sums: dict[ChunkKey, RowDigest] = {}
     for report in reports:
         for segment in report.segments:

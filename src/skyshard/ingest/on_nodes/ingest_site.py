@@ -1,4 +1,4 @@
-"""Where an ingest happens: registry, czar, nodes, folders; and what is done to all of them at once."""
+"""Where an ingest happens (registry, czar, nodes, folders), and what is done to all nodes at once."""
 
 from __future__ import annotations
 

@@ -116,7 +116,12 @@ def shown_indexes(database: str, parts: Iterable[IndexPart]) -> list[ShownTable]
 
 
 def expected_tables(replicas: Iterable[Replica]) -> set[str]:
-    """Names of all tables that one node's replicas make: their parts, and a MERGE table for each generation."""
+    """Names of all tables that one node's replicas make: their parts, and a MERGE table from each further part on.
+
+    >>> replicas = [Replica("Object", 7, False, "node1", 10, 80, "", part) for part in (0, 3, 5)]
+    >>> sorted(expected_tables(replicas))
+    ['Object_7', 'Object_7_g3', 'Object_7_g5', 'Object_7_p3', 'Object_7_p5']
+    """
     replicas = list(replicas)
     names = {part_name(replica) for replica in replicas}
     for (table, chunk, is_overlap), parts in parts_of(replicas).items():

@@ -60,26 +60,29 @@ class OverlapRows:
 
 @dataclass(slots=True)
 class SliceReport:
-    """What a partition task says of one slice.
-
-    ``orphans`` counts, by chunk, dependent rows whose director is unknown; ``moved`` counts rows that follow their
-    director although their copied position says another chunk; ``overlap_given`` are the rows of an overlap file,
-    ``overlap_due`` those that the digits of the own rows ask for where stored positions are rounded; ``files`` are the
-    bundle's own with their bytes. ``known`` is what a generator knows of the rows, with their digest.
-    """
+    """What a partition task reports of one slice."""
 
     path: str
+    """The slice's path, by which errors and contributions name it."""
     digest: str
+    """Digest of the slice's bytes (``InputSlice.fingerprint``)."""
     rows: int = 0
     segments: list[Segment] = field(default_factory=list)
     conversions: Counter[str] = field(default_factory=Counter)
+    """Values that were changed, by what was done to them."""
     orphans: Counter[int] = field(default_factory=Counter)
+    """Chunk → dependent rows whose director is unknown."""
     moved: int = 0
+    """Rows that follow their director although their copied position says another chunk."""
     elapsed_s: float = 0.0
     overlap_given: list[OverlapRows] = field(default_factory=list)
+    """The rows of an overlap file."""
     overlap_due: list[OverlapRows] = field(default_factory=list)
+    """Overlap rows by the digits of the own rows, where stored positions are rounded."""
     files: dict[str, int] = field(default_factory=dict)
+    """The bundle's files and their bytes."""
     known: dict[str, Any] = field(default_factory=dict)
+    """What a generator knows of the rows, with their digest."""
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -1,4 +1,4 @@
-"""The director index while ingest runs: sorted keys on disk, memory-mapped, so that any task can look keys up.
+"""Sorted director keys on disk, memory-mapped, so that any task can look keys up while an ingest runs.
 
 Keys are 64-bit integers, unsigned where the director's column is BIGINT UNSIGNED. Each slice's are sorted by its task;
 merging takes one range of keys after the other, so its memory does not grow with their number. A key that occurs twice

@@ -1,4 +1,4 @@
-"""Chunk numbers that the input gives: checked against what positions say, never trusted.
+"""Checks chunk numbers that the input gives against positions and director keys.
 
 A pre-chunked file has a chunk number in its name and chunk columns in its rows; its overlap file holds the copies of
 rows of other sub-chunks. Own rows are checked one by one as they pass; overlap rows are checked for being copies that

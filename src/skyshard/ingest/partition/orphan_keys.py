@@ -1,4 +1,4 @@
-"""Keys of orphans: dependent rows without director, by key and chunk, as a file that outlives its ingest.
+"""Keys of orphans (dependent rows without director), by key and chunk, kept in a file after their ingest.
 
 What becomes of them when a director comes later is decided in `skyshard.ingest.transaction.strays`.
 """
@@ -31,7 +31,11 @@ def orphans_of(keys: pa.Array, is_orphan: NDArray[np.bool_], chunks: NDArray[np.
 
 
 def distinct(parts: Sequence[Orphans]) -> Orphans:
-    """The pairs of all parts, each once, sorted by key and chunk."""
+    """The pairs of all parts, each once, sorted by key and chunk.
+
+    >>> distinct([np.array([[5, 7], [3, 8]]), np.array([[5, 7], [5, 2]])]).tolist()
+    [[3, 8], [5, 2], [5, 7]]
+    """
     pairs = np.concatenate(parts) if parts else np.empty((0, 2), np.int64)
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
     is_first = np.ones(len(pairs), bool)

@@ -1,4 +1,4 @@
-"""Partition tasks: one slice in, one bundle out. Runs anywhere, alone, any number of times, with the same result.
+"""Partition tasks: one slice in, one bundle out. A task runs anywhere, any number of times, with the same result.
 
 Rows stream through in batches; each batch is located, sorted by chunk and sub-chunk, packed once, and written as
 segments, overlap copies included. Memory is bounded by a batch.

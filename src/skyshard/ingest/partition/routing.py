@@ -1,4 +1,4 @@
-"""Where rows go: director rows by their position, dependent rows by their director or by its copied position.
+"""Decides where rows go: director rows by position, dependent rows by their director or its copied position.
 
 Arrays in, arrays out; the only files read are the sorted director keys.
 """
@@ -27,20 +27,20 @@ NO_COPIES = (np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32)
 
 @dataclass(frozen=True, slots=True)
 class PartitionSpec:
-    """What every slice of one table shares.
-
-    ``table`` is the table as the input has it; ``director_keys`` the folder of the director's sorted keys, empty for
-    tables without director; ``director_keys2`` that of a ref-match table's second director.
-    """
+    """What every slice of one table shares. Folders are paths that every host of the runtime must see."""
 
     table: Table
+    """The table as the input has it, without chunk columns."""
     layout: TableLayout
     striping: Striping
     reader: Reader
     loader: Loader
     staging: str
+    """The folder for bundles."""
     director_keys: str = ""
+    """The folder of the director's sorted keys; empty for tables without director."""
     director_keys2: str = ""
+    """The same for a ref-match table's second director."""
 
     @property
     def stored(self) -> Table:
@@ -49,21 +49,24 @@ class PartitionSpec:
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """Where the rows of a batch go.
-
-    ``chunks`` and ``sub_chunks`` are those of each stored row; ``rows`` says which row of the batch it is, None when
-    each is stored once, in order. ``copies`` are the overlap copies (row, chunk, sub-chunk). ``by_position`` is where
-    the position alone would put each row, None where that is no other place. ``flags`` are a ref-match table's.
-    """
+    """Where the rows of a batch go."""
 
     chunks: Numbers
+    """Chunk of each stored row."""
     sub_chunks: Numbers
+    """Sub-chunk of each stored row."""
     copies: tuple[NDArray[np.int64], Numbers, Numbers] = NO_COPIES
+    """The overlap copies: row, chunk, sub-chunk."""
     is_orphan: NDArray[np.bool_] | None = None
+    """Dependent rows whose director is unknown; None where no row can be one."""
     moved: int = 0
+    """Rows that follow their director although their copied position says another chunk."""
     by_position: tuple[Numbers, Numbers] | None = None
+    """Chunk and sub-chunk by the position alone; None where that is no other place."""
     rows: NDArray[np.int64] | None = None
+    """Which row of the batch each stored row is; None when each is stored once, in order."""
     flags: NDArray[np.int8] | None = None
+    """The flags of a ref-match table's rows."""
 
 
 def route_director(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, conversions: Counter[str]) -> Routed:

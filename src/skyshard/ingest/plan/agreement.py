@@ -1,4 +1,4 @@
-"""What an ingest asks for against what its database has: nothing that was asked for is passed over in silence.
+"""Compares what an ingest asks for with what its database has; every difference is refused.
 
 Rules: only what was named counts (an option, a key of a file); the rest is as the database has it.
 """

@@ -1,4 +1,4 @@
-"""Catalogs of one family: tables that follow a director of another database."""
+"""Checks directors of other databases that tables of a plan follow."""
 
 from __future__ import annotations
 

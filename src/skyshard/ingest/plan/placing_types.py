@@ -1,4 +1,4 @@
-"""Which types the columns may have that decide a row's chunk: director keys, keys that follow them, positions.
+"""Checks the types of the columns that decide a row's chunk: director keys, keys that follow them, positions.
 
 A director's key is an integer. A key that follows it may be of another number type, as far as the server compares both
 without rounding: then equal keys are in one chunk, and chunks can be left out by key.

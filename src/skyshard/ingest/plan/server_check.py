@@ -1,4 +1,4 @@
-"""Whether a server makes the tables of a plan: what it refuses is said by table and column, in the server's own words.
+"""Asks a server whether it makes the tables of a plan; its refusals are told by table and column.
 
 The rules that are known in advance are in ``storable``; a server knows all of them.
 """

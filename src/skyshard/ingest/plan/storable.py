@@ -1,4 +1,4 @@
-"""Whether MariaDB can make a table, as far as that is known without asking a server. No I/O.
+"""Checks whether MariaDB can make a table, as far as that is known without asking a server. No I/O.
 
 The numbers are MariaDB 10.11's, each tried on a server. What these rules do not know, ``server_check`` asks.
 """

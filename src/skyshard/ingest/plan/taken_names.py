@@ -1,4 +1,4 @@
-"""Names that a catalog cannot have: those of the servers, our own, and those that we make of other tables' names.
+"""Checks names against those of the servers, of Skyshard, and those made of other tables' names.
 
 Rules: what is refused here is refused before anything is touched, by name, with the place to give another. No I/O.
 """

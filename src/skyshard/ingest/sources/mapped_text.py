@@ -1,4 +1,4 @@
-"""Delimited text by a mapping: its dialect, the names in its header, and its rows by the rules of the columns."""
+"""Reads delimited text by a mapping: its dialect, its header, and its rows by the rules of the columns."""
 
 from __future__ import annotations
 

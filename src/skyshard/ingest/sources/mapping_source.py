@@ -1,4 +1,4 @@
-"""Catalogs by a mapping file: Parquet or delimited text in any order, tied to the tables of a schema.
+"""Opens catalogs described by a mapping file: Parquet or delimited text in any order, tied to tables.
 
 Opening reads footers and header lines, so that what does not fit is known before anything is touched.
 """

@@ -1,4 +1,4 @@
-"""Folders with ``metadata.json``: the way data centres hand catalogs over to Qserv, chunk files made beforehand.
+"""Opens folders with ``metadata.json``, as data centres give catalogs to Qserv: chunk files made in advance.
 
 ``metadata.json`` names the database's JSON file, the dialects by file ending, and per table its JSON schema, index
 files and data: directories with ``chunk_<id>.txt`` and ``chunk_<id>_overlap.txt``, or whole files of regular tables.

@@ -1,4 +1,4 @@
-"""CREATE TABLE texts of MySQL dumps → Table.
+"""Reads CREATE TABLE texts of MySQL dumps into Table.
 
 Read with a tokenizer, not by patterns: names may be quoted, definitions may hold commas and comments. Types go on as
 they are spelled; the server judges them.

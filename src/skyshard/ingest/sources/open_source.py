@@ -1,4 +1,4 @@
-"""Which adapter reads a source: decided by what the folder or file holds."""
+"""Chooses the adapter that reads a source, by what the folder or file holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parquet files → slices and typed batches, row group by row group. Columns are found by name; extra ones are left out.
+"""Reads Parquet files as slices and typed batches, row group by row group; columns are found by name.
 
 A large file is several slices, so that it spreads over tasks.
 """

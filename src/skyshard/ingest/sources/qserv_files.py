@@ -1,4 +1,4 @@
-"""The small files of Qserv's catalog layouts, JSON and YAML, and what data files show in their first row.
+"""Reads the small files of Qserv's catalog layouts, JSON and YAML, and the first rows of data files.
 
 Reads files; decides nothing about tables (``qserv_layout`` does).
 """

@@ -1,4 +1,4 @@
-"""Qserv test-catalog folders: MySQL DDL, ingest and partition JSON, one delimited file a table.
+"""Opens Qserv test-catalog folders: MySQL DDL, ingest and partition JSON, one delimited file a table.
 
 ``FOLDER/data/`` (or FOLDER itself) holds ``description.yaml``, ``schema/<Table>.schema``, ``ingest/<Table>.json``,
 ``partition/common.json`` and ``partition/<Table>.json``, and ``<Table>.tsv.gz`` or the like.

@@ -1,4 +1,4 @@
-"""Roles of tables by Qserv's JSON files: the ingest service's table description and the partitioner's configuration.
+"""Reads the roles of tables from Qserv's JSON: the ingest service's table description, the partitioner's file.
 
 What the ingest JSON says goes before the partitioner's, what a table's file says before the common one. No I/O.
 """

@@ -1,4 +1,4 @@
-"""Delimited text (CSV, TSV, mysqldump style) → typed batches, as LOAD DATA would read it, but strict.
+"""Reads delimited text (CSV, TSV, mysqldump style) into typed batches, as LOAD DATA would, but strictly.
 
 Two ways, equal in result: Arrow's CSV reader where a block has neither escapes nor quotes (``text_plain``), else a
 vectorised splitter that knows both (``text_fields``). No loop over rows. Every value that is not taken as it is is

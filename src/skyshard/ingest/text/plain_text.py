@@ -1,4 +1,4 @@
-"""Text without quotes and escapes by Arrow's CSV reader: several times faster, and equal to the careful way in result.
+"""Reads text without quotes and escapes by Arrow's CSV reader: several times faster, with the same result.
 
 It gives up, for the careful way to convert the value or to name it, wherever Arrow reads otherwise than that does.
 """

@@ -1,9 +1,11 @@
-"""Where the fields of delimited text begin and end, and what they say. Vectorised; no I/O, no loop over rows.
+"""Finds the fields of delimited text and their values. Vectorised; no I/O, no loop over rows.
 
-Rules, those that RFC 4180 and LOAD DATA share: a field is quoted when its first byte is the quote; it ends at a quote
-that a separator or the end of the line follows; two quotes inside are one. Any other quote of a quoted field is
-refused; quotes of other fields are bytes like all others. An escaped byte marks nothing. A line ends in LF or CR LF; a
-line without a byte is no row of a table of several columns.
+Rules, those that RFC 4180 and LOAD DATA share:
+
+- A field is quoted when its first byte is the quote. It ends at a quote that a separator or the end of the line
+  follows. Two quotes inside are one. Any other quote of a quoted field is refused.
+- Quotes of other fields are bytes like all others. An escaped byte marks nothing.
+- A line ends in LF or CR LF. A line without a byte is no row of a table of several columns.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Text files as blocks of whole rows, whatever they are packed by and encoded in; what is no text is refused by name.
+"""Reads text files as blocks of whole rows, packed or not, in UTF-8 or latin1; what is no text is refused.
 
 What a file holds is seen by its first bytes, never by its name. UTF-16 and UTF-32 need a byte-order mark, and are read
 as UTF-8; a byte-order mark is no part of the first value.

@@ -1,4 +1,4 @@
-"""The director indexes of one transaction: keys merged, then loaded on the czar, in a thread of its own.
+"""Builds the director indexes of one transaction in a thread: merges keys, then loads them on the czar.
 
 Partitioning and loading go on; only a table that looks keys up waits for the merging.
 """

@@ -1,4 +1,4 @@
-"""What an interrupted ingest leaves, and what the next one makes of it.
+"""Cleans up after an interrupted ingest, and decides what the next one can keep.
 
 Rules: only the very same plan goes on with an interrupted transaction, any other one takes it back first. What is
 recorded is believed of servers that have run all the time and read again from those that were started since; what

@@ -1,4 +1,4 @@
-"""Orphans, by key and chunk, and which of them a director that came later makes strays.
+"""Keeps the keys of orphans, and records which of them a director that came later makes strays.
 
 A dependent row without director is where its own position says. Its key is kept with the director keys, a file a
 transaction, so that the transaction that brings the director can see whether that is in the same chunk. Where it

@@ -1,4 +1,4 @@
-"""Compaction: the parts of chunk tables and director indexes, one a transaction, become one again.
+"""Compaction: merges the parts of chunk tables and director indexes, one a transaction, into one.
 
 A transaction like any other: nodes make the merged tables while the parts stay, counted and digest-checked, and one
 registry transaction shows them in the parts' place. The parts stay for a time of grace, for the queries that began

@@ -1,4 +1,4 @@
-"""Arrow's numbers as those of INTEGER, FLOATING, DECIMAL and BIT columns: exactly, or rounded and counted, or refused.
+"""Converts Arrow's numbers to INTEGER, FLOATING, DECIMAL and BIT columns: exact, rounded and counted, or refused.
 
 Rules: a whole number is never rounded; a DECIMAL takes the digits that a float is written with and rounds them half
 away from zero, as the server does. No I/O; no loop over rows.
@@ -32,7 +32,7 @@ def as_integer(values: pa.Array, column: Column, conversions: Counter[str]) -> p
 
 
 def as_floating(values: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
-    """Whole numbers exactly; 64-bit floats rounded to FLOAT; decimals to the nearest float; what is lost counts."""
+    """Whole numbers exactly, 64-bit floats rounded to FLOAT, decimals to the nearest float. Losses are counted."""
     if pa.types.is_integer(values.type):
         return _exact_floats(values, column)
     wide = values

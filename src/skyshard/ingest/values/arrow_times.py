@@ -1,4 +1,4 @@
-"""Arrow's dates, times and timestamps as the texts that the server prints; digits that the column has not are counted.
+"""Converts Arrow's dates and times to the texts that the server prints; digits that are cut are counted.
 
 No I/O.
 """

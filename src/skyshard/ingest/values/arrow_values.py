@@ -1,4 +1,4 @@
-"""Typed values (Parquet) → values of a column's type, strictly: as they are, converted and counted, or refused.
+"""Converts typed values (Parquet) to a column's type, strictly: as they are, converted and counted, or refused.
 
 Every Arrow type meets every column type in ``_TAKEN``; a pair that is not in it is refused. No I/O. Rows in errors
 count from 0 within the array given.
@@ -37,8 +37,8 @@ Conversion: TypeAlias = Callable[[pa.Array, Column, Counter[str]], pa.Array]
 def from_arrow(values: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:
     """An array of any Arrow type as the column's Arrow type.
 
-    NaN and infinities become NULL, booleans 1 and 0; numbers are rounded to FLOAT and DECIMAL, and fractions of a
-    second cut to what the column holds; each is counted. Text in a number column is read as in a text file.
+    NaN and infinities become NULL, booleans 1 and 0. Numbers are rounded to FLOAT and DECIMAL, fractions of a second
+    are cut to what the column holds. Each change is counted. Text in a number column is read as in a text file.
 
     Raises:
         RowError: the first value that has no place in the column.

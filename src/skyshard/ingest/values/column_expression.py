@@ -1,4 +1,4 @@
-"""Derived columns: arithmetic over input columns, ``+ - * / ( )``, numbers and names; nothing else is evaluated.
+"""Evaluates derived columns: arithmetic over input columns, ``+ - * / ( )``, numbers and names, nothing else.
 
 Parsed with Python's grammar, walked by hand: no name is looked up but columns, nothing is called. NULL in, NULL out;
 a division is one of floats, so that 1 / 0 is an infinity, which becomes NULL like any other.

@@ -1,4 +1,4 @@
-"""Digits of decimal texts that 64-bit floats do not give back. No I/O; loops only over rows that need exact numbers.
+"""Counts digits of decimal texts that 64-bit floats do not give back. No I/O; loops over few rows only.
 
 Fifteen digits are always given back. Of sixteen or more, those are that the nearest double, printed to as many, has.
 """

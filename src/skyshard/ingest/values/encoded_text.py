@@ -1,4 +1,4 @@
-"""Texts as they are given → the bytes of the column's own character set; strictly: what it does not hold is refused.
+"""Encodes texts in their column's own character set, strictly: what it does not hold is refused.
 
 No I/O. Rows in errors count from 0 within the array given.
 """

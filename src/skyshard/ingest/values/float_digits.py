@@ -1,4 +1,4 @@
-"""What FLOAT and DOUBLE columns make of decimal numbers. No I/O; no loop over rows.
+"""Counts digits that FLOAT columns lose, and rounds to FLOAT(m,d) and DOUBLE(m,d). No I/O; no loop over rows.
 
 A FLOAT is seldom the very number of a text (0.1 is none). But printed to as many digits as the text has it says the
 same, if the text came from a FLOAT or has six digits or fewer. Where it does not, digits are lost.

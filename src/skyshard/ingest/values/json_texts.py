@@ -1,4 +1,4 @@
-"""Texts of JSON columns: what the server's own check of such a column refuses. No I/O.
+"""Finds texts of JSON columns that the server's own check of such a column refuses. No I/O.
 
 Python loops run over distinct texts only. Numbers that end in a point are refused though the server takes them, as RFC
 8259 knows none.

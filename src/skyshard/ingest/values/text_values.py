@@ -1,4 +1,4 @@
-"""Values as texts → values of a column's type, strictly: taken as they are, converted and counted, or refused.
+"""Converts texts to values of a column's type, strictly: taken as they are, converted and counted, or refused.
 
 No I/O. Rows in errors count from 0 within the array given.
 """
