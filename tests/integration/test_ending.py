@@ -248,7 +248,7 @@ def test_errors_that_may_pass(testbed: Testbed, sources: list[Path], database: s
 
 def test_files_that_cannot_be_written(testbed: Testbed, sources: list[Path], database: str) -> None:
     """Trouble with files is the machine's: named, with the way to go on; only a full disk calls for room."""
-    for number, words in ((errno.EACCES, "see that it may be written"), (errno.ENOSPC, "make room")):
+    for number, words in ((errno.EACCES, "make it writable"), (errno.ENOSPC, "free disk space")):
         error = OSError(number, "trouble", "/some/file")
         with pytest.raises(ClusterError, match=f"cannot write '/some/file': trouble; {words}") as caught:
             testbed.ingest(sources[0], database=database, watcher=failing("load", error))

@@ -49,12 +49,12 @@ def physical_name(table: str, chunk: int, *, is_overlap: bool = False, suffix: s
 
 
 def part_suffix(part: int) -> str:
-    """Of the table that holds what one transaction added; part 0 is the table's first rows, under its plain name."""
+    """Suffix of the table with what one transaction added. Part 0 has the table's first rows, under its plain name."""
     return f"_p{part}" if part else ""
 
 
 def shown_suffix(parts: Sequence[int]) -> str:
-    """Of the name under which queries read a table made of these parts: the only part, or a MERGE table over all.
+    """Suffix of the name that queries read for these parts: the only part, or a MERGE table over all of them.
 
     >>> shown_suffix([0]), shown_suffix([0, 3, 7])
     ('', '_g7')
@@ -66,7 +66,7 @@ def create_merge_table(table: Table, name: str, parts: Sequence[str], *, engine:
     """Text of the table that shows all parts as one: MERGE over MyISAM, a view over other engines."""
     if engine == "MyISAM":
         union = ", ".join(map(quote_name, parts))
-        text = create_table(table, name, engine="MRG_MyISAM", unique=False)  # a value may stand in two parts
+        text = create_table(table, name, engine="MRG_MyISAM", unique=False)  # two parts may have the same value
         return f"{text} ROW_FORMAT={'DYNAMIC' if table.has_blob else 'FIXED'} UNION=({union}) INSERT_METHOD=NO"
     return f"CREATE VIEW {quote_name(name)} AS " + " UNION ALL ".join(f"SELECT * FROM {quote_name(p)}" for p in parts)
 
@@ -75,7 +75,7 @@ def stored_table(table: Table, layout: TableLayout, *, overlap: bool = False) ->
     """The table as nodes store it: chunk columns for chunked roles, and the indexes that queries need.
 
     A director gets a primary key on its key column (a plain key where several rows may have one, and in overlap tables,
-    where a row may stand for several sub-chunks) and a unique one on another primary key that it has, a dependent a key
+    where one row may be in several sub-chunks) and a unique one on another primary key that it has, a dependent a key
     on its director key; chunked tables get a key on the sub-chunk.
     """
     if not layout.role.is_chunked:
@@ -98,9 +98,10 @@ def stored_table(table: Table, layout: TableLayout, *, overlap: bool = False) ->
 
 
 def _director_keys(table: Table, layout: TableLayout) -> tuple[tuple[str, ...], list[Key]]:
-    """A director's primary key and the others: what a schema says of a key that may stand twice is no promise.
+    """A director's primary key and its other keys. A key that the layout allows to repeat is not unique, whatever the
+    schema says.
 
-    A table has one primary key: another that is declared becomes a unique key of what may stand once.
+    A table has one primary key, so another one that the schema declares becomes a unique key.
     """
     key = (table.column(layout.key).name,)
     declared = tuple(name.lower() for name in table.primary_key)
@@ -125,7 +126,7 @@ def _named(keys: Iterable[Key], indexes: Sequence[Sequence[str]]) -> tuple[Key, 
 
 
 def _free_name(name: str, taken: set[str]) -> str:
-    """The name, or it with a number where it is taken or too long; case does not tell names of indexes apart."""
+    """The name, with a number if it is taken or too long. Names of indexes ignore case."""
     free = name = name[:LONGEST_KEY_NAME]
     numbers = itertools.count(2)
     while free.lower() in taken:
@@ -143,7 +144,7 @@ def create_table(
     keys: bool = True,
     unique: bool = True,
 ) -> str:
-    """CREATE TABLE text for a stored table under a physical name; without ``unique`` its keys take any value twice."""
+    """CREATE TABLE text for a stored table under a physical name; without ``unique`` none of its keys is unique."""
     lines = [_column_line(column) for column in table]
     if keys:
         lines += _key_lines(table) if unique else _plain_key_lines(table)

@@ -1,6 +1,6 @@
 """Layouts: the file that says how a catalog is spread over chunks, and the role of each table.
 
-Strict models of ``ingest/layouts/*.yaml``; no I/O but reading the file named.
+Strict models of ``ingest/layouts/*.yaml``; the only I/O is reading the named file.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class TableLayout(BaseModel):
     key: str = ""
     """Director: the column that identifies an object. Dependent: the column that holds the director's key."""
     unique_key: bool = True
-    """Director: each key stands once, and a second row of one is refused; False where several rows may have one key."""
+    """Director: each key is unique, and a second row of a key is refused. False allows several rows a key."""
     director: str = ""
     """Dependent: the director table that this one follows; ``database.table`` for one of another database."""
     position: tuple[str, str] | None = None
@@ -93,7 +93,7 @@ class Layout(BaseModel):
     version: Literal[1] = 1
     striping: Striping
     tables: dict[str, TableLayout] = {}
-    """By table name; a layout that stands for itself may leave them to the source."""
+    """By table name; a layout file may leave the tables to the source."""
     engine: Literal["MyISAM", "Aria", "InnoDB"] = "MyISAM"
     """Storage engine of the chunk tables."""
     replicas: Annotated[int, Field(ge=1)] = 1

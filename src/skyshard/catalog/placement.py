@@ -1,7 +1,7 @@
 """Which nodes hold which chunk: by bytes, deterministic, siblings together.
 
-Pure. A chunk that any database of the family has placed stays where it is, so that tables and databases that are
-joined by chunk are joined on one node.
+No I/O. A chunk that any database of the family has placed stays where it is, so that tables and databases that are
+joined by chunk are on the same node.
 """
 
 from __future__ import annotations
@@ -76,9 +76,9 @@ def rebalanced(
     replicas: int,
     placed: Mapping[int, Sequence[str]],
 ) -> dict[int, tuple[str, ...]]:
-    """A placement on other nodes than before that moves as little as evens the load out to the largest chunk.
+    """A placement on changed nodes that moves no more than needed to even out the load, to within the largest chunk.
 
-    Chunks of nodes that are gone are placed anew; then the fullest node gives to the emptiest, largest chunks first,
+    Chunks of nodes that are gone are placed again; then the fullest node gives to the emptiest, largest chunks first,
     until they differ by no more than the largest chunk.
 
     Raises:

@@ -1,7 +1,4 @@
-"""Columns, keys and tables: what a table is, never how it is spread (that is the layout's).
-
-No I/O.
-"""
+"""Columns, keys and tables: what a table is. How it is spread over chunks is in the layout. No I/O."""
 
 from __future__ import annotations
 

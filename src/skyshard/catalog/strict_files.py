@@ -1,6 +1,6 @@
-"""Reads files into strict models; errors are one line: file, key, remedy, and where known the line.
+"""Reads files into strict models; errors are one line: file, line if known, key, remedy.
 
-Rules: a file's version is looked at before anything else in it. One of a later version is refused with the advice to
+Rules: a file's version is checked before anything else in it. One of a later version is refused with the advice to
 install a newer release. Files that people write (YAML) may leave the version out where their model has a default; files
 that Skyshard writes (JSON) may not.
 """
@@ -25,7 +25,7 @@ KeyPath = Sequence[str | int]
 
 
 class Strict(BaseModel):
-    """A frozen model that refuses keys it does not know: what every file and page of the bench is made of."""
+    """A frozen model that refuses keys that it does not know; all files of the bench are such models."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -51,9 +51,9 @@ def parse_yaml(text: str, what: str) -> Any:
     try:
         return yaml.safe_load(text)
     except RecursionError:
-        raise UserError(f"{what} is nested too deeply", remedy="mend the file") from None
+        raise UserError(f"{what} is nested too deeply", remedy="fix the file") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none, a number of thousands of digits
-        raise UserError(f"{what} is not YAML: {' '.join(str(error).split())}", remedy="mend the file") from None
+        raise UserError(f"{what} is not YAML: {' '.join(str(error).split())}", remedy="fix the file") from None
 
 
 def validate_model(model: type[M], content: Any, path: Path) -> M:
@@ -64,11 +64,11 @@ def validate_model(model: type[M], content: Any, path: Path) -> M:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "top level"
-        raise UserError(f"'{path}', key '{where}': {first['msg']}", remedy="mend the key") from None
+        raise UserError(f"'{path}', key '{where}': {first['msg']}", remedy="fix the key") from None
 
 
-def broken_rule(message: str, place: KeyPath = (), remedy: str = "mend the key") -> PydanticCustomError:
-    """What a validator raises: a sentence, the key below its own model that is at fault, and what to do."""
+def broken_rule(message: str, place: KeyPath = (), remedy: str = "fix the key") -> PydanticCustomError:
+    """The error of a validator: a sentence, the key at fault below its model, and the remedy."""
     return PydanticCustomError("rule", "{message}", {"message": message, "place": tuple(place), "remedy": remedy})
 
 
@@ -96,7 +96,7 @@ def validate_located(model: type[M], content: object, text: str, what: str) -> M
         context = first.get("ctx", {})
         line, known = find_key(text, (*first["loc"], *context.get("place", ())))
         where = ".".join(map(str, known)) or "top level"
-        message, remedy = _WORDS.get(first["type"], (str(first["msg"]).removeprefix("Value error, "), "mend the key"))
+        message, remedy = _WORDS.get(first["type"], (str(first["msg"]).removeprefix("Value error, "), "fix the key"))
         remedy = str(context.get("remedy", remedy))
         raise UserError(f"{what}, line {line}, key '{where}': {message}", remedy=remedy) from None
 
@@ -160,7 +160,7 @@ _WORDS = {
 
 
 def find_key(text: str, place: KeyPath) -> tuple[int, list[str | int]]:
-    """The line of a key, or of the nearest one above it that is there; and the key without the model's own words."""
+    """The line of a key, or of the nearest key above it in the text; and the key's path without names of models."""
     node = yaml.compose(text)
     line, known = 1, []
     for position, part in enumerate(place):

@@ -71,6 +71,11 @@ class Chunker:
 
         Raises:
             UserError: a position is out of range or not finite; names the first such row.
+
+        >>> chunker = Chunker(85, 12, 0.01667)
+        >>> chunk_ids, sub_chunk_ids = chunker.locate([10.0, 10.0], [0.0, -30.0])
+        >>> chunk_ids.tolist(), sub_chunk_ids.tolist()
+        ([7144, 4764], [353, 276])
         """
         lon, lat = _as_positions(ra, dec)
         chunk_ids, sub_chunk_ids = np.empty(len(lon), np.int32), np.empty(len(lon), np.int32)
@@ -86,6 +91,12 @@ class Chunker:
 
         A margin is a box that encloses the overlap radius, so a copy may be farther away than that. Arguments and
         errors as for ``locate``; ``row`` counts from 0.
+
+        A row in the middle of its sub-chunk is not copied. One near the southern edge goes to the sub-chunk below:
+
+        >>> copies = Chunker(85, 12, 0.01667).overlap_copies([10.0, 10.0], [0.09, 0.001])
+        >>> copies.row.tolist(), copies.chunk_ids.tolist(), copies.sub_chunk_ids.tolist()
+        ([1], [7144], [353])
         """
         lon, lat = _as_positions(ra, dec)
         parts = [
@@ -234,8 +245,8 @@ class Chunker:
     def chunks_in(self, region: Region) -> Numbers:
         """Chunks that may hold a point of the region, ascending.
 
-        Exact for boxes; circles within rounding; ellipses and polygons by bounding box and edges, so a few chunks at
-        sharp corners may be superfluous.
+        Exact for boxes; circles within rounding; ellipses and polygons by bounding box and edges, so a few
+        chunks at sharp corners may be listed although they hold no point.
         """
         bounds = region.bounds()
         if bounds.is_empty:
@@ -259,7 +270,7 @@ class Chunker:
         return np.asarray(self._all_chunk_ids[base : base + size][np.cumsum(depth[:size]) > 0])
 
     def _within(self, chunk_ids: Numbers, half_spaces: HalfSpaces) -> Numbers:
-        """Without the chunks whose bounding circle lies outside one of the half-spaces."""
+        """Without the chunks whose bounding circle is outside one of the half-spaces."""
         if not len(half_spaces.normals) or not len(chunk_ids):
             return chunk_ids
         stripe, column = np.divmod(chunk_ids, 2 * self.stripes)
@@ -300,10 +311,10 @@ def _as_positions(ra: ArrayLike, dec: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def _check_range(lon: Floats, lat: Floats, first_row: int) -> None:
-    """Raise for the first position out of range; minima and maxima carry NaN, so they decide alone."""
+    """Raise for the first position out of range. NaN carries over to minima and maxima, so testing those is enough."""
     if not len(lon) or (lon.min() >= 0.0 and lon.max() < 360.0 and lat.min() >= -90.0 and lat.max() <= 90.0):
         return
     is_ra, is_dec = (lon >= 0.0) & (lon < 360.0), (lat >= -90.0) & (lat <= 90.0)
     row = int(np.argmin(is_ra & is_dec))
     what = f"ra = {lon[row]} must be in [0, 360)" if not is_ra[row] else f"dec = {lat[row]} must be in [-90, 90]"
-    raise UserError(f"row {first_row + row}: {what}", remedy="mend or drop the row")
+    raise UserError(f"row {first_row + row}: {what}", remedy="fix or drop the row")

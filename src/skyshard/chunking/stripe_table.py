@@ -1,5 +1,6 @@
-"""The table of sub-stripes that a striping stands for, and what Qserv refuses in one; computed once, by scalar libm
-calls as Qserv does, because a last-bit difference in a sine would move whole stripes.
+"""The table of a striping's sub-stripes, and the checks that Qserv makes.
+
+It is computed by scalar libm calls, as Qserv does, because a last-bit difference in a sine would move whole stripes.
 """
 
 from __future__ import annotations

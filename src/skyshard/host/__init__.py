@@ -1,1 +1,1 @@
-"""What this process asks of its machine: signals, process names, processors, disk space, shipped data."""
+"""What depends on the machine: signals, process names, processors, disk space, shipped data."""

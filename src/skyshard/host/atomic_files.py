@@ -1,7 +1,7 @@
 """Files that are complete or absent: written under a draft name in the same folder, then renamed.
 
-A reader never sees half a file, and an error leaves what was there before. A file is brought to disk before the rename
-only where that is asked for: after a power cut the others are written again from what they were made of.
+A reader never sees half a file, and an error leaves what was there before. A file is flushed to disk before the rename
+only on request: the others can be made again after a power cut.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Room on disk: asked for before it is taken.
+"""Checks free disk space before writing.
 
-A MariaDB server that finds the disk full waits for ever (MyISAM) or dies (InnoDB, with the registry in it), so nothing
-of ours fills a disk to the brim.
+A MariaDB server on a full disk waits for ever (MyISAM) or dies (InnoDB, which holds the registry), so Skyshard leaves a
+reserve free.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from skyshard.errors import ClusterError
 RESERVE_BYTES = 64 << 20
 """What stays free for the servers' own logs and tables."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-REMEDY = "make room, then run the ingest again: it goes on where it stood"
+REMEDY = "free disk space, then run the ingest again: it continues where it stopped"
 
 
 def require_room(folder: Path, size: int) -> None:
@@ -43,5 +43,5 @@ def writing(what: Path | str) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        remedy = REMEDY if error.errno in _FULL else "see that it may be written, then run the ingest again"
+        remedy = REMEDY if error.errno in _FULL else "make it writable, then run the ingest again"
         raise ClusterError(f"cannot write '{error.filename or what}': {reason}", remedy=remedy) from error

@@ -1,4 +1,4 @@
-"""How Ctrl-C, SIGTERM and SIGHUP reach long commands: as KeyboardInterrupt, and never in the middle of tidying up.
+"""Ctrl-C, SIGTERM and SIGHUP in long commands: they raise KeyboardInterrupt, and never interrupt a clean-up.
 
 Signal handlers belong to the main thread; in any other thread these contexts change nothing.
 """
@@ -24,7 +24,7 @@ def interruptible() -> Iterator[None]:
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Inside, Ctrl-C, SIGTERM and SIGHUP are ignored; for tidying up that takes seconds at most."""
+    """Inside, Ctrl-C, SIGTERM and SIGHUP are ignored; for clean-ups that take seconds at most."""
     with _handling(signal.SIG_IGN):
         yield
 
@@ -47,6 +47,6 @@ def _interrupt(number: int, _: FrameType | None) -> None:
 
 
 def signal_of(error: KeyboardInterrupt) -> signal.Signals:
-    """Which signal a KeyboardInterrupt stands for; Python's own is Ctrl-C."""
+    """The signal behind a KeyboardInterrupt; SIGINT for Python's own."""
     name = str(error.args[0]) if error.args else ""
     return next((number for number in ENDING_SIGNALS if number.name == name), signal.SIGINT)

@@ -1,8 +1,8 @@
-"""Which process this is, and whether another one is still there: what a process leaves on servers carries its name.
+"""Names of processes, and whether a process still runs: what a process leaves on servers carries its name.
 
-Rules: a process is known by its number and the moment of its start, so that a number that was given again is somebody
-else's; one that has ended but was not collected is gone. Read from /proc. A process of another host, or of another
-name space of processes, is never taken for gone.
+Rules: a process is identified by its number and its start time, because numbers are used again. One that has ended but
+was not waited for (a zombie) counts as gone. Read from /proc. A process of another host, or of another PID namespace,
+is never taken for gone.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _name_of(process: int) -> str:
 
 @lru_cache(maxsize=1)
 def _host() -> str:
-    """Host, boot and name space of processes."""
+    """Identifies host, boot and PID namespace."""
     try:
         boot = (PROC / "sys/kernel/random/boot_id").read_bytes().strip()
         space = os.stat(PROC / "self/ns/pid").st_ino

@@ -1,4 +1,4 @@
-"""Where the shipped data folders are: the checkout's own when there is one, else the copies inside the package.
+"""Finds the shipped data folders: those of the checkout if there is one, else the copies inside the package.
 
 An editable install has no packaged copy, a wheel has no checkout; nothing else in Skyshard knows the difference.
 """

@@ -3,10 +3,10 @@
 One JSON object a line: ``version``, ``time_s`` (seconds since 1970), ``event``, ``level``, ``process``, ``text`` and
 ``fields``.
 
-Rules: a line is one ``write`` to a file opened for appending, so that lines of several processes do not mix, and what
-was told outlives a process that is killed the moment after. A file of ``FILE_BYTES`` becomes ``<name>.1.jsonl`` in
-place of the one before it: a subject takes twice as much at most, and many events of one displace none of another.
-What cannot be written is left out: an event never fails the work that it tells of.
+Rules: a line is one ``write`` to a file opened for appending, so that lines of several processes do not mix, and an
+event survives the process that wrote it, even one that is killed a moment later. A file that reaches ``FILE_BYTES``
+is renamed to ``<name>.1.jsonl`` and replaces the one before it, so each subject takes at most twice as much, and many
+events of one subject displace none of another. An event that cannot be written is lost, and never fails the work.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class KeptEvent:
-    """An event as it was read back; ``process`` is the one that told it."""
+    """An event read from a file; ``process`` is the one that wrote it."""
 
     time_s: float
     event: str

@@ -1,7 +1,7 @@
 """Logs events: to standard ``logging``, and into the files of events of a cluster.
 
-An ``EventLog`` without a folder only logs. Telling of an event never raises, and costs a comparison where nobody
-listens and nothing is kept.
+An ``EventLog`` without a folder only logs. Telling an event never raises. Where no handler
+listens and nothing is kept it costs a comparison.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class EventLog:
         return EventLog(self._folder, self._about | fields)
 
     def is_heard(self, kind: EventKind, /, *, keep: bool = True) -> bool:
-        """Whether anything comes of telling: saves the work of finding out the fields."""
+        """Whether telling has any effect; ask before computing costly fields."""
         return self._keeps(kind, keep) or _LOGGERS[kind.subject].isEnabledFor(kind.level)
 
     def tell(self, kind: EventKind, /, *, keep: bool = True, **fields: EventValue) -> None:

@@ -1,4 +1,4 @@
-"""Row images: packed records as a fixed-format MyISAM data file holds them, and row digests.
+"""Row images: packed records exactly as a fixed-format MyISAM data file holds them, and row digests.
 
-No I/O but reading and writing such files; knows types, not tables.
+The only I/O is reading and writing such files. This package knows types, not tables.
 """

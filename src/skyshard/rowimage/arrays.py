@@ -1,6 +1,6 @@
-"""Arrow columns as NumPy sees them: values, validity and byte strings, without copies where Arrow allows it.
+"""Arrow columns as NumPy arrays: values, validity and byte strings, without copies where Arrow allows it.
 
-Rules: no Python loop over rows; slices of arrays are honoured; what stands under a null is never looked at.
+Rules: no Python loop over rows; slices of arrays work; the value under a null is never used.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class RefusedValue(UserError):
         self.column, self.kind, self.row, self.shown = column, kind, row, shown
 
     def in_file(self, path: str, row: int) -> UserError:
-        """The same with the file and the row of it, for whoever knows where the batch comes from."""
+        """The same error with a file and its row, for callers that know where the batch comes from."""
         what = f"'{path}', row {row}, column '{self.column}': '{self.shown}' does not fit {self.kind}"
         return UserError(what, remedy=self.remedy)
 
@@ -62,7 +62,7 @@ def parts(batch: pa.RecordBatch | pa.Table) -> Iterator[pa.RecordBatch]:
 
 
 def values_of(array: pa.Array, dtype: Any) -> NDArray[Any]:
-    """The fixed-width values of an Arrow array as a view; what stands under nulls is undefined."""
+    """The fixed-width values of an Arrow array as a view; undefined under nulls."""
     buffer = array.buffers()[1]
     if buffer is None:
         return np.zeros(len(array), dtype)

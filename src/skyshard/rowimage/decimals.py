@@ -23,11 +23,22 @@ _LIMB = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
 
 Limbs: TypeAlias = list[Words]
-"""A magnitude a row in 32-bit pieces, least significant first."""
+"""One magnitude a row, in 32-bit pieces, least significant first."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecimalCodec:
+    """DECIMAL(precision, scale).
+
+    >>> from decimal import Decimal
+    >>> codec = DecimalCodec(14, 4)
+    >>> codec.groups, codec.width
+    ([1, 9, 4], 7)
+    >>> values = pa.array([Decimal("1234567890.1234"), Decimal("-1234567890.1234")], pa.decimal128(14, 4))
+    >>> [row.tobytes().hex(" ") for row in codec.encode(values, Origin("c", "decimal(14,4)", 0))]
+    ['81 0d fb 38 d2 04 d2', '7e f2 04 c7 2d fb 2d']
+    """
+
     precision: int
     scale: int
     is_unsigned: bool = False

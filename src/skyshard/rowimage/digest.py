@@ -1,9 +1,9 @@
-"""Row digests: two 64-bit sums over a table's rows that say whether two places hold the same rows, in any order.
+"""Row digests: two 64-bit sums over a table's rows. Equal digests mean the same rows, in whatever order.
 
 Rules: a value counts by what the server stores and by its column's position, never by the text it came as (a DATETIME
 without a time of day equals midnight; CHAR drops trailing spaces; BINARY is filled with zero bytes; -0.0 is 0.0;
 NULL is no value). A row is a sum of words times odd constants, one constant a column and lane, made nonlinear at the
-end, so values swapped between rows show. Not cryptographic: it finds faults, not forgers.
+end, so that swapping values between rows changes the digest. Not cryptographic: it finds faults, not forgeries.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Factors: TypeAlias = tuple[tuple[np.uint64, np.uint64], ...]
 """By word of a value: the factors of both lanes."""
 
 _BLOCK_ROWS = 32768
-"""Rows that are hashed at once: many, for each column costs some calls a block; few enough for the cache."""
+"""Rows hashed at a time: many, as each block costs some calls a column, but few enough for the cache."""
 _WORD_BITS = 64
 _LANE = (1 << _WORD_BITS) - 1
 
@@ -83,6 +83,16 @@ def digest(batch: pa.RecordBatch | pa.Table, fields: Sequence[FieldLike]) -> Row
 
     Raises:
         UserError: columns or values that the fields' types do not take.
+
+    The order of rows does not count, and neither does the way in which a value is written:
+
+    >>> from skyshard.rowimage.record import Field
+    >>> from skyshard.rowimage.sqltype import parse_type
+    >>> fields = [Field("id", parse_type("int"), False), Field("at", parse_type("datetime"), True)]
+    >>> one = pa.record_batch([pa.array([1, 2], pa.int32()), pa.array([b"2012-03-06", None])], ["id", "at"])
+    >>> other = pa.record_batch([pa.array([2, 1], pa.int32()), pa.array([None, b"2012-03-06 00:00:00"])], ["id", "at"])
+    >>> digest(one, fields) == digest(other, fields)
+    True
     """
     if batch.num_columns != len(fields):
         raise UserError(
@@ -145,7 +155,7 @@ def _digest_part(part: pa.RecordBatch, fields: Sequence[FieldLike], first_row: i
 
 
 def _accumulate(sources: Sequence[tuple[_Source, Factors]], start: int, stop: int, lanes: Lanes, room: Lanes) -> None:
-    """Add what the sources' rows ``[start, stop)`` contribute to their lanes; ``room`` is two lines of scratch."""
+    """Add what the sources' rows ``[start, stop)`` contribute to their lanes; ``room`` is scratch space of two rows."""
     product, words = room
     for source, factors in sources:
         for word, (low_factor, high_factor) in zip(source.words(start, stop, words), factors, strict=False):
@@ -203,7 +213,7 @@ class _PlainSource(_Source):
 
 
 class _CodedSource(_Source):
-    """Types whose values are not words as they stand."""
+    """Types whose values are not stored as one word."""
 
     __slots__ = ("array", "field", "first_row")
 

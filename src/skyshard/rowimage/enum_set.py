@@ -1,4 +1,4 @@
-"""ENUM and SET: member texts ↔ the number that a record stores (place of the member from 1; a bit a member).
+"""ENUM and SET: member texts ↔ the number that a record stores (position of the member from 1; one bit a member).
 
 Rules: members match byte by byte (the server's collation may be more lenient: such text takes the LOAD DATA path).
 Python loops run over distinct values only.
@@ -94,7 +94,7 @@ class MemberCodec:
 
 
 def by_distinct(array: pa.Array, number_of: Callable[[bytes], int]) -> Words:
-    """``number_of`` each text, called once a distinct text; 0 at nulls."""
+    """The number of each text; ``number_of`` is called once for each distinct text. 0 at nulls."""
     encoded = pc.dictionary_encode(array.cast(pa.large_binary()))
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()

@@ -1,14 +1,14 @@
 """The index file of a fixed-format MyISAM table, made from its records: byte for byte what REPAIR TABLE makes.
 
-Rules: indexes over NOT NULL integer columns only, everything else is the server's; what an index is over, and where
-its column lies, is read from the table's own empty index file, and nothing is guessed: a header that is not understood
-to its last byte is nobody's to write. No I/O here. The server sorts keys by calls of a comparison, two thirds of the
-time of a REPAIR; here they are sorted as numbers.
+Rules: only indexes over NOT NULL integer columns are made here, the server makes all others. The columns of an index
+and their offsets are read from the table's own empty index file, and nothing is guessed: a header that is not
+understood to its last byte means that no index is made here. No I/O. The server sorts keys by calls of a comparison,
+which takes two thirds of a REPAIR; here keys are sorted as numbers.
 
 The file: a header (state, constants, keys, columns; all numbers high byte first), then pages of keys. A page holds
 keys in order, each with the number of its record; a page above others also the pages between its keys. Pages are
-filled from the left; the key that would not fit anymore moves up. Read off files that MariaDB 10.11 wrote, after the
-description in the server's `storage/myisam` (mi_open.c: the header; sort.c, mi_check.c: how pages are filled).
+filled from the left; the key that does not fit moves up. Derived from files that MariaDB 10.11 wrote, and from
+the description in the server's `storage/myisam` (mi_open.c: the header; sort.c, mi_check.c: how pages are filled).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _STATE_TAIL, _BASE_LENGTH, _KEY_LENGTH, _COLUMN_LENGTH = 52, 100, 12, 18
 _PAGE_UNIT = 1024
 """What page numbers count, whatever a page's length."""
 _NOT_SORTED = 32
-"""Set by REPAIR: pages lie in the file as they were filled."""
+"""Set by REPAIR: pages are in the file in the order in which they were filled."""
 _NODE = 0x8000
 """Set in the length of a page that has pages below it."""
 _NUMBERS = {3: "i2", 4: "i4", 8: "u2", 9: "u4", 10: "i8", 11: "u8", 14: "i1"}
@@ -55,7 +55,7 @@ class DuplicateKey(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _IndexColumn:
-    """A column of an index: where it lies in a record, and as what."""
+    """A column of an index: its offset in a record, and its number type."""
 
     offset: int
     number: str
@@ -88,7 +88,7 @@ class IndexImage:
     @staticmethod
     @lru_cache(maxsize=64)
     def of(empty: bytes) -> IndexImage | None:
-        """Read the index file of an empty table; None where an index is not ours to make."""
+        """Read the index file of an empty table; None if it has an index that only the server can make."""
         try:
             return _read(empty)
         except struct.error:

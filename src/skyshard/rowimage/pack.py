@@ -1,8 +1,8 @@
 """Arrow batch → packed records, byte for byte what MariaDB writes.
 
-Rules: no loop over rows; a span of rows is made ready column by column, then scattered over the records in blocks that
-stay in the processor's cache. NULL stores the zero of its type; unused bytes are zero;
--0.0 is stored as 0.0, as the server does. The server itself may leave old bytes behind a short VARCHAR.
+Rules: no loop over rows; a span of rows is prepared column by column, then written to the records in blocks that fit
+the processor's cache. NULL stores the zero of its type; unused bytes are zero;
+-0.0 is stored as 0.0, as the server does. The server itself may leave old bytes after a short VARCHAR.
 """
 
 from __future__ import annotations
@@ -36,6 +36,15 @@ def pack(batch: pa.RecordBatch | pa.Table, layout: RecordLayout, out: Records | 
 
     Raises:
         UserError: a column count, Arrow type or value that the table's columns do not take.
+
+    The first byte holds the live marker, the NULL bits and unused bits, which are 1. ``unpack`` is the inverse:
+
+    >>> from skyshard.rowimage.record import Field
+    >>> from skyshard.rowimage.sqltype import parse_type
+    >>> layout = RecordLayout.of([Field("id", parse_type("int"), False), Field("mag", parse_type("smallint"), True)])
+    >>> batch = pa.record_batch([pa.array([258], pa.int32()), pa.array([None], pa.int16())], ["id", "mag"])
+    >>> pack(batch, layout).tobytes().hex(" ")
+    'ff 02 01 00 00 00 00'
     """
     keep_freed_memory()
     require_packable(layout)
@@ -73,14 +82,14 @@ def check_values(batch: pa.RecordBatch, fields: Iterable[FieldLike]) -> None:
 
 
 def block_rows(layout: RecordLayout) -> int:
-    """Rows of a block that the cache holds."""
+    """Rows of a block that fits the cache."""
     return min(max(_BLOCK_BYTES // layout.length, _FEWEST_BLOCK_ROWS), _MOST_BLOCK_ROWS)
 
 
 def _span_rows(layout: RecordLayout, rows: int) -> int:
-    """Rows that are made ready at once: many, for each costs a call a column; few enough to keep copies small.
+    """Rows prepared at a time: many, as each span costs one call a column, but few enough to keep copies small.
 
-    All spans of ``rows`` are about as long: a short last one would cost as many calls as a long one.
+    All spans of ``rows`` have about the same length, because a short last one would cost as many calls as a long one.
     """
     most = min(max(_SPAN_BYTES // layout.length, _FEWEST_SPAN_ROWS), _MOST_BLOCK_ROWS)
     return -(-rows // max(round(rows / most), 1))
@@ -148,7 +157,7 @@ class _Writer(Protocol):
     """One column of a batch."""
 
     def ready(self, start: int, span: Records, nulls: _NullArea) -> Ready:
-        """Make the rows from ``start`` ready for the records ``span``; mark NULLs."""
+        """Prepare the rows from ``start`` for the records ``span``, and mark NULLs."""
         ...
 
 
@@ -157,7 +166,7 @@ def _writer(slot: RecordSlot, array: pa.Array, first_row: int) -> _Writer:
         row = first_row + int(np.flatnonzero(validity_bytes(array) == 0)[0])
         raise UserError(
             f"column '{slot.name}': row {row} is NULL, the column NOT NULL",
-            remedy="mend the input or declare the column nullable",
+            remedy="fix the input or declare the column nullable",
         )
     if slot.plain is None:
         return _CodedWriter(slot, array, first_row)

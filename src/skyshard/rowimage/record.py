@@ -2,7 +2,7 @@
 
 Rules: the null area comes first (live marker, then one bit a nullable column and the uneven bits of BIT columns, in
 column order, least significant bit first), then the columns packed without gaps. A record has at least 7 bytes.
-Read off files that MariaDB 10.11 wrote; no I/O here.
+Derived from files that MariaDB 10.11 wrote. No I/O.
 """
 
 from __future__ import annotations
@@ -61,8 +61,9 @@ class Codec(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RecordSlot:
-    """Where a column lies. ``plain`` is the NumPy type of values stored as they are, else ``codec`` or ``bit`` is set.
+    """Where a column is in a record.
 
+    ``plain`` is the NumPy type of values that are stored unchanged; for other types ``codec`` or ``bit`` is set.
     ``null_bit`` and ``uneven_bit`` count bits of the null area from its first; -1 = has none.
     """
 
@@ -89,7 +90,7 @@ Records: TypeAlias = np.ndarray[tuple[int], np.dtype[np.void]]
 
 
 def bytes_at(records: Records, offset: int, dtype: Any = np.uint8) -> Any:
-    """What lies ``offset`` bytes into each record, as a strided view."""
+    """The values at ``offset`` bytes into each record, as a strided view."""
     if not len(records):
         return np.empty(0, dtype)
     return np.ndarray((len(records),), dtype, records, offset, records.strides)
@@ -101,6 +102,11 @@ class RecordLayout:
 
     ``dtype`` names every column that has bytes of its own; integers and floats of 1, 2, 4 and 8 bytes can be read
     from it as they are, all others are raw bytes (`unpack` reads them).
+
+    >>> from skyshard.rowimage.sqltype import parse_type
+    >>> layout = RecordLayout.of([Field("id", parse_type("bigint"), False), Field("mag", parse_type("float"), True)])
+    >>> [(slot.name, slot.offset, slot.null_bit) for slot in layout.slots], layout.null_bytes, layout.length
+    ([('id', 1, -1), ('mag', 9, 1)], 1, 13)
     """
 
     slots: tuple[RecordSlot, ...]
@@ -159,7 +165,7 @@ def _layout(fields: tuple[Field, ...]) -> RecordLayout:
 
 @dataclass(slots=True)
 class _Bits:
-    """The null area while it is laid out: bits used, those that BIT columns keep there, the two of each field."""
+    """The null area while the record is laid out: bits in use, bits of BIT columns, and both bits of each field."""
 
     used: int
     uneven: list[int]

@@ -1,7 +1,7 @@
 """Digests straight from packed records, in two thirds of the time that Arrow columns take.
 
-Rules: equal to `digest` of the unpacked records. A row's hash is linear in its words, and these in their bytes: columns
-that are words as they stand make a matrix a block, runs of neighbours row by row, single columns each by itself. NULLs
+Rules: equal to `digest` of the unpacked records. A row's hash is linear in its words, and words in their bytes. Columns
+that are stored as words form a matrix for each block: adjacent columns row by row, single columns one by one. NULLs
 are looked up by bytes of the null area, eight columns at once, which needs what every writer of records keeps: the
 bytes of a NULL are zero, and there is no -0.0. All other columns are unpacked.
 """
@@ -26,7 +26,7 @@ _RECORDS_AT_ONCE_BYTES = 32 << 20
 _WORD = 8
 _MASK = (1 << 64) - 1
 _LONG_RUN = 16
-"""Words from which on a run is faster row by row; below it, as bytes with its neighbours, or column by column."""
+"""A run of at least so many words is faster row by row; a shorter one as bytes with its neighbours, or by column."""
 
 
 def digest_records(records: Any, layout: RecordLayout, columns: int | None = None) -> RowDigest:
@@ -84,7 +84,7 @@ class _Run:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Matrix:
-    """How the words of records become a matrix: by rows where they are side by side, by columns where they are alone.
+    """How the words of records become a matrix: by rows where columns are adjacent, else by columns.
 
     ``factors`` uint64[2, words] by lane, run after run; the first ``wide`` words have eight bytes.
     """

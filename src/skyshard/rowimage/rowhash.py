@@ -1,7 +1,7 @@
 """The arithmetic under row digests: constants, word mixing, hashes of byte strings, the nonlinear end of a row.
 
-Rules: everything is 64-bit arithmetic modulo 2^64 and frozen: digests are kept in registries, so a change here is a
-change of format. Source of the mixers: splitmix64 and the MurmurHash3 finaliser.
+Rules: all arithmetic is modulo 2^64 and must not change: digests are stored in registries, so a change here is a change
+of format. Source of the mixers: splitmix64 and the MurmurHash3 finaliser.
 """
 
 from __future__ import annotations

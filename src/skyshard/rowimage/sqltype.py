@@ -31,8 +31,8 @@ class TypeClass(StrEnum):
 class SqlType:
     """One column type.
 
-    ``base`` is the canonical lower-case name (``bigint``, ``double``, ``varchar`` ...), ``arguments`` what stood in
-    parentheses, as integers where it was numbers.
+    ``base`` is the canonical lower-case name (``bigint``, ``double``, ``varchar`` ...), ``arguments`` what the
+    parentheses hold, as integers where it was numbers.
     """
 
     text: str
@@ -192,7 +192,7 @@ def parse_type(text: str) -> SqlType:
 
 
 def _require_arguments(text: str, base: str, inner: str | None) -> None:
-    """Refuse what stands in parentheses, where nothing of it could be understood further on."""
+    """Refuse content of parentheses that later steps could not interpret."""
     if base in ("enum", "set"):
         if "'" not in (inner or ""):
             raise UserError(f"column type '{text}' has no members", remedy="write enum('a','b')")

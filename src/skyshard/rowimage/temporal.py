@@ -45,7 +45,14 @@ _REMEDY = {
 
 @dataclass(frozen=True, slots=True)
 class TemporalCodec:
-    """One temporal type; ``digits`` is its number of fraction digits, 0 to 6."""
+    """One temporal type; ``digits`` is its number of fraction digits, 0 to 6.
+
+    >>> codec = TemporalCodec("datetime", 2)
+    >>> texts = pa.array([b"2012-03-06", b"2012-03-06 05:02:47.129"])
+    >>> cells = codec.encode(texts, Origin("at", "datetime(2)", 0))
+    >>> codec.decode(cells, None).to_pylist()
+    [b'2012-03-06 00:00:00.00', b'2012-03-06 05:02:47.12']
+    """
 
     base: str
     digits: int = 0

@@ -27,6 +27,12 @@ def unpack(records: Any, layout: RecordLayout) -> pa.RecordBatch:
 
     Args:
         records: records (any one-dimensional array of ``layout.length`` bytes each), or bytes of whole records.
+
+    >>> from skyshard.rowimage.record import Field
+    >>> from skyshard.rowimage.sqltype import parse_type
+    >>> layout = RecordLayout.of([Field("id", parse_type("int"), False), Field("name", parse_type("char(3)"), True)])
+    >>> unpack(bytes.fromhex("fd 07 00 00 00 61 62 20"), layout).to_pylist()
+    [{'id': 7, 'name': b'ab'}]
     """
     keep_freed_memory()
     arrays = unpack_columns(live_records(as_records(records, layout), layout), layout, layout.slots)

@@ -1,4 +1,4 @@
-"""Reads stories of one cluster. A registry that does not answer leaves what the files of events tell."""
+"""Reads stories of one cluster. If the registry does not answer, a story has only what the files of events hold."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """A story: facts and events in the order of their times. Values, no I/O.
 
-Rules: what both the registry and the files of events tell is told once, by the file, which knows the process; an event
-of the registry alone is told by the registry.
+Rules: an event that both the registry and the files have is taken from the files, which know the process.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What a generator knows of a database, as statements and digests: the second oracle beside the mono server.
+"""What a generator knows of a database, as statements and digests: a second oracle, besides the mono server.
 
 Made from what ingest kept (`skyshard.ingest.transaction.kept_truth`): the whole truth of a folder's manifest, or what
-partition tasks noted of the rows that they made. A generator knows rows by its own chunks; of a table that was spread
-another way, the rows are known as a whole only. No I/O.
+partition tasks noted of the rows that they made. A generator knows rows by its own chunks. Of a table with
+another striping only the total is known. No I/O.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from skyshard.synth.write.catalog_truth import answers, closest_chord, merged
 
 _MOST_OBJECTS = 3_000_000
 _DECIDES_CHUNKS = ("role", "director", "key", "position")
-"""What of a table's layout decides, with the stripes, in which chunk a row is; sub-stripes and overlap do not."""
+"""What in a table's layout decides, with the stripes, which chunk a row is in. Sub-stripes and overlap do not."""
 
 
 def known_truth(content: KeptTruth, striping: Striping, layouts: Mapping[str, TableLayout]) -> Known:
@@ -66,7 +66,7 @@ def _as_spread(
 
 @dataclass(frozen=True)
 class PairCounter:
-    """Counts what the near-neighbour statement of the KPM tests returns for any box, from positions made anew."""
+    """Counts, for any box, what the KPM near-neighbour statement returns; it generates the positions again."""
 
     sky: SyntheticSky
     chunks: frozenset[int]

@@ -1,7 +1,7 @@
 """A recipe as a source of ingest: partition tasks make the rows of their chunk instead of reading a file.
 
-No Parquet, no transfer: a task needs the recipe, a seed and a chunk's number. Rows, digests and routes are those
-of the way through Parquet. The one module that knows both synthesis and ingest.
+Nothing is written or transferred: a task needs the recipe, a seed and a chunk number. Rows, digests and chunks are the
+same as through Parquet files.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What to make: recipes, their rules, and the tables that they stand for."""
+"""What to make: recipes, their rules, and the tables that a recipe describes."""

@@ -1,6 +1,6 @@
-"""The tables of a recipe that names a Felis schema: which there are, their columns, and how each is spread. No I/O.
+"""The tables of a recipe that names a Felis schema: their columns, and how each is spread over chunks. No I/O.
 
-Reading a schema is the one slow thing here; it is done once in a process.
+Reading a schema is slow, so each process does it once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Frames of coordinates that density maps come in, and the way from equatorial positions to theirs. No I/O.
+"""Coordinate frames of density maps, and the conversion of equatorial positions to them. No I/O.
 
 Sources: the Hipparcos catalogue, vol. 1, section 1.5.3 (Galactic); the obliquity of J2000.0 of IAU 1976 (ecliptic).
 """

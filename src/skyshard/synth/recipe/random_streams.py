@@ -1,7 +1,7 @@
-"""Random streams: one for each (seed, table, chunk, column), independent of every other. No I/O.
+"""One random stream for each (seed, table, chunk, column), independent of all others. No I/O.
 
-Counter-based (Philox), keyed by a hash of those four words, so that a column can be made alone, on any machine, in any
-order. The numbers depend on NumPy's distributions, which may change between its releases: manifests name the release.
+Streams are counter-based (Philox) and keyed by a hash of those four values, so a column can be made alone, on any
+machine and in any order. NumPy may change its distributions between releases, so manifests record the release.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 import xxhash
 
 WHOLE_SKY = -1
-"""Stands for the chunk in streams that belong to no chunk: visits, the density map."""
+"""The chunk number of streams that belong to no chunk: visits, the density map."""
 
 
 def stream(seed: int, table: str, chunk: int, column: str) -> np.random.Generator:

@@ -1,4 +1,4 @@
-"""Recipes: strict models of ``synth/recipes/*.yaml``. No I/O but reading the file named.
+"""Recipes: strict models of ``synth/recipes/*.yaml``. The only I/O is reading the named file.
 
 A recipe together with a seed decides every byte of a catalog. Angles in degrees, magnitudes AB, unless a name says
 otherwise.
@@ -94,7 +94,7 @@ class ObjectTable(StrictModel):
 
 
 class RecipeSourceTable(StrictModel):
-    """Detections: the visits in which an object stands out. The number follows from depth and visits."""
+    """Detections: one row for each visit in which an object is above the noise. Depth and visits decide how many."""
 
     detection_snr: Positive = 5.0
     """Signal over noise in one visit above which an object is detected."""
@@ -117,7 +117,7 @@ class ReferenceTables(StrictModel):
 
 
 class Tables(StrictModel):
-    """Which tables to make; Filter and Visit are always made."""
+    """Which tables to make. Filter and Visit are always made."""
 
     Object: ObjectTable = ObjectTable()
     """The director table."""
@@ -156,14 +156,14 @@ class ColumnRecipe(StrictModel):
 
 
 class SchemaTables(StrictModel):
-    """Tables with all columns of a Felis schema; takes the place of ``tables``."""
+    """Tables with all columns of a Felis schema, instead of ``tables``."""
 
     catalog: Annotated[str, Field(min_length=1)]
     """Name of the schema: hsc, dp02_dc2, dp1, dp2, or another that ``skyshard schema list`` shows."""
     tables: tuple[str, ...] | None = None
     """Which of its tables to make; null for all."""
     kinds: dict[str, TableKind] = Field(default={})
-    """What a table holds, where it should not be inferred from its columns."""
+    """What a table holds, for tables where the columns would suggest something else."""
     columns: dict[str, ColumnRecipe] = Field(default={})
     """Rules for single columns, by ``Table.column``."""
     detection_snr: Positive = 5.0
@@ -234,7 +234,7 @@ class Neighbours(StrictModel):
 
 
 class Recipe(StrictModel):
-    """Everything that decides a synthetic catalog but the seed, which may be given apart."""
+    """Everything that decides a synthetic catalog, except a seed given on the command line."""
 
     version: Literal[1]
     """Format of this file."""
@@ -245,7 +245,7 @@ class Recipe(StrictModel):
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     """Seed of all random streams, unless another is given."""
     striping: Striping
-    """Chunks are made, and written, by these numbers."""
+    """The striping by which chunks are made and files are cut."""
     flux_unit: Literal["uJy", "nJy", "cgs"] = "uJy"
     """Unit of every flux: microjansky (AB zero point 23.9), nanojansky (31.4), erg/s/cm2/Hz (-48.6)."""
     sky: Sky
@@ -335,9 +335,14 @@ def _located(rule: MapFile | ChunkRows, recipe: Path, key: str) -> MapFile | Chu
     try:
         found = xxhash.xxh3_128(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise UserError(f"'{recipe}', key '{key}': cannot read '{path}': {error.strerror}", remedy="mend it") from None
+        raise UserError(
+            f"'{recipe}', key '{key}': cannot read '{path}': {error.strerror}", remedy="check path and permissions"
+        ) from None
     if rule.xxh3 not in ("", found):
-        raise UserError(f"'{recipe}', key '{key}': '{path}' has another content", remedy="give the file it was made of")
+        raise UserError(
+            f"'{recipe}', key '{key}': '{path}' has changed since the recipe was read",
+            remedy="use the file that the catalog was made with",
+        )
     return rule.model_copy(update={"file": str(path), "xxh3": found})
 
 

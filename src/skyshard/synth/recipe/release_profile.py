@@ -1,4 +1,4 @@
-"""Profiles: what "50 % of DR1" means: strict models of ``synth/profiles/*.yaml``. No I/O but reading the file named."""
+"""Profiles, which say what "50 % of DR1" is: strict models of ``synth/profiles/*.yaml``. Reads the named file only."""
 
 from __future__ import annotations
 

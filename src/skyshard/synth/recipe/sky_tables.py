@@ -81,7 +81,7 @@ class TableSpec:
     table: Table
     layout: TableLayout
     kind: TableKind = TableKind.OTHER
-    """What a row stands for, in tables of a Felis schema."""
+    """What a row describes, in tables of a Felis schema."""
 
     @locked_property
     def arrow(self) -> pa.Schema:
@@ -148,7 +148,7 @@ def to_arrow(table: Table, values: Mapping[str, Values]) -> pa.Table:
 
 
 def to_array(values: Values, arrow_type: pa.DataType) -> pa.Array:
-    """Values as one Arrow array of a type; numbers of that type are not copied."""
+    """Values as one Arrow array of a type. Numbers that have the type already are not copied."""
     if isinstance(values, pa.Array):
         return values.cast(arrow_type)
     numbers = values.values if isinstance(values, Masked) else values

@@ -1,7 +1,7 @@
-"""What each table of a Felis schema holds, and so how it is spread: inferred from its columns. No I/O.
+"""Infers what each table of a Felis schema holds, and from that how it is spread over chunks. No I/O.
 
-A table is recognised by the ids that it carries, not by its name alone; a recipe can overrule any of it
-(``schema.kinds``). Tables that are not recognised become regular ones with a few rows.
+A table is recognised by its id columns, not by its name alone. A recipe can override the result (``schema.kinds``).
+Tables that are not recognised become regular tables with a few rows.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from skyshard.errors import UserError
 
 
 class TableKind(StrEnum):
-    """What a row stands for."""
+    """What a row describes."""
 
     OBJECT = "object"
     """An object of the sky: the director that all others follow."""
@@ -39,7 +39,7 @@ class TableKind(StrEnum):
     PATCH = "patch"
     """A piece of the sky map."""
     OTHER = "other"
-    """A regular table of which nothing is known: some hundred rows."""
+    """A regular table that no rule recognises: a few hundred rows."""
 
     @property
     def is_regular(self) -> bool:

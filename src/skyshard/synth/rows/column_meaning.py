@@ -1,7 +1,8 @@
-"""What a column of a Felis schema means: inferred from its name, unit and type. Tables of rules, no numbers made here.
+"""Infers what a column of a Felis schema means from its name, unit and type. Rules only, no values are made here.
 
-A rule is a pattern for the name without its band; the first that matches decides. What no rule knows is GENERIC and is
-made from unit and type. Patterns are of the Rubin pipelines' names; a recipe can overrule any column.
+A rule is a pattern for the name without its band; the first match decides. A column that no rule matches is
+GENERIC: its values follow from unit and type. The patterns cover the Rubin pipelines' names, and a recipe can override
+any column.
 """
 
 from __future__ import annotations

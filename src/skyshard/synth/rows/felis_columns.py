@@ -1,7 +1,7 @@
 """Columns of a Felis table, made by their meaning: one function for each sense. No I/O.
 
-``TableRows`` is what is known of a table's rows in one chunk; a maker turns it and a column into values. Columns that
-follow from others (magnitudes from fluxes) ask for them by name, so tables agree with themselves.
+``TableRows`` holds what is known of a table's rows in one chunk; a maker computes a column's values from it. Columns
+that follow from others (magnitudes from fluxes) look them up by name, so that a table is consistent.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _flux_difference(rows: TableRows, column: SchemaColumn, meaning: ColumnMeani
 
 
 def _mag(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
-    """The magnitude of the flux that stands beside it; NULL where that is not positive."""
+    """The magnitude of the flux column that belongs to it; NULL where the flux is not positive."""
     flux = _beside(rows, column, "Mag", "Flux")
     if flux is None:
         flux = rows.light(meaning.band or "r").total * np.float32(1e3)
@@ -235,7 +235,7 @@ def _size(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Valu
 
 
 def _kind(rows: TableRows, column: SchemaColumn, meaning: ColumnMeaning) -> Values:
-    """0 for point sources, 1 for extended; a share between, near the limit the wrong one."""
+    """0 for point sources, 1 for extended ones; some values are between, and near the limit some are wrong."""
     light = rows.light(meaning.band)
     kind = ~light.is_point
     is_confused = rows.uniform(column.name) < np.minimum(1 / np.maximum(light.snr, np.float32(1)), np.float32(0.3))
@@ -308,4 +308,4 @@ _MAKERS: dict[Sense, Maker] = {
     Sense.MOMENT: _moment, Sense.ELLIPTICITY: _ellipticity, Sense.SIZE: _size, Sense.KIND: _kind, Sense.FLAG: _flag,
     Sense.COUNT: _count, Sense.VISITS: _visits, Sense.TIME: _time, Sense.PM: _pm, Sense.GENERIC: _generic,
 }  # fmt: skip
-"""Ids, visits, detectors, tracts and patches come ready with the rows; where a kind has none they are 0."""
+"""Ids, visits, detectors, tracts and patches are given with the rows, or 0 for a kind of table without them."""

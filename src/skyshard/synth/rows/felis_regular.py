@@ -1,6 +1,6 @@
 """The regular tables of a Felis recipe: visits, detectors of visits, patches of the sky, and tables that no rule knows.
 
-Children join to them: every (visit, detector) that a row names is there. Human columns come from Faker. No I/O.
+Child rows join to them: every (visit, detector) that a row names exists. Human columns come from Faker. No I/O.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _of_visits(
 
 
 def _patches(recipe: Recipe, rows: int, pointings: Pointings) -> Ready:
-    """The patches whose centre lies in the footprint, or close to it."""
+    """The patches whose centre is in or near the footprint."""
     tract, patch, ra, dec, width = patch_centres()
     is_in = in_footprint(recipe.sky.footprint, ra, dec, 0.2)
     tract, patch, ra, dec, width = tract[is_in], patch[is_in], ra[is_in], dec[is_in], width[is_in]

@@ -1,8 +1,8 @@
-"""The chunked tables of a Felis recipe in one chunk: which rows each has, and how they hang together. No I/O.
+"""Rows of the chunked tables of a Felis recipe in one chunk, and how they refer to each other. No I/O.
 
-All follow from one population and its exposures: Source rows are exposures in which the object stands out, ForcedSource
-rows are all exposures, difference imaging finds variable objects and a share of the others. Ids count within the chunk,
-as everywhere.
+All follow from one population and its exposures: Source rows are the exposures in which the object is detected,
+ForcedSource rows are all exposures, and difference imaging finds variable objects and a share of the others. Ids count
+within the chunk.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class FelisChunk:
 
     @locked_property
     def dia_detections(self) -> RowIndexes:
-        """Exposures in which the difference stands out: the first of each object, and others by brightness or luck."""
+        """Exposures detected in difference images: the first of each object, and others by brightness or at random."""
         of, seen = self.dia_exposures, self.exposures
         row = seen.row[of]
         mean = self.patch.population.flux[seen.band[of], row] * self.compact[row]
@@ -174,7 +174,7 @@ def _rows_of(chunk: FelisChunk, spec: TableSpec, columns: Mapping[str, SchemaCol
 def _scattered(
     chunk: FelisChunk, table: str, seen: RowIndexes | None, ra: Floats, dec: Floats
 ) -> tuple[Floats, Floats]:
-    """Positions measured anew: about the object's, and never outside its chunk."""
+    """Positions of a second measurement: scattered about the object's, inside its chunk."""
     patch = chunk.patch
     error = _SCATTER_DEG if seen is None else 0.7 / 3600 * chunk.exposures.sigma[seen] / chunk.exposures.flux[seen]
     east = error * patch.normal(table, "scatterRa", len(ra)) / np.maximum(np.cos(np.radians(dec)), 1e-3)

@@ -1,4 +1,4 @@
-"""The light of rows in one band, and what spoils it: the base from which a wide table's columns are made. No I/O.
+"""Fluxes of rows in one band, with noise and flags: the base of a wide table's columns. No I/O.
 
 Fluxes are in microjansky and single precision. Flags are int8 arrays made from a few draws, so that they are
 correlated; columns of one meaning share one array.
@@ -48,7 +48,7 @@ class Light:
         return self.point / self.sigma
 
     def flag(self, word: str) -> SmallIntegers:
-        """The flag of a meaning; see ``meaning``."""
+        """The flag column for a word; see ``column_meaning``."""
         if word not in self.made:
             self.made[word] = self._flag(word).view(np.int8)
         return self.made[word]

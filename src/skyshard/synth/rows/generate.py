@@ -1,7 +1,7 @@
-"""The pure function at the heart: (recipe, seed, chunk) to the rows of every table. No I/O.
+"""Makes the rows of every table of a chunk: a pure function of (recipe, seed, chunk). No I/O.
 
-Nothing here depends on which other chunks are made, or when, or where. A chunk's director rows stand first; children
-know their object's row, so parents and children agree without being looked up.
+The rows do not depend on which other chunks are made, when, or where. Director rows are made first, and child rows
+refer to their object's row number, so parents and children agree without a look-up.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from skyshard.synth.sky.positions import SkyPositions, draw_positions
 from skyshard.synth.sky.visits import Pointings, draw_pointings, regular_tables
 
 RUN_ROWS = 4_000_000
-"""Child rows that are made at once, about: some 500 MB while they are."""
+"""Child rows made at a time, roughly: they take about 500 MB."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class SyntheticSky:
 
     @property
     def director(self) -> str:
-        """The table of objects, which stands first."""
+        """The table of objects, the first one."""
         return next(iter(self.specs))
 
     @property

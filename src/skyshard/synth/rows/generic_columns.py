@@ -1,4 +1,4 @@
-"""Values of columns of which only unit, type and a word of the name are known, or which a recipe rules. No I/O."""
+"""Values of columns known only by unit, type and a word of the name, or set by a recipe. No I/O."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _PATTERNS = tuple((re.compile(pattern), shape) for pattern, shape in _BY_NAME)
 
 
 def distribution_of(column: SchemaColumn) -> Distribution:
-    """The distribution of a column that is understood only so far.
+    """The distribution of a column that no other rule knows.
 
     >>> distribution_of(SchemaColumn("ebv", "float", True, "mag", "", ""))
     Distribution(name='log-normal', first=0.05, second=0.5)

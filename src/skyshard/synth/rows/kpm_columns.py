@@ -1,4 +1,4 @@
-"""What a survey measures of a population: the columns of Object, Source and ForcedSource. No I/O.
+"""Measured columns of Object, Source and ForcedSource, made from a population. No I/O.
 
 Fluxes are made in microjansky, in single precision, and scaled to the recipe's unit at the end. Errors follow the
 point-source model of LSE-40: (sigma/F5)^2 = 0.001 F/F5 + 0.039, where F5 is the flux at five sigma.
@@ -63,9 +63,10 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Children:
-    """Draws and ids of a patch's child rows, made in runs of parents: each run goes on where the last one ended.
+    """Random draws and ids of a patch's child rows.
 
-    So the rows do not depend on how long the runs are.
+    Runs of parents are made one after the other. Each run continues the streams of the last one, so the rows do not
+    depend on how long the runs are.
     """
 
     patch: Patch
@@ -84,7 +85,7 @@ class Children:
         return self.streams[table, column]
 
     def serials(self, table: str, count: int) -> Integers:
-        """Numbers of a table's next rows, from 1; each is given once."""
+        """Serial numbers of a table's next rows, from 1; each is given once."""
         first = self.made.get(table, 0) + 1
         self.made[table] = first + count - 1
         return np.arange(first, first + count, dtype=np.int64)
@@ -269,7 +270,7 @@ def forced_source_columns(children: Children, exposures: Exposures, pointings: P
 
 
 def detect(patch: Patch | Children, exposures: Exposures, snr: float) -> RowIndexes:
-    """The exposures in which the object stands out of the noise."""
+    """The exposures in which the object is detected."""
     seen = exposures.flux / exposures.sigma + patch.normal(SOURCE, "detected", len(exposures))
     return np.flatnonzero(seen > snr)
 

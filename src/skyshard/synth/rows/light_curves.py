@@ -1,4 +1,4 @@
-"""Statistics of light curves, as DiaObject rows hold them: in the order of quantiles, with the true counts. No I/O."""
+"""Statistics of light curves for DiaObject rows: consistent with each other (quantiles rise), counts exact. No I/O."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _QUANTILES = {
     "Min": -2.0, "Percentile05": -1.645, "Percentile25": -0.674, "Percentile50": 0.0, "Percentile75": 0.674,
     "Percentile95": 1.645, "Max": 2.0,
 }  # fmt: skip
-"""Standard deviations from the mean; a curve of few points, so its extremes stand at two."""
+"""In standard deviations from the mean. Curves have few points, so the extremes are put at two."""
 _OF_SIGMA = {"Sigma": 1.0, "MAD": 0.67, "MaxSlope": 0.3, "LinearSlope": 0.002}
 _CONSTANTS = {"Skew": 0.1, "Chi2": 1.0, "StetsonJ": 0.5}
 

@@ -1,7 +1,7 @@
 """A reference catalog and its matches: a second director, and a ref-match table that links it to Object. No I/O.
 
-A share of the objects is in the reference catalog, each a little beside its place and in the same chunk; a few of the
-reference's rows have no object.
+A share of the objects is in the reference catalog, each slightly displaced within the same chunk. A few
+reference rows have no object.
 """
 
 from __future__ import annotations

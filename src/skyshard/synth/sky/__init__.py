@@ -1,1 +1,1 @@
-"""The sky that a recipe stands for: density, positions, populations, visits."""
+"""The sky that a recipe describes: density, positions, populations, visits."""

@@ -1,7 +1,7 @@
-"""How many objects a chunk holds, and where in it: a HEALPix map of the density, seen through a grid of cells. No I/O.
+"""How many objects a chunk holds and where: a HEALPix density map, sampled on a grid of cells. No I/O.
 
 Inside a cell, a small rectangle in right ascension and sine of declination, density is constant: the map's value at
-the cell's centre, or 0 if that lies outside the footprint. The expected number of a chunk is the sum over its cells,
+the cell's centre, or 0 outside the footprint. The expected number of a chunk is the sum over its cells,
 and positions are drawn from the same cells, so the two agree exactly.
 """
 
@@ -78,7 +78,8 @@ class DensityMap:
         mean = float(made.at(ra, dec)[is_in].mean()) if is_in.any() else 0.0
         if mean <= 0:
             raise UserError(
-                f"key 'sky.footprint': no pixel of nside {sky.nside} lies in it", remedy="widen it or raise sky.nside"
+                f"key 'sky.footprint': no pixel centre of nside {sky.nside} is in it",
+                remedy="widen it or raise sky.nside",
             )
         density = sky.objects_per_sqdeg
         if density is None:
@@ -86,7 +87,7 @@ class DensityMap:
         return made.scaled(density / mean)
 
     def scaled(self, factor: float) -> DensityMap:
-        """The map, so many times as dense."""
+        """The map with all densities multiplied by a factor."""
         return replace(self, values=self.values * factor)
 
     def cells_per_side(self, height_deg: float) -> int:
@@ -121,7 +122,7 @@ class DensityMap:
         return np.asarray(density * area[:, :, None])
 
     def at(self, ra: Floats, dec: Floats) -> Floats:
-        """Objects per square degree at positions, the footprint left aside."""
+        """Objects per square degree at positions, whether the footprint covers them or not."""
         if self.chunker is None:
             nside = math.isqrt(len(self.values) // 12)
             places = hpgeom.angle_to_pixel(nside, *in_frame(self.frame, ra.ravel(), dec.ravel()), nest=False)

@@ -1,4 +1,4 @@
-"""Densities given by files: HEALPix maps, and rows per chunk of a real catalog. Reads the file named, nothing else."""
+"""Densities given by files: HEALPix maps, and rows per chunk of a real catalog. Reads the named file only."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _read_npy(path: Path) -> tuple[Floats, dict[str, str]]:
 
 
 def _read_fits(path: Path) -> tuple[Floats, dict[str, str]]:
-    """The first map of a file, its pixels as they stand, and its header."""
+    """The first map of a file with its pixels in stored order, and its header."""
     import healpy
 
     with warnings.catch_warnings():
@@ -125,4 +125,4 @@ def _require(path: Path, xxh3: str, key: str) -> None:
 
 
 def _wrong(path: Path, key: str, what: str) -> UserError:
-    return UserError(f"key '{key}': '{path}': {what}", remedy="mend the file or the key")
+    return UserError(f"key '{key}': '{path}': {what}", remedy="fix the file or the key")

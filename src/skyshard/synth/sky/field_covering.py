@@ -1,7 +1,7 @@
-"""Which circular fields hold which places. No I/O.
+"""Finds which circular fields contain which positions. No I/O.
 
-Places are put into cells of right ascension and declination. Most fields hold a cell as a whole or miss it as a whole,
-and that is seen once a cell; only where a field's rim crosses a cell are its places looked at one by one.
+Positions are sorted into cells of right ascension and declination. Most fields contain a cell whole or miss it whole,
+which is decided once for the cell. Positions are tested one by one only where a field's edge crosses their cell.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from skyshard.chunking.sphere import unit_vectors
 _PLACES_A_CELL, _MOST_CELLS = 24, 64
 _BLOCK_VALUES, _FEWEST_BLOCK_ROWS = 1 << 21, 1024
 _PAD_RAD = 1e-6
-"""Far more than rounding: nearer than this to a rim, places are looked at."""
+"""Far more than rounding: positions nearer than this to an edge are tested one by one."""
 
 
 @dataclass(frozen=True, slots=True)

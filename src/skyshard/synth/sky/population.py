@@ -1,6 +1,6 @@
-"""What the objects of a chunk truly are: kind, magnitudes, variability, bands never observed. No I/O, no noise.
+"""True properties of the objects of a chunk: kind, magnitudes, variability, bands never observed. No I/O, no noise.
 
-Measured columns are made from this by ``measure``. Arrays are float32, one row per band where two-dimensional.
+``rows.kpm_columns`` makes measured columns from them. Arrays are float32, one row per band where two-dimensional.
 """
 
 from __future__ import annotations
@@ -139,9 +139,9 @@ def _magnitudes(recipe: Recipe, draw: _PopulationDraws, is_star: Flags) -> Singl
 
 
 def _add_locus(band: str, terms: Sequence[Singles], r_mag: Singles, out: Singles) -> None:
-    """The magnitude that the locus of a star or a galaxy gives: the galaxies', and what stars differ by, term by term.
+    """Magnitudes on the locus of stars or galaxies: the galaxies' polynomial, plus the difference for stars.
 
-    A choice between two numbers costs several times a product.
+    Adding a product with 0 or 1 is several times as fast as choosing between two numbers.
     """
     (a, b, c), star = _GALAXY_LOCUS[band], _STAR_LOCUS[band]
     factors = (b, c, star[0] - a, star[1] - b, star[2] - c)

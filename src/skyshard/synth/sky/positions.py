@@ -1,4 +1,4 @@
-"""Where a chunk's objects are: positions drawn by density, some of them in clusters, none outside the chunk. No I/O."""
+"""Draws the positions of a chunk's objects by density, some in clusters, all inside the chunk. No I/O."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Parents = NDArray[np.intp]
 
 _TABLE = "Object"
 _MARGIN_DEG = 1e-9
-"""Kept clear along a chunk's edges, so that rounding never moves a point across."""
+"""Distance that positions keep from a chunk's edges, so that rounding never moves one across."""
 _MIN_COSINE = 1e-3
 _GUIDES = 1 << 12
 _BLEND_DEG = 1.0 / 3600
@@ -82,7 +82,7 @@ def _draw(cells: Cells, count: int, seed: int, chunk: int, name: str) -> tuple[F
 
 
 def _chosen(cumulative: Floats, uniform: Floats) -> NDArray[np.intp]:
-    """Cells in proportion to their means: as ``searchsorted`` finds them, most by a table of equal shares."""
+    """Cells drawn in proportion to their means; the same as ``searchsorted`` finds, most by a faster look-up table."""
     edges = np.searchsorted(cumulative, np.arange(_GUIDES + 1) / _GUIDES * cumulative[-1], side="right")
     guide = (uniform * _GUIDES).astype(np.intp)
     chosen: NDArray[np.intp] = edges[guide]
@@ -132,7 +132,7 @@ def keep_inside(box: Box, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
 
 
 def _reflect(offset: Floats, width: float) -> Floats:
-    """Fold onto [0, width] as a mirror at both ends does; what lies within stays as it is."""
+    """Reflect values at both ends of [0, width]; values inside do not change."""
     outside = np.flatnonzero((offset < 0) | (offset > width))
     if len(outside):
         offset = offset.copy()

@@ -1,6 +1,7 @@
-"""Tracts, patches and detectors: the small numbers that rows carry because of where they lie. No I/O.
+"""Tracts, patches and detectors: the numbers that follow from a position. No I/O.
 
-The sky map is rings of tracts 1.5 degrees high, each a grid of 10 by 10 patches; the camera is a square of detectors.
+The sky map consists of rings of tracts 1.5 degrees high, each a grid of 10 by 10 patches. The camera is a square of
+detectors.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""When and where the telescope pointed, and the two regular tables that tell of it: Visit and Filter. No I/O.
+"""When and where the telescope pointed, and the regular tables about it, Visit and Filter. No I/O.
 
 Pointings are drawn over the footprint widened by the field's radius, so that every object inside has the same expected
 number of visits; the number itself is Poisson.

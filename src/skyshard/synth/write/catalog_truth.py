@@ -1,4 +1,4 @@
-"""What the answers to a catalog's queries must be, from the rows themselves, chunk by chunk. No I/O.
+"""Computes what the answers to a catalog's queries must be, from its rows, chunk by chunk. No I/O.
 
 A FLOAT column counts as the double that the server compares; a NULL satisfies nothing and is in no bin.
 """
@@ -25,7 +25,7 @@ _COMPARISONS = {">": pc.greater, "<": pc.less, ">=": pc.greater_equal, "<=": pc.
 
 
 def table_truth(sky: SyntheticSky, task: ChunkTask, name: str, table: pa.Table) -> TableTruth:
-    """The part of a chunk's truth that one table decides, or a run of its rows; a director comes in one run."""
+    """The share of a chunk's truth that follows from one table or a run of its rows. A director is one run."""
     recipe, is_director = sky.recipe, name == sky.director
     return TableTruth(
         rows=table.num_rows,
@@ -148,7 +148,7 @@ def _pairs(sky: SyntheticSky, task: ChunkTask) -> tuple[int, ...]:
 
 
 def closest_chord(radius_deg: float) -> float:
-    """The longest chord of pairs that are closer than an angle: just below its own, where pairs are not closer."""
+    """The longest chord of pairs closer than an angle: just below the angle's own chord, as "closer" excludes it."""
     return float(np.nextafter(2 * math.sin(math.radians(radius_deg) / 2), 0))
 
 
@@ -170,7 +170,7 @@ def answers(
 ) -> tuple[ManifestAnswer, ...]:
     """Statements over the whole catalog with their rows: counts, the director's extent, what the recipe declares.
 
-    Of tables that ``rows`` does not count, nothing is said, nor of pairs that are farther apart than they may be asked.
+    Tables that ``rows`` does not count are left out, and so are pairs farther apart than queries may ask for.
     """
     recipe, director, (ra, dec) = sky.recipe, sky.director, sky.position
     made = [ManifestAnswer(sql=f"SELECT COUNT(*) FROM {name}", row=(count,)) for name, count in rows.items()]

@@ -1,6 +1,6 @@
 """Inputs as real pipelines hand them over: odd values, odd order, odd files; for tests of ingest.
 
-The rows are those of the clean catalog. ``mapping.yaml`` beside the files makes them a source of ``skyshard ingest``;
+The rows are those of the clean catalog. ``mapping.yaml`` in the same folder makes them a source of ``skyshard ingest``;
 ``dirt.json`` says what was done and what an ingest must store: rows and digest of each table, after NaN and infinities
 became NULL, -999 too (the corrupt file counted as if it were whole). All rows are held in memory: small catalogs only.
 """
@@ -67,13 +67,13 @@ _FILINGS = (Dirt.TRACT, Dirt.PATCH, Dirt.VISIT)
 
 @dataclass(slots=True)
 class DirtyTable:
-    """What was done to one table, and what must come of it."""
+    """What was done to one table, and what an ingest must store of it."""
 
     rows: int = 0
     digest: str = ""
     files: int = 0
     dirt: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Values spoilt, by column and kind."""
+    """Numbers of changed values, by column and kind."""
 
 
 def parse_dirt(text: str) -> tuple[Dirt, ...]:
@@ -101,7 +101,7 @@ def write_dirty(planned: SynthPlan, out: Path, kinds: Sequence[Dirt]) -> dict[st
         UserError: a folder that is not empty, or too many rows to hold.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"'{out}' is not empty", remedy="dirt is made in one go: give a new folder")
+        raise UserError(f"'{out}' is not empty", remedy="--dirt cannot resume: use a new folder")
     if sum(planned.expected_rows.values()) > _MOST_ROWS:
         raise UserError(f"--dirt holds all rows in memory, {_MOST_ROWS:,} at most", remedy="lower --fraction")
     sky = open_sky(planned.identity.recipe, planned.identity.seed)
@@ -221,7 +221,7 @@ class _Spoiler:
 
 
 def _reshaped(rows: pa.Table) -> pa.Table:
-    """The same rows, columns turned round, FLOAT as double and small integers as 64-bit ones."""
+    """The same rows with columns in reverse order, FLOAT as double and small integers as 64-bit ones."""
     wider = {pa.float32(): pa.float64(), pa.int8(): pa.int64(), pa.int16(): pa.int64(), pa.int32(): pa.int64()}
     names = rows.column_names[::-1]
     columns = [rows[name].cast(wider.get(rows[name].type, rows[name].type)) for name in names]

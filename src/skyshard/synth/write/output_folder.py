@@ -1,7 +1,7 @@
-"""The output folder of a synthesis: whose it is, what is finished, and files written whole or not at all.
+"""The output folder of a synthesis: which catalog it belongs to, what is finished, and files complete or absent.
 
-While a synthesis is under way, ``.progress/`` holds its identity and one record per finished chunk; the manifest takes
-their place at the end. A folder with another identity, or with other things in it, is refused.
+While a synthesis is under way, ``.progress/`` holds its identity and one record per finished chunk; the manifest
+replaces them at the end. A folder with another identity, or with other things in it, is refused.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from skyshard.synth.recipe.sky_rules import StrictModel
 
 PROGRESS = ".progress"
 PREVIEW = "preview.html"
-"""A page about the recipe, which may stand in the folder before the rows do."""
+"""A page about the recipe, which may be in the folder before any rows."""
 _IDENTITY = "identity.json"
 _COMPRESSION, _LEVEL = "zstd", 1
 
@@ -94,8 +94,8 @@ class Identity:
         return to_json({"recipe": recipe, **how})
 
 
-def claim(folder: Path, identity: Identity) -> None:
-    """Make the folder ours, or find that it is.
+def take_folder(folder: Path, identity: Identity) -> None:
+    """Make the folder this catalog's, or check that it is.
 
     Raises:
         UserError: it holds another catalog, or things that no synthesis wrote.
@@ -122,7 +122,7 @@ def claim(folder: Path, identity: Identity) -> None:
 
 
 def finished(folder: Path) -> dict[int, ChunkRecord]:
-    """Records of the chunks whose files are all there, unharmed."""
+    """Records of the chunks whose files are all present and unchanged."""
     records = {record.chunk: record for record in _recorded(folder)}
     return {chunk: record for chunk, record in records.items() if _is_whole(folder, record)}
 
@@ -183,14 +183,14 @@ def close(folder: Path) -> None:
 
 
 def write_table(folder: Path, table: Table, chunk: int | None, rows: pa.Table) -> ManifestFile:
-    """Write one Parquet file as one step, and say what it holds; see ``TableFile``."""
+    """Write one Parquet file in one step, and return what it holds; see ``TableFile``."""
     with TableFile(folder, table, chunk) as file:
         file.add(rows)
         return file.finish()
 
 
 class TableFile:
-    """One Parquet file, written run after run; it appears under its name when it is finished, and only then.
+    """One Parquet file, written in runs; it gets its name when it is complete.
 
     Raises:
         UserError: the folder cannot be written, or the disk is full.
@@ -243,5 +243,6 @@ class TableFile:
             yield
         except OSError as error:
             raise UserError(
-                f"cannot write '{self._target}': {error.strerror or error}", remedy="make room or give another --out"
+                f"cannot write '{self._target}': {error.strerror or error}",
+                remedy="free disk space or use another --out",
             ) from None

@@ -1,6 +1,6 @@
 """One page to look at a recipe by: density map, chunks, number counts, colours, light curves, a field of objects.
 
-Made from the recipe's own functions: what it shows is what will be made. Writes one HTML file, pictures inside.
+Uses the functions that make the catalog, so it shows what will be made. Writes one HTML file with the pictures in it.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _expected(sky: SyntheticSky, planned: SynthPlan) -> list[tuple[Any, float]]:
 
 
 def _typical_chunk(expected: dict[int, float]) -> int:
-    """The fullest chunk that can be looked at quickly, or else the middle one."""
+    """The fullest chunk that is quick to make, else the middle one."""
     ordered = sorted(expected, key=lambda chunk: expected[chunk])
     small = [chunk for chunk in ordered if expected[chunk] <= _MOST_OBJECTS]
     return small[-1] if len(small) > len(ordered) / 2 else ordered[len(ordered) // 2]

@@ -1,7 +1,7 @@
 """Which chunks to make for a share of a recipe's sky, and what to expect of them. No I/O.
 
-Shrinking by coverage keeps the density and leaves out chunks; they are taken neighbourhood by neighbourhood, so that
-overlap between chunks stays real too. Thinning keeps all chunks and leaves out objects, with their children. Either
+Shrinking by coverage keeps the density and leaves out chunks. Whole neighbourhoods are kept, so overlap between chunks
+is as in the full sky. Thinning keeps all chunks and leaves out objects, with their children. Either
 way the rows of a smaller fraction are among those of a larger one.
 """
 

@@ -1,7 +1,7 @@
 """Synthesis to a folder: Parquet per table and chunk, then the manifest.
 
-Order of the work: the folder is claimed, chunks are made in any order (each noted when its files stand), regular tables
-are written, the manifest last. A second run makes only what is missing or harmed.
+Order: the folder is taken, chunks are made in any order (each recorded when its files are complete), then regular
+tables are written, and the manifest last. A second run makes only what is missing or damaged.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from skyshard.synth.write.output_folder import ChunkRecord
 from skyshard.synth.write.synth_plan import ChunkTask, SynthPlan, plan
 
 _AHEAD = 8
-"""Tasks given to a runtime before the first of them must be done; bounds what waits in memory."""
+"""Tasks given to a runtime at a time, which bounds the results that wait in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def write_plan(
     planned: SynthPlan, out: Path, runtime: Submits | None = None, watcher: Watcher = unwatched
 ) -> SynthManifest:
     """Carry out a plan; see ``write_catalog``."""
-    output.claim(out, planned.identity)
+    output.take_folder(out, planned.identity)
     wanted = {task.chunk for task in planned.tasks}
     records = {chunk: record for chunk, record in output.finished(out).items() if chunk in wanted}
     todo = [task for task in planned.tasks if task.chunk not in records]
@@ -119,7 +119,7 @@ def write_plan(
 
 
 def _run(tasks: Sequence[ChunkTask], runtime: Submits | None) -> Iterator[ChunkReport]:
-    """Reports as they come; the order is of no consequence."""
+    """Reports as they come, in any order."""
     if runtime is None:
         yield from map(make_chunk, tasks)
         return
@@ -134,7 +134,7 @@ def _run(tasks: Sequence[ChunkTask], runtime: Submits | None) -> Iterator[ChunkR
 
 
 def _manifest(planned: SynthPlan, out: Path, records: Sequence[ChunkRecord]) -> SynthManifest:
-    """All that is known, after the regular tables are written."""
+    """The manifest, from everything known after the regular tables are written."""
     identity = planned.identity
     sky = open_sky(identity.recipe, identity.seed)
     regular = {
