@@ -7,18 +7,20 @@ import inspect
 import skyshard
 
 _FORM = {
-    "class": "   :members:\n   :undoc-members:\n   :show-inheritance:",
+    "class": "   :members:\n   :undoc-members:",
     "exception": "   :members:\n   :show-inheritance:",
     "function": "",
     "data": "",
 }
+FIRST = "Testbed"
+"""The class that a program begins with; the others follow by name."""
 _HEADINGS = {"class": "Classes", "function": "Functions", "exception": "Errors", "data": "Values"}
 
 
 def markdown() -> str:
     """A section for each kind of public name, each name with its docstring, fields and methods."""
     names: dict[str, list[str]] = {}
-    for name in skyshard.__all__:
+    for name in sorted(skyshard.__all__, key=lambda name: (name != FIRST, name)):
         if not name.startswith("__"):
             names.setdefault(_kind(getattr(skyshard, name)), []).append(name)
     return "\n\n".join(_section(kind, names[kind]) for kind in _HEADINGS if kind in names)

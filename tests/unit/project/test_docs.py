@@ -92,3 +92,16 @@ def test_the_drawn_floors_and_rooms_are_those_of_the_contracts(package: str) -> 
     """docs/explanation/design.md draws exactly the layers that import-linter holds, in their order."""
     heading = "| floor |" if package == "skyshard" else f"| rooms of `{package.removeprefix('skyshard.')}` |"
     assert _rows((ROOT / "docs" / "explanation" / "design.md").read_text(), heading) == _contracts()[package]
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=name_of)
+def test_modules_and_files_that_a_page_names_exist(page: Path) -> None:
+    """Dotted names below ``skyshard``, and paths of the repository or of the package."""
+    text = page.read_text()
+    for dotted in re.findall(r"`(skyshard(?:\.[a-z_]+){2,})`", text):
+        place = ROOT / "src" / Path(*dotted.split("."))
+        assert place.is_dir() or place.with_suffix(".py").exists(), dotted
+    for path in re.findall(r"`((?:src|tests|tools|docs|benchmarks|synth|ingest|queries|k8s)/[\w./-]*\w)`", text):
+        assert (ROOT / path).exists() or (ROOT / "src" / "skyshard" / path).exists(), path
+    for path in re.findall(r"`([a-z_]+(?:/[a-z_]+)+\.py)`", text):
+        assert (ROOT / "src" / "skyshard" / path).exists() or (ROOT / path).exists(), path
