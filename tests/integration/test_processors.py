@@ -31,15 +31,15 @@ def test_scan_sessions_keep_to_their_side(private_cluster: Cluster) -> None:
         with connect(endpoint, Account.READER) as scan:
             processors.add_scans(scan)
             assert where(scan, node) == MINE
-            processors.part()
+            processors.separate()
             apart = where(scan, node)
             assert apart < MINE
             with connect(endpoint, Account.READER) as late:
                 processors.add_scans(late)
                 assert where(late, node) == apart
             assert where(other, node) == MINE
-            processors.join()
+            processors.share()
             assert where(scan, node) == MINE
-            processors.part()
+            processors.separate()
         with connect(endpoint, Account.READER) as next_one:
             assert where(next_one, node) == MINE

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from skyshard.czar.scan.scan_schedule import Done, Ended, Event, Length, Run, Schedule, Submit, Unit
+from skyshard.czar.scan.scan_schedule import Done, Event, JobEnded, Length, Run, Schedule, Submit, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def rehearse(
                 takes = work_s + (disk_s if is_read else 0.0)
                 heapq.heappush(future, (now + takes, count, Done(instruction.thread, takes)))
                 count += 1
-            elif isinstance(instruction, Ended):
+            elif isinstance(instruction, JobEnded):
                 told.took_s[instruction.job] = now - came[instruction.job]
         told.elapsed_s = now
     return told

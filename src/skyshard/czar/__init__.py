@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from skyshard.czar.mono import MonoTarget as MonoTarget
     from skyshard.czar.result.analysis import Analysis as Analysis
     from skyshard.czar.result.answer import Answer as Answer
-    from skyshard.czar.result.answer import Held as Held
     from skyshard.czar.result.answer import QueryResult as QueryResult
     from skyshard.czar.result.answer import QueryStats as QueryStats
+    from skyshard.czar.result.answer import ReadyAnswer as ReadyAnswer
     from skyshard.czar.submitted_queries import QueryStatus as QueryStatus
     from skyshard.czar.submitted_queries import Recorder as Recorder
     from skyshard.czar.submitted_queries import Submitted as Submitted
@@ -26,7 +26,7 @@ else:
             "Answer": "result.answer",
             "Czar": "czar",
             "Explanation": "explain",
-            "Held": "result.answer",
+            "ReadyAnswer": "result.answer",
             "MonoTarget": "mono",
             "QueryResult": "result.answer",
             "QueryStats": "result.answer",

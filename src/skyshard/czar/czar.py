@@ -25,18 +25,18 @@ from skyshard.czar.explain import Explanation
 from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES
 from skyshard.czar.plan.query_plan import Kind, Lane, QueryPlan
 from skyshard.czar.result.analysis import Analysis, analysis_of
-from skyshard.czar.result.answer import Answer, Ended, QueryResult, QueryStats, schema_of
+from skyshard.czar.result.answer import Answer, EndedStatement, QueryResult, QueryStats, schema_of
 from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.result.typed_results import TypedColumn, loosened, read_types
 from skyshard.czar.run.dispatch import TEXT_ROWS
 from skyshard.czar.run.execute_plan import CarryOut
 from skyshard.czar.run.query_events import slow_limit, tell_ended, tell_failed, tell_planned
-from skyshard.czar.run.rounds import Crew
+from skyshard.czar.run.rounds import NodeWorkers
 from skyshard.czar.run.scratch_tables import drop_query, query_name, scratch_table, sweep
 from skyshard.czar.run.stored_result import in_words
 from skyshard.czar.scan.query_worker import QueryWorker
-from skyshard.czar.scan.scan_throttle import Courtesy
+from skyshard.czar.scan.scan_throttle import ScanThrottle
 from skyshard.czar.show import show
 from skyshard.czar.sql.statement import ShowStatement
 from skyshard.db.connection import Endpoint
@@ -83,25 +83,25 @@ class Czar:
         gather_limit_bytes: int = GATHER_LIMIT_BYTES,
         text_rows: int = TEXT_ROWS,
         scan_threads: int | None = None,
-        on_end: Callable[[Ended], None] | None = None,
+        on_end: Callable[[EndedStatement], None] | None = None,
         is_short: bool = True,
         events: EventLog = ONLY_LOGGED,
     ) -> None:
         threads = scan_threads or scan_threads_of(len(nodes))
-        courtesy = Courtesy()
+        throttle = ScanThrottle()
         self._source = source
         self._events = events
         self._slow_s = slow_limit()
         self._sessions = Sessions(czar, events=events)
         self._workers = {
             name: QueryWorker(
-                endpoint, data_dirs[name], name=name, scan_threads=threads, courtesy=courtesy, events=events
+                endpoint, data_dirs[name], name=name, scan_threads=threads, throttle=throttle, events=events
             )
             for name, endpoint in nodes.items()
         }
         pool = ThreadPoolExecutor(max_workers=max(NODE_CALLS, len(nodes)), thread_name_prefix="czar")
-        self._crew = Crew(self._workers, pool, courtesy, events)
-        self._carry_out = CarryOut(self._sessions, self._crew, Path(data_dirs["czar"]), text_rows, is_short)
+        self._node_workers = NodeWorkers(self._workers, pool, throttle, events)
+        self._carry_out = CarryOut(self._sessions, self._node_workers, Path(data_dirs["czar"]), text_rows, is_short)
         self._planner = StatementPlanner(source, self._types, gather_limit_bytes)
         self._running: dict[str, Running] = {}
         self._lock = threading.Lock()
@@ -119,7 +119,7 @@ class Czar:
 
     def close(self) -> None:
         """Close all sessions and threads."""
-        self._crew.pool.shutdown(wait=True, cancel_futures=True)
+        self._node_workers.pool.shutdown(wait=True, cancel_futures=True)
         self._sessions.close()
         for worker in self._workers.values():
             worker.close()
@@ -189,22 +189,22 @@ class Czar:
         begun = time.perf_counter()
         running = Running(query or query_name(), limit_bytes, allow_partial, is_submitted=bool(query))
         try:
-            seat = self._crew.courtesy.processors.seat_caller
-            with seat():
+            apart = self._node_workers.throttle.processors.keep_caller_apart
+            with apart():
                 answer = self._answer(sql, database, running, begun, is_whole=is_whole)
             is_scan = answer.plan.lane is Lane.SCAN
-            with self._under_way(running, answer), contextlib.nullcontext() if is_scan else seat():
+            with self._under_way(running, answer), contextlib.nullcontext() if is_scan else apart():
                 yield answer
         except BaseException as error:
             elapsed_s, words = time.perf_counter() - begun, str(error) or type(error).__name__
             tell_failed(self._events, running, error, elapsed_s)
-            self._record(Ended(sql, database, elapsed_s, None, words, running.query), running)
+            self._record(EndedStatement(sql, database, elapsed_s, None, words, running.query), running)
             raise
         stats = answer.stats()
         tell_ended(self._events, running, stats, sql, self._slow_s)
-        self._record(Ended(sql, database, stats.elapsed_s, stats, "", running.query), running)
+        self._record(EndedStatement(sql, database, stats.elapsed_s, stats, "", running.query), running)
 
-    def _record(self, ended: Ended, running: Running) -> None:
+    def _record(self, ended: EndedStatement, running: Running) -> None:
         """Give a statement that was answered at once to the history."""
         if self._on_end is not None and not running.is_submitted:
             self._on_end(ended)

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from skyshard.czar.czar import Czar
 from skyshard.czar.plan.query_plan import Kind, Lane
-from skyshard.czar.result.answer import Answer, Ended, Held, QueryResult, QueryStats, named
+from skyshard.czar.result.answer import Answer, EndedStatement, QueryResult, QueryStats, ReadyAnswer, named
 from skyshard.czar.result.output import write_parquet, written_names
 from skyshard.czar.result.query_progress import Cancelled, Running, left_of
 from skyshard.czar.run.scratch_tables import query_name
@@ -99,7 +99,7 @@ class Submitted:
             time.sleep(WATCH_S / 2)
         return status
 
-    def open(self, number: int) -> Held:
+    def open(self, number: int) -> ReadyAnswer:
         """The rows of a completed query, to be read once in bounded memory.
 
         Raises:
@@ -114,7 +114,7 @@ class Submitted:
             Kind.LOCAL, Lane.SCAN, status.chunks_done, status.chunks, file.metadata.num_rows, status.elapsed_s, 0.0,
             status.bytes, (), status.coverage,
         )  # fmt: skip
-        return Held(columns, schema, batches, stats)
+        return ReadyAnswer(columns, schema, batches, stats)
 
     def _file(self, status: QueryStatus, row: Row) -> pq.ParquetFile:
         """The file that holds the rows of a query; errors as of :meth:`open`."""
@@ -208,7 +208,7 @@ def _counters(running: Running) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _row_of(ended: Ended) -> Row:
+def _row_of(ended: EndedStatement) -> Row:
     now, stats = time.time(), ended.stats
     row: Row = {
         "name": ended.query, "is_async": False, "database": ended.database,
@@ -233,7 +233,7 @@ class Recorder:
         self._thread: threading.Thread | None = None
         self._is_closed = False
 
-    def add(self, ended: Ended) -> None:
+    def add(self, ended: EndedStatement) -> None:
         """Take a query in; returns at once."""
         row = _row_of(ended)
         with self._lock:

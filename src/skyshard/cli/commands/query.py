@@ -51,7 +51,7 @@ def query(
     with Testbed(cluster) as testbed:
         if target == "mono":
             found = testbed.query(statement_of(sql), database=database, target=target)
-            write_answer(found.held(), form, out, header=not no_header)
+            write_answer(found.as_answer(), form, out, header=not no_header)
             return
         limits = {"limit_bytes": max_bytes, "allow_partial": allow_partial}
         with testbed.czar.open(statement_of(sql), database, **limits) as answer:  # type: ignore[arg-type]

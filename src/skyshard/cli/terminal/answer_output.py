@@ -18,7 +18,7 @@ from skyshard.readable import human_bytes
 if TYPE_CHECKING:
     from pyarrow import RecordBatch, Table
 
-    from skyshard.czar.result.answer import Answer, Held
+    from skyshard.czar.result.answer import Answer, ReadyAnswer
     from skyshard.czar.result.query_progress import Running
 
 ENDINGS = {
@@ -66,7 +66,7 @@ def _packing(out: Path) -> str:
     return PACKINGS.get(out.suffix.lower(), "") if is_file else ""
 
 
-def write_answer(answer: Answer | Held, form: str, out: Path | None, *, header: bool) -> None:
+def write_answer(answer: Answer | ReadyAnswer, form: str, out: Path | None, *, header: bool) -> None:
     """Write rows as they come, so that a result may be larger than memory."""
     from skyshard.czar.result.output import write_arrow, write_parquet
 
@@ -115,7 +115,7 @@ def _written(path: Path, packing: str) -> Iterator[BinaryIO]:
             yield packed
 
 
-def _write_text(answer: Answer | Held, form: str, stream: BinaryIO, *, header: bool) -> None:
+def _write_text(answer: Answer | ReadyAnswer, form: str, stream: BinaryIO, *, header: bool) -> None:
     from skyshard.czar.result.output import write_csv, write_json, write_tsv
 
     if form == "json":
@@ -135,7 +135,7 @@ def _as_table(batch: RecordBatch) -> Table:
 
 
 @contextlib.contextmanager
-def _shown_progress(answer: Answer | Held) -> Iterator[None]:
+def _shown_progress(answer: Answer | ReadyAnswer) -> Iterator[None]:
     """While an answer takes long to come, and standard error is a terminal: a line with chunks, rows, time to go."""
     running = getattr(answer, "running", None)
     if running is None or not sys.stderr.isatty():

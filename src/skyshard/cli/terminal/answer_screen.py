@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pyarrow import RecordBatch, Table
     from rich.console import Console
 
-    from skyshard.czar.result.answer import Answer, Held, QueryStats
+    from skyshard.czar.result.answer import Answer, QueryStats, ReadyAnswer
 
 LEAST_CHARACTERS = 20
 """A column of a table gets at least so many characters, or what its longest value takes."""
@@ -17,7 +17,7 @@ BLOCK_LINES = 2000
 """Blocks take about so many lines, however many columns there are."""
 
 
-def head_of(answer: Answer | Held) -> Table:
+def head_of(answer: Answer | ReadyAnswer) -> Table:
     """The first rows of an answer, which is read to its end: a table for a terminal says how many there are."""
     import pyarrow as pa
 

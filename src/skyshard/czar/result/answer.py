@@ -56,12 +56,12 @@ class QueryResult:
         """The rows with the names of the result, made different where they repeat (``ra``, ``ra_2``)."""
         return self.table.rename_columns(distinct_names(self.columns))
 
-    def held(self) -> Held:
-        return Held(self.columns, self.table.schema, self.table.to_batches(), self.stats)
+    def as_answer(self) -> ReadyAnswer:
+        return ReadyAnswer(self.columns, self.table.schema, self.table.to_batches(), self.stats)
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ReadyAnswer:
     """An answer that was given before: its ``batches`` are read once, as those of an ``Answer``."""
 
     columns: tuple[str, ...]
@@ -74,7 +74,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedStatement:
     """A statement that was answered at once, or failed (then without ``stats``, with an ``error``)."""
 
     statement: str

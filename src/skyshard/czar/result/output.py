@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from skyshard.czar.result.answer import Answer, Held, distinct_names
+from skyshard.czar.result.answer import Answer, ReadyAnswer, distinct_names
 
 NAMES = b"skyshard.columns"
 NULL = b"\\N"
@@ -25,7 +25,7 @@ JSON_ROWS = 10_000
 SHOWN_CHARACTERS = 60
 
 
-def write_parquet(answer: Answer | Held, path: Path) -> None:
+def write_parquet(answer: Answer | ReadyAnswer, path: Path) -> None:
     """A Parquet file; :func:`written_names` gives its columns their names again where these repeat."""
     schema = _file_schema(answer)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
@@ -33,7 +33,7 @@ def write_parquet(answer: Answer | Held, path: Path) -> None:
             writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
 
 
-def write_arrow(answer: Answer | Held, path: Path) -> None:
+def write_arrow(answer: Answer | ReadyAnswer, path: Path) -> None:
     """An Arrow IPC file (Feather), not compressed, so that it can be mapped into memory."""
     schema = _file_schema(answer)
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
@@ -41,7 +41,7 @@ def write_arrow(answer: Answer | Held, path: Path) -> None:
             writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
 
 
-def _file_schema(answer: Answer | Held) -> pa.Schema:
+def _file_schema(answer: Answer | ReadyAnswer) -> pa.Schema:
     """Names made different, as files have no two columns of one name; the answer's own are beside them."""
     names = distinct_names(answer.columns)
     fields = [pa.field(name, field.type) for name, field in zip(names, answer.schema, strict=True)]

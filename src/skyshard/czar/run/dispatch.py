@@ -26,10 +26,10 @@ from skyshard.czar.result.typed_results import (
 )
 from skyshard.czar.run.pull_order import PullOrder
 from skyshard.czar.run.query_events import tell_failures, tell_round
-from skyshard.czar.run.replicas import Replicas
-from skyshard.czar.run.rounds import Crew, Failure, PullReader, UnitRows, lane_round, quick_round
+from skyshard.czar.run.replicas import ReplicaChoice
+from skyshard.czar.run.rounds import Failure, NodeWorkers, PullReader, UnitRows, lane_round, quick_round
 from skyshard.czar.run.scratch_tables import file_name, scratch_table
-from skyshard.czar.scan.scan_schedule import Unit, even_walk, length_of
+from skyshard.czar.scan.scan_schedule import Unit, even_units, length_of
 from skyshard.db.connection import Connection, Row
 
 TEXT_ROWS = 20_000
@@ -58,7 +58,7 @@ def units_of(pull: Pull, chunks: Sequence[int], threads: int = 1) -> tuple[Unit,
         low, high = UNIT_ROWS
         shares = min(UNITS_A_NODE, UNITS_A_THREAD * threads)
         count = max(1, -(-sum(rows) // high), min(shares, sum(rows) // low))
-        return even_walk(chunks, rows, -(-count // threads) * threads if count > 1 else 1, most_chunks=UNIT_CHUNKS)
+        return even_units(chunks, rows, -(-count // threads) * threads if count > 1 else 1, most_chunks=UNIT_CHUNKS)
     units: list[Unit] = []
     start, size = 0, 1
     while start < len(chunks):
@@ -70,9 +70,11 @@ def units_of(pull: Pull, chunks: Sequence[int], threads: int = 1) -> tuple[Unit,
 class Dispatch:
     """Runs the pulls of one query."""
 
-    def __init__(self, running: Running, crew: Crew, czar: Connection | None, czar_dir: Path, text_rows: int) -> None:
+    def __init__(
+        self, running: Running, workers: NodeWorkers, czar: Connection | None, czar_dir: Path, text_rows: int
+    ) -> None:
         self._running = running
-        self._crew = crew
+        self._workers = workers
         self._maybe_czar = czar
         self._czar_dir = czar_dir
         self._text_rows = text_rows
@@ -157,7 +159,7 @@ class Dispatch:
         order = PullOrder.of(
             self._running.query, what, pull, columns, is_text=is_text, is_scan=lane is Lane.SCAN
         )  # fmt: skip
-        task = PullReader(self._running, self._crew, order)
+        task = PullReader(self._running, self._workers, order)
         stream = self._stream(pull, task, lane)
         try:
             yield stream
@@ -166,22 +168,26 @@ class Dispatch:
             task.close()
 
     def _units(self, pull: Pull, node: str, chunks: Sequence[int]) -> tuple[Unit, ...]:
-        return units_of(pull, chunks, self._crew.workers[node].scan_threads)
+        return units_of(pull, chunks, self._workers.by_name[node].scan_threads)
 
     def _stream(self, pull: Pull, task: PullReader, lane: Lane) -> Generator[UnitRows, None, None]:
         """Rounds over the chunks that are left, until none is; a node that failed is asked last."""
-        replicas = Replicas(pull, self._crew.nodes)
+        replicas = ReplicaChoice(pull, self._workers.nodes)
         left: Sequence[int] = replicas.chunks
         came = number = 0
         while left:
             assigned, lost = replicas.assign(left)
             self._running.lost += replicas.give_up(lost, is_allowed=self._running.is_partial_allowed)
-            walks = {node: self._units(pull, node, chunks) for node, chunks in assigned.items()}
+            units_by_node = {node: self._units(pull, node, chunks) for node, chunks in assigned.items()}
             number += 1
-            tell_round(self._crew.events, self._running, number, walks, lost)
+            tell_round(self._workers.events, self._running, number, units_by_node, lost)
             failures: list[Failure] = []
             is_quick = lane is not Lane.SCAN
-            for outcome in quick_round(task, walks) if is_quick else lane_round(task, walks, length_of(_cost(walks))):
+            for outcome in (
+                quick_round(task, units_by_node)
+                if is_quick
+                else lane_round(task, units_by_node, length_of(_cost(units_by_node)))
+            ):
                 if isinstance(outcome, Failure):
                     failures.append(outcome)
                     continue
@@ -189,15 +195,16 @@ class Dispatch:
                 came += outcome.count
                 if pull.limit is not None and came >= pull.limit:
                     return
-            tell_failures(self._crew.events, self._running, failures)
+            tell_failures(self._workers.events, self._running, failures)
             left = replicas.failed(failures)
             self._running.retried += len(left)
 
 
-def _cost(walks: dict[str, tuple[Unit, ...]]) -> float:
-    """Seconds that the longest walk will take, roughly."""
+def _cost(units_by_node: dict[str, tuple[Unit, ...]]) -> float:
+    """Seconds that the slowest node will take, roughly."""
     return max(
-        (sum(unit.rows * ROW_S + len(unit.chunks) * CHUNK_S for unit in walk) for walk in walks.values()), default=0.0
+        (sum(unit.rows * ROW_S + len(unit.chunks) * CHUNK_S for unit in units) for units in units_by_node.values()),
+        default=0.0,
     )
 
 

@@ -19,7 +19,7 @@ from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.result.typed_results import SAFE_DIGITS, SPARE_DIGITS, TypedColumn, read_types
 from skyshard.czar.run.dispatch import Dispatch
 from skyshard.czar.run.pull_order import cast_template
-from skyshard.czar.run.rounds import Crew
+from skyshard.czar.run.rounds import NodeWorkers
 from skyshard.czar.run.scratch_tables import scratch_table
 from skyshard.czar.run.stored_result import Stored, store_result
 from skyshard.db.connection import Connection
@@ -42,7 +42,7 @@ class CarryOut:
     """
 
     sessions: Sessions
-    crew: Crew
+    workers: NodeWorkers
     czar_dir: Path
     text_rows: int
     is_short: bool = True
@@ -55,7 +55,7 @@ class CarryOut:
         elif plan.kind is Kind.REGULAR:
             yield from self._regular(typed, running)
         elif not plan.merge or (plan.direct is not None and self.is_short):
-            dispatch = Dispatch(running, self.crew, None, self.czar_dir, self.text_rows)
+            dispatch = Dispatch(running, self.workers, None, self.czar_dir, self.text_rows)
             pull = plan.direct if plan.direct is not None and self.is_short else plan.pulls[0]
             yield from dispatch.batches(pull, typed.types, plan.lane)
         else:
@@ -68,17 +68,17 @@ class CarryOut:
             with self.sessions.lease(query) as czar:
                 yield from store_result(czar, query, plan.statement, typed.types, clock=running.clock).to_batches()
             return
-        nodes = sorted(self.crew.nodes)
+        nodes = sorted(self.workers.nodes)
         turn = hash(query) % len(nodes)
         for number, node in enumerate(nodes[turn:] + nodes[:turn]):
             try:
-                with self.crew.workers[node].sessions.lease(query) as connection:
+                with self.workers.by_name[node].sessions.lease(query) as connection:
                     found = store_result(connection, query, plan.statement, typed.types, clock=running.clock)
             except ClusterError as error:
                 running.check()
                 if number + 1 == len(nodes):
                     raise
-                self.crew.events.tell(STATEMENT_MOVED, query=query, node=node, error=words_of(error))
+                self.workers.events.tell(STATEMENT_MOVED, query=query, node=node, error=words_of(error))
                 continue
             yield from found.to_batches()
             return
@@ -88,7 +88,7 @@ class CarryOut:
         is_large = max(pull.rows for pull in plan.pulls) > self.text_rows
         tables = [scratch_table(query, f"p{number}") for number in range(len(plan.pulls))]
         with self.sessions.lease(query) as czar:
-            dispatch = Dispatch(running, self.crew, czar, self.czar_dir, self.text_rows)
+            dispatch = Dispatch(running, self.workers, czar, self.czar_dir, self.text_rows)
             stored = Stored(czar, query, typed.types, self.czar_dir, is_large=is_large)
             try:
                 for number, pull in enumerate(plan.pulls):

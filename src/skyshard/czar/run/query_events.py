@@ -51,15 +51,15 @@ def tell_planned(events: EventLog, running: Running, plan: QueryPlan, planned_s:
 
 
 def tell_round(
-    events: EventLog, running: Running, number: int, walks: Mapping[str, Sequence[Unit]], lost: Sequence[int]
+    events: EventLog, running: Running, number: int, units_by_node: Mapping[str, Sequence[Unit]], lost: Sequence[int]
 ) -> None:
-    """A round begins: ``walks`` has the units of each node, ``lost`` the chunks that no node can give."""
+    """A round begins: ``units_by_node`` has the units of each node, ``lost`` the chunks that no node can give."""
     if lost:
         events.tell(CHUNKS_LEFT_OUT, query=running.query, chunks=len(lost))
     if number == 1 and not events.is_heard(ROUND_BEGUN, keep=running.is_submitted):
         return
-    units = [unit for walk in walks.values() for unit in walk]
-    nodes, chunks = ", ".join(walks), sum(len(unit.chunks) for unit in units)
+    units = [unit for units in units_by_node.values() for unit in units]
+    nodes, chunks = ", ".join(units_by_node), sum(len(unit.chunks) for unit in units)
     if number > 1 and chunks:
         events.tell(FAILED_OVER, query=running.query, chunks=chunks, nodes=nodes)
     events.tell(

@@ -17,7 +17,7 @@ WHOLE = -1
 """Stands for the chunk of a pull that reads regular tables, which are whole on every node."""
 
 
-class Replicas:
+class ReplicaChoice:
     """The nodes that can read the chunks of one pull; ``nodes`` are those that serve."""
 
     def __init__(self, pull: Pull, nodes: Sequence[str]) -> None:

@@ -23,7 +23,7 @@ from skyshard.czar.run.pull_order import PullOrder
 from skyshard.czar.scan.query_worker import QueryWorker
 from skyshard.czar.scan.scan_lane import LaneJob, ScanLane
 from skyshard.czar.scan.scan_schedule import Length, Unit
-from skyshard.czar.scan.scan_throttle import Courtesy
+from skyshard.czar.scan.scan_throttle import ScanThrottle
 from skyshard.db.connection import Row
 from skyshard.errors import ClusterError
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
@@ -37,17 +37,17 @@ _numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class NodeWorkers:
     """The nodes' workers, and threads for the quick round."""
 
-    workers: Mapping[str, QueryWorker]
+    by_name: Mapping[str, QueryWorker]
     pool: Executor
-    courtesy: Courtesy
+    throttle: ScanThrottle
     events: EventLog = ONLY_LOGGED
 
     @property
     def nodes(self) -> list[str]:
-        return list(self.workers)
+        return list(self.by_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class PullReader:
     """Reads the units of one pull, from any thread."""
 
     running: Running
-    crew: Crew
+    workers: NodeWorkers
     order: PullOrder
     _tables: dict[tuple[str, int], NodeTables] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -103,7 +103,7 @@ class PullReader:
         return found
 
     def _text_rows(self, node: str, statement: str) -> Sequence[Row]:
-        sessions = self.crew.workers[node].sessions_for(is_scan=self.order.is_scan)
+        sessions = self.workers.by_name[node].sessions_for(is_scan=self.order.is_scan)
         with sessions.lease(self.order.query) as connection:
             rows = connection.rows(statement)
             require_unclipped(self.order.columns, connection, is_stored=False)
@@ -112,18 +112,18 @@ class PullReader:
     def _node_tables(self, node: str, thread: int) -> NodeTables:
         with self._lock:
             if (node, thread) not in self._tables:
-                made = NodeTables(self.crew.workers[node], node, self.order, self._table_numbers)
+                made = NodeTables(self.workers.by_name[node], node, self.order, self._table_numbers)
                 self._tables[node, thread] = made
             return self._tables[node, thread]
 
     def consumed(self, part: UnitRows) -> None:
         """The reader is past a part: a table that ended before it may go."""
         if part.filled is not None and part.filled.done:
-            self.crew.workers[part.node].drop([part.filled.done])
+            self.workers.by_name[part.node].drop([part.filled.done])
 
     def stop(self) -> None:
         """Stop what the nodes run for the query."""
-        for worker in self.crew.workers.values():
+        for worker in self.workers.by_name.values():
             worker.cancel(self.running.query)
 
     def close(self) -> None:
@@ -131,15 +131,17 @@ class PullReader:
             tables.close()
 
 
-def quick_round(task: PullReader, walks: Mapping[str, Sequence[Unit]]) -> Generator[UnitRows | Failure, None, None]:
+def quick_round(
+    task: PullReader, units_by_node: Mapping[str, Sequence[Unit]]
+) -> Generator[UnitRows | Failure, None, None]:
     """One thread a node; a single node's units are read here."""
-    if len(walks) == 1:
-        ((node, units),) = walks.items()
+    if len(units_by_node) == 1:
+        ((node, units),) = units_by_node.items()
         yield from _in_turn(task, node, units)
         return
     futures: list[Future[list[UnitRows | Failure]]] = [
-        task.crew.pool.submit(lambda node=node, units=units: list(_in_turn(task, node, units)))  # type: ignore[misc]
-        for node, units in walks.items()
+        task.workers.pool.submit(lambda node=node, units=units: list(_in_turn(task, node, units)))  # type: ignore[misc]
+        for node, units in units_by_node.items()
     ]
     try:
         for future in futures:
@@ -156,7 +158,7 @@ def quick_round(task: PullReader, walks: Mapping[str, Sequence[Unit]]) -> Genera
 def _in_turn(task: PullReader, node: str, units: Sequence[Unit]) -> Generator[UnitRows | Failure, None, None]:
     for number, unit in enumerate(units):
         try:
-            with task.crew.courtesy.visit() if task.order.is_short else contextlib.nullcontext():
+            with task.workers.throttle.interactive() if task.order.is_short else contextlib.nullcontext():
                 part = task.read(node, 0, unit)
         except ClusterError as error:
             task.running.check()
@@ -168,20 +170,20 @@ def _in_turn(task: PullReader, node: str, units: Sequence[Unit]) -> Generator[Un
 class _Round:
     """What the scan lanes put, and the reader takes."""
 
-    def __init__(self, task: PullReader, walks: Mapping[str, Sequence[Unit]], length: Length) -> None:
+    def __init__(self, task: PullReader, units_by_node: Mapping[str, Sequence[Unit]], length: Length) -> None:
         self._task = task
         self._job = f"{task.running.query}#{next(_numbers)}"
-        self._nodes = list(walks)
+        self._nodes = list(units_by_node)
         self._outcomes: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
         self._down: dict[str, ClusterError] = {}
         self._waiting = 0
         self._lock = threading.Lock()
-        self.open = len(walks)
-        for node, units in walks.items():
+        self.open = len(units_by_node)
+        for node, units in units_by_node.items():
             self._lane(node).submit(self._job, length, units, self._work(node))
 
     def _lane(self, node: str) -> ScanLane:
-        return self._task.crew.workers[node].lane
+        return self._task.workers.by_name[node].lane
 
     def _work(self, node: str) -> LaneJob:
         return LaneJob(
@@ -242,10 +244,10 @@ class _Round:
 
 
 def lane_round(
-    task: PullReader, walks: Mapping[str, Sequence[Unit]], length: Length
+    task: PullReader, units_by_node: Mapping[str, Sequence[Unit]], length: Length
 ) -> Generator[UnitRows | Failure, None, None]:
     """The scan lanes of all nodes at the same time."""
-    work = _Round(task, walks, length)
+    work = _Round(task, units_by_node, length)
     try:
         while work.open:
             found = work.next()

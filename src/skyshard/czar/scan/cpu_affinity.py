@@ -26,7 +26,7 @@ OWN_SHARE = 4
 
 
 class Processors:
-    """The processors that this process may use, in two sides; ``is_parted`` says whether scans keep to theirs."""
+    """The processors that this process may use, in two sides; ``is_apart`` says whether scans keep to theirs."""
 
     def __init__(self) -> None:
         self._all = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
@@ -34,7 +34,7 @@ class Processors:
         self._own, self._scans = self._all[:own], self._all[own:]
         self._lock = threading.Lock()
         self._sessions: weakref.WeakKeyDictionary[Connection, int] = weakref.WeakKeyDictionary()
-        self.is_parted = False
+        self.is_apart = False
 
     @property
     def count(self) -> int:
@@ -48,30 +48,30 @@ class Processors:
             thread = int(session.value("SELECT TID FROM information_schema.PROCESSLIST WHERE ID = CONNECTION_ID()"))
             with self._lock:
                 self._sessions[session] = thread
-                if self.is_parted:
+                if self.is_apart:
                     _move(thread, self._scans)
 
-    def part(self) -> None:
+    def separate(self) -> None:
         """Scans keep to their side from now on."""
         self._set(True, self._scans)
 
-    def join(self) -> None:
+    def share(self) -> None:
         """Everything may run everywhere again."""
         self._set(False, self._all)
 
-    def _set(self, is_parted: bool, processors: Collection[int]) -> None:
-        if self.is_parted is is_parted or not self._scans:
+    def _set(self, is_apart: bool, processors: Collection[int]) -> None:
+        if self.is_apart is is_apart or not self._scans:
             return
         with self._lock:
-            self.is_parted = is_parted
+            self.is_apart = is_apart
             for session, thread in list(self._sessions.items()):
                 if session.is_open:
                     _move(thread, processors)
 
     @contextlib.contextmanager
-    def seat(self) -> Iterator[None]:
+    def keep_apart(self) -> Iterator[None]:
         """Around work for the czar: the calling thread keeps to the czar's side if scans keep to theirs."""
-        if not self.is_parted:
+        if not self.is_apart:
             yield
             return
         before = os.sched_getaffinity(0)
@@ -81,9 +81,9 @@ class Processors:
         finally:
             _move(0, before)
 
-    def seat_caller(self) -> AbstractContextManager[None]:
+    def keep_caller_apart(self) -> AbstractContextManager[None]:
         """The same for a thread that is the program's."""
-        return self.seat() if is_tuning_allowed() else contextlib.nullcontext()
+        return self.keep_apart() if is_tuning_allowed() else contextlib.nullcontext()
 
 
 def _move(thread: int, processors: Collection[int]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from skyshard.czar.scan.scan_lane import ScanLane
-from skyshard.czar.scan.scan_throttle import Courtesy
+from skyshard.czar.scan.scan_throttle import ScanThrottle
 from skyshard.db.connection import Endpoint
 from skyshard.db.sessions import CLEANING, Sessions
 from skyshard.errors import ClusterError
@@ -23,7 +23,7 @@ DROP_WAIT_S = 10
 class QueryWorker:
     """Executes statements on one node; ``scan_threads`` of them at a time in its scan lane.
 
-    ``courtesy``: of this host; a node of another one keeps none.
+    ``throttle``: of this host; a node of another one keeps none.
     """
 
     def __init__(
@@ -33,10 +33,10 @@ class QueryWorker:
         *,
         name: str = "node",
         scan_threads: int = 1,
-        courtesy: Courtesy | None = None,
+        throttle: ScanThrottle | None = None,
         events: EventLog = ONLY_LOGGED,
     ) -> None:
-        own = courtesy if endpoint.socket else None
+        own = throttle if endpoint.socket else None
         opened = own.processors.add_scans if own is not None else None
         self.sessions = Sessions(endpoint, events=events)
         self.scan_sessions = Sessions(endpoint, opened=opened, events=events)

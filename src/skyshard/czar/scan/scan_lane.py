@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from skyshard.czar.scan.scan_schedule import Cancel, Done, Ended, Event, Hold, Length, Run, Schedule, Submit, Unit
-from skyshard.czar.scan.scan_throttle import Courtesy
+from skyshard.czar.scan.scan_schedule import Cancel, Done, Event, Hold, JobEnded, Length, Run, Schedule, Submit, Unit
+from skyshard.czar.scan.scan_throttle import ScanThrottle
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class LaneJob:
 
 
 class ScanLane:
-    """The threads of one node's scan lane; ``courtesy`` is that of the host, where the node is on it."""
+    """The threads of one node's scan lane; ``throttle`` is that of the host, where the node is on it."""
 
-    def __init__(self, name: str, threads: int, courtesy: Courtesy | None = None) -> None:
+    def __init__(self, name: str, threads: int, throttle: ScanThrottle | None = None) -> None:
         self._name = name
-        self._courtesy = courtesy
+        self._throttle = throttle
         self._schedule = Schedule(threads)
         self._count = threads
         self._threads: list[threading.Thread] = []
@@ -77,7 +77,7 @@ class ScanLane:
         for instruction in self._schedule.step(event):
             if isinstance(instruction, Run):
                 self._orders[instruction.thread] = instruction
-            elif isinstance(instruction, Ended):
+            elif isinstance(instruction, JobEnded):
                 ended.append(self._jobs.pop(instruction.job))
         self._changed.notify_all()
         return ended
@@ -92,7 +92,7 @@ class ScanLane:
                     return
                 self._orders[thread] = None
                 work = self._jobs[order.job]
-            with self._courtesy.unit() if self._courtesy is not None else contextlib.nullcontext():
+            with self._throttle.unit() if self._throttle is not None else contextlib.nullcontext():
                 begun = time.perf_counter()
                 work.run(thread, order.unit)
             with self._changed:

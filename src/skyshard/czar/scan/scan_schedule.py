@@ -105,13 +105,13 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class JobEnded:
     """A query has no unit left and none under way."""
 
     job: str
 
 
-Instruction = Run | Ended
+Instruction = Run | JobEnded
 
 
 @dataclass(slots=True)
@@ -191,7 +191,7 @@ class Schedule:
         if job.units or job.running:
             return []
         del self._jobs[name]
-        return [Ended(name)]
+        return [JobEnded(name)]
 
     def _assign(self) -> list[Instruction]:
         started: list[Instruction] = []
@@ -223,10 +223,10 @@ class Schedule:
         return name, index
 
 
-def even_walk(chunks: Sequence[int], rows: Sequence[int], count: int, *, most_chunks: int) -> tuple[Unit, ...]:
+def even_units(chunks: Sequence[int], rows: Sequence[int], count: int, *, most_chunks: int) -> tuple[Unit, ...]:
     """Chunks in order, put together into about ``count`` units of much the same rows, so that threads end together.
 
-    >>> [unit.chunks for unit in even_walk([1, 2, 3, 4], [5, 5, 5, 5], 2, most_chunks=9)]
+    >>> [unit.chunks for unit in even_units([1, 2, 3, 4], [5, 5, 5, 5], 2, most_chunks=9)]
     [(1, 2), (3, 4)]
     """
     total, before = max(sum(rows), 1), 0
@@ -237,17 +237,17 @@ def even_walk(chunks: Sequence[int], rows: Sequence[int], count: int, *, most_ch
     return tuple(
         unit
         for share in shares.values()
-        for unit in walk_of(
+        for unit in units_up_to(
             [chunks[index] for index in share], [rows[index] for index in share],
             most_chunks=most_chunks, most_rows=total,
         )
     )  # fmt: skip
 
 
-def walk_of(chunks: Sequence[int], rows: Sequence[int], *, most_chunks: int, most_rows: int) -> tuple[Unit, ...]:
+def units_up_to(chunks: Sequence[int], rows: Sequence[int], *, most_chunks: int, most_rows: int) -> tuple[Unit, ...]:
     """Chunks in order, put together into units of bounded size.
 
-    >>> [unit.chunks for unit in walk_of([1, 2, 3, 4], [5, 5, 5, 50], most_chunks=3, most_rows=12)]
+    >>> [unit.chunks for unit in units_up_to([1, 2, 3, 4], [5, 5, 5, 50], most_chunks=3, most_rows=12)]
     [(1, 2), (3,), (4,)]
     """
     units: list[Unit] = []

@@ -19,7 +19,7 @@ GRACE_S = 0.02
 """Interactive statements that follow one another within this time are taken for one visit."""
 
 
-class Courtesy:
+class ScanThrottle:
     """Counts the units that run on this host, and the interactive statements under way.
 
     ``count``: of processors, if these are not the host's.
@@ -30,22 +30,22 @@ class Courtesy:
         self._most = max(1, (count or self.processors.count) - 1)
         self._changed = threading.Condition()
         self._running = 0
-        self._visitors = 0
+        self._interactive = 0
         self._until = 0.0
 
     @contextlib.contextmanager
     def unit(self) -> Iterator[None]:
         """Around a unit of a scan: waits until it may begin."""
         with self._changed:
-            if self._running >= self._most and self._visit_s():
+            if self._running >= self._most and self._interactive_s():
                 self._step_aside()
             self._running += 1
-            if self._visit_s():
-                self.processors.part()
+            if self._interactive_s():
+                self.processors.separate()
             else:
-                self.processors.join()
+                self.processors.share()
         try:
-            with self.processors.seat():
+            with self.processors.keep_apart():
                 yield
         finally:
             with self._changed:
@@ -55,27 +55,27 @@ class Courtesy:
     def _step_aside(self) -> None:
         """Wait until a unit may begin; the caller holds the lock."""
         since = time.monotonic()
-        while self._running >= self._most and (left := self._visit_s()):
+        while self._running >= self._most and (left := self._interactive_s()):
             self._changed.wait(left)
         ONLY_LOGGED.tell(SCAN_THROTTLED, waited_s=time.monotonic() - since)
 
     @contextlib.contextmanager
-    def visit(self) -> Iterator[None]:
+    def interactive(self) -> Iterator[None]:
         """Around an interactive statement."""
         with self._changed:
-            self._visitors += 1
+            self._interactive += 1
             if self._running:
-                self.processors.part()
+                self.processors.separate()
         try:
-            with self.processors.seat_caller():
+            with self.processors.keep_caller_apart():
                 yield
         finally:
             with self._changed:
-                self._visitors -= 1
+                self._interactive -= 1
                 self._until = time.monotonic() + GRACE_S
-                if not self._visitors:
+                if not self._interactive:
                     self._changed.notify_all()
 
-    def _visit_s(self) -> float:
+    def _interactive_s(self) -> float:
         """How long the present visit lasts at least; 0 when there is none."""
-        return GRACE_S if self._visitors else max(0.0, self._until - time.monotonic())
+        return GRACE_S if self._interactive else max(0.0, self._until - time.monotonic())

@@ -341,7 +341,7 @@ class _Generator(MySQLGenerator):
         return self.func(str(expression.name), *expression.expressions, normalize=False)
 
 
-class Czar(MySQL):
+class CzarDialect(MySQL):
     """MariaDB as the czar reads and writes it."""
 
     Tokenizer = Lexer
@@ -349,7 +349,7 @@ class Czar(MySQL):
     Generator = _Generator
 
 
-DIALECT = Czar()
+DIALECT = CzarDialect()
 
 
 def render(tree: exp.Expr) -> str:

@@ -18,7 +18,7 @@ import pytest
 from skyshard.cli.terminal.answer_output import form_of, write_answer
 from skyshard.cli.terminal.answer_screen import _last_line, show_answer
 from skyshard.czar.plan.query_plan import Kind, Lane
-from skyshard.czar.result.answer import Held, QueryStats, distinct_names
+from skyshard.czar.result.answer import QueryStats, ReadyAnswer, distinct_names
 from skyshard.czar.result.output import written_names
 from skyshard.errors import ClusterError, UserError
 
@@ -26,9 +26,9 @@ TABLE = pa.table({"c0": pa.array([1, None, 3]), "c1": pa.array(["a", "", None])}
 COLUMNS = ("ra", "ra")
 
 
-def held(batches: Iterable[pa.RecordBatch] | None = None) -> Held:
+def held(batches: Iterable[pa.RecordBatch] | None = None) -> ReadyAnswer:
     stats = QueryStats(Kind.LOCAL, Lane.SCAN, 3, 3, 3, 0.1, 0.01)
-    return Held(COLUMNS, TABLE.schema, TABLE.to_batches(max_chunksize=2) if batches is None else batches, stats)
+    return ReadyAnswer(COLUMNS, TABLE.schema, TABLE.to_batches(max_chunksize=2) if batches is None else batches, stats)
 
 
 def breaking() -> Iterator[pa.RecordBatch]:

@@ -12,7 +12,7 @@ from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.czar.plan.chunk_template import Slot, Template
 from skyshard.czar.plan.query_plan import Pull
-from skyshard.czar.run.replicas import Replicas
+from skyshard.czar.run.replicas import ReplicaChoice
 from skyshard.czar.run.rounds import Failure
 from skyshard.errors import ClusterError
 from skyshard.registry.published_catalog import CatalogTable, ChunkEntry
@@ -33,7 +33,7 @@ def pull(holders: dict[int, tuple[str, ...]]) -> Pull:
 @given(st.dictionaries(st.integers(1, 50), st.sets(st.sampled_from(NODES), min_size=1).map(tuple), min_size=1))
 def test_each_chunk_goes_to_one_node_that_holds_it(holders: dict[int, tuple[str, ...]]) -> None:
     """Every chunk is read once, by a holder."""
-    assigned, lost = Replicas(pull(holders), NODES).assign(tuple(sorted(holders)))
+    assigned, lost = ReplicaChoice(pull(holders), NODES).assign(tuple(sorted(holders)))
     assert lost == []
     assert sorted(chunk for chunks in assigned.values() for chunk in chunks) == sorted(holders)
     assert all(node in holders[chunk] for node, chunks in assigned.items() for chunk in chunks)
@@ -41,7 +41,7 @@ def test_each_chunk_goes_to_one_node_that_holds_it(holders: dict[int, tuple[str,
 
 def test_failed_chunks_go_to_another_replica_then_to_the_same_node_once() -> None:
     """Another replica first; without one the same node is asked once more, then the chunk is lost."""
-    replicas = Replicas(pull({1: ("a", "b"), 2: ("a",)}), NODES)
+    replicas = ReplicaChoice(pull({1: ("a", "b"), 2: ("a",)}), NODES)
     left = replicas.failed([Failure("a", (1, 2), ClusterError("gone"))])
     assert replicas.assign(left) == ({"b": [1], "a": [2]}, [])
     left = replicas.failed([Failure("a", (2,), ClusterError("gone again"))])
@@ -53,7 +53,7 @@ def test_failed_chunks_go_to_another_replica_then_to_the_same_node_once() -> Non
 
 def test_chunk_that_no_serving_node_holds_is_named() -> None:
     """A chunk whose nodes do not serve is an error that names it."""
-    replicas = Replicas(pull({1: ("a",), 7: ("z",)}), NODES)
+    replicas = ReplicaChoice(pull({1: ("a",), 7: ("z",)}), NODES)
     assert replicas.assign((1, 7)) == ({"a": [1]}, [7])
     with pytest.raises(ClusterError, match="no node holds all tables of chunks 7"):
         replicas.give_up([7], is_allowed=False)
@@ -61,7 +61,7 @@ def test_chunk_that_no_serving_node_holds_is_named() -> None:
 
 def test_regular_tables_are_read_on_any_node() -> None:
     """A pull without chunks goes to one node, and to another when that fails."""
-    whole = Replicas(replace(pull({1: ("a",)}), chunks=None), NODES)
+    whole = ReplicaChoice(replace(pull({1: ("a",)}), chunks=None), NODES)
     (first,) = whole.assign(whole.chunks)[0]
     left = whole.failed([Failure(first, whole.chunks, ClusterError("gone"))])
     (second,) = whole.assign(left)[0]

@@ -9,16 +9,16 @@ from tests.support.rehearsal import Scan, rehearse
 from skyshard.czar.scan.scan_schedule import (
     Cancel,
     Done,
-    Ended,
     Hold,
     Instruction,
+    JobEnded,
     Length,
     Run,
     Schedule,
     Submit,
     Unit,
-    even_walk,
-    walk_of,
+    even_units,
+    units_up_to,
 )
 
 
@@ -70,7 +70,7 @@ def test_cancelled_scan_ends_when_its_last_unit_does() -> None:
     schedule.step(Submit("a", Length.FAST, units(1, 2, 3, 4)))
     assert schedule.step(Cancel("a")) == []
     assert schedule.step(Done(1, 0.1)) == []
-    assert schedule.step(Done(0, 0.1)) == [Ended("a")]
+    assert schedule.step(Done(0, 0.1)) == [JobEnded("a")]
     assert schedule.step(Cancel("a")) == []
 
 
@@ -87,7 +87,7 @@ def test_held_scan_gets_no_units_until_it_lets_go() -> None:
 
 def test_empty_scan_ends_at_once() -> None:
     """A query without units is over when it comes."""
-    assert Schedule(1).step(Submit("a", Length.FAST, ())) == [Ended("a")]
+    assert Schedule(1).step(Submit("a", Length.FAST, ())) == [JobEnded("a")]
 
 
 @given(
@@ -103,7 +103,7 @@ def test_every_unit_runs_exactly_once(scans: list[tuple[Length, set[int]]], thre
 
     def take(instructions: list[Instruction]) -> None:
         for one in instructions:
-            if isinstance(one, Ended):
+            if isinstance(one, JobEnded):
                 ended.append(one.job)
             else:
                 assert one.thread not in running
@@ -144,7 +144,7 @@ def test_fast_scans_stay_fast_beside_snails() -> None:
 
 def test_walk_keeps_order_and_bounds() -> None:
     """Units hold neighbouring chunks in order, none too many; one chunk may be larger than the bound."""
-    made = walk_of([3, 5, 8, 9], [10, 10, 10, 500], most_chunks=2, most_rows=100)
+    made = units_up_to([3, 5, 8, 9], [10, 10, 10, 500], most_chunks=2, most_rows=100)
     assert [unit.chunks for unit in made] == [(3, 5), (8,), (9,)]
 
 
@@ -152,7 +152,7 @@ def test_walk_keeps_order_and_bounds() -> None:
 def test_even_units_hold_every_chunk_once_in_order(rows: list[int], count: int, most_chunks: int) -> None:
     """No chunk is lost or doubled, none is out of order, no unit is too long, and none has far more than its share."""
     chunks = list(range(100, 100 + len(rows)))
-    made = even_walk(chunks, rows, count, most_chunks=most_chunks)
+    made = even_units(chunks, rows, count, most_chunks=most_chunks)
     assert [chunk for unit in made for chunk in unit.chunks] == chunks
     assert [sum(rows[chunk - 100] for chunk in unit.chunks) for unit in made] == [unit.rows for unit in made]
     assert all(len(unit.chunks) <= most_chunks for unit in made)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 
-from skyshard.czar.scan.scan_throttle import Courtesy
+from skyshard.czar.scan.scan_throttle import ScanThrottle
 
 
-def begin(courtesy: Courtesy) -> tuple[threading.Event, threading.Event, threading.Thread]:
+def begin(throttle: ScanThrottle) -> tuple[threading.Event, threading.Event, threading.Thread]:
     """A unit on a thread of its own: whether it has begun, and what ends it."""
     begun, end = threading.Event(), threading.Event()
 
     def run() -> None:
-        with courtesy.unit():
+        with throttle.unit():
             begun.set()
             end.wait(10)
 
@@ -23,11 +23,11 @@ def begin(courtesy: Courtesy) -> tuple[threading.Event, threading.Event, threadi
 
 def test_one_processor_is_left_while_an_interactive_statement_runs() -> None:
     """Of two processors one unit takes one; the other unit begins when the visit is over."""
-    courtesy = Courtesy(2)
-    with courtesy.visit():
-        first, end_first, one = begin(courtesy)
+    throttle = ScanThrottle(2)
+    with throttle.interactive():
+        first, end_first, one = begin(throttle)
         assert first.wait(5)
-        second, end_second, two = begin(courtesy)
+        second, end_second, two = begin(throttle)
         assert not second.wait(0.1)
     assert second.wait(5)
     end_first.set()
@@ -38,10 +38,10 @@ def test_one_processor_is_left_while_an_interactive_statement_runs() -> None:
 
 def test_units_run_one_after_another_on_one_processor() -> None:
     """Where there is a single processor, a unit runs whatever comes, and the next one after it."""
-    courtesy = Courtesy(1)
-    with courtesy.visit():
-        first, end_first, one = begin(courtesy)
-        second, end_second, two = begin(courtesy)
+    throttle = ScanThrottle(1)
+    with throttle.interactive():
+        first, end_first, one = begin(throttle)
+        second, end_second, two = begin(throttle)
         assert first.wait(5) or second.wait(5)
         end_first.set()
         end_second.set()
@@ -53,8 +53,8 @@ def test_units_run_one_after_another_on_one_processor() -> None:
 
 def test_without_visits_all_units_run() -> None:
     """A host that only scans uses all its processors."""
-    courtesy = Courtesy(2)
-    units = [begin(courtesy) for _ in range(4)]
+    throttle = ScanThrottle(2)
+    units = [begin(throttle) for _ in range(4)]
     assert all(begun.wait(5) for begun, _, _ in units)
     for _, end, thread in units:
         end.set()
