@@ -126,7 +126,7 @@ def test_a_load_that_ends_half_way_answers_nothing(
 def test_an_answer_beside_a_load_is_none(
     testbed: Testbed, tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A database that is loaded anew while a statement runs over it: the answer is not given."""
+    """A database that is loaded again while a statement runs over it: the answer is not given."""
     add(testbed, tmp_path, database, Object=[(1, 25.1, 12.5)])
     testbed.load_mono(database)
     run = testbed.mono._run
@@ -137,7 +137,7 @@ def test_an_answer_beside_a_load_is_none(
         return found
 
     monkeypatch.setattr(testbed.mono, "_run", run_and_load)
-    with pytest.raises(ClusterError, match="loaded anew meanwhile; ask again"):
+    with pytest.raises(ClusterError, match="loaded again meanwhile; ask again"):
         ask(testbed, database, "SELECT COUNT(*) FROM Object")
 
 

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from skyshard.czar.scan.scan_schedule import Done, Event, JobEnded, Length, Run, Schedule, Submit, Unit
+from skyshard.czar.scan.scan_schedule import Done, JobEnded, Length, Run, Schedule, ScheduleEvent, Submit, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def rehearse(
     schedule, memory, told = Schedule(threads), _Memory(memory_chunks), Told()
     walk = tuple(Unit((chunk,)) for chunk in range(1, chunks + 1))
     came = {scan.name: scan.at_s for scan in scans}
-    future: list[tuple[float, int, Event]] = []
+    future: list[tuple[float, int, ScheduleEvent]] = []
     for number, scan in enumerate(scans):
         heapq.heappush(future, (scan.at_s, number, Submit(scan.name, scan.length, walk)))
     count = len(scans)

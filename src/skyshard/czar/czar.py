@@ -1,6 +1,6 @@
 """The czar: answers statements over the sharded cluster.
 
-    parse ▸ bind ▸ passes ▸ plan ▸ pull rows from the nodes ▸ merge in the czar's own MariaDB ▸ Arrow
+    parse ▸ bind ▸ rewrite ▸ plan ▸ type ▸ pull rows from the nodes ▸ merge in the czar's own MariaDB ▸ Arrow
 
 Rules: the reading account for everything; whatever a query makes in scratch databases is gone when it ends, also by an
 error or Ctrl-C. One czar serves many threads at once.
@@ -37,7 +37,7 @@ from skyshard.czar.run.scratch_tables import drop_query, query_name, scratch_tab
 from skyshard.czar.run.stored_result import in_words
 from skyshard.czar.scan.query_worker import QueryWorker
 from skyshard.czar.scan.scan_throttle import ScanThrottle
-from skyshard.czar.show import show
+from skyshard.czar.show_catalog import show
 from skyshard.czar.sql.statement import ShowStatement
 from skyshard.db.connection import Endpoint
 from skyshard.db.sessions import CLEANING, Sessions
@@ -69,7 +69,7 @@ class Czar:
 
     ``data_dirs``: the data folders of ``czar`` and of the nodes, for row images. Pulls that read more than
     ``text_rows`` rows travel as images; no more than ``gather_limit_bytes`` are brought together for one statement.
-    ``scan_threads``: of each node's scan lane. ``on_end`` is told of every query that :meth:`execute` has ended.
+    ``scan_threads``: of each node's scan lane. ``on_end`` is called for every query that :meth:`execute` has ended.
     Without ``is_short`` the rows of a single chunk are merged as those of many, which gives the same answer later.
     """
 
@@ -183,7 +183,7 @@ class Czar:
         """Begin to answer a statement; its rows are read as they come, in bounded memory, or with ``is_whole`` when all
         are here, so that it can be begun again to the end.
 
-        ``query``: a name for it, made by ``scratch.query_name``; whoever gives one keeps the history. Errors as of
+        ``query``: a name for it, made by ``query_name``; the caller who gives one keeps the history. Errors as of
         :meth:`execute`, here and while reading.
         """
         begun = time.perf_counter()
@@ -260,7 +260,7 @@ class Czar:
             batches = self._carry_out.batches(typed, running)
             yield from list(batches) if is_whole else batches
 
-        def anew() -> TypedPlan:
+        def plan_again() -> TypedPlan:
             self._events.tell(PLANNED_AGAIN, query=running.query)
             self._clean(running.query)
             again = planned(lambda: self._planner.typed_plan(sql, database))
@@ -268,7 +268,7 @@ class Czar:
             begin(running, again.plan, clock)
             return again
 
-        batches = answered(typed, carry_out, anew, running)
+        batches = answered(typed, carry_out, plan_again, running)
         return Answer(plan.names, schema_of(typed.types), plan, running, batches, begun, planned_s)
 
     def _types(self, plan: QueryPlan, whole: str) -> tuple[TypedColumn, ...]:

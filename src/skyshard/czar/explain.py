@@ -1,4 +1,4 @@
-"""How a statement would be answered, as text and as a dictionary."""
+"""Explains how a statement would be answered, as text and as a dictionary."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from skyshard.czar.result.answer import QueryResult, QueryStats
 from skyshard.czar.result.typed_results import loosened, read_types
 from skyshard.czar.run.scratch_tables import drop_query, query_name, scratch_table, sweep
 from skyshard.czar.run.stored_result import in_words, store_result
-from skyshard.czar.show import show
+from skyshard.czar.show_catalog import show
 from skyshard.czar.sql.deep_nesting import with_room
 from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.statement import ShowStatement, parse_statement
@@ -106,7 +106,7 @@ class MonoTarget:
             return read_loads(connection, [catalog.database for catalog in catalogs])
 
     def _answer(self, asked: Asked, query: str, catalogs: Sequence[Catalog]) -> pa.Table:
-        """The answer of whole databases, which were not loaded anew meanwhile."""
+        """The answer of whole databases, if they were not loaded again meanwhile."""
         if not catalogs:
             return self._run(asked, query)
         loads = self._loads(catalogs)
@@ -121,7 +121,7 @@ class MonoTarget:
 
     def _require_same(self, loads: dict[str, Load], catalogs: Sequence[Catalog]) -> None:
         if self._loads(catalogs) != loads:
-            raise ClusterError("the oracle was loaded anew meanwhile", remedy="ask again", retryable=True)
+            raise ClusterError("the oracle was loaded again meanwhile", remedy="ask again", retryable=True)
 
     def _run(self, asked: Asked, query: str) -> pa.Table:
         names = [f"c{index}" for index in range(asked.columns)]

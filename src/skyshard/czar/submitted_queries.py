@@ -1,7 +1,8 @@
-"""The life of a submitted query: run beside the caller's command, watched and stopped through the registry.
+"""The life of a submitted query: it runs in the background and is watched and stopped through the registry.
 
-Rules: whoever runs a query writes its progress several times a second and looks whether it is to stop; its result is a
-Parquet file beside the cluster, complete or not there. A query whose process is gone has failed. Results expire.
+Rules: the process that runs a query writes its progress several times a second and checks whether it is to stop. The
+result is a Parquet file in the cluster folder, complete or not there. A query whose process is gone has failed. Results
+expire.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _AGAIN = "submit it again: skyshard submit"
 
 @dataclass(frozen=True, slots=True)
 class QueryStatus:
-    """Where a submitted query is; ``eta_s`` is None where it cannot be told."""
+    """Where a submitted query is; ``eta_s`` is None where it is not known."""
 
     number: int
     state: QueryState
@@ -75,7 +76,7 @@ class Submitted:
         self._folder = folder
 
     def submit(self, sql: str, database: str) -> int:
-        """Note a statement; somebody has to :meth:`run` it. Sweeps results that have expired."""
+        """Record a statement, which the caller has to :meth:`run`. Sweeps results that have expired."""
         self.expire()
         return self._history.submit(query_name(), sql, database)
 
@@ -166,7 +167,7 @@ class Submitted:
 
     @contextlib.contextmanager
     def _watched(self, number: int, czar: Czar, running: Running) -> Iterator[None]:
-        """Progress is written, and the wish to stop heard, from a thread of its own."""
+        """A thread writes progress and checks whether the query is to stop."""
         ended = threading.Event()
 
         def watch() -> None:

@@ -1,6 +1,6 @@
-"""Names: which table and column each name of a statement means, by MariaDB's own rules.
+"""Binds names: which table and column each name of a statement means, by MariaDB's own rules.
 
-Rules: the tree keeps its shape and the user's spelling; what a name means is written beside it (``meta``), and the
+Rules: the tree keeps its shape and the user's spelling; what a name means is noted at it (``meta``), and the
 references and blocks are collected. Table names and aliases are compared with case, column names without. A name that
 means nothing is a ``UserError`` with a near match, one that means two things as well. No I/O but the catalog look-up.
 """

@@ -1,4 +1,4 @@
-"""A statement whose names are known: references, blocks, joins, and what is written beside each column.
+"""A statement whose names are known: references, blocks, joins, and what is noted at each column.
 
 Rules: values and small questions about trees; no look-ups, no I/O.
 """
@@ -25,7 +25,7 @@ AREA = "area"
 
 
 class Meaning(dict[str, int | str]):
-    """What is written beside a column: plain values, so that a copy of the tree need not look into them."""
+    """What is noted at a column: plain values, so that a copy of the tree need not look into them."""
 
     def __deepcopy__(self, memo: object) -> Meaning:
         return Meaning(self)
@@ -80,9 +80,9 @@ class Reference:
 
     @property
     def has_strays(self) -> bool:
-        """True when some rows may stand in another chunk than their director, who came after them.
+        """True when some rows may be in another chunk than their director, which came after them (strays).
 
-        A row of a ref-match table stands with its other side then, whoever comes.
+        A row of a ref-match table is then stored with its other side.
         """
         if self.table is None:
             return False
@@ -179,11 +179,11 @@ class Bound:
 
 
 def may_be_apart(one: Reference, other: Reference) -> bool:
-    """True when rows of one key may stand in two chunks.
+    """True when rows of one key may be in two chunks.
 
-    Rows without director are placed one by one, so two dependents may keep those of a key apart; strays stand apart
-    from their director and from everything that came after it; a director whose keys may stand twice has rows of one
-    in several chunks, and those that follow it stand in one of them.
+    Rows without director are placed one by one, so two dependents may keep those of a key apart; strays are apart
+    from their director and from everything that came after it; a director whose keys may occur twice has rows of one
+    in several chunks, and those that follow it are in one of them.
     """
     if one.has_spread_keys or other.has_spread_keys:
         return True

@@ -1,8 +1,8 @@
 """Ref-match tables: a row whose sides lie in two chunks is stored in both; a query sees it once.
 
-Rules: a reference to such a table is read by one ``side``: the copies that stand where that side's director rows are.
+Rules: a reference to such a table is read by one ``side``: the copies that are stored with that side's director rows.
 The copy of side 1 is the row as one server has it (its flag, its chunk). A key that its director has not leaves a
-single copy, which counts as the first side's wherever it stands. Trees only, no I/O.
+single copy, which counts as the first side's wherever it is. Trees only, no I/O.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def read_by(bound: Bound, sides: Sides) -> None:
 
 
 def _may_be_second(bound: Bound, reference: Reference) -> bool:
-    """The second side's copy has another flag and chunk: only where nobody asks for these."""
+    """The second side's copy has another flag and chunk: only where the statement does not read these."""
     shown = {CHUNK_COLUMN.lower(), SUB_CHUNK_COLUMN.lower(), _name(reference, "flag").lower()}
     asked = {
         column.meta[COLUMN].lower() for column in columns_of(bound.tree) if column.meta.get(REF) == reference.number

@@ -1,4 +1,4 @@
-"""Which column a name means in a clause, by MariaDB's rules; the answer is written beside the column.
+"""Which column a name means in a clause, by MariaDB's rules; the answer is noted at the column.
 
 Rules: ORDER BY looks for an item of the select list first, GROUP BY and expressions for a table's column first, HAVING
 for a GROUP BY column, then an item. Column names are compared without case. No I/O.

@@ -1,4 +1,4 @@
-"""Functions that hang on more than their arguments: which statements with them one server must answer whole. No I/O."""
+"""Functions that depend on more than their arguments: which statements one server must answer for them. No I/O."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ def is_steady(node: exp.Expr) -> bool:
 
 
 def _is_seeded(node: exp.Anonymous) -> bool:
-    """RAND(5): the same numbers wherever it begins. RAND(column) begins anew with each row."""
+    """RAND(5): the same numbers wherever it begins. RAND(column) begins again with each row."""
     return node.name.upper() == "RAND" and bool(node.expressions) and not any(node.find_all(exp.Column))

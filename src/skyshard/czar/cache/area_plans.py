@@ -73,7 +73,7 @@ def learn_area(
 ) -> AreaPlan | None:
     """The plan for any area of a statement; ``found`` is its plan with marks, and what that is made from.
 
-    None where the plan hangs on the area in another way.
+    None where the plan depends on the area in another way.
     """
     if found is None or len(found[0].pulls) != 1 or any(AREASPEC in name.lower() for name in typed.plan.names):
         return None

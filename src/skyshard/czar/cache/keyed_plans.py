@@ -1,7 +1,7 @@
 """Plans whose director keys are exchanged, and nothing else.
 
 Rules: whether numbers of a statement are keys and nothing else is tried out: the statement is planned once more with
-keys that occur nowhere in it and are in one other chunk. The two plans must be equal but for what keys decide, and
+keys that do not occur in it and are in one other chunk. The two plans must be equal but for what keys decide, and
 their texts must differ in the keys only. No I/O but the look-ups of keys.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from skyshard.czar.cache.plan_cache import ShapeEntry
-from skyshard.czar.cache.statement_shapes import NUMBER_MARK, Numbers, StatementText, filled, shape_of
+from skyshard.czar.cache.statement_shapes import NUMBER_MARK, ShapeNumbers, StatementText, filled, shape_of
 from skyshard.czar.plan.chunk_template import Item, Template
 from skyshard.czar.plan.query_plan import INTERACTIVE_CHUNKS, Kind, Lane, Pull, QueryPlan
 from skyshard.czar.result.typed_plan import TypedPlan
@@ -62,7 +62,7 @@ class KeyedTemplate:
     rest: Pieces
     items: tuple[tuple[Pieces, Pieces], ...] | None
 
-    def with_keys(self, numbers: Numbers) -> Template:
+    def with_keys(self, numbers: ShapeNumbers) -> Template:
         rest = _joined(self.rest, numbers)
         if self.items is None:
             return replace(self.template, rest=rest)
@@ -100,7 +100,7 @@ class KeyedPlan:
             return generation, None
         return generation, self.with_keys(text.numbers, places)
 
-    def with_keys(self, numbers: Numbers, places: dict[int, Chunks]) -> TypedPlan | None:
+    def with_keys(self, numbers: ShapeNumbers, places: dict[int, Chunks]) -> TypedPlan | None:
         """The plan for other keys; ``places`` says which chunks each is in. None if it cannot serve them."""
         plan = self.typed.plan
         chunks = tuple(sorted(frozenset().union(*places.values())))
@@ -123,7 +123,7 @@ def learn_keys(
     asked: RecordingSource,
     plan_again: Callable[[str, CatalogSource], QueryPlan],
 ) -> KeyedPlan | None:
-    """The plan for any keys in place of a statement's; None where the plan hangs on its numbers in another way.
+    """The plan for any keys in place of a statement's; None where the plan depends on its numbers in another way.
 
     ``asked`` has noted the keys that were looked up for the plan.
     """
@@ -162,8 +162,8 @@ def _other_chunk(plan: QueryPlan, asked: RecordingSource) -> int | None:
     return next((chunk for chunk in first if chunk not in places and all(chunk in one for one in others)), None)
 
 
-def _other_numbers(numbers: Numbers, positions: Sequence[int]) -> Numbers:
-    """Numbers of as many digits that stand nowhere else, in place of the keys."""
+def _other_numbers(numbers: ShapeNumbers, positions: Sequence[int]) -> ShapeNumbers:
+    """Numbers of as many digits that do not occur in the statement, in place of its keys."""
     taken, others = set(numbers), list(numbers)
     for index in positions:
         digits = len(str(numbers[index]))
@@ -189,7 +189,7 @@ def _without_keys(pull: Pull) -> Pull:
     return replace(pull, template=blank, chunks=(), rows=0, reads=0)
 
 
-def _keyed_template(one: Pull, other: Pull, numbers: Numbers, others: Numbers) -> KeyedTemplate | None:
+def _keyed_template(one: Pull, other: Pull, numbers: ShapeNumbers, others: ShapeNumbers) -> KeyedTemplate | None:
     """The first template with its texts in pieces; None if the texts differ in more than the keys."""
 
     def pieces(text: str, second: str) -> Pieces | None:
@@ -213,11 +213,11 @@ def _columns(template: Template) -> Iterator[Item]:
     yield from template.groups
 
 
-def _joined(pieces: Pieces, numbers: Numbers) -> str:
+def _joined(pieces: Pieces, numbers: ShapeNumbers) -> str:
     return "".join([str(numbers[piece]) if isinstance(piece, int) else piece for piece in pieces])
 
 
-def marked(one: str, other: str, numbers: Numbers, others: Numbers) -> Pieces | None:
+def marked(one: str, other: str, numbers: ShapeNumbers, others: ShapeNumbers) -> Pieces | None:
     """The first text in pieces, an index in place of each exchanged number; None if the texts differ elsewhere.
 
     >>> marked("k = 7 AND n < 3", "k = 9 AND n < 3", (7, 3), (9, 3))

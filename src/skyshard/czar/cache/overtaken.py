@@ -1,7 +1,7 @@
-"""Statements that a compaction overtakes: the tables that they were planned over are gone before they are read.
+"""Statements whose tables a compaction drops before they are read.
 
-Rules: such a statement is planned anew, over what is published then, and begun from the start; of an answer whose rows
-have been handed out nothing is asked again, as they might be another generation's. What stays gone is an error.
+Rules: such a statement is planned again, over what is published then, and starts from the beginning. Once rows of the
+answer have been handed out it fails instead, as the rest might be another generation's. What stays gone is an error.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def planned(prepare: Callable[[], T]) -> T:
 def answered(
     typed: TypedPlan,
     carry_out: Callable[[TypedPlan], Generator[pa.RecordBatch, None, None]],
-    anew: Callable[[], TypedPlan],
+    plan_again: Callable[[], TypedPlan],
     running: Running,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of an answer, begun again while none was handed out.
 
     Args:
-        anew: takes back what was done for the statement and plans it again.
+        plan_again: takes back what was done for the statement and plans it again.
 
     Raises:
         ClusterError: tables were dropped after rows had been handed out (retryable).
@@ -68,7 +68,7 @@ def answered(
                 ) from error
             if attempt == ATTEMPTS:
                 raise
-        before, typed = typed, anew()
+        before, typed = typed, plan_again()
         if typed.types != before.types:
             raise ClusterError("the table was replaced by another one while it was read", retryable=True)
 

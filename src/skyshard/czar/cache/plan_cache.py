@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from skyshard.czar.cache.statement_shapes import Numbers, StatementText
+from skyshard.czar.cache.statement_shapes import ShapeNumbers, StatementText
 from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.registry.catalog_cache import Generation, KeptCatalogs
 
@@ -40,12 +40,12 @@ class LearnedPlan(Protocol):
 
 @dataclass(slots=True, eq=False)
 class ShapeEntry:
-    """What is kept of one shape within one generation; ``is_tried``: its plans hang on its numbers in other ways."""
+    """What is kept of one shape within one generation; ``is_tried``: its plans depend on its numbers in other ways."""
 
     generation: Generation
     plans: OrderedDict[Hashable, TypedPlan] = field(default_factory=OrderedDict)
     positions: tuple[int, ...] = ()
-    learned: dict[Numbers, LearnedPlan] = field(default_factory=dict)
+    learned: dict[ShapeNumbers, LearnedPlan] = field(default_factory=dict)
     """By the numbers that are not exchanged."""
     is_tried: bool = False
     is_forgotten: bool = False
@@ -53,7 +53,7 @@ class ShapeEntry:
     def learned_for(self, text: StatementText) -> LearnedPlan | None:
         return self.learned.get(self._pinned(text))
 
-    def _pinned(self, text: StatementText) -> Numbers:
+    def _pinned(self, text: StatementText) -> ShapeNumbers:
         return tuple(number for index, number in enumerate(text.numbers) if index not in self.positions)
 
 

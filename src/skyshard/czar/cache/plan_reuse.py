@@ -43,7 +43,7 @@ AskTypes = Callable[[QueryPlan, str], tuple[TypedColumn, ...]]
 
 
 class KnownTypes:
-    """Types of results: asked of the server, save where all columns are plain numbers that it has told before."""
+    """Types of results: asked of the server, unless all columns are plain numbers whose types are known."""
 
     def __init__(self, ask: AskTypes) -> None:
         self._ask = ask

@@ -30,7 +30,7 @@ _CALL = re.compile(
     rf"\(\s*(?P<numbers>{_NUMBER}(?:\s*,\s*{_NUMBER})*)\s*\)",
     re.DOTALL | re.IGNORECASE,
 )
-Numbers = tuple[int, ...]
+ShapeNumbers = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class StatementText:
     """A statement's text taken apart: its shape, and the area or the whole numbers that the shape leaves open."""
 
     shape: str
-    numbers: Numbers = ()
+    numbers: ShapeNumbers = ()
     area: AreaText | None = None
 
     @property
@@ -84,7 +84,7 @@ def take_text_apart(sql: str) -> StatementText | None:
     return area_text(sql) or StatementText(*shape_of(sql))
 
 
-def shape_of(text: str) -> tuple[str, Numbers]:
+def shape_of(text: str) -> tuple[str, ShapeNumbers]:
     """A text with a mark in place of each whole number, and the numbers; what is quoted or a comment stays.
 
     >>> shape_of("SELECT a1, 'x 5' FROM t WHERE k = 17 AND r < 1.5")

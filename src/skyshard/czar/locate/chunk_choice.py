@@ -97,7 +97,7 @@ def choose_chunks(bound: Bound, block: Block, terms: Sequence[exp.Expr], source:
 
 
 def _tied(references: Sequence[Reference], pairs: Sequence[tuple[Reference, Reference]]) -> dict[int, list[Reference]]:
-    """Reference number → all references whose keys are equal to its key; those without director stand alone."""
+    """Reference number → all references whose keys are equal to its key; those without director are alone."""
     tied = {reference.number: [reference] for reference in references}
     for one, other in pairs:
         if one.number not in tied or other.number not in tied or tied[one.number] is tied[other.number]:
@@ -151,5 +151,5 @@ def _orphan_chunks(tied: list[Reference]) -> Chunks:
 
 
 def _stray_chunks(tied: list[Reference]) -> Chunks:
-    """Chunks with rows that fit a key of a director that stands elsewhere; a table that has some is tied to none."""
+    """Chunks with rows that fit a key of a director that is elsewhere; a table that has some is tied to none."""
     return frozenset().union(*(one.table.stray_chunks for one in tied if one.table is not None))

@@ -1,4 +1,4 @@
-"""Subqueries that each chunk can answer by itself: those whose rows stand in the chunk of the row that asks.
+"""Subqueries that each chunk can answer by itself: those whose rows are in the chunk of the outer row.
 
 Rules: a subquery in WHERE, or in the select list of a statement without aggregates; its chunked tables are tied, by
 equality of a director's key, to the tables whose own rows are in the chunk. ``key IN (SELECT key ...)`` ties as well

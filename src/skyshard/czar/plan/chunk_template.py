@@ -1,7 +1,7 @@
 """The statement that each chunk answers, as text: columns that can be cast, and slots in place of tables.
 
 Rules: values only, made once and equal when their parts are. A cast is put around a column's text, so that a statement
-is written anew for other types without its tree.
+is written again for other types without its tree.
 """
 
 from __future__ import annotations

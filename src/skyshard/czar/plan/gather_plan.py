@@ -1,7 +1,7 @@
-"""Plans of all other statements: bring the rows that each table needs to the czar, then run the statement there.
+"""Plans statements that chunks cannot answer alone: bring the rows of each table to the czar, run the statement there.
 
-Rules: only the columns that are named, only the chunks that the limits leave, only the rows that the table's own terms
-let through; what is not certain is brought along. What would be too much is refused. No I/O but the look-ups.
+Rules: only columns that are named, chunks that the limits leave, and rows that pass the table's own terms are brought;
+where this is not certain, more is. What would be too much is refused. No I/O but the look-ups.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def marked_whole(bound: Bound, places: dict[int, int]) -> str:
 
 
 def _needed_columns(bound: Bound) -> dict[int, set[str]]:
-    """The columns named of each reference; all of them where a star, NATURAL, USING or a riddle is in play."""
+    """The columns named of each reference; all of them with a star, NATURAL, USING, or a name that is not resolved."""
     needed: dict[int, set[str]] = {reference.number: set() for reference in bound.references}
     for column in columns_of(bound.tree):
         if REF in column.meta:

@@ -1,7 +1,7 @@
-"""From a statement to its plan.
+"""Chooses how a bound statement is answered.
 
-Rules: the cheapest plan that is proven right: registry count, regular, local (in one or two steps), else gather. Only
-pairs further apart than the overlap, with no key to join on, are refused although they could be computed.
+Rules: the cheapest plan that is proven right is taken: registry count, regular, local (in one or two steps), else
+gather. Only pairs further apart than the overlap, with no key to join on, are refused although they could be computed.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ class _Planner:
         return QueryPlan(kind, self._names, databases=databases, asks_time=asks_time, **values)  # type: ignore[arg-type]
 
     def _single_block(self) -> Clauses | None:
-        """The clauses of a statement that is one SELECT over tables, perhaps with subqueries; None for any other."""
+        """The clauses of a statement that is one SELECT over tables, with or without subqueries; None for any other."""
         tree = self._bound.tree
         is_single = isinstance(tree, exp.Select) and not tree.args.get("with_")
         is_plain = all(one.table is not None for one in self._bound.blocks[0].references)
@@ -289,7 +289,7 @@ def rows_of(bound: Bound, proof: Locality, chunks: tuple[int, ...], choice: Chun
 
 
 def _plain_columns(bound: Bound, clauses: Clauses) -> tuple[PlainColumn | None, ...]:
-    """Which items are a table's column as it stands; none where rows are grouped or compared, which may widen types."""
+    """Which items are a table's column, unchanged; none where rows are grouped or compared, which may widen types."""
     if clauses.is_grouped or clauses.is_distinct:
         return ()
     return tuple(_plain_column(bound, item) for item in clauses.items)

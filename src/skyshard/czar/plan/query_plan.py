@@ -1,8 +1,8 @@
 """What the czar is going to do for a statement: values only.
 
 A plan pulls rows from the nodes into scratch tables (one ``Pull`` each) and then runs one statement over them, whose
-rows are the answer. Plans are equal when all their fields are: whoever adds one need not think of comparing it. Nothing
-in them is computed later, so threads and caches may share them.
+rows are the answer. Plans are equal when all their fields are equal, so a new field takes part by itself. Nothing in
+them is computed later, so threads and caches may share them.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ class QueryStats:
     """How a statement was answered; ``elapsed_s`` from its text to the last row.
 
     ``bytes``: partial results that came from nodes. ``lost``: chunks that no replica could give, where a partial answer
-    was allowed; ``coverage`` is the share of the chunks that the answer stands for.
+    was allowed; ``coverage`` is the share of the chunks that the answer covers.
     """
 
     kind: Kind
@@ -86,7 +86,7 @@ class EndedStatement:
 
 
 def distinct_names(columns: tuple[str, ...]) -> list[str]:
-    """Names made different where they repeat; the first one of a name keeps it, and nobody gets that of another.
+    """Names made different where they repeat; the first one of a name keeps it, and none gets that of another.
 
     >>> distinct_names(("ra", "ra")), distinct_names(("a", "a_2", "a"))
     (['ra', 'ra_2'], ['a', 'a_2', 'a_3'])

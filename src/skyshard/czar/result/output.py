@@ -42,7 +42,7 @@ def write_arrow(answer: Answer | ReadyAnswer, path: Path) -> None:
 
 
 def _file_schema(answer: Answer | ReadyAnswer) -> pa.Schema:
-    """Names made different, as files have no two columns of one name; the answer's own are beside them."""
+    """Names made different, as files have no two columns of one name."""
     names = distinct_names(answer.columns)
     fields = [pa.field(name, field.type) for name, field in zip(names, answer.schema, strict=True)]
     return pa.schema(fields, metadata={NAMES: "\0".join(answer.columns).encode()})

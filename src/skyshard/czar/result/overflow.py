@@ -1,7 +1,8 @@
-"""The last guard: what a server had to cut when it stored or cast a value of ours.
+"""Detects values that a server cut when it stored or cast them for the czar.
 
-Rules: the server's warnings are asked for only where a statement gave any. Those of the user's own casts, texts and
-divisions are the user's; those that name a column of a scratch table, or come from a cast of ours, end the statement.
+Rules: the server's warnings are read only where a statement gave any. Those of the user's own casts, texts and
+divisions are ignored; those that name a column of a scratch table, or come from a cast that the czar added, end the
+statement.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ def require_all_stored(connection: Connection, *, is_cut: bool) -> None:
             raise _refusal(words)
 
 
-class Room:
-    """Counts partial results that one server has in a temporary table, and cuts without a word: ``DECIMAL(65)``."""
+class DigitCount:
+    """Adds up partial results that one server keeps in a temporary table, and cuts there silently: ``DECIMAL(65)``."""
 
     def __init__(self, columns: Sequence[TypedColumn]) -> None:
         self._longest = [(place, one) for place, one in enumerate(columns) if is_longest(one)]

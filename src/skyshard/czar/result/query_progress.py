@@ -10,7 +10,7 @@ from skyshard.errors import ClusterError, Refusal
 
 
 class Cancelled(ClusterError):
-    """Somebody stopped the query."""
+    """The query was stopped on request."""
 
 
 def left_of(elapsed_s: float, done: int, total: int) -> float | None:
@@ -34,7 +34,7 @@ class Running:
 
     ``limit_bytes``: more partial result than this is refused; None is no limit. ``is_partial_allowed``: chunks of which
     no replica answers are left out and listed in ``lost``. ``clock``: text in front of each statement that sets the
-    time to that of the query; empty where nobody asks for the time. ``is_submitted``: its story is kept in full.
+    time to that of the query; empty where the statement does not ask for it. ``is_submitted``: its whole story is kept.
     """
 
     query: str

@@ -55,7 +55,7 @@ class TypedColumn:
 
     ``is_rounded``: the server says DOUBLE(M,D), and clips values wherever it makes a table of them by itself.
     ``is_loose``: values may be longer than the type says; a scratch table holds them all the same.
-    ``is_vague``: nobody knows how many digits. ``is_spelled``: a table holds its digits as text.
+    ``is_vague``: the number of digits is not known. ``is_spelled``: a table holds its digits as text.
     ``is_exact``: a quotient, with digits behind the point that it does not show.
     """
 

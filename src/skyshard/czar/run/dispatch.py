@@ -1,8 +1,8 @@
 """Sends the chunk statements of a pull to the nodes, and brings the rows to one place.
 
-Rules: each chunk is read on exactly one node that holds all tables of it; nodes work at the same time. Rows of a unit
-count when all of them are here: a unit that fails is asked of other replicas, so each row comes exactly once. Small
-pulls travel as text, large ones as row images, which BLOB and TEXT columns cannot.
+Rules: each chunk is read on exactly one node that holds all of its tables, and nodes work in parallel. A unit that
+fails is sent to other replicas, and none of its rows count, so each row comes exactly once. Small pulls travel as text,
+large ones as row images, except where they have BLOB or TEXT columns.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from skyshard.czar.plan.query_plan import Lane, Pull
-from skyshard.czar.result.overflow import Room, is_longest, require_all_stored
+from skyshard.czar.result.overflow import DigitCount, is_longest, require_all_stored
 from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_results import (
     TypedColumn,
@@ -26,7 +26,7 @@ from skyshard.czar.result.typed_results import (
 )
 from skyshard.czar.run.pull_order import PullOrder
 from skyshard.czar.run.query_events import tell_failures, tell_round
-from skyshard.czar.run.replicas import ReplicaChoice
+from skyshard.czar.run.replica_choice import ReplicaChoice
 from skyshard.czar.run.rounds import Failure, NodeWorkers, PullReader, UnitRows, lane_round, quick_round
 from skyshard.czar.run.scratch_tables import file_name, scratch_table
 from skyshard.czar.scan.scan_schedule import Unit, even_units, length_of
@@ -127,7 +127,7 @@ class Dispatch:
     def _insert(self, table: str, columns: Sequence[TypedColumn], parts: Iterator[UnitRows], *, is_cut: bool) -> None:
         """Small parts wait for one another: a statement costs more than the few rows of a part."""
         waiting: list[Row] = []
-        room = Room(columns if is_cut else ())
+        room = DigitCount(columns if is_cut else ())
         for part in parts:
             room.add(part.rows)
             waiting += part.rows

@@ -27,7 +27,7 @@ class FileRows:
 
 @dataclass(slots=True, eq=False)
 class NodeTables:
-    """The scratch tables that one thread of a query fills on a node, one after another; whoever makes it closes it.
+    """The scratch tables that one thread of a query fills on a node, one after another; its maker closes it.
 
     ``numbers`` gives each table a number that no other table of the pull has.
     """

@@ -1,7 +1,7 @@
-"""What is told of a query: how it was planned, its rounds, what failed on the way, how it ended.
+"""What is logged of a query: how it was planned, its rounds, what failed on the way, how it ended.
 
 Of submitted queries all is kept for their story, of those that are answered at once what went wrong or was slow:
-the history has the rest. Where nobody listens this costs a comparison.
+the history has the rest. Without a listener this costs a comparison.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def tell_ended(events: EventLog, running: Running, stats: QueryStats, statement:
 
 
 def tell_failed(events: EventLog, running: Running, error: BaseException, elapsed_s: float) -> None:
-    """A query that an error ended: of the statement itself, of whoever stopped it, or of a server."""
+    """A query that an error ended: of the statement itself, of a request to stop it, or of a server."""
     mine, is_kept = events.about(query=running.query, elapsed_s=elapsed_s), running.is_submitted or running.retried > 0
     if isinstance(error, Cancelled | KeyboardInterrupt | GeneratorExit):
         mine.tell(QUERY_CANCELLED, keep=is_kept)

@@ -1,8 +1,8 @@
-"""Units at work: a round asks nodes for units, and hands out their rows as they come.
+"""Sends each unit (a batch of chunk statements) to its node, and yields rows as units complete.
 
-Rules: a unit's rows are handed out when all of them are here, else it is a failure, whole. In the quick round one
-thread a node works through its units at once; in the lane round the nodes' scan lanes do, and hold back while the
-reader is behind. A round that is given up stops what it runs.
+Rules: the rows of a unit are yielded when all of them are here; otherwise the whole unit has failed. In a quick round
+one thread for each node reads its units one after another. In a lane round the nodes' scan lanes read them, and pause
+while the reader is behind. A round that is given up stops what it runs.
 """
 
 from __future__ import annotations

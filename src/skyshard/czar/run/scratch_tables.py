@@ -1,6 +1,6 @@
-"""Scratch tables: names that tell whose they are, so that what a killed czar left behind can be swept.
+"""Names of scratch tables that tell which process made them, so that those of a killed czar can be dropped.
 
-A name is ``q_<process>_<start of the process>_<number>_<what>``. A table whose process is gone is nobody's.
+A name is ``q_<process>_<start of the process>_<number>_<what>``. A table whose process is gone may be dropped.
 """
 
 from __future__ import annotations

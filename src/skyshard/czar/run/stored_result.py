@@ -1,4 +1,4 @@
-"""Statements that one server runs as they are, and the rows of a final statement as Arrow.
+"""Runs a final statement on one server and reads its rows as Arrow.
 
 Rules: the rows go through a scratch table of the known types, because only there is a FLOAT exact; rows stay in the
 order in which the statement gave them. Server errors come out in the user's words.
@@ -30,7 +30,7 @@ TABLE_FULL = 1114
 
 
 class Stored:
-    """The scratch table that holds a statement's rows; whoever makes one drops its ``table``.
+    """The scratch table that holds a statement's rows; its maker drops ``table``.
 
     It is read from its data file if ``data_dir`` is given and there can be one, then in bounded memory; else as text.
     Few rows (not ``is_large``) are kept in memory, unless they turn out to be too many for it.
@@ -54,7 +54,7 @@ class Stored:
         self.table = scratch_table(query, "r")
 
     def create(self) -> None:
-        """Make the table, if it is not there yet."""
+        """Make the table unless it is there."""
         if not self._is_made:
             self._connection.execute(create_scratch(self.table, self._types, is_temporary=self._layout is None))
             self._is_made = True

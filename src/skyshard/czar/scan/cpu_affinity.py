@@ -1,7 +1,7 @@
-"""Which processors threads run on: the two sides of a host, while scans and short statements come at the same time.
+"""Keeps scans and short statements on different processors of a host while both run.
 
-A scheduler may let a thread that has little to do wait behind a scan until the next tick (4 ms), although another
-processor is idle. So scans are told to keep to one side, and whoever works for the czar to the other one.
+The system's scheduler may let a thread wait behind a scan until the next tick (4 ms), although another processor is
+idle. So scans keep to one set of processors, and work for the czar to the other.
 
 Rules: only threads of this czar and of its own nodes' scan sessions are moved; a thread that asks the czar is moved
 where its program allows it (``host.process_tuning``). Where the system has no such call, or does not allow it, nothing

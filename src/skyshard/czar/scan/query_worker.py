@@ -1,4 +1,4 @@
-"""Runs the czar's chunk statements on one node, beside it.
+"""Sessions, scan lane and scratch tables of one node, as the czar uses them.
 
 It knows one server and no registry. All methods of ``QueryWorker`` may be called from several threads.
 """
@@ -47,7 +47,7 @@ class QueryWorker:
         self._left_lock = threading.Lock()
 
     def sessions_for(self, *, is_scan: bool) -> Sessions:
-        """Scans have sessions of their own, which may be told on which processors to run."""
+        """Scans have sessions of their own, whose processors may be chosen."""
         return self.scan_sessions if is_scan else self.sessions
 
     def drop(self, tables: Sequence[str]) -> None:

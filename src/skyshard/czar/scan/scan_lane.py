@@ -12,7 +12,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from skyshard.czar.scan.scan_schedule import Cancel, Done, Event, Hold, JobEnded, Length, Run, Schedule, Submit, Unit
+from skyshard.czar.scan.scan_schedule import (
+    Cancel,
+    Done,
+    Hold,
+    JobEnded,
+    Length,
+    Run,
+    Schedule,
+    ScheduleEvent,
+    Submit,
+    Unit,
+)
 from skyshard.czar.scan.scan_throttle import ScanThrottle
 
 
@@ -71,7 +82,7 @@ class ScanLane:
         for thread in self._threads:
             thread.join()
 
-    def _step(self, event: Event) -> list[LaneJob]:
+    def _step(self, event: ScheduleEvent) -> list[LaneJob]:
         """Pass an event on; returns the queries that have ended."""
         ended = []
         for instruction in self._schedule.step(event):

@@ -2,10 +2,11 @@
 
     events in ──▶ Schedule.step(event) ──▶ instructions out
 
-Rules: no I/O, no clock, no threads. A unit is some chunks of one query, read in one round trip. Queries of a class
-share one walk over the chunks: the unit nearest after the walk's place goes next, whoever's it is, so that what one
-query has brought into memory serves the others; one that comes late begins where the walk is and ends where it began.
-Classes share the threads by weight, charged with the time that their units took. A query that outlasts its class's
+Rules: no I/O, no clock, no threads. A unit is a batch of chunk statements of one query, sent in one round trip. The
+queries of a class read their chunks in step, in one circular order: the next unit is the nearest one after the current
+position, of whichever query, so chunks that one query brought into memory serve the others. A late query starts at the
+current position and ends where it started. Classes share the threads by weight, charged with the time that their units
+took. A query that outlasts its class's
 budget moves to the next slower class.
 """
 
@@ -92,7 +93,7 @@ class Hold:
     is_held: bool
 
 
-Event = Submit | Done | Cancel | Hold
+ScheduleEvent = Submit | Done | Cancel | Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ class _Job:
         return bool(self.units) and not self.is_held
 
     def next_from(self, place: int) -> int:
-        """Index of the first unit at or after a chunk; 0 when the walk has to begin anew."""
+        """Index of the first unit at or after a chunk; 0 when the order starts again."""
         found = bisect_left(self.units, place, key=lambda unit: unit.chunks[0])
         return found if found < len(self.units) else 0
 
@@ -146,7 +147,7 @@ class Schedule:
     def __post_init__(self) -> None:
         self._idle = list(range(self.threads))
 
-    def step(self, event: Event) -> list[Instruction]:
+    def step(self, event: ScheduleEvent) -> list[Instruction]:
         """Take an event in; returns what is to be done now."""
         ended: list[Instruction] = []
         if isinstance(event, Submit):

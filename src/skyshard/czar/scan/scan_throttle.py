@@ -1,7 +1,7 @@
-"""Scans step aside: while interactive statements come, one processor of this host is left to them.
+"""Scan throttle: while interactive statements run, scans leave one processor of this host free.
 
 Rules: a unit that is under way goes on, only the next one waits; one unit may always run. Where there are no more scan
-threads than processors but one, nobody ever waits. While both come, they keep to different processors.
+threads than processors but one, nothing ever waits. While both run, they keep to different processors.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import SCAN_THROTTLED
 
 GRACE_S = 0.02
-"""Interactive statements that follow one another within this time are taken for one visit."""
+"""Interactive statements that follow one another within this time count as one."""
 
 
 class ScanThrottle:

@@ -152,7 +152,7 @@ class _Parser(MySQLParser):
         return self._parse_csv(self._parse_item), None
 
     def _parse_item(self) -> Any:
-        """A select item keeps its text; what stands between the comma before it and the item is a part of that."""
+        """A select item keeps its text; what is between the comma before it and the item is a part of that."""
         is_later = self._prev is not None and self._prev.token_type is TokenType.COMMA
         start = self._prev.end + 1 if is_later else self._curr.start if self._curr is not None else 0
         item = self._parse_expression()
@@ -231,7 +231,7 @@ class _Parser(MySQLParser):
         return self._parse_string() or self._parse_var(any_token=True) or self._parse_id_var()
 
     def _parse_cube_or_rollup(self, with_prefix: bool = False) -> Any:
-        """A part of GROUP BY, perhaps with ASC or DESC; ROLLUP stands behind all parts only."""
+        """A part of GROUP BY, perhaps with ASC or DESC; ROLLUP is behind all parts only."""
         if with_prefix:
             return super()._parse_cube_or_rollup(with_prefix)
         part = self._parse_disjunction()

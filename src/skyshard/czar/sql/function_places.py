@@ -1,5 +1,6 @@
-"""Every function of MariaDB, and where it may be computed: a value that hangs on the server, the moment or the order of
-rows must not be computed chunk by chunk.
+"""Every function of MariaDB, and where it may be computed.
+
+A value that depends on the server, the moment or the order of rows must not be computed chunk by chunk.
 
 Rules: names in upper case. A function that is not listed here may be anything, so one server computes it. The list is
 held against the server's own in ``tests/integration/test_czar_functions.py``. Values only.
@@ -16,9 +17,9 @@ class Place(StrEnum):
     ANYWHERE = "anywhere"
     """Its arguments decide."""
     ONCE = "once"
-    """One value for the statement, told to all servers."""
+    """One value for the statement, which all servers get."""
     EACH_CALL = "each call"
-    """Every call may give another value, whoever computes it."""
+    """Every call may give another value, on any server."""
     ONE_SERVER = "one server"
     """It counts or tells of its server: the rows are gathered where chunked tables are asked."""
     REFUSED = "refused"

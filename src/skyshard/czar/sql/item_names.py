@@ -17,7 +17,7 @@ def select_names(tree: exp.Query) -> tuple[str | None, ...]:
 
 
 def name_items(tree: exp.Query) -> None:
-    """Items get the text that names them as alias, where a name may mean them and they are written anew otherwise.
+    """Items get the text that names them as alias, where a name may mean them and they are otherwise rewritten.
 
     Those of derived tables and WITH, and those that ORDER BY and its like call by their text.
 

@@ -1,6 +1,6 @@
 """Texts into tokens as MariaDB cuts them: where a number ends, and that one may begin with its point.
 
-Rules: an exponent's sign stands right after its ``e``, so ``1e5-1e5`` is a difference; what goes on with a letter is a
+Rules: an exponent's sign comes right after its ``e``, so ``1e5-1e5`` is a difference; what goes on with a letter is a
 name (``1e5x``), as is what follows a name and a point (``t.1e5``); a backslash and N are NULL. Source: MariaDB,
 sql/sql_lex.cc, states ``MY_LEX_NUMBER_IDENT``, ``MY_LEX_REAL_OR_POINT`` and ``MY_LEX_ESCAPE``. No I/O.
 """
@@ -17,7 +17,7 @@ _HEXADECIMAL = re.compile(r"0[xXbB]")
 
 
 class _Core(TokenizerCore):
-    """The parser's own, which is a class of fixed slots: one of these takes its place without being built anew."""
+    """The parser's own, which is a class of fixed slots: one of these takes its place without being built again."""
 
     __slots__ = ()
 

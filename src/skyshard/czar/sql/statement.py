@@ -117,7 +117,7 @@ def parse_statement(text: str) -> SelectStatement | ShowStatement:
 
 
 def place(node: exp.Expr | Token | None) -> str:
-    """Where in the text a node or token stands, as the end of a message; empty where it is not known.
+    """Where in the text a node or token is, as the end of a message; empty where it is not known.
 
     >>> place(DIALECT.tokenize("SELECT  x")[1])
     ' (line 1, column 9)'

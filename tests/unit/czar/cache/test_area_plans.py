@@ -1,4 +1,4 @@
-"""Kept plans whose area is exchanged: they are the plans that would have been made anew."""
+"""Kept plans whose area is exchanged: they are the plans that would have been made again."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def spelled(area: tuple[str | float, ...]) -> str:
     return f"qserv_areaspec_{area[0]}({', '.join(map(str, area[1:]))})"
 
 
-def anew(sql: str) -> QueryPlan:
+def made_again(sql: str) -> QueryPlan:
     return plan_of(sql, SOURCE)
 
 
@@ -54,7 +54,7 @@ def kept(sql: str) -> Callable[[str], TypedPlan | None] | None:
     text = area_text(sql)
     assert text is not None
     opened = plan_with_basis(bound_of(sql, SOURCE, has_open_areas=True), SOURCE, LIMIT_BYTES)
-    found = learn_area(text, TypedPlan(anew(sql), ()), opened, SOURCE)
+    found = learn_area(text, TypedPlan(made_again(sql), ()), opened, SOURCE)
     if found is None:
         return None
 
@@ -77,7 +77,7 @@ def test_exchanged_plan_is_the_plan_made_anew(statement: str, area: tuple[str | 
     assert find is not None
     sql = statement.format(area=spelled(area))
     try:
-        wanted = anew(sql)
+        wanted = made_again(sql)
     except UserError:
         assert find(sql) is None
         return
@@ -95,7 +95,7 @@ def test_exchanged_plan_is_the_plan_made_anew(statement: str, area: tuple[str | 
     ],
 )
 def test_no_plan_is_kept_where_more_hangs_on_the_area(sql: str) -> None:
-    """Names of columns that hold the area's text, and gathered statements, are planned anew."""
+    """Names of columns that hold the area's text, and gathered statements, are planned again."""
     assert kept(sql) is None
 
 
@@ -123,7 +123,7 @@ def test_plan_that_differs_in_any_field_is_not_kept(name: str) -> None:
     sql = STATEMENTS[0].format(area="qserv_areaspec_circle(1, 2, 30)")
     text, opened = area_text(sql), plan_with_basis(bound_of(sql, SOURCE, has_open_areas=True), SOURCE, LIMIT_BYTES)
     assert text is not None
-    plan = anew(sql)
+    plan = made_again(sql)
     other: dict[str, Any] = {name: object()}
     changed = replace(plan, **other)
     assert learn_area(text, TypedPlan(plan, ()), opened, SOURCE) is not None

@@ -48,14 +48,14 @@ def source(errors: list[SkyshardError], *, rows_before: int = 0) -> Source:
 @pytest.mark.parametrize("code", [1146, 1168, 1017, 1412])
 @pytest.mark.parametrize("times", [0, 1, ATTEMPTS - 1])
 def test_begun_again_before_the_first_row(code: int, times: int) -> None:
-    """However a server says that a table is gone, the statement is planned anew, and its rows come once."""
+    """However a server says that a table is gone, the statement is planned again, and its rows come once."""
     plans: list[TypedPlan] = []
 
-    def anew() -> TypedPlan:
+    def plan_again() -> TypedPlan:
         plans.append(plan())
         return plans[-1]
 
-    found = list(answered(plan(), source([refusal(code) for _ in range(times)]), anew, Running("q")))
+    found = list(answered(plan(), source([refusal(code) for _ in range(times)]), plan_again, Running("q")))
     assert (found, len(plans)) == ([BATCH] * 2, times)
 
 

@@ -12,7 +12,7 @@ from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.czar.plan.chunk_template import Slot, Template
 from skyshard.czar.plan.query_plan import Pull
-from skyshard.czar.run.replicas import ReplicaChoice
+from skyshard.czar.run.replica_choice import ReplicaChoice
 from skyshard.czar.run.rounds import Failure
 from skyshard.errors import ClusterError
 from skyshard.registry.published_catalog import CatalogTable, ChunkEntry
