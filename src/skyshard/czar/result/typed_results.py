@@ -237,7 +237,7 @@ def _array(values: Sequence[Any], column: TypedColumn) -> pa.Array:
         values = [value.encode(LATIN1) if isinstance(value, str) else value for value in values]
     try:
         return pa.array(values, kind)
-    except pa.ArrowInvalid:
+    except (pa.ArrowInvalid, OverflowError):  # the latter beyond 64 bits
         raise too_long(column) from None
 
 
