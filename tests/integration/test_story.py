@@ -250,6 +250,6 @@ def test_without_the_registry_the_log_tells_alone(testbed: Testbed, stories: Sto
     assert node.facts["state"] == "stopped"
     assert node.events[-1].event == "server_stopped"
     assert "published" in events_of(transaction)
-    assert all("the registry does not answer" in story.notes[0] for story in (node, transaction))
+    assert all("the registry cannot be read" in story.notes[0] for story in (node, transaction))
     with pytest.raises(UserError, match="czar down"):
         stories.query(1)

@@ -30,6 +30,7 @@ from skyshard.registry.schema_version import (
     write_versions,
 )
 from skyshard.registry.store import Engines
+from skyshard.registry.story_rows import StoryRows
 from skyshard.registry.transactions import Transactions
 
 MAKING_WAIT_S = 60
@@ -54,6 +55,7 @@ class Registry:
         self.index_parts = IndexParts(self._engines)
         self.published = Published(self._engines, czar)
         self.history = QueryHistory(self._engines.writer)
+        self.story_rows = StoryRows(self._engines)
 
     def prepare(self) -> None:
         """Check the registry's versions before anything else of it is read; make it where there is none.

@@ -3,47 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import sqlalchemy as sa
 
-from skyshard.db.connection import Account, Endpoint, sqlalchemy_engine
 from skyshard.registry import sql_tables as t
+from skyshard.registry.store import Store
 
 StoryRow = dict[str, Any]
 
 
-class StoryRows:
-    """Reads behind one czar's server; a context manager."""
-
-    def __init__(self, czar: Endpoint) -> None:
-        self._engine = sqlalchemy_engine(czar, Account.ADMIN, t.REGISTRY_DATABASE)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._engine.dispose()
-
-    def _rows(self, query: sa.Select[Any]) -> list[StoryRow]:
-        with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+class StoryRows(Store):
+    """Reads of several tables, by what a story is about."""
 
     def query(self, number: int) -> StoryRow | None:
         """A query by its number, from the history; None if there is none."""
-        return next(iter(self._rows(sa.select(t.queries).where(t.queries.c.id == number))), None)
+        return next(iter(self._dicts(sa.select(t.queries).where(t.queries.c.id == number))), None)
 
     def query_numbers(self, names: Collection[str]) -> dict[str, int]:
         """The numbers of queries by their names, as far as the history has them."""
         wanted = sa.select(t.queries.c.name, t.queries.c.id).where(t.queries.c.name.in_(names))
-        return {row["name"]: row["id"] for row in self._rows(wanted)}
+        return {row["name"]: row["id"] for row in self._dicts(wanted)}
 
     def transaction(self, number: int) -> StoryRow | None:
         """A transaction by its number; None if there is none, or it was taken back with its database."""
-        return next(iter(self._rows(sa.select(t.transactions).where(t.transactions.c.id == number))), None)
+        return next(iter(self._dicts(sa.select(t.transactions).where(t.transactions.c.id == number))), None)
 
     def tables(self, transaction: int) -> list[StoryRow]:
         """What a transaction brought to each table: input slices, rows (overlap copies not counted), orphans, chunks.
@@ -75,7 +59,7 @@ class StoryRows:
             .subquery()
         )  # fmt: skip
         both = sa.select(brought, read.c.slices, read.c.elapsed_s).join(read, read.c.table == brought.c.table)
-        return self._rows(both.order_by(brought.c.table))
+        return self._dicts(both.order_by(brought.c.table))
 
     def made_on_nodes(self, *, transaction: int = 0, node: str = "") -> list[StoryRow]:
         """Chunk tables that transactions made on nodes: of one transaction, or on one node, oldest first."""
@@ -90,4 +74,4 @@ class StoryRows:
             .order_by(x.id, r.node)
         )  # fmt: skip
         query = query.where(r.transaction_id == transaction) if transaction else query
-        return self._rows(query.where(r.node == node) if node else query)
+        return self._dicts(query.where(r.node == node) if node else query)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from skyshard.host.processes import is_there
 from skyshard.log.event_files import EventFiles, KeptEvent
 from skyshard.log.events import Subject
 from skyshard.registry.query_history import QueryState
+from skyshard.registry.registry import Registry
 from skyshard.registry.story_rows import StoryRows
 from skyshard.story.tell import RegistryRows, is_about_node, node_story, query_story, transaction_story
 from skyshard.story.timeline import Story
@@ -33,7 +35,7 @@ class Stories:
         Raises:
             UserError: there is none of this number, or the czar's server is down.
         """
-        with StoryRows(self._cluster.endpoint(CZAR_NAME)) as rows:
+        with self._opened() as rows:
             row = rows.query(number)
         if row is None:
             raise UserError(f"no query {number}", remedy="`skyshard queries` lists them")
@@ -80,10 +82,20 @@ class Stories:
     def _asked(self, question: Callable[[StoryRows], T], nothing: T) -> tuple[T, Sequence[str]]:
         """What the registry says, or ``nothing`` and a note about it."""
         try:
-            with StoryRows(self._cluster.endpoint(CZAR_NAME)) as rows:
+            with self._opened() as rows:
                 return question(rows), ()
         except SkyshardError as error:
-            return nothing, (f"told from the log alone, the registry does not answer: {text_of(error)}",)
+            return nothing, (f"told from the log alone, the registry cannot be read: {text_of(error)}",)
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[StoryRows]:
+        """The registry, if it is of this release."""
+        registry = Registry(self._cluster.endpoint(CZAR_NAME), self._cluster.folder)
+        try:
+            registry.prepare()
+            yield registry.story_rows
+        finally:
+            registry.close()
 
     def _facts(self, name: str) -> dict[str, Any]:
         found = next((one for one in self._cluster.status() if one.name == name), None)
