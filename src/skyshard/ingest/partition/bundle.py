@@ -35,7 +35,7 @@ SegmentPlace: TypeAlias = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Consecutive rows of a bundle for one chunk table; ``offset`` as in ``worker.messages.BundleSlice``.
+    """Consecutive rows of a bundle for one chunk table; ``offset`` as in ``node.messages.BundleSlice``.
 
     ``file`` is the segment's own file next to the bundle, or empty.
     """
