@@ -1,8 +1,8 @@
 """What becomes of a transaction that fails: it stays open, to be resumed, or it is taken back.
 
 Rules: wrong input, and bugs, would fail the same way again: what they did is taken back at once. What servers, the
-machine or a user interrupted may go on: everything stays. Either way the error says so, and whatever
-is open can be aborted by its number.
+machine or a user interrupted can go on: everything stays. Either way the error says so, and a transaction that is open
+can be aborted by its number.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ERROR_BYTES = 60_000
 
 
 def settle(site: Site, database: str, mine: OpenTransaction, error: BaseException) -> None:
-    """Leave a transaction that ``error`` broke off to be gone on with, or take it back; a note to the error says which.
+    """Leave the transaction that ``error`` interrupted open, or take it back; a note on the error says which.
 
     Where taking back fails too, the transaction stays ``aborting``.
     """
@@ -49,7 +49,7 @@ def _kept(text: str) -> str:
 
 
 def abort(site: Site, number: int) -> str:
-    """Take an open transaction back, whatever it was to be; returns its database. Killed in between, run it again.
+    """Take an open transaction back, whatever it was for; returns its database. After a kill, run it again.
 
     Raises:
         UserError: there is none of this number, or it has come to its end.
