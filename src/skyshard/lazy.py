@@ -1,4 +1,4 @@
-"""Things that are made when they are first asked for: names of a package, attributes of an object.
+"""Things that are made when they are first asked for: names of a package, modules, attributes of an object.
 
 Rules: a package that exports lazily lists its names three times, for readers, for type checkers and for the importer; a
 test compares the lists. An attribute is made once, however many threads ask for it.
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from threading import RLock
+from types import ModuleType
 from typing import Any, Generic, Self, TypeVar, overload
 
 Value = TypeVar("Value")
@@ -37,6 +38,25 @@ def lazy_exports(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]
         return value
 
     return find
+
+
+class _LazyModule(ModuleType):
+    """A module under its own name that is imported for the first of its names that is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(import_module(self.__name__), name)
+        setattr(self, name, value)
+        return value
+
+
+def lazy_module(name: str) -> Any:
+    """A module of another package that takes long to import and that many programs never use.
+
+    >>> ast = lazy_module("ast")
+    >>> ast.literal_eval("1")
+    1
+    """
+    return _LazyModule(name)
 
 
 class locked_property(Generic[Owner, Value]):  # noqa: N801  (read as a decorator, like cached_property)

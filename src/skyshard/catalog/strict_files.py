@@ -11,14 +11,19 @@ import gzip
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
 from skyshard.errors import UserError
 from skyshard.host.file_versions import refuse_newer
+from skyshard.lazy import lazy_module
+
+if TYPE_CHECKING:
+    import yaml
+else:
+    yaml = lazy_module("yaml")
 
 M = TypeVar("M", bound=BaseModel)
 KeyPath = Sequence[str | int]

@@ -64,6 +64,7 @@ def options(
 def main() -> None:
     """Run a command; the one place where errors become text."""
     allow_tuning()
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for them reads every installed package
     prepare_streams()
     ended = _run()
     try:

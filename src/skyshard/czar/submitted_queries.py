@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from skyshard.czar.czar import Czar
 from skyshard.czar.plan.query_plan import Kind, Lane
@@ -28,9 +27,12 @@ from skyshard.czar.run.scratch_tables import query_name
 from skyshard.errors import ClusterError, SkyshardError, UserError, words_of
 from skyshard.host.atomic_files import new_file
 from skyshard.host.processes import began, is_there
+from skyshard.lazy import lazy_module
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import HISTORY_LOST, RESULTS_EXPIRED
 from skyshard.registry.query_history import OPEN, QueryEvent, QueryHistory, QueryState, Row
+
+pq = lazy_module("pyarrow.parquet")
 
 WATCH_S = 0.1
 FLUSH_S = 1.0
@@ -117,7 +119,7 @@ class Submitted:
         )  # fmt: skip
         return ReadyAnswer(columns, schema, batches, stats)
 
-    def _file(self, status: QueryStatus, row: Row) -> pq.ParquetFile:
+    def _file(self, status: QueryStatus, row: Row) -> Any:
         """The file that holds the rows of a query; errors as of :meth:`open`."""
         name = f"query {status.number}"
         if not row["is_async"]:

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import gc
 
+_THRESHOLDS = (50_000, 10, 10)
+"""Imports make many objects and no garbage: with Python's 700 a start looks hundreds of times for some."""
+
 _is_allowed = False
 
 
@@ -16,6 +19,7 @@ def allow_tuning() -> None:
     """Let Skyshard tune this process: to be called by its program, before a czar is opened."""
     global _is_allowed
     _is_allowed = True
+    gc.set_threshold(*_THRESHOLDS)
 
 
 def is_tuning_allowed() -> bool:

@@ -11,11 +11,13 @@ from typing import Any, NoReturn
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from skyshard.array_types import Bytes, Flags, Integers, Words
 from skyshard.errors import UserError
+from skyshard.lazy import lazy_module
+
+pc = lazy_module("pyarrow.compute")
 
 _SHOWN_BYTES = 60
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from skyshard.array_types import Bytes, Words
+from skyshard.lazy import lazy_module
 from skyshard.rowimage.arrays import Origin, bitmap_buffer, from_little_endian, little_endian
+
+pc = lazy_module("pyarrow.compute")
 
 _MEMBER = re.compile(r"'((?:[^'\\]|''|\\.)*)'", re.DOTALL)
 _ESCAPE = re.compile(r"''|\\(.)", re.DOTALL)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from skyshard.array_types import Bytes, Integers, Words
+from skyshard.lazy import lazy_module
 from skyshard.rowimage.arrays import (
     ByteStrings,
     Origin,
@@ -21,6 +21,8 @@ from skyshard.rowimage.arrays import (
     validity_bytes,
     values_of,
 )
+
+pc = lazy_module("pyarrow.compute")
 
 _SPACE = 0x20
 

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from skyshard.czar.result.answer import Answer, ReadyAnswer, distinct_names
+from skyshard.lazy import lazy_module
+
+pc = lazy_module("pyarrow.compute")
+pq = lazy_module("pyarrow.parquet")
 
 NAMES = b"skyshard.columns"
 NULL = b"\\N"

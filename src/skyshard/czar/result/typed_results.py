@@ -18,14 +18,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from skyshard.db.charsets import LATIN1
 from skyshard.db.connection import Connection, quote_name
 from skyshard.errors import ClusterError, Refusal, UserError
+from skyshard.lazy import lazy_module
 from skyshard.rowimage.record import RecordLayout
 from skyshard.rowimage.sqltype import MOST_DIGITS, SqlType, TypeClass, parse_type
 from skyshard.rowimage.unpack import unpack_blocks
+
+pc = lazy_module("pyarrow.compute")
 
 TEMPORAL = ("date", "time", "datetime", "timestamp", "year")
 BINARY = ("binary", "varbinary", "bit", "tinyblob", "blob", "mediumblob", "longblob")
