@@ -29,6 +29,7 @@ lint: setup
 
 bench: setup ## Run the benchmarks on small sizes
 	@$(BIN)/python benchmarks/cluster.py --repeats 1
+	@$(BIN)/python benchmarks/startup.py --repeats 3
 	@$(BIN)/python benchmarks/locate.py --rows 200000 --repeats 2
 	@$(BIN)/python benchmarks/synth.py --quick
 	@$(BIN)/python benchmarks/ingest.py --quick

@@ -6,7 +6,7 @@ exported here, and imported when it is first asked for; what lies below may chan
     import skyshard
 
     with skyshard.Testbed(".skyshard") as testbed:
-        testbed.ingest("tiny")
+        testbed.ingest("synth/recipes/tiny.yaml")
         table = testbed.query("SELECT COUNT(*) AS n FROM Object", database="tiny").table
 """
 
