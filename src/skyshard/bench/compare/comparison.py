@@ -43,7 +43,7 @@ TAIL_NEEDS = 20
 SEED = 20260707
 
 
-class Change(StrEnum):
+class LatencyChange(StrEnum):
     """The verdict on a class."""
 
     BETTER = "better"
@@ -91,8 +91,8 @@ class ClassChange(Strict):
     p_median: float
     """p of the rank test, with Holm's correction over all tests of the comparison."""
     p_tail: float | None
-    change: Change
-    tail: Change | None
+    change: LatencyChange
+    tail: LatencyChange | None
     is_regression: bool
     reason: str
     """Why it is a regression; empty when it is not."""
@@ -297,23 +297,23 @@ def _judged(tested: Sequence[_Tested], threshold: float, margin: float) -> list[
     return judged
 
 
-def _change(ratio: Ratio, p: float, margin: float) -> Change:
+def _change(ratio: Ratio, p: float, margin: float) -> LatencyChange:
     if p < ALPHA and ratio.low > 1 and ratio.value > margin:
-        return Change.WORSE
+        return LatencyChange.WORSE
     if p < ALPHA and ratio.high < 1 and ratio.value < 1 / margin:
-        return Change.BETTER
+        return LatencyChange.BETTER
     if 1 / margin <= ratio.low and ratio.high <= margin:
-        return Change.SAME
-    return Change.INCONCLUSIVE
+        return LatencyChange.SAME
+    return LatencyChange.INCONCLUSIVE
 
 
-def _regression(one: _Tested, change: Change, tail: Change | None, threshold: float) -> str:
+def _regression(one: _Tested, change: LatencyChange, tail: LatencyChange | None, threshold: float) -> str:
     """Why a class is a regression; empty when it is not."""
     if reason := grown(*(AskedQueries(n=side.asked, errors=side.errors, wrong=side.wrong) for side in one.sides)):
         return reason
-    if change is Change.WORSE and one.median.value > threshold:
+    if change is LatencyChange.WORSE and one.median.value > threshold:
         return f"median {one.median.value:.2f} times as long"
-    if tail is Change.WORSE and one.p95 is not None and one.p95.value > threshold:
+    if tail is LatencyChange.WORSE and one.p95 is not None and one.p95.value > threshold:
         return f"95th percentile {one.p95.value:.2f} times as long"
     return ""
 

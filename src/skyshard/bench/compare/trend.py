@@ -41,7 +41,7 @@ class Point(Strict):
     n: int
 
 
-class Step(Strict):
+class TrendStep(Strict):
     """A change of level."""
 
     trial: str
@@ -62,7 +62,7 @@ class TrendSeries(Strict):
     phase: str
     class_name: str
     points: list[Point]
-    steps: list[Step]
+    steps: list[TrendStep]
 
 
 class Trend(Strict):
@@ -153,9 +153,9 @@ def _median(points: Sequence[Point]) -> float:
     return float(np.median([point.value for point in points]))
 
 
-def _step(points: Sequence[Point], first: int, place: int, last: int, p: float) -> Step:
+def _step(points: Sequence[Point], first: int, place: int, last: int, p: float) -> TrendStep:
     before, after = _median(points[first:place]), _median(points[place:last])
-    return Step(trial=points[place].trial, revision=points[place].revision, before=before, after=after, p=p)
+    return TrendStep(trial=points[place].trial, revision=points[place].revision, before=before, after=after, p=p)
 
 
 def find_steps(

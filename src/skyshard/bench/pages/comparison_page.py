@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from skyshard.bench.compare.comparability import Weight
-from skyshard.bench.compare.comparison import Change, ClassChange, Comparison, Interval
+from skyshard.bench.compare.comparison import ClassChange, Comparison, Interval, LatencyChange
 from skyshard.bench.compare.losses import LOSS_HEADERS
 from skyshard.bench.pages.latency_figures import Picture, picture
 from skyshard.bench.pages.page_template import markdown_table, plain_markdown, render
@@ -17,7 +17,7 @@ from skyshard.bench.pages.svg import INK, MUTED, RULE, SERIES, new_figure
 from skyshard.readable import seconds
 
 JSON, HTML, MARKDOWN = "comparison.json", "comparison.html", "comparison.md"
-_SIGNS = {Change.BETTER: "▼", Change.WORSE: "▲", Change.SAME: "=", Change.INCONCLUSIVE: "?"}
+_SIGNS = {LatencyChange.BETTER: "▼", LatencyChange.WORSE: "▲", LatencyChange.SAME: "=", LatencyChange.INCONCLUSIVE: "?"}
 
 
 def write_comparison(comparison: Comparison, out: Path) -> Path:
@@ -32,7 +32,7 @@ def write_comparison(comparison: Comparison, out: Path) -> Path:
 def verdict(comparison: Comparison) -> str:
     """The verdict as a sentence, for the top of the page and the end of the command."""
     changes = [one.change for one in comparison.classes]
-    counts = [f"{changes.count(change)} {change.value}" for change in Change if change in changes]
+    counts = [f"{changes.count(change)} {change.value}" for change in LatencyChange if change in changes]
     known = "" if comparison.is_comparable else " The trials differ in more than the release."
     if comparison.regressions:
         names = ", ".join(f"{one.name} ({one.phase}): {one.reason}" for one in comparison.regressions)
@@ -118,7 +118,7 @@ def _ratios(classes: Sequence[ClassChange], margin: float, width: int) -> Figure
     axes.axvspan(1 / margin, margin, color=RULE, alpha=0.6, linewidth=0)
     axes.axvline(1, color=MUTED, linewidth=1)
     for row, one in enumerate(reversed(classes)):
-        colour = {Change.WORSE: SERIES[5], Change.BETTER: SERIES[2]}.get(one.change, INK)
+        colour = {LatencyChange.WORSE: SERIES[5], LatencyChange.BETTER: SERIES[2]}.get(one.change, INK)
         for ratio, shift, face in ((one.median, 0.12, colour), (one.p95, -0.2, "none")):
             if ratio is not None:
                 axes.plot([ratio.low, ratio.high], [row + shift] * 2, color=colour, linewidth=1.6)

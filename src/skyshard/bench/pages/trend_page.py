@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from skyshard.bench.compare.losses import LOSS_HEADERS
-from skyshard.bench.compare.trend import LEAST_PART, Step, Trend, TrendSeries
+from skyshard.bench.compare.trend import LEAST_PART, Trend, TrendSeries, TrendStep
 from skyshard.bench.pages.latency_figures import Picture, picture
 from skyshard.bench.pages.page_template import markdown_table, plain_markdown, render
 from skyshard.bench.pages.svg import INK, MUTED, SERIES, new_figure
@@ -53,7 +53,7 @@ def _steps(trend: Trend) -> str:
     return f"{len(found)} {'step' if len(found) == 1 else 'steps'}: {'; '.join(found)}."
 
 
-def sentence(step: Step) -> str:
+def sentence(step: TrendStep) -> str:
     """For people: ``1.2 times as slow at new3 (10 ms to 12 ms)``."""
     ratio = step.after / step.before
     word = "slow" if step.is_slower else "fast"

@@ -11,7 +11,7 @@ from tests.support.bench_trials import made_manifest, made_trial, made_workload
 from typer.testing import CliRunner
 
 from skyshard.bench.compare.comparability import Weight
-from skyshard.bench.compare.comparison import Change, compare_trials
+from skyshard.bench.compare.comparison import LatencyChange, compare_trials
 from skyshard.bench.record.latency_stats import summarise
 from skyshard.bench.record.samples import with_durations
 from skyshard.bench.record.trial_folder import Trial
@@ -31,10 +31,10 @@ def test_an_injected_slowdown_of_a_fifth_is_a_regression() -> None:
     new = [(name, slowed(trial, "FTSObj", 1.2)) for name, trial in side("new", 5, 100)]
     found = compare_trials(new, side("old", 5, 200))
     changes = {one.class_name: one for one in found.classes}
-    assert changes["FTSObj"].change is Change.WORSE
+    assert changes["FTSObj"].change is LatencyChange.WORSE
     assert changes["FTSObj"].is_regression
     assert changes["FTSObj"].median.low <= 1.2 <= changes["FTSObj"].median.high
-    assert changes["LV"].change is not Change.WORSE
+    assert changes["LV"].change is not LatencyChange.WORSE
     assert found.headline is not None
     assert found.headline > 1
 
@@ -55,7 +55,7 @@ def test_equal_trials_are_no_regression_and_say_better_nor_worse() -> None:
     alarms = 0
     for seed in range(20):
         found = compare_trials(side("a", 3, 1000 + 10 * seed), side("b", 3, 5000 + 10 * seed))
-        alarms += any(one.change in (Change.BETTER, Change.WORSE) for one in found.classes)
+        alarms += any(one.change in (LatencyChange.BETTER, LatencyChange.WORSE) for one in found.classes)
         assert not found.regressions
     assert alarms <= 1
 
