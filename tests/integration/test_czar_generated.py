@@ -6,34 +6,20 @@ then becomes a line of tests/cases/statements.sql.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.same_answer import difference
+from tests.support.trouble_sky import DATABASE, KEY, Sky, build_sky
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.errors import Refusal, UserError
 
 pytestmark = pytest.mark.integration
 
-
-def _sibling(name: str) -> Any:
-    """The module of the fixed statements, which has the sky."""
-    spec = importlib.util.spec_from_file_location(f"czar_{name}", Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-base = _sibling("test_czar")
 
 NUMBERS = {
     "o": ["ra", "decl", "mag", "flux", "kind", "price", "objectId"],
@@ -95,7 +81,7 @@ class _Draw:
         return f"{alias}.{self.one_of(names[alias])}"
 
     def key(self) -> int:
-        return int(base.KEY) + 3 * self.count(0, 160) + int(self.one_of([0, 0, 0, 1]))
+        return KEY + 3 * self.count(0, 160) + int(self.one_of([0, 0, 0, 1]))
 
     def value(self, depth: int = 0) -> str:
         kind = self.count(0, 9) if depth < 2 else 0
@@ -191,25 +177,25 @@ def statements(draw: st.DrawFn) -> tuple[str, bool]:
 
 
 @pytest.fixture(scope="module")
-def sky(private_cluster: Cluster) -> Iterator[Any]:
-    made = base.build_sky(private_cluster)
+def sky(private_cluster: Cluster) -> Iterator[Sky]:
+    made = build_sky(private_cluster)
     yield made
     made.close()
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), database=None, derandomize=True)
 @given(case=statements(), way=st.sampled_from(["text", "image"]))
-def test_generated_statements_agree(sky: Any, case: tuple[str, bool], way: str) -> None:
+def test_generated_statements_agree(sky: Sky, case: tuple[str, bool], way: str) -> None:
     """Czar and oracle give the same names, types and rows, or both refuse; as text and as row images."""
     sql, is_ordered = case
     czar = sky.czars[way]
     try:
-        want = sky.mono.execute(sql, base.DATABASE)
+        want = sky.mono.execute(sql, DATABASE)
     except Refusal:
         raise
     except UserError:
         with pytest.raises(UserError):
-            czar.execute(sql, base.DATABASE)
+            czar.execute(sql, DATABASE)
         return
-    got = czar.execute(sql, base.DATABASE)
-    assert base.difference(got, want, is_ordered=is_ordered) == "", sql
+    got = czar.execute(sql, DATABASE)
+    assert difference(got, want, is_ordered=is_ordered) == "", sql
