@@ -70,11 +70,11 @@ def require_unclipped(columns: Sequence[TypedColumn], connection: Connection, *,
     """
     if not connection.warned:
         return
-    ours = {one.name for one in columns if is_stored and one.type.base != "decimal"}
+    stored = {one.name for one in columns if is_stored and one.type.base != "decimal"}
     is_strict = any(one.is_exact and one.is_vague for one in columns)
-    if ours or is_strict:
+    if stored or is_strict:
         found = [text for _, code, text in connection.warnings() if code == OUT_OF_RANGE]
-        words = [text for text in found if (is_strict and _INSIDE in text) or _column_of(text) in ours]
+        words = [text for text in found if (is_strict and _INSIDE in text) or _column_of(text) in stored]
         if words:
             raise _refusal(words)
 

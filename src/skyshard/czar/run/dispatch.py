@@ -92,12 +92,12 @@ class Dispatch:
         """The rows of a pull as Arrow, as they come: the answer itself, without a stop at the czar's server."""
         layout = record_layout(columns)
         is_text = self._is_text(pull, columns)
-        with self._parts(pull, columns, "p", lane, is_text=is_text) as parts:
-            for part in parts:
-                if part.filled is None:
-                    yield from from_rows(part.rows, columns).to_batches()
-                elif layout is not None and part.filled.rows:
-                    yield from from_slice(part.filled.path, part.filled.offset, part.filled.rows, columns, layout)
+        with self._unit_rows(pull, columns, "p", lane, is_text=is_text) as stream:
+            for unit in stream:
+                if unit.filled is None:
+                    yield from from_rows(unit.rows, columns).to_batches()
+                elif layout is not None and unit.filled.rows:
+                    yield from from_slice(unit.filled.path, unit.filled.offset, unit.filled.rows, columns, layout)
 
     def bring(
         self, what: str, pull: Pull, columns: Sequence[TypedColumn], lane: Lane, meanwhile: Callable[[], None]
@@ -115,22 +115,22 @@ class Dispatch:
             self._czar.execute(create_scratch(table, columns, is_temporary=is_text, keys=keys))
             meanwhile()
 
-        with self._parts(pull, columns, what, lane, is_text=is_text) as stream:
+        with self._unit_rows(pull, columns, what, lane, is_text=is_text) as stream:
             if pull.limit is not None:
                 begin()
-            parts = _after_first(stream, begin) if pull.limit is None else stream
+            rows = _after_first(stream, begin) if pull.limit is None else stream
             if is_text:
-                self._insert(table, columns, parts, is_cut=pull.is_cut)
+                self._insert(table, columns, rows, is_cut=pull.is_cut)
             else:
-                self._append_images(what, columns, parts)
+                self._append_images(what, columns, rows)
 
-    def _insert(self, table: str, columns: Sequence[TypedColumn], parts: Iterator[UnitRows], *, is_cut: bool) -> None:
-        """Small parts wait for one another: a statement costs more than the few rows of a part."""
+    def _insert(self, table: str, columns: Sequence[TypedColumn], stream: Iterator[UnitRows], *, is_cut: bool) -> None:
+        """Rows of small units are put together: a statement costs more than a few rows."""
         waiting: list[Row] = []
-        room = DigitCount(columns if is_cut else ())
-        for part in parts:
-            room.add(part.rows)
-            waiting += part.rows
+        digits = DigitCount(columns if is_cut else ())
+        for unit in stream:
+            digits.add(unit.rows)
+            waiting += unit.rows
             if len(waiting) >= INSERT_ROWS:
                 self._insert_rows(table, waiting, is_cut=is_cut)
                 waiting = []
@@ -141,24 +141,23 @@ class Dispatch:
             self._czar.insert(table, rows[start : start + INSERT_ROWS])
             require_all_stored(self._czar, is_cut=is_cut)
 
-    def _append_images(self, what: str, columns: Sequence[TypedColumn], parts: Iterator[UnitRows]) -> None:
+    def _append_images(self, what: str, columns: Sequence[TypedColumn], stream: Iterator[UnitRows]) -> None:
         layout = record_layout(columns)
         assert layout is not None
         target = self._czar_dir / file_name(self._running.query, what)
-        for part in parts:
-            assert part.filled is not None
+        for unit in stream:
+            assert unit.filled is not None
             with target.open("ab") as file:
-                _append(part.filled.path, part.filled.offset, part.filled.rows * layout.length, file)
+                _append(unit.filled.path, unit.filled.offset, unit.filled.rows * layout.length, file)
         self._czar.execute(f"REPAIR TABLE {scratch_table(self._running.query, what)} QUICK")
 
     @contextlib.contextmanager
-    def _parts(
+    def _unit_rows(
         self, pull: Pull, columns: Sequence[TypedColumn], what: str, lane: Lane, *, is_text: bool
     ) -> Iterator[Iterator[UnitRows]]:
         """The rows of a pull, unit by unit; their scratch tables are dropped in the end."""
-        order = PullOrder.of(
-            self._running.query, what, pull, columns, is_text=is_text, is_scan=lane is Lane.SCAN
-        )  # fmt: skip
+        is_scan = lane is Lane.SCAN
+        order = PullOrder.of(self._running.query, what, pull, columns, is_text=is_text, is_scan=is_scan)
         task = PullReader(self._running, self._workers, order)
         stream = self._stream(pull, task, lane)
         try:
@@ -183,11 +182,8 @@ class Dispatch:
             tell_round(self._workers.events, self._running, number, units_by_node, lost)
             failures: list[Failure] = []
             is_quick = lane is not Lane.SCAN
-            for outcome in (
-                quick_round(task, units_by_node)
-                if is_quick
-                else lane_round(task, units_by_node, length_of(_cost(units_by_node)))
-            ):
+            length = length_of(_cost(units_by_node))
+            for outcome in quick_round(task, units_by_node) if is_quick else lane_round(task, units_by_node, length):
                 if isinstance(outcome, Failure):
                     failures.append(outcome)
                     continue
@@ -208,13 +204,13 @@ def _cost(units_by_node: dict[str, tuple[Unit, ...]]) -> float:
     )
 
 
-def _after_first(parts: Iterator[UnitRows], begin: Callable[[], None]) -> Iterator[UnitRows]:
-    """The same parts; ``begin`` is called once, when the first has come, or there is none."""
-    first = next(parts, None)
+def _after_first(stream: Iterator[UnitRows], begin: Callable[[], None]) -> Iterator[UnitRows]:
+    """The same; ``begin`` is called once, when the first has come, or there is none."""
+    first = next(stream, None)
     begin()
     if first is not None:
         yield first
-        yield from parts
+        yield from stream
 
 
 def _append(path: Path, offset: int, size: int, target: BinaryIO) -> None:

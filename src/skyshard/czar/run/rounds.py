@@ -116,10 +116,10 @@ class PullReader:
                 self._tables[node, thread] = made
             return self._tables[node, thread]
 
-    def consumed(self, part: UnitRows) -> None:
-        """The reader is past a part: a table that ended before it may go."""
-        if part.filled is not None and part.filled.done:
-            self.workers.by_name[part.node].drop([part.filled.done])
+    def consumed(self, rows: UnitRows) -> None:
+        """The reader is past these rows: a table that ended before them may go."""
+        if rows.filled is not None and rows.filled.done:
+            self.workers.by_name[rows.node].drop([rows.filled.done])
 
     def stop(self) -> None:
         """Stop what the nodes run for the query."""
@@ -159,12 +159,12 @@ def _in_turn(task: PullReader, node: str, units: Sequence[Unit]) -> Generator[Un
     for number, unit in enumerate(units):
         try:
             with task.workers.throttle.interactive() if task.order.is_short else contextlib.nullcontext():
-                part = task.read(node, 0, unit)
+                rows = task.read(node, 0, unit)
         except ClusterError as error:
             task.running.check()
             yield Failure(node, tuple(chunk for one in units[number:] for chunk in one.chunks), error)
             return
-        yield part
+        yield rows
 
 
 class _Round:
@@ -195,14 +195,14 @@ class _Round:
         try:
             if node in self._down:
                 return Failure(node, unit.chunks, self._down[node])
-            part = self._task.read(node, thread, unit)
+            rows = self._task.read(node, thread, unit)
         except ClusterError as error:
             self._down[node] = error
             return Failure(node, unit.chunks, error)
         except BaseException as error:
             return error
-        self._wait_for_reader(part.bytes)
-        return part
+        self._wait_for_reader(rows.bytes)
+        return rows
 
     def _wait_for_reader(self, size: int) -> None:
         with self._lock:
@@ -211,13 +211,13 @@ class _Round:
         if is_full:
             self._hold(True)
 
-    def taken(self, part: UnitRows) -> None:
+    def taken(self, rows: UnitRows) -> None:
         with self._lock:
-            self._waiting -= part.bytes
-            is_free = self._waiting <= HOLD_BYTES // 2 < self._waiting + part.bytes
+            self._waiting -= rows.bytes
+            is_free = self._waiting <= HOLD_BYTES // 2 < self._waiting + rows.bytes
         if is_free:
             self._hold(False)
-        self._task.consumed(part)
+        self._task.consumed(rows)
 
     def _hold(self, is_held: bool) -> None:
         for node in self._nodes:

@@ -77,5 +77,5 @@ class ScanThrottle:
                     self._changed.notify_all()
 
     def _interactive_s(self) -> float:
-        """How long the present visit lasts at least; 0 when there is none."""
+        """Seconds for which interactive statements are expected at least; 0 when there are none."""
         return GRACE_S if self._interactive else max(0.0, self._until - time.monotonic())
