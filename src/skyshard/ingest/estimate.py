@@ -27,7 +27,7 @@ from skyshard.ingest.on_nodes.bounded_futures import in_order_of_end
 from skyshard.ingest.partition.director_keys import ONE_PLACE, KeyKind, whole_keys
 from skyshard.ingest.partition.doubled_input import where_rows_stand
 from skyshard.ingest.partition.given_chunks import with_chunk_columns
-from skyshard.ingest.partition.packed_rows import Rows
+from skyshard.ingest.partition.packed_rows import StoredRows
 from skyshard.ingest.partition.routing import positions
 from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
 from skyshard.ingest.source import InputSlice, Reader
@@ -244,7 +244,9 @@ def _sample(table: PlannedTable) -> tuple[Counter[str], int, float]:
     rows = batch.batch.slice(0, SAMPLE_ROWS)
     start = time.perf_counter()
     zero = np.zeros(rows.num_rows, np.int32)
-    Rows.of(with_chunk_columns(rows, table.stored, zero, zero), table.stored, is_image=table.loader is Loader.IMAGE)
+    StoredRows.of(
+        with_chunk_columns(rows, table.stored, zero, zero), table.stored, is_image=table.loader is Loader.IMAGE
+    )
     return (
         batch.conversions,
         batch.batch.num_rows,

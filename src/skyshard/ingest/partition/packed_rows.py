@@ -26,7 +26,7 @@ Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class StoredRows:
     """Rows of one table: as packed records (row images) or as an Arrow batch (LOAD DATA), with their hash lanes.
 
     ``base`` are the lanes of all columns but the chunk numbers, ``lanes`` those of all columns.
@@ -39,7 +39,7 @@ class Rows:
     lanes: Lanes
 
     @staticmethod
-    def of(batch: pa.RecordBatch, table: Table, *, is_image: bool) -> Rows:
+    def of(batch: pa.RecordBatch, table: Table, *, is_image: bool) -> StoredRows:
         """Rows of a batch whose columns are the stored table's.
 
         Raises:
@@ -51,13 +51,13 @@ class Rows:
         records = pack(batch, RecordLayout.of(table)) if is_image else None
         if not is_image:
             check_values(batch, table)
-        return Rows(table, records, None if is_image else batch, base, lanes)
+        return StoredRows(table, records, None if is_image else batch, base, lanes)
 
-    def sorted(self, order: Places) -> Rows:
+    def sorted(self, order: Places) -> StoredRows:
         """The rows in another order."""
-        return Rows(self.table, *self._taken(order), self.base, np.take(self.lanes, order, axis=1))
+        return StoredRows(self.table, *self._taken(order), self.base, np.take(self.lanes, order, axis=1))
 
-    def moved(self, rows: Places, chunks: Numbers, sub_chunks: Numbers) -> Rows:
+    def moved(self, rows: Places, chunks: Numbers, sub_chunks: Numbers) -> StoredRows:
         """Copies of some rows with other chunk numbers."""
         records, batch = self._taken(rows)
         places = _chunk_places(self.table)
@@ -72,7 +72,7 @@ class Rows:
                 batch = batch.set_column(place, column.name, changed[place])
         base = np.take(self.base, rows, axis=1)
         extra = row_lanes((place, self.table.columns[place], values) for place, values in changed.items())
-        return Rows(self.table, records, batch, base, base + extra)
+        return StoredRows(self.table, records, batch, base, base + extra)
 
     def _taken(self, rows: Places) -> tuple[NDArray[Any] | None, pa.RecordBatch | None]:
         records = None if self.records is None else np.take(self.records, rows)

@@ -25,7 +25,7 @@ from skyshard.ingest.partition.director_keys import ONE_PLACE, KeyKind, save_key
 from skyshard.ingest.partition.given_chunks import check_given_chunks, note_overlap, with_chunk_columns
 from skyshard.ingest.partition.match_rows import route_matches
 from skyshard.ingest.partition.orphan_keys import Orphans, orphans_of, save_orphans
-from skyshard.ingest.partition.packed_rows import Rows, chunk_order
+from skyshard.ingest.partition.packed_rows import StoredRows, chunk_order
 from skyshard.ingest.partition.routing import PartitionSpec, Routed, route_dependent, route_director
 from skyshard.ingest.source import InputBatch, InputSlice
 from skyshard.node.messages import Loader
@@ -178,19 +178,19 @@ class _Work:
             self.report.orphans.update(dict(zip(orphans.tolist(), counts.tolist(), strict=True)))
         self.report.moved += routed.moved
 
-    def _rows(self, batch: InputBatch, full: pa.RecordBatch, of_input: NDArray[np.int64] | None = None) -> Rows:
+    def _rows(self, batch: InputBatch, full: pa.RecordBatch, of_input: NDArray[np.int64] | None = None) -> StoredRows:
         """The rows to store; ``of_input`` says which row of the input each is, where not each is stored once.
 
         Raises:
             UserError: a value that its column does not take, by file and row.
         """
         try:
-            return Rows.of(full, self.stored, is_image=self.spec.loader is Loader.IMAGE)
+            return StoredRows.of(full, self.stored, is_image=self.spec.loader is Loader.IMAGE)
         except RefusedValue as error:
             row = error.row if of_input is None else int(of_input[error.row])
             raise error.in_file(self.piece.path, batch.first_row + row) from None
 
-    def _note_given(self, rows: Rows) -> None:
+    def _note_given(self, rows: StoredRows) -> None:
         if self.is_known:
             self.given += rows.given()
 
@@ -208,7 +208,7 @@ class _Work:
             self.report.conversions[f"{name}: set to the sides that are in the chunk"] += int(changed.sum())
         return batch.set_column(at, name, flags)
 
-    def _write(self, rows: Rows, chunks: Numbers, sub_chunks: Numbers, *, is_overlap: bool) -> None:
+    def _write(self, rows: StoredRows, chunks: Numbers, sub_chunks: Numbers, *, is_overlap: bool) -> None:
         """Append one segment per chunk, rows sorted by chunk and sub-chunk."""
         if not len(chunks):
             return
@@ -217,7 +217,7 @@ class _Work:
             rows, chunks = rows.sorted(order), chunks[order]
         self._write_sorted(rows, chunks, is_overlap=is_overlap)
 
-    def _write_sorted(self, rows: Rows, chunks: Numbers, *, is_overlap: bool) -> None:
+    def _write_sorted(self, rows: StoredRows, chunks: Numbers, *, is_overlap: bool) -> None:
         edges = np.concatenate([[0], np.flatnonzero(np.diff(chunks)) + 1, [len(chunks)]]).tolist()
         places, runs = rows.write(self.writer, edges), itertools.pairwise(edges)
         for (first, last), (file, offset), found in zip(runs, places, rows.digests(edges), strict=True):

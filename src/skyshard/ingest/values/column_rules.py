@@ -24,7 +24,7 @@ from skyshard.ingest.values.text_values import RowError, to_column
 from skyshard.rowimage.arrays import as_text
 from skyshard.rowimage.sqltype import SqlType, TypeClass, parse_type
 
-Value = int | float | str
+RuleValue = int | float | str
 _ANY_NUMBER = "decimal(65,30)"
 _ANY_TEXT: dict[Given, str] = {"utf8": "longtext character set utf8mb4", "latin1": "longtext character set latin1"}
 
@@ -36,9 +36,9 @@ class Rule:
     column: Column
     source: str = ""
     derive: str = ""
-    constant: Value | None = None
+    constant: RuleValue | None = None
     factor: float | None = None
-    null_at: tuple[Value, ...] = ()
+    null_at: tuple[RuleValue, ...] = ()
     may_lack: bool = False
 
     @property
@@ -149,7 +149,7 @@ def _without_sentinels(values: pa.Array, rule: Rule, conversions: Counter[str]) 
     return _without(tuple(value for value in rule.null_at if value not in rule.words), numbers, rule, conversions)
 
 
-def _without(sentinels: tuple[Value, ...], values: pa.Array, rule: Rule, conversions: Counter[str]) -> pa.Array:
+def _without(sentinels: tuple[RuleValue, ...], values: pa.Array, rule: Rule, conversions: Counter[str]) -> pa.Array:
     found = np.zeros(len(values), bool)
     for sentinel in sentinels:
         try:
@@ -163,7 +163,7 @@ def _without(sentinels: tuple[Value, ...], values: pa.Array, rule: Rule, convers
     return values
 
 
-def _comparable(sentinel: Value, values: pa.Array, rule: Rule) -> pa.Scalar:
+def _comparable(sentinel: RuleValue, values: pa.Array, rule: Rule) -> pa.Scalar:
     """The sentinel in the input's type: -999 of a FLOAT is the float nearest to it."""
     try:
         if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
@@ -178,7 +178,7 @@ def _comparable(sentinel: Value, values: pa.Array, rule: Rule) -> pa.Scalar:
         raise _incomparable(sentinel, values, rule) from None
 
 
-def _incomparable(sentinel: Value, values: pa.Array, rule: Rule) -> RowError:
+def _incomparable(sentinel: RuleValue, values: pa.Array, rule: Rule) -> RowError:
     what = f"null_at value {sentinel!r} is no {values.type}"
     return RowError(what, 0, rule.column.name, "give one of the input's type")
 

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
+from tests.support.no_rows import NoRows
 
 from skyshard.catalog.layout import Layout, Role, Striping, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.errors import UserError
 from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
 from skyshard.ingest.plan.new_slices import NewSlices, new_slices
-from skyshard.ingest.source import InputBatch, InputSlice, Source, SourceTable
+from skyshard.ingest.source import InputSlice, Source, SourceTable
 from skyshard.node.messages import Loader
 from skyshard.rowimage.sqltype import parse_type
-
-
-class NoRows:
-    """A reader of slices that are never read."""
-
-    def batches(self, piece: InputSlice, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
-        return iter(())
-
-    def narrowed(self, table: Table, wanted: frozenset[str]) -> NoRows:
-        return self
 
 
 def plan_of(**contents: Mapping[str, str]) -> IngestPlan:

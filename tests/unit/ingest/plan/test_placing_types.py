@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
+from tests.support.no_rows import NoRows
 
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.errors import UserError
 from skyshard.ingest.plan.placing_types import require_placing_types
-from skyshard.ingest.source import InputBatch, InputSlice, SourceTable
+from skyshard.ingest.source import SourceTable
 from skyshard.rowimage.sqltype import parse_type
-
-
-class NoRows:
-    """A reader of slices that are never read."""
-
-    def batches(self, piece: InputSlice, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
-        return iter(())
-
-    def narrowed(self, table: Table, wanted: frozenset[str]) -> NoRows:
-        return self
 
 
 def source(layout: TableLayout, **types: str) -> SourceTable:

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+
+from tests.support.no_rows import NoRows
 
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.ingest.partition.bundle import Segment, SliceReport
 from skyshard.ingest.plan.ingest_plan import PlannedTable
-from skyshard.ingest.source import InputBatch, InputSlice, SourceTable
+from skyshard.ingest.source import SourceTable
 from skyshard.ingest.transaction.ingest_report import IngestReport, table_report
 from skyshard.node.messages import Loader
 from skyshard.rowimage.sqltype import parse_type
-
-
-class NoRows:
-    """A reader of slices that are never read."""
-
-    def batches(self, piece: InputSlice, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
-        return iter(())
-
-    def narrowed(self, table: Table, wanted: frozenset[str]) -> NoRows:
-        return self
 
 
 def planned(role: Role) -> PlannedTable:
