@@ -1,4 +1,4 @@
--- Over tests/grown_sky.py: rows of every role before and after their directors, regular tables of several transactions.
+-- Over tests/support/grown_sky.py: rows of every role before and after their directors, regular tables of several transactions.
 -- regular tables
 SELECT COUNT(*), SUM(runId), MIN(kind) FROM Run
 SELECT r.runId, b.bandName FROM Run r LEFT JOIN Band b USING (bandId)

@@ -1,4 +1,4 @@
--- Statements over tests/history_sky.py. <key> and <keys>: keys of stars, <gal>: of galaxies, as a history has them or
+-- Statements over tests/support/history_sky.py. <key> and <keys>: keys of stars, <gal>: of galaxies, as a history has them or
 -- nearly; <where COLUMN>: a condition on such a key; <n>: a digit; <dec>: a declination; <near RA DEC RA DEC>: nearer than
 -- some separation within the overlap; <area RA DEC, ...>: an area over these positions; <text>: a text.
 -- keys

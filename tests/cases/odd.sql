@@ -1,4 +1,4 @@
--- Statements over the odd sky of tests/odd_sky.py: what the grammar does not draw. Each is held against one server.
+-- Statements over the odd sky of tests/support/odd_sky.py: what the grammar does not draw. Each is held against one server.
 -- ``!`` in front: the order of the rows is total.
 
 -- texts: case, trailing spaces, accents, collations; GROUP_CONCAT

@@ -19,7 +19,8 @@ PACKAGE = Path(skyshard.__file__).parent
 def tellings() -> Iterator[tuple[str, str, set[str]]]:
     """Place, name of the constant, and fields of every call of ``tell`` in the package."""
     for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)) if ".tell(" in text else ():
             is_tell = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "tell"
             if is_tell and isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Name):
                 fields = {keyword.arg or "**" for keyword in node.keywords} - {"keep"}
