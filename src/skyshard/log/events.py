@@ -139,7 +139,7 @@ TABLE_PARTITIONED = _kind(
     _T,
     logging.INFO,
     "table_partitioned",
-    "{table} partitioned in {elapsed_s:.2f} s: {rows:,} rows of {parts} input slices",
+    "{table} partitioned in {elapsed_s:.2f} s: {rows:,} rows of {slices} input slices",
 )
 CHUNKS_PLACED = _kind(
     _T,
