@@ -33,7 +33,14 @@ class AnswerComparison:
 
 
 def compare_answers(answer: pa.Table, truth: pa.Table, rel_tolerance: float = REL_TOLERANCE) -> AnswerComparison:
-    """Compare an answer with the true one: columns by position, types by family, rows in any order."""
+    """Compare an answer with the true one: columns by position, types by family, rows in any order.
+
+    >>> truth = pa.table({"id": [1, 2], "ra": [0.5, None]})
+    >>> compare_answers(pa.table({"a": [2, 1], "b": [None, 0.5 + 1e-11]}), truth).is_equal
+    True
+    >>> compare_answers(pa.table({"a": [2, 2], "b": [None, 0.5]}), truth).reason
+    '1 of 2 rows differ'
+    """
     if answer.num_columns != truth.num_columns:
         return AnswerComparison(f"{answer.num_columns} columns instead of {truth.num_columns}")
     if answer.num_rows != truth.num_rows:

@@ -246,6 +246,16 @@ def deal(phase: PhaseSchedule, count: int) -> list[list[ClassSchedule]]:
     """Divide a phase: each class's clients evenly, its queries in turn over the shares that have clients of it.
 
     Every query and every client is in exactly one share.
+
+    >>> from skyshard.bench.workload.query_schedule import Query
+    >>> from skyshard.bench.workload.workload import ClassLoad
+    >>> arrivals = {"loop": "closed", "clients": 3}
+    >>> load = ClassLoad.model_validate({"class": "LV", "templates": ["a"], "count": 4, "arrivals": arrivals})
+    >>> phase = [ClassSchedule("one", load, tuple(Query("LV/a", sql) for sql in "pqrs"))]
+    >>> for share in deal(phase, 2):
+    ...     [(one.load.arrivals.clients, "".join(query.sql for query in one.queries)) for one in share]
+    [(2, 'pr')]
+    [(1, 'qs')]
     """
     shares: list[list[ClassSchedule]] = [[] for _ in range(count)]
     for number, schedule in enumerate(phase):
