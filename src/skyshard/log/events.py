@@ -122,7 +122,7 @@ SLOW_STATEMENT = _kind(
     _Q, logging.INFO, "slow_statement", "took {elapsed_s:.1f} s ({planned_s:.3f} s to plan): {statement}"
 )
 
-TRANSACTION_BEGUN = _kind(_T, logging.INFO, "begun", "begun: tables {tables} from {parts} input slices")
+TRANSACTION_BEGUN = _kind(_T, logging.INFO, "begun", "begun: tables {tables} from {slices} input slices")
 COMPACTION_BEGUN = _kind(
     _T,
     logging.INFO,

@@ -63,7 +63,7 @@ def test_a_transaction_tells_its_interruption_and_its_resumption() -> None:
     """Begun, interrupted, resumed, published; what it brought stands in the facts, as numbers."""
     names: dict[str, EventValue] = {"transaction": 3, "database": "dr1"}
     log = [
-        kept(50.1, "begun", **names, tables="Object", parts=2),
+        kept(50.1, "begun", **names, tables="Object", slices=2),
         kept(60.0, "interrupted", **names, attempt=1, error="SIGTERM"),
         kept(70.0, "resumed", **names, attempt=2, kept=5, lost=1),
     ]

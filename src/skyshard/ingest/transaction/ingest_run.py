@@ -77,7 +77,7 @@ class Ingest:
             slices = sum(len(table.source.slices) for table in plan.tables)
             tables = ", ".join(table.name for table in plan.tables)
             site.events.tell(
-                TRANSACTION_BEGUN, transaction=mine.id, database=plan.database, tables=tables, parts=slices
+                TRANSACTION_BEGUN, transaction=mine.id, database=plan.database, tables=tables, slices=slices
             )
         try:
             with writing(site.folders.staging):
