@@ -18,7 +18,7 @@ from skyshard.czar.run.scratch_tables import query_name
 from skyshard.czar.submitted_queries import QueryStatus
 from skyshard.db.connection import Account, connect
 from skyshard.errors import ClusterError, Refusal, UserError
-from skyshard.registry.query_history import QueryState
+from skyshard.registry.lifecycle import QueryState
 from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration

@@ -17,7 +17,7 @@ from skyshard.cluster.accounts import SCRATCH_DATABASE
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.errors import UserError
-from skyshard.registry.query_history import QueryState
+from skyshard.registry.lifecycle import QueryState
 from skyshard.testbed import TargetName, Testbed
 
 pytestmark = pytest.mark.integration

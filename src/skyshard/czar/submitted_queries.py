@@ -30,7 +30,8 @@ from skyshard.host.processes import began, is_there
 from skyshard.lazy import lazy_module
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import HISTORY_LOST, RESULTS_EXPIRED
-from skyshard.registry.query_history import OPEN, QueryEvent, QueryHistory, QueryState, Row
+from skyshard.registry.lifecycle import QueryEvent, QueryState
+from skyshard.registry.query_history import OPEN, QueryHistory, Row
 
 pq = lazy_module("pyarrow.parquet")
 

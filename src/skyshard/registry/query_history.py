@@ -7,14 +7,14 @@ cannot both end a query. Statements that are answered at once are written when t
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from skyshard.errors import UserError
 from skyshard.registry import sql_tables as t
+from skyshard.registry.lifecycle import QueryEvent, QueryState, State, steps
 
 WRITTEN_ROWS = 8
 """Rows of one INSERT: a longer text takes the interpreter from the queries for longer than they take themselves."""
@@ -22,39 +22,6 @@ KEPT_S = 7 * 86_400.0
 """So long queries and results are kept."""
 
 
-class QueryState(StrEnum):
-    QUEUED = "queued"
-    EXECUTING = "executing"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-
-
-class QueryEvent(StrEnum):
-    BEGIN = "begin"
-    COMPLETE = "complete"
-    FAIL = "fail"
-    CANCEL = "cancel"
-    EXPIRE = "expire"
-
-
-NEXT: Mapping[QueryState, Mapping[QueryEvent, QueryState]] = {
-    QueryState.QUEUED: {
-        QueryEvent.BEGIN: QueryState.EXECUTING,
-        QueryEvent.FAIL: QueryState.FAILED,
-        QueryEvent.CANCEL: QueryState.CANCELLED,
-    },
-    QueryState.EXECUTING: {
-        QueryEvent.COMPLETE: QueryState.COMPLETED,
-        QueryEvent.FAIL: QueryState.FAILED,
-        QueryEvent.CANCEL: QueryState.CANCELLED,
-    },
-    QueryState.COMPLETED: {QueryEvent.EXPIRE: QueryState.EXPIRED},
-    QueryState.FAILED: {},
-    QueryState.CANCELLED: {},
-    QueryState.EXPIRED: {},
-}
 OPEN = (QueryState.QUEUED, QueryState.EXECUTING)
 Row = dict[str, Any]
 
@@ -74,12 +41,12 @@ class QueryHistory:
 
     def move(self, number: int, event: QueryEvent, **values: Any) -> bool:
         """Follow the lifecycle; False when the query is in no state that allows it."""
-        sources = [state for state, events in NEXT.items() if event in events]
-        (after,) = {NEXT[state][event] for state in sources}
+        allowed = steps(QueryState, event)
+        (after,) = set(allowed.values())
         values["begun_s" if event is QueryEvent.BEGIN else "ended_s"] = time.time()
         if event is QueryEvent.EXPIRE:
             del values["ended_s"]
-        return self._update(number, sources, state=after, **values)
+        return self._update(number, list(allowed), state=after, **values)
 
     def progress(self, number: int, **values: Any) -> bool:
         """Write counters, and learn whether the query is to stop."""
@@ -90,7 +57,7 @@ class QueryHistory:
         """Ask whoever runs a query to stop it; False when it has ended."""
         return self._update(number, OPEN, is_stop_wanted=True)
 
-    def _update(self, number: int, sources: Sequence[QueryState], **values: Any) -> bool:
+    def _update(self, number: int, sources: Sequence[State], **values: Any) -> bool:
         where = (t.queries.c.id == number, t.queries.c.state.in_(sources))
         with self._engine.begin() as connection:
             return connection.execute(sa.update(t.queries).where(*where).values(**values)).rowcount > 0

@@ -12,7 +12,7 @@ from skyshard.errors import SkyshardError, UserError, text_of
 from skyshard.host.processes import is_there
 from skyshard.log.event_files import EventFiles, KeptEvent
 from skyshard.log.events import Subject
-from skyshard.registry.query_history import QueryState
+from skyshard.registry.lifecycle import QueryState
 from skyshard.registry.registry import Registry
 from skyshard.registry.story_rows import StoryRows
 from skyshard.story.tell import RegistryRows, is_about_node, node_story, query_story, transaction_story

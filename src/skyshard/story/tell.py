@@ -9,7 +9,7 @@ from typing import Any
 from skyshard.log.event_files import KeptEvent
 from skyshard.log.events import KINDS, Subject, bounded
 from skyshard.readable import human_bytes
-from skyshard.registry.query_history import QueryState
+from skyshard.registry.lifecycle import QueryState
 from skyshard.registry.story_rows import StoryRow
 from skyshard.story.timeline import Story, StoryEvent, merged, told
 

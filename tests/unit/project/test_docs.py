@@ -14,15 +14,23 @@ from tests.support.documented import PAGES, ROOT, name_of
 from skyshard.cli.command_table import COMMANDS, GROUPS
 from skyshard.log.event_files import level_name
 from skyshard.log.events import KINDS
-from skyshard.registry.lifecycle import ContributionState, DatabaseState, ReplicaState, TransactionState, diagram
+from skyshard.registry.lifecycle import (
+    ContributionState,
+    DatabaseState,
+    QueryState,
+    ReplicaState,
+    State,
+    TransactionState,
+    diagram,
+)
 from skyshard.release import VERSION
 
 WIDTH = 125
 TEXTS = [*PAGES, ROOT / "SECURITY.md", ROOT / "CHANGELOG.md"]
 
 
-@pytest.mark.parametrize("kind", [DatabaseState, TransactionState, ContributionState, ReplicaState])
-def test_lifecycles_are_drawn_from_the_tables(kind: type) -> None:
+@pytest.mark.parametrize("kind", [DatabaseState, TransactionState, ContributionState, ReplicaState, QueryState])
+def test_lifecycles_are_drawn_from_the_tables(kind: type[State]) -> None:
     """docs/reference/lifecycles.md shows each lifecycle as its table says."""
     assert diagram(kind) in (ROOT / "docs" / "reference" / "lifecycles.md").read_text()
 
