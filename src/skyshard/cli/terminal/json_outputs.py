@@ -1,0 +1,476 @@
+"""What commands print with ``--json``, as strict models: the contract with programs that read it. No I/O.
+
+Rules: keys are only added, never renamed, removed or given another type, and lists stay lists, so that a program
+written for one release reads what later releases print. Whoever adds a key adds it here, with a default where an
+earlier release printed none. A change that breaks this raises ``OUTPUT_VERSION`` and is named in the changelog.
+docs/reference/formats.md lists the commands; ``python -m skyshard.cli.terminal.json_outputs COMMAND`` prints a schema.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, RootModel, TypeAdapter
+
+OUTPUT_VERSION = 1
+
+
+class Output(BaseModel):
+    """A JSON object; keys that are not described here are an error in tests."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerOutput(Output):
+    """A server of the cluster."""
+
+    name: str
+    state: str
+    """running, stopped, crashed, silent."""
+    pid: int | None
+    socket: str
+    memory_bytes: int
+    data_bytes: int
+    log: str
+
+
+class ClusterStatus(Output):
+    """``cluster status``."""
+
+    cluster: str
+    servers: list[ServerOutput]
+
+
+class UpgradeChange(Output):
+    """One change of an upgrade."""
+
+    version: int
+    """Version of the registry after the change's step."""
+    what: str
+    count: int
+
+
+class ClusterUpgrade(Output):
+    """``cluster upgrade``."""
+
+    cluster: str
+    before: int
+    after: int
+    is_dry_run: bool
+    changes: list[UpgradeChange]
+
+
+class StripingOutput(Output):
+    """How the sky is cut."""
+
+    stripes: int
+    substripes: int
+    overlap_deg: float
+
+
+class PlannedTableOutput(Output):
+    """What an ingest would do with one table."""
+
+    table: str
+    role: str
+    director: str
+    columns: int
+    parts: int
+    """Pieces of input."""
+    input_bytes: int
+    rows: int | None
+    loader: str
+    why_loader: str
+    conversions: list[str]
+
+
+class SurveyedTable(Output):
+    """What the rows of one table come to."""
+
+    table: str
+    rows: int
+    overlap_rows: int
+    chunks: int
+    stored_bytes: int
+    is_estimate: bool
+    sampled: int
+    conversions: dict[str, int]
+    seconds: float
+
+
+class SurveyOutput(Output):
+    """What an ingest will come to."""
+
+    tables: list[SurveyedTable]
+    node_bytes: dict[str, int]
+    predicted_s: float
+    skew: float
+    overlap_share: float
+
+
+class PlanOutput(Output):
+    """``plan``."""
+
+    source: str
+    kind: str
+    database: str
+    striping: StripingOutput
+    replicas: int
+    tables: list[PlannedTableOutput]
+    survey: SurveyOutput | None = None
+
+
+class IngestedTable(Output):
+    """What became of one table."""
+
+    table: str
+    role: str
+    loader: str
+    rows: int
+    overlap_rows: int
+    chunks: int
+    bytes: int
+    orphans: int
+    moved: int
+    conversions: dict[str, int]
+
+
+class IngestOutput(Output):
+    """``ingest``; transaction 0: there was nothing new."""
+
+    database: str
+    transaction: int
+    tables: list[IngestedTable]
+    stages_s: dict[str, float]
+    replayed: dict[str, int]
+
+
+class TransactionOutput(Output):
+    """A row of ``transactions``."""
+
+    id: int
+    database: str
+    state: str
+    source: str
+    plan: str
+    attempt: int
+    begun_s: float
+    ended_s: float | None
+    error: str
+    report: dict[str, Any]
+    """``skyshard.registry.transaction_report``."""
+    rows: int
+    bytes: int
+    seconds: float | None
+    rows_per_s: float | None
+    bytes_per_s: float | None
+
+
+class AbortOutput(Output):
+    """``transactions abort``."""
+
+    transaction: int
+    database: str
+    state: str
+
+
+class ContributionOutput(Output):
+    """A row of ``contributions``; chunk -1: a table that is not chunked."""
+
+    transaction_id: int
+    table: str
+    part_digest: str
+    chunk: int
+    is_overlap: bool
+    part: str
+    state: str
+    rows: int
+    orphans: int
+    digest: str
+    part_rows: int
+    elapsed_s: float
+
+
+class CheckOutput(Output):
+    """A check of ``verify``."""
+
+    name: str
+    is_good: bool
+    found: str
+
+
+class CompactOutput(Output):
+    """``compact``; transaction 0: there was nothing to merge."""
+
+    database: str
+    transaction: int
+    tables: int
+    parts: int
+    indexes: int
+    rows: int
+    bytes: int
+    elapsed_s: float
+
+
+class Counts(RootModel[dict[str, int]]):
+    """``index rebuild``: keys by director. ``mono load``: rows by table."""
+
+
+class RowsOutput(Output):
+    """``query`` and ``result`` with ``--format json``."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+
+
+class NodeTimeOutput(Output):
+    """What one node did for a query."""
+
+    node: str
+    units: int
+    chunks: int
+    rows: int
+    elapsed_s: float
+
+
+class UnitTimeOutput(Output):
+    """One batch of chunk statements."""
+
+    node: str
+    chunks: list[int]
+    rows: int
+    elapsed_s: float
+
+
+class AnalysisOutput(Output):
+    """A query as it was answered."""
+
+    elapsed_s: float
+    planned_s: float
+    rows: int
+    bytes: int
+    coverage: float
+    retried_chunks: int
+    node_skew: float
+    chunk_skew: float
+    nodes: list[NodeTimeOutput]
+    slowest: list[UnitTimeOutput]
+
+
+class ExplainOutput(Output):
+    """``explain``."""
+
+    kind: str
+    lane: str
+    chunks: int
+    total_chunks: int
+    why: list[str]
+    rows_read: int
+    bytes_read: int
+    bytes_moved: int | None
+    elapsed_s: float
+    chunk_statements: list[str]
+    merge_statement: str
+    columns: list[str]
+    analysis: AnalysisOutput | None = None
+
+
+class SubmitOutput(Output):
+    """``submit``."""
+
+    query: int
+
+
+class QueryStatusOutput(Output):
+    """``status`` and ``cancel``."""
+
+    number: int
+    state: str
+    statement: str
+    database: str
+    chunks: int
+    chunks_done: int
+    rows: int
+    bytes: int
+    elapsed_s: float
+    eta_s: float | None
+    error: str
+    coverage: float
+
+
+class QueryOutput(Output):
+    """A row of ``queries``."""
+
+    id: int
+    name: str
+    is_async: bool
+    database: str
+    statement: str
+    state: str
+    kind: str
+    lane: str
+    submitted_s: float
+    begun_s: float | None
+    ended_s: float | None
+    chunks: int
+    chunks_done: int
+    rows: int
+    bytes: int
+    coverage: float
+    error: str
+    is_stop_wanted: bool
+    result: str
+
+
+class SchemaOutput(Output):
+    """A row of ``schema list``."""
+
+    schema_: str
+    tables: int
+    columns: int
+
+    model_config = ConfigDict(alias_generator=lambda name: name.rstrip("_"), extra="forbid", frozen=True)
+
+
+class SchemaTableOutput(Output):
+    """A row of ``schema show NAME``."""
+
+    table: str
+    columns: int
+    bytes: int
+    description: str
+
+
+class SchemaColumnOutput(Output):
+    """A row of ``schema show NAME.TABLE``."""
+
+    name: str
+    type: str
+    is_nullable: bool
+    unit: str
+    ucd: str
+    description: str
+
+
+class SynthPlanOutput(Output):
+    """What will be made; expected numbers are means."""
+
+    recipe: str
+    seed: int
+    fraction: float
+    shrink: str
+    chunks: list[int]
+    chunks_of_recipe: int
+    expected_rows: dict[str, int]
+    expected_rows_of_recipe: dict[str, int]
+    expected_bytes: int
+    expected_bytes_of_recipe: int
+    profile: dict[str, Any] | None = None
+
+
+class MadeOutput(Output):
+    """What the folder holds."""
+
+    folder: str
+    rows: dict[str, int]
+    bytes: dict[str, int]
+    digests: dict[str, str]
+    elapsed_s: float
+
+
+class SynthOutput(Output):
+    """``synth``."""
+
+    plan: SynthPlanOutput
+    made: MadeOutput | None = None
+    preview: str | None = None
+    dirty: dict[str, Any] | None = None
+    profile: dict[str, Any] | None = None
+
+
+class StoryEventOutput(Output):
+    """One event of a story."""
+
+    time: str
+    time_s: float
+    event: str
+    level: str
+    process: int | None
+    source: str
+    text: str
+
+
+class StoryOutput(Output):
+    """``story query``, ``story transaction``, ``story node``."""
+
+    version: int
+    subject: str
+    name: str
+    facts: dict[str, Any]
+    events: list[StoryEventOutput]
+    left_out: int
+    notes: list[str]
+
+
+class ProgressOutput(Output):
+    """A line on standard error while a command with ``--json`` works."""
+
+    stage: str
+    done: int
+    total: int
+    rows: int
+    bytes: int
+    elapsed_s: float
+    eta_s: float | None
+
+
+OUTPUTS: Mapping[str, Any] = {
+    "cancel": QueryStatusOutput,
+    "cluster status": ClusterStatus,
+    "cluster upgrade": ClusterUpgrade,
+    "compact": CompactOutput,
+    "contributions": list[ContributionOutput],
+    "explain": ExplainOutput,
+    "index rebuild": Counts,
+    "ingest": IngestOutput,
+    "mono load": Counts,
+    "plan": PlanOutput,
+    "queries": list[QueryOutput],
+    "query": RowsOutput,
+    "result": RowsOutput,
+    "schema list": list[SchemaOutput],
+    "schema show": list[SchemaTableOutput] | list[SchemaColumnOutput],
+    "status": QueryStatusOutput,
+    "story node": StoryOutput,
+    "story query": StoryOutput,
+    "story transaction": StoryOutput,
+    "submit": SubmitOutput,
+    "synth": SynthOutput,
+    "transactions": list[TransactionOutput],
+    "transactions abort": AbortOutput,
+    "verify": list[CheckOutput],
+}
+"""By command. Those of ``bench`` print the models of their files: TrialSummary, Comparison, Trend and Sweep."""
+
+
+def validate_output(command: str, text: str) -> Any:
+    """What a command printed, as its model; pydantic's error names a key that is wrong or not described."""
+    adapter: TypeAdapter[Any] = TypeAdapter(OUTPUTS[command])
+    return adapter.validate_json(text, strict=False)
+
+
+def output_schema(command: str) -> dict[str, Any]:
+    """The JSON schema of what a command prints.
+
+    >>> output_schema("submit")["required"]
+    ['query']
+    """
+    adapter: TypeAdapter[Any] = TypeAdapter(OUTPUTS[command])
+    return adapter.json_schema()
+
+
+if __name__ == "__main__":
+    print(json.dumps(output_schema(" ".join(sys.argv[1:])), indent=1))
