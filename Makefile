@@ -5,6 +5,13 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 DEMO_OUT ?= demo-out
 PYTEST_ARGS ?=
+# So many processes run unit tests, and all tests (0: in pytest's own); the tests of one file run in one process. Each
+# process with integration tests has a private cluster of its own.
+CHECK_PROCESSES ?= 2
+TEST_PROCESSES ?= 0
+PYTEST := $(BIN)/pytest --dist loadfile
+# Tests start many processes: each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -16,10 +23,10 @@ demo: setup ## The main job end to end on a private cluster; ends with the path 
 	@$(BIN)/skyshard demo --out $(DEMO_OUT)
 
 test: setup lint ## Everything that CI runs: linters, types, floors, all tests
-	@$(BIN)/pytest $(PYTEST_ARGS)
+	@$(PYTEST) -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 
 check: setup lint ## The quick part of `test`: linters, types, floors, unit tests
-	@$(BIN)/pytest -m "not integration" $(PYTEST_ARGS)
+	@$(PYTEST) -n $(CHECK_PROCESSES) -m "not integration" $(PYTEST_ARGS)
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from skyshard.cluster.private_cluster import Cluster
 
@@ -19,6 +20,9 @@ UNIT_LIMIT_S = 4
 """Of processor time: two seconds on an idle machine. A busy one makes a test wait, which is no fault of the test."""
 HANGS_AFTER_S = 120
 NODES = int(os.environ.get("SKYSHARD_NODES", "2"))
+settings.register_profile("skyshard", deadline=None)
+settings.load_profile("skyshard")
+"""An example may take any time: how long it takes says more about the machine than about the code."""
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
