@@ -18,11 +18,12 @@ def markdown() -> str:
 
 
 def walk(command: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Every command below one that is not hidden, with the words that call it; a group comes before its own."""
+    """Every command below one that is not hidden, loaded, with the words that call it; a group comes before its own."""
     for name, child in getattr(command, "commands", {}).items():
         if not child.hidden:
-            yield f"{path} {name}", child
-            yield from walk(child, f"{path} {name}")
+            loaded = getattr(child, "loaded", child)
+            yield f"{path} {name}", loaded
+            yield from walk(loaded, f"{path} {name}")
 
 
 def _command(path: str, command: Any) -> str:

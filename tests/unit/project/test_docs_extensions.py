@@ -20,6 +20,7 @@ from skyshard.cli.app import app
 from skyshard.registry.lifecycle import ContributionState, DatabaseState, ReplicaState, State, TransactionState, diagram
 
 
+@pytest.mark.timeout(60)  # it imports all commands
 def test_every_command_is_on_the_page_of_commands() -> None:
     """With all its options; a hidden command is not."""
     page = command_pages.markdown()
@@ -30,6 +31,8 @@ def test_every_command_is_on_the_page_of_commands() -> None:
                 f"`{name}`" in page for name in parameter.opts if "-" in name
             )
     assert "run-query" not in page
+    assert "skyshard ingest SOURCE [OPTIONS]" in page  # seen to have arguments and options
+    assert "`--replicas`" in page
 
 
 @pytest.mark.timeout(60)  # it imports all that the package exports
