@@ -142,13 +142,10 @@ def build_keys(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RECORD).unlink(missing_ok=True)
     require_room(folder, total * kind.record.itemsize)
-    is_spread = False
-    keys_file, places_file = (
-        new_array(folder / KEYS, (total,), kind.dtype),
-        new_array(folder / PLACES, (total, 2), np.dtype("<i4")),
-    )
+    keys_file = new_array(folder / KEYS, (total,), kind.dtype)
+    places_file = new_array(folder / PLACES, (total, 2), np.dtype("<i4"))
     with writing(folder), keys_file as keys, places_file as places:
-        at = 0
+        at, is_spread = 0, False
         for records, owners in _ranges(parts, kind):
             if kind.is_unique:
                 _require_new(records, owners, names, table, earlier)
