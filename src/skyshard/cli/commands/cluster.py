@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from skyshard.cluster.private_cluster import NodeStatus
+import skyshard
+from skyshard.cli.terminal.show import print_table
+from skyshard.host.interrupts import interruptible
 
 DEFAULT_FOLDER = Path(".skyshard")
 ClusterFolder = Annotated[
@@ -23,19 +25,14 @@ def start(
     cluster: ClusterFolder = DEFAULT_FOLDER,
 ) -> None:
     """Make the cluster if there is none, and start what does not run."""
-    from skyshard.cluster.private_cluster import Cluster
-    from skyshard.host.interrupts import interruptible
-
     with interruptible():
-        Cluster.at(cluster).start(nodes, report=_tell)
+        skyshard.Cluster.at(cluster).start(nodes, report=_tell)
     _tell(f"cluster {cluster} is running")
 
 
 def stop(cluster: ClusterFolder = DEFAULT_FOLDER) -> None:
     """Stop every server; the data stays."""
-    from skyshard.cluster.private_cluster import Cluster
-
-    Cluster.at(cluster).stop(report=_tell)
+    skyshard.Cluster.at(cluster).stop(report=_tell)
     _tell(f"cluster {cluster} is stopped")
 
 
@@ -44,11 +41,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show every server: what it does, its process, memory and data."""
-    from dataclasses import asdict
-
-    from skyshard.cluster.private_cluster import Cluster
-
-    found = Cluster.at(cluster)
+    found = skyshard.Cluster.at(cluster)
     servers = found.status()
     if as_json:
         print(json.dumps({"cluster": str(found.folder), "servers": [asdict(server) for server in servers]}, indent=2))
@@ -65,12 +58,10 @@ def upgrade(
 
     Run it again to go on after an interruption. The cluster has to run, and no ingest may be under way.
     """
-    from dataclasses import asdict
-
-    from skyshard.cluster.private_cluster import CZAR_NAME, Cluster
+    from skyshard.cluster.private_cluster import CZAR_NAME
     from skyshard.registry.upgrade import upgrade as upgrade_registry
 
-    found = Cluster.at(cluster)
+    found = skyshard.Cluster.at(cluster)
     found.require_running()
     done = upgrade_registry(found.endpoint(CZAR_NAME), found.folder, dry_run=dry_run, report=_tell)
     if as_json:
@@ -83,18 +74,14 @@ def upgrade(
 
 def destroy(cluster: ClusterFolder = DEFAULT_FOLDER) -> None:
     """Stop every server and remove the cluster with all its data."""
-    from skyshard.cluster.private_cluster import Cluster
-
-    Cluster.at(cluster).destroy(report=_tell)
+    skyshard.Cluster.at(cluster).destroy(report=_tell)
 
 
 def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _show(servers: list[NodeStatus]) -> None:
-    from skyshard.cli.terminal.show import print_table
-
+def _show(servers: list[skyshard.NodeStatus]) -> None:
     rows = []
     for server in servers:
         megabytes = (round(size / 1e6) for size in (server.memory_bytes, server.data_bytes))

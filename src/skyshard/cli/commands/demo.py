@@ -7,7 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
+import skyshard
+from skyshard.bench.drive.thread_switching import quick_switching
 from skyshard.cli.terminal.show import progress_bars
+from skyshard.host.interrupts import interruptible
 
 
 def demo(
@@ -18,12 +21,8 @@ def demo(
     runtime: Annotated[Literal["ray", "inline"], typer.Option(help="Where ingest runs.")] = "ray",
 ) -> None:
     """The main job, end to end: cluster, sky, ingest, verification, workload, report; then the cluster is stopped."""
-    from skyshard.bench.drive.thread_switching import quick_switching
-    from skyshard.host.interrupts import interruptible
-    from skyshard.scenarios.demo import run_demo
-
     with interruptible(), quick_switching(), progress_bars(notes=typer.echo) as watcher:
-        result = run_demo(out, recipe=recipe, workload=workload, nodes=nodes, runtime=runtime, watcher=watcher)
+        result = skyshard.run_demo(out, recipe=recipe, workload=workload, nodes=nodes, runtime=runtime, watcher=watcher)
     typer.echo(f"done in {result.elapsed_s:.0f} s: {result.rows:,} rows ingested".replace(",", " "))
     typer.echo(f"the cluster is stopped; `skyshard cluster start --cluster {result.cluster}` brings it back")
     typer.echo(f"report: {result.report}")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
+import skyshard
+import skyshard.ingest
 from skyshard.cli.terminal.show import (
     DEFAULT_CLUSTER,
     ClusterOption,
@@ -16,10 +18,10 @@ from skyshard.cli.terminal.show import (
     print_table,
     progress_bars,
 )
+from skyshard.host.interrupts import interruptible
+from skyshard.host.shipped_data import data_folder
 from skyshard.readable import human_bytes
-
-if TYPE_CHECKING:
-    from skyshard.catalog.layout import Layout
+from skyshard.testbed import check_on_server, survey_source
 
 SourceArgument = Annotated[
     Path,
@@ -62,15 +64,11 @@ def plan(
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Show what an ingest would do; touches nothing."""
-    from skyshard.ingest.plan.ingest_plan import make_plan
-    from skyshard.node.messages import Loader
-    from skyshard.testbed import check_on_server, source_at, survey_source
-
-    made = make_plan(
-        source_at(source, fraction=fraction, shrink=shrink, tables=_names(tables)),
+    made = skyshard.ingest.make_plan(
+        skyshard.source_at(source, fraction=fraction, shrink=shrink, tables=_names(tables)),
         database=database,
         tables=_names(tables),
-        loader=Loader(loader) if loader else None,
+        loader=skyshard.Loader(loader) if loader else None,
         replicas=replicas,
         override=_layout(layout),
     )
@@ -129,15 +127,11 @@ def ingest(
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Ingest a source into sharded chunk tables and publish it; run again to go on after an interruption."""
-    from skyshard.host.interrupts import interruptible
-    from skyshard.node.messages import Loader
-    from skyshard.testbed import Testbed, source_at
-
-    opened = source_at(source, fraction=fraction, shrink=shrink, tables=_names(tables))
-    with interruptible(), Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
+    opened = skyshard.source_at(source, fraction=fraction, shrink=shrink, tables=_names(tables))
+    with interruptible(), skyshard.Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
         report = testbed.ingest(
             opened, runtime=runtime, watcher=watcher, database=database, tables=_names(tables),
-            loader=Loader(loader) if loader else None, replicas=replicas, layout=_layout(layout),
+            loader=skyshard.Loader(loader) if loader else None, replicas=replicas, layout=_layout(layout),
         )  # fmt: skip
     if json:
         print_json(asdict(report))
@@ -167,9 +161,7 @@ def contributions(
     database: DatabaseOption = "", json: JsonOption = False, cluster: ClusterOption = DEFAULT_CLUSTER
 ) -> None:
     """List contributions: what each input part brought to each chunk table, and how fast the part was read."""
-    from skyshard.testbed import Testbed
-
-    with Testbed(cluster) as testbed:
+    with skyshard.Testbed(cluster) as testbed:
         names = [database] if database else testbed.registry.published.databases()
         rows = [row for name in names for row in testbed.registry.contributions.all(name)]
     if json:
@@ -189,9 +181,7 @@ def verify(
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Read a database back from every node and check counts, digests, replicas, director index; exit 1 on a failure."""
-    from skyshard.testbed import Testbed
-
-    with Testbed(cluster) as testbed:
+    with skyshard.Testbed(cluster) as testbed:
         checks = testbed.verify(database)
     if json:
         print_json([asdict(check) for check in checks])
@@ -211,9 +201,7 @@ def compact(
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Merge the parts that transactions added to chunk tables and director indexes; queries go on meanwhile."""
-    from skyshard.testbed import Testbed
-
-    with Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
+    with skyshard.Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
         done = testbed.compact(database, fewest=fewest, grace_s=grace, watcher=watcher)
     if json:
         print_json(asdict(done))
@@ -232,9 +220,7 @@ def index_rebuild(
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Make the director indexes anew from the chunk tables on the nodes."""
-    from skyshard.testbed import Testbed
-
-    with Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
+    with skyshard.Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
         keys = testbed.rebuild_indexes(database, watcher=watcher)
     _show_counts(keys, ["director", "keys"], json)
 
@@ -245,9 +231,7 @@ def mono_load(
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Copy a database, unsharded, to the mono server, which is started when it does not run."""
-    from skyshard.testbed import Testbed
-
-    with Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
+    with skyshard.Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
         rows = testbed.load_mono(database, watcher=watcher)
     _show_counts(rows, ["table", "rows"], json)
 
@@ -259,15 +243,12 @@ def _show_counts(counts: dict[str, int], heads: list[str], as_json: bool) -> Non
         print_table(heads, [[name, count] for name, count in counts.items()])
 
 
-def _layout(path: Path | None) -> Layout | None:
+def _layout(path: Path | None) -> skyshard.Layout | None:
     """The layout of a file, or a shipped one by its name."""
     if path is None:
         return None
-    from skyshard.catalog.layout import read_layout
-    from skyshard.host.shipped_data import data_folder
-
     shipped = data_folder("ingest", "layouts") / f"{path}.yaml"
-    return read_layout(shipped if shipped.is_file() and not path.exists() else path)
+    return skyshard.read_layout(shipped if shipped.is_file() and not path.exists() else path)
 
 
 def _names(text: str) -> list[str] | None:

@@ -8,16 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
+import numpy as np
+import pyarrow as pa
 import typer
+from pyarrow import csv
 
+from skyshard.chunking import Chunker
 from skyshard.errors import UserError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from skyshard.chunking import Chunker
 
 COLUMNS = ("row", "chunkId", "subChunkId", "overlap")
 _BLOCK_BYTES = 1 << 22
@@ -36,8 +35,6 @@ def locate(
     Reads CSV with a header line that names `ra` and `dec` (degrees); other columns are ignored. Writes CSV
     `row,chunkId,subChunkId,overlap`: rows count from 0 in input order, overlap 0 is the row's own sub-chunk, 1 a copy.
     """
-    from skyshard.chunking import Chunker
-
     chunker = Chunker(stripes, substripes, overlap)
     if file is None or str(file) == "-":
         locate_csv(chunker, sys.stdin.buffer, sys.stdout.buffer, "standard input")
@@ -56,9 +53,6 @@ def locate_csv(chunker: Chunker, source: BinaryIO, sink: BinaryIO, name: str) ->
     Raises:
         UserError: no such columns, a value that is not a number, or a position out of range, with its row.
     """
-    import pyarrow as pa
-    from pyarrow import csv
-
     schema = pa.schema([(column, pa.int64() if column == "row" else pa.int32()) for column in COLUMNS])
     blocks = _number_blocks(chunker, source, name)
     first = list(islice(blocks, 1))  # before anything is written: wrong input mostly shows here
@@ -76,9 +70,6 @@ def _number_blocks(chunker: Chunker, source: BinaryIO, name: str) -> Iterator[li
 
 
 def _read_positions(source: BinaryIO, name: str) -> Iterator[pa.RecordBatch]:
-    import pyarrow as pa
-    from pyarrow import csv
-
     types = {"ra": pa.float64(), "dec": pa.float64()}
     with _arrow_errors(name):
         yield from csv.open_csv(
@@ -91,8 +82,6 @@ def _read_positions(source: BinaryIO, name: str) -> Iterator[pa.RecordBatch]:
 @contextmanager
 def _arrow_errors(name: str) -> Iterator[None]:
     """Arrow's complaints about a file as one line with the row, counted from 0 as in the output."""
-    import pyarrow as pa
-
     try:
         yield
     except KeyError as error:
@@ -111,8 +100,6 @@ def _arrow_errors(name: str) -> Iterator[None]:
 
 def _numbers(chunker: Chunker, batch: pa.RecordBatch, first_row: int, name: str) -> list[Any]:
     """The four output columns: each row's own numbers, then those of its copies."""
-    import numpy as np
-
     ra, dec = (batch.column(column).to_numpy() for column in ("ra", "dec"))
     try:
         chunk_ids, sub_chunk_ids = chunker.locate(ra, dec, first_row=first_row)

@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+import skyshard
 from skyshard.cli.commands.query import DatabaseOption, FormatOption, HeaderOption, OutOption, SqlArgument
 from skyshard.cli.terminal.answer_output import form_of, write_answer
 from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_json, print_table
 from skyshard.cli.terminal.statement_input import statement_of
 from skyshard.readable import human_bytes
-
-if TYPE_CHECKING:
-    from skyshard.czar.submitted_queries import QueryStatus
 
 NumberArgument = Annotated[int, typer.Argument(help="The query's number, as `submit` printed it.")]
 
@@ -28,9 +26,7 @@ def submit(
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Have a statement answered in the background; prints its number."""
-    from skyshard.testbed import Testbed
-
-    with Testbed(cluster) as testbed:
+    with skyshard.Testbed(cluster) as testbed:
         number = testbed.submit(statement_of(sql), database=database)
     if json:
         print_json({"query": number})
@@ -40,17 +36,13 @@ def submit(
 
 def status(query: NumberArgument, json: JsonOption = False, cluster: ClusterOption = DEFAULT_CLUSTER) -> None:
     """Show where a submitted query is: state, chunks done, rows, bytes, ETA."""
-    from skyshard.testbed import Testbed
-
-    with Testbed(cluster) as testbed:
+    with skyshard.Testbed(cluster) as testbed:
         _show(testbed.submitted.status(query), as_json=json)
 
 
 def cancel(query: NumberArgument, json: JsonOption = False, cluster: ClusterOption = DEFAULT_CLUSTER) -> None:
     """Stop a submitted query on all nodes."""
-    from skyshard.testbed import Testbed
-
-    with Testbed(cluster) as testbed:
+    with skyshard.Testbed(cluster) as testbed:
         _show(testbed.submitted.cancel(query), as_json=json)
 
 
@@ -62,10 +54,8 @@ def result(
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Print the rows of a submitted query, or write them to a file; they are kept for seven days."""
-    from skyshard.testbed import Testbed
-
     form = form_of(format, out)
-    with Testbed(cluster) as testbed:
+    with skyshard.Testbed(cluster) as testbed:
         write_answer(testbed.submitted.open(query), form, out, header=not no_header)
 
 
@@ -76,9 +66,7 @@ def queries(
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """List the queries that were asked, with their statistics."""
-    from skyshard.testbed import Testbed
-
-    with Testbed(cluster) as testbed:
+    with skyshard.Testbed(cluster) as testbed:
         rows = testbed.registry.history.last(last, only_open=running)
     if json:
         print_json([{key: value for key, value in row.items() if not key.startswith("process")} for row in rows])
@@ -89,13 +77,11 @@ def queries(
 
 def run_query(number: int, cluster: ClusterOption = DEFAULT_CLUSTER) -> None:
     """Answer a submitted query; `submit` starts this."""
-    from skyshard.testbed import Testbed
-
-    with Testbed(Path(cluster)) as testbed:
+    with skyshard.Testbed(Path(cluster)) as testbed:
         testbed.submitted.run(number, testbed.czar)
 
 
-def _show(found: QueryStatus, *, as_json: bool) -> None:
+def _show(found: skyshard.QueryStatus, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(found))
         return

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+import skyshard
 from skyshard.cli.terminal.answer_output import form_of, write_answer
 from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_json
 from skyshard.cli.terminal.statement_input import statement_of
@@ -45,10 +46,8 @@ def query(
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Answer one SQL statement."""
-    from skyshard.testbed import Testbed
-
     form = form_of(format, out)
-    with Testbed(cluster) as testbed:
+    with skyshard.Testbed(cluster) as testbed:
         if target == "mono":
             found = testbed.query(statement_of(sql), database=database, target=target)
             write_answer(found.as_answer(), form, out, header=not no_header)
@@ -70,10 +69,8 @@ def explain(
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Show how a statement would be answered: chunks and why, statements, merge."""
-    from skyshard.testbed import Testbed
-
     statement = statement_of(sql)
-    with Testbed(cluster) as testbed:
+    with skyshard.Testbed(cluster) as testbed:
         explanation = testbed.explain(statement, database=database)
         analysis = testbed.czar.analyze(statement, database) if analyze else None
     if json:

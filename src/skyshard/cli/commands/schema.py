@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
+from skyshard.catalog.felis_schemas import describe_columns, read_schema, schema_names
 from skyshard.cli.terminal.show import JsonOption, print_json, print_table
 
 
 def list_schemas(json: JsonOption = False) -> None:
     """List the catalogs and how many tables and columns they have."""
-    from skyshard.catalog.felis_schemas import read_schema, schema_names
-
     rows = []
     for name in schema_names():
         tables = read_schema(name)
@@ -29,8 +28,6 @@ def show_schema(
     json: JsonOption = False,
 ) -> None:
     """Show the tables of a catalog, or the columns of a table."""
-    from skyshard.catalog.felis_schemas import describe_columns, read_schema
-
     catalog, _, table_name = name.partition(".")
     tables = read_schema(catalog)
     if not table_name:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+import skyshard
 from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_json, print_table
 from skyshard.readable import human_bytes
 
@@ -18,12 +19,10 @@ def transactions(
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """List transactions: state, source, duration, error; or abort one."""
-    from skyshard.testbed import Testbed
-
     context.obj = cluster
     if context.invoked_subcommand is not None:
         return
-    with Testbed(cluster) as testbed:
+    with skyshard.Testbed(cluster) as testbed:
         sizes = testbed.registry.transactions.sizes(database)
         found = [_with_rate(row, *sizes[row["id"]]) for row in testbed.registry.transactions.all(database)]
     if json:
@@ -51,9 +50,7 @@ def abort(
     cluster: Annotated[Path | None, typer.Option("--cluster", help="The cluster's folder.")] = None,
 ) -> None:
     """End a transaction that did not come to its end: all that it did is taken back."""
-    from skyshard.testbed import Testbed
-
-    with Testbed(cluster or context.obj) as testbed:
+    with skyshard.Testbed(cluster or context.obj) as testbed:
         database = testbed.abort_transaction(number)
     if json:
         print_json({"transaction": number, "database": database, "state": "aborted"})

@@ -1,0 +1,81 @@
+"""Shells complete commands, options and values: asked through their own completion, with the scripts that are printed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from skyshard.cli.app import app
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which ``skyshard`` is the command of this interpreter, first on the path."""
+    file = tmp_path / "skyshard"
+    file.write_text(f'#!/bin/sh\nexec {sys.executable} -m skyshard.cli.app "$@"\n')
+    file.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    return tmp_path
+
+
+def asked(words: list[str], text: str) -> list[str]:
+    done = subprocess.run(words, input=text, capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+BASH = """
+source script
+complete_line() {
+  COMP_WORDS=($1); [[ $1 == *" " ]] && COMP_WORDS+=(""); COMP_CWORD=$(( ${#COMP_WORDS[@]} - 1 ))
+  _skyshard_completion skyshard
+  printf '%s\\n' "${COMPREPLY[@]}"
+}
+complete_line "LINE"
+"""
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash here")
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("skyshard qu", {"query", "queries"}),
+        ("skyshard cluster st", {"start", "stop", "status"}),
+        ("skyshard query --data", {"--database"}),
+        ("skyshard query --format pa", {"parquet"}),
+        ("skyshard bench run --le", {"--leave-out"}),
+    ],
+)
+def test_bash_completes(command: Path, line: str, wanted: set[str]) -> None:
+    """The function that the script defines gives what begins with the word: commands, options, values of options."""
+    script = subprocess.run(["skyshard", "completion", "bash"], capture_output=True, text=True, check=True).stdout
+    assert "complete -o default -F _skyshard_completion skyshard" in script
+    (command / "script").write_text(script)
+    found = asked(["bash", "--norc", "-c", f"cd {command}; {BASH.replace('LINE', line)}"], "")
+    assert set(found) == wanted
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="there is no fish here")
+def test_fish_completes(command: Path) -> None:
+    """fish's own ``complete -C`` gives commands with their help."""
+    text = "skyshard completion fish | source\ncomplete -C 'skyshard qu'\n"
+    assert {"query", "queries"} <= set(asked(["fish", "--no-config"], text))
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="there is no zsh here")
+def test_zsh_reads_the_script(command: Path) -> None:
+    """zsh takes the script as it is printed, and knows the function afterwards."""
+    text = 'autoload -Uz compinit; compinit -D; eval "$(skyshard completion zsh)"; print ${_comps[skyshard]}\n'
+    assert asked(["zsh", "-f"], text) == ["_skyshard_completion"]
+
+
+def test_an_unknown_shell_is_refused() -> None:
+    """Only shells whose script there is can be named."""
+    assert CliRunner().invoke(app, ["completion", "ksh"]).exit_code == 2
