@@ -135,7 +135,12 @@ def ingest(
         )  # fmt: skip
     if json:
         print_json(asdict(report))
-        return
+    else:
+        _show_report(report)
+
+
+def _show_report(report: skyshard.IngestReport) -> None:
+    """What was ingested, table by table, and how long each stage took."""
     for name, count in report.replayed.items():
         typer.echo(f"{name}: {count} part(s) were ingested before and passed over")
     if not report.transaction:

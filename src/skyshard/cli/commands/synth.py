@@ -5,19 +5,17 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
+import skyshard
+import skyshard.synth
+from skyshard.catalog.synth_manifest import SynthManifest
 from skyshard.cli.terminal.show import JsonOption, print_json, print_table, progress_bars
 from skyshard.errors import UserError
 from skyshard.readable import human_bytes
-
-if TYPE_CHECKING:
-    from skyshard.catalog.synth_manifest import SynthManifest
-    from skyshard.synth.recipe.release_profile import Profile
-    from skyshard.synth.write.dirty_input import Dirt
-    from skyshard.synth.write.write_catalog import SynthPlan
+from skyshard.runtime import open_runtime
 
 
 def synth(
@@ -42,17 +40,14 @@ def synth(
 
     Run it again to resume: finished chunks are checked and kept.
     """
-    from skyshard.synth.recipe.recipe import read_recipe
-    from skyshard.synth.recipe.release_profile import read_profile
-    from skyshard.synth.write.write_catalog import plan
-
-    read = read_profile(profile) if profile else None
-    kinds = _kinds_of_dirt(dirt)
-    chosen = parse_chunks(chunks)
-    planned = plan(read_recipe(recipe), out, chunks=chosen, fraction=fraction, seed=seed, shrink=shrink)
-    facts: dict[str, Any] = {"plan": plan_facts(planned)}
-    if read is not None:
-        facts["plan"]["profile"] = profile_plan(read, planned)
+    read = skyshard.synth.read_profile(profile) if profile else None
+    kinds = skyshard.synth.parse_dirt(dirt) if dirt else ()
+    planned = skyshard.synth.plan(
+        skyshard.read_recipe(recipe), out, chunks=parse_chunks(chunks), fraction=fraction, seed=seed, shrink=shrink
+    )
+    facts: dict[str, Any] = {
+        "plan": plan_facts(planned) | ({"profile": profile_plan(read, planned)} if read is not None else {})
+    }
     if not as_json:
         print_plan(facts["plan"])
     if preview:
@@ -61,56 +56,46 @@ def synth(
         facts["dirty"] = _make_dirty(planned, out, kinds)
     elif not dry_run:
         facts |= _make(planned, out, read, runtime, workers, quiet=as_json)
+    _report(facts, out, as_json=as_json)
+
+
+def _report(facts: dict[str, Any], out: Path, *, as_json: bool) -> None:
+    """Say what was made, if anything was."""
     if as_json:
         print_json(facts)
     elif "made" in facts:
         print_made(facts)
-    elif preview or "dirty" in facts:
+    elif "preview" in facts or "dirty" in facts:
         typer.echo(f"wrote {facts.get('preview') or out}")
 
 
 def _make(
-    planned: SynthPlan,
+    planned: skyshard.synth.SynthPlan,
     out: Path,
-    profile: Profile | None,
+    profile: skyshard.synth.Profile | None,
     runtime: Literal["inline", "ray"],
     workers: int | None,
     *,
     quiet: bool,
 ) -> dict[str, Any]:
     """Make the catalog, and say what it holds."""
-    from skyshard.runtime import open_runtime
-    from skyshard.synth.write.write_catalog import write_plan
-
     started = time.perf_counter()
     with open_runtime(runtime, cpus=workers) as pool, progress_bars(quiet=quiet) as watcher:
-        manifest = write_plan(planned, out, pool, watcher)
+        manifest = skyshard.synth.write_plan(planned, out, pool, watcher)
     facts = {"made": made_facts(manifest, out, time.perf_counter() - started)}
     return facts if profile is None else facts | {"profile": profile_facts(profile, manifest)}
 
 
-def _preview(planned: SynthPlan, out: Path) -> Path:
-    from skyshard.synth.rows.generate import open_sky
-    from skyshard.synth.write.output_folder import PREVIEW
-    from skyshard.synth.write.preview import write_preview
-
+def _preview(planned: skyshard.synth.SynthPlan, out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
-    write_preview(open_sky(planned.identity.recipe, planned.identity.seed), planned, out / PREVIEW)
-    return out / PREVIEW
+    skyshard.synth.write_preview(
+        skyshard.synth.open_sky(planned.identity.recipe, planned.identity.seed), planned, out / skyshard.synth.PREVIEW
+    )
+    return out / skyshard.synth.PREVIEW
 
 
-def _kinds_of_dirt(text: str) -> tuple[Dirt, ...]:
-    if not text:
-        return ()
-    from skyshard.synth.write.dirty_input import parse_dirt
-
-    return parse_dirt(text)
-
-
-def _make_dirty(planned: SynthPlan, out: Path, kinds: tuple[Dirt, ...]) -> dict[str, Any]:
-    from skyshard.synth.write.dirty_input import write_dirty
-
-    return {name: asdict(table) for name, table in write_dirty(planned, out, kinds).items()}
+def _make_dirty(planned: skyshard.synth.SynthPlan, out: Path, kinds: tuple[skyshard.synth.Dirt, ...]) -> dict[str, Any]:
+    return {name: asdict(table) for name, table in skyshard.synth.write_dirty(planned, out, kinds).items()}
 
 
 def parse_chunks(text: str) -> list[int] | None:
@@ -127,7 +112,7 @@ def parse_chunks(text: str) -> list[int] | None:
         raise UserError(f"--chunks '{text}' is not a list of numbers", remedy="write 7140,7141") from None
 
 
-def plan_facts(planned: SynthPlan) -> dict[str, Any]:
+def plan_facts(planned: skyshard.synth.SynthPlan) -> dict[str, Any]:
     """What will be made; expected numbers are means."""
     return {
         "recipe": planned.identity.recipe.name,
@@ -155,7 +140,7 @@ def made_facts(manifest: SynthManifest, out: Path, elapsed_s: float) -> dict[str
     }
 
 
-def profile_facts(profile: Profile, manifest: SynthManifest) -> dict[str, Any]:
+def profile_facts(profile: skyshard.synth.Profile, manifest: SynthManifest) -> dict[str, Any]:
     """What share of a profile was made."""
     share = {
         name: {
@@ -169,7 +154,7 @@ def profile_facts(profile: Profile, manifest: SynthManifest) -> dict[str, Any]:
     return {"name": profile.name, "fraction": manifest.fraction, "tables": share}
 
 
-def profile_plan(profile: Profile, planned: SynthPlan) -> dict[str, Any]:
+def profile_plan(profile: skyshard.synth.Profile, planned: skyshard.synth.SynthPlan) -> dict[str, Any]:
     """What the full thing is, what the fraction of it is, and what this recipe will make."""
     fraction = planned.identity.fraction
     tables = {

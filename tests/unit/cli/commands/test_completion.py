@@ -1,4 +1,4 @@
-"""Shells complete commands, options and values: asked through their own completion, with the scripts that are printed."""
+"""Shells complete commands, options and values: asked by their own completion, with the scripts that are printed."""
 
 from __future__ import annotations
 
