@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.db.connection import Account, Connection, Endpoint, connect
-from skyshard.registry.catalog_cache import Generation, KeptCatalogs
+from skyshard.registry.catalog_cache import CatalogCache, CatalogSnapshot
 from skyshard.registry.published_catalog import Catalog
 from skyshard.registry.registry import Registry
 from skyshard.testbed import Testbed
@@ -36,14 +36,14 @@ TYPES = {"objectId": "bigint(20)", "ra": "double", "decl": "double", "n": "int(1
 TYPES |= {f"d{i}": "double" for i in range(4)} | {f"f{i}": "float" for i in range(4)}
 
 
-class Source(KeptCatalogs):
+class Source(CatalogCache):
     """A catalog that does not change, as a czar keeps it; there is no director index."""
 
     def __init__(self, catalog: Catalog, registry: Registry, czar: Endpoint) -> None:
         super().__init__(registry, czar)
-        self._held = Generation(0, self, [catalog.database], {catalog.database: catalog})
+        self._held = CatalogSnapshot(0, self, [catalog.database], {catalog.database: catalog})
 
-    def now(self) -> Generation:
+    def now(self) -> CatalogSnapshot:
         return self._held
 
 

@@ -102,7 +102,7 @@ class Wiring:
     def czar(self) -> skyshard.czar.Czar:
         endpoint = self.cluster.endpoint(CZAR_NAME)
         return skyshard.czar.Czar(
-            skyshard.registry.KeptCatalogs(self.registry, endpoint),
+            skyshard.registry.CatalogCache(self.registry, endpoint),
             endpoint,
             {node: self.cluster.endpoint(node) for node in self.nodes},
             {name: self.cluster.data_dir(name) for name in (CZAR_NAME, *self.nodes)},

@@ -19,7 +19,7 @@ from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.db.connection import Row
 from skyshard.errors import UserError
-from skyshard.registry.catalog_cache import Generation, KeptCatalogs
+from skyshard.registry.catalog_cache import CatalogCache, CatalogSnapshot
 from skyshard.registry.published_catalog import Catalog
 
 pytestmark = pytest.mark.integration
@@ -32,7 +32,7 @@ NUMBERS = ["0", "10", "20.5", "-30", "359.9", "180", "77", "1e1", ".5", "400", "
 POLYGONS = ["350, -10, 40, -10, 40, 30, 350, 30", "0,0,10,0,10,10", "0,80,120,80,240,80"]
 
 
-class SkyGeneration(Generation):
+class SkyGeneration(CatalogSnapshot):
     """The one generation of a split sky."""
 
     __slots__ = ()
@@ -54,7 +54,7 @@ class SkyGeneration(Generation):
         return self.kept.sky.locate_key_range(database, director, low, high)
 
 
-class KeptSky(KeptCatalogs):
+class KeptSky(CatalogCache):
     """A split sky as a source with generations, so that its plans are kept."""
 
     def __init__(self, sky: SplitSky) -> None:
@@ -64,10 +64,10 @@ class KeptSky(KeptCatalogs):
     def close(self) -> None:
         pass
 
-    def now(self) -> Generation:
+    def now(self) -> CatalogSnapshot:
         return self._newest
 
-    def now_with_keys(self, index_table: str, keys: Sequence[int]) -> tuple[Generation, list[Row]]:
+    def now_with_keys(self, index_table: str, keys: Sequence[int]) -> tuple[CatalogSnapshot, list[Row]]:
         database, director = index_table.split(".")
         found = self.sky.locate_keys(database, director, keys)
         return self._newest, [(key, chunk) for key, chunks in found.items() for chunk in sorted(chunks)]

@@ -19,7 +19,7 @@ from skyshard.db.sessions import Sessions
 from skyshard.db.silence_watch import SILENCE_VARIABLE
 from skyshard.errors import ClusterError
 from skyshard.progress import Progress
-from skyshard.registry.catalog_cache import KeptCatalogs
+from skyshard.registry.catalog_cache import CatalogCache
 from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration
@@ -45,7 +45,7 @@ def czar(testbed: Testbed, monkeypatch: pytest.MonkeyPatch) -> Iterator[Czar]:
     monkeypatch.setenv(SILENCE_VARIABLE, str(SILENCE_S))
     cluster = testbed.cluster
     with Czar(
-        KeptCatalogs(testbed.registry, cluster.endpoint("czar")),
+        CatalogCache(testbed.registry, cluster.endpoint("czar")),
         cluster.endpoint("czar"),
         {node: cluster.endpoint(node) for node in testbed.nodes},
         {name: cluster.data_dir(name) for name in ("czar", *testbed.nodes)},

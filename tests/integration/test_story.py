@@ -22,7 +22,7 @@ from skyshard.czar.czar import Czar
 from skyshard.db.silence_watch import SILENCE_VARIABLE
 from skyshard.errors import UserError
 from skyshard.log.line_output import FILE_VARIABLE
-from skyshard.registry.catalog_cache import KeptCatalogs
+from skyshard.registry.catalog_cache import CatalogCache
 from skyshard.runtime import open_runtime
 from skyshard.story.read_story import Stories
 from skyshard.story.timeline import Story
@@ -100,7 +100,7 @@ def test_a_silent_node_is_told_when_it_falls_silent_and_when_it_answers(
     monkeypatch.setenv(SILENCE_VARIABLE, "1.5")
     cluster, names = testbed.cluster, ("czar", *testbed.nodes)
     endpoints = {name: cluster.endpoint(name) for name in names}
-    source = KeptCatalogs(testbed.registry, endpoints["czar"])
+    source = CatalogCache(testbed.registry, endpoints["czar"])
     nodes = {node: endpoints[node] for node in testbed.nodes}
     process = next(one.pid for one in cluster.status() if one.name == "node2")
     assert process is not None

@@ -77,7 +77,7 @@ def private_folder(folder: Path) -> Path:
     """Make a folder that only its owner may enter, or make one that is there such a folder.
 
     Raises:
-        UserError: it is somebody else's.
+        UserError: it belongs to another user.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.stat().st_mode & 0o077:

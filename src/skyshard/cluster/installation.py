@@ -46,7 +46,7 @@ class Installation:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of a server process: ours, and the unpacked tree's libraries."""
+        """The environment of a server process: this process's, with the unpacked tree's libraries."""
         found = dict(os.environ)
         if self.libraries:
             known = [found["LD_LIBRARY_PATH"]] if found.get("LD_LIBRARY_PATH") else []

@@ -73,7 +73,7 @@ class NodeStatus:
 
 
 def silent(_: str) -> None:
-    """The report of somebody who does not want one."""
+    """A report that is thrown away."""
 
 
 class Cluster:
@@ -323,7 +323,7 @@ def _stop_all(servers: list[Server], timeout_s: float, report: Report, events: E
 
 
 def _prepare_sockets(folder: Path, record: ClusterRecord) -> ClusterRecord:
-    """Make the folder for the sockets anew after a stop or a reboot."""
+    """Make the folder for the sockets again after a stop or a reboot."""
     if record.sockets.is_dir():
         return record
     record = record.model_copy(update={"sockets": socket_folder(folder, create=True)})

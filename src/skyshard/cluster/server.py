@@ -1,7 +1,7 @@
 """One private MariaDB server: its data folder, its process, its log.
 
 Rules: a server is known by the data folder in its command line, never by a number alone, so that a stale pid file can
-not point at somebody else's process; it runs in a session of its own, so that Ctrl-C in a terminal does not reach it.
+not point at another process; it runs in a session of its own, so that Ctrl-C in a terminal does not reach it.
 
 A server's folder holds ``data/`` (datadir), ``tmp/`` (sorts), ``server.log`` and, while it runs, ``server.pid``.
 """

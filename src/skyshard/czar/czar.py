@@ -45,7 +45,7 @@ from skyshard.errors import SkyshardError
 from skyshard.host.process_tuning import freeze_loaded
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 from skyshard.log.events import PLANNED_AGAIN
-from skyshard.registry.catalog_cache import KeptCatalogs
+from skyshard.registry.catalog_cache import CatalogCache
 from skyshard.registry.published_catalog import CatalogSource
 from skyshard.rowimage.sqltype import parse_type
 
@@ -75,7 +75,7 @@ class Czar:
 
     def __init__(
         self,
-        source: CatalogSource | KeptCatalogs,
+        source: CatalogSource | CatalogCache,
         czar: Endpoint,
         nodes: Mapping[str, Endpoint],
         data_dirs: Mapping[str, Path],
@@ -123,7 +123,7 @@ class Czar:
         self._sessions.close()
         for worker in self._workers.values():
             worker.close()
-        if isinstance(self._source, KeptCatalogs):
+        if isinstance(self._source, CatalogCache):
             self._source.close()
 
     def _servers(self) -> list[Sessions]:

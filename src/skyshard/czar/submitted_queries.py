@@ -31,7 +31,7 @@ from skyshard.lazy import lazy_module
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import HISTORY_LOST, RESULTS_EXPIRED
 from skyshard.registry.lifecycle import QueryEvent, QueryState
-from skyshard.registry.query_history import OPEN, QueryHistory, Row
+from skyshard.registry.query_history import OPEN, HistoryRow, QueryHistory
 
 pq = lazy_module("pyarrow.parquet")
 
@@ -59,7 +59,7 @@ class QueryStatus:
     coverage: float
 
 
-def status_of(row: Row) -> QueryStatus:
+def status_of(row: HistoryRow) -> QueryStatus:
     """A row of the history as a status."""
     state = QueryState(row["state"])
     begun = row["begun_s"] or row["submitted_s"]
@@ -120,7 +120,7 @@ class Submitted:
         )  # fmt: skip
         return ReadyAnswer(columns, schema, batches, stats)
 
-    def _file(self, status: QueryStatus, row: Row) -> Any:
+    def _file(self, status: QueryStatus, row: HistoryRow) -> Any:
         """The file that holds the rows of a query; errors as of :meth:`open`."""
         name = f"query {status.number}"
         if not row["is_async"]:
@@ -212,9 +212,9 @@ def _counters(running: Running) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _row_of(ended: EndedStatement) -> Row:
+def _row_of(ended: EndedStatement) -> HistoryRow:
     now, stats = time.time(), ended.stats
-    row: Row = {
+    row: HistoryRow = {
         "name": ended.query, "is_async": False, "database": ended.database,
         "statement": ended.statement, "state": QueryState.COMPLETED if stats else QueryState.FAILED,
         "submitted_s": now - ended.elapsed_s, "begun_s": now - ended.elapsed_s, "ended_s": now, "error": ended.error,
@@ -231,7 +231,7 @@ class Recorder:
 
     def __init__(self, history: QueryHistory) -> None:
         self._history = history
-        self._waiting: list[Row] = []
+        self._waiting: list[HistoryRow] = []
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None

@@ -46,7 +46,7 @@ _UTF8_RESULTS = "SET character_set_results = utf8mb4"
 
 
 class Account(StrEnum):
-    """The three accounts of every server; what each may do stands in ``cluster/accounts.py``."""
+    """The three accounts of every server; ``cluster/accounts.py`` says what each may do."""
 
     ADMIN = "skyshard_admin"
     LOADER = "skyshard_loader"
@@ -296,7 +296,7 @@ def quote_text(text: str) -> str:
 
 
 def mapped(error: Exception, endpoint: Endpoint, sql: str = "") -> SkyshardError:
-    """The Skyshard error for a driver error: who can mend it, in one line, with the server's own words."""
+    """The Skyshard error for a driver error: who can fix it, in one line, with the server's own words."""
     if isinstance(error, UnicodeError):
         return known.unwritable(error, str(endpoint))
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
@@ -373,7 +373,7 @@ def is_reached(error: ClusterError) -> bool:
 
 
 def _reach(endpoint: Endpoint, timeout_s: float) -> socket.socket:
-    """A connected socket; the driver forgets to close its own when nobody answers."""
+    """A connected socket; the driver forgets to close its own when no one answers."""
     if not endpoint.socket:
         remote = socket.create_connection((endpoint.host, endpoint.port), timeout_s)
         remote.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,4 +1,4 @@
-"""Statements of processes that are gone: a server goes on with them, as nobody told it to stop.
+"""Statements of processes that are gone: a server goes on with them, since no one asked it to stop.
 
 Rules: every statement carries the name of its process in front (``db.connection``); whoever opens a cluster ends what
 the gone ones left. Ending is soft: what would harm a table when it is broken off (a repair) is left to end by itself.

@@ -1,4 +1,4 @@
-"""Names of a server's locks that nobody guesses: GET_LOCK asks for no right, so every account could take a known one.
+"""Names of a server's locks that no one can guess: GET_LOCK asks for no right, so every account could take a known one.
 
 Rules: a name is made of what is locked and of a key that only those can read who work on the cluster: from a file in
 the server's data folder, or from the one database that the reading account does not see.

@@ -37,7 +37,7 @@ def server_words(error: UserError) -> str:
 
 
 def harmed_index(words: str) -> ClusterError | None:
-    """What to say of a table that a server finds harmed, and which command mends it; None for other words."""
+    """What to say of a table that a server finds damaged, and which command fixes it; None for other words."""
     found = _HARMED.search(words)
     if found is None:
         return None

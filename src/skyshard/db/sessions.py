@@ -1,7 +1,7 @@
 """Open sessions of one server, kept for the next statement: opening one costs more than most statements take.
 
 Rules: a session serves one caller at a time; one that an error came out of is closed, not kept. A server that falls
-silent loses them all (``db.pulse``). Safe for threads.
+silent loses them all (``db.silence_watch``). Safe for threads.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from skyshard.db.connection import Account, Connection, Endpoint, connect
-from skyshard.db.silence_watch import Pulse
+from skyshard.db.silence_watch import SilenceWatch
 from skyshard.errors import ClusterError, SkyshardError, UserError
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 
@@ -24,7 +24,7 @@ CLEANING = "cleaning"
 class Sessions:
     """Open sessions of one server that wait to be used again; it may be silent for ``silence_s`` seconds.
 
-    ``opened`` is told of each new one.
+    ``opened`` is called with each new one.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Sessions:
         self._opened = opened
         self._endpoint = endpoint
         self._account = account
-        self._pulse = Pulse(endpoint, account, silence_s, events)
+        self._silence = SilenceWatch(endpoint, account, silence_s, events)
         self._idle: queue.LifoQueue[Connection] = queue.LifoQueue(IDLE_CONNECTIONS)
         self._lock = threading.Lock()
         self._busy: dict[tuple[str, int], bool] = {}
@@ -54,7 +54,7 @@ class Sessions:
             self._busy[lease] = False
             self._connections[lease] = connection
         try:
-            with self._pulse.watch(connection):
+            with self._silence.watch(connection):
                 yield connection
         except UserError:
             self._end(lease)
@@ -73,21 +73,21 @@ class Sessions:
             self._give_back(connection)
 
     def _end(self, lease: tuple[str, int]) -> bool:
-        """A session is in nobody's hands any more; True if it is being killed."""
+        """A session is no longer in use; True if it is being killed."""
         with self._lock:
             del self._connections[lease]
             return self._busy.pop(lease)
 
     def _open(self) -> Connection:
         try:
-            return connect(self._endpoint, self._account, connect_timeout_s=self._pulse.connect_timeout_s)
+            return connect(self._endpoint, self._account, connect_timeout_s=self._silence.connect_timeout_s)
         except ClusterError as error:
             if isinstance(error.__cause__, TimeoutError) or "timed out" in str(error):
-                self._pulse.suspect()
+                self._silence.suspect()
             raise
 
     def _take(self) -> Connection:
-        self._pulse.require_answer()
+        self._silence.require_answer()
         while True:
             try:
                 connection = self._idle.get_nowait()
@@ -106,7 +106,7 @@ class Sessions:
             connection.close()
 
     def cancel(self, query: str) -> int:
-        """Stop what a query runs on this server; returns how many sessions were told to."""
+        """Stop what a query runs on this server; returns how many sessions were asked to."""
         with self._lock:
             mine = [lease for lease in self._busy if lease[0] == query]
             self._busy.update(dict.fromkeys(mine, True))
@@ -118,7 +118,7 @@ class Sessions:
 
     def _kill(self, sessions: Sequence[int]) -> bool:
         """End sessions, whatever they do; False where the server does not answer. One that is gone is no error."""
-        if self._pulse.is_silent:
+        if self._silence.is_silent:
             return False
         try:
             with self._open() as connection:
@@ -131,7 +131,7 @@ class Sessions:
 
     def close(self) -> None:
         """Close the sessions that wait; those in use are closed by whoever has them."""
-        self._pulse.close()
+        self._silence.close()
         self._forget_idle()
 
     def _forget_idle(self) -> None:

@@ -2,7 +2,7 @@
 
 Rules: a statement may take as long as it likes while its server answers others. A server that gives no answer for
 ``silence_s`` (a stopped process, a host that is gone) loses the sessions that are watched: whoever waits on one gets a
-retryable error that names the server. While it is silent nobody is let in, so that nobody waits for it again. A
+retryable error that names the server. While it is silent no statement is sent to it, so that none waits for it again. A
 statement that waits for room on a full disk, as MariaDB lets it for ever, is ended.
 """
 
@@ -35,7 +35,7 @@ def silence_limit() -> float:
     return SILENCE_S
 
 
-class Pulse:
+class SilenceWatch:
     """Watches the sessions of one server; a thread looks after them every third of the silence that is allowed."""
 
     def __init__(
@@ -96,7 +96,7 @@ class Pulse:
             raise self.error()
 
     def suspect(self) -> None:
-        """Somebody could not reach the server: look after it until it answers."""
+        """A caller could not reach the server: check it until it answers."""
         with self._lock:
             self.is_silent = True
             self._start()

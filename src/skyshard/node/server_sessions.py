@@ -12,7 +12,7 @@ from pathlib import Path
 
 from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name
 from skyshard.db.lock_names import key_in, lock_name
-from skyshard.db.silence_watch import Pulse
+from skyshard.db.silence_watch import SilenceWatch
 from skyshard.errors import ClusterError
 from skyshard.host.disk_space import require_room
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
@@ -30,7 +30,7 @@ class ServerSessions:
         self._endpoint = endpoint
         self._data = data
         self._held: dict[str, Connection] = {}
-        self._pulse = Pulse(endpoint, Account.LOADER, events=events)
+        self._pulse = SilenceWatch(endpoint, Account.LOADER, events=events)
 
     def hold(self, database: str) -> None:
         """See ``node_loader.NodeLoader.hold``."""

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from skyshard.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from skyshard.registry.catalog_cache import KeptCatalogs as KeptCatalogs
+    from skyshard.registry.catalog_cache import CatalogCache as CatalogCache
     from skyshard.registry.registry import Registry as Registry
 else:
     __getattr__ = lazy_exports(
         __name__,
         {
-            "KeptCatalogs": "catalog_cache",
+            "CatalogCache": "catalog_cache",
             "Registry": "registry",
         },
     )

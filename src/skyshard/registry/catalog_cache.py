@@ -1,7 +1,9 @@
-"""Catalogs and the director index as a czar reads them: kept in memory as long as the registry's generation lasts.
+"""Catalogs and director indexes as a czar reads them: cached in memory while the registry's generation is unchanged.
+
+The generation is a number (``generation``); what was read under one number is a ``CatalogSnapshot``.
 
 Rules: a catalog is one consistent read; the number is read before it and the director index's name after it, so that
-what is kept is never older than the number that it is kept under. One ``KeptCatalogs`` serves many threads.
+a snapshot is never older than its number. One ``CatalogCache`` serves many threads.
 """
 
 from __future__ import annotations
@@ -21,11 +23,11 @@ from skyshard.registry.registry import Registry
 
 
 @dataclass(slots=True, eq=False)
-class Generation:
-    """What was read under one number of the generation; a ``CatalogSource``, one for a query."""
+class CatalogSnapshot:
+    """What was read under one generation number; a ``CatalogSource`` for one query."""
 
     number: int
-    kept: KeptCatalogs
+    kept: CatalogCache
     names: list[str] | None = None
     catalogs: dict[str, Catalog] = field(default_factory=dict)
     indexes: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -64,32 +66,32 @@ class Generation:
             return director_index.find_range(connection, self.index_table(database, director), low, high, held)
 
 
-class KeptCatalogs:
-    """The ``CatalogSource`` of a czar: ``now()`` gives what is published at this moment."""
+class CatalogCache:
+    """The catalogs of a czar: ``now()`` gives the snapshot of what is published at this moment."""
 
     def __init__(self, registry: Registry, czar: Endpoint) -> None:
         self.registry = registry
         self.sessions = Sessions(czar)
         self._lock = threading.Lock()
-        self._newest = Generation(-1, self)
+        self._newest = CatalogSnapshot(-1, self)
 
     def close(self) -> None:
         self.sessions.close()
 
-    def now(self) -> Generation:
-        """The present generation: one short round trip when nothing has changed."""
+    def now(self) -> CatalogSnapshot:
+        """The present snapshot: one short round trip when nothing has changed."""
         with self.sessions.lease("registry") as connection:
             return self._of(int(connection.value(READ)))
 
     @property
-    def held(self) -> Generation | None:
-        """The newest generation that was read, which may be over; None before the first."""
+    def held(self) -> CatalogSnapshot | None:
+        """The newest snapshot, which may be out of date; None before the first."""
         return self._newest if self._newest.number >= 0 else None
 
-    def now_with_keys(self, index_table: str, keys: Sequence[int]) -> tuple[Generation, list[Row]]:
-        """The present generation, and the rows (key, chunk) of an index table, in one round trip.
+    def now_with_keys(self, index_table: str, keys: Sequence[int]) -> tuple[CatalogSnapshot, list[Row]]:
+        """The present snapshot, and the rows (key, chunk) of an index table, in one round trip.
 
-        The table's column can hold the keys. The rows mean nothing when the generation is another one than that which
+        The table's column can hold the keys. The rows mean nothing when the snapshot is another one than that which
         named the table.
         """
         wanted = ",".join(map(str, keys)) or "NULL"
@@ -100,25 +102,25 @@ class KeptCatalogs:
         (current,) = (int(row[0]) for row in rows if row[1] is None)
         return self._of(current), [row for row in rows if row[1] is not None]
 
-    def _of(self, number: int) -> Generation:
+    def _of(self, number: int) -> CatalogSnapshot:
         with self._lock:
             if number != self._newest.number:
                 if self._newest.number >= 0:
                     ONLY_LOGGED.tell(PLANS_OUTDATED, generation=number, before=self._newest.number)
-                self._newest = Generation(number, self)
+                self._newest = CatalogSnapshot(number, self)
             return self._newest
 
 
-class Ahead:
-    """A ``CatalogSource`` over a generation that may be over: the number comes with the first keys that are looked up.
+class UncheckedSnapshot:
+    """A ``CatalogSource`` over a snapshot that may be out of date: checked with the first keys that are looked up.
 
-    What it said counts only when :meth:`is_present` says so.
+    Its answers count only if :meth:`is_present` is True afterwards.
     """
 
-    def __init__(self, kept: KeptCatalogs, held: Generation) -> None:
+    def __init__(self, kept: CatalogCache, held: CatalogSnapshot) -> None:
         self._kept = kept
         self._held = held
-        self._present: Generation | None = None
+        self._present: CatalogSnapshot | None = None
 
     def databases(self) -> list[str]:
         return self._held.databases()
@@ -137,7 +139,7 @@ class Ahead:
         return self._held.locate_key_range(database, director, low, high)
 
     def is_present(self) -> bool:
-        """True when the generation was the present one at some moment since this was made."""
+        """True when the snapshot was the present one at some moment since this was made."""
         if self._present is None:
             self._present = self._kept.now()
         return self._present is self._held

@@ -62,7 +62,7 @@ def key_range(table: Table, layout: TableLayout) -> range:
 
 
 def chunks_of(rows: Iterable[Row]) -> dict[int, Chunks]:
-    """Rows of the index (key, chunk): key → the chunks that it stands in, of which a unique key has one."""
+    """Rows of the index (key, chunk): key → the chunks that have rows of it; a unique key has one."""
     found: dict[int, set[int]] = defaultdict(set)
     for key, chunk in rows:
         found[int(key)].add(int(chunk))

@@ -38,7 +38,7 @@ class CatalogTable:
     ``table`` carries ``chunkId`` and ``subChunkId`` when the table is chunked; ``rows`` counts own rows, never
     overlap; ``chunks`` is empty for a regular table. ``orphan_chunks`` are the chunks that hold dependent rows whose
     director key was not in the director index when they came, ``stray_chunks`` those of them that hold rows whose
-    director stands in another chunk since.
+    director came to another chunk later.
     """
 
     table: Table
@@ -52,7 +52,7 @@ class CatalogTable:
     spread_keys: frozenset[str] = frozenset()
     """The key columns (``layout.key``, ``layout.key2``) whose director has rows of one key in several chunks."""
     position_is_local: bool = True
-    """False where rows of a dependent stand in another chunk than the positions that they carry."""
+    """False where rows of a dependent are in another chunk than that of the positions that they carry."""
 
 
 @dataclass(frozen=True, slots=True)

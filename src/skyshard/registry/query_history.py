@@ -23,7 +23,7 @@ KEPT_S = 7 * 86_400.0
 
 
 OPEN = (QueryState.QUEUED, QueryState.EXECUTING)
-Row = dict[str, Any]
+HistoryRow = dict[str, Any]
 
 
 class QueryHistory:
@@ -62,7 +62,7 @@ class QueryHistory:
         with self._engine.begin() as connection:
             return connection.execute(sa.update(t.queries).where(*where).values(**values)).rowcount > 0
 
-    def get(self, number: int) -> Row:
+    def get(self, number: int) -> HistoryRow:
         """A query by its number; ``UserError`` if there is none."""
         with self._engine.connect() as connection:
             row = connection.execute(sa.select(t.queries).where(t.queries.c.id == number)).mappings().first()
@@ -70,7 +70,7 @@ class QueryHistory:
             raise UserError(f"no query {number}", remedy="skyshard queries lists them")
         return dict(row)
 
-    def last(self, count: int, *, only_open: bool = False) -> list[Row]:
+    def last(self, count: int, *, only_open: bool = False) -> list[HistoryRow]:
         """The queries that came last, newest first."""
         query = sa.select(t.queries).order_by(t.queries.c.id.desc()).limit(count)
         if only_open:
@@ -78,7 +78,7 @@ class QueryHistory:
         with self._engine.connect() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
-    def record(self, rows: Sequence[Row]) -> None:
+    def record(self, rows: Sequence[HistoryRow]) -> None:
         """Write queries that have ended already, and forget what is older than ``KEPT_S`` and holds no result."""
         old = (t.queries.c.submitted_s < time.time() - KEPT_S, t.queries.c.result == "")
         with self._engine.begin() as connection:
@@ -86,7 +86,7 @@ class QueryHistory:
                 connection.execute(sa.insert(t.queries), list(rows[start : start + WRITTEN_ROWS]))
             connection.execute(sa.delete(t.queries).where(*old, t.queries.c.state.not_in(OPEN)))
 
-    def expired(self) -> list[Row]:
+    def expired(self) -> list[HistoryRow]:
         """Queries whose results have been kept long enough."""
         query = sa.select(t.queries).where(
             t.queries.c.state == QueryState.COMPLETED, t.queries.c.ended_s < time.time() - KEPT_S

@@ -1,6 +1,6 @@
-"""Parts that a merged one has taken the place of: no longer in the catalog, on the servers for a while yet.
+"""Tables that compaction replaced: no longer in the catalog, dropped after a grace period.
 
-A query that began before reads on where it began; when the time of grace is over, the tables are nobody's and swept.
+A query that began before the merge goes on reading them. When the grace period is over, the next sweep drops them.
 """
 
 from __future__ import annotations

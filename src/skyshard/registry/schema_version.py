@@ -66,7 +66,7 @@ def require_current(found: Versions, folder: Path) -> None:
     """Refuse a registry of another version than this release's.
 
     Raises:
-        UserError: an older one, which the upgrade mends; a newer one, which only a newer release reads.
+        UserError: an older one, which the upgrade brings up to date; a newer one, which only a newer release reads.
     """
     for name, known in CURRENT.items():
         version = found.by_format.get(name, UNVERSIONED)

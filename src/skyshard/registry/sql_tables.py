@@ -130,7 +130,7 @@ strays = Table(
     Column("chunk", BigInteger, primary_key=True),
     **_OPTIONS,
 )  # fmt: skip
-"""Chunks with dependent rows whose director stands in another chunk since a transaction, maybe of another database."""
+"""Chunks with dependent rows whose director came to another chunk, maybe of another database, by this transaction."""
 
 retired = Table(
     "retired", metadata,
@@ -140,7 +140,7 @@ retired = Table(
     Column("since_s", Double, nullable=False),
     **_OPTIONS,
 )  # fmt: skip
-"""Tables whose rows stand in a merged part since; they stay a while for the queries that read them."""
+"""Tables that compaction replaced; they are kept for a grace period, for queries that still read them."""
 
 generation = Table(
     "generation", metadata,

@@ -1,6 +1,6 @@
 """Orphans and strays: dependent rows that came before their director, and those whose director then came elsewhere.
 
-A row without director stands where its own position says. A later transaction that brings the director in another
+A row without director is in the chunk of its own position. A later transaction that brings the director in another
 chunk, of this database or of another one of the family, makes it a stray; that counts from its publication on.
 """
 

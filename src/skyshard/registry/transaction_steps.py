@@ -68,7 +68,7 @@ def begin(connection: sa.Connection, database: str, layout: Layout, source: str,
 
 
 def take_over(connection: sa.Connection, found: OpenTransaction) -> OpenTransaction:
-    """Make an interrupted transaction ours."""
+    """Take an interrupted transaction over: its former owner can do no more with it."""
     mine = replace(found, attempt=found.attempt + 1)
     _lock(connection, found)
     connection.execute(
@@ -112,7 +112,7 @@ def take_back(connection: sa.Connection, database: str, mine: OpenTransaction) -
 
 
 def _lock(connection: sa.Connection, mine: OpenTransaction) -> TransactionState:
-    """The state of a transaction that is still ours; held until the SQL transaction ends."""
+    """The state of a transaction that this ingest still owns; its row is locked until the SQL transaction ends."""
     query = sa.select(t.transactions.c.state, t.transactions.c.attempt).where(t.transactions.c.id == mine.id)
     row = connection.execute(query.with_for_update()).first()
     if row is None or int(row.attempt) != mine.attempt:

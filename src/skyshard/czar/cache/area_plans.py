@@ -23,7 +23,7 @@ from skyshard.czar.plan.query_plan import Pull, QueryPlan
 from skyshard.czar.plan.single_chunk import direct_pull
 from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.sql.region_sql import OPEN, close_areas
-from skyshard.registry.catalog_cache import Generation, KeptCatalogs
+from skyshard.registry.catalog_cache import CatalogCache, CatalogSnapshot
 from skyshard.registry.published_catalog import CatalogSource
 
 
@@ -42,8 +42,8 @@ class AreaPlan:
         return ()
 
     def reuse(
-        self, text: StatementText, source: KeptCatalogs, entry: ShapeEntry
-    ) -> tuple[Generation, TypedPlan | None]:
+        self, text: StatementText, source: CatalogCache, entry: ShapeEntry
+    ) -> tuple[CatalogSnapshot, TypedPlan | None]:
         """See ``LearnedPlan``."""
         generation = source.now()
         if generation is not entry.generation or text.area is None:

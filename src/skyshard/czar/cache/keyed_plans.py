@@ -16,7 +16,7 @@ from skyshard.czar.plan.chunk_template import Item, Template
 from skyshard.czar.plan.query_plan import INTERACTIVE_CHUNKS, Kind, Lane, Pull, QueryPlan
 from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.errors import SkyshardError, UserError
-from skyshard.registry.catalog_cache import Generation, KeptCatalogs
+from skyshard.registry.catalog_cache import CatalogCache, CatalogSnapshot
 from skyshard.registry.director_index import chunks_of
 from skyshard.registry.published_catalog import Catalog, CatalogSource, Chunks
 
@@ -86,8 +86,8 @@ class KeyedPlan:
     direct: KeyedTemplate | None
 
     def reuse(
-        self, text: StatementText, source: KeptCatalogs, entry: ShapeEntry
-    ) -> tuple[Generation, TypedPlan | None]:
+        self, text: StatementText, source: CatalogCache, entry: ShapeEntry
+    ) -> tuple[CatalogSnapshot, TypedPlan | None]:
         """See ``LearnedPlan``; generation and places of the keys are asked in one round trip."""
         keys = {text.numbers[index] for index in self.positions}
         index_table = entry.generation.index_table(*self.director)

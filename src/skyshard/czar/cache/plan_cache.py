@@ -14,7 +14,7 @@ from typing import Protocol
 
 from skyshard.czar.cache.statement_shapes import ShapeNumbers, StatementText
 from skyshard.czar.result.typed_plan import TypedPlan
-from skyshard.registry.catalog_cache import Generation, KeptCatalogs
+from skyshard.registry.catalog_cache import CatalogCache, CatalogSnapshot
 
 KEPT_SHAPES = 512
 KEPT_PLANS = 64
@@ -33,8 +33,8 @@ class LearnedPlan(Protocol):
         """Which of the statement's whole numbers these are."""
 
     def reuse(
-        self, text: StatementText, source: KeptCatalogs, entry: ShapeEntry
-    ) -> tuple[Generation, TypedPlan | None]:
+        self, text: StatementText, source: CatalogCache, entry: ShapeEntry
+    ) -> tuple[CatalogSnapshot, TypedPlan | None]:
         """The generation that is published now, and the statement's plan in it; None where it has to be made."""
 
 
@@ -42,7 +42,7 @@ class LearnedPlan(Protocol):
 class ShapeEntry:
     """What is kept of one shape within one generation; ``is_tried``: its plans depend on its numbers in other ways."""
 
-    generation: Generation
+    generation: CatalogSnapshot
     plans: OrderedDict[Hashable, TypedPlan] = field(default_factory=OrderedDict)
     positions: tuple[int, ...] = ()
     learned: dict[ShapeNumbers, LearnedPlan] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class PlanCache:
                 self._entries.move_to_end((database, shape))
             return found
 
-    def entry(self, database: str, shape: str, generation: Generation) -> ShapeEntry:
+    def entry(self, database: str, shape: str, generation: CatalogSnapshot) -> ShapeEntry:
         """The shape's entry of this generation, new if there is none."""
         with self._lock:
             found = self._entries.get((database, shape))

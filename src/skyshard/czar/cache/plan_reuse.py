@@ -34,7 +34,7 @@ from skyshard.czar.sql.deep_nesting import with_room
 from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.statement import SelectStatement, ShowStatement, parse_statement
 from skyshard.errors import SkyshardError
-from skyshard.registry.catalog_cache import Ahead, Generation, KeptCatalogs
+from skyshard.registry.catalog_cache import CatalogCache, CatalogSnapshot, UncheckedSnapshot
 from skyshard.registry.published_catalog import CatalogSource
 from skyshard.rowimage.sqltype import TypeClass
 
@@ -66,7 +66,7 @@ class KnownTypes:
 class StatementPlanner:
     """Plans statements over a source; ``ask_types`` asks the czar's server for the types of a plan's result."""
 
-    def __init__(self, source: CatalogSource | KeptCatalogs, ask_types: AskTypes, limit_bytes: int) -> None:
+    def __init__(self, source: CatalogSource | CatalogCache, ask_types: AskTypes, limit_bytes: int) -> None:
         self._source = source
         self._types = KnownTypes(ask_types)
         self._limit_bytes = limit_bytes
@@ -74,7 +74,7 @@ class StatementPlanner:
 
     def now(self) -> CatalogSource:
         """What is published at this moment."""
-        return self._source.now() if isinstance(self._source, KeptCatalogs) else self._source
+        return self._source.now() if isinstance(self._source, CatalogCache) else self._source
 
     def plan(self, sql: str, database: str) -> QueryPlan | ShowStatement:
         """The plan of a statement, made whatever is kept.
@@ -96,7 +96,7 @@ class StatementPlanner:
 
     def _typed_plan(self, sql: str, database: str) -> TypedPlan | ShowStatement:
         source, text = self._source, take_text_apart(sql)
-        if not isinstance(source, KeptCatalogs) or text is None:
+        if not isinstance(source, CatalogCache) or text is None:
             return self._made(sql, database, self.now(), object())
         entry = self._cache.find(database, text.shape)
         if entry is None:
@@ -111,13 +111,13 @@ class StatementPlanner:
         return found or self._made_and_kept(sql, database, text, generation)
 
     def _made_ahead(
-        self, sql: str, database: str, text: StatementText, source: KeptCatalogs
+        self, sql: str, database: str, text: StatementText, source: CatalogCache
     ) -> TypedPlan | ShowStatement | None:
         """The plan over the generation held, which saves asking first; None if there is none, or it is over."""
         held = source.held
         if held is None:
             return None
-        ahead = Ahead(source, held)
+        ahead = UncheckedSnapshot(source, held)
         try:
             made = self._made_and_kept(sql, database, text, held, ahead)
         except SkyshardError:
@@ -127,7 +127,12 @@ class StatementPlanner:
         return made if ahead.is_present() else None
 
     def _made_and_kept(
-        self, sql: str, database: str, text: StatementText, generation: Generation, source: CatalogSource | None = None
+        self,
+        sql: str,
+        database: str,
+        text: StatementText,
+        generation: CatalogSnapshot,
+        source: CatalogSource | None = None,
     ) -> TypedPlan | ShowStatement:
         """The plan as it is made and typed; ``source``: the generation, if it is read in another way."""
         asked = RecordingSource(source or generation)

@@ -15,7 +15,7 @@ from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.result.typed_results import TypedColumn
 from skyshard.db.connection import Row
 from skyshard.errors import UserError
-from skyshard.registry.catalog_cache import Generation, KeptCatalogs
+from skyshard.registry.catalog_cache import CatalogCache, CatalogSnapshot
 from skyshard.registry.published_catalog import Catalog, Chunks
 from skyshard.rowimage.sqltype import parse_type
 
@@ -23,7 +23,7 @@ BY_KEY = "SELECT objectId, mag FROM Object WHERE objectId = {key}"
 IN_AREA = "SELECT objectId FROM Object WHERE qserv_areaspec_circle({ra}, 2, 30)"
 
 
-class FourChunks(Generation):
+class FourChunks(CatalogSnapshot):
     """The catalog of four chunks under a number of the generation."""
 
     def __init__(self, number: int, kept: CountingCatalogs) -> None:
@@ -43,24 +43,24 @@ class FourChunks(Generation):
         return self.source.locate_key_range(database, director, low, high)
 
 
-class CountingCatalogs(KeptCatalogs):
+class CountingCatalogs(CatalogCache):
     """Catalogs whose generation a test raises; counts round trips."""
 
     def __init__(self) -> None:
         self.trips: Counter[str] = Counter()
-        self.present: Generation = FourChunks(1, self)
-        self.newest: Generation | None = None
+        self.present: CatalogSnapshot = FourChunks(1, self)
+        self.newest: CatalogSnapshot | None = None
 
-    def now(self) -> Generation:
+    def now(self) -> CatalogSnapshot:
         self.trips["now"] += 1
         self.newest = self.present
         return self.present
 
     @property
-    def held(self) -> Generation | None:
+    def held(self) -> CatalogSnapshot | None:
         return self.newest
 
-    def now_with_keys(self, index_table: str, keys: Sequence[int]) -> tuple[Generation, list[Row]]:
+    def now_with_keys(self, index_table: str, keys: Sequence[int]) -> tuple[CatalogSnapshot, list[Row]]:
         self.trips["keys"] += 1
         self.newest = self.present
         found = self.present.locate_keys("sky", "Object", keys)
