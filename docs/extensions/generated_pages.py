@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import api_pages
@@ -16,6 +17,7 @@ import lifecycle_pictures
 import package_pictures
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
@@ -45,6 +47,11 @@ def _fill(app: Sphinx, page: str, source: list[str]) -> None:
     source[0] = filled(source[0])
 
 
+def _made_again(app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
+    """Pages with a mark: what they show may change while their text does not."""
+    return [page for page in env.found_docs if MARK.search(Path(env.doc2path(page)).read_text(encoding="utf-8"))]
+
+
 class Lifecycle(SphinxDirective):
     """A Mermaid state diagram, drawn without a script."""
 
@@ -58,5 +65,6 @@ class Lifecycle(SphinxDirective):
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.connect("source-read", _fill)
+    app.connect("env-get-outdated", _made_again)
     app.add_directive("mermaid", Lifecycle)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
