@@ -13,7 +13,7 @@ from pathlib import Path
 
 from skyshard.db.connection import Account, Endpoint, connect
 from skyshard.errors import UserError
-from skyshard.registry.migrations import STEPS, Change, Place, Step
+from skyshard.registry.migrations import STEPS, Change, Step, UpgradePlace
 from skyshard.registry.registry_lock import REGISTRY_LOCK, exclusive
 from skyshard.registry.schema_version import (
     REGISTRY,
@@ -63,7 +63,7 @@ def upgrade(czar: Endpoint, folder: Path, *, dry_run: bool = False, report: Call
         if steps and not dry_run:
             for (name,) in admin.rows(_DATABASES):
                 locks.enter_context(exclusive(czar, f"ingest of {name}"))
-        place = Place(admin, folder)
+        place = UpgradePlace(admin, folder)
         changes = [one for step in steps for one in _take(step, place, dry_run=dry_run, report=report)]
         return UpgradeReport(before, SCHEMA_VERSION, dry_run, tuple(changes))
 
@@ -77,14 +77,16 @@ def _upgradable(found: Versions, folder: Path) -> int:
     return found.registry
 
 
-def _take(step: Step, place: Place, *, dry_run: bool, report: Callable[[str], None]) -> list[Upgraded]:
+def _take(step: Step, place: UpgradePlace, *, dry_run: bool, report: Callable[[str], None]) -> list[Upgraded]:
     done = [_change(change, step.version, place, dry_run=dry_run, report=report) for change in step.changes]
     if not dry_run:
         write_versions(place.admin, {REGISTRY: step.version, **step.versions})
     return done
 
 
-def _change(change: Change, version: int, place: Place, *, dry_run: bool, report: Callable[[str], None]) -> Upgraded:
+def _change(
+    change: Change, version: int, place: UpgradePlace, *, dry_run: bool, report: Callable[[str], None]
+) -> Upgraded:
     count = change.count(place)
     found = Upgraded(version, change.what.format(n=count), count)
     report(f"version {version}: {'would ' if dry_run else ''}{found.what}")

@@ -8,8 +8,8 @@ changes of a step are done. A step never uses what a later release may change: i
 from __future__ import annotations
 
 from skyshard.registry.migrations import to_2
-from skyshard.registry.migrations.step import Change, Place, Step
+from skyshard.registry.migrations.step import Change, Step, UpgradePlace
 
 STEPS: tuple[Step, ...] = (to_2.STEP,)
 
-__all__ = ["STEPS", "Change", "Place", "Step"]
+__all__ = ["STEPS", "Change", "Step", "UpgradePlace"]

@@ -10,7 +10,7 @@ from skyshard.db.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class UpgradePlace:
     """What a step works on: the czar's server, and the cluster's folder."""
 
     admin: Connection
@@ -23,8 +23,8 @@ class Change:
 
     what: str
     """For people, with ``{n}`` for the number."""
-    count: Callable[[Place], int]
-    apply: Callable[[Place], None]
+    count: Callable[[UpgradePlace], int]
+    apply: Callable[[UpgradePlace], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,21 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from skyshard.host.atomic_files import write_atomically
-from skyshard.registry.migrations.step import Change, Place, Step
+from skyshard.registry.migrations.step import Change, Step, UpgradePlace
 
 _REPORTS = "skyshard_registry.transactions"
 _OLD_REPORT = "JSON_TYPE(report) = 'OBJECT' AND JSON_LENGTH(report) > 0 AND NOT JSON_EXISTS(report, '$.version')"
 
 
-def _count_reports(place: Place) -> int:
+def _count_reports(place: UpgradePlace) -> int:
     return int(place.admin.value(f"SELECT COUNT(*) FROM {_REPORTS} WHERE {_OLD_REPORT}"))
 
 
-def _mark_reports(place: Place) -> None:
+def _mark_reports(place: UpgradePlace) -> None:
     place.admin.execute(f"UPDATE {_REPORTS} SET report = JSON_INSERT(report, '$.version', 1) WHERE {_OLD_REPORT}")
 
 
-def _old_truth(place: Place) -> Iterator[tuple[Path, dict[str, Any]]]:
+def _old_truth(place: UpgradePlace) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Files of kept truth without a version, with what they hold."""
     for path in sorted((place.folder / "truth").glob("*/*.json.gz")):
         content: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
@@ -35,11 +35,11 @@ def _old_truth(place: Place) -> Iterator[tuple[Path, dict[str, Any]]]:
             yield path, content
 
 
-def _count_truth(place: Place) -> int:
+def _count_truth(place: UpgradePlace) -> int:
     return sum(1 for _ in _old_truth(place))
 
 
-def _mark_truth(place: Place) -> None:
+def _mark_truth(place: UpgradePlace) -> None:
     for path, content in _old_truth(place):
         write_atomically(path, gzip.compress(json.dumps({"version": 1, **content}).encode(), 3), is_synced=True)
 

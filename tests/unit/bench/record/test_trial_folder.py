@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.support.bench_trials import made_trial
+from tests.support.frozen import FROZEN, RELEASES
 
+from skyshard.bench.compare.comparison import compare_trials
+from skyshard.bench.compare.trend import trend_of
 from skyshard.bench.pages.report import write_pages
 from skyshard.bench.record.histograms import HISTOGRAMS
-from skyshard.bench.record.trial_folder import read_trial, validate_trial
+from skyshard.bench.record.samples import SAMPLE_SCHEMA, VERSION_KEY
+from skyshard.bench.record.trial_folder import read_trial, read_trials, validate_trial
 from skyshard.bench.record.write_trial import write_trial
 from skyshard.errors import UserError
 
@@ -71,3 +76,40 @@ def test_an_unknown_key_in_a_manifest_is_named(folder: Path, tmp_path: Path) -> 
     (tmp_path / "manifest.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="key 'speed'"):
         read_trial(tmp_path)
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Path:
+    """A trial with samples of version 1, without driver processes, and statements without places."""
+    folder = tmp_path / "first"
+    shutil.copytree(FROZEN / "0.1.0" / "trial", folder)
+    samples = pq.read_table(folder / "samples.parquet").drop_columns(["process"])
+    pq.write_table(samples.replace_schema_metadata({VERSION_KEY: b"1"}), folder / "samples.parquet")
+    statements = pq.read_table(folder / "statements.parquet").select(["sql"])
+    pq.write_table(statements, folder / "statements.parquet")
+    return folder
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_trial_of_a_release_is_whole(release: str) -> None:
+    """Every file, histograms too."""
+    trial = validate_trial(FROZEN / release / "trial")
+    assert trial.samples.num_rows == trial.summary.n + trial.summary.warm_ups > 0
+
+
+def test_samples_of_version_1_are_read_as_todays(first: Path) -> None:
+    """One driver process, number 0; no places."""
+    trial = validate_trial(first)
+    assert trial.samples.select(SAMPLE_SCHEMA.names).schema.remove_metadata() == SAMPLE_SCHEMA.remove_metadata()
+    assert set(trial.samples["process"].to_pylist()) == {0}
+    assert trial.places is not None
+    assert trial.places["ra"].null_count == trial.places.num_rows == len(trial.statements)
+
+
+def test_trials_of_all_versions_are_compared_and_joined_to_a_trend(first: Path) -> None:
+    """The oldest against the newest; one point for each in the trend."""
+    newer = [FROZEN / release / name for release in RELEASES for name in ("trial", "trial2")]
+    new, old = read_trials(newer, [first])
+    assert {one.class_name for one in compare_trials(new, old, threshold=10_000).classes} == {"LV", "FTSObj", "FTSFSrc"}
+    (joined,) = read_trials([first, *newer])
+    assert {len(one.points) for one in trend_of(joined, "p50").series} == {1 + len(newer)}
