@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     import skyshard.node
     import skyshard.registry
     from skyshard.catalog.layout import Layout
+    from skyshard.catalog.synth_manifest import Shrink
 
 TargetName = Literal["czar", "mono"]
-Shrink = Literal["coverage", "thinning"]
 
 
 class Testbed:

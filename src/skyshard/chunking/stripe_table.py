@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from skyshard.array_types import Floats
+from skyshard.array_types import Floats, Integers
 from skyshard.chunking.sphere import DEG_PER_RAD, RAD_PER_DEG
 from skyshard.errors import UserError
 
@@ -21,7 +20,6 @@ MAX_SUB_STRIPES = 648_000
 """Sub-stripes from pole to pole: none is lower than one arcsecond."""
 MAX_OVERLAP_DEG = 10.0
 
-Counts: TypeAlias = NDArray[np.int64]
 
 _POLE_DEG = 90 - 1 / 3600.0
 
@@ -85,7 +83,7 @@ def check_striping(stripes: int, substripes: int, overlap_deg: float) -> None:
         raise UserError(what, remedy=remedy)
 
 
-def count_chunks(stripes: int) -> Counts:
+def count_chunks(stripes: int) -> Integers:
     """Chunks in each stripe, south to north."""
     height = 180.0 / stripes
     return np.array([segments(south, north, height) for south, north in _bands(stripes, height)], dtype=np.int64)
@@ -125,7 +123,7 @@ def _bands(count: int, height: float) -> Iterator[tuple[float, float]]:
         yield number * height - 90, (number + 1) * height - 90
 
 
-def _check_table(where: str, substripes: int, per_chunk: Counts, width: Floats, alpha: Floats) -> None:
+def _check_table(where: str, substripes: int, per_chunk: Integers, width: Floats, alpha: Floats) -> None:
     too_wide = np.flatnonzero(alpha > width)
     if len(too_wide):
         first = int(too_wide[0])

@@ -71,9 +71,9 @@ class QueryEvent(StrEnum):
 
 
 State = DatabaseState | TransactionState | ContributionState | ReplicaState | QueryState
-Step = Event | QueryEvent
+LifecycleEvent = Event | QueryEvent
 
-NEXT: Mapping[type[State], Mapping[State, Mapping[Step, State]]] = {
+NEXT: Mapping[type[State], Mapping[State, Mapping[LifecycleEvent, State]]] = {
     DatabaseState: {
         DatabaseState.INGESTING: {Event.COMMITTED: DatabaseState.PUBLISHED},
         DatabaseState.PUBLISHED: {Event.COMMITTED: DatabaseState.PUBLISHED},
@@ -122,7 +122,7 @@ NEXT: Mapping[type[State], Mapping[State, Mapping[Step, State]]] = {
 """A table for each kind: states of two kinds may have one name, and are then equal."""
 
 
-def follow(state: State, event: Step) -> State:
+def follow(state: State, event: LifecycleEvent) -> State:
     """The state after an event.
 
     Raises:
@@ -141,7 +141,7 @@ def follow(state: State, event: Step) -> State:
         ) from None
 
 
-def steps(kind: type[State], event: Step) -> dict[State, State]:
+def steps(kind: type[State], event: LifecycleEvent) -> dict[State, State]:
     """The states of a kind that an event may meet, and the states that it leads to.
 
     For steps that a statement takes only if the state allows it.

@@ -25,7 +25,7 @@ def _is_ascending(value: tuple[float, float]) -> tuple[float, float]:
 
 Range = Annotated[tuple[float, float], AfterValidator(_is_ascending)]
 Degrees = Annotated[tuple[Annotated[float, Field(gt=0, le=90)], float], AfterValidator(_is_ascending)]
-Share = Annotated[float, Field(gt=0, le=1)]
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
 
 
 class IdParameter(Strict):
@@ -80,7 +80,7 @@ class FluxWindowParameter(Strict):
     type: Literal["flux_window"]
     table: Annotated[str, Field(pattern=r"^\w+$")]
     column: Annotated[str, Field(pattern=r"^\w+$")]
-    selectivity: Annotated[tuple[Share, Share], AfterValidator(_is_ascending)]
+    selectivity: Annotated[tuple[PositiveShare, PositiveShare], AfterValidator(_is_ascending)]
     """Smallest and largest share of the non-null rows in the window."""
 
 

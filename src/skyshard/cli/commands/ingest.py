@@ -31,7 +31,9 @@ SourceArgument = Annotated[
     ),
 ]
 TablesOption = Annotated[str, typer.Option("--tables", help="Only these tables: A,B,...")]
-DatabaseOption = Annotated[str, typer.Option("--database", help="Name of the database; the source's own if absent.")]
+IngestDatabaseOption = Annotated[
+    str, typer.Option("--database", help="Name of the database; the source's own if absent.")
+]
 LayoutOption = Annotated[
     Path | None, typer.Option("--layout", help="A layout file, or a shipped one, instead of the source's.")
 ]
@@ -50,7 +52,7 @@ RuntimeOption = Annotated[Literal["ray", "inline"], typer.Option("--runtime", he
 def plan(
     source: SourceArgument,
     tables: TablesOption = "",
-    database: DatabaseOption = "",
+    database: IngestDatabaseOption = "",
     layout: LayoutOption = None,
     loader: LoaderOption = None,
     replicas: ReplicasOption = None,
@@ -116,7 +118,7 @@ def _show_plan(made: dict[str, Any], found: dict[str, Any]) -> None:
 def ingest(
     source: SourceArgument,
     tables: TablesOption = "",
-    database: DatabaseOption = "",
+    database: IngestDatabaseOption = "",
     layout: LayoutOption = None,
     loader: LoaderOption = None,
     replicas: ReplicasOption = None,
@@ -163,7 +165,7 @@ def _show_report(report: skyshard.IngestReport) -> None:
 
 
 def contributions(
-    database: DatabaseOption = "", json: JsonOption = False, cluster: ClusterOption = DEFAULT_CLUSTER
+    database: IngestDatabaseOption = "", json: JsonOption = False, cluster: ClusterOption = DEFAULT_CLUSTER
 ) -> None:
     """List contributions: what each input part brought to each chunk table, and how fast the part was read."""
     with skyshard.Testbed(cluster) as testbed:

@@ -18,10 +18,10 @@ DEPTH = 400_000
 STACK_BYTES = 1 << 30
 """Address space, of which only what is used is taken."""
 _LOCK = threading.Lock()
-Value = TypeVar("Value")
+Returned = TypeVar("Returned")
 
 
-def with_room(work: Callable[[], Value]) -> Value:
+def with_room(work: Callable[[], Returned]) -> Returned:
     """The value of some work, with room for deep recursion if it needs it.
 
     Raises:
@@ -42,8 +42,8 @@ def with_room(work: Callable[[], Value]) -> Value:
         raise UserError("the statement is nested too deeply", remedy="split it") from None
 
 
-def _on_large_stack(work: Callable[[], Value]) -> Value:
-    found: list[Value] = []
+def _on_large_stack(work: Callable[[], Returned]) -> Returned:
+    found: list[Returned] = []
     failed: list[BaseException] = []
 
     def run() -> None:

@@ -15,14 +15,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.array_types import Numbers
+from skyshard.array_types import Integers, Numbers
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
 from skyshard.ingest.partition.bundle import BundleWriter, SegmentPlace
 from skyshard.rowimage.digest import Lanes, RowDigest, digest_runs, row_lanes
 from skyshard.rowimage.pack import check_values, pack
 from skyshard.rowimage.record import RecordLayout
-
-Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +51,11 @@ class StoredRows:
             check_values(batch, table)
         return StoredRows(table, records, None if is_image else batch, base, lanes)
 
-    def sorted(self, order: Places) -> StoredRows:
+    def sorted(self, order: Integers) -> StoredRows:
         """The rows in another order."""
         return StoredRows(self.table, *self._taken(order), self.base, np.take(self.lanes, order, axis=1))
 
-    def moved(self, rows: Places, chunks: Numbers, sub_chunks: Numbers) -> StoredRows:
+    def moved(self, rows: Integers, chunks: Numbers, sub_chunks: Numbers) -> StoredRows:
         """Copies of some rows with other chunk numbers."""
         records, batch = self._taken(rows)
         places = _chunk_places(self.table)
@@ -74,7 +72,7 @@ class StoredRows:
         extra = row_lanes((place, self.table.columns[place], values) for place, values in changed.items())
         return StoredRows(self.table, records, batch, base, base + extra)
 
-    def _taken(self, rows: Places) -> tuple[NDArray[Any] | None, pa.RecordBatch | None]:
+    def _taken(self, rows: Integers) -> tuple[NDArray[Any] | None, pa.RecordBatch | None]:
         records = None if self.records is None else np.take(self.records, rows)
         return records, None if self.batch is None else self.batch.take(pa.array(rows))
 
@@ -95,7 +93,7 @@ class StoredRows:
         return [writer.add_batch(self.batch.slice(first, last - first)) for first, last in itertools.pairwise(edges)]
 
 
-def chunk_order(chunks: Numbers, sub_chunks: Numbers) -> Places:
+def chunk_order(chunks: Numbers, sub_chunks: Numbers) -> Integers:
     """The order by chunk, then sub-chunk, then as given; a sort of small numbers takes a sixth of another one's time.
 
     >>> chunk_order(np.array([8, 7, 7], np.int32), np.array([1, 5, 2], np.int32)).tolist()

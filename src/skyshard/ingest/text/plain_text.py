@@ -23,12 +23,12 @@ from skyshard.rowimage.sqltype import TypeClass
 _TEMPORAL = ("date", "time", "datetime", "timestamp", "year", "enum", "set")
 
 Fields = tuple[Column | None, ...]
-Numbers = dict[str, NDArray[np.float64]]
+NumberColumns = dict[str, NDArray[np.float64]]
 
 
 def read_plain(
     data: bytes, fields: Fields, dialect: Dialect, exact: frozenset[str], conversions: Counter[str]
-) -> tuple[dict[str, pa.Array], Numbers] | None:
+) -> tuple[dict[str, pa.Array], NumberColumns] | None:
     """The wanted columns of whole rows, and those asked for as 64-bit floats; None where they need the careful way."""
     wanted = [field for field in fields if field is not None]
     if not wanted or any(field.type.type_class is TypeClass.DECIMAL for field in wanted):
@@ -40,7 +40,7 @@ def read_plain(
     except (pa.ArrowInvalid, pa.ArrowKeyError):
         return None
     columns: dict[str, pa.Array] = {}
-    numbers: Numbers = {}
+    numbers: NumberColumns = {}
     counted: Counter[str] = Counter()
     for field, chunked in zip(wanted, read.columns, strict=True):
         values = chunked.combine_chunks() if chunked.num_chunks != 1 else chunked.chunk(0)

@@ -40,15 +40,15 @@ def regular_table(tables: FelisTables, spec: TableSpec, recipe: Recipe, seed: in
     return pa.Table.from_arrays(arrays, schema=spec.arrow)
 
 
-Ready = tuple[int, dict[str, Values]]
+ReadyColumns = tuple[int, dict[str, Values]]
 
 
-def _visits(recipe: Recipe, rows: int, pointings: Pointings) -> Ready:
+def _visits(recipe: Recipe, rows: int, pointings: Pointings) -> ReadyColumns:
     everyone = np.arange(len(pointings))
     return len(pointings), _of_visits(recipe, pointings, everyone, pointings.ra, pointings.dec)
 
 
-def _detectors(recipe: Recipe, rows: int, pointings: Pointings) -> Ready:
+def _detectors(recipe: Recipe, rows: int, pointings: Pointings) -> ReadyColumns:
     side = recipe.visits.detectors_per_side
     visit, detector, ra, dec = detector_centres(pointings, side)
     made = _of_visits(recipe, pointings, visit, ra, dec)
@@ -86,7 +86,7 @@ def _of_visits(
     return made | {"obsStart": date_texts(start)}
 
 
-def _patches(recipe: Recipe, rows: int, pointings: Pointings) -> Ready:
+def _patches(recipe: Recipe, rows: int, pointings: Pointings) -> ReadyColumns:
     """The patches whose centre is in or near the footprint."""
     tract, patch, ra, dec, width = patch_centres()
     is_in = in_footprint(recipe.sky.footprint, ra, dec, 0.2)
@@ -105,12 +105,12 @@ def _patches(recipe: Recipe, rows: int, pointings: Pointings) -> Ready:
     return len(ra), made | {"s_region": pa.array(region.tolist(), pa.string()).cast(pa.binary())}
 
 
-def _other(recipe: Recipe, rows: int, pointings: Pointings) -> Ready:
+def _other(recipe: Recipe, rows: int, pointings: Pointings) -> ReadyColumns:
     serial = np.arange(1, rows + 1)
     return rows, dict.fromkeys(_SERIAL_IDS, serial)
 
 
-_READY: Mapping[TableKind, Callable[[Recipe, int, Pointings], Ready]] = {
+_READY: Mapping[TableKind, Callable[[Recipe, int, Pointings], ReadyColumns]] = {
     TableKind.VISIT: _visits, TableKind.VISIT_DETECTOR: _detectors, TableKind.PATCH: _patches,
 }  # fmt: skip
 
