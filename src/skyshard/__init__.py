@@ -1,7 +1,7 @@
 """Skyshard: an open testbed for survey databases.
 
-``Testbed`` is the Python API; everything that the commands do goes through it. All that a program may rely on is
-exported here, and imported when it is first asked for; what lies below may change with every release.
+``Testbed`` is the Python API; the commands work through it too. The names exported here are public, and imported at
+first use; modules below may change with every release.
 
     import skyshard
 

@@ -16,4 +16,4 @@ SmallIntegers: TypeAlias = NDArray[np.int8]
 Numbers: TypeAlias = NDArray[np.int32]
 """Numbers of chunks, sub-chunks or input slices, one a row."""
 RowIndexes: TypeAlias = NDArray[np.intp]
-"""Places of rows within an array, as NumPy takes them."""
+"""Indexes of rows within an array, of NumPy's index type."""

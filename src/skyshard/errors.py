@@ -1,10 +1,10 @@
-"""Errors, grouped by who can mend them.
+"""Errors, grouped by who can fix them.
 
     SkyshardError
-    ├── UserError       exit 2   the input, the command or the recipe: the user mends it
-    ├── ClusterError    exit 3   a node, a socket, a process: the operator mends it (``retryable``: waiting may help)
+    ├── UserError       exit 2   the input, the command or the recipe: the user fixes it
+    ├── ClusterError    exit 3   a node, a socket, a process: the operator fixes it (``retryable``: waiting may help)
     │   └── NoRoom               a disk is full
-    └── Bug             exit 1   ours
+    └── Bug             exit 1   a defect of Skyshard
 
 A message is one line: what is wrong, where, and the remedy after a semicolon. Foreign errors (driver, Ray, Arrow) are
 mapped to these in one place per seam and never reach a command.
@@ -26,12 +26,12 @@ class SkyshardError(Exception):
         super().__init__(f"{what}; {remedy}" if remedy else what)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """An error crosses processes whole, whatever its class asks of its constructor."""
+        """Pickle an error with all its attributes, whatever arguments its constructor takes."""
         return _restored, (type(self), self.args, self.__dict__)
 
 
 def words_of(error: BaseException) -> str:
-    """An error in one line, with the notes that were added to it on the way.
+    """An error in one line, with the notes that were added to it.
 
     >>> error = UserError("a file is gone", remedy="bring it back")
     >>> error.add_note("nothing is left")
@@ -42,7 +42,7 @@ def words_of(error: BaseException) -> str:
 
 
 def text_of(error: BaseException) -> str:
-    """An error's text in one line, or its kind where it has none or cannot tell it."""
+    """An error's text in one line, or its class where it has no text or making the text fails."""
     try:
         text = " ".join(str(error).split())
     except Exception as failed:
@@ -89,10 +89,10 @@ class ClusterError(SkyshardError):
 
 
 class NoRoom(ClusterError):
-    """A disk has no room for what is to be written."""
+    """A disk has too little space for what is to be written."""
 
 
 class Bug(SkyshardError):
-    """A broken promise inside Skyshard."""
+    """An invariant of Skyshard that does not hold: a defect to report."""
 
     exit_code = 1

@@ -1,7 +1,7 @@
-"""Things that are made when they are first asked for: names of a package, modules, attributes of an object.
+"""Lazy names: exports of a package, modules and attributes that are made at first use.
 
-Rules: a package that exports lazily lists its names three times, for readers, for type checkers and for the importer; a
-test compares the lists. An attribute is made once, however many threads ask for it.
+Rules: a package that exports lazily lists its names for readers, for type checkers and for the importer; a test
+compares the lists. An attribute is made once, however many threads read it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _MISSING = object()
 
 
 def lazy_exports(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a package whose names are imported when they are first asked for (PEP 562).
+    """The ``__getattr__`` of a package whose names are imported at first use (PEP 562).
 
     Args:
-        homes: the module of each name, below the package.
+        homes: the module of each name, relative to the package.
 
     >>> find = lazy_exports("collections", {"Mapping": "abc"})
     >>> find("Mapping").__module__
@@ -41,7 +41,7 @@ def lazy_exports(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]
 
 
 class _LazyModule(ModuleType):
-    """A module under its own name that is imported for the first of its names that is asked for."""
+    """Stands in for a module, which is imported when one of its names is first used."""
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(import_module(self.__name__), name)
@@ -50,7 +50,7 @@ class _LazyModule(ModuleType):
 
 
 def lazy_module(name: str) -> Any:
-    """A module of another package that takes long to import and that many programs never use.
+    """A module that is imported at first use, for packages that take long to import and are rarely needed.
 
     >>> ast = lazy_module("ast")
     >>> ast.literal_eval("1")
@@ -60,9 +60,9 @@ def lazy_module(name: str) -> Any:
 
 
 class locked_property(Generic[Owner, Value]):  # noqa: N801  (read as a decorator, like cached_property)
-    """An attribute that is made once, by the thread that asks first; others wait for it.
+    """A property whose value is made once, by the first thread that reads it; other threads wait.
 
-    ``functools.cached_property`` has no lock from Python 3.12 on: each thread that comes early would make its own.
+    ``functools.cached_property`` has no lock since Python 3.12: several threads could each make a value.
     """
 
     def __init__(self, make: Callable[[Owner], Value]) -> None:
@@ -90,5 +90,5 @@ class locked_property(Generic[Owner, Value]):  # noqa: N801  (read as a decorato
 
 
 def made_of(instance: object, name: str) -> Any:
-    """What a ``locked_property`` has made, or None if it was never asked for."""
+    """The value of a ``locked_property``, or None if it was never read."""
     return vars(instance).get(name)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a stage is: ``done`` of ``total`` steps, and what has passed through so far.
+    """How far a stage is: ``done`` of ``total`` steps, and how much was processed so far.
 
     ``elapsed_s`` counts from the start of the stage.
     """
@@ -32,7 +32,7 @@ class Progress:
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds to go at the pace so far; None before the first step."""
+        """Seconds left at the average pace so far; None before the first step."""
         return self.elapsed_s * (self.total - self.done) / self.done if self.done else None
 
 
@@ -53,7 +53,7 @@ class Watcher(Protocol):
 
 
 def unwatched(_: Progress) -> None:
-    """Watch nothing."""
+    """Ignore all progress."""
 
 
 def announce(watcher: Watcher, note: str) -> None:
@@ -63,7 +63,7 @@ def announce(watcher: Watcher, note: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage under way, made when it begins; reports carry the time since then."""
+    """One running stage, made when it begins; reports carry the time since then."""
 
     watcher: Watcher
     name: str
@@ -71,6 +71,6 @@ class Stage:
     began_s: float = field(default_factory=time.monotonic)
 
     def report(self, done: int, *, total: int | None = None) -> None:
-        """Report that ``done`` steps are done; ``total`` where it became known later, or is not known yet."""
+        """Report that ``done`` steps are done; pass ``total`` if it has changed, or became known only now."""
         elapsed_s = time.monotonic() - self.began_s
         self.watcher(Progress(self.name, done, self.total if total is None else total, elapsed_s=elapsed_s))

@@ -40,9 +40,9 @@ TargetName = Literal["czar", "mono"]
 
 
 class Testbed:
-    """A running cluster and all that Skyshard does with it; closes what it opened, leaves the cluster running.
+    """A running cluster and all operations on it; ``close`` leaves the cluster running.
 
-    Opening one ends the statements that processes left which are gone. One testbed serves many threads.
+    Opening one ends statements left by processes that have exited. Several threads may share a testbed.
     """
 
     __test__ = False
@@ -52,11 +52,11 @@ class Testbed:
 
         Args:
             cluster: the folder, as ``skyshard cluster start --cluster`` made it.
-            runtime: where ingest runs if it is not told: in threads of this process, or on Ray.
+            runtime: where ingest runs by default: in threads of this process, or on Ray.
 
         Raises:
             UserError: there is no cluster.
-            ClusterError: a server of it does not run.
+            ClusterError: one of its servers is not running.
         """
         self.wiring = Wiring(Cluster.at(cluster))
         self._runtime_kind = runtime
@@ -85,17 +85,17 @@ class Testbed:
 
     @property
     def registry(self) -> skyshard.registry.Registry:
-        """What is known of databases, tables, transactions and replicas."""
+        """The registry: databases, tables, transactions and replicas."""
         return self.wiring.registry
 
     @property
     def czar(self) -> skyshard.czar.Czar:
-        """Answers statements from all nodes; ``open`` gives rows as they come."""
+        """The query service, which reads from all nodes; its ``open`` yields rows as they arrive."""
         return self.wiring.czar
 
     @property
     def mono(self) -> skyshard.czar.MonoTarget:
-        """The unsharded oracle; its server runs from ``load_mono`` on."""
+        """The unsharded oracle; ``load_mono`` starts its server."""
         return self.wiring.mono
 
     # ingest
@@ -110,7 +110,7 @@ class Testbed:
         loader: skyshard.node.Loader | None = None,
         replicas: int | None = None,
     ) -> skyshard.ingest.IngestPlan:
-        """What ``ingest`` with the same arguments would do; touches nothing."""
+        """What ``ingest`` with the same arguments would do; changes nothing."""
         opened = source_at(source, tables=tables)
         made = skyshard.ingest.make_plan(
             opened, database=database, tables=tables, loader=loader, replicas=replicas, override=layout
@@ -130,7 +130,7 @@ class Testbed:
         runtime: RuntimeKind | None = None,
         watcher: Watcher = unwatched,
     ) -> skyshard.ingest.IngestReport:
-        """Ingest a source and publish it; run again after an interruption, it goes on.
+        """Ingest a source and publish it; after an interruption, call it again to go on.
 
         Args:
             source: a recipe, a synth folder, a mapping file, a Qserv test catalog, or a folder with metadata.json.
@@ -165,7 +165,7 @@ class Testbed:
         return self.query(sql, database=database).table
 
     def known(self, database: str) -> skyshard.ingest.Known | None:
-        """What the generator of a database knows of its rows; None for data of other sources."""
+        """What the generator of a database knows about its rows; None for data from other sources."""
         content = skyshard.ingest.read_known(self.registry, self.wiring.folders.truth / database, database)
         if content is None:
             return None
@@ -176,20 +176,20 @@ class Testbed:
     def compact(
         self, database: str, *, fewest: int = 2, grace_s: float = 3600.0, watcher: Watcher = unwatched
     ) -> skyshard.ingest.Compacted:
-        """Merge the parts that transactions brought; queries go on meanwhile.
+        """Merge the parts that transactions added; queries continue meanwhile.
 
         Args:
             fewest: chunk tables of fewer parts stay as they are.
-            grace_s: seconds that the old parts stay, for queries that still read them.
+            grace_s: seconds for which the old parts are kept, for queries that still read them.
 
         Raises:
-            UserError: an unknown database, or an ingest of it that has not come to its end.
-            ClusterError: a node failed; what was done is taken back by the next run.
+            UserError: an unknown database, or an ingest of it that has not ended.
+            ClusterError: a node failed; the next run undoes what was done.
         """
         return skyshard.ingest.compact(self.wiring.site(), database, fewest=fewest, grace_s=grace_s, watcher=watcher)
 
     def abort_transaction(self, number: int) -> str:
-        """Take a transaction back that did not come to its end; returns its database."""
+        """Undo a transaction that did not end; returns its database."""
         return skyshard.ingest.abort(self.wiring.site(), number)
 
     def rebuild_indexes(self, database: str, *, watcher: Watcher = unwatched) -> dict[str, int]:
@@ -197,7 +197,7 @@ class Testbed:
         return skyshard.ingest.rebuild_indexes(self.wiring.site(), database, watcher)
 
     def load_mono(self, database: str, *, watcher: Watcher = unwatched) -> dict[str, int]:
-        """Copy a database, unsharded, to the mono server, which is started when it does not run."""
+        """Copy a database, unsharded, to the mono server, which is started if necessary."""
         self.registry.published.catalog(database)
         self.cluster.start_mono()
         exchange = self.cluster.folder_for("exchange") / database
@@ -214,14 +214,14 @@ class Testbed:
 
     @property
     def submitted(self) -> skyshard.czar.Submitted:
-        """Queries that are answered later: ``status``, ``open``, ``cancel``."""
+        """Queries that run in the background: ``status``, ``open``, ``cancel``."""
         return skyshard.czar.Submitted(self.registry.history, self.cluster.folder_for("results"))
 
     def submit(self, sql: str, *, database: str = "") -> int:
-        """Have a statement answered by a process of its own; returns the query's number."""
+        """Start a statement in a background process; returns the query's number."""
         number = self.submitted.submit(sql, database)
         command = [sys.executable, "-m", "skyshard.cli.app", "run-query", str(number), "--cluster"]
-        # The shell ends at once, so that the process is no one's child and outlives this one.
+        # The shell exits at once, so the process is no child of this one and outlives it.
         text = '"$@" </dev/null >/dev/null 2>&1 &'
         subprocess.run(["sh", "-c", text, "sh", *command, str(self.cluster.folder)], check=True, start_new_session=True)
         return number
@@ -254,13 +254,13 @@ def source_at(
     shrink: Shrink = "coverage",
     tables: Collection[str] | None = None,
 ) -> skyshard.ingest.Source:
-    """A source by its path: files as they are handed over, or a recipe, whose rows are made where they are loaded.
+    """A source by its path: a folder of files, or a recipe, whose rows are made where they are loaded.
 
     Args:
-        tables: those that are asked for; other files need not be there.
+        tables: the wanted ones; files of others may be missing.
 
     Raises:
-        UserError: nothing that Skyshard knows, or a fraction of something that is no recipe.
+        UserError: an unknown kind of source, or a fraction of a source that is not a recipe.
     """
     if not isinstance(source, Path | str):
         return source
@@ -268,15 +268,15 @@ def source_at(
     if skyshard.synthetic.is_recipe(path):
         return skyshard.synthetic.open_recipe(path, fraction=fraction, shrink=shrink)
     if fraction != 1.0:
-        raise UserError(f"'{path}' is no recipe, a fraction of it cannot be made", remedy="leave --fraction out")
+        raise UserError(f"'{path}' is not a recipe, a fraction of it cannot be made", remedy="leave --fraction out")
     return skyshard.ingest.open_source(path, tables or None)
 
 
 def check_on_server(plan: skyshard.ingest.IngestPlan, cluster: Path) -> None:
-    """Ask the cluster's server whether it makes the tables of a plan; where none answers, what is known has to do.
+    """Check the tables of a plan on the cluster's server; without a running cluster, nothing is checked.
 
     Raises:
-        UserError: it refuses one.
+        UserError: the server refuses a table.
     """
     found = Cluster.at(cluster)
     if found.exists:
@@ -287,7 +287,7 @@ def check_on_server(plan: skyshard.ingest.IngestPlan, cluster: Path) -> None:
 def survey_source(
     plan: skyshard.ingest.IngestPlan, cluster: Path, nodes: int = 0, watcher: Watcher = unwatched
 ) -> skyshard.ingest.Estimate:
-    """Read what an ingest will come to, on ``nodes`` nodes, or those of the cluster if there is one, else one."""
+    """Estimate an ingest on ``nodes`` nodes; 0 means those of the cluster, or one node without a cluster."""
     found = Cluster.at(cluster)
     names = found.node_names if found.exists and not nodes else tuple(f"node{i + 1}" for i in range(max(nodes, 1)))
     with open_runtime("inline", names) as runtime:

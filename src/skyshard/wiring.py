@@ -1,6 +1,6 @@
 """The parts of a running cluster, wired together: registry, runtimes, loaders, czar and oracle.
 
-Rules: each part is made when it is first asked for, once, whichever thread asks; ``close`` closes those that were made.
+Rules: each part is made once, at first use, from any thread; ``close`` closes the parts that were made.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from skyshard.runtime.base import Handle, Runtime
 
 
 class Wiring:
-    """What a testbed works with; opening one ends the statements of processes that are gone."""
+    """The parts that a testbed works with; opening them ends statements left by processes that have exited."""
 
     def __init__(self, cluster: Cluster) -> None:
         cluster.require_running()
@@ -51,7 +51,7 @@ class Wiring:
 
     @property
     def folders(self) -> skyshard.ingest.SiteFolders:
-        """Where ingest keeps what it needs later."""
+        """The folders in which ingest keeps files for later transactions."""
         return skyshard.ingest.SiteFolders.of(self.cluster.folder)
 
     @locked_property
@@ -68,7 +68,7 @@ class Wiring:
             return self._runtimes[kind]
 
     def loader(self, server: str, kind: RuntimeKind = "inline") -> Handle[skyshard.node.NodeLoader]:
-        """The loader beside a server: an actor on the node's host, or a thread here."""
+        """The loader of a server: an actor on the node's host, or a thread of this process."""
         key = (kind, server)
         with self._lock:
             if key not in self._loaders:
@@ -83,7 +83,7 @@ class Wiring:
         return {node: self.loader(node, kind) for node in self.nodes}
 
     def site(self, kind: RuntimeKind = "inline") -> skyshard.ingest.Site:
-        """What an ingest works with."""
+        """The parts of the cluster that an ingest works with."""
         return skyshard.ingest.Site(
             self.registry,
             self.runtime(kind),
@@ -112,7 +112,7 @@ class Wiring:
 
     @locked_property
     def mono(self) -> skyshard.czar.MonoTarget:
-        """The oracle; its server runs from ``load_mono`` on."""
+        """The oracle; ``load_mono`` starts its server."""
         try:
             endpoint = self.cluster.endpoint(MONO_NAME)
         except UserError:

@@ -240,7 +240,7 @@ def test_keys_of_several_chunks_by_one_shape(testbed: Testbed, tmp_path: Path) -
 
 
 def test_harmed_keys_are_refused_and_made_anew(rows: Rows) -> None:
-    """A flipped bit and a lost folder: nothing follows them, verify says so, and a rebuild mends them."""
+    """A flipped bit and a lost folder: nothing follows them, verify says so, and a rebuild fixes them."""
     rows.add(Star=["1,25.1,12.5,1", "2,60,12.5,2"])
     folder = rows.testbed.cluster.folder / "director-keys" / rows.name / "Star"
     (places,) = folder.glob("*/places.npy")
@@ -253,9 +253,9 @@ def test_harmed_keys_are_refused_and_made_anew(rows: Rows) -> None:
         bad = [check.name for check in rows.testbed.verify(rows.name) if not check.is_good]
         assert bad == ["keys of Star"]
         message = rows.refused(Src=["10,1,1", "20,2,1"])
-        assert f"the keys of director '{rows.name}.Star' are harmed" in message
+        assert f"the keys of director '{rows.name}.Star' are damaged" in message
         assert f"run skyshard index rebuild {rows.name}" in message
-        assert "are harmed" in rows.refused(Star_b=["1,90,0,5"])
+        assert "are damaged" in rows.refused(Star_b=["1,90,0,5"])
         rows.testbed.rebuild_indexes(rows.name)
         assert rows.is_good()
     rows.add(Src=["10,1,1", "20,2,1"])

@@ -130,7 +130,7 @@ def test_a_query_names_a_harmed_index_and_the_remedy(testbed: Testbed) -> None:
             path.write_bytes(path.read_bytes()[:1100] if path.stat().st_size > 1100 else path.read_bytes())
     with pytest.raises(SkyshardError) as caught:
         testbed.query("SELECT COUNT(flag) FROM Object WHERE objectId BETWEEN 1 AND 9e18", database=DATABASE)
-    assert "is harmed" in str(caught.value)
+    assert "is damaged" in str(caught.value)
     assert f"skyshard index rebuild {DATABASE}" in str(caught.value)
     for server in testbed.nodes:
         for path in folder_of(testbed, server).glob("*.kept"):

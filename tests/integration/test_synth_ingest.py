@@ -259,5 +259,5 @@ def test_reference_catalog_is_matched_by_queries(testbed: Testbed, tmp_path: Pat
 
 def test_fraction_is_of_recipes_only(tmp_path: Path) -> None:
     """A folder of files has no fraction."""
-    with pytest.raises(UserError, match="is no recipe"):
+    with pytest.raises(UserError, match="is not a recipe"):
         source_at(tmp_path, fraction=0.5)

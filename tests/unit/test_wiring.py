@@ -39,6 +39,7 @@ class ClusterStub:
 
     events = None
     node_names = ("node1",)
+    folder = Path("cluster")
 
     def require_running(self) -> None:
         """It runs."""

@@ -200,7 +200,7 @@ def read_manifest(folder: Path) -> SynthManifest:
     """The manifest of a synthetic catalog's folder.
 
     Raises:
-        UserError: none there, of a later version, or not one of ours; names file and key.
+        UserError: a manifest that is missing, of a later version or not of Skyshard; names file and key.
     """
     finished = "give the --out folder of a finished skyshard synth"
     again = "make the folder again with skyshard synth"

@@ -1,6 +1,6 @@
 """The command ``skyshard``: runs a command, and turns every error into one line and an exit code.
 
-Exit codes: 0 good, 1 a failed check or a bug, 2 wrong input, 3 the cluster or the machine failed, 130 Ctrl-C, 141 a
+Exit codes: 0 success, 1 a failed check or a bug, 2 wrong input, 3 the cluster or the machine failed, 130 Ctrl-C, 141 a
 closed pipe, 143 SIGTERM, 129 SIGHUP.
 """
 
@@ -54,7 +54,7 @@ def options(
         Path | None, typer.Option("--log-file", envvar="SKYSHARD_LOG_FILE", help="Append what happens to this file.")
     ] = None,
     log_json: Annotated[
-        bool, typer.Option("--log-json", envvar="SKYSHARD_LOG_JSON", help="Log a JSON object a line.")
+        bool, typer.Option("--log-json", envvar="SKYSHARD_LOG_JSON", help="Log one JSON object per line.")
     ] = False,
 ) -> None:
     """A testbed for survey databases: synthetic skies, sharded MariaDB, honest benchmarks."""
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def _run() -> BaseException:
-    """Run a command, write out what it printed, and say what ended it."""
+    """Run a command, flush its output, and return what ended it."""
     try:
         with interruptible():
             code = _command(sys.argv[1:])
@@ -88,7 +88,7 @@ def _run() -> BaseException:
 
 
 def _behind(leaving: SystemExit) -> BaseException:
-    """The closed pipe that Rich made an exit of; the exit itself if it was none."""
+    """The closed pipe that Rich turned into an exit; otherwise the exit itself."""
     error: BaseException | None = leaving
     while error is not None and not isinstance(error, BrokenPipeError):
         error = error.__cause__ or error.__context__
@@ -99,11 +99,11 @@ def _command(words: list[str]) -> int:
     """Run the command that these words name; returns its exit code.
 
     Raises:
-        UserError: the words name none, or options that it has not.
+        UserError: an unknown command, or options that it does not have.
     """
     command = typer.main.get_command(app)
     if COMPLETE in os.environ:
-        command.main(prog_name=NAME)  # answers the shell, and exits
+        command.main(prog_name=NAME)  # prints completions for the shell, and exits
     try:
         with command.make_context(NAME, list(words)) as context:
             command.invoke(context)
@@ -115,7 +115,7 @@ def _command(words: list[str]) -> int:
 
 
 def _exit_code(ended: BaseException) -> int | str | None:
-    """The exit code for what ended a command, after a line that says so."""
+    """The exit code for what ended a command; prints the error first."""
     if isinstance(ended, SystemExit):
         return ended.code
     if isinstance(ended, BrokenPipeError):
@@ -132,7 +132,7 @@ def _exit_code(ended: BaseException) -> int | str | None:
         give_up(1)
     if error is None:
         words = text_of(ended)[:300]
-        _say(f"bug: {type(ended).__name__}: {words}; set SKYSHARD_TRACEBACK=1 and tell us what it prints", ended)
+        _say(f"bug: {type(ended).__name__}: {words}; set SKYSHARD_TRACEBACK=1 and report what it prints", ended)
         return 1
     _say(str(error), ended)
     return error.exit_code

@@ -1,4 +1,4 @@
-"""The commands as data: all that help, version and completion read before a command is chosen.
+"""The commands as data: all that help, version and completion need before a command is chosen.
 
 Rules: nothing is imported here. A row names where a command's function is, below ``skyshard.cli.commands``; its help is
 the first paragraph of that function's docstring, which a test compares.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 class CommandRow:
     """One command: ``path`` is what a user types after ``skyshard``, ``target`` is ``module:function``.
 
-    ``kind`` is the ``module:class`` of a command that reads its words in its own way.
+    ``kind`` is the ``module:class`` of a command that parses its arguments itself.
     """
 
     path: str
@@ -57,7 +57,7 @@ COMMANDS = (
         "synth:synth",
         "Make a synthetic catalog: Parquet per table and chunk, and a manifest with the truth about it.",
     ),
-    CommandRow("plan", "ingest:plan", "Show what an ingest would do; touches nothing."),
+    CommandRow("plan", "ingest:plan", "Show what an ingest would do; changes nothing."),
     CommandRow(
         "ingest",
         "ingest:ingest",
@@ -123,7 +123,7 @@ COMMANDS = (
         "Tell what happened to a node: starts, stops, silence, tables made, failures of queries.",
     ),
     CommandRow(
-        "index rebuild", "ingest:index_rebuild", "Make the director indexes anew from the chunk tables on the nodes."
+        "index rebuild", "ingest:index_rebuild", "Rebuild the director indexes from the chunk tables on the nodes."
     ),
     CommandRow(
         "mono load",

@@ -41,7 +41,7 @@ class RootGroup(CommandGroup):
 
 
 class LazyCommand(TyperCommand):
-    """A placeholder with a name and a help text; the command itself comes with :attr:`loaded`."""
+    """A placeholder with a name and a help text; the command itself is :attr:`loaded`."""
 
     def __init__(self, row: CommandRow | GroupRow, make: Callable[[], Any]) -> None:
         is_hidden = isinstance(row, CommandRow) and row.is_hidden
@@ -50,7 +50,7 @@ class LazyCommand(TyperCommand):
 
     @locked_property
     def loaded(self) -> Any:
-        """The command as its module has it."""
+        """The command from its module, which is imported now."""
         return self._make()
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
@@ -58,7 +58,7 @@ class LazyCommand(TyperCommand):
 
 
 def named_by(words: Sequence[str]) -> str:
-    """The command that words on the command line name; empty for none.
+    """The command named by the arguments of a command line; empty for none.
 
     >>> named_by(["bench", "run", "quick", "--out"]), named_by(["--version"]), named_by(["-v", "query", "SELECT 1"])
     ('bench run', '', 'query')
@@ -72,7 +72,7 @@ def named_by(words: Sequence[str]) -> str:
 
 
 def members(group: str) -> dict[str, Any]:
-    """The commands of a group by the word that names them; of ``""`` those of ``skyshard`` itself."""
+    """The commands of a group by name; for ``""`` those of ``skyshard`` itself."""
     found: dict[str, Any] = {}
     for row in COMMANDS:
         above, _, name = row.path.rpartition(" ")
@@ -91,7 +91,7 @@ def _command(row: CommandRow) -> Any:
 
 
 def _group(row: GroupRow) -> Any:
-    """A group; one with a function of its own has options, and is a placeholder itself."""
+    """A group; if it has its own function, and so options, it is a placeholder too."""
     if row.target:
         return LazyCommand(row, partial(_group_with_function, row))
     return CommandGroup(

@@ -1,7 +1,7 @@
 """Statements of processes that are gone: a server goes on with them, since no one asked it to stop.
 
 Rules: every statement carries the name of its process in front (``db.connection``); whoever opens a cluster ends what
-the gone ones left. Ending is soft: what would harm a table when it is broken off (a repair) is left to end by itself.
+the gone ones left. Ending is soft: a statement whose end would damage a table (a repair) is left to finish.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def harmed_index(words: str) -> ClusterError | None:
         return None
     database, table = found.groups()
     owner = table.partition("__")[0] if database.startswith("skyshard_") else database
-    what = f"table {database}.{table} or its index is harmed"
+    what = f"table {database}.{table} or its index is damaged"
     return ClusterError(what, remedy=f"run skyshard verify {owner}, then skyshard index rebuild {owner}")
 
 

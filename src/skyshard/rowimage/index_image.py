@@ -48,7 +48,7 @@ class DuplicateKey(ValueError):
     """Two records, ``rows``, have one key of a unique index: ``values`` by where its columns lie in a record."""
 
     def __init__(self, values: dict[int, int], rows: tuple[int, int]) -> None:
-        super().__init__(f"key {tuple(values.values())} stands twice")
+        super().__init__(f"key {tuple(values.values())} occurs twice")
         self.values = values
         self.rows = rows
 

@@ -28,7 +28,7 @@ _FILTERS = (
     "min", "reverse", "sort", "string", "sum", "trim", "unique", "upper",
 )  # fmt: skip
 _REFUSED = (nodes.Call, nodes.CallBlock, nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
-_ROUNDS, _REMEDY = "_rounds", "mend the template"
+_ROUNDS, _REMEDY = "_rounds", "fix the template"
 
 
 class _Environment(SandboxedEnvironment):

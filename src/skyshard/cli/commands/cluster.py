@@ -1,4 +1,4 @@
-"""``skyshard cluster``: start, stop, show and destroy the private cluster. Words in, words out."""
+"""``skyshard cluster``: start, stop, show, upgrade and destroy the private cluster."""
 
 from __future__ import annotations
 

@@ -17,5 +17,5 @@ def completion(
     bash and zsh read it with `eval`, fish with `source`. `skyshard --install-completion` sets it up for good.
     """
     name = "skyshard"
-    os.environ["_SKYSHARD_COMPLETE"] = f"source_{shell}"  # how a shell itself would ask for its script
+    os.environ["_SKYSHARD_COMPLETE"] = f"source_{shell}"  # the way in which a shell asks for its script
     context.find_root().command.main(args=[], prog_name=name)

@@ -65,7 +65,7 @@ def plan(
     json: JsonOption = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
-    """Show what an ingest would do; touches nothing."""
+    """Show what an ingest would do; changes nothing."""
     made = skyshard.ingest.make_plan(
         skyshard.source_at(source, fraction=fraction, shrink=shrink, tables=_names(tables)),
         database=database,
@@ -226,7 +226,7 @@ def index_rebuild(
     json: JsonOption = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
-    """Make the director indexes anew from the chunk tables on the nodes."""
+    """Rebuild the director indexes from the chunk tables on the nodes."""
     with skyshard.Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
         keys = testbed.rebuild_indexes(database, watcher=watcher)
     _show_counts(keys, ["director", "keys"], json)

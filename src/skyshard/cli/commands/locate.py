@@ -55,7 +55,7 @@ def locate_csv(chunker: Chunker, source: BinaryIO, sink: BinaryIO, name: str) ->
     """
     schema = pa.schema([(column, pa.int64() if column == "row" else pa.int32()) for column in COLUMNS])
     blocks = _number_blocks(chunker, source, name)
-    first = list(islice(blocks, 1))  # before anything is written: wrong input mostly shows here
+    first = list(islice(blocks, 1))  # read before anything is written: most wrong input is found here
     sink.write((",".join(COLUMNS) + "\n").encode())
     with csv.CSVWriter(sink, schema, write_options=csv.WriteOptions(include_header=False)) as writer:
         for block in chain(first, blocks):
@@ -95,7 +95,7 @@ def _arrow_errors(name: str) -> Iterator[None]:
             raise UserError(f"{name}: {message}", remedy="begin the file with the header line ra,dec") from None
         value = _WRONG_VALUE.match(found["what"])
         what = f"'{value[1]}' is not a number" if value else found["what"]
-        raise UserError(f"{name}, row {int(found['line']) - 2}: {what}", remedy="mend or drop the row") from None
+        raise UserError(f"{name}, row {int(found['line']) - 2}: {what}", remedy="fix or drop the row") from None
 
 
 def _numbers(chunker: Chunker, batch: pa.RecordBatch, first_row: int, name: str) -> list[Any]:

@@ -1,4 +1,4 @@
-"""``skyshard submit``, ``status``, ``result``, ``cancel`` and ``queries``: the life of a query."""
+"""``skyshard submit``, ``status``, ``result``, ``cancel`` and ``queries``: background queries and the history."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def result(
 
 
 def queries(
-    last: Annotated[int, typer.Option("--last", help="So many, newest first.")] = 20,
+    last: Annotated[int, typer.Option("--last", help="Number of queries to show, newest first.")] = 20,
     running: Annotated[bool, typer.Option("--running", help="Only those that have not ended.")] = False,
     json: JsonOption = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,

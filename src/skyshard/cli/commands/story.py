@@ -12,7 +12,7 @@ from skyshard.readable import human_bytes, seconds
 from skyshard.story.read_story import Stories
 from skyshard.story.timeline import Story
 
-LastOption = Annotated[int, typer.Option("--last", help="So many events, the last ones; 0 for all.", min=0)]
+LastOption = Annotated[int, typer.Option("--last", help="Number of events to show, the last ones; 0 for all.", min=0)]
 
 
 def query(

@@ -60,7 +60,7 @@ def synth(
 
 
 def _report(facts: dict[str, Any], out: Path, *, as_json: bool) -> None:
-    """Say what was made, if anything was."""
+    """Print what was made, if anything was."""
     if as_json:
         print_json(facts)
     elif "made" in facts:
@@ -141,7 +141,7 @@ def made_facts(manifest: SynthManifest, out: Path, elapsed_s: float) -> dict[str
 
 
 def profile_facts(profile: skyshard.synth.Profile, manifest: SynthManifest) -> dict[str, Any]:
-    """What share of a profile was made."""
+    """The share of a profile that was made."""
     share = {
         name: {
             "rows_of_profile": table.rows,
@@ -155,7 +155,7 @@ def profile_facts(profile: skyshard.synth.Profile, manifest: SynthManifest) -> d
 
 
 def profile_plan(profile: skyshard.synth.Profile, planned: skyshard.synth.SynthPlan) -> dict[str, Any]:
-    """What the full thing is, what the fraction of it is, and what this recipe will make."""
+    """Rows of the full profile, of its fraction, and those that this recipe will make."""
     fraction = planned.identity.fraction
     tables = {
         name: {

@@ -1,4 +1,4 @@
-"""Answers to the terminal and to files: the format by option or by the file's name, a file whole or not at all."""
+"""Answers to the terminal and to files: the format from the option or the file's name; files are written atomically."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ ENDINGS = {
     ".csv": "csv", ".tsv": "tsv", ".json": "json", ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow",
 }  # fmt: skip
 PACKINGS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
-"""A second ending, of text that is packed."""
+"""A second ending, for compressed text."""
 TEXTS = ("csv", "tsv", "json")
 PROGRESS_AFTER_S = 2.0
 
 
 def form_of(form: str, out: Path | None) -> str:
-    """The format of an answer: as asked; "table", which nobody has to ask for, gives way to a file's ending, or to CSV.
+    """The format of an answer: the given one; by default "table", or for a file that of its ending, else CSV.
 
     Raises:
-        UserError: a format that is not for a terminal, a folder that is not there, an ending that says nothing.
+        UserError: a format that is not for a terminal, a missing folder, an unknown ending.
     """
     if out is None:
         if form in ("parquet", "arrow"):
@@ -45,12 +45,12 @@ def form_of(form: str, out: Path | None) -> str:
         raise UserError(f"{out} {what}", remedy="give --out a file in a folder that exists")
     found = form if form != "table" else _named_form(out)
     if _packing(out) and found not in TEXTS:
-        raise UserError(f"--out {out}: {found} is packed already", remedy=f"leave {out.suffix} out")
+        raise UserError(f"--out {out}: {found} is compressed already", remedy=f"leave {out.suffix} out")
     return found
 
 
 def _named_form(out: Path) -> str:
-    """The format that a file's name says; CSV for a name without an ending, and for pipes and devices."""
+    """The format by a file's name; CSV for a name without an ending, and for pipes and devices."""
     ending = Path(out.stem).suffix if _packing(out) else out.suffix
     if not ending or (out.exists() and not out.is_file()):
         return "csv"
@@ -61,13 +61,13 @@ def _named_form(out: Path) -> str:
 
 
 def _packing(out: Path) -> str:
-    """How a file is packed, by its name; a pipe or a device is not."""
+    """The compression of a file, by its name; none for a pipe or a device."""
     is_file = out.is_file() or not out.exists()
     return PACKINGS.get(out.suffix.lower(), "") if is_file else ""
 
 
 def write_answer(answer: Answer | ReadyAnswer, form: str, out: Path | None, *, header: bool) -> None:
-    """Write rows as they come, so that a result may be larger than memory."""
+    """Write rows as they arrive, so that a result may be larger than memory."""
     from skyshard.czar.result.output import write_arrow, write_parquet
 
     if out is None:
@@ -89,7 +89,7 @@ def write_answer(answer: Answer | ReadyAnswer, form: str, out: Path | None, *, h
 
 @contextlib.contextmanager
 def _whole(out: Path) -> Iterator[Path]:
-    """A file to write, which takes its place when all is written; a pipe or a device is written to itself."""
+    """A file to write, moved to its place when complete; a pipe or a device is written directly."""
     if out.exists() and not out.is_file():
         yield out
         return
@@ -99,7 +99,7 @@ def _whole(out: Path) -> Iterator[Path]:
             yield draft
     except OSError as error:
         if error.filename not in (None, str(draft), str(out)):
-            raise  # not of this file
+            raise  # an error of another file
         raise UserError(f"{out} cannot be written: {error.strerror or error}", remedy="choose another place") from error
 
 
@@ -136,7 +136,7 @@ def _as_table(batch: RecordBatch) -> Table:
 
 @contextlib.contextmanager
 def _shown_progress(answer: Answer | ReadyAnswer) -> Iterator[None]:
-    """While an answer takes long to come, and standard error is a terminal: a line with chunks, rows, time to go."""
+    """Shows a line with chunks, rows and time left while an answer takes long, if standard error is a terminal."""
     running = getattr(answer, "running", None)
     if running is None or not sys.stderr.isatty():
         yield
@@ -164,7 +164,7 @@ def _shown_progress(answer: Answer | ReadyAnswer) -> Iterator[None]:
 
 
 def describe(running: Running, elapsed_s: float) -> str:
-    """Where a query is, in a line.
+    """The progress of a query, in one line.
 
     >>> from skyshard.czar.result.query_progress import Running
     >>> describe(Running("q", chunks=100, chunks_done=25, rows=3_000_000, bytes=150_000_000), 10.0)

@@ -1,4 +1,4 @@
-"""Answers on a terminal: a table where it fits, else one row a block, so that every value can be read."""
+"""Answers on a terminal: a table if it fits, else one block per row, so that every value can be read."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from skyshard.czar.result.answer import Answer, QueryStats, ReadyAnswer
 
 LEAST_CHARACTERS = 20
-"""A column of a table gets at least so many characters, or what its longest value takes."""
+"""The least width of a table's column, in characters, unless its longest value is shorter."""
 BLOCK_LINES = 2000
-"""Blocks take about so many lines, however many columns there are."""
+"""About how many lines all blocks take, however many columns there are."""
 
 
 def head_of(answer: Answer | ReadyAnswer) -> Table:
@@ -32,7 +32,7 @@ def head_of(answer: Answer | ReadyAnswer) -> Table:
 
 
 def show_answer(rows: Table, columns: Sequence[str], stats: QueryStats) -> None:
-    """Print the first rows, as :func:`head_of` gives them, and how the answer came about."""
+    """Print the first rows, as from :func:`head_of`, and a line of statistics."""
     from rich.console import Console
 
     from skyshard.czar.result.output import shown
@@ -50,7 +50,7 @@ def show_answer(rows: Table, columns: Sequence[str], stats: QueryStats) -> None:
 
 
 def _fits(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bool:
-    """Whether a table with its lines has room for the columns."""
+    """Whether the columns fit into the width of a table."""
     from rich.cells import cell_len
 
     needed = [min(LEAST_CHARACTERS, max(map(cell_len, column))) for column in zip(names, *rows, strict=True)]
@@ -69,7 +69,7 @@ def _print_table(console: Console, names: Sequence[str], rows: Sequence[Sequence
 
 
 def _print_blocks(console: Console, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Each row as lines of name and value; of an answer without rows the names."""
+    """Each row as lines of name and value; only the names if there are no rows."""
     from rich.table import Table as Lines
 
     if not rows:

@@ -1,8 +1,8 @@
 """What commands print with ``--json``, as strict models: the contract with programs that read it. No I/O.
 
 Rules: keys are only added, never renamed, removed or given another type, and lists stay lists, so that a program
-written for one release reads what later releases print. Whoever adds a key adds it here, with a default where an
-earlier release printed none. A change that breaks this raises ``OUTPUT_VERSION`` and is named in the changelog.
+written for one release reads what later releases print. A new key is added here, with a default if an
+earlier release did not print it. A change that breaks this raises ``OUTPUT_VERSION`` and is named in the changelog.
 docs/reference/formats.md lists the commands; ``python -m skyshard.cli.terminal.json_outputs COMMAND`` prints a schema.
 """
 

@@ -1,4 +1,4 @@
-"""Where a command logs: what its options and the environment ask for; its child processes do the same."""
+"""Logging of a command, as its options and the environment say; its child processes log alike."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from skyshard.errors import UserError
 
 
 def write_log(verbose: int, file: Path | None, *, is_json: bool) -> None:
-    """Begin to log, if anything asks for it; ``verbose`` counts the -v.
+    """Begin to log, if an option or the environment asks for it; ``verbose`` is the number of -v.
 
     Raises:
         UserError: the file cannot be opened.
     """
     if not (verbose or file or is_json or any(name.startswith("SKYSHARD_LOG") for name in os.environ)):
         return
-    from skyshard.log.line_output import LogOutput, write_logs  # a silent command needs none of it
+    from skyshard.log.line_output import LogOutput, write_logs  # imported only when something is logged
 
     output = LogOutput.of_options(verbose, file, is_json).or_else(LogOutput.of_environment())
     try:

@@ -1,4 +1,4 @@
-"""What commands share in showing things: progress on a terminal, tables, JSON. No logic."""
+"""Output that commands share: progress on a terminal, tables, JSON. No logic."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def print_json(content: Any) -> None:
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
-    """A table for people: numbers to the right, thousands apart."""
+    """A table for people: numbers are right-aligned, with thousands separators."""
     from rich.console import Console
     from rich.table import Table
 
@@ -98,7 +98,7 @@ def _print_finished(progress: Progress) -> None:
 
 
 def describe(progress: Progress) -> str:
-    """What has passed and how fast, in a few words."""
+    """How much was processed and how fast, in a few words."""
     words = [f"{progress.done}/{progress.total}"]
     if progress.rows:
         words.append(f"{progress.rows:,} rows".replace(",", " "))

@@ -1,8 +1,8 @@
-"""Standard output and error, made ready once before any command runs.
+"""Standard output and error, prepared once before any command runs.
 
-Rules: a letter that the terminal has not is spelt in ASCII; a stream that cannot be written is named in the error; a
-stream that the caller closed stays closed, so that no file of ours is opened in its place. The bytes that commands
-write themselves (rows) are not touched.
+Rules: a letter that the terminal lacks is written in ASCII; a stream that cannot be written is named in the error; a
+stream that the caller closed stays closed, so that no file of Skyshard gets its number. Bytes that commands
+write themselves (rows) are not changed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SPELT = {
     "→": "->", "…": "...", "–": "-", "—": "-", "−": "-", "×": "x", "°": " deg", "µ": "u", "σ": "sigma", "±": "+/-",
     "≤": "<=", "≥": ">=", "▲": "^", "▼": "v", "·": ".", "•": "*", "‘": "'", "’": "'", "“": '"', "”": '"',
 }  # fmt: skip
-"""What our own words use beyond ASCII; whatever else a terminal has not is shown by its code."""
+"""ASCII for the letters of Skyshard's own messages; other letters that a terminal lacks are shown by code."""
 HANDLER = "skyshard.spelt"
 ASCII = "skyshard-ascii"
 """ASCII under another name: Typer takes a stream that is called ASCII for a mistake, and writes UTF-8 to it."""
@@ -37,7 +37,7 @@ class _Named(io.FileIO):
 
 
 def prepare_streams() -> None:
-    """Make standard output and error bear every text."""
+    """Make standard output and error accept every text."""
     codecs.register_error(HANDLER, _spell)
     codecs.register(_ascii_again)
     for number in STREAMS:
@@ -47,13 +47,13 @@ def prepare_streams() -> None:
 
 
 def give_up(number: int) -> None:
-    """Send the rest of a stream nowhere: it failed, and must not fail again when the interpreter ends."""
+    """Discard the rest of a failed stream, so that it does not fail again when the interpreter exits."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), number)
 
 
 def _keep_taken(number: int) -> None:
-    """Fill the place of a closed stream with one that cannot be written."""
+    """Replace a closed stream by one that cannot be written."""
     try:
         os.fstat(number)
     except OSError:
@@ -65,7 +65,7 @@ def _keep_taken(number: int) -> None:
 
 def _prepared(stream: TextIO | None, number: int) -> TextIO:
     if stream is not None and not _is_plain(stream, number):
-        return stream  # somebody's own, as in tests
+        return stream  # replaced by the caller, as in tests
     encoding = stream.encoding if stream is not None else "utf-8"
     if codecs.lookup(encoding).name == "ascii":
         encoding = ASCII
@@ -103,7 +103,7 @@ def _spell(error: UnicodeError) -> tuple[str, int]:
 
 
 def _code_of(letter: str) -> str:
-    r"""A letter by its code; bytes of file names that are no text by theirs.
+    r"""A letter by its code; bytes of file names that are not text, by their value.
 
     >>> _code_of("é"), _code_of("\udce9"), _code_of("\u2603")
     ('\\xe9', '\\xe9', '\\u2603')

@@ -1,7 +1,7 @@
 """SQL statements from the command line and from standard input, as text.
 
-Rules: a byte-order mark says what the bytes are and is no part of the statement; without one they are UTF-8. Bytes that
-are not are refused with their place; nothing is guessed.
+Rules: a byte-order mark gives the encoding and is not part of the statement; without one it is UTF-8. Bytes that are
+not valid are refused with their place; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-"""In this order: the mark of UTF-32 begins like that of UTF-16."""
+"""The order matters: the mark of UTF-32 begins like that of UTF-16."""
 _SAVE = "save it as UTF-8, or send it through `iconv -f ENCODING -t UTF-8`"
 
 
@@ -26,7 +26,7 @@ def statement_of(sql: str) -> str:
     """A statement as given, or from standard input for ``-``.
 
     Raises:
-        UserError: its bytes are no text.
+        UserError: its bytes are not text.
     """
     if sql == "-":
         return decoded(_standard_input(), "standard input")

@@ -1,6 +1,6 @@
-"""Trouble of the machine as errors of ours: what the system refuses, at which file, and what helps.
+"""Errors of the operating system as errors of Skyshard: what failed, at which file, and the remedy.
 
-Whatever of the operating system reaches a command's end is mapped here; seams that know more say it themselves before.
+Errors that reach the end of a command are mapped here; code that knows more maps them before.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ USERS = {
     errno.EBADF: "it is closed; open it, or use --out FILE where a command has it",
     errno.EINVAL: "name another place",
 }
-"""What the caller mends, with the remedy: names and rights."""
+"""Errors that the user can fix (names and rights), with the remedy."""
 MACHINES = {
     errno.ENOSPC: _ROOM,
     errno.EDQUOT: _ROOM,
@@ -37,13 +37,13 @@ MACHINES = {
     errno.ENFILE: _LIMIT,
     errno.EAGAIN: _LIMIT,
     errno.ENOMEM: "free memory, or ask for less at a time",
-    errno.EIO: "look after the device",
+    errno.EIO: "check the device",
 }
-"""What the machine lacks, with the remedy."""
+"""Errors of the machine (space, memory, devices), with the remedy."""
 
 
 def trouble_of(error: BaseException) -> SkyshardError | None:
-    """The error to show for one of the operating system or of Python's own limits; None for anything else."""
+    """The error to show for one of the operating system or of Python's limits; None for any other."""
     if isinstance(error, MemoryError):
         return ClusterError("there is not enough memory", remedy=MACHINES[errno.ENOMEM])
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
@@ -66,7 +66,7 @@ def _of_system(error: OSError, number: int) -> SkyshardError:
     what = f"{_shown(error.filename)}: {reason}" if error.filename is not None else f"the system refuses: {reason}"
     if number in USERS:
         return UserError(what, remedy=USERS[number])
-    return ClusterError(what, remedy=MACHINES.get(number, "look after the machine, then run it again"))
+    return ClusterError(what, remedy=MACHINES.get(number, "check the machine, then run it again"))
 
 
 def _shown(filename: object) -> str:

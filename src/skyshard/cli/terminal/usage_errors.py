@@ -1,4 +1,4 @@
-"""Wrong words on the command line as errors of Skyshard: one line that says what is wrong and where help is."""
+"""Wrong command lines as errors of Skyshard: one line that says what is wrong and where help is."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from skyshard.errors import UserError
 
 _SUGGESTED = re.compile(r"\.? (?:Did you mean (?P<words>.*)\?|\(Possible options: (?P<options>.*)\))$")
 _CHECKER = re.compile(r"Value error, |, unable to parse .*$")
-"""What the checker of values says about itself."""
+"""Words that pydantic adds to a message about itself."""
 
 
 def usage_error(error: typer.TyperException, command: str) -> UserError:
     """Typer's complaint about an option, an argument or a command, as an error that says where help is.
 
-    ``command`` is what the words name, for complaints that do not say it.
+    ``command`` is the command in use, for complaints that do not name it.
 
     >>> str(usage_error(typer.BadParameter("no number.", param_hint="'--nodes'"), "cluster start"))
     "cluster start: invalid value for '--nodes': no number; run skyshard cluster start --help"
@@ -35,7 +35,7 @@ def usage_error(error: typer.TyperException, command: str) -> UserError:
 
 
 def _lowered(text: str) -> str:
-    """A sentence as the middle of a line.
+    """A sentence as it reads within a line: no capital, no full stop.
 
     >>> _lowered("No such option: --nod"), _lowered("SQL")
     ('no such option: --nod', 'SQL')

@@ -258,7 +258,7 @@ def _why_not(bound: Bound, groups: list[frozenset[int]], ties: _Ties) -> NotLoca
             return NotLocal(f"pairs of {pair} may be further apart than the overlap", bound.references[other])
     strayed = [bound.references[number].alias for number in numbers if bound.references[number].has_strays]
     if len(tied) > 1 and strayed:
-        return NotLocal(f"rows of {', '.join(strayed)} came before their director and stand in other chunks")
+        return NotLocal(f"rows of {', '.join(strayed)} came before their director and are in other chunks")
     if len(tied) > 1:
         return NotLocal(f"nothing ties the chunked tables {', '.join(aliases)} to one chunk")
     return NotLocal("more than one table follows each of two neighbours")

@@ -52,13 +52,13 @@ def new_array(path: Path, shape: tuple[int, ...], kind: np.dtype[Any]) -> Iterat
 
 
 def write_record(folder: Path, rows: int, *, is_unique: bool) -> None:
-    """Say what the arrays in a folder are; what has no record counts as harmed."""
+    """Say what the arrays in a folder are; arrays without a record count as damaged."""
     record = KeyRecord(rows, is_unique, _digest(folder / KEYS), _digest(folder / PLACES))
     write_atomically(folder / RECORD, json.dumps(asdict(record)))
 
 
 def seal(path: Path) -> None:
-    """Keep a file's digest beside it."""
+    """Write a file's digest next to it."""
     write_atomically(path.with_suffix(".xxh3"), _digest(path))
 
 
@@ -97,7 +97,7 @@ def _record(folder: Path) -> KeyRecord:
     try:
         return KeyRecord(**json.loads((folder / RECORD).read_text()))
     except (OSError, ValueError, TypeError):
-        raise harmed(folder, f"'{folder / RECORD}' is missing, or does not tell what the keys beside it are") from None
+        raise harmed(folder, f"'{folder / RECORD}' is missing, or does not describe the keys next to it") from None
 
 
 def _require(path: Path, digest: str) -> None:
@@ -115,7 +115,7 @@ def harmed(folder: Path, what: str) -> UserError:
     """The error about the keys in ``<database>/<director>/<transaction>``."""
     database, director = folder.parts[-3:-1] if len(folder.parts) > 2 else ("", folder.name)
     return UserError(
-        f"the keys of director '{database}.{director}' are harmed: {what}",
+        f"the keys of director '{database}.{director}' are damaged: {what}",
         remedy=f"run skyshard index rebuild {database}, which makes them from the chunk tables",
     )
 

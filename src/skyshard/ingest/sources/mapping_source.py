@@ -262,7 +262,7 @@ def _same_kind(where: str, field: pa.Field, path: Path, kinds: dict[str, tuple[s
 
 
 def _kind(arrow: pa.DataType) -> str:
-    """Types that may differ between files without harm are one kind."""
+    """The kind of a type; types of one kind may differ between files."""
     if pa.types.is_dictionary(arrow):
         return _kind(arrow.value_type)
     tests = {

@@ -78,7 +78,7 @@ class DirectorIndexes:
             directors: those that will be; what earlier transactions brought must be there.
 
         Raises:
-            UserError: a key that occurs twice, or earlier keys that are gone or harmed.
+            UserError: a key that occurs twice, or earlier keys that are missing or damaged.
         """
         for merged in self._merges:
             merged.result()

@@ -69,7 +69,7 @@ def test_locate_streams_when_the_input_spans_blocks(monkeypatch: pytest.MonkeyPa
         ("ra,dec\n1,90.5\n", r"row 0: dec = 90.5 must be in \[-90, 90\]"),
         ("ra,dec\n1,nan\n", r"row 0: dec = nan must be in"),
         ("ra,dec\ninf,0\n", r"row 0: ra = inf must be in"),
-        ("ra,dec\n1,2\n1,abc\n", r"row 1: 'abc' is not a number; mend"),
+        ("ra,dec\n1,2\n1,abc\n", r"row 1: 'abc' is not a number; fix"),
         ("ra,dec\n1,2\n1,\n", r"row 1: '' is not a number"),
         ("ra,dec\n1,2\n1,NULL\n", r"row 1: 'NULL' is not a number"),
         ("ra,dec\n1,2\n1\n", r"row 1: Expected 2 columns, got 1"),

@@ -185,7 +185,7 @@ def test_harmed_keys_are_not_believed(tmp_path: Path, name: str, harm: str) -> N
     (folder / name).unlink()
     if harm != "gone":
         (folder / name).write_bytes(changed)
-    with pytest.raises(UserError, match=r"director 'sky.Object' are harmed: .*; run skyshard index rebuild sky"):
+    with pytest.raises(UserError, match=r"director 'sky.Object' are damaged: .*; run skyshard index rebuild sky"):
         DirectorKeys.open(folder.parent)
 
 

@@ -65,7 +65,7 @@ def test_an_array_that_changed_is_refused(folder: Path, name: str) -> None:
     content[-1] ^= 1
     (folder / name).write_bytes(content)
     with pytest.raises(
-        UserError, match=r"keys of director 'sky.Object' are harmed.*not the file that was written"
+        UserError, match=r"keys of director 'sky.Object' are damaged.*not the file that was written"
     ) as caught:
         open_arrays(folder, record)
     assert "skyshard index rebuild sky" in caught.value.remedy
@@ -83,7 +83,7 @@ def test_an_array_that_is_gone_is_refused(folder: Path) -> None:
 def test_arrays_without_a_good_record_are_refused(folder: Path, text: str) -> None:
     """What a killed ingest left, or a broken record, is not believed."""
     (folder / RECORD).write_text(text)
-    with pytest.raises(UserError, match="is missing, or does not tell"):
+    with pytest.raises(UserError, match="is missing, or does not describe"):
         records(folder)
 
 
