@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import typer
 from typer.core import TyperCommand
 
+import skyshard.bench
+import skyshard.scenarios
+from skyshard.bench.drive.thread_switching import quick_switching
 from skyshard.cli.terminal.show import (
     DEFAULT_CLUSTER,
     ClusterOption,
@@ -19,13 +22,17 @@ from skyshard.cli.terminal.show import (
     print_table,
     progress_bars,
 )
+from skyshard.errors import UserError
+from skyshard.host.interrupts import interruptible
+from skyshard.lazy import lazy_module
 from skyshard.readable import seconds
 
 if TYPE_CHECKING:
-    from skyshard.bench.compare.sweep import Sweep
-    from skyshard.bench.record.latency_stats import TrialSummary
-    from skyshard.bench.trial.trial_setup import TrialResult
-    from skyshard.bench.workload.workload import Workload
+    from skyshard.bench.pages import comparison_page, sweep_page, trend_page
+else:
+    comparison_page = lazy_module("skyshard.bench.pages.comparison_page")
+    sweep_page = lazy_module("skyshard.bench.pages.sweep_page")
+    trend_page = lazy_module("skyshard.bench.pages.trend_page")
 
 Number = TypeVar("Number", int, float)
 
@@ -70,15 +77,13 @@ def run(
     Exit code 1 when an answer is wrong, a query failed, a target is missed or a threshold is broken; 3 when a driver
     process died; 130 when it was interrupted.
     """
-    from skyshard.bench.drive.thread_switching import quick_switching
-    from skyshard.host.interrupts import interruptible
-    from skyshard.scenarios.trial_run import TrialRun
-
     file, loaded = _adjusted_file(workload, leave_out, duration, check=check)
     loaded = _with_schema(file, loaded, schema) if schema else loaded
     folder = out or Path("trials") / f"{loaded.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     targets, where = tuple(target or ["czar"]), database or loaded.database
-    asked = TrialRun(file, loaded, folder, where, targets, cluster, seed, *_drivers(processes, ray=ray))
+    asked = skyshard.scenarios.TrialRun(
+        file, loaded, folder, where, targets, cluster, seed, *_drivers(processes, ray=ray)
+    )
     with interruptible(), quick_switching(), progress_bars() as watcher:
         results = asked.run(watcher)
     _show_all(results, as_json=as_json)
@@ -90,12 +95,12 @@ def _drivers(processes: int, *, ray: bool) -> tuple[int, Literal["processes", "r
     return (processes or os.cpu_count() or 1, "ray") if ray else (processes, "processes")
 
 
-def _show_all(results: Mapping[str, TrialResult], *, as_json: bool) -> None:
+def _show_all(results: Mapping[str, skyshard.bench.TrialResult], *, as_json: bool) -> None:
     for name, result in results.items():
         _show(result, name if len(results) > 1 else "", as_json=as_json)
 
 
-def _exit_code(summaries: Sequence[TrialSummary]) -> int:
+def _exit_code(summaries: Sequence[skyshard.bench.TrialSummary]) -> int:
     """3 when samples were lost, 130 when a run was stopped, 1 when one did not pass."""
     if any(summary.lost for summary in summaries):
         return 3
@@ -104,15 +109,17 @@ def _exit_code(summaries: Sequence[TrialSummary]) -> int:
     return 0 if all(summary.is_passed for summary in summaries) else 1
 
 
-def _adjusted_file(name: str, leave_out: str, duration_s: float, *, check: bool | None) -> tuple[Path, Workload]:
+def _adjusted_file(
+    name: str, leave_out: str, duration_s: float, *, check: bool | None
+) -> tuple[Path, skyshard.bench.Workload]:
     """A workload file by its path or shipped name, and the workload as the options change it."""
-    from skyshard.bench.workload.workload import find_workload, read_workload
-
-    file = find_workload(name)
-    return file, adjusted(read_workload(file), leave_out, duration_s, check=check)
+    file = skyshard.bench.find_workload(name)
+    return file, adjusted(skyshard.bench.read_workload(file), leave_out, duration_s, check=check)
 
 
-def adjusted(workload: Workload, leave_out: str, duration_s: float, *, check: bool | None) -> Workload:
+def adjusted(
+    workload: skyshard.bench.Workload, leave_out: str, duration_s: float, *, check: bool | None
+) -> skyshard.bench.Workload:
     """The workload with the changes that the options ask for; the manifest records it so."""
     if leave_out:
         workload = workload.without([name.strip() for name in leave_out.split(",") if name.strip()])
@@ -121,12 +128,9 @@ def adjusted(workload: Workload, leave_out: str, duration_s: float, *, check: bo
     return workload if check is None else workload.model_copy(update={"check_answers": check})
 
 
-def _with_schema(file: Path, workload: Workload, schema: str) -> Workload:
+def _with_schema(file: Path, workload: skyshard.bench.Workload, schema: str) -> skyshard.bench.Workload:
     """The workload with another schema; prints the templates left out. Raises UserError when a class has none."""
-    from skyshard.bench.workload.workload_fit import fit
-    from skyshard.errors import UserError
-
-    fitted = fit(file, workload, schema)
+    fitted = skyshard.bench.fit(file, workload, schema)
     if lost := fitted.lost_classes:
         which = "class" if len(lost) == 1 else "classes"
         raise UserError(
@@ -138,7 +142,7 @@ def _with_schema(file: Path, workload: Workload, schema: str) -> Workload:
     return fitted.workload
 
 
-def _show(result: TrialResult, title: str, *, as_json: bool) -> None:
+def _show(result: skyshard.bench.TrialResult, title: str, *, as_json: bool) -> None:
     summary = result.summary
     if as_json:
         typer.echo(summary.model_dump_json(indent=1))
@@ -160,10 +164,7 @@ def _show(result: TrialResult, title: str, *, as_json: bool) -> None:
 
 def report(folder: Annotated[Path, typer.Argument(help="A trial folder.")]) -> None:
     """Check a trial folder and render its report again, from the folder alone."""
-    from skyshard.bench.pages.report import write_pages
-    from skyshard.bench.record.trial_folder import validate_trial
-
-    typer.echo(f"report: {write_pages(validate_trial(folder), folder)}")
+    typer.echo(f"report: {skyshard.bench.write_pages(skyshard.bench.validate_trial(folder), folder)}")
 
 
 def compare(
@@ -179,13 +180,9 @@ def compare(
 
     Example: skyshard bench compare new1 new2 new3 --against old1 old2 old3
     """
-    from skyshard.bench.compare.comparison import compare_trials
-    from skyshard.bench.pages.comparison_page import interval, verdict, write_comparison
-    from skyshard.bench.record.trial_folder import read_trials
-
-    sides = read_trials(new, against)
-    found = compare_trials(sides[0], sides[1], threshold=threshold, margin=margin, anyway=anyway)
-    page = write_comparison(found, out)
+    sides = skyshard.bench.read_trials(new, against)
+    found = skyshard.bench.compare_trials(sides[0], sides[1], threshold=threshold, margin=margin, anyway=anyway)
+    page = comparison_page.write_comparison(found, out)
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
@@ -193,13 +190,14 @@ def compare(
             typer.echo(f"{one.weight.value}: {one.what}: {'; '.join(one.new)} (new), {'; '.join(one.old)} (old)")
         rows = [
             [one.class_name, one.phase, one.change.value, seconds(one.old.median_s), seconds(one.new.median_s),
-             interval(one.median), interval(one.p95) if one.p95 else "", f"{one.p_median:.2g}"]
+             comparison_page.interval(one.median), comparison_page.interval(one.p95) if one.p95 else "",
+             f"{one.p_median:.2g}"]
             for one in found.classes
         ]  # fmt: skip
         print_table(["class", "phase", "verdict", "old", "new", "ratio of medians", "ratio of p95", "p"], rows)
         for loss in found.losses:
             typer.echo(f"not answered: {', '.join(loss.row)}")
-        for line in (*found.cautions, verdict(found), f"report: {page}"):
+        for line in (*found.cautions, comparison_page.verdict(found), f"report: {page}"):
             typer.echo(line)
     if found.regressions:
         raise typer.Exit(1)
@@ -215,22 +213,18 @@ def trend(
 
     Exit code 1 when the newest release answers a class no more, or less of it, or less of it rightly.
     """
-    from skyshard.bench.compare.trend import trend_of
-    from skyshard.bench.pages.trend_page import sentence, verdict, write_trend
-    from skyshard.bench.record.trial_folder import read_trials
-
-    found = trend_of(read_trials(folders)[0], statistic)
-    page = write_trend(found, out)
+    found = skyshard.bench.trend_of(skyshard.bench.read_trials(folders)[0], statistic)
+    page = trend_page.write_trend(found, out)
     if as_json:
         print_json(found.model_dump(mode="json"))
         raise typer.Exit(bool(found.regressions))
     rows = [
         [one.class_name, one.phase, len(one.points), seconds(one.points[-1].value),
-         "; ".join(sentence(step) for step in one.steps)]
+         "; ".join(trend_page.sentence(step) for step in one.steps)]
         for one in found.series
     ]  # fmt: skip
     print_table(["class", "phase", "trials", f"last {statistic}", "steps"], rows)
-    typer.echo(verdict(found))
+    typer.echo(trend_page.verdict(found))
     typer.echo(f"report: {page}")
     raise typer.Exit(bool(found.regressions))
 
@@ -253,12 +247,8 @@ def sweep(
 
     Exit code 1 when a class was answered wrongly or not at all at one of the sizes.
     """
-    from skyshard.bench.drive.thread_switching import quick_switching
-    from skyshard.host.interrupts import interruptible
-    from skyshard.scenarios.sweep_run import SweepRun
-
     file, loaded = _adjusted_file(workload, leave_out, duration, check=check)
-    asked = SweepRun(
+    asked = skyshard.scenarios.SweepRun(
         file, loaded, out, recipe, tuple(_numbers(fractions, float)), tuple(_numbers(nodes, int)),
         tuple(_numbers(on_nodes, int)),
     )  # fmt: skip
@@ -271,23 +261,21 @@ def sweep(
     raise typer.Exit(bool(found.faults))
 
 
-def _show_sweep(found: Sweep, page: Path) -> None:
-    from skyshard.bench.pages.sweep_page import YES_NO, band, exponent, verdict
-
+def _show_sweep(found: skyshard.bench.Sweep, page: Path) -> None:
     rows = []
     for one in found.scalings:
         held = one.held_out
-        shown = [band(held), seconds(held.measured_s), YES_NO[held.holds]] if held else ["", "", ""]
-        rows.append([one.name, exponent(one), *shown, *(band(p) for p in one.projections[:1])])
+        shown = ["", "", ""]
+        if held:
+            shown = [sweep_page.band(held), seconds(held.measured_s), sweep_page.YES_NO[held.holds]]
+        rows.append([one.name, sweep_page.exponent(one), *shown, *(sweep_page.band(p) for p in one.projections[:1])])
     print_table(["series", "exponent", "held out: predicted", "measured", "holds", "50 % of DR1"], rows)
-    typer.echo(verdict(found))
+    typer.echo(sweep_page.verdict(found))
     typer.echo(f"report: {page}")
 
 
 def _numbers(text: str, kind: type[Number]) -> list[Number]:
     """Numbers with commas between. Raises UserError when one is not a number."""
-    from skyshard.errors import UserError
-
     try:
         return [kind(part) for part in text.split(",") if part.strip()]
     except ValueError:
