@@ -183,13 +183,13 @@ class Testbed:
             grace_s: seconds for which the old parts are kept, for queries that still read them.
 
         Raises:
-            UserError: an unknown database, or an ingest of it that has not ended.
+            UserError: an unknown database, or an ingest of it that has not finished.
             ClusterError: a node failed; the next run undoes what was done.
         """
         return skyshard.ingest.compact(self.wiring.site(), database, fewest=fewest, grace_s=grace_s, watcher=watcher)
 
     def abort_transaction(self, number: int) -> str:
-        """Undo a transaction that did not end; returns its database."""
+        """Abort an unfinished transaction and undo all that it did; returns its database."""
         return skyshard.ingest.abort(self.wiring.site(), number)
 
     def rebuild_indexes(self, database: str, *, watcher: Watcher = unwatched) -> dict[str, int]:

@@ -72,7 +72,7 @@ COMMANDS = (
     CommandRow(
         "explain", "query:explain", "Show how a statement would be answered: chunks and why, statements, merge."
     ),
-    CommandRow("submit", "queries:submit", "Have a statement answered in the background; prints its number."),
+    CommandRow("submit", "queries:submit", "Answer a statement in the background; prints its number."),
     CommandRow("status", "queries:status", "Show where a submitted query is: state, chunks done, rows, bytes, ETA."),
     CommandRow(
         "result",
@@ -80,7 +80,7 @@ COMMANDS = (
         "Print the rows of a submitted query, or write them to a file; they are kept for seven days.",
     ),
     CommandRow("cancel", "queries:cancel", "Stop a submitted query on all nodes."),
-    CommandRow("queries", "queries:queries", "List the queries that were asked, with their statistics."),
+    CommandRow("queries", "queries:queries", "List past and running queries, with their statistics."),
     CommandRow("run-query", "queries:run_query", "Answer a submitted query; `submit` starts this.", is_hidden=True),
     CommandRow(
         "verify",
@@ -95,9 +95,11 @@ COMMANDS = (
     ),
     CommandRow("locate", "locate:locate", "Chunk and sub-chunk of each position, and the overlap copies of it."),
     CommandRow("completion", "completion:completion", "Print the script that completes skyshard's words in a shell."),
-    CommandRow("cluster start", "cluster:start", "Make the cluster if there is none, and start what does not run."),
+    CommandRow(
+        "cluster start", "cluster:start", "Make the cluster if there is none, and start servers that are not running."
+    ),
     CommandRow("cluster stop", "cluster:stop", "Stop every server; the data stays."),
-    CommandRow("cluster status", "cluster:status", "Show every server: what it does, its process, memory and data."),
+    CommandRow("cluster status", "cluster:status", "Show every server: its state, process, memory and data."),
     CommandRow(
         "cluster upgrade",
         "cluster:upgrade",
@@ -107,20 +109,20 @@ COMMANDS = (
     CommandRow(
         "transactions abort",
         "transactions:abort",
-        "End a transaction that did not come to its end: all that it did is taken back.",
+        "Abort an unfinished transaction and undo all that it did.",
     ),
     CommandRow(
-        "story query", "story:query", "Tell what happened to a query: plan, rounds, failures and fail-overs, end."
+        "story query", "story:query", "Show what happened to a query: plan, rounds, failures and fail-overs, end."
     ),
     CommandRow(
         "story transaction",
         "story:transaction",
-        "Tell what happened to an ingest transaction: tables, chunks, indexes, interruptions, end.",
+        "Show what happened to an ingest transaction: tables, chunks, indexes, interruptions, end.",
     ),
     CommandRow(
         "story node",
         "story:node",
-        "Tell what happened to a node: starts, stops, silence, tables made, failures of queries.",
+        "Show what happened to a node: starts, stops, silence, tables made, failures of queries.",
     ),
     CommandRow(
         "index rebuild", "ingest:index_rebuild", "Rebuild the director indexes from the chunk tables on the nodes."
@@ -128,7 +130,7 @@ COMMANDS = (
     CommandRow(
         "mono load",
         "ingest:mono_load",
-        "Copy a database, unsharded, to the mono server, which is started when it does not run.",
+        "Copy a database, unsharded, to the mono server, which is started if necessary.",
     ),
     CommandRow("bench run", "bench:run", "Run a workload and leave a trial folder with its report."),
     CommandRow(

@@ -94,7 +94,7 @@ class MonoTarget:
         """True when a database was loaded.
 
         Raises:
-            UserError: it was, but as it is no more.
+            UserError: the loaded copy is missing or out of date.
         """
         loads = self._loads([catalog])
         if loads:

@@ -56,11 +56,11 @@ def _query_events(row: StoryRow) -> list[StoryEvent]:
 
 
 def transaction_story(number: int, found: RegistryRows, kept: Sequence[KeptEvent], notes: Sequence[str] = ()) -> Story:
-    """What the registry has of a transaction and its events; one that the registry forgot is told by the log alone."""
+    """What the registry has of a transaction and its events; of a forgotten one the events alone."""
     row = found.row
     if row is None:
         facts: StoryRow = {"state": "unknown", "database": next((one.fields["database"] for one in kept), "")}
-        notes = notes or ("the registry has it no more: it was taken back together with its database",)
+        notes = notes or ("the registry no longer has it: it was undone together with its database",)
     else:
         facts = {name: row[name] for name in ("state", "database", "source", "attempt", "error")}
         facts["elapsed_s"] = row["ended_s"] - row["begun_s"] if row["ended_s"] else None

@@ -66,7 +66,7 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Seed instead of the workload's own.")] = None,
     processes: Annotated[int, typer.Option(min=0, help="Driver processes; 0: threads of this one.")] = 0,
     ray: Annotated[
-        bool, typer.Option("--ray", help="Driver processes as Ray actors; one for each core, if not said.")
+        bool, typer.Option("--ray", help="Driver processes as Ray actors; one for each core by default.")
     ] = False,
     check: Annotated[bool | None, typer.Option("--check/--no-check", help="Compare answers with the oracle.")] = None,
     cluster: ClusterOption = DEFAULT_CLUSTER,
@@ -211,7 +211,7 @@ def trend(
 ) -> None:
     """Follow each class over releases and find the steps.
 
-    Exit code 1 when the newest release answers a class no more, or less of it, or less of it rightly.
+    Exit code 1 when the newest release no longer answers a class, or fewer of its queries, or fewer correctly.
     """
     found = skyshard.bench.trend_of(skyshard.bench.read_trials(folders)[0], statistic)
     page = trend_page.write_trend(found, out)

@@ -24,7 +24,7 @@ def start(
     nodes: Annotated[int | None, typer.Option(help="Number of nodes; 3 for a new cluster.")] = None,
     cluster: ClusterFolder = DEFAULT_FOLDER,
 ) -> None:
-    """Make the cluster if there is none, and start what does not run."""
+    """Make the cluster if there is none, and start servers that are not running."""
     with interruptible():
         skyshard.Cluster.at(cluster).start(nodes, report=_tell)
     _tell(f"cluster {cluster} is running")
@@ -40,7 +40,7 @@ def status(
     cluster: ClusterFolder = DEFAULT_FOLDER,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show every server: what it does, its process, memory and data."""
+    """Show every server: its state, process, memory and data."""
     found = skyshard.Cluster.at(cluster)
     servers = found.status()
     if as_json:

@@ -58,7 +58,9 @@ def plan(
     replicas: ReplicasOption = None,
     fraction: FractionOption = 1.0,
     shrink: ShrinkOption = "coverage",
-    nodes: Annotated[int, typer.Option("--nodes", help="For so many nodes; those of the cluster if absent.")] = 0,
+    nodes: Annotated[
+        int, typer.Option("--nodes", help="Number of nodes to plan for; those of the cluster if absent.")
+    ] = 0,
     survey: Annotated[
         bool, typer.Option(help="Read the positions, for rows, chunks, bytes, nodes and time; else descriptions only.")
     ] = True,
@@ -200,9 +202,12 @@ def verify(
 
 def compact(
     database: Annotated[str, typer.Argument(help="The database whose parts to merge.", show_default=False)],
-    fewest: Annotated[int, typer.Option("--parts", min=2, help="Merge chunk tables of at least so many parts.")] = 2,
+    fewest: Annotated[int, typer.Option("--parts", min=2, help="Merge chunk tables of at least this many parts.")] = 2,
     grace: Annotated[
-        float, typer.Option("--grace", min=0, help="Seconds that the old parts stay, for queries that still read them.")
+        float,
+        typer.Option(
+            "--grace", min=0, help="Seconds for which the old parts are kept, for queries that still read them."
+        ),
     ] = 3600,
     json: JsonOption = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
@@ -237,7 +242,7 @@ def mono_load(
     json: JsonOption = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
-    """Copy a database, unsharded, to the mono server, which is started when it does not run."""
+    """Copy a database, unsharded, to the mono server, which is started if necessary."""
     with skyshard.Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
         rows = testbed.load_mono(database, watcher=watcher)
     _show_counts(rows, ["table", "rows"], json)

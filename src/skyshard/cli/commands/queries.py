@@ -25,7 +25,7 @@ def submit(
     json: JsonOption = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
-    """Have a statement answered in the background; prints its number."""
+    """Answer a statement in the background; prints its number."""
     with skyshard.Testbed(cluster) as testbed:
         number = testbed.submit(statement_of(sql), database=database)
     if json:
@@ -65,7 +65,7 @@ def queries(
     json: JsonOption = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
-    """List the queries that were asked, with their statistics."""
+    """List past and running queries, with their statistics."""
     with skyshard.Testbed(cluster) as testbed:
         rows = testbed.registry.history.last(last, only_open=running)
     if json:

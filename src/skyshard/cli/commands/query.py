@@ -20,9 +20,7 @@ FormatOption = Annotated[
 ]
 OutOption = Annotated[
     Path | None,
-    typer.Option(
-        "--out", "-o", help="Write this file, whole or not at all; its ending (.parquet ...) gives the format."
-    ),
+    typer.Option("--out", "-o", help="Write this file, atomically; its ending (.parquet ...) gives the format."),
 ]
 HeaderOption = Annotated[bool, typer.Option("--no-header", help="Leave out the line of names (csv, tsv).")]
 TargetOption = Annotated[Literal["czar", "mono"], typer.Option("--target", help="The cluster, or its oracle.")]

@@ -21,7 +21,7 @@ def query(
     json: JsonOption = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
-    """Tell what happened to a query: plan, rounds, failures and fail-overs, end."""
+    """Show what happened to a query: plan, rounds, failures and fail-overs, end."""
     _show(Stories(cluster).query(number), last, as_json=json)
 
 
@@ -33,7 +33,7 @@ def transaction(
     json: JsonOption = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
-    """Tell what happened to an ingest transaction: tables, chunks, indexes, interruptions, end."""
+    """Show what happened to an ingest transaction: tables, chunks, indexes, interruptions, end."""
     _show(Stories(cluster).transaction(number), last, as_json=json)
 
 
@@ -43,7 +43,7 @@ def node(
     json: JsonOption = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
-    """Tell what happened to a node: starts, stops, silence, tables made, failures of queries."""
+    """Show what happened to a node: starts, stops, silence, tables made, failures of queries."""
     _show(Stories(cluster).node(name), last, as_json=json)
 
 

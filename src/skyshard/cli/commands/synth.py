@@ -30,7 +30,7 @@ def synth(
         typer.Option(help="How a fraction is made: fewer chunks at real density, or all chunks with fewer rows."),
     ] = "coverage",
     runtime: Annotated[Literal["inline", "ray"], typer.Option(help="Where chunks are made.")] = "inline",
-    workers: Annotated[int | None, typer.Option(help="Chunks made at a time (default: one a core).", min=1)] = None,
+    workers: Annotated[int | None, typer.Option(help="Chunks made at a time (default: one per core).", min=1)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and make nothing.")] = False,
     preview: Annotated[bool, typer.Option("--preview", help="Write OUT/preview.html to look at, and no rows.")] = False,
     dirt: Annotated[str, typer.Option(help="Spoil the files as real ones are: nan,inf,unsorted,... or all.")] = "",

@@ -49,7 +49,7 @@ def abort(
     json: JsonOption = False,
     cluster: Annotated[Path | None, typer.Option("--cluster", help="The cluster's folder.")] = None,
 ) -> None:
-    """End a transaction that did not come to its end: all that it did is taken back."""
+    """Abort an unfinished transaction and undo all that it did."""
     with skyshard.Testbed(cluster or context.obj) as testbed:
         database = testbed.abort_transaction(number)
     if json:

@@ -108,7 +108,7 @@ def prove(
     """
     chunked = [reference for reference in block.references if reference.is_chunked]
     if any(is_match(reference) and reference.has_orphans for reference in chunked):
-        return NotLocal("a ref-match table has keys that its directors have not")
+        return NotLocal("a ref-match table has keys that its directors do not have")
     obstacle = next((why for join in block.joins if (why := _outer_obstacle(bound, join))), "")
     if obstacle:
         return NotLocal(obstacle)

@@ -96,7 +96,7 @@ def _require_column(table: str, column: str, role: Role) -> None:
     except UserError as error:
         raise UserError(f"{where}: no name that the server takes", remedy=error.remedy) from None
     except UnicodeEncodeError:
-        raise UserError(f"{where}: a letter that latin1 has not", remedy="give the column another name") from None
+        raise UserError(f"{where}: a letter that is not in latin1", remedy="give the column another name") from None
     if not column.isprintable():
         raise UserError(f"{where}: a character that cannot be printed", remedy="give the column another name")
 

@@ -52,7 +52,7 @@ def abort(site: Site, number: int) -> str:
     """Take an open transaction back, whatever it was for; returns its database. After a kill, run it again.
 
     Raises:
-        UserError: there is none of this number, or it has come to its end.
+        UserError: there is none of this number, or it has finished.
         ClusterError: the ingest that it belongs to is under way, or a node is down.
     """
     registry = site.registry
@@ -77,7 +77,7 @@ def _require_open(site: Site, number: int) -> str:
     if row["state"] == TransactionState.FINISHED:
         raise UserError(
             f"transaction {number} of '{row['database']}' is finished, queries see what it brought",
-            remedy="only one that did not come to its end can be aborted",
+            remedy="only an unfinished one can be aborted",
         )
     if row["state"] == TransactionState.ABORTED:
         raise UserError(f"transaction {number} of '{row['database']}' is aborted", remedy="nothing of it is left")

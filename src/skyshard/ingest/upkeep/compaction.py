@@ -58,7 +58,7 @@ def compact(
     """Merge the parts of every chunk table that has at least ``fewest``, and of the director indexes.
 
     Raises:
-        UserError: an unknown database, or an ingest of it that has not come to its end.
+        UserError: an unknown database, or an ingest of it that has not finished.
         ClusterError: a node failed; what was done is taken back by the next run.
     """
     registry = site.registry

@@ -52,3 +52,18 @@ def test_bench_run_names_the_shipped_workloads_when_it_knows_no_such_one() -> No
     result = CliRunner().invoke(app, ["bench", "run", "no-such"])
     assert isinstance(result.exception, UserError)
     assert "quick" in str(result.exception)
+
+
+def test_bench_compare_and_trend_print_their_verdicts(tmp_path: Path) -> None:
+    """Both read trial folders alone, and name the page that they wrote."""
+    folders = [str(tmp_path / name) for name in ("a", "b", "c", "d")]
+    for number, folder in enumerate(folders):
+        Path(folder).mkdir()
+        write_trial(Path(folder), made_trial(number + 1))
+    out = ["--out", str(tmp_path / "out")]
+    compared = CliRunner().invoke(app, ["bench", "compare", *folders[:2], "--against", *folders[2:], *out])
+    assert "ratio of medians" in compared.output, compared.exception
+    assert f"report: {tmp_path}/out/comparison.html" in compared.output
+    followed = CliRunner().invoke(app, ["bench", "trend", *folders, *out])
+    assert "last p50" in followed.output, followed.exception
+    assert f"report: {tmp_path}/out/trend.html" in followed.output
