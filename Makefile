@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 # So many processes run unit tests, and all tests (0: in pytest's own); the tests of one file run in one process. Each
 # process with integration tests has a private cluster of its own.
 CHECK_PROCESSES ?= 2
-TEST_PROCESSES ?= 0
+TEST_PROCESSES ?= 2
 PYTEST := $(BIN)/pytest --dist loadfile
 # Tests start many processes: each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE

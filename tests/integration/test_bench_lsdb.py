@@ -136,7 +136,7 @@ def test_a_missing_package_is_one_line_with_the_remedy(sky: Path, monkeypatch: p
 
 @pytest.mark.parametrize(
     ("spec", "message"),
-    [("sky?speed=1", "no option 'speed'"), ("sky?workers=two", "workers is 'two', no whole number")],
+    [("sky?speed=1", "no option 'speed'"), ("sky?workers=two", "workers is 'two', not a whole number")],
 )
 def test_a_wrong_option_is_refused(spec: str, message: str) -> None:
     """One line that says which there are."""

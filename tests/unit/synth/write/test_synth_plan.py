@@ -161,7 +161,7 @@ def test_rows_per_chunk_are_those_of_a_file(tmp_path: Path) -> None:
     assert recipe.sky.from_chunks is not None
     assert recipe.sky.from_chunks.xxh3
     path.write_bytes(gzip.compress(b"chunkId\trows\n1\t-5\n"))
-    with pytest.raises(UserError, match="has changed since"):
+    with pytest.raises(UserError, match="another content than the recipe was read with"):
         open_sky(recipe.model_copy(update={"seed": 99}))
 
 
