@@ -105,6 +105,16 @@ def test_destroy_leaves_nothing(own_cluster: Cluster) -> None:
     assert processes_of(own_cluster.folder) == []
 
 
+def test_servers_hold_no_file_of_the_process_that_starts_them(own_cluster: Cluster, tmp_path: Path) -> None:
+    """A server outlives its starter: a file that a library of that left open is not handed on to it."""
+    with (tmp_path / "of_the_starter").open("w") as held:
+        os.set_inheritable(held.fileno(), True)
+        own_cluster.start(1)
+    for server in own_cluster.status():
+        assert server.pid is not None
+        assert str(tmp_path / "of_the_starter") not in {file.path for file in psutil.Process(server.pid).open_files()}
+
+
 def test_a_crashed_server_is_recognised_and_brought_back(own_cluster: Cluster) -> None:
     """A killed server shows as crashed in spite of its stale pid and socket; start brings back that one only."""
     own_cluster.start(1)

@@ -10,17 +10,19 @@ from tests.support.own_workload import own_workload
 
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.progress import Progress
+from skyshard.runtime import RuntimeKind
 from skyshard.scenarios.demo import run_demo
 
 pytestmark = pytest.mark.integration
 
 
-def test_the_demo_runs_and_its_telemetry_holds_every_server(tmp_path: Path) -> None:
+@pytest.mark.parametrize("runtime", ["inline", "ray"])
+def test_the_demo_runs_and_its_telemetry_holds_every_server(tmp_path: Path, runtime: RuntimeKind) -> None:
     """Nodes, the czar's server, the oracle and the driver; the cluster is stopped at the end."""
     workload = own_workload(tmp_path, "SELECT {{ Object.ra }} FROM {{ Object.table }} WHERE {{ Object.id }} = {{ id }}")
     seen: list[Progress] = []
     found = run_demo(
-        tmp_path / "demo", recipe="mini", workload=str(workload), nodes=2, runtime="inline", watcher=seen.append
+        tmp_path / "demo", recipe="mini", workload=str(workload), nodes=2, runtime=runtime, watcher=seen.append
     )
     assert found.is_good
     assert found.report.is_file()

@@ -94,6 +94,7 @@ class Server:
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, str(self.log), write_log, 0o600),
                 (os.POSIX_SPAWN_DUP2, 1, 2),
+                *((os.POSIX_SPAWN_CLOSE, handle) for handle in _inheritable_files()),
             ],
             setsid=True,
             setsigmask=[],
@@ -232,6 +233,19 @@ class Server:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         errors = [line for line in lines if "ERROR" in line and not line.endswith("Aborting")]
         return (errors or lines or ["it wrote nothing"])[-1].strip()
+
+
+def _inheritable_files() -> list[int]:
+    """Open files of this process that a child would inherit: libraries open some, and a server outlives them.
+
+    Ray does: a server that held a log of Ray would be ended with Ray's own processes (``runtime/keeper.py``).
+    """
+    found = []
+    for entry in os.listdir(PROC / "self" / "fd"):
+        with contextlib.suppress(OSError):  # the one that lists the folder is closed again
+            if int(entry) > 2 and os.get_inheritable(int(entry)):
+                found.append(int(entry))
+    return found
 
 
 def end_orphans(folder: Path) -> int:
