@@ -63,13 +63,17 @@ def parse_yaml(text: str, what: str) -> Any:
 
 def validate_model(model: type[M], content: Any, path: Path) -> M:
     """Plain values as one strict model; the first wrong key is named."""
-    refuse_newer(content, known_versions(model), f"'{path}'")
+    return _validated(model, content, f"'{path}'", "fix the key")
+
+
+def _validated(model: type[M], content: Any, what: str, remedy: str) -> M:
+    refuse_newer(content, known_versions(model), what)
     try:
         return model.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "top level"
-        raise UserError(f"'{path}', key '{where}': {first['msg']}", remedy="fix the key") from None
+        where = ".".join(map(str, first["loc"])) or "top level"
+        raise UserError(f"{what}, key '{where}': {first['msg']}", remedy=remedy) from None
 
 
 def broken_rule(message: str, place: KeyPath = (), remedy: str = "fix the key") -> PydanticCustomError:
@@ -122,16 +126,9 @@ def parse_written(model: type[M], content: Any, what: str, remedy: str) -> M:
     Raises:
         UserError: a later version, none, or a wrong key, which is named.
     """
-    known = known_versions(model)
-    refuse_newer(content, known, what)
     if isinstance(content, Mapping) and "version" not in content:
         raise UserError(f"{what}, key 'version': it is missing", remedy=remedy)
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "top level"
-        raise UserError(f"{what}, key '{where}': {first['msg']}", remedy=remedy) from None
+    return _validated(model, content, what, remedy)
 
 
 def read_written(model: type[M], path: Path, remedy: str, *, if_missing: str = "") -> M:
