@@ -50,8 +50,8 @@ def query(
             found = testbed.query(statement_of(sql), database=database, target=target)
             write_answer(found.as_answer(), form, out, header=not no_header)
             return
-        limits = {"limit_bytes": max_bytes, "allow_partial": allow_partial}
-        with testbed.czar.open(statement_of(sql), database, **limits) as answer:  # type: ignore[arg-type]
+        opened = testbed.czar.open(statement_of(sql), database, limit_bytes=max_bytes, allow_partial=allow_partial)
+        with opened as answer:
             write_answer(answer, form, out, header=not no_header)
             stats = answer.stats()
     if stats.lost:
