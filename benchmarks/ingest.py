@@ -47,7 +47,7 @@ from skyshard.ingest.partition.bundle import Bundle, BundleWriter, Segment, Slic
 from skyshard.ingest.partition.partition_task import PartitionSpec, partition_slice
 from skyshard.ingest.plan.ingest_plan import PlannedTable, make_plan
 from skyshard.ingest.sources.open_source import open_source
-from skyshard.node.load_text import load_text
+from skyshard.node.load.load_text import load_text
 from skyshard.node.mariadb_loader import MariaDBLoader
 from skyshard.node.messages import Loader
 from skyshard.rowimage.pack import pack

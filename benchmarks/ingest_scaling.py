@@ -29,7 +29,7 @@ from skyshard.cluster.private_cluster import Cluster
 from skyshard.ingest.on_nodes.build_orders import index_build
 from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind, build_keys, save_keys
 from skyshard.node.mariadb_loader import MariaDBLoader
-from skyshard.registry.sql_tables import INDEX_DATABASE
+from skyshard.registry.stored.sql_tables import INDEX_DATABASE
 from skyshard.testbed import Testbed
 
 Result = dict[str, float]

@@ -63,7 +63,7 @@ from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.statement import SelectStatement, parse_statement
 from skyshard.db.connection import Account, connect
 from skyshard.host.process_tuning import allow_tuning
-from skyshard.registry.published_catalog import Catalog, CatalogSource, CatalogTable, ChunkEntry
+from skyshard.registry.catalog.published_catalog import Catalog, CatalogSource, CatalogTable, ChunkEntry
 from skyshard.testbed import Testbed
 
 

@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.db.connection import Account, Connection, Endpoint, connect
+from skyshard.registry.catalog.published_catalog import Catalog
 from skyshard.registry.catalog_cache import CatalogCache, CatalogSnapshot
-from skyshard.registry.published_catalog import Catalog
 from skyshard.registry.registry import Registry
 from skyshard.testbed import Testbed
 

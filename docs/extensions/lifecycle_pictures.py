@@ -1,6 +1,6 @@
 """Draws the lifecycles of the pages (Mermaid state diagrams) as SVG, so that the site needs no script and no network.
 
-Only what ``skyshard.registry.lifecycle.diagram`` writes is read: ``[*] --> state``, ``state --> state: event``,
+Only what ``skyshard.registry.stored.lifecycle.diagram`` writes is read: ``[*] --> state``, ``state --> state: event``,
 ``state --> [*]``.
 """
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from skyshard.lazy import lazy_exports
-from skyshard.release import VERSION
+from skyshard.basics.lazy import lazy_exports
+from skyshard.basics.release import VERSION
 
 __version__ = VERSION
 
@@ -67,6 +67,14 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from skyshard.basics.errors import Bug as Bug
+    from skyshard.basics.errors import ClusterError as ClusterError
+    from skyshard.basics.errors import NoRoom as NoRoom
+    from skyshard.basics.errors import Refusal as Refusal
+    from skyshard.basics.errors import SkyshardError as SkyshardError
+    from skyshard.basics.errors import UserError as UserError
+    from skyshard.basics.progress import Progress as Progress
+    from skyshard.basics.progress import Watcher as Watcher
     from skyshard.bench.record.latency_stats import TrialSummary as TrialSummary
     from skyshard.bench.trial.trial_setup import TrialResult as TrialResult
     from skyshard.bench.workload.workload import Workload as Workload
@@ -82,12 +90,6 @@ if TYPE_CHECKING:
     from skyshard.czar.result.answer import QueryResult as QueryResult
     from skyshard.czar.result.answer import QueryStats as QueryStats
     from skyshard.czar.submitted_queries import QueryStatus as QueryStatus
-    from skyshard.errors import Bug as Bug
-    from skyshard.errors import ClusterError as ClusterError
-    from skyshard.errors import NoRoom as NoRoom
-    from skyshard.errors import Refusal as Refusal
-    from skyshard.errors import SkyshardError as SkyshardError
-    from skyshard.errors import UserError as UserError
     from skyshard.ingest.check.check_truth import VerifyCheck as VerifyCheck
     from skyshard.ingest.estimate import Estimate as Estimate
     from skyshard.ingest.estimate import TableEstimate as TableEstimate
@@ -97,8 +99,6 @@ if TYPE_CHECKING:
     from skyshard.ingest.transaction.ingest_report import TableReport as TableReport
     from skyshard.ingest.upkeep.compaction import Compacted as Compacted
     from skyshard.node.messages import Loader as Loader
-    from skyshard.progress import Progress as Progress
-    from skyshard.progress import Watcher as Watcher
     from skyshard.scenarios.demo import DemoResult as DemoResult
     from skyshard.scenarios.demo import run_demo as run_demo
     from skyshard.scenarios.sweep_run import SweepRun as SweepRun
@@ -116,9 +116,9 @@ else:
         {
             "Analysis": "czar.result.analysis",
             "Answer": "czar.result.answer",
-            "Bug": "errors",
+            "Bug": "basics.errors",
             "Cluster": "cluster.private_cluster",
-            "ClusterError": "errors",
+            "ClusterError": "basics.errors",
             "Compacted": "ingest.upkeep.compaction",
             "DemoResult": "scenarios.demo",
             "Estimate": "ingest.estimate",
@@ -127,16 +127,16 @@ else:
             "IngestReport": "ingest.transaction.ingest_report",
             "Layout": "catalog.layout",
             "Loader": "node.messages",
-            "NoRoom": "errors",
+            "NoRoom": "basics.errors",
             "NodeStatus": "cluster.private_cluster",
-            "Progress": "progress",
+            "Progress": "basics.progress",
             "QueryResult": "czar.result.answer",
             "QueryStats": "czar.result.answer",
             "QueryStatus": "czar.submitted_queries",
             "Recipe": "synth.recipe.recipe",
-            "Refusal": "errors",
+            "Refusal": "basics.errors",
             "ServerState": "cluster.private_cluster",
-            "SkyshardError": "errors",
+            "SkyshardError": "basics.errors",
             "Source": "ingest.source",
             "Stories": "story.read_story",
             "Story": "story.timeline",
@@ -147,9 +147,9 @@ else:
             "TrialResult": "bench.trial.trial_setup",
             "TrialRun": "scenarios.trial_run",
             "TrialSummary": "bench.record.latency_stats",
-            "UserError": "errors",
+            "UserError": "basics.errors",
             "VerifyCheck": "ingest.check.check_truth",
-            "Watcher": "progress",
+            "Watcher": "basics.progress",
             "Workload": "bench.workload.workload",
             "read_layout": "catalog.layout",
             "read_recipe": "synth.recipe.recipe",

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Literal
 import skyshard.czar
 import skyshard.ingest
 import skyshard.synthetic
+from skyshard.basics.errors import ClusterError, UserError
+from skyshard.basics.progress import Watcher, unwatched
 from skyshard.cluster.private_cluster import CZAR_NAME, MONO_NAME, Cluster
-from skyshard.errors import ClusterError, UserError
-from skyshard.progress import Watcher, unwatched
 from skyshard.runtime import RuntimeKind, open_runtime
 from skyshard.wiring import Wiring
 

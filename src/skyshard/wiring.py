@@ -12,10 +12,10 @@ import skyshard.czar
 import skyshard.ingest
 import skyshard.node
 import skyshard.registry
+from skyshard.basics.errors import UserError
+from skyshard.basics.lazy import locked_property, made_of
 from skyshard.cluster.private_cluster import CZAR_NAME, LOG_FOLDER, MONO_NAME, Cluster
 from skyshard.db.left_statements import Ending
-from skyshard.errors import UserError
-from skyshard.lazy import locked_property, made_of
 from skyshard.runtime import RuntimeKind, open_runtime
 from skyshard.runtime.base import Handle, Runtime
 

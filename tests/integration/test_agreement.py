@@ -14,9 +14,9 @@ import yaml
 from tests.support.csv_catalog import OBJECT, STRIPING, director, table, write_mapping, write_table
 from typer.testing import CliRunner
 
+from skyshard.basics.errors import UserError
 from skyshard.cli.app import app
 from skyshard.cluster.private_cluster import Cluster
-from skyshard.errors import UserError
 from skyshard.testbed import Testbed
 
 

@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.schema import Column
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, Connection, connect
-from skyshard.errors import UserError
 from skyshard.ingest.values.arrow_values import from_arrow
 from skyshard.ingest.values.text_values import RowError
 from skyshard.rowimage.arrays import RefusedValue

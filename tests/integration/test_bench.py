@@ -13,12 +13,12 @@ import yaml
 from tests.support.kpm_sky import rename_to_kpm
 from typer.testing import CliRunner, Result
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.workload.query_template import Header, parse_header
 from skyshard.bench.workload.workload import read_workload
 from skyshard.cli.app import app
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
-from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_folder
 from skyshard.synth.recipe.recipe import read_recipe
 from skyshard.synth.write.write_catalog import write_catalog

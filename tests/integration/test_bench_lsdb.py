@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.check.compare_answers import compare_answers
 from skyshard.bench.targets.duckdb_target import DuckDBTarget
 from skyshard.bench.targets.lsdb_target import LsdbTarget, open_lsdb
 from skyshard.bench.workload.lsdb_form import LsdbCall
 from skyshard.bench.workload.query_template import read_templates
 from skyshard.cli.app import app
-from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_folder
 from skyshard.synth.recipe.recipe import read_recipe
 from skyshard.synth.write.write_catalog import write_catalog

@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.bench.target import NullTarget
 from skyshard.bench.targets.duckdb_target import DuckDBTarget
 from skyshard.bench.targets.url_target import UrlTarget
 from skyshard.cli.app import app
 from skyshard.cluster.private_cluster import Cluster
-from skyshard.errors import ClusterError, UserError
 from skyshard.host.shipped_data import data_folder
 from skyshard.scenarios.open_target import open_target
 from skyshard.synth.recipe.recipe import read_recipe

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
+from skyshard.basics.errors import ClusterError
 from skyshard.bench.drive.driver import Timeout, run_within
 from skyshard.bench.targets.url_target import UrlTarget
-from skyshard.errors import ClusterError
 
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT COUNT(*) FROM c"
 

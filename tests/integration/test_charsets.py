@@ -17,10 +17,10 @@ import yaml
 from tests.support.same_answer import rows_in
 from typer.testing import CliRunner
 
+from skyshard.basics.errors import UserError
 from skyshard.cli.app import app
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, Connection, connect
-from skyshard.errors import UserError
 from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration

@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.cluster.private_cluster import Cluster, ServerState
 from skyshard.db.connection import Account, connect
-from skyshard.errors import ClusterError, UserError
 
 pytestmark = pytest.mark.integration
 

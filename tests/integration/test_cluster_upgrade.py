@@ -16,14 +16,14 @@ import pytest
 from tests.support.frozen import FIRST, restore
 from typer.testing import CliRunner
 
+from skyshard.basics.errors import UserError
 from skyshard.cli.app import app
 from skyshard.cluster.private_cluster import CZAR_NAME, Cluster
 from skyshard.db.connection import Account, connect
-from skyshard.errors import UserError
-from skyshard.registry.schema_version import CURRENT, SCHEMA_VERSION, read_versions
-from skyshard.registry.sql_tables import INDEX_DATABASE, REGISTRY_DATABASE
-from skyshard.registry.transaction_report import read_report
-from skyshard.registry.upgrade import upgrade
+from skyshard.registry.schema.schema_version import CURRENT, SCHEMA_VERSION, read_versions
+from skyshard.registry.schema.upgrade import upgrade
+from skyshard.registry.stored.sql_tables import INDEX_DATABASE, REGISTRY_DATABASE
+from skyshard.registry.transactions.transaction_report import read_report
 from skyshard.testbed import Testbed
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -163,7 +163,7 @@ def test_a_newer_cluster_is_refused_by_opening_and_by_the_upgrade(old: Cluster) 
 def test_no_upgrade_while_an_ingest_is_under_way(old: Cluster) -> None:
     """The upgrade asks for the locks of all databases, and says which one is held."""
     with Testbed(old.folder) as testbed:
-        from skyshard.registry.registry_lock import exclusive
+        from skyshard.registry.schema.registry_lock import exclusive
 
         with exclusive(testbed.cluster.endpoint(CZAR_NAME), "ingest of frozen_days"):
             found = CliRunner().invoke(app, ["cluster", "upgrade", "--cluster", str(old.folder)])

@@ -14,13 +14,13 @@ from tests.support.kill_catalog import write_catalog
 from tests.support.same_answer import rows_in
 from tests.support.stepping import Fuse, Fused, Stopped, assert_right, stop_at
 
+from skyshard.basics.errors import SkyshardError, UserError
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.db.connection import Account, connect
-from skyshard.errors import SkyshardError, UserError
 from skyshard.ingest.upkeep.compaction import compact
 from skyshard.node.messages import Loader
-from skyshard.registry.published_catalog import Catalog
+from skyshard.registry.catalog.published_catalog import Catalog
 from skyshard.testbed import Testbed
 
 STATEMENTS = (

@@ -17,13 +17,13 @@ from tests.support.same_answer import difference, rows_in
 from tests.support.statement_cases import Case, read_cases
 from tests.support.trouble_sky import DATABASE, ROWS, Sky, build_sky
 
+from skyshard.basics.errors import Refusal, UserError
 from skyshard.cluster.accounts import SCRATCH_DATABASE
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import QueryResult
 from skyshard.czar.plan.query_plan import Kind
 from skyshard.czar.run.scratch_tables import query_name
 from skyshard.db.connection import Account, connect
-from skyshard.errors import Refusal, UserError
 
 pytestmark = pytest.mark.integration
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from tests.support.same_answer import rows_in
 
+from skyshard.basics.errors import Refusal, UserError
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.result.output import write_csv
-from skyshard.errors import Refusal, UserError
 from skyshard.testbed import Testbed
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"

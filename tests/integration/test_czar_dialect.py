@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skyshard.basics.errors import UserError
 from skyshard.chunking.sphere import Box, Circle, Ellipse, Polygon, Region, ang_sep
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.bind.expand_functions import FORMULAS
@@ -17,7 +18,6 @@ from skyshard.czar.sql.dialect import DIALECT, parse_expression, render
 from skyshard.czar.sql.region_sql import condition, fill, number
 from skyshard.czar.sql.statement import SelectStatement, parse_statement
 from skyshard.db.connection import Account, Connection, connect
-from skyshard.errors import UserError
 
 pytestmark = pytest.mark.integration
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from tests.support.mag_catalog import ROWS, make_catalog
 
+from skyshard.basics.errors import ClusterError, Refusal, UserError
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.result.query_progress import Cancelled
 from skyshard.czar.run.scratch_tables import query_name
 from skyshard.czar.submitted_queries import QueryStatus
 from skyshard.db.connection import Account, connect
-from skyshard.errors import ClusterError, Refusal, UserError
-from skyshard.registry.lifecycle import QueryState
+from skyshard.registry.stored.lifecycle import QueryState
 from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration
@@ -210,7 +210,7 @@ def test_history_keeps_what_was_asked(testbed: Testbed) -> None:
 
 def test_result_expires(testbed: Testbed, submitted: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A result that has been kept long enough is removed, and the query says so."""
-    monkeypatch.setattr("skyshard.registry.query_history.KEPT_S", -1.0)
+    monkeypatch.setattr("skyshard.registry.history.query_history.KEPT_S", -1.0)
     assert testbed.submitted.expire() >= 1
     assert testbed.submitted.status(submitted).state is QueryState.EXPIRED
     with pytest.raises(UserError, match="is expired"):

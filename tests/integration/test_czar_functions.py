@@ -8,11 +8,11 @@ import pytest
 from tests.support.odd_sky import odd_sky
 from tests.support.split_sky import SplitSky
 
+from skyshard.basics.errors import Refusal, UserError
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.plan.query_plan import Kind
 from skyshard.czar.sql.function_places import PLACES, Place
 from skyshard.db.connection import Account, connect
-from skyshard.errors import Refusal, UserError
 
 pytestmark = pytest.mark.integration
 ROWS = 60

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tests.support.same_answer import difference
 from tests.support.trouble_sky import DATABASE, KEY, Sky, build_sky
 
+from skyshard.basics.errors import Refusal, UserError
 from skyshard.cluster.private_cluster import Cluster
-from skyshard.errors import Refusal, UserError
 
 pytestmark = pytest.mark.integration
 

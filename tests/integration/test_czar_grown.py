@@ -17,9 +17,9 @@ from tests.support.czar_grammar import Grammar
 from tests.support.grown_sky import GrownSky, make_batches
 from tests.support.same_answer import difference
 
+from skyshard.basics.errors import Refusal, UserError
 from skyshard.catalog.layout import Striping
 from skyshard.cluster.private_cluster import Cluster
-from skyshard.errors import Refusal, UserError
 from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration

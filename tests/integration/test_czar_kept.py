@@ -14,13 +14,13 @@ import pytest
 from tests.support.same_answer import difference
 from tests.support.split_sky import SplitSky, Splitter, drop, make_rows
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Striping
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.db.connection import Row
-from skyshard.errors import UserError
+from skyshard.registry.catalog.published_catalog import Catalog
 from skyshard.registry.catalog_cache import CatalogCache, CatalogSnapshot
-from skyshard.registry.published_catalog import Catalog
 
 pytestmark = pytest.mark.integration
 CASES = Path(__file__).resolve().parents[1] / "cases" / "kept.sql"

@@ -8,10 +8,10 @@ import pytest
 from tests.support.odd_sky import odd_sky
 from tests.support.split_sky import SplitSky
 
+from skyshard.basics.errors import UserError
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.db.connection import Account, connect
-from skyshard.errors import UserError
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 ROWS = 40

@@ -20,10 +20,10 @@ from tests.support.same_answer import difference
 from tests.support.split_sky import Splitter, drop, make_rows
 from tests.support.statement_cases import read_cases
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Striping
 from skyshard.chunking import Chunker
 from skyshard.cluster.private_cluster import Cluster
-from skyshard.errors import UserError
 
 pytestmark = pytest.mark.integration
 CASES = Path(__file__).resolve().parents[1] / "cases"

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from tests.support.mag_catalog import ROWS, make_catalog
 
+from skyshard.basics.errors import ClusterError
+from skyshard.basics.progress import Progress
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.db.sessions import Sessions
 from skyshard.db.silence_watch import SILENCE_VARIABLE
-from skyshard.errors import ClusterError
-from skyshard.progress import Progress
 from skyshard.registry.catalog_cache import CatalogCache
 from skyshard.testbed import Testbed
 

@@ -20,11 +20,11 @@ from tests.support.czar_grammar import Grammar
 from tests.support.same_answer import difference, normal, rows_in
 from tests.support.split_sky import SplitSky, Splitter, drop, make_rows
 
+from skyshard.basics.errors import Refusal, UserError
 from skyshard.catalog.layout import Striping
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.result.answer import QueryResult
 from skyshard.db.connection import Account, connect
-from skyshard.errors import Refusal, UserError
 
 pytestmark = pytest.mark.integration
 STATEMENTS = int(os.environ.get("SKYSHARD_STATEMENTS", "80"))

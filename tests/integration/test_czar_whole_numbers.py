@@ -15,9 +15,9 @@ from tests.support.raw_server import difference_to_raw
 from tests.support.same_answer import difference
 from tests.support.split_sky import Splitter, drop
 
+from skyshard.basics.errors import Refusal
 from skyshard.catalog.layout import Striping
 from skyshard.cluster.private_cluster import Cluster
-from skyshard.errors import Refusal
 
 pytestmark = pytest.mark.integration
 LAYOUTS = {"one": Striping(stripes=1, substripes=1, overlap_deg=1.0), "many": STRIPING}

@@ -8,10 +8,10 @@ from decimal import Decimal
 import pytest
 import sqlalchemy
 
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, Connection, Endpoint, connect, sqlalchemy_engine
 from skyshard.db.lock_names import KEY_FILE, key_in, key_of, lock_name
-from skyshard.errors import ClusterError, UserError
 from skyshard.node.mariadb_loader import MariaDBLoader
 from skyshard.registry.registry import Registry
 

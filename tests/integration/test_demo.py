@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from tests.support.own_workload import own_workload
 
+from skyshard.basics.progress import Progress
 from skyshard.cluster.private_cluster import Cluster
-from skyshard.progress import Progress
 from skyshard.runtime import RuntimeKind
 from skyshard.scenarios.demo import run_demo
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from skyshard.registry.lifecycle import NEXT
+from skyshard.registry.stored.lifecycle import NEXT
 
 ROOT = Path(__file__).resolve().parents[2]
 MISSING = [name for name in ("furo", "grimp", "myst_parser", "sphinx") if importlib.util.find_spec(name) is None]

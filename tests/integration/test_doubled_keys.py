@@ -13,8 +13,8 @@ import yaml
 from tests.support.killing import forget
 from tests.support.same_answer import rows_in
 
+from skyshard.basics.errors import UserError
 from skyshard.cluster.private_cluster import Cluster
-from skyshard.errors import UserError
 from skyshard.node.messages import Loader
 from skyshard.testbed import Testbed, survey_source
 

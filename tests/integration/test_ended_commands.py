@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from tests.support.small_catalog import write_small_catalog
 
+from skyshard.basics.errors import UserError
 from skyshard.cli.terminal.answer_output import write_answer
 from skyshard.cluster.accounts import SCRATCH_DATABASE
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
-from skyshard.errors import UserError
-from skyshard.registry.lifecycle import QueryState
+from skyshard.registry.stored.lifecycle import QueryState
 from skyshard.testbed import TargetName, Testbed
 
 pytestmark = pytest.mark.integration

@@ -17,12 +17,12 @@ from tests.support.killing import Driver, digests, leftovers
 from tests.support.stepping import STEPS_LIMIT_S, STRIDE, Fuse, Stopped, assert_gone, assert_right, fused, stop, stop_at
 from typer.testing import CliRunner
 
+from skyshard.basics.errors import ClusterError, SkyshardError, UserError, words_of
+from skyshard.basics.progress import Progress
 from skyshard.cli.app import app
 from skyshard.cluster.private_cluster import Cluster
-from skyshard.errors import ClusterError, SkyshardError, UserError, words_of
 from skyshard.ingest.transaction.ending import abort
-from skyshard.progress import Progress
-from skyshard.registry.lifecycle import Event
+from skyshard.registry.stored.lifecycle import Event
 from skyshard.testbed import Testbed
 
 

@@ -25,15 +25,15 @@ from tests.support.stepping import (
     stop_at,
 )
 
+from skyshard.basics.errors import ClusterError, UserError
+from skyshard.basics.progress import Progress
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.db.silence_watch import SILENCE_VARIABLE
-from skyshard.errors import ClusterError, UserError
 from skyshard.ingest.on_nodes.part_tables import part_name
 from skyshard.ingest.partition import bundle
 from skyshard.node.messages import Loader
-from skyshard.progress import Progress
-from skyshard.registry.sql_tables import INDEX_DATABASE
+from skyshard.registry.stored.sql_tables import INDEX_DATABASE
 from skyshard.testbed import Testbed
 
 ROUNDS = [

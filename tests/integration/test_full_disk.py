@@ -13,8 +13,8 @@ import pytest
 from tests.support.kill_catalog import write_catalog
 from tests.support.stepping import assert_right
 
+from skyshard.basics.errors import ClusterError, NoRoom
 from skyshard.cluster.private_cluster import Cluster
-from skyshard.errors import ClusterError, NoRoom
 from skyshard.host.disk_space import RESERVE_BYTES
 from skyshard.testbed import Testbed
 

@@ -14,15 +14,15 @@ import pytest
 from tests.support.same_answer import rows_in
 from tests.support.small_catalog import STRIPING, positions, write_small_catalog
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Striping
 from skyshard.chunking import Chunker
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
-from skyshard.errors import UserError
 from skyshard.node.mariadb_loader import MariaDBLoader
 from skyshard.node.messages import Loader
-from skyshard.registry.records import Replica
-from skyshard.registry.sql_tables import INDEX_DATABASE
+from skyshard.registry.stored.records import Replica
+from skyshard.registry.stored.sql_tables import INDEX_DATABASE
 from skyshard.rowimage.digest import RowDigest
 from skyshard.testbed import TargetName, Testbed
 

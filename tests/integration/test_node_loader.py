@@ -13,12 +13,12 @@ import psutil
 import pyarrow as pa
 import pytest
 
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.catalog.ddl import create_table
 from skyshard.catalog.schema import Column, Table
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, Endpoint, connect
-from skyshard.errors import ClusterError, UserError
-from skyshard.node.doubled_rows import DoubledRow
+from skyshard.node.load.doubled_rows import DoubledRow
 from skyshard.node.mariadb_loader import MariaDBLoader
 from skyshard.node.messages import (
     BuildOrder,

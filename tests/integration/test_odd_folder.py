@@ -13,7 +13,7 @@ from tests.support.same_answer import rows_in
 from tests.support.small_catalog import write_small_catalog
 
 from skyshard.cluster.private_cluster import Cluster
-from skyshard.registry.lifecycle import QueryState
+from skyshard.registry.stored.lifecycle import QueryState
 from skyshard.testbed import TargetName, Testbed
 
 pytestmark = pytest.mark.integration

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from tests.support.same_answer import rows_in
 
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.cluster.private_cluster import MONO_NAME, Cluster
 from skyshard.db.connection import Account, connect
-from skyshard.errors import ClusterError, UserError
-from skyshard.registry.mono_state import ORACLE_DATABASE
+from skyshard.registry.catalog.mono_state import ORACLE_DATABASE
 from skyshard.scenarios.testbed_target import has_mono
 from skyshard.testbed import Testbed
 

@@ -24,8 +24,8 @@ import psutil
 import pyarrow as pa
 import pytest
 
+from skyshard.basics.errors import Bug, ClusterError, UserError
 from skyshard.db.connection import Endpoint, connect
-from skyshard.errors import Bug, ClusterError, UserError
 from skyshard.rowimage.sqltype import SqlType, parse_type
 from skyshard.runtime import Runtime, open_runtime
 

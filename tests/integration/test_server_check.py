@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.schema import Column, Key, Table
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, Connection, connect
-from skyshard.errors import UserError
 from skyshard.ingest.plan.server_check import make_table
 from skyshard.ingest.plan.storable import require_storable
 from skyshard.rowimage.sqltype import parse_type

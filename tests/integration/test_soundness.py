@@ -10,10 +10,10 @@ import pytest
 from tests.support.kill_catalog import write_catalog
 from tests.support.same_answer import rows_in
 
+from skyshard.basics.errors import SkyshardError
 from skyshard.cluster.private_cluster import CZAR_NAME, Cluster
 from skyshard.db.connection import Account, connect
-from skyshard.errors import SkyshardError
-from skyshard.registry.sql_tables import INDEX_DATABASE
+from skyshard.registry.stored.sql_tables import INDEX_DATABASE
 from skyshard.testbed import Testbed
 
 DATABASE = "sound"

@@ -10,10 +10,10 @@ import pytest
 from tests.support.small_match import BORDER, write_catalog
 from tests.support.small_metadata import edit_json, write_metadata_folder
 
+from skyshard.basics.errors import UserError
 from skyshard.chunking import Chunker
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
-from skyshard.errors import UserError
 from skyshard.node.messages import Loader
 from skyshard.testbed import Testbed
 

@@ -19,9 +19,9 @@ import pytest
 import yaml
 from tests.support.small_metadata import write_metadata_folder
 
+from skyshard.basics.errors import UserError
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
-from skyshard.errors import UserError
 from skyshard.ingest.transaction.ingest_report import TableReport
 from skyshard.ingest.transaction.ingest_run import Ingest
 from skyshard.testbed import Testbed

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pytest
 from tests.support.schema_parquet import expected, make_rows, write_rows
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.felis_schemas import read_schema
 from skyshard.catalog.schema import Table
 from skyshard.chunking import Chunker
 from skyshard.cluster.private_cluster import Cluster
-from skyshard.errors import UserError
 from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.testbed import Testbed
 

@@ -17,10 +17,10 @@ from tests.support.killing import Driver
 from tests.support.mag_catalog import make_catalog
 from tests.support.stepping import Stopped, stop_at
 
+from skyshard.basics.errors import UserError
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.db.silence_watch import SILENCE_VARIABLE
-from skyshard.errors import UserError
 from skyshard.log.line_output import FILE_VARIABLE
 from skyshard.registry.catalog_cache import CatalogCache
 from skyshard.runtime import open_runtime

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from tests.support.same_answer import rows_in
 
+from skyshard.basics.errors import UserError
 from skyshard.cluster.private_cluster import Cluster
-from skyshard.errors import UserError
 from skyshard.testbed import Testbed
 
 STRIPING = {"stripes": 18, "substripes": 4, "overlap_deg": 0.5}

@@ -14,15 +14,15 @@ from tests.support.felis_skies import felis_recipe
 from tests.support.recipes import changed
 from tests.support.same_answer import rows_in
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.check.compare_answers import compare_answers
 from skyshard.catalog.layout import Layout
 from skyshard.catalog.synth_manifest import SynthManifest, read_manifest
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
-from skyshard.errors import UserError
 from skyshard.ingest.check.check_truth import KnownRows
 from skyshard.ingest.transaction.kept_truth import Known
-from skyshard.registry.records import WHOLE
+from skyshard.registry.stored.records import WHOLE
 from skyshard.synth.recipe.recipe import Recipe, read_recipe
 from skyshard.synth.rows.generate import open_sky
 from skyshard.synth.write.dirty_input import parse_dirt, write_dirty

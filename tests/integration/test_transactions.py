@@ -14,15 +14,15 @@ from tests.support.killing import Driver
 from tests.support.same_answer import rows_in
 from tests.support.stepping import Stopped, stop_at
 
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.catalog.layout import Layout, Striping
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
-from skyshard.errors import ClusterError, UserError
-from skyshard.node import server_sessions
 from skyshard.node.mariadb_loader import MariaDBLoader
-from skyshard.registry.lifecycle import Event
-from skyshard.registry.published_catalog import Catalog
-from skyshard.registry.transaction_report import TransactionReport
+from skyshard.node.server import server_sessions
+from skyshard.registry.catalog.published_catalog import Catalog
+from skyshard.registry.stored.lifecycle import Event
+from skyshard.registry.transactions.transaction_report import TransactionReport
 from skyshard.testbed import Testbed
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skyshard.errors import ClusterError
+from skyshard.basics.errors import ClusterError
 from skyshard.host.atomic_files import write_atomically
 from skyshard.rowimage.record import RecordLayout, Records
 

@@ -9,10 +9,10 @@ from tests.support.raw_server import RawServer, difference_to_raw
 from tests.support.same_answer import difference, folded
 from tests.support.split_sky import SplitSky
 
+from skyshard.basics.errors import SkyshardError, UserError
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.czar.result.answer import QueryResult
-from skyshard.errors import SkyshardError, UserError
 
 OURS = re.compile(r"scisql_|qserv_", re.IGNORECASE)
 

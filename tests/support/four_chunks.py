@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Layout, Role, Striping, TableLayout
 from skyshard.catalog.schema import Column, Table
-from skyshard.errors import UserError
-from skyshard.registry.published_catalog import Catalog, CatalogTable, ChunkEntry
+from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable, ChunkEntry
 from skyshard.rowimage.sqltype import parse_type
 
 CHUNKS = (324, 325, 361, 362)

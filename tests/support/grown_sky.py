@@ -24,7 +24,7 @@ from skyshard.chunking.sphere import ang_sep
 from skyshard.cluster.private_cluster import MONO_NAME
 from skyshard.czar.mono import MonoTarget
 from skyshard.db.connection import Account, connect, quote_name
-from skyshard.registry.published_catalog import Catalog, Chunks
+from skyshard.registry.catalog.published_catalog import Catalog, Chunks
 from skyshard.testbed import Testbed
 
 Batch = dict[str, list[Row]]

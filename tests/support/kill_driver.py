@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from skyshard.errors import SkyshardError
+from skyshard.basics.errors import SkyshardError
 from skyshard.runtime import RuntimeKind
 from skyshard.testbed import Testbed
 

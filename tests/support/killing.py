@@ -22,12 +22,12 @@ from pathlib import Path
 import psutil
 from tests.support.kill_catalog import write_catalog
 
+from skyshard.basics.errors import ClusterError
 from skyshard.cluster.private_cluster import CZAR_NAME, Cluster
 from skyshard.db.connection import Account, connect
-from skyshard.errors import ClusterError
 from skyshard.node.mariadb_loader import MariaDBLoader
-from skyshard.registry.records import Replica
-from skyshard.registry.sql_tables import INDEX_DATABASE, REGISTRY_DATABASE
+from skyshard.registry.stored.records import Replica
+from skyshard.registry.stored.sql_tables import INDEX_DATABASE, REGISTRY_DATABASE
 from skyshard.runtime import RuntimeKind
 from skyshard.testbed import Testbed
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from skyshard.basics.errors import ClusterError
 from skyshard.bench.drive.driver_processes import DriverProcesses
 from skyshard.bench.record.latency_stats import TrialSummary
 from skyshard.bench.target import NullTarget, Target, TargetAnswer
@@ -13,7 +14,6 @@ from skyshard.bench.workload.data_profile import DataProfile
 from skyshard.bench.workload.query_schedule import ClassSchedule, build_schedule
 from skyshard.bench.workload.query_template import read_template
 from skyshard.bench.workload.workload import Workload
-from skyshard.errors import ClusterError
 from skyshard.host.shipped_data import data_folder
 
 FOLDER = data_folder("queries", "sql")

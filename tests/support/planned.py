@@ -11,7 +11,7 @@ from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES
 from skyshard.czar.plan.planner import plan_statement
 from skyshard.czar.plan.query_plan import QueryPlan
 from skyshard.czar.sql.statement import SelectStatement, parse_statement
-from skyshard.registry.published_catalog import CatalogSource
+from skyshard.registry.catalog.published_catalog import CatalogSource
 
 
 def bound_of(sql: str, source: CatalogSource, database: str = "sky", *, has_open_areas: bool = False) -> Bound:

@@ -21,9 +21,9 @@ from tests.support.killing import forget
 from tests.support.raw_server import RawAnswer, RawServer, difference_to_raw
 from tests.support.stepping import Fuse, Stopped, stop
 
+from skyshard.basics.errors import Refusal, UserError
 from skyshard.cluster.private_cluster import MONO_NAME, Cluster
 from skyshard.db.connection import Account, connect
-from skyshard.errors import Refusal, UserError
 from skyshard.node.messages import Loader
 from skyshard.testbed import Testbed
 

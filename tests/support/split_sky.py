@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.ddl import DUMMY_CHUNK, chunk_table, create_table, overlap_prototype, stored_table
 from skyshard.catalog.layout import Layout, Role, Striping, TableLayout
 from skyshard.catalog.schema import Column, Table
@@ -25,8 +26,7 @@ from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.czar.mono import MonoTarget
 from skyshard.db.connection import Account, Connection, connect
-from skyshard.errors import UserError
-from skyshard.registry.published_catalog import Catalog, CatalogTable, ChunkEntry
+from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable, ChunkEntry
 from skyshard.rowimage.sqltype import parse_type
 
 Row = tuple[Any, ...]

@@ -13,12 +13,12 @@ from typing import Any
 
 from tests.support.killing import digests, leftovers
 
+from skyshard.basics.progress import Progress, Watcher
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.plan.ingest_plan import make_plan
 from skyshard.ingest.transaction.ingest_run import Ingest
 from skyshard.node.node_loader import NodeLoader
-from skyshard.progress import Progress, Watcher
-from skyshard.registry.store import Store
+from skyshard.registry.stored.store import Store
 from skyshard.runtime.base import Handle
 from skyshard.testbed import Testbed, source_at
 

@@ -17,9 +17,9 @@ import sqlalchemy as sa
 
 from skyshard.cluster.private_cluster import CZAR_NAME, Cluster
 from skyshard.db.connection import Connection
-from skyshard.registry.migrations import to_2
 from skyshard.registry.registry import Registry
-from skyshard.registry.upgrade import upgrade
+from skyshard.registry.schema.migrations import to_2
+from skyshard.registry.schema.upgrade import upgrade
 
 CHANGES = re.compile(r"\s*(CREATE|DROP|RENAME|INSERT|UPDATE|REPLACE|ALTER)\b")
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.schema import Column, Table
-from skyshard.errors import UserError
 from skyshard.rowimage.sqltype import parse_type
 
 PACKAGE = "lsst.sdm.schemas"

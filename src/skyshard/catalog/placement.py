@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping, Sequence
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 
 
 def place(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 from skyshard.rowimage.sqltype import SqlType, parse_type
 
 CHUNK_COLUMN = "chunkId"

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
+from skyshard.basics.lazy import lazy_module
 from skyshard.host.file_versions import refuse_newer
-from skyshard.lazy import lazy_module
 
 if TYPE_CHECKING:
     import yaml

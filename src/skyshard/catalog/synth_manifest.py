@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Role, Striping
 from skyshard.catalog.strict_files import Strict, read_written
-from skyshard.errors import UserError
 from skyshard.host.atomic_files import write_atomically
 
 MANIFEST = "manifest.json"

@@ -8,11 +8,11 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skyshard.array_types import Flags, Floats, Integers, Numbers
+from skyshard.basics.array_types import Flags, Floats, Integers, Numbers
+from skyshard.basics.errors import UserError
+from skyshard.basics.lazy import locked_property
 from skyshard.chunking.sphere import Box, HalfSpaces, Region, unit_vectors
 from skyshard.chunking.stripe_table import build_table, check_striping, count_chunks
-from skyshard.errors import UserError
-from skyshard.lazy import locked_property
 
 Places: TypeAlias = NDArray[np.intp]
 

@@ -14,8 +14,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skyshard.array_types import Flags, Floats
-from skyshard.errors import UserError
+from skyshard.basics.array_types import Flags, Floats
+from skyshard.basics.errors import UserError
 
 RAD_PER_DEG = 0.0174532925199432957692369076849
 DEG_PER_RAD = 57.2957795130823208767981548141

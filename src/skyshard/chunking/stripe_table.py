@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skyshard.array_types import Floats, Integers
+from skyshard.basics.array_types import Floats, Integers
+from skyshard.basics.errors import UserError
 from skyshard.chunking.sphere import DEG_PER_RAD, RAD_PER_DEG
-from skyshard.errors import UserError
 
 MAX_STRIPES = 10_000
 MAX_SUB_STRIPES = 648_000

@@ -14,15 +14,15 @@ from typing import Annotated
 
 import typer
 
+from skyshard.basics.errors import SkyshardError, notes_of, text_of
+from skyshard.basics.release import VERSION
 from skyshard.cli.lazy_commands import RootGroup, named_by
 from skyshard.cli.terminal.log_lines import write_log
 from skyshard.cli.terminal.standard_streams import STREAMS, give_up, prepare_streams
 from skyshard.cli.terminal.system_errors import trouble_of
 from skyshard.cli.terminal.usage_errors import usage_error
-from skyshard.errors import SkyshardError, notes_of, text_of
 from skyshard.host.interrupts import interruptible, signal_of
 from skyshard.host.process_tuning import allow_tuning
-from skyshard.release import VERSION
 
 NAME = "skyshard"
 COMPLETE = "_SKYSHARD_COMPLETE"

@@ -14,8 +14,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from skyshard.basics.lazy import locked_property
 from skyshard.cli.command_table import COMMANDS, GROUPS, CommandRow, GroupRow
-from skyshard.lazy import locked_property
 
 PACKAGE = "skyshard.cli.commands"
 LOG_FILE = "--log-file"

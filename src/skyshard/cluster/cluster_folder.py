@@ -20,7 +20,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from skyshard.errors import ClusterError, UserError
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.host.atomic_files import write_atomically
 from skyshard.host.file_versions import refuse_newer
 

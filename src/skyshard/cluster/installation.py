@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 from skyshard.host.shipped_data import checkout
 
 ROOT_VARIABLE = "SKYSHARD_MARIADB_ROOT"

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
+from skyshard.basics.errors import SkyshardError, UserError, words_of
 from skyshard.cluster.cluster_folder import (
     ClusterRecord,
     exclusive,
@@ -33,7 +34,6 @@ from skyshard.cluster.installation import Installation, find_mariadbd
 from skyshard.cluster.server import Server, end_orphans
 from skyshard.cluster.server_options import CZAR, NODE
 from skyshard.db.connection import Endpoint
-from skyshard.errors import SkyshardError, UserError, words_of
 from skyshard.host.interrupts import uninterrupted
 from skyshard.log.event_log import EventLog
 from skyshard.log.events import SERVER_CRASHED, SERVER_KILLED, SERVER_NOT_STARTED, SERVER_STARTED, SERVER_STOPPED

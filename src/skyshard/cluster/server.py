@@ -18,11 +18,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from skyshard.basics.errors import ClusterError
 from skyshard.cluster.accounts import ACCOUNT_STATEMENTS
 from skyshard.cluster.installation import Installation
 from skyshard.cluster.server_options import NODE, OPEN_FILES, Tuning, server_options
 from skyshard.db.connection import Account, Endpoint, connect
-from skyshard.errors import ClusterError
 
 SOCKET_PATH_BYTES = 107
 POLL_S = 0.01

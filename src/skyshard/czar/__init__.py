@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from skyshard.lazy import lazy_exports
+from skyshard.basics.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from skyshard.czar.czar import Czar as Czar

@@ -19,6 +19,7 @@ from types import TracebackType
 
 import pyarrow as pa
 
+from skyshard.basics.errors import SkyshardError
 from skyshard.czar.cache.overtaken import answered, begin, planned
 from skyshard.czar.cache.plan_reuse import StatementPlanner
 from skyshard.czar.explain import Explanation
@@ -41,12 +42,11 @@ from skyshard.czar.show_catalog import show
 from skyshard.czar.sql.statement import ShowStatement
 from skyshard.db.connection import Endpoint
 from skyshard.db.sessions import CLEANING, Sessions
-from skyshard.errors import SkyshardError
 from skyshard.host.process_tuning import freeze_loaded
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 from skyshard.log.events import PLANNED_AGAIN
+from skyshard.registry.catalog.published_catalog import CatalogSource
 from skyshard.registry.catalog_cache import CatalogCache
-from skyshard.registry.published_catalog import CatalogSource
 from skyshard.rowimage.sqltype import parse_type
 
 __all__ = ["Answer", "Czar", "QueryResult", "QueryStats"]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.czar.bind.bind_names import bind
 from skyshard.czar.bind.ref_match import single_rows
 from skyshard.czar.bind.rewrite import rewrite
@@ -28,9 +29,8 @@ from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.statement import ShowStatement, parse_statement
 from skyshard.db.connection import Endpoint
 from skyshard.db.sessions import CLEANING, Sessions
-from skyshard.errors import ClusterError, SkyshardError, UserError
-from skyshard.registry.mono_state import Load, read_loads, require_present
-from skyshard.registry.published_catalog import Catalog, CatalogSource
+from skyshard.registry.catalog.mono_state import Load, read_loads, require_present
+from skyshard.registry.catalog.published_catalog import Catalog, CatalogSource
 
 
 @dataclass(frozen=True, slots=True)

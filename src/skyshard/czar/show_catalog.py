@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.schema import Column, Table
 from skyshard.czar.bind.resolve_columns import did_you_mean
 from skyshard.czar.sql.statement import Show, ShowStatement
-from skyshard.errors import UserError
-from skyshard.registry.published_catalog import CatalogSource
+from skyshard.registry.catalog.published_catalog import CatalogSource
 from skyshard.rowimage.sqltype import SqlType
 
 HEADINGS = ("Field", "Type", "Null", "Key", "Default", "Extra")

@@ -18,20 +18,20 @@ from typing import Any
 
 import pyarrow as pa
 
+from skyshard.basics.errors import ClusterError, SkyshardError, UserError, words_of
+from skyshard.basics.lazy import lazy_module
 from skyshard.czar.czar import Czar
 from skyshard.czar.plan.query_plan import Kind, Lane
 from skyshard.czar.result.answer import Answer, EndedStatement, QueryResult, QueryStats, ReadyAnswer, named
 from skyshard.czar.result.output import write_parquet, written_names
 from skyshard.czar.result.query_progress import Cancelled, Running, left_of
 from skyshard.czar.run.scratch_tables import query_name
-from skyshard.errors import ClusterError, SkyshardError, UserError, words_of
 from skyshard.host.atomic_files import new_file
 from skyshard.host.processes import began, is_there
-from skyshard.lazy import lazy_module
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import HISTORY_LOST, RESULTS_EXPIRED
-from skyshard.registry.lifecycle import QueryEvent, QueryState
-from skyshard.registry.query_history import OPEN, HistoryRow, QueryHistory
+from skyshard.registry.history.query_history import OPEN, HistoryRow, QueryHistory
+from skyshard.registry.stored.lifecycle import QueryEvent, QueryState
 
 pq = lazy_module("pyarrow.parquet")
 

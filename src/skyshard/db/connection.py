@@ -22,11 +22,11 @@ import pymysql
 from pymysql.constants import CLIENT
 from pymysql.cursors import SSCursor
 
+from skyshard.basics.errors import ClusterError, NoRoom, SkyshardError, UserError
 from skyshard.db import server_errors as known
 from skyshard.db.charsets import LATIN1
 from skyshard.db.literals import row_literals
 from skyshard.db.result_columns import ResultColumn
-from skyshard.errors import ClusterError, NoRoom, SkyshardError, UserError
 from skyshard.host.processes import own_name
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import threading
 import time
 from collections.abc import Iterable
 
+from skyshard.basics.errors import SkyshardError, UserError
 from skyshard.db.connection import MARK, Account, Connection, Endpoint, connect
-from skyshard.errors import SkyshardError, UserError
 from skyshard.host.processes import is_left
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 from skyshard.log.events import STATEMENTS_ENDED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from skyshard.errors import ClusterError, UserError
+from skyshard.basics.errors import ClusterError, UserError
 
 NO_SERVER = {2002, 2003}
 CONNECTION_LOST = {2002, 2003, 2006, 2013, 2014, 2055, 1053, 1927, 0}

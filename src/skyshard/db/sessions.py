@@ -11,9 +11,9 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
+from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.db.connection import Account, Connection, Endpoint, connect
 from skyshard.db.silence_watch import SilenceWatch
-from skyshard.errors import ClusterError, SkyshardError, UserError
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 
 IDLE_CONNECTIONS = 8

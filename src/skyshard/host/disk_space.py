@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from skyshard.errors import ClusterError
+from skyshard.basics.errors import ClusterError
 
 RESERVE_BYTES = 64 << 20
 """What stays free for the servers' own logs and tables."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 
 NEWER = "install a newer release of Skyshard"
 """What to do about a file of a later version."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from skyshard.errors import Bug
+from skyshard.basics.errors import Bug
 
 ShippedFolder = Literal["synth", "ingest", "queries", "k8s"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from skyshard.lazy import lazy_exports
+from skyshard.basics.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from skyshard.ingest.check.check_truth import VerifyCheck as VerifyCheck

@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skyshard.basics.errors import UserError
+from skyshard.basics.progress import Progress, Watcher, unwatched
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.catalog.ddl import stored_table
 from skyshard.catalog.layout import Role, Striping, TableLayout
 from skyshard.catalog.placement import place
 from skyshard.catalog.schema import Table
-from skyshard.errors import UserError
 from skyshard.ingest.on_nodes.bounded_futures import in_order_of_end
 from skyshard.ingest.partition.director_keys import ONE_PLACE, KeyKind, whole_keys
 from skyshard.ingest.partition.doubled_input import where_rows_stand
@@ -32,7 +33,6 @@ from skyshard.ingest.partition.routing import positions
 from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
 from skyshard.ingest.source import InputSlice, Reader
 from skyshard.node.messages import Loader
-from skyshard.progress import Progress, Watcher, unwatched
 from skyshard.rowimage.record import RecordLayout
 from skyshard.runtime.base import Runtime
 

@@ -19,9 +19,9 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Layout, Role, TableLayout
 from skyshard.catalog.schema import Table, is_chunk_column
-from skyshard.errors import UserError
 
 BATCH_ROWS = 1 << 20
 """Rows in a batch at most: bounds the memory of a partition task whatever the size of its slice."""

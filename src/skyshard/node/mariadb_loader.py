@@ -9,9 +9,7 @@ from pathlib import Path
 from skyshard.db.connection import Endpoint, quote_name
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 from skyshard.log.events import TABLES_SWEPT
-from skyshard.node.build_tables import TableBuilder
-from skyshard.node.clear_tables import drop_tables
-from skyshard.node.merge_tables import make_merge_tables
+from skyshard.node.load.build_tables import TableBuilder
 from skyshard.node.messages import (
     BuildOrder,
     BuiltTable,
@@ -22,11 +20,13 @@ from skyshard.node.messages import (
     ShownTable,
     TableDigest,
 )
-from skyshard.node.read_table import export_table
-from skyshard.node.server_files import ServerFiles
-from skyshard.node.server_sessions import ServerSessions
-from skyshard.node.table_digests import current_digests
-from skyshard.node.table_faults import find_faults, repair_tables
+from skyshard.node.read.read_table import export_table
+from skyshard.node.read.table_digests import current_digests
+from skyshard.node.read.table_faults import find_faults, repair_tables
+from skyshard.node.server.clear_tables import drop_tables
+from skyshard.node.server.merge_tables import make_merge_tables
+from skyshard.node.server.server_files import ServerFiles
+from skyshard.node.server.server_sessions import ServerSessions
 
 
 class MariaDBLoader:

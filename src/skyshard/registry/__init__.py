@@ -1,14 +1,14 @@
 """The registry: the truth about the cluster, in the czar's MariaDB.
 
-``catalog`` is what queries read (pure values), ``tables`` the SQL tables, ``store`` reads and writes them,
-``lifecycle`` says which states may follow which.
+``catalog`` is what queries read, ``transactions`` what ingest writes, ``stored`` the SQL tables and the states of their
+rows.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from skyshard.lazy import lazy_exports
+from skyshard.basics.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from skyshard.registry.catalog_cache import CatalogCache as CatalogCache

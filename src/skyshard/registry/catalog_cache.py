@@ -16,10 +16,10 @@ from skyshard.db.connection import Endpoint, Row
 from skyshard.db.sessions import Sessions
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import PLANS_OUTDATED
-from skyshard.registry import director_index
-from skyshard.registry.generation import READ
-from skyshard.registry.published_catalog import Catalog, Chunks
+from skyshard.registry.catalog import director_index
+from skyshard.registry.catalog.published_catalog import Catalog, Chunks
 from skyshard.registry.registry import Registry
+from skyshard.registry.stored.generation import READ
 
 
 @dataclass(slots=True, eq=False)

@@ -12,15 +12,14 @@ from pathlib import Path
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name, sqlalchemy_engine
-from skyshard.registry import sql_tables as t
-from skyshard.registry.contributions import Contributions
-from skyshard.registry.databases import Databases
-from skyshard.registry.index_parts import IndexParts
-from skyshard.registry.published import Published
-from skyshard.registry.query_history import QueryHistory
-from skyshard.registry.registry_lock import REGISTRY_LOCK, exclusive
-from skyshard.registry.replicas import Placements, Replicas
-from skyshard.registry.schema_version import (
+from skyshard.registry.catalog.databases import Databases
+from skyshard.registry.catalog.index_parts import IndexParts
+from skyshard.registry.catalog.published import Published
+from skyshard.registry.catalog.replicas import Placements, Replicas
+from skyshard.registry.history.query_history import QueryHistory
+from skyshard.registry.history.story_rows import StoryRows
+from skyshard.registry.schema.registry_lock import REGISTRY_LOCK, exclusive
+from skyshard.registry.schema.schema_version import (
     BEING_MADE,
     CURRENT,
     REGISTRY,
@@ -29,9 +28,10 @@ from skyshard.registry.schema_version import (
     require_current,
     write_versions,
 )
-from skyshard.registry.store import Engines
-from skyshard.registry.story_rows import StoryRows
-from skyshard.registry.transactions import Transactions
+from skyshard.registry.stored import sql_tables as t
+from skyshard.registry.stored.store import Engines
+from skyshard.registry.transactions.contributions import Contributions
+from skyshard.registry.transactions.transactions import Transactions
 
 MAKING_WAIT_S = 60
 """So long a process waits for another one that makes the registry at the same time."""

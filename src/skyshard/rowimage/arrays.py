@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.array_types import Bytes, Flags, Integers, Words
-from skyshard.errors import UserError
-from skyshard.lazy import lazy_module
+from skyshard.basics.array_types import Bytes, Flags, Integers, Words
+from skyshard.basics.errors import UserError
+from skyshard.basics.lazy import lazy_module
 
 pc = lazy_module("pyarrow.compute")
 

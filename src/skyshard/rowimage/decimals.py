@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.array_types import Bytes, Flags, Words
+from skyshard.basics.array_types import Bytes, Flags, Words
 from skyshard.rowimage.arrays import Origin, big_endian, bitmap_buffer, from_big_endian, validity_bytes, values_of
 
 _GROUP = 9

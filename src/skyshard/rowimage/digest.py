@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.array_types import Words
-from skyshard.errors import UserError
+from skyshard.basics.array_types import Words
+from skyshard.basics.errors import UserError
 from skyshard.rowimage.arrays import ByteStrings, Origin, ValidityBitmap, is_bytes, parts, validity_bytes, values_of
 from skyshard.rowimage.decimals import decimal_words
 from skyshard.rowimage.enum_set import by_distinct

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from skyshard.array_types import Bytes, Words
-from skyshard.lazy import lazy_module
+from skyshard.basics.array_types import Bytes, Words
+from skyshard.basics.lazy import lazy_module
 from skyshard.rowimage.arrays import Origin, bitmap_buffer, from_little_endian, little_endian
 
 pc = lazy_module("pyarrow.compute")

@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.array_types import Bytes
-from skyshard.errors import UserError
+from skyshard.basics.array_types import Bytes
+from skyshard.basics.errors import UserError
 from skyshard.rowimage.arrays import Origin, ValidityBitmap, big_endian, is_bytes, parts, validity_bytes, values_of
 from skyshard.rowimage.malloc_tuning import keep_freed_memory
 from skyshard.rowimage.record import FieldLike, RecordLayout, Records, RecordSlot, bytes_at, require_packable

@@ -15,9 +15,9 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from skyshard.array_types import Bytes
+from skyshard.basics.array_types import Bytes
+from skyshard.basics.errors import UserError
 from skyshard.db.charsets import BYTES_A_CHARACTER, codec_of
-from skyshard.errors import UserError
 from skyshard.rowimage.arrays import Origin
 from skyshard.rowimage.decimals import DecimalCodec
 from skyshard.rowimage.enum_set import MemberCodec, parse_members

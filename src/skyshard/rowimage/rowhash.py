@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skyshard.array_types import Integers, Words
+from skyshard.basics.array_types import Integers, Words
 from skyshard.rowimage.arrays import ByteStrings
 
 DIGEST_VERSION = 1

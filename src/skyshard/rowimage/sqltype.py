@@ -13,8 +13,8 @@ from functools import lru_cache
 
 import pyarrow as pa
 
+from skyshard.basics.errors import UserError
 from skyshard.db.charsets import BYTES_A_CHARACTER
-from skyshard.errors import UserError
 
 
 class TypeClass(StrEnum):

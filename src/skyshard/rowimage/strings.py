@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from skyshard.array_types import Bytes, Integers, Words
-from skyshard.lazy import lazy_module
+from skyshard.basics.array_types import Bytes, Integers, Words
+from skyshard.basics.lazy import lazy_module
 from skyshard.rowimage.arrays import (
     ByteStrings,
     Origin,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from skyshard.array_types import Bytes, Flags, Integers, Words
+from skyshard.basics.array_types import Bytes, Flags, Integers, Words
 from skyshard.rowimage.arrays import (
     ByteStrings,
     Origin,

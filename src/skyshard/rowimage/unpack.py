@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.array_types import Bytes
+from skyshard.basics.array_types import Bytes
 from skyshard.rowimage.arrays import bitmap_buffer, from_big_endian
 from skyshard.rowimage.malloc_tuning import keep_freed_memory
 from skyshard.rowimage.pack import block_rows

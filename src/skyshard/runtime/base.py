@@ -18,7 +18,7 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
 
-from skyshard.errors import Bug, ClusterError, UserError
+from skyshard.basics.errors import Bug, ClusterError, UserError
 
 P = ParamSpec("P")
 T = TypeVar("T")

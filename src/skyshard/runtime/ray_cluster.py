@@ -32,7 +32,7 @@ os.environ.update(ENVIRONMENT)  # Ray reads some of these while it is imported
 import ray  # noqa: E402
 from ray.exceptions import RayError, RayTaskError  # noqa: E402
 
-from skyshard.errors import Bug, ClusterError, UserError  # noqa: E402
+from skyshard.basics.errors import Bug, ClusterError, UserError  # noqa: E402
 from skyshard.log.event_log import ONLY_LOGGED  # noqa: E402
 from skyshard.log.events import RAY_STARTED, RAY_STOPPED  # noqa: E402
 from skyshard.log.line_output import write_logs_of_environment  # noqa: E402

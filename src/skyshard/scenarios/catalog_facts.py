@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from skyshard.basics.errors import SkyshardError
 from skyshard.bench.check.true_answers import TrueAnswer, TrueAnswers
 from skyshard.bench.record.chunk_map import SkyMap
 from skyshard.bench.record.trial_manifest import IngestStage
 from skyshard.bench.trial.trial_setup import CatalogFacts
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.catalog.synth_manifest import read_manifest
-from skyshard.errors import SkyshardError
-from skyshard.registry.published_catalog import Catalog
-from skyshard.registry.transaction_report import read_report
+from skyshard.registry.catalog.published_catalog import Catalog
+from skyshard.registry.transactions.transaction_report import read_report
 from skyshard.synth.recipe.release_profile import read_profile
 from skyshard.testbed import Testbed
 

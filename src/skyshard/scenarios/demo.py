@@ -10,14 +10,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from skyshard.basics.errors import ClusterError, UserError
+from skyshard.basics.progress import Watcher, announce, unwatched
 from skyshard.bench.trial.new_folder import require_writable
 from skyshard.bench.workload.workload import find_workload, read_workload
 from skyshard.bench.workload.workload_fit import Fitted, best_fit, names_of
 from skyshard.cluster.installation import find_mariadbd
 from skyshard.cluster.private_cluster import MAX_NODES, Cluster
-from skyshard.errors import ClusterError, UserError
 from skyshard.ingest.transaction.ingest_report import IngestReport
-from skyshard.progress import Watcher, announce, unwatched
 from skyshard.runtime import RuntimeKind, open_runtime
 from skyshard.scenarios.trial_run import TrialRun
 from skyshard.synth.recipe.recipe import Recipe, read_recipe

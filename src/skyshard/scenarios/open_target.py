@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from skyshard.basics.errors import UserError
+from skyshard.basics.progress import Watcher, unwatched
 from skyshard.bench.target import Target
-from skyshard.errors import UserError
-from skyshard.progress import Watcher, unwatched
 from skyshard.scenarios.testbed_target import OwnedTarget, TestbedTarget
 from skyshard.testbed import Testbed
 

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from skyshard.basics.errors import UserError
+from skyshard.basics.progress import Watcher, announce
 from skyshard.bench.compare.published_results import check_model, cliff, read_published
 from skyshard.bench.compare.sweep import Forecast, Size, Sweep, forecasts, sweep_of
 from skyshard.bench.pages.sweep_page import write_sweep
@@ -20,9 +22,7 @@ from skyshard.bench.trial.new_folder import require_writable
 from skyshard.bench.workload.workload import Workload
 from skyshard.bench.workload.workload_fit import names_of, workload_templates
 from skyshard.cluster.private_cluster import MAX_NODES, Cluster
-from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_file
-from skyshard.progress import Watcher, announce
 from skyshard.runtime import open_runtime
 from skyshard.scenarios.catalog_facts import PROFILE
 from skyshard.scenarios.trial_run import TrialRun

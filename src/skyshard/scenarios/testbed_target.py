@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.target import TargetAnswer, TargetCall
 from skyshard.cluster.private_cluster import CZAR_NAME, MONO_NAME
 from skyshard.czar.czar import Czar
 from skyshard.czar.mono import MonoTarget
 from skyshard.czar.run.scratch_tables import query_name
 from skyshard.db.connection import Account, connect
-from skyshard.errors import UserError
 from skyshard.testbed import TargetName, Testbed
 
 _VARIABLES = (

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from skyshard.basics.errors import UserError
+from skyshard.basics.progress import Watcher
 from skyshard.bench.check.true_answers import TrueAnswers
 from skyshard.bench.drive.driver_processes import DriverProcesses
 from skyshard.bench.target import TakesForms, Target
@@ -27,8 +29,6 @@ from skyshard.bench.workload.data_profile import profile_data
 from skyshard.bench.workload.query_template import QueryTemplate, wanted_columns
 from skyshard.bench.workload.workload import Workload
 from skyshard.bench.workload.workload_fit import best_fit, names_of, workload_templates
-from skyshard.errors import UserError
-from skyshard.progress import Watcher
 from skyshard.scenarios.catalog_facts import catalog_facts, true_answers
 from skyshard.scenarios.cluster_probe import ClusterProbe
 from skyshard.scenarios.open_target import open_target

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from skyshard.basics.errors import SkyshardError, UserError, text_of
 from skyshard.cluster.private_cluster import CZAR_NAME, LOG_FOLDER, MONO_NAME, Cluster
-from skyshard.errors import SkyshardError, UserError, text_of
 from skyshard.host.processes import is_there
 from skyshard.log.event_files import EventFiles, KeptEvent
 from skyshard.log.events import Subject
-from skyshard.registry.lifecycle import QueryState
+from skyshard.registry.history.story_rows import StoryRows
 from skyshard.registry.registry import Registry
-from skyshard.registry.story_rows import StoryRows
+from skyshard.registry.stored.lifecycle import QueryState
 from skyshard.story.tell import RegistryRows, is_about_node, node_story, query_story, transaction_story
 from skyshard.story.timeline import Story
 

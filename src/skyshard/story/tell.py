@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from skyshard.basics.readable import human_bytes
 from skyshard.log.event_files import KeptEvent
 from skyshard.log.events import KINDS, Subject, bounded
-from skyshard.readable import human_bytes
-from skyshard.registry.lifecycle import QueryState
-from skyshard.registry.story_rows import StoryRow
+from skyshard.registry.history.story_rows import StoryRow
+from skyshard.registry.stored.lifecycle import QueryState
 from skyshard.story.timeline import Story, StoryEvent, merged, told
 
 _TRANSACTION_ENDS = {"finished": "published"}

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skyshard.basics.lazy import locked_property
 from skyshard.catalog.layout import Role, Striping, TableLayout
 from skyshard.catalog.synth_manifest import ChunkTruth, TableTruth
 from skyshard.chunking.sphere import Box, unit_vectors
 from skyshard.ingest.transaction.kept_truth import KeptTruth, Known, KnownAnswer
-from skyshard.lazy import locked_property
-from skyshard.registry.records import WHOLE
+from skyshard.registry.stored.records import WHOLE
 from skyshard.rowimage.digest import RowDigest
 from skyshard.synth.recipe.recipe import Recipe
 from skyshard.synth.rows.generate import SyntheticSky, open_sky

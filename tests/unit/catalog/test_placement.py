@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.placement import place, rebalanced
-from skyshard.errors import UserError
 
 sizes = st.dictionaries(st.integers(0, 230_000), st.integers(0, 10**9), min_size=1, max_size=60)
 

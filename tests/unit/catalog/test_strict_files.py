@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.workload.workload import Workload
 from skyshard.catalog.layout import Layout
 from skyshard.catalog.strict_files import load_yaml, parse_model, read_located
-from skyshard.errors import UserError
 from skyshard.ingest.sources.qserv_files import read_json, read_yaml
 
 DEEP = 1200

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from lsst import sphgeom
 from tests.support.sphere_regions import DEC, RA, REGIONS, points_near, relaxed
 
+from skyshard.basics.errors import UserError
 from skyshard.chunking import DUMMY_CHUNK, Chunker
 from skyshard.chunking.sphere import Box, Circle, Polygon, Region
-from skyshard.errors import UserError
 
 LAYOUTS = {
     "340/3": (340, 3, 0.01667),

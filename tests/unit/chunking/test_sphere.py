@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.sphere_regions import DEC, RA, REGIONS, circles, points_near, polygons, relaxed
 
+from skyshard.basics.errors import UserError
 from skyshard.chunking.sphere import Box, Circle, Ellipse, Polygon, Region, ang_sep, unit_vectors
-from skyshard.errors import UserError
 
 
 @relaxed

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.cluster.cluster_folder import ClusterRecord, exclusive, socket_folder
 from skyshard.cluster.private_cluster import Cluster
-from skyshard.errors import ClusterError, UserError
 
 
 def make_record(folder: Path, nodes: int = 2) -> ClusterRecord:

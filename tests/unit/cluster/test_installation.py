@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from skyshard.basics.errors import UserError
 from skyshard.cluster import installation
 from skyshard.cluster.installation import find_mariadbd
-from skyshard.errors import UserError
 
 
 def plant(folder: Path, version: str = "10.11.6-MariaDB", name: str = "mariadbd") -> Path:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skyshard.basics.errors import ClusterError, NoRoom, UserError
 from skyshard.db.connection import Account, Endpoint, connect, mapped, quote_name, quote_text
-from skyshard.errors import ClusterError, NoRoom, UserError
 
 HERE = Endpoint(socket="/run/x.sock")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from skyshard.errors import Bug
+from skyshard.basics.errors import Bug
 from skyshard.host import shipped_data as resources
 from skyshard.host.shipped_data import checkout, data_file, data_folder
 

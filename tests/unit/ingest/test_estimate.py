@@ -8,8 +8,8 @@ import pytest
 from tests.support.partitioned import partition_all
 from tests.support.small_catalog import write_small_catalog
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Layout, Striping, read_layout
-from skyshard.errors import UserError
 from skyshard.ingest.estimate import survey
 from skyshard.ingest.plan.ingest_plan import make_plan
 from skyshard.ingest.sources.open_source import open_source

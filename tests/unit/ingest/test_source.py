@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.schema import Column, Table
-from skyshard.errors import UserError
 from skyshard.ingest.source import BATCH_ROWS, InputSlice, asked_for, batch_rows, without_chunk_columns
 from skyshard.rowimage.sqltype import parse_type
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from tests.support.data_files import read_records, write_records
 
-from skyshard.errors import ClusterError
+from skyshard.basics.errors import ClusterError
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import Field, RecordLayout
 from skyshard.rowimage.sqltype import parse_type

@@ -11,10 +11,11 @@ import pytest
 import yaml
 from tests.support.documented import PAGES, ROOT, name_of
 
+from skyshard.basics.release import VERSION
 from skyshard.cli.command_table import COMMANDS, GROUPS
 from skyshard.log.event_files import level_name
 from skyshard.log.events import KINDS
-from skyshard.registry.lifecycle import (
+from skyshard.registry.stored.lifecycle import (
     ContributionState,
     DatabaseState,
     QueryState,
@@ -23,7 +24,6 @@ from skyshard.registry.lifecycle import (
     TransactionState,
     diagram,
 )
-from skyshard.release import VERSION
 
 WIDTH = 125
 TEXTS = [*PAGES, ROOT / "SECURITY.md", ROOT / "CHANGELOG.md"]

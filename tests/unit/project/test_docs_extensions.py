@@ -17,7 +17,14 @@ from layered_drawing import Arrow, Box
 
 import skyshard
 from skyshard.cli.app import app
-from skyshard.registry.lifecycle import ContributionState, DatabaseState, ReplicaState, State, TransactionState, diagram
+from skyshard.registry.stored.lifecycle import (
+    ContributionState,
+    DatabaseState,
+    ReplicaState,
+    State,
+    TransactionState,
+    diagram,
+)
 
 
 @pytest.mark.timeout(60)  # it imports all commands

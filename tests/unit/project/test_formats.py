@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.support.frozen import FIRST, FROZEN
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.compare.comparison import Comparison
 from skyshard.bench.compare.published_results import read_published
 from skyshard.bench.compare.sweep import Sweep
@@ -27,11 +28,10 @@ from skyshard.catalog.layout import read_layout
 from skyshard.catalog.strict_files import parse_written, read_written
 from skyshard.catalog.synth_manifest import read_manifest
 from skyshard.cluster.cluster_folder import ClusterRecord
-from skyshard.errors import UserError
 from skyshard.ingest.sources.mapping import read_mapping
 from skyshard.ingest.sources.synth_folder import open_synth_folder
 from skyshard.ingest.transaction.kept_truth import KeptTruth
-from skyshard.registry.transaction_report import read_report
+from skyshard.registry.transactions.transaction_report import read_report
 from skyshard.synth.recipe.recipe import read_recipe
 from skyshard.synth.recipe.release_profile import read_profile
 

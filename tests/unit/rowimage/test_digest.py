@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 from skyshard.rowimage.arrays import ByteStrings
 from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.rowimage.pack import pack

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 from skyshard.rowimage import pack as pack_module
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import Field, RecordLayout

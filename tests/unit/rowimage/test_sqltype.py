@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 from skyshard.rowimage.sqltype import TypeClass, parse_type
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import wait
 
 import pytest
 
-from skyshard.errors import Bug, UserError
+from skyshard.basics.errors import Bug, UserError
 from skyshard.runtime import open_runtime
 
 

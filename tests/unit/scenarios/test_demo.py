@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tests.support.own_workload import own_workload
 
-from skyshard.errors import UserError
-from skyshard.progress import Progress
+from skyshard.basics.errors import UserError
+from skyshard.basics.progress import Progress
 from skyshard.scenarios.demo import MARK, run_demo
 
 pytestmark = pytest.mark.timeout(60)  # a Felis schema takes seconds to read

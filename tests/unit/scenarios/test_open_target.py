@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 from skyshard.scenarios.open_target import open_target
 
 

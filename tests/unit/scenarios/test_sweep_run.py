@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from tests.support.bench_trials import made_workload
 
+from skyshard.basics.errors import UserError
+from skyshard.basics.progress import Progress, unwatched
 from skyshard.bench.workload.workload import find_workload, read_workload
-from skyshard.errors import UserError
-from skyshard.progress import Progress, unwatched
 from skyshard.scenarios.sweep_run import SweepRun
 
 

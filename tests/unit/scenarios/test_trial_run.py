@@ -9,12 +9,12 @@ import pyarrow as pa
 import pytest
 from tests.support.own_workload import own_workload
 
+from skyshard.basics.errors import UserError
+from skyshard.basics.progress import Watcher, unwatched
 from skyshard.bench.record.trial_folder import Trial
 from skyshard.bench.target import NullTarget, Target, TargetAnswer
 from skyshard.bench.trial import run_trial
 from skyshard.bench.workload.workload import read_workload
-from skyshard.errors import UserError
-from skyshard.progress import Watcher, unwatched
 from skyshard.scenarios import trial_run
 from skyshard.scenarios.trial_run import TrialRun
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from skyshard.basics.progress import Stage, Watcher
 from skyshard.bench.check.compare_answers import compare_answers
 from skyshard.bench.check.true_answers import NAME, TrueAnswers
 from skyshard.bench.drive.driver import Recording
 from skyshard.bench.record.latency_stats import WrongAnswer
 from skyshard.bench.target import Target
-from skyshard.progress import Stage, Watcher
 
 ASKERS = 4
 """Statements that are sent to the oracle at the same time."""

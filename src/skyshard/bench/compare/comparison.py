@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.compare.comparability import Difference, Weight, differences
 from skyshard.bench.compare.losses import AskedQueries, Loss, PhaseClass, Side, grown, losses
 from skyshard.bench.compare.significance import (
@@ -32,7 +33,6 @@ from skyshard.bench.compare.significance import (
 )
 from skyshard.bench.record.trial_folder import Trial
 from skyshard.catalog.strict_files import Strict
-from skyshard.errors import UserError
 
 MARGIN = 1.05
 """Ratios of medians between 1/margin and margin count as the same."""

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.special import stdtr
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.compare.losses import Loss, Side, setbacks
 from skyshard.bench.record.latency_stats import statistic
 from skyshard.bench.record.trial_folder import Trial
 from skyshard.catalog.strict_files import Strict
-from skyshard.errors import UserError
 
 STEP_ALPHA = 0.05
 """Probability that a page without any real step shows one, over all its series."""

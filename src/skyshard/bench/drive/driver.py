@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
+from skyshard.basics.errors import ClusterError
 from skyshard.bench.clock import Clock
 from skyshard.bench.record.samples import Sample
 from skyshard.bench.target import Cancels, Target, TargetAnswer, TargetCall
 from skyshard.bench.workload.arrivals import client_starts, next_due
 from skyshard.bench.workload.query_schedule import ClassSchedule, Query
 from skyshard.bench.workload.workload import Closed
-from skyshard.errors import ClusterError
 
 GRACE_S = 10.0
 INTERRUPTED = "Interrupted"

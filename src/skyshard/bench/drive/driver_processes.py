@@ -23,13 +23,13 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import pyarrow as pa
 
+from skyshard.basics.errors import ClusterError, words_of
 from skyshard.bench.clock import Clock, WallClock
 from skyshard.bench.drive.driver import GRACE_S, PhaseRun, Recording, phase_clients, run_phase
 from skyshard.bench.drive.thread_switching import SWITCH_S
 from skyshard.bench.record.samples import Sample
 from skyshard.bench.target import Target
 from skyshard.bench.workload.query_schedule import ClassSchedule
-from skyshard.errors import ClusterError, words_of
 from skyshard.host.interrupts import ENDING_SIGNALS
 from skyshard.host.process_tuning import allow_tuning
 from skyshard.log.event_log import ONLY_LOGGED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from skyshard.progress import Stage
+from skyshard.basics.progress import Stage
 
 PERIOD_S = 0.2
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from skyshard.basics.readable import seconds
 from skyshard.bench.compare.comparability import Weight
 from skyshard.bench.compare.comparison import ClassChange, Comparison, Interval, LatencyChange
 from skyshard.bench.compare.losses import LOSS_HEADERS
 from skyshard.bench.pages.latency_figures import Picture, picture
 from skyshard.bench.pages.page_template import markdown_table, plain_markdown, render
 from skyshard.bench.pages.svg import INK, MUTED, RULE, SERIES, new_figure
-from skyshard.readable import seconds
 
 JSON, HTML, MARKDOWN = "comparison.json", "comparison.html", "comparison.md"
 _SIGNS = {LatencyChange.BETTER: "▼", LatencyChange.WORSE: "▲", LatencyChange.SAME: "=", LatencyChange.INCONCLUSIVE: "?"}

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
+from skyshard.basics.readable import seconds
 from skyshard.bench.pages.svg import FIXED_SERIES, INK, MUTED, PAPER, RULE, SERIES, STYLE, new_figure, to_svg
-from skyshard.readable import seconds
 
 WIDE, NARROW = 976, 340
 RASTER_FROM = 4_000

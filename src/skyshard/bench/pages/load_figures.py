@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
+from skyshard.basics.readable import binary_bytes, seconds
 from skyshard.bench.pages.latency_figures import WIDE, Picture, picture
 from skyshard.bench.pages.svg import SERIES, new_figure
 from skyshard.bench.record.telemetry import node_names, rates
-from skyshard.readable import binary_bytes, seconds
 
 FEWEST = 3
 """Fewest samples at a level of load for it to be drawn."""

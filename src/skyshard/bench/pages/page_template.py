@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import jinja2
 from markupsafe import Markup, escape
 
-from skyshard.readable import binary_bytes, digits, seconds
+from skyshard.basics.readable import binary_bytes, digits, seconds
 
 
 def render(template: str, content: Mapping[str, object]) -> str:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from skyshard.basics.readable import binary_bytes, seconds, short_count
 from skyshard.bench.check.true_answers import NAME
 from skyshard.bench.pages.latency_figures import LatencySeries, Picture, latency_by_class, latency_over_run
 from skyshard.bench.pages.load_figures import UnderLoad, in_flight, latency_under_load, telemetry_figure
@@ -19,7 +20,6 @@ from skyshard.bench.record.chunk_map import SkyMap, chunk_of, node_shares
 from skyshard.bench.record.latency_stats import LADDER, MAX_DRIVER_SHARE, ClassSummary, TrialSummary, Verdict
 from skyshard.bench.record.trial_folder import Trial, read_trial
 from skyshard.bench.record.trial_manifest import TrialManifest
-from skyshard.readable import binary_bytes, seconds, short_count
 
 SLOWEST = 5
 """Distinct statements shown."""

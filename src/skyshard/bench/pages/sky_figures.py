@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from skyshard.basics.readable import seconds, short_count
 from skyshard.bench.pages.latency_figures import WIDE, Picture, picture
 from skyshard.bench.pages.svg import FIXED_SERIES, INK, MUTED, PAPER, RULE, SERIES, new_figure
 from skyshard.bench.record.chunk_map import SkyMap, centre_of, centred_boxes, mollweide, mollweide_outlines
-from skyshard.readable import seconds, short_count
 
 RASTER_FROM = 3_000
 """Number of chunks from which the outlines are drawn as an image inside the SVG."""

@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from skyshard.basics.readable import seconds
 from skyshard.bench.compare.sweep import Forecast, Scaling, Sweep
 from skyshard.bench.pages.latency_figures import WIDE, Picture, picture
 from skyshard.bench.pages.page_template import markdown_table, plain_markdown, render
 from skyshard.bench.pages.svg import SERIES, new_figure
-from skyshard.readable import seconds
 
 YES_NO = {True: "yes", False: "no", None: "–"}
 

@@ -9,12 +9,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from skyshard.basics.readable import seconds
 from skyshard.bench.compare.losses import LOSS_HEADERS
 from skyshard.bench.compare.trend import LEAST_PART, Trend, TrendSeries, TrendStep
 from skyshard.bench.pages.latency_figures import Picture, picture
 from skyshard.bench.pages.page_template import markdown_table, plain_markdown, render
 from skyshard.bench.pages.svg import INK, MUTED, SERIES, new_figure
-from skyshard.readable import seconds
 
 
 def write_trend(trend: Trend, out: Path) -> Path:

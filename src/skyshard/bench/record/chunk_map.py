@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.errors import Bug
+from skyshard.basics.errors import Bug
 
 EDGE_POINTS = 12
 """Points along the lower and along the upper edge of a chunk's outline."""

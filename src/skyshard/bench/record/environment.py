@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel, ConfigDict
 
+from skyshard.basics.release import VERSION
 from skyshard.host.shipped_data import checkout
-from skyshard.release import VERSION
 
 PACKAGES = ("numpy", "pyarrow", "pymysql", "ray", "sqlalchemy", "sqlglot")
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from hdrh.histogram import HdrHistogram
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 
 HISTOGRAMS = "histograms.hlog"
 LONGEST_US = 86_400 * 1_000_000

@@ -15,6 +15,7 @@ from typing import Literal, TypeVar
 import pyarrow as pa
 from pydantic import BaseModel, ValidationError
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.record.chunk_map import SkyMap
 from skyshard.bench.record.histograms import HISTOGRAMS, read_histograms
 from skyshard.bench.record.latency_stats import TrialSummary
@@ -30,7 +31,6 @@ from skyshard.bench.record.samples import (
 from skyshard.bench.record.telemetry import TELEMETRY_SCHEMA
 from skyshard.bench.record.trial_manifest import TrialManifest
 from skyshard.catalog.strict_files import Strict, known_versions
-from skyshard.errors import UserError
 from skyshard.host.file_versions import refuse_newer
 
 M = TypeVar("M", bound=BaseModel)

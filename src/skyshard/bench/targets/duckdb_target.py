@@ -17,10 +17,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.bench.target import TargetAnswer
 from skyshard.catalog.layout import Role
 from skyshard.catalog.synth_manifest import ManifestTable, SynthManifest, read_manifest
-from skyshard.errors import ClusterError, UserError
 
 MACROS = """
 CREATE MACRO scisql_angSep(a, b, c, d) AS degrees(2 * asin(least(1.0, sqrt(

@@ -23,11 +23,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from skyshard.basics.errors import UserError
+from skyshard.basics.progress import Progress, Watcher
 from skyshard.catalog.layout import Role
 from skyshard.catalog.strict_files import Strict
 from skyshard.catalog.synth_manifest import ManifestTable, SynthManifest
-from skyshard.errors import UserError
-from skyshard.progress import Progress, Watcher
 
 RECORD = "skyshard.json"
 PARTITION_ROWS = 1_000_000

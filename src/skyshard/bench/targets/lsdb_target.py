@@ -21,6 +21,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
+from skyshard.basics.errors import ClusterError, UserError
+from skyshard.basics.progress import Watcher, unwatched
 from skyshard.bench.target import TargetAnswer
 from skyshard.bench.targets.hats_catalogs import (
     PARTITION_ROWS,
@@ -32,8 +34,6 @@ from skyshard.bench.targets.hats_catalogs import (
 from skyshard.bench.workload.lsdb_form import FORM, JoinCall, LsdbCall, MatchCall
 from skyshard.catalog.layout import Role
 from skyshard.catalog.synth_manifest import read_manifest
-from skyshard.errors import ClusterError, UserError
-from skyshard.progress import Watcher, unwatched
 
 NEIGHBOURS = 8
 """Neighbours that a cross-match asks for at first; doubled until no row has that many."""

@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy
 
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.bench.target import TargetAnswer
-from skyshard.errors import ClusterError, UserError
 
 POOL = 64
 """Connections for clients; further clients wait for one."""

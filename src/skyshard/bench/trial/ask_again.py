@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skyshard.basics.errors import SkyshardError
 from skyshard.bench.record.chunk_map import SkyMap
 from skyshard.bench.target import Explains, Target, TimesChunks
-from skyshard.errors import SkyshardError
 
 EXPLAINED = 5
 """Slowest distinct statements whose plans are kept."""

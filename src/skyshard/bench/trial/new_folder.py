@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 
 
 def check_folder(out: Path) -> None:

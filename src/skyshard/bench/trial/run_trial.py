@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from skyshard.basics.progress import Watcher
 from skyshard.bench.check.check_answers import AnswerCheck, check_answers
 from skyshard.bench.pages.report import verdict_sentence, write_pages
 from skyshard.bench.record.environment import capture_environment
@@ -38,7 +39,6 @@ from skyshard.bench.trial.trial_setup import (
     TrialResult,
     TrialWatch,
 )
-from skyshard.progress import Watcher
 
 HERE, UNWATCHED = TrialDriver(), TrialWatch()
 """Defaults: threads of this process send, and progress is not shown."""

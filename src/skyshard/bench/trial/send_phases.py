@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from skyshard.basics.errors import UserError
+from skyshard.basics.progress import Stage, Watcher
 from skyshard.bench.drive.driver import Recording
 from skyshard.bench.drive.driver_processes import Driver, ProcessDriver, ThreadDriver, wall_clock
 from skyshard.bench.drive.progress_thread import ProgressThread
@@ -20,8 +22,6 @@ from skyshard.bench.workload.data_profile import profile_data
 from skyshard.bench.workload.query_schedule import ClassSchedule, build_schedule, without
 from skyshard.bench.workload.query_template import QueryTemplate, wanted_columns
 from skyshard.bench.workload.workload import Workload
-from skyshard.errors import UserError
-from skyshard.progress import Stage, Watcher
 
 ANSWER_BUDGET = 1 << 30
 """Bytes of answers stored for checking; further answers are counted as unchecked."""

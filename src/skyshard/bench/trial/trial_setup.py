@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from skyshard.basics.progress import Watcher, unwatched
 from skyshard.bench.check.true_answers import TrueAnswers
 from skyshard.bench.clock import Clock
 from skyshard.bench.drive.driver_processes import DriverProcesses
@@ -18,7 +19,6 @@ from skyshard.bench.workload.data_profile import DataProfile
 from skyshard.bench.workload.query_template import QueryTemplate
 from skyshard.bench.workload.schema_names import CatalogSchema
 from skyshard.bench.workload.workload import Workload
-from skyshard.progress import Watcher, unwatched
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.target import SamplesRows, Target
 from skyshard.bench.workload.schema_names import DIRECTOR, CatalogSchema
-from skyshard.errors import UserError
 
 SAMPLE_ROWS = 2_000
 """Approximate number of objects in a profile; their children are included."""

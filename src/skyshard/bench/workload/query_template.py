@@ -15,12 +15,12 @@ from pathlib import Path
 from jinja2 import nodes
 from pydantic import BaseModel, ConfigDict, Field
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.workload.lsdb_form import FORM, LsdbForm
 from skyshard.bench.workload.parameters import PARTS, FluxWindowParameter, Parameter, ParameterValue
 from skyshard.bench.workload.schema_names import DIRECTOR, CatalogSchema, read_schema_file
 from skyshard.bench.workload.template_body import Body
 from skyshard.catalog.strict_files import find_key, parse_yaml, validate_located
-from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_folder
 
 Has = Callable[[str, str], bool]

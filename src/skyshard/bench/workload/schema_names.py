@@ -15,8 +15,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.strict_files import read_located
-from skyshard.errors import UserError
 
 DIRECTOR = "Object"
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]

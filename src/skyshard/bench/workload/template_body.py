@@ -16,7 +16,7 @@ import jinja2
 from jinja2 import meta, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 
 MOST_ROUNDS = 10_000
 """Most iterations of all loops of one statement."""

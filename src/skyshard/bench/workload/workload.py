@@ -14,8 +14,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.strict_files import broken_rule, read_located
-from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_folder
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=64)]

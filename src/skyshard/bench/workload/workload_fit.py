@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.workload.data_profile import DataProfile
 from skyshard.bench.workload.parameters import draw
 from skyshard.bench.workload.query_template import (
@@ -26,7 +27,6 @@ from skyshard.bench.workload.query_template import (
 from skyshard.bench.workload.schema_names import DIRECTOR, CatalogSchema, read_schema_file
 from skyshard.bench.workload.workload import Workload, template_folder
 from skyshard.catalog.schema import Table
-from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_folder
 
 _POSITION = ("id", "ra", "decl")

@@ -13,6 +13,9 @@ from typer.core import TyperCommand
 
 import skyshard.bench
 import skyshard.scenarios
+from skyshard.basics.errors import UserError
+from skyshard.basics.lazy import lazy_module
+from skyshard.basics.readable import seconds
 from skyshard.bench.drive.thread_switching import quick_switching
 from skyshard.cli.terminal.show import (
     DEFAULT_CLUSTER,
@@ -22,10 +25,7 @@ from skyshard.cli.terminal.show import (
     print_table,
     progress_bars,
 )
-from skyshard.errors import UserError
 from skyshard.host.interrupts import interruptible
-from skyshard.lazy import lazy_module
-from skyshard.readable import seconds
 
 if TYPE_CHECKING:
     from skyshard.bench.pages import comparison_page, sweep_page, trend_page

@@ -59,7 +59,7 @@ def upgrade(
     Run it again to go on after an interruption. The cluster has to run, and no ingest may be under way.
     """
     from skyshard.cluster.private_cluster import CZAR_NAME
-    from skyshard.registry.upgrade import upgrade as upgrade_registry
+    from skyshard.registry.schema.upgrade import upgrade as upgrade_registry
 
     found = skyshard.Cluster.at(cluster)
     found.require_running()

@@ -10,6 +10,7 @@ import typer
 
 import skyshard
 import skyshard.ingest
+from skyshard.basics.readable import human_bytes
 from skyshard.cli.terminal.show import (
     DEFAULT_CLUSTER,
     ClusterOption,
@@ -20,7 +21,6 @@ from skyshard.cli.terminal.show import (
 )
 from skyshard.host.interrupts import interruptible
 from skyshard.host.shipped_data import data_folder
-from skyshard.readable import human_bytes
 from skyshard.testbed import check_on_server, survey_source
 
 SourceArgument = Annotated[

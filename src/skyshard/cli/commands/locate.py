@@ -15,8 +15,8 @@ import pyarrow as pa
 import typer
 from pyarrow import csv
 
+from skyshard.basics.errors import UserError
 from skyshard.chunking import Chunker
-from skyshard.errors import UserError
 
 COLUMNS = ("row", "chunkId", "subChunkId", "overlap")
 _BLOCK_BYTES = 1 << 22

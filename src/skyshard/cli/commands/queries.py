@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 import skyshard
+from skyshard.basics.readable import human_bytes
 from skyshard.cli.commands.query import DatabaseOption, FormatOption, HeaderOption, OutOption, SqlArgument
 from skyshard.cli.terminal.answer_output import form_of, write_answer
 from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_json, print_table
 from skyshard.cli.terminal.statement_input import statement_of
-from skyshard.readable import human_bytes
 
 NumberArgument = Annotated[int, typer.Argument(help="The query's number, as `submit` printed it.")]
 

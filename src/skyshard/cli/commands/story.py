@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from skyshard.basics.readable import human_bytes, seconds
 from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_json, print_table
 from skyshard.log.line_output import utc
-from skyshard.readable import human_bytes, seconds
 from skyshard.story.read_story import Stories
 from skyshard.story.timeline import Story
 

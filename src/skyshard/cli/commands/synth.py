@@ -11,10 +11,10 @@ import typer
 
 import skyshard
 import skyshard.synth
+from skyshard.basics.errors import UserError
+from skyshard.basics.readable import human_bytes
 from skyshard.catalog.synth_manifest import SynthManifest
 from skyshard.cli.terminal.show import JsonOption, print_json, print_table, progress_bars
-from skyshard.errors import UserError
-from skyshard.readable import human_bytes
 from skyshard.runtime import open_runtime
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 import skyshard
+from skyshard.basics.readable import human_bytes
 from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_json, print_table
-from skyshard.readable import human_bytes
 
 
 def transactions(

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from skyshard.basics.errors import UserError
+from skyshard.basics.readable import human_bytes
 from skyshard.cli.terminal.answer_screen import head_of, show_answer
-from skyshard.errors import UserError
 from skyshard.host.atomic_files import new_file
-from skyshard.readable import human_bytes
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch, Table

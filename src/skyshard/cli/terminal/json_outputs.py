@@ -161,7 +161,7 @@ class TransactionOutput(Output):
     ended_s: float | None
     error: str
     report: dict[str, Any]
-    """``skyshard.registry.transaction_report``."""
+    """``skyshard.registry.transactions.transaction_report``."""
     rows: int
     bytes: int
     seconds: float | None

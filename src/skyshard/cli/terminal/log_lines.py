@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 
 
 def write_log(verbose: int, file: Path | None, *, is_json: bool) -> None:

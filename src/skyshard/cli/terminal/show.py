@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from skyshard.progress import Progress, Watcher, unwatched
-from skyshard.readable import human_bytes
+from skyshard.basics.progress import Progress, Watcher, unwatched
+from skyshard.basics.readable import human_bytes
 
 ClusterOption = Annotated[
     Path, typer.Option("--cluster", envvar="SKYSHARD_CLUSTER", help="The cluster's folder.", show_default=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import sys
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 
 MARKS = (
     (codecs.BOM_UTF8, "utf-8"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 
-from skyshard.errors import ClusterError, SkyshardError, UserError
+from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 
 _ROOM = "make room, or write elsewhere"
 _RIGHTS = "change its rights, or name another place"

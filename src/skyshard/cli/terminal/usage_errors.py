@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 
 _SUGGESTED = re.compile(r"\.? (?:Did you mean (?P<words>.*)\?|\(Possible options: (?P<options>.*)\))$")
 _CHECKER = re.compile(r"Value error, |, unable to parse .*$")

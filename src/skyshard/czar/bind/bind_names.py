@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from skyshard.basics.errors import Refusal, UserError
 from skyshard.czar.bind.bound_statement import (
     REF,
     Block,
@@ -27,8 +28,7 @@ from skyshard.czar.bind.bound_statement import (
 from skyshard.czar.bind.resolve_columns import Resolver, did_you_mean
 from skyshard.czar.sql.item_names import first_select, item_name
 from skyshard.czar.sql.statement import SelectStatement, place
-from skyshard.errors import Refusal, UserError
-from skyshard.registry.published_catalog import Catalog, CatalogTable
+from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable
 
 SYSTEM_SCHEMAS = {"mysql", "information_schema", "performance_schema", "sys", "skyshard_scratch"}
 

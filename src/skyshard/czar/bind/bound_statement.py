@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from skyshard.catalog.layout import Role, split_director
 from skyshard.chunking.sphere import Region
-from skyshard.registry.published_catalog import Catalog, CatalogTable
+from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable
 
 REF = "ref"
 """Key in a column's ``meta``: the number of the reference it belongs to."""

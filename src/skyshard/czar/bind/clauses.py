@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from sqlglot import exp
 
+from skyshard.basics.errors import UserError
 from skyshard.czar.bind.bound_statement import (
     AREA,
     COLUMN,
@@ -27,7 +28,6 @@ from skyshard.czar.bind.bound_statement import (
 )
 from skyshard.czar.bind.expand_functions import exact_constant
 from skyshard.czar.sql.item_names import is_star
-from skyshard.errors import UserError
 
 MORE_AGGREGATES = {
     "STD", "STDDEV", "STDDEV_POP", "STDDEV_SAMP", "VARIANCE", "VAR_POP", "VAR_SAMP", "BIT_AND", "BIT_OR", "BIT_XOR",

@@ -13,13 +13,13 @@ from decimal import Decimal, InvalidOperation
 
 from sqlglot import exp
 
+from skyshard.basics.errors import Refusal, UserError
 from skyshard.chunking.sphere import RAD_PER_DEG, Box, Circle, Ellipse, Polygon, Region
 from skyshard.czar.bind.bound_statement import AREA, Area, Block, Bound, Reference, column_of, terms_of
 from skyshard.czar.bind.ref_match import is_match, possible_sides, read_by
 from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.region_sql import REDUCED_RA, condition, fill, haversine, number, open_condition
 from skyshard.czar.sql.statement import place
-from skyshard.errors import Refusal, UserError
 
 AREASPEC = "qserv_areaspec_"
 SCISQL = "scisql_"

@@ -12,10 +12,10 @@ from itertools import product
 
 from sqlglot import exp
 
+from skyshard.basics.errors import Refusal
 from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN
 from skyshard.czar.bind.bound_statement import COLUMN, REF, Bound, Reference, column_of, columns_of
-from skyshard.errors import Refusal
 
 
 def is_match(reference: Reference) -> bool:

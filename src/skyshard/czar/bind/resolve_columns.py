@@ -11,10 +11,10 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
+from skyshard.basics.errors import UserError
 from skyshard.czar.bind.bound_statement import COLUMN, ITEM, REF, Block, Meaning, Reference, Visible, own_columns
 from skyshard.czar.sql.item_names import item_name
 from skyshard.czar.sql.statement import place
-from skyshard.errors import UserError
 
 
 class Resolver:

@@ -23,8 +23,8 @@ from skyshard.czar.plan.query_plan import Pull, QueryPlan
 from skyshard.czar.plan.single_chunk import direct_pull
 from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.sql.region_sql import OPEN, close_areas
+from skyshard.registry.catalog.published_catalog import CatalogSource
 from skyshard.registry.catalog_cache import CatalogCache, CatalogSnapshot
-from skyshard.registry.published_catalog import CatalogSource
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from skyshard.basics.errors import SkyshardError, UserError
 from skyshard.czar.cache.plan_cache import ShapeEntry
 from skyshard.czar.cache.statement_shapes import NUMBER_MARK, ShapeNumbers, StatementText, filled, shape_of
 from skyshard.czar.plan.chunk_template import Item, Template
 from skyshard.czar.plan.query_plan import INTERACTIVE_CHUNKS, Kind, Lane, Pull, QueryPlan
 from skyshard.czar.result.typed_plan import TypedPlan
-from skyshard.errors import SkyshardError, UserError
+from skyshard.registry.catalog.director_index import chunks_of
+from skyshard.registry.catalog.published_catalog import Catalog, CatalogSource, Chunks
 from skyshard.registry.catalog_cache import CatalogCache, CatalogSnapshot
-from skyshard.registry.director_index import chunks_of
-from skyshard.registry.published_catalog import Catalog, CatalogSource, Chunks
 
 Pieces = tuple[str | int, ...]
 """A text in pieces: the index of a number where a key is exchanged."""

@@ -12,11 +12,11 @@ from typing import TypeVar
 
 import pyarrow as pa
 
+from skyshard.basics.errors import ClusterError, SkyshardError
 from skyshard.czar.plan.query_plan import QueryPlan
 from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.db.connection import is_gone
-from skyshard.errors import ClusterError, SkyshardError
 
 T = TypeVar("T")
 ATTEMPTS = 3

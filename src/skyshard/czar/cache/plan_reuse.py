@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from skyshard.basics.errors import SkyshardError
 from skyshard.czar.bind.bind_names import bind
 from skyshard.czar.bind.bound_statement import Bound
 from skyshard.czar.bind.rewrite import rewrite
@@ -33,9 +34,8 @@ from skyshard.czar.result.typed_results import TypedColumn
 from skyshard.czar.sql.deep_nesting import with_room
 from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.statement import SelectStatement, ShowStatement, parse_statement
-from skyshard.errors import SkyshardError
+from skyshard.registry.catalog.published_catalog import CatalogSource
 from skyshard.registry.catalog_cache import CatalogCache, CatalogSnapshot, UncheckedSnapshot
-from skyshard.registry.published_catalog import CatalogSource
 from skyshard.rowimage.sqltype import TypeClass
 
 AskTypes = Callable[[QueryPlan, str], tuple[TypedColumn, ...]]

@@ -10,10 +10,10 @@ import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
+from skyshard.basics.errors import UserError
 from skyshard.chunking.sphere import Region
 from skyshard.czar.bind.expand_functions import AREASPEC, AREASPEC_NUMBERS, REGIONS, make_region
 from skyshard.czar.sql.region_sql import OPEN
-from skyshard.errors import UserError
 
 NUMBER_MARK = "\x02"
 AREA_MARK = "\x04"

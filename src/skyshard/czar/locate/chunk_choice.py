@@ -18,7 +18,7 @@ from skyshard.catalog.layout import Role
 from skyshard.czar.bind.bound_statement import Block, Bound, Reference, may_be_apart
 from skyshard.czar.bind.expand_functions import key_pairs
 from skyshard.czar.locate.chunk_limits import AreaLimit, Either, KeyLimit, Limit, find_limits
-from skyshard.registry.published_catalog import CatalogSource, Chunks
+from skyshard.registry.catalog.published_catalog import CatalogSource, Chunks
 
 
 @dataclass(slots=True, eq=False)

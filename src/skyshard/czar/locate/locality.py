@@ -80,7 +80,7 @@ def prove(
 
     >>> from skyshard.catalog.layout import Layout, Striping, TableLayout
     >>> from skyshard.catalog.schema import Column, Table
-    >>> from skyshard.registry.published_catalog import Catalog, CatalogTable, ChunkEntry
+    >>> from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable, ChunkEntry
     >>> from skyshard.rowimage.sqltype import parse_type
     >>> columns = tuple(Column(name, parse_type("double")) for name in ("objectId", "ra", "decl", "mag"))
     >>> director = TableLayout(role=Role.DIRECTOR, key="objectId", position=("ra", "decl"))

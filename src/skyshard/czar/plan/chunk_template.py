@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from skyshard.catalog.ddl import DUMMY_CHUNK, chunk_table, overlap_prototype
 from skyshard.db.connection import quote_name as quoted
-from skyshard.registry.published_catalog import CatalogTable
+from skyshard.registry.catalog.published_catalog import CatalogTable
 
 MARK = f"\x01{secrets.token_hex(6)}\x01"
 """Around the numbers of markers: what no text of a user's holds, by accident or design."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from skyshard.basics.errors import Refusal
 from skyshard.catalog.schema import Column, Key
 from skyshard.czar.bind.bound_statement import COLUMN, ITEM, REF, Block, Bound, Reference, columns_of, terms_of
 from skyshard.czar.bind.clauses import qualified
@@ -24,8 +25,7 @@ from skyshard.czar.plan.query_plan import Pull
 from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.statement import place
 from skyshard.db.connection import quote_name
-from skyshard.errors import Refusal
-from skyshard.registry.published_catalog import CatalogSource
+from skyshard.registry.catalog.published_catalog import CatalogSource
 
 GATHER_LIMIT_BYTES = 2 * 2**30
 """More than this is not brought to the czar for one statement."""

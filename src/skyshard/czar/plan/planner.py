@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from skyshard.basics.errors import Refusal
 from skyshard.czar.bind.bound_statement import COLUMN, REF, Block, Bound
 from skyshard.czar.bind.clauses import Clauses, item_names, star_columns, take_apart
 from skyshard.czar.bind.ref_match import Sides, is_match, possible_sides, read_by, require_flags
@@ -28,8 +29,7 @@ from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.function_places import CLOCK
 from skyshard.czar.sql.item_names import first_select, is_star
 from skyshard.czar.sql.statement import place
-from skyshard.errors import Refusal
-from skyshard.registry.published_catalog import CatalogSource
+from skyshard.registry.catalog.published_catalog import CatalogSource
 
 WINDOW_WORDS = {"OVER", "WINDOW"}
 ROWS_OF_A_KEY = 1000
@@ -80,7 +80,7 @@ def plan_statement(bound: Bound, source: CatalogSource, limit_bytes: int = GATHE
 
     >>> from skyshard.catalog.layout import Layout, Role, Striping, TableLayout
     >>> from skyshard.catalog.schema import Column, Table
-    >>> from skyshard.registry.published_catalog import Catalog, CatalogTable, ChunkEntry
+    >>> from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable, ChunkEntry
     >>> from skyshard.rowimage.sqltype import parse_type
     >>> columns = tuple(Column(name, parse_type("double")) for name in ("objectId", "ra", "decl", "mag"))
     >>> director = TableLayout(role=Role.DIRECTOR, key="objectId", position=("ra", "decl"))

@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
+from skyshard.basics.lazy import lazy_module
 from skyshard.czar.result.answer import Answer, ReadyAnswer, distinct_names
-from skyshard.lazy import lazy_module
 
 pc = lazy_module("pyarrow.compute")
 pq = lazy_module("pyarrow.parquet")

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from decimal import Context, Decimal
 from functools import reduce
 
+from skyshard.basics.errors import Refusal
 from skyshard.czar.result.typed_results import TypedColumn
 from skyshard.db.connection import Connection, Row
-from skyshard.errors import Refusal
 from skyshard.rowimage.sqltype import MOST_DIGITS
 
 OUT_OF_RANGE = 1264

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from skyshard.errors import ClusterError, Refusal
+from skyshard.basics.errors import ClusterError, Refusal
 
 
 class Cancelled(ClusterError):

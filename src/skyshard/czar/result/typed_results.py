@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from skyshard.basics.errors import ClusterError, Refusal, UserError
+from skyshard.basics.lazy import lazy_module
 from skyshard.db.charsets import LATIN1
 from skyshard.db.connection import Connection, quote_name
-from skyshard.errors import ClusterError, Refusal, UserError
-from skyshard.lazy import lazy_module
 from skyshard.rowimage.record import RecordLayout
 from skyshard.rowimage.sqltype import MOST_DIGITS, SqlType, TypeClass, parse_type
 from skyshard.rowimage.unpack import unpack_blocks

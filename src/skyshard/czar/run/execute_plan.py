@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from skyshard.basics.errors import ClusterError, SkyshardError, words_of
 from skyshard.czar.plan.query_plan import Kind, Pull, QueryPlan
 from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_plan import TypedPlan
@@ -24,7 +25,6 @@ from skyshard.czar.run.scratch_tables import scratch_table
 from skyshard.czar.run.stored_result import Stored, store_result
 from skyshard.db.connection import Connection
 from skyshard.db.sessions import Sessions
-from skyshard.errors import ClusterError, SkyshardError, words_of
 from skyshard.log.events import STATEMENT_MOVED
 from skyshard.rowimage.sqltype import MOST_DIGITS, parse_type
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from skyshard.basics.errors import ClusterError
 from skyshard.czar.result.overflow import require_unclipped
 from skyshard.czar.run.pull_order import PullOrder
 from skyshard.czar.scan.query_worker import QueryWorker
-from skyshard.errors import ClusterError
 
 ROTATE_BYTES = 64 << 20
 """A scratch table of this size is closed and the next one begun, so that what was read can be dropped."""

@@ -10,12 +10,12 @@ import contextlib
 import os
 from collections.abc import Mapping, Sequence
 
+from skyshard.basics.errors import UserError, words_of
 from skyshard.czar.plan.query_plan import QueryPlan
 from skyshard.czar.result.answer import QueryStats
 from skyshard.czar.result.query_progress import Cancelled, Running
 from skyshard.czar.run.rounds import Failure
 from skyshard.czar.scan.scan_schedule import Unit
-from skyshard.errors import UserError, words_of
 from skyshard.log.event_log import EventLog
 from skyshard.log.events import (
     CHUNKS_LEFT_OUT,

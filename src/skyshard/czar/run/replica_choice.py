@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from skyshard.basics.errors import ClusterError, NoRoom
 from skyshard.czar.plan.query_plan import Pull
 from skyshard.czar.run.rounds import Failure
-from skyshard.errors import ClusterError, NoRoom
 
 WHOLE = -1
 """Stands for the chunk of a pull that reads regular tables, which are whole on every node."""

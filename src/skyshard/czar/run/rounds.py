@@ -16,6 +16,7 @@ from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
 from itertools import count
 
+from skyshard.basics.errors import ClusterError
 from skyshard.czar.result.overflow import require_unclipped
 from skyshard.czar.result.query_progress import Running
 from skyshard.czar.run.node_tables import FileRows, NodeTables
@@ -25,7 +26,6 @@ from skyshard.czar.scan.scan_lane import LaneJob, ScanLane
 from skyshard.czar.scan.scan_schedule import Length, Unit
 from skyshard.czar.scan.scan_throttle import ScanThrottle
 from skyshard.db.connection import Row
-from skyshard.errors import ClusterError
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 
 HOLD_BYTES = 256 << 20

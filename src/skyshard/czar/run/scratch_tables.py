@@ -11,10 +11,10 @@ import os
 import re
 from functools import lru_cache
 
+from skyshard.basics.errors import ClusterError
 from skyshard.cluster.accounts import SCRATCH_DATABASE
 from skyshard.db.connection import Connection, quote_name
 from skyshard.db.left_statements import end_left
-from skyshard.errors import ClusterError
 from skyshard.host.processes import began, is_there
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 from skyshard.log.events import SCRATCH_SWEPT

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from skyshard.basics.errors import Bug, ClusterError, Refusal, SkyshardError, UserError
 from skyshard.czar.result.overflow import require_unclipped
 from skyshard.czar.result.typed_results import (
     TypedColumn,
@@ -24,7 +25,6 @@ from skyshard.czar.result.typed_results import (
 )
 from skyshard.czar.run.scratch_tables import file_name, scratch_table
 from skyshard.db.connection import Connection
-from skyshard.errors import Bug, ClusterError, Refusal, SkyshardError, UserError
 
 TABLE_FULL = 1114
 

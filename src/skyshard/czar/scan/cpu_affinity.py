@@ -17,8 +17,8 @@ import weakref
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 
+from skyshard.basics.errors import SkyshardError
 from skyshard.db.connection import Connection
-from skyshard.errors import SkyshardError
 from skyshard.host.process_tuning import is_tuning_allowed
 
 OWN_SHARE = 4

@@ -9,11 +9,11 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from skyshard.basics.errors import ClusterError
 from skyshard.czar.scan.scan_lane import ScanLane
 from skyshard.czar.scan.scan_throttle import ScanThrottle
 from skyshard.db.connection import Endpoint
 from skyshard.db.sessions import CLEANING, Sessions
-from skyshard.errors import ClusterError
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 
 DROP_WAIT_S = 10

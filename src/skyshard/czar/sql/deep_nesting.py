@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 
 DEPTH = 400_000
 """Calls within one another on such a thread: enough for 5,000 parentheses, which one server takes."""

@@ -17,8 +17,8 @@ from sqlglot.generators.mysql import MySQLGenerator
 from sqlglot.parsers.mysql import MySQLParser
 from sqlglot.tokenizer_core import Token, TokenType
 
+from skyshard.basics.errors import UserError
 from skyshard.czar.sql.lexer import Lexer
-from skyshard.errors import UserError
 
 
 def require_adaptable(parser_file: str) -> None:

@@ -14,10 +14,10 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from skyshard.basics.errors import Refusal, UserError
 from skyshard.czar.sql.dialect import DIALECT
 from skyshard.czar.sql.function_places import BARE, Place, place_of
 from skyshard.czar.sql.item_names import name_items, select_names
-from skyshard.errors import Refusal, UserError
 
 ROOTS = (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN)
 WRITING = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from skyshard.basics.errors import SkyshardError
 from skyshard.catalog.ddl import part_suffix
 from skyshard.catalog.layout import Role
-from skyshard.errors import SkyshardError
 from skyshard.ingest.check.check_truth import VerifyCheck
 from skyshard.ingest.on_nodes.build_orders import index_batches, index_definition
 from skyshard.ingest.on_nodes.ingest_site import Site
@@ -16,10 +16,10 @@ from skyshard.ingest.partition.key_files import is_sealed
 from skyshard.ingest.partition.orphan_keys import ORPHANS
 from skyshard.node.messages import DigestOrder
 from skyshard.node.node_loader import NodeLoader
-from skyshard.registry.director_index import index_table_name
-from skyshard.registry.published_catalog import Catalog
-from skyshard.registry.records import IndexPart
-from skyshard.registry.sql_tables import INDEX_DATABASE
+from skyshard.registry.catalog.director_index import index_table_name
+from skyshard.registry.catalog.published_catalog import Catalog
+from skyshard.registry.stored.records import IndexPart
+from skyshard.registry.stored.sql_tables import INDEX_DATABASE
 from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.runtime.base import Handle
 

@@ -9,16 +9,16 @@ from typing import Any
 
 import pyarrow as pa
 
+from skyshard.basics.errors import SkyshardError
 from skyshard.catalog.ddl import stored_table
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
-from skyshard.errors import SkyshardError
 from skyshard.ingest.on_nodes.bounded_futures import answer
 from skyshard.ingest.on_nodes.part_tables import one_of_each, part_name
 from skyshard.ingest.transaction.kept_truth import Known, KnownAnswer
 from skyshard.node.messages import DigestOrder
 from skyshard.node.node_loader import NodeLoader
-from skyshard.registry.records import WHOLE, Replica
+from skyshard.registry.stored.records import WHOLE, Replica
 from skyshard.rowimage.digest import RowDigest
 from skyshard.runtime.base import Handle
 

@@ -12,19 +12,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from skyshard.basics.errors import ClusterError
+from skyshard.basics.progress import Progress, Watcher, unwatched
 from skyshard.catalog.ddl import create_table, stored_table
 from skyshard.catalog.schema import Table
-from skyshard.errors import ClusterError
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.on_nodes.part_tables import one_of_each, part_name
 from skyshard.ingest.plan.ingest_plan import loader_of
 from skyshard.node.messages import BuildOrder, BundleSlice, ExportOrder, Loader, TableBuild
 from skyshard.node.node_loader import NodeLoader
-from skyshard.node.server_files import ServerFiles
-from skyshard.progress import Progress, Watcher, unwatched
-from skyshard.registry.mono_state import CREATE, ORACLE_DATABASE, Load, forget_text, record_text
-from skyshard.registry.published_catalog import Catalog
-from skyshard.registry.records import WHOLE, Replica
+from skyshard.node.server.server_files import ServerFiles
+from skyshard.registry.catalog.mono_state import CREATE, ORACLE_DATABASE, Load, forget_text, record_text
+from skyshard.registry.catalog.published_catalog import Catalog
+from skyshard.registry.stored.records import WHOLE, Replica
 from skyshard.rowimage.digest import RowDigest
 from skyshard.runtime.base import Handle
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.ddl import physical_name
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.db.connection import Account, Endpoint, connect, quote_name
-from skyshard.errors import UserError
 from skyshard.ingest.check.check_keys import key_checks
 from skyshard.ingest.check.check_truth import KnownRows, VerifyCheck, answer_check
 from skyshard.ingest.on_nodes.ingest_site import Site, prototype_names
@@ -34,12 +34,12 @@ from skyshard.ingest.on_nodes.part_tables import (
 from skyshard.ingest.transaction.kept_truth import Known, is_outgrown
 from skyshard.node.messages import ShownTable, TableDigest
 from skyshard.node.node_loader import NodeLoader
-from skyshard.node.table_faults import find_faults
-from skyshard.registry.director_index import index_table_name
-from skyshard.registry.lifecycle import ContributionState, ReplicaState
-from skyshard.registry.published_catalog import Catalog
-from skyshard.registry.records import Replica
-from skyshard.registry.sql_tables import INDEX_DATABASE
+from skyshard.node.read.table_faults import find_faults
+from skyshard.registry.catalog.director_index import index_table_name
+from skyshard.registry.catalog.published_catalog import Catalog
+from skyshard.registry.stored.lifecycle import ContributionState, ReplicaState
+from skyshard.registry.stored.records import Replica
+from skyshard.registry.stored.sql_tables import INDEX_DATABASE
 from skyshard.rowimage.digest import RowDigest
 
 _MEND = "fixed by skyshard index rebuild"

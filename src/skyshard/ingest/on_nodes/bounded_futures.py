@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
-from skyshard.errors import ClusterError
+from skyshard.basics.errors import ClusterError
 from skyshard.node.messages import BuildOrder, BuiltTable
 from skyshard.node.node_loader import NodeLoader
 from skyshard.runtime.base import Handle

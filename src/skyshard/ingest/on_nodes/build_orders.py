@@ -20,11 +20,11 @@ from skyshard.db.connection import quote_name
 from skyshard.ingest.partition.bundle import Bundle, BundleWriter, SliceReport
 from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind
 from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
-from skyshard.node.byte_batches import by_bytes
 from skyshard.node.messages import BuildOrder, BuiltTable, BundleSlice, Loader, TableBuild
-from skyshard.registry.director_index import index_table_name
-from skyshard.registry.records import WHOLE, Replica
-from skyshard.registry.sql_tables import INDEX_DATABASE
+from skyshard.node.read.byte_batches import by_bytes
+from skyshard.registry.catalog.director_index import index_table_name
+from skyshard.registry.stored.records import WHOLE, Replica
+from skyshard.registry.stored.sql_tables import INDEX_DATABASE
 from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.record import RecordLayout

@@ -7,19 +7,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from skyshard.basics.errors import ClusterError
 from skyshard.catalog.ddl import overlap_prototype
 from skyshard.catalog.layout import Role
 from skyshard.cluster.cluster_folder import private_folder
 from skyshard.db.connection import Account, Endpoint, connect
-from skyshard.errors import ClusterError
 from skyshard.ingest.on_nodes.bounded_futures import answer, answers
 from skyshard.ingest.plan.ingest_plan import PlannedTable, prototypes
 from skyshard.ingest.plan.server_check import make_table
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 from skyshard.node.node_loader import NodeLoader
-from skyshard.registry.director_index import index_table_name
+from skyshard.registry.catalog.director_index import index_table_name
 from skyshard.registry.registry import Registry
-from skyshard.registry.sql_tables import INDEX_DATABASE
+from skyshard.registry.stored.sql_tables import INDEX_DATABASE
 from skyshard.runtime.base import Handle, Runtime
 
 

@@ -27,10 +27,10 @@ from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.partition.director_keys import KeyKind
 from skyshard.node.messages import DigestOrder, MergeTableOrder, ShownTable, TableDigest
 from skyshard.node.node_loader import NodeLoader
-from skyshard.registry.director_index import index_table_name
-from skyshard.registry.records import IndexPart, Replica
-from skyshard.registry.snapshot import parts_of
-from skyshard.registry.sql_tables import INDEX_DATABASE
+from skyshard.registry.catalog.director_index import index_table_name
+from skyshard.registry.catalog.snapshot import parts_of
+from skyshard.registry.stored.records import IndexPart, Replica
+from skyshard.registry.stored.sql_tables import INDEX_DATABASE
 from skyshard.runtime.base import Handle
 
 

@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from skyshard.array_types import Numbers
+from skyshard.basics.array_types import Numbers
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
-from skyshard.errors import UserError
 from skyshard.host.atomic_files import new_file
 from skyshard.host.disk_space import require_room, writing
 from skyshard.ingest.partition.key_files import (

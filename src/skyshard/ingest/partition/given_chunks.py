@@ -16,11 +16,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.array_types import Numbers
+from skyshard.basics.array_types import Numbers
+from skyshard.basics.errors import UserError
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
-from skyshard.errors import UserError
 from skyshard.ingest.partition.bundle import OverlapRows, SliceReport
 from skyshard.ingest.partition.routing import PartitionSpec, Routed, positions, stored_positions
 from skyshard.ingest.source import InputBatch, InputSlice

@@ -18,7 +18,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 from skyshard.host.atomic_files import new_file, write_atomically
 
 KEYS, PLACES, RECORD = "keys.npy", "places.npy", "record.json"

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from skyshard.array_types import Flags, Numbers
+from skyshard.basics.array_types import Flags, Numbers
+from skyshard.basics.errors import UserError
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.chunking.sphere import Box, ang_sep
-from skyshard.errors import UserError
 from skyshard.ingest.partition.director_keys import DirectorKeys
 from skyshard.ingest.partition.routing import (
     NO_COPIES,

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.array_types import Integers, Numbers
+from skyshard.basics.array_types import Integers, Numbers
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
 from skyshard.ingest.partition.bundle import BundleWriter, SegmentPlace
 from skyshard.rowimage.digest import Lanes, RowDigest, digest_runs, row_lanes

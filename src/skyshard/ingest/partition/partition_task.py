@@ -16,10 +16,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.array_types import Numbers
+from skyshard.basics.array_types import Numbers
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import Table
-from skyshard.errors import UserError
 from skyshard.ingest.partition.bundle import Bundle, BundleWriter, Segment, SliceReport
 from skyshard.ingest.partition.director_keys import ONE_PLACE, KeyKind, save_keys
 from skyshard.ingest.partition.given_chunks import check_given_chunks, note_overlap, with_chunk_columns
@@ -29,7 +29,7 @@ from skyshard.ingest.partition.packed_rows import StoredRows, chunk_order
 from skyshard.ingest.partition.routing import PartitionSpec, Routed, route_dependent, route_director
 from skyshard.ingest.source import InputBatch, InputSlice
 from skyshard.node.messages import Loader
-from skyshard.registry.records import WHOLE
+from skyshard.registry.stored.records import WHOLE
 from skyshard.rowimage.arrays import RefusedValue
 from skyshard.rowimage.digest import RowDigest
 

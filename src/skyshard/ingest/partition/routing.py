@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.array_types import Numbers
+from skyshard.basics.array_types import Numbers
+from skyshard.basics.errors import UserError
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.catalog.layout import Striping, TableLayout
 from skyshard.catalog.schema import Table
-from skyshard.errors import UserError
 from skyshard.ingest.partition.director_keys import EXACT_DOUBLE, DirectorKeys, Found
 from skyshard.ingest.source import InputBatch, InputSlice, Positions, Reader
 from skyshard.node.messages import Loader

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Layout, TableLayout
 from skyshard.catalog.schema import Column, Table
-from skyshard.errors import UserError
 from skyshard.ingest.plan.ingest_plan import IngestPlan
 from skyshard.ingest.plan.taken_names import require_apart
 from skyshard.registry.registry import Registry

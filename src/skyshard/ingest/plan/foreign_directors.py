@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Role
-from skyshard.errors import UserError
 from skyshard.ingest.plan.ingest_plan import IngestPlan
 from skyshard.registry.registry import Registry
 

@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.ddl import stored_table
 from skyshard.catalog.layout import Layout, Role, split_director
 from skyshard.catalog.schema import Table
-from skyshard.errors import UserError
 from skyshard.ingest.plan.placing_types import require_placing_types
 from skyshard.ingest.plan.storable import require_storable, require_tables_distinct
 from skyshard.ingest.plan.taken_names import require_apart, require_database_name, require_paths, require_table

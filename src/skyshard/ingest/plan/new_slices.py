@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
 from skyshard.ingest.source import InputSlice
 

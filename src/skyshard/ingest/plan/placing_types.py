@@ -6,8 +6,8 @@ without rounding: then equal keys are in one chunk, and chunks can be left out b
 
 from __future__ import annotations
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Role
-from skyshard.errors import UserError
 from skyshard.ingest.source import SourceTable
 from skyshard.rowimage.sqltype import SqlType, TypeClass
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.ddl import create_table
 from skyshard.catalog.schema import Table
 from skyshard.cluster.accounts import SCRATCH_DATABASE
 from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name
 from skyshard.db.server_errors import server_words
-from skyshard.errors import UserError
 from skyshard.ingest.plan.ingest_plan import PlannedTable, prototypes
 
 _CREATE = "CREATE TABLE"

@@ -9,12 +9,12 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.ddl import DUMMY_CHUNK, overlap_prototype, part_suffix, physical_name
 from skyshard.catalog.layout import Role, Striping, TableLayout
 from skyshard.catalog.schema import Table, is_chunk_column
 from skyshard.db.connection import MAX_NAME_CHARACTERS, quote_name
-from skyshard.errors import UserError
-from skyshard.registry.director_index import index_table_name
+from skyshard.registry.catalog.director_index import index_table_name
 
 _DATABASE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,55}")
 _TABLE = re.compile(r"[A-Za-z0-9_]+")

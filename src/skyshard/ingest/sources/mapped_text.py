@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.db.charsets import codec_of
-from skyshard.errors import UserError
 from skyshard.ingest.source import InputBatch, InputSlice, pair_of
 from skyshard.ingest.sources.mapping import TextFormat
 from skyshard.ingest.text.delimited_text import Dialect, Fields, only, read_text

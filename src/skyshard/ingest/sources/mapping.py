@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Layout, Striping, TableLayout, read_layout
 from skyshard.catalog.strict_files import load_yaml, validate_model
 from skyshard.db.charsets import codec_of
-from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_folder
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)

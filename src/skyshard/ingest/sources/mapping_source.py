@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.felis_schemas import read_schema
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
-from skyshard.errors import UserError
 from skyshard.ingest.source import InputSlice, Source, SourceTable, asked_for
 from skyshard.ingest.sources.mapped_text import MappedTextReader, dialect_of, header_names
 from skyshard.ingest.sources.mapping import DeclaredColumn, MappedColumn, MappedTable, layout_of, read_mapping

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Layout, Role
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Key, Table, is_chunk_column
-from skyshard.errors import UserError
 from skyshard.ingest.source import InputSlice, Source, SourceTable, asked_for, without_chunk_columns
 from skyshard.ingest.sources.mysql_ddl import parse_column
 from skyshard.ingest.sources.qserv_files import Json, loaded_dialect, read_json, separator_of, striping_of

@@ -19,8 +19,8 @@ from sqlglot.dialects.mysql import MySQL
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.schema import Column, Key, Table
-from skyshard.errors import UserError
 from skyshard.rowimage.sqltype import SqlType, parse_type
 
 _ATTRIBUTES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 from skyshard.ingest.source import Source
 from skyshard.ingest.sources.mapping_source import mapping_file, open_mapping
 from skyshard.ingest.sources.metadata_folder import is_metadata_folder, open_metadata_folder

@@ -14,9 +14,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
-from skyshard.errors import UserError
 from skyshard.ingest.source import InputBatch, InputSlice, batch_rows, pair_of
 from skyshard.ingest.values.column_rules import Rule, make_columns
 from skyshard.ingest.values.text_values import RowError

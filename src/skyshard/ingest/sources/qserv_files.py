@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Striping
 from skyshard.catalog.strict_files import parse_yaml
-from skyshard.errors import UserError
 from skyshard.ingest.text.text_fields import Dialect
 from skyshard.ingest.text.text_file import first_rows
 from skyshard.ingest.values.encoded_text import Given

@@ -10,9 +10,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Layout
 from skyshard.catalog.schema import Column, Table, is_chunk_column
-from skyshard.errors import UserError
 from skyshard.ingest.source import InputSlice, Source, SourceTable, asked_for, without_chunk_columns
 from skyshard.ingest.sources.mysql_ddl import parse_column, parse_create_table
 from skyshard.ingest.sources.qserv_files import (

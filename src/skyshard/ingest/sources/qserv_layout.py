@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Table
-from skyshard.errors import UserError
 from skyshard.ingest.sources.qserv_files import Json
 
 

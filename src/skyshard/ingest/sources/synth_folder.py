@@ -6,10 +6,10 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Layout, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.catalog.synth_manifest import MANIFEST, ManifestFile, ManifestTable, SynthManifest, read_manifest
-from skyshard.errors import UserError
 from skyshard.ingest.source import InputSlice, Source, SourceTable, asked_for
 from skyshard.ingest.sources.parquet_files import ParquetReader
 from skyshard.rowimage.sqltype import parse_type

@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Table
-from skyshard.errors import UserError
 from skyshard.ingest.source import InputBatch, InputSlice, pair_of
 from skyshard.ingest.text.plain_text import Fields, read_plain
 from skyshard.ingest.text.text_fields import Dialect, field_bounds, field_texts

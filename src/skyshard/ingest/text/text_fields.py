@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.array_types import Bytes, Flags
+from skyshard.basics.array_types import Bytes, Flags
 from skyshard.ingest.values.encoded_text import Given
 from skyshard.ingest.values.text_values import RowError
 

@@ -21,8 +21,8 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
+from skyshard.basics.errors import UserError
 from skyshard.db.charsets import codec_of
-from skyshard.errors import UserError
 from skyshard.ingest.text.text_fields import Dialect, Marks, field_bounds, field_texts, find_marks
 from skyshard.ingest.values.encoded_text import Given
 from skyshard.ingest.values.text_values import RowError

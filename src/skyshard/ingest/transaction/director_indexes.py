@@ -11,8 +11,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import split_director
-from skyshard.errors import UserError
 from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread, answer
 from skyshard.ingest.on_nodes.build_orders import index_build
 from skyshard.ingest.on_nodes.part_tables import MergeTables
@@ -26,7 +26,7 @@ from skyshard.ingest.transaction.run_context import RunContext
 from skyshard.log.events import INDEX_BUILT
 from skyshard.node.messages import BuiltTable
 from skyshard.node.node_loader import NodeLoader
-from skyshard.registry.records import IndexPart
+from skyshard.registry.stored.records import IndexPart
 
 MOST_FILES = 3
 """Files of earlier transactions that an error names at most."""

@@ -7,12 +7,12 @@ can be aborted by its number.
 
 from __future__ import annotations
 
-from skyshard.errors import ClusterError, SkyshardError, UserError, words_of
+from skyshard.basics.errors import ClusterError, SkyshardError, UserError, words_of
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.transaction.recovery import take_back
 from skyshard.log.events import TRANSACTION_INTERRUPTED
-from skyshard.registry.lifecycle import TransactionState
-from skyshard.registry.records import OpenTransaction
+from skyshard.registry.stored.lifecycle import TransactionState
+from skyshard.registry.stored.records import OpenTransaction
 
 _MAY_GO_ON = (ClusterError, OSError, MemoryError)
 _ERROR_BYTES = 60_000

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import replace
 
+from skyshard.basics.progress import Watcher, unwatched
 from skyshard.catalog.placement import place
 from skyshard.host.disk_space import writing
 from skyshard.ingest.on_nodes.ingest_site import Site
@@ -21,9 +22,8 @@ from skyshard.ingest.transaction.ingest_report import IngestReport
 from skyshard.ingest.transaction.recovery import clear_staging, plan_digest, recheck, take_back
 from skyshard.ingest.transaction.transaction_run import TransactionRun
 from skyshard.log.events import TRANSACTION_BEGUN, TRANSACTION_RESUMED
-from skyshard.progress import Watcher, unwatched
-from skyshard.registry.lifecycle import DatabaseState, TransactionState
-from skyshard.registry.records import OpenTransaction
+from skyshard.registry.stored.lifecycle import DatabaseState, TransactionState
+from skyshard.registry.stored.records import OpenTransaction
 
 
 class Ingest:

@@ -17,10 +17,10 @@ from skyshard.catalog.synth_manifest import ChunkTruth, TableTruth
 from skyshard.host.atomic_files import write_atomically
 from skyshard.ingest.partition.bundle import SliceReport
 from skyshard.ingest.source import Source
-from skyshard.registry.lifecycle import TransactionState
-from skyshard.registry.records import WHOLE
 from skyshard.registry.registry import Registry
-from skyshard.registry.transaction_report import read_report
+from skyshard.registry.stored.lifecycle import TransactionState
+from skyshard.registry.stored.records import WHOLE
+from skyshard.registry.transactions.transaction_report import read_report
 from skyshard.rowimage.digest import RowDigest
 
 _NOTHING = {"digest": str(RowDigest())}

@@ -11,8 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from skyshard.basics.errors import SkyshardError, UserError
+from skyshard.basics.progress import Progress
 from skyshard.catalog.placement import place
-from skyshard.errors import SkyshardError, UserError
 from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread, drain
 from skyshard.ingest.on_nodes.build_orders import BuildContext, built_replicas, plan_builds, table_bytes
 from skyshard.ingest.on_nodes.disk_writer import DiskWriter
@@ -22,10 +23,9 @@ from skyshard.ingest.partition.doubled_input import where_rows_stand
 from skyshard.ingest.transaction.director_indexes import DirectorIndexes
 from skyshard.ingest.transaction.run_context import RunContext
 from skyshard.log.events import CHUNKS_PLACED, TABLES_LOADED
-from skyshard.node.doubled_rows import DoubledRow
+from skyshard.node.load.doubled_rows import DoubledRow
 from skyshard.node.messages import BuildOrder
-from skyshard.progress import Progress
-from skyshard.registry.records import Replica
+from skyshard.registry.stored.records import Replica
 
 
 class LoadStage:

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
 
+from skyshard.basics.errors import UserError
+from skyshard.basics.progress import Progress
 from skyshard.catalog.layout import Role
-from skyshard.errors import UserError
 from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread, in_order_of_end
 from skyshard.ingest.on_nodes.build_orders import EMPTY, merged_segments
 from skyshard.ingest.on_nodes.disk_writer import DiskWriter
@@ -25,8 +26,7 @@ from skyshard.ingest.source import InputSlice
 from skyshard.ingest.transaction.director_indexes import DirectorIndexes
 from skyshard.ingest.transaction.run_context import RunContext
 from skyshard.log.events import TABLE_PARTITIONED
-from skyshard.progress import Progress
-from skyshard.registry.records import WHOLE, Contribution
+from skyshard.registry.stored.records import WHOLE, Contribution
 
 AHEAD = 2
 """Partition tasks given out for each core: one that works, and one that follows it at once."""

@@ -33,10 +33,10 @@ from skyshard.ingest.source import InputSlice
 from skyshard.ingest.transaction.kept_truth import forget_known
 from skyshard.log.events import TRANSACTION_ABORTED, TRANSACTION_ABORTING
 from skyshard.node.node_loader import NodeLoader
-from skyshard.registry.director_index import index_table_name
-from skyshard.registry.lifecycle import DatabaseState, Event, TransactionState
-from skyshard.registry.records import OpenTransaction, Replica, dump_table
-from skyshard.registry.sql_tables import INDEX_DATABASE
+from skyshard.registry.catalog.director_index import index_table_name
+from skyshard.registry.stored.lifecycle import DatabaseState, Event, TransactionState
+from skyshard.registry.stored.records import OpenTransaction, Replica, dump_table
+from skyshard.registry.stored.sql_tables import INDEX_DATABASE
 
 CLOCKS_S = 60.0
 """How far the clocks of two hosts may be apart."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from skyshard.basics.progress import Watcher
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.plan.ingest_plan import IngestPlan
 from skyshard.log.event_log import EventLog
-from skyshard.progress import Watcher
 
 
 @dataclass(frozen=True, slots=True)

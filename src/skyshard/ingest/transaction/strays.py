@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Role, split_director
 from skyshard.catalog.schema import CHUNK_COLUMN, Table
-from skyshard.errors import UserError
 from skyshard.ingest.on_nodes.bounded_futures import answer
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.on_nodes.part_tables import one_of_each, part_name
@@ -26,8 +26,8 @@ from skyshard.ingest.partition.orphan_keys import ORPHANS, Orphans, distinct, or
 from skyshard.ingest.plan.ingest_plan import IngestPlan
 from skyshard.node.messages import ExportOrder
 from skyshard.node.node_loader import NodeLoader
-from skyshard.registry.published_catalog import Catalog
-from skyshard.registry.stray_rows import Stray
+from skyshard.registry.catalog.published_catalog import Catalog
+from skyshard.registry.stored.stray_rows import Stray
 
 
 def orphans_file(site: Site, database: str, table: str, transaction: int) -> Path:

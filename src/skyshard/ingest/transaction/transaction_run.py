@@ -33,6 +33,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import TypeVar
 
+from skyshard.basics.progress import Progress, Watcher
 from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread
 from skyshard.ingest.on_nodes.disk_writer import DiskWriter
 from skyshard.ingest.on_nodes.ingest_site import Site
@@ -48,10 +49,9 @@ from skyshard.ingest.transaction.recovery import clear_staging, sweep
 from skyshard.ingest.transaction.run_context import RunContext
 from skyshard.ingest.transaction.strays import Strays
 from skyshard.log.events import TRANSACTION_PUBLISHED
-from skyshard.progress import Progress, Watcher
-from skyshard.registry.lifecycle import Event
-from skyshard.registry.records import OpenTransaction
-from skyshard.registry.transaction_report import ReportedTable, TransactionReport
+from skyshard.registry.stored.lifecycle import Event
+from skyshard.registry.stored.records import OpenTransaction
+from skyshard.registry.transactions.transaction_report import ReportedTable, TransactionReport
 
 T = TypeVar("T")
 

@@ -13,10 +13,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from skyshard.basics.errors import UserError
+from skyshard.basics.progress import Progress, Watcher, unwatched
 from skyshard.catalog.ddl import create_table, part_suffix, physical_name, stored_table
 from skyshard.catalog.schema import Table
 from skyshard.cluster.private_cluster import CZAR_NAME
-from skyshard.errors import UserError
 from skyshard.ingest.on_nodes.bounded_futures import answer, drain
 from skyshard.ingest.on_nodes.build_orders import EMPTY, ChunkKey, built_replicas, in_orders, index_definition
 from skyshard.ingest.on_nodes.ingest_site import Site
@@ -28,13 +29,12 @@ from skyshard.ingest.transaction.recovery import GRACE_S, sweep, take_back
 from skyshard.log.events import COMPACTION_BEGUN, PARTS_MERGED, TRANSACTION_PUBLISHED
 from skyshard.node.messages import BuildOrder, DigestOrder, Loader, TableBuild
 from skyshard.node.node_loader import NodeLoader
-from skyshard.progress import Progress, Watcher, unwatched
-from skyshard.registry.director_index import index_table_name
-from skyshard.registry.lifecycle import Event, TransactionState
-from skyshard.registry.records import COMPACTION, WHOLE, IndexPart, OpenTransaction, Replica
-from skyshard.registry.snapshot import parts_of
-from skyshard.registry.sql_tables import INDEX_DATABASE
-from skyshard.registry.transaction_report import ReportedMerge, TransactionReport
+from skyshard.registry.catalog.director_index import index_table_name
+from skyshard.registry.catalog.snapshot import parts_of
+from skyshard.registry.stored.lifecycle import Event, TransactionState
+from skyshard.registry.stored.records import COMPACTION, WHOLE, IndexPart, OpenTransaction, Replica
+from skyshard.registry.stored.sql_tables import INDEX_DATABASE
+from skyshard.registry.transactions.transaction_report import ReportedMerge, TransactionReport
 from skyshard.rowimage.digest import RowDigest
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from skyshard.basics.errors import ClusterError, UserError
+from skyshard.basics.progress import Progress, Watcher, unwatched
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
-from skyshard.errors import ClusterError, UserError
 from skyshard.ingest.on_nodes.bounded_futures import answer
 from skyshard.ingest.on_nodes.build_orders import index_build
 from skyshard.ingest.on_nodes.ingest_site import Site
@@ -21,9 +22,8 @@ from skyshard.ingest.transaction.strays import rebuild_orphans
 from skyshard.ingest.upkeep.repair_faults import repair_faults
 from skyshard.node.messages import ExportOrder
 from skyshard.node.node_loader import NodeLoader
-from skyshard.progress import Progress, Watcher, unwatched
-from skyshard.registry.records import IndexPart
-from skyshard.registry.sql_tables import INDEX_DATABASE
+from skyshard.registry.stored.records import IndexPart
+from skyshard.registry.stored.sql_tables import INDEX_DATABASE
 
 
 def rebuild_indexes(site: Site, database: str, watcher: Watcher = unwatched) -> dict[str, int]:

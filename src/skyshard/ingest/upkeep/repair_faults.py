@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from skyshard.basics.errors import ClusterError
 from skyshard.catalog.ddl import stored_table
 from skyshard.catalog.layout import Layout
-from skyshard.errors import ClusterError
 from skyshard.ingest.on_nodes.bounded_futures import answer
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.on_nodes.part_tables import shown_tables
 from skyshard.node.messages import MergeTableOrder, RepairOrder, ShownTable
 from skyshard.node.node_loader import NodeLoader
-from skyshard.registry.records import Replica
+from skyshard.registry.stored.records import Replica
 
 _SOURCES: tuple[Literal["index", "definition"], ...] = ("index", "definition")
 """What an index is made again from: what its file says of itself, or where that is gone, the table's definition."""

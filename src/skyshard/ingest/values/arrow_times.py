@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skyshard.array_types import Flags, Integers
+from skyshard.basics.array_types import Flags, Integers
 from skyshard.catalog.schema import Column
 from skyshard.ingest.values.text_values import RowError
 

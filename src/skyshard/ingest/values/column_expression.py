@@ -19,7 +19,7 @@ from functools import lru_cache
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 
 _OPERATORS = {
     ast.Add: pc.add_checked,

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.felis_schemas import SchemaColumn, read_schema
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
-from skyshard.errors import UserError
 from skyshard.synth.recipe.recipe import Recipe, SchemaTables
 from skyshard.synth.recipe.sky_tables import TableSpec, table_specs
 from skyshard.synth.recipe.table_kinds import TableKind, infer_kinds, layout_of

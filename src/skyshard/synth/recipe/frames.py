@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from skyshard.array_types import Floats
+from skyshard.basics.array_types import Floats
 from skyshard.chunking.sphere import unit_vectors
 
 

@@ -12,10 +12,10 @@ from typing import Annotated, Literal
 import xxhash
 from pydantic import Field, field_validator, model_validator
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.catalog.layout import Striping
 from skyshard.catalog.strict_files import parse_model
-from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_folder
 from skyshard.synth.recipe.sky_rules import ChunkRows, Finite, MapFile, Positive, Share, Sky, StrictModel
 from skyshard.synth.recipe.table_columns import (

@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from skyshard.basics.errors import Bug
+from skyshard.basics.lazy import locked_property
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
-from skyshard.errors import Bug
-from skyshard.lazy import locked_property
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.synth.recipe.recipe import Recipe
 from skyshard.synth.recipe.table_columns import (

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Role, TableLayout
-from skyshard.errors import UserError
 
 
 class TableKind(StrEnum):

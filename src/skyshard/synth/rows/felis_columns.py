@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from skyshard.array_types import Floats
+from skyshard.basics.array_types import Floats
 from skyshard.catalog.felis_schemas import SchemaColumn
 from skyshard.synth.recipe.random_streams import stream
 from skyshard.synth.recipe.recipe import ColumnRecipe

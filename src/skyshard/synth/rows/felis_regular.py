@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.array_types import Floats
+from skyshard.basics.array_types import Floats
 from skyshard.catalog.felis_schemas import SchemaColumn
 from skyshard.synth.recipe.felis_tables import FelisTables
 from skyshard.synth.recipe.random_streams import WHOLE_SKY, stream

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pyarrow as pa
 
-from skyshard.array_types import Flags, Floats, Integers, RowIndexes
+from skyshard.basics.array_types import Flags, Floats, Integers, RowIndexes
+from skyshard.basics.lazy import locked_property
 from skyshard.catalog.felis_schemas import SchemaColumn
 from skyshard.chunking.sphere import Box
-from skyshard.lazy import locked_property
 from skyshard.synth.recipe.recipe import ColumnRecipe, SchemaTables
 from skyshard.synth.recipe.sky_tables import TableSpec, Validity, Values, to_array
 from skyshard.synth.recipe.table_kinds import TableKind

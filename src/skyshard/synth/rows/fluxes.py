@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skyshard.array_types import Flags, SmallIntegers
+from skyshard.basics.array_types import Flags, SmallIntegers
 from skyshard.synth.recipe.sky_tables import Validity
 from skyshard.synth.rows.kpm_columns import SATURATION_MAG
 from skyshard.synth.sky.population import Singles, flux_of

@@ -13,10 +13,10 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
+from skyshard.basics.errors import Bug, UserError
+from skyshard.basics.lazy import locked_property
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.chunking import Chunker
-from skyshard.errors import Bug, UserError
-from skyshard.lazy import locked_property
 from skyshard.rowimage.malloc_tuning import keep_freed_memory
 from skyshard.synth.recipe.felis_tables import FelisTables, resolve_tables
 from skyshard.synth.recipe.recipe import Recipe

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from skyshard.array_types import Flags, Integers, RowIndexes
+from skyshard.basics.array_types import Flags, Integers, RowIndexes
 from skyshard.synth.recipe.random_streams import stream
 from skyshard.synth.recipe.recipe import Recipe
 from skyshard.synth.recipe.sky_tables import Masked, Validity, Values

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 import hpgeom
 import numpy as np
 
-from skyshard.array_types import Flags, Floats
+from skyshard.basics.array_types import Flags, Floats
+from skyshard.basics.errors import UserError
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.chunking import Chunker
 from skyshard.chunking.sphere import Box, unit_vectors
-from skyshard.errors import UserError
 from skyshard.synth.recipe.frames import Frame, in_frame
 from skyshard.synth.recipe.random_streams import WHOLE_SKY, stream
 from skyshard.synth.recipe.sky_rules import FootprintBox, Plane, Skew, Sky, Spot

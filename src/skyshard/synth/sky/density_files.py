@@ -11,10 +11,10 @@ import hpgeom
 import numpy as np
 import xxhash
 
-from skyshard.array_types import Floats
+from skyshard.basics.array_types import Floats
+from skyshard.basics.errors import UserError
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.chunking import Chunker
-from skyshard.errors import UserError
 from skyshard.synth.recipe.frames import Frame, frame_named
 from skyshard.synth.recipe.sky_rules import ChunkRows, MapFile
 

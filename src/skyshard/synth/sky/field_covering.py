@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skyshard.array_types import Floats, RowIndexes
+from skyshard.basics.array_types import Floats, RowIndexes
 from skyshard.chunking.sphere import unit_vectors
 
 _PLACES_A_CELL, _MOST_CELLS = 24, 64

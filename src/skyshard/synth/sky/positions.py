@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skyshard.array_types import Floats
+from skyshard.basics.array_types import Floats
+from skyshard.basics.errors import Bug
 from skyshard.chunking import Chunker
 from skyshard.chunking.sphere import Box
-from skyshard.errors import Bug
 from skyshard.synth.recipe.random_streams import stream
 from skyshard.synth.recipe.sky_rules import Clusters, Sky
 from skyshard.synth.sky.density import Cells

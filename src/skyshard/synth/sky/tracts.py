@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skyshard.array_types import Floats, Integers
+from skyshard.basics.array_types import Floats, Integers
 from skyshard.synth.sky.visits import Pointings
 
 _RING_DEG = 1.5

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.array_types import Floats
+from skyshard.basics.array_types import Floats
 from skyshard.chunking.sphere import unit_vectors
 from skyshard.synth.recipe.random_streams import WHOLE_SKY, stream
 from skyshard.synth.recipe.recipe import Recipe

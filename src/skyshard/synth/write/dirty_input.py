@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 import yaml
 from numpy.typing import NDArray
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 from skyshard.rowimage.digest import digest
 from skyshard.rowimage.record import Field
 from skyshard.synth.recipe.random_streams import WHOLE_SKY, stream

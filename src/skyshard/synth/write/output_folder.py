@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 import xxhash
 from pydantic import ValidationError
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.schema import Table
 from skyshard.catalog.strict_files import validate_model
 from skyshard.catalog.synth_manifest import (
@@ -32,7 +33,6 @@ from skyshard.catalog.synth_manifest import (
     read_manifest,
     to_json,
 )
-from skyshard.errors import UserError
 from skyshard.host.atomic_files import write_atomically
 from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.rowimage.record import Field

@@ -16,9 +16,9 @@ import hpgeom
 import numpy as np
 import xxhash
 
-from skyshard.array_types import Floats
+from skyshard.basics.array_types import Floats
+from skyshard.basics.errors import UserError
 from skyshard.catalog.synth_manifest import Shrink
-from skyshard.errors import UserError
 from skyshard.synth.recipe.felis_tables import FelisTables
 from skyshard.synth.recipe.random_streams import WHOLE_SKY, stream
 from skyshard.synth.recipe.recipe import Recipe

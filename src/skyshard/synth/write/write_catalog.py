@@ -19,6 +19,8 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
+from skyshard.basics.progress import Progress, Watcher, unwatched
+from skyshard.basics.release import VERSION
 from skyshard.catalog.synth_manifest import (
     ManifestColumn,
     ManifestFile,
@@ -30,8 +32,6 @@ from skyshard.catalog.synth_manifest import (
     TableTruth,
     write_manifest,
 )
-from skyshard.progress import Progress, Watcher, unwatched
-from skyshard.release import VERSION
 from skyshard.rowimage.digest import RowDigest
 from skyshard.synth.recipe.recipe import Recipe
 from skyshard.synth.recipe.sky_tables import TableSpec

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from skyshard.basics.progress import Progress, unwatched
 from skyshard.bench.check.check_answers import AnswerCheck, check_answers
 from skyshard.bench.check.true_answers import TrueAnswer, TrueAnswers
 from skyshard.bench.drive.driver import Recording
 from skyshard.bench.record.samples import Sample
 from skyshard.bench.target import NullTarget, Target, TargetAnswer
-from skyshard.progress import Progress, unwatched
 
 
 def number(value: int) -> pa.Table:

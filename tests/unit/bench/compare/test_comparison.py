@@ -10,6 +10,7 @@ import pytest
 from tests.support.bench_trials import made_manifest, made_trial, made_workload
 from typer.testing import CliRunner
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.compare.comparability import Weight
 from skyshard.bench.compare.comparison import LatencyChange, compare_trials
 from skyshard.bench.record.latency_stats import summarise
@@ -17,7 +18,6 @@ from skyshard.bench.record.samples import with_durations
 from skyshard.bench.record.trial_folder import Trial
 from skyshard.bench.record.write_trial import write_trial
 from skyshard.cli.app import app
-from skyshard.errors import UserError
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -12,6 +12,7 @@ import pytest
 from tests.support.bench_trials import made_trial, made_workload
 from typer.testing import CliRunner
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.compare.comparison import Comparison, compare_trials
 from skyshard.bench.compare.sweep import Size, sweep_of
 from skyshard.bench.compare.trend import trend_of
@@ -23,7 +24,6 @@ from skyshard.bench.record.samples import with_durations
 from skyshard.bench.record.trial_folder import Trial
 from skyshard.bench.record.write_trial import write_trial
 from skyshard.cli.app import app
-from skyshard.errors import UserError
 
 pytestmark = pytest.mark.timeout(60)
 

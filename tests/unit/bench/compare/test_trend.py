@@ -8,10 +8,10 @@ import pytest
 from tests.support.bench_trials import made_trial, made_workload
 from typer.testing import CliRunner
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.compare.trend import STEP_ALPHA, find_steps, trend_of
 from skyshard.bench.pages.trend_page import verdict, write_trend
 from skyshard.cli.app import app
-from skyshard.errors import UserError
 
 
 def series(levels: list[tuple[int, float]], seed: int = 1) -> np.ndarray:

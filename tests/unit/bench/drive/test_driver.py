@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from tests.support.lv_workloads import Exhausted, lv_schedule, lv_workload
 
+from skyshard.basics.errors import ClusterError
 from skyshard.bench.clock import VirtualClock, WallClock
 from skyshard.bench.drive.driver import INTERRUPTED, Recording, phase_clients, run_phase, run_within
 from skyshard.bench.record.samples import sample_table
@@ -18,7 +19,6 @@ from skyshard.bench.workload.data_profile import DataProfile
 from skyshard.bench.workload.query_schedule import build_schedule
 from skyshard.bench.workload.query_template import read_template
 from skyshard.bench.workload.workload import Workload
-from skyshard.errors import ClusterError
 from skyshard.host.shipped_data import data_folder
 
 

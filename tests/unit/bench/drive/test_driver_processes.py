@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.lv_workloads import lv_schedule, lv_workload, trial_of
 
+from skyshard.basics.errors import ClusterError
 from skyshard.bench.drive.driver import Recording
 from skyshard.bench.drive.driver_processes import DriverProcesses, ProcessDriver, ThreadDriver, deal, wall_clock
 from skyshard.bench.record.trial_folder import validate_trial
 from skyshard.bench.target import NullTarget, TargetAnswer
 from skyshard.bench.workload.query_schedule import ClassSchedule, Query
 from skyshard.bench.workload.workload import ClassLoad
-from skyshard.errors import ClusterError
 
 
 @given(st.integers(1, 9), st.lists(st.tuples(st.integers(1, 12), st.integers(0, 30)), min_size=1, max_size=4))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from skyshard.basics.progress import Progress, Stage
 from skyshard.bench.drive.progress_thread import ProgressThread
-from skyshard.progress import Progress, Stage
 
 
 def test_a_phase_does_not_wait_for_a_watcher_that_does() -> None:

@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from tests.support.sky_maps import sky_of
 
+from skyshard.basics.errors import Bug
 from skyshard.bench.record.chunk_map import (
     SkyMap,
     centre_of,
@@ -18,7 +19,6 @@ from skyshard.bench.record.chunk_map import (
     node_shares,
 )
 from skyshard.chunking import Chunker
-from skyshard.errors import Bug
 
 Floats = NDArray[np.float64]
 

@@ -13,6 +13,7 @@ import pytest
 from tests.support.bench_trials import made_trial
 from tests.support.frozen import FROZEN, RELEASES
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.compare.comparison import compare_trials
 from skyshard.bench.compare.trend import trend_of
 from skyshard.bench.pages.report import write_pages
@@ -20,7 +21,6 @@ from skyshard.bench.record.histograms import HISTOGRAMS
 from skyshard.bench.record.samples import SAMPLE_SCHEMA, VERSION_KEY
 from skyshard.bench.record.trial_folder import read_trial, read_trials, validate_trial
 from skyshard.bench.record.write_trial import write_trial
-from skyshard.errors import UserError
 
 pytestmark = pytest.mark.timeout(20)
 

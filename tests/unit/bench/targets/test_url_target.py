@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.bench.targets.url_target import UrlTarget, to_table
-from skyshard.errors import ClusterError, UserError
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tests.support.bench_trials import made_trial
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.target import NullTarget
 from skyshard.bench.trial.ask_again import explain_slowest
-from skyshard.errors import UserError
 
 
 def test_the_slowest_statements_are_explained() -> None:

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.support.null_trials import WORKLOAD, Oracle, trial
 
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.bench.check.true_answers import TrueAnswer, TrueAnswers
 from skyshard.bench.pages.report import verdict_sentence, write_report
 from skyshard.bench.record.latency_stats import TrialSummary
@@ -16,7 +17,6 @@ from skyshard.bench.record.trial_folder import read_trial
 from skyshard.bench.record.trial_manifest import TrialManifest
 from skyshard.bench.target import NullTarget, TargetAnswer
 from skyshard.bench.trial.trial_setup import CatalogFacts
-from skyshard.errors import ClusterError, UserError
 
 pytestmark = pytest.mark.timeout(20)  # drawing takes a second, and several on a busy machine
 

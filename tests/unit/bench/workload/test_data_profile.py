@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.target import NullTarget, TargetAnswer
 from skyshard.bench.workload.data_profile import DataProfile, profile_data
-from skyshard.errors import UserError
 
 
 def test_an_empty_column_is_refused() -> None:

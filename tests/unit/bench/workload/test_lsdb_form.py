@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.target import NullTarget, TargetAnswer
 from skyshard.bench.trial.run_trial import run_trial
 from skyshard.bench.trial.send_phases import TrialSchedule, answerable
@@ -17,7 +18,6 @@ from skyshard.bench.workload.parameters import ParameterValue
 from skyshard.bench.workload.query_schedule import Query, build_schedule, without
 from skyshard.bench.workload.query_template import QueryTemplate, read_template, read_templates, wanted_columns
 from skyshard.bench.workload.workload import Workload
-from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_folder
 
 FOLDER = data_folder("queries", "sql")

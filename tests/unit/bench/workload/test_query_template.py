@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.workload.query_template import read_template
-from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_folder
 
 FOLDER = data_folder("queries", "sql")

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from tests.support.planned import plan_of
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.workload.data_profile import DataProfile
 from skyshard.bench.workload.parameters import draw
 from skyshard.bench.workload.query_template import parse_header, read_template, read_templates, wanted_columns
@@ -20,10 +21,9 @@ from skyshard.catalog.felis_schemas import read_schema
 from skyshard.catalog.layout import Layout, Role, Striping, TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.czar.explain import Explanation
-from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_folder
 from skyshard.ingest.sources.mysql_ddl import parse_create_table
-from skyshard.registry.published_catalog import Catalog, CatalogTable, ChunkEntry
+from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable, ChunkEntry
 from skyshard.synth.recipe.recipe import read_recipe
 from skyshard.synth.recipe.sky_tables import table_specs
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.workload.query_template import QueryTemplate, read_template
-from skyshard.errors import UserError
 
 HEADER = "-- class: LV\n-- description: d\n-- why: w\n-- parameters: {id: {type: id}}\n"
 

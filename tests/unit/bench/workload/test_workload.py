@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.workload.workload import Closed, Open, read_workload
-from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_folder
 
 Change = Callable[[dict[str, Any]], object]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.workload.query_template import Has
 from skyshard.bench.workload.workload import find_workload, read_workload
 from skyshard.bench.workload.workload_fit import best_fit, fit, names_of, workload_templates
 from skyshard.catalog.schema import Column, Table
-from skyshard.errors import UserError
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.synth.recipe.recipe import read_recipe
 from skyshard.synth.rows.generate import open_sky

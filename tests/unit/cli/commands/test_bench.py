@@ -8,9 +8,9 @@ import pytest
 from tests.support.bench_trials import made_trial
 from typer.testing import CliRunner
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.record.write_trial import write_trial
 from skyshard.cli.app import app
-from skyshard.errors import UserError
 
 pytestmark = pytest.mark.timeout(60)  # a Felis schema takes seconds to read
 

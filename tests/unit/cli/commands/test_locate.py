@@ -8,9 +8,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from skyshard.basics.errors import UserError
 from skyshard.chunking import Chunker
 from skyshard.cli.commands import locate as command
-from skyshard.errors import UserError
 
 STRIPING = ["--stripes", "340", "--substripes", "3", "--overlap", "0.01667"]
 HEADER = "row,chunkId,subChunkId,overlap\n"

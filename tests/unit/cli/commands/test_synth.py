@@ -7,8 +7,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from skyshard.basics.errors import UserError
 from skyshard.cli.commands.synth import synth
-from skyshard.errors import UserError
 
 app = typer.Typer()
 app.command()(synth)

@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.cli.terminal.answer_output import form_of, write_answer
 from skyshard.cli.terminal.answer_screen import _last_line, show_answer
 from skyshard.czar.plan.query_plan import Kind, Lane
 from skyshard.czar.result.answer import QueryStats, ReadyAnswer, distinct_names
 from skyshard.czar.result.output import written_names
-from skyshard.errors import ClusterError, UserError
 
 TABLE = pa.table({"c0": pa.array([1, None, 3]), "c1": pa.array(["a", "", None])})
 COLUMNS = ("ra", "ra")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from skyshard.basics.errors import UserError
 from skyshard.cli.terminal.log_lines import write_log
-from skyshard.errors import UserError
 from skyshard.log.line_output import FILE_VARIABLE, JSON_VARIABLE, LEVEL_VARIABLE, LogOutput, write_logs
 
 VARIABLES = (LEVEL_VARIABLE, FILE_VARIABLE, JSON_VARIABLE)

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from skyshard.basics.progress import Progress, Watcher, announce
 from skyshard.cli.terminal.show import progress_bars
-from skyshard.progress import Progress, Watcher, announce
 
 
 def work(watcher: Watcher) -> None:

@@ -7,8 +7,8 @@ import io
 
 import pytest
 
+from skyshard.basics.errors import UserError
 from skyshard.cli.terminal.statement_input import decoded, statement_of
-from skyshard.errors import UserError
 
 SQL = "SELECT 'Çé→😀' AS a\nFROM Object"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.cli.terminal.standard_streams import HANDLER, prepare_streams
 from skyshard.cli.terminal.system_errors import trouble_of
-from skyshard.errors import ClusterError, SkyshardError, UserError
 
 
 @pytest.mark.parametrize(

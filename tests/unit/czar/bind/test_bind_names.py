@@ -7,8 +7,8 @@ from sqlglot import exp
 from tests.support.four_chunks import Source
 from tests.support.planned import bound_of
 
+from skyshard.basics.errors import Refusal, UserError
 from skyshard.czar.bind.bound_statement import COLUMN
-from skyshard.errors import Refusal, UserError
 
 SOURCE = Source()
 

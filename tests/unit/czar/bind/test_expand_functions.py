@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from tests.support.four_chunks import Source
 from tests.support.planned import bound_of
 
+from skyshard.basics.errors import Refusal, UserError
 from skyshard.chunking.sphere import Circle, ang_sep
 from skyshard.czar.bind.expand_functions import constant, exact_constant
 from skyshard.czar.sql.dialect import parse_expression, render
-from skyshard.errors import Refusal, UserError
 
 SOURCE = Source()
 positions = st.tuples(st.floats(0, 360), st.floats(-90, 90))

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from tests.support.four_chunks import Source
 from tests.support.planned import bound_of, plan_of
 
+from skyshard.basics.errors import UserError
 from skyshard.czar.cache.area_plans import learn_area
 from skyshard.czar.cache.statement_shapes import AREA_MARK, area_text
 from skyshard.czar.plan.planner import plan_with_basis
 from skyshard.czar.plan.query_plan import QueryPlan
 from skyshard.czar.result.typed_plan import TypedPlan
-from skyshard.errors import UserError
 
 LIMIT_BYTES = 1 << 40
 SOURCE = Source()

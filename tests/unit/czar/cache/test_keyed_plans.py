@@ -13,7 +13,7 @@ from skyshard.czar.cache.keyed_plans import KeyedPlan, RecordingSource, learn_ke
 from skyshard.czar.cache.statement_shapes import StatementText, take_text_apart
 from skyshard.czar.plan.query_plan import Pull, QueryPlan
 from skyshard.czar.result.typed_plan import TypedPlan
-from skyshard.registry.published_catalog import CatalogSource
+from skyshard.registry.catalog.published_catalog import CatalogSource
 
 SOURCE = Source()
 KEPT = (

@@ -8,13 +8,13 @@ import pyarrow as pa
 import pymysql
 import pytest
 
+from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.czar.cache.overtaken import ATTEMPTS, answered, planned
 from skyshard.czar.plan.query_plan import Kind, QueryPlan
 from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.result.typed_results import TypedColumn
 from skyshard.db.connection import Endpoint, is_gone, mapped
-from skyshard.errors import ClusterError, SkyshardError, UserError
 from skyshard.rowimage.sqltype import parse_type
 
 BATCH = pa.RecordBatch.from_pydict({"c0": [1]})

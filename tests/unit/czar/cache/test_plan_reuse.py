@@ -9,14 +9,14 @@ import pytest
 from tests.support.four_chunks import Source
 from tests.support.planned import plan_of
 
+from skyshard.basics.errors import UserError
 from skyshard.czar.cache.plan_reuse import StatementPlanner
 from skyshard.czar.plan.query_plan import QueryPlan
 from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.result.typed_results import TypedColumn
 from skyshard.db.connection import Row
-from skyshard.errors import UserError
+from skyshard.registry.catalog.published_catalog import Catalog, Chunks
 from skyshard.registry.catalog_cache import CatalogCache, CatalogSnapshot
-from skyshard.registry.published_catalog import Catalog, Chunks
 from skyshard.rowimage.sqltype import parse_type
 
 BY_KEY = "SELECT objectId, mag FROM Object WHERE objectId = {key}"

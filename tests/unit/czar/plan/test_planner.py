@@ -9,10 +9,10 @@ import pytest
 from tests.support.four_chunks import Source
 from tests.support.planned import plan_of
 
+from skyshard.basics.errors import Refusal, UserError
 from skyshard.czar.explain import Explanation
 from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES
 from skyshard.czar.plan.query_plan import QueryPlan
-from skyshard.errors import Refusal, UserError
 
 CASES = Path(__file__).resolve().parents[3] / "cases"
 

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from skyshard.basics.errors import ClusterError, Refusal
 from skyshard.czar.result.typed_results import (
     TypedColumn,
     create_scratch,
@@ -21,7 +22,6 @@ from skyshard.czar.result.typed_results import (
     record_layout,
     select_exactly,
 )
-from skyshard.errors import ClusterError, Refusal
 from skyshard.rowimage.pack import pack
 from skyshard.rowimage.sqltype import parse_type
 

@@ -9,7 +9,7 @@ from skyshard.catalog.schema import Column, Table
 from skyshard.czar.plan.chunk_template import Slot, Template
 from skyshard.czar.plan.query_plan import Pull
 from skyshard.czar.run.dispatch import units_of
-from skyshard.registry.published_catalog import CatalogTable, ChunkEntry
+from skyshard.registry.catalog.published_catalog import CatalogTable, ChunkEntry
 from skyshard.rowimage.sqltype import parse_type
 
 REGION = TableLayout(role=Role.DIRECTOR, key="id", position=("ra", "decl"))

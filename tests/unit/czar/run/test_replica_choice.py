@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skyshard.basics.errors import ClusterError
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.czar.plan.chunk_template import Slot, Template
 from skyshard.czar.plan.query_plan import Pull
 from skyshard.czar.run.replica_choice import ReplicaChoice
 from skyshard.czar.run.rounds import Failure
-from skyshard.errors import ClusterError
-from skyshard.registry.published_catalog import CatalogTable, ChunkEntry
+from skyshard.registry.catalog.published_catalog import CatalogTable, ChunkEntry
 from skyshard.rowimage.sqltype import parse_type
 
 NODES = ("a", "b", "c")

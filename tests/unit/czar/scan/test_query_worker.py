@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from skyshard.basics.errors import ClusterError
 from skyshard.czar.scan.query_worker import QueryWorker
 from skyshard.db.connection import Endpoint
-from skyshard.errors import ClusterError
 
 
 class FakeSessions:

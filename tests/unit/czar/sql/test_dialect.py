@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skyshard.basics.errors import UserError
 from skyshard.czar.sql.dialect import DIALECT, parse_expression, render, require_adaptable
 from skyshard.czar.sql.region_sql import number
-from skyshard.errors import UserError
 
 CASES = Path(__file__).resolve().parents[3] / "cases" / "round_trip.sql"
 LINES = [line for line in CASES.read_text().splitlines() if line and not line.startswith("--")]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from skyshard.basics.errors import Refusal, UserError
 from skyshard.czar.sql.statement import SelectStatement, Show, ShowStatement, parse_statement
-from skyshard.errors import Refusal, UserError
 
 CASES = Path(__file__).resolve().parents[3] / "cases"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from skyshard.errors import ClusterError
+from skyshard.basics.errors import ClusterError
 from skyshard.ingest.check.check_truth import answer_check
 from skyshard.ingest.transaction.kept_truth import Known, KnownAnswer
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.catalog.schema import Table
-from skyshard.errors import ClusterError, UserError
 from skyshard.ingest.on_nodes.bounded_futures import (
     PER_NODE,
     BackgroundThread,

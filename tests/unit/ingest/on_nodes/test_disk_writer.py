@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from skyshard.errors import ClusterError
+from skyshard.basics.errors import ClusterError
 from skyshard.ingest.on_nodes.disk_writer import MANY_BYTES, DiskWriter
 
 CACHESTAT = 451

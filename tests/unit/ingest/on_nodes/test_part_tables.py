@@ -18,7 +18,7 @@ from skyshard.ingest.on_nodes.part_tables import (
     shown_tables,
 )
 from skyshard.node.messages import ShownTable
-from skyshard.registry.records import WHOLE, IndexPart, Replica
+from skyshard.registry.stored.records import WHOLE, IndexPart, Replica
 
 
 def replica(part: int = 0, *, node: str = "node1", table: str = "Object", chunk: int = 7, rows: int = 1) -> Replica:

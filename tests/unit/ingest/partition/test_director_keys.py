@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 from skyshard.ingest.partition import director_keys
 from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind, build_keys, save_keys
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 from skyshard.ingest.partition.key_files import (
     KEYS,
     PLACES,

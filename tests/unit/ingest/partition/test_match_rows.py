@@ -17,11 +17,11 @@ from tests.support.partitioned import conversions_of, partition_all
 from tests.support.small_match import BORDER, position, write_catalog
 from tests.support.small_metadata import DATABASE, NUMBERS, write_chunks, write_json
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import Column, Table
 from skyshard.chunking import Chunker
 from skyshard.chunking.sphere import ang_sep
-from skyshard.errors import UserError
 from skyshard.ingest.partition.bundle import Bundle, SliceReport
 from skyshard.ingest.partition.match_rows import DOUBLED, _gap
 from skyshard.ingest.sources.open_source import open_source

@@ -13,7 +13,7 @@ import yaml
 from tests.support.small_match import write_catalog
 from tests.support.small_metadata import edit_json, write_metadata_folder
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 from skyshard.ingest.partition import bundle
 from skyshard.ingest.partition.bundle import Bundle, SliceReport
 from skyshard.ingest.partition.partition_task import PartitionSpec, partition_slice, require_distinct

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from tests.support.partitioned import partition_all
 
+from skyshard.basics.errors import UserError
 from skyshard.chunking import Chunker
-from skyshard.errors import UserError
 from skyshard.ingest.partition.routing import stored_positions
 from skyshard.ingest.plan.ingest_plan import make_plan
 from skyshard.ingest.sources.open_source import open_source

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import pytest
 from tests.support.no_rows import NoRows
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Layout, Role, Striping, TableLayout
 from skyshard.catalog.schema import Column, Table
-from skyshard.errors import UserError
 from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
 from skyshard.ingest.plan.new_slices import NewSlices, new_slices
 from skyshard.ingest.source import InputSlice, Source, SourceTable

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.support.no_rows import NoRows
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
-from skyshard.errors import UserError
 from skyshard.ingest.plan.placing_types import require_placing_types
 from skyshard.ingest.source import SourceTable
 from skyshard.rowimage.sqltype import parse_type

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.schema import Column, Key, Table
-from skyshard.errors import UserError
 from skyshard.ingest.plan.storable import require_storable, require_tables_distinct
 from skyshard.rowimage.sqltype import parse_type
 

@@ -14,10 +14,10 @@ from tests.support.kill_catalog import write_catalog
 from tests.support.small_catalog import write_small_catalog
 from tests.support.small_metadata import edit_json, write_metadata_folder
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.ddl import stored_table
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Key, Table
-from skyshard.errors import UserError
 from skyshard.ingest.plan.ingest_plan import make_plan
 from skyshard.ingest.source import Source
 from skyshard.ingest.sources.open_source import open_source

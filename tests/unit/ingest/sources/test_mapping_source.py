@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.partitioned import conversions_of, digests_of, partition_all
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 from skyshard.ingest.source import InputBatch, Source
 from skyshard.ingest.sources.mapping import read_mapping
 from skyshard.ingest.sources.open_source import open_source

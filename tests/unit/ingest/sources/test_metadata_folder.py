@@ -11,9 +11,9 @@ import pytest
 from tests.support.partitioned import conversions_of, digests_of, partition_all
 from tests.support.small_metadata import edit_json, positions, write_metadata_folder
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Role
 from skyshard.chunking import Chunker
-from skyshard.errors import UserError
 from skyshard.ingest.partition.given_chunks import FOREIGN
 from skyshard.ingest.sources.open_source import open_source
 

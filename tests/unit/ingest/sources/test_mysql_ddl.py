@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.schema import Key
-from skyshard.errors import UserError
 from skyshard.ingest.sources.mysql_ddl import parse_column, parse_create_table
 
 DUMP = """

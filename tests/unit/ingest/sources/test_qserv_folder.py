@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from tests.support.partitioned import digests_of, partition_all
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Role
-from skyshard.errors import UserError
 from skyshard.ingest.sources.open_source import open_source
 
 OBJECT = "CREATE TABLE Object (id bigint NOT NULL, ra double, decl double, chunkId int, subChunkId int) ENGINE=MyISAM;"

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 from tests.support.schema_parquet import make_rows, write_rows
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.ddl import create_table, stored_table
 from skyshard.catalog.felis_schemas import read_schema
 from skyshard.catalog.layout import Role, read_layout
 from skyshard.chunking import Chunker
-from skyshard.errors import UserError
 from skyshard.host.shipped_data import data_folder
 from skyshard.ingest.sources.mapping import read_mapping
 from skyshard.ingest.sources.mapping_source import open_mapping

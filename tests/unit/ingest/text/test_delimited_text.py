@@ -18,9 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
-from skyshard.errors import UserError
 from skyshard.ingest.source import InputBatch, InputSlice
 from skyshard.ingest.text import delimited_text as text
 from skyshard.ingest.text import text_file

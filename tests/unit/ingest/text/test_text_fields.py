@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.schema import Column
-from skyshard.errors import UserError
 from skyshard.ingest.source import InputSlice
 from skyshard.ingest.text import delimited_text as text
 from skyshard.ingest.text import text_file

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from skyshard.errors import Bug, ClusterError, UserError
+from skyshard.basics.errors import Bug, ClusterError, UserError
 from skyshard.ingest.transaction import ending
 from skyshard.ingest.transaction.ending import abort, settle
-from skyshard.registry.lifecycle import TransactionState
-from skyshard.registry.records import OpenTransaction
+from skyshard.registry.stored.lifecycle import TransactionState
+from skyshard.registry.stored.records import OpenTransaction
 
 MINE = OpenTransaction(7, TransactionState.STARTED, "plan", 2, 0.0)
 

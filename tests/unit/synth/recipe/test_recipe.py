@@ -7,7 +7,7 @@ import pytest
 import yaml
 from tests.support.recipes import RECIPES, changed
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 from skyshard.host.shipped_data import data_folder
 from skyshard.synth.recipe.recipe import Recipe, read_recipe
 from skyshard.synth.recipe.release_profile import read_profile

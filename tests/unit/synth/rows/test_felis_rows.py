@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from tests.support.felis_skies import CATALOGS, felis_chunk, felis_recipe, felis_sky
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.felis_schemas import read_schema
 from skyshard.catalog.layout import Role
-from skyshard.errors import UserError
 from skyshard.synth.recipe.table_kinds import TableKind
 from skyshard.synth.rows.column_meaning import Sense, meaning_of, split_band
 from skyshard.synth.rows.generate import open_sky

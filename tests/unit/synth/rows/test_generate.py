@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from tests.support.recipes import RECIPES, changed
 
+from skyshard.basics.errors import UserError
 from skyshard.chunking import Chunker
-from skyshard.errors import UserError
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.synth.recipe.recipe import Recipe, read_recipe
 from skyshard.synth.recipe.sky_tables import MARIADB_KEY

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.support.recipes import changed
 
-from skyshard.errors import UserError
+from skyshard.basics.errors import UserError
 from skyshard.synth.recipe.frames import Frame, in_frame
 from skyshard.synth.recipe.recipe import Recipe
 from skyshard.synth.recipe.sky_rules import MapFile

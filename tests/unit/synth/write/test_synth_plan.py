@@ -14,10 +14,10 @@ import scipy.spatial  # noqa: F401  (slow to import, once)
 import yaml
 from tests.support.recipes import changed
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.synth_manifest import SynthManifest, read_manifest
 from skyshard.chunking import Chunker
 from skyshard.chunking.sphere import ang_sep
-from skyshard.errors import UserError
 from skyshard.rowimage.digest import digest
 from skyshard.rowimage.record import Field
 from skyshard.synth.recipe.recipe import Recipe, read_recipe

@@ -10,10 +10,10 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from skyshard.basics.errors import UserError
+from skyshard.basics.progress import Progress
 from skyshard.catalog.layout import Role
 from skyshard.catalog.synth_manifest import SynthManifest, read_manifest
-from skyshard.errors import UserError
-from skyshard.progress import Progress
 from skyshard.rowimage.digest import digest
 from skyshard.rowimage.record import Field
 from skyshard.rowimage.sqltype import parse_type

@@ -1,0 +1,1 @@
+"""What every package may need: errors, progress, lazy imports, readable figures, the release."""

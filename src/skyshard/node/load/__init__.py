@@ -1,0 +1,1 @@
+"""From sorted rows to chunk tables of one node."""

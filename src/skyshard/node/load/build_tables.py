@@ -1,0 +1,140 @@
+"""Makes chunk tables on one server, from row images or by LOAD DATA; counts and checks them.
+
+A build replaces whatever had its name, so it can be killed at any instant and run again; a table counts as made only
+when its rows and its digest are what partitioning said, and is recorded only then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from skyshard.basics.errors import ClusterError, SkyshardError
+from skyshard.db.connection import Connection, quote_name
+from skyshard.host.disk_space import require_room
+from skyshard.node.load.doubled_rows import NotIndexed, may_be_doubled, refuse_doubled
+from skyshard.node.load.image_files import EmptyTable, write_image, write_index
+from skyshard.node.load.load_data import load_data
+from skyshard.node.messages import BuildOrder, BuiltTable, BundleSlice, Loader, TableBuild
+from skyshard.node.read.byte_batches import by_bytes
+from skyshard.node.read.table_digests import record_groups, row_counts, table_digests
+from skyshard.node.server.clear_tables import clear_tables
+from skyshard.node.server.server_files import ServerFiles
+from skyshard.rowimage.digest import RowDigest
+from skyshard.rowimage.record import RecordLayout
+
+REPAIRED_AT_ONCE_BYTES = 1 << 30
+_ROOM_A_BYTE = 2
+"""Bytes that a byte of rows takes while its table is made: the data, and its indexes."""
+
+
+class TableBuilder:
+    """Builds the tables of orders through one session, which is in their database."""
+
+    def __init__(self, node: str, data: ServerFiles, connection: Connection) -> None:
+        self._node = node
+        self._data = data
+        self._connection = connection
+
+    def build(self, order: BuildOrder) -> list[BuiltTable]:
+        """See ``node_loader.NodeLoader.build``."""
+        try:
+            found = self._fill(order)
+        except SkyshardError as error:
+            if may_be_doubled(error):
+                refuse_doubled(self._connection, order, self._fill)
+            raise
+        counts = row_counts(self._connection, [build.name for build in order.builds])
+        return [
+            self._checked(order, build, counts[build.name], digest)
+            for build, digest in zip(order.builds, found, strict=True)
+        ]
+
+    def _fill(self, order: BuildOrder) -> list[RowDigest]:
+        """Make the tables of an order; their digests, read back, in its order."""
+        names = [build.name for build in order.builds]
+        clear_tables(self._connection, self._data, order.database, names)
+        if order.loader is Loader.IMAGE:
+            builds = tuple(map(partial(self._with_slices, order), order.builds))
+            return self._install_images(replace(order, builds=builds))
+        for build in order.builds:
+            self._connection.execute(build.create)
+            for name in build.merged:
+                self._connection.execute(f"INSERT INTO {quote_name(build.name)} SELECT * FROM {quote_name(name)}")
+            load_data(self._connection, self._data, order.database, order.table, build)
+        return table_digests(self._connection, self._data.database(order.database), order.table, names)
+
+    def _with_slices(self, order: BuildOrder, build: TableBuild) -> TableBuild:
+        """The build with the data files of the tables that it merges as slices."""
+        if not build.merged:
+            return build
+        length = RecordLayout.of(order.table).length
+        files = [self._data.data_file(order.database, name) for name in build.merged]
+        return replace(build, slices=tuple(BundleSlice(str(file), 0, file.stat().st_size // length) for file in files))
+
+    def _install_images(self, order: BuildOrder) -> list[RowDigest]:
+        """Make tables by writing their files; their digests are read back from these.
+
+        Each file is a new one, the definition comes last, and the server closes what was opened in between: no
+        query sees half a table. Indexes are written from the records that are read back; those that only
+        the server can make it repairs.
+        """
+        empty = self._empty_tables(order)
+        layout = RecordLayout.of(order.table)
+        targets = [self._data.data_file(order.database, build.name) for build in order.builds]
+        require_room(self._data.path, _ROOM_A_BYTE * layout.length * sum(build.rows for build in order.builds))
+        for build, target in zip(order.builds, targets, strict=True):
+            write_image(target, build, layout.length)
+        found, left = self._index(order, targets, layout, empty)
+        self._connection.execute("FLUSH TABLES " + ", ".join(quote_name(build.name) for build in order.builds))
+        self._repair(left, layout.length)
+        return found
+
+    def _index(
+        self, order: BuildOrder, targets: Sequence[Path], layout: RecordLayout, empty: dict[str, EmptyTable]
+    ) -> tuple[list[RowDigest], list[TableBuild]]:
+        """Read the data files back and index them; returns the digests, and the builds that the server has to index."""
+        found, left = [], []
+        waiting = zip(order.builds, targets, strict=True)
+        for group in record_groups(targets, layout):
+            for records in group.each:
+                build, target = next(waiting)
+                if not write_index(target, build, records, layout, empty[build.name]):
+                    left.append(build)
+            found += group.digests(len(layout.slots))
+        return found, left
+
+    def _empty_tables(self, order: BuildOrder) -> dict[str, EmptyTable]:
+        """What an empty table of each build is: one of each kind is created, for a wide CREATE TABLE takes 30 ms."""
+        templates: dict[str, EmptyTable] = {}
+        empty: dict[str, EmptyTable] = {}
+        for build in order.builds:
+            kind = build.create.partition("(")[2]
+            if kind not in templates:
+                self._connection.execute(build.create)
+                self._connection.execute(f"FLUSH TABLES {quote_name(build.name)}")
+                templates[kind] = EmptyTable.of(self._data.data_file(order.database, build.name))
+            empty[build.name] = templates[kind]
+        return empty
+
+    def _repair(self, builds: Sequence[TableBuild], length: int) -> None:
+        """Let the server make the indexes of tables whose data files are there."""
+        for some in by_bytes(builds, lambda build: build.rows * length, REPAIRED_AT_ONCE_BYTES):
+            names = ", ".join(quote_name(build.name) for build in some)
+            for name, _, kind, text in self._connection.rows(f"REPAIR TABLE {names} QUICK"):
+                if kind == "error" or (kind == "status" and text != "OK"):
+                    raise NotIndexed(f"node '{self._node}', table {name}: {text}", remedy="run the ingest again")
+
+    def _checked(self, order: BuildOrder, build: TableBuild, count: int, found: RowDigest) -> BuiltTable:
+        if count != build.rows or str(found) != build.digest:
+            for piece in build.slices:
+                if piece.is_own:  # it may be the table's file: the next run makes it again
+                    Path(piece.bundle).unlink(missing_ok=True)
+            raise ClusterError(
+                f"node '{self._node}', table {order.database}.{build.name}: {count} rows with digest {found} are "
+                f"where {build.rows} rows with digest {build.digest} were written",
+                remedy="run the ingest again; if it stays, use --loader load-data and tell us",
+            )
+        return BuiltTable(build.name, count, self._data.table_bytes(order.database, build.name), build.digest)

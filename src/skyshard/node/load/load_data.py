@@ -1,0 +1,73 @@
+"""Loads rows by LOAD DATA: text is written into the server's data folder, loaded and counted; a warning is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from skyshard.basics.errors import ClusterError, UserError
+from skyshard.catalog.schema import Table
+from skyshard.db.connection import Connection, quote_name, quote_text
+from skyshard.db.server_errors import server_words
+from skyshard.host.disk_space import require_room, writing
+from skyshard.node.load.load_text import load_text
+from skyshard.node.messages import TableBuild
+from skyshard.node.server.server_files import ServerFiles
+
+_ROOM_A_BYTE = 2
+"""Bytes that a byte of text takes while it is loaded: the text and the table."""
+
+
+def load_data(connection: Connection, data: ServerFiles, database: str, table: Table, build: TableBuild) -> None:
+    """Load the slices of a build into its table, which is there and empty.
+
+    The server is told the file's place in its data folder: a cluster's path may hold letters that SQL text has not.
+
+    Raises:
+        UserError: the server refuses a value, or changes one.
+        ClusterError: it took another number of rows, or the disk is full.
+    """
+    if not build.slices:
+        return
+    path = data.load_file(database, build.name)
+    try:
+        with writing(path), path.open("wb") as file:
+            for batch in _batches(build):
+                text = load_text(batch, table)
+                require_room(data.path, _ROOM_A_BYTE * (file.tell() + len(text)))
+                file.write(text)
+        loaded = _load_file(connection, table, build.name, path)
+        if connection.warning_count():
+            raise _refused(table, connection.warnings()[0][2])
+        if loaded != build.rows:
+            raise ClusterError(
+                f"table {build.name}: {loaded} of {build.rows} rows loaded", remedy="run the ingest again"
+            )
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _batches(build: TableBuild) -> Iterator[pa.RecordBatch]:
+    for piece in build.slices:
+        with pa.memory_map(piece.bundle) as source:
+            yield pa.ipc.open_file(source).get_batch(piece.offset)
+
+
+def _load_file(connection: Connection, table: Table, name: str, path: Path) -> int:
+    """Load a file of the server's data folder; returns how many rows it took."""
+    columns = ", ".join(quote_name(column.name) for column in table)
+    sql = (
+        f"LOAD DATA INFILE {quote_text(f'./{path.name}')} INTO TABLE {quote_name(name)} CHARACTER SET binary "
+        rf"FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' ({columns})"
+    )
+    try:
+        return connection.execute(sql)
+    except UserError as error:
+        raise _refused(table, server_words(error)) from None
+
+
+def _refused(table: Table, words: str) -> UserError:
+    """A value that only the server refuses, in its words; the row that they name is one of a chunk table."""
+    return UserError(f"table '{table.name}': the server does not take a value: {words}", remedy="fix the input")

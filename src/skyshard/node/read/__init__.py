@@ -1,0 +1,1 @@
+"""Chunk tables of one node read back: rows, digests, faults."""

@@ -1,0 +1,1 @@
+"""Databases as queries read them: published tables, replicas, the director index, generations."""

@@ -1,0 +1,78 @@
+"""Databases and their tables as ingest registers them: published, or on the way to it."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from skyshard.basics.errors import UserError
+from skyshard.catalog.layout import Layout, TableLayout
+from skyshard.catalog.schema import Table
+from skyshard.registry.catalog import snapshot
+from skyshard.registry.stored import generation
+from skyshard.registry.stored import sql_tables as t
+from skyshard.registry.stored.lifecycle import DatabaseState
+from skyshard.registry.stored.records import dump_table, load_table
+from skyshard.registry.stored.store import Store
+
+
+class Databases(Store):
+    """Reads and writes of the tables ``databases`` and ``tables``."""
+
+    def state(self, database: str) -> DatabaseState | None:
+        with self._engine.connect() as connection:
+            state = connection.scalar(sa.select(t.databases.c.state).where(t.databases.c.name == database))
+        return DatabaseState(state) if state else None
+
+    def layout(self, database: str) -> Layout | None:
+        with self._engine.connect() as connection:
+            found = connection.scalar(sa.select(t.databases.c.layout).where(t.databases.c.name == database))
+        return Layout.model_validate(found) if found else None
+
+    def add_table(self, database: str, table: Table, layout: TableLayout, loader: str, transaction: int) -> None:
+        """Register a table, or check that it is the same one.
+
+        Raises:
+            UserError: it exists with other columns, keys or another role.
+        """
+        values = {"definition": dump_table(table), "layout": layout.model_dump(mode="json")}
+        where = (t.tables.c.database == database) & (t.tables.c.name == table.name)
+        with self._writer.begin() as connection:
+            row = connection.execute(sa.select(t.tables).where(where).with_for_update()).mappings().first()
+            if row is None:
+                made = sa.insert(t.tables).values(
+                    database=database, name=table.name, loader=loader, transaction_id=transaction, **values
+                )
+                connection.execute(made)
+            elif row["definition"] != values["definition"] or TableLayout.model_validate(row["layout"]) != layout:
+                raise UserError(
+                    f"table '{database}.{table.name}' has other columns, keys or another role than the source",
+                    remedy="ingest under another --database",
+                )
+
+    def table_definitions(self, database: str, *, transaction: int = 0) -> dict[str, tuple[Table, TableLayout]]:
+        """Tables and their layouts: those that are published, and those that one transaction brings."""
+        with self._engine.connect() as connection:
+            return {
+                row["name"]: (load_table(row["definition"]), TableLayout.model_validate(row["layout"]))
+                for row in snapshot.read_tables(connection, database, transaction=transaction)
+            }
+
+    def loaders(self, database: str) -> dict[str, str]:
+        """How each table of a database was loaded at first."""
+        query = sa.select(t.tables.c.name, t.tables.c.loader).where(t.tables.c.database == database)
+        with self._engine.connect() as connection:
+            return {str(name): str(loader) for name, loader in connection.execute(query)}
+
+    def mark_scattered(self, database: str, table: str) -> None:
+        """Note that a dependent's copied positions do not tell its chunk."""
+        self._mark(database, table, position_is_local=False)
+
+    def mark_spread(self, database: str, director: str) -> None:
+        """Note that rows of one key of a director are in several chunks."""
+        self._mark(database, director, keys_are_spread=True)
+
+    def _mark(self, database: str, table: str, **values: bool) -> None:
+        where = (t.tables.c.database == database) & (t.tables.c.name == table)
+        with self._writer.begin() as connection:
+            connection.execute(sa.update(t.tables).where(where).values(**values))
+            generation.advance(connection)

@@ -1,0 +1,35 @@
+"""The parts of director indexes, as transactions bring them; ``director_index`` says how queries read the tables."""
+
+from __future__ import annotations
+
+from sqlalchemy.dialects.mysql import insert as upsert
+
+from skyshard.registry.catalog import director_index
+from skyshard.registry.stored import generation
+from skyshard.registry.stored import sql_tables as t
+from skyshard.registry.stored.records import IndexPart
+from skyshard.registry.stored.store import Store, fields_of
+
+
+class IndexParts(Store):
+    """Reads and writes of the table ``index_parts``."""
+
+    def add(self, database: str, transaction: int, part: IndexPart) -> None:
+        values = {"database": database, "transaction_id": transaction, **fields_of(part)}
+        with self._writer.begin() as connection:
+            connection.execute(upsert(t.index_parts).values(**values).on_duplicate_key_update(rows=part.rows))
+            generation.advance(connection, if_finished=transaction)
+
+    def all(self, database: str, director: str = "") -> list[IndexPart]:
+        """The parts that finished transactions brought, oldest first."""
+        with self._engine.connect() as connection:
+            return director_index.read_parts(connection, database, director)
+
+    def with_transactions(self, database: str) -> list[tuple[int, IndexPart]]:
+        """The parts of all director indexes with the finished transactions that brought them, oldest first."""
+        with self._engine.connect() as connection:
+            return director_index.read_transactions(connection, database)
+
+    def visible_table(self, database: str, director: str) -> str:
+        """Quoted name of the table that shows a director's index; empty when it has none."""
+        return director_index.visible_table(database, director, self.all(database, director))

@@ -1,0 +1,73 @@
+"""Replicas and placements: which node holds which chunk table, and which it should hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.mysql import insert as upsert
+
+from skyshard.registry.catalog import snapshot
+from skyshard.registry.stored import generation
+from skyshard.registry.stored import sql_tables as t
+from skyshard.registry.stored.records import Replica
+from skyshard.registry.stored.store import Store, fields_of
+
+
+class Replicas(Store):
+    """Reads and writes of the table ``replicas``."""
+
+    def add(self, database: str, transaction: int, replicas: Iterable[Replica]) -> None:
+        rows = [{"database": database, "transaction_id": transaction, **fields_of(replica)} for replica in replicas]
+        if not rows:
+            return
+        statement = upsert(t.replicas)
+        changed = {name: statement.inserted[name] for name in ("state", "rows", "bytes", "digest", "part")}
+        with self._writer.begin() as connection:
+            connection.execute(statement.on_duplicate_key_update(**changed), rows)
+            generation.advance(connection, if_finished=transaction)
+
+    def forget(self, database: str, transaction: int, replicas: Iterable[Replica]) -> None:
+        """Take back the record of tables that are not what it says."""
+        with self._writer.begin() as connection:
+            for replica in replicas:
+                table, chunk, is_overlap = replica.target
+                key = {"table": table, "chunk": chunk, "is_overlap": is_overlap, "node": replica.node}
+                key |= {"database": database, "transaction_id": transaction}
+                connection.execute(sa.delete(t.replicas).filter_by(**key))
+            generation.advance(connection, if_finished=transaction)
+
+    def all(
+        self, database: str, table: str = "", *, transaction: int | None = None, after: int | None = None
+    ) -> list[Replica]:
+        """Replicas of finished transactions, or of one transaction whatever its state.
+
+        Args:
+            after: with it, of all transactions that came after this one, up to ``transaction``.
+        """
+        with self._engine.connect() as connection:
+            return snapshot.read_replicas(connection, database, table=table, transaction=transaction, after=after)
+
+
+class Placements(Store):
+    """Reads and writes of the table ``placements``."""
+
+    def of_family(self, family: str) -> dict[int, tuple[str, ...]]:
+        """Where the chunks of a family are: chunk → nodes, by rank; a database of R replicas uses the first R."""
+        query = sa.select(t.placements.c.chunk, t.placements.c.node).where(t.placements.c.family == family)
+        placed: dict[int, tuple[str, ...]] = {}
+        with self._engine.connect() as connection:
+            for chunk, node in connection.execute(query.order_by(t.placements.c.chunk, t.placements.c.rank)):
+                placed[int(chunk)] = (*placed.get(int(chunk), ()), str(node))
+        return placed
+
+    def add(self, family: str, nodes_of: Mapping[int, Sequence[str]]) -> None:
+        """Place chunks; those that are placed already stay where they are."""
+        rows = [
+            {"family": family, "chunk": chunk, "rank": rank, "node": node}
+            for chunk, nodes in nodes_of.items()
+            for rank, node in enumerate(nodes)
+        ]
+        if rows:
+            with self._writer.begin() as connection:
+                connection.execute(sa.insert(t.placements).prefix_with("IGNORE"), rows)

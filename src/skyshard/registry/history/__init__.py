@@ -1,0 +1,1 @@
+"""Queries that ran, and the registry's rows behind a story."""

@@ -1,0 +1,53 @@
+"""Orphans and strays: dependent rows that came before their director, and those whose director then came elsewhere.
+
+A row without director is in the chunk of its own position. A later transaction that brings the director in another
+chunk, of this database or of another one of the family, makes it a stray; that counts from its publication on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from skyshard.registry.stored import sql_tables as t
+from skyshard.registry.stored.lifecycle import TransactionState
+
+Stray = tuple[str, str, int]
+"""Database, table, chunk."""
+
+
+def add(connection: sa.Connection, transaction: int, found: Iterable[Stray]) -> None:
+    """Note what a transaction makes strays of; the same again changes nothing."""
+    rows = [
+        {"transaction_id": transaction, "database": database, "table": table, "chunk": chunk}
+        for database, table, chunk in found
+    ]
+    if rows:
+        connection.execute(sa.insert(t.strays).prefix_with("IGNORE"), rows)
+
+
+def read_chunks(connection: sa.Connection, database: str) -> dict[str, set[int]]:
+    """Table → chunks with strays."""
+    query = (
+        sa.select(t.strays.c.table, t.strays.c.chunk)
+        .join(t.transactions, t.transactions.c.id == t.strays.c.transaction_id)
+        .where(t.strays.c.database == database, t.transactions.c.state == TransactionState.FINISHED)
+        .distinct()
+    )
+    chunks: dict[str, set[int]] = defaultdict(set)
+    for table, chunk in connection.execute(query):
+        chunks[str(table)].add(int(chunk))
+    return chunks
+
+
+def read_orphans(connection: sa.Connection) -> list[tuple[str, str, int]]:
+    """Database, table and transaction of all rows of finished transactions that had no director when they came."""
+    query = (
+        sa.select(t.transactions.c.database, t.contributions.c.table, t.transactions.c.id)
+        .join(t.transactions, t.transactions.c.id == t.contributions.c.transaction_id)
+        .where(t.transactions.c.state == TransactionState.FINISHED, t.contributions.c.orphans > 0)
+        .distinct()
+    )
+    return [(str(database), str(table), int(number)) for database, table, number in connection.execute(query)]

@@ -1,0 +1,1 @@
+"""Ingest transactions: contributions, steps of a commit, reports, rows without a transaction."""
