@@ -8,6 +8,11 @@ SELECT filterName FROM Filter => regular | 0
 SELECT ra r, mag FROM Object o WHERE mag > 3 => local | 4 | SELECT `o`.`ra` AS c0, `o`.`mag` AS c1 FROM `sky`.`Object_324` AS `o` WHERE `o`.`mag` > 3
 -- the director index knows key 5
 SELECT ra FROM Object WHERE objectId = 5 => local | 1 | SELECT `Object`.`ra` AS c0 FROM `sky`.`Object_325` AS `Object` WHERE `Object`.`objectId` = 5
+-- a chunk number is the chunk
+SELECT ra FROM Object WHERE chunkId = 325 AND mag > 3 => local | 1 | SELECT `Object`.`ra` AS c0 FROM `sky`.`Object_325` AS `Object` WHERE `Object`.`chunkId` = 325 AND `Object`.`mag` > 3
+SELECT COUNT(*) FROM Object WHERE chunkId IN (325, 361) => aggregate | 2
+SELECT COUNT(*) FROM Object WHERE chunkId = 7 => aggregate | 0
+SELECT a.ra FROM Object a, Object b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.1 AND a.chunkId = 325 => near neighbour | 1
 -- and not key 6; a director has no orphans
 SELECT ra FROM Object WHERE objectId = 6 => local | 0
 -- sources without director are in chunk 361

@@ -228,6 +228,48 @@
 [local] SELECT body FROM Note WHERE objectId IN (SELECT objectId FROM Object WHERE kind = 0) AND body IS NOT NULL
 [gather] SELECT JSON_ARRAYAGG(kind) IS NULL, MAX(body) FROM Object JOIN Note USING (objectId)
 
+-- chunk numbers: one chunk is read, and what is not certain is read everywhere
+[local] SELECT objectId, chunkId, subChunkId FROM Object WHERE chunkId = 361
+[local] SELECT objectId FROM Object WHERE 361 = CHUNKID AND mag > 15 AND subChunkId = 5
+[local] SELECT objectId FROM Object WHERE chunkId IN (361, 612, 0, NULL, 77)
+[local] SELECT objectId FROM Object WHERE chunkId NOT IN (361, 612)
+[local] SELECT objectId FROM Object WHERE chunkId NOT IN (361, NULL)
+[local] SELECT objectId FROM Object WHERE subChunkId = 5
+[local] SELECT objectId FROM Object WHERE chunkId = 361 OR chunkId = 470 OR objectId = 4611686018427387904
+[local] SELECT objectId FROM Object WHERE chunkId = 361 OR mag > 17
+[local] SELECT objectId FROM Object WHERE NOT chunkId = 361
+[local] SELECT objectId FROM Object WHERE NOT (chunkId <> 361 OR mag < 15)
+[local] SELECT objectId FROM Object WHERE chunkId = '361'
+[local] SELECT objectId FROM Object WHERE chunkId = ' 361'
+[local] SELECT objectId FROM Object WHERE chunkId = '0361'
+[local] SELECT objectId FROM Object WHERE chunkId IN ('361', 470, '612.0')
+[local] SELECT objectId FROM Object WHERE chunkId BETWEEN '324' AND 361
+[local] SELECT objectId FROM Object WHERE chunkId > 361.5 AND chunkId <= 1e3
+[local] SELECT objectId FROM Object WHERE chunkId = 3.61e2
+[local] SELECT objectId FROM Object WHERE chunkId = 361.5
+[local] SELECT objectId FROM Object WHERE chunkId = 99999999999
+[local] SELECT objectId FROM Object WHERE chunkId = -361
+[local] SELECT objectId FROM Object WHERE -chunkId = -361
+[local] SELECT objectId FROM Object WHERE chunkId = NULL
+[local] SELECT objectId FROM Object WHERE chunkId <=> NULL
+[local] SELECT objectId FROM Object WHERE chunkId IS NOT NULL AND chunkId = 0
+[local] SELECT objectId FROM Object WHERE (chunkId = 361) IS NULL
+[local] SELECT objectId FROM Object WHERE (chunkId = 361) = 0
+[aggregate] SELECT COUNT(*) FROM Object WHERE chunkId = 361
+[aggregate] SELECT COUNT(*), MAX(mag) FROM Object WHERE chunkId = 77
+[aggregate] SELECT chunkId, COUNT(*) FROM Object WHERE chunkId IN (324, 361) GROUP BY chunkId HAVING COUNT(*) > 2
+[local] SELECT o.objectId, s.sourceId FROM Object o JOIN Source s ON o.objectId = s.objectId WHERE s.chunkId = 361
+[local] SELECT o.objectId, s.sourceId FROM Object o LEFT JOIN Source s ON o.objectId = s.objectId AND s.chunkId = 361
+[local] SELECT o.objectId, s.sourceId FROM Object o LEFT JOIN Source s ON o.objectId = s.objectId WHERE s.chunkId = 361
+[local] SELECT o.objectId, s.sourceId FROM Object o, Source s WHERE o.objectId = s.objectId AND o.chunkId = 361 AND s.chunkId = 470
+[near neighbour] SELECT a.objectId, b.objectId FROM Object a, Object b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.3 AND a.chunkId = 358
+[gather] SELECT a.objectId, b.objectId FROM Object a, Object b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.3 AND a.chunkId = 358 AND b.chunkId = 324
+[gather] SELECT a.objectId, b.objectId FROM Object a, Object b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.3 AND b.chunkId IN (612, 613)
+SELECT objectId FROM Object WHERE objectId IN (SELECT objectId FROM Source WHERE chunkId = 361)
+SELECT q.objectId FROM (SELECT objectId, chunkId FROM Object) q WHERE q.chunkId = 361
+SELECT COUNT(*) FROM Object WHERE chunkId = 361 AND qserv_areaspec_box(19, 9, 21, 11)
+SELECT objectId FROM Object WHERE chunkId = 361 AND objectId IN (4611686018427387904, 4611686018427388100)
+
 -- regular tables, and none
 [regular] SELECT * FROM Filter
 [regular] [ordered] SELECT filterName, width FROM Filter ORDER BY width DESC

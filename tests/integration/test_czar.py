@@ -80,6 +80,18 @@ def test_czar_answers_as_one_server(sky: Sky, case: Case) -> None:
             assert got.stats.kind == case.kind
 
 
+def test_a_chunk_number_is_read_alone(sky: Sky) -> None:
+    """One chunk of many is asked; a table without chunks has no such column."""
+    for czar in sky.czars.values():
+        chunks = {sql: czar.execute(sql, DATABASE).stats.chunks for sql in (
+            "SELECT ra FROM Object WHERE chunkId = 361",
+            "SELECT ra FROM Object WHERE chunkId IN (361, 324) AND subChunkId = 5",
+        )}  # fmt: skip
+        assert list(chunks.values()) == [1, 2]
+        with pytest.raises(UserError, match="chunkId"):
+            czar.execute("SELECT * FROM Filter WHERE chunkId = 361", DATABASE)
+
+
 def scratch_tables(cluster: Cluster) -> list[tuple[Any, ...]]:
     found = []
     for name in ("czar", "mono", *cluster.node_names):

@@ -1,4 +1,4 @@
-"""Which chunks a SELECT has to read: limits looked up in chunker and director index.
+"""Which chunks a SELECT has to read: limits looked up in chunker and director index, or chunk numbers as given.
 
 Rules: a chunk is left out only when it is proven to hold no row that counts. A key that the director index does not
 know may belong to dependent rows without director, so their chunks stay; one that it knows may belong to strays, which
@@ -18,6 +18,7 @@ from skyshard.catalog.layout import Role
 from skyshard.czar.bind.bound_statement import Block, Bound, Reference, may_be_apart
 from skyshard.czar.bind.expand_functions import key_pairs
 from skyshard.czar.locate.chunk_limits import AreaLimit, Either, KeyLimit, Limit, find_limits
+from skyshard.czar.locate.chunk_numbers import ChunkLimit
 from skyshard.registry.catalog.published_catalog import CatalogSource, Chunks
 
 
@@ -120,6 +121,8 @@ def _look_up(bound: Bound, limit: Limit, tied: list[Reference], source: CatalogS
             return frozenset()
         striping = bound.catalogs[reference.database].layout.striping
         return frozenset(chunker_of(striping).chunks_in(limit.region).tolist())
+    if isinstance(limit, ChunkLimit):
+        return limit.of(all_chunks(reference))
     database, director = reference.director
     orphans = _orphan_chunks(tied)
     if limit.keys is not None:

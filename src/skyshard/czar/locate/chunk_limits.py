@@ -1,4 +1,4 @@
-"""What the AND-ed terms of a statement prove about where its rows are: areas and director keys.
+"""What the AND-ed terms of a statement prove about where its rows are: areas, director keys and chunk numbers.
 
 Rules: only what is certain. A limit may let through too much, never too little; columns must be proven to be the
 partition columns or the director key; comparisons count only where MariaDB compares exactly. No I/O.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
 from sqlglot import exp
 
@@ -22,12 +21,12 @@ from skyshard.czar.bind.expand_functions import (
     partition_columns,
     partition_reference,
 )
+from skyshard.czar.locate.chunk_numbers import ChunkLimit, chunk_limit, chunk_ranges, narrowed
+from skyshard.czar.locate.comparisons import comparisons, exact_number
 from skyshard.rowimage.sqltype import TypeClass
 
 MARGIN_DEG = 1e-9
 """More than right ascensions lose when they are reduced to [0, 360)."""
-EXACT_DOUBLE = 2**53
-"""Below this an integer compared with a DOUBLE constant is compared exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Either:
         return " or ".join(" and ".join(limit.text for limit in branch) for branch in self.branches)
 
 
-Limit = AreaLimit | KeyLimit | Either
+Limit = AreaLimit | KeyLimit | ChunkLimit | Either
 
 
 def find_limits(bound: Bound, terms: Sequence[exp.Expr]) -> list[Limit]:
@@ -70,12 +69,12 @@ def find_limits(bound: Bound, terms: Sequence[exp.Expr]) -> list[Limit]:
     found: list[Limit] = []
     plain = [part for term in terms for part in _positive(term)]
     for term in plain:
-        limit = _area(bound, term) or _cone(bound, term) or _keys(bound, term)
+        limit = _area(bound, term) or _cone(bound, term) or _keys(bound, term) or chunk_limit(bound, term)
         if limit is not None:
             found.append(limit)
         elif isinstance(term, exp.Or):
             found += _alternatives(bound, term)
-    return [*found, *_boxes(bound, plain), *_key_ranges(bound, plain)]
+    return [*found, *_boxes(bound, plain), *_key_ranges(bound, plain), *chunk_ranges(bound, plain)]
 
 
 _OPPOSITE = {exp.LT: exp.GTE, exp.GT: exp.LTE, exp.LTE: exp.GT, exp.GTE: exp.LT, exp.NEQ: exp.EQ}
@@ -186,21 +185,6 @@ def _cone_limit(reference: Reference, ra: float, dec: float, radius: float) -> A
     return AreaLimit(reference.number, Circle(ra, dec, radius), where)
 
 
-def comparisons(term: exp.Expr) -> Iterator[tuple[exp.Column, str, exp.Expr]]:
-    """Column, operator (``<  <=  >  >=  =``) and the other side, for comparisons and BETWEEN."""
-    if isinstance(term, exp.Between) and isinstance(term.this.unnest(), exp.Column) and not term.args.get("symmetric"):
-        yield term.this.unnest(), ">=", term.args["low"]
-        yield term.this.unnest(), "<=", term.args["high"]
-    words = {exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=", exp.EQ: "=", exp.NullSafeEQ: "="}
-    for kind, word in words.items():
-        if type(term) is kind:
-            left, right = term.left.unnest(), term.right.unnest()
-            if isinstance(left, exp.Column):
-                yield left, word, right
-            if isinstance(right, exp.Column):
-                yield right, word.translate(str.maketrans("<>", "><")), left
-
-
 @dataclass(frozen=True, slots=True)
 class _Range:
     low: float = -math.inf
@@ -282,21 +266,12 @@ def _either(one: KeyLimit | None, other: KeyLimit | None) -> KeyLimit | None:
 
 def _key_values(bound: Bound, column: exp.Column, values: Iterable[exp.Expr]) -> KeyLimit | None:
     reference = _keyed(bound, column)
-    constants = [_exact_key(value) for value in values]
+    constants = [exact_number(value) for value in values]
     if reference is None or not constants or any(value is None for value in constants):
         return None
     keys = frozenset(int(value) for value in constants if value is not None and value == value.to_integral_value())
     shown = ", ".join(str(key) for key in sorted(keys)[:3]) + (", ..." if len(keys) > 3 else "")
     return KeyLimit(reference.number, keys, None, None, f"{column.name} in ({shown})")
-
-
-def _exact_key(value: exp.Expr) -> Decimal | None:
-    """A constant that MariaDB compares exactly with an integer column."""
-    exact = exact_constant(value)
-    if exact is None or not exact.is_finite():
-        return None
-    is_double = any("e" in literal.name.lower() for literal in value.find_all(exp.Literal))
-    return None if is_double and abs(exact) >= EXACT_DOUBLE else exact
 
 
 def _keyed(bound: Bound, column: exp.Column) -> Reference | None:
@@ -313,17 +288,10 @@ def _keyed(bound: Bound, column: exp.Column) -> Reference | None:
 def _key_ranges(bound: Bound, terms: Sequence[exp.Expr]) -> Iterator[KeyLimit]:
     ranges: dict[int, tuple[int | None, int | None]] = {}
     for column, word, other in (found for term in terms for found in comparisons(term)):
-        value, reference = _exact_key(other), _keyed(bound, column)
+        value, reference = exact_number(other), _keyed(bound, column)
         if word == "=" or value is None or reference is None:
             continue
-        low, high = ranges.get(reference.number, (None, None))
-        if word in (">", ">="):
-            bottom = math.floor(value) + 1 if word == ">" else math.ceil(value)
-            low = bottom if low is None else max(low, bottom)
-        else:
-            top = math.ceil(value) - 1 if word == "<" else math.floor(value)
-            high = top if high is None else min(high, top)
-        ranges[reference.number] = (low, high)
+        ranges[reference.number] = narrowed(ranges.get(reference.number, (None, None)), word, value)
     for number, (low, high) in ranges.items():
         shown = f"{bound.references[number].key} in [{'' if low is None else low}, {'' if high is None else high}]"
         yield KeyLimit(number, None, low, high, shown)

@@ -41,10 +41,38 @@ def choice(sql: str) -> ChunkChoice:
         ("objectId = 5 AND ra BETWEEN 1 AND 2", set()),
         ("objectId = 5 OR qserv_areaspec_box(1, 1, 9, 9) = 1", {324, 325}),
         ("objectId = 5 OR mag = 3", CHUNKS),
+        ("chunkId = 325", {325}),
+        ("325 = CHUNKID", {325}),
+        ("chunkId IN (325, 361, 7)", {325, 361}),
+        ("chunkId IN (325, NULL)", {325}),
+        ("chunkId = '325'", {325}),
+        ("chunkId = 325 AND mag > 3 AND subChunkId = 4", {325}),
+        ("chunkId = 325 OR chunkId = 361", {325, 361}),
+        ("chunkId = 325 OR objectId = 15", {325, 361}),
+        ("chunkId = 325 AND objectId = 15", set()),
+        ("chunkId = 325 OR mag > 3", CHUNKS),
+        ("chunkId >= 325 AND chunkId < 362", {325, 361}),
+        ("chunkId BETWEEN '325' AND 361", {325, 361}),
+        ("NOT chunkId <> 325", {325}),
+        ("chunkId = 325 IS TRUE", CHUNKS),
+        ("chunkId IN (SELECT 325)", CHUNKS),
+        ("chunkId = 32.5e1", {325}),
+        ("chunkId = 325.5", set()),
+        ("chunkId = -1", set()),
+        ("chunkId = 99999999999", set()),
+        ("chunkId = NULL", set()),
+        ("chunkId <=> NULL", CHUNKS),
+        ("chunkId <> 325", CHUNKS),
+        ("NOT chunkId = 325", CHUNKS),
+        ("chunkId = 'x325'", CHUNKS),
+        ("chunkId + 0 = 325", CHUNKS),
+        ("chunkId = mag", CHUNKS),
+        ("subChunkId = 325", CHUNKS),
     ],
 )
 def test_chunks_of_a_director(condition: str, chunks: set[int]) -> None:
-    """Keys are looked up in the director index, areas in the chunker; limits meet, alternatives join."""
+    """Keys are looked up in the director index, areas in the chunker, a chunk number is itself; limits meet,
+    alternatives join, and what is not certain leaves all."""
     assert choice(f"SELECT * FROM Object WHERE {condition}").chunks == {0: frozenset(chunks)}
 
 
@@ -53,6 +81,15 @@ def test_an_unknown_key_may_belong_to_rows_without_director() -> None:
     assert choice("SELECT * FROM Source WHERE objectId = 6").chunks == {0: frozenset({361})}
     assert choice("SELECT * FROM Source WHERE objectId = 5").chunks == {0: frozenset({325})}
     assert choice("SELECT * FROM Source WHERE objectId IN (5, 6)").chunks == {0: frozenset({325, 361})}
+
+
+def test_a_chunk_number_holds_for_what_is_tied_by_the_key() -> None:
+    """Rows of one key are in one chunk, whichever table's number is named; rows that may be elsewhere stay."""
+    joined = "SELECT * FROM Object o, Note n WHERE o.objectId = n.objectId AND"
+    assert choice(f"{joined} o.chunkId = 325").chunks == {0: frozenset({325}), 1: frozenset({325})}
+    assert choice(f"{joined} n.chunkId IN (325, 361)").chunks == dict.fromkeys((0, 1), frozenset({325, 361}))
+    apart = choice("SELECT * FROM Object o, Note n WHERE o.mag = n.noteId AND o.chunkId = 325").chunks
+    assert apart == {0: frozenset({325}), 1: frozenset(CHUNKS)}
 
 
 def test_a_joined_director_excludes_rows_without_one() -> None:
