@@ -9,11 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from skyshard.basics.readable import seconds
+from skyshard.bench.compare.class_change import ClassChange, Interval, LatencyChange
 from skyshard.bench.compare.comparability import Weight
-from skyshard.bench.compare.comparison import ClassChange, Comparison, Interval, LatencyChange
+from skyshard.bench.compare.comparison import Comparison
 from skyshard.bench.compare.losses import LOSS_HEADERS
 from skyshard.bench.pages.latency_figures import Picture, picture
-from skyshard.bench.pages.page_template import markdown_table, plain_markdown, render
+from skyshard.bench.pages.page_template import markdown_table, plain_markdown, probability, render
 from skyshard.bench.pages.svg import INK, MUTED, RULE, SERIES, new_figure
 
 JSON, HTML, MARKDOWN = "comparison.json", "comparison.html", "comparison.md"
@@ -33,11 +34,20 @@ def verdict(comparison: Comparison) -> str:
     """The verdict as a sentence, for the top of the page and the end of the command."""
     changes = [one.change for one in comparison.classes]
     counts = [f"{changes.count(change)} {change.value}" for change in LatencyChange if change in changes]
-    known = "" if comparison.is_comparable else " The trials differ in more than the release."
+    known = " ".join(["", *comparison.advice[: not comparison.can_tell]])
+    known += "" if comparison.is_comparable else " The trials differ in more than the release."
     if comparison.regressions:
         names = ", ".join(f"{one.name} ({one.phase}): {one.reason}" for one in comparison.regressions)
         return f"Regression beyond {comparison.threshold:g} ×: {names}.{known}"
-    return f"No regression beyond {comparison.threshold:g} ×: {', '.join(counts) or 'no class to judge'}.{known}"
+    found = "No regression" if comparison.can_tell or not changes else "Inconclusive, no regression shown"
+    return f"{found} beyond {comparison.threshold:g} ×: {', '.join(counts) or 'no class to judge'}.{known}"
+
+
+def status(comparison: Comparison) -> str:
+    """``failed`` with a regression, ``passed`` where the trials are comparable and could have shown one."""
+    if comparison.regressions:
+        return "failed"
+    return "passed" if comparison.is_comparable and comparison.can_tell else "partial"
 
 
 def html(comparison: Comparison) -> str:
@@ -46,8 +56,9 @@ def html(comparison: Comparison) -> str:
         "compare.html.j2",
         {
             "c": comparison,
-            "status": "failed" if comparison.regressions else "passed" if comparison.is_comparable else "partial",
+            "status": status(comparison),
             "verdict": verdict(comparison),
+            "advice": _more_advice(comparison),
             "picture": ratios_figure(comparison.classes, comparison.margin) if comparison.classes else None,
             "losses": comparison.losses,
             "loss_headers": LOSS_HEADERS,
@@ -67,7 +78,7 @@ def markdown(comparison: Comparison) -> str:
     if comparison.headline is not None:
         parts.append(f"Geometric mean of the medians, damped by 10 ms: {comparison.headline:.3f} times.")
     parts += [markdown_table(headers, rows)] if rows else []
-    parts += map(plain_markdown, comparison.cautions)
+    parts += map(plain_markdown, [*comparison.cautions, *_more_advice(comparison)])
     if comparison.losses:
         parts += ["## Not answered", markdown_table(LOSS_HEADERS, [one.row for one in comparison.losses])]
     if comparison.differences:
@@ -79,6 +90,11 @@ def markdown(comparison: Comparison) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _more_advice(comparison: Comparison) -> list[str]:
+    """The advice that the verdict does not give."""
+    return comparison.advice[not comparison.can_tell :]
+
+
 def _row(one: ClassChange) -> list[str]:
     return [
         one.class_name,
@@ -87,7 +103,7 @@ def _row(one: ClassChange) -> list[str]:
         f"{seconds(one.old.median_s)} → {seconds(one.new.median_s)}",
         interval(one.median),
         interval(one.p95) if one.p95 else "–",
-        f"{one.p_median:.2g}",
+        probability(one.p_median),
         f"{one.old.n} → {one.new.n}",
         f"{one.old.errors} → {one.new.errors}",
         f"{one.old.wrong} → {one.new.wrong}",

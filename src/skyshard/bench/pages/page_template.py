@@ -19,7 +19,14 @@ def render(template: str, content: Mapping[str, object]) -> str:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters.update(
-        seconds=seconds, count=count, size=binary_bytes, digits=digits, share=share, breakable=breakable, times=times
+        seconds=seconds,
+        count=count,
+        size=binary_bytes,
+        digits=digits,
+        share=share,
+        breakable=breakable,
+        times=times,
+        probability=probability,
     )
     return environment.get_template(template).render(content)
 
@@ -87,3 +94,12 @@ def times(value: float) -> str:
     '1.23 ×'
     """
     return f"{value:.3g} ×"
+
+
+def probability(p: float) -> str:
+    """A p, which is never 0.
+
+    >>> probability(0.0285714), probability(0.00002), probability(1.0)
+    ('0.029', '< 0.001', '1')
+    """
+    return f"{p:.2g}" if p >= 0.001 else "< 0.001"

@@ -28,9 +28,10 @@ from skyshard.cli.terminal.show import (
 from skyshard.host.interrupts import interruptible
 
 if TYPE_CHECKING:
-    from skyshard.bench.pages import comparison_page, sweep_page, trend_page
+    from skyshard.bench.pages import comparison_page, page_template, sweep_page, trend_page
 else:
     comparison_page = lazy_module("skyshard.bench.pages.comparison_page")
+    page_template = lazy_module("skyshard.bench.pages.page_template")
     sweep_page = lazy_module("skyshard.bench.pages.sweep_page")
     trend_page = lazy_module("skyshard.bench.pages.trend_page")
 
@@ -178,7 +179,9 @@ def compare(
 ) -> None:
     """Compare two releases, several trials a side. Exit code 1 on a regression beyond the threshold.
 
-    Example: skyshard bench compare new1 new2 new3 --against old1 old2 old3
+    Four trials a side can tell something; one trial a side never decides by its times.
+
+    Example: skyshard bench compare new1 new2 new3 new4 --against old1 old2 old3 old4
     """
     sides = skyshard.bench.read_trials(new, against)
     found = skyshard.bench.compare_trials(sides[0], sides[1], threshold=threshold, margin=margin, anyway=anyway)
@@ -191,7 +194,7 @@ def compare(
         rows = [
             [one.class_name, one.phase, one.change.value, seconds(one.old.median_s), seconds(one.new.median_s),
              comparison_page.interval(one.median), comparison_page.interval(one.p95) if one.p95 else "",
-             f"{one.p_median:.2g}"]
+             page_template.probability(one.p_median)]
             for one in found.classes
         ]  # fmt: skip
         print_table(["class", "phase", "verdict", "old", "new", "ratio of medians", "ratio of p95", "p"], rows)

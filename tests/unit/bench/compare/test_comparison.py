@@ -11,8 +11,9 @@ from tests.support.bench_trials import made_manifest, made_trial, made_workload
 from typer.testing import CliRunner
 
 from skyshard.basics.errors import UserError
+from skyshard.bench.compare.class_change import LatencyChange
 from skyshard.bench.compare.comparability import Weight
-from skyshard.bench.compare.comparison import LatencyChange, compare_trials
+from skyshard.bench.compare.comparison import compare_trials
 from skyshard.bench.record.latency_stats import summarise
 from skyshard.bench.record.samples import with_durations
 from skyshard.bench.record.trial_folder import Trial
@@ -108,8 +109,8 @@ def written(trial: Trial, folder: Path) -> Path:
 
 def test_the_command_exits_with_1_on_a_regression_and_0_without(tmp_path: Path) -> None:
     """`bench compare NEW... --against OLD...`: every folder after --against is old."""
-    new = [str(written(made_trial(i, 1.4), tmp_path / f"new{i}")) for i in range(2)]
-    old = [str(written(made_trial(i + 50), tmp_path / f"old{i}")) for i in range(2)]
+    new = [str(written(made_trial(i, 1.4), tmp_path / f"new{i}")) for i in range(4)]
+    old = [str(written(made_trial(i + 50), tmp_path / f"old{i}")) for i in range(4)]
     out = ["--out", str(tmp_path / "out")]
     worse = CliRunner().invoke(app, ["bench", "compare", *new, "--against", *old, *out, "--threshold", "1.2"])
     assert worse.exit_code == 1, worse.output

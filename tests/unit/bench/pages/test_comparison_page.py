@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from tests.support.bench_trials import made_trial
 
-from skyshard.bench.compare.comparison import Comparison, Interval, compare_trials
-from skyshard.bench.pages.comparison_page import html, interval, markdown, verdict, write_comparison
+from skyshard.bench.compare.class_change import Interval
+from skyshard.bench.compare.comparison import Comparison, compare_trials
+from skyshard.bench.pages.comparison_page import html, interval, markdown, status, verdict, write_comparison
 from skyshard.bench.record.trial_folder import Trial
 
 pytestmark = pytest.mark.timeout(30)
@@ -33,11 +34,28 @@ def test_the_three_forms_agree(tmp_path: Path) -> None:
 
 def test_a_regression_is_in_the_verdict_with_its_reason() -> None:
     """The line at the end of the command names class, phase and reason; without one it counts the classes."""
-    found = compare_trials(side("new", 3, 1, 3.0), side("old", 3, 50))
+    found = compare_trials(side("new", 4, 1, 3.0), side("old", 4, 50))
     assert verdict(found).startswith("Regression beyond 1.1 ×: ")
     for name in ("LV (one)", "FTSObj (one)"):
         assert name in verdict(found)
-    assert verdict(compare_trials(side("new", 2, 1), side("old", 2, 1))).startswith("No regression beyond 1.1 ×: 2 ")
+    assert verdict(compare_trials(side("new", 4, 1), side("old", 4, 1))).startswith("No regression beyond 1.1 ×: 2 ")
+
+
+def test_few_trials_are_said_to_be_inconclusive_and_get_no_green_tick() -> None:
+    """Two a side cannot tell: the verdict says so with the remedy, the page is not marked as passed."""
+    found = compare_trials(side("new", 2, 1, 3.0), side("old", 2, 50))
+    assert verdict(found).startswith("Inconclusive, no regression shown beyond 1.1 ×: 2 inconclusive.")
+    assert "Run at least 4 a side" in verdict(found)
+    assert status(found) == "partial"
+    assert status(compare_trials(side("new", 4, 1), side("old", 4, 50))) == "passed"
+
+
+def test_no_p_is_shown_as_zero() -> None:
+    """Eight trials of four times as long: p stands as below a thousandth, in all forms."""
+    found = compare_trials(side("new", 8, 1, 4.0), side("old", 8, 50))
+    assert min(one.p_median for one in found.classes) > 0
+    assert "&lt; 0.001" in html(found)
+    assert "< 0.001" in markdown(found)
 
 
 def test_intervals_are_written_with_three_digits() -> None:
