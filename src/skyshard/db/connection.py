@@ -89,6 +89,7 @@ class Connection:
         self._endpoint = endpoint
         self._columns: tuple[ResultColumn, ...] = ()
         self._mark = f"{MARK}{own_name()}*/ "
+        self._codec = LATIN1
         self.warned = 0
         self.is_cut = False
 
@@ -117,6 +118,11 @@ class Connection:
     def columns(self) -> tuple[ResultColumn, ...]:
         """The columns of the last result; empty after a statement that returns none."""
         return self._columns
+
+    def speak_utf8(self) -> None:
+        """Send statements as utf8mb4 from here on, for tables that hold text of every kind, such as the registry's."""
+        self.execute("SET NAMES utf8mb4")
+        self._codec = "utf-8"
 
     def execute(self, sql: str, args: Arguments = None) -> int:
         """Run a statement and return the number of rows it changed (or returned, which are then dropped)."""
@@ -187,7 +193,7 @@ class Connection:
     def _run(self, cursor: Any, sql: str, args: Arguments) -> int:
         self._columns, self.warned = (), 0
         try:
-            affected = cursor.execute(cursor.mogrify(self._mark + sql, args).encode(LATIN1, "surrogateescape"))
+            affected = cursor.execute(cursor.mogrify(self._mark + sql, args).encode(self._codec, "surrogateescape"))
         except (pymysql.MySQLError, OSError, UnicodeError) as error:
             raise mapped(error, self._endpoint, sql) from error
         self._columns = _columns_of(cursor)

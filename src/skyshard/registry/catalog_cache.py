@@ -19,7 +19,7 @@ from skyshard.log.events import PLANS_OUTDATED
 from skyshard.registry.catalog import director_index
 from skyshard.registry.catalog.published_catalog import Catalog, Chunks
 from skyshard.registry.registry import Registry
-from skyshard.registry.stored.generation import READ
+from skyshard.registry.stored.plain_sql import GENERATION
 
 
 @dataclass(slots=True, eq=False)
@@ -47,7 +47,7 @@ class CatalogSnapshot:
         """Quoted name of the table that shows a director's index; empty when it has none."""
         found = self.indexes.get((database, director))
         if found is None:
-            found = self.indexes[database, director] = self.kept.registry.index_parts.visible_table(database, director)
+            found = self.indexes[database, director] = self.kept.registry.published.index_table(database, director)
         return found
 
     def key_range(self, database: str, director: str) -> range:
@@ -81,7 +81,7 @@ class CatalogCache:
     def now(self) -> CatalogSnapshot:
         """The present snapshot: one short round trip when nothing has changed."""
         with self.sessions.lease("registry") as connection:
-            return self._of(int(connection.value(READ)))
+            return self._of(int(connection.value(GENERATION)))
 
     @property
     def held(self) -> CatalogSnapshot | None:
@@ -95,7 +95,7 @@ class CatalogCache:
         named the table.
         """
         wanted = ",".join(map(str, keys)) or "NULL"
-        number = READ.replace(" FROM ", ", NULL FROM ", 1)
+        number = GENERATION.replace(" FROM ", ", NULL FROM ", 1)
         found = f"SELECT DISTINCT `key`, chunkId FROM {index_table} WHERE `key` IN ({wanted})"
         with self.sessions.lease("registry") as connection:
             rows = connection.rows(f"{number} UNION ALL {found}")

@@ -1,23 +1,20 @@
 """The registry behind one czar's server: its subjects, each a class that reads and writes a few tables.
 
 Rules: every method is a short SQL transaction; every state change goes through ``lifecycle.follow``; what queries see
-changes in one transaction (``transactions.publish``); nothing here touches a node.
+changes in one transaction (``transactions.publish``); nothing here touches a node. What queries need is plain SQL text;
+the subjects that SQLAlchemy writes are imported at first use, since it takes longer to import than a query takes.
 """
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlalchemy.schema import CreateIndex, CreateTable
-
-from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name, sqlalchemy_engine
-from skyshard.registry.catalog.databases import Databases
-from skyshard.registry.catalog.index_parts import IndexParts
+from skyshard.basics.lazy import locked_property
+from skyshard.db.connection import Connection, Endpoint, quote_name
 from skyshard.registry.catalog.published import Published
-from skyshard.registry.catalog.replicas import Placements, Replicas
 from skyshard.registry.history.query_history import QueryHistory
-from skyshard.registry.history.story_rows import StoryRows
 from skyshard.registry.schema.registry_lock import REGISTRY_LOCK, exclusive
 from skyshard.registry.schema.schema_version import (
     BEING_MADE,
@@ -28,10 +25,16 @@ from skyshard.registry.schema.schema_version import (
     require_current,
     write_versions,
 )
-from skyshard.registry.stored import sql_tables as t
+from skyshard.registry.stored.database_names import INDEX_DATABASE, REGISTRY_DATABASE
 from skyshard.registry.stored.store import Engines
-from skyshard.registry.transactions.contributions import Contributions
-from skyshard.registry.transactions.transactions import Transactions
+
+if TYPE_CHECKING:
+    from skyshard.registry.catalog.databases import Databases
+    from skyshard.registry.catalog.index_parts import IndexParts
+    from skyshard.registry.catalog.replicas import Placements, Replicas
+    from skyshard.registry.history.story_rows import StoryRows
+    from skyshard.registry.transactions.contributions import Contributions
+    from skyshard.registry.transactions.transactions import Transactions
 
 MAKING_WAIT_S = 60
 """So long a process waits for another one that makes the registry at the same time."""
@@ -43,19 +46,51 @@ class Registry:
     def __init__(self, czar: Endpoint, folder: Path = Path(".skyshard")) -> None:
         self._czar = czar
         self._folder = folder
-        self._engines = Engines(
-            sqlalchemy_engine(czar, Account.ADMIN, t.REGISTRY_DATABASE),
-            sqlalchemy_engine(czar, Account.ADMIN, t.REGISTRY_DATABASE, isolation="READ COMMITTED"),
-        )
-        self.databases = Databases(self._engines)
-        self.transactions = Transactions(self._engines)
-        self.contributions = Contributions(self._engines)
-        self.replicas = Replicas(self._engines)
-        self.placements = Placements(self._engines)
-        self.index_parts = IndexParts(self._engines)
+        self._engines = Engines(czar)
         self.published = Published(self._engines, czar)
-        self.history = QueryHistory(self._engines.writer)
-        self.story_rows = StoryRows(self._engines)
+        self.history = QueryHistory(self._engines.plain)
+
+    @locked_property
+    def databases(self) -> Databases:
+        from skyshard.registry.catalog.databases import Databases
+
+        return Databases(self._engines)
+
+    @locked_property
+    def transactions(self) -> Transactions:
+        from skyshard.registry.transactions.transactions import Transactions
+
+        return Transactions(self._engines)
+
+    @locked_property
+    def contributions(self) -> Contributions:
+        from skyshard.registry.transactions.contributions import Contributions
+
+        return Contributions(self._engines)
+
+    @locked_property
+    def replicas(self) -> Replicas:
+        from skyshard.registry.catalog.replicas import Replicas
+
+        return Replicas(self._engines)
+
+    @locked_property
+    def placements(self) -> Placements:
+        from skyshard.registry.catalog.replicas import Placements
+
+        return Placements(self._engines)
+
+    @locked_property
+    def index_parts(self) -> IndexParts:
+        from skyshard.registry.catalog.index_parts import IndexParts
+
+        return IndexParts(self._engines)
+
+    @locked_property
+    def story_rows(self) -> StoryRows:
+        from skyshard.registry.history.story_rows import StoryRows
+
+        return StoryRows(self._engines)
 
     def prepare(self) -> None:
         """Check the registry's versions before anything else of it is read; make it where there is none.
@@ -63,7 +98,7 @@ class Registry:
         Raises:
             UserError: another release wrote it; says how to upgrade the cluster, or what to install.
         """
-        with connect(self._czar, Account.ADMIN) as admin:
+        with self._engines.plain.single() as admin:
             found = read_versions(admin)
             if found.is_whole:
                 require_current(found, self._folder)
@@ -75,19 +110,16 @@ class Registry:
 
     def _make(self, admin: Connection) -> None:
         """Make the databases and tables; the version is written last, so that a registry half made is made on."""
-        for name in (t.REGISTRY_DATABASE, t.INDEX_DATABASE):
+        from skyshard.registry.stored.make_tables import make_tables
+
+        for name in (REGISTRY_DATABASE, INDEX_DATABASE):
             admin.execute(f"CREATE DATABASE IF NOT EXISTS {quote_name(name)}")
         write_versions(admin, {**CURRENT, REGISTRY: BEING_MADE})
-        with self._engines.writer.begin() as registry:
-            for table in t.metadata.sorted_tables:
-                registry.execute(CreateTable(table, if_not_exists=True))
-                for index in table.indexes:
-                    registry.execute(CreateIndex(index, if_not_exists=True))
+        make_tables(self._engines.writer)
         write_versions(admin, {REGISTRY: SCHEMA_VERSION})
 
     def close(self) -> None:
-        self._engines.reader.dispose()
-        self._engines.writer.dispose()
+        self._engines.close()
 
     def exclusive(self, what: str) -> AbstractContextManager[None]:
         """Hold a lock that dies with this process: one ingest a database, one placement a family at a time.

@@ -157,7 +157,7 @@ class Verifier:
         """The director index against a scan of the director's chunk tables."""
         key = quote_name(catalog.tables[director].layout.key)
         with connect(self.site.czar, Account.READER) as connection:
-            table = self.site.registry.index_parts.visible_table(catalog.database, director)
+            table = self.site.registry.published.index_table(catalog.database, director)
             sql = f"SELECT {_INDEX_SUM.format(key='`key`')} FROM {table}"
             try:
                 indexed = _ints(connection.rows(sql)[0]) if table else (0, 0)

@@ -11,7 +11,7 @@ from skyshard.registry.catalog import snapshot
 from skyshard.registry.stored import generation
 from skyshard.registry.stored import sql_tables as t
 from skyshard.registry.stored.lifecycle import DatabaseState
-from skyshard.registry.stored.records import dump_table, load_table
+from skyshard.registry.stored.records import dump_table
 from skyshard.registry.stored.store import Store
 
 
@@ -51,11 +51,8 @@ class Databases(Store):
 
     def table_definitions(self, database: str, *, transaction: int = 0) -> dict[str, tuple[Table, TableLayout]]:
         """Tables and their layouts: those that are published, and those that one transaction brings."""
-        with self._engine.connect() as connection:
-            return {
-                row["name"]: (load_table(row["definition"]), TableLayout.model_validate(row["layout"]))
-                for row in snapshot.read_tables(connection, database, transaction=transaction)
-            }
+        with self._plain.reading() as connection:
+            return snapshot.table_definitions(connection, database, transaction=transaction)
 
     def loaders(self, database: str) -> dict[str, str]:
         """How each table of a database was loaded at first."""

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-import sqlalchemy as sa
-
 from skyshard.catalog.ddl import shown_suffix
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.db.connection import Connection, Row, quote_name
 from skyshard.registry.catalog.published_catalog import Chunks
-from skyshard.registry.stored import sql_tables as t
-from skyshard.registry.stored.lifecycle import TransactionState
+from skyshard.registry.stored import plain_sql
+from skyshard.registry.stored.database_names import INDEX_DATABASE
 from skyshard.registry.stored.records import IndexPart
 
 
@@ -26,25 +24,15 @@ def index_table_name(database: str, director: str) -> str:
     return f"{database}__{director}"
 
 
-def read_parts(connection: sa.Connection, database: str, director: str = "") -> list[IndexPart]:
+def read_parts(connection: Connection, database: str, director: str = "") -> list[IndexPart]:
     """The parts that finished transactions brought, oldest first."""
     return [part for _, part in read_transactions(connection, database, director)]
 
 
-def read_transactions(connection: sa.Connection, database: str, director: str = "") -> list[tuple[int, IndexPart]]:
+def read_transactions(connection: Connection, database: str, director: str = "") -> list[tuple[int, IndexPart]]:
     """The same with the transactions that brought them."""
-    query = (
-        sa.select(t.index_parts)
-        .join(t.transactions, t.transactions.c.id == t.index_parts.c.transaction_id)
-        .where(t.index_parts.c.database == database, t.transactions.c.state == TransactionState.FINISHED)
-        .order_by(t.index_parts.c.transaction_id)
-    )
-    if director:
-        query = query.where(t.index_parts.c.director == director)
-    return [
-        (int(row["transaction_id"]), IndexPart(row["director"], int(row["part"]), int(row["rows"])))
-        for row in connection.execute(query).mappings()
-    ]
+    rows = connection.rows(plain_sql.INDEX_PARTS, [database, director, director])
+    return [(int(number), IndexPart(str(name), int(part), int(count))) for number, name, part, count in rows]
 
 
 def visible_table(database: str, director: str, parts: Sequence[IndexPart]) -> str:
@@ -52,7 +40,7 @@ def visible_table(database: str, director: str, parts: Sequence[IndexPart]) -> s
     if not parts:
         return ""
     name = index_table_name(database, director) + shown_suffix([part.part for part in parts])
-    return f"{quote_name(t.INDEX_DATABASE)}.{quote_name(name)}"
+    return f"{quote_name(INDEX_DATABASE)}.{quote_name(name)}"
 
 
 def key_range(table: Table, layout: TableLayout) -> range:

@@ -22,14 +22,10 @@ class IndexParts(Store):
 
     def all(self, database: str, director: str = "") -> list[IndexPart]:
         """The parts that finished transactions brought, oldest first."""
-        with self._engine.connect() as connection:
+        with self._plain.reading() as connection:
             return director_index.read_parts(connection, database, director)
 
     def with_transactions(self, database: str) -> list[tuple[int, IndexPart]]:
         """The parts of all director indexes with the finished transactions that brought them, oldest first."""
-        with self._engine.connect() as connection:
+        with self._plain.reading() as connection:
             return director_index.read_transactions(connection, database)
-
-    def visible_table(self, database: str, director: str) -> str:
-        """Quoted name of the table that shows a director's index; empty when it has none."""
-        return director_index.visible_table(database, director, self.all(database, director))

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from skyshard.db.connection import Account, Endpoint, connect
 from skyshard.registry.catalog import director_index, snapshot
-from skyshard.registry.catalog.databases import Databases
-from skyshard.registry.catalog.index_parts import IndexParts
 from skyshard.registry.catalog.published_catalog import Catalog, Chunks
 from skyshard.registry.stored.store import Engines, Store
 
@@ -18,10 +16,9 @@ class Published(Store):
     def __init__(self, engines: Engines, czar: Endpoint) -> None:
         super().__init__(engines)
         self._czar = czar
-        self._databases, self._indexes = Databases(engines), IndexParts(engines)
 
     def databases(self) -> list[str]:
-        with self._engine.connect() as connection:
+        with self._plain.reading() as connection:
             return snapshot.published_names(connection)
 
     def catalog(self, database: str) -> Catalog:
@@ -30,8 +27,14 @@ class Published(Store):
         Raises:
             UserError: there is none of that name.
         """
-        with self._engine.connect() as connection:
+        with self._plain.reading() as connection:
             return snapshot.read_catalog(connection, database)
+
+    def index_table(self, database: str, director: str) -> str:
+        """Quoted name of the table that shows a director's index; empty when it has none."""
+        with self._plain.reading() as connection:
+            parts = director_index.read_parts(connection, database, director)
+        return director_index.visible_table(database, director, parts)
 
     def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, Chunks]:
         index, held = self._index(database, director)
@@ -45,5 +48,6 @@ class Published(Store):
 
     def _index(self, database: str, director: str) -> tuple[str, range]:
         """The table that shows a director's index, and the keys that the director's column can hold."""
-        table, layout = self._databases.table_definitions(database)[director]
-        return self._indexes.visible_table(database, director), director_index.key_range(table, layout)
+        with self._plain.reading() as connection:
+            table, layout = snapshot.table_definitions(connection, database)[director]
+        return self.index_table(database, director), director_index.key_range(table, layout)

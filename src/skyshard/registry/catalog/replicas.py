@@ -45,7 +45,7 @@ class Replicas(Store):
         Args:
             after: with it, of all transactions that came after this one, up to ``transaction``.
         """
-        with self._engine.connect() as connection:
+        with self._plain.reading() as connection:
             return snapshot.read_replicas(connection, database, table=table, transaction=transaction, after=after)
 
 

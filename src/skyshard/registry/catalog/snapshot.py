@@ -6,25 +6,25 @@ at all.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
-
-import sqlalchemy as sa
+from typing import NamedTuple
 
 from skyshard.basics.errors import UserError
 from skyshard.catalog.ddl import shown_suffix
 from skyshard.catalog.layout import Layout, TableLayout, split_director
+from skyshard.catalog.schema import Table
+from skyshard.db.connection import Connection
 from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable, ChunkEntry
-from skyshard.registry.stored import sql_tables as t
-from skyshard.registry.stored import stray_rows as strays
-from skyshard.registry.stored.lifecycle import DatabaseState, ReplicaState, TransactionState
-from skyshard.registry.stored.records import COMPACTION, Replica, load_table
+from skyshard.registry.stored import plain_sql
+from skyshard.registry.stored.lifecycle import DatabaseState, ReplicaState
+from skyshard.registry.stored.records import Replica, load_table
 
 
 def read_replicas(
-    connection: sa.Connection,
+    connection: Connection,
     database: str,
     *,
     transaction: int | None = None,
@@ -32,33 +32,29 @@ def read_replicas(
     table: str = "",
 ) -> list[Replica]:
     """Replicas of finished transactions, or of one transaction whatever its state; with ``after`` of a range."""
-    query = sa.select(t.replicas).join(t.transactions, t.transactions.c.id == t.replicas.c.transaction_id)
-    query = query.where(t.replicas.c.database == database)
-    if transaction is None:
-        query = query.where(t.transactions.c.state == TransactionState.FINISHED)
-    elif after is None:
-        query = query.where(t.replicas.c.transaction_id == transaction)
-    else:
-        query = query.where(t.replicas.c.transaction_id > after, t.replicas.c.transaction_id <= transaction)
+    which = plain_sql.OF_FINISHED
+    arguments: list[str | int] = [database]
+    if transaction is not None:
+        which = plain_sql.OF_TRANSACTION if after is None else plain_sql.OF_TRANSACTIONS_BETWEEN
+        arguments += [number for number in (after, transaction) if number is not None]
     if table:
-        query = query.where(t.replicas.c.table == table)
+        which, arguments = which + plain_sql.OF_TABLE, [*arguments, table]
     return [
-        Replica(
-            row["table"], int(row["chunk"]), bool(row["is_overlap"]), row["node"], int(row["rows"]), int(row["bytes"]),
-            row["digest"], int(row["part"]), ReplicaState(row["state"]),
+        Replica(name, int(chunk), bool(is_overlap), node, int(rows), int(size), digest, int(part), ReplicaState(state))
+        for name, chunk, is_overlap, node, rows, size, digest, part, state in connection.rows(
+            plain_sql.REPLICAS + which, arguments
         )
-        for row in connection.execute(query).mappings()
-    ]  # fmt: skip
+    ]
 
 
-def read_catalog(connection: sa.Connection, database: str) -> Catalog:
+def read_catalog(connection: Connection, database: str) -> Catalog:
     """The catalog of a published database.
 
     Raises:
         UserError: there is none of that name.
     """
-    row = connection.execute(sa.select(t.databases).where(t.databases.c.name == database)).mappings().first()
-    if row is None or row["state"] != DatabaseState.PUBLISHED:
+    found = connection.rows(plain_sql.DATABASE, [database])
+    if not found or found[0][0] != DatabaseState.PUBLISHED:
         known = ", ".join(published_names(connection)) or "none is published"
         raise UserError(f"no database '{database}'", remedy=f"published: {known}")
     by_table: dict[str, list[Replica]] = defaultdict(list)
@@ -66,63 +62,60 @@ def read_catalog(connection: sa.Connection, database: str) -> Catalog:
     for replica in read_replicas(connection, database):
         by_table[replica.table].append(replica)
         nodes.add(replica.node)
-    orphans, strayed = _orphan_chunks(connection, database), strays.read_chunks(connection, database)
-    spread, found = _spread_directors(connection), {}
-    for item in read_tables(connection, database):
-        name = item["name"]
-        table = replace(_catalog_table(item, by_table[name], orphans[name]), stray_chunks=frozenset(strayed[name]))
-        found[name] = replace(table, spread_keys=_spread_keys(database, table, spread)) if spread else table
-    layout, last = Layout.model_validate(row["layout"]), last_transaction(connection, database)
-    return Catalog(database, layout, found, tuple(sorted(nodes)), last)
+    orphans = _chunks_by_table(connection, plain_sql.ORPHAN_CHUNKS, database)
+    strayed = _chunks_by_table(connection, plain_sql.STRAY_CHUNKS, database)
+    spread = _spread_directors(connection)
+    tables: dict[str, CatalogTable] = {}
+    for row in _read_tables(connection, database):
+        name = row.table.name
+        table = replace(_catalog_table(row, by_table[name], orphans[name]), stray_chunks=frozenset(strayed[name]))
+        tables[name] = replace(table, spread_keys=_spread_keys(database, table, spread)) if spread else table
+    layout = Layout.model_validate_json(found[0][1])
+    return Catalog(database, layout, tables, tuple(sorted(nodes)), last_transaction(connection, database))
 
 
-def last_transaction(connection: sa.Connection, database: str) -> int:
+def last_transaction(connection: Connection, database: str) -> int:
     """The last finished transaction that brought rows; a compaction brings none."""
-    query = sa.select(sa.func.max(t.transactions.c.id)).where(
-        t.transactions.c.database == database,
-        t.transactions.c.state == TransactionState.FINISHED,
-        t.transactions.c.plan != COMPACTION,
-    )
-    return int(connection.scalar(query) or 0)
+    return int(connection.value(plain_sql.LAST_TRANSACTION, [database]) or 0)
 
 
-def read_tables(connection: sa.Connection, database: str, *, transaction: int = 0) -> list[Any]:
-    """Rows of the tables that finished transactions brought, and of those that one transaction brings."""
-    unfinished = sa.exists().where(
-        t.transactions.c.id == t.tables.c.transaction_id,
-        t.transactions.c.id != transaction,
-        t.transactions.c.state != TransactionState.FINISHED,
-    )
-    query = sa.select(t.tables).where(t.tables.c.database == database, ~unfinished).order_by(t.tables.c.name)
-    return list(connection.execute(query).mappings())
+def table_definitions(
+    connection: Connection, database: str, *, transaction: int = 0
+) -> dict[str, tuple[Table, TableLayout]]:
+    """The tables that finished transactions brought, and those that one transaction brings."""
+    rows = _read_tables(connection, database, transaction=transaction)
+    return {row.table.name: (row.table, row.layout) for row in rows}
 
 
-def published_names(connection: sa.Connection) -> list[str]:
-    query = sa.select(t.databases.c.name).where(t.databases.c.state == DatabaseState.PUBLISHED)
-    return sorted(str(name) for (name,) in connection.execute(query))
+def published_names(connection: Connection) -> list[str]:
+    return sorted(str(name) for (name,) in connection.rows(plain_sql.PUBLISHED))
 
 
-def _orphan_chunks(connection: sa.Connection, database: str) -> dict[str, set[int]]:
-    query = (
-        sa.select(t.contributions.c.table, t.contributions.c.chunk)
-        .join(t.transactions, t.transactions.c.id == t.contributions.c.transaction_id)
-        .where(
-            t.transactions.c.database == database,
-            t.transactions.c.state == TransactionState.FINISHED,
-            t.contributions.c.orphans > 0,
-        )
-        .distinct()
-    )
+class _TableRow(NamedTuple):
+    """A row of the registry's table of tables."""
+
+    table: Table
+    layout: TableLayout
+    position_is_local: bool
+
+
+def _read_tables(connection: Connection, database: str, *, transaction: int = 0) -> list[_TableRow]:
+    return [
+        _TableRow(load_table(json.loads(definition)), TableLayout.model_validate_json(layout), bool(is_local))
+        for definition, layout, is_local in connection.rows(plain_sql.TABLES, [database, transaction])
+    ]
+
+
+def _chunks_by_table(connection: Connection, sql: str, database: str) -> dict[str, set[int]]:
     chunks: dict[str, set[int]] = defaultdict(set)
-    for table, chunk in connection.execute(query):
+    for table, chunk in connection.rows(sql, [database]):
         chunks[str(table)].add(int(chunk))
     return chunks
 
 
-def _spread_directors(connection: sa.Connection) -> set[tuple[str, str]]:
+def _spread_directors(connection: Connection) -> set[tuple[str, str]]:
     """Database and name of the directors that have rows of one key in several chunks."""
-    query = sa.select(t.tables.c.database, t.tables.c.name).where(t.tables.c.keys_are_spread)
-    return {(str(database), str(name)) for database, name in connection.execute(query)}
+    return {(str(database), str(name)) for database, name in connection.rows(plain_sql.SPREAD_DIRECTORS)}
 
 
 def _spread_keys(database: str, table: CatalogTable, spread: set[tuple[str, str]]) -> frozenset[str]:
@@ -131,9 +124,8 @@ def _spread_keys(database: str, table: CatalogTable, spread: set[tuple[str, str]
     return frozenset(key for key, director in followed if key and split_director(director, database) in spread)
 
 
-def _catalog_table(row: Any, replicas: Sequence[Replica], orphans: Iterable[int]) -> CatalogTable:
-    layout = TableLayout.model_validate(row["layout"])
-    table = load_table(row["definition"])
+def _catalog_table(row: _TableRow, replicas: Sequence[Replica], orphans: Iterable[int]) -> CatalogTable:
+    table, layout, is_local = row
     parts = parts_of(replicas)
     if not layout.role.is_chunked:
         one_node = min((replica.node for replica in replicas), default="")
@@ -142,7 +134,6 @@ def _catalog_table(row: Any, replicas: Sequence[Replica], orphans: Iterable[int]
         return CatalogTable(table, layout, rows, {}, frozenset(), suffix)
     chunks = _chunk_entries(replicas, parts)
     rows = sum(entry.rows for entry in chunks.values())
-    is_local = bool(row["position_is_local"])
     return CatalogTable(
         table.with_chunk_columns(), layout, rows, chunks, frozenset(orphans), position_is_local=is_local
     )

@@ -10,11 +10,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import sqlalchemy as sa
-
 from skyshard.basics.errors import UserError
-from skyshard.registry.stored import sql_tables as t
+from skyshard.db.short_transactions import ShortTransactions
+from skyshard.registry.stored import plain_sql
 from skyshard.registry.stored.lifecycle import QueryEvent, QueryState, State, steps
+from skyshard.registry.stored.plain_sql import HISTORY, HISTORY_FLAGS
 
 WRITTEN_ROWS = 8
 """Rows of one INSERT: a longer text takes the interpreter from the queries for longer than they take themselves."""
@@ -29,15 +29,16 @@ HistoryRow = dict[str, Any]
 class QueryHistory:
     """Reads and writes of the table ``queries``."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    def __init__(self, plain: ShortTransactions) -> None:
+        self._plain = plain
 
     def submit(self, name: str, statement: str, database: str) -> int:
         """Note a statement that is to be answered later; returns its number."""
-        values = {"name": name, "statement": statement, "database": database, "state": QueryState.QUEUED}
-        with self._engine.begin() as connection:
-            made = connection.execute(sa.insert(t.queries).values(is_async=True, submitted_s=time.time(), **values))
-            return int(made.lastrowid)
+        row: HistoryRow = {"name": name, "statement": statement, "database": database, "state": QueryState.QUEUED}
+        row |= {"is_async": True, "submitted_s": time.time()}
+        with self._plain.writing() as connection:
+            connection.execute(plain_sql.insert_queries(1), _whole(row))
+            return int(connection.value(plain_sql.INSERTED_QUERY))
 
     def move(self, number: int, event: QueryEvent, **values: Any) -> bool:
         """Follow the lifecycle; False when the query is in no state that allows it."""
@@ -53,43 +54,56 @@ class QueryHistory:
         self._update(number, [QueryState.EXECUTING], **values)
         return bool(self.get(number)["is_stop_wanted"])
 
-    def want_stop(self, number: int) -> bool:
-        """Ask whoever runs a query to stop it; False when it has ended."""
-        return self._update(number, OPEN, is_stop_wanted=True)
+    def want_stop(self, number: int) -> None:
+        """Ask whoever runs a query to stop it, unless it has ended."""
+        self._update(number, OPEN, is_stop_wanted=True)
 
     def _update(self, number: int, sources: Sequence[State], **values: Any) -> bool:
-        where = (t.queries.c.id == number, t.queries.c.state.in_(sources))
-        with self._engine.begin() as connection:
-            return connection.execute(sa.update(t.queries).where(*where).values(**values)).rowcount > 0
+        """True when it changed the query: a step does, since no query goes from a state to the same one."""
+        text = plain_sql.update_query(values, len(sources))
+        arguments = [*map(_plain_value, values.values()), number, *map(str, sources)]
+        with self._plain.writing() as connection:
+            return connection.execute(text, arguments) > 0
 
     def get(self, number: int) -> HistoryRow:
         """A query by its number; ``UserError`` if there is none."""
-        with self._engine.connect() as connection:
-            row = connection.execute(sa.select(t.queries).where(t.queries.c.id == number)).mappings().first()
-        if row is None:
+        found = self._rows(plain_sql.QUERY, number)
+        if not found:
             raise UserError(f"no query {number}", remedy="skyshard queries lists them")
-        return dict(row)
+        return found[0]
 
     def last(self, count: int, *, only_open: bool = False) -> list[HistoryRow]:
         """The queries that came last, newest first."""
-        query = sa.select(t.queries).order_by(t.queries.c.id.desc()).limit(count)
         if only_open:
-            query = query.where(t.queries.c.state.in_(OPEN))
-        with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            return self._rows(plain_sql.last_queries_in(len(OPEN)), *OPEN, count)
+        return self._rows(plain_sql.LAST_QUERIES, count)
 
     def record(self, rows: Sequence[HistoryRow]) -> None:
         """Write queries that have ended already, and forget what is older than ``KEPT_S`` and holds no result."""
-        old = (t.queries.c.submitted_s < time.time() - KEPT_S, t.queries.c.result == "")
-        with self._engine.begin() as connection:
+        with self._plain.writing() as connection:
             for start in range(0, len(rows), WRITTEN_ROWS):
-                connection.execute(sa.insert(t.queries), list(rows[start : start + WRITTEN_ROWS]))
-            connection.execute(sa.delete(t.queries).where(*old, t.queries.c.state.not_in(OPEN)))
+                some = rows[start : start + WRITTEN_ROWS]
+                connection.execute(
+                    plain_sql.insert_queries(len(some)), [value for row in some for value in _whole(row)]
+                )
+            connection.execute(plain_sql.forget_queries(len(OPEN)), [time.time() - KEPT_S, *map(str, OPEN)])
 
     def expired(self) -> list[HistoryRow]:
         """Queries whose results have been kept long enough."""
-        query = sa.select(t.queries).where(
-            t.queries.c.state == QueryState.COMPLETED, t.queries.c.ended_s < time.time() - KEPT_S
-        )
-        with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query.where(t.queries.c.is_async)).mappings()]
+        return self._rows(plain_sql.EXPIRED_QUERIES, QueryState.COMPLETED, time.time() - KEPT_S)
+
+    def _rows(self, sql: str, *arguments: Any) -> list[HistoryRow]:
+        with self._plain.reading() as connection:
+            found = connection.rows(sql, [*map(_plain_value, arguments)])
+        rows = [dict(zip(HISTORY, row, strict=True)) for row in found]
+        return [row | {name: bool(row[name]) for name in HISTORY_FLAGS} for row in rows]
+
+
+def _whole(row: HistoryRow) -> list[Any]:
+    """The values of a row, in the order of the columns; the server numbers it."""
+    return [_plain_value(row.get(name, default)) for name, default in HISTORY.items() if name != "id"]
+
+
+def _plain_value(value: Any) -> Any:
+    """States are written as their words."""
+    return str(value) if isinstance(value, str) else value

@@ -15,7 +15,7 @@ from pathlib import Path
 from skyshard.basics.errors import UserError
 from skyshard.basics.release import VERSION
 from skyshard.db.connection import Connection, quote_name
-from skyshard.registry.stored import sql_tables as t
+from skyshard.registry.stored.database_names import REGISTRY_DATABASE
 from skyshard.rowimage.rowhash import DIGEST_VERSION
 
 SCHEMA_VERSION = 2
@@ -24,13 +24,13 @@ REGISTRY, ROW_DIGEST = "registry", "row digest"
 BEING_MADE, UNVERSIONED = 0, 1
 CURRENT: Mapping[str, int] = {REGISTRY: SCHEMA_VERSION, ROW_DIGEST: DIGEST_VERSION}
 
-_VERSIONS = f"{quote_name(t.REGISTRY_DATABASE)}.{quote_name(t.versions.name)}"
+_VERSIONS = f"{quote_name(REGISTRY_DATABASE)}.{quote_name('versions')}"
 _COLUMNS = (
     "(name VARCHAR(64) NOT NULL PRIMARY KEY, version INTEGER NOT NULL, `release` VARCHAR(64) NOT NULL, "
     "changed_s DOUBLE NOT NULL) ENGINE=InnoDB CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
 )
 """As ``sql_tables.versions`` says it; a test compares the two."""
-_DRAFT = f"{quote_name(t.REGISTRY_DATABASE)}.{quote_name(t.versions.name + '_draft')}"
+_DRAFT = f"{quote_name(REGISTRY_DATABASE)}.{quote_name('versions_draft')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def read_versions(admin: Connection) -> Versions:
     try:
         rows = admin.rows(f"SELECT name, version, `release` FROM {_VERSIONS}")
     except UserError:  # no such table, or no such database
-        if not _has_table(admin, t.databases.name):
+        if not _has_table(admin, "databases"):
             return Versions({})
         return Versions(dict.fromkeys(CURRENT, UNVERSIONED), "0.1.0")
     found = {str(name): int(version) for name, version, _ in rows}
@@ -82,7 +82,7 @@ def write_versions(admin: Connection, versions: Mapping[str, int]) -> None:
     rows = [(name, version, VERSION, time.time()) for name, version in versions.items()]
     marks = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
     values = [value for row in rows for value in row]
-    if _has_table(admin, t.versions.name):
+    if _has_table(admin, "versions"):
         admin.execute(f"REPLACE INTO {_VERSIONS} VALUES {marks}", values)
         return
     admin.execute(f"DROP TABLE IF EXISTS {_DRAFT}")
@@ -93,4 +93,4 @@ def write_versions(admin: Connection, versions: Mapping[str, int]) -> None:
 
 def _has_table(admin: Connection, name: str) -> bool:
     count = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s"
-    return bool(admin.value(count, [t.REGISTRY_DATABASE, name]))
+    return bool(admin.value(count, [REGISTRY_DATABASE, name]))

@@ -1,7 +1,7 @@
 """The generation: one number that changes whenever what queries see changes, so that catalogs may be kept.
 
 Rules: it is raised as the last step of the SQL transaction that changes something, so that whoever reads a number and
-then a catalog sees that number's state or a later one, never an earlier one.
+then a catalog sees that number's state or a later one, never an earlier one. ``plain_sql.GENERATION`` reads it.
 """
 
 from __future__ import annotations
@@ -9,12 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects.mysql import insert as upsert
 
-from skyshard.db.connection import quote_name
 from skyshard.registry.stored import sql_tables as t
 from skyshard.registry.stored.lifecycle import TransactionState
-
-READ = f"SELECT COALESCE(MAX(number), 0) FROM {quote_name(t.REGISTRY_DATABASE)}.{quote_name(t.generation.name)}"
-"""Reads the number; 0 before anything was published."""
 
 
 def advance(connection: sa.Connection, *, if_finished: int | None = None) -> None:

@@ -1,6 +1,6 @@
 """The registry's SQL tables, in database ``skyshard_registry`` on the czar's server (InnoDB, utf8mb4).
 
-Only table definitions; ``store`` reads and writes them.
+Only table definitions; the subjects of the registry read and write them, queries by ``plain_sql``.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ from sqlalchemy import (
     Text,
 )
 
-REGISTRY_DATABASE = "skyshard_registry"
-INDEX_DATABASE = "skyshard_director_index"
-"""Holds one table per director, ``<database>__<director>``: key, chunkId, subChunkId."""
+from skyshard.registry.stored.database_names import INDEX_DATABASE as INDEX_DATABASE
+from skyshard.registry.stored.database_names import REGISTRY_DATABASE as REGISTRY_DATABASE
 
 metadata = MetaData()
 _OPTIONS: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}

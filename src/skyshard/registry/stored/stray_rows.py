@@ -6,7 +6,6 @@ chunk, of this database or of another one of the family, makes it a stray; that 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 
 import sqlalchemy as sa
@@ -26,20 +25,6 @@ def add(connection: sa.Connection, transaction: int, found: Iterable[Stray]) -> 
     ]
     if rows:
         connection.execute(sa.insert(t.strays).prefix_with("IGNORE"), rows)
-
-
-def read_chunks(connection: sa.Connection, database: str) -> dict[str, set[int]]:
-    """Table → chunks with strays."""
-    query = (
-        sa.select(t.strays.c.table, t.strays.c.chunk)
-        .join(t.transactions, t.transactions.c.id == t.strays.c.transaction_id)
-        .where(t.strays.c.database == database, t.transactions.c.state == TransactionState.FINISHED)
-        .distinct()
-    )
-    chunks: dict[str, set[int]] = defaultdict(set)
-    for table, chunk in connection.execute(query):
-        chunks[str(table)].add(int(chunk))
-    return chunks
 
 
 def read_orphans(connection: sa.Connection) -> list[tuple[str, str, int]]:
