@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ from skyshard.basics.errors import ClusterError, UserError
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, Connection, Endpoint, connect, sqlalchemy_engine
 from skyshard.db.lock_names import KEY_FILE, key_in, key_of, lock_name
+from skyshard.db.short_transactions import ShortTransactions
 from skyshard.node.mariadb_loader import MariaDBLoader
 from skyshard.registry.registry import Registry
 
@@ -143,6 +145,35 @@ def test_an_engine_maps_errors_but_keeps_violated_keys(endpoint: Endpoint) -> No
                 connection.execute(sqlalchemy.text("INSERT INTO numbers VALUES (1, '', '')"))
     finally:
         engine.dispose()
+
+
+def test_a_short_transaction_is_all_or_nothing(endpoint: Endpoint) -> None:
+    """What a transaction wrote before it failed is not there, a reader sees one state throughout, texts are whole."""
+    plain, count, text = ShortTransactions(endpoint), f"SELECT COUNT(*) FROM {DATABASE}.short", "é → 天 🜨 %s"
+    try:
+        with plain.single() as connection:
+            connection.execute(
+                f"CREATE OR REPLACE TABLE {DATABASE}.short (t VARCHAR(20) PRIMARY KEY) ENGINE=InnoDB CHARSET=utf8mb4"
+            )
+        twice = [(text,), (text,)]
+        with plain.writing() as connection:
+            connection.insert(f"{DATABASE}.short", [("a",)])
+        with contextlib.suppress(UserError), plain.writing() as connection:
+            connection.execute(f"DELETE FROM {DATABASE}.short")
+            connection.insert(f"{DATABASE}.short", twice)
+        with plain.writing() as connection:
+            assert connection.execute(f"DELETE FROM {DATABASE}.short") == 1
+        with plain.reading() as reader:
+            assert reader.value(count) == 0
+            with plain.writing() as connection:
+                connection.execute(f"INSERT INTO {DATABASE}.short VALUES (%s)", [text])
+            assert reader.value(count) == 0
+        with plain.reading() as reader:
+            assert reader.rows(f"SELECT t FROM {DATABASE}.short") == [(text,)]
+        with pytest.raises(UserError, match="1792"), plain.reading() as reader:
+            reader.execute(f"DELETE FROM {DATABASE}.short")
+    finally:
+        plain.close()
 
 
 def test_an_engines_transaction_is_all_or_nothing(endpoint: Endpoint) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from skyshard.cli.terminal.plain_table import plain_table
+
 if TYPE_CHECKING:
     from pyarrow import RecordBatch, Table
     from rich.console import Console
@@ -33,13 +35,16 @@ def head_of(answer: Answer | ReadyAnswer) -> Table:
 
 def show_answer(rows: Table, columns: Sequence[str], stats: QueryStats) -> None:
     """Print the first rows, as from :func:`head_of`, and a line of statistics."""
-    from rich.console import Console
-
     from skyshard.czar.result.output import shown
 
-    console = Console(markup=False, highlight=False)
     texts = shown(rows)
     names = [_printable(name) for name in columns]
+    if drawn := plain_table(names, texts):
+        print(drawn, _last_line(stats, len(texts)), sep="\n")
+        return
+    from rich.console import Console
+
+    console = Console(markup=False, highlight=False)
     if _fits(names, texts, console.width):
         _print_table(console, names, texts)
         count = len(texts)
@@ -60,7 +65,7 @@ def _fits(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bo
 def _print_table(console: Console, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.table import Table as Lines
 
-    table = Lines()
+    table = Lines(header_style="")
     for name in names:
         table.add_column(name, overflow="fold")
     for row in rows:

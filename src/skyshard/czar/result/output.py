@@ -7,7 +7,7 @@ Rules: nothing is rounded: integers are exact, floats the shortest text that rea
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +25,9 @@ SHOWN_ROWS = 100
 JSON_ROWS = 10_000
 """Rows that are Python texts at a time."""
 SHOWN_CHARACTERS = 60
+FEW_CELLS = 1000
+"""So few cells are written one by one: ``pyarrow.compute`` takes longer to import than that."""
+TSV_ESCAPES = ((b"\\", b"\\\\"), (b"\t", b"\\t"), (b"\n", b"\\n"), (b"\r", b"\\r"), (b"\0", b"\\0"))
 
 
 def write_parquet(answer: Answer | ReadyAnswer, path: Path) -> None:
@@ -57,26 +60,26 @@ def written_names(schema: pa.Schema) -> tuple[str, ...]:
 
 def write_csv(table: pa.Table, names: Sequence[str], out: BinaryIO, *, header: bool = True) -> None:
     """Comma-separated, quoted where needed, lines ended by a newline."""
-    columns = [_csv_cells(_bytes(column)) for column in table.columns]
     if header:
-        out.write(
-            b",".join(_csv_cells(pa.array([name.encode()], pa.large_binary()))[0].as_py() for name in names) + b"\n"
-        )
-    _write_lines(columns, b",", out)
+        out.write(b",".join(_csv_cell(name.encode()) for name in names) + b"\n")
+    if _is_small(table):
+        _write_cells(table, _csv_cell, b",", out)
+    else:
+        _write_lines([_csv_cells(_bytes(column)) for column in table.columns], b",", out)
 
 
 def write_tsv(table: pa.Table, names: Sequence[str], out: BinaryIO, *, header: bool = True) -> None:
     """Tab-separated, with the escapes that LOAD DATA reads."""
-    columns = [_tsv_cells(_bytes(column)) for column in table.columns]
     if header:
-        out.write(
-            b"\t".join(_tsv_cells(pa.array([name.encode()], pa.large_binary()))[0].as_py() for name in names) + b"\n"
-        )
-    _write_lines(columns, b"\t", out)
+        out.write(b"\t".join(_tsv_cell(name.encode()) for name in names) + b"\n")
+    if _is_small(table):
+        _write_cells(table, _tsv_cell, b"\t", out)
+    else:
+        _write_lines([_tsv_cells(_bytes(column)) for column in table.columns], b"\t", out)
 
 
-def _name(name: str) -> pa.Array:
-    return pa.array([name.encode()], pa.large_binary())
+def _is_small(table: pa.Table) -> bool:
+    return bool(table.num_rows * table.num_columns <= FEW_CELLS)
 
 
 def write_json(tables: Iterable[pa.Table], names: Sequence[str], out: BinaryIO) -> None:
@@ -97,12 +100,12 @@ def write_json(tables: Iterable[pa.Table], names: Sequence[str], out: BinaryIO) 
 
 def shown(table: pa.Table) -> list[list[str]]:
     """The first rows as text for a terminal, long values cut."""
-    cells = [_cut(_bytes(column)) for column in table.slice(0, SHOWN_ROWS).columns]
+    cells = [_cut(_few_bytes(column)) for column in table.slice(0, SHOWN_ROWS).columns]
     return [list(row) for row in zip(*cells, strict=True)]
 
 
-def _cut(column: pa.Array) -> list[str]:
-    texts = (None if value is None else value.decode(errors="backslashreplace") for value in column.to_pylist())
+def _cut(cells: Iterable[bytes | None]) -> list[str]:
+    texts = (None if value is None else value.decode(errors="backslashreplace") for value in cells)
     return ["NULL" if text is None else _short(text) for text in texts]
 
 
@@ -123,10 +126,42 @@ def _bytes(column: pa.ChunkedArray) -> pa.Array:
     return array.cast(pa.large_binary())
 
 
+def _few_bytes(column: pa.ChunkedArray) -> list[bytes | None]:
+    """The same of a few values; of the usual types without ``pyarrow.compute``."""
+    kind, values = column.type, column.to_pylist()
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return list(values)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind):
+        return [None if value is None else str(value).encode() for value in values]
+    return list(_bytes(column).to_pylist())
+
+
 def _texts(array: pa.Array) -> pa.Array:
     if pa.types.is_decimal256(array.type) or pa.types.is_decimal128(array.type):
         return pa.array([None if value is None else f"{value:f}" for value in array.to_pylist()], pa.large_string())
     return array.cast(pa.large_string())
+
+
+def _csv_cell(value: bytes | None) -> bytes:
+    """One value as ``_csv_cells`` writes it."""
+    if value is None:
+        return NULL
+    is_quoted = value in (b"", NULL) or any(special in value for special in (b",", b'"', b"\n", b"\r"))
+    return b'"' + value.replace(b'"', b'""') + b'"' if is_quoted else value
+
+
+def _tsv_cell(value: bytes | None) -> bytes:
+    """One value as ``_tsv_cells`` writes it."""
+    if value is None:
+        return NULL
+    for plain, escaped in TSV_ESCAPES:
+        value = value.replace(plain, escaped)
+    return value
+
+
+def _write_cells(table: pa.Table, cell: Callable[[bytes | None], bytes], separator: bytes, out: BinaryIO) -> None:
+    columns = [map(cell, _few_bytes(column)) for column in table.columns]
+    out.write(b"".join(separator.join(row) + b"\n" for row in zip(*columns, strict=True)))
 
 
 def _csv_cells(column: pa.Array) -> pa.Array:
@@ -143,7 +178,7 @@ def _csv_cells(column: pa.Array) -> pa.Array:
 
 
 def _tsv_cells(column: pa.Array) -> pa.Array:
-    for plain, escaped in ((b"\\", b"\\\\"), (b"\t", b"\\t"), (b"\n", b"\\n"), (b"\r", b"\\r"), (b"\0", b"\\0")):
+    for plain, escaped in TSV_ESCAPES:
         column = pc.replace_substring(column, plain, escaped)
     return pc.fill_null(column, pa.scalar(NULL, column.type))
 
@@ -165,5 +200,7 @@ def _json_cells(column: pa.ChunkedArray) -> list[str]:
         return ["null" if value is None else f'"0x{value.hex()}"' for value in column.to_pylist()]
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return ["null" if value is None else json.dumps(value, ensure_ascii=False) for value in column.to_pylist()]
+    if pa.types.is_integer(kind):
+        return ["null" if value is None else str(value) for value in column.to_pylist()]
     texts = _bytes(column).to_pylist()
     return ["null" if value is None else value.decode() for value in texts]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skyshard.czar.result import output
 from skyshard.czar.result.output import shown, write_csv, write_json, write_tsv
 
 TABLE = pa.table({
@@ -90,3 +93,26 @@ def test_json_without_rows_is_still_json() -> None:
         out = io.BytesIO()
         write_json(tables, NAMES, out)
         assert json.loads(out.getvalue()) == {"columns": list(NAMES), "rows": []}
+
+
+TEXTS = st.text(st.sampled_from('a"\\,\n\r\t\0N '), max_size=4)
+CELLS = st.lists(st.tuples(TEXTS | st.none(), st.integers(-(2**63), 2**63 - 1) | st.none(), st.floats() | st.none()))
+
+
+@pytest.mark.parametrize("write", [write_csv, write_tsv])
+def test_few_cells_are_written_as_many_are(write: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One by one in Python, or all at once in Arrow: the bytes are the same."""
+
+    @given(CELLS)
+    def compared(rows: list[tuple[str | None, int | None, float | None]]) -> None:
+        texts, numbers, floats = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
+        columns = {"t": pa.array(texts, pa.string()), "b": pa.array(texts, pa.string()).cast(pa.binary())}
+        columns |= {"n": pa.array(numbers, pa.int64()), "f": pa.array(floats, pa.float64())}
+        monkeypatch.setattr(output, "FEW_CELLS", 10**6)
+        few, many = io.BytesIO(), io.BytesIO()
+        write(pa.table(columns), tuple(columns), few)
+        monkeypatch.setattr(output, "FEW_CELLS", -1)
+        write(pa.table(columns), tuple(columns), many)
+        assert few.getvalue() == many.getvalue()
+
+    compared()
