@@ -37,7 +37,7 @@ def plain_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _has_boxes() -> bool:
-    return (sys.stdout.encoding or "").lower().startswith("utf")
+    return (sys.stdout.encoding or "utf-8").lower().startswith("utf")
 
 
 def _edge(widths: Sequence[int], letters: str) -> str:
