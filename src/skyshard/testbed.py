@@ -269,6 +269,8 @@ def source_at(
         return skyshard.synthetic.open_recipe(path, fraction=fraction, shrink=shrink)
     if fraction != 1.0:
         raise UserError(f"'{path}' is not a recipe, a fraction of it cannot be made", remedy="leave --fraction out")
+    if shrink != "coverage":
+        raise UserError(f"'{path}' is not a recipe, it cannot be made with fewer rows", remedy="leave --shrink out")
     return skyshard.ingest.open_source(path, tables or None)
 
 

@@ -140,6 +140,26 @@ def test_the_same_again_is_no_error(testbed: Testbed, catalog: Catalog) -> None:
     assert testbed.registry.published.catalog(catalog.database).tables["Source"].rows == 20
 
 
+def test_new_rows_take_the_engine_that_the_database_has(
+    testbed: Testbed, tmp_path: Path, private_cluster: Cluster
+) -> None:
+    """The engine needs not be said again; other rows are loaded as it wants them."""
+    catalog = Catalog(tmp_path, private_cluster)
+    catalog.add_rows(1)
+    write_table(tmp_path, "Filter1", ["n"], [(1,)])
+    assert catalog.ingest("--layout", catalog.layout(engine="Aria"))[0] == 0
+    catalog.add_rows(2)
+    assert "published" in catalog.ingest()[1]
+    assert [check for check in testbed.verify(catalog.database) if not check.is_good] == []
+    assert testbed.query("SELECT n FROM Source", database=catalog.database).rows == 20
+
+
+def test_a_way_of_shrinking_is_a_recipes(catalog: Catalog) -> None:
+    """What is in files cannot be made with fewer rows, so that this option is refused too."""
+    code, said = catalog.ingest("--shrink", "thinning")
+    assert (code, "is not a recipe" in said) == (2, True)
+
+
 def test_two_copies_stay_two(testbed: Testbed, tmp_path: Path, private_cluster: Cluster) -> None:
     """What was asked for at first needs not be said again, and one copy is then refused."""
     catalog = Catalog(tmp_path, private_cluster)

@@ -196,8 +196,9 @@ class BundleWriter:
         return name
 
     def add_batch(self, batch: pa.RecordBatch) -> SegmentPlace:
-        """Append one Arrow batch; returns its number in the file."""
+        """Append one Arrow batch, whose fields may say that there are no NULLs; returns its number in the file."""
         assert self._arrow is not None
+        batch = pa.RecordBatch.from_arrays(batch.columns, schema=self._schema)
         require_room(self._path.parent, batch.nbytes)
         with writing(self._path):
             self._arrow.write_batch(batch)

@@ -48,6 +48,20 @@ class IngestPlan:
     tables: tuple[PlannedTable, ...]
     is_loader_asked: bool = False
 
+    def kept_in(self, known: Layout) -> IngestPlan:
+        """The plan as a database takes it that has this layout: copies and engine stay, and loaders follow the engine.
+
+        Raises:
+            UserError: a table that the engine does not make.
+        """
+        layout = self.layout.model_copy(update={"replicas": known.replicas, "engine": known.engine})
+        for table in self.tables:
+            for stored in prototypes(table.source):
+                require_storable(stored, layout.engine)
+        asked = [table.loader if self.is_loader_asked else Loader.IMAGE for table in self.tables]
+        tables = [_planned(table.source, layout, loader) for table, loader in zip(self.tables, asked, strict=True)]
+        return replace(self, layout=layout, tables=tuple(tables))
+
     @property
     def foreign_directors(self) -> set[tuple[str, str]]:
         """Database and table of the directors in other databases that tables follow."""

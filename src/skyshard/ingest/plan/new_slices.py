@@ -43,10 +43,7 @@ def new_slices(plan: IngestPlan, taken: Taken) -> NewSlices:
             if (table.name, piece.fingerprint()) in contents:
                 replayed[table.name] += 1
             elif (table.name, piece.path) in taken:
-                raise UserError(
-                    f"'{piece.path}' has changed since it was ingested into '{plan.database}'",
-                    remedy="give changed data another file name, or ingest under another --database",
-                )
+                raise _changed(piece, plan.database)
             else:
                 kept.append(piece)
         tables.append(_with_slices(table, kept))
@@ -55,3 +52,15 @@ def new_slices(plan: IngestPlan, taken: Taken) -> NewSlices:
 
 def _with_slices(table: PlannedTable, slices: list[InputSlice]) -> PlannedTable:
     return replace(table, source=replace(table.source, slices=tuple(slices)))
+
+
+def _changed(piece: InputSlice, database: str) -> UserError:
+    if piece.made:
+        return UserError(
+            f"'{piece.path}' was ingested into '{database}' from another recipe, or with another --fraction or --shrink",
+            remedy="ask for the sky as it was, or ingest under another --database",
+        )
+    return UserError(
+        f"'{piece.path}' has changed since it was ingested into '{database}'",
+        remedy="give changed data another file name, or ingest under another --database",
+    )

@@ -7,7 +7,6 @@ add is in tables of its own, which become visible with the rest in one registry 
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
 
 from skyshard.basics.progress import Watcher, unwatched
 from skyshard.catalog.placement import place
@@ -92,8 +91,7 @@ class Ingest:
         known = registry.databases.layout(plan.database)
         if known is not None and is_published:
             require_agreement(registry, plan, known)
-            layout = plan.layout.model_copy(update={"replicas": known.replicas, "engine": known.engine})
-            plan = replace(plan, layout=layout)
+            plan = plan.kept_in(known)
         place({0: 0}, list(self._site.nodes), plan.layout.replicas)
         return plan
 

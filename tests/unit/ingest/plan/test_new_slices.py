@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.support.no_rows import NoRows
@@ -71,9 +73,22 @@ def test_the_same_content_of_another_table_is_new() -> None:
     assert not new_slices(plan_of(Filter={"a": "1"}), taken_by(plan_of(Visit={"a": "1"}))).is_empty
 
 
-def test_a_changed_part_is_refused() -> None:
+def test_a_changed_part_is_refused(tmp_path: Path) -> None:
     """A slice with the name of an earlier one and other content is neither new nor a replay."""
-    with pytest.raises(UserError, match=r"'a' has changed since it was ingested into 'sky'"):
+    plan, file = plan_of(Visit={"a": "1"}), tmp_path / "a.csv"
+    (table,) = plan.tables
+    file.write_text("1")
+    source = replace(table.source, slices=(InputSlice.of(file),))
+    plan = replace(plan, tables=(replace(table, source=source),))
+    taken = taken_by(plan)
+    file.write_text("2")
+    with pytest.raises(UserError, match=r"a.csv' has changed since it was ingested into 'sky'"):
+        new_slices(plan, taken)
+
+
+def test_another_sky_of_a_recipe_is_refused() -> None:
+    """Rows that are made differ by recipe, fraction and way of shrinking, and the message says so."""
+    with pytest.raises(UserError, match=r"'a' was ingested into 'sky' from another recipe, or with another --fraction"):
         new_slices(plan_of(Visit={"a": "2"}), taken_by(plan_of(Visit={"a": "1"})))
 
 
