@@ -16,16 +16,15 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from skyshard.basics.errors import SkyshardError
 from skyshard.czar.cache.overtaken import answered, begin, planned
 from skyshard.czar.cache.plan_reuse import StatementPlanner
-from skyshard.czar.explain import Explanation
 from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES
 from skyshard.czar.plan.query_plan import Kind, Lane, QueryPlan
-from skyshard.czar.result.analysis import Analysis, analysis_of
 from skyshard.czar.result.answer import Answer, EndedStatement, QueryResult, QueryStats, schema_of
 from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_plan import TypedPlan
@@ -48,6 +47,10 @@ from skyshard.log.events import PLANNED_AGAIN
 from skyshard.registry.catalog.published_catalog import CatalogSource
 from skyshard.registry.catalog_cache import CatalogCache
 from skyshard.rowimage.sqltype import parse_type
+
+if TYPE_CHECKING:
+    from skyshard.czar.explain import Explanation
+    from skyshard.czar.result.analysis import Analysis
 
 __all__ = ["Answer", "Czar", "QueryResult", "QueryStats"]
 
@@ -144,6 +147,8 @@ class Czar:
         Raises:
             UserError, Refusal: it cannot be.
         """
+        from skyshard.czar.explain import Explanation
+
         plan = planned(lambda: self._planner.plan(sql, database))
         return Explanation.of(QueryPlan(Kind.CATALOG, ()) if isinstance(plan, ShowStatement) else plan)
 
@@ -163,6 +168,8 @@ class Czar:
 
     def analyze(self, sql: str, database: str = "") -> Analysis:
         """Answer a statement, drop its rows, and say where the time went; errors as of :meth:`execute`."""
+        from skyshard.czar.result.analysis import analysis_of
+
         with self.open(sql, database) as answer:
             for _ in answer.batches:
                 pass

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,9 +23,10 @@ from skyshard.basics.errors import ClusterError, Refusal, UserError
 from skyshard.basics.lazy import lazy_module
 from skyshard.db.charsets import LATIN1
 from skyshard.db.connection import Connection, quote_name
-from skyshard.rowimage.record import RecordLayout
 from skyshard.rowimage.sqltype import MOST_DIGITS, SqlType, TypeClass, parse_type
-from skyshard.rowimage.unpack import unpack_blocks
+
+if TYPE_CHECKING:
+    from skyshard.rowimage.record import RecordLayout
 
 pc = lazy_module("pyarrow.compute")
 
@@ -205,6 +206,8 @@ def record_layout(columns: Sequence[TypedColumn]) -> RecordLayout | None:
     if any(column.is_loose and not column.is_integer and column.digits[0] > SAFE_DIGITS for column in columns):
         return None
     fields = [replace(column, type=parse_type(column.stored)) if column.is_loose else column for column in columns]
+    from skyshard.rowimage.record import RecordLayout  # only rows in files need it
+
     if not RecordLayout.is_packable(fields):
         return None
     try:
@@ -287,6 +290,8 @@ def from_slice(
     Raises:
         ClusterError: the file ends before.
     """
+    from skyshard.rowimage.unpack import unpack_blocks
+
     block = max(1, SLICE_BYTES // layout.length)
     for start in range(0, rows, block):
         count = min(block, rows - start)
