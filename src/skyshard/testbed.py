@@ -164,14 +164,18 @@ class Testbed:
     def _table(self, database: str, sql: str) -> pa.Table:
         return self.query(sql, database=database).table
 
-    def known(self, database: str) -> skyshard.ingest.Known | None:
-        """What the generator of a database knows about its rows; None for data from other sources."""
+    def known(self, database: str, *, by_chunk: bool = True) -> skyshard.ingest.Known | None:
+        """What the generator of a database knows about its rows; None for data from other sources.
+
+        Args:
+            by_chunk: also in which chunks they are, for which rows are made again.
+        """
         content = skyshard.ingest.read_known(self.registry, self.wiring.folders.truth / database, database)
         if content is None:
             return None
         catalog = self.registry.published.catalog(database)
         layouts = {name: entry.layout for name, entry in catalog.tables.items()}
-        return skyshard.synthetic.known_truth(content, catalog.layout.striping, layouts)
+        return skyshard.synthetic.known_truth(content, catalog.layout.striping, layouts, by_chunk=by_chunk)
 
     def compact(
         self, database: str, *, fewest: int = 2, grace_s: float = 3600.0, watcher: Watcher = unwatched

@@ -8,6 +8,7 @@ from operator import add
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import yaml
 from tests.support.felis_skies import felis_recipe
@@ -23,6 +24,7 @@ from skyshard.db.connection import Account, connect
 from skyshard.ingest.check.check_truth import KnownRows
 from skyshard.ingest.transaction.kept_truth import Known
 from skyshard.registry.stored.records import WHOLE
+from skyshard.scenarios.catalog_facts import true_answers
 from skyshard.synth.recipe.recipe import Recipe, read_recipe
 from skyshard.synth.rows.generate import open_sky
 from skyshard.synth.write.dirty_input import parse_dirt, write_dirty
@@ -85,72 +87,124 @@ def test_rows_and_answers_that_the_generator_did_not_make_are_found(testbed: Tes
     assert not checks["generator's answers"].is_good
 
 
-LAYOUTS: dict[str, dict[str, Any]] = {
+SPREADS: dict[str, dict[str, Any]] = {
+    "same": {"striping": {"stripes": 85, "substripes": 12, "overlap_deg": 0.01667}},
     "finer": {"striping": {"stripes": 340, "substripes": 3, "overlap_deg": 0.01667}},
-    "coarse": {"striping": {"stripes": 18, "substripes": 40, "overlap_deg": 0.1}},
-    "narrow": {"striping": {"stripes": 85, "substripes": 30, "overlap_deg": 0.005}},
+    "coarse": {"striping": {"stripes": 18, "substripes": 10, "overlap_deg": 0.05}},
+    "odd": {"striping": {"stripes": 60, "substripes": 18, "overlap_deg": 0.0}},
     "regular": {
-        "striping": {"stripes": 85, "substripes": 12, "overlap_deg": 0.01667},
+        "striping": {"stripes": 85, "substripes": 30, "overlap_deg": 0.005},
         "tables": {"ForcedSource": {"role": "regular"}},
     },
 }
-"""Of a sky whose recipe says 85 stripes, 12 sub-stripes, 0.01667 degrees."""
+"""Of skies whose recipe says 85 stripes, 12 sub-stripes, 0.01667 degrees."""
+CHUNKED = {"Object", "RefMatch", "RefObject", "Source", "ForcedSource"}
+STATEMENTS = [
+    "SELECT COUNT(*), chunkId FROM Object GROUP BY chunkId",
+    "SELECT COUNT(*) AS n, AVG(ra), AVG(decl), chunkId FROM Object GROUP BY chunkId",
+    "SELECT s.chunkId, s.subChunkId, COUNT(*), MAX(o.decl) FROM Object o JOIN Source s ON o.objectId = s.objectId "
+    "WHERE s.flux_sinc > 1 GROUP BY s.chunkId, s.subChunkId",
+    "SELECT * FROM Object WHERE chunkId = {chunk} ORDER BY y_psfFlux DESC, objectId LIMIT 7",
+    "SELECT objectId, psfFlux FROM Source WHERE chunkId IN ({chunk}, 3, -1) AND subChunkId > 2",
+    "SELECT objectId, ra, decl, u_psfFlux FROM Object WHERE qserv_areaspec_circle({ra}, {decl}, 0.6)",
+    "SELECT o.objectId, s.sourceId, s.flux_sinc FROM Object o, Source s "
+    "WHERE qserv_areaspec_box({ra}, {south}, {east}, {north}) AND o.objectId = s.objectId",
+    "SELECT psfFlux, visitId FROM Source WHERE objectId = {key}",
+    "SELECT COUNT(*), SUM(visitId), MIN(psfFlux) FROM Source WHERE objectId IN ({key}, 5) AND psfFlux > 0.1",
+    "SELECT COUNT(*) FROM Object WHERE ra > 400",
+    "SELECT objectId FROM Object WHERE ra > 400",
+]
 
 
-@pytest.fixture(scope="module")
-def paired(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recipe that declares pairs of two radii, and its rows beside it."""
-    folder = tmp_path_factory.mktemp("paired")
-    content = changed(neighbours={"radii_deg": [0.004, 0.016]})
+@pytest.fixture(scope="module", params=["zero-hours", "poles"])
+def paired(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe with pairs and a reference catalog, and its rows beside it: across 0 h, or around both poles."""
+    folder = tmp_path_factory.mktemp(request.param)
+    content = changed(neighbours={"radii_deg": [0.004, 0.016]}, tables__Reference={"share": 0.4})
+    if request.param == "poles":
+        boxes = [{"ra_deg": [0.0, 360.0], "dec_deg": dec} for dec in ([-90.0, -88.8], [88.8, 90.0])]
+        content["sky"] |= {"footprint": boxes, "objects_per_sqdeg": 150, "plane": None}
     (folder / "paired.yaml").write_text(yaml.safe_dump(content))
     write_catalog(Recipe.model_validate(content), folder / "rows", fraction=0.3)
     return folder
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("name", SPREADS)
 def test_truth_does_not_depend_on_the_layout(testbed: Testbed, paired: Path, name: str) -> None:
-    """The same rows spread another way verify, from a folder and in place, with every answer that is known."""
-    layout = Layout.model_validate(LAYOUTS[name])
-    testbed.ingest(str(paired / "rows"), database=f"rows_{name}", layout=layout)
-    testbed.ingest(source_at(paired / "paired.yaml", fraction=0.3), database=f"made_{name}", layout=layout)
-    for database in (f"rows_{name}", f"made_{name}"):
-        checks = {check.name: check for check in testbed.verify(database)}
-        assert not [check for check in checks.values() if not check.is_good]
-    known = testbed.known(f"rows_{name}")
+    """The same rows spread another way verify, chunk by chunk and with their overlap, and so do answers."""
+    layout = Layout.model_validate(SPREADS[name])
+    database = f"{paired.name.replace('-', '_')}_{name}"
+    tables = CHUNKED if layout.striping.overlap_deg else CHUNKED - {"RefMatch"}
+    testbed.ingest(str(paired / "rows"), database=database, layout=layout, tables=sorted(tables))
+    checks = {check.name: check for check in testbed.verify(database)}
+    assert not [check for check in checks.values() if not check.is_good]
+    assert ("in overlap" in checks["generator's rows"].found) == (layout.striping.overlap_deg > 0)
+    known = testbed.known(database)
     assert known is not None
-    assert known == testbed.known(f"made_{name}")
     asked = [float(one.sql.rpartition(" < ")[2]) for one in known.answers if "angSep" in one.sql]
     assert asked == [radius for radius in (0.004, 0.016) if radius <= layout.striping.overlap_deg]
     by_chunk = {table for table, chunks in known.digests.items() if set(chunks) != {WHOLE}}
-    chunked = {"Object", "Source", "ForcedSource"} - set(LAYOUTS[name].get("tables", {}))
-    assert by_chunk == (chunked if layout.striping.stripes == 85 else set())
-    assert len([one for one in known.answers if "GROUP BY chunkId" in one.sql]) == len(by_chunk) + (
-        "Object" in by_chunk
+    assert by_chunk == tables - set(SPREADS[name].get("tables", {}))
+    check_known_answers(testbed, database)
+
+
+def check_known_answers(testbed: Testbed, database: str) -> None:
+    """What the czar answers is what is worked out from the rows, and not what it answers to anything else."""
+    truth = true_answers(testbed, database)
+    assert truth is not None
+    sample = testbed.query(
+        "SELECT objectId, ra, decl, chunkId FROM Object ORDER BY objectId LIMIT 1", database=database
     )
+    key, ra, decl, chunk = rows_in(sample.table)[0]
+    values = {"key": key, "ra": ra, "decl": decl, "chunk": chunk, "south": max(-90.0, decl - 0.5)}
+    values |= {"east": (ra + 0.5) % 360.0, "north": min(90.0, decl + 0.5)}
+    for text in STATEMENTS:
+        sql = text.format(**values)
+        found, answer = truth.answer(sql), testbed.query(sql, database=database).table
+        assert found is not None, sql
+        assert found.difference(answer) == "", sql
+        assert found.difference(pa.concat_tables([answer, answer.slice(0, 1)])) or not answer.num_rows, sql
+
+
+@pytest.mark.parametrize("name", ["finer", "regular"])
+def test_truth_of_rows_made_in_place_is_that_of_a_folder(testbed: Testbed, paired: Path, name: str) -> None:
+    """The recipe says what its rows would: digests by chunk, overlap and answers."""
+    layout = Layout.model_validate(SPREADS[name])
+    databases = [f"{what}_{paired.name.replace('-', '_')}_{name}" for what in ("folder", "place")]
+    testbed.ingest(str(paired / "rows"), database=databases[0], layout=layout)
+    testbed.ingest(source_at(paired / "paired.yaml", fraction=0.3), database=databases[1], layout=layout)
+    assert testbed.known(databases[0]) == testbed.known(databases[1])
 
 
 @pytest.mark.parametrize(
-    ("change", "table"),
+    ("change", "place"),
     [
-        ("DELETE FROM Source_{chunk} LIMIT 1", "Source"),
-        ("UPDATE Source_{chunk} SET psfFlux = psfFlux + 1 LIMIT 1", "Source"),
+        ("DELETE FROM Source_{chunk} LIMIT 1", "Source, chunk {chunk}"),
+        ("UPDATE Source_{chunk} SET psfFlux = psfFlux + 1 LIMIT 1", "Source, chunk {chunk}"),
         (
             "UPDATE Source_{chunk} a JOIN Source_{chunk} b ON b.sourceId = a.sourceId + 1 SET a.psfFlux = b.psfFlux",
-            "Source",
+            "Source, chunk {chunk}",
         ),
+        ("DELETE FROM ObjectFullOverlap_{chunk} LIMIT 1", "Object, overlap of chunk {chunk}"),
+        ("UPDATE ObjectFullOverlap_{chunk} SET ra = ra + 0.001 LIMIT 1", "Object, overlap of chunk {chunk}"),
     ],
 )
-def test_harm_is_found_in_another_layout(testbed: Testbed, paired: Path, change: str, table: str) -> None:
-    """A row lost or changed on a node makes the table as a whole another one."""
-    database = f"harmed_{zlib.crc32(change.encode())}"
-    testbed.ingest(str(paired / "rows"), database=database, layout=Layout.model_validate(LAYOUTS["finer"]))
-    mine = [one for one in testbed.registry.replicas.all(database) if one.table == "Source" and not one.is_overlap]
+def test_harm_is_found_in_another_layout(testbed: Testbed, paired: Path, change: str, place: str) -> None:
+    """A row lost or changed on a node, overlap copies too: the chunk is named."""
+    database = f"{paired.name.replace('-', '_')}_harmed_{zlib.crc32(change.encode())}"
+    testbed.ingest(str(paired / "rows"), database=database, layout=Layout.model_validate(SPREADS["finer"]))
+    is_overlap = "overlap" in place
+    mine = [
+        one
+        for one in testbed.registry.replicas.all(database)
+        if one.table == place.partition(",")[0] and one.is_overlap is is_overlap
+    ]
     replica = max(mine, key=lambda one: one.rows)
     with connect(testbed.cluster.endpoint(replica.node), Account.ADMIN, database) as connection:
         connection.execute(change.format(chunk=replica.chunk))
     found = next(check for check in testbed.verify(database) if check.name == "generator's rows")
     assert not found.is_good
-    assert "(first: Source as a whole)" in found.found
+    assert f"(first: {place.format(chunk=replica.chunk)})" in found.found
 
 
 def test_truth_of_one_transaction_among_several_is_not_compared_and_says_so(testbed: Testbed, tmp_path: Path) -> None:

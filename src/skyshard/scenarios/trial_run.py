@@ -16,6 +16,7 @@ from skyshard.bench.drive.driver_processes import DriverProcesses
 from skyshard.bench.target import TakesForms, Target
 from skyshard.bench.trial.new_folder import check_folder, prepare_folder
 from skyshard.bench.trial.run_trial import run_trial
+from skyshard.bench.trial.send_phases import sample_data
 from skyshard.bench.trial.trial_setup import (
     CatalogFacts,
     TrialDriver,
@@ -25,11 +26,10 @@ from skyshard.bench.trial.trial_setup import (
     TrialResult,
     TrialWatch,
 )
-from skyshard.bench.workload.data_profile import profile_data
-from skyshard.bench.workload.query_template import QueryTemplate, wanted_columns
+from skyshard.bench.workload.query_template import QueryTemplate
 from skyshard.bench.workload.workload import Workload
 from skyshard.bench.workload.workload_fit import best_fit, names_of, workload_templates
-from skyshard.scenarios.catalog_facts import catalog_facts, true_answers
+from skyshard.scenarios.catalog_facts import MOST_ROWS, MOST_ROWS_BESIDE, catalog_facts, true_answers
 from skyshard.scenarios.cluster_probe import ClusterProbe
 from skyshard.scenarios.open_target import open_target
 from skyshard.scenarios.testbed_target import TestbedTarget, has_mono
@@ -86,15 +86,15 @@ class TrialRun:
             return _Opened(targets, oracles)
         probe = ClusterProbe(testbed)
         stack.callback(probe.close)
-        known = true_answers(testbed, self.database)
+        is_beside = self.workload.check_answers and has_mono(testbed, self.database)
+        known = true_answers(testbed, self.database, MOST_ROWS_BESIDE if is_beside else MOST_ROWS)
         return _Opened(targets, oracles, _Own(catalog_facts(testbed, self.database), known, probe))
 
     def _queries(self, templates: dict[str, QueryTemplate], targets: dict[str, Target]) -> TrialQueries:
         """The queries, with one profile for all targets, so that all get the same statements."""
         queries = TrialQueries(self.workload, templates, self.database, self.seed)
         sampled = targets[_first_with_sql(targets)]
-        columns = wanted_columns(templates.values())
-        return replace(queries, profile=profile_data(sampled, self.database, columns, queries.seed, queries.schema))
+        return replace(queries, profile=sample_data(queries, sampled))
 
     def _run_one(
         self, spec: str, queries: TrialQueries, opened: _Opened, folder: Path, watcher: Watcher

@@ -1,14 +1,14 @@
 """What a generator knows of a database, as statements and digests: a second oracle, besides the mono server.
 
 Made from what ingest kept (`skyshard.ingest.transaction.kept_truth`): the whole truth of a folder's manifest, or what
-partition tasks noted of the rows that they made. A generator knows rows by its own chunks. Of a table with
-another striping only the total is known. No I/O.
+partition tasks noted of the rows that they made. That is by the generator's chunks; by the chunks of the layout it is
+worked out from the rows, made again and compared with what was kept. No I/O.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,47 +21,115 @@ from skyshard.ingest.transaction.kept_truth import KeptTruth, Known, KnownAnswer
 from skyshard.registry.stored.records import WHOLE
 from skyshard.rowimage.digest import RowDigest
 from skyshard.synth.recipe.recipe import Recipe
+from skyshard.synth.recipe.sky_tables import row_bytes
 from skyshard.synth.rows.generate import SyntheticSky, open_sky
 from skyshard.synth.write.catalog_truth import answers, closest_chord, merged
+from skyshard.synthetic.placed_rows import Placement, directors_of
+from skyshard.synthetic.row_answers import RowAnswers
+from skyshard.synthetic.spread_digests import digest_of, spread_digests
 
 _MOST_OBJECTS = 3_000_000
-_DECIDES_CHUNKS = ("role", "director", "key", "position")
-"""What in a table's layout decides, with the stripes, which chunk a row is in. Sub-stripes and overlap do not."""
+MOST_BYTES = 4 << 30
+"""Rows of more bytes are not made again to find their chunks."""
+Digests = Mapping[str, Mapping[int, str]]
+"""By table and chunk."""
 
 
-def known_truth(content: KeptTruth, striping: Striping, layouts: Mapping[str, TableLayout]) -> Known:
-    """Digests and answers, of the tables that were ingested as a whole, and how they were spread."""
+def known_truth(
+    content: KeptTruth, striping: Striping, layouts: Mapping[str, TableLayout], *, by_chunk: bool = True
+) -> Known:
+    """Digests and answers, of the tables that were ingested as a whole, and how they were spread.
+
+    Args:
+        by_chunk: make the rows again to find their chunks; if not, only tables as a whole are known.
+    """
     sky = open_sky(Recipe.model_validate(content.recipe), content.seed)
     digests = {
         name: {chunk: known.digest for chunk, known in chunks.items()}
         for name, chunks in content.tables.items()
         if all(known.digest for known in chunks.values())
     }
+    placement = Placement(sky, content.share, striping, layouts)
     rows = {name: sum(RowDigest.parse(one).rows for one in chunks.values()) for name, chunks in digests.items()}
     chunks = _chunks(content, sky.recipe)
     is_director = sky.director in layouts and layouts[sky.director].role is Role.DIRECTOR
     paired = answers(sky, rows, list(chunks.values()), striping.overlap_deg if is_director else 0.0)
     found = [KnownAnswer(answer.sql, (tuple(answer.row),)) for answer in paired]
-    spread = {name: _as_spread(sky, striping, layouts[name], name, of) for name, of in digests.items()}
-    found += _by_chunk(spread)
-    if sky.director in rows and WHOLE not in spread[sky.director]:
-        found += _density(sky, spread[sky.director])
+    spread = _spread(placement, digests) if by_chunk else Spread(_as_wholes(digests), {}, "")
+    found += _by_chunk(spread.own, rows)
+    if sky.director in rows and WHOLE not in spread.own[sky.director]:
+        found += _density(sky, spread.own[sky.director])
     found += _windows(sky, rows, list(chunks.values()))
+    return Known(spread.own, tuple(found), _workers(placement, digests), spread.overlap, spread.note)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Digests by the layout's chunks; see ``Known``."""
+
+    own: Digests
+    overlap: Digests
+    note: str
+
+
+def _spread(placement: Placement, digests: Digests) -> Spread:
+    """Where the rows are, from the rows made again.
+
+    Where that is too much, or makes other rows: as they were kept, by chunk if the generator's are the layout's.
+    """
+    placed = [name for name in placement.tables if name in digests]
+    size = sum(
+        row_bytes(placement.sky.specs[name].table) * RowDigest.parse(one).rows
+        for name in placed
+        for one in digests[name].values()
+    )
+    wholes = _as_wholes(digests)
+    is_own = placement.striping.stripes == placement.sky.recipe.striping.stripes
+    kept = {name: digests[name] if is_own and name in placed else wholes[name] for name in digests}
+    if not placed:
+        return Spread(kept, {}, "")
+    if size > MOST_BYTES:
+        return Spread(kept, {}, f"not all by chunk, since rows are more than {MOST_BYTES >> 30} GB")
+    matches = [name for name in placement.tables if _is_match_of(placement.layouts[name], digests)]
+    made = spread_digests(placement, sorted(set().union(*(digests[name] for name in placed))), [*placed, *matches])
+    if any(str(made.made[name]) != wholes[name][WHOLE] for name in placed):
+        return Spread(kept, {}, "not all by chunk, since this release makes other rows of the recipe")
+    own = {name: {chunk: str(one) for chunk, one in of.items()} for name, of in made.own.items()}
+    overlap = {name: {chunk: str(one) for chunk, one in of.items()} for name, of in made.overlap.items()}
+    return Spread({**wholes, **own}, overlap, "")
+
+
+def _is_match_of(layout: TableLayout, digests: Digests) -> bool:
+    """True for matches of directors that are known; a file's digest says nothing of rows that two chunks hold."""
+    return layout.role is Role.REF_MATCH and all(director in digests for director in directors_of(layout))
+
+
+def _as_wholes(digests: Digests) -> dict[str, dict[int, str]]:
+    """One digest of all rows of each table."""
+    return {
+        name: {WHOLE: str(sum((RowDigest.parse(one) for one in chunks.values()), RowDigest()))}
+        for name, chunks in digests.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Answers of other statements: pairs are counted from positions, the rest is worked out from rows."""
+
+    pairs: PairCounter | None
+    rows: RowAnswers
+
+    def __call__(self, sql: str, most_rows: int) -> KnownAnswer | None:
+        counted = self.pairs(sql) if self.pairs is not None else None
+        return self.rows(sql, most_rows) if counted is None else KnownAnswer(sql, ((counted,),))
+
+
+def _workers(placement: Placement, digests: Digests) -> Workers:
+    sky, rows = placement.sky, RowAnswers(placement, digests)
     if sky.director not in digests:
-        return Known(spread, tuple(found))
+        return Workers(None, rows)
     filled = frozenset(chunk for _, chunk in _counts(digests[sky.director]))
-    return Known(spread, tuple(found), PairCounter(sky, filled, content.share))
-
-
-def _as_spread(
-    sky: SyntheticSky, striping: Striping, layout: TableLayout, name: str, chunks: Mapping[int, str]
-) -> Mapping[int, str]:
-    """The digest of each chunk where the stored chunks are the generator's, else the one of all rows."""
-    made = sky.specs[name].layout
-    is_alike = all(getattr(layout, what) == getattr(made, what) for what in _DECIDES_CHUNKS)
-    if is_alike and striping.stripes == sky.recipe.striping.stripes:
-        return chunks
-    return {WHOLE: str(sum((RowDigest.parse(one) for one in chunks.values()), RowDigest()))}
+    return Workers(PairCounter(sky, filled, placement.share, digests[sky.director]), rows)
 
 
 @dataclass(frozen=True)
@@ -71,6 +139,8 @@ class PairCounter:
     sky: SyntheticSky
     chunks: frozenset[int]
     share: float
+    digests: Mapping[int, str]
+    """Of the director's rows as they were ingested, by the generator's chunk."""
 
     def __call__(self, sql: str) -> int | None:
         """None for every other statement, and for boxes with too many objects."""
@@ -81,9 +151,18 @@ class PairCounter:
         box = Box(*corners)
         around = [chunk for chunk in self.sky.chunker.chunks_in(box).tolist() if chunk in self.chunks]
         expected = self.sky.expected_objects()
-        if self.share * sum(expected[chunk] for chunk in around) > _MOST_OBJECTS:
+        if self.share * sum(expected[chunk] for chunk in around) > _MOST_OBJECTS or not self._is_same_sky:
             return None
         return self._count(box, around, radius)
+
+    @locked_property
+    def _is_same_sky(self) -> bool:
+        """True when this release makes the rows that were ingested; one chunk stands for all."""
+        chunk = min(self.chunks, key=lambda one: RowDigest.parse(self.digests[one]).rows, default=None)
+        if chunk is None:
+            return True
+        rows = self.sky.chunk_tables(chunk, self.share, {self.sky.director})[self.sky.director]
+        return str(digest_of(rows, self.sky.specs[self.sky.director].table)) == self.digests[chunk]
 
     @locked_property
     def _pattern(self) -> re.Pattern[str]:
@@ -126,9 +205,10 @@ def _counts(chunks: Mapping[int, str]) -> list[tuple[int, int]]:
     return [(rows, chunk) for rows, chunk in counted if rows]
 
 
-def _by_chunk(digests: Mapping[str, Mapping[int, str]]) -> Iterator[KnownAnswer]:
+def _by_chunk(digests: Digests, rows: Collection[str]) -> Iterator[KnownAnswer]:
+    """Rows in each chunk of the tables whose ``rows`` are there once each."""
     for name, chunks in digests.items():
-        if WHOLE not in chunks:
+        if WHOLE not in chunks and name in rows:
             yield KnownAnswer(f"SELECT COUNT(*), chunkId FROM {name} GROUP BY chunkId", tuple(_counts(chunks)))
 
 

@@ -18,9 +18,10 @@ from skyshard.bench.record.samples import sample_table
 from skyshard.bench.record.telemetry import TelemetryRecorder
 from skyshard.bench.target import TakesForms, Target
 from skyshard.bench.trial.trial_setup import TrialDriver, TrialQueries, TrialWatch
-from skyshard.bench.workload.data_profile import profile_data
+from skyshard.bench.workload.data_profile import DataProfile, profile_data
+from skyshard.bench.workload.parameters import has_fresh
 from skyshard.bench.workload.query_schedule import ClassSchedule, build_schedule, without
-from skyshard.bench.workload.query_template import QueryTemplate, wanted_columns
+from skyshard.bench.workload.query_template import QueryTemplate, wanted_columns, wanted_rows
 from skyshard.bench.workload.workload import Workload
 
 ANSWER_BUDGET = 1 << 30
@@ -63,12 +64,30 @@ def prepare_schedule(queries: TrialQueries, target: Target, watcher: Watcher) ->
     """
     stage = Stage(watcher, "sampling the data", 1)
     stage.report(0)
-    columns = wanted_columns(queries.templates.values())
-    profile = queries.profile or profile_data(target, queries.database, columns, queries.seed, queries.schema)
+    profile = queries.profile or sample_data(queries, target)
     schedule = build_schedule(queries.workload, queries.templates, profile, queries.seed)
     found = answerable(schedule, queries.templates, target)
     stage.report(1)
     return found
+
+
+def sample_data(queries: TrialQueries, target: Target) -> DataProfile:
+    """The sample that the parameters of a trial are drawn from.
+
+    Raises:
+        UserError: the database has no objects.
+    """
+    templates = queries.templates.values()
+    has_places = any(has_fresh(template.header.parameters) for template in templates)
+    return profile_data(
+        target,
+        queries.database,
+        wanted_columns(templates),
+        queries.seed,
+        queries.schema,
+        rows=wanted_rows(templates),
+        area_seed=queries.workload.seed if has_places else None,
+    )
 
 
 def answerable(

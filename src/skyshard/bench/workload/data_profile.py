@@ -7,7 +7,7 @@ One aggregate and one filtered query per table are sent to the target before any
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from skyshard.basics.errors import UserError
 from skyshard.bench.target import SamplesRows, Target
+from skyshard.bench.workload.fresh_places import Footprint
 from skyshard.bench.workload.schema_names import DIRECTOR, CatalogSchema
 
 SAMPLE_ROWS = 2_000
@@ -30,6 +31,13 @@ class DataProfile:
     decl_deg: NDArray[np.float64]
     columns: Mapping[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict)
     """Sorted finite values of (table, column)."""
+    footprint: Footprint | None = None
+    """Where the data are, from a sample that does not depend on the trial's seed; None: where this sample is."""
+
+    @property
+    def area(self) -> Footprint:
+        """Where fresh places are."""
+        return self.footprint or Footprint.of(self.ra_deg, self.decl_deg)
 
     def values(self, table: str, column: str) -> NDArray[np.float64]:
         """Sorted finite values of a column in the sample.
@@ -54,7 +62,14 @@ class DataProfile:
 
 
 def profile_data(
-    target: Target, database: str, wanted: Iterable[tuple[str, str]], seed: int, schema: CatalogSchema | None = None
+    target: Target,
+    database: str,
+    wanted: Iterable[tuple[str, str]],
+    seed: int,
+    schema: CatalogSchema | None = None,
+    *,
+    rows: int = SAMPLE_ROWS,
+    area_seed: int | None = None,
 ) -> DataProfile:
     """Sample a database by queries to a target.
 
@@ -62,13 +77,15 @@ def profile_data(
         wanted: (table, column) pairs, as templates name them, whose values are needed.
         seed: selects the residue class.
         schema: their names in the database.
+        rows: objects of the sample, about.
+        area_seed: selects a second sample, for the footprint; None: none is taken.
 
     Raises:
         UserError: the database has no objects.
     """
     schema = schema or CatalogSchema.plain()
     objects = _count(target, database, schema.table(DIRECTOR))
-    modulus = max(1, objects // SAMPLE_ROWS)
+    modulus = max(1, objects // rows)
     by_table: dict[str, list[str]] = {DIRECTOR: []}
     for table, column in sorted(set(wanted)):
         by_table.setdefault(table, []).append(column)
@@ -81,7 +98,12 @@ def profile_data(
         first = len(select) - len(names)
         columns |= {(table, name): _finite_sorted(sample.column(first + i)) for i, name in enumerate(names)}
         positions = sample if table == DIRECTOR else positions
-    return _with_positions(positions, columns, database)
+    profile = _with_positions(positions, columns, database)
+    if area_seed is None or area_seed % modulus == seed % modulus:
+        return profile
+    asked = [schema.column(DIRECTOR, name) for name in ("id", "ra", "decl")]
+    sample = _sample(target, database, schema.table(DIRECTOR), asked, schema.sampling_key(DIRECTOR), modulus, area_seed)
+    return replace(profile, footprint=_with_positions(sample, {}, database).area)
 
 
 def _count(target: Target, database: str, director: str) -> int:

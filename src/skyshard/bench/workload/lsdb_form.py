@@ -15,6 +15,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from skyshard.basics.errors import Bug
 from skyshard.bench.workload.parameters import PARTS, Parameter, ParameterValue
 from skyshard.bench.workload.schema_names import CatalogSchema
 from skyshard.catalog.strict_files import KeyPath, Strict, broken_rule
@@ -251,4 +252,7 @@ def _number(bound: NumberBound, values: Mapping[str, ParameterValue]) -> float:
         return float(bound)
     name, _, part = bound.partition(".")
     value = values[name]
-    return float(value[part] if isinstance(value, dict) else value)
+    number = value[part] if isinstance(value, dict) else value
+    if isinstance(number, list):
+        raise Bug(f"'{name}' is a list where a number is asked for")
+    return float(number)

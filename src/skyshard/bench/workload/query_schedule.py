@@ -1,7 +1,7 @@
 """The schedule of a trial: every statement, its order and, in an open loop, its due time, fixed before the run.
 
 Pure: equal workload, templates, profile and seed give an equal schedule. Each class of each phase draws from its own
-stream of random numbers, so that adding a class does not change the others.
+stream of random numbers, so that adding a class does not change the others; fresh places are dealt out in turn.
 """
 
 from __future__ import annotations
@@ -14,12 +14,17 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from skyshard.basics.errors import UserError
 from skyshard.bench.target import TakesForms, Target
 from skyshard.bench.workload.arrivals import due_times, due_times_within
 from skyshard.bench.workload.data_profile import DataProfile
-from skyshard.bench.workload.parameters import draw, place_of
+from skyshard.bench.workload.fresh_places import FreshPlaces
+from skyshard.bench.workload.parameters import Draws, draw, has_fresh, place_of
 from skyshard.bench.workload.query_template import QueryTemplate
 from skyshard.bench.workload.workload import ClassLoad, Closed, Open, Workload
+
+MOST_TRIALS = 10_000
+"""Trials of one sequence of fresh places; then it begins again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +69,43 @@ class ClassSchedule:
 def build_schedule(
     workload: Workload, templates: Mapping[str, QueryTemplate], profile: DataProfile, seed: int
 ) -> list[list[ClassSchedule]]:
-    """The classes of each phase with their queries."""
+    """The classes of each phase with their queries.
+
+    Fresh places of a trial with the workload's seed are the first of a sequence; a seed one higher gives the next.
+
+    Raises:
+        UserError: a class would repeat statements whose places must not repeat.
+    """
+    _require_fresh(workload, templates)
+    fresh = FreshPlaces(profile.area, profile.object_ids, workload.seed)
+    schedule = _schedules(workload, templates, profile, seed, fresh)
+    trial = (seed - workload.seed) % MOST_TRIALS
+    if not trial or fresh.taken == (0, 0):
+        return schedule
+    skipped = (trial * fresh.taken[0], trial * fresh.taken[1])
+    return _schedules(workload, templates, profile, seed, replace(fresh, skipped=skipped))
+
+
+def _schedules(
+    workload: Workload, templates: Mapping[str, QueryTemplate], profile: DataProfile, seed: int, fresh: FreshPlaces
+) -> list[list[ClassSchedule]]:
     return [
-        [_class_schedule(phase.name, load, templates, profile, seed) for load in phase.classes]
+        [_class_schedule(phase.name, load, templates, profile, seed, fresh) for load in phase.classes]
         for phase in workload.phases
     ]
+
+
+def _require_fresh(workload: Workload, templates: Mapping[str, QueryTemplate]) -> None:
+    for phase in workload.phases:
+        for load in phase.classes:
+            keys = [f"{load.class_name}/{name}" for name in load.templates]
+            fresh = [key for key in keys if has_fresh(templates[key].header.parameters)]
+            if fresh and load.duration_s is not None and isinstance(load.arrivals, Closed):
+                raise UserError(
+                    f"class '{load.class_name}' of phase '{phase.name}' repeats its {load.distinct} statements until "
+                    f"its duration is over, but template '{fresh[0]}' may ask of no place twice",
+                    remedy="give it 'count', or an open loop",
+                )
 
 
 def without(
@@ -92,17 +129,22 @@ def without(
 
 
 def _class_schedule(
-    phase: str, load: ClassLoad, templates: Mapping[str, QueryTemplate], profile: DataProfile, seed: int
+    phase: str,
+    load: ClassLoad,
+    templates: Mapping[str, QueryTemplate],
+    profile: DataProfile,
+    seed: int,
+    fresh: FreshPlaces,
 ) -> ClassSchedule:
     streams = np.random.default_rng([seed, zlib.crc32(f"{phase}/{load.class_name}".encode())]).spawn(2)
     due = _due_times(load, streams[0])
     measured = load.distinct if load.count is None and due is None else load.count
     total = len(due) if due is not None else load.warm_up + (measured or 0)
     keys = [f"{load.class_name}/{name}" for name in load.templates]
-    queries = []
+    queries, draws = [], Draws(profile, streams[1], fresh)
     for number, key in enumerate(_mix(keys, load.warm_up, total, streams[1])):
         parameters = templates[key].header.parameters
-        values = draw(parameters, profile, streams[1])
+        values = draw(parameters, draws)
         due_s = None if due is None else float(due[number])
         place = place_of(parameters, values, profile)
         template = templates[key]

@@ -16,8 +16,16 @@ from jinja2 import nodes
 from pydantic import BaseModel, ConfigDict, Field
 
 from skyshard.basics.errors import UserError
+from skyshard.bench.workload.data_profile import SAMPLE_ROWS
 from skyshard.bench.workload.lsdb_form import FORM, LsdbForm
-from skyshard.bench.workload.parameters import PARTS, FluxWindowParameter, Parameter, ParameterValue
+from skyshard.bench.workload.parameters import (
+    PARTS,
+    FluxWindowParameter,
+    IdsParameter,
+    NightParameter,
+    Parameter,
+    ParameterValue,
+)
 from skyshard.bench.workload.schema_names import DIRECTOR, CatalogSchema, read_schema_file
 from skyshard.bench.workload.template_body import Body
 from skyshard.catalog.strict_files import find_key, parse_yaml, validate_located
@@ -154,9 +162,15 @@ def _check_schema(header: Header, schema: CatalogSchema, path: Path) -> None:
 
 
 def wanted_columns(templates: Iterable[QueryTemplate]) -> set[tuple[str, str]]:
-    """(table, column) pairs whose values the templates' flux windows need."""
+    """(table, column) pairs whose values the templates' flux windows and nights need."""
     declared = [parameter for template in templates for parameter in template.header.parameters.values()]
-    return {(p.table, p.column) for p in declared if isinstance(p, FluxWindowParameter)}
+    return {(p.table, p.column) for p in declared if isinstance(p, FluxWindowParameter | NightParameter)}
+
+
+def wanted_rows(templates: Iterable[QueryTemplate]) -> int:
+    """Objects that a sample needs, so that lists of ids can be drawn from it."""
+    declared = [parameter for template in templates for parameter in template.header.parameters.values()]
+    return max([SAMPLE_ROWS, *(2 * p.count for p in declared if isinstance(p, IdsParameter))])
 
 
 def parse_header(source: str, path: Path) -> Header:

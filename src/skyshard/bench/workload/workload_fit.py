@@ -15,7 +15,7 @@ import numpy as np
 
 from skyshard.basics.errors import UserError
 from skyshard.bench.workload.data_profile import DataProfile
-from skyshard.bench.workload.parameters import draw
+from skyshard.bench.workload.parameters import Draws, draw
 from skyshard.bench.workload.query_template import (
     Has,
     NotForSchema,
@@ -127,8 +127,8 @@ def _schema(file: Path, name: str) -> CatalogSchema:
 
 def _try(templates: dict[str, QueryTemplate]) -> None:
     """Render each template once, so that errors are reported before anything runs."""
-    profile, random = DataProfile.example(wanted_columns(templates.values())), np.random.default_rng(1)
+    draws = Draws.of(DataProfile.example(wanted_columns(templates.values())), np.random.default_rng(1))
     for template in templates.values():
-        values = draw(template.header.parameters, profile, random)
+        values = draw(template.header.parameters, draws)
         template.render(values)
         template.forms(values)

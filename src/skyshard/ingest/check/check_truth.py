@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -43,32 +43,32 @@ class KnownRows:
     nodes: Mapping[str, Handle[NodeLoader]]
 
     def check(self, database: str, replicas: Sequence[Replica]) -> VerifyCheck:
-        """One replica of every chunk table against the generator's digests."""
-        wrong, rows, count = [], 0, 0
+        """One replica of every chunk table against the generator's digests, and of every overlap table."""
+        tally = _Tally()
         for name, chunks in self.known.digests.items():
             found = self.found(database, name, replicas)
             if set(chunks) == {WHOLE}:
                 found = {WHOLE: sum(found.values(), RowDigest())}
-            places = {*found, *(chunk for chunk, digest in chunks.items() if RowDigest.parse(digest).rows)}
-            nothing = RowDigest()
-            wrong += [
-                f"{name}, chunk {chunk}" if chunk != WHOLE else f"{name} as a whole"
-                for chunk in sorted(places)
-                if str(found.get(chunk, nothing)) != chunks.get(chunk, str(nothing))
-            ]
-            count, rows = count + len(places), rows + sum(one.rows for one in found.values())
-        text = f"{count - len(wrong)} of {count} digests equal, {rows} rows"
-        return VerifyCheck("generator's rows", not wrong, text + (f" (first: {wrong[0]})" if wrong else ""))
+            tally.compare(name, "chunk", found, chunks)
+        rows = tally.rows
+        for name, chunks in self.known.overlap.items():
+            tally.compare(name, "overlap of chunk", self.found(database, name, replicas, is_overlap=True), chunks)
+        text = f"{tally.count - len(tally.wrong)} of {tally.count} digests equal, {rows} rows"
+        text += f", {tally.rows - rows} in overlap" if tally.rows > rows else ""
+        text += f"; {self.known.note}" if self.known.note else ""
+        return VerifyCheck("generator's rows", not tally.wrong, text + tally.first)
 
-    def found(self, database: str, name: str, replicas: Sequence[Replica]) -> dict[int, RowDigest]:
+    def found(
+        self, database: str, name: str, replicas: Sequence[Replica], *, is_overlap: bool = False
+    ) -> dict[int, RowDigest]:
         """By chunk, what is there now; a table that cannot be read has -1 rows."""
         table, layout = self.definitions[name]
         leave_out = (CHUNK_COLUMN, SUB_CHUNK_COLUMN) if layout.role.is_chunked else ()
-        mine = one_of_each(name, replicas)
+        mine = one_of_each(name, replicas, is_overlap=is_overlap)
         calls = []
         for node in sorted({replica.node for replica in mine}):
             names = tuple(part_name(replica) for replica in mine if replica.node == node)
-            order = DigestOrder(database, stored_table(table, layout), names, leave_out)
+            order = DigestOrder(database, stored_table(table, layout, overlap=is_overlap), names, leave_out)
             calls.append((node, self.nodes[node].call(NodeLoader.digests, order)))
         scanned = {(node, one.name): one for node, call in calls for one in answer(node, call)}
         sums: dict[int, RowDigest] = {}
@@ -77,6 +77,31 @@ class KnownRows:
             found = RowDigest.parse(one.digest) if one.digest else RowDigest(-1, 0)
             sums[replica.chunk] = sums.get(replica.chunk, RowDigest()) + found
         return sums
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What was compared so far."""
+
+    wrong: list[str] = field(default_factory=list)
+    rows: int = 0
+    count: int = 0
+
+    def compare(self, name: str, what: str, found: Mapping[int, RowDigest], known: Mapping[int, str]) -> None:
+        """Digests that are there with known ones; a chunk without rows need not be there."""
+        nothing = RowDigest()
+        places = {chunk for chunk, one in found.items() if one.rows}
+        places |= set(known)
+        self.wrong += [
+            f"{name}, {what} {chunk}" if chunk != WHOLE else f"{name} as a whole"
+            for chunk in sorted(places)
+            if str(found.get(chunk, nothing)) != known.get(chunk, str(nothing))
+        ]
+        self.count, self.rows = self.count + len(places), self.rows + sum(one.rows for one in found.values())
+
+    @property
+    def first(self) -> str:
+        return f" (first: {self.wrong[0]})" if self.wrong else ""
 
 
 def answer_check(known: Known, ask: Callable[[str], pa.Table]) -> VerifyCheck:

@@ -79,11 +79,11 @@ def part_name(replica: Replica) -> str:
     return _name(replica, part_suffix(replica.part))
 
 
-def one_of_each(table: str, replicas: Sequence[Replica]) -> list[Replica]:
-    """One replica of each part of a table's chunks, or of the whole regular table."""
+def one_of_each(table: str, replicas: Sequence[Replica], *, is_overlap: bool = False) -> list[Replica]:
+    """One replica of each part of a table's chunks, or of their overlap, or of the whole regular table."""
     chosen: dict[tuple[int, int], Replica] = {}
     for replica in sorted(replicas, key=lambda r: (r.chunk, r.part, r.node)):
-        if replica.table == table and not replica.is_overlap:
+        if replica.table == table and replica.is_overlap is is_overlap:
             chosen.setdefault((replica.chunk, replica.part), replica)
     return list(chosen.values())
 

@@ -54,24 +54,32 @@ class KeptTruth(Strict):
 
 @dataclass(frozen=True, slots=True)
 class KnownAnswer:
-    """A statement and the rows that it must return, in any order; ``places`` are the columns that are known."""
+    """A statement and the rows that it must return, in any order; ``places`` are the columns that are known.
+
+    ``columns`` is their number, which no rows do not show.
+    """
 
     sql: str
     rows: tuple[tuple[Any, ...], ...]
     places: tuple[int, ...] | None = None
+    columns: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """``digests``: table → chunk → digest of its rows without chunk numbers; ``WHOLE`` for all rows, of a regular table
-    or of one whose chunks are not the generator's.
+    or of one whose chunks are not known.
 
-    ``work_out`` finds the one number that other statements return, None for those that it does not know.
+    ``overlap``: the same of the copies in overlap tables, of the directors of which they are known. ``work_out`` finds
+    what other statements return, over so many rows at most; None for those that it does not know. ``note`` says what
+    is not known, and why.
     """
 
     digests: Mapping[str, Mapping[int, str]]
     answers: Sequence[KnownAnswer]
-    work_out: Callable[[str], int | None] = field(default=lambda sql: None, compare=False)
+    work_out: Callable[[str, int], KnownAnswer | None] = field(default=lambda sql, most_rows: None, compare=False)
+    overlap: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    note: str = ""
 
 
 def keep_known(folder: Path, source: Source, reports: Mapping[str, Sequence[SliceReport]], transaction: int) -> None:

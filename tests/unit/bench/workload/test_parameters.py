@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skyshard.bench.workload.data_profile import DataProfile
-from skyshard.bench.workload.parameters import BoxParameter, FluxWindowParameter, draw
+from skyshard.bench.workload.parameters import BoxParameter, Draws, FluxWindowParameter, draw
 
 
 @given(st.floats(0, 359.999), st.floats(-90, 90), st.floats(0.01, 20), st.floats(0.01, 20), st.integers(0, 2**32))
@@ -15,7 +15,7 @@ def test_boxes_stay_on_the_sphere_and_hold_their_object(
     """A box drawn around an object contains it, also across longitude 0 and at the poles."""
     profile = DataProfile(np.array([1]), np.array([ra]), np.array([decl]))
     parameter = BoxParameter(type="box", width_deg=(width, width), height_deg=(height, height))
-    box = draw({"b": parameter}, profile, np.random.default_rng(seed))["b"]
+    box = draw({"b": parameter}, Draws.of(profile, np.random.default_rng(seed)))["b"]
     assert isinstance(box, dict)
     assert -90 <= box["decl_min"] <= decl + 1e-6
     assert decl - 1e-6 <= box["decl_max"] <= 90
@@ -29,7 +29,7 @@ def test_flux_windows_hold_the_share_that_was_asked_for(share: float, seed: int)
     """A window with selectivity s holds s of the sample within one value."""
     profile = DataProfile.example([("Object", "x")], rows=1000)
     parameter = FluxWindowParameter(type="flux_window", table="Object", column="x", selectivity=(share, share))
-    window = draw({"w": parameter}, profile, np.random.default_rng(seed))["w"]
+    window = draw({"w": parameter}, Draws.of(profile, np.random.default_rng(seed)))["w"]
     assert isinstance(window, dict)
     values = profile.values("Object", "x")
     found = ((values >= window["low"]) & (values <= window["high"])).mean()

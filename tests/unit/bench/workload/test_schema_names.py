@@ -13,7 +13,7 @@ from tests.support.planned import plan_of
 
 from skyshard.basics.errors import UserError
 from skyshard.bench.workload.data_profile import DataProfile
-from skyshard.bench.workload.parameters import draw
+from skyshard.bench.workload.parameters import Draws, draw
 from skyshard.bench.workload.query_template import parse_header, read_template, read_templates, wanted_columns
 from skyshard.bench.workload.schema_names import CatalogSchema, read_schema_file
 from skyshard.bench.workload.workload import read_workload
@@ -109,7 +109,7 @@ def catalog(schema: str) -> OneCatalog:
 def rendered(key: str, schema: CatalogSchema, seed: int = 1) -> str:
     template = read_template(FOLDER, key, schema)
     profile = DataProfile.example(wanted_columns([template]))
-    return template.render(draw(template.header.parameters, profile, np.random.default_rng(seed)))
+    return template.render(draw(template.header.parameters, Draws.of(profile, np.random.default_rng(seed))))
 
 
 @pytest.mark.parametrize(("key", "schema"), written_for(), ids=lambda value: value)
