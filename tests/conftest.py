@@ -20,6 +20,8 @@ UNIT_LIMIT_S = 4
 """Of processor time: two seconds on an idle machine. A busy one makes a test wait, which is no fault of the test."""
 HANGS_AFTER_S = 120
 NODES = int(os.environ.get("SKYSHARD_NODES", "2"))
+os.environ.setdefault("SKYSHARD_MEMORY", "4G")
+"""Several clusters run at once: their caches are small, so that they start fast."""
 settings.register_profile("skyshard", deadline=None)
 settings.load_profile("skyshard")
 """An example may take any time: how long it takes says more about the machine than about the code."""

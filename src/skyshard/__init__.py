@@ -25,6 +25,7 @@ __all__ = [
     "Bug",
     "Cluster",
     "ClusterError",
+    "ClusterFile",
     "Compacted",
     "DemoResult",
     "Estimate",
@@ -58,6 +59,7 @@ __all__ = [
     "Watcher",
     "Workload",
     "__version__",
+    "read_cluster_file",
     "read_layout",
     "read_recipe",
     "read_workload",
@@ -79,11 +81,13 @@ if TYPE_CHECKING:
     from skyshard.bench.trial.trial_setup import TrialResult as TrialResult
     from skyshard.bench.workload.workload import Workload as Workload
     from skyshard.bench.workload.workload import read_workload as read_workload
+    from skyshard.catalog.cluster_file import ClusterFile as ClusterFile
+    from skyshard.catalog.cluster_file import read_cluster_file as read_cluster_file
     from skyshard.catalog.layout import Layout as Layout
     from skyshard.catalog.layout import read_layout as read_layout
     from skyshard.cluster.private_cluster import Cluster as Cluster
-    from skyshard.cluster.private_cluster import NodeStatus as NodeStatus
-    from skyshard.cluster.private_cluster import ServerState as ServerState
+    from skyshard.cluster.server_status import NodeStatus as NodeStatus
+    from skyshard.cluster.server_status import ServerState as ServerState
     from skyshard.czar.explain import Explanation as Explanation
     from skyshard.czar.result.analysis import Analysis as Analysis
     from skyshard.czar.result.answer import Answer as Answer
@@ -118,6 +122,7 @@ else:
             "Answer": "czar.result.answer",
             "Bug": "basics.errors",
             "Cluster": "cluster.private_cluster",
+            "ClusterFile": "catalog.cluster_file",
             "ClusterError": "basics.errors",
             "Compacted": "ingest.upkeep.compaction",
             "DemoResult": "scenarios.demo",
@@ -128,14 +133,14 @@ else:
             "Layout": "catalog.layout",
             "Loader": "node.messages",
             "NoRoom": "basics.errors",
-            "NodeStatus": "cluster.private_cluster",
+            "NodeStatus": "cluster.server_status",
             "Progress": "basics.progress",
             "QueryResult": "czar.result.answer",
             "QueryStats": "czar.result.answer",
             "QueryStatus": "czar.submitted_queries",
             "Recipe": "synth.recipe.recipe",
             "Refusal": "basics.errors",
-            "ServerState": "cluster.private_cluster",
+            "ServerState": "cluster.server_status",
             "SkyshardError": "basics.errors",
             "Source": "ingest.source",
             "Stories": "story.read_story",
@@ -151,6 +156,7 @@ else:
             "VerifyCheck": "ingest.check.check_truth",
             "Watcher": "basics.progress",
             "Workload": "bench.workload.workload",
+            "read_cluster_file": "catalog.cluster_file",
             "read_layout": "catalog.layout",
             "read_recipe": "synth.recipe.recipe",
             "read_workload": "bench.workload.workload",

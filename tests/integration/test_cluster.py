@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from skyshard.basics.errors import ClusterError, UserError
-from skyshard.cluster.private_cluster import Cluster, ServerState
+from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.server_status import ServerState
 from skyshard.db.connection import Account, connect
 
 pytestmark = pytest.mark.integration
@@ -230,7 +231,7 @@ def test_a_second_server_on_the_same_data_is_impossible(private_cluster: Cluster
 
 def test_stop_that_takes_too_long_kills(own_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that ignores SIGTERM is killed in the end, and the report says so."""
-    monkeypatch.setattr("skyshard.cluster.private_cluster.STOP_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("skyshard.cluster.run_servers.STOP_TIMEOUT_S", 0.3)
     own_cluster.start(1)
     pid = own_cluster.status()[1].pid
     assert pid is not None

@@ -98,8 +98,15 @@ COMMANDS = (
     CommandRow(
         "cluster start", "cluster:start", "Make the cluster if there is none, and start servers that are not running."
     ),
+    CommandRow(
+        "cluster set",
+        "cluster:set_settings",
+        "Change settings of servers: at once where MariaDB can, else by restarting one server after another.",
+    ),
     CommandRow("cluster stop", "cluster:stop", "Stop every server; the data stays."),
-    CommandRow("cluster status", "cluster:status", "Show every server: its state, process, memory and data."),
+    CommandRow(
+        "cluster status", "cluster:status", "Show every server: its state, process, memory, data, caches and settings."
+    ),
     CommandRow(
         "cluster upgrade",
         "cluster:upgrade",

@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import stat
 import time
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from skyshard.host.file_versions import refuse_newer
 LOCK_TIMEOUT_S = 90.0
 POLL_S = 0.05
 LONGEST_BASE = 60
+_FIRST_FILES = re.compile(r"settings\.json|\.(settings|cluster)\.json\.\d+\.tmp")
 
 
 class ClusterRecord(BaseModel):
@@ -99,10 +101,10 @@ def require_text(folder: Path) -> None:
 
 
 def is_free(folder: Path) -> bool:
-    """True when a cluster may be made here: the folder is missing or empty."""
+    """True when a cluster may be made here: the folder is missing, or holds at most what a killed start wrote first."""
     if not folder.exists():
         return True
-    return folder.is_dir() and not any(folder.iterdir())
+    return folder.is_dir() and all(_FIRST_FILES.fullmatch(entry.name) for entry in folder.iterdir())
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ time works on a cluster (a lock on the folder); a command that fails or is inter
 ``cluster.json`` makes a folder a cluster::
 
     cluster.json              what it is; written first, removed last
+    settings.json             what users chose for its servers   (cluster/settings_file.py)
     servers/<name>/           data/, tmp/, server.log, server.pid   (cluster/server.py)
     log/                      what happened to queries, transactions, nodes   (log/event_files.py)
 """
@@ -13,15 +14,14 @@ time works on a cluster (a lock on the folder); a command that fails or is inter
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
-from skyshard.basics.errors import SkyshardError, UserError, words_of
+from skyshard.basics.errors import UserError
+from skyshard.cluster.change_settings import SettingsChange
 from skyshard.cluster.cluster_folder import (
     ClusterRecord,
     exclusive,
@@ -31,49 +31,23 @@ from skyshard.cluster.cluster_folder import (
     socket_folder,
 )
 from skyshard.cluster.installation import Installation, find_mariadbd
+from skyshard.cluster.run_servers import Report, initialise_servers, names_of, silent, start_servers, stop_servers
 from skyshard.cluster.server import Server, end_orphans
-from skyshard.cluster.server_options import CZAR, NODE
+from skyshard.cluster.server_options import czar_tuning, node_tuning
+from skyshard.cluster.server_status import NodeStatus, status_of
+from skyshard.cluster.settings import ClusterDescription, ServerSettings
+from skyshard.cluster.settings_file import Chosen, read_chosen, write_chosen
 from skyshard.db.connection import Endpoint
 from skyshard.host.interrupts import uninterrupted
+from skyshard.host.memory import memory_bytes
 from skyshard.log.event_log import EventLog
-from skyshard.log.events import SERVER_CRASHED, SERVER_KILLED, SERVER_NOT_STARTED, SERVER_STARTED, SERVER_STOPPED
+from skyshard.log.events import SERVER_KILLED
 
 CZAR_NAME = "czar"
 MONO_NAME = "mono"
 LOG_FOLDER = "log"
 DEFAULT_NODES = 3
 MAX_NODES = 999
-STOP_TIMEOUT_S = 60.0
-GIVING_UP_TIMEOUT_S = 10.0
-
-Report = Callable[[str], None]
-
-
-class ServerState(StrEnum):
-    """What a server of a cluster does at the moment."""
-
-    RUNNING = "running"
-    STOPPED = "stopped"
-    CRASHED = "crashed"
-    SILENT = "silent"
-    """Its process is there, but it does not answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class NodeStatus:
-    """One server: ``memory_bytes`` is its resident memory, ``data_bytes`` the space its data folder takes."""
-
-    name: str
-    state: ServerState
-    pid: int | None
-    socket: str
-    memory_bytes: int
-    data_bytes: int
-    log: str
-
-
-def silent(_: str) -> None:
-    """A report that is thrown away."""
 
 
 class Cluster:
@@ -101,11 +75,31 @@ class Cluster:
         """True when the czar and every node run."""
         return self.exists and all(server.is_running() for server in self._servers(self._record()))
 
-    def start(self, nodes: int | None = None, *, report: Report = silent) -> None:
+    @property
+    def chosen(self) -> Chosen:
+        """What users chose for it, and what an interrupted change went for."""
+        return read_chosen(self.folder)
+
+    def start(
+        self,
+        nodes: int | None = None,
+        settings: Sequence[str] = (),
+        *,
+        described: ClusterDescription | None = None,
+        report: Report = silent,
+    ) -> None:
         """Make the cluster if there is none, and start what does not run.
 
-        ``nodes`` None means as many as it has, 3 for a new one; another number than it has is a UserError.
+        Args:
+            nodes: None for as many as it has, 3 for a new one.
+            settings: ``[SERVER:]NAME=VALUE``, on top of those chosen before; running servers follow them, too.
+            described: what a cluster file says; its settings replace those chosen before, ``settings`` are on top.
+
+        Raises:
+            UserError: another number of nodes than it has; a setting that cannot be chosen.
         """
+        if nodes is None and described:
+            nodes = described.nodes
         if nodes is not None and not 1 <= nodes <= MAX_NODES:
             raise UserError(f"a cluster of {nodes} nodes is not possible", remedy=f"use --nodes 1 to {MAX_NODES}")
         require_text(self.folder)
@@ -114,10 +108,33 @@ class Cluster:
         private_folder(self.folder)
         with exclusive(self.folder):
             if self.exists:
-                self._start(self._agreed(nodes), installation, report)
+                record = self._agreed(nodes)
+                change = self._settings_change(record, installation, report)
+                before = change.take_back_interrupted(self.chosen)
+                start = partial(self._start, record, installation, report)
+                if settings or described:
+                    change.make(before, *before.after(settings, described, _all_names(record)), start)
+                else:
+                    start(before.settings)
+                    change.report_unlike(before.settings)
             else:
                 self._require_place()
-                self._create(nodes or DEFAULT_NODES, installation, report)
+                self._create(nodes or DEFAULT_NODES, described, settings, installation, report)
+
+    def change_settings(self, settings: Sequence[str], *, report: Report = silent) -> None:
+        """Choose settings, ``[SERVER:]NAME=VALUE``; running servers follow at once, or by a restart that is reported.
+
+        The value ``default`` takes a choice back. A change that fails is taken back as a whole.
+
+        Raises:
+            UserError: a setting that cannot be chosen, or that a server refuses.
+            ClusterError: a server does not start with it.
+        """
+        record = self._record()
+        with exclusive(self.folder):
+            change = self._settings_change(record, find_mariadbd(), report)
+            before = change.take_back_interrupted(self.chosen)
+            change.make(before, *before.after(settings, None, _all_names(record)))
 
     def stop(self, *, report: Report = silent) -> None:
         """Stop every server, mono too; the data stays. No-op when nothing runs."""
@@ -135,7 +152,7 @@ class Cluster:
 
     def status(self) -> list[NodeStatus]:
         """One entry for the czar, every node, and mono once it has been started."""
-        return [_status(server) for server in self._servers(self._record(), with_mono=True)]
+        return [status_of(server) for server in self._servers(self._record(), with_mono=True)]
 
     def endpoint(self, name: str) -> Endpoint:
         """Where a node, ``czar`` or ``mono`` listens. UserError when that server does not run."""
@@ -173,71 +190,69 @@ class Cluster:
                 report(f"starting {MONO_NAME} (MariaDB {installation.version_text})")
                 _prepare_sockets(self.folder, record)
                 mono.initialise(installation)
-                self._run([mono], installation)
+                start_servers([mono], installation, self.events)
             return mono.endpoint
 
     def stop_server(self, name: str) -> None:
         """Stop one server, for drills and maintenance; ``start`` brings it back."""
         record = self._record()
         with exclusive(self.folder):
-            _stop_all([self._server(record, name)], STOP_TIMEOUT_S, silent, self.events)
+            stop_servers([self._server(record, name)], self.events)
 
     def kill_server(self, name: str) -> None:
         """Kill one server without a proper stop, for drills; ``start`` brings it back."""
         self._server(self._record(), name).kill()
         self.events.tell(SERVER_KILLED, node=name, reason="as it was asked for")
 
-    def _create(self, nodes: int, installation: Installation, report: Report) -> None:
+    def _create(
+        self,
+        nodes: int,
+        described: ClusterDescription | None,
+        settings: Sequence[str],
+        installation: Installation,
+        report: Report,
+    ) -> None:
         created = datetime.now(UTC).isoformat(timespec="seconds")
         sockets = socket_folder(self.folder, create=True)
         record = ClusterRecord(version=1, nodes=nodes, created=created, sockets=sockets)
         try:
+            chosen, asked = Chosen().after(settings, described, _all_names(record))
+            change = self._settings_change(record, installation, report)
+            change.check(ServerSettings(), chosen.settings, asked)
+            write_chosen(self.folder, chosen)  # before the record: a cluster never lacks what was chosen for it
             record.write(self.folder)
-            self._start(record, installation, report)
+            self._start(record, installation, report, chosen.settings)
+            change.require_in_force(chosen.settings)
         except BaseException:
             with uninterrupted():
                 self._erase()
             raise
 
-    def _start(self, record: ClusterRecord, installation: Installation, report: Report) -> None:
+    def _start(
+        self, record: ClusterRecord, installation: Installation, report: Report, settings: ServerSettings
+    ) -> None:
         record = _prepare_sockets(self.folder, record)
         private_folder(self.folder / "servers")
         private_folder(self.folder / LOG_FOLDER)
         if count := end_orphans(self.folder):
             report(f"ended {count} servers whose data folders below {self.folder} were removed")
-        missing = [server for server in self._servers(record) if not server.is_running()]
+        servers = [self._server(record, name, settings) for name in (CZAR_NAME, *_node_names(record))]
+        missing = [server for server in servers if not server.is_running()]
         fresh = [server for server in missing if not server.is_initialised]
         if fresh:
             report(f"initialising {len(fresh)} servers in {self.folder}")
-            fresh[0].initialise(installation)
-            for server in fresh[1:]:
-                server.initialise(installation, template=fresh[0].data)
+            initialise_servers(fresh, installation)
         if missing:
-            report(f"starting {_names(missing)} (MariaDB {installation.version_text})")
-            self._run(missing, installation)
+            report(f"starting {names_of(missing)} (MariaDB {installation.version_text})")
+            start_servers(missing, installation, self.events)
 
-    def _run(self, servers: list[Server], installation: Installation) -> None:
-        """Start all at once and wait for all; when one fails or the user interrupts, none is left."""
-        for server in servers:
-            if server.is_crashed:
-                self.events.tell(SERVER_CRASHED, node=server.name)
-        try:
-            for server in servers:
-                server.start(installation)
-            for server in servers:
-                self._wait_ready(server, installation)
-        except BaseException:
-            with uninterrupted():
-                _stop_all(servers, GIVING_UP_TIMEOUT_S, silent, self.events)
-            raise
+    def _settings_change(self, record: ClusterRecord, installation: Installation, report: Report) -> SettingsChange:
+        names = (*_node_names(record), MONO_NAME, CZAR_NAME)  # the czar's is restarted last
 
-    def _wait_ready(self, server: Server, installation: Installation) -> None:
-        try:
-            server.wait_ready()
-        except SkyshardError as error:
-            self.events.tell(SERVER_NOT_STARTED, node=server.name, error=words_of(error))
-            raise
-        self.events.tell(SERVER_STARTED, node=server.name, pid=server.pid() or 0, version=installation.version_text)
+        def servers(settings: ServerSettings) -> list[Server]:
+            return [self._server(record, name, settings) for name in names]
+
+        return SettingsChange(self.folder, servers, installation, self.events, report)
 
     def _agreed(self, nodes: int | None) -> ClusterRecord:
         record = self._record()
@@ -252,8 +267,8 @@ class Cluster:
         servers = self._servers(record, with_mono=True)
         running = [server for server in servers if server.is_running()]
         if running:
-            report(f"stopping {_names(running)}")
-        _stop_all(servers, STOP_TIMEOUT_S, report, self.events)
+            report(f"stopping {names_of(running)}")
+        stop_servers(servers, self.events, report)
         _remove_sockets(record)
 
     def _erase(self) -> None:
@@ -279,7 +294,9 @@ class Cluster:
     def _require_running(self, servers: list[Server]) -> None:
         down = [server for server in servers if not server.is_running()]
         if down:
-            raise UserError(f"cluster {self.folder} is not running ({_names(down)} down)", remedy=self._start_remedy())
+            raise UserError(
+                f"cluster {self.folder} is not running ({names_of(down)} down)", remedy=self._start_remedy()
+            )
 
     def _start_remedy(self) -> str:
         return f"run `skyshard cluster start --cluster {self.folder}`"
@@ -290,36 +307,28 @@ class Cluster:
         return ClusterRecord.read(self.folder)
 
     def _servers(self, record: ClusterRecord, *, with_mono: bool = False) -> list[Server]:
-        servers = [self._server(record, name) for name in (CZAR_NAME, *_node_names(record))]
-        mono = self._server(record, MONO_NAME)
+        settings = self.chosen.settings
+        servers = [self._server(record, name, settings) for name in (CZAR_NAME, *_node_names(record))]
+        mono = self._server(record, MONO_NAME, settings)
         return [*servers, mono] if with_mono and mono.is_initialised else servers
 
-    def _server(self, record: ClusterRecord, name: str) -> Server:
-        names = (CZAR_NAME, MONO_NAME, *_node_names(record))
+    def _server(self, record: ClusterRecord, name: str, settings: ServerSettings | None = None) -> Server:
+        names = _all_names(record)
         if name not in names:
             raise UserError(f"cluster {self.folder} has no server {name!r}", remedy=f"it has {', '.join(names)}")
-        tuning = CZAR if name == CZAR_NAME else NODE
-        return Server(self.folder / "servers" / name, record.sockets / f"{name}.sock", tuning)
+        memory = memory_bytes()
+        sharers = 1 if name == MONO_NAME else record.nodes  # mono has the rows of all nodes, so what all of them have
+        tuning = czar_tuning(memory) if name == CZAR_NAME else node_tuning(sharers, memory)
+        chosen = (self.chosen.settings if settings is None else settings).of_server(name)
+        return Server(self.folder / "servers" / name, record.sockets / f"{name}.sock", tuning, chosen)
+
+
+def _all_names(record: ClusterRecord) -> tuple[str, ...]:
+    return (CZAR_NAME, MONO_NAME, *_node_names(record))
 
 
 def _node_names(record: ClusterRecord) -> tuple[str, ...]:
     return tuple(f"node{number}" for number in range(1, record.nodes + 1))
-
-
-def _names(servers: list[Server]) -> str:
-    return ", ".join(server.name for server in servers)
-
-
-def _stop_all(servers: list[Server], timeout_s: float, report: Report, events: EventLog) -> None:
-    running = {server.name for server in servers if server.is_running()}
-    for server in servers:
-        server.request_stop()
-    for server in servers:
-        if not server.stop(timeout_s):
-            report(f"{server.name} did not stop within {timeout_s:.0f} s and was killed")
-            events.tell(SERVER_KILLED, node=server.name, reason=f"it did not stop within {timeout_s:.0f} s")
-        elif server.name in running:
-            events.tell(SERVER_STOPPED, node=server.name)
 
 
 def _prepare_sockets(folder: Path, record: ClusterRecord) -> ClusterRecord:
@@ -335,35 +344,3 @@ def _remove_sockets(record: ClusterRecord) -> None:
     shutil.rmtree(record.sockets, ignore_errors=True)
     with contextlib.suppress(OSError):
         record.sockets.parent.rmdir()
-
-
-def _status(server: Server) -> NodeStatus:
-    import psutil  # only this command needs it
-
-    pid = server.pid()
-    if pid is None:
-        state = ServerState.CRASHED if server.is_crashed else ServerState.STOPPED
-    else:
-        state = ServerState.RUNNING if server.is_ready() else ServerState.SILENT
-    memory_bytes = 0
-    with contextlib.suppress(psutil.Error):
-        memory_bytes = psutil.Process(pid).memory_info().rss if pid else 0
-    return NodeStatus(
-        name=server.name,
-        state=state,
-        pid=pid,
-        socket=str(server.socket),
-        memory_bytes=memory_bytes,
-        data_bytes=_disk_bytes(server.data),
-        log=str(server.log),
-    )
-
-
-def _disk_bytes(folder: Path) -> int:
-    """The space that the files below a folder take; files that vanish meanwhile count as nothing."""
-    total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(place, name)).st_blocks * 512
-    return total

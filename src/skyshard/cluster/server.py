@@ -15,13 +15,14 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from skyshard.basics.errors import ClusterError
 from skyshard.cluster.accounts import ACCOUNT_STATEMENTS
 from skyshard.cluster.installation import Installation
-from skyshard.cluster.server_options import NODE, OPEN_FILES, Tuning, server_options
+from skyshard.cluster.server_options import OPEN_FILES, Tuning, server_options
+from skyshard.cluster.settings import AT_CREATION
 from skyshard.db.connection import Account, Endpoint, connect
 
 SOCKET_PATH_BYTES = 107
@@ -35,9 +36,14 @@ STARTED: dict[int, Path] = {}
 
 
 class Server:
-    """A server below ``folder`` that listens on the Unix socket ``socket``; constructing one touches nothing."""
+    """A server below ``folder`` that listens on the Unix socket ``socket``; constructing one touches nothing.
 
-    def __init__(self, folder: Path, socket: Path, tuning: Tuning = NODE) -> None:
+    ``settings`` are a user's, name → value; they win over the options that ``tuning`` stands for.
+    """
+
+    def __init__(
+        self, folder: Path, socket: Path, tuning: Tuning | None = None, settings: Mapping[str, str] | None = None
+    ) -> None:
         if len(os.fsencode(socket)) > SOCKET_PATH_BYTES:
             raise ClusterError(f"socket path {socket} is longer than {SOCKET_PATH_BYTES} bytes")
         self.folder = folder
@@ -46,11 +52,23 @@ class Server:
         self.log = folder / "server.log"
         self.pid_file = folder / "server.pid"
         self._last_pid: int | None = None
-        self._tuning = tuning
+        self._tuning = tuning or Tuning()
+        self.settings = dict(settings or {})
 
     @property
     def name(self) -> str:
         return self.folder.name
+
+    @property
+    def kept_settings(self) -> frozenset[tuple[str, str]]:
+        """The chosen settings that the data folder keeps: servers that differ in them cannot share a template."""
+        return frozenset((name, value) for name, value in self.settings.items() if name in AT_CREATION)
+
+    @property
+    def own_options(self) -> dict[str, str]:
+        """Skyshard's own options of this server, by the name of the variable, without what a user chose."""
+        options = (option.partition("=") for option in server_options(self._tuning, open_files=_open_files()))
+        return {name.replace("-", "_"): value for name, _, value in options}
 
     @property
     def endpoint(self) -> Endpoint:
@@ -183,8 +201,6 @@ class Server:
             raise ClusterError(f"server {self.name} cannot be initialised: {self._reason()}", remedy=f"see {self.log}")
 
     def _command(self, installation: Installation, data: Path, *more: str) -> list[str]:
-        hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        open_files = OPEN_FILES if hard_limit == resource.RLIM_INFINITY else min(OPEN_FILES, hard_limit)
         places = [
             f"basedir={installation.base}",
             f"lc-messages-dir={installation.share}",
@@ -193,7 +209,8 @@ class Server:
             f"datadir={data}",
         ]
         root = ["user=root"] if os.geteuid() == 0 else []
-        options = [*places, *root, *server_options(self._tuning, open_files=open_files), *more]
+        chosen = [f"{name.replace('_', '-')}={value}" for name, value in self.settings.items()]
+        options = [*places, *root, *server_options(self._tuning, open_files=_open_files()), *chosen, *more]
         return [str(installation.binary), "--no-defaults", *(f"--{option}" for option in options)]
 
     def _suspects(self) -> Iterator[int]:
@@ -233,6 +250,12 @@ class Server:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         errors = [line for line in lines if "ERROR" in line and not line.endswith("Aborting")]
         return (errors or lines or ["it wrote nothing"])[-1].strip()
+
+
+def _open_files() -> int:
+    """How many files a server may open at once."""
+    hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return OPEN_FILES if hard_limit == resource.RLIM_INFINITY else min(OPEN_FILES, hard_limit)
 
 
 def _inheritable_files() -> list[int]:

@@ -1,4 +1,4 @@
-"""The options of a private server: what each is for, sized for many nodes on one machine of 24 GiB. No I/O.
+"""The options of a private server: what each is for, and the caches sized for the host. No I/O.
 
 Every server runs with ``--no-defaults``: a machine's own configuration must not leak into private nodes.
 """
@@ -9,20 +9,57 @@ from dataclasses import dataclass
 
 OPEN_FILES = 200_000
 MAX_CONNECTIONS = 1000
+MIB = 2**20
+KEYS_OF_MEMORY = 1 / 32
+"""Share of the host's memory for MyISAM's key buffers of all nodes; the system caches its rows in what is free."""
+POOLS_OF_MEMORY = 1 / 8
+"""Share for InnoDB's pools of all nodes: they hold rows and keys, which InnoDB reads past the system's cache."""
+PAGES_OF_MEMORY = 1 / 16
+"""Share for Aria's page caches of all nodes: they hold rows and keys, and so does the system's cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """Buffer sizes that differ between kinds of server, in MiB. Memory is taken as it is used."""
+    """Cache sizes of a server, in MiB. Memory is taken as it is used, but for what manages it: 19 % of a key buffer,
+    5 % of Aria's page cache and 2 % of InnoDB's pool."""
 
     key_buffer_mib: int = 256
     innodb_buffer_mib: int = 64
+    aria_cache_mib: int = 64
     innodb_log_mib: int = 16
 
 
-NODE = Tuning()
-CZAR = Tuning(key_buffer_mib=128, innodb_buffer_mib=256)
-"""The czar's own server holds the registry (InnoDB) and merges partial results."""
+def node_tuning(nodes: int, memory_bytes: int) -> Tuning:
+    """Caches of each of ``nodes`` servers on one host with so much memory.
+
+    >>> node_tuning(3, 24 * 2**30)
+    Tuning(key_buffer_mib=256, innodb_buffer_mib=1024, aria_cache_mib=512, innodb_log_mib=16)
+    """
+    share_mib = memory_bytes / MIB / nodes
+    return Tuning(
+        _whole(share_mib * KEYS_OF_MEMORY, least=8),
+        _whole(share_mib * POOLS_OF_MEMORY, least=32),
+        _whole(share_mib * PAGES_OF_MEMORY, least=16),
+    )
+
+
+def czar_tuning(memory_bytes: int) -> Tuning:
+    """Caches of the czar's own server, which holds the registry (InnoDB) and merges partial results.
+
+    >>> czar_tuning(24 * 2**30)
+    Tuning(key_buffer_mib=128, innodb_buffer_mib=256, aria_cache_mib=64, innodb_log_mib=16)
+    """
+    memory_mib = memory_bytes / MIB
+    return Tuning(
+        min(128, _whole(memory_mib / 64, least=8)),
+        min(256, _whole(memory_mib / 32, least=32)),
+        min(64, _whole(memory_mib / 64, least=16)),
+    )
+
+
+def _whole(size_mib: float, *, least: int) -> int:
+    """A size in whole steps of 8 MiB, which every engine takes as it is."""
+    return max(least, int(size_mib) // 8 * 8)
 
 
 def server_options(tuning: Tuning, *, open_files: int) -> list[str]:
@@ -60,7 +97,7 @@ def _storage(tuning: Tuning) -> list[str]:
         "innodb-data-file-path=ibdata1:12M:autoextend",
         "innodb-autoextend-increment=8",
         "innodb-temp-data-file-path=ibtmp1:4M:autoextend",
-        "aria-pagecache-buffer-size=64M",
+        f"aria-pagecache-buffer-size={tuning.aria_cache_mib}M",
         "aria-log-file-size=64M",
         # Statistics tables are empty here; looking for them costs one read for each chunk table that is opened.
         "use-stat-tables=NEVER",

@@ -13,7 +13,7 @@ import yaml
 
 from skyshard import __version__
 from skyshard.cluster.accounts import ACCOUNT_STATEMENTS
-from skyshard.cluster.server_options import NODE, server_options
+from skyshard.cluster.server_options import Tuning, server_options
 from skyshard.host.shipped_data import checkout, data_folder
 
 K8S = data_folder("k8s")
@@ -216,7 +216,7 @@ def test_the_servers_are_tuned_as_private_ones() -> None:
     lines = (BASE / "mariadb.cnf").read_text().splitlines()
     pairs = [line.partition("=") for line in lines if line and line[0] not in "#["]
     here = {name.strip(): value.strip() for name, _, value in pairs}
-    private = dict(option.partition("=")[::2] for option in server_options(NODE, open_files=100_000))
+    private = dict(option.partition("=")[::2] for option in server_options(Tuning(), open_files=100_000))
     differs = {"innodb-buffer-pool-size", "table-open-cache"}
     assert set(here) <= set(private)
     assert {name for name in here if here[name] != private[name]} <= differs

@@ -1,4 +1,4 @@
-"""``skyshard cluster``: start, stop, show, upgrade and destroy the private cluster."""
+"""``skyshard cluster``: start, set, stop, show, upgrade and destroy the private cluster."""
 
 from __future__ import annotations
 
@@ -22,12 +22,42 @@ ClusterFolder = Annotated[
 
 def start(
     nodes: Annotated[int | None, typer.Option(help="Number of nodes; 3 for a new cluster.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="[SERVER:]NAME=VALUE",
+            help="A server setting for all nodes, or for node1, node2 ..., czar or mono; can be repeated.",
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="A cluster file: name, nodes, and options of the servers, instead of those chosen before."),
+    ] = None,
     cluster: ClusterFolder = DEFAULT_FOLDER,
 ) -> None:
     """Make the cluster if there is none, and start servers that are not running."""
-    with interruptible():
-        skyshard.Cluster.at(cluster).start(nodes, report=_tell)
+    from skyshard.catalog.cluster_file import locating_settings, read_cluster_file
+
+    described = read_cluster_file(file).description if file else None
+    with interruptible(), locating_settings(file):
+        skyshard.Cluster.at(cluster).start(nodes, settings or (), described=described, report=_tell)
     _tell(f"cluster {cluster} is running")
+
+
+def set_settings(
+    settings: Annotated[list[str], typer.Argument(metavar="[SERVER:]NAME=VALUE...", show_default=False)],
+    cluster: ClusterFolder = DEFAULT_FOLDER,
+) -> None:
+    """Change settings of servers: at once where MariaDB can, else by restarting one server after another.
+
+    NAME=VALUE is for all nodes; node2:NAME=VALUE, czar:NAME=VALUE and mono:NAME=VALUE are for one server. The value
+    `default` takes a setting back. All of a change holds, or none of it; it is kept until it is changed again.
+    """
+    found = skyshard.Cluster.at(cluster)
+    with interruptible():
+        found.change_settings(settings, report=_tell)
+    _tell(f"cluster {cluster} has the settings: {' '.join(found.chosen.settings.words()) or 'defaults'}")
 
 
 def stop(cluster: ClusterFolder = DEFAULT_FOLDER) -> None:
@@ -40,13 +70,21 @@ def status(
     cluster: ClusterFolder = DEFAULT_FOLDER,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show every server: its state, process, memory and data."""
+    """Show every server: its state, process, memory, data, caches and settings."""
+    from skyshard.host.memory import memory_bytes
+
     found = skyshard.Cluster.at(cluster)
-    servers = found.status()
+    servers, chosen, memory = found.status(), found.chosen, memory_bytes()
+    interrupted = chosen.pending.words() or ["default"] if chosen.pending is not None else []
     if as_json:
-        print(json.dumps({"cluster": str(found.folder), "servers": [asdict(server) for server in servers]}, indent=2))
+        facts = {"cluster": str(found.folder), "name": chosen.name, "planned_memory_bytes": memory}
+        facts |= {"interrupted_change": interrupted, "servers": [asdict(server) for server in servers]}
+        print(json.dumps(facts, indent=2))
     else:
         _show(servers)
+        _show_settings(servers, memory)
+    if interrupted:
+        _tell(f"a change of settings was interrupted (to {' '.join(interrupted)}); run `skyshard cluster start`")
 
 
 def upgrade(
@@ -87,3 +125,23 @@ def _show(servers: list[skyshard.NodeStatus]) -> None:
         megabytes = (round(size / 1e6) for size in (server.memory_bytes, server.data_bytes))
         rows.append((server.name, server.state, str(server.pid or "-"), *megabytes, server.socket))
     print_table(("server", "state", "process", "memory MB", "data MB", "socket"), rows)
+
+
+def _show_settings(servers: list[skyshard.NodeStatus], memory_bytes: int) -> None:
+    """The caches of each server, and what was chosen for it."""
+    print(f"\ncaches, from {memory_bytes / 2**30:.1f} GiB of memory:")
+    names = list(dict.fromkeys(name for server in servers for name in server.caches))
+    rows = [(server.name, *(_mebibytes(server.caches.get(name)) for name in names)) for server in servers]
+    print_table(("server", *(f"{name} MiB" for name in names)), rows)
+    chosen = [
+        (server.name, name, value, server.not_in_force.get(name, "") and f"{server.not_in_force[name]} is in force")
+        for server in servers
+        for name, value in server.settings.items()
+    ]
+    if chosen:
+        print("\nsettings other than the defaults:")
+        print_table(("server", "setting", "value", ""), chosen)
+
+
+def _mebibytes(size: int | None) -> str:
+    return "-" if size is None else f"{size / 2**20:g}"

@@ -35,12 +35,24 @@ class ServerOutput(Output):
     memory_bytes: int
     data_bytes: int
     log: str
+    caches: dict[str, int] = {}
+    """Bytes by the name of the setting."""
+    settings: dict[str, str] = {}
+    """Those that were chosen."""
+    not_in_force: dict[str, str] = {}
+    """Chosen settings that the running server does not follow, and the values that it has."""
 
 
 class ClusterStatus(Output):
     """``cluster status``."""
 
     cluster: str
+    name: str = ""
+    """As the cluster file says."""
+    planned_memory_bytes: int = 0
+    """What the caches are shares of: the host's memory, a container's limit, or $SKYSHARD_MEMORY."""
+    interrupted_change: list[str] = []
+    """Settings that a change went for that was killed."""
     servers: list[ServerOutput]
 
 
