@@ -29,6 +29,7 @@ __all__ = [
     "Compacted",
     "DemoResult",
     "Estimate",
+    "ExperimentOutcome",
     "Explanation",
     "IngestPlan",
     "IngestReport",
@@ -64,6 +65,7 @@ __all__ = [
     "read_recipe",
     "read_workload",
     "run_demo",
+    "run_experiment",
     "source_at",
     "write_catalog",
 ]
@@ -105,6 +107,8 @@ if TYPE_CHECKING:
     from skyshard.node.messages import Loader as Loader
     from skyshard.scenarios.demo import DemoResult as DemoResult
     from skyshard.scenarios.demo import run_demo as run_demo
+    from skyshard.scenarios.experiment.run_experiment import ExperimentOutcome as ExperimentOutcome
+    from skyshard.scenarios.experiment.run_experiment import run_experiment as run_experiment
     from skyshard.scenarios.sweep_run import SweepRun as SweepRun
     from skyshard.scenarios.trial_run import TrialRun as TrialRun
     from skyshard.story.read_story import Stories as Stories
@@ -127,6 +131,7 @@ else:
             "Compacted": "ingest.upkeep.compaction",
             "DemoResult": "scenarios.demo",
             "Estimate": "ingest.estimate",
+            "ExperimentOutcome": "scenarios.experiment.run_experiment",
             "Explanation": "czar.explain",
             "IngestPlan": "ingest.plan.ingest_plan",
             "IngestReport": "ingest.transaction.ingest_report",
@@ -161,6 +166,7 @@ else:
             "read_recipe": "synth.recipe.recipe",
             "read_workload": "bench.workload.workload",
             "run_demo": "scenarios.demo",
+            "run_experiment": "scenarios.experiment.run_experiment",
             "source_at": "testbed",
             "write_catalog": "synth.write.write_catalog",
         },

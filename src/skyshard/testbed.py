@@ -47,18 +47,21 @@ class Testbed:
 
     __test__ = False
 
-    def __init__(self, cluster: Path | str, *, runtime: RuntimeKind = "inline") -> None:
+    def __init__(
+        self, cluster: Path | str, *, runtime: RuntimeKind = "inline", scan_threads: int | None = None
+    ) -> None:
         """Open the cluster in a folder.
 
         Args:
             cluster: the folder, as ``skyshard cluster start --cluster`` made it.
             runtime: where ingest runs by default: in threads of this process, or on Ray.
+            scan_threads: of each node's scan lane; a share of the host's cores if None.
 
         Raises:
             UserError: there is no cluster.
             ClusterError: one of its servers is not running.
         """
-        self.wiring = Wiring(Cluster.at(cluster))
+        self.wiring = Wiring(Cluster.at(cluster), scan_threads)
         self._runtime_kind = runtime
 
     def __enter__(self) -> Testbed:

@@ -23,8 +23,9 @@ from skyshard.runtime.base import Handle, Runtime
 class Wiring:
     """The parts that a testbed works with; opening them ends statements left by processes that have exited."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, scan_threads: int | None = None) -> None:
         cluster.require_running()
+        self._scan_threads = scan_threads
         self.cluster = cluster
         cluster.folder_for(LOG_FOLDER)  # a cluster of 0.1.0 has none
         self._ending = Ending(cluster.running_endpoints(), cluster.events)
@@ -106,6 +107,7 @@ class Wiring:
             endpoint,
             {node: self.cluster.endpoint(node) for node in self.nodes},
             {name: self.cluster.data_dir(name) for name in (CZAR_NAME, *self.nodes)},
+            scan_threads=self._scan_threads,
             on_end=self.recorder.add,
             events=self.cluster.events,
         )

@@ -155,6 +155,11 @@ COMMANDS = (
         "bench:sweep",
         "Measure a workload at several fractions of DR1 and node counts, fit, and project to 50 % and 100 %.",
     ),
+    CommandRow(
+        "bench experiment",
+        "experiment:experiment",
+        "Try every combination of engines, layouts, nodes, settings in randomised blocks, and say what each does.",
+    ),
     CommandRow("schema list", "schema:list_schemas", "List the catalogs and how many tables and columns they have."),
     CommandRow("schema show", "schema:show_schema", "Show the tables of a catalog, or the columns of a table."),
 )

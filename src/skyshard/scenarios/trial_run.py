@@ -54,6 +54,10 @@ class TrialRun:
     """Driver processes; 0: threads of this one."""
     runtime: Literal["processes", "ray"] = "processes"
     """What starts the driver processes."""
+    scan_threads: int | None = None
+    """Of each node's scan lane; None: a share of the host's cores."""
+    is_brief: bool = False
+    """Without plans, times of chunks and pages."""
 
     def run(self, watcher: Watcher) -> dict[str, TrialResult]:
         """Run against each target in turn; returns the results by the targets' names as given.
@@ -78,7 +82,7 @@ class TrialRun:
         """Open every target, and check the inputs, before anything is sent."""
         testbed = None
         if any(spec in OWN for spec in self.targets):
-            testbed = stack.enter_context(Testbed(self.cluster))
+            testbed = stack.enter_context(Testbed(self.cluster, scan_threads=self.scan_threads))
             self._require_names(testbed, templates)
         targets = {spec: self._open(spec, testbed, stack, watcher) for spec in dict.fromkeys(self.targets)}
         oracles = self._oracles(targets, testbed)
@@ -105,10 +109,12 @@ class TrialRun:
             driver = TrialDriver(DriverProcesses(opener, self.processes, self.runtime))
         target, oracle = opened.targets[spec], opened.oracles[spec]
         if opened.own is None or spec not in OWN:
-            return run_trial(queries, TrialEngines(target, oracle), TrialRecord(folder), driver, TrialWatch(watcher))
+            record = TrialRecord(folder, is_brief=self.is_brief)
+            return run_trial(queries, TrialEngines(target, oracle), record, driver, TrialWatch(watcher))
         own = opened.own
         engines = TrialEngines(target, oracle, own.truth)
-        return run_trial(queries, engines, TrialRecord(folder, own.facts), driver, TrialWatch(watcher, own.probe))
+        record = TrialRecord(folder, own.facts, self.is_brief)
+        return run_trial(queries, engines, record, driver, TrialWatch(watcher, own.probe))
 
     def _require_names(self, testbed: Testbed, templates: dict[str, QueryTemplate]) -> None:
         """Raises UserError when the database lacks a table or column that a template asks for."""

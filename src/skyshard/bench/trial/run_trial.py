@@ -61,9 +61,10 @@ def run_trial(
     sent = send_phases(queries, schedule, engines.target, driver, watch)
     checked = check_sent(sent, queries, engines, watch.watcher)
     outcome = _Outcome(schedule, sent, checked)
-    write_trial(record.folder, _trial(queries, engines.target, record.catalog, driver, outcome))
+    write_trial(record.folder, _trial(queries, engines.target, record, driver, outcome))
     trial = read_trial(record.folder)
-    return TrialResult(record.folder, write_pages(trial, record.folder), trial.summary, verdict_sentence(trial))
+    page = record.folder / "report.html" if record.is_brief else write_pages(trial, record.folder)
+    return TrialResult(record.folder, page, trial.summary, verdict_sentence(trial))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,7 @@ def check_sent(sent: SentPhases, queries: TrialQueries, engines: TrialEngines, w
         return AnswerCheck(is_stopped=True)
 
 
-def _trial(
-    queries: TrialQueries, target: Target, catalog: CatalogFacts, driver: TrialDriver, outcome: _Outcome
-) -> Trial:
+def _trial(queries: TrialQueries, target: Target, record: TrialRecord, driver: TrialDriver, outcome: _Outcome) -> Trial:
     """The trial as its folder holds it; asks the target for plans and times of chunks."""
     sent, checked = outcome.sent, outcome.checked
     statements = list(dict.fromkeys(sample.sql for sample in sent.recording.samples))
@@ -96,13 +95,13 @@ def _trial(
         is_partial=checked.is_stopped, lost=sent.recording.lost,
         not_run=sent.not_run, not_answered=outcome.schedule.not_answered,
     )  # fmt: skip
-    sky, plans = catalog.sky_map, None
-    if not checked.is_stopped:
+    sky, plans = record.catalog.sky_map, None
+    if not checked.is_stopped and not record.is_brief:
         sky = time_chunks(sky, target, samples, statements, queries.database)
         plans = explain_slowest(target, samples, statements, queries.database)
     places = outcome.schedule.places
     return Trial(
-        manifest=_manifest(queries, target, catalog, driver, outcome),
+        manifest=_manifest(queries, target, record.catalog, driver, outcome),
         summary=summarise(queries.workload, samples, checked.wrong, shortfall),
         samples=samples, statements=statements, sky=sky, telemetry=sent.telemetry, plans=plans,
         places=statement_table(statements, [places.get(sql) for sql in statements]),

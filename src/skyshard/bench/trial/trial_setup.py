@@ -94,6 +94,8 @@ class TrialRecord:
     folder: Path
     """Absent or empty."""
     catalog: CatalogFacts = CatalogFacts()
+    is_brief: bool = False
+    """Without plans, times of chunks and pages, which are no part of what is measured and take seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class TrialResult:
 
     folder: Path
     page: Path
-    """The report."""
+    """The report; a brief trial has none until ``bench report`` makes it."""
     summary: TrialSummary
     verdict: str
     """One sentence."""

@@ -465,7 +465,8 @@ OUTPUTS: Mapping[str, Any] = {
     "transactions abort": AbortOutput,
     "verify": list[CheckOutput],
 }
-"""By command. Those of ``bench`` print the models of their files: TrialSummary, Comparison, Trend and Sweep."""
+"""By command. Those of ``bench`` print the models of their files: TrialSummary, Comparison, Trend, Sweep, and
+ExperimentResult."""
 
 
 def validate_output(command: str, text: str) -> Any:

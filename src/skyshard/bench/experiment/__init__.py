@@ -1,0 +1,1 @@
+"""Experiments: factors and levels, cells, the order of trials, and what the trials show. No servers."""

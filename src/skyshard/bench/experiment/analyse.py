@@ -1,0 +1,195 @@
+"""From the numbers of all trials to the result of the experiment. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from statistics import median
+
+import numpy as np
+
+from skyshard.bench.experiment.block_order import PlannedTrial
+from skyshard.bench.experiment.cell_fit import CellFit, fit_cells
+from skyshard.bench.experiment.cells import CELL, DEFAULTS, Cell, Design, level_text
+from skyshard.bench.experiment.conclusions import class_sentence, conclusion, listed, widest_end
+from skyshard.bench.experiment.contrasts import Contrast, contrasts_of
+from skyshard.bench.experiment.effects import Estimate, PhaseClass, best_cells, blocks_needed, estimate_all
+from skyshard.bench.experiment.experiment_file import ExperimentFile
+from skyshard.bench.experiment.experiment_result import (
+    CellMedian,
+    CellResult,
+    ClassResult,
+    Effect,
+    ExperimentResult,
+    class_text,
+)
+from skyshard.bench.experiment.trial_numbers import Build, ClassNumbers, TrialNumbers
+from skyshard.bench.record.environment import Environment
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """All that an experiment has to show, before it is analysed."""
+
+    file: ExperimentFile
+    file_digest: str
+    design: Design
+    order: Sequence[PlannedTrial]
+    trials: Sequence[TrialNumbers]
+    builds: Mapping[int, Sequence[Build]]
+    """By cell."""
+    machine: Environment
+    is_cold: bool = False
+    failures: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    """By cell: why trials or builds failed."""
+    elapsed_s: float = 0.0
+
+
+def analyse(found: Collected) -> ExperimentResult:
+    """The result: effects, cells, classes, sentences."""
+    fits = _fits(found.trials)
+    estimates = estimate_all(fits, {key: _contrasts(found.design, fit) for key, fit in fits.items()})
+    effects = [_effect(one) for one in estimates]
+    pairs = sum(len(fit.cells) * (len(fit.cells) - 1) // 2 for fit in fits.values())
+    best = {key: best_cells(fit, pairs) for key, fit in fits.items()}
+    classes = [_class(key, fit, best[key], estimates, effects) for key, fit in fits.items()]
+    cells = [_cell(cell, found, fits, best) for cell in found.design.cells]
+    servers = {build.server for builds in found.builds.values() for build in builds}
+    return ExperimentResult(
+        name=found.file.name, description=found.file.description, file_digest=found.file_digest,
+        made=datetime.now(UTC), machine=found.machine, server=listed(sorted(servers)), design=found.design.kind,
+        confounded=list(found.design.sentences), factors={n: list(v) for n, v in found.design.factors.items()},
+        held=dict(found.design.cells[0].held), held_sentences=_held(found), is_cold=found.is_cold,
+        seed=found.file.seed, order=_blocks(found.order), trials_planned=len(found.order),
+        trials_done=len(found.trials), elapsed_s=found.elapsed_s, cells=cells, classes=classes, effects=effects,
+        conclusion=conclusion(found.design.factors, cells, classes, effects), cautions=_cautions(found),
+    )  # fmt: skip
+
+
+def _fits(trials: Sequence[TrialNumbers]) -> dict[PhaseClass, CellFit]:
+    """A fit for each class that two cells answered, in the order of the workload."""
+    points: dict[PhaseClass, list[tuple[int, int, float]]] = {}
+    for trial in trials:
+        for one in trial.classes:
+            if one.median_s:
+                at = points.setdefault((one.phase, one.class_name), [])
+                at.append((trial.block, trial.cell, float(np.log(one.median_s))))
+    fits = {key: fit_cells(*zip(*sorted(values), strict=True)) for key, values in points.items()}
+    return {key: fit for key, fit in fits.items() if fit is not None and len(fit.cells) > 1}
+
+
+def _contrasts(design: Design, fit: CellFit) -> list[Contrast]:
+    by_number = {cell.number: cell for cell in design.cells}
+    cells = [by_number[number] for number in fit.cells]
+    levels = [{CELL: cell.name} if design.kind == "named" else cell.levels for cell in cells]
+    return contrasts_of(design.factors, levels, has_pairs=design.kind == "full")
+
+
+def _effect(one: Estimate) -> Effect:
+    contrast, is_finite = one.contrast, np.isfinite(one.high)
+    return Effect(
+        phase=one.key[0], class_name=one.key[1], factor=contrast.factor, level=contrast.level,
+        against=contrast.against, other=contrast.other, other_level=contrast.other_level,
+        other_against=contrast.other_against, ratio=one.ratio, low=one.low if is_finite else None,
+        high=one.high if is_finite else None, p=one.p, is_shown=one.is_shown,
+    )  # fmt: skip
+
+
+def _class(
+    key: PhaseClass, fit: CellFit, best: Sequence[int], estimates: Sequence[Estimate], effects: Sequence[Effect]
+) -> ClassResult:
+    mine = [one for one in effects if one.key == key and not one.is_pair]
+    mains = [one.contrast for one in estimates if one.key == key and not one.contrast.other]
+    needed = [blocks_needed(fit, contrast, len(estimates)) for contrast in mains]
+    return ClassResult(
+        phase=key[0], class_name=key[1], spread=fit.spread if fit.freedom else None, freedom=fit.freedom,
+        best=list(best), moved_by=list(dict.fromkeys(one.factor for one in mine if one.is_shown)),
+        missed_below=widest_end(mine) if fit.freedom else None,
+        trials_needed=None if None in needed else max((one for one in needed if one), default=None),
+        sentence=class_sentence(mine, fit.freedom),
+    )  # fmt: skip
+
+
+def _cell(
+    cell: Cell, found: Collected, fits: Mapping[PhaseClass, CellFit], best: Mapping[PhaseClass, Sequence[int]]
+) -> CellResult:
+    trials = [trial for trial in found.trials if trial.cell == cell.number]
+    builds = found.builds.get(cell.number, ())
+    ingest_s = median(build.ingest_s for build in builds) if builds else None
+    classes = []
+    for key, fit in fits.items():
+        if cell.number in fit.cells:
+            asked = _asked(trials, key)
+            middle = float(np.exp(fit.means[fit.cells.index(cell.number)]))
+            classes.append(
+                CellMedian(
+                    phase=key[0], class_name=key[1], median_s=middle, trials=sum(bool(one.median_s) for one in asked),
+                    errors=sum(one.errors for one in asked), wrong=sum(one.wrong for one in asked),
+                    is_best=cell.number in best[key],
+                )
+            )  # fmt: skip
+    return CellResult(
+        number=cell.number, label=cell.label, levels=dict(cell.levels), trials=len(trials),
+        failures=list(found.failures.get(cell.number, ())), ingest_s=ingest_s,
+        ingest_rows_per_s=builds[-1].rows / ingest_s if builds and ingest_s else None, builds=len(builds),
+        bytes=builds[-1].bytes if builds else None, classes=classes,
+    )  # fmt: skip
+
+
+def _asked(trials: Sequence[TrialNumbers], key: PhaseClass) -> list[ClassNumbers]:
+    return [one for trial in trials for one in trial.classes if (one.phase, one.class_name) == key]
+
+
+def _blocks(order: Sequence[PlannedTrial]) -> list[list[int]]:
+    blocks: dict[int, list[int]] = {}
+    for trial in order:
+        blocks.setdefault(trial.block, []).append(trial.cell)
+    return list(blocks.values())
+
+
+def _held(found: Collected) -> list[str]:
+    """What was the same for all cells."""
+    cells = found.design.cells
+    same = {
+        name: value
+        for name, value in {**DEFAULTS, **cells[0].held}.items()
+        if all(cell.all.get(name) == value for cell in cells)
+    }
+    sentences = [f"{name}: {level_text(name, value)}" for name, value in same.items()]
+    own = [name for name in ("engine", "layout") if not any(name in cell.all for cell in cells)]
+    sentences += [f"{name}: the recipe's own" for name in own]
+    digests = {build.data_digest for builds in found.builds.values() for build in builds}
+    if len(digests) == 1:
+        sentences.append("the rows: all catalogs have one digest")
+    asked = {(trial.block, trial.statements) for trial in found.trials}
+    if len(asked) == len({block for block, _ in asked}):
+        sentences.append("the queries: in each block all cells were asked the same statements")
+    sentences.append("server settings that are no factor: those of the testbed")
+    state = "emptied of the data files" if found.is_cold else "filled with the data files"
+    sentences.append(f"the state before each trial: servers just started, the system's page cache {state}")
+    return sentences
+
+
+def _cautions(found: Collected) -> list[str]:
+    cautions = []
+    missing = len(found.order) - len(found.trials)
+    if missing:
+        cautions.append(f"{missing} of {len(found.order)} trials are missing.")
+    if len({trial.block for trial in found.order}) == 1:
+        cautions.append("One block: how trials of one cell differ is not seen. Run three trials or more.")
+    wrong = {
+        class_text(one.phase, one.class_name)
+        for trial in found.trials
+        for one in trial.classes
+        if one.wrong or one.errors
+    }
+    if wrong:
+        cautions.append(f"Queries failed or were answered wrongly in {listed(sorted(wrong))}.")
+    by_statements: dict[tuple[int, str], set[str]] = {}
+    for trial in found.trials:
+        by_statements.setdefault((trial.block, trial.statements), set()).add(trial.answers)
+    is_whole = not wrong
+    if is_whole and any(len(answers) > 1 for answers in by_statements.values()):
+        cautions.append("Cells gave different numbers of rows for the same statements.")
+    return cautions

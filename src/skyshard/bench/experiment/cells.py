@@ -1,0 +1,149 @@
+"""Cells: the combinations of levels that are tried, and whether each can be at all. No I/O."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from skyshard.bench.experiment.experiment_file import ReadExperiment
+from skyshard.bench.experiment.factors import SETTING, Value, identity, owner_of, read_levels
+from skyshard.bench.experiment.fractions import fraction_of
+from skyshard.catalog.strict_files import KeyPath
+
+CELL = "cell"
+"""The only factor of an experiment whose cells are named."""
+MOST_CELLS = 256
+DEFAULTS: dict[str, Value] = {"nodes": 2, "replicas": 1, "fraction": 1.0, "shrink": "coverage"}
+"""What cells have where the file says nothing; engine and layout are the recipe's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One combination of levels."""
+
+    number: int
+    """From 1 on, in the order of the file."""
+    levels: Mapping[str, Value]
+    """By factor; of a named cell also what the cell alone sets."""
+    held: Mapping[str, Value]
+    name: str = ""
+
+    @property
+    def all(self) -> dict[str, Value]:
+        """Every choice: defaults, what is held, and the levels."""
+        return {**DEFAULTS, **self.held, **self.levels}
+
+    @property
+    def label(self) -> str:
+        """For people: the cell's name, or its levels."""
+        return self.name or ", ".join(level_text(name, value) for name, value in self.levels.items())
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Its server settings as words: ``key_buffer_size=8M``, ``czar:sort_buffer_size=1M``; sorted."""
+        return tuple(sorted(f"{name[4:]}={value}" for name, value in self.all.items() if name.startswith("set.")))
+
+
+def level_text(name: str, value: Value) -> str:
+    """A level that says what it is of: ``2 nodes``, ``Aria``, ``key_buffer_size 8M``.
+
+    >>> level_text("nodes", 1), level_text("engine", "Aria"), level_text("set.key_buffer_size", "8M")
+    ('1 node', 'Aria', 'key_buffer_size 8M')
+    """
+    if name in ("nodes", "replicas"):
+        return f"{value} {name.removesuffix('s')}{'' if value == 1 else 's'}"
+    if name in ("engine", CELL, "layout", "recipe", "workload"):
+        return str(value)
+    return f"scan threads {value}" if name == "scan_threads" else f"{name.removeprefix('set.')} {value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """The cells of an experiment, and what was left out of the full design."""
+
+    factors: Mapping[str, Sequence[Value]]
+    """Levels by factor; for named cells one factor, ``cell``."""
+    cells: Sequence[Cell]
+    kind: str
+    """``full``, ``fractional`` or ``named``."""
+    sentences: Sequence[str] = field(default_factory=tuple)
+    """What the design cannot tell apart."""
+
+
+def make_design(read: ReadExperiment) -> Design:
+    """The cells of an experiment file.
+
+    Raises:
+        UserError: a factor or level is wrong, or a cell cannot be; with file, line, remedy.
+    """
+    factors, named, held = read_levels(read)
+    if named:
+        cells = [Cell(n, levels, held, name) for n, (name, levels) in enumerate(named.items(), 1)]
+        _refuse_equal(read, cells)
+        design = Design({CELL: [cell.name for cell in cells]}, cells, "named")
+    else:
+        chosen, sentences = list(itertools.product(*factors.values())), []
+        if read.file.design == "fractional":
+            found = fraction_of(read, factors)
+            chosen, sentences = [chosen[place] for place in found.places], found.sentences
+        cells = [Cell(n, dict(zip(factors, levels, strict=True)), held) for n, levels in enumerate(chosen, 1)]
+        design = Design(factors, cells, read.file.design, sentences)
+    if len(cells) > MOST_CELLS:
+        remedy = "drop levels, take 'design: fractional', or name the cells"
+        raise read.fault(["factors"], f"{len(cells)} cells are more than {MOST_CELLS}", remedy)
+    for cell in cells:
+        _refuse_contradiction(read, cell)
+    _refuse_idle_settings(read, cells)
+    return design
+
+
+def _refuse_equal(read: ReadExperiment, cells: Sequence[Cell]) -> None:
+    for first, second in itertools.combinations(cells, 2):
+        if all(identity(first.all.get(n, "")) == identity(second.all.get(n, "")) for n in {*first.all, *second.all}):
+            what = f"cells '{first.name}' and '{second.name}' are the same"
+            raise read.fault(["cells", second.name], what, "change a level, or drop one of the two")
+
+
+def _place(read: ReadExperiment, cell: Cell, name: str) -> KeyPath:
+    """Where the file says a cell's choice."""
+    if cell.name:
+        return ["cells", cell.name, name] if name in cell.levels else ["hold", name]
+    if name in read.file.hold:
+        return ["hold", name]
+    if name not in read.file.factors:
+        return ["factors"]
+    levels = [str(level) for level in read.file.factors[name]]
+    found = str(cell.levels[name])
+    return ["factors", name, levels.index(found)] if found in levels else ["factors", name]
+
+
+def _refuse_contradiction(read: ReadExperiment, cell: Cell) -> None:
+    """Choices of one cell that exclude each other."""
+    chosen = cell.all
+    nodes, replicas = int(chosen["nodes"]), int(chosen["replicas"])
+    remedy = "name the cells that can be under 'cells', or drop a level"
+    if replicas > nodes:
+        name = "replicas" if "replicas" in {**cell.levels, **cell.held} else "nodes"
+        what = f"{replicas} replicas contradict {nodes} {'node' if nodes == 1 else 'nodes'}: each copy needs a node"
+        raise read.fault(_place(read, cell, name), what, remedy)
+    for name in chosen:
+        match = SETTING.fullmatch(name)
+        server = match["server"] if match else ""
+        if server and server != "czar" and int(server.removeprefix("node")) > nodes:
+            what = f"'{name}' contradicts nodes {nodes}: there is no {server}"
+            raise read.fault(_place(read, cell, name), what, remedy)
+
+
+def _refuse_idle_settings(read: ReadExperiment, cells: Sequence[Cell]) -> None:
+    """A setting of an engine that no cell has would change nothing."""
+    engines = {str(cell.all["engine"]) for cell in cells if "engine" in cell.all}
+    if not engines or any("engine" not in cell.all for cell in cells):
+        return
+    for cell in cells:
+        for name in cell.all:
+            match = SETTING.fullmatch(name)
+            owner = owner_of(match["name"]) if match and match["server"] != "czar" else ""
+            if owner and owner not in engines:
+                what = f"'{name}' is a setting of {owner}, and the cells' engine is {', '.join(sorted(engines))}"
+                raise read.fault(_place(read, cell, name), what, f"add engine {owner}, or drop the setting")

@@ -1,0 +1,123 @@
+"""The effects of an experiment with their intervals, and whether they are shown. No I/O.
+
+An effect is a ratio of medians. Its test is Student's t against the spread between trials (``cell_fit``); p is Holm's
+over all effects of all classes of the experiment, so that an experiment without any effect shows one in at most one of
+twenty. The interval of an effect is as wide as Holm's step at its rank asks, so that it excludes 1 exactly where the
+effect is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from skyshard.bench.experiment.cell_fit import CellFit
+from skyshard.bench.experiment.contrasts import Contrast
+
+ALPHA = 0.05
+"""Of an experiment without effects: the share that shows one."""
+MARGIN = 1.10
+"""Ratios between 1/margin and margin are called equal."""
+POWER = 0.8
+MOST_BLOCKS = 200
+
+PhaseClass = tuple[str, str]
+"""Phase and class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """One effect on one class."""
+
+    key: PhaseClass
+    contrast: Contrast
+    ratio: float
+    low: float
+    high: float
+    p: float
+    """Corrected; 1 with a single block, which tells nothing."""
+    is_shown: bool
+
+
+def estimate_all(
+    fits: Mapping[PhaseClass, CellFit], contrasts: Mapping[PhaseClass, Sequence[Contrast]]
+) -> list[Estimate]:
+    """Every effect on every class, in the given order."""
+    listed = [(key, fits[key], contrast) for key in fits for contrast in contrasts[key]]
+    if not listed:
+        return []
+    told = [fit.estimate(contrast.weights) for _, fit, contrast in listed]
+    raw = [_p(value, error, fit.freedom) for (value, error), (_, fit, _) in zip(told, listed, strict=True)]
+    corrected, levels = holm_steps(raw)
+    found = []
+    for (key, fit, contrast), (value, error), p, level in zip(listed, told, corrected, levels, strict=True):
+        half = float(stdtrit(fit.freedom, 1 - level / 2)) * error if fit.freedom else np.inf
+        low, high = (float(np.exp(value + sign * half)) for sign in (-1, 1))
+        found.append(Estimate(key, contrast, float(np.exp(value)), low, high, p, p < ALPHA))
+    return found
+
+
+def _p(value: float, error: float, freedom: int) -> float:
+    """Two-sided."""
+    if not freedom or error <= 0:
+        return 1.0
+    return float(2 * stdtr(freedom, -abs(value) / error))
+
+
+def holm_steps(raw: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Holm's corrected p, and for each the level of the step that decided it.
+
+    >>> p, level = holm_steps([0.001, 0.04, 0.03])
+    >>> [round(one, 3) for one in p], [round(one, 4) for one in level]
+    ([0.003, 0.06, 0.06], [0.0167, 0.025, 0.025])
+    """
+    count = len(raw)
+    corrected, levels = [1.0] * count, [ALPHA] * count
+    highest, has_stopped, level = 0.0, False, ALPHA / max(1, count)
+    for rank, place in enumerate(sorted(range(count), key=lambda one: raw[one])):
+        highest = max(highest, min(1.0, raw[place] * (count - rank)))
+        level = level if has_stopped else ALPHA / (count - rank)
+        has_stopped = has_stopped or highest >= ALPHA
+        corrected[place], levels[place] = highest, level
+    return corrected, levels
+
+
+def best_cells(fit: CellFit, comparisons: int) -> list[int]:
+    """The cell with the shortest median, and the cells that are not shown to be slower, in order of their medians.
+
+    Args:
+        comparisons: by which the level is divided: of all pairs of cells, over all classes, since the best one is not
+            known before.
+    """
+    order = [int(place) for place in np.argsort(fit.means)]
+    if not fit.freedom:
+        return [fit.cells[place] for place in order]
+    bar = float(stdtrit(fit.freedom, 1 - ALPHA / max(1, comparisons) / 2))
+    found = []
+    for place in order:
+        weights = np.zeros(len(order))
+        weights[place] += 1.0
+        weights[order[0]] -= 1.0
+        value, error = fit.estimate(weights)
+        if place == order[0] or value <= bar * error:
+            found.append(fit.cells[place])
+    return found
+
+
+def blocks_needed(fit: CellFit, contrast: Contrast, tests: int, ratio: float = MARGIN) -> int | None:
+    """Trials of each cell from which an effect is shown in four of five experiments, from the spread seen.
+
+    None where more than 200 would be needed, or a single block shows no spread.
+    """
+    if not fit.freedom:
+        return None
+    width = float(np.sqrt(contrast.weights @ contrast.weights)) * fit.spread
+    for blocks in range(2, MOST_BLOCKS + 1):
+        freedom = (blocks - 1) * (len(fit.cells) - 1)
+        needed = stdtrit(freedom, 1 - ALPHA / max(1, tests) / 2) + stdtrit(freedom, POWER)
+        if needed * width / np.sqrt(blocks) <= np.log(ratio):
+            return blocks
+    return None

@@ -1,0 +1,169 @@
+"""Experiment files as one strict model, in YAML or JSON; whatever is wrong is refused with file, line and remedy.
+
+Reads only the given file. What a factor may be called and its levels are in ``factors``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
+
+from skyshard.basics.errors import UserError
+from skyshard.bench.workload.workload import Name
+from skyshard.catalog.strict_files import KeyPath, Strict, broken_rule, find_key, validate_located
+
+Level = StrictStr | StrictInt | StrictFloat | StrictBool
+"""A level as the file has it; ``factors`` makes it a text or a number."""
+MOST_TRIALS = 1000
+
+
+class ExperimentFile(Strict):
+    """An experiment: what is varied, what is held, and how often each cell is tried."""
+
+    version: Literal[1]
+    name: Name
+    description: str = ""
+    workload: StrictStr = ""
+    """A shipped workload, or a file beside this one; may be a factor instead."""
+    recipe: StrictStr = ""
+    """A shipped recipe, or a file beside this one; may be a factor instead."""
+    factors: dict[str, list[Level]] = Field(default_factory=dict)
+    """Each factor's levels; the first is the one that others are compared with."""
+    cells: dict[Name, dict[str, Level]] = Field(default_factory=dict)
+    """Instead of factors: named combinations of levels."""
+    hold: dict[str, Level] = Field(default_factory=dict)
+    """Factors that have one level in all cells."""
+    design: Literal["full", "fractional"] = "full"
+    """Every combination of levels, or a balanced part of them."""
+    resolution: Literal[3, 4, 5] | None = None
+    """Of a fractional design of factors with two levels: the shortest word of its defining relation, at least."""
+    trials: Annotated[StrictInt, Field(ge=1, le=MOST_TRIALS)]
+    """Of each cell: the number of blocks."""
+    seed: Annotated[StrictInt, Field(ge=0)] = 1
+    """Draws the order of the cells in each block."""
+    leave_out: list[StrictStr] = Field(default_factory=list)
+    """Classes, or class/template, that are not asked."""
+    duration_s: Annotated[float, Field(gt=0)] | None = None
+    """Seconds for every class that has a duration."""
+    check_answers: StrictBool = False
+    """Compare every answer with an unsharded server's, which takes its time and disk."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_known_keys(cls, content: Any) -> Any:
+        for key in content if isinstance(content, dict) else ():
+            if key not in cls.model_fields:
+                near = get_close_matches(str(key), cls.model_fields, 1)
+                keys = ", ".join(cls.model_fields)
+                raise broken_rule("there is no such key", [key], f"write '{near[0]}'" if near else f"keys are {keys}")
+        return content
+
+    @model_validator(mode="after")
+    def _has_factors_or_cells(self) -> ExperimentFile:
+        if bool(self.factors) == bool(self.cells):
+            which = "both 'factors' and 'cells'" if self.factors else "neither 'factors' nor 'cells'"
+            raise broken_rule(f"it has {which}", ["cells"] if self.cells else ["factors"], "give one of the two")
+        if self.cells and len(self.cells) < 2:
+            raise broken_rule("a single cell is no experiment", ["cells"], "name two cells or more")
+        if self.resolution and self.design != "fractional":
+            raise broken_rule(
+                "only a fractional design has one", ["resolution"], "add 'design: fractional', or drop it"
+            )
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class ReadExperiment:
+    """An experiment file that was read, with its text, so that later faults can name their line."""
+
+    path: Path
+    text: str
+    file: ExperimentFile
+
+    def fault(self, place: KeyPath, message: str, remedy: str) -> UserError:
+        """An error that names file, line and key."""
+        line, known = find_key(self.text, place)
+        where = ".".join(map(str, known)) or "top level"
+        return UserError(f"'{self.path}', line {line}, key '{where}': {message}", remedy=remedy)
+
+    @property
+    def digest(self) -> str:
+        """Equal for files that say the same, whatever their comments and order."""
+        content = self.file.model_dump(mode="json", exclude={"description"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+    def beside(self, name: str) -> str:
+        """A file that the experiment names: beside it where there is one, else the name as it is."""
+        found = self.path.parent / name
+        return str(found) if found.is_file() else name
+
+
+def read_experiment(path: Path) -> ReadExperiment:
+    """Read and check an experiment file, without its factors.
+
+    Raises:
+        UserError: it cannot be read, is not YAML or JSON, or has a wrong key: file, line, key, remedy.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot read '{path}': {error.strerror}", remedy="check the path") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"'{path}' is not text: {error}", remedy="save it as UTF-8") from None
+    content = _content(path, text)
+    known = text.replace("\t", " ") if path.suffix == ".json" else text
+    _refuse_twice(path, known)
+    return ReadExperiment(path, known, validate_located(ExperimentFile, content, known, f"'{path}'"))
+
+
+def _content(path: Path, text: str) -> object:
+    """The content as plain values; JSON by JSON's own rules where the file is called so."""
+    try:
+        return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"'{path}', line {error.lineno}: it is not JSON: {error.msg}", remedy="fix the file") from None
+    except RecursionError:
+        raise UserError(f"'{path}' is nested too deeply", remedy="fix the file") from None
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise UserError(f"'{path}'{where}: it is not YAML: {problem}", remedy="fix the file") from None
+
+
+def _refuse_twice(path: Path, text: str) -> None:
+    """A key that is given twice would silently mean its last value."""
+    try:
+        nodes = [yaml.compose(text)]
+    except yaml.YAMLError:  # JSON that YAML does not read
+        return
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, yaml.MappingNode):
+            names = Counter(str(key.value) for key, _ in node.value)
+            for key, value in node.value:
+                if names[str(key.value)] > 1:
+                    where = f"'{path}', line {key.start_mark.line + 1}, key '{key.value}'"
+                    raise UserError(f"{where}: it is given twice", remedy="keep one of the two")
+                nodes.append(value)
+        elif isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+
+
+def first_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
+    """The first key whose value differs between two files' contents, with both values.
+
+    >>> first_change({"trials": 3, "seed": 1}, {"trials": 4, "seed": 1})
+    ('trials', 3, 4)
+    """
+    keys = dict.fromkeys([*old, *new])
+    return next(((key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)), None)

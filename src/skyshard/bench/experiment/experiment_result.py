@@ -1,0 +1,144 @@
+"""What an experiment found, as ``experiment.json`` holds it: strict models. No I/O."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from skyshard.bench.experiment.factors import Value
+from skyshard.bench.record.environment import Environment
+from skyshard.catalog.strict_files import Strict
+
+
+class Effect(Strict):
+    """One effect on one class: a ratio of medians."""
+
+    phase: str
+    class_name: str
+    factor: str
+    level: Value
+    against: Value
+    other: str = ""
+    """Of a pair of factors: the second one. The ratio then is what ``level`` and ``other_level`` do together, beyond
+    what each does alone."""
+    other_level: Value = ""
+    other_against: Value = ""
+    ratio: float
+    low: float | None
+    """The interval excludes 1 exactly where the effect is shown; None with a single block."""
+    high: float | None
+    p: float
+    """Holm's, over all effects of the experiment."""
+    is_shown: bool
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.phase, self.class_name
+
+    @property
+    def is_pair(self) -> bool:
+        return bool(self.other)
+
+
+class CellMedian(Strict):
+    """One class in one cell."""
+
+    phase: str
+    class_name: str
+    median_s: float
+    """Geometric mean of the trials' medians, at the average block."""
+    trials: int
+    errors: int
+    wrong: int
+    is_best: bool
+    """The fastest cell, or not shown to be slower than it."""
+
+
+class CellResult(Strict):
+    """One cell."""
+
+    number: int
+    label: str
+    levels: dict[str, Value]
+    trials: int
+    """That ended well."""
+    failures: list[str]
+    """Why others did not."""
+    ingest_s: float | None
+    """Median over the builds of its set-up."""
+    ingest_rows_per_s: float | None
+    builds: int
+    bytes: int | None
+    """On disk: its catalog on all nodes and the czar."""
+    classes: list[CellMedian]
+
+
+class ClassResult(Strict):
+    """One class in one phase, over all cells."""
+
+    phase: str
+    class_name: str
+    spread: float | None
+    """Standard deviation of a trial's logarithm, without the drift of blocks: 0.05 is 5 %."""
+    freedom: int
+    best: list[int]
+    """The fastest cell, and those not shown to be slower; in order of their medians."""
+    moved_by: list[str]
+    """Factors with an effect that is shown."""
+    missed_below: float | None
+    """Effects nearer to 1 than this ratio may exist unseen: the widest end of the intervals that hold 1."""
+    trials_needed: int | None
+    """Of each cell, to show a ratio of 1.1 in four of five experiments; None: more than 200, or unknown."""
+    sentence: str
+
+    @property
+    def name(self) -> str:
+        return class_text(self.phase, self.class_name)
+
+
+class ExperimentResult(Strict):
+    """An experiment: ``experiment.json``."""
+
+    version: Literal[1] = 1
+    name: str
+    description: str
+    file_digest: str
+    made: datetime
+    machine: Environment
+    server: str
+    design: str
+    """``full``, ``fractional`` or ``named``."""
+    confounded: list[str]
+    """What a fraction cannot tell apart, as sentences."""
+    factors: dict[str, list[Value]]
+    held: dict[str, Value]
+    held_sentences: list[str]
+    """What was the same in all cells, for people."""
+    is_cold: bool
+    seed: int
+    order: list[list[int]]
+    """The cells of each block, in the order in which they ran."""
+    trials_planned: int
+    trials_done: int
+    elapsed_s: float
+    """Of all trials and builds together."""
+    cells: list[CellResult]
+    classes: list[ClassResult]
+    effects: list[Effect]
+    conclusion: str
+    """One paragraph."""
+    cautions: list[str]
+
+    @property
+    def failures(self) -> list[str]:
+        """Each failure with its cell."""
+        return [f"{cell.label}: {reason}" for cell in self.cells for reason in cell.failures]
+
+
+def class_text(phase: str, class_name: str) -> str:
+    """A class for people.
+
+    >>> class_text("alone", "LV")
+    'LV (alone)'
+    """
+    return f"{class_name} ({phase})"

@@ -1,0 +1,1 @@
+"""Runs experiments: set-ups, trials in blocks, and the folder that makes a run resumable."""

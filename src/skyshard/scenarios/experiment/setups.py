@@ -1,0 +1,85 @@
+"""Set-ups: what a cell needs before a trial can run in it: a cluster of its own with a catalog.
+
+Cells that differ only in what is chosen when servers start, or later, share a set-up. No I/O but the reading of
+layouts and recipes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from skyshard.bench.experiment.cells import Cell
+from skyshard.catalog.synth_manifest import Shrink
+
+AT_CREATION = (
+    "innodb_page_size", "innodb_undo_tablespaces", "innodb_checksum_algorithm", "innodb_file_per_table",
+    "innodb_default_row_format", "innodb_compression", "aria_block_size", "aria_log_file_size",
+    "innodb_log_file_size", "rocksdb_default_cf_options",
+)  # fmt: skip
+"""Settings that a data folder, or the tables in it, keep from the moment they are made; a set-up of its own."""
+SERVER_BYTES = 130 << 20
+"""An initialised server's folder, with its logs."""
+GROWTH = {"MyISAM": 2.0}
+OTHER_GROWTH = 5.0
+"""How many times the bytes of all values a catalog takes on disk, staging included: a careful guess."""
+SKY_GROWTH = 1.2
+ORACLE_GROWTH = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sky:
+    """A catalog's rows: a recipe and the share of it."""
+
+    recipe: str
+    fraction: float
+    shrink: Shrink
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A cluster and the catalog in it."""
+
+    sky: Sky
+    nodes: int
+    replicas: int
+    engine: str
+    """Empty: the layout's."""
+    layout: str
+    """Empty: the recipe's own."""
+    loader: str
+    settings: tuple[str, ...]
+    """Those that hold from the creation of the servers on, as words."""
+
+    def estimated_bytes(self, values: int, *, has_oracle: bool) -> int:
+        """The space that it may take, for so many bytes of values."""
+        data = GROWTH.get(self.engine or "MyISAM", OTHER_GROWTH) * self.replicas
+        servers = self.nodes + (2 if has_oracle else 1)
+        return int(values * (data + (ORACLE_GROWTH if has_oracle else 0)) + servers * SERVER_BYTES)
+
+
+def setup_of(cell: Cell) -> Setup:
+    """The set-up that a cell's trials need."""
+    chosen = cell.all
+    sky = Sky(
+        str(chosen["recipe"]), float(chosen["fraction"]), "thinning" if chosen["shrink"] == "thinning" else "coverage"
+    )
+    engine, layout, loader = (str(chosen.get(name, "")) for name in ("engine", "layout", "loader"))
+    settings = tuple(word for word in cell.settings if is_at_creation(word))
+    return Setup(sky, int(chosen["nodes"]), int(chosen["replicas"]), engine, layout, loader, settings)
+
+
+def is_at_creation(word: str) -> bool:
+    """Whether a setting, as ``[SERVER:]NAME=VALUE``, needs a new data folder.
+
+    >>> is_at_creation("node1:innodb_page_size=8K"), is_at_creation("key_buffer_size=8M")
+    (True, False)
+    """
+    return word.partition("=")[0].rpartition(":")[2].startswith(AT_CREATION)
+
+
+def setups_of(cells: Sequence[Cell]) -> tuple[dict[int, Setup], dict[int, int]]:
+    """The set-ups by number from 1 on, and each cell's set-up."""
+    numbers: dict[Setup, int] = {}
+    by_cell = {cell.number: numbers.setdefault(setup_of(cell), len(numbers) + 1) for cell in cells}
+    return {number: setup for setup, number in numbers.items()}, by_cell

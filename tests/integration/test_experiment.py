@@ -1,0 +1,130 @@
+"""An experiment on real servers: killed with -9 and gone on with; a cell that fails does not end the others."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.support.made_experiments import MACHINE
+from typer.testing import CliRunner
+
+from skyshard.bench.experiment.experiment_result import ExperimentResult
+from skyshard.cli.app import app
+from skyshard.host.shipped_data import data_folder
+from skyshard.scenarios.experiment.build_setup import discard
+
+WORKLOAD = """
+version: 1
+name: few
+description: A few look-ups and a scan.
+database: tiny
+seed: 3
+check_answers: false
+phases:
+  - name: alone
+    classes:
+      - {class: LV, templates: [object_by_id, cone], arrivals: {loop: closed, clients: 2}, count: 12}
+      - {class: FTSObj, templates: [density], count: 2}
+"""
+FILE = """
+version: 1
+name: nodes
+workload: queries/workloads/few.yaml
+recipe: mini
+factors: {nodes: [1, 2]}
+hold: {fraction: 0.2}
+trials: 2
+"""
+
+
+@pytest.fixture
+def folder(short_folder: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A folder with the experiment and its workload; no server is left when the test ends."""
+    made = short_folder / f"experiment-{abs(hash(request.node.name)) % 10_000}"
+    (made / "queries" / "workloads").mkdir(parents=True)
+    (made / "queries" / "sql").symlink_to(data_folder("queries", "sql"))
+    (made / "queries" / "workloads" / "few.yaml").write_text(WORKLOAD)
+    (made / "nodes.yaml").write_text(FILE)
+    yield made
+    for setup in (made / "out" / "setups").glob("s*"):
+        discard(setup)
+
+
+def servers(folder: Path) -> list[int]:
+    """Processes of servers whose data are below a folder."""
+    option = f"--datadir={folder}/"
+    found = psutil.process_iter(["cmdline"])
+    return [one.pid for one in found if any(word.startswith(option) for word in one.info["cmdline"] or ())]
+
+
+def trials(folder: Path) -> dict[str, float]:
+    """Complete trials, with the time at which each was written."""
+    found = sorted((folder / "out" / "trials").glob("b*/numbers.json"))
+    return {file.parent.name: file.stat().st_mtime for file in found}
+
+
+def run(folder: Path, *more: str) -> tuple[int, str]:
+    result = CliRunner().invoke(
+        app, ["bench", "experiment", str(folder / "nodes.yaml"), "--out", str(folder / "out"), *more]
+    )
+    return result.exit_code, result.output
+
+
+def test_a_killed_experiment_goes_on_and_doubles_nothing(folder: Path) -> None:
+    """After -9: servers are left; the next run stops them, keeps the trials that there are, and runs the others."""
+    command = [sys.executable, "-m", "skyshard.cli.app", "bench", "experiment", str(folder / "nodes.yaml")]
+    with (folder / "first.log").open("wb") as log:
+        first = subprocess.Popen([*command, "--out", str(folder / "out")], stdout=log, stderr=log)
+    while not (trials(folder) and [*(folder / "out" / "trials").glob(".b*")]) and first.poll() is None:
+        time.sleep(0.02)
+    first.kill()
+    first.wait()
+    kept = trials(folder)
+    assert 1 <= len(kept) < 4, (folder / "first.log").read_text()
+    assert servers(folder / "out")
+
+    (folder / "nodes.yaml").write_text(FILE.replace("trials: 2", "trials: 3"))
+    code, text = run(folder)
+    assert (code, trials(folder)) == (2, kept)
+    assert "key 'trials': it is 3, but" in text
+
+    (folder / "nodes.yaml").write_text(FILE)
+    code, text = run(folder)
+    assert code == 0, text
+    assert set(trials(folder)) == {"b01-c01", "b01-c02", "b02-c01", "b02-c02"}
+    assert kept.items() <= trials(folder).items()
+    assert servers(folder / "out") == []
+    assert list((folder / "out" / "setups").iterdir()) == []
+
+    result = ExperimentResult.model_validate_json((folder / "out" / "experiment.json").read_bytes())
+    assert [cell.trials for cell in result.cells] == [2, 2]
+    assert {(one.phase, one.class_name) for one in result.classes} == {("alone", "LV"), ("alone", "FTSObj")}
+    assert all(cell.bytes and cell.ingest_s for cell in result.cells)
+    assert any("one digest" in sentence for sentence in result.held_sentences)
+    assert any("same statements" in sentence for sentence in result.held_sentences)
+    assert result.machine != MACHINE
+    code, text = run(folder, "--json")
+    assert code == 0
+    assert json.loads(text[text.index("{") :])["trials_done"] == 4
+
+
+def test_a_cell_that_fails_is_recorded_and_the_others_go_on(folder: Path) -> None:
+    """Exit code 1; the reason stands in the result. Cold trials read from disk."""
+    text = FILE.replace("factors: {nodes: [1, 2]}", "factors: {layout: [good.yaml, bad.yaml]}")
+    (folder / "nodes.yaml").write_text(text.replace("trials: 2", "trials: 1").replace("fraction: 0.2", "nodes: 1"))
+    layout = "striping: {stripes: 85, substripes: 12, overlap_deg: 0.01667}\n"
+    (folder / "good.yaml").write_text(layout)
+    (folder / "bad.yaml").write_text(f"{layout}tables:\n  Nothing: {{role: director, key: id}}\n")
+    code, text = run(folder, "--cold")
+    assert code == 1, text
+    result = ExperimentResult.model_validate_json((folder / "out" / "experiment.json").read_bytes())
+    assert [cell.trials for cell in result.cells] == [1, 0]
+    assert "Nothing" in result.cells[1].failures[0]
+    assert result.is_cold
+    assert servers(folder / "out") == []

@@ -1,0 +1,107 @@
+"""Planted effects are found with their size; what does nothing is said to do nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.support.made_experiments import made_trials, written
+
+from skyshard.bench.experiment.analyse import analyse
+from skyshard.bench.experiment.experiment_result import Effect, ExperimentResult
+
+FILE = "factors: {engine: [MyISAM, Aria], set.key_buffer_size: [8M, 64M], nodes: [1, 2]}\ntrials: 4\n"
+CLASSES = {
+    "LV": lambda levels: -0.5 * (levels["engine"] == "MyISAM") * (levels["set.key_buffer_size"] == "64M"),
+    "FTSObj": lambda levels: 0.4 * (levels["engine"] == "Aria") - 0.3 * (levels["nodes"] == 2),
+    "nearN": lambda levels: 0.0,
+}
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> ExperimentResult:
+    """Trials with a spread of 3 %, and blocks that differ by a factor of two."""
+    random = np.random.default_rng(4)
+    return analyse(
+        made_trials(written(tmp_path, FILE), CLASSES, noise=lambda: float(random.normal(0, 0.03)),
+                    drift=lambda block: 0.7 * (block % 2))
+    )  # fmt: skip
+
+
+def effect(result: ExperimentResult, class_name: str, factor: str, other: str = "") -> Effect:
+    return next(o for o in result.effects if (o.class_name, o.factor, o.other) == (class_name, factor, other))
+
+
+@pytest.mark.parametrize(
+    ("class_name", "factor", "other", "planted"),
+    [
+        ("FTSObj", "engine", "", np.exp(0.4)),
+        ("FTSObj", "nodes", "", np.exp(-0.3)),
+        ("LV", "set.key_buffer_size", "", np.exp(-0.25)),  # half of the cells have it
+        ("LV", "engine", "set.key_buffer_size", np.exp(0.5)),
+    ],
+)
+def test_a_planted_effect_is_found_with_its_size(
+    result: ExperimentResult, class_name: str, factor: str, other: str, planted: float
+) -> None:
+    """Within its interval, and the interval excludes 1."""
+    found = effect(result, class_name, factor, other)
+    assert found.is_shown
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low <= planted <= found.high
+    assert found.ratio == pytest.approx(planted, rel=0.06)
+
+
+def test_what_has_no_effect_is_said_to_have_none(result: ExperimentResult) -> None:
+    """A class that nothing moves; a factor that does nothing for a class."""
+    still = next(one for one in result.classes if one.class_name == "nearN")
+    assert still.moved_by == []
+    assert still.sentence == "No factor moves it: every effect is within 1.10 ×."
+    assert not effect(result, "FTSObj", "set.key_buffer_size").is_shown
+    assert "No factor is shown to move nearN (alone)." in result.conclusion
+
+
+def test_the_paragraph_names_the_best_levels_and_what_depends_on_what(result: ExperimentResult) -> None:
+    """Only what was planted."""
+    assert "MyISAM is fastest for" in result.conclusion
+    assert "2 nodes are fastest for FTSObj (alone)" in result.conclusion
+    assert "What engine does depends on set.key_buffer_size for LV (alone)." in result.conclusion
+    assert "1 node is fastest" not in result.conclusion
+
+
+def test_best_cells_are_those_that_were_planted(result: ExperimentResult) -> None:
+    """Of LV both node counts are as good as each other."""
+    labels = {cell.number: cell.label for cell in result.cells}
+    best = {one.class_name: {labels[number] for number in one.best} for one in result.classes}
+    assert best["LV"] == {"MyISAM, key_buffer_size 64M, 1 node", "MyISAM, key_buffer_size 64M, 2 nodes"}
+    assert len(best["nearN"]) == 8
+
+
+def test_missing_trials_are_counted_and_the_rest_is_analysed(tmp_path: Path) -> None:
+    """A cell that failed altogether takes its own effects with it, not those of others."""
+    random = np.random.default_rng(5)
+    made = made_trials(written(tmp_path, FILE), CLASSES, noise=lambda: float(random.normal(0, 0.03)))
+    left = [trial for trial in made.trials if trial.cell != 8 and not (trial.cell == 3 and trial.block == 2)]
+    found = analyse(replace(made, trials=left, failures={8: ["block 1: no room"]}))
+    assert found.trials_done == 27
+    assert found.cells[7].failures == ["block 1: no room"]
+    assert "5 of 32 trials are missing." in found.cautions
+    assert effect(found, "FTSObj", "engine").ratio == pytest.approx(np.exp(0.4), rel=0.1)
+
+
+def test_an_experiment_without_a_trial_says_so(tmp_path: Path) -> None:
+    """Everything failed: a result, and no claim."""
+    made = made_trials(written(tmp_path, FILE), CLASSES, noise=lambda: 0.0)
+    found = analyse(replace(made, trials=[], builds={}))
+    assert found.effects == []
+    assert "nothing can be said" in found.conclusion
+
+
+def test_different_row_counts_of_one_statement_are_a_caution(tmp_path: Path) -> None:
+    """Cells that answer differently are not compared in silence."""
+    made = made_trials(written(tmp_path, FILE), CLASSES, noise=lambda: 0.0)
+    odd = [made.trials[0].model_copy(update={"answers": "other"}), *made.trials[1:]]
+    assert any("different numbers of rows" in one for one in analyse(replace(made, trials=odd)).cautions)

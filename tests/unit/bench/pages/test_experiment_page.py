@@ -1,0 +1,47 @@
+"""The page of an experiment: every number as text, no p of 0, nothing from the network."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.support.made_experiments import made_trials, written
+
+from skyshard.bench.experiment.analyse import analyse
+from skyshard.bench.experiment.experiment_result import ExperimentResult
+from skyshard.bench.pages.experiment_page import write_experiment
+from skyshard.catalog.strict_files import read_written
+
+pytestmark = pytest.mark.timeout(60)  # figures take seconds
+FILE = "factors: {engine: [MyISAM, Aria], nodes: [1, 2]}\ntrials: 3\n"
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> ExperimentResult:
+    random = np.random.default_rng(1)
+    classes = {"LV": lambda levels: 2.0 * (levels["engine"] == "Aria"), "<b>odd": lambda _: 0.0}
+    return analyse(made_trials(written(tmp_path, FILE), classes, noise=lambda: float(random.normal(0, 0.02))))
+
+
+def test_the_page_the_text_and_the_numbers_agree(result: ExperimentResult, tmp_path: Path) -> None:
+    """The JSON is read back as it was; the paragraph stands on the page and in the text."""
+    page = write_experiment(result, tmp_path / "out")
+    assert read_written(ExperimentResult, page.with_suffix(".json"), "run it again") == result
+    text = page.read_text()
+    assert "MyISAM is fastest for LV (alone)" in text
+    assert "MyISAM is fastest for LV (alone)" in page.with_suffix(".md").read_text()
+    assert "< 0.001" in page.with_suffix(".md").read_text().replace(r"\<", "<")
+    assert not re.search(r"https?://(?!www\.w3\.org)", text)
+    assert "<b>odd" not in text
+    assert json.loads(page.with_suffix(".json").read_text())["version"] == 1
+
+
+def test_no_label_of_a_figure_leaves_its_picture(result: ExperimentResult, tmp_path: Path) -> None:
+    """Texts that end at a place begin inside, as far as their length in letters tells."""
+    page = write_experiment(result, tmp_path / "out").read_text()
+    for picture in re.findall(r'<svg role="img".*?</svg>', page, re.DOTALL):
+        for place, words in re.findall(r"text-anchor: end[^>]*?translate\(([\d.]+) [^>]*?>([^<]+)</text>", picture):
+            assert float(place) - 4.4 * len(words) > -6, words
