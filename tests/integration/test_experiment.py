@@ -14,6 +14,7 @@ import pytest
 from tests.support.made_experiments import MACHINE
 from typer.testing import CliRunner
 
+from skyshard.basics.errors import SkyshardError
 from skyshard.bench.experiment.experiment_result import ExperimentResult
 from skyshard.cli.app import app
 from skyshard.host.shipped_data import data_folder
@@ -73,6 +74,8 @@ def run(folder: Path, *more: str) -> tuple[int, str]:
     result = CliRunner().invoke(
         app, ["bench", "experiment", str(folder / "nodes.yaml"), "--out", str(folder / "out"), *more]
     )
+    if isinstance(result.exception, SkyshardError):
+        return result.exception.exit_code, str(result.exception)
     return result.exit_code, result.output
 
 
