@@ -20,6 +20,7 @@ from skyshard.cli.app import app
 from skyshard.host.shipped_data import data_folder
 from skyshard.scenarios.experiment.build_setup import discard
 
+pytestmark = pytest.mark.timeout(400)  # six starts of clusters, which take their time on a busy machine
 WORKLOAD = """
 version: 1
 name: few
