@@ -57,7 +57,8 @@ def _with_slices(table: PlannedTable, slices: list[InputSlice]) -> PlannedTable:
 def _changed(piece: InputSlice, database: str) -> UserError:
     if piece.made:
         return UserError(
-            f"'{piece.path}' was ingested into '{database}' from another recipe, or with another --fraction or --shrink",
+            f"'{piece.path}' was ingested into '{database}' from another recipe, or with another --fraction or "
+            "--shrink",
             remedy="ask for the sky as it was, or ingest under another --database",
         )
     return UserError(
