@@ -67,4 +67,4 @@ def trial(
 ) -> TrialSummary:
     queries = TrialQueries(WORKLOAD, TEMPLATES, profile=PROFILE)
     engines = TrialEngines(target or NullTarget(), oracle, truth)
-    return run_trial(queries, engines, TrialRecord(out, catalog)).summary
+    return run_trial(queries, engines, TrialRecord(out, catalog, reads_machine=False)).summary

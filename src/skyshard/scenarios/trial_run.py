@@ -58,6 +58,8 @@ class TrialRun:
     """Of each node's scan lane; None: a share of the host's cores."""
     is_brief: bool = False
     """Without plans, times of chunks and pages."""
+    label: str = ""
+    """What is measured, for the pages."""
 
     def run(self, watcher: Watcher) -> dict[str, TrialResult]:
         """Run against each target in turn; returns the results by the targets' names as given.
@@ -109,11 +111,11 @@ class TrialRun:
             driver = TrialDriver(DriverProcesses(opener, self.processes, self.runtime))
         target, oracle = opened.targets[spec], opened.oracles[spec]
         if opened.own is None or spec not in OWN:
-            record = TrialRecord(folder, is_brief=self.is_brief)
+            record = TrialRecord(folder, label=self.label, is_brief=self.is_brief)
             return run_trial(queries, TrialEngines(target, oracle), record, driver, TrialWatch(watcher))
         own = opened.own
         engines = TrialEngines(target, oracle, own.truth)
-        record = TrialRecord(folder, own.facts, self.is_brief)
+        record = TrialRecord(folder, own.facts, label=self.label, is_brief=self.is_brief)
         return run_trial(queries, engines, record, driver, TrialWatch(watcher, own.probe))
 
     def _require_names(self, testbed: Testbed, templates: dict[str, QueryTemplate]) -> None:

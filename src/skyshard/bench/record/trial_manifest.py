@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from skyshard.bench.record.environment import Environment
+from skyshard.bench.record.machine_probe import MachineReading
 from skyshard.bench.workload.workload import Workload
 
 
@@ -36,7 +37,10 @@ class TrialManifest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    version: Literal[1]
+    version: Literal[1, 2]
+    """2: with ``label`` and ``machine``, which trials of 0.1.0 lack."""
+    label: str = ""
+    """What its user calls the thing that was measured; empty where it has no name."""
     started: datetime
     stopped: datetime
     is_partial: bool
@@ -60,3 +64,5 @@ class TrialManifest(BaseModel):
     driver: dict[str, object] = {}
     """Where the clients ran, and in how many processes."""
     environment: Environment
+    machine: list[MachineReading] = Field(default_factory=list)
+    """How fast the machine itself was, before, between and after the phases."""

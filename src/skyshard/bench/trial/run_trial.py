@@ -22,6 +22,7 @@ from skyshard.bench.check.check_answers import AnswerCheck, check_answers
 from skyshard.bench.pages.report import verdict_sentence, write_pages
 from skyshard.bench.record.environment import capture_environment
 from skyshard.bench.record.latency_stats import Shortfall, summarise
+from skyshard.bench.record.machine_probe import MachineProbe
 from skyshard.bench.record.samples import sample_table, statement_table
 from skyshard.bench.record.trial_folder import Trial, read_trial
 from skyshard.bench.record.trial_manifest import TemplateNote, TrialManifest
@@ -31,7 +32,6 @@ from skyshard.bench.trial.ask_again import explain_slowest, time_chunks
 from skyshard.bench.trial.new_folder import prepare_folder
 from skyshard.bench.trial.send_phases import SentPhases, TrialSchedule, prepare_schedule, send_phases
 from skyshard.bench.trial.trial_setup import (
-    CatalogFacts,
     TrialDriver,
     TrialEngines,
     TrialQueries,
@@ -58,7 +58,8 @@ def run_trial(
     """
     prepare_folder(record.folder)
     schedule = prepare_schedule(queries, engines.target, watch.watcher)
-    sent = send_phases(queries, schedule, engines.target, driver, watch)
+    probe = MachineProbe(record.folder) if record.reads_machine else None
+    sent = send_phases(queries, schedule, engines.target, driver, watch, probe)
     checked = check_sent(sent, queries, engines, watch.watcher)
     outcome = _Outcome(schedule, sent, checked)
     write_trial(record.folder, _trial(queries, engines.target, record, driver, outcome))
@@ -101,7 +102,7 @@ def _trial(queries: TrialQueries, target: Target, record: TrialRecord, driver: T
         plans = explain_slowest(target, samples, statements, queries.database)
     places = outcome.schedule.places
     return Trial(
-        manifest=_manifest(queries, target, record.catalog, driver, outcome),
+        manifest=_manifest(queries, target, record, driver, outcome),
         summary=summarise(queries.workload, samples, checked.wrong, shortfall),
         samples=samples, statements=statements, sky=sky, telemetry=sent.telemetry, plans=plans,
         places=statement_table(statements, [places.get(sql) for sql in statements]),
@@ -109,7 +110,7 @@ def _trial(queries: TrialQueries, target: Target, record: TrialRecord, driver: T
 
 
 def _manifest(
-    queries: TrialQueries, target: Target, catalog: CatalogFacts, driver: TrialDriver, outcome: _Outcome
+    queries: TrialQueries, target: Target, record: TrialRecord, driver: TrialDriver, outcome: _Outcome
 ) -> TrialManifest:
     digests = {key: template.digest for key, template in queries.templates.items()}
     notes = {
@@ -117,7 +118,8 @@ def _manifest(
         for key, template in queries.templates.items()
     }
     return TrialManifest(
-        version=1,
+        version=2,
+        label=record.label,
         started=outcome.sent.started,
         stopped=outcome.sent.stopped,
         is_partial=outcome.checked.is_stopped,
@@ -130,8 +132,9 @@ def _manifest(
         target_facts=dict(target.describe()),
         oracle=outcome.checked.oracle,
         known_answers=outcome.checked.known,
-        catalog=dict(catalog.facts),
-        ingest=list(catalog.ingest),
+        catalog=dict(record.catalog.facts),
+        ingest=list(record.catalog.ingest),
         driver=driver.facts,
         environment=capture_environment(),
+        machine=outcome.sent.machine,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from skyshard.bench.drive.driver import Recording
 from skyshard.bench.drive.driver_processes import Driver, ProcessDriver, ThreadDriver, wall_clock
 from skyshard.bench.drive.progress_thread import ProgressThread
 from skyshard.bench.record.latency_stats import NotAnswered, Verdict, summarise
+from skyshard.bench.record.machine_probe import MachineProbe, MachineReading, When
 from skyshard.bench.record.samples import sample_table
 from skyshard.bench.record.telemetry import TelemetryRecorder
 from skyshard.bench.target import TakesForms, Target
@@ -54,6 +55,8 @@ class SentPhases:
     """Phases left out because one before them failed."""
     is_partial: bool
     """True when the run was stopped before its end."""
+    machine: list[MachineReading] = field(default_factory=list)
+    """How fast the machine itself was."""
 
 
 def prepare_schedule(queries: TrialQueries, target: Target, watcher: Watcher) -> TrialSchedule:
@@ -112,9 +115,17 @@ def answerable(
 
 
 def send_phases(
-    queries: TrialQueries, schedule: TrialSchedule, target: Target, driver: TrialDriver, watch: TrialWatch
+    queries: TrialQueries,
+    schedule: TrialSchedule,
+    target: Target,
+    driver: TrialDriver,
+    watch: TrialWatch,
+    probe: MachineProbe | None = None,
 ) -> SentPhases:
-    """Run the phases in order until the last, Ctrl-C, or a failure where the workload ends at one."""
+    """Run the phases in order until the last, Ctrl-C, or a failure where the workload ends at one.
+
+    With a probe, the machine is timed before, between and after them; never while queries run.
+    """
     workload, shared = queries.workload, wall_clock()
     recording, not_run, is_partial = Recording(answer_budget=ANSWER_BUDGET), [], False
     sender: Driver = ThreadDriver(target, queries.database, driver.clock or shared)
@@ -123,17 +134,31 @@ def send_phases(
     started = datetime.now(UTC)
     try:
         with TelemetryRecorder(watch.probe, driver.clock or shared) as recorder:
-            for phase in schedule.phases:
-                number = [one.name for one in workload.phases].index(phase[0].phase)
-                is_partial = not _send_phase(sender, phase, recording, watch.watcher)
+            for place, phase in enumerate(schedule.phases):
+                is_timed = _time_machine(probe, "between" if place else "before")
+                is_partial = not is_timed or not _send_phase(sender, phase, recording, watch.watcher)
                 if is_partial:
                     break
+                number = [one.name for one in workload.phases].index(phase[0].phase)
                 if workload.ends_at_failure and is_exhausted(workload, recording, number):
                     not_run = [one.name for one in workload.phases[number + 1 :]]
                     break
     finally:
         sender.close()
-    return SentPhases(started, datetime.now(UTC), recording, recorder.table, not_run, is_partial)
+    stopped = datetime.now(UTC)
+    is_partial = is_partial or not _time_machine(probe, "after")
+    machine = [] if probe is None else probe.readings
+    return SentPhases(started, stopped, recording, recorder.table, not_run, is_partial, machine)
+
+
+def _time_machine(probe: MachineProbe | None, when: When) -> bool:
+    """True unless it was stopped by Ctrl-C."""
+    try:
+        if probe is not None:
+            probe.read(when)
+    except KeyboardInterrupt:
+        return False
+    return True
 
 
 def _send_phase(sender: Driver, phase: Sequence[ClassSchedule], recording: Recording, watcher: Watcher) -> bool:

@@ -96,6 +96,10 @@ class TrialRecord:
     catalog: CatalogFacts = CatalogFacts()
     is_brief: bool = False
     """Without plans, times of chunks and pages, which are no part of what is measured and take seconds."""
+    label: str = ""
+    """What its user calls the thing that is measured."""
+    reads_machine: bool = True
+    """Whether the machine itself is timed before, between and after the phases."""
 
 
 @dataclass(frozen=True, slots=True)

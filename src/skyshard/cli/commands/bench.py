@@ -70,6 +70,7 @@ def run(
         bool, typer.Option("--ray", help="Driver processes as Ray actors; one for each core by default.")
     ] = False,
     check: Annotated[bool | None, typer.Option("--check/--no-check", help="Compare answers with the oracle.")] = None,
+    label: Annotated[str, typer.Option(help="What is measured, for the pages; kept with the trial.")] = "",
     cluster: ClusterOption = DEFAULT_CLUSTER,
     as_json: JsonOption = False,
 ) -> None:
@@ -83,7 +84,7 @@ def run(
     folder = out or Path("trials") / f"{loaded.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     targets, where = tuple(target or ["czar"]), database or loaded.database
     asked = skyshard.scenarios.TrialRun(
-        file, loaded, folder, where, targets, cluster, seed, *_drivers(processes, ray=ray)
+        file, loaded, folder, where, targets, cluster, seed, *_drivers(processes, ray=ray), label
     )
     with interruptible(), quick_switching(), progress_bars() as watcher:
         results = asked.run(watcher)
