@@ -77,7 +77,7 @@ def run(cluster: Cluster, workload: Path, out: Path, *more: str) -> Result:
 
 def test_a_workload_passes_and_leaves_a_trial(cluster: Cluster, workload: Path, tmp_path: Path) -> None:
     """Every query is answered, every answer is compared and right, and the folder holds the catalog's facts."""
-    result = run(cluster, workload, tmp_path / "trial")
+    result = run(cluster, workload, tmp_path / "trial", "--label", "as it was")
     assert result.exit_code == 0, result.output
     assert "every answer equal to mono's" in result.output
     samples = pq.read_table(tmp_path / "trial" / "samples.parquet")
@@ -87,6 +87,8 @@ def test_a_workload_passes_and_leaves_a_trial(cluster: Cluster, workload: Path, 
     manifest = json.loads((tmp_path / "trial" / "manifest.json").read_text())
     assert manifest["catalog"]["rows"]["Object"] > 1000
     assert manifest["target_facts"]
+    assert manifest["label"] == "as it was"
+    assert {one["when"] for one in manifest["machine"]} >= {"before", "after"}
     asked = pq.read_table(tmp_path / "trial" / "samples.parquet")["template"].to_pylist()
     known = {"FTSObj/extent", "FTSObj/density", "FTSSrc/count_flux", "nearN/count_pairs"}
     assert manifest["known_answers"] == sum(template in known for template in asked) >= 4

@@ -19,12 +19,11 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-HASHED_BYTES = 1 << 20
-HASHED_TIMES = 8
+HASHED_BYTES = 2 << 20
 COPIED_BYTES = 16 << 20
-COPIED_TIMES = 3
 WRITTEN_BYTES = 1 << 20
-WRITTEN_TIMES = 5
+PIECES = 5
+"""Times that each piece of work is done; the median counts, so that a single hiccup does not."""
 MOST_THREADS = 64
 MOST_COPIES = 8
 BUDGET_S = 0.6
@@ -41,9 +40,9 @@ class MachineReading(BaseModel):
     when: When
     """Relative to the phases of the trial."""
     cpu_s: float
-    """Hashing, on every processor at the same time, until the last is done."""
+    """Hashing, on every processor at the same time, until the last is done; the median piece."""
     memory_s: float
-    """Copying from memory to memory, on every processor, at most eight, at the same time."""
+    """Copying from memory to memory, on every processor, at most eight, at the same time; the median piece."""
     disk_s: float | None
     """Writing to the disk and reading back, the median piece; None where it cannot be written."""
 
@@ -68,32 +67,24 @@ class MachineProbe:
 
     def _reading(self, when: When) -> MachineReading:
         threads = min(MOST_THREADS, len(os.sched_getaffinity(0)))
+        copied = min(MOST_COPIES, threads)
         with ThreadPoolExecutor(threads) as pool:
-            cpu_s = _on_all(pool, threads, _hash)
-            copies = [
-                (np.ones(COPIED_BYTES, np.uint8), np.zeros(COPIED_BYTES, np.uint8))
-                for _ in range(min(MOST_COPIES, threads))
-            ]
-            memory_s = _on_all(pool, len(copies), lambda number: _copy(*copies[number]))
+            hashed = bytes(HASHED_BYTES)
+            cpu_s = _on_all(pool, threads, lambda _: hashlib.sha256(hashed).digest())
+            copies = [(np.zeros(COPIED_BYTES, np.uint8), np.ones(COPIED_BYTES, np.uint8)) for _ in range(copied)]
+            memory_s = _on_all(pool, copied, lambda number: np.copyto(*copies[number]))
         return MachineReading(when=when, cpu_s=cpu_s, memory_s=memory_s, disk_s=_disk_s(self.folder))
 
 
-def _on_all(pool: ThreadPoolExecutor, threads: int, work: Callable[[int], None]) -> float:
-    """Seconds until every thread has done its work."""
-    begun = time.perf_counter()
-    list(pool.map(work, range(threads)))
-    return time.perf_counter() - begun
+def _on_all(pool: ThreadPoolExecutor, threads: int, work: Callable[[int], object]) -> float:
+    """Median seconds until every thread has done a piece of work."""
 
+    def piece_s() -> float:
+        begun = time.perf_counter()
+        list(pool.map(work, range(threads)))
+        return time.perf_counter() - begun
 
-def _hash(_: int) -> None:
-    content = bytes(HASHED_BYTES)
-    for _ in range(HASHED_TIMES):
-        hashlib.sha256(content).digest()
-
-
-def _copy(source: np.ndarray, target: np.ndarray) -> None:
-    for _ in range(COPIED_TIMES):
-        np.copyto(target, source)
+    return float(np.median([piece_s() for _ in range(PIECES)]))
 
 
 def _disk_s(folder: Path) -> float | None:
@@ -101,7 +92,7 @@ def _disk_s(folder: Path) -> float | None:
     content = os.urandom(WRITTEN_BYTES)
     try:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
-            return float(np.median([_write_and_read(file.fileno(), content) for _ in range(WRITTEN_TIMES)]))
+            return float(np.median([_write_and_read(file.fileno(), content) for _ in range(PIECES)]))
     except OSError:
         return None
 
