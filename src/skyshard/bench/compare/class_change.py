@@ -214,10 +214,10 @@ def _judge(one: _Measured, p_median: float, p_tail: float | None, tests: int, ba
     median = Interval.of(ratio, bar.shift)
     p95 = None if tail_ratio is None else Interval.of(tail_ratio, bar.shift)
     is_seen = min(side.trials for side in one.numbers) > 1
-    change = _change(median, p_median, bar.margin) if is_seen else LatencyChange.INCONCLUSIVE
+    change = _change(median, p_median, bar) if is_seen else LatencyChange.INCONCLUSIVE
     tail = None if p95 is None or p_tail is None else LatencyChange.INCONCLUSIVE
     if p95 is not None and p_tail is not None and is_seen:
-        tail = _change(p95, p_tail, bar.margin)
+        tail = _change(p95, p_tail, bar)
     reason = _grown(one) or _slower("median", change, median, bar) or _slower("95th percentile", tail, p95, bar)
     return ClassChange(
         phase=one.key[0],
@@ -237,12 +237,13 @@ def _judge(one: _Measured, p_median: float, p_tail: float | None, tests: int, ba
     )
 
 
-def _change(ratio: Interval, p: float, margin: float) -> LatencyChange:
-    if p < ALPHA and ratio.low > 1 and ratio.value > margin:
+def _change(ratio: Interval, p: float, bar: Bar) -> LatencyChange:
+    beyond = bar.margin * bar.shift
+    if p < ALPHA and ratio.low > 1 and ratio.value > beyond:
         return LatencyChange.WORSE
-    if p < ALPHA and ratio.high < 1 and ratio.value < 1 / margin:
+    if p < ALPHA and ratio.high < 1 and ratio.value < 1 / beyond:
         return LatencyChange.BETTER
-    if 1 / margin <= ratio.low and ratio.high <= margin:
+    if 1 / bar.margin <= ratio.low and ratio.high <= bar.margin:
         return LatencyChange.SAME
     return LatencyChange.INCONCLUSIVE
 

@@ -18,6 +18,16 @@ from skyshard.basics.errors import UserError
 from skyshard.bench.compare.class_change import MARGIN, THRESHOLD, AnsweredSide, Bar, ClassChange, judge_classes
 from skyshard.bench.compare.comparability import Difference, Weight, differences
 from skyshard.bench.compare.losses import Loss, PhaseClass, Side, losses
+from skyshard.bench.compare.machine_noise import MachineShift, largest_shift, machine_cautions, machine_shifts
+from skyshard.bench.compare.query_changes import (
+    StatementChange,
+    TemplateChange,
+    most_changed,
+    slowest,
+    statement_changes,
+    template_changes,
+)
+from skyshard.bench.compare.side_facts import SideFacts, side_facts
 from skyshard.bench.compare.trials_advice import advice, can_tell
 from skyshard.bench.record.trial_folder import Trial
 from skyshard.catalog.strict_files import Strict
@@ -45,6 +55,15 @@ class Comparison(Strict):
     """Classes and queries that one side did not answer, or neither."""
     advice: list[str] = Field(default_factory=list)
     """What so few trials cannot tell, and how many would, as sentences."""
+    new_side: SideFacts = SideFacts()
+    """What the sides were: labels, revisions, dates, machine, settings."""
+    old_side: SideFacts = SideFacts()
+    machine: list[MachineShift] = Field(default_factory=list)
+    """How fast the machine itself was for both sides; empty where a trial did not time it."""
+    templates: list[TemplateChange] = Field(default_factory=list)
+    slowest: list[StatementChange] = Field(default_factory=list)
+    """The statements of both sides that take longest."""
+    most_changed: list[StatementChange] = Field(default_factory=list)
 
     @property
     def can_tell(self) -> bool:
@@ -69,8 +88,9 @@ def compare_trials(
     threshold: float = THRESHOLD,
     margin: float = MARGIN,
     anyway: bool = False,
+    labels: tuple[str, str] = ("", ""),
 ) -> Comparison:
-    """Compare the trials of two sides, given as (name, trial).
+    """Compare the trials of two sides, given as (name, trial); ``labels`` name the new and the old side.
 
     Raises:
         UserError: the trials ran different workloads and ``anyway`` is False, or they have no query in common.
@@ -84,22 +104,32 @@ def compare_trials(
     if not common and not lost:
         raise UserError("the trials have no query in common", remedy="compare trials of one workload")
     order = _class_order(new, [(phase, template.partition("/")[0], template) for phase, template in common])
+    manifests = [[trial.manifest for _, trial in side] for side in (new, old)]
+    machine = machine_shifts(manifests[0], manifests[1])
+    shift = largest_shift(machine)
     answered = [AnsweredSide(*side) for side in zip(sides, counted, strict=True)]
-    classes = judge_classes(answered[0], answered[1], order, common, Bar(threshold, margin))
+    classes = judge_classes(answered[0], answered[1], order, common, Bar(threshold, margin, shift))
+    statements = _statements(new, old, sides)
     return Comparison(
         new=[name for name, _ in new],
         old=[name for name, _ in old],
         workload=new[0][1].manifest.workload.name,
-        differences=differences([t.manifest for _, t in new], [t.manifest for _, t in old]),
+        differences=differences(manifests[0], manifests[1]),
         classes=classes,
         only_new=[" ".join(key) for key in sorted(keys[0] - keys[1])],
         only_old=[" ".join(key) for key in sorted(keys[1] - keys[0])],
         margin=margin,
         threshold=threshold,
         headline=_headline(classes),
-        cautions=_cautions(new, old),
+        cautions=[*_cautions(new, old), *machine_cautions(machine)],
         losses=lost,
         advice=advice(len(new), len(old), classes, threshold),
+        new_side=side_facts(new, labels[0]),
+        old_side=side_facts(old, labels[1]),
+        machine=machine,
+        templates=template_changes(sides[0], sides[1], _template_order(order, common), shift),
+        slowest=slowest(statements),
+        most_changed=most_changed(statements),
     )
 
 
@@ -136,6 +166,20 @@ def _class_order(new: Sequence[tuple[str, Trial]], queries: Iterable[tuple[str, 
     phases = new[0][1].manifest.workload.phases
     order = [(phase.name, load.class_name) for phase in phases for load in phase.classes]
     return [key for key in order if key in have] + sorted(have - set(order))
+
+
+def _template_order(order: Sequence[PhaseClass], common: set[tuple[str, str]]) -> list[tuple[str, str]]:
+    """(phase, template) in the order of the classes."""
+    places = {key: place for place, key in enumerate(order)}
+    return sorted(common, key=lambda key: (places[key[0], key[1].partition("/")[0]], key[1]))
+
+
+def _statements(
+    new: Sequence[tuple[str, Trial]], old: Sequence[tuple[str, Trial]], answered: Sequence[Sequence[pa.Table]]
+) -> list[StatementChange]:
+    texts = [[trial.statements for _, trial in side] for side in (new, old)]
+    sides = [list(zip(*one, strict=True)) for one in zip(answered, texts, strict=True)]
+    return statement_changes(sides[0], sides[1])
 
 
 def _headline(classes: Sequence[ClassChange]) -> float | None:

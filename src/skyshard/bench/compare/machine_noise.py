@@ -2,8 +2,9 @@
 
 A trial counts with the median of its readings. The sides differ where the ratio of their times is outside the margin,
 and further from 1 than the spread between trials explains (Student's t, 95 %): what comes and goes in all trials is
-part of their spread already, and is tested with it. By the largest such ratio every interval of the comparison becomes
-wider at both ends, since how much a class depends on processor, memory or disk is not known.
+part of their spread already, and is tested with it. By the largest such ratio, at the far end of its own interval,
+every interval of the comparison becomes wider at both ends, since how much a class depends on processor, memory or
+disk is not known.
 """
 
 from __future__ import annotations
@@ -40,6 +41,11 @@ class MachineShift(Strict):
         return self.new_s / self.old_s
 
     @property
+    def farthest(self) -> float:
+        """The end of the ratio's interval that is further from 1, as a factor of at least 1."""
+        return float(np.exp(abs(np.log(self.ratio)) + (self.error or 0.0)))
+
+    @property
     def differs(self) -> bool:
         shift = abs(float(np.log(self.ratio)))
         return shift > max(float(np.log(MACHINE_MARGIN)), self.error or 0.0)
@@ -73,10 +79,10 @@ def _error(new: NDArray[np.float64], old: NDArray[np.float64]) -> float | None:
 def largest_shift(shifts: Sequence[MachineShift]) -> float:
     """The factor, at least 1, by which intervals become wider.
 
-    >>> largest_shift([MachineShift(resource="disk", new_s=1.0, old_s=1.25, error=0.01)]), largest_shift([])
+    >>> largest_shift([MachineShift(resource="disk", new_s=1.0, old_s=1.25, error=None)]), largest_shift([])
     (1.25, 1.0)
     """
-    return max((max(one.ratio, 1 / one.ratio) for one in shifts if one.differs), default=1.0)
+    return max((one.farthest for one in shifts if one.differs), default=1.0)
 
 
 def machine_cautions(shifts: Sequence[MachineShift]) -> list[str]:

@@ -10,7 +10,7 @@ below 0.05 after Bonferroni's correction for the possible places of a step and f
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -19,9 +19,12 @@ from pydantic import Field
 from scipy.special import stdtr
 
 from skyshard.basics.errors import UserError
+from skyshard.bench.compare.comparability import Weight, differences
 from skyshard.bench.compare.losses import Loss, Side, setbacks
+from skyshard.bench.compare.machine_noise import machine_shifts
 from skyshard.bench.record.latency_stats import statistic
 from skyshard.bench.record.trial_folder import Trial
+from skyshard.bench.record.trial_manifest import TrialManifest
 from skyshard.catalog.strict_files import Strict
 
 STEP_ALPHA = 0.05
@@ -39,6 +42,13 @@ class Point(Strict):
     revision: str
     value: float
     n: int
+    label: str = ""
+    skyshard: str = ""
+
+    @property
+    def release(self) -> str:
+        """For people: the label, else version and revision."""
+        return self.label or f"{self.skyshard} {self.revision[:7]}".strip() or "unknown"
 
 
 class TrendStep(Strict):
@@ -50,6 +60,8 @@ class TrendStep(Strict):
     before: float
     after: float
     p: float
+    machine: float = 1.0
+    """How many times as long the machine itself took after the step as before; 1 where it did not differ."""
 
     @property
     def is_slower(self) -> bool:
@@ -72,7 +84,9 @@ class Trend(Strict):
     statistic: str
     series: list[TrendSeries]
     breaks: list[str]
-    """Trials of another workload, data or hardware than the first: a step there is not due to the release."""
+    """Trials that are not comparable with the first: a step there is not due to the release."""
+    why_not: dict[str, list[str]] = Field(default_factory=dict)
+    """What differs, by trial."""
     losses: list[Loss] = Field(default_factory=list)
     """What the newest release no longer answers, or answers less often than the earlier ones."""
 
@@ -91,11 +105,13 @@ def trend_of(trials: Sequence[tuple[str, Trial]], name: str = "p50") -> Trend:
         raise UserError("a trend needs at least two trials", remedy="name more trial folders")
     ordered = sorted(trials, key=lambda one: one[1].manifest.started)
     measured = {key: points for key in _classes(ordered) if len(points := _points(key, ordered, name)) > 1}
-    series = [_series(key, points, STEP_ALPHA / len(measured)) for key, points in measured.items()]
+    manifests = {name: trial.manifest for name, trial in ordered}
+    series = [_series(key, points, STEP_ALPHA / len(measured), manifests) for key, points in measured.items()]
     losses = _losses([trial for _, trial in ordered])
     if not series and not losses:
         raise UserError(f"no class has enough samples for {name} in two trials", remedy="choose another --statistic")
-    return Trend(statistic=name, series=series, breaks=_breaks(ordered), losses=losses)
+    why_not = _why_not(manifests)
+    return Trend(statistic=name, series=series, breaks=list(why_not), why_not=why_not, losses=losses)
 
 
 def _losses(trials: Sequence[Trial]) -> list[Loss]:
@@ -111,12 +127,12 @@ def _classes(trials: Sequence[tuple[str, Trial]]) -> list[tuple[str, str]]:
     return list(dict.fromkeys((one.phase, one.class_name) for _, trial in trials for one in trial.summary.classes))
 
 
-def _breaks(trials: Sequence[tuple[str, Trial]]) -> list[str]:
-    def identity(trial: Trial) -> tuple[object, ...]:
-        manifest = trial.manifest
-        return manifest.workload_digest, manifest.catalog.get("data_digest"), manifest.environment.cpu_model
-
-    return [name for name, trial in trials if identity(trial) != identity(trials[0][1])]
+def _why_not(manifests: Mapping[str, TrialManifest]) -> dict[str, list[str]]:
+    """For each trial that is not comparable with the first: what differs."""
+    first, *others = manifests
+    found = {name: differences([manifests[name]], [manifests[first]]) for name in others}
+    broken = {name: [one.what for one in all_of if one.weight is Weight.BREAKS] for name, all_of in found.items()}
+    return {name: facts for name, facts in broken.items() if facts}
 
 
 def _points(key: tuple[str, str], trials: Sequence[tuple[str, Trial]], name: str) -> list[Point]:
@@ -127,15 +143,20 @@ def _points(key: tuple[str, str], trials: Sequence[tuple[str, Trial]], name: str
             if value is not None and value > 0:
                 started = f"{trial.manifest.started:%Y-%m-%d %H:%M:%S}"
                 revision = trial.manifest.environment.revision
-                points.append(Point(trial=label, started=started, revision=revision, value=value, n=one.n))
+                named = {"label": trial.manifest.label, "skyshard": trial.manifest.environment.skyshard}
+                points.append(Point(trial=label, started=started, revision=revision, value=value, n=one.n, **named))
     return points
 
 
-def _series(key: tuple[str, str], points: list[Point], alpha: float) -> TrendSeries:
+def _series(
+    key: tuple[str, str], points: list[Point], alpha: float, manifests: Mapping[str, TrialManifest]
+) -> TrendSeries:
     starts = [*release_starts([point.revision for point in points]), len(points)]
     parts = [points[first:last] for first, last in itertools.pairwise(starts)]
     found = find_steps(np.array([_median(part) for part in parts]), alpha)
-    steps = [_step(points, starts[a], starts[b], starts[c], p) for (a, b, c), p in found]
+    steps = [
+        _step(points[starts[a] : starts[b]], points[starts[b] : starts[c]], p, manifests) for (a, b, c), p in found
+    ]
     return TrendSeries(phase=key[0], class_name=key[1], points=points, steps=steps)
 
 
@@ -153,9 +174,15 @@ def _median(points: Sequence[Point]) -> float:
     return float(np.median([point.value for point in points]))
 
 
-def _step(points: Sequence[Point], first: int, place: int, last: int, p: float) -> TrendStep:
-    before, after = _median(points[first:place]), _median(points[place:last])
-    return TrendStep(trial=points[place].trial, revision=points[place].revision, before=before, after=after, p=p)
+def _step(
+    before: Sequence[Point], after: Sequence[Point], p: float, manifests: Mapping[str, TrialManifest]
+) -> TrendStep:
+    sides = [[manifests[point.trial] for point in side] for side in (after, before)]
+    uneven = [shift.ratio for shift in machine_shifts(sides[0], sides[1]) if shift.differs]
+    return TrendStep(
+        trial=after[0].trial, revision=after[0].revision, before=_median(before), after=_median(after), p=p,
+        machine=max(uneven, key=lambda ratio: max(ratio, 1 / ratio), default=1.0),
+    )  # fmt: skip
 
 
 def find_steps(

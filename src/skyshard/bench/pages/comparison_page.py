@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import quote
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
@@ -17,16 +20,23 @@ from skyshard.bench.pages.latency_figures import Picture, picture
 from skyshard.bench.pages.page_template import markdown_table, plain_markdown, probability, render
 from skyshard.bench.pages.svg import INK, MUTED, RULE, SERIES, new_figure
 
+NAMED = 3
+"""Trials of a side that are named at the top of the page."""
+REPORT = "report.html"
 JSON, HTML, MARKDOWN = "comparison.json", "comparison.html", "comparison.md"
 _SIGNS = {LatencyChange.BETTER: "▼", LatencyChange.WORSE: "▲", LatencyChange.SAME: "=", LatencyChange.INCONCLUSIVE: "?"}
 
 
-def write_comparison(comparison: Comparison, out: Path) -> Path:
-    """Write the three files into a folder, and return the path of the page."""
+def write_comparison(comparison: Comparison, out: Path, folders: Mapping[str, Path] = MappingProxyType({})) -> Path:
+    """Write the three files into a folder, and return the path of the page.
+
+    Args:
+        folders: the trials' folders by name; the page links those that have a report, by relative paths.
+    """
     out.mkdir(parents=True, exist_ok=True)
     (out / JSON).write_text(comparison.model_dump_json(indent=1) + "\n", encoding="utf-8")
     (out / MARKDOWN).write_text(markdown(comparison), encoding="utf-8")
-    (out / HTML).write_text(html(comparison), encoding="utf-8")
+    (out / HTML).write_text(html(comparison, report_links(folders, out)), encoding="utf-8")
     return out / HTML
 
 
@@ -50,8 +60,9 @@ def status(comparison: Comparison) -> str:
     return "passed" if comparison.is_comparable and comparison.can_tell else "partial"
 
 
-def html(comparison: Comparison) -> str:
-    """The page as text."""
+def html(comparison: Comparison, links: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The page as text; ``links`` are the addresses of the trials' reports, by name."""
+    new, old = comparison.new_side, comparison.old_side
     return render(
         "compare.html.j2",
         {
@@ -59,6 +70,10 @@ def html(comparison: Comparison) -> str:
             "status": status(comparison),
             "verdict": verdict(comparison),
             "advice": _more_advice(comparison),
+            "names": {"new": _name(comparison.new, new.label), "old": _name(comparison.old, old.label)},
+            "links": links,
+            "facts": _side_by_side(new.facts, old.facts),
+            "settings": _side_by_side(new.settings, old.settings),
             "picture": ratios_figure(comparison.classes, comparison.margin) if comparison.classes else None,
             "losses": comparison.losses,
             "loss_headers": LOSS_HEADERS,
@@ -73,12 +88,14 @@ def markdown(comparison: Comparison) -> str:
     """The comparison for an issue or a terminal."""
     headers = ["class", "phase", "verdict", "median", "ratio (95 %)", "p95 ratio (95 %)", "p", "n", "errors", "wrong"]
     rows = [_row(one) for one in comparison.classes]
-    heading = f"{comparison.workload}: {', '.join(comparison.new)} against {', '.join(comparison.old)}"
+    named = [_name(comparison.new, comparison.new_side.label), _name(comparison.old, comparison.old_side.label)]
+    heading = f"{comparison.workload}: {named[0]} against {named[1]}"
     parts = [f"# {plain_markdown(heading)}", f"**{plain_markdown(verdict(comparison))}**"]
     if comparison.headline is not None:
         parts.append(f"Geometric mean of the medians, damped by 10 ms: {comparison.headline:.3f} times.")
     parts += [markdown_table(headers, rows)] if rows else []
     parts += map(plain_markdown, [*comparison.cautions, *_more_advice(comparison)])
+    parts += _details(comparison)
     if comparison.losses:
         parts += ["## Not answered", markdown_table(LOSS_HEADERS, [one.row for one in comparison.losses])]
     if comparison.differences:
@@ -88,6 +105,50 @@ def markdown(comparison: Comparison) -> str:
         if queries:
             parts.append(f"Only on the {name} side: {plain_markdown(', '.join(queries))}.")
     return "\n\n".join(parts) + "\n"
+
+
+def _details(comparison: Comparison) -> list[str]:
+    """Templates, statements and sides, as sections of the Markdown."""
+    parts = []
+    if comparison.templates:
+        rows = [
+            [
+                one.template,
+                one.phase,
+                f"{seconds(one.old_median_s)} → {seconds(one.new_median_s)}",
+                interval(one.median),
+            ]
+            for one in comparison.templates
+        ]
+        parts += ["## Queries", markdown_table(["template", "phase", "median", "ratio (95 %)"], rows)]
+    if comparison.most_changed:
+        changed = [
+            [one.sql, f"{seconds(one.old_s)} → {seconds(one.new_s)}", f"{one.ratio:.3g}"]
+            for one in comparison.most_changed
+        ]
+        parts += ["## Statements that changed most", markdown_table(["statement", "median", "ratio"], changed)]
+    sides = _side_by_side(comparison.new_side.facts, comparison.old_side.facts)
+    if sides:
+        listed = [[name, "; ".join(new), "; ".join(old)] for name, new, old in sides]
+        parts += ["## The two sides", markdown_table(["what", "new", "old"], listed)]
+    return parts
+
+
+def report_links(folders: Mapping[str, Path], out: Path) -> dict[str, str]:
+    """Addresses of the trials' reports as seen from a folder, by name; of those that have one."""
+    reports = {name: folder / REPORT for name, folder in folders.items()}
+    return {
+        name: quote(os.path.relpath(path.resolve(), out.resolve())) for name, path in reports.items() if path.exists()
+    }
+
+
+def _name(trials: Sequence[str], label: str) -> str:
+    """What a side is called: its label, the names of its trials, or how many there are."""
+    return label or (", ".join(trials) if len(trials) <= NAMED else f"{len(trials)} trials")
+
+
+def _side_by_side(new: Mapping[str, list[str]], old: Mapping[str, list[str]]) -> list[tuple[str, list[str], list[str]]]:
+    return [(name, new.get(name, []), old.get(name, [])) for name in {**new, **old}]
 
 
 def _more_advice(comparison: Comparison) -> list[str]:
@@ -142,12 +203,11 @@ def _ratios(classes: Sequence[ClassChange], margin: float, width: int) -> Figure
         axes.text(-8 / (width - left), row, f"{one.class_name}, {one.phase}", transform=axes.get_yaxis_transform(),
                   ha="right", va="center", color=INK, fontsize=10 if width > 600 else 8)  # fmt: skip
     ticks = [t for t in (0.1, 0.2, 0.33, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10) if 1 / limit < t < limit]
-    ticks = ticks if width > 600 else [t for t in ticks if t in (0.1, 0.33, 0.5, 0.8, 1, 1.25, 2, 3, 10)]
     axes.xaxis.set_major_locator(FixedLocator(list(ticks)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_major_locator(NullLocator())
     axes.spines[["left", "right", "top"]].set_visible(False)
     axes.tick_params(axis="x", length=0)
-    axes.set_xlabel("times as long as before; the band is the margin of same", loc="left")
+    axes.set_xlabel("times as long as before" + ("; the band is the margin of same" if width > 600 else ""), loc="left")
     return figure

@@ -16,9 +16,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 from numpy.typing import NDArray
 
 from skyshard.basics.readable import seconds
-from skyshard.bench.pages.svg import FIXED_SERIES, INK, MUTED, PAPER, RULE, SERIES, STYLE, new_figure, to_svg
+from skyshard.bench.pages.svg import FIXED_SERIES, INK, MAY_GO, MUTED, PAPER, RULE, SERIES, STYLE, new_figure, to_svg
 
-WIDE, NARROW = 976, 340
+WIDE, NARROW = 1040, 340
 RASTER_FROM = 4_000
 """Number of points from which they are drawn as an image inside the SVG."""
 
@@ -127,8 +127,9 @@ def _run_figure(series: Sequence[LatencySeries], phases: Sequence[tuple[str, flo
         rise = 12 * (number % 2) if width < WIDE else 0
         axes.axvline(start_s, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
         axes.annotate(
-            name, (start_s, 1.0), (2, rise), ("data", "axes fraction"), "offset points", va="bottom", color=MUTED
-        )
+            name, (start_s, 1.0), (2, rise), ("data", "axes fraction"), "offset points", va="bottom", color=MUTED,
+            label=MAY_GO,
+        )  # fmt: skip
     if series:
         spacing = {"handletextpad": 0.1, "columnspacing": 1.0}
         figure.legend(loc="upper left", ncols=per_line, frameon=False, **spacing)

@@ -70,7 +70,8 @@ def _load_figure(series: Sequence[UnderLoad], width: int) -> Figure:
     axes.set_yscale("log")
     _time_ticks(axes)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    axes.set_xlabel("queries in flight as one is sent, all classes together", loc="left")
+    together = ", all classes together" if width == WIDE else ""
+    axes.set_xlabel(f"queries in flight as one is sent{together}", loc="left")
     _plain(axes)
     figure.legend(loc="upper left", ncols=per_line, frameon=False, handletextpad=0.3, columnspacing=1.0)
     return figure

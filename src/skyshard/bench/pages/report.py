@@ -54,7 +54,7 @@ def _page(trial: Trial) -> dict[str, object]:
         "s": summary,
         "has_phases": has_phases,
         "status": _status(summary),
-        "verdict": verdict_sentence(trial),
+        "verdict": _outcome(trial),
         "facts": _facts(trial),
         "percentile_names": _percentile_names(summary.classes),
         "is_driver_slow": not summary.is_trustworthy,

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator, Sequence
 from html import escape
 
 import matplotlib as mpl
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 INK, MUTED, RULE, PAPER, ACCENT = "#010101", "#020202", "#030303", "#040404", "#050505"
 SERIES = tuple(f"#0a0a{n:02x}" for n in range(1, 9))
@@ -51,10 +56,49 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width * PX, height * PX), dpi=72)
 
 
+MAY_GO = "_may-go"
+"""Label, which no legend shows, of a text that is left out where it would overprint another."""
+GAP = 4.0
+"""Least distance between two labels of an axis, in SVG user units."""
+
+
+def thin_labels(figure: Figure) -> None:
+    """Hide the labels of ticks, and texts marked ``MAY_GO``, that would overprint another or leave the figure."""
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    paper = Bbox.from_bounds(0, 0, *figure.canvas.get_width_height())
+    for labels in _label_rows(figure, renderer):
+        kept: list[Bbox] = []
+        for label in labels:
+            box = label.get_window_extent(renderer)
+            is_inside = box.x0 >= paper.x0 and box.x1 <= paper.x1 and box.y0 >= paper.y0 and box.y1 <= paper.y1
+            if is_inside and not any(other.padded(GAP, 0).overlaps(box) for other in kept):
+                kept.append(box)
+            else:
+                label.set_visible(False)
+
+
+def _label_rows(figure: Figure, renderer: RendererAgg) -> Iterator[Sequence[Text]]:
+    """Of each panel the labels of both axes that are within their range, then the texts that may go."""
+    for axes in figure.axes:
+        axes.apply_aspect()
+        for axis in (axes.yaxis, axes.xaxis):
+            axis.get_tightbbox(renderer)  # makes the ticks and puts their labels into place
+        ticks = [label for axis in (axes.yaxis, axes.xaxis) for label in _tick_labels(axis)]
+        yield [*ticks, *(text for text in axes.texts if text.get_label() == MAY_GO)]
+
+
+def _tick_labels(axis: Axis) -> list[Text]:
+    low, high = sorted(axis.get_view_interval())
+    slack = 1e-9 * (high - low)
+    ticks = [tick for tick in axis.get_major_ticks() if low - slack <= tick.get_loc() <= high + slack]
+    return [tick.label1 for tick in ticks if tick.label1.get_visible() and tick.label1.get_text()]
+
+
 def to_svg(figure: Figure, *, name: str, title: str) -> str:
     """The figure as an ``<svg>`` element with a title for screen readers; ``name`` is unique on the page."""
     buffer = io.StringIO()
     with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
+        thin_labels(figure)
         figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     text = buffer.getvalue()
     text = text[text.index("<svg") :]

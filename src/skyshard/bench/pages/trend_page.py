@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -14,7 +16,10 @@ from skyshard.bench.compare.losses import LOSS_HEADERS
 from skyshard.bench.compare.trend import LEAST_PART, Trend, TrendSeries, TrendStep
 from skyshard.bench.pages.latency_figures import Picture, picture
 from skyshard.bench.pages.page_template import markdown_table, plain_markdown, render
-from skyshard.bench.pages.svg import INK, MUTED, SERIES, new_figure
+from skyshard.bench.pages.svg import INK, MUTED, RULE, SERIES, new_figure
+
+NAMED = 5
+"""Trials that are not comparable which the warning names."""
 
 
 def write_trend(trend: Trend, out: Path) -> Path:
@@ -25,7 +30,7 @@ def write_trend(trend: Trend, out: Path) -> Path:
     pictures = [(one, trend_figure(one, trend.statistic, number)) for number, one in enumerate(trend.series)]
     content = {
         "t": trend, "pictures": pictures, "verdict": verdict(trend), "status": status(trend),
-        "losses": trend.losses, "loss_headers": LOSS_HEADERS,
+        "warning": not_comparable(trend), "losses": trend.losses, "loss_headers": LOSS_HEADERS,
     }  # fmt: skip
     (out / "trend.html").write_text(render("trend.html.j2", content), encoding="utf-8")
     return out / "trend.html"
@@ -57,9 +62,19 @@ def sentence(step: TrendStep) -> str:
     """For people: ``1.2 times as slow at new3 (10 ms to 12 ms)``."""
     ratio = step.after / step.before
     word = "slow" if step.is_slower else "fast"
-    return (
-        f"{max(ratio, 1 / ratio):.3g} times as {word} at {step.trial} ({seconds(step.before)} to {seconds(step.after)})"
-    )
+    machine = f"; the machine itself took {step.machine:.3g} times as long" if step.machine != 1 else ""
+    times = f"{seconds(step.before)} to {seconds(step.after)}"
+    return f"{max(ratio, 1 / ratio):.3g} times as {word} at {step.trial} ({times}{machine})"
+
+
+def not_comparable(trend: Trend) -> str:
+    """Which trials are not comparable with the first, and why, as a sentence; empty when all are."""
+    if not trend.breaks:
+        return ""
+    named = [f"{name} ({', '.join(trend.why_not.get(name, ['workload, data or hardware']))})" for name in trend.breaks]
+    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    which = f"{', '.join(named[:NAMED])}{more}"
+    return f"Not comparable with the first trial, so that a step may not be the release's: {which}."
 
 
 def markdown(trend: Trend) -> str:
@@ -72,8 +87,8 @@ def markdown(trend: Trend) -> str:
     parts = ["# Trend", f"**{plain_markdown(verdict(trend))}**", table]
     if trend.losses:
         parts += ["## Not answered", markdown_table(LOSS_HEADERS, [one.row for one in trend.losses])]
-    if trend.breaks:
-        parts.append(plain_markdown(f"Other workload, data or hardware than the first: {', '.join(trend.breaks)}."))
+    if warning := not_comparable(trend):
+        parts.append(plain_markdown(warning))
     return "\n\n".join(parts) + "\n"
 
 
@@ -84,9 +99,9 @@ def trend_figure(one: TrendSeries, statistic: str, number: int) -> Picture:
 
 
 def _figure(one: TrendSeries, number: int, width: int) -> Figure:
-    height = 170
+    height = 180
     figure = new_figure(width, height)
-    axes = figure.add_axes((62 / width, 26 / height, (width - 76) / width, (height - 40) / height))
+    axes = figure.add_axes((62 / width, 36 / height, (width - 76) / width, (height - 50) / height))
     values = np.array([point.value for point in one.points])
     axes.plot(np.arange(len(values)), values, "o-", color=SERIES[number % len(SERIES)], linewidth=1, markersize=4)
     names = [point.trial for point in one.points]
@@ -98,9 +113,20 @@ def _figure(one: TrendSeries, number: int, width: int) -> Figure:
     axes.set_ylim(0, float(values.max()) * 1.15)
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: seconds(value) if value > 0 else "0"))
-    axes.set_xticks(range(0, len(values), -(-len(values) // 12)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value + 1:.0f}"))
+    _release_ticks(axes, [point.release for point in one.points])
     axes.grid(axis="y", linewidth=0.6)
     axes.spines[["left", "right", "top"]].set_visible(False)
     axes.tick_params(axis="both", which="both", length=0)
     return figure
+
+
+def _release_ticks(axes: Axes, releases: Sequence[str]) -> None:
+    """The name of each release below the middle of its trials, a light line where the next one begins."""
+    runs = [(name, len(list(group))) for name, group in groupby(releases)]
+    ends = np.cumsum([count for _, count in runs])
+    axes.set_xticks([float(end - (count + 1) / 2) for end, (_, count) in zip(ends, runs, strict=True)])
+    axes.set_xticklabels([name for name, _ in runs])
+    for end in ends[:-1]:
+        axes.axvline(end - 0.5, color=RULE, linewidth=0.6, zorder=0)
+    axes.set_xlim(-0.7, len(releases) - 0.3)
+    axes.set_xlabel(f"releases, in order of the start of their {len(releases)} trials", loc="left")

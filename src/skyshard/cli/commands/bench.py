@@ -176,6 +176,8 @@ def compare(
     threshold: Annotated[float, typer.Option(min=1.0, help="Ratio beyond which worse is a regression.")] = 1.1,
     margin: Annotated[float, typer.Option(min=1.0, help="Ratios within it are the same.")] = 1.05,
     anyway: Annotated[bool, typer.Option("--anyway", help="Compare common queries of different workloads.")] = False,
+    label: Annotated[str, typer.Option(help="Name of the new side instead of its trials' own label.")] = "",
+    against_label: Annotated[str, typer.Option(help="Name of the old side instead of its trials' own label.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Compare two releases, several trials a side. Exit code 1 on a regression beyond the threshold.
@@ -185,8 +187,12 @@ def compare(
     Example: skyshard bench compare new1 new2 new3 new4 --against old1 old2 old3 old4
     """
     sides = skyshard.bench.read_trials(new, against)
-    found = skyshard.bench.compare_trials(sides[0], sides[1], threshold=threshold, margin=margin, anyway=anyway)
-    page = comparison_page.write_comparison(found, out)
+    found = skyshard.bench.compare_trials(
+        sides[0], sides[1], threshold=threshold, margin=margin, anyway=anyway, labels=(label, against_label)
+    )
+    folders = [*new, *against]
+    named = dict(zip([name for side in sides for name, _ in side], folders, strict=True))
+    page = comparison_page.write_comparison(found, out, named)
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
@@ -228,7 +234,8 @@ def trend(
         for one in found.series
     ]  # fmt: skip
     print_table(["class", "phase", "trials", f"last {statistic}", "steps"], rows)
-    typer.echo(trend_page.verdict(found))
+    for line in (trend_page.not_comparable(found), trend_page.verdict(found)):
+        typer.echo(line, nl=bool(line))
     typer.echo(f"report: {page}")
     raise typer.Exit(bool(found.regressions))
 

@@ -1,16 +1,18 @@
 """Trends: steps are found where they are, and nowhere else."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.bench_trials import made_trial, made_workload
+from tests.support.bench_trials import made_manifest, made_trial, made_workload
+from tests.support.svg_texts import svg_texts, unreadable
 from typer.testing import CliRunner
 
 from skyshard.basics.errors import UserError
 from skyshard.bench.compare.trend import STEP_ALPHA, find_steps, trend_of
-from skyshard.bench.pages.trend_page import verdict, write_trend
+from skyshard.bench.pages.trend_page import not_comparable, trend_figure, verdict, write_trend
 from skyshard.cli.app import app
 
 
@@ -78,7 +80,17 @@ def test_a_trend_orders_trials_and_names_the_release_of_a_step(tmp_path: Path) -
 def test_a_trial_of_another_workload_is_named() -> None:
     """Its step would not be the release's."""
     other = made_trial(2, workload=made_workload(seed=9))
-    assert trend_of([("a", made_trial(1)), ("b", other)]).breaks == ["b"]
+    found = trend_of([("a", made_trial(1)), ("b", other)])
+    assert found.breaks == ["b"]
+    assert "b (workload digest)" in not_comparable(found)
+
+
+def test_a_trial_on_other_data_is_named_with_what_differs(tmp_path: Path) -> None:
+    """Every fact that breaks a comparison counts, and the warning is on the page."""
+    manifest = made_manifest(made_workload(), data_digest="other", day=1)
+    found = trend_of([("a", made_trial(1)), ("b", replace(made_trial(2), manifest=manifest))])
+    assert found.why_not == {"b": ["data digest"]}
+    assert "b (data digest)" in write_trend(found, tmp_path).read_text()
 
 
 def test_one_trial_is_no_trend() -> None:
@@ -121,3 +133,17 @@ def test_the_p_of_a_step_is_students() -> None:
     values = np.array([3.40, 3.38, 4.4, 4.6])
     ((_, p),) = find_steps(values, alpha=0.1)
     assert p == pytest.approx(stats.ttest_ind(np.log(values[:2]), np.log(values[2:])).pvalue)
+
+
+@pytest.mark.timeout(20)
+def test_the_axis_names_releases_and_can_be_read() -> None:
+    """Labels stand for releases, else version and revision; those without room are left out, wide and narrow."""
+    trials = [(f"t{day}", made_trial(day, revision=f"{day // 2}{'a' * 11}", day=day)) for day in range(24)]
+    named = [(name, replace(one, manifest=one.manifest.model_copy(update={"label": label}))) for (name, one), label in
+             zip(trials, ["first", "first", *[""] * 22], strict=True)]  # fmt: skip
+    found = trend_of(named).series[0]
+    assert [point.release for point in found.points][1:3] == ["first", "0.1 1aaaaaa"]
+    drawn = trend_figure(found, "p50", 0)
+    assert "first" in [one.text for one in svg_texts(drawn.wide)]
+    for svg in (drawn.wide, drawn.narrow):
+        assert unreadable(svg) == []

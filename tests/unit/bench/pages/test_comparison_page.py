@@ -6,10 +6,20 @@ from pathlib import Path
 
 import pytest
 from tests.support.bench_trials import made_trial
+from tests.support.svg_texts import unreadable
 
 from skyshard.bench.compare.class_change import Interval
 from skyshard.bench.compare.comparison import Comparison, compare_trials
-from skyshard.bench.pages.comparison_page import html, interval, markdown, status, verdict, write_comparison
+from skyshard.bench.pages.comparison_page import (
+    html,
+    interval,
+    markdown,
+    ratios_figure,
+    report_links,
+    status,
+    verdict,
+    write_comparison,
+)
 from skyshard.bench.record.trial_folder import Trial
 
 pytestmark = pytest.mark.timeout(30)
@@ -61,3 +71,32 @@ def test_no_p_is_shown_as_zero() -> None:
 def test_intervals_are_written_with_three_digits() -> None:
     """The ratio, and both ends of its interval."""
     assert interval(Interval(value=1.2096, low=1.15, high=1.28)) == "1.21 (1.15 to 1.28)"
+
+
+@pytest.mark.parametrize("factor", [1.0, 3.0, 40.0])
+def test_the_figure_of_ratios_can_be_read(factor: float) -> None:
+    """However far the ratios reach, no tick is printed over another and no label is cut, wide and narrow."""
+    found = compare_trials(side("new", 2, 1, factor), side("old", 2, 50))
+    drawn = ratios_figure(found.classes, found.margin)
+    assert unreadable(drawn.wide) == []
+    assert unreadable(drawn.narrow) == []
+
+
+def test_labels_and_settings_of_both_sides_are_on_the_page() -> None:
+    """The sides are called by their labels; revision, date and machine of both are said, and each template's ratio."""
+    found = compare_trials(side("new", 4, 1), side("old", 4, 50), labels=("with index", ""))
+    for text in (html(found), markdown(found)):
+        assert "with index against old0" in text or "with index against 4 trials" in text
+        for said in ("2026-07-01", "x, 2 cores", "aaa", "FTSObj/extent"):
+            assert said in text.replace("<wbr>", "")
+    assert [one.template for one in found.templates][:2] == ["LV/cone", "LV/object_by_id"]
+    assert "SELECT" in html(found)
+
+
+def test_links_to_reports_are_relative(tmp_path: Path) -> None:
+    """From the comparison's folder to the trial's; a trial without a report has none."""
+    for name in ("a b", "none"):
+        (tmp_path / "trials" / name).mkdir(parents=True)
+    (tmp_path / "trials" / "a b" / "report.html").touch()
+    folders = {name: tmp_path / "trials" / name for name in ("a b", "none")}
+    assert report_links(folders, tmp_path / "out") == {"a b": "../trials/a%20b/report.html"}
