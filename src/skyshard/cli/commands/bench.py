@@ -84,7 +84,7 @@ def run(
     folder = out or Path("trials") / f"{loaded.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     targets, where = tuple(target or ["czar"]), database or loaded.database
     asked = skyshard.scenarios.TrialRun(
-        file, loaded, folder, where, targets, cluster, seed, *_drivers(processes, ray=ray), label
+        file, loaded, folder, where, targets, cluster, seed, *_drivers(processes, ray=ray), label=label
     )
     with interruptible(), quick_switching(), progress_bars() as watcher:
         results = asked.run(watcher)
