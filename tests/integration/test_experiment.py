@@ -132,3 +132,35 @@ def test_a_cell_that_fails_is_recorded_and_the_others_go_on(folder: Path) -> Non
     assert "Nothing" in result.cells[1].failures[0]
     assert result.is_cold
     assert servers(folder / "out") == []
+
+
+@pytest.mark.parametrize(
+    ("factors", "words"),
+    [
+        ("{set.key_bufer_size: [8M, 64M]}", "did you mean key_buffer_size"),
+        ("{set.key_buffer_size: [8M, lots]}", "MariaDB"),
+        ("{set.datadir: [a, b]}", "cannot be chosen"),
+        ("{set.key_buffer_size: [8M, 9M], set.key-buffer-size: [7M, 8M]}", "are one setting"),
+    ],
+)
+def test_a_setting_that_the_server_refuses_is_refused_before_anything_is_made(
+    folder: Path, factors: str, words: str
+) -> None:
+    """By the server itself, with file and line."""
+    (folder / "nodes.yaml").write_text(FILE.replace("{nodes: [1, 2]}", factors))
+    code, text = run(folder)
+    assert code == 2
+    assert "nodes.yaml', line 6, key 'factors.set." in text
+    assert words in text
+    assert not (folder / "out").exists()
+
+
+def test_settings_hold_in_the_cells_that_have_them(folder: Path) -> None:
+    """The manifest of each trial has the czar's own value."""
+    text = FILE.replace("{nodes: [1, 2]}", "{set.czar:key_buffer_size: [8M, 16M]}").replace("trials: 2", "trials: 1")
+    (folder / "nodes.yaml").write_text(text.replace("fraction: 0.2", "fraction: 0.2, nodes: 1"))
+    code, text = run(folder)
+    assert code == 0, text
+    for cell, size in (("c01", 8 << 20), ("c02", 16 << 20)):
+        manifest = (folder / "out" / "trials" / f"b01-{cell}" / "manifest.json").read_text()
+        assert str(size) in manifest

@@ -105,17 +105,15 @@ def _refuse_equal(read: ReadExperiment, cells: Sequence[Cell]) -> None:
             raise read.fault(["cells", second.name], what, "change a level, or drop one of the two")
 
 
-def _place(read: ReadExperiment, cell: Cell, name: str) -> KeyPath:
-    """Where the file says a cell's choice."""
-    if cell.name:
-        return ["cells", cell.name, name] if name in cell.levels else ["hold", name]
-    if name in read.file.hold:
-        return ["hold", name]
-    if name not in read.file.factors:
-        return ["factors"]
-    levels = [str(level) for level in read.file.factors[name]]
-    found = str(cell.levels[name])
-    return ["factors", name, levels.index(found)] if found in levels else ["factors", name]
+def place_of(read: ReadExperiment, cell: Cell, name: str) -> KeyPath:
+    """Where the file says a cell's choice: a level, what is held, or a key at its top."""
+    if name in read.file.factors:
+        levels = [identity(str(level)) for level in read.file.factors[name]]
+        found = identity(cell.levels.get(name, ""))
+        return ["factors", name, levels.index(found)] if found in levels else ["factors", name]
+    if cell.name and name in cell.levels:
+        return ["cells", cell.name, name]
+    return ["hold", name] if name in read.file.hold else [name]
 
 
 def _refuse_contradiction(read: ReadExperiment, cell: Cell) -> None:
@@ -126,13 +124,13 @@ def _refuse_contradiction(read: ReadExperiment, cell: Cell) -> None:
     if replicas > nodes:
         name = "replicas" if "replicas" in {**cell.levels, **cell.held} else "nodes"
         what = f"{replicas} replicas contradict {nodes} {'node' if nodes == 1 else 'nodes'}: each copy needs a node"
-        raise read.fault(_place(read, cell, name), what, remedy)
+        raise read.fault(place_of(read, cell, name), what, remedy)
     for name in chosen:
         match = SETTING.fullmatch(name)
         server = match["server"] if match else ""
         if server and server != "czar" and int(server.removeprefix("node")) > nodes:
             what = f"'{name}' contradicts nodes {nodes}: there is no {server}"
-            raise read.fault(_place(read, cell, name), what, remedy)
+            raise read.fault(place_of(read, cell, name), what, remedy)
 
 
 def _refuse_idle_settings(read: ReadExperiment, cells: Sequence[Cell]) -> None:
@@ -146,4 +144,4 @@ def _refuse_idle_settings(read: ReadExperiment, cells: Sequence[Cell]) -> None:
             owner = owner_of(match["name"]) if match and match["server"] != "czar" else ""
             if owner and owner not in engines:
                 what = f"'{name}' is a setting of {owner}, and the cells' engine is {', '.join(sorted(engines))}"
-                raise read.fault(_place(read, cell, name), what, f"add engine {owner}, or drop the setting")
+                raise read.fault(place_of(read, cell, name), what, f"add engine {owner}, or drop the setting")

@@ -56,7 +56,7 @@ def build_setup(
     folder.mkdir(parents=True)
     cluster = cluster_of(folder)
     try:
-        cluster.start(setup.nodes, *([setup.settings] if setup.settings else []))
+        cluster.start(setup.nodes, setup.settings)
         built = _ingest(setup, cluster, sky, layout, has_oracle=has_oracle, watcher=watcher)
     finally:
         if cluster.exists:

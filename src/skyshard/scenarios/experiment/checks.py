@@ -10,15 +10,14 @@ from pathlib import Path
 
 from skyshard.basics.errors import UserError
 from skyshard.basics.readable import human_bytes
-from skyshard.bench.experiment.cells import Cell, Design, make_design
+from skyshard.bench.experiment.cells import Cell, Design, make_design, place_of
 from skyshard.bench.experiment.experiment_file import ReadExperiment, read_experiment
 from skyshard.bench.trial.new_folder import require_writable
 from skyshard.bench.workload.workload import Workload, find_workload, read_workload, template_folder
 from skyshard.bench.workload.workload_fit import Fitted, best_fit, names_of
 from skyshard.catalog.layout import Layout, read_layout
-from skyshard.catalog.strict_files import KeyPath
-from skyshard.cluster.installation import find_mariadbd
 from skyshard.host.shipped_data import data_folder
+from skyshard.scenarios.experiment.check_settings import check_settings
 from skyshard.scenarios.experiment.setups import SKY_GROWTH, Setup, Sky, setups_of
 from skyshard.synth.recipe.recipe import Recipe, find_shipped, read_recipe
 from skyshard.synth.rows.generate import open_sky
@@ -62,7 +61,7 @@ def check_experiment(path: Path, out: Path, disk_budget_bytes: int | None = None
     """
     read = read_experiment(path)
     design = make_design(read)
-    find_mariadbd()
+    check_settings(read, design)
     recipes, workloads, layouts, notes = {}, {}, {}, []
     for cell in design.cells:
         recipe = str(cell.all["recipe"])
@@ -98,17 +97,6 @@ class _named:  # noqa: N801  (read as a context)
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, UserError):
             raise self._read.fault(self._place, error.what, error.remedy) from None
-
-
-def place_of(read: ReadExperiment, cell: Cell, factor: str) -> KeyPath:
-    """Where the file says a factor of a cell."""
-    if factor in read.file.factors:
-        levels = [str(level) for level in read.file.factors[factor]]
-        found = str(cell.levels.get(factor, ""))
-        return ["factors", factor, levels.index(found)] if found in levels else ["factors", factor]
-    if cell.name and factor in cell.levels:
-        return ["cells", cell.name, factor]
-    return ["hold", factor] if factor in read.file.hold else [factor]
 
 
 def layout_file(read: ReadExperiment, name: str) -> Path:

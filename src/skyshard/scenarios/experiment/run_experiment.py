@@ -25,6 +25,8 @@ from skyshard.bench.experiment.trial_numbers import TrialNumbers, numbers_of
 from skyshard.bench.pages.experiment_page import write_experiment
 from skyshard.bench.record.environment import capture_environment
 from skyshard.bench.record.trial_folder import read_trial
+from skyshard.cluster.private_cluster import CZAR_NAME
+from skyshard.cluster.settings import ClusterDescription, parse_settings
 from skyshard.host.interrupts import uninterrupted
 from skyshard.host.page_cache import disk_bytes, drop_page_cache, files_below, fill_page_cache
 from skyshard.scenarios.experiment.build_setup import (
@@ -223,12 +225,12 @@ class _Run:
         has_oracle = checked.read.file.check_answers
         cluster = cluster_of(self.folder.setup(setup))
         stop_all(self._setup_folders())
-        self._choose_settings(cell, setup)
         if self.is_cold:
             drop_page_cache(data_files(cluster))
         else:
             fill_page_cache(catalog_files(cluster, has_oracle=has_oracle))
-        cluster.start()
+        servers = (CZAR_NAME, *cluster.node_names)
+        cluster.start(described=ClusterDescription(settings=parse_settings(cell.settings, servers)))
         if has_oracle:
             cluster.start_mono()
         file, workload = checked.asked(cell)
@@ -244,9 +246,6 @@ class _Run:
         _require_answers(numbers)
         self.folder.keep(planned, numbers)
         self.took_s.append(numbers.elapsed_s)
-
-    def _choose_settings(self, cell: Cell, setup: int) -> None:
-        """Give a stopped cluster the settings of a cell."""
 
     def _announce(self, planned: PlannedTrial, ahead: Sequence[PlannedTrial]) -> None:
         whole, label = len(self.order), self.cells[planned.cell].label

@@ -14,8 +14,7 @@ from skyshard.catalog.synth_manifest import Shrink
 
 AT_CREATION = (
     "innodb_page_size", "innodb_undo_tablespaces", "innodb_checksum_algorithm", "innodb_file_per_table",
-    "innodb_default_row_format", "innodb_compression", "aria_block_size", "aria_log_file_size",
-    "innodb_log_file_size", "rocksdb_default_cf_options",
+    "innodb_default_row_format", "innodb_compression", "aria_block_size", "rocksdb_default_cf_options",
 )  # fmt: skip
 """Settings that a data folder, or the tables in it, keep from the moment they are made; a set-up of its own."""
 SERVER_BYTES = 130 << 20
