@@ -17,12 +17,12 @@ def files_below(folders: Iterable[Path]) -> Iterator[Path]:
             yield from (Path(place) / name for name in names)
 
 
-def fill_page_cache(files: Iterable[Path]) -> int:
-    """Read files, so that the system has them in memory as far as it fits; returns their bytes."""
+def fill_page_cache(files: Iterable[Path], most_bytes: int) -> int:
+    """Read files, so that the system has them in memory, up to so many bytes; returns what was read."""
     total = 0
     for path in files:
         with contextlib.suppress(OSError), path.open("rb", buffering=0) as file:
-            while count := len(file.read(READ_BYTES)):
+            while total < most_bytes and (count := len(file.read(READ_BYTES))):
                 total += count
     return total
 

@@ -157,8 +157,8 @@ def _held(found: Collected) -> list[str]:
         if all(cell.all.get(name) == value for cell in cells)
     }
     sentences = [f"{name}: {level_text(name, value)}" for name, value in same.items()]
-    own = [name for name in ("engine", "layout") if not any(name in cell.all for cell in cells)]
-    sentences += [f"{name}: the recipe's own" for name in own]
+    own = [name for name in ("engine", "layout", "replicas") if not any(name in cell.all for cell in cells)]
+    sentences += [f"{name}: as the recipe has it" for name in own]
     digests = {build.data_digest for builds in found.builds.values() for build in builds}
     if len(digests) == 1:
         sentences.append("the rows: all catalogs have one digest")

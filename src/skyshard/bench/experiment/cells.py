@@ -14,8 +14,8 @@ from skyshard.catalog.strict_files import KeyPath
 CELL = "cell"
 """The only factor of an experiment whose cells are named."""
 MOST_CELLS = 256
-DEFAULTS: dict[str, Value] = {"nodes": 2, "replicas": 1, "fraction": 1.0, "shrink": "coverage"}
-"""What cells have where the file says nothing; engine and layout are the recipe's."""
+DEFAULTS: dict[str, Value] = {"nodes": 2, "fraction": 1.0, "shrink": "coverage"}
+"""What cells have where the file says nothing; engine, layout and replicas are the recipe's or the layout's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def place_of(read: ReadExperiment, cell: Cell, name: str) -> KeyPath:
 def _refuse_contradiction(read: ReadExperiment, cell: Cell) -> None:
     """Choices of one cell that exclude each other."""
     chosen = cell.all
-    nodes, replicas = int(chosen["nodes"]), int(chosen["replicas"])
+    nodes, replicas = int(chosen["nodes"]), int(chosen.get("replicas", 1))
     remedy = "name the cells that can be under 'cells', or drop a level"
     if replicas > nodes:
         name = "replicas" if "replicas" in {**cell.levels, **cell.held} else "nodes"

@@ -59,13 +59,13 @@ def contrasts_of(
 
 
 def _main_contrasts(names: Sequence[str], levels: Mapping[str, Sequence[Value]], model: Matrix) -> list[Contrast]:
-    found, first = [], 1
+    found, first, inverse = [], 1, np.linalg.pinv(model)
     for name in names:
         coding = sum_coding(len(levels[name]))
         for against, level in itertools.combinations(range(len(levels[name])), 2):
             wanted = np.zeros(model.shape[1])
             wanted[first : first + coding.shape[1]] = coding[level] - coding[against]
-            weights = _weights(model, wanted)
+            weights = _weights(model, inverse, wanted)
             if weights is not None:
                 found.append(Contrast(name, levels[name][level], levels[name][against], weights))
         first += coding.shape[1]
@@ -79,7 +79,7 @@ def _pair_contrasts(
     pairs: Mapping[tuple[int, int], Matrix],
 ) -> list[Contrast]:
     """Each level but the first of one factor with each of the other."""
-    found, first = [], 1 + sum(len(levels[name]) - 1 for name in names)
+    found, first, inverse = [], 1 + sum(len(levels[name]) - 1 for name in names), np.linalg.pinv(model)
     for (one, other), columns in pairs.items():
         mine, theirs = (levels[names[place]] for place in (one, other))
         coding, other_coding = sum_coding(len(mine)), sum_coding(len(theirs))
@@ -87,7 +87,7 @@ def _pair_contrasts(
             wanted = np.zeros(model.shape[1])
             change = np.outer(coding[level] - coding[0], other_coding[other_level] - other_coding[0])
             wanted[first : first + columns.shape[1]] = change.ravel()
-            weights = _weights(model, wanted)
+            weights = _weights(model, inverse, wanted)
             if weights is not None:
                 ends = (names[other], theirs[other_level], theirs[0])
                 found.append(Contrast(names[one], mine[level], mine[0], weights, *ends))
@@ -95,9 +95,8 @@ def _pair_contrasts(
     return found
 
 
-def _weights(model: Matrix, wanted: Weights) -> Weights | None:
+def _weights(model: Matrix, inverse: Matrix, wanted: Weights) -> Weights | None:
     """Weights of the cells' means; None where the cells do not tell it."""
-    inverse = np.linalg.pinv(model)
     if not np.allclose(wanted @ inverse @ model, wanted, atol=1e-8):
         return None
     weights: Weights = wanted @ inverse

@@ -75,7 +75,7 @@ def _ingest(
     with Testbed(cluster.folder) as testbed:
         begun = time.monotonic()
         report = testbed.ingest(
-            source, database=DATABASE, layout=wanted, loader=loader, replicas=setup.replicas, watcher=watcher
+            source, database=DATABASE, layout=wanted, loader=loader, replicas=setup.replicas or None, watcher=watcher
         )
         ingest_s = time.monotonic() - begun
         if has_oracle:

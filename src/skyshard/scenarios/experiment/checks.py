@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from skyshard.basics.errors import UserError
 from skyshard.basics.readable import human_bytes
 from skyshard.bench.experiment.cells import Cell, Design, make_design, place_of
@@ -76,7 +78,7 @@ def check_experiment(path: Path, out: Path, disk_budget_bytes: int | None = None
         if layout and layout not in layouts:
             with _named(read, cell, "layout"):
                 layouts[layout] = read_layout(layout_file(read, layout))
-    _refuse_more_copies(read, design, layouts)
+    _refuse_misfits(read, design, layouts)
     setups, by_cell = setups_of(design.cells)
     budget, estimates = _room(read, design, setups, by_cell, recipes, out, disk_budget_bytes)
     inputs = _inputs(read, recipes, workloads, layouts)
@@ -143,11 +145,19 @@ class _named_key(_named):  # noqa: N801
         self._read, self._place = read, [key]
 
 
-def _refuse_more_copies(read: ReadExperiment, design: Design, layouts: Mapping[str, Layout]) -> None:
-    """A layout may ask for more replicas than a cell has nodes."""
+def _refuse_misfits(read: ReadExperiment, design: Design, layouts: Mapping[str, Layout]) -> None:
+    """A layout may ask for more replicas than a cell has nodes, or for what its engine lacks."""
     for cell in design.cells:
         layout = layouts.get(str(cell.all.get("layout", "")))
-        if layout and "replicas" not in {**cell.held, **cell.levels} and layout.replicas > int(cell.all["nodes"]):
+        if layout and "engine" in cell.all:
+            try:
+                Layout.model_validate({**layout.model_dump(), "engine": cell.all["engine"]})
+            except ValidationError as error:
+                reason = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+                what = f"layout '{cell.all['layout']}' does not go with engine {cell.all['engine']}: {reason}"
+                remedy = "name the cells that can be under 'cells'"
+                raise read.fault(place_of(read, cell, "layout"), what, remedy) from None
+        if layout and "replicas" not in cell.all and layout.replicas > int(cell.all["nodes"]):
             nodes = cell.all["nodes"]
             what = f"layout '{cell.all['layout']}' asks for {layout.replicas} replicas, a cell has {nodes} nodes"
             raise read.fault(place_of(read, cell, "layout"), what, "take more nodes, or give replicas under 'hold'")

@@ -28,6 +28,7 @@ from skyshard.bench.record.trial_folder import read_trial
 from skyshard.cluster.private_cluster import CZAR_NAME
 from skyshard.cluster.settings import ClusterDescription, parse_settings
 from skyshard.host.interrupts import uninterrupted
+from skyshard.host.memory import memory_bytes
 from skyshard.host.page_cache import disk_bytes, drop_page_cache, files_below, fill_page_cache
 from skyshard.scenarios.experiment.build_setup import (
     DATABASE,
@@ -44,6 +45,9 @@ from skyshard.scenarios.experiment.build_setup import (
 from skyshard.scenarios.experiment.checks import CheckedExperiment, check_experiment
 from skyshard.scenarios.experiment.folder import ExperimentFolder, plan_of
 from skyshard.scenarios.trial_run import TrialRun
+
+CACHED_SHARE = 0.7
+"""Of the memory: as much of the catalog's files is read before a warm trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +232,7 @@ class _Run:
         if self.is_cold:
             drop_page_cache(data_files(cluster))
         else:
-            fill_page_cache(catalog_files(cluster, has_oracle=has_oracle))
+            fill_page_cache(catalog_files(cluster, has_oracle=has_oracle), int(CACHED_SHARE * memory_bytes()))
         servers = (CZAR_NAME, *cluster.node_names)
         cluster.start(described=ClusterDescription(settings=parse_settings(cell.settings, servers)))
         if has_oracle:

@@ -42,6 +42,7 @@ class Setup:
     sky: Sky
     nodes: int
     replicas: int
+    """0: as the layout has it."""
     engine: str
     """Empty: the layout's."""
     layout: str
@@ -52,7 +53,7 @@ class Setup:
 
     def estimated_bytes(self, values: int, *, has_oracle: bool) -> int:
         """The space that it may take, for so many bytes of values."""
-        data = GROWTH.get(self.engine or "MyISAM", OTHER_GROWTH) * self.replicas
+        data = GROWTH.get(self.engine or "MyISAM", OTHER_GROWTH) * max(1, self.replicas)
         servers = self.nodes + (2 if has_oracle else 1)
         return int(values * (data + (ORACLE_GROWTH if has_oracle else 0)) + servers * SERVER_BYTES)
 
@@ -65,7 +66,7 @@ def setup_of(cell: Cell) -> Setup:
     )
     engine, layout, loader = (str(chosen.get(name, "")) for name in ("engine", "layout", "loader"))
     settings = tuple(word for word in cell.settings if is_at_creation(word))
-    return Setup(sky, int(chosen["nodes"]), int(chosen["replicas"]), engine, layout, loader, settings)
+    return Setup(sky, int(chosen["nodes"]), int(chosen.get("replicas", 0)), engine, layout, loader, settings)
 
 
 def is_at_creation(word: str) -> bool:
