@@ -59,7 +59,7 @@ def contrasts_of(
 
 
 def _main_contrasts(names: Sequence[str], levels: Mapping[str, Sequence[Value]], model: Matrix) -> list[Contrast]:
-    found, first, inverse = [], 1, np.linalg.pinv(model)
+    found, first, inverse = [], 1, _inverse(model)
     for name in names:
         coding = sum_coding(len(levels[name]))
         for against, level in itertools.combinations(range(len(levels[name])), 2):
@@ -79,7 +79,7 @@ def _pair_contrasts(
     pairs: Mapping[tuple[int, int], Matrix],
 ) -> list[Contrast]:
     """Each level but the first of one factor with each of the other."""
-    found, first, inverse = [], 1 + sum(len(levels[name]) - 1 for name in names), np.linalg.pinv(model)
+    found, first, inverse = [], 1 + sum(len(levels[name]) - 1 for name in names), _inverse(model)
     for (one, other), columns in pairs.items():
         mine, theirs = (levels[names[place]] for place in (one, other))
         coding, other_coding = sum_coding(len(mine)), sum_coding(len(theirs))
@@ -93,6 +93,10 @@ def _pair_contrasts(
                 found.append(Contrast(names[one], mine[level], mine[0], weights, *ends))
         first += columns.shape[1]
     return found
+
+
+def _inverse(model: Matrix) -> Matrix:
+    return np.asarray(np.linalg.pinv(model), np.float64)
 
 
 def _weights(model: Matrix, inverse: Matrix, wanted: Weights) -> Weights | None:
