@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -63,14 +63,33 @@ def read_schema(name: str) -> tuple[FelisTable, ...]:
     """
     if name not in schema_names():
         raise UserError(f"no schema '{name}'", remedy="skyshard schema list shows them")
-    from felis import Schema
     from lsst.resources import ResourcePath
 
-    path = ResourcePath(f"resource://{PACKAGE}/{name}.yaml")
+    schema = _read_felis(ResourcePath(f"resource://{PACKAGE}/{name}.yaml"))
+    return tuple(_table(table) for table in schema.tables)
+
+
+def _read_felis(path: Any) -> Any:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast as what Schema.from_uri reads with
     content = yaml.load(path.read(), loader)
-    schema = Schema.model_validate(content, context={"id_generation": True, "resource_path": path})
-    return tuple(_table(table) for table in schema.tables)
+    return _schema_class().model_validate(content, context={"id_generation": True, "resource_path": path})
+
+
+@cache
+def _schema_class() -> Any:
+    """felis' model of a schema; the schemas that one takes columns from are read with the quick loader, too."""
+    from felis import Schema
+    from pydantic import ValidationInfo, model_validator
+
+    class QuickSchema(Schema):  # type: ignore[misc]
+        @model_validator(mode="after")
+        def _load_resources(self, info: ValidationInfo) -> Any:
+            context: Any = info.context
+            for name, resource in self.resources.items():
+                self._resource_map[name] = _read_felis(context["resource_path"].parent().join(resource.uri))
+            return self
+
+    return QuickSchema
 
 
 def describe_columns(tables: Sequence[FelisTable], catalog: str, name: str) -> tuple[SchemaColumn, ...]:

@@ -18,6 +18,8 @@ DEEP = 1200
 BAD = {
     "deep list": "[\n" * DEEP,
     "deep mapping": "{a: " * DEEP,
+    "deep blocks on one line": "- " * DEEP,
+    "very deep list": "[\n" * 8 * DEEP,
     "deep blocks": "".join(" " * n + "a:\n" for n in range(DEEP)),
     "no such day": "day: 2026-99-99",
     "endless number": "n: " + "9" * 5000,
