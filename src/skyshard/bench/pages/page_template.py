@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import jinja2
 from markupsafe import Markup, escape
@@ -14,6 +15,12 @@ from skyshard.basics.readable import binary_bytes, digits, seconds
 
 def render(template: str, content: Mapping[str, object]) -> str:
     """A page as text."""
+    return _environment().get_template(template).render(content)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """Templates are compiled once in a process."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("skyshard.bench"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
@@ -28,7 +35,7 @@ def render(template: str, content: Mapping[str, object]) -> str:
         times=times,
         probability=probability,
     )
-    return environment.get_template(template).render(content)
+    return environment
 
 
 def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
