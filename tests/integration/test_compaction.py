@@ -41,7 +41,7 @@ def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("visits")
-    return [write_catalog(folder / str(seed), objects=60, seed=seed) for seed in (1, 2, 3)]
+    return [write_catalog(folder / str(seed), objects=60, seed=seed, side_deg=4) for seed in (1, 2, 3)]
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_old_parts_stay_for_the_time_of_grace(testbed: Testbed, database: str) -
 def test_further_transactions_and_a_new_index_follow(testbed: Testbed, database: str, tmp_path: Path) -> None:
     """After a compaction a database takes rows in as before, refuses keys that it has, and its index can be remade."""
     testbed.compact(database, grace_s=0.0)
-    testbed.ingest(write_catalog(tmp_path / "fourth", objects=60, seed=4), database=database)
+    testbed.ingest(write_catalog(tmp_path / "fourth", objects=60, seed=4, side_deg=4), database=database)
     before = answers(testbed, database)
     assert (
         testbed.rebuild_indexes(database)["Object"]
@@ -121,7 +121,7 @@ def test_further_transactions_and_a_new_index_follow(testbed: Testbed, database:
     testbed.rebuild_indexes(database)
     assert bad_checks(testbed, database) == []
     with pytest.raises(UserError, match="earlier transaction"):
-        testbed.ingest(write_catalog(tmp_path / "again", objects=61, seed=4), database=database)
+        testbed.ingest(write_catalog(tmp_path / "again", objects=61, seed=4, side_deg=4), database=database)
     assert answers(testbed, database) == before
 
 
@@ -164,7 +164,7 @@ def fused(testbed: Testbed, fuse: Fuse) -> Any:
 
 def test_an_unfinished_ingest_comes_first(testbed: Testbed, database: str, tmp_path: Path) -> None:
     """Nothing is merged under an ingest that was interrupted; a compaction that was is taken back by an ingest."""
-    fourth = write_catalog(tmp_path / "fourth", objects=60, seed=4)
+    fourth = write_catalog(tmp_path / "fourth", objects=60, seed=4, side_deg=4)
     with pytest.raises(Stopped):
         testbed.ingest(fourth, database=database, watcher=stop_at("load"))
     with pytest.raises(UserError, match="unfinished"):
@@ -172,7 +172,7 @@ def test_an_unfinished_ingest_comes_first(testbed: Testbed, database: str, tmp_p
     testbed.ingest(fourth, database=database)
     with pytest.raises(Stopped):
         testbed.compact(database, watcher=stop_at("compact"))
-    testbed.ingest(write_catalog(tmp_path / "fifth", objects=60, seed=5), database=database)
+    testbed.ingest(write_catalog(tmp_path / "fifth", objects=60, seed=5, side_deg=4), database=database)
     assert_right(testbed, database, database)
 
 
@@ -221,7 +221,9 @@ def test_who_is_overtaken_asks_again(testbed: Testbed, database: str, tmp_path: 
     endpoints = {node: testbed.cluster.endpoint(node) for node in testbed.nodes}
     folders = {name: testbed.cluster.data_dir(name) for name in ("czar", *testbed.nodes)}
     for number, sql in enumerate(OVERTAKEN):
-        testbed.ingest(write_catalog(tmp_path / str(number), objects=12, seed=50 + number), database=database)
+        testbed.ingest(
+            write_catalog(tmp_path / str(number), objects=12, seed=50 + number, side_deg=4), database=database
+        )
         right = sorted(map(str, rows_in(testbed.query(sql, database=database).table)))
         source, text_rows = Overtaken(testbed, 1), 20_000 * (number % 2)
         with Czar(source, testbed.cluster.endpoint("czar"), endpoints, folders, text_rows=text_rows) as czar:
@@ -258,7 +260,7 @@ def test_reads_beside_compactions_without_grace(testbed: Testbed, database: str,
         thread.start()
     try:
         for seed in range(10, 14):
-            testbed.ingest(write_catalog(tmp_path / str(seed), objects=30, seed=seed), database=database)
+            testbed.ingest(write_catalog(tmp_path / str(seed), objects=30, seed=seed, side_deg=4), database=database)
             testbed.compact(database, grace_s=0.0)
     finally:
         is_over.set()

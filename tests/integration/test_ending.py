@@ -35,7 +35,7 @@ def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("sources")
-    return [write_catalog(folder / str(seed), objects=40, seed=seed) for seed in (1, 2)]
+    return [write_catalog(folder / str(seed), objects=40, seed=seed, side_deg=4) for seed in (1, 2)]
 
 
 @pytest.fixture

@@ -53,7 +53,10 @@ def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("sources")
-    return {name: write_catalog(folder / name, objects=60, seed=seed) for name, seed in ((FIRST, 1), (SECOND, 2))}
+    return {
+        name: write_catalog(folder / name, objects=60, seed=seed, side_deg=4)
+        for name, seed in ((FIRST, 1), (SECOND, 2))
+    }
 
 
 @pytest.fixture

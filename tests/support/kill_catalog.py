@@ -12,11 +12,16 @@ import pyarrow.parquet as pq
 STRIPING = {"stripes": 85, "substripes": 12, "overlap_deg": 0.01667}
 
 
-def write_catalog(folder: Path, *, objects: int, seed: int = 1) -> Path:
-    """A synth folder: two-part director, dependent by key, dependent with BLOBs (LOAD DATA), regular table."""
+def write_catalog(folder: Path, *, objects: int, seed: int = 1, side_deg: float = 12.0) -> Path:
+    """A synth folder: two-part director, dependent by key, dependent with BLOBs (LOAD DATA), regular table.
+
+    Args:
+        side_deg: width and height of the field, of chunks 2.1 degrees high: 12 degrees touch 42 chunks, 4 degrees 10.
+    """
     random_numbers = np.random.default_rng(seed)
     keys = seed * 10**12 + np.arange(objects, dtype=np.int64) * 7
-    ra, dec = random_numbers.uniform(10, 22, objects), random_numbers.uniform(-6, 6, objects)
+    half = side_deg / 2
+    ra, dec = random_numbers.uniform(16 - half, 16 + half, objects), random_numbers.uniform(-half, half, objects)
     owner = np.repeat(np.arange(objects), 3)
     blobbed = owner[:: max(1, len(owner) // 2_000)]
     tables = {
