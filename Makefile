@@ -6,10 +6,11 @@ BIN := .venv/bin
 DEMO_OUT ?= demo-out
 PYTEST_ARGS ?=
 # So many processes run unit tests, and all tests (0: in pytest's own); the tests of one file run in one process. Each
-# process with integration tests has a private cluster of its own.
+# process with integration tests has a private cluster of its own. Files go in the order of tests/conftest.py, not those
+# of most tests first.
 CHECK_PROCESSES ?= 2
 TEST_PROCESSES ?= 2
-PYTEST := $(BIN)/pytest --dist loadfile
+PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 # Tests start many processes: each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -97,7 +97,7 @@ def test_no_process_left_is_no_trial() -> None:
 def test_of_a_process_that_dies_the_others_samples_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A driver process killed in a phase: the trial is kept as partial with the others' samples, and says why."""
     monkeypatch.syspath_prepend(Path(__file__).parents[4])  # whence a process that is spawned imports the target
-    loaded = lv_workload({"arrivals": {"loop": "open", "rate_per_s": 20, "clients": 2}, "count": 100}, {})
+    loaded = lv_workload({"arrivals": {"loop": "open", "rate_per_s": 40, "clients": 2}, "count": 100}, {})
     processes = DriverProcesses(partial(Doomed, tmp_path / "mark"), 2)
     summary = trial_of(loaded, NullTarget(), tmp_path / "trial", processes)
     trial = validate_trial(tmp_path / "trial")

@@ -21,6 +21,10 @@ from skyshard.bench.trial.trial_setup import CatalogFacts
 pytestmark = pytest.mark.timeout(20)  # drawing takes a second, and several on a busy machine
 
 
+NO_SKY = CatalogFacts()
+"""What the trials do not look at need not be drawn."""
+
+
 class Calm(NullTarget):
     """Takes a while, beside which the driver's own delay is little."""
 
@@ -73,7 +77,7 @@ def test_a_trial_folder_holds_manifest_samples_summary_and_report(folder: Path) 
 
 def test_a_wrong_answer_is_counted_listed_and_fails_the_trial(tmp_path: Path) -> None:
     """The statement, its template and the reason stand in summary and report."""
-    summary = trial(tmp_path, Wrong(), Oracle())
+    summary = trial(tmp_path, Wrong(), Oracle(), NO_SKY)
     assert [(one.class_name, one.wrong) for one in summary.classes] == [("LV", 0), ("LV", 0), ("FTSObj", 2)]
     assert [one.template for one in summary.wrong_answers] == ["FTSObj/density"]
     assert not summary.is_passed
@@ -86,7 +90,7 @@ def test_a_wrong_answer_is_counted_listed_and_fails_the_trial(tmp_path: Path) ->
 
 def test_a_target_that_always_fails_still_leaves_a_report(tmp_path: Path) -> None:
     """No answer at all: every query is an error, nothing is divided by zero, and the reason is shown escaped."""
-    summary = trial(tmp_path, Broken(), Oracle(), CatalogFacts())
+    summary = trial(tmp_path, Broken(), Oracle(), NO_SKY)
     assert sum(one.errors for one in summary.classes) == summary.n == 24
     assert all(one.latency is None for one in summary.classes)
     assert "node &lt;2&gt; is gone; start it" in (tmp_path / "report.html").read_text()
@@ -94,7 +98,7 @@ def test_a_target_that_always_fails_still_leaves_a_report(tmp_path: Path) -> Non
 
 def test_an_oracle_that_fails_leaves_answers_unchecked_and_the_trial_failed(tmp_path: Path) -> None:
     """Unchecked is not equal."""
-    summary = trial(tmp_path, NullTarget(), Broken())
+    summary = trial(tmp_path, NullTarget(), Broken(), NO_SKY)
     assert sum(one.unchecked for one in summary.classes) == 24
     assert not summary.is_passed
 
@@ -104,7 +108,7 @@ def test_an_answer_that_the_generator_does_not_know_fails_although_oracle_and_ta
     sql = "SELECT MIN(ra), MAX(ra), MIN(decl), MAX(decl) FROM Object"
     for count, passes in ((1, True), (2, False)):
         truth = TrueAnswers.of({f" {sql} ": TrueAnswer(pa.table({"n": [count]}))}, lambda sql: None)
-        summary = trial(tmp_path / str(count), Calm(), Oracle(), CatalogFacts(), truth)
+        summary = trial(tmp_path / str(count), Calm(), Oracle(), NO_SKY, truth)
         assert summary.is_passed == passes
         manifest = read_trial(tmp_path / str(count)).manifest
         asked = [one.sql for one in read_trial(tmp_path / str(count)).summary.wrong_answers]
@@ -114,7 +118,7 @@ def test_an_answer_that_the_generator_does_not_know_fails_although_oracle_and_ta
 
 def test_without_oracle_the_verdict_says_so(tmp_path: Path) -> None:
     """A pass without comparison does not claim right answers; what a busy machine adds about the driver comes after."""
-    trial(tmp_path, Calm())
+    trial(tmp_path, Calm(), catalog=NO_SKY)
     sentence = verdict_sentence(read_trial(tmp_path))
     assert sentence.startswith("Passed: 24 queries, answers not checked, every class within its target.")
 
@@ -146,7 +150,7 @@ def test_ctrl_c_while_checking_leaves_a_partial_trial(tmp_path: Path) -> None:
         def run(self, sql: str, database: str) -> TargetAnswer:
             raise KeyboardInterrupt
 
-    summary = trial(tmp_path, NullTarget(), Interrupting())
+    summary = trial(tmp_path, NullTarget(), Interrupting(), NO_SKY)
     assert summary.is_partial
     assert not summary.is_passed
     assert sum(one.unchecked for one in summary.classes) == summary.n == 24

@@ -16,14 +16,23 @@ from skyshard.cli.app import app
 pytestmark = pytest.mark.timeout(60)
 
 
-@pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in which ``skyshard`` is the command of this interpreter, first on the path."""
-    file = tmp_path / "skyshard"
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which ``skyshard`` is the command of this interpreter, and ``script`` what it prints for bash."""
+    folder = tmp_path_factory.mktemp("bin")
+    file = folder / "skyshard"
     file.write_text(f'#!/bin/sh\nexec {sys.executable} -m skyshard.cli.app "$@"\n')
     file.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    return tmp_path
+    script = subprocess.run([file, "completion", "bash"], capture_output=True, text=True, check=True).stdout
+    (folder / "script").write_text(script)
+    return folder
+
+
+@pytest.fixture
+def command(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder, first on the path."""
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return folder
 
 
 def asked(words: list[str], text: str) -> list[str]:
@@ -55,9 +64,7 @@ complete_line "LINE"
 )
 def test_bash_completes(command: Path, line: str, wanted: set[str]) -> None:
     """The function that the script defines gives what begins with the word: commands, options, values of options."""
-    script = subprocess.run(["skyshard", "completion", "bash"], capture_output=True, text=True, check=True).stdout
-    assert "complete -o default -F _skyshard_completion skyshard" in script
-    (command / "script").write_text(script)
+    assert "complete -o default -F _skyshard_completion skyshard" in (command / "script").read_text()
     found = asked(["bash", "--norc", "-c", f"cd {command}; {BASH.replace('LINE', line)}"], "")
     assert set(found) == wanted
 

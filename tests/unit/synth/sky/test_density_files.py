@@ -5,18 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import healpy
 import numpy as np
 import pytest
 from tests.support.recipes import changed
 
 from skyshard.basics.errors import UserError
+from skyshard.basics.lazy import lazy_module
 from skyshard.synth.recipe.frames import Frame, in_frame
 from skyshard.synth.recipe.recipe import Recipe
 from skyshard.synth.recipe.sky_rules import MapFile
 from skyshard.synth.rows.generate import open_sky
 from skyshard.synth.sky.density_files import read_map
 
+healpy = lazy_module("healpy")
 NSIDE = 16
 PLACE = (83.6, 22.0)
 """Equatorial degrees; Galactic (184.6, -5.8), ecliptic (84.1, -1.3): three pixels that are far apart."""
