@@ -42,7 +42,7 @@ def test_tables_are_found_whatever_their_case_and_what_is_not_there_is_named() -
     """The error says which tables there are."""
     tables = read_schema("ppdb")
     assert describe_columns(tables, "ppdb", "diaobject") == describe_columns(tables, "ppdb", "DiaObject")
-    with pytest.raises(UserError, match="schema 'ppdb' has no table 'Nix'.*it has .*DiaObject"):
+    with pytest.raises(UserError, match=r"schema 'ppdb' has no table 'Nix'.*it has .*DiaObject"):
         describe_columns(tables, "ppdb", "Nix")
     assert "ppdb" in schema_names()
     with pytest.raises(UserError, match="no schema 'nix'"):
