@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -48,7 +48,7 @@ class OnlyRealDoctests:
     """Modules without an example are not imported and searched for one: that took a third of the collection."""
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_collect_file(self, file_path: Path) -> Iterator[list[pytest.Collector]]:
+    def pytest_collect_file(self, file_path: Path) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
         found = yield
         return [one for one in found if type(one) is not DoctestModule or b">>> " in file_path.read_bytes()]
 

@@ -98,7 +98,7 @@ def plan(
     if chunks is not None and not chunks:
         raise UserError("the list of chunks is empty", remedy="leave --chunks out to make all")
     identity = Identity(recipe, sky.seed, fraction, None if chunks is None else tuple(sorted(set(chunks))), shrink)
-    chosen = chosen_chunks(sky, identity)
+    chosen = _chosen(sky, expected, identity)
     share = fraction if shrink == "thinning" else 1.0
     made, whole = share * sum(expected[chunk] for chunk in chosen), sum(expected.values())
     widths = {name: row_bytes(sky.specs[name].table) for name in ratios}
@@ -119,7 +119,10 @@ def chosen_chunks(sky: SyntheticSky, identity: Identity) -> list[int]:
     Raises:
         UserError: a chunk that the recipe, or the fraction of it, does not hold.
     """
-    expected = sky.expected_objects()
+    return _chosen(sky, sky.expected_objects(), identity)
+
+
+def _chosen(sky: SyntheticSky, expected: dict[int, float], identity: Identity) -> list[int]:
     covered = _cover(sky, expected, identity.fraction) if identity.shrink == "coverage" else sorted(expected)
     return _keep(covered, identity.chunks, expected)
 
