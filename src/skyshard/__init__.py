@@ -23,6 +23,7 @@ __all__ = [
     "Analysis",
     "Answer",
     "Bug",
+    "CalibrationRun",
     "Cluster",
     "ClusterError",
     "ClusterFile",
@@ -38,6 +39,8 @@ __all__ = [
     "NoRoom",
     "NodeStatus",
     "Progress",
+    "Projection",
+    "ProjectionRun",
     "QueryResult",
     "QueryStats",
     "QueryStatus",
@@ -79,6 +82,7 @@ if TYPE_CHECKING:
     from skyshard.basics.errors import UserError as UserError
     from skyshard.basics.progress import Progress as Progress
     from skyshard.basics.progress import Watcher as Watcher
+    from skyshard.bench.model.projection import Projection as Projection
     from skyshard.bench.record.latency_stats import TrialSummary as TrialSummary
     from skyshard.bench.trial.trial_setup import TrialResult as TrialResult
     from skyshard.bench.workload.workload import Workload as Workload
@@ -105,10 +109,12 @@ if TYPE_CHECKING:
     from skyshard.ingest.transaction.ingest_report import TableReport as TableReport
     from skyshard.ingest.upkeep.compaction import Compacted as Compacted
     from skyshard.node.messages import Loader as Loader
+    from skyshard.scenarios.calibration_run import CalibrationRun as CalibrationRun
     from skyshard.scenarios.demo import DemoResult as DemoResult
     from skyshard.scenarios.demo import run_demo as run_demo
     from skyshard.scenarios.experiment.run_experiment import ExperimentOutcome as ExperimentOutcome
     from skyshard.scenarios.experiment.run_experiment import run_experiment as run_experiment
+    from skyshard.scenarios.projection_run import ProjectionRun as ProjectionRun
     from skyshard.scenarios.sweep_run import SweepRun as SweepRun
     from skyshard.scenarios.trial_run import TrialRun as TrialRun
     from skyshard.story.read_story import Stories as Stories
@@ -125,6 +131,7 @@ else:
             "Analysis": "czar.result.analysis",
             "Answer": "czar.result.answer",
             "Bug": "basics.errors",
+            "CalibrationRun": "scenarios.calibration_run",
             "Cluster": "cluster.private_cluster",
             "ClusterFile": "catalog.cluster_file",
             "ClusterError": "basics.errors",
@@ -140,6 +147,8 @@ else:
             "NoRoom": "basics.errors",
             "NodeStatus": "cluster.server_status",
             "Progress": "basics.progress",
+            "Projection": "bench.model.projection",
+            "ProjectionRun": "scenarios.projection_run",
             "QueryResult": "czar.result.answer",
             "QueryStats": "czar.result.answer",
             "QueryStatus": "czar.submitted_queries",

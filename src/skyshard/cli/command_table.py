@@ -160,6 +160,16 @@ COMMANDS = (
         "experiment:experiment",
         "Try every combination of engines, layouts, nodes, settings in randomised blocks, and say what each does.",
     ),
+    CommandRow(
+        "bench calibrate",
+        "bench:calibrate",
+        "Measure what chunks, rows and reads from disk cost on this machine, for `skyshard bench project`.",
+    ),
+    CommandRow(
+        "bench project",
+        "bench:project",
+        "Say which class would meet its target at a share of DR1, on how many nodes of which hardware.",
+    ),
     CommandRow("schema list", "schema:list_schemas", "List the catalogs and how many tables and columns they have."),
     CommandRow("schema show", "schema:show_schema", "Show the tables of a catalog, or the columns of a table."),
 )

@@ -18,6 +18,7 @@ from skyshard.catalog.synth_manifest import read_manifest
 from skyshard.ingest.transaction.kept_truth import KnownAnswer
 from skyshard.registry.catalog.published_catalog import Catalog
 from skyshard.registry.transactions.transaction_report import read_report
+from skyshard.rowimage.record import RecordLayout
 from skyshard.synth.recipe.release_profile import read_profile
 from skyshard.testbed import Testbed
 
@@ -69,9 +70,16 @@ def describe_catalog(testbed: Testbed, catalog: Catalog) -> dict[str, object]:
         "replicas": catalog.layout.replicas,
         "nodes": len(catalog.nodes),
         "rows": {name: table.rows for name, table in catalog.tables.items()},
+        "row_bytes": row_bytes(catalog),
         "chunks": len({chunk for table in catalog.tables.values() for chunk in table.chunks}),
         "data_digest": testbed.registry.contributions.data_digest(catalog.database),
     }
+
+
+def row_bytes(catalog: Catalog) -> dict[str, int]:
+    """Bytes of a stored row by table, where rows have a fixed length."""
+    tables = {name: entry.table for name, entry in catalog.tables.items()}
+    return {name: RecordLayout.of(one).length for name, one in tables.items() if RecordLayout.is_packable(one)}
 
 
 def how_made(source: Path, catalog: Catalog) -> dict[str, object]:

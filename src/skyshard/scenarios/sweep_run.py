@@ -14,8 +14,8 @@ from pathlib import Path
 
 from skyshard.basics.errors import UserError
 from skyshard.basics.progress import Watcher, announce
-from skyshard.bench.compare.published_results import check_model, cliff, read_published
 from skyshard.bench.compare.sweep import Forecast, Size, Sweep, forecasts, sweep_of
+from skyshard.bench.model.published_results import check_model, cliff, read_published
 from skyshard.bench.pages.sweep_page import write_sweep
 from skyshard.bench.record.trial_folder import MANIFEST, read_trial
 from skyshard.bench.trial.new_folder import require_writable

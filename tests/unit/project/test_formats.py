@@ -17,9 +17,9 @@ from tests.support.frozen import FIRST, FROZEN
 
 from skyshard.basics.errors import UserError
 from skyshard.bench.compare.comparison import Comparison
-from skyshard.bench.compare.published_results import read_published
 from skyshard.bench.compare.sweep import Sweep
 from skyshard.bench.compare.trend import Trend
+from skyshard.bench.model.published_results import read_published
 from skyshard.bench.record.trial_folder import read_trial
 from skyshard.bench.workload.query_template import read_template
 from skyshard.bench.workload.schema_names import read_schema_file

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from skyshard.bench.compare.losses import Side
-from skyshard.bench.compare.published_results import PublishedCheck
 from skyshard.bench.compare.scaling import ASSUMPTIONS, SHARED, Prediction, power_fit, predict, work_fit
+from skyshard.bench.model.published_results import PublishedCheck
 from skyshard.bench.record.latency_stats import Verdict
 from skyshard.bench.record.trial_folder import Trial
 from skyshard.catalog.strict_files import Strict

@@ -28,10 +28,11 @@ from skyshard.cli.terminal.show import (
 from skyshard.host.interrupts import interruptible
 
 if TYPE_CHECKING:
-    from skyshard.bench.pages import comparison_page, page_template, sweep_page, trend_page
+    from skyshard.bench.pages import comparison_page, page_template, projection_page, sweep_page, trend_page
 else:
     comparison_page = lazy_module("skyshard.bench.pages.comparison_page")
     page_template = lazy_module("skyshard.bench.pages.page_template")
+    projection_page = lazy_module("skyshard.bench.pages.projection_page")
     sweep_page = lazy_module("skyshard.bench.pages.sweep_page")
     trend_page = lazy_module("skyshard.bench.pages.trend_page")
 
@@ -283,6 +284,65 @@ def _show_sweep(found: skyshard.bench.Sweep, page: Path) -> None:
     print_table(["series", "exponent", "held out: predicted", "measured", "holds", "50 % of DR1"], rows)
     typer.echo(sweep_page.verdict(found))
     typer.echo(f"report: {page}")
+
+
+def calibrate(
+    out: Annotated[Path, typer.Option(help="Folder for trials and hardware.yaml; run again to go on.")],
+    workload: Annotated[str, typer.Option(help="A workload file, or the name of a shipped one.")] = "calibration",
+    recipe: Annotated[str, typer.Option(help="The recipe that skies are made of.")] = "calibration",
+    cover: Annotated[str, typer.Option(help="Fractions with few, full chunks, with commas.")] = "0.05,0.15",
+    thin: Annotated[str, typer.Option(help="Fractions with all chunks and few rows, with commas.")] = "0.02,0.1",
+    nodes: Annotated[int, typer.Option(min=1, max=64, help="Nodes of the private cluster.")] = 2,
+    rounds: Annotated[int, typer.Option(min=1, help="Warm trials of each sky.")] = 2,
+    cold: Annotated[bool, typer.Option("--cold/--no-cold", help="Measure with empty caches, too.")] = True,
+    leave_out: Annotated[str, typer.Option(help="Classes, or class/template, to leave out, with commas between.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Measure what chunks, rows and reads from disk cost on this machine, for `skyshard bench project`."""
+    file, loaded = _adjusted_file(workload, leave_out, 0.0, check=False)
+    skies = skyshard.scenarios.skies_of(_numbers(cover, float), _numbers(thin, float))
+    asked = skyshard.scenarios.CalibrationRun(file, loaded, out, recipe, skies, nodes, rounds, cold)
+    with interruptible(), quick_switching(), progress_bars(quiet=True) as watcher:
+        folders = asked.run(watcher)
+    if as_json:
+        print_json({"trials": [str(folder) for folder in folders], "hardware": str(out / "hardware.yaml")})
+    else:
+        typer.echo(f"{len(folders)} trials in {out}; next: skyshard bench project {out} --fraction 0.5")
+
+
+def project(
+    trials: Annotated[list[Path], typer.Argument(help="Trial folders, or the folder of a calibration.")],
+    fraction: Annotated[float, typer.Option(help="Share of DR1.")] = 0.5,
+    nodes: Annotated[int, typer.Option(min=0, help="Nodes of the cluster; 0: as the hardware file says.")] = 0,
+    hardware: Annotated[
+        str, typer.Option(help="A hardware file, or a shipped one: ldm-552-2018, nvme-2026.")
+    ] = "ldm-552-2018",
+    profile: Annotated[str, typer.Option(help="What DR1 is: kpm, or another profile with the tables.")] = "kpm",
+    load: Annotated[str, typer.Option(help="The workload that runs, with its targets; alone: each class alone.")] = (
+        "kpm-50"
+    ),
+    time: Annotated[
+        str, typer.Option(help="elapsed, or processor: for trials on a machine that did other work, too.")
+    ] = "elapsed",
+    measured_on: Annotated[
+        Path | None, typer.Option(help="Hardware file of the trials; hardware.yaml beside them by default.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for projection.html, .md and .json.")] = Path("projection"),
+    as_json: JsonOption = False,
+) -> None:
+    """Say which class would meet its target at a share of DR1, on how many nodes of which hardware."""
+    if time not in ("elapsed", "processor"):
+        raise UserError(f"there is no time '{time}'", remedy="give --time elapsed or --time processor")
+    by: Literal["elapsed", "processor"] = "processor" if time == "processor" else "elapsed"
+    folders = tuple(skyshard.scenarios.trial_folders(trials))
+    asked = skyshard.scenarios.ProjectionRun(folders, fraction, nodes, hardware, profile, load, by, measured_on)
+    found, page = asked.run(out)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        return
+    print_table(projection_page.HEADERS, [projection_page.row(one) for one in found.classes])
+    for line in (*projection_page.sentences(found), projection_page.verdict(found), f"report: {page}"):
+        typer.echo(line)
 
 
 def _numbers(text: str, kind: type[Number]) -> list[Number]:

@@ -439,7 +439,15 @@ class ProgressOutput(Output):
     eta_s: float | None
 
 
+class CalibrationOutput(Output):
+    """``bench calibrate``: trial folders, and the hardware file beside them."""
+
+    trials: list[str]
+    hardware: str
+
+
 OUTPUTS: Mapping[str, Any] = {
+    "bench calibrate": CalibrationOutput,
     "cancel": QueryStatusOutput,
     "cluster status": ClusterStatus,
     "cluster upgrade": ClusterUpgrade,
@@ -465,8 +473,7 @@ OUTPUTS: Mapping[str, Any] = {
     "transactions abort": AbortOutput,
     "verify": list[CheckOutput],
 }
-"""By command. Those of ``bench`` print the models of their files: TrialSummary, Comparison, Trend, Sweep, and
-ExperimentResult."""
+"""By command. Other commands of ``bench`` print the models of their files: TrialSummary, Comparison, Sweep ..."""
 
 
 def validate_output(command: str, text: str) -> Any:

@@ -33,6 +33,8 @@ class PublishedTimes(_PublishedModel):
     """One kind of query over the tests."""
 
     name: str
+    like: str = ""
+    """The class, or ``class/template``, whose queries these were."""
     kind: Literal["scan", "constant"]
     """scan: work in proportion to the rows of a node; constant: a look-up."""
     alone_s: list[float | None]
@@ -47,6 +49,17 @@ class ConcurrentScans(_PublishedModel):
     mean_s: list[float]
 
 
+class LoadMeans(_PublishedModel):
+    """Means by class of one test under a load of several classes."""
+
+    fraction: Annotated[float, Field(gt=0, le=1)]
+    load: str
+    """The shipped workload that has the load's clients."""
+    without: list[str] = []
+    """Classes of it that were left out."""
+    mean_s: dict[str, float]
+
+
 class PublishedResults(_PublishedModel):
     """The content of the file."""
 
@@ -55,6 +68,8 @@ class PublishedResults(_PublishedModel):
     columns: Annotated[list[PublishedTest], Field(min_length=2)]
     results: list[PublishedTimes]
     concurrent_object_scans: ConcurrentScans
+    concurrent_forced_source_scans: ConcurrentScans | None = None
+    together: list[LoadMeans] = []
 
     @model_validator(mode="after")
     def _has_a_number_for_each_column(self) -> PublishedResults:

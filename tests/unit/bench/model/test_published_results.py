@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from skyshard.bench.compare.published_results import TOLERANCE, check_model, cliff, read_published
+from skyshard.bench.model.published_results import TOLERANCE, check_model, cliff, read_published
 from skyshard.host.shipped_data import data_file, data_folder
 
 PUBLISHED = sorted(data_folder("queries", "published").glob("*.yaml"))

@@ -1,0 +1,41 @@
+"""Makes a private cluster cold: the next query reads from the disk, as if its data had not been asked for in a day.
+
+Two ways. ``flush`` closes every table, which gives up MyISAM's and Aria's cached index blocks; a restart also empties
+InnoDB's pool and whatever else a server keeps. Either way the data files then leave the page cache. No root is needed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from skyshard.cluster.private_cluster import Cluster
+from skyshard.db.connection import Account, connect
+from skyshard.host.page_cache import drop_page_cache, files_below
+
+Way = Literal["flush", "restart"]
+
+
+def make_cold(cluster: Cluster, *, way: Way = "flush", database: str = "") -> int:
+    """Empty the caches of every node, and drop the files of a database (or all) from the page cache; returns how many.
+
+    ``flush`` waits until running statements have ended. The czar's own server keeps what it knows: its tables are the
+    registry's, and are not what is measured.
+
+    Raises:
+        ClusterError: a node does not answer, or does not come back.
+    """
+    if way == "restart":
+        for name in cluster.node_names:
+            cluster.stop_server(name)
+        cluster.start()
+    else:
+        for name in cluster.node_names:
+            with connect(cluster.endpoint(name), Account.ADMIN) as connection:
+                connection.execute("FLUSH TABLES")
+    return drop_page_cache(files_below([_data(cluster, name, database) for name in cluster.node_names]))
+
+
+def _data(cluster: Cluster, name: str, database: str) -> Path:
+    data = cluster.data_dir(name)
+    return data / database if database else data
