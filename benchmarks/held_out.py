@@ -32,8 +32,8 @@ from skyshard.scenarios.catalog_facts import row_bytes
 from skyshard.scenarios.projection_run import trial_folders
 from skyshard.testbed import Testbed
 
-EMPTY_GB = 1e-9
-"""Memory of a node that is cold."""
+UNBOUND = 1e9
+"""Here the prices of rows were measured on the same memory; it is no bound of its own."""
 KEPT = "held-out"
 """Trials of held-out databases begin with it, so that they are not taken for the calibration's."""
 
@@ -57,8 +57,8 @@ class Calibration:
 
     def times(self, name: str, size: CatalogSize, *, is_cold: bool) -> dict[str, object]:
         """Predicted seconds with the 95 % interval of the fit, and what decides them."""
-        more = {"memory_gb": EMPTY_GB} if is_cold else {"memory_gb": 1e6, "memory_mb_per_s": 1e9}
-        setting = Setting(size, self.hardware.model_copy(update=more), self.hardware.nodes or 1, self.efficiency)
+        hardware = self.hardware.model_copy(update={"memory_mb_per_s": UNBOUND})
+        setting = Setting(size, hardware, hardware.nodes or 1, self.efficiency, is_cold=is_cold)
         found = class_time(self.classes[name], self.fitted.costs, setting)
         drawn = [class_time(self.classes[name], one, setting).total_s for one in self.fitted.drawn]
         reach = float(np.exp(1.96 * np.hypot(np.log(drawn).std(), self.fitted.scatter)))

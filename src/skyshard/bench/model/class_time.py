@@ -45,6 +45,8 @@ class Setting:
     disk_efficiency: float = 1.0
     load: Load | None = None
     """None: each class alone."""
+    is_cold: bool = False
+    """Caches are emptied before each query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def template_time(one: TemplateWork, costs: Costs, setting: Setting) -> Time:
     own = [name for name in one.work.tables if name in size.rows]
     is_whole = is_short or load is not None
     data = size.bytes if is_whole else sum(size.rows[name] * size.row_bytes.get(name, 0.0) for name in own)
-    place = Place(setting.hardware, setting.nodes, data, setting.disk_efficiency)
+    place = Place(setting.hardware, setting.nodes, data, setting.disk_efficiency, setting.is_cold)
     return time_on(demand_of(one.work, size, one.answer, one.size), costs, place, crowd)
 
 

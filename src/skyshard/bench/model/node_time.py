@@ -74,10 +74,14 @@ class Place:
     """Bytes that compete for the memory, all nodes together."""
     disk_efficiency: float = 1.0
     """Share of the disk's rate that scans reach."""
+    is_cold: bool = False
+    """Nothing is in memory when the statement comes, however much there is of it."""
 
     @property
     def cached(self) -> float:
         """Share of the data that memory holds."""
+        if self.is_cold:
+            return 0.0
         return min(1.0, self.hardware.cache_bytes / max(self.data_bytes / self.nodes, 1.0))
 
 
