@@ -153,7 +153,7 @@ COMMANDS = (
     CommandRow(
         "bench sweep",
         "bench:sweep",
-        "Measure a workload at several fractions of DR1 and node counts, fit, and project to 50 % and 100 %.",
+        "Measure a workload at several fractions of DR1 and node counts, and fit how times grow.",
     ),
     CommandRow(
         "bench experiment",

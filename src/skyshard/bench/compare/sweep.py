@@ -26,6 +26,8 @@ DR1_FRACTIONS = (0.5, 1.0)
 INGEST = "ingest"
 WIDEST_BAND = 100.0
 """Largest ratio of a band's ends for which the band is useful."""
+FARTHEST = 100.0
+"""Largest ratio of a projected fraction to the largest measured one: what lies farther is left to ``bench project``."""
 CORES_OF_A_NODE = 8
 """Cores that one node's scans use; with fewer, more nodes on one machine share the same cores."""
 
@@ -102,6 +104,8 @@ class Sweep(Strict):
     cliff_growth: float
     node_note: str = ""
     """Why the speed-up by nodes is unknown; empty where it is known."""
+    projection_note: str = ""
+    """Why there is no projection; empty where there is one."""
     faults: list[str] = Field(default_factory=list)
     """Classes that were answered wrongly or not at all at one of the sizes, as sentences."""
 
@@ -119,6 +123,8 @@ def sweep_of(
     """All fits and projections; ``predicted`` holds the forecasts of the held-out size by name."""
     names = _names(sizes)
     note = node_note(sizes)
+    too_far = projection_note(sizes)
+    on_nodes = () if too_far else on_nodes
     scalings = [_scaling(name, sizes, predicted.get(name), on_nodes) for name in names]
     if note:
         scalings = [one.model_copy(update={"node_speedup": {}}) for one in scalings]
@@ -132,6 +138,7 @@ def sweep_of(
         cliff_scans=cliff[0],
         cliff_growth=cliff[1],
         node_note=note,
+        projection_note=too_far,
         faults=[fault for size in sizes for fault in _faults(size)],
     )
 
@@ -149,6 +156,19 @@ def _faults(size: Size) -> list[str]:
             what = f"{asked.errors} of {asked.n} queries failed, {asked.wrong} wrong answers"
             found.append(f"{class_name}, {phase}, {where}: {what}")
     return found
+
+
+def projection_note(sizes: Sequence[Size]) -> str:
+    """Why these sizes say nothing of half of DR1, as a sentence; empty where it is near enough."""
+    largest = max(size.fraction for size in sizes)
+    distance = DR1_FRACTIONS[0] / largest
+    if distance <= FARTHEST:
+        return ""
+    return (
+        f"No projection: {DR1_FRACTIONS[0]:.0%} of DR1 is {distance:,.0f} times the largest size measured here, warm, "
+        "on one machine; a line through these times knows neither the memory nor the disks of a cluster. Use "
+        "skyshard bench project on trials of skyshard bench calibrate."
+    )
 
 
 def node_note(sizes: Sequence[Size]) -> str:

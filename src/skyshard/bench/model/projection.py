@@ -20,11 +20,14 @@ from skyshard.bench.model.fit_costs import FittedCosts, fit_costs
 from skyshard.bench.model.hardware import Hardware
 from skyshard.bench.model.node_time import Costs
 from skyshard.bench.model.observations import Observation, TimeBy
+from skyshard.bench.model.priced_templates import PricedTemplate, priced
 from skyshard.bench.model.published_cells import (
+    ConcurrentCell,
     Kind,
     ModelError,
     PublishedCell,
     PublishedTests,
+    concurrent_cells,
     kind_of,
     model_errors,
     published_cells,
@@ -42,6 +45,9 @@ BUSY = 1.5
 """Elapsed over processor time from which a machine did other work, too."""
 HIDDEN = 1.2
 """Cold over warm time up to which the disk does not decide."""
+
+WIDEST = 1_000.0
+"""Ratio of an interval's ends from which it tells nothing."""
 
 Verdict = Literal["meets", "misses", "open"]
 
@@ -72,6 +78,11 @@ class ClassProjection(Strict):
     sure_nodes: int | None
     """The smallest number for which the whole interval meets it."""
 
+    @property
+    def is_useful(self) -> bool:
+        """False when the interval is so wide that nothing follows from it."""
+        return self.high_s <= WIDEST * max(self.low_s, 1e-12)
+
 
 class Growth(Strict):
     """The predicted time of a class, alone, over shares of DR1 on the cluster."""
@@ -96,7 +107,11 @@ class Projection(Strict):
     classes: list[ClassProjection]
     growth: list[Growth]
     published: list[PublishedCell]
+    concurrent: list[ConcurrentCell]
+    """Scans at a time."""
     published_hardware: str
+    prices: list[PricedTemplate]
+    """What the trials say: all that is needed to predict again."""
     distance: float
     """Rows of the projected catalog over those of the largest that was measured."""
     measured_rows: float
@@ -157,7 +172,8 @@ def project(basis: Basis, target: Target) -> Projection:
         profile=target.profile, fraction=target.fraction, nodes=target.nodes,
         load=target.load.name if target.is_loaded else "", hardware=target.hardware, classes=rows,
         growth=[model.growth(name) for name in model.asked], published=cells,
-        published_hardware=basis.tests.hardware.name,
+        concurrent=concurrent_cells(basis.tests, classes, fitted.costs, efficiency or 1.0),
+        published_hardware=basis.tests.hardware.name, prices=priced(classes, fitted.costs),
         distance=sum(target.size.rows.values()) / largest, measured_rows=largest,
         measured_cold=len({one.trial for one in basis.observations if one.is_cold}),
         disk_efficiency=efficiency or 1.0, scatter=fitted.scatter,
@@ -275,6 +291,8 @@ def _cautions(basis: Basis, fitted: FittedCosts, efficiency: float | None, model
     found = []
     if efficiency is None:
         found.append("No cold scans that are large enough: scans are taken to reach the disk's full rate.")
+    elif efficiency == 1.0:
+        found.append("Cold scans reached the disk's full rate, or the machine was too busy to tell.")
     if not fitted.has_node_cost:
         found.append("The trials ran on one number of nodes: a node that is asked is taken to cost 1 ms.")
     if missing := [name for name in model.asked if kind_of(model.classes[name]) not in model.errors]:

@@ -52,6 +52,15 @@ class PublishedCell(Strict):
         return self.measured_s / self.predicted_s
 
 
+class ConcurrentCell(Strict):
+    """Scans of one table at a time: how many times as long as one of them, published and predicted."""
+
+    name: str
+    scans: int
+    predicted_growth: float
+    measured_growth: float
+
+
 @dataclass(frozen=True, slots=True)
 class PublishedTests:
     """What the check needs: the numbers, the sizes of their catalogs, the hardware, and the loads' workloads."""
@@ -129,6 +138,31 @@ def _together(
                     is_under_load=True, predicted_s=found.total_s, measured_s=measured,
                 )
             )  # fmt: skip
+    return cells
+
+
+def concurrent_cells(
+    tests: PublishedTests, classes: Mapping[str, Sequence[TemplateWork]], costs: Mapping[str, Costs], efficiency: float
+) -> list[ConcurrentCell]:
+    """Scans at a time, of the last column: flat while the disk decides, then as the processors fill."""
+    cells = []
+    column, results = tests.results.columns[-1], tests.results
+    for class_name, table, seen in (
+        ("FTSObj", "Object", results.concurrent_object_scans),
+        ("FTSFSrc", "ForcedSource", results.concurrent_forced_source_scans),
+    ):
+        if seen is None or not (works := _like(class_name, classes)):
+            continue
+        times = []
+        for count in seen.scans:
+            load = Load(float(count), frozenset({table}))
+            setting = Setting(tests.sizes[column.fraction], tests.hardware, column.nodes, efficiency, load)
+            times.append(class_time(works, costs, setting).total_s)
+        cells += [
+            ConcurrentCell(name=f"{table} scans", scans=count, predicted_growth=predicted / times[0],
+                           measured_growth=measured / seen.mean_s[0])
+            for count, predicted, measured in zip(seen.scans, times, seen.mean_s, strict=True)
+        ]  # fmt: skip
     return cells
 
 

@@ -36,6 +36,10 @@ def write_projection(projection: Projection, out: Path) -> Path:
         "tags": [{"meets": "met", "misses": "missed"}.get(one.verdict or "", "same") for one in projection.classes],
         "cell_headers": CELL_HEADERS,
         "cells": cells(projection),
+        "concurrent_headers": CONCURRENT_HEADERS,
+        "concurrent": concurrent(projection),
+        "price_headers": PRICE_HEADERS,
+        "prices": prices(projection),
         "picture": growth_figure(projection) if projection.growth else None,
     }
     (out / "projection.html").write_text(render("projection.html.j2", content), encoding="utf-8")
@@ -88,9 +92,13 @@ def sentences(projection: Projection) -> list[str]:
 def row(one: ClassProjection) -> list[str]:
     return [
         one.class_name, human_bytes(one.node_bytes), human_bytes(one.read_bytes), f"{one.cached:.0%}", one.regime,
-        seconds(one.alone_s), f"{seconds(one.predicted_s)} ({seconds(one.low_s)} to {seconds(one.high_s)})",
+        seconds(one.alone_s), f"{seconds(one.predicted_s)} ({_interval(one)})",
         seconds(one.target_s), SIGNS[one.verdict], _count(one.fewest_nodes, one), _count(one.sure_nodes, one),
     ]  # fmt: skip
+
+
+def _interval(one: ClassProjection) -> str:
+    return f"{seconds(one.low_s)} to {seconds(one.high_s)}" if one.is_useful else "unknown"
 
 
 def _count(nodes: int | None, one: ClassProjection) -> str:
@@ -105,6 +113,29 @@ def cells(projection: Projection) -> list[list[str]]:
     ]  # fmt: skip
 
 
+CONCURRENT_HEADERS = ["published, 30%", "at a time", "predicted", "measured"]
+
+
+def concurrent(projection: Projection) -> list[list[str]]:
+    """Times as long as one scan."""
+    return [
+        [one.name, str(one.scans), f"{one.predicted_growth:.2f} ×", f"{one.measured_growth:.2f} ×"]
+        for one in projection.concurrent
+    ]
+
+
+PRICE_HEADERS = ["template", "overhead", "a million rows", "a million pairs", "a MB of answer"]
+
+
+def prices(projection: Projection) -> list[list[str]]:
+    """Seconds of a core of the trials' machine."""
+    return [
+        [one.template, *(seconds(value) for value in (one.overhead_s, 1e6 * one.row_s, 1e6 * one.pair_s,
+                                                      1e6 * one.answer_s))]
+        for one in projection.prices
+    ]  # fmt: skip
+
+
 def markdown(projection: Projection) -> str:
     """The projection for an issue or a terminal."""
     title = f"{projection.fraction:.0%} of DR1 on {projection.nodes} nodes of {projection.hardware.name}"
@@ -116,6 +147,9 @@ def markdown(projection: Projection) -> str:
         "\n".join(f"- {sentence}" for sentence in projection.assumptions),
         f"## The same trials against published tests, on {plain_markdown(projection.published_hardware)}",
         markdown_table(CELL_HEADERS, cells(projection)),
+        markdown_table(CONCURRENT_HEADERS, concurrent(projection)),
+        "## What the trials say of the work, in seconds of one of their cores",
+        markdown_table(PRICE_HEADERS, prices(projection)),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -76,7 +76,7 @@ def markdown(sweep: Sweep) -> str:
         held = one.held_out
         shown = [band(held), seconds(held.measured_s), YES_NO[held.holds]] if held else ["–", "–", "–"]
         rows.append([one.name, exponent(one), seconds(one.overhead_s), *shown])
-    projections = [
+    projections: list[list[object]] = [
         [one.name, f"{forecast.fraction:.0%}", forecast.nodes, band(forecast)]
         for one in sweep.scalings
         for forecast in one.projections
@@ -92,12 +92,18 @@ def markdown(sweep: Sweep) -> str:
         markdown_table(["series", "exponent (95 %)", "overhead", "held out: predicted", "measured", "holds"], rows),
         *([sweep.node_note] if sweep.node_note else []),
         "## Projection",
-        markdown_table(["series", "of DR1", "nodes", "median"], projections),
-        "\n".join(f"- {sentence}" for sentence in sweep.assumptions),
+        *_projection(sweep, projections),
         "## The model against published results, calibrated on their 10 % column",
         markdown_table(["query", "column", "predicted", "measured", "ratio", "model"], checks),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _projection(sweep: Sweep, rows: list[list[object]]) -> list[str]:
+    if sweep.projection_note:
+        return [plain_markdown(sweep.projection_note)]
+    table = markdown_table(["series", "of DR1", "nodes", "median"], rows)
+    return [table, "\n".join(f"- {sentence}" for sentence in sweep.assumptions)]
 
 
 def scaling_figure(sweep: Sweep) -> Picture:

@@ -255,7 +255,7 @@ def sweep(
     check: Annotated[bool | None, typer.Option("--check/--no-check", help="Compare answers with the oracle.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a workload at several fractions of DR1 and node counts, fit, and project to 50 % and 100 %.
+    """Measure a workload at several fractions of DR1 and node counts, and fit how times grow.
 
     Exit code 1 when a class was answered wrongly or not at all at one of the sizes.
     """
@@ -281,7 +281,11 @@ def _show_sweep(found: skyshard.bench.Sweep, page: Path) -> None:
         if held:
             shown = [sweep_page.band(held), seconds(held.measured_s), sweep_page.YES_NO[held.holds]]
         rows.append([one.name, sweep_page.exponent(one), *shown, *(sweep_page.band(p) for p in one.projections[:1])])
-    print_table(["series", "exponent", "held out: predicted", "measured", "holds", "50 % of DR1"], rows)
+    headers = ["series", "exponent", "held out: predicted", "measured", "holds"]
+    has_projection = any(one.projections for one in found.scalings)
+    print_table([*headers, "50 % of DR1"] if has_projection else headers, rows)
+    if found.projection_note:
+        typer.echo(found.projection_note)
     typer.echo(sweep_page.verdict(found))
     typer.echo(f"report: {page}")
 

@@ -18,8 +18,8 @@ def sizes(fractions: list[float], nodes: int = 2) -> list[Size]:
 @pytest.mark.timeout(20)
 def test_a_sweep_predicts_its_largest_fraction_and_projects(tmp_path: Path) -> None:
     """The forecast from the smaller sizes holds, projections grow with the fraction, and the pages are written."""
-    measured = sizes([1e-6, 2e-6, 5e-6, 1e-5])
-    predicted = forecasts(measured[:3], (1e-5, 2))
+    measured = sizes([1e-3, 2e-3, 5e-3, 1e-2])
+    predicted = forecasts(measured[:3], (1e-2, 2))
     found = sweep_of(measured, predicted, recipe="tiny", profile="kpm", on_nodes=[25])
     one = next(s for s in found.scalings if s.name == "FTSObj, one")
     assert one.held_out is not None
@@ -33,6 +33,16 @@ def test_a_sweep_predicts_its_largest_fraction_and_projects(tmp_path: Path) -> N
     assert "https:" not in page
     assert (tmp_path / "sweep.md").read_text().count("FTSObj, one") >= 3
     assert INGEST not in [s.name for s in found.scalings]
+
+
+def test_a_sweep_of_a_laptop_says_nothing_of_dr1(tmp_path: Path) -> None:
+    """Fifty thousand times the largest size is not projected; the page says why, and what to use."""
+    found = sweep_of(sizes([1e-6, 2e-6, 5e-6, 1e-5]), {}, recipe="tiny", profile="kpm", on_nodes=[25])
+    assert all(one.projections == [] for one in found.scalings)
+    assert "50,000 times" in found.projection_note
+    page = write_sweep(found, tmp_path).read_text()
+    assert "skyshard bench project" in page
+    assert "bench project" in (tmp_path / "sweep.md").read_text()
 
 
 def test_two_sizes_say_nothing_of_their_scatter() -> None:

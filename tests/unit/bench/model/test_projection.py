@@ -19,7 +19,6 @@ from skyshard.bench.model.fit_costs import fit_costs
 from skyshard.bench.model.hardware import read_hardware
 from skyshard.bench.model.observations import observe
 from skyshard.bench.model.projection import Basis, Projection, Target, disk_efficiency, project
-from skyshard.bench.pages.projection_page import status
 from skyshard.scenarios.projection_run import published_tests, size_of
 from skyshard.synth.recipe.release_profile import read_profile
 
@@ -77,20 +76,6 @@ def test_fewest_nodes_meet_the_target_and_one_less_does_not() -> None:
     ]
     assert times[0] <= one.target_s < times[1]
     assert one.sure_nodes is None or one.sure_nodes >= one.fewest_nodes
-
-
-def test_a_green_tick_needs_most_classes_told() -> None:
-    """One class of three that meets, the others open: not passed; a class that surely misses: failed."""
-    found = projected()
-    rows = found.classes[:3]
-
-    def with_verdicts(*verdicts: str) -> Projection:
-        changed = [row.model_copy(update={"verdict": one}) for row, one in zip(rows, verdicts, strict=True)]
-        return found.model_copy(update={"classes": changed})
-
-    assert status(with_verdicts("meets", "open", "open")) == "partial"
-    assert status(with_verdicts("meets", "meets", "open")) == "passed"
-    assert status(with_verdicts("meets", "meets", "misses")) == "failed"
 
 
 def test_growth_is_flat_and_then_steep() -> None:

@@ -15,12 +15,14 @@ from skyshard.bench.compare.comparison import Comparison
 from skyshard.bench.compare.sweep import Sweep
 from skyshard.bench.compare.trend import Trend
 from skyshard.bench.experiment.experiment_result import ExperimentResult
+from skyshard.bench.model.projection import Projection
 from skyshard.bench.record.latency_stats import TrialSummary
 from skyshard.cli.command_table import COMMANDS
 from skyshard.cli.terminal.json_outputs import OUTPUTS, output_schema, validate_output
 
 BENCH: dict[str, type[BaseModel]] = {
-    "compare": Comparison, "experiment": ExperimentResult, "run": TrialSummary, "sweep": Sweep, "trend": Trend,
+    "compare": Comparison, "experiment": ExperimentResult, "project": Projection, "run": TrialSummary, "sweep": Sweep,
+    "trend": Trend,
 }  # fmt: skip
 FILES = [path for release in RELEASES for path in sorted((FROZEN / release / "json").glob("*.json"))]
 
