@@ -37,6 +37,7 @@ def test_a_hundred_times_the_rows_are_predicted_warm_and_cold() -> None:
     observations = observe(planted_trials(cold=SKIES[2:]))[0]
     fitted, efficiency = fit_costs(observations), disk_efficiency(observations, MACHINE)
     assert efficiency == pytest.approx(0.5, rel=0.1)
+    assert efficiency is not None
     works = {one.template: one for every in template_works(observations).values() for one in every}
     for key in ("FTSObj/extent", "FTSSrc/count_flux", "FTSFSrc/count_flux"):
         sql, costs = PLANTED[key]
