@@ -100,6 +100,33 @@ def test_a_workload_passes_and_leaves_a_trial(cluster: Cluster, workload: Path, 
     assert (times > 0).all()
 
 
+def test_key_buffers_of_the_nodes_stand_in_the_manifest_and_in_the_comparison(
+    cluster: Cluster, workload: Path, tmp_path: Path
+) -> None:
+    """Node by node against MariaDB's defaults; where a server is and what it is called is no difference."""
+    workload.write_text(WORKLOAD.partition("      - {{class: FTSObj")[0].replace("count: 15", "count: 3"))
+    workload.write_text(workload.read_text().replace("{{", "{").replace("}}", "}").replace("{DATABASE}", DATABASE))
+    try:
+        for name, settings in (("small", ["key_buffer_size=8M"]), ("large", ["node1:key_buffer_size=256M"])):
+            cluster.change_settings(settings)
+            assert run(cluster, workload, tmp_path / name).exit_code in (0, 1)
+    finally:
+        cluster.change_settings(["key_buffer_size=default", "node1:key_buffer_size=default"])
+    manifest = json.loads((tmp_path / "small" / "manifest.json").read_text())
+    assert manifest["version"] == 2
+    assert manifest["servers"].keys() == {"czar", *cluster.node_names}
+    found = manifest["servers"]["node1"]["variables"]
+    assert found["key_buffer_size"] == {"value": str(8 << 20), "default": str(128 << 20)}
+    assert not {"pid_file", "socket", "datadir", "hostname", "version"} & found.keys()
+    sides = [str(tmp_path / "small"), "--against", str(tmp_path / "large"), "--out", str(tmp_path / "compared")]
+    CliRunner().invoke(app, ["bench", "compare", *sides])
+    compared = json.loads((tmp_path / "compared" / "comparison.json").read_text())
+    differences = {one["what"]: one for one in compared["differences"]}
+    assert differences["variables of servers"]["new"] == ["nodes: key_buffer_size 8388608"]
+    assert differences["variables of servers"]["old"] == ["nodes: key_buffer_size 268435456 on node1, 8388608 on node2"]
+    assert "large: its nodes differ from one another: key_buffer_size 268435456 on node1" in str(compared["cautions"])
+
+
 @pytest.fixture(scope="module")
 def kpm_cluster(private_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     """The cluster with a thin sky under the names of the KPM tests, and its oracle."""

@@ -66,6 +66,15 @@ class Explains(Protocol):
     def explain(self, sql: str, database: str) -> str: ...
 
 
+@runtime_checkable
+class HasServers(Protocol):
+    """A target whose servers can be asked for their variables."""
+
+    def changed_variables(self) -> Mapping[str, tuple[str, Mapping[str, tuple[str, str]]]]:
+        """Server → its version, and variable → (value, built-in default) of those that differ from the default."""
+        ...
+
+
 class TargetCall(Protocol):
     """One statement that is about to be sent."""
 

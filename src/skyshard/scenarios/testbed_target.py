@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from skyshard.basics.errors import UserError
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.bench.target import TargetAnswer, TargetCall
 from skyshard.cluster.private_cluster import CZAR_NAME, MONO_NAME
+from skyshard.cluster.server_variables import changed_variables
 from skyshard.czar.czar import Czar
 from skyshard.czar.mono import MonoTarget
 from skyshard.czar.run.scratch_tables import query_name
@@ -63,6 +65,15 @@ class TestbedTarget:
         with connect(self.testbed.cluster.endpoint(server), Account.READER) as connection:
             variables = {str(k): str(v) for k, v in connection.rows(f"SHOW VARIABLES WHERE Variable_name IN ({names})")}
         return {"engine": "MariaDB", "nodes": len(self.testbed.nodes), "variables": variables}
+
+    def changed_variables(self) -> Mapping[str, tuple[str, Mapping[str, tuple[str, str]]]]:
+        """Variables of each server that answers statements, of those that are up."""
+        names = (MONO_NAME,) if self.name == "mono" else (CZAR_NAME, *self.testbed.nodes)
+        found = {}
+        for name in names:
+            with suppress(ClusterError, UserError):  # a server that is down says nothing, and the trial is kept
+                found[name] = changed_variables(self.testbed.cluster.endpoint(name))
+        return found
 
     def close(self) -> None:
         """The testbed is closed by its owner."""

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from skyshard.bench.compare.server_differences import is_unknown, server_texts
 from skyshard.bench.record.trial_manifest import TrialManifest
 
 
@@ -34,6 +35,9 @@ class Difference(BaseModel):
     old: list[str]
 
 
+OF_ONE_SERVER = "server variables"
+"""All that trials of version 1 kept."""
+
 Fact = Callable[[TrialManifest], object]
 
 
@@ -48,12 +52,14 @@ def _catalog(*names: str) -> Fact:
 
 
 def _variables(manifest: TrialManifest) -> object:
-    """Server variables except the version, which a release may change."""
+    """Some variables of one server except the version, which a release may change."""
     variables = manifest.target_facts.get("variables")
     return {k: v for k, v in variables.items() if k != "version"} if isinstance(variables, Mapping) else ""
 
 
 def _server_version(manifest: TrialManifest) -> object:
+    if manifest.servers:
+        return " and ".join(sorted({server.version for server in manifest.servers.values()}))
     variables = manifest.target_facts.get("variables")
     return variables.get("version", "") if isinstance(variables, Mapping) else ""
 
@@ -71,7 +77,7 @@ BREAKING: dict[str, Fact] = {
     "nodes": _catalog("nodes"),
     "engine": _catalog("engine"),
     "target": lambda m: m.target,
-    "server variables": _variables,
+    OF_ONE_SERVER: _variables,
     "processor": lambda m: f"{m.environment.cpu_model}, {m.environment.cores} cores",
     "memory": lambda m: round(m.environment.memory_bytes / 2**30),
     "stopped early": lambda m: m.is_partial,
@@ -88,14 +94,27 @@ CHANGED: dict[str, Fact] = {
 
 def differences(new: Sequence[TrialManifest], old: Sequence[TrialManifest]) -> list[Difference]:
     """The facts that are not equal in all trials of both sides; the breaking ones first."""
-    found = []
+    found = _of_servers(new, old)
     for weight, facts in ((Weight.BREAKS, BREAKING), (Weight.CHANGED, CHANGED)):
         for what, fact in facts.items():
+            if what == OF_ONE_SERVER and all(one.servers for one in (*new, *old)):
+                continue  # those of all servers are compared
             sides = [[fact(manifest) for manifest in side] for side in (new, old)]
             if any(value != sides[0][0] for side in sides for value in side):
                 texts = [list(dict.fromkeys(_texts(side, sides[0] + sides[1]))) for side in sides]
                 found.append(Difference(what=what, weight=weight, new=texts[0], old=texts[1]))
     return found
+
+
+def _of_servers(new: Sequence[TrialManifest], old: Sequence[TrialManifest]) -> list[Difference]:
+    """Variables of all servers that differ, or that a trial of an earlier release did not keep."""
+    sides = server_texts(new, old)
+    found = [Difference(what="variables of servers", weight=Weight.BREAKS, new=sides[0], old=sides[1])]
+    unknown = [["unknown" if is_unknown(one) else "known" for one in side] for side in (new, old)]
+    if len({*unknown[0], *unknown[1]}) > 1:
+        texts = [list(dict.fromkeys(side)) for side in unknown]
+        found.append(Difference(what="variables of the nodes", weight=Weight.BREAKS, new=texts[0], old=texts[1]))
+    return [one for one in found if one.new or one.old]
 
 
 def _texts(side: Sequence[object], everything: Sequence[object]) -> list[str]:

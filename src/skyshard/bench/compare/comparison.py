@@ -27,6 +27,7 @@ from skyshard.bench.compare.query_changes import (
     statement_changes,
     template_changes,
 )
+from skyshard.bench.compare.server_differences import uneven_sentences
 from skyshard.bench.compare.side_facts import SideFacts, side_facts
 from skyshard.bench.compare.trials_advice import advice, can_tell
 from skyshard.bench.record.trial_folder import Trial
@@ -199,4 +200,4 @@ def _cautions(new: Sequence[tuple[str, Trial]], old: Sequence[tuple[str, Trial]]
             found.append(f"{name}: the driver itself was more than 5 % of the latency of {classes}.")
         if trial.summary.is_partial:
             found.append(f"{name}: stopped early.")
-    return found
+    return [*found, *uneven_sentences([(name, trial.manifest.servers) for name, trial in dict([*new, *old]).items()])]

@@ -18,6 +18,7 @@ from skyshard.bench.pages.page_template import flatten, markdown_table, render
 from skyshard.bench.pages.sky_figures import occupied_part, times_on_sky, whole_sky
 from skyshard.bench.record.chunk_map import SkyMap, chunk_of, node_shares
 from skyshard.bench.record.latency_stats import LADDER, MAX_DRIVER_SHARE, ClassSummary, TrialSummary, Verdict
+from skyshard.bench.record.server_variables import variable_rows
 from skyshard.bench.record.trial_folder import Trial, read_trial
 from skyshard.bench.record.trial_manifest import TrialManifest
 
@@ -70,6 +71,7 @@ def _page(trial: Trial) -> dict[str, object]:
         "stage_total_s": sum(stage.elapsed_s for stage in manifest.ingest) or 1.0,
         "environment": _environment_rows(manifest),
         "target_facts": flatten(manifest.target_facts),
+        "servers": variable_rows(manifest.servers),
         "catalog": flatten(manifest.catalog),
     }
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from skyshard.bench.record.environment import Environment
 from skyshard.bench.record.machine_probe import MachineReading
+from skyshard.bench.record.server_variables import ServerVariables
 from skyshard.bench.workload.workload import Workload
+
+VERSION: Final = 2
 
 
 class IngestStage(BaseModel):
@@ -38,7 +41,7 @@ class TrialManifest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: Literal[1, 2]
-    """2: with ``label`` and ``machine``, which trials of 0.1.0 lack."""
+    """2: with ``label``, ``machine`` and ``servers``, which trials of 0.1.0 lack."""
     label: str = ""
     """What its user calls the thing that was measured; empty where it has no name."""
     started: datetime
@@ -53,7 +56,9 @@ class TrialManifest(BaseModel):
     database: str
     target: str
     target_facts: dict[str, object] = {}
-    """Version and server variables, as reported by the target."""
+    """Version and some variables of one server, as reported by the target."""
+    servers: dict[str, ServerVariables] = {}
+    """By name: czar, node1, node2 ..., or mono; of those that answered at the end."""
     oracle: str = ""
     """Name of the oracle; empty when answers were not compared with one."""
     known_answers: int = 0

@@ -24,10 +24,11 @@ from skyshard.bench.record.environment import capture_environment
 from skyshard.bench.record.latency_stats import Shortfall, summarise
 from skyshard.bench.record.machine_probe import MachineProbe
 from skyshard.bench.record.samples import sample_table, statement_table
+from skyshard.bench.record.server_variables import ChangedVariable, ServerVariables
 from skyshard.bench.record.trial_folder import Trial, read_trial
-from skyshard.bench.record.trial_manifest import TemplateNote, TrialManifest
+from skyshard.bench.record.trial_manifest import VERSION, TemplateNote, TrialManifest
 from skyshard.bench.record.write_trial import write_trial
-from skyshard.bench.target import Target
+from skyshard.bench.target import HasServers, Target
 from skyshard.bench.trial.ask_again import explain_slowest, time_chunks
 from skyshard.bench.trial.new_folder import prepare_folder
 from skyshard.bench.trial.send_phases import SentPhases, TrialSchedule, prepare_schedule, send_phases
@@ -118,7 +119,7 @@ def _manifest(
         for key, template in queries.templates.items()
     }
     return TrialManifest(
-        version=2,
+        version=VERSION,
         label=record.label,
         started=outcome.sent.started,
         stopped=outcome.sent.stopped,
@@ -130,6 +131,7 @@ def _manifest(
         database=queries.database,
         target=target.name,
         target_facts=dict(target.describe()),
+        servers=_servers(target),
         oracle=outcome.checked.oracle,
         known_answers=outcome.checked.known,
         catalog=dict(record.catalog.facts),
@@ -138,3 +140,18 @@ def _manifest(
         environment=capture_environment(),
         machine=outcome.sent.machine,
     )
+
+
+def _servers(target: Target) -> dict[str, ServerVariables]:
+    """The variables of the target's servers; empty where it has none that can be asked."""
+    if not isinstance(target, HasServers):
+        return {}
+    return {
+        name: ServerVariables(
+            version=version,
+            variables={
+                one: ChangedVariable(value=value, default=built_in) for one, (value, built_in) in changed.items()
+            },
+        )
+        for name, (version, changed) in target.changed_variables().items()
+    }
