@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import Field
 
+from skyshard.bench.record.server_variables import variable_rows
 from skyshard.bench.record.trial_folder import Trial
 from skyshard.bench.record.trial_manifest import TrialManifest
 from skyshard.catalog.strict_files import Strict
@@ -31,7 +32,7 @@ class SideFacts(Strict):
     facts: dict[str, list[str]] = Field(default_factory=dict)
     """Release, dates, machine, data."""
     settings: dict[str, list[str]] = Field(default_factory=dict)
-    """Of the target: versions and server variables."""
+    """Of the target: versions, and the variables of all its servers that differ from the built-in defaults."""
 
 
 def side_facts(trials: Sequence[tuple[str, Trial]], label: str = "") -> SideFacts:
@@ -41,7 +42,7 @@ def side_facts(trials: Sequence[tuple[str, Trial]], label: str = "") -> SideFact
         label=label or shared_label(manifests),
         trials=[trial_note(name, trial.manifest) for name, trial in trials],
         facts=_distinct([_facts(one) for one in manifests]),
-        settings=_distinct([dict(_flat(one.target_facts)) for one in manifests]),
+        settings=_distinct([_settings(one) for one in manifests]),
     )
 
 
@@ -77,6 +78,15 @@ def _facts(manifest: TrialManifest) -> dict[str, str]:
         "seed": str(manifest.seed),
         "driver": ", ".join(f"{name} {value}" for name, value in manifest.driver.items()),
     }
+
+
+def _settings(manifest: TrialManifest) -> dict[str, str]:
+    facts = dict(_flat(manifest.target_facts))
+    if not manifest.servers:  # a trial of an earlier release, or an engine without servers of ours
+        return facts
+    version = " and ".join(sorted({server.version for server in manifest.servers.values()}))
+    kept = {name: value for name, value in facts.items() if not name.startswith("variables.")}
+    return {**kept, "version": version, **dict(variable_rows(manifest.servers))}
 
 
 _CATALOG = {

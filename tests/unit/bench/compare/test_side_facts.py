@@ -8,6 +8,7 @@ import pytest
 from tests.support.bench_trials import made_trial
 
 from skyshard.bench.compare.side_facts import side_facts
+from skyshard.bench.record.server_variables import ChangedVariable, ServerVariables
 from skyshard.bench.record.trial_folder import Trial
 
 pytestmark = pytest.mark.timeout(20)
@@ -37,3 +38,15 @@ def test_facts_and_settings_have_each_value_once() -> None:
     assert "fraction" not in found.facts
     assert found.settings == {"engine": ["MariaDB"], "variables.key_buffer_size": ["8M", "16M"]}
     assert [note.name for note in found.trials] == ["a", "b"]
+
+
+def test_settings_are_those_of_all_servers_where_a_trial_kept_them() -> None:
+    """The czar's own few stand for nothing then."""
+    made = labelled(made_trial(1), "", key_buffer_size="8M")
+    node = ServerVariables(version="10.11.19", variables={"flush": ChangedVariable(value="ON", default="OFF")})
+    trial = replace(made, manifest=made.manifest.model_copy(update={"servers": {"node1": node}}))
+    assert side_facts([("a", trial)]).settings == {
+        "engine": ["MariaDB"],
+        "version": ["10.11.19"],
+        "nodes flush": ["ON; built in: OFF"],
+    }
