@@ -14,6 +14,9 @@ from tests.support.kpm_sky import rename_to_kpm
 from typer.testing import CliRunner, Result
 
 from skyshard.basics.errors import UserError
+from skyshard.bench.record.class_work import class_work, whole_phases
+from skyshard.bench.record.server_work import Attribution
+from skyshard.bench.record.trial_folder import read_trial
 from skyshard.bench.workload.query_template import Header, parse_header
 from skyshard.bench.workload.workload import read_workload
 from skyshard.cli.app import app
@@ -125,6 +128,29 @@ def test_key_buffers_of_the_nodes_stand_in_the_manifest_and_in_the_comparison(
     assert differences["variables of servers"]["new"] == ["nodes: key_buffer_size 8388608"]
     assert differences["variables of servers"]["old"] == ["nodes: key_buffer_size 268435456 on node1, 8388608 on node2"]
     assert "large: its nodes differ from one another: key_buffer_size 268435456 on node1" in str(compared["cautions"])
+
+
+def test_server_statistics_say_what_each_class_read(cluster: Cluster, workload: Path, tmp_path: Path) -> None:
+    """A scan of Source reads each of its rows once a query; phases have windows, and no server is left counting."""
+    out = tmp_path / "trial"
+    result = run(cluster, workload, out, "--server-statistics", "--no-check")
+    assert result.exit_code == 0, result.output
+    trial = read_trial(out)
+    counted = [one for one in class_work(trial.work) if one.class_name == "FTSSrc"]
+    assert {one.attribution for one in counted} == {Attribution.AGAIN}
+    rows = json.loads((out / "manifest.json").read_text())["catalog"]["rows"]["Source"]
+    assert trial.table_rows is not None
+    of_class = trial.table_rows.filter(pc.field("class") == "FTSSrc").to_pylist()
+    read = sum(row["rows_read"] for row in of_class if row["table"] == f"{DATABASE}.Source" and row["index"] is None)
+    assert read == rows * counted[0].queries
+    scanned = sum(one.rows_by_scan or 0.0 for one in counted if one.node != "czar")
+    chunks = pq.read_table(out / "skymap.parquet").num_rows
+    assert rows <= scanned <= rows + chunks  # one call more for each chunk finds its end
+    assert sum(one.cpu_s or 0.0 for one in whole_phases(trial.work)) > 0
+    assert "Rows read by table and index" in (out / "report.html").read_text()
+    for name in cluster.node_names:
+        with connect(cluster.endpoint(name), Account.READER) as connection:
+            assert connection.value("SELECT @@GLOBAL.userstat") == 0
 
 
 @pytest.fixture(scope="module")

@@ -60,6 +60,8 @@ class TrialRun:
     """Without plans, times of chunks and pages."""
     label: str = ""
     """What is measured, for the pages."""
+    has_statistics: bool = False
+    """Ask each class once more by itself, while the servers count rows by table."""
 
     def run(self, watcher: Watcher) -> dict[str, TrialResult]:
         """Run against each target in turn; returns the results by the targets' names as given.
@@ -115,7 +117,9 @@ class TrialRun:
             return run_trial(queries, TrialEngines(target, oracle), record, driver, TrialWatch(watcher))
         own = opened.own
         engines = TrialEngines(target, oracle, own.truth)
-        record = TrialRecord(folder, own.facts, label=self.label, is_brief=self.is_brief)
+        record = TrialRecord(
+            folder, own.facts, label=self.label, is_brief=self.is_brief, has_statistics=self.has_statistics
+        )
         return run_trial(queries, engines, record, driver, TrialWatch(watcher, own.probe))
 
     def _require_names(self, testbed: Testbed, templates: dict[str, QueryTemplate]) -> None:

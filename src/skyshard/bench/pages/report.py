@@ -16,7 +16,9 @@ from skyshard.bench.pages.latency_figures import LatencySeries, Picture, latency
 from skyshard.bench.pages.load_figures import UnderLoad, in_flight, latency_under_load, telemetry_figure
 from skyshard.bench.pages.page_template import flatten, markdown_table, render
 from skyshard.bench.pages.sky_figures import occupied_part, times_on_sky, whole_sky
+from skyshard.bench.pages.work_table import HEADERS, table_shares, work_rows
 from skyshard.bench.record.chunk_map import SkyMap, chunk_of, node_shares
+from skyshard.bench.record.class_work import class_work
 from skyshard.bench.record.latency_stats import LADDER, MAX_DRIVER_SHARE, ClassSummary, TrialSummary, Verdict
 from skyshard.bench.record.server_variables import variable_rows
 from skyshard.bench.record.trial_folder import Trial, read_trial
@@ -63,6 +65,9 @@ def _page(trial: Trial) -> dict[str, object]:
         "templates": _template_rows(trial),
         "slowest": _slowest(trial),
         "errors": _errors(trial),
+        "work_headers": HEADERS,
+        "work": work_rows(class_work(trial.work), has_phases=has_phases),
+        "table_shares": table_shares(trial.table_rows),
         "node_shares": shares,
         "most_rows": max((one.rows for one in shares), default=0) or 1,
         "skew": max(one.rows for one in shares) * len(shares) / max(1, sum(one.rows for one in shares))
@@ -99,6 +104,7 @@ def markdown_report(trial: Trial) -> str:
         facts,
         markdown_table(headers, rows),
         *_not_answered(trial),
+        *_work(trial),
         "## Environment",
         environment,
     ]
@@ -110,6 +116,12 @@ def _not_answered(trial: Trial) -> list[str]:
     left_out = trial.summary.not_answered
     rows = [[one.template, one.queries, one.reason] for one in left_out]
     return ["## Not answered", markdown_table(["template", "queries", "reason"], rows)] if rows else []
+
+
+def _work(trial: Trial) -> list[str]:
+    """The section of the Markdown on what classes cost the servers."""
+    rows = work_rows(class_work(trial.work), has_phases=len(trial.manifest.workload.phases) > 1)
+    return ["## Where the time goes", markdown_table(HEADERS, rows)] if rows else []
 
 
 def verdict_sentence(trial: Trial) -> str:

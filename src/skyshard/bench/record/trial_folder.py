@@ -28,6 +28,7 @@ from skyshard.bench.record.samples import (
     with_durations,
     with_places,
 )
+from skyshard.bench.record.server_work import TABLE_ROWS_SCHEMA, WORK_SCHEMA
 from skyshard.bench.record.telemetry import TELEMETRY_SCHEMA
 from skyshard.bench.record.trial_manifest import TrialManifest
 from skyshard.catalog.strict_files import Strict, known_versions
@@ -37,6 +38,7 @@ M = TypeVar("M", bound=BaseModel)
 
 MANIFEST, SUMMARY, SAMPLES = "manifest.json", "summary.json", "samples.parquet"
 STATEMENTS, SKY_MAP, TELEMETRY, PLANS = "statements.parquet", "skymap.parquet", "telemetry.parquet", "plans.json"
+WORK, TABLE_ROWS = "servers.parquet", "table_rows.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,10 @@ class Trial:
     """EXPLAIN of the slowest statements, by statement."""
     places: pa.Table | None = None
     """The statements with the position that each is about: sql, ra, decl."""
+    work: pa.Table | None = None
+    """What every server did in each phase and for each class (``class_work``); trials before 0.2.0 have none."""
+    table_rows: pa.Table | None = None
+    """Rows read by table; only when statistics were asked for."""
 
 
 class Plans(Strict):
@@ -78,10 +84,14 @@ def read_trial(folder: Path) -> Trial:
             f"'{folder / SAMPLES}': {samples.num_rows} samples, the summary counts {summary.n + summary.warm_ups}",
             remedy="run the trial again",
         )
-    telemetry = _read_columns(folder / TELEMETRY, TELEMETRY_SCHEMA) if (folder / TELEMETRY).exists() else None
+    kept = {TELEMETRY: TELEMETRY_SCHEMA, WORK: WORK_SCHEMA, TABLE_ROWS: TABLE_ROWS_SCHEMA}
+    there = {name: _read_columns(folder / name, schema) for name, schema in kept.items() if (folder / name).exists()}
     sky = SkyMap.from_table(read_table(folder / SKY_MAP)) if (folder / SKY_MAP).exists() else None
     plans = _read_model(Plans, folder / PLANS).plans if (folder / PLANS).exists() else None
-    return Trial(manifest, summary, with_durations(samples), asked["sql"].to_pylist(), sky, telemetry, plans, asked)
+    return Trial(
+        manifest, summary, with_durations(samples), asked["sql"].to_pylist(), sky, there.get(TELEMETRY), plans, asked,
+        there.get(WORK), there.get(TABLE_ROWS),
+    )  # fmt: skip
 
 
 def read_trials(*sides: Sequence[Path]) -> list[list[tuple[str, Trial]]]:

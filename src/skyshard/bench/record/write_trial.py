@@ -15,7 +15,9 @@ from skyshard.bench.record.trial_folder import (
     SKY_MAP,
     STATEMENTS,
     SUMMARY,
+    TABLE_ROWS,
     TELEMETRY,
+    WORK,
     Plans,
     Trial,
 )
@@ -28,8 +30,9 @@ def write_trial(out: Path, trial: Trial) -> None:
     write_table(trial.samples.select(SAMPLE_SCHEMA.names), out / SAMPLES)
     write_table(_places(trial), out / STATEMENTS)
     write_histograms(trial.samples, out / HISTOGRAMS)
-    if trial.telemetry is not None and trial.telemetry.num_rows:
-        write_table(trial.telemetry, out / TELEMETRY)
+    for name, table in ((TELEMETRY, trial.telemetry), (WORK, trial.work), (TABLE_ROWS, trial.table_rows)):
+        if table is not None and table.num_rows:
+            write_table(table, out / name)
     if trial.plans:
         (out / PLANS).write_text(Plans(version=1, plans=trial.plans).model_dump_json(indent=1) + "\n", encoding="utf-8")
     if trial.sky is not None:

@@ -5,6 +5,8 @@
     OUT/statements.parquet  the distinct statements
     OUT/histograms.hlog     HDR histograms by phase and class
     OUT/telemetry.parquet   counters of every server, once a second
+    OUT/servers.parquet     what every server did in each phase, and for each class where that can be told
+    OUT/table_rows.parquet  rows that servers read, by table, class and index, when statistics were asked for
     OUT/plans.json          EXPLAIN of the slowest statements, when the target explains
     OUT/summary.json        the numbers
     OUT/skymap.parquet      chunks, rows and nodes, when known
@@ -16,6 +18,8 @@ Everything is decided before the first query is sent; answers are compared after
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import pyarrow as pa
 
 from skyshard.basics.progress import Watcher
 from skyshard.bench.check.check_answers import AnswerCheck, check_answers
@@ -30,6 +34,7 @@ from skyshard.bench.record.trial_manifest import VERSION, TemplateNote, TrialMan
 from skyshard.bench.record.write_trial import write_trial
 from skyshard.bench.target import HasServers, Target
 from skyshard.bench.trial.ask_again import explain_slowest, time_chunks
+from skyshard.bench.trial.ask_classes import ask_classes
 from skyshard.bench.trial.new_folder import prepare_folder
 from skyshard.bench.trial.send_phases import SentPhases, TrialSchedule, prepare_schedule, send_phases
 from skyshard.bench.trial.trial_setup import (
@@ -63,7 +68,7 @@ def run_trial(
     sent = send_phases(queries, schedule, engines.target, driver, watch, probe)
     checked = check_sent(sent, queries, engines, watch.watcher)
     outcome = _Outcome(schedule, sent, checked)
-    write_trial(record.folder, _trial(queries, engines.target, record, driver, outcome))
+    write_trial(record.folder, _trial(queries, engines.target, record, driver, outcome, watch))
     trial = read_trial(record.folder)
     page = record.folder / "report.html" if record.is_brief else write_pages(trial, record.folder)
     return TrialResult(record.folder, page, trial.summary, verdict_sentence(trial))
@@ -88,7 +93,14 @@ def check_sent(sent: SentPhases, queries: TrialQueries, engines: TrialEngines, w
         return AnswerCheck(is_stopped=True)
 
 
-def _trial(queries: TrialQueries, target: Target, record: TrialRecord, driver: TrialDriver, outcome: _Outcome) -> Trial:
+def _trial(
+    queries: TrialQueries,
+    target: Target,
+    record: TrialRecord,
+    driver: TrialDriver,
+    outcome: _Outcome,
+    watch: TrialWatch,
+) -> Trial:
     """The trial as its folder holds it; asks the target for plans and times of chunks."""
     sent, checked = outcome.sent, outcome.checked
     statements = list(dict.fromkeys(sample.sql for sample in sent.recording.samples))
@@ -101,11 +113,17 @@ def _trial(queries: TrialQueries, target: Target, record: TrialRecord, driver: T
     if not checked.is_stopped and not record.is_brief:
         sky = time_chunks(sky, target, samples, statements, queries.database)
         plans = explain_slowest(target, samples, statements, queries.database)
+    work, table_rows = sent.work, None
+    if record.has_statistics and not checked.is_stopped:
+        again = ask_classes(target, watch.probe, samples, statements, queries.database, watch.watcher)
+        work = pa.concat_tables([work, again.work]) if again else work
+        table_rows = again.table_rows if again else None
     places = outcome.schedule.places
     return Trial(
         manifest=_manifest(queries, target, record, driver, outcome),
         summary=summarise(queries.workload, samples, checked.wrong, shortfall),
         samples=samples, statements=statements, sky=sky, telemetry=sent.telemetry, plans=plans,
+        work=work, table_rows=table_rows,
         places=statement_table(statements, [places.get(sql) for sql in statements]),
     )  # fmt: skip
 

@@ -16,6 +16,7 @@ from skyshard.bench.drive.progress_thread import ProgressThread
 from skyshard.bench.record.latency_stats import NotAnswered, Verdict, summarise
 from skyshard.bench.record.machine_probe import MachineProbe, MachineReading, When
 from skyshard.bench.record.samples import sample_table
+from skyshard.bench.record.server_work import Attribution, WorkMeter
 from skyshard.bench.record.telemetry import TelemetryRecorder
 from skyshard.bench.target import TakesForms, Target
 from skyshard.bench.trial.trial_setup import TrialDriver, TrialQueries, TrialWatch
@@ -51,6 +52,8 @@ class SentPhases:
     stopped: datetime
     recording: Recording
     telemetry: pa.Table
+    work: pa.Table
+    """What the servers counted in each phase."""
     not_run: Sequence[str]
     """Phases left out because one before them failed."""
     is_partial: bool
@@ -131,12 +134,12 @@ def send_phases(
     sender: Driver = ThreadDriver(target, queries.database, driver.clock or shared)
     if driver.processes is not None:
         sender = ProcessDriver(driver.processes, queries.database, shared)
-    started = datetime.now(UTC)
+    started, meter = datetime.now(UTC), WorkMeter(watch.probe)
     try:
         with TelemetryRecorder(watch.probe, driver.clock or shared) as recorder:
             for place, phase in enumerate(schedule.phases):
                 is_timed = _time_machine(probe, "between" if place else "before")
-                is_partial = not is_timed or not _send_phase(sender, phase, recording, watch.watcher)
+                is_partial = not is_timed or not _send_phase(sender, phase, recording, meter, watch.watcher)
                 if is_partial:
                     break
                 number = [one.name for one in workload.phases].index(phase[0].phase)
@@ -148,7 +151,7 @@ def send_phases(
     stopped = datetime.now(UTC)
     is_partial = is_partial or not _time_machine(probe, "after")
     machine = [] if probe is None else probe.readings
-    return SentPhases(started, stopped, recording, recorder.table, not_run, is_partial, machine)
+    return SentPhases(started, stopped, recording, recorder.table, meter.table, not_run, is_partial, machine)
 
 
 def _time_machine(probe: MachineProbe | None, when: When) -> bool:
@@ -161,12 +164,21 @@ def _time_machine(probe: MachineProbe | None, when: When) -> bool:
     return True
 
 
-def _send_phase(sender: Driver, phase: Sequence[ClassSchedule], recording: Recording, watcher: Watcher) -> bool:
+def _send_phase(
+    sender: Driver, phase: Sequence[ClassSchedule], recording: Recording, meter: WorkMeter, watcher: Watcher
+) -> bool:
+    """Send one phase, while the servers' work is measured; False when it was stopped."""
     before = len(recording.samples)
     total = 0 if any(one.is_endless for one in phase) else sum(len(one.queries) for one in phase)
-    stage = Stage(watcher, f"phase {phase[0].phase}", total)
-    with ProgressThread(stage, lambda: len(recording.samples) - before):
-        return sender.run(phase, recording)
+    name, only = phase[0].phase, phase[0].load.class_name if len(phase) == 1 else ""
+    stage = Stage(watcher, f"phase {name}", total)
+    with (
+        meter.window(name, only, Attribution.ALONE if only else Attribution.MIXED) as queries,
+        ProgressThread(stage, lambda: len(recording.samples) - before),
+    ):
+        is_whole = sender.run(phase, recording)
+        queries.append(len(recording.samples) - before)
+        return is_whole
 
 
 def is_exhausted(workload: Workload, recording: Recording, number: int) -> bool:

@@ -100,6 +100,8 @@ class TrialRecord:
     """What its user calls the thing that is measured."""
     reads_machine: bool = True
     """Whether the machine itself is timed before, between and after the phases."""
+    has_statistics: bool = False
+    """Ask each class once more by itself, while the servers count rows by table."""
 
 
 @dataclass(frozen=True, slots=True)

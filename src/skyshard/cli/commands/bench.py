@@ -72,6 +72,10 @@ def run(
     ] = False,
     check: Annotated[bool | None, typer.Option("--check/--no-check", help="Compare answers with the oracle.")] = None,
     label: Annotated[str, typer.Option(help="What is measured, for the pages; kept with the trial.")] = "",
+    server_statistics: Annotated[
+        bool,
+        typer.Option("--server-statistics", help="Ask each class again by itself, and count rows read by table."),
+    ] = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
     as_json: JsonOption = False,
 ) -> None:
@@ -85,8 +89,9 @@ def run(
     folder = out or Path("trials") / f"{loaded.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     targets, where = tuple(target or ["czar"]), database or loaded.database
     asked = skyshard.scenarios.TrialRun(
-        file, loaded, folder, where, targets, cluster, seed, *_drivers(processes, ray=ray), label=label
-    )
+        file, loaded, folder, where, targets, cluster, seed, *_drivers(processes, ray=ray),
+        label=label, has_statistics=server_statistics,
+    )  # fmt: skip
     with interruptible(), quick_switching(), progress_bars() as watcher:
         results = asked.run(watcher)
     _show_all(results, as_json=as_json)
