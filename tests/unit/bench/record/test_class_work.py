@@ -21,8 +21,14 @@ def table(*rows: dict[str, object]) -> pa.Table:
 
 def test_counters_are_given_for_each_query() -> None:
     """Bytes from the page cache are those of read calls that did not come from the disk."""
-    counted = {"cpu_s": 2.0, "read_bytes": 400, "read_call_bytes": 4000, "key_read_requests": 8, "key_reads": 2}
-    (one,) = class_work(table(window("p", "LV", "alone", **counted)))
+    counted: dict[str, object] = {
+        "cpu_s": 2.0,
+        "read_bytes": 400,
+        "read_call_bytes": 4000,
+        "key_read_requests": 8,
+        "key_reads": 2,
+    }
+    (one,) = class_work(table(window("p", "LV", "alone") | counted))
     assert (one.cpu_s, one.disk_bytes, one.cached_bytes) == (0.5, 100, 900)
     assert one.cache_misses == {"key cache": 0.5}
     assert one.rows_by_index is None
