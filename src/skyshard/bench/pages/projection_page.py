@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
 from skyshard.basics.readable import human_bytes, seconds, short_count
 from skyshard.bench.model.projection import BUSY, MOST_NODES, ClassProjection, Projection
@@ -14,9 +14,11 @@ from skyshard.bench.pages.page_template import markdown_table, plain_markdown, r
 from skyshard.bench.pages.svg import MUTED, SERIES, new_figure
 
 HEADERS = [
-    "class", "data of a node", "read by a query", "cached", "decided by", "alone", "under load (95 %)", "target",
-    "verdict", "nodes: predicted", "surely",
+    "class", "read on a node", "cached", "decided by", "alone", "under load (95 %)", "target", "verdict",
+    "nodes, predicted", "surely",
 ]  # fmt: skip
+TIMES_S = (0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 36_000, 360_000, 3_600_000)
+"""Ticks of the figure."""
 CELL_HEADERS = ["published", "of DR1", "nodes", "load", "predicted", "measured", "measured / predicted"]
 SIGNS = {"meets": "✓ meets", "misses": "✕ misses", "open": "? open", None: "–"}
 
@@ -61,7 +63,7 @@ def verdict(projection: Projection) -> str:
     """The verdict as a sentence."""
     by = {k: [one.class_name for one in projection.classes if one.verdict == k] for k in ("meets", "misses", "open")}
     place = f"{projection.fraction:.0%} of DR1 on {projection.nodes} nodes of {projection.hardware.name}"
-    parts = [f"{len(by['meets'])} of {sum(map(len, by.values()))} classes would meet their targets at {place}"]
+    parts = [f"{len(by['meets'])} of {sum(map(len, by.values()))} classes would surely meet their targets at {place}"]
     parts += [f"missed by {', '.join(by['misses'])}"] if by["misses"] else []
     parts += [f"cannot be told for {', '.join(by['open'])}"] if by["open"] else []
     return "; ".join(parts) + "."
@@ -74,6 +76,9 @@ def sentences(projection: Projection) -> list[str]:
         f"An extrapolation from {p.measured_rows:,.0f} rows to {p.measured_rows * p.distance:.3g}, "
         f"{p.distance:,.0f} times as many. Nothing between was measured.",
     ]
+    if p.classes:
+        memory = human_bytes(p.hardware.cache_bytes)
+        found.append(f"A node would hold {human_bytes(p.classes[0].node_bytes)} of rows, and {memory} in memory.")
     if len(p.published):
         good = sum(1 / 2 <= one.ratio <= 2 for one in p.published)
         worst = max(p.published, key=lambda one: max(one.ratio, 1 / one.ratio))
@@ -91,7 +96,7 @@ def sentences(projection: Projection) -> list[str]:
 
 def row(one: ClassProjection) -> list[str]:
     return [
-        one.class_name, human_bytes(one.node_bytes), human_bytes(one.read_bytes), f"{one.cached:.0%}", one.regime,
+        one.class_name, human_bytes(one.read_bytes), f"{one.cached:.0%}", one.regime,
         seconds(one.alone_s), f"{seconds(one.predicted_s)} ({_interval(one)})",
         seconds(one.target_s), SIGNS[one.verdict], _count(one.fewest_nodes, one), _count(one.sure_nodes, one),
     ]  # fmt: skip
@@ -174,7 +179,7 @@ def _figure(projection: Projection, width: int) -> Figure:
     axes.axvline(projection.fraction, color=MUTED, linewidth=1, linestyle=":")
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0,), numticks=9))
+    axes.yaxis.set_major_locator(FixedLocator(TIMES_S))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: seconds(value)))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0,), numticks=9))

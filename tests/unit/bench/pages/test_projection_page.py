@@ -60,7 +60,7 @@ def test_classes_that_cannot_be_told_are_named() -> None:
 def test_an_interval_that_tells_nothing_is_unknown() -> None:
     """Ends a thousandfold apart are not shown as numbers."""
     one = projection().classes[0].model_copy(update={"low_s": 1e-3, "high_s": 1e3})
-    assert "(unknown)" in row(one)[6]
+    assert "(unknown)" in row(one)[5]
 
 
 def test_every_published_number_is_on_the_page() -> None:
