@@ -22,7 +22,7 @@ def synth(
     recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped one (tiny, hsc, dp1, dr1).")],
     out: Annotated[Path, typer.Option(help="Folder to write; new, empty, or of an earlier run of the same command.")],
     fraction: Annotated[float, typer.Option(help="Share of the recipe's sky, above 0 up to 1.")] = 1.0,
-    profile: Annotated[str, typer.Option(help="Named full row counts to compare with (kpm, dp1).")] = "",
+    profile: Annotated[str, typer.Option(help="Named full row counts to compare with (kpm, dp2).")] = "",
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's own.", min=0)] = None,
     chunks: Annotated[str, typer.Option(help="Only these chunk numbers, separated by commas.")] = "",
     shrink: Annotated[
@@ -169,7 +169,23 @@ def profile_plan(profile: skyshard.synth.Profile, planned: skyshard.synth.SynthP
         }
         for name, table in profile.tables.items()
     }
-    return {"name": profile.name, "fraction": fraction, "tables": tables}
+    facts = {"name": profile.name, "fraction": fraction, "tables": tables}
+    return (
+        facts if profile.bounds is None else facts | {"bounds": [bound_facts(one, fraction) for one in profile.bounds]}
+    )
+
+
+def bound_facts(name: str, fraction: float) -> dict[str, Any]:
+    """Rows and bytes of a profile that bounds another, in full and at a fraction."""
+    tables = {
+        table: {
+            "rows_of_profile": size.rows,
+            "bytes_of_profile": round(size.rows * size.bytes_per_row),
+            "rows_at_fraction": round(size.rows * fraction),
+        }
+        for table, size in skyshard.synth.read_profile(name).tables.items()
+    }
+    return {"name": name, "tables": tables}
 
 
 def print_plan(facts: dict[str, Any]) -> None:
@@ -195,6 +211,25 @@ def print_plan(facts: dict[str, Any]) -> None:
     print_table(
         (f"profile {profile['name']}", "rows in full", "bytes", f"rows {at}", "bytes", "to make", "bytes"), shown
     )
+    if "bounds" in profile:
+        _print_bounds(profile["bounds"], at)
+
+
+def _print_bounds(bounds: list[dict[str, Any]], at: str) -> None:
+    """Both bounds beside each other, table by table."""
+    low, high = (one["tables"] for one in bounds)
+    shown = [
+        (name, *(text for one in (low[name], high[name]) for text in _bound_texts(one))) for name in low if name in high
+    ]
+    headers = [text for one, what in zip(bounds, ("at least", "at most"), strict=True) for text in (
+        f"{what}: {one['name']}", "bytes", f"rows {at}"
+    )]  # fmt: skip
+    typer.echo("the real catalog is expected between these:")
+    print_table(("", *headers), shown)
+
+
+def _bound_texts(one: dict[str, Any]) -> tuple[str, str, str]:
+    return f"{one['rows_of_profile']:,}", human_bytes(one["bytes_of_profile"]), f"{one['rows_at_fraction']:,}"
 
 
 def print_made(facts: dict[str, Any]) -> None:

@@ -151,7 +151,7 @@ def learn_keys(
 
 def _other_chunk(plan: QueryPlan, asked: RecordingSource) -> int | None:
     """A chunk that all tables have and no key of the plan is in; None where keys are not all that chose its chunks."""
-    is_plain = plan.kind in (Kind.LOCAL, Kind.AGGREGATE) and len(plan.pulls) == 1
+    is_plain = plan.kind in (Kind.LOCAL, Kind.AGGREGATE) and len(plan.pulls) == 1 and not plan.pulls[0].template.lists
     if not is_plain or len(asked.directors) != 1 or set(asked.found) != asked.asked:
         return None
     slots = plan.pulls[0].template.slots.values()

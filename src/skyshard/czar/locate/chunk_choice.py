@@ -32,6 +32,8 @@ class ChunkChoice:
     chunks: dict[int, Chunks]
     why: list[str] = field(default_factory=list)
     keys: int | None = None
+    located: dict[int, dict[int, Chunks]] = field(default_factory=dict)
+    """Reference → key → chunks that the director index names, none where it does not know the key."""
 
     def rows(self, reference: Reference) -> int:
         """Rows of a chunked reference's own in the chunks left."""
@@ -82,7 +84,7 @@ def choose_chunks(bound: Bound, block: Block, terms: Sequence[exp.Expr], source:
     for limit in find_limits(bound, terms):
         if limit.reference not in choice.chunks:
             continue
-        found = _look_up(bound, limit, tied[limit.reference], source)
+        found = _look_up(bound, limit, tied[limit.reference], source, choice)
         if found is None:
             continue
         before = len(choice.chunks[limit.reference])
@@ -111,11 +113,13 @@ def _tied(references: Sequence[Reference], pairs: Sequence[tuple[Reference, Refe
     return tied
 
 
-def _look_up(bound: Bound, limit: Limit, tied: list[Reference], source: CatalogSource) -> Chunks | None:
-    """The chunks that a limit leaves; None when it cannot be used."""
+def _look_up(
+    bound: Bound, limit: Limit, tied: list[Reference], source: CatalogSource, choice: ChunkChoice
+) -> Chunks | None:
+    """The chunks that a limit leaves; None when it cannot be used. Where keys are is noted in the choice."""
     reference = bound.references[limit.reference]
     if isinstance(limit, Either):
-        return _either(bound, limit, tied, source)
+        return _either(bound, limit, tied, source, choice)
     if isinstance(limit, AreaLimit):
         if limit.region is None:
             return frozenset()
@@ -127,6 +131,7 @@ def _look_up(bound: Bound, limit: Limit, tied: list[Reference], source: CatalogS
     orphans = _orphan_chunks(tied)
     if limit.keys is not None:
         known = source.locate_keys(database, director, sorted(limit.keys))
+        choice.located.setdefault(limit.reference, {}).update({key: known.get(key, frozenset()) for key in limit.keys})
         found = frozenset().union(*known.values())
         return found | (_stray_chunks(tied) if len(known) == len(limit.keys) else orphans)
     if limit.low is not None and limit.high is not None and limit.low > limit.high:
@@ -134,11 +139,13 @@ def _look_up(bound: Bound, limit: Limit, tied: list[Reference], source: CatalogS
     return frozenset(source.locate_key_range(database, director, limit.low, limit.high)) | orphans
 
 
-def _either(bound: Bound, limit: Either, tied: list[Reference], source: CatalogSource) -> Chunks | None:
+def _either(
+    bound: Bound, limit: Either, tied: list[Reference], source: CatalogSource, choice: ChunkChoice
+) -> Chunks | None:
     """The union of what each branch leaves; a branch of which nothing can be used leaves all."""
     left: set[int] = set()
     for branch in limit.branches:
-        found = [chunks for one in branch if (chunks := _look_up(bound, one, tied, source)) is not None]
+        found = [chunks for one in branch if (chunks := _look_up(bound, one, tied, source, choice)) is not None]
         if not found:
             return None
         left |= frozenset.intersection(*found)

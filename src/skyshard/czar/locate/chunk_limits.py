@@ -22,7 +22,7 @@ from skyshard.czar.bind.expand_functions import (
     partition_reference,
 )
 from skyshard.czar.locate.chunk_numbers import ChunkLimit, chunk_limit, chunk_ranges, narrowed
-from skyshard.czar.locate.comparisons import comparisons, exact_number
+from skyshard.czar.locate.comparisons import comparisons, exact_number, exact_numbers
 from skyshard.rowimage.sqltype import TypeClass
 
 MARGIN_DEG = 1e-9
@@ -266,7 +266,7 @@ def _either(one: KeyLimit | None, other: KeyLimit | None) -> KeyLimit | None:
 
 def _key_values(bound: Bound, column: exp.Column, values: Iterable[exp.Expr]) -> KeyLimit | None:
     reference = _keyed(bound, column)
-    constants = [exact_number(value) for value in values]
+    constants = exact_numbers(values)
     if reference is None or not constants or any(value is None for value in constants):
         return None
     keys = frozenset(int(value) for value in constants if value is not None and value == value.to_integral_value())

@@ -17,6 +17,7 @@ from sqlglot import exp
 from skyshard.catalog.schema import CHUNK_COLUMN
 from skyshard.czar.bind.bound_statement import COLUMN, Bound, Reference
 from skyshard.czar.locate.comparisons import comparisons, exact_number
+from skyshard.czar.sql.dialect import NumberList
 
 _MOST_DIGITS = 9
 """A text of this many digits is the number that MariaDB compares an INT column with."""
@@ -55,13 +56,18 @@ def chunk_limit(bound: Bound, term: exp.Expr) -> ChunkLimit | None:
 
 def _among(bound: Bound, column: exp.Column, values: Sequence[exp.Expr]) -> ChunkLimit | None:
     reference = _numbered(bound, column)
-    given = [value.unnest() for value in values]
+    given = [part for value in values for part in _parts(value)]
     numbers = [_number(value) for value in given if not isinstance(value, exp.Null)]
     if reference is None or not given or any(number is None for number in numbers):
         return None
     chunks = frozenset(int(one) for one in numbers if one is not None and one == one.to_integral_value())
     shown = ", ".join(str(chunk) for chunk in sorted(chunks)[:3]) + (", ..." if len(chunks) > 3 else "")
     return ChunkLimit(reference.number, chunks, None, None, f"{CHUNK_COLUMN} in ({shown})")
+
+
+def _parts(value: exp.Expr) -> Sequence[exp.Expr]:
+    """The values of a list that is one node."""
+    return [exp.Literal.number(one) for one in value.numbers] if isinstance(value, NumberList) else [value.unnest()]
 
 
 def _number(value: exp.Expr) -> Decimal | None:

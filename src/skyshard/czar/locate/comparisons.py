@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from sqlglot import exp
 
 from skyshard.czar.bind.expand_functions import exact_constant
+from skyshard.czar.sql.dialect import NumberList
 
 EXACT_DOUBLE = 2**53
 """Below this an integer compared with a DOUBLE constant is compared exactly."""
@@ -35,3 +36,11 @@ def exact_number(value: exp.Expr) -> Decimal | None:
         return None
     is_double = any("e" in literal.name.lower() for literal in value.find_all(exp.Literal))
     return None if is_double and abs(exact) >= EXACT_DOUBLE else exact
+
+
+def exact_numbers(values: Iterable[exp.Expr]) -> list[Decimal | None]:
+    """The constants of a list; see ``exact_number``."""
+    found: list[Decimal | None] = []
+    for value in values:
+        found += map(Decimal, value.numbers) if isinstance(value, NumberList) else [exact_number(value)]
+    return found

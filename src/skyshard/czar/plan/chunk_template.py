@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -19,7 +19,7 @@ from skyshard.registry.catalog.published_catalog import CatalogTable
 
 MARK = f"\x01{secrets.token_hex(6)}\x01"
 """Around the numbers of markers: what no text of a user's holds, by accident or design."""
-MARKS = re.compile(rf"`?{MARK}(\d+){MARK}`?")
+MARKS = re.compile(rf"`?{MARK}(L?\d+){MARK}`?")
 Casts = Mapping[str, str]
 """Column of a scratch table → the SQL type that its chunk expression is cast to."""
 NO_CASTS: Casts = MappingProxyType({})
@@ -38,6 +38,11 @@ what it casts."""
 def slot_mark(number: int) -> str:
     """The marker that stands for a reference's table in the text of a template."""
     return f"{MARK}{number}{MARK}"
+
+
+def list_mark(number: int) -> str:
+    """The marker that stands for a list of keys."""
+    return f"{MARK}L{number}{MARK}"
 
 
 def cast_text(text: str, kind: str) -> str:
@@ -105,6 +110,26 @@ def _around(database: str, alias: str) -> tuple[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyList:
+    """A condition that names keys, parted by the chunks that their rows are in.
+
+    >>> one = KeyList("k IN (", {7: ("1", "2")}, ())
+    >>> one.of_chunk(7), one.of_chunk(8)
+    ('k IN (1, 2)', 'FALSE')
+    """
+
+    before: str
+    by_chunk: Mapping[int, tuple[str, ...]]
+    anywhere: tuple[str, ...]
+    """Keys whose rows may be in any chunk."""
+
+    def of_chunk(self, chunk: int) -> str:
+        """The condition of a chunk's statement."""
+        keys = (*self.by_chunk.get(chunk, ()), *self.anywhere)
+        return f"{self.before}{', '.join(keys)})" if keys else "FALSE"
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """A column of a chunk statement: its name, and the text of its expression.
 
@@ -148,6 +173,8 @@ class Template:
     groups: tuple[Item, ...] = ()
     is_distinct: bool = False
     different: frozenset[str] = frozenset()
+    lists: Mapping[int, KeyList] = field(default_factory=dict)
+    """Lists of keys that differ from chunk to chunk, by the numbers of their markers."""
 
     def text(self, casts: Casts = NO_CASTS) -> str:
         """The statement with markers, some columns cast."""
@@ -165,23 +192,27 @@ class Template:
 
     def written(self, casts: Casts = NO_CASTS) -> ChunkText:
         """The statement, ready for chunks."""
-        return ChunkText(tuple(MARKS.split(self.text(casts))), self.slots)
+        return ChunkText(tuple(MARKS.split(self.text(casts))), self.slots, self.lists)
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkText:
-    """The text of a chunk statement: ``pieces``, and between them the numbers of ``slots``."""
+    """The text of a chunk statement: ``pieces``, and between them the numbers of ``slots`` and ``lists``."""
 
     pieces: tuple[str, ...]
     slots: Mapping[int, Slot]
+    lists: Mapping[int, KeyList]
 
     def of_chunk(self, chunk: int) -> str:
         pieces = list(self.pieces)
-        pieces[1::2] = [self.slots[int(number)].of_chunk(chunk) for number in pieces[1::2]]
+        pieces[1::2] = [self._part(mark).of_chunk(chunk) for mark in pieces[1::2]]
         return "".join(pieces)
+
+    def _part(self, mark: str) -> Slot | KeyList:
+        return self.lists[int(mark[1:])] if mark[0] == "L" else self.slots[int(mark)]
 
     def of_prototype(self) -> str:
         """The same over the empty prototypes of the czar's server."""
         pieces = list(self.pieces)
-        pieces[1::2] = [self.slots[int(number)].of_prototype() for number in pieces[1::2]]
+        pieces[1::2] = ["FALSE" if mark[0] == "L" else self.slots[int(mark)].of_prototype() for mark in pieces[1::2]]
         return "".join(pieces)

@@ -101,7 +101,18 @@ class Formula(exp.Expression, exp.Condition):
     arg_types: ClassVar[dict[str, bool]] = {"this": True, "expressions": False}
 
 
+class NumberList(Formula):
+    """The whole numbers of a long IN list as one node: a list of 10,000 is copied and walked through as one."""
+
+    @property
+    def numbers(self) -> list[str]:
+        """The numbers as written."""
+        return str(self.this).split(", ")
+
+
 FORMULA_MARK = "\x03"
+FEWEST_LISTED = 32
+"""A shorter IN list has a node for each number."""
 
 
 _MOMENTS = {
@@ -166,6 +177,29 @@ class _Parser(MySQLParser):
         if kind is not None and self._prev is not None and self._prev.text.upper() in ("SIGNED", "UNSIGNED"):
             self._match(TokenType.INT)
         return kind
+
+    def _parse_in(self, this: Any, *args: Any, **kwargs: Any) -> Any:
+        """A long list of whole numbers becomes one node."""
+        numbers = self._numbers_ahead()
+        if len(numbers) < FEWEST_LISTED:
+            return super()._parse_in(this, *args, **kwargs)
+        self._advance(2 * len(numbers) + 1)
+        return self.expression(exp.In(this=this, expressions=[NumberList(this=", ".join(numbers))]))
+
+    def _numbers_ahead(self) -> list[str]:
+        """The whole numbers of a list in parentheses that comes next; none where it holds anything else."""
+        start, found = self._index, []
+        is_open = start < len(self._tokens) and self._tokens[start].token_type is TokenType.L_PAREN
+        for at in range(start + 1, len(self._tokens) - 1, 2) if is_open else ():
+            number, after = self._tokens[at], self._tokens[at + 1].token_type
+            if number.token_type is not TokenType.NUMBER or not number.text.isdecimal():
+                return []
+            found.append(number.text)
+            if after is TokenType.R_PAREN:
+                return found
+            if after is not TokenType.COMMA:
+                return []
+        return []
 
     def _parse_substring(self) -> Any:
         """``SUBSTRING(text FROM place FOR length)`` is the call with commas."""
@@ -301,7 +335,7 @@ def _formula_sql(generator: Any, formula: Formula) -> str:
 class _Generator(MySQLGenerator):
     TRANSFORMS: ClassVar[dict[Any, Callable[..., str]]] = {
         kind: write for kind, write in MySQLGenerator.TRANSFORMS.items() if kind not in (exp.Select, exp.GroupConcat)
-    } | {Formula: _formula_sql}
+    } | {Formula: _formula_sql, NumberList: _formula_sql}
     """Without what makes MySQL's SELECTs of those of other dialects."""
     LIMIT_FETCH = "ALL"
     """FETCH ... WITH TIES is no LIMIT."""

@@ -43,6 +43,8 @@ class Profile(StrictModel):
     """Which catalog this is."""
     tables: Annotated[dict[str, ProfileTable], Field(min_length=1)]
     """Full size by table."""
+    bounds: tuple[str, str] | None = None
+    """Names of the profiles below and above which the real catalog is not expected."""
     measured: tuple[Measurement, ...] = ()
     """Published tests at a share of it."""
 

@@ -113,4 +113,4 @@ def test_casts_change_the_text_and_not_the_template() -> None:
     before = template.text()
     assert template.text({template.items[0].name: "CHAR"}) != before
     assert template.text() == before
-    assert template.written() == ChunkText(template.written().pieces, template.slots)
+    assert template.written() == ChunkText(template.written().pieces, template.slots, template.lists)
