@@ -118,7 +118,7 @@ def _factor_sentence(name: str, classes: Sequence[ClassResult], effects: Sequenc
     if mixed:
         parts.append(f"levels differ, but none is shown to be ahead of all others, for {listed(mixed)}")
     if still and not parts:
-        return f"{name[:1].upper()}{name[1:]} is not shown to move any class."
+        return f"The factor {name} is not shown to move any class."
     if still:
         parts.append(f"no difference is shown for {listed(still)}")
     return f"Of {'levels of ' if name.startswith('set.') else ''}{name}, {'; '.join(parts)}."

@@ -44,7 +44,14 @@ def experiment(
     else:
         result = done.result
         print_table([*CELL_HEADERS, *(one.name for one in result.classes)], cell_rows(result))
-        for line in (result.conclusion, *result.cautions, *result.failures, verdict(result), f"report: {done.page}"):
+        for line in (
+            result.conclusion,
+            *result.confounded,
+            *result.cautions,
+            *result.failures,
+            verdict(result),
+            f"report: {done.page}",
+        ):
             typer.echo(line)
     raise typer.Exit(0 if done.is_good else 1)
 
