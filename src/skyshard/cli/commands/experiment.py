@@ -37,7 +37,7 @@ def experiment(
     """
     with interruptible(), quick_switching(), progress_bars(quiet=True) as watcher:
         done = skyshard.run_experiment(
-            file, out, is_cold=cold, disk_budget_bytes=_bytes(disk_budget), keeps_clusters=keep, watcher=watcher
+            file, out, is_cold=cold, disk_budget_bytes=disk_bytes_of(disk_budget), keeps_clusters=keep, watcher=watcher
         )
     if as_json:
         print_json(done.result.model_dump(mode="json"))
@@ -56,7 +56,7 @@ def experiment(
     raise typer.Exit(0 if done.is_good else 1)
 
 
-def _bytes(text: str) -> int | None:
+def disk_bytes_of(text: str) -> int | None:
     """A size such as 20G; None for none."""
     if not text:
         return None

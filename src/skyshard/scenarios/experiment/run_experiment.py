@@ -44,6 +44,7 @@ from skyshard.scenarios.experiment.build_setup import (
 )
 from skyshard.scenarios.experiment.checks import CheckedExperiment, check_experiment
 from skyshard.scenarios.experiment.folder import ExperimentFolder, plan_of
+from skyshard.scenarios.experiment.setups import last_needed
 from skyshard.scenarios.trial_run import TrialRun
 
 CACHED_SHARE = 0.7
@@ -220,8 +221,7 @@ class _Run:
             if used + self.checked.estimates[number] <= self.checked.budget_bytes or not there:
                 return
             needed = [self.checked.setup_of[one.cell] for one in ahead]
-            last = max(there, key=lambda one: needed.index(one) if one in needed else len(needed))
-            discard(there[last], self.watcher)
+            discard(there[last_needed([*there], needed)], self.watcher)
 
     def _measure(self, planned: PlannedTrial, setup: int) -> None:
         begun = time.monotonic()

@@ -83,3 +83,12 @@ def setups_of(cells: Sequence[Cell]) -> tuple[dict[int, Setup], dict[int, int]]:
     numbers: dict[Setup, int] = {}
     by_cell = {cell.number: numbers.setdefault(setup_of(cell), len(numbers) + 1) for cell in cells}
     return {number: setup for setup, number in numbers.items()}, by_cell
+
+
+def last_needed(there: Sequence[int], needed: Sequence[int]) -> int:
+    """Of set-ups that are there, the one that is needed last, or not at all: the one to remove for another.
+
+    >>> last_needed([1, 2, 3], [3, 2, 3, 1]), last_needed([1, 2, 3], [3, 1])
+    (1, 2)
+    """
+    return max(there, key=lambda one: needed.index(one) if one in needed else len(needed))
