@@ -6,7 +6,7 @@ is a regression (``losses``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -15,7 +15,15 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from skyshard.basics.errors import UserError
-from skyshard.bench.compare.class_change import MARGIN, THRESHOLD, AnsweredSide, Bar, ClassChange, judge_classes
+from skyshard.bench.compare.class_change import (
+    MARGIN,
+    THRESHOLD,
+    AnsweredSide,
+    Bar,
+    ClassChange,
+    LatencyChange,
+    judge_classes,
+)
 from skyshard.bench.compare.comparability import Difference, Weight, differences
 from skyshard.bench.compare.losses import Loss, PhaseClass, Side, losses
 from skyshard.bench.compare.machine_noise import MachineShift, largest_shift, machine_cautions, machine_shifts
@@ -32,6 +40,9 @@ from skyshard.bench.compare.side_facts import SideFacts, side_facts
 from skyshard.bench.compare.trials_advice import advice, can_tell
 from skyshard.bench.record.trial_folder import Trial
 from skyshard.catalog.strict_files import Strict
+
+NAMED = 3
+"""Trials that a caution names; of more it says how many."""
 
 
 class Comparison(Strict):
@@ -70,6 +81,12 @@ class Comparison(Strict):
     def can_tell(self) -> bool:
         """True where the trials are enough for any class to be called better or worse."""
         return can_tell(len(self.new), len(self.old))
+
+    @property
+    def is_judged(self) -> bool:
+        """True where most classes could be called better, worse or the same."""
+        judged = sum(one.change is not LatencyChange.INCONCLUSIVE for one in self.classes)
+        return self.can_tell and 2 * judged >= len(self.classes)
 
     @property
     def is_comparable(self) -> bool:
@@ -194,10 +211,20 @@ def _cautions(new: Sequence[tuple[str, Trial]], old: Sequence[tuple[str, Trial]]
     found = []
     if both := [name for name, _ in new if name in {other for other, _ in old}]:
         found.append(f"{', '.join(both)}: on both sides, so that the sides are more alike than two releases.")
-    for name, trial in dict([*new, *old]).items():
+    trials = dict([*new, *old])
+    found += [f"{name}: stopped early." for name, trial in trials.items() if trial.summary.is_partial]
+    found += _slow_drivers(trials)
+    return [*found, *uneven_sentences([(name, trial.manifest.servers) for name, trial in trials.items()])]
+
+
+def _slow_drivers(trials: Mapping[str, Trial]) -> list[str]:
+    """In which trials the driver itself was too slow, by class, as a sentence."""
+    slow: dict[str, list[str]] = {}
+    for name, trial in trials.items():
         if not trial.summary.is_trustworthy:
-            classes = ", ".join(f"{one.class_name} ({one.phase})" for one in trial.summary.distrusted) or "all classes"
-            found.append(f"{name}: the driver itself was more than 5 % of the latency of {classes}.")
-        if trial.summary.is_partial:
-            found.append(f"{name}: stopped early.")
-    return [*found, *uneven_sentences([(name, trial.manifest.servers) for name, trial in dict([*new, *old]).items()])]
+            for what in [f"{one.class_name} ({one.phase})" for one in trial.summary.distrusted] or ["all classes"]:
+                slow.setdefault(what, []).append(name)
+    if not slow:
+        return []
+    where = [f"{what} in {', '.join(n) if len(n) <= NAMED else f'{len(n)} trials'}" for what, n in slow.items()]
+    return [f"The driver itself was more than 5 % of the latency of {'; '.join(where)}."]

@@ -49,15 +49,15 @@ def verdict(comparison: Comparison) -> str:
     if comparison.regressions:
         names = ", ".join(f"{one.name} ({one.phase}): {one.reason}" for one in comparison.regressions)
         return f"Regression beyond {comparison.threshold:g} ×: {names}.{known}"
-    found = "No regression" if comparison.can_tell or not changes else "Inconclusive, no regression shown"
+    found = "No regression" if comparison.is_judged else "Inconclusive, no regression shown"
     return f"{found} beyond {comparison.threshold:g} ×: {', '.join(counts) or 'no class to judge'}.{known}"
 
 
 def status(comparison: Comparison) -> str:
-    """``failed`` with a regression, ``passed`` where the trials are comparable and could have shown one."""
+    """``failed`` with a regression, ``passed`` where the trials are comparable and tell of most classes."""
     if comparison.regressions:
         return "failed"
-    return "passed" if comparison.is_comparable and comparison.can_tell else "partial"
+    return "passed" if comparison.is_comparable and comparison.is_judged else "partial"
 
 
 def html(comparison: Comparison, links: Mapping[str, str] = MappingProxyType({})) -> str:

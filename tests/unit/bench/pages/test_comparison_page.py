@@ -57,7 +57,7 @@ def test_few_trials_are_said_to_be_inconclusive_and_get_no_green_tick() -> None:
     assert verdict(found).startswith("Inconclusive, no regression shown beyond 1.1 ×: 2 inconclusive.")
     assert "Run at least 4 a side" in verdict(found)
     assert status(found) == "partial"
-    assert status(compare_trials(side("new", 4, 1), side("old", 4, 50))) == "passed"
+    assert status(compare_trials(side("new", 4, 1), side("old", 4, 1))) == "passed"
 
 
 def test_no_p_is_shown_as_zero() -> None:
