@@ -1,7 +1,7 @@
 # Skyshard: `make demo` and `make test` each work alone, from a fresh clone with Python 3.11 and pip.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint docs bench lock clean
+.PHONY: help setup demo test check lint docs pictures bench lock clean
 BIN := .venv/bin
 DEMO_OUT ?= demo-out
 PYTEST_ARGS ?=
@@ -15,13 +15,18 @@ PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 setup: ## Make .venv with the locked versions and provide MariaDB
 	@tools/bootstrap.sh
 
 demo: setup ## The main job end to end on a private cluster; ends with the path of report.html
 	@$(BIN)/skyshard demo --out $(DEMO_OUT)
+
+pictures: demo ## The pictures of README and documentation anew, from a demo and the example; needs Chromium
+	@$(BIN)/python tools/page_picture.py $(DEMO_OUT)/trial/report.html docs/images/report.png
+	@$(BIN)/skyshard bench report docs/examples/kpm-50
+	@$(BIN)/python tools/page_picture.py docs/examples/kpm-50/report.html docs/images/kpm-50.png --height 1500
 
 test: setup lint ## Everything that CI runs: linters, types, floors, all tests
 	@$(PYTEST) -n $(TEST_PROCESSES) $(PYTEST_ARGS)

@@ -100,7 +100,7 @@ class SweepRun:
                 if fraction == max(shares) and count == self.nodes[0] and not predicted:
                     predicted |= self._predict([*before, *sizes], (self._planned(shares[fraction]), count))
                 if not (trial / MANIFEST).exists():
-                    announce(watcher, f"{count} {'node' if count == 1 else 'nodes'}, {fraction:g} of DR1")
+                    announce(watcher, self._which(len(before) + len(sizes) + 1, count, fraction))
                     self._measure(cluster, count, shares[fraction], fraction, trial, watcher)
                 read = read_trial(trial)
                 sizes.append(Size(_true_fraction(read.manifest.catalog, fraction), count, read))
@@ -108,6 +108,11 @@ class SweepRun:
             if cluster.exists:
                 cluster.destroy()
         return sizes
+
+    def _which(self, number: int, count: int, fraction: float) -> str:
+        """For people: which trial of how many comes next, and of what."""
+        total = len(self.nodes) * len(set(self.fractions))
+        return f"trial {number} of {total}: {count} {'node' if count == 1 else 'nodes'}, {fraction:g} of DR1"
 
     def _measure(
         self, cluster: Cluster, count: int, share: float, fraction: float, trial: Path, watcher: Watcher

@@ -269,7 +269,7 @@ def sweep(
         file, loaded, out, recipe, tuple(_numbers(fractions, float)), tuple(_numbers(nodes, int)),
         tuple(_numbers(on_nodes, int)),
     )  # fmt: skip
-    with interruptible(), quick_switching(), progress_bars(quiet=True) as watcher:
+    with interruptible(), quick_switching(), progress_bars() as watcher:
         found, page = asked.run(watcher)
     if as_json:
         print_json(found.model_dump(mode="json"))

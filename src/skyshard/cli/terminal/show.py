@@ -120,10 +120,14 @@ def _bars() -> Iterator[Watcher]:
     )  # fmt: skip
     with Bars(*columns, console=Console(stderr=True)) as bars:
         tasks: dict[str, Any] = {}
+        elapsed_s: dict[str, float] = {}
 
         def watch(progress: Progress) -> None:
             if progress.stage not in tasks:
                 tasks[progress.stage] = bars.add_task(progress.stage, total=progress.total, words="")
+            elif progress.elapsed_s < elapsed_s[progress.stage]:  # a later stage of the same name
+                bars.reset(tasks[progress.stage], total=progress.total)
+            elapsed_s[progress.stage] = progress.elapsed_s
             bars.update(tasks[progress.stage], completed=progress.done, total=progress.total, words=describe(progress))
 
         yield watch
