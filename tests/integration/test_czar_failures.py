@@ -227,6 +227,35 @@ def test_analysis_accounts_for_every_chunk(testbed: Testbed) -> None:
     assert "skew" in told.as_text()
 
 
+def test_nodes_analyse_what_they_were_asked(testbed: Testbed) -> None:
+    """explain --analyze --server: a scan reads each row of the chunk once, whatever its path, and leaves no table."""
+    for sql in (
+        "SELECT objectId FROM Object WHERE mag < 20",  # a scan
+        "SELECT COUNT(*), AVG(mag) FROM Object WHERE mag < 20 AND NOW() > '2020-01-01'",  # merged, at a time of day
+    ):
+        told = testbed.czar.analyze(sql, "once", on_servers=True)
+        assert [plan.node for plan in told.servers] == sorted(testbed.nodes)
+        for plan in told.servers:
+            (table,) = [step for _, step in plan.step.walk() if step.what.startswith("table ")]
+            with connect(testbed.cluster.endpoint(plan.node), Account.READER, "once") as node:
+                rows, kept = node.rows(f"SELECT COUNT(*), SUM(mag < 20) FROM Object_{plan.chunk}")[0]
+                assert node.rows("SHOW TABLES FROM skyshard_scratch") == []
+            assert (table.access, table.rows_read) == ("ALL", rows)
+            assert table.kept == pytest.approx(100 * float(kept) / rows, abs=0.01)
+            assert f"server  {plan.node}: chunk {plan.chunk}" in told.as_text()
+
+
+def test_nodes_analyse_pairs_with_their_overlap(testbed: Testbed) -> None:
+    """The statement is the one that was sent: a table with its overlap is read as a union, an index by its key."""
+    near = "SELECT COUNT(*) FROM Object a, Object b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.001"
+    (plan, *_) = testbed.czar.analyze(near, "once", on_servers=True).servers
+    assert "FullOverlap" in plan.statement
+    assert "union" in [step.what for _, step in plan.step.walk()]
+    (plan,) = testbed.czar.analyze("SELECT mag FROM Object WHERE objectId = 17", "once", on_servers=True).servers
+    (table,) = plan.step.steps
+    assert (table.key, table.rows_estimated) == ("PRIMARY", 1)
+
+
 KEPT: tuple[tuple[str, Callable[[int], list[tuple[object, ...]]]], ...] = (
     ("SELECT objectId FROM Object WHERE objectId = {n}", lambda n: [(n,)]),
     ("SELECT objectId, {n} + 1 FROM Object WHERE objectId = {n}", lambda n: [(n, n + 1)]),

@@ -51,6 +51,8 @@ def test_what_every_command_prints_is_described(private_cluster: Cluster, tmp_pa
     run("query", SQL, *in_sky, form=True)
     run("explain", SQL, *in_sky)
     run("explain", SQL, *in_sky, "--analyze")
+    servers = json.loads(run("explain", f"{SQL} WHERE ra > 0", *in_sky, "--analyze", "--server"))["analysis"]["servers"]
+    assert servers[0]["raw"]["query_block"]
     submitted(run, in_sky)
     run("cluster status")
     run("cluster upgrade", "--dry-run")

@@ -166,15 +166,21 @@ class Czar:
             stats = answer.stats()
         return QueryResult(answer.columns, table, stats)
 
-    def analyze(self, sql: str, database: str = "") -> Analysis:
-        """Answer a statement, drop its rows, and say where the time went; errors as of :meth:`execute`."""
+    def analyze(self, sql: str, database: str = "", *, on_servers: bool = False) -> Analysis:
+        """Answer a statement, drop its rows, and say where the time went; errors as of :meth:`execute`.
+
+        With ``on_servers`` each node analyses its slowest statement, which it answers once more for that.
+        """
         from skyshard.czar.result.analysis import analysis_of
+        from skyshard.czar.run.analyze_nodes import analyze_nodes
 
         with self.open(sql, database) as answer:
+            answer.running.slow_statements = {} if on_servers else None
             for _ in answer.batches:
                 pass
             stats = answer.stats()
-        return analysis_of(stats, answer.running)
+            plans = analyze_nodes(answer.running, self._workers)
+        return analysis_of(stats, answer.running, plans)
 
     @contextlib.contextmanager
     def open(

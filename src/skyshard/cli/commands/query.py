@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 import skyshard
+from skyshard.basics.errors import UserError
 from skyshard.cli.terminal.answer_output import form_of, write_answer
 from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_json
 from skyshard.cli.terminal.statement_input import statement_of
@@ -64,13 +65,18 @@ def explain(
     database: DatabaseOption = "",
     json: JsonOption = False,
     analyze: Annotated[bool, typer.Option("--analyze", help="Answer it, too, and say where the time went.")] = False,
+    server: Annotated[
+        bool, typer.Option("--server", help="With --analyze: how each node carried out its slowest statement.")
+    ] = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Show how a statement would be answered: chunks and why, statements, merge."""
+    if server and not analyze:
+        raise UserError("--server is about a statement that is answered", remedy="give --analyze, too")
     statement = statement_of(sql)
     with skyshard.Testbed(cluster) as testbed:
         explanation = testbed.explain(statement, database=database)
-        analysis = testbed.czar.analyze(statement, database) if analyze else None
+        analysis = testbed.czar.analyze(statement, database, on_servers=server) if analyze else None
     if json:
         print_json(explanation.as_dict() | ({"analysis": analysis.as_dict()} if analysis is not None else {}))
         return

@@ -257,6 +257,34 @@ class UnitTimeOutput(Output):
     elapsed_s: float
 
 
+class PlanStepOutput(Output):
+    """A step of a server's plan, as it was carried out; rows of all loops, shares in percent; null: not told."""
+
+    what: str
+    access: str
+    key: str
+    loops: float | None
+    rows_estimated: float | None
+    rows_read: float | None
+    kept_estimated: float | None
+    kept: float | None
+    time_ms: float | None
+    condition: str
+    steps: list[PlanStepOutput]
+
+
+class ServerPlanOutput(Output):
+    """The slowest statement of a node, analysed; ``raw`` is MariaDB's ANALYZE FORMAT=JSON, of the whole unit."""
+
+    node: str
+    unit_chunks: list[int]
+    unit_s: float
+    chunk: int | None
+    statement: str
+    step: PlanStepOutput
+    raw: dict[str, Any]
+
+
 class AnalysisOutput(Output):
     """A query as it was answered."""
 
@@ -270,6 +298,7 @@ class AnalysisOutput(Output):
     chunk_skew: float
     nodes: list[NodeTimeOutput]
     slowest: list[UnitTimeOutput]
+    servers: list[ServerPlanOutput] = []
 
 
 class ExplainOutput(Output):

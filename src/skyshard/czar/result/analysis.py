@@ -9,6 +9,7 @@ from typing import Any
 
 from skyshard.czar.result.answer import QueryStats
 from skyshard.czar.result.query_progress import Running, UnitTime
+from skyshard.czar.result.server_plan import ServerPlan
 
 SLOWEST = 5
 
@@ -38,10 +39,13 @@ class Analysis:
     node_skew: float
     chunk_skew: float
     retried: int
+    servers: tuple[ServerPlan, ...] = ()
+    """What nodes said of their slowest statements, when they were asked."""
 
     def as_dict(self) -> dict[str, Any]:
         stats = self.stats
-        return {
+        servers = {"servers": [one.as_dict() for one in self.servers]} if self.servers else {}
+        return servers | {
             "elapsed_s": stats.elapsed_s, "planned_s": stats.planned_s, "rows": stats.rows, "bytes": stats.bytes,
             "coverage": stats.coverage, "retried_chunks": self.retried, "node_skew": self.node_skew,
             "chunk_skew": self.chunk_skew,
@@ -68,14 +72,14 @@ class Analysis:
             lines.append(f"skew    nodes {self.node_skew:.2f}, chunks {self.chunk_skew:.2f} (slowest in means)")
         if self.retried:
             lines.append(f"again   {self.retried} chunks were read on another replica")
-        return "\n".join(lines)
+        return "\n".join([*lines, *(one.as_text() for one in self.servers)])
 
 
 def _chunks(chunks: Sequence[int]) -> str:
     return f"chunk {chunks[0]}" if len(chunks) == 1 else f"chunks {chunks[0]} to {chunks[-1]} ({len(chunks)})"
 
 
-def analysis_of(stats: QueryStats, running: Running) -> Analysis:
+def analysis_of(stats: QueryStats, running: Running, servers: tuple[ServerPlan, ...] = ()) -> Analysis:
     """Sum up the units of a query."""
     by_node: dict[str, list[UnitTime]] = {}
     for unit in running.units:
@@ -90,7 +94,7 @@ def analysis_of(stats: QueryStats, running: Running) -> Analysis:
     slowest = sorted(running.units, key=_per_chunk, reverse=True)
     return Analysis(
         stats, nodes, tuple(slowest[:SLOWEST]), _skew([one.elapsed_s for one in nodes]),
-        _skew([_per_chunk(unit) for unit in running.units for _ in unit.chunks]), running.retried,
+        _skew([_per_chunk(unit) for unit in running.units for _ in unit.chunks]), running.retried, servers,
     )  # fmt: skip
 
 

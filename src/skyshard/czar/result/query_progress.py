@@ -28,6 +28,21 @@ class UnitTime:
     elapsed_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class SlowStatement:
+    """A statement that a node answered: of which chunks, in how many seconds, and whether its scan lane did."""
+
+    chunks: tuple[int, ...]
+    elapsed_s: float
+    statement: str
+    is_scan: bool
+
+    @property
+    def each_s(self) -> float:
+        """Seconds for each chunk."""
+        return self.elapsed_s / max(1, len(self.chunks))
+
+
 @dataclass(slots=True, eq=False)
 class Running:
     """Counters of one query; any thread may read them while it runs.
@@ -35,6 +50,7 @@ class Running:
     ``limit_bytes``: more partial result than this is refused; None is no limit. ``is_partial_allowed``: chunks of which
     no replica answers are left out and listed in ``lost``. ``clock``: text in front of each statement that sets the
     time to that of the query; empty where the statement does not ask for it. ``is_submitted``: its whole story is kept.
+    ``slow_statements``: by node the statement that took longest for each chunk; None: they are not kept.
     """
 
     query: str
@@ -49,6 +65,7 @@ class Running:
     retried: int = 0
     clock: str = ""
     is_submitted: bool = False
+    slow_statements: dict[str, SlowStatement] | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -60,6 +77,14 @@ class Running:
         """Count from the start again: nothing of what was done counts."""
         self.chunks_done = self.rows = self.bytes = 0
         self.lost, self.units = [], []
+        if self.slow_statements:
+            self.slow_statements = {}
+
+    def note(self, node: str, statement: SlowStatement) -> None:
+        """Keep a statement that a node answered, if it is the slowest and such are kept."""
+        kept = self.slow_statements
+        if kept is not None and (node not in kept or statement.each_s > kept[node].each_s):
+            kept[node] = statement
 
     def stop(self) -> None:
         self._stop.set()

@@ -7,6 +7,7 @@ by the czar. Where a single chunk has the whole answer, nothing is merged.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ import pyarrow as pa
 
 from skyshard.basics.errors import ClusterError, SkyshardError, words_of
 from skyshard.czar.plan.query_plan import Kind, Pull, QueryPlan
-from skyshard.czar.result.query_progress import Running
+from skyshard.czar.result.query_progress import Running, SlowStatement
 from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.result.typed_results import SAFE_DIGITS, SPARE_DIGITS, TypedColumn, read_types
 from skyshard.czar.run.dispatch import Dispatch
@@ -71,6 +72,7 @@ class CarryOut:
         nodes = sorted(self.workers.nodes)
         turn = hash(query) % len(nodes)
         for number, node in enumerate(nodes[turn:] + nodes[:turn]):
+            begun = time.perf_counter()
             try:
                 with self.workers.by_name[node].sessions.lease(query) as connection:
                     found = store_result(connection, query, plan.statement, typed.types, clock=running.clock)
@@ -80,6 +82,7 @@ class CarryOut:
                     raise
                 self.workers.events.tell(STATEMENT_MOVED, query=query, node=node, error=words_of(error))
                 continue
+            running.note(node, SlowStatement((), time.perf_counter() - begun, plan.statement, is_scan=False))
             yield from found.to_batches()
             return
 

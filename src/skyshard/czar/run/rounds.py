@@ -18,7 +18,7 @@ from itertools import count
 
 from skyshard.basics.errors import ClusterError
 from skyshard.czar.result.overflow import require_unclipped
-from skyshard.czar.result.query_progress import Running
+from skyshard.czar.result.query_progress import Running, SlowStatement
 from skyshard.czar.run.node_tables import FileRows, NodeTables
 from skyshard.czar.run.pull_order import PullOrder
 from skyshard.czar.scan.query_worker import QueryWorker
@@ -98,8 +98,10 @@ class PullReader:
         else:
             rows = self._text_rows(node, clock + select)
             found = UnitRows(node, rows, None, len(rows) * CELL_BYTES * (len(rows[0]) if rows else 0))
+        elapsed_s = time.perf_counter() - begun
         with self._lock:
-            self.running.add(node, unit.chunks, found.count, found.bytes, time.perf_counter() - begun)
+            self.running.add(node, unit.chunks, found.count, found.bytes, elapsed_s)
+            self.running.note(node, SlowStatement(unit.chunks, elapsed_s, select, self.order.is_scan))
         return found
 
     def _text_rows(self, node: str, statement: str) -> Sequence[Row]:
