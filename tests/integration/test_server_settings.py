@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ from skyshard.cluster.server_status import ServerState
 from skyshard.cluster.setting_names import SettingError
 from skyshard.cluster.settings_file import FILE, read_chosen
 from skyshard.db.connection import Account, connect
+from skyshard.synth.recipe.recipe import read_recipe
+from skyshard.synth.write.write_catalog import write_catalog
+from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration
 
@@ -164,6 +168,24 @@ def test_a_setting_that_keeps_a_server_from_starting_is_taken_back(plain: Cluste
     assert values(plain, "key_buffer_size") == before
     plain.require_running()
     assert not plain.chosen.settings
+
+
+def test_queries_and_testbeds_go_on_while_servers_are_restarted(plain: Cluster, tmp_path: Path) -> None:
+    """With two copies of each chunk no query fails while nodes go one after another; the czar's restart is survived."""
+    write_catalog(read_recipe("mini"), tmp_path / "sky", fraction=0.05)
+    with Testbed(plain.folder) as testbed, ThreadPoolExecutor(1) as thread:
+        testbed.ingest(tmp_path / "sky", database="rolling", replicas=2, runtime="inline")
+        count = "SELECT COUNT(*) AS n FROM Object"
+        wanted = testbed.query(count, database="rolling").table
+        changed = thread.submit(plain.change_settings, ["aria_pagecache_buffer_size=24M"])
+        asked = 0
+        while not changed.done() or not asked:
+            assert testbed.query(count, database="rolling").table == wanted
+            asked += 1
+        changed.result()
+        plain.change_settings(["czar:aria_pagecache_buffer_size=24M"])
+        assert testbed.query(count, database="rolling").table == wanted
+        assert all(check.is_good for check in testbed.verify("rolling"))
 
 
 def test_a_start_with_other_settings_changes_a_running_or_stopped_cluster(plain: Cluster) -> None:

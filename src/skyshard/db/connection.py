@@ -9,6 +9,7 @@ process, so that it can be ended when the process is gone (``db.left``).
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -113,6 +114,15 @@ class Connection:
     @property
     def is_open(self) -> bool:
         return bool(self._raw.open)
+
+    @property
+    def has_ended(self) -> bool:
+        """True when the server ended this session, or said something although nothing was asked; costs no question."""
+        if not self._raw.open:
+            return True
+        waiting = select.poll()
+        waiting.register(self._raw._sock, select.POLLIN)
+        return bool(waiting.poll(0))
 
     @property
     def columns(self) -> tuple[ResultColumn, ...]:
@@ -266,13 +276,14 @@ def sqlalchemy_engine(
         creator=opened,
         pool_size=4,
         max_overflow=12,
+        pool_pre_ping=True,  # the czar's server may have been restarted since
     )
 
     @sqlalchemy.event.listens_for(engine, "handle_error")
     def map_error(context: Any) -> None:
         error = context.original_exception
         is_foreign = isinstance(error, (pymysql.MySQLError, OSError))
-        if is_foreign and not isinstance(error, pymysql.IntegrityError):
+        if is_foreign and not isinstance(error, pymysql.IntegrityError) and not context.is_pre_ping:
             raise mapped(error, endpoint, context.statement or "") from error
 
     return engine

@@ -96,8 +96,9 @@ class Sessions:
                 if self._opened is not None:
                     self._opened(connection)
                 return connection
-            if connection.is_open:
+            if not connection.has_ended:
                 return connection
+            connection.close()
 
     def _give_back(self, connection: Connection) -> None:
         try:
