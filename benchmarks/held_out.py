@@ -20,10 +20,10 @@ import numpy as np
 
 from skyshard.basics.progress import unwatched
 from skyshard.bench.model.class_time import Setting, TemplateWork, class_time, template_works
+from skyshard.bench.model.disk_efficiency import disk_efficiency
 from skyshard.bench.model.fit_costs import FittedCosts, fit_costs
 from skyshard.bench.model.hardware import Hardware, read_hardware
 from skyshard.bench.model.observations import Observation, observe
-from skyshard.bench.model.projection import disk_efficiency
 from skyshard.bench.model.work import CatalogSize
 from skyshard.bench.record.trial_folder import MANIFEST, read_trials
 from skyshard.bench.workload.workload import find_workload, read_workload

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from skyshard.bench.model.class_time import Load, Setting, TemplateWork, class_time, template_works
+from skyshard.bench.model.disk_efficiency import disk_efficiency
 from skyshard.bench.model.fit_costs import FittedCosts, fit_costs
 from skyshard.bench.model.hardware import Hardware
 from skyshard.bench.model.node_time import Costs
@@ -32,19 +33,13 @@ from skyshard.bench.model.published_cells import (
     model_errors,
     published_cells,
 )
-from skyshard.bench.model.work import CatalogSize, Reach
+from skyshard.bench.model.work import CatalogSize
 from skyshard.bench.workload.workload import Workload
 from skyshard.catalog.strict_files import Strict
 
 MOST_NODES = 999
 UNKNOWN = ModelError(0.0, math.log(100.0), 0)
 """Where no published test tells how far the model is off."""
-LEAST_COLD_BYTES = 20e6
-"""Cold scans of less say nothing about the rate of a disk."""
-BUSY = 1.5
-"""Elapsed over processor time from which a machine did other work, too."""
-HIDDEN = 1.2
-"""Cold over warm time up to which the disk does not decide."""
 
 WIDEST = 1_000.0
 """Ratio of an interval's ends from which it tells nothing."""
@@ -260,31 +255,6 @@ def verdict_of(low_s: float, high_s: float, target_s: float) -> Verdict:
     ('meets', 'misses', 'open')
     """
     return "meets" if high_s <= target_s else "misses" if low_s > target_s else "open"
-
-
-def disk_efficiency(observations: Sequence[Observation], measured_on: Hardware | None) -> float | None:
-    """Share of the disk's rate that cold scans reached, at most 1; None without cold scans that are large enough.
-
-    Reading goes on beside the work, so a cold scan's time is the disk's, unless the same scan takes as long warm. Where
-    the machine did other work, too, that is in both times: there the difference is the disk's. The median counts.
-    """
-    if measured_on is None:
-        return None
-    warm: dict[tuple[str, float], list[float]] = {}
-    for one in observations:
-        if not one.is_cold:
-            warm.setdefault((one.template, one.demand.bytes), []).append(one.elapsed_s)
-    shares = []
-    for one in observations:
-        is_scan = one.is_cold and one.work.reach is Reach.SKY and len(one.work.tables) == 1
-        if is_scan and one.demand.bytes >= LEAST_COLD_BYTES:
-            warm_s = float(np.median(warm.get((one.template, one.demand.bytes), [0.0])))
-            is_busy = one.stretch > BUSY
-            disk_s = one.elapsed_s - (warm_s if is_busy else 0.0)
-            rate = one.demand.bytes / one.nodes / max(disk_s, 1e-9)
-            is_hidden = one.elapsed_s <= HIDDEN * warm_s
-            shares.append(1.0 if is_hidden else min(1.0, rate / (measured_on.disk_mb_per_s * 1e6)))
-    return float(np.median(shares)) if shares else None
 
 
 def _cautions(basis: Basis, fitted: FittedCosts, efficiency: float | None, model: _Model) -> list[str]:

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
 from skyshard.basics.readable import human_bytes, seconds, short_count
-from skyshard.bench.model.projection import BUSY, MOST_NODES, ClassProjection, Projection
+from skyshard.bench.model.disk_efficiency import BUSY
+from skyshard.bench.model.projection import MOST_NODES, ClassProjection, Projection
 from skyshard.bench.pages.latency_figures import WIDE, Picture, picture
 from skyshard.bench.pages.page_template import markdown_table, plain_markdown, render
 from skyshard.bench.pages.svg import MUTED, SERIES, new_figure

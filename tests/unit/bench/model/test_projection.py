@@ -15,10 +15,11 @@ from tests.support.planted_costs import (
 )
 
 from skyshard.bench.model.class_time import Setting, class_time, template_works
+from skyshard.bench.model.disk_efficiency import disk_efficiency
 from skyshard.bench.model.fit_costs import fit_costs
 from skyshard.bench.model.hardware import read_hardware
 from skyshard.bench.model.observations import observe
-from skyshard.bench.model.projection import Basis, Projection, Target, disk_efficiency, project
+from skyshard.bench.model.projection import Basis, Projection, Target, project
 from skyshard.scenarios.projection_run import published_tests, size_of
 from skyshard.synth.recipe.release_profile import read_profile
 
