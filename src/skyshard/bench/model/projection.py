@@ -8,6 +8,7 @@ when none of it does, and is open otherwise.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -233,8 +234,14 @@ class _Model:
         return loads[0].target_s if loads else None
 
     def fewest(self, name: str, bound_s: float) -> int | None:
-        """The smallest number of nodes whose prediction is within a bound."""
-        return next((n for n in range(1, MOST_NODES + 1) if self.predicted(name, n) <= bound_s), None)
+        """The smallest number of nodes whose prediction is within a bound; times fall with nodes until they suffice."""
+        tried = [*(2**power for power in range(MOST_NODES.bit_length() - 1)), MOST_NODES]
+        enough = next((n for n in tried if self.predicted(name, n) <= bound_s), None)
+        if enough is None:
+            return None
+        fewer = [n for n in tried if n < enough]
+        between = range(fewer[-1] + 1 if fewer else 1, enough + 1)
+        return between[bisect_left(between, True, key=lambda n: self.predicted(name, n) <= bound_s)]
 
     def growth(self, name: str) -> Growth:
         """The class alone, from what was measured to all of DR1, on the nodes of the target."""
