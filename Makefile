@@ -1,7 +1,7 @@
 # Skyshard: `make demo` and `make test` each work alone, from a fresh clone with Python 3.11 and pip.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint docs pictures bench lock clean
+.PHONY: help setup myrocks demo test check lint docs pictures bench lock clean
 BIN := .venv/bin
 DEMO_OUT ?= demo-out
 PYTEST_ARGS ?=
@@ -19,6 +19,9 @@ help: ## Show these targets
 
 setup: ## Make .venv with the locked versions and provide MariaDB
 	@tools/bootstrap.sh
+
+myrocks: setup ## Try again to provide the storage engine MyRocks, where setup could not
+	@tools/provide_myrocks.sh
 
 demo: setup ## The main job end to end on a private cluster; ends with the path of report.html
 	@$(BIN)/skyshard demo --out $(DEMO_OUT)
@@ -46,6 +49,7 @@ bench: setup ## Run the benchmarks on small sizes
 	@$(BIN)/python benchmarks/locate.py --rows 200000 --repeats 2
 	@$(BIN)/python benchmarks/synth.py --quick
 	@$(BIN)/python benchmarks/ingest.py --quick
+	@$(BIN)/python benchmarks/engines.py --quick
 	@$(BIN)/python benchmarks/ingest_scaling.py --quick
 	@$(BIN)/python benchmarks/query.py --quick
 	@$(BIN)/python benchmarks/driver.py
@@ -59,4 +63,4 @@ lock: setup ## Take newer versions into requirements.lock
 	@tools/lock.sh
 
 clean: ## Remove what make made, except results and clusters
-	rm -rf .venv .mariadb build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .mariadb .mariadb-plugins build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -75,3 +75,4 @@ if [ ! -x "$VENV_PYTHON" ] || [ "$(cat "$STAMP" 2>/dev/null)" != "$(fingerprint)
     fingerprint > "$STAMP"
 fi
 tools/provide_mariadb.sh
+tools/provide_myrocks.sh --once

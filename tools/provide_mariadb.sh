@@ -4,6 +4,7 @@
 # What counts as installed is decided in one place, src/skyshard/cluster/installation.py.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tools/apt_here.sh
 
 PACKAGE=mariadb-server-core
 STAMP=.venv/.mariadb
@@ -33,14 +34,6 @@ install_as_root() {
     { apt-get update -qq && apt-get install -qq -y --no-install-recommends "$PACKAGE"; } >>"$LOG" 2>&1
 }
 
-# apt with package lists and a cache of its own, so that it needs neither root nor the machine's lists.
-apt_here() {
-    local tool=$1
-    shift
-    "apt-$tool" -qq -o Dir::State::Lists="$DRAFT/apt/lists" -o Dir::Cache="$DRAFT/apt/cache" \
-        -o Debug::NoLocking=1 -o APT::Sandbox::User= "$@" 2>>"$LOG"
-}
-
 # The server, and the libraries that an installation would add to this machine. Where apt cannot tell (a machine with
 # broken dependencies), all libraries that the server names, except those of the compiler.
 wanted_packages() {
@@ -57,8 +50,7 @@ unpack_beside() {
     command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 1
     say "unpacking $PACKAGE into .mariadb"
     local one wanted
-    rm -rf "$DRAFT"
-    mkdir -p "$DRAFT"/apt/{lists,cache/archives}/partial "$DRAFT"/debs "$DRAFT"/tree || return 1
+    make_draft || return 1
     apt_here get update >>"$LOG" || return 1
     wanted=$(wanted_packages)
     (cd "$DRAFT/debs" && apt_here get download $wanted >>"$LOG") || return 1

@@ -24,7 +24,7 @@ import skyshard.ingest
 import skyshard.synthetic
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.basics.progress import Watcher, unwatched
-from skyshard.cluster.private_cluster import CZAR_NAME, MONO_NAME, Cluster
+from skyshard.cluster.private_cluster import MONO_NAME, Cluster
 from skyshard.runtime import RuntimeKind, open_runtime
 from skyshard.wiring import Wiring
 
@@ -290,7 +290,7 @@ def check_on_server(plan: skyshard.ingest.IngestPlan, cluster: Path) -> None:
     found = Cluster.at(cluster)
     if found.exists:
         with contextlib.suppress(ClusterError):
-            skyshard.ingest.require_makeable(found.endpoint(CZAR_NAME), plan.tables, plan.layout.engine)
+            skyshard.ingest.require_makeable(found.endpoint(found.node_names[0]), plan.tables, plan.layout.table_engine)
 
 
 def survey_source(

@@ -14,10 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from tests.support.raw_engines import require_engine_there
 from tests.support.same_answer import rows_in
 from typer.testing import CliRunner
 
 from skyshard.basics.errors import UserError
+from skyshard.catalog.engines import EngineName
+from skyshard.catalog.layout import Layout, Striping
 from skyshard.cli.app import app
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, Connection, connect
@@ -131,10 +134,16 @@ def test_each_charset_stores_what_mariadb_stores(
         assert found.table.column(2 * place + 1).to_pylist() == wanted, name
 
 
-def test_texts_compare_and_sort_as_on_one_server(testbed: Testbed, tmp_path: Path) -> None:
-    """Groups, joins, order and equality over every column, as the oracle with all rows has them."""
+@pytest.mark.parametrize("engine", ["MyISAM", "Aria", "InnoDB", "MyRocks"])
+def test_texts_compare_and_sort_as_on_one_server(
+    testbed: Testbed, private_cluster: Cluster, tmp_path: Path, engine: EngineName
+) -> None:
+    """Groups, joins, order and equality over every column, as the oracle with all rows has them, in any engine."""
+    require_engine_there(private_cluster, engine)
     database = f"c{uuid.uuid4().hex[:10]}"
-    testbed.ingest(write(tmp_path / "t", "parquet"), database=database)
+    layout = Layout(striping=Striping.model_validate(STRIPING), engine=engine)
+    testbed.ingest(write(tmp_path / "t", "parquet"), database=database, layout=layout)
+    assert [check for check in testbed.verify(database) if not check.is_good] == []
     testbed.load_mono(database)
     for name in COLUMNS:
         some, other = ("'p'", "'plain'") if name == "a" else ("'\u20ac 5'", f"_utf8mb4 X'{first(name).encode().hex()}'")

@@ -13,7 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from tests.support.data_files import read_records, write_records
+from tests.support.raw_engines import require_engine_there
 
+from skyshard.catalog.engines import TableEngine
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, Connection, connect
 from skyshard.rowimage.digest import digest
@@ -97,10 +99,10 @@ class Node:
     texts: Path
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def create(self, fields: list[Field], keys: str = "") -> str:
+    def create(self, fields: list[Field], keys: str = "", engine: str = "MyISAM ROW_FORMAT=FIXED") -> str:
         name = f"t{next(self.numbers)}"
         columns = ", ".join(f"`{one.name}` {one.type.text}{'' if one.is_nullable else ' NOT NULL'}" for one in fields)
-        self.session.execute(f"CREATE TABLE {name} ({columns}{keys}) ENGINE=MyISAM ROW_FORMAT=FIXED")
+        self.session.execute(f"CREATE TABLE {name} ({columns}{keys}) ENGINE={engine}")
         return name
 
     def data_file(self, name: str) -> Path:
@@ -249,6 +251,21 @@ def test_all_types_in_one_record(node: Node) -> None:
     columns = [[CASES[name][0], None, CASES[name][-2], CASES[name][1]] for name in names]
     case = make_case(node, fields, columns)
     assert pack(case.batch, case.layout).tobytes() == node.data_file(case.table).read_bytes()
+
+
+@pytest.mark.parametrize("engine", ["Aria", "InnoDB", "MyRocks"])
+def test_engines_give_an_image_back(node: Node, private_cluster: Cluster, engine: str) -> None:
+    """Every value of every type, copied by the server into another engine's table and back, is what it was."""
+    require_engine_there(private_cluster, engine)
+    most = max(map(len, CASES.values()))
+    fields = [Field(f"c{number}", parse_type(kind)) for number, kind in enumerate(CASES)]
+    whole = make_case(node, fields, [list(itertools.islice(itertools.cycle(v), most)) for v in CASES.values()])
+    there, back = node.create(fields, engine=TableEngine(engine).sql_name), node.create(fields)
+    node.session.execute(f"INSERT INTO {there} SELECT * FROM {whole.table}")
+    node.session.execute(f"INSERT INTO {back} SELECT * FROM {there}")
+    records = read_records(node.data_file(back), whole.layout)
+    assert digest_records(records, whole.layout) == digest(whole.batch, fields)
+    assert node.difference(whole.table, back) == []
 
 
 @pytest.mark.parametrize(("kinds", "is_nullable"), [(["tinyint"], False), (["tinyint"] * 2, True), (["bit(3)"], False)])

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from skyshard.basics.errors import UserError
+from skyshard.basics.errors import ClusterError, UserError
+from skyshard.catalog.ddl import create_table
+from skyshard.catalog.engines import TableEngine
 from skyshard.catalog.schema import Column, Key, Table
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, Connection, connect
-from skyshard.ingest.plan.server_check import make_table
+from skyshard.ingest.plan.server_check import make_table, require_engine
 from skyshard.ingest.plan.storable import require_storable
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.testbed import Testbed
@@ -71,6 +73,27 @@ BY_RULE: dict[str, tuple[Table, str]] = {
     "packed": (table({"v": "varchar(10) compressed"}), "column 'v': COMPRESSED"),
     "computed": (table({"a": "int", "v": "int as (a + 1)"}), "column 'v': AS in int as"),
     "counted": (table({"v": "int auto_increment"}), "column 'v': AUTO_INCREMENT"),
+}
+
+
+def numbers(count: int, kind: str = "double") -> Table:
+    return table({f"c{i}": kind for i in range(count)})
+
+
+INNODB: dict[str, tuple[Table, str]] = {
+    "columns": (numbers(1_018), "1,018 columns with our own, where InnoDB takes 1,017"),
+    "numbers": (numbers(1_016), "at least 8,128 bytes of a row must be in one page"),
+    "texts": (numbers(420, "varchar(40)"), "at least 8,400 bytes of a row"),
+    "characters": (numbers(850, "char(10)"), "at least 8,500 bytes of a row"),
+    "key": (table({"v": "varchar(3071)"}, ("v",)), "the primary key is too long: 3,073 bytes, where InnoDB takes"),
+}
+MADE_BY_INNODB: dict[str, Table] = {
+    "columns": numbers(1_017, "int"),
+    "numbers": numbers(990),
+    "texts": numbers(190, "varchar(300)"),
+    "BLOBs": numbers(190, "blob"),
+    "characters": numbers(780, "char(10)"),
+    "key": table({"v": "varchar(3070)"}, ("v",)),
 }
 MADE_BY_THE_SERVER = {"charset", "unique key", "charset of members", "letter of a member", "packed", "computed"}
 """Refused all the same: row images cannot hold them, or the server changes what is asked for."""
@@ -167,3 +190,31 @@ def test_plan_refuses_what_ingest_refuses(
             said.append(str(caught.value))
         assert all(words in text and "\n" not in text and ".sock" not in text for text in said)
         assert testbed.registry.databases.state(database) is None
+
+
+@pytest.mark.parametrize("name", INNODB)
+def test_limits_of_innodb_are_told_before_anything_is_made(server: Connection, name: str) -> None:
+    """Fewer columns, and rows that fit into half a page; other engines make the same table."""
+    made, words = INNODB[name]
+    with pytest.raises(UserError) as caught:
+        require_storable(made, "InnoDB")
+    assert words in str(caught.value)
+    with pytest.raises((UserError, ClusterError)):
+        server.execute(create_table(made, "t2", engine=TableEngine("InnoDB")))
+    if name != "key":
+        require_storable(made, "MyISAM")
+
+
+@pytest.mark.parametrize("name", MADE_BY_INNODB)
+def test_what_innodb_makes_is_not_refused(server: Connection, name: str) -> None:
+    """At the limit of its columns and keys, and near that of a page."""
+    require_storable(MADE_BY_INNODB[name], "InnoDB")
+    server.execute("DROP TABLE IF EXISTS t2")
+    server.execute(create_table(MADE_BY_INNODB[name], "t2", engine=TableEngine("InnoDB")))
+
+
+def test_an_engine_that_is_not_there_is_refused_with_the_remedy() -> None:
+    """Which server lacks it, and what to do."""
+    require_engine({"node 'node1'": ["MyISAM", "ROCKSDB"]}, TableEngine("MyRocks"))
+    with pytest.raises(UserError, match="node 'node2' runs without the storage engine MyRocks; run `make myrocks`"):
+        require_engine({"node 'node1'": ["ROCKSDB"], "node 'node2'": ["MyISAM"]}, TableEngine("MyRocks"))

@@ -24,7 +24,7 @@ FOLLOWERS = ["bigint", "bigint", "bigint unsigned", "int", "double", "decimal(20
 TEXTS = ["varchar(9)", "char(6)", "varchar(9) character set utf8mb4", "char(5) character set utf8", "text"]
 WORDS = ["alpha", "b\xeata", "\u20ac 5", "", None, "g'mm"]
 WIDE_WORDS = [*WORDS, "\u03b4elta", "\u65e5\u672c"]
-ENGINES = [*["MyISAM"] * 8, "Aria", "InnoDB"]
+ENGINES = [*["MyISAM"] * 7, "Aria", "InnoDB", "MyRocks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +298,7 @@ def _fill_first(batches: list[Rows]) -> None:
 
 def _draw_steps(chance: random.Random, schema: Schema, batches: list[Rows]) -> Iterator[Step]:
     for number, rows in enumerate(batches):
-        loader = chance.choice(["image", "load-data"]) if schema.engine == "MyISAM" else ""
+        loader = chance.choice(["image", "load-data"])
         made = Step("ingest", number, rows, chance.random(), loader)
         if (turn := chance.random()) < 0.3:
             yield replace(made, kind="abort" if turn < 0.15 else "stop")

@@ -9,10 +9,11 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from skyshard.catalog.engines import MYISAM, TableEngine
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import SUB_CHUNK_COLUMN, Column, Key, Table
 from skyshard.chunking import DUMMY_CHUNK
-from skyshard.db.connection import quote_name
+from skyshard.db.connection import quote_name, quote_text
 
 __all__ = ["DUMMY_CHUNK", "chunk_table", "create_table", "overlap_prototype", "physical_name", "stored_table"]
 
@@ -62,11 +63,13 @@ def shown_suffix(parts: Sequence[int]) -> str:
     return f"_g{max(parts)}" if len(parts) > 1 else part_suffix(parts[0]) if parts else ""
 
 
-def create_merge_table(table: Table, name: str, parts: Sequence[str], *, engine: str = "MyISAM") -> str:
+def create_merge_table(table: Table, name: str, parts: Sequence[str], *, engine: str = MYISAM.name) -> str:
     """Text of the table that shows all parts as one: MERGE over MyISAM, a view over other engines."""
-    if engine == "MyISAM":
+    if engine == MYISAM.name:
         union = ", ".join(map(quote_name, parts))
-        text = create_table(table, name, engine="MRG_MyISAM", unique=False)  # two parts may have the same value
+        text = create_table(
+            table, name, engine=TableEngine("MRG_MyISAM"), unique=False
+        )  # two parts may have the same value
         return f"{text} ROW_FORMAT={'DYNAMIC' if table.has_blob else 'FIXED'} UNION=({union}) INSERT_METHOD=NO"
     return f"CREATE VIEW {quote_name(name)} AS " + " UNION ALL ".join(f"SELECT * FROM {quote_name(p)}" for p in parts)
 
@@ -139,7 +142,7 @@ def create_table(
     table: Table,
     name: str,
     *,
-    engine: str = "MyISAM",
+    engine: TableEngine = MYISAM,
     charset: str = CHARSET,
     keys: bool = True,
     unique: bool = True,
@@ -147,10 +150,9 @@ def create_table(
     """CREATE TABLE text for a stored table under a physical name; without ``unique`` none of its keys is unique."""
     lines = [_column_line(column) for column in table]
     if keys:
-        lines += _key_lines(table) if unique else _plain_key_lines(table)
-    options = f"ENGINE={engine} DEFAULT CHARSET={charset}"
-    if engine == "MyISAM":
-        options += f" ROW_FORMAT={'DYNAMIC' if table.has_blob else 'FIXED'}"
+        comment = f" COMMENT {quote_text(engine.key_comment)}" if engine.key_comment else ""
+        lines += [line + comment for line in (_key_lines(table) if unique else _plain_key_lines(table))]
+    options = f"ENGINE={engine.sql_name} DEFAULT CHARSET={charset}{engine.options(has_blob=table.has_blob)}"
     return f"CREATE TABLE {quote_name(name)} (\n  " + ",\n  ".join(lines) + f"\n) {options}"
 
 

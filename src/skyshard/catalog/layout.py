@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from skyshard.catalog.engines import EngineName, Storage, TableEngine
 from skyshard.catalog.strict_files import parse_model
 
 
@@ -94,10 +95,29 @@ class Layout(BaseModel):
     striping: Striping
     tables: dict[str, TableLayout] = {}
     """By table name; a layout file may leave the tables to the source."""
-    engine: Literal["MyISAM", "Aria", "InnoDB"] = "MyISAM"
+    engine: EngineName = "MyISAM"
     """Storage engine of the chunk tables."""
+    storage: Storage = Storage()
+    """How the engine keeps them: row format, compression, sizes of pages."""
     replicas: Annotated[int, Field(ge=1)] = 1
     """Copies of each chunk, on different nodes."""
+
+    @field_validator("engine", mode="before")
+    @classmethod
+    def _named_by_us(cls, value: Any) -> Any:
+        """MariaDB calls MyRocks ROCKSDB."""
+        return "MyRocks" if isinstance(value, str) and value.lower() == "rocksdb" else value
+
+    @model_validator(mode="after")
+    def _engine_has_it(self) -> Layout:
+        if fault := self.storage.fault(self.engine):
+            raise ValueError(f"storage: {fault}")
+        return self
+
+    @property
+    def table_engine(self) -> TableEngine:
+        """Engine and storage, as CREATE TABLE needs them."""
+        return TableEngine(self.engine, self.storage)
 
     @property
     def directors(self) -> list[str]:

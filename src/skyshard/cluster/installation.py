@@ -2,6 +2,9 @@
 
 Order: the unpacked tree that $SKYSHARD_MARIADB_ROOT names; an installed server on $SKYSHARD_MARIADB_SEARCH (folders
 split by ``:``; default PATH, then /usr/sbin and /usr/local/sbin); the tree unpacked as ``.mariadb`` in the checkout.
+
+The storage engine MyRocks is a plugin: the server's own where it has one, else that of the same version unpacked as
+``.mariadb-plugins/VERSION`` in the checkout, or in the folder that $SKYSHARD_MARIADB_PLUGINS names.
 """
 
 from __future__ import annotations
@@ -14,10 +17,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from skyshard.basics.errors import UserError
+from skyshard.cluster.storage_plugins import ROCKS_PLUGIN, rocks_options
 from skyshard.host.shipped_data import checkout
 
 ROOT_VARIABLE = "SKYSHARD_MARIADB_ROOT"
 SEARCH_VARIABLE = "SKYSHARD_MARIADB_SEARCH"
+PLUGINS_VARIABLE = "SKYSHARD_MARIADB_PLUGINS"
 OLDEST = (10, 6)
 BINARIES = ("mariadbd", "mysqld")
 SYSTEM_TABLES = ("mariadb_system_tables.sql", "mysql_system_tables.sql")
@@ -34,6 +39,11 @@ class Installation:
     share: Path
     plugins: Path
     libraries: tuple[Path, ...] = ()
+
+    @property
+    def plugin_options(self) -> list[str]:
+        """What a node's server is started with for the storage engines that are there as plugins."""
+        return rocks_options() if (self.plugins / ROCKS_PLUGIN).is_file() else []
 
     @property
     def system_tables(self) -> Path:
@@ -105,7 +115,22 @@ def _examine(binary: Path, tree: Path | None) -> Installation | str:
         return f"{binary} does not run as a MariaDB server"
     if version < OLDEST:
         return f"{binary} is MariaDB {'.'.join(map(str, version))}, older than 10.6"
-    return replace(unproven, version=version)
+    return _with_plugins(replace(unproven, version=version))
+
+
+def _with_plugins(found: Installation) -> Installation:
+    """The installation with the plugins that were unpacked for it, where it has none of its own."""
+    if (found.plugins / ROCKS_PLUGIN).is_file():
+        return found
+    project, named = checkout(), os.environ.get(PLUGINS_VARIABLE)
+    trees = [Path(named).resolve()] if named else []
+    trees += [project / ".mariadb-plugins"] if project else []
+    for tree in trees:
+        tree = tree / found.version_text
+        folder = tree / "usr/lib/mysql/plugin"
+        if (folder / ROCKS_PLUGIN).is_file():
+            return replace(found, plugins=folder, libraries=(*found.libraries, *_libraries(tree)))
+    return found
 
 
 def _libraries(tree: Path) -> tuple[Path, ...]:

@@ -102,6 +102,7 @@ class Server:
         self.socket.unlink(missing_ok=True)
         self.pid_file.unlink(missing_ok=True)
         places = [f"socket={self.socket}", f"pid-file={self.pid_file}", f"tmpdir={self._empty_tmp()}"]
+        places += installation.plugin_options if self.name.startswith("node") else []
         command = self._command(installation, self.data, *places)
         write_log = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         pid = os.posix_spawn(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from skyshard.basics.errors import ClusterError, UserError
+from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 
 NO_SERVER = {2002, 2003}
 CONNECTION_LOST = {2002, 2003, 2006, 2013, 2014, 2055, 1053, 1927, 0}
@@ -26,7 +26,7 @@ STATEMENT_TROUBLE = {139, 140}
 """Rows too big for any table, an option that no engine has: the statement's fault although the engine says so."""
 
 
-def server_words(error: UserError) -> str:
+def server_words(error: SkyshardError) -> str:
     """What the server said, without its address and the statement.
 
     >>> server_words(UserError("no driver's error is its cause"))

@@ -20,6 +20,7 @@ from skyshard.node.messages import (
     ShownTable,
     TableDigest,
 )
+from skyshard.node.read.copied_rows import copy_records
 from skyshard.node.read.read_table import export_table
 from skyshard.node.read.table_digests import current_digests
 from skyshard.node.read.table_faults import find_faults, repair_tables
@@ -45,6 +46,11 @@ class MariaDBLoader:
         sql = "SELECT UNIX_TIMESTAMP() - VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = %s"
         with self._sessions.reading() as connection:
             return float(connection.value(sql, ["UPTIME"]))
+
+    def engines(self) -> list[str]:
+        sql = "SELECT ENGINE FROM information_schema.ENGINES WHERE SUPPORT IN ('YES', 'DEFAULT')"
+        with self._sessions.reading() as connection:
+            return [str(name) for (name,) in connection.rows(sql)]
 
     def hold(self, database: str) -> None:
         self._sessions.hold(database)
@@ -111,4 +117,6 @@ class MariaDBLoader:
 
     def export(self, order: ExportOrder) -> list[int]:
         with self._sessions.reading(order.database) as connection:
+            if order.as_records:
+                return [copy_records(connection, self._data, order)]
             return export_table(connection, order)

@@ -59,6 +59,8 @@ class BuildOrder:
     table: Table
     loader: Loader
     builds: tuple[TableBuild, ...]
+    engine: str = "MyISAM"
+    """The engine of the tables, as layouts call it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,8 @@ class ExportOrder:
     table: Table
     name: str
     path: str
+    as_records: bool = False
+    """As packed records, one behind the other; else as an Arrow file."""
 
 
 @dataclass(frozen=True, slots=True)

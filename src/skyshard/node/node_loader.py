@@ -37,6 +37,10 @@ class NodeLoader(Protocol):
         """When the server was started, in seconds since 1970."""
         ...
 
+    def engines(self) -> list[str]:
+        """The storage engines that the server has, as servers call them."""
+        ...
+
     # databases
 
     def hold(self, database: str) -> None:
@@ -117,5 +121,5 @@ class NodeLoader(Protocol):
         ...
 
     def export(self, order: ExportOrder) -> list[int]:
-        """Write a table's rows as an Arrow file; returns the rows of each batch in it."""
+        """Write a table's rows to a file; returns the rows of each batch in it, packed records being one."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from skyshard.catalog.ddl import create_merge_table, create_table, stored_table
+from skyshard.catalog.engines import TableEngine
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Key, Table
 from skyshard.ingest.sources.mysql_ddl import parse_create_table
@@ -115,7 +116,7 @@ def test_rows_have_one_length_where_they_can() -> None:
     plain, blob = Table("t", (Column("a", parse_type("int(11)")),)), Table("t", (Column("a", parse_type("text")),))
     assert create_table(plain, "t").endswith("ENGINE=MyISAM DEFAULT CHARSET=latin1 ROW_FORMAT=FIXED")
     assert create_table(blob, "t").endswith("ROW_FORMAT=DYNAMIC")
-    assert create_table(plain, "t", engine="InnoDB").endswith("ENGINE=InnoDB DEFAULT CHARSET=latin1")
+    assert create_table(plain, "t", engine=TableEngine("Aria")).endswith("ENGINE=Aria DEFAULT CHARSET=latin1")
 
 
 def test_parts_are_shown_as_one_table_without_unique_keys() -> None:

@@ -74,3 +74,29 @@ def test_a_named_tree_rules_out_all_others(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("SKYSHARD_MARIADB_ROOT", str(tmp_path / "empty"))
     with pytest.raises(UserError, match="no MariaDB server"):
         find_mariadbd()
+
+
+def test_myrocks_is_that_of_the_servers_version(
+    tmp_path: Path, no_checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unpacked beside the project, or where a variable says, unless the server has the plugin itself."""
+    monkeypatch.setenv("SKYSHARD_MARIADB_ROOT", str(tmp_path / "root"))
+    monkeypatch.delenv("SKYSHARD_MARIADB_PLUGINS", raising=False)
+    plant(tmp_path / "root", "10.11.6-MariaDB")
+
+    def plugin(tree: Path) -> Path:
+        folder = tree / "usr/lib/mysql/plugin"
+        folder.mkdir(parents=True)
+        (folder / "ha_rocksdb.so").write_text("")
+        return folder
+
+    plugin(no_checkout / ".mariadb-plugins" / "10.11.7")
+    assert find_mariadbd().plugin_options == []
+    mine = plugin(no_checkout / ".mariadb-plugins" / "10.11.6")
+    assert find_mariadbd().plugins == mine
+    assert find_mariadbd().plugin_options[0] == "plugin-load-add=ha_rocksdb.so"
+    named = plugin(tmp_path / "named" / "10.11.6")
+    monkeypatch.setenv("SKYSHARD_MARIADB_PLUGINS", str(tmp_path / "named"))
+    assert find_mariadbd().plugins == named
+    own = plugin(tmp_path / "root")
+    assert find_mariadbd().plugins == own

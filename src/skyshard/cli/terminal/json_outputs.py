@@ -131,6 +131,9 @@ class PlanOutput(Output):
     database: str
     striping: StripingOutput
     replicas: int
+    engine: str
+    storage: dict[str, str | int | bool]
+    """What the layout says of it; empty where it leaves it to the engine."""
     tables: list[PlannedTableOutput]
     survey: SurveyOutput | None = None
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from skyshard.basics.errors import ClusterError
 from skyshard.basics.progress import Progress, Watcher, unwatched
 from skyshard.catalog.ddl import create_table, stored_table
+from skyshard.catalog.engines import MYISAM
 from skyshard.catalog.schema import Table
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.on_nodes.part_tables import one_of_each, part_name
@@ -72,27 +73,27 @@ class MonoCopy:
     def _order(self, catalog: Catalog, name: str, replicas: Sequence[Replica]) -> BuildOrder:
         entry = catalog.tables[name]
         stored = stored_table(entry.table, entry.layout)
-        loader, _ = loader_of(stored, catalog.layout.engine)
+        loader, _ = loader_of(stored)
         sources = one_of_each(name, replicas)
         total = sum((RowDigest.parse(replica.digest) for replica in sources), RowDigest(0, 0))
         slices: list[BundleSlice] = []
         for replica in sources:
             if replica.rows:
-                slices += self._slices(catalog.database, stored, replica, is_image=loader is Loader.IMAGE)
+                slices += self._slices(catalog, stored, replica, is_image=loader is Loader.IMAGE)
         build = TableBuild(
             name, name, WHOLE, False, 0, create_table(stored, name, unique=False), tuple(slices), total.rows, str(total)
         )
         return BuildOrder(catalog.database, stored, loader, (build,))
 
-    def _slices(self, database: str, stored: Table, replica: Replica, *, is_image: bool) -> list[BundleSlice]:
-        """The node's data file itself, or, with BLOBs, an Arrow copy of its rows."""
-        name = part_name(replica)
-        if is_image:
+    def _slices(self, catalog: Catalog, stored: Table, replica: Replica, *, is_image: bool) -> list[BundleSlice]:
+        """The node's data file itself; of other engines a copy of its rows as records, or, with BLOBs, as Arrow."""
+        database, name = catalog.database, part_name(replica)
+        if is_image and catalog.layout.engine == MYISAM.name:
             path = ServerFiles(self.data_dirs[replica.node]).data_file(database, name)
             if not path.is_file():
                 raise ClusterError(f"node '{replica.node}' has no '{path.name}'", remedy="run skyshard verify")
             return [BundleSlice(str(path), 0, replica.rows)]
-        path = self.exchange / f"{replica.node}-{database}-{name}.arrow"
-        order = ExportOrder(database, stored, name, str(path))
+        path = self.exchange / f"{replica.node}-{database}-{name}.{'rows' if is_image else 'arrow'}"
+        order = ExportOrder(database, stored, name, str(path), as_records=is_image)
         counts = self.site.nodes[replica.node].call(NodeLoader.export, order).result()
         return [BundleSlice(str(path), number, count) for number, count in enumerate(counts)]

@@ -71,11 +71,13 @@ def _row_bytes(stored: Table, loader: Loader) -> int:
     return RecordLayout.of(stored).length if loader is Loader.IMAGE else 16 * len(stored.columns)
 
 
-def in_orders(database: str, stored: Table, loader: Loader, builds: Sequence[TableBuild]) -> Iterator[BuildOrder]:
+def in_orders(
+    database: str, stored: Table, loader: Loader, builds: Sequence[TableBuild], engine: str
+) -> Iterator[BuildOrder]:
     """Builds of one kind as orders of bounded size."""
     length = _row_bytes(stored, loader)
     for some in by_bytes(builds, lambda build: build.rows * length + TABLE_BYTES, ORDER_BYTES):
-        yield BuildOrder(database, stored, loader, tuple(some))
+        yield BuildOrder(database, stored, loader, tuple(some), engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +100,14 @@ def plan_builds(
 ) -> dict[str, list[BuildOrder]]:
     """The orders that make one table, by node."""
     builds = _Builds(context, table, merged_segments(reports), _slices(context, table, reports))
-    orders = {}
+    orders, database = {}, context.plan.database
     for node in nodes:
         mine = [
             builds.of(target)
             for target in _targets(context, table, node)
             if target in builds.sums or (table.name, *target) not in context.existing
         ]
-        orders[node] = list(in_orders(context.plan.database, builds.stored, table.loader, mine))
+        orders[node] = list(in_orders(database, builds.stored, table.loader, mine, context.plan.layout.engine))
     return orders
 
 
@@ -134,7 +136,7 @@ class _Builds:
         self._context = context
         self._table = table
         self._slices = slices
-        engine = context.plan.layout.engine
+        engine = context.plan.layout.table_engine
         self._definitions = {
             is_overlap: create_table(
                 stored_table(table.source.table, table.source.layout, overlap=is_overlap), "any", engine=engine

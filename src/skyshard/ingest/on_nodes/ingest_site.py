@@ -9,18 +9,22 @@ from pathlib import Path
 
 from skyshard.basics.errors import ClusterError
 from skyshard.catalog.ddl import overlap_prototype
+from skyshard.catalog.engines import MYISAM, TableEngine
 from skyshard.catalog.layout import Role
+from skyshard.cluster.accounts import SCRATCH_DATABASE
 from skyshard.cluster.cluster_folder import private_folder
 from skyshard.db.connection import Account, Endpoint, connect
 from skyshard.ingest.on_nodes.bounded_futures import answer, answers
 from skyshard.ingest.plan.ingest_plan import PlannedTable, prototypes
-from skyshard.ingest.plan.server_check import make_table
+from skyshard.ingest.plan.server_check import make_table, require_engine, require_made
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 from skyshard.node.node_loader import NodeLoader
 from skyshard.registry.catalog.director_index import index_table_name
 from skyshard.registry.registry import Registry
 from skyshard.registry.stored.sql_tables import INDEX_DATABASE
 from skyshard.runtime.base import Handle, Runtime
+
+_OF_EVERY_SERVER = ("MyISAM", "Aria", "InnoDB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,34 @@ class Site:
         answers({node: handle.call(NodeLoader.make_database, database) for node, handle in self.nodes.items()})
         for name in (database, INDEX_DATABASE):
             answer("czar", self.czar_loader.call(NodeLoader.make_database, name))
+
+    def require_engine(self, engine: TableEngine) -> None:
+        """Refuse an engine that a node does not have.
+
+        Raises:
+            UserError: names the node.
+        """
+        if engine.name in _OF_EVERY_SERVER:
+            return
+        found = answers({node: handle.call(NodeLoader.engines) for node, handle in self.nodes.items()})
+        require_engine({f"node '{node}'": names for node, names in found.items()}, engine)
+
+    def require_made(self, tables: Iterable[PlannedTable], engine: TableEngine) -> None:
+        """Have a node make every stored table, and drop it at once.
+
+        Raises:
+            UserError: the server refuses one.
+        """
+        node, handle = next(iter(self.nodes.items()))
+        require_made(
+            lambda statements: answer(node, handle.call(NodeLoader.run, SCRATCH_DATABASE, statements)), tables, engine
+        )
+
+    def write_logs(self, database: str, engine: str) -> None:
+        """Have engines that keep rows in logs first write these to the disk, whatever a server's settings are."""
+        if engine != MYISAM.name:
+            flush = ["FLUSH ENGINE LOGS"]
+            answers({node: handle.call(NodeLoader.run, database, flush) for node, handle in self.nodes.items()})
 
     def make_prototypes(self, database: str, tables: Iterable[PlannedTable]) -> None:
         """Empty tables on the czar, from which queries learn types; those that are there stay."""

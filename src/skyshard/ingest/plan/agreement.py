@@ -36,6 +36,11 @@ def require_agreement(registry: Registry, plan: IngestPlan, known: Layout) -> No
                 f"{where} has {have} {words}, where {asked} {verb} asked for",
                 remedy=f"ask for {name} {have}, or for none, {_ELSEWHERE}",
             )
+    if "storage" in mine.model_fields_set and mine.storage != known.storage:
+        raise UserError(
+            f"{where} has {_storage(known)}, where {_storage(mine)} is asked for",
+            remedy=f"ask for the storage that it has, or for none, {_ELSEWHERE}",
+        )
     definitions = registry.databases.table_definitions(plan.database)
     for table in plan.tables:
         if table.name in definitions:
@@ -69,6 +74,11 @@ def require_loader(registry: Registry, plan: IngestPlan) -> None:
 def _striping(layout: Layout) -> str:
     found = layout.striping
     return f"{found.stripes} stripes, {found.substripes} sub-stripes and overlap {found.overlap_deg} deg"
+
+
+def _storage(layout: Layout) -> str:
+    listed = ", ".join(f"{key} {value}" for key, value in layout.storage.named.items())
+    return f"{layout.engine} with {listed}" if listed else f"{layout.engine} with its own ways of storage"
 
 
 def _difference(table: Table, layout: TableLayout, other: Table, other_layout: TableLayout) -> str:

@@ -49,18 +49,17 @@ class IngestPlan:
     is_loader_asked: bool = False
 
     def kept_in(self, known: Layout) -> IngestPlan:
-        """The plan as a database takes it that has this layout: copies and engine stay, and loaders follow the engine.
+        """The plan as a database takes it that has this layout: copies, engine and storage stay.
 
         Raises:
             UserError: a table that the engine does not make.
         """
-        layout = self.layout.model_copy(update={"replicas": known.replicas, "engine": known.engine})
+        kept = {name: getattr(known, name) for name in ("replicas", "engine", "storage")}
+        layout = self.layout.model_copy(update=kept)
         for table in self.tables:
             for stored in prototypes(table.source):
                 require_storable(stored, layout.engine)
-        asked = [table.loader if self.is_loader_asked else Loader.IMAGE for table in self.tables]
-        tables = [_planned(table.source, layout, loader) for table, loader in zip(self.tables, asked, strict=True)]
-        return replace(self, layout=layout, tables=tuple(tables))
+        return replace(self, layout=layout)
 
     @property
     def foreign_directors(self) -> set[tuple[str, str]]:
@@ -76,6 +75,8 @@ class IngestPlan:
             "database": self.database,
             "striping": self.layout.striping.model_dump(),
             "replicas": self.layout.replicas,
+            "engine": self.layout.engine,
+            "storage": self.layout.storage.named,
             "tables": [
                 {
                     "table": table.name,
@@ -128,7 +129,7 @@ def make_plan(
     layout = source.layout.model_copy(update={"tables": {table.name: table.layout for table in chosen}})
     if replicas is not None:
         layout = layout.model_copy(update={"replicas": replicas})
-    planned = tuple(_planned(table, layout, loader or Loader.IMAGE) for table in chosen)
+    planned = tuple(_planned(table, loader or Loader.IMAGE) for table in chosen)
     return IngestPlan(source, name, layout, planned, is_loader_asked=loader is not None)
 
 
@@ -184,17 +185,15 @@ def _require_directors(chosen: Sequence[SourceTable], known: Collection[str]) ->
         require_placing_types(table)
 
 
-def _planned(table: SourceTable, layout: Layout, wanted: Loader) -> PlannedTable:
+def _planned(table: SourceTable, wanted: Loader) -> PlannedTable:
     if wanted is Loader.LOAD_DATA:
         return PlannedTable(table, Loader.LOAD_DATA, "asked for")
-    return PlannedTable(table, *loader_of(stored_table(table.table, table.layout), layout.engine))
+    return PlannedTable(table, *loader_of(stored_table(table.table, table.layout)))
 
 
-def loader_of(stored: Table, engine: str) -> tuple[Loader, str]:
+def loader_of(stored: Table) -> tuple[Loader, str]:
     """Row images where a table can have them, else LOAD DATA with the reason."""
     blobs = [column.name for column in stored if column.type.is_blob]
-    if engine != "MyISAM":
-        return Loader.LOAD_DATA, f"engine {engine}"
     if blobs:
         return Loader.LOAD_DATA, f"BLOB or TEXT column {blobs[0]}"
     if not RecordLayout.is_packable(stored):

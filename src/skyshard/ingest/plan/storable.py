@@ -20,7 +20,10 @@ MOST_ROW_BYTES = 65_535
 MOST_COLUMNS = 4_096
 MOST_KEYS = 64
 MOST_KEY_COLUMNS = 32
-_KEY_BYTES = {"MyISAM": 1_000, "Aria": 2_000, "InnoDB": 3_072}
+MOST_INNODB_COLUMNS = 1_017
+MOST_INNODB_ROW_BYTES = 8_126
+"""Of the parts that InnoDB keeps in a page, of which two rows must fit into one of 16 KiB."""
+_KEY_BYTES = {"MyISAM": 1_000, "Aria": 2_000, "InnoDB": 3_072, "MyRocks": 3_072}
 _POINTER_BYTES = 8
 _LONGEST = {"char": 255, "binary": 255, "varchar": 65_532, "varbinary": 65_532}
 _STRINGS = tuple(_LONGEST)
@@ -43,6 +46,8 @@ def require_storable(table: Table, engine: str) -> None:
         raise UserError(f"{where}: {len(table.columns):,} columns", remedy=f"a table has at most {MOST_COLUMNS:,}")
     for column in table:
         _require_type(f"{where}, column '{column.name}'", column.type)
+    if engine == "InnoDB":
+        _require_innodb(where, table)
     size = row_bytes(table)
     if size > MOST_ROW_BYTES:
         raise UserError(
@@ -117,6 +122,30 @@ def row_bytes(table: Table) -> int:
     fields = [Field(c.name, parse_type("tinyint") if c.type.is_blob else c.type, c.is_nullable) for c in table]
     outside = sum((column.type.most_bytes.bit_length() + 7) // 8 + _POINTER_BYTES - 1 for column in blobs)
     return RecordLayout.of(fields).length + outside
+
+
+def _require_innodb(where: str, table: Table) -> None:
+    other = "use another engine, or leave columns out"
+    if len(table.columns) > MOST_INNODB_COLUMNS:
+        raise UserError(
+            f"{where}: {len(table.columns):,} columns with our own, where InnoDB takes {MOST_INNODB_COLUMNS:,}",
+            remedy=other,
+        )
+    size = sum(_bytes_in_page(column.type) for column in table)
+    if size > MOST_INNODB_ROW_BYTES:
+        raise UserError(
+            f"{where}: at least {size:,} bytes of a row must be in one page, where InnoDB takes "
+            f"{MOST_INNODB_ROW_BYTES:,}",
+            remedy=other,
+        )
+
+
+def _bytes_in_page(kind: SqlType) -> int:
+    """The fewest bytes that InnoDB keeps of a column in a row's page: of a longer text or BLOB a pointer of 20."""
+    if kind.is_blob or kind.base.startswith("var"):
+        return min(20, kind.most_bytes)
+    width = RecordLayout.of([Field("c", kind, False)]).slots[0].width
+    return width if kind.base not in _STRINGS or width < 256 else 20
 
 
 def _require_keys(where: str, table: Table, engine: str) -> None:

@@ -93,6 +93,7 @@ class Ingest:
             require_agreement(registry, plan, known)
             plan = plan.kept_in(known)
         place({0: 0}, list(self._site.nodes), plan.layout.replicas)
+        self._site.require_engine(plan.layout.table_engine)
         return plan
 
     def _taken_up(self, found: OpenTransaction | None, plan: IngestPlan) -> OpenTransaction | None:

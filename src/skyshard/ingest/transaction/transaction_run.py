@@ -34,12 +34,12 @@ from functools import partial
 from typing import TypeVar
 
 from skyshard.basics.progress import Progress, Watcher
+from skyshard.catalog.engines import MYISAM
 from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread
 from skyshard.ingest.on_nodes.disk_writer import DiskWriter
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.partition.bundle import SliceReport
 from skyshard.ingest.plan.ingest_plan import IngestPlan
-from skyshard.ingest.plan.server_check import require_makeable
 from skyshard.ingest.transaction.director_indexes import DirectorIndexes
 from skyshard.ingest.transaction.ingest_report import IngestReport, table_report
 from skyshard.ingest.transaction.kept_truth import keep_known
@@ -111,8 +111,8 @@ class TransactionRun:
             source, loader = table.source, str(table.loader)
             site.registry.databases.add_table(plan.database, source.table, source.layout, loader, transaction)
         site.make_prototypes(plan.database, plan.tables)
-        if plan.layout.engine != "MyISAM":  # the prototypes' own
-            require_makeable(site.czar, plan.tables, plan.layout.engine)
+        if plan.layout.engine != MYISAM.name:  # the prototypes' own
+            site.require_made(plan.tables, plan.layout.table_engine)
         self._run.staging.mkdir(parents=True, exist_ok=True)
 
     def _publish(self, report: IngestReport, reports: Mapping[str, Sequence[SliceReport]]) -> None:
@@ -122,6 +122,7 @@ class TransactionRun:
         """
         plan, site, registry = self._run.plan, self._run.site, self._run.site.registry
         clear_staging(site, plan.database)
+        site.write_logs(plan.database, plan.layout.engine)
         os.sync()
         truth = {
             table.name: plan.source.truth[table.name]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from skyshard.basics.errors import UserError
 from skyshard.basics.progress import Progress, Watcher, unwatched
 from skyshard.catalog.ddl import create_table, part_suffix, physical_name, stored_table
+from skyshard.catalog.engines import TableEngine
 from skyshard.catalog.schema import Table
 from skyshard.cluster.private_cluster import CZAR_NAME
 from skyshard.ingest.on_nodes.bounded_futures import answer, drain
@@ -110,12 +111,12 @@ class _Compaction:
             indexes=len(self._indexes),
         )  # fmt: skip
         try:
-            return self._transact(mine, layout.engine, start)
+            return self._transact(mine, layout.table_engine, start)
         except BaseException as error:
             settle(site, database, mine, error)
             raise
 
-    def _transact(self, mine: OpenTransaction, engine: str, start: float) -> Compacted:
+    def _transact(self, mine: OpenTransaction, engine: TableEngine, start: float) -> Compacted:
         site, database = self._site, self._database
         sweep(site, database, mine.id)
         made = self._make_tables(mine, engine)
@@ -124,6 +125,7 @@ class _Compaction:
             database, mine.id, len(self._merged), sum(r.target in self._merged for r in self._replicas), len(indexes),
             sum(replica.rows for replica in made), sum(replica.bytes for replica in made), time.monotonic() - start,
         )  # fmt: skip
+        site.write_logs(database, engine.name)
         os.sync()
         site.registry.transactions.move(mine, Event.COMMIT)
         merged = ReportedMerge(tables=done.tables, parts=done.parts, bytes=done.bytes)
@@ -135,7 +137,7 @@ class _Compaction:
         events.tell(TRANSACTION_PUBLISHED, rows=done.rows)
         return done
 
-    def _make_tables(self, mine: OpenTransaction, engine: str) -> list[Replica]:
+    def _make_tables(self, mine: OpenTransaction, engine: TableEngine) -> list[Replica]:
         """The merged table of every chunk table on every node that holds it."""
         site, start = self._site, time.monotonic()
         queues = {node: list(self._orders(node, mine.id, engine)) for node in site.nodes}
@@ -149,7 +151,7 @@ class _Compaction:
             self._watch(Progress("compact", len(made), total, rows, size, time.monotonic() - start))
         return made
 
-    def _orders(self, node: str, transaction: int, engine: str) -> Iterable[BuildOrder]:
+    def _orders(self, node: str, transaction: int, engine: TableEngine) -> Iterable[BuildOrder]:
         definitions = self._site.registry.databases.table_definitions(self._database)
         by_kind: dict[tuple[str, bool], dict[ChunkKey, list[Replica]]] = defaultdict(lambda: defaultdict(list))
         for replica in sorted(self._replicas, key=lambda replica: (replica.chunk, replica.part)):
@@ -158,8 +160,8 @@ class _Compaction:
         for (table, is_overlap), targets in by_kind.items():
             stored = stored_table(*definitions[table], overlap=is_overlap)
             builds = [_merged(stored, parts, transaction, engine) for parts in targets.values()]
-            loader, _ = loader_of(stored, engine)
-            yield from in_orders(self._database, stored, loader, builds)
+            loader, _ = loader_of(stored)
+            yield from in_orders(self._database, stored, loader, builds, engine.name)
 
     def _make_index(self, mine: OpenTransaction, director: str, parts: Sequence[IndexPart]) -> IndexPart:
         """A director index in one table, on the czar's server."""
@@ -196,7 +198,7 @@ class _Compaction:
         return names
 
 
-def _merged(stored: Table, parts: Sequence[Replica], transaction: int, engine: str) -> TableBuild:
+def _merged(stored: Table, parts: Sequence[Replica], transaction: int, engine: TableEngine) -> TableBuild:
     """One table of all rows that a node's parts of a chunk table have."""
     first = parts[0]
     name = physical_name(first.table, first.chunk, is_overlap=first.is_overlap, suffix=part_suffix(transaction))

@@ -12,19 +12,24 @@ from functools import partial
 from pathlib import Path
 
 from skyshard.basics.errors import ClusterError, SkyshardError
+from skyshard.catalog.engines import MYISAM
 from skyshard.db.connection import Connection, quote_name
 from skyshard.host.disk_space import require_room
+from skyshard.node.load.converted_images import convert_images, copy_rows, loading
 from skyshard.node.load.doubled_rows import NotIndexed, may_be_doubled, refuse_doubled
 from skyshard.node.load.image_files import EmptyTable, write_image, write_index
 from skyshard.node.load.load_data import load_data
 from skyshard.node.messages import BuildOrder, BuiltTable, BundleSlice, Loader, TableBuild
 from skyshard.node.read.byte_batches import by_bytes
-from skyshard.node.read.table_digests import record_groups, row_counts, table_digests
+from skyshard.node.read.record_groups import record_groups
+from skyshard.node.read.table_digests import row_counts, table_digests
 from skyshard.node.server.clear_tables import clear_tables
 from skyshard.node.server.server_files import ServerFiles
+from skyshard.node.server.table_sizes import table_sizes
 from skyshard.rowimage.digest import RowDigest
 from skyshard.rowimage.record import RecordLayout
 
+ARIA = "Aria"
 REPAIRED_AT_ONCE_BYTES = 1 << 30
 _ROOM_A_BYTE = 2
 """Bytes that a byte of rows takes while its table is made: the data, and its indexes."""
@@ -46,9 +51,13 @@ class TableBuilder:
             if may_be_doubled(error):
                 refuse_doubled(self._connection, order, self._fill)
             raise
-        counts = row_counts(self._connection, [build.name for build in order.builds])
+        names = [build.name for build in order.builds]
+        counts = row_counts(self._connection, names)
+        if order.engine == "InnoDB" and any(counts[build.name] != build.rows for build in order.builds):
+            refuse_doubled(self._connection, order, self._fill)  # it may pass over a whole table in silence
+        sizes = table_sizes(self._connection, self._data, order.database, order.engine, names)
         return [
-            self._checked(order, build, counts[build.name], digest)
+            self._checked(order, build, counts[build.name], sizes[build.name], digest)
             for build, digest in zip(order.builds, found, strict=True)
         ]
 
@@ -56,15 +65,25 @@ class TableBuilder:
         """Make the tables of an order; their digests, read back, in its order."""
         names = [build.name for build in order.builds]
         clear_tables(self._connection, self._data, order.database, names)
-        if order.loader is Loader.IMAGE:
+        if order.loader is Loader.IMAGE and order.engine == MYISAM.name:
             builds = tuple(map(partial(self._with_slices, order), order.builds))
             return self._install_images(replace(order, builds=builds))
+        if order.loader is Loader.IMAGE:
+            convert_images(self._connection, self._data, order)
+        else:
+            self._load(order)
+        if order.engine == ARIA and names:  # of tables that are not transactional it keeps pages back until then
+            self._connection.execute("FLUSH TABLES " + ", ".join(map(quote_name, names)))
+        return table_digests(self._connection, self._data, order.database, order.table, names)
+
+    def _load(self, order: BuildOrder) -> None:
+        """Make the tables of an order by statements that load them: what is merged, or text."""
         for build in order.builds:
             self._connection.execute(build.create)
-            for name in build.merged:
-                self._connection.execute(f"INSERT INTO {quote_name(build.name)} SELECT * FROM {quote_name(name)}")
-            load_data(self._connection, self._data, order.database, order.table, build)
-        return table_digests(self._connection, self._data.database(order.database), order.table, names)
+            if build.merged:
+                copy_rows(self._connection, order, build.name, [quote_name(name) for name in build.merged])
+            with loading(self._connection, order, has_order=False):
+                load_data(self._connection, self._data, order.database, order.table, build)
 
     def _with_slices(self, order: BuildOrder, build: TableBuild) -> TableBuild:
         """The build with the data files of the tables that it merges as slices."""
@@ -127,7 +146,7 @@ class TableBuilder:
                 if kind == "error" or (kind == "status" and text != "OK"):
                     raise NotIndexed(f"node '{self._node}', table {name}: {text}", remedy="run the ingest again")
 
-    def _checked(self, order: BuildOrder, build: TableBuild, count: int, found: RowDigest) -> BuiltTable:
+    def _checked(self, order: BuildOrder, build: TableBuild, count: int, size: int, found: RowDigest) -> BuiltTable:
         if count != build.rows or str(found) != build.digest:
             for piece in build.slices:
                 if piece.is_own:  # it may be the table's file: the next run makes it again
@@ -137,4 +156,4 @@ class TableBuilder:
                 f"where {build.rows} rows with digest {build.digest} were written",
                 remedy="run the ingest again; if it stays, use --loader load-data and tell us",
             )
-        return BuiltTable(build.name, count, self._data.table_bytes(order.database, build.name), build.digest)
+        return BuiltTable(build.name, count, size, build.digest)

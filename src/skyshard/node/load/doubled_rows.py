@@ -11,11 +11,13 @@ from typing import Any
 
 from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.catalog.ddl import create_table
+from skyshard.catalog.engines import TableEngine
 from skyshard.catalog.schema import Table
 from skyshard.db.connection import Connection, quote_name
 from skyshard.node.messages import BuildOrder, TableBuild
 
-_REFUSED = "Duplicate entry"
+_REFUSED = ("Duplicate entry", "must be inserted in primary key order", '"Operation not permitted" during COMMIT')
+"""How servers refuse a second row of a key: as a rule, MyRocks of sorted rows, InnoDB of a whole table's."""
 
 
 class NotIndexed(ClusterError):
@@ -36,7 +38,7 @@ class DoubledRow(UserError):
 
 def may_be_doubled(error: SkyshardError) -> bool:
     """True for an error that rows with one key may be behind."""
-    return isinstance(error, NotIndexed) or _REFUSED in error.what
+    return isinstance(error, NotIndexed) or any(words in error.what for words in _REFUSED)
 
 
 def refuse_doubled(connection: Connection, order: BuildOrder, fill: Callable[[BuildOrder], object]) -> None:
@@ -49,8 +51,7 @@ def refuse_doubled(connection: Connection, order: BuildOrder, fill: Callable[[Bu
     bare = Table(order.table.name, order.table.columns)
     for build in order.builds if any(unique) else ():
         if build.rows:
-            engine = build.create.partition(") ENGINE=")[2].partition(" ")[0]
-            plain = replace(build, create=create_table(bare, build.name, engine=engine))
+            plain = replace(build, create=create_table(bare, build.name, engine=TableEngine(order.engine)))
             fill(replace(order, table=bare, builds=(plain,)))
             for columns in filter(None, unique):
                 _look(connection, build, columns)
