@@ -24,7 +24,7 @@ from skyshard.testbed import Testbed
 
 PROFILE = "kpm"
 """Profile whose row counts are those of DR1; shares of DR1 refer to it."""
-MOST_ROWS, MOST_ROWS_BESIDE = 3_000_000, 300_000
+MOST_ROWS, MOST_ROWS_BESIDE = 3_000_000, 600_000
 """Rows of which answers are worked out: where nothing else checks them, and beside an oracle."""
 _MOVING = ("partition", "load")
 """Stages of an ingest that all rows pass through."""
