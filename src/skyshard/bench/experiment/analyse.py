@@ -14,7 +14,7 @@ from skyshard.bench.experiment.cell_fit import CellFit, fit_cells
 from skyshard.bench.experiment.cells import CELL, DEFAULTS, Cell, Design, level_text
 from skyshard.bench.experiment.conclusions import class_sentence, conclusion, listed, widest_end
 from skyshard.bench.experiment.contrasts import Contrast, contrasts_of
-from skyshard.bench.experiment.effects import Estimate, PhaseClass, best_cells, blocks_needed, estimate_all
+from skyshard.bench.experiment.effects import Estimate, PhaseClass, best_cells, blocks_needed, by_median, estimate_all
 from skyshard.bench.experiment.experiment_file import ExperimentFile
 from skyshard.bench.experiment.experiment_result import (
     CellMedian,
@@ -52,7 +52,8 @@ def analyse(found: Collected) -> ExperimentResult:
     estimates = estimate_all(fits, {key: _contrasts(found.design, fit) for key, fit in fits.items()})
     effects = [_effect(one) for one in estimates]
     pairs = sum(len(fit.cells) * (len(fit.cells) - 1) // 2 for fit in fits.values())
-    best = {key: best_cells(fit, pairs) for key, fit in fits.items()}
+    moved = {one.key for one in effects if one.is_shown}
+    best = {key: best_cells(fit, pairs) if key in moved else by_median(fit) for key, fit in fits.items()}
     classes = [_class(key, fit, best[key], estimates, effects) for key, fit in fits.items()]
     cells = [_cell(cell, found, fits, best) for cell in found.design.cells]
     servers = {build.server for builds in found.builds.values() for build in builds}

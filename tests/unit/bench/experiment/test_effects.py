@@ -63,4 +63,4 @@ def test_holms_steps_keep_the_order() -> None:
     raw = [0.001, 0.2, 0.012, 0.03]
     corrected, levels = holm_steps(raw)
     assert corrected == pytest.approx([0.004, 0.2, 0.036, 0.06])
-    assert levels == pytest.approx([0.05 / 4, 0.05 / 2, 0.05 / 3, 0.05 / 2])
+    assert levels == pytest.approx([0.025 / 4, 0.025 / 3, 0.025 / 3, 0.025 / 3])
