@@ -59,12 +59,28 @@ def shown(servers: Servers, names: Sequence[str], variable: str, default: str = 
     """
     found = {name: servers[name].variables.get(variable) for name in names}
     default = next((one.default for one in found.values() if one), default)
-    unchanged = f"{default or 'not set'} (default)"
-    texts = {name: one.value if one else unchanged for name, one in found.items()}
+    unchanged = "default" if _is_switches(default) else f"{default or 'not set'} (default)"
+    texts = {name: _short(one) if one else unchanged for name, one in found.items()}
     if len(set(texts.values())) == 1:
         return next(iter(texts.values()))
     places = {text: [name for name in names if texts[name] == text] for text in texts.values()}
     return ", ".join(f"{text} on {' and '.join(where)}" for text, where in places.items())
+
+
+def _is_switches(value: str) -> bool:
+    return "," in value and "=" in value
+
+
+def _short(changed: ChangedVariable) -> str:
+    """A value; of many switches only those that are not as MariaDB has them.
+
+    >>> _short(ChangedVariable(value="mrr=on,semijoin=on", default="mrr=off,semijoin=on"))
+    'mrr=on'
+    """
+    if not _is_switches(changed.value):
+        return changed.value
+    built_in = changed.default.split(",")
+    return ",".join(part for part in changed.value.split(",") if part not in built_in) or changed.value
 
 
 def uneven_nodes(servers: Servers) -> list[str]:
@@ -82,5 +98,6 @@ def variable_rows(servers: Servers) -> list[tuple[str, str]]:
         changed = [servers[name].variables for name in names]
         for variable in sorted({variable for one in changed for variable in one}):
             default = next(one[variable].default for one in changed if variable in one)
-            rows.append((f"{role} {variable}", f"{shown(servers, names, variable)}; built in: {default or 'none'}"))
+            built_in = "" if _is_switches(default) else f"; built in: {default or 'none'}"
+            rows.append((f"{role} {variable}", shown(servers, names, variable) + built_in))
     return rows

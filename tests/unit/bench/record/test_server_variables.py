@@ -20,3 +20,15 @@ def test_a_page_has_a_row_for_each_role_and_variable() -> None:
     ]
     assert uneven_nodes(servers) == ["b 2 on node1, D (default) on node2"]
     assert variable_rows({}) == []
+
+
+def test_of_many_switches_only_those_that_were_changed_are_shown() -> None:
+    """The optimizer has three dozen."""
+    switched = ChangedVariable(
+        value="mrr=on,semijoin=on,rowid_filter=off", default="mrr=off,semijoin=on,rowid_filter=on"
+    )
+    servers = {
+        "node1": ServerVariables(version="", variables={"optimizer_switch": switched}),
+        "node2": ServerVariables(version="", variables={}),
+    }
+    assert variable_rows(servers) == [("nodes optimizer_switch", "mrr=on,rowid_filter=off on node1, default on node2")]
