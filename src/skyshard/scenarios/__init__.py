@@ -9,6 +9,7 @@ from skyshard.basics.lazy import lazy_exports
 if TYPE_CHECKING:
     from skyshard.scenarios.calibration_run import CalibrationRun as CalibrationRun
     from skyshard.scenarios.calibration_run import skies_of as skies_of
+    from skyshard.scenarios.flame import record_flame as record_flame
     from skyshard.scenarios.projection_run import ProjectionRun as ProjectionRun
     from skyshard.scenarios.projection_run import trial_folders as trial_folders
     from skyshard.scenarios.sweep_run import SweepRun as SweepRun
@@ -21,6 +22,7 @@ else:
             "ProjectionRun": "projection_run",
             "SweepRun": "sweep_run",
             "TrialRun": "trial_run",
+            "record_flame": "flame",
             "skies_of": "calibration_run",
             "trial_folders": "projection_run",
         },
