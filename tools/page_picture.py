@@ -2,7 +2,7 @@
 
     python tools/page_picture.py demo/trial/report.html docs/images/report.png [--width 1085] [--height 1900]
 
-Needs Chromium (`apt-get install chromium`), or what $CHROMIUM names. Colours are cut to 128, which keeps files small.
+Needs Chromium (`apt-get install chromium`), or what $CHROMIUM names. Colours are cut to 256, which keeps files small.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from PIL import Image
 
-COLOURS = 128
+COLOURS = 256
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
