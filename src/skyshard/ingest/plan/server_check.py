@@ -83,12 +83,16 @@ def _run(connection: Connection, statements: Sequence[str]) -> None:
         connection.execute(statement)
 
 
-def _make(run: Run, table: Table, engine: TableEngine) -> None:
-    """Not as a temporary table, which some engines do not make, or not with all options."""
+def _make(run: Run, table: Table, engine: TableEngine, *, is_temporary: bool = False) -> None:
+    """As a temporary table, or as a real one, as some engines make no temporary ones, or not with all options."""
     name = f"made-{os.getpid()}"
     place = f"{quote_name(SCRATCH_DATABASE)}.{quote_name(name)}"
-    gone = f"DROP TABLE IF EXISTS {place}"
-    run([gone, create_table(table, name, engine=engine).replace(quote_name(name), place, 1), gone])
+    made = create_table(table, name, engine=engine).replace(quote_name(name), place, 1)
+    if is_temporary:
+        run([made.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1), f"DROP TEMPORARY TABLE {place}"])
+    else:
+        gone = f"DROP TABLE IF EXISTS {place}"
+        run([gone, made, gone])
 
 
 def _refused(run: Run, table: Table, engine: TableEngine, error: UserError | ClusterError) -> UserError | ClusterError:
@@ -96,9 +100,10 @@ def _refused(run: Run, table: Table, engine: TableEngine, error: UserError | Clu
     if isinstance(error, ClusterError) and _CANNOT_CREATE not in error.what:
         return error
     where, words = f"table '{table.name}'", server_words(error)
+    plain = MYISAM if engine.name == "MyRocks" else TableEngine(engine.name)  # those make temporary tables, fast
     for column in table:
         try:
-            _make(run, replace(table, columns=(column,), primary_key=(), keys=()), engine)
+            _make(run, replace(table, columns=(column,), primary_key=(), keys=()), plain, is_temporary=True)
         except (UserError, ClusterError) as alone:
             where, words = f"{where}, column '{column.name}'", server_words(alone)
             break
