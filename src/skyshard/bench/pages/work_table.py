@@ -16,6 +16,8 @@ HEADERS = (
     "rows by scan", "temporary tables", "on disk", "cache misses",
 )  # fmt: skip
 """All but the first four for each query."""
+SHORT = {"key cache": "keys", "InnoDB pool": "InnoDB", "Aria page cache": "Aria", "RocksDB block cache": "RocksDB"}
+"""Caches in a narrow column."""
 MOST_TABLES = 6
 """Tables and indexes that are shown for a class."""
 
@@ -32,11 +34,11 @@ def _label(one: ClassWork, *, has_phases: bool) -> str:
 
 def _cells(one: ClassWork) -> list[str]:
     of = {
-        Attribution.ALONE: "its own phase",
-        Attribution.AGAIN: "asked again by itself",
-        Attribution.MIXED: "the whole phase, classes mixed",
+        Attribution.ALONE: "own phase",
+        Attribution.AGAIN: "asked again",
+        Attribution.MIXED: "mixed phase",
     }
-    misses = [f"{cache} {number(count)}" for cache, count in one.cache_misses.items()]
+    misses = [f"{SHORT[cache]} {number(count)}" for cache, count in one.cache_misses.items()]
     return [
         of[one.attribution], f"{one.queries:,}", _cpu(one), _size(one.disk_bytes), _size(one.cached_bytes),
         number(one.rows_by_index), number(one.rows_by_scan), number(one.per_query("created_tmp_tables")),

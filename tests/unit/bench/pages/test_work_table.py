@@ -17,9 +17,9 @@ def test_a_line_says_class_server_and_whose_the_counters_are() -> None:
     }  # fmt: skip
     (line,) = work_rows(class_work(pa.Table.from_pylist([row], schema=WORK_SCHEMA)), has_phases=False)
     assert len(line) == len(HEADERS)
-    assert line[:5] == ["all classes, run", "node1", "the whole phase, classes mixed", "10", "50 ms"]
+    assert line[:5] == ["all classes, run", "node1", "mixed phase", "10", "50 ms"]
     assert line[8] == "100"
-    assert line[-1] == "key cache 0"
+    assert line[-1] == "keys 0"
 
 
 def test_rows_of_a_table_are_added_up_over_servers() -> None:
