@@ -11,7 +11,7 @@ import numpy as np
 
 from skyshard.bench.experiment.block_order import PlannedTrial
 from skyshard.bench.experiment.cell_fit import CellFit, fit_cells
-from skyshard.bench.experiment.cells import CELL, DEFAULTS, Cell, Design, level_text
+from skyshard.bench.experiment.cells import CELL, DEFAULTS, Cell, Design
 from skyshard.bench.experiment.conclusions import class_sentence, conclusion, listed, widest_end
 from skyshard.bench.experiment.contrasts import Contrast, contrasts_of
 from skyshard.bench.experiment.effects import Estimate, PhaseClass, best_cells, blocks_needed, by_median, estimate_all
@@ -157,7 +157,7 @@ def _held(found: Collected) -> list[str]:
         for name, value in {**DEFAULTS, **cells[0].held}.items()
         if all(cell.all.get(name) == value for cell in cells)
     }
-    sentences = [f"{name}: {level_text(name, value)}" for name, value in same.items()]
+    sentences = [f"{name}: {value}" for name, value in same.items()]
     own = [name for name in ("engine", "layout", "replicas") if not any(name in cell.all for cell in cells)]
     sentences += [f"{name}: as the recipe has it" for name in own]
     digests = {build.data_digest for builds in found.builds.values() for build in builds}

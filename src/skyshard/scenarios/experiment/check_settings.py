@@ -21,6 +21,9 @@ def check_settings(read: ReadExperiment, design: Design) -> None:
     installation = find_mariadbd()
     memory, checked = memory_bytes(), set()
     for cell in design.cells:
+        if cell.all.get("engine") == "MyRocks" and not installation.plugin_options:
+            what = f"MariaDB {installation.version_text} has no engine MyRocks"
+            raise read.fault(place_of(read, cell, "engine"), what, "run `make setup`, or drop the level")
         for name, value in cell.all.items():
             if name.startswith("set.") and (name, value) not in checked:
                 checked.add((name, value))
