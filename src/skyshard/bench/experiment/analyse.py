@@ -24,6 +24,7 @@ from skyshard.bench.experiment.experiment_result import (
     ExperimentResult,
     class_text,
 )
+from skyshard.bench.experiment.server_numbers import servers_of_cells
 from skyshard.bench.experiment.trial_numbers import Build, ClassNumbers, TrialNumbers
 from skyshard.bench.record.environment import Environment
 
@@ -64,6 +65,7 @@ def analyse(found: Collected) -> ExperimentResult:
         held=dict(found.design.cells[0].held), held_sentences=_held(found), is_cold=found.is_cold,
         seed=found.file.seed, order=_blocks(found.order), trials_planned=len(found.order),
         trials_done=len(found.trials), elapsed_s=found.elapsed_s, cells=cells, classes=classes, effects=effects,
+        servers=servers_of_cells((trial.cell, trial.servers) for trial in found.trials),
         conclusion=conclusion(found.design.factors, cells, classes, effects), cautions=_cautions(found),
     )  # fmt: skip
 

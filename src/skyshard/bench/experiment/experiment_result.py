@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from skyshard.bench.experiment.factors import Value
+from skyshard.bench.experiment.server_numbers import CellServer
 from skyshard.bench.record.environment import Environment
 from skyshard.catalog.strict_files import Strict
 
@@ -125,6 +128,8 @@ class ExperimentResult(Strict):
     cells: list[CellResult]
     classes: list[ClassResult]
     effects: list[Effect]
+    servers: list[CellServer] = Field(default_factory=list)
+    """What each class cost each server in each cell: medians over trials."""
     conclusion: str
     """One paragraph."""
     cautions: list[str]

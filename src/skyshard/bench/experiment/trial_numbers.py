@@ -9,7 +9,9 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 
+from skyshard.bench.experiment.server_numbers import ServerNumbers, servers_of
 from skyshard.bench.record.trial_folder import Trial
 from skyshard.catalog.strict_files import Strict
 
@@ -40,6 +42,8 @@ class TrialNumbers(Strict):
     answers: str
     """A digest of how many rows each statement gave."""
     classes: list[ClassNumbers]
+    servers: list[ServerNumbers] = Field(default_factory=list)
+    """What each class cost each server."""
 
 
 class Build(Strict):
@@ -72,6 +76,7 @@ def numbers_of(trial: Trial, block: int, cell: int, elapsed_s: float) -> TrialNu
         )
     return TrialNumbers(
         version=1, block=block, cell=cell, elapsed_s=elapsed_s, classes=classes,
+        servers=servers_of(trial),
         statements=_digest(sorted(trial.statements)), answers=_digest(_rows(trial, answered)),
     )  # fmt: skip
 

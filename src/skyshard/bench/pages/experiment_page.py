@@ -12,6 +12,7 @@ from skyshard.bench.experiment.experiment_result import CellResult, ClassResult,
 from skyshard.bench.pages.experiment_figures import cells_figure, effects_figure
 from skyshard.bench.pages.latency_figures import Picture
 from skyshard.bench.pages.page_template import markdown_table, plain_markdown, render
+from skyshard.bench.pages.work_table import SHORT, count_text, size_text
 
 JSON, HTML, MARKDOWN = "experiment.json", "experiment.html", "experiment.md"
 CELL_HEADERS = ("cell", "trials", "ingest", "on disk")
@@ -52,6 +53,7 @@ def html(result: ExperimentResult) -> str:
         "figures": _figures(result, mains),
         "cells": cells_figure(result.cells, result.classes) if result.classes else None,
         "mains": mains,
+        "servers": server_rows(result),
         "pairs": [one for one in result.effects if one.is_pair],
         "level": level_text,
         "p": p_text,
@@ -60,6 +62,20 @@ def html(result: ExperimentResult) -> str:
         "median": median_of,
     }
     return render("experiment.html.j2", content)
+
+
+def server_rows(result: ExperimentResult) -> list[list[str]]:
+    """What each class cost each server in each cell, as text."""
+    labels = {cell.number: cell.label for cell in result.cells}
+    return [
+        [
+            labels.get(one.cell, str(one.cell)), f"{one.class_name or 'all classes'} ({one.phase})", one.node,
+            seconds(one.cpu_s), *(size_text(value) for value in (one.disk_bytes, one.cached_bytes)),
+            *(count_text(value) for value in (one.rows_by_index, one.rows_by_scan, one.tmp_tables)),
+            ", ".join(f"{SHORT[cache]} {count_text(missed)}" for cache, missed in one.cache_misses.items()) or "–",
+        ]
+        for one in result.servers
+    ]  # fmt: skip
 
 
 def _figures(result: ExperimentResult, mains: Sequence[Effect]) -> list[tuple[str, Picture]]:

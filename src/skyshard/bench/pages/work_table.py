@@ -38,11 +38,11 @@ def _cells(one: ClassWork) -> list[str]:
         Attribution.AGAIN: "asked again",
         Attribution.MIXED: "mixed phase",
     }
-    misses = [f"{SHORT[cache]} {number(count)}" for cache, count in one.cache_misses.items()]
+    misses = [f"{SHORT[cache]} {count_text(count)}" for cache, count in one.cache_misses.items()]
     return [
-        of[one.attribution], f"{one.queries:,}", _cpu(one), _size(one.disk_bytes), _size(one.cached_bytes),
-        number(one.rows_by_index), number(one.rows_by_scan), number(one.per_query("created_tmp_tables")),
-        number(one.per_query("created_tmp_disk_tables")), ", ".join(misses) or "–",
+        of[one.attribution], f"{one.queries:,}", _cpu(one), size_text(one.disk_bytes), size_text(one.cached_bytes),
+        count_text(one.rows_by_index), count_text(one.rows_by_scan), count_text(one.per_query("created_tmp_tables")),
+        count_text(one.per_query("created_tmp_disk_tables")), ", ".join(misses) or "–",
     ]  # fmt: skip
 
 
@@ -53,14 +53,14 @@ def _cpu(one: ClassWork) -> str:
     return seconds(one.cpu_s)
 
 
-def _size(value: float | None) -> str:
+def size_text(value: float | None) -> str:
     return "–" if value is None else binary_bytes(value)
 
 
-def number(value: float | None) -> str:
+def count_text(value: float | None) -> str:
     """A mean count: whole from ten on.
 
-    >>> number(None), number(0.0), number(0.04), number(3.25), number(12345.6)
+    >>> count_text(None), count_text(0.0), count_text(0.04), count_text(3.25), count_text(12345.6)
     ('–', '0', '0.04', '3.2', '12,346')
     """
     if value is None:

@@ -12,7 +12,9 @@ from tests.support.made_experiments import made_trials, written
 
 from skyshard.bench.experiment.analyse import analyse
 from skyshard.bench.experiment.experiment_result import ExperimentResult
-from skyshard.bench.pages.experiment_page import write_experiment
+from skyshard.bench.experiment.server_numbers import CellServer
+from skyshard.bench.pages.experiment_page import server_rows, write_experiment
+from skyshard.bench.record.server_work import Attribution
 from skyshard.catalog.strict_files import read_written
 
 pytestmark = pytest.mark.timeout(60)  # figures take seconds
@@ -45,3 +47,19 @@ def test_no_label_of_a_figure_leaves_its_picture(result: ExperimentResult, tmp_p
     for picture in re.findall(r'<svg role="img".*?</svg>', page, re.DOTALL):
         for place, words in re.findall(r"text-anchor: end[^>]*?translate\(([\d.]+) [^>]*?>([^<]+)</text>", picture):
             assert float(place) - 4.4 * len(words) > -6, words
+
+
+def test_what_classes_cost_servers_is_a_table(result: ExperimentResult, tmp_path: Path) -> None:
+    """With the cell's label; an experiment without such numbers has no table."""
+    one = CellServer(
+        cell=result.cells[0].number, phase="alone", class_name="LV", node="node1", attribution=Attribution.ALONE,
+        cpu_s=0.002, disk_bytes=0.0, cached_bytes=None, rows_by_index=3.0, rows_by_scan=12345.0, tmp_tables=0.0,
+        tmp_disk_tables=0.0, cache_misses={"key cache": 0.5},
+    )  # fmt: skip
+    (row,) = server_rows(result.model_copy(update={"servers": [one]}))
+    assert row == [
+        result.cells[0].label, "LV (alone)", "node1", "2 ms", "0 B", "–", "3", "12,345", "0", "keys 0.5",
+    ]  # fmt: skip
+    page = write_experiment(result.model_copy(update={"servers": [one]}), tmp_path / "with").read_text()
+    assert "12,345" in page
+    assert "Where the time goes" not in write_experiment(result, tmp_path / "without").read_text()
