@@ -34,7 +34,7 @@ class AskedAgain:
 def ask_classes(
     target: Target, probe: object, samples: pa.Table, statements: Sequence[str], database: str, watcher: Watcher
 ) -> AskedAgain | None:
-    """Ask every class of every phase again; None when the servers tell nothing, or failed."""
+    """Ask every class of every phase again; None when the servers tell nothing, failed, or Ctrl-C stopped it."""
     if not isinstance(probe, WorkProbe) or isinstance(target, TakesForms):
         return None
     pairs = samples.group_by(["phase", "class"], use_threads=False).aggregate([]).to_pylist()
@@ -48,7 +48,7 @@ def ask_classes(
             with meter.window(phase, name, Attribution.AGAIN) as queries:
                 queries.append(_ask(target, asked, database))
             counted = probe.table_rows()
-        except SkyshardError:  # the trial is complete without
+        except (SkyshardError, KeyboardInterrupt):  # the trial is complete without
             return None
         named = {"phase": phase, "class": name, "queries": queries[0]}
         rows += [

@@ -59,12 +59,13 @@ def test_a_class_that_takes_long_is_asked_once(monkeypatch: pytest.MonkeyPatch) 
     assert engine.asked == len(set(trial.samples["class"].to_pylist()))
 
 
-def test_an_engine_that_fails_leaves_the_trial_without() -> None:
-    """What was measured stands."""
+@pytest.mark.parametrize("error", [ClusterError("gone"), KeyboardInterrupt()])
+def test_an_engine_that_fails_leaves_the_trial_without(error: BaseException) -> None:
+    """What was measured stands, after Ctrl-C too."""
 
     class Failing(Engine):
         def run(self, sql: str, database: str) -> TargetAnswer:
-            raise ClusterError("gone")
+            raise error
 
     engine, trial = Failing(), made_trial(1)
     assert ask_classes(engine, engine, trial.samples, trial.statements, "sky", unwatched) is None
