@@ -60,7 +60,7 @@ def test_what_every_command_prints_is_described(private_cluster: Cluster, tmp_pa
     run("schema show", "hsc")
     run("story transaction", str(json.loads(run("transactions", *in_sky))[-1]["id"]))
     run("story node", "node1")
-    assert set(OUTPUTS) - described == {"transactions abort"}  # test_ending ends transactions
+    assert set(OUTPUTS) - described == {"transactions abort", "bench calibrate"}  # test_ending, test_projection
 
 
 def submitted(run: Callable[..., str], in_sky: tuple[str, ...]) -> None:

@@ -70,7 +70,7 @@ COMMANDS = (
     ),
     CommandRow("query", "query:query", "Answer one SQL statement."),
     CommandRow(
-        "explain", "query:explain", "Show how a statement would be answered: chunks and why, statements, merge."
+        "explain", "explain:explain", "Show how a statement would be answered: chunks and why, statements, merge."
     ),
     CommandRow("submit", "queries:submit", "Answer a statement in the background; prints its number."),
     CommandRow("status", "queries:status", "Show where a submitted query is: state, chunks done, rows, bytes, ETA."),

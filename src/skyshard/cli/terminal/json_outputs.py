@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, RootModel, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, RootModel, TypeAdapter
 
 OUTPUT_VERSION = 1
 
@@ -131,8 +131,8 @@ class PlanOutput(Output):
     database: str
     striping: StripingOutput
     replicas: int
-    engine: str
-    storage: dict[str, str | int | bool]
+    engine: str | None = None
+    storage: dict[str, str | int | bool] = Field(default_factory=dict)
     """What the layout says of it; empty where it leaves it to the engine."""
     tables: list[PlannedTableOutput]
     survey: SurveyOutput | None = None
