@@ -6,8 +6,6 @@ digests are those that were ingested, and not over too many. No I/O.
 
 from __future__ import annotations
 
-import math
-import sqlite3
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,13 +22,14 @@ from skyshard.ingest.transaction.kept_truth import KnownAnswer
 from skyshard.synth.rows.kpm_columns import SERIAL_BITS
 from skyshard.synthetic.placed_rows import PlacedRows, Placement
 from skyshard.synthetic.plain_statement import PlainStatement, is_tied, named_keys, read_plain
+from skyshard.synthetic.row_engine import RowEngine, row_engine
 from skyshard.synthetic.spread_digests import digest_of
 
 MOST_PAIRED_ROWS = 100_000
 """Most rows of a table that is joined with itself."""
 _CACHE_BYTES = 1 << 29
-_STEPS, _MOST_STEPS = 1_000_000, 3_000
-"""SQLite's work is looked at every so many instructions, and given up after so many looks."""
+_ROWS_KEPT = 4_000_000
+"""Rows in engines that are kept: statements of one template often differ in a constant only."""
 
 
 @dataclass(slots=True)
@@ -44,6 +43,7 @@ class RowAnswers:
     digests: Mapping[str, Mapping[int, str]]
     _cache: OrderedDict[tuple[str, int], PlacedRows | None] = field(default_factory=OrderedDict)
     _bytes: int = 0
+    _engines: OrderedDict[tuple[object, ...], RowEngine] = field(default_factory=OrderedDict)
 
     def __call__(self, sql: str, most_rows: int) -> KnownAnswer | None:
         """The answer, if no more than ``most_rows`` of the statement's tables have to be made for it."""
@@ -53,14 +53,37 @@ class RowAnswers:
         chunks = self._chunks(statement, most_rows)
         if chunks is None:
             return None
-        tables = {}
-        for name in {table for table, _ in statement.references}:
-            columns = self._columns(statement, name)
-            rows = None if columns is None else self._rows(statement, name, chunks, columns)
-            if columns is None or rows is None:
+        columns: dict[str, list[str]] = {}
+        for name in sorted({table for table, _ in statement.references}):
+            named = self._columns(statement, name)
+            if named is None:
                 return None
-            tables[name] = (columns, rows)
-        return _ask(sql, statement, tables, self._indexes(statement))
+            columns[name] = named
+        engine = self._engine(statement, chunks, columns)
+        return None if engine is None else engine.answer(sql, statement.sql)
+
+    def _engine(
+        self, statement: PlainStatement, chunks: Sequence[int], columns: Mapping[str, list[str]]
+    ) -> RowEngine | None:
+        """The rows that a statement can ask of; None where the generator now makes others, or SQLite refuses them."""
+        indexes = self._indexes(statement)
+        place = (*chunks, *((name, *named, *indexes.get(name, ())) for name, named in columns.items()))
+        is_whole = statement.region is None
+        if is_whole and place in self._engines:
+            self._engines.move_to_end(place)
+            return self._engines[place]
+        tables = {}
+        for name, named in columns.items():
+            rows = self._rows(statement, name, chunks, named)
+            if rows is None:
+                return None
+            tables[name] = (named, rows)
+        engine = row_engine(tables, indexes)
+        if engine is not None and is_whole:
+            self._engines[place] = engine
+            while len(self._engines) > 1 and sum(one.rows for one in self._engines.values()) > _ROWS_KEPT:
+                self._engines.popitem(last=False)
+        return engine
 
     @property
     def _known_tables(self) -> Mapping[str, Any]:
@@ -183,40 +206,3 @@ def _within(statement: PlainStatement, placed: PlacedRows, position: tuple[str, 
         return placed
     ra, dec = (np.asarray(placed.rows[name].to_numpy(), np.float64) for name in position)
     return placed.take(np.asarray(statement.region.contains(ra, dec)))
-
-
-def _ask(
-    sql: str,
-    statement: PlainStatement,
-    tables: Mapping[str, tuple[list[str], list[list[Any]]]],
-    indexes: Mapping[str, list[str]],
-) -> KnownAnswer | None:
-    """The answer of SQLite; None where it does not take the statement, or it takes too long."""
-    connection = sqlite3.connect(":memory:")
-    connection.create_function("scisql_angSep", 4, _separation, deterministic=True)
-    looks = iter(range(_MOST_STEPS))
-    connection.set_progress_handler(lambda: next(looks, None) is None, _STEPS)
-    try:
-        for name, (columns, values) in tables.items():
-            connection.execute(f"CREATE TABLE {name} ({', '.join(columns)})")
-            marks = ", ".join("?" * len(columns))
-            connection.executemany(f"INSERT INTO {name} VALUES ({marks})", zip(*values, strict=True))
-            for number, column in enumerate(one for one in indexes.get(name, ()) if one in columns):
-                connection.execute(f"CREATE INDEX {name}_{number} ON {name} ({column})")
-        answer = connection.execute(statement.sql)
-        rows = tuple(answer.fetchall())
-        return KnownAnswer(sql, rows, columns=len(answer.description))
-    except sqlite3.Error:
-        return None
-    finally:
-        connection.close()
-
-
-def _separation(ra1: float, dec1: float, ra2: float, dec2: float) -> float | None:
-    """Degrees between two positions in degrees, by half-angles."""
-    if None in (ra1, dec1, ra2, dec2):
-        return None
-    south, north = math.radians(dec1), math.radians(dec2)
-    up, across = math.sin((north - south) / 2), math.sin(math.radians(ra2 - ra1) / 2)
-    part = up * up + math.cos(south) * math.cos(north) * across * across
-    return math.degrees(2 * math.asin(min(1.0, math.sqrt(part))))
