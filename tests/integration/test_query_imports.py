@@ -21,7 +21,8 @@ UNWANTED = {
     "sqlalchemy", "ray", "rich", "pandas", "asyncio", "pyarrow.compute", "pyarrow.parquet", "pyarrow.dataset",
     "matplotlib", "scipy", "felis", "hpgeom", "skyshard.bench", "skyshard.scenarios", "skyshard.synth",
     "skyshard.story.read_story", "skyshard.ingest.plan", "skyshard.node.mariadb_loader",
-    "skyshard.registry.stored.sql_tables", "skyshard.czar.explain",
+    "skyshard.registry.stored.sql_tables", "skyshard.czar.explain", "skyshard.cluster.change_settings",
+    "skyshard.cluster.apply_settings", "skyshard.cluster.server_status",
 }  # fmt: skip
 
 

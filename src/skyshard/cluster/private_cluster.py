@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from skyshard.basics.errors import UserError
-from skyshard.cluster.change_settings import SettingsChange
 from skyshard.cluster.cluster_folder import (
     ClusterRecord,
     exclusive,
@@ -34,7 +34,6 @@ from skyshard.cluster.installation import Installation, find_mariadbd
 from skyshard.cluster.run_servers import Report, initialise_servers, names_of, silent, start_servers, stop_servers
 from skyshard.cluster.server import Server, end_orphans
 from skyshard.cluster.server_options import czar_tuning, node_tuning
-from skyshard.cluster.server_status import NodeStatus, status_of
 from skyshard.cluster.settings import ClusterDescription, ServerSettings
 from skyshard.cluster.settings_file import Chosen, read_chosen, write_chosen
 from skyshard.db.connection import Endpoint
@@ -42,6 +41,10 @@ from skyshard.host.interrupts import uninterrupted
 from skyshard.host.memory import memory_bytes
 from skyshard.log.event_log import EventLog
 from skyshard.log.events import SERVER_KILLED
+
+if TYPE_CHECKING:
+    from skyshard.cluster.change_settings import SettingsChange
+    from skyshard.cluster.server_status import NodeStatus
 
 CZAR_NAME = "czar"
 MONO_NAME = "mono"
@@ -152,6 +155,8 @@ class Cluster:
 
     def status(self) -> list[NodeStatus]:
         """One entry for the czar, every node, and mono once it has been started."""
+        from skyshard.cluster.server_status import status_of  # a query needs neither this nor changes of settings
+
         return [status_of(server) for server in self._servers(self._record(), with_mono=True)]
 
     def endpoint(self, name: str) -> Endpoint:
@@ -247,6 +252,8 @@ class Cluster:
             start_servers(missing, installation, self.events)
 
     def _settings_change(self, record: ClusterRecord, installation: Installation, report: Report) -> SettingsChange:
+        from skyshard.cluster.change_settings import SettingsChange
+
         names = (*_node_names(record), MONO_NAME, CZAR_NAME)  # the czar's is restarted last
 
         def servers(settings: ServerSettings) -> list[Server]:
