@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -22,11 +22,10 @@ from skyshard.basics.progress import Watcher, announce
 from skyshard.bench.drive.driver_processes import wall_clock
 from skyshard.bench.record.trial_folder import MANIFEST
 from skyshard.bench.target import Target
-from skyshard.bench.trial.new_folder import require_writable
+from skyshard.bench.trial.new_folder import require_writable, writing_to
 from skyshard.bench.trial.run_trial import run_trial
+from skyshard.bench.trial.send_phases import sample_data
 from skyshard.bench.trial.trial_setup import TrialDriver, TrialEngines, TrialQueries, TrialRecord, TrialWatch
-from skyshard.bench.workload.data_profile import profile_data
-from skyshard.bench.workload.query_template import wanted_columns
 from skyshard.bench.workload.workload import ClassLoad, Workload
 from skyshard.bench.workload.workload_fit import workload_templates
 from skyshard.cluster.private_cluster import Cluster
@@ -97,10 +96,8 @@ class CalibrationRun:
                 f"{len(self.skies)} skies in {self.rounds} rounds are too few to calibrate",
                 remedy="give three fractions or more, some by --thin, and one round or more",
             )
-        try:
+        with writing_to(self.out):
             require_writable(self.out)
-        except OSError as error:
-            raise UserError(f"cannot write '{self.out}': {error.strerror}", remedy="choose another --out") from None
 
     def _measure(self, cluster: Cluster, watcher: Watcher) -> list[Path]:
         folders = {
@@ -163,9 +160,8 @@ def measure(testbed: Testbed, database: str, asked: CalibrationTrial, *, is_cold
     templates = workload_templates(asked.file, workload)
     inner, clock = TestbedTarget(testbed, "czar"), StoppableClock(wall_clock())
     target: Target = ColdTarget(inner, clock) if is_cold else inner
-    plain = TrialQueries(workload, templates, database, asked.seed)
-    profile = profile_data(inner, database, wanted_columns(templates.values()), plain.seed, plain.schema)
-    queries = TrialQueries(workload, templates, database, asked.seed, profile)
+    queries = TrialQueries(workload, templates, database, asked.seed)
+    queries = replace(queries, profile=sample_data(queries, inner))
     probe = ClusterProbe(testbed)
     try:
         record = TrialRecord(asked.folder, catalog_facts(testbed, database))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.basics.progress import Watcher, announce, unwatched
-from skyshard.bench.trial.new_folder import require_writable
+from skyshard.bench.trial.new_folder import REMEDY, require_writable, writing_to
 from skyshard.bench.workload.workload import find_workload, read_workload
 from skyshard.bench.workload.workload_fit import Fitted, best_fit, names_of
 from skyshard.cluster.installation import find_mariadbd
@@ -101,12 +101,10 @@ def _checked_inputs(recipe: str, workload: str, nodes: int, out: Path) -> tuple[
 
 def _require_space(out: Path, size: int) -> None:
     """Raises UserError when ``out`` holds something else, cannot be written, or has too little space for the sky."""
-    try:
+    with writing_to(out):
         if out.exists() and any(out.iterdir()) and not (out / MARK).exists():
-            raise UserError(f"'{out}' holds something else", remedy="choose another --out")
+            raise UserError(f"'{out}' holds something else", remedy=REMEDY)
         free = shutil.disk_usage(require_writable(out)).free
-    except OSError as error:
-        raise UserError(f"cannot write '{out}': {error.strerror}", remedy="choose another --out") from None
     if (needed := COPIES * size) > free:
         raise UserError(
             f"the sky takes about {needed / 1e9:,.0f} GB with its copies, '{out}' has {free / 1e9:,.0f} GB free",

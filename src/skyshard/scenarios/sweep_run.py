@@ -18,7 +18,7 @@ from skyshard.bench.compare.sweep import Forecast, Size, Sweep, forecasts, sweep
 from skyshard.bench.model.published_results import check_model, cliff, read_published
 from skyshard.bench.pages.sweep_page import write_sweep
 from skyshard.bench.record.trial_folder import MANIFEST, read_trial
-from skyshard.bench.trial.new_folder import require_writable
+from skyshard.bench.trial.new_folder import require_writable, writing_to
 from skyshard.bench.workload.workload import Workload
 from skyshard.bench.workload.workload_fit import names_of, workload_templates
 from skyshard.cluster.private_cluster import MAX_NODES, Cluster
@@ -78,10 +78,8 @@ class SweepRun:
                     f"recipe '{self.recipe}' makes no {missing}, which template '{key}' asks for",
                     remedy=f"give --leave-out {key}, or another recipe",
                 )
-        try:
+        with writing_to(self.out):
             require_writable(self.out)
-        except OSError as error:
-            raise UserError(f"cannot write '{self.out}': {error.strerror}", remedy="choose another --out") from None
 
     def _on(
         self,

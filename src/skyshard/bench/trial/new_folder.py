@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from skyshard.basics.errors import UserError
+
+REMEDY = "choose another --out"
+
+
+@contextlib.contextmanager
+def writing_to(out: Path) -> Iterator[None]:
+    """What the system refuses while a folder is looked at or written is one line that names the folder.
+
+    Raises:
+        UserError: instead of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write '{out}': {error.strerror}", remedy=REMEDY) from None
 
 
 def check_folder(out: Path) -> None:
@@ -14,12 +31,10 @@ def check_folder(out: Path) -> None:
     Raises:
         UserError: the folder is not empty, or cannot be written.
     """
-    try:
+    with writing_to(out):
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise UserError(f"'{out}' is not an empty folder", remedy="choose another --out, or remove it")
+            raise UserError(f"'{out}' is not an empty folder", remedy=f"{REMEDY}, or remove it")
         require_writable(out)
-    except OSError as error:
-        raise UserError(f"cannot write '{out}': {error.strerror}", remedy="choose another --out") from None
 
 
 def require_writable(out: Path) -> Path:

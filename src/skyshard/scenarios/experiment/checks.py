@@ -14,7 +14,7 @@ from skyshard.basics.errors import UserError
 from skyshard.basics.readable import human_bytes
 from skyshard.bench.experiment.cells import Cell, Design, make_design, place_of
 from skyshard.bench.experiment.experiment_file import ReadExperiment, read_experiment
-from skyshard.bench.trial.new_folder import require_writable
+from skyshard.bench.trial.new_folder import require_writable, writing_to
 from skyshard.bench.workload.workload import Workload, find_workload, read_workload, template_folder
 from skyshard.bench.workload.workload_fit import Fitted, best_fit, names_of
 from skyshard.catalog.layout import Layout, read_layout
@@ -173,10 +173,8 @@ def _room(
     asked: int | None,
 ) -> tuple[int, dict[int, int]]:
     """The disk budget, and what each set-up takes with its sky; a UserError where one does not fit by itself."""
-    try:
+    with writing_to(out):
         free = shutil.disk_usage(require_writable(out)).free
-    except OSError as error:
-        raise UserError(f"cannot write '{out}': {error.strerror}", remedy="choose another --out") from None
     budget = int(free * BUDGET_SHARE) if asked is None else asked
     values: dict[Sky, int] = {}
     estimates = {}

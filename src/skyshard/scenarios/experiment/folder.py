@@ -25,12 +25,11 @@ from skyshard.basics.errors import UserError
 from skyshard.bench.experiment.block_order import PlannedTrial
 from skyshard.bench.experiment.experiment_file import ReadExperiment, first_change
 from skyshard.bench.experiment.trial_numbers import Build, TrialNumbers
-from skyshard.bench.trial.new_folder import require_writable
+from skyshard.bench.trial.new_folder import REMEDY, require_writable, writing_to
 from skyshard.catalog.strict_files import Strict, read_written
 from skyshard.host.atomic_files import write_atomically
 
 PLAN, NUMBERS, COMPLETE = "plan.json", "numbers.json", "complete"
-REMEDY = "choose another --out"
 
 
 class ExperimentPlan(Strict):
@@ -65,7 +64,7 @@ class ExperimentFolder:
             UserError: the folder holds something else, another experiment, or cannot be written; or the file, or one
                 that it names, has changed since.
         """
-        try:
+        with writing_to(self.out):
             if self.out.exists() and not self.out.is_dir():
                 raise UserError(f"'{self.out}' is no folder", remedy=REMEDY)
             if not (self.out / PLAN).exists():
@@ -73,8 +72,6 @@ class ExperimentFolder:
                     raise UserError(f"'{self.out}' holds something else", remedy=REMEDY)
                 require_writable(self.out)
                 return
-        except OSError as error:
-            raise UserError(f"cannot write '{self.out}': {error.strerror}", remedy=REMEDY) from None
         before = read_written(ExperimentPlan, self.out / PLAN, f"remove '{self.out}', or {REMEDY}")
         _refuse_changes(read, before, plan, self.out)
 
