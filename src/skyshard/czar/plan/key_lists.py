@@ -7,6 +7,7 @@ rows that overlap, are stored twice, or came before their director. No I/O.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,9 @@ from skyshard.czar.bind.bound_statement import COLUMN, Bound, Reference
 from skyshard.czar.plan.chunk_template import KeyList, Template, list_mark
 from skyshard.czar.sql.dialect import NumberList, render
 from skyshard.registry.catalog.published_catalog import Chunks
+
+_BEGINNING = r"(?<![\w$.@])"
+"""Where a name begins: ``o.id IN (...)`` is not the end of ``foo.id IN (...)``, which is another table's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ def parted(template: Template, lists: Sequence[LongList]) -> Template:
     """A template with marks in place of lists."""
     rest, made = template.rest, {}
     for number, one in enumerate(lists):
-        if one.text in rest:
-            rest = rest.replace(one.text, list_mark(number))
+        rest, count = re.subn(_BEGINNING + re.escape(one.text), list_mark(number), rest)
+        if count:
             made[number] = one.keys
     return replace(template, rest=rest, lists=made) if made else template
