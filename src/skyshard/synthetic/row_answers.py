@@ -67,7 +67,7 @@ class RowAnswers:
     ) -> RowEngine | None:
         """The rows that a statement can ask of; None where the generator now makes others, or SQLite refuses them."""
         indexes = self._indexes(statement)
-        place = (*chunks, *((name, *named, *indexes.get(name, ())) for name, named in columns.items()))
+        place = (*chunks, *((name, *named, None, *indexes.get(name, ())) for name, named in columns.items()))
         is_whole = statement.region is None
         if is_whole and place in self._engines:
             self._engines.move_to_end(place)
