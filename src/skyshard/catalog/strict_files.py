@@ -42,13 +42,17 @@ def parse_model(model: type[M], path: Path) -> M:
 
 def load_yaml(path: Path) -> Any:
     """The content of a YAML file; ``UserError`` names the file that cannot be read."""
+    return parse_yaml(read_text(path, "YAML"), f"'{path}'")
+
+
+def read_text(path: Path, kind: str) -> str:
+    """The text of a file that people write; ``UserError`` names one that cannot be read, or is not of this kind."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"cannot read '{path}': {error.strerror}", remedy="check the path") from None
     except UnicodeDecodeError as error:
-        raise UserError(f"'{path}' is not YAML: {error}", remedy="save it as UTF-8") from None
-    return parse_yaml(text, f"'{path}'")
+        raise UserError(f"'{path}' is not {kind}: {error}", remedy="save it as UTF-8") from None
 
 
 def parse_yaml(text: str, what: str) -> Any:

@@ -19,7 +19,7 @@ from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, model
 
 from skyshard.basics.errors import UserError
 from skyshard.bench.workload.workload import Name
-from skyshard.catalog.strict_files import KeyPath, Strict, broken_rule, find_key, validate_located
+from skyshard.catalog.strict_files import KeyPath, Strict, broken_rule, find_key, read_text, validate_located
 
 Level = StrictStr | StrictInt | StrictFloat | StrictBool
 """A level as the file has it; ``factors`` makes it a text or a number."""
@@ -113,12 +113,7 @@ def read_experiment(path: Path) -> ReadExperiment:
     Raises:
         UserError: it cannot be read, is not YAML or JSON, or has a wrong key: file, line, key, remedy.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot read '{path}': {error.strerror}", remedy="check the path") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"'{path}' is not text: {error}", remedy="save it as UTF-8") from None
+    text = read_text(path, "text")
     content = _content(path, text)
     known = text.replace("\t", " ") if path.suffix == ".json" else text
     _refuse_twice(path, known)
