@@ -18,13 +18,15 @@ def new_file(path: Path) -> Iterator[Path]:
     """The draft to write; it replaces ``path`` when the block ends, and is removed when the block raises.
 
     >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
+    >>> made = tempfile.TemporaryDirectory()
+    >>> folder = Path(made.name)
     >>> with new_file(folder / "numbers.csv") as draft:
     ...     _ = draft.write_text("1,2")
     ...     (folder / "numbers.csv").exists()
     False
     >>> (folder / "numbers.csv").read_text()
     '1,2'
+    >>> made.cleanup()
     """
     draft = path.with_name(f".{path.name}.{get_native_id()}.tmp")  # native ids differ over all processes of a host
     try:
