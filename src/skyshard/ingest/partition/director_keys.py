@@ -22,6 +22,7 @@ from skyshard.basics.array_types import Numbers
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
+from skyshard.host.array_files import map_array
 from skyshard.host.atomic_files import new_file
 from skyshard.host.disk_space import require_room, writing
 from skyshard.ingest.partition.key_files import (
@@ -137,7 +138,7 @@ def build_keys(
     Raises:
         DoubledKey: a key that occurs twice, with the files it is in, or that an earlier transaction brought.
     """
-    parts = [np.load(file, mmap_mode="r") for file in files]
+    parts = [map_array(file) for file in files]
     total = sum(map(len, parts))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RECORD).unlink(missing_ok=True)

@@ -19,6 +19,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from skyshard.basics.errors import UserError
+from skyshard.host.array_files import map_array
 from skyshard.host.atomic_files import new_file, write_atomically
 
 KEYS, PLACES, RECORD = "keys.npy", "places.npy", "record.json"
@@ -88,9 +89,7 @@ def open_arrays(folder: Path, record: KeyRecord) -> tuple[NDArray[Any], NDArray[
     """
     for name, digest in ((KEYS, record.keys), (PLACES, record.places)):
         _require(folder / name, digest)
-    if not record.rows:  # nothing can be mapped
-        return np.load(folder / KEYS), np.load(folder / PLACES)
-    return np.load(folder / KEYS, mmap_mode="r"), np.load(folder / PLACES, mmap_mode="r")
+    return map_array(folder / KEYS), map_array(folder / PLACES)
 
 
 def _record(folder: Path) -> KeyRecord:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Role, split_director
 from skyshard.catalog.schema import CHUNK_COLUMN, Table
+from skyshard.host.array_files import load_array
 from skyshard.ingest.on_nodes.bounded_futures import answer
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.on_nodes.part_tables import one_of_each, part_name
@@ -60,7 +61,7 @@ class Strays:
 
     def _keep(self, table: str, reports: Sequence[SliceReport]) -> Orphans:
         bundles = [Bundle(self._staging, table, report.digest) for report in reports if report.orphans]
-        files = [np.load(bundle.orphans) for bundle in bundles if bundle.orphans.exists()]
+        files = [load_array(bundle.orphans) for bundle in bundles if bundle.orphans.exists()]
         if files:
             path = orphans_file(self._site, self._plan.database, table, self._transaction)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +108,7 @@ class Strays:
                 f"'{path}', the keys of rows of '{database}.{table}' that came before their director, cannot be read",
                 remedy=f"run skyshard index rebuild {database}, then the ingest again",
             )
-        pairs: Orphans = np.load(path)
+        pairs: Orphans = load_array(path)
         return pairs
 
     def _strayed(self, database: str, table: str, orphans: Orphans, keys: DirectorKeys) -> set[Stray]:

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skyshard.basics.errors import UserError
+from skyshard.basics.python_syntax import parse_expression
 
 _OPERATORS = {
     ast.Add: pc.add_checked,
@@ -33,7 +34,7 @@ _REMEDY = "use column names, numbers, + - * / and parentheses"
 @lru_cache(maxsize=1024)
 def _parse(text: str) -> ast.expr:
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        tree = parse_expression(text.strip())
     except (SyntaxError, ValueError) as error:
         raise UserError(f"expression '{text}': {error.args[0]}", remedy=_REMEDY) from None
     for node in ast.walk(tree):

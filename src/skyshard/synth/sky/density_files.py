@@ -15,6 +15,7 @@ from skyshard.basics.array_types import Floats
 from skyshard.basics.errors import UserError
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.chunking import Chunker
+from skyshard.host.array_files import load_array
 from skyshard.synth.recipe.frames import Frame, frame_named
 from skyshard.synth.recipe.sky_rules import ChunkRows, MapFile
 
@@ -76,7 +77,7 @@ def _frame(path: Path, coordsys: str | None, rule: MapFile) -> Frame:
 
 
 def _read_npy(path: Path) -> tuple[Floats, dict[str, str]]:
-    return np.load(path, allow_pickle=False).astype(np.float64), {}
+    return load_array(path).astype(np.float64), {}
 
 
 def _read_fits(path: Path) -> tuple[Floats, dict[str, str]]:
