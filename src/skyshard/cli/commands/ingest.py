@@ -11,6 +11,7 @@ import typer
 import skyshard
 import skyshard.ingest
 from skyshard.basics.readable import human_bytes
+from skyshard.cli.terminal.folded_conversions import folded
 from skyshard.cli.terminal.show import (
     DEFAULT_CLUSTER,
     ClusterOption,
@@ -46,6 +47,7 @@ FractionOption = Annotated[float, typer.Option("--fraction", help="Of a recipe: 
 ShrinkOption = Annotated[
     Literal["coverage", "thinning"], typer.Option("--shrink", help="Of a recipe: fewer chunks, or fewer rows in all.")
 ]
+AllOption = Annotated[bool, typer.Option("--all", help="Name each column that is converted.")]
 RuntimeOption = Annotated[Literal["ray", "inline"], typer.Option("--runtime", help="Where the work runs.")]
 
 
@@ -64,6 +66,7 @@ def plan(
     survey: Annotated[
         bool, typer.Option(help="Read the positions, for rows, chunks, bytes, nodes and time; else descriptions only.")
     ] = True,
+    every: AllOption = False,
     json: JsonOption = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
@@ -84,10 +87,10 @@ def plan(
     if json:
         print_json(made.summary() | ({"survey": found.summary()} if found else {}))
     else:
-        _show_plan(made.summary(), found.summary() if found else {})
+        _show_plan(made.summary(), found.summary() if found else {}, is_whole=every)
 
 
-def _show_plan(made: dict[str, Any], found: dict[str, Any]) -> None:
+def _show_plan(made: dict[str, Any], found: dict[str, Any], *, is_whole: bool) -> None:
     striping = made["striping"]
     typer.echo(
         f"{made['kind']} {made['source']} → database {made['database']}, {striping['stripes']} stripes, "
@@ -106,11 +109,11 @@ def _show_plan(made: dict[str, Any], found: dict[str, Any]) -> None:
     heads = ["table", "role", "director", "columns", "parts", "input", "rows", "overlap", "chunks", "stored", "loader"]
     print_table(heads, rows)
     for table in made["tables"]:
-        for what in table["conversions"]:
+        for what in folded(dict.fromkeys(table["conversions"], 0), is_whole=is_whole):
             typer.echo(f"  converts in {table['table']}: {what}")
     for table in surveyed.values():
-        for what, count in table["conversions"].items():
-            typer.echo(f"  in the first {table['sampled']} rows of {table['table']}: {what} ({count} values)")
+        for what in folded(table["conversions"], is_whole=is_whole):
+            typer.echo(f"  in the first {table['sampled']} rows of {table['table']}: {what}")
     if found:
         nodes = ", ".join(f"{node} {human_bytes(size)}" for node, size in found["node_bytes"].items())
         typer.echo(f"overlap share {found['overlap_share']:.1%}; {nodes}; fullest over mean {found['skew']:.2f}")
@@ -127,6 +130,7 @@ def ingest(
     fraction: FractionOption = 1.0,
     shrink: ShrinkOption = "coverage",
     runtime: RuntimeOption = "ray",
+    every: AllOption = False,
     json: JsonOption = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
@@ -140,10 +144,10 @@ def ingest(
     if json:
         print_json(asdict(report))
     else:
-        _show_report(report)
+        _show_report(report, is_whole=every)
 
 
-def _show_report(report: skyshard.IngestReport) -> None:
+def _show_report(report: skyshard.IngestReport, *, is_whole: bool) -> None:
     """What was ingested, table by table, and how long each stage took."""
     for name, count in report.replayed.items():
         typer.echo(f"{name}: {count} part(s) were ingested before and passed over")
@@ -156,8 +160,8 @@ def _show_report(report: skyshard.IngestReport) -> None:
          for t in report.tables],
     )  # fmt: skip
     for table in report.tables:
-        for what, count in table.conversions.items():
-            typer.echo(f"  converted in {table.table}: {what} ({count} values)")
+        for what in folded(table.conversions, is_whole=is_whole):
+            typer.echo(f"  converted in {table.table}: {what}")
         if table.moved:
             typer.echo(
                 f"  {table.table}: {table.moved} rows follow their director into another chunk than their position"
