@@ -16,9 +16,9 @@ from skyshard.bench.compare.class_change import ClassChange, Interval, LatencyCh
 from skyshard.bench.compare.comparability import Weight
 from skyshard.bench.compare.comparison import Comparison
 from skyshard.bench.compare.losses import LOSS_HEADERS
-from skyshard.bench.pages.latency_figures import Picture, picture
-from skyshard.bench.pages.page_template import markdown_table, plain_markdown, probability, render
-from skyshard.bench.pages.svg import INK, MUTED, RULE, SERIES, new_figure
+from skyshard.pages.page_template import markdown_table, plain_markdown, probability, render
+from skyshard.pages.picture import Picture, picture
+from skyshard.pages.svg import INK, MUTED, RULE, SERIES, new_figure
 
 NAMED = 3
 """Trials of a side that are named at the top of the page."""
@@ -64,6 +64,7 @@ def html(comparison: Comparison, links: Mapping[str, str] = MappingProxyType({})
     """The page as text; ``links`` are the addresses of the trials' reports, by name."""
     new, old = comparison.new_side, comparison.old_side
     return render(
+        "skyshard.bench",
         "compare.html.j2",
         {
             "c": comparison,

@@ -14,8 +14,8 @@ from skyshard.basics.readable import seconds
 from skyshard.bench.experiment.cells import level_text
 from skyshard.bench.experiment.effects import MARGIN
 from skyshard.bench.experiment.experiment_result import CellResult, ClassResult, Effect, class_text
-from skyshard.bench.pages.latency_figures import WIDE, Picture, picture
-from skyshard.bench.pages.svg import INK, MUTED, RULE, SERIES, new_figure
+from skyshard.pages.picture import WIDE, Picture, picture
+from skyshard.pages.svg import INK, MUTED, RULE, SERIES, new_figure
 
 TICKS = (0.05, 0.1, 0.2, 0.33, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10, 20)
 FEW_TICKS = (0.1, 0.33, 0.5, 0.8, 1, 1.25, 2, 3, 10)

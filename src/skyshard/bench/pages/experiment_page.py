@@ -10,9 +10,9 @@ from skyshard.bench.experiment.cells import level_text
 from skyshard.bench.experiment.conclusions import ratio_text
 from skyshard.bench.experiment.experiment_result import CellResult, ClassResult, Effect, ExperimentResult
 from skyshard.bench.pages.experiment_figures import cells_figure, effects_figure
-from skyshard.bench.pages.latency_figures import Picture
-from skyshard.bench.pages.page_template import markdown_table, plain_markdown, render
 from skyshard.bench.pages.work_table import SHORT, count_text, size_text
+from skyshard.pages.page_template import markdown_table, plain_markdown, render
+from skyshard.pages.picture import Picture
 
 JSON, HTML, MARKDOWN = "experiment.json", "experiment.html", "experiment.md"
 CELL_HEADERS = ("cell", "trials", "ingest", "on disk")
@@ -61,7 +61,7 @@ def html(result: ExperimentResult) -> str:
         "ratio": ratio_text,
         "median": median_of,
     }
-    return render("experiment.html.j2", content)
+    return render("skyshard.bench", "experiment.html.j2", content)
 
 
 def server_rows(result: ExperimentResult) -> list[list[str]]:

@@ -1,14 +1,10 @@
-"""The report's figures of latency: by class, and over the run. Numbers in, SVG out; no I/O.
-
-Each is drawn twice, wide and narrow, so that its text is readable on a phone; the page shows the one that fits.
-"""
+"""The report's figures of latency: by class, and over the run. Numbers in, SVG out; no I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,20 +12,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLoca
 from numpy.typing import NDArray
 
 from skyshard.basics.readable import seconds
-from skyshard.bench.pages.svg import FIXED_SERIES, INK, MAY_GO, MUTED, PAPER, RULE, SERIES, STYLE, new_figure, to_svg
+from skyshard.pages.picture import WIDE, Picture, picture
+from skyshard.pages.svg import FIXED_SERIES, INK, MAY_GO, MUTED, PAPER, RULE, SERIES, new_figure
 
-WIDE, NARROW = 1040, 340
 RASTER_FROM = 4_000
 """Number of points from which they are drawn as an image inside the SVG."""
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One figure in both widths."""
-
-    wide: str
-    narrow: str
-    description: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +27,6 @@ class LatencySeries:
     due_s: NDArray[np.float64]
     latency_s: NDArray[np.float64]
     target_s: float | None = None
-
-
-def picture(name: str, description: str, draw: Callable[[int], Figure]) -> Picture:
-    """Draw a figure in both widths; ``draw`` gets the width."""
-    with mpl.rc_context(STYLE):
-        wide, narrow = (to_svg(draw(width), name=f"{name}-{width}", title=description) for width in (WIDE, NARROW))
-    return Picture(wide, narrow, description)
 
 
 def latency_by_class(series: Sequence[LatencySeries]) -> Picture:

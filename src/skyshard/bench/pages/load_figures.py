@@ -13,9 +13,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from numpy.typing import NDArray
 
 from skyshard.basics.readable import binary_bytes, seconds
-from skyshard.bench.pages.latency_figures import WIDE, Picture, picture
-from skyshard.bench.pages.svg import SERIES, new_figure
 from skyshard.bench.record.telemetry import node_names, rates
+from skyshard.pages.picture import WIDE, Picture, picture
+from skyshard.pages.svg import SERIES, new_figure
 
 FEWEST = 3
 """Fewest samples at a level of load for it to be drawn."""

@@ -10,9 +10,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 from skyshard.basics.readable import human_bytes, seconds, short_count
 from skyshard.bench.model.disk_efficiency import BUSY
 from skyshard.bench.model.projection import MOST_NODES, ClassProjection, Projection
-from skyshard.bench.pages.latency_figures import WIDE, Picture, picture
-from skyshard.bench.pages.page_template import markdown_table, plain_markdown, render
-from skyshard.bench.pages.svg import MUTED, SERIES, new_figure
+from skyshard.pages.page_template import markdown_table, plain_markdown, render
+from skyshard.pages.picture import WIDE, Picture, picture
+from skyshard.pages.svg import MUTED, SERIES, new_figure
 
 HEADERS = [
     "class", "read on a node", "cached", "decided by", "alone", "under load (95 %)", "target", "verdict",
@@ -45,7 +45,7 @@ def write_projection(projection: Projection, out: Path) -> Path:
         "prices": prices(projection),
         "picture": growth_figure(projection) if projection.growth else None,
     }
-    (out / "projection.html").write_text(render("projection.html.j2", content), encoding="utf-8")
+    (out / "projection.html").write_text(render("skyshard.bench", "projection.html.j2", content), encoding="utf-8")
     return out / "projection.html"
 
 

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from skyshard.basics.readable import binary_bytes, seconds, short_count
 from skyshard.bench.check.true_answers import NAME
-from skyshard.bench.pages.latency_figures import LatencySeries, Picture, latency_by_class, latency_over_run
+from skyshard.bench.pages.latency_figures import LatencySeries, latency_by_class, latency_over_run
 from skyshard.bench.pages.load_figures import UnderLoad, in_flight, latency_under_load, telemetry_figure
-from skyshard.bench.pages.page_template import flatten, markdown_table, render
 from skyshard.bench.pages.sky_figures import occupied_part, times_on_sky, whole_sky
 from skyshard.bench.pages.work_table import HEADERS, table_shares, work_rows
 from skyshard.bench.record.chunk_map import SkyMap, chunk_of, node_shares
@@ -23,6 +22,8 @@ from skyshard.bench.record.latency_stats import LADDER, MAX_DRIVER_SHARE, ClassS
 from skyshard.bench.record.server_variables import variable_rows
 from skyshard.bench.record.trial_folder import Trial, read_trial
 from skyshard.bench.record.trial_manifest import TrialManifest
+from skyshard.pages.page_template import flatten, markdown_table, render
+from skyshard.pages.picture import Picture
 
 SLOWEST = 5
 """Distinct statements shown."""
@@ -45,7 +46,7 @@ def write_pages(trial: Trial, folder: Path) -> Path:
 
 def render_report(trial: Trial) -> str:
     """The page as text."""
-    return render("report.html.j2", _page(trial))
+    return render("skyshard.bench", "report.html.j2", _page(trial))
 
 
 def _page(trial: Trial) -> dict[str, object]:

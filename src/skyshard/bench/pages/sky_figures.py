@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
-from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm, Normalize, to_hex
+from matplotlib.colors import LogNorm, Normalize, to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from skyshard.basics.readable import seconds, short_count
-from skyshard.bench.pages.latency_figures import WIDE, Picture, picture
-from skyshard.bench.pages.svg import FIXED_SERIES, INK, MUTED, PAPER, RULE, SERIES, new_figure
-from skyshard.bench.record.chunk_map import SkyMap, centre_of, centred_boxes, mollweide, mollweide_outlines
+from skyshard.bench.record.chunk_map import SkyMap
+from skyshard.pages.picture import WIDE, Picture, picture
+from skyshard.pages.sky_boxes import centre_of, centred_boxes
+from skyshard.pages.sky_maps import COLOURS, RASTER_FROM, OccupiedPart, colour_scale, scaled_figure, whole_sky_figure
+from skyshard.pages.svg import FIXED_SERIES, INK, RULE, SERIES, new_figure
 
-RASTER_FROM = 3_000
-"""Number of chunks from which the outlines are drawn as an image inside the SVG."""
 WIDEST_PART_DEG = 100.0
 """Largest extent in right ascension for which the occupied part is enlarged."""
-
-_ROWS_MAP: Colormap = LinearSegmentedColormap.from_list(
-    "rows", ["#2b2f6b", "#2f5f9e", "#2f93a8", "#5fc29a", "#c8e58c", "#fbf3b0"]
-)
 
 
 def whole_sky(sky: SkyMap) -> Picture:
@@ -58,60 +48,18 @@ def _time_figure(sky: SkyMap, seconds_by_chunk: NDArray[np.float64], width: int,
     low, high = float(seconds_by_chunk[known].min()), float(seconds_by_chunk[known].max())
     norm: Normalize = LogNorm(low, max(high, low * 1.01)) if high > 10 * low else Normalize(0, high)
     fill: list[str] = [
-        to_hex(_ROWS_MAP(norm(value))) if is_known else RULE
+        to_hex(COLOURS(norm(value))) if is_known else RULE
         for value, is_known in zip(seconds_by_chunk, known, strict=True)
     ]
-    centre = 5.0 * round(centre_of(sky) / 5) % 360
-    west, east = centred_boxes(sky, centre)
-    panel = min(width - 60, 520)
-    shrink = max(np.cos(np.radians(float(np.abs(sky.dec_min + sky.dec_max).mean()) / 2)), 0.2)
-    spans = float(east.max() - west.min()) * shrink, float(sky.dec_max.max() - sky.dec_min.min())
-    tall = float(np.clip(panel * spans[1] / spans[0], panel * 0.35, panel * 1.1))
-    height = tall + 100
-    figure = new_figure(width, height)
-    left = (width - panel) / 2 + (6 if width < WIDE else 0)
-    axes = figure.add_axes((left / width, 88 / height, panel / width, tall / height))
-    _zoom_panel(axes, sky, west, east, centre, shrink, fill)
-    _colour_scale(figure, norm, width, height, label, seconds)
-    return figure
+    return scaled_figure(sky, fill, width, norm, label, seconds)
 
 
 def _whole_figure(sky: SkyMap, width: int, *, by_node: bool) -> Figure:
-    map_width = min(width - 60, 640)
-    foot = 4 if by_node else 52
-    height = map_width / 2 + foot + 10
-    figure = new_figure(width, height)
-    axes = figure.add_axes(((width - map_width) / 2 / width, foot / height, map_width / width, map_width / 2 / height))
-    axes.set_xlim(-2.02, 2.02)
-    axes.set_ylim(-1.01, 1.01)
-    axes.set_axis_off()
-    _graticule(axes)
-    norm = _norm(sky)
-    outlines, row = mollweide_outlines(sky)
-    fill = np.array(_node_colours(sky))[row].tolist() if by_node else np.array(_row_colours(sky))[row].tolist()
-    axes.add_collection(_polygons(outlines, fill, len(sky)))
-    _graticule_labels(axes)
-    if not by_node:
-        _colour_scale(figure, norm, width, height, "rows in a chunk", short_count)
+    if by_node:
+        return whole_sky_figure(sky, _node_colours(sky), width, foot=4)
+    figure = whole_sky_figure(sky, _row_colours(sky), width, foot=52)
+    colour_scale(figure, _norm(sky), "rows in a chunk", short_count)
     return figure
-
-
-def _graticule_labels(axes: Axes) -> None:
-    for hours in (20, 16, 8, 4):
-        x, y = mollweide(np.array([(hours * 15 + 180) % 360 - 180.0]), np.array([0.0]))
-        axes.text(float(x[0]), float(y[0]) - 0.02, f"{hours}h", color=MUTED, fontsize=10, ha="center", va="top")
-    for degrees in (-60, -30, 30, 60):
-        x, y = mollweide(np.array([180.0]), np.array([float(degrees)]))
-        axes.text(float(x[0]) - 0.02, float(y[0]), f"{degrees:+d}°", color=MUTED, fontsize=10, ha="right", va="center")
-
-
-def _graticule(axes: Axes) -> None:
-    lat = np.linspace(-90, 90, 91)
-    lines = [np.stack(mollweide(np.full(91, float(lon)), lat), axis=-1) for lon in range(-180, 181, 60)]
-    lon = np.linspace(-180, 180, 2)
-    lines += [np.stack(mollweide(lon, np.full(2, float(dec))), axis=-1) for dec in (-60, -30, 0, 30, 60)]
-    for line in lines:
-        axes.plot(line[:, 0], line[:, 1], color=RULE, linewidth=0.8, zorder=0)
 
 
 def _norm(sky: SkyMap) -> Normalize:
@@ -129,55 +77,15 @@ def _most(sky: SkyMap) -> int:
 def _row_colours(sky: SkyMap) -> list[str]:
     """The colour of each chunk by its rows; grey where it has only overlap rows."""
     norm = _norm(sky)
-    return [to_hex(_ROWS_MAP(norm(rows))) if rows else RULE for rows in sky.rows]
-
-
-def _polygons(outlines: NDArray[np.float64], colours: NDArray[np.float64] | list[str], count: int) -> PolyCollection:
-    edge, linewidth = (PAPER, 0.6) if count < 500 else ("face", 0.2)
-    is_image = count > RASTER_FROM
-    return PolyCollection(
-        list(outlines), facecolors=colours, edgecolors=edge, linewidths=linewidth, rasterized=is_image
-    )
-
-
-def _colour_scale(
-    figure: Figure, norm: Normalize, width: int, height: float, label: str, shown: Callable[[float], str]
-) -> None:
-    bar = min(240, width - 60)
-    axes = figure.add_axes(((width - bar) / 2 / width, 32 / height, bar / width, 9 / height))
-    scale = figure.colorbar(mpl.cm.ScalarMappable(norm, _ROWS_MAP), cax=axes, orientation="horizontal")
-    scale.outline.set_visible(False)
-    scale.set_ticks(_scale_ticks(norm))
-    scale.minorticks_off()
-    scale.formatter = FuncFormatter(lambda value, _: shown(value))
-    scale.update_ticks()
-    axes.tick_params(length=0, labelsize=10, which="both")
-    axes.set_xlabel(label, fontsize=10, labelpad=1)
-
-
-def _scale_ticks(norm: Normalize) -> list[float]:
-    """At most six round numbers within the scale, evenly spaced."""
-    low, high = float(norm.vmin or 0), float(norm.vmax or 1)
-    if not isinstance(norm, LogNorm):
-        return [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
-    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    for factors in ((1, 2, 5), (1, 3), (1,)):
-        ticks = [float(tick) for power in powers for tick in power * np.array(factors) if low <= tick <= high]
-        if len(ticks) <= 6:
-            return ticks
-    return ticks[:: -(-len(ticks) // 6)]
+    return [to_hex(COLOURS(norm(rows))) if rows else RULE for rows in sky.rows]
 
 
 def _zoom_figure(sky: SkyMap, width: int) -> Figure:
-    centre = 5.0 * round(centre_of(sky) / 5) % 360
-    low, high = centred_boxes(sky, centre)
+    part = OccupiedPart(sky)
     panels = 2 if width == WIDE else 1
     panel = (width - 46 * panels) / panels
-    shrink = max(np.cos(np.radians(float(np.abs(sky.dec_min + sky.dec_max).mean()) / 2)), 0.2)
-    spans = (float(high.max() - low.min()) * shrink, float(sky.dec_max.max() - sky.dec_min.min()))
-    tall = float(np.clip(panel * spans[1] / spans[0], panel * 0.35, panel * 1.3))
-    rows = 2 // panels
-    height = (tall + 66) * rows
+    tall = part.height(panel, 1.3)
+    height = (tall + 66) * (2 // panels)
     figure = new_figure(width, height)
     colours = (_row_colours(sky), _node_colours(sky))
     for number, (title, fill) in enumerate(zip(("Rows per chunk", "Node of each chunk"), colours, strict=True)):
@@ -185,39 +93,9 @@ def _zoom_figure(sky: SkyMap, width: int) -> Figure:
         x0 = (42 + column * (panel + 46)) / width
         y0 = 1 - ((line + 1) * (tall + 66) - 38) / height
         axes = figure.add_axes((x0, y0, panel / width, tall / height))
-        _zoom_panel(axes, sky, low, high, centre, shrink, fill)
+        part.draw(axes, fill)
         axes.set_title(title, loc="left", fontsize=11, color=INK)
     return figure
-
-
-def _zoom_panel(
-    axes: Axes,
-    sky: SkyMap,
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
-    centre: float,
-    shrink: float,
-    fill: NDArray[np.float64] | list[str],
-) -> None:
-    corners = [(low, sky.dec_min), (high, sky.dec_min), (high, sky.dec_max), (low, sky.dec_max)]
-    outlines = np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1)
-    count = len(sky)
-    axes.add_collection(
-        PolyCollection(
-            list(outlines), facecolors=fill, edgecolors=PAPER, linewidths=0.8, rasterized=count > RASTER_FROM
-        )
-    )
-    margin = 0.02 * float(high.max() - low.min())
-    axes.set_xlim(float(high.max()) + margin, float(low.min()) - margin)
-    axes.set_ylim(float(sky.dec_min.min()) - margin, float(sky.dec_max.max()) + margin)
-    axes.set_aspect(1 / shrink)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_locator(MaxNLocator(6))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{(value + centre) % 360:.4g}°"))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+.4g}°" if value else "0°"))
-    axes.tick_params(length=0, labelsize=10)
-    axes.spines[:].set_visible(False)
-    axes.set_xlabel("right ascension", fontsize=10, loc="left", labelpad=1)
 
 
 def _node_colours(sky: SkyMap) -> list[str]:

@@ -10,9 +10,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from skyshard.basics.readable import seconds
 from skyshard.bench.compare.sweep import Forecast, Scaling, Sweep
-from skyshard.bench.pages.latency_figures import WIDE, Picture, picture
-from skyshard.bench.pages.page_template import markdown_table, plain_markdown, render
-from skyshard.bench.pages.svg import SERIES, new_figure
+from skyshard.pages.page_template import markdown_table, plain_markdown, render
+from skyshard.pages.picture import WIDE, Picture, picture
+from skyshard.pages.svg import SERIES, new_figure
 
 YES_NO = {True: "yes", False: "no", None: "–"}
 
@@ -32,7 +32,7 @@ def write_sweep(sweep: Sweep, out: Path) -> Path:
         "yes_no": YES_NO,
         "band": band,
     }
-    (out / "sweep.html").write_text(render("sweep.html.j2", content), encoding="utf-8")
+    (out / "sweep.html").write_text(render("skyshard.bench", "sweep.html.j2", content), encoding="utf-8")
     return out / "sweep.html"
 
 

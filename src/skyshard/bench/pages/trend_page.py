@@ -14,9 +14,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from skyshard.basics.readable import seconds
 from skyshard.bench.compare.losses import LOSS_HEADERS
 from skyshard.bench.compare.trend import LEAST_PART, Trend, TrendSeries, TrendStep
-from skyshard.bench.pages.latency_figures import Picture, picture
-from skyshard.bench.pages.page_template import markdown_table, plain_markdown, render
-from skyshard.bench.pages.svg import INK, MUTED, RULE, SERIES, new_figure
+from skyshard.pages.page_template import markdown_table, plain_markdown, render
+from skyshard.pages.picture import Picture, picture
+from skyshard.pages.svg import INK, MUTED, RULE, SERIES, new_figure
 
 NAMED = 5
 """Trials that are not comparable which the warning names."""
@@ -32,7 +32,7 @@ def write_trend(trend: Trend, out: Path) -> Path:
         "t": trend, "pictures": pictures, "verdict": verdict(trend), "status": status(trend),
         "warning": not_comparable(trend), "losses": trend.losses, "loss_headers": LOSS_HEADERS,
     }  # fmt: skip
-    (out / "trend.html").write_text(render("trend.html.j2", content), encoding="utf-8")
+    (out / "trend.html").write_text(render("skyshard.bench", "trend.html.j2", content), encoding="utf-8")
     return out / "trend.html"
 
 

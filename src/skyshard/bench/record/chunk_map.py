@@ -1,4 +1,4 @@
-"""The sky map of a catalog: chunks with their boxes, rows and nodes, and their projection. No plotting."""
+"""The sky map of a catalog: chunks with their boxes, rows and nodes. No plotting."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from skyshard.basics.errors import Bug
-
-EDGE_POINTS = 12
-"""Points along the lower and along the upper edge of a chunk's outline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +89,6 @@ def node_shares(sky: SkyMap) -> list[NodeShare]:
     ]
 
 
-def centred_boxes(sky: SkyMap, centre_ra: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Longitude limits relative to ``centre_ra``: low in [-180, 180), high = low + width, so at most 540."""
-    width = (sky.ra_max - sky.ra_min) % 360.0
-    width = np.where(width == 0.0, 360.0, width)
-    low = (sky.ra_min - centre_ra + 180.0) % 360.0 - 180.0
-    low = np.where(width >= 360.0, -180.0, low)
-    return low, low + width
-
-
-def centre_of(sky: SkyMap) -> float:
-    """Right ascension of the middle of the occupied part; every chunk has the same weight."""
-    low, high = centred_boxes(sky, 0.0)
-    angle = np.radians((low + high) / 2)
-    return float(np.degrees(np.arctan2(np.sin(angle).sum(), np.cos(angle).sum())) % 360.0)
-
-
 def chunk_of(sky: SkyMap, ra: NDArray[np.float64], decl: NDArray[np.float64]) -> NDArray[np.int64]:
     """The row of the sky map that holds each position; -1 where none does."""
     found = np.full(len(ra), -1, np.int64)
@@ -119,32 +100,3 @@ def chunk_of(sky: SkyMap, ra: NDArray[np.float64], decl: NDArray[np.float64]) ->
         inside &= (decl[part, None] >= sky.dec_min) & (decl[part, None] < sky.dec_max)
         found[part] = np.where(inside.any(axis=1), inside.argmax(axis=1), -1)
     return found
-
-
-def mollweide_outlines(sky: SkyMap) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Outlines on a Mollweide map centred on right ascension 0 that increases to the left.
-
-    Returns:
-        (n, 2 * EDGE_POINTS, 2) corner points, x in [-2, 2] and y in [-1, 1], and the row of the sky map of each
-        outline; a chunk that crosses longitude 180 has two outlines.
-    """
-    low, high = centred_boxes(sky, 0.0)
-    row = np.arange(len(sky))
-    crosses = high > 180.0
-    low = np.concatenate([low, np.full(int(crosses.sum()), -180.0)])
-    high = np.concatenate([np.minimum(high, 180.0), high[crosses] - 360.0])
-    row = np.concatenate([row, row[crosses]])
-    along = np.linspace(0.0, 1.0, EDGE_POINTS)
-    lon = low[:, None] + (high - low)[:, None] * np.concatenate([along, along[::-1]])
-    lat = np.repeat(np.stack([sky.dec_min[row], sky.dec_max[row]], axis=1), EDGE_POINTS, axis=1)
-    return np.stack(mollweide(lon, lat), axis=-1), row
-
-
-def mollweide(lon_deg: NDArray[np.float64], lat_deg: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-    """Mollweide's projection, x in [-2, 2] to the left, y in [-1, 1]; longitude in [-180, 180]."""
-    lat = np.radians(lat_deg)
-    theta = lat.copy()
-    for _ in range(60):  # Newton on 2θ + sin 2θ = π sin φ; slow at the poles, so the slope must not reach zero
-        slope = np.maximum(2 + 2 * np.cos(2 * theta), 1e-9)
-        theta = np.clip(theta - (2 * theta + np.sin(2 * theta) - np.pi * np.sin(lat)) / slope, -np.pi / 2, np.pi / 2)
-    return -2 * (lon_deg / 180.0) * np.cos(theta), np.sin(theta)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from skyshard.bench.pages import comparison_page, page_template, projection_page, sweep_page, trend_page
 else:
     comparison_page = lazy_module("skyshard.bench.pages.comparison_page")
-    page_template = lazy_module("skyshard.bench.pages.page_template")
+    page_template = lazy_module("skyshard.pages.page_template")
     projection_page = lazy_module("skyshard.bench.pages.projection_page")
     sweep_page = lazy_module("skyshard.bench.pages.sweep_page")
     trend_page = lazy_module("skyshard.bench.pages.trend_page")

@@ -13,17 +13,17 @@ from markupsafe import Markup, escape
 from skyshard.basics.readable import binary_bytes, digits, seconds
 
 
-def render(template: str, content: Mapping[str, object]) -> str:
-    """A page as text."""
-    return _environment().get_template(template).render(content)
+def render(package: str, template: str, content: Mapping[str, object]) -> str:
+    """A page as text; the template is in the folder ``templates`` of a package, and may include those of this one."""
+    return _environment(package).get_template(template).render(content)
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _environment(package: str) -> jinja2.Environment:
     """Templates are compiled once in a process."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("skyshard.bench"), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(package), jinja2.PackageLoader("skyshard.pages")]),
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters.update(
         seconds=seconds,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from skyshard.bench.pages.page_template import breakable, count, flatten, markdown_table, plain_markdown, share
+from skyshard.pages.page_template import breakable, count, flatten, markdown_table, plain_markdown, share
 
 
 def test_texts_of_users_are_no_markup_in_markdown() -> None:

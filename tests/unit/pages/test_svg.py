@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.ticker import FixedLocator
 from tests.support.svg_texts import svg_texts, unreadable
 
-from skyshard.bench.pages.svg import INK, MAY_GO, STYLE, new_figure, to_svg
+from skyshard.pages.svg import INK, MAY_GO, STYLE, new_figure, to_svg
 
 
 def drawn(name: str) -> str:
