@@ -36,8 +36,30 @@ databases = Table(
     Column("layout", JSON, nullable=False),
     Column("source", Text, nullable=False, default=""),
     Column("created_s", Double, nullable=False),
+    Column("shown", String(64), nullable=False, unique=True),
+    Column("changed_s", Double, nullable=False, default=0.0),
     **_OPTIONS,
 )  # fmt: skip
+"""``name`` is the stored name, which never changes; ``shown`` is what people call it; ``changed_s`` is when its state
+or its shown name changed last."""
+
+aliases = Table(
+    "aliases", metadata,
+    Column("name", String(64), primary_key=True),
+    Column("database", String(64), ForeignKey("databases.name", ondelete="CASCADE"), nullable=False),
+    Column("changed_s", Double, nullable=False),
+    **_OPTIONS,
+)  # fmt: skip
+"""Further names of databases."""
+
+dropped = Table(
+    "dropped", metadata,
+    Column("name", String(64), primary_key=True),
+    Column("shown", String(64), nullable=False),
+    Column("dropped_s", Double, nullable=False),
+    **_OPTIONS,
+)  # fmt: skip
+"""Stored names that are never given again: a query that began before the drop must not meet other rows under one."""
 
 tables = Table(
     "tables", metadata,

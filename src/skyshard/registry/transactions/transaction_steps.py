@@ -50,7 +50,8 @@ def begin(connection: sa.Connection, database: str, layout: Layout, source: str,
     values = {"family": layout.striping.family, "layout": layout.model_dump(mode="json"), "source": source}
     if row is None:
         state = DatabaseState.INGESTING
-        connection.execute(sa.insert(t.databases).values(name=database, state=state, created_s=time.time(), **values))
+        made = sa.insert(t.databases).values(name=database, shown=database, state=state, **values)
+        connection.execute(made.values(created_s=time.time(), changed_s=time.time()))
     elif row["state"] == DatabaseState.INGESTING:
         connection.execute(sa.update(t.databases).where(t.databases.c.name == database).values(**values))
     elif row["family"] != values["family"]:
@@ -59,12 +60,12 @@ def begin(connection: sa.Connection, database: str, layout: Layout, source: str,
             remedy="ingest under another --database",
         )
     mine = OpenTransaction(0, TransactionState.STARTED, plan, 1, time.time())
-    made = connection.execute(
+    begun = connection.execute(
         sa.insert(t.transactions).values(
             database=database, source=source, state=mine.state, plan=plan, attempt=1, begun_s=mine.begun_s
         )
     )
-    return replace(mine, id=int(made.lastrowid))
+    return replace(mine, id=int(begun.lastrowid))
 
 
 def take_over(connection: sa.Connection, found: OpenTransaction) -> OpenTransaction:
