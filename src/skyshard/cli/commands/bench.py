@@ -28,7 +28,8 @@ from skyshard.cli.terminal.show import (
 from skyshard.host.interrupts import interruptible
 
 if TYPE_CHECKING:
-    from skyshard.bench.pages import comparison_page, page_template, projection_page, sweep_page, trend_page
+    from skyshard.bench.pages import comparison_page, projection_page, sweep_page, trend_page
+    from skyshard.pages import page_template
 else:
     comparison_page = lazy_module("skyshard.bench.pages.comparison_page")
     page_template = lazy_module("skyshard.pages.page_template")
