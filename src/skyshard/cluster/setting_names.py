@@ -1,7 +1,7 @@
 """Which settings of a server a user may choose: families that decide speed, and no others. No I/O.
 
 What is refused has its reason here. An allow-list holds what no reason names: a later MariaDB may bring settings that
-would open the cluster.
+would open the cluster. The patterns are compiled when a name is first asked about: most commands ask about none.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from difflib import get_close_matches
 
 from skyshard.basics.errors import UserError
 
-_CHOOSABLE = re.compile(
+_CHOOSABLE = (
     r"innodb_.*|rocksdb_.*|myisam_.*|aria_.*|key_(buffer|cache)_.*|preload_buffer_size|bulk_insert_buffer_size"
     r"|(sort|join|read|read_rnd|mrr|net|rowid_merge)_buff(er)?_(size|length)|join_buffer_space_limit"
     r"|join_cache_level|optimizer_.*|histogram_.*|use_stat_tables|eq_range_index_dive_limit|max_seeks_for_key"
@@ -27,7 +27,7 @@ _CHOOSABLE = re.compile(
     r"|back_log|max_connections|open_files_limit|max_delayed_threads|column_compression_.*"
 )
 
-_REASONS = {
+_REFUSED = {
     "it would open the cluster": r"port|extra_port|bind_address|socket|skip_.*|ssl.*|tls.*|require_secure_transport"
     r"|local_infile|secure_file_priv|secure_auth|old_passwords|init_(connect|file|slave)|plugin_.*|proxy_.*|feedback.*"
     r"|wsrep_.*|report_.*|allow_suspicious_udfs|safe_user_create|event_scheduler|innodb_monitor_.*|chroot|user",
@@ -43,9 +43,8 @@ _REASONS = {
     r"|innodb_.*_(now|abort)|rocksdb_(override_cf_options|manual_wal_flush|pause_background_work)|console"
     r"|innodb_(undo_log_truncate|immediate_scrub.*|fast_shutdown)|interactive_timeout|wait_timeout|lock_wait_timeout",
 }
-_REFUSED = {reason: re.compile(names) for reason, names in _REASONS.items()}
-_LOG_SLOW = re.compile(r"log_slow_(?!query_file).*")
-_SHOWN_ONLY = re.compile(
+_LOG_SLOW = r"log_slow_(?!query_file).*"
+_SHOWN_ONLY = (
     r"have_.*|version.*|hostname|license|protocol_version|system_time_zone|innodb_version|large_page_size"
     r"|large_files_support|locked_in_memory|error_count|warning_count|identity|insert_id|last_.*|rand_seed\d"
     r"|in_transaction|pseudo_.*|server_uid|proxy_user|external_user|timestamp|aria_used_for_temp_tables|unique_checks"
@@ -93,15 +92,15 @@ def require_choosable(name: str) -> None:
 
 def is_choosable(name: str) -> bool:
     """Whether a setting may be chosen, if the server has it."""
-    return _CHOOSABLE.fullmatch(name) is not None and not _reason_against(name)
+    return re.fullmatch(_CHOOSABLE, name) is not None and not _reason_against(name)
 
 
 def _reason_against(name: str) -> str:
-    if _SHOWN_ONLY.fullmatch(name):
+    if re.fullmatch(_SHOWN_ONLY, name):
         return "is read-only: MariaDB only shows it"
-    if _LOG_SLOW.fullmatch(name):
+    if re.fullmatch(_LOG_SLOW, name):
         return ""
-    refused = (reason for reason, names in _REFUSED.items() if names.fullmatch(name))
+    refused = (reason for reason, names in _REFUSED.items() if re.fullmatch(names, name))
     return next((f"cannot be chosen: {reason}" for reason in refused), "")
 
 

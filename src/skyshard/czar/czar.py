@@ -29,15 +29,13 @@ from skyshard.czar.result.answer import Answer, EndedStatement, QueryResult, Que
 from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.result.typed_results import TypedColumn, loosened, read_types
-from skyshard.czar.run.dispatch import TEXT_ROWS
-from skyshard.czar.run.execute_plan import CarryOut
+from skyshard.czar.run.execute_plan import TEXT_ROWS, CarryOut
+from skyshard.czar.run.node_workers import NodeWorkers
 from skyshard.czar.run.query_events import slow_limit, tell_ended, tell_failed, tell_planned
-from skyshard.czar.run.rounds import NodeWorkers
 from skyshard.czar.run.scratch_tables import drop_query, query_name, scratch_table, sweep
 from skyshard.czar.run.stored_result import in_words
 from skyshard.czar.scan.query_worker import QueryWorker
 from skyshard.czar.scan.scan_throttle import ScanThrottle
-from skyshard.czar.show_catalog import show
 from skyshard.czar.sql.statement import ShowStatement
 from skyshard.db.connection import Endpoint
 from skyshard.db.sessions import CLEANING, Sessions
@@ -258,6 +256,8 @@ class Czar:
         typed = planned(lambda: self._planner.typed_plan(sql, database))
         planned_s = time.perf_counter() - begun
         if isinstance(typed, ShowStatement):
+            from skyshard.czar.show_catalog import show
+
             names, table = show(typed, self._planner.now(), database)
             shown = QueryPlan(Kind.CATALOG, ())
             return Answer(names, table.schema, shown, running, table.to_batches(), begun, planned_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from skyshard.basics.errors import UserError
@@ -23,11 +24,17 @@ def memory_bytes() -> int:
     """
     wanted = os.environ.get(VARIABLE, "").strip().upper()
     if not wanted:
-        return min((host_memory_bytes(), *limits()))
+        return _unchosen_bytes()
     found = _SIZE.fullmatch(wanted)
     if found is None or int(found[1]) == 0:
         raise UserError(f"${VARIABLE}={wanted} is no amount of memory", remedy="write it as 8G or 512M")
     return int(found[1]) << (30 if found[2] == "G" else 20)
+
+
+@cache
+def _unchosen_bytes() -> int:
+    """What host and control groups allow, read once: it is asked for with every server of a cluster."""
+    return min((host_memory_bytes(), *limits()))
 
 
 def host_memory_bytes() -> int:

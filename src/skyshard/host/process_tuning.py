@@ -2,15 +2,19 @@
 
 The command line and the driver processes of a bench call :func:`allow_tuning` first of all. A czar then takes what is
 loaded out of garbage collection, and keeps the threads that ask it apart from scans. Without that call it moves only
-threads that it made itself.
+threads that it made itself. Called before NumPy is imported, it also keeps NumPy's linear algebra to one thread.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 
 _THRESHOLDS = (50_000, 10, 10)
 """Imports make many objects and no garbage: with Python's 700 a start looks hundreds of times for some."""
+
+_LINEAR_ALGEBRA = "OPENBLAS_NUM_THREADS"
+"""Starting a thread for each core takes a tenth of a second; Skyshard solves nothing but small systems of equations."""
 
 _is_allowed = False
 
@@ -20,6 +24,7 @@ def allow_tuning() -> None:
     global _is_allowed
     _is_allowed = True
     gc.set_threshold(*_THRESHOLDS)
+    os.environ.setdefault(_LINEAR_ALGEBRA, "1")
 
 
 def is_tuning_allowed() -> bool:

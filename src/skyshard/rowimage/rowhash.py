@@ -1,7 +1,7 @@
 """The arithmetic under row digests: constants, word mixing, hashes of byte strings, the nonlinear end of a row.
 
 Rules: all arithmetic is modulo 2^64 and must not change: digests are stored in registries, so a change here is a change
-of format. Source of the mixers: splitmix64 and the MurmurHash3 finaliser.
+of format (``digest_version``). Source of the mixers: splitmix64 and the MurmurHash3 finaliser.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from skyshard.basics.array_types import Integers, Words
 from skyshard.rowimage.arrays import ByteStrings
 
-DIGEST_VERSION = 1
-"""Of row digests; kept with a registry, so that digests of another version are never compared."""
 WORDS_A_VALUE = 4
 """A DECIMAL of 256 bits is the longest value of fixed size."""
 

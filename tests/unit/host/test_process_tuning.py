@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 
 import pytest
 
@@ -23,3 +24,14 @@ def test_nothing_is_frozen_unless_the_program_allows_it(monkeypatch: pytest.Monk
         assert gc.get_freeze_count() > frozen
     finally:
         gc.unfreeze()
+
+
+def test_linear_algebra_keeps_the_threads_that_the_user_gave_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thread where nothing is said; what stands in the environment is left."""
+    name = "OPENBLAS_NUM_THREADS"
+    monkeypatch.delenv(name, raising=False)
+    allow_tuning()
+    assert os.environ[name] == "1"
+    monkeypatch.setenv(name, "3")
+    allow_tuning()
+    assert os.environ[name] == "3"

@@ -24,16 +24,15 @@ from skyshard.czar.result.typed_results import (
     from_slice,
     record_layout,
 )
+from skyshard.czar.run.node_workers import NodeWorkers
 from skyshard.czar.run.pull_order import PullOrder
 from skyshard.czar.run.query_events import tell_failures, tell_round
 from skyshard.czar.run.replica_choice import ReplicaChoice
-from skyshard.czar.run.rounds import Failure, NodeWorkers, PullReader, UnitRows, lane_round, quick_round
+from skyshard.czar.run.rounds import Failure, PullReader, UnitRows, lane_round, quick_round
 from skyshard.czar.run.scratch_tables import file_name, scratch_table
 from skyshard.czar.scan.scan_schedule import Unit, even_units, length_of
 from skyshard.db.connection import Connection, Row
 
-TEXT_ROWS = 20_000
-"""Pulls that read at most this many rows travel as text."""
 UNIT_CHUNKS = 128
 """Chunk statements put into one round trip: 0.03 ms a chunk instead of 0.12 ms (measured with small chunks)."""
 UNIT_ROWS = (60_000, 200_000)

@@ -9,30 +9,29 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from skyshard.basics.errors import ClusterError, SkyshardError, words_of
-from skyshard.czar.plan.query_plan import Kind, Pull, QueryPlan
+from skyshard.czar.plan.query_plan import Kind
 from skyshard.czar.result.query_progress import Running, SlowStatement
 from skyshard.czar.result.typed_plan import TypedPlan
-from skyshard.czar.result.typed_results import SAFE_DIGITS, SPARE_DIGITS, TypedColumn, read_types
-from skyshard.czar.run.dispatch import Dispatch
-from skyshard.czar.run.pull_order import cast_template
-from skyshard.czar.run.rounds import NodeWorkers
+from skyshard.czar.result.typed_results import TypedColumn
+from skyshard.czar.run.node_workers import NodeWorkers
 from skyshard.czar.run.scratch_tables import scratch_table
 from skyshard.czar.run.stored_result import Stored, store_result
 from skyshard.db.connection import Connection
 from skyshard.db.sessions import Sessions
 from skyshard.log.events import STATEMENT_MOVED
-from skyshard.rowimage.sqltype import MOST_DIGITS, parse_type
 
-SUM_DIGITS = 22
-"""So many digits more a SUM declares than what it adds up."""
-EXACT_SCALE = 30
-"""Digits behind the point of a DECIMAL quotient, where those before it leave room."""
+if TYPE_CHECKING:
+    from skyshard.czar.run.dispatch import Dispatch
+
+TEXT_ROWS = 20_000
+"""Pulls that read at most this many rows travel as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +55,15 @@ class CarryOut:
         elif plan.kind is Kind.REGULAR:
             yield from self._regular(typed, running)
         elif not plan.merge or (plan.direct is not None and self.is_short):
-            dispatch = Dispatch(running, self.workers, None, self.czar_dir, self.text_rows)
             pull = plan.direct if plan.direct is not None and self.is_short else plan.pulls[0]
-            yield from dispatch.batches(pull, typed.types, plan.lane)
+            yield from self._dispatch(running, None).batches(pull, typed.types, plan.lane)
         else:
             yield from self._merged(typed, running)
+
+    def _dispatch(self, running: Running, czar: Connection | None) -> Dispatch:
+        from skyshard.czar.run.dispatch import Dispatch  # a statement that reads no chunk imports none of this
+
+        return Dispatch(running, self.workers, czar, self.czar_dir, self.text_rows)
 
     def _regular(self, typed: TypedPlan, running: Running) -> Iterator[pa.RecordBatch]:
         """A statement over regular tables runs on any node, one over none on the czar's server."""
@@ -91,7 +94,7 @@ class CarryOut:
         is_large = max(pull.rows for pull in plan.pulls) > self.text_rows
         tables = [scratch_table(query, f"p{number}") for number in range(len(plan.pulls))]
         with self.sessions.lease(query) as czar:
-            dispatch = Dispatch(running, self.workers, czar, self.czar_dir, self.text_rows)
+            dispatch = self._dispatch(running, czar)
             stored = Stored(czar, query, typed.types, self.czar_dir, is_large=is_large)
             try:
                 for number, pull in enumerate(plan.pulls):
@@ -104,41 +107,9 @@ class CarryOut:
                     czar.execute(f"DROP TABLE IF EXISTS {', '.join([*tables, stored.table])}")
 
     def _columns(self, typed: TypedPlan, number: int, query: str, czar: Connection) -> tuple[TypedColumn, ...]:
-        """The columns of a pull's scratch table; quotients of DECIMALs get room for all their digits."""
+        """The columns of a pull's scratch table, looked up once."""
+        from skyshard.czar.run.pull_columns import read_columns
+
         if number not in typed.pulled:
-            typed.pulled[number] = _read_columns(typed.plan, number, query, czar)
+            typed.pulled[number] = read_columns(typed.plan.pulls[number], query, czar)
         return typed.pulled[number]
-
-
-def _read_columns(plan: QueryPlan, number: int, query: str, czar: Connection) -> tuple[TypedColumn, ...]:
-    pull = plan.pulls[number]
-    if pull.columns:
-        return tuple(TypedColumn(column.name, column.type) for column in pull.columns)
-    table = scratch_table(query, "t")
-    columns = read_types(czar, pull.template.written().of_prototype(), table, pull.names)
-    columns = tuple(column if _is_declared(column, pull) else column.loosened() for column in columns)
-    columns = tuple(exact(column, pull) if column.name in pull.divided else column for column in columns)
-    if not any(column.is_rounded for column in columns):
-        return columns
-    cast = read_types(czar, cast_template(pull, columns, is_text=False).of_prototype(), table, pull.names)
-    return tuple(replace(old, type=new.type) if old.is_rounded else old for old, new in zip(columns, cast, strict=True))
-
-
-def _is_declared(column: TypedColumn, pull: Pull) -> bool:
-    return column.name in pull.declared or (pull.is_cut and column.type.base == "decimal")
-
-
-def exact(column: TypedColumn, pull: Pull) -> TypedColumn:
-    """A quotient with digits behind the point that it does not show: 30, or as many as those before it leave room for.
-
-    It is ``is_vague`` where MariaDB may have reached its limit of digits, and does not say how many there are.
-    """
-    if column.type.base != "decimal":
-        return column
-    precision, scale = column.digits
-    added = SUM_DIGITS if column.name in pull.summed else 0
-    room = MOST_DIGITS - SPARE_DIGITS - (precision - added - scale)
-    scale = max(scale, EXACT_SCALE if precision >= MOST_DIGITS else min(EXACT_SCALE, room))
-    kind = parse_type(f"decimal({MOST_DIGITS},{scale})")
-    is_vague = precision >= MOST_DIGITS or precision - added > SAFE_DIGITS
-    return replace(column, type=kind, is_exact=True, is_vague=is_vague)

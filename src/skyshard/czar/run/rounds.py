@@ -12,7 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import Executor, Future, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -20,13 +20,11 @@ from skyshard.basics.errors import ClusterError
 from skyshard.czar.result.overflow import require_unclipped
 from skyshard.czar.result.query_progress import Running, SlowStatement
 from skyshard.czar.run.node_tables import FileRows, NodeTables
+from skyshard.czar.run.node_workers import NodeWorkers
 from skyshard.czar.run.pull_order import PullOrder
-from skyshard.czar.scan.query_worker import QueryWorker
 from skyshard.czar.scan.scan_lane import LaneJob, ScanLane
 from skyshard.czar.scan.scan_schedule import Length, Unit
-from skyshard.czar.scan.scan_throttle import ScanThrottle
 from skyshard.db.connection import Row
-from skyshard.log.event_log import ONLY_LOGGED, EventLog
 
 HOLD_BYTES = 256 << 20
 """So much waits for the reader at most, before the scan lanes hold back."""
@@ -34,20 +32,6 @@ CELL_BYTES = 64
 """What a value takes that travels as text."""
 STOP_CHECK_S = 0.1
 _numbers = count(1)
-
-
-@dataclass(frozen=True, slots=True)
-class NodeWorkers:
-    """The nodes' workers, and threads for the quick round."""
-
-    by_name: Mapping[str, QueryWorker]
-    pool: Executor
-    throttle: ScanThrottle
-    events: EventLog = ONLY_LOGGED
-
-    @property
-    def nodes(self) -> list[str]:
-        return list(self.by_name)
 
 
 @dataclass(frozen=True, slots=True)

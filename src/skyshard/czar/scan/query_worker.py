@@ -8,13 +8,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from skyshard.basics.errors import ClusterError
-from skyshard.czar.scan.scan_lane import ScanLane
+from skyshard.basics.lazy import locked_property, made_of
 from skyshard.czar.scan.scan_throttle import ScanThrottle
 from skyshard.db.connection import Endpoint
 from skyshard.db.sessions import CLEANING, Sessions
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
+
+if TYPE_CHECKING:
+    from skyshard.czar.scan.scan_lane import ScanLane
 
 DROP_WAIT_S = 10
 """So long a statement that is being ended may keep its table."""
@@ -41,10 +45,17 @@ class QueryWorker:
         self.sessions = Sessions(endpoint, events=events)
         self.scan_sessions = Sessions(endpoint, opened=opened, events=events)
         self.data_dir = Path(data_dir)
-        self.lane = ScanLane(f"scan-{name}", scan_threads, own)
+        self._lane_name, self._throttle = f"scan-{name}", own
         self.scan_threads = scan_threads
         self._left: list[str] = []
         self._left_lock = threading.Lock()
+
+    @locked_property
+    def lane(self) -> ScanLane:
+        """Made with the first scan: most statements need none."""
+        from skyshard.czar.scan.scan_lane import ScanLane
+
+        return ScanLane(self._lane_name, self.scan_threads, self._throttle)
 
     def sessions_for(self, *, is_scan: bool) -> Sessions:
         """Scans have sessions of their own, whose processors may be chosen."""
@@ -73,6 +84,7 @@ class QueryWorker:
         return self.sessions.cancel(query) + self.scan_sessions.cancel(query)
 
     def close(self) -> None:
-        self.lane.close()
+        if (lane := made_of(self, "lane")) is not None:
+            lane.close()
         self.sessions.close()
         self.scan_sessions.close()

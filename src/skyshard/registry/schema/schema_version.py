@@ -16,7 +16,7 @@ from skyshard.basics.errors import UserError
 from skyshard.basics.release import VERSION
 from skyshard.db.connection import Connection, quote_name
 from skyshard.registry.stored.database_names import REGISTRY_DATABASE
-from skyshard.rowimage.rowhash import DIGEST_VERSION
+from skyshard.rowimage.digest_version import DIGEST_VERSION
 
 SCHEMA_VERSION = 3
 """Of the registry; whoever changes ``sql_tables`` raises it, and adds a step to ``migrations``."""
