@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from skyshard.synth.recipe.release_profile import Profile as Profile
     from skyshard.synth.recipe.release_profile import read_profile as read_profile
     from skyshard.synth.rows.generate import open_sky as open_sky
+    from skyshard.synth.weeklies.weekly_order import WeeklyOrder as WeeklyOrder
+    from skyshard.synth.weeklies.weekly_order import parse_centre as parse_centre
+    from skyshard.synth.weeklies.weekly_truth import WeeklyTruth as WeeklyTruth
+    from skyshard.synth.weeklies.weekly_truth import read_truth as read_truth
+    from skyshard.synth.weeklies.write_weekly import truth_path as truth_path
+    from skyshard.synth.weeklies.write_weekly import write_weekly as write_weekly
     from skyshard.synth.write.dirty_input import Dirt as Dirt
     from skyshard.synth.write.dirty_input import parse_dirt as parse_dirt
     from skyshard.synth.write.dirty_input import write_dirty as write_dirty
@@ -29,12 +35,18 @@ else:
             "PREVIEW": "write.output_folder",
             "Profile": "recipe.release_profile",
             "SynthPlan": "write.synth_plan",
+            "WeeklyOrder": "weeklies.weekly_order",
+            "WeeklyTruth": "weeklies.weekly_truth",
             "open_sky": "rows.generate",
+            "parse_centre": "weeklies.weekly_order",
             "parse_dirt": "write.dirty_input",
             "plan": "write.synth_plan",
             "read_profile": "recipe.release_profile",
+            "read_truth": "weeklies.weekly_truth",
+            "truth_path": "weeklies.write_weekly",
             "write_dirty": "write.dirty_input",
             "write_plan": "write.write_catalog",
             "write_preview": "write.preview",
+            "write_weekly": "weeklies.write_weekly",
         },
     )

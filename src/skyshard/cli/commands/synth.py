@@ -14,13 +14,28 @@ import skyshard.synth
 from skyshard.basics.errors import UserError
 from skyshard.basics.readable import human_bytes
 from skyshard.catalog.synth_manifest import SynthManifest
+from skyshard.cli.commands.synth_weekly import (
+    BadPositionsOption,
+    CentreOption,
+    ColumnsOption,
+    DamageOption,
+    DoubledOption,
+    KeysOption,
+    ObjectsOption,
+    RedoOption,
+    TreeKind,
+    WeeklyOption,
+    make_weekly,
+)
 from skyshard.cli.terminal.show import JsonOption, print_json, print_table, progress_bars
 from skyshard.runtime import open_runtime
 
 
 def synth(
-    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped one (tiny, hsc, dp1, dr1).")],
     out: Annotated[Path, typer.Option(help="Folder to write; new, empty, or of an earlier run of the same command.")],
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe file, or the name of a shipped one (tiny, hsc, dp1, dr1); none with --as.")
+    ] = "",
     fraction: Annotated[float, typer.Option(help="Share of the recipe's sky, above 0 up to 1.")] = 1.0,
     profile: Annotated[str, typer.Option(help="Named full row counts to compare with (kpm, dp2).")] = "",
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's own.", min=0)] = None,
@@ -34,12 +49,35 @@ def synth(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and make nothing.")] = False,
     preview: Annotated[bool, typer.Option("--preview", help="Write OUT/preview.html to look at, and no rows.")] = False,
     dirt: Annotated[str, typer.Option(help="Spoil the files as real ones are: nan,inf,unsorted,... or all.")] = "",
+    tree: Annotated[
+        TreeKind | None, typer.Option("--as", help="Instead of a recipe: a weekly's tree, as a Butler leaves it.")
+    ] = None,
+    weekly: WeeklyOption = 1,
+    objects: ObjectsOption = 2000,
+    columns: ColumnsOption = "all",
+    centre: CentreOption = "0,0",
+    keys: KeysOption = "lasting",
+    doubled: DoubledOption = 0,
+    bad_positions: BadPositionsOption = 0,
+    damage: DamageOption = False,
+    redo: RedoOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make a synthetic catalog: Parquet per table and chunk, and a manifest with the truth about it.
 
-    Run it again to resume: finished chunks are checked and kept.
+    Run it again to resume: finished chunks are checked and kept. With --as, one weekly reprocessing of a sky that is
+    the same for the same --seed, --objects and --centre: OUT/HSC/runs/... or OUT/rerun/..., and OUT/truth/*.json says
+    what is in it and what changed since the weekly before.
     """
+    if tree is not None:
+        order = skyshard.synth.WeeklyOrder(
+            tree, weekly, objects, 1 if seed is None else seed, columns, skyshard.synth.parse_centre(centre), keys,
+            doubled, bad_positions, damage, redo,
+        )  # fmt: skip
+        make_weekly(order, recipe, out, as_json=as_json)
+        return
+    if not recipe:
+        raise UserError("synth needs a recipe, or --as", remedy="skyshard synth tiny --out DIR")
     read = skyshard.synth.read_profile(profile) if profile else None
     kinds = skyshard.synth.parse_dirt(dirt) if dirt else ()
     planned = skyshard.synth.plan(

@@ -425,10 +425,31 @@ class MadeOutput(Output):
     elapsed_s: float
 
 
+class WeeklyOutput(Output):
+    """One weekly's tree."""
+
+    tree: str
+    truth: str
+    """The file with the truth about it."""
+    name: str
+    ticket: str
+    runs: list[str]
+    """RUN collections, oldest first."""
+    rows: dict[str, int]
+    """By dataset type; so the next two."""
+    columns: dict[str, int]
+    files: dict[str, int]
+    redone_tract: int | None = None
+    elapsed_s: float
+
+
 class SynthOutput(Output):
     """``synth``."""
 
-    plan: SynthPlanOutput
+    plan: SynthPlanOutput | None = None
+    """Null with ``--as``."""
+    weekly: WeeklyOutput | None = None
+    """With ``--as``."""
     made: MadeOutput | None = None
     preview: str | None = None
     dirty: dict[str, Any] | None = None

@@ -9,7 +9,8 @@ import pytest
 from skyshard.cli import app
 
 LINES = {
-    "synth": "skyshard: synth: missing argument 'recipe'; run skyshard synth --help",
+    "synth": "skyshard: synth: missing option '--out'; run skyshard synth --help",
+    "plan": "skyshard: plan: missing argument 'source'; run skyshard plan --help",
     "synth tiny --out": "skyshard: synth: option '--out' requires an argument; run skyshard synth --help",
     "qeury": "skyshard: no such command 'qeury'; did you mean 'query'? run skyshard --help",
     "cluster start --nods 3": (
