@@ -137,7 +137,7 @@ def test_a_cell_that_fails_is_recorded_and_the_others_go_on(folder: Path) -> Non
 @pytest.mark.parametrize(
     ("factors", "words"),
     [
-        ("{set.key_bufer_size: [8M, 64M]}", "did you mean key_buffer_size"),
+        ("{set.key_bufer_size: [8M, 64M]}", "did you mean 'key_buffer_size'"),
         ("{set.key_buffer_size: [8M, lots]}", "MariaDB"),
         ("{set.datadir: [a, b]}", "cannot be chosen"),
         ("{set.key_buffer_size: [8M, 9M], set.key-buffer-size: [7M, 8M]}", "are one setting"),

@@ -134,7 +134,7 @@ def test_what_only_a_start_can_change_restarts_one_server_after_another(plain: C
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        (["key_bufer_size=1M"], "setting 'key_bufer_size' is unknown to MariaDB .*; did you mean key_buffer_size"),
+        (["key_bufer_size=1M"], "setting 'key_bufer_size' is unknown to MariaDB .*; did you mean 'key_buffer_size'"),
         (["key_bufer_size=default"], "unknown to MariaDB"),
         (["innodb_trx=OFF"], "node1 has no variable 'innodb_trx'"),
         (["sort_buffer_size=1"], "'sort_buffer_size=1': MariaDB would make it 1024"),
@@ -211,8 +211,11 @@ def test_a_start_with_other_settings_changes_a_running_or_stopped_cluster(plain:
 def test_settings_of_a_stopped_cluster_hold_from_its_next_start(plain: Cluster) -> None:
     """Chosen while nothing runs, a value is checked as far as that can be; the start says what became of it."""
     plain.stop()
-    plain.change_settings(["aria_pagecache_buffer_size=32M", "innodb_buffer_pool_size=70000001"])
     reported: list[str] = []
+    plain.change_settings(
+        ["aria_pagecache_buffer_size=32M", "innodb_buffer_pool_size=70000001"], report=reported.append
+    )
+    assert any("node1, node2 not running: settings are kept" in line for line in reported)
     plain.start(report=reported.append)
     assert values(plain, "aria_pagecache_buffer_size") == [str(32 * MIB)] * 2
     assert any(line.startswith("node1: innodb_buffer_pool_size is ") for line in reported)

@@ -2,11 +2,12 @@
 
 Rules: a file's version is checked before anything else in it. One of a later version is refused with the advice to
 install a newer release. Files that people write (YAML) may leave the version out where their model has a default; files
-that Skyshard writes (JSON) may not.
+that Skyshard writes (JSON) may not. A key that is given twice in one mapping of a YAML file is refused.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 from collections.abc import Mapping, Sequence
@@ -56,13 +57,52 @@ def read_text(path: Path, kind: str) -> str:
 
 
 def parse_yaml(text: str, what: str) -> Any:
-    """The content of a text in YAML; ``what`` is how an error names it."""
+    """The content of a text in YAML; ``what`` is how an error names it.
+
+    Raises:
+        UserError: it is not YAML, or a key is given twice, which would silently mean its last value.
+    """
     try:
-        return yaml.load(text, _loader(text))
+        loader = _loader(text)(text)
+        try:
+            node = loader.get_single_node()
+            _refuse_twice(node, what)
+            return None if node is None else loader.construct_document(node)
+        finally:
+            loader.dispose()
     except RecursionError:
         raise UserError(f"{what} is nested too deeply", remedy="fix the file") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none, a number of thousands of digits
-        raise UserError(f"{what} is not YAML: {' '.join(str(error).split())}", remedy="fix the file") from None
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        words = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise UserError(f"{what}{where}: it is not YAML: {words}", remedy="fix the file") from None
+
+
+def refuse_twice(text: str, what: str) -> None:
+    """UserError for a key that is given twice in a text of YAML or JSON; of JSON that YAML does not read, nothing."""
+    with contextlib.suppress(yaml.YAMLError, RecursionError):
+        _refuse_twice(yaml.compose(text, _loader(text)), what)
+
+
+def _refuse_twice(root: yaml.Node | None, what: str) -> None:
+    nodes, seen = [root], set()
+    while nodes:
+        node = nodes.pop()
+        if id(node) in seen:  # named by an alias, maybe within itself
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            given: set[tuple[str, str]] = set()
+            for key, value in node.value:
+                nodes += [key, value]
+                name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else None
+                if name in given:
+                    where = f"{what}, line {key.start_mark.line + 1}, key '{key.value}'"
+                    raise UserError(f"{where}: it is given twice", remedy="keep one of the two")
+                given |= {name} if name else set()
+        elif isinstance(node, yaml.SequenceNode):
+            nodes += node.value
 
 
 def _loader(text: str) -> Any:

@@ -136,12 +136,23 @@ class SettingsChange:
             if is_strict:
                 _require_same(unlike_settings(server, set(names[server.name]) - set(applied.waiting)))
         if is_strict:
+            self._report_stopped(settings, names)
             for name, where in at_once.items():
                 self.report(f"{name}: changed at once on {', '.join(where)}")
         self._restart(waiting, why)
         if is_strict:
             for server in waiting:
                 _require_same(unlike_settings(server, names[server.name]))
+
+    def _report_stopped(self, settings: ServerSettings, names: dict[str, list[str]]) -> None:
+        """Of servers that do not run, MariaDB's own word on a value is still to come."""
+        found = self.servers(settings)
+        stopped = [one for one in found if names[one.name] and one.is_initialised and not one.is_running()]
+        if stopped:
+            self.report(
+                f"{names_of(stopped)} not running: settings are kept, and followed from the next start on, which says "
+                "where MariaDB makes another value of one"
+            )
 
     def _restart(self, servers: Sequence[Server], why: Collection[str]) -> None:
         """One after another: while one is away, the replicas on the others answer."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.storage_plugins import SHARED_FOLDERS
 from skyshard.db.connection import Account, connect
 from skyshard.host.page_cache import drop_page_cache, files_below
 
@@ -19,8 +20,9 @@ Way = Literal["flush", "restart"]
 def make_cold(cluster: Cluster, *, way: Way = "flush", database: str = "") -> int:
     """Empty the caches of every node, and drop the files of a database (or all) from the page cache; returns how many.
 
-    ``flush`` waits until running statements have ended. The czar's own server keeps what it knows: its tables are the
-    registry's, and are not what is measured.
+    Engines that keep the tables of all databases in one folder lose those of the others, too. ``flush`` waits until
+    running statements have ended. The czar's own server keeps what it knows: its tables are the registry's, and are not
+    what is measured.
 
     Raises:
         ClusterError: a node does not answer, or does not come back.
@@ -33,9 +35,12 @@ def make_cold(cluster: Cluster, *, way: Way = "flush", database: str = "") -> in
         for name in cluster.node_names:
             with connect(cluster.endpoint(name), Account.ADMIN) as connection:
                 connection.execute("FLUSH TABLES")
-    return drop_page_cache(files_below([_data(cluster, name, database) for name in cluster.node_names]))
+    return drop_page_cache(
+        files_below(folder for name in cluster.node_names for folder in _data(cluster, name, database))
+    )
 
 
-def _data(cluster: Cluster, name: str, database: str) -> Path:
+def _data(cluster: Cluster, name: str, database: str) -> list[Path]:
+    """Where the tables of a database are, or all of a server's files."""
     data = cluster.data_dir(name)
-    return data / database if database else data
+    return [data / part for part in (database, *SHARED_FOLDERS)] if database else [data]

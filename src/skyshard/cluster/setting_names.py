@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from skyshard.basics.errors import UserError
+from skyshard.basics.near_names import did_you_mean, near_names
 
 _CHOOSABLE = (
     r"innodb_.*|rocksdb_.*|myisam_.*|aria_.*|key_(buffer|cache)_.*|preload_buffer_size|bulk_insert_buffer_size"
@@ -113,6 +113,7 @@ def require_known(name: str, known: Iterable[str], version: str) -> None:
         raise SettingError(
             f"setting '{name}' cannot be chosen: it is not one that decides speed", remedy=REMEDY, name=name
         )
-    like = get_close_matches(name, [one for one in names if is_choosable(one)], _NEAR_MATCHES, _LIKENESS)
-    remedy = f"did you mean {' or '.join(sorted(like))}?" if like else REMEDY
-    raise SettingError(f"setting '{name}' is unknown to MariaDB {version}", remedy=remedy, name=name)
+    like = near_names(name, [one for one in names if is_choosable(one)], _NEAR_MATCHES, _LIKENESS)
+    raise SettingError(
+        f"setting '{name}' is unknown to MariaDB {version}", remedy=did_you_mean(sorted(like), REMEDY), name=name
+    )

@@ -7,6 +7,8 @@ server starts, and an index names its own in its comment; so all are declared th
 from __future__ import annotations
 
 ROCKS_PLUGIN = "ha_rocksdb.so"
+SHARED_FOLDERS = ("#rocksdb",)
+"""In the data folder, with the tables of all databases."""
 BLOCKS_KIB = (4, 8, 16, 32, 64)
 _COMPRESSIONS = {
     "none": "kNoCompression",

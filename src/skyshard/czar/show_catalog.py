@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from skyshard.basics.errors import UserError
 from skyshard.catalog.schema import Column, Table
-from skyshard.czar.bind.resolve_columns import did_you_mean
+from skyshard.czar.bind.resolve_columns import near_or_all
 from skyshard.czar.sql.statement import Show, ShowStatement
 from skyshard.registry.catalog.published_catalog import CatalogSource
 from skyshard.rowimage.sqltype import SqlType
@@ -43,7 +43,7 @@ def show(statement: ShowStatement, source: CatalogSource, database: str) -> tupl
         return headings, _table([row[: len(headings)] for row in names], len(headings))
     found = catalog.tables.get(statement.table)
     if found is None:
-        remedy = did_you_mean(statement.table, catalog.tables, "tables")
+        remedy = near_or_all(statement.table, catalog.tables)
         raise UserError(f"unknown table '{database}.{statement.table}'", remedy=remedy)
     wanted = set(_like(found.table.column_names, statement.like))
     rows = [_described(column, found.table) for column in found.table if column.name in wanted]

@@ -87,7 +87,14 @@ def breakable(name: str) -> Markup:
 
 
 def count(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.0f}"
+    """A count, or the mean of counts: whole from ten on.
+
+    >>> count(None), count(0), count(0.04), count(3.25), count(9), count(12345.6)
+    ('–', '0', '0.04', '3.2', '9', '12,346')
+    """
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def share(value: float) -> str:

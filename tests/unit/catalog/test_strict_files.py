@@ -65,3 +65,34 @@ def test_a_bad_json_file_is_refused_in_one_line(tmp_path: Path, text: str) -> No
         read_json(path)
     assert f"'{path}'" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key"),
+    [
+        ("striping: {stripes: 18}\nstriping: {stripes: 85}\n", 2, "striping"),
+        ("a:\n  - b: 1\n    c: 2\n    b: 1\n", 4, "b"),
+        ("a: &kept\n  b: 1\n  b: 2\nc: *kept\n", 3, "b"),
+        ("{a: 1, 'a': 2}", 1, "a"),
+        ("? {x: 1, x: 2}\n: 3\n", 1, "x"),
+    ],
+)
+@pytest.mark.parametrize("read", [load_yaml, read_yaml, lambda path: parse_model(Layout, path)])
+def test_a_key_that_is_given_twice_is_refused_with_its_line(
+    tmp_path: Path, text: str, line: int, key: str, read: Callable[[Path], object]
+) -> None:
+    """The second of the two lines, whatever reads the file: its last value would silently win."""
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        read(path)
+    assert str(caught.value) == f"'{path}', line {line}, key '{key}': it is given twice; keep one of the two"
+
+
+def test_equal_keys_of_different_mappings_are_no_fault(tmp_path: Path) -> None:
+    """Nor what an alias repeats, a number beside its text, and a value that a merged mapping has too."""
+    path = tmp_path / "x.yaml"
+    path.write_text("a: &one {k: 1, l: 2}\nb: {k: 1}\nc: *one\nd: *one\ne: {1: x, '1': y}\nf: {<<: *one, k: 3}\n")
+    content = load_yaml(path)
+    assert content["e"] == {1: "x", "1": "y"}
+    assert content["f"] == {"k": 3, "l": 2}

@@ -67,7 +67,7 @@ def test_no_option_that_keeps_the_cluster_shut_may_be_chosen() -> None:
 
 def test_an_unknown_name_is_refused_with_those_like_it() -> None:
     """And one that MariaDB knows and nobody has thought of is refused, too."""
-    with pytest.raises(SettingError, match=r"unknown to MariaDB 10\.11; did you mean key_buffer_size or"):
+    with pytest.raises(SettingError, match=r"unknown to MariaDB 10\.11; did you mean 'key_buffer_size' or"):
         require_known("key_bufer_size", KNOWN, "10.11")
     with pytest.raises(SettingError, match="it is not one that decides speed"):
         require_known("wild_new_option", KNOWN, "10.11")

@@ -7,19 +7,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
 
 from skyshard.basics.errors import UserError
+from skyshard.basics.near_names import did_you_mean, near_names
 from skyshard.bench.workload.workload import Name
-from skyshard.catalog.strict_files import KeyPath, Strict, broken_rule, find_key, read_text, validate_located
+from skyshard.catalog.strict_files import (
+    KeyPath,
+    Strict,
+    broken_rule,
+    find_key,
+    parse_yaml,
+    read_text,
+    refuse_twice,
+    validate_located,
+)
 
 Level = StrictStr | StrictInt | StrictFloat | StrictBool
 """A level as the file has it; ``factors`` makes it a text or a number."""
@@ -62,9 +69,8 @@ class ExperimentFile(Strict):
     def _has_known_keys(cls, content: Any) -> Any:
         for key in content if isinstance(content, dict) else ():
             if key not in cls.model_fields:
-                near = get_close_matches(str(key), cls.model_fields, 1)
-                keys = ", ".join(cls.model_fields)
-                raise broken_rule("there is no such key", [key], f"write '{near[0]}'" if near else f"keys are {keys}")
+                remedy = did_you_mean(near_names(str(key), cls.model_fields), f"keys are {', '.join(cls.model_fields)}")
+                raise broken_rule("there is no such key", [key], remedy)
         return content
 
     @model_validator(mode="after")
@@ -114,44 +120,22 @@ def read_experiment(path: Path) -> ReadExperiment:
         UserError: it cannot be read, is not YAML or JSON, or has a wrong key: file, line, key, remedy.
     """
     text = read_text(path, "text")
-    content = _content(path, text)
+    content = _json_content(path, text) if path.suffix == ".json" else parse_yaml(text, f"'{path}'")
     known = text.replace("\t", " ") if path.suffix == ".json" else text
-    _refuse_twice(path, known)
+    refuse_twice(known, f"'{path}'")
     return ReadExperiment(path, known, validate_located(ExperimentFile, content, known, f"'{path}'"))
 
 
-def _content(path: Path, text: str) -> object:
-    """The content as plain values; JSON by JSON's own rules where the file is called so."""
+def _json_content(path: Path, text: str) -> object:
+    """The content as plain values, by JSON's own rules."""
     try:
-        return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise UserError(f"'{path}', line {error.lineno}: it is not JSON: {error.msg}", remedy="fix the file") from None
     except RecursionError:
         raise UserError(f"'{path}' is nested too deeply", remedy="fix the file") from None
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or " ".join(str(error).split())
-        raise UserError(f"'{path}'{where}: it is not YAML: {problem}", remedy="fix the file") from None
-
-
-def _refuse_twice(path: Path, text: str) -> None:
-    """A key that is given twice would silently mean its last value."""
-    try:
-        nodes = [yaml.compose(text)]
-    except yaml.YAMLError:  # JSON that YAML does not read
-        return
-    while nodes:
-        node = nodes.pop()
-        if isinstance(node, yaml.MappingNode):
-            names = Counter(str(key.value) for key, _ in node.value)
-            for key, value in node.value:
-                if names[str(key.value)] > 1:
-                    where = f"'{path}', line {key.start_mark.line + 1}, key '{key.value}'"
-                    raise UserError(f"{where}: it is given twice", remedy="keep one of the two")
-                nodes.append(value)
-        elif isinstance(node, yaml.SequenceNode):
-            nodes += node.value
+    except ValueError as error:  # a number of thousands of digits
+        raise UserError(f"'{path}': it is not JSON: {error}", remedy="fix the file") from None
 
 
 def first_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, Any, Any] | None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import get_args
 
+from skyshard.basics.near_names import did_you_mean, near_names
 from skyshard.bench.experiment.experiment_file import Level, ReadExperiment
 from skyshard.catalog.layout import Layout
 from skyshard.catalog.strict_files import KeyPath
@@ -52,9 +52,8 @@ def _word_of(words: tuple[str, ...]) -> Callable[[Level], Value]:
     def read(level: Level) -> Value:
         if level in words and isinstance(level, str):
             return level
-        near = get_close_matches(str(level).lower(), [word.lower() for word in words], 1)
-        exact = [word for word in words if near and word.lower() == near[0]]
-        raise WrongLevel(f"'{level}' is not one of {', '.join(words)}", f"write {exact[0] if exact else words[0]}")
+        near = near_names(str(level), words)
+        raise WrongLevel(f"'{level}' is not one of {', '.join(words)}", f"write {(near or words)[0]}")
 
     return read
 
@@ -160,9 +159,9 @@ def _factor(read: ReadExperiment, name: str, place: KeyPath) -> Factor:
     if name.startswith("set."):
         remedy = "write set.NAME, set.czar:NAME or set.node2:NAME, with the name of a server setting"
         raise read.fault(where, f"there is no factor '{name}'", remedy)
-    near = get_close_matches(name, FACTORS, 2)
+    near = near_names(name, FACTORS, 2)
     near += [f"set.{name}"] if "_" in name else []
-    remedy = f"did you mean {' or '.join(near)}" if near else f"factors are {', '.join(FACTORS)} and set.NAME"
+    remedy = did_you_mean(near, f"factors are {', '.join(FACTORS)} and set.NAME")
     raise read.fault(where, f"there is no factor '{name}'", remedy)
 
 

@@ -10,8 +10,8 @@ from skyshard.bench.experiment.cells import level_text
 from skyshard.bench.experiment.conclusions import ratio_text
 from skyshard.bench.experiment.experiment_result import CellResult, ClassResult, Effect, ExperimentResult
 from skyshard.bench.pages.experiment_figures import cells_figure, effects_figure
-from skyshard.bench.pages.work_table import SHORT, count_text, size_text
-from skyshard.pages.page_template import markdown_table, plain_markdown, render
+from skyshard.bench.pages.work_table import SHORT, size_text
+from skyshard.pages.page_template import count, markdown_table, plain_markdown, render
 from skyshard.pages.picture import Picture
 
 JSON, HTML, MARKDOWN = "experiment.json", "experiment.html", "experiment.md"
@@ -71,8 +71,8 @@ def server_rows(result: ExperimentResult) -> list[list[str]]:
         [
             labels.get(one.cell, str(one.cell)), f"{one.class_name or 'all classes'} ({one.phase})", one.node,
             seconds(one.cpu_s), *(size_text(value) for value in (one.disk_bytes, one.cached_bytes)),
-            *(count_text(value) for value in (one.rows_by_index, one.rows_by_scan, one.tmp_tables)),
-            ", ".join(f"{SHORT[cache]} {count_text(missed)}" for cache, missed in one.cache_misses.items()) or "–",
+            *(count(value) for value in (one.rows_by_index, one.rows_by_scan, one.tmp_tables)),
+            ", ".join(f"{SHORT[cache]} {count(missed)}" for cache, missed in one.cache_misses.items()) or "–",
         ]
         for one in result.servers
     ]  # fmt: skip

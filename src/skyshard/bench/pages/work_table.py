@@ -10,6 +10,7 @@ import pyarrow as pa
 from skyshard.basics.readable import binary_bytes, seconds
 from skyshard.bench.record.class_work import ClassWork
 from skyshard.bench.record.server_work import CPU_TICK_S, Attribution
+from skyshard.pages.page_template import count
 
 HEADERS = (
     "class", "server", "counters of", "queries", "processor", "from disk", "from page cache", "rows by index",
@@ -38,11 +39,11 @@ def _cells(one: ClassWork) -> list[str]:
         Attribution.AGAIN: "asked again",
         Attribution.MIXED: "mixed phase",
     }
-    misses = [f"{SHORT[cache]} {count_text(count)}" for cache, count in one.cache_misses.items()]
+    misses = [f"{SHORT[cache]} {count(missed)}" for cache, missed in one.cache_misses.items()]
     return [
         of[one.attribution], f"{one.queries:,}", _cpu(one), size_text(one.disk_bytes), size_text(one.cached_bytes),
-        count_text(one.rows_by_index), count_text(one.rows_by_scan), count_text(one.per_query("created_tmp_tables")),
-        count_text(one.per_query("created_tmp_disk_tables")), ", ".join(misses) or "–",
+        count(one.rows_by_index), count(one.rows_by_scan), count(one.per_query("created_tmp_tables")),
+        count(one.per_query("created_tmp_disk_tables")), ", ".join(misses) or "–",
     ]  # fmt: skip
 
 
@@ -55,17 +56,6 @@ def _cpu(one: ClassWork) -> str:
 
 def size_text(value: float | None) -> str:
     return "–" if value is None else binary_bytes(value)
-
-
-def count_text(value: float | None) -> str:
-    """A mean count: whole from ten on.
-
-    >>> count_text(None), count_text(0.0), count_text(0.04), count_text(3.25), count_text(12345.6)
-    ('–', '0', '0.04', '3.2', '12,346')
-    """
-    if value is None:
-        return "–"
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 @dataclass(frozen=True, slots=True)

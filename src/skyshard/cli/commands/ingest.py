@@ -35,6 +35,7 @@ TablesOption = Annotated[str, typer.Option("--tables", help="Only these tables: 
 IngestDatabaseOption = Annotated[
     str, typer.Option("--database", help="Name of the database; the source's own if absent.")
 ]
+OneDatabaseOption = Annotated[str, typer.Option("--database", help="Only those of this database; all if absent.")]
 LayoutOption = Annotated[
     Path | None, typer.Option("--layout", help="A layout file, or a shipped one, instead of the source's.")
 ]
@@ -171,7 +172,7 @@ def _show_report(report: skyshard.IngestReport, *, is_whole: bool) -> None:
 
 
 def contributions(
-    database: IngestDatabaseOption = "", json: JsonOption = False, cluster: ClusterOption = DEFAULT_CLUSTER
+    database: OneDatabaseOption = "", json: JsonOption = False, cluster: ClusterOption = DEFAULT_CLUSTER
 ) -> None:
     """List contributions: what each input part brought to each chunk table, and how fast the part was read."""
     with skyshard.Testbed(cluster) as testbed:

@@ -25,7 +25,7 @@ from skyshard.czar.bind.bound_statement import (
     nested_queries,
     terms_of,
 )
-from skyshard.czar.bind.resolve_columns import Resolver, did_you_mean
+from skyshard.czar.bind.resolve_columns import Resolver, near_or_all
 from skyshard.czar.sql.item_names import first_select, item_name
 from skyshard.czar.sql.statement import SelectStatement, place
 from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable
@@ -121,9 +121,7 @@ class _Binder:
         self.bound.catalogs[database] = catalog
         table = catalog.tables.get(name)
         if table is None:
-            raise UserError(
-                f"unknown table '{database}.{name}'{place(node)}", remedy=did_you_mean(name, catalog.tables, "tables")
-            )
+            raise UserError(f"unknown table '{database}.{name}'{place(node)}", remedy=near_or_all(name, catalog.tables))
         outputs = _Outputs(tuple(table.table.column_names))
         return self.add(block, node, node.alias or name, outputs, table, database)
 

@@ -6,12 +6,12 @@ for a GROUP BY column, then an item. Column names are compared without case. No 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from sqlglot import exp
 
 from skyshard.basics.errors import UserError
+from skyshard.basics.near_names import did_you_mean, near_names
 from skyshard.czar.bind.bound_statement import COLUMN, ITEM, REF, Block, Meaning, Reference, Visible, own_columns
 from skyshard.czar.sql.item_names import item_name
 from skyshard.czar.sql.statement import place
@@ -85,11 +85,12 @@ class Resolver:
             aliases = [reference.alias for reference in self._block.references]
             raise UserError(
                 f"unknown table '{column.table}' in '{name}'{place(column)}",
-                remedy=did_you_mean(column.table, aliases, "tables here"),
+                remedy=near_or_all(column.table, aliases, "tables here"),
             )
         tables = [one.table.table.name for one in self._block.references if one.table is not None]
         listing = f"SHOW COLUMNS FROM {tables[0]}" if tables else "its FROM clause"
-        raise UserError(f"unknown column '{name}'{place(column)}", remedy=did_you_mean(column.name, known, listing))
+        remedy = did_you_mean(near_names(column.name, known), f"{listing} lists what there is")
+        raise UserError(f"unknown column '{name}'{place(column)}", remedy=remedy)
 
 
 def _qualified(column: exp.Column, references: list[Reference]) -> Visible | None:
@@ -112,9 +113,6 @@ def _unqualified(column: exp.Column, visible: list[Visible]) -> Visible | None:
     return found[0] if found else None
 
 
-def did_you_mean(name: str, known: Iterable[str], what: str) -> str:
-    names = {other.lower(): other for other in known}
-    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean '{names[near[0]]}'?"
-    return f"{what}: {', '.join(sorted(known))}" if what.startswith("tables") else f"{what} lists what there is"
+def near_or_all(name: str, tables: Iterable[str], what: str = "tables") -> str:
+    """The remedy for an unknown table: the name that is like it, or all names."""
+    return did_you_mean(near_names(name, tables), f"{what}: {', '.join(sorted(tables))}")

@@ -19,7 +19,8 @@ from skyshard.czar.locate.local_subqueries import nested_references
 from skyshard.czar.locate.locality import Locality, Neighbour, top_terms
 from skyshard.czar.locate.pair_prefilter import reach_text, windows
 from skyshard.czar.plan.aggregate import TwoStep, split
-from skyshard.czar.plan.chunk_template import Item, Slot, Template, slot_mark
+from skyshard.czar.plan.chunk_template import Item, KeyList, Slot, Template, slot_mark
+from skyshard.czar.plan.key_lists import mark_lists
 from skyshard.czar.plan.query_plan import Pull
 from skyshard.czar.sql.dialect import Formula, render, render_each
 
@@ -29,14 +30,22 @@ MOST_ROWS = 2**64 - 1
 
 
 def local_steps(
-    bound: Bound, block: Block, clauses: Clauses, locality: Locality, chunks: tuple[int, ...], rows: int
+    bound: Bound,
+    block: Block,
+    clauses: Clauses,
+    locality: Locality,
+    chunks: tuple[int, ...],
+    rows: int,
+    lists: Mapping[int, KeyList],
 ) -> tuple[Pull, str]:
     """The pull and the merge statement (empty when there is nothing to merge) of a local SELECT.
+
+    ``lists``: those of its conditions that each chunk is asked for its own keys of.
 
     Raises:
         NotMergeable: gather instead.
     """
-    source = ChunkSource(bound, block, clauses, locality)
+    source = ChunkSource(bound, block, clauses, locality, lists)
     if clauses.is_grouped:
         return _two_steps(bound, source, split(clauses), clauses, chunks, rows)
     if clauses.having is not None:
@@ -95,8 +104,16 @@ def used_columns(bound: Bound, block: Block, clauses: Clauses, number: int) -> t
 class ChunkSource:
     """Writes chunk statements: their FROM and WHERE clauses, and the slots in them; good for one statement."""
 
-    def __init__(self, bound: Bound, block: Block, clauses: Clauses, locality: Locality) -> None:
+    def __init__(
+        self,
+        bound: Bound,
+        block: Block,
+        clauses: Clauses,
+        locality: Locality,
+        lists: Mapping[int, KeyList] | None = None,
+    ) -> None:
         self._bound = bound
+        self._lists = dict(lists or {})
         self._block = block
         self._neighbours = {neighbour.reference: neighbour for neighbour in locality.neighbours}
         self._pairing = top_terms(block, clauses.where)
@@ -126,7 +143,7 @@ class ChunkSource:
         items = tuple(_item(name, part, text) for (name, part), text in zip(columns.items(), texts, strict=False))
         by = tuple(Item(name, text) for name, text in zip(grouped, texts[len(items) :], strict=True))
         rest = render(select).partition(_ITEMS)[2]
-        return Template(rest, self._slots, items, by, is_distinct, different)
+        return Template(rest, self._slots, items, by, is_distinct, different, self._lists)
 
     def select(self) -> exp.Select:
         """The FROM and WHERE clauses of a chunk statement, which a caller may add to, with a mark for its items."""
@@ -139,6 +156,8 @@ class ChunkSource:
         terms = [*(term for part in extra for term in part), *self.where]
         if terms:
             select.set("where", exp.Where(this=exp.and_(*terms, copy=False)))
+        if self._lists:
+            mark_lists(select)
         return select
 
     def _marked_copy(self, part: exp.Expr) -> exp.Expr:

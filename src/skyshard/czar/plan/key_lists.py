@@ -2,52 +2,55 @@
 
 ``key IN (10,000 numbers)`` in each of 600 chunk statements is 100 MB of text to send and to parse; parted by the
 director index it is the list once. Rules: only where the index says which chunks every row of a key is in, so not for
-rows that overlap, are stored twice, or came before their director. No I/O.
+rows that overlap, are stored twice, or came before their director. A list that is parted is noted at its condition, and
+the marks are put into copies of the tree, never into text, where a string may look like a condition. No I/O.
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
 from skyshard.catalog.layout import Role
 from skyshard.czar.bind.bound_statement import COLUMN, Bound, Reference
-from skyshard.czar.plan.chunk_template import KeyList, Template, list_mark
-from skyshard.czar.sql.dialect import NumberList, render
+from skyshard.czar.plan.chunk_template import KeyList, list_mark
+from skyshard.czar.sql.dialect import Formula, NumberList, render
 from skyshard.registry.catalog.published_catalog import Chunks
 
-_BEGINNING = r"(?<![\w$.@])"
-"""Where a name begins: ``o.id IN (...)`` is not the end of ``foo.id IN (...)``, which is another table's."""
-
-
-@dataclass(frozen=True, slots=True)
-class LongList:
-    """The text of a condition as chunk statements hold it, and what stands in its place."""
-
-    text: str
-    keys: KeyList
+LIST = "list"
+"""Where a condition notes the number of its list."""
 
 
 def long_lists(
     bound: Bound, terms: Iterable[exp.Expr], located: Mapping[int, Mapping[int, Chunks]], overlapping: Sequence[int]
-) -> list[LongList]:
-    """The long lists among AND-ed terms that can be parted.
+) -> dict[int, KeyList]:
+    """The long lists among AND-ed terms that can be parted, by the numbers that are noted at their conditions.
 
     Args:
         located: reference → key → the chunks that the director index names, none for keys that it does not know.
         overlapping: references that are read with overlap.
     """
-    found = (_long_list(bound, term.unnest(), located, overlapping) for term in terms)
-    return [one for one in found if one is not None]
+    found: dict[int, KeyList] = {}
+    for term in terms:
+        condition = term.unnest()
+        keys = _long_list(bound, condition, located, overlapping)
+        if keys is not None:
+            condition.meta[LIST] = len(found)
+            found[len(found)] = keys
+    return found
+
+
+def mark_lists(tree: exp.Expr) -> None:
+    """Put marks in place of the conditions whose lists are noted, in a copy of the statement's tree."""
+    for condition in [node for node in tree.find_all(exp.In) if LIST in node.meta]:
+        condition.replace(Formula(this=list_mark(condition.meta[LIST])))
 
 
 def _long_list(
     bound: Bound, term: exp.Expr, located: Mapping[int, Mapping[int, Chunks]], overlapping: Sequence[int]
-) -> LongList | None:
+) -> KeyList | None:
     if not isinstance(term, exp.In) or not isinstance(listed := next(iter(term.expressions), None), NumberList):
         return None
     column = term.this
@@ -64,9 +67,8 @@ def _long_list(
             by_chunk[chunk].append(number)
         if not known[int(number)] and reference.has_orphans:
             anywhere.append(number)
-    before = f"{render(column)} IN ("
     parted = {chunk: tuple(keys) for chunk, keys in by_chunk.items()}
-    return LongList(f"{before}{', '.join(numbers)})", KeyList(before, parted, tuple(anywhere)))
+    return KeyList(f"{render(column)} IN (", parted, tuple(anywhere))
 
 
 def _is_sure(reference: Reference, column: exp.Expr) -> bool:
@@ -75,13 +77,3 @@ def _is_sure(reference: Reference, column: exp.Expr) -> bool:
     if table is None or table.layout.role is Role.REF_MATCH or reference.has_strays:
         return False
     return column.meta.get(COLUMN) == table.table.column(reference.key).name
-
-
-def parted(template: Template, lists: Sequence[LongList]) -> Template:
-    """A template with marks in place of lists."""
-    rest, made = template.rest, {}
-    for number, one in enumerate(lists):
-        rest, count = re.subn(_BEGINNING + re.escape(one.text), list_mark(number), rest)
-        if count:
-            made[number] = one.keys
-    return replace(template, rest=rest, lists=made) if made else template

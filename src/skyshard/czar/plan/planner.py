@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlglot import exp
 
@@ -23,7 +23,7 @@ from skyshard.czar.locate.locality import Locality, NotLocal, prove, top_terms
 from skyshard.czar.plan.aggregate import BITS, NotMergeable
 from skyshard.czar.plan.chunk_statements import is_declared, local_steps, reads_chunk_columns
 from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES, gather, marked_whole
-from skyshard.czar.plan.key_lists import long_lists, parted
+from skyshard.czar.plan.key_lists import long_lists
 from skyshard.czar.plan.query_plan import INTERACTIVE_CHUNKS, Kind, Lane, PlainColumn, Pull, QueryPlan
 from skyshard.czar.plan.single_chunk import direct_pull, is_direct
 from skyshard.czar.sql.dialect import render
@@ -211,10 +211,9 @@ class _Planner:
         rows = rows_of(self._bound, proof, chunks, choice)
         direct: Pull | None = None
         try:
-            pull, merge = local_steps(self._bound, block, clauses, proof, chunks, rows)
             overlapping = [one.reference for one in proof.neighbours]
             lists = long_lists(self._bound, top_terms(block, clauses.where), choice.located, overlapping)
-            pull = replace(pull, template=parted(pull.template, lists))
+            pull, merge = local_steps(self._bound, block, clauses, proof, chunks, rows, lists)
             has_direct = bool(merge) and is_direct(clauses)
             if has_direct and len(chunks) == 1:
                 direct = direct_pull(self._bound, block, clauses, proof, chunks, rows)

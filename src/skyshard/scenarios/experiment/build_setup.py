@@ -14,6 +14,7 @@ from skyshard.catalog.layout import Layout
 from skyshard.cluster.installation import find_mariadbd
 from skyshard.cluster.private_cluster import CZAR_NAME, MONO_NAME, Cluster
 from skyshard.cluster.server import end_orphans
+from skyshard.cluster.storage_plugins import SHARED_FOLDERS
 from skyshard.host.page_cache import disk_bytes, files_below
 from skyshard.runtime import open_runtime
 from skyshard.scenarios.experiment.folder import COMPLETE
@@ -24,8 +25,6 @@ from skyshard.testbed import Testbed, source_at
 
 DATABASE = "experiment"
 """Every set-up's only database."""
-ELSEWHERE = ("#rocksdb",)
-"""Folders of engines that keep tables outside of their database's folder."""
 
 
 def cluster_of(folder: Path) -> Cluster:
@@ -90,7 +89,7 @@ def _ingest(
 def catalog_files(cluster: Cluster, *, has_oracle: bool = False) -> Iterator[Path]:
     """The files of the catalog on the nodes and the czar."""
     names = [CZAR_NAME, *cluster.node_names, *([MONO_NAME] if has_oracle else [])]
-    folders = [cluster.data_dir(name) / part for name in names for part in (DATABASE, *ELSEWHERE)]
+    folders = [cluster.data_dir(name) / part for name in names for part in (DATABASE, *SHARED_FOLDERS)]
     yield from files_below(folders)
 
 

@@ -28,13 +28,13 @@ def test_yaml_and_json_say_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        (GOOD + "trails: 3\n", 7, "key 'trails': there is no such key; write 'trials'"),
+        (GOOD + "trails: 3\n", 7, "key 'trails': there is no such key; did you mean 'trials'?"),
         (GOOD + "cells: {a: {nodes: 1}, b: {nodes: 2}}\n", 7, "both 'factors' and 'cells'"),
         ("trials: 3\n", 1, "neither 'factors' nor 'cells'"),
         (GOOD.replace("trials: 3", "trials: three"), 6, "key 'trials'"),
         (GOOD.replace("trials: 3", "trials: 0"), 6, "greater than or equal to 1"),
         (GOOD.replace("trials: 3", "trials: true"), 6, "key 'trials'"),
-        (GOOD + "trials: 4\n", 6, "key 'trials': it is given twice"),
+        (GOOD + "trials: 4\n", 7, "key 'trials': it is given twice"),
         (GOOD + "resolution: 4\n", 7, "only a fractional design has one"),
         ("cells: {a: {nodes: 1}}\ntrials: 3\n", 5, "a single cell is no experiment"),
         ("factors: {engine: [MyISAM\n", 6, "it is not YAML"),
@@ -58,7 +58,16 @@ def test_json_is_refused_with_its_line(tmp_path: Path) -> None:
         read_experiment(path)
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"- 1\n", b"", b"1"])
+@pytest.mark.parametrize("name", ["made.json", "made.yaml"])
+def test_a_key_that_json_gives_twice_is_refused(tmp_path: Path, name: str) -> None:
+    """With its line, although JSON's own reader takes the last one."""
+    path = tmp_path / name
+    path.write_text('{"version": 1,\n "trials": 3,\n "trials": 4}')
+    with pytest.raises(UserError, match="line 3, key 'trials': it is given twice"):
+        read_experiment(path)
+
+
+@pytest.mark.parametrize("content", [b"a: &x [*x]\n", b"\xff\xfe", b"- 1\n", b"", b"1"])
 def test_what_is_no_experiment_is_refused(tmp_path: Path, content: bytes) -> None:
     """Not text, a list, nothing, a number."""
     path = tmp_path / "made.yaml"

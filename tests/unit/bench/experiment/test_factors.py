@@ -15,7 +15,7 @@ from skyshard.bench.experiment.factors import read_levels
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("factors:\n  engin: [MyISAM, Aria]\n", 6, "there is no factor 'engin'; did you mean engine"),
+        ("factors:\n  engin: [MyISAM, Aria]\n", 6, "there is no factor 'engin'; did you mean 'engine'"),
         ("factors:\n  colour: [1, 2]\n", 6, "factors are engine, layout"),
         ("factors:\n  set.: [1, 2]\n", 6, "write set.NAME"),
         ("factors:\n  set.mono:flush: [1, 2]\n", 6, "write set.NAME"),
@@ -34,7 +34,7 @@ from skyshard.bench.experiment.factors import read_levels
         ("factors:\n  recipe: [mini, tiny]\n", 6, "'recipe' is a factor, and held at 'mini'"),
         ("factors:\n  nodes: [1, 2]\nhold: {recipe: tiny}\n", 7, "'recipe' stands at the top, too"),
         ("factors:\n  set.flush: [ON, OFF]\n  set.node1:flush: [ON, OFF]\n", 7, "both decide the setting"),
-        ("cells:\n  a: {nodes: 1}\n  b: {node: 2}\n", 7, "there is no factor 'node'; did you mean nodes"),
+        ("cells:\n  a: {nodes: 1}\n  b: {node: 2}\n", 7, "there is no factor 'node'; did you mean 'nodes'"),
     ],
 )
 def test_a_wrong_factor_or_level_is_refused_with_its_line(tmp_path: Path, text: str, line: int, words: str) -> None:
