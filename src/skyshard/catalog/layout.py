@@ -55,7 +55,9 @@ class TableLayout(BaseModel):
     key: str = ""
     """Director: the column that identifies an object. Dependent: the column that holds the director's key."""
     unique_key: bool = True
-    """Director: each key is unique, and a second row of a key is refused. False allows several rows a key."""
+    """Director: False is ``duplicates: keep-all``."""
+    duplicates: Literal["refuse", "keep-first", "keep-all"] = "refuse"
+    """Director: what becomes of a row whose key an earlier row has: refused, left out, or kept beside it."""
     director: str = ""
     """Dependent: the director table that this one follows; ``database.table`` for one of another database."""
     position: tuple[str, str] | None = None
@@ -70,10 +72,50 @@ class TableLayout(BaseModel):
     """Ref-match: the column that says which side is in this chunk: 1 the first, 2 the second, 3 both."""
     ang_sep_deg: Annotated[float, Field(gt=0)] | None = None
     """Ref-match: how far apart the two sides may be; the overlap if not given."""
-    orphans: Literal["keep", "refuse"] = "keep"
-    """Rows whose director is unknown: kept and counted, or refused with the key named."""
+    orphans: Literal["keep", "refuse", "skip"] = "keep"
+    """Dependent: rows whose director is unknown are kept and counted, refused with the key named, or left out."""
+    bad_positions: Literal["refuse", "skip", "quarantine"] = "refuse"
+    """Rows without a position on the sphere: refused, left out, or left out and written to a file."""
     indexes: list[list[str]] = []
     """Secondary indexes, each a list of columns."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _says_once_whether_keys_are_unique(cls, values: Any) -> Any:
+        """``duplicates: keep-all`` and ``unique_key: false`` are one thing; either one says it."""
+        if not isinstance(values, dict) or values.get("role") != Role.DIRECTOR:
+            return values
+        if "duplicates" not in values and values.get("unique_key") is False:
+            return {**values, "duplicates": "keep-all"}
+        if "unique_key" not in values and values.get("duplicates") == "keep-all":
+            return {**values, "unique_key": False}
+        return values
+
+    @model_validator(mode="after")
+    def _policies_have_something_to_act_on(self) -> TableLayout:
+        if self.duplicates != "refuse" and not (self.role is Role.DIRECTOR and self.key):
+            raise ValueError(
+                f"duplicates: {self.duplicates} is for directors with a key; rows of other tables are all kept, and "
+                "refused where a primary_key of theirs occurs twice in a chunk"
+            )
+        if self.role is Role.DIRECTOR and self.unique_key == (self.duplicates == "keep-all"):
+            raise ValueError(f"duplicates: {self.duplicates} contradicts unique_key: {str(self.unique_key).lower()}")
+        if self.bad_positions != "refuse" and not (self.role in (Role.DIRECTOR, Role.DEPENDENT) and self.position):
+            raise ValueError(
+                f"bad_positions: {self.bad_positions} is for directors and dependents with position columns"
+            )
+        if self.orphans == "skip" and not (self.role is Role.DEPENDENT and self.key):
+            raise ValueError("orphans: skip is for dependents with a key")
+        return self
+
+    def is_same_table(self, other: TableLayout) -> bool:
+        """True if both differ in nothing but what becomes of the rows that come."""
+        return all(getattr(self, name) == getattr(other, name) for name in lasting_keys())
+
+
+def lasting_keys() -> list[str]:
+    """The keys of a table's layout that hold from its first transaction on; others are of each transaction."""
+    return [name for name in TableLayout.model_fields if name not in ("duplicates", "bad_positions")]
 
 
 def split_director(name: str, database: str) -> tuple[str, str]:

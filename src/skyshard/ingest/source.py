@@ -129,6 +129,33 @@ class InputBatch:
     """The chunk and sub-chunk numbers that a pre-chunked file gives."""
     known: Mapping[str, Any] = field(default_factory=dict)
     """What the generator of a slice knows of all its rows; it comes with the first batch."""
+    numbers: NDArray[np.int64] | None = None
+    """The number of each row in its file; None where they follow ``first_row`` one by one."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Rows that are not in the batch, by the policy that left them out."""
+
+    def number(self, row: int) -> int:
+        """The number in its file of a row of the batch."""
+        return self.first_row + row if self.numbers is None else int(self.numbers[row])
+
+    def row_numbers(self) -> NDArray[np.int64]:
+        """The number of each row in its file."""
+        if self.numbers is not None:
+            return self.numbers
+        return np.arange(self.first_row, self.first_row + self.batch.num_rows, dtype=np.int64)
+
+    def only(self, is_kept: NDArray[np.bool_], policy: str) -> InputBatch:
+        """The batch without the other rows, which count as left out by a policy."""
+        out = len(is_kept) - int(is_kept.sum())
+        if not out:
+            return self
+        mask = pa.array(is_kept)
+        given = self.given_chunks and (self.given_chunks[0].filter(mask), self.given_chunks[1].filter(mask))
+        return replace(
+            self, batch=self.batch.filter(mask), numbers=self.row_numbers()[is_kept], given_chunks=given,
+            positions=self.positions and (self.positions[0][is_kept], self.positions[1][is_kept]),
+            left_out=self.left_out + Counter({policy: out}),
+        )  # fmt: skip
 
 
 def batch_rows(table: Table) -> int:

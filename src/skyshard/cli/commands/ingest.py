@@ -12,6 +12,7 @@ import skyshard
 import skyshard.ingest
 from skyshard.basics.readable import human_bytes
 from skyshard.cli.terminal.folded_conversions import folded
+from skyshard.cli.terminal.left_out_rows import left_out_lines
 from skyshard.cli.terminal.show import (
     DEFAULT_CLUSTER,
     ClusterOption,
@@ -163,6 +164,10 @@ def _show_report(report: skyshard.IngestReport, *, is_whole: bool) -> None:
     for table in report.tables:
         for what in folded(table.conversions, is_whole=is_whole):
             typer.echo(f"  converted in {table.table}: {what}")
+        for line in left_out_lines(table.left_out, table.quarantine):
+            typer.echo(f"  {table.table}: {line}")
+        if table.orphans and any(table.left_out for table in report.tables if table.role == "director"):
+            typer.echo(f"  {table.table}: {table.orphans} rows without director; directors were left out, see above")
         if table.moved:
             typer.echo(
                 f"  {table.table}: {table.moved} rows follow their director into another chunk than their position"

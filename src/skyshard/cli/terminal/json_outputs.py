@@ -151,6 +151,10 @@ class IngestedTable(Output):
     orphans: int
     moved: int
     conversions: dict[str, int]
+    left_out: dict[str, int]
+    """Rows of the input that were not taken, by policy."""
+    quarantine: str
+    """The file of the rows without a position that were left out, where they are kept."""
 
 
 class IngestOutput(Output):

@@ -37,11 +37,15 @@ class SiteFolders:
     """Sorted director keys, for later transactions to check against: a folder a database, director and transaction."""
     truth: Path
     """What generators know of ingested rows, a folder a database."""
+    quarantine: Path
+    """Rows that were left out, a Parquet file a table: a folder a database and transaction."""
 
     @staticmethod
     def of(cluster: Path) -> SiteFolders:
         """The folders of a cluster; those that are missing are made."""
-        return SiteFolders(*(private_folder(cluster / name) for name in ("staging", "director-keys", "truth")))
+        return SiteFolders(
+            *(private_folder(cluster / name) for name in ("staging", "director-keys", "truth", "quarantine"))
+        )
 
 
 @dataclass(frozen=True, slots=True)

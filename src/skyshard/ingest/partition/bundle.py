@@ -83,6 +83,8 @@ class SliceReport:
     """The bundle's files and their bytes."""
     known: dict[str, Any] = field(default_factory=dict)
     """What a generator knows of the rows, with their digest."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Rows that are not stored, by the policy that left them out."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -92,7 +94,7 @@ class SliceReport:
             "moved": self.moved, "elapsed_s": self.elapsed_s,
             "overlap_given": [asdict(rows) for rows in self.overlap_given],
             "overlap_due": [asdict(rows) for rows in self.overlap_due],
-            "files": self.files, "known": self.known,
+            "files": self.files, "known": self.known, "left_out": dict(self.left_out),
         }  # fmt: skip
 
     @staticmethod
@@ -100,7 +102,7 @@ class SliceReport:
         values = dict(content)
         values["segments"] = [Segment(**segment) for segment in values["segments"]]
         values |= {name: [OverlapRows(**rows) for rows in values[name]] for name in ("overlap_given", "overlap_due")}
-        values["conversions"] = Counter(values["conversions"])
+        values |= {name: Counter(values.get(name, {})) for name in ("conversions", "left_out")}
         values["orphans"] = Counter({int(chunk): count for chunk, count in values["orphans"].items()})
         return SliceReport(**values)
 
@@ -114,6 +116,7 @@ class Bundle:
         self.sidecar = folder / f"{stem}.json"
         self.keys = folder / f"{stem}.npy"
         self.orphans = folder / f"{stem}-orphans.npy"
+        self.quarantine = folder / f"{stem}-quarantine.parquet"
 
     def report(self) -> SliceReport | None:
         """The report of a whole bundle, or None when there is none, or a file of it was lost or cut off since."""

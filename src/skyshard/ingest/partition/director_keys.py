@@ -78,11 +78,15 @@ class DoubledKey(UserError):
             what, remedy = f"key {key} occurs twice in director '{table}' ({files})", ONE_PLACE
         else:
             what = f"key {key} of director '{table}' ({files}) was ingested by an earlier transaction"
-            remedy = "leave out the rows that are there already"
+            remedy = NOT_AGAIN
         super().__init__(f"{what}; there may be more", remedy=remedy)
 
 
-ONE_PLACE = "remove the duplicates, or say unique_key: false of the director"
+ONE_PLACE = (
+    "say duplicates: keep-first of the director (later rows are left out) or keep-all (every row is kept), or remove "
+    "the duplicates"
+)
+NOT_AGAIN = "say duplicates: keep-first of the director, which leaves them out, or take them out of the input"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +151,7 @@ def build_keys(
     places_file = new_array(folder / PLACES, (total, 2), np.dtype("<i4"))
     with writing(folder), keys_file as keys, places_file as places:
         at, is_spread = 0, False
-        for records, owners in _ranges(parts, kind):
+        for records, owners in by_key(parts, kind):
             if kind.is_unique:
                 _require_new(records, owners, names, table, earlier)
             else:
@@ -160,8 +164,11 @@ def build_keys(
     return is_spread
 
 
-def _ranges(parts: Sequence[NDArray[Any]], kind: KeyKind = SIGNED) -> Iterator[tuple[NDArray[Any], Numbers]]:
-    """Records of all parts by key, one range of keys after the other, with the part that each comes from."""
+def by_key(parts: Sequence[NDArray[Any]], kind: KeyKind = SIGNED) -> Iterator[tuple[NDArray[Any], Numbers]]:
+    """Records of all parts by key, one range of keys after the other, with the part that each comes from.
+
+    Records of one key are in one range: in the order of the parts, or, where keys need not be unique, of chunks.
+    """
     starts = [0] * len(parts)
     for bound in _bounds(parts):
         ends = [len(part) if bound is None else int(np.searchsorted(part["key"], bound)) for part in parts]

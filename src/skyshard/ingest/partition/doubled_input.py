@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skyshard.ingest.source import SourceTable
+from skyshard.basics.errors import UserError
+from skyshard.ingest.source import InputSlice, SourceTable
 
 MOST = 2
 """Rows of one slice, and slices, that are named at most."""
@@ -29,6 +31,15 @@ def where_rows_stand(table: SourceTable, paths: Sequence[str], values: Mapping[s
     return " and ".join((named or [f"'{path}'" for path in found])[:MOST])
 
 
+def row_in_file(table: SourceTable, path: str, values: Mapping[str, Any]) -> int | None:
+    """The first such row of a file that is no part of the source any more, if it is there and can be read."""
+    try:
+        earlier = replace(table, slices=(InputSlice.of(Path(path)),))
+        return next(iter(_rows(earlier, path, values)), None)
+    except UserError:
+        return None
+
+
 def _rows(table: SourceTable, path: str, values: Mapping[str, Any]) -> list[int]:
     found: list[int] = []
     columns = tuple(column for column in table.table if column.name in values)
@@ -39,7 +50,7 @@ def _rows(table: SourceTable, path: str, values: Mapping[str, Any]) -> list[int]
         if piece.path != path or piece.is_overlap:
             continue
         for batch in reader.batches(piece, narrow, layout):
-            found += (batch.first_row + row for row in _matching(batch.batch, values))
+            found += (batch.number(row) for row in _matching(batch.batch, values))
             if len(found) >= MOST:
                 return found[:MOST]
     return found

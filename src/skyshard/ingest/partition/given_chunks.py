@@ -50,7 +50,7 @@ def check_given_chunks(
             row = int(np.flatnonzero(~ok)[0])
             chunk, sub_chunk = (int(numbers[row]) for numbers in places[-1])
             raise UserError(
-                f"'{piece.path}', row {batch.first_row + row}: chunkId {given[0][row]}, subChunkId {given[1][row]} "
+                f"'{piece.path}', row {batch.number(row)}: chunkId {given[0][row]}, subChunkId {given[1][row]} "
                 f"where {_reason(spec, batch, row)} says chunk {chunk}, sub-chunk {sub_chunk}",
                 remedy=_REMEDY,
             )
@@ -75,7 +75,7 @@ def _as_written(
             copies = batch.batch.take(pa.array(rows))
             report.overlap_due += _by_chunk(copies, spec.stored, (to_chunks, to_sub_chunks), chunks[rows])
         except RefusedValue as error:
-            raise error.in_file(piece.path, batch.first_row + int(rows[error.row])) from None
+            raise error.in_file(piece.path, batch.number(int(rows[error.row]))) from None
     return [(chunks, sub_chunks)]
 
 
@@ -92,7 +92,7 @@ def _check_file(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, possi
     if len(wrong):
         row = int(wrong[0])
         raise UserError(
-            f"'{piece.path}', row {batch.first_row + row}: the row belongs to chunk {chunks[row]}, the file to chunk "
+            f"'{piece.path}', row {batch.number(row)}: the row belongs to chunk {chunks[row]}, the file to chunk "
             f"{piece.chunk} ({_reason(spec, batch, row)})",
             remedy=_REMEDY,
         )
@@ -112,7 +112,7 @@ def _given(piece: InputSlice, batch: InputBatch) -> tuple[Numbers, Numbers] | No
     for name, numbers in zip((CHUNK_COLUMN, SUB_CHUNK_COLUMN), batch.given_chunks, strict=True):
         if numbers.null_count:
             row = int(np.flatnonzero(np.asarray(numbers.is_null()))[0])
-            raise UserError(f"'{piece.path}', row {batch.first_row + row}, column '{name}': NULL", remedy=_REMEDY)
+            raise UserError(f"'{piece.path}', row {batch.number(row)}, column '{name}': NULL", remedy=_REMEDY)
     chunks, sub_chunks = (numbers.cast(pa.int32()).to_numpy(zero_copy_only=False) for numbers in batch.given_chunks)
     return chunks, sub_chunks
 
@@ -139,7 +139,7 @@ def note_overlap(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, stor
     if not is_copy.all():
         row = int(np.flatnonzero(~is_copy)[0])
         raise UserError(
-            f"'{piece.path}', row {batch.first_row + row}: position ({ra[row]:.10g}, {dec[row]:.10g}) is not in the "
+            f"'{piece.path}', row {batch.number(row)}: position ({ra[row]:.10g}, {dec[row]:.10g}) is not in the "
             f"overlap of chunk {chunks[row]}, sub-chunk {sub_chunks[row]}",
             remedy=_REMEDY,
         )
@@ -148,7 +148,7 @@ def note_overlap(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, stor
     try:
         report.overlap_given += _by_chunk(batch.batch, stored, given, chunker.locate(ra, dec)[0])
     except RefusedValue as error:
-        raise error.in_file(piece.path, batch.first_row + error.row) from None
+        raise error.in_file(piece.path, batch.number(error.row)) from None
 
 
 def _by_chunk(

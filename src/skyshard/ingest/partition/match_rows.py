@@ -142,7 +142,7 @@ def _require_a_side(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, o
         else "a key that its director has not"
     )
     raise UserError(
-        f"'{piece.path}', row {batch.first_row + row}: {what} in ref-match table '{spec.table.name}'",
+        f"'{piece.path}', row {batch.number(row)}: {what} in ref-match table '{spec.table.name}'",
         remedy="leave the row out, or give the director's row",
     )
 
@@ -162,7 +162,7 @@ def _require_near(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, one
     if far.any():
         row = int(np.flatnonzero(far)[0])
         raise UserError(
-            f"'{piece.path}', row {batch.first_row + row}: the two sides are {apart[row]:.6g} deg apart, more than the "
+            f"'{piece.path}', row {batch.number(row)}: the two sides are {apart[row]:.6g} deg apart, more than the "
             f"{limit:.6g} deg that can be joined ({int(far.sum())} such rows in this block)",
             remedy="leave such pairs out, or take a layout with a wider overlap",
         )

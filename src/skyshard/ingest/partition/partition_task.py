@@ -22,11 +22,19 @@ from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import Table
 from skyshard.ingest.partition.bundle import Bundle, BundleWriter, Segment, SliceReport
 from skyshard.ingest.partition.director_keys import ONE_PLACE, KeyKind, save_keys
+from skyshard.ingest.partition.first_rows import later_rows, without_later
 from skyshard.ingest.partition.given_chunks import check_given_chunks, note_overlap, with_chunk_columns
 from skyshard.ingest.partition.match_rows import route_matches
 from skyshard.ingest.partition.orphan_keys import Orphans, orphans_of, save_orphans
 from skyshard.ingest.partition.packed_rows import StoredRows, chunk_order
-from skyshard.ingest.partition.routing import PartitionSpec, Routed, route_dependent, route_director
+from skyshard.ingest.partition.quarantine import QuarantineFile, without_bad_positions
+from skyshard.ingest.partition.routing import (
+    PartitionSpec,
+    Routed,
+    route_dependent,
+    route_director,
+    without_orphans,
+)
 from skyshard.ingest.source import InputBatch, InputSlice
 from skyshard.node.messages import Loader
 from skyshard.registry.stored.records import WHOLE
@@ -52,13 +60,16 @@ def partition_slice(spec: PartitionSpec, piece: InputSlice) -> SliceReport:
     start = time.monotonic()
     stored = spec.stored
     schema = pa.schema([(column.name, column.type.arrow) for column in stored])
-    with BundleWriter(bundle, spec.loader, schema) as writer:
-        work = _Work(spec, piece, stored, writer, SliceReport(piece.path, fingerprint))
+    with (
+        QuarantineFile(bundle.quarantine, spec.table, piece.path) as quarantine,
+        BundleWriter(bundle, spec.loader, schema) as writer,
+    ):
+        work = _Work(spec, piece, stored, writer, SliceReport(piece.path, fingerprint), quarantine)
         for batch in spec.reader.batches(piece, spec.table, spec.layout):
             work.add(batch)
         piece.require_unchanged()
         work.finish()
-    work.report.files = writer.files
+    work.report.files = writer.files | quarantine.files
     if spec.layout.role is Role.DIRECTOR and spec.layout.key:
         work.save_keys(bundle.keys)
     if work.orphans:
@@ -93,8 +104,11 @@ class _Work:
     stored: Table
     writer: BundleWriter
     report: SliceReport
+    quarantine: QuarantineFile
     keys: list[tuple[pa.Array, Numbers, Numbers]] = field(default_factory=list)
-    first_row: int = 1
+    rows: list[tuple[int, NDArray[np.int64] | None]] = field(default_factory=list)
+    """Of each batch with keys, its first row, and the numbers of its rows."""
+    later: NDArray[np.int64] | None = None
     given: RowDigest = field(default_factory=RowDigest)
     orphans: list[Orphans] = field(default_factory=list)
 
@@ -126,6 +140,8 @@ class _Work:
         if self.piece.is_overlap:
             note_overlap(self.spec, self.piece, batch, self.stored, report)
             return
+        batch = self._taken(batch)
+        report.left_out.update(batch.left_out)
         report.rows += batch.batch.num_rows
         if not layout.role.is_chunked:
             whole = np.full(batch.batch.num_rows, WHOLE, np.int32)
@@ -138,10 +154,23 @@ class _Work:
             check_given_chunks(self.spec, self.piece, batch, routed, report)
         self._write_routed(batch, routed)
         if layout.role is Role.DIRECTOR and layout.key:
-            self.first_row = self.first_row if self.keys else batch.first_row
+            self.rows.append((batch.first_row, batch.numbers))
             self.keys.append((batch.batch.column(layout.key), routed.chunks, routed.sub_chunks))
         if layout.role is Role.DEPENDENT and routed.is_orphan is not None and routed.is_orphan.any():
             self.orphans.append(orphans_of(batch.batch.column(layout.key), routed.is_orphan, routed.chunks))
+
+    def _taken(self, batch: InputBatch) -> InputBatch:
+        """The rows that the table's policies let in."""
+        layout = self.spec.layout
+        if layout.bad_positions != "refuse" and layout.position:
+            is_kept = layout.bad_positions == "quarantine"
+            batch = without_bad_positions(batch, layout.position, self.quarantine if is_kept else None)
+        if self.spec.later:
+            self.later = later_rows(self.spec.later, self.piece) if self.later is None else self.later
+            batch = without_later(batch, self.later)
+        if layout.orphans == "skip":
+            batch = without_orphans(self.spec, self.piece, batch)
+        return batch
 
     def save_keys(self, path: Path) -> None:
         """Keep the director's keys of the slice.
@@ -153,12 +182,19 @@ class _Work:
         rows = save_keys(path, self.keys, KeyKind.of(table, layout))
         if rows:
             key = pa.chunked_array([keys for keys, _, _ in self.keys])[rows[0]].as_py()
-            one, two = (self.first_row + row for row in rows)
+            one, two = (self._number(row) for row in rows)
             raise UserError(
                 f"'{self.piece.path}', rows {one} and {two}: key {key} occurs twice in director '{table.name}'; there "
                 f"may be more",
                 remedy=ONE_PLACE,
             )
+
+    def _number(self, row: int) -> int:
+        """The number in its file of one of the rows whose keys were collected."""
+        starts = np.cumsum([0, *(len(keys) for keys, _, _ in self.keys)])
+        batch = int(np.searchsorted(starts, row, "right")) - 1
+        first, numbers = self.rows[batch]
+        return first + row - int(starts[batch]) if numbers is None else int(numbers[row - starts[batch]])
 
     def _write_routed(self, batch: InputBatch, routed: Routed) -> None:
         own = batch.batch if routed.rows is None else batch.batch.take(pa.array(routed.rows))
@@ -188,7 +224,7 @@ class _Work:
             return StoredRows.of(full, self.stored, is_image=self.spec.loader is Loader.IMAGE)
         except RefusedValue as error:
             row = error.row if of_input is None else int(of_input[error.row])
-            raise error.in_file(self.piece.path, batch.first_row + row) from None
+            raise error.in_file(self.piece.path, batch.number(row)) from None
 
     def _note_given(self, rows: StoredRows) -> None:
         if self.is_known:

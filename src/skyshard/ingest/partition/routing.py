@@ -22,6 +22,9 @@ from skyshard.ingest.partition.director_keys import EXACT_DOUBLE, DirectorKeys, 
 from skyshard.ingest.source import InputBatch, InputSlice, Positions, Reader
 from skyshard.node.messages import Loader
 
+ORPHANS = "orphans"
+"""The policy by which rows without director are counted that are left out."""
+SKIPPED = ", or say bad_positions: skip or quarantine of the table"
 NO_COPIES = (np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32))
 
 
@@ -41,6 +44,8 @@ class PartitionSpec:
     """The folder of the director's sorted keys; empty for tables without director."""
     director_keys2: str = ""
     """The same for a ref-match table's second director."""
+    later: str = ""
+    """The folder that says which rows are not the first of their key; empty where none are left out for that."""
 
     @property
     def stored(self) -> Table:
@@ -74,7 +79,7 @@ def route_director(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, co
     if spec.layout.key and batch.batch.column(spec.layout.key).null_count:
         row = int(np.flatnonzero(np.asarray(batch.batch.column(spec.layout.key).is_null()))[0])
         raise UserError(
-            f"'{piece.path}', row {batch.first_row + row}, column '{spec.layout.key}': NULL in a director's key",
+            f"'{piece.path}', row {batch.number(row)}, column '{spec.layout.key}': NULL in a director's key",
             remedy="every director row needs its key",
         )
     ra, dec = positions(piece, batch, spec.layout.position, conversions)
@@ -106,6 +111,12 @@ def route_dependent(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, c
     return Routed(chunks, sub_chunks, NO_COPIES, ~found.is_known, strayed, here)
 
 
+def without_orphans(spec: PartitionSpec, piece: InputSlice, batch: InputBatch) -> InputBatch:
+    """The rows of a dependent whose director is known."""
+    known = DirectorKeys.open(Path(spec.director_keys))
+    return batch.only(find_director(piece, batch, spec.layout.key, known).is_known, ORPHANS)
+
+
 def find_director(
     piece: InputSlice, batch: InputBatch, column: str, known: DirectorKeys, near: Numbers | None = None
 ) -> Found:
@@ -120,7 +131,7 @@ def find_director(
         if len(unclear):
             row = int(unclear[0])
             raise UserError(
-                f"'{piece.path}', row {batch.first_row + row}, column '{column}': the key {keys[row].as_py():.17g} of "
+                f"'{piece.path}', row {batch.number(row)}, column '{column}': the key {keys[row].as_py():.17g} of "
                 f"type {keys.type} cannot be told from its neighbours",
                 remedy="declare the column BIGINT",
             )
@@ -163,9 +174,9 @@ def _refuse_orphans(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, f
     row = int(np.flatnonzero(~found.is_known)[0])
     key = batch.batch.column(spec.layout.key)[row].as_py()
     raise UserError(
-        f"'{piece.path}', row {batch.first_row + row}: '{spec.layout.key}' {key} is no key of director "
+        f"'{piece.path}', row {batch.number(row)}: '{spec.layout.key}' {key} is no key of director "
         f"'{spec.layout.director}'",
-        remedy="give the director's row, or let orphans be kept",
+        remedy="give the director's row, which a policy may have left out, or say orphans: keep or skip of the table",
     )
 
 
@@ -183,13 +194,13 @@ def positions(
     if names is None:
         raise UserError(f"'{piece.path}' has no positions", remedy="name position columns in the layout")
     ra, dec = given if given is not None else stored_positions(batch.batch, names)
-    bad = ~(np.isfinite(ra) & np.isfinite(dec)) | (np.abs(dec) > 90) | (np.abs(ra) > 720)
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
+    is_good = is_on_sphere(ra, dec)
+    if not is_good.all():
+        row = int(np.flatnonzero(~is_good)[0])
         raise UserError(
-            f"'{piece.path}', row {batch.first_row + row}: position ({ra[row]:.10g}, {dec[row]:.10g}) in columns "
+            f"'{piece.path}', row {batch.number(row)}: position ({ra[row]:.10g}, {dec[row]:.10g}) in columns "
             f"'{names[0]}' and '{names[1]}' is not on the sphere",
-            remedy="give longitudes in degrees and latitudes from -90 to 90",
+            remedy=f"give longitudes in degrees and latitudes from -90 to 90{SKIPPED}",
         )
     outside = (ra < 0) | (ra >= 360)
     if outside.any():
@@ -197,6 +208,11 @@ def positions(
         ra = np.where(ra >= 360.0, 0.0, ra)
         conversions[f"{names[0]}: longitude wrapped into [0, 360) to find the chunk"] += int(outside.sum())
     return ra, dec
+
+
+def is_on_sphere(ra: NDArray[np.float64], dec: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which pairs of degrees are positions: finite, latitudes within 90, longitudes within two turns."""
+    return np.isfinite(ra) & np.isfinite(dec) & (np.abs(dec) <= 90) & (np.abs(ra) <= 720)
 
 
 def stored_positions(batch: pa.RecordBatch, names: tuple[str, str]) -> Positions:

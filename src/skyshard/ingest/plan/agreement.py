@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from skyshard.basics.errors import UserError
-from skyshard.catalog.layout import Layout, TableLayout
+from skyshard.catalog.layout import Layout, TableLayout, lasting_keys
 from skyshard.catalog.schema import Column, Table
 from skyshard.ingest.plan.ingest_plan import IngestPlan
 from skyshard.ingest.plan.taken_names import require_apart
@@ -91,7 +91,7 @@ def _difference(table: Table, layout: TableLayout, other: Table, other_layout: T
         ("primary key", table.primary_key, other.primary_key),
         ("indexes", _indexes(table), _indexes(other)),
     ]
-    pairs += [(name, getattr(layout, name), getattr(other_layout, name)) for name in TableLayout.model_fields]
+    pairs += [(name, getattr(layout, name), getattr(other_layout, name)) for name in lasting_keys()]
     return next((f"{what} {_shown(old)}, which is {_shown(new)}" for what, old, new in pairs if old != new), "")
 
 

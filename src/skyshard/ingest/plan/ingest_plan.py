@@ -10,6 +10,7 @@ from skyshard.basics.errors import UserError
 from skyshard.catalog.ddl import stored_table
 from skyshard.catalog.layout import Layout, Role, split_director
 from skyshard.catalog.schema import Table
+from skyshard.ingest.plan.left_out_rows import require_free_rows
 from skyshard.ingest.plan.placing_types import require_placing_types
 from skyshard.ingest.plan.storable import require_storable, require_tables_distinct
 from skyshard.ingest.plan.taken_names import require_apart, require_database_name, require_paths, require_table
@@ -136,6 +137,7 @@ def make_plan(
 def _require_makeable(database: str, chosen: Sequence[SourceTable], layout: Layout) -> None:
     """Refuse tables that no server makes, or whose names are those of others."""
     for table in chosen:
+        require_free_rows(table)
         require_table(database, table.table, table.layout, layout.striping)
         for stored in prototypes(table):
             require_storable(stored, layout.engine)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ from skyshard.catalog.schema import Table
 from skyshard.db.charsets import codec_of
 from skyshard.ingest.source import InputBatch, InputSlice, pair_of
 from skyshard.ingest.sources.mapping import TextFormat
+from skyshard.ingest.sources.wanted_rows import asked_columns, wanted_rows
 from skyshard.ingest.text.delimited_text import Dialect, Fields, only, read_text
 from skyshard.ingest.text.text_file import first_rows
 from skyshard.ingest.values.column_rules import Rule, make_columns, text_inputs
@@ -72,11 +73,13 @@ class MappedTextReader:
     dialect: Dialect
     fields: Fields
     rules: tuple[Rule, ...]
+    where: str = ""
+    """Which rows are taken: a condition over the files' fields; all if empty."""
 
     def narrowed(self, table: Table, wanted: frozenset[str]) -> MappedTextReader:
         rules = tuple(rule for rule in self.rules if rule.column.name in wanted)
-        inputs = frozenset().union(*(rule.inputs for rule in rules))
-        return MappedTextReader(self.dialect, only(self.fields, inputs), rules)
+        inputs = asked_columns(self.where).union(*(rule.inputs for rule in rules))
+        return replace(self, fields=only(self.fields, inputs), rules=rules)
 
     def batches(self, piece: InputSlice, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
         exact = frozenset(layout.position or ())
@@ -84,14 +87,14 @@ class MappedTextReader:
         plain = {by_name[name].source: name for name in exact if by_name[name].is_plain}
         for read in read_text(piece, self.fields, self.dialect, frozenset(plain)):
             conversions = Counter(read.conversions)
-            inputs = text_inputs(read.batch, self.rules, self.dialect.charset)
+            given = text_inputs(read.batch, self.rules, self.dialect.charset, asked_columns(self.where))
+            taken, inputs = wanted_rows(piece, InputBatch(read.batch, read.first_row), given, self.where)
             try:
-                made = make_columns(self.rules, inputs, read.batch.num_rows, exact, conversions)
+                made = make_columns(self.rules, inputs, taken.batch.num_rows, exact, conversions)
             except RowError as error:
-                raise UserError(
-                    f"'{piece.path}', row {read.first_row + error.row}, column '{error.column}': {error.what}",
-                    remedy=error.remedy,
-                ) from None
+                raise error.in_file(piece.path, taken.number(error.row)) from None
             typed = pa.RecordBatch.from_arrays(made.columns, names=table.column_names)
-            numbers = made.exact | {plain[source]: values for source, values in read.exact.items()}
-            yield InputBatch(typed, read.first_row, pair_of(numbers, layout.position), conversions)
+            at = slice(None) if taken.numbers is None else taken.numbers - read.first_row
+            numbers = made.exact | {plain[source]: values[at] for source, values in read.exact.items()}
+            positions = pair_of(numbers, layout.position)
+            yield replace(taken, batch=typed, positions=positions, conversions=conversions)

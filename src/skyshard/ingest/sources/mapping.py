@@ -115,6 +115,8 @@ class MappedTable(TableLayout):
     """Columns besides those of the schema, or all columns where there is no schema."""
     columns: Annotated[dict[str, MappedColumn], Field(default_factory=dict)]
     """Rules by column."""
+    where: str = ""
+    """Which rows are taken: a condition over input columns."""
     omit: tuple[str, ...] = ()
     """Columns of the schema that the table does without."""
     allow_missing: bool | tuple[str, ...] = False

@@ -22,6 +22,7 @@ from skyshard.ingest.sources.mapped_text import MappedTextReader, dialect_of, he
 from skyshard.ingest.sources.mapping import DeclaredColumn, MappedColumn, MappedTable, layout_of, read_mapping
 from skyshard.ingest.sources.mapping import Mapping as MappingFile
 from skyshard.ingest.sources.parquet_files import ParquetReader, parquet_slices, twin_names
+from skyshard.ingest.sources.wanted_rows import asked_columns, require_asked
 from skyshard.ingest.text.delimited_text import Fields
 from skyshard.ingest.values.column_rules import Rule, input_columns
 from skyshard.rowimage.sqltype import parse_type
@@ -133,11 +134,14 @@ def _source_table(
     rules = tuple(_rule(where, column, mapped) for column in table)
     is_parquet = mapped.format == "parquet" or (not mapped.format and files[0].suffix in _PARQUET)
     conversions = tuple(text for rule in rules if (text := rule.describe()))
+    conversions += (f"rows where {mapped.where}",) * bool(mapped.where)
     if is_parquet:
         slices, unused = _parquet(where, mapped, rules, files)
-        return SourceTable(table, layout, slices, ParquetReader(rules), (*conversions, *unused))
+        if mapped.where:  # how many rows of a file are taken is not known yet
+            slices = tuple(replace(piece, rows=None) for piece in slices)
+        return SourceTable(table, layout, slices, ParquetReader(rules, mapped.where), (*conversions, *unused))
     fields, slices, unused = _text(where, mapped, rules, files)
-    reader = MappedTextReader(dialect_of(mapped.text), fields, rules)
+    reader = MappedTextReader(dialect_of(mapped.text), fields, rules, mapped.where)
     return SourceTable(table, layout, slices, reader, (*conversions, *unused))
 
 
@@ -223,10 +227,12 @@ def _parquet(
                 continue
             first = first or schema
             _require_columns(where, path, schema.names, mapped, rules)
+            require_asked(where, mapped.where, path, schema.names)
             for field in schema:
                 if field.name in inputs and not mapped.mixed_types:
                     _same_kind(where, field, path, kinds)
-    return tuple(slices), _unused(first.names if first is not None else (), inputs)
+    used = dict.fromkeys(asked_columns(mapped.where)) | inputs
+    return tuple(slices), _unused(first.names if first is not None else (), used)
 
 
 def _require_columns(where: str, path: Path, names: Sequence[str], mapped: MappedTable, rules: Sequence[Rule]) -> None:
@@ -274,7 +280,7 @@ def _kind(arrow: pa.DataType) -> str:
     return next((name for name, test in tests.items() if test(arrow)), str(arrow))
 
 
-def _unused(names: Sequence[str], inputs: Mapping[str, Rule]) -> tuple[str, ...]:
+def _unused(names: Sequence[str], inputs: Collection[str]) -> tuple[str, ...]:
     left = [name for name in names if name not in inputs]
     more = f" and {len(left) - 5} more" if len(left) > 5 else ""
     return (f"{len(left)} input columns left out: {', '.join(left[:5])}{more}",) if left else ()
@@ -288,7 +294,7 @@ def _text(
 ) -> tuple[Fields, tuple[InputSlice, ...], tuple[str, ...]]:
     """The fields that all files have, in their order."""
     text, dialect = mapped.text, dialect_of(mapped.text)
-    inputs = frozenset().union(*(rule.inputs for rule in rules))
+    inputs = asked_columns(mapped.where).union(*(rule.inputs for rule in rules))
     slices = tuple(InputSlice.of(path) for path in files)
     names: list[str] = list(text.fields)
     if text.header:
@@ -303,6 +309,7 @@ def _text(
         if not headers:
             return tuple(Column(rule.source, rule.column.type) for rule in rules if rule.source), slices, ()
     _require_columns(where, files[0], names, mapped, rules)
-    wanted = input_columns(rules, text.charset)
-    unused = _unused(names, dict.fromkeys(wanted, rules[0]))
+    require_asked(where, mapped.where, files[0], names)
+    wanted = input_columns(rules, text.charset, asked_columns(mapped.where))
+    unused = _unused(names, wanted)
     return tuple(wanted.get(name) for name in names), slices, unused

@@ -18,6 +18,7 @@ from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.ingest.source import InputBatch, InputSlice, batch_rows, pair_of
+from skyshard.ingest.sources.wanted_rows import asked_columns, wanted_rows
 from skyshard.ingest.values.column_rules import Rule, make_columns
 from skyshard.ingest.values.text_values import RowError
 
@@ -32,38 +33,45 @@ class ParquetReader:
     """Reads Parquet slices; without ``rules`` each column is the file's column of its name."""
 
     rules: tuple[Rule, ...] = ()
+    where: str = ""
+    """Which rows are taken: a condition over the files' columns; all if empty."""
 
     def narrowed(self, table: Table, wanted: frozenset[str]) -> ParquetReader:
-        return ParquetReader(tuple(rule for rule in self._rules(table) if rule.column.name in wanted))
+        return replace(self, rules=tuple(rule for rule in self._rules(table) if rule.column.name in wanted))
 
     def _rules(self, table: Table) -> tuple[Rule, ...]:
         return self.rules or tuple(Rule(column, column.name) for column in table)
 
     def batches(self, piece: InputSlice, table: Table, layout: TableLayout) -> Iterator[InputBatch]:
         rules = self._rules(table)
-        exact = frozenset(layout.position or ())
         first_row = 1
         try:
             with pq.ParquetFile(piece.path, buffer_size=BUFFER_BYTES) as file:
-                names = _wanted(piece, file, rules, table)
+                names = _wanted(piece, file, rules, table, asked_columns(self.where))
                 groups = range(file.num_row_groups)
                 if piece.row_groups is not None:
                     groups = range(piece.row_groups[0], piece.row_groups[1] + 1)
                     first_row += sum(file.metadata.row_group(i).num_rows for i in range(piece.row_groups[0]))
                 for batch in _batches(file, batch_rows(table), groups, names):
-                    conversions: Counter[str] = Counter()
-                    inputs = dict(zip(batch.schema.names, batch.columns, strict=True))
-                    made = make_columns(rules, inputs, batch.num_rows, exact, conversions)
-                    typed = pa.RecordBatch.from_arrays(made.columns, names=table.column_names)
-                    yield InputBatch(typed, first_row, pair_of(made.exact, layout.position), conversions)
+                    given = InputBatch(batch, first_row)
+                    yield self._made(piece, given, rules, table, layout)
                     first_row += batch.num_rows
-        except RowError as error:
-            raise UserError(
-                f"'{piece.path}', row {first_row + error.row}, column '{error.column}': {error.what}",
-                remedy=error.remedy,
-            ) from None
         except (pa.ArrowException, OSError) as error:
             raise _broken(piece.path, error) from None
+
+    def _made(
+        self, piece: InputSlice, given: InputBatch, rules: tuple[Rule, ...], table: Table, layout: TableLayout
+    ) -> InputBatch:
+        """The table's columns of a batch of the file's, of the rows that are wanted."""
+        conversions: Counter[str] = Counter()
+        named = dict(zip(given.batch.schema.names, given.batch.columns, strict=True))
+        taken, inputs = wanted_rows(piece, given, named, self.where)
+        try:
+            made = make_columns(rules, inputs, taken.batch.num_rows, frozenset(layout.position or ()), conversions)
+        except RowError as error:
+            raise error.in_file(piece.path, taken.number(error.row)) from None
+        typed = pa.RecordBatch.from_arrays(made.columns, names=table.column_names)
+        return replace(taken, batch=typed, positions=pair_of(made.exact, layout.position), conversions=conversions)
 
 
 def _batches(file: pq.ParquetFile, rows: int, groups: range, names: list[str]) -> Iterator[pa.RecordBatch]:
@@ -89,7 +97,9 @@ def twin_names(names: Sequence[str]) -> dict[str, list[str]]:
     return {name: [*found[: found.index(name)], *found[found.index(name) + 1 :]] for found in several for name in found}
 
 
-def _wanted(piece: InputSlice, file: pq.ParquetFile, rules: tuple[Rule, ...], table: Table) -> list[str]:
+def _wanted(
+    piece: InputSlice, file: pq.ParquetFile, rules: tuple[Rule, ...], table: Table, asked: frozenset[str]
+) -> list[str]:
     """The input columns to read, in the file's order; a missing one is named, and one that occurs twice."""
     have = set(file.schema_arrow.names)
     twins = twin_names(file.schema_arrow.names)
@@ -100,7 +110,7 @@ def _wanted(piece: InputSlice, file: pq.ParquetFile, rules: tuple[Rule, ...], ta
                 f"'{piece.path}' has no column '{missing[0]}' for '{rule.column.name}' of table '{table.name}'",
                 remedy="name another with 'from', omit it, or allow it to be missing",
             )
-    wanted = frozenset().union(*(rule.inputs for rule in rules))
+    wanted = asked.union(*(rule.inputs for rule in rules))
     for name in sorted(wanted & twins.keys()):
         if name in twins[name]:
             raise UserError(f"'{piece.path}' has column '{name}' twice", remedy="name each column once")

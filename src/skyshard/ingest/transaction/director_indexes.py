@@ -18,7 +18,7 @@ from skyshard.ingest.on_nodes.build_orders import index_build
 from skyshard.ingest.on_nodes.part_tables import MergeTables
 from skyshard.ingest.partition.bundle import Bundle, SliceReport
 from skyshard.ingest.partition.director_keys import DirectorKeys, DoubledKey, KeyKind, build_keys
-from skyshard.ingest.partition.doubled_input import where_rows_stand
+from skyshard.ingest.partition.doubled_input import row_in_file, where_rows_stand
 from skyshard.ingest.partition.key_files import harmed, records
 from skyshard.ingest.plan.ingest_plan import PlannedTable
 from skyshard.ingest.source import SourceTable
@@ -28,6 +28,8 @@ from skyshard.node.messages import BuiltTable
 from skyshard.node.node_loader import NodeLoader
 from skyshard.registry.stored.records import IndexPart
 
+MOST_READ = 32
+"""Files of earlier transactions that are read for the row with a key at most."""
 MOST_FILES = 3
 """Files of earlier transactions that an error names at most."""
 
@@ -59,6 +61,15 @@ class DirectorIndexes:
         """Keys of a director, a folder a transaction; they outlive the ingest, for the next one to check against."""
         database, table = split_director(director, self._database)
         return self._site.folders.keys / database / table
+
+    def earlier_keys(self, director: str) -> DirectorKeys:
+        """The keys that earlier transactions brought.
+
+        Raises:
+            UserError: some are missing or damaged.
+        """
+        self._require_earlier(director)
+        return DirectorKeys.open(self.keys_folder(director))
 
     def start(self, table: PlannedTable, reports: Sequence[SliceReport]) -> None:
         """Merge the keys of a director's slices, then have the czar's server make its copy like any other table."""
@@ -113,8 +124,7 @@ class DirectorIndexes:
         director = table.name
         mine = self._own_keys(director)
         shutil.rmtree(mine, ignore_errors=True)
-        self._require_earlier(director)
-        earlier = DirectorKeys.open(self.keys_folder(director))
+        earlier = self.earlier_keys(director)
         files = [Bundle(self._staging, director, report.digest).keys for report in reports]
         kind = KeyKind.of(table.table, table.layout)
         try:
@@ -133,7 +143,8 @@ class DirectorIndexes:
         contributions = self._site.registry.contributions.all(self._database)
         chunks = {(table.name, error.earlier_chunk, False)}
         files = [c["part"] for c in contributions if (c["table"], c["chunk"], bool(c["is_overlap"])) in chunks]
-        named = " or ".join(f"'{path}'" for path in sorted(set(files) - set(error.names))[:MOST_FILES])
+        earlier = sorted(set(files) - set(error.names))
+        named = _earlier_place(table, earlier, error.key) or " or ".join(f"'{path}'" for path in earlier[:MOST_FILES])
         return UserError(
             f"{key} in {places} was ingested by an earlier transaction{f' ({named})' if named else ''}; there may be "
             f"more",
@@ -145,3 +156,12 @@ class DirectorIndexes:
         order = index_build(self._database, director, kind, part, self._own_keys(director), self._staging)
         (built,) = self._site.czar_loader.call(NodeLoader.build, order).result()
         return built
+
+
+def _earlier_place(table: SourceTable, files: Sequence[str], key: int) -> str:
+    """The file and row that an earlier transaction had the key from, where it is there still; else nothing."""
+    for path in files[:MOST_READ]:
+        row = row_in_file(table, path, {table.layout.key: key})
+        if row is not None:
+            return f"'{path}', row {row}"
+    return ""

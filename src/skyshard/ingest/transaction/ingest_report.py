@@ -13,7 +13,11 @@ from skyshard.ingest.plan.ingest_plan import PlannedTable
 
 @dataclass(slots=True)
 class TableReport:
-    """What became of one table; ``conversions`` counts values by what was done to them."""
+    """What became of one table; ``conversions`` counts values by what was done to them.
+
+    ``left_out`` counts rows of the input that were not taken, by the policy; ``quarantine`` is the file of those whose
+    policy keeps them there.
+    """
 
     table: str
     role: str
@@ -25,6 +29,8 @@ class TableReport:
     orphans: int = 0
     moved: int = 0
     conversions: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
+    quarantine: str = ""
 
 
 @dataclass(slots=True)
@@ -48,15 +54,18 @@ class IngestReport:
 def table_report(table: PlannedTable, reports: Sequence[SliceReport]) -> TableReport:
     """Sum up the slices of one table."""
     conversions: Counter[str] = Counter()
+    left_out: Counter[str] = Counter()
     result = TableReport(table.name, str(table.source.layout.role), str(table.loader))
     chunks = set()
     for report in reports:
         conversions.update(report.conversions)
+        left_out.update(report.left_out)
         result.rows += report.rows
         result.moved += report.moved
         result.orphans += sum(report.orphans.values())
         result.overlap_rows += sum(segment.rows for segment in report.segments if segment.is_overlap)
         chunks |= {segment.chunk for segment in report.segments if not segment.is_overlap and segment.chunk >= 0}
     result.chunks, result.conversions = len(chunks), dict(conversions)
+    result.left_out = dict(left_out)
     result.bytes = sum(table_bytes(table, reports).values())
     return result

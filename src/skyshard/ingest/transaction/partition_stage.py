@@ -19,6 +19,7 @@ from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread, in_order_
 from skyshard.ingest.on_nodes.build_orders import EMPTY, merged_segments
 from skyshard.ingest.on_nodes.disk_writer import DiskWriter
 from skyshard.ingest.partition.bundle import SliceReport
+from skyshard.ingest.partition.first_rows import KeySpec, leave_out_later, read_keys
 from skyshard.ingest.partition.given_chunks import check_overlap
 from skyshard.ingest.partition.partition_task import PartitionSpec, partition_slice, require_distinct
 from skyshard.ingest.plan.ingest_plan import PlannedTable
@@ -53,24 +54,41 @@ class PartitionStage:
         if layout.director or layout.director2:
             self._indexes.wait_for_keys(layout.director, layout.director2)
         start = time.monotonic()
-        reports = sorted(self._reports(table, start), key=lambda report: report.path)
+        later = self._later_rows(table, start) if layout.duplicates == "keep-first" else ""
+        reports = sorted(self._reports(table, start, later), key=lambda report: report.path)
         require_distinct(table.name, reports)
         check_overlap(table.name, reports)
         rows = sum(report.rows for report in reports)
         self._run.events.tell(
             TABLE_PARTITIONED, table=table.name, rows=rows, slices=len(reports), elapsed_s=time.monotonic() - start
         )
-        self._check_truth(table, rows)
+        self._check_truth(table, rows + sum(sum(report.left_out.values()) for report in reports))
         if layout.role is Role.DIRECTOR and layout.key:
             self._indexes.start(table, reports)
         if any(report.moved for report in reports):
             self._run.site.registry.databases.mark_scattered(database, table.name)
         return reports
 
-    def _reports(self, table: PlannedTable, start: float) -> Iterable[SliceReport]:
+    def _later_rows(self, table: PlannedTable, start: float) -> str:
+        """Read the keys of a director beforehand; returns the folder that says which rows come later than others."""
+        runtime, folder, slices = self._run.site.runtime, self._run.staging / f"keys-{table.name}", table.source.slices
+        spec = KeySpec.of(table.source, folder)
+        shared = runtime.share(spec)
+        calls = (partial(runtime.submit, read_keys, shared, piece) for piece in slices)
+        files: dict[InputSlice, str] = {}
+        size = 0
+        for file, piece in in_order_of_end(calls, slices, AHEAD * (os.cpu_count() or 1)):
+            files[piece], size = file, size + piece.bytes
+            elapsed_s = time.monotonic() - start
+            self._run.watch(Progress(f"keys of {table.name}", len(files), len(slices), 0, size, elapsed_s))
+        earlier = self._indexes.earlier_keys(table.name)
+        leave_out_later(spec, slices, [files[piece] for piece in slices], earlier)
+        return str(folder)
+
+    def _reports(self, table: PlannedTable, start: float, later: str) -> Iterable[SliceReport]:
         """What the slices of a table brought, as they come, each one recorded."""
         slices, rows, size = table.source.slices, 0, 0
-        calls = self._calls(table, slices)
+        calls = self._calls(table, slices, later)
         for done, (report, piece) in enumerate(in_order_of_end(calls, slices, AHEAD * (os.cpu_count() or 1)), 1):
             rows, size = rows + report.rows, size + piece.bytes
             elapsed_s = time.monotonic() - start
@@ -81,13 +99,17 @@ class PartitionStage:
                 self._to_disk.begin(self._run.staging / one.file for one in report.segments if one.file)
             yield report
 
-    def _calls(self, table: PlannedTable, slices: Sequence[InputSlice]) -> Iterable[Callable[[], Future[SliceReport]]]:
+    def _calls(
+        self, table: PlannedTable, slices: Sequence[InputSlice], later: str
+    ) -> Iterable[Callable[[], Future[SliceReport]]]:
         """One call for each slice, which starts its task."""
         layout, runtime = table.source.layout, self._run.site.runtime
-        keys = [str(self._indexes.keys_folder(one)) if one else "" for one in (layout.director, layout.director2)]
+        one, two = (
+            str(self._indexes.keys_folder(name)) if name else "" for name in (layout.director, layout.director2)
+        )
         spec = PartitionSpec(
             table.source.table, layout, self._run.plan.layout.striping, table.source.reader, table.loader,
-            str(self._run.staging), *keys,
+            str(self._run.staging), one, two, later,
         )  # fmt: skip
         shared = runtime.share(spec)
         return (partial(runtime.submit, partition_slice, shared, piece) for piece in slices)

@@ -86,7 +86,7 @@ def sweep(site: Site, database: str, transaction: int, *, is_over: bool = False,
     answers({node: handle.call(NodeLoader.sweep, database, known[node]) for node, handle in site.nodes.items()})
     answer("czar", site.czar_loader.call(NodeLoader.sweep, database, prototypes))
     _sweep_index(site, database, transaction, retired.get(CZAR_NAME, set()))
-    _sweep_keys(site, database)
+    _sweep_kept(site, database)
     _sweep_staging(site, database, str(transaction))
 
 
@@ -109,10 +109,11 @@ def _directors(site: Site, database: str, transaction: int) -> list[str]:
     return [name for name, (_, layout) in definitions.items() if layout.role is Role.DIRECTOR]
 
 
-def _sweep_keys(site: Site, database: str) -> None:
-    """Director keys of transactions that are not finished; an ingest merges its own again."""
+def _sweep_kept(site: Site, database: str) -> None:
+    """Director keys, and rows left out, of transactions that are not finished; an ingest makes its own again."""
     states = {str(row["id"]): row["state"] for row in site.registry.transactions.all(database)}
-    for folder in site.folders.keys.glob(f"{database}/*/*"):
+    keys, left_out = site.folders.keys.glob(f"{database}/*/*"), site.folders.quarantine.glob(f"{database}/*")
+    for folder in [*keys, *left_out]:
         if states.get(folder.name) != TransactionState.FINISHED:
             shutil.rmtree(folder)
 
@@ -157,7 +158,7 @@ def take_back(site: Site, database: str, mine: OpenTransaction, error: str = "")
         forget_known(site.folders.truth / database, mine.id)
     else:
         site.drop_database(database, _directors(site, database, mine.id))
-        for folder in (site.folders.keys, site.folders.truth):
+        for folder in (site.folders.keys, site.folders.truth, site.folders.quarantine):
             shutil.rmtree(folder / database, ignore_errors=True)
     clear_staging(site, database)
     registry.transactions.take_back(database, mine)

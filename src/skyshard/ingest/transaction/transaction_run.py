@@ -31,6 +31,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from skyshard.basics.progress import Progress, Watcher
@@ -38,7 +39,8 @@ from skyshard.catalog.engines import MYISAM
 from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread
 from skyshard.ingest.on_nodes.disk_writer import DiskWriter
 from skyshard.ingest.on_nodes.ingest_site import Site
-from skyshard.ingest.partition.bundle import SliceReport
+from skyshard.ingest.partition.bundle import Bundle, SliceReport
+from skyshard.ingest.partition.quarantine import join_quarantines
 from skyshard.ingest.plan.ingest_plan import IngestPlan
 from skyshard.ingest.transaction.director_indexes import DirectorIndexes
 from skyshard.ingest.transaction.ingest_report import IngestReport, table_report
@@ -121,6 +123,7 @@ class TransactionRun:
         Bundles are removed first, so that they need not be written. A run that is killed here partitions again.
         """
         plan, site, registry = self._run.plan, self._run.site, self._run.site.registry
+        self._keep_quarantines(report, reports)
         clear_staging(site, plan.database)
         site.write_logs(plan.database, plan.layout.engine)
         os.sync()
@@ -135,3 +138,13 @@ class TransactionRun:
         registry.transactions.move(self._mine, Event.COMMIT)
         registry.transactions.publish(plan.database, self._mine, content)
         self._run.events.tell(TRANSACTION_PUBLISHED, rows=sum(table.rows for table in report.tables))
+
+    def _keep_quarantines(self, report: IngestReport, reports: Mapping[str, Sequence[SliceReport]]) -> None:
+        """Rows that were left out, to where they stay: a file a table, from those of its slices."""
+        folder = self._run.site.folders.quarantine / self._run.database / str(self._run.transaction)
+        for table in report.tables:
+            bundles = [Bundle(self._run.staging, table.table, one.digest) for one in reports[table.table]]
+            files = [bundle.quarantine for bundle in bundles if bundle.quarantine.exists()]
+            if files:
+                table.quarantine = str(folder / f"{table.table}.parquet")
+                join_quarantines(files, Path(table.quarantine))

@@ -37,6 +37,16 @@ def _parse(text: str) -> ast.expr:
         tree = parse_expression(text.strip())
     except (SyntaxError, ValueError) as error:
         raise UserError(f"expression '{text}': {error.args[0]}", remedy=_REMEDY) from None
+    require_arithmetic(text, tree)
+    return tree
+
+
+def require_arithmetic(text: str, tree: ast.expr) -> None:
+    """Refuse a tree, of an expression's text or a part of it, that is not arithmetic.
+
+    Raises:
+        UserError: names what is not.
+    """
     for node in ast.walk(tree):
         if not isinstance(
             node, ast.BinOp | ast.UnaryOp | ast.Name | ast.Constant | ast.operator | ast.unaryop | ast.expr_context
@@ -46,7 +56,6 @@ def _parse(text: str) -> ast.expr:
             raise UserError(f"expression '{text}': {type(node.op).__name__} is not known", remedy=_REMEDY)
         if isinstance(node, ast.Constant) and (isinstance(node.value, bool) or not isinstance(node.value, int | float)):
             raise UserError(f"expression '{text}': {node.value!r} is no number", remedy=_REMEDY)
-    return tree
 
 
 def names_in(text: str) -> frozenset[str]:
@@ -64,21 +73,22 @@ def evaluate(text: str, columns: Mapping[str, pa.Array], rows: int) -> pa.Array:
     Raises:
         pa.ArrowInvalid: an integer overflow.
     """
-    value = _value(_parse(text), columns)
+    value = value_of(_parse(text), columns)
     return value if isinstance(value, pa.Array) else pa.array([value]).take(pa.array([0] * rows, pa.int64()))
 
 
-def _value(node: ast.expr, columns: Mapping[str, pa.Array]) -> pa.Array | int | float:
+def value_of(node: ast.expr, columns: Mapping[str, pa.Array]) -> pa.Array | int | float:
+    """The value of a tree of arithmetic: a column, or one number for all rows."""
     if isinstance(node, ast.Name):
         return columns[node.id]
     if isinstance(node, ast.Constant):
         assert isinstance(node.value, int | float)
         return node.value
     if isinstance(node, ast.UnaryOp):
-        inner = _value(node.operand, columns)
+        inner = value_of(node.operand, columns)
         return _combine(ast.Mult, inner, -1) if isinstance(node.op, ast.USub) else inner
     assert isinstance(node, ast.BinOp)
-    return _combine(type(node.op), _value(node.left, columns), _value(node.right, columns))
+    return _combine(type(node.op), value_of(node.left, columns), value_of(node.right, columns))
 
 
 def _combine(kind: type[ast.operator], left: pa.Array | int | float, right: pa.Array | int | float) -> pa.Array:

@@ -194,35 +194,49 @@ def _doubles(values: pa.Array, column: Column) -> NDArray[np.float64]:
     return numbers
 
 
-def input_columns(rules: Iterable[Rule], given: Given) -> dict[str, Column]:
+def input_columns(rules: Iterable[Rule], given: Given, asked: Collection[str] = ()) -> dict[str, Column]:
     """What each input column of a text file is read as: the table's column where one rule takes it as it is,
-    else a type with room for sentinels and arithmetic, texts in the file's own character set."""
-    return {source: _input_column(source, users, given) for source, users in _users(rules).items()}
+    else a type with room for sentinels and arithmetic, texts in the file's own character set.
+
+    Args:
+        asked: input columns that a condition reads.
+    """
+    users = _users(rules, asked)
+    texts = _texts(users, asked)
+    return {
+        source: Column(source, parse_type(_ANY_TEXT[given])) if source in texts else _input_column(source, found)
+        for source, found in users.items()
+    }
 
 
-def text_inputs(batch: pa.RecordBatch, rules: Iterable[Rule], given: Given) -> dict[str, pa.Array]:
+def text_inputs(
+    batch: pa.RecordBatch, rules: Iterable[Rule], given: Given, asked: Collection[str] = ()
+) -> dict[str, pa.Array]:
     """The input columns of a text file's batch by name; texts that rules change, or several share, as strings."""
     inputs = dict(zip(batch.schema.names, batch.columns, strict=True))
-    for source in (source for source, users in _users(rules).items() if _is_any_text(users)):
+    for source in _texts(_users(rules, asked), asked):
         column = Column(source, parse_type(_ANY_TEXT["utf8"]))
         inputs[source] = as_text(stored_text(inputs[source], column, given, Counter()))
     return inputs
 
 
-def _users(rules: Iterable[Rule]) -> dict[str, list[Rule]]:
-    """The rules that read each input column."""
-    users: dict[str, list[Rule]] = {}
+def _users(rules: Iterable[Rule], asked: Collection[str]) -> dict[str, list[Rule]]:
+    """The rules that read each input column; none for one that only a condition reads."""
+    users: dict[str, list[Rule]] = {name: [] for name in sorted(asked)}
     for rule in rules:
         for source in rule.inputs:
             users.setdefault(source, []).append(rule)
     return users
 
 
-def _input_column(source: str, users: list[Rule], given: Given) -> Column:
+def _texts(users: Mapping[str, list[Rule]], asked: Collection[str]) -> list[str]:
+    """The input columns that are read as texts, whatever the columns are that they fill."""
+    return [source for source, found in users.items() if _is_any_text(found, is_asked=source in asked)]
+
+
+def _input_column(source: str, users: list[Rule]) -> Column:
     if _is_taken_whole(users):
         return Column(source, users[0].column.type)
-    if _is_any_text(users):
-        return Column(source, parse_type(_ANY_TEXT[given]))
     classes = {rule.column.type.type_class for rule in users}
     if classes != {TypeClass.BYTES} or any(rule.derive for rule in users):
         return Column(source, _number_type(users))
@@ -244,8 +258,10 @@ def _is_taken_whole(users: list[Rule]) -> bool:
     return len(users) == 1 and users[0].is_plain
 
 
-def _is_any_text(users: list[Rule]) -> bool:
-    """True where a text is read for columns whose character sets may differ, or is changed on the way."""
+def _is_any_text(users: list[Rule], *, is_asked: bool = False) -> bool:
+    """True where a text is read for columns whose character sets may differ, or is changed or looked at on the way."""
     if any(rule.words for rule in users):
         return True
-    return not _is_taken_whole(users) and all(rule.column.type.charset and not rule.derive for rule in users)
+    return (is_asked or not _is_taken_whole(users)) and all(
+        rule.column.type.charset and not rule.derive for rule in users
+    )

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.schema import Column
 from skyshard.db.charsets import BYTES_A_CHARACTER
 from skyshard.ingest.values import double_digits
@@ -42,6 +43,10 @@ class RowError(Exception):
     def __init__(self, what: str, row: int, column: str, remedy: str) -> None:
         self.what, self.row, self.column, self.remedy = what, row, column, remedy
         super().__init__(what)
+
+    def in_file(self, path: str, row: int) -> UserError:
+        """The error of a column with its file and row, for callers that know where the batch comes from."""
+        return UserError(f"'{path}', row {row}, column '{self.column}': {self.what}", remedy=self.remedy)
 
 
 def to_column(texts: pa.Array, column: Column, conversions: Counter[str]) -> pa.Array:

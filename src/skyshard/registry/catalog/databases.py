@@ -43,7 +43,9 @@ class Databases(Store):
                     database=database, name=table.name, loader=loader, transaction_id=transaction, **values
                 )
                 connection.execute(made)
-            elif row["definition"] != values["definition"] or TableLayout.model_validate(row["layout"]) != layout:
+            elif row["definition"] != values["definition"] or not layout.is_same_table(
+                TableLayout.model_validate(row["layout"])
+            ):
                 raise UserError(
                     f"table '{database}.{table.name}' has other columns, keys or another role than the source",
                     remedy="ingest under another --database",

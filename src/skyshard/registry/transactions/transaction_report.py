@@ -26,6 +26,10 @@ class ReportedTable(Strict):
     """Rows that follow their director into another chunk than that of their position."""
     conversions: dict[str, int]
     """Values by what was done to them."""
+    left_out: dict[str, int] = Field(default_factory=dict)
+    """Rows of the input that were not taken, by the policy that left them out."""
+    quarantine: str = ""
+    """The file of the rows without a position that were left out, where they are kept."""
 
 
 class ReportedMerge(Strict):

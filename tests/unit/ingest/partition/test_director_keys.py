@@ -71,7 +71,7 @@ def test_keys_are_merged_in_ranges(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     shares = np.array_split(random.permutation(keys), parts)
     files = [part(tmp_path, f"f{i}", share.tolist(), i) for i, share in enumerate(shares)]
     names = [f"f{i}.tsv" for i in range(parts)]
-    sizes = [len(records) for records, _ in director_keys._ranges([np.load(file) for file in files])]
+    sizes = [len(records) for records, _ in director_keys.by_key([np.load(file) for file in files])]
     assert max(sizes) <= 64 or parts == 40
     assert len(sizes) > 10
     build_keys(tmp_path / "keys", files, "Object", names, NO_KEYS)

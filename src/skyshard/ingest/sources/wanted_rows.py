@@ -1,0 +1,58 @@
+"""Leaves out the rows of a file that a table does not want (``where`` of a mapping). No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+
+import pyarrow as pa
+
+from skyshard.basics.errors import UserError
+from skyshard.ingest.source import InputBatch, InputSlice
+from skyshard.ingest.values.row_condition import columns_in, is_true
+from skyshard.ingest.values.text_values import RowError
+
+WHERE = "where"
+"""The policy by which such rows are counted."""
+
+
+def asked_columns(where: str) -> frozenset[str]:
+    """The input columns that the condition reads; none where all rows are wanted."""
+    return columns_in(where) if where else frozenset()
+
+
+def require_asked(where: str, text: str, path: object, names: Sequence[str]) -> None:
+    """Refuse a condition on a column that the file has not.
+
+    Args:
+        where: whose condition it is, for the message.
+
+    Raises:
+        UserError: names the columns of the file that are spelled nearly so.
+    """
+    for name in sorted(asked_columns(text) - set(names)):
+        near = get_close_matches(name, names, 3) or [other for other in names if other.lower() == name.lower()]
+        raise UserError(
+            f"{where}: '{path}' has no column '{name}' for where '{text}'",
+            remedy=f"is it {' or '.join(near)}?" if near else "name columns of the input",
+        )
+
+
+def wanted_rows(
+    piece: InputSlice, given: InputBatch, inputs: Mapping[str, pa.Array], where: str
+) -> tuple[InputBatch, Mapping[str, pa.Array]]:
+    """A batch of a file and its input columns, both without the rows for which the condition is not true.
+
+    Raises:
+        UserError: values that cannot be compared.
+    """
+    if not where:
+        return given, inputs
+    try:
+        is_wanted = is_true(where, inputs, given.batch.num_rows)
+    except RowError as error:
+        raise UserError(f"'{piece.path}', from row {given.first_row} on: {error.what}", remedy=error.remedy) from None
+    if is_wanted.all():
+        return given, inputs
+    mask = pa.array(is_wanted)
+    return given.only(is_wanted, WHERE), {name: values.filter(mask) for name, values in inputs.items()}

@@ -1,0 +1,242 @@
+"""Rows that a table does not take: with doubled keys, without position, unwanted; counted, and exactly once."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from tests.support.killing import forget
+from tests.support.same_answer import rows_in
+
+from skyshard.basics.errors import UserError
+from skyshard.cluster.private_cluster import Cluster
+from skyshard.ingest import IngestReport
+from skyshard.node.messages import Loader
+from skyshard.testbed import Testbed, survey_source
+
+pytestmark = pytest.mark.integration
+
+LOADERS = [Loader.IMAGE, Loader.LOAD_DATA]
+STRIPING = {"stripes": 18, "substripes": 4, "overlap_deg": 0.5}
+OBJECT: dict[str, Any] = {
+    "files": ["Object*.parquet"], "role": "director", "key": "id", "position": ["ra", "decl"],
+    "declare": [{"name": name, "type": kind} for name, kind in
+                (("id", "bigint"), ("ra", "double"), ("decl", "double"), ("v", "int"), ("name", "varchar(8)"))],
+}  # fmt: skip
+SOURCE: dict[str, Any] = {
+    "files": ["Source*.parquet"], "role": "dependent", "director": "Object", "key": "id",
+    "declare": [{"name": name, "type": "bigint"} for name in ("sid", "id")],
+}  # fmt: skip
+COLUMNS = ("id", "ra", "decl", "v", "isPrimary", "name")
+Row = tuple[Any, ...]
+
+
+@pytest.fixture(scope="module")
+def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
+    private_cluster.start_mono()
+    with Testbed(private_cluster.folder) as testbed:
+        yield testbed
+
+
+def row(key: int, ra: float | None, decl: float | None, v: int, *, primary: bool | None = True) -> Row:
+    return key, ra, decl, v, primary, f"n{v}é"
+
+
+def write_objects(path: Path, rows: list[Row], row_group_size: int = 2) -> None:
+    kinds = (pa.int64(), pa.float64(), pa.float64(), pa.int32(), pa.bool_(), pa.string())
+    columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
+    arrays = [pa.array(values, kind) for values, kind in zip(columns, kinds, strict=True)]
+    pq.write_table(pa.table(arrays, names=COLUMNS), path, row_group_size=row_group_size)
+
+
+class Sky:
+    """A database, and the folders of files that it is ingested from."""
+
+    def __init__(self, testbed: Testbed, folder: Path) -> None:
+        self.testbed = testbed
+        self.folder = folder
+        self.name = f"r{uuid.uuid4().hex[:8]}"
+        self.number = 0
+
+    def source(self, objects: dict[str, list[Row]], sources: Sequence[tuple[int, int]] = (), **tables: Any) -> Path:
+        self.number += 1
+        folder = self.folder / str(self.number)
+        folder.mkdir()
+        described = {"Object": OBJECT | tables.get("Object", {})}
+        for name, rows in objects.items():
+            write_objects(folder / f"{name}.parquet", rows)
+        if sources:
+            sid, ids = zip(*sources, strict=True)
+            pq.write_table(pa.table({"sid": sid, "id": ids}), folder / "Source.parquet")
+            described["Source"] = SOURCE | tables.get("Source", {})
+        content = {"version": 1, "database": self.name, "striping": STRIPING, "tables": described}
+        (folder / "mapping.yaml").write_text(yaml.safe_dump(content))
+        return folder
+
+    def add(self, *args: Any, loader: Loader = Loader.IMAGE, **tables: Any) -> IngestReport:
+        return self.testbed.ingest(self.source(*args, **tables), loader=loader)
+
+    def ask(self, sql: str, target: Any = "czar") -> list[Row]:
+        return sorted(
+            tuple(values) for values in rows_in(self.testbed.query(sql, database=self.name, target=target).table)
+        )
+
+    def is_good(self) -> bool:
+        return all(check.is_good for check in self.testbed.verify(self.name))
+
+
+@pytest.fixture
+def sky(testbed: Testbed, tmp_path: Path) -> Iterator[Sky]:
+    made = Sky(testbed, tmp_path)
+    yield made
+    forget(testbed, made.name)
+
+
+KEEP_FIRST: dict[str, Any] = {"Object": {"duplicates": "keep-first"}}
+A = [row(1, 25, 12, 10), row(2, 60, 12, 20), row(1, 25.01, 12, 11), row(3, 25, 12.01, 30)]
+"""Key 1 twice in a file, in two row groups and one chunk."""
+B = [row(3, 200, -40, 31), row(4, 200.1, -40, 40), row(2, 60, 12, 21)]
+"""Key 3 in another chunk, key 2 in the same place."""
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_first_rows_are_kept_in_the_order_of_files_and_rows(sky: Sky, loader: Loader) -> None:
+    """Across row groups, files and chunks, overlap rows included; what is left out is counted, dependents follow."""
+    report = sky.add({"Object_a": A, "Object_b": B}, [(100, 1), (300, 3), (400, 4)], loader=loader, **KEEP_FIRST)
+    objects, sources = report.tables
+    assert (objects.rows, objects.left_out, sources.orphans) == (4, {"duplicates": 3}, 0)
+    assert sky.ask("SELECT id, v FROM Object") == [(1, 10), (2, 20), (3, 30), (4, 40)]
+    sky.testbed.load_mono(sky.name)
+    for sql in (
+        "SELECT o.v, s.sid FROM Object o JOIN Source s ON o.id = s.id",
+        "SELECT a.v, b.v FROM Object a JOIN Object b ON scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.3",
+        "SELECT v FROM Object WHERE id IN (1, 3)",
+        "SELECT COUNT(*) FROM Object",
+    ):
+        assert (sql, sky.ask(sql)) == (sql, sky.ask(sql, "mono"))
+    assert sky.is_good()
+    recorded = sky.testbed.registry.transactions.all(sky.name)[0]["report"]["tables"]
+    assert recorded[0]["left_out"] == {"duplicates": 3}
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_rows_of_an_earlier_transaction_go_first(sky: Sky, loader: Loader) -> None:
+    """A key that is there already is left out, wherever its row would go; its dependents join the row that is there."""
+    sky.add({"Object_a": A}, loader=loader, **KEEP_FIRST)
+    report = sky.add({"Object_b": B}, [(100, 2), (300, 3)], loader=loader, **KEEP_FIRST)
+    assert report.tables[0].left_out == {"duplicates": 2}
+    assert sky.ask("SELECT id, v FROM Object") == [(1, 10), (2, 20), (3, 30), (4, 40)]
+    assert sky.ask("SELECT s.sid, o.v FROM Object o JOIN Source s ON o.id = s.id") == [(100, 20), (300, 30)]
+    assert sky.is_good()
+
+
+def test_policies_may_differ_between_transactions(sky: Sky) -> None:
+    """What becomes of rows that come is not part of the table; whether its keys are unique is."""
+    sky.add({"Object_a": A}, **KEEP_FIRST)
+    with pytest.raises(UserError, match=r"key 2 of director 'Object' in .*Object_b.parquet', row 3 was ingested by an"):
+        sky.add({"Object_b": [*B[1:2], row(9, 1, 1, 1), B[2]]})
+    with pytest.raises(UserError, match="unique_key True, which is False in the source"):
+        sky.add({"Object_b": B}, Object={"duplicates": "keep-all"})
+    assert sky.add({"Object_b": B}, **KEEP_FIRST).tables[0].rows == 1
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_all_rows_of_a_key_are_kept_and_found(sky: Sky, loader: Loader) -> None:
+    """``keep-all``: by key, ranges, joins, counts and pairs, as one server answers, over one chunk and several."""
+    sky.add(
+        {"Object_a": A, "Object_b": B}, [(100, 1), (300, 3), (400, 4)], loader=loader, Object={"duplicates": "keep-all"}
+    )
+    sky.testbed.load_mono(sky.name)
+    for sql, right in {
+        "SELECT v FROM Object WHERE id = 3": [(30,), (31,)],
+        "SELECT v FROM Object WHERE id IN (1, 4)": [(10,), (11,), (40,)],
+        "SELECT COUNT(*), COUNT(DISTINCT id) FROM Object WHERE id BETWEEN 1 AND 3": [(6, 3)],
+        "SELECT o.v, s.sid FROM Object o JOIN Source s ON o.id = s.id WHERE s.id >= 3": [
+            (30, 300), (31, 300), (40, 400)],
+        "SELECT COUNT(*) FROM Object a JOIN Object b ON scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.05": [(15,)],
+    }.items():  # fmt: skip
+        assert (sql, sky.ask(sql)) == (sql, right)
+        assert (sql, sky.ask(sql, "mono")) == (sql, right)
+    assert sky.is_good()
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_unwanted_rows_are_left_out_and_their_dependents_are_orphans(sky: Sky, loader: Loader) -> None:
+    """By a condition over an input column that no column takes; orphans are kept, refused or left out as asked."""
+    rows = [row(1, 25, 12, 10), row(2, 60, 12, 20, primary=False), row(3, 25, 12.01, 30, primary=None)]
+    wanted = {"where": "isPrimary and v < 40", "duplicates": "keep-first"}
+    again = [row(1, 25, 12, 12, primary=False), row(2, 60, 12, 21), row(5, 60, 12, 50)]
+    sources = [(100, 1), (200, 2), (300, 3)]
+    with pytest.raises(UserError, match=r"Source.parquet', row 3: 'id' 3 is no key .* or say orphans: keep or skip"):
+        sky.add({"Object_a": rows, "Object_b": again}, sources, Object=wanted, Source={"orphans": "refuse"})
+    report = sky.add({"Object_a": rows, "Object_b": again}, sources, loader=loader, Object=wanted)
+    objects, followers = report.tables
+    assert (objects.rows, objects.left_out, followers.orphans) == (2, {"where": 4}, 1)
+    assert sky.ask("SELECT id, v FROM Object") == [(1, 10), (2, 21)]
+    assert sky.ask("SELECT sid FROM Source") == [(100,), (200,), (300,)]
+    sky.testbed.load_mono(sky.name)
+    join = "SELECT s.sid, o.v FROM Source s LEFT JOIN Object o ON o.id = s.id"
+    assert sky.ask(join.replace("LEFT ", "")) == [(100, 10), (200, 21)]
+    assert sky.is_good()
+    other = Sky(sky.testbed, sky.folder / "1")
+    report = other.add({"Object_a": rows}, sources, loader=loader, Object=wanted, Source={"orphans": "skip"})
+    assert [(table.rows, table.left_out) for table in report.tables] == [(1, {"where": 2}), (1, {"orphans": 2})]
+    assert other.is_good()
+    forget(sky.testbed, other.name)
+
+
+NAN, INF = float("nan"), float("inf")
+BAD = [row(1, 25, 12, 10), row(2, NAN, 12, 20), row(3, 25, None, 30), row(4, INF, 0, 40), row(5, 25, 90.5, 50),
+       row(6, 60, 12, 60)]  # fmt: skip
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+@pytest.mark.parametrize("policy", ["skip", "quarantine"])
+def test_rows_without_a_position_are_left_out(sky: Sky, loader: Loader, policy: str) -> None:
+    """NaN, NULL, infinity and latitudes beyond a pole; the quarantine has them as the input does, with file and row."""
+    report = sky.add({"Object_a": BAD[:1], "Object_b": BAD[1:]}, loader=loader, Object={"bad_positions": policy})
+    (table,) = report.tables
+    assert (table.rows, table.left_out) == (2, {"bad_positions": 4})
+    assert sky.ask("SELECT id FROM Object") == [(1,), (6,)]
+    assert sky.is_good()
+    if policy == "skip":
+        assert table.quarantine == ""
+        return
+    kept = pq.read_table(table.quarantine)
+    assert Path(table.quarantine).parent.parent.name == sky.name
+    assert kept["inputRow"].to_pylist() == [1, 2, 3, 4]
+    assert {Path(name).name for name in kept["inputFile"].to_pylist()} == {"Object_b.parquet"}
+    assert kept["id"].to_pylist() == [2, 3, 4, 5]
+    assert kept["name"].to_pylist() == ["n20é", "n30é", "n40é", "n50é"]
+    assert repr(kept["ra"].to_pylist()) == "[nan, 25.0, inf, 25.0]"
+    assert kept["decl"].to_pylist()[3] == 90.5
+
+
+def test_a_row_without_a_position_is_refused_and_the_remedy_is_said(sky: Sky) -> None:
+    """Unless a policy says otherwise, at plan and at ingest alike; nothing is left."""
+    source = sky.source({"Object_a": BAD})
+    words = "row 2: position .nan, 12. in columns 'ra' and 'decl' is not on the sphere.*say bad_positions: skip or"
+    with pytest.raises(UserError, match=words):
+        survey_source(sky.testbed.plan(source), sky.testbed.cluster.folder)
+    with pytest.raises(UserError, match=words):
+        sky.testbed.ingest(source)
+    assert sky.name not in sky.testbed.registry.published.databases()
+
+
+def test_quarantine_goes_with_its_transaction(sky: Sky) -> None:
+    """A second transaction has a file of its own; what is taken back leaves none."""
+    quarantine: dict[str, Any] = {"Object": {"bad_positions": "quarantine"}}
+    sky.add({"Object_a": BAD}, **quarantine)
+    folder = sky.testbed.cluster.folder / "quarantine" / sky.name
+    assert len(list(folder.glob("*/*"))) == 1
+    with pytest.raises(UserError, match="was ingested by an earlier"):
+        sky.add({"Object_b": [row(7, NAN, 1, 1), row(1, 25, 12, 11)]}, **quarantine)
+    assert len(list(folder.glob("*/*"))) == 1
+    sky.add({"Object_b": [row(7, NAN, 1, 1), row(8, 25, 12, 11)]}, **quarantine)
+    assert sorted(len(pq.read_table(path)) for path in folder.glob("*/*")) == [1, 4]
