@@ -151,9 +151,9 @@ class IngestedTable(Output):
     orphans: int
     moved: int
     conversions: dict[str, int]
-    left_out: dict[str, int]
+    left_out: dict[str, int] = Field(default_factory=dict)
     """Rows of the input that were not taken, by policy."""
-    quarantine: str
+    quarantine: str = ""
     """The file of the rows without a position that were left out, where they are kept."""
 
 
