@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from skyshard.basics.errors import UserError
 from skyshard.catalog.schema import Column, Table, is_chunk_column
+from skyshard.catalog.strict_files import validate_model
 from skyshard.ingest.sources.inferred_roles import ColumnKinds, InferredRole, infer_roles
 from skyshard.ingest.sources.mapped_files import TableFiles
 from skyshard.ingest.sources.mapping import MappedColumn, MappedTable
@@ -57,7 +58,7 @@ def infer_tables(
     roles = infer_roles({name: kinds[name] for name in tables if name in kinds}, known)
     return {
         name: InferredTable(
-            _filled(tables[name], columns[name], roles[name], is_given=name in known),
+            _filled(path, tables[name], columns[name], roles[name], is_given=name in known),
             described[name],
             columns[name],
             _notes(columns[name], roles[name], len(found[name].files), is_given=name in known),
@@ -153,7 +154,9 @@ def _given_role(mapped: MappedTable) -> InferredRole:
     return InferredRole(mapped.role, mapped.key, mapped.director, mapped.position, mapped.primary_key)
 
 
-def _filled(mapped: MappedTable, columns: InferredColumns, role: InferredRole, *, is_given: bool) -> MappedTable:
+def _filled(
+    path: Path, mapped: MappedTable, columns: InferredColumns, role: InferredRole, *, is_given: bool
+) -> MappedTable:
     """The table of the mapping with role, key and position, files that may lack columns, and types that may differ."""
     given = mapped.model_fields_set
     values = mapped.model_dump(exclude_unset=True, by_alias=True, exclude={"schema_table"})
@@ -174,7 +177,7 @@ def _filled(mapped: MappedTable, columns: InferredColumns, role: InferredRole, *
         values["columns"] = spelled | values.get("columns", {})
     names = {column.name for column in columns.columns} | set(mapped.columns)
     values["omit"] = tuple(name for name in mapped.omit if name in names)
-    return MappedTable.model_validate(values | {"mixed_types": True})
+    return validate_model(MappedTable, values | {"mixed_types": True}, path)
 
 
 # what is said about it

@@ -132,6 +132,11 @@ class MappedTable(TableLayout):
     primary_key: tuple[str, ...] = ()
     """Columns of the primary key; a director's key needs not be named."""
 
+    def _require_policies_to_act(self) -> None:
+        """Checked when the role is known; a mapping that infers it may leave it out."""
+        if "role" in self.model_fields_set:
+            super()._require_policies_to_act()
+
     @property
     def layout(self) -> TableLayout:
         return TableLayout(**{name: getattr(self, name) for name in TableLayout.model_fields})

@@ -164,3 +164,12 @@ def test_role_is_needed_where_nothing_is_inferred(tmp_path: Path) -> None:
     (tmp_path / "mapping.yaml").write_text(text)
     with pytest.raises(UserError, match="table 'Object' has no role"):
         open_source(tmp_path)
+
+
+def test_policies_hold_for_an_inferred_role(tmp_path: Path) -> None:
+    """They are checked with the role that the columns give: kept for a director, refused for a regular table."""
+    table = opened(tmp_path, objects(1, 1), duplicates="keep-all").tables["Object"]
+    assert (table.layout.role, table.layout.unique_key, table.layout.duplicates) == (Role.DIRECTOR, False, "keep-all")
+    pq.write_table(pa.table({"visit": [1]}), tmp_path / "o0.parquet")
+    with pytest.raises(UserError, match="duplicates: keep-all is for directors with a key"):
+        opened(tmp_path, duplicates="keep-all")
