@@ -28,6 +28,7 @@ __all__ = [
     "ClusterError",
     "ClusterFile",
     "Compacted",
+    "DatabaseDifference",
     "DemoResult",
     "Estimate",
     "ExperimentOutcome",
@@ -109,6 +110,7 @@ if TYPE_CHECKING:
     from skyshard.ingest.transaction.ingest_report import TableReport as TableReport
     from skyshard.ingest.upkeep.compaction import Compacted as Compacted
     from skyshard.node.messages import Loader as Loader
+    from skyshard.releases.differences.difference import DatabaseDifference as DatabaseDifference
     from skyshard.scenarios.calibration_run import CalibrationRun as CalibrationRun
     from skyshard.scenarios.demo import DemoResult as DemoResult
     from skyshard.scenarios.demo import run_demo as run_demo
@@ -136,6 +138,7 @@ else:
             "ClusterFile": "catalog.cluster_file",
             "ClusterError": "basics.errors",
             "Compacted": "ingest.upkeep.compaction",
+            "DatabaseDifference": "releases.differences.difference",
             "DemoResult": "scenarios.demo",
             "Estimate": "ingest.estimate",
             "ExperimentOutcome": "scenarios.experiment.run_experiment",

@@ -13,7 +13,7 @@ import contextlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Literal
 
 import skyshard.czar
 import skyshard.ingest
+import skyshard.releases
 import skyshard.synthetic
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.basics.progress import Watcher, unwatched
@@ -115,8 +116,6 @@ class Testbed:
     ) -> skyshard.ingest.IngestPlan:
         """What ``ingest`` with the same arguments would do; changes nothing."""
         opened = source_at(source, tables=tables)
-        name = database or opened.database
-        opened = skyshard.ingest.with_kept_columns(opened, name, self.registry.databases.table_definitions(name))
         made = skyshard.ingest.make_plan(
             opened, database=database, tables=tables, loader=loader, replicas=replicas, override=layout
         )
@@ -152,9 +151,7 @@ class Testbed:
             ClusterError: a node failed; run it again to go on.
         """
         opened = source_at(source, tables=tables)
-        name = database or opened.database
-        known = self.registry.databases.table_definitions(name)
-        opened = skyshard.ingest.with_kept_columns(opened, name, known)
+        known = self.registry.databases.table_definitions(database or opened.database)
         plan = skyshard.ingest.make_plan(
             opened, database=database, tables=tables, loader=loader, replicas=replicas, override=layout,
             known=tuple(known),
@@ -220,6 +217,36 @@ class Testbed:
             return copy.load(database, watcher)
         finally:
             shutil.rmtree(exchange)
+
+    # releases
+
+    def diff(
+        self,
+        new: str,
+        old: str,
+        *,
+        radius_arcsec: float = 0.5,
+        match: Literal["auto", "key", "position"] = "auto",
+        tables: Sequence[str] | None = None,
+        renamed: Mapping[str, Mapping[str, str]] | None = None,
+        watcher: Watcher = unwatched,
+    ) -> skyshard.releases.DatabaseDifference:
+        """What changed from the old database to the new one, whatever their striping.
+
+        Args:
+            radius_arcsec: up to which separation two positions are of one object.
+            match: objects by key, by position, or by key where keys last.
+            tables: only these; all that both have if None.
+            renamed: by table, new column → old column.
+            watcher: is called with the progress of each table.
+
+        Raises:
+            UserError: an unknown database or table, or one that cannot be matched as asked.
+            ClusterError: a node failed.
+        """
+        request = skyshard.releases.DiffRequest(new, old, radius_arcsec, match, tables, renamed or {})
+        folder = self.cluster.folder_for("staging")
+        return skyshard.releases.compare_databases(request, self.wiring.site(), folder, watcher)
 
     # queries
 

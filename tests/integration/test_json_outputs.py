@@ -46,6 +46,7 @@ def test_what_every_command_prints_is_described(private_cluster: Cluster, tmp_pa
         run(command, *in_sky)
     run("verify", "json_sky")
     run("compact", "json_sky")
+    run("diff", "json_sky", "json_sky")
     run("index rebuild", "json_sky")
     run("mono load", "json_sky")
     run("query", SQL, *in_sky, form=True)

@@ -93,6 +93,11 @@ COMMANDS = (
         "ingest:compact",
         "Merge the parts that transactions added to chunk tables and director indexes; queries go on meanwhile.",
     ),
+    CommandRow(
+        "diff",
+        "diff:diff",
+        "Say what changed from one database to another: rows, objects, columns, where. Exit code 1 beyond thresholds.",
+    ),
     CommandRow("locate", "locate:locate", "Chunk and sub-chunk of each position, and the overlap copies of it."),
     CommandRow("completion", "completion:completion", "Print the script that completes skyshard's words in a shell."),
     CommandRow(

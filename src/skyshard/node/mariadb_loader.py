@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
+
 from skyshard.db.connection import Endpoint, quote_name
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 from skyshard.log.events import TABLES_SWEPT
@@ -17,10 +19,12 @@ from skyshard.node.messages import (
     ExportOrder,
     MergeTableOrder,
     RepairOrder,
+    RowsOrder,
     ShownTable,
     TableDigest,
 )
 from skyshard.node.read.copied_rows import copy_records
+from skyshard.node.read.read_rows import read_rows
 from skyshard.node.read.read_table import export_table
 from skyshard.node.read.table_digests import current_digests
 from skyshard.node.read.table_faults import find_faults, repair_tables
@@ -120,3 +124,7 @@ class MariaDBLoader:
             if order.as_records:
                 return [copy_records(connection, self._data, order)]
             return export_table(connection, order)
+
+    def rows(self, order: RowsOrder) -> pa.Table:
+        with self._sessions.reading(order.database) as connection:
+            return read_rows(connection, self._data, order)

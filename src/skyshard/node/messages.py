@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from skyshard.basics.array_types import RowIndexes
 from skyshard.catalog.schema import Table
 
 
@@ -128,6 +129,19 @@ class ExportOrder:
     path: str
     as_records: bool = False
     """As packed records, one behind the other; else as an Arrow file."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RowsOrder:
+    """Some columns and rows of tables that share a column list, one behind the other."""
+
+    database: str
+    table: Table
+    names: tuple[str, ...]
+    columns: tuple[str, ...]
+    """In the order in which they come."""
+    rows: RowIndexes | None = None
+    """Numbers of the wanted rows, from 0, over all the tables; None: all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ after a failure, whenever that was.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from skyshard.node.messages import (
     BuildOrder,
@@ -22,9 +22,13 @@ from skyshard.node.messages import (
     ExportOrder,
     MergeTableOrder,
     RepairOrder,
+    RowsOrder,
     ShownTable,
     TableDigest,
 )
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class NodeLoader(Protocol):
@@ -122,4 +126,12 @@ class NodeLoader(Protocol):
 
     def export(self, order: ExportOrder) -> list[int]:
         """Write a table's rows to a file; returns the rows of each batch in it, packed records being one."""
+        ...
+
+    def rows(self, order: RowsOrder) -> pa.Table:
+        """Rows of tables that no longer change, in the Arrow types of their columns; always in the same order.
+
+        Raises:
+            ClusterError: a table that is missing or cannot be read.
+        """
         ...

@@ -31,6 +31,8 @@ def _environment(package: str) -> jinja2.Environment:
         size=binary_bytes,
         digits=digits,
         share=share,
+        percent=percent,
+        amount=amount,
         breakable=breakable,
         times=times,
         probability=probability,
@@ -99,6 +101,30 @@ def count(value: float | None) -> str:
 
 def share(value: float) -> str:
     return f"{100 * value:.2g} %"
+
+
+def percent(value: float | None) -> str:
+    """A share that is 0 % or 100 % only where it is so exactly.
+
+    >>> percent(0.999999), percent(1.0), percent(0.00001), percent(0.5), percent(None)
+    ('> 99.99 %', '100 %', '< 0.01 %', '50 %', '–')
+    """
+    if value is None:
+        return "–"
+    if 0 < value < 0.0001:
+        return "< 0.01 %"
+    if 0.9999 < value < 1:
+        return "> 99.99 %"
+    return f"{100 * value:.4g} %"
+
+
+def amount(value: float | None) -> str:
+    """A number of any size, with four digits.
+
+    >>> amount(-0.000012345), amount(0.0), amount(1234567.0), amount(None)
+    ('-1.234e-05', '0', '1.235e+06', '–')
+    """
+    return "–" if value is None else f"{value:.4g}"
 
 
 def times(value: float) -> str:

@@ -15,6 +15,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, TypeAdapter
 
+from skyshard.releases.differences.difference import DatabaseDifference
+
 OUTPUT_VERSION = 1
 
 
@@ -97,8 +99,6 @@ class PlannedTableOutput(Output):
     loader: str
     why_loader: str
     conversions: list[str]
-    notes: list[str] = []
-    """What was decided about the input: runs, types, role, what is left out."""
 
 
 class SurveyedTable(Output):
@@ -157,8 +157,6 @@ class IngestedTable(Output):
     """Rows of the input that were not taken, by policy."""
     quarantine: str = ""
     """The file of the rows without a position that were left out, where they are kept."""
-    notes: list[str] = []
-    """What was decided about the input, as in ``plan``."""
 
 
 class IngestOutput(Output):
@@ -514,6 +512,7 @@ OUTPUTS: Mapping[str, Any] = {
     "cluster upgrade": ClusterUpgrade,
     "compact": CompactOutput,
     "contributions": list[ContributionOutput],
+    "diff": DatabaseDifference,
     "explain": ExplainOutput,
     "index rebuild": Counts,
     "ingest": IngestOutput,

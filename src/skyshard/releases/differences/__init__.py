@@ -1,0 +1,1 @@
+"""What changed from one database to another: rows, objects, columns, and where on the sky."""

@@ -1,0 +1,148 @@
+"""Values of one column in matched rows, compared. Pure: Arrow arrays in, NumPy arrays out.
+
+Rules: NULL equals NULL and nothing else. Numbers are equal when they are the same number; where one side is FLOAT and
+the other DOUBLE, when both are the same FLOAT. A difference is new less old in double precision, from the exact
+difference where whole numbers exceed it; DECIMALs are made DOUBLE before. Texts of different character sets are
+compared as text, a text and a number by the text that the number is printed as.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from skyshard.basics.array_types import Flags, Floats, RowIndexes
+from skyshard.db.charsets import codec_of
+from skyshard.releases.differences.compared_columns import ComparedColumn, Kind
+from skyshard.rowimage.sqltype import SqlType
+
+_EXACT_IN_DOUBLE = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedValues:
+    """One column of some matched rows."""
+
+    equal: Flags
+    nulls_old: int
+    nulls_new: int
+    both: int
+    """Rows with a value on both sides."""
+    rows: RowIndexes
+    """Rows whose numbers differ, also by less than makes them unequal."""
+    differences: Floats
+    """Of these rows, never 0."""
+
+
+_NO_ROWS, _NO_NUMBERS = np.empty(0, np.intp), np.empty(0)
+
+
+def compare_values(old: pa.Array, new: pa.Array, column: ComparedColumn) -> ComparedValues:
+    """Compare two arrays of one length, row by row."""
+    if column.kind is Kind.TEXT:
+        return _compare_texts(_comparable(old, column.old.type, column), _comparable(new, column.new.type, column))
+    first, second = numbers_of(old), numbers_of(new)
+    both = None if first.valid is None and second.valid is None else _flags(first, len(old)) & _flags(second, len(old))
+    same = _same_numbers(first.values, second.values)
+    if pa.types.is_decimal(old.type) and pa.types.is_decimal(new.type):
+        same = pc.fill_null(pc.equal(old, new), False).to_numpy(zero_copy_only=False)
+    equal = same if both is None else np.where(both, same, _flags(first, len(old)) == _flags(second, len(old)))
+    rows, differences = _NO_ROWS, _NO_NUMBERS
+    if column.kind is Kind.NUMBER:
+        rows, differences = _differences(first.values, second.values, both, same)
+    count = len(old) if both is None else int(np.count_nonzero(both))
+    return ComparedValues(equal, old.null_count, new.null_count, count, rows, differences)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberColumn:
+    """Values of a column of numbers; where ``valid`` is False they mean nothing."""
+
+    values: NDArray[Any]
+    valid: Flags | None
+    """None: there is no NULL."""
+
+
+def numbers_of(array: pa.Array) -> NumberColumn:
+    """Integers and floats as they are, DECIMALs in double precision."""
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    if pa.types.is_decimal(array.type):
+        array = array.cast(pa.float64())
+    valid = None if not array.null_count else array.is_valid().to_numpy(zero_copy_only=False)
+    dtype = np.dtype(array.type.to_pandas_dtype())
+    buffer = array.buffers()[1]
+    if buffer is None:
+        return NumberColumn(np.zeros(len(array), dtype), valid)
+    return NumberColumn(np.frombuffer(buffer, dtype)[array.offset : array.offset + len(array)], valid)
+
+
+def _flags(column: NumberColumn, rows: int) -> Flags:
+    return np.ones(rows, np.bool_) if column.valid is None else column.valid
+
+
+def _same_numbers(old: NDArray[Any], new: NDArray[Any]) -> Flags:
+    kinds = {old.dtype.kind, new.dtype.kind}
+    if old.dtype == new.dtype:
+        return np.asarray(old == new)
+    if kinds == {"f"}:
+        with np.errstate(over="ignore"):
+            return np.asarray(old.astype(np.float32) == new.astype(np.float32))
+    if kinds == {"i", "u"}:  # the sign is looked at before the bits
+        is_negative = (old < 0) if old.dtype.kind == "i" else (new < 0)
+        return np.asarray((old.astype(np.uint64) == new.astype(np.uint64)) & ~is_negative)
+    if "f" in kinds:
+        return np.asarray(old.astype(np.longdouble) == new.astype(np.longdouble))
+    return np.asarray(old == new)
+
+
+def _differences(old: NDArray[Any], new: NDArray[Any], both: Flags | None, same: Flags) -> tuple[RowIndexes, Floats]:
+    """Rows whose numbers are not the very same, and by how much."""
+    is_exact = old.dtype == new.dtype or {old.dtype.kind, new.dtype.kind} != {"f"}
+    differ = ~same if is_exact else old.astype(np.float64) != new.astype(np.float64)
+    if both is not None:
+        differ &= both
+    rows = np.flatnonzero(differ)
+    before, after = old[rows], new[rows]
+    with np.errstate(over="ignore", invalid="ignore"):
+        if _fits_double(before) and _fits_double(after):
+            found = after.astype(np.float64) - before.astype(np.float64)
+        else:
+            found = (after.astype(np.longdouble) - before.astype(np.longdouble)).astype(np.float64)
+    return rows, found
+
+
+def _fits_double(values: NDArray[Any]) -> bool:
+    if values.dtype.kind == "f" or values.dtype.itemsize < 8 or not len(values):
+        return True
+    return int(values.max()) <= _EXACT_IN_DOUBLE and int(values.min()) >= -_EXACT_IN_DOUBLE
+
+
+def _comparable(array: pa.Array, kind: SqlType, column: ComparedColumn) -> pa.Array:
+    """Values as bytes that can be compared with those of the other side."""
+    if not (pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type)):
+        array = array.cast(pa.string()).cast(pa.binary())
+    if column.old.type.charset != column.new.type.charset and kind.charset:
+        array = _in_utf8(array, kind.charset)
+    return array.cast(pa.large_binary())
+
+
+def _in_utf8(array: pa.Array, charset: str) -> pa.Array:
+    codec = codec_of(charset)
+    unique = array.dictionary_encode()
+    texts = [None if one is None else one.decode(codec, "replace").encode() for one in unique.dictionary.to_pylist()]
+    return pa.array(texts, pa.binary()).take(unique.indices)
+
+
+def _compare_texts(old: pa.Array, new: pa.Array) -> ComparedValues:
+    same = pc.equal(old, new)
+    both = len(same) - same.null_count
+    equal = pc.fill_null(same, False).to_numpy(zero_copy_only=False)
+    if old.null_count and new.null_count:
+        equal = equal | pc.and_(old.is_null(), new.is_null()).to_numpy(zero_copy_only=False)
+    return ComparedValues(equal, old.null_count, new.null_count, both, _NO_ROWS, _NO_NUMBERS)

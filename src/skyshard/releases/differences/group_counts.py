@@ -1,0 +1,44 @@
+"""Rows by tract, patch, visit and detector, where a table has such columns. No I/O."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from skyshard.catalog.schema import Table
+
+GROUPINGS = (("tract",), ("tract", "patch"), ("patch",), ("visit",), ("visit", "detector"), ("detector",))
+"""Columns by which rows are counted; one alone is left out where it is counted within another."""
+
+
+def groupings(old: Table, new: Table) -> list[tuple[str, ...]]:
+    """The groupings whose columns both tables have, in lower case."""
+    have = {column.name.lower() for column in old} & {column.name.lower() for column in new}
+    found = [group for group in GROUPINGS if have.issuperset(group)]
+    inner = {group[-1] for group in found if len(group) > 1}
+    return [group for group in found if len(group) > 1 or group[0] not in inner]
+
+
+def named_in(table: Table, group: Sequence[str]) -> tuple[str, ...]:
+    """The columns of a grouping as a table spells them."""
+    return tuple(table.column(name).name for name in group)
+
+
+def count_groups(table: pa.Table, columns: Sequence[str]) -> Counter[str]:
+    """Rows of each group; its name joins the values with slashes, NULL is an empty one.
+
+    >>> count_groups(pa.table({"tract": [9, 9], "patch": [b"4,5", b"4,5"]}), ["tract", "patch"])
+    Counter({'9/4,5': 2})
+    """
+    counted = table.group_by(list(columns)).aggregate([([], "count_all")])
+    values = [counted[name].to_pylist() for name in columns]
+    names = ("/".join(map(_text, row)) for row in zip(*values, strict=True))
+    return Counter(dict(zip(names, counted["count_all"].to_pylist(), strict=True)))
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return value.decode("latin1") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,90 @@
+"""How the rows of one table are to be matched: which columns are its key, whether it has positions. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from skyshard.basics.errors import UserError
+from skyshard.catalog.layout import Role
+from skyshard.catalog.schema import Column
+from skyshard.releases.differences.compared_columns import ColumnPairing, pair_columns
+from skyshard.releases.differences.group_counts import groupings, named_in
+from skyshard.releases.differences.key_words import coding_of
+from skyshard.releases.differences.row_outlines import OutlineColumns
+from skyshard.releases.differences.stored_rows import StoredRows
+
+MatchBy = Literal["auto", "key", "position"]
+
+
+@dataclass(frozen=True, slots=True)
+class MatchPlan:
+    """What is read and compared of one table."""
+
+    pairing: ColumnPairing
+    keys: tuple[tuple[Column, Column], ...]
+    """Columns of the key, old and new; empty: there is none. They name rows also where they do not match them."""
+    is_placed: bool
+    """Both sides have positions of their own."""
+    old: OutlineColumns
+    new: OutlineColumns
+    groups: tuple[tuple[str, ...], ...]
+
+    @property
+    def can_match(self) -> bool:
+        return bool(self.keys) or self.is_placed
+
+
+def plan_match(old: StoredRows, new: StoredRows, renamed: Mapping[str, str], by: MatchBy) -> MatchPlan:
+    """Plan how the rows of a table are matched.
+
+    Raises:
+        UserError: the table has not what ``by`` asks for.
+    """
+    roles = {old.layout.role, new.layout.role}
+    is_placed = roles == {Role.DIRECTOR} and old.layout.position is not None and new.layout.position is not None
+    labels = frozenset(
+        name.partition("(")[0].lower() for name in (new.layout.key, new.layout.key2, *new.table.primary_key)
+    )
+    pairing = pair_columns(old.table, new.table, renamed, labels)
+    keys = _keys(old, new, pairing)
+    if roles == {Role.DIRECTOR}:
+        _require(by, new.table.name, keys, is_placed=is_placed)
+    codings = tuple(coding_of(*pair) for pair in keys)
+    groups = tuple(groupings(old.table, new.table))
+    first, second = (
+        OutlineColumns(
+            tuple(pair[side].name for pair in keys), codings, rows.layout.position if is_placed else None,
+            tuple(named_in(rows.table, group) for group in groups),
+        )
+        for side, rows in enumerate((old, new))
+    )  # fmt: skip
+    return MatchPlan(pairing, keys, is_placed, first, second, groups)
+
+
+def _require(by: MatchBy, table: str, keys: tuple[tuple[Column, Column], ...], *, is_placed: bool) -> None:
+    if by == "key" and not keys:
+        raise UserError(f"table '{table}' has no key in both databases", remedy="use --match position")
+    if by == "position" and not is_placed:
+        raise UserError(f"table '{table}' has no positions in both databases", remedy="use --match key")
+    if not keys and not is_placed:
+        raise UserError(
+            f"table '{table}' has neither a common key nor positions in both databases",
+            remedy="leave it out with --table",
+        )
+
+
+def _keys(old: StoredRows, new: StoredRows, pairing: ColumnPairing) -> tuple[tuple[Column, Column], ...]:
+    """A director's own key, else the primary key where it has the same columns on both sides."""
+    if old.layout.role is Role.DIRECTOR and new.layout.role is Role.DIRECTOR:
+        if old.layout.key and new.layout.key:
+            return ((old.table.column(old.layout.key), new.table.column(new.layout.key)),)
+        return ()
+    before = {one.new.name.lower(): one.old for one in pairing.compared}
+    names = [name.partition("(")[0] for name in new.table.primary_key]
+    declared = {name.partition("(")[0].lower() for name in old.table.primary_key}
+    if not names or any(name.lower() not in before for name in names):
+        return ()
+    keys = tuple((before[name.lower()], new.table.column(name)) for name in names)
+    return keys if {one.name.lower() for one, _ in keys} == declared else ()

@@ -1,0 +1,1 @@
+"""What releases are shown as: HTML pages."""

@@ -1,0 +1,88 @@
+"""Values of matched rows, compared."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skyshard.catalog.schema import Column
+from skyshard.releases.differences.compare_values import ComparedValues, compare_values
+from skyshard.releases.differences.compared_columns import ComparedColumn, Kind
+from skyshard.rowimage.sqltype import parse_type
+
+
+def compared(old: list[Any], new: list[Any], types: tuple[str, str], kind: Kind = Kind.NUMBER) -> ComparedValues:
+    before, after = (parse_type(text) for text in types)
+    column = ComparedColumn(Column("a", before), Column("a", after), kind)
+    return compare_values(pa.array(old, before.arrow), pa.array(new, after.arrow), column)
+
+
+VALUES = st.one_of(st.none(), st.integers(-3, 3), st.sampled_from([2**63 - 1, -(2**63), 2**53 + 1]))
+
+
+@given(st.lists(st.tuples(VALUES, VALUES), max_size=12))
+def test_whole_numbers_are_compared_exactly(pairs: list[tuple[int | None, int | None]]) -> None:
+    """NULL equals NULL and nothing else; differences are the nearest doubles of the exact ones."""
+    found = compared([a for a, _ in pairs], [b for _, b in pairs], ("bigint", "bigint"))
+    assert found.equal.tolist() == [a == b for a, b in pairs]
+    both = [(a, b) for a, b in pairs if a is not None and b is not None]
+    assert found.both == len(both)
+    assert found.differences.tolist() == [float(b - a) for a, b in both if a != b]
+    assert found.rows.tolist() == [i for i, (a, b) in enumerate(pairs) if None not in (a, b) and a != b]
+    assert (found.nulls_old, found.nulls_new) == (sum(a is None for a, _ in pairs), sum(b is None for _, b in pairs))
+
+
+def test_a_double_that_became_float_is_equal_when_it_is_the_same_float() -> None:
+    """0.1 as DOUBLE and as FLOAT are one value, rounded; their difference is told all the same."""
+    found = compared([0.1, 0.1, None], [0.1, 0.2, None], ("double", "float"))
+    assert found.equal.tolist() == [True, False, True]
+    assert found.differences.tolist() == [float(np.float32(0.1)) - 0.1, float(np.float32(0.2)) - 0.1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "types", "equal"),
+    [
+        ([1, 2], [1.0, 2.5], ("int", "double"), [True, False]),
+        ([2**63 - 1], [float(2**63)], ("bigint", "double"), [False]),
+        ([-1, 5], [2**64 - 1, 5], ("bigint", "bigint unsigned"), [False, True]),
+        ([Decimal("1.10")], [Decimal("1.100")], ("decimal(5,2)", "decimal(6,3)"), [True]),
+        ([Decimal("1" * 18 + ".1")], [Decimal("1" * 18 + ".2")], ("decimal(20,1)", "decimal(20,1)"), [False]),
+        ([0.0], [-0.0], ("double", "double"), [True]),
+    ],
+)  # fmt: skip
+def test_numbers_of_different_types_are_compared_by_value(
+    old: list[Any], new: list[Any], types: tuple[str, str], equal: list[bool]
+) -> None:
+    """Signs before bits, decimals digit by digit, whole numbers with doubles exactly."""
+    assert compared(old, new, types).equal.tolist() == equal
+
+
+def test_texts_are_compared_byte_by_byte_and_in_their_character_sets() -> None:
+    """The empty text is not NULL; an é in latin1 is an é in UTF-8; case counts."""
+    types = ("varchar(4)", "varchar(4) character set utf8mb4")
+    found = compared([b"", b"\xe9", b"a", None], [None, "é".encode(), b"A", None], types, Kind.TEXT)
+    assert found.equal.tolist() == [False, True, False, True]
+    assert found.both == 2
+    assert len(found.differences) == 0
+
+
+def test_a_number_that_became_a_text_is_compared_as_printed() -> None:
+    """7 and '7' are equal, 8 and '08' are not."""
+    assert compared([7, 8], [b"7", b"08"], ("int", "varchar(2)"), Kind.TEXT).equal.tolist() == [True, False]
+
+
+def test_a_difference_beyond_doubles_is_infinite() -> None:
+    """Two doubles at both ends of their range."""
+    assert compared([-1.7e308], [1.7e308], ("double", "double")).differences.tolist() == [np.inf]
+
+
+def test_keys_have_no_differences() -> None:
+    """They are names, not quantities."""
+    found = compared([1], [2], ("bigint", "bigint"), Kind.LABEL)
+    assert (found.equal.tolist(), len(found.differences)) == ([False], 0)
