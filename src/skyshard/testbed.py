@@ -116,6 +116,8 @@ class Testbed:
     ) -> skyshard.ingest.IngestPlan:
         """What ``ingest`` with the same arguments would do; changes nothing."""
         opened = source_at(source, tables=tables)
+        name = database or opened.database
+        opened = skyshard.ingest.with_kept_columns(opened, name, self.registry.databases.table_definitions(name))
         made = skyshard.ingest.make_plan(
             opened, database=database, tables=tables, loader=loader, replicas=replicas, override=layout
         )
@@ -151,7 +153,9 @@ class Testbed:
             ClusterError: a node failed; run it again to go on.
         """
         opened = source_at(source, tables=tables)
-        known = self.registry.databases.table_definitions(database or opened.database)
+        name = database or opened.database
+        known = self.registry.databases.table_definitions(name)
+        opened = skyshard.ingest.with_kept_columns(opened, name, known)
         plan = skyshard.ingest.make_plan(
             opened, database=database, tables=tables, loader=loader, replicas=replicas, override=layout,
             known=tuple(known),

@@ -93,6 +93,10 @@ class TableLayout(BaseModel):
 
     @model_validator(mode="after")
     def _policies_have_something_to_act_on(self) -> TableLayout:
+        self._require_policies_to_act()
+        return self
+
+    def _require_policies_to_act(self) -> None:
         if self.duplicates != "refuse" and not (self.role is Role.DIRECTOR and self.key):
             raise ValueError(
                 f"duplicates: {self.duplicates} is for directors with a key; rows of other tables are all kept, and "
@@ -106,7 +110,6 @@ class TableLayout(BaseModel):
             )
         if self.orphans == "skip" and not (self.role is Role.DEPENDENT and self.key):
             raise ValueError("orphans: skip is for dependents with a key")
-        return self
 
     def is_same_table(self, other: TableLayout) -> bool:
         """True if both differ in nothing but what becomes of the rows that come."""

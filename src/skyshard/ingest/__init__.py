@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from skyshard.ingest.on_nodes.ingest_site import SiteFolders as SiteFolders
     from skyshard.ingest.plan.ingest_plan import IngestPlan as IngestPlan
     from skyshard.ingest.plan.ingest_plan import make_plan as make_plan
+    from skyshard.ingest.plan.kept_columns import with_kept_columns as with_kept_columns
     from skyshard.ingest.plan.server_check import require_makeable as require_makeable
     from skyshard.ingest.source import Source as Source
     from skyshard.ingest.sources.open_source import open_source as open_source
@@ -58,5 +59,6 @@ else:
             "rebuild_indexes": "upkeep.index_rebuild",
             "require_makeable": "plan.server_check",
             "survey": "estimate",
+            "with_kept_columns": "plan.kept_columns",
         },
     )

@@ -197,6 +197,10 @@ class SourceTable:
     reader: Reader
     conversions: tuple[str, ...] = ()
     """What reading will change, as far as it is known before the rows are seen."""
+    notes: tuple[str, ...] = ()
+    """What was decided about the input: which runs count, what types and role were inferred, what is left out."""
+    is_inferred: bool = False
+    """True where the columns are what the files have: a database that has the table keeps its own."""
 
     @property
     def name(self) -> str:

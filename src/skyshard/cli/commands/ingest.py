@@ -111,6 +111,9 @@ def _show_plan(made: dict[str, Any], found: dict[str, Any], *, is_whole: bool) -
     heads = ["table", "role", "director", "columns", "parts", "input", "rows", "overlap", "chunks", "stored", "loader"]
     print_table(heads, rows)
     for table in made["tables"]:
+        for note in table["notes"]:
+            typer.echo(f"  {table['table']}: {note}")
+    for table in made["tables"]:
         for what in folded(dict.fromkeys(table["conversions"], 0), is_whole=is_whole):
             typer.echo(f"  converts in {table['table']}: {what}")
     for table in surveyed.values():
@@ -162,6 +165,8 @@ def _show_report(report: skyshard.IngestReport, *, is_whole: bool) -> None:
          for t in report.tables],
     )  # fmt: skip
     for table in report.tables:
+        for note in table.notes:
+            typer.echo(f"  {table.table}: {note}")
         for what in folded(table.conversions, is_whole=is_whole):
             typer.echo(f"  converted in {table.table}: {what}")
         for line in left_out_lines(table.left_out, table.quarantine):

@@ -99,6 +99,8 @@ class PlannedTableOutput(Output):
     loader: str
     why_loader: str
     conversions: list[str]
+    notes: list[str] = []
+    """What was decided about the input: runs, types, role, what is left out."""
 
 
 class SurveyedTable(Output):
@@ -157,6 +159,8 @@ class IngestedTable(Output):
     """Rows of the input that were not taken, by policy."""
     quarantine: str = ""
     """The file of the rows without a position that were left out, where they are kept."""
+    notes: list[str] = []
+    """What was decided about the input, as in ``plan``."""
 
 
 class IngestOutput(Output):

@@ -90,6 +90,7 @@ class IngestPlan:
                     "loader": str(table.loader),
                     "why_loader": table.why_loader,
                     "conversions": list(table.source.conversions),
+                    "notes": list(table.source.notes),
                 }
                 for table in self.tables
             ],

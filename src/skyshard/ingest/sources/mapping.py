@@ -12,11 +12,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from skyshard.basics.errors import UserError
-from skyshard.catalog.layout import Layout, Striping, TableLayout, read_layout
+from skyshard.catalog.layout import Layout, Role, Striping, TableLayout, read_layout
 from skyshard.catalog.strict_files import load_yaml, validate_model
 from skyshard.db.charsets import codec_of
 from skyshard.host.shipped_data import data_folder
 
+INFER = "infer"
+"""Instead of a schema's name: columns are what the files have."""
 _STRICT = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
@@ -102,8 +104,12 @@ class DeclaredColumn(BaseModel):
 class MappedTable(TableLayout):
     """One table: its role as in a layout, its input files, and the columns that are not taken as they are."""
 
+    role: Role = Role.REGULAR
+    """director, dependent, ref-match or regular; may be left out where the schema is inferred."""
     files: Annotated[list[str], Field(min_length=1)]
     """Paths or globs, from the mapping's ``input``."""
+    otherwise: tuple[tuple[str, ...], ...] = ()
+    """Other patterns where ``files`` find nothing; the first of these lists that finds a file is taken."""
     optional: bool = False
     """True: without such files the catalog simply has no such table."""
     format: Literal["parquet", "text", ""] = ""
@@ -126,6 +132,11 @@ class MappedTable(TableLayout):
     primary_key: tuple[str, ...] = ()
     """Columns of the primary key; a director's key needs not be named."""
 
+    def _require_policies_to_act(self) -> None:
+        """Checked when the role is known; a mapping that infers it may leave it out."""
+        if "role" in self.model_fields_set:
+            super()._require_policies_to_act()
+
     @property
     def layout(self) -> TableLayout:
         return TableLayout(**{name: getattr(self, name) for name in TableLayout.model_fields})
@@ -145,7 +156,10 @@ class Mapping(BaseModel):
     database: str
     """The database name that the catalog proposes."""
     catalog: Annotated[str, Field(alias="schema")] = ""
-    """The Felis schema of the tables (``skyshard schema list``)."""
+    """The Felis schema of the tables (``skyshard schema list``), or ``infer``: types and roles from the files."""
+    runs: Literal["newest"] | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Which file of a dataset counts that several runs of a Butler wrote: the newest run's, or that of the first run
+    named here; runs that are not named are left out."""
     striping: Striping | None = None
     """Stripes, sub-stripes and overlap; or name a ``layout``."""
     layout: str = ""
@@ -154,6 +168,17 @@ class Mapping(BaseModel):
     """The folder that ``files`` start from, itself relative to the mapping file."""
     tables: Annotated[dict[str, MappedTable], Field(min_length=1)]
     """By table name."""
+
+    @property
+    def is_inferred(self) -> bool:
+        return self.catalog == INFER
+
+    @model_validator(mode="after")
+    def _says_all_roles(self) -> Mapping:
+        for name, table in self.tables.items():
+            if not self.is_inferred and "role" not in table.model_fields_set:
+                raise ValueError(f"table '{name}' has no role: give it, or infer the schema")
+        return self
 
     @model_validator(mode="after")
     def _says_how_to_stripe(self) -> Mapping:

@@ -5,8 +5,7 @@ Opening reads footers and header lines, so that what does not fit is known befor
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,17 +17,18 @@ from skyshard.catalog.felis_schemas import read_schema
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.ingest.source import InputSlice, Source, SourceTable, asked_for
+from skyshard.ingest.sources.inferred_mapping import InferredTable, infer_tables
+from skyshard.ingest.sources.mapped_files import find_tables, first_files
 from skyshard.ingest.sources.mapped_text import MappedTextReader, dialect_of, header_names
 from skyshard.ingest.sources.mapping import DeclaredColumn, MappedColumn, MappedTable, layout_of, read_mapping
 from skyshard.ingest.sources.mapping import Mapping as MappingFile
-from skyshard.ingest.sources.parquet_files import ParquetReader, parquet_slices, twin_names
+from skyshard.ingest.sources.parquet_files import ParquetReader, is_parquet, parquet_slices, twin_names
 from skyshard.ingest.sources.wanted_rows import asked_columns, require_asked
 from skyshard.ingest.text.delimited_text import Fields
 from skyshard.ingest.values.column_rules import Rule, input_columns
 from skyshard.rowimage.sqltype import parse_type
 
 MAPPING_NAME = "mapping.yaml"
-_PARQUET = (".parquet", ".parq", ".pq")
 _READERS = 8
 
 
@@ -46,22 +46,23 @@ def open_mapping(path: Path, only: Collection[str] | None = None) -> Source:
         UserError: a wrong key, an unknown column or schema, files that are not there or do not fit.
     """
     mapping = read_mapping(path)
-    schema = _schema(mapping)
     folder = path.parent / mapping.input
     base = layout_of(mapping, path)
     tables: dict[str, SourceTable] = {}
     wanted = asked_for(path, mapping.tables, only)
-    for name in wanted:
-        mapped = mapping.tables[name]
-        files = _files(f"'{path}', table '{name}'", folder, mapped)
-        if not files and mapped.optional:
-            continue
-        if not files:
-            raise UserError(
-                f"'{path}', table '{name}': no file {' or '.join(mapped.files)} under '{folder}'",
-                remedy="fix the path, or take the table out",
-            )
-        tables[name] = _source_table(path, name, mapped, schema, files)
+    found = find_tables(path, folder, mapping, wanted)
+    schema = {} if mapping.is_inferred else _schema(mapping)
+    inferred: dict[str, InferredTable] = {}
+    if mapping.is_inferred:
+        others = first_files(folder, mapping, set(mapping.tables).difference(wanted))
+        inferred = infer_tables(path, mapping.tables, found, others)
+    for name, files in found.items():
+        mapped, notes = mapping.tables[name], files.notes
+        if name in inferred:
+            mapped, notes = inferred[name].mapped, (*notes, *inferred[name].notes)
+            schema = {name.lower(): inferred[name].table}
+        made = _source_table(path, name, mapped, schema, files.files)
+        tables[name] = replace(made, notes=notes, is_inferred=name in inferred)
     layouts = {name: base.tables.get(name, table.layout) for name, table in tables.items()}
     tables = {name: replace(table, layout=layouts[name]) for name, table in tables.items()}
     layout = base.model_copy(update={"tables": layouts})
@@ -75,56 +76,6 @@ def _schema(mapping: MappingFile) -> dict[str, Table]:
     return {described.table.name.lower(): described.table for described in read_schema(mapping.catalog)}
 
 
-def _files(where: str, folder: Path, mapped: MappedTable) -> list[Path]:
-    """The files of a table, each once, in the order of their names; only what the mapping writes is a pattern.
-
-    Raises:
-        UserError: the name of a file or folder that is also the pattern of others; a link that leads nowhere.
-    """
-    found: set[Path] = set()
-    for pattern in mapped.files:
-        readings = _readings(folder, pattern)
-        matched = _found(folder, pattern)
-        named = set().union(*(_found(folder, reading) for reading in readings[1:]))
-        if len(readings) > 1 and matched - named:
-            kind, name = _named_step(pattern, readings[-1])
-            raise UserError(
-                f"{where}: '{name}' is a {kind}, and a pattern that finds '{min(matched - named)}'",
-                remedy=f"write '{readings[-1]}' for the {kind}",
-            )
-        for path in sorted(matched | named):
-            if not path.is_file() and not path.is_dir():
-                raise UserError(f"{where}: '{path}' is no file, or a link to none", remedy="fix it, or take it away")
-        found |= matched | named
-    return sorted(path for path in found if path.is_file())
-
-
-def _readings(folder: Path, pattern: str) -> list[str]:
-    """The pattern, then what it says where the names of folders and files that are there mean themselves."""
-    *folders, last = pattern.split("/")
-    readings = [""]
-    for step in folders:
-        readings = [f"{reading}/" for reading in _extended(folder, readings, step, Path.is_dir)]
-    return _extended(folder, readings, last, Path.is_file)
-
-
-def _extended(folder: Path, readings: Sequence[str], step: str, is_kind: Callable[[Path], bool]) -> list[str]:
-    spelled = [reading + glob.escape(step) for reading in readings if glob.has_magic(step)]
-    there = [reading for reading in spelled if any(map(is_kind, _found(folder, reading)))]
-    return [*(reading + step for reading in readings), *there]
-
-
-def _found(folder: Path, pattern: str) -> set[Path]:
-    return {folder / name for name in glob.glob(pattern, root_dir=folder, recursive=True)}
-
-
-def _named_step(pattern: str, reading: str) -> tuple[str, str]:
-    """Which part of the pattern the reading takes for a name: its kind, and the path to it."""
-    steps = pattern.split("/")
-    last = max(i for i, (step, read) in enumerate(zip(steps, reading.split("/"), strict=True)) if step != read)
-    return "file" if last == len(steps) - 1 else "folder", "/".join(steps[: last + 1])
-
-
 def _source_table(
     path: Path, name: str, mapped: MappedTable, schema: Mapping[str, Table], files: Sequence[Path]
 ) -> SourceTable:
@@ -132,10 +83,9 @@ def _source_table(
     table = _table(where, name, mapped, schema)
     layout = _checked_layout(where, table, mapped)
     rules = tuple(_rule(where, column, mapped) for column in table)
-    is_parquet = mapped.format == "parquet" or (not mapped.format and files[0].suffix in _PARQUET)
     conversions = tuple(text for rule in rules if (text := rule.describe()))
     conversions += (f"rows where {mapped.where}",) * bool(mapped.where)
-    if is_parquet:
+    if is_parquet(mapped.format, files[0]):
         slices, unused = _parquet(where, mapped, rules, files)
         if mapped.where:  # how many rows of a file are taken is not known yet
             slices = tuple(replace(piece, rows=None) for piece in slices)

@@ -28,6 +28,14 @@ BUFFER_BYTES = 1 << 16
 """Read ahead for each column: without it whole column chunks are read at once, which takes twice the time."""
 
 
+_ENDINGS = (".parquet", ".parq", ".pq")
+
+
+def is_parquet(given: str, path: Path) -> bool:
+    """True for a file that is read as Parquet: by the format that is given, else by its ending."""
+    return given == "parquet" or (not given and path.suffix in _ENDINGS)
+
+
 @dataclass(frozen=True, slots=True)
 class ParquetReader:
     """Reads Parquet slices; without ``rules`` each column is the file's column of its name."""
@@ -57,7 +65,7 @@ class ParquetReader:
                     yield self._made(piece, given, rules, table, layout)
                     first_row += batch.num_rows
         except (pa.ArrowException, OSError) as error:
-            raise _broken(piece.path, error) from None
+            raise broken_file(piece.path, error) from None
 
     def _made(
         self, piece: InputSlice, given: InputBatch, rules: tuple[Rule, ...], table: Table, layout: TableLayout
@@ -117,7 +125,7 @@ def _wanted(
     return [name for name in file.schema_arrow.names if name in wanted]
 
 
-def _broken(path: str | Path, error: Exception) -> UserError:
+def broken_file(path: str | Path, error: Exception) -> UserError:
     return UserError(f"'{path}' is no whole Parquet file: {str(error).splitlines()[0]}", remedy="copy it again")
 
 
@@ -132,7 +140,7 @@ def parquet_slices(path: Path, split_bytes: int = SPLIT_BYTES) -> tuple[list[Inp
         with pq.ParquetFile(path) as file:
             metadata, schema = file.metadata, file.schema_arrow
     except (pa.ArrowException, OSError) as error:
-        raise _broken(path, error) from None
+        raise broken_file(path, error) from None
     whole = replace(whole, rows=metadata.num_rows)
     starts = [_start(metadata.row_group(i)) for i in range(metadata.num_row_groups)]
     if whole.bytes <= split_bytes or starts != sorted(set(starts)):

@@ -31,6 +31,7 @@ class TableReport:
     conversions: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
     quarantine: str = ""
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -55,7 +56,7 @@ def table_report(table: PlannedTable, reports: Sequence[SliceReport]) -> TableRe
     """Sum up the slices of one table."""
     conversions: Counter[str] = Counter()
     left_out: Counter[str] = Counter()
-    result = TableReport(table.name, str(table.source.layout.role), str(table.loader))
+    result = TableReport(table.name, str(table.source.layout.role), str(table.loader), notes=list(table.source.notes))
     chunks = set()
     for report in reports:
         conversions.update(report.conversions)

@@ -30,6 +30,8 @@ class ReportedTable(Strict):
     """Rows of the input that were not taken, by the policy that left them out."""
     quarantine: str = ""
     """The file of the rows without a position that were left out, where they are kept."""
+    notes: tuple[str, ...] = ()
+    """What was decided about the input; reports of 0.2 have none."""
 
 
 class ReportedMerge(Strict):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from tests.support.butler_trees import put
 from tests.support.schema_parquet import make_rows, write_rows
 
 from skyshard.basics.errors import UserError
@@ -23,13 +25,16 @@ from skyshard.ingest.sources.open_source import open_source
 LAYOUTS = sorted(data_folder("ingest", "layouts").glob("*"))
 MAPPINGS = sorted(data_folder("ingest", "mappings").glob("*"))
 
+SCHEMAS = {"hsc": "hsc", "dp1": "dp1", "dp02": "dp02_dc2", "dp2": "dp2"}
+"""Mappings by TAP names, and the schema of their release."""
+
 
 def test_nothing_else_is_shipped() -> None:
     """Each file is one that a model of this test reads."""
     files = {path for path in data_folder("ingest").rglob("*") if path.is_file() and not path.name.startswith(".")}
     known = {*LAYOUTS, *MAPPINGS, *data_folder("ingest").glob("faults/*")}
     assert files == known
-    assert {path.stem for path in MAPPINGS} == {"hsc", "dp1", "dp02"}
+    assert {path.stem for path in MAPPINGS} == {"hsc", "hsc-gen2", "hsc-gen3", "dp1", "dp02", "dp2"}
 
 
 @pytest.mark.parametrize("path", LAYOUTS, ids=lambda path: path.stem)
@@ -40,11 +45,13 @@ def test_layout_makes_a_chunker(path: Path) -> None:
 
 
 @pytest.mark.timeout(20)
-@pytest.mark.parametrize("path", MAPPINGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in MAPPINGS if path.stem in SCHEMAS], ids=lambda path: path.stem)
 def test_mapping_covers_its_schema(path: Path, tmp_path: Path) -> None:
     """Every table opens over Parquet with all columns of the schema, and renders as CREATE TABLE."""
     mapping = read_mapping(path)
-    schema = {item.table.name: item.table for item in read_schema(mapping.catalog)}
+    schema = {item.table.name: item.table for item in read_schema(SCHEMAS[path.stem])}
+    for also, name in (("DiaSourceOnDiaObject", "DiaSource"), ("DiaSourceOnSSObject", "DiaSource")):
+        schema |= {also: replace(schema[name], name=also)} if also in mapping.tables else {}
     for name in mapping.tables:
         write_rows(tmp_path / "data" / name / "visit=1" / "one.parquet", make_rows(schema[name], 2, 1))
     (tmp_path / "mapping.yaml").write_text(f"version: 1\nextends: {path.stem}\ninput: data\n")
@@ -52,6 +59,7 @@ def test_mapping_covers_its_schema(path: Path, tmp_path: Path) -> None:
     assert set(source.tables) == set(mapping.tables)
     for name, table in source.tables.items():
         assert table.table.column_names == schema[name].column_names
+        assert {c.name: c.type.type_class for c in table.table} == {c.name: c.type.type_class for c in schema[name]}
         assert len(table.slices) == 1
         text = create_table(stored_table(table.table, table.layout), name)
         assert text.count("\n") > len(table.table.columns)
@@ -90,3 +98,72 @@ def test_mapping_in_the_documentation_works(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(extending.replace("/data/hsc/run42", str(tmp_path)))
     with pytest.raises(UserError, match=r"table 'Object': no file Object/\*\*/\*.parq\*"):
         open_source(tmp_path / "mine.yaml")
+
+
+RUNS = [f"HSC/runs/RC2/w_2026_24/DM-50001/2026061{day}T101500Z" for day in (2, 3, 4)]
+"""A chain root's runs: each step of a processing writes its own."""
+IDS = {"Object": {"objectId": [1], "coord_ra": [1.0], "coord_dec": [1.0]}}
+IDS |= {
+    "Source": {"sourceId": [2], **{name: [1.0] for name in ("coord_ra", "coord_dec", "ra", "dec")}, "visit": [1228]}
+}
+IDS |= {
+    "ForcedSource": {"objectId": [1], "visit": [1228]},
+    "Visit": {"visit": [1228]},
+    "VisitDetector": {"visitId": [1]},
+}
+IDS |= {"DiaObject": {"diaObjectId": [3], "ra": [1.0], "dec": [1.0]}}
+IDS |= {
+    "DiaSource": {"diaSourceId": [4], "diaObjectId": [3], "ssObjectId": [0], "visit": [1228], "ra": [1.0], "dec": [1.0]}
+}
+VISIT = ("20140421/g/HSC-G/1228", "HSC_g_HSC-G_1228")
+TRACT, PATCH = ("9813", "9813_hsc_rings_v1"), ("9813/40", "9813_40_hsc_rings_v1")
+LISTINGS: dict[str, dict[str, tuple[str, tuple[str, str]]]] = {
+    "hsc-gen3": {
+        "Object": ("objectTable_tract", TRACT), "Source": ("sourceTable_visit", VISIT),
+        "Visit": ("visitTable", ("", "HSC")),
+        "ForcedSource": ("forcedSourceTable", PATCH), "VisitDetector": ("ccdVisitTable", ("", "HSC")),
+    },
+    "dp2": {
+        "Object": ("object", TRACT), "Source": ("source", VISIT), "ForcedSource": ("object_forced_source", PATCH),
+        "DiaObject": ("dia_object", TRACT), "DiaSource": ("dia_source", TRACT), "Visit": ("visit_table", ("", "HSC")),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mapping", LISTINGS)
+def test_chain_root_of_butler_is_found(mapping: str, tmp_path: Path) -> None:
+    """Every dataset type below its own RUN folder; the tract that two runs wrote comes from the newer one."""
+    for at, (name, (kind, (folders, middle))) in enumerate(LISTINGS[mapping].items()):
+        put(tmp_path, RUNS[at % 3], kind, pa.table(IDS[name]), folders=folders, middle=middle)
+    kind, (folders, middle) = LISTINGS[mapping]["Object"]
+    newer = put(tmp_path, RUNS[2], kind, pa.table(IDS["Object"]), folders=folders, middle=middle)
+    (tmp_path / "mapping.yaml").write_text(f"version: 1\nextends: {mapping}\n")
+    found = open_source(tmp_path).tables
+    assert set(found) == set(LISTINGS[mapping])
+    assert [piece.path for piece in found["Object"].slices] == [str(newer)]
+    assert found["Object"].notes[-1].startswith(f"run {RUNS[0]}: 1 files left out")
+
+
+@pytest.mark.parametrize("kinds", [("_tract", "_primary", "_nonprimary"), ("_primary", "_nonprimary"), ("",)])
+def test_objects_are_taken_once(kinds: tuple[str, ...], tmp_path: Path) -> None:
+    """A whole tract goes before its primary and other rows, these before patches; what is left out is said."""
+    for kind in (*kinds, ""):
+        put(tmp_path, RUNS[0], f"objectTable{kind}", pa.table(IDS["Object"]), folders=PATCH[0], middle=PATCH[1])
+    (tmp_path / "mapping.yaml").write_text("version: 1\nextends: hsc-gen3\n")
+    table = open_source(tmp_path).tables["Object"]
+    taken = {kind for kind in kinds for piece in table.slices if f"/objectTable{kind}/" in piece.path}
+    assert taken == ({"_tract"} if "_tract" in kinds else set(kinds))
+    left = ["objectTable_primary", "objectTable/"][kinds[0] != "_tract" :] if kinds != ("",) else []
+    assert [next(name for name in left if name in note) for note in table.notes if "left out" in note] == left
+
+
+def test_reruns_of_gen2_are_found(tmp_path: Path) -> None:
+    """The layouts of 2020: objects by tract, sources by pointing and filter; the later weekly counts."""
+    for weekly in ("w_2020_16", "w_2020_19"):
+        rerun = tmp_path / "rerun" / "RC" / weekly / "DM-24822"
+        write_rows(rerun / "deepCoadd-results" / "merged" / "9813" / "objectTable-9813.parq", pa.table(IDS["Object"]))
+        write_rows(rerun / "00533" / "HSC-R" / "output" / "sourceTable-0011690.parq", pa.table(IDS["Source"]))
+    (tmp_path / "mapping.yaml").write_text("version: 1\nextends: hsc-gen2\n")
+    found = open_source(tmp_path).tables
+    assert {name: table.layout.key for name, table in found.items()} == {"Object": "objectId", "Source": "sourceId"}
+    assert all("w_2020_19" in piece.path for table in found.values() for piece in table.slices)

@@ -1,0 +1,67 @@
+"""Gives a source whose columns are inferred those of a database that has its tables: a table keeps its columns.
+
+Rules: what the database has decides types, order, keys and role. A column that the source lacks is NULL, and counted. A
+column that the database lacks is refused: rows would lose it. No I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from skyshard.basics.errors import UserError
+from skyshard.catalog.layout import TableLayout
+from skyshard.catalog.schema import Table, is_chunk_column
+from skyshard.ingest.source import Source, SourceTable
+from skyshard.ingest.sources.parquet_files import ParquetReader
+from skyshard.ingest.values.column_rules import Rule
+
+Definitions = Mapping[str, tuple[Table, TableLayout]]
+
+
+def with_kept_columns(source: Source, database: str, known: Definitions) -> Source:
+    """The source with the columns, keys and roles that its database has, for tables whose columns are inferred.
+
+    Raises:
+        UserError: a column that the database's table does not have, or a NOT NULL one that the source lacks.
+    """
+    tables = {
+        name: _kept(f"'{source.path}', table '{name}'", database, table, *known[name])
+        if table.is_inferred and name in known
+        else table
+        for name, table in source.tables.items()
+    }
+    layouts = {name: table.layout for name, table in tables.items()}
+    return replace(source, tables=tables, layout=source.layout.model_copy(update={"tables": layouts}))
+
+
+def _kept(where: str, database: str, table: SourceTable, kept: Table, layout: TableLayout) -> SourceTable:
+    reader = table.reader
+    if not isinstance(reader, ParquetReader):
+        return table
+    rules = {rule.column.name: rule for rule in reader.rules}
+    new = [name for name in rules if kept.find(name) is None]
+    if new:
+        more = f" and {len(new) - 1} more columns" if len(new) > 1 else ""
+        raise UserError(
+            f"{where}: column '{new[0]}'{more} that table '{database}.{table.name}' does not have",
+            remedy="omit it in the mapping, or ingest under another --database",
+        )
+    wanted = [column for column in kept if not is_chunk_column(column.name)]
+    lacking = [column for column in wanted if column.name not in rules]
+    if required := next((column for column in lacking if not column.is_nullable), None):
+        raise UserError(
+            f"{where}: no column '{required.name}', which is NOT NULL in '{database}.{table.name}'",
+            remedy="give it by a rule of the mapping, or ingest under another --database",
+        )
+    made = [
+        replace(rules[column.name], column=column) if column.name in rules else Rule(column, column.name, may_lack=True)
+        for column in wanted
+    ]
+    notes = (
+        [f"{len(lacking)} columns of the database that the files lack, NULL: {lacking[0].name} ..."] if lacking else []
+    )
+    return replace(
+        table, table=replace(kept, columns=tuple(wanted)), layout=layout, reader=replace(reader, rules=tuple(made)),
+        notes=(*table.notes, *notes),
+    )  # fmt: skip

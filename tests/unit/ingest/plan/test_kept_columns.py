@@ -1,0 +1,68 @@
+"""A database keeps its columns: later files fit into them, or are refused by column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.support.butler_trees import objects
+
+from skyshard.basics.errors import UserError
+from skyshard.ingest.plan.kept_columns import Definitions, with_kept_columns
+from skyshard.ingest.source import Source
+from skyshard.ingest.sources.open_source import open_source
+
+
+def source_of(folder: Path, content: pa.Table) -> Source:
+    folder.mkdir()
+    pq.write_table(content, folder / "o.parquet")
+    (folder / "mapping.yaml").write_text(
+        "version: 1\ndatabase: made\nschema: infer\nlayout: qserv-340-3\ntables: {Object: {files: [o.parquet]}}\n"
+    )
+    return open_source(folder)
+
+
+def definitions(source: Source) -> Definitions:
+    return {name: (table.table, table.layout) for name, table in source.tables.items()}
+
+
+def test_later_files_take_the_columns_of_the_database(tmp_path: Path) -> None:
+    """A wider type, a longer text, another order and a column that is gone: the table stays as it is."""
+    first = source_of(tmp_path / "a", objects(1, 1, flux=[0.5], band=["i"], old=[1]))
+    known = definitions(first)
+    content = objects(2, 1, band=["y" * 12], flux=pa.array([1.5], pa.float32())).select([4, 3, 2, 1, 0])
+    later = with_kept_columns(source_of(tmp_path / "b", content), "made", known)
+    table = later.tables["Object"]
+    assert definitions(later) == known
+    assert table.notes[-1] == "1 columns of the database that the files lack, NULL: old ..."
+    (batch,) = table.reader.batches(table.slices[0], table.table, table.layout)
+    assert batch.batch.to_pylist() == [
+        {"objectId": 2, "coord_ra": 150.02, "coord_dec": 2.02, "flux": 1.5, "band": b"y" * 12, "old": None}
+    ]
+    assert batch.conversions == {"old: not in the file → NULL": 1}
+
+
+def test_new_column_is_refused(tmp_path: Path) -> None:
+    """Rows would lose it: it is named, with both ways out."""
+    known = definitions(source_of(tmp_path / "a", objects(1, 1)))
+    later = source_of(tmp_path / "b", objects(2, 1, new=[1], more=[2]))
+    with pytest.raises(
+        UserError, match=r"column 'new' and 1 more columns that table 'made.Object' does not have; omit it"
+    ):
+        with_kept_columns(later, "made", known)
+
+
+def test_source_without_a_required_column_is_refused(tmp_path: Path) -> None:
+    """NULL is no value of a NOT NULL column."""
+    known = definitions(source_of(tmp_path / "a", objects(1, 1)))
+    later = source_of(tmp_path / "b", pa.table({"coord_ra": [1.0], "coord_dec": [1.0]}))
+    with pytest.raises(UserError, match=r"no column 'objectId', which is NOT NULL in 'made.Object'"):
+        with_kept_columns(later, "made", known)
+
+
+def test_tables_that_the_database_has_not_stay(tmp_path: Path) -> None:
+    """A first ingest changes nothing."""
+    source = source_of(tmp_path / "a", objects(1, 1))
+    assert with_kept_columns(source, "made", {}) == source
