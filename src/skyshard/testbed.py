@@ -133,6 +133,7 @@ class Testbed:
         layout: Layout | None = None,
         loader: skyshard.node.Loader | None = None,
         replicas: int | None = None,
+        replace: Sequence[str] = (),
         runtime: RuntimeKind | None = None,
         watcher: Watcher = unwatched,
     ) -> skyshard.ingest.IngestReport:
@@ -145,6 +146,8 @@ class Testbed:
             layout: how the catalog is spread, instead of the source's own layout.
             loader: how rows become tables; row images where they can be if None.
             replicas: copies of each chunk, on different nodes; as the layout says if None.
+            replace: files, by path or dataset, and numbers of tracts: nothing but these is ingested, in place of the
+                rows that are there of them.
             runtime: where the work runs; as the testbed was opened if None.
             watcher: is called with the progress of each stage.
 
@@ -161,7 +164,7 @@ class Testbed:
             known=tuple(known),
         )  # fmt: skip
         site = self.wiring.site(runtime or self._runtime_kind)
-        return skyshard.ingest.Ingest(plan, site, watcher).run()
+        return skyshard.ingest.Ingest(plan, site, watcher, replace, names_tables=bool(tables)).run()
 
     def verify(self, database: str) -> list[skyshard.ingest.VerifyCheck]:
         """Read a database back and check it; every check is listed, good or not."""

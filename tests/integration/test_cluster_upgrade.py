@@ -30,7 +30,7 @@ from skyshard.testbed import Testbed
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
-NEW_TABLES = ("aliases", "dropped")
+NEW_TABLES = ("aliases", "dropped", "input_files")
 """What the registry of 0.1.0 had not."""
 
 

@@ -10,6 +10,11 @@ from skyshard.rowimage.sqltype import SqlType, parse_type
 
 CHUNK_COLUMN = "chunkId"
 SUB_CHUNK_COLUMN = "subChunkId"
+FILE_COLUMN = "ingestFile"
+"""The number of the input file that a row is from, where a table has provenance."""
+ROW_COLUMN = "ingestRow"
+"""The row's number in that file, from 1."""
+ORIGIN_COLUMNS = (FILE_COLUMN, ROW_COLUMN)
 
 
 def is_chunk_column(name: str) -> bool:
@@ -28,6 +33,11 @@ class Column:
     type: SqlType
     is_nullable: bool = True
     default: str | None = None
+
+
+def origin_columns() -> tuple[Column, ...]:
+    """The two columns that say which file and row of the input a row is."""
+    return tuple(Column(name, parse_type("int unsigned"), is_nullable=False) for name in ORIGIN_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ class InputSlice:
     """All that decides the rows of a slice without a file, whose reader makes them."""
     digest: str = ""
     """The row digest that the source promises; empty where it promises none."""
+    number: int = 0
+    """The number that the registry gave its file; 0 before that, and for tables without provenance."""
 
     @staticmethod
     def of(path: Path, *, chunk: int | None = None, is_overlap: bool = False) -> InputSlice:
@@ -187,6 +189,19 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the files of a table come from, as the source says it; empty where it does not."""
+
+    run: str = ""
+    """The collection of a processing, as a Butler names it."""
+    weekly: str = ""
+    """The release of the pipelines, such as w_2026_24."""
+    ticket: str = ""
+    root: str = ""
+    """The folder in which the files were looked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceTable:
     """One table of a source: its role, its slices and how they are read."""
 
@@ -201,6 +216,8 @@ class SourceTable:
     """What was decided about the input: which runs count, what types and role were inferred, what is left out."""
     is_inferred: bool = False
     """True where the columns are what the files have: a database that has the table keeps its own."""
+    origin: Origin | None = None
+    """Of a table whose rows say which file and row they are from; None for any other."""
 
     @property
     def name(self) -> str:

@@ -49,7 +49,11 @@ class TableBuild:
     rows: int
     digest: str
     merged: tuple[str, ...] = ()
-    """Tables of the same database whose rows it takes, where it has no slices."""
+    """Tables of the same database whose rows it takes, besides those of its slices."""
+    leave_out: tuple[int, ...] = ()
+    """Numbers of the input files whose rows are not taken from the tables that it merges."""
+    brings: tuple[int, ...] = ()
+    """Numbers of the input files of its slices, where it merges tables too: none of their rows may repeat a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,8 @@ class ExportOrder:
     path: str
     as_records: bool = False
     """As packed records, one behind the other; else as an Arrow file."""
+    leave_out: tuple[int, ...] = ()
+    """Numbers of the input files whose rows are left out."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from skyshard.registry.catalog.replicas import Placements, Replicas
     from skyshard.registry.history.story_rows import StoryRows
     from skyshard.registry.transactions.contributions import Contributions
+    from skyshard.registry.transactions.input_files import InputFiles
     from skyshard.registry.transactions.transactions import Transactions
 
 MAKING_WAIT_S = 60
@@ -67,6 +68,12 @@ class Registry:
         from skyshard.registry.transactions.contributions import Contributions
 
         return Contributions(self._engines)
+
+    @locked_property
+    def input_files(self) -> InputFiles:
+        from skyshard.registry.transactions.input_files import InputFiles
+
+        return InputFiles(self._engines)
 
     @locked_property
     def replicas(self) -> Replicas:

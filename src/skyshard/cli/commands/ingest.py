@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -50,6 +51,14 @@ ShrinkOption = Annotated[
     Literal["coverage", "thinning"], typer.Option("--shrink", help="Of a recipe: fewer chunks, or fewer rows in all.")
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="Name each column that is converted.")]
+ReplaceOption = Annotated[
+    Sequence[str],
+    typer.Option(
+        "--replace",
+        metavar="FILE|TRACT",
+        help="Ingest this file, or all of this tract, in place of its rows that are there. Can be given several times.",
+    ),
+]
 RuntimeOption = Annotated[Literal["ray", "inline"], typer.Option("--runtime", help="Where the work runs.")]
 
 
@@ -134,6 +143,7 @@ def ingest(
     replicas: ReplicasOption = None,
     fraction: FractionOption = 1.0,
     shrink: ShrinkOption = "coverage",
+    replace: ReplaceOption = (),
     runtime: RuntimeOption = "ray",
     every: AllOption = False,
     json: JsonOption = False,
@@ -145,6 +155,7 @@ def ingest(
         report = testbed.ingest(
             opened, runtime=runtime, watcher=watcher, database=database, tables=_names(tables),
             loader=skyshard.Loader(loader) if loader else None, replicas=replicas, layout=_layout(layout),
+            replace=replace,
         )  # fmt: skip
     if json:
         print_json(asdict(report))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -38,6 +38,8 @@ EMPTY = RowDigest(0, 0)
 
 ChunkKey = tuple[int, bool]
 """A chunk table of one table: chunk (``WHOLE`` for a regular table) and whether it is the overlap table."""
+Target = tuple[str, int, bool]
+"""A chunk table with its table's name first."""
 
 
 def merged_segments(reports: Sequence[SliceReport]) -> dict[ChunkKey, tuple[int, str]]:
@@ -81,18 +83,32 @@ def in_orders(
 
 
 @dataclass(frozen=True, slots=True)
+class KeptRows:
+    """What stays of a chunk table some of whose rows are replaced: all parts but the rows of some files."""
+
+    parts: tuple[str, ...]
+    """Names of its tables, the same on every node."""
+    digest: RowDigest
+    """Of the rows that stay."""
+    leave_out: tuple[int, ...]
+    """Numbers of the files whose rows go."""
+
+
+@dataclass(frozen=True, slots=True)
 class BuildContext:
     """What the builds of one transaction share.
 
     ``existing`` are the chunk tables that earlier transactions have made: what this one adds to them becomes a part
-    of its own, named after ``transaction``; everything else is made under its plain name.
+    of its own, named after ``transaction``; everything else is made under its plain name. Those in ``kept`` are made
+    whole: what stays of them, and what comes.
     """
 
     plan: IngestPlan
     transaction: int
     nodes_of: Mapping[int, tuple[str, ...]]
-    existing: frozenset[tuple[str, int, bool]]
+    existing: frozenset[Target]
     staging: Path
+    kept: Mapping[Target, KeptRows] = field(default_factory=dict)
 
 
 def plan_builds(
@@ -105,7 +121,9 @@ def plan_builds(
         mine = [
             builds.of(target)
             for target in _targets(context, table, node)
-            if target in builds.sums or (table.name, *target) not in context.existing
+            if target in builds.sums
+            or (table.name, *target) in context.kept
+            or (table.name, *target) not in context.existing
         ]
         orders[node] = list(in_orders(database, builds.stored, table.loader, mine, context.plan.layout.engine))
     return orders
@@ -152,7 +170,20 @@ class _Builds:
         rows, expected = self.sums.get(target, (0, str(EMPTY)))
         create = f"CREATE TABLE {quote_name(name)} ({self._definitions[is_overlap]}"
         pieces = tuple(self._slices.get(target, ()))
-        return TableBuild(name, base, chunk, is_overlap, part, create, pieces, rows, expected)
+        build = TableBuild(name, base, chunk, is_overlap, part, create, pieces, rows, expected)
+        kept = self._context.kept.get((base, *target))
+        return build if kept is None else self._with_kept(build, kept)
+
+    def _with_kept(self, build: TableBuild, kept: KeptRows) -> TableBuild:
+        """The build of a whole table; like a compaction's it has no unique keys, as two parts may have a value each."""
+        stored = stored_table(self._table.source.table, self._table.source.layout, overlap=build.is_overlap)
+        engine = self._context.plan.layout.table_engine
+        total = kept.digest + RowDigest.parse(build.digest)
+        return replace(
+            build, create=create_table(stored, build.name, engine=engine, unique=False), rows=total.rows,
+            digest=str(total), merged=kept.parts, leave_out=kept.leave_out,
+            brings=tuple(sorted({piece.number for piece in self._table.source.slices})),
+        )  # fmt: skip
 
 
 def _slices(

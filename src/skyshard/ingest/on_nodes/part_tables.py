@@ -21,6 +21,7 @@ from skyshard.catalog.ddl import (
 )
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Table
+from skyshard.cluster.private_cluster import CZAR_NAME
 from skyshard.ingest.on_nodes.bounded_futures import answer
 from skyshard.ingest.on_nodes.build_orders import index_definition
 from skyshard.ingest.on_nodes.ingest_site import Site
@@ -140,6 +141,24 @@ def expected_index_tables(database: str, parts: Iterable[IndexPart]) -> set[str]
         for base, those in numbers.items()
         for suffix in [*map(part_suffix, those), *_shown_suffixes(sorted(those))]
     }
+
+
+def outdated_tables(
+    site: Site, database: str, made: Sequence[Replica], indexes: Sequence[IndexPart]
+) -> dict[str, set[str]]:
+    """Server → tables that nothing shows once whole chunk tables and director indexes are there that were made anew."""
+    targets, directors = {replica.target for replica in made}, {part.director for part in indexes}
+    before = site.registry.replicas.all(database)
+    after = [*(replica for replica in before if replica.target not in targets), *made]
+    names = {
+        node: expected_tables([r for r in before if r.node == node])
+        - expected_tables([r for r in after if r.node == node])
+        for node in site.nodes
+    }
+    parts = site.registry.index_parts.all(database)
+    kept = [part for part in parts if part.director not in directors]
+    names[CZAR_NAME] = expected_index_tables(database, parts) - expected_index_tables(database, [*kept, *indexes])
+    return names
 
 
 def index_names(bases: Iterable[str]) -> re.Pattern[str]:

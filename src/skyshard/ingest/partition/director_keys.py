@@ -247,6 +247,11 @@ class DirectorKeys:
     def is_unsigned(self) -> bool:
         return any(keys.dtype.kind == "u" for keys, _ in self._parts)
 
+    @property
+    def each(self) -> list[DirectorKeys]:
+        """The parts one by one."""
+        return [DirectorKeys([part], is_unique=self.is_unique) for part in self._parts]
+
     def blocks(self, rows: int) -> Iterator[tuple[NDArray[Any], Numbers]]:
         """Keys and places, part by part, in blocks of at most ``rows``."""
         for keys, places in self._parts:

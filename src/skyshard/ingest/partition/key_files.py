@@ -2,7 +2,7 @@
 
 ``keys.npy`` holds sorted keys, ``places.npy`` int32[n, 2] (chunk, sub-chunk); ``record.json`` their rows and digests,
 and is written last. Arrays are mapped, never read whole into memory; a process digests each file once, before it
-believes it.
+believes it. A folder with a file ``whole`` holds all keys of its director: those of earlier transactions count no more.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from skyshard.host.array_files import map_array
 from skyshard.host.atomic_files import new_file, write_atomically
 
 KEYS, PLACES, RECORD = "keys.npy", "places.npy", "record.json"
+WHOLE_MARK = "whole"
 _READ_BYTES = 1 << 24
 _believed: set[tuple[str, int, int, int, str]] = set()
 """Files as they were digested in this process: path, inode, size, time of change, digest."""
@@ -71,14 +72,24 @@ def is_sealed(path: Path) -> bool:
         return False
 
 
-def records(folder: Path) -> dict[Path, KeyRecord]:
-    """The records of a director's folder and of the folders in it, one a transaction.
+def records(folder: Path, *, apart_from: Path | None = None) -> dict[Path, KeyRecord]:
+    """The records of a director's folder and of the folders in it, one a transaction, superseded ones left out.
+
+    Args:
+        apart_from: a folder in it that is passed over, with what it supersedes.
 
     Raises:
         UserError: arrays without a record, or one that cannot be read.
     """
     found = {path.parent for name in (KEYS, PLACES, RECORD) for path in [*folder.glob(name), *folder.glob(f"*/{name}")]}
+    found = found.difference(superseded(folder, apart_from=apart_from), [apart_from])
     return {inner: _record(inner) for inner in sorted(found)}
+
+
+def superseded(folder: Path, *, apart_from: Path | None = None) -> list[Path]:
+    """The folders of transactions before the last one that wrote all keys of a director anew."""
+    marked = [int(mark.parent.name) for mark in folder.glob(f"*/{WHOLE_MARK}") if mark.parent != apart_from]
+    return [inner for inner in sorted(folder.glob("*")) if marked and int(inner.name) < max(marked)]
 
 
 def open_arrays(folder: Path, record: KeyRecord) -> tuple[NDArray[Any], NDArray[np.int32]]:

@@ -16,6 +16,7 @@ from skyshard.ingest.plan.storable import require_storable, require_tables_disti
 from skyshard.ingest.plan.taken_names import require_apart, require_database_name, require_paths, require_table
 from skyshard.ingest.source import Source, SourceTable
 from skyshard.node.messages import Loader
+from skyshard.registry.stored.records import InputFile
 from skyshard.rowimage.record import RecordLayout
 
 
@@ -48,6 +49,8 @@ class IngestPlan:
     layout: Layout
     tables: tuple[PlannedTable, ...]
     is_loader_asked: bool = False
+    replaced: tuple[InputFile, ...] = ()
+    """Files of earlier transactions whose rows go when those of this plan come."""
 
     def kept_in(self, known: Layout) -> IngestPlan:
         """The plan as a database takes it that has this layout: copies, engine and storage stay.
@@ -67,6 +70,10 @@ class IngestPlan:
         """Database and table of the directors in other databases that tables follow."""
         names = {name for t in self.tables for name in (t.source.layout.director, t.source.layout.director2) if name}
         return {pair for name in names if (pair := split_director(name, self.database))[0] != self.database}
+
+    def left_out(self, table: str) -> tuple[int, ...]:
+        """Numbers of the files of a table whose rows go."""
+        return tuple(file.number for file in self.replaced if file.table == table)
 
     def summary(self) -> dict[str, Any]:
         """The plan as plain values for JSON and tables."""

@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import TableLayout
-from skyshard.catalog.schema import Table, is_chunk_column
+from skyshard.catalog.schema import Table, is_chunk_column, origin_columns
 from skyshard.ingest.source import Source, SourceTable
+from skyshard.ingest.sources.numbered_rows import NumberedRows
 from skyshard.ingest.sources.parquet_files import ParquetReader
 from skyshard.ingest.values.column_rules import Rule
 
@@ -36,7 +37,8 @@ def with_kept_columns(source: Source, database: str, known: Definitions) -> Sour
 
 
 def _kept(where: str, database: str, table: SourceTable, kept: Table, layout: TableLayout) -> SourceTable:
-    reader = table.reader
+    origins = origin_columns() if isinstance(table.reader, NumberedRows) else ()
+    reader = table.reader.reader if isinstance(table.reader, NumberedRows) else table.reader
     if not isinstance(reader, ParquetReader):
         return table
     rules = {rule.column.name: rule for rule in reader.rules}
@@ -47,7 +49,7 @@ def _kept(where: str, database: str, table: SourceTable, kept: Table, layout: Ta
             f"{where}: column '{new[0]}'{more} that table '{database}.{table.name}' does not have",
             remedy="omit it in the mapping, or ingest under another --database",
         )
-    wanted = [column for column in kept if not is_chunk_column(column.name)]
+    wanted = [column for column in kept if not is_chunk_column(column.name) and column not in origins]
     lacking = [column for column in wanted if column.name not in rules]
     if required := next((column for column in lacking if not column.is_nullable), None):
         raise UserError(
@@ -61,7 +63,8 @@ def _kept(where: str, database: str, table: SourceTable, kept: Table, layout: Ta
     notes = (
         [f"{len(lacking)} columns of the database that the files lack, NULL: {lacking[0].name} ..."] if lacking else []
     )
+    read = replace(reader, rules=tuple(made))
     return replace(
-        table, table=replace(kept, columns=tuple(wanted)), layout=layout, reader=replace(reader, rules=tuple(made)),
-        notes=(*table.notes, *notes),
+        table, table=replace(kept, columns=(*wanted, *origins)), layout=layout,
+        reader=NumberedRows(read) if origins else read, notes=(*table.notes, *notes),
     )  # fmt: skip

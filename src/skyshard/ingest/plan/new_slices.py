@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from skyshard.basics.errors import UserError
 from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
+from skyshard.ingest.plan.input_files import input_files
 from skyshard.ingest.source import InputSlice
+from skyshard.registry.stored.records import InputFile
 
 Taken = Mapping[tuple[str, str], str]
 """What finished transactions took in: table and path of a slice → digest of its bytes."""
@@ -23,18 +25,24 @@ class NewSlices:
 
     @property
     def is_empty(self) -> bool:
-        return not any(table.source.slices for table in self.plan.tables)
+        return not (self.plan.replaced or any(table.source.slices for table in self.plan.tables))
 
 
-def new_slices(plan: IngestPlan, taken: Taken) -> NewSlices:
+def new_slices(plan: IngestPlan, taken: Taken, standing: Sequence[InputFile] = ()) -> NewSlices:
     """Leave out what was taken in: content counts, not the name; the same content for another table is new.
 
+    Args:
+        standing: files whose rows are there, as far as the database knows them.
+
     Raises:
-        UserError: a slice has the name of one that was taken in, and other content.
+        UserError: a slice has the name of one that was taken in, and other content; or it is of the same dataset.
     """
     if not taken:  # no file needs to be read
         return NewSlices(plan, {})
     contents = {(table, digest) for (table, _), digest in taken.items()}
+    paths = {(file.table, file.path) for file in standing}
+    datasets = {(file.table, file.dataset): file for file in standing if file.dataset}
+    names = {(file.table, file.path): file.dataset for file in input_files(table.source for table in plan.tables)}
     replayed: Counter[str] = Counter()
     tables = []
     for table in plan.tables:
@@ -43,7 +51,9 @@ def new_slices(plan: IngestPlan, taken: Taken) -> NewSlices:
             if (table.name, piece.fingerprint()) in contents:
                 replayed[table.name] += 1
             elif (table.name, piece.path) in taken:
-                raise _changed(piece, plan.database)
+                raise _changed(piece, plan.database, is_known=(table.name, piece.path) in paths)
+            elif (before := datasets.get((table.name, names.get((table.name, piece.path), "")))) is not None:
+                raise _again(piece, before, plan.database)
             else:
                 kept.append(piece)
         tables.append(_with_slices(table, kept))
@@ -54,12 +64,25 @@ def _with_slices(table: PlannedTable, slices: list[InputSlice]) -> PlannedTable:
     return replace(table, source=replace(table.source, slices=tuple(slices)))
 
 
-def _changed(piece: InputSlice, database: str) -> UserError:
+def _again(piece: InputSlice, before: InputFile, database: str) -> UserError:
+    return UserError(
+        f"'{piece.path}' is {before.dataset}, which was ingested into '{database}' from '{before.path}', with other "
+        f"content (transaction {before.transaction})",
+        remedy=f"add --replace {piece.path} to take the place of its rows, or ingest under another --database",
+    )
+
+
+def _changed(piece: InputSlice, database: str, *, is_known: bool = False) -> UserError:
     if piece.made:
         return UserError(
             f"'{piece.path}' was ingested into '{database}' from another recipe, or with another --fraction or "
             "--shrink",
             remedy="ask for the sky as it was, or ingest under another --database",
+        )
+    if is_known:
+        return UserError(
+            f"'{piece.path}' has changed since it was ingested into '{database}'",
+            remedy=f"add --replace {piece.path} to take the place of its rows, or ingest under another --database",
         )
     return UserError(
         f"'{piece.path}' has changed since it was ingested into '{database}'",

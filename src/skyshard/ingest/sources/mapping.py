@@ -145,6 +145,19 @@ class MappedTable(TableLayout):
         return self.allow_missing if isinstance(self.allow_missing, bool) else column in self.allow_missing
 
 
+class Provenance(BaseModel):
+    """Where the files come from; what is left out is read from their paths, where these are a Butler's."""
+
+    model_config = _STRICT
+
+    run: str = ""
+    """The collection of the processing that wrote them."""
+    weekly: str = ""
+    """The release of the pipelines, such as w_2026_24."""
+    ticket: str = ""
+    """The ticket under which they were made, such as DM-54321."""
+
+
 class Mapping(BaseModel):
     """A catalog by its input files."""
 
@@ -166,6 +179,8 @@ class Mapping(BaseModel):
     """A shipped layout by name, or a layout file."""
     input: str = "."
     """The folder that ``files`` start from, itself relative to the mapping file."""
+    provenance: bool | Provenance = False
+    """True, or what is known of all files: each row keeps the number of its file and its own within it."""
     tables: Annotated[dict[str, MappedTable], Field(min_length=1)]
     """By table name."""
 

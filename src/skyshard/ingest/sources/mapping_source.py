@@ -16,12 +16,20 @@ from skyshard.basics.errors import UserError
 from skyshard.catalog.felis_schemas import read_schema
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
-from skyshard.ingest.source import InputSlice, Source, SourceTable, asked_for
+from skyshard.ingest.source import InputSlice, Origin, Source, SourceTable, asked_for
 from skyshard.ingest.sources.inferred_mapping import InferredTable, infer_tables
 from skyshard.ingest.sources.mapped_files import find_tables, first_files
 from skyshard.ingest.sources.mapped_text import MappedTextReader, dialect_of, header_names
-from skyshard.ingest.sources.mapping import DeclaredColumn, MappedColumn, MappedTable, layout_of, read_mapping
+from skyshard.ingest.sources.mapping import (
+    DeclaredColumn,
+    MappedColumn,
+    MappedTable,
+    Provenance,
+    layout_of,
+    read_mapping,
+)
 from skyshard.ingest.sources.mapping import Mapping as MappingFile
+from skyshard.ingest.sources.numbered_rows import with_origin
 from skyshard.ingest.sources.parquet_files import ParquetReader, is_parquet, parquet_slices, twin_names
 from skyshard.ingest.sources.wanted_rows import asked_columns, require_asked
 from skyshard.ingest.text.delimited_text import Fields
@@ -61,13 +69,19 @@ def open_mapping(path: Path, only: Collection[str] | None = None) -> Source:
         if name in inferred:
             mapped, notes = inferred[name].mapped, (*notes, *inferred[name].notes)
             schema = {name.lower(): inferred[name].table}
-        made = _source_table(path, name, mapped, schema, files.files)
+        made = _source_table(path, name, mapped, schema, files.files, _origin(mapping, folder))
         tables[name] = replace(made, notes=notes, is_inferred=name in inferred)
     layouts = {name: base.tables.get(name, table.layout) for name, table in tables.items()}
     tables = {name: replace(table, layout=layouts[name]) for name, table in tables.items()}
     layout = base.model_copy(update={"tables": layouts})
     unopened = frozenset(mapping.tables).difference(wanted)
     return Source(str(path), "mapping", mapping.database, layout, tables, unopened=unopened)
+
+
+def _origin(mapping: MappingFile, root: Path) -> Origin | None:
+    """What the mapping says of its files; None where rows are not to say where they are from."""
+    said = Provenance() if mapping.provenance is True else mapping.provenance
+    return Origin(said.run, said.weekly, said.ticket, str(root)) if said else None
 
 
 def _schema(mapping: MappingFile) -> dict[str, Table]:
@@ -77,7 +91,12 @@ def _schema(mapping: MappingFile) -> dict[str, Table]:
 
 
 def _source_table(
-    path: Path, name: str, mapped: MappedTable, schema: Mapping[str, Table], files: Sequence[Path]
+    path: Path,
+    name: str,
+    mapped: MappedTable,
+    schema: Mapping[str, Table],
+    files: Sequence[Path],
+    origin: Origin | None,
 ) -> SourceTable:
     where = f"'{path}', table '{name}'"
     table = _table(where, name, mapped, schema)
@@ -89,10 +108,12 @@ def _source_table(
         slices, unused = _parquet(where, mapped, rules, files)
         if mapped.where:  # how many rows of a file are taken is not known yet
             slices = tuple(replace(piece, rows=None) for piece in slices)
-        return SourceTable(table, layout, slices, ParquetReader(rules, mapped.where), (*conversions, *unused))
-    fields, slices, unused = _text(where, mapped, rules, files)
-    reader = MappedTextReader(dialect_of(mapped.text), fields, rules, mapped.where)
-    return SourceTable(table, layout, slices, reader, (*conversions, *unused))
+        made = SourceTable(table, layout, slices, ParquetReader(rules, mapped.where), (*conversions, *unused))
+    else:
+        fields, slices, unused = _text(where, mapped, rules, files)
+        reader = MappedTextReader(dialect_of(mapped.text), fields, rules, mapped.where)
+        made = SourceTable(table, layout, slices, reader, (*conversions, *unused))
+    return made if origin is None else with_origin(where, made, origin)
 
 
 # the table and its rules

@@ -23,6 +23,7 @@ from skyshard.ingest.partition.key_files import harmed, records
 from skyshard.ingest.plan.ingest_plan import PlannedTable
 from skyshard.ingest.source import SourceTable
 from skyshard.ingest.transaction.run_context import RunContext
+from skyshard.ingest.transaction.staying_keys import StayingKeys
 from skyshard.log.events import INDEX_BUILT
 from skyshard.node.messages import BuiltTable
 from skyshard.node.node_loader import NodeLoader
@@ -49,6 +50,7 @@ class DirectorIndexes:
     """Those of one transaction; ``thread`` does the work, one call after the other."""
 
     def __init__(self, run: RunContext, thread: BackgroundThread) -> None:
+        self._run = run
         self._site = run.site
         self._database = run.database
         self._transaction = run.transaction
@@ -56,6 +58,9 @@ class DirectorIndexes:
         self._thread = thread
         self._merges: list[Future[None]] = []
         self._started: list[_Started] = []
+        sources = [table.source for table in run.plan.tables if run.plan.replaced]
+        self._rewritten = {source.name: source for source in sources if self._changes(source)}
+        self._staying: dict[str, StayingKeys] = {}
 
     def keys_folder(self, director: str) -> Path:
         """Keys of a director, a folder a transaction; they outlive the ingest, for the next one to check against."""
@@ -63,11 +68,17 @@ class DirectorIndexes:
         return self._site.folders.keys / database / table
 
     def earlier_keys(self, director: str) -> DirectorKeys:
-        """The keys that earlier transactions brought.
+        """The keys that earlier transactions brought, as far as their rows stay.
 
         Raises:
             UserError: some are missing or damaged.
         """
+        if director in self._rewritten and director not in self._staying:
+            self._require_earlier(director)
+            known = DirectorKeys.open(self.keys_folder(director))
+            self._staying[director] = StayingKeys.of(self._run, self._rewritten[director], known)
+        if director in self._staying:
+            return self._staying[director].keys
         self._require_earlier(director)
         return DirectorKeys.open(self.keys_folder(director))
 
@@ -75,7 +86,7 @@ class DirectorIndexes:
         """Merge the keys of a director's slices, then have the czar's server make its copy like any other table."""
         merged = self._thread.do(self._merge, table.source, list(reports))
         self._merges.append(merged)
-        if table.source.slices:
+        if self._changes(table.source):
             kind = KeyKind.of(table.source.table, table.source.layout)
             earlier = self._site.registry.index_parts.all(self._database, table.name)
             part = self._transaction if earlier else 0
@@ -106,7 +117,11 @@ class DirectorIndexes:
                 INDEX_BUILT, transaction=self._transaction, database=self._database, director=index.director,
                 keys=mine.rows,
             )  # fmt: skip
-            MergeTables(self._site, self._database).make_index(index.director, index.kind, [*index.earlier, mine])
+            if not self._run.plan.replaced:  # else it takes the place of the earlier ones
+                MergeTables(self._site, self._database).make_index(index.director, index.kind, [*index.earlier, mine])
+
+    def _changes(self, table: SourceTable) -> bool:
+        return bool(table.slices or self._run.plan.left_out(table.name))
 
     def _own_keys(self, director: str) -> Path:
         return self.keys_folder(director) / str(self._transaction)
@@ -116,7 +131,7 @@ class DirectorIndexes:
         database, table = split_director(director, self._database)
         folder = self.keys_folder(director)
         known = sum(part.rows for part in self._site.registry.index_parts.all(database, table))
-        there = sum(record.rows for inner, record in records(folder).items() if inner != self._own_keys(director))
+        there = sum(record.rows for record in records(folder, apart_from=self._own_keys(director)).values())
         if there != known:
             raise harmed(folder / "*", f"'{folder}' holds {there} of {known}")
 
@@ -126,9 +141,12 @@ class DirectorIndexes:
         shutil.rmtree(mine, ignore_errors=True)
         earlier = self.earlier_keys(director)
         files = [Bundle(self._staging, director, report.digest).keys for report in reports]
-        kind = KeyKind.of(table.table, table.layout)
+        kind, paths = KeyKind.of(table.table, table.layout), [report.path for report in reports]
         try:
-            is_spread = build_keys(mine, files, director, [report.path for report in reports], earlier, kind)
+            if director in self._staying:
+                is_spread = self._staying[director].write_with(mine, files, paths)
+            else:
+                is_spread = build_keys(mine, files, director, paths, earlier, kind)
         except DoubledKey as error:
             raise self._with_rows(table, error) from None
         if is_spread:

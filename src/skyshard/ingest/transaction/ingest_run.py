@@ -6,8 +6,10 @@ add is in tables of its own, which become visible with the rest in one registry 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 
+from skyshard.basics.errors import UserError
 from skyshard.basics.progress import Watcher, unwatched
 from skyshard.catalog.placement import place
 from skyshard.host.disk_space import writing
@@ -16,7 +18,9 @@ from skyshard.ingest.plan.agreement import require_agreement, require_loader
 from skyshard.ingest.plan.foreign_directors import require_foreign_directors
 from skyshard.ingest.plan.ingest_plan import IngestPlan
 from skyshard.ingest.plan.new_slices import NewSlices, new_slices
+from skyshard.ingest.plan.replacement import replacing
 from skyshard.ingest.transaction.ending import settle
+from skyshard.ingest.transaction.file_numbers import numbered
 from skyshard.ingest.transaction.ingest_report import IngestReport
 from skyshard.ingest.transaction.recovery import clear_staging, plan_digest, recheck, take_back
 from skyshard.ingest.transaction.transaction_run import TransactionRun
@@ -28,10 +32,21 @@ from skyshard.registry.stored.records import OpenTransaction
 class Ingest:
     """One run of one plan."""
 
-    def __init__(self, plan: IngestPlan, site: Site, watcher: Watcher = unwatched) -> None:
+    def __init__(
+        self,
+        plan: IngestPlan,
+        site: Site,
+        watcher: Watcher = unwatched,
+        replace: Sequence[str] = (),
+        *,
+        names_tables: bool = False,
+    ) -> None:
+        """``replace`` names what takes the place of rows that are there (`plan.replacement`)."""
         self._plan = plan
         self._site = site
         self._watch = watcher
+        self._replace = replace
+        self._names_tables = names_tables
 
     def run(self) -> IngestReport:
         """Ingest and publish.
@@ -49,10 +64,20 @@ class Ingest:
             plan = self._with_known_layout(is_published)
             require_foreign_directors(registry, plan)
             found = registry.transactions.find_open(database)
-            news = NewSlices(plan, {})
-            if is_published:
-                news = new_slices(plan, registry.contributions.ingested_parts(database))
+            news = self._news(plan, is_published)
             return self._carry_out(news, found, has_news=not (is_published and news.is_empty))
+
+    def _news(self, plan: IngestPlan, is_published: bool) -> NewSlices:
+        """What is new of the plan, or what is to take the place of rows that are there."""
+        registry, database = self._site.registry, plan.database
+        if self._replace and not is_published:
+            raise UserError(f"no database '{database}' is published", remedy="ingest it without --replace")
+        if not is_published:
+            return NewSlices(plan, {})
+        standing = registry.input_files.standing(database)
+        if self._replace:
+            return NewSlices(replacing(plan, standing, self._replace, names_tables=self._names_tables), {})
+        return new_slices(plan, registry.contributions.ingested_parts(database), standing)
 
     def _carry_out(self, news: NewSlices, found: OpenTransaction | None, *, has_news: bool) -> IngestReport:
         """What is new in one transaction; where nothing is, only what an interrupted one left is tidied up."""
@@ -80,6 +105,7 @@ class Ingest:
             )
         try:
             with writing(site.folders.staging):
+                plan = numbered(site.registry, plan, mine.id)
                 return TransactionRun(plan, site, mine, news.replayed, self._watch).run()
         except BaseException as error:
             settle(site, plan.database, mine, error)

@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from skyshard.basics.errors import SkyshardError, UserError
 from skyshard.basics.progress import Progress
 from skyshard.catalog.placement import place
 from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread, drain
-from skyshard.ingest.on_nodes.build_orders import BuildContext, built_replicas, plan_builds, table_bytes
+from skyshard.ingest.on_nodes.build_orders import (
+    BuildContext,
+    built_replicas,
+    merged_segments,
+    plan_builds,
+    table_bytes,
+)
 from skyshard.ingest.on_nodes.disk_writer import DiskWriter
 from skyshard.ingest.on_nodes.part_tables import MergeTables, dummy_targets
 from skyshard.ingest.partition.bundle import SliceReport
 from skyshard.ingest.partition.doubled_input import where_rows_stand
 from skyshard.ingest.transaction.director_indexes import DirectorIndexes
+from skyshard.ingest.transaction.replaced_rows import kept_rows
 from skyshard.ingest.transaction.run_context import RunContext
 from skyshard.log.events import CHUNKS_PLACED, TABLES_LOADED
 from skyshard.node.load.doubled_rows import DoubledRow
@@ -84,7 +91,7 @@ class LoadStage:
             self._run.watch(Progress("load", built, total, rows, size, time.monotonic() - start))
         for node, count in sorted(made_on.items()):
             self._run.events.tell(TABLES_LOADED, tables=count["tables"], rows=count["rows"], node=node)
-        if finished:  # else there is one part of each table
+        if finished and not self._run.plan.replaced:  # else there is one part of each table
             self._records.finish()
             mine = registry.replicas.all(self._run.database, transaction=transaction)
             MergeTables(site, self._run.database).make(finished, mine, transaction)
@@ -93,7 +100,10 @@ class LoadStage:
         """What each node has to make, in the order of the tables; earlier transactions made what ``finished`` says."""
         run = self._run
         existing = frozenset(replica.target for replica in finished) | dummy_targets(finished)
-        context = BuildContext(run.plan, run.transaction, self._place(), existing, run.staging)
+        coming = [(name, *target) for name, reports in self._reports.items() for target in merged_segments(reports)]
+        kept = kept_rows(run.site.registry, run.plan, finished, coming)
+        nodes_of = self._place({chunk for _, chunk, _ in kept if chunk >= 0})
+        context = BuildContext(run.plan, run.transaction, nodes_of, existing, run.staging, kept)
         recorded = run.site.registry.replicas.all(run.database, transaction=run.transaction)
         done = {(replica.node, *replica.target): replica.digest for replica in recorded}
         queues: dict[str, list[BuildOrder]] = {node: [] for node in run.site.nodes}
@@ -103,9 +113,13 @@ class LoadStage:
                 queues[node] += [rest for order in orders if (rest := _not_done(node, order, done)).builds]
         return queues
 
-    def _place(self) -> dict[int, tuple[str, ...]]:
-        """Chunk → nodes, by the bytes of all tables; chunks of the family stay where they are."""
-        sizes: Counter[int] = Counter()
+    def _place(self, chunks: Set[int]) -> dict[int, tuple[str, ...]]:
+        """Chunk → nodes, by the bytes of all tables; chunks of the family stay where they are.
+
+        Args:
+            chunks: those that have their place, whether rows come to them or not.
+        """
+        sizes: Counter[int] = Counter(dict.fromkeys(chunks, 0))
         for table in self._run.plan.tables:
             if table.source.layout.role.is_chunked:
                 sizes.update(table_bytes(table, self._reports[table.name]))

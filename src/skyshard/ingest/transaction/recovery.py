@@ -28,6 +28,7 @@ from skyshard.ingest.on_nodes.part_tables import (
     part_name,
     read_replicas,
 )
+from skyshard.ingest.partition.key_files import superseded
 from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
 from skyshard.ingest.source import InputSlice
 from skyshard.ingest.transaction.kept_truth import forget_known
@@ -46,11 +47,13 @@ GRACE_S = 3600.0
 
 def plan_digest(plan: IngestPlan) -> str:
     """Digest of all that decides what an ingest writes: input slices with size and date, tables, layout, loaders."""
-    content = {
+    content: dict[str, object] = {
         "source": os.path.realpath(plan.source.path),
         "layout": plan.layout.model_dump(mode="json"),
         "tables": [_table_content(table) for table in plan.tables],
     }
+    if plan.replaced:
+        content["replaced"] = [file.number for file in plan.replaced]
     return xxhash.xxh3_128_hexdigest(json.dumps(content, sort_keys=True).encode())
 
 
@@ -86,7 +89,7 @@ def sweep(site: Site, database: str, transaction: int, *, is_over: bool = False,
     answers({node: handle.call(NodeLoader.sweep, database, known[node]) for node, handle in site.nodes.items()})
     answer("czar", site.czar_loader.call(NodeLoader.sweep, database, prototypes))
     _sweep_index(site, database, transaction, retired.get(CZAR_NAME, set()))
-    _sweep_kept(site, database)
+    sweep_kept(site, database)
     _sweep_staging(site, database, str(transaction))
 
 
@@ -109,12 +112,16 @@ def _directors(site: Site, database: str, transaction: int) -> list[str]:
     return [name for name, (_, layout) in definitions.items() if layout.role is Role.DIRECTOR]
 
 
-def _sweep_kept(site: Site, database: str) -> None:
-    """Director keys, and rows left out, of transactions that are not finished; an ingest makes its own again."""
+def sweep_kept(site: Site, database: str) -> None:
+    """Director keys, and rows left out, of transactions that are not finished: an ingest makes its own again; and keys
+    that a later transaction has written anew."""
     states = {str(row["id"]): row["state"] for row in site.registry.transactions.all(database)}
     keys, left_out = site.folders.keys.glob(f"{database}/*/*"), site.folders.quarantine.glob(f"{database}/*")
     for folder in [*keys, *left_out]:
         if states.get(folder.name) != TransactionState.FINISHED:
+            shutil.rmtree(folder)
+    for director in site.folders.keys.glob(f"{database}/*"):
+        for folder in superseded(director):
             shutil.rmtree(folder)
 
 

@@ -36,6 +36,22 @@ def orphans_file(site: Site, database: str, table: str, transaction: int) -> Pat
     return site.folders.keys / database / table / str(transaction) / ORPHANS
 
 
+def read_orphans(site: Site, database: str, table: str, transaction: int) -> Orphans:
+    """The orphans that a transaction kept.
+
+    Raises:
+        UserError: they are not there any more, or not as they were written.
+    """
+    path = orphans_file(site, database, table, transaction)
+    if not is_sealed(path):
+        raise UserError(
+            f"'{path}', the keys of rows of '{database}.{table}' that came before their director, cannot be read",
+            remedy=f"run skyshard index rebuild {database}, then the ingest again",
+        )
+    pairs: Orphans = load_array(path)
+    return pairs
+
+
 class Strays:
     """What one transaction makes strays of; ``reports`` are those of its tables' input slices."""
 
@@ -90,7 +106,7 @@ class Strays:
                 followed[database] = self._followed(database)
             keys = new.get(followed[database].get(table, ("", "")))
             if keys is not None:
-                yield from self._strayed(database, table, self._read(database, table, transaction), keys)
+                yield from self._strayed(database, table, read_orphans(self._site, database, table, transaction), keys)
 
     def _followed(self, database: str) -> dict[str, tuple[str, str]]:
         """The dependents of a database: table → database and name of its director."""
@@ -100,16 +116,6 @@ class Strays:
             for name, (_, layout) in definitions.items()
             if layout.role is Role.DEPENDENT
         }
-
-    def _read(self, database: str, table: str, transaction: int) -> Orphans:
-        path = orphans_file(self._site, database, table, transaction)
-        if not is_sealed(path):
-            raise UserError(
-                f"'{path}', the keys of rows of '{database}.{table}' that came before their director, cannot be read",
-                remedy=f"run skyshard index rebuild {database}, then the ingest again",
-            )
-        pairs: Orphans = load_array(path)
-        return pairs
 
     def _strayed(self, database: str, table: str, orphans: Orphans, keys: DirectorKeys) -> set[Stray]:
         """The chunks with orphans whose director is in another chunk."""

@@ -39,15 +39,18 @@ from skyshard.catalog.engines import MYISAM
 from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread
 from skyshard.ingest.on_nodes.disk_writer import DiskWriter
 from skyshard.ingest.on_nodes.ingest_site import Site
+from skyshard.ingest.on_nodes.part_tables import outdated_tables
 from skyshard.ingest.partition.bundle import Bundle, SliceReport
 from skyshard.ingest.partition.quarantine import join_quarantines
 from skyshard.ingest.plan.ingest_plan import IngestPlan
 from skyshard.ingest.transaction.director_indexes import DirectorIndexes
+from skyshard.ingest.transaction.file_numbers import note_files
 from skyshard.ingest.transaction.ingest_report import IngestReport, table_report
 from skyshard.ingest.transaction.kept_truth import keep_known
+from skyshard.ingest.transaction.left_behind import LeftBehind, left_behind
 from skyshard.ingest.transaction.load_stage import LoadStage
 from skyshard.ingest.transaction.partition_stage import PartitionStage
-from skyshard.ingest.transaction.recovery import clear_staging, sweep
+from skyshard.ingest.transaction.recovery import clear_staging, sweep, sweep_kept
 from skyshard.ingest.transaction.run_context import RunContext
 from skyshard.ingest.transaction.strays import Strays
 from skyshard.log.events import TRANSACTION_PUBLISHED
@@ -86,10 +89,13 @@ class TransactionRun:
             self._shown("director index", indexes.finish)
             records.finish()
             to_disk.end()
+        note_files(run.site.registry, run.plan, run.transaction, reports)
         Strays(run.site, run.plan, run.transaction, run.staging).record(reports)
+        behind = left_behind(run) if run.plan.replaced else LeftBehind()
+        run.site.registry.contributions.add_strays(run.transaction, behind.found)
         tables = [table_report(table, reports[table.name]) for table in run.plan.tables]
         report = IngestReport(run.database, run.transaction, tables, self._stages, dict(run.replayed))
-        self._shown("publish", partial(self._publish, report, reports))
+        self._shown("publish", partial(self._publish, report, reports, behind))
         return report
 
     def _shown(self, stage: str, work: Callable[[], None]) -> None:
@@ -117,7 +123,7 @@ class TransactionRun:
             site.require_made(plan.tables, plan.layout.table_engine)
         self._run.staging.mkdir(parents=True, exist_ok=True)
 
-    def _publish(self, report: IngestReport, reports: Mapping[str, Sequence[SliceReport]]) -> None:
+    def _publish(self, report: IngestReport, reports: Mapping[str, Sequence[SliceReport]], behind: LeftBehind) -> None:
         """Everything to disk, then one registry transaction makes it visible.
 
         Bundles are removed first, so that they need not be written. A run that is killed here partitions again.
@@ -136,8 +142,22 @@ class TransactionRun:
         content = TransactionReport(stages_s=report.stages_s, tables=tables, truth=truth)
         keep_known(site.folders.truth / plan.database, plan.source, reports, self._run.transaction)
         registry.transactions.move(self._mine, Event.COMMIT)
-        registry.transactions.publish(plan.database, self._mine, content)
+        if plan.replaced:
+            self._publish_replaced(content, behind)
+        else:
+            registry.transactions.publish(plan.database, self._mine, content)
         self._run.events.tell(TRANSACTION_PUBLISHED, rows=sum(table.rows for table in report.tables))
+
+    def _publish_replaced(self, content: TransactionReport, behind: LeftBehind) -> None:
+        """The tables that were made whole take the place of those that there were, which stay for a time of grace."""
+        run, registry = self._run, self._run.site.registry
+        made = registry.replicas.all(run.database, transaction=run.transaction)
+        indexes = registry.index_parts.all(run.database, transaction=run.transaction)
+        names = outdated_tables(run.site, run.database, made, indexes)
+        registry.transactions.publish_replaced(
+            run.database, self._mine, content, names, run.plan.replaced, behind.looked_at
+        )
+        sweep_kept(run.site, run.database)
 
     def _keep_quarantines(self, report: IngestReport, reports: Mapping[str, Sequence[SliceReport]]) -> None:
         """Rows that were left out, to where they stay: a file a table, from those of its slices."""

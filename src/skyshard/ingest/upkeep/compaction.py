@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from skyshard.basics.errors import UserError
@@ -18,11 +18,10 @@ from skyshard.basics.progress import Progress, Watcher, unwatched
 from skyshard.catalog.ddl import create_table, part_suffix, physical_name, stored_table
 from skyshard.catalog.engines import TableEngine
 from skyshard.catalog.schema import Table
-from skyshard.cluster.private_cluster import CZAR_NAME
 from skyshard.ingest.on_nodes.bounded_futures import answer, drain
 from skyshard.ingest.on_nodes.build_orders import EMPTY, ChunkKey, built_replicas, in_orders, index_definition
 from skyshard.ingest.on_nodes.ingest_site import Site
-from skyshard.ingest.on_nodes.part_tables import expected_index_tables, expected_tables, part_name
+from skyshard.ingest.on_nodes.part_tables import outdated_tables, part_name
 from skyshard.ingest.partition.director_keys import KeyKind
 from skyshard.ingest.plan.ingest_plan import loader_of
 from skyshard.ingest.transaction.ending import settle
@@ -91,9 +90,8 @@ class _Compaction:
         self._watch = watcher
         self._replicas = registry.replicas.all(database)
         self._merged = {target for target, parts in parts_of(self._replicas).items() if len(parts) >= fewest}
-        self._index_parts = registry.index_parts.all(database)
         by_director: dict[str, list[IndexPart]] = defaultdict(list)
-        for part in self._index_parts:
+        for part in registry.index_parts.all(database):
             by_director[part.director].append(part)
         self._indexes = {director: parts for director, parts in by_director.items() if len(parts) >= fewest}
 
@@ -130,7 +128,7 @@ class _Compaction:
         site.registry.transactions.move(mine, Event.COMMIT)
         merged = ReportedMerge(tables=done.tables, parts=done.parts, bytes=done.bytes)
         site.registry.transactions.publish_merged(
-            database, mine, TransactionReport(compacted=merged), self._retired(made, indexes)
+            database, mine, TransactionReport(compacted=merged), outdated_tables(site, database, made, indexes)
         )
         events = site.events.about(transaction=mine.id, database=database)
         events.tell(PARTS_MERGED, parts=done.parts, tables=done.tables)
@@ -183,19 +181,6 @@ class _Compaction:
         part = IndexPart(director, mine.id, built.rows)
         self._site.registry.index_parts.add(self._database, mine.id, part)
         return part
-
-    def _retired(self, made: Sequence[Replica], indexes: Sequence[IndexPart]) -> Mapping[str, set[str]]:
-        """Server → tables that nothing shows once the merged ones do."""
-        after = [*(replica for replica in self._replicas if replica.target not in self._merged), *made]
-        names = {
-            node: expected_tables([r for r in self._replicas if r.node == node])
-            - expected_tables([r for r in after if r.node == node])
-            for node in self._site.nodes
-        }
-        kept = [part for part in self._index_parts if part.director not in self._indexes]
-        before = expected_index_tables(self._database, self._index_parts)
-        names[CZAR_NAME] = before - expected_index_tables(self._database, [*kept, *indexes])
-        return names
 
 
 def _merged(stored: Table, parts: Sequence[Replica], transaction: int, engine: TableEngine) -> TableBuild:

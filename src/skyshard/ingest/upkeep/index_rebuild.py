@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pyarrow as pa
-
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.basics.progress import Progress, Watcher, unwatched
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
@@ -16,7 +14,8 @@ from skyshard.ingest.on_nodes.bounded_futures import answer
 from skyshard.ingest.on_nodes.build_orders import index_build
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.on_nodes.part_tables import MergeTables, one_of_each, part_name
-from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind, build_keys, save_keys
+from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind, build_keys
+from skyshard.ingest.partition.exported_keys import save_exported
 from skyshard.ingest.transaction.recovery import clear_staging
 from skyshard.ingest.transaction.strays import rebuild_orphans
 from skyshard.ingest.upkeep.repair_faults import repair_faults
@@ -95,7 +94,7 @@ def _rebuild_part(
         path = staging / f"{part_name(replica)}.arrow"
         export = ExportOrder(database, narrow, part_name(replica), str(path))
         answer(replica.node, site.nodes[replica.node].call(NodeLoader.export, export))
-        files.append(_saved(path, kind))
+        files.append(save_exported(path, kind))
         names.append(part_name(replica))
     folder = site.folders.keys / database / director / str(transaction)
     for other in folder.parent.glob("*"):
@@ -110,16 +109,3 @@ def _rebuild_part(
             f"{part.rows}",
             remedy="run skyshard verify",
         )
-
-
-def _saved(path: Path, kind: KeyKind) -> Path:
-    """An exported table's keys as ``build_keys`` takes them."""
-    with pa.memory_map(str(path)) as source:
-        keys, chunks, sub_chunks = (
-            pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-            for column in pa.ipc.open_file(source).read_all().columns
-        )
-        out = path.with_suffix(".npy")
-        if save_keys(out, [(keys, chunks.to_numpy(), sub_chunks.to_numpy())], kind):
-            raise ClusterError(f"chunk table '{path.stem}' holds a director key twice", remedy="run skyshard verify")
-    return out

@@ -15,15 +15,16 @@ from skyshard.basics.errors import ClusterError, SkyshardError
 from skyshard.catalog.engines import MYISAM
 from skyshard.db.connection import Connection, quote_name
 from skyshard.host.disk_space import require_room
-from skyshard.node.load.converted_images import convert_images, copy_rows, loading
-from skyshard.node.load.doubled_rows import NotIndexed, may_be_doubled, refuse_doubled
+from skyshard.node.load.converted_images import convert_images, copy_rows, kept_rows, loading
+from skyshard.node.load.doubled_rows import NotIndexed, may_be_doubled, refuse_doubled, refuse_repeated
 from skyshard.node.load.image_files import EmptyTable, write_image, write_index
 from skyshard.node.load.load_data import load_data
 from skyshard.node.messages import BuildOrder, BuiltTable, BundleSlice, Loader, TableBuild
 from skyshard.node.read.byte_batches import by_bytes
-from skyshard.node.read.record_groups import record_groups
+from skyshard.node.read.record_groups import mapped_records, record_groups
 from skyshard.node.read.table_digests import row_counts, table_digests
 from skyshard.node.server.clear_tables import clear_tables
+from skyshard.node.server.left_out import runs_without
 from skyshard.node.server.server_files import ServerFiles
 from skyshard.node.server.table_sizes import table_sizes
 from skyshard.rowimage.digest import RowDigest
@@ -52,6 +53,8 @@ class TableBuilder:
                 refuse_doubled(self._connection, order, self._fill)
             raise
         names = [build.name for build in order.builds]
+        for build in order.builds:
+            refuse_repeated(self._connection, order.table, build)
         counts = row_counts(self._connection, names)
         if order.engine == "InnoDB" and any(counts[build.name] != build.rows for build in order.builds):
             refuse_doubled(self._connection, order, self._fill)  # it may pass over a whole table in silence
@@ -81,17 +84,16 @@ class TableBuilder:
         for build in order.builds:
             self._connection.execute(build.create)
             if build.merged:
-                copy_rows(self._connection, order, build.name, [quote_name(name) for name in build.merged])
+                copy_rows(self._connection, order, build.name, kept_rows(build))
             with loading(self._connection, order, has_order=False):
                 load_data(self._connection, self._data, order.database, order.table, build)
 
     def _with_slices(self, order: BuildOrder, build: TableBuild) -> TableBuild:
-        """The build with the data files of the tables that it merges as slices."""
-        if not build.merged:
-            return build
-        length = RecordLayout.of(order.table).length
+        """The build with what it takes of the data files of the tables that it merges as slices."""
+        layout = RecordLayout.of(order.table)
         files = [self._data.data_file(order.database, name) for name in build.merged]
-        return replace(build, slices=tuple(BundleSlice(str(file), 0, file.stat().st_size // length) for file in files))
+        kept = [piece for file in files for piece in _kept_records(file, build.leave_out, layout)]
+        return replace(build, slices=(*kept, *build.slices))
 
     def _install_images(self, order: BuildOrder) -> list[RowDigest]:
         """Make tables by writing their files; their digests are read back from these.
@@ -157,3 +159,11 @@ class TableBuilder:
                 remedy="run the ingest again; if it stays, use --loader load-data and tell us",
             )
         return BuiltTable(build.name, count, size, build.digest)
+
+
+def _kept_records(file: Path, leave_out: Sequence[int], layout: RecordLayout) -> list[BundleSlice]:
+    """The runs of a data file's records that are taken."""
+    if not leave_out:
+        return [BundleSlice(str(file), 0, file.stat().st_size // layout.length)]
+    runs = runs_without(mapped_records(file, layout), leave_out)
+    return [BundleSlice(str(file), first * layout.length, count) for first, count in runs]

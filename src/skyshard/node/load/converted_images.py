@@ -18,6 +18,7 @@ from skyshard.db.connection import Connection, quote_name
 from skyshard.host.disk_space import require_room, writing
 from skyshard.node.load.image_files import EmptyTable, write_image
 from skyshard.node.messages import BuildOrder, TableBuild
+from skyshard.node.server.left_out import without_files
 from skyshard.node.server.scratch_tables import ScratchTable, scratch_table
 from skyshard.node.server.server_files import ServerFiles
 from skyshard.rowimage.index_image import IndexImage
@@ -37,10 +38,15 @@ def convert_images(connection: Connection, data: ServerFiles, order: BuildOrder)
         for build in order.builds:
             connection.execute(build.create)
             if build.merged:
-                copy_rows(connection, order, build.name, [quote_name(name) for name in build.merged])
-            elif build.rows:
+                copy_rows(connection, order, build.name, kept_rows(build))
+            if build.slices:
                 _fill(connection, scratch, build, layout, empty)
                 copy_rows(connection, order, build.name, [scratch.name])
+
+
+def kept_rows(build: TableBuild) -> list[str]:
+    """What a build takes of the tables that it merges, as statements name it after FROM."""
+    return [quote_name(name) + without_files(build.leave_out) for name in build.merged]
 
 
 def copy_rows(connection: Connection, order: BuildOrder, name: str, sources: list[str]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.catalog.ddl import create_table
 from skyshard.catalog.engines import TableEngine
-from skyshard.catalog.schema import Table
+from skyshard.catalog.schema import FILE_COLUMN, Table
 from skyshard.db.connection import Connection, quote_name
 from skyshard.node.messages import BuildOrder, TableBuild
 
@@ -57,12 +57,24 @@ def refuse_doubled(connection: Connection, order: BuildOrder, fill: Callable[[Bu
                 _look(connection, build, columns)
 
 
-def _look(connection: Connection, build: TableBuild, columns: tuple[str, ...]) -> None:
+def refuse_repeated(connection: Connection, table: Table, build: TableBuild) -> None:
+    """Look for rows of a build's new files that repeat a key of its table: merged tables are made without unique keys.
+
+    Raises:
+        DoubledRow: the first one.
+    """
+    if build.merged and build.brings and not build.is_overlap:
+        numbers = ", ".join(map(str, build.brings))
+        for columns in filter(None, (table.primary_key, *(key.columns for key in table.keys if key.is_unique))):
+            _look(connection, build, columns, f" AND MAX({quote_name(FILE_COLUMN)} IN ({numbers}))")
+
+
+def _look(connection: Connection, build: TableBuild, columns: tuple[str, ...], which: str = "") -> None:
     parts = [_part(column) for column in columns]
     is_there = " AND ".join(f"{part} IS NOT NULL" for part in parts)
     sql = (
         f"SELECT {', '.join(f'MIN({part})' for part in parts)} FROM {quote_name(build.name)} WHERE {is_there} "
-        f"GROUP BY {', '.join(parts)} HAVING COUNT(*) > 1 LIMIT 1"
+        f"GROUP BY {', '.join(parts)} HAVING COUNT(*) > 1{which} LIMIT 1"
     )
     for row in connection.rows(sql):
         raise DoubledRow(build, {column.partition("(")[0]: value for column, value in zip(columns, row, strict=True)})

@@ -41,10 +41,9 @@ def load_data(connection: Connection, data: ServerFiles, database: str, table: T
         loaded = _load_file(connection, table, build.name, path)
         if connection.warning_count():
             raise _refused(table, connection.warnings()[0][2])
-        if loaded != build.rows:
-            raise ClusterError(
-                f"table {build.name}: {loaded} of {build.rows} rows loaded", remedy="run the ingest again"
-            )
+        rows = sum(piece.rows for piece in build.slices)
+        if loaded != rows:
+            raise ClusterError(f"table {build.name}: {loaded} of {rows} rows loaded", remedy="run the ingest again")
     finally:
         path.unlink(missing_ok=True)
 

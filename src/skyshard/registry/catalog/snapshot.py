@@ -68,7 +68,8 @@ def read_catalog(connection: Connection, database: str) -> Catalog:
     tables: dict[str, CatalogTable] = {}
     for row in _read_tables(connection, database):
         name = row.table.name
-        table = replace(_catalog_table(row, by_table[name], orphans[name]), stray_chunks=frozenset(strayed[name]))
+        apart = orphans[name] | strayed[name]  # some lost their director after they came
+        table = replace(_catalog_table(row, by_table[name], apart), stray_chunks=frozenset(strayed[name]))
         tables[name] = replace(table, spread_keys=_spread_keys(database, table, spread)) if spread else table
     layout = Layout.model_validate_json(found[0][1])
     return Catalog(database, layout, tables, tuple(sorted(nodes)), last_transaction(connection, database))

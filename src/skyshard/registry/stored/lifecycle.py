@@ -28,6 +28,7 @@ class TransactionState(StrEnum):
 class ContributionState(StrEnum):
     PARTITIONED = "partitioned"
     LOADED = "loaded"
+    REPLACED = "replaced"
     CANCELLED = "cancelled"
 
 
@@ -51,6 +52,7 @@ class Event(StrEnum):
     ABORT = "abort"
     ABORTED = "aborted"
     REBUILD = "rebuild"
+    REPLACE = "replace"
 
 
 class QueryState(StrEnum):
@@ -94,7 +96,12 @@ NEXT: Mapping[type[State], Mapping[State, Mapping[LifecycleEvent, State]]] = {
             Event.BUILT: ContributionState.LOADED,
             Event.ABORT: ContributionState.CANCELLED,
         },
-        ContributionState.LOADED: {Event.BUILT: ContributionState.LOADED, Event.ABORT: ContributionState.CANCELLED},
+        ContributionState.LOADED: {
+            Event.BUILT: ContributionState.LOADED,
+            Event.REPLACE: ContributionState.REPLACED,
+            Event.ABORT: ContributionState.CANCELLED,
+        },
+        ContributionState.REPLACED: {},
         ContributionState.CANCELLED: {},
     },
     ReplicaState: {

@@ -83,6 +83,30 @@ class IndexPart:
     rows: int
 
 
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One input file of a table with provenance, as the registry knows it.
+
+    ``digest`` is of its bytes; empty until they have been read, as ``rows`` are 0. ``replaced_by`` is the transaction
+    that took the place of its rows, 0 for none.
+    """
+
+    number: int
+    table: str
+    path: str
+    bytes: int
+    changed_ns: int
+    dataset: str = ""
+    tract: str = ""
+    run: str = ""
+    weekly: str = ""
+    ticket: str = ""
+    digest: str = ""
+    rows: int = 0
+    transaction: int = 0
+    replaced_by: int = 0
+
+
 def dump_table(table: Table) -> dict[str, Any]:
     """A table's definition as JSON."""
     columns = [[c.name, c.type.text, c.is_nullable, c.default] for c in table]

@@ -107,6 +107,27 @@ contributions = Table(
     **_OPTIONS,
 )  # fmt: skip
 
+input_files = Table(
+    "input_files", metadata,
+    Column("transaction_id", Integer, ForeignKey("transactions.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("table", String(64), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("dataset", String(255), nullable=False, default=""),
+    Column("tract", String(16), nullable=False, default=""),
+    Column("run", Text, nullable=False, default=""),
+    Column("weekly", String(64), nullable=False, default=""),
+    Column("ticket", String(64), nullable=False, default=""),
+    Column("bytes", BigInteger, nullable=False),
+    Column("changed_ns", BigInteger, nullable=False),
+    Column("digest", String(32), nullable=False, default=""),
+    Column("rows", BigInteger, nullable=False, default=0),
+    Column("replaced_by", Integer, nullable=False, default=0),
+    **_OPTIONS,
+)  # fmt: skip
+"""Files of tables with provenance: a number each, which is one file's of a database, and the transaction that took the
+place of its rows, 0 for none."""
+
 placements = Table(
     "placements", metadata,
     Column("family", String(64), primary_key=True),

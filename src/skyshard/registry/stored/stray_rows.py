@@ -27,6 +27,13 @@ def add(connection: sa.Connection, transaction: int, found: Iterable[Stray]) -> 
         connection.execute(sa.insert(t.strays).prefix_with("IGNORE"), rows)
 
 
+def forget(connection: sa.Connection, transaction: int, looked_at: Iterable[Stray]) -> None:
+    """Forget what transactions before this one noted of chunks; it has noted itself what there is of them now."""
+    for database, table, chunk in looked_at:
+        where = (t.strays.c.database == database) & (t.strays.c.table == table) & (t.strays.c.chunk == chunk)
+        connection.execute(sa.delete(t.strays).where(where, t.strays.c.transaction_id != transaction))
+
+
 def read_orphans(connection: sa.Connection) -> list[tuple[str, str, int]]:
     """Database, table and transaction of all rows of finished transactions that had no director when they came."""
     query = (

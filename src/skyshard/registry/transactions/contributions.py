@@ -40,11 +40,15 @@ class Contributions(Store):
         return self._dicts(query)
 
     def ingested_parts(self, database: str) -> dict[tuple[str, str], str]:
-        """What finished transactions took in: (table, path of the part) → digest of the part."""
+        """What finished transactions took in, and none replaced: (table, path of the part) → digest of the part."""
         query = (
             sa.select(t.contributions.c.table, t.contributions.c.part, t.contributions.c.part_digest)
             .join(t.transactions, t.transactions.c.id == t.contributions.c.transaction_id)
-            .where(t.transactions.c.database == database, t.transactions.c.state == TransactionState.FINISHED)
+            .where(
+                t.transactions.c.database == database,
+                t.transactions.c.state == TransactionState.FINISHED,
+                t.contributions.c.state == ContributionState.LOADED,
+            )
             .distinct()
         )
         with self._engine.connect() as connection:

@@ -107,7 +107,8 @@ def take_back(connection: sa.Connection, database: str, mine: OpenTransaction) -
     _move_contributions(connection, mine, Event.ABORT)
     for table in (t.replicas, t.index_parts, t.tables):
         connection.execute(sa.delete(table).where(table.c.database == database, table.c.transaction_id == mine.id))
-    connection.execute(sa.delete(t.strays).where(t.strays.c.transaction_id == mine.id))
+    for records in (t.strays, t.input_files):
+        connection.execute(sa.delete(records).where(records.c.transaction_id == mine.id))
     where = (t.databases.c.name == database) & (t.databases.c.state != DatabaseState.PUBLISHED)
     connection.execute(sa.delete(t.databases).where(where))
 

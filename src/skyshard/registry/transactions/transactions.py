@@ -8,12 +8,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from skyshard.catalog.layout import Layout
-from skyshard.registry.stored import generation, retired_tables
+from skyshard.registry.stored import generation, retired_tables, stray_rows
 from skyshard.registry.stored import sql_tables as t
 from skyshard.registry.stored.lifecycle import Event, TransactionState
-from skyshard.registry.stored.records import OpenTransaction
+from skyshard.registry.stored.records import InputFile, OpenTransaction
 from skyshard.registry.stored.store import Store
+from skyshard.registry.stored.stray_rows import Stray
 from skyshard.registry.transactions import transaction_steps as steps
+from skyshard.registry.transactions.input_files import replace_files
 from skyshard.registry.transactions.transaction_report import TransactionReport, read_report
 
 
@@ -60,6 +62,28 @@ class Transactions(Store):
         with self._writer.begin() as connection:
             steps.publish(connection, database, mine, report)
             retired_tables.retire(connection, database, mine.id, names)
+            generation.advance(connection)
+
+    def publish_replaced(
+        self,
+        database: str,
+        mine: OpenTransaction,
+        report: TransactionReport,
+        names: Mapping[str, Iterable[str]],
+        files: Iterable[InputFile],
+        looked_at: Iterable[Stray],
+    ) -> None:
+        """Publish a transaction whose rows take the place of those of files: one SQL transaction.
+
+        Args:
+            names: server → tables that nothing shows any more.
+            looked_at: the chunks of which this transaction has noted all strays that there are.
+        """
+        with self._writer.begin() as connection:
+            steps.publish(connection, database, mine, report)
+            retired_tables.retire(connection, database, mine.id, names)
+            replace_files(connection, mine.id, files)
+            stray_rows.forget(connection, mine.id, looked_at)
             generation.advance(connection)
 
     def take_back(self, database: str, mine: OpenTransaction) -> None:

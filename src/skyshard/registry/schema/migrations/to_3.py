@@ -20,6 +20,13 @@ _TABLES = {
         "FOREIGN KEY (`database`) REFERENCES skyshard_registry.`databases` (name) ON DELETE CASCADE)"
     ),
     "dropped": "(name VARCHAR(64) NOT NULL, shown VARCHAR(64) NOT NULL, dropped_s DOUBLE NOT NULL, PRIMARY KEY (name))",
+    "input_files": (
+        "(transaction_id INTEGER NOT NULL, number BIGINT NOT NULL, `table` VARCHAR(64) NOT NULL, path TEXT NOT NULL, "
+        "dataset VARCHAR(255) NOT NULL, tract VARCHAR(16) NOT NULL, run TEXT NOT NULL, weekly VARCHAR(64) NOT NULL, "
+        "ticket VARCHAR(64) NOT NULL, bytes BIGINT NOT NULL, changed_ns BIGINT NOT NULL, digest VARCHAR(32) NOT NULL, "
+        "`rows` BIGINT NOT NULL, replaced_by INTEGER NOT NULL, PRIMARY KEY (transaction_id, number), FOREIGN KEY "
+        "(transaction_id) REFERENCES skyshard_registry.transactions (id) ON DELETE CASCADE)"
+    ),
 }
 """New tables: name → what follows it in ``CREATE TABLE``."""
 _OPTIONS = "ENGINE=InnoDB CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
