@@ -26,7 +26,7 @@ def test_what_every_command_prints_is_described(private_cluster: Cluster, tmp_pa
     def run(command: str, *words: str, form: bool = False) -> str:
         group = command.split()
         options = ["--format", "json"] if form else ["--json"]
-        at = [] if command in ("synth", "schema list", "schema show") else where
+        at = [] if command in ("synth", "mapping", "schema list", "schema show") else where
         found = CliRunner().invoke(app, [*group, *words, *options, *at])
         assert found.exit_code == 0, found.output
         validate_output(command, found.stdout)
@@ -57,6 +57,7 @@ def test_what_every_command_prints_is_described(private_cluster: Cluster, tmp_pa
     submitted(run, in_sky)
     run("cluster status")
     run("cluster upgrade", "--dry-run")
+    run("mapping", sky)
     run("schema list")
     run("schema show", "hsc")
     run("story transaction", str(json.loads(run("transactions", *in_sky))[-1]["id"]))

@@ -57,6 +57,11 @@ COMMANDS = (
         "synth:synth",
         "Make a synthetic catalog: Parquet per table and chunk, and a manifest with the truth about it.",
     ),
+    CommandRow(
+        "mapping",
+        "mapping:mapping",
+        "Write a first mapping for a folder, and say what of the folder it does not take.",
+    ),
     CommandRow("plan", "ingest:plan", "Show what an ingest would do; changes nothing."),
     CommandRow(
         "ingest",

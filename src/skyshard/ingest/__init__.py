@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from skyshard.ingest.plan.kept_columns import with_kept_columns as with_kept_columns
     from skyshard.ingest.plan.server_check import require_makeable as require_makeable
     from skyshard.ingest.source import Source as Source
+    from skyshard.ingest.sources.first_mapping import FirstMapping as FirstMapping
+    from skyshard.ingest.sources.first_mapping import first_mapping as first_mapping
     from skyshard.ingest.sources.open_source import open_source as open_source
     from skyshard.ingest.transaction.ending import abort as abort
     from skyshard.ingest.transaction.ingest_report import IngestReport as IngestReport
@@ -40,6 +42,7 @@ else:
         {
             "Compacted": "upkeep.compaction",
             "Estimate": "estimate",
+            "FirstMapping": "sources.first_mapping",
             "Ingest": "transaction.ingest_run",
             "IngestPlan": "plan.ingest_plan",
             "IngestReport": "transaction.ingest_report",
@@ -52,6 +55,7 @@ else:
             "VerifyCheck": "check.check_truth",
             "abort": "transaction.ending",
             "compact": "upkeep.compaction",
+            "first_mapping": "sources.first_mapping",
             "is_outgrown": "transaction.kept_truth",
             "make_plan": "plan.ingest_plan",
             "open_source": "sources.open_source",

@@ -466,6 +466,53 @@ class SynthOutput(Output):
     profile: dict[str, Any] | None = None
 
 
+class FirstMappingColumn(Output):
+    """A column of a table that ``mapping`` found; unit and description are the nearest schema's."""
+
+    name: str
+    type: str
+    is_nullable: bool
+    unit: str
+    description: str
+
+
+class FirstMappingTable(Output):
+    """A table that ``mapping`` found."""
+
+    table: str
+    role: str
+    key: str
+    director: str
+    position: list[str]
+    files: int
+    rows: int
+    like: str
+    """The table of a shipped schema that is most like it, SCHEMA.TABLE; empty where none is."""
+    described: int
+    """Its columns that this schema describes."""
+    notes: list[str]
+    columns: list[FirstMappingColumn]
+
+
+class LeftFile(Output):
+    """A file that no table of a mapping has."""
+
+    file: str
+    why: str
+
+
+class FirstMappingOutput(Output):
+    """``mapping``."""
+
+    database: str
+    tables: list[FirstMappingTable]
+    not_understood: list[LeftFile]
+    text: str
+    """The mapping file's."""
+    written: str
+    """The file; empty without ``--out``."""
+
+
 class StoryEventOutput(Output):
     """One event of a story."""
 
@@ -520,6 +567,7 @@ OUTPUTS: Mapping[str, Any] = {
     "explain": ExplainOutput,
     "index rebuild": Counts,
     "ingest": IngestOutput,
+    "mapping": FirstMappingOutput,
     "mono load": Counts,
     "plan": PlanOutput,
     "queries": list[QueryOutput],

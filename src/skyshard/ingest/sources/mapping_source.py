@@ -53,7 +53,15 @@ def open_mapping(path: Path, only: Collection[str] | None = None) -> Source:
     Raises:
         UserError: a wrong key, an unknown column or schema, files that are not there or do not fit.
     """
-    mapping = read_mapping(path)
+    return open_mapped(read_mapping(path), path, only)
+
+
+def open_mapped(mapping: MappingFile, path: Path, only: Collection[str] | None = None) -> Source:
+    """The same of a mapping that was read, or made; ``path`` is where its file is, or would be.
+
+    Raises:
+        UserError: as ``open_mapping``.
+    """
     folder = path.parent / mapping.input
     base = layout_of(mapping, path)
     tables: dict[str, SourceTable] = {}

@@ -1,0 +1,148 @@
+"""A first mapping for a folder of Parquet files: which files are which table, what no rule takes.
+
+Rules: Butler's dataset types and the folders of TAP tables are known by name; any other folder, and any other stem of a
+file, is a table of its own. Columns and roles are inferred when the mapping is opened.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from skyshard.basics.errors import UserError
+from skyshard.ingest.sources.butler_paths import read_butler_path
+from skyshard.ingest.sources.parquet_files import is_parquet, parquet_slices
+
+DATASET_TYPES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "Object": (
+        ("objectTable_tract",), ("objectTable_primary", "objectTable_nonprimary"), ("objectTable",), ("object",),
+    ),
+    "Source": (("sourceTable_visit",), ("sourceTable",), ("source",)),
+    "ForcedSource": (("forcedSourceTable_tract",), ("forcedSourceTable",), ("object_forced_source",)),
+    "DiaObject": (("diaObjectTable_tract",), ("dia_object",)),
+    "DiaSource": (("diaSourceTable_tract",), ("dia_source",)),
+    "ForcedSourceOnDiaObject": (
+        ("forcedSourceOnDiaObjectTable_tract",), ("forcedSourceOnDiaObjectTable",), ("dia_object_forced_source",),
+    ),
+    "Visit": (("visitTable",), ("visit_table",)),
+    "VisitDetector": (("visitDetectorTable",), ("ccdVisitTable",), ("visit_detector_table",)),
+    "ShearObject": (("object_shear_all",),),
+    "IsolatedStarStellarMotions": (("isolated_star_stellar_motions",),),
+    "SSObject": (("ss_object",),), "SSSource": (("ss_source",),),
+}  # fmt: skip
+"""Table → dataset types, of which the first that are there count: a tract's rows are those of its patches again."""
+_LAYOUT = "qserv-340-3"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderMapping:
+    """The mapping as plain values, and the files that it does not take, with why."""
+
+    content: dict[str, Any]
+    left: dict[str, str] = field(default_factory=dict)
+    """Path below the folder → why no table has it."""
+
+
+def map_folder(folder: Path, database: str = "") -> FolderMapping:
+    """Describe a folder; of the files only their names, and whether they can be read, count.
+
+    Raises:
+        UserError: no folder, or no Parquet file in it.
+    """
+    if not folder.is_dir():
+        raise UserError(f"'{folder}' is no folder", remedy="give the folder of a catalog's files")
+    left: dict[str, str] = {}
+    types: dict[str, list[Path]] = {}
+    plain: dict[str, list[Path]] = {}
+    for path in _files(folder):
+        below = path.relative_to(folder)
+        if not is_parquet("", path):
+            left[str(below)] = "no Parquet file: columns of text files are declared by hand"
+        elif reason := _fault(path):
+            left[str(below)] = reason
+        elif (found := read_butler_path(below, folder)) is not None:
+            types.setdefault(found.dataset.dataset_type, []).append(path)
+        else:
+            plain.setdefault(_group(below), []).append(path)
+    if not types and not plain:
+        raise UserError(f"no Parquet file under '{folder}'", remedy="give the folder of a catalog's files")
+    tables = _butler_tables(types) | {}
+    for group, files in plain.items():
+        name = _table_name(group, tables)
+        tables[name] = {"files": _patterns(group, files)}
+    content: dict[str, Any] = {"version": 1, "database": database or _database(folder), "schema": "infer"}
+    content |= {"runs": "newest"} if types else {}
+    content |= {"layout": _LAYOUT, "input": str(folder.resolve()), "tables": tables}
+    return FolderMapping(content, left)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Files below the folder in the order of their names; hidden ones and what Skyshard writes are none of them."""
+    found = []
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
+        found += [Path(root, name) for name in sorted(names) if not name.startswith((".", "_"))]
+    return found
+
+
+def _fault(path: Path) -> str:
+    """Why a file cannot be read as Parquet; empty if it can."""
+    try:
+        parquet_slices(path)
+    except UserError as error:
+        return f"{error.what.rpartition(': ')[2]}; {error.remedy}"
+    return ""
+
+
+def _butler_tables(types: Mapping[str, list[Path]]) -> dict[str, dict[str, Any]]:
+    """A table for each known group of dataset types, and one for each other type."""
+    tables: dict[str, dict[str, Any]] = {}
+    known = set()
+    for name, choices in DATASET_TYPES.items():
+        there = [[_type_pattern(kind) for kind in choice if kind in types] for choice in choices]
+        there = [patterns for patterns in there if patterns]
+        known |= {kind for choice in choices for kind in choice}
+        if there:
+            tables[name] = {"files": there[0]} | ({"otherwise": there[1:]} if there[1:] else {})
+    for kind in types:
+        if kind not in known:
+            tables[_table_name(kind, tables)] = {"files": [_type_pattern(kind)]}
+    return tables
+
+
+def _type_pattern(kind: str) -> str:
+    return f"**/{glob.escape(kind)}/**/*.parq*"
+
+
+def _group(below: Path) -> str:
+    """The folder that a file's table is named by, or for files of the folder itself the stem without numbers."""
+    if len(below.parts) > 1:
+        return f"{below.parts[0]}/"
+    return re.sub(r"[-_.]?\d+$", "", below.stem) or below.stem
+
+
+def _patterns(group: str, files: list[Path]) -> list[str]:
+    """Patterns that find the files of a group."""
+    endings = sorted({path.suffix for path in files})
+    if group.endswith("/"):
+        return [f"{glob.escape(group)}**/*{ending}" for ending in endings]
+    return [glob.escape(path.name) for path in files]
+
+
+def _table_name(group: str, taken: Mapping[str, Any]) -> str:
+    """A name that a table may have, and none of the others has."""
+    name = re.sub(r"\W+", "_", group.rstrip("/"), flags=re.ASCII).strip("_")[:40].strip("_") or "table"
+    lowered = {other.lower() for other in taken}
+    while name.lower() in lowered:
+        name += "x"
+    return name
+
+
+def _database(folder: Path) -> str:
+    name = re.sub(r"_+", "_", re.sub(r"\W", "_", folder.resolve().name, flags=re.ASCII)).strip("_")
+    return (name if name[:1].isalpha() else f"d_{name}".rstrip("_"))[:40].rstrip("_")
