@@ -131,6 +131,8 @@ class InputBatch:
     """The chunk and sub-chunk numbers that a pre-chunked file gives."""
     known: Mapping[str, Any] = field(default_factory=dict)
     """What the generator of a slice knows of all its rows; it comes with the first batch."""
+    given_floats: Mapping[str, pa.Array] = field(default_factory=dict)
+    """By column: floats as the input has them, of the columns in which NaN or infinities became NULL."""
     numbers: NDArray[np.int64] | None = None
     """The number of each row in its file; None where they follow ``first_row`` one by one."""
     left_out: Counter[str] = field(default_factory=Counter)
@@ -157,6 +159,7 @@ class InputBatch:
             self, batch=self.batch.filter(mask), numbers=self.row_numbers()[is_kept], given_chunks=given,
             positions=self.positions and (self.positions[0][is_kept], self.positions[1][is_kept]),
             left_out=self.left_out + Counter({policy: out}),
+            given_floats={name: values.filter(mask) for name, values in self.given_floats.items()},
         )  # fmt: skip
 
 

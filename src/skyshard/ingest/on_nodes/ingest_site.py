@@ -39,12 +39,14 @@ class SiteFolders:
     """What generators know of ingested rows, a folder a database."""
     quarantine: Path
     """Rows that were left out, a Parquet file a table: a folder a database and transaction."""
+    quality: Path
+    """What ingested rows hold, a folder a database."""
 
     @staticmethod
     def of(cluster: Path) -> SiteFolders:
         """The folders of a cluster; those that are missing are made."""
         return SiteFolders(
-            *(private_folder(cluster / name) for name in ("staging", "director-keys", "truth", "quarantine"))
+            *(private_folder(cluster / name) for name in ("staging", "director-keys", "truth", "quarantine", "quality"))
         )
 
 

@@ -85,6 +85,8 @@ class SliceReport:
     """What a generator knows of the rows, with their digest."""
     left_out: Counter[str] = field(default_factory=Counter)
     """Rows that are not stored, by the policy that left them out."""
+    quality: dict[str, Any] = field(default_factory=dict)
+    """What the rows hold (`skyshard.ingest.quality.slice_counts`); empty where it is not counted."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -95,6 +97,7 @@ class SliceReport:
             "overlap_given": [asdict(rows) for rows in self.overlap_given],
             "overlap_due": [asdict(rows) for rows in self.overlap_due],
             "files": self.files, "known": self.known, "left_out": dict(self.left_out),
+            "quality": self.quality,
         }  # fmt: skip
 
     @staticmethod
@@ -117,6 +120,7 @@ class Bundle:
         self.keys = folder / f"{stem}.npy"
         self.orphans = folder / f"{stem}-orphans.npy"
         self.quarantine = folder / f"{stem}-quarantine.parquet"
+        self.positions = folder / f"{stem}-positions.npy"
 
     def report(self) -> SliceReport | None:
         """The report of a whole bundle, or None when there is none, or a file of it was lost or cut off since."""

@@ -35,6 +35,8 @@ from skyshard.ingest.partition.routing import (
     route_director,
     without_orphans,
 )
+from skyshard.ingest.quality.near_positions import save_positions
+from skyshard.ingest.quality.slice_counts import SliceCounts
 from skyshard.ingest.source import InputBatch, InputSlice
 from skyshard.node.messages import Loader
 from skyshard.registry.stored.records import WHOLE
@@ -64,7 +66,8 @@ def partition_slice(spec: PartitionSpec, piece: InputSlice) -> SliceReport:
         QuarantineFile(bundle.quarantine, spec.table, piece.path) as quarantine,
         BundleWriter(bundle, spec.loader, schema) as writer,
     ):
-        work = _Work(spec, piece, stored, writer, SliceReport(piece.path, fingerprint), quarantine)
+        counts = SliceCounts.of(spec.table, spec.layout) if spec.counts_quality else None
+        work = _Work(spec, piece, stored, writer, SliceReport(piece.path, fingerprint), quarantine, counts)
         for batch in spec.reader.batches(piece, spec.table, spec.layout):
             work.add(batch)
         piece.require_unchanged()
@@ -72,6 +75,10 @@ def partition_slice(spec: PartitionSpec, piece: InputSlice) -> SliceReport:
     work.report.files = writer.files | quarantine.files
     if spec.layout.role is Role.DIRECTOR and spec.layout.key:
         work.save_keys(bundle.keys)
+    if work.counts is not None:
+        work.report.quality = work.counts.to_json()
+        if work.counts.columns.keeps_positions:
+            work.report.files |= save_positions(bundle.positions, work.counts.positions)
     if work.orphans:
         work.report.files |= save_orphans(bundle.orphans, work.orphans)
     work.report.elapsed_s = time.monotonic() - start
@@ -105,6 +112,7 @@ class _Work:
     writer: BundleWriter
     report: SliceReport
     quarantine: QuarantineFile
+    counts: SliceCounts | None
     keys: list[tuple[pa.Array, Numbers, Numbers]] = field(default_factory=list)
     rows: list[tuple[int, NDArray[np.int64] | None]] = field(default_factory=list)
     """Of each batch with keys, its first row, and the numbers of its rows."""
@@ -143,6 +151,8 @@ class _Work:
         batch = self._taken(batch)
         report.left_out.update(batch.left_out)
         report.rows += batch.batch.num_rows
+        if self.counts is not None:
+            self.counts.add(batch)
         if not layout.role.is_chunked:
             whole = np.full(batch.batch.num_rows, WHOLE, np.int32)
             rows = self._rows(batch, batch.batch)

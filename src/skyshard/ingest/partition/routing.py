@@ -46,6 +46,8 @@ class PartitionSpec:
     """The same for a ref-match table's second director."""
     later: str = ""
     """The folder that says which rows are not the first of their key; empty where none are left out for that."""
+    counts_quality: bool = False
+    """Whether it is counted what the rows hold."""
 
     @property
     def stored(self) -> Table:

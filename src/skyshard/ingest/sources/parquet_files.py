@@ -79,7 +79,8 @@ class ParquetReader:
         except RowError as error:
             raise error.in_file(piece.path, taken.number(error.row)) from None
         typed = pa.RecordBatch.from_arrays(made.columns, names=table.column_names)
-        return replace(taken, batch=typed, positions=pair_of(made.exact, layout.position), conversions=conversions)
+        positions = pair_of(made.exact, layout.position)
+        return replace(taken, batch=typed, positions=positions, conversions=conversions, given_floats=made.given_floats)
 
 
 def _batches(file: pq.ParquetFile, rows: int, groups: range, names: list[str]) -> Iterator[pa.RecordBatch]:

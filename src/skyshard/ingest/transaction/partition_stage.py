@@ -110,6 +110,7 @@ class PartitionStage:
         spec = PartitionSpec(
             table.source.table, layout, self._run.plan.layout.striping, table.source.reader, table.loader,
             str(self._run.staging), one, two, later,
+            counts_quality=self._run.plan.source.kind == "mapping",
         )  # fmt: skip
         shared = runtime.share(spec)
         return (partial(runtime.submit, partition_slice, shared, piece) for piece in slices)

@@ -30,6 +30,7 @@ from skyshard.ingest.on_nodes.part_tables import (
 )
 from skyshard.ingest.partition.key_files import superseded
 from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
+from skyshard.ingest.quality.kept_quality import forget_quality
 from skyshard.ingest.source import InputSlice
 from skyshard.ingest.transaction.kept_truth import forget_known
 from skyshard.log.events import TRANSACTION_ABORTED, TRANSACTION_ABORTING
@@ -163,9 +164,10 @@ def take_back(site: Site, database: str, mine: OpenTransaction, error: str = "")
     if registry.databases.state(database) is DatabaseState.PUBLISHED:
         sweep(site, database, mine.id, is_over=True)
         forget_known(site.folders.truth / database, mine.id)
+        forget_quality(site.folders.quality / database, mine.id)
     else:
         site.drop_database(database, _directors(site, database, mine.id))
-        for folder in (site.folders.keys, site.folders.truth, site.folders.quarantine):
+        for folder in (site.folders.keys, site.folders.truth, site.folders.quarantine, site.folders.quality):
             shutil.rmtree(folder / database, ignore_errors=True)
     clear_staging(site, database)
     registry.transactions.take_back(database, mine)

@@ -43,6 +43,7 @@ from skyshard.ingest.on_nodes.part_tables import outdated_tables
 from skyshard.ingest.partition.bundle import Bundle, SliceReport
 from skyshard.ingest.partition.quarantine import join_quarantines
 from skyshard.ingest.plan.ingest_plan import IngestPlan
+from skyshard.ingest.quality.kept_quality import TableQuality, keep_quality
 from skyshard.ingest.transaction.director_indexes import DirectorIndexes
 from skyshard.ingest.transaction.file_numbers import note_files
 from skyshard.ingest.transaction.ingest_report import IngestReport, table_report
@@ -50,6 +51,7 @@ from skyshard.ingest.transaction.kept_truth import keep_known
 from skyshard.ingest.transaction.left_behind import LeftBehind, left_behind
 from skyshard.ingest.transaction.load_stage import LoadStage
 from skyshard.ingest.transaction.partition_stage import PartitionStage
+from skyshard.ingest.transaction.quality_of_slices import count_tables
 from skyshard.ingest.transaction.recovery import clear_staging, sweep, sweep_kept
 from skyshard.ingest.transaction.run_context import RunContext
 from skyshard.ingest.transaction.strays import Strays
@@ -70,6 +72,7 @@ class TransactionRun:
         self._run = RunContext(plan, site, mine.id, replayed, watcher)
         self._mine = mine
         self._stages: dict[str, float] = {}
+        self._quality: dict[str, TableQuality] = {}
 
     def run(self) -> IngestReport:
         """From the first step, or from where a run before this one ended, to the published rows."""
@@ -93,6 +96,7 @@ class TransactionRun:
         Strays(run.site, run.plan, run.transaction, run.staging).record(reports)
         behind = left_behind(run) if run.plan.replaced else LeftBehind()
         run.site.registry.contributions.add_strays(run.transaction, behind.found)
+        self._timed("quality", partial(self._count, reports))
         tables = [table_report(table, reports[table.name]) for table in run.plan.tables]
         report = IngestReport(run.database, run.transaction, tables, self._stages, dict(run.replayed))
         self._shown("publish", partial(self._publish, report, reports, behind))
@@ -123,6 +127,10 @@ class TransactionRun:
             site.require_made(plan.tables, plan.layout.table_engine)
         self._run.staging.mkdir(parents=True, exist_ok=True)
 
+    def _count(self, reports: Mapping[str, Sequence[SliceReport]]) -> None:
+        """What the rows of the transaction hold; files of bundles are read, which go when it is published."""
+        self._quality = count_tables(self._run.plan.tables, reports, self._run.staging)
+
     def _publish(self, report: IngestReport, reports: Mapping[str, Sequence[SliceReport]], behind: LeftBehind) -> None:
         """Everything to disk, then one registry transaction makes it visible.
 
@@ -140,6 +148,7 @@ class TransactionRun:
         }
         tables = tuple(ReportedTable(**asdict(table)) for table in report.tables)
         content = TransactionReport(stages_s=report.stages_s, tables=tables, truth=truth)
+        keep_quality(site.folders.quality / plan.database, self._run.transaction, self._quality)
         keep_known(site.folders.truth / plan.database, plan.source, reports, self._run.transaction)
         registry.transactions.move(self._mine, Event.COMMIT)
         if plan.replaced:

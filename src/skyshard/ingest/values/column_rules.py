@@ -89,6 +89,8 @@ class Made:
 
     columns: list[pa.Array]
     exact: dict[str, NDArray[np.float64]]
+    given_floats: dict[str, pa.Array]
+    """By column: floats as the input has them, of the columns in which NaN or infinities became NULL."""
 
 
 def make_columns(
@@ -103,7 +105,7 @@ def make_columns(
     Raises:
         RowError: the first value that has no place in its column.
     """
-    made = Made([], {})
+    made = Made([], {}, {})
     for rule in rules:
         values = _raw(rule, inputs, rows, conversions)
         if rule.column.name in exact:
@@ -112,6 +114,8 @@ def make_columns(
             made.columns.append(from_arrow(values, rule.column, conversions))
         except RowError as error:
             raise RowError(error.what, error.row, rule.column.name, error.remedy) from None
+        if made.columns[-1].null_count > values.null_count and pa.types.is_floating(values.type):
+            made.given_floats[rule.column.name] = values
     return made
 
 

@@ -1,0 +1,1 @@
+"""What input rows hold, counted as they come in: the quality of a release at the door."""

@@ -1,0 +1,108 @@
+"""What a slice's rows hold, as partition tasks count it, against the truth of the generator and values by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from tests.support.weekly_mapping import write_mapping
+
+from skyshard.catalog.layout import Role, TableLayout
+from skyshard.catalog.schema import Column, Table
+from skyshard.ingest.partition.bundle import SliceReport
+from skyshard.ingest.partition.partition_task import partition_slice
+from skyshard.ingest.partition.routing import PartitionSpec
+from skyshard.ingest.quality.slice_counts import SliceCounts
+from skyshard.ingest.source import InputBatch
+from skyshard.ingest.sources.mapping_source import open_mapping
+from skyshard.node.messages import Loader
+from skyshard.rowimage.sqltype import parse_type
+from skyshard.synth.weeklies.weekly_order import WeeklyOrder
+from skyshard.synth.weeklies.weekly_truth import WeeklyTruth
+from skyshard.synth.weeklies.write_weekly import write_weekly
+
+Counted = dict[str, list[SliceReport]]
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> tuple[WeeklyTruth, Counted]:
+    """The truth about a weekly, and what partition tasks counted of its files, by dataset type."""
+    out = tmp_path_factory.mktemp("weekly")
+    truth = write_weekly(WeeklyOrder("hsc-gen3", 1, 300, columns="few"), out)
+    names = ["objectTable_tract", "sourceTable_visit", "ccdVisitTable"]
+    source = open_mapping(write_mapping(out / "mapping.yaml", out, truth, names))
+    found = {}
+    for name in names:
+        table = source.tables[truth.dataset_types[name].table]
+        staging = tmp_path_factory.mktemp("staging")
+        spec = PartitionSpec(
+            table.table, table.layout, source.layout.striping, table.reader, Loader.IMAGE, str(staging),
+            counts_quality=True,
+        )  # fmt: skip
+        found[name] = [partition_slice(spec, piece) for piece in table.slices]
+        assert [partition_slice(spec, piece) for piece in table.slices] == found[name]  # from the bundles
+    return truth, found
+
+
+def _total(reports: list[SliceReport], what: str, column: str) -> int:
+    return sum(report.quality[what].get(column, 0) for report in reports)
+
+
+@pytest.mark.parametrize("name", ["objectTable_tract", "sourceTable_visit", "ccdVisitTable"])
+def test_counts_are_the_truth(counted: tuple[WeeklyTruth, Counted], name: str) -> None:
+    """NULL, NaN, infinities, flags and extremes of every column; rows by tract and patch, or visit and detector."""
+    truth, found = counted
+    what, reports = truth.dataset_types[name], found[name]
+    assert sum(report.quality["rows"] for report in reports) == what.rows
+    for column, expected in what.columns.items():
+        counts = tuple(_total(reports, word, column) for word in ("nulls", "nans", "infinities"))
+        assert counts == (expected.nulls, expected.nans, expected.infinities), column
+        if expected.trues is not None:
+            assert _total(reports, "trues", column) == expected.trues
+        ranges = [report.quality["ranges"][column] for report in reports if column in report.quality["ranges"]]
+        if expected.min is not None:
+            assert (min(low for low, _ in ranges), max(high for _, high in ranges)) == (expected.min, expected.max)
+    places: dict[str, int] = {}
+    for report in reports:
+        for counts_of_place in report.quality["places"].values():
+            for key, count in counts_of_place.items():
+                places[key] = places.get(key, 0) + count
+    assert places == (what.rows_of_patch or what.rows_of_detector)
+
+
+def _counts(columns: list[tuple[str, str, pa.Array]], **more: Any) -> SliceCounts:
+    table = Table("T", tuple(Column(name, parse_type(kind), True) for name, kind, _ in columns))
+    counts = SliceCounts.of(table, TableLayout(role=Role.REGULAR))
+    batch = pa.RecordBatch.from_arrays([array for *_, array in columns], names=table.column_names)
+    counts.add(InputBatch(batch, 1, **more))
+    return counts
+
+
+def test_extremes_leave_out_what_lies_below_nulls() -> None:
+    """A NULL's place holds any number: 99 is not the greatest; nor is what an infinity left."""
+    under = pa.array([99, 5, -3], pa.int32(), mask=[True, False, False])
+    numbers = [float("inf"), 2.0, float("nan")]
+    lost = pa.array(numbers, mask=[True, False, True])
+    made = _counts([("n", "int", under), ("f", "double", lost)], given_floats={"f": pa.array(numbers)})
+    assert made.ranges == {"n": (-3, 5), "f": (2.0, 2.0)}
+    assert made.to_json()["nulls"] == {"n": 1}
+    assert (made.nans["f"], made.infinities["f"]) == (1, 1)
+
+
+def test_a_column_without_values_has_no_range() -> None:
+    """All NULL, all NaN, and no row at all."""
+    nan = float("nan")
+    made = _counts([
+        ("n", "int", pa.nulls(2, pa.int32())), ("f", "double", pa.nulls(2, pa.float64())),
+    ], given_floats={"f": pa.array([nan, nan])})  # fmt: skip
+    assert made.ranges == {}
+    assert _counts([("n", "int", pa.array([], pa.int32()))]).to_json()["rows"] == 0
+
+
+def test_places_may_be_null_or_large() -> None:
+    """A NULL place is counted as such, the visit of 13 digits as it is; slices of a batch are read at their offset."""
+    visits = pa.array([9, 2025071500123, None, 2025071500123], pa.int64()).slice(1)
+    detectors = pa.array([9, 188, 3, None], pa.int16()).slice(1)
+    made = _counts([("visit", "bigint", visits), ("detector", "smallint", detectors)])
+    assert made.places == {"visit/detector": {"2025071500123/188": 1, "NULL/3": 1, "2025071500123/NULL": 1}}
