@@ -18,9 +18,11 @@ import pyarrow.parquet as pq
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.db.connection import Account, Connection, Endpoint, connect
+from skyshard.registry.catalog.database_names import DatabaseNames, KnownName
 from skyshard.registry.catalog.published_catalog import Catalog
 from skyshard.registry.catalog_cache import CatalogCache, CatalogSnapshot
 from skyshard.registry.registry import Registry
+from skyshard.registry.stored.lifecycle import DatabaseState
 from skyshard.testbed import Testbed
 
 DATABASE = "bench"
@@ -41,7 +43,8 @@ class Source(CatalogCache):
 
     def __init__(self, catalog: Catalog, registry: Registry, czar: Endpoint) -> None:
         super().__init__(registry, czar)
-        self._held = CatalogSnapshot(0, self, [catalog.database], {catalog.database: catalog})
+        names = DatabaseNames.of([KnownName(catalog.database, catalog.database, DatabaseState.PUBLISHED)])
+        self._held = CatalogSnapshot(0, self, names, {catalog.database: catalog})
 
     def now(self) -> CatalogSnapshot:
         return self._held

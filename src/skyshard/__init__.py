@@ -29,12 +29,15 @@ __all__ = [
     "ClusterFile",
     "Compacted",
     "DatabaseDifference",
+    "DatabaseFacts",
     "DemoResult",
+    "Dropped",
     "Estimate",
     "ExperimentOutcome",
     "Explanation",
     "IngestPlan",
     "IngestReport",
+    "KeptReleases",
     "Layout",
     "Loader",
     "NoRoom",
@@ -111,6 +114,9 @@ if TYPE_CHECKING:
     from skyshard.ingest.upkeep.compaction import Compacted as Compacted
     from skyshard.node.messages import Loader as Loader
     from skyshard.releases.differences.difference import DatabaseDifference as DatabaseDifference
+    from skyshard.releases.life.database_facts import DatabaseFacts as DatabaseFacts
+    from skyshard.releases.life.drop import Dropped as Dropped
+    from skyshard.releases.life.old_releases import KeptReleases as KeptReleases
     from skyshard.scenarios.calibration_run import CalibrationRun as CalibrationRun
     from skyshard.scenarios.demo import DemoResult as DemoResult
     from skyshard.scenarios.demo import run_demo as run_demo
@@ -139,12 +145,15 @@ else:
             "ClusterError": "basics.errors",
             "Compacted": "ingest.upkeep.compaction",
             "DatabaseDifference": "releases.differences.difference",
+            "DatabaseFacts": "releases.life.database_facts",
             "DemoResult": "scenarios.demo",
+            "Dropped": "releases.life.drop",
             "Estimate": "ingest.estimate",
             "ExperimentOutcome": "scenarios.experiment.run_experiment",
             "Explanation": "czar.explain",
             "IngestPlan": "ingest.plan.ingest_plan",
             "IngestReport": "ingest.transaction.ingest_report",
+            "KeptReleases": "releases.life.old_releases",
             "Layout": "catalog.layout",
             "Loader": "node.messages",
             "NoRoom": "basics.errors",

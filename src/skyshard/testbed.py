@@ -156,8 +156,10 @@ class Testbed:
             ClusterError: a node failed; run it again to go on.
         """
         opened = source_at(source, tables=tables)
+        self.finish_drops()
         name = database or opened.database
-        known = self.registry.databases.table_definitions(name)
+        own = self.registry.published.names().by_name.get(name)
+        known = self.registry.databases.table_definitions(own.stored) if own else {}
         opened = skyshard.ingest.with_kept_columns(opened, name, known)
         plan = skyshard.ingest.make_plan(
             opened, database=database, tables=tables, loader=loader, replicas=replicas, override=layout,
@@ -170,7 +172,12 @@ class Testbed:
         """Read a database back and check it; every check is listed, good or not."""
         endpoints = {node: self.cluster.endpoint(node) for node in self.nodes}
         ask = partial(self._table, database)
-        return skyshard.ingest.Verifier(self.wiring.site(), endpoints, ask, self.known(database)).run(database)
+        known, stored = self.known(database), self._stored(database)
+        return skyshard.ingest.Verifier(self.wiring.site(), endpoints, ask, known).run(stored)
+
+    def _stored(self, database: str) -> str:
+        """The stored name of a published database, from the name or alias that people give."""
+        return self.registry.published.names().stored(database)
 
     def _table(self, database: str, sql: str) -> pa.Table:
         return self.query(sql, database=database).table
@@ -181,10 +188,11 @@ class Testbed:
         Args:
             by_chunk: also in which chunks they are, for which rows are made again.
         """
-        content = skyshard.ingest.read_known(self.registry, self.wiring.folders.truth / database, database)
+        catalog = self.registry.published.catalog(database)
+        stored = catalog.database
+        content = skyshard.ingest.read_known(self.registry, self.wiring.folders.truth / stored, stored)
         if content is None:
             return None
-        catalog = self.registry.published.catalog(database)
         layouts = {name: entry.layout for name, entry in catalog.tables.items()}
         return skyshard.synthetic.known_truth(content, catalog.layout.striping, layouts, by_chunk=by_chunk)
 
@@ -201,7 +209,8 @@ class Testbed:
             UserError: an unknown database, or an ingest of it that has not finished.
             ClusterError: a node failed; the next run undoes what was done.
         """
-        return skyshard.ingest.compact(self.wiring.site(), database, fewest=fewest, grace_s=grace_s, watcher=watcher)
+        stored = self._stored(database)
+        return skyshard.ingest.compact(self.wiring.site(), stored, fewest=fewest, grace_s=grace_s, watcher=watcher)
 
     def abort_transaction(self, number: int) -> str:
         """Abort an unfinished transaction and undo all that it did; returns its database."""
@@ -209,19 +218,19 @@ class Testbed:
 
     def rebuild_indexes(self, database: str, *, watcher: Watcher = unwatched) -> dict[str, int]:
         """Make the director indexes of a database again from its chunk tables; returns director → keys."""
-        return skyshard.ingest.rebuild_indexes(self.wiring.site(), database, watcher)
+        return skyshard.ingest.rebuild_indexes(self.wiring.site(), self._stored(database), watcher)
 
     def load_mono(self, database: str, *, watcher: Watcher = unwatched) -> dict[str, int]:
         """Copy a database, unsharded, to the mono server, which is started if necessary."""
-        self.registry.published.catalog(database)
+        stored = self._stored(database)
         self.cluster.start_mono()
-        exchange = self.cluster.folder_for("exchange") / database
+        exchange = self.cluster.folder_for("exchange") / stored
         shutil.rmtree(exchange, ignore_errors=True)
         exchange.mkdir(parents=True)
         folders = {node: self.cluster.data_dir(node) for node in self.nodes}
         copy = skyshard.ingest.MonoCopy(self.wiring.site(), self.wiring.loader(MONO_NAME), folders, exchange)
         try:
-            return copy.load(database, watcher)
+            return copy.load(stored, watcher)
         finally:
             shutil.rmtree(exchange)
 
@@ -254,6 +263,49 @@ class Testbed:
         request = skyshard.releases.DiffRequest(new, old, radius_arcsec, match, tables, renamed or {})
         folder = self.cluster.folder_for("staging")
         return skyshard.releases.compare_databases(request, self.wiring.site(), folder, watcher)
+
+    # databases
+
+    def databases(self) -> list[skyshard.releases.DatabaseFacts]:
+        """What there is, with sizes, states, names, sources and times; those that are being dropped, too."""
+        return skyshard.releases.list_databases(self.registry)
+
+    def aliases(self) -> dict[str, str]:
+        """Alias → the database that it names."""
+        return skyshard.releases.list_aliases(self.registry)
+
+    def alias(self, name: str, database: str) -> str:
+        """Make ``name`` an alias of a database, or move it there, in one step; returns the database's own name."""
+        return skyshard.releases.set_alias(self.registry, name, database)
+
+    def remove_alias(self, name: str) -> str:
+        """Forget an alias; returns the database that it named."""
+        return skyshard.releases.remove_alias(self.registry, name)
+
+    def rename(self, database: str, name: str) -> None:
+        """Give a published database another name, in one step; queries that are under way finish."""
+        skyshard.releases.rename(self.registry, database, name)
+
+    def drop(self, database: str, *, with_aliases: bool = False, grace_s: float = 0.0) -> skyshard.releases.Dropped:
+        """Drop a database from all servers; after an interruption, call it again to go on.
+
+        Args:
+            with_aliases: drop the aliases that name it, too; else they forbid it.
+            grace_s: seconds for which its tables stay, for queries that began before; a later call removes them.
+
+        Raises:
+            UserError: it is being ingested, or an alias or tables of another database need it.
+            ClusterError: a server is down; the error says whether anything was changed.
+        """
+        return skyshard.releases.drop(self.wiring.life_place(), database, with_aliases=with_aliases, grace_s=grace_s)
+
+    def old_releases(self, prefix: str, keep: int) -> skyshard.releases.KeptReleases:
+        """Which databases of a prefix ``drop`` may take when only the newest few are to stay; changes nothing."""
+        return skyshard.releases.old_releases(self.registry, prefix, keep)
+
+    def finish_drops(self) -> list[str]:
+        """End drops that were interrupted, as far as servers answer; returns the databases that are gone now."""
+        return skyshard.releases.finish_drops(self.wiring.life_place())
 
     # queries
 

@@ -5,6 +5,8 @@ Rules: each part is made once, at first use, from any thread; ``close`` closes t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from threading import RLock
 
@@ -12,10 +14,12 @@ import skyshard.czar
 import skyshard.ingest
 import skyshard.node
 import skyshard.registry
+import skyshard.releases
 from skyshard.basics.errors import UserError
 from skyshard.basics.lazy import locked_property, made_of
 from skyshard.cluster.private_cluster import CZAR_NAME, LOG_FOLDER, MONO_NAME, Cluster
 from skyshard.db.left_statements import Ending
+from skyshard.node.server.server_files import ServerFiles
 from skyshard.runtime import RuntimeKind, open_runtime
 from skyshard.runtime.base import Handle, Runtime
 
@@ -95,6 +99,27 @@ class Wiring:
             self.cluster.events,
         )
 
+    def life_place(self) -> skyshard.releases.LifePlace:
+        """The parts of the cluster that dropping a database works with."""
+        copies = ServerFiles(self.cluster.data_dir(MONO_NAME))
+        return skyshard.releases.LifePlace(
+            self.site(),
+            has_copy=lambda database: copies.database(database).is_dir(),
+            oracle=self._oracle_awake,
+            exchange=self.cluster.folder / "exchange",
+        )
+
+    @contextmanager
+    def _oracle_awake(self) -> Iterator[Handle[skyshard.node.NodeLoader]]:
+        """The oracle's loader; a server that does not run is started, and stopped at the end."""
+        has_run = MONO_NAME in [server.name for server in self.cluster.status() if server.state == "running"]
+        self.cluster.start_mono()
+        try:
+            yield self.loader(MONO_NAME)
+        finally:
+            if not has_run:
+                self.cluster.stop_server(MONO_NAME)
+
     @locked_property
     def recorder(self) -> skyshard.czar.Recorder:
         return skyshard.czar.Recorder(self.registry.history)
@@ -119,4 +144,5 @@ class Wiring:
             endpoint = self.cluster.endpoint(MONO_NAME)
         except UserError:
             raise UserError("the mono server is not running", remedy="run skyshard mono load DATABASE") from None
-        return skyshard.czar.MonoTarget(self.registry.published, endpoint, self.cluster.data_dir(MONO_NAME))
+        catalogs = skyshard.registry.CatalogCache(self.registry, self.cluster.endpoint(CZAR_NAME))
+        return skyshard.czar.MonoTarget(catalogs, endpoint, self.cluster.data_dir(MONO_NAME))

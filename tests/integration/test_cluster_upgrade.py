@@ -55,7 +55,8 @@ def made_old(cluster: Cluster) -> Cluster:
     with connect(cluster.endpoint(CZAR_NAME), Account.ADMIN, REGISTRY_DATABASE) as czar:
         for name in NEW_TABLES:
             czar.execute(f"DROP TABLE IF EXISTS `{name}`")
-        czar.execute("ALTER TABLE `databases` DROP COLUMN IF EXISTS shown, DROP COLUMN IF EXISTS changed_s")
+        dropped = ", ".join(f"DROP COLUMN IF EXISTS {name}" for name in ("shown", "changed_s", "kept_until_s"))
+        czar.execute(f"ALTER TABLE `databases` {dropped}")
         czar.execute("DROP TABLE IF EXISTS versions")
         czar.execute("DROP TABLE IF EXISTS versions_draft")
         czar.execute("UPDATE transactions SET report = JSON_REMOVE(report, '$.version')")

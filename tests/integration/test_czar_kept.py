@@ -41,7 +41,10 @@ class SkyGeneration(CatalogSnapshot):
     def databases(self) -> list[str]:
         return self.kept.sky.databases()
 
-    def catalog(self, database: str) -> Catalog:
+    def catalog(self, name: str) -> Catalog:
+        return self.kept.sky.catalog(name)
+
+    def stored_catalog(self, database: str) -> Catalog:
         return self.kept.sky.catalog(database)
 
     def index_table(self, database: str, director: str) -> str:

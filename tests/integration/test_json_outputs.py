@@ -55,12 +55,16 @@ def test_what_every_command_prints_is_described(private_cluster: Cluster, tmp_pa
     servers = json.loads(run("explain", f"{SQL} WHERE ra > 0", *in_sky, "--analyze", "--server"))["analysis"]["servers"]
     assert servers[0]["raw"]["query_block"]
     submitted(run, in_sky)
+    run("story transaction", str(json.loads(run("transactions", *in_sky))[-1]["id"]))
+    run("alias", "json_latest", "=", "json_sky")
+    run("rename", "json_sky", "json_old")
+    run("databases")
+    run("drop", "json_old", "--with-alias", "--yes")
     run("cluster status")
     run("cluster upgrade", "--dry-run")
     run("mapping", sky)
     run("schema list")
     run("schema show", "hsc")
-    run("story transaction", str(json.loads(run("transactions", *in_sky))[-1]["id"]))
     run("story node", "node1")
     assert set(OUTPUTS) - described == {"transactions abort", "bench calibrate"}  # test_ending, test_projection
 

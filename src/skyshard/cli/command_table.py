@@ -99,6 +99,27 @@ COMMANDS = (
         "Merge the parts that transactions added to chunk tables and director indexes; queries go on meanwhile.",
     ),
     CommandRow(
+        "databases",
+        "databases:databases",
+        "List databases: rows, bytes, state, aliases, tables, when they were made and changed, and from what.",
+    ),
+    CommandRow(
+        "alias",
+        "databases:alias",
+        "Give a database a further name, move one to another database in one step, or list them.",
+        kind="databases:SignBetweenNames",
+    ),
+    CommandRow(
+        "rename",
+        "databases:rename",
+        "Give a database another name, in one step and at any size; its aliases go on to name it.",
+    ),
+    CommandRow(
+        "drop",
+        "databases:drop",
+        "Drop a database from all servers, or the oldest releases of a prefix; asks first. Run it again to go on.",
+    ),
+    CommandRow(
         "diff",
         "diff:diff",
         "Say what changed from one database to another: rows, objects, columns, where. Exit code 1 beyond thresholds.",

@@ -20,6 +20,8 @@ Way = Literal["flush", "restart"]
 def make_cold(cluster: Cluster, *, way: Way = "flush", database: str = "") -> int:
     """Empty the caches of every node, and drop the files of a database (or all) from the page cache; returns how many.
 
+    ``database`` is a stored name.
+
     Engines that keep the tables of all databases in one folder lose those of the others, too. ``flush`` waits until
     running statements have ended. The czar's own server keeps what it knows: its tables are the registry's, and are not
     what is measured.

@@ -36,8 +36,9 @@ class Explanation:
             examples.append(statement.of_chunk(chunks[0]) if chunks else statement.of_prototype())
         merge = plan.merge_over(names) if plan.merge else plan.statement
         rows = sum(pull.rows_read for pull in plan.pulls)
+        why = (*plan.why, *(f"'{called}' is stored as '{stored}'" for called, stored in plan.renamed))
         return cls(
-            str(plan.kind), str(plan.lane), plan.chunks, plan.total_chunks, plan.why, rows, tuple(examples), merge,
+            str(plan.kind), str(plan.lane), plan.chunks, plan.total_chunks, why, rows, tuple(examples), merge,
             plan.names, costs_of(plan),
         )  # fmt: skip
 

@@ -17,6 +17,7 @@ from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.czar.bind.bind_names import bind
 from skyshard.czar.bind.ref_match import single_rows
 from skyshard.czar.bind.rewrite import rewrite
+from skyshard.czar.cache.overtaken import planned
 from skyshard.czar.plan.planner import loose_columns, result_names
 from skyshard.czar.plan.query_plan import Kind, Lane
 from skyshard.czar.result.answer import QueryResult, QueryStats
@@ -31,6 +32,7 @@ from skyshard.db.connection import Endpoint
 from skyshard.db.sessions import CLEANING, Sessions
 from skyshard.registry.catalog.mono_state import Load, read_loads, require_present
 from skyshard.registry.catalog.published_catalog import Catalog, CatalogSource
+from skyshard.registry.catalog_cache import CatalogCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Asked:
 class MonoTarget:
     """Answers statements from whole tables on one server."""
 
-    def __init__(self, source: CatalogSource, endpoint: Endpoint, data_dir: Path | str) -> None:
+    def __init__(self, source: CatalogSource | CatalogCache, endpoint: Endpoint, data_dir: Path | str) -> None:
         self._source = source
         self._sessions = Sessions(endpoint)
         self._data_dir = Path(data_dir)
@@ -54,19 +56,25 @@ class MonoTarget:
 
     def close(self) -> None:
         self._sessions.close()
+        if isinstance(self._source, CatalogCache):
+            self._source.close()
+
+    def _now(self) -> CatalogSource:
+        """What is published at this moment: a statement asks it for all of its names."""
+        return self._source.now() if isinstance(self._source, CatalogCache) else self._source
 
     def execute(self, sql: str, database: str = "", *, query: str = "") -> QueryResult:
         """Answer a statement; ``query`` is a name to cancel it by. Errors as of ``Czar.execute``."""
         begun = time.perf_counter()
-        read = with_room(lambda: self._read(sql, database))
-        planned = time.perf_counter()
+        read = planned(lambda: with_room(lambda: self._read(sql, database)))
+        planned_s = time.perf_counter() - begun
         if isinstance(read, ShowStatement):
-            columns, table = show(read, self._source, database)
+            columns, table = show(read, self._now(), database)
         else:
             columns, asked, catalogs = read
             table = self._answer(asked, query or query_name(), catalogs)
         ended = time.perf_counter()
-        stats = QueryStats(Kind.REGULAR, Lane.NONE, 0, 0, table.num_rows, ended - begun, planned - begun)
+        stats = QueryStats(Kind.REGULAR, Lane.NONE, 0, 0, table.num_rows, ended - begun, planned_s)
         return QueryResult(columns, table, stats)
 
     def _read(self, sql: str, database: str) -> ShowStatement | tuple[tuple[str, ...], Asked, list[Catalog]]:
@@ -74,7 +82,7 @@ class MonoTarget:
         statement = parse_statement(sql)
         if isinstance(statement, ShowStatement):
             return statement
-        bound = rewrite(bind(statement, self._source.catalog, database))
+        bound = rewrite(bind(statement, self._now().catalog, database))
         columns, text = result_names(bound), render(single_rows(bound).tree)
         asked = Asked(text, len(columns), *loose_columns(bound, len(columns)))
         return columns, asked, [catalog for catalog in bound.catalogs.values() if catalog.transaction]

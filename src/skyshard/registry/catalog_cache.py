@@ -17,6 +17,7 @@ from skyshard.db.sessions import Sessions
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import PLANS_OUTDATED
 from skyshard.registry.catalog import director_index
+from skyshard.registry.catalog.database_names import DatabaseNames
 from skyshard.registry.catalog.published_catalog import Catalog, Chunks
 from skyshard.registry.registry import Registry
 from skyshard.registry.stored.plain_sql import GENERATION
@@ -28,19 +29,28 @@ class CatalogSnapshot:
 
     number: int
     kept: CatalogCache
-    names: list[str] | None = None
+    names: DatabaseNames | None = None
     catalogs: dict[str, Catalog] = field(default_factory=dict)
     indexes: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def databases(self) -> list[str]:
+    def known_names(self) -> DatabaseNames:
+        """Read once, so that an alias means one database throughout."""
         if self.names is None:
-            self.names = self.kept.registry.published.databases()
+            self.names = self.kept.registry.published.names()
         return self.names
 
-    def catalog(self, database: str) -> Catalog:
+    def databases(self) -> list[str]:
+        return self.known_names().published
+
+    def catalog(self, name: str) -> Catalog:
+        return self.stored_catalog(self.known_names().stored(name))
+
+    def stored_catalog(self, database: str) -> Catalog:
+        """A catalog by the stored name of its database."""
         found = self.catalogs.get(database)
         if found is None:
-            found = self.catalogs[database] = self.kept.registry.published.catalog(database)
+            published = self.kept.registry.published
+            found = self.catalogs[database] = published.stored_catalog(database, self.known_names())
         return found
 
     def index_table(self, database: str, director: str) -> str:
@@ -52,7 +62,7 @@ class CatalogSnapshot:
 
     def key_range(self, database: str, director: str) -> range:
         """The keys that a director's column can hold."""
-        entry = self.catalog(database).tables[director]
+        entry = self.stored_catalog(database).tables[director]
         return director_index.key_range(entry.table, entry.layout)
 
     def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, Chunks]:
@@ -125,8 +135,8 @@ class UncheckedSnapshot:
     def databases(self) -> list[str]:
         return self._held.databases()
 
-    def catalog(self, database: str) -> Catalog:
-        return self._held.catalog(database)
+    def catalog(self, name: str) -> Catalog:
+        return self._held.catalog(name)
 
     def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, Chunks]:
         table, held = self._held.index_table(database, director), self._held.key_range(database, director)

@@ -29,6 +29,7 @@ from skyshard.registry.stored.database_names import INDEX_DATABASE, REGISTRY_DAT
 from skyshard.registry.stored.store import Engines
 
 if TYPE_CHECKING:
+    from skyshard.registry.catalog.database_life import DatabaseLife
     from skyshard.registry.catalog.databases import Databases
     from skyshard.registry.catalog.index_parts import IndexParts
     from skyshard.registry.catalog.replicas import Placements, Replicas
@@ -56,6 +57,12 @@ class Registry:
         from skyshard.registry.catalog.databases import Databases
 
         return Databases(self._engines)
+
+    @locked_property
+    def life(self) -> DatabaseLife:
+        from skyshard.registry.catalog.database_life import DatabaseLife
+
+        return DatabaseLife(self._engines)
 
     @locked_property
     def transactions(self) -> Transactions:
@@ -127,6 +134,19 @@ class Registry:
 
     def close(self) -> None:
         self._engines.close()
+
+    def ingesting(self, database: str) -> AbstractContextManager[None]:
+        """Hold a database, by its stored name, against other ingests and whatever else changes its tables.
+
+        Raises:
+            ClusterError: another process holds it (retryable); says what people call it.
+        """
+        called = self.published.names().shown(database)
+        return exclusive(self._czar, f"ingest of {database}", called=f"ingest of {called}")
+
+    def naming(self) -> AbstractContextManager[None]:
+        """Hold the names of databases against other changes of names."""
+        return exclusive(self._czar, "naming of databases", wait_s=MAKING_WAIT_S)
 
     def exclusive(self, what: str) -> AbstractContextManager[None]:
         """Hold a lock that dies with this process: one ingest a database, one placement a family at a time.

@@ -1,4 +1,4 @@
-"""Releases of a catalog, one after the other: what changed, what is kept, where rows came from."""
+"""Releases of a catalog, one after the other: what changed, what is kept, where rows came from; names and ends."""
 
 from __future__ import annotations
 
@@ -10,6 +10,18 @@ if TYPE_CHECKING:
     from skyshard.releases.differences.compare_databases import DiffRequest as DiffRequest
     from skyshard.releases.differences.compare_databases import compare_databases as compare_databases
     from skyshard.releases.differences.difference import DatabaseDifference as DatabaseDifference
+    from skyshard.releases.life.database_facts import DatabaseFacts as DatabaseFacts
+    from skyshard.releases.life.database_facts import list_databases as list_databases
+    from skyshard.releases.life.drop import Dropped as Dropped
+    from skyshard.releases.life.drop import drop as drop
+    from skyshard.releases.life.drop import finish_drops as finish_drops
+    from skyshard.releases.life.names import list_aliases as list_aliases
+    from skyshard.releases.life.names import remove_alias as remove_alias
+    from skyshard.releases.life.names import rename as rename
+    from skyshard.releases.life.names import set_alias as set_alias
+    from skyshard.releases.life.old_releases import KeptReleases as KeptReleases
+    from skyshard.releases.life.old_releases import old_releases as old_releases
+    from skyshard.releases.life.servers import LifePlace as LifePlace
 else:
     __getattr__ = lazy_exports(
         __name__,
@@ -17,5 +29,17 @@ else:
             "DatabaseDifference": "differences.difference",
             "DiffRequest": "differences.compare_databases",
             "compare_databases": "differences.compare_databases",
+            "DatabaseFacts": "life.database_facts",
+            "Dropped": "life.drop",
+            "KeptReleases": "life.old_releases",
+            "LifePlace": "life.servers",
+            "drop": "life.drop",
+            "finish_drops": "life.drop",
+            "list_aliases": "life.names",
+            "list_databases": "life.database_facts",
+            "old_releases": "life.old_releases",
+            "remove_alias": "life.names",
+            "rename": "life.names",
+            "set_alias": "life.names",
         },
     )

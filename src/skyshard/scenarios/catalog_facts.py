@@ -33,7 +33,7 @@ _MOVING = ("partition", "load")
 def catalog_facts(testbed: Testbed, database: str) -> CatalogFacts:
     """The facts: layout, rows, digest, sky map, and the times of the ingest."""
     catalog = testbed.registry.published.catalog(database)
-    return CatalogFacts(describe_catalog(testbed, catalog), sky_map(catalog), ingest_stages(testbed, database))
+    return CatalogFacts(describe_catalog(testbed, catalog), sky_map(catalog), ingest_stages(testbed, catalog.database))
 
 
 def true_answers(testbed: Testbed, database: str, most_rows: int = MOST_ROWS) -> TrueAnswers | None:
@@ -62,7 +62,7 @@ def _table(known: KnownAnswer) -> pa.Table:
 def describe_catalog(testbed: Testbed, catalog: Catalog) -> dict[str, object]:
     source = next((t["source"] for t in reversed(testbed.registry.transactions.all(catalog.database))), "")
     return {
-        "database": catalog.database,
+        "database": catalog.called,
         "source": source,
         "made": how_made(Path(str(source)), catalog),
         "family": catalog.layout.striping.family,
@@ -128,7 +128,7 @@ def sky_map(catalog: Catalog) -> SkyMap:
 
 
 def ingest_stages(testbed: Testbed, database: str) -> list[IngestStage]:
-    """Stages of the last finished transaction."""
+    """Stages of the last finished transaction of a database, by its stored name."""
     for transaction in reversed(testbed.registry.transactions.all(database)):
         report = read_report(transaction)
         if report.stages_s:

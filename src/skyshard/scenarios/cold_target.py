@@ -48,7 +48,8 @@ class ColdTarget:
     def run(self, sql: str, database: str) -> TargetAnswer:
         self.clock.stop()
         try:
-            make_cold(self.inner.testbed.cluster, way=self.way, database=database)
+            stored = self.inner.testbed.registry.published.names().stored(database) if database else ""
+            make_cold(self.inner.testbed.cluster, way=self.way, database=stored)
         finally:
             self.clock.go_on()
         return self.inner.run(sql, database)

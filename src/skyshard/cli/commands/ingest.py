@@ -197,8 +197,9 @@ def contributions(
 ) -> None:
     """List contributions: what each input part brought to each chunk table, and how fast the part was read."""
     with skyshard.Testbed(cluster) as testbed:
-        names = [database] if database else testbed.registry.published.databases()
-        rows = [row for name in names for row in testbed.registry.contributions.all(name)]
+        names = testbed.registry.published.names()
+        wanted = [names.known(database).stored] if database else names.all_stored
+        rows = [row for stored in wanted for row in testbed.registry.contributions.all(stored)]
     if json:
         print_json(rows)
         return

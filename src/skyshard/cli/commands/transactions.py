@@ -23,8 +23,13 @@ def transactions(
     if context.invoked_subcommand is not None:
         return
     with skyshard.Testbed(cluster) as testbed:
-        sizes = testbed.registry.transactions.sizes(database)
-        found = [_with_rate(row, *sizes[row["id"]]) for row in testbed.registry.transactions.all(database)]
+        names, registry = testbed.registry.published.names(), testbed.registry.transactions
+        stored = names.known(database).stored if database else ""
+        sizes = registry.sizes(stored)
+        found = [
+            _with_rate(row | {"database": names.shown(row["database"])}, *sizes[row["id"]])
+            for row in registry.all(stored)
+        ]
     if json:
         print_json(found)
         return

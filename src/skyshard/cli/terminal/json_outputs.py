@@ -202,6 +202,61 @@ class AbortOutput(Output):
     state: str
 
 
+class DatabaseOutput(Output):
+    """A row of ``databases``; times are seconds since 1970."""
+
+    database: str
+    state: str
+    """ingesting, published, dropping."""
+    aliases: list[str]
+    rows: int
+    bytes: int
+    tables: int
+    family: str
+    engine: str
+    replicas: int
+    source: str
+    created_s: float
+    changed_s: float
+    transactions: int
+    open_transaction: int | None
+    stored_as: str
+    """Its name on the servers."""
+
+
+class AliasOutput(Output):
+    """A row of ``alias``: all aliases after the change, if there was one."""
+
+    alias: str
+    database: str
+
+
+class RenameOutput(Output):
+    """``rename``."""
+
+    before: str
+    database: str
+
+
+class DroppedOutput(Output):
+    """A database that was dropped."""
+
+    database: str
+    aliases: list[str]
+    """That went with it."""
+    is_gone: bool
+    """False while queries that began before may still read its tables."""
+    kept_until_s: float
+
+
+class DropOutput(Output):
+    """``drop``."""
+
+    dropped: list[DroppedOutput]
+    would_drop: list[str]
+    """With ``--dry-run``."""
+
+
 class ContributionOutput(Output):
     """A row of ``contributions``; chunk -1: a table that is not chunked."""
 
@@ -557,6 +612,7 @@ class CalibrationOutput(Output):
 
 
 OUTPUTS: Mapping[str, Any] = {
+    "alias": list[AliasOutput],
     "bench calibrate": CalibrationOutput,
     "cancel": QueryStatusOutput,
     "cluster status": ClusterStatus,
@@ -564,6 +620,8 @@ OUTPUTS: Mapping[str, Any] = {
     "compact": CompactOutput,
     "contributions": list[ContributionOutput],
     "diff": DatabaseDifference,
+    "databases": list[DatabaseOutput],
+    "drop": DropOutput,
     "explain": ExplainOutput,
     "index rebuild": Counts,
     "ingest": IngestOutput,
@@ -572,6 +630,7 @@ OUTPUTS: Mapping[str, Any] = {
     "plan": PlanOutput,
     "queries": list[QueryOutput],
     "query": RowsOutput,
+    "rename": RenameOutput,
     "result": RowsOutput,
     "schema list": list[SchemaOutput],
     "schema show": list[SchemaTableOutput] | list[SchemaColumnOutput],

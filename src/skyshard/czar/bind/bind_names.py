@@ -28,7 +28,7 @@ from skyshard.czar.bind.bound_statement import (
 from skyshard.czar.bind.resolve_columns import Resolver, near_or_all
 from skyshard.czar.sql.item_names import first_select, item_name
 from skyshard.czar.sql.statement import SelectStatement, place
-from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable
+from skyshard.registry.catalog.published_catalog import Catalog
 
 SYSTEM_SCHEMAS = {"mysql", "information_schema", "performance_schema", "sys", "skyshard_scratch"}
 
@@ -118,12 +118,14 @@ class _Binder:
                 "system-schema", f"'{database}' is not a catalog{place(node)}", remedy="use SHOW TABLES or SHOW COLUMNS"
             )
         catalog = self._catalogs(database)
-        self.bound.catalogs[database] = catalog
+        self.bound.catalogs[catalog.database] = catalog
         table = catalog.tables.get(name)
         if table is None:
             raise UserError(f"unknown table '{database}.{name}'{place(node)}", remedy=near_or_all(name, catalog.tables))
         outputs = _Outputs(tuple(table.table.column_names))
-        return self.add(block, node, node.alias or name, outputs, table, database)
+        reference = self.add(block, node, node.alias or name, outputs)
+        reference.table, reference.database, reference.called = table, catalog.database, catalog.names
+        return reference
 
     def add(
         self,
@@ -131,13 +133,11 @@ class _Binder:
         node: exp.Table | exp.Subquery,
         alias: str,
         outputs: _Outputs,
-        table: CatalogTable | None = None,
-        database: str = "",
     ) -> Reference:
         if any(other.alias == alias for other in block.references):
             raise UserError(f"two tables are called '{alias}'{place(node)}", remedy="give each an alias of its own")
         number = len(self.bound.references)
-        reference = Reference(number, alias, node, outputs.names, table, database, outputs.is_open)
+        reference = Reference(number, alias, node, outputs.names, is_open=outputs.is_open)
         node.meta[REF] = number
         self.bound.references.append(reference)
         block.references.append(reference)

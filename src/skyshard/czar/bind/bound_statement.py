@@ -36,7 +36,8 @@ class Reference:
     """One table of a FROM clause. ``table`` is None for a derived table or a common table expression.
 
     ``is_nullable``: an outer join may put NULLs in place of its rows. ``is_open``: its column names are not all known.
-    ``side``: of a ref-match table, the side by whose director it is read.
+    ``side``: of a ref-match table, the side by whose director it is read. ``database`` is a stored name; ``called`` are
+    the names that statements may give that database.
     """
 
     number: int
@@ -48,6 +49,7 @@ class Reference:
     is_open: bool = False
     is_nullable: bool = False
     side: int = 1
+    called: frozenset[str] = frozenset()
 
     @property
     def is_chunked(self) -> bool:

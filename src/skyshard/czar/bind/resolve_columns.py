@@ -95,7 +95,7 @@ class Resolver:
 
 def _qualified(column: exp.Column, references: list[Reference]) -> Visible | None:
     for reference in references:
-        if reference.alias == column.table and column.db in ("", reference.database):
+        if reference.alias == column.table and (not column.db or column.db in reference.called):
             name = reference.find(column.name)
             return Visible(name, reference) if name is not None else None
     return None

@@ -1,7 +1,8 @@
-"""Statements whose tables a compaction drops before they are read.
+"""Statements whose tables a compaction drops before they are read, or whose database is dropped.
 
-Rules: such a statement is planned again, over what is published then, and starts from the beginning. Once rows of the
-answer have been handed out it fails instead, as the rest might be another generation's. What stays gone is an error.
+Rules: such a statement is planned again, over what is published then, and starts from the beginning: an alias may name
+another database by then. Once rows of the answer have been handed out it fails instead, as the rest might be another
+generation's. What stays gone is an error.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from skyshard.czar.plan.query_plan import QueryPlan
 from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.db.connection import is_gone
+from skyshard.registry.catalog.database_names import DatabaseGone
 
 T = TypeVar("T")
 ATTEMPTS = 3
@@ -24,12 +26,12 @@ ATTEMPTS = 3
 
 
 def planned(prepare: Callable[[], T]) -> T:
-    """What ``prepare`` gives, which looks keys up in director indexes that may be gone."""
+    """What ``prepare`` gives, which looks keys up in director indexes, and databases, that may be gone."""
     for _ in range(ATTEMPTS - 1):
         try:
             return prepare()
         except SkyshardError as error:
-            if not is_gone(error):
+            if not (is_gone(error) or isinstance(error, DatabaseGone)):
                 raise
     return prepare()
 
@@ -62,8 +64,8 @@ def answered(
             running.check()
             if is_begun:
                 raise ClusterError(
-                    "tables that this statement reads were replaced by a compaction while its rows were handed out",
-                    remedy="ask again; `skyshard compact --grace` keeps the old tables for longer",
+                    "tables that this statement reads were replaced, or dropped, while its rows were handed out",
+                    remedy="ask again; --grace of `skyshard compact` and `skyshard drop` keeps old tables for longer",
                     retryable=True,
                 ) from error
             if attempt == ATTEMPTS:

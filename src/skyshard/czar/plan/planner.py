@@ -165,10 +165,11 @@ class _Planner:
         return self._make(Kind.REGULAR, has_tables=bool(tables), statement=text)
 
     def _make(self, kind: Kind, **values: object) -> QueryPlan:
-        databases = tuple(dict.fromkeys(reference.database for reference in self._bound.tables))
+        catalogs = self._bound.catalogs.values()
+        renamed = tuple((one.called, one.database) for one in catalogs if one.called != one.database)
         asks_time = bool(self._bound.words & CLOCK)
         values["loose"], values["vague"] = loose_columns(self._bound, len(self._names))
-        return QueryPlan(kind, self._names, databases=databases, asks_time=asks_time, **values)  # type: ignore[arg-type]
+        return QueryPlan(kind, self._names, renamed=renamed, asks_time=asks_time, **values)  # type: ignore[arg-type]
 
     def _single_block(self) -> Clauses | None:
         """The clauses of a statement that is one SELECT over tables, with or without subqueries; None for any other."""

@@ -103,7 +103,8 @@ class QueryPlan:
     why: tuple[str, ...] = ()
     count: int | None = None
     has_tables: bool = True
-    databases: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+    """Databases whose stored name, which statements for servers have, is not what people call them: both names."""
     direct: Pull | None = None
     """Reads the whole answer, sorted and cut, where a single chunk has it; then nothing is merged."""
     plain: tuple[PlainColumn | None, ...] = ()

@@ -42,7 +42,7 @@ def key_checks(site: Site, catalog: Catalog, *, is_open: bool = False) -> Iterat
     ]
     if files:
         harmed = [str(path) for path in files if not is_sealed(path)]
-        remedy = f" (first: {harmed[0]}); skyshard index rebuild {database} rebuilds them" if harmed else ""
+        remedy = f" (first: {harmed[0]}); skyshard index rebuild {catalog.called} rebuilds them" if harmed else ""
         text = f"{len(files) - len(harmed)} of {len(files)} files whole{remedy}"
         yield VerifyCheck("keys of orphans", not harmed, text)
 

@@ -48,9 +48,8 @@ class MonoCopy:
             ClusterError: a table came out with other rows than the nodes hold, or another process loads the database.
         """
         with self.site.registry.exclusive(f"oracle of {database}"):
-            catalog = self.site.registry.published.catalog(
-                database
-            )  # first: rows that come now are then newer than what is recorded
+            # first: rows that come now are then newer than what is recorded
+            catalog = self.site.registry.published.stored_catalog(database)
             self.mono.call(NodeLoader.make_database, ORACLE_DATABASE).result()
             self.mono.call(NodeLoader.run, ORACLE_DATABASE, [CREATE, forget_text(database)]).result()
             rows = self._copy(catalog, watcher)

@@ -59,9 +59,9 @@ class Verifier:
     """What the generator of the rows knows of them."""
 
     def run(self, database: str) -> list[VerifyCheck]:
-        """All checks of one database, in a fixed order."""
+        """All checks of one database, by its stored name, in a fixed order."""
         site = self.site
-        catalog = site.registry.published.catalog(database)
+        catalog = site.registry.published.stored_catalog(database)
         replicas = site.registry.replicas.all(database)
         contributed = self._contributed(database)
         definitions = {name: (entry.table, entry.layout) for name, entry in catalog.tables.items()}
@@ -138,7 +138,9 @@ class Verifier:
         found |= {node: call.result() for node, call in calls.items()}
         wrong = [f"{server}: {name}: {why}" for server, faults in found.items() for name, why in faults.items()]
         text = f"{len(wrong)} indexes or lists of parts at fault, {count + len(indexes)} tables{_first(wrong)}"
-        return VerifyCheck("tables as queries read them", not wrong, text + (f"; {_MEND} {database}" if wrong else ""))
+        return VerifyCheck(
+            "tables as queries read them", not wrong, text + (f"; {_MEND} {catalog.called}" if wrong else "")
+        )
 
     def _czar_tables(self, catalog: Catalog) -> tuple[set[str], set[str]]:
         """Prototypes and index tables that the czar must have, and those that it has."""

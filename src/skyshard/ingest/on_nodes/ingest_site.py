@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from skyshard.basics.errors import ClusterError
@@ -41,6 +41,10 @@ class SiteFolders:
     """Rows that were left out, a Parquet file a table: a folder a database and transaction."""
     quality: Path
     """What ingested rows hold, a folder a database."""
+
+    def of_database(self, database: str) -> list[Path]:
+        """All folders of one database."""
+        return [getattr(self, field.name) / database for field in fields(self)]
 
     @staticmethod
     def of(cluster: Path) -> SiteFolders:

@@ -23,7 +23,7 @@ def require_agreement(registry: Registry, plan: IngestPlan, known: Layout) -> No
     Raises:
         UserError: names what differs: striping, copies, engine, or a table's columns, keys or role.
     """
-    mine, where = plan.layout, f"database '{plan.database}'"
+    mine, where = plan.layout, f"database '{plan.called}'"
     if mine.striping != known.striping:
         raise UserError(
             f"{where} has {_striping(known)}, the source {_striping(mine)}",
@@ -47,7 +47,7 @@ def require_agreement(registry: Registry, plan: IngestPlan, known: Layout) -> No
             found = _difference(*definitions[table.name], table.source.table, table.source.layout)
             if found:
                 raise UserError(
-                    f"table '{plan.database}.{table.name}' has {found} in the source",
+                    f"table '{plan.called}.{table.name}' has {found} in the source",
                     remedy=f"give the table as it is, {_ELSEWHERE}",
                 )
     layouts = {name: layout for name, (_, layout) in definitions.items()}
@@ -65,7 +65,7 @@ def require_loader(registry: Registry, plan: IngestPlan) -> None:
         before = loaders.get(table.name, table.loader)
         if plan.is_loader_asked and table.loader != before:
             raise UserError(
-                f"table '{plan.database}.{table.name}' has all rows of the source, loaded by {before}; nothing is left "
+                f"table '{plan.called}.{table.name}' has all rows of the source, loaded by {before}; nothing is left "
                 f"to load by {table.loader}",
                 remedy=f"leave --loader out, {_ELSEWHERE}",
             )

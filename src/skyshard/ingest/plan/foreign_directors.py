@@ -14,12 +14,14 @@ def require_foreign_directors(registry: Registry, plan: IngestPlan) -> None:
     Raises:
         UserError: one is not published, no director, of another family, or its database has an unfinished transaction.
     """
-    for database, table in sorted(plan.foreign_directors):
-        if database not in registry.published.databases():
+    names = registry.published.names()
+    for stored, table in sorted(plan.foreign_directors):
+        database = names.shown(stored)
+        if database not in names.published:
             raise UserError(
                 f"director '{database}.{table}': no database '{database}' is published", remedy="ingest it first"
             )
-        catalog = registry.published.catalog(database)
+        catalog = registry.published.stored_catalog(stored, names)
         found = catalog.tables.get(table)
         if found is None or found.layout.role is not Role.DIRECTOR:
             raise UserError(
@@ -28,8 +30,8 @@ def require_foreign_directors(registry: Registry, plan: IngestPlan) -> None:
         mine, theirs = plan.layout.striping.family, catalog.layout.striping.family
         if mine != theirs:
             raise UserError(
-                f"director '{database}.{table}' is of family {theirs}, '{plan.database}' of {mine}",
+                f"director '{database}.{table}' is of family {theirs}, '{plan.called}' of {mine}",
                 remedy="give both the same stripes, sub-stripes and overlap",
             )
-        if registry.transactions.find_open(database) is not None:
+        if registry.transactions.find_open(stored) is not None:
             raise UserError(f"'{database}' has an unfinished transaction", remedy="run its ingest again first")

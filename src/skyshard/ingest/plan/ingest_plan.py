@@ -41,7 +41,8 @@ class PlannedTable:
 class IngestPlan:
     """The whole: source, database, layout and tables in the order of their ingest.
 
-    Of the layout's values only those that were named are set (``model_fields_set``).
+    Of the layout's values only those that were named are set (``model_fields_set``). ``database`` is the name that was
+    given until the plan is carried out, then the stored name, and ``shown`` is the given one.
     """
 
     source: Source
@@ -51,6 +52,12 @@ class IngestPlan:
     is_loader_asked: bool = False
     replaced: tuple[InputFile, ...] = ()
     """Files of earlier transactions whose rows go when those of this plan come."""
+    shown: str = ""
+
+    @property
+    def called(self) -> str:
+        """The database's name for people."""
+        return self.shown or self.database
 
     def kept_in(self, known: Layout) -> IngestPlan:
         """The plan as a database takes it that has this layout: copies, engine and storage stay.

@@ -51,9 +51,9 @@ def new_slices(plan: IngestPlan, taken: Taken, standing: Sequence[InputFile] = (
             if (table.name, piece.fingerprint()) in contents:
                 replayed[table.name] += 1
             elif (table.name, piece.path) in taken:
-                raise _changed(piece, plan.database, is_known=(table.name, piece.path) in paths)
+                raise _changed(piece, plan.called, is_known=(table.name, piece.path) in paths)
             elif (before := datasets.get((table.name, names.get((table.name, piece.path), "")))) is not None:
-                raise _again(piece, before, plan.database)
+                raise _again(piece, before, plan.called)
             else:
                 kept.append(piece)
         tables.append(_with_slices(table, kept))

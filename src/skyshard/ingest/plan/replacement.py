@@ -34,7 +34,7 @@ def replacing(
     """
     if not standing:
         raise UserError(
-            f"'{plan.database}' does not know which rows are of which file, so that none can be replaced",
+            f"'{plan.called}' does not know which rows are of which file, so that none can be replaced",
             remedy="ingest into a new database, with provenance: true in the mapping",
         )
     choice = _Choice(plan, standing, names_tables=names_tables)
@@ -75,7 +75,7 @@ class _Choice:
         old = [file for file in self.standing if file.tract == tract]
         new = [file for file in self._given if file.tract == tract]
         if not old:
-            raise UserError(f"nothing of tract {tract} was ingested into '{self.plan.database}'", remedy=_LIST)
+            raise UserError(f"nothing of tract {tract} was ingested into '{self.plan.called}'", remedy=_LIST)
         if not new:
             raise UserError(f"'{self.plan.source.path}' has no file of tract {tract}", remedy="check the source")
         elsewhere = sorted({file.table for file in old} - names)
@@ -98,7 +98,7 @@ class _Choice:
         pairs = [(before, file) for file in new for before in self.standing if is_same(before, file)]
         if not pairs:
             raise UserError(
-                f"'{wanted}' was never ingested into '{self.plan.database}'", remedy="ingest it without --replace"
+                f"'{wanted}' was never ingested into '{self.plan.called}'", remedy="ingest it without --replace"
             )
         yield from pairs
         yield from ((None, file) for file in new)
@@ -135,6 +135,6 @@ def _require_new_content(plan: IngestPlan, new: Iterable[InputFile], staying: Se
         other = contents.get((file.table, bytes_digest(file)))
         if other is not None:
             raise UserError(
-                f"'{file.path}' has the content of '{other}', which is in '{plan.database}'",
+                f"'{file.path}' has the content of '{other}', which is in '{plan.called}'",
                 remedy="give each file once",
             )

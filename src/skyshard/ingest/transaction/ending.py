@@ -49,7 +49,7 @@ def _kept(text: str) -> str:
 
 
 def abort(site: Site, number: int) -> str:
-    """Take an open transaction back, whatever it was for; returns its database. After a kill, run it again.
+    """Take an open transaction back, whatever it was for; returns its database's name. After a kill, run it again.
 
     Raises:
         UserError: there is none of this number, or it has finished.
@@ -57,28 +57,30 @@ def abort(site: Site, number: int) -> str:
     """
     registry = site.registry
     database = _require_open(site, number)
-    with registry.exclusive(f"ingest of {database}"), site.held(database):
+    called = registry.published.names().shown(database)
+    with registry.ingesting(database), site.held(database):
         _require_open(site, number)  # it may have ended while the lock was waited for
         found = registry.transactions.find_open(database)
         assert found is not None
         mine = registry.transactions.take_over(found)
         take_back(site, database, mine, "" if found.state is TransactionState.ABORTING else "aborted by its number")
-    return database
+    return called
 
 
 def _require_open(site: Site, number: int) -> str:
-    """The database of an open transaction."""
+    """The stored name of the database of an open transaction."""
     row = site.registry.transactions.get(number)
     if row is None:
         raise UserError(
             f"there is no transaction {number}, or it was taken back together with its database",
             remedy="`skyshard transactions` lists those there are",
         )
+    database = site.registry.published.names().shown(row["database"])
     if row["state"] == TransactionState.FINISHED:
         raise UserError(
-            f"transaction {number} of '{row['database']}' is finished, queries see what it brought",
+            f"transaction {number} of '{database}' is finished, queries see what it brought",
             remedy="only an unfinished one can be aborted",
         )
     if row["state"] == TransactionState.ABORTED:
-        raise UserError(f"transaction {number} of '{row['database']}' is aborted", remedy="nothing of it is left")
+        raise UserError(f"transaction {number} of '{database}' is aborted", remedy="nothing of it is left")
     return str(row["database"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from skyshard.basics.errors import UserError
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.basics.progress import Watcher, unwatched
 from skyshard.catalog.placement import place
 from skyshard.host.disk_space import writing
@@ -19,6 +19,7 @@ from skyshard.ingest.plan.foreign_directors import require_foreign_directors
 from skyshard.ingest.plan.ingest_plan import IngestPlan
 from skyshard.ingest.plan.new_slices import NewSlices, new_slices
 from skyshard.ingest.plan.replacement import replacing
+from skyshard.ingest.plan.stored_names import with_stored_names
 from skyshard.ingest.transaction.ending import settle
 from skyshard.ingest.transaction.file_numbers import numbered
 from skyshard.ingest.transaction.ingest_report import IngestReport
@@ -55,11 +56,10 @@ class Ingest:
             UserError: the input is wrong; nothing of it is left.
             ClusterError: a node failed, or another ingest of the database is under way; run again to go on.
         """
-        registry, database = self._site.registry, self._plan.database
-        databases = sorted({database, *(other for other, _ in self._plan.foreign_directors)})
+        registry = self._site.registry
         with ExitStack() as locks:
-            for name in databases:  # directors elsewhere must not change
-                locks.enter_context(registry.exclusive(f"ingest of {name}"))
+            self._plan = self._locked(locks)
+            database = self._plan.database
             is_published = registry.databases.state(database) is DatabaseState.PUBLISHED
             plan = self._with_known_layout(is_published)
             require_foreign_directors(registry, plan)
@@ -71,13 +71,28 @@ class Ingest:
         """What is new of the plan, or what is to take the place of rows that are there."""
         registry, database = self._site.registry, plan.database
         if self._replace and not is_published:
-            raise UserError(f"no database '{database}' is published", remedy="ingest it without --replace")
+            raise UserError(f"no database '{plan.called}' is published", remedy="ingest it without --replace")
         if not is_published:
             return NewSlices(plan, {})
         standing = registry.input_files.standing(database)
         if self._replace:
             return NewSlices(replacing(plan, standing, self._replace, names_tables=self._names_tables), {})
         return new_slices(plan, registry.contributions.ingested_parts(database), standing)
+
+    def _locked(self, locks: ExitStack) -> IngestPlan:
+        """The plan by stored names, with the locks of its databases: directors elsewhere must not change.
+
+        Raises:
+            ClusterError: a name means another database now (retryable).
+        """
+        registry = self._site.registry
+        plan = with_stored_names(registry, self._plan)
+        for name in sorted({plan.database, *(other for other, _ in plan.foreign_directors)}):
+            locks.enter_context(registry.ingesting(name))
+        now = with_stored_names(registry, self._plan)
+        if (now.database, now.foreign_directors) != (plan.database, plan.foreign_directors):
+            raise ClusterError(f"'{plan.called}' was renamed or dropped meanwhile", remedy="ask again", retryable=True)
+        return plan
 
     def _carry_out(self, news: NewSlices, found: OpenTransaction | None, *, has_news: bool) -> IngestReport:
         """What is new in one transaction; where nothing is, only what an interrupted one left is tidied up."""
@@ -91,18 +106,16 @@ class Ingest:
                 mine = self._taken_up(found, news.plan)
                 if has_news:
                     return self._transact(news, mine)
-        return IngestReport(database, 0, replayed=dict(news.replayed))
+        return IngestReport(news.plan.called, 0, replayed=dict(news.replayed))
 
     def _transact(self, news: NewSlices, mine: OpenTransaction | None) -> IngestReport:
         """One transaction to its end: the interrupted one, where it was of this plan, else a new one."""
         site, plan = self._site, news.plan
         if mine is None:
-            mine = site.registry.transactions.begin(plan.database, plan.layout, plan.source.path, plan_digest(plan))
+            mine = self._begun(plan)
             slices = sum(len(table.source.slices) for table in plan.tables)
             tables = ", ".join(table.name for table in plan.tables)
-            site.events.tell(
-                TRANSACTION_BEGUN, transaction=mine.id, database=plan.database, tables=tables, slices=slices
-            )
+            site.events.tell(TRANSACTION_BEGUN, transaction=mine.id, database=plan.called, tables=tables, slices=slices)
         try:
             with writing(site.folders.staging):
                 plan = numbered(site.registry, plan, mine.id)
@@ -110,6 +123,17 @@ class Ingest:
         except BaseException as error:
             settle(site, plan.database, mine, error)
             raise
+
+    def _begun(self, plan: IngestPlan) -> OpenTransaction:
+        """A new transaction; a database that is new is registered with it, under a name that nothing else has."""
+        registry = self._site.registry
+        if registry.databases.state(plan.database) is not None:
+            return registry.transactions.begin(plan.database, plan.layout, plan.source.path, plan_digest(plan))
+        with registry.naming():
+            registry.databases.require_free_name(plan.called)
+            return registry.transactions.begin(
+                plan.database, plan.layout, plan.source.path, plan_digest(plan), shown=plan.called
+            )
 
     def _with_known_layout(self, is_published: bool) -> IngestPlan:
         """A database keeps the replication level and engine that it began with; the nodes must be able to give it."""
@@ -135,7 +159,7 @@ class Ingest:
         else:
             lost, kept = recheck(site, database, mine), site.registry.replicas.all(database, transaction=mine.id)
             site.events.tell(
-                TRANSACTION_RESUMED, transaction=mine.id, database=database, attempt=mine.attempt, kept=len(kept),
+                TRANSACTION_RESUMED, transaction=mine.id, database=plan.called, attempt=mine.attempt, kept=len(kept),
                 lost=len(lost),
             )  # fmt: skip
             return mine

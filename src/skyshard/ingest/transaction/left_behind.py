@@ -46,8 +46,8 @@ def left_behind(run: RunContext) -> LeftBehind:
             gone.setdefault((run.database, table), set()).add(chunk)
     found: set[Stray] = set()
     looked_at: set[Stray] = set()
-    for database in registry.published.databases():
-        catalog = registry.published.catalog(database)
+    for database in registry.published.names().published_stored:
+        catalog = registry.published.stored_catalog(database)
         for name, entry in catalog.tables.items():
             chunks = _chunks(database, name, entry, gone)
             looked_at |= {(database, name, chunk) for chunk in chunks}

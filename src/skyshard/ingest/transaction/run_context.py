@@ -35,4 +35,4 @@ class RunContext:
 
     @property
     def events(self) -> EventLog:
-        return self.site.events.about(transaction=self.transaction, database=self.plan.database)
+        return self.site.events.about(transaction=self.transaction, database=self.plan.called)

@@ -98,7 +98,7 @@ class TransactionRun:
         run.site.registry.contributions.add_strays(run.transaction, behind.found)
         self._timed("quality", partial(self._count, reports))
         tables = [table_report(table, reports[table.name]) for table in run.plan.tables]
-        report = IngestReport(run.database, run.transaction, tables, self._stages, dict(run.replayed))
+        report = IngestReport(run.plan.called, run.transaction, tables, self._stages, dict(run.replayed))
         self._shown("publish", partial(self._publish, report, reports, behind))
         return report
 

@@ -11,7 +11,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from skyshard.basics.errors import UserError
 from skyshard.basics.progress import Progress, Watcher, unwatched
@@ -57,26 +57,29 @@ def compact(
 ) -> Compacted:
     """Merge the parts of every chunk table that has at least ``fewest``, and of the director indexes.
 
+    Args:
+        database: its stored name.
+
     Raises:
         UserError: an unknown database, or an ingest of it that has not finished.
         ClusterError: a node failed; what was done is taken back by the next run.
     """
     registry = site.registry
-    registry.published.catalog(database)
-    with registry.exclusive(f"ingest of {database}"), site.held(database):
-        _require_nothing_open(site, database)
+    called = registry.published.stored_catalog(database).called
+    with registry.ingesting(database), site.held(database):
+        _require_nothing_open(site, database, called)
         work = _Compaction(site, database, max(2, fewest), watcher)
-        done = work.run() if work.is_needed else Compacted(database)
+        done = replace(work.run() if work.is_needed else Compacted(database), database=called)
         sweep(site, database, done.transaction, is_over=True, grace_s=grace_s)
     return done
 
 
-def _require_nothing_open(site: Site, database: str) -> None:
+def _require_nothing_open(site: Site, database: str, called: str) -> None:
     found = site.registry.transactions.find_open(database)
     if found is None:
         return
     if found.plan != COMPACTION and found.state is not TransactionState.ABORTING:
-        raise UserError(f"'{database}' has an unfinished transaction", remedy="run its ingest again first")
+        raise UserError(f"'{called}' has an unfinished transaction", remedy="run its ingest again first")
     take_back(site, database, site.registry.transactions.take_over(found), "interrupted")
 
 

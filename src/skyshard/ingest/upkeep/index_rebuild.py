@@ -37,10 +37,10 @@ def rebuild_indexes(site: Site, database: str, watcher: Watcher = unwatched) -> 
         ClusterError: a chunk table that cannot be read, or other keys than its transaction brought.
     """
     registry = site.registry
-    catalog = registry.published.catalog(database)
-    with registry.exclusive(f"ingest of {database}"), site.held(database):
+    catalog = registry.published.stored_catalog(database)
+    with registry.ingesting(database), site.held(database):
         if registry.transactions.find_open(database) is not None:
-            raise UserError(f"'{database}' has an unfinished transaction", remedy="run its ingest again first")
+            raise UserError(f"'{catalog.called}' has an unfinished transaction", remedy="run its ingest again first")
         repair_faults(site, database, catalog.layout)
         answer("czar", site.czar_loader.call(NodeLoader.make_database, INDEX_DATABASE))
         parts = registry.index_parts.with_transactions(database)

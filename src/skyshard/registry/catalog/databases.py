@@ -11,6 +11,7 @@ from skyshard.registry.catalog import snapshot
 from skyshard.registry.stored import generation
 from skyshard.registry.stored import sql_tables as t
 from skyshard.registry.stored.lifecycle import DatabaseState
+from skyshard.registry.stored.naming import require_free, stored_name
 from skyshard.registry.stored.records import dump_table
 from skyshard.registry.stored.store import Store
 
@@ -22,6 +23,21 @@ class Databases(Store):
         with self._engine.connect() as connection:
             state = connection.scalar(sa.select(t.databases.c.state).where(t.databases.c.name == database))
         return DatabaseState(state) if state else None
+
+    def free_stored_name(self, shown: str) -> str:
+        """The stored name of a new database: its own, or, where a database had that already, one like it."""
+        with self._engine.connect() as connection:
+            taken = set(connection.scalars(sa.union_all(sa.select(t.databases.c.name), sa.select(t.dropped.c.name))))
+        return stored_name(shown, taken)
+
+    def require_free_name(self, name: str) -> None:
+        """Refuse a name that a database or an alias has.
+
+        Raises:
+            UserError: says which.
+        """
+        with self._engine.connect() as connection:
+            require_free(connection, name)
 
     def layout(self, database: str) -> Layout | None:
         with self._engine.connect() as connection:

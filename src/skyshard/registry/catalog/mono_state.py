@@ -56,13 +56,13 @@ def require_present(loads: Mapping[str, Load], catalogs: Iterable[Catalog]) -> N
         UserError: a database that the oracle does not hold, or as it was before the last transaction.
     """
     for catalog in catalogs:
-        remedy = f"run skyshard mono load {catalog.database}"
+        remedy = f"run skyshard mono load {catalog.called}"
         held = loads.get(catalog.database)
         if held is None:
-            raise UserError(f"the oracle does not hold '{catalog.database}'", remedy=remedy)
+            raise UserError(f"the oracle does not hold '{catalog.called}'", remedy=remedy)
         if held.transaction != catalog.transaction:
             raise UserError(
-                f"the oracle has '{catalog.database}' as of transaction {held.transaction}, the catalog is at "
+                f"the oracle has '{catalog.called}' as of transaction {held.transaction}, the catalog is at "
                 f"transaction {catalog.transaction}",
                 remedy=remedy,
             )

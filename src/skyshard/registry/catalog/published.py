@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from skyshard.db.connection import Account, Endpoint, connect
 from skyshard.registry.catalog import director_index, snapshot
+from skyshard.registry.catalog.database_names import DatabaseNames, read_names
 from skyshard.registry.catalog.published_catalog import Catalog, Chunks
 from skyshard.registry.stored.store import Engines, Store
 
@@ -17,18 +18,28 @@ class Published(Store):
         super().__init__(engines)
         self._czar = czar
 
-    def databases(self) -> list[str]:
+    def names(self) -> DatabaseNames:
+        """What databases are called at this moment."""
         with self._plain.reading() as connection:
-            return snapshot.published_names(connection)
+            return read_names(connection)
 
-    def catalog(self, database: str) -> Catalog:
+    def databases(self) -> list[str]:
+        return self.names().published
+
+    def catalog(self, name: str) -> Catalog:
         """The catalog of a published database, one consistent read.
 
         Raises:
             UserError: there is none of that name.
         """
         with self._plain.reading() as connection:
-            return snapshot.read_catalog(connection, database)
+            names = read_names(connection)
+            return snapshot.read_catalog(connection, names.stored(name), names)
+
+    def stored_catalog(self, database: str, names: DatabaseNames | None = None) -> Catalog:
+        """The same by its stored name; ``names`` as they were read before."""
+        with self._plain.reading() as connection:
+            return snapshot.read_catalog(connection, database, names or read_names(connection))
 
     def index_table(self, database: str, director: str) -> str:
         """Quoted name of the table that shows a director's index; empty when it has none."""

@@ -59,7 +59,8 @@ class CatalogTable:
 class Catalog:
     """A published database: its layout, its tables by name, and the nodes that serve it.
 
-    ``transaction`` is the last one that brought rows; 0 where none is known.
+    ``database`` is its stored name, by which servers know it. ``transaction`` is the last one that brought rows; 0
+    where none is known.
     """
 
     database: str
@@ -67,16 +68,29 @@ class Catalog:
     tables: Mapping[str, CatalogTable]
     nodes: tuple[str, ...]
     transaction: int = 0
+    shown: str = ""
+    """What people call it; empty where that is the stored name."""
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def called(self) -> str:
+        """Its name for people."""
+        return self.shown or self.database
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names that a statement may give it."""
+        return frozenset((self.called, *self.aliases))
 
 
 class CatalogSource(Protocol):
-    """Where the czar reads catalogs and the director index from."""
+    """Where the czar reads catalogs and the director index from; the index by the stored names of databases."""
 
     def databases(self) -> list[str]:
-        """Names of published databases."""
+        """Names of published databases, aliases among them."""
 
-    def catalog(self, database: str) -> Catalog:
-        """The catalog of a published database; ``UserError`` if there is none."""
+    def catalog(self, name: str) -> Catalog:
+        """The catalog of a published database, by its shown name or an alias; ``UserError`` if there is none."""
 
     def locate_keys(self, database: str, director: str, keys: Sequence[int]) -> dict[int, Chunks]:
         """Director index: key → chunks that have rows of it, for the keys it knows."""

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from skyshard.basics.errors import UserError
 from skyshard.catalog.ddl import shown_suffix
 from skyshard.catalog.layout import Layout, TableLayout, split_director
 from skyshard.catalog.schema import Table
 from skyshard.db.connection import Connection
+from skyshard.registry.catalog.database_names import DatabaseGone, DatabaseNames
 from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable, ChunkEntry
 from skyshard.registry.stored import plain_sql
 from skyshard.registry.stored.lifecycle import DatabaseState, ReplicaState
@@ -47,16 +47,15 @@ def read_replicas(
     ]
 
 
-def read_catalog(connection: Connection, database: str) -> Catalog:
-    """The catalog of a published database.
+def read_catalog(connection: Connection, database: str, names: DatabaseNames) -> Catalog:
+    """The catalog of a published database, by its stored name; ``names`` say what people call it.
 
     Raises:
-        UserError: there is none of that name.
+        DatabaseGone: there is none of that name.
     """
     found = connection.rows(plain_sql.DATABASE, [database])
     if not found or found[0][0] != DatabaseState.PUBLISHED:
-        known = ", ".join(published_names(connection)) or "none is published"
-        raise UserError(f"no database '{database}'", remedy=f"published: {known}")
+        raise DatabaseGone(f"no database '{names.shown(database)}'", remedy="it was dropped just now")
     by_table: dict[str, list[Replica]] = defaultdict(list)
     nodes = set()
     for replica in read_replicas(connection, database):
@@ -72,7 +71,10 @@ def read_catalog(connection: Connection, database: str) -> Catalog:
         table = replace(_catalog_table(row, by_table[name], apart), stray_chunks=frozenset(strayed[name]))
         tables[name] = replace(table, spread_keys=_spread_keys(database, table, spread)) if spread else table
     layout = Layout.model_validate_json(found[0][1])
-    return Catalog(database, layout, tables, tuple(sorted(nodes)), last_transaction(connection, database))
+    return Catalog(
+        database, layout, tables, tuple(sorted(nodes)), last_transaction(connection, database), str(found[0][2]),
+        names.aliases(database),
+    )  # fmt: skip
 
 
 def last_transaction(connection: Connection, database: str) -> int:
@@ -86,10 +88,6 @@ def table_definitions(
     """The tables that finished transactions brought, and those that one transaction brings."""
     rows = _read_tables(connection, database, transaction=transaction)
     return {row.table.name: (row.table, row.layout) for row in rows}
-
-
-def published_names(connection: Connection) -> list[str]:
-    return sorted(str(name) for (name,) in connection.rows(plain_sql.PUBLISHED))
 
 
 class _TableRow(NamedTuple):

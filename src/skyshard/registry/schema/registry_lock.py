@@ -15,8 +15,8 @@ WAIT_S = 5
 
 
 @contextmanager
-def exclusive(czar: Endpoint, what: str, *, wait_s: int = WAIT_S) -> Iterator[None]:
-    """Hold a lock: one ingest a database, one placement a family at a time.
+def exclusive(czar: Endpoint, what: str, *, wait_s: int = WAIT_S, called: str = "") -> Iterator[None]:
+    """Hold a lock: one ingest a database, one placement a family at a time; ``called`` as errors say it.
 
     Raises:
         ClusterError: another process holds it (retryable).
@@ -24,7 +24,7 @@ def exclusive(czar: Endpoint, what: str, *, wait_s: int = WAIT_S) -> Iterator[No
     with connect(czar, Account.ADMIN) as connection:
         name = lock_name(key_of(connection), what)
         if connection.value("SELECT GET_LOCK(%s, %s)", [name, wait_s]) != 1:
-            raise ClusterError(f"{what} is under way elsewhere", remedy="wait for it to end", retryable=True)
+            raise ClusterError(f"{called or what} is under way elsewhere", remedy="wait for it to end", retryable=True)
         try:
             yield
         finally:

@@ -15,6 +15,8 @@ from skyshard.basics.errors import ClusterError
 class DatabaseState(StrEnum):
     INGESTING = "ingesting"
     PUBLISHED = "published"
+    DROPPING = "dropping"
+    """No query sees it any more; what is left of it on the servers is being removed."""
 
 
 class TransactionState(StrEnum):
@@ -51,6 +53,7 @@ class Event(StrEnum):
     COMMITTED = "committed"
     ABORT = "abort"
     ABORTED = "aborted"
+    DROP = "drop"
     REBUILD = "rebuild"
     REPLACE = "replace"
 
@@ -78,7 +81,8 @@ LifecycleEvent = Event | QueryEvent
 NEXT: Mapping[type[State], Mapping[State, Mapping[LifecycleEvent, State]]] = {
     DatabaseState: {
         DatabaseState.INGESTING: {Event.COMMITTED: DatabaseState.PUBLISHED},
-        DatabaseState.PUBLISHED: {Event.COMMITTED: DatabaseState.PUBLISHED},
+        DatabaseState.PUBLISHED: {Event.COMMITTED: DatabaseState.PUBLISHED, Event.DROP: DatabaseState.DROPPING},
+        DatabaseState.DROPPING: {},
     },
     TransactionState: {
         TransactionState.STARTED: {Event.COMMIT: TransactionState.COMMITTING, Event.ABORT: TransactionState.ABORTING},

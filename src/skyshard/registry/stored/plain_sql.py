@@ -11,7 +11,7 @@ from typing import Any
 
 from skyshard.db.connection import quote_name
 from skyshard.registry.stored.database_names import REGISTRY_DATABASE
-from skyshard.registry.stored.lifecycle import DatabaseState, TransactionState
+from skyshard.registry.stored.lifecycle import TransactionState
 from skyshard.registry.stored.records import COMPACTION
 
 
@@ -24,8 +24,14 @@ _FINISHED = f"x.state = '{TransactionState.FINISHED}'"
 
 GENERATION = f"SELECT COALESCE(MAX(number), 0) FROM {_named('generation')}"
 """The generation's number; 0 before anything was published."""
-PUBLISHED = f"SELECT name FROM {_named('databases')} WHERE state = '{DatabaseState.PUBLISHED}'"
-DATABASE = f"SELECT state, layout FROM {_named('databases')} WHERE name = %s"
+NAMES = (
+    f"SELECT d.shown, d.name, d.state, 0 AS is_alias FROM {_named('databases')} d UNION ALL "
+    f"SELECT a.name, d.name, d.state, 1 FROM {_named('aliases')} a "
+    f"JOIN {_named('databases')} d ON d.name = a.`database`"
+)
+"""What databases are called, their stored names and states; then the aliases, with those of their databases."""
+DATABASE = f"SELECT state, layout, shown FROM {_named('databases')} WHERE name = %s"
+"""Argument: a stored name, as of all that follow."""
 TABLES = (
     f"SELECT t.definition, t.layout, t.position_is_local FROM {_named('tables')} t WHERE t.`database` = %s "
     f"AND NOT EXISTS (SELECT 1 FROM {_X} WHERE x.id = t.transaction_id AND x.id <> %s AND NOT {_FINISHED}) "

@@ -38,10 +38,11 @@ databases = Table(
     Column("created_s", Double, nullable=False),
     Column("shown", String(64), nullable=False, unique=True),
     Column("changed_s", Double, nullable=False, default=0.0),
+    Column("kept_until_s", Double, nullable=False, default=0.0),
     **_OPTIONS,
 )  # fmt: skip
 """``name`` is the stored name, which never changes; ``shown`` is what people call it; ``changed_s`` is when its state
-or its shown name changed last."""
+or its shown name changed last; until ``kept_until_s`` one that is being dropped may still be read."""
 
 aliases = Table(
     "aliases", metadata,

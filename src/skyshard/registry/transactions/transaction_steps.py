@@ -36,7 +36,9 @@ def find_open(connection: sa.Connection, database: str) -> OpenTransaction | Non
     return OpenTransaction(int(row["id"]), state, row["plan"], int(row["attempt"]), row["begun_s"])
 
 
-def begin(connection: sa.Connection, database: str, layout: Layout, source: str, plan: str) -> OpenTransaction:
+def begin(
+    connection: sa.Connection, database: str, layout: Layout, source: str, plan: str, *, shown: str = ""
+) -> OpenTransaction:
     """Register the database, if it is new, and start a transaction.
 
     Raises:
@@ -50,13 +52,13 @@ def begin(connection: sa.Connection, database: str, layout: Layout, source: str,
     values = {"family": layout.striping.family, "layout": layout.model_dump(mode="json"), "source": source}
     if row is None:
         state = DatabaseState.INGESTING
-        made = sa.insert(t.databases).values(name=database, shown=database, state=state, **values)
+        made = sa.insert(t.databases).values(name=database, shown=shown or database, state=state, **values)
         connection.execute(made.values(created_s=time.time(), changed_s=time.time()))
     elif row["state"] == DatabaseState.INGESTING:
         connection.execute(sa.update(t.databases).where(t.databases.c.name == database).values(**values))
     elif row["family"] != values["family"]:
         raise UserError(
-            f"database '{database}' has striping {row['family']}, the source {values['family']}",
+            f"database '{row['shown']}' has striping {row['family']}, the source {values['family']}",
             remedy="ingest under another --database",
         )
     mine = OpenTransaction(0, TransactionState.STARTED, plan, 1, time.time())

@@ -27,14 +27,14 @@ class Transactions(Store):
         with self._engine.connect() as connection:
             return steps.find_open(connection, database)
 
-    def begin(self, database: str, layout: Layout, source: str, plan: str) -> OpenTransaction:
-        """Start a transaction; the database is registered with it.
+    def begin(self, database: str, layout: Layout, source: str, plan: str, *, shown: str = "") -> OpenTransaction:
+        """Start a transaction; a database that is new is registered with it, and called ``shown``.
 
         Raises:
             UserError: the database is published with another striping.
         """
         with self._writer.begin() as connection:
-            return steps.begin(connection, database, layout, source, plan)
+            return steps.begin(connection, database, layout, source, plan, shown=shown)
 
     def take_over(self, found: OpenTransaction) -> OpenTransaction:
         """Go on with an interrupted transaction; whoever had it can do no more with it."""

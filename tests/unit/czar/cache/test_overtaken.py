@@ -67,7 +67,7 @@ def test_what_stays_gone_is_an_error() -> None:
 
 def test_nothing_is_asked_again_after_the_first_row() -> None:
     """Rows that were handed out may be of another generation than those that would follow."""
-    with pytest.raises(ClusterError, match="replaced by a compaction while its rows were handed out") as caught:
+    with pytest.raises(ClusterError, match="replaced, or dropped, while its rows were handed out") as caught:
         list(answered(plan(), source([refusal(1146)], rows_before=1), plan, Running("q")))
     assert caught.value.retryable
 

@@ -30,7 +30,10 @@ class FourChunks(CatalogSnapshot):
         super().__init__(number, kept)
         self.source = Source()
 
-    def catalog(self, database: str) -> Catalog:
+    def catalog(self, name: str) -> Catalog:
+        return self.source.catalog(name)
+
+    def stored_catalog(self, database: str) -> Catalog:
         return self.source.catalog(database)
 
     def index_table(self, database: str, director: str) -> str:

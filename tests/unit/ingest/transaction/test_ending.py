@@ -9,6 +9,7 @@ import pytest
 from skyshard.basics.errors import Bug, ClusterError, UserError
 from skyshard.ingest.transaction import ending
 from skyshard.ingest.transaction.ending import abort, settle
+from skyshard.registry.catalog.database_names import DatabaseNames
 from skyshard.registry.stored.lifecycle import TransactionState
 from skyshard.registry.stored.records import OpenTransaction
 
@@ -22,13 +23,16 @@ class Site:
         self.found = found
         self.row = row
         self.told: list[dict[str, Any]] = []
-        self.registry = self.transactions = self.events = self
+        self.registry = self.transactions = self.events = self.published = self
 
     def find_open(self, database: str) -> OpenTransaction | None:
         return self.found
 
     def get(self, number: int) -> dict[str, Any] | None:
         return self.row
+
+    def names(self) -> DatabaseNames:
+        return DatabaseNames({})
 
     def tell(self, event: object, **fields: Any) -> None:
         self.told.append(fields)

@@ -11,9 +11,13 @@ from skyshard.registry.schema.migrations.step import Change, Step, UpgradePlace
 _DATABASES = "skyshard_registry.`databases`"
 _COLUMNS = (
     "ADD COLUMN IF NOT EXISTS shown VARCHAR(64) NOT NULL DEFAULT '', "
-    "ADD COLUMN IF NOT EXISTS changed_s DOUBLE NOT NULL DEFAULT 0"
+    "ADD COLUMN IF NOT EXISTS changed_s DOUBLE NOT NULL DEFAULT 0, "
+    "ADD COLUMN IF NOT EXISTS kept_until_s DOUBLE NOT NULL DEFAULT 0"
 )
-_LAST = "ALTER COLUMN shown DROP DEFAULT, ALTER COLUMN changed_s DROP DEFAULT, ADD UNIQUE INDEX shown (shown)"
+_LAST = (
+    "ALTER COLUMN shown DROP DEFAULT, ALTER COLUMN changed_s DROP DEFAULT, ALTER COLUMN kept_until_s DROP DEFAULT, "
+    "ADD UNIQUE INDEX shown (shown)"
+)
 _TABLES = {
     "aliases": (
         "(name VARCHAR(64) NOT NULL, `database` VARCHAR(64) NOT NULL, changed_s DOUBLE NOT NULL, PRIMARY KEY (name), "

@@ -1,0 +1,100 @@
+"""What people call databases: a shown name each, and aliases; the stored name stands behind both and never changes.
+
+Everything on the servers, in files and in the registry's rows goes by stored names. Names that people give become
+stored ones here, and nowhere else. ``DatabaseNames`` is one consistent read: whoever resolves several names by one of
+them sees every alias as it was at that moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from skyshard.basics.errors import UserError
+from skyshard.db.connection import Connection
+from skyshard.registry.stored import plain_sql
+from skyshard.registry.stored.lifecycle import DatabaseState
+
+
+class DatabaseGone(UserError):
+    """A database that was there when its name was looked up, and is dropped now: what asked may look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownName:
+    """One name: of the database that is stored as ``stored``, or an alias of it."""
+
+    name: str
+    stored: str
+    state: DatabaseState
+    is_alias: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseNames:
+    """All names at one moment."""
+
+    by_name: Mapping[str, KnownName]
+
+    @classmethod
+    def of(cls, names: Iterable[KnownName]) -> DatabaseNames:
+        return cls({one.name: one for one in names})
+
+    @property
+    def published(self) -> list[str]:
+        """The names that a statement may use, aliases among them, sorted."""
+        return sorted(one.name for one in self.by_name.values() if one.state is DatabaseState.PUBLISHED)
+
+    @property
+    def published_stored(self) -> list[str]:
+        """The stored names of the published databases, each once, by what people call them."""
+        return [self.by_name[name].stored for name in self.published if not self.by_name[name].is_alias]
+
+    @property
+    def all_stored(self) -> list[str]:
+        """The stored names of all databases, whatever their state, by what people call them."""
+        return [one.stored for _, one in sorted(self.by_name.items()) if not one.is_alias]
+
+    def stored(self, name: str) -> str:
+        """The stored name of a published database.
+
+        Raises:
+            UserError: none is called so; says which there are.
+        """
+        found = self.by_name.get(name)
+        if found is None or found.state is not DatabaseState.PUBLISHED:
+            raise no_database(name, self)
+        return found.stored
+
+    def known(self, name: str) -> KnownName:
+        """A database by its name, whatever its state. Errors as of :meth:`stored`."""
+        found = self.by_name.get(name)
+        if found is None:
+            raise no_database(name, self)
+        return found
+
+    def shown(self, stored: str) -> str:
+        """What people call a database; its stored name where it has gone."""
+        found = (one.name for one in self.by_name.values() if one.stored == stored and not one.is_alias)
+        return next(found, stored)
+
+    def aliases(self, stored: str) -> tuple[str, ...]:
+        """The aliases of a database, sorted."""
+        return tuple(sorted(one.name for one in self.by_name.values() if one.stored == stored and one.is_alias))
+
+
+def no_database(name: str, names: DatabaseNames) -> UserError:
+    """The error about a name that no published database has.
+
+    >>> str(no_database("hsc", DatabaseNames({})))
+    "no database 'hsc'; published: none is published"
+    """
+    return UserError(f"no database '{name}'", remedy=f"published: {', '.join(names.published) or 'none is published'}")
+
+
+def read_names(connection: Connection) -> DatabaseNames:
+    """All names, as one statement reads them."""
+    return DatabaseNames.of(
+        KnownName(str(name), str(stored), DatabaseState(state), bool(is_alias))
+        for name, stored, state, is_alias in connection.rows(plain_sql.NAMES)
+    )

@@ -1,0 +1,1 @@
+"""The life of databases as wholes: what there is, other names, aliases, their end."""
