@@ -96,17 +96,34 @@ def _combine(kind: type[ast.operator], left: pa.Array | int | float, right: pa.A
         return _NUMBERS[kind](left, right)
     operands = [_number(value) for value in (left, right)]
     if kind is ast.Div:
-        return pc.divide(*[value.cast(pa.float64()) for value in operands])
+        return pc.divide(*[value.cast(pa.float64(), safe=False) for value in operands])
     if any(pa.types.is_floating(value.type) for value in operands):
-        operands = [value.cast(pa.float64()) for value in operands]
+        operands = [value.cast(pa.float64(), safe=False) for value in operands]
         return {ast.Add: pc.add, ast.Sub: pc.subtract, ast.Mult: pc.multiply}[kind](*operands)
-    return _OPERATORS[kind](*operands)
+    return _OPERATORS[kind](*_of_one_sign(operands))
+
+
+def _of_one_sign(operands: list[pa.Array | pa.Scalar]) -> list[pa.Array | pa.Scalar]:
+    """Whole numbers of 64 bits as signed ones where all fit, else as unsigned ones."""
+    if not any(pa.types.is_uint64(value.type) for value in operands):
+        return operands
+    try:
+        return [value.cast(pa.int64()) for value in operands]
+    except pa.ArrowInvalid:
+        return [value.cast(pa.uint64()) for value in operands]
+
+
+def constant_scalar(value: bool | int | float | str) -> pa.Scalar:
+    """A constant of an expression; a whole number of more than 63 bits is an unsigned one, of more than 64 a DOUBLE."""
+    if isinstance(value, int) and value >= 1 << 63:
+        return pa.scalar(value, pa.uint64()) if value < 1 << 64 else pa.scalar(float(value))
+    return pa.scalar(float(value) if isinstance(value, int) and value < -(1 << 63) else value)
 
 
 def _number(value: pa.Array | int | float) -> pa.Array | pa.Scalar:
     """Whole numbers at 64 bits, so that sums of small types have room."""
     if not isinstance(value, pa.Array):
-        return pa.scalar(value)
+        return constant_scalar(value)
     if pa.types.is_boolean(value.type):
         return value.cast(pa.int8()).cast(pa.int64())
     return value.cast(pa.int64()) if pa.types.is_integer(value.type) and value.type.bit_width < 64 else value

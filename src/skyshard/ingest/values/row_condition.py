@@ -15,6 +15,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from skyshard.basics.errors import UserError
 from skyshard.basics.python_syntax import parse_expression
 from skyshard.ingest.values.arrow_values import plain_array
-from skyshard.ingest.values.column_expression import require_arithmetic, value_of
+from skyshard.ingest.values.column_expression import constant_scalar, require_arithmetic, value_of
 from skyshard.ingest.values.text_values import RowError
 
 _COMPARED = {
@@ -36,6 +37,8 @@ _COMPARED = {
 _REMEDY = "use column names, numbers, 'texts', + - * /, < <= > >= = <>, and, or, not, in (...), is null, parentheses"
 _WORDS = re.compile(r"\b(and|or|not|in|is|null|true|false)\b", re.IGNORECASE)
 _TEXT = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
+_WHOLE = pa.decimal128(20, 0)
+"""Holds whole numbers of 64 bits, signed or not."""
 _CONSTANTS = {"null": None, "true": True, "false": False}
 
 
@@ -189,29 +192,46 @@ def _compared(how: ast.cmpop, left: ast.expr, right: ast.expr, columns: Mapping[
 
 
 def _equal(how: type[ast.cmpop], left: pa.Array | pa.Scalar, right: pa.Array | pa.Scalar) -> pa.Array | pa.Scalar:
-    """Two values held against each other: texts with texts, else numbers."""
-    if not (_is_text(left) and _is_text(right)):
-        left, right = _number(left), _number(right)
-    if pa.types.is_decimal(left.type) != pa.types.is_decimal(right.type):
-        left, right = left.cast(pa.float64()), right.cast(pa.float64())
-    return _COMPARED[how](left, right)
+    """Two values held against each other: texts with texts, times with what texts say, else numbers."""
+    if _is_text(left) and _is_text(right):
+        return _COMPARED[how](left, right)
+    for moment, text in ((left.type, right), (right.type, left)):
+        if pa.types.is_temporal(moment) and _is_text(text):
+            return _COMPARED[how](left.cast(moment), right.cast(moment))
+    return _COMPARED[how](*_alike(_number(left), _number(right)))
+
+
+def _alike(left: pa.Array | pa.Scalar, right: pa.Array | pa.Scalar) -> list[pa.Array | pa.Scalar]:
+    """Two numbers of one kind: DOUBLE where either is a float, as one server has it; whole ones keep all digits."""
+    pair = [left, right]
+    if any(pa.types.is_floating(value.type) for value in pair):
+        return [value.cast(pa.float64(), safe=False) for value in pair]
+    if any(pa.types.is_decimal(value.type) or pa.types.is_uint64(value.type) for value in pair):
+        return [value.cast(_WHOLE) if pa.types.is_integer(value.type) else value for value in pair]
+    return pair
 
 
 def _operand(node: ast.expr, columns: Mapping[str, pa.Array]) -> pa.Array | pa.Scalar:
     """A column, a constant, or what arithmetic makes of them; what is not finite is NULL."""
     if _is_constant(node):
         value = _constant(node)
-        return pa.scalar(value, pa.int64() if value is None else None)
+        if isinstance(value, int) and 1 << 64 <= abs(value) < 10**38:
+            return pa.scalar(Decimal(value))
+        return pa.scalar(None, pa.int64()) if value is None else constant_scalar(value)
     if isinstance(node, ast.Name):
         return _finite(_readable(columns[node.id]))
     names = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
     found = value_of(node, {name: _number(_readable(columns[name])) for name in names})
-    return _finite(found) if isinstance(found, pa.Array) else pa.scalar(found)
+    return _finite(found) if isinstance(found, pa.Array) else constant_scalar(found)
 
 
 def _readable(values: pa.Array) -> pa.Array:
-    """An input column without dictionary, bytes as text."""
+    """An input column without dictionary, bytes as text, times in UTC."""
     values = plain_array(values)
+    if pa.types.is_float16(values.type):
+        return values.cast(pa.float32())
+    if pa.types.is_timestamp(values.type):
+        return values.cast(pa.timestamp(values.type.unit))
     is_bytes = pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type)
     return values.cast(pa.large_string()) if is_bytes else values
 

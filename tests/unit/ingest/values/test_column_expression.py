@@ -62,3 +62,10 @@ def test_anything_but_arithmetic_is_refused(text: str) -> None:
     with pytest.raises(UserError, match="expression") as caught:
         names_in(text)
     assert "parentheses" in caught.value.remedy
+
+
+def test_unsigned_columns_keep_their_digits_in_sums_when_they_pass_63_bits() -> None:
+    """Signed where all values fit, so that differences may be negative; else unsigned."""
+    small, large = pa.array([1, 5], pa.uint64()), pa.array([1, 2**63], pa.uint64())
+    assert evaluate("a - 3", {"a": small}, 2).to_pylist() == [-2, 2]
+    assert evaluate("a + 3", {"a": large}, 2).to_pylist() == [4, 2**63 + 3]

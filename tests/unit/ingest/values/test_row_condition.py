@@ -110,3 +110,36 @@ def test_anything_but_a_condition_is_refused(text: str) -> None:
     with pytest.raises(UserError) as caught:
         columns_in(text)
     assert "parentheses" in caught.value.remedy
+
+
+UNSIGNED = {
+    "id": pa.array([0, 2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1, None], pa.uint64()),
+    "price": pa.array([0, 1, 2, 3, 2**63, None], pa.decimal128(38, 0)),
+    "half": pa.array([0.0, 0.5, 1.5, -2.0, float("nan"), None], pa.float16()),
+    "taken": pa.array([0, 1, 86_399_999_999, 86_400_000_000, 10**15, None], pa.timestamp("us", tz="Europe/Berlin")),
+    "night": pa.array([0, 1, 19_000, -1, 20_000, None], pa.date32()),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("id >= 9223372036854775808", [3, 4]),
+        ("id = 9007199254740993", [1]),
+        ("id > -1", [0, 1, 2, 3, 4]),
+        ("id in (18446744073709551615, -1)", [4]),
+        ("id < 18446744073709551616", [0, 1, 2, 3, 4]),
+        ("id > 0.5", [1, 2, 3, 4]),
+        ("id / 2 < 1", [0]),
+        ("price = id", [0]),
+        ("price = 9223372036854775808", [4]),
+        ("half > 0.25", [1, 2]),
+        ("half is null", [4, 5]),
+        ("taken < '1970-01-02'", [0, 1, 2]),
+        ("'1970-01-02 00:00:00' = taken", [3]),
+        ("night > '1970-01-01'", [1, 2, 4]),
+    ],
+)
+def test_whole_numbers_of_64_bits_and_times_are_compared_as_they_are(text: str, rows: list[int]) -> None:
+    """No digit is lost, nothing overflows, and times are in UTC."""
+    assert is_true(text, UNSIGNED, 6).nonzero()[0].tolist() == rows
