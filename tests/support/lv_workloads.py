@@ -34,9 +34,13 @@ def lv_schedule(loaded: Workload) -> list[list[ClassSchedule]]:
     return build_schedule(loaded, TEMPLATES, DataProfile.example(), 1)
 
 
-def trial_of(loaded: Workload, target: Target, out: Path, processes: DriverProcesses | None = None) -> TrialSummary:
+def trial_of(
+    loaded: Workload, target: Target, out: Path, processes: DriverProcesses | None = None, *, has_page: bool = False
+) -> TrialSummary:
+    """A trial; its page is drawn only where a test looks at it."""
     queries = TrialQueries(loaded, TEMPLATES, profile=DataProfile.example())
-    return run_trial(queries, TrialEngines(target), TrialRecord(out), TrialDriver(processes)).summary
+    record = TrialRecord(out, is_brief=not has_page)
+    return run_trial(queries, TrialEngines(target), record, TrialDriver(processes)).summary
 
 
 class Exhausted(NullTarget):

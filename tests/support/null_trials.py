@@ -64,7 +64,10 @@ def trial(
     oracle: Target | None = None,
     catalog: CatalogFacts = CATALOG,
     truth: TrueAnswers | None = None,
+    *,
+    has_page: bool = False,
 ) -> TrialSummary:
+    """A trial; its page is drawn only where a test looks at it, as that takes a second."""
     queries = TrialQueries(WORKLOAD, TEMPLATES, profile=PROFILE)
     engines = TrialEngines(target or NullTarget(), oracle, truth)
-    return run_trial(queries, engines, TrialRecord(out, catalog, reads_machine=False)).summary
+    return run_trial(queries, engines, TrialRecord(out, catalog, reads_machine=False, is_brief=not has_page)).summary

@@ -99,7 +99,7 @@ def test_of_a_process_that_dies_the_others_samples_are_kept(tmp_path: Path, monk
     monkeypatch.syspath_prepend(Path(__file__).parents[4])  # whence a process that is spawned imports the target
     loaded = lv_workload({"arrivals": {"loop": "open", "rate_per_s": 40, "clients": 2}, "count": 100}, {})
     processes = DriverProcesses(partial(Doomed, tmp_path / "mark"), 2)
-    summary = trial_of(loaded, NullTarget(), tmp_path / "trial", processes)
+    summary = trial_of(loaded, NullTarget(), tmp_path / "trial", processes, has_page=True)
     trial = validate_trial(tmp_path / "trial")
     assert len(set(trial.samples["process"].to_pylist())) == 1
     assert 5 < trial.samples.num_rows < 60

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(20)  # drawing takes a second, and several on a
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A good trial with everything in it."""
     out = tmp_path_factory.mktemp("trial")
-    trial(out, oracle=Oracle())
+    trial(out, oracle=Oracle(), has_page=True)
     return out
 
 

@@ -25,12 +25,19 @@ from skyshard.bench.record.write_trial import write_trial
 pytestmark = pytest.mark.timeout(20)
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole trial, which is drawn once."""
+    out, trial = tmp_path_factory.mktemp("made"), made_trial(1)
+    write_trial(out, trial)
+    write_pages(trial, out)
+    return out
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    trial = made_trial(1)
-    write_trial(tmp_path, trial)
-    write_pages(trial, tmp_path)
-    return tmp_path
+def folder(made: Path, tmp_path: Path) -> Path:
+    """A copy of the whole trial, to be harmed."""
+    return Path(shutil.copytree(made, tmp_path / "trial"))
 
 
 def shorten(path: Path) -> None:

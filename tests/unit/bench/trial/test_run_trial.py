@@ -54,7 +54,7 @@ class Broken(NullTarget):
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A good trial with everything in it."""
     out = tmp_path_factory.mktemp("trial")
-    trial(out, oracle=Oracle())
+    trial(out, oracle=Oracle(), has_page=True)
     return out
 
 
@@ -77,7 +77,7 @@ def test_a_trial_folder_holds_manifest_samples_summary_and_report(folder: Path) 
 
 def test_a_wrong_answer_is_counted_listed_and_fails_the_trial(tmp_path: Path) -> None:
     """The statement, its template and the reason stand in summary and report."""
-    summary = trial(tmp_path, Wrong(), Oracle(), NO_SKY)
+    summary = trial(tmp_path, Wrong(), Oracle(), NO_SKY, has_page=True)
     assert [(one.class_name, one.wrong) for one in summary.classes] == [("LV", 0), ("LV", 0), ("FTSObj", 2)]
     assert [one.template for one in summary.wrong_answers] == ["FTSObj/density"]
     assert not summary.is_passed
@@ -90,7 +90,7 @@ def test_a_wrong_answer_is_counted_listed_and_fails_the_trial(tmp_path: Path) ->
 
 def test_a_target_that_always_fails_still_leaves_a_report(tmp_path: Path) -> None:
     """No answer at all: every query is an error, nothing is divided by zero, and the reason is shown escaped."""
-    summary = trial(tmp_path, Broken(), Oracle(), NO_SKY)
+    summary = trial(tmp_path, Broken(), Oracle(), NO_SKY, has_page=True)
     assert sum(one.errors for one in summary.classes) == summary.n == 24
     assert all(one.latency is None for one in summary.classes)
     assert "node &lt;2&gt; is gone; start it" in (tmp_path / "report.html").read_text()

@@ -15,7 +15,7 @@ from skyshard.bench.target import NullTarget
 def test_phases_after_exhaustion_are_not_run(tmp_path: Path) -> None:
     """The second phase fails, the third is not sent; the summary says which, and why the trial fails."""
     loaded = lv_workload({}, {}, {}, ends_at_failure=True)
-    summary = trial_of(loaded, Exhausted(), tmp_path)
+    summary = trial_of(loaded, Exhausted(), tmp_path, has_page=True)
     assert summary.not_run == ["p2"]
     assert [one.phase for one in summary.classes] == ["p0", "p1"]
     assert summary.n == 40

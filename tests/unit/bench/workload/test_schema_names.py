@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,13 @@ from tests.support.planned import plan_of
 from skyshard.basics.errors import UserError
 from skyshard.bench.workload.data_profile import DataProfile
 from skyshard.bench.workload.parameters import Draws, draw
-from skyshard.bench.workload.query_template import parse_header, read_template, read_templates, wanted_columns
+from skyshard.bench.workload.query_template import (
+    QueryTemplate,
+    parse_header,
+    read_template,
+    read_templates,
+    wanted_columns,
+)
 from skyshard.bench.workload.schema_names import CatalogSchema, read_schema_file
 from skyshard.bench.workload.workload import read_workload
 from skyshard.catalog.felis_schemas import read_schema
@@ -106,8 +112,18 @@ def catalog(schema: str) -> OneCatalog:
     return OneCatalog(kpm_tables() if schema == "kpm" else mapped_tables(schema))
 
 
-def rendered(key: str, schema: CatalogSchema, seed: int = 1) -> str:
-    template = read_template(FOLDER, key, schema)
+@cache
+def schema_of(name: str) -> CatalogSchema:
+    return read_schema_file(SCHEMAS, name)
+
+
+@cache
+def template_of(key: str, schema: str) -> QueryTemplate:
+    return read_template(FOLDER, key, schema_of(schema))
+
+
+def rendered(key: str, schema: str, seed: int = 1) -> str:
+    template = template_of(key, schema)
     profile = DataProfile.example(wanted_columns([template]))
     return template.render(draw(template.header.parameters, Draws.of(profile, np.random.default_rng(seed))))
 
@@ -115,7 +131,7 @@ def rendered(key: str, schema: CatalogSchema, seed: int = 1) -> str:
 @pytest.mark.parametrize(("key", "schema"), written_for(), ids=lambda value: value)
 def test_every_shipped_template_is_explained_for_every_schema_that_it_claims(key: str, schema: str) -> None:
     """It renders, every name in it exists, and the czar has a plan for it that names its columns."""
-    explanation = Explanation.of(plan_of(rendered(key, read_schema_file(SCHEMAS, schema)), catalog(schema)))
+    explanation = Explanation.of(plan_of(rendered(key, schema), catalog(schema)))
     assert explanation.columns
     assert 0 < explanation.chunks <= len(CHUNKS) or explanation.kind
 
@@ -123,8 +139,8 @@ def test_every_shipped_template_is_explained_for_every_schema_that_it_claims(key
 @pytest.mark.parametrize(("key", "schema"), written_for(), ids=lambda value: value)
 def test_flux_windows_name_columns_that_exist(key: str, schema: str) -> None:
     """A window's table and column are of the catalog."""
-    names = read_schema_file(SCHEMAS, schema)
-    for table, column in wanted_columns([read_template(FOLDER, key, names)]):
+    names = schema_of(schema)
+    for table, column in wanted_columns([template_of(key, schema)]):
         assert catalog(schema).catalog("sky").tables[names.table(table)].table.find(names.column(table, column))
 
 
@@ -184,4 +200,4 @@ def test_the_kpm_constants_are_those_of_the_published_pool() -> None:
     schema = read_schema_file(SCHEMAS, "kpm")
     fixed = ["count_bright_y", "count_redder", "extent_north", "extent_window_z", "extent", "extent_faint_z"]
     for key in [f"FTSObj/{name}" for name in (*fixed, "density")] + ["FTSSrc/count_flux", "FTSFSrc/count_flux"]:
-        assert rendered(key, schema).lower() in known
+        assert rendered(key, schema.name).lower() in known
