@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,7 @@ from skyshard.releases.differences.column_tally import ColumnTally
 from skyshard.releases.differences.compare_rows import ComparedPart, ComparedSides, compare_chunk
 from skyshard.releases.differences.difference import TableDifference
 from skyshard.releases.differences.fate_tally import FateTally, cell_of, signed_keys
+from skyshard.releases.differences.group_counts import share_in_common
 from skyshard.releases.differences.match_by_key import FREE, LASTING_SHARE, KeyMatch, Marks, match_by_key
 from skyshard.releases.differences.match_by_position import make_zones, marks_of, match_zones
 from skyshard.releases.differences.match_plan import MatchBy, MatchPlan, plan_match
@@ -25,6 +25,8 @@ from skyshard.releases.differences.stored_rows import StoredRows
 from skyshard.releases.differences.table_findings import Findings, content_difference, table_difference
 from skyshard.releases.differences.worker_threads import WorkerThreads
 
+SHARED_GROUPS = 0.5
+"""Of the groups of the side with fewer, the share from which rows are looked for in their own group alone."""
 PARTITION_ROWS = 2 << 20
 """Rows of a side whose keys are matched together."""
 
@@ -66,22 +68,18 @@ class TableComparison:
         """
         old, new = self._sides.old, self._sides.new
         plan = plan_match(old, new, renamed, self._by)
-        follows = {name.lower() for name in (new.layout.key, new.layout.key2) if name}
-        is_foreign = not lasting and not plan.is_placed and any(key.name.lower() in follows for _, key in plan.keys)
-        if not plan.can_match or is_foreign:
-            why = "its key follows a director whose keys do not last" if is_foreign else "it has no primary key"
-            return content_difference(old, new, plan, why, self._groups(plan), is_same_sky=self._sides.is_same_sky)
+        why = _unmatchable(plan, new, lasting=lasting)
+        if why and not plan.groups:
+            return content_difference(old, new, plan, why, ([], []), is_same_sky=self._sides.is_same_sky)
         outlines = self._outlines(plan)
-        findings = self._match(plan, outlines)
+        findings = None if why else self._match(plan, outlines)
+        if findings is not None and plan.is_guessed and _has_doubles(findings):
+            why = f"it has no primary key, and {', '.join(key.name for _, key in plan.keys)} is not unique"
+        if findings is None or why:
+            groups = outlines[0].groups, outlines[1].groups
+            return content_difference(old, new, plan, why, groups, is_same_sky=self._sides.is_same_sky)
         self._compare(plan, findings)
         return table_difference(old, new, plan, findings, self._sides.chunker, self._spill)
-
-    def _groups(self, plan: MatchPlan) -> tuple[list[Counter[str]], list[Counter[str]]]:
-        """Rows by group of a table whose rows are not matched."""
-        if not plan.groups:
-            return [], []
-        old, new = self._outlines(plan)
-        return old.groups, new.groups
 
     def _outlines(self, plan: MatchPlan) -> tuple[SideOutlines, SideOutlines]:
         partitions = max(1, -(-max(self._sides.old.rows, self._sides.new.rows) // PARTITION_ROWS))
@@ -106,6 +104,9 @@ class TableComparison:
         findings = Findings(how, why, keys, pairs, marks, tally, (old.groups, new.groups))
         findings.by_key = pairs.count
         if plan.is_placed:
+            findings.within = self._within(plan, outlines)
+            if findings.within:
+                findings.why += f"; by position only rows of one {' and '.join(findings.within)}"
             self._match_positions(outlines, findings)
         else:
             for side, is_old in ((0, True), (1, False)):
@@ -125,12 +126,22 @@ class TableComparison:
         if keys is None or self._by == "position":
             return "position", "asked for" if self._by == "position" else "there is no common key"
         if self._by == "key" or not plan.is_placed:
-            return "key", "asked for" if self._by == "key" else "it has a primary key and no position of its own"
+            told = f"its {', '.join(key.name for _, key in plan.keys)} is unique" if plan.is_guessed else ""
+            return "key", "asked for" if self._by == "key" and plan.is_placed else told or "it has a primary key"
         told = f"{keys.near_share:.1%} of {keys.equal:,} equal keys are within {self._radius:g} arcseconds"
         if not keys.equal:
             return "position", "no key is in both"
         lasts = keys.near_share >= LASTING_SHARE
         return ("key", f"keys last: {told}") if lasts else ("position", f"keys do not last: {told}")
+
+    @staticmethod
+    def _within(plan: MatchPlan, outlines: tuple[SideOutlines, SideOutlines]) -> tuple[str, ...]:
+        """The grouping within which positions are compared, if most of its groups are on both sides."""
+        if not plan.within:
+            return ()
+        place = plan.groups.index(plan.within)
+        shared = share_in_common(*(side.groups[place] for side in outlines))
+        return plan.within if shared >= SHARED_GROUPS else ()
 
     def _match_positions(self, outlines: tuple[SideOutlines, SideOutlines], findings: Findings) -> None:
         """Rows that are left over, by position; and how many rows are in each cell of the sky."""
@@ -141,6 +152,7 @@ class TableComparison:
         if not any((marks == FREE).any() for side in findings.marks for marks in side.values()):
             return
         zones = make_zones(*outlines, self._radius)
+        zones.is_grouped = findings.within != ()
         calls = list(match_zones(outlines, findings.marks, self._radius, self._spill, zones))
         each = (self._sides.old.rows + self._sides.new.rows) // len(calls)
         for found in self._threads.run(f"match {self._name}", calls, [each] * len(calls)):
@@ -170,6 +182,23 @@ class TableComparison:
             cells = cell_of(*part.positions, self._sides.chunker)
             findings.tally.count_cells(cells, "matched")
             findings.tally.count_cells(cells[part.changed], "changed")
+
+
+def _unmatchable(plan: MatchPlan, new: StoredRows, *, lasting: bool) -> str:
+    """Why rows of a table cannot be matched; empty if they can.
+
+    Args:
+        lasting: keys of the director that the table follows last.
+    """
+    if not plan.can_match:
+        return "it has no primary key"
+    follows = {name.lower() for name in (new.layout.key, new.layout.key2) if name}
+    is_foreign = plan.is_guessed or any(key.name.lower() in follows for _, key in plan.keys)
+    return "it follows a director whose keys do not last" if is_foreign and not lasting and not plan.is_placed else ""
+
+
+def _has_doubles(findings: Findings) -> bool:
+    return findings.keys is not None and findings.keys.doubled_old + findings.keys.doubled_new > 0
 
 
 def _chunk_rows(side: StoredRows) -> dict[int, int]:

@@ -19,7 +19,7 @@ class Kind(StrEnum):
     NUMBER = "number"
     """Exactly; a FLOAT with a DOUBLE as FLOATs. They have differences."""
     LABEL = "label"
-    """Numbers that are names: keys. Exactly, without differences."""
+    """Numbers that are no quantities: keys and flags. Exactly, without differences."""
     TEXT = "text"
     """Texts, times, bits and bytes: byte by byte as the server prints them."""
 
@@ -82,4 +82,9 @@ def pair_columns(old: Table, new: Table, renamed: Mapping[str, str], labels: fro
 def _kind(old: SqlType, new: SqlType, is_label: bool) -> Kind:
     if old.type_class not in _NUMBERS or new.type_class not in _NUMBERS:
         return Kind.TEXT
-    return Kind.LABEL if is_label else Kind.NUMBER
+    return Kind.LABEL if is_label or (_is_flag(old) and _is_flag(new)) else Kind.NUMBER
+
+
+def _is_flag(kind: SqlType) -> bool:
+    """A BOOLEAN, which is a TINYINT(1)."""
+    return kind.base == "tinyint" and kind.arguments == (1,)

@@ -21,6 +21,21 @@ def groupings(old: Table, new: Table) -> list[tuple[str, ...]]:
     return [group for group in found if len(group) > 1 or group[0] not in inner]
 
 
+def objects_within(groups: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The grouping within which a row is looked for again: those of one exposure, else those of one patch.
+
+    Objects at the edge of a patch come once more with the next patch, sources of one object with each visit.
+    """
+    wanted = (("visit", "detector"), ("visit",), ("tract", "patch"))
+    return next((group for group in wanted if group in groups), ())
+
+
+def share_in_common(old: Counter[str], new: Counter[str]) -> float:
+    """Of the groups of the side that has fewer, the share that the other side has too."""
+    fewest = min(len(old), len(new))
+    return len(old.keys() & new.keys()) / fewest if fewest else 0.0
+
+
 def named_in(table: Table, group: Sequence[str]) -> tuple[str, ...]:
     """The columns of a grouping as a table spells them."""
     return tuple(table.column(name).name for name in group)

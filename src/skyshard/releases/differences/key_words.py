@@ -53,8 +53,13 @@ def partition_of(words: Sequence[Words], partitions: int) -> RowIndexes:
     """In which of some partitions each key is; equal keys in the same."""
     if partitions == 1:
         return np.zeros(len(words[0]), np.intp)
-    mixed = np.zeros(len(words[0]), np.uint64)
+    return (mixed(words) % np.uint64(partitions)).astype(np.intp)
+
+
+def mixed(words: Sequence[Words]) -> Words:
+    """One word for each row, equal for equal words; of others by chance only."""
+    found = np.zeros(len(words[0]), np.uint64)
     for word in words:
-        mixed = (mixed ^ word) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(32)
-    return (mixed % np.uint64(partitions)).astype(np.intp)
+        found = (found ^ word) * np.uint64(0x9E3779B97F4A7C15)
+        found ^= found >> np.uint64(32)
+    return found

@@ -69,6 +69,8 @@ class Zones:
     edges: Floats
     """Declinations between zones, in degrees; zone i is from ``edges[i]`` to before ``edges[i + 1]``."""
     halo_deg: float
+    is_grouped: bool = False
+    """Rows are of one object only within one group."""
     parts: tuple[list[list[Extent]], list[list[Extent]]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -127,14 +129,14 @@ def judge_zone(
 ) -> ZoneFates:  # fmt: skip
     """The fates of the rows of one zone."""
     old, new = (zones.rows(side, zone, sides[side].columns.record, marks[side], spill) for side in range(2))
-    return fates_of(old, new, radius)
+    return fates_of(old, new, radius, is_grouped=zones.is_grouped)
 
 
-def fates_of(old: ZoneRows, new: ZoneRows, radius: float) -> ZoneFates:
+def fates_of(old: ZoneRows, new: ZoneRows, radius: float, *, is_grouped: bool = False) -> ZoneFates:
     """The fates of the home rows of two sides. Further copies of matched keys take no part."""
     old_here, new_here = np.flatnonzero(old.marks != COPY), np.flatnonzero(new.marks != COPY)
     keyed = old.marks[old_here] == KEYED, new.marks[new_here] == KEYED
-    pairs = _free_pairs(old.outlines[old_here], new.outlines[new_here], keyed, radius)
+    pairs = _free_pairs(old.outlines[old_here], new.outlines[new_here], keyed, radius, is_grouped=is_grouped)
     judged = judge(Sides(np.arange(len(old_here)), np.arange(len(new_here)), *keyed), pairs)
     old_fates, new_fates = (np.full(len(side.marks), Fate.COPY, np.int8) for side in (old, new))
     old_fates[old_here], new_fates[new_here] = judged.old, judged.new
@@ -149,14 +151,18 @@ def fates_of(old: ZoneRows, new: ZoneRows, radius: float) -> ZoneFates:
     )  # fmt: skip
 
 
-def _free_pairs(old: Outlines, new: Outlines, keyed: tuple[Flags, Flags], radius: float) -> NearPairs:
+def _free_pairs(
+    old: Outlines, new: Outlines, keyed: tuple[Flags, Flags], radius: float, *, is_grouped: bool
+) -> NearPairs:
     """Pairs within the radius in which at least one row is not matched by key."""
+    numbers = np.unique(np.concatenate([old["group"], new["group"]]), return_inverse=True)[1]
+    groups = (numbers[: len(old)], numbers[len(old) :]) if is_grouped else None
     first, second = (unit_vectors(side["ra"], side["dec"]) for side in (old, new))
     free_old, free_new = np.flatnonzero(~keyed[0]), np.flatnonzero(~keyed[1])
     if len(free_old) == len(old):
-        return pairs_within(first, second, radius)
-    some = pairs_within(first[free_old], second, radius)
-    more = pairs_within(first, second[free_new], radius)
+        return pairs_within(first, second, radius, groups)
+    some = pairs_within(first[free_old], second, radius, groups and (groups[0][free_old], groups[1]))
+    more = pairs_within(first, second[free_new], radius, groups and (groups[0], groups[1][free_new]))
     is_further = keyed[0][more.old]  # those of free old rows are among the first
     return NearPairs(
         np.concatenate([free_old[some.old], more.old[is_further]]),

@@ -9,8 +9,8 @@ from typing import Literal
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import Column
-from skyshard.releases.differences.compared_columns import ColumnPairing, pair_columns
-from skyshard.releases.differences.group_counts import groupings, named_in
+from skyshard.releases.differences.compared_columns import ColumnPairing, Kind, pair_columns
+from skyshard.releases.differences.group_counts import groupings, named_in, objects_within
 from skyshard.releases.differences.key_words import coding_of
 from skyshard.releases.differences.row_outlines import OutlineColumns
 from skyshard.releases.differences.stored_rows import StoredRows
@@ -25,11 +25,15 @@ class MatchPlan:
     pairing: ColumnPairing
     keys: tuple[tuple[Column, Column], ...]
     """Columns of the key, old and new; empty: there is none. They name rows also where they do not match them."""
+    is_guessed: bool
+    """The key is not declared: it is one if it is unique on both sides."""
     is_placed: bool
     """Both sides have positions of their own."""
     old: OutlineColumns
     new: OutlineColumns
     groups: tuple[tuple[str, ...], ...]
+    within: tuple[str, ...]
+    """The grouping within which positions are compared, where both sides have the same groups; empty: none."""
 
     @property
     def can_match(self) -> bool:
@@ -49,18 +53,24 @@ def plan_match(old: StoredRows, new: StoredRows, renamed: Mapping[str, str], by:
     )
     pairing = pair_columns(old.table, new.table, renamed, labels)
     keys = _keys(old, new, pairing)
+    is_guessed = not keys and not is_placed
+    if is_guessed:
+        keys = _guessed_keys(new, pairing)
     if roles == {Role.DIRECTOR}:
         _require(by, new.table.name, keys, is_placed=is_placed)
     codings = tuple(coding_of(*pair) for pair in keys)
     groups = tuple(groupings(old.table, new.table))
+    within = objects_within(groups) if is_placed else ()
+    ties = [(old.table.column(name), new.table.column(name)) for name in within]
     first, second = (
         OutlineColumns(
             tuple(pair[side].name for pair in keys), codings, rows.layout.position if is_placed else None,
             tuple(named_in(rows.table, group) for group in groups),
+            tuple((tie[side].name, coding_of(*tie)) for tie in ties),
         )
         for side, rows in enumerate((old, new))
     )  # fmt: skip
-    return MatchPlan(pairing, keys, is_placed, first, second, groups)
+    return MatchPlan(pairing, keys, is_guessed, is_placed, first, second, groups, within)
 
 
 def _require(by: MatchBy, table: str, keys: tuple[tuple[Column, Column], ...], *, is_placed: bool) -> None:
@@ -88,3 +98,22 @@ def _keys(old: StoredRows, new: StoredRows, pairing: ColumnPairing) -> tuple[tup
         return ()
     keys = tuple((before[name.lower()], new.table.column(name)) for name in names)
     return keys if {one.name.lower() for one, _ in keys} == declared else ()
+
+
+def _guessed_keys(new: StoredRows, pairing: ColumnPairing) -> tuple[tuple[Column, Column], ...]:
+    """Columns that by their names may be the key of a table without one.
+
+    Such as Visit.visit, VisitDetector.visitId with detector, forcedSourceId, or an objectId with visit and detector.
+    """
+    both = {one.new.name.lower(): one for one in pairing.compared}
+    table, followed = new.table.name.lower(), new.layout.key.lower()
+    exposures = [("visit", "detector"), ("visitid", "detector"), ("visit",), ("visitid",)]
+    if new.layout.role is Role.DEPENDENT and followed:
+        exposures = [(followed, *names) for names in exposures]
+    elif not table.startswith("visit"):
+        exposures = []
+    for names in ((f"{table}id",), *exposures, ("ccdvisitid",), ("id",)):
+        found = [both[name] for name in names if name in both]
+        if len(found) == len(names) and all(one.kind is not Kind.TEXT for one in found):
+            return tuple((one.old, one.new) for one in found)
+    return ()

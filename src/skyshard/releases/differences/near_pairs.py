@@ -36,18 +36,26 @@ def separations(old: Floats, new: Floats) -> Floats:
     return np.asarray(np.round(2 * np.arcsin(np.minimum(chord / 2, 1.0)) / ARCSEC, _DIGITS))
 
 
-def pairs_within(old: Floats, new: Floats, radius_arcsec: float) -> NearPairs:
-    """All pairs of unit vectors at most so far apart."""
+def pairs_within(
+    old: Floats, new: Floats, radius_arcsec: float, groups: tuple[RowIndexes, RowIndexes] | None = None
+) -> NearPairs:
+    """All pairs of unit vectors at most so far apart; with ``groups``, of old and new rows, only within one group."""
     nothing = np.empty(0, np.intp)
     if not len(old) or not len(new):
         return NearPairs(nothing, nothing, np.empty(0))
     chord = 2 * np.sin(min(radius_arcsec * ARCSEC, np.pi) / 2)
     reach = chord * (1 + 1e-9) + 1e-14
-    found = cKDTree(old).sparse_distance_matrix(cKDTree(new), reach, output_type="ndarray")
+    sides = (old, new) if groups is None else (_apart(old, groups[0]), _apart(new, groups[1]))
+    found = cKDTree(sides[0]).sparse_distance_matrix(cKDTree(sides[1]), reach, output_type="ndarray")
     first, second = found["i"].astype(np.intp), found["j"].astype(np.intp)
     arcsec = separations(old[first], new[second])
     within = arcsec <= radius_arcsec
     return NearPairs(first[within], second[within], arcsec[within])
+
+
+def _apart(vectors: Floats, group: RowIndexes) -> Floats:
+    """Unit vectors with a fourth coordinate, by which rows of two groups are farther apart than the sphere is wide."""
+    return np.column_stack([vectors, 4.0 * group])
 
 
 def nearest(rows: int, row: RowIndexes, other: RowIndexes, arcsec: Floats, rank: RowIndexes) -> RowIndexes:

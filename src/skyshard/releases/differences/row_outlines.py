@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from skyshard.basics.array_types import Floats, Integers, RowIndexes, Words
 from skyshard.releases.differences.compare_values import numbers_of
 from skyshard.releases.differences.group_counts import count_groups
-from skyshard.releases.differences.key_words import Coding, partition_of, words_of
+from skyshard.releases.differences.key_words import Coding, mixed, partition_of, words_of
 from skyshard.releases.differences.spill_file import Extent, SpillFile
 from skyshard.releases.differences.stored_rows import StoredRows
 
@@ -35,19 +35,22 @@ class OutlineColumns:
     position: tuple[str, str] | None
     groups: tuple[tuple[str, ...], ...]
     """Columns by which rows are counted."""
+    within: tuple[tuple[str, Coding], ...] = ()
+    """Columns whose values are equal in rows that may be one object, such as tract and patch."""
 
     @property
     def names(self) -> list[str]:
         """All of them, each once."""
         grouped = [name for group in self.groups for name in group]
-        return list(dict.fromkeys([*self.keys, *(self.position or ()), *grouped]))
+        within = [name for name, _ in self.within]
+        return list(dict.fromkeys([*self.keys, *(self.position or ()), *grouped, *within]))
 
     @property
     def record(self) -> np.dtype[Any]:
         """One row on disk."""
         words = sum(min(coding.value, 2) for coding in self.codings)
         fields: list[Any] = [("words", np.uint64, (words,)), ("chunk", np.int32), ("row", np.int32)]
-        return np.dtype([*fields, ("ra", np.float64), ("dec", np.float64)])
+        return np.dtype([*fields, ("ra", np.float64), ("dec", np.float64), ("group", np.uint64)])
 
 
 Outlines = NDArray[np.void]
@@ -109,6 +112,8 @@ def read_outline(
     outline = np.zeros(table.num_rows, columns.record)
     for place, word in enumerate(words):
         outline["words"][:, place] = word
+    within = [word for name, coding in columns.within for word in words_of(table[name], coding)]
+    outline["group"] = mixed(within) if within else 0
     outline["chunk"], outline["row"] = chunk, np.arange(table.num_rows)
     counts = np.zeros(DEC_BINS, np.int64)
     if columns.position is not None:

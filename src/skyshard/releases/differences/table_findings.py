@@ -48,6 +48,8 @@ class Findings:
     marks: tuple[Marks, Marks]
     tally: FateTally
     groups: Groups
+    within: tuple[str, ...] = ()
+    """The grouping within which positions were compared."""
     by_key: int = 0
     """Pairs that are matched by key."""
     changed: int = 0
