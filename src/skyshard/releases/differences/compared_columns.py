@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from skyshard.basics.errors import UserError
-from skyshard.catalog.schema import Column, Table, is_chunk_column
+from skyshard.catalog.schema import FILE_COLUMN, ROW_COLUMN, Column, Table, is_chunk_column
 from skyshard.rowimage.sqltype import SqlType, TypeClass
 
 _NUMBERS = (TypeClass.INTEGER, TypeClass.FLOATING, TypeClass.DECIMAL)
@@ -64,19 +64,24 @@ def pair_columns(old: Table, new: Table, renamed: Mapping[str, str], labels: fro
     names = {new.column(name).name.lower(): old.column(before).name.lower() for name, before in renamed.items()}
     if len(set(names.values())) < len(names):
         raise UserError(f"table '{new.name}': two columns are renamed from one", remedy="name each old column once")
-    before = {column.name.lower(): column for column in old if not is_chunk_column(column.name)}
+    before = {column.name.lower(): column for column in old if not _is_made(column.name)}
     taken = set(names.values())
     compared, added = [], []
     for column in new:
         name = column.name.lower()
         source = names.get(name, "" if name in taken else name)
-        if is_chunk_column(name):
+        if _is_made(name):
             continue
         if (found := before.pop(source, None)) is None:
             added.append(column)
         else:
             compared.append(ComparedColumn(found, column, _kind(found.type, column.type, name in labels)))
     return ColumnPairing(tuple(compared), tuple(added), tuple(before.values()))
+
+
+def _is_made(name: str) -> bool:
+    """True for columns that an ingest adds: chunk numbers, and where a row is from."""
+    return is_chunk_column(name) or name.lower() in (FILE_COLUMN.lower(), ROW_COLUMN.lower())
 
 
 def _kind(old: SqlType, new: SqlType, is_label: bool) -> Kind:
