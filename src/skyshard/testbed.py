@@ -386,8 +386,17 @@ def check_on_server(plan: skyshard.ingest.IngestPlan, cluster: Path) -> None:
 def survey_source(
     plan: skyshard.ingest.IngestPlan, cluster: Path, nodes: int = 0, watcher: Watcher = unwatched
 ) -> skyshard.ingest.Estimate:
-    """Estimate an ingest on ``nodes`` nodes; 0 means those of the cluster, or one node without a cluster."""
+    """Estimate an ingest on ``nodes`` nodes; 0 means those of the cluster, or one node without a cluster.
+
+    What the database of a running cluster has already is left out, and its keys count as taken.
+    """
     found = Cluster.at(cluster)
     names = found.node_names if found.exists and not nodes else tuple(f"node{i + 1}" for i in range(max(nodes, 1)))
-    with open_runtime("inline", names) as runtime:
-        return skyshard.ingest.survey(plan, names, runtime, watcher)
+    with contextlib.ExitStack() as opened:
+        news, earlier = None, None
+        with contextlib.suppress(ClusterError):
+            if found.exists:
+                wiring = opened.enter_context(contextlib.closing(Wiring(found)))
+                news, earlier = skyshard.ingest.what_is_new(wiring.registry, wiring.folders.keys, plan)
+        runtime = opened.enter_context(open_runtime("inline", names))
+        return skyshard.ingest.survey(news.plan if news else plan, names, runtime, watcher, earlier)

@@ -102,7 +102,7 @@ def test_doubled_key_is_named_with_files_and_rows(rows: Rows, loader: Loader) ->
     """In one file, in one chunk of two files, in two chunks of two files, and after an earlier transaction."""
     one, two, near = "7,25,12,1", "8,60,12,2", "7,25.1,12.1,3"
     assert rows.refused(loader, Star=[two, one, near]) == (
-        "'Star.csv', rows 2 and 3: key 7 occurs twice in director 'Star'; there may be more; "
+        "key 7 of director 'Star' occurs twice, in 'Star.csv', rows 2 and 3; there may be more; "
         "say duplicates: keep-first of the director (later rows are left out) or keep-all (every row is kept), or "
         "remove the duplicates"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -240,3 +241,43 @@ def test_quarantine_goes_with_its_transaction(sky: Sky) -> None:
     assert len(list(folder.glob("*/*"))) == 1
     sky.add({"Object_b": [row(7, NAN, 1, 1), row(8, 25, 12, 11)]}, **quarantine)
     assert sorted(len(pq.read_table(path)) for path in folder.glob("*/*")) == [1, 4]
+
+
+def test_plan_finds_what_ingest_refuses(sky: Sky) -> None:
+    """Doubled keys of one file, of two, and of an earlier transaction: key, files and rows."""
+    testbed = sky.testbed
+
+    def refused(source: Path) -> set[str]:
+        """What plan and ingest say, up to the number of such rows that only the plan knows."""
+        said = set()
+        survey = partial(survey_source, testbed.plan(source), testbed.cluster.folder)
+        for check in (survey, partial(testbed.ingest, source)):
+            with pytest.raises(UserError) as caught:
+                check()
+            said.add(caught.value.what.partition(";")[0].replace(str(source), ""))
+        return said
+
+    assert refused(sky.source({"Object_a": A})) == {
+        "key 1 of director 'Object' occurs twice, in '/Object_a.parquet', rows 1 and 3"
+    }
+    assert refused(sky.source({"Object_a": A[:2], "Object_b": [row(9, 1, 1, 1), row(2, 200, 0, 3)]})) == {
+        "key 2 of director 'Object' occurs twice, in '/Object_a.parquet', row 2 and '/Object_b.parquet', row 2"
+    }
+    first = sky.source({"Object_a": A[:2]})
+    testbed.ingest(first)
+    again = refused(sky.source({"Object_b": [row(9, 1, 1, 1), row(2, 200, 0, 3)]}))
+    assert again == {
+        "key 2 of director 'Object' in '/Object_b.parquet', row 2 was ingested by an earlier transaction "
+        f"('{first}/Object_a.parquet', row 2)"
+    }
+
+
+def test_plan_counts_what_will_be_left_out(sky: Sky) -> None:
+    """By policy, with earlier transactions in mind; as the ingest then does."""
+    policies: dict[str, Any] = {"Object": {"duplicates": "keep-first", "bad_positions": "skip", "where": "v <> 60"}}
+    sky.add({"Object_a": A}, **policies)
+    source = sky.source({"Object_a": A, "Object_b": [*B, *BAD[1:]]}, **policies)
+    (planned,) = survey_source(sky.testbed.plan(source), sky.testbed.cluster.folder).tables
+    (done,) = sky.testbed.ingest(source).tables
+    assert planned.left_out == done.left_out == {"where": 1, "bad_positions": 4, "duplicates": 2}
+    assert planned.rows == done.rows == 1

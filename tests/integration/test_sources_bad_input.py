@@ -116,7 +116,7 @@ CASES: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "missing position": (lambda f: edit(f, "7,10.07,", "7,,"), "row 8: position (nan, -5) in columns 'ra' and 'dec'"),
     "dec 91": (lambda f: edit(f, "7,10.07,-5.0", "7,10.07,91"), "row 8: position (10.07, 91)"),
-    "key twice in a file": (lambda f: edit(f, "\n7,10", "\n6,10"), "key 6 occurs twice in director 'Object'"),
+    "key twice in a file": (lambda f: edit(f, "\n7,10", "\n6,10"), "key 6 of director 'Object' occurs twice"),
     "key twice across files": (
         lambda f: edit(f, "\n7,10", "\n27,10"), "key 27 of director 'Object' occurs twice, in ",
     ),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from skyshard.ingest.check.verify import Verifier as Verifier
     from skyshard.ingest.estimate import Estimate as Estimate
     from skyshard.ingest.estimate import survey as survey
+    from skyshard.ingest.on_nodes.earlier_rows import what_is_new as what_is_new
     from skyshard.ingest.on_nodes.ingest_site import Site as Site
     from skyshard.ingest.on_nodes.ingest_site import SiteFolders as SiteFolders
     from skyshard.ingest.plan.ingest_plan import IngestPlan as IngestPlan
@@ -63,6 +64,7 @@ else:
             "rebuild_indexes": "upkeep.index_rebuild",
             "require_makeable": "plan.server_check",
             "survey": "estimate",
+            "what_is_new": "on_nodes.earlier_rows",
             "with_kept_columns": "plan.kept_columns",
         },
     )

@@ -1,8 +1,10 @@
 """Estimates an ingest before anything is touched: rows, bytes, chunks, overlap, nodes, time.
 
 Only what decides the place of a row is read: positions and keys of directors, and positions of dependents that have
-them; of other tables the rows are counted. A dependent without positions is spread as its director is. What reading
-changes, and how fast this machine is, is seen on the first rows of each table.
+them; of other tables the rows are counted. A dependent without positions is spread as its director is. Keys of
+directors are held against each other, and against those of earlier transactions, by files that are removed again: the
+memory does not grow with their number. What reading changes, and how fast this machine is, is seen on the first rows of
+each table.
 """
 
 from __future__ import annotations
@@ -12,12 +14,11 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from skyshard.basics.errors import UserError
 from skyshard.basics.progress import Progress, Watcher, unwatched
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.catalog.ddl import stored_table
@@ -25,10 +26,12 @@ from skyshard.catalog.layout import Role, Striping, TableLayout
 from skyshard.catalog.placement import place
 from skyshard.catalog.schema import Table
 from skyshard.ingest.on_nodes.bounded_futures import in_order_of_end
-from skyshard.ingest.partition.director_keys import ONE_PLACE, KeyKind, whole_keys
-from skyshard.ingest.partition.doubled_input import where_rows_stand
+from skyshard.ingest.on_nodes.earlier_rows import EarlierRows
+from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind, doubled_key, known_key
+from skyshard.ingest.partition.first_rows import DUPLICATES, KeysOfSlice, count_later
 from skyshard.ingest.partition.given_chunks import with_chunk_columns
 from skyshard.ingest.partition.packed_rows import StoredRows
+from skyshard.ingest.partition.quarantine import without_bad_positions
 from skyshard.ingest.partition.routing import positions
 from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
 from skyshard.ingest.source import InputSlice, Reader
@@ -40,20 +43,22 @@ SAMPLE_ROWS = 50_000
 LOAD_DATA_BYTES_PER_S = 20e6
 IMAGE_BYTES_PER_S = 200e6
 """Stored bytes a second that one node takes on one core, by ``benchmarks/ingest.py``."""
-MOST_KEYS = 1 << 26
-"""Rows of a director up to which keys are held against each other; they take 16 bytes each."""
 CHUNK_TABLE_S = 0.005
 """What a chunk table takes besides its rows."""
 
 
 @dataclass(slots=True)
 class SliceEstimate:
-    """Rows of one slice: all of them, those of each chunk, overlap copies by chunk, and a director's keys."""
+    """Rows of one slice: all of them, those of each chunk, overlap copies by chunk, rows that are left out by policy.
+
+    ``keys`` is the file of a director's keys.
+    """
 
     rows: int = 0
     own: Counter[int] = field(default_factory=Counter)
     copies: Counter[int] = field(default_factory=Counter)
-    keys: list[NDArray[Any]] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    keys: str = ""
 
 
 @dataclass(slots=True)
@@ -69,6 +74,8 @@ class TableEstimate:
     sampled: int
     conversions: dict[str, int]
     seconds: float
+    left_out: dict[str, int] = field(default_factory=dict)
+    """Rows of the input that are not taken, by policy."""
 
 
 @dataclass(slots=True)
@@ -96,8 +103,17 @@ class Estimate:
         return asdict(self) | {"skew": self.skew, "overlap_share": self.overlap_share}
 
 
-def survey(plan: IngestPlan, nodes: Sequence[str], runtime: Runtime, watcher: Watcher = unwatched) -> Estimate:
+def survey(
+    plan: IngestPlan,
+    nodes: Sequence[str],
+    runtime: Runtime,
+    watcher: Watcher = unwatched,
+    earlier: EarlierRows | None = None,
+) -> Estimate:
     """Read what places the rows of every table.
+
+    Args:
+        earlier: what the database has already.
 
     Raises:
         UserError: a position that is not on the sphere, a file that cannot be read, a director's key that occurs twice.
@@ -106,7 +122,8 @@ def survey(plan: IngestPlan, nodes: Sequence[str], runtime: Runtime, watcher: Wa
     sizes: Counter[int] = Counter()
     whole, tables = 0, []
     for table in plan.tables:
-        found = _survey_table(plan, table, runtime, watcher)
+        with TemporaryDirectory(prefix="skyshard-plan-") as folder:
+            found = _survey_table(_Survey(plan.layout.striping, runtime, watcher, earlier, folder), table)
         own = found.own
         if table.source.layout.role.is_chunked and not own:
             own = _like_director(found.rows, spread.get(table.source.layout.director, Counter()))
@@ -122,38 +139,60 @@ def survey(plan: IngestPlan, nodes: Sequence[str], runtime: Runtime, watcher: Wa
     return Estimate(tables, node_bytes, _seconds(plan, tables, node_bytes))
 
 
-def _survey_table(plan: IngestPlan, table: PlannedTable, runtime: Runtime, watcher: Watcher) -> SliceEstimate:
+@dataclass(frozen=True, slots=True)
+class _Survey:
+    """What the tables of one survey share; ``folder`` takes the keys of one of them."""
+
+    striping: Striping
+    runtime: Runtime
+    watcher: Watcher
+    earlier: EarlierRows | None
+    folder: str
+
+
+def _survey_table(survey: _Survey, table: PlannedTable) -> SliceEstimate:
     total, start, size = SliceEstimate(), time.monotonic(), 0
     slices = [piece for piece in table.source.slices if not piece.is_overlap]
-    spec = _SurveySpec.of(table, plan.layout.striping)
-    calls = (lambda piece=piece: runtime.submit(survey_slice, spec, piece) for piece in slices)
-    keys: dict[str, list[NDArray[Any]]] = {}
+    spec = _SurveySpec.of(table, survey.striping, survey.folder)
+    calls = (lambda piece=piece: survey.runtime.submit(survey_slice, spec, piece) for piece in slices)
+    keys: dict[InputSlice, str] = {}
     for done, (found, piece) in enumerate(in_order_of_end(calls, slices, os.cpu_count() or 1), 1):
         total.rows, size = total.rows + found.rows, size + piece.bytes
         total.own.update(found.own)
         total.copies.update(found.copies)
-        if total.rows <= MOST_KEYS:
-            keys.setdefault(piece.path, []).extend(found.keys)
+        total.left_out.update(found.left_out)
+        keys[piece] = found.keys
         elapsed_s = time.monotonic() - start
-        watcher(Progress(f"survey {table.name}", done, len(slices), total.rows, size, elapsed_s))
-    if spec.key is not None and total.rows <= MOST_KEYS:
-        _require_distinct(table, keys)
+        survey.watcher(Progress(f"survey {table.name}", done, len(slices), total.rows, size, elapsed_s))
+    with_keys = [piece for piece in slices if keys[piece]]
+    if with_keys:
+        later = _later(survey, table, with_keys, [keys[piece] for piece in with_keys])
+        total.rows -= later
+        total.left_out.update({DUPLICATES: later} if later else {})
     return total
 
 
-def _require_distinct(table: PlannedTable, keys: Mapping[str, Sequence[NDArray[Any]]]) -> None:
-    """Refuse a key that occurs twice in a director, by files and rows, as the ingest would."""
-    if not any(keys.values()):
-        return
-    every = np.sort(np.concatenate([some for slices in keys.values() for some in slices]))
-    twice = np.flatnonzero(every[1:] == every[:-1])
-    if len(twice):
-        key = int(every[twice[0]])
-        paths = [path for path, slices in keys.items() if any((some == key).any() for some in slices)]
-        places = where_rows_stand(table.source, sorted(paths), {table.source.layout.key: key})
-        raise UserError(
-            f"key {key} of director '{table.name}' occurs twice, in {places}; there may be more", remedy=ONE_PLACE
-        )
+def _later(survey: _Survey, table: PlannedTable, slices: Sequence[InputSlice], files: Sequence[str]) -> int:
+    """The number of rows that are left out because an earlier one has their key.
+
+    Raises:
+        UserError: there is one, and the table does not say that it is left out: key, files and rows.
+    """
+    source, earlier = table.source, survey.earlier
+    found = count_later(files, earlier.keys(table.name) if earlier is not None else DirectorKeys([]))
+    if not found.count or source.layout.duplicates == "keep-first":
+        return found.count
+    more = f"{found.count} row{'s have' if found.count > 1 else ' has'} the key of an earlier one"
+    paths = [slices[i].path for i, _ in found.rows]
+    numbers = [row for _, row in found.rows]
+    if found.earlier_chunk is not None:
+        assert earlier is not None
+        whence = earlier.place(source, found.key, found.earlier_chunk, paths)
+        raise known_key(table.name, found.key, f"'{paths[0]}', row {numbers[0]}", whence, more)
+    places = " and ".join(f"'{path}', row {row}" for path, row in zip(paths, numbers, strict=True))
+    if len(set(paths)) == 1:
+        places = f"'{paths[0]}', rows {numbers[0]} and {numbers[1]}"
+    raise doubled_key(table.name, found.key, places, more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +203,12 @@ class _SurveySpec:
     layout: TableLayout
     striping: Striping
     reader: Reader
+    folder: str
+    """Where a director's keys are kept."""
     key: tuple[str, KeyKind] | None = None
 
     @staticmethod
-    def of(table: PlannedTable, striping: Striping) -> _SurveySpec:
+    def of(table: PlannedTable, striping: Striping, folder: str) -> _SurveySpec:
         source = table.source
         wanted = frozenset(source.layout.position or (source.table.columns[0].name,))
         key = None
@@ -177,7 +218,7 @@ class _SurveySpec:
         columns = tuple(column for column in source.table if column.name in wanted)
         narrow = replace(source.table, columns=columns, primary_key=())
         layout = source.layout.model_copy(update={"key": ""})
-        return _SurveySpec(narrow, layout, striping, source.reader.narrowed(source.table, wanted), key)
+        return _SurveySpec(narrow, layout, striping, source.reader.narrowed(source.table, wanted), folder, key)
 
 
 def survey_slice(spec: _SurveySpec, piece: InputSlice) -> SliceEstimate:
@@ -190,17 +231,22 @@ def survey_slice(spec: _SurveySpec, piece: InputSlice) -> SliceEstimate:
         found.rows = found.own[piece.chunk] = piece.rows
         return found
     chunker = chunker_of(spec.striping)
+    keys = KeysOfSlice(spec.key[1]) if spec.key is not None and not piece.made else None
     for batch in spec.reader.batches(piece, spec.table, spec.layout):
+        if spec.layout.bad_positions != "refuse" and spec.layout.position is not None:
+            batch = without_bad_positions(batch, spec.layout.position, None)
+        found.left_out.update(batch.left_out)
         found.rows += batch.batch.num_rows
         if not role.is_chunked or spec.layout.position is None:
             continue
         ra, dec = positions(piece, batch, spec.layout.position, Counter())
         found.own.update(_counted(chunker.locate(ra, dec)[0]))
-        if spec.key is not None and not piece.made:
-            keys, is_there = whole_keys(batch.batch.column(spec.key[0]), spec.key[1].dtype)
-            found.keys.append(keys[is_there])
+        if spec.key is not None and keys is not None:
+            keys.add(batch, spec.key[0])
         if role is Role.DIRECTOR and spec.striping.overlap_deg:
             found.copies.update(_counted(chunker.overlap_copies(ra, dec)[1]))
+    if keys is not None:
+        found.keys = keys.save(spec.folder, piece)
     return found
 
 
@@ -225,9 +271,11 @@ def _summary(table: PlannedTable, found: SliceEstimate, own: Counter[int], lengt
     conversions, sampled, seconds = _sample(table)
     copies = sum(found.copies.values())
     stored = (found.rows + copies) * length
+    is_estimate = table.loader is Loader.LOAD_DATA or own is not found.own or DUPLICATES in found.left_out
+    partition_s = seconds / sampled * (found.rows + copies) if sampled else 0.0
     return TableEstimate(
-        table.name, found.rows, copies, len(own), stored, table.loader is Loader.LOAD_DATA or own is not found.own,
-        sampled, dict(conversions), seconds / sampled * (found.rows + copies) if sampled else 0.0,
+        table.name, found.rows, copies, len(own), stored, is_estimate, sampled, dict(conversions), partition_s,
+        dict(found.left_out),
     )  # fmt: skip
 
 

@@ -115,6 +115,8 @@ class SurveyedTable(Output):
     sampled: int
     conversions: dict[str, int]
     seconds: float
+    left_out: dict[str, int] = Field(default_factory=dict)
+    """Rows of the input that are not taken, by policy."""
 
 
 class SurveyOutput(Output):

@@ -73,20 +73,27 @@ class DoubledKey(UserError):
 
     def __init__(self, key: int, table: str, names: Sequence[str], earlier_chunk: int | None = None) -> None:
         self.key, self.names, self.earlier_chunk = key, tuple(names), earlier_chunk
-        files = ", ".join(dict.fromkeys(Path(name).name for name in names))
-        if earlier_chunk is None:
-            what, remedy = f"key {key} occurs twice in director '{table}' ({files})", ONE_PLACE
-        else:
-            what = f"key {key} of director '{table}' ({files}) was ingested by an earlier transaction"
-            remedy = NOT_AGAIN
-        super().__init__(f"{what}; there may be more", remedy=remedy)
+        files = " and ".join(f"'{name}'" for name in dict.fromkeys(names))
+        error = doubled_key(table, key, files) if earlier_chunk is None else known_key(table, key, files, "")
+        super().__init__(error.what, remedy=error.remedy)
 
 
-ONE_PLACE = (
-    "say duplicates: keep-first of the director (later rows are left out) or keep-all (every row is kept), or remove "
-    "the duplicates"
-)
-NOT_AGAIN = "say duplicates: keep-first of the director, which leaves them out, or take them out of the input"
+def doubled_key(director: str, key: int, places: str, more: str = "there may be more") -> UserError:
+    """The error about two rows with one key, by the files and rows that are given."""
+    return UserError(
+        f"key {key} of director '{director}' occurs twice, in {places}; {more}",
+        remedy="say duplicates: keep-first of the director (later rows are left out) or keep-all (every row is kept), "
+        "or remove the duplicates",
+    )
+
+
+def known_key(director: str, key: int, place: str, earlier: str, more: str = "there may be more") -> UserError:
+    """The error about a row whose key an earlier transaction brought, from ``earlier`` if that is known."""
+    whence = f" ({earlier})" if earlier else ""
+    return UserError(
+        f"key {key} of director '{director}' in {place} was ingested by an earlier transaction{whence}; {more}",
+        remedy="say duplicates: keep-first of the director, which leaves such rows out, or take them out of the input",
+    )
 
 
 @dataclass(frozen=True, slots=True)

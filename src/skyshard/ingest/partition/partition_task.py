@@ -21,7 +21,7 @@ from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import Table
 from skyshard.ingest.partition.bundle import Bundle, BundleWriter, Segment, SliceReport
-from skyshard.ingest.partition.director_keys import ONE_PLACE, KeyKind, save_keys
+from skyshard.ingest.partition.director_keys import KeyKind, doubled_key, save_keys
 from skyshard.ingest.partition.first_rows import later_rows, without_later
 from skyshard.ingest.partition.given_chunks import check_given_chunks, note_overlap, with_chunk_columns
 from skyshard.ingest.partition.match_rows import route_matches
@@ -193,11 +193,7 @@ class _Work:
         if rows:
             key = pa.chunked_array([keys for keys, _, _ in self.keys])[rows[0]].as_py()
             one, two = (self._number(row) for row in rows)
-            raise UserError(
-                f"'{self.piece.path}', rows {one} and {two}: key {key} occurs twice in director '{table.name}'; there "
-                f"may be more",
-                remedy=ONE_PLACE,
-            )
+            raise doubled_key(table.name, key, f"'{self.piece.path}', rows {one} and {two}")
 
     def _number(self, row: int) -> int:
         """The number in its file of one of the rows whose keys were collected."""

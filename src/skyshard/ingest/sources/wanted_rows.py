@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 import pyarrow as pa
 
 from skyshard.basics.errors import UserError
+from skyshard.basics.near_names import did_you_mean, near_names
 from skyshard.ingest.source import InputBatch, InputSlice
 from skyshard.ingest.values.row_condition import columns_in, is_true
 from skyshard.ingest.values.text_values import RowError
@@ -31,10 +31,9 @@ def require_asked(where: str, text: str, path: object, names: Sequence[str]) -> 
         UserError: names the columns of the file that are spelled nearly so.
     """
     for name in sorted(asked_columns(text) - set(names)):
-        near = get_close_matches(name, names, 3) or [other for other in names if other.lower() == name.lower()]
         raise UserError(
             f"{where}: '{path}' has no column '{name}' for where '{text}'",
-            remedy=f"is it {' or '.join(near)}?" if near else "name columns of the input",
+            remedy=did_you_mean(near_names(name, names, 3), "name columns of the input"),
         )
 
 
@@ -51,7 +50,8 @@ def wanted_rows(
     try:
         is_wanted = is_true(where, inputs, given.batch.num_rows)
     except RowError as error:
-        raise UserError(f"'{piece.path}', from row {given.first_row} on: {error.what}", remedy=error.remedy) from None
+        row = given.number(error.row)
+        raise UserError(f"'{piece.path}', row {row}: {error.what}", remedy=error.remedy) from None
     if is_wanted.all():
         return given, inputs
     mask = pa.array(is_wanted)

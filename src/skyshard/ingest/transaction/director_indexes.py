@@ -12,14 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skyshard.basics.errors import UserError
-from skyshard.catalog.layout import split_director
 from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread, answer
 from skyshard.ingest.on_nodes.build_orders import index_build
+from skyshard.ingest.on_nodes.earlier_rows import EarlierRows
 from skyshard.ingest.on_nodes.part_tables import MergeTables
 from skyshard.ingest.partition.bundle import Bundle, SliceReport
-from skyshard.ingest.partition.director_keys import DirectorKeys, DoubledKey, KeyKind, build_keys
-from skyshard.ingest.partition.doubled_input import row_in_file, where_rows_stand
-from skyshard.ingest.partition.key_files import harmed, records
+from skyshard.ingest.partition.director_keys import (
+    DirectorKeys,
+    DoubledKey,
+    KeyKind,
+    build_keys,
+    doubled_key,
+    known_key,
+)
+from skyshard.ingest.partition.doubled_input import where_rows_stand
 from skyshard.ingest.plan.ingest_plan import PlannedTable
 from skyshard.ingest.source import SourceTable
 from skyshard.ingest.transaction.run_context import RunContext
@@ -29,10 +35,6 @@ from skyshard.node.messages import BuiltTable
 from skyshard.node.node_loader import NodeLoader
 from skyshard.registry.stored.records import IndexPart
 
-MOST_READ = 32
-"""Files of earlier transactions that are read for the row with a key at most."""
-MOST_FILES = 3
-"""Files of earlier transactions that an error names at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +57,13 @@ class DirectorIndexes:
         self._database = run.database
         self._transaction = run.transaction
         self._staging = run.staging
+        self.earlier = EarlierRows(run.site.registry, run.site.folders.keys, run.database)
         self._thread = thread
         self._merges: list[Future[None]] = []
         self._started: list[_Started] = []
         sources = [table.source for table in run.plan.tables if run.plan.replaced]
         self._rewritten = {source.name: source for source in sources if self._changes(source)}
         self._staying: dict[str, StayingKeys] = {}
-
-    def keys_folder(self, director: str) -> Path:
-        """Keys of a director, a folder a transaction; they outlive the ingest, for the next one to check against."""
-        database, table = split_director(director, self._database)
-        return self._site.folders.keys / database / table
 
     def earlier_keys(self, director: str) -> DirectorKeys:
         """The keys that earlier transactions brought, as far as their rows stay.
@@ -74,13 +72,9 @@ class DirectorIndexes:
             UserError: some are missing or damaged.
         """
         if director in self._rewritten and director not in self._staying:
-            self._require_earlier(director)
-            known = DirectorKeys.open(self.keys_folder(director))
+            known = self.earlier.keys(director)
             self._staying[director] = StayingKeys.of(self._run, self._rewritten[director], known)
-        if director in self._staying:
-            return self._staying[director].keys
-        self._require_earlier(director)
-        return DirectorKeys.open(self.keys_folder(director))
+        return self._staying[director].keys if director in self._staying else self.earlier.keys(director)
 
     def start(self, table: PlannedTable, reports: Sequence[SliceReport]) -> None:
         """Merge the keys of a director's slices, then have the czar's server make its copy like any other table."""
@@ -105,7 +99,7 @@ class DirectorIndexes:
         for merged in self._merges:
             merged.result()
         for director in filter(None, directors):
-            self._require_earlier(director)
+            self.earlier.require_keys(director, self._own_keys(director))
 
     def finish(self) -> None:
         """Record the parts, once they are made, and show them with the earlier ones."""
@@ -124,16 +118,7 @@ class DirectorIndexes:
         return bool(table.slices or self._run.plan.left_out(table.name))
 
     def _own_keys(self, director: str) -> Path:
-        return self.keys_folder(director) / str(self._transaction)
-
-    def _require_earlier(self, director: str) -> None:
-        """The keys of as many rows as the registry knows: a folder that is gone would make orphans of its followers."""
-        database, table = split_director(director, self._database)
-        folder = self.keys_folder(director)
-        known = sum(part.rows for part in self._site.registry.index_parts.all(database, table))
-        there = sum(record.rows for record in records(folder, apart_from=self._own_keys(director)).values())
-        if there != known:
-            raise harmed(folder / "*", f"'{folder}' holds {there} of {known}")
+        return self.earlier.keys_folder(director) / str(self._transaction)
 
     def _merge(self, table: SourceTable, reports: Sequence[SliceReport]) -> None:
         director = table.name
@@ -155,31 +140,13 @@ class DirectorIndexes:
     def _with_rows(self, table: SourceTable, error: DoubledKey) -> UserError:
         """The error with the rows in the files, and the files of earlier transactions that the key may be from."""
         places = where_rows_stand(table, error.names, {table.layout.key: error.key})
-        key = f"key {error.key} of director '{table.name}'"
         if error.earlier_chunk is None:
-            return UserError(f"{key} occurs twice, in {places}; there may be more", remedy=error.remedy)
-        contributions = self._site.registry.contributions.all(self._database)
-        chunks = {(table.name, error.earlier_chunk, False)}
-        files = [c["part"] for c in contributions if (c["table"], c["chunk"], bool(c["is_overlap"])) in chunks]
-        earlier = sorted(set(files) - set(error.names))
-        named = _earlier_place(table, earlier, error.key) or " or ".join(f"'{path}'" for path in earlier[:MOST_FILES])
-        return UserError(
-            f"{key} in {places} was ingested by an earlier transaction{f' ({named})' if named else ''}; there may be "
-            f"more",
-            remedy=error.remedy,
-        )
+            return doubled_key(table.name, error.key, places)
+        earlier = self.earlier.place(table, error.key, error.earlier_chunk, error.names)
+        return known_key(table.name, error.key, places, earlier)
 
     def _build(self, merged: Future[None], director: str, kind: KeyKind, part: int) -> BuiltTable:
         merged.result()
         order = index_build(self._database, director, kind, part, self._own_keys(director), self._staging)
         (built,) = self._site.czar_loader.call(NodeLoader.build, order).result()
         return built
-
-
-def _earlier_place(table: SourceTable, files: Sequence[str], key: int) -> str:
-    """The file and row that an earlier transaction had the key from, where it is there still; else nothing."""
-    for path in files[:MOST_READ]:
-        row = row_in_file(table, path, {table.layout.key: key})
-        if row is not None:
-            return f"'{path}', row {row}"
-    return ""

@@ -105,7 +105,7 @@ class PartitionStage:
         """One call for each slice, which starts its task."""
         layout, runtime = table.source.layout, self._run.site.runtime
         one, two = (
-            str(self._indexes.keys_folder(name)) if name else "" for name in (layout.director, layout.director2)
+            str(self._indexes.earlier.keys_folder(name)) if name else "" for name in (layout.director, layout.director2)
         )
         spec = PartitionSpec(
             table.source.table, layout, self._run.plan.layout.striping, table.source.reader, table.loader,

@@ -39,6 +39,7 @@ _WORDS = re.compile(r"\b(and|or|not|in|is|null|true|false)\b", re.IGNORECASE)
 _TEXT = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
 _WHOLE = pa.decimal128(20, 0)
 """Holds whole numbers of 64 bits, signed or not."""
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|^[+-]?(nan|inf|infinity)$"
 _CONSTANTS = {"null": None, "true": True, "false": False}
 
 
@@ -60,6 +61,8 @@ def is_true(text: str, columns: Mapping[str, pa.Array], rows: int) -> NDArray[np
     """
     try:
         found = _logical(_parsed(text), {name: columns[name] for name in columns_in(text)})
+    except RowError as error:
+        raise RowError(f"where '{text}': {error.what}", error.row, "", error.remedy) from None
     except pa.ArrowException as error:
         raise RowError(f"where '{text}': {str(error).splitlines()[0]}", 0, "", "compare like with like") from None
     if not isinstance(found, pa.Array):
@@ -258,7 +261,7 @@ def _number(value: pa.Array | pa.Scalar) -> pa.Array | pa.Scalar:
     """Flags as 1 and 0; a text as the number that it says, true and false as flags, an empty one as NULL.
 
     Raises:
-        pa.ArrowInvalid: a text that says no number.
+        RowError: a text that says no number.
     """
     if pa.types.is_boolean(value.type):
         return value.cast(pa.int8()).cast(pa.int64())
@@ -273,5 +276,18 @@ def _number(value: pa.Array | pa.Scalar) -> pa.Array | pa.Scalar:
             return texts.cast(kind)
         except pa.ArrowInvalid:
             continue
-    numbers = texts.cast(pa.float64())
+    try:
+        numbers = texts.cast(pa.float64())
+    except pa.ArrowInvalid:
+        raise _no_number(texts, value) from None
     return _finite(numbers) if isinstance(numbers, pa.Array) else numbers
+
+
+def _no_number(texts: pa.Array | pa.Scalar, given: pa.Array | pa.Scalar) -> RowError:
+    """The first text that says no number."""
+    remedy = "compare texts with texts, which stand in quotes"
+    if not isinstance(texts, pa.Array):
+        return RowError(f"'{given.as_py()}' is no number", 0, "", remedy)
+    is_number = pc.fill_null(pc.match_substring_regex(texts, _NUMBER), True)
+    row = int(np.argmin(np.asarray(is_number)))
+    return RowError(f"'{given[row].as_py()}' is no number", row, "", remedy)

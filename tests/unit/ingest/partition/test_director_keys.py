@@ -38,7 +38,7 @@ def test_keys_of_all_parts_are_found(tmp_path: Path) -> None:
 def test_key_that_stands_twice_is_named_with_its_files(tmp_path: Path) -> None:
     """Duplicate keys are refused, within a file and across files."""
     files = [part(tmp_path, "a", [5, 1], 10), part(tmp_path, "b", [5], 20)]
-    with pytest.raises(UserError, match=r"key 5 occurs twice in director 'Object' \(a\.tsv, b\.tsv\)"):
+    with pytest.raises(UserError, match=r"key 5 of director 'Object' occurs twice, in 'in/a\.tsv' and 'in/b\.tsv'"):
         build_keys(tmp_path / "keys", files, "Object", ["in/a.tsv", "in/b.tsv"], NO_KEYS)
 
 
@@ -47,7 +47,7 @@ def test_key_of_an_earlier_transaction_is_named(tmp_path: Path) -> None:
     build_keys(tmp_path / "keys" / "1", [part(tmp_path, "a", [5, 1], 10)], "Object", ["a.tsv"], NO_KEYS)
     earlier = DirectorKeys.open(tmp_path / "keys")
     with pytest.raises(
-        UserError, match=r"key 5 of director 'Object' \(b\.tsv\) was ingested by an earlier transaction"
+        UserError, match=r"key 5 of director 'Object' in 'b\.tsv' was ingested by an earlier transaction"
     ):
         build_keys(tmp_path / "keys" / "2", [part(tmp_path, "b", [7, 5], 20)], "Object", ["b.tsv"], earlier)
 
@@ -79,7 +79,7 @@ def test_keys_are_merged_in_ranges(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert np.concatenate([block for block, _ in blocks]).tolist() == keys.tolist()
     for at in (0, len(keys) // 3, len(keys) - 1):
         more = [*files, part(tmp_path, "twice", [int(keys[at])], 1)]
-        with pytest.raises(UserError, match=f"key {keys[at]} occurs twice"):
+        with pytest.raises(UserError, match=f"key {keys[at]} of director 'Object' occurs twice"):
             build_keys(tmp_path / "again", more, "Object", [*names, "twice.tsv"], NO_KEYS)
     assert list((tmp_path / "again").iterdir()) == []
 

@@ -214,7 +214,7 @@ def test_types_of_different_kinds_are_refused_unless_allowed(tmp_path: Path) -> 
         ({"alpha": [0.0, None, 1.0]}, "row 2: position (nan, 0) in columns 'ra' and 'dec'"),
         ({"raw": [1e39, 1.0, 1.0]}, "row 1, column 'flux'"),
         ({"flag": pa.array([[1], [2], [3]])}, "column 'flag'"),
-        ({"id": [1, 1, 3]}, "a.parquet', rows 1 and 2: key 1 occurs twice in director 'Object'"),
+        ({"id": [1, 1, 3]}, "a.parquet', rows 1 and 2; there may be more; say duplicates: keep-first"),
     ],
 )
 def test_wrong_value_is_named(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
@@ -629,3 +629,62 @@ def test_link_that_leads_nowhere_is_no_missing_file(tmp_path: Path) -> None:
 def batches_of(source: Source) -> list[InputBatch]:
     table = source.tables["T"]
     return [batch for piece in table.slices for batch in table.reader.batches(piece, table.table, table.layout)]
+
+
+# rows that are taken
+
+
+WHERE = {**OBJECT, "where": "extra <> 'b' and (r >= 1 or r is null)"}
+
+
+def test_rows_are_taken_by_a_condition_and_keep_their_numbers(tmp_path: Path) -> None:
+    """Over columns that no rule takes; only the rows that are taken are converted, the others counted."""
+    write_parquet(tmp_path)
+    batch = read(open_source(write_mapping(tmp_path, Object=WHERE)))
+    assert batch.batch["id"].to_pylist() == [1, 3]
+    assert (batch.row_numbers().tolist(), dict(batch.left_out)) == ([1, 3], {"where": 1})
+    assert batch.positions is not None
+    assert batch.positions[0].tolist() == [10.0, 200.25]
+    assert "flux: -999 → NULL" not in batch.conversions
+
+
+@pytest.mark.parametrize("charset", ["utf8", "latin1"])
+def test_text_takes_the_rows_that_parquet_takes(tmp_path: Path, charset: str) -> None:
+    """Whether a rule takes the column that the condition reads or not, in any character set of the files."""
+    extra: dict[str, Any] = {"extra": ["é", "b", "é"]}
+    where = {"where": "extra = 'é' and flag is not false", "columns": {**OBJECT["columns"], "band": {"from": "extra"}}}
+    write_parquet(tmp_path, **extra)
+    wanted = read(open_source(write_mapping(tmp_path, Object={**OBJECT, **where})))
+    rows = [["" if v is None else str(v) for v in row] for row in zip(*(ROWS | extra).values(), strict=True)]
+    text = "\n".join(",".join(row) for row in [list(ROWS), *rows]) + "\n"
+    (tmp_path / "a.csv").write_bytes(text.encode(charset))
+    described = {**OBJECT, **where, "files": ["a.csv"], "text": {"null_text": "", "charset": charset}}
+    found = read(open_source(write_mapping(tmp_path, Object=described)))
+    assert found.batch.to_pydict() == wanted.batch.to_pydict()
+    assert (found.row_numbers().tolist(), found.left_out) == ([1], wanted.left_out)
+
+
+def test_a_refused_value_is_named_by_its_row_in_the_file(tmp_path: Path) -> None:
+    """Rows before it that are not taken count."""
+    write_parquet(tmp_path, id=[1, 2, None])
+    assert "a.parquet', row 3, column 'id'" in refused(write_mapping(tmp_path, Object=WHERE), tmp_path / "s")
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("Extra = 'b'", "has no column 'Extra' for where 'Extra = 'b''; did you mean 'extra' or 'delta'?"),
+        ("flux > 3", "has no column 'flux' for where 'flux > 3'"),
+        ("extra +", "where 'extra +': invalid syntax"),
+        ("abs(r) > 3", "expression 'abs(r) > 3': Call is not arithmetic"),
+        ("extra > 3", "a.parquet', row 1: where 'extra > 3': 'a' is no number; compare texts with texts"),
+    ],
+)
+def test_a_wrong_condition_is_refused(tmp_path: Path, where: str, message: str) -> None:
+    """By file and column, with names that are like it; before a row is read, unless its values are what is wrong."""
+    write_parquet(tmp_path)
+    assert message in refused(write_mapping(tmp_path, Object={**OBJECT, "where": where}), tmp_path / "s")
+    if "row 1" not in message:
+        (tmp_path / "a.csv").write_text(",".join(ROWS) + "\n")
+        text = {**OBJECT, "where": where, "files": ["a.csv"]}
+        assert message in refused(write_mapping(tmp_path, Object=text), tmp_path / "s")

@@ -85,8 +85,9 @@ def test_texts_are_numbers_where_numbers_are_asked_for() -> None:
     assert is_true("f", columns, 5).tolist() == [True, False, False, False, False]
     wide = {"n": pa.array([f"{2**53 + 1}", f"{2**53}"])}
     assert is_true(f"n = {2**53}", wide, 2).tolist() == [False, True]
-    with pytest.raises(RowError, match="where 'n > 7'"):
+    with pytest.raises(RowError, match="where 'n > 7': 'x' is no number") as caught:
         is_true("n > 7", columns, 5)
+    assert caught.value.row == 4
 
 
 def test_what_cannot_be_compared_is_refused() -> None:

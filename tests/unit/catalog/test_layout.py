@@ -1,0 +1,49 @@
+"""Layouts of tables: what their keys may say together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from skyshard.catalog.layout import TableLayout
+
+DIRECTOR: dict[str, Any] = {"role": "director", "key": "id", "position": ["ra", "dec"]}
+DEPENDENT: dict[str, Any] = {"role": "dependent", "key": "id", "director": "Object"}
+
+
+def test_keep_all_and_keys_that_are_not_unique_are_one_thing() -> None:
+    """Either says the other, also when it is read back from the registry."""
+    for said in ({"duplicates": "keep-all"}, {"unique_key": False}, {"duplicates": "keep-all", "unique_key": False}):
+        layout = TableLayout.model_validate(DIRECTOR | said)
+        assert (layout.duplicates, layout.unique_key) == ("keep-all", False)
+        assert TableLayout.model_validate(layout.model_dump(mode="json")) == layout
+    assert TableLayout.model_validate(DIRECTOR).duplicates == "refuse"
+
+
+@pytest.mark.parametrize(
+    ("layout", "message"),
+    [
+        (DIRECTOR | {"duplicates": "keep-all", "unique_key": True}, "keep-all contradicts unique_key: true"),
+        (DIRECTOR | {"duplicates": "keep-first", "unique_key": False}, "keep-first contradicts unique_key: false"),
+        (DIRECTOR | {"duplicates": "keep-first", "key": ""}, "keep-first is for directors with a key"),
+        (DEPENDENT | {"duplicates": "keep-all"}, "refused where a primary_key of theirs occurs twice in a chunk"),
+        ({"role": "regular", "duplicates": "keep-first"}, "keep-first is for directors with a key"),
+        (DEPENDENT | {"bad_positions": "skip"}, "skip is for directors and dependents with position columns"),
+        ({"role": "regular", "bad_positions": "quarantine"}, "quarantine is for directors and dependents"),
+        (DIRECTOR | {"orphans": "skip"}, "orphans: skip is for dependents with a key"),
+    ],
+)
+def test_policies_without_anything_to_act_on_are_refused(layout: dict[str, Any], message: str) -> None:
+    """With the reason, as contradictions are."""
+    with pytest.raises(ValidationError, match=message):
+        TableLayout.model_validate(layout)
+
+
+def test_policies_are_no_part_of_the_table() -> None:
+    """What becomes of rows that come may change from one ingest to the next; whether keys are unique may not."""
+    layout = TableLayout.model_validate(DIRECTOR)
+    for said, is_same in (({"duplicates": "keep-first"}, True), ({"bad_positions": "skip"}, True),
+                          ({"duplicates": "keep-all"}, False), ({"key": "other"}, False)):  # fmt: skip
+        assert layout.is_same_table(TableLayout.model_validate(DIRECTOR | said)) == is_same
