@@ -156,7 +156,7 @@ def test_a_key_of_another_file_is_refused(testbed: Testbed, files: TractFiles) -
     rows = dict(files.rows)
     for table, row, words in (
         ("Object", (11, 10.0, 5.0, 1.0), "key 11 of director 'Object' .* earlier transaction"),
-        ("Object", (1, 10.0, 5.0, 1.0), "key 1 occurs twice"),
+        ("Object", (1, 10.0, 5.0, 1.0), "key 1 of director 'Object' occurs twice"),
         ("Source", (201, 11, 10.1, 5.2), "sourceId 201 occurs twice"),
         ("Visit", (3, "y"), "visit 3 occurs twice"),
     ):

@@ -36,7 +36,6 @@ from skyshard.node.node_loader import NodeLoader
 from skyshard.registry.stored.records import IndexPart
 
 
-
 @dataclass(frozen=True, slots=True)
 class _Started:
     """One part of a director index under way on the czar's server."""
