@@ -73,10 +73,10 @@ class Wiring:
             return self._runtimes[kind]
 
     def loader(self, server: str, kind: RuntimeKind = "inline") -> Handle[skyshard.node.NodeLoader]:
-        """The loader of a server: an actor on the node's host, or a thread of this process."""
+        """The loader of a server: an actor on the node's host, or a thread here; for one that died a new one."""
         key = (kind, server)
         with self._lock:
-            if key not in self._loaders:
+            if key not in self._loaders or self._loaders[key].is_dead:
                 where = server if server in self.nodes else ""
                 endpoint, data = self.cluster.endpoint(server), str(self.cluster.data_dir(server))
                 made = partial(skyshard.node.MariaDBLoader, server, endpoint, data, self.cluster.events)

@@ -163,10 +163,12 @@ def test_a_cancelled_call_is_not_carried_out(runtime: Runtime) -> None:
 def test_a_dead_actor_is_a_retryable_cluster_error(runtime: Runtime) -> None:
     """When an actor ends itself, that call and all later ones fail with an error that invites another try."""
     handle = runtime.actor("parser", argparse.ArgumentParser, node="node2")
+    assert not handle.is_dead
     for _ in range(2):
         with pytest.raises(ClusterError, match="actor parser died") as caught:
             handle.call(argparse.ArgumentParser.exit, 1).result(30)
         assert caught.value.retryable
+        assert handle.is_dead
     other = runtime.actor("list", list[int], node="node2")
     assert other.call(list.copy).result(30) == []
 
@@ -180,6 +182,7 @@ def test_a_killed_process_is_a_retryable_cluster_error(runtime: Runtime, is_ray:
     with pytest.raises(ClusterError, match="actor self died") as caught:
         handle.call(psutil.Process.kill).result(30)
     assert caught.value.retryable
+    assert handle.is_dead
 
 
 def test_ray_listens_on_loopback_only(runtime: Runtime, is_ray: bool) -> None:

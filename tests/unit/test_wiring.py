@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+import skyshard.node
 import skyshard.registry
 from skyshard import wiring
+from skyshard.basics.errors import ClusterError
 from skyshard.wiring import Wiring
 
 
@@ -53,6 +55,19 @@ class ClusterStub:
     def endpoint(self, name: str) -> str:
         return name
 
+    def data_dir(self, name: str) -> Path:
+        return Path(name)
+
+
+class Mortal:
+    """Stands for a node's loader that can be ended."""
+
+    def __init__(self, *_: Any) -> None:
+        """Whatever a loader is made of."""
+
+    def end(self) -> None:
+        raise SystemExit(1)
+
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Wiring:
@@ -92,3 +107,16 @@ def test_the_parts_that_were_made_are_closed(opened: Wiring) -> None:
     registry: Any = opened.registry
     opened.close()
     assert registry.is_closed
+
+
+def test_a_loader_that_has_died_is_made_anew(opened: Wiring, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next operation of the same testbed has one that lives; one that lives is kept."""
+    monkeypatch.setattr(skyshard.node, "MariaDBLoader", Mortal, raising=False)
+    first = opened.loader("node1")
+    assert opened.loader("node1") is first
+    with pytest.raises(ClusterError, match="loader-node1 died"):
+        first.call(cast(Any, Mortal.end)).result(30)
+    second = opened.loader("node1")
+    assert second is not first
+    assert not second.is_dead
+    opened.close()

@@ -23,10 +23,11 @@ import pymysql
 from pymysql.constants import CLIENT
 from pymysql.cursors import SSCursor
 
-from skyshard.basics.errors import ClusterError, NoRoom, SkyshardError, UserError
+from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.db import server_errors as known
 from skyshard.db.charsets import LATIN1
 from skyshard.db.literals import row_literals
+from skyshard.db.reach_server import reach
 from skyshard.db.result_columns import ResultColumn
 from skyshard.host.processes import own_name
 
@@ -318,22 +319,9 @@ def mapped(error: Exception, endpoint: Endpoint, sql: str = "") -> SkyshardError
         return known.unwritable(error, str(endpoint))
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     words = str(error.args[-1]) if error.args else type(error).__name__
-    if code in known.NO_SERVER or isinstance(error, OSError):
-        words = f"no server answers: {words}"
-    where = f" in {sql.strip()[:120]!r}" if sql else ""
-    what = f"{endpoint}: {words} ({code}){where}".replace("\n", " ")
-    if isinstance(error, OSError) or code in known.CONNECTION_LOST:
-        return ClusterError(what, remedy="see `skyshard cluster status`", retryable=True)
-    if code in known.DISK_FULL or "No space left on device" in words:
-        return NoRoom(f"{endpoint}: {words} ({code})", remedy="make room on the disk of the server's folder")
-    if code in known.BUSY:
-        return ClusterError(what, retryable=True)
-    if code in known.SERVER_TROUBLE and (harmed := known.harmed_index(words)) is not None:
-        return ClusterError(f"{endpoint}: {harmed.what} ({code})", remedy=harmed.remedy)
-    is_trouble = code in known.SERVER_TROUBLE or isinstance(error, pymysql.InternalError)
-    if is_trouble and code not in known.STATEMENT_TROUBLE and not (code == known.UNKNOWN and "XPATH" in words):
-        return ClusterError(what, remedy="see the server's log in the cluster folder")
-    return UserError(what)
+    kind = known.Kind.SYSTEM if isinstance(error, OSError) else known.Kind.SERVER
+    kind = known.Kind.INTERNAL if isinstance(error, pymysql.InternalError) else kind
+    return known.error_of(kind, code, words, str(endpoint), sql)
 
 
 def _open(
@@ -365,7 +353,7 @@ def _open(
         defer_connect=True,
     )
     try:
-        raw.connect(_reach(endpoint, connect_timeout_s))
+        raw.connect(reach(endpoint.socket, endpoint.host, endpoint.port, connect_timeout_s))
     except (pymysql.MySQLError, OSError) as error:
         raise mapped(error, endpoint) from error
     raw._read_timeout = None
@@ -387,23 +375,6 @@ def is_reached(error: ClusterError) -> bool:
     cause = error.__cause__
     code = cause.args[0] if isinstance(cause, pymysql.MySQLError) and cause.args else 0
     return code not in known.CONNECTION_LOST and not isinstance(cause, OSError)
-
-
-def _reach(endpoint: Endpoint, timeout_s: float) -> socket.socket:
-    """A connected socket; the driver forgets to close its own when no one answers."""
-    if not endpoint.socket:
-        remote = socket.create_connection((endpoint.host, endpoint.port), timeout_s)
-        remote.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        remote.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return remote
-    found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        found.settimeout(timeout_s)
-        found.connect(endpoint.socket)
-    except BaseException:
-        found.close()
-        raise
-    return found
 
 
 def _columns_of(cursor: Any) -> tuple[ResultColumn, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from enum import Enum, auto
 
-from skyshard.basics.errors import ClusterError, SkyshardError, UserError
+from skyshard.basics.errors import ClusterError, NoRoom, SkyshardError, UserError
 
 NO_SERVER = {2002, 2003}
 CONNECTION_LOST = {2002, 2003, 2006, 2013, 2014, 2055, 1053, 1927, 0}
@@ -24,6 +25,42 @@ UNKNOWN = 1105
 """Of a server in trouble, and of XPATH expressions that it cannot read."""
 STATEMENT_TROUBLE = {139, 140}
 """Rows too big for any table, an option that no engine has: the statement's fault although the engine says so."""
+
+
+class Kind(Enum):
+    """Whose error it is: the system's, the server's own trouble, or a server's answer."""
+
+    SYSTEM = auto()
+    INTERNAL = auto()
+    SERVER = auto()
+
+
+def error_of(kind: Kind, code: int, words: str, where: str, sql: str = "") -> SkyshardError:
+    """Who can fix an error, in one line, with the server's own words.
+
+    Args:
+        where: the server, as its endpoint says it.
+
+    >>> error_of(Kind.SERVER, 1064, "You have an error", "node1.sock", "SELECT").what
+    "node1.sock: You have an error (1064) in 'SELECT'"
+    """
+    is_lost = kind is Kind.SYSTEM or code in CONNECTION_LOST
+    if kind is Kind.SYSTEM or code in NO_SERVER:
+        words = f"no server answers: {words}"
+    statement = f" in {sql.strip()[:120]!r}" if sql else ""
+    what = f"{where}: {words} ({code}){statement}".replace("\n", " ")
+    if is_lost:
+        return ClusterError(what, remedy="see `skyshard cluster status`", retryable=True)
+    if code in DISK_FULL or "No space left on device" in words:
+        return NoRoom(f"{where}: {words} ({code})", remedy="make room on the disk of the server's folder")
+    if code in BUSY:
+        return ClusterError(what, retryable=True)
+    if code in SERVER_TROUBLE and (harmed := harmed_index(words)) is not None:
+        return ClusterError(f"{where}: {harmed.what} ({code})", remedy=harmed.remedy)
+    is_trouble = code in SERVER_TROUBLE or kind is Kind.INTERNAL
+    if is_trouble and code not in STATEMENT_TROUBLE and not (code == UNKNOWN and "XPATH" in words):
+        return ClusterError(what, remedy="see the server's log in the cluster folder")
+    return UserError(what)
 
 
 def server_words(error: SkyshardError) -> str:

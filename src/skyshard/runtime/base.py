@@ -43,6 +43,11 @@ class Handle(Protocol[A_co]):
         """Call the actor's own method of this name; an error of its factory comes out of every call."""
         ...
 
+    @property
+    def is_dead(self) -> bool:
+        """True once a call has found that the actor is gone: every later one fails, too."""
+        ...
+
 
 class Runtime(ABC):
     """Runs actors and tasks; a context manager that closes itself."""

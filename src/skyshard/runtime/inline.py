@@ -24,7 +24,7 @@ class InlineHandle(Generic[A]):
     def __init__(self, name: str, factory: Callable[[], A], closed: threading.Event) -> None:
         self._name = name
         self._closed = closed
-        self._is_dead = False
+        self.is_dead = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._actor = self._thread.submit(factory)
 
@@ -37,12 +37,12 @@ class InlineHandle(Generic[A]):
 
     def _call(self, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """An actor that ends itself is dead from then on, as its process would be."""
-        if self._is_dead:
+        if self.is_dead:
             raise died(f"actor {self._name}", "it has ended")
         try:
             return _run(getattr(self._actor.result(), method), args, kwargs)
         except SystemExit as error:
-            self._is_dead = True
+            self.is_dead = True
             raise died(f"actor {self._name}", f"it ended with {error.code}") from None
 
 

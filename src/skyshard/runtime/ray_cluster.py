@@ -30,7 +30,7 @@ ENVIRONMENT = {
 os.environ.update(ENVIRONMENT)  # Ray reads some of these while it is imported
 
 import ray  # noqa: E402
-from ray.exceptions import RayError, RayTaskError  # noqa: E402
+from ray.exceptions import ActorUnavailableError, RayActorError, RayError, RayTaskError  # noqa: E402
 
 from skyshard.basics.errors import Bug, ClusterError, UserError  # noqa: E402
 from skyshard.log.event_log import ONLY_LOGGED  # noqa: E402
@@ -53,10 +53,12 @@ NODE_SHARE = 0.001
 class RayFuture(Future[T]):
     """A future that knows the object that it is for, so that it can be handed on without fetching it."""
 
-    def __init__(self, reference: Any, what: str) -> None:
+    def __init__(self, reference: Any, what: str, lost: Callable[[], None] | None = None) -> None:
+        """``lost`` is called when the actor that was asked is gone for good, before the result is there."""
         super().__init__()
         self.reference = reference
         self._what = what
+        self._lost = lost
         self.set_running_or_notify_cancel()
         reference.future().add_done_callback(self._settle)
 
@@ -67,6 +69,8 @@ class RayFuture(Future[T]):
 
     def _settle(self, outcome: Future[Any]) -> None:
         error = outcome.exception()
+        if self._lost is not None and isinstance(error, RayActorError) and not isinstance(error, ActorUnavailableError):
+            self._lost()
         with contextlib.suppress(InvalidStateError):
             if error is None:
                 self.set_result(outcome.result())
@@ -82,14 +86,18 @@ class RayHandle(Generic[A]):
         self._actor = actor
         self._pending = pending
         self._closed = closed
+        self.is_dead = False
 
     def call(self, method: Callable[Concatenate[A, P], T], *args: P.args, **kwargs: P.kwargs) -> RayFuture[T]:
         require_open(self._closed)
         given = {name: _reference(arg) for name, arg in kwargs.items()}
         called = self._actor.call.remote(method.__name__, *map(_reference, args), **given)
-        future: RayFuture[T] = RayFuture(called, f"actor {self._name}")
+        future: RayFuture[T] = RayFuture(called, f"actor {self._name}", self._note_death)
         self._pending.add(future)
         return future
+
+    def _note_death(self) -> None:
+        self.is_dead = True
 
 
 class RayRuntime(Runtime):
