@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,9 @@ import typer
 
 import skyshard
 from skyshard.cli.terminal.show import print_table
+from skyshard.cluster.private_cluster import CZAR_NAME
 from skyshard.host.interrupts import interruptible
+from skyshard.registry.stored.database_names import REGISTRY_DATABASE
 
 DEFAULT_FOLDER = Path(".skyshard")
 ClusterFolder = Annotated[
@@ -42,7 +45,17 @@ def start(
     described = read_cluster_file(file).description if file else None
     with interruptible(), locating_settings(file):
         skyshard.Cluster.at(cluster).start(nodes, settings or (), described=described, report=_tell)
+        _finish_drops(cluster)
     _tell(f"cluster {cluster} is running")
+
+
+def _finish_drops(cluster: Path) -> None:
+    """End drops of databases that were interrupted; a cluster without registry, or with an older one, has none."""
+    if not (skyshard.Cluster.at(cluster).data_dir(CZAR_NAME) / REGISTRY_DATABASE).is_dir():
+        return
+    with suppress(skyshard.SkyshardError), skyshard.Testbed(cluster) as testbed:
+        for name in testbed.finish_drops():
+            _tell(f"database {name}, whose drop was interrupted, is gone")
 
 
 def set_settings(
@@ -96,7 +109,6 @@ def upgrade(
 
     Run it again to go on after an interruption. The cluster has to run, and no ingest may be under way.
     """
-    from skyshard.cluster.private_cluster import CZAR_NAME
     from skyshard.registry.schema.upgrade import upgrade as upgrade_registry
 
     found = skyshard.Cluster.at(cluster)

@@ -1,0 +1,84 @@
+"""Plans whose databases go by stored names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.support.no_rows import NoRows
+
+from skyshard.basics.errors import UserError
+from skyshard.catalog.layout import Layout, Role, Striping, TableLayout
+from skyshard.catalog.schema import Column, Table
+from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
+from skyshard.ingest.plan.stored_names import with_stored_names
+from skyshard.ingest.source import Source, SourceTable
+from skyshard.node.messages import Loader
+from skyshard.registry.catalog.database_names import DatabaseNames, KnownName
+from skyshard.registry.stored.lifecycle import DatabaseState
+from skyshard.registry.stored.naming import stored_name
+from skyshard.rowimage.sqltype import parse_type
+
+PUBLISHED, DROPPING = DatabaseState.PUBLISHED, DatabaseState.DROPPING
+
+
+class Names:
+    """A registry that knows names only."""
+
+    def __init__(self, *names: KnownName) -> None:
+        self._names = DatabaseNames.of(names)
+        self.published = self.databases = self
+
+    def names(self) -> DatabaseNames:
+        return self._names
+
+    def free_stored_name(self, shown: str) -> str:
+        return stored_name(shown, {one.stored for one in self._names.by_name.values()})
+
+
+def plan_of(database: str, director: str) -> IngestPlan:
+    layout = TableLayout(role=Role.DEPENDENT, director=director, key="i")
+    table = SourceTable(Table("Mark", (Column("i", parse_type("bigint")),)), layout, (), NoRows())
+    whole = Layout(striping=Striping(stripes=85, substripes=12, overlap_deg=0.0), tables={"Mark": layout})
+    source = Source("folder", "test", database, whole, {"Mark": table})
+    return IngestPlan(source, database, whole, (PlannedTable(table, Loader.IMAGE, ""),))
+
+
+def stored(database: str, director: str, *names: KnownName) -> tuple[str, str, str]:
+    """The plan's database, what it is called, and the director that it follows; the layout says the same."""
+    registry: Any = Names(*names)
+    found = with_stored_names(registry, plan_of(database, director))
+    mine = found.tables[0].source.layout
+    assert found.layout.tables == {"Mark": mine}
+    return found.database, found.called, mine.director
+
+
+@pytest.mark.parametrize(
+    ("database", "director", "means"),
+    [
+        ("marks", "Object", ("marks", "marks", "Object")),
+        ("marks", "hsc.Object", ("marks", "marks", "old.Object")),
+        ("marks", "latest.Object", ("marks", "marks", "old.Object")),
+        ("marks", "marks.Object", ("marks", "marks", "marks.Object")),
+        ("marks", "unknown.Object", ("marks", "marks", "unknown.Object")),
+        ("hsc", "hsc.Object", ("old", "hsc", "old.Object")),
+        ("old", "old.Object", ("_2_old", "old", "_2_old.Object")),
+    ],
+)
+def test_names_become_stored_ones(database: str, director: str, means: tuple[str, str, str]) -> None:
+    """Here 'hsc' was renamed, and what it was called is free for a new database."""
+    known = KnownName("hsc", "old", PUBLISHED)
+    assert stored(database, director, known, KnownName("latest", "old", PUBLISHED, is_alias=True)) == means
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        (KnownName("sky", "old", PUBLISHED, is_alias=True), "'sky' is an alias of 'hsc'"),
+        (KnownName("sky", "sky", DROPPING), "database 'sky' is being dropped"),
+    ],
+)
+def test_rows_go_into_databases_that_stay(name: KnownName, what: str) -> None:
+    """Neither into an alias, nor into a database that is going; both are refused by name."""
+    with pytest.raises(UserError, match=what):
+        stored("sky", "Object", name, KnownName("hsc", "old", PUBLISHED))
