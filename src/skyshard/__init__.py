@@ -37,6 +37,7 @@ __all__ = [
     "Explanation",
     "IngestPlan",
     "IngestReport",
+    "InputFile",
     "KeptReleases",
     "Layout",
     "Loader",
@@ -50,6 +51,8 @@ __all__ = [
     "QueryStatus",
     "Recipe",
     "Refusal",
+    "RowOrigin",
+    "RowOrigins",
     "ServerState",
     "SkyshardError",
     "Source",
@@ -113,10 +116,13 @@ if TYPE_CHECKING:
     from skyshard.ingest.transaction.ingest_report import TableReport as TableReport
     from skyshard.ingest.upkeep.compaction import Compacted as Compacted
     from skyshard.node.messages import Loader as Loader
+    from skyshard.registry.stored.records import InputFile as InputFile
     from skyshard.releases.differences.difference import DatabaseDifference as DatabaseDifference
     from skyshard.releases.life.database_facts import DatabaseFacts as DatabaseFacts
     from skyshard.releases.life.drop import Dropped as Dropped
     from skyshard.releases.life.old_releases import KeptReleases as KeptReleases
+    from skyshard.releases.origin.where_from import RowOrigin as RowOrigin
+    from skyshard.releases.origin.where_from import RowOrigins as RowOrigins
     from skyshard.scenarios.calibration_run import CalibrationRun as CalibrationRun
     from skyshard.scenarios.demo import DemoResult as DemoResult
     from skyshard.scenarios.demo import run_demo as run_demo
@@ -153,6 +159,7 @@ else:
             "Explanation": "czar.explain",
             "IngestPlan": "ingest.plan.ingest_plan",
             "IngestReport": "ingest.transaction.ingest_report",
+            "InputFile": "registry.stored.records",
             "KeptReleases": "releases.life.old_releases",
             "Layout": "catalog.layout",
             "Loader": "node.messages",
@@ -166,6 +173,8 @@ else:
             "QueryStatus": "czar.submitted_queries",
             "Recipe": "synth.recipe.recipe",
             "Refusal": "basics.errors",
+            "RowOrigin": "releases.origin.where_from",
+            "RowOrigins": "releases.origin.where_from",
             "ServerState": "cluster.server_status",
             "SkyshardError": "basics.errors",
             "Source": "ingest.source",

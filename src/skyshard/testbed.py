@@ -26,6 +26,7 @@ import skyshard.synthetic
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.basics.progress import Watcher, unwatched
 from skyshard.cluster.private_cluster import MONO_NAME, Cluster
+from skyshard.db.connection import Account, connect
 from skyshard.runtime import RuntimeKind, open_runtime
 from skyshard.wiring import Wiring
 
@@ -307,6 +308,27 @@ class Testbed:
         """End drops that were interrupted, as far as servers answer; returns the databases that are gone now."""
         return skyshard.releases.finish_drops(self.wiring.life_place())
 
+    def where_from(self, database: str, table: str, key: str) -> skyshard.releases.RowOrigins:
+        """Which file, row and transaction the rows with a key come from.
+
+        Args:
+            key: of the row or of its director: a value, or one for each column of the primary key with commas; or
+                ``column=value,...``.
+
+        Raises:
+            UserError: an unknown database, table or column, or a value that the column cannot hold.
+        """
+        ask = partial(self._table, database)
+        return skyshard.releases.where_from(self.registry, ask, self._count_on, database, table, key)
+
+    def _count_on(self, node: str, database: str, sql: str) -> int:
+        with connect(self.cluster.endpoint(node), Account.READER, database) as connection:
+            return int(connection.value(sql))
+
+    def input_files(self, database: str) -> list[skyshard.InputFile]:
+        """The files that a database was ingested from, those whose rows were replaced among them."""
+        return skyshard.releases.known_files(self.registry, database)
+
     # queries
 
     @property
@@ -381,6 +403,30 @@ def check_on_server(plan: skyshard.ingest.IngestPlan, cluster: Path) -> None:
     if found.exists:
         with contextlib.suppress(ClusterError):
             skyshard.ingest.require_makeable(found.endpoint(found.node_names[0]), plan.tables, plan.layout.table_engine)
+
+
+def compare_with_ingested(
+    plan: skyshard.ingest.IngestPlan, cluster: Path, replace: Sequence[str] = (), *, names_tables: bool = False
+) -> skyshard.ingest.IngestedBefore:
+    """What a plan's database has of its files already; without a running cluster, nothing is known.
+
+    Args:
+        replace: what is to take the place of rows, as for ``Testbed.ingest``.
+        names_tables: the tables of the plan were chosen.
+
+    Raises:
+        UserError: something cannot be replaced.
+        ClusterError: something is to be replaced, and the cluster is not running.
+    """
+    if not replace and not Cluster.at(cluster).exists:
+        return skyshard.ingest.IngestedBefore(plan)
+    try:
+        with Testbed(cluster) as testbed:
+            return skyshard.ingest.ingested_before(testbed.registry, plan, replace, names_tables=names_tables)
+    except (ClusterError, UserError):
+        if replace:
+            raise
+        return skyshard.ingest.IngestedBefore(plan)
 
 
 def survey_source(

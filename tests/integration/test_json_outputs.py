@@ -45,6 +45,9 @@ def test_what_every_command_prints_is_described(private_cluster: Cluster, tmp_pa
     for command in ("transactions", "contributions"):
         run(command, *in_sky)
     run("verify", "json_sky")
+    run("files", "json_sky")
+    key = json.loads(run("query", "SELECT objectId FROM Object LIMIT 1", *in_sky, form=True))["rows"][0][0]
+    run("where-from", "json_sky", "Object", str(key))
     run("compact", "json_sky")
     run("diff", "json_sky", "json_sky")
     run("index rebuild", "json_sky")

@@ -73,6 +73,16 @@ COMMANDS = (
         "ingest:contributions",
         "List contributions: what each input part brought to each chunk table, and how fast the part was read.",
     ),
+    CommandRow(
+        "files",
+        "origin:files",
+        "List the files that a database was ingested from, with dataset, run, rows and transaction.",
+    ),
+    CommandRow(
+        "where-from",
+        "origin:where_from",
+        "Say which file, row, run and transaction a row comes from; exit 1 if there is no such row.",
+    ),
     CommandRow("query", "query:query", "Answer one SQL statement."),
     CommandRow(
         "explain", "explain:explain", "Show how a statement would be answered: chunks and why, statements, merge."

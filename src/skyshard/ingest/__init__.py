@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from skyshard.ingest.transaction.kept_truth import Known as Known
     from skyshard.ingest.transaction.kept_truth import is_outgrown as is_outgrown
     from skyshard.ingest.transaction.kept_truth import read_known as read_known
+    from skyshard.ingest.transaction.replacement_cost import IngestedBefore as IngestedBefore
+    from skyshard.ingest.transaction.replacement_cost import ingested_before as ingested_before
     from skyshard.ingest.upkeep.compaction import Compacted as Compacted
     from skyshard.ingest.upkeep.compaction import compact as compact
     from skyshard.ingest.upkeep.index_rebuild import rebuild_indexes as rebuild_indexes
@@ -45,6 +47,7 @@ else:
             "Estimate": "estimate",
             "FirstMapping": "sources.first_mapping",
             "Ingest": "transaction.ingest_run",
+            "IngestedBefore": "transaction.replacement_cost",
             "IngestPlan": "plan.ingest_plan",
             "IngestReport": "transaction.ingest_report",
             "Known": "transaction.kept_truth",
@@ -57,6 +60,7 @@ else:
             "abort": "transaction.ending",
             "compact": "upkeep.compaction",
             "first_mapping": "sources.first_mapping",
+            "ingested_before": "transaction.replacement_cost",
             "is_outgrown": "transaction.kept_truth",
             "make_plan": "plan.ingest_plan",
             "open_source": "sources.open_source",

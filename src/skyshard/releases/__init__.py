@@ -22,12 +22,18 @@ if TYPE_CHECKING:
     from skyshard.releases.life.old_releases import KeptReleases as KeptReleases
     from skyshard.releases.life.old_releases import old_releases as old_releases
     from skyshard.releases.life.servers import LifePlace as LifePlace
+    from skyshard.releases.origin.where_from import RowOrigin as RowOrigin
+    from skyshard.releases.origin.where_from import RowOrigins as RowOrigins
+    from skyshard.releases.origin.where_from import known_files as known_files
+    from skyshard.releases.origin.where_from import where_from as where_from
 else:
     __getattr__ = lazy_exports(
         __name__,
         {
             "DatabaseDifference": "differences.difference",
             "DiffRequest": "differences.compare_databases",
+            "RowOrigin": "origin.where_from",
+            "RowOrigins": "origin.where_from",
             "compare_databases": "differences.compare_databases",
             "DatabaseFacts": "life.database_facts",
             "Dropped": "life.drop",
@@ -41,5 +47,7 @@ else:
             "remove_alias": "life.names",
             "rename": "life.names",
             "set_alias": "life.names",
+            "known_files": "origin.where_from",
+            "where_from": "origin.where_from",
         },
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +12,7 @@ import skyshard
 import skyshard.ingest
 from skyshard.basics.readable import human_bytes
 from skyshard.cli.terminal.folded_conversions import folded
+from skyshard.cli.terminal.ingested_files import show_ingested
 from skyshard.cli.terminal.left_out_rows import left_out_lines
 from skyshard.cli.terminal.show import (
     DEFAULT_CLUSTER,
@@ -24,7 +24,7 @@ from skyshard.cli.terminal.show import (
 )
 from skyshard.host.interrupts import interruptible
 from skyshard.host.shipped_data import data_folder
-from skyshard.testbed import check_on_server, survey_source
+from skyshard.testbed import check_on_server, compare_with_ingested, survey_source
 
 SourceArgument = Annotated[
     Path,
@@ -52,7 +52,7 @@ ShrinkOption = Annotated[
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="Name each column that is converted.")]
 ReplaceOption = Annotated[
-    Sequence[str],
+    list[str] | None,
     typer.Option(
         "--replace",
         metavar="FILE|TRACT",
@@ -77,6 +77,7 @@ def plan(
     survey: Annotated[
         bool, typer.Option(help="Read the positions, for rows, chunks, bytes, nodes and time; else descriptions only.")
     ] = True,
+    replace: ReplaceOption = None,
     every: AllOption = False,
     json: JsonOption = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
@@ -91,14 +92,16 @@ def plan(
         override=_layout(layout),
     )
     check_on_server(made, cluster)
-    found = None
+    before = compare_with_ingested(made, cluster, replace or (), names_tables=bool(tables))
+    made, found = before.plan, None
     if survey:
         with progress_bars(as_json=json) as watcher:
             found = survey_source(made, cluster, nodes, watcher)
     if json:
-        print_json(made.summary() | ({"survey": found.summary()} if found else {}))
+        print_json(made.summary() | before.summary() | ({"survey": found.summary()} if found else {}))
     else:
         _show_plan(made.summary(), found.summary() if found else {}, is_whole=every)
+        show_ingested(before)
 
 
 def _show_plan(made: dict[str, Any], found: dict[str, Any], *, is_whole: bool) -> None:
@@ -145,7 +148,7 @@ def ingest(
     replicas: ReplicasOption = None,
     fraction: FractionOption = 1.0,
     shrink: ShrinkOption = "coverage",
-    replace: ReplaceOption = (),
+    replace: ReplaceOption = None,
     runtime: RuntimeOption = "ray",
     every: AllOption = False,
     json: JsonOption = False,
@@ -157,7 +160,7 @@ def ingest(
         report = testbed.ingest(
             opened, runtime=runtime, watcher=watcher, database=database, tables=_names(tables),
             loader=skyshard.Loader(loader) if loader else None, replicas=replicas, layout=_layout(layout),
-            replace=replace,
+            replace=replace or (),
         )  # fmt: skip
     if json:
         print_json(asdict(report))
@@ -190,6 +193,8 @@ def _show_report(report: skyshard.IngestReport, *, is_whole: bool) -> None:
             typer.echo(
                 f"  {table.table}: {table.moved} rows follow their director into another chunk than their position"
             )
+    for name, count in report.replaced.items():
+        typer.echo(f"  {name}: the rows of {count} file(s) are replaced")
     stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in report.stages_s.items())
     typer.echo(f"published {report.database} in transaction {report.transaction}: {report.rows:,} rows ({stages})")
 

@@ -129,6 +129,29 @@ class SurveyOutput(Output):
     overlap_share: float
 
 
+class RewrittenOutput(Output):
+    """A file that was written again since it was ingested."""
+
+    table: str
+    path: str
+    dataset: str
+    ingested_from: str
+    transaction: int
+    can_be_replaced: bool
+
+
+class ReplacementOutput(Output):
+    """What taking the place of rows writes anew."""
+
+    files: int
+    rows: int
+    """That go."""
+    chunk_tables: int
+    kept_rows: int
+    bytes: int
+    index_keys: int
+
+
 class PlanOutput(Output):
     """``plan``."""
 
@@ -142,6 +165,9 @@ class PlanOutput(Output):
     """What the layout says of it; empty where it leaves it to the engine."""
     tables: list[PlannedTableOutput]
     survey: SurveyOutput | None = None
+    rewritten: list[RewrittenOutput] = []
+    """Files that the database was ingested from, whose content is another one now."""
+    replacement: ReplacementOutput | None = None
 
 
 class IngestedTable(Output):
@@ -173,6 +199,49 @@ class IngestOutput(Output):
     tables: list[IngestedTable]
     stages_s: dict[str, float]
     replayed: dict[str, int]
+    replaced: dict[str, int] = {}
+    """Files whose rows went, by table."""
+
+
+class InputFileOutput(Output):
+    """A row of ``files``; number 0 is of a table without provenance, of which less is known."""
+
+    number: int
+    table: str
+    path: str
+    bytes: int
+    changed_ns: int
+    dataset: str
+    tract: str
+    run: str
+    weekly: str
+    ticket: str
+    digest: str
+    rows: int
+    transaction: int
+    replaced_by: int
+    """The transaction that took the place of its rows; 0 for none."""
+
+
+class RowOriginOutput(Output):
+    """Where one row comes from."""
+
+    chunks: list[int]
+    file: InputFileOutput | None
+    row: int | None
+    transactions: list[int]
+    candidates: list[str]
+    """Files that may have brought it, where the table has no provenance."""
+
+
+class WhereFromOutput(Output):
+    """``where-from``."""
+
+    database: str
+    table: str
+    key: str
+    has_provenance: bool
+    rows: list[RowOriginOutput]
 
 
 class TransactionOutput(Output):
@@ -625,6 +694,7 @@ OUTPUTS: Mapping[str, Any] = {
     "databases": list[DatabaseOutput],
     "drop": DropOutput,
     "explain": ExplainOutput,
+    "files": list[InputFileOutput],
     "index rebuild": Counts,
     "ingest": IngestOutput,
     "mapping": FirstMappingOutput,
@@ -645,6 +715,7 @@ OUTPUTS: Mapping[str, Any] = {
     "transactions": list[TransactionOutput],
     "transactions abort": AbortOutput,
     "verify": list[CheckOutput],
+    "where-from": WhereFromOutput,
 }
 """By command. Other commands of ``bench`` print the models of their files: TrialSummary, Comparison, Sweep ..."""
 

@@ -46,6 +46,8 @@ class IngestReport:
     tables: list[TableReport] = field(default_factory=list)
     stages_s: dict[str, float] = field(default_factory=dict)
     replayed: dict[str, int] = field(default_factory=dict)
+    replaced: dict[str, int] = field(default_factory=dict)
+    """Files whose rows went, by table."""
 
     @property
     def rows(self) -> int:

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
@@ -98,7 +99,8 @@ class TransactionRun:
         run.site.registry.contributions.add_strays(run.transaction, behind.found)
         self._timed("quality", partial(self._count, reports))
         tables = [table_report(table, reports[table.name]) for table in run.plan.tables]
-        report = IngestReport(run.plan.called, run.transaction, tables, self._stages, dict(run.replayed))
+        gone = dict(Counter(file.table for file in run.plan.replaced))
+        report = IngestReport(run.plan.called, run.transaction, tables, self._stages, dict(run.replayed), gone)
         self._shown("publish", partial(self._publish, report, reports, behind))
         return report
 

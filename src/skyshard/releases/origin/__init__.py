@@ -1,0 +1,1 @@
+"""Where rows of a database come from: file, row, run, transaction."""

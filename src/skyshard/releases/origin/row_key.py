@@ -1,0 +1,75 @@
+"""Reads which rows are meant: a key by its value alone, or columns with values. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from skyshard.basics.errors import UserError
+from skyshard.catalog.layout import TableLayout
+from skyshard.catalog.schema import Column, Table
+from skyshard.db.connection import quote_name, quote_text
+from skyshard.rowimage.sqltype import TypeClass
+
+
+@dataclass(frozen=True, slots=True)
+class RowKey:
+    """Columns of a table and what they equal: ``text`` for people, ``condition`` for a statement."""
+
+    text: str
+    condition: str
+
+
+def row_keys(table: Table, layout: TableLayout, text: str) -> list[RowKey]:
+    """What a key may mean, the likeliest first: the table's own key, then that of its director.
+
+    Args:
+        text: one value, or as many as the primary key has columns, with commas; or ``column=value,...``.
+
+    Raises:
+        UserError: a column that the table has not, a value that it cannot hold, or a table without such a key.
+
+    >>> from skyshard.catalog.layout import Role
+    >>> from skyshard.rowimage.sqltype import parse_type
+    >>> columns = (Column("sourceId", parse_type("bigint")), Column("objectId", parse_type("bigint")))
+    >>> layout = TableLayout(role=Role.DEPENDENT, key="objectId", director="Object", position=None)
+    >>> [key.condition for key in row_keys(Table("Source", columns, ("sourceId",)), layout, "7")]
+    ['`sourceId` = 7', '`objectId` = 7']
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if "=" in text:
+        return [_key(table, [(name.strip(), value.strip()) for name, _, value in (p.partition("=") for p in parts)])]
+    ways = [names for names in _known_keys(table, layout) if len(names) == len(parts)]
+    if not ways:
+        named = " or ".join(", ".join(names) for names in _known_keys(table, layout)) or "none"
+        raise UserError(
+            f"table '{table.name}' has no key of {len(parts)} column{'s' * (len(parts) > 1)} (it has {named})",
+            remedy="name the columns: column=value,...",
+        )
+    return [_key(table, list(zip(names, parts, strict=True))) for names in ways]
+
+
+def _known_keys(table: Table, layout: TableLayout) -> list[tuple[str, ...]]:
+    """The primary key, unique keys, then the director's key and the second one; each once."""
+    keys = [table.primary_key, *(key.columns for key in table.keys if key.is_unique)]
+    keys += [(name,) for name in (layout.key, layout.key2) if name]
+    plain = [tuple(name.partition("(")[0] for name in names) for names in keys if names]
+    return list(dict.fromkeys(plain))
+
+
+def _key(table: Table, pairs: Sequence[tuple[str, str]]) -> RowKey:
+    columns = [(table.column(name), value) for name, value in pairs]
+    text = ", ".join(f"{column.name} {value}" for column, value in columns)
+    conditions = (f"{quote_name(column.name)} = {_literal(column, value)}" for column, value in columns)
+    return RowKey(text, " AND ".join(conditions))
+
+
+def _literal(column: Column, text: str) -> str:
+    """A value as SQL writes it."""
+    if column.type.type_class is TypeClass.BYTES:
+        return quote_text(text)
+    try:
+        return str(int(text)) if column.type.type_class is TypeClass.INTEGER else repr(float(text))
+    except ValueError:
+        what = f"'{text}' is no value of column '{column.name}' ({column.type.text})"
+        raise UserError(what, remedy="give a number") from None

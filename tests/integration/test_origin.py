@@ -1,0 +1,185 @@
+"""Rows say which file and row of the input they are, and `where-from` says it for people."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.same_answer import rows_in
+from tests.support.stepping import Stopped, stop_at
+from tests.support.tract_files import RUN, TractFiles, first_state, second_state
+from typer.testing import CliRunner
+
+from skyshard.basics.errors import UserError
+from skyshard.cli.app import app
+from skyshard.cluster.private_cluster import Cluster
+from skyshard.ingest.sources import parquet_files
+from skyshard.testbed import Testbed
+
+
+@pytest.fixture(scope="module")
+def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
+    with Testbed(private_cluster.folder) as testbed:
+        yield testbed
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> TractFiles:
+    made = TractFiles(tmp_path, f"x{uuid.uuid4().hex[:10]}")
+    first_state(made)
+    return made
+
+
+def numbers(testbed: Testbed, database: str, table: str, key: str) -> dict[int, tuple[int, int]]:
+    """Key → number of the file and of the row."""
+    sql = f"SELECT {key}, ingestFile, ingestRow FROM {table}"
+    return {row[0]: (row[1], row[2]) for row in rows_in(testbed.query(sql, database=database).table)}
+
+
+@pytest.mark.parametrize("text", [False, True], ids=["parquet", "text"])
+def test_rows_have_the_numbers_of_their_file_and_row(testbed: Testbed, tmp_path: Path, text: bool) -> None:
+    """By table, files are numbered in the order of their paths; rows count from 1; overlap copies have the same."""
+    files = TractFiles(tmp_path, f"x{uuid.uuid4().hex[:10]}", text=text)
+    first_state(files)
+    testbed.ingest(files.mapping)
+    assert numbers(testbed, files.database, "Object", "objectId") == {
+        1: (1, 1), 2: (1, 2), 3: (1, 3), 4: (1, 4), 11: (2, 1), 12: (2, 2)}  # fmt: skip
+    assert numbers(testbed, files.database, "Visit", "visit") == {1: (5, 1), 2: (5, 2), 3: (6, 1)}
+    known = testbed.registry.input_files.all(files.database)
+    assert [(file.number, file.rows) for file in known] == [(1, 4), (2, 2), (3, 5), (4, 3), (5, 2), (6, 1)]
+    assert {(file.run, file.weekly, file.ticket) for file in known} == {(RUN, "w_2026_24", "DM-54321")}
+
+
+def test_row_groups_of_a_large_file(testbed: Testbed, files: TractFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is read in several slices has one number, one digest, and rows numbered through; what its rows are
+    asked for by `where` does not change their numbers."""
+    monkeypatch.setattr(parquet_files.parquet_slices, "__defaults__", (200,))
+    rows = [(100 + i, 10.0 + 0.001 * i, 5.0, float(i)) for i in range(900)]
+    files.write("Object", 1, rows, group_rows=100)
+    text = files.mapping.read_text().replace("role: director", "role: director\n    where: objectId <> 500")
+    files.mapping.write_text(text)
+    assert len(testbed.plan(files.mapping).tables[0].source.slices) > 5
+    testbed.ingest(files.mapping)
+    found = numbers(testbed, files.database, "Object", "objectId")
+    assert {key: found[key] for key in range(100, 1000) if key != 500} == {
+        100 + i: (1, i + 1) for i in range(900) if i != 400}  # fmt: skip
+    first = testbed.registry.input_files.all(files.database)[0]
+    assert (first.rows, first.bytes) == (899, files.path("Object", 1).stat().st_size)
+    plain = TractFiles(files.folder / "copy", f"{files.database}c")
+    plain.write("Object", 1, rows, group_rows=100)
+    monkeypatch.undo()
+    testbed.ingest(plain.mapping)
+    assert testbed.registry.input_files.all(plain.database)[0].digest == first.digest
+
+
+def test_a_resumed_ingest_makes_the_same_rows(testbed: Testbed, files: TractFiles) -> None:
+    """Numbers are recorded before rows are made: a run that goes on gives the same, and there is nothing new then."""
+    testbed.ingest(files.mapping, database=f"{files.database}u")
+    for stage in ("partition Object", "load", "publish"):
+        with pytest.raises(Stopped):
+            testbed.ingest(files.mapping, watcher=stop_at(stage))
+    testbed.ingest(files.mapping)
+    for table, key in (("Object", "objectId"), ("Source", "sourceId"), ("Visit", "visit")):
+        assert numbers(testbed, files.database, table, key) == numbers(testbed, f"{files.database}u", table, key)
+    assert testbed.ingest(files.mapping).transaction == 0
+    assert len(testbed.registry.input_files.all(files.database)) == 6
+
+
+def test_what_the_mapping_says_goes_before_paths(testbed: Testbed, tmp_path: Path) -> None:
+    """Run, weekly and ticket of the mapping; the dataset stays the path's."""
+    said = {"run": "mine", "weekly": "w_2025_01", "ticket": "DM-1"}
+    files = TractFiles(tmp_path, f"x{uuid.uuid4().hex[:10]}", provenance=said, tables=("Visit",))
+    files.write("Visit", 7, [(1, "g")])
+    testbed.ingest(files.mapping)
+    (file,) = testbed.registry.input_files.all(files.database)
+    assert (file.run, file.weekly, file.ticket, file.tract) == ("mine", "w_2025_01", "DM-1", "7")
+    assert file.dataset == "visitTable_tract tract 7 skymap hsc_rings_v1"
+
+
+def origins(testbed: Testbed, files: TractFiles, table: str, key: str) -> list[Any]:
+    """Path, row and transaction of each row."""
+    found = testbed.where_from(files.database, table, key)
+    return [(one.file.path if one.file else one.candidates, one.row, one.transactions) for one in found.rows]
+
+
+def test_where_rows_are_from(testbed: Testbed, files: TractFiles) -> None:
+    """Of a director, with its copies in overlap tables counted once; of dependents by their own key and by that of
+    their director; of a regular table; after a file was replaced, and after a compaction."""
+    first = testbed.ingest(files.mapping).transaction
+    one, two = str(files.path("Source", 1)), str(files.path("Source", 2))
+    assert origins(testbed, files, "Object", "11") == [(str(files.path("Object", 2)), 1, (first,))]
+    assert origins(testbed, files, "Source", "103") == [(one, 3, (first,))]
+    assert origins(testbed, files, "Source", "3") == [(one, 3, (first,)), (one, 5, (first,))]
+    assert origins(testbed, files, "Source", "sourceId=203, objectId=99") == [(two, 3, (first,))]
+    assert origins(testbed, files, "Visit", "3") == [(str(files.path("Visit", 2)), 1, (first,))]
+    assert origins(testbed, files, "Source", "77") == []
+    second_state(files)
+    second = testbed.ingest(files.mapping, replace=["1"]).transaction
+    testbed.compact(files.database, grace_s=0.0)
+    assert origins(testbed, files, "Source", "105") == [(one, 3, (second,))]
+    assert origins(testbed, files, "Source", "106") == []
+    assert origins(testbed, files, "Source", "203") == [(two, 3, (first,))]
+    for key, words in (("x", "is no value of column"), ("1,2", "no key of 2 columns"), ("nix=1", "no column 'nix'")):
+        with pytest.raises(UserError, match=words):
+            testbed.where_from(files.database, "Source", key)
+    with pytest.raises(UserError, match="no table 'Nix'"):
+        testbed.where_from(files.database, "Nix", "1")
+
+
+def test_where_rows_may_be_from_without_provenance(testbed: Testbed, tmp_path: Path) -> None:
+    """The files of the transaction that the row's part is of; those of all that a compaction has merged."""
+    files = TractFiles(tmp_path, f"x{uuid.uuid4().hex[:10]}", provenance=False)
+    first_state(files)
+    first = testbed.ingest(files.mapping).transaction
+    files.write("Object", 3, [(31, 10.05, 5.05, 1.0)])
+    second = testbed.ingest(files.mapping).transaction
+    one, two, three = (str(files.path("Object", tract)) for tract in (1, 2, 3))
+    assert origins(testbed, files, "Object", "31") == [((three,), None, (second,))]
+    assert origins(testbed, files, "Object", "1") == [((one, two), None, (first,))]
+    assert origins(testbed, files, "Object", "12") == [((two,), None, (first,))]
+    testbed.compact(files.database, grace_s=0.0)
+    assert origins(testbed, files, "Object", "31") == [((one, two, three), None, (first, second))]
+    assert origins(testbed, files, "Visit", "1") == [
+        ((str(files.path("Visit", 1)), str(files.path("Visit", 2))), None, (first,))
+    ]
+
+
+def test_a_table_with_such_a_column_is_refused(testbed: Testbed, files: TractFiles) -> None:
+    """Provenance does not take the place of a column that the input has."""
+    text = files.mapping.read_text().replace("name: flux", "name: IngestRow")
+    files.mapping.write_text(text.replace("role: director", "role: director\n    columns: {IngestRow: {from: flux}}"))
+    with pytest.raises(UserError, match="column 'ingestRow' is one that provenance adds"):
+        testbed.plan(files.mapping)
+
+
+def run(cluster: Cluster, *words: str) -> tuple[int, str]:
+    found = CliRunner().invoke(app, [*words, "--cluster", str(cluster.folder)])
+    return found.exit_code, found.output
+
+
+def test_the_commands(private_cluster: Cluster, testbed: Testbed, files: TractFiles) -> None:
+    """plan names what was rewritten and what replacing takes; ingest replaces; files and where-from list."""
+    mapping = str(files.mapping)
+    testbed.ingest(files.mapping)
+    assert "rewritten" not in run(private_cluster, "plan", mapping, "--no-survey")[1]
+    second_state(files)
+    code, text = run(private_cluster, "plan", mapping, "--no-survey")
+    assert code == 0
+    assert text.count("rewritten since transaction") == 3
+    code, text = run(private_cluster, "plan", mapping, "--no-survey", "--replace", "1", "--json")
+    cost = json.loads(text)["replacement"]
+    assert (code, cost["files"], cost["rows"], cost["index_keys"]) == (0, 3, 11, 6)
+    code, text = run(private_cluster, "ingest", mapping, "--replace", "1", "--runtime", "inline")
+    assert code == 0
+    assert "Source: the rows of 1 file(s) are replaced" in text
+    assert run(private_cluster, "plan", mapping, "--no-survey")[1].count("rewritten") == 0
+    code, text = run(private_cluster, "where-from", files.database, "Object", "5", "--json")
+    (row,) = json.loads(text)["rows"]
+    assert (code, row["file"]["path"], row["row"]) == (0, str(files.path("Object", 1)), 4)
+    assert run(private_cluster, "where-from", files.database, "Object", "2")[0] == 1
+    assert len(json.loads(run(private_cluster, "files", files.database, "--json")[1])) == 6
+    assert len(json.loads(run(private_cluster, "files", files.database, "--all", "--json")[1])) == 9
