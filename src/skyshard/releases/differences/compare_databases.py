@@ -128,7 +128,7 @@ def _table_pairs(new: Catalog, old: Catalog, wanted: Sequence[str] | None) -> li
     """
     pairs = _shared(new, old)
     if not pairs:
-        raise UserError(f"'{new.database}' and '{old.database}' have no table in common", remedy="compare two releases")
+        raise UserError("the two databases have no table in common", remedy="compare two releases of one catalog")
     if wanted is not None:
         known = {name.lower() for name, _ in pairs}
         missing = [name for name in wanted if name.lower() not in known]

@@ -123,11 +123,13 @@ class TableComparison:
 
     def _decide(self, plan: MatchPlan, keys: KeyMatch | None) -> tuple[Literal["key", "position"], str]:
         """Whether keys are used, and why."""
+        if keys is not None and not plan.is_placed:
+            names = ", ".join(key.name for _, key in plan.keys)
+            return "key", f"its {names} is unique" if plan.is_guessed else "it has a primary key"
         if keys is None or self._by == "position":
             return "position", "asked for" if self._by == "position" else "there is no common key"
-        if self._by == "key" or not plan.is_placed:
-            told = f"its {', '.join(key.name for _, key in plan.keys)} is unique" if plan.is_guessed else ""
-            return "key", "asked for" if self._by == "key" and plan.is_placed else told or "it has a primary key"
+        if self._by == "key":
+            return "key", "asked for"
         told = f"{keys.near_share:.1%} of {keys.equal:,} equal keys are within {self._radius:g} arcseconds"
         if not keys.equal:
             return "position", "no key is in both"
