@@ -17,7 +17,7 @@ from skyshard.releases.differences.row_outlines import by_chunk, degrees
 from skyshard.releases.differences.spill_file import SpillFile
 from skyshard.releases.differences.stored_rows import StoredRows
 
-VALUES_AT_ONCE = 8 << 20
+VALUES_AT_ONCE = 4 << 20
 """Values of each side that are in memory together."""
 
 
@@ -37,9 +37,8 @@ class ComparedSides:
 
 @dataclass(frozen=True, slots=True)
 class ComparedPart:
-    """What some matched rows of one chunk of the new side said."""
+    """What some matched rows said."""
 
-    chunk: int
     columns: list[ColumnPart]
     changed: Flags
     """Rows with an unequal column."""
@@ -51,20 +50,19 @@ def rows_at_once(columns: int) -> int:
     return max(1_000, VALUES_AT_ONCE // max(1, columns))
 
 
-def compare_chunk(sides: ComparedSides, pairs: Pairs, chunk: int, spill: SpillFile) -> Iterator[ComparedPart]:
-    """Compare the matched rows of one chunk of the new side."""
+def compare_pairs(sides: ComparedSides, pairs: Pairs, spill: SpillFile) -> Iterator[ComparedPart]:
+    """Compare matched rows, a bounded number at a time."""
     step = rows_at_once(len(sides.columns))
     for start in range(0, len(pairs), step):
-        yield _compare(sides, pairs[start : start + step], chunk, spill)
+        yield _compare(sides, pairs[start : start + step], spill)
 
 
-def _compare(sides: ComparedSides, pairs: Pairs, chunk: int, spill: SpillFile) -> ComparedPart:
+def _compare(sides: ComparedSides, pairs: Pairs, spill: SpillFile) -> ComparedPart:
     old_names = list(dict.fromkeys([*(one.old.name for one in sides.columns), *sides.keys_old]))
     new_names = list(
         dict.fromkeys([*(one.new.name for one in sides.columns), *sides.keys_new, *(sides.position or ())])
     )
-    new = sides.new.read(chunk, new_names, pairs["new_row"].astype(np.intp)).combine_chunks()
-    old = _old_rows(sides.old, pairs, old_names)
+    new, old = _rows(sides.new, pairs, "new", new_names), _rows(sides.old, pairs, "old", old_names)
     keys = [old[name].chunk(0) for name in sides.keys_old], [new[name].chunk(0) for name in sides.keys_new]
     changed = np.zeros(len(pairs), np.bool_)
     parts = []
@@ -76,18 +74,19 @@ def _compare(sides: ComparedSides, pairs: Pairs, chunk: int, spill: SpillFile) -
     positions = None
     if sides.position is not None:
         positions = degrees(new[sides.position[0]]), degrees(new[sides.position[1]])
-    return ComparedPart(chunk, parts, changed, positions)
+    return ComparedPart(parts, changed, positions)
 
 
-def _old_rows(old: StoredRows, pairs: Pairs, names: Sequence[str]) -> pa.Table:
-    """The rows of the old side in the order of the pairs, from whatever chunks they are in."""
+def _rows(rows: StoredRows, pairs: Pairs, side: str, names: Sequence[str]) -> pa.Table:
+    """The rows of one side in the order of the pairs, from whatever chunks they are in, each column in one piece."""
     parts, places = [], []
-    for chunk, place in by_chunk(pairs, "old_chunk"):
-        parts.append(old.read(chunk, names, pairs["old_row"][place].astype(np.intp)))
+    for chunk, place in by_chunk(pairs, f"{side}_chunk"):
+        parts.append(rows.read(chunk, names, pairs[f"{side}_row"][place].astype(np.intp)))
         places.append(place)
     found = pa.concat_tables(parts).combine_chunks()
-    if len(parts) == 1:
+    order = np.concatenate(places)
+    if not (np.diff(order) < 0).any():
         return found
     back = np.empty(len(pairs), np.intp)
-    back[np.concatenate(places)] = np.arange(len(pairs))
+    back[order] = np.arange(len(pairs))
     return found.take(pa.array(back)).combine_chunks()

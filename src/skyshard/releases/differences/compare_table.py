@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -11,7 +11,7 @@ import numpy as np
 
 from skyshard.chunking import Chunker
 from skyshard.releases.differences.column_tally import ColumnTally
-from skyshard.releases.differences.compare_rows import ComparedPart, ComparedSides, compare_chunk
+from skyshard.releases.differences.compare_rows import ComparedPart, ComparedSides, compare_pairs, rows_at_once
 from skyshard.releases.differences.difference import TableDifference
 from skyshard.releases.differences.fate_tally import FateTally, cell_of, signed_keys
 from skyshard.releases.differences.group_counts import share_in_common
@@ -167,14 +167,14 @@ class TableComparison:
         position = new.layout.position if plan.is_placed else None
         keys_old, keys_new = (tuple(pair[side].name for pair in plan.keys) for side in range(2))
         sides = ComparedSides(old, new, plan.pairing.compared, keys_old, keys_new, position)
-        chunks = findings.pairs.chunks
-        calls = [partial(self._compare_chunk, sides, findings.pairs, chunk) for chunk in chunks]
-        for parts in self._threads.run(f"compare {self._name}", calls, [new.chunks[chunk].rows for chunk in chunks]):
+        batches = findings.pairs.batches(rows_at_once(len(sides.columns)))
+        calls = [partial(self._compare_batch, sides, findings.pairs, chunks) for chunks, _ in batches]
+        for parts in self._threads.run(f"compare {self._name}", calls, [count for _, count in batches]):
             for part in parts:
                 self._add(part, findings)
 
-    def _compare_chunk(self, sides: ComparedSides, pairs: MatchedPairs, chunk: int) -> list[ComparedPart]:
-        return list(compare_chunk(sides, pairs.of_chunk(chunk), chunk, self._spill))
+    def _compare_batch(self, sides: ComparedSides, pairs: MatchedPairs, chunks: Sequence[int]) -> list[ComparedPart]:
+        return list(compare_pairs(sides, pairs.of_chunks(chunks), self._spill))
 
     def _add(self, part: ComparedPart, findings: Findings) -> None:
         for tally, column in zip(findings.columns, part.columns, strict=True):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skyshard.node.read.byte_batches import by_bytes
 from skyshard.releases.differences.row_outlines import by_chunk
 from skyshard.releases.differences.spill_file import Extent, SpillFile
 
@@ -38,7 +41,13 @@ class MatchedPairs:
         """Chunks of the new side that have matched rows."""
         return sorted(self._extents)
 
-    def of_chunk(self, chunk: int) -> Pairs:
-        """The pairs of a chunk of the new side, by row."""
-        pairs: NDArray[Any] = self.spill.read_all(self._extents[chunk], PAIR)
-        return pairs[np.argsort(pairs["new_row"], kind="stable")]
+    def batches(self, rows: int) -> list[tuple[list[int], int]]:
+        """Neighbouring chunks of the new side that have about so many pairs together, and how many these are."""
+        counts = [(chunk, sum(extent.count for extent in self._extents[chunk])) for chunk in self.chunks]
+        found = [list(group) for group in by_bytes(counts, itemgetter(1), rows)]
+        return [([chunk for chunk, _ in group], sum(count for _, count in group)) for group in found]
+
+    def of_chunks(self, chunks: Sequence[int]) -> Pairs:
+        """The pairs of some chunks of the new side, by chunk and row."""
+        pairs: NDArray[Any] = self.spill.read_all((one for chunk in chunks for one in self._extents[chunk]), PAIR)
+        return pairs[np.lexsort((pairs["new_row"], pairs["new_chunk"]))]
