@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from tests.support.killing import forget
+from tests.support.killing import Driver, digests, forget, leftovers
 from tests.support.same_answer import rows_in
 
 from skyshard.basics.errors import UserError
@@ -281,3 +282,92 @@ def test_plan_counts_what_will_be_left_out(sky: Sky) -> None:
     (done,) = sky.testbed.ingest(source).tables
     assert planned.left_out == done.left_out == {"where": 1, "bad_positions": 4, "duplicates": 2}
     assert planned.rows == done.rows == 1
+
+
+NUMBERS = ("tinyint", "smallint", "mediumint", "int", "bigint", "tinyint unsigned", "smallint unsigned", "int unsigned",
+           "bigint unsigned", "float", "double", "decimal(10,3)", "boolean", "bit(8)", "year")  # fmt: skip
+NOTHING = [None, NAN, INF, -INF]
+"""What the input has in rows 2 to 5 of a column of numbers; row 1 has a number."""
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_what_is_no_number_is_null_and_never_zero(sky: Sky, loader: Loader, kind: str) -> None:
+    """NULL, NaN and infinities, in columns of every type of number, by every way into a table."""
+    columns = {f"c{i}": number for i, number in enumerate(NUMBERS) if kind == "parquet" or number != "bit(8)"}
+    given: dict[str, list[Any]] = {"id": [1, 2, 3, 4, 5], "ra": [25.0] * 5, "decl": [12.0] * 5}
+    for name, number in columns.items():
+        is_whole = number in ("bit(8)", "year")  # of these, text and NaN are refused
+        given[name] = [2000.0 if number == "year" else 1.0, *([None] * 4 if is_whole else NOTHING)]
+        given[name] = [value if value is None else int(value) for value in given[name]] if is_whole else given[name]
+    declared = [{"name": "id", "type": "bigint"}, *({"name": name, "type": "double"} for name in ("ra", "decl"))]
+    declared += [{"name": name, "type": number} for name, number in columns.items()]
+    folder = sky.source({}, Object={"files": [f"o.{kind}"], "declare": declared, "text": {"null_text": ""}})
+    if kind == "parquet":
+        pq.write_table(pa.table(given), folder / "o.parquet")
+    else:
+        rows = zip(*given.values(), strict=True)
+        lines = [",".join("" if v is None else f"{v:g}" for v in values) for values in rows]
+        (folder / "o.csv").write_text("\n".join([",".join(given), *lines]) + "\n")
+    sky.testbed.ingest(folder, loader=loader)
+    sky.testbed.load_mono(sky.name)
+    for target in ("czar", "mono"):
+        for name, number in columns.items():
+            found = sky.ask(f"SELECT id, {name} IS NULL, COALESCE({name} = 0, 7) FROM Object", target)
+            assert (number, found) == (number, [(1, 0, 0), (2, 1, 7), (3, 1, 7), (4, 1, 7), (5, 1, 7)])
+    assert sky.is_good()
+
+
+# killed and gone on with
+
+
+def many(seed: int) -> list[Row]:
+    """Rows of 300 keys, two of three twice or more, in some chunks, some nowhere; not two alike."""
+    random = np.random.default_rng(seed)
+    keys, ra = random.integers(0, 300, 500), random.uniform(20, 45, 500)
+    decl = np.where(random.random(500) < 0.05, np.nan, random.uniform(0, 25, 500))
+    places = zip(keys.tolist(), ra.tolist(), decl.tolist(), strict=True)
+    return [row(key, x, y, 1000 * seed + i) for i, (key, x, y) in enumerate(places)]
+
+
+def first_of(rows: list[Row], known: set[int]) -> dict[int, int]:
+    """Key → v of the first row that has a position, of keys that are not known."""
+    found: dict[int, int] = {}
+    for key, _, decl, v, _, _ in rows:
+        if decl == decl and key not in known:
+            found.setdefault(key, v)
+    return found
+
+
+@pytest.mark.parametrize("stage", ["keys of Object", "load", "publish"])
+def test_killed_ingests_leave_out_the_same_rows(sky: Sky, stage: str) -> None:
+    """After kill -9 in a first and in a second transaction, and another run: the rows of an undisturbed ingest."""
+    testbed, cluster = sky.testbed, sky.testbed.cluster.folder
+    policies: dict[str, Any] = {"Object": {"duplicates": "keep-first", "bad_positions": "quarantine"}}
+    files = {f"Object_{name}": many(seed) for seed, name in enumerate("abcd", 1)}
+    sources = [sky.source(dict(some), **policies) for some in (list(files.items())[:2], files.items())]
+    struck = f"{sky.name}_k"
+    for number, source in enumerate(sources):
+        undisturbed = testbed.ingest(source)
+        driver = Driver(cluster, source, struck, "inline", sky.folder / f"{number}.log")
+        driver.wait_for(lambda lines: stage in lines)
+        driver.process.kill()
+        assert driver.end() in ("killed", "done")
+        resumed = testbed.ingest(source, database=struck)
+        assert digests(testbed.registry.replicas.all(struck)) == digests(testbed.registry.replicas.all(sky.name))
+        if resumed.transaction:  # else it was published when it was struck
+            assert resumed.tables[0].left_out == undisturbed.tables[0].left_out
+    right: dict[int, int] = {}
+    for name in sorted(files):
+        right |= first_of(files[name], set(right))
+    assert sky.ask("SELECT id, v FROM Object") == sorted(right.items())
+    assert sky.is_good()
+    folders = [cluster / "quarantine" / name for name in (sky.name, struck)]
+    kept = [sorted(folder.glob("*/*"), key=lambda path: int(path.parent.name)) for folder in folders]
+    assert [len(paths) for paths in kept] == [2, 2]
+    for one, two in zip(*kept, strict=True):
+        assert pq.read_table(one).drop_columns(["ra", "decl"]).equals(pq.read_table(two).drop_columns(["ra", "decl"]))
+    bad = sum(pq.read_table(path).num_rows for path in kept[1])
+    assert bad == sum(decl != decl for rows in files.values() for _, _, decl, _, _, _ in rows)
+    assert list(leftovers(testbed, struck)) == []
+    forget(testbed, struck)

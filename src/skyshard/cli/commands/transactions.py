@@ -9,6 +9,7 @@ import typer
 
 import skyshard
 from skyshard.basics.readable import human_bytes
+from skyshard.cli.terminal.left_out_rows import left_out_lines
 from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_json, print_table
 
 
@@ -40,6 +41,10 @@ def transactions(
           (r["rows_per_s"] or 0) / 1e3 or None, (r["bytes_per_s"] or 0) / 1e6 or None, r["source"], r["error"]]
          for r in found],
     )  # fmt: skip
+    for row in found:
+        for table in (row["report"] or {}).get("tables", ()):
+            for line in left_out_lines(table.get("left_out", {}), table.get("quarantine", "")):
+                typer.echo(f"  transaction {row['id']}, {table['table']}: {line}")
 
 
 def _with_rate(row: dict[str, Any], rows: int, size: int) -> dict[str, Any]:
