@@ -40,7 +40,8 @@ def column_truth(values: WeekValues, rows: RowIndexes, kind: pa.DataType) -> Col
 def column_change(name: str, before: WeekValues, after: WeekValues, both: RowIndexes, keys: Integers) -> ColumnChange:
     """How a column differs over the rows ``both``, whose keys are ``keys``.
 
-    Infinities count as missing, too: all three are stored as NULL.
+    Infinities count as missing, too: all three are stored as NULL. A double that became a float is equal if both are
+    the same float; the differences are those of the numbers.
     """
     missing = [_unstored(one)[both] for one in (before, after)]
     neither, one_only = ~missing[0] & ~missing[1], missing[0] != missing[1]
@@ -52,7 +53,7 @@ def column_change(name: str, before: WeekValues, after: WeekValues, both: RowInd
         equal = int(is_equal.sum())
     else:
         old, new = before.numbers[both], after.numbers[both]
-        is_different = neither & (old != new)
+        is_different = neither & _differs(old, new)
         equal = len(both) - int(is_different.sum()) - int(one_only.sum())
         if old.dtype.kind != "b":
             measured = _differences(old, new, neither, keys)
@@ -60,6 +61,12 @@ def column_change(name: str, before: WeekValues, after: WeekValues, both: RowInd
     return ColumnChange(
         before=name, rows=len(both), equal=equal, share_equal=share, compared=int(neither.sum()), **counts, **measured
     )
+
+
+def _differs(old: Floats, new: Floats) -> Flags:
+    if {old.dtype, new.dtype} == {np.dtype(np.float32), np.dtype(np.float64)}:
+        old, new = old.astype(np.float32), new.astype(np.float32)
+    return np.asarray(old != new)
 
 
 def _unstored(values: WeekValues) -> Flags:

@@ -115,11 +115,12 @@ def open_survey(order: WeeklyOrder) -> SurveyFrame:
     """The sky of an order."""
     recipe = read_recipe("dp1" if order.kind == "dp2" else "hsc")
     pool = make_pool(order)
+    visits = _visits(order, recipe, pool)  # before fates move objects: all weeklies have the same visits
     alive, step = live(pool, order.seed, order.weekly)
     population = draw_population(recipe, order.seed, WHOLE_SKY, len(pool))
     positions = SkyPositions(pool.ra[: len(pool)], pool.dec[: len(pool)])
     patch = Patch(recipe, order.seed, WHOLE_SKY, positions, population)
-    return SurveyFrame(order, recipe, patch, pool, alive, step, _visits(order, recipe, pool))
+    return SurveyFrame(order, recipe, patch, pool, alive, step, visits)
 
 
 def _visits(order: WeeklyOrder, recipe: Recipe, pool: SkyPool) -> Visits:
