@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from skyshard.cli.app import app
-from skyshard.cli.terminal.json_outputs import OUTPUTS, ProgressOutput, validate_output
+from skyshard.cli.terminal.json_models.output import ProgressOutput
+from skyshard.cli.terminal.json_outputs import OUTPUTS, validate_output
 from skyshard.cluster.private_cluster import Cluster
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]

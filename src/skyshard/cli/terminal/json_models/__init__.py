@@ -1,0 +1,1 @@
+"""Models of what commands print with ``--json``, by family of commands."""
