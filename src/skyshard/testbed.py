@@ -118,7 +118,8 @@ class Testbed:
         """What ``ingest`` with the same arguments would do; changes nothing."""
         opened = source_at(source, tables=tables)
         name = database or opened.database
-        opened = skyshard.ingest.with_kept_columns(opened, name, self.registry.databases.table_definitions(name))
+        known = self.registry.databases.table_definitions(self.registry.published.names().find(name))
+        opened = skyshard.ingest.with_kept_columns(opened, name, known)
         made = skyshard.ingest.make_plan(
             opened, database=database, tables=tables, loader=loader, replicas=replicas, override=layout
         )
@@ -159,8 +160,7 @@ class Testbed:
         opened = source_at(source, tables=tables)
         self.finish_drops()
         name = database or opened.database
-        own = self.registry.published.names().by_name.get(name)
-        known = self.registry.databases.table_definitions(own.stored) if own else {}
+        known = self.registry.databases.table_definitions(self.registry.published.names().find(name))
         opened = skyshard.ingest.with_kept_columns(opened, name, known)
         plan = skyshard.ingest.make_plan(
             opened, database=database, tables=tables, loader=loader, replicas=replicas, override=layout,
@@ -173,11 +173,11 @@ class Testbed:
         """Read a database back and check it; every check is listed, good or not."""
         endpoints = {node: self.cluster.endpoint(node) for node in self.nodes}
         ask = partial(self._table, database)
-        known, stored = self.known(database), self._stored(database)
-        return skyshard.ingest.Verifier(self.wiring.site(), endpoints, ask, known).run(stored)
+        verifier = skyshard.ingest.Verifier(self.wiring.site(), endpoints, ask, self.known(database))
+        return verifier.run(self._stored(database))
 
     def _stored(self, database: str) -> str:
-        """The stored name of a published database, from the name or alias that people give."""
+        """The stored name of a published database, from its name or an alias."""
         return self.registry.published.names().stored(database)
 
     def _table(self, database: str, sql: str) -> pa.Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
@@ -24,14 +25,23 @@ class SignBetweenNames(TyperCommand):
     """``alias NAME -> DATABASE``: the sign between the names, as a word of its own or not, is left out."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        given: list[str] = []
-        for arg in args:
-            sign = next((sign for sign in _SIGNS if sign in arg), "")
-            if arg.startswith("--") or not sign:
-                given.append(arg)
-            else:
-                given += [part.strip() for part in arg.split(sign) if part.strip()]
-        return super().parse_args(ctx, given)
+        return super().parse_args(ctx, without_signs(args))
+
+
+def without_signs(args: Sequence[str]) -> list[str]:
+    """Words without the sign between two names; options keep theirs.
+
+    >>> without_signs(["a", "->", "b"]), without_signs(["a=b", "--cluster=x"]), without_signs(["a", "→b"])
+    (['a', 'b'], ['a', 'b', '--cluster=x'], ['a', 'b'])
+    """
+    given: list[str] = []
+    for arg in args:
+        sign = next((sign for sign in _SIGNS if sign in arg), "")
+        if arg.startswith("--") or not sign:
+            given.append(arg)
+        else:
+            given += [part.strip() for part in arg.split(sign) if part.strip()]
+    return given
 
 
 def databases(json: JsonOption = False, cluster: ClusterOption = DEFAULT_CLUSTER) -> None:

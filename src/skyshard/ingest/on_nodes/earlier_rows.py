@@ -11,6 +11,7 @@ from skyshard.ingest.partition.doubled_input import row_in_file
 from skyshard.ingest.partition.key_files import harmed, records
 from skyshard.ingest.plan.ingest_plan import IngestPlan
 from skyshard.ingest.plan.new_slices import NewSlices, new_slices
+from skyshard.ingest.plan.stored_names import with_stored_names
 from skyshard.ingest.source import SourceTable
 from skyshard.registry.registry import Registry
 from skyshard.registry.stored.lifecycle import DatabaseState
@@ -82,6 +83,7 @@ def what_is_new(registry: Registry, keys: Path, plan: IngestPlan) -> tuple[NewSl
     Raises:
         UserError: a file has changed since it was ingested.
     """
+    plan = with_stored_names(registry, plan)
     if registry.databases.state(plan.database) is not DatabaseState.PUBLISHED:
         return NewSlices(plan, {}), None
     standing = registry.input_files.standing(plan.database)

@@ -73,6 +73,11 @@ class DatabaseNames:
             raise no_database(name, self)
         return found
 
+    def find(self, name: str) -> str:
+        """The stored name of a database, whatever its state; empty where there is none."""
+        found = self.by_name.get(name)
+        return found.stored if found else ""
+
     def shown(self, stored: str) -> str:
         """What people call a database; its stored name where it has gone."""
         found = (one.name for one in self.by_name.values() if one.stored == stored and not one.is_alias)

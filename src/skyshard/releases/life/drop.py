@@ -108,9 +108,12 @@ def _finish(place: LifePlace, known: KnownName) -> None:
     try:
         remove_database(place, known.stored)
         place.site.registry.life.end_drop(known.stored)
+    except ClusterError as error:
+        raise ClusterError(
+            f"the drop of '{known.name}' has not ended, though no query sees it any more: {error.what}",
+            remedy=f"the next `skyshard cluster start`, ingest or `skyshard drop {known.name}` ends it",
+            retryable=error.retryable,
+        ) from error
     except BaseException as error:
-        error.add_note(
-            f"queries do not see '{known.name}' any more, what is left of it goes with the next `skyshard drop "
-            f"{known.name}`, ingest or start of the cluster"
-        )
+        error.add_note(f"no query sees '{known.name}' any more; `skyshard drop {known.name}` ends the drop")
         raise
