@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import random
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from tests.support.killing import Driver
+from tests.support.same_answer import rows_in
 from tests.support.stepping import STEPS_LIMIT_S, STRIDE, Fuse, Stopped, fused
 from tests.support.tract_files import (
     NEXT_RUN,
     STATEMENTS,
+    STRIPING,
     TractFiles,
     answers,
     first_state,
@@ -29,6 +34,8 @@ from skyshard.ingest.transaction.ingest_run import Ingest
 from skyshard.node.messages import Loader
 from skyshard.testbed import Testbed, source_at
 
+KILLS = int(os.environ.get("SKYSHARD_TEST_REPLACE_KILLS", "2"))
+"""Drivers that are killed with -9 at random instants."""
 ROUNDS = int(os.environ.get("SKYSHARD_TEST_REPLACE_ROUNDS", "1"))
 """Random histories of replaced files."""
 JOIN = "SELECT o.objectId, s.sourceId FROM Object o JOIN Source s ON o.objectId = s.objectId"
@@ -193,6 +200,63 @@ def test_what_cannot_be_replaced_is_refused(testbed: Testbed, files: TractFiles,
     assert_is(testbed, bare)
 
 
+def ingest_text(testbed: Testbed, folder: Path, database: str, tables: dict[str, Any], **content: str) -> Path:
+    """A mapping over text files of the given lines; returns its path."""
+    folder.mkdir(exist_ok=True)
+    for name, lines in content.items():
+        (folder / f"{name}.csv").write_text(lines)
+    mapping = {"version": 1, "database": database, "striping": STRIPING, "provenance": True, "tables": tables}
+    (folder / "mapping.yaml").write_text(yaml.safe_dump(mapping))
+    testbed.ingest(folder / "mapping.yaml")
+    return folder / "mapping.yaml"
+
+
+def declared(name: str, columns: str, **layout: Any) -> dict[str, Any]:
+    pairs = [column.split() for column in columns.split(", ")]
+    return {"files": [f"{name}.csv"], "declare": [{"name": n, "type": kind} for n, kind in pairs], **layout}
+
+
+def test_followers_in_another_database_and_matches(testbed: Testbed, files: TractFiles, tmp_path: Path) -> None:
+    """A dependent of another database and a ref-match table stay right when objects go or move."""
+    testbed.ingest(files.mapping)
+    name = f"{files.database}f"
+    director = f"{files.database}.Object"
+    tables = {
+        "Gal": declared("Gal", "galId bigint, ra double, decl double", role="director", key="galId",
+                        position=["ra", "decl"]),
+        "Forced": declared("Forced", "fid bigint, objectId bigint, ra double, decl double", role="dependent",
+                           key="objectId", director=director, position=["ra", "decl"]),
+        "Pair": declared("Pair", "objectId bigint, galId bigint", role="ref-match", director=director, key="objectId",
+                         director2="Gal", key2="galId", flag="flag"),
+    }  # fmt: skip
+    ingest_text(
+        testbed, tmp_path / "f", name, tables, Gal="galId,ra,decl\n71,10.1,5.0\n73,40.1,5.0\n",
+        Forced="fid,objectId,ra,decl\n1,1,10.0,5.0\n2,2,10.2,5.1\n3,3,40.0,5.0\n",
+        Pair="objectId,galId\n1,71\n2,71\n3,73\n",
+    )  # fmt: skip
+
+    def ask(sql: str) -> list[Any]:
+        return sorted(rows_in(testbed.query(sql, database=name).table))
+
+    def check(objects: set[int]) -> None:
+        assert ask("SELECT COUNT(*) FROM Forced") == ask("SELECT COUNT(*) FROM Pair") == [(3,)]
+        assert ask(f"SELECT fid FROM Forced f JOIN {director} o ON o.objectId = f.objectId") == [
+            (key,) for key in sorted(objects & {1, 2, 3})]  # fmt: skip
+        for key in (1, 2, 3):
+            assert ask(f"SELECT fid FROM Forced WHERE objectId = {key}") == [(key,)]
+            assert ask(f"SELECT galId FROM Pair WHERE objectId = {key}") == [(71 if key < 3 else 73,)]
+        assert ask(
+            f"SELECT o.objectId, g.galId FROM {director} o JOIN Pair p ON o.objectId = p.objectId "
+            "JOIN Gal g ON g.galId = p.galId"
+        ) == [(key, 71 if key < 3 else 73) for key in sorted(objects & {1, 2, 3})]  # fmt: skip
+        assert bad(testbed, name) == []
+
+    check({1, 2, 3})
+    testbed.ingest(files.mapping, replace=[str(second_objects(files))])
+    check({1, 3})
+    assert_is(testbed, files)
+
+
 def run_until(testbed: Testbed, files: TractFiles, fuse: Fuse, *wanted: str) -> None:
     """Replace until the fuse goes off, or to the end."""
     known = tuple(testbed.registry.databases.table_definitions(files.database))
@@ -229,6 +293,32 @@ def test_stopped_at_every_so_many_steps(testbed: Testbed, files: TractFiles) -> 
         step, turn = step + STRIDE, turn + 1
     assert stops > 5
     assert_is(testbed, files)
+
+
+@pytest.mark.timeout(60 + 30 * KILLS)
+def test_killed_at_any_instant(testbed: Testbed, files: TractFiles) -> None:
+    """A driver that is killed leaves the old state or the new one, and what it left is ended by the next run."""
+    chance = random.Random(20261128)
+    testbed.ingest(files.mapping, replicas=2)
+    states = (first_state, second_state)
+    for number in range(KILLS):
+        before = right_answers(files.rows)
+        states[(number + 1) % 2](files)
+        after = right_answers(files.rows)
+        driver = Driver(
+            testbed.cluster.folder, files.mapping, files.database, "inline", files.folder / "log", replaced="1"
+        )
+        stage = chance.choice(["prepare", "partition Object", "partition Source", "load", "director index", "publish"])
+        driver.wait_for(lambda lines, stage=stage: stage in lines)  # type: ignore[misc]
+        time.sleep(chance.uniform(0, 0.15))
+        driver.process.kill()
+        driver.end()
+        assert answers(testbed, files.database) in (before, after)
+        if chance.random() < 0.5 and (found := testbed.registry.transactions.find_open(files.database)):
+            testbed.abort_transaction(found.id)
+            assert answers(testbed, files.database) == before
+        testbed.ingest(files.mapping, replace=["1"])
+        assert_is(testbed, files)
 
 
 @pytest.mark.timeout(60 + 60 * ROUNDS)

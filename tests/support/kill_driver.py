@@ -1,6 +1,6 @@
 """An ingest in a process of its own, so that it can be killed.
 
-python kill_driver.py CLUSTER SOURCE DATABASE RUNTIME
+python kill_driver.py CLUSTER SOURCE DATABASE RUNTIME [REPLACED ...]
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from skyshard.runtime import RuntimeKind
 from skyshard.testbed import Testbed
 
 
-def drive(cluster: Path, source: Path, database: str, runtime: RuntimeKind) -> int:
+def drive(cluster: Path, source: Path, database: str, runtime: RuntimeKind, replaced: list[str]) -> int:
     """Ingest, and say on stdout what is under way; the exit code is the command line's."""
     try:
         with Testbed(cluster, runtime=runtime) as testbed:
             print("begins", flush=True)
-            testbed.ingest(source, database=database, watcher=lambda progress: print(progress.stage, flush=True))
+            testbed.ingest(
+                source, database=database, replace=replaced,
+                watcher=lambda progress: print(progress.stage, flush=True),
+            )  # fmt: skip
             print("ends", flush=True)
     except SkyshardError as error:
         print(f"error: {error}", flush=True)
@@ -27,5 +30,5 @@ def drive(cluster: Path, source: Path, database: str, runtime: RuntimeKind) -> i
 
 
 if __name__ == "__main__":
-    cluster, source, database, runtime = sys.argv[1:]
-    sys.exit(drive(Path(cluster), Path(source), database, "ray" if runtime == "ray" else "inline"))
+    cluster, source, database, runtime, *replaced = sys.argv[1:]
+    sys.exit(drive(Path(cluster), Path(source), database, "ray" if runtime == "ray" else "inline", replaced))

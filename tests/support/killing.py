@@ -42,9 +42,12 @@ ATTEMPTS = 5
 class Driver:
     """A driver process, the stages that it went through, and how it ended."""
 
-    def __init__(self, cluster: Path, source: Path, database: str, runtime: RuntimeKind, log: Path) -> None:
+    def __init__(
+        self, cluster: Path, source: Path, database: str, runtime: RuntimeKind, log: Path, *, replaced: str = ""
+    ) -> None:
         self._log = log
         command = [sys.executable, str(SCRIPT), str(cluster), str(source), database, runtime]
+        command += [replaced] if replaced else []
         with log.open("wb") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
 

@@ -21,7 +21,7 @@ from skyshard.ingest.partition.director_keys import DirectorKeys
 from skyshard.ingest.partition.orphan_keys import Orphans, distinct, orphans_of
 from skyshard.ingest.transaction.replaced_rows import leaving_rows
 from skyshard.ingest.transaction.run_context import RunContext
-from skyshard.ingest.transaction.strays import read_orphans
+from skyshard.ingest.transaction.strays import orphans_file, read_orphans
 from skyshard.node.messages import ExportOrder
 from skyshard.node.node_loader import NodeLoader
 from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable
@@ -83,31 +83,32 @@ class _Follower:
         self._name = entry.table.name
 
     def apart(self, chunks: Set[int]) -> set[int]:
-        """The chunks, of those given, with a row whose director is elsewhere or nowhere."""
-        pairs: dict[int, list[Orphans]] = {}
+        """The chunks, of those given, with a row whose director is elsewhere, or went."""
+        elsewhere: list[Orphans] = []
+        nowhere: list[Orphans] = []
         for batch in self._rows(chunks):
             flags = batch[self._entry.layout.flag].fill_null(3) if self._entry.layout.flag else None
             for bit, key, director in _sides(self._entry):
                 is_mine = np.ones(len(batch), bool) if flags is None else (flags.to_numpy() & bit) != 0
-                pairs.setdefault(bit, []).append(self._apart(batch, key, director, is_mine))
-        known = self._orphans() if pairs else distinct([])
-        return {int(chunk) for found in pairs.values() for chunk in np.unique(_without(distinct(found), known)[:, 1])}
-
-    def _apart(self, batch: pa.Table, key: str, director: str, is_mine: np.ndarray) -> Orphans:
-        """Keys and chunks of rows that are not stored with their director."""
-        database, table = split_director(director, self._database)
-        keys = batch[key].combine_chunks()
-        chunks = batch[CHUNK_COLUMN].to_numpy()
-        at = DirectorKeys.open(self._run.site.folders.keys / database / table).find(keys, chunks)
-        return orphans_of(keys, is_mine & (~at.is_known | (at.chunks != chunks)), chunks)
+                database, table = split_director(director, self._database)
+                keys, places = batch[key].combine_chunks(), batch[CHUNK_COLUMN].to_numpy()
+                at = DirectorKeys.open(self._run.site.folders.keys / database / table).find(keys, places)
+                elsewhere.append(orphans_of(keys, is_mine & at.is_known & (at.chunks != places), places))
+                nowhere.append(orphans_of(keys, is_mine & ~at.is_known, places))
+        lost = distinct(nowhere)
+        pairs = distinct([*elsewhere, _without(lost, self._orphans()) if len(lost) else lost])
+        return {int(chunk) for chunk in np.unique(pairs[:, 1])}
 
     def _orphans(self) -> Orphans:
         """Keys and chunks of the rows that had no director when they came: these are kept track of otherwise."""
         if self._entry.layout.role is not Role.DEPENDENT:
             return distinct([])
-        every = self._run.site.registry.contributions.orphans()
-        mine = [number for database, table, number in every if (database, table) == (self._database, self._name)]
-        return distinct([read_orphans(self._run.site, self._database, self._name, number) for number in mine])
+        site, target = self._run.site, (self._database, self._name)
+        every = site.registry.contributions.orphans()
+        numbers = [number for database, table, number in every if (database, table) == target]
+        if orphans_file(site, *target, self._run.transaction).exists():
+            numbers.append(self._run.transaction)
+        return distinct([read_orphans(site, *target, number) for number in numbers])
 
     def _rows(self, chunks: Set[int]) -> Iterator[pa.Table]:
         """Keys, flags and chunk numbers of the table's rows in some chunks, a chunk table after the other."""
