@@ -1,0 +1,93 @@
+"""What a replacement takes of a source, and what of the registry's files goes, decided without a server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.support.tract_files import NEXT_RUN, TractFiles, first_state, second_objects
+
+from skyshard.basics.errors import UserError
+from skyshard.ingest.plan.ingest_plan import IngestPlan, make_plan
+from skyshard.ingest.plan.input_files import input_files
+from skyshard.ingest.plan.new_slices import new_slices
+from skyshard.ingest.plan.replacement import bytes_digest, replacing
+from skyshard.ingest.sources.open_source import open_source
+from skyshard.registry.stored.records import InputFile
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> TractFiles:
+    made = TractFiles(tmp_path, "sky")
+    first_state(made)
+    return made
+
+
+def plan_of(files: TractFiles) -> IngestPlan:
+    return make_plan(open_source(files.mapping))
+
+
+def ingested(files: TractFiles) -> list[InputFile]:
+    """As the registry knows the files that are there, after one transaction."""
+    found = input_files(table.source for table in plan_of(files).tables)
+    return [
+        replace(file, number=number, digest=bytes_digest(file), rows=1, transaction=3)
+        for number, file in enumerate(found, 1)
+    ]
+
+
+def going(plan: IngestPlan) -> list[tuple[str, str]]:
+    return [(file.table, file.tract) for file in plan.replaced]
+
+
+def coming(plan: IngestPlan) -> list[str]:
+    return [piece.path for table in plan.tables for piece in table.source.slices]
+
+
+def test_a_tract_takes_what_differs(files: TractFiles) -> None:
+    """Of a tract's files those whose bytes are others; the same ones stay as they are."""
+    standing = ingested(files)
+    second_objects(files)
+    plan = replacing(plan_of(files), standing, ["0001"])
+    assert going(plan) == [("Object", "1")]
+    assert coming(plan) == [str(files.path("Object", 1))]
+    assert replacing(plan_of(files), ingested(files), ["1"]).replaced == ()
+
+
+def test_a_file_by_path_or_dataset(files: TractFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path, and the name of a dataset, mean the same file."""
+    standing = ingested(files)
+    path = second_objects(files)
+    monkeypatch.chdir(path.parent)
+    for wanted in (path.name, "objectTable_tract tract 1 skymap hsc_rings_v1"):
+        assert going(replacing(plan_of(files), standing, [wanted])) == [("Object", "1")]
+
+
+def test_a_tract_without_a_table_that_it_had(files: TractFiles) -> None:
+    """Refused when the source does not have the table at all; where tables were chosen, the others stay."""
+    standing = ingested(files)
+    less = TractFiles(files.folder, "sky", tables=("Object",))
+    second_objects(less)
+    with pytest.raises(UserError, match=r"files in table 'Source', which .* does not have"):
+        replacing(plan_of(less), standing, ["1"])
+    assert going(replacing(plan_of(less), standing, ["1"], names_tables=True)) == [("Object", "1")]
+
+
+def test_without_provenance_nothing_is_replaced(files: TractFiles) -> None:
+    with pytest.raises(UserError, match=r"does not know which rows are of which file.*provenance: true"):
+        replacing(plan_of(files), [], ["1"])
+
+
+def test_a_rewritten_file_is_refused_with_the_way_out(files: TractFiles) -> None:
+    """By its path, and by its dataset where another run wrote it; a file that was not written again is passed over."""
+    standing = ingested(files)
+    taken = {(file.table, file.path): file.digest for file in standing}
+    second_objects(files)
+    with pytest.raises(UserError, match=r"has changed since it was ingested .* add --replace"):
+        new_slices(plan_of(files), taken, standing)
+    again = TractFiles(files.folder, "sky", run=NEXT_RUN)
+    first_state(again)
+    second_objects(again)
+    with pytest.raises(UserError, match=r"is objectTable_tract tract 1 .* \(transaction 3\); add --replace"):
+        new_slices(plan_of(again), taken, standing)
