@@ -30,6 +30,7 @@ __all__ = [
     "Compacted",
     "DatabaseDifference",
     "DatabaseFacts",
+    "DatabaseQuality",
     "DemoResult",
     "Dropped",
     "Estimate",
@@ -123,6 +124,7 @@ if TYPE_CHECKING:
     from skyshard.releases.life.old_releases import KeptReleases as KeptReleases
     from skyshard.releases.origin.where_from import RowOrigin as RowOrigin
     from skyshard.releases.origin.where_from import RowOrigins as RowOrigins
+    from skyshard.releases.quality.database_quality import DatabaseQuality as DatabaseQuality
     from skyshard.scenarios.calibration_run import CalibrationRun as CalibrationRun
     from skyshard.scenarios.demo import DemoResult as DemoResult
     from skyshard.scenarios.demo import run_demo as run_demo
@@ -151,6 +153,7 @@ else:
             "ClusterError": "basics.errors",
             "Compacted": "ingest.upkeep.compaction",
             "DatabaseDifference": "releases.differences.difference",
+            "DatabaseQuality": "releases.quality.database_quality",
             "DatabaseFacts": "releases.life.database_facts",
             "DemoResult": "scenarios.demo",
             "Dropped": "releases.life.drop",

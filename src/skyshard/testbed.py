@@ -329,6 +329,16 @@ class Testbed:
         """The files that a database was ingested from, those whose rows were replaced among them."""
         return skyshard.releases.known_files(self.registry, database)
 
+    def quality(self, database: str) -> skyshard.releases.DatabaseQuality:
+        """What the rows of a database hold, as ingests of a mapping counted it.
+
+        Raises:
+            UserError: an unknown database, or one of which nothing was counted.
+        """
+        stored = self._stored(database)
+        found = skyshard.releases.quality_of(self.registry, self.wiring.folders.quality / stored, stored)
+        return found.model_copy(update={"database": database})
+
     # queries
 
     @property

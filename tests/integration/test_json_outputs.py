@@ -51,6 +51,7 @@ def test_what_every_command_prints_is_described(private_cluster: Cluster, tmp_pa
     run("where-from", "json_sky", "Object", str(key))
     run("compact", "json_sky")
     run("diff", "json_sky", "json_sky")
+    run_weekly(run, tmp_path)
     run("index rebuild", "json_sky")
     run("mono load", "json_sky")
     run("query", SQL, *in_sky, form=True)
@@ -71,6 +72,15 @@ def test_what_every_command_prints_is_described(private_cluster: Cluster, tmp_pa
     run("schema show", "hsc")
     run("story node", "node1")
     assert set(OUTPUTS) - described == {"transactions abort", "bench calibrate"}  # test_ending, test_projection
+
+
+def run_weekly(run: Callable[..., str], folder: Path) -> None:
+    """A weekly's tree, and what is counted while it is ingested."""
+    run("synth", "--as", "hsc-gen2", "--objects", "10", "--columns", "few", "--out", str(folder / "tree"))
+    mapping = folder / "weekly.yaml"
+    mapping.write_text(f"version: 1\nextends: hsc-gen2\ndatabase: json_weekly\ninput: {folder / 'tree'}\n")
+    run("ingest", str(mapping), "--runtime", "inline")
+    run("quality", "json_weekly")
 
 
 def submitted(run: Callable[..., str], in_sky: tuple[str, ...]) -> None:

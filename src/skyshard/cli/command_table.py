@@ -130,6 +130,11 @@ COMMANDS = (
         "Drop a database from all servers, or the oldest releases of a prefix; asks first. Run it again to go on.",
     ),
     CommandRow(
+        "quality",
+        "quality:quality",
+        "Show what the rows of a database hold, as counted when they came in. Exit code 1 where --expect is not met.",
+    ),
+    CommandRow(
         "diff",
         "diff:diff",
         "Say what changed from one database to another: rows, objects, columns, where. Exit code 1 beyond thresholds.",

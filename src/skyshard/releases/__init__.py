@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from skyshard.releases.origin.where_from import RowOrigins as RowOrigins
     from skyshard.releases.origin.where_from import known_files as known_files
     from skyshard.releases.origin.where_from import where_from as where_from
+    from skyshard.releases.quality.add_up import quality_of as quality_of
+    from skyshard.releases.quality.database_quality import DatabaseQuality as DatabaseQuality
 else:
     __getattr__ = lazy_exports(
         __name__,
         {
             "DatabaseDifference": "differences.difference",
+            "DatabaseQuality": "quality.database_quality",
             "DiffRequest": "differences.compare_databases",
             "RowOrigin": "origin.where_from",
             "RowOrigins": "origin.where_from",
@@ -49,5 +52,6 @@ else:
             "set_alias": "life.names",
             "known_files": "origin.where_from",
             "where_from": "origin.where_from",
+            "quality_of": "quality.add_up",
         },
     )

@@ -44,6 +44,7 @@ from skyshard.cli.terminal.json_models.query_outputs import (
     SubmitOutput,
 )
 from skyshard.releases.differences.difference import DatabaseDifference
+from skyshard.releases.quality.database_quality import DatabaseQuality
 
 OUTPUT_VERSION = 1
 
@@ -66,6 +67,7 @@ OUTPUTS: Mapping[str, Any] = {
     "diff": DatabaseDifference,
     "databases": list[DatabaseOutput],
     "drop": DropOutput,
+    "quality": DatabaseQuality,
     "explain": ExplainOutput,
     "files": list[InputFileOutput],
     "index rebuild": Counts,

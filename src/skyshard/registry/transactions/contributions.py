@@ -54,6 +54,21 @@ class Contributions(Store):
         with self._engine.connect() as connection:
             return {(str(table), str(part)): str(digest) for table, part, digest in connection.execute(query)}
 
+    def standing_parts(self, database: str) -> set[tuple[int, str, str]]:
+        """What stands of a database: finished transaction, table and path of each part that was not replaced."""
+        query = (
+            sa.select(t.contributions.c.transaction_id, t.contributions.c.table, t.contributions.c.part)
+            .join(t.transactions, t.transactions.c.id == t.contributions.c.transaction_id)
+            .where(
+                t.transactions.c.database == database,
+                t.transactions.c.state == TransactionState.FINISHED,
+                t.contributions.c.state == ContributionState.LOADED,
+            )
+            .distinct()
+        )
+        with self._engine.connect() as connection:
+            return {(int(number), str(table), str(part)) for number, table, part in connection.execute(query)}
+
     def data_digest(self, database: str) -> str:
         """One number for all rows of a database, whatever nodes they are on: the digests of its tables, summed."""
         sums: dict[str, RowDigest] = {}

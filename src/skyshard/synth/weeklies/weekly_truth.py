@@ -61,7 +61,7 @@ class ColumnChange(Strict):
     """Its name in the weekly before."""
     rows: int
     equal: int
-    """Rows with equal values; two missing ones, NULL or NaN, are equal."""
+    """Rows with equal values; two missing ones, NULL or NaN, are equal, and a double and the float nearest to it."""
     share_equal: float
     missing_before: int
     """NULL or NaN."""

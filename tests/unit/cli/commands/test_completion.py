@@ -55,7 +55,7 @@ complete_line "LINE"
 @pytest.mark.parametrize(
     ("line", "wanted"),
     [
-        ("skyshard qu", {"query", "queries"}),
+        ("skyshard qu", {"quality", "query", "queries"}),
         ("skyshard cluster st", {"start", "stop", "status"}),
         ("skyshard query --data", {"--database"}),
         ("skyshard query --format pa", {"parquet"}),
