@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from skyshard.basics.errors import UserError
 from skyshard.cli.app import app
 from skyshard.cluster.private_cluster import Cluster
+from skyshard.releases.differences import compare_rows, compare_table, exact_median
 from skyshard.releases.differences.difference import DatabaseDifference, Objects, TableDifference
 from skyshard.synth import WeeklyOrder, write_weekly
 from skyshard.synth.weeklies.weekly_truth import Changes, ColumnChange, WeeklyTruth
@@ -138,6 +139,22 @@ def test_rows_of_tracts_are_counted(weeklies: tuple[DatabaseDifference, WeeklyTr
     assert {one.group: (one.old, one.new) for one in grouping.most_changed} == {
         tract: rows for tract, rows in changed.items() if rows[0] != rows[1]
     }
+
+
+def test_bounds_of_memory_change_no_number(
+    weeklies: tuple[DatabaseDifference, WeeklyTruth], testbed: Testbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys in partitions of 50, zones of 40 rows, 30 rows compared together, medians digit by digit: the same bytes."""
+    found, _ = weeklies
+    monkeypatch.setattr(compare_table, "PARTITION_ROWS", 50)
+    monkeypatch.setattr(compare_table, "ZONE_ROWS", 40)
+    monkeypatch.setattr(compare_rows, "FEWEST_ROWS", 30)
+    monkeypatch.setattr(compare_rows, "VALUES_AT_ONCE", 1)
+    monkeypatch.setattr(exact_median, "IN_MEMORY", 8)
+    renamed = {"Object": {c.name: c.old_name for c in _table(found, "Object").columns if c.name != c.old_name}}
+    tables = ["Object", "VisitDetector"]
+    again = testbed.diff(found.new.database, found.old.database, renamed=renamed, tables=tables)
+    assert [one.model_dump_json() for one in again.tables] == [_table(found, name).model_dump_json() for name in tables]
 
 
 @pytest.mark.parametrize("engine", ["MyISAM", "InnoDB"])

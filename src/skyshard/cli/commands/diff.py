@@ -83,7 +83,8 @@ def _show(found: DatabaseDifference) -> None:
         typer.echo(f"{one.table}: {one.why}")
         for what, names in (("added", one.columns_added), ("removed", one.columns_removed)):
             if names:
-                typer.echo(f"  columns {what}: {', '.join(names)}")
+                more = f" and {len(names) - SHOWN_COLUMNS} more" if len(names) > SHOWN_COLUMNS else ""
+                typer.echo(f"  columns {what}: {', '.join(names[:SHOWN_COLUMNS])}{more}")
         if changed := most_changed(one.columns):
             shares = [
                 [c.name, f"{100 * c.equal / c.rows:.4g} %", c.median, c.mad, c.nulls_old, c.nulls_new]

@@ -65,7 +65,6 @@ def compare_databases(
     with SpillFile(folder) as spill, WorkerThreads(watcher) as threads:
         run = _Run(request, site, old, new, replicas, threads, spill)
         tables = [run.compare(name, before, renamed.get(name.lower(), {})) for name, before in pairs]
-    tables.sort(key=lambda one: list(new.tables).index(one.table))
     shared = {name.lower() for name, _ in _shared(new, old)}
     is_all = request.tables is None
     return DatabaseDifference(

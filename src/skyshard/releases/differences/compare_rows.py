@@ -17,6 +17,7 @@ from skyshard.releases.differences.row_outlines import by_chunk, degrees
 from skyshard.releases.differences.spill_file import SpillFile
 from skyshard.releases.differences.stored_rows import StoredRows
 
+FEWEST_ROWS = 1_000
 VALUES_AT_ONCE = 4 << 20
 """Values of each side that are in memory together."""
 
@@ -47,7 +48,7 @@ class ComparedPart:
 
 def rows_at_once(columns: int) -> int:
     """Matched rows that are compared together."""
-    return max(1_000, VALUES_AT_ONCE // max(1, columns))
+    return max(FEWEST_ROWS, VALUES_AT_ONCE // max(1, columns))
 
 
 def compare_pairs(sides: ComparedSides, pairs: Pairs, spill: SpillFile) -> Iterator[ComparedPart]:

@@ -16,7 +16,7 @@ from skyshard.releases.differences.difference import TableDifference
 from skyshard.releases.differences.fate_tally import FateTally, cell_of, signed_keys
 from skyshard.releases.differences.group_counts import share_in_common
 from skyshard.releases.differences.match_by_key import FREE, LASTING_SHARE, KeyMatch, Marks, match_by_key
-from skyshard.releases.differences.match_by_position import make_zones, marks_of, match_zones
+from skyshard.releases.differences.match_by_position import ZONE_ROWS, make_zones, marks_of, match_zones
 from skyshard.releases.differences.match_plan import MatchBy, MatchPlan, plan_match
 from skyshard.releases.differences.matched_pairs import MatchedPairs
 from skyshard.releases.differences.row_outlines import SideOutlines, read_outline
@@ -153,7 +153,7 @@ class TableComparison:
                 tally.count_cells(cell_of(block["ra"], block["dec"], chunker), name)
         if not any((marks == FREE).any() for side in findings.marks for marks in side.values()):
             return
-        zones = make_zones(*outlines, self._radius)
+        zones = make_zones(*outlines, self._radius, ZONE_ROWS)
         zones.is_grouped = findings.within != ()
         calls = list(match_zones(outlines, findings.marks, self._radius, self._spill, zones))
         each = (self._sides.old.rows + self._sides.new.rows) // len(calls)

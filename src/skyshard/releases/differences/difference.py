@@ -212,6 +212,7 @@ class DatabaseDifference(Strict):
     tables_added: list[str]
     tables_removed: list[str]
     tables: list[TableDifference]
+    """Directors first."""
     violations: list[Violation]
     """Thresholds that were not kept; empty without a file of thresholds."""
 

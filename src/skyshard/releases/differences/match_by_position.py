@@ -99,7 +99,7 @@ class Zones:
         return ZoneRows(found, marks_of(found, marks), is_home)
 
 
-def make_zones(old: SideOutlines, new: SideOutlines, radius_arcsec: float, most_rows: int = ZONE_ROWS) -> Zones:
+def make_zones(old: SideOutlines, new: SideOutlines, radius_arcsec: float, most_rows: int) -> Zones:
     """Zones of about as many rows each as ``most_rows``, and at least four radii high."""
     counts = old.dec_counts + new.dec_counts
     fewest_bins = max(1, int(np.ceil(4 * radius_arcsec / 3600 / (180.0 / DEC_BINS))))
