@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,19 +104,24 @@ def _butler_tables(types: Mapping[str, list[Path]]) -> dict[str, dict[str, Any]]
     tables: dict[str, dict[str, Any]] = {}
     known = set()
     for name, choices in DATASET_TYPES.items():
-        there = [[_type_pattern(kind) for kind in choice if kind in types] for choice in choices]
+        there = [
+            [pattern for kind in choice for pattern in _type_patterns(kind, types.get(kind, ()))] for choice in choices
+        ]
         there = [patterns for patterns in there if patterns]
         known |= {kind for choice in choices for kind in choice}
         if there:
             tables[name] = {"files": there[0]} | ({"otherwise": there[1:]} if there[1:] else {})
     for kind in types:
         if kind not in known:
-            tables[_table_name(kind, tables)] = {"files": [_type_pattern(kind)]}
+            tables[_table_name(kind, tables)] = {"files": _type_patterns(kind, types[kind])}
     return tables
 
 
-def _type_pattern(kind: str) -> str:
-    return f"**/{glob.escape(kind)}/**/*.parq*"
+def _type_patterns(kind: str, files: Sequence[Path]) -> list[str]:
+    """Patterns for the files of a dataset type: Gen3 has a folder of its name, Gen2 names the files only."""
+    name = glob.escape(kind)
+    patterns = {f"**/{name}/**/*.parq*" if kind in path.parts else f"**/{name}-*.parq*" for path in files}
+    return sorted(patterns)
 
 
 def _group(below: Path) -> str:

@@ -89,3 +89,14 @@ def test_folder_without_parquet_is_refused(tmp_path: Path) -> None:
         first_mapping(tmp_path)
     with pytest.raises(UserError, match="is no folder"):
         first_mapping(tmp_path / "a.csv")
+
+
+def test_files_of_gen2_are_found_by_their_names(tmp_path: Path) -> None:
+    """Gen2 has no folders of dataset types; both generations may lie in one folder."""
+    rerun = "rerun/RC/w_2020_19/DM-24822"
+    write(tmp_path / rerun / "deepCoadd-results/merged/9813/objectTable-9813.parq", objects(1, 2))
+    write(tmp_path / rerun / "0123/HSC-I/output/sourceTable-0001228.parq", objects(1, 3))
+    write(tmp_path / RUN / "objectTable/9813/80/objectTable_9813_80_rings.parq", objects(5, 1))
+    tables = map_folder(tmp_path).content["tables"]
+    assert tables["Object"]["files"] == ["**/objectTable-*.parq*", "**/objectTable/**/*.parq*"]
+    assert tables["Source"]["files"] == ["**/sourceTable-*.parq*"]
