@@ -10,6 +10,8 @@ from pathlib import Path
 
 from skyshard.basics.errors import ClusterError
 from skyshard.czar.scan.query_worker import QueryWorker
+from skyshard.czar.scan.scan_lane import LaneJob
+from skyshard.czar.scan.scan_schedule import Length, Unit
 from skyshard.db.connection import Endpoint
 
 
@@ -85,3 +87,18 @@ def test_tables_of_a_server_that_is_gone_are_dropped_later() -> None:
     assert not sessions.dropped
     node.drop(["b"])
     assert sessions.dropped == {"a": 1, "b": 1}
+
+
+def test_a_scan_lane_is_made_with_the_first_scan_and_closed_with_the_worker() -> None:
+    """Every thread gets the same lane; a worker that never scans has none to close."""
+    idle = QueryWorker(Endpoint(socket="node.sock"), Path(), scan_threads=2)
+    idle.close()
+    assert "lane" not in vars(idle)
+    busy = QueryWorker(Endpoint(socket="node.sock"), Path(), scan_threads=2)
+    ran: list[tuple[int, ...]] = []
+    ended = threading.Event()
+    busy.lane.submit("q", Length.FAST, [Unit((7,), 1)], LaneJob(lambda _, unit: ran.append(unit.chunks), ended.set))
+    assert ended.wait(5)
+    assert ran == [(7,)]
+    assert busy.lane is busy.lane
+    busy.close()
