@@ -31,7 +31,7 @@ LONG_FILES = (
     "test_transactions", "test_server_settings", "test_bench", "test_soundness", "test_runtime", "test_ingest",
     "test_histories", "test_synth_ingest", "test_agreement", "test_compaction", "test_ending", "test_sources",
     "test_czar_generated", "test_docs_site", "test_packaging", "test_cluster_upgrade", "test_demo", "test_synth_ray",
-    "test_node_loader",
+    "test_node_loader", "test_database_life",
     "test_synth_plan", "test_felis_rows", "test_generate", "test_report", "test_schema_names", "test_run_trial",
     "test_driver_processes", "test_metadata_folder", "test_effects", "test_completion", "test_text_fields",
     "test_chunker", "test_trend", "test_losses", "test_mapping_source",

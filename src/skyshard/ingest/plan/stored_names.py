@@ -11,6 +11,7 @@ from dataclasses import replace
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import TableLayout
 from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
+from skyshard.ingest.plan.taken_names import require_table
 from skyshard.registry.catalog.database_names import DatabaseNames
 from skyshard.registry.registry import Registry
 from skyshard.registry.stored.lifecycle import DatabaseState
@@ -20,12 +21,15 @@ def with_stored_names(registry: Registry, plan: IngestPlan) -> IngestPlan:
     """The plan as the servers know its databases; ``shown`` keeps what people call its own.
 
     Raises:
-        UserError: the database's name is an alias, or of a database that is being dropped.
+        UserError: the database's name is an alias, or of a database that is being dropped; a table's name is too long
+            beside a stored name.
     """
     names = registry.published.names()
     stored = _own(names, plan.database) or registry.databases.free_stored_name(plan.database)
     others = {name: known.stored for name, known in names.by_name.items()} | {plan.database: stored}
     tables = tuple(_renamed_table(table, others) for table in plan.tables)
+    for table in tables if stored != plan.database else ():  # names of index tables are longer by its beginning
+        require_table(stored, table.source.table, table.source.layout, plan.layout.striping)
     layouts = {name: _renamed(layout, others) for name, layout in plan.layout.tables.items()}
     layout = plan.layout.model_copy(update={"tables": layouts})
     return replace(plan, database=stored, shown=plan.database, layout=layout, tables=tables)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,6 +70,16 @@ def test_names_become_stored_ones(database: str, director: str, means: tuple[str
     """Here 'hsc' was renamed, and what it was called is free for a new database."""
     known = KnownName("hsc", "old", PUBLISHED)
     assert stored(database, director, known, KnownName("latest", "old", PUBLISHED, is_alias=True)) == means
+
+
+def test_a_name_of_a_table_that_is_too_long_beside_a_stored_name_is_refused() -> None:
+    """A director's index is called after both; 56 letters are left for the database where it had its own name."""
+    registry: Any = Names(KnownName("other", "d" * 50, PUBLISHED))
+    plan = plan_of("d" * 50, "")
+    table = replace(plan.tables[0].source, layout=TableLayout(role=Role.DIRECTOR, key="i"))
+    plan = replace(plan, tables=(PlannedTable(table, Loader.IMAGE, ""),))
+    with pytest.raises(UserError, match=f"'_2_{'d' * 50}__Mark_p999999', of 67 characters"):
+        with_stored_names(registry, plan)
 
 
 @pytest.mark.parametrize(
