@@ -20,6 +20,7 @@ from skyshard.basics.errors import UserError
 from skyshard.cluster.private_cluster import Cluster
 from skyshard.ingest import IngestReport
 from skyshard.node.messages import Loader
+from skyshard.synth import WeeklyOrder, WeeklyTruth, write_weekly
 from skyshard.testbed import Testbed, survey_source
 
 pytestmark = pytest.mark.integration
@@ -316,6 +317,45 @@ def test_what_is_no_number_is_null_and_never_zero(sky: Sky, loader: Loader, kind
             found = sky.ask(f"SELECT id, {name} IS NULL, COALESCE({name} = 0, 7) FROM Object", target)
             assert (number, found) == (number, [(1, 0, 0), (2, 1, 7), (3, 1, 7), (4, 1, 7), (5, 1, 7)])
     assert sky.is_good()
+
+
+@pytest.fixture(scope="module")
+def weekly(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, WeeklyTruth]:
+    """A reprocessing as a Butler leaves it, with rows that come twice and rows that are nowhere."""
+    out = tmp_path_factory.mktemp("weekly")
+    order = WeeklyOrder("hsc-gen3", 1, 300, columns="few", doubled=20, bad_positions=9)
+    return out, write_weekly(order, out)
+
+
+def test_a_reprocessing_with_doubled_and_bad_rows(testbed: Testbed, weekly: tuple[Path, WeeklyTruth]) -> None:
+    """Plan and ingest leave out what the generator says; dependents of rows that nobody wants are orphans."""
+    out, truth = weekly
+    known = truth.dataset_types["objectTable_tract"]
+    policies: dict[str, Any] = {"duplicates": "keep-first", "bad_positions": "quarantine"}
+    content: dict[str, Any] = {"version": 1, "extends": "hsc-gen3", "input": str(out / truth.tree)}
+    mapping = out / "mapping.yaml"
+    for where, rows in (("", known.rows - 29), ("detect_isPrimary", None)):
+        content["database"] = name = f"w{uuid.uuid4().hex[:8]}"
+        content["tables"] = {"Object": policies | ({"where": where} if where else {})}
+        mapping.write_text(yaml.safe_dump(content))
+        plan = testbed.plan(mapping, tables=["Object", "ForcedSource"])
+        planned = survey_source(plan, testbed.cluster.folder).tables[0]
+        objects, forced = testbed.ingest(mapping, tables=["Object", "ForcedSource"]).tables
+        assert (planned.left_out, planned.rows) == (objects.left_out, objects.rows)
+        if rows is not None:
+            bad_twice = len(set(known.bad_positions) & set(known.doubled_keys))
+            assert objects.left_out == {"bad_positions": 9 + bad_twice, "duplicates": 20 - bad_twice}
+            assert objects.rows == rows
+        found = {key for (key,) in rows_in(testbed.query("SELECT objectId FROM Object", database=name).table)}
+        files = [piece.path for piece in plan.tables[1].source.slices]
+        followed = pa.concat_tables([pq.read_table(file, columns=["objectId"]) for file in files])["objectId"]
+        assert forced.orphans == sum(key not in found for key in followed.to_pylist())
+        assert forced.orphans or not where
+        join = "SELECT COUNT(*) FROM Object o JOIN ForcedSource f ON o.objectId = f.objectId"
+        ((joined,),) = rows_in(testbed.query(join, database=name).table)
+        assert joined == forced.rows - forced.orphans
+        assert all(check.is_good for check in testbed.verify(name))
+        forget(testbed, name)
 
 
 # killed and gone on with
