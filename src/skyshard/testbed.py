@@ -455,4 +455,8 @@ def survey_source(
                 wiring = opened.enter_context(contextlib.closing(Wiring(found)))
                 news, earlier = skyshard.ingest.what_is_new(wiring.registry, wiring.folders.keys, plan)
         runtime = opened.enter_context(open_runtime("inline", names))
-        return skyshard.ingest.survey(news.plan if news else plan, names, runtime, watcher, earlier)
+        if news is None:
+            return skyshard.ingest.survey(plan, names, runtime, watcher)
+        surveyed = skyshard.ingest.survey(news.plan, names, runtime, watcher, earlier)
+        surveyed.replayed.update(news.replayed)
+        return surveyed

@@ -279,7 +279,9 @@ def test_plan_counts_what_will_be_left_out(sky: Sky) -> None:
     policies: dict[str, Any] = {"Object": {"duplicates": "keep-first", "bad_positions": "skip", "where": "v <> 60"}}
     sky.add({"Object_a": A}, **policies)
     source = sky.source({"Object_a": A, "Object_b": [*B, *BAD[1:]]}, **policies)
-    (planned,) = survey_source(sky.testbed.plan(source), sky.testbed.cluster.folder).tables
+    survey = survey_source(sky.testbed.plan(source), sky.testbed.cluster.folder)
+    assert survey.replayed == {"Object": 1}
+    (planned,) = survey.tables
     (done,) = sky.testbed.ingest(source).tables
     assert planned.left_out == done.left_out == {"where": 1, "bad_positions": 4, "duplicates": 2}
     assert planned.rows == done.rows == 1

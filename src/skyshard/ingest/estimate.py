@@ -85,6 +85,8 @@ class Estimate:
     tables: list[TableEstimate]
     node_bytes: dict[str, int]
     predicted_s: float
+    replayed: dict[str, int] = field(default_factory=dict)
+    """Table → pieces of input that earlier transactions took in, which are passed over."""
 
     @property
     def skew(self) -> float:

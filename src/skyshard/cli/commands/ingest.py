@@ -133,6 +133,8 @@ def _show_plan(made: dict[str, Any], found: dict[str, Any], *, is_whole: bool) -
             typer.echo(f"  in the first {table['sampled']} rows of {table['table']}: {what}")
         for line in left_out_lines(table["left_out"], ""):
             typer.echo(f"  {table['table']}: {line}")
+    for name, count in found.get("replayed", {}).items():
+        typer.echo(f"{name}: {count} part(s) were ingested before and are passed over")
     if found:
         nodes = ", ".join(f"{node} {human_bytes(size)}" for node, size in found["node_bytes"].items())
         typer.echo(f"overlap share {found['overlap_share']:.1%}; {nodes}; fullest over mean {found['skew']:.2f}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import split_director
 from skyshard.ingest.partition.director_keys import DirectorKeys
 from skyshard.ingest.partition.doubled_input import row_in_file
@@ -78,14 +79,17 @@ class EarlierRows:
 
 
 def what_is_new(registry: Registry, keys: Path, plan: IngestPlan) -> tuple[NewSlices, EarlierRows | None]:
-    """What of a plan a database has not yet, and what it has; all is new to one that is not published.
+    """What of a plan a database has not yet, and what it has.
 
-    Raises:
-        UserError: a file has changed since it was ingested.
+    All is new to a database that is not published, and where rows are to be replaced or files were written again: which
+    keys stay is not known before the ingest.
     """
     plan = with_stored_names(registry, plan)
-    if registry.databases.state(plan.database) is not DatabaseState.PUBLISHED:
+    if plan.replaced or registry.databases.state(plan.database) is not DatabaseState.PUBLISHED:
         return NewSlices(plan, {}), None
     standing = registry.input_files.standing(plan.database)
-    news = new_slices(plan, registry.contributions.ingested_parts(plan.database), standing)
+    try:
+        news = new_slices(plan, registry.contributions.ingested_parts(plan.database), standing)
+    except UserError:  # `ingested_before` says which files these are
+        return NewSlices(plan, {}), None
     return news, EarlierRows(registry, keys, plan.database)

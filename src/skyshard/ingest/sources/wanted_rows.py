@@ -28,9 +28,13 @@ def require_asked(where: str, text: str, path: object, names: Sequence[str]) -> 
         where: whose condition it is, for the message.
 
     Raises:
-        UserError: names the columns of the file that are spelled nearly so.
+        UserError: it is none, or names the columns of the file that are spelled nearly so.
     """
-    for name in sorted(asked_columns(text) - set(names)):
+    try:
+        asked = asked_columns(text)
+    except UserError as error:
+        raise UserError(f"{where}: {error.what}", remedy=error.remedy) from None
+    for name in sorted(asked - set(names)):
         raise UserError(
             f"{where}: '{path}' has no column '{name}' for where '{text}'",
             remedy=did_you_mean(near_names(name, names, 3), "name columns of the input"),

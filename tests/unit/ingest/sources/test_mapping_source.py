@@ -676,7 +676,7 @@ def test_a_refused_value_is_named_by_its_row_in_the_file(tmp_path: Path) -> None
         ("Extra = 'b'", "has no column 'Extra' for where 'Extra = 'b''; did you mean 'extra' or 'delta'?"),
         ("flux > 3", "has no column 'flux' for where 'flux > 3'"),
         ("extra +", "where 'extra +': invalid syntax"),
-        ("abs(r) > 3", "expression 'abs(r) > 3': Call is not arithmetic"),
+        ("abs(r) > 3", "table 'Object': expression 'abs(r) > 3': Call is not arithmetic"),
         ("extra > 3", "a.parquet', row 1: where 'extra > 3': 'a' is no number; compare texts with texts"),
     ],
 )

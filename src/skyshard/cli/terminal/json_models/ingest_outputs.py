@@ -61,6 +61,8 @@ class SurveyOutput(Output):
     predicted_s: float
     skew: float
     overlap_share: float
+    replayed: dict[str, int] = Field(default_factory=dict)
+    """Table → pieces of input that earlier transactions took in, which are passed over."""
 
 
 class PlanOutput(Output):
