@@ -53,7 +53,7 @@ def plan_match(old: StoredRows, new: StoredRows, renamed: Mapping[str, str], by:
     )
     pairing = pair_columns(old.table, new.table, renamed, labels)
     keys = _keys(old, new, pairing)
-    is_guessed = not keys and not is_placed
+    is_guessed = not keys and roles != {Role.DIRECTOR}
     if is_guessed:
         keys = _guessed_keys(new, pairing)
     if roles == {Role.DIRECTOR}:
