@@ -103,6 +103,17 @@ class Testbed:
         """The unsharded oracle; ``load_mono`` starts its server."""
         return self.wiring.mono
 
+    def schema_diff(self, old: str, new: str) -> skyshard.releases.SchemaDifference:
+        """What the second of two schemas has otherwise: files, a Felis schema, a mapping or a database each.
+
+        Raises:
+            UserError: nothing of a name, or two things of it (``db:``, ``felis:`` and ``file:`` tell them apart).
+            ClusterError: a node failed.
+        """
+        databases = skyshard.releases.ClusterTables(self.registry, self._table)
+        sides = (skyshard.releases.open_side(name, databases) for name in (old, new))
+        return skyshard.releases.compare_schemas(*sides)
+
     # ingest
 
     def plan(

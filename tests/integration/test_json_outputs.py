@@ -68,6 +68,7 @@ def test_what_every_command_prints_is_described(private_cluster: Cluster, tmp_pa
     run("cluster status")
     run("cluster upgrade", "--dry-run")
     run("mapping", sky)
+    run("schema diff", "db:json_sky", "json_sky")
     run("schema list")
     run("schema show", "hsc")
     run("story node", "node1")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -66,6 +67,30 @@ def read_schema(name: str) -> tuple[FelisTable, ...]:
     from lsst.resources import ResourcePath
 
     schema = _read_felis(ResourcePath(f"resource://{PACKAGE}/{name}.yaml"))
+    return tuple(_table(table) for table in schema.tables)
+
+
+def read_schema_file(path: Path) -> tuple[FelisTable, ...]:
+    """The tables of a Felis file.
+
+    Raises:
+        UserError: it cannot be read, or is no Felis schema; the first wrong key is named.
+    """
+    from lsst.resources import ResourcePath
+    from pydantic import ValidationError
+
+    if not path.is_file():
+        raise UserError(f"no Felis file '{path}'", remedy="check the path; skyshard schema list shows the shipped ones")
+    try:
+        schema = _read_felis(ResourcePath(str(path.resolve()), forceDirectory=False))
+    except yaml.YAMLError as error:
+        raise UserError(f"'{path}' is not YAML: {' '.join(str(error).split())}", remedy="fix the file") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "top level"
+        raise UserError(f"'{path}', key '{where}': {first['msg']}", remedy="fix the schema") from None
+    except (TypeError, ValueError, KeyError, AttributeError, OSError) as error:  # as felis lets them through
+        raise UserError(f"'{path}' is no Felis schema: {' '.join(str(error).split())}", remedy="fix it") from None
     return tuple(_table(table) for table in schema.tables)
 
 

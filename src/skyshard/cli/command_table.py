@@ -43,7 +43,7 @@ GROUPS = (
     GroupRow("index", "The director index."),
     GroupRow("mono", "The unsharded oracle."),
     GroupRow("bench", "Run workloads, keep trials, read and compare reports."),
-    GroupRow("schema", "Felis catalogs and tables: columns, types, bytes."),
+    GroupRow("schema", "Felis catalogs and tables: columns, types, bytes; what changed between two."),
 )
 
 COMMANDS = (
@@ -217,6 +217,12 @@ COMMANDS = (
         "Say which class would meet its target at a share of DR1, on how many nodes of which hardware.",
     ),
     CommandRow("schema list", "schema:list_schemas", "List the catalogs and how many tables and columns they have."),
+    CommandRow(
+        "schema diff",
+        "schema:diff_schemas",
+        "Show what the second of two schemas has otherwise: files, Felis schemas, mappings, databases. Exit code 1 if "
+        "anything.",
+    ),
     CommandRow("schema show", "schema:show_schema", "Show the tables of a catalog, or the columns of a table."),
 )
 """In the order that ``skyshard --help`` has; groups come after the commands."""

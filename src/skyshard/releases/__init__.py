@@ -28,10 +28,22 @@ if TYPE_CHECKING:
     from skyshard.releases.origin.where_from import where_from as where_from
     from skyshard.releases.quality.add_up import quality_of as quality_of
     from skyshard.releases.quality.database_quality import DatabaseQuality as DatabaseQuality
+    from skyshard.releases.schema_changes.compare_schemas import compare_schemas as compare_schemas
+    from skyshard.releases.schema_changes.database_tables import ClusterTables as ClusterTables
+    from skyshard.releases.schema_changes.open_side import open_side as open_side
+    from skyshard.releases.schema_changes.previous_release import previous_release as previous_release
+    from skyshard.releases.schema_changes.schema_difference import SchemaDifference as SchemaDifference
+    from skyshard.releases.schema_changes.schema_side import side_of_source as side_of_source
 else:
     __getattr__ = lazy_exports(
         __name__,
         {
+            "ClusterTables": "schema_changes.database_tables",
+            "SchemaDifference": "schema_changes.schema_difference",
+            "compare_schemas": "schema_changes.compare_schemas",
+            "open_side": "schema_changes.open_side",
+            "previous_release": "schema_changes.previous_release",
+            "side_of_source": "schema_changes.schema_side",
             "DatabaseDifference": "differences.difference",
             "DatabaseQuality": "quality.database_quality",
             "DiffRequest": "differences.compare_databases",

@@ -14,6 +14,8 @@ from skyshard.basics.readable import human_bytes
 from skyshard.cli.terminal.folded_conversions import folded
 from skyshard.cli.terminal.ingested_files import show_ingested
 from skyshard.cli.terminal.left_out_rows import left_out_lines
+from skyshard.cli.terminal.release_schemas import as_kept, changes_of_plan
+from skyshard.cli.terminal.schema_lines import show_difference
 from skyshard.cli.terminal.show import (
     DEFAULT_CLUSTER,
     ClusterOption,
@@ -83,8 +85,9 @@ def plan(
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Show what an ingest would do; changes nothing."""
+    opened = skyshard.source_at(source, fraction=fraction, shrink=shrink, tables=_names(tables))
     made = skyshard.ingest.make_plan(
-        skyshard.source_at(source, fraction=fraction, shrink=shrink, tables=_names(tables)),
+        as_kept(opened, database, cluster),
         database=database,
         tables=_names(tables),
         loader=skyshard.Loader(loader) if loader else None,
@@ -97,11 +100,15 @@ def plan(
     if survey:
         with progress_bars(as_json=json) as watcher:
             found = survey_source(made, cluster, nodes, watcher)
+    changes = changes_of_plan(made, cluster)
     if json:
-        print_json(made.summary() | before.summary() | ({"survey": found.summary()} if found else {}))
+        shown = {"changes": changes.model_dump(mode="json")} if changes else {}
+        print_json(made.summary() | before.summary() | ({"survey": found.summary()} if found else {}) | shown)
     else:
         _show_plan(made.summary(), found.summary() if found else {}, is_whole=every)
         show_ingested(before)
+        if changes is not None:
+            show_difference(changes, is_whole=every)
 
 
 def _show_plan(made: dict[str, Any], found: dict[str, Any], *, is_whole: bool) -> None:

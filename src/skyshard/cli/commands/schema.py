@@ -1,4 +1,4 @@
-"""``skyshard schema list | show``: the Felis catalogs that come with Skyshard."""
+"""``skyshard schema list | diff | show``: the shipped Felis catalogs, and what two schemas differ in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from skyshard.catalog.felis_schemas import describe_columns, read_schema, schema_names
-from skyshard.cli.terminal.show import JsonOption, print_json, print_table
+from skyshard.cli.terminal.release_schemas import schema_changes
+from skyshard.cli.terminal.schema_lines import show_difference
+from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_json, print_table
 
 
 def list_schemas(json: JsonOption = False) -> None:
@@ -45,3 +47,25 @@ def show_schema(
             ["column", "type", "nullable", "unit", "description"],
             [[c.name, c.type, c.is_nullable, c.unit, c.description] for c in columns],
         )
+
+
+SideHelp = "A folder or file of Parquet, a mapping, a Felis schema by name or file, or a database."
+
+
+def diff_schemas(
+    old: Annotated[str, typer.Argument(help=SideHelp, show_default=False)],
+    new: Annotated[str, typer.Argument(help=f"{SideHelp} db:, felis: and file: say which.", show_default=False)],
+    every: Annotated[bool, typer.Option("--all", help="A line for each column, not for each kind of change.")] = False,
+    json: JsonOption = False,
+    cluster: ClusterOption = DEFAULT_CLUSTER,
+) -> None:
+    """Show what the second of two schemas has otherwise: files, Felis schemas, mappings, databases. Exit code 1 if
+    anything.
+    """
+    found = schema_changes(old, new, cluster)
+    if json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        show_difference(found, is_whole=every)
+    if not found.is_equal:
+        raise typer.Exit(1)

@@ -45,6 +45,7 @@ from skyshard.cli.terminal.json_models.query_outputs import (
 )
 from skyshard.releases.differences.difference import DatabaseDifference
 from skyshard.releases.quality.database_quality import DatabaseQuality
+from skyshard.releases.schema_changes.schema_difference import SchemaDifference
 
 OUTPUT_VERSION = 1
 
@@ -79,6 +80,7 @@ OUTPUTS: Mapping[str, Any] = {
     "query": RowsOutput,
     "rename": RenameOutput,
     "result": RowsOutput,
+    "schema diff": SchemaDifference,
     "schema list": list[SchemaOutput],
     "schema show": list[SchemaTableOutput] | list[SchemaColumnOutput],
     "status": QueryStatusOutput,

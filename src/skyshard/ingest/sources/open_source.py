@@ -13,6 +13,12 @@ from skyshard.ingest.sources.qserv_folder import is_test_catalog, open_test_cata
 from skyshard.ingest.sources.synth_folder import is_synth_folder, open_synth_folder
 
 
+def is_source_folder(path: Path) -> bool:
+    """True for a folder that says itself what it holds."""
+    tests = (is_synth_folder, is_metadata_folder, is_test_catalog)
+    return mapping_file(path) is not None or any(test(path) for test in tests)
+
+
 def open_source(path: Path, only: Collection[str] | None = None) -> Source:
     """Open a source for planning; reads descriptions, not data.
 

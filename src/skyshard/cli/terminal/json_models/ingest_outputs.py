@@ -9,6 +9,7 @@ from pydantic import Field
 
 from skyshard.cli.terminal.json_models.origin_outputs import ReplacementOutput, RewrittenOutput
 from skyshard.cli.terminal.json_models.output import Output
+from skyshard.releases.schema_changes.schema_difference import SchemaDifference
 
 
 class StripingOutput(Output):
@@ -81,6 +82,8 @@ class PlanOutput(Output):
     rewritten: list[RewrittenOutput] = Field(default_factory=list)
     """Files that the database was ingested from, whose content is another one now."""
     replacement: ReplacementOutput | None = None
+    changes: SchemaDifference | None = None
+    """Against the release before, of a new database from a mapping."""
 
 
 class IngestedTable(Output):
