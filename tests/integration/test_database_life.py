@@ -69,8 +69,7 @@ def left_of(cluster: Cluster, stored: str) -> list[str]:
     """Everything that servers, registry and folders have of a database, by its stored name."""
     servers = [CZAR_NAME, MONO_NAME, *cluster.node_names]
     found = [str(path) for name in servers if (path := cluster.data_dir(name) / stored).exists()]
-    for folder in ("staging", "director-keys", "truth", "quarantine", "exchange"):
-        found += [str(path) for path in [cluster.folder / folder / stored] if path.exists()]
+    found += [str(folder / stored) for folder in cluster.folder.iterdir() if (folder / stored).exists()]
     with connect(cluster.endpoint(CZAR_NAME), Account.ADMIN, REGISTRY_DATABASE) as czar:
         found += [name for (name,) in czar.rows(f"SHOW TABLES FROM {INDEX_DATABASE}") if name.startswith(f"{stored}__")]
         for table in metadata.sorted_tables:
