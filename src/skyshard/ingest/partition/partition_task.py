@@ -75,6 +75,7 @@ def partition_slice(spec: PartitionSpec, piece: InputSlice) -> SliceReport:
     work.report.files = writer.files | quarantine.files
     if spec.layout.role is Role.DIRECTOR and spec.layout.key:
         work.save_keys(bundle.keys)
+        work.report.files[bundle.keys.name] = bundle.keys.stat().st_size
     if work.counts is not None:
         work.report.quality = work.counts.to_json()
         if work.counts.columns.keeps_positions:

@@ -82,6 +82,18 @@ def _largest(staging: Path, report: SliceReport) -> Path:
     return staging / max(report.files, key=lambda name: report.files[name])
 
 
+def test_bundle_that_lost_its_keys_is_made_again(tmp_path: Path) -> None:
+    """An ingest that is killed while it clears its bundles may have removed some files of one only."""
+    source = open_source(write_metadata_folder(tmp_path / "c"))
+    (tmp_path / "s").mkdir()
+    spec, piece = spec_of(source, "Object", tmp_path / "s"), source.tables["Object"].slices[0]
+    keys = Bundle(tmp_path / "s", "Object", partition_slice(spec, piece).digest).keys
+    content = keys.read_bytes()
+    keys.unlink()
+    partition_slice(spec, piece)
+    assert keys.read_bytes() == content
+
+
 def test_refused_part_leaves_no_bundle(tmp_path: Path) -> None:
     """Neither bundle, sidecar nor temporary file."""
     folder = write_metadata_folder(tmp_path / "m")
