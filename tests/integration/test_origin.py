@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,6 +99,19 @@ def test_what_the_mapping_says_goes_before_paths(testbed: Testbed, tmp_path: Pat
     (file,) = testbed.registry.input_files.all(files.database)
     assert (file.run, file.weekly, file.ticket, file.tract) == ("mine", "w_2025_01", "DM-1", "7")
     assert file.dataset == "visitTable_tract tract 7 skymap hsc_rings_v1"
+
+
+def test_files_are_known_from_any_folder(testbed: Testbed, files: TractFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path of a mapping, given in two folders, means the same files."""
+    monkeypatch.chdir(files.folder)
+    testbed.ingest(files.mapping.name)
+    path = files.write("Visit", 1, [(1, "y")])
+    monkeypatch.chdir(files.folder.parent)
+    mapping = f"{files.folder.name}/{files.mapping.name}"
+    with pytest.raises(UserError, match=r"has changed since it was ingested .* --replace"):
+        testbed.ingest(mapping)
+    testbed.ingest(mapping, replace=[os.path.relpath(path)])
+    assert {file.path for file in testbed.input_files(files.database) if file.replaced_by} == {str(path)}
 
 
 def origins(testbed: Testbed, files: TractFiles, table: str, key: str) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -44,6 +45,8 @@ def _with_numbers(read: InputBatch, file: int, table: Table) -> pa.RecordBatch:
 def with_origin(where: str, source: SourceTable, origin: Origin) -> SourceTable:
     """A table whose rows say where they are from; ``where`` names it in errors.
 
+    Its files go by absolute paths, so that they are known again whatever folder a command is given in.
+
     Raises:
         UserError: it has a column of one of the names already.
     """
@@ -54,4 +57,6 @@ def with_origin(where: str, source: SourceTable, origin: Origin) -> SourceTable:
                 remedy="omit the column, or leave provenance out",
             )
     table = replace(source.table, columns=(*source.table.columns, *origin_columns()))
-    return replace(source, table=table, reader=NumberedRows(source.reader), origin=origin)
+    slices = tuple(replace(piece, path=os.path.abspath(piece.path)) for piece in source.slices)
+    origin = replace(origin, root=os.path.abspath(origin.root))
+    return replace(source, table=table, slices=slices, reader=NumberedRows(source.reader), origin=origin)
