@@ -47,8 +47,10 @@ def new_slices(plan: IngestPlan, taken: Taken, standing: Sequence[InputFile] = (
     tables = []
     for table in plan.tables:
         kept = []
+        seen: dict[str, InputSlice] = {}
         for piece in table.source.slices:
             if (table.name, piece.fingerprint()) in contents:
+                _require_once(table, piece, taken, seen)
                 replayed[table.name] += 1
             elif (table.name, piece.path) in taken:
                 raise _changed(piece, plan.called, is_known=(table.name, piece.path) in paths)
@@ -58,6 +60,24 @@ def new_slices(plan: IngestPlan, taken: Taken, standing: Sequence[InputFile] = (
                 kept.append(piece)
         tables.append(_with_slices(table, kept))
     return NewSlices(replace(plan, tables=tuple(tables)), dict(replayed))
+
+
+def _require_once(table: PlannedTable, piece: InputSlice, taken: Taken, seen: dict[str, InputSlice]) -> None:
+    """Refuse a copy beside the file that was taken in: its rows would be left out without a word."""
+    other = seen.setdefault(piece.fingerprint(), piece)
+    are_both = all((table.name, one.path) in taken for one in (piece, other))
+    if other.path != piece.path and not are_both and _has_rows(table, piece):
+        raise UserError(
+            f"table '{table.name}': '{piece.path}' and '{other.path}' have the same content",
+            remedy="give each file once",
+        )
+
+
+def _has_rows(table: PlannedTable, piece: InputSlice) -> bool:
+    if piece.rows is not None:
+        return piece.rows > 0
+    source = table.source
+    return any(batch.batch.num_rows for batch in source.reader.batches(piece, source.table, source.layout))
 
 
 def _with_slices(table: PlannedTable, slices: list[InputSlice]) -> PlannedTable:

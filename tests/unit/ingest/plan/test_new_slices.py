@@ -97,3 +97,28 @@ def test_the_plan_that_was_given_stays_as_it_was() -> None:
     plan = plan_of(Visit={"a": "1"})
     new_slices(plan, taken_by(plan))
     assert [piece.path for piece in plan.tables[0].source.slices] == ["a"]
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_a_copy_beside_the_file_that_was_taken_in_is_refused(names: tuple[str, str]) -> None:
+    """As in a first ingest; a file that has got another name is known again, and copies without rows do no harm."""
+    taken = taken_by(plan_of(Visit={"a": "1"}))
+    copies = plan_of(Visit=dict.fromkeys(names, "1"))
+    with pytest.raises(UserError, match="have the same content"):
+        new_slices(with_rows(copies, 3), taken)
+    assert new_slices(with_rows(copies, 0), taken).replayed == {"Visit": 2}
+    assert new_slices(copies, taken).replayed == {"Visit": 2}, "its reader finds no row"
+    assert new_slices(with_rows(plan_of(Visit={"b": "1"}), 3), taken).replayed == {"Visit": 1}
+    assert new_slices(with_rows(copies, 3), taken_by(copies)).replayed == {"Visit": 2}
+
+
+def with_rows(plan: IngestPlan, rows: int) -> IngestPlan:
+    """The plan, as if every slice had so many rows."""
+    tables = [
+        replace(
+            table,
+            source=replace(table.source, slices=tuple(replace(piece, rows=rows) for piece in table.source.slices)),
+        )
+        for table in plan.tables
+    ]
+    return replace(plan, tables=tuple(tables))
