@@ -303,7 +303,7 @@ def _layout(path: Path | None) -> skyshard.Layout | None:
     if path is None:
         return None
     shipped = data_folder("ingest", "layouts") / f"{path}.yaml"
-    return skyshard.read_layout(shipped if shipped.is_file() and not path.exists() else path)
+    return skyshard.read_layout(shipped if shipped.is_file() and not path.is_file() else path)
 
 
 def _names(text: str) -> list[str] | None:

@@ -349,7 +349,7 @@ def _located(rule: MapFile | ChunkRows, recipe: Path, key: str) -> MapFile | Chu
 def find_shipped(folder: str, source: str | Path, what: str) -> Path:
     """The path given, or the shipped file of that name; UserError naming the shipped ones if there is neither."""
     path = Path(source)
-    if path.suffix in (".yaml", ".yml") or path.exists():
+    if path.suffix in (".yaml", ".yml") or path.is_file():
         return path
     shipped = {file.stem: file for file in sorted(data_folder("synth", folder).glob("*.yaml"))}
     if str(source) not in shipped:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from skyshard.basics.array_types import Flags, Floats, Integers, RowIndexes
+from skyshard.host.shipped_data import data_folder
 from skyshard.synth.recipe.random_streams import WHOLE_SKY, stream
 from skyshard.synth.recipe.recipe import Recipe, read_recipe
 from skyshard.synth.rows.fluxes import Light
@@ -113,7 +114,7 @@ def taken(light: Light, rows: RowIndexes) -> Light:
 
 def open_survey(order: WeeklyOrder) -> SurveyFrame:
     """The sky of an order."""
-    recipe = read_recipe("dp1" if order.kind == "dp2" else "hsc")
+    recipe = read_recipe(data_folder("synth", "recipes") / ("dp1.yaml" if order.kind == "dp2" else "hsc.yaml"))
     pool = make_pool(order)
     visits = _visits(order, recipe, pool)  # before fates move objects: all weeklies have the same visits
     alive, step = live(pool, order.seed, order.weekly)

@@ -81,6 +81,16 @@ def test_unknown_recipe_name_lists_the_shipped() -> None:
         read_recipe("tinny")
 
 
+def test_a_folder_called_as_a_recipe_hides_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder is no recipe; a file of that name is."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hsc").mkdir()
+    assert read_recipe("hsc").name == "hsc"
+    (tmp_path / "tiny").write_text("sky: {}")
+    with pytest.raises(UserError, match="'tiny'"):
+        read_recipe("tiny")
+
+
 def test_unknown_profile_name_lists_the_shipped() -> None:
     """A wrong name is answered with the right ones."""
     with pytest.raises(UserError, match=r"no profile 'lsst'.*kpm"):

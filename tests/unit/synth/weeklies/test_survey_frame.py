@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -17,3 +19,10 @@ def test_visits_are_the_same_whatever_the_weekly(seed: int) -> None:
         assert np.array_equal(first.ra, other.ra)
         assert np.array_equal(first.dec, other.dec)
         assert first.reach_deg == other.reach_deg
+
+
+def test_a_file_called_hsc_is_not_taken_for_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weeklies are of the shipped recipe, whatever lies in the folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hsc").write_text("no recipe")
+    assert len(open_survey(WeeklyOrder("hsc-gen3", 1, 50)).visits.ra)
