@@ -32,9 +32,9 @@ from skyshard.ingest.partition.first_rows import DUPLICATES, KeysOfSlice, count_
 from skyshard.ingest.partition.given_chunks import with_chunk_columns
 from skyshard.ingest.partition.packed_rows import StoredRows
 from skyshard.ingest.partition.quarantine import without_bad_positions
-from skyshard.ingest.partition.routing import positions
+from skyshard.ingest.partition.routing import positions, stored_positions
 from skyshard.ingest.plan.ingest_plan import IngestPlan, PlannedTable
-from skyshard.ingest.source import InputSlice, Reader
+from skyshard.ingest.source import InputBatch, InputSlice, Reader
 from skyshard.node.messages import Loader
 from skyshard.rowimage.record import RecordLayout
 from skyshard.runtime.base import Runtime
@@ -241,6 +241,8 @@ def survey_slice(spec: _SurveySpec, piece: InputSlice) -> SliceEstimate:
         found.rows += batch.batch.num_rows
         if not role.is_chunked or spec.layout.position is None:
             continue
+        if role is Role.REF_MATCH:
+            batch = _with_first_side(batch, spec.layout.position)
         ra, dec = positions(piece, batch, spec.layout.position, Counter())
         found.own.update(_counted(chunker.locate(ra, dec)[0]))
         if spec.key is not None and keys is not None:
@@ -250,6 +252,12 @@ def survey_slice(spec: _SurveySpec, piece: InputSlice) -> SliceEstimate:
     if keys is not None:
         found.keys = keys.save(spec.folder, piece)
     return found
+
+
+def _with_first_side(batch: InputBatch, names: tuple[str, str]) -> InputBatch:
+    """The rows of a ref-match table whose first side is there, which NULL says it is not."""
+    ra, dec = stored_positions(batch.batch, names)
+    return batch.only(~(np.isnan(ra) & np.isnan(dec)), "")
 
 
 def _counted(chunks: Any) -> dict[int, int]:

@@ -99,3 +99,22 @@ def test_survey_says_what_partitioning_finds(catalog: Path, tmp_path: Path, node
     assert set(found.node_bytes) == set(names)
     assert sum(found.node_bytes.values()) >= sum(table.stored_bytes for table in found.tables)
     assert found.skew >= 1
+
+
+def test_pairs_without_their_first_side_are_counted(tmp_path: Path) -> None:
+    """NULL says that a side is not there, as it does to the ingest; any other place beyond the sphere is refused."""
+    (tmp_path / "o.csv").write_text("id,ra,dec\n1,10,0\n")
+    (tmp_path / "m.csv").write_text("a,ra,dec,b\n1,10,0,1\n\\N,\\N,\\N,1\n")
+    columns = "declare: [{name: %s, type: bigint, nullable: %s}, {name: ra, type: double}, {name: dec, type: double}%s]"
+    (tmp_path / "m.yaml").write_text(
+        "version: 1\ndatabase: pairs\nstriping: {stripes: 18, substripes: 3, overlap_deg: 0.1}\ntables:\n"
+        f"  O: {{files: [o.csv], role: director, key: id, position: [ra, dec], {columns % ('id', 'false', '')}}}\n"
+        "  M: {files: [m.csv], role: ref-match, director: O, key: a, position: [ra, dec], director2: O, key2: b, "
+        f"flag: f, {columns % ('a', 'true', ', {name: b, type: bigint}, {name: f, type: tinyint}')}}}\n"
+    )
+    with open_runtime("inline", ("node1",)) as runtime:
+        found = survey(make_plan(open_source(tmp_path / "m.yaml")), ("node1",), runtime)
+        assert {table.table: table.rows for table in found.tables} == {"O": 1, "M": 2}
+        (tmp_path / "m.csv").write_text("a,ra,dec,b\n1,10,95,1\n")
+        with pytest.raises(UserError, match="not on the sphere"):
+            survey(make_plan(open_source(tmp_path / "m.yaml")), ("node1",), runtime)
