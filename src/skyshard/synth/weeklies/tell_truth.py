@@ -29,8 +29,8 @@ def dataset_type_truth(
 
 
 def _flags(made: MadeTable, held: DatasetRows) -> dict[str, int]:
-    """What the flags of patches say; only of Object."""
-    if made.table.name != "Object":
+    """What the flags of patches say; only of an Object that has them."""
+    if made.table.name != "Object" or "detect_isPrimary" not in made.rows.column_names:
         return {}
     pool = made.frame.pool
     flags = {"primary": pool.is_primary, "patch_inner": pool.is_patch_inner, "tract_inner": pool.is_tract_inner}

@@ -202,6 +202,13 @@ def test_files_lie_where_a_butler_puts_them(kind: TreeKind, path: str, tmp_path:
     assert (tmp_path / path).is_file()
 
 
+def test_what_a_schema_has_not_is_not_told(tmp_path: Path) -> None:
+    """DP2's objects have no flags of patches: the truth says nothing of primary rows."""
+    what = write_weekly(WeeklyOrder("dp2", 1, 20, columns="few"), tmp_path).dataset_types["object"]
+    assert "detect_isPrimary" not in what.columns
+    assert (what.primary, what.patch_inner, what.near_primary) == (None, None, None)
+
+
 def test_a_weekly_that_is_there_is_refused(tmp_path: Path) -> None:
     """Nothing is written over, and nothing is done again that is not there."""
     with pytest.raises(UserError, match="is not there"):
