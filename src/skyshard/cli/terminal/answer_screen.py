@@ -44,7 +44,7 @@ def show_answer(rows: Table, columns: Sequence[str], stats: QueryStats) -> None:
         return
     from rich.console import Console
 
-    console = Console(markup=False, highlight=False)
+    console = Console(markup=False, highlight=False, emoji=False)
     if _fits(names, texts, console.width):
         _print_table(console, names, texts)
         count = len(texts)

@@ -32,7 +32,7 @@ def _screen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def drawn_by_rich(names: list[str], rows: list[list[str]]) -> str:
     out = io.StringIO()
-    console = Console(file=out, width=80, markup=False, highlight=False)
+    console = Console(file=out, width=80, markup=False, highlight=False, emoji=False)
     table = Table()
     for name in names:
         table.add_column(name, overflow="fold")
