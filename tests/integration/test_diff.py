@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from skyshard.basics.errors import UserError
 from skyshard.cli.app import app
 from skyshard.cluster.private_cluster import Cluster
-from skyshard.releases.differences import compare_rows, compare_table, exact_median
+from skyshard.releases.differences import compare_rows, compare_table
+from skyshard.releases.differences.columns import exact_median
 from skyshard.releases.differences.difference import DatabaseDifference, Objects, TableDifference
 from skyshard.synth import WeeklyOrder, write_weekly
 from skyshard.synth.weeklies.weekly_truth import Changes, ColumnChange, WeeklyTruth

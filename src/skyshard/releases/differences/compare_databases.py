@@ -15,10 +15,10 @@ from skyshard.registry.catalog.published_catalog import Catalog
 from skyshard.registry.stored.records import Replica
 from skyshard.releases.differences.compare_table import TableComparison, TableSides
 from skyshard.releases.differences.difference import DatabaseDifference, SideFacts, TableDifference
-from skyshard.releases.differences.match_plan import MatchBy
-from skyshard.releases.differences.spill_file import SpillFile
-from skyshard.releases.differences.stored_rows import stored_rows
-from skyshard.releases.differences.worker_threads import WorkerThreads
+from skyshard.releases.differences.matching.match_plan import MatchBy
+from skyshard.releases.differences.reading.spill_file import SpillFile
+from skyshard.releases.differences.reading.stored_rows import stored_rows
+from skyshard.releases.differences.reading.worker_threads import WorkerThreads
 
 RADIUS_ARCSEC = 0.5
 MOST_ARCSEC = 600.0

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from skyshard.basics.array_types import Flags, Floats
-from skyshard.releases.differences.column_tally import ColumnPart, largest_of, part_of
-from skyshard.releases.differences.compare_values import compare_values
-from skyshard.releases.differences.compared_columns import ComparedColumn
-from skyshard.releases.differences.matched_pairs import Pairs
-from skyshard.releases.differences.row_outlines import by_chunk, degrees
-from skyshard.releases.differences.spill_file import SpillFile
-from skyshard.releases.differences.stored_rows import StoredRows
+from skyshard.releases.differences.columns.column_tally import ColumnPart, largest_of, part_of
+from skyshard.releases.differences.columns.compare_values import compare_values
+from skyshard.releases.differences.columns.compared_columns import ComparedColumn
+from skyshard.releases.differences.matching.matched_pairs import Pairs
+from skyshard.releases.differences.outlines.row_outlines import by_chunk, degrees
+from skyshard.releases.differences.reading.spill_file import SpillFile
+from skyshard.releases.differences.reading.stored_rows import StoredRows
 
 FEWEST_ROWS = 1_000
 VALUES_AT_ONCE = 4 << 20

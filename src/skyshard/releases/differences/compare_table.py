@@ -10,20 +10,20 @@ from typing import Literal
 import numpy as np
 
 from skyshard.chunking import Chunker
-from skyshard.releases.differences.column_tally import ColumnTally
+from skyshard.releases.differences.columns.column_tally import ColumnTally
 from skyshard.releases.differences.compare_rows import ComparedPart, ComparedSides, compare_pairs, rows_at_once
 from skyshard.releases.differences.difference import TableDifference
-from skyshard.releases.differences.fate_tally import FateTally, cell_of, signed_keys
-from skyshard.releases.differences.group_counts import share_in_common
-from skyshard.releases.differences.match_by_key import FREE, LASTING_SHARE, KeyMatch, Marks, match_by_key
-from skyshard.releases.differences.match_by_position import ZONE_ROWS, make_zones, marks_of, match_zones
-from skyshard.releases.differences.match_plan import MatchBy, MatchPlan, plan_match
-from skyshard.releases.differences.matched_pairs import MatchedPairs
-from skyshard.releases.differences.row_outlines import SideOutlines, read_outline
-from skyshard.releases.differences.spill_file import SpillFile
-from skyshard.releases.differences.stored_rows import StoredRows
+from skyshard.releases.differences.matching.fate_tally import FateTally, cell_of, signed_keys
+from skyshard.releases.differences.matching.match_by_key import FREE, LASTING_SHARE, KeyMatch, Marks, match_by_key
+from skyshard.releases.differences.matching.match_by_position import ZONE_ROWS, make_zones, marks_of, match_zones
+from skyshard.releases.differences.matching.match_plan import MatchBy, MatchPlan, plan_match
+from skyshard.releases.differences.matching.matched_pairs import MatchedPairs
+from skyshard.releases.differences.outlines.group_counts import share_in_common
+from skyshard.releases.differences.outlines.row_outlines import SideOutlines, read_outline
+from skyshard.releases.differences.reading.spill_file import SpillFile
+from skyshard.releases.differences.reading.stored_rows import StoredRows
+from skyshard.releases.differences.reading.worker_threads import WorkerThreads
 from skyshard.releases.differences.table_findings import Findings, content_difference, table_difference
-from skyshard.releases.differences.worker_threads import WorkerThreads
 
 SHARED_GROUPS = 0.5
 """Of the groups of the side with fewer, the share from which rows are looked for in their own group alone."""

@@ -12,8 +12,8 @@ import numpy as np
 
 from skyshard.catalog.schema import FILE_COLUMN
 from skyshard.chunking import Chunker
-from skyshard.releases.differences.column_tally import ColumnTally
-from skyshard.releases.differences.compared_columns import Kind
+from skyshard.releases.differences.columns.column_tally import ColumnTally
+from skyshard.releases.differences.columns.compared_columns import Kind
 from skyshard.releases.differences.difference import (
     ChunkChange,
     ColumnDifference,
@@ -26,12 +26,12 @@ from skyshard.releases.differences.difference import (
     SplitObject,
     TableDifference,
 )
-from skyshard.releases.differences.fate_tally import FateTally
-from skyshard.releases.differences.match_by_key import COPY, KeyMatch, Marks
-from skyshard.releases.differences.match_plan import MatchPlan
-from skyshard.releases.differences.matched_pairs import MatchedPairs
-from skyshard.releases.differences.spill_file import SpillFile
-from skyshard.releases.differences.stored_rows import StoredRows
+from skyshard.releases.differences.matching.fate_tally import FateTally
+from skyshard.releases.differences.matching.match_by_key import COPY, KeyMatch, Marks
+from skyshard.releases.differences.matching.match_plan import MatchPlan
+from skyshard.releases.differences.matching.matched_pairs import MatchedPairs
+from skyshard.releases.differences.reading.spill_file import SpillFile
+from skyshard.releases.differences.reading.stored_rows import StoredRows
 
 MOST_GROUPS = 1_000
 Groups = tuple[list[Counter[str]], list[Counter[str]]]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skyshard.releases.differences.spill_file import SpillFile
+from skyshard.releases.differences.reading.spill_file import SpillFile
 
 
 def test_arrays_come_back_and_the_folder_stays_empty(tmp_path: Path) -> None:

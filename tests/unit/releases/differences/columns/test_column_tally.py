@@ -9,10 +9,17 @@ from pathlib import Path
 import pyarrow as pa
 
 from skyshard.catalog.schema import Column
-from skyshard.releases.differences.column_tally import LARGEST, ColumnTally, Outlier, key_text, largest_of, part_of
-from skyshard.releases.differences.compare_values import compare_values
-from skyshard.releases.differences.compared_columns import ComparedColumn, Kind
-from skyshard.releases.differences.spill_file import SpillFile
+from skyshard.releases.differences.columns.column_tally import (
+    LARGEST,
+    ColumnTally,
+    Outlier,
+    key_text,
+    largest_of,
+    part_of,
+)
+from skyshard.releases.differences.columns.compare_values import compare_values
+from skyshard.releases.differences.columns.compared_columns import ComparedColumn, Kind
+from skyshard.releases.differences.reading.spill_file import SpillFile
 from skyshard.rowimage.sqltype import parse_type
 
 DOUBLE = Column("a", parse_type("double"))

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from skyshard.catalog.schema import Column
-from skyshard.releases.differences.key_words import Coding, coding_of, partition_of, words_of
+from skyshard.releases.differences.outlines.key_words import Coding, coding_of, partition_of, words_of
 from skyshard.rowimage.sqltype import parse_type
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyshard.releases.differences.near_pairs import NearPairs
-from skyshard.releases.differences.object_fates import Fate, Judged, Sides, judge
+from skyshard.releases.differences.matching.near_pairs import NearPairs
+from skyshard.releases.differences.matching.object_fates import Fate, Judged, Sides, judge
 
 ALONE, MATCHED, SPLIT, MERGED = Fate.ALONE, Fate.MATCHED, Fate.SPLIT, Fate.MERGED
 

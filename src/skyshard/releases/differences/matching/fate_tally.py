@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from skyshard.basics.array_types import Floats, Integers
 from skyshard.chunking import Chunker
-from skyshard.releases.differences.key_words import Coding
-from skyshard.releases.differences.match_by_key import FREE
-from skyshard.releases.differences.match_by_position import Events, ZoneFates
-from skyshard.releases.differences.object_fates import Fate
-from skyshard.releases.differences.row_outlines import Outlines
+from skyshard.releases.differences.matching.match_by_key import FREE
+from skyshard.releases.differences.matching.match_by_position import Events, ZoneFates
+from skyshard.releases.differences.matching.object_fates import Fate
+from skyshard.releases.differences.outlines.key_words import Coding
+from skyshard.releases.differences.outlines.row_outlines import Outlines
 
 NAMED = 100
 """Objects of each fate that are named, those of the lowest keys."""

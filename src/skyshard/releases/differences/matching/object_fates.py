@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyshard.basics.array_types import Flags, RowIndexes
-from skyshard.releases.differences.near_pairs import NearPairs, nearest
+from skyshard.releases.differences.matching.near_pairs import NearPairs, nearest
 
 
 class Fate(IntEnum):

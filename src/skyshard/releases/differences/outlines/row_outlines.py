@@ -16,11 +16,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from skyshard.basics.array_types import Floats, Integers, RowIndexes, Words
-from skyshard.releases.differences.compare_values import numbers_of
-from skyshard.releases.differences.group_counts import count_groups
-from skyshard.releases.differences.key_words import Coding, mixed, partition_of, words_of
-from skyshard.releases.differences.spill_file import Extent, SpillFile
-from skyshard.releases.differences.stored_rows import StoredRows
+from skyshard.releases.differences.columns.compare_values import numbers_of
+from skyshard.releases.differences.outlines.group_counts import count_groups
+from skyshard.releases.differences.outlines.key_words import Coding, mixed, partition_of, words_of
+from skyshard.releases.differences.reading.spill_file import Extent, SpillFile
+from skyshard.releases.differences.reading.stored_rows import StoredRows
 
 DEC_BINS = 18_000
 """Bins of the histogram of declination, from pole to pole: 36 arcseconds each."""

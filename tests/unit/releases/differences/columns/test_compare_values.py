@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyshard.catalog.schema import Column
-from skyshard.releases.differences.compare_values import ComparedValues, compare_values
-from skyshard.releases.differences.compared_columns import ComparedColumn, Kind
+from skyshard.releases.differences.columns.compare_values import ComparedValues, compare_values
+from skyshard.releases.differences.columns.compared_columns import ComparedColumn, Kind
 from skyshard.rowimage.sqltype import parse_type
 
 

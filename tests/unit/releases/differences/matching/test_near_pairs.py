@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyshard.releases.differences.near_pairs import nearest, pairs_within, unit_vectors
+from skyshard.releases.differences.matching.near_pairs import nearest, pairs_within, unit_vectors
 
 PLACES = st.sampled_from([(0.0, 0.0), (359.9999, 12.0), (10.0, 90.0), (200.0, -89.9999)])
 Point = tuple[float, float]

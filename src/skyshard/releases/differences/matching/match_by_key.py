@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyshard.basics.array_types import Flags, Words
-from skyshard.releases.differences.key_pairs import doubled, pair_equal
-from skyshard.releases.differences.matched_pairs import MatchedPairs
-from skyshard.releases.differences.near_pairs import separations, unit_vectors
-from skyshard.releases.differences.row_outlines import Outlines, SideOutlines, by_chunk
-from skyshard.releases.differences.spill_file import SpillFile
+from skyshard.releases.differences.matching.key_pairs import doubled, pair_equal
+from skyshard.releases.differences.matching.matched_pairs import MatchedPairs
+from skyshard.releases.differences.matching.near_pairs import separations, unit_vectors
+from skyshard.releases.differences.outlines.row_outlines import Outlines, SideOutlines, by_chunk
+from skyshard.releases.differences.reading.spill_file import SpillFile
 
 LASTING_SHARE = 0.9
 """Keys last if at least this share of equal keys has positions within the radius."""

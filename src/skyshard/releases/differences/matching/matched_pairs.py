@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyshard.node.read.byte_batches import by_bytes
-from skyshard.releases.differences.row_outlines import by_chunk
-from skyshard.releases.differences.spill_file import Extent, SpillFile
+from skyshard.releases.differences.outlines.row_outlines import by_chunk
+from skyshard.releases.differences.reading.spill_file import Extent, SpillFile
 
 PAIR = np.dtype([("new_chunk", np.int32), ("new_row", np.int32), ("old_chunk", np.int32), ("old_row", np.int32)])
 Pairs = NDArray[np.void]

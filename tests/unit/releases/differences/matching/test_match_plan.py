@@ -9,8 +9,8 @@ import pytest
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
-from skyshard.releases.differences.match_plan import MatchPlan, plan_match
-from skyshard.releases.differences.stored_rows import StoredRows
+from skyshard.releases.differences.matching.match_plan import MatchPlan, plan_match
+from skyshard.releases.differences.reading.stored_rows import StoredRows
 from skyshard.rowimage.sqltype import parse_type
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skyshard.catalog.schema import Column, Table
-from skyshard.releases.differences.group_counts import groupings
+from skyshard.releases.differences.outlines.group_counts import groupings
 from skyshard.rowimage.sqltype import parse_type
 
 

@@ -9,16 +9,16 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from skyshard.releases.differences.key_words import Coding
-from skyshard.releases.differences.match_by_key import FREE
-from skyshard.releases.differences.match_by_position import Zones, make_zones, match_zones
-from skyshard.releases.differences.row_outlines import (
+from skyshard.releases.differences.matching.match_by_key import FREE
+from skyshard.releases.differences.matching.match_by_position import Zones, make_zones, match_zones
+from skyshard.releases.differences.outlines.key_words import Coding
+from skyshard.releases.differences.outlines.row_outlines import (
     DEC_BINS,
     OutlineColumns,
     SideOutlines,
     dec_bins,
 )
-from skyshard.releases.differences.spill_file import SpillFile
+from skyshard.releases.differences.reading.spill_file import SpillFile
 
 RADIUS = 2.0
 COLUMNS = OutlineColumns(("id",), (Coding.WHOLE,), ("ra", "dec"), ())

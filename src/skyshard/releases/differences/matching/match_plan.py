@@ -9,11 +9,11 @@ from typing import Literal
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import Column
-from skyshard.releases.differences.compared_columns import ColumnPairing, Kind, pair_columns
-from skyshard.releases.differences.group_counts import groupings, named_in, objects_within
-from skyshard.releases.differences.key_words import coding_of
-from skyshard.releases.differences.row_outlines import OutlineColumns
-from skyshard.releases.differences.stored_rows import StoredRows
+from skyshard.releases.differences.columns.compared_columns import ColumnPairing, Kind, pair_columns
+from skyshard.releases.differences.outlines.group_counts import groupings, named_in, objects_within
+from skyshard.releases.differences.outlines.key_words import coding_of
+from skyshard.releases.differences.outlines.row_outlines import OutlineColumns
+from skyshard.releases.differences.reading.stored_rows import StoredRows
 
 MatchBy = Literal["auto", "key", "position"]
 

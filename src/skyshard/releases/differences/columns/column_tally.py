@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skyshard.basics.array_types import Floats, RowIndexes
-from skyshard.releases.differences.compare_values import ComparedValues
-from skyshard.releases.differences.compared_columns import ComparedColumn, Kind
-from skyshard.releases.differences.exact_median import Numbers, median_and_mad
-from skyshard.releases.differences.spill_file import Extent, SpillFile
+from skyshard.releases.differences.columns.compare_values import ComparedValues
+from skyshard.releases.differences.columns.compared_columns import ComparedColumn, Kind
+from skyshard.releases.differences.columns.exact_median import Numbers, median_and_mad
+from skyshard.releases.differences.reading.spill_file import Extent, SpillFile
 
 LARGEST = 5
 """Outliers that are kept of each column."""

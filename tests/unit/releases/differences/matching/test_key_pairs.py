@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyshard.basics.array_types import Words
-from skyshard.releases.differences.key_pairs import doubled, pair_equal
+from skyshard.releases.differences.matching.key_pairs import doubled, pair_equal
 
 KEYS = st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0, 1, 2**64 - 1])), max_size=12)
 

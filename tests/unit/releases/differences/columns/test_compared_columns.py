@@ -6,7 +6,7 @@ import pytest
 
 from skyshard.basics.errors import UserError
 from skyshard.catalog.schema import Column, Table
-from skyshard.releases.differences.compared_columns import Kind, pair_columns
+from skyshard.releases.differences.columns.compared_columns import Kind, pair_columns
 from skyshard.rowimage.sqltype import parse_type
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from skyshard.basics.array_types import Flags, Floats, RowIndexes
 from skyshard.db.charsets import codec_of
-from skyshard.releases.differences.compared_columns import ComparedColumn, Kind
+from skyshard.releases.differences.columns.compared_columns import ComparedColumn, Kind
 from skyshard.rowimage.sqltype import SqlType
 
 _EXACT_IN_DOUBLE = 2**53

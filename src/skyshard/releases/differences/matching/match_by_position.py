@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyshard.basics.array_types import Flags, Floats, RowIndexes
-from skyshard.releases.differences.match_by_key import COPY, FREE, KEYED, Marks, words_in
-from skyshard.releases.differences.near_pairs import NearPairs, pairs_within, unit_vectors
-from skyshard.releases.differences.object_fates import Fate, Fates, Judged, Sides, judge
-from skyshard.releases.differences.row_outlines import DEC_BINS, Outlines, SideOutlines, by_chunk
-from skyshard.releases.differences.spill_file import Extent, SpillFile
+from skyshard.releases.differences.matching.match_by_key import COPY, FREE, KEYED, Marks, words_in
+from skyshard.releases.differences.matching.near_pairs import NearPairs, pairs_within, unit_vectors
+from skyshard.releases.differences.matching.object_fates import Fate, Fates, Judged, Sides, judge
+from skyshard.releases.differences.outlines.row_outlines import DEC_BINS, Outlines, SideOutlines, by_chunk
+from skyshard.releases.differences.reading.spill_file import Extent, SpillFile
 
 ZONE_ROWS = 1 << 20
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyshard.releases.differences import exact_median
-from skyshard.releases.differences.exact_median import Numbers, median_and_mad
+from skyshard.releases.differences.columns import exact_median
+from skyshard.releases.differences.columns.exact_median import Numbers, median_and_mad
 
 FINITE = st.floats(allow_nan=False, width=64, min_value=-1e150, max_value=1e150)
 
