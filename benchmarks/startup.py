@@ -40,7 +40,7 @@ def cases(cluster: Path) -> dict[str, tuple[str, ...]]:
     return {
         "python -c pass": ("-c", "pass"),
         "import skyshard": ("-c", "import skyshard"),
-        "import skyshard.testbed": ("-c", "import skyshard.testbed"),
+        "from skyshard.testbed import Testbed": ("-c", "from skyshard.testbed import Testbed"),
         "skyshard --version": (*COMMAND, "--version"),
         "skyshard --help": (*COMMAND, "--help"),
         "skyshard query --help": (*COMMAND, "query", "--help"),

@@ -138,8 +138,8 @@ if TYPE_CHECKING:
     from skyshard.synth.recipe.recipe import Recipe as Recipe
     from skyshard.synth.recipe.recipe import read_recipe as read_recipe
     from skyshard.synth.write.write_catalog import write_catalog as write_catalog
-    from skyshard.testbed import Testbed as Testbed
-    from skyshard.testbed import source_at as source_at
+    from skyshard.testbed.opened_sources import source_at as source_at
+    from skyshard.testbed.testbed import Testbed as Testbed
 else:
     __getattr__ = lazy_exports(
         __name__,
@@ -186,7 +186,7 @@ else:
             "SweepRun": "scenarios.sweep_run",
             "TableEstimate": "ingest.estimate",
             "TableReport": "ingest.transaction.ingest_report",
-            "Testbed": "testbed",
+            "Testbed": "testbed.testbed",
             "TrialResult": "bench.trial.trial_setup",
             "TrialRun": "scenarios.trial_run",
             "TrialSummary": "bench.record.latency_stats",
@@ -200,7 +200,7 @@ else:
             "read_workload": "bench.workload.workload",
             "run_demo": "scenarios.demo",
             "run_experiment": "scenarios.experiment.run_experiment",
-            "source_at": "testbed",
+            "source_at": "testbed.opened_sources",
             "write_catalog": "synth.write.write_catalog",
         },
     )

@@ -9,11 +9,10 @@ The commands are thin shells around it, and so is the Python API:
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -23,11 +22,12 @@ import skyshard.czar
 import skyshard.ingest
 import skyshard.releases
 import skyshard.synthetic
-from skyshard.basics.errors import ClusterError, UserError
 from skyshard.basics.progress import Watcher, unwatched
 from skyshard.cluster.private_cluster import MONO_NAME, Cluster
 from skyshard.db.connection import Account, connect
-from skyshard.runtime import RuntimeKind, open_runtime
+from skyshard.runtime import RuntimeKind
+from skyshard.testbed.before_ingest import check_on_server
+from skyshard.testbed.opened_sources import source_at
 from skyshard.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     import skyshard.node
     import skyshard.registry
     from skyshard.catalog.layout import Layout
-    from skyshard.catalog.synth_manifest import Shrink
 
 TargetName = Literal["czar", "mono"]
 
@@ -385,89 +384,3 @@ class Testbed:
     def explain(self, sql: str, *, database: str = "") -> skyshard.czar.Explanation:
         """How a statement would be answered: chunks and why, statements, merge."""
         return self.czar.explain(sql, database)
-
-
-def source_at(
-    source: Path | str | skyshard.ingest.Source,
-    *,
-    fraction: float = 1.0,
-    shrink: Shrink = "coverage",
-    tables: Collection[str] | None = None,
-) -> skyshard.ingest.Source:
-    """A source by its path: a folder of files, or a recipe, whose rows are made where they are loaded.
-
-    Args:
-        tables: the wanted ones; files of others may be missing.
-
-    Raises:
-        UserError: an unknown kind of source, or a fraction of a source that is not a recipe.
-    """
-    if not isinstance(source, Path | str):
-        return source
-    path = Path(source)
-    if skyshard.synthetic.is_recipe(path):
-        return skyshard.synthetic.open_recipe(path, fraction=fraction, shrink=shrink)
-    if fraction != 1.0:
-        raise UserError(f"'{path}' is not a recipe, a fraction of it cannot be made", remedy="leave --fraction out")
-    if shrink != "coverage":
-        raise UserError(f"'{path}' is not a recipe, it cannot be made with fewer rows", remedy="leave --shrink out")
-    return skyshard.ingest.open_source(path, tables or None)
-
-
-def check_on_server(plan: skyshard.ingest.IngestPlan, cluster: Path) -> None:
-    """Check the tables of a plan on the cluster's server; without a running cluster, nothing is checked.
-
-    Raises:
-        UserError: the server refuses a table.
-    """
-    found = Cluster.at(cluster)
-    if found.exists:
-        with contextlib.suppress(ClusterError):
-            skyshard.ingest.require_makeable(found.endpoint(found.node_names[0]), plan.tables, plan.layout.table_engine)
-
-
-def compare_with_ingested(
-    plan: skyshard.ingest.IngestPlan, cluster: Path, replace: Sequence[str] = (), *, names_tables: bool = False
-) -> skyshard.ingest.IngestedBefore:
-    """What a plan's database has of its files already; without a running cluster, nothing is known.
-
-    Args:
-        replace: what is to take the place of rows, as for ``Testbed.ingest``.
-        names_tables: the tables of the plan were chosen.
-
-    Raises:
-        UserError: something cannot be replaced.
-        ClusterError: something is to be replaced, and the cluster is not running.
-    """
-    if not replace and not Cluster.at(cluster).exists:
-        return skyshard.ingest.IngestedBefore(plan)
-    try:
-        with Testbed(cluster) as testbed:
-            return skyshard.ingest.ingested_before(testbed.registry, plan, replace, names_tables=names_tables)
-    except (ClusterError, UserError):
-        if replace:
-            raise
-        return skyshard.ingest.IngestedBefore(plan)
-
-
-def survey_source(
-    plan: skyshard.ingest.IngestPlan, cluster: Path, nodes: int = 0, watcher: Watcher = unwatched
-) -> skyshard.ingest.Estimate:
-    """Estimate an ingest on ``nodes`` nodes; 0 means those of the cluster, or one node without a cluster.
-
-    What the database of a running cluster has already is left out, and its keys count as taken.
-    """
-    found = Cluster.at(cluster)
-    names = found.node_names if found.exists and not nodes else tuple(f"node{i + 1}" for i in range(max(nodes, 1)))
-    with contextlib.ExitStack() as opened:
-        news, earlier = None, None
-        with contextlib.suppress(ClusterError):
-            if found.exists:
-                wiring = opened.enter_context(contextlib.closing(Wiring(found)))
-                news, earlier = skyshard.ingest.what_is_new(wiring.registry, wiring.folders.keys, plan)
-        runtime = opened.enter_context(open_runtime("inline", names))
-        if news is None:
-            return skyshard.ingest.survey(plan, names, runtime, watcher)
-        surveyed = skyshard.ingest.survey(news.plan, names, runtime, watcher, earlier)
-        surveyed.replayed.update(news.replayed)
-        return surveyed
