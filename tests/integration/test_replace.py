@@ -60,8 +60,10 @@ def bad(testbed: Testbed, database: str) -> list[Any]:
 
 
 def assert_is(testbed: Testbed, files: TractFiles, database: str = "") -> None:
-    """Verified, and every answer is SQLite's over the files that are there."""
+    """Verified, and every answer is SQLite's over the files that are there; no row is listed that is not there."""
     name = database or files.database
+    (listed,) = (one for one in testbed.databases() if one.database == name)
+    assert listed.rows == sum(map(len, files.rows.values()))
     assert bad(testbed, name) == []
     assert answers(testbed, name) == right_answers(files.rows)
 

@@ -31,8 +31,8 @@ class SliceQuality(Strict):
     infinities: dict[str, int] = Field(default_factory=dict)
     trues: dict[str, int] = Field(default_factory=dict)
     """Flags that are set."""
-    ranges: dict[str, tuple[float, float]] = Field(default_factory=dict)
-    """Least and greatest finite value of number columns."""
+    ranges: dict[str, tuple[int | float, int | float]] = Field(default_factory=dict)
+    """Least and greatest finite value of number columns; whole numbers keep all their digits."""
     places: dict[str, dict[str, int]] = Field(default_factory=dict)
     """``tract/patch`` and ``visit/detector``: rows by both, joined by a slash."""
 

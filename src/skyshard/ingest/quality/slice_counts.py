@@ -67,7 +67,7 @@ class SliceCounts:
     nans: Counter[str] = field(default_factory=Counter)
     infinities: Counter[str] = field(default_factory=Counter)
     trues: Counter[str] = field(default_factory=Counter)
-    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    ranges: dict[str, tuple[int | float, int | float]] = field(default_factory=dict)
     places: dict[str, Counter[str]] = field(default_factory=dict)
     """By names of columns, joined by a slash: rows by values, joined likewise."""
     positions: list[NDArray[np.float64]] = field(default_factory=list)

@@ -31,7 +31,7 @@ from skyshard.ingest.sources.mapping import (
 from skyshard.ingest.sources.mapping import Mapping as MappingFile
 from skyshard.ingest.sources.numbered_rows import with_origin
 from skyshard.ingest.sources.parquet_files import ParquetReader, is_parquet, parquet_slices, twin_names
-from skyshard.ingest.sources.wanted_rows import asked_columns, require_asked
+from skyshard.ingest.sources.wanted_rows import asked_columns, require_asked, require_condition
 from skyshard.ingest.text.delimited_text import Fields
 from skyshard.ingest.values.column_rules import Rule, input_columns
 from skyshard.rowimage.sqltype import parse_type
@@ -110,6 +110,7 @@ def _source_table(
     table = _table(where, name, mapped, schema)
     layout = _checked_layout(where, table, mapped)
     rules = tuple(_rule(where, column, mapped) for column in table)
+    require_condition(where, mapped.where)
     conversions = tuple(text for rule in rules if (text := rule.describe()))
     conversions += (f"rows where {mapped.where}",) * bool(mapped.where)
     if is_parquet(mapped.format, files[0]):

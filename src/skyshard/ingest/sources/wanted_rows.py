@@ -21,6 +21,18 @@ def asked_columns(where: str) -> frozenset[str]:
     return columns_in(where) if where else frozenset()
 
 
+def require_condition(where: str, text: str) -> None:
+    """Refuse what is no condition; ``where`` says whose it is, for the message.
+
+    Raises:
+        UserError: names what is wrong.
+    """
+    try:
+        asked_columns(text)
+    except UserError as error:
+        raise UserError(f"{where}: {error.what}", remedy=error.remedy) from None
+
+
 def require_asked(where: str, text: str, path: object, names: Sequence[str]) -> None:
     """Refuse a condition on a column that the file has not.
 
@@ -28,13 +40,9 @@ def require_asked(where: str, text: str, path: object, names: Sequence[str]) -> 
         where: whose condition it is, for the message.
 
     Raises:
-        UserError: it is none, or names the columns of the file that are spelled nearly so.
+        UserError: names the columns of the file that are spelled nearly so.
     """
-    try:
-        asked = asked_columns(text)
-    except UserError as error:
-        raise UserError(f"{where}: {error.what}", remedy=error.remedy) from None
-    for name in sorted(asked - set(names)):
+    for name in sorted(asked_columns(text) - set(names)):
         raise UserError(
             f"{where}: '{path}' has no column '{name}' for where '{text}'",
             remedy=did_you_mean(near_names(name, names, 3), "name columns of the input"),

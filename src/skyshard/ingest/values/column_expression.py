@@ -29,6 +29,7 @@ _OPERATORS = {
 }
 _NUMBERS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 _REMEDY = "use column names, numbers, + - * / and parentheses"
+_WORDS: dict[type[ast.AST], str] = {ast.Call: "a call"}
 
 
 @lru_cache(maxsize=1024)
@@ -37,25 +38,27 @@ def _parse(text: str) -> ast.expr:
         tree = parse_expression(text.strip())
     except (SyntaxError, ValueError) as error:
         raise UserError(f"expression '{text}': {error.args[0]}", remedy=_REMEDY) from None
-    require_arithmetic(text, tree)
+    if fault := arithmetic_fault(tree):
+        raise UserError(f"expression '{text}': {fault}", remedy=_REMEDY)
     return tree
 
 
-def require_arithmetic(text: str, tree: ast.expr) -> None:
-    """Refuse a tree, of an expression's text or a part of it, that is not arithmetic.
+def arithmetic_fault(tree: ast.expr) -> str:
+    """What of a tree is not arithmetic, in words; empty where all is.
 
-    Raises:
-        UserError: names what is not.
+    >>> arithmetic_fault(parse_expression("a + f(x)")), arithmetic_fault(parse_expression("a + 1"))
+    ('a call is not arithmetic', '')
     """
     for node in ast.walk(tree):
         if not isinstance(
             node, ast.BinOp | ast.UnaryOp | ast.Name | ast.Constant | ast.operator | ast.unaryop | ast.expr_context
         ) or isinstance(node, ast.Not | ast.Invert):
-            raise UserError(f"expression '{text}': {type(node).__name__} is not arithmetic", remedy=_REMEDY)
+            return f"{_WORDS.get(type(node), type(node).__name__)} is not arithmetic"
         if isinstance(node, ast.BinOp) and type(node.op) not in _NUMBERS:
-            raise UserError(f"expression '{text}': {type(node.op).__name__} is not known", remedy=_REMEDY)
+            return f"{type(node.op).__name__} is not known"
         if isinstance(node, ast.Constant) and (isinstance(node.value, bool) or not isinstance(node.value, int | float)):
-            raise UserError(f"expression '{text}': {node.value!r} is no number", remedy=_REMEDY)
+            return f"{node.value!r} is no number"
+    return ""
 
 
 def names_in(text: str) -> frozenset[str]:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from skyshard.basics.errors import UserError
 from skyshard.basics.python_syntax import parse_expression
 from skyshard.ingest.values.arrow_values import plain_array
-from skyshard.ingest.values.column_expression import constant_scalar, require_arithmetic, value_of
+from skyshard.ingest.values.column_expression import arithmetic_fault, constant_scalar, value_of
 from skyshard.ingest.values.text_values import RowError
 
 _COMPARED = {
@@ -121,8 +121,8 @@ def _items(node: ast.expr) -> list[ast.expr]:
 
 
 def _require_operand(text: str, node: ast.expr) -> None:
-    if not _is_constant(node):
-        require_arithmetic(text, node)
+    if not _is_constant(node) and (fault := arithmetic_fault(node)):
+        raise UserError(f"where '{text}': {fault}", remedy=_REMEDY)
 
 
 def _is_constant(node: ast.expr) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.mysql import insert as upsert
 from skyshard.registry.catalog import snapshot
 from skyshard.registry.stored import generation
 from skyshard.registry.stored import sql_tables as t
+from skyshard.registry.stored.lifecycle import TransactionState
 from skyshard.registry.stored.records import Replica
 from skyshard.registry.stored.store import Store, fields_of
 
@@ -36,6 +37,26 @@ class Replicas(Store):
                 key |= {"database": database, "transaction_id": transaction}
                 connection.execute(sa.delete(t.replicas).filter_by(**key))
             generation.advance(connection, if_finished=transaction)
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Each database with what is shown of it: rows, copies and overlap not counted, and bytes of all replicas."""
+        c, finished = t.replicas.c, t.transactions.c.state == TransactionState.FINISHED
+        each = (
+            sa.select(
+                c.database,
+                sa.case((c.is_overlap, 0), else_=sa.func.max(c.rows)).label("rows"),
+                sa.func.sum(c.bytes).label("bytes"),
+            )
+            .join(t.transactions, t.transactions.c.id == c.transaction_id)
+            .where(finished)
+            .group_by(c.database, c.table, c.chunk, c.is_overlap, c.part)
+            .subquery()
+        )
+        query = sa.select(each.c.database, sa.func.sum(each.c.rows), sa.func.sum(each.c.bytes)).group_by(
+            each.c.database
+        )
+        with self._engine.connect() as connection:
+            return {str(name): (int(rows), int(size)) for name, rows, size in connection.execute(query)}
 
     def all(
         self, database: str, table: str = "", *, transaction: int | None = None, after: int | None = None

@@ -17,7 +17,7 @@ _ENDS = (TransactionState.FINISHED, TransactionState.ABORTED)
 class DatabaseFacts:
     """One database; times are seconds since 1970.
 
-    ``rows`` are those that finished transactions brought, overlap not counted; ``bytes`` what all replicas take.
+    ``rows`` are those that queries see, copies and overlap not counted; ``bytes`` what all replicas of them take.
     """
 
     database: str
@@ -44,12 +44,14 @@ class DatabaseFacts:
 
 def list_databases(registry: Registry) -> list[DatabaseFacts]:
     """All databases, those that are being ingested or dropped too, by name."""
-    names, sizes = registry.published.names(), registry.transactions.sizes()
+    names, sizes = registry.published.names(), registry.replicas.sizes()
     transactions: dict[str, list[dict[str, Any]]] = {}
     for row in registry.transactions.all():
         transactions.setdefault(row["database"], []).append(row)
     return [
-        _facts(registry, one, names.aliases(one.stored), transactions.get(one.stored, []), sizes)
+        _facts(
+            registry, one, names.aliases(one.stored), transactions.get(one.stored, []), sizes.get(one.stored, (0, 0))
+        )
         for one in registry.life.rows()
     ]
 
@@ -59,7 +61,7 @@ def _facts(
     one: DatabaseRow,
     aliases: tuple[str, ...],
     transactions: list[dict[str, Any]],
-    sizes: dict[int, tuple[int, int]],
+    size: tuple[int, int],
 ) -> DatabaseFacts:
     finished = [row for row in transactions if row["state"] == TransactionState.FINISHED]
     brought = [row for row in finished if row["plan"] != COMPACTION]
@@ -69,8 +71,8 @@ def _facts(
         database=one.shown,
         state=str(one.state),
         aliases=aliases,
-        rows=sum(sizes[row["id"]][0] for row in finished),
-        bytes=sum(sizes[row["id"]][1] for row in finished),
+        rows=size[0],
+        bytes=size[1],
         tables=len(registry.databases.table_definitions(one.stored)),
         family=one.family,
         engine=str(one.layout.get("engine", "MyISAM")),

@@ -70,8 +70,8 @@ def _table(name: str, kept: Sequence[tuple[int, TableQuality]], parts: Collectio
 
 def _columns(types: Mapping[str, str], slices: Sequence[SliceQuality], rows: int) -> list[ColumnQuality]:
     sums = {word: Counter[str]() for word in ("nulls", "nans", "infinities", "trues")}
-    lows: dict[str, float] = {}
-    highs: dict[str, float] = {}
+    lows: dict[str, int | float] = {}
+    highs: dict[str, int | float] = {}
     for one in slices:
         for word, counter in sums.items():
             counter.update(getattr(one, word))

@@ -18,8 +18,9 @@ class ColumnQuality(Strict):
     infinities: int
     finite_share: float | None = None
     """Rows with a finite value, of all; null for text and times, and without rows. So the next two."""
-    min: float | None = None
-    max: float | None = None
+    min: int | float | None = None
+    """A whole number, with all digits, where the column is one of whole numbers."""
+    max: int | float | None = None
     trues: int | None = None
     """Rows in which a flag is set; null for other columns."""
     true_share: float | None = None

@@ -27,9 +27,9 @@ class ColumnTruth(Strict):
     """Of both signs."""
     trues: int | None = None
     """Flags that are set; null for other columns."""
-    min: float | None = None
-    """The least finite value; null for text, flags, times, and where there is none."""
-    max: float | None = None
+    min: int | float | None = None
+    """The least finite value, a whole one with all digits; null for text, flags, times, and where there is none."""
+    max: int | float | None = None
 
 
 class FileTruth(Strict):

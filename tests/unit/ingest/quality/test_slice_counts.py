@@ -13,10 +13,13 @@ from skyshard.catalog.schema import Column, Table
 from skyshard.ingest.partition.bundle import SliceReport
 from skyshard.ingest.partition.partition_task import partition_slice
 from skyshard.ingest.partition.routing import PartitionSpec
+from skyshard.ingest.quality.kept_quality import SliceQuality, TableQuality, TransactionQuality
 from skyshard.ingest.quality.slice_counts import SliceCounts
 from skyshard.ingest.source import InputBatch
 from skyshard.ingest.sources.mapping_source import open_mapping
 from skyshard.node.messages import Loader
+from skyshard.releases.quality.add_up import added_up
+from skyshard.releases.quality.database_quality import DatabaseQuality
 from skyshard.rowimage.sqltype import parse_type
 from skyshard.synth.weeklies.weekly_order import WeeklyOrder
 from skyshard.synth.weeklies.weekly_truth import WeeklyTruth
@@ -88,6 +91,21 @@ def test_extremes_leave_out_what_lies_below_nulls() -> None:
     assert made.ranges == {"n": (-3, 5), "f": (2.0, 2.0)}
     assert made.to_json()["nulls"] == {"n": 1}
     assert (made.nans["f"], made.infinities["f"]) == (1, 1)
+
+
+def test_ids_of_64_bits_keep_all_digits() -> None:
+    """2**53 + 1 and 2**64 - 1 are no doubles; they are kept, read back and added up as they are."""
+    ids = pa.array([2**53 + 1, 2**63 - 1], pa.int64())
+    unsigned = pa.array([2**63 + 1, 2**64 - 1], pa.uint64())
+    counts = _counts([("id", "bigint", ids), ("u", "bigint unsigned", unsigned)]).to_json()
+    read = SliceQuality.model_validate_json(SliceQuality(path="a", digest="b", **counts).model_dump_json())
+    assert read.ranges == {"id": (2**53 + 1, 2**63 - 1), "u": (2**63 + 1, 2**64 - 1)}
+    kept = TransactionQuality(
+        version=1, tables={"T": TableQuality(columns={"id": "bigint", "u": "bigint unsigned"}, slices=[read])}
+    )
+    found = DatabaseQuality.model_validate_json(added_up("d", {1: kept}, {(1, "T", "a")}).model_dump_json())
+    assert [(one.min, one.max) for one in found.tables[0].columns] == [*read.ranges.values()]
+    assert all(isinstance(one.max, int) for one in found.tables[0].columns)
 
 
 def test_a_column_without_values_has_no_range() -> None:

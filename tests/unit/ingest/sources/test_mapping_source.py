@@ -232,7 +232,7 @@ def test_wrong_value_is_named(tmp_path: Path, changes: dict[str, Any], words: st
         ({"columns": {"flux": {"from": "nix"}}}, "has no column 'nix' for 'flux'"),
         ({"columns": {"flux": {"form": "raw"}}}, "key 'tables.Object.columns.flux.form': Extra inputs"),
         ({"columns": {"flux": {"from": "raw", "derive": "g"}}}, "give one of 'from', 'derive' and 'constant'"),
-        ({"columns": {"flux": {"derive": "__import__('os')"}}}, "Call is not arithmetic"),
+        ({"columns": {"flux": {"derive": "__import__('os')"}}}, "a call is not arithmetic"),
         ({"columns": {"flux": {"derive": "g ** r"}}}, "Pow is not known"),
         ({"columns": {"flux": {"derive": "g +"}}}, "expression 'g +'"),
         ({"omit": ["nix"]}, "no column 'nix'"),
@@ -675,8 +675,11 @@ def test_a_refused_value_is_named_by_its_row_in_the_file(tmp_path: Path) -> None
     [
         ("Extra = 'b'", "has no column 'Extra' for where 'Extra = 'b''; did you mean 'extra' or 'delta'?"),
         ("flux > 3", "has no column 'flux' for where 'flux > 3'"),
-        ("extra +", "where 'extra +': invalid syntax"),
-        ("abs(r) > 3", "table 'Object': expression 'abs(r) > 3': Call is not arithmetic"),
+        ("extra +", "table 'Object': where 'extra +': invalid syntax"),
+        (
+            "abs(r) > 3",
+            "table 'Object': where 'abs(r) > 3': a call is not arithmetic; use column names, numbers, 'texts', ",
+        ),
         ("extra > 3", "a.parquet', row 1: where 'extra > 3': 'a' is no number; compare texts with texts"),
     ],
 )

@@ -110,7 +110,8 @@ def test_anything_but_a_condition_is_refused(text: str) -> None:
     """Nothing is called or looked up; the remedy says what may be written."""
     with pytest.raises(UserError) as caught:
         columns_in(text)
-    assert "parentheses" in caught.value.remedy
+    assert caught.value.what.startswith(f"where '{text}': ")
+    assert "is null, parentheses" in caught.value.remedy
 
 
 UNSIGNED = {
