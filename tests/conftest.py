@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from _pytest.doctest import DoctestModule
-from hypothesis import settings
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from skyshard.cluster.private_cluster import Cluster
 
@@ -65,6 +66,21 @@ def pytest_collection_finish() -> None:
     """What is loaded stays to the end: looking through it for garbage took a twentieth of the time of unit tests."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ready_to_draw() -> None:
+    """Hypothesis reads the program for constants, and makes tables of letters, when it draws for the first time.
+
+    In a fresh clone that takes seconds, which no single test is to answer for.
+    """
+
+    @settings(max_examples=1, database=None)
+    @given(st.tuples(st.text(), st.integers(), st.floats()))
+    def drawn(_: object) -> None:
+        pass
+
+    drawn()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
