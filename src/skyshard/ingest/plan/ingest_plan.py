@@ -13,8 +13,9 @@ from skyshard.catalog.schema import Table
 from skyshard.ingest.plan.left_out_rows import require_free_rows
 from skyshard.ingest.plan.placing_types import require_placing_types
 from skyshard.ingest.plan.storable import require_storable, require_tables_distinct
-from skyshard.ingest.plan.taken_names import require_apart, require_database_name, require_paths, require_table
+from skyshard.ingest.plan.taken_names import require_apart, require_paths, require_table
 from skyshard.ingest.source import Source, SourceTable
+from skyshard.ingest.sources.database_name import require_database_name
 from skyshard.node.messages import Loader
 from skyshard.registry.stored.records import InputFile
 from skyshard.rowimage.record import RecordLayout

@@ -16,39 +16,9 @@ from skyshard.catalog.schema import Table, is_chunk_column
 from skyshard.db.connection import MAX_NAME_CHARACTERS, quote_name
 from skyshard.registry.catalog.director_index import index_table_name
 
-_DATABASE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,55}")
 _TABLE = re.compile(r"[A-Za-z0-9_]+")
-_OURS = re.compile(r"skyshard(_.*)?", re.IGNORECASE)
-_SERVERS = re.compile(
-    r"mysql|sys|information_schema|performance_schema"
-    r"|ibdata\d+|ibtmp\d+|ib_logfile\d+|ib_buffer_pool|undo\d+|aria_log(_.*)?",
-    re.IGNORECASE,
-)
-"""Schemas of every server, and files in its data folder, where a database is a folder."""
 _LAST_TRANSACTION = 10**6 - 1
 """So long may a transaction's number grow before a table's name is too long for its part."""
-
-
-def require_database_name(name: str, *, is_new: bool = True) -> None:
-    """Refuse a name under which a catalog would meet what is not its own; one that is there keeps its name.
-
-    Raises:
-        UserError: letters that the server writes differently in file names, the server's own, or ours.
-    """
-    remedy = "use --database with another name"
-    if not _DATABASE.fullmatch(name):
-        raise UserError(
-            f"'{name}' is no usable database name", remedy="use --database with letters, digits and _, at most 56"
-        )
-    if _OURS.fullmatch(name):
-        raise UserError(f"'{name}' is a name of Skyshard's own databases", remedy=remedy)
-    if _SERVERS.fullmatch(name):
-        raise UserError(f"'{name}' is a name of the database server's own", remedy=remedy)
-    if is_new and ("__" in name or name.endswith("_")):
-        raise UserError(
-            f"'{name}' is no usable database name: director indexes are called <database>__<director>",
-            remedy="use --database with a name without '__', that ends with a letter or digit",
-        )
 
 
 def require_paths(paths: Iterable[str]) -> None:

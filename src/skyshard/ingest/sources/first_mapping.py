@@ -11,7 +11,8 @@ import yaml
 from skyshard.catalog.layout import Role
 from skyshard.catalog.strict_files import validate_model
 from skyshard.ingest.source import Source, SourceTable
-from skyshard.ingest.sources.folder_mapping import FolderMapping, map_folder
+from skyshard.ingest.sources.database_name import require_database_name
+from skyshard.ingest.sources.folder_mapping import FolderMapping, database_of, map_folder
 from skyshard.ingest.sources.mapping import Mapping
 from skyshard.ingest.sources.mapping_source import open_mapped
 from skyshard.ingest.sources.nearest_schema import Annotation, nearest_schemas
@@ -69,8 +70,10 @@ def first_mapping(folder: Path, database: str = "") -> FirstMapping:
     """Look at a folder and describe it.
 
     Raises:
-        UserError: no folder, no Parquet file in it, runs that nothing orders, types of a column that none holds.
+        UserError: no folder, no Parquet file in it, runs that nothing orders, types of a column that none holds, a name
+            that no database can have.
     """
+    require_database_name(database or database_of(folder))
     found = map_folder(folder, database)
     path = folder / "mapping"
     source = open_mapped(validate_model(Mapping, found.content, path), path)

@@ -75,7 +75,7 @@ def map_folder(folder: Path, database: str = "") -> FolderMapping:
     for group, files in plain.items():
         name = _table_name(group, tables)
         tables[name] = {"files": _patterns(group, files)}
-    content: dict[str, Any] = {"version": 1, "database": database or _database(folder), "schema": "infer"}
+    content: dict[str, Any] = {"version": 1, "database": database or database_of(folder), "schema": "infer"}
     content |= {"runs": "newest"} if types else {}
     content |= {"layout": _LAYOUT, "input": str(folder.resolve()), "tables": tables}
     return FolderMapping(content, left)
@@ -148,6 +148,7 @@ def _table_name(group: str, taken: Mapping[str, Any]) -> str:
     return name
 
 
-def _database(folder: Path) -> str:
+def database_of(folder: Path) -> str:
+    """The name of a database for a folder, where none is given."""
     name = re.sub(r"_+", "_", re.sub(r"\W", "_", folder.resolve().name, flags=re.ASCII)).strip("_")
     return (name if name[:1].isalpha() else f"d_{name}".rstrip("_"))[:40].rstrip("_")

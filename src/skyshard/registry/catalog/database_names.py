@@ -15,6 +15,9 @@ from skyshard.db.connection import Connection
 from skyshard.registry.stored import plain_sql
 from skyshard.registry.stored.lifecycle import DatabaseState
 
+MOST_NAMED = 5
+"""Databases that an error names."""
+
 
 class DatabaseGone(UserError):
     """A database that was there when its name was looked up, and is dropped now: what asked may look again."""
@@ -89,12 +92,18 @@ class DatabaseNames:
 
 
 def no_database(name: str, names: DatabaseNames) -> UserError:
-    """The error about a name that no published database has.
+    """The error about a name that no published database has, with those that it may have meant, and the first ones.
 
     >>> str(no_database("hsc", DatabaseNames({})))
     "no database 'hsc'; published: none is published"
     """
-    return UserError(f"no database '{name}'", remedy=f"published: {', '.join(names.published) or 'none is published'}")
+    from skyshard.basics.near_names import did_you_mean, near_names  # needed only where something is wrong
+
+    known = names.published
+    more = f" and {len(known) - MOST_NAMED} more (skyshard databases)" if len(known) > MOST_NAMED else ""
+    listed = f"published: {', '.join(known[:MOST_NAMED]) or 'none is published'}{more}"
+    meant = did_you_mean(near_names(name, known, 3), "")
+    return UserError(f"no database '{name}'", remedy=f"{meant} {listed}".strip())
 
 
 def read_names(connection: Connection) -> DatabaseNames:

@@ -7,7 +7,7 @@ loops. Names are of the form that new databases have, and all different.
 from __future__ import annotations
 
 from skyshard.basics.errors import UserError
-from skyshard.ingest.plan.taken_names import require_database_name
+from skyshard.ingest.sources.database_name import require_database_name
 from skyshard.registry.catalog.database_names import DatabaseNames, KnownName
 from skyshard.registry.registry import Registry
 from skyshard.registry.stored.lifecycle import DatabaseState

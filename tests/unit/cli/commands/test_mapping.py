@@ -34,6 +34,15 @@ def test_written_mapping_makes_a_plan(tree: Path, tmp_path: Path, capsys: pytest
         mapping(tree, out)
 
 
+@pytest.mark.parametrize("name", ["bad name", "skyshard_x", "mysql", "a__b", "x" * 57])
+def test_a_name_that_ingest_refuses_is_refused(tree: Path, tmp_path: Path, name: str) -> None:
+    """Nothing is written; the remedy is an option that this command has."""
+    with pytest.raises(UserError, match=f"'{name}' is") as caught:
+        mapping(tree, tmp_path / "m.yaml", name)
+    assert "--database" in caught.value.remedy
+    assert not (tmp_path / "m.yaml").exists()
+
+
 @pytest.mark.timeout(20)
 def test_printed_mapping_is_a_file(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Standard output is the mapping alone; what is said about it goes to standard error."""

@@ -30,8 +30,21 @@ def test_a_name_means_the_database_that_is_shown_under_it() -> None:
 @pytest.mark.parametrize("name", ["_2_old", "coming", "going", "nothing", ""])
 def test_a_name_that_no_published_database_has_is_refused(name: str) -> None:
     """With the names that there are."""
-    with pytest.raises(UserError, match=f"no database '{name}'; published: latest, new, old"):
+    with pytest.raises(UserError, match=f"no database '{name}'; (did you mean 'old'\\? )?published: latest, new, old$"):
         NAMES.stored(name)
+
+
+def test_of_many_databases_few_are_named() -> None:
+    """Of 7 the first five, and how many more; what is spelled nearly so stands first."""
+    names = DatabaseNames.of(KnownName(f"hsc_w{n}", f"hsc_w{n}", DatabaseState.PUBLISHED) for n in range(20, 27))
+    with pytest.raises(UserError) as caught:
+        names.stored("other")
+    listed = "published: hsc_w20, hsc_w21, hsc_w22, hsc_w23, hsc_w24 and 2 more (skyshard databases)"
+    assert str(caught.value) == f"no database 'other'; {listed}"
+    with pytest.raises(UserError) as caught:
+        names.stored("HSC_W26")
+    assert caught.value.remedy.startswith("did you mean 'hsc_w26' or ")
+    assert caught.value.remedy.endswith(f"? {listed}")
 
 
 def test_lists_of_names() -> None:

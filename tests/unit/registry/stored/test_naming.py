@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyshard.basics.errors import UserError
-from skyshard.ingest.plan.taken_names import require_database_name
+from skyshard.ingest.sources.database_name import require_database_name
 from skyshard.registry.stored.naming import LONGEST, stored_name
 
 NAME = st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,5}(_[a-z0-9]{1,4}){0,3}", fullmatch=True)
