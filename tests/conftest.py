@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from skyshard.cluster.private_cluster import Cluster
 
-UNIT_LIMIT_S = 4
-"""Of processor time: two seconds on an idle machine. A busy one makes a test wait, which is no fault of the test."""
+UNIT_LIMIT_S = 10
+"""Of processor time: two seconds on an idle machine. Where others keep both cores busy, the same work was seen to take
+five times that, which is no fault of the test."""
 UNIT_LIMIT = pytest.StashKey[float]()
 """The seconds of processor time that a unit test allows itself with a mark ``timeout``."""
 HANGS_AFTER_S = 120
