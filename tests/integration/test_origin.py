@@ -144,7 +144,7 @@ def test_where_rows_are_from(testbed: Testbed, files: TractFiles) -> None:
         testbed.where_from(files.database, "Nix", "1")
 
 
-def test_where_rows_may_be_from_without_provenance(testbed: Testbed, tmp_path: Path) -> None:
+def test_where_rows_may_be_from_without_provenance(private_cluster: Cluster, testbed: Testbed, tmp_path: Path) -> None:
     """The files of the transaction that the row's part is of; those of all that a compaction has merged."""
     files = TractFiles(tmp_path, f"x{uuid.uuid4().hex[:10]}", provenance=False)
     first_state(files)
@@ -155,6 +155,11 @@ def test_where_rows_may_be_from_without_provenance(testbed: Testbed, tmp_path: P
     assert origins(testbed, files, "Object", "31") == [((three,), None, (second,))]
     assert origins(testbed, files, "Object", "1") == [((one, two), None, (first,))]
     assert origins(testbed, files, "Object", "12") == [((two,), None, (first,))]
+    code, text = run(private_cluster, "where-from", files.database, "Object", "12")
+    assert (code, text.splitlines()[1], text.splitlines()[3:]) == (0, f"{UNSAID}; they may be from:", [f"    {two}"])
+    assert run(private_cluster, "where-from", files.database, "Object", "77") == (
+        1, f"{files.database}.Object, objectId 77: 0 rows\n{UNSAID}\n"
+    )  # fmt: skip
     testbed.compact(files.database, grace_s=0.0)
     assert origins(testbed, files, "Object", "31") == [((one, two, three), None, (first, second))]
     assert origins(testbed, files, "Visit", "1") == [
@@ -168,6 +173,9 @@ def test_a_table_with_such_a_column_is_refused(testbed: Testbed, files: TractFil
     files.mapping.write_text(text.replace("role: director", "role: director\n    columns: {IngestRow: {from: flux}}"))
     with pytest.raises(UserError, match="column 'ingestRow' is one that provenance adds"):
         testbed.plan(files.mapping)
+
+
+UNSAID = "rows of this table do not say where they are from (no provenance)"
 
 
 def run(cluster: Cluster, *words: str) -> tuple[int, str]:
@@ -195,5 +203,12 @@ def test_the_commands(private_cluster: Cluster, testbed: Testbed, files: TractFi
     (row,) = json.loads(text)["rows"]
     assert (code, row["file"]["path"], row["row"]) == (0, str(files.path("Object", 1)), 4)
     assert run(private_cluster, "where-from", files.database, "Object", "2")[0] == 1
+    paths = {str(files.path(table, tract)) for table in ("Object", "Source", "Visit") for tract in (1, 2)}
+    assert max(map(len, paths)) > 160
+    text = run(private_cluster, "where-from", files.database, "Object", "5")[1]
+    assert text.splitlines()[1:3] == [
+        f"  {files.path('Object', 1)}", f"    row 4, transaction {row['transactions'][0]}, chunk {row['chunks'][0]}"
+    ]  # fmt: skip
+    assert {line.split()[-1] for line in run(private_cluster, "files", files.database)[1].splitlines()[1:]} == paths
     assert len(json.loads(run(private_cluster, "files", files.database, "--json")[1])) == 6
     assert len(json.loads(run(private_cluster, "files", files.database, "--all", "--json")[1])) == 9

@@ -33,24 +33,27 @@ def where_from(
 
 
 def _show_origins(found: skyshard.RowOrigins) -> None:
+    """A few lines a row; each path is on one line, however long, so that it can be copied."""
     typer.echo(f"{found.database}.{found.table}, {found.key}: {len(found.rows)} row{'s' * (len(found.rows) != 1)}")
-    if not found.rows:
-        return
-    if found.has_provenance:
-        heads = ["file", "row", "transaction", "chunk", "dataset", "run", "weekly", "ticket"]
-        print_table(heads, [_cells(one) for one in found.rows])
-        return
-    typer.echo("rows of this table do not say where they are from (no provenance); they may be from:")
-    print_table(
-        ["chunk", "transaction", "files"],
-        [[_listed(one.chunks), _listed(one.transactions), "\n".join(one.candidates)] for one in found.rows],
-    )
+    if not found.has_provenance:
+        may = "; they may be from:" * bool(found.rows)
+        typer.echo(f"rows of this table do not say where they are from (no provenance){may}")
+    for one in found.rows:
+        typer.echo("\n".join(_lines(one)))
 
 
-def _cells(one: skyshard.RowOrigin) -> list[Any]:
-    named = ("path", "dataset", "run", "weekly", "ticket")
-    path, *rest = [getattr(one.file, name) if one.file else "" for name in named]
-    return [path, one.row, _listed(one.transactions), _listed(one.chunks), *rest]
+def _lines(one: skyshard.RowOrigin) -> list[str]:
+    """What is known of one row."""
+    place = f"transaction {_listed(one.transactions)}" + f", chunk {_listed(one.chunks)}" * bool(one.chunks)
+    if one.row is None:
+        return [f"  {place}:", *(f"    {path}" for path in one.candidates)]
+    if one.file is None:
+        return [f"  row {one.row} of a file that the registry does not know", f"    {place}"]
+    known = {name: getattr(one.file, name) for name in ("dataset", "run", "weekly", "ticket")}
+    return [
+        f"  {one.file.path}", f"    row {one.row}, {place}",
+        *(f"    {name} {value}" for name, value in known.items() if value),
+    ]  # fmt: skip
 
 
 def _listed(numbers: tuple[int, ...]) -> str:
@@ -73,6 +76,7 @@ def files(
         ["number", "table", "rows", "size", "transaction", "replaced by", "dataset", "weekly", "ticket", "path"],
         [[_number(f.number), f.table, f.rows, human_bytes(f.bytes) if f.bytes else "", _number(f.transaction),
           _number(f.replaced_by), f.dataset, f.weekly, f.ticket, f.path] for f in found],
+        is_folded=False,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ ClusterOption = Annotated[
     Path, typer.Option("--cluster", envvar="SKYSHARD_CLUSTER", help="The cluster's folder.", show_default=True)
 ]
 DEFAULT_CLUSTER = Path(".skyshard")
+_LONGEST_LINE = 1 << 16
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -25,8 +26,13 @@ def print_json(content: Any) -> None:
     typer.echo(json.dumps(content, indent=1, default=str))
 
 
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
-    """A table for people: numbers are right-aligned, with thousands separators."""
+def print_table(
+    headers: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "", is_folded: bool = True
+) -> None:
+    """A table for people: numbers are right-aligned, with thousands separators.
+
+    ``is_folded`` False makes lines as long as they need, so that what is in them, such as a path, can be copied.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -36,7 +42,13 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, title:
         table.add_column(header, justify="right" if numeric and rows else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    if is_folded:
+        Console(width=None if sys.stdout.isatty() else 160).print(table)
+        return
+    console = Console(width=_LONGEST_LINE)
+    with console.capture() as made:
+        console.print(table)
+    typer.echo("\n".join(line.rstrip() for line in made.get().splitlines()))
 
 
 def _cell(value: Any) -> str:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from skyshard.basics.progress import Progress, Watcher, announce
-from skyshard.cli.terminal.show import progress_bars
+from skyshard.cli.terminal.show import print_table, progress_bars
 
 
 def work(watcher: Watcher) -> None:
@@ -44,3 +44,14 @@ def test_events_are_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
         work(watcher)
     events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(event["stage"], event["done"], event["total"]) for event in events] == [("load", 1, 2), ("load", 2, 2)]
+
+
+def test_lines_of_a_table_are_as_long_as_they_need_where_wanted(capsys: pytest.CaptureFixture[str]) -> None:
+    """A path of 500 characters stands on one line, whole, without blanks after it."""
+    path = "/data/" + "x" * 494
+    print_table(["rows", "path"], [[1234, path], [5, "/y"]], is_folded=False)
+    assert [line.split(maxsplit=1)[-1] for line in capsys.readouterr().out.splitlines()] == [
+        "path", f"234  {path}", "/y"
+    ]  # fmt: skip
+    print_table(["path"], [[path]])
+    assert path not in capsys.readouterr().out
