@@ -24,7 +24,7 @@ UNIT_LIMIT_S = 10
 five times that, which is no fault of the test."""
 UNIT_LIMIT = pytest.StashKey[float]()
 """The seconds of processor time that a unit test allows itself with a mark ``timeout``."""
-HANGS_AFTER_S = 120
+HANGS_AFTER_S = 240
 NODES = int(os.environ.get("SKYSHARD_NODES", "2"))
 os.environ.setdefault("SKYSHARD_MEMORY", "4G")
 """Several clusters run at once: their caches are small, so that they start fast."""

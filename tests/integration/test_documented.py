@@ -24,7 +24,11 @@ SMALLER = {
     "skyshard synth tiny --out sky": "--fraction 0.05",
     "skyshard synth tiny --out look": "--fraction 0.05",
     "skyshard synth tiny --out half": "--seed 20260701",
+    "skyshard synth --as ": "--objects 300 --columns few",
     "skyshard ingest sky": "--runtime inline",
+    "skyshard ingest w2": "--runtime inline",
+    "skyshard ingest synth/recipes/mini.yaml": "--runtime inline",
+    "skyshard drop hsc_w24": "--yes",
     "skyshard bench run quick": "--leave-out FTSFSrc,joinObjSrc,joinObjFSrc,nearN,FTSSrc",
     "skyshard bench run kpm-50 --duration 15": "--duration 2",
 }
@@ -34,7 +38,12 @@ BEFORE = {
         "skyshard cluster start --nodes 2",
         "skyshard synth tiny --out sky",
         "skyshard ingest sky",
-    ]
+    ],
+    "docs/how-to/releases.md": [
+        "skyshard cluster start --nodes 2",
+        "skyshard synth mini --out sky",
+        *(f"skyshard ingest sky --database hsc_{week}" for week in ("w22", "w23", "w24", "w25")),
+    ],
 }
 """What a page's first sentence asks for."""
 MAY_BE = {"skyshard bench compare": {0, 1}}

@@ -39,7 +39,7 @@ from skyshard.testbed import Testbed
 ROUNDS = [
     (Kind.DRIVER, FIRST), (Kind.NODE, FIRST), (Kind.CZAR, FIRST), (Kind.WORKER, FIRST),
     (Kind.DRIVER, SECOND), (Kind.NODE, SECOND), (Kind.CZAR, SECOND), (Kind.ACTOR, SECOND),
-    (Kind.DRIVER, FIRST), (Kind.NODE, FIRST), (Kind.RAY_DRIVER, FIRST),
+    (Kind.RAY_DRIVER, FIRST),
 ]  # fmt: skip
 """What is struck, and in which transaction."""
 

@@ -15,7 +15,7 @@ from tests.support.playing import Player
 
 from skyshard.cluster.private_cluster import Cluster
 
-HISTORIES = int(os.environ.get("SKYSHARD_HISTORIES", "3"))
+HISTORIES = int(os.environ.get("SKYSHARD_HISTORIES", "2"))
 SEED = int(os.environ.get("SKYSHARD_SEED", "398"))
 STATEMENTS = int(os.environ.get("SKYSHARD_STATEMENTS", "8"))
 

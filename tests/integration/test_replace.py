@@ -293,7 +293,7 @@ def test_stopped_at_every_so_many_steps(testbed: Testbed, files: TractFiles) -> 
         testbed.ingest(files.mapping, replace=["1"])
         assert_is(testbed, files)
         step, turn = step + STRIDE, turn + 1
-    assert stops > 5
+    assert stops > 30 // STRIDE
     assert_is(testbed, files)
 
 

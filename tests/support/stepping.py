@@ -22,9 +22,9 @@ from skyshard.registry.stored.store import Store
 from skyshard.runtime.base import Handle
 from skyshard.testbed import Testbed, source_at
 
-STRIDE = int(os.environ.get("SKYSHARD_TEST_STRIDE", "6"))
+STRIDE = int(os.environ.get("SKYSHARD_TEST_STRIDE", "12"))
 """Of the steps at which a driver is stopped, one in so many."""
-STEPS_LIMIT_S = 1800 // STRIDE
+STEPS_LIMIT_S = 3600 // STRIDE
 
 
 class Stopped(BaseException):
