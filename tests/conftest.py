@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skyshard.cluster.private_cluster import Cluster
+from skyshard.testbed import Testbed
 
 UNIT_LIMIT_S = 10
 """Of processor time: two seconds on an idle machine. Where others keep both cores busy, the same work was seen to take
@@ -136,3 +137,10 @@ def private_cluster(short_folder: Path) -> Iterator[Cluster]:
     finally:
         if cluster.exists:
             cluster.destroy()
+
+
+@pytest.fixture(scope="module")
+def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
+    """The private cluster, opened once for the tests of a file."""
+    with Testbed(private_cluster.folder) as testbed:
+        yield testbed

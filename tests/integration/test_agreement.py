@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,12 +55,6 @@ class Catalog:
         ids = range(10 * number, 10 * number + 10)
         write_table(self.folder, f"Object{number}", [*OBJECT, "kind"], [(i, 3.0 * i, 10, i) for i in ids])
         write_table(self.folder, f"Source{number}", ["id", "n", "t"], [(i, i, f"t{i}") for i in ids])
-
-
-@pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
 
 
 @pytest.fixture

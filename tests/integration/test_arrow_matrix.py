@@ -216,12 +216,6 @@ def test_each_type_is_taken_as_the_server_takes_it_or_refused(server: Connection
     assert "null" in taken
 
 
-@pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
-
-
 @pytest.mark.parametrize("kind", ["double", "text"])
 @pytest.mark.parametrize("name", ["timestamp ns", "duration ns", "list", "struct", "time us", "decimal 256", "bool"])
 def test_ingest_takes_or_refuses_by_file_and_column(testbed: Testbed, tmp_path: Path, kind: str, name: str) -> None:

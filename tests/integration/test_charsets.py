@@ -88,12 +88,6 @@ def write(folder: Path, kind: str, *, role: str = "director", without: tuple[str
 
 
 @pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
-
-
-@pytest.fixture(scope="module")
 def server(private_cluster: Cluster) -> Iterator[Connection]:
     with connect(private_cluster.endpoint("node1"), Account.ADMIN) as connection:
         yield connection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from tests.support.same_answer import rows_in
 from tests.support.stepping import Fuse, Fused, Stopped, assert_right, stop_at
 
 from skyshard.basics.errors import SkyshardError, UserError
-from skyshard.cluster.private_cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.db.connection import Account, connect
 from skyshard.ingest.upkeep.compaction import compact
@@ -30,12 +29,6 @@ STATEMENTS = (
     "SELECT COUNT(*) FROM Object o1, Object o2 WHERE o1.objectId <> o2.objectId "
     "AND scisql_angSep(o1.ra, o1.decl, o2.ra, o2.decl) < 0.016",
 )
-
-
-@pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,6 @@ from tests.support.same_answer import difference
 
 from skyshard.basics.errors import Refusal, UserError
 from skyshard.catalog.layout import Striping
-from skyshard.cluster.private_cluster import Cluster
 from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration
@@ -30,12 +28,6 @@ STARS = int(os.environ.get("SKYSHARD_STARS", "40"))
 STRIPING = Striping(stripes=20, substripes=4, overlap_deg=0.7)
 KNOWN = [line for line in (Path(__file__).resolve().parents[1] / "cases" / "grown.sql").read_text().splitlines()
          if line and not line.startswith("--")]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
 
 
 @pytest.fixture(scope="module", params=range(SEED, SEED + SKIES))

@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 
 from skyshard.basics.errors import UserError
 from skyshard.cli.app import app
-from skyshard.cluster.private_cluster import Cluster
 from skyshard.releases.differences import compare_rows, compare_table
 from skyshard.releases.differences.columns import exact_median
 from skyshard.releases.differences.difference import DatabaseDifference, Objects, TableDifference
@@ -29,12 +28,6 @@ TABLES = {
     "Visit": "visitTable", "VisitDetector": "ccdVisitTable",
 }  # fmt: skip
 ARCSEC = 1 / 3600
-
-
-@pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import itertools
 import json
 import signal
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,16 +20,9 @@ from typer.testing import CliRunner
 from skyshard.basics.errors import ClusterError, SkyshardError, UserError, words_of
 from skyshard.basics.progress import Progress
 from skyshard.cli.app import app
-from skyshard.cluster.private_cluster import Cluster
 from skyshard.ingest.transaction.ending import abort
 from skyshard.registry.stored.lifecycle import Event
 from skyshard.testbed import Testbed
-
-
-@pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
 
 
 @pytest.fixture(scope="module")

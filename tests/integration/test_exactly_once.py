@@ -27,7 +27,6 @@ from tests.support.stepping import (
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.basics.progress import Progress
-from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.db.silence_watch import SILENCE_VARIABLE
 from skyshard.ingest.on_nodes.part_tables import part_name
@@ -42,12 +41,6 @@ ROUNDS = [
     (Kind.RAY_DRIVER, FIRST),
 ]  # fmt: skip
 """What is struck, and in which transaction."""
-
-
-@pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,17 +13,10 @@ from typer.testing import CliRunner
 
 from skyshard.basics.errors import UserError
 from skyshard.cli.app import app
-from skyshard.cluster.private_cluster import Cluster
 from skyshard.testbed import Testbed
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 RUNS = "HSC/runs/RC2"
-
-
-@pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
 
 
 @pytest.fixture(scope="module")

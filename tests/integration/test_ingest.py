@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import shutil
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +37,6 @@ CASE01_ROWS = {
 
 
 TARGETS: tuple[TargetName, ...] = ("czar", "mono")
-
-
-@pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,12 +27,6 @@ TYPES = {
     "Object": "objectTable_tract", "Source": "sourceTable_visit", "ForcedSource": "forcedSourceTable_tract",
     "Visit": "visitTable", "VisitDetector": "ccdVisitTable",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import os
 import random
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,6 @@ from tests.support.tract_files import (
 )
 
 from skyshard.basics.errors import UserError
-from skyshard.cluster.private_cluster import Cluster
 from skyshard.ingest.plan.ingest_plan import make_plan
 from skyshard.ingest.transaction.ingest_run import Ingest
 from skyshard.node.messages import Loader
@@ -39,12 +37,6 @@ KILLS = int(os.environ.get("SKYSHARD_TEST_REPLACE_KILLS", "2"))
 ROUNDS = int(os.environ.get("SKYSHARD_TEST_REPLACE_ROUNDS", "1"))
 """Random histories of replaced files."""
 JOIN = "SELECT o.objectId, s.sourceId FROM Object o JOIN Source s ON o.objectId = s.objectId"
-
-
-@pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
 
 
 @pytest.fixture

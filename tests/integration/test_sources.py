@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from tests.support.small_metadata import edit_json, write_metadata_folder
 
 from skyshard.basics.errors import UserError
 from skyshard.chunking import Chunker
-from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.node.messages import Loader
 from skyshard.testbed import Testbed
@@ -20,12 +18,6 @@ from skyshard.testbed import Testbed
 pytestmark = pytest.mark.integration
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
-
-
-@pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import gzip
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ import yaml
 from tests.support.small_metadata import write_metadata_folder
 
 from skyshard.basics.errors import UserError
-from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.ingest.transaction.ingest_report import TableReport
 from skyshard.ingest.transaction.ingest_run import Ingest
@@ -142,12 +141,6 @@ CASES: dict[str, tuple[Callable[[Path], None], str]] = {
         "has no column 'psfFlux' for 'flux'",
     ),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
 
 
 @pytest.fixture

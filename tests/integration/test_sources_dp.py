@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ from skyshard.catalog.felis_schemas import read_schema
 from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import Table
 from skyshard.chunking import Chunker
-from skyshard.cluster.private_cluster import Cluster
 from skyshard.host.shipped_data import data_folder
 from skyshard.ingest.sources.mapping import MappedTable, read_mapping
 from skyshard.rowimage.digest import RowDigest, digest
@@ -25,12 +23,6 @@ pytestmark = pytest.mark.integration
 
 ROWS = 60
 KEYS = np.arange(ROWS, dtype=np.int64) * 7 + 9_000_000_000
-
-
-@pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
 
 
 @pytest.mark.parametrize("name", ["dp1", "dp02"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ from skyshard.basics.errors import UserError
 from skyshard.catalog.felis_schemas import read_schema
 from skyshard.catalog.schema import Table
 from skyshard.chunking import Chunker
-from skyshard.cluster.private_cluster import Cluster
 from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.testbed import Testbed
 
@@ -26,12 +24,6 @@ ROWS = {"Object": 300, "Source": 400, "Visit": 5, "VisitDetector": 40}
 
 def hsc_table(name: str) -> Table:
     return next(item.table for item in read_schema("hsc") if item.table.name == name)
-
-
-@pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import yaml
 from tests.support.same_answer import rows_in
 
 from skyshard.basics.errors import UserError
-from skyshard.cluster.private_cluster import Cluster
 from skyshard.testbed import Testbed
 
 STRIPING = {"stripes": 18, "substripes": 4, "overlap_deg": 0.5}
@@ -29,12 +27,6 @@ LAYOUTS: dict[str, dict[str, Any]] = {
     "Src": {"role": "dependent", "director": "Object", "key": "id", "position": ["ora", "odecl"]},
     "Pair": {"role": "ref-match", "director": "Object", "key": "id", "director2": "Gal", "key2": "gid", "flag": "flag"},
 }
-
-
-@pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
 
 
 class Family:

@@ -2,7 +2,6 @@
 
 import json
 import zlib
-from collections.abc import Iterator
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -19,7 +18,6 @@ from skyshard.basics.errors import UserError
 from skyshard.bench.check.compare_answers import compare_answers
 from skyshard.catalog.layout import Layout
 from skyshard.catalog.synth_manifest import SynthManifest, read_manifest
-from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.ingest.check.check_truth import KnownRows
 from skyshard.ingest.transaction.kept_truth import Known
@@ -33,12 +31,6 @@ from skyshard.synth.write.write_catalog import write_catalog
 from skyshard.testbed import Testbed, source_at
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
 
 
 def test_all_columns_of_a_schema_are_stored(testbed: Testbed, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -11,7 +10,6 @@ import pytest
 from tests.support.csv_catalog import OBJECT, director, table, write_mapping, write_table
 from tests.support.same_answer import rows_in
 
-from skyshard.cluster.private_cluster import Cluster
 from skyshard.testbed import TargetName, Testbed
 
 INNER = ("c0", "c1", "o0", "a0", "g0", "p0", "d0", "_n", "q", "r", "p", "key", "skyshard_reach", "skyshard_reach_")
@@ -39,12 +37,6 @@ STATEMENTS = (
     "SELECT '\x051\x05ra\x05decl\x05', '\x03', id FROM Object WHERE qserv_areaspec_box(0, 0, 80, 20)",
     "SELECT '\x051\x05ra\x05decl\x05', '\x03', id FROM Object WHERE qserv_areaspec_box(0, 0, 70, 20)",
 )
-
-
-@pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
 
 
 @pytest.fixture(scope="module")

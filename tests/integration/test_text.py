@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ import yaml
 from tests.support.same_answer import rows_in
 from tests.support.small_metadata import edit_json, write_metadata_folder
 
-from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect, quote_text
 from skyshard.node.messages import Loader
 from skyshard.testbed import Testbed
@@ -32,12 +30,6 @@ CSV_MARKS = "FIELDS TERMINATED BY ',' ENCLOSED BY '\"' ESCAPED BY ''"
 DUMP_MARKS = r"FIELDS TERMINATED BY ',' ENCLOSED BY '\"' ESCAPED BY '\\'"
 COLUMNS = {"id": "int NOT NULL", "a": "varchar(30)", "b": "varchar(30)"}
 QUERY = "SELECT id, HEX(a), HEX(b) FROM {} ORDER BY id"
-
-
-@pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
 
 
 def loaded(testbed: Testbed, content: bytes, marks: str) -> list[tuple[object, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from tests.support.stepping import Stopped, stop_at
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.catalog.layout import Layout, Striping
-from skyshard.cluster.private_cluster import Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.node.mariadb_loader import MariaDBLoader
 from skyshard.node.server import server_sessions
@@ -24,12 +23,6 @@ from skyshard.registry.catalog.published_catalog import Catalog
 from skyshard.registry.stored.lifecycle import Event
 from skyshard.registry.transactions.transaction_report import TransactionReport
 from skyshard.testbed import Testbed
-
-
-@pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
-    with Testbed(private_cluster.folder) as testbed:
-        yield testbed
 
 
 @pytest.fixture

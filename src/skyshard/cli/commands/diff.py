@@ -22,8 +22,6 @@ from skyshard.releases.differences.renaming_file import read_renamings
 from skyshard.releases.differences.thresholds import read_thresholds, violations
 from skyshard.releases.pages.difference_page import most_changed, verdict, write_difference
 
-RenamedOption = Annotated[Path | None, typer.Option("--renamed", help="A file that says which columns were renamed.")]
-OutOption = Annotated[Path | None, typer.Option("--out", help="A folder for the page diff.html and for diff.json.")]
 SHOWN_COLUMNS = 15
 """Columns of a table that are listed on the terminal, those that changed most."""
 
