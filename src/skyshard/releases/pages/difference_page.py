@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from skyshard.basics.array_types import Floats
 from skyshard.basics.errors import UserError
+from skyshard.basics.lazy import lazy_module
 from skyshard.host.atomic_files import write_atomically
 from skyshard.pages.page_template import render
-from skyshard.pages.picture import Picture
 from skyshard.releases.differences.difference import (
     ChunkChange,
     ColumnDifference,
@@ -20,7 +21,12 @@ from skyshard.releases.differences.difference import (
     TableDifference,
     is_table_equal,
 )
-from skyshard.releases.pages.share_maps import ShareMap, share_maps
+
+if TYPE_CHECKING:
+    from skyshard.pages.picture import Picture
+    from skyshard.releases.pages import share_maps
+else:
+    share_maps = lazy_module("skyshard.releases.pages.share_maps")  # draws, and only a page asks for that
 
 SHOWN_COLUMNS = 40
 """Columns that are shown at once, those that changed most; the others are folded."""
@@ -107,12 +113,12 @@ def _pictures(name: str, chunks: Sequence[ChunkChange]) -> list[Picture]:
     edges = ("ra_min", "ra_max", "dec_min", "dec_max")
     boxes = _Boxes(*(np.array([getattr(chunk, edge) for chunk in chunks]) for edge in edges))
     maps = [
-        ShareMap("matched rows that changed", _shares(chunks, "changed", "matched")),
-        ShareMap("old rows lost", _shares(chunks, "lost", "old")),
-        ShareMap("new rows", _shares(chunks, "appeared", "new")),
+        share_maps.ShareMap("matched rows that changed", _shares(chunks, "changed", "matched")),
+        share_maps.ShareMap("old rows lost", _shares(chunks, "lost", "old")),
+        share_maps.ShareMap("new rows", _shares(chunks, "appeared", "new")),
     ]
     shown = [one for one in maps if (one.shares > 0).any()]
-    return share_maps(name, boxes, shown) if shown else []
+    return share_maps.share_maps(name, boxes, shown) if shown else []
 
 
 def _shares(chunks: Sequence[ChunkChange], part: str, whole: str) -> Floats:

@@ -8,7 +8,7 @@ as underscores (lsst/daf_butler ``configs/datastores/fileDatastore.yaml``). Gene
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from skyshard.synth.weeklies.weekly_order import TreeKind
 
@@ -138,10 +138,3 @@ class ReleaseTree:
             return f"deepCoadd-results/merged/{place.tract}/{what.name}-{place.tract}"
         words = (place.tract, place.patch, place.day or None, place.band or None, place.physical_filter or None)
         return "/".join(str(word) for word in (what.name, *words, place.visit) if word is not None)
-
-
-def only(what: DatasetType, place: DataId) -> DataId:
-    """A place as far as a dataset type has its dimensions."""
-    if "visit" in what.by:
-        return replace(place, tract=None, patch=None)
-    return DataId(place.tract if "tract" in what.by else None, place.patch if "patch" in what.by else None)
