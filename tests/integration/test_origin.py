@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.support.same_answer import rows_in
 from tests.support.stepping import Stopped, stop_at
-from tests.support.tract_files import RUN, TractFiles, first_state, second_state
+from tests.support.tract_files import RUN, TractFiles, first_files, second_state
 from typer.testing import CliRunner
 
 from skyshard.basics.errors import UserError
@@ -23,9 +23,7 @@ from skyshard.testbed import Testbed
 
 @pytest.fixture
 def files(tmp_path: Path) -> TractFiles:
-    made = TractFiles(tmp_path, f"x{uuid.uuid4().hex[:10]}")
-    first_state(made)
-    return made
+    return first_files(tmp_path)
 
 
 def numbers(testbed: Testbed, database: str, table: str, key: str) -> dict[int, tuple[int, int]]:
@@ -37,8 +35,7 @@ def numbers(testbed: Testbed, database: str, table: str, key: str) -> dict[int, 
 @pytest.mark.parametrize("text", [False, True], ids=["parquet", "text"])
 def test_rows_have_the_numbers_of_their_file_and_row(testbed: Testbed, tmp_path: Path, text: bool) -> None:
     """By table, files are numbered in the order of their paths; rows count from 1; overlap copies have the same."""
-    files = TractFiles(tmp_path, f"x{uuid.uuid4().hex[:10]}", text=text)
-    first_state(files)
+    files = first_files(tmp_path, text=text)
     testbed.ingest(files.mapping)
     assert numbers(testbed, files.database, "Object", "objectId") == {
         1: (1, 1), 2: (1, 2), 3: (1, 3), 4: (1, 4), 11: (2, 1), 12: (2, 2)}  # fmt: skip
@@ -139,8 +136,7 @@ def test_where_rows_are_from(testbed: Testbed, files: TractFiles) -> None:
 
 def test_where_rows_may_be_from_without_provenance(private_cluster: Cluster, testbed: Testbed, tmp_path: Path) -> None:
     """The files of the transaction that the row's part is of; those of all that a compaction has merged."""
-    files = TractFiles(tmp_path, f"x{uuid.uuid4().hex[:10]}", provenance=False)
-    first_state(files)
+    files = first_files(tmp_path, provenance=False)
     first = testbed.ingest(files.mapping).transaction
     files.write("Object", 3, [(31, 10.05, 5.05, 1.0)])
     second = testbed.ingest(files.mapping).transaction

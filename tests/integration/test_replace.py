@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import time
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from tests.support.tract_files import (
     STRIPING,
     TractFiles,
     answers,
+    first_files,
     first_state,
     right_answers,
     second_objects,
@@ -42,9 +42,7 @@ JOIN = "SELECT o.objectId, s.sourceId FROM Object o JOIN Source s ON o.objectId 
 @pytest.fixture
 def files(tmp_path: Path) -> TractFiles:
     """The first state, written."""
-    made = TractFiles(tmp_path, f"x{uuid.uuid4().hex[:10]}")
-    first_state(made)
-    return made
+    return first_files(tmp_path)
 
 
 def bad(testbed: Testbed, database: str) -> list[Any]:
@@ -320,8 +318,7 @@ def test_killed_at_any_instant(testbed: Testbed, files: TractFiles) -> None:
 def test_random_histories(testbed: Testbed, tmp_path: Path, seed: int) -> None:
     """Files come and are rewritten, alone or by tracts, between compactions: the answers are always SQLite's."""
     chance = random.Random(seed)
-    files = TractFiles(tmp_path, f"x{uuid.uuid4().hex[:10]}", text=seed % 3 == 2)
-    first_state(files)
+    files = first_files(tmp_path, text=seed % 3 == 2)
     testbed.ingest(
         files.mapping, loader=chance.choice([Loader.IMAGE, Loader.LOAD_DATA]), replicas=chance.choice([1, 2])
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,6 +128,13 @@ def second_objects(files: TractFiles) -> Path:
     return files.write(
         "Object", 1, [(1, 10.0, 5.0, 1.75), (3, 60.0, 5.0, 2.5), (4, 359.9, 0.1, 3.5), (5, 10.3, 5.0, 6.5)]
     )
+
+
+def first_files(folder: Path, **given: Any) -> TractFiles:
+    """The first state, written, under a database name of its own."""
+    files = TractFiles(folder, f"x{uuid.uuid4().hex[:10]}", **given)
+    first_state(files)
+    return files
 
 
 def second_state(files: TractFiles) -> None:

@@ -22,13 +22,13 @@ from skyshard.basics.progress import Watcher, announce
 from skyshard.bench.drive.driver_processes import wall_clock
 from skyshard.bench.record.trial_folder import MANIFEST
 from skyshard.bench.target import Target
-from skyshard.bench.trial.new_folder import require_writable, writing_to
 from skyshard.bench.trial.run_trial import run_trial
 from skyshard.bench.trial.send_phases import sample_data
 from skyshard.bench.trial.trial_setup import TrialDriver, TrialEngines, TrialQueries, TrialRecord, TrialWatch
 from skyshard.bench.workload.workload import ClassLoad, Workload
 from skyshard.bench.workload.workload_fit import workload_templates
 from skyshard.cluster.private_cluster import Cluster
+from skyshard.host.output_folder import require_writable, writing_to
 from skyshard.runtime import open_runtime
 from skyshard.scenarios.catalog_facts import catalog_facts
 from skyshard.scenarios.cluster_probe import ClusterProbe

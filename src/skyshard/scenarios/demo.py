@@ -12,11 +12,11 @@ from pathlib import Path
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.basics.progress import Watcher, announce, unwatched
-from skyshard.bench.trial.new_folder import REMEDY, require_writable, writing_to
 from skyshard.bench.workload.workload import find_workload, read_workload
 from skyshard.bench.workload.workload_fit import Fitted, best_fit, names_of
 from skyshard.cluster.installation import find_mariadbd
 from skyshard.cluster.private_cluster import MAX_NODES, Cluster
+from skyshard.host.output_folder import REMEDY, require_writable, writing_to
 from skyshard.ingest.transaction.ingest_report import IngestReport
 from skyshard.runtime import RuntimeKind, open_runtime
 from skyshard.scenarios.trial_run import TrialRun

@@ -18,10 +18,10 @@ from skyshard.bench.compare.sweep import Forecast, Size, Sweep, forecasts, sweep
 from skyshard.bench.model.published_results import check_model, cliff, read_published
 from skyshard.bench.pages.sweep_page import write_sweep
 from skyshard.bench.record.trial_folder import MANIFEST, read_trial
-from skyshard.bench.trial.new_folder import require_writable, writing_to
 from skyshard.bench.workload.workload import Workload
 from skyshard.bench.workload.workload_fit import names_of, workload_templates
 from skyshard.cluster.private_cluster import MAX_NODES, Cluster
+from skyshard.host.output_folder import require_writable, writing_to
 from skyshard.host.shipped_data import data_file
 from skyshard.runtime import open_runtime
 from skyshard.scenarios.catalog_facts import PROFILE

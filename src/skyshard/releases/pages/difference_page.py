@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skyshard.basics.array_types import Floats
-from skyshard.basics.errors import UserError
 from skyshard.basics.lazy import lazy_module
 from skyshard.host.atomic_files import write_atomically
+from skyshard.host.output_folder import writing_to
 from skyshard.pages.page_template import render
 from skyshard.releases.differences.difference import (
     ChunkChange,
@@ -50,12 +50,10 @@ def write_difference(folder: Path, difference: DatabaseDifference) -> Path:
     Raises:
         UserError: the folder cannot be written.
     """
-    try:
+    with writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / "diff.json", difference.model_dump_json(indent=1) + "\n")
         write_atomically(folder / "diff.html", html(difference))
-    except OSError as error:
-        raise UserError(f"cannot write '{folder}': {error.strerror}", remedy="choose another --out") from None
     return folder / "diff.html"
 
 

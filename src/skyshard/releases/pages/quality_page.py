@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from skyshard.basics.errors import UserError
 from skyshard.host.atomic_files import write_atomically
+from skyshard.host.output_folder import writing_to
 from skyshard.pages.page_template import render
 from skyshard.releases.quality.database_quality import ColumnQuality, DatabaseQuality, TableQualityReport
 
@@ -33,11 +33,9 @@ def write_quality(path: Path, quality: DatabaseQuality) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    try:
+    with writing_to(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, html(quality))
-    except OSError as error:
-        raise UserError(f"cannot write '{path}': {error.strerror}", remedy="choose another --out") from None
 
 
 def html(quality: DatabaseQuality) -> str:

@@ -14,10 +14,10 @@ from skyshard.basics.errors import UserError
 from skyshard.basics.readable import human_bytes
 from skyshard.bench.experiment.cells import Cell, Design, make_design, place_of
 from skyshard.bench.experiment.experiment_file import ReadExperiment, read_experiment
-from skyshard.bench.trial.new_folder import require_writable, writing_to
 from skyshard.bench.workload.workload import Workload, find_workload, read_workload, template_folder
 from skyshard.bench.workload.workload_fit import Fitted, best_fit, names_of
 from skyshard.catalog.layout import Layout, read_layout
+from skyshard.host.output_folder import require_writable, writing_to
 from skyshard.host.shipped_data import data_folder
 from skyshard.scenarios.experiment.check_settings import check_settings
 from skyshard.scenarios.experiment.setups import SKY_GROWTH, Setup, Sky, setups_of

@@ -25,9 +25,9 @@ from skyshard.basics.errors import UserError
 from skyshard.bench.experiment.block_order import PlannedTrial
 from skyshard.bench.experiment.experiment_file import ReadExperiment, first_change
 from skyshard.bench.experiment.trial_numbers import Build, TrialNumbers
-from skyshard.bench.trial.new_folder import REMEDY, require_writable, writing_to
 from skyshard.catalog.strict_files import Strict, read_written
 from skyshard.host.atomic_files import write_atomically
+from skyshard.host.output_folder import REMEDY, require_writable, writing_to
 
 PLAN, NUMBERS, COMPLETE = "plan.json", "numbers.json", "complete"
 

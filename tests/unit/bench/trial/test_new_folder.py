@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from skyshard.basics.errors import UserError
-from skyshard.bench.trial.new_folder import check_folder, prepare_folder, require_writable
+from skyshard.bench.trial.new_folder import check_folder, prepare_folder
+from skyshard.host.output_folder import require_writable
 
 
 def test_looking_makes_nothing(tmp_path: Path) -> None:
