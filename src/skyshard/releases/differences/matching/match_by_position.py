@@ -1,7 +1,7 @@
 """Matches rows by position, zone by zone of declination, and tells the fates of all rows.
 
-A zone is judged with the rows of both sides up to twice the radius beyond its edges, so that no pair is missed: not at
-edges of chunks, not at right ascension 0, not at a pole. Zones have about ``ZONE_ROWS`` rows, whatever the striping.
+A zone is judged with the rows of both sides up to ``HALO_RADII`` radii beyond its edges, so that no pair is missed: not
+at edges of chunks, not at right ascension 0, not at a pole. Zones have about ``ZONE_ROWS`` rows, whatever the striping.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from skyshard.releases.differences.outlines.row_outlines import DEC_BINS, Outlin
 from skyshard.releases.differences.reading.spill_file import Extent, SpillFile
 
 ZONE_ROWS = 1 << 20
+HALO_RADII = 3
+"""What decides a row's fate: its nearest row, the others whose nearest that is, and the nearest ones of those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def make_zones(old: SideOutlines, new: SideOutlines, radius_arcsec: float, most_
             edges.append(-90.0 + place * 180.0 / DEC_BINS)
             rows = since = 0
         rows, since = rows + int(counts[place]), since + 1
-    return Zones(np.array([*edges, np.inf]), 2 * radius_arcsec / 3600 + 1e-9)
+    return Zones(np.array([*edges, np.inf]), HALO_RADII * radius_arcsec / 3600 + 1e-9)
 
 
 def match_zones(

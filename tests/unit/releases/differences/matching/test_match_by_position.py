@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from skyshard.releases.differences.matching.match_by_key import FREE
-from skyshard.releases.differences.matching.match_by_position import Zones, make_zones, match_zones
+from skyshard.releases.differences.matching.match_by_position import HALO_RADII, Zones, make_zones, match_zones
 from skyshard.releases.differences.outlines.key_words import Coding
 from skyshard.releases.differences.outlines.row_outlines import (
     DEC_BINS,
@@ -22,7 +22,7 @@ from skyshard.releases.differences.reading.spill_file import SpillFile
 
 RADIUS = 2.0
 COLUMNS = OutlineColumns(("id",), (Coding.WHOLE,), ("ra", "dec"), ())
-Row = tuple[int, int, int]
+Row = tuple[float, float, int]
 ROWS = st.lists(st.tuples(st.integers(-2, 2), st.integers(-20, 20), st.integers(1, 9)), min_size=1, max_size=25)
 
 
@@ -43,7 +43,7 @@ def fates(old: list[Row], new: list[Row], edges: list[float], folder: Path) -> t
     with SpillFile(folder) as spill:
         sides = side_of(old, spill), side_of(new, spill)
         marks = tuple({7: np.full(len(rows), FREE, np.int8)} for rows in (old, new))
-        zones = Zones(np.array([-np.inf, *edges, np.inf]), 2 * RADIUS / 3600 + 1e-9)
+        zones = Zones(np.array([-np.inf, *edges, np.inf]), HALO_RADII * RADIUS / 3600 + 1e-9)
         found = [call() for call in match_zones(sides, (marks[0], marks[1]), RADIUS, spill, zones)]
     old_fates = {int(r): int(f) for one in found for r, f in zip(one.old["row"], one.old_fates, strict=True)}
     new_fates = {int(r): int(f) for one in found for r, f in zip(one.new["row"], one.new_fates, strict=True)}
@@ -62,6 +62,14 @@ def test_no_pair_is_missed_at_the_edge_of_a_zone(old: list[Row], new: list[Row],
     """One zone and three of them give every row the same fate and the same partner; each row is at home in one."""
     edges = [cut / 3600, (cut + 8) / 3600]
     assert fates(old, new, [], tmp_path) == fates(old, new, edges, tmp_path)
+
+
+def test_a_fate_is_decided_by_rows_three_radii_away(tmp_path: Path) -> None:
+    """Old rows at 0.5 and 2.2 radii, new ones at -0.3 and 1.45: two pairs, and no split, wherever a zone ends."""
+    old, new = ([(0.0, at * RADIUS, key) for key, at in enumerate(places)] for places in ((0.5, 2.2), (-0.3, 1.45)))
+    for edge in (-0.31, 0.0, 0.4, 1.0, 1.5, 2.0):
+        _, _, pairs, events = fates(old, new, [edge * RADIUS / 3600], tmp_path)
+        assert (pairs, events) == ({(0, 0), (1, 1)}, Counter())
 
 
 def test_zones_hold_about_as_many_rows_as_asked_and_are_four_radii_high(tmp_path: Path) -> None:
