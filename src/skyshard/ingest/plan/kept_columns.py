@@ -65,6 +65,14 @@ def _kept(where: str, database: str, table: SourceTable, kept: Table, layout: Ta
     )
     read = replace(reader, rules=tuple(made))
     return replace(
-        table, table=replace(kept, columns=(*wanted, *origins)), layout=layout,
+        table, table=replace(kept, columns=(*wanted, *origins)), layout=_with_policies(layout, table.layout),
         reader=NumberedRows(read) if origins else read, notes=(*table.notes, *notes),
     )  # fmt: skip
+
+
+def _with_policies(kept: TableLayout, given: TableLayout) -> TableLayout:
+    """The database's layout, and what this source says of rows that come; that keys are unique stays as it is."""
+    said: dict[str, str] = {"bad_positions": given.bad_positions}
+    if kept.unique_key and given.unique_key:
+        said["duplicates"] = given.duplicates
+    return kept.model_copy(update=said)

@@ -90,7 +90,9 @@ class SliceCounts:
             if array.null_count and (nulls := array.null_count - sum(lost.get(name, _NOTHING))) > 0:
                 self.nulls[name] += nulls
         for place in self.columns.ranged:
-            self._widen(names[place], arrays[place], lost.get(names[place], _NOTHING))
+            nans, infinities = lost.get(names[place], _NOTHING)
+            is_below = not (infinities or batch.left_out) and pa.types.is_floating(arrays[place].type)
+            self._widen(names[place], arrays[place], only_nans=is_below and arrays[place].null_count == nans)
         for place in self.columns.flags:
             self.trues[names[place]] += int(np.count_nonzero(_values(arrays[place])))
         for pair in self.columns.places:
@@ -113,11 +115,14 @@ class SliceCounts:
             self.infinities[name] += infinities
         return lost
 
-    def _widen(self, name: str, array: pa.Array, non_finite: tuple[int, int]) -> None:
-        """Take a column's extremes into its range; where all NULLs were NaN, the numbers below them still are."""
+    def _widen(self, name: str, array: pa.Array, *, only_nans: bool) -> None:
+        """Take a column's extremes into its range.
+
+        Args:
+            only_nans: all NULLs were NaN, and the numbers below them still are, as no row was taken out since.
+        """
         if array.null_count == len(array):
             return
-        only_nans = array.null_count == non_finite[0] and non_finite[1] == 0
         values = _values(array, whole=only_nans)
         ends = (np.fmin.reduce(values), np.fmax.reduce(values)) if only_nans else (values.min(), values.max())
         low, high = ends[0].item(), ends[1].item()
@@ -135,8 +140,7 @@ class SliceCounts:
             return
         found, counts = np.unique(keys, return_counts=True)
         for key, count in zip(found.tolist(), counts.tolist(), strict=True):
-            text = "/".join(map(_shown, divmod(key, _MOST_SECOND))) if second else _shown(key)
-            counted[text] += count
+            counted[_shown_pair(key) if second else _shown(key)] += count
 
     def _keep_positions(self, primary: pa.Array, batch: InputBatch) -> None:
         is_primary: Flags = np.asarray(pc.fill_null(primary, 0)) != 0
@@ -188,4 +192,10 @@ def _joined(numbers: list[Integers]) -> Integers | None:
 
 
 def _shown(number: int) -> str:
-    return "NULL" if number in (_NONE, _MOST_SECOND - 1) else str(number)
+    return "NULL" if number == _NONE else str(number)
+
+
+def _shown_pair(key: int) -> str:
+    """The numbers that ``_joined`` made one."""
+    first, second = divmod(key, _MOST_SECOND)
+    return f"{_shown(first)}/{_shown(_NONE if second == _MOST_SECOND - 1 else second)}"

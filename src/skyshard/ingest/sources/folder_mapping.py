@@ -71,10 +71,10 @@ def map_folder(folder: Path, database: str = "") -> FolderMapping:
             plain.setdefault(_group(below), []).append(path)
     if not types and not plain:
         raise UserError(f"no Parquet file under '{folder}'", remedy="give the folder of a catalog's files")
-    tables = _butler_tables(types) | {}
+    tables = _butler_tables(types)
     for group, files in plain.items():
         name = _table_name(group, tables)
-        tables[name] = {"files": _patterns(group, files)}
+        tables[name] = {"files": _patterns(folder, group, files)}
     content: dict[str, Any] = {"version": 1, "database": database or database_of(folder), "schema": "infer"}
     content |= {"runs": "newest"} if types else {}
     content |= {"layout": _LAYOUT, "input": str(folder.resolve()), "tables": tables}
@@ -131,12 +131,14 @@ def _group(below: Path) -> str:
     return re.sub(r"[-_.]?\d+$", "", below.stem) or below.stem
 
 
-def _patterns(group: str, files: list[Path]) -> list[str]:
-    """Patterns that find the files of a group."""
-    endings = sorted({path.suffix for path in files})
+def _patterns(folder: Path, group: str, files: list[Path]) -> list[str]:
+    """Patterns that find the files of a group; their names, where patterns would find others too."""
     if group.endswith("/"):
-        return [f"{glob.escape(group)}**/*{ending}" for ending in endings]
-    return [glob.escape(path.name) for path in files]
+        patterns = [f"{glob.escape(group)}**/*{ending}" for ending in sorted({path.suffix for path in files})]
+        found = {folder / name for one in patterns for name in glob.glob(one, root_dir=folder, recursive=True)}
+        if found == set(files):
+            return patterns
+    return [glob.escape(path.relative_to(folder).as_posix()) for path in files]
 
 
 def _table_name(group: str, taken: Mapping[str, Any]) -> str:

@@ -40,7 +40,7 @@ def find_tables(path: Path, folder: Path, mapping: MappingFile, wanted: Iterable
                 f"{where}: no file {' or '.join(mapped.files)} under '{folder}'",
                 remedy="fix the path, or take the table out",
             )
-    return found if mapping.runs is None else _of_runs(path, folder, mapping.runs, found)
+    return found if mapping.runs is None else _of_runs(path, folder, mapping, mapping.runs, found)
 
 
 def first_files(folder: Path, mapping: MappingFile, names: Iterable[str]) -> dict[str, Path]:
@@ -54,9 +54,9 @@ def first_files(folder: Path, mapping: MappingFile, names: Iterable[str]) -> dic
 
 
 def _of_runs(
-    path: Path, folder: Path, runs: str | Sequence[str], found: Mapping[str, TableFiles]
+    path: Path, folder: Path, mapping: MappingFile, runs: str | Sequence[str], found: Mapping[str, TableFiles]
 ) -> dict[str, TableFiles]:
-    """The files of the runs that count."""
+    """The files of the runs that count; a table without any of them is left out if it may be absent."""
     named = [] if runs == NEWEST else list(runs)
     require_runs(f"'{path}'", named, [run for files in found.values() for run in runs_of(folder, files.files)])
     chosen = {}
@@ -64,6 +64,11 @@ def _of_runs(
         choice = choose_runs(f"'{path}', table '{name}'", folder, files.files, named)
         if choice.files:
             chosen[name] = TableFiles(choice.files, (*files.notes, *choice.notes))
+        elif not mapping.tables[name].optional:
+            raise UserError(
+                f"'{path}', table '{name}': no file of the runs {', '.join(named)}",
+                remedy="name a run that has it, or take the table out",
+            )
     return chosen
 
 

@@ -150,8 +150,9 @@ def _within(path: Path, name: str) -> bool:
         at = file.schema_arrow.get_field_index(name)
         if at < 0 or not pa.types.is_integer(plain_type(file.schema_arrow.field(at).type)):
             return True
+        leaf = next(i for i in range(file.metadata.num_columns) if file.schema.column(i).path == name)
         for group in range(file.num_row_groups):
-            chunk = file.metadata.row_group(group).column(at)
+            chunk = file.metadata.row_group(group).column(leaf)
             statistics = chunk.statistics
             if statistics is not None and statistics.null_count == chunk.num_values:
                 continue

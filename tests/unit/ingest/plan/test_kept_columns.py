@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -42,6 +43,19 @@ def test_later_files_take_the_columns_of_the_database(tmp_path: Path) -> None:
         {"objectId": 2, "coord_ra": 150.02, "coord_dec": 2.02, "flux": 1.5, "band": b"y" * 12, "old": None}
     ]
     assert batch.conversions == {"old: not in the file → NULL": 1}
+
+
+def test_policies_are_those_of_the_source(tmp_path: Path) -> None:
+    """What becomes of bad rows is said anew each time; whether keys are unique is not."""
+    first, later = source_of(tmp_path / "a", objects(1, 1)), source_of(tmp_path / "b", objects(2, 1))
+    table = later.tables["Object"]
+    policies = {"bad_positions": "skip", "duplicates": "keep-first"}
+    asked = replace(table, layout=table.layout.model_copy(update=policies))
+    kept = with_kept_columns(replace(later, tables={"Object": asked}), "made", definitions(first))
+    assert kept.tables["Object"].layout == first.tables["Object"].layout.model_copy(update=policies)
+    several = table.layout.model_copy(update={"unique_key": False, "duplicates": "keep-all"})
+    known = {"Object": (first.tables["Object"].table, several)}
+    assert with_kept_columns(later, "made", known).tables["Object"].layout == several
 
 
 def test_new_column_is_refused(tmp_path: Path) -> None:

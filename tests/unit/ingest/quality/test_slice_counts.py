@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pyarrow as pa
@@ -93,6 +94,16 @@ def test_extremes_leave_out_what_lies_below_nulls() -> None:
     assert (made.nans["f"], made.infinities["f"]) == (1, 1)
 
 
+def test_extremes_leave_out_what_is_below_a_nan_that_became_null() -> None:
+    """In a whole column any number lies there, and so it does in a float one once rows were taken out."""
+    given = pa.array([7.0, float("nan"), 5.0])
+    whole = pa.array([7, -(2**31), 5], pa.int32(), mask=[False, True, False])
+    assert _counts([("n", "int", whole)], given_floats={"n": given}).ranges == {"n": (5, 7)}
+    number = pa.array([7.0, 0.0, 5.0], mask=[False, True, False])
+    made = _counts([("f", "double", number)], given_floats={"f": given}, left_out=Counter({"duplicates": 1}))
+    assert made.ranges == {"f": (5.0, 7.0)}
+
+
 def test_ids_of_64_bits_keep_all_digits() -> None:
     """2**53 + 1 and 2**64 - 1 are no doubles; they are kept, read back and added up as they are."""
     ids = pa.array([2**53 + 1, 2**63 - 1], pa.int64())
@@ -124,3 +135,11 @@ def test_places_may_be_null_or_large() -> None:
     detectors = pa.array([9, 188, 3, None], pa.int16()).slice(1)
     made = _counts([("visit", "bigint", visits), ("detector", "smallint", detectors)])
     assert made.places == {"visit/detector": {"2025071500123/188": 1, "NULL/3": 1, "2025071500123/NULL": 1}}
+
+
+def test_no_number_is_shown_as_null() -> None:
+    """2**20 - 1, which stands for a NULL detector within, is a visit like any other."""
+    visits = pa.array([1048575, 5, None], pa.int64())
+    assert _counts([("visit", "bigint", visits)]).places == {"visit": {"1048575": 1, "5": 1, "NULL": 1}}
+    made = _counts([("visit", "bigint", visits), ("detector", "smallint", pa.array([1, None, 2], pa.int16()))])
+    assert made.places == {"visit/detector": {"1048575/1": 1, "5/NULL": 1, "NULL/2": 1}}

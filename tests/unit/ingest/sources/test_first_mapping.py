@@ -73,6 +73,21 @@ def test_folders_and_stems_are_tables(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_folder_of_which_other_files_are_taken_is_given_by_file(tmp_path: Path) -> None:
+    """A pattern would find the Butler's files, or a torn one, once more."""
+    put_tract(tmp_path, RUN, 9813, objects(1, 3))
+    top = RUN.split("/")[0]
+    write(tmp_path / top / "plain.parq", objects(9, 1))
+    (tmp_path / "Stars").mkdir()
+    (tmp_path / "Stars" / "torn.parq").write_bytes(b"PAR1")
+    write(tmp_path / "Stars" / "x.parq", objects(20, 1))
+    tables = map_folder(tmp_path).content["tables"]
+    assert {name: tables[name]["files"] for name in (top, "Stars")} == {
+        top: [f"{top}/plain.parq"], "Stars": ["Stars/x.parq"],
+    }  # fmt: skip
+    assert tables["Object"]["files"] == ["**/objectTable_tract/**/*.parq*"]
+
+
 def test_names_differ_though_folders_are_alike(tmp_path: Path) -> None:
     """Two folders whose names make one table name are two tables; the database's name is a usable one."""
     for name in ("a b", "a-b", "A_B"):

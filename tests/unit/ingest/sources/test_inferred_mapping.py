@@ -80,6 +80,14 @@ def test_whole_numbers_of_one_file_are_floats_of_another(value: int, is_taken: b
     assert [row["n"] for row in rows(table)] == [float(value), 5.0, None]
 
 
+def test_statistics_are_those_of_the_column_after_a_struct(tmp_path: Path) -> None:
+    """A struct has several columns in a file: the numbers behind it are looked at, not its own."""
+    pair = pa.array([{"a": 1, "b": 2}], pa.struct([("a", pa.int64()), ("b", pa.int64())]))
+    first = objects(1, 1).append_column("pair", pair).append_column("n", pa.array([2**60 + 1]))
+    with pytest.raises(UserError, match=r"column 'n' is int64 in .* and double in"):
+        opened(tmp_path, first, objects(2, 1, n=[0.5]))
+
+
 def test_what_no_column_takes_is_left_out_and_said(tmp_path: Path) -> None:
     """A list, a twin in another case, chunk numbers; the rest is taken."""
     content = objects(1, 1, spans=[[1, 2]], Flux=[1.0], flux=[2.0], chunkId=[3], empty=pa.nulls(1))
