@@ -328,8 +328,7 @@ class Testbed:
         Raises:
             UserError: an unknown database, table or column, or a value that the column cannot hold.
         """
-        ask = partial(self._table, database)
-        return skyshard.releases.where_from(self.registry, ask, self._count_on, database, table, key)
+        return skyshard.releases.where_from(self.registry, self._table, self._count_on, database, table, key)
 
     def _count_on(self, node: str, database: str, sql: str) -> int:
         with connect(self.cluster.endpoint(node), Account.READER, database) as connection:

@@ -72,7 +72,7 @@ def read_catalog(connection: Connection, database: str, names: DatabaseNames) ->
         tables[name] = replace(table, spread_keys=_spread_keys(database, table, spread)) if spread else table
     layout = Layout.model_validate_json(found[0][1])
     return Catalog(
-        database, layout, tables, tuple(sorted(nodes)), last_transaction(connection, database), str(found[0][2]),
+        database, layout, tables, tuple(sorted(nodes)), last_transaction(connection, database), names.shown(database),
         names.aliases(database),
     )  # fmt: skip
 

@@ -30,7 +30,7 @@ NAMES = (
     f"JOIN {_named('databases')} d ON d.name = a.`database`"
 )
 """What databases are called, their stored names and states; then the aliases, with those of their databases."""
-DATABASE = f"SELECT state, layout, shown FROM {_named('databases')} WHERE name = %s"
+DATABASE = f"SELECT state, layout FROM {_named('databases')} WHERE name = %s"
 """Argument: a stored name, as of all that follow."""
 TABLES = (
     f"SELECT t.definition, t.layout, t.position_is_local FROM {_named('tables')} t WHERE t.`database` = %s "

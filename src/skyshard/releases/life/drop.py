@@ -16,7 +16,7 @@ from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.registry.catalog.database_names import KnownName
 from skyshard.registry.registry import Registry
 from skyshard.registry.stored.lifecycle import DatabaseState
-from skyshard.releases.life.names import own_database, require_settled
+from skyshard.releases.life.names import own_database, require_settled, still_stored
 from skyshard.releases.life.servers import LifePlace, remove_database
 
 
@@ -90,9 +90,7 @@ def _locked(registry: Registry, known: KnownName) -> Iterator[None]:
 def _hide(registry: Registry, known: KnownName, *, with_aliases: bool, kept_until_s: float) -> None:
     """From here on no query begins with the database."""
     with registry.naming():
-        now = own_database(registry.published.names(), known.name)
-        if now.stored != known.stored:
-            raise ClusterError(f"'{known.name}' was renamed meanwhile", remedy="ask again", retryable=True)
+        now = still_stored(registry, known.name, known.stored)
         if now.state is DatabaseState.DROPPING:
             registry.life.keep_until(known.stored, kept_until_s)
             return

@@ -6,7 +6,7 @@ loops. Names are of the form that new databases have, and all different.
 
 from __future__ import annotations
 
-from skyshard.basics.errors import UserError
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.ingest.sources.database_name import require_database_name
 from skyshard.registry.catalog.database_names import DatabaseNames, KnownName
 from skyshard.registry.registry import Registry
@@ -71,7 +71,7 @@ def rename(registry: Registry, database: str, name: str) -> None:
     require_name(name)
     stored = own_database(registry.published.names(), database).stored
     with registry.ingesting(stored), registry.naming():
-        known = own_database(registry.published.names(), database)
+        known = still_stored(registry, database, stored)
         require_settled(registry, known)
         registry.life.rename(known.stored, name)
 
@@ -88,6 +88,19 @@ def own_database(names: DatabaseNames, name: str) -> KnownName:
         raise UserError(
             f"'{name}' is an alias of '{database}'", remedy=f"name the database, or `skyshard alias --remove {name}`"
         )
+    return known
+
+
+def still_stored(registry: Registry, name: str, stored: str) -> KnownName:
+    """A database by its own name, whose locks were taken by its stored name.
+
+    Raises:
+        UserError: there is none, or it is an alias.
+        ClusterError: the name is another one's by now (retryable).
+    """
+    known = own_database(registry.published.names(), name)
+    if known.stored != stored:
+        raise ClusterError(f"'{name}' was renamed meanwhile", remedy="ask again", retryable=True)
     return known
 
 

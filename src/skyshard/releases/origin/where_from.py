@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -59,12 +60,12 @@ class CountRows(Protocol):
 
 
 def where_from(
-    registry: Registry, ask: Callable[[str], pa.Table], count: CountRows, database: str, table: str, key: str
+    registry: Registry, ask: Callable[[str, str], pa.Table], count: CountRows, database: str, table: str, key: str
 ) -> RowOrigins:
     """The origin of every row with a key.
 
     Args:
-        ask: answers a statement over the database.
+        ask: answers a statement over a database, by its name.
         key: as ``row_key.row_keys`` reads it.
 
     Raises:
@@ -75,7 +76,8 @@ def where_from(
     if entry is None:
         raise UserError(f"database '{database}' has no table '{table}'", remedy=f"it has {', '.join(catalog.tables)}")
     has_provenance = entry.table.find(FILE_COLUMN) is not None
-    find = _Numbered(registry, ask) if has_provenance else _Candidates(registry, ask, count)
+    asking = partial(ask, catalog.called)  # an alias may name another database by then
+    find = _Numbered(registry, asking) if has_provenance else _Candidates(registry, asking, count)
     ways = row_keys(entry.table, entry.layout, key)
     rows: tuple[RowOrigin, ...] = ()
     way = ways[0]
@@ -122,13 +124,14 @@ class _Candidates:
             condition = f"{condition} AND {quote_name(entry.layout.flag)} <> 2"
         columns = [CHUNK_COLUMN] if is_chunked else [entry.table.columns[0].name]
         found = _select(self.ask, columns, entry.table, condition)
-        chunks = sorted({int(chunk) for (chunk,) in found}) if is_chunked else [WHOLE] * bool(found)
+        if not found:
+            return ()
+        chunks = sorted({int(chunk) for (chunk,) in found}) if is_chunked else [WHOLE]
         replicas = self.registry.replicas.all(catalog.database, name)
-        brought = self._brought(catalog.database, name)
+        brought, merged = self._brought(catalog.database, name), self._merged(catalog.database)
         rows: list[RowOrigin] = []
         for chunk in chunks:
             parts = {r.part: r for r in replicas if r.chunk == chunk and not r.is_overlap}
-            merged = self._merged(catalog.database)
             for part, replica in sorted(parts.items()):
                 those = {t: p for t, p in brought.get(chunk, {}).items() if part_of(t, list(parts), merged) == part}
                 paths = sorted({path for listed in those.values() for path in listed})

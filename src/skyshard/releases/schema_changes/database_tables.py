@@ -36,7 +36,7 @@ class ClusterTables:
         made = {}
         for name, entry in catalog.tables.items():
             key = entry.layout.key if entry.layout.role is Role.DIRECTOR else ""
-            made[name] = SideTable(entry.table, key, _StoredRows(self.ask, database, name).rows if key else None)
+            made[name] = SideTable(entry.table, key, _StoredRows(self.ask, catalog.called, name).rows if key else None)
         return made
 
 

@@ -49,7 +49,7 @@ def match_rows(old: pa.Table, new: pa.Table, old_key: str, new_key: str) -> Matc
 
 def _single_keys(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Keys that occur once, sorted, and their rows."""
-    numbers = column.cast(pa.int64(), safe=False).to_numpy()
+    numbers = column.cast(pa.int64(), safe=False).fill_null(0).to_numpy()
     is_there = np.asarray(column.is_valid())
     values, places, counts = np.unique(numbers[is_there], return_index=True, return_counts=True)
     return values[counts == 1], np.flatnonzero(is_there)[places[counts == 1]]

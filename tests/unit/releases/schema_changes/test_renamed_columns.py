@@ -102,3 +102,11 @@ def test_rows_match_by_key_in_any_order(order: list[int], cut: int) -> None:
     matched = match_rows(old, new, "id", "key")
     assert matched.old.column("id").to_pylist() == sorted(order[:cut])
     assert matched.new.column("b").to_pylist() == matched.old.column("a").to_pylist()
+
+
+def test_keys_of_64_bits_are_told_apart_beside_a_null() -> None:
+    """Three keys that are one as floats, and a row without a key."""
+    keys = pa.array([2**62, 2**62 + 1, 2**62 + 2, None])
+    side = pa.table({"id": keys, "x": [1, 2, 3, 4]})
+    matched = match_rows(side, side, "id", "id")
+    assert (matched.rows, matched.old["x"].to_pylist()) == (3, [1, 2, 3])
