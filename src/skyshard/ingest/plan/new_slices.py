@@ -49,8 +49,9 @@ def new_slices(plan: IngestPlan, taken: Taken, standing: Sequence[InputFile] = (
         kept = []
         seen: dict[str, InputSlice] = {}
         for piece in table.source.slices:
-            if (table.name, piece.fingerprint()) in contents:
-                _require_once(table, piece, taken, seen)
+            digest = piece.fingerprint()
+            if (table.name, digest) in contents:
+                _require_once(table, piece, digest, taken, seen)
                 replayed[table.name] += 1
             elif (table.name, piece.path) in taken:
                 raise _changed(piece, plan.called, is_known=(table.name, piece.path) in paths)
@@ -62,9 +63,11 @@ def new_slices(plan: IngestPlan, taken: Taken, standing: Sequence[InputFile] = (
     return NewSlices(replace(plan, tables=tuple(tables)), dict(replayed))
 
 
-def _require_once(table: PlannedTable, piece: InputSlice, taken: Taken, seen: dict[str, InputSlice]) -> None:
+def _require_once(
+    table: PlannedTable, piece: InputSlice, digest: str, taken: Taken, seen: dict[str, InputSlice]
+) -> None:
     """Refuse a copy beside the file that was taken in: its rows would be left out without a word."""
-    other = seen.setdefault(piece.fingerprint(), piece)
+    other = seen.setdefault(digest, piece)
     are_both = all((table.name, one.path) in taken for one in (piece, other))
     if other.path != piece.path and not are_both and _has_rows(table, piece):
         raise UserError(

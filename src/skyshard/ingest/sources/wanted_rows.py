@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -66,5 +67,6 @@ def wanted_rows(
         raise UserError(f"'{piece.path}', row {row}: {error.what}", remedy=error.remedy) from None
     if is_wanted.all():
         return given, inputs
-    mask = pa.array(is_wanted)
-    return given.only(is_wanted, WHERE), {name: values.filter(mask) for name, values in inputs.items()}
+    read = pa.RecordBatch.from_arrays([*inputs.values()], names=[*inputs]) if inputs else given.batch
+    taken = replace(given, batch=read).only(is_wanted, WHERE)
+    return taken, dict(zip(taken.batch.schema.names, taken.batch.columns, strict=True))

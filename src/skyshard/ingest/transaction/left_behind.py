@@ -86,13 +86,16 @@ class _Follower:
         """The chunks, of those given, with a row whose director is elsewhere, or went."""
         elsewhere: list[Orphans] = []
         nowhere: list[Orphans] = []
+        sides = [
+            (bit, key, DirectorKeys.open(self._run.site.folders.keys.joinpath(*split_director(one, self._database))))
+            for bit, key, one in _sides(self._entry)
+        ]
         for batch in self._rows(chunks):
             flags = batch[self._entry.layout.flag].fill_null(3) if self._entry.layout.flag else None
-            for bit, key, director in _sides(self._entry):
+            for bit, key, director in sides:
                 is_mine = np.ones(len(batch), bool) if flags is None else (flags.to_numpy() & bit) != 0
-                database, table = split_director(director, self._database)
                 keys, places = batch[key].combine_chunks(), batch[CHUNK_COLUMN].to_numpy()
-                at = DirectorKeys.open(self._run.site.folders.keys / database / table).find(keys, places)
+                at = director.find(keys, places)
                 elsewhere.append(orphans_of(keys, is_mine & at.is_known & (at.chunks != places), places))
                 nowhere.append(orphans_of(keys, is_mine & ~at.is_known, places))
         lost = distinct(nowhere)

@@ -167,8 +167,8 @@ def take_back(site: Site, database: str, mine: OpenTransaction, error: str = "")
         forget_quality(site.folders.quality / database, mine.id)
     else:
         site.drop_database(database, _directors(site, database, mine.id))
-        for folder in (site.folders.keys, site.folders.truth, site.folders.quarantine, site.folders.quality):
-            shutil.rmtree(folder / database, ignore_errors=True)
+        for folder in site.folders.of_database(database):
+            shutil.rmtree(folder, ignore_errors=True)
     clear_staging(site, database)
     registry.transactions.take_back(database, mine)
     site.events.tell(TRANSACTION_ABORTED, transaction=mine.id, database=database)

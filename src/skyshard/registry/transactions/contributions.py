@@ -41,23 +41,20 @@ class Contributions(Store):
 
     def ingested_parts(self, database: str) -> dict[tuple[str, str], str]:
         """What finished transactions took in, and none replaced: (table, path of the part) → digest of the part."""
-        query = (
-            sa.select(t.contributions.c.table, t.contributions.c.part, t.contributions.c.part_digest)
-            .join(t.transactions, t.transactions.c.id == t.contributions.c.transaction_id)
-            .where(
-                t.transactions.c.database == database,
-                t.transactions.c.state == TransactionState.FINISHED,
-                t.contributions.c.state == ContributionState.LOADED,
-            )
-            .distinct()
-        )
-        with self._engine.connect() as connection:
-            return {(str(table), str(part)): str(digest) for table, part, digest in connection.execute(query)}
+        c = t.contributions.c
+        standing = self._standing(database, c.table, c.part, c.part_digest)
+        return {(str(table), str(part)): str(digest) for table, part, digest in standing}
 
     def standing_parts(self, database: str) -> set[tuple[int, str, str]]:
         """What stands of a database: finished transaction, table and path of each part that was not replaced."""
+        c = t.contributions.c
+        standing = self._standing(database, c.transaction_id, c.table, c.part)
+        return {(int(number), str(table), str(part)) for number, table, part in standing}
+
+    def _standing(self, database: str, *columns: sa.Column[Any]) -> list[Any]:
+        """Of what finished transactions took in, and none replaced, each combination of these columns."""
         query = (
-            sa.select(t.contributions.c.transaction_id, t.contributions.c.table, t.contributions.c.part)
+            sa.select(*columns)
             .join(t.transactions, t.transactions.c.id == t.contributions.c.transaction_id)
             .where(
                 t.transactions.c.database == database,
@@ -67,7 +64,7 @@ class Contributions(Store):
             .distinct()
         )
         with self._engine.connect() as connection:
-            return {(int(number), str(table), str(part)) for number, table, part in connection.execute(query)}
+            return list(connection.execute(query))
 
     def data_digest(self, database: str) -> str:
         """One number for all rows of a database, whatever nodes they are on: the digests of its tables, summed."""

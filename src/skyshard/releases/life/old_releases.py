@@ -63,18 +63,14 @@ def _without_needed(
     candidates: list[str], followers: Mapping[str, Sequence[str]], keeps: dict[str, str]
 ) -> KeptReleases:
     """Leave out what a database that stays needs, and put those that follow before those that they follow."""
-    left, drops = set(candidates), list[str]()
+    left = set(candidates)
     while True:
-        needed = {
-            name: other
-            for name in left
-            for other in followers.get(name, ())
-            if other not in left and other not in drops
-        }
+        needed = {name: other for name in left for other in followers.get(name, ()) if other not in left}
         if not needed:
             break
         keeps |= {name: f"tables of {other} follow its directors" for name, other in sorted(needed.items())}
         left -= set(needed)
+    drops: list[str] = []
     while left:
         ready = [name for name in reversed(candidates) if name in left and not left & set(followers.get(name, ()))]
         drops += ready

@@ -20,7 +20,7 @@ def pair_equal(old: Sequence[Words], new: Sequence[Words]) -> tuple[RowIndexes, 
     >>> [found.tolist() for found in pair_equal(old, new)]
     [[1, 0], [0, 2]]
     """
-    first, second = (old[0], new[0]) if len(old) == 1 else _numbered(old, new)
+    first, second = (old[0], new[0]) if len(old) == 1 else numbered(old, new)
     old_order, new_order = np.argsort(first, kind="stable"), np.argsort(second, kind="stable")
     sorted_old, sorted_new = first[old_order], second[new_order]
     place = np.searchsorted(sorted_old, sorted_new, side="left") + copy_numbers(sorted_new)
@@ -41,11 +41,11 @@ def doubled(words: Sequence[Words]) -> int:
     """Rows beyond the first of their key."""
     if not len(words[0]):
         return 0
-    numbers = words[0] if len(words) == 1 else _numbered(words, [word[:0] for word in words])[0]
+    numbers = words[0] if len(words) == 1 else numbered(words, [word[:0] for word in words])[0]
     return len(numbers) - len(np.unique(numbers))
 
 
-def _numbered(old: Sequence[Words], new: Sequence[Words]) -> tuple[Integers, Integers]:
+def numbered(old: Sequence[Words], new: Sequence[Words]) -> tuple[Integers, Integers]:
     """A number for each key of several words, equal for equal keys."""
     both = [np.concatenate(pair) for pair in zip(old, new, strict=True)]
     order = np.lexsort(both)

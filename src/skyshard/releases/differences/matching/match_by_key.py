@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyshard.basics.array_types import Flags, Words
-from skyshard.releases.differences.matching.key_pairs import doubled, pair_equal
+from skyshard.releases.differences.matching.key_pairs import doubled, numbered, pair_equal
 from skyshard.releases.differences.matching.matched_pairs import MatchedPairs
 from skyshard.releases.differences.matching.near_pairs import separations, unit_vectors
 from skyshard.releases.differences.outlines.row_outlines import Outlines, SideOutlines, by_chunk
@@ -87,14 +87,7 @@ def _mark(marks: Marks, side: Outlines, found: NDArray[np.int8]) -> None:
 
 def _has_key(side: Outlines, other: Outlines) -> Flags:
     """Rows whose key is on the other side too."""
-    words = [np.concatenate(pair) for pair in zip(words_in(side), words_in(other), strict=True)]
-    order = np.lexsort(words)
-    differs = np.zeros(len(order), np.bool_)
-    for word in words:
-        differs[1:] |= word[order[1:]] != word[order[:-1]]
-    number = np.empty(len(order), np.intp)
-    number[order] = np.cumsum(differs)
-    return np.isin(number[: len(side)], number[len(side) :])
+    return np.isin(*numbered(words_in(side), words_in(other)))
 
 
 def words_in(outlines: Outlines) -> list[Words]:
