@@ -1,4 +1,4 @@
-"""Arrays in files of NumPy's format (``.npy``), read from any thread."""
+"""Arrays in files of NumPy's format (``.npy``), read and written from any thread."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyshard.basics.python_syntax import ONE_AT_A_TIME
+from skyshard.host.atomic_files import new_file
+from skyshard.host.disk_space import require_room, writing
 
 
 def load_array(path: Path) -> NDArray[Any]:
@@ -34,3 +36,14 @@ def map_array(path: Path) -> NDArray[Any]:
             return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
         except ValueError:  # nothing can be mapped
             return np.asarray(np.load(path, allow_pickle=False))
+
+
+def save_array(path: Path, array: NDArray[Any]) -> None:
+    """Write an array to a file of its own, which gets its name when all is written.
+
+    Raises:
+        ClusterError: the disk has no room for it, or the file cannot be written.
+    """
+    require_room(path.parent, array.nbytes)
+    with writing(path), new_file(path) as draft, draft.open("wb") as file:
+        np.save(file, array)

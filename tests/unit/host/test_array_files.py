@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import skyshard
-from skyshard.host.array_files import load_array, map_array
+from skyshard.host.array_files import load_array, map_array, save_array
 
 SOURCE = Path(skyshard.__file__).parent
 
@@ -17,7 +17,7 @@ SOURCE = Path(skyshard.__file__).parent
 def test_an_array_comes_back_as_it_was_written(tmp_path: Path, shape: tuple[int, ...], kind: str) -> None:
     """Whole and mapped, an empty one too."""
     array = np.arange(np.prod(shape)).reshape(shape).astype(kind)
-    np.save(tmp_path / "a.npy", array)
+    save_array(tmp_path / "a.npy", array)
     for read in (load_array, map_array):
         found = read(tmp_path / "a.npy")
         assert found.dtype == array.dtype

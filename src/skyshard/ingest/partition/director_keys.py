@@ -22,8 +22,7 @@ from skyshard.basics.array_types import Numbers
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
-from skyshard.host.array_files import map_array
-from skyshard.host.atomic_files import new_file
+from skyshard.host.array_files import map_array, save_array
 from skyshard.host.disk_space import require_room, writing
 from skyshard.ingest.partition.key_files import (
     KEYS,
@@ -126,9 +125,7 @@ def save_keys(path: Path, parts: Sequence[tuple[pa.Array, Numbers, Numbers]], ki
     if kind.is_unique and len(twice):
         first = int(twice[0])
         return [int(row) for row in order[first : first + 2]]
-    require_room(path.parent, records.nbytes)
-    with writing(path), new_file(path) as draft, draft.open("wb") as file:
-        np.save(file, records)
+    save_array(path, records)
     return []
 
 

@@ -21,9 +21,7 @@ from numpy.typing import NDArray
 from skyshard.basics.array_types import Numbers
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
-from skyshard.host.array_files import load_array, map_array
-from skyshard.host.atomic_files import new_file
-from skyshard.host.disk_space import require_room, writing
+from skyshard.host.array_files import load_array, map_array, save_array
 from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind, by_key, whole_keys
 from skyshard.ingest.partition.quarantine import without_bad_positions
 from skyshard.ingest.source import InputBatch, InputSlice, Reader, SourceTable
@@ -168,6 +166,4 @@ def _name(piece: InputSlice) -> str:
 
 def _save(path: Path, array: NDArray[Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    require_room(path.parent, array.nbytes)
-    with writing(path), new_file(path) as draft, draft.open("wb") as file:
-        np.save(file, array)
+    save_array(path, array)

@@ -12,8 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.host.atomic_files import new_file
-from skyshard.host.disk_space import require_room, writing
+from skyshard.host.array_files import save_array
 from skyshard.ingest.partition.director_keys import whole_keys
 from skyshard.ingest.partition.key_files import seal
 
@@ -46,8 +45,6 @@ def distinct(parts: Sequence[Orphans]) -> Orphans:
 def save_orphans(path: Path, parts: Sequence[Orphans]) -> dict[str, int]:
     """Write the orphans of several batches or slices; returns the file's name and size."""
     pairs = distinct(parts)
-    require_room(path.parent, pairs.nbytes)
-    with writing(path), new_file(path) as draft, draft.open("wb") as file:
-        np.save(file, pairs)
+    save_array(path, pairs)
     seal(path)
     return {path.name: path.stat().st_size}

@@ -14,9 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skyshard.basics.array_types import Flags, Floats, RowIndexes
-from skyshard.host.array_files import load_array
-from skyshard.host.atomic_files import new_file
-from skyshard.host.disk_space import require_room, writing
+from skyshard.host.array_files import load_array, save_array
 
 NEAR_ARCSEC = 0.2
 _POLE_DEG = 89.0
@@ -80,9 +78,7 @@ def _mark_near(ra: Floats, dec: Floats, rows: RowIndexes, radius_deg: float, is_
 def save_positions(path: Path, parts: Sequence[NDArray[np.float64]]) -> dict[str, int]:
     """Write the positions of a slice's primary rows, (2, n); returns the file's name and size."""
     positions = np.concatenate(parts, axis=1) if parts else np.empty((2, 0))
-    require_room(path.parent, positions.nbytes)
-    with writing(path), new_file(path) as draft, draft.open("wb") as file:
-        np.save(file, positions)
+    save_array(path, positions)
     return {path.name: path.stat().st_size}
 
 
