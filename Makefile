@@ -1,7 +1,7 @@
 # Skyshard: `make demo` and `make test` each work alone, from a fresh clone with Python 3.11 and pip.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup myrocks demo test check lint docs pictures bench lock clean
+.PHONY: help setup myrocks demo test check lint docs pictures bench lock clean tools
 BIN := .venv/bin
 DEMO_OUT ?= demo-out
 PYTEST_ARGS ?=
@@ -31,7 +31,10 @@ pictures: demo ## The pictures of README and documentation anew, from a demo and
 	@$(BIN)/skyshard bench report docs/examples/kpm-50
 	@$(BIN)/python tools/page_picture.py docs/examples/kpm-50/report.html docs/images/kpm-50.png --height 1500
 
-test: setup lint ## Everything that CI runs: linters, types, floors, all tests
+tools: setup ## The commands that tests with several hosts need, where this is root and apt works
+	@tools/provide_test_tools.sh
+
+test: setup lint tools ## Everything that CI runs: linters, types, floors, all tests
 	@$(PYTEST) -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 
 check: setup lint ## The quick part of `test`: linters, types, floors, unit tests

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from query_catalog import DATABASE, FIRST_KEY, make_catalog
 
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.testbed import Testbed
 
 RADIUS_DEG = 0.016666
@@ -194,7 +194,7 @@ def run(rows: int, repeats: int) -> dict[str, Any]:
         source = make_catalog(folder / "catalog", rows)
         import_s = import_hats(source, folder / "hats")
         found: dict[str, dict[str, Any]] = {}
-        cluster = Cluster.at(folder / "cluster")
+        cluster = PrivateCluster(folder / "cluster")
         try:
             cluster.start(2)
             with Testbed(cluster.folder) as testbed:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Endpoint, connect
 from skyshard.runtime import open_runtime
 
@@ -34,7 +34,7 @@ def timed(times: Times, what: str, count: int = 1) -> Iterator[None]:
 
 
 def measure_cluster(folder: Path, nodes: int, times: Times) -> None:
-    cluster = Cluster.at(folder / "cluster")
+    cluster = PrivateCluster(folder / "cluster")
     with timed(times, f"new cluster of {nodes} nodes and the czar"):
         cluster.start(nodes)
     try:

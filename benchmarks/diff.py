@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.testbed import Testbed
 
 STRIPING = {"stripes": 85, "substripes": 12, "overlap_deg": 0.01667}
@@ -118,7 +118,7 @@ def compare(testbed: Testbed, rows: int, columns: int, match: str, before: int) 
 def measure(rows: int, columns: int, nodes: int, match: str) -> Measured:
     """Make, ingest and compare two releases in a cluster of their own."""
     with tempfile.TemporaryDirectory(prefix="skyshard-diff-", dir="/tmp") as folder:
-        cluster = Cluster.at(Path(folder) / "cluster")
+        cluster = PrivateCluster(Path(folder) / "cluster")
         try:
             cluster.start(nodes)
             with Testbed(cluster.folder) as testbed:

@@ -26,7 +26,7 @@ from typing import Any
 import psutil
 
 from skyshard import Layout, Loader, Source, Testbed, source_at
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
 from skyshard.host.shipped_data import data_folder
 
@@ -60,7 +60,7 @@ class Cell:
 class Bench:
     """A node, and the sky that it takes in again and again."""
 
-    def __init__(self, cluster: Cluster, source: Source) -> None:
+    def __init__(self, cluster: PrivateCluster, source: Source) -> None:
         self._cluster = cluster
         self._source = source
         (pid,) = (server.pid for server in cluster.status() if server.name == "node1")
@@ -107,7 +107,7 @@ class Bench:
 def run(recipe: str, fraction: float, rounds: int) -> list[Cell]:
     """Every way by both loaders, the best of the rounds; an engine that the node has not is left out."""
     with tempfile.TemporaryDirectory(prefix="skyshard-bench-", dir="/tmp") as name:
-        cluster = Cluster.at(Path(name) / "cluster")
+        cluster = PrivateCluster(Path(name) / "cluster")
         cluster.start(1)
         try:
             with connect(cluster.endpoint("node1"), Account.ADMIN) as server:

@@ -40,7 +40,7 @@ from skyshard.catalog.ddl import create_table, stored_table
 from skyshard.catalog.felis_schemas import read_schema
 from skyshard.catalog.schema import Column, Table
 from skyshard.chunking import Chunker
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect, quote_text
 from skyshard.ingest.on_nodes.build_orders import BuildContext, ChunkKey, merged_segments, plan_builds
 from skyshard.ingest.partition.bundle import Bundle, BundleWriter, Segment, SliceReport
@@ -135,7 +135,7 @@ def _values(column: Column, first: int, count: int, random: np.random.Generator,
 class Bench:
     """A private cluster of two nodes, a folder for files, and the bytes of memory that a comparison needs."""
 
-    cluster: Cluster
+    cluster: PrivateCluster
     folder: Path
     memory: int
 
@@ -198,7 +198,8 @@ def load_ratio(bench: Bench, catalog: Path) -> dict[str, float]:
     contexts = []
     for name in names:  # a folder each, as each ingest has its own
         (staging / name).mkdir()
-        contexts.append(BuildContext(make_plan(source, database=name), 1, placed, frozenset(), staging / name))
+        place = functools.partial(Path, staging / name)
+        contexts.append(BuildContext(make_plan(source, database=name), 1, placed, frozenset(), place))
     with bench.one_core():
         base = bench.timed(lambda: _load_csv(bench, table, texts))
         images = [bench.timed(functools.partial(_pack_and_build, bench, table, c, report, batch)) for c in contexts]
@@ -233,7 +234,7 @@ def _pack_and_build(
 ) -> None:
     """Arrow batch → packed records → bundle → tables, indexed, counted and digest-checked."""
     edges = [0, *itertools.accumulate(segment.rows for segment in report.segments)]
-    with BundleWriter(Bundle(context.staging, "Object", report.digest), Loader.IMAGE, None) as writer:
+    with BundleWriter(Bundle(context.staging_on(""), "Object", report.digest), Loader.IMAGE, None) as writer:
         places = writer.add_records(pack(batch, RecordLayout.of(table.stored)), edges)
     segments = [
         replace(segment, file=file, offset=offset)
@@ -309,7 +310,7 @@ def _partition_and_load(bench: Bench, table: PlannedTable) -> None:
 
 
 def _ingest(
-    bench: Bench, cluster: Cluster, catalog: Path, database: str, runtime: RuntimeKind, repeats: int = 1
+    bench: Bench, cluster: PrivateCluster, catalog: Path, database: str, runtime: RuntimeKind, repeats: int = 1
 ) -> float:
     """Seconds of an ingest, the shortest; a small one comes before, so that what the runtime starts is there."""
     with Testbed(cluster.folder, runtime=runtime) as testbed:
@@ -320,9 +321,9 @@ def _ingest(
         )
 
 
-def _single(bench: Bench) -> Cluster:
+def _single(bench: Bench) -> PrivateCluster:
     """A cluster of one node beside the one of two, pinned like this process."""
-    cluster = Cluster.at(bench.folder / "single")
+    cluster = PrivateCluster(bench.folder / "single")
     cluster.start(1)
     for status in cluster.status():
         psutil.Process(status.pid).cpu_affinity(psutil.Process().cpu_affinity())
@@ -341,7 +342,7 @@ def run(rows: int, wide_rows: int) -> dict[str, dict[str, float]]:
     """All comparisons; everything made is removed."""
     with tempfile.TemporaryDirectory(prefix="skyshard-bench-", dir="/tmp") as name:
         folder = Path(name)
-        bench = Bench(Cluster.at(folder / "cluster"), folder, (256 << 20) + 1_500 * rows + 6_000 * wide_rows)
+        bench = Bench(PrivateCluster(folder / "cluster"), folder, (256 << 20) + 1_500 * rows + 6_000 * wide_rows)
         bench.cluster.start(2)
         try:
             catalog = make_catalog(folder / "catalog", narrow_table(), rows, share(WIDE_AREA, rows / ROWS))
@@ -353,7 +354,7 @@ def run(rows: int, wide_rows: int) -> dict[str, dict[str, float]]:
             wide = make_catalog(folder / "wide", wide_table(), wide_rows, share(SMALL_AREA, wide_rows / WIDE_ROWS))
             results["hsc_load_vs_load_data"] = load_ratio(bench, wide)
         finally:
-            for cluster in (bench.cluster, Cluster.at(folder / "single")):
+            for cluster in (bench.cluster, PrivateCluster(folder / "single")):
                 if cluster.exists:
                     cluster.destroy()
     return results

@@ -25,7 +25,7 @@ import pyarrow as pa
 from ingest import WIDE_AREA, Area, make_catalog, narrow_table, share, warm_memory
 
 from skyshard.catalog.schema import Table
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.ingest.on_nodes.build_orders import index_build
 from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind, build_keys, save_keys
 from skyshard.node.mariadb_loader import MariaDBLoader
@@ -56,7 +56,7 @@ def _ingest(cluster: Path, catalog: Path, database: str, out: Any) -> None:
     out.put({"s": elapsed_s, "peak_MB": peak_kib * 1024 / 1e6, "rows": report.rows, "chunks": report.tables[0].chunks})
 
 
-def ingested(cluster: Cluster, catalog: Path, database: str) -> Result:
+def ingested(cluster: PrivateCluster, catalog: Path, database: str) -> Result:
     warm_memory(1 << 30)
     context = multiprocessing.get_context("spawn")
     out = context.Queue()
@@ -67,7 +67,7 @@ def ingested(cluster: Cluster, catalog: Path, database: str) -> Result:
     return result
 
 
-def by_rows(cluster: Cluster, folder: Path, rows: int) -> list[Result]:
+def by_rows(cluster: PrivateCluster, folder: Path, rows: int) -> list[Result]:
     """The same density, ever larger areas."""
     results = []
     for i in range(3):
@@ -79,7 +79,7 @@ def by_rows(cluster: Cluster, folder: Path, rows: int) -> list[Result]:
     return results
 
 
-def by_chunks(cluster: Cluster, folder: Path, rows: int, steps: list[int]) -> list[Result]:
+def by_chunks(cluster: PrivateCluster, folder: Path, rows: int, steps: list[int]) -> list[Result]:
     """The same rows, ever more chunks; ``ms_a_chunk`` compares with the fewest."""
     results: list[Result] = []
     for i, chunks in enumerate(steps):
@@ -94,7 +94,7 @@ def by_chunks(cluster: Cluster, folder: Path, rows: int, steps: list[int]) -> li
     return results
 
 
-def by_keys(cluster: Cluster, folder: Path, keys: int) -> Result:
+def by_keys(cluster: PrivateCluster, folder: Path, keys: int) -> Result:
     """Eight parts of random keys, merged and sorted, then made a table with its primary key."""
     random = np.random.default_rng(2)
     shuffled = random.permutation(keys)
@@ -123,7 +123,7 @@ def _seconds(work: Callable[[], object]) -> float:
 def run(rows: int, steps: list[int], keys: int) -> dict[str, Any]:
     """All three; everything made is removed."""
     with tempfile.TemporaryDirectory(prefix="skyshard-bench-", dir="/tmp") as name:
-        cluster, folder = Cluster.at(Path(name) / "cluster"), Path(name)
+        cluster, folder = PrivateCluster(Path(name) / "cluster"), Path(name)
         cluster.start(1)
         try:
             return {

@@ -52,7 +52,7 @@ from query_catalog import (
 
 from skyshard.catalog.layout import Layout, Striping
 from skyshard.chunking import Chunker
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.bind.bind_names import bind
 from skyshard.czar.bind.bound_statement import Bound
 from skyshard.czar.bind.rewrite import rewrite
@@ -63,7 +63,8 @@ from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.statement import SelectStatement, parse_statement
 from skyshard.db.connection import Account, connect
 from skyshard.host.process_tuning import allow_tuning
-from skyshard.registry.catalog.published_catalog import Catalog, CatalogSource, CatalogTable, ChunkEntry
+from skyshard.registry.catalog.chunk_entries import ChunkEntries, ChunkEntry
+from skyshard.registry.catalog.published_catalog import Catalog, CatalogSource, CatalogTable
 from skyshard.testbed import Testbed
 
 
@@ -144,7 +145,7 @@ def small_chunks(bench: Bench) -> dict[str, float]:
         czar_server.execute("CREATE TABLE Small LIKE Object")
     small = CatalogTable(
         replace(table.table, name="Small"), table.layout, SMALL_ROWS * count,
-        {number: ChunkEntry(SMALL_ROWS, 0, (name,)) for number, name in holders.items()},
+        ChunkEntries.of({number: ChunkEntry(SMALL_ROWS, 0, (name,)) for number, name in holders.items()}),
     )  # fmt: skip
     catalog = Catalog(DATABASE, bench.catalog.layout, {"Small": small}, nodes)
     with bench.czar(catalog, scan_threads=1) as czar:
@@ -207,7 +208,7 @@ def planning(bench: Bench) -> dict[str, float]:
     chunker = Chunker(340, 3, 0.01667)
     chunks = chunker.chunk_ids().tolist()
     table = bench.catalog.tables["Object"]
-    entries = {int(chunk): ChunkEntry(1000, 100, ("node1",)) for chunk in chunks}
+    entries = ChunkEntries.of({int(chunk): ChunkEntry(1000, 100, ("node1",)) for chunk in chunks})
     striping = Striping(stripes=340, substripes=3, overlap_deg=0.01667)
     layout = Layout(striping=striping, tables={})
     catalog = Catalog(DATABASE, layout, {"Object": replace(table, chunks=entries)}, ("node1",))
@@ -315,7 +316,7 @@ def shared(bench: Bench) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _evict(cluster: Cluster) -> None:
+def _evict(cluster: PrivateCluster) -> None:
     """Take the nodes' data files out of the page cache."""
     for node in cluster.node_names:
         for path in (cluster.data_dir(node) / DATABASE).glob("*.MYD"):
@@ -343,7 +344,7 @@ def run(rows: int, names: Sequence[str], *, is_quick: bool) -> dict[str, float]:
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="skyshard-bench-", dir="/tmp") as name:
         folder = Path(name)
-        cluster = Cluster.at(folder / "cluster")
+        cluster = PrivateCluster(folder / "cluster")
         try:
             cluster.start(2)
             with Testbed(cluster.folder) as testbed:

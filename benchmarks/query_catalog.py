@@ -15,9 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.czar import Czar
 from skyshard.db.connection import Account, Connection, Endpoint, connect
+from skyshard.registry.catalog.chunk_entries import ChunkEntries
 from skyshard.registry.catalog.database_names import DatabaseNames, KnownName
 from skyshard.registry.catalog.published_catalog import Catalog
 from skyshard.registry.catalog_cache import CatalogCache, CatalogSnapshot
@@ -91,7 +92,7 @@ def best_s(work: Callable[[], object], repeats: int = 3) -> float:
 class Bench:
     """A cluster with the catalog, and what is measured on it."""
 
-    cluster: Cluster
+    cluster: PrivateCluster
     testbed: Testbed
     rows: int
     is_quick: bool
@@ -106,18 +107,18 @@ class Bench:
         kept = {chunk: entry for chunk, entry in table.chunks.items() if entry.nodes[0] in nodes}
         kept = dict(list(kept.items())[:most_chunks])
         rows = sum(entry.rows for entry in kept.values())
-        return replace(self.catalog, tables={"Object": replace(table, chunks=kept, rows=rows)}, nodes=tuple(nodes))
+        return replace(
+            self.catalog, tables={"Object": replace(table, chunks=ChunkEntries.of(kept), rows=rows)}, nodes=tuple(nodes)
+        )
 
     def source(self, catalog: Catalog) -> Source:
         return Source(catalog, self.testbed.registry, self.cluster.endpoint("czar"))
 
     @contextlib.contextmanager
     def czar(self, catalog: Catalog, *, scan_threads: int) -> Iterator[Czar]:
-        nodes = {name: self.cluster.endpoint(name) for name in catalog.nodes}
-        folders = {name: self.cluster.data_dir(name) for name in ("czar", *catalog.nodes)}
-        with Czar(
-            self.source(catalog), self.cluster.endpoint("czar"), nodes, folders, scan_threads=scan_threads
-        ) as czar:
+        nodes = {name: self.cluster.node(name) for name in catalog.nodes}
+        at = (self.cluster.endpoint("czar"), nodes, self.cluster.data_dir("czar"))
+        with Czar(self.source(catalog), *at, scan_threads=scan_threads) as czar:
             yield czar
 
     @contextlib.contextmanager

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import skyshard
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.host.shipped_data import data_folder
 
 SOURCE = Path(skyshard.__file__).resolve().parents[1]
@@ -105,7 +105,7 @@ def measure(cluster: Path, sources: dict[str, Path], repeats: int, code: Path) -
 @contextmanager
 def sky(folder: Path) -> Iterator[Path]:
     """A cluster of two nodes with a small sky."""
-    cluster = Cluster.at(folder / "cluster")
+    cluster = PrivateCluster(folder / "cluster")
     cluster.start(2)
     try:
         with skyshard.Testbed(cluster.folder) as testbed:

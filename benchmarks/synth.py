@@ -25,7 +25,7 @@ import pyarrow as pa
 import yaml
 from ingest import warm_memory
 
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.rowimage.digest import digest
 from skyshard.rowimage.record import Field
 from skyshard.synth.recipe.recipe import Recipe, read_recipe
@@ -187,7 +187,7 @@ def processor_s(folder: Path) -> float:
 def measure_in_place(report: Report, cases: dict[str, Recipe]) -> None:
     """Rows made, packed, written, loaded with their indexes and checked, on two nodes; all processes run."""
     folder = Path(tempfile.mkdtemp(prefix="skyshard-bench-"))
-    cluster = Cluster.at(folder / "cluster")
+    cluster = PrivateCluster(folder / "cluster")
     cluster.start(2)
     try:
         with Testbed(cluster.folder, runtime="ray") as testbed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import shutil
@@ -17,8 +18,10 @@ import pytest
 from _pytest.doctest import DoctestModule
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.hosts import Lab
+from tests.support.namespaces import NoHostsHere
 
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.testbed import Testbed
 
 UNIT_LIMIT_S = 10
@@ -30,12 +33,20 @@ HANGS_AFTER_S = 240
 NODES = int(os.environ.get("SKYSHARD_NODES", "2"))
 os.environ.setdefault("SKYSHARD_MEMORY", "4G")
 """Several clusters run at once: their caches are small, so that they start fast."""
+IN_MEMORY = Path("/dev/shm")
+MEMORY_BYTES = 8 << 30
+"""What the files of all tests together stay below."""
+FILES = IN_MEMORY if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > MEMORY_BYTES else Path("/tmp")
+"""Where clusters and temporary folders are: who makes a table waits for the disk twice, and tests make thousands."""
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(FILES))
 LONG_FILES = (
-    "test_documented", "test_exactly_once", "test_ended_commands", "test_story", "test_czar", "test_engines",
-    "test_transactions", "test_server_settings", "test_bench", "test_soundness", "test_runtime", "test_ingest",
-    "test_histories", "test_synth_ingest", "test_agreement", "test_compaction", "test_ending", "test_sources",
-    "test_czar_generated", "test_docs_site", "test_packaging", "test_cluster_upgrade", "test_demo", "test_synth_ray",
-    "test_node_loader", "test_database_life",
+    "test_soak", "test_documented", "test_ingest_hosts", "test_moves", "test_nodes_over_hosts", "test_exactly_once",
+    "test_running_hosts", "test_replace", "test_database_life", "test_faults", "test_lost_rows", "test_operating",
+    "test_nodes", "test_synth_ingest", "test_replicas", "test_compaction", "test_cluster_upgrade", "test_lost_czar",
+    "test_row_policies", "test_bench", "test_experiment", "test_ending", "test_projection", "test_keys", "test_engines",
+    "test_text", "test_moves_meanwhile", "test_queries_over_hosts", "test_cluster", "test_ingest", "test_runtime",
+    "test_bench_stop", "test_charsets", "test_server_settings", "test_agreement", "test_docs_site", "test_story",
+    "test_oracle", "test_full_disk", "test_apart", "test_strays", "test_transactions", "test_diff",
     "test_synth_plan", "test_felis_rows", "test_generate", "test_report", "test_schema_names", "test_run_trial",
     "test_driver_processes", "test_metadata_folder", "test_effects", "test_completion", "test_text_fields",
     "test_chunker", "test_trend", "test_losses", "test_mapping_source",
@@ -119,7 +130,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def short_folder() -> Iterator[Path]:
     """A folder with a short path, removed at the end, also when the tests are killed."""
-    folder = Path(tempfile.mkdtemp(prefix="skyshard-test-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="skyshard-test-", dir=FILES))
     script = Path(__file__).parent / "support" / "cluster_guard.py"
     guard = subprocess.Popen([sys.executable, script, folder], stdin=subprocess.PIPE, start_new_session=True)
     yield folder
@@ -128,9 +139,9 @@ def short_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def private_cluster(short_folder: Path) -> Iterator[Cluster]:
+def private_cluster(short_folder: Path) -> Iterator[PrivateCluster]:
     """A running cluster of two nodes and the czar, destroyed at the end; tests clean up the databases they make."""
-    cluster = Cluster.at(short_folder / "cluster")
+    cluster = PrivateCluster(short_folder / "cluster")
     try:
         cluster.start(NODES)
         yield cluster
@@ -140,7 +151,35 @@ def private_cluster(short_folder: Path) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
+def own_cluster(short_folder: Path) -> Iterator[PrivateCluster]:
+    """A cluster of a file's own, for tests that look at all databases: others leave some on a shared one."""
+    cluster = PrivateCluster(Path(tempfile.mkdtemp(dir=short_folder)) / "own")
+    try:
+        cluster.start(NODES)
+        yield cluster
+    finally:
+        if cluster.exists:
+            cluster.destroy()
+
+
+@pytest.fixture(scope="module")
+def testbed(private_cluster: PrivateCluster) -> Iterator[Testbed]:
     """The private cluster, opened once for the tests of a file."""
     with Testbed(private_cluster.folder) as testbed:
         yield testbed
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """A switch for hosts of its own, which a file's tests add. Where there can be none, they are skipped.
+
+    Where ``SKYSHARD_HOSTS`` is ``required``, as in CI, they fail.
+    """
+    try:
+        opened = Lab()
+    except NoHostsHere as error:
+        if os.environ.get("SKYSHARD_HOSTS") == "required":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    with contextlib.closing(opened):
+        yield opened

@@ -11,7 +11,7 @@ import re
 from layered_drawing import Arrow, Box, draw
 
 START = "●"
-_LINE = re.compile(r"\s*(?P<start>\[\*\]|\w+) --> (?P<end>\[\*\]|\w+)(?:: (?P<event>\w+))?")
+_LINE = re.compile(r"\s*(?P<start>\[\*\]|[\w-]+) --> (?P<end>\[\*\]|[\w-]+)(?:: (?P<event>[\w-]+))?")
 
 Step = tuple[str, str, str]
 """A state, the state after it, and the event between them."""

@@ -22,8 +22,10 @@ __version__ = VERSION
 __all__ = [
     "Analysis",
     "Answer",
+    "BroughtBack",
     "Bug",
     "CalibrationRun",
+    "ChunkExplanation",
     "Cluster",
     "ClusterError",
     "ClusterFile",
@@ -33,15 +35,21 @@ __all__ = [
     "DatabaseQuality",
     "DemoResult",
     "Dropped",
+    "DroppedRows",
+    "Dumped",
     "Estimate",
     "ExperimentOutcome",
     "Explanation",
+    "FaultyReplica",
     "IngestPlan",
     "IngestReport",
     "InputFile",
+    "JobPlan",
+    "JobReport",
     "KeptReleases",
     "Layout",
     "Loader",
+    "LostRows",
     "NoRoom",
     "NodeStatus",
     "Progress",
@@ -50,10 +58,16 @@ __all__ = [
     "QueryResult",
     "QueryStats",
     "QueryStatus",
+    "Rebuilt",
     "Recipe",
     "Refusal",
+    "RepairPlan",
+    "Repaired",
+    "ReplicaStatus",
+    "Restored",
     "RowOrigin",
     "RowOrigins",
+    "Scrubbed",
     "ServerState",
     "SkyshardError",
     "Source",
@@ -82,6 +96,10 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from skyshard.backup.brought_back import BroughtBack as BroughtBack
+    from skyshard.backup.dump import Dumped as Dumped
+    from skyshard.backup.rebuild import Rebuilt as Rebuilt
+    from skyshard.backup.restore import Restored as Restored
     from skyshard.basics.errors import Bug as Bug
     from skyshard.basics.errors import ClusterError as ClusterError
     from skyshard.basics.errors import NoRoom as NoRoom
@@ -99,7 +117,7 @@ if TYPE_CHECKING:
     from skyshard.catalog.cluster_file import read_cluster_file as read_cluster_file
     from skyshard.catalog.layout import Layout as Layout
     from skyshard.catalog.layout import read_layout as read_layout
-    from skyshard.cluster.private_cluster import Cluster as Cluster
+    from skyshard.cluster.cluster import Cluster as Cluster
     from skyshard.cluster.server_status import NodeStatus as NodeStatus
     from skyshard.cluster.server_status import ServerState as ServerState
     from skyshard.czar.explain import Explanation as Explanation
@@ -116,7 +134,9 @@ if TYPE_CHECKING:
     from skyshard.ingest.transaction.ingest_report import IngestReport as IngestReport
     from skyshard.ingest.transaction.ingest_report import TableReport as TableReport
     from skyshard.ingest.upkeep.compaction import Compacted as Compacted
+    from skyshard.ingest.upkeep.drop_lost import DroppedRows as DroppedRows
     from skyshard.node.messages import Loader as Loader
+    from skyshard.registry.catalog.replication_index import FaultyReplica as FaultyReplica
     from skyshard.registry.stored.records import InputFile as InputFile
     from skyshard.releases.differences.difference import DatabaseDifference as DatabaseDifference
     from skyshard.releases.life.database_facts import DatabaseFacts as DatabaseFacts
@@ -125,6 +145,14 @@ if TYPE_CHECKING:
     from skyshard.releases.origin.where_from import RowOrigin as RowOrigin
     from skyshard.releases.origin.where_from import RowOrigins as RowOrigins
     from skyshard.releases.quality.database_quality import DatabaseQuality as DatabaseQuality
+    from skyshard.replicate.explain import ChunkExplanation as ChunkExplanation
+    from skyshard.replicate.health import ReplicaStatus as ReplicaStatus
+    from skyshard.replicate.job_plans import JobPlan as JobPlan
+    from skyshard.replicate.jobs import JobReport as JobReport
+    from skyshard.replicate.repair import LostRows as LostRows
+    from skyshard.replicate.repair import Repaired as Repaired
+    from skyshard.replicate.repair_plan import RepairPlan as RepairPlan
+    from skyshard.replicate.scrub import Scrubbed as Scrubbed
     from skyshard.scenarios.calibration_run import CalibrationRun as CalibrationRun
     from skyshard.scenarios.demo import DemoResult as DemoResult
     from skyshard.scenarios.demo import run_demo as run_demo
@@ -146,9 +174,13 @@ else:
         {
             "Analysis": "czar.result.analysis",
             "Answer": "czar.result.answer",
+            "BroughtBack": "backup.brought_back",
             "Bug": "basics.errors",
+            "Dumped": "backup.dump",
+            "Rebuilt": "backup.rebuild",
+            "Restored": "backup.restore",
             "CalibrationRun": "scenarios.calibration_run",
-            "Cluster": "cluster.private_cluster",
+            "Cluster": "cluster.cluster",
             "ClusterFile": "catalog.cluster_file",
             "ClusterError": "basics.errors",
             "Compacted": "ingest.upkeep.compaction",
@@ -174,6 +206,16 @@ else:
             "QueryResult": "czar.result.answer",
             "QueryStats": "czar.result.answer",
             "QueryStatus": "czar.submitted_queries",
+            "ChunkExplanation": "replicate.explain",
+            "FaultyReplica": "registry.catalog.replication_index",
+            "ReplicaStatus": "replicate.health",
+            "JobPlan": "replicate.job_plans",
+            "JobReport": "replicate.jobs",
+            "RepairPlan": "replicate.repair_plan",
+            "LostRows": "replicate.repair",
+            "DroppedRows": "ingest.upkeep.drop_lost",
+            "Repaired": "replicate.repair",
+            "Scrubbed": "replicate.scrub",
             "Recipe": "synth.recipe.recipe",
             "Refusal": "basics.errors",
             "RowOrigin": "releases.origin.where_from",

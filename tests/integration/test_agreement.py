@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from skyshard.basics.errors import UserError
 from skyshard.cli.app import app
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.testbed import Testbed
 
 
@@ -24,7 +24,7 @@ class Catalog:
     """A published catalog: how it was asked for, and how to ask for it otherwise."""
 
     folder: Path
-    cluster: Cluster
+    cluster: PrivateCluster
     database: str = field(default_factory=lambda: f"x{uuid.uuid4().hex[:10]}")
 
     def tables(self, **changes: Any) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class Catalog:
 
 
 @pytest.fixture
-def catalog(tmp_path: Path, private_cluster: Cluster) -> Catalog:
+def catalog(tmp_path: Path, private_cluster: PrivateCluster) -> Catalog:
     made = Catalog(tmp_path, private_cluster)
     made.add_rows(1)
     write_table(tmp_path, "Filter1", ["n"], [(1,), (2,)])
@@ -134,7 +134,7 @@ def test_the_same_again_is_no_error(testbed: Testbed, catalog: Catalog) -> None:
 
 
 def test_new_rows_take_the_engine_that_the_database_has(
-    testbed: Testbed, tmp_path: Path, private_cluster: Cluster
+    testbed: Testbed, tmp_path: Path, private_cluster: PrivateCluster
 ) -> None:
     """The engine needs not be said again; other rows are loaded as it wants them."""
     catalog = Catalog(tmp_path, private_cluster)
@@ -153,7 +153,7 @@ def test_a_way_of_shrinking_is_a_recipes(catalog: Catalog) -> None:
     assert (code, "is not a recipe" in said) == (2, True)
 
 
-def test_two_copies_stay_two(testbed: Testbed, tmp_path: Path, private_cluster: Cluster) -> None:
+def test_two_copies_stay_two(testbed: Testbed, tmp_path: Path, private_cluster: PrivateCluster) -> None:
     """What was asked for at first needs not be said again, and one copy is then refused."""
     catalog = Catalog(tmp_path, private_cluster)
     catalog.add_rows(1)

@@ -20,7 +20,7 @@ import yaml
 
 from skyshard.basics.errors import UserError
 from skyshard.catalog.schema import Column
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, Connection, connect
 from skyshard.ingest.values.arrow_values import from_arrow
 from skyshard.ingest.values.text_values import RowError
@@ -123,7 +123,7 @@ FITS = {
 
 
 @pytest.fixture(scope="module")
-def server(private_cluster: Cluster) -> Iterator[Connection]:
+def server(private_cluster: PrivateCluster) -> Iterator[Connection]:
     with connect(private_cluster.endpoint("node1"), Account.ADMIN) as connection:
         connection.execute("CREATE DATABASE matrix CHARACTER SET latin1")
         connection.execute("USE matrix")

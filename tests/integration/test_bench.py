@@ -20,7 +20,7 @@ from skyshard.bench.record.trial_folder import read_trial
 from skyshard.bench.workload.query_template import Header, parse_header
 from skyshard.bench.workload.workload import read_workload
 from skyshard.cli.app import app
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
 from skyshard.host.shipped_data import data_folder
 from skyshard.synth.recipe.recipe import read_recipe
@@ -60,7 +60,7 @@ MAY_BE_EMPTY = {
 
 
 @pytest.fixture(scope="module")
-def cluster(private_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+def cluster(private_cluster: PrivateCluster, tmp_path_factory: pytest.TempPathFactory) -> PrivateCluster:
     """The cluster with a thin sky of a few thousand objects, and its oracle; both go with the cluster."""
     sky = tmp_path_factory.mktemp("bench") / "sky"
     write_catalog(read_recipe("tiny"), sky, fraction=0.05)
@@ -80,13 +80,13 @@ def workload(tmp_path: Path) -> Path:
     return path
 
 
-def run(cluster: Cluster, workload: Path, out: Path, *more: str) -> Result:
+def run(cluster: PrivateCluster, workload: Path, out: Path, *more: str) -> Result:
     return CliRunner().invoke(
         app, ["bench", "run", str(workload), "--out", str(out), "--cluster", str(cluster.folder), *more]
     )
 
 
-def test_a_workload_passes_and_leaves_a_trial(cluster: Cluster, workload: Path, tmp_path: Path) -> None:
+def test_a_workload_passes_and_leaves_a_trial(cluster: PrivateCluster, workload: Path, tmp_path: Path) -> None:
     """Every query is answered, every answer is compared and right, and the folder holds the catalog's facts."""
     result = run(cluster, workload, tmp_path / "trial", "--label", "as it was")
     assert result.exit_code == 0, result.output
@@ -110,7 +110,7 @@ def test_a_workload_passes_and_leaves_a_trial(cluster: Cluster, workload: Path, 
 
 
 def test_key_buffers_of_the_nodes_stand_in_the_manifest_and_in_the_comparison(
-    cluster: Cluster, workload: Path, tmp_path: Path
+    cluster: PrivateCluster, workload: Path, tmp_path: Path
 ) -> None:
     """Node by node against MariaDB's defaults; where a server is and what it is called is no difference."""
     workload.write_text(WORKLOAD.partition("      - {{class: FTSObj")[0].replace("count: 15", "count: 3"))
@@ -122,7 +122,7 @@ def test_key_buffers_of_the_nodes_stand_in_the_manifest_and_in_the_comparison(
     finally:
         cluster.change_settings(["key_buffer_size=default", "node1:key_buffer_size=default"])
     manifest = json.loads((tmp_path / "small" / "manifest.json").read_text())
-    assert manifest["version"] == 2
+    assert manifest["version"] == 3
     assert manifest["servers"].keys() == {"czar", *cluster.node_names}
     found = manifest["servers"]["node1"]["variables"]
     assert found["key_buffer_size"] == {"value": str(8 << 20), "default": str(128 << 20)}
@@ -136,7 +136,7 @@ def test_key_buffers_of_the_nodes_stand_in_the_manifest_and_in_the_comparison(
     assert "large: its nodes differ from one another: key_buffer_size 268435456 on node1" in str(compared["cautions"])
 
 
-def test_server_statistics_say_what_each_class_read(cluster: Cluster, workload: Path, tmp_path: Path) -> None:
+def test_server_statistics_say_what_each_class_read(cluster: PrivateCluster, workload: Path, tmp_path: Path) -> None:
     """A scan of Source reads each of its rows once a query; phases have windows, and no server is left counting."""
     out = tmp_path / "trial"
     result = run(cluster, workload, out, "--server-statistics", "--no-check")
@@ -160,7 +160,7 @@ def test_server_statistics_say_what_each_class_read(cluster: Cluster, workload: 
 
 
 @pytest.fixture(scope="module")
-def kpm_cluster(private_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+def kpm_cluster(private_cluster: PrivateCluster, tmp_path_factory: pytest.TempPathFactory) -> PrivateCluster:
     """The cluster with a thin sky under the names of the KPM tests, and its oracle."""
     sky = tmp_path_factory.mktemp("kpm") / "sky"
     write_catalog(read_recipe("tiny"), sky, fraction=0.02)
@@ -173,7 +173,7 @@ def kpm_cluster(private_cluster: Cluster, tmp_path_factory: pytest.TempPathFacto
 @pytest.mark.timeout(300)  # some fifty statements, on three engines
 @pytest.mark.parametrize(("schema", "database"), [("synth", DATABASE), ("kpm", KPM_DATABASE)])
 def test_every_shipped_template_is_answered_as_by_the_oracle(
-    cluster: Cluster, kpm_cluster: Cluster, workload: Path, tmp_path: Path, schema: str, database: str
+    cluster: PrivateCluster, kpm_cluster: PrivateCluster, workload: Path, tmp_path: Path, schema: str, database: str
 ) -> None:
     """Each template that can be asked of a catalog with these names, by czar and mono: equal answers, not all empty."""
     folder = data_folder("queries", "sql")
@@ -201,7 +201,7 @@ def read_header(folder: Path, key: str) -> Header:
     return parse_header(path.read_text(), path)
 
 
-def test_equal_seeds_ask_equal_statements(cluster: Cluster, workload: Path, tmp_path: Path) -> None:
+def test_equal_seeds_ask_equal_statements(cluster: PrivateCluster, workload: Path, tmp_path: Path) -> None:
     """Two runs on the same data ask the same statements, so that they can be compared."""
     asked = []
     for name in ("a", "b"):
@@ -210,7 +210,7 @@ def test_equal_seeds_ask_equal_statements(cluster: Cluster, workload: Path, tmp_
     assert asked[0] == asked[1]
 
 
-def test_one_changed_row_fails_the_trial(cluster: Cluster, workload: Path, tmp_path: Path) -> None:
+def test_one_changed_row_fails_the_trial(cluster: PrivateCluster, workload: Path, tmp_path: Path) -> None:
     """One position moved in the oracle alone makes an aggregate differ: exit 1, and the summary names the template."""
     move = "UPDATE Object SET ra = ra {sign} 1e-4 ORDER BY objectId LIMIT 1"
     try:
@@ -226,7 +226,7 @@ def test_one_changed_row_fails_the_trial(cluster: Cluster, workload: Path, tmp_p
 
 
 def test_a_database_without_oracle_is_refused_before_anything_runs(
-    cluster: Cluster, workload: Path, tmp_path: Path
+    cluster: PrivateCluster, workload: Path, tmp_path: Path
 ) -> None:
     """The message says how to fill the oracle, and no folder is made."""
     result = run(cluster, workload, tmp_path / "trial", "--database", "nowhere")

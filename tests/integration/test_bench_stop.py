@@ -18,9 +18,10 @@ from skyshard.bench.drive.driver import Timeout, run_within
 from skyshard.bench.targets.duckdb_target import DuckDBTarget
 from skyshard.bench.targets.url_target import UrlTarget
 from skyshard.cli.app import app
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
 from skyshard.host.shipped_data import data_folder
+from skyshard.runtime.on_ray.calls import ActorProcess
 from skyshard.scenarios.open_target import open_target
 from skyshard.synth.recipe.recipe import read_recipe
 from skyshard.synth.write.write_catalog import write_catalog
@@ -65,7 +66,7 @@ LATE = f"""-- class: FTSObj
 
 
 @pytest.fixture(scope="module")
-def sky(private_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sky(private_cluster: PrivateCluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A thin sky, ingested, with its oracle; both go with the cluster."""
     folder = tmp_path_factory.mktemp("stop") / "sky"
     write_catalog(read_recipe("tiny"), folder, fraction=0.02)
@@ -90,14 +91,14 @@ def workload(tmp_path: Path) -> Path:
     return file
 
 
-def at_work(cluster: Cluster) -> Iterator[str]:
+def at_work(cluster: PrivateCluster) -> Iterator[str]:
     """What the servers run of the long statement."""
     for name in ("czar", "node1", "node2", "mono"):
         with connect(cluster.endpoint(name), Account.ADMIN) as connection:
             yield from (str(row[7]) for row in connection.rows("SHOW FULL PROCESSLIST") if "CRC32(" in str(row[7]))
 
 
-def is_idle(cluster: Cluster) -> bool:
+def is_idle(cluster: PrivateCluster) -> bool:
     """Nothing of the long statement is left within a few seconds."""
     deadline = time.monotonic() + 5
     while any(True for _ in at_work(cluster)):
@@ -108,7 +109,7 @@ def is_idle(cluster: Cluster) -> bool:
 
 
 @pytest.mark.parametrize("name", ["czar", "mono", "url"])
-def test_a_late_query_is_stopped_on_the_servers(private_cluster: Cluster, sky: Path, name: str) -> None:
+def test_a_late_query_is_stopped_on_the_servers(private_cluster: PrivateCluster, sky: Path, name: str) -> None:
     """A Timeout says that the engine has stopped, no server is at it any more, and the next query is answered."""
     socket = private_cluster.endpoint("mono").socket
     url = f"mysql+pymysql://{Account.ADMIN.value}@localhost/{DATABASE}?unix_socket={socket}"
@@ -132,7 +133,7 @@ def test_a_late_query_of_duckdb_is_stopped(sky: Path) -> None:
 
 
 def test_ray_actors_drive_a_workload_and_stop_what_is_late(
-    private_cluster: Cluster, sky: Path, workload: Path, tmp_path: Path
+    private_cluster: PrivateCluster, sky: Path, workload: Path, tmp_path: Path
 ) -> None:
     """Two actors send the whole schedule; two queries are counted as timeouts, and nothing of them is left."""
     out = tmp_path / "trial"
@@ -153,12 +154,12 @@ def seats() -> list[psutil.Process]:
     found = []
     for one in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            if one.cmdline()[:1] == ["ray::_Host"] or one.cmdline()[:1] == ["ray::_Host.call"]:
+            if "".join(one.cmdline()[:1]).partition(".")[0] == f"ray::{ActorProcess.__name__}":
                 found.append(one)
     return found
 
 
-def selects(cluster: Cluster) -> int:
+def selects(cluster: PrivateCluster) -> int:
     """Statements that the nodes were sent so far."""
     count = 0
     for name in ("node1", "node2"):
@@ -168,7 +169,7 @@ def selects(cluster: Cluster) -> int:
 
 
 def test_a_ray_actor_that_is_killed_costs_its_own_samples_only(
-    private_cluster: Cluster, sky: Path, tmp_path: Path
+    private_cluster: PrivateCluster, sky: Path, tmp_path: Path
 ) -> None:
     """kill -9 of one of two actors: the trial is kept as partial with the other's samples; one line, exit code 3."""
     file = tmp_path / "queries" / "workloads" / "steady.yaml"
@@ -183,14 +184,16 @@ def test_a_ray_actor_that_is_killed_costs_its_own_samples_only(
         )
     )
     trial.start()
-    deadline = time.monotonic() + 60
-    while len(actors := seats()) < 2 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    before = selects(private_cluster)
-    while selects(private_cluster) < before + 20 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    actors[0].kill()
-    trial.join()
+    try:
+        deadline = time.monotonic() + 60
+        while len(actors := seats()) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        before = selects(private_cluster)
+        while selects(private_cluster) < before + 20 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        actors[0].kill()
+    finally:
+        trial.join()
     assert found[0].exit_code == 3, found[0].output
     assert "Stopped early since 1 of 2 driver processes died in phase one" in found[0].output
     samples = pq.read_table(tmp_path / "trial" / "samples.parquet")

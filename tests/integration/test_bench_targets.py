@@ -16,7 +16,7 @@ from skyshard.bench.target import NullTarget
 from skyshard.bench.targets.duckdb_target import DuckDBTarget
 from skyshard.bench.targets.url_target import UrlTarget
 from skyshard.cli.app import app
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.host.shipped_data import data_folder
 from skyshard.scenarios.open_target import open_target
 from skyshard.synth.recipe.recipe import read_recipe
@@ -50,7 +50,7 @@ def sky(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_czar_and_duckdb_give_equal_answers(private_cluster: Cluster, sky: Path, tmp_path: Path) -> None:
+def test_czar_and_duckdb_give_equal_answers(private_cluster: PrivateCluster, sky: Path, tmp_path: Path) -> None:
     """The same statements, two trial folders; DuckDB's answers, over the Parquet files, equal the czar's."""
     with Testbed(private_cluster.folder) as testbed:
         testbed.ingest(sky, database=DATABASE)
@@ -76,7 +76,7 @@ def test_czar_and_duckdb_give_equal_answers(private_cluster: Cluster, sky: Path,
     assert "plans" in json.loads((trials[0] / "plans.json").read_text())
 
 
-def test_a_target_in_other_processes_opens_its_own(private_cluster: Cluster) -> None:
+def test_a_target_in_other_processes_opens_its_own(private_cluster: PrivateCluster) -> None:
     """What goes to a driver process opens the czar there; here, in this process, the same way."""
     target = partial(open_target, "czar", private_cluster.folder)()
     try:

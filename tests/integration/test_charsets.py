@@ -22,7 +22,7 @@ from skyshard.basics.errors import UserError
 from skyshard.catalog.engines import EngineName
 from skyshard.catalog.layout import Layout, Striping
 from skyshard.cli.app import app
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, Connection, connect
 from skyshard.testbed import Testbed
 
@@ -88,7 +88,7 @@ def write(folder: Path, kind: str, *, role: str = "director", without: tuple[str
 
 
 @pytest.fixture(scope="module")
-def server(private_cluster: Cluster) -> Iterator[Connection]:
+def server(private_cluster: PrivateCluster) -> Iterator[Connection]:
     with connect(private_cluster.endpoint("node1"), Account.ADMIN) as connection:
         yield connection
 
@@ -130,7 +130,7 @@ def test_each_charset_stores_what_mariadb_stores(
 
 @pytest.mark.parametrize("engine", ["MyISAM", "Aria", "InnoDB", "MyRocks"])
 def test_texts_compare_and_sort_as_on_one_server(
-    testbed: Testbed, private_cluster: Cluster, tmp_path: Path, engine: EngineName
+    testbed: Testbed, private_cluster: PrivateCluster, tmp_path: Path, engine: EngineName
 ) -> None:
     """Groups, joins, order and equality over every column, as the oracle with all rows has them, in any engine."""
     require_engine_there(private_cluster, engine)

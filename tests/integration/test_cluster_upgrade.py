@@ -7,19 +7,20 @@ import json
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support import upgrade_driver
 from tests.support.frozen import FIRST, restore
+from tests.support.warm_processes import warm_exit_code
 from typer.testing import CliRunner
 
 from skyshard.basics.errors import UserError
 from skyshard.cli.app import app
-from skyshard.cluster.private_cluster import CZAR_NAME, Cluster
+from skyshard.cluster.cluster import CZAR_NAME
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, Connection, connect, sqlalchemy_engine
 from skyshard.registry.schema.schema_version import CURRENT, SCHEMA_VERSION, read_versions
 from skyshard.registry.schema.upgrade import upgrade
@@ -30,14 +31,16 @@ from skyshard.testbed import Testbed
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
-NEW_TABLES = ("aliases", "dropped", "input_files")
+NEW_TABLES = (
+    "aliases", "dropped", "input_files", "heartbeats", "chunk_entries", "outages", "nodes", "policies", "tokens",
+)  # fmt: skip
 """What the registry of 0.1.0 had not."""
 
 
 @pytest.fixture(scope="module")
-def cluster(short_folder: Path) -> Iterator[Cluster]:
+def cluster(short_folder: Path) -> Iterator[PrivateCluster]:
     """The cluster that release 0.1.0 left."""
-    cluster = Cluster.at(short_folder / "old")
+    cluster = PrivateCluster(short_folder / "old")
     try:
         yield restore(FIRST, cluster.folder)
     finally:
@@ -45,18 +48,22 @@ def cluster(short_folder: Path) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def old(cluster: Cluster) -> Cluster:
+def old(cluster: PrivateCluster) -> PrivateCluster:
     """The same, made old again."""
     return made_old(cluster)
 
 
-def made_old(cluster: Cluster) -> Cluster:
+def made_old(cluster: PrivateCluster) -> PrivateCluster:
     """As 0.1.0 left it: no table of versions, no version in reports and in kept truth, databases with one name each."""
     with connect(cluster.endpoint(CZAR_NAME), Account.ADMIN, REGISTRY_DATABASE) as czar:
         for name in NEW_TABLES:
             czar.execute(f"DROP TABLE IF EXISTS `{name}`")
         dropped = ", ".join(f"DROP COLUMN IF EXISTS {name}" for name in ("shown", "changed_s", "kept_until_s"))
         czar.execute(f"ALTER TABLE `databases` {dropped}")
+        # a copy, because dropped columns stay in the records where InnoDB drops them at once
+        czar.execute("ALTER TABLE queries DROP COLUMN IF EXISTS host, DROP COLUMN IF EXISTS owner, ALGORITHM=COPY")
+        czar.execute("ALTER TABLE transactions DROP COLUMN IF EXISTS servers, ALGORITHM=COPY")
+        czar.execute("ALTER TABLE `tables` DROP COLUMN IF EXISTS generation")
         czar.execute("DROP TABLE IF EXISTS versions")
         czar.execute("DROP TABLE IF EXISTS versions_draft")
         czar.execute("UPDATE transactions SET report = JSON_REMOVE(report, '$.version')")
@@ -65,7 +72,7 @@ def made_old(cluster: Cluster) -> Cluster:
     return cluster
 
 
-def content(cluster: Cluster) -> Any:
+def content(cluster: PrivateCluster) -> Any:
     """What an upgrade may change: the registry's rows and tables, and the files of kept truth."""
     with connect(cluster.endpoint(CZAR_NAME), Account.ADMIN, REGISTRY_DATABASE) as czar:
         names = [name for (name,) in czar.rows("SHOW TABLES")]
@@ -73,17 +80,16 @@ def content(cluster: Cluster) -> Any:
     return rows, {path: path.read_bytes() for path in sorted((cluster.folder / "truth").glob("*/*"))}
 
 
-def run(cluster: Cluster, *words: str) -> tuple[int, str]:
+def run(cluster: PrivateCluster, *words: str) -> tuple[int, str]:
     found = CliRunner().invoke(app, [*words, "--cluster", str(cluster.folder)])
     return found.exit_code, found.stdout
 
 
-def drive(what: str, cluster: Cluster, at: int) -> int:
-    command = [sys.executable, "-m", "tests.support.upgrade_driver", what, str(cluster.folder), str(at)]
-    return subprocess.run(command, check=False, cwd=Path(__file__).parents[2]).returncode
+def drive(what: str, cluster: PrivateCluster, at: int) -> int:
+    return warm_exit_code(upgrade_driver.main, what, str(cluster.folder), at)
 
 
-def assert_current(cluster: Cluster) -> None:
+def assert_current(cluster: PrivateCluster) -> None:
     """All versions are this release's, once each; nothing of the upgrade is left over."""
     with connect(cluster.endpoint(CZAR_NAME), Account.ADMIN, REGISTRY_DATABASE) as czar:
         assert read_versions(czar).by_format == CURRENT
@@ -96,7 +102,7 @@ def assert_current(cluster: Cluster) -> None:
     assert all(json.loads(gzip.decompress(path.read_bytes()))["version"] == 1 for path in kept)
 
 
-def test_an_older_cluster_is_refused_and_left_as_it_is(old: Cluster) -> None:
+def test_an_older_cluster_is_refused_and_left_as_it_is(old: PrivateCluster) -> None:
     """Nothing is created or altered before the version is looked at; the remedy is one command."""
     before = content(old)
     with Testbed(old.folder) as testbed, pytest.raises(UserError, match=f"upgrade --cluster {old.folder}`"):
@@ -104,20 +110,20 @@ def test_an_older_cluster_is_refused_and_left_as_it_is(old: Cluster) -> None:
     assert content(old) == before
 
 
-def test_a_dry_run_says_what_it_would_do_and_changes_nothing(old: Cluster) -> None:
+def test_a_dry_run_says_what_it_would_do_and_changes_nothing(old: PrivateCluster) -> None:
     """The same list as the upgrade's, without it."""
     before = content(old)
     code, text = run(old, "cluster", "upgrade", "--dry-run", "--json")
     said = json.loads(text)
     assert (code, said["before"], said["after"], said["is_dry_run"]) == (0, 1, SCHEMA_VERSION, True)
-    assert [one["count"] for one in said["changes"]] == [6, 2, 3, len(NEW_TABLES)]
+    assert [one["count"] for one in said["changes"]] == [6, 2, 3, 3, 5, 301, 2, 5, 1, 1]
     assert content(old) == before
 
 
-def test_an_upgraded_cluster_answers_and_verifies_as_it_did(old: Cluster) -> None:
+def test_an_upgraded_cluster_answers_and_verifies_as_it_did(old: PrivateCluster) -> None:
     """The answer that 0.1.0 gave, every check of all databases good, and the next ingest works."""
     code, text = run(old, "cluster", "upgrade", "--json")
-    assert (code, len(json.loads(text)["changes"])) == (0, 4)
+    assert (code, len(json.loads(text)["changes"])) == (0, 10)
     assert_current(old)
     with Testbed(old.folder) as testbed:
         frozen = json.loads((FIRST / "json" / "query.json").read_text())["rows"]
@@ -134,7 +140,7 @@ def test_an_upgraded_cluster_answers_and_verifies_as_it_did(old: Cluster) -> Non
     assert run(old, "cluster", "upgrade", "--json")[0] == 0
 
 
-def test_an_upgraded_registry_has_the_tables_of_a_new_one(old: Cluster) -> None:
+def test_an_upgraded_registry_has_the_tables_of_a_new_one(old: PrivateCluster) -> None:
     """The same columns, in the same order, with the same types and defaults, and the same keys."""
     assert run(old, "cluster", "upgrade")[0] == 0
     endpoint = old.endpoint(CZAR_NAME)
@@ -165,7 +171,7 @@ def frozen_checks(database: str) -> set[str]:
     return {check["name"] for check in json.loads(path.read_text())}
 
 
-def test_an_upgrade_that_is_killed_goes_on(cluster: Cluster) -> None:
+def test_an_upgrade_that_is_killed_goes_on(cluster: PrivateCluster) -> None:
     """Killed with -9 before or after each change: the cluster is old until all is done; one more run ends it."""
     at = 1
     while (code := drive("upgrade", made_old(cluster), at)) != 0:
@@ -182,7 +188,7 @@ def test_an_upgrade_that_is_killed_goes_on(cluster: Cluster) -> None:
     assert_current(cluster)
 
 
-def test_a_newer_cluster_is_refused_by_opening_and_by_the_upgrade(old: Cluster) -> None:
+def test_a_newer_cluster_is_refused_by_opening_and_by_the_upgrade(old: PrivateCluster) -> None:
     """What a later release wrote is not touched; the remedy names it."""
     assert run(old, "cluster", "upgrade")[0] == 0
     with connect(old.endpoint(CZAR_NAME), Account.ADMIN, REGISTRY_DATABASE) as czar:
@@ -195,7 +201,7 @@ def test_a_newer_cluster_is_refused_by_opening_and_by_the_upgrade(old: Cluster) 
     assert content(old) == before
 
 
-def test_no_upgrade_while_an_ingest_is_under_way(old: Cluster) -> None:
+def test_no_upgrade_while_an_ingest_is_under_way(old: PrivateCluster) -> None:
     """The upgrade asks for the locks of all databases, and says which one is held."""
     with Testbed(old.folder) as testbed:
         from skyshard.registry.schema.registry_lock import exclusive
@@ -205,7 +211,18 @@ def test_no_upgrade_while_an_ingest_is_under_way(old: Cluster) -> None:
     assert "ingest of frozen_days is under way" in str(found.exception)
 
 
-def test_a_registry_whose_making_was_killed_is_made_on(cluster: Cluster) -> None:
+def test_a_registry_without_databases_is_upgraded(old: PrivateCluster) -> None:
+    """Its tables change as those of any other, and databases can be made in it."""
+    with connect(old.endpoint(CZAR_NAME), Account.ADMIN, REGISTRY_DATABASE) as czar:
+        czar.execute("DELETE FROM `databases`")
+    assert run(old, "cluster", "upgrade")[0] == 0
+    with Testbed(old.folder) as testbed:
+        assert testbed.registry.published.databases() == []
+        testbed.ingest(FIRST / "catalog", database="first_sky")
+        assert testbed.registry.published.databases() == ["first_sky"]
+
+
+def test_a_registry_whose_making_was_killed_is_made_on(cluster: PrivateCluster) -> None:
     """Killed with -9 while a registry is made: the next process goes on, and it is never taken for an old one."""
     with connect(cluster.endpoint(CZAR_NAME), Account.ADMIN) as czar:
         for name in (REGISTRY_DATABASE, INDEX_DATABASE):

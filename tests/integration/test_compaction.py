@@ -211,15 +211,16 @@ OVERTAKEN = (
 def test_who_is_overtaken_asks_again(testbed: Testbed, database: str, tmp_path: Path) -> None:
     """A statement whose tables a compaction without grace drops before they are read is answered all the same, however
     its rows travel."""
-    endpoints = {node: testbed.cluster.endpoint(node) for node in testbed.nodes}
-    folders = {name: testbed.cluster.data_dir(name) for name in ("czar", *testbed.nodes)}
+    cluster = testbed.cluster
     for number, sql in enumerate(OVERTAKEN):
         testbed.ingest(
             write_catalog(tmp_path / str(number), objects=12, seed=50 + number, side_deg=4), database=database
         )
         right = sorted(map(str, rows_in(testbed.query(sql, database=database).table)))
         source, text_rows = Overtaken(testbed, 1), 20_000 * (number % 2)
-        with Czar(source, testbed.cluster.endpoint("czar"), endpoints, folders, text_rows=text_rows) as czar:
+        with Czar(
+            source, cluster.endpoint("czar"), cluster.nodes, cluster.data_dir("czar"), text_rows=text_rows
+        ) as czar:
             found = czar.execute(sql, database)
         assert sorted(map(str, rows_in(found.table))) == right, sql
         assert found.stats.coverage == 1.0

@@ -19,7 +19,7 @@ from tests.support.trouble_sky import DATABASE, ROWS, Sky, build_sky
 
 from skyshard.basics.errors import Refusal, UserError
 from skyshard.cluster.accounts import SCRATCH_DATABASE
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.czar import QueryResult
 from skyshard.czar.plan.query_plan import Kind
 from skyshard.czar.run.scratch_tables import query_name
@@ -31,7 +31,7 @@ CASES = Path(__file__).resolve().parents[1] / "cases" / "statements.sql"
 
 
 @pytest.fixture(scope="module")
-def sky(private_cluster: Cluster) -> Iterator[Sky]:
+def sky(private_cluster: PrivateCluster) -> Iterator[Sky]:
     made = build_sky(private_cluster)
     yield made
     made.close()
@@ -92,7 +92,7 @@ def test_a_chunk_number_is_read_alone(sky: Sky) -> None:
             czar.execute("SELECT * FROM Filter WHERE chunkId = 361", DATABASE)
 
 
-def scratch_tables(cluster: Cluster) -> list[tuple[Any, ...]]:
+def scratch_tables(cluster: PrivateCluster) -> list[tuple[Any, ...]]:
     found = []
     for name in ("czar", "mono", *cluster.node_names):
         with connect(cluster.endpoint(name), Account.ADMIN) as connection:
@@ -100,7 +100,7 @@ def scratch_tables(cluster: Cluster) -> list[tuple[Any, ...]]:
     return found
 
 
-def test_scratch_databases_are_empty_afterwards(sky: Sky, private_cluster: Cluster) -> None:
+def test_scratch_databases_are_empty_afterwards(sky: Sky, private_cluster: PrivateCluster) -> None:
     """Answered, refused or failed: no query leaves a table behind."""
     for czar in sky.czars.values():
         czar.execute("SELECT kind, COUNT(*) FROM Object GROUP BY kind", DATABASE)
@@ -111,7 +111,7 @@ def test_scratch_databases_are_empty_afterwards(sky: Sky, private_cluster: Clust
     assert scratch_tables(private_cluster) == []
 
 
-def test_interrupted_query_stops_everywhere(sky: Sky, private_cluster: Cluster) -> None:
+def test_interrupted_query_stops_everywhere(sky: Sky, private_cluster: PrivateCluster) -> None:
     """Ctrl-C in the middle of a long query: nothing of it runs on, nothing is left."""
     sql = (
         "SELECT a.objectId, SUM(SIN(a.ra) * b.t) FROM Object a, Visit b, Visit v, Visit w, Visit x, Visit y GROUP BY 1"
@@ -131,7 +131,7 @@ def test_interrupted_query_stops_everywhere(sky: Sky, private_cluster: Cluster) 
     assert scratch_tables(private_cluster) == []
 
 
-def test_tables_of_a_killed_czar_are_swept(sky: Sky, private_cluster: Cluster) -> None:
+def test_tables_of_a_killed_czar_are_swept(sky: Sky, private_cluster: PrivateCluster) -> None:
     """A scratch table of a process that is gone is dropped; one of a living process stays."""
     mine = f"{query_name()}_p0"
     with connect(private_cluster.endpoint("node1"), Account.ADMIN) as connection:

@@ -14,7 +14,7 @@ import pytest
 from tests.support.same_answer import rows_in
 
 from skyshard.basics.errors import Refusal, UserError
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.result.output import write_csv
 from skyshard.testbed import Testbed
 
@@ -33,7 +33,7 @@ REFUSED_ON_PURPOSE = {
 
 
 @pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
+def testbed(private_cluster: PrivateCluster) -> Iterator[Testbed]:
     with Testbed(private_cluster.folder) as made:
         made.ingest(CATALOG, database=DATABASE)
         made.load_mono(DATABASE)

@@ -12,7 +12,7 @@ import pytest
 
 from skyshard.basics.errors import UserError
 from skyshard.chunking.sphere import Box, Circle, Ellipse, Polygon, Region, ang_sep
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.bind.expand_functions import FORMULAS
 from skyshard.czar.sql.dialect import DIALECT, parse_expression, render
 from skyshard.czar.sql.region_sql import condition, fill, number
@@ -39,7 +39,7 @@ def lines(name: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def server(private_cluster: Cluster) -> Iterator[Connection]:
+def server(private_cluster: PrivateCluster) -> Iterator[Connection]:
     with connect(private_cluster.endpoint("czar"), Account.ADMIN) as admin:
         admin.execute("DROP DATABASE IF EXISTS dialect")
         admin.execute("CREATE DATABASE dialect CHARACTER SET latin1")

@@ -13,11 +13,13 @@ import pytest
 from tests.support.mag_catalog import ROWS, make_catalog
 
 from skyshard.basics.errors import ClusterError, Refusal, UserError
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.accounts import SCRATCH_DATABASE
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.result.query_progress import Cancelled
 from skyshard.czar.run.scratch_tables import query_name
 from skyshard.czar.submitted_queries import QueryStatus
 from skyshard.db.connection import Account, connect
+from skyshard.host.processes import own_name
 from skyshard.registry.stored.lifecycle import QueryState
 from skyshard.testbed import Testbed
 
@@ -25,12 +27,14 @@ pytestmark = pytest.mark.integration
 
 HEAVY = " + ".join(f"SIN(ra + {number})" for number in range(40))
 """Long enough to be in the middle of it when a node dies."""
+BACK_TIMEOUT_S = 60.0
+"""A bound that a loaded machine does not reach; nothing waits for its end."""
 
 
 @pytest.fixture(scope="module")
 def testbed(short_folder: Path) -> Iterator[Testbed]:
     """Two nodes; database ``twice`` has two replicas, ``once`` one."""
-    cluster = Cluster.at(short_folder / "failing")
+    cluster = PrivateCluster(short_folder / "failing")
     cluster.start(2)
     try:
         source = make_catalog(short_folder / "twice")
@@ -62,6 +66,42 @@ def test_node_that_dies_while_its_rows_come_loses_and_doubles_none(testbed: Test
     ids = np.concatenate([batch.column(0).to_numpy() for batch in [first, *rest]])
     assert answer.running.retried > 0
     assert np.array_equal(np.sort(ids), np.arange(ROWS))
+
+
+def scratch_files(testbed: Testbed, node: str) -> list[str]:
+    """Data files of scratch tables; also of a server that is dead."""
+    return sorted(path.name for path in (testbed.cluster.data_dir(node) / SCRATCH_DATABASE).glob("q_*.MYD"))
+
+
+@pytest.mark.usefixtures("all_nodes")
+def test_what_a_dead_node_keeps_of_a_query_goes_when_it_is_back(testbed: Testbed) -> None:
+    """kill -9 of a node in the middle of a scan: its living czar drops the tables there, with no other statement."""
+    with testbed.czar.open(f"SELECT objectId, {HEAVY} FROM Object", "twice") as answer:
+        next(answer.batches)
+        testbed.cluster.kill_server("node1")
+        for _ in answer.batches:
+            pass
+    assert scratch_files(testbed, "node1")
+    testbed.cluster.start()
+    deadline = time.monotonic() + BACK_TIMEOUT_S
+    while scratch_files(testbed, "node1"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_server_that_begins_drops_what_killed_processes_have_left(testbed: Testbed) -> None:
+    """What a living one has there stays."""
+    host, process, begun = own_name().split()
+    names = [f"q_{host}_{process}_{int(begun) - shift}_1_p0" for shift in (0, 1)]
+    with connect(testbed.cluster.endpoint("node2"), Account.ADMIN, SCRATCH_DATABASE) as connection:
+        for name in names:
+            connection.execute(f"CREATE TABLE {name} (a INT NOT NULL) ENGINE=MyISAM")
+    testbed.cluster.kill_server("node2")
+    testbed.cluster.start()
+    with connect(testbed.cluster.endpoint("node2"), Account.ADMIN, SCRATCH_DATABASE) as connection:
+        found = {str(row[0]) for row in connection.rows("SHOW TABLES LIKE 'q_%'")}
+        connection.execute(f"DROP TABLE {names[0]}")
+    assert found & set(names) == {names[0]}
 
 
 @pytest.mark.usefixtures("all_nodes")

@@ -9,7 +9,7 @@ from tests.support.odd_sky import odd_sky
 from tests.support.split_sky import SplitSky
 
 from skyshard.basics.errors import Refusal, UserError
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.plan.query_plan import Kind
 from skyshard.czar.sql.function_places import PLACES, Place
 from skyshard.db.connection import Account, connect
@@ -21,7 +21,7 @@ NOT_CALLED = {"SCHEMAS"}
 
 
 @pytest.fixture(scope="module")
-def sky(private_cluster: Cluster) -> Iterator[SplitSky]:
+def sky(private_cluster: PrivateCluster) -> Iterator[SplitSky]:
     with odd_sky(private_cluster, "functions", 3, ROWS) as made:
         yield made
 
@@ -30,7 +30,7 @@ def value(sky: SplitSky, sql: str) -> object:
     return sky.czar.execute(sql, sky.database).table.column(0)[0].as_py()
 
 
-def test_every_function_of_the_server_is_listed(private_cluster: Cluster) -> None:
+def test_every_function_of_the_server_is_listed(private_cluster: PrivateCluster) -> None:
     """Its own list of functions, and every keyword that it takes as a function."""
     with connect(private_cluster.endpoint("czar"), Account.READER) as server:
         names = {str(row[0]) for row in server.rows("SELECT function FROM information_schema.sql_functions")}

@@ -16,7 +16,7 @@ from tests.support.same_answer import difference
 from tests.support.trouble_sky import DATABASE, KEY, Sky, build_sky
 
 from skyshard.basics.errors import Refusal, UserError
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 
 pytestmark = pytest.mark.integration
 
@@ -177,7 +177,7 @@ def statements(draw: st.DrawFn) -> tuple[str, bool]:
 
 
 @pytest.fixture(scope="module")
-def sky(private_cluster: Cluster) -> Iterator[Sky]:
+def sky(private_cluster: PrivateCluster) -> Iterator[Sky]:
     made = build_sky(private_cluster)
     yield made
     made.close()

@@ -16,7 +16,7 @@ from tests.support.split_sky import SplitSky, Splitter, drop, make_rows
 
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Striping
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.czar import Czar
 from skyshard.db.connection import Row
 from skyshard.registry.catalog.published_catalog import Catalog
@@ -77,7 +77,7 @@ class KeptSky(CatalogCache):
 
 
 @pytest.fixture(scope="module")
-def sky(private_cluster: Cluster) -> Iterator[SplitSky]:
+def sky(private_cluster: PrivateCluster) -> Iterator[SplitSky]:
     splitter = Splitter(private_cluster, STRIPING, len(private_cluster.node_names), 0)
     made = splitter.build("split_kept", make_rows(1, STRIPING, 120))
     yield made
@@ -126,15 +126,13 @@ class _Draw:
 
 @pytest.mark.timeout(36_000)
 @pytest.mark.parametrize("text_rows", [20_000, -1], ids=["text", "image"])
-def test_kept_plans_answer_with_other_numbers(sky: SplitSky, private_cluster: Cluster, text_rows: int) -> None:
+def test_kept_plans_answer_with_other_numbers(sky: SplitSky, private_cluster: PrivateCluster, text_rows: int) -> None:
     """Every shape, several times with other keys, areas and numbers: names, types and rows of one server."""
-    names = ("czar", *sky.nodes)
-    endpoints = {name: private_cluster.endpoint(name) for name in names}
-    data_dirs = {name: private_cluster.data_dir(name) for name in names}
-    nodes = {name: endpoints[name] for name in sky.nodes}
+    nodes = {name: private_cluster.node(name) for name in sky.nodes}
+    at = (private_cluster.endpoint("czar"), nodes, private_cluster.data_dir("czar"))
     draw = _Draw(Random(f"{SEED} {text_rows}"), sky)
     wrong: list[str] = []
-    with Czar(KeptSky(sky), endpoints["czar"], nodes, data_dirs, text_rows=text_rows) as czar:
+    with Czar(KeptSky(sky), *at, text_rows=text_rows) as czar:
         for shape in SHAPES if ROUNDS > 3 else SHAPES[text_rows == -1 :: 3]:
             for sql in (draw.statement(shape) for _ in range(ROUNDS)):
                 try:

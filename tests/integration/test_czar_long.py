@@ -9,7 +9,7 @@ from tests.support.odd_sky import odd_sky
 from tests.support.split_sky import SplitSky
 
 from skyshard.basics.errors import UserError
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.czar import Czar
 from skyshard.db.connection import Account, connect
 
@@ -19,7 +19,7 @@ ROWS = 40
 
 
 @pytest.fixture(scope="module")
-def sky(private_cluster: Cluster) -> Iterator[SplitSky]:
+def sky(private_cluster: PrivateCluster) -> Iterator[SplitSky]:
     with odd_sky(private_cluster, "long_statements", 3, ROWS) as made:
         yield made
 
@@ -82,15 +82,15 @@ def test_two_wide_tables_in_one_result(sky: SplitSky) -> None:
         sky.czar.execute(f"SELECT {items}, {items} FROM Odd", sky.database)
 
 
-def test_a_result_beyond_a_table_in_memory_goes_to_disk(sky: SplitSky, private_cluster: Cluster) -> None:
+def test_a_result_beyond_a_table_in_memory_goes_to_disk(sky: SplitSky, private_cluster: PrivateCluster) -> None:
     """A product of small tables: what would be "table is full" is kept in a file."""
-    data_dirs = {name: private_cluster.data_dir(name) for name in ("czar", *sky.nodes)}
-    nodes = {name: private_cluster.endpoint(name) for name in sky.nodes}
+    data_dir = private_cluster.data_dir("czar")
+    nodes = {name: private_cluster.node(name) for name in sky.nodes}
     with connect(private_cluster.endpoint("czar"), Account.ADMIN) as admin:
         before = admin.value("SELECT @@GLOBAL.max_heap_table_size")
         admin.execute("SET GLOBAL max_heap_table_size = 65536")
         try:
-            with Czar(sky, private_cluster.endpoint("czar"), nodes, data_dirs) as czar:
+            with Czar(sky, private_cluster.endpoint("czar"), nodes, data_dir) as czar:
                 found = czar.execute("SELECT a.id, b.id FROM Odd a, Odd b, Odd c", sky.database)
         finally:
             admin.execute(f"SET GLOBAL max_heap_table_size = {before}")

@@ -23,7 +23,7 @@ from tests.support.odd_sky import odd_sky
 from tests.support.same_answer import difference, folded, rows_in
 from tests.support.split_sky import SplitSky
 
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.czar import Czar
 from skyshard.czar.result.output import write_csv, write_json, write_tsv
 
@@ -34,17 +34,17 @@ SECTIONS = dict(part.split("\n", 1) for part in CASES.read_text().split("\n\n-- 
 
 
 @pytest.fixture(scope="module")
-def sky(private_cluster: Cluster) -> Iterator[SplitSky]:
+def sky(private_cluster: PrivateCluster) -> Iterator[SplitSky]:
     with odd_sky(private_cluster, "odd", 5, 120) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def by_image(sky: SplitSky, private_cluster: Cluster) -> Iterator[Czar]:
+def by_image(sky: SplitSky, private_cluster: PrivateCluster) -> Iterator[Czar]:
     """A czar whose rows all travel as images, where they can."""
-    data_dirs = {name: private_cluster.data_dir(name) for name in ("czar", *sky.nodes)}
-    nodes = {name: private_cluster.endpoint(name) for name in sky.nodes}
-    with Czar(sky, private_cluster.endpoint("czar"), nodes, data_dirs, text_rows=-1) as made:
+    data_dir = private_cluster.data_dir("czar")
+    nodes = {name: private_cluster.node(name) for name in sky.nodes}
+    with Czar(sky, private_cluster.endpoint("czar"), nodes, data_dir, text_rows=-1) as made:
         yield made
 
 

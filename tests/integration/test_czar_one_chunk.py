@@ -23,7 +23,7 @@ from tests.support.statement_cases import read_cases
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Striping
 from skyshard.chunking import Chunker
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 
 pytestmark = pytest.mark.integration
 CASES = Path(__file__).resolve().parents[1] / "cases"
@@ -36,7 +36,7 @@ REFUSED = "[too-many-digits]"
 
 
 @pytest.fixture(scope="module")
-def skies(private_cluster: Cluster) -> Iterator[dict[str, EveryWay]]:
+def skies(private_cluster: PrivateCluster) -> Iterator[dict[str, EveryWay]]:
     sources: dict[str, tuple[Any, Any, Callable[[], Any]]] = {
         "odd": (odd_sky.COLUMNS, odd_sky.LAYOUTS, lambda: odd_sky.make_odd_rows(5, 120)),
         "split": (split_sky.COLUMNS, split_sky.LAYOUTS, lambda: make_rows(3, COARSE, STARS)),
@@ -82,7 +82,7 @@ def test_drawn_statements_over_one_chunk_agree(skies: dict[str, EveryWay]) -> No
 
 
 @pytest.mark.timeout(36_000)
-def test_drawn_numbers_agree(skies: dict[str, EveryWay], private_cluster: Cluster) -> None:
+def test_drawn_numbers_agree(skies: dict[str, EveryWay], private_cluster: PrivateCluster) -> None:
     """Digits beyond what is declared come whole on every way, or the statement is refused: one chunk, and many."""
     splitter = Splitter(private_cluster, COARSE, len(private_cluster.node_names), 0, odd_sky.COLUMNS, odd_sky.LAYOUTS)
     sky = splitter.build("odd_many", odd_sky.make_odd_rows(5, 120))
@@ -102,7 +102,7 @@ def test_drawn_numbers_agree(skies: dict[str, EveryWay], private_cluster: Cluste
 
 
 @pytest.mark.timeout(36_000)
-def test_drawn_statements_within_a_chunk_of_many_agree(private_cluster: Cluster) -> None:
+def test_drawn_statements_within_a_chunk_of_many_agree(private_cluster: PrivateCluster) -> None:
     """A box that lies in one of many chunks: one chunk has the answer, others have rows, too."""
     sky = Splitter(private_cluster, COARSE, len(private_cluster.node_names), 0).build(
         "split_box", make_rows(7, COARSE, STARS)

@@ -15,7 +15,8 @@ from tests.support.mag_catalog import ROWS, make_catalog
 
 from skyshard.basics.errors import ClusterError
 from skyshard.basics.progress import Progress
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.czar import Czar
 from skyshard.db.sessions import Sessions
 from skyshard.db.silence_watch import SILENCE_VARIABLE
@@ -29,7 +30,7 @@ SILENCE_S = 1.5
 @pytest.fixture(scope="module")
 def testbed(short_folder: Path) -> Iterator[Testbed]:
     """Two nodes; database ``twice`` has two replicas, ``once`` one."""
-    cluster = Cluster.at(short_folder / "silent")
+    cluster = PrivateCluster(short_folder / "silent")
     cluster.start(2)
     source = make_catalog(short_folder / "silence")
     with Testbed(cluster.folder) as opened:
@@ -47,8 +48,8 @@ def czar(testbed: Testbed, monkeypatch: pytest.MonkeyPatch) -> Iterator[Czar]:
     with Czar(
         CatalogCache(testbed.registry, cluster.endpoint("czar")),
         cluster.endpoint("czar"),
-        {node: cluster.endpoint(node) for node in testbed.nodes},
-        {name: cluster.data_dir(name) for name in ("czar", *testbed.nodes)},
+        cluster.nodes,
+        cluster.data_dir("czar"),
     ) as czar:
         for database in ("once", "twice"):
             czar.execute("SELECT MAX(mag) FROM Object", database)

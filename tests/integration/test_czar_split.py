@@ -22,7 +22,7 @@ from tests.support.split_sky import SplitSky, Splitter, drop, make_rows
 
 from skyshard.basics.errors import Refusal, UserError
 from skyshard.catalog.layout import Striping
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.result.answer import QueryResult
 from skyshard.db.connection import Account, connect
 
@@ -42,7 +42,7 @@ if IS_MANY:  # minutes to make
 
 
 @pytest.fixture(scope="module")
-def skies(private_cluster: Cluster) -> Iterator[dict[str, SplitSky]]:
+def skies(private_cluster: PrivateCluster) -> Iterator[dict[str, SplitSky]]:
     made = {}
     rows = make_rows(SEED + 1, list(SKIES.values())[-1][0], STARS, is_spread=IS_MANY)
     for number, (name, (striping, text_rows)) in enumerate(SKIES.items()):

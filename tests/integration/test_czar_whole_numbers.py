@@ -17,7 +17,7 @@ from tests.support.split_sky import Splitter, drop
 
 from skyshard.basics.errors import Refusal
 from skyshard.catalog.layout import Striping
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 
 pytestmark = pytest.mark.integration
 LAYOUTS = {"one": Striping(stripes=1, substripes=1, overlap_deg=1.0), "many": STRIPING}
@@ -55,7 +55,7 @@ PLAIN = (
 
 
 @pytest.fixture(scope="module")
-def skies(private_cluster: Cluster) -> Iterator[dict[str, EveryWay]]:
+def skies(private_cluster: PrivateCluster) -> Iterator[dict[str, EveryWay]]:
     made = {}
     for name, striping in LAYOUTS.items():
         splitter = Splitter(private_cluster, striping, 2, 0, odd_sky.COLUMNS, odd_sky.LAYOUTS)

@@ -17,11 +17,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from tests.support import life_driver
 from tests.support.frozen import FIRST
 from tests.support.stepping import Stopped, stop_at
+from tests.support.warm_processes import warm_exit_code
 
 from skyshard.basics.errors import ClusterError, SkyshardError, UserError
-from skyshard.cluster.private_cluster import CZAR_NAME, MONO_NAME, Cluster
+from skyshard.cluster.cluster import CZAR_NAME, MONO_NAME, Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
 from skyshard.registry.stored.sql_tables import INDEX_DATABASE, REGISTRY_DATABASE, metadata
 from skyshard.testbed import Testbed, source_at
@@ -39,7 +42,7 @@ OBJECTS = 138
 
 
 @pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
+def testbed(private_cluster: PrivateCluster) -> Iterator[Testbed]:
     with Testbed(private_cluster.folder) as testbed:
         yield testbed
         for one in testbed.databases():
@@ -57,8 +60,7 @@ def count(testbed: Testbed, database: str, sql: str = COUNT) -> int:
 
 
 def drive(testbed: Testbed, at: int, *words: str) -> int:
-    command = [sys.executable, "-m", "tests.support.life_driver", str(testbed.cluster.folder), str(at), *words]
-    return subprocess.run(command, check=False, cwd=Path(__file__).parents[2], capture_output=True).returncode
+    return warm_exit_code(life_driver.main, str(testbed.cluster.folder), str(at), *words)
 
 
 def stored_as(testbed: Testbed, database: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy
 
 from skyshard.basics.errors import ClusterError, UserError
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, Connection, Endpoint, connect, sqlalchemy_engine
 from skyshard.db.lock_names import KEY_FILE, key_in, key_of, lock_name
 from skyshard.db.short_transactions import ShortTransactions
@@ -23,7 +23,7 @@ DATABASE = "connection_test"
 
 
 @pytest.fixture(scope="module")
-def endpoint(private_cluster: Cluster) -> Iterator[Endpoint]:
+def endpoint(private_cluster: PrivateCluster) -> Iterator[Endpoint]:
     """A node with a table of 10,000 numbers."""
     found = private_cluster.endpoint("node1")
     with connect(found, Account.LOADER) as loader:
@@ -235,7 +235,7 @@ def test_an_account_that_gives_itself_a_password_shuts_nobody_out(
             assert connection.value("SELECT 1") == 1
 
 
-def test_locks_of_ingests_cannot_be_taken_by_others(private_cluster: Cluster) -> None:
+def test_locks_of_ingests_cannot_be_taken_by_others(private_cluster: PrivateCluster) -> None:
     """Names that one knows, or finds out as a reader, are not those of the locks."""
     node, czar = private_cluster.endpoint("node1"), private_cluster.endpoint("czar")
     registry, loader = Registry(czar), MariaDBLoader("node1", node, str(private_cluster.data_dir("node1")))

@@ -9,7 +9,7 @@ import pytest
 from tests.support.own_workload import own_workload
 
 from skyshard.basics.progress import Progress
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.runtime import RuntimeKind
 from skyshard.scenarios.demo import run_demo
 
@@ -28,7 +28,7 @@ def test_the_demo_runs_and_its_telemetry_holds_every_server(tmp_path: Path, runt
     assert found.report.is_file()
     samples = pq.read_table(tmp_path / "demo" / "trial" / "telemetry.parquet")
     assert set(samples["node"].to_pylist()) == {"czar", "mono", "node1", "node2", "driver"}
-    assert not Cluster.at(found.cluster).is_running
+    assert not PrivateCluster(found.cluster).is_running
     notes = [one.note for one in seen if one.note]
     assert [note[:1] for note in notes if not note.startswith(" ")] == list("123456")
     assert {"synth", "partition Object", "load mono", "sampling the data", "checking answers"} <= {

@@ -14,7 +14,7 @@ from tests.support.killing import forget
 from tests.support.same_answer import rows_in
 
 from skyshard.basics.errors import UserError
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.node.messages import Loader
 from skyshard.testbed import Testbed, survey_source
 
@@ -32,7 +32,7 @@ TABLES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
+def testbed(private_cluster: PrivateCluster) -> Iterator[Testbed]:
     private_cluster.start_mono()
     with Testbed(private_cluster.folder) as testbed:
         yield testbed

@@ -15,9 +15,11 @@ from tests.support.small_catalog import write_small_catalog
 from skyshard.basics.errors import UserError
 from skyshard.cli.terminal.answer_output import write_answer
 from skyshard.cluster.accounts import SCRATCH_DATABASE
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
-from skyshard.registry.stored.lifecycle import QueryState
+from skyshard.host.processes import own_name
+from skyshard.registry.stored.lifecycle import QueryEvent, QueryState
+from skyshard.registry.stored.sql_tables import REGISTRY_DATABASE
 from skyshard.testbed import TargetName, Testbed
 
 pytestmark = pytest.mark.integration
@@ -30,7 +32,7 @@ WAIT_S = 60.0
 
 
 @pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
+def testbed(private_cluster: PrivateCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
     """The small catalog, sharded and in the oracle."""
     source = write_small_catalog(tmp_path_factory.mktemp("source"), database=DATABASE)
     with Testbed(private_cluster.folder) as made:
@@ -140,6 +142,23 @@ def test_a_submitted_query_whose_process_is_killed_has_failed_and_does_not_go_on
     wait_until(lambda: not left(testbed))
     with pytest.raises(UserError, match="is failed: the process that ran the query is gone"):
         testbed.submitted.open(number)
+
+
+def test_a_query_of_another_host_lives_as_long_as_its_heartbeats(testbed: Testbed) -> None:
+    """No process of this host stands for one of another; one that was begun just now may not have written one yet."""
+    number, host = testbed.registry.history.submit("q_1", "SELECT 1", DATABASE), "0123abcd"
+    testbed.registry.history.move(number, QueryEvent.BEGIN, host=host, process=7, process_began=99)
+    assert testbed.submitted.status(number).state is QueryState.EXECUTING
+    with connect(testbed.cluster.endpoint("czar"), Account.ADMIN, REGISTRY_DATABASE) as czar:
+        czar.execute("UPDATE queries SET begun_s = begun_s - 3600 WHERE id = %s", [number])
+        czar.execute("INSERT INTO heartbeats VALUES (%s, @@timestamp)", [f"{host} 7 99"])
+        assert testbed.submitted.status(number).state is QueryState.EXECUTING
+        czar.execute("UPDATE heartbeats SET beat_s = beat_s - 3600 WHERE process = %s", [f"{host} 7 99"])
+    assert testbed.submitted.status(number).state is QueryState.FAILED
+    testbed.registry.heartbeats.beat()
+    assert own_name() in testbed.registry.heartbeats.living()
+    testbed.registry.heartbeats.end()
+    assert not testbed.registry.heartbeats.living()
 
 
 def test_rows_of_a_query_that_keeps_none_are_refused(testbed: Testbed) -> None:

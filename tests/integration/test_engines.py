@@ -20,9 +20,8 @@ from tests.support.same_answer import rows_in
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.basics.progress import Progress
 from skyshard.catalog.layout import Layout
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
-from skyshard.ingest.on_nodes.part_tables import part_name
 from skyshard.node.messages import Loader
 from skyshard.testbed import Testbed
 
@@ -68,7 +67,7 @@ def database(testbed: Testbed) -> Iterator[str]:
     forget(testbed, name)
 
 
-def layout_of(way: str, cluster: Cluster) -> Layout:
+def layout_of(way: str, cluster: PrivateCluster) -> Layout:
     require_engine_there(cluster, WAYS[way]["engine"])
     return Layout.model_validate({"striping": STRIPING, **WAYS[way]})
 
@@ -79,7 +78,7 @@ def faults(testbed: Testbed, database: str) -> list[Any]:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_rows_are_those_of_myisam(
-    testbed: Testbed, private_cluster: Cluster, sources: list[Path], right: str, database: str, way: str
+    testbed: Testbed, private_cluster: PrivateCluster, sources: list[Path], right: str, database: str, way: str
 ) -> None:
     """By both loaders, in two transactions, merged, and copied to the oracle; the server made what was asked for."""
     layout = layout_of(way, private_cluster)
@@ -93,7 +92,7 @@ def test_the_rows_are_those_of_myisam(
     assert len({repr(rows_in(testbed.query(sql, database=database, target=t).table)) for t in ("czar", "mono")}) == 1
     replica = next(r for r in testbed.registry.replicas.all(database) if r.table == "Object" and not r.is_overlap)
     with connect(private_cluster.endpoint(replica.node), Account.ADMIN) as server:
-        made = server.rows(f"SHOW CREATE TABLE {database}.{part_name(replica)}")[0][1]
+        made = server.rows(f"SHOW CREATE TABLE {database}.{replica.name}")[0][1]
         assert MADE_AS.get(way, "") in made
         assert server.rows("SHOW TABLES IN skyshard_scratch") == []
 
@@ -101,7 +100,7 @@ def test_the_rows_are_those_of_myisam(
 @pytest.mark.parametrize("way", ["Aria", "InnoDB", "MyRocks"])
 @pytest.mark.parametrize("loader", [Loader.IMAGE, Loader.LOAD_DATA])
 def test_rows_with_one_key_are_refused(
-    testbed: Testbed, private_cluster: Cluster, tmp_path: Path, database: str, way: str, loader: Loader
+    testbed: Testbed, private_cluster: PrivateCluster, tmp_path: Path, database: str, way: str, loader: Loader
 ) -> None:
     """However the engine loads, of a primary key and of another unique one; nothing is left of the transaction."""
     layout = layout_of(way, private_cluster)
@@ -117,7 +116,7 @@ def test_rows_with_one_key_are_refused(
 
 @pytest.mark.parametrize("way", ["Aria fixed", "Aria", "InnoDB", "MyRocks"])
 def test_rows_outlive_their_server(
-    testbed: Testbed, private_cluster: Cluster, sources: list[Path], right: str, database: str, way: str
+    testbed: Testbed, private_cluster: PrivateCluster, sources: list[Path], right: str, database: str, way: str
 ) -> None:
     """A server that is killed while it loads, and again as soon as rows are published, loses none."""
     layout = layout_of(way, private_cluster)
@@ -137,7 +136,7 @@ def test_rows_outlive_their_server(
     assert digests(testbed.registry.replicas.all(database)) == digests(testbed.registry.replicas.all(right))
 
 
-def kill(cluster: Cluster) -> None:
+def kill(cluster: PrivateCluster) -> None:
     """End the first node's server without warning."""
     for server in cluster.status():
         if server.name == "node1" and server.pid:

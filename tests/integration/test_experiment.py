@@ -164,3 +164,61 @@ def test_settings_hold_in_the_cells_that_have_them(folder: Path) -> None:
     for cell, size in (("c01", 8 << 20), ("c02", 16 << 20)):
         manifest = (folder / "out" / "trials" / f"b01-{cell}" / "manifest.json").read_text()
         assert str(size) in manifest
+
+
+FAULTY = """
+version: 1
+name: dead
+workload: queries/workloads/few.yaml
+recipe: mini
+factors: {replicas: [1, 2], scenario: [none, one_node_dies]}
+hold: {fraction: 0.2, nodes: 2}
+check_answers: true
+trials: 1
+"""
+
+
+def test_a_dead_node_is_a_level_like_any_other(folder: Path) -> None:
+    """At two copies no query fails, at one some do; every answer is right, and what failed is counted by cell.
+
+    Queries go on for seconds: of a few, the last might end before the kill comes.
+    """
+    lasting = WORKLOAD.replace("count: 12", "duration_s: 3").replace("count: 2}", "duration_s: 3}")
+    (folder / "queries" / "workloads" / "few.yaml").write_text(lasting)
+    (folder / "nodes.yaml").write_text(FAULTY)
+    code, text = run(folder)
+    assert code == 0, text
+    assert "cell '1 replica, one_node_dies': 1 node may be down at once" in text
+    result = ExperimentResult.model_validate_json((folder / "out" / "experiment.json").read_bytes())
+    cells = {cell.label: cell for cell in result.cells}
+    assert {label: cell.trials for label, cell in cells.items()} == dict.fromkeys(cells, 1)
+    assert [cell.wrong for cell in result.cells] == [0] * 4
+    failed = {label: cell.errors for label, cell in cells.items()}
+    assert failed.pop("1 replica, one_node_dies") > 0
+    assert set(failed.values()) == {0}
+    assert cells["2 replicas, one_node_dies"].failed_over_s is not None
+    assert cells["2 replicas, no scenario"].failed_over_s is None
+    assert "What failed in cells" in (folder / "out" / "experiment.html").read_text()
+    assert servers(folder / "out") == []
+
+
+WRONG_SCENARIOS = {
+    "one_node_dyes": "there is no scenario 'one_node_dyes'",
+    "cable_net": "'cable_out' cannot be had here",
+    "node9": "the cluster has no node 'node9'",
+}
+
+
+@pytest.mark.parametrize("name", WRONG_SCENARIOS)
+def test_a_scenario_that_cannot_be_had_is_refused_before_anything_is_made(name: str, folder: Path) -> None:
+    """With the line of the experiment that asks for it."""
+    for file, event in (("cable_net", "do: cable_out, node: node1"), ("node9", "do: kill, node: node9")):
+        content = f"version: 1\nname: s\ndescription: x\nevents:\n  - {{{event}}}\n"
+        (folder / f"{file}.yaml").write_text(content)
+    level = name if name == "one_node_dyes" else f"{name}.yaml"
+    (folder / "nodes.yaml").write_text(FAULTY.replace("one_node_dies", level))
+    code, text = run(folder)
+    assert code == 2
+    assert WRONG_SCENARIOS[name] in text
+    assert f"'{folder / 'nodes.yaml'}', line 6, key 'factors.scenario.1'" in text
+    assert not (folder / "out").exists()

@@ -9,7 +9,7 @@ from tests.support.mag_catalog import make_catalog
 from typer.testing import CliRunner
 
 from skyshard.cli.app import app
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.host.perf import why_not
 from skyshard.scenarios import flame
 from skyshard.testbed import Testbed
@@ -19,7 +19,7 @@ SQL = f"SELECT COUNT(*) FROM Object WHERE {' + '.join(f'SIN(mag + {number})' for
 
 
 def test_a_scan_has_a_flame_graph_or_one_line_why_not(
-    private_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    private_cluster: PrivateCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where perf is allowed the server's row reader is seen; elsewhere the command ends as without the option."""
     monkeypatch.setattr(flame, "FLAME_S", 1.0)
@@ -40,7 +40,7 @@ def test_a_scan_has_a_flame_graph_or_one_line_why_not(
 
 
 def test_a_flame_graph_needs_a_folder_and_a_statement_that_is_answered(
-    private_cluster: Cluster, tmp_path: Path
+    private_cluster: PrivateCluster, tmp_path: Path
 ) -> None:
     """Both are said before the servers are looked at."""
     where = ["--database", "flame", "--cluster", str(private_cluster.folder)]

@@ -14,8 +14,9 @@ from tests.support.kill_catalog import write_catalog
 from tests.support.stepping import assert_right
 
 from skyshard.basics.errors import ClusterError, NoRoom
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.host.disk_space import RESERVE_BYTES
+from skyshard.registry.stored.job_rows import StepState
 from skyshard.testbed import Testbed
 
 
@@ -33,7 +34,7 @@ def small_disk(short_folder: Path) -> Iterator[Path]:
 def test_a_full_disk_is_said_and_the_ingest_goes_on_when_there_is_room(small_disk: Path, tmp_path: Path) -> None:
     """However little is left when it begins: one line, exit code 3, nothing visible; with more room it goes on."""
     source = write_catalog(tmp_path / "source", objects=8_000)
-    cluster = Cluster.at(small_disk / "cluster")
+    cluster = PrivateCluster(small_disk / "cluster")
     cluster.start(1)
     try:
         with Testbed(cluster.folder) as testbed:
@@ -57,10 +58,41 @@ def test_a_full_disk_is_said_and_the_ingest_goes_on_when_there_is_room(small_dis
     assert any("/data'" in error for error in errors)
 
 
+def test_a_node_that_is_drained_keeps_what_finds_no_room_elsewhere(small_disk: Path, tmp_path: Path) -> None:
+    """Refused before anything moves; when the disk fills up later, chunks stay where they are, and move with room."""
+    source = write_catalog(tmp_path / "source", objects=20_000)
+    cluster = PrivateCluster(small_disk / "cluster")
+    cluster.start(2)
+    try:
+        with Testbed(cluster.folder) as testbed:
+            testbed.ingest(source, database="sky")
+            count = "SELECT COUNT(*), SUM(objectId) FROM Object"
+            before = testbed.query(count, database="sky").table
+            plan = testbed.replicas.plan_drain("node1")
+            leave(small_disk, 0)
+            with pytest.raises(ClusterError, match=r"the disk of '.*' is full"):
+                testbed.jobs.begin(plan, grace_s=0)
+            assert testbed.jobs.list() == []
+            leave(small_disk, RESERVE_BYTES + 3 * plan.moves.bytes)
+            number = testbed.jobs.begin(plan, rate_bytes_s=0, grace_s=0)
+            leave(small_disk, RESERVE_BYTES)
+            failed = testbed.jobs.run(number)
+            assert failed.job.steps.get(StepState.FAILED)
+            assert all("is full" in ended.error for _, ended in failed.left)
+            assert testbed.query(count, database="sky").table == before
+            leave(small_disk, RESERVE_BYTES + 4 * plan.moves.bytes)
+            done = testbed.jobs.run(testbed.jobs.begin(testbed.replicas.plan_drain("node1"), rate_bytes_s=0, grace_s=0))
+            assert done.is_whole
+            assert testbed.query(count, database="sky").table == before
+            assert [check for check in testbed.verify("sky") if not check.is_good] == []
+    finally:
+        cluster.destroy()
+
+
 def test_a_query_that_finds_no_room_says_so(small_disk: Path, tmp_path: Path) -> None:
     """It does not wait for ever, what needs no room is answered meanwhile, and with room again it is answered, too."""
     source = write_catalog(tmp_path / "source", objects=60_000)
-    cluster = Cluster.at(small_disk / "cluster")
+    cluster = PrivateCluster(small_disk / "cluster")
     cluster.start(1)
     try:
         with Testbed(cluster.folder) as testbed:

@@ -13,7 +13,7 @@ import pytest
 from tests.support.history_sky import draw_history
 from tests.support.playing import Player
 
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 
 HISTORIES = int(os.environ.get("SKYSHARD_HISTORIES", "2"))
 SEED = int(os.environ.get("SKYSHARD_SEED", "398"))
@@ -22,7 +22,7 @@ STATEMENTS = int(os.environ.get("SKYSHARD_STATEMENTS", "8"))
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", range(SEED, SEED + HISTORIES))
-def test_a_history_is_answered_as_by_one_server(private_cluster: Cluster, tmp_path: Path, seed: int) -> None:
+def test_a_history_is_answered_as_by_one_server(private_cluster: PrivateCluster, tmp_path: Path, seed: int) -> None:
     """After every step all checks are good, and czar and oracle answer as plain tables with the same rows do."""
     player = Player(private_cluster, tmp_path, draw_history(seed, len(private_cluster.node_names)), STATEMENTS)
     player.play()

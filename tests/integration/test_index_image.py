@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from tests.support.data_files import write_records
 
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, Connection, connect
 from skyshard.rowimage.index_image import DuplicateKey, IndexImage
 from skyshard.rowimage.pack import pack
@@ -65,7 +65,7 @@ class Indexes:
 
 
 @pytest.fixture(scope="module")
-def indexes(private_cluster: Cluster) -> Iterator[Indexes]:
+def indexes(private_cluster: PrivateCluster) -> Iterator[Indexes]:
     with connect(private_cluster.endpoint("node1"), Account.LOADER) as connection:
         connection.execute(f"CREATE DATABASE {DATABASE}")
         connection.execute(f"USE {DATABASE}")

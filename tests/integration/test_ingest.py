@@ -16,7 +16,7 @@ from tests.support.small_catalog import STRIPING, positions, write_small_catalog
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Striping
 from skyshard.chunking import Chunker
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
 from skyshard.node.mariadb_loader import MariaDBLoader
 from skyshard.node.messages import Loader
@@ -98,7 +98,7 @@ def test_both_loaders_give_equal_digests(testbed: Testbed, catalog: Path, databa
     assert digests(testbed.registry.replicas.all(database)) == digests(testbed.registry.replicas.all(f"{database}_ld"))
 
 
-def test_ray_and_inline_give_equal_digests(private_cluster: Cluster, catalog: Path, database: str) -> None:
+def test_ray_and_inline_give_equal_digests(private_cluster: PrivateCluster, catalog: Path, database: str) -> None:
     """Where the work runs makes no difference to any table."""
     with Testbed(private_cluster.folder, runtime="ray") as testbed:
         testbed.ingest(catalog, database=database, runtime="inline")

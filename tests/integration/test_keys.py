@@ -9,7 +9,7 @@ import pytest
 from tests.support.keyed_sky import KeyedSky, Kind
 from tests.support.killing import forget
 
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.testbed import Testbed
 
 KINDS = [
@@ -25,7 +25,7 @@ STATEMENTS = 12
 
 
 @pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
+def testbed(private_cluster: PrivateCluster) -> Iterator[Testbed]:
     private_cluster.start_mono()
     with Testbed(private_cluster.folder) as testbed:
         yield testbed

@@ -18,7 +18,7 @@ from skyshard.bench.workload.query_template import QueryTemplate
 from skyshard.bench.workload.workload import read_workload
 from skyshard.bench.workload.workload_fit import workload_templates
 from skyshard.catalog.layout import Layout, Striping
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.host.shipped_data import data_folder
 from skyshard.scenarios import testbed_target
 from skyshard.scenarios.catalog_facts import true_answers
@@ -39,7 +39,7 @@ Sky = tuple[Testbed, TrueAnswers, DataProfile]
 
 
 @pytest.fixture(scope="module")
-def sky(private_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sky]:
+def sky(private_cluster: PrivateCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sky]:
     """A small sky in Rubin's layout, which is not the generator's."""
     folder = tmp_path_factory.mktemp("sky")
     write_catalog(Recipe.model_validate(changed(visits__nights=20, sky__blends=0.3)), folder, fraction=0.4)

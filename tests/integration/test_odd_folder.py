@@ -12,7 +12,7 @@ import pytest
 from tests.support.same_answer import rows_in
 from tests.support.small_catalog import write_small_catalog
 
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.registry.stored.lifecycle import QueryState
 from skyshard.testbed import TargetName, Testbed
 
@@ -29,7 +29,7 @@ def testbed(short_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = short_folder / NAME
     folder.mkdir(mode=0o755)
     folder.chmod(0o755)
-    cluster = Cluster.at(folder)
+    cluster = PrivateCluster(folder)
     cluster.start(1)
     try:
         with Testbed(folder) as made:

@@ -12,7 +12,8 @@ import yaml
 from tests.support.same_answer import rows_in
 
 from skyshard.basics.errors import ClusterError, UserError
-from skyshard.cluster.private_cluster import MONO_NAME, Cluster
+from skyshard.cluster.cluster import MONO_NAME
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
 from skyshard.registry.catalog.mono_state import ORACLE_DATABASE
 from skyshard.scenarios.testbed_target import has_mono
@@ -31,7 +32,7 @@ LAYOUTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
+def testbed(private_cluster: PrivateCluster) -> Iterator[Testbed]:
     private_cluster.start_mono()
     with Testbed(private_cluster.folder) as testbed:
         yield testbed

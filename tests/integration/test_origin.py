@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from skyshard.basics.errors import UserError
 from skyshard.cli.app import app
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.ingest.sources import parquet_files
 from skyshard.testbed import Testbed
 
@@ -134,7 +134,9 @@ def test_where_rows_are_from(testbed: Testbed, files: TractFiles) -> None:
         testbed.where_from(files.database, "Nix", "1")
 
 
-def test_where_rows_may_be_from_without_provenance(private_cluster: Cluster, testbed: Testbed, tmp_path: Path) -> None:
+def test_where_rows_may_be_from_without_provenance(
+    private_cluster: PrivateCluster, testbed: Testbed, tmp_path: Path
+) -> None:
     """The files of the transaction that the row's part is of; those of all that a compaction has merged."""
     files = first_files(tmp_path, provenance=False)
     first = testbed.ingest(files.mapping).transaction
@@ -167,12 +169,12 @@ def test_a_table_with_such_a_column_is_refused(testbed: Testbed, files: TractFil
 UNSAID = "rows of this table do not say where they are from (no provenance)"
 
 
-def run(cluster: Cluster, *words: str) -> tuple[int, str]:
+def run(cluster: PrivateCluster, *words: str) -> tuple[int, str]:
     found = CliRunner().invoke(app, [*words, "--cluster", str(cluster.folder)])
     return found.exit_code, found.output
 
 
-def test_the_commands(private_cluster: Cluster, testbed: Testbed, files: TractFiles) -> None:
+def test_the_commands(private_cluster: PrivateCluster, testbed: Testbed, files: TractFiles) -> None:
     """plan names what was rewritten and what replacing takes; ingest replaces; files and where-from list."""
     mapping = str(files.mapping)
     testbed.ingest(files.mapping)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.scan.cpu_affinity import Processors
 from skyshard.db.connection import Account, Connection, connect
 
@@ -22,7 +22,7 @@ def where(session: Connection, node: int) -> set[int]:
     return os.sched_getaffinity(thread)
 
 
-def test_scan_sessions_keep_to_their_side(private_cluster: Cluster) -> None:
+def test_scan_sessions_keep_to_their_side(private_cluster: PrivateCluster) -> None:
     """A scan's thread leaves the czar's side and comes back; other sessions, and later ones, may run anywhere."""
     (node,) = (status.pid for status in private_cluster.status() if status.name == "node1")
     assert node is not None

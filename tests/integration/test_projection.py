@@ -14,7 +14,7 @@ from skyshard.bench.workload.workload import find_workload
 from skyshard.cli.app import app
 from skyshard.cli.terminal.json_outputs import validate_output
 from skyshard.cluster.cold import Way, make_cold
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
 from skyshard.host.shipped_data import data_folder
 from skyshard.synth.recipe.recipe import read_recipe
@@ -73,7 +73,7 @@ def test_a_calibration_leads_to_a_projection(short_folder: Path, workload: Path)
 
 
 @pytest.mark.parametrize("way", ["flush", "restart"])
-def test_caches_that_are_emptied_are_empty(private_cluster: Cluster, tmp_path: Path, way: Way) -> None:
+def test_caches_that_are_emptied_are_empty(private_cluster: PrivateCluster, tmp_path: Path, way: Way) -> None:
     """Nodes have no table of the database open, and answer as before."""
     write_catalog(read_recipe("mini"), tmp_path / "sky", fraction=0.1)
     count = "SELECT COUNT(*) AS n FROM Object WHERE ra > -1"
@@ -88,7 +88,7 @@ def test_caches_that_are_emptied_are_empty(private_cluster: Cluster, tmp_path: P
         assert testbed.query(count, database=DATABASE).table.to_pylist() == before
 
 
-def _files(cluster: Cluster) -> int:
+def _files(cluster: PrivateCluster) -> int:
     """Files of the database on the nodes, with those of the engine that keeps all its tables in one folder."""
     folders = [cluster.data_dir(node) / part for node in cluster.node_names for part in (DATABASE, "#rocksdb")]
     return sum(path.is_file() for folder in folders if folder.is_dir() for path in folder.rglob("*"))

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from skyshard import Testbed, source_at
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.host.shipped_data import data_folder
 
 DATABASE = "imported_by_query"
@@ -32,7 +32,7 @@ READ_CHUNKS = {"skyshard.czar.run.dispatch", "skyshard.czar.run.rounds", "skysha
 
 
 @pytest.fixture(scope="module")
-def cluster(private_cluster: Cluster) -> Cluster:
+def cluster(private_cluster: PrivateCluster) -> PrivateCluster:
     """The cluster with a small sky."""
     recipe = source_at(data_folder("synth", "recipes") / "tiny.yaml", fraction=0.01)
     with Testbed(private_cluster.folder) as testbed:
@@ -40,7 +40,7 @@ def cluster(private_cluster: Cluster) -> Cluster:
     return private_cluster
 
 
-def imported(cluster: Cluster, *words: str) -> set[str]:
+def imported(cluster: PrivateCluster, *words: str) -> set[str]:
     """The modules of a process that ran a command, and that it ended well."""
     command = [sys.executable, "-c", LISTED, *words, "--cluster", str(cluster.folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -55,19 +55,19 @@ def imported(cluster: Cluster, *words: str) -> set[str]:
         ("SELECT objectId FROM Object LIMIT 3", "json"),
     ],
 )
-def test_a_small_query_imports_only_what_answers_it(cluster: Cluster, sql: str, form: str) -> None:
+def test_a_small_query_imports_only_what_answers_it(cluster: PrivateCluster, sql: str, form: str) -> None:
     """Neither what writes the registry, nor what draws tables that need care, nor other commands."""
     assert imported(cluster, "query", sql, "-d", DATABASE, "--format", form) & UNWANTED == set()
 
 
-def test_a_count_from_the_registry_imports_nothing_that_reads_chunks(cluster: Cluster) -> None:
+def test_a_count_from_the_registry_imports_nothing_that_reads_chunks(cluster: PrivateCluster) -> None:
     """Neither orders to nodes nor a scan's schedule; a statement that reads a chunk imports the orders."""
     found = imported(cluster, "query", "SELECT COUNT(*) FROM Object", "-d", DATABASE)
     assert found & (READ_CHUNKS | {"skyshard.czar.scan.scan_schedule"}) == set()
     assert imported(cluster, "query", "SELECT objectId FROM Object LIMIT 3", "-d", DATABASE) >= READ_CHUNKS
 
 
-def test_a_refused_query_imports_no_more(cluster: Cluster) -> None:
+def test_a_refused_query_imports_no_more(cluster: PrivateCluster) -> None:
     """An error is one line; its query comes to the history too."""
     command = [sys.executable, "-c", LISTED, "query", "SELECT nothing FROM Object", "-d", DATABASE]
     done = subprocess.run([*command, "--cluster", str(cluster.folder)], capture_output=True, text=True, check=False)
@@ -75,6 +75,6 @@ def test_a_refused_query_imports_no_more(cluster: Cluster) -> None:
     assert set(done.stderr.split()) & UNWANTED == set()
 
 
-def test_the_list_of_queries_imports_no_sqlalchemy(cluster: Cluster) -> None:
+def test_the_list_of_queries_imports_no_sqlalchemy(cluster: PrivateCluster) -> None:
     """The history is read by plain SQL."""
     assert "sqlalchemy" not in imported(cluster, "queries", "--last", "1", "--json")

@@ -17,7 +17,7 @@ from tests.support.killing import Driver, digests, forget, leftovers
 from tests.support.same_answer import rows_in
 
 from skyshard.basics.errors import UserError
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.ingest import IngestReport
 from skyshard.node.messages import Loader
 from skyshard.synth import WeeklyOrder, WeeklyTruth, write_weekly
@@ -41,7 +41,7 @@ Row = tuple[Any, ...]
 
 
 @pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster) -> Iterator[Testbed]:
+def testbed(private_cluster: PrivateCluster) -> Iterator[Testbed]:
     private_cluster.start_mono()
     with Testbed(private_cluster.folder) as testbed:
         yield testbed

@@ -16,7 +16,7 @@ from tests.support.data_files import read_records, write_records
 from tests.support.raw_engines import require_engine_there
 
 from skyshard.catalog.engines import TableEngine
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, Connection, connect
 from skyshard.rowimage.digest import digest
 from skyshard.rowimage.pack import pack
@@ -149,7 +149,7 @@ def as_literal(value: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def node(private_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+def node(private_cluster: PrivateCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     with connect(private_cluster.endpoint("node1"), Account.ADMIN) as session:
         session.execute(f"CREATE DATABASE {DATABASE} CHARACTER SET latin1")
         try:
@@ -254,7 +254,7 @@ def test_all_types_in_one_record(node: Node) -> None:
 
 
 @pytest.mark.parametrize("engine", ["Aria", "InnoDB", "MyRocks"])
-def test_engines_give_an_image_back(node: Node, private_cluster: Cluster, engine: str) -> None:
+def test_engines_give_an_image_back(node: Node, private_cluster: PrivateCluster, engine: str) -> None:
     """Every value of every type, copied by the server into another engine's table and back, is what it was."""
     require_engine_there(private_cluster, engine)
     most = max(map(len, CASES.values()))

@@ -42,7 +42,7 @@ def runtime(request: pytest.FixtureRequest) -> Iterator[Runtime]:
 
 @pytest.fixture(scope="module")
 def is_ray(runtime: Runtime) -> bool:
-    return type(runtime).__name__ == "RayRuntime"
+    return type(runtime).__name__ == "PrivateRay"
 
 
 def test_an_actor_keeps_its_state(runtime: Runtime) -> None:
@@ -165,7 +165,7 @@ def test_a_dead_actor_is_a_retryable_cluster_error(runtime: Runtime) -> None:
     handle = runtime.actor("parser", argparse.ArgumentParser, node="node2")
     assert not handle.is_dead
     for _ in range(2):
-        with pytest.raises(ClusterError, match="actor parser died") as caught:
+        with pytest.raises(ClusterError, match="actor parser on node2 died") as caught:
             handle.call(argparse.ArgumentParser.exit, 1).result(30)
         assert caught.value.retryable
         assert handle.is_dead
@@ -179,7 +179,7 @@ def test_a_killed_process_is_a_retryable_cluster_error(runtime: Runtime, is_ray:
         pytest.skip("inline actors live in this process")
     handle = runtime.actor("self", psutil.Process, node="node2")
     assert handle.call(psutil.Process.as_dict, ["pid"]).result(30) != {"pid": os.getpid()}
-    with pytest.raises(ClusterError, match="actor self died") as caught:
+    with pytest.raises(ClusterError, match="actor self on node2 died") as caught:
         handle.call(psutil.Process.kill).result(30)
     assert caught.value.retryable
     assert handle.is_dead
@@ -263,3 +263,29 @@ def wait_until(is_so: Callable[[], bool], timeout_s: float = 10.0) -> bool:
     while not is_so() and time.monotonic() < deadline:
         time.sleep(0.02)
     return is_so()
+
+
+def test_ray_leaves_the_home_alone(tmp_path: Path) -> None:
+    """A private Ray writes nothing into the user's home and takes no token from there."""
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", TWICE], env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("0o600\n" * 2, "", 0)
+
+
+TWICE = """
+import os, pathlib, stat
+from skyshard.runtime import open_runtime
+for is_second in (False, True):
+    with open_runtime("ray", cpus=1) as runtime:
+        token = pathlib.Path(runtime.submit(os.getenv, "RAY_AUTH_TOKEN_PATH").result())
+        print(oct(stat.S_IMODE(token.stat().st_mode)))
+        assert str(token).startswith(runtime._folder)
+    assert "RAY_AUTH_TOKEN_PATH" not in os.environ
+    foreign = pathlib.Path.home() / ".ray" / "auth_token"
+    if is_second:
+        assert [path.read_text() for path in pathlib.Path.home().rglob("*") if path.is_file()] == ["0" * 64]
+    else:
+        assert not foreign.parent.exists()
+        foreign.parent.mkdir()
+        foreign.write_text("0" * 64)
+"""

@@ -14,7 +14,7 @@ from skyshard.basics.errors import ClusterError, UserError
 from skyshard.catalog.ddl import create_table
 from skyshard.catalog.engines import TableEngine
 from skyshard.catalog.schema import Column, Key, Table
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, Connection, connect
 from skyshard.ingest.plan.server_check import make_table, require_engine
 from skyshard.ingest.plan.storable import require_storable
@@ -108,7 +108,7 @@ BY_SERVER: dict[str, tuple[Table, str]] = {
 
 
 @pytest.fixture(scope="module")
-def server(private_cluster: Cluster) -> Iterator[Connection]:
+def server(private_cluster: PrivateCluster) -> Iterator[Connection]:
     with connect(private_cluster.endpoint("node1"), Account.ADMIN) as connection:
         connection.execute("CREATE DATABASE makeable CHARACTER SET latin1")
         connection.execute("USE makeable")
@@ -169,7 +169,7 @@ def test_server_is_asked_for_what_no_rule_knows(server: Connection, name: str) -
     ],
 )
 def test_plan_refuses_what_ingest_refuses(
-    private_cluster: Cluster, tmp_path: Path, changes: dict[str, Any], words: str
+    private_cluster: PrivateCluster, tmp_path: Path, changes: dict[str, Any], words: str
 ) -> None:
     """Both in one line, and neither leaves anything."""
     position = [{"name": "id", "type": "int"}, {"name": "ra", "type": "double"}, {"name": "dec", "type": "double"}]

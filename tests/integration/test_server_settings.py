@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -13,10 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.support.warm_processes import run_warm
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.catalog.cluster_file import read_cluster_file
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.cluster.server_status import ServerState
 from skyshard.cluster.setting_names import SettingError
 from skyshard.cluster.settings_file import FILE, read_chosen
@@ -33,16 +35,16 @@ COMMAND = [sys.executable, "-m", "skyshard.cli.app", "cluster"]
 
 
 @pytest.fixture(scope="module")
-def tuned(short_folder: Path) -> Iterator[Cluster]:
+def tuned(short_folder: Path) -> Iterator[PrivateCluster]:
     """A cluster of two nodes with settings from its beginning."""
-    cluster = Cluster.at(short_folder / "tuned")
+    cluster = PrivateCluster(short_folder / "tuned")
     cluster.start(2, ["key_buffer_size=16M", "node2:innodb_buffer_pool_size=64M", "czar:sort_buffer_size=1M"])
     yield cluster
     cluster.destroy()
 
 
 @pytest.fixture
-def plain(tuned: Cluster) -> Cluster:
+def plain(tuned: PrivateCluster) -> PrivateCluster:
     """The same cluster, as it was at its beginning, whatever a test did to it."""
     tuned.start()
     taken_back = [word.partition("=")[0] + "=default" for word in tuned.chosen.settings.words()]
@@ -51,24 +53,24 @@ def plain(tuned: Cluster) -> Cluster:
     return tuned
 
 
-def value(cluster: Cluster, server: str, name: str) -> str:
+def value(cluster: PrivateCluster, server: str, name: str) -> str:
     with connect(cluster.endpoint(server), Account.READER) as connection:
         return str(connection.value(f"SELECT @@GLOBAL.{name}"))
 
 
-def values(cluster: Cluster, name: str) -> list[str]:
+def values(cluster: PrivateCluster, name: str) -> list[str]:
     return [value(cluster, server, name) for server in cluster.node_names]
 
 
-def pids(cluster: Cluster) -> dict[str, int | None]:
+def pids(cluster: PrivateCluster) -> dict[str, int | None]:
     return {server.name: server.pid for server in cluster.status()}
 
 
 def run(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *words, "--cluster", str(folder)], capture_output=True, text=True)
+    return run_warm(["cluster", *words, "--cluster", str(folder)], os.environ)
 
 
-def test_a_cluster_starts_with_its_settings_and_keeps_them(tuned: Cluster) -> None:
+def test_a_cluster_starts_with_its_settings_and_keeps_them(tuned: PrivateCluster) -> None:
     """Every server has what was chosen for it, and nothing else; also after a stop and a start."""
     for _ in range(2):
         assert values(tuned, "key_buffer_size") == [str(16 * MIB)] * 2
@@ -80,7 +82,7 @@ def test_a_cluster_starts_with_its_settings_and_keeps_them(tuned: Cluster) -> No
         tuned.start()
 
 
-def test_status_says_caches_and_settings(tuned: Cluster) -> None:
+def test_status_says_caches_and_settings(tuned: PrivateCluster) -> None:
     """Of running servers what is in force, of others what their next start gives."""
     tuned.stop_server("node2")
     found = {server.name: server for server in tuned.status()}
@@ -98,7 +100,7 @@ def test_status_says_caches_and_settings(tuned: Cluster) -> None:
     ]
 
 
-def test_what_mariadb_can_change_is_changed_at_once(plain: Cluster) -> None:
+def test_what_mariadb_can_change_is_changed_at_once(plain: PrivateCluster) -> None:
     """No server is restarted; `default` gives back what Skyshard or MariaDB sets."""
     before, ours = pids(plain), values(plain, "key_buffer_size")
     reported: list[str] = []
@@ -115,7 +117,7 @@ def test_what_mariadb_can_change_is_changed_at_once(plain: Cluster) -> None:
     assert pids(plain) == before
 
 
-def test_what_only_a_start_can_change_restarts_one_server_after_another(plain: Cluster) -> None:
+def test_what_only_a_start_can_change_restarts_one_server_after_another(plain: PrivateCluster) -> None:
     """It is announced; the czar is not touched; the setting is in force, and goes back in the same way."""
     before = pids(plain)
     done = run("set", "aria_pagecache_buffer_size=24M", folder=plain.folder)
@@ -150,7 +152,7 @@ def test_what_only_a_start_can_change_restarts_one_server_after_another(plain: C
     ],
 )
 def test_what_a_server_would_not_take_is_refused_and_changes_nothing(
-    plain: Cluster, words: list[str], what: str
+    plain: PrivateCluster, words: list[str], what: str
 ) -> None:
     """In one line, before or after it was tried; a good setting beside it is not applied either."""
     before = pids(plain), values(plain, "key_cache_division_limit"), plain.chosen
@@ -160,7 +162,7 @@ def test_what_a_server_would_not_take_is_refused_and_changes_nothing(
     assert (pids(plain), values(plain, "key_cache_division_limit"), plain.chosen) == before
 
 
-def test_a_setting_that_keeps_a_server_from_starting_is_taken_back(plain: Cluster) -> None:
+def test_a_setting_that_keeps_a_server_from_starting_is_taken_back(plain: PrivateCluster) -> None:
     """The servers run again as before, those that were restarted and those that were not yet."""
     before = values(plain, "key_buffer_size")
     with pytest.raises(ClusterError, match="node1 died while starting"):
@@ -170,7 +172,7 @@ def test_a_setting_that_keeps_a_server_from_starting_is_taken_back(plain: Cluste
     assert not plain.chosen.settings
 
 
-def test_queries_and_testbeds_go_on_while_servers_are_restarted(plain: Cluster, tmp_path: Path) -> None:
+def test_queries_and_testbeds_go_on_while_servers_are_restarted(plain: PrivateCluster, tmp_path: Path) -> None:
     """With two copies of each chunk no query fails while nodes go one after another; the czar's restart is survived."""
     write_catalog(read_recipe("mini"), tmp_path / "sky", fraction=0.05)
     with Testbed(plain.folder) as testbed, ThreadPoolExecutor(1) as thread:
@@ -188,7 +190,7 @@ def test_queries_and_testbeds_go_on_while_servers_are_restarted(plain: Cluster, 
         assert all(check.is_good for check in testbed.verify("rolling"))
 
 
-def test_a_start_with_other_settings_changes_a_running_or_stopped_cluster(plain: Cluster) -> None:
+def test_a_start_with_other_settings_changes_a_running_or_stopped_cluster(plain: PrivateCluster) -> None:
     """Words come on top of what holds, a cluster file replaces it; a start that fails starts nothing."""
     plain.start(settings=["key_buffer_size=10M"])
     assert values(plain, "key_buffer_size") == [str(10 * MIB)] * 2
@@ -208,7 +210,7 @@ def test_a_start_with_other_settings_changes_a_running_or_stopped_cluster(plain:
     assert len(refused.stderr.splitlines()) == 1
 
 
-def test_settings_of_a_stopped_cluster_hold_from_its_next_start(plain: Cluster) -> None:
+def test_settings_of_a_stopped_cluster_hold_from_its_next_start(plain: PrivateCluster) -> None:
     """Chosen while nothing runs, a value is checked as far as that can be; the start says what became of it."""
     plain.stop()
     reported: list[str] = []
@@ -223,7 +225,7 @@ def test_settings_of_a_stopped_cluster_hold_from_its_next_start(plain: Cluster) 
 
 
 @pytest.mark.parametrize("word", ["key_buffer_size", "node1 is back"])
-def test_a_change_that_is_killed_is_taken_back_by_the_next_start(plain: Cluster, word: str) -> None:
+def test_a_change_that_is_killed_is_taken_back_by_the_next_start(plain: PrivateCluster, word: str) -> None:
     """Whenever it is killed: the next start says so, and all servers have what they had before."""
     names = ("key_buffer_size", "aria_pagecache_buffer_size")
     before = [values(plain, name) for name in names]
@@ -240,7 +242,7 @@ def test_a_change_that_is_killed_is_taken_back_by_the_next_start(plain: Cluster,
     assert plain.chosen.pending is None
 
 
-def test_a_server_that_is_killed_in_mid_change_leaves_old_or_new(plain: Cluster) -> None:
+def test_a_server_that_is_killed_in_mid_change_leaves_old_or_new(plain: PrivateCluster) -> None:
     """SIGKILL at moments that nobody chose: the file is whole, and the next start makes the servers follow it."""
     for delay_s in (0.25, 0.4, 0.6, 0.8):
         with subprocess.Popen([*COMMAND, "set", "aria_group_commit_interval=7", "key_buffer_size=14M",
@@ -257,7 +259,7 @@ def test_a_server_that_is_killed_in_mid_change_leaves_old_or_new(plain: Cluster)
 
 def test_a_start_that_is_killed_before_its_record_can_be_repeated(short_folder: Path) -> None:
     """What it had written of its settings is not taken for those of the next cluster."""
-    cluster = Cluster.at(short_folder / "first")
+    cluster = PrivateCluster(short_folder / "first")
     cluster.folder.mkdir()
     (cluster.folder / FILE).write_text('{"version": 1, "settings": {"by_scope": {"nodes": {"flush": "ON"}}}}')
     try:
@@ -271,7 +273,7 @@ def test_a_start_that_is_killed_before_its_record_can_be_repeated(short_folder: 
 
 def test_a_new_cluster_with_a_wrong_setting_leaves_nothing(short_folder: Path) -> None:
     """Neither a folder nor a server; page sizes are chosen at the beginning, for one node if need be."""
-    cluster = Cluster.at(short_folder / "wrong")
+    cluster = PrivateCluster(short_folder / "wrong")
     with pytest.raises(SettingError, match="MariaDB would make it"):
         cluster.start(1, ["innodb_buffer_pool_size=70000001"])
     assert not cluster.folder.exists()

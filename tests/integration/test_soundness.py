@@ -11,7 +11,8 @@ from tests.support.kill_catalog import write_catalog
 from tests.support.same_answer import rows_in
 
 from skyshard.basics.errors import SkyshardError
-from skyshard.cluster.private_cluster import CZAR_NAME, Cluster
+from skyshard.cluster.cluster import CZAR_NAME
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
 from skyshard.registry.stored.sql_tables import INDEX_DATABASE
 from skyshard.testbed import Testbed
@@ -25,7 +26,7 @@ QUERIES = (
 
 
 @pytest.fixture(scope="module")
-def testbed(private_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
+def testbed(private_cluster: PrivateCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
     """Two transactions of every role, on both nodes."""
     folder = tmp_path_factory.mktemp("sound")
     with Testbed(private_cluster.folder) as testbed:

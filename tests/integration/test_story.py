@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,9 +15,10 @@ from tests.support.kill_catalog import write_catalog
 from tests.support.killing import Driver
 from tests.support.mag_catalog import make_catalog
 from tests.support.stepping import Stopped, stop_at
+from tests.support.warm_processes import run_warm
 
 from skyshard.basics.errors import UserError
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.czar import Czar
 from skyshard.db.silence_watch import SILENCE_VARIABLE
 from skyshard.log.line_output import FILE_VARIABLE
@@ -37,7 +37,7 @@ HEAVY = " + ".join(f"SIN(ra + {number})" for number in range(40))
 @pytest.fixture(scope="module")
 def testbed(short_folder: Path) -> Iterator[Testbed]:
     """Two nodes; database ``twice`` has two replicas."""
-    cluster = Cluster.at(short_folder / "told")
+    cluster = PrivateCluster(short_folder / "told")
     cluster.start(2)
     try:
         with Testbed(cluster.folder) as testbed:
@@ -56,8 +56,7 @@ def stories(testbed: Testbed) -> Iterator[Stories]:
 
 def skyshard(*words: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """The command as a process of its own."""
-    command = [sys.executable, "-m", "skyshard.cli.app", *words]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **(environment or {})})
+    return run_warm(words, {**os.environ, **(environment or {})})
 
 
 def events_of(story: Story) -> list[str]:
@@ -98,15 +97,11 @@ def test_a_silent_node_is_told_when_it_falls_silent_and_when_it_answers(
 ) -> None:
     """A server that is stopped for a while: sessions that were cut, the queries that it failed, its answer again."""
     monkeypatch.setenv(SILENCE_VARIABLE, "1.5")
-    cluster, names = testbed.cluster, ("czar", *testbed.nodes)
-    endpoints = {name: cluster.endpoint(name) for name in names}
-    source = CatalogCache(testbed.registry, endpoints["czar"])
-    nodes = {node: endpoints[node] for node in testbed.nodes}
+    cluster = testbed.cluster
+    source = CatalogCache(testbed.registry, cluster.endpoint("czar"))
     process = next(one.pid for one in cluster.status() if one.name == "node2")
     assert process is not None
-    with Czar(
-        source, endpoints["czar"], nodes, {name: cluster.data_dir(name) for name in names}, events=cluster.events
-    ) as czar:
+    with Czar(source, cluster.endpoint("czar"), cluster.nodes, cluster.data_dir("czar"), events=cluster.events) as czar:
         czar.execute("SELECT MAX(mag) FROM Object", "twice")
         os.kill(process, signal.SIGSTOP)
         try:

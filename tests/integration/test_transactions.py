@@ -129,7 +129,7 @@ def rows_of(testbed: Testbed, catalog: Catalog) -> int:
 def test_who_was_overtaken_publishes_nothing(testbed: Testbed, database: str) -> None:
     """An ingest whose transaction another one has taken over can not end it, well or not."""
     layout = Layout(striping=Striping(stripes=10, substripes=2, overlap_deg=0.1))
-    mine = testbed.registry.transactions.begin(database, layout, "somewhere", "plan")
+    mine = testbed.registry.transactions.begin(database, layout, "somewhere", "plan", {})
     theirs = testbed.registry.transactions.take_over(mine)
     steps: tuple[Callable[[], object], ...] = (
         lambda: testbed.registry.transactions.move(mine, Event.COMMIT),

@@ -33,7 +33,7 @@ def made_workload(seed: int = 1, only: Sequence[str] = ("LV", "FTSObj"), **more:
 def made_manifest(workload: Workload, *, data_digest: str = "d1", revision: str = "aaa", day: int = 0) -> TrialManifest:
     started = datetime(2026, 7, 1, tzinfo=UTC) + timedelta(days=day)
     return TrialManifest(
-        version=2,
+        version=3,
         started=started, stopped=started + timedelta(minutes=1), is_partial=False, workload=workload,
         workload_digest=workload.digest({}), seed=1, database="d", target="czar",
         catalog={"data_digest": data_digest, "nodes": 2, "rows": {"Object": 10}},

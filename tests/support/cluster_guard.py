@@ -1,9 +1,10 @@
-"""Destroys what killed tests leave: ``cluster_guard.py FOLDER`` waits until no one holds its input open."""
+"""Destroys clusters that killed tests leave: ``cluster_guard.py FOLDER`` waits until no one holds its input open."""
 
 from __future__ import annotations
 
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -11,11 +12,12 @@ def main(folder: Path) -> None:
     sys.stdin.read()
     if not folder.exists():
         return
-    from skyshard.cluster.private_cluster import Cluster
+    from skyshard.basics.errors import SkyshardError
+    from skyshard.cluster.private_cluster import PrivateCluster
 
-    cluster = Cluster.at(folder / "cluster")
-    if cluster.exists:
-        cluster.destroy()
+    for record in list(folder.rglob("cluster.json")):
+        with suppress(SkyshardError):
+            PrivateCluster(record.parent).destroy()
     shutil.rmtree(folder, ignore_errors=True)
 
 

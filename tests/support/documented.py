@@ -28,7 +28,7 @@ def name_of(page: Path) -> str:
 
 
 _BLOCK = re.compile(
-    r"(?:<!-- not run: (?P<why>[^>]+) -->\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+    r"(?:<!-- not run: (?P<why>[^>]+) -->\n)?^```(?P<kind>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 _INLINE = re.compile(r"`(skyshard [^`]+)`")
 _OTHERS = ("make", "cp", "echo", "python", "pytest", "docker", "kubectl", ".")

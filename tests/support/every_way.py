@@ -10,7 +10,7 @@ from tests.support.same_answer import difference, folded
 from tests.support.split_sky import SplitSky
 
 from skyshard.basics.errors import SkyshardError, UserError
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.czar import Czar
 from skyshard.czar.result.answer import QueryResult
 
@@ -20,12 +20,11 @@ OURS = re.compile(r"scisql_|qserv_", re.IGNORECASE)
 class EveryWay:
     """A sky that is asked in every way; ``close`` closes it, too."""
 
-    def __init__(self, cluster: Cluster, sky: SplitSky) -> None:
-        data_dirs = {name: cluster.data_dir(name) for name in ("czar", *sky.nodes)}
-        nodes = {name: cluster.endpoint(name) for name in sky.nodes}
+    def __init__(self, cluster: PrivateCluster, sky: SplitSky) -> None:
+        data_dir, nodes = cluster.data_dir("czar"), {name: cluster.node(name) for name in sky.nodes}
         self.sky = sky
-        self.long = Czar(sky, cluster.endpoint("czar"), nodes, data_dirs, is_short=False)
-        self.images = Czar(sky, cluster.endpoint("czar"), nodes, data_dirs, is_short=False, text_rows=-1)
+        self.long = Czar(sky, cluster.endpoint("czar"), nodes, data_dir, is_short=False)
+        self.images = Czar(sky, cluster.endpoint("czar"), nodes, data_dir, is_short=False, text_rows=-1)
         self.raw = RawServer(cluster.endpoint("mono"), sky.database)
 
     def close(self) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Layout, Role, Striping, TableLayout
 from skyshard.catalog.schema import Column, Table
-from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable, ChunkEntry
+from skyshard.registry.catalog.chunk_entries import NO_CHUNKS, ChunkEntries, ChunkEntry
+from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable
 from skyshard.rowimage.sqltype import parse_type
 
 CHUNKS = (324, 325, 361, 362)
@@ -24,8 +25,8 @@ MATCH = TableLayout(role=Role.REF_MATCH)
 def table(name: str, columns: str, layout: TableLayout | None = None, **values: object) -> CatalogTable:
     made = Table(name, tuple(Column(c.split()[0], parse_type(c.split(None, 1)[1])) for c in columns.split(", ")))
     if layout is None:
-        return CatalogTable(made, TableLayout(role=Role.REGULAR), 9, {})
-    entries = {chunk: ChunkEntry(100, 7, ("a" if chunk < 360 else "b",)) for chunk in CHUNKS}
+        return CatalogTable(made, TableLayout(role=Role.REGULAR), 9, NO_CHUNKS)
+    entries = ChunkEntries.of({chunk: ChunkEntry(100, 7, ("a" if chunk < 360 else "b",)) for chunk in CHUNKS})
     return CatalogTable(made.with_chunk_columns(), layout, 400, entries, **values)  # type: ignore[arg-type]
 
 

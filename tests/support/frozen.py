@@ -8,7 +8,8 @@ import shutil
 import tarfile
 from pathlib import Path
 
-from skyshard.cluster.private_cluster import CZAR_NAME, Cluster
+from skyshard.cluster.cluster import CZAR_NAME
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
 
 FROZEN = Path(__file__).parents[1] / "frozen"
@@ -17,9 +18,9 @@ FIRST = FROZEN / "0.1.0"
 NODES = 2
 
 
-def restore(sample: Path, folder: Path) -> Cluster:
+def restore(sample: Path, folder: Path) -> PrivateCluster:
     """Start a new cluster and fill it with what a release left: registry, tables of all servers, folders of files."""
-    cluster = Cluster.at(folder)
+    cluster = PrivateCluster(folder)
     cluster.start(NODES)
     with connect(cluster.endpoint(CZAR_NAME), Account.ADMIN) as czar:
         for line in gzip.decompress((sample / "servers" / "czar.skyshard_registry.sql.gz").read_bytes()).splitlines():

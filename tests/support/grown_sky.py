@@ -21,7 +21,7 @@ from tests.support.split_sky import COLUMNS, LAYOUTS, Row, make_rows, table_of
 from skyshard.catalog.ddl import create_table
 from skyshard.catalog.layout import Striping
 from skyshard.chunking.sphere import ang_sep
-from skyshard.cluster.private_cluster import MONO_NAME
+from skyshard.cluster.cluster import MONO_NAME
 from skyshard.czar.mono import MonoTarget
 from skyshard.db.connection import Account, connect, quote_name
 from skyshard.registry.catalog.published_catalog import Catalog, Chunks

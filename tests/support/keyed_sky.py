@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from skyshard.cluster.private_cluster import MONO_NAME
+from skyshard.cluster.cluster import MONO_NAME
 from skyshard.db.connection import Account, connect
 from skyshard.testbed import Testbed
 

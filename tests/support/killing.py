@@ -15,6 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -22,9 +23,11 @@ from pathlib import Path
 import psutil
 from tests.support.kill_catalog import write_catalog
 
-from skyshard.basics.errors import ClusterError
-from skyshard.cluster.private_cluster import CZAR_NAME, Cluster
+from skyshard.basics.errors import ClusterError, UserError
+from skyshard.cluster.cluster import CZAR_NAME
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
+from skyshard.node.kept_records import RECORDS_DATABASE
 from skyshard.node.mariadb_loader import MariaDBLoader
 from skyshard.registry.stored.records import Replica
 from skyshard.registry.stored.sql_tables import INDEX_DATABASE, REGISTRY_DATABASE
@@ -37,6 +40,7 @@ BEGINS, WORKS = "begins", "prepare"
 NODES = 2
 END_TIMEOUT_S = 90.0
 ATTEMPTS = 5
+RUNTIMES: tuple[RuntimeKind, ...] = ("inline", "ray")
 
 
 class Driver:
@@ -100,6 +104,11 @@ class Kind(StrEnum):
     NODE = "node"
     CZAR = "czar"
 
+    @property
+    def runtime(self) -> RuntimeKind:
+        """Of the ingest that it strikes."""
+        return "ray" if self in (Kind.RAY_DRIVER, Kind.WORKER, Kind.ACTOR) else "inline"
+
 
 @dataclass(slots=True)
 class Strike:
@@ -132,7 +141,7 @@ class Range:
 
     def __init__(self, folder: Path, *, rows: int, seed: int = 1) -> None:
         self.folder = folder
-        self.cluster = Cluster.at(folder / "cluster")
+        self.cluster = PrivateCluster(folder / "cluster")
         self.random = random.Random(seed)
         self.sources = {
             FIRST: write_catalog(folder / FIRST, objects=rows, seed=1),
@@ -142,7 +151,7 @@ class Range:
         self.span_s: dict[tuple[str, str, str], float] = {}
         self._count = 0
 
-    def open(self, runtimes: Sequence[RuntimeKind] = ("inline", "ray")) -> None:
+    def open(self, runtimes: Sequence[RuntimeKind] = RUNTIMES) -> None:
         """Start the cluster; ingest both catalogs undisturbed, once with each runtime."""
         self.cluster.start(NODES)
         for runtime in runtimes:
@@ -172,9 +181,7 @@ class Range:
 
     def strike(self, kind: Kind, transaction: str) -> Strike:
         """One round, from a database of its own to its removal."""
-        is_ray = kind in (Kind.RAY_DRIVER, Kind.WORKER, Kind.ACTOR)
-        runtime: RuntimeKind = "ray" if is_ray else "inline"
-        strike = Strike(kind, runtime, transaction, *self._instant(kind, runtime, transaction))
+        strike = Strike(kind, kind.runtime, transaction, *self._instant(kind, kind.runtime, transaction))
         database, start = f"struck{self._count}", time.monotonic()
         if transaction == SECOND:
             self._ingest(database, FIRST, strike)
@@ -270,12 +277,15 @@ def leftovers(testbed: Testbed, database: str) -> Iterator[str]:
         if path.name not in finished or names not in kinds:
             yield f"left: {path} {names}"
     for server in (CZAR_NAME, *cluster.node_names):
-        yield from (f"left: {path}" for path in cluster.data_dir(server).glob("load-*"))
+        yield from (f"left: {path}" for path in cluster.data_dir(server).glob("**/load-*"))
         yield from (f"left: {path}" for path in cluster.data_dir(server).glob("*/*.tmp"))
 
 
 def forget(testbed: Testbed, database: str) -> None:
     """Remove a database; there is no command for it yet."""
+    for node in testbed.nodes:
+        with connect(testbed.cluster.endpoint(node), Account.ADMIN) as connection, suppress(UserError):  # none kept
+            connection.execute(f"DELETE FROM {RECORDS_DATABASE}.records WHERE `database` = %s", [database])
     for server in (CZAR_NAME, *testbed.nodes):
         loader = MariaDBLoader(server, testbed.cluster.endpoint(server), str(testbed.cluster.data_dir(server)))
         loader.drop_database(database)

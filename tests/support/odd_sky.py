@@ -14,7 +14,7 @@ from typing import Any
 from tests.support.split_sky import Row, SplitSky, Splitter, drop
 
 from skyshard.catalog.layout import Role, Striping, TableLayout
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 
 STRIPING = Striping(stripes=8, substripes=3, overlap_deg=1.0)
 
@@ -62,7 +62,7 @@ TIMES = ("00:00:00", "-838:59:59", "838:59:59", "-00:00:00.500", "12:34:56.789",
 
 
 @contextmanager
-def odd_sky(cluster: Cluster, name: str, seed: int, rows: int) -> Iterator[SplitSky]:
+def odd_sky(cluster: PrivateCluster, name: str, seed: int, rows: int) -> Iterator[SplitSky]:
     """A sky of odd rows over all nodes and in one server; dropped at the end."""
     made = Splitter(cluster, STRIPING, len(cluster.node_names), 0, COLUMNS, LAYOUTS).build(
         name, make_odd_rows(seed, rows)

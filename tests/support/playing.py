@@ -22,7 +22,8 @@ from tests.support.raw_server import RawAnswer, RawServer, difference_to_raw
 from tests.support.stepping import Fuse, Stopped, stop
 
 from skyshard.basics.errors import Refusal, UserError
-from skyshard.cluster.private_cluster import MONO_NAME, Cluster
+from skyshard.cluster.cluster import MONO_NAME
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
 from skyshard.node.messages import Loader
 from skyshard.testbed import Testbed
@@ -34,7 +35,7 @@ STEPS_OF_AN_INGEST = 120
 class Player:
     """Plays one history once. ``wrong`` is what differs, ``counts`` how statements were answered."""
 
-    def __init__(self, cluster: Cluster, folder: Path, history: History, statements_a_step: int) -> None:
+    def __init__(self, cluster: PrivateCluster, folder: Path, history: History, statements_a_step: int) -> None:
         self.history = history
         self.wrong: list[str] = []
         self.counts = Counter[str]()

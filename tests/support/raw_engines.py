@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from skyshard.catalog.engines import TableEngine
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
 
 
-def require_engine_there(cluster: Cluster, engine: str) -> None:
+def require_engine_there(cluster: PrivateCluster, engine: str) -> None:
     """Skip a test whose engine the nodes do not have."""
     sql = "SELECT COUNT(*) FROM information_schema.ENGINES WHERE ENGINE = %s"
     with connect(cluster.endpoint("node1"), Account.ADMIN) as server:

@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 
 
 def main(folder: Path, word: str, settings: list[str]) -> None:
@@ -18,7 +18,7 @@ def main(folder: Path, word: str, settings: list[str]) -> None:
         if line.startswith(word):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    Cluster.at(folder).change_settings(settings, report=report)
+    PrivateCluster(folder).change_settings(settings, report=report)
 
 
 if __name__ == "__main__":

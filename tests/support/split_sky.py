@@ -22,11 +22,12 @@ from skyshard.catalog.layout import Layout, Role, Striping, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.chunking import Chunker
 from skyshard.cluster.accounts import SCRATCH_DATABASE
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.czar.mono import MonoTarget
 from skyshard.db.connection import Account, Connection, connect
-from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable, ChunkEntry
+from skyshard.registry.catalog.chunk_entries import NO_CHUNKS, ChunkEntries, ChunkEntry
+from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable
 from skyshard.rowimage.sqltype import parse_type
 
 Row = tuple[Any, ...]
@@ -257,9 +258,8 @@ class Splitter:
             sky.tables[name] = self._table(sky, name, rows[name], has_oracle=has_oracle)
         for connection in self._servers.values():
             connection.close()
-        data_dirs = {name: cluster.data_dir(name) for name in ("czar", *self._nodes)}
-        nodes = {name: cluster.endpoint(name) for name in self._nodes}
-        sky.czar = Czar(sky, cluster.endpoint("czar"), nodes, data_dirs, text_rows=text_rows)
+        nodes = {name: cluster.node(name) for name in self._nodes}
+        sky.czar = Czar(sky, cluster.endpoint("czar"), nodes, cluster.data_dir("czar"), text_rows=text_rows)
         sky.mono = MonoTarget(sky, cluster.endpoint("mono"), cluster.data_dir("mono"))
         return sky
 
@@ -278,7 +278,7 @@ class Splitter:
             for server, connection in self._servers.items():
                 if server != "mono" or has_oracle:
                     _fill(connection, create_table(stored, name), name, rows if server != "czar" else [])
-            return CatalogTable(stored, layout, len(rows), {})
+            return CatalogTable(stored, layout, len(rows), NO_CHUNKS)
         placed, whole = self._placed(sky, name, rows, orphans)
         self._servers["czar"].execute(create_table(stored, name))
         if has_oracle:
@@ -290,7 +290,7 @@ class Splitter:
         self._chance.shuffle(chunks)
         entries = {chunk: self._chunk(name, chunk, placed.get(chunk, []), copies.get(chunk, [])) for chunk in chunks}
         total = sum(map(len, placed.values()))
-        return CatalogTable(stored, layout, total, entries, frozenset(orphans))
+        return CatalogTable(stored, layout, total, ChunkEntries.of(entries), frozenset(orphans))
 
     def _placed(
         self, sky: SplitSky, name: str, rows: Sequence[Row], orphans: set[int]

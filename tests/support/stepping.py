@@ -11,9 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tests.support.kept_entries import assert_entries_agree
 from tests.support.killing import digests, leftovers
 
 from skyshard.basics.progress import Progress, Watcher
+from skyshard.cluster.cluster import CZAR_NAME
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.plan.ingest_plan import make_plan
 from skyshard.ingest.transaction.ingest_run import Ingest
@@ -115,6 +117,7 @@ def assert_right(testbed: Testbed, database: str, like: str, *, is_tidy: bool = 
     assert [check for check in testbed.verify(database) if not check.is_good] == []
     assert digests(testbed.registry.replicas.all(database)) == digests(testbed.registry.replicas.all(like))
     assert not is_tidy or list(leftovers(testbed, database)) == []
+    assert_entries_agree(testbed.cluster.endpoint(CZAR_NAME), database)
 
 
 def assert_gone(testbed: Testbed, database: str) -> None:

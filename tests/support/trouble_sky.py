@@ -21,11 +21,12 @@ from skyshard.catalog.ddl import DUMMY_CHUNK, chunk_table, create_table, overlap
 from skyshard.catalog.layout import Layout, Role, Striping, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.chunking import Chunker
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.cluster import Cluster
 from skyshard.czar.czar import Czar
 from skyshard.czar.mono import MonoTarget
 from skyshard.db.connection import Account, Connection, connect
-from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable, ChunkEntry
+from skyshard.registry.catalog.chunk_entries import NO_CHUNKS, ChunkEntries, ChunkEntry
+from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable
 from skyshard.rowimage.sqltype import parse_type
 
 DATABASE = "trouble"
@@ -208,7 +209,7 @@ class _Builder:
             connection.execute(create_table(stored, name))
             if server != "czar":
                 _insert(connection, name, ROWS[name])
-        return CatalogTable(stored, layout, len(ROWS[name]), {})
+        return CatalogTable(stored, layout, len(ROWS[name]), NO_CHUNKS)
 
     def _chunked(self, name: str) -> CatalogTable:
         layout = LAYOUTS[name]
@@ -234,7 +235,7 @@ class _Builder:
             chunk: self._chunk(name, chunk, rows.get(chunk, []), overlaps.get(chunk, []))
             for chunk in {*rows, *overlaps}
         }
-        return CatalogTable(stored, layout, len(everything), chunks, frozenset(orphans))
+        return CatalogTable(stored, layout, len(everything), ChunkEntries.of(chunks), frozenset(orphans))
 
     def _overlap(self, name: str) -> Table:
         return stored_table(_table(name), LAYOUTS[name], overlap=True)
@@ -260,18 +261,17 @@ class _Builder:
 
 
 def _insert(connection: Connection, table: str, rows: Sequence[Row]) -> None:
-    for row in rows:
-        connection.execute(f"INSERT INTO `{table}` VALUES ({', '.join(['%s'] * len(row))})", row)
+    if rows:
+        marks = ", ".join(f"({', '.join(['%s'] * len(row))})" for row in rows)
+        connection.execute(f"INSERT INTO `{table}` VALUES {marks}", [value for row in rows for value in row])
 
 
 def build_sky(cluster: Cluster) -> Sky:
     """Load the troubled sky into a running cluster and its oracle."""
     cluster.start_mono()
     sky = _Builder(cluster).build()
-    names = ("czar", *cluster.node_names)
-    nodes = {name: cluster.endpoint(name) for name in cluster.node_names}
-    data_dirs = {name: cluster.data_dir(name) for name in names}
+    at = (cluster.endpoint("czar"), cluster.nodes, cluster.data_dir("czar"))
     for way, text_rows in (("text", 10_000), ("image", -1)):
-        sky.czars[way] = Czar(sky, cluster.endpoint("czar"), nodes, data_dirs, text_rows=text_rows)
+        sky.czars[way] = Czar(sky, *at, text_rows=text_rows)
     sky.mono = MonoTarget(sky, cluster.endpoint("mono"), cluster.data_dir("mono"))
     return sky

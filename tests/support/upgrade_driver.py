@@ -1,6 +1,6 @@
-"""A process that makes or upgrades a registry, and kills itself with -9 before or after the N-th thing it changes.
+"""Makes or upgrades a registry in a process of its own, which is killed with -9 before or after the N-th change.
 
-``python -m tests.support.upgrade_driver make|upgrade CLUSTER N``; N = 0 kills nothing.
+``main("make" or "upgrade", CLUSTER, N)``; N = 0 kills nothing.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 import re
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from skyshard.cluster.private_cluster import CZAR_NAME, Cluster
+from skyshard.cluster.cluster import CZAR_NAME
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Connection
 from skyshard.registry.registry import Registry
 from skyshard.registry.schema.migrations import to_2
@@ -53,12 +53,8 @@ def main(what: str, folder: str, at: int) -> None:
     Connection.execute = killer.around(Connection.execute, is_change)  # type: ignore[method-assign]
     to_2.write_atomically = killer.around(to_2.write_atomically, lambda *args: True)  # type: ignore[attr-defined]
     sa.event.listen(sa.Engine, "before_cursor_execute", lambda *args: killer.step() if CHANGES.match(args[2]) else None)
-    cluster = Cluster.at(folder)
+    cluster = PrivateCluster(folder)
     if what == "make":
         Registry(cluster.endpoint(CZAR_NAME), Path(folder)).prepare()
     else:
         upgrade(cluster.endpoint(CZAR_NAME), Path(folder), report=lambda line: None)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -13,6 +13,8 @@ import skyshard.node
 import skyshard.registry
 from skyshard import wiring
 from skyshard.basics.errors import ClusterError
+from skyshard.cluster.node import Node
+from skyshard.db.connection import Endpoint
 from skyshard.wiring import Wiring
 
 
@@ -40,10 +42,11 @@ class ClusterStub:
     """A cluster of no servers that says that it runs."""
 
     events = None
+    ray = None
     node_names = ("node1",)
     folder = Path("cluster")
 
-    def require_running(self) -> None:
+    def require_usable(self) -> None:
         """It runs."""
 
     def running_endpoints(self) -> list[Any]:
@@ -57,6 +60,14 @@ class ClusterStub:
 
     def data_dir(self, name: str) -> Path:
         return Path(name)
+
+    def node(self, name: str) -> Node:
+        here = Endpoint(socket=name)
+        return Node(name, here, here, Path(name), Path("staging"), is_here=True)
+
+    @property
+    def nodes(self) -> dict[str, Node]:
+        return {name: self.node(name) for name in self.node_names}
 
 
 class Mortal:
@@ -114,7 +125,7 @@ def test_a_loader_that_has_died_is_made_anew(opened: Wiring, monkeypatch: pytest
     monkeypatch.setattr(skyshard.node, "MariaDBLoader", Mortal, raising=False)
     first = opened.loader("node1")
     assert opened.loader("node1") is first
-    with pytest.raises(ClusterError, match="loader-node1 died"):
+    with pytest.raises(ClusterError, match="loader-node1 on node1 died"):
         first.call(cast(Any, Mortal.end)).result(30)
     second = opened.loader("node1")
     assert second is not first

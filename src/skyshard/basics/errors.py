@@ -92,6 +92,10 @@ class NoRoom(ClusterError):
     """A disk has too little space for what is to be written."""
 
 
+class InUse(ClusterError):
+    """Another process holds what this one wants to change; the same call may succeed later."""
+
+
 class Bug(SkyshardError):
     """An invariant of Skyshard that does not hold: a defect to report."""
 

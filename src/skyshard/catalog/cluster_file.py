@@ -18,29 +18,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from skyshard.basics.errors import UserError
+from skyshard.catalog.named_cluster_file import NamedClusterFile
+from skyshard.catalog.server_settings import Options, checked_options
 from skyshard.catalog.strict_files import Strict, broken_rule, find_key, load_yaml, read_located
-from skyshard.cluster.private_cluster import CZAR_NAME, MAX_NODES, MONO_NAME
-from skyshard.cluster.setting_names import SettingError, plain_name, require_choosable
-from skyshard.cluster.settings import NODES, ClusterDescription, require_value
+from skyshard.cluster.cluster import CZAR_NAME, MONO_NAME
+from skyshard.cluster.named_description import NamedDescription
+from skyshard.cluster.private_cluster import MAX_NODES
+from skyshard.cluster.setting_names import SettingError, plain_name
+from skyshard.cluster.settings import NODES, ClusterDescription
 
-OF_NAMED_CLUSTERS = ("czar", "defaults", "tls", "passwords", "ray", "silence_s", "replicas", "hosts")
-"""Keys of files for clusters on many machines."""
+OF_NAMED_CLUSTERS = frozenset({"czar", "defaults", "tls", "passwords", "ray", "silence_s"})
+"""Keys of files of clusters on many machines only (``named_cluster_file``)."""
 _PLACE = re.compile(rf"{NODES}|{CZAR_NAME}|{MONO_NAME}|node[1-9]\d*")
-_NAMED = "needs a named cluster, not in this release"
-_DOCUMENTED = "see docs/reference/cluster.md for the keys"
-
-
-def _as_written(value: Any) -> Any:
-    """YAML reads ON and OFF as truth values and 8388608 as a number: both are values of settings."""
-    if isinstance(value, bool):
-        return "ON" if value else "OFF"
-    return str(value) if isinstance(value, int | float) else value
-
-
-Options = dict[str, Annotated[str, BeforeValidator(_as_written)]]
 
 
 class ClusterFile(Strict):
@@ -53,16 +45,6 @@ class ClusterFile(Strict):
     options: dict[str, Options] = Field(default_factory=dict)
     """Settings by role (nodes, czar, mono) or node (node2): name → value."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def refuse_keys_of_named_clusters(cls, content: Any) -> Any:
-        """They are known, so that the error is not that there is no such key."""
-        if isinstance(content, Mapping):
-            for key in OF_NAMED_CLUSTERS:
-                if key in content:
-                    raise broken_rule(_NAMED, (key,), "leave it out: a private cluster is on this machine")
-        return content
-
     @field_validator("nodes", mode="before")
     @classmethod
     def count_names(cls, nodes: Any) -> Any:
@@ -71,26 +53,17 @@ class ClusterFile(Strict):
             return nodes
         for position, name in enumerate(nodes):
             if name != f"node{position + 1}":
-                remedy = f"name it node{position + 1}, or write the number of nodes"
-                raise broken_rule(f"node {name!r} {_NAMED}", (position,), remedy)
+                remedy = (
+                    f"name it node{position + 1}, write the number of nodes, or give each node a `name` and a `host`"
+                )
+                raise broken_rule(f"private nodes are node1, node2 and so on, not {name!r}", (position,), remedy)
         return len(nodes)
 
     @field_validator("options")
     @classmethod
     def check_options(cls, options: dict[str, Options]) -> dict[str, Options]:
         """Places that there are, settings that may be chosen."""
-        found: dict[str, Options] = {}
-        for place, settings in options.items():
-            if not _PLACE.fullmatch(place):
-                raise broken_rule("there is no such server", (place,), "write nodes, node1, node2 ..., czar or mono")
-            for name, value in settings.items():
-                try:
-                    require_choosable(plain_name(name))
-                    require_value(name, value)
-                except SettingError as error:
-                    raise broken_rule(error.what, (place, name), error.remedy) from None
-                found.setdefault(place, {})[plain_name(name)] = value
-        return found
+        return checked_options(options, _PLACE.fullmatch, key=())
 
     @property
     def description(self) -> ClusterDescription:
@@ -99,12 +72,37 @@ class ClusterFile(Strict):
 
 
 def read_cluster_file(path: Path | str) -> ClusterFile:
-    """Read a cluster file.
+    """Read a cluster file of a private cluster.
 
     Raises:
         UserError: unreadable, not YAML, or a wrong key: file, line, key, remedy.
     """
     return read_located(ClusterFile, Path(path))
+
+
+def describe_cluster(path: Path) -> ClusterDescription | NamedDescription:
+    """What a cluster file says, be it of a private or of a named cluster. Errors as of :func:`read_cluster_file`."""
+    if not is_named(load_yaml(path)):
+        return read_cluster_file(path).description
+    return read_named_file(path)
+
+
+def read_named_file(path: Path) -> NamedDescription:
+    """What a cluster file of a cluster on many machines says. Errors as of :func:`read_cluster_file`."""
+    return read_located(NamedClusterFile, path).description(path.parent)
+
+
+def is_named(content: Any) -> bool:
+    """Whether the content of a cluster file is that of a cluster on many machines.
+
+    >>> is_named({"nodes": 3}), is_named({"nodes": [{"name": "a", "host": "db1"}]}), is_named({"nodes": 3, "tls": {}})
+    (False, True, True)
+    """
+    if not isinstance(content, Mapping):
+        return False
+    nodes = content.get("nodes")
+    has_entries = isinstance(nodes, list) and any(isinstance(node, Mapping) for node in nodes)
+    return has_entries or bool(OF_NAMED_CLUSTERS & content.keys())
 
 
 @contextmanager

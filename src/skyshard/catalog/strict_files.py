@@ -11,14 +11,16 @@ import contextlib
 import gzip
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from skyshard.basics.errors import UserError
 from skyshard.basics.lazy import lazy_module
+from skyshard.basics.near_names import did_you_mean, near_names
 from skyshard.host.file_versions import refuse_newer
 
 if TYPE_CHECKING:
@@ -34,6 +36,33 @@ class Strict(BaseModel):
     """A frozen model that refuses keys that it does not know; all files of the bench are such models."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NamedKeys(Strict):
+    """One whose error about a key that it does not know names the nearest that there is."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_known_keys(cls, content: Any) -> Any:
+        for key in content if isinstance(content, dict) else ():
+            if key not in cls.model_fields:
+                remedy = did_you_mean(near_names(str(key), cls.model_fields), f"keys are {', '.join(cls.model_fields)}")
+                raise broken_rule("there is no such key", [key], remedy)
+        return content
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A YAML file that was read, with its text, so that later faults can name their line."""
+
+    path: Path
+    text: str
+
+    def fault(self, place: KeyPath, message: str, remedy: str) -> UserError:
+        """An error that names file, line and key."""
+        line, known = find_key(self.text, place)
+        where = ".".join(map(str, known)) or "top level"
+        return UserError(f"'{self.path}', line {line}, key '{where}': {message}", remedy=remedy)
 
 
 def parse_model(model: type[M], path: Path) -> M:

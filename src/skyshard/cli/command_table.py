@@ -40,7 +40,18 @@ GROUPS = (
         "transactions:transactions",
     ),
     GroupRow("story", "What happened to a query, a transaction or a node, in order, with times."),
+    GroupRow("node", "A node of a cluster on many machines, on its host."),
+    GroupRow("nodes", "The nodes of a cluster: what is decided of each, and seen; nodes that come and go."),
+    GroupRow("head", "The czar's server and the Ray head of a cluster on many machines, on their host."),
     GroupRow("index", "The director index."),
+    GroupRow("replicas", "The replication index: how many good replicas there are, and where."),
+    GroupRow("registry", "The registry, which only the czar's server holds: dumps, and what nodes keep of it."),
+    GroupRow(
+        "jobs",
+        "List jobs that move chunks: state, progress, rate; or show, pause, resume, cancel one.",
+        "jobs:jobs",
+    ),
+    GroupRow("token", "Tokens, by which `skyshard serve` knows who asks, and for what."),
     GroupRow("mono", "The unsharded oracle."),
     GroupRow("bench", "Run workloads, keep trials, read and compare reports."),
     GroupRow("schema", "Felis catalogs and tables: columns, types, bytes; what changed between two."),
@@ -139,6 +150,11 @@ COMMANDS = (
         "diff:diff",
         "Say what changed from one database to another: rows, objects, columns, where. Exit code 1 beyond thresholds.",
     ),
+    CommandRow(
+        "serve",
+        "serve:serve",
+        "Answer clients until SIGTERM or Ctrl-C: Qserv's REST over HTTP, and what serve.yaml opens.",
+    ),
     CommandRow("locate", "locate:locate", "Chunk and sub-chunk of each position, and the overlap copies of it."),
     CommandRow("completion", "completion:completion", "Print the script that completes skyshard's words in a shell."),
     CommandRow(
@@ -152,6 +168,11 @@ COMMANDS = (
     CommandRow("cluster stop", "cluster:stop", "Stop every server; the data stays."),
     CommandRow(
         "cluster status", "cluster:status", "Show every server: its state, process, memory, data, caches and settings."
+    ),
+    CommandRow(
+        "cluster check",
+        "cluster_check:check",
+        "Ask every server, and the worker beside it: reached, TLS, versions, data folder, user, disk, clock, Ray.",
     ),
     CommandRow(
         "cluster upgrade",
@@ -175,11 +196,132 @@ COMMANDS = (
     CommandRow(
         "story node",
         "story:node",
-        "Show what happened to a node: starts, stops, silence, tables made, failures of queries.",
+        "Show what happened to a node: starts, stops, outages, what was decided of it, tables made, failed queries.",
+    ),
+    CommandRow(
+        "node run",
+        "node:run_node",
+        "Run a node on its host, in the foreground: MariaDB and Ray, started again when they end.",
+    ),
+    CommandRow(
+        "nodes list",
+        "nodes:list_nodes",
+        "List the nodes: state, whether they answer and since when not, outages, what they hold, free disk, version.",
+    ),
+    CommandRow(
+        "nodes add",
+        "nodes:add",
+        "Add a node beside running queries and ingests: a private one, or those that a cluster file names anew.",
+    ),
+    CommandRow(
+        "nodes remove",
+        "nodes:remove",
+        "Take a node that holds no chunk out of the cluster. Run it again to go on.",
+    ),
+    CommandRow(
+        "nodes read-only",
+        "nodes:read_only",
+        "Let no new chunks come to a node; it serves queries, and gets rows of the chunks that it holds.",
+    ),
+    CommandRow("nodes enable", "nodes:enable", "Let new chunks come to a node again."),
+    CommandRow(
+        "nodes down-after",
+        "nodes:down_after",
+        "Say, or choose, after how long without an answer a node counts as gone for good.",
+    ),
+    CommandRow(
+        "head run",
+        "node:run_head",
+        "Run the czar's MariaDB and the Ray head on the host of the commands, in the foreground.",
     ),
     CommandRow(
         "index rebuild", "ingest:index_rebuild", "Rebuild the director indexes from the chunk tables on the nodes."
     ),
+    CommandRow(
+        "replicas status",
+        "replicas:status",
+        "Show how many good replicas there are of what, and what each node holds. Exit code 1 below the wanted level.",
+    ),
+    CommandRow(
+        "replicas explain",
+        "replicas:explain",
+        "Show which nodes hold a chunk, in what state, and why others do not.",
+    ),
+    CommandRow(
+        "replicas verify",
+        "replicas:verify",
+        "Read every replica beside its data, and mark what is bad; queries leave it at once. Exit code 1 if any is.",
+    ),
+    CommandRow(
+        "replicas repair",
+        "replicas:repair",
+        "Make bad replicas good again, each from a good one on another node. Exit code 1 if something is left or lost.",
+    ),
+    CommandRow(
+        "registry dump",
+        "registry:dump",
+        "Write the registry, and all else that only the czar's server holds, into one file, beside ingests and "
+        "queries.",
+    ),
+    CommandRow(
+        "registry restore",
+        "registry:restore",
+        "Bring the registry back from a dump, and say what nodes hold beyond it. Exit code 1 if something is left to "
+        "do.",
+    ),
+    CommandRow(
+        "registry rebuild",
+        "registry:rebuild",
+        "Make the registry anew of the records that nodes keep, without a dump. Exit code 1 if something is left to "
+        "do.",
+    ),
+    CommandRow(
+        "replicas drain",
+        "moves:drain",
+        "Move all chunks of a node to the others, as a job; it gets no new ones. Exit code 1 if something is left.",
+    ),
+    CommandRow(
+        "replicas rebalance",
+        "moves:rebalance",
+        "Even out what nodes hold, by bytes and with as few as that takes, as a job. Exit code 1 if something is left.",
+    ),
+    CommandRow(
+        "replicas fill",
+        "moves:fill",
+        "Make missing replicas on other nodes, as a job, until each chunk is at its level. Exit code 1 if one stays "
+        "below.",
+    ),
+    CommandRow(
+        "replicas level",
+        "moves:level",
+        "Have a database ask for more replicas, or fewer; `skyshard replicas fill` then makes or removes them.",
+    ),
+    CommandRow(
+        "jobs show",
+        "jobs:show",
+        "Show a job: state, steps, bytes, rate, time left, and the first steps that were not taken.",
+    ),
+    CommandRow(
+        "jobs pause", "jobs:pause", "Have a job stop within seconds; what it has moved stays, and it can go on."
+    ),
+    CommandRow(
+        "jobs resume",
+        "jobs:resume",
+        "Go on with a job that was paused or interrupted. Exit code 1 if something is left.",
+    ),
+    CommandRow(
+        "jobs cancel",
+        "jobs:cancel",
+        "End a job before it is done: what it has moved stays where it is now, nothing half made is left.",
+    ),
+    CommandRow("run-job", "jobs:run_job", "Work on a job; `--background` starts this.", is_hidden=True),
+    CommandRow(
+        "token create",
+        "token:create",
+        "Make a token for the doors of `skyshard serve`; it is shown once, and kept as a digest.",
+    ),
+    CommandRow("token list", "token:list_tokens", "List tokens: name, scope, when they were made."),
+    CommandRow("token revoke", "token:revoke", "Forget a token; doors refuse it within a second."),
     CommandRow(
         "mono load",
         "ingest:mono_load",

@@ -5,29 +5,73 @@ skyshard_admin     everything; used by Skyshard itself for start-up, the registr
 skyshard_loader    tables and rows of every database except ``mysql``; reads and writes server-side files (FILE) and
                    flushes tables (RELOAD)
 skyshard_reader    reads every database except ``mysql``; makes and fills tables in ``skyshard_scratch`` only
+skyshard_carrier   reads the files of scratch tables (FILE), for hosts that do not see them; only where others connect
 =================  ==================================================================================================
 
-They have no password: a server listens on a socket in a folder that only its owner may enter. The server picks the
-most specific database grant, so a grant on ``mysql`` of a privilege that shows nothing shuts out the one on ``%``.
+On a private server they have no password: it listens on a socket in a folder that only its owner may enter. A server
+that others reach has passwords; off its host only administrator, reader and carrier may connect, and only by TLS. The
+server picks the most specific database grant, so a grant on ``mysql`` of a privilege that shows nothing shuts out the
+one on ``%``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
+from skyshard.db.connection import Account, quote_text
+
 SCRATCH_DATABASE = "skyshard_scratch"
+DOOR_ACCOUNT = "skyshard_door"
+"""Of clients' sessions on the server behind the MySQL door only: it sees which tables there are, and reads none."""
+LISTS_ACCOUNT = "skyshard_lists"
+"""There, too: it sees the same, and reads the lists of queries that the door makes for a statement."""
+LISTS_GRANT = (
+    "GRANT SELECT, INSERT, CREATE, DROP, CREATE TEMPORARY TABLES ON `skyshard\\_scratch`.* "
+    f"TO {LISTS_ACCOUNT}@localhost"
+)
 
 _TABLES = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER, CREATE TEMPORARY TABLES, LOCK TABLES"
 _SHUT_OUT = "GRANT SHOW VIEW ON `mysql`.*"
+_GRANTS = {
+    Account.ADMIN: ("GRANT ALL PRIVILEGES ON *.*",),
+    Account.LOADER: (
+        "GRANT FILE, RELOAD ON *.*",
+        f"GRANT {_TABLES}, CREATE VIEW, SHOW VIEW ON `%`.*",
+        _SHUT_OUT,
+    ),
+    Account.READER: (
+        "GRANT SELECT ON `%`.*",
+        f"GRANT {_TABLES} ON `skyshard\\_scratch`.*",
+        _SHUT_OUT,
+    ),
+    Account.CARRIER: ("GRANT FILE ON *.*", "GRANT SELECT ON `skyshard\\_scratch`.*"),
+}
+"""What each account may do; more than one host may have it."""
+OFF_HOST = (Account.ADMIN, Account.READER, Account.CARRIER)
+"""The accounts of those who are not on the server's host; loaders are."""
 
-ACCOUNT_STATEMENTS: tuple[str, ...] = (
-    f"CREATE DATABASE IF NOT EXISTS {SCRATCH_DATABASE} CHARACTER SET latin1",
-    "CREATE USER IF NOT EXISTS skyshard_admin@localhost",
-    "GRANT ALL PRIVILEGES ON *.* TO skyshard_admin@localhost WITH GRANT OPTION",
-    "CREATE USER IF NOT EXISTS skyshard_loader@localhost",
-    "GRANT FILE, RELOAD ON *.* TO skyshard_loader@localhost",
-    f"GRANT {_TABLES}, CREATE VIEW, SHOW VIEW ON `%`.* TO skyshard_loader@localhost",
-    f"{_SHUT_OUT} TO skyshard_loader@localhost",
-    "CREATE USER IF NOT EXISTS skyshard_reader@localhost",
-    "GRANT SELECT ON `%`.* TO skyshard_reader@localhost",
-    f"GRANT {_TABLES} ON `skyshard\\_scratch`.* TO skyshard_reader@localhost",
-    f"{_SHUT_OUT} TO skyshard_reader@localhost",
-)
+
+def account_statements(passwords: Mapping[Account, str] | None = None) -> Iterator[str]:
+    """The statements that make the accounts of a server, or give those that are there these rights and passwords.
+
+    Args:
+        passwords: of a server that others reach; None for a private one.
+    """
+    yield f"CREATE DATABASE IF NOT EXISTS {SCRATCH_DATABASE} CHARACTER SET latin1"
+    for account, grants in _GRANTS.items():
+        if passwords is None:
+            if account is not Account.CARRIER:
+                yield from _account(f"{account}@localhost", "", grants, account)
+            continue
+        secret = f" IDENTIFIED BY {quote_text(passwords[account])}"
+        yield from _account(f"{account}@localhost", secret, grants, account)
+        if account in OFF_HOST:
+            yield from _account(f"{account}@'%'", f"{secret} REQUIRE SSL", grants, account)
+
+
+def _account(who: str, secret: str, grants: tuple[str, ...], account: Account) -> Iterator[str]:
+    yield f"CREATE USER IF NOT EXISTS {who}"
+    if secret:
+        yield f"ALTER USER {who}{secret}"
+    for grant in grants:
+        yield f"{grant} TO {who}{' WITH GRANT OPTION' if account is Account.ADMIN else ''}"

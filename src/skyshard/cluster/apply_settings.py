@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from skyshard.basics.errors import UserError
@@ -87,19 +87,23 @@ def unlike_settings(server: Server, names: Iterable[str] | None = None) -> list[
     if not wanted:
         return []
     with connect(server.endpoint, Account.ADMIN) as connection:
-        found = _read(connection, wanted)
-    unlike = []
+        return unlike(connection, server.name, wanted)
+
+
+def unlike(connection: Connection, server: str, wanted: Mapping[str, str]) -> list[Unlike]:
+    """Those of the settings, by name, that a server does not follow."""
+    found = _read(connection, wanted)
+    differ = []
     for name, value in wanted.items():
         now = found.get(name)
         if now is None or not is_same(value, now.value, now.words):
-            unlike.append(Unlike(server.name, name, value, now.value if now else ""))
-    return unlike
+            differ.append(Unlike(server, name, value, now.value if now else ""))
+    return differ
 
 
-def values_in_force(server: Server, names: Iterable[str]) -> dict[str, str]:
+def values_in_force(connection: Connection, names: Iterable[str]) -> dict[str, str]:
     """Variables of a running server by name."""
-    with connect(server.endpoint, Account.ADMIN) as connection:
-        return {name: now.value for name, now in _read(connection, names).items()}
+    return {name: now.value for name, now in _read(connection, names).items()}
 
 
 def _has_to_change(wanted: str | None, now: InForce) -> bool:

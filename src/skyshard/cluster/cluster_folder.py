@@ -17,62 +17,119 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from skyshard.basics.errors import ClusterError, UserError
+from skyshard.cluster.named_description import NamedDescription
 from skyshard.host.atomic_files import write_atomically
 from skyshard.host.file_versions import refuse_newer
 
+RECORD = "cluster.json"
 LOCK_TIMEOUT_S = 90.0
 POLL_S = 0.05
 LONGEST_BASE = 60
 _FIRST_FILES = re.compile(r"settings\.json|\.(settings|cluster)\.json\.\d+\.tmp")
 
 
-class ClusterRecord(BaseModel):
-    """What ``cluster.json`` holds."""
+class _Record(BaseModel):
+    """What ``cluster.json`` holds, of either kind of cluster."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    version: Literal[1]
-    """Of this file's format."""
-    nodes: int = Field(ge=1)
-    """Number of nodes, without the czar's server."""
     created: str
     """When the cluster was made, ISO 8601 in UTC."""
-    sockets: Path
-    """The folder that held the sockets at the last start."""
 
     @staticmethod
     def file_in(folder: Path) -> Path:
-        return folder / "cluster.json"
+        return folder / RECORD
 
     @classmethod
-    def read(cls, folder: Path) -> ClusterRecord:
-        """The record of a folder; the sockets of a folder that was copied or moved are not those of the original.
+    def read(cls, folder: Path) -> Self:
+        """The record of a folder.
 
         Raises:
-            UserError: torn, no record of a cluster, or written by a later release.
+            UserError: torn, no record of a cluster of this kind, or written by a later release.
         """
         file = cls.file_in(folder)
         try:
             content = json.loads(file.read_bytes())
-            refuse_newer(content, (1,), str(file))
-            record = cls.model_validate(content)
+            refuse_newer(content, (1, 2, 3), str(file))
+            return cls.model_validate(content)
         except (OSError, ValueError) as error:  # pydantic's error is a ValueError
             reason = " ".join(str(error).split())
             raise UserError(
                 f"{file} is not readable as a cluster: {reason}", remedy="bring the file back, or remove the folder"
             ) from error
+
+    def write(self, folder: Path) -> None:
+        """Replace the record in one step."""
+        write_atomically(self.file_in(folder), self.model_dump_json(indent=2) + "\n", is_synced=True)
+
+
+class ClusterRecord(_Record):
+    """The record of a private cluster."""
+
+    version: Literal[1, 3]
+    """Of this file's format: 3 once a node was removed."""
+    nodes: int = Field(ge=1)
+    """Number of nodes that there ever were, without the czar's server."""
+    removed: tuple[int, ...] = ()
+    """The numbers of those that were removed; none is given again."""
+    sockets: Path
+    """The folder that held the sockets at the last start."""
+
+    @property
+    def node_names(self) -> tuple[str, ...]:
+        """The nodes that there are, in order."""
+        return tuple(f"node{number}" for number in range(1, self.nodes + 1) if number not in self.removed)
+
+    @property
+    def next_name(self) -> str:
+        """What the next node is called."""
+        return f"node{self.nodes + 1}"
+
+    def with_next(self) -> ClusterRecord:
+        """With one node more."""
+        return self.model_copy(update={"nodes": self.nodes + 1})
+
+    def without(self, name: str) -> ClusterRecord:
+        """Without a node that there is."""
+        number = int(name.removeprefix("node"))
+        return self.model_copy(update={"version": 3, "removed": (*self.removed, number)})
+
+    def write(self, folder: Path) -> None:
+        """Replace the record in one step; while no node was removed, as older releases read it."""
+        fields = {"removed"} if self.version == 1 else set()
+        write_atomically(self.file_in(folder), self.model_dump_json(indent=2, exclude=fields) + "\n", is_synced=True)
+
+    @classmethod
+    def read(cls, folder: Path) -> ClusterRecord:
+        """See ``_Record.read``; the sockets of a folder that was copied or moved are not those of the original."""
+        record = super().read(folder)
         if record.sockets.name != _key(folder):
             return record.model_copy(update={"sockets": socket_folder(folder, create=False)})
         return record
 
-    def write(self, folder: Path) -> None:
-        """Replace the record in one step."""
-        write_atomically(self.file_in(folder), self.model_dump_json(indent=2) + "\n")
+
+class NamedRecord(_Record):
+    """The record of a named cluster."""
+
+    version: Literal[2]
+    """Of this file's format; records of version 1 are of private clusters."""
+    kind: Literal["named"]
+    description: NamedDescription
+    """What the cluster file said when it was last given."""
+
+
+def is_named(folder: Path) -> bool:
+    """Whether a folder's record is one of a named cluster; one that cannot be read is not."""
+    try:
+        content = json.loads((folder / RECORD).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("kind") == "named"
 
 
 def private_folder(folder: Path) -> Path:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.basics.errors import UserError
+from skyshard.cluster.cluster import Cluster
 from skyshard.cluster.storage_plugins import SHARED_FOLDERS
 from skyshard.db.connection import Account, connect
 from skyshard.host.page_cache import drop_page_cache, files_below
 
+PRIVATE_ONLY = "measure with empty caches on a private cluster"
 Way = Literal["flush", "restart"]
 
 
@@ -27,8 +29,11 @@ def make_cold(cluster: Cluster, *, way: Way = "flush", database: str = "") -> in
     what is measured.
 
     Raises:
+        UserError: nodes on other hosts: their page caches are not this host's.
         ClusterError: a node does not answer, or does not come back.
     """
+    if away := next((name for name, node in cluster.nodes.items() if not node.is_here), ""):
+        raise UserError(f"node {away} is on another host, whose caches are not emptied from here", remedy=PRIVATE_ONLY)
     if way == "restart":
         for name in cluster.node_names:
             cluster.stop_server(name)

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skyshard.basics.errors import UserError
+from skyshard.cluster.cluster import CZAR_NAME, LOG_FOLDER, MONO_NAME, Cluster
 from skyshard.cluster.cluster_folder import (
     ClusterRecord,
     exclusive,
@@ -31,38 +32,27 @@ from skyshard.cluster.cluster_folder import (
     socket_folder,
 )
 from skyshard.cluster.installation import Installation, find_mariadbd
+from skyshard.cluster.node import Node
 from skyshard.cluster.run_servers import Report, initialise_servers, names_of, silent, start_servers, stop_servers
 from skyshard.cluster.server import Server, end_orphans
 from skyshard.cluster.server_options import czar_tuning, node_tuning
 from skyshard.cluster.settings import ClusterDescription, ServerSettings
-from skyshard.cluster.settings_file import Chosen, read_chosen, write_chosen
+from skyshard.cluster.settings_file import Chosen, write_chosen
 from skyshard.db.connection import Endpoint
 from skyshard.host.interrupts import uninterrupted
 from skyshard.host.memory import memory_bytes
-from skyshard.log.event_log import EventLog
 from skyshard.log.events import SERVER_KILLED
 
 if TYPE_CHECKING:
     from skyshard.cluster.change_settings import SettingsChange
     from skyshard.cluster.server_status import NodeStatus
 
-CZAR_NAME = "czar"
-MONO_NAME = "mono"
-LOG_FOLDER = "log"
 DEFAULT_NODES = 3
 MAX_NODES = 999
 
 
-class Cluster:
-    """The cluster in a folder, whether it exists yet or not; constructing one touches nothing."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder.resolve()
-        self.events = EventLog(self.folder / LOG_FOLDER)
-
-    @classmethod
-    def at(cls, folder: Path | str) -> Cluster:
-        return cls(Path(folder))
+class PrivateCluster(Cluster):
+    """The private cluster of a folder."""
 
     @property
     def exists(self) -> bool:
@@ -70,18 +60,12 @@ class Cluster:
 
     @property
     def node_names(self) -> tuple[str, ...]:
-        """The nodes in order, without czar and mono. UserError when there is no cluster here."""
-        return _node_names(self._record())
+        return self._record().node_names
 
     @property
     def is_running(self) -> bool:
         """True when the czar and every node run."""
         return self.exists and all(server.is_running() for server in self._servers(self._record()))
-
-    @property
-    def chosen(self) -> Chosen:
-        """What users chose for it, and what an interrupted change went for."""
-        return read_chosen(self.folder)
 
     def start(
         self,
@@ -154,27 +138,34 @@ class Cluster:
         report(f"removed {self.folder}")
 
     def status(self) -> list[NodeStatus]:
-        """One entry for the czar, every node, and mono once it has been started."""
         from skyshard.cluster.server_status import status_of  # a query needs neither this nor changes of settings
 
         return [status_of(server) for server in self._servers(self._record(), with_mono=True)]
 
+    def answering(self) -> frozenset[str]:
+        servers = self._servers(self._record(), with_mono=True)
+        return frozenset(server.name for server in servers if server.is_running() and server.is_ready())
+
+    def node(self, name: str) -> Node:
+        return self._node(self._server(self._record(), name))
+
+    @property
+    def nodes(self) -> dict[str, Node]:
+        return {one.name: self._node(one) for one in self._servers(self._record()) if one.name != CZAR_NAME}
+
+    def _node(self, server: Server) -> Node:
+        where = server.endpoint
+        return Node(server.name, where, where, server.data, self.folder / "staging", is_here=True)
+
     def endpoint(self, name: str) -> Endpoint:
-        """Where a node, ``czar`` or ``mono`` listens. UserError when that server does not run."""
         server = self._server(self._record(), name)
         self._require_running([server])
         return server.endpoint
 
-    def folder_for(self, what: str) -> Path:
-        """The folder below the cluster's for results, keys and the like; only its owner may enter it."""
-        return private_folder(self.folder / what)
-
     def running_endpoints(self) -> list[Endpoint]:
-        """Where every server listens that runs, mono too."""
         return [one.endpoint for one in self._servers(self._record(), with_mono=True) if one.is_running()]
 
     def data_dir(self, name: str) -> Path:
-        """The data folder of a server: ``data_dir("node1") / database / "Object_6630.MYD"``."""
         return self._server(self._record(), name).data
 
     def log_file(self, name: str) -> Path:
@@ -185,8 +176,13 @@ class Cluster:
         """UserError unless the czar and every node run."""
         self._require_running(self._servers(self._record()))
 
+    def require_usable(self) -> None:
+        servers = self._servers(self._record())
+        down = [server for server in servers if not server.is_running()]
+        if len(down) >= len(servers) - 1 or any(server.name == CZAR_NAME for server in down):
+            self._require_running(servers)
+
     def start_mono(self, *, report: Report = silent) -> Endpoint:
-        """Start the unsharded server, made at its first start, and say where it listens."""
         record = self._record()
         with exclusive(self.folder):
             mono = self._server(record, MONO_NAME)
@@ -208,6 +204,76 @@ class Cluster:
         """Kill one server without a proper stop, for drills; ``start`` brings it back."""
         self._server(self._record(), name).kill()
         self.events.tell(SERVER_KILLED, node=name, reason="as it was asked for")
+
+    @property
+    def next_node(self) -> str:
+        """The name of the node that ``add_node`` makes next; no number is given twice."""
+        return self._record().next_name
+
+    def add_node(self, name: str, *, report: Report = silent) -> None:
+        """Make a node and start its server; the others go on. One that there is already is started if it is down.
+
+        Args:
+            name: ``next_node``, or that of a node of this cluster.
+
+        Raises:
+            UserError: another name; as many nodes as there can be.
+        """
+        installation = find_mariadbd()
+        with exclusive(self.folder):
+            record = self._record()
+            if name not in record.node_names:
+                if name != record.next_name or record.nodes >= MAX_NODES:
+                    raise UserError(f"cluster {self.folder} cannot have a node {name!r}", remedy="give it no name")
+                record = record.with_next()
+                record.write(self.folder)
+            self._start_one(_prepare_sockets(self.folder, record), name, installation, report)
+
+    def remove_node(self, name: str, *, keeps_data: bool = False, report: Report = silent) -> None:
+        """Stop a node's server and take it out of the cluster, with its data unless these are kept.
+
+        One that was taken out before loses what is left of it.
+
+        Raises:
+            UserError: it is the only one.
+        """
+        with exclusive(self.folder):
+            record = self._record()
+            if name in record.node_names:
+                if len(record.node_names) == 1:
+                    raise UserError(f"{name} is the only node", remedy="`skyshard cluster destroy` removes all")
+                report(f"stopping {name}")
+                stop_servers([self._server(record, name)], self.events, report)
+                record.without(name).write(self.folder)
+            folder = self.folder / "servers" / name
+            if folder.exists() and not keeps_data:
+                shutil.rmtree(folder)
+                report(f"removed {folder}")
+
+    def _start_one(self, record: ClusterRecord, name: str, installation: Installation, report: Report) -> None:
+        server = self._server(record, name)
+        if server.is_running():
+            return
+        if not server.is_initialised:
+            report(f"initialising {name} in {self.folder}")
+            initialise_servers([server], installation)
+        report(f"starting {name} (MariaDB {installation.version_text})")
+        start_servers([server], installation, self.events)
+
+    def start_server(self, name: str, variables: Mapping[str, str] | None = None) -> None:
+        record = self._record()
+        with exclusive(self.folder):
+            server = self._server(record, name)
+            server.variables = dict(variables or {})
+            if not server.is_running():
+                _prepare_sockets(self.folder, record)
+                start_servers([server], find_mariadbd(), self.events)
+
+    def freeze_server(self, name: str) -> None:
+        self._server(self._record(), name).freeze()
+
+    def thaw_server(self, name: str) -> None:
+        self._server(self._record(), name).thaw()
 
     def _create(
         self,
@@ -241,7 +307,7 @@ class Cluster:
         private_folder(self.folder / LOG_FOLDER)
         if count := end_orphans(self.folder):
             report(f"ended {count} servers whose data folders below {self.folder} were removed")
-        servers = [self._server(record, name, settings) for name in (CZAR_NAME, *_node_names(record))]
+        servers = [self._server(record, name, settings) for name in (CZAR_NAME, *record.node_names)]
         missing = [server for server in servers if not server.is_running()]
         fresh = [server for server in missing if not server.is_initialised]
         if fresh:
@@ -254,7 +320,7 @@ class Cluster:
     def _settings_change(self, record: ClusterRecord, installation: Installation, report: Report) -> SettingsChange:
         from skyshard.cluster.change_settings import SettingsChange
 
-        names = (*_node_names(record), MONO_NAME, CZAR_NAME)  # the czar's is restarted last
+        names = (*record.node_names, MONO_NAME, CZAR_NAME)  # the czar's is restarted last
 
         def servers(settings: ServerSettings) -> list[Server]:
             return [self._server(record, name, settings) for name in names]
@@ -263,10 +329,10 @@ class Cluster:
 
     def _agreed(self, nodes: int | None) -> ClusterRecord:
         record = self._record()
-        if nodes not in (None, record.nodes):
+        if nodes not in (None, len(record.node_names)):
             raise UserError(
-                f"cluster {self.folder} has {record.nodes} nodes, not {nodes}",
-                remedy=f"start it without --nodes, or run `skyshard cluster destroy --cluster {self.folder}` first",
+                f"cluster {self.folder} has {len(record.node_names)} nodes, not {nodes}",
+                remedy="start it without --nodes; `skyshard nodes add` and `remove` change their number",
             )
         return record
 
@@ -315,7 +381,7 @@ class Cluster:
 
     def _servers(self, record: ClusterRecord, *, with_mono: bool = False) -> list[Server]:
         settings = self.chosen.settings
-        servers = [self._server(record, name, settings) for name in (CZAR_NAME, *_node_names(record))]
+        servers = [self._server(record, name, settings) for name in (CZAR_NAME, *record.node_names)]
         mono = self._server(record, MONO_NAME, settings)
         return [*servers, mono] if with_mono and mono.is_initialised else servers
 
@@ -324,18 +390,16 @@ class Cluster:
         if name not in names:
             raise UserError(f"cluster {self.folder} has no server {name!r}", remedy=f"it has {', '.join(names)}")
         memory = memory_bytes()
-        sharers = 1 if name == MONO_NAME else record.nodes  # mono has the rows of all nodes, so what all of them have
+        sharers = (
+            1 if name == MONO_NAME else len(record.node_names)
+        )  # mono has the rows of all nodes, so what all of them have
         tuning = czar_tuning(memory) if name == CZAR_NAME else node_tuning(sharers, memory)
         chosen = (self.chosen.settings if settings is None else settings).of_server(name)
         return Server(self.folder / "servers" / name, record.sockets / f"{name}.sock", tuning, chosen)
 
 
 def _all_names(record: ClusterRecord) -> tuple[str, ...]:
-    return (CZAR_NAME, MONO_NAME, *_node_names(record))
-
-
-def _node_names(record: ClusterRecord) -> tuple[str, ...]:
-    return tuple(f"node{number}" for number in range(1, record.nodes + 1))
+    return (CZAR_NAME, MONO_NAME, *record.node_names)
 
 
 def _prepare_sockets(folder: Path, record: ClusterRecord) -> ClusterRecord:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from skyshard.basics.errors import SkyshardError, words_of
 from skyshard.cluster.installation import Installation
+from skyshard.cluster.left_scratch import clear_scratch
 from skyshard.cluster.server import Server
 from skyshard.host.interrupts import uninterrupted
 from skyshard.log.event_log import EventLog
@@ -71,4 +72,5 @@ def _wait_ready(server: Server, installation: Installation, events: EventLog) ->
     except SkyshardError as error:
         events.tell(SERVER_NOT_STARTED, node=server.name, error=words_of(error))
         raise
+    clear_scratch(server.endpoint, events)
     events.tell(SERVER_STARTED, node=server.name, pid=server.pid() or 0, version=installation.version_text)

@@ -19,9 +19,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from skyshard.basics.errors import ClusterError
-from skyshard.cluster.accounts import ACCOUNT_STATEMENTS
+from skyshard.cluster.accounts import account_statements
 from skyshard.cluster.installation import Installation
-from skyshard.cluster.server_options import OPEN_FILES, Tuning, server_options
+from skyshard.cluster.server_options import OPEN_FILES, PRIVATE, Tuning, server_options
 from skyshard.cluster.settings import AT_CREATION
 from skyshard.db.connection import Account, Endpoint, connect
 
@@ -52,12 +52,25 @@ class Server:
         self.log = folder / "server.log"
         self.pid_file = folder / "server.pid"
         self._last_pid: int | None = None
+        self._log_begun = 0
         self._tuning = tuning or Tuning()
         self.settings = dict(settings or {})
+
+    variables: Mapping[str, str] = {}
+    """Of the environment of its process, besides those of this one."""
 
     @property
     def name(self) -> str:
         return self.folder.name
+
+    @property
+    def is_node(self) -> bool:
+        """Whether it holds chunk tables, so that it needs the engines of plugins."""
+        return self.name.startswith("node")
+
+    def reach_options(self) -> list[str]:
+        """Options of how the running server is reached, and what files it may read."""
+        return [*PRIVATE]
 
     @property
     def kept_settings(self) -> frozenset[tuple[str, str]]:
@@ -102,13 +115,14 @@ class Server:
         self.socket.unlink(missing_ok=True)
         self.pid_file.unlink(missing_ok=True)
         places = [f"socket={self.socket}", f"pid-file={self.pid_file}", f"tmpdir={self._empty_tmp()}"]
-        places += installation.plugin_options if self.name.startswith("node") else []
-        command = self._command(installation, self.data, *places)
+        places += installation.plugin_options if self.is_node else []
+        command = self._command(installation, self.data, *places, *self.reach_options())
         write_log = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        self._log_begun = self.log.stat().st_size if self.log.exists() else 0
         pid = os.posix_spawn(
             command[0],
             command,
-            installation.environment,
+            {**installation.environment, **self.variables},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, str(self.log), write_log, 0o600),
@@ -168,8 +182,17 @@ class Server:
         return self.pid_file.exists() and not self.is_running()
 
     def request_stop(self) -> None:
-        """Ask the server to stop (SIGTERM) and return at once."""
+        """Ask the server to stop (SIGTERM) and return at once; one that is frozen goes on for that."""
         self._signal(signal.SIGTERM)
+        self._signal(signal.SIGCONT)
+
+    def freeze(self) -> None:
+        """Stop the process (SIGSTOP), as a frozen host does: sessions stay open, nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen process go on."""
+        self._signal(signal.SIGCONT)
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> bool:
         """Stop the server and remove its socket; False when it had to be killed after ``timeout_s``."""
@@ -188,11 +211,11 @@ class Server:
 
     def _bootstrap(self, installation: Installation, data: Path) -> None:
         system_tables = installation.system_tables.read_text(encoding="utf-8")
-        accounts = "".join(f"{statement};\n" for statement in ("FLUSH PRIVILEGES", *ACCOUNT_STATEMENTS))
+        accounts = "".join(f"{statement};\n" for statement in ("FLUSH PRIVILEGES", *account_statements()))
         script = f"CREATE DATABASE mysql;\nUSE mysql;\n{system_tables}\n{accounts}"
         with self.log.open("ab") as log:
             outcome = subprocess.run(
-                self._command(installation, data, f"tmpdir={self._empty_tmp()}", "bootstrap"),
+                self._command(installation, data, f"tmpdir={self._empty_tmp()}", *PRIVATE, "bootstrap"),
                 input=script.encode(),
                 stdout=log,
                 stderr=log,
@@ -211,7 +234,8 @@ class Server:
         ]
         root = ["user=root"] if os.geteuid() == 0 else []
         chosen = [f"{name.replace('_', '-')}={value}" for name, value in self.settings.items()]
-        options = [*places, *root, *server_options(self._tuning, open_files=_open_files()), *chosen, *more]
+        own = server_options(self._tuning, open_files=_open_files())
+        options = [*places, *root, *own, *chosen, *more]
         return [str(installation.binary), "--no-defaults", *(f"--{option}" for option in options)]
 
     def _suspects(self) -> Iterator[int]:
@@ -247,8 +271,9 @@ class Server:
         shutil.rmtree(self.folder / "tmp", ignore_errors=True)
 
     def _reason(self) -> str:
-        """The last error that the server wrote to its log."""
-        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        """The last error that the server wrote to its log since this process started it."""
+        written = self.log.read_bytes()[self._log_begun :] if self.log.exists() else b""
+        lines = written.decode(errors="replace").splitlines()
         errors = [line for line in lines if "ERROR" in line and not line.endswith("Aborting")]
         return (errors or lines or ["it wrote nothing"])[-1].strip()
 

@@ -6,6 +6,10 @@ Every server runs with ``--no-defaults``: a machine's own configuration must not
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+from skyshard.cluster.accounts import SCRATCH_DATABASE
+from skyshard.db.tls import Tls
 
 OPEN_FILES = 200_000
 MAX_CONNECTIONS = 1000
@@ -14,6 +18,10 @@ KEYS_OF_MEMORY = 1 / 32
 """Share of the host's memory for MyISAM's key buffers of all nodes; the system caches its rows in what is free."""
 POOLS_OF_MEMORY = 1 / 8
 """Share for InnoDB's pools of all nodes: they hold rows and keys, which InnoDB reads past the system's cache."""
+PRIVATE = ("skip-networking", "secure-file-priv=")
+"""Options of a server that nobody reaches but through its socket."""
+NETWORK_ENVIRONMENT = {"UMASK": "0664", "UMASK_DIR": "0770"}
+"""LOAD_FILE gives only files that others may read; others may not enter the data folder."""
 PAGES_OF_MEMORY = 1 / 16
 """Share for Aria's page caches of all nodes: they hold rows and keys, and so does the system's cache."""
 
@@ -27,6 +35,17 @@ class Tuning:
     innodb_buffer_mib: int = 64
     aria_cache_mib: int = 64
     innodb_log_mib: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a server that others reach listens, and how it proves who it is."""
+
+    address: str
+    """Of this host; ``*`` for all of them."""
+    port: int
+    tls: Tls | None
+    """``cert`` and ``key`` of the server; None where it listens on loopback only."""
 
 
 def node_tuning(nodes: int, memory_bytes: int) -> Tuning:
@@ -75,7 +94,6 @@ def server_options(tuning: Tuning, *, open_files: int) -> list[str]:
         "default-time-zone=+00:00",
         "lower-case-table-names=0",
         "local-infile=ON",
-        "secure-file-priv=",
         "log-warnings=1",
         "performance-schema=OFF",
         "feedback=OFF",
@@ -123,6 +141,27 @@ def _sessions(open_files: int) -> list[str]:
         "max-heap-table-size=1G",
         "query-cache-type=OFF",
         "query-cache-size=0",
-        "skip-networking",
         "skip-name-resolve",
     ]
+
+
+def network_options(listening: Listening, data: Path) -> list[str]:
+    """Options of a running server that others reach, in place of :data:`PRIVATE`: a port, TLS, what becomes of a lost
+    client, and the one folder whose files may leave it through a session.
+
+    Its environment is :data:`NETWORK_ENVIRONMENT`.
+    """
+    found = [
+        f"bind-address={listening.address}",
+        f"port={listening.port}",
+        # A client that is gone keeps its locks until the system finds out: 2 h unless it asks.
+        "tcp-keepalive-time=30",
+        "tcp-keepalive-interval=10",
+        "tcp-keepalive-probes=3",
+        f"secure-file-priv={data / SCRATCH_DATABASE}",
+    ]
+    if listening.tls is None:
+        return found
+    tls = listening.tls
+    safe = ["require-secure-transport=ON", "tls-version=TLSv1.2,TLSv1.3"]
+    return [*found, f"ssl-ca={tls.ca}", f"ssl-cert={tls.cert}", f"ssl-key={tls.key}", *safe]

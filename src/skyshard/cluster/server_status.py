@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from skyshard.basics.errors import ClusterError
-from skyshard.cluster.apply_settings import unlike_settings, values_in_force
+from skyshard.basics.errors import ClusterError, SkyshardError
+from skyshard.cluster.apply_settings import unlike, values_in_force
 from skyshard.cluster.server import Server
 from skyshard.cluster.settings import byte_count
 from skyshard.cluster.settings_check import CACHES
+from skyshard.db.connection import Account, Connection, Endpoint, connect
 
 
 class ServerState(StrEnum):
@@ -74,11 +76,39 @@ def status_of(server: Server) -> NodeStatus:
 
 def _in_force(server: Server) -> tuple[dict[str, int], dict[str, str]]:
     try:
-        values = values_in_force(server, CACHES)
-        unlike = {one.name: one.found for one in unlike_settings(server)}
+        with connect(server.endpoint, Account.ADMIN) as connection:
+            return caches_of(connection), _not_in_force(connection, server.name, server.settings)
     except ClusterError:  # it stopped meanwhile
         return _planned_caches(server), {}
-    return {name: int(values[name]) for name in CACHES if name in values}, unlike
+
+
+def reached_status(name: str, endpoint: Endpoint, settings: Mapping[str, str], *, within_s: float) -> NodeStatus:
+    """What a server that others run does at the moment, as far as it says so itself.
+
+    Args:
+        settings: what the cluster file has for it.
+        within_s: how long it may take to be reached, and for each answer.
+    """
+    place = endpoint.socket or f"{endpoint.host}:{endpoint.port}"
+    found = NodeStatus(name, ServerState.RUNNING, None, place, 0, 0, "", settings=dict(settings))
+    try:
+        with connect(endpoint, Account.ADMIN, connect_timeout_s=within_s, answer_timeout_s=within_s) as connection:
+            not_in_force = _not_in_force(connection, name, settings)
+            return replace(found, caches=caches_of(connection), not_in_force=not_in_force)
+    except ClusterError:
+        return replace(found, state=ServerState.STOPPED)
+    except SkyshardError:  # it answers, and refuses
+        return replace(found, state=ServerState.SILENT)
+
+
+def caches_of(connection: Connection) -> dict[str, int]:
+    """Sizes in bytes of a server's caches, by the names of their settings."""
+    values = values_in_force(connection, CACHES)
+    return {name: int(values[name]) for name in CACHES if name in values}
+
+
+def _not_in_force(connection: Connection, name: str, settings: Mapping[str, str]) -> dict[str, str]:
+    return {one.name: one.found for one in unlike(connection, name, settings)}
 
 
 def _planned_caches(server: Server) -> dict[str, int]:

@@ -14,35 +14,43 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from skyshard.basics.errors import SkyshardError
+from skyshard.basics.errors import ClusterError, SkyshardError
+from skyshard.catalog.schema import Table
+from skyshard.cluster.node import Node
 from skyshard.czar.cache.overtaken import answered, begin, planned
 from skyshard.czar.cache.plan_reuse import StatementPlanner
 from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES
 from skyshard.czar.plan.query_plan import Kind, Lane, QueryPlan
 from skyshard.czar.result.answer import Answer, EndedStatement, QueryResult, QueryStats, schema_of
 from skyshard.czar.result.query_progress import Running
-from skyshard.czar.result.typed_plan import TypedPlan
+from skyshard.czar.result.typed_plan import PlanAhead, TypedPlan
 from skyshard.czar.result.typed_results import TypedColumn, loosened, read_types
+from skyshard.czar.run.brought_tables import Rows, WithBrought, bring_tables
+from skyshard.czar.run.czar_beats import Beats, CzarBeats
+from skyshard.czar.run.doubts import TakeDoubt, no_doubt
 from skyshard.czar.run.execute_plan import TEXT_ROWS, CarryOut
 from skyshard.czar.run.node_workers import NodeWorkers
 from skyshard.czar.run.query_events import slow_limit, tell_ended, tell_failed, tell_planned
 from skyshard.czar.run.scratch_tables import drop_query, query_name, scratch_table, sweep
 from skyshard.czar.run.stored_result import in_words
+from skyshard.czar.scan.left_tables import LeftTables
 from skyshard.czar.scan.query_worker import QueryWorker
 from skyshard.czar.scan.scan_throttle import ScanThrottle
 from skyshard.czar.sql.statement import ShowStatement
-from skyshard.db.connection import Endpoint
+from skyshard.db.connection import Connection, Endpoint
 from skyshard.db.sessions import CLEANING, Sessions
 from skyshard.host.process_tuning import freeze_loaded
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 from skyshard.log.events import PLANNED_AGAIN
-from skyshard.registry.catalog.published_catalog import CatalogSource
+from skyshard.registry.catalog.published_catalog import Catalog, CatalogSource
 from skyshard.registry.catalog_cache import CatalogCache
 from skyshard.rowimage.sqltype import parse_type
 
@@ -57,7 +65,7 @@ NODE_CALLS = 32
 
 
 def scan_threads_of(nodes: int, cores: int | None = None) -> int:
-    """Threads of a node's scan lane: the cores are shared out, each node has at least one.
+    """Threads of the scan lanes of nodes that share cores: these are shared out, each node has at least one.
 
     >>> scan_threads_of(2, 2), scan_threads_of(1, 2), scan_threads_of(3, 32)
     (1, 2, 8)
@@ -65,48 +73,76 @@ def scan_threads_of(nodes: int, cores: int | None = None) -> int:
     return max(1, min(8, (cores or os.cpu_count() or 1) // max(nodes, 1)))
 
 
+def _scan_threads(node: Node, beside: int) -> int:
+    """Of one node's scan lane; so many nodes are on this host."""
+    if node.scan_threads:
+        return node.scan_threads
+    return scan_threads_of(beside if node.is_here and not node.cores else 1, node.cores or None)
+
+
 class Czar:
     """Answers statements.
 
-    ``data_dirs``: the data folders of ``czar`` and of the nodes, for row images. Pulls that read more than
-    ``text_rows`` rows travel as images; no more than ``gather_limit_bytes`` are brought together for one statement.
-    ``scan_threads``: of each node's scan lane. ``on_end`` is called for every query that :meth:`execute` has ended.
+    ``czar_dir``: the data folder of the server ``czar``, which is on this host. Pulls that read more than ``text_rows``
+    rows travel as images; no more than ``gather_limit_bytes`` are brought together for one statement.
+    ``scan_threads``: of each node's scan lane. A server may be silent for ``silence_s``. ``on_end`` is called for every
+    query that :meth:`execute` has ended.
     Without ``is_short`` the rows of a single chunk are merged as those of many, which gives the same answer later.
+    ``beats``: by which czars of several hosts know of one another. ``take_doubt`` is told what a node could not read.
+    ``find_nodes``: the nodes as they are now; without it they stay those that were given. ``check_session`` is called
+    with each new session on a node, ``watch`` with each heartbeat.
     """
 
     def __init__(
         self,
         source: CatalogSource | CatalogCache,
         czar: Endpoint,
-        nodes: Mapping[str, Endpoint],
-        data_dirs: Mapping[str, Path],
+        nodes: Mapping[str, Node],
+        czar_dir: Path,
         *,
         gather_limit_bytes: int = GATHER_LIMIT_BYTES,
         text_rows: int = TEXT_ROWS,
         scan_threads: int | None = None,
+        silence_s: float | None = None,
         on_end: Callable[[EndedStatement], None] | None = None,
         is_short: bool = True,
+        beats: Beats | None = None,
+        take_doubt: TakeDoubt = no_doubt,
+        find_nodes: Callable[[], Mapping[str, Node]] | None = None,
+        check_session: Callable[[Connection], None] | None = None,
+        watch: Callable[[], None] = lambda: None,
         events: EventLog = ONLY_LOGGED,
     ) -> None:
-        threads = scan_threads or scan_threads_of(len(nodes))
+        self._running: dict[str, Running] = {}
+        beside = sum(node.is_here for node in nodes.values())
+        left = LeftTables(self._running.__contains__)
         throttle = ScanThrottle()
+
+        def worker_of(node: Node) -> QueryWorker:
+            return QueryWorker(
+                node,
+                scan_threads=scan_threads or _scan_threads(node, beside),
+                throttle=throttle,
+                silence_s=silence_s,
+                opened=check_session,
+                left=left,
+                events=events,
+            )
+
+        self._worker_of, self._find_nodes, self._watch = worker_of, find_nodes, watch
+        self._meeting = threading.Lock()
         self._source = source
         self._events = events
         self._slow_s = slow_limit()
-        self._sessions = Sessions(czar, events=events)
-        self._workers = {
-            name: QueryWorker(
-                endpoint, data_dirs[name], name=name, scan_threads=threads, throttle=throttle, events=events
-            )
-            for name, endpoint in nodes.items()
-        }
+        self._sessions = Sessions(czar, silence_s=silence_s, events=events)
+        workers = {name: worker_of(node) for name, node in nodes.items()}
         pool = ThreadPoolExecutor(max_workers=max(NODE_CALLS, len(nodes)), thread_name_prefix="czar")
-        self._node_workers = NodeWorkers(self._workers, pool, throttle, events)
-        self._carry_out = CarryOut(self._sessions, self._node_workers, Path(data_dirs["czar"]), text_rows, is_short)
+        self._node_workers = NodeWorkers(workers, pool, throttle, events, left=left)
+        self._carry_out = CarryOut(self._sessions, self._node_workers, czar_dir, text_rows, is_short, take_doubt)
         self._planner = StatementPlanner(source, self._types, gather_limit_bytes)
-        self._running: dict[str, Running] = {}
         self._lock = threading.Lock()
         self._is_swept = False
+        self._beats = CzarBeats(beats, self._meanwhile)
         self._on_end = on_end
         freeze_loaded()
 
@@ -120,24 +156,28 @@ class Czar:
 
     def close(self) -> None:
         """Close all sessions and threads."""
-        self._node_workers.pool.shutdown(wait=True, cancel_futures=True)
+        self._beats.close()
+        self._node_workers.close()
         self._sessions.close()
-        for worker in self._workers.values():
-            worker.close()
         if isinstance(self._source, CatalogCache):
             self._source.close()
 
-    def _servers(self) -> list[Sessions]:
-        workers = self._workers.values()
-        return [self._sessions, *(one for worker in workers for one in (worker.sessions, worker.scan_sessions))]
+    @property
+    def _workers(self) -> Mapping[str, QueryWorker]:
+        return self._node_workers.by_name
+
+    @property
+    def _servers(self) -> list[Sessions | QueryWorker]:
+        return [self._sessions, *self._node_workers.serving]
 
     def sweep(self) -> int:
-        """Drop what killed czars left in the scratch databases; returns how many tables."""
-        swept = 0
-        for sessions in self._servers():
-            with sessions.lease("sweep") as connection:
-                swept += sweep(connection, self._events)
-        return swept
+        """Drop what killed czars left in the scratch databases, on all servers that answer; returns how many tables."""
+        return sum(self._node_workers.each(self._sweep, self._servers))
+
+    def _sweep(self, server: Sessions | QueryWorker) -> int:
+        with contextlib.suppress(ClusterError), _sessions_of(server).lease("sweep") as connection:
+            return sweep(connection, self._events, self._beats.living)
+        return 0
 
     def explain(self, sql: str, database: str = "") -> Explanation:
         """How a statement would be answered.
@@ -149,6 +189,22 @@ class Czar:
 
         plan = planned(lambda: self._planner.plan(sql, database))
         return Explanation.of(QueryPlan(Kind.CATALOG, ()) if isinstance(plan, ShowStatement) else plan)
+
+    def lane(self, sql: str, database: str = "") -> Lane:
+        """In which lane a statement would be answered, by the plan that it then has; errors as of :meth:`explain`."""
+        return self.plan_ahead(sql, database).lane
+
+    def plan_ahead(self, sql: str, database: str = "") -> PlanAhead:
+        """The plan of a statement that is to be opened at once, for whoever has to know its lane before."""
+        return PlanAhead(planned(lambda: self._planner.typed_plan(sql, database)))
+
+    def written_out(self, sql: str, database: str = "") -> str:
+        """A statement as one server without functions of ours would run it, over tables under the names of people.
+
+        Raises:
+            UserError, Refusal: it cannot be answered.
+        """
+        return planned(lambda: self._planner.written_out(sql, database))
 
     def execute(
         self, sql: str, database: str = "", *, limit_bytes: int | None = None, allow_partial: bool = False
@@ -190,19 +246,25 @@ class Czar:
         allow_partial: bool = False,
         query: str = "",
         is_whole: bool = False,
+        brought: Catalog | None = None,
+        ahead: PlanAhead | None = None,
     ) -> Iterator[Answer]:
         """Begin to answer a statement; its rows are read as they come, in bounded memory, or with ``is_whole`` when all
         are here, so that it can be begun again to the end.
 
-        ``query``: a name for it, made by ``query_name``; the caller who gives one keeps the history. Errors as of
-        :meth:`execute`, here and while reading.
+        ``query``: a name for it, made by ``query_name``; the caller who gives one keeps the history. ``brought``: what
+        :meth:`bring` made for it. ``ahead``: its plan, made just before. Errors as of :meth:`execute`, here and while
+        reading.
         """
         begun = time.perf_counter()
-        running = Running(query or query_name(), limit_bytes, allow_partial, is_submitted=bool(query))
+        running = Running(
+            query or query_name(), limit_bytes, allow_partial, is_submitted=bool(query), statement=sql,
+            database=database,
+        )  # fmt: skip
         try:
             apart = self._node_workers.throttle.processors.keep_caller_apart
             with apart():
-                answer = self._answer(sql, database, running, begun, is_whole=is_whole)
+                answer = self._answer(sql, database, running, begun, is_whole=is_whole, brought=brought, ahead=ahead)
             is_scan = answer.plan.lane is Lane.SCAN
             with self._under_way(running, answer), contextlib.nullcontext() if is_scan else apart():
                 yield answer
@@ -227,7 +289,8 @@ class Czar:
             self._running[running.query] = running
         try:
             try:
-                yield
+                with self._beats.during():
+                    yield
             finally:
                 answer.close()
         except SkyshardError as error:
@@ -241,6 +304,11 @@ class Czar:
             with self._lock:
                 del self._running[running.query]
 
+    def under_way(self) -> list[Running]:
+        """The queries whose rows are being read from this czar now; their counters go on."""
+        with self._lock:
+            return list(self._running.values())
+
     def cancel(self, query: str) -> bool:
         """Stop a query on all servers; False if it is not under way here."""
         with self._lock:
@@ -248,12 +316,32 @@ class Czar:
         if running is None:
             return False
         running.stop()
-        for sessions in self._servers():
-            sessions.cancel(query)
+        self._node_workers.each(lambda server: server.cancel(query), self._servers)
         return True
 
-    def _answer(self, sql: str, database: str, running: Running, begun: float, *, is_whole: bool) -> Answer:
-        typed = planned(lambda: self._planner.typed_plan(sql, database))
+    def bring(self, schema: str, tables: Mapping[str, tuple[Table, Rows]]) -> AbstractContextManager[Catalog]:
+        """Tables of a client's own, on every node while the context lasts; for ``brought`` of :meth:`open`.
+
+        The catalog, called ``schema``, has them under other names, in the order given.
+        """
+        return bring_tables(self._sessions, self._node_workers, schema, tables)
+
+    def _answer(
+        self,
+        sql: str,
+        database: str,
+        running: Running,
+        begun: float,
+        *,
+        is_whole: bool,
+        brought: Catalog | None,
+        ahead: PlanAhead | None,
+    ) -> Answer:
+        def typed_plan() -> TypedPlan | ShowStatement:
+            extend = None if brought is None else partial(WithBrought, brought=brought)
+            return planned(lambda: self._planner.typed_plan(sql, database, extend))
+
+        typed = ahead.typed if ahead is not None else typed_plan()
         planned_s = time.perf_counter() - begun
         if isinstance(typed, ShowStatement):
             from skyshard.czar.show_catalog import show
@@ -265,6 +353,7 @@ class Czar:
         clock = f"SET STATEMENT timestamp = {time.time():.6f} FOR " if plan.asks_time else ""
         begin(running, plan, clock)
         tell_planned(self._events, running, plan, planned_s)
+        self._meet_nodes(plan)
         if plan.lane is Lane.SCAN and not self._is_swept:
             self._is_swept = True
             self.sweep()
@@ -276,13 +365,32 @@ class Czar:
         def plan_again() -> TypedPlan:
             self._events.tell(PLANNED_AGAIN, query=running.query)
             self._clean(running.query)
-            again = planned(lambda: self._planner.typed_plan(sql, database))
+            again = typed_plan()
             assert not isinstance(again, ShowStatement)
             begin(running, again.plan, clock)
+            self._meet_nodes(again.plan)
             return again
 
-        batches = answered(typed, carry_out, plan_again, running)
+        batches = answered(typed, carry_out, plan_again, running, self._has_lost_nodes)
         return Answer(plan.names, schema_of(typed.types), plan, running, batches, begun, planned_s)
+
+    def _meanwhile(self) -> None:
+        self._meet_nodes()
+        for worker in self._workers.values():
+            worker.close_idle()
+        self._watch()
+
+    def _meet_nodes(self, plan: QueryPlan | None = None) -> None:
+        """See which nodes there are now; with a plan only if it names one that is not known."""
+        if self._find_nodes is None or (plan is not None and plan.nodes.issubset(self._node_workers.nodes)):
+            return
+        with self._meeting:
+            self._node_workers.meet(self._find_nodes(), self._worker_of)
+
+    def _has_lost_nodes(self, typed: TypedPlan) -> bool:
+        """Whether a plan asks nodes that do not belong to the cluster any more."""
+        self._meet_nodes()
+        return not typed.plan.nodes.issubset(self._node_workers.nodes)
 
     def _types(self, plan: QueryPlan, whole: str) -> tuple[TypedColumn, ...]:
         """The types of a plan's result, those of the ``whole`` on one server; a failed look leaves nothing behind."""
@@ -298,10 +406,20 @@ class Czar:
         return loosened(types, plan.loose, plan.vague)
 
     def _clean(self, query: str) -> None:
-        """Stop what a failed or interrupted query runs, and drop what it made."""
-        for sessions in self._servers():
-            sessions.cancel(query)
+        """Stop what a failed or interrupted query runs, and drop what it made: at once where the server answers."""
+
+        def clean(server: Sessions | QueryWorker) -> None:
+            server.cancel(query)
+            sessions = _sessions_of(server)
             for _ in range(2):  # the first session may be one of before a restart
                 with contextlib.suppress(SkyshardError), sessions.lease(CLEANING) as connection:
-                    drop_query(connection, query)
+                    if drop_query(connection, query):
+                        return
                     break
+            self._node_workers.left.add(sessions, query)
+
+        self._node_workers.each(clean, self._servers)
+
+
+def _sessions_of(server: Sessions | QueryWorker) -> Sessions:
+    return server.sessions if isinstance(server, QueryWorker) else server

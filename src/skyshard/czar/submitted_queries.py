@@ -8,7 +8,6 @@ expire.
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ from skyshard.czar.result.output import write_parquet, written_names
 from skyshard.czar.result.query_progress import Cancelled, Running, left_of
 from skyshard.czar.run.scratch_tables import query_name
 from skyshard.host.atomic_files import new_file
-from skyshard.host.processes import began, is_there
+from skyshard.host.processes import own_name
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import HISTORY_LOST, RESULTS_EXPIRED
 from skyshard.registry.history.query_history import OPEN, HistoryRow, QueryHistory
@@ -63,7 +62,7 @@ def status_of(row: HistoryRow) -> QueryStatus:
     """A row of the history as a status."""
     state = QueryState(row["state"])
     begun = row["begun_s"] or row["submitted_s"]
-    elapsed = (row["ended_s"] or time.time()) - begun
+    elapsed = max(0.0, (row["ended_s"] or time.time()) - begun)
     eta = left_of(elapsed, row["chunks_done"], row["chunks"]) if state is QueryState.EXECUTING else None
     return QueryStatus(
         row["id"], state, row["statement"], row["database"], row["chunks"], row["chunks_done"], row["rows"],
@@ -78,15 +77,15 @@ class Submitted:
         self._history = history
         self._folder = folder
 
-    def submit(self, sql: str, database: str) -> int:
+    def submit(self, sql: str, database: str, owner: str = "") -> int:
         """Record a statement, which the caller has to :meth:`run`. Sweeps results that have expired."""
         self.expire()
-        return self._history.submit(query_name(), sql, database)
+        return self._history.submit(query_name(), sql, database, owner)
 
     def status(self, number: int) -> QueryStatus:
         """Where a query is; one whose process is gone is noted as failed."""
         row = self._history.get(number)
-        if row["state"] == QueryState.EXECUTING and not is_there(row["process"], row["process_began"]):
+        if row["state"] == QueryState.EXECUTING and self._history.is_gone(row):
             self._history.move(number, QueryEvent.FAIL, error="the process that ran the query is gone")
             row = self._history.get(number)
         return status_of(row)
@@ -145,12 +144,13 @@ class Submitted:
     def run(self, number: int, czar: Czar) -> None:
         """Answer a submitted query; its errors go to the history."""
         row = self._history.get(number)
-        process, name = os.getpid(), query_name()  # what it makes on servers is this process's
-        if not self._history.move(number, QueryEvent.BEGIN, name=name, process=process, process_began=began(process)):
+        host, process, process_began = own_name().split()
+        mine = {"host": host, "process": int(process), "process_began": int(process_began), "name": query_name()}
+        if not self._history.move(number, QueryEvent.BEGIN, **mine):
             return
         try:
             with (
-                czar.open(row["statement"], row["database"], query=name) as answer,
+                czar.open(row["statement"], row["database"], query=str(mine["name"])) as answer,
                 self._watched(number, czar, answer.running),
             ):
                 path = self._write(number, answer)
@@ -193,6 +193,17 @@ class Submitted:
         with new_file(path) as draft:
             write_parquet(answer, draft)
         return path
+
+    def delete(self, number: int) -> None:
+        """Forget the rows of a completed query before they expire.
+
+        Raises:
+            UserError: it has not completed, or its rows are gone.
+        """
+        row = self._history.get(number)
+        self._file(self.status(number), row)
+        Path(row["result"]).unlink(missing_ok=True)
+        self._history.move(number, QueryEvent.EXPIRE, result="")
 
     def expire(self) -> int:
         """Remove results that have been kept long enough; returns how many."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,15 +21,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import pymysql
-from pymysql.constants import CLIENT
+from pymysql.constants import CLIENT, COMMAND
 from pymysql.cursors import SSCursor
 
 from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.db import server_errors as known
 from skyshard.db.charsets import LATIN1
 from skyshard.db.literals import row_literals
-from skyshard.db.reach_server import reach
+from skyshard.db.password_files import password_of
+from skyshard.db.reach_server import limit_unanswered, reach
 from skyshard.db.result_columns import ResultColumn
+from skyshard.db.tls import Tls, context_of, said_of_tls
 from skyshard.host.processes import own_name
 
 if TYPE_CHECKING:
@@ -42,23 +45,34 @@ ENGINE_ANSWER_TIMEOUT_S = 120.0
 """Statements on the registry take milliseconds; waiting for one's lock ends after 50 s by the server's own limit."""
 MAX_PACKET_BYTES = 1 << 30
 MAX_NAME_CHARACTERS = 64
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 MARK = "/*skyshard "
 """Begins the comment in front of a statement that holds the name of its process."""
-_UTF8_RESULTS = "SET character_set_results = utf8mb4"
 
 
 class Account(StrEnum):
-    """The three accounts of every server; ``cluster/accounts.py`` says what each may do."""
+    """The accounts of every server; ``cluster/accounts.py`` says what each may do."""
 
     ADMIN = "skyshard_admin"
     LOADER = "skyshard_loader"
     READER = "skyshard_reader"
+    CARRIER = "skyshard_carrier"
+
+    @property
+    def duty(self) -> str:
+        """Its name without the prefix, which its password file has.
+
+        >>> Account.READER.duty
+        'reader'
+        """
+        return self.partition("_")[2]
 
 
 SQL_MODE = {
     Account.ADMIN: "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION",
     Account.LOADER: "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION",
     Account.READER: "",
+    Account.CARRIER: "",
 }
 
 
@@ -69,9 +83,16 @@ class Endpoint:
     socket: str = ""
     host: str = "127.0.0.1"
     port: int = 0
+    tls: Tls | None = None
+    """How a connection to the port is made safe; one off this host is not opened without."""
+    secrets: str = ""
+    """The folder of the accounts' passwords, as the host that connects sees it; empty where they have none."""
+    label: str = ""
+    """The server's name in its cluster, where its socket does not tell it."""
 
     def __str__(self) -> str:
-        return self.socket or f"{self.host}:{self.port}"
+        place = self.socket or f"{self.host}:{self.port}"
+        return f"{self.label} ({place})" if self.label else place
 
     @property
     def name(self) -> str:
@@ -80,7 +101,21 @@ class Endpoint:
         >>> Endpoint(socket="/run/user/1000/skyshard/0c6f/node1.sock").name
         'node1'
         """
-        return Path(self.socket).stem if self.socket else str(self)
+        return self.label or (Path(self.socket).stem if self.socket else str(self))
+
+    @property
+    def is_off_host(self) -> bool:
+        """True where others could listen on the way."""
+        return not self.socket and self.host not in LOOPBACK
+
+    @property
+    def when_lost(self) -> str:
+        """What to do when no server answers there; one with a label is run by others."""
+        if not self.label:
+            return known.SEE_STATUS
+        if self.socket:
+            return "see whether its `skyshard head run` or `skyshard node run` runs on this host"
+        return "see whether `skyshard node run` runs on its host, and whether the port is open"
 
 
 class Connection:
@@ -129,6 +164,22 @@ class Connection:
     def columns(self) -> tuple[ResultColumn, ...]:
         """The columns of the last result; empty after a statement that returns none."""
         return self._columns
+
+    def become(self, account: Account) -> None:
+        """Go on as another account, as if the session had just been opened: without another handshake of TLS.
+
+        Raises:
+            UserError, ClusterError: as :func:`connect`; the session is closed then.
+        """
+        try:
+            _become(self._raw, self._endpoint, account)
+        except (pymysql.MySQLError, OSError) as error:
+            self.close()
+            raise _not_opened(error, self._endpoint, account) from error
+
+    def limit_silence(self, seconds: float) -> None:
+        """What is sent to another host may be without an answer of it for so long; its server may take longer."""
+        limit_unanswered(self._raw._sock, seconds)
 
     def speak_utf8(self) -> None:
         """Send statements as utf8mb4 from here on, for tables that hold text of every kind, such as the registry's."""
@@ -235,7 +286,8 @@ def connect(
 ) -> Connection:
     """Open a session. Raises ClusterError or UserError.
 
-    No account has a password; one that an account gave itself, as each may, is taken off.
+    Accounts of an endpoint without ``secrets`` have no password; one that an account gave itself, as each may, is taken
+    off.
 
     Args:
         connect_timeout_s: how long opening it may take.
@@ -246,7 +298,11 @@ def connect(
     try:
         raw = opened()
     except UserError as error:
-        if account is Account.ADMIN or getattr(error.__cause__, "args", (0,))[0] != known.ACCESS_DENIED:
+        if (
+            account is Account.ADMIN
+            or endpoint.secrets
+            or getattr(error.__cause__, "args", (0,))[0] != known.ACCESS_DENIED
+        ):
             raise
         with connect(endpoint, Account.ADMIN, connect_timeout_s=connect_timeout_s) as admin:
             admin.execute(f"SET PASSWORD FOR {account}@localhost = ''")
@@ -321,7 +377,47 @@ def mapped(error: Exception, endpoint: Endpoint, sql: str = "") -> SkyshardError
     words = str(error.args[-1]) if error.args else type(error).__name__
     kind = known.Kind.SYSTEM if isinstance(error, OSError) else known.Kind.SERVER
     kind = known.Kind.INTERNAL if isinstance(error, pymysql.InternalError) else kind
-    return known.error_of(kind, code, words, str(endpoint), sql)
+    when_lost = endpoint.when_lost
+    if isinstance(error, socket.gaierror):
+        when_lost = "correct `host` in the cluster file, or have the name known"
+    return known.error_of(kind, code, words, str(endpoint), sql, when_lost=when_lost)
+
+
+class _Session(pymysql.connections.Connection):  # type: ignore[misc]
+    """The driver's connection, which sets what a session begins with in one statement instead of three."""
+
+    sql_mode_of_account = ""
+
+    def set_character_set(self, charset: str, collation: str | None = None) -> None:
+        """Statements come in ``charset``, results in utf8mb4; the driver calls it when a session is opened."""
+        self._execute_command(
+            COMMAND.COM_QUERY,
+            f"SET NAMES {charset}, character_set_results = utf8mb4, sql_mode = '{self.sql_mode_of_account}'",
+        )
+        self._read_packet()
+        self.charset, self.encoding = charset, pymysql.charset.charset_by_name(charset).encoding
+
+
+def _become(raw: _Session, endpoint: Endpoint, account: Account) -> None:
+    """The protocol's COM_CHANGE_USER: the server answers by asking for the password, scrambled with its salt."""
+    password = _password(endpoint, account)
+    raw.user, raw.password = str(account).encode(), password.encode("latin1")
+    raw.sql_mode_of_account = SQL_MODE[account]
+    charset = pymysql.charset.charset_by_name(raw.charset).id
+    no_answer_yet = no_database = no_attributes = b"\0"
+    asked = raw.user + b"\0" + no_answer_yet + no_database + struct.pack("<H", charset)
+    asked += b"mysql_native_password\0" + no_attributes
+    raw._execute_command(COMMAND.COM_CHANGE_USER, asked)
+    packet = raw._read_packet()
+    if packet.is_auth_switch_request():
+        packet.read_uint8()
+        raw._process_auth(packet.read_string(), packet)
+    raw.set_character_set(raw.charset)
+    raw.encoding = "utf8"
+
+
+def _password(endpoint: Endpoint, account: Account) -> str:
+    return password_of(endpoint.secrets, account.duty) if endpoint.secrets else ""
 
 
 def _open(
@@ -335,16 +431,20 @@ def _open(
     connect_timeout_s: float = CONNECT_TIMEOUT_S,
 ) -> Any:
     """A driver's connection: with an isolation level it has transactions, without one it commits each statement."""
-    raw = pymysql.connect(
-        host=endpoint.host,
+    if endpoint.is_off_host and endpoint.tls is None:
+        raise UserError(f"{endpoint}: no connection off this host without TLS", remedy="give the cluster file `tls`")
+    raw = _Session(
+        host=(endpoint.tls and endpoint.tls.name) or endpoint.host,
         port=endpoint.port,
-        ssl_disabled=bool(endpoint.socket),
+        ssl=context_of(endpoint.tls) if endpoint.tls else None,
+        ssl_disabled=endpoint.tls is None,
         user=str(account),
+        password=_password(endpoint, account),
         database=database or None,
         charset=charset,
-        sql_mode=SQL_MODE[account],
+        sql_mode=None,
         autocommit=not isolation,
-        init_command=f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}" if isolation else _UTF8_RESULTS,
+        init_command=f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}" if isolation else None,
         local_infile=local_files,
         connect_timeout=connect_timeout_s,
         read_timeout=connect_timeout_s,
@@ -352,13 +452,29 @@ def _open(
         client_flag=CLIENT.FOUND_ROWS if charset == "utf8mb4" else 0,
         defer_connect=True,
     )
+    raw.sql_mode_of_account = SQL_MODE[account]
     try:
         raw.connect(reach(endpoint.socket, endpoint.host, endpoint.port, connect_timeout_s))
     except (pymysql.MySQLError, OSError) as error:
-        raise mapped(error, endpoint) from error
+        raise _not_opened(error, endpoint, account) from error
     raw._read_timeout = None
     raw.encoding = "utf8"
     return raw
+
+
+def _not_opened(error: Exception, endpoint: Endpoint, account: Account) -> SkyshardError:
+    """Why a session cannot be had; what is wrong with certificates and passwords is said as such."""
+    if said := said_of_tls(error):
+        return ClusterError(
+            f"{endpoint}: TLS: {said}", remedy="check the certificates of server and `tls` in the cluster file"
+        )
+    if endpoint.secrets and getattr(error, "args", (0,))[0] == known.ACCESS_DENIED:
+        file = Path(endpoint.secrets) / account.duty
+        return UserError(
+            f"{endpoint}: the server refuses {account} with the password of {file}",
+            remedy="give both the same password; `skyshard node run`, and `head run` the czar's, set the server's",
+        )
+    return mapped(error, endpoint)
 
 
 def is_gone(error: BaseException | None) -> bool:

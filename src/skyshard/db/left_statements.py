@@ -7,19 +7,21 @@ the gone ones left. Ending is soft: a statement whose end would damage a table (
 from __future__ import annotations
 
 import contextlib
-import queue
-import threading
 import time
 from collections.abc import Iterable
+from functools import partial
 
+from skyshard.basics.ask_at_once import AskedAtOnce
 from skyshard.basics.errors import SkyshardError, UserError
 from skyshard.db.connection import MARK, Account, Connection, Endpoint, connect
 from skyshard.host.processes import is_left
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 from skyshard.log.events import STATEMENTS_ENDED
 
-THREADS = 8
+THREADS = 32
 ANSWER_TIMEOUT_S = 5.0
+OFF_HOST_S = 1.0
+"""So long a command that has done its work waits for other hosts: what is left there, the next command ends."""
 
 
 def end_left(connection: Connection, events: EventLog = ONLY_LOGGED) -> int:
@@ -42,33 +44,24 @@ class Ending:
     """Ends what is left on several servers, beside other work; a server that does not answer is passed over."""
 
     def __init__(self, endpoints: Iterable[Endpoint], events: EventLog = ONLY_LOGGED) -> None:
-        self._events = events
-        self._todo: queue.SimpleQueue[Endpoint] = queue.SimpleQueue()
-        for endpoint in endpoints:
-            self._todo.put(endpoint)
-        self._threads = [
-            threading.Thread(target=self._work, name="ending", daemon=True)
-            for _ in range(min(THREADS, self._todo.qsize()))
-        ]
-        for thread in self._threads:
-            thread.start()
+        work = {endpoint: partial(_end_on, endpoint, events) for endpoint in endpoints}
+        self._here, self._elsewhere = (
+            AskedAtOnce({str(one): end for one, end in work.items() if one.is_off_host is off_host}, at_once=THREADS)
+            for off_host in (False, True)
+        )
 
     def wait(self, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
-        """Wait until all is ended, but no longer than this."""
-        deadline = time.monotonic() + timeout_s
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        """Wait until all is ended, but no longer than this; for servers of other hosts only ``OFF_HOST_S``."""
+        begun = time.monotonic()
+        self._here.answers(timeout_s)
+        self._elsewhere.answers(max(0.0, min(OFF_HOST_S, timeout_s) - (time.monotonic() - begun)))
 
-    def _work(self) -> None:
-        while True:
-            try:
-                endpoint = self._todo.get_nowait()
-            except queue.Empty:
-                return
-            with (
-                contextlib.suppress(SkyshardError),
-                connect(
-                    endpoint, Account.ADMIN, connect_timeout_s=ANSWER_TIMEOUT_S, answer_timeout_s=ANSWER_TIMEOUT_S
-                ) as connection,
-            ):
-                end_left(connection, self._events)
+
+def _end_on(endpoint: Endpoint, events: EventLog) -> None:
+    with (
+        contextlib.suppress(SkyshardError),
+        connect(
+            endpoint, Account.ADMIN, connect_timeout_s=ANSWER_TIMEOUT_S, answer_timeout_s=ANSWER_TIMEOUT_S
+        ) as connection,
+    ):
+        end_left(connection, events)

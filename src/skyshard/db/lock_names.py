@@ -12,6 +12,7 @@ import os
 import secrets
 from pathlib import Path
 
+from skyshard.basics.errors import SkyshardError
 from skyshard.db.connection import Connection
 
 KEY_FILE = "skyshard.key"
@@ -40,8 +41,15 @@ def key_in(data: Path) -> str:
     return path.read_text(encoding="ascii")
 
 
+def stay_open(connection: Connection) -> None:
+    """Keep a session, and the locks it holds, for a year without a statement; by default a server ends one of 8 h."""
+    connection.execute("SET SESSION wait_timeout = 31536000")
+
+
 def key_of(admin: Connection) -> str:
     """The key of a server, made when there is none; needs the administrator's session."""
+    with contextlib.suppress(SkyshardError):  # there is none yet
+        return str(admin.value(f"SELECT name FROM {_TABLE}"))
     admin.execute(f"CREATE TABLE IF NOT EXISTS {_TABLE} (number TINYINT PRIMARY KEY, name CHAR(32)) ENGINE=InnoDB")
     admin.execute(f"INSERT IGNORE INTO {_TABLE} VALUES (1, %s)", [secrets.token_hex(16)])
     return str(admin.value(f"SELECT name FROM {_TABLE}"))

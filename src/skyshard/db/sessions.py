@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 from skyshard.basics.errors import ClusterError, SkyshardError, UserError
@@ -17,6 +18,9 @@ from skyshard.db.silence_watch import SilenceWatch
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 
 IDLE_CONNECTIONS = 8
+KILL_WITHIN_S = 1.0
+"""Who ends a session of a server that may be gone waits no longer: the statement's failure is known already."""
+IDLE_S = 30.0
 CLEANING = "cleaning"
 """Holds leases that no query's end may stop."""
 
@@ -24,7 +28,7 @@ CLEANING = "cleaning"
 class Sessions:
     """Open sessions of one server that wait to be used again; it may be silent for ``silence_s`` seconds.
 
-    ``opened`` is called with each new one.
+    ``opened`` is called with each new one. ``silence``: the watch of other sessions of the same server and account.
     """
 
     def __init__(
@@ -33,17 +37,23 @@ class Sessions:
         account: Account = Account.READER,
         *,
         silence_s: float | None = None,
+        silence: SilenceWatch | None = None,
         opened: Callable[[Connection], None] | None = None,
         events: EventLog = ONLY_LOGGED,
     ) -> None:
         self._opened = opened
         self._endpoint = endpoint
         self._account = account
-        self._silence = SilenceWatch(endpoint, account, silence_s, events)
-        self._idle: queue.LifoQueue[Connection] = queue.LifoQueue(IDLE_CONNECTIONS)
+        self._silence = silence or SilenceWatch(endpoint, account, silence_s, events)
+        self._idle: queue.LifoQueue[tuple[Connection, float]] = queue.LifoQueue(IDLE_CONNECTIONS)
         self._lock = threading.Lock()
         self._busy: dict[tuple[str, int], bool] = {}
         self._connections: dict[tuple[str, int], Connection] = {}
+
+    @property
+    def name(self) -> str:
+        """The server's name."""
+        return self._endpoint.name
 
     @contextlib.contextmanager
     def lease(self, query: str) -> Iterator[Connection]:
@@ -70,7 +80,7 @@ class Sessions:
         if self._end(lease) or connection.is_cut:
             connection.close()
         else:
-            self._give_back(connection)
+            self._give_back(connection, time.monotonic())
 
     def _end(self, lease: tuple[str, int]) -> bool:
         """A session is no longer in use; True if it is being killed."""
@@ -80,29 +90,36 @@ class Sessions:
 
     def _open(self) -> Connection:
         try:
-            return connect(self._endpoint, self._account, connect_timeout_s=self._silence.connect_timeout_s)
+            made = connect(self._endpoint, self._account, connect_timeout_s=self._silence.connect_timeout_s)
         except ClusterError as error:
             if isinstance(error.__cause__, TimeoutError) or "timed out" in str(error):
                 self._silence.suspect()
             raise
+        made.limit_silence(self._silence.silence_s)
+        return made
 
     def _take(self) -> Connection:
         self._silence.require_answer()
         while True:
             try:
-                connection = self._idle.get_nowait()
+                connection, _ = self._idle.get_nowait()
             except queue.Empty:
                 connection = self._open()
                 if self._opened is not None:
-                    self._opened(connection)
+                    try:
+                        self._opened(connection)
+                    except BaseException:
+                        connection.close()
+                        raise
                 return connection
             if not connection.has_ended:
                 return connection
             connection.close()
 
-    def _give_back(self, connection: Connection) -> None:
+    def _give_back(self, connection: Connection, since: float) -> None:
+        """Keep a session that was used last at this moment."""
         try:
-            self._idle.put_nowait(connection)
+            self._idle.put_nowait((connection, since))
         except queue.Full:
             connection.close()
 
@@ -122,7 +139,8 @@ class Sessions:
         if self._silence.is_silent:
             return False
         try:
-            with self._open() as connection:
+            within_s = min(KILL_WITHIN_S, self._silence.connect_timeout_s)
+            with connect(self._endpoint, self._account, connect_timeout_s=within_s) as connection:
                 for number in sessions:
                     with contextlib.suppress(UserError):
                         connection.execute(f"KILL {int(number)}")
@@ -138,6 +156,19 @@ class Sessions:
     def _forget_idle(self) -> None:
         while True:
             try:
-                self._idle.get_nowait().close()
+                self._idle.get_nowait()[0].close()
             except queue.Empty:
                 return
+
+    def close_idle(self, *, but: int, idle_s: float = IDLE_S) -> None:
+        """Close the sessions that nobody has used for so long, all but so many: a server has others to serve."""
+        waiting: list[tuple[Connection, float]] = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                waiting.append(self._idle.get_nowait())  # the first was used last
+        old = time.monotonic() - idle_s
+        for number, (connection, since) in reversed([*enumerate(waiting)]):
+            if number < but or since > old:
+                self._give_back(connection, since)
+            else:
+                connection.close()

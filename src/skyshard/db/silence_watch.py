@@ -36,7 +36,7 @@ def silence_limit() -> float:
 
 
 class SilenceWatch:
-    """Watches the sessions of one server; a thread looks after them every third of the silence that is allowed."""
+    """Watches the sessions of one server; a thread asks it after a third of the silence that is allowed."""
 
     def __init__(
         self, endpoint: Endpoint, account: Account, silence_s: float | None = None, events: EventLog = ONLY_LOGGED
@@ -114,22 +114,28 @@ class SilenceWatch:
             self._thread.start()
 
     def _look_after(self) -> None:
+        """A statement that has no answer after a third of the silence that is allowed: the server is asked, which has
+        the other two thirds to say something; so often from then on."""
         beat_s = self.silence_s / 3
-        next_beat = time.monotonic() + beat_s
-        while not self._closed.wait(min(beat_s, LOOK_S)):
-            asked = time.monotonic()
+        idle_since = heard = looked = time.monotonic()
+        wait_s = min(beat_s, LOOK_S)
+        while not self._closed.wait(wait_s):
+            now = time.monotonic()
             with self._lock:
                 begun = [since for _, since in self._watched.values()]
-                if asked >= next_beat and not (begun or self.is_silent):
+                idle_since = now if begun or self.is_silent else idle_since
+                if now - idle_since >= beat_s:
                     self._thread = None  # the next watch starts one
                     return
-            if any(asked - since >= LOOK_S for since in begun):
+            unheard_since = heard if self.is_silent else max(heard, min(begun, default=now))
+            if now - unheard_since >= beat_s:
+                self._judge(now, is_silent=not self._answers(2 * beat_s))
+                heard = now
+            if not self.is_silent and now - looked >= LOOK_S and any(now - since >= LOOK_S for since in begun):
                 self._end_those_without_room()
-            if asked < next_beat:
-                continue
-            next_beat = time.monotonic() + beat_s
-            if self.is_silent or any(asked - since >= beat_s for since in begun):
-                self._judge(asked, is_silent=not self._answers(2 * beat_s))
+                looked = now
+            soonest = max(heard, min(begun, default=now)) + beat_s
+            wait_s = max(0.0, min(beat_s, LOOK_S, soonest - time.monotonic()))
 
     def _judge(self, asked: float, *, is_silent: bool) -> None:
         """Note whether the server was silent when it was asked, and cut the sessions that were busy before then."""
@@ -165,12 +171,15 @@ class SilenceWatch:
         return connect(self._endpoint, self._account, connect_timeout_s=within_s, answer_timeout_s=within_s)
 
     def _answers(self, within_s: float) -> bool:
-        """A new session gets an answer; a refusal is one, too."""
+        """A new session gets an answer. A refusal is one, too; who cannot even ask, for want of a password, has nothing
+        to say against the server."""
         try:
             with self._second_session(within_s) as connection:
                 connection.value("SELECT 1")
         except ClusterError as error:
             return is_reached(error)
+        except SkyshardError:
+            return True
         return True
 
     def _cut(self, before: float) -> int:

@@ -7,8 +7,10 @@ threads that it made itself. Called before NumPy is imported, it also keeps NumP
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
+from pathlib import Path
 
 _THRESHOLDS = (50_000, 10, 10)
 """Imports make many objects and no garbage: with Python's 700 a start looks hundreds of times for some."""
@@ -16,6 +18,7 @@ _THRESHOLDS = (50_000, 10, 10)
 _LINEAR_ALGEBRA = "OPENBLAS_NUM_THREADS"
 """Starting a thread for each core takes a tenth of a second; Skyshard solves nothing but small systems of equations."""
 
+_NICE = 10
 _is_allowed = False
 
 
@@ -38,3 +41,22 @@ def freeze_loaded() -> None:
     """
     if _is_allowed:
         gc.freeze()
+
+
+def step_back() -> None:
+    """Let others go first, if tuning is allowed: for work of a process beside which queries are to stay quick.
+
+    The process gets the processors and the disk that nobody else wants (nice 10, idle I/O). Where sessions share the
+    processors (autogroups), that counts for a process that has a session of its own only.
+    """
+    if not _is_allowed:
+        return
+    import psutil
+
+    with contextlib.suppress(OSError):
+        os.nice(max(0, _NICE - os.nice(0)))
+    with contextlib.suppress(OSError, psutil.Error):
+        psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)
+    if os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(_NICE))

@@ -35,6 +35,17 @@ def own_name() -> str:
     return _name_of(os.getpid())
 
 
+@lru_cache(maxsize=1)
+def host_id() -> str:
+    """Identifies host, boot and PID namespace: 8 hexadecimal digits, or ``unknown``."""
+    try:
+        boot = (PROC / "sys/kernel/random/boot_id").read_bytes().strip()
+        space = os.stat(PROC / "self/ns/pid").st_ino
+    except OSError:
+        return "unknown"
+    return f"{zlib.crc32(boot + str(space).encode()):08x}"
+
+
 def is_left(name: str) -> bool:
     """Whether a name, as :func:`own_name` gives it, is that of a process of this host that is gone.
 
@@ -42,22 +53,11 @@ def is_left(name: str) -> bool:
     (False, False, False)
     """
     words = name.split()
-    if len(words) != 3 or words[0] != _host() or not (words[1].isdigit() and words[2].isdigit()):
+    if len(words) != 3 or words[0] != host_id() or not (words[1].isdigit() and words[2].isdigit()):
         return False
     return not is_there(int(words[1]), int(words[2]))
 
 
 @lru_cache(maxsize=1)
 def _name_of(process: int) -> str:
-    return f"{_host()} {process} {began(process)}"
-
-
-@lru_cache(maxsize=1)
-def _host() -> str:
-    """Identifies host, boot and PID namespace."""
-    try:
-        boot = (PROC / "sys/kernel/random/boot_id").read_bytes().strip()
-        space = os.stat(PROC / "self/ns/pid").st_ino
-    except OSError:
-        return "unknown"
-    return f"{zlib.crc32(boot + str(space).encode()):08x}"
+    return f"{host_id()} {process} {began(process)}"

@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from skyshard.basics.errors import Bug
+from skyshard.basics.errors import Bug, UserError
+from skyshard.basics.near_names import did_you_mean, near_names
 
 ShippedFolder = Literal["synth", "ingest", "queries", "k8s"]
 
@@ -36,3 +37,21 @@ def data_file(folder: ShippedFolder, *parts: str) -> Path:
     if not path.is_file():
         raise Bug(f"shipped file {path} is missing")
     return path
+
+
+def find_shipped(kind: str, name: str, folder: ShippedFolder, inner: str) -> Path:
+    """The YAML file itself, or the shipped one of that name, e.g. ``find_shipped("workload", "quick", "queries",
+    "workloads")``.
+
+    Raises:
+        UserError: there is neither.
+    """
+    if (file := Path(name)).is_file():
+        return file
+    shipped = sorted(data_folder(folder, inner).glob("*.yaml"))
+    for file in shipped:
+        if name == file.stem or Path(name).parts[-3:] == (folder, inner, file.name):
+            return file
+    known = [file.stem for file in shipped]
+    near = f"{did_you_mean(meant, '')} Else " if (meant := near_names(name, known)) else ""
+    raise UserError(f"there is no {kind} '{name}'", remedy=f"{near}name a file or one of: {', '.join(known)}")

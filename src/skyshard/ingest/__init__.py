@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from skyshard.ingest.on_nodes.earlier_rows import what_is_new as what_is_new
     from skyshard.ingest.on_nodes.ingest_site import Site as Site
     from skyshard.ingest.on_nodes.ingest_site import SiteFolders as SiteFolders
+    from skyshard.ingest.on_nodes.moved_blocks import AwayHost as AwayHost
     from skyshard.ingest.plan.ingest_plan import IngestPlan as IngestPlan
     from skyshard.ingest.plan.ingest_plan import make_plan as make_plan
     from skyshard.ingest.plan.kept_columns import with_kept_columns as with_kept_columns
@@ -38,12 +39,18 @@ if TYPE_CHECKING:
     from skyshard.ingest.transaction.replacement_cost import ingested_before as ingested_before
     from skyshard.ingest.upkeep.compaction import Compacted as Compacted
     from skyshard.ingest.upkeep.compaction import compact as compact
+    from skyshard.ingest.upkeep.drop_lost import DroppedRows as DroppedRows
+    from skyshard.ingest.upkeep.drop_lost import drop_lost as drop_lost
     from skyshard.ingest.upkeep.index_rebuild import rebuild_indexes as rebuild_indexes
+    from skyshard.ingest.upkeep.replay import replayed as replayed
 else:
     __getattr__ = lazy_exports(
         __name__,
         {
+            "AwayHost": "on_nodes.moved_blocks",
             "Compacted": "upkeep.compaction",
+            "DroppedRows": "upkeep.drop_lost",
+            "drop_lost": "upkeep.drop_lost",
             "Estimate": "estimate",
             "FirstMapping": "sources.first_mapping",
             "Ingest": "transaction.ingest_run",
@@ -66,6 +73,7 @@ else:
             "open_source": "sources.open_source",
             "read_known": "transaction.kept_truth",
             "rebuild_indexes": "upkeep.index_rebuild",
+            "replayed": "upkeep.replay",
             "require_makeable": "plan.server_check",
             "survey": "estimate",
             "what_is_new": "on_nodes.earlier_rows",

@@ -111,6 +111,16 @@ class InputSlice:
             )
 
 
+def generated_chunk(path: str) -> int | None:
+    """The chunk of a synthetic sky that a slice has all rows of; None for any other slice.
+
+    >>> generated_chunk("sky.yaml#Object/7310"), generated_chunk("chunk_7.parquet"), generated_chunk("sky.yaml#Filter")
+    (7310, 7, None)
+    """
+    name = Path(path.rpartition("#")[2]).stem.removeprefix("chunk_")
+    return int(name) if name.isdigit() else None
+
+
 @dataclass(frozen=True, slots=True)
 class InputBatch:
     """Rows of a slice."""

@@ -186,7 +186,9 @@ NODE_SILENT = _kind(
     "node_silent",
     "gave no answer for {silence_s:g} s, nor to a second session: {sessions} sessions cut",
 )
+ROWS_AS_TEXT = _kind(_N, logging.WARNING, "rows_as_text", "large results travel as text, which is slow: {error}")
 NODE_ANSWERS = _kind(_N, logging.INFO, "node_answers", "answers again")
+NODE_STATE = _kind(_N, logging.INFO, "node_state", "is {state} from now on")
 DISK_FULL = _kind(_N, logging.WARNING, "disk_full", "{sessions} statements ended that waited for room on disk")
 SCRATCH_SWEPT = _kind(
     _N, logging.INFO, "scratch_swept", "{tables} scratch tables dropped that ended processes had left"
@@ -194,11 +196,22 @@ SCRATCH_SWEPT = _kind(
 TABLES_SWEPT = _kind(
     _N, logging.INFO, "tables_swept", "{tables} tables of {database} dropped that no transaction accounts for any more"
 )
+REPLICA_BAD = _kind(_N, logging.WARNING, "replica_bad", "{table} is bad, queries leave it: {error}")
+REPLICA_GOOD_AGAIN = _kind(_N, logging.INFO, "replica_good_again", "{table} is good again")
+REPLICA_LOST = _kind(_N, logging.ERROR, "replica_lost", "{table} is lost: no node has its {rows} rows any more")
+CHUNKS_CAME = _kind(_N, logging.INFO, "chunks_came", "{chunks} chunks came from other nodes, job {job}")
+CHUNKS_LEFT = _kind(_N, logging.INFO, "chunks_left", "{chunks} chunks are read on other nodes now, job {job}")
+RECORDS_NOT_KEPT = _kind(
+    _N, logging.WARNING, "records_not_kept", "keeps no new records of {database}, it gets them next time: {error}"
+)
 STATEMENTS_ENDED = _kind(
     _N, logging.WARNING, "statements_ended", "{statements} statements ended that ended processes had left"
 )
 
 RAY_STARTED = _kind(_P, logging.INFO, "ray_started", "Ray started in {elapsed_s:.1f} s with {cpus} processors")
+RAY_JOINED = _kind(
+    _P, logging.INFO, "ray_joined", "Ray at {address} joined in {elapsed_s:.1f} s: {nodes} nodes, {cpus} processors"
+)
 RAY_STOPPED = _kind(_P, logging.INFO, "ray_stopped", "Ray stopped")
 PLANS_OUTDATED = _kind(
     _P, logging.DEBUG, "plans_outdated", "the registry is at generation {generation}: plans of {before} are made again"
@@ -211,3 +224,4 @@ RESULTS_EXPIRED = _kind(_P, logging.INFO, "results_expired", "{results} results 
 HISTORY_LOST = _kind(
     _P, logging.WARNING, "history_lost", "{queries} queries could not be written into the history: {error}"
 )
+DOOR_FAILED = _kind(_P, logging.ERROR, "door_failed", "the door {door} failed at a request: {error}")

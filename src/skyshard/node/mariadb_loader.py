@@ -9,14 +9,18 @@ from pathlib import Path
 import pyarrow as pa
 
 from skyshard.db.connection import Endpoint, quote_name
+from skyshard.host.write_back import write_back
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 from skyshard.log.events import TABLES_SWEPT
+from skyshard.node.hello.say_hello import say_hello
 from skyshard.node.load.build_tables import TableBuilder
 from skyshard.node.messages import (
     BuildOrder,
     BuiltTable,
     DigestOrder,
     ExportOrder,
+    Hello,
+    HelloOrder,
     MergeTableOrder,
     RepairOrder,
     RowsOrder,
@@ -50,6 +54,9 @@ class MariaDBLoader:
         sql = "SELECT UNIX_TIMESTAMP() - VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = %s"
         with self._sessions.reading() as connection:
             return float(connection.value(sql, ["UPTIME"]))
+
+    def hello(self, order: HelloOrder) -> Hello:
+        return say_hello(self._node, self._sessions, self._data, self.started_s(), order)
 
     def engines(self) -> list[str]:
         sql = "SELECT ENGINE FROM information_schema.ENGINES WHERE SUPPORT IN ('YES', 'DEFAULT')"
@@ -113,6 +120,9 @@ class MariaDBLoader:
             for statement in statements:
                 connection.execute(statement)
 
+    def settle(self, database: str) -> None:
+        write_back(self._data.database(database))
+
     def digests(self, order: DigestOrder) -> list[TableDigest]:
         return current_digests(partial(self._sessions.reading, order.database), self._data, order)
 
@@ -120,6 +130,7 @@ class MariaDBLoader:
         return find_faults(partial(self._sessions.reading, database), tables)
 
     def export(self, order: ExportOrder) -> list[int]:
+        Path(order.path).parent.mkdir(mode=0o770, parents=True, exist_ok=True)
         with self._sessions.reading(order.database) as connection:
             if order.as_records:
                 return [copy_records(connection, self._data, order)]

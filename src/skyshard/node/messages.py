@@ -23,12 +23,26 @@ class BundleSlice:
     """Rows of one bundle that go into one table."""
 
     bundle: str
-    """A path that the loader's host must see: bundles are in a folder that hosts share."""
+    """A path on its host; an order that a loader gets has slices of that loader's host only."""
     offset: int
     """Bytes in a bundle of row images, record batches in a bundle of Arrow batches."""
     rows: int
     is_own: bool = False
     """The file has these rows only and is for this table only: it may become the table's data file."""
+    host: str = ""
+    """A node's name; empty for the host of the process that ingests, and of the nodes whose files it sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeFiles:
+    """Files of a table that a node has made of row images: another node of its host can have the same by copying."""
+
+    data: str
+    """Path of the data file; of the other files only the suffix differs."""
+    data_digest: str
+    """XXH3 of its bytes, 128 bits, taken when its rows were found to be the right ones."""
+    index_digest: str
+    """The same of its index file; empty where the server made that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +68,8 @@ class TableBuild:
     """Numbers of the input files whose rows are not taken from the tables that it merges."""
     brings: tuple[int, ...] = ()
     """Numbers of the input files of its slices, where it merges tables too: none of their rows may repeat a key."""
+    made: MadeFiles | None = None
+    """What another node of the host has made of the same slices, which are read only if those files have changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +92,8 @@ class BuiltTable:
     rows: int
     bytes: int
     digest: str
+    files: MadeFiles | None = None
+    """By which it can be copied; None where that is not possible, or is no less work than making it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +143,7 @@ class TableDigest:
 
 @dataclass(frozen=True, slots=True)
 class ExportOrder:
-    """The columns of ``table`` of the table ``name``, to be written to a file that the loader's host makes."""
+    """The columns of ``table`` of the table ``name``, to be written to a file of the loader's host."""
 
     database: str
     table: Table
@@ -133,8 +151,6 @@ class ExportOrder:
     path: str
     as_records: bool = False
     """As packed records, one behind the other; else as an Arrow file."""
-    leave_out: tuple[int, ...] = ()
-    """Numbers of the input files whose rows are left out."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -157,3 +173,43 @@ class ShownTable:
     name: str
     parts: tuple[str, ...]
     rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class HelloOrder:
+    """What a worker is to prove and to tell."""
+
+    nonce: str
+    """Up to 32 letters and digits that were never used before."""
+    staging: str
+    """Where its host keeps what an ingest has under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """What a worker says of itself, its host and its server."""
+
+    skyshard: str
+    """Versions: of this package, of Python, of Ray where it is installed, of the server."""
+    python: str
+    ray: str
+    server: str
+    user: str
+    umask: int
+    data_dir: str
+    """As the server says it."""
+    data_free_bytes: int
+    staging_free_bytes: int
+    cores: int
+    """That the worker may use."""
+    memory_bytes: int
+    clock_s: float
+    """Seconds since 1970 by the host's clock, when it was asked."""
+    started_s: float
+    """When the server was started: seconds since 1970."""
+    kernel: str
+    cpu_model: str
+    key: str
+    """Of the data folder; two that have the same one are one folder, or one is a copy."""
+    faults: tuple[str, ...] = ()
+    """What is wrong, a sentence with its remedy for each; empty where folder and rights were proved."""

@@ -20,6 +20,8 @@ from skyshard.node.messages import (
     BuiltTable,
     DigestOrder,
     ExportOrder,
+    Hello,
+    HelloOrder,
     MergeTableOrder,
     RepairOrder,
     RowsOrder,
@@ -38,7 +40,11 @@ class NodeLoader(Protocol):
     """
 
     def started_s(self) -> float:
-        """When the server was started, in seconds since 1970."""
+        """When the server was started, by its own clock, in seconds since 1970: the same number as long as it runs."""
+        ...
+
+    def hello(self, order: HelloOrder) -> Hello:
+        """What the worker knows of its host, and whether it and its server share one folder: proved by rows."""
         ...
 
     def engines(self) -> list[str]:
@@ -114,10 +120,20 @@ class NodeLoader(Protocol):
         """Run DDL statements, or others that return no rows, one after the other."""
         ...
 
+    def settle(self, database: str) -> None:
+        """Have the files of a database on the disk: a power cut takes nothing of them from then on.
+
+        What else there is on the file system is written too; other file systems of the host are let be.
+        """
+        ...
+
     # reading
 
     def digests(self, order: DigestOrder) -> list[TableDigest]:
-        """Count and digest tables as they are now, in the order's order; one that cannot be read hides no other."""
+        """Count and digest tables as they are now, in the order's order; one that cannot be read hides no other.
+
+        A server that stops answering is an error, and no table's fault; so is a full disk.
+        """
         ...
 
     def faults(self, database: str, tables: Sequence[ShownTable]) -> dict[str, str]:
@@ -125,7 +141,10 @@ class NodeLoader(Protocol):
         ...
 
     def export(self, order: ExportOrder) -> list[int]:
-        """Write a table's rows to a file; returns the rows of each batch in it, packed records being one."""
+        """Write a table's rows to a file of the loader's host, whose folder is made where it is missing.
+
+        Returns the rows of each batch in the file, packed records being one.
+        """
         ...
 
     def rows(self, order: RowsOrder) -> pa.Table:

@@ -13,9 +13,18 @@ from typing import TYPE_CHECKING
 
 from skyshard.basics.lazy import locked_property
 from skyshard.db.connection import Connection, Endpoint, quote_name
+from skyshard.registry.catalog.nodes import Nodes
 from skyshard.registry.catalog.published import Published
+from skyshard.registry.history.heartbeats import Heartbeats
 from skyshard.registry.history.query_history import QueryHistory
-from skyshard.registry.schema.registry_lock import REGISTRY_LOCK, exclusive
+from skyshard.registry.schema.registry_lock import (
+    REGISTRY_LOCK,
+    HeldLocks,
+    exclusive,
+    ingest_lock,
+    is_moving,
+    moving,
+)
 from skyshard.registry.schema.schema_version import (
     BEING_MADE,
     CURRENT,
@@ -29,11 +38,17 @@ from skyshard.registry.stored.database_names import INDEX_DATABASE, REGISTRY_DAT
 from skyshard.registry.stored.store import Engines
 
 if TYPE_CHECKING:
+    from skyshard.registry.access.tokens import Tokens
+    from skyshard.registry.backup.records import NodeRecords
     from skyshard.registry.catalog.database_life import DatabaseLife
     from skyshard.registry.catalog.databases import Databases
     from skyshard.registry.catalog.index_parts import IndexParts
     from skyshard.registry.catalog.replicas import Placements, Replicas
+    from skyshard.registry.catalog.replication_index import ReplicationIndex
+    from skyshard.registry.history.measures import Measures
     from skyshard.registry.history.story_rows import StoryRows
+    from skyshard.registry.jobs.job_table import Jobs
+    from skyshard.registry.jobs.moved_chunks import MovedChunks
     from skyshard.registry.transactions.contributions import Contributions
     from skyshard.registry.transactions.input_files import InputFiles
     from skyshard.registry.transactions.transactions import Transactions
@@ -51,6 +66,8 @@ class Registry:
         self._engines = Engines(czar)
         self.published = Published(self._engines, czar)
         self.history = QueryHistory(self._engines.plain)
+        self.heartbeats = Heartbeats(self._engines.plain)
+        self.nodes = Nodes(self._engines)
 
     @locked_property
     def databases(self) -> Databases:
@@ -83,10 +100,28 @@ class Registry:
         return InputFiles(self._engines)
 
     @locked_property
+    def jobs(self) -> Jobs:
+        from skyshard.registry.jobs.job_table import Jobs
+
+        return Jobs(self._engines)
+
+    @locked_property
+    def moved_chunks(self) -> MovedChunks:
+        from skyshard.registry.jobs.moved_chunks import MovedChunks
+
+        return MovedChunks(self._engines)
+
+    @locked_property
     def replicas(self) -> Replicas:
         from skyshard.registry.catalog.replicas import Replicas
 
         return Replicas(self._engines)
+
+    @locked_property
+    def replication(self) -> ReplicationIndex:
+        from skyshard.registry.catalog.replication_index import ReplicationIndex
+
+        return ReplicationIndex(self._engines)
 
     @locked_property
     def placements(self) -> Placements:
@@ -99,6 +134,24 @@ class Registry:
         from skyshard.registry.catalog.index_parts import IndexParts
 
         return IndexParts(self._engines)
+
+    @locked_property
+    def records(self) -> NodeRecords:
+        from skyshard.registry.backup.records import NodeRecords
+
+        return NodeRecords(self._engines)
+
+    @locked_property
+    def measures(self) -> Measures:
+        from skyshard.registry.history.measures import Measures
+
+        return Measures(self._engines.plain)
+
+    @locked_property
+    def tokens(self) -> Tokens:
+        from skyshard.registry.access.tokens import Tokens
+
+        return Tokens(self._engines)
 
     @locked_property
     def story_rows(self) -> StoryRows:
@@ -142,7 +195,19 @@ class Registry:
             ClusterError: another process holds it (retryable); says what people call it.
         """
         called = self.published.names().shown(database)
-        return exclusive(self._czar, f"ingest of {database}", called=f"ingest of {called}")
+        return exclusive(self._czar, ingest_lock(database), called=f"ingest of {called}")
+
+    def moving(self) -> AbstractContextManager[HeldLocks]:
+        """Hold the right to work on a job; gives the session whose locks hold databases meanwhile.
+
+        Raises:
+            ClusterError: another process works on one (retryable).
+        """
+        return moving(self._czar)
+
+    def is_moving(self) -> bool:
+        """Whether a process works on a job."""
+        return is_moving(self._czar)
 
     def naming(self) -> AbstractContextManager[None]:
         """Hold the names of databases against other changes of names."""

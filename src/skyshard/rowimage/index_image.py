@@ -94,6 +94,10 @@ class IndexImage:
         except struct.error:
             return None
 
+    def has_shape_of(self, file: bytes) -> bool:
+        """True for the index file of a table with the same indexes: equal constants, keys and columns."""
+        return file[self.state : len(self.header)] == self.header[self.state :]
+
     def fill(self, records: Records) -> list[memoryview]:
         """The index file of a table with these records, at least one, none of them deleted: its pieces in order.
 

@@ -5,6 +5,7 @@
   that died is a retryable ClusterError;
 - a future that was cancelled is never carried out; one that cannot be cancelled any more says so, and answers;
 - a future of the same runtime may be an argument of a later call: the value goes to where it is needed;
+- a large result stays where it was made until somebody asks for it (on this host it is not copied anyway);
 - functions, factories, arguments and results can be pickled: plain functions and classes of importable modules;
 - ``close`` leaves no thread and no process behind, and no caller waiting; calls and tasks that come after it are a Bug.
 """
@@ -62,15 +63,35 @@ class Runtime(ABC):
 
         Raises:
             UserError: a node that the runtime was not opened for.
+            ClusterError: the node's host has not joined.
         """
 
     @abstractmethod
-    def submit(self, function: Callable[..., T], *args: Any) -> Future[T]:
-        """Run ``function(*args)`` where there is room."""
+    def submit(self, function: Callable[..., T], *args: Any, node: str = "") -> Future[T]:
+        """Run ``function(*args)`` where there is room, on the host of ``node`` if one is named.
+
+        Raises:
+            UserError: a node that the runtime was not opened for.
+            ClusterError: there is no such place now.
+        """
 
     @abstractmethod
     def share(self, value: T) -> Future[T]:
         """A value that many calls take: it is handed over once, and the calls get its future as an argument."""
+
+    @property
+    @abstractmethod
+    def cpus(self) -> int:
+        """How many tasks run at a time, on all hosts together."""
+
+    @abstractmethod
+    def joined(self) -> frozenset[str]:
+        """The nodes whose hosts take actors and tasks now, of those that the runtime was opened for."""
+
+    @property
+    def is_lost(self) -> bool:
+        """True once what it runs on is gone: all it is asked from then on fails, and another one may be opened."""
+        return False
 
     @abstractmethod
     def close(self) -> None:
@@ -93,6 +114,15 @@ class Runtime(ABC):
 def require_open(closed: threading.Event) -> None:
     if closed.is_set():
         raise Bug("the runtime is closed")
+
+
+def work_name(what: str, node: str) -> str:
+    """How errors name an actor or a task.
+
+    >>> work_name("actor loader-3", "node3"), work_name("task add", "")
+    ('actor loader-3 on node3', 'task add')
+    """
+    return f"{what} on {node}" if node else what
 
 
 def died(what: str, reason: str) -> ClusterError:

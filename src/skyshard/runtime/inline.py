@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from skyshard.runtime.base import Runtime, died, require_open
+from skyshard.runtime.base import Runtime, died, require_open, work_name
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,8 +21,8 @@ A = TypeVar("A")
 class InlineHandle(Generic[A]):
     """An actor and its thread."""
 
-    def __init__(self, name: str, factory: Callable[[], A], closed: threading.Event) -> None:
-        self._name = name
+    def __init__(self, name: str, node: str, factory: Callable[[], A], closed: threading.Event) -> None:
+        self._what = work_name(f"actor {name}", node)
         self._closed = closed
         self.is_dead = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
@@ -38,12 +38,12 @@ class InlineHandle(Generic[A]):
     def _call(self, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """An actor that ends itself is dead from then on, as its process would be."""
         if self.is_dead:
-            raise died(f"actor {self._name}", "it has ended")
+            raise died(self._what, "it has ended")
         try:
             return _run(getattr(self._actor.result(), method), args, kwargs)
         except SystemExit as error:
             self.is_dead = True
-            raise died(f"actor {self._name}", f"it ended with {error.code}") from None
+            raise died(self._what, f"it ended with {error.code}") from None
 
 
 class InlineRuntime(Runtime):
@@ -51,17 +51,19 @@ class InlineRuntime(Runtime):
 
     def __init__(self, nodes: Sequence[str], *, cpus: int | None = None) -> None:
         super().__init__(nodes)
-        self._pool = ThreadPoolExecutor(max_workers=cpus or os.cpu_count() or 1, thread_name_prefix="task")
+        self._cpus = cpus or os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(max_workers=self._cpus, thread_name_prefix="task")
         self._handles: list[InlineHandle[Any]] = []
 
     def actor(self, name: str, factory: Callable[[], A], *, node: str = "") -> InlineHandle[A]:
         self._require_node(node)
         require_open(self._closed)
-        handle = InlineHandle(name, factory, self._closed)
+        handle = InlineHandle(name, node, factory, self._closed)
         self._handles.append(handle)
         return handle
 
-    def submit(self, function: Callable[..., T], *args: Any) -> Future[T]:
+    def submit(self, function: Callable[..., T], *args: Any, node: str = "") -> Future[T]:
+        self._require_node(node)
         require_open(self._closed)
         return self._pool.submit(_run, function, args, {})
 
@@ -69,6 +71,13 @@ class InlineRuntime(Runtime):
         shared: Future[T] = Future()
         shared.set_result(value)
         return shared
+
+    @property
+    def cpus(self) -> int:
+        return self._cpus
+
+    def joined(self) -> frozenset[str]:
+        return self._nodes
 
     def close(self) -> None:
         self._closed.set()

@@ -27,7 +27,7 @@ from skyshard.bench.trial.send_phases import sample_data
 from skyshard.bench.trial.trial_setup import TrialDriver, TrialEngines, TrialQueries, TrialRecord, TrialWatch
 from skyshard.bench.workload.workload import ClassLoad, Workload
 from skyshard.bench.workload.workload_fit import workload_templates
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.host.output_folder import require_writable, writing_to
 from skyshard.runtime import open_runtime
 from skyshard.scenarios.catalog_facts import catalog_facts
@@ -78,7 +78,7 @@ class CalibrationRun:
     def run(self, watcher: Watcher) -> list[Path]:
         """Make what is missing; returns the trial folders."""
         self._require_inputs()
-        cluster = Cluster.at(self.out / "cluster")
+        cluster = PrivateCluster(self.out / "cluster")
         if not (self.out / HARDWARE).exists():
             announce(watcher, "measuring the disk and the memory")
             write_hardware(self.out, self.nodes)
@@ -99,7 +99,7 @@ class CalibrationRun:
         with writing_to(self.out):
             require_writable(self.out)
 
-    def _measure(self, cluster: Cluster, watcher: Watcher) -> list[Path]:
+    def _measure(self, cluster: PrivateCluster, watcher: Watcher) -> list[Path]:
         folders = {
             self.out / f"{heat}-{number}-{sky.name}": (heat, sky)
             for number in range(1, self.rounds + 1)

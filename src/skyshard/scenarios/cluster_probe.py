@@ -1,12 +1,15 @@
-"""Counters of a private cluster's servers, for the telemetry of a trial and for the work of its classes."""
+"""Counters of a cluster's servers, for the telemetry of a trial and for the work of its classes."""
 
 from __future__ import annotations
 
 import re
 import threading
 from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any
 
 import psutil
@@ -15,54 +18,82 @@ from skyshard.basics.errors import SkyshardError
 from skyshard.bench.record.server_work import READINGS, STATUS_COUNTERS, Counters, TableRows
 from skyshard.bench.record.telemetry import Reading, process_reading
 from skyshard.cluster.accounts import SCRATCH_DATABASE
+from skyshard.cluster.server_status import ServerState
 from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_text
 from skyshard.testbed import Testbed
 
 _TELEMETRY = {**STATUS_COUNTERS, "Handler_read_rnd_next": "rows_scanned", "Threads_running": "threads_running"}
 _TOLD = {one.name for one in fields(Reading)}
+ANSWER_S = 5.0
+"""A server on another host that gives no answer for so long is left out of a reading."""
+FAILING_S = 1.0
+"""The same for every server while a scenario has servers fail: what is read of the others comes in time."""
+AT_ONCE = 32
 _CHUNK = re.compile(r"(FullOverlap)?_\d+(_[pg]\d+)?$")
 """The end of a chunk table's name."""
 
 
 @dataclass(slots=True)
 class _Watched:
-    """One server: its process, a reader's session, and an administrator's while rows are counted."""
+    """One server: its process where it is on this host, a reader's session, and an administrator's while rows count."""
 
-    process: psutil.Process
-    connection: Connection
+    name: str
     endpoint: Endpoint
+    process: psutil.Process | None
+    connection: Connection
+    find_process: Callable[[], psutil.Process | None]
+    answer_s: float | None
     readings: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     counted_before: str = ""
     """``userstat`` before rows were counted; empty while they are not."""
 
+    def process_reading(self) -> Reading:
+        """The system's counters; none of a server on another host."""
+        return Reading(self.name) if self.process is None else process_reading(self.name, self.process)
+
+    def status(self) -> dict[str, int]:
+        """The global status by its variables' names; a session that was lost is opened anew.
+
+        Raises:
+            ClusterError: the server does not answer.
+        """
+        with self.lock:
+            if self.connection.has_ended:
+                self.connection = _session(self.endpoint, self.answer_s)
+                self.process = self.find_process()
+            rows = self.connection.rows(f"SHOW GLOBAL STATUS WHERE Variable_name IN ({_VARIABLES})")
+            self.readings += 1
+        return {str(variable): int(value) for variable, value in rows}
+
 
 class ClusterProbe:
-    """Reads every running server of a private cluster: process counters from the system, the others from the server.
+    """Reads every running server of a cluster, all at once: process counters of those on this host from the system, the
+    others from the server. One that does not answer is left out.
 
     The thread of the telemetry and that of the trial may both call it.
     """
 
-    def __init__(self, testbed: Testbed) -> None:
+    def __init__(self, testbed: Testbed, *, is_patient: bool = True) -> None:
         self._servers: dict[str, _Watched] = {}
         for one in testbed.cluster.status():
-            if one.pid is not None:
+            if one.state == ServerState.RUNNING:
                 endpoint = testbed.cluster.endpoint(one.name)
-                connection = connect(endpoint, Account.READER)
-                self._servers[one.name] = _Watched(psutil.Process(one.pid), connection, endpoint)
+                process = None if one.pid is None else psutil.Process(one.pid)
+                answer_s = (None if process is not None else ANSWER_S) if is_patient else FAILING_S
+                find = partial(_process_of, testbed, one.name)
+                session = _session(endpoint, answer_s)
+                self._servers[one.name] = _Watched(one.name, endpoint, process, session, find, answer_s)
+        self._pool = ThreadPoolExecutor(max(1, min(AT_ONCE, len(self._servers))), "probe")
 
     def read(self) -> list[Reading]:
-        """One reading of each server, for the telemetry."""
-        found = []
-        for name, server in self._servers.items():
-            status = {_TELEMETRY[key]: value for key, value in _status(server).items() if key in _TELEMETRY}
-            told: dict[str, Any] = {key: value for key, value in status.items() if key in _TOLD}
-            found.append(replace(process_reading(name, server.process), **told))
-        return found
+        """One reading of each server that answers, for the telemetry."""
+        return [found for found in self._pool.map(_reading, self._servers.values()) if found is not None]
 
     def counters(self) -> dict[str, Counters]:
-        """All counters of each server, and how often its status was read."""
-        return {name: _counters(name, server) for name, server in self._servers.items()}
+        """All counters of each server that answers, and how often its status was read."""
+        found = zip(self._servers, self._pool.map(_counters, self._servers.values()), strict=True)
+        return {name: counters for name, counters in found if counters is not None}
 
     def count_tables(self) -> None:
         """Switch ``userstat`` on, from zero."""
@@ -85,6 +116,7 @@ class ClusterProbe:
 
     def close(self) -> None:
         """Close all sessions; no server is left counting."""
+        self._pool.shutdown(cancel_futures=True)
         for server in self._servers.values():
             server.connection.close()
             if server.counted_before:
@@ -96,22 +128,42 @@ _NAMES = "TABLE_SCHEMA, TABLE_NAME"
 _VARIABLES = ", ".join(quote_text(name) for name in {**STATUS_COUNTERS, **_TELEMETRY})
 
 
-def _status(server: _Watched) -> dict[str, int]:
-    """The global status by its variables' names."""
-    with server.lock:
-        rows = server.connection.rows(f"SHOW GLOBAL STATUS WHERE Variable_name IN ({_VARIABLES})")
-        server.readings += 1
-    return {str(variable): int(value) for variable, value in rows}
+def _session(endpoint: Endpoint, answer_s: float | None) -> Connection:
+    """A reader's; a server that may be lost has not for ever to answer."""
+    return connect(endpoint, Account.READER, connect_timeout_s=answer_s or ANSWER_S, answer_timeout_s=answer_s)
 
 
-def _counters(name: str, server: _Watched) -> Counters:
-    found: dict[str, float | None] = {}
-    status = _status(server)
-    found |= {STATUS_COUNTERS[key]: value for key, value in status.items() if key in STATUS_COUNTERS}
-    of_process = process_reading(name, server.process)
+def _process_of(testbed: Testbed, server: str) -> psutil.Process | None:
+    """The process of a server that was started again; None where it is not seen from here."""
+    found = next((one.pid for one in testbed.cluster.status() if one.name == server), None)
+    with suppress(psutil.Error):
+        return None if found is None else psutil.Process(found)
+    return None
+
+
+def _reading(server: _Watched) -> Reading | None:
+    try:
+        status = server.status()
+    except SkyshardError:
+        return None
+    told = {_TELEMETRY[key]: value for key, value in status.items() if key in _TELEMETRY}
+    known: dict[str, Any] = {key: value for key, value in told.items() if key in _TOLD}
+    return replace(server.process_reading(), **known)
+
+
+def _counters(server: _Watched) -> Counters | None:
+    try:
+        status = server.status()
+    except SkyshardError:
+        return None
+    found: dict[str, float | None] = {
+        STATUS_COUNTERS[key]: value for key, value in status.items() if key in STATUS_COUNTERS
+    }
+    of_process = server.process_reading()
     found |= {"cpu_s": of_process.cpu_s, "read_bytes": of_process.read_bytes, "written_bytes": of_process.written_bytes}
-    with suppress(psutil.Error, AttributeError, OSError):  # another user's process
-        found["read_call_bytes"] = server.process.io_counters().read_chars
+    if server.process is not None:
+        with suppress(psutil.Error, AttributeError, OSError):  # another user's process
+            found["read_call_bytes"] = server.process.io_counters().read_chars
     return found | {READINGS: server.readings}
 
 

@@ -15,7 +15,7 @@ from skyshard.basics.progress import Watcher, announce, unwatched
 from skyshard.bench.workload.workload import find_workload, read_workload
 from skyshard.bench.workload.workload_fit import Fitted, best_fit, names_of
 from skyshard.cluster.installation import find_mariadbd
-from skyshard.cluster.private_cluster import MAX_NODES, Cluster
+from skyshard.cluster.private_cluster import MAX_NODES, PrivateCluster
 from skyshard.host.output_folder import REMEDY, require_writable, writing_to
 from skyshard.ingest.transaction.ingest_report import IngestReport
 from skyshard.runtime import RuntimeKind, open_runtime
@@ -61,7 +61,7 @@ def run_demo(
     start = time.monotonic()
     sky, file, fitted = _checked_inputs(recipe, workload, nodes, out)
     _take_folder(out)
-    cluster = Cluster.at(out / "cluster")
+    cluster = PrivateCluster(out / "cluster")
     try:
         announce(watcher, f"1/6 cluster: {nodes} MariaDB nodes and the czar's own, private, in {cluster.folder}")
         cluster.start(nodes)
@@ -115,7 +115,7 @@ def _require_space(out: Path, size: int) -> None:
 def _take_folder(out: Path) -> None:
     """Make the folder, or empty that of an earlier demo."""
     if (out / MARK).exists():
-        cluster = Cluster.at(out / "cluster")
+        cluster = PrivateCluster(out / "cluster")
         if cluster.exists:
             cluster.destroy()
         shutil.rmtree(out)
@@ -128,7 +128,7 @@ def _synthesize(recipe: Recipe, out: Path, watcher: Watcher) -> None:
         write_catalog(recipe, out, runtime=runtime, watcher=watcher)
 
 
-def _ingest(cluster: Cluster, sky: Path, runtime: RuntimeKind, watcher: Watcher) -> IngestReport:
+def _ingest(cluster: PrivateCluster, sky: Path, runtime: RuntimeKind, watcher: Watcher) -> IngestReport:
     """Ingest, verify, and fill the oracle."""
     with Testbed(cluster.folder, runtime=runtime) as testbed:
         announce(watcher, f"3/6 ingest: {sky} → chunk tables, through {runtime}")

@@ -20,7 +20,7 @@ from skyshard.bench.pages.sweep_page import write_sweep
 from skyshard.bench.record.trial_folder import MANIFEST, read_trial
 from skyshard.bench.workload.workload import Workload
 from skyshard.bench.workload.workload_fit import names_of, workload_templates
-from skyshard.cluster.private_cluster import MAX_NODES, Cluster
+from skyshard.cluster.private_cluster import MAX_NODES, PrivateCluster
 from skyshard.host.output_folder import require_writable, writing_to
 from skyshard.host.shipped_data import data_file
 from skyshard.runtime import open_runtime
@@ -90,7 +90,7 @@ class SweepRun:
         watcher: Watcher,
     ) -> list[Size]:
         """Run all fractions with one node count, in a cluster that is removed at the end."""
-        cluster = Cluster.at(self.out / f"cluster-{count}")
+        cluster = PrivateCluster(self.out / f"cluster-{count}")
         sizes: list[Size] = []
         try:
             for fraction in shares:
@@ -113,7 +113,7 @@ class SweepRun:
         return f"trial {number} of {total}: {count} {'node' if count == 1 else 'nodes'}, {fraction:g} of DR1"
 
     def _measure(
-        self, cluster: Cluster, count: int, share: float, fraction: float, trial: Path, watcher: Watcher
+        self, cluster: PrivateCluster, count: int, share: float, fraction: float, trial: Path, watcher: Watcher
     ) -> None:
         if not cluster.is_running:
             cluster.start(count)

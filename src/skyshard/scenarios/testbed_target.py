@@ -6,12 +6,14 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import pyarrow as pa
 
+from skyshard.basics.ask_at_once import AskedAtOnce
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.bench.target import TargetAnswer, TargetCall
-from skyshard.cluster.private_cluster import CZAR_NAME, MONO_NAME
+from skyshard.cluster.cluster import CZAR_NAME, MONO_NAME
 from skyshard.cluster.server_variables import changed_variables
 from skyshard.czar.czar import Czar
 from skyshard.czar.mono import MonoTarget
@@ -23,6 +25,8 @@ _VARIABLES = (
     "version", "key_buffer_size", "innodb_buffer_pool_size", "table_open_cache", "max_connections", "sql_mode",
     "default_storage_engine", "tmp_table_size", "max_heap_table_size",
 )  # fmt: skip
+VARIABLES_S = 30.0
+"""All servers together have so long to say their variables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,14 @@ class TestbedTarget:
     def changed_variables(self) -> Mapping[str, tuple[str, Mapping[str, tuple[str, str]]]]:
         """Variables of each server that answers statements, of those that are up."""
         names = (MONO_NAME,) if self.name == "mono" else (CZAR_NAME, *self.testbed.nodes)
-        found = {}
-        for name in names:
-            with suppress(ClusterError, UserError):  # a server that is down says nothing, and the trial is kept
-                found[name] = changed_variables(self.testbed.cluster.endpoint(name))
-        return found
+        asked = AskedAtOnce({name: partial(self._changed, name) for name in names})
+        answers = asked.answers(VARIABLES_S)
+        return {name: found for name in names if (found := answers.get(name)) is not None}
+
+    def _changed(self, name: str) -> tuple[str, Mapping[str, tuple[str, str]]] | None:
+        with suppress(ClusterError, UserError):  # a server that is down says nothing, and the trial is kept
+            return changed_variables(self.testbed.cluster.endpoint(name))
+        return None
 
     def close(self) -> None:
         """The testbed is closed by its owner."""

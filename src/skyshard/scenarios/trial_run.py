@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from skyshard.basics.errors import UserError
-from skyshard.basics.progress import Watcher
+from skyshard.basics.progress import Watcher, announce
 from skyshard.bench.check.true_answers import TrueAnswers
 from skyshard.bench.drive.driver_processes import DriverProcesses
+from skyshard.bench.record.environment import NodeMachine
 from skyshard.bench.target import TakesForms, Target
 from skyshard.bench.trial.new_folder import check_folder, prepare_folder
 from skyshard.bench.trial.run_trial import run_trial
@@ -21,16 +22,21 @@ from skyshard.bench.trial.trial_setup import (
     CatalogFacts,
     TrialDriver,
     TrialEngines,
+    TrialFaults,
     TrialQueries,
     TrialRecord,
     TrialResult,
     TrialWatch,
 )
+from skyshard.bench.workload.fault_scenario import ReadScenario
+from skyshard.bench.workload.planned_faults import plan_faults
 from skyshard.bench.workload.query_template import QueryTemplate
 from skyshard.bench.workload.workload import Workload
 from skyshard.bench.workload.workload_fit import best_fit, names_of, workload_templates
 from skyshard.scenarios.catalog_facts import MOST_ROWS, MOST_ROWS_BESIDE, catalog_facts, true_answers
 from skyshard.scenarios.cluster_probe import ClusterProbe
+from skyshard.scenarios.faults.cluster_faults import ClusterFaults, require_possible
+from skyshard.scenarios.node_machines import node_machines
 from skyshard.scenarios.open_target import open_target
 from skyshard.scenarios.testbed_target import TestbedTarget, has_mono
 from skyshard.testbed import Testbed
@@ -62,6 +68,8 @@ class TrialRun:
     """What is measured, for the pages."""
     has_statistics: bool = False
     """Ask each class once more by itself, while the servers count rows by table."""
+    scenario: ReadScenario | None = None
+    """What fails while queries run."""
 
     def run(self, watcher: Watcher) -> dict[str, TrialResult]:
         """Run against each target in turn; returns the results by the targets' names as given.
@@ -71,6 +79,9 @@ class TrialRun:
         """
         templates = workload_templates(self.file, self.workload)
         check_folder(self.out)
+        if self.scenario and self.targets != ("czar",):
+            what = f"scenario '{self.scenario.file.name}' is about the servers of the czar"
+            raise UserError(f"{what}, the trial has --target {' '.join(self.targets)}", remedy="leave --target out")
         with ExitStack() as stack:
             opened = self._open_all(templates, stack, watcher)
             prepare_folder(self.out)
@@ -92,11 +103,26 @@ class TrialRun:
         oracles = self._oracles(targets, testbed)
         if testbed is None:
             return _Opened(targets, oracles)
-        probe = ClusterProbe(testbed)
+        faults = self._faults(testbed, watcher) if self.scenario else None
+        probe = ClusterProbe(testbed, is_patient=faults is None)
         stack.callback(probe.close)
         is_beside = self.workload.check_answers and has_mono(testbed, self.database)
         known = true_answers(testbed, self.database, MOST_ROWS_BESIDE if is_beside else MOST_ROWS)
-        return _Opened(targets, oracles, _Own(catalog_facts(testbed, self.database), known, probe))
+        facts, machines = catalog_facts(testbed, self.database), node_machines(testbed.cluster)
+        return _Opened(targets, oracles, _Own(facts, known, probe, machines, faults))
+
+    def _faults(self, testbed: Testbed, watcher: Watcher) -> TrialFaults:
+        """The scenario on this cluster. Raises UserError where it cannot be had; nothing was done."""
+        assert self.scenario is not None
+        health = testbed.replicas.status(self.database)
+        held = {one.node: one.bytes for one in health.nodes if one.node in testbed.nodes}
+        planned = plan_faults(
+            self.scenario, self.workload, held, health.databases[0].wanted, counts_queries=not self.processes
+        )
+        require_possible(planned, testbed, self.database)
+        for warning in planned.warnings:
+            announce(watcher, f"scenario {self.scenario.file.name}: {warning}")
+        return TrialFaults(planned, ClusterFaults(testbed, self.database, self.scenario.file.name))
 
     def _queries(self, templates: dict[str, QueryTemplate], targets: dict[str, Target]) -> TrialQueries:
         """The queries, with one profile for all targets, so that all get the same statements."""
@@ -111,6 +137,8 @@ class TrialRun:
         if self.processes:
             opener = partial(open_target, spec, self.cluster.resolve())
             driver = TrialDriver(DriverProcesses(opener, self.processes, self.runtime))
+        if opened.own is not None:
+            driver = replace(driver, faults=opened.own.faults)
         target, oracle = opened.targets[spec], opened.oracles[spec]
         if opened.own is None or spec not in OWN:
             record = TrialRecord(folder, label=self.label, is_brief=self.is_brief)
@@ -118,8 +146,9 @@ class TrialRun:
         own = opened.own
         engines = TrialEngines(target, oracle, own.truth)
         record = TrialRecord(
-            folder, own.facts, label=self.label, is_brief=self.is_brief, has_statistics=self.has_statistics
-        )
+            folder, own.facts, label=self.label, is_brief=self.is_brief, has_statistics=self.has_statistics,
+            nodes=own.machines,
+        )  # fmt: skip
         return run_trial(queries, engines, record, driver, TrialWatch(watcher, own.probe))
 
     def _require_names(self, testbed: Testbed, templates: dict[str, QueryTemplate]) -> None:
@@ -176,6 +205,8 @@ class _Own:
     facts: CatalogFacts
     truth: TrueAnswers | None
     probe: ClusterProbe
+    machines: dict[str, NodeMachine]
+    faults: TrialFaults | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from skyshard.basics.errors import SkyshardError, UserError, text_of
-from skyshard.cluster.private_cluster import CZAR_NAME, LOG_FOLDER, MONO_NAME, Cluster
-from skyshard.host.processes import is_there
+from skyshard.cluster.cluster import CZAR_NAME, LOG_FOLDER, MONO_NAME, Cluster
 from skyshard.log.event_files import EventFiles, KeptEvent
 from skyshard.log.events import Subject
 from skyshard.registry.history.story_rows import StoryRows
 from skyshard.registry.registry import Registry
 from skyshard.registry.stored.lifecycle import QueryState
-from skyshard.story.tell import RegistryRows, is_about_node, node_story, query_story, transaction_story
+from skyshard.story.tell import NodeRows, RegistryRows, is_about_node, node_story, query_story, transaction_story
 from skyshard.story.timeline import Story
 
 T = TypeVar("T")
@@ -35,12 +34,12 @@ class Stories:
         Raises:
             UserError: there is none of this number, or the czar's server is down.
         """
-        with self._opened() as rows:
-            row = rows.query(number)
-        if row is None:
-            raise UserError(f"no query {number}", remedy="`skyshard queries` lists them")
+        with self._registry() as registry:
+            row = registry.story_rows.query(number)
+            if row is None:
+                raise UserError(f"no query {number}", remedy="`skyshard queries` lists them")
+            is_gone = row["state"] == QueryState.EXECUTING and registry.history.is_gone(row)
         kept = self._kept(Subject.QUERY, lambda one: one.fields.get("query") == row["name"])
-        is_gone = row["state"] == QueryState.EXECUTING and not is_there(row["process"], row["process_began"])
         return query_story(row, kept, ("the process that answered it is gone",) if is_gone else ())
 
     def transaction(self, number: int) -> Story:
@@ -61,20 +60,22 @@ class Stories:
         return transaction_story(number, found, kept, notes)
 
     def node(self, name: str) -> Story:
-        """What happened to a node, or to the servers ``czar`` and ``mono``.
+        """What happened to a node, also to one that was removed, or to the servers ``czar`` and ``mono``.
 
         Raises:
-            UserError: the cluster has no such node.
+            UserError: the cluster has no such node, and had none.
         """
-        if name not in self._names:
-            raise UserError(f"no node {name!r}", remedy=f"the cluster has {', '.join(self._names)}")
         kept = [one for subject in Subject for one in self._kept(subject, lambda one: is_about_node(one, name))]
         queries = {str(one.fields["query"]) for one in kept if "query" in one.fields}
-        none: tuple[list[dict[str, Any]], dict[str, int]] = [], {}
-        (made, numbers), notes = self._asked(
-            lambda rows: (rows.made_on_nodes(node=name), rows.query_numbers(queries)), none
+        found, notes = self._asked(
+            lambda rows: NodeRows(
+                rows.node(name), rows.outages(name), rows.made_on_nodes(node=name), rows.query_numbers(queries)
+            ),
+            NodeRows(),
         )
-        return node_story(name, self._facts(name), made, kept, numbers, notes)
+        if name not in self._names and found.row is None and not kept:
+            raise UserError(f"no node {name!r}", remedy=f"the cluster has {', '.join(self._names)}")
+        return node_story(name, self._facts(name), found, kept, notes)
 
     def _kept(self, subject: Subject, is_wanted: Callable[[KeptEvent], bool]) -> list[KeptEvent]:
         return [one for one in self._files.read(subject) if is_wanted(one)]
@@ -82,25 +83,27 @@ class Stories:
     def _asked(self, question: Callable[[StoryRows], T], nothing: T) -> tuple[T, Sequence[str]]:
         """What the registry says, or ``nothing`` and a note about it."""
         try:
-            with self._opened() as rows:
-                return question(rows), ()
+            with self._registry() as registry:
+                return question(registry.story_rows), ()
         except SkyshardError as error:
             return nothing, (f"told from the log alone, the registry cannot be read: {text_of(error)}",)
 
     @contextlib.contextmanager
-    def _opened(self) -> Iterator[StoryRows]:
+    def _registry(self) -> Iterator[Registry]:
         """The registry, if it is of this release."""
         registry = Registry(self._cluster.endpoint(CZAR_NAME), self._cluster.folder)
         try:
             registry.prepare()
-            yield registry.story_rows
+            yield registry
         finally:
             registry.close()
 
     def _facts(self, name: str) -> dict[str, Any]:
         found = next((one for one in self._cluster.status() if one.name == name), None)
         if found is None:
-            return {"state": "never started"}
+            return {"state": "never started" if name in self._names else "no node of this cluster any more"}
+        if not found.log:  # others run it, on its host
+            return {"state": str(found.state), "place": found.socket}
         return {
             "state": str(found.state), "process": found.pid, "memory_bytes": found.memory_bytes,
             "data_bytes": found.data_bytes, "server_log": found.log,

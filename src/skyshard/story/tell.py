@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from skyshard.basics.readable import human_bytes
+from skyshard.basics.readable import human_bytes, seconds
 from skyshard.log.event_files import KeptEvent
-from skyshard.log.events import KINDS, Subject, bounded
+from skyshard.log.events import KINDS, NODE_STATE, Subject, bounded
+from skyshard.log.line_output import utc
 from skyshard.registry.history.story_rows import StoryRow
 from skyshard.registry.stored.lifecycle import QueryState
 from skyshard.story.timeline import Story, StoryEvent, merged, told
@@ -25,6 +26,18 @@ class RegistryRows:
     row: StoryRow | None = None
     tables: Sequence[StoryRow] = ()
     nodes: Sequence[StoryRow] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRows:
+    """What the registry has of one node."""
+
+    row: StoryRow | None = None
+    outages: Sequence[StoryRow] = ()
+    made: Sequence[StoryRow] = ()
+    """Chunk tables that transactions made on it."""
+    query_numbers: Mapping[str, int] = field(default_factory=dict)
+    """Of queries that events name, by their names."""
 
 
 def query_story(row: StoryRow, kept: Sequence[KeptEvent], notes: Sequence[str] = ()) -> Story:
@@ -88,17 +101,39 @@ def _counted(row: Mapping[str, Any], name: str, counts: Sequence[str]) -> StoryR
 
 
 def node_story(
-    name: str,
-    facts: Mapping[str, Any],
-    made: Sequence[StoryRow],
-    kept: Sequence[KeptEvent],
-    numbers: Mapping[str, int],
-    notes: Sequence[str] = (),
+    name: str, facts: Mapping[str, Any], found: NodeRows, kept: Sequence[KeptEvent], notes: Sequence[str] = ()
 ) -> Story:
-    """The events of a node, and what transactions made on it. ``numbers``: of queries, by their names."""
+    """The events of a node: what was decided of it and seen of it, and what transactions made on it."""
     logged = {one.fields.get("transaction") for one in kept if one.event == "tables_loaded"}
-    events = [_made(one) for one in made if one["transaction"] not in logged]
-    return Story("node", name, facts, merged(events, (told(one, _named(one, numbers)) for one in kept)), notes)
+    events = [_made(one) for one in found.made if one["transaction"] not in logged]
+    events += [*_decided(found.row), *(event for one in found.outages for event in _outage(one))]
+    told_of = (told(one, _named(one, found.query_numbers)) for one in kept)
+    return Story("node", name, {**facts, **_node_facts(found)}, merged(events, told_of), notes)
+
+
+def _node_facts(found: NodeRows) -> StoryRow:
+    """What was decided of a node, and since when it does not answer; nothing of one without a row."""
+    if found.row is None:
+        return {}
+    down = {"down_since": utc(found.row["down_s"])} if found.row["down_s"] else {}
+    return {"decided": str(found.row["state"]), **down, "outages": len(found.outages)}
+
+
+def _decided(row: StoryRow | None) -> list[StoryEvent]:
+    """The last decision about a node, for clusters whose log does not have it; none where nothing was decided."""
+    if row is None or row["changed_s"] == row["added_s"]:
+        return []
+    return [StoryEvent(row["changed_s"], NODE_STATE.name, NODE_STATE.sentence({"state": row["state"]}), "registry")]
+
+
+def _outage(row: StoryRow) -> list[StoryEvent]:
+    """Seen not to answer, and to answer again."""
+    began_s, ended_s = float(row["began_s"]), row["ended_s"]
+    events = [StoryEvent(began_s, "outage_begun", "does not answer", "registry", level="warning")]
+    if ended_s is not None:
+        text = f"answers again, or was started anew, after {seconds(float(ended_s) - began_s)}"
+        events.append(StoryEvent(float(ended_s), "outage_ended", text, "registry"))
+    return events
 
 
 def _made(row: StoryRow) -> StoryEvent:

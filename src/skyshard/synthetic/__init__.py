@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from skyshard.synthetic.generator_truth import known_truth as known_truth
     from skyshard.synthetic.recipe_source import is_recipe as is_recipe
     from skyshard.synthetic.recipe_source import open_recipe as open_recipe
+    from skyshard.synthetic.recipe_source import shipped_recipe as shipped_recipe
 else:
     __getattr__ = lazy_exports(
         __name__,
@@ -17,5 +18,6 @@ else:
             "is_recipe": "recipe_source",
             "known_truth": "generator_truth",
             "open_recipe": "recipe_source",
+            "shipped_recipe": "recipe_source",
         },
     )

@@ -19,7 +19,7 @@ from skyshard.catalog.schema import Table
 from skyshard.catalog.strict_files import load_yaml
 from skyshard.catalog.synth_manifest import Shrink
 from skyshard.ingest.source import InputBatch, InputSlice, Source, SourceTable, batch_rows
-from skyshard.synth.recipe.recipe import read_recipe
+from skyshard.synth.recipe.recipe import read_recipe, shipped_files
 from skyshard.synth.recipe.sky_tables import row_bytes
 from skyshard.synth.rows.generate import SyntheticSky, open_sky
 from skyshard.synth.write.catalog_truth import joined, table_truth
@@ -33,6 +33,11 @@ def is_recipe(path: Path) -> bool:
         return False
     content = load_yaml(path)
     return isinstance(content, dict) and "sky" in content
+
+
+def shipped_recipe(name: str) -> Path | None:
+    """The file of a recipe that Skyshard brings; None if it brings none of this name."""
+    return shipped_files("recipes").get(name)
 
 
 def open_recipe(
@@ -63,9 +68,15 @@ def _source_table(path: Path, name: str, sky: SyntheticSky, planned: SynthPlan, 
     """A slice for each chunk; one for a regular table."""
     spec, text = sky.specs[name], planned.identity.text
     if spec.layout.role.is_chunked:
-        size = row_bytes(spec.table) * planned.expected_rows[name] // max(1, len(planned.tasks))
+        expected = sky.expected_objects()
+        objects = sum(expected[task.chunk] * task.share for task in planned.tasks)
+        size = row_bytes(spec.table) * planned.expected_rows[name] / (objects or 1.0)
         slices = tuple(
-            InputSlice(f"{path}#{name}/{task.chunk}", size, made=f"{text} {name} {task.chunk}")
+            InputSlice(
+                f"{path}#{name}/{task.chunk}",
+                round(size * expected[task.chunk] * task.share),
+                made=f"{text} {name} {task.chunk}",
+            )
             for task in planned.tasks
         )
     else:

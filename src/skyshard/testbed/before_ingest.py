@@ -9,7 +9,7 @@ from pathlib import Path
 import skyshard.ingest
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.basics.progress import Watcher, unwatched
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.cluster import Cluster
 from skyshard.runtime import open_runtime
 from skyshard.wiring import Wiring
 

@@ -21,7 +21,8 @@ def source_at(
     shrink: Shrink = "coverage",
     tables: Collection[str] | None = None,
 ) -> skyshard.ingest.Source:
-    """A source by its path: a folder of files, or a recipe, whose rows are made where they are loaded.
+    """A source by its path: a folder of files, or a recipe, whose rows are made where they are loaded; a recipe that
+    Skyshard brings is a source by its name, too, where there is no such path.
 
     Args:
         tables: the wanted ones; files of others may be missing.
@@ -31,11 +32,16 @@ def source_at(
     """
     if not isinstance(source, Path | str):
         return source
-    path = Path(source)
+    path = Path(source) if Path(source).exists() else skyshard.synthetic.shipped_recipe(str(source)) or Path(source)
     if skyshard.synthetic.is_recipe(path):
         return skyshard.synthetic.open_recipe(path, fraction=fraction, shrink=shrink)
+    if path.exists():
+        _refuse_parts(path, fraction, shrink)
+    return skyshard.ingest.open_source(path, tables or None)
+
+
+def _refuse_parts(path: Path, fraction: float, shrink: Shrink) -> None:
     if fraction != 1.0:
         raise UserError(f"'{path}' is not a recipe, a fraction of it cannot be made", remedy="leave --fraction out")
     if shrink != "coverage":
         raise UserError(f"'{path}' is not a recipe, it cannot be made with fewer rows", remedy="leave --shrink out")
-    return skyshard.ingest.open_source(path, tables or None)

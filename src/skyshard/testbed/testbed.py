@@ -10,8 +10,6 @@ The commands are thin shells around it, and so is the Python API:
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,11 +21,16 @@ import skyshard.ingest
 import skyshard.releases
 import skyshard.synthetic
 from skyshard.basics.progress import Watcher, unwatched
-from skyshard.cluster.private_cluster import MONO_NAME, Cluster
+from skyshard.cluster.cluster import MONO_NAME, Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.runtime import RuntimeKind
+from skyshard.testbed.backup import Backup
 from skyshard.testbed.before_ingest import check_on_server
+from skyshard.testbed.detached import start_detached
+from skyshard.testbed.folder_marks import mark_folders
+from skyshard.testbed.jobs import Jobs
 from skyshard.testbed.opened_sources import source_at
+from skyshard.testbed.replicas import Replicas
 from skyshard.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     import skyshard.node
     import skyshard.registry
     from skyshard.catalog.layout import Layout
+    from skyshard.testbed.node_life import NodeLife
 
 TargetName = Literal["czar", "mono"]
 
@@ -101,6 +105,28 @@ class Testbed:
     def mono(self) -> skyshard.czar.MonoTarget:
         """The unsharded oracle; ``load_mono`` starts its server."""
         return self.wiring.mono
+
+    @property
+    def replicas(self) -> Replicas:
+        """The replication index at work: ``status``, ``explain``."""
+        return Replicas(self.wiring)
+
+    @property
+    def jobs(self) -> Jobs:
+        """What moves chunks: ``begin``, ``run``, ``show``, ``pause``, ``cancel``."""
+        return Jobs(self.wiring)
+
+    @property
+    def backup(self) -> Backup:
+        """Backups of the registry: ``dump``, ``restore``, ``rebuild``."""
+        return Backup(self.wiring)
+
+    @property
+    def node_life(self) -> NodeLife:
+        """Nodes that come and go: ``listed``, ``add``, ``remove``, ``read_only``, ``enable``."""
+        from skyshard.testbed.node_life import NodeLife
+
+        return NodeLife(self.wiring)
 
     def schema_diff(self, old: str, new: str) -> skyshard.releases.SchemaDifference:
         """What the second of two schemas has otherwise: files, a Felis schema, a mapping or a database each.
@@ -169,6 +195,7 @@ class Testbed:
         """
         opened = source_at(source, tables=tables)
         self.finish_drops()
+        mark_folders(self.wiring, self.wiring.nodes)
         name = database or opened.database
         known = self.registry.databases.table_definitions(self.registry.published.names().find(name))
         opened = skyshard.ingest.with_kept_columns(opened, name, known)
@@ -228,18 +255,28 @@ class Testbed:
         return skyshard.ingest.abort(self.wiring.site(), number)
 
     def rebuild_indexes(self, database: str, *, watcher: Watcher = unwatched) -> dict[str, int]:
-        """Make the director indexes of a database again from its chunk tables; returns director → keys."""
-        return skyshard.ingest.rebuild_indexes(self.wiring.site(), self._stored(database), watcher)
+        """Make the director indexes of a database again from its chunk tables; returns director → keys.
+
+        Damaged indexes of tables are made again first; replicas that were marked bad for theirs are read again.
+        """
+        keys = skyshard.ingest.rebuild_indexes(self.wiring.site(), self._stored(database), watcher)
+        if doubtful := [one.node for one in self.replicas.status(database).nodes if one.faulty]:
+            self.replicas.verify(database, nodes=doubtful)
+        return keys
 
     def load_mono(self, database: str, *, watcher: Watcher = unwatched) -> dict[str, int]:
-        """Copy a database, unsharded, to the mono server, which is started if necessary."""
+        """Copy a database, unsharded, to the mono server, which is started if necessary.
+
+        Nodes that do not answer are done without, where others have replicas of their rows.
+        """
         stored = self._stored(database)
         self.cluster.start_mono()
         exchange = self.cluster.folder_for("exchange") / stored
         shutil.rmtree(exchange, ignore_errors=True)
         exchange.mkdir(parents=True)
-        folders = {node: self.cluster.data_dir(node) for node in self.nodes}
-        copy = skyshard.ingest.MonoCopy(self.wiring.site(), self.wiring.loader(MONO_NAME), folders, exchange)
+        folders = {name: node.data for name, node in self.cluster.nodes.items()}
+        site = self.wiring.site(only=self.wiring.nodes_there())
+        copy = skyshard.ingest.MonoCopy(site, self.wiring.loader(MONO_NAME), folders, exchange)
         try:
             return copy.load(stored, watcher)
         finally:
@@ -287,15 +324,21 @@ class Testbed:
 
     def alias(self, name: str, database: str) -> str:
         """Make ``name`` an alias of a database, or move it there, in one step; returns the database's own name."""
-        return skyshard.releases.set_alias(self.registry, name, database)
+        before = self.registry.published.names().by_name.get(name)
+        named = skyshard.releases.set_alias(self.registry, name, database)
+        self.wiring.keep_records(before.stored if before else "", self._stored(named))
+        return named
 
     def remove_alias(self, name: str) -> str:
         """Forget an alias; returns the database that it named."""
-        return skyshard.releases.remove_alias(self.registry, name)
+        named = skyshard.releases.remove_alias(self.registry, name)
+        self.wiring.keep_records(self._stored(named))
+        return named
 
     def rename(self, database: str, name: str) -> None:
         """Give a published database another name, in one step; queries that are under way finish."""
         skyshard.releases.rename(self.registry, database, name)
+        self.wiring.keep_records(self._stored(name))
 
     def drop(self, database: str, *, with_aliases: bool = False, grace_s: float = 0.0) -> skyshard.releases.Dropped:
         """Drop a database from all servers; after an interruption, call it again to go on.
@@ -358,10 +401,7 @@ class Testbed:
     def submit(self, sql: str, *, database: str = "") -> int:
         """Start a statement in a background process; returns the query's number."""
         number = self.submitted.submit(sql, database)
-        command = [sys.executable, "-m", "skyshard.cli.app", "run-query", str(number), "--cluster"]
-        # The shell exits at once, so the process is no child of this one and outlives it.
-        text = '"$@" </dev/null >/dev/null 2>&1 &'
-        subprocess.run(["sh", "-c", text, "sh", *command, str(self.cluster.folder)], check=True, start_new_session=True)
+        start_detached("run-query", str(number), "--cluster", str(self.cluster.folder))
         return number
 
     def query(self, sql: str, *, database: str = "", target: TargetName = "czar") -> skyshard.czar.QueryResult:

@@ -119,6 +119,14 @@ def test_a_package_exports_what_type_checkers_see(front: Path) -> None:
         assert name in _defined(front.parent.joinpath(*home.split(".")).with_suffix(".py")), name
 
 
+@pytest.mark.parametrize("front", FRONTS, ids=lambda path: path.parent.name)
+def test_no_exported_name_is_that_of_a_module(front: Path) -> None:
+    """Whoever imports the module ``fill`` binds it in its package, in place of a function of the same name."""
+    (homes,) = (node for node in ast.walk(ast.parse(front.read_text())) if isinstance(node, ast.Dict))
+    modules = {path.stem for path in front.parent.iterdir()}
+    assert not modules & set(ast.literal_eval(homes))
+
+
 def test_all_public_names_are_listed() -> None:
     """``__all__`` of the package is what it exports lazily, and the number of the release."""
     tree = ast.parse((SOURCE / "__init__.py").read_text())

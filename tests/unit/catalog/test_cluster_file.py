@@ -51,9 +51,10 @@ def test_names_of_nodes_are_their_number(tmp_path: Path) -> None:
         ("version: 2\n", "install a newer release"),
         ("version: 1\nnods: 3\n", "line 2, key 'nods': there is no such key"),
         ("version: 1\nnodes: 0\n", "line 2, key 'nodes'"),
-        ("version: 1\nnodes: [db1, db2]\n", "line 2, key 'nodes.0': node 'db1' needs a named cluster, not in this"),
-        ("version: 1\nray: {address: x}\n", "line 2, key 'ray': needs a named cluster, not in this release"),
-        ("version: 1\ntls: {ca: x}\n", "line 2, key 'tls': needs a named cluster, not in this release"),
+        (
+            "version: 1\nnodes: [db1, db2]\n",
+            "line 2, key 'nodes.0': private nodes are node1, node2 and so on",
+        ),
         ("version: 1\noptions:\n  nods: {flush: ON}\n", "line 3, key 'options.nods': there is no such server"),
         ("version: 1\noptions:\n  czar:\n    port: 3306\n", "line 4, key 'options.czar.port'.*open the cluster"),
         ("version: 1\noptions:\n  czar: {flush: }\n", "line 3, key 'options.czar.flush'"),

@@ -10,7 +10,7 @@ import pytest
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.cluster.cluster_folder import ClusterRecord, exclusive, socket_folder
-from skyshard.cluster.private_cluster import Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 
 
 def make_record(folder: Path, nodes: int = 2) -> ClusterRecord:
@@ -26,7 +26,7 @@ def make_record(folder: Path, nodes: int = 2) -> ClusterRecord:
 def test_start_refuses_an_impossible_number_of_nodes(tmp_path: Path, nodes: int) -> None:
     """`--nodes 0` is wrong input and leaves nothing behind."""
     with pytest.raises(UserError, match="not possible"):
-        Cluster.at(tmp_path / "c").start(nodes)
+        PrivateCluster(tmp_path / "c").start(nodes)
     assert not (tmp_path / "c").exists()
 
 
@@ -34,7 +34,7 @@ def test_start_refuses_a_folder_that_holds_something_else(tmp_path: Path) -> Non
     """A folder with files in it that is no cluster is left alone."""
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(UserError, match="no cluster"):
-        Cluster.at(tmp_path).start(1)
+        PrivateCluster(tmp_path).start(1)
     assert os.listdir(tmp_path) == ["letter.txt"]
 
 
@@ -42,15 +42,17 @@ def test_destroy_refuses_a_folder_that_is_no_cluster(tmp_path: Path) -> None:
     """destroy removes clusters, nothing else."""
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(UserError, match="there is no cluster"):
-        Cluster.at(tmp_path).destroy()
+        PrivateCluster(tmp_path).destroy()
     assert (tmp_path / "letter.txt").exists()
 
 
-@pytest.mark.parametrize("command", [Cluster.stop, Cluster.destroy, Cluster.status, Cluster.require_running])
+@pytest.mark.parametrize(
+    "command", [PrivateCluster.stop, PrivateCluster.destroy, PrivateCluster.status, PrivateCluster.require_running]
+)
 def test_commands_on_a_missing_cluster_name_the_remedy(tmp_path: Path, command: object) -> None:
     """Where there is no cluster, the error says how to start one."""
     with pytest.raises(UserError, match="skyshard cluster start"):
-        command(Cluster.at(tmp_path / "none"))  # type: ignore[operator]
+        command(PrivateCluster(tmp_path / "none"))  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
@@ -60,15 +62,15 @@ def test_a_broken_record_is_a_user_error(tmp_path: Path, text: str) -> None:
     """A cluster.json that is torn, foreign or without version is refused in one line."""
     (tmp_path / "cluster.json").write_text(text)
     with pytest.raises(UserError, match="not readable as a cluster") as caught:
-        Cluster.at(tmp_path).status()
+        PrivateCluster(tmp_path).status()
     assert "\n" not in str(caught.value)
 
 
 def test_a_record_of_a_later_release_is_left_alone(tmp_path: Path) -> None:
     """Of a cluster that a later release made, the error says what to install, not to remove it."""
-    (tmp_path / "cluster.json").write_text('{"version": 2, "hosts": []}')
-    with pytest.raises(UserError, match="2 is of a later release, this one reads 1; install a newer release") as caught:
-        Cluster.at(tmp_path).destroy()
+    (tmp_path / "cluster.json").write_text('{"version": 4, "hosts": []}')
+    with pytest.raises(UserError, match="4 is of a later release, this one reads 1") as caught:
+        PrivateCluster(tmp_path).destroy()
     assert "remove" not in str(caught.value)
     assert (tmp_path / "cluster.json").exists()
 
@@ -76,21 +78,21 @@ def test_a_record_of_a_later_release_is_left_alone(tmp_path: Path) -> None:
 def test_nodes_are_numbered_from_one(tmp_path: Path) -> None:
     """Nodes are named node1, node2, ... in order."""
     make_record(tmp_path, nodes=3)
-    assert Cluster.at(tmp_path).node_names == ("node1", "node2", "node3")
+    assert PrivateCluster(tmp_path).node_names == ("node1", "node2", "node3")
 
 
 def test_an_unknown_server_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     """Asking for a server that the cluster has not lists those it has."""
     make_record(tmp_path)
     with pytest.raises(UserError, match="czar, mono, node1, node2"):
-        Cluster.at(tmp_path).data_dir("node3")
+        PrivateCluster(tmp_path).data_dir("node3")
 
 
 def test_endpoint_of_a_stopped_cluster_is_refused(tmp_path: Path) -> None:
     """A cluster that is not running says so before anybody connects."""
     make_record(tmp_path)
     with pytest.raises(UserError, match="is not running"):
-        Cluster.at(tmp_path).endpoint("node1")
+        PrivateCluster(tmp_path).endpoint("node1")
 
 
 def test_a_record_survives_writing_and_reading(tmp_path: Path) -> None:
@@ -150,5 +152,5 @@ def test_a_folder_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
     """Before anything is made in it."""
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/latin\xe9"))
     with pytest.raises(UserError, match="is not UTF-8; name another folder"):
-        Cluster.at(folder).start(1)
+        PrivateCluster(folder).start(1)
     assert not list(tmp_path.iterdir())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from skyshard.cluster.server_options import Tuning, server_options
+from skyshard.cluster.server_options import PRIVATE, Tuning, server_options
 from skyshard.cluster.setting_names import SettingError, is_choosable, require_choosable, require_known
 
 KNOWN = frozenset({"key_buffer_size", "read_buffer_size", "sort_buffer_size", "wild_new_option", "innodb_io_capacity"})
@@ -59,7 +59,9 @@ def test_what_belongs_to_skyshard_is_refused_with_the_reason(name: str, reason: 
 
 def test_no_option_that_keeps_the_cluster_shut_may_be_chosen() -> None:
     """Of Skyshard's own options only those about memory and sessions can be another."""
-    ours = {option.partition("=")[0].replace("-", "_") for option in server_options(Tuning(), open_files=1000)}
+    ours = {
+        option.partition("=")[0].replace("-", "_") for option in (*PRIVATE, *server_options(Tuning(), open_files=1000))
+    }
     kept = {name for name in ours if not is_choosable(name)}
     assert {"skip_networking", "skip_name_resolve", "secure_file_priv", "local_infile", "character_set_server"} <= kept
     assert {"collation_server", "default_time_zone", "lower_case_table_names", "feedback", "thread_cache_size"} <= kept

@@ -30,6 +30,10 @@ def test_a_port_is_reached_without_delay_of_small_packets() -> None:
         with reach("", host, port, 1.0) as found:
             assert found.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
             assert found.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            asked = [found.getsockopt(socket.IPPROTO_TCP, option) for option in (
+                socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT
+            )]  # fmt: skip
+            assert asked == [15, 5, 3, 30_000]
 
 
 @pytest.mark.filterwarnings("error::ResourceWarning")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from skyshard.basics.errors import ClusterError, NoRoom, SkyshardError, UserError
-from skyshard.db.server_errors import Kind, error_of, harmed_index
+from skyshard.db.server_errors import Kind, UnknownDatabase, error_of, harmed_index
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,7 @@ from skyshard.db.server_errors import Kind, error_of, harmed_index
     [
         (Kind.SERVER, 1064, "You have an error in your SQL syntax", UserError, False),
         (Kind.SERVER, 1146, "Table 'sky.Objct' doesn't exist", UserError, False),
+        (Kind.SERVER, 1049, "Unknown database 'sky'", UnknownDatabase, False),
         (Kind.SERVER, 2006, "Server has gone away", ClusterError, True),
         (Kind.SYSTEM, 111, "Connection refused", ClusterError, True),
         (Kind.SERVER, 1205, "Lock wait timeout exceeded", ClusterError, True),
@@ -20,6 +21,10 @@ from skyshard.db.server_errors import Kind, error_of, harmed_index
         (Kind.INTERNAL, 4000, "No space left on device", NoRoom, False),
         (Kind.INTERNAL, 4000, "something inside", ClusterError, False),
         (Kind.SERVER, 1030, "Got error 122 from storage engine", ClusterError, False),
+        (Kind.SERVER, 23, "Out of resources when opening file './sky/t.MYD' (Errcode: 24)", ClusterError, True),
+        (Kind.SERVER, 1016, "Can't open file: './sky/t.MYI' (errno: 24 \"Too many open files\")", ClusterError, True),
+        (Kind.SERVER, 1016, "Can't open file: './sky/t.MYI' (errno: 2 \"No such file\")", ClusterError, False),
+        (Kind.SERVER, 1041, "Out of memory.", ClusterError, True),
         (Kind.INTERNAL, 139, "Too big row", UserError, False),
         (Kind.SERVER, 1105, "XPATH syntax error: 'a'", UserError, False),
         (Kind.SERVER, 1105, "Unknown error", ClusterError, False),

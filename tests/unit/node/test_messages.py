@@ -23,6 +23,7 @@ SAMPLES: list[Any] = [
     SLICE,
     BUILD,
     messages.BuildOrder("sky", TABLE, messages.Loader.IMAGE, (BUILD,)),
+    messages.MadeFiles("/data/t_1.MYD", "00", "01"),
     messages.BuiltTable("t_1", 3, 12, "3:00"),
     messages.MergeTableOrder("sky", TABLE, "MyISAM", {"t_1_g2": ("t_1", "t_1_p2")}),
     messages.RepairOrder("sky", ("t_1",), "index"),
@@ -31,6 +32,8 @@ SAMPLES: list[Any] = [
     messages.ExportOrder("sky", TABLE, "t_1", "file.arrow"),
     messages.RowsOrder("sky", TABLE, ("t_1", "t_2"), ("i",)),
     messages.ShownTable("t_1", ("t_1",), 3),
+    messages.HelloOrder("nonce", "/staging"),
+    messages.Hello("0.3", "3.11", "", "10.11", "me", 0o22, "/data", 1, 1, 2, 3, 4.0, 5.0, "6.1", "x86", "key"),
 ]
 CALLS = [name for name, _ in inspect.getmembers(NodeLoader, inspect.isfunction) if not name.startswith("_")]
 

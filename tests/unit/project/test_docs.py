@@ -18,6 +18,7 @@ from skyshard.log.events import KINDS
 from skyshard.registry.stored.lifecycle import (
     ContributionState,
     DatabaseState,
+    NodeState,
     QueryState,
     ReplicaState,
     State,
@@ -29,7 +30,9 @@ WIDTH = 125
 TEXTS = [*PAGES, ROOT / "SECURITY.md", ROOT / "CHANGELOG.md"]
 
 
-@pytest.mark.parametrize("kind", [DatabaseState, TransactionState, ContributionState, ReplicaState, QueryState])
+@pytest.mark.parametrize(
+    "kind", [DatabaseState, TransactionState, ContributionState, ReplicaState, NodeState, QueryState]
+)
 def test_lifecycles_are_drawn_from_the_tables(kind: type[State]) -> None:
     """docs/reference/lifecycles.md shows each lifecycle as its table says."""
     assert diagram(kind) in (ROOT / "docs" / "reference" / "lifecycles.md").read_text()

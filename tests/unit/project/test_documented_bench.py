@@ -17,7 +17,7 @@ from skyshard.synth.rows.generate import open_sky
 pytestmark = pytest.mark.timeout(60)  # the first use of a Felis schema reads thousands of columns
 
 TEXTS = [*PAGES, *sorted((ROOT / "queries").rglob("*.yaml")), *sorted((ROOT / "queries").rglob("*.sql"))]
-_COMMAND = re.compile(r"skyshard bench run (?!WORKLOAD)[^`#\n]*")
+_COMMAND = re.compile(r"skyshard bench run (?!WORKLOAD|--list)[^`#\n]*")
 
 
 def commands() -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from skyshard.log.event_files import KeptEvent
 from skyshard.log.events import KINDS, EventValue
-from skyshard.story.tell import RegistryRows, is_about_node, node_story, query_story, transaction_story
+from skyshard.story.tell import NodeRows, RegistryRows, is_about_node, node_story, query_story, transaction_story
 
 QUERY: dict[str, Any] = {
     "id": 7, "name": "q_1_2_3", "is_async": True, "database": "dr1", "statement": "SELECT\n 1", "state": "completed",
@@ -116,7 +116,7 @@ def test_a_node_tells_its_own_events_and_those_that_name_it() -> None:
         | {"node": "node1"}
         for number in (1, 2)
     ]
-    story = node_story("node1", {"state": "running"}, made, log, {"q_1_2_3": 7})
+    story = node_story("node1", {"state": "running"}, NodeRows(made=made, query_numbers={"q_1_2_3": 7}), log)
     assert [event.text for event in story.events] == [
         "started: process 5, MariaDB 10.11",
         "transaction 1 of dr1: 3 tables with 9 rows made on node1, overlap copies counted",
@@ -124,6 +124,27 @@ def test_a_node_tells_its_own_events_and_those_that_name_it() -> None:
         "query 7: node1 did not give 1 chunks: gone",
         "query q_9_9_9: node1 did not give 1 chunks: gone",
     ]
+
+
+def test_a_nodes_story_has_what_was_decided_and_seen_of_it_in_order_of_time() -> None:
+    """Outages are the registry's; a decision that the log has is not told twice."""
+    row = {"state": "draining", "added_s": 5.0, "changed_s": 35.0, "down_s": 50.0}
+    outages: list[dict[str, Any]] = [{"began_s": 20.0, "ended_s": 32.0}, {"began_s": 50.0, "ended_s": None}]
+    log = [kept(10.0, "server_started", node="node1", pid=5, version="10.11")]
+    story = node_story("node1", {"state": "crashed"}, NodeRows(row, outages), log)
+    assert [(event.time_s, event.text) for event in story.events] == [
+        (10.0, "started: process 5, MariaDB 10.11"),
+        (20.0, "does not answer"),
+        (32.0, "answers again, or was started anew, after 12 s"),
+        (35.0, "is draining from now on"),
+        (50.0, "does not answer"),
+    ]
+    assert story.facts == {
+        "state": "crashed", "decided": "draining", "down_since": "1970-01-01T00:00:50.000Z", "outages": 2,
+    }  # fmt: skip
+    log += [kept(34.9, "node_state", node="node1", state="draining")]
+    told = node_story("node1", {"state": "crashed"}, NodeRows(row, outages), log).events
+    assert [event.time_s for event in told if event.event == "node_state"] == [34.9]
 
 
 def test_an_event_is_about_the_nodes_that_it_names() -> None:
@@ -136,4 +157,4 @@ def test_an_event_is_about_the_nodes_that_it_names() -> None:
 def test_an_event_of_another_release_is_told_by_its_text() -> None:
     """A kind that this release does not know keeps the sentence that it was written with."""
     foreign = KeptEvent(1.0, "teleported", "info", 5, "teleported to orbit", {"node": "node1"})
-    assert node_story("node1", {"state": "running"}, [], [foreign], {}).events[0].text == "teleported to orbit"
+    assert node_story("node1", {"state": "running"}, NodeRows(), [foreign]).events[0].text == "teleported to orbit"

@@ -77,9 +77,11 @@ BREAKING: dict[str, Fact] = {
     "nodes": _catalog("nodes"),
     "engine": _catalog("engine"),
     "target": lambda m: m.target,
+    "scenario": lambda m: m.scenario.name if m.scenario else "none",
     OF_ONE_SERVER: _variables,
     "processor": lambda m: f"{m.environment.cpu_model}, {m.environment.cores} cores",
     "memory": lambda m: round(m.environment.memory_bytes / 2**30),
+    "machines of nodes": lambda m: {name: one.hardware for name, one in m.environment.nodes.items()},
     "stopped early": lambda m: m.is_partial,
 }
 CHANGED: dict[str, Fact] = {
@@ -89,6 +91,7 @@ CHANGED: dict[str, Fact] = {
     "Python": lambda m: m.environment.python,
     "packages": lambda m: m.environment.packages,
     "kernel": lambda m: m.environment.kernel,
+    "software of nodes": lambda m: {name: one.software for name, one in m.environment.nodes.items()},
 }
 
 

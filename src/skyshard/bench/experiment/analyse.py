@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from statistics import median
@@ -137,7 +137,16 @@ def _cell(
         failures=list(found.failures.get(cell.number, ())), ingest_s=ingest_s,
         ingest_rows_per_s=builds[-1].rows / ingest_s if builds and ingest_s else None, builds=len(builds),
         bytes=builds[-1].bytes if builds else None, classes=classes,
+        errors=sum(one.errors for trial in trials for one in trial.classes),
+        wrong=sum(one.wrong for trial in trials for one in trial.classes),
+        failed_over_s=_median(trial.failed_over_s for trial in trials),
+        answers_lost=_median(trial.answers_lost for trial in trials),
     )  # fmt: skip
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [one for one in values if one is not None]
+    return median(known) if known else None
 
 
 def _asked(trials: Sequence[TrialNumbers], key: PhaseClass) -> list[ClassNumbers]:

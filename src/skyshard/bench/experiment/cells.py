@@ -13,6 +13,8 @@ from skyshard.catalog.strict_files import KeyPath
 
 CELL = "cell"
 """The only factor of an experiment whose cells are named."""
+NO_SCENARIO = "none"
+"""The level of the factor ``scenario`` at which nothing is made to fail."""
 MOST_CELLS = 256
 DEFAULTS: dict[str, Value] = {"nodes": 2, "fraction": 1.0, "shrink": "coverage"}
 """What cells have where the file says nothing; engine, layout and replicas are the recipe's or the layout's."""
@@ -53,7 +55,9 @@ def level_text(name: str, value: Value) -> str:
     """
     if name in ("nodes", "replicas"):
         return f"{value} {name.removesuffix('s')}{'' if value == 1 else 's'}"
-    if name in ("engine", CELL, "layout", "recipe", "workload"):
+    if name == "scenario" and value == NO_SCENARIO:
+        return "no scenario"
+    if name in ("engine", "scenario", CELL, "layout", "recipe", "workload"):
         return str(value)
     return f"scan threads {value}" if name == "scan_threads" else f"{name.removeprefix('set.')} {value}"
 

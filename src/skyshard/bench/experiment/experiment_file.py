@@ -15,13 +15,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
 
 from skyshard.basics.errors import UserError
-from skyshard.basics.near_names import did_you_mean, near_names
 from skyshard.bench.workload.workload import Name
 from skyshard.catalog.strict_files import (
-    KeyPath,
-    Strict,
+    NamedKeys,
+    ReadFile,
     broken_rule,
-    find_key,
     parse_yaml,
     read_text,
     refuse_twice,
@@ -33,7 +31,7 @@ Level = StrictStr | StrictInt | StrictFloat | StrictBool
 MOST_TRIALS = 1000
 
 
-class ExperimentFile(Strict):
+class ExperimentFile(NamedKeys):
     """An experiment: what is varied, what is held, and how often each cell is tried."""
 
     version: Literal[1]
@@ -64,15 +62,6 @@ class ExperimentFile(Strict):
     check_answers: StrictBool = False
     """Compare every answer with an unsharded server's, which takes its time and disk."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _has_known_keys(cls, content: Any) -> Any:
-        for key in content if isinstance(content, dict) else ():
-            if key not in cls.model_fields:
-                remedy = did_you_mean(near_names(str(key), cls.model_fields), f"keys are {', '.join(cls.model_fields)}")
-                raise broken_rule("there is no such key", [key], remedy)
-        return content
-
     @model_validator(mode="after")
     def _has_factors_or_cells(self) -> ExperimentFile:
         if bool(self.factors) == bool(self.cells):
@@ -88,18 +77,10 @@ class ExperimentFile(Strict):
 
 
 @dataclass(frozen=True, slots=True)
-class ReadExperiment:
-    """An experiment file that was read, with its text, so that later faults can name their line."""
+class ReadExperiment(ReadFile):
+    """An experiment file that was read."""
 
-    path: Path
-    text: str
     file: ExperimentFile
-
-    def fault(self, place: KeyPath, message: str, remedy: str) -> UserError:
-        """An error that names file, line and key."""
-        line, known = find_key(self.text, place)
-        where = ".".join(map(str, known)) or "top level"
-        return UserError(f"'{self.path}', line {line}, key '{where}': {message}", remedy=remedy)
 
     @property
     def digest(self) -> str:

@@ -74,6 +74,14 @@ class CellResult(Strict):
     bytes: int | None
     """On disk: its catalog on all nodes and the czar."""
     classes: list[CellMedian]
+    errors: int = 0
+    """Failed queries of all its trials."""
+    wrong: int = 0
+    """Wrong answers of all its trials."""
+    failed_over_s: float | None = None
+    """Of a scenario: the median over trials of the longest fail-over; None where there was none."""
+    answers_lost: float | None = None
+    """Of a scenario: good answers that it cost, as a share of those expected; the median over trials."""
 
 
 class ClassResult(Strict):

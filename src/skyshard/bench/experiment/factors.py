@@ -102,6 +102,7 @@ FACTORS = {
         Factor("loader", "how rows become tables", _word_of(LOADERS)),
         Factor("scan_threads", "threads of each node's scan lane", _whole(1, MOST_SCAN_THREADS)),
         Factor("workload", "a workload file, or a shipped one", _text),
+        Factor("scenario", "what fails meanwhile: none, a scenario file, or a shipped one", _text),
     )
 }
 SETTINGS = Factor("set.NAME", "a server setting of all nodes, of the czar (set.czar:NAME) or of a node", _setting_value)

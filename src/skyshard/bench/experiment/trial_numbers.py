@@ -42,6 +42,10 @@ class TrialNumbers(Strict):
     answers: str
     """A digest of how many rows each statement gave."""
     classes: list[ClassNumbers]
+    failed_over_s: float | None = None
+    """The longest fail-over of a scenario's faults; None where there was none."""
+    answers_lost: float | None = None
+    """Good answers that a scenario cost, as a share of those expected while a fault was on."""
     servers: list[ServerNumbers] = Field(default_factory=list)
     """What each class cost each server."""
 
@@ -76,9 +80,21 @@ def numbers_of(trial: Trial, block: int, cell: int, elapsed_s: float) -> TrialNu
         )
     return TrialNumbers(
         version=1, block=block, cell=cell, elapsed_s=elapsed_s, classes=classes,
-        servers=servers_of(trial),
+        servers=servers_of(trial), failed_over_s=_failed_over(trial), answers_lost=_lost(trial),
         statements=_digest(sorted(trial.statements)), answers=_digest(_rows(trial, answered)),
     )  # fmt: skip
+
+
+def _failed_over(trial: Trial) -> float | None:
+    faults = trial.summary.faults
+    return max((one.failed_over_s for one in faults.events if one.failed_over_s), default=None) if faults else None
+
+
+def _lost(trial: Trial) -> float | None:
+    faults = trial.summary.faults
+    if faults is None or not faults.answers_expected or faults.answers_lost is None:
+        return None
+    return faults.answers_lost / faults.answers_expected
 
 
 def _rows(trial: Trial, answered: pa.Table) -> list[str]:

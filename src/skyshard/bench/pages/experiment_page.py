@@ -52,6 +52,7 @@ def html(result: ExperimentResult) -> str:
         "verdict": verdict(result),
         "figures": _figures(result, mains),
         "cells": cells_figure(result.cells, result.classes) if result.classes else None,
+        "has_faults": "scenario" in result.factors or any(cell.errors or cell.wrong for cell in result.cells),
         "mains": mains,
         "servers": server_rows(result),
         "pairs": [one for one in result.effects if one.is_pair],
@@ -137,6 +138,20 @@ def cell_rows(result: ExperimentResult) -> list[list[str]]:
     return rows
 
 
+FAULT_HEADERS = ["cell", "failed queries", "wrong answers", "fail-over", "answers lost"]
+
+
+def fault_rows(result: ExperimentResult) -> list[list[str]]:
+    """A row for each cell: what failed in its trials."""
+    return [
+        [
+            f"{cell.number}: {cell.label}", f"{cell.errors:,}", f"{cell.wrong:,}", seconds(cell.failed_over_s),
+            "–" if cell.answers_lost is None else f"{cell.answers_lost:.0%}".replace("%", " %"),
+        ]
+        for cell in result.cells
+    ]  # fmt: skip
+
+
 def effect_rows(result: ExperimentResult, *, pairs: bool = False) -> list[list[str]]:
     """A row for each effect of a factor, or of a pair."""
     rows = []
@@ -169,6 +184,8 @@ def markdown(result: ExperimentResult) -> str:
         "## Effects of factors",
         markdown_table(EFFECT_HEADERS, effect_rows(result)),
     ]
+    if any(cell.errors or cell.wrong or cell.failed_over_s for cell in result.cells):
+        parts += ["## What failed", markdown_table(FAULT_HEADERS, fault_rows(result))]
     if pairs := effect_rows(result, pairs=True):
         parts += ["## Effects of pairs, beyond each alone", markdown_table(EFFECT_HEADERS, pairs)]
     parts += [

@@ -74,7 +74,7 @@ def _latency_band(axes: Axes, row: int, one: LatencySeries, colour: str, is_narr
 
 
 def latency_over_run(series: Sequence[LatencySeries], phases: Sequence[tuple[str, float]]) -> Picture:
-    """Latency of every sample against its due time; ``phases`` are names with their first due time."""
+    """Latency of every sample against its due time; ``phases`` are names with their first due time, and events."""
     shown = [one for one in series if len(one.latency_s)]
     description = "Latency of every sample against its due time, by class"
     return picture("run", description, lambda width: _run_figure(shown, phases, width))

@@ -12,8 +12,18 @@ from numpy.typing import NDArray
 
 from skyshard.basics.readable import binary_bytes, seconds, short_count
 from skyshard.bench.check.true_answers import NAME
+from skyshard.bench.pages.fault_figures import AnswersOverTime, faults_over_time
+from skyshard.bench.pages.fault_section import (
+    EVENT_HEADERS,
+    WINDOW_HEADERS,
+    event_rows,
+    heading,
+    sentences,
+    window_rows,
+)
 from skyshard.bench.pages.latency_figures import LatencySeries, latency_by_class, latency_over_run
 from skyshard.bench.pages.load_figures import UnderLoad, in_flight, latency_under_load, telemetry_figure
+from skyshard.bench.pages.node_machines import machine_rows
 from skyshard.bench.pages.sky_figures import occupied_part, times_on_sky, whole_sky
 from skyshard.bench.pages.work_table import HEADERS, table_shares, work_rows
 from skyshard.bench.record.chunk_map import SkyMap, chunk_of, node_shares
@@ -66,6 +76,7 @@ def _page(trial: Trial) -> dict[str, object]:
         "templates": _template_rows(trial),
         "slowest": _slowest(trial),
         "errors": _errors(trial),
+        **_faults(trial),
         "work_headers": HEADERS,
         "work": work_rows(class_work(trial.work), has_phases=has_phases),
         "table_shares": table_shares(trial.table_rows),
@@ -105,6 +116,7 @@ def markdown_report(trial: Trial) -> str:
         facts,
         markdown_table(headers, rows),
         *_not_answered(trial),
+        *_scenario(trial),
         *_work(trial),
         "## Environment",
         environment,
@@ -117,6 +129,40 @@ def _not_answered(trial: Trial) -> list[str]:
     left_out = trial.summary.not_answered
     rows = [[one.template, one.queries, one.reason] for one in left_out]
     return ["## Not answered", markdown_table(["template", "queries", "reason"], rows)] if rows else []
+
+
+def _faults(trial: Trial) -> dict[str, object]:
+    """The section on a scenario; empty without one."""
+    impact = trial.summary.faults
+    if impact is None:
+        return {}
+    return {
+        "fault_heading": heading(impact),
+        "fault_headers": EVENT_HEADERS,
+        "fault_events": event_rows(impact),
+        "fault_sentences": sentences(impact),
+        "window_headers": WINDOW_HEADERS,
+        "fault_windows": window_rows(impact),
+    }
+
+
+def _scenario(trial: Trial) -> list[str]:
+    """The section of the Markdown on a scenario."""
+    impact = trial.summary.faults
+    if impact is None:
+        return []
+    parts = [f"## {heading(impact)}", markdown_table(EVENT_HEADERS, event_rows(impact))]
+    windows = [markdown_table(WINDOW_HEADERS, window_rows(impact))] if impact.windows else []
+    return [*parts, "\n".join(f"- {one}" for one in sentences(impact)), *windows]
+
+
+def _answers_over_time(measured: pa.Table) -> AnswersOverTime:
+    last = measured["last_row_s"].to_numpy()
+    has_failed = measured["error"].is_valid().to_numpy()
+    is_wrong = pc.fill_null(pc.invert(measured["answer_ok"]), False).to_numpy()
+    good = last[~has_failed & ~is_wrong]
+    first = float(measured["intended_s"].to_numpy().min())
+    return AnswersOverTime(good, last[has_failed], last[is_wrong & ~has_failed], first, float(last.max()))
 
 
 def _work(trial: Trial) -> list[str]:
@@ -219,9 +265,15 @@ def _pictures(trial: Trial) -> dict[str, Picture]:
         if (first := pc.min(trial.samples.filter(pc.equal(trial.samples["phase"], phase.name))["intended_s"]).as_py())
         is not None
     ]
+    faults = trial.summary.faults
+    marks = [(one.label, one.begun_s) for one in (faults.events if faults else ()) if one.begun_s is not None]
     pictures = {}
     if answered.num_rows:
-        pictures = {"latency": latency_by_class(series), "run": latency_over_run(series, phases if has_phases else [])}
+        marks = [*(phases if has_phases else []), *marks]
+        pictures = {"latency": latency_by_class(series), "run": latency_over_run(series, marks)}
+    if faults and measured.num_rows:
+        shown = faults_over_time(_answers_over_time(measured), faults.events)
+        pictures |= {} if shown is None else {"faults": shown}
     if (load := latency_under_load(_under_load(measured, trial.summary.classes, has_phases))) is not None:
         pictures["load"] = load
     if trial.telemetry is not None and (servers := telemetry_figure(trial.telemetry)) is not None:
@@ -328,4 +380,5 @@ def _environment_rows(manifest: TrialManifest) -> list[tuple[str, str]]:
         ("Processor", f"{environment.cpu_model}, {environment.cores} cores"),
         ("Memory", binary_bytes(environment.memory_bytes)),
         ("Kernel", environment.kernel),
+        *machine_rows(environment),
     ]

@@ -7,8 +7,8 @@ Latencies are those of answered queries, right or wrong; throughput counts them 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import Field
 
+from skyshard.bench.record.fault_record import FaultImpact
 from skyshard.bench.workload.workload import ClassLoad, Threshold, Workload
 from skyshard.catalog.strict_files import Strict
 
@@ -114,6 +115,10 @@ class Shortfall:
     """Phases that were left out because one before them failed."""
     not_answered: Sequence[NotAnswered] = ()
     """Templates whose form the target cannot answer."""
+    forgiven: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """By phase and class: failed queries that a scenario allows."""
+    not_as_planned: Sequence[str] = ()
+    """What of a scenario did not come as it should, as sentences."""
 
 
 WHOLE = Shortfall()
@@ -154,6 +159,8 @@ class TrialSummary(Strict):
     """What was not sent to the target; not part of the numbers."""
     lost: str = ""
     """What happened to driver processes whose samples are missing; empty when none are."""
+    faults: FaultImpact | None = None
+    """What a scenario did and cost; None without one."""
     failures: list[str]
     """Why the trial does not pass; empty when it does."""
 
@@ -198,7 +205,9 @@ def summarise(
     """The summary of a trial's samples (with durations)."""
     measured = samples.filter(pc.invert(samples["is_warm_up"]))
     classes = [
-        summarise_class(phase, load, _of(measured, phase, load.class_name))
+        summarise_class(
+            phase, load, _of(measured, phase, load.class_name), shortfall.forgiven.get((phase, load.class_name), 0)
+        )
         for phase, load in _measured_loads(workload, shortfall)
     ]
     found = check_thresholds(workload, classes)
@@ -217,7 +226,13 @@ def summarise(
         not_run=list(shortfall.not_run),
         not_answered=list(shortfall.not_answered),
         lost=shortfall.lost,
-        failures=[*_lost(shortfall.lost), *_failures(classes), *_unchecked(wrong_answers), *_broken(found)],
+        failures=[
+            *_lost(shortfall.lost),
+            *_failures(classes),
+            *_unchecked(wrong_answers),
+            *_broken(found),
+            *shortfall.not_as_planned,
+        ],
     )
 
 
@@ -289,8 +304,8 @@ def growth(workload: Workload, classes: Sequence[ClassSummary]) -> float | None:
     return float(np.polyfit(x, y, 1)[0])
 
 
-def summarise_class(phase: str, load: ClassLoad, samples: pa.Table) -> ClassSummary:
-    """One class from its measured samples (with durations)."""
+def summarise_class(phase: str, load: ClassLoad, samples: pa.Table, forgiven: int = 0) -> ClassSummary:
+    """One class from its measured samples (with durations); ``forgiven``: failed queries that a scenario allows."""
     answered = samples.filter(pc.is_null(samples["error"]))
     errors = {str(e["values"]): e["counts"] for e in pc.value_counts(samples["error"].drop_null()).to_pylist()}
     wrong = _count(pc.equal(answered["answer_ok"], False))
@@ -314,7 +329,7 @@ def summarise_class(phase: str, load: ClassLoad, samples: pa.Table) -> ClassSumm
         latency=latency,
         service=times(answered["service_s"].to_numpy()),
         target_s=load.target_s,
-        verdict=_verdict(load, latency, failed, wrong),
+        verdict=_verdict(load, latency, failed - forgiven, wrong),
         driver_share=_driver_share(samples),
     )
 

@@ -139,5 +139,5 @@ def rates(telemetry: pa.Table, node: str, counter: str) -> tuple[np.ndarray, np.
     moments, values = rows["t_s"].to_numpy(), rows[counter].to_numpy().astype(np.float64)
     if len(moments) < 2:
         return np.empty(0), np.empty(0)
-    gaps = np.maximum(np.diff(moments), 1e-9)
-    return moments[1:], np.diff(values) / gaps
+    gaps, grown = np.maximum(np.diff(moments), 1e-9), np.diff(values)
+    return moments[1:], np.where(grown < 0, values[1:], grown) / gaps  # a server that was started again counts from 0

@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from skyshard.bench.record.environment import Environment
 from skyshard.bench.record.machine_probe import MachineReading
 from skyshard.bench.record.server_variables import ServerVariables
+from skyshard.bench.workload.fault_scenario import FaultScenario
 from skyshard.bench.workload.workload import Workload
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 class IngestStage(BaseModel):
@@ -40,8 +41,9 @@ class TrialManifest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    version: Literal[1, 2]
-    """2: with ``label``, ``machine`` and ``servers``, which trials of 0.1.0 lack."""
+    version: Literal[1, 2, 3]
+    """2: with ``label``, ``machine`` and ``servers``, which trials of 0.1.0 lack. 3: with machines of nodes on
+    other hosts, and with ``scenario``."""
     label: str = ""
     """What its user calls the thing that was measured; empty where it has no name."""
     started: datetime
@@ -68,6 +70,8 @@ class TrialManifest(BaseModel):
     ingest: list[IngestStage] = Field(default_factory=list)
     driver: dict[str, object] = {}
     """Where the clients ran, and in how many processes."""
+    scenario: FaultScenario | None = None
+    """What failed while queries ran; None: nothing was made to."""
     environment: Environment
     machine: list[MachineReading] = Field(default_factory=list)
     """How fast the machine itself was, before, between and after the phases."""

@@ -25,6 +25,7 @@ from skyshard.basics.progress import Watcher
 from skyshard.bench.check.check_answers import AnswerCheck, check_answers
 from skyshard.bench.pages.report import verdict_sentence, write_pages
 from skyshard.bench.record.environment import capture_environment
+from skyshard.bench.record.fault_impact import forgiven_errors, impact_of
 from skyshard.bench.record.latency_stats import Shortfall, summarise
 from skyshard.bench.record.machine_probe import MachineProbe
 from skyshard.bench.record.samples import sample_table, statement_table
@@ -105,9 +106,12 @@ def _trial(
     sent, checked = outcome.sent, outcome.checked
     statements = list(dict.fromkeys(sample.sql for sample in sent.recording.samples))
     samples = sample_table(sent.recording.samples, statements, checked.answer_ok)
+    faults = impact_of(sent.faults.end, samples) if sent.faults else None
     shortfall = Shortfall(
         is_partial=checked.is_stopped, lost=sent.recording.lost,
         not_run=sent.not_run, not_answered=outcome.schedule.not_answered,
+        forgiven=forgiven_errors(faults, samples) if faults else {},
+        not_as_planned=sent.faults.failures if sent.faults else (),
     )  # fmt: skip
     sky, plans = record.catalog.sky_map, None
     if not checked.is_stopped and not record.is_brief:
@@ -121,7 +125,7 @@ def _trial(
     places = outcome.schedule.places
     return Trial(
         manifest=_manifest(queries, target, record, driver, outcome),
-        summary=summarise(queries.workload, samples, checked.wrong, shortfall),
+        summary=summarise(queries.workload, samples, checked.wrong, shortfall).model_copy(update={"faults": faults}),
         samples=samples, statements=statements, sky=sky, telemetry=sent.telemetry, plans=plans,
         work=work, table_rows=table_rows,
         places=statement_table(statements, [places.get(sql) for sql in statements]),
@@ -155,7 +159,8 @@ def _manifest(
         catalog=dict(record.catalog.facts),
         ingest=list(record.catalog.ingest),
         driver=driver.facts,
-        environment=capture_environment(),
+        scenario=driver.faults.planned.read.file if driver.faults else None,
+        environment=capture_environment(record.nodes),
         machine=outcome.sent.machine,
     )
 

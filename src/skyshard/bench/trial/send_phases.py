@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ from skyshard.basics.errors import UserError
 from skyshard.basics.progress import Stage, Watcher
 from skyshard.bench.drive.driver import Recording
 from skyshard.bench.drive.driver_processes import Driver, ProcessDriver, ThreadDriver, wall_clock
+from skyshard.bench.drive.fault_course import FaultCourse
 from skyshard.bench.drive.progress_thread import ProgressThread
 from skyshard.bench.record.latency_stats import NotAnswered, Verdict, summarise
 from skyshard.bench.record.machine_probe import MachineProbe, MachineReading, When
@@ -60,6 +62,8 @@ class SentPhases:
     """True when the run was stopped before its end."""
     machine: list[MachineReading] = field(default_factory=list)
     """How fast the machine itself was."""
+    faults: FaultCourse | None = None
+    """The scenario that ran beside the phases, closed."""
 
 
 def prepare_schedule(queries: TrialQueries, target: Target, watcher: Watcher) -> TrialSchedule:
@@ -130,28 +134,53 @@ def send_phases(
     With a probe, the machine is timed before, between and after them; never while queries run.
     """
     workload, shared = queries.workload, wall_clock()
+    clock = driver.clock or shared
+    faults = FaultCourse(driver.faults.planned, driver.faults.host, clock) if driver.faults else None
     recording, not_run, is_partial = Recording(answer_budget=ANSWER_BUDGET), [], False
-    sender: Driver = ThreadDriver(target, queries.database, driver.clock or shared)
+    sender: Driver = ThreadDriver(target, queries.database, clock)
     if driver.processes is not None:
         sender = ProcessDriver(driver.processes, queries.database, shared)
     started, meter = datetime.now(UTC), WorkMeter(watch.probe)
     try:
-        with TelemetryRecorder(watch.probe, driver.clock or shared) as recorder:
+        with TelemetryRecorder(watch.probe, clock) as recorder, _closing(faults):
             for place, phase in enumerate(schedule.phases):
-                is_timed = _time_machine(probe, "between" if place else "before")
-                is_partial = not is_timed or not _send_phase(sender, phase, recording, meter, watch.watcher)
-                if is_partial:
-                    break
                 number = [one.name for one in workload.phases].index(phase[0].phase)
+                failing = _failing(faults, workload, number, recording)
+                is_timed = _time_machine(probe, "between" if place else "before")
+                is_partial = not is_timed or not _send_phase(sender, phase, recording, meter, watch.watcher, failing)
+                if is_partial:
+                    _stop_waiting(faults)
+                    break
                 if workload.ends_at_failure and is_exhausted(workload, recording, number):
                     not_run = [one.name for one in workload.phases[number + 1 :]]
                     break
     finally:
         sender.close()
     stopped = datetime.now(UTC)
-    is_partial = is_partial or not _time_machine(probe, "after")
+    is_partial = is_partial or (faults is not None and faults.was_interrupted) or not _time_machine(probe, "after")
     machine = [] if probe is None else probe.readings
-    return SentPhases(started, stopped, recording, recorder.table, meter.table, not_run, is_partial, machine)
+    if faults is not None:
+        faults.take_seen()
+    return SentPhases(started, stopped, recording, recorder.table, meter.table, not_run, is_partial, machine, faults)
+
+
+def _stop_waiting(faults: FaultCourse | None) -> None:
+    if faults is not None:
+        faults.was_interrupted = True
+
+
+def _closing(faults: FaultCourse | None) -> AbstractContextManager[object]:
+    return nullcontext() if faults is None else closing(faults)
+
+
+def _failing(
+    faults: FaultCourse | None, workload: Workload, number: int, recording: Recording
+) -> AbstractContextManager[None]:
+    """Has the faults of a phase while it runs."""
+    if faults is None:
+        return nullcontext()
+    before = len(recording.samples)
+    return faults.during(workload.phases[number], lambda: len(recording.samples) - before)
 
 
 def _time_machine(probe: MachineProbe | None, when: When) -> bool:
@@ -165,7 +194,12 @@ def _time_machine(probe: MachineProbe | None, when: When) -> bool:
 
 
 def _send_phase(
-    sender: Driver, phase: Sequence[ClassSchedule], recording: Recording, meter: WorkMeter, watcher: Watcher
+    sender: Driver,
+    phase: Sequence[ClassSchedule],
+    recording: Recording,
+    meter: WorkMeter,
+    watcher: Watcher,
+    failing: AbstractContextManager[None],
 ) -> bool:
     """Send one phase, while the servers' work is measured; False when it was stopped."""
     before = len(recording.samples)
@@ -175,6 +209,7 @@ def _send_phase(
     with (
         meter.window(name, only, Attribution.ALONE if only else Attribution.MIXED) as queries,
         ProgressThread(stage, lambda: len(recording.samples) - before),
+        failing,
     ):
         is_whole = sender.run(phase, recording)
         queries.append(len(recording.samples) - before)

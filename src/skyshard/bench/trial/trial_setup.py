@@ -10,12 +10,15 @@ from skyshard.basics.progress import Watcher, unwatched
 from skyshard.bench.check.true_answers import TrueAnswers
 from skyshard.bench.clock import Clock
 from skyshard.bench.drive.driver_processes import DriverProcesses
+from skyshard.bench.drive.fault_course import FaultHost
 from skyshard.bench.record.chunk_map import SkyMap
+from skyshard.bench.record.environment import NodeMachine
 from skyshard.bench.record.latency_stats import TrialSummary
 from skyshard.bench.record.telemetry import NoProbe, Probe
 from skyshard.bench.record.trial_manifest import IngestStage
 from skyshard.bench.target import Target
 from skyshard.bench.workload.data_profile import DataProfile
+from skyshard.bench.workload.planned_faults import PlannedScenario
 from skyshard.bench.workload.query_template import QueryTemplate
 from skyshard.bench.workload.schema_names import CatalogSchema
 from skyshard.bench.workload.workload import Workload
@@ -61,12 +64,21 @@ class TrialEngines:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialFaults:
+    """What fails while queries run, and who has it fail."""
+
+    planned: PlannedScenario
+    host: FaultHost
+
+
+@dataclass(frozen=True, slots=True)
 class TrialDriver:
-    """Who sends the queries: threads of this process, or driver processes."""
+    """Who sends the queries: threads of this process, or driver processes; and what fails meanwhile."""
 
     processes: DriverProcesses | None = None
     clock: Clock | None = None
     """Time for the threads of this process; None: the wall clock."""
+    faults: TrialFaults | None = None
 
     @property
     def facts(self) -> dict[str, object]:
@@ -102,6 +114,8 @@ class TrialRecord:
     """Whether the machine itself is timed before, between and after the phases."""
     has_statistics: bool = False
     """Ask each class once more by itself, while the servers count rows by table."""
+    nodes: Mapping[str, NodeMachine] = field(default_factory=dict)
+    """The machines of nodes on other hosts."""
 
 
 @dataclass(frozen=True, slots=True)

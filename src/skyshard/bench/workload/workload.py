@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from skyshard.basics.errors import UserError
 from skyshard.catalog.strict_files import broken_rule, read_located
-from skyshard.host.shipped_data import data_folder
+from skyshard.host.shipped_data import find_shipped
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=64)]
 
@@ -280,14 +280,7 @@ def find_workload(name: str) -> Path:
     Raises:
         UserError: there is neither.
     """
-    if (file := Path(name)).is_file():
-        return file
-    shipped = sorted(data_folder("queries", "workloads").glob("*.yaml"))
-    for file in shipped:
-        if name == file.stem or Path(name).parts[-3:] == ("queries", "workloads", file.name):
-            return file
-    known = ", ".join(file.stem for file in shipped)
-    raise UserError(f"there is no workload '{name}'", remedy=f"name a file or one of: {known}")
+    return find_shipped("workload", name, "queries", "workloads")
 
 
 def template_folder(workload_file: Path) -> Path:

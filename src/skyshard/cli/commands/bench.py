@@ -28,10 +28,13 @@ from skyshard.cli.terminal.show import (
 from skyshard.host.interrupts import interruptible
 
 if TYPE_CHECKING:
-    from skyshard.bench.pages import comparison_page, projection_page, sweep_page, trend_page
+    from skyshard.bench.pages import comparison_page, fault_section, projection_page, sweep_page, trend_page
+    from skyshard.bench.workload import fault_scenario
     from skyshard.pages import page_template
 else:
     comparison_page = lazy_module("skyshard.bench.pages.comparison_page")
+    fault_scenario = lazy_module("skyshard.bench.workload.fault_scenario")
+    fault_section = lazy_module("skyshard.bench.pages.fault_section")
     page_template = lazy_module("skyshard.pages.page_template")
     projection_page = lazy_module("skyshard.bench.pages.projection_page")
     sweep_page = lazy_module("skyshard.bench.pages.sweep_page")
@@ -55,6 +58,14 @@ class SeveralAfterAgainst(TyperCommand):
         return super().parse_args(ctx, given)
 
 
+def _list_scenarios(is_asked: bool) -> None:
+    """What ``--scenario`` may name, and what each does; nothing is run then."""
+    if is_asked:
+        shipped = fault_scenario.shipped_scenarios()
+        print_table(["scenario", "what happens"], [[one.name, one.description] for one in shipped])
+        raise typer.Exit
+
+
 def run(
     workload: Annotated[str, typer.Argument(help="A workload file, or the name of a shipped one.")],
     out: Annotated[Path | None, typer.Option(help="Trial folder; absent or empty.")] = None,
@@ -72,6 +83,11 @@ def run(
         bool, typer.Option("--ray", help="Driver processes as Ray actors; one for each core by default.")
     ] = False,
     check: Annotated[bool | None, typer.Option("--check/--no-check", help="Compare answers with the oracle.")] = None,
+    scenario: Annotated[str, typer.Option(help="What fails meanwhile: a scenario file, or a shipped one.")] = "",
+    list_scenarios: Annotated[
+        bool,
+        typer.Option("--list-scenarios", callback=_list_scenarios, is_eager=True, help="List the shipped scenarios."),
+    ] = False,
     label: Annotated[str, typer.Option(help="What is measured, for the pages; kept with the trial.")] = "",
     server_statistics: Annotated[
         bool,
@@ -92,6 +108,7 @@ def run(
     asked = skyshard.scenarios.TrialRun(
         file, loaded, folder, where, targets, cluster, seed, *_drivers(processes, ray=ray),
         label=label, has_statistics=server_statistics,
+        scenario=fault_scenario.read_scenario(scenario) if scenario else None,
     )  # fmt: skip
     with interruptible(), quick_switching(), progress_bars() as watcher:
         results = asked.run(watcher)
@@ -167,6 +184,10 @@ def _show(result: skyshard.bench.TrialResult, title: str, *, as_json: bool) -> N
     print_table(headers, rows, title=title)
     for left_out in summary.not_answered:
         typer.echo(f"not answered: {left_out.template}, {left_out.queries} queries: {left_out.reason}")
+    if summary.faults:
+        print_table(fault_section.EVENT_HEADERS, fault_section.event_rows(summary.faults))
+        for sentence in fault_section.sentences(summary.faults):
+            typer.echo(sentence)
     typer.echo(result.verdict)
     typer.echo(f"report: {result.page}")
 

@@ -13,13 +13,17 @@ import typer
 
 import skyshard
 from skyshard.cli.terminal.show import print_table
-from skyshard.cluster.private_cluster import CZAR_NAME
+from skyshard.cli.terminal.tell_left_faults import tell_left_faults
+from skyshard.cluster.cluster import CZAR_NAME
+from skyshard.cluster.cluster_folder import is_named
 from skyshard.host.interrupts import interruptible
-from skyshard.registry.stored.database_names import REGISTRY_DATABASE
 
 DEFAULT_FOLDER = Path(".skyshard")
 ClusterFolder = Annotated[
-    Path, typer.Option("--cluster", envvar="SKYSHARD_CLUSTER", help="The cluster's folder.", metavar="DIR")
+    Path,
+    typer.Option(
+        "--cluster", envvar="SKYSHARD_CLUSTER", help="The cluster's folder.", metavar="DIR", callback=tell_left_faults
+    ),
 ]
 
 
@@ -35,23 +39,29 @@ def start(
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option(help="A cluster file: name, nodes, and options of the servers, instead of those chosen before."),
+        typer.Option(help="A cluster file: nodes and settings of a private cluster, or the hosts of a named one."),
     ] = None,
     cluster: ClusterFolder = DEFAULT_FOLDER,
 ) -> None:
-    """Make the cluster if there is none, and start servers that are not running."""
-    from skyshard.catalog.cluster_file import locating_settings, read_cluster_file
+    """Make the cluster if there is none, and start servers that are not running.
 
-    described = read_cluster_file(file).description if file else None
+    Of a cluster on many machines no server is started: its cluster file says where they run, and all have to answer.
+    """
+    from skyshard.catalog.cluster_file import describe_cluster, locating_settings
+    from skyshard.testbed.start_cluster import start_cluster
+
+    described = describe_cluster(file) if file else None
     with interruptible(), locating_settings(file):
-        skyshard.Cluster.at(cluster).start(nodes, settings or (), described=described, report=_tell)
+        start_cluster(cluster, nodes, settings or (), described, report=_tell)
         _finish_drops(cluster)
     _tell(f"cluster {cluster} is running")
 
 
 def _finish_drops(cluster: Path) -> None:
     """End drops of databases that were interrupted; a cluster without registry, or with an older one, has none."""
-    if not (skyshard.Cluster.at(cluster).data_dir(CZAR_NAME) / REGISTRY_DATABASE).is_dir():
+    from skyshard.testbed.start_cluster import has_registry
+
+    if not has_registry(skyshard.Cluster.at(cluster)):
         return
     with suppress(skyshard.SkyshardError), skyshard.Testbed(cluster) as testbed:
         for name in testbed.finish_drops():
@@ -75,8 +85,10 @@ def set_settings(
 
 def stop(cluster: ClusterFolder = DEFAULT_FOLDER) -> None:
     """Stop every server; the data stays."""
-    skyshard.Cluster.at(cluster).stop(report=_tell)
-    _tell(f"cluster {cluster} is stopped")
+    found = skyshard.Cluster.at(cluster)
+    found.stop(report=_tell)
+    if not is_named(found.folder):  # others run the servers of a named one, and it has said so
+        _tell(f"cluster {cluster} is stopped")
 
 
 def status(
@@ -95,7 +107,7 @@ def status(
         print(json.dumps(facts, indent=2))
     else:
         _show(servers)
-        _show_settings(servers, memory)
+        _show_settings(servers, memory if servers[0].log else None)
     if interrupted:
         _tell(f"a change of settings was interrupted (to {' '.join(interrupted)}); run `skyshard cluster start`")
 
@@ -134,14 +146,15 @@ def _tell(line: str) -> None:
 def _show(servers: list[skyshard.NodeStatus]) -> None:
     rows = []
     for server in servers:
-        megabytes = (round(size / 1e6) for size in (server.memory_bytes, server.data_bytes))
+        known = [round(size / 1e6) for size in (server.memory_bytes, server.data_bytes)]
+        megabytes = known if server.log else ["-", "-"]  # others run it, on their hosts
         rows.append((server.name, server.state, str(server.pid or "-"), *megabytes, server.socket))
     print_table(("server", "state", "process", "memory MB", "data MB", "socket"), rows)
 
 
-def _show_settings(servers: list[skyshard.NodeStatus], memory_bytes: int) -> None:
-    """The caches of each server, and what was chosen for it."""
-    print(f"\ncaches, from {memory_bytes / 2**30:.1f} GiB of memory:")
+def _show_settings(servers: list[skyshard.NodeStatus], memory_bytes: int | None) -> None:
+    """The caches of each server, of so much memory where they share it, and what was chosen for it."""
+    print("\ncaches:" if memory_bytes is None else f"\ncaches, from {memory_bytes / 2**30:.1f} GiB of memory:")
     names = list(dict.fromkeys(name for server in servers for name in server.caches))
     rows = [(server.name, *(_mebibytes(server.caches.get(name)) for name in names)) for server in servers]
     print_table(("server", *(f"{name} MiB" for name in names)), rows)

@@ -60,9 +60,10 @@ def databases(json: JsonOption = False, cluster: ClusterOption = DEFAULT_CLUSTER
 
 
 def _state(one: skyshard.DatabaseFacts) -> str:
-    if one.open_transaction is None:
-        return one.state
-    return f"{one.state}, transaction {one.open_transaction} open"
+    state = one.state
+    if one.dropped_rows:
+        state += f", {one.dropped_rows} lost rows dropped {_when(one.dropped_s)}"
+    return state if one.open_transaction is None else f"{state}, transaction {one.open_transaction} open"
 
 
 def _when(seconds: float) -> str:

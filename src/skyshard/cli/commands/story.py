@@ -43,7 +43,7 @@ def node(
     json: JsonOption = False,
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
-    """Show what happened to a node: starts, stops, silence, tables made, failures of queries."""
+    """Show what happened to a node: starts, stops, outages, what was decided of it, tables made, failed queries."""
     _show(Stories(cluster).node(name), last, as_json=json)
 
 

@@ -23,8 +23,9 @@ from skyshard.cli.terminal.json_models.catalog_outputs import (
     SchemaTableOutput,
     SynthOutput,
 )
-from skyshard.cli.terminal.json_models.cluster_outputs import ClusterStatus, ClusterUpgrade
+from skyshard.cli.terminal.json_models.cluster_outputs import ClusterCheckOutput, ClusterStatus, ClusterUpgrade
 from skyshard.cli.terminal.json_models.database_outputs import AliasOutput, DatabaseOutput, DropOutput, RenameOutput
+from skyshard.cli.terminal.json_models.door_outputs import TokenMadeOutput, TokenOutput, TokenRevokedOutput
 from skyshard.cli.terminal.json_models.ingest_outputs import (
     AbortOutput,
     CheckOutput,
@@ -34,6 +35,12 @@ from skyshard.cli.terminal.json_models.ingest_outputs import (
     PlanOutput,
     TransactionOutput,
 )
+from skyshard.cli.terminal.json_models.node_outputs import (
+    DownAfterOutput,
+    NodeAddedOutput,
+    NodeOutput,
+    NodeStateOutput,
+)
 from skyshard.cli.terminal.json_models.origin_outputs import InputFileOutput, WhereFromOutput
 from skyshard.cli.terminal.json_models.output import Counts, Output, RowsOutput
 from skyshard.cli.terminal.json_models.query_outputs import (
@@ -42,6 +49,16 @@ from skyshard.cli.terminal.json_models.query_outputs import (
     QueryStatusOutput,
     StoryOutput,
     SubmitOutput,
+)
+from skyshard.cli.terminal.json_models.registry_outputs import DumpedOutput, RebuiltOutput, RestoredOutput
+from skyshard.cli.terminal.json_models.replica_outputs import (
+    ChunkExplanationOutput,
+    JobOutput,
+    MovePlanOutput,
+    RepairedOutput,
+    RepairPlanOutput,
+    ReplicaStatusOutput,
+    ScrubbedOutput,
 )
 from skyshard.releases.differences.difference import DatabaseDifference
 from skyshard.releases.quality.database_quality import DatabaseQuality
@@ -61,6 +78,7 @@ OUTPUTS: Mapping[str, Any] = {
     "alias": list[AliasOutput],
     "bench calibrate": CalibrationOutput,
     "cancel": QueryStatusOutput,
+    "cluster check": ClusterCheckOutput,
     "cluster status": ClusterStatus,
     "cluster upgrade": ClusterUpgrade,
     "compact": CompactOutput,
@@ -73,12 +91,34 @@ OUTPUTS: Mapping[str, Any] = {
     "files": list[InputFileOutput],
     "index rebuild": Counts,
     "ingest": IngestOutput,
+    "jobs": list[JobOutput],
+    "jobs cancel": JobOutput,
+    "jobs pause": JobOutput,
+    "jobs resume": JobOutput,
+    "jobs show": JobOutput,
     "mapping": FirstMappingOutput,
     "mono load": Counts,
+    "nodes add": list[NodeAddedOutput],
+    "nodes down-after": DownAfterOutput,
+    "nodes enable": NodeAddedOutput,
+    "nodes list": list[NodeOutput],
+    "nodes read-only": NodeStateOutput,
+    "nodes remove": NodeStateOutput,
     "plan": PlanOutput,
     "queries": list[QueryOutput],
     "query": RowsOutput,
+    "registry dump": DumpedOutput,
+    "registry rebuild": RebuiltOutput,
+    "registry restore": RestoredOutput,
     "rename": RenameOutput,
+    "replicas drain": JobOutput | MovePlanOutput,
+    "replicas fill": JobOutput | MovePlanOutput,
+    "replicas level": MovePlanOutput,
+    "replicas rebalance": JobOutput | MovePlanOutput,
+    "replicas explain": ChunkExplanationOutput,
+    "replicas repair": list[RepairedOutput] | list[RepairPlanOutput],
+    "replicas status": ReplicaStatusOutput,
+    "replicas verify": list[ScrubbedOutput],
     "result": RowsOutput,
     "schema diff": SchemaDifference,
     "schema list": list[SchemaOutput],
@@ -89,6 +129,9 @@ OUTPUTS: Mapping[str, Any] = {
     "story transaction": StoryOutput,
     "submit": SubmitOutput,
     "synth": SynthOutput,
+    "token create": TokenMadeOutput,
+    "token list": list[TokenOutput],
+    "token revoke": TokenRevokedOutput,
     "transactions": list[TransactionOutput],
     "transactions abort": AbortOutput,
     "verify": list[CheckOutput],

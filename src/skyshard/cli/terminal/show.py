@@ -13,10 +13,15 @@ import typer
 
 from skyshard.basics.progress import Progress, Watcher, unwatched
 from skyshard.basics.readable import human_bytes
+from skyshard.cli.terminal.tell_left_faults import tell_left_faults
 
 ClusterOption = Annotated[
-    Path, typer.Option("--cluster", envvar="SKYSHARD_CLUSTER", help="The cluster's folder.", show_default=True)
-]
+    Path,
+    typer.Option(
+        "--cluster", envvar="SKYSHARD_CLUSTER", help="The cluster's folder.", show_default=True,
+        callback=tell_left_faults,
+    ),
+]  # fmt: skip
 DEFAULT_CLUSTER = Path(".skyshard")
 _LONGEST_LINE = 1 << 16
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]

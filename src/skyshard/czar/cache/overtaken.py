@@ -1,4 +1,4 @@
-"""Statements whose tables a compaction drops before they are read, or whose database is dropped.
+"""Statements whose tables a compaction drops before they are read, whose database is dropped, or whose nodes leave.
 
 Rules: such a statement is planned again, over what is published then, and starts from the beginning: an alias may name
 another database by then. Once rows of the answer have been handed out it fails instead, as the rest might be another
@@ -41,11 +41,13 @@ def answered(
     carry_out: Callable[[TypedPlan], Generator[pa.RecordBatch, None, None]],
     plan_again: Callable[[], TypedPlan],
     running: Running,
+    is_outdated: Callable[[TypedPlan], bool] = lambda _: False,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of an answer, begun again while none was handed out.
 
     Args:
         plan_again: takes back what was done for the statement and plans it again.
+        is_outdated: whether a plan asks nodes that have left the cluster since.
 
     Raises:
         ClusterError: tables were dropped after rows had been handed out (retryable).
@@ -59,7 +61,7 @@ def answered(
                     yield batch
             return
         except SkyshardError as error:
-            if not is_gone(error):
+            if not (is_gone(error) or (isinstance(error, ClusterError) and is_outdated(typed))):
                 raise
             running.check()
             if is_begun:
@@ -79,4 +81,6 @@ def begin(running: Running, plan: QueryPlan, clock: str) -> None:
     """Set the counters of a query to those of a plan of which nothing is done yet."""
     running.restart()
     running.clock = clock
+    running.lane = str(plan.lane)
     running.chunks = sum(len(pull.chunks or ()) for pull in plan.pulls)
+    running.asked = max((pull.chunks or () for pull in plan.pulls), key=len, default=())

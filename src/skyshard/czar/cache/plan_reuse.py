@@ -18,10 +18,12 @@ be made. A source without generations (a plain ``CatalogSource``) is asked each 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from skyshard.basics.errors import SkyshardError
 from skyshard.czar.bind.bind_names import bind
 from skyshard.czar.bind.bound_statement import Bound
+from skyshard.czar.bind.ref_match import single_rows
 from skyshard.czar.bind.rewrite import rewrite
 from skyshard.czar.cache.area_plans import learn_area
 from skyshard.czar.cache.keyed_plans import RecordingSource, learn_keys
@@ -34,7 +36,7 @@ from skyshard.czar.result.typed_results import TypedColumn
 from skyshard.czar.sql.deep_nesting import with_room
 from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.statement import SelectStatement, ShowStatement, parse_statement
-from skyshard.registry.catalog.published_catalog import CatalogSource
+from skyshard.registry.catalog.published_catalog import Catalog, CatalogSource
 from skyshard.registry.catalog_cache import CatalogCache, CatalogSnapshot, UncheckedSnapshot
 from skyshard.rowimage.sqltype import TypeClass
 
@@ -84,14 +86,35 @@ class StatementPlanner:
         """
         return with_room(lambda: self._plan(sql, database))
 
+    def written_out(self, sql: str, database: str) -> str:
+        """The text of a SELECT that is bound and rewritten, its databases under the names of people; else as it is."""
+        return with_room(lambda: self._written_out(sql, database))
+
+    def _written_out(self, sql: str, database: str) -> str:
+        statement, source = parse_statement(sql), self.now()
+        if isinstance(statement, ShowStatement):
+            return sql
+
+        def called(name: str) -> Catalog:
+            return replace(source.catalog(name), database=name)
+
+        return render(single_rows(rewrite(bind(statement, called, database))).tree)
+
     def _plan(self, sql: str, database: str) -> QueryPlan | ShowStatement:
         statement = parse_statement(sql)
         if isinstance(statement, ShowStatement):
             return statement
         return self._planned(statement, database, self.now())[0]
 
-    def typed_plan(self, sql: str, database: str) -> TypedPlan | ShowStatement:
-        """A plan with its types, from what is kept if possible. Errors as of :meth:`plan`."""
+    def typed_plan(
+        self, sql: str, database: str, extend: Callable[[CatalogSource], CatalogSource] | None = None
+    ) -> TypedPlan | ShowStatement:
+        """A plan with its types, from what is kept if possible. Errors as of :meth:`plan`.
+
+        ``extend`` adds to what is published what only this statement knows; nothing of its plan is kept.
+        """
+        if extend is not None:
+            return with_room(lambda: self._made(sql, database, extend(self.now()), object()))
         return with_room(lambda: self._typed_plan(sql, database))
 
     def _typed_plan(self, sql: str, database: str) -> TypedPlan | ShowStatement:

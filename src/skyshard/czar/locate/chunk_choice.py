@@ -7,7 +7,7 @@ came before their director, so theirs stay too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -19,6 +19,7 @@ from skyshard.czar.bind.bound_statement import Block, Bound, Reference, may_be_a
 from skyshard.czar.bind.expand_functions import key_pairs
 from skyshard.czar.locate.chunk_limits import AreaLimit, Either, KeyLimit, Limit, find_limits
 from skyshard.czar.locate.chunk_numbers import ChunkLimit
+from skyshard.registry.catalog.chunk_entries import ChunkEntries
 from skyshard.registry.catalog.published_catalog import CatalogSource, Chunks
 
 
@@ -37,43 +38,26 @@ class ChunkChoice:
 
     def rows(self, reference: Reference) -> int:
         """Rows of a chunked reference's own in the chunks left."""
-        entries = reference.table.chunks if reference.table is not None else {}
-        return sum(entries[chunk].rows for chunk in self.chunks[reference.number] if chunk in entries)
+        if reference.table is None:
+            return 0
+        return int(reference.table.chunks.rows_of(tuple(self.chunks[reference.number])).sum())
 
     def total(self, references: Sequence[Reference]) -> int:
         """Chunks that there are, without any limit."""
         tables = {id(one.table): one.table for one in references if one.is_chunked and one.table is not None}
-        return _count_together(tuple(_Identity(table.chunks) for table in tables.values()))
+        return _count_together(tuple(table.chunks for table in tables.values()))
 
 
 def all_chunks(reference: Reference) -> Chunks:
     """The chunks in which a reference's table has rows of its own."""
     assert reference.table is not None
-    return _occupied(_Identity(reference.table.chunks))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Identity:
-    """A mapping compared by identity, so that the chunks of a catalog are counted once."""
-
-    value: Mapping[int, object]
-
-    def __hash__(self) -> int:
-        return id(self.value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identity) and other.value is self.value
+    return reference.table.chunks.occupied
 
 
 @lru_cache(maxsize=256)
-def _occupied(chunks: _Identity) -> Chunks:
-    return frozenset(number for number, entry in chunks.value.items() if getattr(entry, "rows", 0))
-
-
-@lru_cache(maxsize=256)
-def _count_together(chunks: tuple[_Identity, ...]) -> int:
+def _count_together(chunks: tuple[ChunkEntries, ...]) -> int:
     """How many chunks some tables occupy together; counted once in the life of a catalog."""
-    return len(frozenset().union(*map(_occupied, chunks))) if len(chunks) != 1 else len(_occupied(chunks[0]))
+    return len(chunks[0].occupied) if len(chunks) == 1 else len(frozenset().union(*(one.occupied for one in chunks)))
 
 
 def choose_chunks(bound: Bound, block: Block, terms: Sequence[exp.Expr], source: CatalogSource) -> ChunkChoice:

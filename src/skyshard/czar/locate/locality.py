@@ -80,11 +80,12 @@ def prove(
 
     >>> from skyshard.catalog.layout import Layout, Striping, TableLayout
     >>> from skyshard.catalog.schema import Column, Table
-    >>> from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable, ChunkEntry
+    >>> from skyshard.registry.catalog.chunk_entries import ChunkEntries, ChunkEntry
+    >>> from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable
     >>> from skyshard.rowimage.sqltype import parse_type
     >>> columns = tuple(Column(name, parse_type("double")) for name in ("objectId", "ra", "decl", "mag"))
     >>> director = TableLayout(role=Role.DIRECTOR, key="objectId", position=("ra", "decl"))
-    >>> chunks = {chunk: ChunkEntry(100, 7, ("node1",)) for chunk in (324, 325)}
+    >>> chunks = ChunkEntries.of({chunk: ChunkEntry(100, 7, ("node1",)) for chunk in (324, 325)})
     >>> table = CatalogTable(Table("Object", columns).with_chunk_columns(), director, 200, chunks)
     >>> layout = Layout(striping=Striping(stripes=18, substripes=6, overlap_deg=0.1), tables={})
     >>> sky = Catalog("sky", layout, {"Object": table}, ("node1",))

@@ -74,24 +74,23 @@ def _bytes_read(pull: Pull) -> int:
         return pull.rows * max(
             (row_bytes(slot.table.table.columns) for slot in pull.template.slots.values()), default=0
         )
-    rows = [sum(slot.table.chunks[c].rows for c in pull.chunks if c in slot.table.chunks) for slot in chunked]
+    rows = [int(slot.table.chunks.rows_of(pull.chunks).sum()) for slot in chunked]
     share = min(1.0, pull.rows_read / max(max(rows), 1))
     return int(share * sum(_table_bytes(slot, pull.chunks) for slot in chunked))
 
 
 def _table_bytes(slot: Slot, chunks: tuple[int, ...]) -> int:
-    entries = [slot.table.chunks[chunk] for chunk in chunks if chunk in slot.table.chunks]
-    width = row_bytes(slot.table.table.columns)
-    overlap = slot.overlap_columns is not None
-    return sum(width * (entry.rows + (entry.overlap_rows if overlap else 0)) for entry in entries)
+    rows = int(slot.table.chunks.rows_of(chunks).sum())
+    if slot.overlap_columns is not None:
+        rows += int(slot.table.chunks.overlap_rows_of(chunks).sum())
+    return row_bytes(slot.table.table.columns) * rows
 
 
 def _nodes(pull: Pull) -> int:
     found = {
         node
         for slot in pull.template.slots.values()
-        for chunk in pull.chunks or ()
-        if chunk in slot.table.chunks
-        for node in slot.table.chunks[chunk].nodes
+        for nodes in set(slot.table.chunks.nodes_of(pull.chunks or ()))
+        for node in nodes or ()
     }
     return max(1, len(found))

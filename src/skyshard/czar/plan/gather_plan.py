@@ -149,7 +149,7 @@ def _pull(reference: Reference, own: Sequence[exp.Expr], choice: ChunkChoice, ne
     if not reference.is_chunked:
         return Pull(template, None, reference.table.rows, columns=columns)
     chunks = tuple(sorted(choice.chunks[reference.number]))
-    rows = sum(reference.table.chunks[chunk].rows for chunk in chunks)
+    rows = int(reference.table.chunks.rows_of(chunks).sum())
     return Pull(template, chunks, rows, columns=columns, keys=_keys(reference, columns))
 
 

@@ -81,11 +81,12 @@ def plan_statement(bound: Bound, source: CatalogSource, limit_bytes: int = GATHE
 
     >>> from skyshard.catalog.layout import Layout, Role, Striping, TableLayout
     >>> from skyshard.catalog.schema import Column, Table
-    >>> from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable, ChunkEntry
+    >>> from skyshard.registry.catalog.chunk_entries import ChunkEntries, ChunkEntry
+    >>> from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable
     >>> from skyshard.rowimage.sqltype import parse_type
     >>> columns = tuple(Column(name, parse_type("double")) for name in ("objectId", "ra", "decl", "mag"))
     >>> director = TableLayout(role=Role.DIRECTOR, key="objectId", position=("ra", "decl"))
-    >>> chunks = {chunk: ChunkEntry(100, 7, ("node1",)) for chunk in (324, 325)}
+    >>> chunks = ChunkEntries.of({chunk: ChunkEntry(100, 7, ("node1",)) for chunk in (324, 325)})
     >>> table = CatalogTable(Table("Object", columns).with_chunk_columns(), director, 200, chunks)
     >>> layout = Layout(striping=Striping(stripes=18, substripes=6, overlap_deg=0.1), tables={})
     >>> sky = Catalog("sky", layout, {"Object": table}, ("node1",))
@@ -162,7 +163,15 @@ class _Planner:
         tables = self._bound.tables
         has_suffix = any(reference.table is not None and reference.table.suffix for reference in tables)
         text = _stored_text(self._bound) if has_suffix else render(self._bound.tree)
-        return self._make(Kind.REGULAR, has_tables=bool(tables), statement=text)
+        read = [one for one in tables if one.table is not None]
+        held = [frozenset(one.table.holders) for one in read if one.table is not None and one.table.holders is not None]
+        return self._make(
+            Kind.REGULAR,
+            has_tables=bool(tables),
+            statement=text,
+            regular=tuple((one.database, one.table.table.name) for one in read if one.table is not None),
+            holders=frozenset.intersection(*held) if held else None,
+        )
 
     def _make(self, kind: Kind, **values: object) -> QueryPlan:
         catalogs = self._bound.catalogs.values()
@@ -288,7 +297,7 @@ def anchor_chunks(bound: Bound, proof: Locality, choice: ChunkChoice) -> tuple[i
 def rows_of(bound: Bound, proof: Locality, chunks: tuple[int, ...], choice: ChunkChoice) -> int:
     """Rows that the chunk statements read at most, or what a few keys are expected to have."""
     tables = [bound.references[number].table for number in proof.anchor]
-    rows = max(sum(table.chunks[chunk].rows for chunk in chunks if chunk in table.chunks) for table in tables if table)
+    rows = max(int(table.chunks.rows_of(chunks).sum()) for table in tables if table)
     return rows if choice.keys is None else min(rows, choice.keys * ROWS_OF_A_KEY)
 
 

@@ -110,8 +110,20 @@ class QueryPlan:
     plain: tuple[PlainColumn | None, ...] = ()
     loose: frozenset[int] = frozenset()
     vague: frozenset[int] = frozenset()
+    regular: tuple[tuple[str, str], ...] = ()
+    """Database and name of the tables of a statement that any node answers which has these."""
+    holders: frozenset[str] | None = None
+    """The nodes that have them; None where all do."""
     asks_time: bool = False
     """NOW() and its like are in it: they are the same on all servers."""
+
+    @property
+    def nodes(self) -> frozenset[str]:
+        """The nodes that hold anything of its tables."""
+        pulls = self.pulls if self.direct is None else (*self.pulls, self.direct)
+        tables = [slot.table for pull in pulls for slot in pull.template.slots.values()]
+        chunked = (table.chunks.columns.nodes for table in tables)
+        return frozenset().union(self.holders or (), *chunked, *(table.holders or () for table in tables))
 
     def merge_over(self, tables: list[str]) -> str:
         """The merge statement over scratch tables."""

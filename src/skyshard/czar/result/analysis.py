@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Any
 
@@ -41,10 +41,13 @@ class Analysis:
     retried: int
     servers: tuple[ServerPlan, ...] = ()
     """What nodes said of their slowest statements, when they were asked."""
+    as_text_nodes: Mapping[str, str] = field(default_factory=dict)
+    """Node → why its rows came as text, where images would be faster."""
 
     def as_dict(self) -> dict[str, Any]:
         stats = self.stats
-        servers = {"servers": [one.as_dict() for one in self.servers]} if self.servers else {}
+        servers: dict[str, Any] = {"servers": [one.as_dict() for one in self.servers]} if self.servers else {}
+        servers |= {"rows_as_text": dict(self.as_text_nodes)} if self.as_text_nodes else {}
         return servers | {
             "elapsed_s": stats.elapsed_s, "planned_s": stats.planned_s, "rows": stats.rows, "bytes": stats.bytes,
             "coverage": stats.coverage, "retried_chunks": self.retried, "node_skew": self.node_skew,
@@ -72,6 +75,7 @@ class Analysis:
             lines.append(f"skew    nodes {self.node_skew:.2f}, chunks {self.chunk_skew:.2f} (slowest in means)")
         if self.retried:
             lines.append(f"again   {self.retried} chunks were read on another replica")
+        lines += [f"text    {node}: rows travel as text, {why}" for node, why in sorted(self.as_text_nodes.items())]
         return "\n".join([*lines, *(one.as_text() for one in self.servers)])
 
 
@@ -95,6 +99,7 @@ def analysis_of(stats: QueryStats, running: Running, servers: tuple[ServerPlan, 
     return Analysis(
         stats, nodes, tuple(slowest[:SLOWEST]), _skew([one.elapsed_s for one in nodes]),
         _skew([_per_chunk(unit) for unit in running.units for _ in unit.chunks]), running.retried, servers,
+        running.as_text,
     )  # fmt: skip
 
 

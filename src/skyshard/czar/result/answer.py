@@ -69,6 +69,11 @@ class ReadyAnswer:
     batches: Iterable[pa.RecordBatch]
     counted: QueryStats
 
+    @property
+    def query(self) -> str:
+        """Nothing is under way by any name."""
+        return ""
+
     def stats(self) -> QueryStats:
         return self.counted
 
@@ -131,6 +136,11 @@ class Answer:
         for batch in self._source:
             self._rows += batch.num_rows
             yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
+
+    @property
+    def query(self) -> str:
+        """By which name the czar cancels it."""
+        return self.running.query
 
     def close(self) -> None:
         """Give up the rows that are left; the nodes stop working for them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -50,7 +51,10 @@ class Running:
     ``limit_bytes``: more partial result than this is refused; None is no limit. ``is_partial_allowed``: chunks of which
     no replica answers are left out and listed in ``lost``. ``clock``: text in front of each statement that sets the
     time to that of the query; empty where the statement does not ask for it. ``is_submitted``: its whole story is kept.
+    ``as_text``: node → why its rows came as text where images would be faster.
     ``slow_statements``: by node the statement that took longest for each chunk; None: they are not kept.
+    ``statement``, ``database``, ``lane``, ``begun_s`` (since 1970): what is answered, and since when; ``asked``: the
+    chunks of the pull that has most.
     """
 
     query: str
@@ -65,7 +69,13 @@ class Running:
     retried: int = 0
     clock: str = ""
     is_submitted: bool = False
+    as_text: dict[str, str] = field(default_factory=dict)
     slow_statements: dict[str, SlowStatement] | None = None
+    statement: str = ""
+    database: str = ""
+    lane: str = ""
+    begun_s: float = field(default_factory=time.time)
+    asked: tuple[int, ...] = ()
     _stop: threading.Event = field(default_factory=threading.Event)
 
     @property

@@ -13,27 +13,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 
-from skyshard.basics.errors import ClusterError, Refusal, UserError
+from skyshard.basics.errors import Refusal, UserError
 from skyshard.basics.lazy import lazy_module
 from skyshard.db.charsets import LATIN1
 from skyshard.db.connection import Connection, quote_name
 from skyshard.rowimage.sqltype import MOST_DIGITS, SqlType, TypeClass, parse_type
 
 if TYPE_CHECKING:
+    from skyshard.czar.result.row_images import RowImages
     from skyshard.rowimage.record import RecordLayout
 
 pc = lazy_module("pyarrow.compute")
 
 TEMPORAL = ("date", "time", "datetime", "timestamp", "year")
 BINARY = ("binary", "varbinary", "bit", "tinyblob", "blob", "mediumblob", "longblob")
-SLICE_BYTES = 32 << 20
-"""So much of a data file is in memory at a time."""
 NARROW_BYTES = 256
 ALL_DIGITS = Context(prec=120, rounding=ROUND_HALF_UP)
 """Of DECIMALs, which have up to 65 digits where they are stored, and 81 while the server computes."""
@@ -282,23 +279,16 @@ def _bits(value: Any, length: int) -> bytes | None:
     return value.to_bytes((length + 7) // 8, "big") if isinstance(value, int) else value
 
 
-def from_slice(
-    path: Path, offset: int, rows: int, columns: Sequence[TypedColumn], layout: RecordLayout
-) -> Iterator[pa.RecordBatch]:
-    """Some rows of a fixed-format data file → Arrow, in batches of bounded size; ``offset`` counts bytes.
+def from_images(images: RowImages, columns: Sequence[TypedColumn], layout: RecordLayout) -> Iterator[pa.RecordBatch]:
+    """Row images → Arrow, in batches of bounded size.
 
     Raises:
-        ClusterError: the file ends before.
+        ClusterError: there are fewer than were said.
     """
     from skyshard.rowimage.unpack import unpack_blocks
 
-    block = max(1, SLICE_BYTES // layout.length)
-    for start in range(0, rows, block):
-        count = min(block, rows - start)
-        records = np.fromfile(path, layout.dtype, count=count, offset=offset + start * layout.length)
-        if len(records) != count:
-            raise ClusterError(f"data file '{path}' ends before its {rows:,} rows", retryable=True)
-        for batch in unpack_blocks(records, layout):
+    for block in images.blocks(layout.length):
+        for batch in unpack_blocks(block, layout):
             yield _as_result(batch, columns)
 
 

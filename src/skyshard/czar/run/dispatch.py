@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
+import numpy as np
 import pyarrow as pa
 
 from skyshard.czar.plan.query_plan import Lane, Pull
@@ -20,15 +20,18 @@ from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_results import (
     TypedColumn,
     create_scratch,
+    from_images,
     from_rows,
-    from_slice,
     record_layout,
 )
+from skyshard.czar.run.carrier_check import why_text
+from skyshard.czar.run.doubts import TakeDoubt, doubts_of, no_doubt
 from skyshard.czar.run.node_workers import NodeWorkers
 from skyshard.czar.run.pull_order import PullOrder
+from skyshard.czar.run.pull_reader import Failure, PullReader, UnitRows
 from skyshard.czar.run.query_events import tell_failures, tell_round
 from skyshard.czar.run.replica_choice import ReplicaChoice
-from skyshard.czar.run.rounds import Failure, PullReader, UnitRows, lane_round, quick_round
+from skyshard.czar.run.rounds import lane_round, quick_round
 from skyshard.czar.run.scratch_tables import file_name, scratch_table
 from skyshard.czar.scan.scan_schedule import Unit, even_units, length_of
 from skyshard.db.connection import Connection, Row
@@ -43,18 +46,22 @@ UNITS_A_NODE, UNITS_A_THREAD = 8, 4
 PAIR_ROWS = 50
 """A row whose neighbours are sought takes the time of so many that are only read."""
 INSERT_ROWS = 500
+APPEND_BYTES = 1 << 20
+"""Read and written at once: what fits into a processor's cache."""
 ROW_S, CHUNK_S = 1e-7, 3e-5
 """What a row and a chunk cost on a node, roughly: enough to tell a short scan from a long one."""
 
 
-def units_of(pull: Pull, chunks: Sequence[int], threads: int = 1) -> tuple[Unit, ...]:
-    """The chunks of one node in units for so many threads; where a few rows are enough, the first units are small."""
+def units_of(pull: Pull, chunks: Sequence[int], threads: int = 1, most_rows: int = UNIT_ROWS[1]) -> tuple[Unit, ...]:
+    """The chunks of one node in units for so many threads; where a few rows are enough, the first units are small.
+
+    ``most_rows``: of a unit of more than one chunk.
+    """
     tables = [slot.table.chunks for slot in pull.template.slots.values() if slot.table.layout.role.is_chunked]
-    rows = [sum(table[chunk].rows for table in tables if chunk in table) for chunk in chunks]
-    if any(slot.overlap_columns is not None for slot in pull.template.slots.values()):
-        rows = [count * PAIR_ROWS for count in rows]
+    factor = PAIR_ROWS if any(slot.overlap_columns is not None for slot in pull.template.slots.values()) else 1
+    rows = (factor * sum((table.rows_of(chunks) for table in tables), np.zeros(len(chunks), np.int64))).tolist()
     if pull.limit is None:
-        low, high = UNIT_ROWS
+        low, high = (min(one, most_rows) for one in UNIT_ROWS)
         shares = min(UNITS_A_NODE, UNITS_A_THREAD * threads)
         count = max(1, -(-sum(rows) // high), min(shares, sum(rows) // low))
         return even_units(chunks, rows, -(-count // threads) * threads if count > 1 else 1, most_chunks=UNIT_CHUNKS)
@@ -70,13 +77,20 @@ class Dispatch:
     """Runs the pulls of one query."""
 
     def __init__(
-        self, running: Running, workers: NodeWorkers, czar: Connection | None, czar_dir: Path, text_rows: int
+        self,
+        running: Running,
+        workers: NodeWorkers,
+        czar: Connection | None,
+        czar_dir: Path,
+        text_rows: int,
+        take_doubt: TakeDoubt = no_doubt,
     ) -> None:
         self._running = running
         self._workers = workers
         self._maybe_czar = czar
         self._czar_dir = czar_dir
         self._text_rows = text_rows
+        self._take_doubt = take_doubt
 
     @property
     def _czar(self) -> Connection:
@@ -85,7 +99,20 @@ class Dispatch:
 
     def _is_text(self, pull: Pull, columns: Sequence[TypedColumn]) -> bool:
         is_counted = pull.is_cut and any(map(is_longest, columns))
-        return is_counted or pull.rows <= self._text_rows or record_layout(columns) is None
+        if is_counted or pull.rows <= self._text_rows or record_layout(columns) is None:
+            return True
+        why = self._why_text(pull)
+        self._running.as_text |= why
+        return bool(why)
+
+    def _why_text(self, pull: Pull) -> dict[str, str]:
+        """Node → why none of its rows can come as images, of the nodes that may be asked."""
+        workers = [worker for worker in self._workers.by_name.values() if worker.carrier is not None]
+        if workers and pull.chunks is not None:
+            holders = ReplicaChoice(pull, self._workers.nodes).holders()
+            workers = [worker for worker in workers if worker.name in holders]
+        whys = self._workers.each(lambda worker: why_text(worker, self._workers.events), workers)
+        return {worker.name: why for worker, why in zip(workers, whys, strict=True) if why}
 
     def batches(self, pull: Pull, columns: Sequence[TypedColumn], lane: Lane) -> Iterator[pa.RecordBatch]:
         """The rows of a pull as Arrow, as they come: the answer itself, without a stop at the czar's server."""
@@ -96,7 +123,7 @@ class Dispatch:
                 if unit.filled is None:
                     yield from from_rows(unit.rows, columns).to_batches()
                 elif layout is not None and unit.filled.rows:
-                    yield from from_slice(unit.filled.path, unit.filled.offset, unit.filled.rows, columns, layout)
+                    yield from from_images(unit.filled, columns, layout)
 
     def bring(
         self, what: str, pull: Pull, columns: Sequence[TypedColumn], lane: Lane, meanwhile: Callable[[], None]
@@ -147,7 +174,8 @@ class Dispatch:
         for unit in stream:
             assert unit.filled is not None
             with target.open("ab") as file:
-                _append(unit.filled.path, unit.filled.offset, unit.filled.rows * layout.length, file)
+                for block in unit.filled.blocks(layout.length, APPEND_BYTES):
+                    file.write(block)
         self._czar.execute(f"REPAIR TABLE {scratch_table(self._running.query, what)} QUICK")
 
     @contextlib.contextmanager
@@ -157,7 +185,7 @@ class Dispatch:
         """The rows of a pull, unit by unit; their scratch tables are dropped in the end."""
         is_scan = lane is Lane.SCAN
         order = PullOrder.of(self._running.query, what, pull, columns, is_text=is_text, is_scan=is_scan)
-        task = PullReader(self._running, self._workers, order)
+        task = PullReader(self._running, self._workers, order, self._czar_dir)
         stream = self._stream(pull, task, lane)
         try:
             yield stream
@@ -165,8 +193,11 @@ class Dispatch:
             stream.close()
             task.close()
 
-    def _units(self, pull: Pull, node: str, chunks: Sequence[int]) -> tuple[Unit, ...]:
-        return units_of(pull, chunks, self._workers.by_name[node].scan_threads)
+    def _units(self, pull: Pull, node: str, chunks: Sequence[int], record_bytes: int) -> tuple[Unit, ...]:
+        worker, most_rows = self._workers.by_name[node], UNIT_ROWS[1]
+        if worker.carrier is not None and record_bytes:
+            most_rows = max(1, min(most_rows, worker.carrier.piece_bytes // record_bytes))
+        return units_of(pull, chunks, worker.scan_threads, most_rows)
 
     def _stream(self, pull: Pull, task: PullReader, lane: Lane) -> Generator[UnitRows, None, None]:
         """Rounds over the chunks that are left, until none is; a node that failed is asked last."""
@@ -176,7 +207,8 @@ class Dispatch:
         while left:
             assigned, lost = replicas.assign(left)
             self._running.lost += replicas.give_up(lost, is_allowed=self._running.is_partial_allowed)
-            units_by_node = {node: self._units(pull, node, chunks) for node, chunks in assigned.items()}
+            size = task.order.record_bytes
+            units_by_node = {node: self._units(pull, node, chunks, size) for node, chunks in assigned.items()}
             number += 1
             tell_round(self._workers.events, self._running, number, units_by_node, lost)
             failures: list[Failure] = []
@@ -191,6 +223,8 @@ class Dispatch:
                 if pull.limit is not None and came >= pull.limit:
                     return
             tell_failures(self._workers.events, self._running, failures)
+            for doubt in doubts_of(pull, failures):
+                self._take_doubt(doubt)
             left = replicas.failed(failures)
             self._running.retried += len(left)
 
@@ -210,15 +244,3 @@ def _after_first(stream: Iterator[UnitRows], begin: Callable[[], None]) -> Itera
     if first is not None:
         yield first
         yield from stream
-
-
-def _append(path: Path, offset: int, size: int, target: BinaryIO) -> None:
-    with path.open("rb") as source:
-        source.seek(offset)
-        left = size
-        while left:
-            block = source.read(min(left, 1 << 20))
-            if not block:
-                raise EOFError(f"{path} ended before byte {offset + size}")
-            target.write(block)
-            left -= len(block)

@@ -6,10 +6,10 @@ by the czar. Where a single chunk has the whole answer, nothing is merged.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +20,12 @@ from skyshard.czar.plan.query_plan import Kind
 from skyshard.czar.result.query_progress import Running, SlowStatement
 from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.result.typed_results import TypedColumn
+from skyshard.czar.run.doubts import Doubt, TakeDoubt, no_doubt
 from skyshard.czar.run.node_workers import NodeWorkers
 from skyshard.czar.run.scratch_tables import scratch_table
 from skyshard.czar.run.stored_result import Stored, store_result
-from skyshard.db.connection import Connection
+from skyshard.db.connection import Connection, is_gone
+from skyshard.db.server_errors import is_passing
 from skyshard.db.sessions import Sessions
 from skyshard.log.events import STATEMENT_MOVED
 
@@ -46,6 +48,7 @@ class CarryOut:
     czar_dir: Path
     text_rows: int
     is_short: bool = True
+    take_doubt: TakeDoubt = no_doubt
 
     def batches(self, typed: TypedPlan, running: Running) -> Iterator[pa.RecordBatch]:
         """The rows of the answer; errors come while they are read."""
@@ -63,24 +66,37 @@ class CarryOut:
     def _dispatch(self, running: Running, czar: Connection | None) -> Dispatch:
         from skyshard.czar.run.dispatch import Dispatch  # a statement that reads no chunk imports none of this
 
-        return Dispatch(running, self.workers, czar, self.czar_dir, self.text_rows)
+        return Dispatch(running, self.workers, czar, self.czar_dir, self.text_rows, self.take_doubt)
 
     def _regular(self, typed: TypedPlan, running: Running) -> Iterator[pa.RecordBatch]:
         """A statement over regular tables runs on any node, one over none on the czar's server."""
         plan, query = typed.plan, running.query
         if not plan.has_tables:
             with self.sessions.lease(query) as czar:
-                yield from store_result(czar, query, plan.statement, typed.types, clock=running.clock).to_batches()
+                found = store_result(
+                    czar, query, plan.statement, typed.types, clock=running.clock,
+                    not_dropped=lambda: self.workers.left.add(self.sessions, query),
+                )  # fmt: skip
+                yield from found.to_batches()
             return
-        nodes = sorted(self.workers.nodes)
+        nodes = sorted(node for node in self.workers.nodes if plan.holders is None or node in plan.holders)
+        if not nodes:
+            raise ClusterError("no node has good copies of the regular tables", remedy="see `skyshard replicas status`")
         turn = hash(query) % len(nodes)
         for number, node in enumerate(nodes[turn:] + nodes[:turn]):
             begun = time.perf_counter()
             try:
                 with self.workers.by_name[node].sessions.lease(query) as connection:
-                    found = store_result(connection, query, plan.statement, typed.types, clock=running.clock)
-            except ClusterError as error:
+                    found = store_result(
+                        connection, query, plan.statement, typed.types, clock=running.clock,
+                        not_dropped=partial(self.workers.leave, node, query),
+                    )  # fmt: skip
+            except SkyshardError as error:
+                if not isinstance(error, ClusterError) and not is_gone(error):
+                    raise
                 running.check()
+                if not is_passing(error):
+                    self.take_doubt(Doubt(node, plan.regular, (-1,)))
                 if number + 1 == len(nodes):
                     raise
                 self.workers.events.tell(STATEMENT_MOVED, query=query, node=node, error=words_of(error))
@@ -103,8 +119,8 @@ class CarryOut:
                 running.check()
                 yield from stored.batches(plan.merge_over(tables), running.clock)
             finally:
-                with contextlib.suppress(SkyshardError):
-                    czar.execute(f"DROP TABLE IF EXISTS {', '.join([*tables, stored.table])}")
+                if not stored.drop(*tables):
+                    self.workers.left.add(self.sessions, query)
 
     def _columns(self, typed: TypedPlan, number: int, query: str, czar: Connection) -> tuple[TypedColumn, ...]:
         """The columns of a pull's scratch table, looked up once."""

@@ -70,9 +70,9 @@ class PullOrder:
             is_single = False
         return text if self.limit is None or is_single else f"{text} LIMIT {self.limit}"
 
-    def table(self, node: str, number: int) -> tuple[str, str]:
-        """Quoted name and data file of a node's scratch table."""
-        name = f"{self.what}_{node}_{number}"
+    def table(self, number: int) -> tuple[str, str]:
+        """Quoted name and data file of a scratch table; no other one of the pull has its number."""
+        name = f"{self.what}_{number}"
         return scratch_table(self.query, name), file_name(self.query, name)
 
     def create(self, table: str) -> str:

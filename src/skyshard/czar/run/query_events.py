@@ -30,7 +30,7 @@ from skyshard.log.events import (
 )
 
 if TYPE_CHECKING:  # a statement that reads no chunk needs no rounds
-    from skyshard.czar.run.rounds import Failure
+    from skyshard.czar.run.pull_reader import Failure
     from skyshard.czar.scan.scan_schedule import Unit
 
 SLOW_VARIABLE = "SKYSHARD_SLOW_S"

@@ -7,11 +7,14 @@ no other node holds. No I/O.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from skyshard.basics.errors import ClusterError, NoRoom
 from skyshard.czar.plan.query_plan import Pull
-from skyshard.czar.run.rounds import Failure
+from skyshard.czar.run.pull_reader import Failure
+from skyshard.db.connection import is_gone
 
 WHOLE = -1
 """Stands for the chunk of a pull that reads regular tables, which are whole on every node."""
@@ -21,8 +24,10 @@ class ReplicaChoice:
     """The nodes that can read the chunks of one pull; ``nodes`` are those that serve."""
 
     def __init__(self, pull: Pull, nodes: Sequence[str]) -> None:
-        self._nodes = list(nodes)
-        self._tables = [slot.table.chunks for slot in pull.template.slots.values() if slot.table.layout.role.is_chunked]
+        slots = pull.template.slots.values()
+        self._nodes = [node for node in nodes if all(slot.table.is_on(node) for slot in slots)]
+        self._there = frozenset(self._nodes)
+        self._tables = [slot.table.chunks for slot in slots if slot.table.layout.role.is_chunked]
         self.chunks: tuple[int, ...] = (WHOLE,) if pull.chunks is None else pull.chunks
         self._failures: Counter[str] = Counter()
         self._errors: list[ClusterError] = []
@@ -34,8 +39,7 @@ class ReplicaChoice:
         load = dict.fromkeys(self._nodes, 0)
         assigned: dict[str, list[int]] = {}
         lost = []
-        for chunk in chunks:
-            holders, rows = self._holders(chunk)
+        for chunk, (holders, rows) in zip(chunks, self._holders(chunks), strict=True):
             node = holders[0] if holders else ""
             if len(holders) != 1 or self._failures:
                 least = min((self._failures[one] for one in holders), default=2)
@@ -47,21 +51,26 @@ class ReplicaChoice:
             assigned.setdefault(node, []).append(chunk)
         return assigned, lost
 
-    def _holders(self, chunk: int) -> tuple[list[str], int]:
-        if chunk == WHOLE:
-            turn = hash(self._pull.template.rest) % len(self._nodes)
-            return [*self._nodes[turn:], *self._nodes[:turn]], 0
-        if len(self._tables) == 1:
-            entry = self._tables[0][chunk]
-            return self._serving(entry.nodes), entry.rows
-        entries = [table[chunk] for table in self._tables if chunk in table]
-        first, *others = entries
-        holders = [node for node in self._serving(first.nodes) if all(node in one.nodes for one in others)]
-        return holders, sum(entry.rows for entry in entries)
+    def holders(self) -> set[str]:
+        """The nodes that hold any of the chunks."""
+        return {node for holders, _ in self._holders(self.chunks) for node in holders}
+
+    def _holders(self, chunks: Sequence[int]) -> Iterator[tuple[list[str], int]]:
+        """Of each chunk the nodes that hold all of its tables, and the rows of these."""
+        if self._pull.chunks is None:
+            turn = hash(self._pull.template.rest) % max(1, len(self._nodes))
+            yield from [([*self._nodes[turn:], *self._nodes[:turn]], 0)] * len(chunks)
+            return
+        rows = [table.rows_of(chunks) for table in self._tables]
+        nodes = zip(*(table.nodes_of(chunks) for table in self._tables), strict=True)
+        for sets, count in zip(nodes, np.sum(rows, axis=0).tolist(), strict=True):
+            first, *others = [held for held in sets if held is not None]
+            serving = self._serving(first)
+            yield [node for node in serving if all(node in held for held in others)] if others else serving, count
 
     def _serving(self, nodes: tuple[str, ...]) -> list[str]:
         if nodes not in self._known:
-            self._known[nodes] = [node for node in nodes if node in self._nodes]
+            self._known[nodes] = [node for node in nodes if node in self._there]
         return self._known[nodes]
 
     def failed(self, failures: Sequence[Failure]) -> list[int]:
@@ -77,11 +86,12 @@ class ReplicaChoice:
         Raises:
             ClusterError: it is not; names the chunks and the last error.
         """
-        if not lost or is_allowed:
+        if not lost or (is_allowed and not any(map(is_gone, self._errors))):  # what was replaced is read elsewhere
             return list(lost)
         shown = ", ".join(map(str, lost[:5])) + (f", ... ({len(lost)} in all)" if len(lost) > 5 else "")
         if not self._errors:
-            raise ClusterError(f"no node holds all tables of chunks {shown}", remedy="see `skyshard verify`")
+            remedy = "see `skyshard replicas status`; `skyshard replicas repair` makes them again where it can"
+            raise ClusterError(f"no node has good replicas of all tables of chunks {shown}", remedy=remedy)
         if full := [error for error in self._errors if isinstance(error, NoRoom)]:
             raise full[-1]
         raise ClusterError(

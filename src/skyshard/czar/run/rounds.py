@@ -10,111 +10,21 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, field
 from itertools import count
 
 from skyshard.basics.errors import ClusterError
-from skyshard.czar.result.overflow import require_unclipped
-from skyshard.czar.result.query_progress import Running, SlowStatement
-from skyshard.czar.run.node_tables import FileRows, NodeTables
-from skyshard.czar.run.node_workers import NodeWorkers
-from skyshard.czar.run.pull_order import PullOrder
+from skyshard.czar.run.pull_reader import HOLD_BYTES, Failure, PullReader, UnitRows
 from skyshard.czar.scan.scan_lane import LaneJob, ScanLane
 from skyshard.czar.scan.scan_schedule import Length, Unit
-from skyshard.db.connection import Row
+from skyshard.db.server_errors import is_passing
 
-HOLD_BYTES = 256 << 20
-"""So much waits for the reader at most, before the scan lanes hold back."""
-CELL_BYTES = 64
-"""What a value takes that travels as text."""
 STOP_CHECK_S = 0.1
 _numbers = count(1)
 
 
-@dataclass(frozen=True, slots=True)
-class UnitRows:
-    """The rows of a unit: as the driver returned them, or in a data file."""
-
-    node: str
-    rows: Sequence[Row]
-    filled: FileRows | None
-    bytes: int
-
-    @property
-    def count(self) -> int:
-        return len(self.rows) if self.filled is None else self.filled.rows
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A node could not give these chunks."""
-
-    node: str
-    chunks: tuple[int, ...]
-    error: ClusterError
-
-
 Outcome = UnitRows | Failure | BaseException
-
-
-@dataclass(slots=True, eq=False)
-class PullReader:
-    """Reads the units of one pull, from any thread."""
-
-    running: Running
-    workers: NodeWorkers
-    order: PullOrder
-    _tables: dict[tuple[str, int], NodeTables] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _table_numbers: count[int] = field(default_factory=count)
-
-    def read(self, node: str, thread: int, unit: Unit) -> UnitRows:
-        """Read a unit. Raises what the node raises."""
-        self.running.check()
-        begun = time.perf_counter()
-        select, clock, size = self.order.statement(unit), self.running.clock, self.order.record_bytes
-        if size:
-            filled = self._node_tables(node, thread).add(select, clock)
-            found = UnitRows(node, (), filled, filled.rows * size)
-        else:
-            rows = self._text_rows(node, clock + select)
-            found = UnitRows(node, rows, None, len(rows) * CELL_BYTES * (len(rows[0]) if rows else 0))
-        elapsed_s = time.perf_counter() - begun
-        with self._lock:
-            self.running.add(node, unit.chunks, found.count, found.bytes, elapsed_s)
-            self.running.note(node, SlowStatement(unit.chunks, elapsed_s, select, self.order.is_scan))
-        return found
-
-    def _text_rows(self, node: str, statement: str) -> Sequence[Row]:
-        sessions = self.workers.by_name[node].sessions_for(is_scan=self.order.is_scan)
-        with sessions.lease(self.order.query) as connection:
-            rows = connection.rows(statement)
-            require_unclipped(self.order.columns, connection, is_stored=False)
-            return rows
-
-    def _node_tables(self, node: str, thread: int) -> NodeTables:
-        with self._lock:
-            if (node, thread) not in self._tables:
-                made = NodeTables(self.workers.by_name[node], node, self.order, self._table_numbers)
-                self._tables[node, thread] = made
-            return self._tables[node, thread]
-
-    def consumed(self, rows: UnitRows) -> None:
-        """The reader is past these rows: a table that ended before them may go."""
-        if rows.filled is not None and rows.filled.done:
-            self.workers.by_name[rows.node].drop([rows.filled.done])
-
-    def stop(self) -> None:
-        """Stop what the nodes run for the query."""
-        for worker in self.workers.by_name.values():
-            worker.cancel(self.running.query)
-
-    def close(self) -> None:
-        for tables in self._tables.values():
-            tables.close()
 
 
 def quick_round(
@@ -123,7 +33,7 @@ def quick_round(
     """One thread a node; a single node's units are read here."""
     if len(units_by_node) == 1:
         ((node, units),) = units_by_node.items()
-        yield from _in_turn(task, node, units)
+        yield from _brought(task, _in_turn(task, node, units))
         return
     futures: list[Future[list[UnitRows | Failure]]] = [
         task.workers.pool.submit(lambda node=node, units=units: list(_in_turn(task, node, units)))  # type: ignore[misc]
@@ -131,7 +41,7 @@ def quick_round(
     ]
     try:
         for future in futures:
-            yield from future.result()
+            yield from _brought(task, future.result())
     except BaseException:
         for future in futures:
             future.cancel()
@@ -141,6 +51,15 @@ def quick_round(
         raise
 
 
+def _brought(task: PullReader, outcomes: Iterable[UnitRows | Failure]) -> Generator[UnitRows | Failure, None, None]:
+    """The same, with the rows of each unit here when it comes."""
+    for outcome in outcomes:
+        found = task.brought(outcome) if isinstance(outcome, UnitRows) else outcome
+        yield found
+        if isinstance(found, UnitRows):
+            task.consumed(found)
+
+
 def _in_turn(task: PullReader, node: str, units: Sequence[Unit]) -> Generator[UnitRows | Failure, None, None]:
     for number, unit in enumerate(units):
         try:
@@ -148,6 +67,9 @@ def _in_turn(task: PullReader, node: str, units: Sequence[Unit]) -> Generator[Un
                 rows = task.read(node, 0, unit)
         except ClusterError as error:
             task.running.check()
+            if not is_passing(error):  # a table's trouble, not the node's
+                yield Failure(node, unit.chunks, error)
+                continue
             yield Failure(node, tuple(chunk for one in units[number:] for chunk in one.chunks), error)
             return
         yield rows
@@ -183,7 +105,8 @@ class _Round:
                 return Failure(node, unit.chunks, self._down[node])
             rows = self._task.read(node, thread, unit)
         except ClusterError as error:
-            self._down[node] = error
+            if is_passing(error):
+                self._down[node] = error
             return Failure(node, unit.chunks, error)
         except BaseException as error:
             return error
@@ -198,12 +121,20 @@ class _Round:
             self._hold(True)
 
     def taken(self, rows: UnitRows) -> None:
+        self._no_longer_waits(rows.bytes)
+        self._task.consumed(rows)
+
+    def lost(self, outcome: Outcome | None) -> None:
+        """What waited could not be brought here."""
+        if isinstance(outcome, UnitRows):
+            self._no_longer_waits(outcome.bytes)
+
+    def _no_longer_waits(self, size: int) -> None:
         with self._lock:
-            self._waiting -= rows.bytes
-            is_free = self._waiting <= HOLD_BYTES // 2 < self._waiting + rows.bytes
+            self._waiting -= size
+            is_free = self._waiting <= HOLD_BYTES // 2 < self._waiting + size
         if is_free:
             self._hold(False)
-        self._task.consumed(rows)
 
     def _hold(self, is_held: bool) -> None:
         for node in self._nodes:
@@ -237,14 +168,16 @@ def lane_round(
     try:
         while work.open:
             found = work.next()
-            if isinstance(found, UnitRows):
-                yield found
-                work.taken(found)
-            elif isinstance(found, Failure):
+            taken = task.brought(found) if isinstance(found, UnitRows) else found
+            if isinstance(taken, UnitRows):
+                yield taken
+                work.taken(taken)
+            elif isinstance(taken, Failure):
                 task.running.check()
-                yield found
-            elif found is not None:
-                raise found
+                work.lost(found)
+                yield taken
+            elif taken is not None:
+                raise taken
     finally:
         if work.open:
             work.give_up()

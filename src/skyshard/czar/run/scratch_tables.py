@@ -1,37 +1,33 @@
-"""Names of scratch tables that tell which process made them, so that those of a killed czar can be dropped.
+"""Scratch tables of queries: their names, and dropping them when the query, or its czar, has ended.
 
-A name is ``q_<process>_<start of the process>_<number>_<what>``. A table whose process is gone may be dropped.
+A table whose process is gone may be dropped: one of this host as ``/proc`` tells, one of another host when it is old
+and its process gives no sign of life (``cluster.left_scratch`` says how names tell).
 """
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import os
-import re
-from functools import lru_cache
+from collections.abc import Callable
 
-from skyshard.basics.errors import ClusterError
 from skyshard.cluster.accounts import SCRATCH_DATABASE
+from skyshard.cluster.left_scratch import drop_queries, drop_tables, process_of, scratch_tables, tell_swept
 from skyshard.db.connection import Connection, quote_name
 from skyshard.db.left_statements import end_left
-from skyshard.host.processes import began, is_there
+from skyshard.host.processes import host_id, is_left, own_name
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
-from skyshard.log.events import SCRATCH_SWEPT
 
-DROP_WAIT_S = 10
-"""So long a statement that is being ended may keep its table."""
-_NAME = re.compile(r"q_(\d+)_(\d+)_\d+_\w+$")
+FOREIGN_S = 120
+"""A table of another host is dropped when it was made so long ago: by then its czar has given a sign of life."""
+_MADE_BEFORE = (
+    "SELECT TABLE_NAME FROM information_schema.TABLES "
+    "WHERE TABLE_SCHEMA = %s AND CREATE_TIME < NOW() - INTERVAL %s SECOND"
+)
 _numbers = itertools.count(1)
 
 
 def query_name() -> str:
     """A name for a query that no other process and no other query has."""
-    process = os.getpid()
-    return f"q_{process}_{_began(process)}_{next(_numbers)}"
-
-
-_began = lru_cache(maxsize=1)(began)
+    return f"q_{own_name().replace(' ', '_')}_{next(_numbers)}"
 
 
 def scratch_table(query: str, what: str) -> str:
@@ -44,33 +40,26 @@ def file_name(query: str, what: str) -> str:
     return f"{SCRATCH_DATABASE}/{query}_{what}.MYD"
 
 
-def sweep(connection: Connection, events: EventLog = ONLY_LOGGED) -> int:
-    """End the statements of processes that are gone, and drop their scratch tables; returns how many tables."""
+def sweep(
+    connection: Connection, events: EventLog = ONLY_LOGGED, living: Callable[[], frozenset[str] | None] = lambda: None
+) -> int:
+    """End the statements of processes that are gone, and drop their scratch tables; returns how many tables.
+
+    ``living``: the processes of all hosts that give signs of life, asked where there are tables of another host; None
+    where that is not known, and such tables stay.
+    """
     end_left(connection, events)
-    swept = _drop(connection, [table for table in _tables(connection) if _is_left(table)])
-    if swept:
-        events.tell(SCRATCH_SWEPT, node=connection.endpoint.name, tables=swept)
+    by_table = {table: process_of(table) for table in scratch_tables(connection)}
+    left = [table for table, process in by_table.items() if is_left(process)]
+    foreign = {table: process for table, process in by_table.items() if process.split()[0] != host_id()}
+    if foreign and (alive := living()) is not None:
+        old = {str(row[0]) for row in connection.rows(_MADE_BEFORE, [SCRATCH_DATABASE, FOREIGN_S])}
+        left += [table for table, process in foreign.items() if table in old and process not in alive]
+    swept = len(left) - len(drop_tables(connection, left))
+    tell_swept(connection, events, swept)
     return swept
 
 
-def drop_query(connection: Connection, query: str) -> int:
-    """Drop all scratch tables of a query; returns how many there were."""
-    return _drop(connection, [table for table in _tables(connection) if table.startswith(f"{query}_")])
-
-
-def _tables(connection: Connection) -> list[str]:
-    return [str(row[0]) for row in connection.rows(f"SHOW TABLES FROM {quote_name(SCRATCH_DATABASE)}")]
-
-
-def _drop(connection: Connection, tables: list[str]) -> int:
-    for table in tables:
-        with contextlib.suppress(ClusterError):  # still in use: a later sweep finds it
-            connection.execute(
-                f"DROP TABLE IF EXISTS {quote_name(SCRATCH_DATABASE)}.{quote_name(table)} WAIT {DROP_WAIT_S}"
-            )
-    return len(tables)
-
-
-def _is_left(table: str) -> bool:
-    match = _NAME.match(table)
-    return match is not None and not is_there(int(match.group(1)), int(match.group(2)))
+def drop_query(connection: Connection, query: str) -> bool:
+    """Drop all scratch tables of a query; False where one stays, as somebody still uses it."""
+    return not drop_queries(connection, {query})

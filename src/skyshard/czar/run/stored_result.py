@@ -6,20 +6,20 @@ order in which the statement gave them. Server errors come out in the user's wor
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from skyshard.basics.errors import Bug, ClusterError, Refusal, SkyshardError, UserError
 from skyshard.czar.result.overflow import require_unclipped
+from skyshard.czar.result.row_images import FileRows
 from skyshard.czar.result.typed_results import (
     TypedColumn,
     create_scratch,
+    from_images,
     from_rows,
-    from_slice,
     record_layout,
     select_exactly,
 )
@@ -72,11 +72,19 @@ class Stored:
             self.create()
             rows = self._fill(statement, clock)
         if self._layout is not None:
-            yield from from_slice(self._path, 0, rows, self._types, self._layout)
+            yield from from_images(FileRows(self._path, 0, rows), self._types, self._layout)
         else:
             yield from from_rows(
                 self._connection.rows(select_exactly(self._types, self.table)), self._types
             ).to_batches()
+
+    def drop(self, *others: str) -> bool:
+        """Drop the table, and others of its query; False where the server did not answer."""
+        try:
+            self._connection.execute(f"DROP TABLE IF EXISTS {', '.join([*others, self.table])}")
+        except SkyshardError:
+            return False
+        return True
 
     def _fill(self, statement: str, clock: str) -> int:
         rows = self._connection.execute(f"{clock}INSERT INTO {self.table} {statement}")
@@ -97,14 +105,18 @@ def store_result(
     types: Sequence[TypedColumn],
     data_dir: Path | None = None,
     clock: str = "",
+    not_dropped: Callable[[], None] = lambda: None,
 ) -> pa.Table:
-    """Run a statement into a scratch table and fetch it, from the data file where there can be one."""
+    """Run a statement into a scratch table and fetch it, from the data file where there can be one.
+
+    ``not_dropped`` is called where the server did not answer when the table was to go.
+    """
     stored = Stored(connection, query, types, data_dir)
     try:
         batches = list(stored.batches(statement, clock))
     finally:
-        with contextlib.suppress(SkyshardError):
-            connection.execute(f"DROP TABLE IF EXISTS {stored.table}")
+        if not stored.drop():
+            not_dropped()
     return pa.Table.from_batches(batches, pa.schema([(column.name, column.arrow) for column in types]))
 
 
@@ -120,7 +132,7 @@ _REMEDIES = {
     1139: "check the regular expression",
     1436: "nest less deeply, or split the statement",
 }
-_PHYSICAL = re.compile(r"`?skyshard_scratch`?\.|`?q_\d+_\d+_\d+_\w+`?")
+_PHYSICAL = re.compile(r"`?skyshard_scratch`?\.|`?q_\w+_\d+_\d+_\d+_\w+`?")
 
 
 def in_words(error: SkyshardError, query: str) -> SkyshardError:

@@ -5,50 +5,64 @@ It knows one server and no registry. All methods of ``QueryWorker`` may be calle
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from skyshard.basics.errors import ClusterError
 from skyshard.basics.lazy import locked_property, made_of
+from skyshard.cluster.left_scratch import DROP_WAIT_S
+from skyshard.cluster.node import Node
+from skyshard.czar.scan.carrier import Carrier
+from skyshard.czar.scan.left_tables import LeftTables
 from skyshard.czar.scan.scan_throttle import ScanThrottle
-from skyshard.db.connection import Endpoint
+from skyshard.db.connection import Account, Connection
 from skyshard.db.sessions import CLEANING, Sessions
+from skyshard.db.silence_watch import SilenceWatch
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 
 if TYPE_CHECKING:
     from skyshard.czar.scan.scan_lane import ScanLane
 
-DROP_WAIT_S = 10
-"""So long a statement that is being ended may keep its table."""
+KEPT_SESSIONS = 2
+"""So many sessions on a node are kept while there is nothing to ask: the first statement shall not open one."""
 
 
 class QueryWorker:
     """Executes statements on one node; ``scan_threads`` of them at a time in its scan lane.
 
-    ``throttle``: of this host; a node of another one keeps none.
+    ``carrier`` brings its row images where this host does not see its files. ``throttle``: of this host; a node of
+    another one keeps none. ``opened`` is called with each new session. ``left`` keeps what could not be dropped.
     """
 
     def __init__(
         self,
-        endpoint: Endpoint,
-        data_dir: Path | str,
+        node: Node,
         *,
-        name: str = "node",
         scan_threads: int = 1,
         throttle: ScanThrottle | None = None,
+        silence_s: float | None = None,
+        opened: Callable[[Connection], None] | None = None,
+        left: LeftTables | None = None,
         events: EventLog = ONLY_LOGGED,
     ) -> None:
-        own = throttle if endpoint.socket else None
-        opened = own.processors.add_scans if own is not None else None
-        self.sessions = Sessions(endpoint, events=events)
-        self.scan_sessions = Sessions(endpoint, opened=opened, events=events)
-        self.data_dir = Path(data_dir)
-        self._lane_name, self._throttle = f"scan-{name}", own
+        own = throttle if node.is_here else None
+
+        def opened_for_scans(connection: Connection) -> None:
+            if opened is not None:
+                opened(connection)
+            if own is not None:
+                own.processors.add_scans(connection)
+
+        silence = SilenceWatch(node.sql, Account.READER, silence_s, events)
+        self.node = node
+        self.name = node.name
+        self.sessions = Sessions(node.sql, silence=silence, opened=opened, events=events)
+        self.scan_sessions = Sessions(node.sql, silence=silence, opened=opened_for_scans, events=events)
+        self.carrier = None if node.is_here else Carrier(node.sql, silence, events)
+        self.data_dir = node.data
+        self._lane_name, self._throttle = f"scan-{node.name}", own
         self.scan_threads = scan_threads
-        self._left: list[str] = []
-        self._left_lock = threading.Lock()
+        self.left = left or LeftTables()
 
     @locked_property
     def lane(self) -> ScanLane:
@@ -61,30 +75,41 @@ class QueryWorker:
         """Scans have sessions of their own, whose processors may be chosen."""
         return self.scan_sessions if is_scan else self.sessions
 
-    def drop(self, tables: Sequence[str]) -> None:
-        """Drop scratch tables; this is not stopped when the query is. What a dead server keeps goes next time."""
-        with self._left_lock:
-            self._left += tables
-        for _ in range(2):  # the first session may be one of before a restart
-            with self._left_lock:
-                mine, self._left = self._left, []
-            if not mine:
-                return
-            try:
-                with self.sessions.lease(CLEANING) as connection:
-                    connection.execute(f"DROP TABLE IF EXISTS {', '.join(mine)} WAIT {DROP_WAIT_S}")
-            except BaseException as error:
-                with self._left_lock:
-                    self._left = mine + self._left
-                if not isinstance(error, ClusterError):
-                    raise
+    def drop(self, query: str, tables: Sequence[str]) -> None:
+        """Drop scratch tables of a query; this is not stopped when the query is. What a server keeps that is gone, it
+        drops when it is back (``left``)."""
+        if not tables:
+            return
+        try:
+            for is_last in (False, True):  # the first session may be one of before a restart
+                try:
+                    with self.sessions.lease(CLEANING) as connection:
+                        connection.execute(f"DROP TABLE IF EXISTS {', '.join(tables)} WAIT {DROP_WAIT_S}")
+                    return
+                except ClusterError:
+                    if is_last:
+                        raise
+        except BaseException as error:
+            self.left.add(self.sessions, query)
+            if not isinstance(error, ClusterError):
+                raise
 
     def cancel(self, query: str) -> int:
         """Stop the statements of a query."""
-        return self.sessions.cancel(query) + self.scan_sessions.cancel(query)
+        return sum(sessions.cancel(query) for sessions in self._all_sessions)
+
+    def close_idle(self) -> None:
+        """Give up the sessions that nobody has used for a while, all but a few."""
+        for sessions in self._all_sessions:
+            sessions.close_idle(but=KEPT_SESSIONS if sessions is self.sessions else 0)
 
     def close(self) -> None:
         if (lane := made_of(self, "lane")) is not None:
             lane.close()
-        self.sessions.close()
-        self.scan_sessions.close()
+        for sessions in self._all_sessions:
+            sessions.close()
+
+    @property
+    def _all_sessions(self) -> list[Sessions]:
+        carrying = [self.carrier.sessions] if self.carrier is not None else []
+        return [self.sessions, self.scan_sessions, *carrying]

@@ -139,7 +139,7 @@ def _bare_call(name: str) -> Callable[[Any], Any]:
     return parse
 
 
-class _Parser(MySQLParser):
+class CzarParser(MySQLParser):
     FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {name: kind.from_arg_list for name, kind in AGGREGATES.items()}
     FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
         name: parse for name, parse in MySQLParser.FUNCTION_PARSERS.items() if name in _SPECIAL_FORMS
@@ -379,7 +379,7 @@ class CzarDialect(MySQL):
     """MariaDB as the czar reads and writes it."""
 
     Tokenizer = Lexer
-    Parser = _Parser
+    Parser = CzarParser
     Generator = _Generator
 
 

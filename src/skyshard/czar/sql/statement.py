@@ -221,7 +221,7 @@ def _parse(tokens: list[Token], text: str) -> exp.Query:
     try:
         trees = DIALECT.parser().parse(tokens, text)
     except ParseError as error:
-        raise UserError(_syntax_error(error)) from None
+        raise UserError(syntax_error(error)) from None
     tree = _unwrapped(trees[0])
     if not isinstance(tree, exp.Query):
         raise Refusal("not-a-query", "this is not a query", remedy="ask with SELECT")
@@ -244,7 +244,7 @@ def _unwrapped(tree: exp.Expr | None) -> exp.Expr | None:
     return inner
 
 
-def _syntax_error(error: ParseError) -> str:
+def syntax_error(error: ParseError) -> str:
     first = error.errors[0] if error.errors else {}
     if not first:
         return f"syntax error: {_one_line(str(error))[:160]}"

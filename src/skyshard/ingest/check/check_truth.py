@@ -14,7 +14,7 @@ from skyshard.catalog.ddl import stored_table
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
 from skyshard.ingest.on_nodes.bounded_futures import answer
-from skyshard.ingest.on_nodes.part_tables import one_of_each, part_name
+from skyshard.ingest.on_nodes.part_tables import by_node, one_of_each
 from skyshard.ingest.transaction.kept_truth import Known, KnownAnswer
 from skyshard.node.messages import DigestOrder
 from skyshard.node.node_loader import NodeLoader
@@ -66,14 +66,14 @@ class KnownRows:
         leave_out = (CHUNK_COLUMN, SUB_CHUNK_COLUMN) if layout.role.is_chunked else ()
         mine = one_of_each(name, replicas, is_overlap=is_overlap)
         calls = []
-        for node in sorted({replica.node for replica in mine}):
-            names = tuple(part_name(replica) for replica in mine if replica.node == node)
+        for node, held in by_node(mine, sorted({replica.node for replica in mine})).items():
+            names = tuple(one.name for one in held)
             order = DigestOrder(database, stored_table(table, layout, overlap=is_overlap), names, leave_out)
             calls.append((node, self.nodes[node].call(NodeLoader.digests, order)))
         scanned = {(node, one.name): one for node, call in calls for one in answer(node, call)}
         sums: dict[int, RowDigest] = {}
         for replica in mine:
-            one = scanned[replica.node, part_name(replica)]
+            one = scanned[replica.node, replica.name]
             found = RowDigest.parse(one.digest) if one.digest else RowDigest(-1, 0)
             sums[replica.chunk] = sums.get(replica.chunk, RowDigest()) + found
         return sums

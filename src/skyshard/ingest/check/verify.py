@@ -21,20 +21,18 @@ from skyshard.ingest.check.check_keys import key_checks
 from skyshard.ingest.check.check_truth import KnownRows, VerifyCheck, answer_check
 from skyshard.ingest.on_nodes.ingest_site import Site, prototype_names
 from skyshard.ingest.on_nodes.part_tables import (
-    dummy_tables,
+    by_node,
     expected_index_tables,
-    expected_tables,
     index_names,
     one_of_each,
-    part_name,
     read_replicas,
     shown_indexes,
-    shown_tables,
 )
 from skyshard.ingest.transaction.kept_truth import Known, is_outgrown
 from skyshard.node.messages import ShownTable, TableDigest
 from skyshard.node.node_loader import NodeLoader
 from skyshard.node.read.table_faults import find_faults
+from skyshard.node.shown_tables import dummy_tables, expected_tables, shown_tables
 from skyshard.registry.catalog.director_index import index_table_name
 from skyshard.registry.catalog.published_catalog import Catalog
 from skyshard.registry.stored.lifecycle import ContributionState, ReplicaState
@@ -86,7 +84,8 @@ class Verifier:
             yield KnownRows(self.known, known, self.site.nodes).check(database, replicas)
             yield answer_check(self.known, self.ask)
         elif is_outgrown(self.site.registry, self.site.folders.truth / database, database):
-            yield VerifyCheck("generator's rows", True, "not compared: further transactions brought rows")
+            why = "not compared: further transactions brought rows, or some were dropped"
+            yield VerifyCheck("generator's rows", True, why)
 
     def _contributed(self, database: str) -> dict[tuple[str, int, bool], RowDigest]:
         """Rows and digests that the contributions brought, by chunk table."""
@@ -105,7 +104,8 @@ class Verifier:
         database = catalog.database
         is_open = self.site.registry.transactions.find_open(database) is not None
         dummies = dummy_tables((name, table.layout.role) for name, table in catalog.tables.items())
-        known = {node: expected_tables([r for r in replicas if r.node == node]) | dummies for node in self.site.nodes}
+        held = by_node(replicas, self.site.nodes)
+        known = {node: expected_tables(mine) | dummies for node, mine in held.items()}
         asked = {node: handle.call(NodeLoader.tables, database) for node, handle in self.site.nodes.items()}
         have = {node: set(call.result()) for node, call in asked.items()}
         known["czar"], have["czar"] = self._czar_tables(catalog)
@@ -129,9 +129,9 @@ class Verifier:
         database = catalog.database
         dummies = dummy_tables((name, table.layout.role) for name, table in catalog.tables.items())
         empty = [ShownTable(name, (name,), 0) for name in sorted(dummies)]
-        calls, count = {}, 0
+        calls, count, held = {}, 0, by_node(replicas, self.site.nodes)
         for node, handle in self.site.nodes.items():
-            shown = [*shown_tables(replica for replica in replicas if replica.node == node), *empty]
+            shown = [*shown_tables(held[node]), *empty]
             calls[node], count = handle.call(NodeLoader.faults, database, shown), count + len(shown)
         indexes = shown_indexes(database, self.site.registry.index_parts.all(database))
         found = {"czar": find_faults(lambda: connect(self.site.czar, Account.LOADER, INDEX_DATABASE), indexes)}
@@ -197,7 +197,7 @@ def _primary(table: str, replicas: Sequence[Replica]) -> dict[str, list[str]]:
     """One replica of each part of each chunk: node → table names."""
     by_node: dict[str, list[str]] = {}
     for replica in one_of_each(table, replicas):
-        by_node.setdefault(replica.node, []).append(part_name(replica))
+        by_node.setdefault(replica.node, []).append(replica.name)
     return by_node
 
 
@@ -215,7 +215,7 @@ def _count_checks(
             text += f", {truth[name]} by the source's truth"
             is_good = is_good and truth[name] == brought
         if any(r.is_overlap for r in replicas if r.table == name):
-            overlap = sum(entry.overlap_rows for entry in table.chunks.values())
+            overlap = int(table.chunks.columns.overlap_rows.sum())
             text += f"; {overlap} in overlap"
         yield VerifyCheck(f"rows of {name}", is_good, text)
 
@@ -228,7 +228,7 @@ def _digest_check(
     wrong = []
     sums: dict[tuple[str, str, int, bool], RowDigest] = {}
     for replica in replicas:
-        name = part_name(replica)
+        name = replica.name
         found = scans.get((replica.node, name))
         sums[replica.node, *replica.target] = sums.get((replica.node, *replica.target), RowDigest(0, 0)) + (
             RowDigest.parse(found.digest) if found is not None and found.digest else RowDigest(0, 0)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from skyshard.basics.errors import ClusterError
 from skyshard.node.messages import BuildOrder, BuiltTable
-from skyshard.node.node_loader import NodeLoader
-from skyshard.runtime.base import Handle
 
 T = TypeVar("T")
 PER_NODE = 2
@@ -113,33 +112,44 @@ def in_order_of_end(
 
 
 def drain(
-    queues: Mapping[str, list[BuildOrder]], nodes: Mapping[str, Handle[NodeLoader]]
+    queues: Mapping[str, Sequence[BuildOrder]],
+    build: Callable[[str, BuildOrder], Future[list[BuiltTable]]],
+    after: Callable[[str, BuildOrder, list[BuiltTable]], Mapping[str, Sequence[BuildOrder]]] = lambda *_: {},
 ) -> Iterable[tuple[str, BuildOrder, list[BuiltTable]]]:
-    """Send each node its orders, at most ``PER_NODE`` at a time, and yield what comes back.
+    """Have each node ``build`` its orders, at most ``PER_NODE`` at a time, and yield what comes back.
 
     After an error nothing more is sent; what the other nodes have under way is waited for and yielded.
+
+    Args:
+        after: what nodes have to build once an order is carried out, besides the rest of their queues.
     """
-    waiting = {node: iter(orders) for node, orders in queues.items()}
+    waiting = {node: deque(orders) for node, orders in queues.items()}
     running: dict[Future[list[BuiltTable]], tuple[str, BuildOrder]] = {}
+    at_work: Counter[str] = Counter()
 
     def send(node: str) -> None:
-        if (order := next(waiting[node], None)) is not None:
-            running[nodes[node].call(NodeLoader.build, order)] = (node, order)
+        while waiting[node] and at_work[node] < PER_NODE:
+            order = waiting[node].popleft()
+            at_work[node] += 1
+            running[build(node, order)] = (node, order)
 
     for node in queues:
-        for _ in range(PER_NODE):
-            send(node)
+        send(node)
     failed: Exception | None = None
     while running:
         ended = wait(running, return_when=FIRST_COMPLETED).done
         for future in [future for future in running if future in ended]:  # as sent: the first error is the cause
             node, order = running.pop(future)
+            at_work[node] -= 1
             try:
                 built = answer(node, future)
             except Exception as error:
                 failed = failed or error
                 continue
             if failed is None:
+                for other, orders in after(node, order, built).items():
+                    waiting[other].extend(orders)
+                    send(other)
                 send(node)
             yield node, order, built
     if failed is not None:

@@ -7,7 +7,7 @@ are no rows, and every node gets the dummy chunk: a chunk statement never meets 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -107,8 +107,11 @@ class BuildContext:
     transaction: int
     nodes_of: Mapping[int, tuple[str, ...]]
     existing: frozenset[Target]
-    staging: Path
+    staging_on: Callable[[str], Path]
+    """The folder of bundles on a host."""
     kept: Mapping[Target, KeptRows] = field(default_factory=dict)
+    bare: frozenset[str] = frozenset()
+    """Nodes that have nothing of the database yet, not even its dummy chunk."""
 
 
 def plan_builds(
@@ -117,26 +120,34 @@ def plan_builds(
     """The orders that make one table, by node."""
     builds = _Builds(context, table, merged_segments(reports), _slices(context, table, reports))
     orders, database = {}, context.plan.database
-    for node in nodes:
+    for node, targets in chunk_targets(context.nodes_of, table.source.layout.role, nodes).items():
         mine = [
             builds.of(target)
-            for target in _targets(context, table, node)
+            for target in targets
             if target in builds.sums
             or (table.name, *target) in context.kept
             or (table.name, *target) not in context.existing
+            or (target[0] == DUMMY_CHUNK and node in context.bare)
         ]
         orders[node] = list(in_orders(database, builds.stored, table.loader, mine, context.plan.layout.engine))
     return orders
 
 
-def _targets(context: BuildContext, table: PlannedTable, node: str) -> list[ChunkKey]:
-    """The chunk tables that a node has of one table, the dummy chunk's among them."""
-    role = table.source.layout.role
+def chunk_targets(nodes_of: Mapping[int, Sequence[str]], role: Role, nodes: Iterable[str]) -> dict[str, list[ChunkKey]]:
+    """The chunk tables that each node has of a table of this role, the dummy chunk's among them.
+
+    >>> chunk_targets({7: ["a"], 8: ["a", "b"]}, Role.DEPENDENT, ["b"])
+    {'b': [(8, False), (1234567890, False)]}
+    """
     if role is Role.REGULAR:
-        return [(WHOLE, False)]
+        return {node: [(WHOLE, False)] for node in nodes}
     kinds = (False, True) if role is Role.DIRECTOR else (False,)
-    chunks = [chunk for chunk, nodes in context.nodes_of.items() if node in nodes]
-    return [(chunk, is_overlap) for chunk in [*chunks, DUMMY_CHUNK] for is_overlap in kinds]
+    found: dict[str, list[ChunkKey]] = {node: [] for node in nodes}
+    for chunk, holders in nodes_of.items():
+        for node in holders:
+            if node in found:
+                found[node] += [(chunk, is_overlap) for is_overlap in kinds]
+    return {node: [*mine, *((DUMMY_CHUNK, is_overlap) for is_overlap in kinds)] for node, mine in found.items()}
 
 
 class _Builds:
@@ -189,14 +200,13 @@ class _Builds:
 def _slices(
     context: BuildContext, table: PlannedTable, reports: Sequence[SliceReport]
 ) -> dict[ChunkKey, list[BundleSlice]]:
-    """The slices of each table; files of one segment may be taken over where one node only makes the table."""
+    """The slices of each table; the file of one segment may be taken over by the first node that makes the table."""
     found: dict[ChunkKey, list[BundleSlice]] = {}
-    is_single = context.plan.layout.replicas == 1 and table.source.layout.role.is_chunked
     for report in reports:
-        bundle = Bundle(context.staging, table.name, report.digest).path
+        bundle = Bundle(context.staging_on(report.host), table.name, report.digest).path
         for segment in report.segments:
             path = str(bundle.with_name(segment.file) if segment.file else bundle)
-            piece = BundleSlice(path, segment.offset, segment.rows, is_single and bool(segment.file))
+            piece = BundleSlice(path, segment.offset, segment.rows, bool(segment.file), report.host)
             found.setdefault((segment.chunk, segment.is_overlap), []).append(piece)
     return found
 

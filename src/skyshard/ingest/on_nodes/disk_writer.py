@@ -7,7 +7,7 @@ ingest; begun at once, it is written while the ingest goes on.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -21,7 +21,9 @@ MANY_BYTES = 192 << 20
 class DiskWriter:
     """A thread that has files written, one after the other; nothing waits for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, write_rest: Callable[[], None]) -> None:
+        """``write_rest`` has everything written that is there."""
+        self._write_rest = write_rest
         self._thread = BackgroundThread("to-disk")
         self._begun: list[Future[None]] = []
         self._rest: Future[None] | None = None
@@ -35,7 +37,7 @@ class DiskWriter:
         """Have everything written that is there when its turn comes, after the files so far; done once for several
         calls that come before."""
         if self._rest is None or self._rest.running() or self._rest.done():
-            self._rest = self._thread.do(os.sync)
+            self._rest = self._thread.do(self._write_rest)
         return self._rest
 
     def made(self, size: int) -> None:

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 
-from skyshard.basics.errors import ClusterError
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.catalog.ddl import overlap_prototype
 from skyshard.catalog.engines import MYISAM, TableEngine
 from skyshard.catalog.layout import Role
 from skyshard.cluster.accounts import SCRATCH_DATABASE
 from skyshard.cluster.cluster_folder import private_folder
 from skyshard.db.connection import Account, Endpoint, connect
+from skyshard.host.write_back import write_back
 from skyshard.ingest.on_nodes.bounded_futures import answer, answers
+from skyshard.ingest.on_nodes.moved_blocks import HERE, AwayHost, BlockMover
 from skyshard.ingest.plan.ingest_plan import PlannedTable, prototypes
 from skyshard.ingest.plan.server_check import make_table, require_engine, require_made
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
+from skyshard.node.host_files import HostFiles
+from skyshard.node.kept_records import held_records
+from skyshard.node.messages import BuildOrder, BuiltTable
 from skyshard.node.node_loader import NodeLoader
+from skyshard.node.record_keeper import ask_nodes, keep_on_nodes
+from skyshard.registry.backup.records import STATE
 from skyshard.registry.catalog.director_index import index_table_name
 from skyshard.registry.registry import Registry
 from skyshard.registry.stored.sql_tables import INDEX_DATABASE
@@ -65,6 +74,63 @@ class Site:
     nodes: Mapping[str, Handle[NodeLoader]]
     folders: SiteFolders
     events: EventLog = ONLY_LOGGED
+    away: Mapping[str, AwayHost] = field(default_factory=dict)
+    """The hosts of the nodes whose files this process does not see, by the nodes' names."""
+    here: Runtime | None = None
+    """Carries out what has to be done on this host; None for ``runtime``."""
+    reached: Mapping[str, Endpoint] = field(default_factory=dict)
+    """The nodes' servers as they are reached from here, for the records that they keep."""
+
+    def require_unknown(self, database: str) -> None:
+        """Refuse a new database of which nodes keep rows: the registry has lost it, and an ingest would remove them.
+
+        Raises:
+            UserError: names a node.
+        """
+        held, _ = ask_nodes(self.reached, partial(held_records, database=database))
+        for node, records in held.items():
+            if any(number != STATE for _, number in records):
+                raise UserError(
+                    f"node '{node}' keeps rows of a database '{database}' that the registry does not know",
+                    remedy="bring the registry back with `skyshard registry restore` or `rebuild`, or ingest under "
+                    "another --database",
+                )
+
+    def keep_records(self, database: str, *, over_later: bool = False) -> None:
+        """Have every node keep what a registry needs that has lost its rows of a database.
+
+        Args:
+            over_later: also where nodes know transactions that the registry lacks: what they brought is swept.
+        """
+        keep_on_nodes(self.registry, self.reached, database, self.events, over_later=over_later)
+
+    @property
+    def tasks_here(self) -> Runtime:
+        """Runs tasks on this host, whose files they see."""
+        return self.here or self.runtime
+
+    @property
+    def mover(self) -> BlockMover:
+        return BlockMover(self.runtime, self.away)
+
+    def host_of(self, node: str) -> str:
+        """Where a node's files are: the node's name where its host is away, else nothing, as for this host."""
+        return node if node in self.away else ""
+
+    def staging_on(self, host: str) -> Path:
+        """The staging folder of a host."""
+        return self.away[host].staging if host else self.folders.staging
+
+    def clear_staging(self, database: str, kept: str = "") -> None:
+        """Remove what ingests of a database have under way, on every host; all but the transaction ``kept``.
+
+        Raises:
+            ClusterError: a host that does not answer.
+        """
+        folders = {host: str(away.staging / database) for host, away in self.away.items()}
+        calls = {host: self.away[host].files.call(HostFiles.keep_only, folders[host], kept) for host in folders}
+        HERE.keep_only(str(self.folders.staging / database), kept)
+        answers(calls)
 
     @contextmanager
     def held(self, database: str) -> Iterator[None]:
@@ -80,6 +146,18 @@ class Site:
             for future in [handle.call(NodeLoader.release, database) for handle in self.nodes.values()]:
                 with suppress(ClusterError):  # a loader that died has let go
                     future.result()
+
+    def started_s(self) -> dict[str, float]:
+        """When each node's server was started, as it says."""
+        return answers({node: handle.call(NodeLoader.started_s) for node, handle in self.nodes.items()})
+
+    def prepare_hosts(self) -> None:
+        """Have every host's worker at work, with the folder for what it keeps on the way; no-op where that is.
+
+        Raises:
+            ClusterError: a host that does not answer.
+        """
+        answers({host: away.files.call(HostFiles.prepare, str(away.staging)) for host, away in self.away.items()})
 
     def prepare_database(self, database: str) -> None:
         """Make the database on every node and on the czar, and the place of director indexes; no-op where they are."""
@@ -114,6 +192,29 @@ class Site:
         if engine != MYISAM.name:
             flush = ["FLUSH ENGINE LOGS"]
             answers({node: handle.call(NodeLoader.run, database, flush) for node, handle in self.nodes.items()})
+
+    def write_back(self) -> None:
+        """Have written what waits for a disk, so that less is left for ``settle``."""
+        calls = {host: away.files.call(HostFiles.write_back, str(away.data)) for host, away in self.away.items()}
+        write_back(self.folders.keys)
+        answers(calls)
+
+    def settle(self, database: str) -> None:
+        """Everything of a database to the disks: its tables on nodes and czar, its indexes, what is kept in files.
+
+        Raises:
+            ClusterError: a node did not answer, or a disk did not take everything.
+        """
+        calls = {node: handle.call(NodeLoader.settle, database) for node, handle in self.nodes.items()}
+        of_czar = [self.czar_loader.call(NodeLoader.settle, name) for name in (database, INDEX_DATABASE)]
+        write_back(self.folders.keys)
+        answers(calls)
+        for call in of_czar:
+            answer("czar", call)
+
+    def build(self, node: str, order: BuildOrder) -> Future[list[BuiltTable]]:
+        """Have a node build an order that needs nothing of other hosts."""
+        return self.nodes[node].call(NodeLoader.build, order)
 
     def make_prototypes(self, database: str, tables: Iterable[PlannedTable]) -> None:
         """Empty tables on the czar, from which queries learn types; those that are there stay."""

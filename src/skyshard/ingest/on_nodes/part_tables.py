@@ -12,24 +12,26 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 
+from skyshard.basics.errors import ClusterError
 from skyshard.catalog.ddl import (
     DUMMY_CHUNK,
     part_suffix,
-    physical_name,
     shown_suffix,
     stored_table,
 )
-from skyshard.catalog.layout import Role, TableLayout
+from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
-from skyshard.cluster.private_cluster import CZAR_NAME
+from skyshard.cluster.cluster import CZAR_NAME
 from skyshard.ingest.on_nodes.bounded_futures import answer
 from skyshard.ingest.on_nodes.build_orders import index_definition
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.partition.director_keys import KeyKind
 from skyshard.node.messages import DigestOrder, MergeTableOrder, ShownTable, TableDigest
 from skyshard.node.node_loader import NodeLoader
+from skyshard.node.shown_tables import expected_tables, shown_suffixes
 from skyshard.registry.catalog.director_index import index_table_name
 from skyshard.registry.catalog.snapshot import parts_of
+from skyshard.registry.stored.lifecycle import ReplicaState
 from skyshard.registry.stored.records import IndexPart, Replica
 from skyshard.registry.stored.sql_tables import INDEX_DATABASE
 from skyshard.runtime.base import Handle
@@ -52,9 +54,9 @@ class MergeTables:
         for replica in added:
             numbers = parts[replica.target]
             if replica.part and len(numbers) > 1:
-                names = tuple(_name(replica, part_suffix(part)) for part in numbers)
+                names = tuple(replica.named(part_suffix(part)) for part in numbers)
                 kind = (replica.node, replica.table, replica.is_overlap)
-                shown[kind][_name(replica, shown_suffix(numbers))] = names
+                shown[kind][replica.named(shown_suffix(numbers))] = names
         calls: dict[str, list[Future[None]]] = defaultdict(list)
         for (node, table, is_overlap), generations in shown.items():
             stored = stored_table(*definitions[table], overlap=is_overlap)
@@ -75,31 +77,51 @@ class MergeTables:
         answer("czar", self._site.czar_loader.call(NodeLoader.make_merge_tables, order))
 
 
-def part_name(replica: Replica) -> str:
-    """Name of the table that holds a replica's rows."""
-    return _name(replica, part_suffix(replica.part))
+def by_node(replicas: Iterable[Replica], nodes: Iterable[str]) -> dict[str, list[Replica]]:
+    """Replicas of each of the nodes, in their order; those of other nodes are left out.
+
+    >>> found = by_node([Replica("Object", 7, False, node, 10, 80, "") for node in "aab"], "bc")
+    >>> [(node, len(replicas)) for node, replicas in found.items()]
+    [('b', 1), ('c', 0)]
+    """
+    found: dict[str, list[Replica]] = {node: [] for node in nodes}
+    for replica in replicas:
+        if replica.node in found:
+            found[replica.node].append(replica)
+    return found
 
 
 def one_of_each(table: str, replicas: Sequence[Replica], *, is_overlap: bool = False) -> list[Replica]:
-    """One replica of each part of a table's chunks, or of their overlap, or of the whole regular table."""
+    """One replica of each part of a table's chunks, or of their overlap, or of the whole regular table.
+
+    A good one, where there is any.
+    """
     chosen: dict[tuple[int, int], Replica] = {}
-    for replica in sorted(replicas, key=lambda r: (r.chunk, r.part, r.node)):
+    for replica in sorted(replicas, key=lambda r: (r.chunk, r.part, r.state is not ReplicaState.GOOD, r.node)):
         if replica.table == table and replica.is_overlap is is_overlap:
             chosen.setdefault((replica.chunk, replica.part), replica)
     return list(chosen.values())
 
 
-def shown_tables(replicas: Iterable[Replica]) -> list[ShownTable]:
-    """The tables that queries read of one node's replicas."""
-    rows: dict[tuple[str, int, bool], dict[int, int]] = defaultdict(dict)
-    for replica in replicas:
-        rows[replica.target][replica.part] = replica.rows
-    found = []
-    for (table, chunk, is_overlap), counts in rows.items():
-        suffixes = [shown_suffix(sorted(counts)), *map(part_suffix, sorted(counts))]
-        name, *parts = (physical_name(table, chunk, is_overlap=is_overlap, suffix=suffix) for suffix in suffixes)
-        found.append(ShownTable(name, tuple(parts), sum(counts.values())))
-    return found
+def right_of_each(site: Site, database: str, name: str, stored: Table, replicas: Sequence[Replica]) -> list[Replica]:
+    """As :func:`one_of_each`, for what is made of the rows: one that is not good has the registry's rows all the same.
+
+    Raises:
+        ClusterError: no replica of a part has them.
+    """
+    chosen = one_of_each(name, replicas)
+    doubtful = [replica for replica in chosen if replica.state is not ReplicaState.GOOD]
+    for node, held in by_node(doubtful, sorted({replica.node for replica in doubtful})).items():
+        order = DigestOrder(database, stored, tuple(one.name for one in held))
+        found = answer(node, site.nodes[node].call(NodeLoader.digests, order))
+        for replica, one in zip(held, found, strict=True):
+            if one.digest != replica.digest:
+                raise ClusterError(
+                    f"node '{node}': table {database}.{replica.name} has other rows than it should, and no other "
+                    "replica of them is good",
+                    remedy="run skyshard replicas repair",
+                )
+    return chosen
 
 
 def shown_indexes(database: str, parts: Iterable[IndexPart]) -> list[ShownTable]:
@@ -116,21 +138,6 @@ def shown_indexes(database: str, parts: Iterable[IndexPart]) -> list[ShownTable]
     ]  # fmt: skip
 
 
-def expected_tables(replicas: Iterable[Replica]) -> set[str]:
-    """Names of all tables that one node's replicas make: their parts, and a MERGE table from each further part on.
-
-    >>> replicas = [Replica("Object", 7, False, "node1", 10, 80, "", part) for part in (0, 3, 5)]
-    >>> sorted(expected_tables(replicas))
-    ['Object_7', 'Object_7_g3', 'Object_7_g5', 'Object_7_p3', 'Object_7_p5']
-    """
-    replicas = list(replicas)
-    names = {part_name(replica) for replica in replicas}
-    for (table, chunk, is_overlap), parts in parts_of(replicas).items():
-        suffixes = _shown_suffixes(parts)
-        names |= {physical_name(table, chunk, is_overlap=is_overlap, suffix=suffix) for suffix in suffixes}
-    return names
-
-
 def expected_index_tables(database: str, parts: Iterable[IndexPart]) -> set[str]:
     """The same for the director indexes of a database."""
     numbers: dict[str, list[int]] = defaultdict(list)
@@ -139,7 +146,7 @@ def expected_index_tables(database: str, parts: Iterable[IndexPart]) -> set[str]
     return {
         base + suffix
         for base, those in numbers.items()
-        for suffix in [*map(part_suffix, those), *_shown_suffixes(sorted(those))]
+        for suffix in [*map(part_suffix, those), *shown_suffixes(sorted(those))]
     }
 
 
@@ -150,11 +157,8 @@ def outdated_tables(
     targets, directors = {replica.target for replica in made}, {part.director for part in indexes}
     before = site.registry.replicas.all(database)
     after = [*(replica for replica in before if replica.target not in targets), *made]
-    names = {
-        node: expected_tables([r for r in before if r.node == node])
-        - expected_tables([r for r in after if r.node == node])
-        for node in site.nodes
-    }
+    held, left = by_node(before, site.nodes), by_node(after, site.nodes)
+    names = {node: expected_tables(held[node]) - expected_tables(left[node]) for node in site.nodes}
     parts = site.registry.index_parts.all(database)
     kept = [part for part in parts if part.director not in directors]
     names[CZAR_NAME] = expected_index_tables(database, parts) - expected_index_tables(database, [*kept, *indexes])
@@ -166,10 +170,6 @@ def index_names(bases: Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"(?:{'|'.join(map(re.escape, bases)) or '(?!)'})(?:_[pg][0-9]+)?")
 
 
-def _shown_suffixes(parts: Sequence[int]) -> list[str]:
-    return [shown_suffix(parts[:count]) for count in range(2, len(parts) + 1)]
-
-
 def read_replicas(
     nodes: Mapping[str, Handle[NodeLoader]],
     database: str,
@@ -179,7 +179,7 @@ def read_replicas(
     """(node, table name) → what is there now; nodes work at the same time."""
     groups: dict[tuple[str, str, bool], list[str]] = defaultdict(list)
     for replica in replicas:
-        groups[replica.node, replica.table, replica.is_overlap].append(part_name(replica))
+        groups[replica.node, replica.table, replica.is_overlap].append(replica.name)
     calls = []
     for (node, table, is_overlap), names in groups.items():
         stored = stored_table(*definitions[table], overlap=is_overlap)
@@ -188,17 +188,6 @@ def read_replicas(
     return {(node, found.name): found for node, call in calls for found in answer(node, call)}
 
 
-def dummy_tables(tables: Iterable[tuple[str, Role]]) -> set[str]:
-    """Names of the dummy chunk's tables."""
-    chunked = [(name, role) for name, role in tables if role.is_chunked]
-    names = {physical_name(name, DUMMY_CHUNK) for name, _ in chunked}
-    return names | {physical_name(name, DUMMY_CHUNK, is_overlap=True) for name, r in chunked if r is Role.DIRECTOR}
-
-
 def dummy_targets(finished: Iterable[Replica]) -> set[tuple[str, int, bool]]:
     """The dummy chunk's tables that are there because a finished transaction has made their table."""
     return {(replica.table, DUMMY_CHUNK, replica.is_overlap) for replica in finished if replica.chunk >= 0}
-
-
-def _name(replica: Replica, suffix: str) -> str:
-    return physical_name(replica.table, replica.chunk, is_overlap=replica.is_overlap, suffix=suffix)

@@ -7,7 +7,6 @@ is written last, by rename, so that a killed task leaves no half bundle that loo
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import os
@@ -24,7 +23,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from skyshard.host.atomic_files import write_atomically
-from skyshard.host.disk_space import require_room, writing
+from skyshard.host.disk_space import require_room, reserve, writing
+from skyshard.host.processes import host_id
 from skyshard.node.messages import Loader
 
 OWN_FILE_BYTES = 1 << 20
@@ -87,6 +87,8 @@ class SliceReport:
     """Rows that are not stored, by the policy that left them out."""
     quality: dict[str, Any] = field(default_factory=dict)
     """What the rows hold (`skyshard.ingest.quality.slice_counts`); empty where it is not counted."""
+    host: str = ""
+    """Where the bundle is: a node's name, or nothing for the host of the process that ingests. No file says it."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -140,7 +142,7 @@ class BundleWriter:
 
     def __init__(self, bundle: Bundle, loader: Loader, schema: pa.Schema | None) -> None:
         self._path = bundle.path
-        self._token = f"{os.getpid()}.{get_ident()}"
+        self._token = f"{host_id()}.{os.getpid()}.{get_ident()}"
         self._draft = bundle.path.with_name(f"{bundle.path.name}.{self._token}.tmp")
         self._loader = loader
         self._schema = schema
@@ -197,8 +199,7 @@ class BundleWriter:
         name = f"{self._path.stem}-{self._token}-{len(self._own)}.rows"
         self._own[name] = records.nbytes
         with (self._path.parent / name).open("wb", buffering=0) as file:
-            with contextlib.suppress(OSError):  # known in advance, the blocks cost a third less; not all systems can
-                os.posix_fallocate(file.fileno(), 0, records.nbytes)
+            reserve(file.fileno(), 0, records.nbytes)
             file.write(_bytes(records))
         return name
 

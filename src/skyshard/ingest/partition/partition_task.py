@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.basics.array_types import Numbers
-from skyshard.basics.errors import UserError
+from skyshard.basics.array_types import Integers, Numbers
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import Table
 from skyshard.ingest.partition.bundle import Bundle, BundleWriter, Segment, SliceReport
@@ -53,13 +53,26 @@ def partition_slice(spec: PartitionSpec, piece: InputSlice) -> SliceReport:
 
     Raises:
         UserError: a row that cannot be taken, named by file, row and column; no bundle is left then.
+        ClusterError: the disk is full, or cannot be written; the node whose host it is of is named.
     """
+    try:
+        report = _partition(spec, piece)
+    except ClusterError as error:
+        if not spec.host:
+            raise
+        what = f"node '{spec.host}': {error.what}"
+        raise ClusterError(what, remedy=error.remedy, retryable=error.retryable) from error
+    return replace(report, host=spec.host)
+
+
+def _partition(spec: PartitionSpec, piece: InputSlice) -> SliceReport:
     piece.require_unchanged()
     fingerprint = piece.fingerprint()
     bundle = Bundle(Path(spec.staging), spec.table.name, fingerprint)
     if (done := bundle.report()) is not None:
         return replace(done, path=piece.path)
     start = time.monotonic()
+    Path(spec.staging).mkdir(mode=0o770, parents=True, exist_ok=True)
     stored = spec.stored
     schema = pa.schema([(column.name, column.type.arrow) for column in stored])
     with (
@@ -213,7 +226,7 @@ class _Work:
             self._note_given(rows)
         self._write(rows, routed.chunks, routed.sub_chunks, is_overlap=False)
         if len(routed.copies[0]):
-            order = chunk_order(*routed.copies[1:])
+            order = self._wanted(routed.copies[1], chunk_order(*routed.copies[1:]), is_overlap=True)
             taken, chunks, sub_chunks = (routed.copies[0][order], routed.copies[1][order], routed.copies[2][order])
             self._write_sorted(rows.moved(taken, chunks, sub_chunks), chunks, is_overlap=True)
         if routed.is_orphan is not None:
@@ -256,11 +269,20 @@ class _Work:
         if not len(chunks):
             return
         if self.spec.layout.role.is_chunked:
-            order = chunk_order(chunks, sub_chunks)
+            order = self._wanted(chunks, chunk_order(chunks, sub_chunks), is_overlap=is_overlap)
             rows, chunks = rows.sorted(order), chunks[order]
         self._write_sorted(rows, chunks, is_overlap=is_overlap)
 
+    def _wanted(self, chunks: Numbers, order: Integers, *, is_overlap: bool) -> Integers:
+        """The rows, of those in an order, of the chunk tables that are asked for."""
+        if self.spec.only is None:
+            return order
+        wanted = [chunk for chunk, is_copy in self.spec.only if is_copy is is_overlap]
+        return order[np.isin(chunks[order], wanted)]
+
     def _write_sorted(self, rows: StoredRows, chunks: Numbers, *, is_overlap: bool) -> None:
+        if not len(chunks):
+            return
         edges = np.concatenate([[0], np.flatnonzero(np.diff(chunks)) + 1, [len(chunks)]]).tolist()
         places, runs = rows.write(self.writer, edges), itertools.pairwise(edges)
         for (first, last), (file, offset), found in zip(runs, places, rows.digests(edges), strict=True):

@@ -30,7 +30,7 @@ NO_COPIES = (np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32)
 
 @dataclass(frozen=True, slots=True)
 class PartitionSpec:
-    """What every slice of one table shares. Folders are paths that every host of the runtime must see."""
+    """What the slices of one table share that are partitioned on one host. Folders are paths there."""
 
     table: Table
     """The table as the input has it, without chunk columns."""
@@ -48,6 +48,10 @@ class PartitionSpec:
     """The folder that says which rows are not the first of their key; empty where none are left out for that."""
     counts_quality: bool = False
     """Whether it is counted what the rows hold."""
+    host: str = ""
+    """The host's name, as reports and errors have it; empty for the host of the process that ingests."""
+    only: frozenset[tuple[int, bool]] | None = None
+    """The chunk tables (chunk, and whether it is the overlap) whose rows are kept; None for all."""
 
     @property
     def stored(self) -> Table:

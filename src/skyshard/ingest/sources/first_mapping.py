@@ -9,13 +9,13 @@ from typing import Any
 import yaml
 
 from skyshard.catalog.layout import Role
+from skyshard.catalog.nearest_schema import Annotation, nearest_schemas
 from skyshard.catalog.strict_files import validate_model
 from skyshard.ingest.source import Source, SourceTable
 from skyshard.ingest.sources.database_name import require_database_name
 from skyshard.ingest.sources.folder_mapping import FolderMapping, database_of, map_folder
 from skyshard.ingest.sources.mapping import Mapping
 from skyshard.ingest.sources.mapping_source import open_mapped
-from skyshard.ingest.sources.nearest_schema import Annotation, nearest_schemas
 
 _HEAD = """\
 # A first mapping of {folder}.

@@ -23,7 +23,7 @@ from skyshard.ingest.plan.stored_names import with_stored_names
 from skyshard.ingest.transaction.ending import settle
 from skyshard.ingest.transaction.file_numbers import numbered
 from skyshard.ingest.transaction.ingest_report import IngestReport
-from skyshard.ingest.transaction.recovery import clear_staging, plan_digest, recheck, take_back
+from skyshard.ingest.transaction.recovery import plan_digest, recheck, take_back
 from skyshard.ingest.transaction.transaction_run import TransactionRun
 from skyshard.log.events import TRANSACTION_BEGUN, TRANSACTION_RESUMED
 from skyshard.registry.stored.lifecycle import DatabaseState, TransactionState
@@ -100,9 +100,11 @@ class Ingest:
         if not has_news:
             require_loader(site.registry, news.plan)
             if found is None:
-                clear_staging(site, database)
+                site.clear_staging(database)
+                site.keep_records(database)  # a run before this one may have ended before it came to that
         if has_news or (found is not None and found.state is TransactionState.ABORTING):
             with site.held(database):
+                site.prepare_hosts()
                 mine = self._taken_up(found, news.plan)
                 if has_news:
                     return self._transact(news, mine)
@@ -126,14 +128,14 @@ class Ingest:
 
     def _begun(self, plan: IngestPlan) -> OpenTransaction:
         """A new transaction; a database that is new is registered with it, under a name that nothing else has."""
-        registry = self._site.registry
+        registry, servers = self._site.registry, self._site.started_s()
+        what = (plan.database, plan.layout, plan.source.path, plan_digest(plan), servers)
         if registry.databases.state(plan.database) is not None:
-            return registry.transactions.begin(plan.database, plan.layout, plan.source.path, plan_digest(plan))
+            return registry.transactions.begin(*what)
+        self._site.require_unknown(plan.database)
         with registry.naming():
             registry.databases.require_free_name(plan.called)
-            return registry.transactions.begin(
-                plan.database, plan.layout, plan.source.path, plan_digest(plan), shown=plan.called
-            )
+            return registry.transactions.begin(*what, shown=plan.called)
 
     def _with_known_layout(self, is_published: bool) -> IngestPlan:
         """A database keeps the replication level and engine that it began with; the nodes must be able to give it."""
@@ -142,7 +144,8 @@ class Ingest:
         if known is not None and is_published:
             require_agreement(registry, plan, known)
             plan = plan.kept_in(known)
-        place({0: 0}, list(self._site.nodes), plan.layout.replicas)
+        nodes = list(self._site.nodes)
+        place({0: 0}, nodes, plan.layout.replicas)
         self._site.require_engine(plan.layout.table_engine)
         return plan
 
@@ -151,7 +154,7 @@ class Ingest:
         if found is None:
             return None
         site, database = self._site, plan.database
-        mine = site.registry.transactions.take_over(found)
+        mine = site.registry.transactions.take_over(found, site.nodes)
         if found.state is TransactionState.ABORTING:
             take_back(site, database, mine)
         elif found.plan != plan_digest(plan):

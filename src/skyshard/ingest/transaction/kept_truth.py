@@ -16,7 +16,7 @@ from skyshard.catalog.strict_files import Strict, read_written
 from skyshard.catalog.synth_manifest import ChunkTruth, TableTruth
 from skyshard.host.atomic_files import write_atomically
 from skyshard.ingest.partition.bundle import SliceReport
-from skyshard.ingest.source import Source
+from skyshard.ingest.source import Source, generated_chunk
 from skyshard.registry.registry import Registry
 from skyshard.registry.stored.lifecycle import TransactionState
 from skyshard.registry.stored.records import WHOLE
@@ -107,18 +107,20 @@ def _file(folder: Path, transaction: int) -> Path:
 
 
 def _chunk(report: SliceReport) -> int:
-    """The chunk of a slice that is of one; the files that synthesis writes, and the slices of recipes, are."""
-    name = Path(report.path.rpartition("#")[2]).stem.removeprefix("chunk_")
-    return int(name) if name.isdigit() else WHOLE
+    chunk = generated_chunk(report.path)
+    return WHOLE if chunk is None else chunk
 
 
 def read_known(registry: Registry, folder: Path, database: str) -> KeptTruth | None:
-    """What is known of a database that one transaction brought; None where nothing is, or several had a share in it.
+    """What is known of a database that one transaction brought; None where nothing is, or several had a share in it, or
+    rows of it were dropped.
 
     Raises:
         UserError: the file is torn, or a later release wrote it.
     """
     finished = [row for row in registry.transactions.all(database) if row["state"] == TransactionState.FINISHED]
+    if any(read_report(row).dropped for row in finished):
+        return None
     brought = [row["id"] for row in finished if read_report(row).tables]
     path = _file(folder, brought[0]) if len(brought) == 1 else None
     if path is None or not path.is_file():
@@ -127,5 +129,5 @@ def read_known(registry: Registry, folder: Path, database: str) -> KeptTruth | N
 
 
 def is_outgrown(registry: Registry, folder: Path, database: str) -> bool:
-    """True where something was known, and is no more, because further transactions brought rows."""
+    """True where something was known, and is no more, as further transactions brought rows, or some were dropped."""
     return any(folder.glob("*.json.gz")) and read_known(registry, folder, database) is None

@@ -13,17 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from skyshard.catalog.ddl import stored_table
 from skyshard.catalog.layout import Role, split_director
-from skyshard.catalog.schema import CHUNK_COLUMN, Table
-from skyshard.ingest.on_nodes.bounded_futures import answer
-from skyshard.ingest.on_nodes.part_tables import one_of_each, part_name
+from skyshard.catalog.schema import CHUNK_COLUMN
+from skyshard.ingest.on_nodes.part_tables import right_of_each
+from skyshard.ingest.on_nodes.read_columns import read_columns
 from skyshard.ingest.partition.director_keys import DirectorKeys
 from skyshard.ingest.partition.orphan_keys import Orphans, distinct, orphans_of
 from skyshard.ingest.transaction.replaced_rows import leaving_rows
 from skyshard.ingest.transaction.run_context import RunContext
 from skyshard.ingest.transaction.strays import orphans_file, read_orphans
-from skyshard.node.messages import ExportOrder
-from skyshard.node.node_loader import NodeLoader
 from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable
 from skyshard.registry.stored.records import Replica
 from skyshard.registry.stored.stray_rows import Stray
@@ -117,14 +116,10 @@ class _Follower:
         """Keys, flags and chunk numbers of the table's rows in some chunks, a chunk table after the other."""
         names = [key for _, key, _ in _sides(self._entry)]
         names += [name for name in (self._entry.layout.flag, CHUNK_COLUMN) if name]
-        narrow = Table(self._name, tuple(self._entry.table.column(name) for name in names))
-        for replica in one_of_each(self._name, [one for one in self._replicas() if one.chunk in chunks]):
-            path = self._run.staging / f"followers-{self._database}-{part_name(replica)}.arrow"
-            order = ExportOrder(self._database, narrow, part_name(replica), str(path))
-            answer(replica.node, self._run.site.nodes[replica.node].call(NodeLoader.export, order))
-            with pa.memory_map(str(path)) as source:
-                yield pa.ipc.open_file(source).read_all().rename_columns(names)
-            path.unlink()
+        stored = stored_table(self._entry.table, self._entry.layout)
+        site, mine = self._run.site, [one for one in self._replicas() if one.chunk in chunks]
+        for replica in right_of_each(site, self._database, self._name, stored, mine):
+            yield read_columns(site, self._database, stored, replica, names).rename_columns(names)
 
     def _replicas(self) -> Iterable[Replica]:
         """The table's parts as they are after the transaction."""

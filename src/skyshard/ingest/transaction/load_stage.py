@@ -13,7 +13,6 @@ from dataclasses import replace
 
 from skyshard.basics.errors import SkyshardError, UserError
 from skyshard.basics.progress import Progress
-from skyshard.catalog.placement import place
 from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread, drain
 from skyshard.ingest.on_nodes.build_orders import (
     BuildContext,
@@ -22,14 +21,17 @@ from skyshard.ingest.on_nodes.build_orders import (
     plan_builds,
     table_bytes,
 )
+from skyshard.ingest.on_nodes.copied_tables import CopiedTables
 from skyshard.ingest.on_nodes.disk_writer import DiskWriter
+from skyshard.ingest.on_nodes.order_sender import OrderSender
 from skyshard.ingest.on_nodes.part_tables import MergeTables, dummy_targets
 from skyshard.ingest.partition.bundle import SliceReport
 from skyshard.ingest.partition.doubled_input import where_rows_stand
+from skyshard.ingest.transaction.chunk_places import place_chunks
 from skyshard.ingest.transaction.director_indexes import DirectorIndexes
 from skyshard.ingest.transaction.replaced_rows import kept_rows
 from skyshard.ingest.transaction.run_context import RunContext
-from skyshard.log.events import CHUNKS_PLACED, TABLES_LOADED
+from skyshard.log.events import TABLES_LOADED
 from skyshard.node.load.doubled_rows import DoubledRow
 from skyshard.node.messages import BuildOrder
 from skyshard.registry.stored.records import Replica
@@ -45,12 +47,15 @@ class LoadStage:
         to_disk: DiskWriter,
         indexes: DirectorIndexes,
         reports: Mapping[str, Sequence[SliceReport]],
+        sender: OrderSender,
     ) -> None:
         self._run = run
         self._records = records
         self._to_disk = to_disk
         self._indexes = indexes
         self._reports = reports
+        self._sender = sender
+        self._nodes_of: dict[int, tuple[str, ...]] = {}
 
     def load(self) -> None:
         """Load all tables; where a key that occurs twice is behind an error, it is raised instead."""
@@ -79,9 +84,10 @@ class LoadStage:
         finished = registry.replicas.all(self._run.database)
         queues = self._queues(finished)
         total = sum(len(order.builds) for orders in queues.values() for order in orders)
+        copied = CopiedTables(queues, self._first_node)
         start, built, rows, size = time.monotonic(), 0, 0, 0
         made_on: dict[str, Counter[str]] = defaultdict(Counter)
-        for node, order, tables in drain(queues, site.nodes):
+        for node, order, tables in drain(copied.queues, self._sender.build, copied.after):
             new = built_replicas(node, order, tables)
             self._records.do(registry.replicas.add, self._run.database, transaction, new)
             made = Counter(tables=len(tables), rows=sum(t.rows for t in tables), bytes=sum(t.bytes for t in tables))
@@ -102,8 +108,9 @@ class LoadStage:
         existing = frozenset(replica.target for replica in finished) | dummy_targets(finished)
         coming = [(name, *target) for name, reports in self._reports.items() for target in merged_segments(reports)]
         kept = kept_rows(run.site.registry, run.plan, finished, coming)
-        nodes_of = self._place({chunk for _, chunk, _ in kept if chunk >= 0})
-        context = BuildContext(run.plan, run.transaction, nodes_of, existing, run.staging, kept)
+        self._nodes_of = nodes_of = self._place({chunk for _, chunk, _ in kept if chunk >= 0})
+        bare = frozenset(run.site.nodes).difference(replica.node for replica in finished)
+        context = BuildContext(run.plan, run.transaction, nodes_of, existing, run.staging_on, kept, bare)
         recorded = run.site.registry.replicas.all(run.database, transaction=run.transaction)
         done = {(replica.node, *replica.target): replica.digest for replica in recorded}
         queues: dict[str, list[BuildOrder]] = {node: [] for node in run.site.nodes}
@@ -112,6 +119,12 @@ class LoadStage:
             for node, orders in planned.items():
                 queues[node] += [rest for order in orders if (rest := _not_done(node, order, done)).builds]
         return queues
+
+    def _first_node(self, chunk: int, node: str) -> str:
+        """Of the nodes of a host that hold a chunk, or a regular table, the one that makes its tables."""
+        site = self._run.site
+        host = site.host_of(node)
+        return next(one for one in self._nodes_of.get(chunk, tuple(site.nodes)) if site.host_of(one) == host)
 
     def _place(self, chunks: Set[int]) -> dict[int, tuple[str, ...]]:
         """Chunk → nodes, by the bytes of all tables; chunks of the family stay where they are.
@@ -123,14 +136,7 @@ class LoadStage:
         for table in self._run.plan.tables:
             if table.source.layout.role.is_chunked:
                 sizes.update(table_bytes(table, self._reports[table.name]))
-        layout, registry, nodes = self._run.plan.layout, self._run.site.registry, list(self._run.site.nodes)
-        family = layout.striping.family
-        with registry.exclusive(f"placement in {family}"):
-            placed = registry.placements.of_family(family)
-            nodes_of = place(sizes, nodes, layout.replicas, placed)
-            registry.placements.add(family, nodes_of)
-        self._run.events.tell(CHUNKS_PLACED, chunks=len(sizes), nodes=len(nodes), replicas=layout.replicas)
-        return nodes_of
+        return place_chunks(self._run, sizes)
 
 
 def _not_done(node: str, order: BuildOrder, done: dict[tuple[str, str, int, bool], str]) -> BuildOrder:

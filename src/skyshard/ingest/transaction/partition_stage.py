@@ -6,9 +6,8 @@ director is through, its keys are merged and its index is made in a thread; a ta
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from functools import partial
 
@@ -25,9 +24,11 @@ from skyshard.ingest.partition.partition_task import PartitionSpec, partition_sl
 from skyshard.ingest.plan.ingest_plan import PlannedTable
 from skyshard.ingest.source import InputSlice
 from skyshard.ingest.transaction.director_indexes import DirectorIndexes
+from skyshard.ingest.transaction.partition_places import PartitionPlaces
 from skyshard.ingest.transaction.run_context import RunContext
 from skyshard.log.events import TABLE_PARTITIONED
 from skyshard.registry.stored.records import WHOLE, Contribution
+from skyshard.runtime.base import Runtime
 
 AHEAD = 2
 """Partition tasks given out for each core: one that works, and one that follows it at once."""
@@ -37,12 +38,19 @@ class PartitionStage:
     """Partitions the tables of one transaction, one after the other."""
 
     def __init__(
-        self, run: RunContext, records: BackgroundThread, to_disk: DiskWriter, indexes: DirectorIndexes
+        self,
+        run: RunContext,
+        records: BackgroundThread,
+        fetches: BackgroundThread,
+        to_disk: DiskWriter,
+        indexes: DirectorIndexes,
     ) -> None:
         self._run = run
         self._records = records
         self._to_disk = to_disk
         self._indexes = indexes
+        self._fetches = fetches
+        self._places = PartitionPlaces(run, indexes.earlier)
 
     def partition(self, table: PlannedTable) -> list[SliceReport]:
         """Every slice of a table into a bundle; returns what the slices brought, sorted by their names.
@@ -71,13 +79,14 @@ class PartitionStage:
 
     def _later_rows(self, table: PlannedTable, start: float) -> str:
         """Read the keys of a director beforehand; returns the folder that says which rows come later than others."""
-        runtime, folder, slices = self._run.site.runtime, self._run.staging / f"keys-{table.name}", table.source.slices
+        runtime, slices = self._run.site.tasks_here, table.source.slices
+        folder = self._run.staging / f"keys-{table.name}"
         spec = KeySpec.of(table.source, folder)
         shared = runtime.share(spec)
         calls = (partial(runtime.submit, read_keys, shared, piece) for piece in slices)
         files: dict[InputSlice, str] = {}
         size = 0
-        for file, piece in in_order_of_end(calls, slices, AHEAD * (os.cpu_count() or 1)):
+        for file, piece in in_order_of_end(calls, slices, AHEAD * runtime.cpus):
             files[piece], size = file, size + piece.bytes
             elapsed_s = time.monotonic() - start
             self._run.watch(Progress(f"keys of {table.name}", len(files), len(slices), 0, size, elapsed_s))
@@ -87,33 +96,39 @@ class PartitionStage:
 
     def _reports(self, table: PlannedTable, start: float, later: str) -> Iterable[SliceReport]:
         """What the slices of a table brought, as they come, each one recorded."""
-        slices, rows, size = table.source.slices, 0, 0
-        calls = self._calls(table, slices, later)
-        for done, (report, piece) in enumerate(in_order_of_end(calls, slices, AHEAD * (os.cpu_count() or 1)), 1):
+        hosts, site = self._places.of(table, later=later), self._run.site
+        runtime = site.runtime if any(hosts.values()) else site.tasks_here
+        calls, rows, size = self._calls(table, hosts, later, runtime), 0, 0
+        for done, (report, piece) in enumerate(in_order_of_end(calls, list(hosts), AHEAD * runtime.cpus), 1):
             rows, size = rows + report.rows, size + piece.bytes
             elapsed_s = time.monotonic() - start
-            self._run.watch(Progress(f"partition {table.name}", done, len(slices), rows, size, elapsed_s))
+            self._run.watch(Progress(f"partition {table.name}", done, len(hosts), rows, size, elapsed_s))
+            if report.host:
+                self._fetches.do(self._places.fetch, report)
             brought = list(_contributions(table.name, report))
-            self._records.do(self._run.site.registry.contributions.add, self._run.transaction, brought)
-            if self._run.plan.layout.replicas == 1:  # else they are copied
+            self._records.do(site.registry.contributions.add, self._run.transaction, brought)
+            if not report.host:  # else they are copied
                 self._to_disk.begin(self._run.staging / one.file for one in report.segments if one.file)
             yield report
+        self._fetches.finish()
 
     def _calls(
-        self, table: PlannedTable, slices: Sequence[InputSlice], later: str
+        self, table: PlannedTable, hosts: Mapping[InputSlice, str], later: str, runtime: Runtime
     ) -> Iterable[Callable[[], Future[SliceReport]]]:
-        """One call for each slice, which starts its task."""
-        layout, runtime = table.source.layout, self._run.site.runtime
-        one, two = (
-            str(self._indexes.earlier.keys_folder(name)) if name else "" for name in (layout.director, layout.director2)
+        """One call for each slice, which starts its task on its host."""
+        shared = {host: runtime.share(self._spec(table, host, later)) for host in dict.fromkeys(hosts.values())}
+        return (
+            partial(runtime.submit, partition_slice, shared[host], piece, node=host) for piece, host in hosts.items()
         )
-        spec = PartitionSpec(
-            table.source.table, layout, self._run.plan.layout.striping, table.source.reader, table.loader,
-            str(self._run.staging), one, two, later,
-            counts_quality=self._run.plan.source.kind == "mapping",
+
+    def _spec(self, table: PlannedTable, host: str, later: str) -> PartitionSpec:
+        layout, plan = table.source.layout, self._run.plan
+        one, two = (self._places.keys_folder(name, host) for name in (layout.director, layout.director2))
+        return PartitionSpec(
+            table.source.table, layout, plan.layout.striping, table.source.reader, table.loader,
+            str(self._run.staging_on(host)), one, two, later,
+            counts_quality=plan.source.kind == "mapping", host=host,
         )  # fmt: skip
-        shared = runtime.share(spec)
-        return (partial(runtime.submit, partition_slice, shared, piece) for piece in slices)
 
     def _check_truth(self, table: PlannedTable, rows: int) -> None:
         truth = self._run.plan.source.truth.get(table.name)

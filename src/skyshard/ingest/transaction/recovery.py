@@ -17,15 +17,13 @@ from pathlib import Path
 import xxhash
 
 from skyshard.catalog.layout import Role
-from skyshard.cluster.private_cluster import CZAR_NAME
+from skyshard.cluster.cluster import CZAR_NAME
 from skyshard.ingest.on_nodes.bounded_futures import answer, answers
 from skyshard.ingest.on_nodes.ingest_site import Site, prototype_names
 from skyshard.ingest.on_nodes.part_tables import (
-    dummy_tables,
+    by_node,
     expected_index_tables,
-    expected_tables,
     index_names,
-    part_name,
     read_replicas,
 )
 from skyshard.ingest.partition.key_files import superseded
@@ -35,13 +33,12 @@ from skyshard.ingest.source import InputSlice
 from skyshard.ingest.transaction.kept_truth import forget_known
 from skyshard.log.events import TRANSACTION_ABORTED, TRANSACTION_ABORTING
 from skyshard.node.node_loader import NodeLoader
+from skyshard.node.shown_tables import dummy_tables, expected_tables
 from skyshard.registry.catalog.director_index import index_table_name
 from skyshard.registry.stored.lifecycle import DatabaseState, Event, TransactionState
 from skyshard.registry.stored.records import OpenTransaction, Replica, dump_table
 from skyshard.registry.stored.sql_tables import INDEX_DATABASE
 
-CLOCKS_S = 60.0
-"""How far the clocks of two hosts may be apart."""
 GRACE_S = 3600.0
 """How long tables stay that a merged one has taken the place of: queries that began before may still read them."""
 
@@ -76,22 +73,22 @@ def _table_content(table: PlannedTable) -> dict[str, object]:
 def sweep(site: Site, database: str, transaction: int, *, is_over: bool = False, grace_s: float = GRACE_S) -> None:
     """Remove what neither finished transactions nor, unless it is over, the records of the given one account for."""
     registry = site.registry
-    registry.transactions.forget_retired(database, grace_s)
+    registry.transactions.forget_retired(database, [*site.nodes, CZAR_NAME], grace_s)
     retired = registry.transactions.retired_tables(database)
     recorded = [] if is_over else registry.replicas.all(database, transaction=transaction)
     replicas = [*registry.replicas.all(database), *recorded]
     published = registry.databases.table_definitions(database)
     dummies = dummy_tables((name, layout.role) for name, (_, layout) in published.items())
     known = {
-        node: expected_tables([r for r in replicas if r.node == node]) | dummies | retired.get(node, set())
-        for node in site.nodes
+        node: expected_tables(mine) | dummies | retired.get(node, set())
+        for node, mine in by_node(replicas, site.nodes).items()
     }
     prototypes = {name for table, layout in published.values() for name in prototype_names(table.name, layout.role)}
     answers({node: handle.call(NodeLoader.sweep, database, known[node]) for node, handle in site.nodes.items()})
     answer("czar", site.czar_loader.call(NodeLoader.sweep, database, prototypes))
     _sweep_index(site, database, transaction, retired.get(CZAR_NAME, set()))
     sweep_kept(site, database)
-    _sweep_staging(site, database, str(transaction))
+    site.clear_staging(database, str(transaction))
 
 
 def _sweep_index(site: Site, database: str, transaction: int, retired: Set[str]) -> None:
@@ -126,28 +123,21 @@ def sweep_kept(site: Site, database: str) -> None:
             shutil.rmtree(folder)
 
 
-def _sweep_staging(site: Site, database: str, kept: str) -> None:
-    for folder in site.folders.staging.glob(f"{database}/*"):
-        if folder.name != kept:
-            shutil.rmtree(folder)
-
-
-def clear_staging(site: Site, database: str) -> None:
-    shutil.rmtree(site.folders.staging / database, ignore_errors=True)
-
-
 def recheck(site: Site, database: str, mine: OpenTransaction) -> list[Replica]:
-    """Read again what is recorded of servers that were started since the transaction began; forget what differs."""
+    """Read again what is recorded of servers that were started since the transaction began; forget what differs.
+
+    A server says when it was started by its own clock, so what it says is compared with what it said.
+    """
     registry = site.registry
-    started = answers({node: handle.call(NodeLoader.started_s) for node, handle in site.nodes.items()})
+    started = site.started_s()
     doubtful = [
         replica
         for replica in registry.replicas.all(database, transaction=mine.id)
-        if started[replica.node] > mine.begun_s - CLOCKS_S
+        if started[replica.node] != mine.servers.get(replica.node)
     ]
     definitions = registry.databases.table_definitions(database, transaction=mine.id)
     found = read_replicas(site.nodes, database, definitions, doubtful)
-    lost = [replica for replica in doubtful if found[replica.node, part_name(replica)].digest != replica.digest]
+    lost = [replica for replica in doubtful if found[replica.node, replica.name].digest != replica.digest]
     registry.replicas.forget(database, mine.id, lost)
     return lost
 
@@ -169,6 +159,6 @@ def take_back(site: Site, database: str, mine: OpenTransaction, error: str = "")
         site.drop_database(database, _directors(site, database, mine.id))
         for folder in site.folders.of_database(database):
             shutil.rmtree(folder, ignore_errors=True)
-    clear_staging(site, database)
+    site.clear_staging(database)
     registry.transactions.take_back(database, mine)
     site.events.tell(TRANSACTION_ABORTED, transaction=mine.id, database=database)

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from skyshard.ingest.on_nodes.build_orders import EMPTY, KeptRows, Target
-from skyshard.ingest.on_nodes.part_tables import part_name
 from skyshard.ingest.plan.ingest_plan import IngestPlan
 from skyshard.registry.registry import Registry
 from skyshard.registry.stored.lifecycle import ContributionState
@@ -57,5 +56,5 @@ def _parts(replicas: Iterable[Replica]) -> Mapping[Target, dict[str, RowDigest]]
     """Names and digests of the parts of each chunk table, oldest first; every replica has the same."""
     parts: dict[Target, dict[str, RowDigest]] = defaultdict(dict)
     for replica in sorted(replicas, key=lambda replica: replica.part):
-        parts[replica.target][part_name(replica)] = RowDigest.parse(replica.digest)
+        parts[replica.target][replica.name] = RowDigest.parse(replica.digest)
     return parts

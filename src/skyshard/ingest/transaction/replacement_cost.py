@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from skyshard.basics.errors import UserError
-from skyshard.ingest.on_nodes.part_tables import part_name
 from skyshard.ingest.plan.ingest_plan import IngestPlan
 from skyshard.ingest.plan.input_files import input_files
 from skyshard.ingest.plan.replacement import bytes_digest, is_same, replacing
@@ -126,7 +125,7 @@ def replacement_cost(registry: Registry, plan: IngestPlan) -> ReplacementCost:
     """What the rows that go leave behind to be written anew; tables that only get rows are not known yet."""
     leaving = leaving_rows(registry, plan.database, plan.replaced)
     replicas = [replica for replica in registry.replicas.all(plan.database) if replica.target in leaving]
-    rows = {(replica.target, part_name(replica)): replica.rows for replica in replicas}
+    rows = {(replica.target, replica.name): replica.rows for replica in replicas}
     directors = _directors(plan)
     keys = sum(part.rows for part in registry.index_parts.all(plan.database) if part.director in directors)
     gone = sum(total.rows for total in leaving.values())

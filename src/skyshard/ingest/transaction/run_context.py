@@ -30,8 +30,17 @@ class RunContext:
 
     @property
     def staging(self) -> Path:
-        """The folder of the transaction's bundles."""
-        return self.site.folders.staging / self.plan.database / str(self.transaction)
+        """The folder of the transaction's bundles on this host."""
+        return self.staging_on("")
+
+    @property
+    def folder(self) -> Path:
+        """The transaction's folder, below the staging folder of each host."""
+        return Path(self.plan.database) / str(self.transaction)
+
+    def staging_on(self, host: str) -> Path:
+        """The folder of the transaction's bundles on a host (``Site.host_of``)."""
+        return self.site.staging_on(host) / self.folder
 
     @property
     def events(self) -> EventLog:

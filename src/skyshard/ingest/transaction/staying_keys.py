@@ -10,19 +10,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from skyshard.basics.errors import ClusterError
-from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
-from skyshard.ingest.on_nodes.bounded_futures import answer
-from skyshard.ingest.on_nodes.part_tables import one_of_each, part_name
+from skyshard.catalog.ddl import stored_table
+from skyshard.catalog.schema import CHUNK_COLUMN, FILE_COLUMN, SUB_CHUNK_COLUMN
+from skyshard.ingest.on_nodes.part_tables import right_of_each
+from skyshard.ingest.on_nodes.read_columns import read_columns
 from skyshard.ingest.partition.director_keys import DirectorKeys, KeyKind, build_keys
-from skyshard.ingest.partition.exported_keys import save_exported
 from skyshard.ingest.partition.kept_keys import keys_elsewhere
 from skyshard.ingest.partition.key_files import WHOLE_MARK
+from skyshard.ingest.partition.stored_keys import save_stored_keys
 from skyshard.ingest.source import SourceTable
 from skyshard.ingest.transaction.replaced_rows import leaving_rows
 from skyshard.ingest.transaction.run_context import RunContext
-from skyshard.node.messages import ExportOrder
-from skyshard.node.node_loader import NodeLoader
 from skyshard.rowimage.digest import RowDigest
 
 
@@ -72,17 +74,16 @@ class StayingKeys:
 def _left_in(run: RunContext, table: SourceTable, kind: KeyKind, chunks: dict[int, RowDigest]) -> list[Path]:
     """Keys of the rows that stay in the chunks that others leave; a file a chunk table."""
     site, leave_out = run.site, run.plan.left_out(table.name)
-    stored = table.table.with_chunk_columns()
-    columns = (table.layout.key, CHUNK_COLUMN, SUB_CHUNK_COLUMN)
-    narrow = Table(table.name, tuple(stored.column(name) for name in columns))
+    stored = stored_table(table.table, table.layout)
+    columns = (table.layout.key, CHUNK_COLUMN, SUB_CHUNK_COLUMN, FILE_COLUMN)
     files, rows = [], 0
     replicas = [replica for replica in site.registry.replicas.all(run.database, table.name) if replica.chunk in chunks]
-    for replica in one_of_each(table.name, replicas):
-        name = part_name(replica)
-        path = run.staging / f"left-{name}.arrow"
-        order = ExportOrder(run.database, narrow, name, str(path), leave_out=leave_out)
-        rows += replica.rows - sum(answer(replica.node, site.nodes[replica.node].call(NodeLoader.export, order)))
-        files.append(save_exported(path, kind))
+    for replica in right_of_each(site, run.database, table.name, stored, replicas):
+        found = read_columns(site, run.database, stored, replica, columns)
+        is_left = pc.invert(pc.is_in(found[-1], pa.array(leave_out, found[-1].type)))
+        left = found.filter(is_left).select(range(3))
+        rows += replica.rows - left.num_rows
+        files.append(save_stored_keys(run.staging / f"left-{replica.name}.npy", left, kind))
     gone = sum(total.rows for total in chunks.values())
     if rows != gone:
         raise ClusterError(

@@ -14,19 +14,18 @@ import numpy as np
 import pyarrow as pa
 
 from skyshard.basics.errors import UserError
+from skyshard.catalog.ddl import stored_table
 from skyshard.catalog.layout import Role, split_director
-from skyshard.catalog.schema import CHUNK_COLUMN, Table
+from skyshard.catalog.schema import CHUNK_COLUMN
 from skyshard.host.array_files import load_array
-from skyshard.ingest.on_nodes.bounded_futures import answer
 from skyshard.ingest.on_nodes.ingest_site import Site
-from skyshard.ingest.on_nodes.part_tables import one_of_each, part_name
+from skyshard.ingest.on_nodes.part_tables import right_of_each
+from skyshard.ingest.on_nodes.read_columns import read_columns
 from skyshard.ingest.partition.bundle import Bundle, SliceReport
 from skyshard.ingest.partition.director_keys import DirectorKeys
 from skyshard.ingest.partition.key_files import is_sealed
 from skyshard.ingest.partition.orphan_keys import ORPHANS, Orphans, distinct, orphans_of, save_orphans
 from skyshard.ingest.plan.ingest_plan import IngestPlan
-from skyshard.node.messages import ExportOrder
-from skyshard.node.node_loader import NodeLoader
 from skyshard.registry.catalog.published_catalog import Catalog
 from skyshard.registry.stored.stray_rows import Stray
 
@@ -127,7 +126,7 @@ class Strays:
         return {(database, table, chunk) for chunk in np.unique(chunks).tolist()}
 
 
-def rebuild_orphans(site: Site, catalog: Catalog, staging: Path) -> None:
+def rebuild_orphans(site: Site, catalog: Catalog) -> None:
     """Read the keys of orphans back from the chunks that have some: all rows there that are not stored with a director.
 
     Those of all transactions are kept as the last one's. Strays are among them: they are recorded already.
@@ -138,29 +137,24 @@ def rebuild_orphans(site: Site, catalog: Catalog, staging: Path) -> None:
         if owner == database and catalog.tables[table].layout.role is Role.DEPENDENT:
             transactions.setdefault(table, []).append(transaction)
     for table, numbers in transactions.items():
-        found = _read_back(site, catalog, table, staging)
+        found = _read_back(site, catalog, table)
         for number in numbers:
             path = orphans_file(site, database, table, number)
             path.parent.mkdir(parents=True, exist_ok=True)
             save_orphans(path, [found] if number == max(numbers) else [])
 
 
-def _read_back(site: Site, catalog: Catalog, table: str, staging: Path) -> Orphans:
+def _read_back(site: Site, catalog: Catalog, table: str) -> Orphans:
     """Keys and chunks of a dependent's rows in chunks with orphans, except those stored with their director."""
     entry = catalog.tables[table]
-    narrow = Table(table, tuple(entry.table.column(name) for name in (entry.layout.key, CHUNK_COLUMN)))
+    stored = stored_table(entry.table, entry.layout)
     owner, director = split_director(entry.layout.director, catalog.database)
     known = DirectorKeys.open(site.folders.keys / owner / director)
     found = []
-    for replica in one_of_each(table, site.registry.replicas.all(catalog.database, table)):
-        if replica.chunk not in entry.orphan_chunks:
-            continue
-        name = part_name(replica)
-        path = staging / f"{name}.arrow"
-        order = ExportOrder(catalog.database, narrow, name, str(path))
-        answer(replica.node, site.nodes[replica.node].call(NodeLoader.export, order))
-        with pa.memory_map(str(path)) as source:
-            keys, chunks = (column.combine_chunks() for column in pa.ipc.open_file(source).read_all().columns)
-            at, places = known.find(keys), chunks.to_numpy()
-            found.append(orphans_of(keys, ~at.is_known | (at.chunks != places), places))
+    mine = [one for one in site.registry.replicas.all(catalog.database, table) if one.chunk in entry.orphan_chunks]
+    for replica in right_of_each(site, catalog.database, table, stored, mine):
+        rows = read_columns(site, catalog.database, stored, replica, (entry.layout.key, CHUNK_COLUMN))
+        keys, chunks = (column.combine_chunks() for column in rows.columns)
+        at, places = known.find(keys), chunks.to_numpy()
+        found.append(orphans_of(keys, ~at.is_known | (at.chunks != places), places))
     return distinct(found)

@@ -25,7 +25,6 @@ Another plan, or ``abort``: all of it is taken back. A kill within ``publish`` f
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -40,6 +39,7 @@ from skyshard.catalog.engines import MYISAM
 from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread
 from skyshard.ingest.on_nodes.disk_writer import DiskWriter
 from skyshard.ingest.on_nodes.ingest_site import Site
+from skyshard.ingest.on_nodes.order_sender import OrderSender
 from skyshard.ingest.on_nodes.part_tables import outdated_tables
 from skyshard.ingest.partition.bundle import Bundle, SliceReport
 from skyshard.ingest.partition.quarantine import join_quarantines
@@ -53,7 +53,7 @@ from skyshard.ingest.transaction.left_behind import LeftBehind, left_behind
 from skyshard.ingest.transaction.load_stage import LoadStage
 from skyshard.ingest.transaction.partition_stage import PartitionStage
 from skyshard.ingest.transaction.quality_of_slices import count_tables
-from skyshard.ingest.transaction.recovery import clear_staging, sweep, sweep_kept
+from skyshard.ingest.transaction.recovery import sweep, sweep_kept
 from skyshard.ingest.transaction.run_context import RunContext
 from skyshard.ingest.transaction.strays import Strays
 from skyshard.log.events import TRANSACTION_PUBLISHED
@@ -77,19 +77,21 @@ class TransactionRun:
 
     def run(self) -> IngestReport:
         """From the first step, or from where a run before this one ended, to the published rows."""
-        run = self._run
+        run, site = self._run, self._run.site
         with (
             closing(BackgroundThread("registry")) as records,
-            closing(DiskWriter()) as to_disk,
+            closing(BackgroundThread("fetch")) as fetches,
+            closing(DiskWriter(site.write_back)) as to_disk,
             closing(BackgroundThread("director-index")) as index_thread,
+            closing(OrderSender(site, run.folder)) as sender,
         ):
             indexes = DirectorIndexes(run, index_thread)
             self._shown("prepare", self._prepare)
-            stage = PartitionStage(run, records, to_disk, indexes)
+            stage = PartitionStage(run, records, fetches, to_disk, indexes)
             reports = {
                 table.name: self._timed("partition", partial(stage.partition, table)) for table in run.plan.tables
             }
-            self._timed("load", LoadStage(run, records, to_disk, indexes, reports).load)
+            self._timed("load", LoadStage(run, records, to_disk, indexes, reports, sender).load)
             self._shown("director index", indexes.finish)
             records.finish()
             to_disk.end()
@@ -140,9 +142,9 @@ class TransactionRun:
         """
         plan, site, registry = self._run.plan, self._run.site, self._run.site.registry
         self._keep_quarantines(report, reports)
-        clear_staging(site, plan.database)
+        site.clear_staging(plan.database)
         site.write_logs(plan.database, plan.layout.engine)
-        os.sync()
+        site.settle(plan.database)
         truth = {
             table.name: plan.source.truth[table.name]
             for table in plan.tables
@@ -157,6 +159,7 @@ class TransactionRun:
             self._publish_replaced(content, behind)
         else:
             registry.transactions.publish(plan.database, self._mine, content)
+        site.keep_records(plan.database, over_later=True)
         self._run.events.tell(TRANSACTION_PUBLISHED, rows=sum(table.rows for table in report.tables))
 
     def _publish_replaced(self, content: TransactionReport, behind: LeftBehind) -> None:

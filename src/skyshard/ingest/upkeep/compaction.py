@@ -7,21 +7,21 @@ before. What is killed on the way is taken back by the next ingest or compaction
 
 from __future__ import annotations
 
-import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from skyshard.basics.errors import UserError
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.basics.progress import Progress, Watcher, unwatched
 from skyshard.catalog.ddl import create_table, part_suffix, physical_name, stored_table
 from skyshard.catalog.engines import TableEngine
+from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.ingest.on_nodes.bounded_futures import answer, drain
 from skyshard.ingest.on_nodes.build_orders import EMPTY, ChunkKey, built_replicas, in_orders, index_definition
 from skyshard.ingest.on_nodes.ingest_site import Site
-from skyshard.ingest.on_nodes.part_tables import outdated_tables, part_name
+from skyshard.ingest.on_nodes.part_tables import by_node, outdated_tables
 from skyshard.ingest.partition.director_keys import KeyKind
 from skyshard.ingest.plan.ingest_plan import loader_of
 from skyshard.ingest.transaction.ending import settle
@@ -31,11 +31,14 @@ from skyshard.node.messages import BuildOrder, DigestOrder, Loader, TableBuild
 from skyshard.node.node_loader import NodeLoader
 from skyshard.registry.catalog.director_index import index_table_name
 from skyshard.registry.catalog.snapshot import parts_of
-from skyshard.registry.stored.lifecycle import Event, TransactionState
-from skyshard.registry.stored.records import COMPACTION, WHOLE, IndexPart, OpenTransaction, Replica
+from skyshard.registry.stored.lifecycle import Event, ReplicaState, TransactionState
+from skyshard.registry.stored.records import COMPACTION, DROPPED_ROWS, WHOLE, IndexPart, OpenTransaction, Replica
 from skyshard.registry.stored.sql_tables import INDEX_DATABASE
 from skyshard.registry.transactions.transaction_report import ReportedMerge, TransactionReport
 from skyshard.rowimage.digest import RowDigest
+
+ChunkTable = tuple[str, int, bool]
+"""Table, chunk, overlap: all parts of it."""
 
 
 @dataclass(slots=True)
@@ -57,6 +60,9 @@ def compact(
 ) -> Compacted:
     """Merge the parts of every chunk table that has at least ``fewest``, and of the director indexes.
 
+    A chunk table with a replica that is not good stays as it is until a repair, and one whose nodes do not all have the
+    same parts until ``replicas fill``.
+
     Args:
         database: its stored name.
 
@@ -67,18 +73,19 @@ def compact(
     registry = site.registry
     called = registry.published.stored_catalog(database).called
     with registry.ingesting(database), site.held(database):
-        _require_nothing_open(site, database, called)
+        require_nothing_open(site, database, called)
         work = _Compaction(site, database, max(2, fewest), watcher)
         done = replace(work.run() if work.is_needed else Compacted(database), database=called)
         sweep(site, database, done.transaction, is_over=True, grace_s=grace_s)
     return done
 
 
-def _require_nothing_open(site: Site, database: str, called: str) -> None:
+def require_nothing_open(site: Site, database: str, called: str) -> None:
+    """Take back what an interrupted merge or drop of rows left; refuse while an ingest has not finished."""
     found = site.registry.transactions.find_open(database)
     if found is None:
         return
-    if found.plan != COMPACTION and found.state is not TransactionState.ABORTING:
+    if found.plan not in (COMPACTION, DROPPED_ROWS) and found.state is not TransactionState.ABORTING:
         raise UserError(f"'{called}' has an unfinished transaction", remedy="run its ingest again first")
     take_back(site, database, site.registry.transactions.take_over(found), "interrupted")
 
@@ -92,7 +99,10 @@ class _Compaction:
         self._database = database
         self._watch = watcher
         self._replicas = registry.replicas.all(database)
-        self._merged = {target for target, parts in parts_of(self._replicas).items() if len(parts) >= fewest}
+        at_fault = {replica.target for replica in self._replicas if replica.state is not ReplicaState.GOOD}
+        at_fault |= unequal(self._replicas)
+        parts = parts_of(self._replicas)
+        self._merged = {target for target in parts if len(parts[target]) >= fewest and target not in at_fault}
         by_director: dict[str, list[IndexPart]] = defaultdict(list)
         for part in registry.index_parts.all(database):
             by_director[part.director].append(part)
@@ -106,7 +116,7 @@ class _Compaction:
         site, database, start = self._site, self._database, time.monotonic()
         layout = site.registry.databases.layout(database)
         assert layout is not None
-        mine = site.registry.transactions.begin(database, layout, COMPACTION, COMPACTION)
+        mine = site.registry.transactions.begin(database, layout, COMPACTION, COMPACTION, site.started_s())
         site.events.tell(
             COMPACTION_BEGUN, transaction=mine.id, database=database, tables=len(self._merged),
             indexes=len(self._indexes),
@@ -127,12 +137,13 @@ class _Compaction:
             sum(replica.rows for replica in made), sum(replica.bytes for replica in made), time.monotonic() - start,
         )  # fmt: skip
         site.write_logs(database, engine.name)
-        os.sync()
+        site.settle(database)
         site.registry.transactions.move(mine, Event.COMMIT)
         merged = ReportedMerge(tables=done.tables, parts=done.parts, bytes=done.bytes)
         site.registry.transactions.publish_merged(
             database, mine, TransactionReport(compacted=merged), outdated_tables(site, database, made, indexes)
         )
+        site.keep_records(database, over_later=True)
         events = site.events.about(transaction=mine.id, database=database)
         events.tell(PARTS_MERGED, parts=done.parts, tables=done.tables)
         events.tell(TRANSACTION_PUBLISHED, rows=done.rows)
@@ -141,23 +152,33 @@ class _Compaction:
     def _make_tables(self, mine: OpenTransaction, engine: TableEngine) -> list[Replica]:
         """The merged table of every chunk table on every node that holds it."""
         site, start = self._site, time.monotonic()
-        queues = {node: list(self._orders(node, mine.id, engine)) for node in site.nodes}
+        replicas = sorted(self._replicas, key=lambda replica: (replica.chunk, replica.part))
+        definitions = site.registry.databases.table_definitions(self._database)
+        held = by_node((replica for replica in replicas if replica.target in self._merged), site.nodes)
+        queues = {node: list(self._orders(definitions, held[node], mine.id, engine)) for node in site.nodes}
         total = sum(len(order.builds) for orders in queues.values() for order in orders)
         made: list[Replica] = []
-        for node, order, tables in drain(queues, site.nodes):
+        rows = size = 0
+        for node, order, tables in drain(queues, site.build):
             new = built_replicas(node, order, tables)
             site.registry.replicas.add(self._database, mine.id, new)
             made += new
-            rows, size = sum(replica.rows for replica in made), sum(replica.bytes for replica in made)
+            rows, size = rows + sum(replica.rows for replica in new), size + sum(replica.bytes for replica in new)
             self._watch(Progress("compact", len(made), total, rows, size, time.monotonic() - start))
+        _require_same(made)
         return made
 
-    def _orders(self, node: str, transaction: int, engine: TableEngine) -> Iterable[BuildOrder]:
-        definitions = self._site.registry.databases.table_definitions(self._database)
+    def _orders(
+        self,
+        definitions: Mapping[str, tuple[Table, TableLayout]],
+        replicas: Sequence[Replica],
+        transaction: int,
+        engine: TableEngine,
+    ) -> Iterable[BuildOrder]:
+        """What a node that holds these has to make, in the order of their chunks."""
         by_kind: dict[tuple[str, bool], dict[ChunkKey, list[Replica]]] = defaultdict(lambda: defaultdict(list))
-        for replica in sorted(self._replicas, key=lambda replica: (replica.chunk, replica.part)):
-            if replica.node == node and replica.target in self._merged:
-                by_kind[replica.table, replica.is_overlap][replica.target[1:]].append(replica)
+        for replica in replicas:
+            by_kind[replica.table, replica.is_overlap][replica.target[1:]].append(replica)
         for (table, is_overlap), targets in by_kind.items():
             stored = stored_table(*definitions[table], overlap=is_overlap)
             builds = [_merged(stored, parts, transaction, engine) for parts in targets.values()]
@@ -186,6 +207,24 @@ class _Compaction:
         return part
 
 
+def unequal(replicas: Iterable[Replica]) -> set[ChunkTable]:
+    """The chunk tables whose nodes do not all have the same parts: merged, each would have other rows."""
+    held: dict[ChunkTable, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+    for replica in replicas:
+        held[replica.target][replica.node].add(replica.part)
+    return {target for target, nodes in held.items() if len(set(map(frozenset, nodes.values()))) > 1}
+
+
+def _require_same(made: Iterable[Replica]) -> None:
+    """Make sure that a table that was merged on several nodes has the same rows on each."""
+    found: dict[ChunkTable, str] = {}
+    for replica in made:
+        if found.setdefault(replica.target, replica.digest) != replica.digest:
+            raise ClusterError(
+                f"the parts of {replica.name} are not the same on all nodes", remedy="run skyshard replicas verify"
+            )
+
+
 def _merged(stored: Table, parts: Sequence[Replica], transaction: int, engine: TableEngine) -> TableBuild:
     """One table of all rows that a node's parts of a chunk table have."""
     first = parts[0]
@@ -194,5 +233,5 @@ def _merged(stored: Table, parts: Sequence[Replica], transaction: int, engine: T
     create = create_table(stored, name, engine=engine, unique=False)  # two parts may have a value each
     return TableBuild(
         name, first.table, first.chunk, first.is_overlap, transaction, create, (),
-        total.rows, str(total), tuple(map(part_name, parts)),
+        total.rows, str(total), tuple(one.name for one in parts),
     )  # fmt: skip

@@ -13,9 +13,10 @@ from skyshard.catalog.ddl import stored_table
 from skyshard.catalog.layout import Layout
 from skyshard.ingest.on_nodes.bounded_futures import answer
 from skyshard.ingest.on_nodes.ingest_site import Site
-from skyshard.ingest.on_nodes.part_tables import shown_tables
+from skyshard.ingest.on_nodes.part_tables import by_node
 from skyshard.node.messages import MergeTableOrder, RepairOrder, ShownTable
 from skyshard.node.node_loader import NodeLoader
+from skyshard.node.shown_tables import shown_tables
 from skyshard.registry.stored.records import Replica
 
 _SOURCES: tuple[Literal["index", "definition"], ...] = ("index", "definition")
@@ -28,11 +29,11 @@ def repair_faults(site: Site, database: str, layout: Layout) -> int:
     Raises:
         ClusterError: a table that is at fault after that, too.
     """
-    return sum(_repair_node(site, database, layout, node) for node in site.nodes)
+    held = by_node(site.registry.replicas.all(database), site.nodes)
+    return sum(_repair_node(site, database, layout, node, held[node]) for node in site.nodes)
 
 
-def _repair_node(site: Site, database: str, layout: Layout, node: str) -> int:
-    replicas = [replica for replica in site.registry.replicas.all(database) if replica.node == node]
+def _repair_node(site: Site, database: str, layout: Layout, node: str, replicas: Sequence[Replica]) -> int:
     shown = shown_tables(replicas)
     first = found = _unsound(site, database, node, shown)
     parts = {part for table in shown for part in table.parts}

@@ -6,10 +6,12 @@ when its rows and its digest are what partitioning said, and is recorded only th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from skyshard.basics.errors import ClusterError, SkyshardError
 from skyshard.catalog.engines import MYISAM
@@ -17,9 +19,9 @@ from skyshard.db.connection import Connection, quote_name
 from skyshard.host.disk_space import require_room
 from skyshard.node.load.converted_images import convert_images, copy_rows, kept_rows, loading
 from skyshard.node.load.doubled_rows import NotIndexed, may_be_doubled, refuse_doubled, refuse_repeated
-from skyshard.node.load.image_files import EmptyTable, write_image, write_index
+from skyshard.node.load.image_files import EmptyTable, copy_data, copy_index, data_digest, write_image, write_index
 from skyshard.node.load.load_data import load_data
-from skyshard.node.messages import BuildOrder, BuiltTable, BundleSlice, Loader, TableBuild
+from skyshard.node.messages import BuildOrder, BuiltTable, BundleSlice, Loader, MadeFiles, TableBuild
 from skyshard.node.read.byte_batches import by_bytes
 from skyshard.node.read.record_groups import mapped_records, record_groups
 from skyshard.node.read.table_digests import row_counts, table_digests
@@ -34,6 +36,14 @@ ARIA = "Aria"
 REPAIRED_AT_ONCE_BYTES = 1 << 30
 _ROOM_A_BYTE = 2
 """Bytes that a byte of rows takes while its table is made: the data, and its indexes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    """The digest of a table's rows as they are in its file, and by what other nodes can have the same table."""
+
+    digest: RowDigest
+    files: MadeFiles | None = None
 
 
 class TableBuilder:
@@ -60,12 +70,12 @@ class TableBuilder:
             refuse_doubled(self._connection, order, self._fill)  # it may pass over a whole table in silence
         sizes = table_sizes(self._connection, self._data, order.database, order.engine, names)
         return [
-            self._checked(order, build, counts[build.name], sizes[build.name], digest)
-            for build, digest in zip(order.builds, found, strict=True)
+            self._checked(order, build, counts[build.name], sizes[build.name], one)
+            for build, one in zip(order.builds, found, strict=True)
         ]
 
-    def _fill(self, order: BuildOrder) -> list[RowDigest]:
-        """Make the tables of an order; their digests, read back, in its order."""
+    def _fill(self, order: BuildOrder) -> list[_Filled]:
+        """Make the tables of an order; what is in them, read back, in its order."""
         names = [build.name for build in order.builds]
         clear_tables(self._connection, self._data, order.database, names)
         if order.loader is Loader.IMAGE and order.engine == MYISAM.name:
@@ -77,7 +87,7 @@ class TableBuilder:
             self._load(order)
         if order.engine == ARIA and names:  # of tables that are not transactional it keeps pages back until then
             self._connection.execute("FLUSH TABLES " + ", ".join(map(quote_name, names)))
-        return table_digests(self._connection, self._data, order.database, order.table, names)
+        return list(map(_Filled, table_digests(self._connection, self._data, order.database, order.table, names)))
 
     def _load(self, order: BuildOrder) -> None:
         """Make the tables of an order by statements that load them: what is merged, or text."""
@@ -95,7 +105,7 @@ class TableBuilder:
         kept = [piece for file in files for piece in _kept_records(file, build.leave_out, layout)]
         return replace(build, slices=(*kept, *build.slices))
 
-    def _install_images(self, order: BuildOrder) -> list[RowDigest]:
+    def _install_images(self, order: BuildOrder) -> list[_Filled]:
         """Make tables by writing their files; their digests are read back from these.
 
         Each file is a new one, the definition comes last, and the server closes what was opened in between: no
@@ -104,28 +114,49 @@ class TableBuilder:
         """
         empty = self._empty_tables(order)
         layout = RecordLayout.of(order.table)
-        targets = [self._data.data_file(order.database, build.name) for build in order.builds]
+        targets = {build.name: self._data.data_file(order.database, build.name) for build in order.builds}
         require_room(self._data.path, _ROOM_A_BYTE * layout.length * sum(build.rows for build in order.builds))
-        for build, target in zip(order.builds, targets, strict=True):
-            write_image(target, build, layout.length)
-        found, left = self._index(order, targets, layout, empty)
+        copied = [build for build in order.builds if build.made and copy_data(targets[build.name], build.made)]
+        names = {build.name for build in copied}
+        own = [build for build in order.builds if build.name not in names]
+        for build in own:
+            write_image(targets[build.name], build, layout.length)
+        found = {build.name: _Filled(RowDigest.parse(build.digest)) for build in copied}
+        left = [build for build in copied if not self._copy_index(build, targets[build.name], layout, empty)]
+        found |= self._index(own, targets, layout, empty, left)
         self._connection.execute("FLUSH TABLES " + ", ".join(quote_name(build.name) for build in order.builds))
         self._repair(left, layout.length)
-        return found
+        return [found[build.name] for build in order.builds]
+
+    def _copy_index(
+        self, build: TableBuild, target: Path, layout: RecordLayout, empty: Mapping[str, EmptyTable]
+    ) -> bool:
+        """Index a table whose data file was copied; False where the server has to."""
+        if build.made is not None and copy_index(target, build.made, empty[build.name]):
+            return True
+        return write_index(target, build, mapped_records(target, layout), layout, empty[build.name]) is not None
 
     def _index(
-        self, order: BuildOrder, targets: Sequence[Path], layout: RecordLayout, empty: dict[str, EmptyTable]
-    ) -> tuple[list[RowDigest], list[TableBuild]]:
-        """Read the data files back and index them; returns the digests, and the builds that the server has to index."""
-        found, left = [], []
-        waiting = zip(order.builds, targets, strict=True)
-        for group in record_groups(targets, layout):
-            for records in group.each:
-                build, target = next(waiting)
-                if not write_index(target, build, records, layout, empty[build.name]):
+        self,
+        builds: Sequence[TableBuild],
+        targets: Mapping[str, Path],
+        layout: RecordLayout,
+        empty: Mapping[str, EmptyTable],
+        left: list[TableBuild],
+    ) -> dict[str, _Filled]:
+        """Read data files back, digest and index them; builds that the server has to index are added to ``left``."""
+        found: dict[str, _Filled] = {}
+        waiting = iter(builds)
+        for group in record_groups([targets[build.name] for build in builds], layout):
+            for records, digest in zip(group.each, group.digests(len(layout.slots)), strict=True):
+                build = next(waiting)
+                target = targets[build.name]
+                index = write_index(target, build, records, layout, empty[build.name])
+                if index is None:
                     left.append(build)
-            found += group.digests(len(layout.slots))
-        return found, left
+                files = MadeFiles(str(target), data_digest(records.view(np.uint8).data), index or "")
+                found[build.name] = _Filled(digest, files if len(records) else None)
+        return found
 
     def _empty_tables(self, order: BuildOrder) -> dict[str, EmptyTable]:
         """What an empty table of each build is: one of each kind is created, for a wide CREATE TABLE takes 30 ms."""
@@ -148,17 +179,17 @@ class TableBuilder:
                 if kind == "error" or (kind == "status" and text != "OK"):
                     raise NotIndexed(f"node '{self._node}', table {name}: {text}", remedy="run the ingest again")
 
-    def _checked(self, order: BuildOrder, build: TableBuild, count: int, size: int, found: RowDigest) -> BuiltTable:
-        if count != build.rows or str(found) != build.digest:
+    def _checked(self, order: BuildOrder, build: TableBuild, count: int, size: int, found: _Filled) -> BuiltTable:
+        if count != build.rows or str(found.digest) != build.digest:
             for piece in build.slices:
                 if piece.is_own:  # it may be the table's file: the next run makes it again
                     Path(piece.bundle).unlink(missing_ok=True)
             raise ClusterError(
-                f"node '{self._node}', table {order.database}.{build.name}: {count} rows with digest {found} are "
-                f"where {build.rows} rows with digest {build.digest} were written",
+                f"node '{self._node}', table {order.database}.{build.name}: {count} rows with digest {found.digest} "
+                f"are where {build.rows} rows with digest {build.digest} were written",
                 remedy="run the ingest again; if it stays, use --loader load-data and tell us",
             )
-        return BuiltTable(build.name, count, size, build.digest)
+        return BuiltTable(build.name, count, size, build.digest, found.files)
 
 
 def _kept_records(file: Path, leave_out: Sequence[int], layout: RecordLayout) -> list[BundleSlice]:

@@ -1,4 +1,4 @@
-"""Loads rows by LOAD DATA: text is written into the server's data folder, loaded and counted; a warning is an error."""
+"""Loads rows by LOAD DATA: text is written where the server may read it, loaded and counted; a warning is an error."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def load_data(connection: Connection, data: ServerFiles, database: str, table: T
                 text = load_text(batch, table)
                 require_room(data.path, _ROOM_A_BYTE * (file.tell() + len(text)))
                 file.write(text)
-        loaded = _load_file(connection, table, build.name, path)
+        loaded = _load_file(connection, table, build.name, path.relative_to(data.path))
         if connection.warning_count():
             raise _refused(table, connection.warnings()[0][2])
         rows = sum(piece.rows for piece in build.slices)
@@ -54,11 +54,11 @@ def _batches(build: TableBuild) -> Iterator[pa.RecordBatch]:
             yield pa.ipc.open_file(source).get_batch(piece.offset)
 
 
-def _load_file(connection: Connection, table: Table, name: str, path: Path) -> int:
-    """Load a file of the server's data folder; returns how many rows it took."""
+def _load_file(connection: Connection, table: Table, name: str, inside: Path) -> int:
+    """Load a file, by its path inside the server's data folder; returns how many rows it took."""
     columns = ", ".join(quote_name(column.name) for column in table)
     sql = (
-        f"LOAD DATA INFILE {quote_text(f'./{path.name}')} INTO TABLE {quote_name(name)} CHARACTER SET binary "
+        f"LOAD DATA INFILE {quote_text(f'./{inside}')} INTO TABLE {quote_name(name)} CHARACTER SET binary "
         rf"FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' ({columns})"
     )
     try:

@@ -13,7 +13,6 @@ from skyshard.catalog.schema import Table
 from skyshard.db.connection import Connection, quote_name
 from skyshard.node.messages import ExportOrder
 from skyshard.node.read.record_groups import RecordGroup, mapped_records
-from skyshard.node.server.left_out import without_files
 from skyshard.node.server.scratch_tables import scratch_table
 from skyshard.node.server.server_files import ServerFiles
 from skyshard.rowimage.digest import RowDigest
@@ -45,8 +44,7 @@ def copied_digests(
 def copy_records(connection: Connection, data: ServerFiles, order: ExportOrder) -> int:
     """Write a table's rows to a file as packed records; returns how many there are."""
     with scratch_table(connection, data, order.table) as scratch:
-        rows = quote_name(order.name) + without_files(order.leave_out)
-        count = connection.execute(f"INSERT INTO {scratch.name} SELECT * FROM {rows}")
+        count = connection.execute(f"INSERT INTO {scratch.name} SELECT * FROM {quote_name(order.name)}")
         scratch.close(connection)
         shutil.copyfile(scratch.data, order.path)
     return count

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from skyshard.basics.array_types import RowIndexes
 from skyshard.basics.errors import ClusterError
+from skyshard.catalog.schema import Table
 from skyshard.db.connection import Connection, quote_name
 from skyshard.node.messages import RowsOrder
 from skyshard.node.read.read_table import select_batches
@@ -61,8 +62,8 @@ def _sources(
     """A table's rows, in one piece or several: records, or batches of the wanted columns."""
     table = order.table
     if table.has_blob or not RecordLayout.is_packable(table):
-        for batch in select_batches(connection, table, name):
-            yield batch.select(list(order.columns))
+        narrow = Table(table.name, tuple(table.column(column) for column in order.columns))
+        yield from select_batches(connection, narrow, name)
         return
     layout, file = RecordLayout.of(table), data.data_file(order.database, name)
     if file.exists():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from skyshard.basics.errors import Bug, ClusterError, UserError
 from skyshard.catalog.schema import Table
 from skyshard.db.connection import Connection, quote_name
+from skyshard.db.server_errors import is_passing
 from skyshard.node.messages import DigestOrder, TableDigest
 from skyshard.node.read.copied_rows import copied_digests
 from skyshard.node.read.read_table import scan_blob_table
@@ -18,6 +20,11 @@ from skyshard.rowimage.digest import RowDigest
 from skyshard.rowimage.record import RecordLayout
 
 COUNTED_AT_ONCE = 64
+_OF_THE_WORKER = {
+    errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR, errno.EACCES, errno.EPERM, errno.ESTALE,
+}  # fmt: skip
+"""What keeps a worker from a file and says nothing of what is in it; a device's error (EIO) is the file's."""
+_MEND = "run it as the server's user, with the server's umask and enough files"
 
 
 def current_digests(opened: OpenSession, data: ServerFiles, order: DigestOrder) -> list[TableDigest]:
@@ -28,6 +35,10 @@ def current_digests(opened: OpenSession, data: ServerFiles, order: DigestOrder) 
             counts = row_counts(connection, order.names)
             return [_compared(name, one, counts[name]) for name, one in zip(order.names, found, strict=True)]
         except (ClusterError, UserError, OSError) as error:
+            if not isinstance(error, OSError) and is_passing(error):
+                raise
+            if isinstance(error, OSError) and error.errno in _OF_THE_WORKER:
+                raise ClusterError(f"the worker beside '{data.path}': {error}", remedy=_MEND, retryable=True) from error
             if len(order.names) == 1:
                 return [TableDigest(order.names[0], 0, "", str(error))]
     alone = [replace(order, names=(name,)) for name in order.names]

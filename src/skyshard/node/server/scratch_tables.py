@@ -19,9 +19,10 @@ from skyshard.catalog.ddl import create_table
 from skyshard.catalog.schema import Table
 from skyshard.cluster.accounts import SCRATCH_DATABASE
 from skyshard.db.connection import Connection, quote_name
+from skyshard.host.processes import host_id
 from skyshard.node.server.server_files import ServerFiles, file_name
 
-_OURS = re.compile(r"rows-(\d+)-[\d-]+")
+_OURS = re.compile(r"rows-(\w+)-(\d+)-[\d-]+")
 _NUMBERS = itertools.count()
 
 
@@ -46,7 +47,7 @@ class ScratchTable:
 def scratch_table(connection: Connection, data: ServerFiles, table: Table) -> Iterator[ScratchTable]:
     """An empty table with the columns of this one, for as long as the block."""
     _remove_left(connection, data)
-    bare = f"rows-{os.getpid()}-{get_ident()}-{next(_NUMBERS)}"
+    bare = f"rows-{host_id()}-{os.getpid()}-{get_ident()}-{next(_NUMBERS)}"
     name = f"{quote_name(SCRATCH_DATABASE)}.{quote_name(bare)}"
     made = create_table(Table(table.name, table.columns), bare).replace(quote_name(bare), name, 1)
     connection.execute(made)
@@ -62,5 +63,5 @@ def _remove_left(connection: Connection, data: ServerFiles) -> None:
     for file in data.database(SCRATCH_DATABASE).glob(f"{prefix}*.frm"):
         name = file.stem.replace("@002d", "-")
         found = _OURS.fullmatch(name)
-        if found and not os.path.exists(f"/proc/{found.group(1)}"):
+        if found and found.group(1) == host_id() and not os.path.exists(f"/proc/{found.group(2)}"):
             connection.execute(f"DROP TABLE IF EXISTS {quote_name(SCRATCH_DATABASE)}.{quote_name(name)}")

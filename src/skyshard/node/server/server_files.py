@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from skyshard.cluster.accounts import SCRATCH_DATABASE
+
 TABLE_ENDINGS = (".MYD", ".MYI", ".frm", ".MAD", ".MAI", ".ibd", ".MRG")
 """What the files of a table end in: data, indexes and definition of the engines that layouts may name."""
 _DEVICE = re.compile(r"aux|con|prn|nul|com[1-9]|lpt[1-9]", re.IGNORECASE)
@@ -46,11 +48,12 @@ class ServerFiles:
         known = {file_name(name) for name in tables}
         begin = file_name(prefix).removesuffix("@@@")  # the tail that a whole name may get
         inside = [path for path in self.database(database).glob(f"{begin}*") if not _belongs(path.name, known)]
-        return sorted([*inside, *self.path.glob(f"load-{file_name(database)}-{begin}*")])
+        texts = self.database(SCRATCH_DATABASE).glob(f"load-{file_name(database)}-{begin}*")
+        return sorted([*inside, *texts])
 
     def load_file(self, database: str, table: str) -> Path:
-        """Where this process writes the text that LOAD DATA reads into a table."""
-        return self.path / f"load-{file_name(database)}-{file_name(table)}-{os.getpid()}.tsv"
+        """Where this process writes the text that LOAD DATA reads into a table: where ``secure-file-priv`` lets it."""
+        return self.database(SCRATCH_DATABASE) / f"load-{file_name(database)}-{file_name(table)}-{os.getpid()}.tsv"
 
 
 @lru_cache(maxsize=4096)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from skyshard.basics.errors import ClusterError
 from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name
-from skyshard.db.lock_names import key_in, lock_name
+from skyshard.db.lock_names import key_in, lock_name, stay_open
 from skyshard.db.silence_watch import SilenceWatch
 from skyshard.host.disk_space import require_room
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
@@ -38,6 +38,7 @@ class ServerSessions:
         self.release(database)
         connection = self._connect()
         with self._pulse.watch(connection):
+            stay_open(connection)
             name = lock_name(key_in(self._data), f"load {database}")
             is_ours = connection.value("SELECT GET_LOCK(%s, %s)", [name, HOLD_TIMEOUT_S]) == 1
         if not is_ours:
@@ -78,4 +79,6 @@ class ServerSessions:
             yield held
 
     def _connect(self, database: str = "") -> Connection:
-        return connect(self._endpoint, Account.LOADER, database, connect_timeout_s=self._pulse.connect_timeout_s)
+        made = connect(self._endpoint, Account.LOADER, database, connect_timeout_s=self._pulse.connect_timeout_s)
+        made.limit_silence(self._pulse.silence_s)
+        return made

@@ -44,6 +44,15 @@ class Databases(Store):
             found = connection.scalar(sa.select(t.databases.c.layout).where(t.databases.c.name == database))
         return Layout.model_validate(found) if found else None
 
+    def set_replicas(self, database: str, replicas: int) -> None:
+        """Have a published database ask for so many replicas of each chunk."""
+        where = t.databases.c.name == database
+        with self._writer.begin() as connection:
+            layout = connection.scalar(sa.select(t.databases.c.layout).where(where).with_for_update())
+            changed = {**(layout or {}), "replicas": replicas}
+            connection.execute(sa.update(t.databases).where(where).values(layout=changed))
+            generation.advance(connection)
+
     def add_table(self, database: str, table: Table, layout: TableLayout, loader: str, transaction: int) -> None:
         """Register a table, or check that it is the same one.
 

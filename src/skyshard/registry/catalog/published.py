@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
+from skyshard.basics.errors import SkyshardError
 from skyshard.db.connection import Account, Endpoint, connect
 from skyshard.registry.catalog import director_index, snapshot
 from skyshard.registry.catalog.database_names import DatabaseNames, read_names
 from skyshard.registry.catalog.published_catalog import Catalog, Chunks
+from skyshard.registry.stored import chunk_entries
+from skyshard.registry.stored.plain_sql import GENERATION
 from skyshard.registry.stored.store import Engines, Store
 
 
@@ -17,6 +21,11 @@ class Published(Store):
     def __init__(self, engines: Engines, czar: Endpoint) -> None:
         super().__init__(engines)
         self._czar = czar
+
+    def generation(self) -> int:
+        """The number that goes up with every change of what queries see."""
+        with self._plain.reading() as connection:
+            return int(connection.value(GENERATION))
 
     def names(self) -> DatabaseNames:
         """What databases are called at this moment."""
@@ -34,12 +43,23 @@ class Published(Store):
         """
         with self._plain.reading() as connection:
             names = read_names(connection)
-            return snapshot.read_catalog(connection, names.stored(name), names)
+            database = names.stored(name)
+            catalog, made = snapshot.read_catalog(connection, database, names)
+        self._keep(database, made)
+        return catalog
 
     def stored_catalog(self, database: str, names: DatabaseNames | None = None) -> Catalog:
         """The same by its stored name; ``names`` as they were read before."""
         with self._plain.reading() as connection:
-            return snapshot.read_catalog(connection, database, names or read_names(connection))
+            catalog, made = snapshot.read_catalog(connection, database, names or read_names(connection))
+        self._keep(database, made)
+        return catalog
+
+    def _keep(self, database: str, made: snapshot.Made) -> None:
+        """Spare the next process what this one had to make; a registry that cannot be written to is no error here."""
+        if made:
+            with contextlib.suppress(SkyshardError), self._plain.writing() as connection:
+                chunk_entries.keep(connection.execute, database, made)
 
     def index_table(self, database: str, director: str) -> str:
         """Quoted name of the table that shows a director's index; empty when it has none."""

@@ -11,24 +11,9 @@ from typing import Protocol
 
 from skyshard.catalog.layout import Layout, TableLayout
 from skyshard.catalog.schema import Table
+from skyshard.registry.catalog.chunk_entries import NO_CHUNKS, ChunkEntries
 
 Chunks = frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkEntry:
-    """One chunk of one table: its own rows, the rows of its overlap table, and the nodes that hold a replica.
-
-    ``suffix`` and ``overlap_suffix`` end the names of its tables in this generation (``ddl.shown_suffix``): a
-    query that keeps its catalog keeps the state that it began with, whatever is published meanwhile.
-    """
-
-    rows: int
-    overlap_rows: int
-    nodes: tuple[str, ...]
-    bytes: int = 0
-    suffix: str = ""
-    overlap_suffix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +29,7 @@ class CatalogTable:
     table: Table
     layout: TableLayout
     rows: int
-    chunks: Mapping[int, ChunkEntry]
+    chunks: ChunkEntries = NO_CHUNKS
     orphan_chunks: frozenset[int] = frozenset()
     suffix: str = ""
     """Of a regular table's name in this generation."""
@@ -53,6 +38,12 @@ class CatalogTable:
     """The key columns (``layout.key``, ``layout.key2``) whose director has rows of one key in several chunks."""
     position_is_local: bool = True
     """False where rows of a dependent are in another chunk than that of the positions that they carry."""
+    holders: tuple[str, ...] | None = None
+    """Of a regular table: the nodes that hold it, good; None where all do."""
+
+    def is_on(self, node: str) -> bool:
+        """Whether a node can read the table, as far as it is whole: chunks have nodes of their own."""
+        return self.holders is None or node in self.holders
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from skyshard.catalog.ddl import shown_suffix
 from skyshard.catalog.layout import Layout, TableLayout, split_director
 from skyshard.catalog.schema import Table
 from skyshard.db.connection import Connection
+from skyshard.registry.catalog.chunk_entries import NO_CHUNKS, ChunkEntries
 from skyshard.registry.catalog.database_names import DatabaseGone, DatabaseNames
-from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable, ChunkEntry
-from skyshard.registry.stored import plain_sql
+from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable
+from skyshard.registry.stored import chunk_entries, plain_sql
+from skyshard.registry.stored.entry_columns import EntryColumns
 from skyshard.registry.stored.lifecycle import DatabaseState, ReplicaState
-from skyshard.registry.stored.records import Replica, load_table
+from skyshard.registry.stored.records import WHOLE, Replica, load_table
+
+Made = Mapping[str, tuple[int, EntryColumns]]
+"""Table → the generation in which its rows were read, and the entries that were made of them."""
 
 
 def read_replicas(
@@ -32,23 +36,38 @@ def read_replicas(
     table: str = "",
 ) -> list[Replica]:
     """Replicas of finished transactions, or of one transaction whatever its state; with ``after`` of a range."""
-    which = plain_sql.OF_FINISHED
+    text = plain_sql.REPLICAS
     arguments: list[str | int] = [database]
     if transaction is not None:
         which = plain_sql.OF_TRANSACTION if after is None else plain_sql.OF_TRANSACTIONS_BETWEEN
+        text = plain_sql.REPLICAS_OF + which
         arguments += [number for number in (after, transaction) if number is not None]
     if table:
-        which, arguments = which + plain_sql.OF_TABLE, [*arguments, table]
+        text, arguments = text + plain_sql.OF_TABLE, [*arguments, table]
+    rows = connection.rows(plain_sql.LONG_TEXTS + text + plain_sql.BY_TABLE, arguments)
+    return [replica for row in rows for replica in _replicas(*row)]
+
+
+def _replicas(table: str, count: int, numbers: str, nodes: str, states: str, digests: str) -> list[Replica]:
+    """Replicas of one table from the lists of their values; equal names are one object."""
+    state_of = {str(state): state for state in ReplicaState}
+    known: dict[str, str] = {}
     return [
-        Replica(name, int(chunk), bool(is_overlap), node, int(rows), int(size), digest, int(part), ReplicaState(state))
-        for name, chunk, is_overlap, node, rows, size, digest, part, state in connection.rows(
-            plain_sql.REPLICAS + which, arguments
+        Replica(
+            table, chunk, bool(is_overlap), known.setdefault(node, node), rows, size, digest, part, state_of[state]
         )
-    ]
+        for (chunk, is_overlap, part, rows, size), node, state, digest in zip(
+            chunk_entries.numbers_of(numbers, count).tolist(), nodes.split(","), states.split(","), digests.split(","),
+            strict=True,
+        )
+    ]  # fmt: skip
 
 
-def read_catalog(connection: Connection, database: str, names: DatabaseNames) -> Catalog:
+def read_catalog(connection: Connection, database: str, names: DatabaseNames) -> tuple[Catalog, Made]:
     """The catalog of a published database, by its stored name; ``names`` say what people call it.
+
+    Returns:
+        The catalog, and the entries of tables for which none were kept: they took long to make.
 
     Raises:
         DatabaseGone: there is none of that name.
@@ -56,25 +75,35 @@ def read_catalog(connection: Connection, database: str, names: DatabaseNames) ->
     found = connection.rows(plain_sql.DATABASE, [database])
     if not found or found[0][0] != DatabaseState.PUBLISHED:
         raise DatabaseGone(f"no database '{names.shown(database)}'", remedy="it was dropped just now")
-    by_table: dict[str, list[Replica]] = defaultdict(list)
-    nodes = set()
-    for replica in read_replicas(connection, database):
-        by_table[replica.table].append(replica)
-        nodes.add(replica.node)
-    orphans = _chunks_by_table(connection, plain_sql.ORPHAN_CHUNKS, database)
+    entries, made = _entries(connection, database)
     strayed = _chunks_by_table(connection, plain_sql.STRAY_CHUNKS, database)
     spread = _spread_directors(connection)
     tables: dict[str, CatalogTable] = {}
-    for row in _read_tables(connection, database):
+    for row, columns in entries:
         name = row.table.name
-        apart = orphans[name] | strayed[name]  # some lost their director after they came
-        table = replace(_catalog_table(row, by_table[name], apart), stray_chunks=frozenset(strayed[name]))
+        table = _catalog_table(row, columns, frozenset(strayed[name]))
         tables[name] = replace(table, spread_keys=_spread_keys(database, table, spread)) if spread else table
+    nodes = {node for _, columns in entries for node in columns.nodes}
     layout = Layout.model_validate_json(found[0][1])
-    return Catalog(
+    catalog = Catalog(
         database, layout, tables, tuple(sorted(nodes)), last_transaction(connection, database), names.shown(database),
         names.aliases(database),
     )  # fmt: skip
+    return catalog, made
+
+
+def _entries(connection: Connection, database: str) -> tuple[list[tuple[_TableRow, EntryColumns]], Made]:
+    """The published tables with the entries of their chunks, and what of these was not kept."""
+    rows = connection.rows(plain_sql.TABLES_WITH_ENTRIES, [database])
+    tables = [_table_row(*row[:3]) for row in rows]
+    names = [table.table.name for table in tables]
+    found = {name: chunk_entries.read_kept(row[4]) for name, row in zip(names, rows, strict=True)}
+    missing = [name for name, columns in found.items() if columns is None]
+    made = chunk_entries.made_entries(connection.rows, database, missing)
+    generations = {name: int(row[3]) for name, row in zip(names, rows, strict=True)}
+    known = {**found, **made}
+    listed = [(table, columns) for table in tables if (columns := known[table.table.name]) is not None]
+    return listed, {name: (generations[name], columns) for name, columns in made.items()}
 
 
 def last_transaction(connection: Connection, database: str) -> int:
@@ -99,10 +128,11 @@ class _TableRow(NamedTuple):
 
 
 def _read_tables(connection: Connection, database: str, *, transaction: int = 0) -> list[_TableRow]:
-    return [
-        _TableRow(load_table(json.loads(definition)), TableLayout.model_validate_json(layout), bool(is_local))
-        for definition, layout, is_local in connection.rows(plain_sql.TABLES, [database, transaction])
-    ]
+    return [_table_row(*row) for row in connection.rows(plain_sql.TABLES, [database, transaction])]
+
+
+def _table_row(definition: str, layout: str, is_local: int) -> _TableRow:
+    return _TableRow(load_table(json.loads(definition)), TableLayout.model_validate_json(layout), bool(is_local))
 
 
 def _chunks_by_table(connection: Connection, sql: str, database: str) -> dict[str, set[int]]:
@@ -123,18 +153,17 @@ def _spread_keys(database: str, table: CatalogTable, spread: set[tuple[str, str]
     return frozenset(key for key, director in followed if key and split_director(director, database) in spread)
 
 
-def _catalog_table(row: _TableRow, replicas: Sequence[Replica], orphans: Iterable[int]) -> CatalogTable:
+def _catalog_table(row: _TableRow, columns: EntryColumns, strayed: frozenset[int]) -> CatalogTable:
     table, layout, is_local = row
-    parts = parts_of(replicas)
+    chunks, rows = ChunkEntries(columns), int(columns.rows.sum())
     if not layout.role.is_chunked:
-        one_node = min((replica.node for replica in replicas), default="")
-        rows = sum(replica.rows for replica in replicas if replica.node == one_node)
-        suffix = shown_suffix(next(iter(parts.values()), []))
-        return CatalogTable(table, layout, rows, {}, frozenset(), suffix)
-    chunks = _chunk_entries(replicas, parts)
-    rows = sum(entry.rows for entry in chunks.values())
+        if WHOLE not in chunks:
+            return CatalogTable(table, layout, rows, NO_CHUNKS)
+        whole = chunks[WHOLE]
+        return CatalogTable(table, layout, rows, NO_CHUNKS, suffix=whole.suffix, holders=whole.nodes)
+    apart = strayed.union(columns.orphans.tolist())  # some lost their director after they came
     return CatalogTable(
-        table.with_chunk_columns(), layout, rows, chunks, frozenset(orphans), position_is_local=is_local
+        table.with_chunk_columns(), layout, rows, chunks, apart, stray_chunks=strayed, position_is_local=is_local
     )
 
 
@@ -144,28 +173,3 @@ def parts_of(replicas: Iterable[Replica]) -> dict[tuple[str, int, bool], list[in
     for replica in replicas:
         parts[replica.target].add(replica.part)
     return {target: sorted(numbers) for target, numbers in parts.items()}
-
-
-def _chunk_entries(replicas: Sequence[Replica], parts: dict[tuple[str, int, bool], list[int]]) -> dict[int, ChunkEntry]:
-    """Rows counted once however many replicas there are; a node holds a chunk when it holds every part of it."""
-    rows: dict[tuple[int, bool], dict[int, int]] = defaultdict(dict)
-    holders: dict[int, dict[tuple[bool, int], set[str]]] = defaultdict(lambda: defaultdict(set))
-    size: dict[int, int] = defaultdict(int)
-    for replica in replicas:
-        rows[replica.chunk, replica.is_overlap][replica.part] = replica.rows
-        size[replica.chunk] += replica.bytes
-        if replica.state is ReplicaState.GOOD:
-            holders[replica.chunk][replica.is_overlap, replica.part].add(replica.node)
-    entries: dict[int, ChunkEntry] = {}
-    for (_, chunk, is_overlap), numbers in parts.items():
-        entry = entries.get(chunk, ChunkEntry(0, 0, (), size[chunk]))
-        total, suffix = sum(rows[chunk, is_overlap].values()), shown_suffix(numbers)
-        entries[chunk] = (
-            replace(entry, overlap_rows=total, overlap_suffix=suffix)
-            if is_overlap
-            else replace(entry, rows=total, suffix=suffix)
-        )
-    return {
-        chunk: replace(entry, nodes=tuple(sorted(set.intersection(*holders[chunk].values()))) if holders[chunk] else ())
-        for chunk, entry in sorted(entries.items())
-    }

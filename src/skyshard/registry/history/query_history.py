@@ -12,6 +12,8 @@ from typing import Any
 
 from skyshard.basics.errors import UserError
 from skyshard.db.short_transactions import ShortTransactions
+from skyshard.host.processes import host_id, is_there
+from skyshard.registry.history.heartbeats import SILENT_S
 from skyshard.registry.stored import plain_sql
 from skyshard.registry.stored.lifecycle import QueryEvent, QueryState, State, steps
 from skyshard.registry.stored.plain_sql import HISTORY, HISTORY_FLAGS
@@ -32,11 +34,12 @@ class QueryHistory:
     def __init__(self, plain: ShortTransactions) -> None:
         self._plain = plain
 
-    def submit(self, name: str, statement: str, database: str) -> int:
-        """Note a statement that is to be answered later; returns its number."""
-        row: HistoryRow = {"name": name, "statement": statement, "database": database, "state": QueryState.QUEUED}
-        row |= {"is_async": True, "submitted_s": time.time()}
+    def submit(self, name: str, statement: str, database: str, owner: str = "") -> int:
+        """Note a statement of somebody that is to be answered later; returns its number."""
+        row: HistoryRow = {"name": name, "statement": statement, "database": database, "owner": owner}
+        row["state"] = QueryState.QUEUED
         with self._plain.writing() as connection:
+            row |= {"is_async": True, "submitted_s": float(connection.value(plain_sql.NOW_S))}
             connection.execute(plain_sql.insert_queries(1), _whole(row))
             return int(connection.value(plain_sql.INSERTED_QUERY))
 
@@ -44,10 +47,8 @@ class QueryHistory:
         """Follow the lifecycle; False when the query is in no state that allows it."""
         allowed = steps(QueryState, event)
         (after,) = set(allowed.values())
-        values["begun_s" if event is QueryEvent.BEGIN else "ended_s"] = time.time()
-        if event is QueryEvent.EXPIRE:
-            del values["ended_s"]
-        return self._update(number, list(allowed), state=after, **values)
+        timed = {QueryEvent.BEGIN: "begun_s", QueryEvent.EXPIRE: ""}.get(event, "ended_s")
+        return self._update(number, list(allowed), timed, state=after, **values)
 
     def progress(self, number: int, **values: Any) -> bool:
         """Write counters, and learn whether the query is to stop."""
@@ -58,9 +59,9 @@ class QueryHistory:
         """Ask whoever runs a query to stop it, unless it has ended."""
         self._update(number, OPEN, is_stop_wanted=True)
 
-    def _update(self, number: int, sources: Sequence[State], **values: Any) -> bool:
+    def _update(self, number: int, sources: Sequence[State], timed: str = "", **values: Any) -> bool:
         """True when it changed the query: a step does, since no query goes from a state to the same one."""
-        text = plain_sql.update_query(values, len(sources))
+        text = plain_sql.update_query(values, len(sources), timed=timed)
         arguments = [*map(_plain_value, values.values()), number, *map(str, sources)]
         with self._plain.writing() as connection:
             return connection.execute(text, arguments) > 0
@@ -72,11 +73,50 @@ class QueryHistory:
             raise UserError(f"no query {number}", remedy="skyshard queries lists them")
         return found[0]
 
+    def is_gone(self, row: HistoryRow) -> bool:
+        """Whether the process that began a query has ended: as this host tells, of another host by its heartbeats."""
+        if row["host"] in ("", host_id()):
+            return not is_there(row["process"], row["process_began"])
+        with self._plain.reading() as connection:
+            return bool(connection.value(plain_sql.GONE_ELSEWHERE, [row["id"], SILENT_S, SILENT_S]))
+
     def last(self, count: int, *, only_open: bool = False) -> list[HistoryRow]:
         """The queries that came last, newest first."""
         if only_open:
             return self._rows(plain_sql.last_queries_in(len(OPEN)), *OPEN, count)
         return self._rows(plain_sql.LAST_QUERIES, count)
+
+    def find(
+        self,
+        count: int,
+        *,
+        states: Sequence[str] = (),
+        text: str = "",
+        database: str = "",
+        since_s: float | None = None,
+        until_s: float | None = None,
+        below: int | None = None,
+        owner: str = "",
+    ) -> list[HistoryRow]:
+        """The last queries of some states, with a text in their statement, of one database and one owner, submitted in
+        [since, until), with a number below one; newest first. Letters of either case are equal in the text."""
+        given: list[tuple[str, Sequence[Any]]] = []
+        if states:
+            given.append((plain_sql.in_states(len(states)), states))
+        if text:
+            given.append(("LOCATE(%s, statement COLLATE utf8mb4_general_ci) > 0", [text]))
+        if database:
+            given.append(("`database` = %s", [database]))
+        if since_s is not None:
+            given.append(("submitted_s >= %s", [since_s]))
+        if until_s is not None:
+            given.append(("submitted_s < %s", [until_s]))
+        if owner:
+            given.append(("owner = %s", [owner]))
+        if below is not None:
+            given.append(("id < %s", [below]))
+        arguments = [argument for _, arguments in given for argument in arguments]
+        return self._rows(plain_sql.found_queries(condition for condition, _ in given), *arguments, count)
 
     def record(self, rows: Sequence[HistoryRow]) -> None:
         """Write queries that have ended already, and forget what is older than ``KEPT_S`` and holds no result."""

@@ -61,6 +61,14 @@ class StoryRows(Store):
         both = sa.select(brought, read.c.slices, read.c.elapsed_s).join(read, read.c.table == brought.c.table)
         return self._dicts(both.order_by(brought.c.table))
 
+    def node(self, name: str) -> StoryRow | None:
+        """A node's row; None for one that nothing was decided of, and that nobody looked at."""
+        return next(iter(self._dicts(sa.select(t.nodes).where(t.nodes.c.name == name))), None)
+
+    def outages(self, node: str) -> list[StoryRow]:
+        """When a node did not answer, oldest first; ``ended_s`` is None while it lasts."""
+        return self._dicts(sa.select(t.outages).where(t.outages.c.node == node).order_by(t.outages.c.began_s))
+
     def made_on_nodes(self, *, transaction: int = 0, node: str = "") -> list[StoryRow]:
         """Chunk tables that transactions made on nodes: of one transaction, or on one node, oldest first."""
         r, x = t.replicas.c, t.transactions.c

@@ -15,9 +15,13 @@ from skyshard.registry.stored.lifecycle import TransactionState
 
 def advance(connection: sa.Connection, *, if_finished: int | None = None) -> None:
     """Raise the number; with ``if_finished`` only when that transaction is one that queries see."""
-    if if_finished is not None:
-        state = connection.scalar(sa.select(t.transactions.c.state).where(t.transactions.c.id == if_finished))
-        if state != TransactionState.FINISHED:
-            return
+    if if_finished is not None and not is_seen(connection, if_finished):
+        return
     raised = upsert(t.generation).values(id=1, number=1)
     connection.execute(raised.on_duplicate_key_update(number=t.generation.c.number + 1))
+
+
+def is_seen(connection: sa.Connection, transaction: int) -> bool:
+    """Whether queries see what a transaction brought."""
+    state = connection.scalar(sa.select(t.transactions.c.state).where(t.transactions.c.id == transaction))
+    return bool(state == TransactionState.FINISHED)

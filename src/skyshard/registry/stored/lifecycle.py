@@ -1,4 +1,5 @@
-"""Lifecycles as tables: what may follow what, for databases, transactions, contributions, replicas and queries.
+"""Lifecycles as tables: what may follow what, for databases, transactions, contributions, replicas, nodes,
+queries and jobs.
 
 No I/O. ``follow`` looks a step up, ``steps`` all steps of an event; a forbidden step is a ``ClusterError`` that names
 state, event and what is allowed. docs/reference/lifecycles.md draws these tables.
@@ -31,15 +32,13 @@ class ContributionState(StrEnum):
     PARTITIONED = "partitioned"
     LOADED = "loaded"
     REPLACED = "replaced"
+    DROPPED = "dropped"
+    """Its rows were lost, and were taken out of the database."""
     CANCELLED = "cancelled"
 
 
 class ReplicaState(StrEnum):
-    """What a node holds of a chunk table.
-
-    Ingest records replicas when they are good. Nothing sets ``BUILDING`` and ``BAD`` yet: they are kept, in the
-    registry's format and here, for the repair of replicas.
-    """
+    """What a node holds of a chunk table. Ingest records replicas when they are good; queries read only these."""
 
     BUILDING = "building"
     GOOD = "good"
@@ -56,6 +55,40 @@ class Event(StrEnum):
     DROP = "drop"
     REBUILD = "rebuild"
     REPLACE = "replace"
+    VERIFIED = "verified"
+
+
+class NodeState(StrEnum):
+    """What was decided of a node. Whether its server answers is seen, and no state."""
+
+    JOINING = "joining"
+    """It is being added: nothing is asked of it yet."""
+    ACTIVE = "active"
+    READ_ONLY = "read-only"
+    """It gets no new chunks."""
+    DRAINING = "draining"
+    """It gets no new chunks, and what it holds goes to others."""
+    DRAINED = "drained"
+    """It holds no chunk."""
+    REMOVED = "removed"
+
+
+TAKING = frozenset({NodeState.ACTIVE})
+"""The states of nodes that new chunks come to."""
+HOLDING = TAKING | {NodeState.READ_ONLY, NodeState.DRAINING}
+"""The states of nodes that hold rows: chunks, and the regular tables."""
+MEMBERS = HOLDING | {NodeState.DRAINED}
+"""The states of nodes that belong to the cluster."""
+
+
+class NodeEvent(StrEnum):
+    JOIN = "join"
+    JOINED = "joined"
+    ENABLE = "enable"
+    READ_ONLY = "read-only"
+    DRAIN = "drain"
+    DRAINED = "drained"
+    REMOVE = "remove"
 
 
 class QueryState(StrEnum):
@@ -75,8 +108,26 @@ class QueryEvent(StrEnum):
     EXPIRE = "expire"
 
 
-State = DatabaseState | TransactionState | ContributionState | ReplicaState | QueryState
-LifecycleEvent = Event | QueryEvent
+class JobState(StrEnum):
+    """What was decided of a job; whether a process works on it is seen by its lock."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    CANCELLING = "cancelling"
+    """No step begins any more; what is half done is being removed."""
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class JobEvent(StrEnum):
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+    END = "end"
+
+
+State = DatabaseState | TransactionState | ContributionState | ReplicaState | NodeState | QueryState | JobState
+LifecycleEvent = Event | NodeEvent | QueryEvent | JobEvent
 
 NEXT: Mapping[type[State], Mapping[State, Mapping[LifecycleEvent, State]]] = {
     DatabaseState: {
@@ -103,15 +154,56 @@ NEXT: Mapping[type[State], Mapping[State, Mapping[LifecycleEvent, State]]] = {
         ContributionState.LOADED: {
             Event.BUILT: ContributionState.LOADED,
             Event.REPLACE: ContributionState.REPLACED,
+            Event.DROP: ContributionState.DROPPED,
             Event.ABORT: ContributionState.CANCELLED,
         },
         ContributionState.REPLACED: {},
+        ContributionState.DROPPED: {},
         ContributionState.CANCELLED: {},
     },
     ReplicaState: {
-        ReplicaState.BUILDING: {Event.BUILT: ReplicaState.GOOD, Event.REBUILD: ReplicaState.BUILDING},
-        ReplicaState.GOOD: {Event.BROKEN: ReplicaState.BAD, Event.REBUILD: ReplicaState.BUILDING},
-        ReplicaState.BAD: {Event.REBUILD: ReplicaState.BUILDING},
+        ReplicaState.BUILDING: {
+            Event.BUILT: ReplicaState.GOOD,
+            Event.BROKEN: ReplicaState.BAD,
+            Event.REBUILD: ReplicaState.BUILDING,
+        },
+        ReplicaState.GOOD: {Event.VERIFIED: ReplicaState.GOOD, Event.BROKEN: ReplicaState.BAD},
+        ReplicaState.BAD: {
+            Event.VERIFIED: ReplicaState.GOOD,
+            Event.BROKEN: ReplicaState.BAD,
+            Event.REBUILD: ReplicaState.BUILDING,
+        },
+    },
+    NodeState: {
+        NodeState.JOINING: {
+            NodeEvent.JOIN: NodeState.JOINING,
+            NodeEvent.JOINED: NodeState.ACTIVE,
+            NodeEvent.REMOVE: NodeState.REMOVED,
+        },
+        NodeState.ACTIVE: {
+            NodeEvent.ENABLE: NodeState.ACTIVE,
+            NodeEvent.READ_ONLY: NodeState.READ_ONLY,
+            NodeEvent.DRAIN: NodeState.DRAINING,
+        },
+        NodeState.READ_ONLY: {
+            NodeEvent.ENABLE: NodeState.ACTIVE,
+            NodeEvent.READ_ONLY: NodeState.READ_ONLY,
+            NodeEvent.DRAIN: NodeState.DRAINING,
+        },
+        NodeState.DRAINING: {
+            NodeEvent.ENABLE: NodeState.ACTIVE,
+            NodeEvent.READ_ONLY: NodeState.READ_ONLY,
+            NodeEvent.DRAIN: NodeState.DRAINING,
+            NodeEvent.DRAINED: NodeState.DRAINED,
+        },
+        NodeState.DRAINED: {
+            NodeEvent.ENABLE: NodeState.ACTIVE,
+            NodeEvent.READ_ONLY: NodeState.READ_ONLY,
+            NodeEvent.DRAIN: NodeState.DRAINING,
+            NodeEvent.DRAINED: NodeState.DRAINED,
+            NodeEvent.REMOVE: NodeState.REMOVED,
+        },
+        NodeState.REMOVED: {NodeEvent.REMOVE: NodeState.REMOVED, NodeEvent.JOIN: NodeState.JOINING},
     },
     QueryState: {
         QueryState.QUEUED: {
@@ -128,6 +220,22 @@ NEXT: Mapping[type[State], Mapping[State, Mapping[LifecycleEvent, State]]] = {
         QueryState.FAILED: {},
         QueryState.CANCELLED: {},
         QueryState.EXPIRED: {},
+    },
+    JobState: {
+        JobState.RUNNING: {
+            JobEvent.PAUSE: JobState.PAUSED,
+            JobEvent.RESUME: JobState.RUNNING,
+            JobEvent.CANCEL: JobState.CANCELLING,
+            JobEvent.END: JobState.DONE,
+        },
+        JobState.PAUSED: {
+            JobEvent.PAUSE: JobState.PAUSED,
+            JobEvent.RESUME: JobState.RUNNING,
+            JobEvent.CANCEL: JobState.CANCELLING,
+        },
+        JobState.CANCELLING: {JobEvent.CANCEL: JobState.CANCELLING, JobEvent.END: JobState.CANCELLED},
+        JobState.DONE: {},
+        JobState.CANCELLED: {},
     },
 }
 """A table for each kind: states of two kinds may have one name, and are then equal."""

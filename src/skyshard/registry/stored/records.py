@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from skyshard.catalog.ddl import part_suffix, physical_name
 from skyshard.catalog.schema import Column, Key, Table
 from skyshard.registry.stored.lifecycle import ReplicaState, TransactionState
 from skyshard.rowimage.sqltype import parse_type
@@ -16,20 +17,23 @@ WHOLE = -1
 COMPACTION = "compaction"
 """The plan of a transaction that merges parts, and brings no rows."""
 
+DROPPED_ROWS = "dropped rows"
+"""The plan of a transaction that takes rows out which no node had any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenTransaction:
     """A transaction in the hands of one ingest.
 
     ``plan`` is the digest of what it is to do: only an ingest that would do the same goes on with it. ``attempt``
-    counts the ingests that took it up.
+    counts the ingests that took it up. ``servers``: node → when its server was started, as it said at the beginning.
     """
 
     id: int
     state: TransactionState
     plan: str
     attempt: int
-    begun_s: float
+    servers: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,17 @@ class Contribution:
     orphans: int = 0
     part_rows: int = 0
     elapsed_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ContributionKey:
+    """What tells contributions apart."""
+
+    transaction_id: int
+    table: str
+    chunk: int
+    is_overlap: bool
+    part_digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +87,15 @@ class Replica:
     def target(self) -> tuple[str, int, bool]:
         """The chunk table that it is a part of."""
         return self.table, self.chunk, self.is_overlap
+
+    @property
+    def name(self) -> str:
+        """Of the table that holds its rows."""
+        return self.named(part_suffix(self.part))
+
+    def named(self, suffix: str) -> str:
+        """Of another table of the same chunk table: of another part, or of what shows several."""
+        return physical_name(self.table, self.chunk, is_overlap=self.is_overlap, suffix=suffix)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,19 @@
-"""Tables that compaction replaced: no longer in the catalog, dropped after a grace period.
+"""Tables that a compaction replaced, or that moved to another node: no longer in the catalog, dropped after a grace
+period.
 
-A query that began before the merge goes on reading them. When the grace period is over, the next sweep drops them.
+A query that began before goes on reading them. When the grace period is over, the next sweep drops them. What a job
+has left where chunks were has the job's own time of grace, whoever sweeps.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.mysql import insert as upsert
 
 from skyshard.registry.stored import sql_tables as t
+from skyshard.registry.stored.server_clock import now_s
 
 
 def retire(connection: sa.Connection, database: str, transaction: int, names: Mapping[str, Iterable[str]]) -> None:
@@ -24,14 +27,15 @@ def retire(connection: sa.Connection, database: str, transaction: int, names: Ma
         same = [table.c[key] == merged.c[key] for key in ("database", *keys)]
         older = (table.c.database == database, table.c.transaction_id != transaction)
         connection.execute(sa.delete(table).where(*older, *same, merged.c.transaction_id == transaction))
-    now = time.time()
+    now = now_s(connection)
     rows = [
         {"server": server, "database": database, "name": name, "since_s": now}
         for server, listed in names.items()
         for name in listed
     ]
     if rows:
-        connection.execute(sa.insert(t.retired).prefix_with("IGNORE"), rows)
+        statement = upsert(t.retired)  # one that was retired before, and has come back since, is so anew
+        connection.execute(statement.on_duplicate_key_update(since_s=statement.inserted.since_s), rows)
 
 
 def read(connection: sa.Connection, database: str) -> dict[str, set[str]]:
@@ -43,7 +47,17 @@ def read(connection: sa.Connection, database: str) -> dict[str, set[str]]:
     return found
 
 
-def forget(connection: sa.Connection, database: str, grace_s: float) -> None:
-    """Forget the tables that have been retired for so long: the next sweep drops them."""
-    old = t.retired.c.since_s <= time.time() - grace_s
-    connection.execute(sa.delete(t.retired).where(t.retired.c.database == database, old))
+def forget(connection: sa.Connection, database: str, servers: Collection[str], grace_s: float | None = None) -> None:
+    """Forget the tables on some servers whose time of grace is over: the sweep that follows drops them.
+
+    Args:
+        grace_s: of what no job has left; None keeps all of that.
+    """
+    c, s, j = t.retired.c, t.job_steps.c, t.jobs.c
+    now = now_s(connection)
+    of_jobs = sa.select(s.ended_s).join(t.jobs, j.id == s.job).where(s.ended_s.is_not(None))
+    is_over: list[sa.ColumnElement[bool]] = [c.since_s.in_(of_jobs.where(s.ended_s <= now - j.grace_s))]
+    if grace_s is not None:
+        is_over.append((c.since_s <= now - grace_s) & c.since_s.not_in(of_jobs))
+    here = (c.database == database, c.server.in_(sorted(servers)))
+    connection.execute(sa.delete(t.retired).where(*here, sa.or_(*is_over)))

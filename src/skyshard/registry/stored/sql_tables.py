@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     Double,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.dialects.mysql import LONGBLOB
 
 from skyshard.registry.stored.database_names import INDEX_DATABASE as INDEX_DATABASE
 from skyshard.registry.stored.database_names import REGISTRY_DATABASE as REGISTRY_DATABASE
@@ -72,8 +74,21 @@ tables = Table(
     Column("position_is_local", Boolean, nullable=False, default=True),
     Column("keys_are_spread", Boolean, nullable=False, default=False),
     Column("transaction_id", Integer, nullable=False),
+    Column("generation", BigInteger, nullable=False, default=0),
     **_OPTIONS,
 )  # fmt: skip
+"""``generation``: how often what queries see of the table's chunks has changed."""
+
+chunk_entries = Table(
+    "chunk_entries", metadata,
+    Column("database", String(64), primary_key=True),
+    Column("table", String(64), primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+    Column("entries", LONGBLOB, nullable=False),
+    ForeignKeyConstraint(["database", "table"], ["tables.database", "tables.name"], ondelete="CASCADE"),
+    **_OPTIONS,
+)  # fmt: skip
+"""What queries read of a table's chunks, made of ``replicas`` and ``contributions`` (``stored.chunk_entries``)."""
 
 transactions = Table(
     "transactions", metadata,
@@ -87,9 +102,11 @@ transactions = Table(
     Column("ended_s", Double),
     Column("error", Text, nullable=False, default=""),
     Column("report", JSON, nullable=False, default=dict),
+    Column("servers", JSON),
     Index("by_database", "database"),
     **_OPTIONS,
 )  # fmt: skip
+"""``servers``: node → when its server was started, as it said itself at the beginning."""
 
 contributions = Table(
     "contributions", metadata,
@@ -161,9 +178,12 @@ replicas = Table(
     Column("rows", BigInteger, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("digest", String(64), nullable=False),
+    Column("verified_s", Double, nullable=False, default=0.0),
+    Column("fault", String(255), nullable=False, default=""),
     Index("by_node", "node"),
     **_OPTIONS,
 )  # fmt: skip
+"""``verified_s``: when it was last read, counted and digested and found good; ``fault``: why it is not good."""
 
 strays = Table(
     "strays", metadata,
@@ -203,6 +223,58 @@ versions = Table(
 )  # fmt: skip
 """One row a format that the cluster keeps (``schema_version``)."""
 
+heartbeats = Table(
+    "heartbeats", metadata,
+    Column("process", String(64), primary_key=True),
+    Column("beat_s", Double, nullable=False),
+    **_OPTIONS,
+)  # fmt: skip
+"""When a process that works on servers was last there, by the clock of this one."""
+
+nodes = Table(
+    "nodes", metadata,
+    Column("name", String(64), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("mark", String(32), nullable=False),
+    Column("added_s", Double, nullable=False),
+    Column("changed_s", Double, nullable=False),
+    Column("seen_s", Double, nullable=False),
+    Column("started_s", Double, nullable=False),
+    Column("down_s", Double, nullable=False),
+    **_OPTIONS,
+)  # fmt: skip
+"""What was decided of a node, and what was seen of it. ``mark``: what its data folder has to hold; empty where none was
+given. ``seen_s``: when its server answered last; ``started_s``: when that was started, as it says itself; ``down_s``:
+since when it is known not to answer, 0 where it answers. A node without a row is active; one that was removed keeps its
+row, so that its name does not come back unseen."""
+
+outages = Table(
+    "outages", metadata,
+    Column("node", String(64), ForeignKey("nodes.name", ondelete="CASCADE"), primary_key=True),
+    Column("began_s", Double, primary_key=True),
+    Column("ended_s", Double),
+    **_OPTIONS,
+)  # fmt: skip
+"""When a node did not answer, or was started anew unseen; NULL for as long as it does not answer."""
+
+policies = Table(
+    "policies", metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Double, nullable=False),
+    **_OPTIONS,
+)  # fmt: skip
+"""Numbers that hold for the whole cluster, where they are not the default ones."""
+
+tokens = Table(
+    "tokens", metadata,
+    Column("name", String(64), primary_key=True),
+    Column("scope", String(16), nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("made_s", Double, nullable=False),
+    **_OPTIONS,
+)  # fmt: skip
+"""Tokens of the doors, as digests."""
+
 queries = Table(
     "queries", metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
@@ -226,8 +298,45 @@ queries = Table(
     Column("process_began", BigInteger, nullable=False, default=0),
     Column("is_stop_wanted", Boolean, nullable=False, default=False),
     Column("result", Text, nullable=False, default=""),
+    Column("host", String(16), nullable=False, default=""),
+    Column("owner", String(64), nullable=False, default=""),
     Index("queries_by_state", "state"),
     Index("queries_by_time", "submitted_s"),
     **_OPTIONS,
 )  # fmt: skip
 """Statements that were asked: those that were submitted, with their progress, and those that were answered at once."""
+
+jobs = Table(
+    "jobs", metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String(16), nullable=False),
+    Column("subject", String(64), nullable=False, default=""),
+    Column("state", String(16), nullable=False),
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("rate_bytes_s", Double, nullable=False, default=0.0),
+    Column("grace_s", Double, nullable=False, default=0.0),
+    Column("begun_s", Double, nullable=False),
+    Column("taken_s", Double, nullable=False),
+    Column("ended_s", Double),
+    Column("error", String(255), nullable=False, default=""),
+    **_OPTIONS,
+)  # fmt: skip
+"""Work that moves chunks; ``taken_s``: when the last process took it up."""
+
+job_steps = Table(
+    "job_steps", metadata,
+    Column("job", Integer, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("family", String(64), nullable=False),
+    Column("chunk", BigInteger, nullable=False),
+    Column("nodes_before", Text, nullable=False),
+    Column("nodes_after", Text, nullable=False),
+    Column("bytes", BigInteger, nullable=False, default=0),
+    Column("state", String(16), nullable=False),
+    Column("copied_bytes", BigInteger, nullable=False, default=0),
+    Column("error", String(255), nullable=False, default=""),
+    Column("ended_s", Double),
+    Index("steps_by_state", "job", "state", "number"),
+    **_OPTIONS,
+)  # fmt: skip
+"""One chunk of a family, with the nodes that hold it by rank, with commas between: before and after the step."""

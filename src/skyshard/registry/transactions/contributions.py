@@ -83,3 +83,16 @@ class Contributions(Store):
     def add_strays(self, transaction: int, found: Iterable[strays.Stray]) -> None:
         with self._writer.begin() as connection:
             strays.add(connection, transaction, found)
+
+    def parts_of(self, database: str, transaction: int, table: str, chunk: int, is_overlap: bool) -> list[str]:
+        """The input parts that brought the rows which a transaction made a chunk table of, sorted.
+
+        Its own; of one that brought none, and merged what others had brought, those up to it that stand.
+        """
+        c, x = t.contributions.c, t.transactions.c
+        same = (c.table == table, c.chunk == chunk, c.is_overlap == is_overlap, c.rows > 0, x.database == database)
+        query = sa.select(c.part).join(t.transactions, x.id == c.transaction_id).where(*same).distinct()
+        standing = (c.transaction_id <= transaction, c.state == ContributionState.LOADED)
+        with self._engine.connect() as connection:
+            mine = list(connection.scalars(query.where(c.transaction_id == transaction)))
+            return sorted(map(str, mine or connection.scalars(query.where(*standing))))

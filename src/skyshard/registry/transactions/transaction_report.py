@@ -42,8 +42,23 @@ class ReportedMerge(Strict):
     bytes: int
 
 
+class DroppedTable(Strict):
+    """Rows of one chunk table that no node had any more, and that were dropped."""
+
+    table: str
+    chunk: int
+    """-1 for a regular table."""
+    is_overlap: bool
+    """Copies; their own rows are elsewhere, or dropped as well."""
+    rows: int
+    transaction: int
+    """That had brought them, or merged what several had brought."""
+    sources: tuple[str, ...] = ()
+    """The input parts that had brought them."""
+
+
 class TransactionReport(Strict):
-    """The outcome of a finished transaction: an ingest's or a compaction's."""
+    """The outcome of a finished transaction: an ingest's, a compaction's, or of rows that were dropped."""
 
     version: Literal[1] = 1
     stages_s: dict[str, float] = Field(default_factory=dict)
@@ -52,6 +67,8 @@ class TransactionReport(Strict):
     truth: dict[str, int] = Field(default_factory=dict)
     """Rows that the source said it has, by table."""
     compacted: ReportedMerge | None = None
+    dropped: tuple[DroppedTable, ...] = ()
+    """Rows that were lost and were taken out; reports before 0.3 have none."""
 
     def dump(self) -> dict[str, Any]:
         """As the registry keeps it: what was given, and the version."""

@@ -7,7 +7,7 @@ another one is working on.
 
 from __future__ import annotations
 
-import time
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,9 +15,18 @@ import sqlalchemy as sa
 
 from skyshard.basics.errors import Bug, ClusterError, UserError
 from skyshard.catalog.layout import Layout
+from skyshard.registry.stored import node_locks
 from skyshard.registry.stored import sql_tables as t
-from skyshard.registry.stored.lifecycle import ContributionState, DatabaseState, Event, TransactionState, follow
+from skyshard.registry.stored.lifecycle import (
+    HOLDING,
+    ContributionState,
+    DatabaseState,
+    Event,
+    TransactionState,
+    follow,
+)
 from skyshard.registry.stored.records import OpenTransaction
+from skyshard.registry.stored.server_clock import now_s
 from skyshard.registry.transactions.transaction_report import TransactionReport
 
 _OPEN = (TransactionState.STARTED, TransactionState.COMMITTING, TransactionState.ABORTING)
@@ -33,17 +42,29 @@ def find_open(connection: sa.Connection, database: str) -> OpenTransaction | Non
     if row is None:
         return None
     state = TransactionState(row["state"])
-    return OpenTransaction(int(row["id"]), state, row["plan"], int(row["attempt"]), row["begun_s"])
+    return OpenTransaction(int(row["id"]), state, row["plan"], int(row["attempt"]), row["servers"] or {})
 
 
 def begin(
-    connection: sa.Connection, database: str, layout: Layout, source: str, plan: str, *, shown: str = ""
+    connection: sa.Connection,
+    database: str,
+    layout: Layout,
+    source: str,
+    plan: str,
+    servers: Mapping[str, float],
+    *,
+    shown: str = "",
 ) -> OpenTransaction:
     """Register the database, if it is new, and start a transaction.
 
+    Args:
+        servers: node → when its server was started, as it says.
+
     Raises:
         UserError: the database is published with another striping.
+        ClusterError: a node was drained or removed since the nodes were chosen (retryable).
     """
+    _require_holding(connection, servers)
     row = (
         connection.execute(sa.select(t.databases).where(t.databases.c.name == database).with_for_update())
         .mappings()
@@ -53,7 +74,8 @@ def begin(
     if row is None:
         state = DatabaseState.INGESTING
         made = sa.insert(t.databases).values(name=database, shown=shown or database, state=state, **values)
-        connection.execute(made.values(created_s=time.time(), changed_s=time.time()))
+        now = now_s(connection)
+        connection.execute(made.values(created_s=now, changed_s=now))
     elif row["state"] == DatabaseState.INGESTING:
         connection.execute(sa.update(t.databases).where(t.databases.c.name == database).values(**values))
     elif row["family"] != values["family"]:
@@ -61,22 +83,41 @@ def begin(
             f"database '{row['shown']}' has striping {row['family']}, the source {values['family']}",
             remedy="ingest under another --database",
         )
-    mine = OpenTransaction(0, TransactionState.STARTED, plan, 1, time.time())
+    mine = OpenTransaction(0, TransactionState.STARTED, plan, 1, dict(servers))
     begun = connection.execute(
         sa.insert(t.transactions).values(
-            database=database, source=source, state=mine.state, plan=plan, attempt=1, begun_s=mine.begun_s
+            database=database, source=source, state=mine.state, plan=plan, attempt=1, begun_s=now_s(connection),
+            servers=mine.servers,
         )
-    )
+    )  # fmt: skip
     return replace(mine, id=int(begun.lastrowid))
 
 
-def take_over(connection: sa.Connection, found: OpenTransaction) -> OpenTransaction:
-    """Take an interrupted transaction over: its former owner can do no more with it."""
-    mine = replace(found, attempt=found.attempt + 1)
+def _require_holding(connection: sa.Connection, nodes: Collection[str]) -> None:
+    """Refuse nodes that are to hold nothing; those that hold rows now are not drained before this transaction ends."""
+    for node, state in node_locks.locked_states(connection, nodes).items():
+        if state not in HOLDING:
+            raise ClusterError(f"node '{node}' is {state} since a moment ago", remedy="run it again", retryable=True)
+
+
+def take_over(connection: sa.Connection, found: OpenTransaction, nodes: Collection[str] = ()) -> OpenTransaction:
+    """Take an interrupted transaction over: its former owner can do no more with it.
+
+    Args:
+        nodes: that it may write on from now on, besides those that it began on.
+
+    Raises:
+        ClusterError: one of them was drained or removed since they were chosen (retryable).
+    """
+    _require_holding(connection, nodes)
+    servers = dict.fromkeys(nodes, 0.0) | dict(found.servers)  # nothing is recorded of a new one
+    mine = replace(found, attempt=found.attempt + 1, servers=servers)
     _lock(connection, found)
     connection.execute(
-        sa.update(t.transactions).where(t.transactions.c.id == found.id).values(attempt=mine.attempt)
-    )  # fmt: skip
+        sa.update(t.transactions)
+        .where(t.transactions.c.id == found.id)
+        .values(attempt=mine.attempt, servers=mine.servers)
+    )
     return mine
 
 
@@ -90,7 +131,7 @@ def move(connection: sa.Connection, mine: OpenTransaction, event: Event, **value
     if not isinstance(after, TransactionState):
         raise Bug(f"transaction {mine.id} becomes a {type(after).__name__}")
     if after in _ENDS:
-        values["ended_s"] = time.time()
+        values["ended_s"] = now_s(connection)
     connection.execute(sa.update(t.transactions).where(t.transactions.c.id == mine.id).values(state=after, **values))
 
 

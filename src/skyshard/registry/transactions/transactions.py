@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
 from skyshard.catalog.layout import Layout
-from skyshard.registry.stored import generation, retired_tables, stray_rows
+from skyshard.registry.stored import chunk_entries, generation, retired_tables, stray_rows
 from skyshard.registry.stored import sql_tables as t
-from skyshard.registry.stored.lifecycle import Event, TransactionState
-from skyshard.registry.stored.records import InputFile, OpenTransaction
-from skyshard.registry.stored.store import Store
+from skyshard.registry.stored.lifecycle import ContributionState, Event, TransactionState, follow
+from skyshard.registry.stored.records import DROPPED_ROWS, ContributionKey, InputFile, OpenTransaction
+from skyshard.registry.stored.store import Store, fields_of
 from skyshard.registry.stored.stray_rows import Stray
 from skyshard.registry.transactions import transaction_steps as steps
 from skyshard.registry.transactions.input_files import replace_files
-from skyshard.registry.transactions.transaction_report import TransactionReport, read_report
+from skyshard.registry.transactions.transaction_report import DroppedTable, TransactionReport, read_report
+from skyshard.rowimage.digest import RowDigest
 
 
 class Transactions(Store):
@@ -27,19 +28,30 @@ class Transactions(Store):
         with self._engine.connect() as connection:
             return steps.find_open(connection, database)
 
-    def begin(self, database: str, layout: Layout, source: str, plan: str, *, shown: str = "") -> OpenTransaction:
+    def begin(
+        self,
+        database: str,
+        layout: Layout,
+        source: str,
+        plan: str,
+        servers: Mapping[str, float],
+        *,
+        shown: str = "",
+    ) -> OpenTransaction:
         """Start a transaction; a database that is new is registered with it, and called ``shown``.
+
+        ``servers``: node → when its server was started, as it says.
 
         Raises:
             UserError: the database is published with another striping.
         """
         with self._writer.begin() as connection:
-            return steps.begin(connection, database, layout, source, plan, shown=shown)
+            return steps.begin(connection, database, layout, source, plan, servers, shown=shown)
 
-    def take_over(self, found: OpenTransaction) -> OpenTransaction:
-        """Go on with an interrupted transaction; whoever had it can do no more with it."""
+    def take_over(self, found: OpenTransaction, nodes: Collection[str] = ()) -> OpenTransaction:
+        """Go on with an interrupted transaction, on these nodes too; whoever had it can do no more with it."""
         with self._writer.begin() as connection:
-            return steps.take_over(connection, found)
+            return steps.take_over(connection, found, nodes)
 
     def move(self, mine: OpenTransaction, event: Event, **values: Any) -> None:
         with self._writer.begin() as connection:
@@ -49,7 +61,7 @@ class Transactions(Store):
         """Make a transaction and its database visible to queries: one SQL transaction."""
         with self._writer.begin() as connection:
             steps.publish(connection, database, mine, report)
-            generation.advance(connection)
+            _show(connection, database, mine)
 
     def publish_merged(
         self, database: str, mine: OpenTransaction, report: TransactionReport, names: Mapping[str, Iterable[str]]
@@ -62,7 +74,7 @@ class Transactions(Store):
         with self._writer.begin() as connection:
             steps.publish(connection, database, mine, report)
             retired_tables.retire(connection, database, mine.id, names)
-            generation.advance(connection)
+            _show(connection, database, mine)
 
     def publish_replaced(
         self,
@@ -84,7 +96,43 @@ class Transactions(Store):
             retired_tables.retire(connection, database, mine.id, names)
             replace_files(connection, mine.id, files)
             stray_rows.forget(connection, mine.id, looked_at)
-            generation.advance(connection)
+            _show(connection, database, mine)
+
+    def publish_dropped(
+        self,
+        database: str,
+        mine: OpenTransaction,
+        report: TransactionReport,
+        names: Mapping[str, Iterable[str]],
+        gone: Iterable[ContributionKey],
+        left: Mapping[ContributionKey, RowDigest],
+    ) -> None:
+        """Publish a transaction without rows that were lost: one SQL transaction.
+
+        Args:
+            names: server → tables that nothing shows any more.
+            gone: contributions whose rows are there no more, or count as this transaction's.
+            left: contributions some of whose rows are there no more, with those that are.
+        """
+        with self._writer.begin() as connection:
+            steps.publish(connection, database, mine, report)
+            retired_tables.retire(connection, database, mine.id, names)
+            state = follow(ContributionState.LOADED, Event.DROP)
+            for one in gone:
+                connection.execute(sa.update(t.contributions).filter_by(**fields_of(one)).values(state=state))
+            for one, digest in left.items():
+                values = {"rows": digest.rows, "digest": str(digest)}
+                connection.execute(sa.update(t.contributions).filter_by(**fields_of(one)).values(**values))
+            _show(connection, database, mine)
+
+    def dropped(self, database: str) -> list[tuple[float, DroppedTable]]:
+        """What was lost of a database and taken out, oldest first; with the time, in seconds since 1970."""
+        query = sa.select(t.transactions).where(
+            t.transactions.c.database == database, t.transactions.c.plan == DROPPED_ROWS,
+            t.transactions.c.state == TransactionState.FINISHED,
+        )  # fmt: skip
+        rows = self._dicts(query.order_by(t.transactions.c.id))
+        return [(float(row["ended_s"]), one) for row in rows for one in read_report(row).dropped]
 
     def take_back(self, database: str, mine: OpenTransaction) -> None:
         """Forget what an aborted transaction did, and a database that was never published: one SQL transaction."""
@@ -126,13 +174,38 @@ class Transactions(Store):
         with self._engine.connect() as connection:
             return {int(i): (int(n or 0), int(b or 0)) for i, n, b in connection.execute(query)}
 
+    def last(self, count: int) -> list[dict[str, Any]]:
+        """The rows of so many transactions, and of all that have not ended, newest first."""
+        x = t.transactions
+        newest = sa.select(x.c.id).order_by(x.c.id.desc()).limit(count).subquery()
+        is_open = x.c.state.not_in([TransactionState.FINISHED, TransactionState.ABORTED])
+        wanted = sa.or_(x.c.id.in_(sa.select(newest.c.id)), is_open)
+        return self._dicts(sa.select(x).where(wanted).order_by(x.c.id.desc()))
+
+    def recorded(self, numbers: Collection[int]) -> dict[int, tuple[int, int, int]]:
+        """What transactions recorded so far: id → rows, overlap copies not counted; contributions; those on nodes."""
+        c = t.contributions.c
+        query = (
+            sa.select(
+                c.transaction_id, sa.func.sum(sa.case((c.is_overlap, 0), else_=c.rows)), sa.func.count(),
+                sa.func.sum(sa.case((c.state == ContributionState.LOADED, 1), else_=0)),
+            )
+            .where(c.transaction_id.in_(numbers))
+            .group_by(c.transaction_id)
+        )  # fmt: skip
+        with self._engine.connect() as connection:
+            return {int(i): (int(n), int(parts), int(on)) for i, n, parts, on in connection.execute(query)}
+
     def truth_rows(self, database: str) -> dict[str, int]:
-        """Rows that the sources of finished transactions said they have, by table."""
+        """Rows that the sources of finished transactions said they have, by table; those that were dropped left out."""
         sums: dict[str, int] = {}
         for row in self.all(database):
             if row["state"] == TransactionState.FINISHED:
                 for name, rows in read_report(row).truth.items():
                     sums[name] = sums.get(name, 0) + rows
+        for _, one in self.dropped(database):
+            if one.table in sums and not one.is_overlap:
+                sums[one.table] -= one.rows
         return sums
 
     def retired_tables(self, database: str) -> dict[str, set[str]]:
@@ -140,7 +213,14 @@ class Transactions(Store):
         with self._engine.connect() as connection:
             return retired_tables.read(connection, database)
 
-    def forget_retired(self, database: str, grace_s: float) -> None:
-        """Give up the tables that were retired so many seconds ago or earlier."""
+    def forget_retired(self, database: str, servers: Collection[str], grace_s: float) -> None:
+        """Give up the tables on servers that were retired so many seconds ago or earlier; what jobs have left, after
+        their own time of grace."""
         with self._writer.begin() as connection:
-            retired_tables.forget(connection, database, grace_s)
+            retired_tables.forget(connection, database, servers, grace_s)
+
+
+def _show(connection: sa.Connection, database: str, mine: OpenTransaction) -> None:
+    """What queries read, as it is with this transaction: the last steps of the one that publishes it."""
+    chunk_entries.renew(connection, database, chunk_entries.tables_of(connection, mine.id), mine.id)
+    generation.advance(connection)

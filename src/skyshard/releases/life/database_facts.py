@@ -8,7 +8,8 @@ from typing import Any
 from skyshard.registry.catalog.database_life import DatabaseRow
 from skyshard.registry.registry import Registry
 from skyshard.registry.stored.lifecycle import TransactionState
-from skyshard.registry.stored.records import COMPACTION
+from skyshard.registry.stored.records import COMPACTION, DROPPED_ROWS
+from skyshard.registry.transactions.transaction_report import read_report
 
 _ENDS = (TransactionState.FINISHED, TransactionState.ABORTED)
 
@@ -40,6 +41,10 @@ class DatabaseFacts:
     open_transaction: int | None
     stored_as: str
     """Its name on the servers and in files."""
+    dropped_rows: int = 0
+    """Rows that no node had any more, and that were taken out; copies in overlap tables not counted."""
+    dropped_s: float = 0.0
+    """When that was done last; 0 for never."""
 
 
 def list_databases(registry: Registry) -> list[DatabaseFacts]:
@@ -64,8 +69,9 @@ def _facts(
     size: tuple[int, int],
 ) -> DatabaseFacts:
     finished = [row for row in transactions if row["state"] == TransactionState.FINISHED]
-    brought = [row for row in finished if row["plan"] != COMPACTION]
+    brought = [row for row in finished if row["plan"] not in (COMPACTION, DROPPED_ROWS)]
     sources = [row["source"] for row in brought] or [one.source]
+    dropped = [(row["ended_s"], one) for row in finished for one in read_report(row).dropped]
     opened = next((row["id"] for row in transactions if row["state"] not in _ENDS), None)
     return DatabaseFacts(
         database=one.shown,
@@ -83,4 +89,6 @@ def _facts(
         transactions=len(brought),
         open_transaction=opened,
         stored_as=one.stored,
+        dropped_rows=sum(one.rows for _, one in dropped if not one.is_overlap),
+        dropped_s=max((ended_s for ended_s, _ in dropped), default=0.0),
     )

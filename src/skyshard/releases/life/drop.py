@@ -51,6 +51,7 @@ def drop(place: LifePlace, name: str, *, with_aliases: bool = False, grace_s: fl
         kept_until_s = time.time() + grace_s if grace_s else 0.0
         with place.site.held(known.stored):  # every node answers, and nothing else works on the database
             _hide(registry, known, with_aliases=with_aliases, kept_until_s=kept_until_s)
+        place.site.keep_records(known.stored)
         if not grace_s:
             _finish(place, known)
     return Dropped(name, aliases, not grace_s, kept_until_s)
@@ -106,6 +107,7 @@ def _finish(place: LifePlace, known: KnownName) -> None:
     try:
         remove_database(place, known.stored)
         place.site.registry.life.end_drop(known.stored)
+        place.site.keep_records(known.stored)
     except ClusterError as error:
         raise ClusterError(
             f"the drop of '{known.name}' has not ended, though no query sees it any more: {error.what}",

@@ -49,6 +49,7 @@ def remove_database(place: LifePlace, database: str) -> None:
             _drop_copy(place, database)
         for folder in (*site.folders.of_database(database), place.exchange / database):
             shutil.rmtree(folder, ignore_errors=True)
+        site.clear_staging(database)
 
 
 def _drop_index_tables(site: Site, database: str, tables: list[str]) -> None:

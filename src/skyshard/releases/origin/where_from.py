@@ -20,7 +20,7 @@ from skyshard.db.connection import quote_name
 from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable
 from skyshard.registry.registry import Registry
 from skyshard.registry.stored.lifecycle import ContributionState, TransactionState
-from skyshard.registry.stored.records import COMPACTION, WHOLE, InputFile, Replica
+from skyshard.registry.stored.records import COMPACTION, DROPPED_ROWS, WHOLE, InputFile, Replica
 from skyshard.releases.origin.row_key import row_keys
 
 
@@ -154,9 +154,9 @@ class _Candidates:
 
     def _merged(self, database: str) -> frozenset[int]:
         """The transactions whose parts hold what earlier ones brought."""
-        rows = self.registry.transactions.all(database)
+        rows, merging = self.registry.transactions.all(database), (COMPACTION, DROPPED_ROWS)
         return frozenset(
-            row["id"] for row in rows if row["plan"] == COMPACTION and row["state"] == TransactionState.FINISHED
+            row["id"] for row in rows if row["plan"] in merging and row["state"] == TransactionState.FINISHED
         )
 
 

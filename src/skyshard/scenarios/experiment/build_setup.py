@@ -11,8 +11,9 @@ import skyshard.node
 from skyshard.basics.progress import Watcher, announce
 from skyshard.bench.experiment.trial_numbers import Build
 from skyshard.catalog.layout import Layout
+from skyshard.cluster.cluster import CZAR_NAME, MONO_NAME
 from skyshard.cluster.installation import find_mariadbd
-from skyshard.cluster.private_cluster import CZAR_NAME, MONO_NAME, Cluster
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.cluster.server import end_orphans
 from skyshard.cluster.storage_plugins import SHARED_FOLDERS
 from skyshard.host.page_cache import disk_bytes, files_below
@@ -27,9 +28,9 @@ DATABASE = "experiment"
 """Every set-up's only database."""
 
 
-def cluster_of(folder: Path) -> Cluster:
+def cluster_of(folder: Path) -> PrivateCluster:
     """The cluster of a set-up."""
-    return Cluster.at(folder / "cluster")
+    return PrivateCluster(folder / "cluster")
 
 
 def is_complete(folder: Path) -> bool:
@@ -64,7 +65,7 @@ def build_setup(
 
 
 def _ingest(
-    setup: Setup, cluster: Cluster, sky: Path, layout: Layout | None, *, has_oracle: bool, watcher: Watcher
+    setup: Setup, cluster: PrivateCluster, sky: Path, layout: Layout | None, *, has_oracle: bool, watcher: Watcher
 ) -> Build:
     source = source_at(sky)
     wanted = layout or source.layout
@@ -86,14 +87,14 @@ def _ingest(
         )  # fmt: skip
 
 
-def catalog_files(cluster: Cluster, *, has_oracle: bool = False) -> Iterator[Path]:
+def catalog_files(cluster: PrivateCluster, *, has_oracle: bool = False) -> Iterator[Path]:
     """The files of the catalog on the nodes and the czar."""
     names = [CZAR_NAME, *cluster.node_names, *([MONO_NAME] if has_oracle else [])]
     folders = [cluster.data_dir(name) / part for name in names for part in (DATABASE, *SHARED_FOLDERS)]
     yield from files_below(folders)
 
 
-def data_files(cluster: Cluster) -> Iterator[Path]:
+def data_files(cluster: PrivateCluster) -> Iterator[Path]:
     """All files of all servers: what a cold trial must not find in memory."""
     yield from files_below([cluster.folder / "servers"])
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from skyshard.basics.errors import UserError
 from skyshard.bench.experiment.cells import Cell, Design, place_of
 from skyshard.bench.experiment.experiment_file import ReadExperiment
+from skyshard.cluster.cluster import CZAR_NAME
 from skyshard.cluster.installation import find_mariadbd
-from skyshard.cluster.private_cluster import CZAR_NAME
 from skyshard.cluster.settings import parse_settings
 from skyshard.cluster.settings_check import check_names, check_values
 from skyshard.host.memory import memory_bytes

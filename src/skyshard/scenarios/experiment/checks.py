@@ -12,8 +12,10 @@ from pydantic import ValidationError
 
 from skyshard.basics.errors import UserError
 from skyshard.basics.readable import human_bytes
-from skyshard.bench.experiment.cells import Cell, Design, make_design, place_of
+from skyshard.bench.experiment.cells import NO_SCENARIO, Cell, Design, make_design, place_of
 from skyshard.bench.experiment.experiment_file import ReadExperiment, read_experiment
+from skyshard.bench.workload.fault_scenario import ReadScenario, find_scenario, read_scenario
+from skyshard.bench.workload.planned_faults import plan_faults
 from skyshard.bench.workload.workload import Workload, find_workload, read_workload, template_folder
 from skyshard.bench.workload.workload_fit import Fitted, best_fit, names_of
 from skyshard.catalog.layout import Layout, read_layout
@@ -21,6 +23,7 @@ from skyshard.host.output_folder import require_writable, writing_to
 from skyshard.host.shipped_data import data_folder
 from skyshard.scenarios.experiment.check_settings import check_settings
 from skyshard.scenarios.experiment.setups import SKY_GROWTH, Setup, Sky, setups_of
+from skyshard.scenarios.faults.cluster_faults import require_possible_here
 from skyshard.synth.recipe.recipe import Recipe, find_shipped, read_recipe
 from skyshard.synth.rows.generate import open_sky
 from skyshard.synth.write.synth_plan import plan
@@ -48,6 +51,11 @@ class CheckedExperiment:
     """Bytes on disk of each set-up, and with it its sky."""
     budget_bytes: int
     notes: list[str] = field(default_factory=list)
+    scenarios: Mapping[str, ReadScenario] = field(default_factory=dict)
+
+    def scenario(self, cell: Cell) -> ReadScenario | None:
+        """What fails in a cell's trials."""
+        return self.scenarios.get(str(cell.all.get("scenario", NO_SCENARIO)))
 
     def asked(self, cell: Cell) -> tuple[Path, Workload]:
         """The workload of a cell, and its file."""
@@ -79,11 +87,14 @@ def check_experiment(path: Path, out: Path, disk_budget_bytes: int | None = None
             with _named(read, cell, "layout"):
                 layouts[layout] = read_layout(layout_file(read, layout))
     _refuse_misfits(read, design, layouts)
+    scenarios, said = _scenarios(read, design, workloads, layouts)
+    notes += said
     setups, by_cell = setups_of(design.cells)
     budget, estimates = _room(read, design, setups, by_cell, recipes, out, disk_budget_bytes)
     inputs = _inputs(read, recipes, workloads, layouts)
+    inputs |= {f"scenario {name}": _digest(one.path) for name, one in scenarios.items()}
     return CheckedExperiment(
-        read, design, setups, by_cell, workloads, recipes, layouts, inputs, estimates, budget, notes
+        read, design, setups, by_cell, workloads, recipes, layouts, inputs, estimates, budget, notes, scenarios
     )
 
 
@@ -143,6 +154,32 @@ class _named_key(_named):  # noqa: N801
 
     def __init__(self, read: ReadExperiment, key: str) -> None:
         self._read, self._place = read, [key]
+
+
+def _scenarios(
+    read: ReadExperiment,
+    design: Design,
+    workloads: Mapping[str, tuple[Path, Workload]],
+    layouts: Mapping[str, Layout],
+) -> tuple[dict[str, ReadScenario], list[str]]:
+    """The scenarios that cells name, each possible in each of its cells, and what is to be said of them."""
+    found: dict[str, ReadScenario] = {}
+    notes = []
+    for cell in design.cells:
+        name = str(cell.all.get("scenario", NO_SCENARIO))
+        if name == NO_SCENARIO:
+            continue
+        with _named(read, cell, "scenario"):
+            found[name] = read_scenario(str(find_scenario(read.beside(name))))
+            layout = layouts.get(str(cell.all.get("layout", "")))
+            nodes = {f"node{number}": 0 for number in range(1, int(cell.all["nodes"]) + 1)}
+            asked = workloads[f"{cell.all['workload']} {cell.all['recipe']}"][1]
+            planned = plan_faults(
+                found[name], asked, nodes, int(cell.all.get("replicas", layout.replicas if layout else 1))
+            )
+            require_possible_here(planned)
+        notes += [f"cell '{cell.label}': {warning}" for warning in planned.warnings]
+    return found, notes
 
 
 def _refuse_misfits(read: ReadExperiment, design: Design, layouts: Mapping[str, Layout]) -> None:

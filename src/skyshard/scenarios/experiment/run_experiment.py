@@ -25,7 +25,7 @@ from skyshard.bench.experiment.trial_numbers import TrialNumbers, numbers_of
 from skyshard.bench.pages.experiment_page import write_experiment
 from skyshard.bench.record.environment import capture_environment
 from skyshard.bench.record.trial_folder import read_trial
-from skyshard.cluster.private_cluster import CZAR_NAME
+from skyshard.cluster.cluster import CZAR_NAME
 from skyshard.cluster.settings import ClusterDescription, parse_settings
 from skyshard.host.interrupts import uninterrupted
 from skyshard.host.memory import memory_bytes
@@ -242,6 +242,7 @@ class _Run:
         trial = TrialRun(
             file, workload, self.folder.work_folder(planned), DATABASE, ("czar",), cluster.folder,
             seed=workload.seed + planned.block, scan_threads=int(threads) if threads else None, is_brief=True,
+            scenario=checked.scenario(cell),
         )  # fmt: skip
         summary = trial.run(unwatched)["czar"].summary
         if summary.is_partial:

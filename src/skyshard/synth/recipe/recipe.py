@@ -351,8 +351,13 @@ def find_shipped(folder: str, source: str | Path, what: str) -> Path:
     path = Path(source)
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return path
-    shipped = {file.stem: file for file in sorted(data_folder("synth", folder).glob("*.yaml"))}
+    shipped = shipped_files(folder)
     if str(source) not in shipped:
         known = ", ".join(shipped) or "none"
         raise UserError(f"no {what} '{source}'", remedy=f"give a file, or one of the shipped: {known}")
     return shipped[str(source)]
+
+
+def shipped_files(folder: str) -> dict[str, Path]:
+    """What Skyshard brings in a folder of ``synth/``, by name."""
+    return {file.stem: file for file in sorted(data_folder("synth", folder).glob("*.yaml"))}

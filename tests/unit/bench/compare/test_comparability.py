@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.support.bench_trials import made_manifest, made_workload
 
 from skyshard.bench.compare.comparability import Weight, differences
+from skyshard.bench.record.environment import NodeMachine
 
 BASE = made_manifest(made_workload())
 
@@ -37,3 +38,15 @@ def test_of_mappings_only_the_keys_that_differ_are_shown() -> None:
     assert [(part.what, part.new, part.old) for part in found] == [
         ("server variables", ["key_buffer_size 1, tmp_table_size absent"], ["key_buffer_size absent, tmp_table_size 2"])
     ]
+
+
+def test_other_machines_of_nodes_break_a_comparison() -> None:
+    """Whether a trial has machines of its own for nodes counts, too."""
+    here = BASE
+    machine = NodeMachine(
+        skyshard="0", python="3", ray="2", cpu_model="EPYC", cores=4, memory_bytes=1 << 34, kernel="Linux"
+    )
+    nodes = here.environment.model_copy(update={"nodes": {"node1": machine}})
+    found = {one.what: one for one in differences([here.model_copy(update={"environment": nodes})], [here])}
+    assert (found["machines of nodes"].weight, found["software of nodes"].weight) == (Weight.BREAKS, Weight.CHANGED)
+    assert found["machines of nodes"].new == ["node1 EPYC, 4 cores, 16 GiB"]

@@ -29,7 +29,8 @@ from skyshard.catalog.schema import Table
 from skyshard.czar.explain import Explanation
 from skyshard.host.shipped_data import data_folder
 from skyshard.ingest.sources.mysql_ddl import parse_create_table
-from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable, ChunkEntry
+from skyshard.registry.catalog.chunk_entries import NO_CHUNKS, ChunkEntries, ChunkEntry
+from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable
 from skyshard.synth.recipe.recipe import read_recipe
 from skyshard.synth.recipe.sky_tables import table_specs
 
@@ -82,9 +83,9 @@ class OneCatalog:
     """A published catalog of four chunks; the director index knows every key."""
 
     def __init__(self, tables: Sequence[tuple[Table, TableLayout]]) -> None:
-        entries = {chunk: ChunkEntry(100, 7, ("node1",)) for chunk in CHUNKS}
+        entries = ChunkEntries.of({chunk: ChunkEntry(100, 7, ("node1",)) for chunk in CHUNKS})
         made = {
-            t.name: CatalogTable(t.with_chunk_columns(), layout, 400, entries if layout.role.is_chunked else {})
+            t.name: CatalogTable(t.with_chunk_columns(), layout, 400, entries if layout.role.is_chunked else NO_CHUNKS)
             for t, layout in tables
         }
         layout = Layout(striping=Striping(stripes=18, substripes=6, overlap_deg=0.1), tables={})

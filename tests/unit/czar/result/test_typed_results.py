@@ -13,11 +13,12 @@ import pyarrow as pa
 import pytest
 
 from skyshard.basics.errors import ClusterError, Refusal
+from skyshard.czar.result.row_images import FileRows
 from skyshard.czar.result.typed_results import (
     TypedColumn,
     create_scratch,
+    from_images,
     from_rows,
-    from_slice,
     loosened,
     record_layout,
     select_exactly,
@@ -158,8 +159,8 @@ def test_records_of_a_data_file_are_read_back(tmp_path: Path) -> None:
     values = [pa.array([1, None, 3], pa.int32()), pa.array([b"caf\xe9", b"b", None]), pa.array([b"2026-01-02"] * 3)]
     names = [one.name for one in columns]
     np.asarray(pack(pa.RecordBatch.from_arrays(values, names=names), layout)).tofile(tmp_path / "t.MYD")
-    found = pa.Table.from_batches(from_slice(tmp_path / "t.MYD", layout.length, 2, columns, layout))
+    found = pa.Table.from_batches(from_images(FileRows(tmp_path / "t.MYD", layout.length, 2), columns, layout))
     assert found.to_pydict() == {"c0": [None, 3], "c1": ["b", None], "c2": [str(date(2026, 1, 2))] * 2}
-    with pytest.raises(ClusterError, match="ends before its 3 rows") as caught:
-        list(from_slice(tmp_path / "t.MYD", layout.length, 3, columns, layout))
+    with pytest.raises(ClusterError, match=f"ends {layout.length} of {3 * layout.length} bytes too early") as caught:
+        list(from_images(FileRows(tmp_path / "t.MYD", layout.length, 3), columns, layout))
     assert caught.value.retryable

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from tests.support.growth import assert_linear
 
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.czar.plan.chunk_template import Slot, Template
 from skyshard.czar.plan.query_plan import Pull
 from skyshard.czar.run.dispatch import units_of
-from skyshard.registry.catalog.published_catalog import CatalogTable, ChunkEntry
+from skyshard.registry.catalog.chunk_entries import ChunkEntries, ChunkEntry
+from skyshard.registry.catalog.published_catalog import CatalogTable
 from skyshard.rowimage.sqltype import parse_type
 
 REGION = TableLayout(role=Role.DIRECTOR, key="id", position=("ra", "decl"))
@@ -18,7 +22,7 @@ CHUNKS = tuple(range(1, 101))
 
 
 def pull(rows_a_chunk: int) -> Pull:
-    entries = {chunk: ChunkEntry(rows_a_chunk, 0, ("a",)) for chunk in CHUNKS}
+    entries = ChunkEntries.of({chunk: ChunkEntry(rows_a_chunk, 0, ("a",)) for chunk in CHUNKS})
     table = CatalogTable(
         Table("Region", COLUMNS).with_chunk_columns(), REGION, rows_a_chunk * len(entries), entries
     )  # fmt: skip
@@ -43,3 +47,16 @@ def test_node_has_units_for_its_threads_of_bounded_size(rows: int, threads: int,
     assert len(made) == units
     assert tuple(chunk for unit in made for chunk in unit.chunks) == CHUNKS
     assert max(unit.rows for unit in made) - min(unit.rows for unit in made) <= rows
+
+
+def test_units_of_the_whole_sky_take_one_pass() -> None:
+    """Of a node with many chunks: units are made of each once."""
+
+    def work(chunks: int, _: list[str]) -> Callable[[], object]:
+        numbers = tuple(range(chunks))
+        entries = ChunkEntries.of({chunk: ChunkEntry(90_000, 0, ("a",)) for chunk in numbers})
+        table = CatalogTable(Table("Region", COLUMNS).with_chunk_columns(), REGION, 0, entries)
+        held = Pull(Template("SELECT 1", {0: Slot("sky", table, "r")}), numbers, 0)
+        return lambda: units_of(held, numbers, 16)
+
+    assert_linear(work)

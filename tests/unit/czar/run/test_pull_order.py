@@ -83,6 +83,6 @@ def test_limit_cuts_the_whole_unit() -> None:
 def test_tables_of_a_pull_have_names_of_their_own() -> None:
     """Query, pull, node and number are in the name of a scratch table and of its file."""
     made = order("SELECT mag FROM Object", "float", is_text=False)
-    assert made.table("node1", 7) == ("`skyshard_scratch`.`q_1_p0_node1_7`", "skyshard_scratch/q_1_p0_node1_7.MYD")
+    assert made.table(7) == ("`skyshard_scratch`.`q_1_p0_7`", "skyshard_scratch/q_1_p0_7.MYD")
     assert made.create("t").startswith("CREATE TABLE t (`c0` float ")
     assert made.record_bytes > 4

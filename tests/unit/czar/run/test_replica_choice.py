@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.growth import assert_linear
 
 from skyshard.basics.errors import ClusterError
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Column, Table
 from skyshard.czar.plan.chunk_template import Slot, Template
 from skyshard.czar.plan.query_plan import Pull
+from skyshard.czar.run.pull_reader import Failure
 from skyshard.czar.run.replica_choice import ReplicaChoice
-from skyshard.czar.run.rounds import Failure
-from skyshard.registry.catalog.published_catalog import CatalogTable, ChunkEntry
+from skyshard.registry.catalog.chunk_entries import ChunkEntries, ChunkEntry
+from skyshard.registry.catalog.published_catalog import CatalogTable
 from skyshard.rowimage.sqltype import parse_type
 
 NODES = ("a", "b", "c")
@@ -25,7 +28,7 @@ TABLE = Table("Object", (Column("objectId", parse_type("bigint")), *COLUMNS))
 
 
 def pull(holders: dict[int, tuple[str, ...]]) -> Pull:
-    entries = {chunk: ChunkEntry(10, 0, nodes) for chunk, nodes in holders.items()}
+    entries = ChunkEntries.of({chunk: ChunkEntry(10, 0, nodes) for chunk, nodes in holders.items()})
     table = CatalogTable(TABLE.with_chunk_columns(), OBJECT, 10 * len(entries), entries)
     return Pull(Template("SELECT 1", {0: Slot("sky", table, "o")}), tuple(sorted(holders)), 0)
 
@@ -55,7 +58,7 @@ def test_chunk_that_no_serving_node_holds_is_named() -> None:
     """A chunk whose nodes do not serve is an error that names it."""
     replicas = ReplicaChoice(pull({1: ("a",), 7: ("z",)}), NODES)
     assert replicas.assign((1, 7)) == ({"a": [1]}, [7])
-    with pytest.raises(ClusterError, match="no node holds all tables of chunks 7"):
+    with pytest.raises(ClusterError, match="no node has good replicas of all tables of chunks 7"):
         replicas.give_up([7], is_allowed=False)
 
 
@@ -66,3 +69,25 @@ def test_regular_tables_are_read_on_any_node() -> None:
     left = whole.failed([Failure(first, whole.chunks, ClusterError("gone"))])
     (second,) = whole.assign(left)[0]
     assert first != second
+
+
+def test_chunks_are_not_read_where_a_regular_table_beside_them_is_not_good() -> None:
+    """A node that lacks the regular table of a join reads none of its chunks."""
+    both = pull({1: ("a", "b"), 2: ("a", "b")})
+    filters = CatalogTable(TABLE, TableLayout(role=Role.REGULAR), 6, holders=("b", "c"))
+    slots = {**both.template.slots, 1: Slot("sky", filters, "f")}
+    choice = ReplicaChoice(replace(both, template=replace(both.template, slots=slots)), NODES)
+    assert choice.assign((1, 2)) == ({"b": [1, 2]}, [])
+
+
+def test_chunks_of_the_whole_sky_are_assigned_in_one_pass() -> None:
+    """However many nodes there are; each chunk is on two."""
+
+    def work(chunks: int, nodes: list[str]) -> Callable[[], object]:
+        held: dict[int, tuple[str, ...]] = {
+            chunk: (nodes[chunk % len(nodes)], nodes[(chunk + 1) % len(nodes)]) for chunk in range(chunks)
+        }
+        choice = ReplicaChoice(pull(held), nodes)
+        return lambda: choice.assign(choice.chunks)
+
+    assert_linear(work)

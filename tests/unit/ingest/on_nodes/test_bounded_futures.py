@@ -22,6 +22,7 @@ from skyshard.ingest.on_nodes.bounded_futures import (
     in_order_of_end,
 )
 from skyshard.node.messages import BuildOrder, BuiltTable, Loader
+from skyshard.node.node_loader import NodeLoader
 
 
 class HandNode:
@@ -53,7 +54,7 @@ def orders(*names: str) -> list[BuildOrder]:
 def drained(queues: Mapping[str, list[BuildOrder]], nodes: Any, ended: list[str]) -> Exception | None:
     """Drain in this thread, noting the orders that came back; returns the error."""
     try:
-        for _, order, _ in drain(queues, nodes):
+        for _, order, _ in drain(queues, lambda node, order: nodes[node].call(NodeLoader.build, order)):
             ended.append(order.database)
     except Exception as error:
         return error
@@ -119,6 +120,36 @@ def test_after_an_error_nothing_more_is_sent_and_what_is_under_way_comes_back() 
     assert sorted(ended) == ["a", "b", "y"]
     assert isinstance(error, ClusterError)
     assert "node 'bad': it is gone" in error.what
+
+
+def test_what_an_order_brings_about_is_sent_once_it_is_carried_out() -> None:
+    """To a node that had nothing to do, and to the same node behind the rest of its queue; no more at a time."""
+    one, other = HandNode(), HandNode()
+    nodes = {"one": one, "other": other}
+    queues = {"one": orders("a", "b", "c"), "other": []}
+    late = {"a": {"one": orders("d"), "other": orders("e", "f", "g")}}
+    ended: list[str] = []
+
+    def work() -> None:
+        built = drain(
+            queues, lambda node, order: nodes[node].call(NodeLoader.build, order),
+            lambda _, order, __: late.get(order.database, {}),
+        )  # fmt: skip
+        ended.extend(order.database for _, order, _ in built)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_for(one, 2)
+    assert not other.running
+    for node in (one, other):
+        for left in (2, 2, 2, 1) if node is one else (2, 2, 1):
+            wait_for(node, left)
+            node.end()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert ended[0] == "a"
+    assert sorted(ended) == list("abcdefg")
+    assert (one.most, other.most) == (PER_NODE, PER_NODE)
 
 
 def test_results_come_with_their_items_and_no_more_than_the_limit_are_under_way() -> None:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.growth import assert_linear
 
 from skyshard.catalog.layout import Role
 from skyshard.ingest.on_nodes.part_tables import (
-    dummy_tables,
+    by_node,
     dummy_targets,
     expected_index_tables,
-    expected_tables,
     index_names,
     one_of_each,
-    part_name,
     shown_indexes,
-    shown_tables,
 )
 from skyshard.node.messages import ShownTable
+from skyshard.node.shown_tables import dummy_tables, expected_tables, shown_tables
 from skyshard.registry.stored.records import WHOLE, IndexPart, Replica
 
 
@@ -27,9 +28,9 @@ def replica(part: int = 0, *, node: str = "node1", table: str = "Object", chunk:
 
 def test_the_first_part_has_the_plain_name() -> None:
     """A later part is named after its transaction."""
-    assert part_name(replica()) == "Object_7"
-    assert part_name(replica(3)) == "Object_7_p3"
-    assert part_name(replica(3, chunk=WHOLE)) == "Object_p3"
+    assert replica().name == "Object_7"
+    assert replica(3).name == "Object_7_p3"
+    assert replica(3, chunk=WHOLE).name == "Object_p3"
 
 
 def test_several_parts_are_shown_under_the_name_of_the_latest() -> None:
@@ -91,3 +92,13 @@ def test_every_shown_table_and_its_parts_are_expected(keys: list[tuple[int, int,
     names = expected_tables(held)
     for shown in shown_tables(held):
         assert {shown.name, *shown.parts} <= names
+
+
+def test_replicas_of_all_nodes_take_one_pass() -> None:
+    """However many nodes there are."""
+
+    def work(chunks: int, nodes: list[str]) -> Callable[[], object]:
+        replicas = [replica(chunk=chunk, node=nodes[chunk % len(nodes)]) for chunk in range(chunks)]
+        return lambda: by_node(replicas, nodes)
+
+    assert_linear(work)

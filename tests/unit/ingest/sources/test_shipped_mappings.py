@@ -30,9 +30,9 @@ SCHEMAS = {"hsc": "hsc", "dp1": "dp1", "dp02": "dp02_dc2", "dp2": "dp2"}
 
 
 def test_nothing_else_is_shipped() -> None:
-    """Each file is one that a model of this test reads."""
+    """Each file is one that a model reads: of this test, or of the test of scenarios."""
     files = {path for path in data_folder("ingest").rglob("*") if path.is_file() and not path.name.startswith(".")}
-    known = {*LAYOUTS, *MAPPINGS, *data_folder("ingest").glob("faults/*")}
+    known = {*LAYOUTS, *MAPPINGS, *data_folder("ingest").glob("scenarios/*")}
     assert files == known
     assert {path.stem for path in MAPPINGS} == {"hsc", "hsc-gen2", "hsc-gen3", "dp1", "dp02", "dp2"}
 

@@ -13,7 +13,7 @@ from skyshard.registry.catalog.database_names import DatabaseNames
 from skyshard.registry.stored.lifecycle import TransactionState
 from skyshard.registry.stored.records import OpenTransaction
 
-MINE = OpenTransaction(7, TransactionState.STARTED, "plan", 2, 0.0)
+MINE = OpenTransaction(7, TransactionState.STARTED, "plan", 2, {})
 
 
 class Site:
@@ -78,7 +78,7 @@ def test_a_bug_is_taken_back_and_says_so(taken: list[str], error: Exception) -> 
     assert len(taken) == 1
 
 
-@pytest.mark.parametrize("found", [None, OpenTransaction(8, TransactionState.STARTED, "plan", 1, 0.0)])
+@pytest.mark.parametrize("found", [None, OpenTransaction(8, TransactionState.STARTED, "plan", 1, {})])
 def test_one_that_was_published_before_the_error_stays(taken: list[str], found: OpenTransaction | None) -> None:
     """Its rows are there; a later transaction that is open is not touched."""
     assert settled(Site(found), Bug("late")) == []

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from skyshard.basics.errors import ClusterError
+import pytest
+
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.node.messages import RepairOrder, ShownTable
 from skyshard.node.read.table_faults import find_faults, repair_tables
 
@@ -19,6 +22,7 @@ class Session:
     def __init__(self, answers: Answers) -> None:
         self.answers = answers
         self.told: list[str] = []
+        self.endpoint = "node1"
 
     def _answer(self, sql: str) -> Any:
         self.told.append(sql)
@@ -97,6 +101,28 @@ def test_a_table_that_ends_the_session_hides_no_other() -> None:
     session = Session({"CHECK": check})
     faults = find_faults(opened(session), [ONE, ShownTable("t_2", ("t_2",), 1)])
     assert faults == {"t_1": "index: broken", "t_2": "the server went away"}
+
+
+@pytest.mark.parametrize("refused", [UserError("access denied (1045)"), ClusterError("TLS: certificate has expired")])
+def test_a_session_that_cannot_be_opened_says_nothing_of_tables(refused: Exception) -> None:
+    """Neither of parts nor of lists: whoever asks gets to know why."""
+
+    @contextmanager
+    def refusing() -> Iterator[Any]:
+        raise refused
+        yield
+
+    with pytest.raises(type(refused)):
+        find_faults(refusing, [ONE, TWO])
+
+
+@pytest.mark.parametrize("text", ["Can't open file: 't_1.MYI' (errno: 24)", "Query execution was interrupted"])
+def test_a_check_that_the_server_could_not_make_says_nothing_of_tables(text: str) -> None:
+    """Whoever asks gets an error that may pass."""
+    session = Session({"CHECK": checked(("t_1", "error", text), ("t_1", "status", "Operation failed"))})
+    with pytest.raises(ClusterError, match=re.escape(text)) as raised:
+        find_faults(opened(session), [ONE])
+    assert raised.value.retryable
 
 
 def test_indexes_are_repaired_from_what_is_there() -> None:

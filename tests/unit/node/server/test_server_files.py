@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from skyshard.cluster.accounts import SCRATCH_DATABASE
 from skyshard.node.server.server_files import ServerFiles
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> ServerFiles:
     """A database ``sky`` with one table, and a text of LOAD DATA."""
-    (tmp_path / "sky").mkdir()
+    for database in ("sky", SCRATCH_DATABASE):
+        (tmp_path / database).mkdir()
     for ending in ("MYD", "MYI", "frm"):
         (tmp_path / "sky" / f"Object_12.{ending}").write_bytes(b"12345")
     (tmp_path / "sky" / "db.opt").touch()
@@ -41,16 +43,16 @@ def test_a_temporary_file_beside_a_table_is_a_leftover(data: ServerFiles) -> Non
 
 def test_texts_of_load_data_are_leftovers_of_their_database(data: ServerFiles) -> None:
     """The text of a killed load is found; that of another database is not this one's."""
-    (data.path / "load-sky-Object_12-77.tsv").touch()
-    (data.path / "load-sea-Object_12-77.tsv").touch()
+    (data.path / SCRATCH_DATABASE / "load-sky-Object_12-77.tsv").touch()
+    (data.path / SCRATCH_DATABASE / "load-sea-Object_12-77.tsv").touch()
     assert names(data.leftovers("sky", ["Object_12"])) == ["load-sky-Object_12-77.tsv"]
 
 
 def test_leftovers_can_be_asked_for_by_the_begin_of_their_name(data: ServerFiles) -> None:
     """Files of other tables are not looked at."""
     (data.path / "sky" / "Source_12.MYD").touch()
-    (data.path / "load-sky-Source_12-77.tsv").touch()
-    assert names(data.leftovers("sky", [], "Source")) == ["load-sky-Source_12-77.tsv", "Source_12.MYD"]
+    (data.path / SCRATCH_DATABASE / "load-sky-Source_12-77.tsv").touch()
+    assert names(data.leftovers("sky", [], "Source")) == ["Source_12.MYD", "load-sky-Source_12-77.tsv"]
 
 
 def test_odd_names_are_spelt_as_the_server_spells_them(data: ServerFiles) -> None:

@@ -14,7 +14,13 @@ from skyshard.registry.schema.migrations import STEPS
 from skyshard.registry.schema.schema_version import CURRENT, REGISTRY, SCHEMA_VERSION, Versions, require_current
 from skyshard.registry.stored import sql_tables
 
-TABLES = {2: "64a25bd4e8023435", 3: "f647bf7537811bf3"}
+TABLES = {
+    2: "64a25bd4e8023435",
+    3: "f647bf7537811bf3",
+    4: "802fe0c4bce5ecf6",
+    5: "3ceaa125005f3567",
+    6: "6615b34ee90fd54a",
+}
 """Version of the registry → digest of its tables; a version that a release had is never changed."""
 HERE = Path("/a/cluster")
 

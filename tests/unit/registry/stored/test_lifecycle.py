@@ -10,6 +10,8 @@ from skyshard.registry.stored.lifecycle import (
     ContributionState,
     DatabaseState,
     Event,
+    JobState,
+    NodeState,
     QueryEvent,
     QueryState,
     ReplicaState,
@@ -19,7 +21,7 @@ from skyshard.registry.stored.lifecycle import (
     steps,
 )
 
-KINDS = (DatabaseState, TransactionState, ContributionState, ReplicaState, QueryState)
+KINDS = (DatabaseState, TransactionState, ContributionState, ReplicaState, NodeState, QueryState, JobState)
 
 
 def test_every_state_has_a_row() -> None:

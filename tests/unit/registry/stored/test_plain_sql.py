@@ -11,17 +11,23 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 
-from skyshard.registry.stored import plain_sql, sql_tables
-from skyshard.registry.stored.records import Replica
-from skyshard.registry.stored.store import fields_of
+from skyshard.registry.stored import measure_sql, node_sql, plain_sql, replication_sql, sql_tables, token_sql
 
 COLUMNS = {table.name: {column.name: "int" for column in table.columns} for table in sql_tables.metadata.sorted_tables}
 SCHEMA: dict[str, object] = {sql_tables.REGISTRY_DATABASE: COLUMNS}
 TEXTS = {name: text for name, text in vars(plain_sql).items() if name.isupper() and str(text).startswith("SELECT")}
-TEXTS |= {
-    f"REPLICAS {name}": plain_sql.REPLICAS + vars(plain_sql)[name] + plain_sql.OF_TABLE
-    for name in ("OF_FINISHED", "OF_TRANSACTION", "OF_TRANSACTIONS_BETWEEN")
-}
+TEXTS["REPLICAS"] += plain_sql.OF_TABLE + plain_sql.BY_TABLE
+TEXTS["REPLICA_COLUMNS"] += plain_sql.of_tables("r.`table`", 2) + plain_sql.BY_TABLE
+TEXTS["REPLICAS_OF"] += plain_sql.OF_TRANSACTION + plain_sql.BY_TABLE
+TEXTS["REPLICAS_OF several"] = plain_sql.REPLICAS_OF + plain_sql.OF_TRANSACTIONS_BETWEEN + plain_sql.BY_TABLE
+TEXTS["ENTRIES"] += plain_sql.of_tables("t.name", 2)
+TEXTS |= {f"replication {name}": text for name, text in vars(replication_sql).items() if str(text).startswith("SELECT")}
+TEXTS |= {f"node {name}": text for name, text in vars(node_sql).items() if str(text).startswith("SELECT")}
+TEXTS |= {f"token {name}": text for name, text in vars(token_sql).items() if str(text).startswith("SELECT")}
+TEXTS |= {f"measure {name}": text for name, text in vars(measure_sql).items() if str(text).startswith("SELECT")}
+TEXTS["measure ended_queries"] = measure_sql.ended_queries([0.5, 1.0])
+TEXTS["replication OF_NODE_CHUNKS"] = replication_sql.OF_NODE_CHUNKS.format(tables="%s, %s", chunks="%s")
+TEXTS["replication OF_CHUNKS"] = replication_sql.OF_CHUNKS.format(tables="%s, %s", chunks="%s")
 TEXTS["last_queries_in"] = plain_sql.last_queries_in(2)
 
 
@@ -35,7 +41,7 @@ def test_every_column_that_is_read_is_a_column_of_its_table(name: str) -> None:
     qualify(tree(TEXTS[name]), dialect="mysql", schema=SCHEMA, validate_qualify_columns=True)
 
 
-@pytest.mark.parametrize("name", [name for name in TEXTS if name != "INSERTED_QUERY"])
+@pytest.mark.parametrize("name", [name for name in TEXTS if name not in ("INSERTED_QUERY", "NOW_S")])
 def test_every_table_has_its_database(name: str) -> None:
     """The session of these texts has no database of its own."""
     tables = {(table.db, table.name) for table in tree(TEXTS[name]).find_all(exp.Table)}
@@ -57,13 +63,6 @@ def test_a_column_of_the_history_has_the_default_of_its_table() -> None:
 
 def default_of(column: sa.Column[Any]) -> Any:
     return column.default.arg if isinstance(column.default, sa.ColumnDefault) else None
-
-
-def test_replicas_are_read_in_the_order_of_their_fields() -> None:
-    """The columns of the text are the fields of ``Replica``, one by one."""
-    select = tree(plain_sql.REPLICAS)
-    assert isinstance(select, exp.Select)
-    assert [one.name for one in select.selects] == list(fields_of(Replica("t", 1, False, "n", 1, 1, "")))
 
 
 def test_a_text_that_writes_has_one_mark_for_each_value() -> None:

@@ -25,6 +25,10 @@ class DatabaseOutput(Output):
     open_transaction: int | None
     stored_as: str
     """Its name on the servers."""
+    dropped_rows: int
+    """Rows that were lost and taken out."""
+    dropped_s: float
+    """When that was done last; 0 for never."""
 
 
 class AliasOutput(Output):

@@ -138,6 +138,8 @@ class TransactionOutput(Output):
     seconds: float | None
     rows_per_s: float | None
     bytes_per_s: float | None
+    servers: dict[str, float] = Field(default_factory=dict)
+    """When each node's server had been started, as it said at the beginning: seconds since 1970."""
 
 
 class AbortOutput(Output):

@@ -71,6 +71,7 @@ class AnalysisOutput(Output):
     nodes: list[NodeTimeOutput]
     slowest: list[UnitTimeOutput]
     servers: list[ServerPlanOutput] = Field(default_factory=list)
+    rows_as_text: dict[str, str] = Field(default_factory=dict)
 
 
 class ExplainOutput(Output):
@@ -136,6 +137,10 @@ class QueryOutput(Output):
     error: str
     is_stop_wanted: bool
     result: str
+    host: str = ""
+    """A number that stands for the host, and its start, where the query was begun."""
+    owner: str = ""
+    """The name of the token by which it was submitted at a door; empty: by a command, or answered at once."""
 
 
 class StoryEventOutput(Output):

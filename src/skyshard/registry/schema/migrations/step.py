@@ -1,4 +1,4 @@
-"""The shape of a step. No I/O."""
+"""The shape of a step, and of a change that several steps have."""
 
 from __future__ import annotations
 
@@ -36,3 +36,20 @@ class Step:
     changes: tuple[Change, ...]
     versions: Mapping[str, int]
     """What ``versions`` holds after it, the registry's own version left out."""
+
+
+_OPTIONS = "ENGINE=InnoDB CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
+
+
+def new_tables(tables: Mapping[str, str]) -> Change:
+    """Tables that the registry has not had: name → what follows it in ``CREATE TABLE``."""
+
+    def missing(place: UpgradePlace) -> list[str]:
+        there = {str(name) for (name,) in place.admin.rows("SHOW TABLES FROM skyshard_registry")}
+        return [name for name in tables if name not in there]
+
+    def make(place: UpgradePlace) -> None:
+        for name in missing(place):
+            place.admin.execute(f"CREATE TABLE IF NOT EXISTS skyshard_registry.{name} {tables[name]} {_OPTIONS}")
+
+    return Change("make {n} tables", lambda place: len(missing(place)), make)

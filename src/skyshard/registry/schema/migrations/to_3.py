@@ -6,13 +6,13 @@ to use it.
 
 from __future__ import annotations
 
-from skyshard.registry.schema.migrations.step import Change, Step, UpgradePlace
+from skyshard.registry.schema.migrations.step import Change, Step, UpgradePlace, new_tables
 
 _DATABASES = "skyshard_registry.`databases`"
 _COLUMNS = (
-    "ADD COLUMN IF NOT EXISTS shown VARCHAR(64) NOT NULL DEFAULT '', "
-    "ADD COLUMN IF NOT EXISTS changed_s DOUBLE NOT NULL DEFAULT 0, "
-    "ADD COLUMN IF NOT EXISTS kept_until_s DOUBLE NOT NULL DEFAULT 0"
+    "shown VARCHAR(64) NOT NULL DEFAULT ''",
+    "changed_s DOUBLE NOT NULL DEFAULT 0",
+    "kept_until_s DOUBLE NOT NULL DEFAULT 0",
 )
 _LAST = (
     "ALTER COLUMN shown DROP DEFAULT, ALTER COLUMN changed_s DROP DEFAULT, ALTER COLUMN kept_until_s DROP DEFAULT, "
@@ -33,43 +33,30 @@ _TABLES = {
     ),
 }
 """New tables: name → what follows it in ``CREATE TABLE``."""
-_OPTIONS = "ENGINE=InnoDB CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
 
 
 def _has_names(place: UpgradePlace) -> bool:
     return bool(place.admin.rows(f"SHOW INDEX FROM {_DATABASES} WHERE Column_name = 'shown'"))
 
 
-def _count_names(place: UpgradePlace) -> int:
-    return 0 if _has_names(place) else int(place.admin.value(f"SELECT COUNT(*) FROM {_DATABASES}"))
+def _count_columns(place: UpgradePlace) -> int:
+    """Columns, not databases: a registry without any needs them too."""
+    return 0 if _has_names(place) else len(_COLUMNS)
 
 
 def _add_names(place: UpgradePlace) -> None:
     """The unique index comes last, so that its presence says that all is done."""
-    place.admin.execute(f"ALTER TABLE {_DATABASES} {_COLUMNS}")
+    added = ", ".join(f"ADD COLUMN IF NOT EXISTS {column}" for column in _COLUMNS)
+    place.admin.execute(f"ALTER TABLE {_DATABASES} {added}")
     place.admin.execute(f"UPDATE {_DATABASES} SET shown = name, changed_s = created_s WHERE shown = ''")
     place.admin.execute(f"ALTER TABLE {_DATABASES} {_LAST}")
-
-
-def _missing_tables(place: UpgradePlace) -> list[str]:
-    there = {str(name) for (name,) in place.admin.rows("SHOW TABLES FROM skyshard_registry")}
-    return [name for name in _TABLES if name not in there]
-
-
-def _count_tables(place: UpgradePlace) -> int:
-    return len(_missing_tables(place))
-
-
-def _make_tables(place: UpgradePlace) -> None:
-    for name in _missing_tables(place):
-        place.admin.execute(f"CREATE TABLE IF NOT EXISTS skyshard_registry.{name} {_TABLES[name]} {_OPTIONS}")
 
 
 STEP = Step(
     3,
     (
-        Change("give {n} databases a name that can be changed", _count_names, _add_names),
-        Change("make {n} tables", _count_tables, _make_tables),
+        Change("add {n} columns, for names of databases that can be changed", _count_columns, _add_names),
+        new_tables(_TABLES),
     ),
     {"row digest": 1},
 )

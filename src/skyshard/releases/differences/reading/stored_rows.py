@@ -12,7 +12,6 @@ from skyshard.basics.errors import ClusterError
 from skyshard.catalog.ddl import stored_table
 from skyshard.catalog.layout import TableLayout
 from skyshard.catalog.schema import Table
-from skyshard.ingest.on_nodes.part_tables import part_name
 from skyshard.node.messages import RowsOrder
 from skyshard.node.node_loader import NodeLoader
 from skyshard.registry.catalog.published_catalog import Catalog
@@ -96,4 +95,4 @@ def _chunk(number: int, replicas: Sequence[Replica]) -> StoredChunk:
             holders.setdefault(replica.node, set()).add(replica.part)
     nodes = tuple(sorted(node for node, found in holders.items() if found == set(by_part)))
     digest = sum((RowDigest.parse(part.digest) for part in parts), RowDigest())
-    return StoredChunk(number, sum(part.rows for part in parts), digest, tuple(map(part_name, parts)), nodes)
+    return StoredChunk(number, sum(part.rows for part in parts), digest, tuple(one.name for one in parts), nodes)

@@ -1,0 +1,246 @@
+"""What the MySQL door costs: rows, first row, look-ups by id, against a native MariaDB and the Python API, in one run.
+
+    python benchmarks/serve.py [--rows 200000] [--repeats 5] [--json FILE]
+
+A private cluster of two nodes holds the rows, and so does the oracle, one MariaDB. `skyshard serve` is a process of its
+own. Sides take turns. Processor seconds are those of the processes that answer: of the native side its server, of the
+door the process of `skyshard serve` and the MariaDB behind it, and, apart, the nodes and the czar's server, which read
+the rows. The client is the same on both sides: it reads the bytes and drops them, or it is PyMySQL.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pymysql
+from pymysql.cursors import SSCursor
+from query_catalog import COLUMNS, DATABASE, FIRST_KEY, make_catalog
+
+from skyshard.cluster.private_cluster import PrivateCluster
+from skyshard.testbed import Testbed
+
+ALL = f"SELECT {COLUMNS} FROM Object"
+LOOKUPS = 200
+EOF = b"\xfe"
+
+
+@dataclass(frozen=True)
+class Side:
+    """Where a client asks, and the processes that answer it; ``behind`` read the rows for them."""
+
+    name: str
+    place: dict[str, Any]
+    processes: list[psutil.Process]
+    behind: list[psutil.Process]
+
+    def connect(self) -> Any:
+        return pymysql.connect(database=DATABASE, autocommit=True, **self.place)
+
+
+@dataclass(frozen=True)
+class Drained:
+    """One reading of all rows."""
+
+    wall_s: float
+    first_row_s: float
+    cpu_s: float
+    behind_cpu_s: float
+
+
+def cpu_of(processes: list[psutil.Process]) -> float:
+    return sum(sum(one.cpu_times()[:2]) for one in processes)
+
+
+def drained(side: Side) -> Drained:
+    """Ask for all rows, and drop their bytes."""
+    with contextlib.closing(side.connect()) as client:
+        before, behind = cpu_of(side.processes), cpu_of(side.behind)
+        sock: socket.socket = client._sock
+        begun = time.perf_counter()
+        client._execute_command(3, ALL)
+        first, tail = _first_row(sock)
+        while not (tail[-9:-6] == b"\x05\x00\x00" and tail[-5:-4] == EOF):
+            got = sock.recv(1 << 20)
+            tail = (tail + got)[-9:] if len(got) < 9 else got[-9:]
+        wall = time.perf_counter() - begun
+    return Drained(wall, first - begun, cpu_of(side.processes) - before, cpu_of(side.behind) - behind)
+
+
+def _first_row(sock: socket.socket) -> tuple[float, bytes]:
+    """When the first row was here, and the bytes so far: the second end packet, or a packet behind the first one."""
+    data = b""
+    while True:
+        data += sock.recv(1 << 16)
+        place, has_ended = 0, False
+        while place + 4 <= len(data):
+            length = int.from_bytes(data[place : place + 3], "little")
+            if has_ended:
+                return time.perf_counter(), data
+            has_ended = data[place + 4 : place + 5] == EOF and length == 5
+            place += 4 + length
+
+
+def pymysql_s(side: Side) -> float:
+    """Seconds in which PyMySQL reads all rows as Python values."""
+    with contextlib.closing(side.connect()) as client, client.cursor(SSCursor) as cursor:
+        begun = time.perf_counter()
+        cursor.execute(ALL)
+        while cursor.fetchmany(10_000):
+            pass
+        return time.perf_counter() - begun
+
+
+def lookup_ms(ask: Callable[[str], object], rows: int) -> float:
+    """The median of look-ups by id."""
+    times = []
+    for number in range(LOOKUPS):
+        sql = f"SELECT objectId, ra, decl FROM Object WHERE objectId = {FIRST_KEY + number * 977 % rows}"
+        begun = time.perf_counter()
+        ask(sql)
+        times.append((time.perf_counter() - begun) * 1e3)
+    return statistics.median(times)
+
+
+def api_first_row_s(testbed: Testbed) -> float:
+    """Until the czar has given its first batch, in this process."""
+    begun = time.perf_counter()
+    with testbed.czar.open(ALL, DATABASE) as answer:
+        next(iter(answer.batches))
+        return time.perf_counter() - begun
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[tuple[int, psutil.Process]]:
+    """``skyshard serve``, and the port of its MySQL door."""
+    command = [sys.executable, "-m", "skyshard.cli.app", "serve", "--mysql", "127.0.0.1:0", "--open"]
+    process = subprocess.Popen([*command, "--cluster", str(folder)], stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        port = 0
+        for line in process.stderr:
+            port = int(line.rsplit(":", 1)[1].strip("/\n")) if "mysql://" in line else port
+            if "all doors are open" in line:
+                break
+        yield port, psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def servers_of(folder: Path, *names: str) -> list[psutil.Process]:
+    """Processes of servers of a cluster, by what their names begin with."""
+    found = []
+    for one in psutil.process_iter(["cmdline"]):
+        words = " ".join(one.info["cmdline"] or ())
+        if any(f"--datadir={folder}/servers/{name}" in words for name in names):
+            found.append(one)
+    return found
+
+
+def measure(rows: int, repeats: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="skyshard-serve-") as where:
+        cluster = PrivateCluster(Path(where) / "cluster")
+        cluster.start(2)
+        try:
+            with Testbed(cluster.folder) as testbed:
+                testbed.ingest(make_catalog(Path(where) / "sky", rows), database=DATABASE, runtime="inline")
+                testbed.load_mono(DATABASE)
+                with serving(cluster.folder) as (port, process):
+                    return _turns(testbed, port, process, rows, repeats)
+        finally:
+            cluster.destroy()
+
+
+def _turns(testbed: Testbed, port: int, process: psutil.Process, rows: int, repeats: int) -> dict[str, Any]:
+    folder = testbed.cluster.folder
+    oracle = {"unix_socket": testbed.cluster.endpoint("mono").socket, "user": "skyshard_reader"}
+    door = {"host": "127.0.0.1", "port": port, "user": "me"}
+    sides = [
+        Side("native", oracle, servers_of(folder, "mono"), []),
+        Side("door", door, [process, *servers_of(folder, "door-")], servers_of(folder, "node", "czar")),
+    ]
+    found: dict[str, Any] = {side.name: [] for side in sides} | {"pymysql_s": {side.name: [] for side in sides}}
+    first_rows, lookups = [], []
+    for turn in range(repeats + 1):
+        for side in sides if turn % 2 else reversed(sides):
+            one, seconds = drained(side), pymysql_s(side)
+            if turn:  # the first one warms caches
+                found[side.name].append(one)
+                found["pymysql_s"][side.name].append(seconds)
+        first_rows.append(api_first_row_s(testbed))
+        with contextlib.closing(sides[1].connect()) as client, client.cursor() as cursor:
+
+            def ask(sql: str, cursor: Any = cursor) -> None:
+                cursor.execute(sql)
+                assert len(cursor.fetchall()) == 1
+
+            through = lookup_ms(ask, rows)
+        direct = lookup_ms(lambda sql: testbed.query(sql, database=DATABASE).table, rows)
+        lookups.append((through, direct))
+    return _result(found, first_rows[1:], lookups[1:], process, rows)
+
+
+def _result(
+    found: dict[str, Any],
+    first_rows: list[float],
+    lookups: list[tuple[float, float]],
+    process: psutil.Process,
+    rows: int,
+) -> dict[str, Any]:
+    def median(side: str, what: str) -> float:
+        return float(statistics.median(getattr(one, what) for one in found[side]))
+
+    result: dict[str, Any] = {"rows": rows, "rss_mb": process.memory_info().rss / 1e6}
+    for side in ("native", "door"):
+        result[side] = {what: median(side, what) for what in asdict(found[side][0])}
+        result[side]["pymysql_s"] = statistics.median(found["pymysql_s"][side])
+    result["api_first_row_s"] = statistics.median(first_rows)
+    result["lookup_door_ms"], result["lookup_api_ms"] = (statistics.median(side) for side in zip(*lookups, strict=True))
+    return result
+
+
+def show(result: dict[str, Any]) -> None:
+    rows, native, door = result["rows"], result["native"], result["door"]
+    print(f"{rows:,} rows x {COLUMNS.count(',') + 1} columns; process {result['rss_mb']:.0f} MB")
+    for name, side in (("native MariaDB", native), ("door", door)):
+        print(
+            f"{name:15} {side['cpu_s']:6.2f} s CPU (+ {side['behind_cpu_s']:.2f} s reading), {side['wall_s']:.2f} s: "
+            f"{rows / side['wall_s']:,.0f} rows/s; PyMySQL {rows / side['pymysql_s']:,.0f} rows/s; "
+            f"first row {side['first_row_s'] * 1e3:.0f} ms"
+        )
+    print(f"door / native: CPU {door['cpu_s'] / native['cpu_s']:.2f}, wall {door['wall_s'] / native['wall_s']:.2f}, "
+          f"PyMySQL {door['pymysql_s'] / native['pymysql_s']:.2f}")  # fmt: skip
+    print(
+        f"first row: door {door['first_row_s'] * 1e3:.0f} ms, czar in Python {result['api_first_row_s'] * 1e3:.0f} ms"
+    )
+    through, direct = result["lookup_door_ms"], result["lookup_api_ms"]
+    print(f"look-up by id: door {through:.2f} ms, Python API {direct:.2f} ms: {through / direct:.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    result = measure(options.rows, options.repeats)
+    show(result)
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

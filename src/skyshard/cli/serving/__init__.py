@@ -1,0 +1,1 @@
+"""What the doors ask (``skyshard.serve.services``), made of an open testbed."""

@@ -1,0 +1,150 @@
+"""Tables that clients bring: an ingest of one file each, into databases of their own.
+
+Rules: a table appears whole or not at all: what fails is undone before the error is told. Its database is of the family
+of the catalogs that there are, so that both can be joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import yaml
+
+import skyshard
+from skyshard.basics.errors import UserError
+from skyshard.catalog.layout import Layout, Role
+from skyshard.cli.serving.ingests import undo_ingest
+from skyshard.serve.services import TextMarks, UserTable
+
+LAYOUT = "qserv-340-3"
+"""Of databases that come before any catalog."""
+NUMBER = "qserv_id"
+"""The key that rows of a director get that has none."""
+
+
+class TestbedUserTables:
+    """``UserTables`` of a testbed."""
+
+    __test__ = False
+
+    def __init__(self, testbed: skyshard.Testbed) -> None:
+        self._testbed = testbed
+
+    def add(self, table: UserTable) -> None:
+        published = self._testbed.registry.published
+        names = published.databases()
+        known = published.catalog(table.database) if table.database in names else None
+        if known is not None and table.name.lower() in {name.lower() for name in known.tables}:
+            raise UserError(f"there is a table {table.database}.{table.name}", remedy="drop it, or choose another name")
+        layout = known.layout if known is not None else self._layout_for(table)
+        if table.is_director and not table.key:
+            table = numbered(table)
+        mapping = table.rows.with_name("mapping.yaml")
+        mapping.write_text(yaml.safe_dump(mapping_of(table, layout), sort_keys=False))
+        try:
+            self._testbed.ingest(mapping, database=table.database, runtime="inline")
+        except BaseException as error:
+            undo_ingest(self._testbed, table.database)
+            if isinstance(error, UserError):
+                raise UserError(_without_paths(error.what, table), remedy=error.remedy) from None
+            raise
+
+    def _layout_for(self, table: UserTable) -> Layout | None:
+        """The layout of the director, else that of the catalog that was ingested last; None where there is none."""
+        published = self._testbed.registry.published
+        if table.director is not None:
+            return published.catalog(table.director[0]).layout
+        catalogs = [published.catalog(name) for name in published.databases()]
+        return max(catalogs, key=lambda one: one.transaction).layout if catalogs else None
+
+    def drop_table(self, database: str, table: str) -> None:
+        catalog = self._testbed.registry.published.catalog(database)
+        if table not in catalog.tables:
+            raise UserError(f"there is no table {database}.{table}", remedy="SHOW TABLES lists them")
+        if len(catalog.tables) > 1:
+            what = f"{database} has other tables, too: single ones cannot be dropped"
+            raise UserError(what, remedy="drop the database, and bring the others again")
+        self._testbed.drop(database)
+
+    def drop_database(self, database: str) -> None:
+        self._testbed.drop(database)
+
+
+def mapping_of(table: UserTable, layout: Layout | None) -> dict[str, Any]:
+    """The mapping file of a table, whose rows are beside it."""
+    striping = {"layout": LAYOUT} if layout is None else {"striping": layout.striping.model_dump()}
+    declared = [_declared(name, kind) for name, kind in table.columns.items()]
+    marks = table.marks
+    text = {
+        "separator": marks.separator, "quote": marks.quote, "escape": marks.escape, "charset": marks.charset,
+        "null_text": marks.null, "header": False, "fields": list(table.columns),
+    }  # fmt: skip
+    content: dict[str, Any] = {"files": [table.rows.name], "format": "text", "text": text, "declare": declared}
+    content |= {"indexes": [list(columns) for columns in table.indexes], **_role(table)}
+    return {"version": 1, "database": table.database, **striping, "tables": {table.name: content}}
+
+
+def _role(table: UserTable) -> dict[str, Any]:
+    if table.is_director and table.position is not None:
+        return {"role": str(Role.DIRECTOR), "key": table.key, "position": list(table.position)}
+    if table.director is not None:
+        database, name = table.director
+        director = name if database == table.database else f"{database}.{name}"
+        return {"role": str(Role.DEPENDENT), "key": table.key, "director": director, "orphans": "refuse"}
+    return {"role": str(Role.REGULAR)}
+
+
+def _declared(name: str, kind: str) -> Mapping[str, Any]:
+    """A column, whose type may say whether it takes NULL."""
+    words = kind.lower()
+    for ending, is_nullable in ((" default null", True), (" not null", False), (" null", True)):
+        if words.endswith(ending):
+            return {"name": name, "type": kind[: -len(ending)].strip(), "nullable": is_nullable}
+    return {"name": name, "type": kind}
+
+
+def numbered(table: UserTable) -> UserTable:
+    """The table with a key in front that numbers its rows from 1.
+
+    Raises:
+        UserError: texts with escaped characters, which would have to be understood for that.
+    """
+    marks = table.marks
+    parsed = pyarrow.csv.ParseOptions(
+        delimiter=marks.separator, quote_char=marks.quote or False, newlines_in_values=bool(marks.quote)
+    )
+    read = pyarrow.csv.ConvertOptions(
+        column_types=dict.fromkeys(table.columns, pa.string()), null_values=["\\N"], strings_can_be_null=True,
+        quoted_strings_can_be_null=False, check_utf8=False,
+    )  # fmt: skip
+    options = pyarrow.csv.ReadOptions(column_names=list(table.columns))
+    try:
+        rows = pyarrow.csv.read_csv(table.rows, options, parsed, read)
+    except pa.ArrowInvalid as error:
+        raise UserError(f"the rows cannot be numbered: {str(error)[:200]}", remedy="give id_col_name") from None
+    if marks.escape and any(_has(column, marks.escape) for column in rows.columns):
+        raise UserError("rows with escaped characters cannot be numbered", remedy="give id_col_name")
+    rows = rows.add_column(0, NUMBER, pa.array(range(1, rows.num_rows + 1), pa.int64()))
+    path = table.rows.with_name("numbered.csv")
+    pyarrow.csv.write_csv(rows, path, pyarrow.csv.WriteOptions(include_header=False))
+    return _numbered(table, path)
+
+
+def _has(column: pa.ChunkedArray, mark: str) -> bool:
+    return bool(pc.any(pc.match_substring(column, mark)).as_py())
+
+
+def _numbered(table: UserTable, path: Path) -> UserTable:
+    columns = {NUMBER: "bigint unsigned not null", **table.columns}
+    return replace(table, key=NUMBER, columns=columns, rows=path, marks=TextMarks(",", '"', "", "utf8", null=""))
+
+
+def _without_paths(words: str, table: UserTable) -> str:
+    """An error without the place of the file that was brought."""
+    return words.replace(f"{table.rows.parent}/", "")

@@ -1,0 +1,1 @@
+"""Faults of a scenario on the servers of a testbed."""

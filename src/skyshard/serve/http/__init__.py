@@ -1,0 +1,1 @@
+"""What all HTTP doors share: a server within our event loop, who asks, limits, errors in one line."""

@@ -1,0 +1,1 @@
+"""What monitoring reads: metrics of Prometheus, and whether the process lives and is ready."""

@@ -1,0 +1,216 @@
+"""Which statement goes where: read from its first words, without a parser. No I/O.
+
+Rule: what is relayed can do no harm, whatever it says: the account of clients' sessions on the server reads no table.
+So a statement that is taken for the wrong kind is refused there, and never answered from empty tables.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Way(StrEnum):
+    """What is done with a statement."""
+
+    CATALOG = "catalog"
+    """The czar answers it."""
+    RELAY = "relay"
+    """The client's session on the server answers it."""
+    DESCRIBE = "describe"
+    """The door's own session answers it, which may read the empty tables: SHOW COLUMNS, DESCRIBE."""
+    LISTS = "lists"
+    """Over the lists of running and past queries, which are made for it."""
+    PROCESSES = "processes"
+    """SHOW PROCESSLIST."""
+    SUBMIT = "submit"
+    RESULT = "result"
+    """The rows of a submitted query."""
+    DELETE_RESULT = "delete result"
+    CANCEL = "cancel"
+    """A submitted query."""
+    KILL = "kill"
+    """What another session runs."""
+    IGNORE = "ignore"
+    """Qserv's own switches."""
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedFor:
+    """A statement's way; ``number`` of a query or session, ``text`` of what is submitted, or of its first word."""
+
+    way: Way
+    number: int = 0
+    text: str = ""
+    is_query: bool = False
+    """Of KILL: only the statement, not the session."""
+    is_full: bool = False
+    """Of SHOW PROCESSLIST."""
+
+
+_COMMENT = r"/\*(?!M?!)(?:[^*]|\*(?!/))*+(?:\*/|\Z)|--(?:(?=\s)[^\n]*+|$)|#[^\n]*+"
+_QUIET = re.compile(
+    r"'(?:[^'\\]|\\.|'')*+(?:'|\Z)|\"(?:[^\"\\]|\\.|\"\")*+(?:\"|\Z)|(?P<name>`(?:[^`]|``)*+(?:`|\Z))"
+    rf"|(?P<note>{_COMMENT})",
+    re.DOTALL,
+)
+"""What is no word of a statement; what is not closed goes to its end. Possessive, so that no text takes long."""
+_LEADING = re.compile(rf"(?:\s++|{_COMMENT})++", re.DOTALL)
+_WORD = re.compile(r"[A-Za-z_]+|\(")
+_NAME = r"(?:`(?:[^`]|``)++`|[0-9A-Za-z_$\x80-\U0010ffff]+)"
+_DESCRIBED = re.compile(
+    rf"(?:DESC|DESCRIBE|EXPLAIN)\s+{_NAME}(?:\s*\.\s*{_NAME})?(?:\s+(?:{_NAME}|''))?\s*;?\s*$", re.I
+)
+_SHOW_COLUMNS = re.compile(
+    r"SHOW\s+(?:EXTENDED\s+)?(?:FULL\s+)?(?:COLUMNS|FIELDS|INDEX|INDEXES|KEYS)\s+(?:FROM|IN)\s", re.I
+)
+_PROCESSES = re.compile(r"SHOW\s+(FULL\s+)?PROCESSLIST\s*;?\s*$", re.I)
+_RESULT = re.compile(r"SELECT\s+\*\s+FROM\s+qserv_result\s*\(\s*(\d+)\s*\)\s*;?\s*$", re.I)
+_DELETE = re.compile(r"CALL\s+qserv_result_delete\s*\(\s*(\d+)\s*\)\s*;?\s*$", re.I)
+_CANCEL = re.compile(r"CANCEL\s+(\d+)\s*;?\s*$", re.I)
+_KILL = re.compile(r"KILL\s+(?:HARD\s+|SOFT\s+)?(?:(CONNECTION|QUERY)\s+)?(\d+)\s*;?\s*$", re.I)
+_VERSIONED = re.compile(r"/\*M?!\d*+((?:[^*]|\*(?!/))*+)(?:\*/|\Z)", re.DOTALL)
+_SWITCH = re.compile(r"SET\s+GLOBAL\s+QSERV_", re.I)
+_NOT_SET = re.compile(r"\b(?:PASSWORD|ROLE)\b", re.I)
+_SCHEMA_TABLE = re.compile(r"(?:\binformation_schema\b|`information_schema`)\s*\.", re.I)
+_PLAIN_NAME = re.compile(r"`\w+`")
+_LIST = r"(?P<named>`?(?P<list>processlist|queries)\b`?)"
+LISTED = re.compile(rf"(?P<place>\binformation_schema\b|`information_schema`)\s*\.\s*{_LIST}", re.I)
+LISTED_HERE = re.compile(rf"(?:\b(?:FROM|JOIN)\b|[,(])\s*(?P<place>){_LIST}(?!\s*\.)", re.I)
+"""The same where the session is in ``information_schema``."""
+_FROM = re.compile(r"\bFROM\b", re.I)
+_FROM_DUAL = re.compile(r"\bFROM\s+DUAL\b", re.I)
+_RELAYED = {"SHOW", "SET", "USE", "COMMIT", "ROLLBACK", "BEGIN", "START", "SAVEPOINT", "RELEASE"}
+_SELECTING = {"SELECT", "WITH", "("}
+
+
+def way_of(sql: str, database: str = "") -> AskedFor:
+    """Where a statement goes.
+
+    Args:
+        database: the session's.
+
+    >>> way_of("/* hi */ select ra from Object").way, way_of("SELECT @@version_comment LIMIT 1").way
+    (<Way.CATALOG: 'catalog'>, <Way.RELAY: 'relay'>)
+    >>> way_of("KILL QUERY 12"), way_of("INSERT INTO t VALUES (1)").way
+    (AskedFor(way=<Way.KILL: 'kill'>, number=12, text='', is_query=True, is_full=False), <Way.REFUSE: 'refuse'>)
+    """
+    text = _begun(sql)
+    if text.startswith(("/*!", "/*M!")):
+        text = _begun(_VERSIONED.sub(r" \1 ", text))
+    found = _WORD.match(text)
+    word = found.group().upper() if found else ""
+    if word in _SELECTING:
+        return _selecting(text, database)
+    if word in _STARTS:
+        return _STARTS[word](quiet(text), text)
+    return AskedFor(Way.RELAY if word in _RELAYED or not text else Way.REFUSE, text=word)
+
+
+def _begun(sql: str) -> str:
+    """A statement from its first word on."""
+    leading = _LEADING.match(sql)
+    return sql[leading.end() :] if leading else sql
+
+
+def quiet(text: str) -> str:
+    """A statement without comments and without what its strings say; names in backticks stay, and what a server runs
+    though it is in a comment.
+
+    >>> quiet("SELECT 'from' /* x */ FROM `a`")
+    "SELECT ''   FROM `a`"
+    """
+    plain = _QUIET.sub(lambda one: one["name"] or (" " if one["note"] else "''"), text)
+    return _VERSIONED.sub(r" \1 ", plain) if "/*" in plain else plain
+
+
+def masked(text: str) -> str:
+    """A statement with spaces for comments, strings and names that are no words: what is left stands where it stood.
+
+    >>> masked("SELECT 'from', `b c` /* x */ FROM `a`")
+    'SELECT       ,               FROM `a`'
+    """
+    return _QUIET.sub(lambda one: one.group() if _PLAIN_NAME.fullmatch(one.group()) else " " * len(one.group()), text)
+
+
+def _selecting(text: str, database: str) -> AskedFor:
+    if not _FROM.search(text):
+        return AskedFor(Way.RELAY)
+    words = quiet(text)
+    if found := _RESULT.match(words):
+        return AskedFor(Way.RESULT, int(found.group(1)))
+    is_schema = database.lower() == "information_schema"
+    if LISTED.search(words) or (is_schema and LISTED_HERE.search(words)):
+        return AskedFor(Way.LISTS)
+    sources = len(_FROM.findall(words))
+    if is_schema or _SCHEMA_TABLE.search(words) or not sources or sources == len(_FROM_DUAL.findall(words)):
+        return AskedFor(Way.RELAY)
+    return AskedFor(Way.CATALOG)
+
+
+def _described(words: str, _: str) -> AskedFor:
+    is_table = _DESCRIBED.match(words) and not re.match(r"\w+\s+(SELECT|WITH|INSERT|UPDATE|DELETE)\b", words, re.I)
+    return AskedFor(Way.DESCRIBE) if is_table else AskedFor(Way.REFUSE, text=words.split(None, 1)[0].upper())
+
+
+def _show(words: str, _: str) -> AskedFor:
+    if found := _PROCESSES.match(words):
+        return AskedFor(Way.PROCESSES, is_full=bool(found.group(1)))
+    if _SHOW_COLUMNS.match(words):
+        return AskedFor(Way.REFUSE if re.search(r"\bSELECT\b", words, re.I) else Way.DESCRIBE, text="SHOW")
+    return AskedFor(Way.RELAY)
+
+
+def _set(words: str, _: str) -> AskedFor:
+    """Variables; neither the password of the account that all clients share, nor a statement behind its settings."""
+    if _SWITCH.match(words):
+        return AskedFor(Way.IGNORE)
+    refused = re.match(r"SET\s+STATEMENT\b", words, re.I) or _NOT_SET.search(words)
+    return AskedFor(Way.REFUSE, text=refused.group().upper()) if refused else AskedFor(Way.RELAY)
+
+
+def _submit(words: str, text: str) -> AskedFor:
+    rest = text[len("SUBMIT") :].strip()
+    return AskedFor(Way.SUBMIT, text=rest)
+
+
+def _call(words: str, _: str) -> AskedFor:
+    found = _DELETE.match(words)
+    return AskedFor(Way.DELETE_RESULT, int(found.group(1))) if found else AskedFor(Way.REFUSE, text="CALL")
+
+
+def _cancel(words: str, _: str) -> AskedFor:
+    found = _CANCEL.match(words)
+    return AskedFor(Way.CANCEL, int(found.group(1))) if found else AskedFor(Way.REFUSE, text="CANCEL")
+
+
+def _kill(words: str, _: str) -> AskedFor:
+    found = _KILL.match(words)
+    if not found:
+        return AskedFor(Way.REFUSE, text="KILL")
+    return AskedFor(Way.KILL, int(found.group(2)), is_query=(found.group(1) or "").upper() == "QUERY")
+
+
+_STARTS = {
+    "DESC": _described, "DESCRIBE": _described, "EXPLAIN": _described, "SHOW": _show, "SET": _set, "SUBMIT": _submit,
+    "CALL": _call, "CANCEL": _cancel, "KILL": _kill,
+}  # fmt: skip
+
+
+def has_limit(sql: str) -> bool:
+    """Whether the outermost SELECT says itself how many rows it wants.
+
+    >>> has_limit("SELECT a FROM (SELECT b FROM t LIMIT 3) x"), has_limit("SELECT 'limit' a FROM t LIMIT 1")
+    (False, True)
+    """
+    depth = 0
+    for found in re.finditer(r"`[^`]*`|[()]|\bLIMIT\b|\bFETCH\b", quiet(sql), re.I):
+        if found.group() == "(":
+            depth += 1
+        elif found.group() == ")":
+            depth -= 1
+        elif not depth and not found.group().startswith("`"):
+            return True
+    return False

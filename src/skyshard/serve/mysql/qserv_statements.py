@@ -1,0 +1,126 @@
+"""Qserv's own statements: submitted queries, and the lists of running and past ones.
+
+Sources: Qserv's user documentation, "Asynchronous queries", and what its clients send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Protocol
+
+from skyshard.basics.errors import SkyshardError
+from skyshard.serve.access import Identity
+from skyshard.serve.lanes import Lanes
+from skyshard.serve.mysql import errors
+from skyshard.serve.mysql.asked_for import AskedFor, Way, way_of
+from skyshard.serve.mysql.catalog_answer import send_rows
+from skyshard.serve.mysql.definitions import ColumnType, Definition, definitions_of
+from skyshard.serve.mysql.describe import Describer
+from skyshard.serve.mysql.packets import eof, error, is_error, lenenc, ok, row
+from skyshard.serve.mysql.query_lists import (
+    MOST_LISTED,
+    drop_list,
+    list_statements,
+    over_lists,
+    show_processes,
+)
+from skyshard.serve.mysql.session_state import SessionState
+from skyshard.serve.mysql.wire import Wire
+from skyshard.serve.services import Services
+from skyshard.serve.submitted_runs import SubmittedRuns
+
+_TEXT_BYTES, _UTF8MB4 = 1024, 45
+
+
+class Work(Protocol):
+    """What the sessions of a door share."""
+
+    @property
+    def services(self) -> Services: ...
+    @property
+    def lanes(self) -> Lanes: ...
+    @property
+    def runs(self) -> SubmittedRuns: ...
+
+
+class QservStatements:
+    """Those of one session."""
+
+    def __init__(self, client: Wire, work: Work, who: Identity, describer: Describer, lister: Describer) -> None:
+        self._client, self._who = client, who
+        self._lanes, self._runs = work.lanes, work.runs
+        self._describer, self._lister = describer, lister
+        self._submissions = work.services.submissions
+
+    async def answer(self, asked: AskedFor, text: str, state: SessionState) -> None:
+        """Answer one of them; errors of ours come out."""
+        ways: dict[Way, Callable[[AskedFor, str, SessionState], Awaitable[None]]] = {
+            Way.LISTS: self._lists, Way.PROCESSES: self._lists, Way.SUBMIT: self._submit, Way.RESULT: self._result,
+            Way.DELETE_RESULT: self._delete, Way.CANCEL: self._cancel,
+        }  # fmt: skip
+        await ways[asked.way](asked, text, state)
+
+    async def _small(self, definitions: list[Definition], *rows: list[bytes | None]) -> None:
+        heads = [lenenc(len(definitions)), *(one.payload() for one in definitions), eof()]
+        await self._client.send(*heads, *map(row, rows), eof())
+
+    async def _lists(self, asked: AskedFor, text: str, state: SessionState) -> None:
+        """Make the lists that a statement asks, answer it over them, and drop them."""
+        names, sql = ["processlist"], show_processes(is_full=asked.is_full)
+        if asked.way is Way.LISTS:
+            state.require_plain()
+            names, sql = over_lists(text, state.database)
+        own = replace(state, charset="utf8mb4", results="utf8mb4", collation="utf8mb4_general_ci")
+        for name in names:
+            is_running = name.lower() == "processlist"
+            queries = await self._lanes.call(self._submissions.last, MOST_LISTED, only_open=is_running)
+            for statement in list_statements(name, [one.shown_to(self._who) for one in queries]):
+                await self._lister.run(statement.encode("utf-8", "surrogateescape"), own)
+        async for answer in self._lister.pass_on(sql.encode(), replace(state, charset="utf8mb4")):
+            await self._client.send(errors.of_lists(answer) if is_error(answer) else answer)
+        for name in names:
+            await self._lister.run(drop_list(name).encode(), own)
+
+    async def _submit(self, asked: AskedFor, _: str, state: SessionState) -> None:
+        if way_of(asked.text, state.database).way is not Way.CATALOG:
+            await self._client.send(errors.refused_statement(f"SUBMIT {asked.text}"))
+            return
+        state.require_plain()
+        number = await self._runs.submit(asked.text, state.database, self._who.name)
+        job = Definition(b"jobId", ColumnType.LONGLONG, 20)
+        place = Definition(b"resultLocation", ColumnType.VAR_STRING, _TEXT_BYTES, _UTF8MB4)
+        await self._small([job, place], [str(number).encode(), f"table:result_{number}".encode()])
+
+    async def _result(self, asked: AskedFor, _: str, state: SessionState) -> None:
+        """The rows of a submitted query, defined as its statement's are."""
+        number = asked.number
+        try:
+            past = await self._runs.known(number, self._who)
+        except SkyshardError:
+            text = f"Table 'qserv_result({number})' doesn't exist"
+            await self._client.send(error(errors.NO_TABLE, "42S02", text))
+            return
+        own = replace(state, charset="utf8mb4", database=past.database)
+        async with self._lanes.ready(lambda: self._submissions.result(number)) as stream:
+            found = await self._describer.describe(past.statement.encode(), own)
+            columns = found.columns
+            if len(columns) != len(stream.columns):
+                columns = definitions_of(stream.schema, stream.columns)
+            await send_rows(self._client, stream, columns, state.encode())
+
+    async def _delete(self, asked: AskedFor, _: str, __: SessionState) -> None:
+        past = await self._runs.known(asked.number, self._who)
+        await self._lanes.call(self._submissions.delete_result, past.number)
+        await self._client.send(ok())
+
+    async def _cancel(self, asked: AskedFor, text: str, _: SessionState) -> None:
+        try:
+            past = await self._runs.known(asked.number, self._who)
+            await self._lanes.call(self._submissions.cancel, past.number)
+        except SkyshardError as problem:
+            words = f"Unknown query {asked.number}: {problem}"
+            await self._client.send(error(errors.QSERV_UNKNOWN_QUERY, "Proxy", words))
+            return
+        shown = f"Trying to kill query: {' '.join(text.split())}".encode("utf-8", "surrogateescape")
+        await self._small([Definition(b"command", ColumnType.VAR_STRING, _TEXT_BYTES, _UTF8MB4)], [shown])

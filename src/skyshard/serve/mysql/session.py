@@ -1,0 +1,216 @@
+"""One client's session: each command relayed to the session's server, or answered by the door.
+
+Rules: one command at a time, as the protocol has it; while one is answered the client is listened to, so that one that
+goes away is noticed at once. Whatever ends the session ends its queries and its sessions on the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any
+
+from skyshard.basics.errors import SkyshardError
+from skyshard.cluster.accounts import LISTS_ACCOUNT
+from skyshard.serve.access import Identity
+from skyshard.serve.lanes import Lanes
+from skyshard.serve.mysql import errors
+from skyshard.serve.mysql.asked_for import AskedFor, Way, way_of
+from skyshard.serve.mysql.catalog_answer import Asking, send_catalog_answer
+from skyshard.serve.mysql.describe import Describer
+from skyshard.serve.mysql.packets import Command, error, ok
+from skyshard.serve.mysql.qserv_statements import QservStatements
+from skyshard.serve.mysql.server_session import ServerGone, ServerSession
+from skyshard.serve.mysql.session_state import ASK, SessionState
+from skyshard.serve.mysql.wire import TooLong, Wire
+from skyshard.serve.services import Services
+from skyshard.serve.submitted_runs import SubmittedRuns
+
+_KEEPS_STATE = frozenset((Command.PING, Command.STATISTICS, Command.FIELD_LIST, Command.STMT_CLOSE, Command.STMT_FETCH))
+"""Commands after which the session is as it was before."""
+_RELAYED = frozenset(Command) - {Command.QUIT, Command.QUERY, Command.SET_OPTION, Command.STMT_PREPARE}
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What all sessions of a door share."""
+
+    services: Services
+    lanes: Lanes
+    runs: SubmittedRuns
+    renew: Callable[[], Awaitable[bool]]
+    """Brings the empty tables up to date; True if something had changed."""
+    kill: Callable[[Identity, int, bool], Awaitable[bool]]
+    """Ends what another session of a user runs, or that session; False if there is none."""
+
+
+class Session:
+    """A session that has logged in. ``server`` is its own on the MariaDB behind the door."""
+
+    def __init__(
+        self, client: Wire, server: ServerSession, behind: Behind, socket: str, who: Identity, thread: int
+    ) -> None:
+        self.who, self.thread = who, thread
+        self._client, self._server, self._behind = client, server, behind
+        self._describer, self._lister = Describer(socket), Describer(socket, LISTS_ACCOUNT)
+        self._asking = Asking(behind.services, behind.lanes, self._describer, behind.renew)
+        self._qserv = QservStatements(client, behind, who, self._describer, self._lister)
+        self._state: SessionState | None = None
+        self._next: asyncio.Task[bytes | None] | None = None
+        self._answering: asyncio.Task[None] | None = None
+        self._is_killed = self._is_relaying = False
+        self.is_busy = False
+
+    async def run(self) -> None:
+        """Answer commands until the client goes, or is sent away."""
+        try:
+            while (payload := await self._read()) is not None and payload[:1] != bytes([Command.QUIT]):
+                self.is_busy = True
+                self._client.sequence = self._client.last_read + 1 & 0xFF
+                await self._answered(self._command(payload))
+                self.is_busy = False
+        except TooLong:
+            with contextlib.suppress(OSError):
+                await self._client.send(error(errors.TOO_LONG, "08S01", "Got a packet bigger than the door takes"))
+        except (OSError, ServerGone):
+            pass
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """End it, and what it runs."""
+        for task in (self._answering, self._next):
+            if task is not None and not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        self._client.abort() if self.is_busy else await self._client.close()
+        await self._server.close()
+        await self._describer.close()
+        await self._lister.close()
+
+    def stop_statement(self) -> bool:
+        """End the statement that the door is answering; False if there is none."""
+        if self._answering is None or self._answering.done() or self._is_relaying:
+            return False
+        self._is_killed = True
+        self._answering.cancel()
+        return True
+
+    def stop(self) -> None:
+        """End the session."""
+        self._client.abort()
+
+    async def _read(self) -> bytes | None:
+        """The next command; its reading may have begun while the last one was answered."""
+        task, self._next = self._next or asyncio.ensure_future(self._client.read()), None
+        return await task
+
+    async def _answered(self, work: Coroutine[Any, Any, None]) -> None:
+        """Answer one command; a client that goes away meanwhile ends it."""
+        self._answering = asyncio.ensure_future(work)
+        self._next = asyncio.ensure_future(self._client.read())
+        await asyncio.wait((self._answering, self._next), return_when=asyncio.FIRST_COMPLETED)
+        if not self._answering.done() and self._next.exception() is None and self._next.result() is None:
+            self._answering.cancel()
+        try:
+            await self._answering
+        except asyncio.CancelledError:
+            if not self._is_killed:
+                raise OSError("the client has gone") from None
+            self._is_killed = False
+            await self._client.send(errors.interrupted())
+
+    async def _command(self, payload: bytes) -> None:
+        code = payload[0] if payload else 0
+        if code == Command.QUERY:
+            await self._query(payload)
+        elif code == Command.STMT_PREPARE:
+            await self._prepare(payload)
+        elif code in _RELAYED:
+            if code == Command.INIT_DB:
+                await self._behind.renew()
+            await self._relay(payload)
+        else:
+            await self._client.send(error(errors.UNKNOWN_COMMAND, "08S01", "Unknown command"))
+
+    async def _relay(self, payload: bytes) -> None:
+        """Pass a command on, and its answer back as it is."""
+        if payload[0] not in _KEEPS_STATE:
+            self._state = None
+        self._is_relaying = True
+        await self._server.command(payload)
+        async for answer in self._server.answer(payload[0]):
+            await self._client.send(answer)
+        self._is_relaying = False
+
+    async def _present_state(self) -> SessionState:
+        """What the client has set."""
+        if self._state is None:
+            found = await self._server.ask(ASK)
+            self._state = SessionState.of(found.values()[0])
+        return self._state
+
+    async def _prepare(self, payload: bytes) -> None:
+        """Statements that are relayed may be prepared."""
+        state = await self._present_state()
+        try:
+            asked = way_of(state.decode(payload[1:]), state.database)
+        except SkyshardError as problem:
+            await self._client.send(errors.error_packet(problem))
+            return
+        if asked.way is Way.RELAY:
+            await self._relay(payload)
+            return
+        text = "This command is not supported in the prepared statement protocol yet"
+        await self._client.send(error(errors.NO_STATEMENTS, "HY000", text))
+
+    async def _query(self, payload: bytes) -> None:
+        statement = payload[1:]
+        text = statement.decode("utf-8", "surrogateescape")
+        asked = way_of(text, self._state.database if self._state else "")
+        if asked.way is not Way.RELAY and self._state is None:
+            asked = way_of(text, (await self._present_state()).database)
+        try:
+            await self._answer(asked, payload, text)
+        except SkyshardError as problem:
+            if isinstance(problem, ServerGone):
+                raise
+            await self._client.send(errors.error_packet(problem))
+
+    async def _answer(self, asked: AskedFor, payload: bytes, text: str) -> None:
+        client, way = self._client, asked.way
+        if way is Way.RELAY:
+            await self._behind.renew()
+            await self._relay(payload)
+        elif way is Way.CATALOG:
+            await send_catalog_answer(self._asking, client, payload[1:], await self._present_state())
+        elif way is Way.DESCRIBE:
+            await self._behind.renew()
+            await self._describe(payload[1:], await self._present_state())
+        elif way is Way.KILL:
+            await self._kill(asked)
+        elif way is Way.IGNORE:
+            await client.send(ok())
+        elif way is Way.REFUSE:
+            await client.send(errors.refused_statement(asked.text))
+        else:
+            state = await self._present_state()
+            await self._qserv.answer(asked, state.decode(payload[1:]) if way is Way.LISTS else text, state)
+
+    async def _describe(self, statement: bytes, state: SessionState) -> None:
+        """Describe a table, by a session that may read the empty ones: it gets the very text that was looked at, in
+        whose strings, read in the session's character set, no statement may hide."""
+        text = state.decode(statement)
+        if way_of(text, state.database).way is not Way.DESCRIBE:
+            await self._client.send(errors.refused_statement(text))
+            return
+        async for answer in self._describer.pass_on(text.encode(), replace(state, charset="utf8mb4")):
+            await self._client.send(answer)
+
+    async def _kill(self, asked: AskedFor) -> None:
+        if await self._behind.kill(self.who, asked.number, asked.is_query):
+            await self._client.send(ok())
+        else:
+            await self._client.send(error(1094, "HY000", f"Unknown thread id: {asked.number}"))

@@ -1,0 +1,104 @@
+"""One end of a connection: whole packets in and out, with their sequence numbers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from skyshard.serve.mysql.packets import HEADER, MOST, framed, packets_in
+
+STREAM_BYTES = 1 << 16
+MOST_BYTES = 1 << 30
+"""Of a payload, where nobody says less."""
+SENT_AHEAD_BYTES = 1 << 20
+"""So much waits for a slow reader; then whoever writes waits."""
+
+
+class TooLong(Exception):
+    """The other end sent a payload of more bytes than it may."""
+
+
+class Wire:
+    """Reads and writes payloads. ``most_bytes``: no payload that is read may be longer."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most_bytes: int = MOST_BYTES
+    ) -> None:
+        self._reader, self._writer = reader, writer
+        self._most_bytes = most_bytes
+        self.sequence = 0
+        """Of the packet that is to be sent next, when an answer is written."""
+        self.last_read = 0
+        """Sequence number of the packet that was read last."""
+        writer.transport.set_write_buffer_limits(high=SENT_AHEAD_BYTES)
+
+    def allow(self, most_bytes: int) -> None:
+        """Take payloads of so many bytes from here on."""
+        self._most_bytes = most_bytes
+
+    async def read(self) -> bytes | None:
+        """The next payload; None when the other end has gone.
+
+        Raises:
+            TooLong: it is longer than allowed; nothing can be read any more.
+        """
+        payload = b""
+        while True:
+            try:
+                header = await self._reader.readexactly(HEADER)
+                length = int.from_bytes(header[:3], "little")
+                if len(payload) + length > self._most_bytes:
+                    raise TooLong
+                part = await self._reader.readexactly(length)
+            except (asyncio.IncompleteReadError, OSError):
+                return None
+            self.last_read = header[3]
+            payload = payload + part if payload else part
+            if length < MOST:
+                return payload
+
+    async def reply(self, *payloads: bytes) -> None:
+        """Write payloads that answer the packet that was read last."""
+        self.sequence = self.last_read + 1 & 0xFF
+        await self.send(*payloads)
+
+    async def send(self, *payloads: bytes) -> None:
+        """Write payloads, and wait while much of what was written has not been taken."""
+        for payload in payloads:
+            self.put(payload)
+        await self.drain()
+
+    def put(self, payload: bytes) -> None:
+        self._writer.write(framed(payload, self.sequence))
+        self.sequence = self.sequence + packets_in(len(payload)) & 0xFF
+
+    async def send_packets(self, data: bytes | memoryview, sequence: int) -> None:
+        """Write packets that are framed; ``sequence`` is that of what comes behind them."""
+        self._writer.write(data)
+        self.sequence = sequence
+        await self.drain()
+
+    async def drain(self) -> None:
+        """OSError when the other end has gone."""
+        await self._writer.drain()
+
+    async def command(self, payload: bytes) -> None:
+        """Begin a new exchange."""
+        self.sequence = 0
+        await self.send(payload)
+
+    async def close(self) -> None:
+        """Safe when the other end has gone, or it is closed already."""
+        with contextlib.suppress(OSError, RuntimeError, asyncio.TimeoutError):
+            self._writer.close()
+            await asyncio.wait_for(self._writer.wait_closed(), 1.0)
+
+    def abort(self) -> None:
+        """End the connection at once; what was not taken is lost."""
+        self._writer.transport.abort()
+
+
+async def connect_socket(path: str) -> Wire:
+    """Raises OSError where nobody listens."""
+    reader, writer = await asyncio.open_unix_connection(path, limit=STREAM_BYTES)
+    return Wire(reader, writer)

@@ -1,0 +1,92 @@
+"""What the ingest REST says of databases, transactions and contributions, key by key as Qserv's clients read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from skyshard.serve.qserv.ingest_state import Contribution, Registered, Transaction, TransState
+
+WORKER = "skyshard"
+"""The one place where contributions are taken: this process gives them to the nodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where clients reach this server."""
+
+    host: str
+    port: int
+
+    def location(self, **more: Any) -> Mapping[str, Any]:
+        """As of a worker, for both of Qserv's loaders; there is only the one of HTTP here."""
+        return {
+            **more, "worker": WORKER, "host": self.host, "host_name": self.host, "port": self.port,
+            "http_host": self.host, "http_host_name": self.host, "http_port": self.port,
+        }  # fmt: skip
+
+
+def transaction_json(database: str, one: Transaction) -> Mapping[str, Any]:
+    return {
+        "id": one.id, "database": database, "state": str(one.state), "context": one.context, "log": [],
+        "begin_time": one.begun_ms, "start_time": one.begun_ms, "transition_time": one.ended_ms,
+        "end_time": one.ended_ms,
+    }  # fmt: skip
+
+
+def transactions_json(registered: Registered, shown: Sequence[Transaction]) -> Mapping[str, Any]:
+    """The key ``databases``, of one of them."""
+    chunks = {one.chunk for one in registered.contributions if one.chunk >= 0}
+    content = {
+        "is_published": 0, "num_chunks": len(chunks),
+        "transactions": [transaction_json(registered.database, one) for one in shown],
+    }  # fmt: skip
+    return {registered.database: content}
+
+
+def contribution_json(registered: Registered, one: Contribution) -> Mapping[str, Any]:
+    is_done = one.ended_ms > 0
+    return {
+        "id": one.id, "async": int(one.is_async), "database": registered.database, "table": one.table,
+        "worker": WORKER, "chunk": one.chunk, "overlap": int(one.is_overlap), "transaction_id": one.transaction,
+        "status": str(one.state), "create_time": one.created_ms, "start_time": one.created_ms,
+        "read_time": one.ended_ms, "load_time": one.ended_ms if is_done else 0, "url": one.url,
+        "http_method": "GET", "http_data": "", "http_headers": [], "tmp_file": "", "max_num_warnings": 0,
+        "max_retries": 0, "charset_name": one.charset or "latin1", "dialect_input": one.dialect,
+        "num_bytes": one.bytes, "num_rows": one.rows, "num_rows_loaded": one.rows, "http_error": one.http_error,
+        "system_error": one.system_error, "error": one.error, "retry_allowed": int(one.can_retry),
+        "num_warnings": 0, "warnings": [], "num_failed_retries": 0, "failed_retries": [],
+    }  # fmt: skip
+
+
+def registered_json(registered: Registered) -> Mapping[str, Any]:
+    """A database that is not published, as the configuration lists it."""
+    return {
+        "database": registered.database, "family_name": registered.family, "is_published": 0,
+        "create_time": registered.made_ms, "publish_time": 0,
+        "tables": [
+            {"name": name, "is_partitioned": int(table.get("is_partitioned", 0) or 0), "is_published": 0,
+             "director_table": str(table.get("director_table", "") or "")}
+            for name, table in registered.tables.items()
+        ],
+    }  # fmt: skip
+
+
+def configuration(
+    databases: Sequence[Mapping[str, Any]], families: Mapping[str, Mapping[str, Any]], place: Place
+) -> Any:
+    """The key ``config``."""
+    worker = {
+        "name": WORKER, "is_enabled": 1, "is_read_only": 0,
+        "http-loader-host": [{"name": place.host, "addr": place.host}], "http-loader-port": place.port,
+        "loader-host": [{"name": place.host, "addr": place.host}], "loader-port": place.port,
+    }  # fmt: skip
+    return {
+        "general": {}, "workers": [worker], "databases": list(databases),
+        "database_families": [{"name": name, **family} for name, family in families.items()],
+    }  # fmt: skip
+
+
+def open_transactions(registered: Registered) -> list[int]:
+    return [one.id for one in registered.in_state(TransState.STARTED)]

@@ -1,0 +1,254 @@
+"""Tables that clients bring by Qserv's REST: CSV in a form, or rows in JSON.
+
+Rules: only into databases whose names begin with ``user_``, so that no catalog is touched. What would be stored in
+another form than it was sent is refused. A form needs its token in a header: nobody else may send files.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+from starlette.routing import Route
+
+from skyshard.basics.errors import UserError
+from skyshard.serve.access import Scope
+from skyshard.serve.lanes import Lanes
+from skyshard.serve.qserv.envelope import Asked, Desk, Payload
+from skyshard.serve.qserv.json_rows import BinaryEncoding, encoding_of
+from skyshard.serve.services import TextMarks, UserTable, UserTables
+
+OWN = "user_"
+"""How the names of databases begin that clients may make."""
+MOST_FIELDS = 100
+_MARKS = {"fields_terminated_by": "\\t", "fields_enclosed_by": "\\0", "fields_escaped_by": "\\\\"}
+_SPELLED = {"\\t": "\t", "\\0": "", "\0": "", "\\\\": "\\", "\\n": "\n", '\\"': '"', "\\'": "'", "\\r\\n": "\r\n"}
+_LINE_ENDS = ("", "\n", "\r\n")
+_BINARY = re.compile(r"(var)?binary|(tiny|medium|long)?blob|bit", re.IGNORECASE)
+_TEXT = re.compile(r"(var)?char\b|(tiny|medium|long)?text\b|enum\b|set\b", re.IGNORECASE)
+_CHARSETS: Mapping[str, Literal["utf8", "latin1"]] = {
+    "": "latin1", "latin1": "latin1", "utf8": "utf8", "utf8mb3": "utf8", "utf8mb4": "utf8", "ascii": "utf8",
+}  # fmt: skip
+
+
+class UserTableRoutes:
+    """Its routes, of the czar's door."""
+
+    def __init__(self, tables: UserTables, lanes: Lanes) -> None:
+        self._tables = tables
+        self._lanes = lanes
+
+    def routes(self, desk: Desk) -> list[Route]:
+        return [
+            *desk.route("POST", "/ingest/csv", self._bring_csv, Scope.INGEST, is_json=False),
+            *desk.route("POST", "/ingest/data", self._bring_rows, Scope.INGEST),
+            *desk.route("DELETE", "/ingest/table/{database}/{table}", self._drop_table, Scope.INGEST),
+            *desk.route("DELETE", "/ingest/database/{database}", self._drop_database, Scope.INGEST),
+        ]
+
+    async def _bring_csv(self, asked: Asked) -> Payload:
+        async with open_form(asked.request) as form:
+            told = asked.with_body({name: value for name, value in form.items() if isinstance(value, str)})
+            told.check_version()
+            columns = _columns(_part(form, "schema"), told)
+            indexes = _indexes(_part(form, "indexes"))
+            rows = form.get("rows")
+            if not isinstance(rows, UploadFile):
+                raise UserError("the form lacks the file 'rows'", remedy="send the CSV as the last part")
+            with _draft() as path:
+                await self._lanes.work(_copy, rows, path)
+                await self._lanes.work(self._tables.add, _table(told, columns, indexes, path, _marks(told)))
+        return {}
+
+    async def _bring_rows(self, asked: Asked) -> Payload:
+        columns, indexes = _columns(asked.body.get("schema"), asked), _indexes(asked.body.get("indexes"))
+        rows, encoding = asked.body.get("rows"), encoding_of(asked.text("binary_encoding", "hex"))
+        if not isinstance(rows, list):
+            raise UserError("'rows' has to be a list of rows", remedy="send a list of values for each row")
+        marks = TextMarks(",", '"', "", "utf8")
+        with _draft() as path:
+            await self._lanes.work(_write, rows, columns, encoding, path)
+            await self._lanes.work(self._tables.add, _table(asked, columns, indexes, path, marks))
+        return {}
+
+    async def _drop_table(self, asked: Asked) -> Payload:
+        database = own_database(asked.request.path_params["database"])
+        await self._lanes.work(self._tables.drop_table, database, asked.request.path_params["table"])
+        return {}
+
+    async def _drop_database(self, asked: Asked) -> Payload:
+        await self._lanes.work(self._tables.drop_database, own_database(asked.request.path_params["database"]))
+        return {}
+
+
+def own_database(name: str) -> str:
+    """The name of a database that clients may make and drop; UserError for any other."""
+    if not name.startswith(OWN):
+        raise UserError(f"'{name}' is no database of a user", remedy=f"name it {OWN}...")
+    return name
+
+
+@contextlib.asynccontextmanager
+async def open_form(request: Request) -> AsyncIterator[FormData]:
+    """The parts of a form; files are on disk, and gone afterwards."""
+    try:
+        async with request.form(max_files=MOST_FIELDS, max_fields=MOST_FIELDS) as form:
+            yield form
+    except (MultiPartException, AssertionError) as error:
+        raise UserError(f"the form cannot be read: {error}", remedy="send multipart/form-data") from None
+
+
+@contextlib.contextmanager
+def _draft() -> Iterator[Path]:
+    """A file for rows, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="skyshard-brought-") as folder:
+        yield Path(folder) / "rows.csv"
+
+
+def _copy(part: UploadFile, path: Path) -> None:
+    with path.open("wb") as file:
+        shutil.copyfileobj(part.file, file, 1 << 20)
+
+
+def _part(form: FormData, name: str) -> Any:
+    """A part that is JSON: a file, or a field."""
+    found = form.get(name)
+    if found is None:
+        return None
+    content = found.file.read() if isinstance(found, UploadFile) else found
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise UserError(f"the part '{name}' is not JSON", remedy="send a JSON list") from None
+
+
+def _columns(schema: Any, asked: Asked) -> dict[str, str]:
+    """Name → type; text columns in the character set that was asked for."""
+    is_right = isinstance(schema, list) and all(
+        isinstance(one, dict) and all(isinstance(one.get(key), str) for key in ("name", "type")) for one in schema
+    )
+    if not is_right or not schema:
+        raise UserError("'schema' has to name columns", remedy='send [{"name": "ra", "type": "DOUBLE"}, ...]')
+    charset, collation = asked.text("charset_name", ""), asked.text("collation_name", "")
+    if not re.fullmatch(r"\w*", charset + collation):
+        raise UserError(f"'{charset}', '{collation}' are no character set and collation", remedy="use MariaDB's names")
+    names = [one["name"] for one in schema]
+    if len({name.lower() for name in names}) != len(names):
+        raise UserError("'schema' names a column twice", remedy="name each column once")
+    return {one["name"]: _in_charset(one["type"].strip(), charset, collation) for one in schema}
+
+
+def _in_charset(kind: str, charset: str, collation: str) -> str:
+    """A type with its character set, where it is a text's and names none."""
+    found = re.match(r"\s*\w+\s*(\([^)]*\))?", kind)
+    if (
+        found is None
+        or not charset
+        or not _TEXT.match(kind)
+        or re.search(r"character set|charset", kind, re.IGNORECASE)
+    ):
+        return kind
+    named = f" character set {charset}" + (f" collate {collation}" if collation else "")
+    return f"{found.group().strip()}{named}{kind[found.end() :]}"
+
+
+def _indexes(content: Any) -> list[list[str]]:
+    """Columns of each index that was asked for."""
+    if content in (None, []):
+        return []
+    try:
+        specs = {str(one.get("spec", "DEFAULT")).upper() for one in content}
+        found = [[str(column["column"]) for column in one["columns"]] for one in content]
+    except (AttributeError, KeyError, TypeError):
+        raise UserError("'indexes' is no list of indexes", remedy='send [{"columns": [{"column": "ra"}]}]') from None
+    if not specs <= {"DEFAULT", ""}:
+        raise UserError(f"indexes of kind {', '.join(sorted(specs))} are not made", remedy="ask for DEFAULT")
+    return found
+
+
+def _marks(asked: Asked) -> TextMarks:
+    """The dialect, as LOAD DATA spells it."""
+    spelled = {name: asked.text(name, default) for name, default in _MARKS.items()}
+    marks = {name: _SPELLED.get(text, text) for name, text in spelled.items()}
+    if wrong := next((name for name, mark in marks.items() if len(mark) > 1 or mark in ("\r", "\n")), None):
+        raise UserError(f"{wrong} is '{spelled[wrong]}'", remedy="use one character")
+    ends = asked.text("lines_terminated_by", "\\n")
+    if _SPELLED.get(ends, ends) not in _LINE_ENDS:
+        raise UserError(f"lines_terminated_by is '{ends}'", remedy="end lines with \\n or \\r\\n")
+    charset = asked.text("charset_name", "")
+    if charset.lower() not in _CHARSETS:
+        raise UserError(f"files in {charset} cannot be read", remedy="use utf8mb4 or latin1")
+    separator, quote, escape = marks.values()
+    return TextMarks(separator, quote, escape, _CHARSETS[charset.lower()])
+
+
+def _table(asked: Asked, columns: dict[str, str], indexes: list[list[str]], rows: Path, marks: TextMarks) -> UserTable:
+    """What was asked for as one value."""
+    database, name = own_database(asked.text("database")), asked.text("table")
+    if not asked.flag("is_partitioned"):
+        return UserTable(database, name, columns, rows, marks, indexes)
+    key = asked.text("id_col_name", "")
+    if asked.flag("is_director"):
+        position = asked.text("longitude_col_name"), asked.text("latitude_col_name")
+        return UserTable(database, name, columns, rows, marks, indexes, is_director=True, key=key, position=position)
+    director = asked.text("ref_director_database"), asked.text("ref_director_table")
+    key = asked.text("ref_director_id_col_name", key)
+    return UserTable(database, name, columns, rows, marks, indexes, key=key, director=director)
+
+
+def _write(rows: list[Any], columns: Mapping[str, str], encoding: BinaryEncoding, path: Path) -> None:
+    """Rows of JSON as CSV: all texts in quotes, NULL as ``\\N``."""
+    width = len(columns)
+    if wrong := next((n for n, row in enumerate(rows, 1) if not isinstance(row, list) or len(row) != width), 0):
+        raise UserError(f"row {wrong} has not {width} values", remedy="send a value for each column")
+    by_column: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * width
+    arrays = [
+        _texts(values, name, encoding if _BINARY.match(kind) else None)
+        for values, (name, kind) in zip(by_column, columns.items(), strict=True)
+    ]
+    separator = pa.scalar(b",", pa.large_binary())
+    lines = pc.binary_join_element_wise(*arrays, separator) if width > 1 else arrays[0]
+    path.write_bytes(b"".join(line + b"\n" for line in lines.to_pylist()))
+
+
+def _texts(values: Sequence[Any], name: str, encoding: BinaryEncoding | None) -> pa.Array:
+    """The fields of a column, as they stand in the file."""
+    try:
+        found = [_field(value, encoding) for value in values]
+    except (ValueError, TypeError, binascii.Error):
+        raise UserError(f"a value of column '{name}' cannot be read", remedy="send texts, numbers or null") from None
+    return pa.array(found, pa.large_binary())
+
+
+def _field(value: Any, encoding: BinaryEncoding | None) -> bytes:
+    if value is None:
+        return b"\\N"
+    if encoding is not None:
+        content = _decoded(value, encoding)
+    elif isinstance(value, bool):
+        content = b"1" if value else b"0"
+    elif isinstance(value, str | int | float | Decimal):
+        content = str(value).encode()
+    else:
+        raise TypeError
+    return b'"' + content.replace(b'"', b'""') + b'"'
+
+
+def _decoded(value: Any, encoding: BinaryEncoding) -> bytes:
+    if encoding == "hex":
+        return bytes.fromhex(value)
+    return base64.b64decode(value, validate=True) if encoding == "b64" else bytes(value)

@@ -1,0 +1,91 @@
+"""Submitted queries that run in this process, in the threads of its scans.
+
+Rules: a query is its owner's and an administrator's; for all others there is none. Whatever was submitted here has
+ended, in the registry, when the process ends; what another process of ours noted and did not run, since it was killed,
+is run by whoever looks a minute later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Sequence
+
+from skyshard.basics.errors import SkyshardError, UserError
+from skyshard.serve.access import Identity
+from skyshard.serve.lanes import Lanes
+from skyshard.serve.services import PastQuery, Submissions
+
+
+class SubmittedRuns:
+    """Runs queries, and knows which of them have not ended."""
+
+    def __init__(self, submissions: Submissions, lanes: Lanes) -> None:
+        self._submissions = submissions
+        self._lanes = lanes
+        self._under_way: dict[int, asyncio.Task[None]] = {}
+        self._taken_over: set[int] = set()
+        """Those of other processes that no thread has begun."""
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    async def submit(self, sql: str, database: str, owner: str) -> int:
+        """Note a statement, and have it answered; returns its number at once."""
+        number = await self._lanes.call(self._submissions.submit, sql, database, owner)
+        self._begin(number)
+        return number
+
+    async def known(self, number: int, who: Identity) -> PastQuery:
+        """A query that somebody may see, end and forget.
+
+        Raises:
+            UserError: there is none, or it is somebody else's: in the same words.
+        """
+        found = await self._lanes.call(self._submissions.status, number)
+        if not found.is_of(who):
+            raise UserError(f"no query {number}", remedy="queries are those of whose token submitted them")
+        return found
+
+    async def resume(self) -> Sequence[int]:
+        """Run what was left over, but for what waits here already; returns the numbers of the queries."""
+        left = await self._lanes.call(self._submissions.left_over)
+        numbers = [number for number in left if number not in self._under_way]
+        self._taken_over.update(numbers)
+        for number in numbers:
+            self._begin(number)
+        return numbers
+
+    def _begin(self, number: int) -> None:
+        task = asyncio.get_running_loop().create_task(self._run(number), name=f"query-{number}")
+        self._under_way[number] = task
+        task.add_done_callback(lambda _: self._under_way.pop(number, None))
+
+    async def _run(self, number: int) -> None:
+        with contextlib.suppress(SkyshardError):  # they are in the history
+            await self._lanes.work(self._run_now, number)
+
+    def _run_now(self, number: int) -> None:
+        with self._lock:
+            if self._is_closed and number in self._taken_over:
+                return
+            self._taken_over.discard(number)
+        self._submissions.run(number)
+
+    async def drain(self, seconds: float) -> None:
+        """Wait so long at most for what is under way."""
+        if self._under_way:
+            await asyncio.wait(list(self._under_way.values()), timeout=seconds)
+
+    async def close(self) -> None:
+        """Cancel what is still under way, and wait until it has ended; what was taken over, and waits, stays queued."""
+        with self._lock:
+            self._is_closed = True
+            waiting = self._taken_over & self._under_way.keys()
+        for number in waiting:
+            self._under_way.pop(number).cancel()
+        numbers = list(self._under_way)
+        ended = [self._lanes.call(self._submissions.cancel, number) for number in numbers]
+        await asyncio.gather(*ended, return_exceptions=True)
+        for task in list(self._under_way.values()):
+            await asyncio.wait([task])

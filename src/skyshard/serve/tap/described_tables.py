@@ -1,0 +1,157 @@
+"""Schemas, tables and columns as TAP tells of them: of published catalogs, with what Felis says of their columns.
+
+Rules: types are those that answers have. Units, UCDs and descriptions come from the shipped Felis schema whose table
+is most like a table; columns of other tables have none. Pure but for reading shipped schemas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from skyshard.basics.lazy import locked_property
+from skyshard.catalog.felis_schemas import SchemaColumn
+from skyshard.catalog.known_table import KnownTable
+from skyshard.catalog.layout import TableLayout
+from skyshard.catalog.nearest_schema import nearest_schemas
+from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column
+from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable
+from skyshard.rowimage.sqltype import SqlType, TypeClass
+from skyshard.serve.tap.delimited_names import delimited
+from skyshard.serve.votable.fields import Field, field_of
+
+_OWN_WORDS = {
+    CHUNK_COLUMN: "number of the chunk that holds the row",
+    SUB_CHUNK_COLUMN: "number of the sub-chunk that holds the row",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedColumn:
+    """A column: as VOTable declares it, and what TAP_SCHEMA says besides."""
+
+    field: Field
+    is_indexed: bool = False
+    is_principal: bool = False
+    is_std: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedKey:
+    """A foreign key: which columns of another table this one's are; both tables as queries write them."""
+
+    name: str
+    from_table: str
+    target: str
+    columns: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class DescribedTable:
+    """A table; ``position`` are its columns of right ascension and declination."""
+
+    schema: str
+    name: str
+    description: str
+    columns: tuple[DescribedColumn, ...]
+    keys: tuple[DescribedKey, ...] = ()
+    physical: tuple[str, str] | None = None
+    position: tuple[str, str] | None = None
+
+    @property
+    def shown(self) -> str:
+        """As queries write it."""
+        return f"{delimited(self.schema)}.{delimited(self.name)}"
+
+    @locked_property
+    def _by_name(self) -> Mapping[str, DescribedColumn]:
+        return {column.field.name.lower(): column for column in self.columns}
+
+    def column(self, name: str) -> DescribedColumn | None:
+        return self._by_name.get(name.lower())
+
+    def named(self, schema: str = "") -> KnownTable:
+        """The table as queries name it, perhaps by an alias of its schema."""
+        names = tuple(column.field.name for column in self.columns)
+        return KnownTable(schema or self.schema, self.name, names, self.physical, self.physical is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedSchema:
+    """A schema and its tables; a published database is one, which aliases may name, too."""
+
+    name: str
+    description: str
+    tables: tuple[DescribedTable, ...]
+    aliases: tuple[str, ...] = ()
+
+
+def describe_catalog(catalog: Catalog) -> DescribedSchema:
+    """One database with its tables."""
+    columns = {name: entry.table.column_names for name, entry in catalog.tables.items()}
+    found = nearest_schemas(columns)
+    tables = tuple(
+        _table(catalog, entry, found[name].columns if name in found else {})
+        for name, entry in sorted(catalog.tables.items())
+    )
+    taken = sorted({annotation.schema for annotation in found.values()})
+    said = f"; units and descriptions of columns from the schema {', '.join(taken)}" if taken else ""
+    return DescribedSchema(catalog.called, f"database {catalog.called}{said}", tables, catalog.aliases)
+
+
+def _table(catalog: Catalog, entry: CatalogTable, known: Mapping[str, SchemaColumn]) -> DescribedTable:
+    indexed = _indexed(entry)
+    principal = {entry.layout.key, *(entry.layout.position or ())}
+    columns = tuple(
+        DescribedColumn(
+            described_field(column, known.get(column.name)), column.name in indexed, column.name in principal
+        )
+        for column in entry.table
+    )
+    name, role = entry.table.name, entry.layout.role
+    followed = f", follows {entry.layout.director}" if entry.layout.director else ""
+    described = f"{role} table{followed}; {entry.rows:,} rows"
+    keys = tuple(_keys(catalog, name, entry.layout))
+    return DescribedTable(catalog.called, name, described, columns, keys, position=entry.layout.position)
+
+
+def _indexed(entry: CatalogTable) -> set[str]:
+    """The columns that a look-up may go by: of keys and indexes the first ones, and what chunks are found by."""
+    leading = [key.columns[0].partition("(")[0] for key in entry.table.keys]
+    leading += [index[0].partition("(")[0] for index in entry.layout.indexes]
+    leading += list(entry.table.primary_key[:1])
+    return {*leading, entry.layout.key, *(entry.layout.position or ())} - {""}
+
+
+def _keys(catalog: Catalog, name: str, layout: TableLayout) -> Iterator[DescribedKey]:
+    """The keys by which rows follow directors of the same database."""
+    for director, column in ((layout.director, layout.key), (layout.director2, layout.key2)):
+        target = catalog.tables.get(director)
+        if target is not None and column and target.layout.key:
+            table, other = (f"{delimited(catalog.called)}.{delimited(one)}" for one in (name, director))
+            yield DescribedKey(f"{table}.{column}", table, other, ((column, target.layout.key),))
+
+
+def described_field(column: Column, known: SchemaColumn | None = None, *, is_plain: bool = False) -> Field:
+    """A stored column as answers declare it; texts that a schema describes are plain."""
+    is_plain = is_plain or (known is not None and not known.type.startswith("varchar"))
+    plain = field_of(column.name, _answered(column.type), column.type, is_plain=is_plain)
+    if known is None:
+        return _with(plain, description=_OWN_WORDS.get(column.name, ""))
+    return _with(plain, unit=known.unit, ucd=known.ucd, description=known.description)
+
+
+def _with(field: Field, *, unit: str = "", ucd: str = "", description: str = "") -> Field:
+    return Field(field.name, field.datatype, field.arraysize, field.xtype, unit, ucd, description)
+
+
+_BINARY = ("binary", "varbinary", "bit", "tinyblob", "blob", "mediumblob", "longblob")
+
+
+def _answered(kind: SqlType) -> pa.DataType:
+    """The Arrow type of an answer's column: as stored, but texts are texts."""
+    if kind.type_class is not TypeClass.BYTES:
+        return kind.arrow
+    return pa.large_binary() if kind.base in _BINARY else pa.large_string()

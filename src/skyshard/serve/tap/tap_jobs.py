@@ -1,0 +1,261 @@
+"""The life of jobs: made, run as submitted queries, waited for, ended, forgotten.
+
+Rules: parameters do not change once a job has begun; a job that has lived to its destruction time is forgotten with its
+rows by whoever looks at jobs next; one that runs longer than it may is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skyshard.basics.errors import SkyshardError, UserError, words_of
+from skyshard.host.atomic_files import new_file
+from skyshard.host.processes import host_id, is_there, own_name
+from skyshard.serve.access import Identity, Scope
+from skyshard.serve.lanes import Lanes
+from skyshard.serve.services import OpenAnswer, Submissions
+from skyshard.serve.submitted_runs import SubmittedRuns
+from skyshard.serve.tap.jobs import OF_QUERY, Job, JobFolder, Phase
+from skyshard.serve.tap.parameters import TapRequest
+from skyshard.serve.tap.tables_document import Limits
+from skyshard.serve.tap.tap_answers import OpenRows, TapAnswers
+from skyshard.serve.tap.tap_catalog import TapCatalog
+from skyshard.serve.tap_services import AskedQuery
+from skyshard.serve.votable.fields import Field, field_of, with_distinct_names
+
+LOOK_S = 0.2
+"""Between two looks at a job that somebody waits for."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRows:
+    """The rows of a Parquet file, as an answer."""
+
+    columns: tuple[str, ...]
+    schema: pa.Schema
+    batches: Iterable[pa.RecordBatch]
+    query: str = ""
+
+    @staticmethod
+    def of(path: Path) -> OpenAnswer:
+        file = pq.ParquetFile(path)
+        return FileRows(tuple(file.schema_arrow.names), file.schema_arrow, file.iter_batches())
+
+
+class TapJobs:
+    """The jobs of a service."""
+
+    def __init__(
+        self,
+        folder: JobFolder,
+        submissions: Submissions,
+        lanes: Lanes,
+        runs: SubmittedRuns,
+        answers: TapAnswers,
+        limits: Limits,
+    ) -> None:
+        self._folder = folder
+        self._submissions = submissions
+        self._lanes = lanes
+        self._runs = runs
+        self._answers = answers
+        self._limits = limits
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._here: dict[str, asyncio.Task[None]] = {}
+        """Jobs that run in this process, by id."""
+
+    def save(self, job: Job, documents: Mapping[str, bytes] | None = None) -> Job:
+        """Write a job's file, and tables that came with it."""
+        saved = self._folder.save(job)
+        self._folder.keep_uploads(job.job_id, documents or {})
+        return saved
+
+    def find(self, job_id: str, who: Identity) -> Job | None:
+        """A job that somebody may see: their own; None where there is none."""
+        job = self._folder.find(job_id)
+        is_seen = job is not None and (job.owner == who.name or who.scope is Scope.ADMIN)
+        return job if is_seen else None
+
+    async def listed(self, who: Identity) -> list[tuple[Job, Phase]]:
+        """The jobs of somebody, the newest first, with their phases; those past their time are forgotten."""
+        await self.forget_old()
+        mine = [job for job in self._folder.all() if job.owner == who.name]
+        return [await self.look(job) for job in mine]
+
+    async def forget_old(self) -> None:
+        """Forget the jobs whose time of destruction has come."""
+        for job in list(self._folder.all()):
+            if job.destruction_s <= time.time():
+                await self.delete(job)
+
+    async def look(self, job: Job) -> tuple[Job, Phase]:
+        """A job with the times and the error of its query, and its phase."""
+        if job.ended:
+            return job, Phase(job.ended)
+        if job.is_here:
+            return await self._look_here(job)
+        if not job.number:
+            return job, Phase.PENDING
+        try:
+            query = await self._lanes.call(self._submissions.status, job.number)
+        except UserError:
+            return job, Phase.ARCHIVED  # the history has forgotten it
+        told = replace(job, begun_s=query.begun_s or 0.0, ended_s=query.ended_s or 0.0, error=query.error)
+        return told, OF_QUERY[query.state]
+
+    async def _look_here(self, job: Job) -> tuple[Job, Phase]:
+        """A job that no submitted query answers: it ends with the process that runs it."""
+        host, process, began = job.process.split()
+        is_elsewhere = job.process != own_name() and (host != host_id() or is_there(int(process), int(began)))
+        if job.job_id in self._here or is_elsewhere:
+            return job, Phase.EXECUTING
+        lost = replace(job, ended=Phase.ERROR, error="the process that ran it is gone", ended_s=time.time())
+        return self._folder.save(lost), Phase.ERROR
+
+    async def wait(self, job: Job, seconds: float, phase: str) -> tuple[Job, Phase]:
+        """The same once its phase is another one, or at the end of some seconds; at once where it is not ``phase``."""
+        deadline = time.monotonic() + seconds
+        job, first = await self.look(job)
+        now = first
+        while now is first and first.is_active and phase in ("", first) and time.monotonic() < deadline:
+            await asyncio.sleep(LOOK_S)
+            job, now = await self.look(self._folder.find(job.job_id) or job)
+        return job, now
+
+    async def run(self, job: Job) -> Job:
+        """Begin a job that waits; what is wrong with its parameters is noted as its error."""
+        if job.number or job.ended or job.is_here:
+            return job
+        try:
+            request = TapRequest.of(job.parameters, self._limits.default_rows, self._limits.most_rows)
+            job = replace(job, most_rows=request.most_rows)
+            if request.uploads:
+                return self._begin_here(job, request)
+            asked, catalog = await self._answers.translate(request)
+            if asked.is_own:
+                return self._begin_here(job, request)
+            job = replace(
+                job, columns=_columns(asked, catalog), number=await self._runs.submit(asked.sql, "", job.owner)
+            )
+            if job.duration_s:
+                self._begin(self._end_late(job.number, job.duration_s))
+        except SkyshardError as error:
+            now = time.time()
+            job = replace(job, ended=Phase.ERROR, error=words_of(error), begun_s=now, ended_s=now)
+        return self._folder.save(job)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _begin_here(self, job: Job, request: TapRequest) -> Job:
+        job = self._folder.save(replace(job, is_here=True, process=own_name(), begun_s=time.time()))
+        task = self._here[job.job_id] = self._begin(self._run_here(job, request))
+        task.add_done_callback(lambda _: self._here.pop(job.job_id, None))
+        return job
+
+    async def _run_here(self, job: Job, request: TapRequest) -> None:
+        """Answer a query that brings tables, or asks the service's own, into a file."""
+        ended = replace(job, ended=Phase.ABORTED)
+        try:
+            documents = await self._lanes.call(self._folder.uploads, job.job_id)
+            async with (
+                asyncio.timeout(job.duration_s or None),
+                self._answers.open(request, documents) as rows,
+            ):
+                await self._write(job, rows)
+            ended = replace(job, ended=Phase.COMPLETED, columns=[asdict(field) for field in rows.fields])
+        except TimeoutError:
+            pass
+        except SkyshardError as error:
+            ended = replace(job, ended=Phase.ERROR, error=words_of(error))
+        finally:
+            if self._folder.find(job.job_id) is not None:
+                self._folder.save(replace(ended, ended_s=time.time()))
+
+    async def _write(self, job: Job, rows: OpenRows) -> None:
+        named = pa.schema([pa.field(f"c{place}", one.type) for place, one in enumerate(rows.schema)])
+        with new_file(self._folder.result(job.job_id)) as draft:
+            writer = await self._lanes.call(pq.ParquetWriter, draft, named)
+            with contextlib.closing(writer):
+                async for batch in rows.batches:
+                    given = pa.RecordBatch.from_arrays(batch.columns, schema=named)
+                    await self._lanes.call(writer.write_batch, given)
+
+    async def end_late_again(self, numbers: Collection[int]) -> None:
+        """Queries of jobs that are begun anew, since their process is gone, end in their time, too."""
+        jobs = await self._lanes.call(lambda: list(self._folder.all())) if numbers else []
+        for job in jobs:
+            if job.number in numbers and job.duration_s:
+                self._begin(self._end_late(job.number, job.duration_s))
+
+    async def _end_late(self, number: int, seconds: int) -> None:
+        await asyncio.sleep(seconds)
+        with contextlib.suppress(SkyshardError):
+            await self._lanes.call(self._submissions.cancel, number)
+
+    async def abort(self, job: Job) -> Job:
+        """Stop a job that has not ended."""
+        job, phase = await self.look(job)
+        if job.job_id in self._here:
+            self._here[job.job_id].cancel()
+            await asyncio.wait([self._here[job.job_id]])
+            return self._folder.find(job.job_id) or job
+        if phase is Phase.PENDING:
+            return self._folder.save(replace(job, ended=Phase.ABORTED, ended_s=time.time()))
+        if phase.is_active and job.number:
+            await self._lanes.call(self._submissions.cancel, job.number)
+        return job
+
+    async def delete(self, job: Job) -> None:
+        """Stop a job, and forget it and its rows."""
+        with contextlib.suppress(SkyshardError):
+            job = await self.abort(job)
+            if job.number:
+                await self._lanes.call(self._submissions.delete_result, job.number)
+        self._folder.forget(job.job_id)
+
+    @contextlib.asynccontextmanager
+    async def rows(self, job: Job) -> AsyncIterator[OpenRows]:
+        """The rows of a completed job. Raises UserError where they are gone."""
+        path = self._folder.result(job.job_id)
+        if job.is_here and not path.is_file():
+            raise UserError("the rows of this job are gone", remedy="run the query again")
+        opened = (lambda: FileRows.of(path)) if job.is_here else (lambda: self._submissions.result(job.number))
+        async with self._lanes.ready(opened) as stream:
+            yield OpenRows(_fields(job, stream.columns, stream.schema), stream.schema, stream)
+
+    async def close(self) -> None:
+        """End what runs here, and forget who is to be ended late: they end with this process."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+def _columns(asked: AskedQuery, catalog: TapCatalog) -> list[dict[str, str]]:
+    """What is known of the columns of an answer before it is there."""
+    known = [(one, catalog.field(one)) for one in asked.columns]
+    return [asdict(field) if field is not None else {"name": one.name} for one, field in known]
+
+
+def _fields(job: Job, names: tuple[str, ...], schema: pa.Schema) -> tuple[Field, ...]:
+    columns: list[dict[str, Any]] = list(job.columns)
+    if len(columns) != len(names):
+        columns = [{"name": name} for name in names]
+    return with_distinct_names(
+        Field(**column) if "datatype" in column else field_of(column["name"], one.type)
+        for column, one in zip(columns, schema, strict=True)
+    )

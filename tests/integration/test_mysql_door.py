@@ -1,0 +1,561 @@
+"""The MySQL door with real clients: answers equal to one server's byte by byte; sessions killed and left; bad input."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pymysql
+import pytest
+import sqlalchemy
+from tests.support.authority import Authority
+from tests.support.open_door import OpenDoor, WireAnswer, WireClient, open_door
+from tests.support.played_services import Keys, PlayedAnswer, PlayedQueries, played_services
+from tests.support.sky_services import sky_services
+from tests.support.small_catalog import write_small_catalog
+from tests.support.statement_cases import Case, read_cases
+from tests.support.trouble_sky import DATABASE, Sky, build_sky
+
+from skyshard.cluster.door_server import DoorServer
+from skyshard.cluster.private_cluster import PrivateCluster
+from skyshard.serve.access import Identity, Scope
+from skyshard.serve.door import tls_context
+from skyshard.serve.mysql.describe import Describer
+from skyshard.serve.mysql.packets import Command, framed
+from skyshard.serve.mysql.session_state import SessionState
+from skyshard.serve.services import LaneName
+from skyshard.testbed import Testbed
+
+pytestmark = pytest.mark.integration
+
+CASES = Path(__file__).resolve().parents[1] / "cases" / "statements.sql"
+DOUBLE, FLOAT = 5, 4
+GROUPED = 0x8000 | 0x80
+"""Flags by which a server says that it made a temporary table to group, which depends on its plan."""
+
+
+@pytest.fixture(scope="module")
+def sky(private_cluster: PrivateCluster) -> Iterator[Sky]:
+    made = build_sky(private_cluster)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def door(sky: Sky, private_cluster: PrivateCluster) -> Iterator[OpenDoor]:
+    with open_door(sky_services(sky, DoorServer(private_cluster.folder))) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def asked(door: OpenDoor) -> Iterator[WireClient]:
+    with contextlib.closing(client_of(door, DATABASE)) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def native(sky: Sky, private_cluster: PrivateCluster) -> Iterator[WireClient]:
+    """The same client on the server that has all rows."""
+    place = private_cluster.endpoint("mono").socket
+    with contextlib.closing(WireClient(unix_socket=place, user="skyshard_reader", database=DATABASE)) as client:
+        client.ask("SET sql_mode = ''")
+        yield client
+
+
+def client_of(door: OpenDoor, database: str = "") -> WireClient:
+    return WireClient(host=door.host, port=door.port, user="me", database=database or None)
+
+
+def is_same(got: bytes | None, want: bytes | None, kind: int) -> bool:
+    """Equal bytes; of floating numbers, equal but for what the order of a sum changes."""
+    if got == want or got is None or want is None or kind not in (DOUBLE, FLOAT):
+        return got == want
+    return math.isclose(float(got), float(want), rel_tol=1e-9, abs_tol=1e-12)
+
+
+def plain(fields: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [(*field[:8], field[8] & ~GROUPED, field[9]) for field in fields]
+
+
+@pytest.mark.parametrize("case", read_cases(CASES.read_text()), ids=lambda case: case.sql[:70])
+def test_answers_are_one_server_s_byte_by_byte(sky: Sky, asked: WireClient, native: WireClient, case: Case) -> None:
+    """Definitions field by field, and the text of every value; of what no server knows, those of its written form."""
+    want, got = native.ask(case.sql), asked.ask(case.sql)
+    is_known = not want.error
+    if not is_known:
+        want = native.ask(sky.czar.written_out(case.sql, DATABASE))
+    assert not got.error
+    assert not want.error
+    if is_known:
+        assert plain(got.fields) == plain(want.fields)
+    left, right = (one.rows if case.is_ordered else one.sorted for one in (got, want))
+    assert len(left) == len(right)
+    kinds = [field[7] for field in want.fields]
+    for one, other in zip(left, right, strict=True):
+        assert all(map(is_same, one, other, kinds)), (one, other)
+
+
+def same(one: WireAnswer, other: WireAnswer) -> None:
+    assert (one.error, one.fields, one.rows) == (other.error, other.fields, other.rows)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT nothing FROM Object", "SELECT ra FROM Nothing", "SELECT ra FORM Object", "SELECT ra FROM no.Object",
+        "SELECT filterId FROM Source s, Filter f", "SELECT 1 + 1, 'a', NULL", "SELECT @@max_allowed_packet > 1",
+        "SHOW COLUMNS FROM Note", "SHOW FULL COLUMNS FROM Object", "DESC Source label",
+    ],
+)  # fmt: skip
+def test_what_is_no_catalog_s_answer_is_the_server_s(asked: WireClient, native: WireClient, sql: str) -> None:
+    """Its own words for wrong names and SQL, its own results for constants and descriptions."""
+    same(asked.ask(sql), native.ask(sql))
+
+
+def test_no_statement_is_answered_from_empty_tables(asked: WireClient) -> None:
+    """Whatever is relayed can describe tables, not read them: a row that is missing is an error."""
+    for sql in (
+        "SET @n = (SELECT COUNT(*) FROM Object)", "SHOW TABLES WHERE (SELECT COUNT(*) FROM Object) = 0",
+        "SELECT COUNT(*) FROM information_schema.schemata, trouble.Object",
+    ):  # fmt: skip
+        answer = asked.ask(sql)
+        assert answer.error
+        assert answer.error[0] == 1142, (sql, answer)
+    for sql in ("/*!50000 SELECT COUNT(*) FROM Object */", "SELECT 1 /*!50000 , (SELECT COUNT(*) FROM Object) */"):
+        assert asked.ask(sql).error
+    assert asked.ask("SELECT COUNT(*) FROM Object").rows == [(b"155",)]
+
+
+@pytest.mark.parametrize("database", [DATABASE, "information_schema"])
+@pytest.mark.parametrize("mode", ["", "ANSI_QUOTES", "NO_BACKSLASH_ESCAPES"])
+def test_no_way_around_reads_empty_tables(door: OpenDoor, database: str, mode: str) -> None:
+    """A count of catalog rows is that of the catalog, or an error: with lists, schemas, strings and comments that hide
+    it, in modes in which strings end elsewhere, as text and prepared."""
+    count, lists = "(SELECT COUNT(*) FROM trouble.Object)", "information_schema"
+    statements = [
+        f"SELECT COUNT(*) FROM trouble.Object o, {lists}.processlist p",
+        f"SELECT COUNT(*) FROM trouble.Object WHERE objectId NOT IN (SELECT ID FROM {lists}.queries)",
+        f"SELECT {count} n, MAX(ID) FROM {lists}.queries",
+        f"SELECT COUNT(*) FROM {lists}.queries WHERE {count} = 0",
+        f"WITH q AS (SELECT COUNT(*) n FROM trouble.Object) SELECT n FROM q LEFT JOIN {lists}.queries l ON l.ID = n",
+        f"SELECT n FROM {lists}.`queries` RIGHT JOIN (SELECT COUNT(*) n FROM trouble.Object) o ON ID = n",
+        f"SELECT COUNT(ID) FROM {lists}.queries UNION ALL SELECT COUNT(*) FROM trouble.Object",
+        f"SELECT COUNT(*) FROM {lists}/*!.queries*/ , trouble.Object",
+        f"SELECT COUNT(*) FROM {lists}.tables, trouble.Object",
+        f"SELECT {count} FROM DUAL", "SELECT COUNT(*) FROM DUAL, trouble.Object", f"SELECT IF({count} = 0, 0, 155)",
+        f"/*!50000 SELECT */ {count}", f"SELECT 1 /*M! , {count} */ FROM DUAL", f"({count})",
+        f'SELECT COUNT(*) FROM "trouble"."Object", {lists}.queries', f'SELECT "ID", {count} FROM {lists}.queries',
+        f"SET @n = {count}", f"DO {count}",
+        f"SHOW COLUMNS FROM trouble.Object WHERE {count} = 0", f"SHOW INDEX FROM trouble.Object WHERE {count} = 0",
+        f"SHOW COLUMNS FROM trouble.Object WHERE Field = '\\' OR {count} = 0 OR ''",
+        f"SHOW COLUMNS FROM trouble.Object WHERE /*!50000 {count} = 0 */",
+        f"SHOW TABLES FROM trouble WHERE {count} = 0",
+        f"SHOW VARIABLES WHERE {count} = 0", f"DESCRIBE SELECT {count}", "TABLE trouble.Object", f"VALUES ({count})",
+        "HANDLER trouble.Object OPEN", f"EXECUTE IMMEDIATE 'SELECT {count}'", f"PREPARE s FROM 'SELECT {count}'",
+        f"BEGIN NOT ATOMIC SELECT {count}; END", f"SELECT {count} INTO @n", "SELECT * FROM mysql.user, trouble.Object",
+        f"SELECT x FROM {lists}.queries JOIN JSON_TABLE('[0]', '$[*]' COLUMNS (x INT PATH '$')) j WHERE {count} = 0",
+    ]  # fmt: skip
+    with contextlib.closing(client_of(door, database)) as client:
+        client.ask(f"SET sql_mode = '{mode}'")
+        for sql in statements:
+            answer = client.ask(sql)
+            assert answer.error or "155" in str(answer.rows), (sql, answer)
+        for sql in statements:
+            with pytest.raises(pymysql.MySQLError):
+                raise AssertionError(f"{sql}: {prepare_and_run(client, sql)!r}")
+
+
+def prepare_and_run(client: WireClient, sql: str) -> bytes:
+    """A statement in the binary protocol, to the first packet of its answer; MySQLError where it is refused."""
+    raw = client.raw
+    raw._execute_command(Command.STMT_PREPARE, sql.encode())
+    found = raw._read_packet().get_all_data()
+    columns = int.from_bytes(found[5:7], "little")
+    for _ in range(columns + 1 if columns else 0):
+        raw._read_packet()
+    raw._execute_command(Command.STMT_EXECUTE, found[1:5] + b"\0" + (1).to_bytes(4, "little"))
+    return bytes(raw._read_packet().get_all_data())
+
+
+def test_no_statement_hides_in_a_string_of_another_character_set(door: OpenDoor) -> None:
+    """In gbk a backslash may be the second half of a letter, and the string ends behind it."""
+    with contextlib.closing(client_of(door, DATABASE)) as client:
+        client.ask("SET NAMES gbk")
+        with client.raw.cursor() as cursor, pytest.raises(pymysql.MySQLError):
+            cursor.execute(
+                b"SHOW COLUMNS FROM Object WHERE Field = '\xbf\\' OR (SELECT COUNT(*) FROM Object) = 0 OR '1'"
+            )
+
+
+def test_lists_say_that_catalogs_are_not_joined_with_them(asked: WireClient) -> None:
+    """And what a string says of them is that string."""
+    answer = asked.ask("SELECT COUNT(*) FROM Object o, information_schema.queries q")
+    assert answer.error[0] == 1235
+    assert "cannot be joined" in answer.error[1]
+    answer = asked.ask("SELECT COUNT(ID) >= 0, 'information_schema.queries' FROM information_schema.queries")
+    assert answer.rows == [(b"1", b"information_schema.queries")]
+    assert asked.ask("SELECT COUNT(*) > 5 FROM information_schema.queries q, information_schema.tables t").error == ()
+
+
+def test_a_statement_is_described_in_bounded_memory(door: OpenDoor) -> None:
+    """Rows of a megabyte each without end: none is asked for, and where the statement has a LIMIT, few are taken."""
+    counted = "WITH RECURSIVE c AS (SELECT 1 n UNION ALL SELECT n + 1 FROM c WHERE n < 1e9)"
+    path = door.door._server.endpoint.socket
+
+    async def described(sql: str) -> tuple[int, int, int]:
+        describer = Describer(path)
+        try:
+            found = await describer.describe(sql.encode(), SessionState(database=DATABASE))
+            again = await describer.describe(b"SELECT objectId, ra FROM Object", SessionState(database=DATABASE))
+            return len(found.columns), len(found.rows), len(again.columns)
+        finally:
+            await describer.close()
+
+    for tail in ("", " LIMIT 100000"):
+        asked = described(f"{counted} SELECT n, REPEAT('x', 1000000) FROM c{tail}")
+        assert asyncio.run_coroutine_threadsafe(asked, door.loop).result() == (2, 0, 2)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO Object (objectId) VALUES (1)", "CREATE TABLE x (a INT)", "DROP DATABASE trouble",
+        "SET STATEMENT max_statement_time = 1 FOR SELECT COUNT(*) FROM Object", "LOAD DATA INFILE '/x' INTO TABLE Note",
+        "SELECT ra FROM Object INTO OUTFILE '/tmp/x'", "SELECT 1 INTO OUTFILE '/tmp/x'", "SELECT 1; SELECT 2",
+        "SELECT * FROM mysql.user", "SET GLOBAL max_connections = 1", "GRANT ALL ON *.* TO me", "SHUTDOWN",
+    ],
+)  # fmt: skip
+def test_what_would_change_or_leave_the_catalogs_is_refused(asked: WireClient, sql: str) -> None:
+    """And the session goes on."""
+    assert asked.ask(sql).error
+    assert asked.ask("SELECT COUNT(*) FROM Filter").error == ()
+
+
+def test_a_session_s_settings_are_obeyed_or_refused(door: OpenDoor) -> None:
+    """SQL_SELECT_LIMIT, character sets, the database in use; not modes in which SQL means something else."""
+    with contextlib.closing(client_of(door)) as client:
+        assert client.ask("SELECT ra FROM Object").error[0] == 1046
+        assert client.ask("USE trouble").error == ()
+        client.ask("SET @@SQL_SELECT_LIMIT=1")
+        assert len(client.ask("SELECT ra FROM Object").rows) == 1
+        assert len(client.ask("SELECT ra FROM Object LIMIT 3").rows) == 3
+        client.ask("SET @@SQL_SELECT_LIMIT=DEFAULT")
+        assert len(client.ask("SELECT ra FROM Object").rows) == 155
+        for wrong, right in (
+            ("sql_mode = 'ANSI_QUOTES'", "sql_mode = ''"),
+            ("time_zone = '+02:00'", "time_zone = 'SYSTEM'"),
+        ):
+            client.ask(f"SET {wrong}")
+            assert right.split(" ")[0] in client.ask("SELECT ra FROM Object").error[1]
+            client.ask(f"SET {right}")
+        assert len(client.ask("SELECT ra FROM Object").rows) == 155
+        client.raw.select_db("information_schema")
+        assert client.ask("SELECT ra FROM Object").error
+
+
+def test_letters_come_in_the_session_s_character_set(door: OpenDoor, native: WireClient) -> None:
+    """As latin1, as utf8mb4, and as they are stored."""
+    names = "SELECT body, CONCAT(body, 'é') FROM Note ORDER BY noteId"
+    with contextlib.closing(client_of(door, DATABASE)) as client:
+        for charset in ("latin1", "utf8mb4"):
+            for one in (client, native):
+                one.ask(f"SET NAMES {charset}")
+            same(client.ask(names.replace("é", "e")), native.ask(names.replace("é", "e")))
+        for one in (client, native):
+            one.ask("SET character_set_results = NULL")
+        got, want = client.ask("SELECT body FROM Note"), native.ask("SELECT body FROM Note")
+        assert got.sorted == want.sorted
+        native.ask("SET NAMES utf8mb4")
+
+
+def test_sqlalchemy_reads_tables_and_rows(door: OpenDoor) -> None:
+    """Its reflection, and a streamed result."""
+    engine = sqlalchemy.create_engine(f"mysql+pymysql://me@{door.host}:{door.port}/{DATABASE}")
+    try:
+        table = sqlalchemy.Table("Object", sqlalchemy.MetaData(), autoload_with=engine)
+        assert isinstance(table.c.mag.type, sqlalchemy.types.Float)
+        assert [column.name for column in table.primary_key] == ["objectId"]
+        with engine.connect() as connection:
+            rows = connection.execution_options(stream_results=True).execute(sqlalchemy.select(table.c.objectId))
+            assert len(rows.all()) == 155
+    finally:
+        engine.dispose()
+
+
+@pytest.mark.skipif(shutil.which("mariadb") is None, reason="the mariadb client is not installed")
+def test_the_mariadb_client_prints_what_one_server_prints(door: OpenDoor, private_cluster: PrivateCluster) -> None:
+    """In batches, with binary values in hexadecimal, as Qserv's own tests call it."""
+    sql = "SELECT * FROM Object ORDER BY objectId; SELECT ROUND(ra, 2), flux * 1e20, raw FROM Object ORDER BY objectId"
+    places = (
+        ("--host", door.host, "--port", str(door.port), "--user", "me"),
+        ("--socket", private_cluster.endpoint("mono").socket, "--user", "skyshard_reader"),
+    )
+    command = ("--no-defaults", "--batch", "--binary-as-hex", "--database", DATABASE, "-e", sql)
+    got, want = (
+        subprocess.run(["mariadb", command[0], *place, *command[1:]], capture_output=True, check=True).stdout
+        for place in places
+    )
+    assert got.count(b"\n") == 312
+    assert got == want
+
+
+def test_a_statement_of_several_packets_is_answered(asked: WireClient) -> None:
+    """By the czar, by the server, and with values that take several packets, too."""
+    long = "x" * ((1 << 24) + 7)
+    assert asked.ask(f"SELECT COUNT(*) /* {long} */ FROM Filter").rows == asked.ask("SELECT COUNT(*) FROM Filter").rows
+    assert asked.ask(f"SELECT '{long}'").rows == [(long.encode(),)]
+    assert asked.ask(f"INSERT {long}").error[0] == 4003
+
+
+def test_a_submitted_query_is_its_owners(private_cluster: PrivateCluster) -> None:
+    """Others see that there is one, in lists, without its statement; an administrator has it as its owner has."""
+    sql = "SELECT a FROM sky.Few"
+    keys = Keys(ann=Scope.QUERY, bob=Scope.QUERY, root=Scope.ADMIN)
+    services = played_services(PlayedQueries({sql: pa.table({"a": [7, 8]})}), keys)
+    with (
+        open_door(replace(services, empty_server=DoorServer(private_cluster.folder))) as opened,
+        contextlib.ExitStack() as stack,
+    ):
+        ann, bob, root = (
+            stack.enter_context(
+                contextlib.closing(WireClient(host=opened.host, port=opened.port, user=key, password=key))
+            )
+            for key in ("ann", "bob", "root")
+        )
+        number = int(ann.ask(f"SUBMIT {sql}").rows[0][0] or b"")
+        rows, listed = f"SELECT * FROM qserv_result({number})", "SELECT ID, QUERY FROM information_schema.queries"
+        assert bob.ask(rows).error[0] == 1146
+        assert bob.ask(f"CALL qserv_result_delete({number})").error
+        assert bob.ask(f"CANCEL {number}").error[0] == 4005
+        number_text = str(number).encode()
+        while ann.ask(f"SELECT STATUS FROM information_schema.queries WHERE ID = {number}").rows != [(b"COMPLETED",)]:
+            pass
+        assert bob.ask(listed).rows == [(number_text, b"")]
+        for client in (ann, root):
+            assert client.ask(listed).rows == [(number_text, sql.encode())]
+            assert client.ask(rows).rows == [(b"7",), (b"8",)]
+        assert ann.ask(f"CALL qserv_result_delete({number})").error == ()
+
+
+class OneToken:
+    """Ann's is the only one."""
+
+    def identify(self, token: str) -> Identity | None:
+        return Identity("ann", Scope.QUERY) if token == "ann's token" else None
+
+
+def test_only_tokens_open_a_door_and_only_by_tls(private_cluster: PrivateCluster, tmp_path: Path) -> None:
+    """Where tokens are asked for; whatever user is named, those of the server behind the door among them."""
+    tls = Authority(tmp_path / "authority").issue(tmp_path / "tls", "localhost", "127.0.0.1")
+    services = replace(played_services(PlayedQueries({}), OneToken()), empty_server=DoorServer(private_cluster.folder))
+    with open_door(services, tls_context(Path(tls.cert), Path(tls.key))) as opened:
+        place = {"host": opened.host, "port": opened.port, "ssl": {"ca": tls.ca}}
+        with contextlib.closing(WireClient(user="ann", password="ann's token", **place)) as client:
+            assert client.ask("SELECT CURRENT_USER()").rows == [(b"skyshard_door@localhost",)]
+            assert client.ask("SET PASSWORD = PASSWORD('x')").error[0] == 4003
+            with contextlib.closing(WireClient(user="other", password="ann's token", **place)) as again:
+                assert again.ask("SELECT 1").rows == [(b"1",)]
+        for user, password in (("ann", "other"), ("ann", ""), ("skyshard_admin", ""), ("root", ""), ("", "")):
+            with pytest.raises(pymysql.MySQLError, match=r"1045.*no token"):
+                WireClient(user=user, password=password, **place)
+        with pytest.raises(pymysql.MySQLError, match=r"3159.*TLS only"):
+            WireClient(user="ann", password="ann's token", **place | {"ssl": None, "ssl_disabled": True})
+
+
+class Endless(PlayedQueries):
+    """A statement that gives a row, and then none until it is cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.is_waiting, self.is_over = threading.Event(), threading.Event()
+
+    def lane(self, sql: str, database: str) -> LaneName:
+        return "scan"
+
+    @contextlib.contextmanager
+    def open(self, sql: str, database: str) -> Iterator[PlayedAnswer]:
+        yield PlayedAnswer(("a",), pa.schema([("a", pa.int64())]), self._rows(), "endless")
+        self.closed.set()
+
+    def _rows(self) -> Iterator[pa.RecordBatch]:
+        yield pa.record_batch({"a": [1]})
+        self.is_waiting.set()
+        self.is_over.wait()
+
+    def cancel(self, query: str) -> bool:
+        self.is_over.set()
+        return super().cancel(query)
+
+
+@pytest.fixture
+def endless(private_cluster: PrivateCluster) -> Iterator[tuple[OpenDoor, Endless]]:
+    queries = Endless()
+    services = replace(played_services(queries), empty_server=DoorServer(private_cluster.folder))
+    with open_door(services) as opened:
+        yield opened, queries
+
+
+def test_a_statement_is_killed_from_another_session(endless: tuple[OpenDoor, Endless]) -> None:
+    """As Ctrl-C of a client does it: the statement ends with the server's own error, its session goes on."""
+    door, queries = endless
+    with contextlib.closing(client_of(door)) as one, contextlib.closing(client_of(door)) as other:
+        found: list[WireAnswer] = []
+        asking = threading.Thread(target=lambda: found.append(one.ask("SELECT a FROM sky.Endless")))
+        asking.start()
+        queries.is_waiting.wait()
+        assert other.ask(f"KILL QUERY {one.raw.thread_id()}").error == ()
+        asking.join()
+        assert found[0].error == (1317, "Query execution was interrupted")
+        assert queries.cancelled == ["endless"]
+        assert one.ask("SELECT 1").rows == [(b"1",)]
+        assert other.ask("KILL 999999").error[0] == 1094
+        assert other.ask(f"KILL {one.raw.thread_id()}").error == ()
+        assert one.ask("SELECT 1").error[0] in (2006, 2013)
+
+
+def test_the_query_of_a_client_that_goes_away_is_cancelled(endless: tuple[OpenDoor, Endless]) -> None:
+    """Though nothing is written to it at that time."""
+    door, queries = endless
+    client = client_of(door)
+    sock = client.raw._sock
+    sock.sendall(framed(bytes([Command.QUERY]) + b"SELECT a FROM sky.Endless", 0))
+    queries.is_waiting.wait()
+    client.raw._force_close()
+    assert queries.is_over.wait(10)
+    assert queries.closed.wait(10)
+    assert queries.cancelled == ["endless"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_malformed_packets_hurt_nobody(door: OpenDoor, asked: WireClient, seed: int) -> None:
+    """Logins and commands with bytes changed, cut and repeated: the door goes on, and other sessions with it."""
+    randomly = random.Random(seed)
+    with contextlib.closing(client_of(door, DATABASE)) as sound:
+        for _ in range(60):
+            with contextlib.suppress(OSError), socket.create_connection((door.host, door.port), 5) as bare:
+                bare.settimeout(0.05)
+                bare.recv(4096)
+                _send_mutations(bare, randomly)
+        assert sound.ask("SELECT COUNT(*) FROM Object").rows == [(b"155",)]
+    assert asked.ask("SELECT COUNT(*) FROM Object").rows == [(b"155",)]
+
+
+LOGIN = bytes.fromhex("05a63a00000000012d") + bytes(23) + b"me\0" + b"\0" + b"mysql_native_password\0"
+COMMANDS = [bytes([code]) + b"SELECT ra FROM Object" for code in (3, 2, 22, 4)] + [bytes([23]) + bytes(9), b"\x1f", b""]
+
+
+def _send_mutations(bare: socket.socket, randomly: random.Random) -> None:
+    is_login_sound = randomly.random() < 0.7
+    bare.sendall(framed(LOGIN, 1) if is_login_sound else _mutated(framed(LOGIN, 1), randomly))
+    for _ in range(3):
+        with contextlib.suppress(TimeoutError):
+            bare.recv(4096)
+        bare.sendall(_mutated(framed(randomly.choice(COMMANDS), 0), randomly))
+
+
+def _mutated(data: bytes, randomly: random.Random) -> bytes:
+    found = bytearray(data)
+    for _ in range(randomly.randrange(1, 4)):
+        place = randomly.randrange(len(found)) if found else 0
+        match randomly.randrange(3):
+            case 0 if found:
+                found[place] = randomly.randrange(256)
+            case 1:
+                del found[place : place + randomly.randrange(1, 8)]
+            case _:
+                found[place:place] = randomly.randbytes(randomly.randrange(1, 8))
+    return bytes(found)
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """``skyshard serve`` in a process of its own, and the port of its MySQL door."""
+    command = [
+        sys.executable,
+        "-m",
+        "skyshard.cli.app",
+        "serve",
+        "--mysql",
+        "127.0.0.1:0",
+        "--open",
+        "--cluster",
+        str(folder),
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        said = ""
+        for line in process.stderr:
+            said += line
+            if "all doors are open" in line:
+                break
+        yield process, int(said.split("mysql://127.0.0.1:")[1].split("/")[0])
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+
+
+def test_a_served_cluster_from_submission_to_the_end(private_cluster: PrivateCluster, tmp_path: Path) -> None:
+    """Qserv's statements over a published catalog; names follow changes; nothing is left, after -9 neither."""
+    with Testbed(private_cluster.folder) as testbed:
+        testbed.ingest(write_small_catalog(tmp_path / "in", database="served"), runtime="inline")
+        with served(private_cluster.folder) as (process, port), contextlib.closing(
+            WireClient(host="127.0.0.1", port=port, user="me", database="served")
+        ) as client:  # fmt: skip
+            _ask_qserv_s_way(client)
+            testbed.alias("latest", "served")
+            assert client.ask("SELECT COUNT(*) FROM latest.Object").rows == [(b"300",)]
+            assert client.ask("SHOW TABLES FROM latest").rows == client.ask("SHOW TABLES FROM served").rows
+            assert (b"latest",) in client.ask("SHOW DATABASES").rows
+            testbed.remove_alias("latest")
+            assert client.ask("SHOW TABLES FROM latest").error
+            assert len(left_of_doors(private_cluster)) == 1
+        assert process.returncode == 0
+        assert left_of_doors(private_cluster) == []
+        with served(private_cluster.folder) as (process, _):
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+        with served(private_cluster.folder):
+            assert len(left_of_doors(private_cluster)) == 1
+        assert left_of_doors(private_cluster) == []
+        testbed.drop("served")
+
+
+def left_of_doors(cluster: PrivateCluster) -> list[Path]:
+    """Folders of servers behind doors, those of this process's own doors left out."""
+    found = (cluster.folder / "servers").glob("door-*")
+    return [one for one in found if not one.name.startswith(f"door-{os.getpid()}-")]
+
+
+def _ask_qserv_s_way(client: WireClient) -> None:
+    submitted = client.ask("SUBMIT SELECT objectId, flux FROM Object ORDER BY objectId")
+    assert [field[0] for field in submitted.fields] == ["jobId", "resultLocation"]
+    number = int(submitted.rows[0][0] or b"0")
+    assert submitted.rows[0][1] == f"table:result_{number}".encode()
+    state = f"SELECT STATUS, QUERY FROM INFORMATION_SCHEMA.QUERIES WHERE ID = {number}"
+    while (found := client.ask(state)).rows[0][0] == b"EXECUTING":
+        client.ask("SELECT SLEEP(0.02)")
+    assert found.rows == [(b"COMPLETED", b"SELECT objectId, flux FROM Object ORDER BY objectId")]
+    kept = client.ask(f"SELECT * FROM qserv_result({number})")
+    same(kept, client.ask("SELECT objectId, flux FROM Object ORDER BY objectId"))
+    assert client.ask(f"CALL qserv_result_delete({number})").error == ()
+    assert client.ask(f"SELECT * FROM qserv_result({number})").error
+    assert client.ask("SELECT * FROM qserv_result(999999)").error[0] == 1146
+    assert client.ask("CANCEL 999999").error[0] == 4005
+    processes = client.ask("SELECT ID AS id, UPDATED AS updated, CHUNKS FROM information_schema.processlist")
+    assert [field[7] for field in processes.fields] == [8, 12, 3]
+    assert [field[0] for field in client.ask("SHOW FULL PROCESSLIST").fields][:2] == ["ID", "COMMAND"]

@@ -1,0 +1,247 @@
+"""``skyshard serve`` as a process of its own: clients of Qserv's czar, tokens, metrics, its end."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from tests.support.brought_tables import bring as bring_into
+from tests.support.brought_tables import columns
+from tests.support.qserv_ingest import QservIngest
+from tests.support.rest_cases import read_rest_cases, replay
+from tests.support.served import Served, served
+from tests.support.small_metadata import write_metadata_folder
+
+from skyshard.cluster.cluster import CZAR_NAME
+from skyshard.cluster.private_cluster import PrivateCluster
+from skyshard.db.connection import Account, connect
+from skyshard.registry.access.tokens import Scope
+from skyshard.serve.qserv.ingest_state import IngestState
+from skyshard.testbed import Testbed
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+DATABASE = "user_served"
+OBJECTS = "".join(f"{n},{(359.5 + n % 20 / 20) % 360:.2f},{n % 40 / 40 - 0.5:.3f}\n" for n in range(1, 2001))
+"""About a place where longitudes begin, in a few chunks."""
+PLACE = {"is_partitioned": "1", "is_director": "1", "longitude_col_name": "ra", "latitude_col_name": "decl"}
+FOLLOWS = {
+    "is_partitioned": "1", "ref_director_database": DATABASE, "ref_director_table": "Object",
+    "ref_director_id_col_name": "objectId",
+}  # fmt: skip
+SLOW = f"SELECT {' + '.join(f'CRC32(REPEAT({n}, 100000 + objectId % 7))' for n in range(200))} FROM Object"
+"""Some hundredths of a second a row."""
+RUNNING = (
+    "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE '%CRC32(REPEAT%' AND ID <> CONNECTION_ID()"
+)
+
+
+@pytest.fixture(scope="module")
+def server(private_cluster: PrivateCluster) -> Iterator[Served]:
+    doors = ("--http", "127.0.0.1:0", "--ingest", "127.0.0.1:0")
+    with served(private_cluster.folder, *doors, "--open") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def client(server: Served) -> Iterator[httpx.Client]:
+    """With three tables that it has brought, dropped at the end."""
+    with httpx.Client(base_url=server.doors["http"].rstrip("/"), timeout=60) as made:
+        try:
+            few = {
+                "database": DATABASE, "table": "Few", "charset_name": "utf8mb4",
+                "schema": columns(id="BIGINT NOT NULL", name="VARCHAR(20)", flag="VARBINARY(4)"),
+                "rows": [[1, 'a "b" \\c', "00FF"], [2, None, None]],
+            }  # fmt: skip
+            assert said(made.post("/ingest/data?version=55", json=few)) == ""
+            assert bring(made, "Object", columns(objectId="BIGINT", ra="DOUBLE", decl="DOUBLE"), OBJECTS,
+                         id_col_name="objectId", **PLACE) == ""  # fmt: skip
+            yield made
+        finally:
+            made.delete(f"/ingest/database/{DATABASE}?version=55")
+
+
+def said(answer: httpx.Response) -> str:
+    """The error in an envelope; empty for none."""
+    return str(answer.json()["error"])
+
+
+def bring(client: httpx.Client, table: str, schema: list[dict[str, str]], rows: str, **form: str) -> str:
+    """A table as CSV in a form; the error, empty for none."""
+    return bring_into(client, DATABASE, table, schema, rows, **form)
+
+
+def rows_of(client: httpx.Client, sql: str) -> Any:
+    found = client.post("/query?version=55", json={"query": sql, "database": DATABASE}).json()
+    assert found["error"] == "", found["error"]
+    return found["rows"]
+
+
+def test_requests_of_qservs_clients_are_answered_as_the_table_says(client: httpx.Client) -> None:
+    """The same table that unit tests replay in memory, over a real cluster."""
+    assert replay(client, read_rest_cases("qserv_czar"), database=DATABASE) == []
+
+
+def test_tables_that_clients_bring_are_joined_with_each_other(client: httpx.Client) -> None:
+    """A director with its dependents, one without a key, and a regular table; each row once."""
+    links = "".join(f"{n},{n % 7},x{n}\n" for n in range(1, 2001) for _ in range(n % 3))
+    schema = columns(objectId="BIGINT", weight="INT", note="VARCHAR(9)")
+    assert bring(client, "Link", schema, links, **FOLLOWS) == ""
+    assert bring(client, "Near", columns(ra="DOUBLE", decl="DOUBLE"), "1.5,-84.25\n2.5,-83.25\n", **PLACE) == ""
+    joined = "SELECT COUNT(*), SUM(weight) FROM Object o JOIN Link l ON o.objectId = l.objectId"
+    wanted = sum(n % 3 for n in range(1, 2001)), sum(n % 7 * (n % 3) for n in range(1, 2001))
+    assert rows_of(client, joined) == [[str(value) for value in wanted]]
+    assert rows_of(client, "SELECT qserv_id, ra FROM Near ORDER BY qserv_id") == [["1", "1.5"], ["2", "2.5"]]
+    assert rows_of(client, "SELECT f.id FROM Object o JOIN Few f ON o.objectId = f.id ORDER BY f.id") == [["1"], ["2"]]
+
+
+def test_a_table_that_fails_leaves_nothing(client: httpx.Client, private_cluster: PrivateCluster) -> None:
+    """A dependent without its director, a value that does not fit, a table that is there: nothing is changed."""
+    before = rows_of(client, "SHOW TABLES")
+    schema = columns(objectId="BIGINT", note="VARCHAR(3)")
+    assert "director" in bring(client, "Lost", schema, "1,a\n999999,b\n", **FOLLOWS)
+    wrong = bring(client, "Wrong", columns(id="TINYINT"), "1\n1000\n")
+    assert wrong, "a value that is too large was taken"
+    assert str(private_cluster.folder) not in wrong
+    assert "there is a table" in bring(client, "few", columns(id="INT"), "1\n")
+    assert rows_of(client, "SHOW TABLES") == before
+    with Testbed(private_cluster.folder) as testbed:
+        assert [row["id"] for row in testbed.registry.transactions.all() if row["state"] == "started"] == []
+    assert bring(client, "Wrong", columns(id="INT"), "1\n1000\n") == ""
+
+
+def test_qserv_ingest_brings_what_skyshard_ingest_brings(
+    server: Served, private_cluster: PrivateCluster, tmp_path: Path
+) -> None:
+    """The whole workflow of qserv-ingest over REST, an aborted transaction before it: the same rows, each once."""
+    sky = QservIngest(httpx.Client(base_url=server.doors["ingest"].rstrip("/"), timeout=60),
+                      write_metadata_folder(tmp_path / "sky"))  # fmt: skip
+    with sky.client, Testbed(private_cluster.folder) as testbed:
+        try:
+            sky.register()
+            sky.ingest(abort=True)
+            sky.ingest()
+            sky.check()
+            sky.publish()
+            sky.finish()
+            testbed.ingest(sky.folder, database="handed_same")
+            same = [testbed.registry.contributions.data_digest(name) for name in ("handed", "handed_same")]
+            assert same[0] == same[1]
+            assert [check for check in testbed.verify("handed") if not check.is_good] == []
+        finally:
+            for name in ("handed", "handed_same"):
+                if name in testbed.registry.published.databases():
+                    testbed.drop(name)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_publish_that_ends_with_its_process_goes_on_once(
+    server: Served, private_cluster: PrivateCluster, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Killed, or stopped by the end of the process, in mid-ingest: another process brings each row once."""
+    settings = tmp_path / "serve.yaml"
+    settings.write_text("version: 1\ningest: 127.0.0.1:0\nopen: true\ndrain_s: 0\n")
+    folder = write_metadata_folder(tmp_path / "sky")
+    state = IngestState(private_cluster.folder / "rest-ingest")
+    with Testbed(private_cluster.folder) as testbed, ThreadPoolExecutor(1) as beside:
+        try:
+            with (
+                served(private_cluster.folder, "--config", str(settings)) as struck,
+                httpx.Client(base_url=struck.doors["ingest"].rstrip("/"), timeout=60) as first,
+            ):
+                sky = QservIngest(first, folder)
+                sky.register()
+                sky.ingest()
+                sent = beside.submit(sky.publish)
+                while (kept := state.find("handed")) is not None and not kept.is_publishing:
+                    assert not sent.done()
+                if number is signal.SIGTERM:
+                    struck.process.send_signal(number)
+                    assert struck.process.stderr is not None
+                    assert struck.process.stderr.readline().startswith("skyshard: closing")
+                assert struck.end(number) == (0 if number is signal.SIGTERM else -number)
+                wait([sent])
+            with httpx.Client(base_url=server.doors["ingest"].rstrip("/"), timeout=60) as second:
+                if state.find("handed") is not None:  # else it was done before the signal came
+                    refused = second.post("/ingest/trans?version=55", json={"database": "handed"})
+                    assert "was interrupted; publish it again" in said(refused)
+                    QservIngest(second, folder).publish()
+            testbed.ingest(folder, database="handed_same")
+            same = [testbed.registry.contributions.data_digest(name) for name in ("handed", "handed_same")]
+            assert same[0] == same[1]
+            assert [check for check in testbed.verify("handed") if not check.is_good] == []
+        finally:
+            for name in ("handed", "handed_same"):
+                if name in testbed.registry.published.databases():
+                    testbed.drop(name)
+
+
+def test_metrics_and_health_are_those_of_the_cluster(client: httpx.Client) -> None:
+    """Nodes are up, rows were ingested, queries have ended."""
+    assert client.get("/health/ready").text == "ok\n"
+    text = client.get("/metrics").text
+    assert 'skyshard_node_up{node="node1"} 1.0' in text
+    found = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert float(found["skyshard_ingest_rows_total"]) >= 2002
+    assert float(found["skyshard_query_seconds_count"]) > 0
+
+
+def test_tokens_decide_who_may_ask(private_cluster: PrivateCluster) -> None:
+    """Without --open: no token, no answer; a scope that is too small; a token that was revoked."""
+    with (
+        Testbed(private_cluster.folder) as testbed,
+        served(private_cluster.folder, "--http", "127.0.0.1:0") as server,
+        httpx.Client(base_url=server.doors["http"].rstrip("/"), timeout=60) as client,
+    ):
+        tokens = {name: testbed.registry.tokens.create(f"served-{name}", Scope(name)) for name in ("query", "ingest")}
+        try:
+            ask = {"query": "SELECT 1 AS one", "database": ""}
+            headers = {name: {"authorization": f"Bearer {token}"} for name, token in tokens.items()}
+            assert "a token is needed" in said(client.post("/query?version=55", json=ask))
+            assert (client.get("/metrics").status_code, client.get("/health/live").status_code) == (401, 200)
+            assert "scope ingest" in said(client.delete("/ingest/database/user_x?version=55", headers=headers["query"]))
+            assert "token" not in said(client.delete("/ingest/database/user_x?version=55", headers=headers["ingest"]))
+            assert said(client.post("/query?version=55", json=ask, headers=headers["query"])) == ""
+            number = client.post("/query-async?version=55", json=ask, headers=headers["query"]).json()["queryId"]
+            status = f"/query-async/status/{number}?version=55"
+            assert testbed.registry.history.get(number)["owner"] == "served-query"
+            assert said(client.get(status, headers=headers["query"])) == ""
+            assert f"no query {number}" in said(client.get(status, headers=headers["ingest"]))
+            found = testbed.registry.history.find(9, text="AS one", owner="served-query")
+            assert [row["id"] for row in found] == [number]
+            testbed.registry.tokens.revoke("served-query")
+            until_s = time.monotonic() + 30
+            while not said(client.post("/query?version=55", json=ask, headers=headers["query"])):
+                assert time.monotonic() < until_s
+        finally:
+            for row in testbed.registry.tokens.all():
+                testbed.registry.tokens.revoke(row.name)
+        assert server.end() == 0
+
+
+def test_its_end_cancels_what_is_under_way_and_leaves_nothing(
+    client: httpx.Client, private_cluster: PrivateCluster
+) -> None:
+    """A submitted query that would take a minute: cancelled in the history, gone from all servers; exit code 0."""
+    with served(private_cluster.folder, "--http", "127.0.0.1:0", "--open") as other:
+        with httpx.Client(base_url=other.doors["http"].rstrip("/"), timeout=60) as beside:
+            slow = beside.post("/query-async?version=55", json={"query": SLOW, "database": DATABASE}).json()["queryId"]
+            until_s = time.monotonic() + 60
+            while beside.get(f"/query-async/status/{slow}?version=55").json()["status"]["totalChunks"] == 0:
+                assert time.monotonic() < until_s
+        other.process.send_signal(signal.SIGINT)
+        assert other.end() == 0
+        assert other.said[-1] == "skyshard: all doors are closed"
+    status = client.get(f"/query-async/status/{slow}?version=55").json()["status"]
+    assert (status["status"], status["completedChunks"] < status["totalChunks"]) == ("ABORTED", True)
+    for name in (CZAR_NAME, *private_cluster.node_names):
+        with connect(private_cluster.endpoint(name), Account.ADMIN) as admin:
+            until_s = time.monotonic() + 30
+            while admin.value(RUNNING):
+                assert time.monotonic() < until_s

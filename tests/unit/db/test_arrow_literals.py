@@ -1,0 +1,56 @@
+"""Arrow columns as the values of an INSERT."""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skyshard.db.arrow_literals import batch_literals
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+LITERAL = r"_utf8mb4 X'(?P<hex>[0-9a-f]*)'|'[^'\\]*'|NULL"
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(
+    st.lists(st.tuples(st.none() | st.integers(-(2**63) + 1, 2**63 - 1), st.none() | FLOATS, st.none() | TEXTS)),
+    st.integers(1, 4),
+)
+def test_every_value_arrives_as_it_is(rows: list[tuple[int | None, float | None, str | None]], most: int) -> None:
+    """Texts with quotes, backslashes and letters of any kind, NULLs, the smallest and the largest numbers."""
+    kinds = (pa.int64(), pa.float64(), pa.string())
+    columns = [pa.array([row[i] for row in rows], kind) for i, kind in enumerate(kinds)]
+    batch = pa.record_batch(columns, names=["n", "x", "t"])
+    parts = list(batch_literals(batch, most))
+    assert len(parts) == math.ceil(len(rows) / most)
+    assert [row for part in parts for row in values_of(part)] == rows
+
+
+def values_of(part: str) -> list[tuple[int | float | str | None, ...]]:
+    """The rows of what follows VALUES, numbers to the last bit (SQLite reads some of the smallest only nearly so)."""
+
+    def python_of(found: re.Match[str]) -> str:
+        if found["hex"] is not None:
+            return repr(bytes.fromhex(found["hex"]).decode())
+        return "None" if found.group() == "NULL" else found.group()
+
+    read = ast.literal_eval(f"[{re.sub(LITERAL, python_of, part)}]")
+    assert isinstance(read, list)
+    return read
+
+
+def test_chunks_of_a_table_and_columns_of_nothing_but_null_are_taken() -> None:
+    """A table of several batches gives the same as one batch."""
+    one = pa.table({"n": pa.array([1, 2, None, 4], pa.int64()), "t": pa.array([None] * 4, pa.string())})
+    parted = pa.concat_tables([one.slice(0, 1), one.slice(1)])
+    assert (
+        list(batch_literals(parted, 3)) == list(batch_literals(one, 3)) == ["(1,NULL),(2,NULL),(NULL,NULL)", "(4,NULL)"]
+    )
+    assert list(batch_literals(one.slice(0, 0), 3)) == []
+    assert np.float64(next(batch_literals(pa.table({"x": [0.1 + 0.2]}), 1)).strip("()")) == 0.1 + 0.2

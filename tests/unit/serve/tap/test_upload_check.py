@@ -1,0 +1,139 @@
+"""Documents that clients upload are seen before the parser is, which would follow, unpack and allocate."""
+
+from __future__ import annotations
+
+import base64
+import bz2
+import gzip
+import io
+import lzma
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io.votable.tree import Field, Resource, TableElement, VOTableFile
+
+from skyshard.basics.errors import UserError
+from skyshard.serve.tap.uploads import read_upload
+
+BYTES = '<FIELD name="b" datatype="unsignedByte"/>'
+TEXT = '<FIELD name="t" datatype="char" arraysize="*"/>'
+
+
+def document(fields: str, data: str, more: str = "") -> str:
+    inside = f"<TABLE{more}>{fields}<DATA>{data}</DATA></TABLE>"
+    return f'<VOTABLE version="1.4"><RESOURCE>{inside}</RESOURCE></VOTABLE>'
+
+
+def stream(content: bytes, kind: str = "BINARY") -> str:
+    return f'<{kind}><STREAM encoding="base64">{base64.b64encode(content).decode()}</STREAM></{kind}>'
+
+
+def refused(content: bytes | str, words: str, most_rows: int = 10) -> None:
+    with pytest.raises(UserError, match=words):
+        read_upload("x", content.encode() if isinstance(content, str) else content, most_rows)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '<BINARY><STREAM href="{}"/></BINARY>',
+        '<BINARY2><STREAM encoding="gzip" href="{}"/></BINARY2>',
+        '<v:BINARY xmlns:v="v"><v:STREAM href="{}"/></v:BINARY>',
+        '<BINARY><a:STREAM xmlns:a="v" a:href="{}"/></BINARY>',
+        '<BINARY><sTream HREF="{}"/></BINARY>',
+        "<BINARY><STREAM\nhref\n=\n'{}'/></BINARY>",
+        '<FITS extnum="1"><STREAM href="{}"/></FITS>',
+        '<PARQUET type="VOTable-remote-file"><STREAM href="{}"/></PARQUET>',
+        '<v:fits xmlns:v="v"/>',
+    ],
+)
+def test_no_file_of_the_host_is_read(tmp_path: Path, data: str) -> None:
+    """However a document names it; its bytes would come back as rows."""
+    secret = tmp_path / "tls.key"
+    secret.write_bytes(b"secret")
+    refused(document(BYTES, data.format(secret.as_uri())), "rows elsewhere|rows as")
+
+
+def test_nothing_packed_and_no_other_encoding_hides_a_document(tmp_path: Path) -> None:
+    """The parser would unpack them, and find there what was not seen before."""
+    hidden = document(BYTES, f'<BINARY><STREAM href="{tmp_path.as_uri()}"/></BINARY>')
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.xml", hidden)
+    plain = hidden.encode()
+    for content in (gzip.compress(plain), bz2.compress(plain), lzma.compress(plain), packed.getvalue()):
+        refused(content, "it is packed, or no XML in UTF-8")
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32"):
+        refused(hidden.encode(encoding), "it is packed, or no XML in UTF-8")
+    for encoding in ("cp037", "utf-7", "UTF-16", "nonsense"):
+        refused(f'<?xml version="1.0" encoding="{encoding}"?>' + hidden, "encoding")
+
+
+@pytest.mark.parametrize("before", ["<!DOCTYPE x>", '<!DOCTYPE x SYSTEM "a.dtd">', '<!DOCTYPE x [<!ENTITY a "b">]>'])
+def test_a_document_with_a_dtd_is_refused(before: str) -> None:
+    """Also where it comes late, behind a long comment."""
+    table = document(BYTES, "<TABLEDATA/>")
+    refused(before + table, "has a DTD")
+    refused(f"<!--{'x' * 10_000}-->{before}{table}", "has a DTD")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (document(BYTES, "<TABLEDATA/>", ' nrows="2000000000"'), "more than 10 rows"),
+        (document(BYTES, "<TABLEDATA/>", ' nrows="-1"'), "announces '-1' rows"),
+        (document(BYTES, f"<TABLEDATA>{'<TR><TD>1</TD></TR>' * 11}</TABLEDATA>"), "more than 10 rows"),
+        (document(BYTES, stream(bytes(11))), "more than 10 rows"),
+        (document(BYTES, stream(bytes(22), "BINARY2")), "more than 10 rows"),
+        (document(TEXT, stream(bytes(4 * 11))), "more than 10 rows"),
+        (document(TEXT.replace("*", "900000000"), "<TABLEDATA><TR><TD>a</TD></TR></TABLEDATA>"), "512 MiB"),
+        (document(TEXT.replace("*", "900000000*"), "<TABLEDATA><TR><TD>a</TD></TR></TABLEDATA>"), "512 MiB"),
+        (document(TEXT.replace("*", "0"), "<TABLEDATA/>"), "an arraysize '0' is not taken"),
+        (document("", stream(b"abc")), "rows and no columns"),
+        (document(BYTES + TEXT, stream(b"\1\0\0\0\5abc")), "ends within a row"),
+        (document(BYTES.replace("unsignedByte", "long"), stream(bytes(12))), "ends within a row"),
+        (document(BYTES, "<TABLEDATA/>", ' ref="other"'), "of the columns of, another one"),
+        (document(f"<TABLE>{BYTES}</TABLE>", "<TABLEDATA/>"), "a table within"),
+        (document(BYTES * 20_000, "<TABLEDATA/>"), "more than 20,000 elements"),
+        ("<VOTABLE>" + "<TABLE/>" * 20_000, "more than 20,000 elements"),
+        (document(TEXT + BYTES + TEXT, stream(b"\0\0\0\1a\1\0\0\0\2ab" * 2 + b"\0")), "ends within a row"),
+        ("<VOTABLE>", "is no VOTable"),
+    ],
+)
+def test_what_would_take_memory_or_lose_rows_is_refused_unparsed(content: str, words: str) -> None:
+    """Rows are counted, or added up from a stream; what documents announce is looked at before it is allocated."""
+    refused(content, words)
+
+
+@pytest.mark.parametrize("form", ["tabledata", "binary", "binary2"])
+def test_tables_that_others_write_are_read(form: str) -> None:
+    """Numbers, texts of fixed and any length, bytes: the same rows in each form, the most that may come."""
+    made, resource = VOTableFile(version="1.4"), Resource()
+    made.resources.append(resource)
+    table = TableElement(made)
+    resource.tables.append(table)
+    table.fields.extend(
+        Field(made, name=name, datatype=kind, arraysize=size)
+        for name, kind, size in (
+            ("n", "long", None), ("x", "double", "1"), ("t", "char", "*"), ("u", "unicodeChar", "*"),
+            ("f", "char", "3"), ("b", "unsignedByte", "*"),
+        )
+    )  # fmt: skip
+    table.create_arrays(2)
+    table.array[0] = (7, 1.5, "abc", "äö", "xyz", np.ma.array([1, 2], np.uint8, mask=[False, False]))
+    table.array[1] = (8, 2.5, "", "", "x", np.ma.array([], np.uint8, mask=[]))
+    written = io.BytesIO()
+    made.to_xml(written, tabledata_format=form)
+    found = read_upload("x", b"\xef\xbb\xbf" + written.getvalue(), 2)
+    assert [row[:2] for row in found.rows] == [(7, 1.5), (8, 2.5)]
+    assert [row[2:] for row in found.rows] == [("abc", "äö", "xyz", b"\1\2"), ("", "", "x", b"")]
+
+
+def test_a_stream_of_the_most_rows_is_read() -> None:
+    """Its rows are counted exactly, whatever its length."""
+    texts = b"".join(struct.pack(">I", 3) + b"abc" for _ in range(10))
+    assert len(read_upload("x", document(TEXT, stream(texts)).encode(), 10).rows) == 10
+    assert len(read_upload("x", document(BYTES, stream(bytes(10))).encode(), 10).rows) == 10

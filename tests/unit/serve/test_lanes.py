@@ -1,0 +1,200 @@
+"""Answers that threads read for the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import pyarrow as pa
+import pytest
+from tests.support.played_services import PlayedQueries
+
+from skyshard.basics.errors import ClusterError, UserError
+from skyshard.serve.lanes import AHEAD, Lanes
+
+T = TypeVar("T")
+NUMBERS = pa.table({"n": pa.array(range(10_000))})
+
+
+@pytest.fixture
+def queries() -> PlayedQueries:
+    return PlayedQueries({"numbers": NUMBERS, "wrong": UserError("no")}, {"numbers": "scan"}, batch_rows=100)
+
+
+def with_lanes(queries: PlayedQueries, work: Callable[[Lanes], Awaitable[T]]) -> T:
+    lanes = Lanes(queries, interactive=2, scan=2)
+
+    async def run() -> T:
+        return await work(lanes)
+
+    try:
+        return asyncio.run(run())
+    finally:
+        lanes.close()
+
+
+def test_all_rows_come_in_order(queries: PlayedQueries) -> None:
+    """Whatever the number of batches; nothing is cancelled at the end."""
+
+    async def work(lanes: Lanes) -> pa.Table:
+        async with lanes.answer("numbers") as stream:
+            assert stream.columns == ("n",)
+            return pa.Table.from_batches([batch async for batch in stream], stream.schema)
+
+    assert with_lanes(queries, work).equals(NUMBERS)
+    assert (queries.cancelled, queries.threads[0].rpartition("_")[0]) == ([], "door-scan")
+
+
+def test_a_slow_reader_slows_the_thread(queries: PlayedQueries) -> None:
+    """Batches that nobody has taken are few."""
+
+    async def work(lanes: Lanes) -> None:
+        async with lanes.answer("numbers") as stream:
+            taken = 0
+            async for _ in stream:
+                taken += 1
+                assert len(queries.read) <= taken + AHEAD + 1
+
+    with_lanes(queries, work)
+
+
+def test_a_reader_that_leaves_has_its_query_cancelled(queries: PlayedQueries) -> None:
+    """The answer is closed when the reader is gone, its rows are not read to the end."""
+
+    async def work(lanes: Lanes) -> None:
+        async with lanes.answer("numbers") as stream:
+            async for _ in stream:
+                break
+        assert queries.closed.is_set()
+
+    with_lanes(queries, work)
+    assert queries.cancelled == ["of numbers"]
+    assert len(queries.read) < 100
+
+
+def test_an_error_of_the_plan_comes_at_once(queries: PlayedQueries) -> None:
+    """It is the czar's own, to be said in words."""
+
+    async def work(lanes: Lanes) -> None:
+        async with lanes.answer("wrong"):
+            raise AssertionError("it began")
+
+    with pytest.raises(UserError, match="no"):
+        with_lanes(queries, work)
+
+
+def test_an_error_between_rows_ends_the_rows() -> None:
+    """The rows before it have come; what is missing is never taken for the end."""
+
+    class Torn(PlayedQueries):
+        def _batches(self, table: pa.Table) -> Iterator[pa.RecordBatch]:
+            yield from table.to_batches(100)[:3]
+            raise ClusterError("node1 is gone")
+
+    came: list[int] = []
+
+    async def work(lanes: Lanes) -> None:
+        async with lanes.answer("numbers") as stream:
+            async for batch in stream:
+                came[:] = [*came, batch.num_rows]
+
+    with pytest.raises(ClusterError, match="node1 is gone"):
+        with_lanes(Torn({"numbers": NUMBERS}), work)
+    assert came == [100, 100, 100]
+
+
+def test_a_cancelled_task_leaves_no_thread_at_work(queries: PlayedQueries) -> None:
+    """As where a client's connection is cut while its answer is read."""
+
+    async def work(lanes: Lanes) -> None:
+        begun = asyncio.Event()
+
+        async def read() -> None:
+            async with lanes.answer("numbers") as stream:
+                async for _ in stream:
+                    begun.set()
+                    await asyncio.Event().wait()
+
+        task = asyncio.ensure_future(read())
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert queries.closed.is_set()
+
+    with_lanes(queries, work)
+    assert queries.cancelled == ["of numbers"]
+
+
+@dataclass
+class Brought:
+    """Tables of a client, which take a while to be brought; no generator, whose end would come with its last name."""
+
+    fails: bool = False
+    there: int = 0
+    left: int = 0
+    begun: threading.Event = field(default_factory=threading.Event)
+    may_end: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> None:
+        self.begun.set()
+        self.may_end.wait()
+        if self.fails:
+            raise UserError("no")
+        self.there += 1
+
+    def __exit__(self, *error: object) -> None:
+        self.there -= 1
+        self.left += 1
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("cancels", [1, 2])
+def test_what_was_being_brought_when_a_task_was_cancelled_is_taken_away(
+    queries: PlayedQueries, cancels: int, fails: bool
+) -> None:
+    """A thread cannot be stopped: what it brings is left once it is there, also where the task is cancelled twice."""
+    brought = Brought(fails=fails)
+
+    async def work(lanes: Lanes) -> None:
+        async def hold() -> None:
+            async with lanes.held(brought):
+                raise AssertionError("it was held")
+
+        task = asyncio.ensure_future(hold())
+        await asyncio.to_thread(brought.begun.wait)
+        for _ in range(cancels):
+            task.cancel()
+            await asyncio.sleep(0)
+        brought.may_end.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with_lanes(queries, work)
+    assert (brought.left, brought.there) == (0 if fails else 1, 0)
+
+
+def test_what_was_not_begun_when_a_task_was_cancelled_never_is(queries: PlayedQueries) -> None:
+    """It waited for a thread."""
+    first, second = Brought(), Brought()
+
+    async def work(lanes: Lanes) -> None:
+        async def hold(one: Brought) -> None:
+            async with lanes.held(one):
+                pass
+
+        busy = [asyncio.ensure_future(hold(first)) for _ in range(2)]
+        await asyncio.to_thread(first.begun.wait)
+        waiting = asyncio.ensure_future(hold(second))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        first.may_end.set()
+        await asyncio.gather(*busy)
+
+    with_lanes(queries, work)
+    assert (first.there, second.begun.is_set()) == (0, False)
