@@ -523,6 +523,7 @@ def test_a_served_cluster_from_submission_to_the_end(private_cluster: PrivateClu
             assert (b"latest",) in client.ask("SHOW DATABASES").rows
             testbed.remove_alias("latest")
             assert client.ask("SHOW TABLES FROM latest").error
+            _follow_an_alias(testbed, client, tmp_path)
             assert len(left_of_doors(private_cluster)) == 1
         assert process.returncode == 0
         assert left_of_doors(private_cluster) == []
@@ -533,6 +534,22 @@ def test_a_served_cluster_from_submission_to_the_end(private_cluster: PrivateClu
             assert len(left_of_doors(private_cluster)) == 1
         assert left_of_doors(private_cluster) == []
         testbed.drop("served")
+
+
+def _follow_an_alias(testbed: Testbed, client: WireClient, folder: Path) -> None:
+    """An alias given to a release of other types: at once the new rows, defined as the new columns are."""
+    other = write_small_catalog(folder / "other", database="other")
+    schema = other / "data" / "schema" / "Object.schema"
+    schema.write_text(schema.read_text().replace("`flag` tinyint(4)", "`flag` double"))
+    testbed.ingest(other, runtime="inline")
+    for database, kind in (("served", 1), ("other", 5)) * 3:
+        testbed.alias("latest", database)
+        found = client.ask("SELECT flag FROM latest.Object WHERE objectId = 400000000000000")
+        assert ([field[7] for field in found.fields], found.rows) == ([kind], [(b"1",)])
+        described = client.ask("SHOW COLUMNS FROM latest.Object LIKE 'flag'").rows[0][1]
+        assert described == (b"tinyint(4)" if kind == 1 else b"double")
+    testbed.remove_alias("latest")
+    testbed.drop("other")
 
 
 def left_of_doors(cluster: PrivateCluster) -> list[Path]:

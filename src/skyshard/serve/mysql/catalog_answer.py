@@ -32,12 +32,12 @@ _END = "; \t\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What answering needs; ``renew`` brings the empty tables up to date, and says whether they were not."""
+    """What answering needs; ``renew`` brings the empty tables up to date, and says of which generation they are."""
 
     services: Services
     lanes: Lanes
     describer: Describer
-    renew: Callable[[], Awaitable[bool]]
+    renew: Callable[[], Awaitable[int]]
 
 
 async def send_catalog_answer(asking: Asking, client: Wire, statement: bytes, state: SessionState) -> None:
@@ -56,10 +56,10 @@ async def send_catalog_answer(asking: Asking, client: Wire, statement: bytes, st
     described = asyncio.ensure_future(_described(asking, statement, state))
     try:
         async with asking.lanes.answer(limited(text, state.limit), state.database) as stream:
-            definitions = await _definitions(asking, await described, text, state, stream)
+            definitions = await _definitions(asking, *await described, text, state, stream)
             await send_rows(client, stream, definitions, state.encode())
     except SkyshardError as problem:
-        found = await described
+        found, _ = await described
         is_native = bool(found.error) and is_of_names(found.error) and client.sequence == unanswered
         await client.send(found.error if is_native else error_packet(problem))
     finally:
@@ -76,17 +76,22 @@ def limited(sql: str, limit: int) -> str:
     return sql if limit == NO_LIMIT or has_limit(sql) else f"{sql.rstrip(_END)}\nLIMIT {limit}"
 
 
-async def _described(asking: Asking, statement: bytes, state: SessionState) -> SmallResult:
-    found = await asking.describer.describe(statement, state)
-    if found.error and is_of_names(found.error) and await asking.renew():
-        found = await asking.describer.describe(statement, state)
-    return found
+async def _described(asking: Asking, statement: bytes, state: SessionState) -> tuple[SmallResult, int]:
+    """What the tables that are published now say, and of which generation they are."""
+    number = await asking.renew()
+    return await asking.describer.describe(statement, state), number
 
 
 async def _definitions(
-    asking: Asking, found: SmallResult, text: str, state: SessionState, stream: AnswerStream
+    asking: Asking, found: SmallResult, number: int, text: str, state: SessionState, stream: AnswerStream
 ) -> list[Definition]:
-    """As a server gives them for the statement, or for the czar's form of it; else made of the answer's types."""
+    """As a server gives them for the statement, or for the czar's form of it; else made of the answer's types.
+
+    Where something was published since the statement was described, as when an alias was given to another release, the
+    answer may be of other tables than the description: then only its own types are right.
+    """
+    if await asking.renew() != number:
+        return definitions_of(stream.schema, stream.columns)
     if len(found.columns) == len(stream.columns):
         return found.columns
     written = await asking.lanes.call(asking.services.queries.written_out, text, state.database)

@@ -20,8 +20,6 @@ from skyshard.serve.services import Catalogs
 
 Tables = Mapping[str, str]
 """Name → CREATE TABLE text."""
-SEEN_S = 0.05
-"""What was seen so short a time ago need not be looked up again."""
 
 
 class EmptyTables:
@@ -31,26 +29,28 @@ class EmptyTables:
         self._endpoint, self._catalogs = endpoint, catalogs
         self._lock = threading.Lock()
         self._number = -1
-        self._seen_s = -SEEN_S
+        self._seen_s = 0.0
         self._made: dict[str, dict[str, str]] = {}
 
-    def renew(self) -> bool:
-        """Make them what is published now; True if something had changed.
+    def renew(self) -> int:
+        """Make them what is published now; the registry's generation that they stand for.
+
+        A look that another thread began after this call did is as good as one of its own: many that ask at once look
+        once, and nobody is told of what was published before they asked.
 
         Raises:
             ClusterError: the registry or the server does not answer.
         """
+        asked = time.monotonic()
         with self._lock:
-            if time.monotonic() - self._seen_s < SEEN_S:
-                return False
-            begun = time.monotonic()
-            number = self._catalogs.generation()
-            has_changed = number != self._number
-            if has_changed:
-                self._follow(self._wanted())
-                self._number = number
-            self._seen_s = begun
-            return has_changed
+            if self._seen_s <= asked:
+                begun = time.monotonic()
+                number = self._catalogs.generation()
+                if number != self._number:
+                    self._follow(self._wanted())
+                    self._number = number
+                self._seen_s = begun
+            return self._number
 
     def _wanted(self) -> dict[str, Tables]:
         found: dict[str, Tables] = {}

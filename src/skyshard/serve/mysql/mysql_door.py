@@ -145,7 +145,7 @@ class MysqlDoor:
             packet = framed(error(errors.TOO_MANY, "08004", "Too many connections"), 0)
             await asyncio.get_running_loop().sock_sendall(accepted, packet)
 
-    async def _renew(self) -> bool:
+    async def _renew(self) -> int:
         return await self._lanes.call(self._tables.renew)
 
     async def _renew_quietly(self) -> None:

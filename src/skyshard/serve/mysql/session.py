@@ -40,8 +40,8 @@ class Behind:
     services: Services
     lanes: Lanes
     runs: SubmittedRuns
-    renew: Callable[[], Awaitable[bool]]
-    """Brings the empty tables up to date; True if something had changed."""
+    renew: Callable[[], Awaitable[int]]
+    """Brings the empty tables up to date; the registry's generation that they stand for."""
     kill: Callable[[Identity, int, bool], Awaitable[bool]]
     """Ends what another session of a user runs, or that session; False if there is none."""
 
