@@ -232,6 +232,28 @@ class Chunker:
         north = np.minimum(90.0, (stripe + 1) * height - 90)
         return np.stack([column * width, east, stripe * height - 90, north])
 
+    def sub_chunk_edges(self, chunk_ids: ArrayLike, sub_chunk_ids: ArrayLike | None) -> Floats:
+        """West, east, south and north of sub-chunks, shape (4, n); of chunks where no sub-chunks are given.
+
+        NaN where there is no such place.
+
+        >>> Chunker(85, 12, 0.01667).sub_chunk_edges([7144, 7144], [353, 12]).round(3).tolist()
+        [[9.941, nan], [10.118, nan], [-0.176, nan], [0.0, nan]]
+        """
+        chunks = np.asarray(chunk_ids, dtype=np.int64)
+        is_place = self.is_chunk(chunks)
+        if sub_chunk_ids is None:
+            return np.where(is_place, self.chunk_edges(np.where(is_place, chunks, 0)), np.nan)
+        within, slot = np.divmod(np.asarray(sub_chunk_ids, dtype=np.int64), self.max_slots_per_chunk)
+        stripe, column = np.divmod(chunks, 2 * self.stripes)
+        is_place = is_place & (within >= 0) & (within < self.substripes)
+        sub_stripe = np.where(is_place, stripe * self.substripes + within, 0)
+        slots = _take(self._table.slots_per_chunk, sub_stripe)
+        west = (column * slots + slot) * _take(self._table.slot_width_deg, sub_stripe)
+        south = sub_stripe * self._height - 90.0
+        edges = np.stack([west, west + _take(self._table.slot_width_deg, sub_stripe), south, south + self._height])
+        return np.where(is_place & (slot < slots), edges, np.nan)
+
     def sub_chunk_ids(self, chunk_id: int) -> Numbers:
         """Sub-chunks of a chunk, ascending."""
         stripe, _ = self._stripe_and_column(chunk_id)

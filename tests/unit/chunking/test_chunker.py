@@ -298,6 +298,30 @@ def test_each_position_is_in_exactly_one_sub_chunk(chunker: Chunker, ra: float, 
     assert [plain.numbers(*sub) for sub in holders] == list(zip(*chunker.locate([ra], [dec]), strict=True))
 
 
+@relaxed
+@given(small_chunkers(), st.integers(0, 999))
+def test_edges_of_a_sub_chunk_hold_its_points_and_no_others(chunker: Chunker, seed: int) -> None:
+    """Of points about edges each is within the edges of its own sub-chunk, and the edges' middle is in it."""
+    ra, dec = edge_points(chunker, seed, 200)
+    places = chunker.locate(ra, dec)
+    west, east, south, north = chunker.sub_chunk_edges(*places)
+    assert (((west <= ra + 1e-9) & (ra <= east + 1e-9)) & ((south <= dec + 1e-9) & (dec <= north + 1e-9))).all()
+    assert np.array_equal(chunker.locate((west + east) / 2, (south + north) / 2), places)
+
+
+def test_what_is_no_sub_chunk_has_no_edges() -> None:
+    """Numbers beyond a sub-stripe, a stripe or the sky; without sub-chunks the edges are those of the chunk."""
+    chunker = Chunker(85, 12, 0.01667)
+    most = int(chunker.sub_chunk_ids(7144).max())
+    for chunk, sub_chunk in ((7144, -1), (7144, most + 1), (7144, 12), (7309, 0), (-1, 0), (1 << 30, 0)):
+        assert np.isnan(chunker.sub_chunk_edges([chunk], [sub_chunk])).all()
+    box = chunker.chunk_box(7144)
+    assert chunker.sub_chunk_edges([7144], None)[:, 0] == pytest.approx(
+        (box.ra_min, box.ra_max, box.dec_min, box.dec_max)
+    )
+    assert np.isnan(chunker.sub_chunk_edges([-1], None)).all()
+
+
 @pytest.mark.parametrize("name", ["340/3", "85/12", "18/100"])
 @relaxed
 @given(region=REGIONS, seed=st.integers(0, 99))

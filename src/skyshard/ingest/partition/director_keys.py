@@ -33,6 +33,7 @@ from skyshard.ingest.partition.key_files import (
     records,
     write_record,
 )
+from skyshard.ingest.partition.rounded_positions import rounding_deg
 
 RANGE_KEYS = 1 << 22
 """Keys that are merged at once, at most; each takes about 80 bytes while it is merged."""
@@ -48,11 +49,14 @@ class KeyKind:
 
     is_unsigned: bool = False
     is_unique: bool = True
+    rounding_deg: float = 0.0
+    """How far the positions that their places are of may be rounded."""
 
     @staticmethod
     def of(table: Table, layout: TableLayout) -> KeyKind:
         kind = table.column(layout.key).type
-        return KeyKind(kind.is_unsigned and kind.base == "bigint", layout.unique_key)
+        is_unsigned = kind.is_unsigned and kind.base == "bigint"
+        return KeyKind(is_unsigned, layout.unique_key, rounding_deg(table, layout))
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -164,7 +168,7 @@ def build_keys(
             keys[block] = records["key"]
             places[block, 0], places[block, 1] = records["chunk"], records["sub_chunk"]
             at += len(records)
-    write_record(folder, total, is_unique=kind.is_unique)
+    write_record(folder, total, is_unique=kind.is_unique, rounding_deg=kind.rounding_deg)
     return is_spread
 
 
@@ -226,12 +230,15 @@ def _is_spread(records: NDArray[Any], earlier: DirectorKeys) -> bool:
 class DirectorKeys:
     """Sorted keys of one director, in parts: ``keys`` int64[n] or uint64[n], ``places`` int32[n, 2] (chunk, sub-chunk).
 
-    Copies of a key are sorted by chunk. ``is_unique``: there are none.
+    Copies of a key are sorted by chunk. ``is_unique``: there are none. ``rounding_deg``: how far the director rounds.
     """
 
-    def __init__(self, parts: Sequence[tuple[NDArray[Any], Numbers]], *, is_unique: bool = True) -> None:
+    def __init__(
+        self, parts: Sequence[tuple[NDArray[Any], Numbers]], *, is_unique: bool = True, rounding_deg: float = 0.0
+    ) -> None:
         self._parts = [part for part in parts if len(part[0])]
         self.is_unique = is_unique
+        self.rounding_deg = rounding_deg
 
     @classmethod
     def open(cls, folder: Path) -> DirectorKeys:
@@ -242,7 +249,9 @@ class DirectorKeys:
         """
         known = records(folder)
         is_unique = all(record.is_unique for record in known.values())
-        return cls([open_arrays(inner, record) for inner, record in known.items()], is_unique=is_unique)
+        rounding = max((record.rounding_deg for record in known.values()), default=0.0)
+        parts = [open_arrays(inner, record) for inner, record in known.items()]
+        return cls(parts, is_unique=is_unique, rounding_deg=rounding)
 
     def __len__(self) -> int:
         return sum(len(keys) for keys, _ in self._parts)

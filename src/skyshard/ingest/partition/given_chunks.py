@@ -4,24 +4,28 @@ A pre-chunked file has a chunk number in its name and chunk columns in its rows;
 rows of other sub-chunks. Own rows are checked one by one as they pass; overlap rows are checked for being copies that
 geometry asks for, and, once all slices are through, for being exactly the copies of the own rows (`check_overlap`).
 Whoever made the files had the digits of the input, so these count here, also where the stored column rounds them; the
-rows then go where the stored position is, and those that rounding moves are counted. No I/O.
+rows then go where the stored position is, and those that rounding moves are counted. A table without positions goes
+where its director is stored, and may have been given as far beside it as the director's columns round. No I/O.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.basics.array_types import Numbers
+from skyshard.basics.array_types import Flags, Numbers
 from skyshard.basics.errors import UserError
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.catalog.layout import Role
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Table
 from skyshard.ingest.partition.bundle import OverlapRows, SliceReport
+from skyshard.ingest.partition.director_keys import DirectorKeys
+from skyshard.ingest.partition.rounded_positions import may_be_rounded, rounding_deg
 from skyshard.ingest.partition.routing import PartitionSpec, Routed, positions, stored_positions
 from skyshard.ingest.source import InputBatch, InputSlice
 from skyshard.rowimage.arrays import RefusedValue
@@ -46,6 +50,7 @@ def check_given_chunks(
         ok = np.zeros(len(given[0]), bool)
         for chunks, sub_chunks in places:
             ok |= (given[0] == chunks) & (given[1] == sub_chunks)
+        ok = _or_beside(spec, places[0], given, ok, report)
         if not ok.all():
             row = int(np.flatnonzero(~ok)[0])
             chunk, sub_chunk = (int(numbers[row]) for numbers in places[-1])
@@ -55,14 +60,39 @@ def check_given_chunks(
                 remedy=_REMEDY,
             )
     if piece.chunk is not None:
-        _check_file(spec, piece, batch, [given[0]] if given is not None else [chunks for chunks, _ in places])
+        if given is not None:
+            is_right = given[0] == piece.chunk
+        else:
+            is_right = np.logical_or.reduce([chunks == piece.chunk for chunks, _ in places])
+            whole = np.full(len(is_right), piece.chunk), None
+            is_right = _or_beside(spec, places[0], whole, is_right, report)
+        _check_file(spec, piece, batch, given[0] if given is not None else places[-1][0], is_right)
+
+
+def _or_beside(
+    spec: PartitionSpec,
+    stored: tuple[Numbers, Numbers],
+    given: tuple[Numbers, Numbers | None],
+    ok: Flags,
+    report: SliceReport,
+) -> Flags:
+    """Which rows are right, those besides that follow a director whose columns may have rounded it away from here."""
+    if ok.all() or spec.layout.role is not Role.DEPENDENT or not spec.layout.key:
+        return ok
+    rounding = DirectorKeys.open(Path(spec.director_keys)).rounding_deg
+    if not rounding:
+        return ok
+    moved = ~ok & may_be_rounded(chunker_of(spec.striping), stored, given, rounding)
+    if count := int(moved.sum()):
+        report.conversions[f"{spec.layout.key}: its '{spec.layout.director}' rounded into another sub-chunk"] += count
+    return ok | moved
 
 
 def _as_written(
     spec: PartitionSpec, piece: InputSlice, batch: InputBatch, stored: tuple[Numbers, Numbers], report: SliceReport
 ) -> list[tuple[Numbers, Numbers]]:
     """Where the input's own digits put the rows, if the position columns round them; the rows that move are counted."""
-    if not is_rounding(spec) or spec.layout.role is Role.REF_MATCH or batch.positions is None:
+    if not rounding_deg(spec.table, spec.layout) or spec.layout.role is Role.REF_MATCH or batch.positions is None:
         return []
     ra, dec = positions(piece, batch, spec.layout.position, Counter(), batch.positions)
     chunker = chunker_of(spec.striping)
@@ -79,16 +109,9 @@ def _as_written(
     return [(chunks, sub_chunks)]
 
 
-def is_rounding(spec: PartitionSpec) -> bool:
-    """True where a position column holds fewer digits than a DOUBLE."""
-    kinds = [spec.table.column(name).type for name in spec.layout.position or ()]
-    return any(kind.base != "double" or kind.arguments for kind in kinds)
-
-
-def _check_file(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, possible: Sequence[Numbers]) -> None:
+def _check_file(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, chunks: Numbers, is_right: Flags) -> None:
     """The rows of a file belong to the chunk in its name."""
-    chunks = possible[-1]
-    wrong = np.flatnonzero(np.logical_and.reduce([numbers != piece.chunk for numbers in possible]))
+    wrong = np.flatnonzero(~is_right)
     if len(wrong):
         row = int(wrong[0])
         raise UserError(
@@ -144,7 +167,7 @@ def note_overlap(spec: PartitionSpec, piece: InputSlice, batch: InputBatch, stor
             remedy=_REMEDY,
         )
     if piece.chunk is not None:
-        _check_file(spec, piece, batch, [chunks])
+        _check_file(spec, piece, batch, chunks, chunks == piece.chunk)
     try:
         report.overlap_given += _by_chunk(batch.batch, stored, given, chunker.locate(ra, dec)[0])
     except RefusedValue as error:

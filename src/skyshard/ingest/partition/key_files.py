@@ -37,6 +37,8 @@ class KeyRecord:
     is_unique: bool
     keys: str
     places: str
+    rounding_deg: float = 0.0
+    """How far the director's columns round a position, at most; 0 too in records of earlier releases."""
 
 
 @contextmanager
@@ -53,9 +55,9 @@ def new_array(path: Path, shape: tuple[int, ...], kind: np.dtype[Any]) -> Iterat
             yield np.empty(shape, kind)
 
 
-def write_record(folder: Path, rows: int, *, is_unique: bool) -> None:
+def write_record(folder: Path, rows: int, *, is_unique: bool, rounding_deg: float = 0.0) -> None:
     """Say what the arrays in a folder are; arrays without a record count as damaged."""
-    record = KeyRecord(rows, is_unique, _digest(folder / KEYS), _digest(folder / PLACES))
+    record = KeyRecord(rows, is_unique, _digest(folder / KEYS), _digest(folder / PLACES), rounding_deg)
     write_atomically(folder / RECORD, json.dumps(asdict(record)))
 
 

@@ -130,6 +130,38 @@ def test_claim_counts_by_its_decimal_text_and_the_row_by_what_is_stored(tmp_path
     assert conversions_of(reports)["ra and decl: rounded into another sub-chunk"] == 1
 
 
+ROUNDED = "objectId: its 'Object' rounded into another sub-chunk"
+
+
+@pytest.mark.parametrize("has_numbers", [True, False])
+def test_rows_follow_a_director_that_rounding_moved_into_another_chunk(tmp_path: Path, has_numbers: bool) -> None:
+    """At 360 degrees, which is 0: given where the digits are, stored where the director is."""
+    folder = write_metadata_folder(tmp_path / "near", rows=2000)
+    ra, dec = positions(2000)
+    given = Chunker(85, 12, 0.01667).locate(ra, dec)[0]
+    assert (np.flatnonzero(ra.astype(np.float32) == 360.0).tolist(), given[1047]) == ([1047], 7308)
+    stored = np.where(np.arange(2000) == 1047, 7140, given)
+    if not has_numbers:
+        for path in folder.glob("step2/*.txt"):
+            path.write_text("".join(f"{line.rsplit(',', 2)[0]}\n" for line in path.read_text().splitlines()))
+    reports = partition_all(open_source(folder), tmp_path / "staging")
+    for name, each in (("Object", 1), ("Source", 2)):
+        found = {chunk: d.rows for (chunk, is_copy), d in digests_of(reports[name]).items() if not is_copy}
+        assert found == {int(chunk): each * int((stored == chunk).sum()) for chunk in stored}
+    assert conversions_of(reports["Source"])[ROUNDED] == 2
+
+
+def test_rows_farther_from_their_director_than_it_rounds_are_refused(tmp_path: Path) -> None:
+    """Sub-chunks that do not meet its own, one in the same sub-stripe and one that does not exist, and far chunks."""
+    folder = write_metadata_folder(tmp_path / "handed")
+    path = own_file(folder, "step2")
+    fields = path.read_text().split("\n")[1].split(",")
+    for field, number in ((4, int(fields[4]) - 2), (4, int(fields[4]) + 2), (4, 999), (3, 0)):
+        change_field(path, 1, field, str(number))
+        assert "where director 'Object' says chunk" in refused(folder, tmp_path / f"staging{number}")
+        change_field(path, 1, field, fields[field])
+
+
 def test_row_in_the_wrong_chunk_is_refused(folder: Path, tmp_path: Path) -> None:
     """File, row and both numbers, for the chunk and for the sub-chunk."""
     path = own_file(folder)
