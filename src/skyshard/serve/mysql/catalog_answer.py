@@ -7,7 +7,7 @@ the statement calls (scisql, qserv_areaspec), it is asked about the czar's own f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from skyshard.serve.mysql.definitions import Definition, definitions_of
 from skyshard.serve.mysql.describe import Describer
 from skyshard.serve.mysql.errors import error_packet, is_of_names
 from skyshard.serve.mysql.packets import eof, lenenc
+from skyshard.serve.mysql.row_packets import Piece
 from skyshard.serve.mysql.server_session import SmallResult
 from skyshard.serve.mysql.session_state import NO_LIMIT, SessionState
 from skyshard.serve.mysql.text_rows import Encode, encoded_rows
@@ -28,6 +29,8 @@ from skyshard.serve.services import Services
 FEW_ROWS = 500
 """So few rows are encoded on the event loop; more in a thread beside it."""
 _END = "; \t\r\n"
+RowWriter = Callable[[pa.RecordBatch, Sequence[Definition], int, Encode], Iterator[Piece]]
+"""Rows of the text protocol, or of the binary one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,15 @@ class Asking:
     lanes: Lanes
     describer: Describer
     renew: Callable[[], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A catalog statement as the czar gets it, how it is described, and how its rows are written."""
+
+    text: str
+    describe: Callable[[], Awaitable[SmallResult]]
+    rows: RowWriter = encoded_rows
 
 
 async def send_catalog_answer(asking: Asking, client: Wire, statement: bytes, state: SessionState) -> None:
@@ -52,12 +64,17 @@ async def send_catalog_answer(asking: Asking, client: Wire, statement: bytes, st
     except SkyshardError as problem:
         await client.send(error_packet(problem))
         return
+    await send_answer(asking, client, Asked(text, lambda: asking.describer.describe(statement, state)), state)
+
+
+async def send_answer(asking: Asking, client: Wire, asked: Asked, state: SessionState) -> None:
+    """The same of a statement that has been read."""
     unanswered = client.sequence
-    described = asyncio.ensure_future(_described(asking, statement, state))
+    described = asyncio.ensure_future(_described(asking, asked))
     try:
-        async with asking.lanes.answer(limited(text, state.limit), state.database) as stream:
-            definitions = await _definitions(asking, *await described, text, state, stream)
-            await send_rows(client, stream, definitions, state.encode())
+        async with asking.lanes.answer(limited(asked.text, state.limit), state.database) as stream:
+            definitions = await _definitions(asking, *await described, asked.text, state, stream)
+            await send_rows(client, stream, definitions, state.encode(), asked.rows)
     except SkyshardError as problem:
         found, _ = await described
         is_native = bool(found.error) and is_of_names(found.error) and client.sequence == unanswered
@@ -76,10 +93,10 @@ def limited(sql: str, limit: int) -> str:
     return sql if limit == NO_LIMIT or has_limit(sql) else f"{sql.rstrip(_END)}\nLIMIT {limit}"
 
 
-async def _described(asking: Asking, statement: bytes, state: SessionState) -> tuple[SmallResult, int]:
+async def _described(asking: Asking, asked: Asked) -> tuple[SmallResult, int]:
     """What the tables that are published now say, and of which generation they are."""
     number = await asking.renew()
-    return await asking.describer.describe(statement, state), number
+    return await asked.describe(), number
 
 
 async def _definitions(
@@ -103,11 +120,17 @@ async def _definitions(
     return definitions_of(stream.schema, stream.columns)
 
 
-async def send_rows(client: Wire, stream: AnswerStream, definitions: Sequence[Definition], encode: Encode) -> None:
+async def send_rows(
+    client: Wire,
+    stream: AnswerStream,
+    definitions: Sequence[Definition],
+    encode: Encode,
+    rows: RowWriter = encoded_rows,
+) -> None:
     """The result set: the number of columns, definitions, rows, its end; errors come out of the stream."""
     put_head(client, definitions)
     async for batch in stream:
-        await send_batch(client, batch, definitions, encode)
+        await _send_batch(client, batch.num_rows, rows(batch, definitions, client.sequence, encode))
     await client.send(eof())
 
 
@@ -116,10 +139,9 @@ def put_head(client: Wire, definitions: Sequence[Definition]) -> None:
         client.put(payload)
 
 
-async def send_batch(client: Wire, batch: pa.RecordBatch, definitions: Sequence[Definition], encode: Encode) -> None:
+async def _send_batch(client: Wire, rows: int, pieces: Iterator[Piece]) -> None:
     """Rows, a piece at a time, each taken before the next one is made."""
-    pieces = encoded_rows(batch, definitions, client.sequence, encode)
-    if batch.num_rows <= FEW_ROWS:
+    if rows <= FEW_ROWS:
         for data, sequence in pieces:
             await client.send_packets(data, sequence)
         return

@@ -7,12 +7,13 @@ its text costs; rows that come all the same, as where it has a LIMIT, are droppe
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from skyshard.db.connection import Account
 from skyshard.serve.mysql.packets import Command, is_error
-from skyshard.serve.mysql.server_session import ServerSession, SmallResult
+from skyshard.serve.mysql.parameters import Parameter, execute_payload
+from skyshard.serve.mysql.server_session import PreparedHead, ServerSession, SmallResult
 from skyshard.serve.mysql.session_state import SessionState
 from skyshard.serve.mysql.wire import TooLong
 
@@ -36,6 +37,28 @@ class Describer:
         with contextlib.suppress(TooLong):  # its session is given up; the columns are known by then
             async with self._following(state) as session:
                 await session.define(_HARDLY_A_ROW + statement, found, MOST_BYTES)
+        return found
+
+    async def describe_prepared(self, statement: bytes, state: SessionState) -> PreparedHead:
+        """What preparing a statement gives; nothing of it is left."""
+        async with self._following(state) as session:
+            found = await session.prepare(_HARDLY_A_ROW + statement)
+            if not is_error(found.first):
+                await session.forget(found.number)
+            return found
+
+    async def describe_executed(
+        self, statement: bytes, parameters: Sequence[Parameter], state: SessionState
+    ) -> SmallResult:
+        """As :meth:`describe`, of a prepared statement with values: these have their say in the definitions."""
+        found = SmallResult()
+        with contextlib.suppress(TooLong):
+            async with self._following(state) as session:
+                made = await session.prepare(_HARDLY_A_ROW + statement)
+                if is_error(made.first):
+                    return SmallResult(error=made.first)
+                await session.define_executed(execute_payload(made.number, parameters), found, MOST_BYTES)
+                await session.forget(made.number)
         return found
 
     async def run(self, statement: bytes, state: SessionState) -> SmallResult:

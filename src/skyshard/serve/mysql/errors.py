@@ -7,11 +7,14 @@ from skyshard.serve.mysql.packets import error, error_of
 
 NOT_SUPPORTED, INTERRUPTED, UNKNOWN, BAD_LETTERS, TOO_LONG, NO_TABLE = 1235, 1317, 1105, 1300, 1153, 1146
 UNKNOWN_COMMAND, NO_DATABASE, ACCESS_DENIED, TOO_MANY, NEEDS_TLS, NO_STATEMENTS = 1047, 1049, 1045, 1040, 3159, 1295
+BAD_ARGUMENTS, NO_SUCH_STATEMENT, NO_CURSOR, TOO_MANY_STATEMENTS = 1210, 1243, 1421, 1461
 QSERV_REFUSED, QSERV_UNKNOWN_QUERY = 4003, 4005
 _NAMES_AND_SYNTAX = frozenset(
     (1046, 1049, 1052, 1054, 1060, 1064, 1066, 1104, 1109, 1111, 1146, 1149, 1222, 1247, 1248)
 )
 """What the server says of wrong names and wrong SQL, in words that every client's user knows."""
+_AS_TEXT = frozenset(("PREPARE", "EXECUTE", "DEALLOCATE"))
+"""Prepared statements in SQL: their values would be read from the variables of a session that knows no catalog."""
 NO_RIGHT = frozenset((1044, 1142, 1143))
 FUNCTION_UNKNOWN = frozenset((1128, 1305, 1630))
 
@@ -30,6 +33,7 @@ def error_packet(problem: SkyshardError) -> bytes:
 def refused_statement(word: str) -> bytes:
     """As Qserv refuses a statement, with what was refused."""
     shown = f": {word[:40]}" if word else ""
+    shown += "; prepare it in the binary protocol" if word in _AS_TEXT else ""
     return error(QSERV_REFUSED, "Proxy", f"Sorry, this type of queries is not supported{shown}")
 
 

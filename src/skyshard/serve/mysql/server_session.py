@@ -43,6 +43,19 @@ class SmallResult:
         return [row_values(one) for one in self.rows]
 
 
+@dataclass(slots=True)
+class PreparedHead:
+    """What preparing a statement gave, as it came: ``first`` is its error, or says how many of both there are."""
+
+    first: bytes
+    parameters: list[bytes] = field(default_factory=list)
+    columns: list[bytes] = field(default_factory=list)
+
+    @property
+    def number(self) -> int:
+        return int.from_bytes(self.first[1:5], "little")
+
+
 class ServerGone(ClusterError):
     """The MariaDB behind the door does not answer."""
 
@@ -95,7 +108,7 @@ class ServerSession:
     async def ask(self, sql: bytes) -> SmallResult:
         """Run one statement whose result is small."""
         found = SmallResult()
-        if await self._head(sql, found):
+        if await self._head(bytes([Command.QUERY]) + sql, found):
             while (payload := await self._row(found)) is not None:
                 found.rows.append(payload)
         return found
@@ -106,7 +119,29 @@ class ServerSession:
         Raises:
             TooLong: more than so many bytes of rows came; ``found`` is whole, the session can do no more.
         """
-        if not await self._head(sql, found):
+        await self._define(bytes([Command.QUERY]) + sql, found, most_bytes)
+
+    async def prepare(self, sql: bytes) -> PreparedHead:
+        """Prepare a statement, which the caller has to :meth:`forget` if it is no error."""
+        await self.command(bytes([Command.STMT_PREPARE]) + sql)
+        found = PreparedHead(await self.read())
+        if not is_error(found.first):
+            columns, parameters = (int.from_bytes(found.first[at : at + 2], "little") for at in (5, 7))
+            for count, wanted in ((parameters, found.parameters), (columns, found.columns)):
+                if count:
+                    wanted += [payload async for payload in self._to_end()][:-1]
+        return found
+
+    async def define_executed(self, payload: bytes, found: SmallResult, most_bytes: int) -> None:
+        """As :meth:`define`, of a prepared statement that a command executes."""
+        await self._define(payload, found, most_bytes)
+
+    async def forget(self, number: int) -> None:
+        """Of a prepared statement."""
+        await self.command(bytes([Command.STMT_CLOSE]) + number.to_bytes(4, "little"))
+
+    async def _define(self, command: bytes, found: SmallResult, most_bytes: int) -> None:
+        if not await self._head(command, found):
             return
         self.wire.allow(most_bytes)
         taken = 0
@@ -116,9 +151,9 @@ class ServerSession:
                 raise TooLong
         self.wire.allow(MOST_BYTES)
 
-    async def _head(self, sql: bytes, found: SmallResult) -> bool:
+    async def _head(self, command: bytes, found: SmallResult) -> bool:
         """Begin a statement; whether rows, or their end, follow."""
-        await self.command(bytes([Command.QUERY]) + sql)
+        await self.command(command)
         first = await self.read()
         if is_error(first):
             found.error = first

@@ -21,6 +21,7 @@ from skyshard.serve.mysql.asked_for import AskedFor, Way, way_of
 from skyshard.serve.mysql.catalog_answer import Asking, send_catalog_answer
 from skyshard.serve.mysql.describe import Describer
 from skyshard.serve.mysql.packets import Command, error, ok
+from skyshard.serve.mysql.prepared import OF_STATEMENTS, PreparedStatements
 from skyshard.serve.mysql.qserv_statements import QservStatements
 from skyshard.serve.mysql.server_session import ServerGone, ServerSession
 from skyshard.serve.mysql.session_state import ASK, SessionState
@@ -57,6 +58,7 @@ class Session:
         self._describer, self._lister = Describer(socket), Describer(socket, LISTS_ACCOUNT)
         self._asking = Asking(behind.services, behind.lanes, self._describer, behind.renew)
         self._qserv = QservStatements(client, behind, who, self._describer, self._lister)
+        self._prepared = PreparedStatements(client, self._asking)
         self._state: SessionState | None = None
         self._next: asyncio.Task[bytes | None] | None = None
         self._answering: asyncio.Task[None] | None = None
@@ -128,7 +130,11 @@ class Session:
             await self._query(payload)
         elif code == Command.STMT_PREPARE:
             await self._prepare(payload)
+        elif code in OF_STATEMENTS and (number := self._prepared.number_in(payload)) is not None:
+            await self._of_prepared(number, payload)
         elif code in _RELAYED:
+            if code == Command.RESET_CONNECTION:
+                self._prepared.forget_all()
             if code == Command.INIT_DB:
                 await self._behind.renew()
             await self._relay(payload)
@@ -153,18 +159,34 @@ class Session:
         return self._state
 
     async def _prepare(self, payload: bytes) -> None:
-        """Statements that are relayed may be prepared."""
-        state = await self._present_state()
+        """Statements that are relayed may be prepared, and those over catalogs."""
+        self._prepared.is_last = False
         try:
-            asked = way_of(state.decode(payload[1:]), state.database)
+            state = await self._present_state()
+            text = state.decode(payload[1:])
+            asked = way_of(text, state.database)
+            if asked.way is Way.CATALOG:
+                await self._prepared.prepare(text, state)
+                return
         except SkyshardError as problem:
-            await self._client.send(errors.error_packet(problem))
+            await self._send_error(problem)
             return
         if asked.way is Way.RELAY:
             await self._relay(payload)
             return
-        text = "This command is not supported in the prepared statement protocol yet"
-        await self._client.send(error(errors.NO_STATEMENTS, "HY000", text))
+        words = "This command is not supported in the prepared statement protocol yet"
+        await self._client.send(error(errors.NO_STATEMENTS, "HY000", words))
+
+    async def _of_prepared(self, number: int, payload: bytes) -> None:
+        try:
+            await self._prepared.handle(number, payload, await self._present_state())
+        except SkyshardError as problem:
+            await self._send_error(problem)
+
+    async def _send_error(self, problem: SkyshardError) -> None:
+        if isinstance(problem, ServerGone):
+            raise problem
+        await self._client.send(errors.error_packet(problem))
 
     async def _query(self, payload: bytes) -> None:
         statement = payload[1:]
@@ -175,9 +197,7 @@ class Session:
         try:
             await self._answer(asked, payload, text)
         except SkyshardError as problem:
-            if isinstance(problem, ServerGone):
-                raise
-            await self._client.send(errors.error_packet(problem))
+            await self._send_error(problem)
 
     async def _answer(self, asked: AskedFor, payload: bytes, text: str) -> None:
         client, way = self._client, asked.way

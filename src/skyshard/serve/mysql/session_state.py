@@ -74,6 +74,10 @@ class SessionState:
             at = statement[error.start : error.start + 4].hex()
             raise UserError(f"invalid {self.charset} at byte {error.start}: 0x{at}", remedy="SET NAMES") from None
 
+    def letters(self, text: str) -> bytes:
+        """What :meth:`decode` reads as this text."""
+        return text.encode(codec_of(self.charset))
+
     def encode(self) -> Encode:
         """How texts are written; UserError for a character set that is not written."""
         if self.results in ("utf8mb4", "utf8", "utf8mb3"):
