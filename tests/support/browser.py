@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-WAIT_S = 60.0
+WAIT_S = 120.0
 Scheme = Literal["light", "dark"]
 
 

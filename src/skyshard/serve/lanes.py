@@ -38,6 +38,8 @@ class Lanes:
         self._scan = ThreadPoolExecutor(scan, "door-scan")
         self._short = ThreadPoolExecutor(4, "door-short")
         """For what must not wait behind answers: states, cancelling."""
+        self._watching = ThreadPoolExecutor(4, "door-page")
+        """For what is shown to those who look, which may wait for a node that is silent."""
         self.ending = threading.Event()
         """Set when the process ends; work that may take long looks at it."""
 
@@ -56,12 +58,16 @@ class Lanes:
     def close(self) -> None:
         """Wait for the threads; what they read has to be cancelled before."""
         self.ending.set()
-        for pool in (self._interactive, self._scan, self._short):
+        for pool in (self._interactive, self._scan, self._short, self._watching):
             pool.shutdown(cancel_futures=True)
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A short call to a server: states, catalogs, tokens."""
         return await asyncio.get_running_loop().run_in_executor(self._short, lambda: function(*args, **kwargs))
+
+    async def look(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A call for a page that shows the cluster; it delays neither tokens nor cancelling."""
+        return await asyncio.get_running_loop().run_in_executor(self._watching, lambda: function(*args, **kwargs))
 
     async def look_up(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A call that plans a statement, or reads a little."""

@@ -1,23 +1,27 @@
 """The stream of snapshots to browsers (server-sent events).
 
-Rules: nothing is asked of the cluster while nobody looks; one snapshot a second is made for all who do. A slow reader
-misses snapshots, and gets what changed in all of them. Streams end when the process is told to, and when a token goes.
+Rules: nothing is asked of the cluster while nobody looks; one snapshot a second is made for all who do. Parts are read
+in threads, each group in its own time, so that what is slow comes in a later snapshot and delays none; what was read is
+put into a snapshot on the event loop only. A slow reader misses snapshots, and gets what changed in all of them.
+Streams end when the process is told to, and when a token goes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import DOOR_FAILED
 from skyshard.serve.lanes import Lanes
-from skyshard.serve.page.snapshot import Seen, Snapshots
+from skyshard.serve.page.snapshot import Part, Read, Seen, Snapshots, read_all
 
 EACH_S = 1.0
 CHECKED_EVERY = 10
 """Events after which it is asked again whether the reader may look."""
+FAILED = "the server failed, its log says why"
 RETRY_MS = 2000
 """So long a browser waits before it connects again."""
 
@@ -25,10 +29,13 @@ RETRY_MS = 2000
 class Live:
     """Makes snapshots for its readers."""
 
-    def __init__(self, snapshots: Snapshots, lanes: Lanes, *, each_s: float = EACH_S) -> None:
+    def __init__(
+        self, snapshots: Snapshots, lanes: Lanes, *, each_s: float = EACH_S, patience_s: float = EACH_S
+    ) -> None:
+        """``patience_s``: so long the first snapshot waits for parts that are slow."""
         self._snapshots = snapshots
         self._lanes = lanes
-        self._each_s = each_s
+        self._each_s, self._patience_s = each_s, patience_s
         self._readers = 0
         self._news = asyncio.Condition()
         self._making: asyncio.Task[None] | None = None
@@ -47,7 +54,8 @@ class Live:
         try:
             fresh = 0
             if self._making is None:
-                fresh = self._snapshots.number  # what was seen when somebody looked before is old
+                fresh = self._snapshots.number
+                self._snapshots.forget()
                 self._making = asyncio.get_running_loop().create_task(self._make(), name="page")
             yield f"retry: {RETRY_MS}\n\n"
             told = 0
@@ -84,21 +92,50 @@ class Live:
         return not self._is_closed
 
     async def _make(self) -> None:
-        """One snapshot after the other, as long as somebody looks."""
+        """Snapshots, as long as somebody looks."""
         try:
             while self._readers and not self._is_closed:
-                begun_s = time.monotonic()
-                await self._take(begun_s)
-                await asyncio.sleep(max(0.0, begun_s + self._each_s - time.monotonic()))
+                await self._watch()
         finally:
             self._making = None
 
-    async def _take(self, now_s: float) -> None:
-        """A snapshot; a bug in it is logged, and its readers see that nothing comes."""
+    async def _watch(self) -> None:
+        """One a second until nobody looks."""
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+        groups = self._snapshots.groups
+        firsts = [loop.create_task(self._ask(group), name="page-part") for group in groups]
+        keepers = [
+            loop.create_task(self._keep(group, first, over), name="page-part")
+            for group, first in zip(groups, firsts, strict=True)
+        ]
         try:
-            await self._lanes.call(self._snapshots.take, now_s)
+            await asyncio.wait(firsts, timeout=self._patience_s)
+            while self._readers and not self._is_closed:
+                self._snapshots.publish()
+                async with self._news:
+                    self._news.notify_all()
+                await asyncio.sleep(self._each_s)
+            over.set()
+            await asyncio.wait(keepers)
+        finally:
+            for one in (*firsts, *keepers):
+                one.cancel()
+            await asyncio.gather(*firsts, *keepers, return_exceptions=True)
+
+    async def _keep(self, group: Sequence[Part], first: asyncio.Task[None], over: asyncio.Event) -> None:
+        """Ask for a group again and again, until it is over."""
+        await first
+        while not over.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), self._each_s)
+                return
+            await self._ask(group)
+
+    async def _ask(self, group: Sequence[Part]) -> None:
+        """A bug in what is asked is logged, and those who look are told."""
+        try:
+            found = await self._lanes.look(read_all, group, time.monotonic())
         except Exception as error:
             ONLY_LOGGED.tell(DOOR_FAILED, door="page", error=f"{type(error).__name__}: {error}")
-            return
-        async with self._news:
-            self._news.notify_all()
+            found = [(part, Read(error=FAILED)) for part in group]
+        self._snapshots.put(found)

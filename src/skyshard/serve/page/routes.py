@@ -74,6 +74,7 @@ class Page:
             Route(f"{BASE}/live", self._guarded(self._stream)),
             Route(f"{BASE}/data/history", self._guarded(self._history)),
             Route(f"{BASE}/data/sky/{{database}}", self._guarded(self._sky)),
+            Route(f"{BASE}/data/plan/{{number:int}}", self._guarded(self._plan)),
             Route(f"{BASE}/data/{{subject}}/{{name}}", self._guarded(self._story)),
             Route(f"{BASE}/stop/{{key}}", _own(self._guarded(self._stop)), methods=["POST"]),
             Route(f"{BASE}/measure/{{number:int}}", _own(self._guarded(self._measure)), methods=["POST"]),
@@ -135,22 +136,20 @@ class Page:
             return PlainTextResponse("Not Found", 404)
         if subject == "query":
             await self._require_own(name, who)
-        told: dict[str, Any] = {"story": await self._lanes.call(self._services.overview.story, subject, name)}
-        if subject == "query":
-            told |= await self._plan(told["story"]["facts"])
-        return Response(json.dumps(told, default=str), media_type="application/json")
+        story = await self._lanes.call(self._services.overview.story, subject, name)
+        return Response(json.dumps({"story": story}, default=str), media_type="application/json")
 
-    async def _plan(self, facts: dict[str, Any]) -> dict[str, Any]:
-        """How the statement would be answered now; the reason where it would not."""
+    async def _plan(self, request: Request, who: Identity) -> Response:
+        """How a statement of the history would be answered now; the reason where it would not."""
+        asked = await self._runs.known(request.path_params["number"], who)
+        told: dict[str, Any]
         try:
-            explained = await self._lanes.look_up(
-                self._services.queries.explain, facts.get("statement", ""), facts.get("database", "")
-            )
+            told = {"plan": await self._lanes.look_up(self._services.queries.explain, asked.statement, asked.database)}
         except UserError as error:
-            return {"plan_error": f"{error.what}; {error.remedy}"}
+            told = {"plan_error": f"{error.what}; {error.remedy}"}
         except SkyshardError:
-            return {"plan_error": "a server of the cluster does not answer"}
-        return {"plan": explained}
+            told = {"plan_error": "a server of the cluster does not answer"}
+        return Response(json.dumps(told, default=str), media_type="application/json")
 
     async def _stop(self, request: Request, who: Identity) -> Response:
         key = request.path_params["key"]

@@ -1,7 +1,9 @@
 """What all who look at the page see: parts, each asked for again after its period, made once for all. No threads.
 
-Rules: a part is asked for so seldom that it takes no more than ``SHARE`` of a processor. A part that cannot be had
-keeps what was seen last, and it is said. Numbers of snapshots only grow; whoever has seen one gets what changed since.
+Rules: a part is asked for so seldom that it takes no more than ``SHARE`` of a processor. ``Part.read`` may be called in
+any thread, by one at a time; all else, such as what was read coming into a snapshot, belongs to the event loop: so a
+number and what is in it appear together. A part that cannot be had keeps what was seen last, and it is said. Numbers of
+snapshots only grow; whoever has seen one gets what changed since.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -23,6 +25,15 @@ MOST_LETTERS = 2000
 Ask = Callable[[], Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a part was found to be: its JSON, the same without statements; or why it cannot be had."""
+
+    text: str = ""
+    bare: str = ""
+    error: str = ""
+
+
 @dataclass(slots=True)
 class Part:
     """One part: ``ask`` gives what becomes JSON, at most every ``period_s``."""
@@ -30,33 +41,37 @@ class Part:
     name: str
     ask: Ask
     period_s: float
+    is_quick: bool = False
+    """It waits for no other part that is not."""
     due_s: float = 0.0
     took_s: float = 0.0
     """Of a processor, when it was asked last: what takes long only once, as the first time does, delays nothing."""
     text: str = "null"
     bare: str = "null"
-    """The same without statements."""
     changed: int = 0
     """The snapshot in which it changed last; 0: it was never seen."""
 
-    def refresh(self, now_s: float, number: int) -> None:
-        """Ask again, if it is time.
-
-        Raises:
-            SkyshardError: it cannot be had; it is asked for again after its period.
-        """
+    def read(self, now_s: float) -> Read | None:
+        """Ask again, if it is time; else None. One that cannot be had is asked for again after its period."""
         if now_s < self.due_s:
-            return
+            return None
         self.due_s = now_s + self.period_s
         begun_s = time.thread_time()
-        found = self.ask()
+        try:
+            found = self.ask()
+        except SkyshardError as failed:
+            return Read(error=_plain(failed))
         text = _as_json(found)
         bare = _as_json(without_statements(found)) if '"statement":' in text else text
         took_s = time.thread_time() - begun_s
         self.due_s = now_s + max(self.period_s, min(took_s, self.took_s) / SHARE)
         self.took_s = took_s
-        if text != self.text or not self.changed:
-            self.text, self.bare, self.changed = text, bare, number
+        return Read(text, bare)
+
+
+def read_all(parts: Sequence[Part], now_s: float) -> list[tuple[Part, Read]]:
+    """Those of some parts whose time has come; ``now_s`` is any clock that only goes on. Asks servers."""
+    return [(part, found) for part in parts if (found := part.read(now_s)) is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +103,38 @@ class Snapshots:
     parts: tuple[Part, ...]
     maker: str = field(default_factory=lambda: secrets.token_hex(4))
     number: int = 0
-    error: str = ""
-    """Why some parts are as they were before; empty: all are as they are."""
+    faults: dict[str, str] = field(default_factory=dict)
+    """Part → why it is as it was before."""
 
-    def take(self, now_s: float) -> None:
-        """The next snapshot; ``now_s`` is any clock that only goes on. Asks servers: not for the event loop."""
+    @property
+    def groups(self) -> list[tuple[Part, ...]]:
+        """Parts that are read one after the other: quick ones; each other one is alone."""
+        quick = tuple(part for part in self.parts if part.is_quick)
+        return [one for one in (quick, *((part,) for part in self.parts if not part.is_quick)) if one]
+
+    def put(self, found: Sequence[tuple[Part, Read]]) -> None:
+        """What was read, as the next snapshot will have it."""
+        for part, read in found:
+            self.faults.pop(part.name, None)
+            if read.error:
+                self.faults[part.name] = read.error
+            elif read.text != part.text or not part.changed:
+                part.text, part.bare, part.changed = read.text, read.bare, self.number + 1
+
+    def publish(self) -> None:
+        """The next snapshot, of what was put until now."""
         self.number += 1
-        error = ""
+
+    def forget(self) -> None:
+        """Nobody has looked for a while: all is old, and asked for again."""
+        self.faults.clear()
         for part in self.parts:
-            try:
-                part.refresh(now_s, self.number)
-            except SkyshardError as failed:
-                error = error or _plain(failed)
-        self.error = error
+            part.changed, part.due_s = 0, 0.0
+
+    @property
+    def error(self) -> str:
+        """Why some parts are as they were before; empty: all are as they are."""
+        return next((self.faults[part.name] for part in self.parts if part.name in self.faults), "")
 
     @property
     def seen(self) -> Seen:
@@ -122,8 +156,8 @@ def parts_of(services: Services) -> tuple[Part, ...]:
     """What the page shows of a cluster."""
     overview = services.overview
     return (
-        Part("queries", lambda: as_rows(overview.running()), 0.9),
-        Part("busy", overview.busy, 0.9),
+        Part("queries", lambda: as_rows(overview.running()), 0.9, is_quick=True),
+        Part("busy", overview.busy, 0.9, is_quick=True),
         Part("nodes", lambda: as_rows(overview.nodes()), 4.0),
         Part("catalogs", lambda: as_rows(overview.catalogs()), 4.0),
         Part("transactions", lambda: as_rows(overview.transactions()), 1.9),

@@ -143,11 +143,22 @@ def test_a_query_that_has_ended_is_not_called_stopped(client: httpx.Client) -> N
     assert client.post("/ui/stop/99", headers=HERE).json() == {"stopped": False}
 
 
-def test_a_story_of_a_query_has_the_plan_or_why_there_is_none(client: httpx.Client) -> None:
-    """What the statement would do now; a statement that is refused says so."""
+def test_a_story_of_a_query_waits_for_no_plan(client: httpx.Client) -> None:
+    """Which is asked for apart."""
     found = client.get("/ui/data/query/1").json()
     assert found["story"]["facts"]["statement"] == "SELECT 1 FROM Few"
-    assert ("plan" in found) != ("plan_error" in found)
+    assert set(found) == {"story"}
+
+
+@pytest.mark.parametrize(("sql", "told"), [("SELECT 1 FROM Few", "plan"), ("SELECT 1 FROM Nowhere", "plan_error")])
+def test_a_query_of_the_history_has_a_plan_or_why_there_is_none(overview: PlayedOverview, sql: str, told: str) -> None:
+    """What the statement would do now; a statement that is refused says so."""
+    services = replace(played_services(PlayedQueries({"SELECT 1 FROM Few": pa.table({"a": [1]})})), overview=overview)
+    number = services.submissions.submit(sql, "sky", "")
+    work = Work(services, ServeFile(http="127.0.0.1:0", open=True))
+    with TestClient(safe_app(http_routes(work), work.settings), base_url="http://localhost") as client:
+        assert set(client.get(f"/ui/data/plan/{number}").json()) == {told}
+        assert client.get("/ui/data/plan/999").status_code == 400
 
 
 def test_a_query_is_measured_only_from_its_page(overview: PlayedOverview) -> None:

@@ -12,7 +12,8 @@ async function read() {
   try {
     const told = await get(`../data/${subject}/${encodeURIComponent(name)}`);
     at("trouble").hidden = true;
-    show(told.story, told);
+    show(told.story);
+    if (subject === "query") await readPlan();
   } catch (error) {
     at("trouble").hidden = false;
     setText(at("trouble"), error.message);
@@ -20,7 +21,15 @@ async function read() {
   }
 }
 
-function show(story, told) {
+/** A long statement takes longer to plan than its story to read. */
+async function readPlan() {
+  at("plan").hidden = false;
+  if (!at("plan").querySelector("tbody").rows.length) showFacts(at("plan").querySelector("tbody"), { "": "being made" });
+  const told = await get(`../data/plan/${encodeURIComponent(name)}`).catch((error) => ({ plan_error: error.message }));
+  showPlan(told);
+}
+
+function show(story) {
   const { state, statement, ...facts } = story.facts;
   document.title = `${subject} ${name} · Skyshard`;
   fill(document.querySelector("h1"), { title: `${subject} ${name}`, state: (place) => setTag(place, state, KINDS[state] ?? "same") });
@@ -31,7 +40,6 @@ function show(story, told) {
   at("measure").hidden = subject !== "query" || OPEN.includes(state);
   at("stop").hidden = subject !== "query" || !OPEN.includes(state);
   showFacts(at("facts"), facts);
-  showPlan(told);
   showEvents(story);
 }
 
@@ -93,7 +101,6 @@ function tableOf(rows) {
 
 function showPlan(told) {
   const section = at("plan");
-  section.hidden = !told.plan && !told.plan_error;
   const facts = told.plan_error ? { "not answered": told.plan_error } : planFacts(told.plan ?? {});
   showFacts(section.querySelector("tbody"), facts);
 }
