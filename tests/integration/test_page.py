@@ -97,8 +97,9 @@ def test_an_ingest_is_seen_without_reading_the_page_again(browser: Browser, clie
         choice.dispatchEvent(new Event('change'));
         document.getElementById('sky-map').focus();
     }})()""")
+    shown(browser, "sky", "2\u202f000 rows", "0 out of reach")
     browser.press("ArrowRight", 39)
-    shown(browser, "sky", "2\u202f000 rows", "right ascension", "0 out of reach")
+    shown(browser, "sky", "right ascension")
     assert "no number" in bring(client, DATABASE, "Bad", TYPES, "1,10.0,0.5\n2,no number,0.5\n", **PLACE)
     shown(browser, "ingest", "aborted", "no number")
     assert browser.evaluate("window.isSamePage")

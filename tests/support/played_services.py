@@ -372,15 +372,15 @@ class PlayedOverview:
         return [NodeNow("node1", "active", 100.0, 1, None, None, 2, 10, 80, 1.0, 1, None, None)]
 
     def catalogs(self) -> list[CatalogNow]:
-        return [CatalogNow("sky", "published", ("dr1",), 1, self.catalog_rows, 80, 2, 1, 2, 1, 0, 50.0)]
+        return [CatalogNow("sky", "published", ("dr1",), 1, self.catalog_rows, 80, 2, 1, 2, 1, 0, 50.0, ("Object",))]
 
     def transactions(self) -> list[TransactionNow]:
         return [TransactionNow(1, "sky", "aborted", "sky", 1, 10.0, 20.0, 0, 0, 0, "part-3.parquet: no column ra")]
 
-    def sky(self, database: str) -> list[SkyNow]:
-        if database != "sky":
+    def sky(self, database: str, table: str) -> SkyNow:
+        if (database, table) != ("sky", "Object"):
             raise UserError(f"unknown database '{database}'", remedy="choose sky")
-        return [SkyNow("sky", "Object", [6, 7], [0.0, 1.0], [1.0, 2.0], [0.0, 0.0], [1.0, 1.0], [4, 6], [1, 0])]
+        return SkyNow("sky", "Object", [6, 7], [0.0, 1.0], [1.0, 2.0], [0.0, 0.0], [1.0, 1.0], [4, 6], [1, 0])
 
     def story(self, subject: Subject, name: str) -> dict[str, Any]:
         if name != "1":

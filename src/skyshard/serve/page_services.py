@@ -91,6 +91,8 @@ class CatalogNow:
     lost: int
     """Chunks that no node holds whole."""
     changed_s: float
+    directors: tuple[str, ...]
+    """Tables with chunks of which the sky can be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +148,8 @@ class Overview(Protocol):
     def transactions(self) -> Sequence[TransactionNow]:
         """The last ones, newest first; those that have not ended are always among them."""
 
-    def sky(self, database: str) -> Sequence[SkyNow]:
-        """Of each director of a database; UserError if there is no such database."""
+    def sky(self, database: str, table: str) -> SkyNow:
+        """Of a director of a database; UserError if there is none."""
 
     def story(self, subject: Subject, name: str) -> Mapping[str, Any]:
         """What happened to a query, a transaction or a node, without places of the server; UserError if there is

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import skyshard
 import skyshard.replicate
 from skyshard.basics.errors import UserError
+from skyshard.cli.serving.kept_facts import KeptFacts
 from skyshard.cli.serving.node_looks import Load, NodeLoads, disk_of
 from skyshard.cli.serving.sky_chunks import sky_of
 from skyshard.cluster.cluster import LOG_FOLDER
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 
 MOST_RUNNING = 500
 LAST_TRANSACTIONS = 20
-STATUS_S = 4.0
-STATUS_SHARE = 0.002
-"""Of a processor, which the replication index may take: its sums are of all replicas."""
 _FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/'\"`;,]+/)+")
 
 
@@ -50,9 +47,7 @@ class TestbedOverview:
     def __init__(self, testbed: skyshard.Testbed) -> None:
         self._testbed = testbed
         self._loads = NodeLoads()
-        self._lock = threading.Lock()
-        self._status: skyshard.replicate.ReplicaStatus | None = None
-        self._status_until = 0.0
+        self._facts = KeptFacts(testbed)
 
     def running(self) -> list[RunningQuery]:
         history = self._testbed.registry.history
@@ -75,7 +70,7 @@ class TestbedOverview:
         rows, described = testbed.registry.nodes.rows(testbed.nodes), testbed.cluster.nodes
         shown = [name for name in described if name in rows and rows[name].state != "removed"]
         loads = self._loads.now({name: described[name].sql for name in shown if not rows[name].down_s})
-        held = {one.node: one for one in self._replicas().nodes}
+        held = {one.node: one for one in self._facts.last().status.nodes}
         found = []
         for name in shown:
             row, mine, load = rows[name], held.get(name), loads.get(name, Load(0, None))
@@ -90,15 +85,16 @@ class TestbedOverview:
         return found
 
     def catalogs(self) -> list[CatalogNow]:
-        health = {one.database: one for one in self._replicas().databases}
+        facts = self._facts.now()
+        health = {one.database: one for one in facts.status.databases}
         found = []
-        for one in self._testbed.databases():
+        for one in facts.databases:
             mine = health.get(one.database)
             counts = (min(mine.levels, default=None), mine.chunks, mine.under, mine.lost) if mine else (None, 0, 0, 0)
             found.append(
                 CatalogNow(
                     one.database, one.state, one.aliases, one.tables, one.rows, one.bytes, one.replicas, *counts,
-                    one.changed_s,
+                    one.changed_s, tuple(facts.directors.get(one.stored_as, ())),
                 )
             )  # fmt: skip
         return found
@@ -129,11 +125,9 @@ class TestbedOverview:
             if one.fields["transaction"] in numbers
         }
 
-    def sky(self, database: str) -> list[SkyNow]:
-        rows = self._testbed.registry.nodes.rows()
-        return sky_of(
-            self._testbed.registry.published.catalog(database), {name for name, row in rows.items() if row.down_s}
-        )
+    def sky(self, database: str, table: str) -> SkyNow:
+        down = {name for name, row in self._testbed.registry.nodes.rows().items() if row.down_s}
+        return sky_of(self._testbed.registry.published.catalog(database), table, down)
 
     def story(self, subject: Subject, name: str) -> dict[str, Any]:
         stories = Stories(self._testbed.cluster.folder)
@@ -152,16 +146,6 @@ class TestbedOverview:
         if self._testbed.submitted.status(_number(key)).state not in ("queued", "executing"):
             return False
         return self._testbed.submitted.cancel(_number(key)).state == "cancelled"
-
-    def _replicas(self) -> skyshard.replicate.ReplicaStatus:
-        """The replication index, read again as seldom as it is dear."""
-        with self._lock:
-            if self._status is None or time.monotonic() > self._status_until:
-                begun = time.thread_time()
-                self._status = self._testbed.replicas.status()
-                took = time.thread_time() - begun
-                self._status_until = time.monotonic() + max(STATUS_S, took / STATUS_SHARE)
-            return self._status
 
 
 def running_query(row: HistoryRow, here: Running | None, *, is_lost: bool) -> RunningQuery:

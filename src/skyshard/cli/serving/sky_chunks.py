@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 import numpy as np
 
+from skyshard.basics.errors import UserError
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.catalog.layout import Role
 from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable
@@ -15,10 +16,16 @@ DIGITS = 5
 """Of an angle, behind the point."""
 
 
-def sky_of(catalog: Catalog, down: Collection[str]) -> list[SkyNow]:
-    """Each director of a catalog; ``down`` are the nodes that do not answer."""
-    directors = {name: one for name, one in catalog.tables.items() if one.layout.role is Role.DIRECTOR}
-    return [_sky(catalog, name, table, down) for name, table in directors.items()]
+def sky_of(catalog: Catalog, name: str, down: Collection[str]) -> SkyNow:
+    """A director of a catalog; ``down`` are the nodes that do not answer.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    table = catalog.tables.get(name)
+    if table is None or table.layout.role is not Role.DIRECTOR:
+        raise UserError(f"'{catalog.called}' has no director '{name}'", remedy="choose one that is listed")
+    return _sky(catalog, name, table, down)
 
 
 def _sky(catalog: Catalog, name: str, table: CatalogTable, down: Collection[str]) -> SkyNow:

@@ -11,7 +11,8 @@ from skyshard.registry.catalog import director_index, snapshot
 from skyshard.registry.catalog.database_names import DatabaseNames, read_names
 from skyshard.registry.catalog.published_catalog import Catalog, Chunks
 from skyshard.registry.stored import chunk_entries
-from skyshard.registry.stored.plain_sql import GENERATION
+from skyshard.registry.stored.edition_sql import EDITION
+from skyshard.registry.stored.plain_sql import DIRECTORS, GENERATION
 from skyshard.registry.stored.store import Engines, Store
 
 
@@ -27,10 +28,25 @@ class Published(Store):
         with self._plain.reading() as connection:
             return int(connection.value(GENERATION))
 
+    def edition(self) -> str:
+        """A text that is another one after any change of databases, tables, transactions or replicas, also such that
+        queries do not see; empty where something changed a moment ago, so that it cannot tell yet."""
+        with self._plain.reading() as connection:
+            [(times, is_fresh)] = connection.rows(EDITION)
+        return "" if is_fresh else str(times)
+
     def names(self) -> DatabaseNames:
         """What databases are called at this moment."""
         with self._plain.reading() as connection:
             return read_names(connection)
+
+    def directors(self) -> dict[str, list[str]]:
+        """The directors that finished transactions brought, by the stored names of their databases."""
+        found: dict[str, list[str]] = {}
+        with self._plain.reading() as connection:
+            for database, name in connection.rows(DIRECTORS):
+                found.setdefault(str(database), []).append(str(name))
+        return found
 
     def databases(self) -> list[str]:
         return self.names().published

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from skyshard.catalog.layout import Role
 from skyshard.db.connection import quote_name
 from skyshard.registry.stored.database_names import REGISTRY_DATABASE
 from skyshard.registry.stored.lifecycle import TransactionState
@@ -43,6 +44,10 @@ TABLES = (
     "ORDER BY t.name"
 )
 """Arguments: a database, and a transaction whose own tables are read too; 0 for none."""
+DIRECTORS = (
+    f"SELECT t.`database`, t.name FROM {named('tables')} t JOIN {_X} ON x.id = t.transaction_id "
+    f"WHERE {_FINISHED} AND JSON_VALUE(t.layout, '$.role') = '{Role.DIRECTOR}' ORDER BY t.`database`, t.name"
+)
 SPREAD_DIRECTORS = f"SELECT t.`database`, t.name FROM {named('tables')} t WHERE t.keys_are_spread"
 LAST_TRANSACTION = f"SELECT MAX(x.id) FROM {_X} WHERE x.`database` = %s AND {_FINISHED} AND x.plan <> '{COMPACTION}'"
 """The last one that brought rows; a compaction brings none."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ BASE_STYLE = Path(skyshard.pages.__file__).parent / "templates" / "page.css"
 MEDIA = {
     ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".txt": "text/plain",
 }  # fmt: skip
+SKY_LEVEL = 1
+"""How hard a sky is packed: more takes longer than it saves."""
 MOST_DIGITS = 19
 """Of a query's number."""
 Answer = Callable[[Request], Awaitable[Response]]
@@ -73,7 +76,7 @@ class Page:
             Route(f"{BASE}/static/{{name}}", self._file),
             Route(f"{BASE}/live", self._guarded(self._stream)),
             Route(f"{BASE}/data/history", self._guarded(self._history)),
-            Route(f"{BASE}/data/sky/{{database}}", self._guarded(self._sky)),
+            Route(f"{BASE}/data/sky/{{database}}/{{table}}", self._guarded(self._sky)),
             Route(f"{BASE}/data/plan/{{number:int}}", self._guarded(self._plan)),
             Route(f"{BASE}/data/{{subject}}/{{name}}", self._guarded(self._story)),
             Route(f"{BASE}/stop/{{key}}", _own(self._guarded(self._stop)), methods=["POST"]),
@@ -127,8 +130,18 @@ class Page:
         return JSONResponse({"queries": shown, "has_more": len(found) == wanted.most})
 
     async def _sky(self, request: Request, who: Identity) -> Response:
-        found = await self._lanes.call(self._services.overview.sky, request.path_params["database"])
-        return JSONResponse({"skies": [asdict(one) for one in found]})
+        where = request.path_params
+        takes_packed = "gzip" in request.headers.get("accept-encoding", "")
+        headers = {"vary": "accept-encoding"} | ({"content-encoding": "gzip"} if takes_packed else {})
+        text = await self._lanes.look(self._sky_text, where["database"], where["table"], takes_packed)
+        return Response(text, media_type="application/json", headers=headers)
+
+    def _sky_text(self, database: str, table: str, is_packed: bool) -> bytes:
+        """JSON of what may be 150,000 chunks, for a thread."""
+        found = self._services.overview.sky(database, table)
+        lists = {field.name: getattr(found, field.name) for field in fields(found)}
+        text = json.dumps(lists, separators=(",", ":")).encode()
+        return gzip.compress(text, SKY_LEVEL) if is_packed else text
 
     async def _story(self, request: Request, who: Identity) -> Response:
         subject, name = request.path_params["subject"], request.path_params["name"]

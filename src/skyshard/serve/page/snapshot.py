@@ -43,6 +43,8 @@ class Part:
     period_s: float
     is_quick: bool = False
     """It waits for no other part that is not."""
+    share: float = SHARE
+    """Of a processor; more for what reads only what has changed."""
     due_s: float = 0.0
     took_s: float = 0.0
     """Of a processor, when it was asked last: what takes long only once, as the first time does, delays nothing."""
@@ -64,7 +66,7 @@ class Part:
         text = _as_json(found)
         bare = _as_json(without_statements(found)) if '"statement":' in text else text
         took_s = time.thread_time() - begun_s
-        self.due_s = now_s + max(self.period_s, min(took_s, self.took_s) / SHARE)
+        self.due_s = now_s + max(self.period_s, min(took_s, self.took_s) / self.share)
         self.took_s = took_s
         return Read(text, bare)
 
@@ -159,7 +161,7 @@ def parts_of(services: Services) -> tuple[Part, ...]:
         Part("queries", lambda: as_rows(overview.running()), 0.9, is_quick=True),
         Part("busy", overview.busy, 0.9, is_quick=True),
         Part("nodes", lambda: as_rows(overview.nodes()), 4.0),
-        Part("catalogs", lambda: as_rows(overview.catalogs()), 4.0),
+        Part("catalogs", lambda: as_rows(overview.catalogs()), 4.0, share=1.0),
         Part("transactions", lambda: as_rows(overview.transactions()), 1.9),
     )
 

@@ -91,7 +91,7 @@ def test_what_others_wrote_comes_with_its_licence(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/ui/live", "/ui/data/history", "/ui/data/sky/sky", "/ui/data/query/1", "/ui/data/node/node1"]
+    "path", ["/ui/live", "/ui/data/history", "/ui/data/sky/sky/Object", "/ui/data/query/1", "/ui/data/node/node1"]
 )
 def test_data_need_a_token(guarded: httpx.Client, path: str) -> None:
     """Without one nothing is said; the shell holds nothing."""
@@ -179,7 +179,7 @@ def test_a_query_is_measured_only_from_its_page(overview: PlayedOverview) -> Non
         ("/ui/data/history?state=done", "no state of a query"),
         ("/ui/data/history?since=yesterday", "no time"),
         ("/ui/data/history?below=-1", "no number"),
-        ("/ui/data/sky/other", "unknown database"),
+        ("/ui/data/sky/other/Object", "unknown database"),
         ("/ui/data/transaction/9", "no transaction 9"),
     ],
 )

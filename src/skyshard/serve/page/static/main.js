@@ -49,12 +49,12 @@ function showQueries(state) {
 /** The map is read again when a catalog has changed, or a node answers no more. */
 function readSky(state) {
   if (!state.catalogs || !state.nodes) return;
-  const names = state.catalogs.filter((one) => one.state === "published").map((one) => one.name);
+  const shown = state.catalogs.filter((one) => one.state === "published" && one.directors.length);
   const down = state.nodes.filter((one) => one.down_s !== null).map((one) => one.name);
-  const now = JSON.stringify([state.catalogs.map((one) => [one.name, one.changed_s, one.rows, one.lost]), down]);
+  const now = JSON.stringify([state.catalogs.map((one) => [one.name, one.directors, one.changed_s, one.rows, one.lost]), down]);
   if (now === published) return;
   published = now;
-  sky.read(names);
+  sky.offer(shown);
 }
 
 follow(show, tell);
