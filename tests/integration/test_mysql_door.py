@@ -26,6 +26,7 @@ from tests.support.authority import Authority
 from tests.support.binary_client import BinaryClient
 from tests.support.open_door import OpenDoor, WireAnswer, WireClient, open_door
 from tests.support.played_services import Keys, PlayedAnswer, PlayedQueries, played_services
+from tests.support.running_site import wait_until
 from tests.support.sky_services import sky_services
 from tests.support.small_catalog import write_small_catalog
 from tests.support.statement_cases import Case, read_cases
@@ -33,6 +34,7 @@ from tests.support.trouble_sky import DATABASE, Sky, build_sky
 
 from skyshard.cluster.door_server import DoorServer
 from skyshard.cluster.private_cluster import PrivateCluster
+from skyshard.db.connection import Account, connect
 from skyshard.serve.access import Identity, Scope
 from skyshard.serve.door import tls_context
 from skyshard.serve.mysql.describe import Describer
@@ -428,6 +430,93 @@ def test_the_query_of_a_client_that_goes_away_is_cancelled(endless: tuple[OpenDo
     client.raw._force_close()
     assert queries.is_over.wait(10)
     assert queries.closed.wait(10)
+    assert queries.cancelled == ["endless"]
+
+
+PROCESSES = "SELECT ID, TYPE, QUERY FROM information_schema.processlist"
+
+
+@pytest.mark.parametrize("is_prepared", [False, True])
+def test_what_sessions_run_is_listed_and_killed_by_its_number(
+    endless: tuple[OpenDoor, Endless], is_prepared: bool
+) -> None:
+    """As text and prepared; the number is that of its session, and the list is empty when it has ended."""
+    door, queries = endless
+    sql = "SELECT a FROM (SELECT 1 AS a) b"
+    with contextlib.closing(client_of(door)) as one, contextlib.closing(client_of(door)) as other:
+        assert other.ask(PROCESSES).rows == []
+        ask = BinaryClient(one.raw).ask if is_prepared else one.ask
+        asking = threading.Thread(target=ask, args=(sql,))
+        asking.start()
+        assert queries.is_waiting.wait(60)
+        number = str(one.raw.thread_id()).encode()
+        assert other.ask(PROCESSES).rows == [(number, b"SYNC", sql.encode())]
+        assert other.ask("SHOW PROCESSLIST").rows[0][0] == number
+        assert other.ask(f"KILL QUERY {number.decode()}").error == ()
+        asking.join()
+        assert queries.cancelled == ["endless"]
+        assert other.ask(PROCESSES).rows == []
+
+
+def test_what_another_token_runs_is_listed_without_its_statement(private_cluster: PrivateCluster) -> None:
+    """And is not theirs to kill, but an administrator's."""
+    queries, keys = Endless(), Keys(ann=Scope.QUERY, bob=Scope.QUERY, root=Scope.ADMIN)
+    services = replace(played_services(queries, keys), empty_server=DoorServer(private_cluster.folder))
+    with open_door(services) as opened, contextlib.ExitStack() as stack:
+        place = {"host": opened.host, "port": opened.port}
+        ann, bob, root = (
+            stack.enter_context(contextlib.closing(WireClient(user=key, password=key, **place)))
+            for key in ("ann", "bob", "root")
+        )
+        found: list[WireAnswer] = []
+        asking = threading.Thread(target=lambda: found.append(ann.ask("SELECT a FROM sky.Endless")))
+        asking.start()
+        assert queries.is_waiting.wait(60)
+        number = str(ann.raw.thread_id()).encode()
+        assert bob.ask(PROCESSES).rows == [(number, b"SYNC", b"")]
+        assert bob.ask(f"KILL {number.decode()}").error[0] == 1094
+        assert root.ask(PROCESSES).rows == [(number, b"SYNC", b"SELECT a FROM sky.Endless")]
+        assert root.ask(f"KILL QUERY {number.decode()}").error == ()
+        asking.join()
+        assert found[0].error[0] == 1317
+
+
+def test_nodes_stop_when_a_client_goes_away_amid_its_rows(
+    sky: Sky, door: OpenDoor, private_cluster: PrivateCluster
+) -> None:
+    """Some rows are there, others wait for a lock on a node: what waits there is ended while the lock is held."""
+    chunk = next(iter(sky.catalog_.tables["Object"].chunks))
+    node = sky.catalog_.tables["Object"].chunks[chunk].nodes[0]
+    with connect(private_cluster.endpoint(node), Account.ADMIN) as holder:
+        holder.execute(f"LOCK TABLES {DATABASE}.Object_{chunk} WRITE, {DATABASE}.Object_{chunk} AS o WRITE")
+        client = client_of(door, DATABASE)
+        packets = BinaryClient(client.raw)
+        packets.command(Command.QUERY, b"SELECT objectId, ra, decl FROM Object")
+        assert len([packets.payload() for _ in range(6)][5]) > 20  # behind their number, three columns and an end
+        wait_until(lambda: waiting_on(private_cluster, node, chunk) > 0, "a statement waits")
+        client.raw._force_close()
+        wait_until(lambda: waiting_on(private_cluster, node, chunk) == 0, "it is ended")
+        holder.execute("UNLOCK TABLES")
+
+
+def waiting_on(cluster: PrivateCluster, node: str, chunk: int) -> int:
+    """Statements over a chunk's table that a node works on."""
+    asked = f"SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '%Object\\_{chunk}%' "
+    with connect(cluster.endpoint(node), Account.ADMIN) as admin:
+        return int(admin.rows(f"{asked} AND id <> CONNECTION_ID()")[0][0])
+
+
+@pytest.mark.parametrize("more", [framed(bytes([Command.QUIT]), 0), framed(bytes([Command.PING]), 0) * 3])
+def test_a_client_that_goes_away_is_noticed_though_it_sent_more(endless: tuple[OpenDoor, Endless], more: bytes) -> None:
+    """The next command, or that it quits, before the answer had ended."""
+    door, queries = endless
+    client = client_of(door)
+    client.raw._sock.sendall(framed(bytes([Command.QUERY]) + b"SELECT a FROM sky.Endless", 0))
+    assert queries.is_waiting.wait(60)
+    client.raw._sock.sendall(more)
+    client.raw._force_close()
+    assert queries.is_over.wait(60)
+    assert queries.closed.wait(60)
     assert queries.cancelled == ["endless"]
 
 

@@ -17,6 +17,7 @@ from skyshard.serve.http.safety import Safety, answered_names
 from skyshard.serve.http.who_asks import Doorkeeper
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.metrics.routes import Monitoring
+from skyshard.serve.mysql.door_sessions import DoorSessions
 from skyshard.serve.mysql.mysql_door import MysqlDoor
 from skyshard.serve.page.routes import Page
 from skyshard.serve.qserv.contributed_files import Allowed
@@ -37,6 +38,7 @@ CSV, TAP = "/ingest/csv", "/tap/"
 """Beginnings of paths to which tables are brought."""
 RESUMED_S = 60.0
 """Between two looks for queries whose process is gone."""
+CONNECTIONS = "skyshard_wire_connections"
 KEPT_S = 7 * 86_400
 """So long results of submitted queries, and the jobs of TAP, are kept."""
 
@@ -58,6 +60,7 @@ class Work:
             services.tap, services.submissions, self.lanes, self.runs, self.keeper, limits, sources,
             is_open=settings.open,
         )  # fmt: skip
+        self.sessions = DoorSessions()
         self.page = Page(services, self.lanes, self.runs, self.keeper)
         self._resuming: asyncio.Task[None] | None = None
 
@@ -114,7 +117,7 @@ def _door(name: str, address: Address, work: Work, tls: ssl.SSLContext | None) -
     if name == HTTP:
         return HttpDoor(HTTP, address, safe_app(http_routes(work), work.settings), tls)
     if name == MYSQL:
-        return MysqlDoor(MYSQL, address, work.services, work.lanes, work.runs, tls)
+        return MysqlDoor(MYSQL, address, work.services, work.lanes, work.runs, tls, work.sessions)
     return _ingest_door(address, work, tls)
 
 
@@ -143,7 +146,8 @@ def http_routes(work: Work) -> Sequence[BaseRoute]:
     """What the HTTP door answers: the czar's REST at the root, TAP below ``/tap``, the page below ``/ui``, and what
     monitoring reads."""
     czar = CzarRest(work.services, work.lanes, work.runs, version=work.settings.qserv_version)
-    monitoring = Monitoring(work.services, work.lanes, work.keeper)
+    gauges = {CONNECTIONS: ("Sessions of the MySQL door.", lambda: float(len(work.sessions)))}
+    monitoring = Monitoring(work.services, work.lanes, work.keeper, gauges)
     return [*czar.routes(work.keeper), *monitoring.routes(), *work.tap.routes(), *work.page.routes()]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from skyshard.serve.lanes import AnswerStream, Lanes
 from skyshard.serve.mysql.asked_for import has_limit
 from skyshard.serve.mysql.definitions import Definition, definitions_of
 from skyshard.serve.mysql.describe import Describer
+from skyshard.serve.mysql.door_sessions import StatementNow
 from skyshard.serve.mysql.errors import error_packet, is_of_names
 from skyshard.serve.mysql.packets import eof, lenenc
 from skyshard.serve.mysql.row_packets import Piece
@@ -35,12 +37,14 @@ RowWriter = Callable[[pa.RecordBatch, Sequence[Definition], int, Encode], Iterat
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What answering needs; ``renew`` brings the empty tables up to date, and says of which generation they are."""
+    """What answering needs; ``renew`` brings the empty tables up to date, and says of which generation they are;
+    ``running`` notes a statement, of a text and a database, as long as it is answered."""
 
     services: Services
     lanes: Lanes
     describer: Describer
     renew: Callable[[], Awaitable[int]]
+    running: Callable[[str, str], AbstractContextManager[StatementNow]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +73,16 @@ async def send_catalog_answer(asking: Asking, client: Wire, statement: bytes, st
 
 async def send_answer(asking: Asking, client: Wire, asked: Asked, state: SessionState) -> None:
     """The same of a statement that has been read."""
+    with asking.running(asked.text, state.database) as running:
+        await _send_answer(asking, client, asked, state, running)
+
+
+async def _send_answer(asking: Asking, client: Wire, asked: Asked, state: SessionState, running: StatementNow) -> None:
     unanswered = client.sequence
     described = asyncio.ensure_future(_described(asking, asked))
     try:
         async with asking.lanes.answer(limited(asked.text, state.limit), state.database) as stream:
+            running.query = stream.query
             definitions = await _definitions(asking, *await described, asked.text, state, stream)
             await send_rows(client, stream, definitions, state.encode(), asked.rows)
     except SkyshardError as problem:

@@ -19,7 +19,7 @@ from skyshard.serve.mysql import errors
 from skyshard.serve.mysql.hello import Hello, Login, asks_clear_password, is_ssl_request, masked_hello
 from skyshard.serve.mysql.packets import HEADER, error, framed, is_error
 from skyshard.serve.mysql.server_session import ServerSession
-from skyshard.serve.mysql.wire import STREAM_BYTES, Wire, connect_socket
+from skyshard.serve.mysql.wire import STREAM_BYTES, Watched, Wire, connect_socket
 
 MOST_BYTES = 1 << 26
 """Of one command."""
@@ -139,6 +139,6 @@ async def _wire(accepted: socket.socket, tls: ssl.SSLContext | None) -> Wire:
     """Streams over an accepted socket, from here on."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=STREAM_BYTES)
-    protocol = asyncio.StreamReaderProtocol(reader)
+    protocol = Watched(reader, loop)
     transport, _ = await loop.connect_accepted_socket(lambda: protocol, accepted, ssl=tls)
-    return Wire(reader, asyncio.StreamWriter(transport, protocol, reader, loop), LOGIN_BYTES)
+    return Wire(reader, asyncio.StreamWriter(transport, protocol, reader, loop), LOGIN_BYTES, protocol.ended)

@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Callable
 
 from skyshard.basics.errors import SkyshardError
 from skyshard.db.connection import Account
-from skyshard.serve.access import Identity, OpenAccess
+from skyshard.serve.access import Identity, OpenAccess, Scope
 from skyshard.serve.door import Address
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.mysql import errors
+from skyshard.serve.mysql.door_sessions import DoorSessions
 from skyshard.serve.mysql.empty_tables import EmptyTables
 from skyshard.serve.mysql.login import Entrance, NotLetIn
 from skyshard.serve.mysql.packets import error, framed
@@ -42,14 +43,15 @@ class MysqlDoor:
         lanes: Lanes,
         runs: SubmittedRuns,
         tls: ssl.SSLContext | None = None,
+        sessions: DoorSessions | None = None,
     ) -> None:
         self.name = name
         self._address, self._tls = address, tls
         self._services, self._lanes = services, lanes
         self._server = services.empty_server
         self._tables = EmptyTables(self._server.endpoint, services.catalogs)
-        self._behind = Behind(services, lanes, runs, self._renew, self._kill)
-        self._sessions: dict[int, Session] = {}
+        self._sessions = DoorSessions() if sessions is None else sessions
+        self._behind = Behind(services, lanes, runs, self._sessions, self._renew, self._kill)
         self._tasks: set[asyncio.Task[None]] = set()
         self._accepting: list[asyncio.Task[None]] = []
         self._listening: socket.socket | None = None
@@ -74,12 +76,12 @@ class MysqlDoor:
         """As of ``Door``; sessions that are asked nothing are ended at once."""
         await self._stop_accepting()
         deadline = asyncio.get_running_loop().time() + seconds
-        for session in list(self._sessions.values()):
+        for session in list(self._sessions.open.values()):
             if not session.is_busy:
                 session.stop()
         while self._sessions and asyncio.get_running_loop().time() < deadline:
             await asyncio.wait(list(self._tasks), timeout=LINGER_S)
-            for session in list(self._sessions.values()):
+            for session in list(self._sessions.open.values()):
                 if not session.is_busy:
                     session.stop()
 
@@ -134,11 +136,8 @@ class MysqlDoor:
         except (NotLetIn, OSError, ValueError, TimeoutError, TooLong, SkyshardError):
             return
         session = Session(client, server, self._behind, self._server.endpoint.socket, who, thread)
-        self._sessions[thread] = session
-        try:
+        with self._sessions.entered(session):
             await session.run()
-        finally:
-            del self._sessions[thread]
 
     async def _send_away(self, accepted: socket.socket) -> None:
         with accepted, contextlib.suppress(OSError):
@@ -159,9 +158,9 @@ class MysqlDoor:
             await self._renew_quietly()
 
     async def _kill(self, who: Identity, thread: int, is_query: bool) -> bool:
-        """End what another session of a user runs, or that session; False if there is none."""
-        session = self._sessions.get(thread)
-        if session is None or session.who.name != who.name:
+        """End what another session of a user runs, or that session; False if there is none that they may end."""
+        session = self._sessions.open.get(thread)
+        if session is None or not (who.scope is Scope.ADMIN or session.who.name == who.name):
             return False
         if not session.stop_statement():
             await self._kill_on_server(thread)

@@ -17,6 +17,7 @@ from skyshard.serve.mysql.asked_for import AskedFor, Way, way_of
 from skyshard.serve.mysql.catalog_answer import send_rows
 from skyshard.serve.mysql.definitions import ColumnType, Definition, definitions_of
 from skyshard.serve.mysql.describe import Describer
+from skyshard.serve.mysql.door_sessions import DoorSessions
 from skyshard.serve.mysql.packets import eof, error, is_error, lenenc, ok, row
 from skyshard.serve.mysql.query_lists import (
     MOST_LISTED,
@@ -27,7 +28,7 @@ from skyshard.serve.mysql.query_lists import (
 )
 from skyshard.serve.mysql.session_state import SessionState
 from skyshard.serve.mysql.wire import Wire
-from skyshard.serve.services import Services
+from skyshard.serve.services import PastQuery, Services
 from skyshard.serve.submitted_runs import SubmittedRuns
 
 _TEXT_BYTES, _UTF8MB4 = 1024, 45
@@ -42,6 +43,8 @@ class Work(Protocol):
     def lanes(self) -> Lanes: ...
     @property
     def runs(self) -> SubmittedRuns: ...
+    @property
+    def sessions(self) -> DoorSessions: ...
 
 
 class QservStatements:
@@ -51,7 +54,8 @@ class QservStatements:
         self._client, self._who = client, who
         self._lanes, self._runs = work.lanes, work.runs
         self._describer, self._lister = describer, lister
-        self._submissions = work.services.submissions
+        self._submissions, self._running = work.services.submissions, work.services.overview.running
+        self._sessions = work.sessions
 
     async def answer(self, asked: AskedFor, text: str, state: SessionState) -> None:
         """Answer one of them; errors of ours come out."""
@@ -75,12 +79,18 @@ class QservStatements:
         for name in names:
             is_running = name.lower() == "processlist"
             queries = await self._lanes.call(self._submissions.last, MOST_LISTED, only_open=is_running)
+            queries = [*await self._at_once(), *queries] if is_running else queries
             for statement in list_statements(name, [one.shown_to(self._who) for one in queries]):
                 await self._lister.run(statement.encode("utf-8", "surrogateescape"), own)
         async for answer in self._lister.pass_on(sql.encode(), replace(state, charset="utf8mb4")):
             await self._client.send(errors.of_lists(answer) if is_error(answer) else answer)
         for name in names:
             await self._lister.run(drop_list(name).encode(), own)
+
+    async def _at_once(self) -> list[PastQuery]:
+        """What is answered at once by this process."""
+        running = await self._lanes.call(self._running)
+        return self._sessions.listed({one.key: one for one in running if one.number is None})
 
     async def _submit(self, asked: AskedFor, _: str, state: SessionState) -> None:
         if way_of(asked.text, state.database).way is not Way.CATALOG:

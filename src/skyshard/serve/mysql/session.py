@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +21,7 @@ from skyshard.serve.mysql import errors
 from skyshard.serve.mysql.asked_for import AskedFor, Way, way_of
 from skyshard.serve.mysql.catalog_answer import Asking, send_catalog_answer
 from skyshard.serve.mysql.describe import Describer
+from skyshard.serve.mysql.door_sessions import DoorSessions
 from skyshard.serve.mysql.packets import Command, error, ok
 from skyshard.serve.mysql.prepared import OF_STATEMENTS, PreparedStatements
 from skyshard.serve.mysql.qserv_statements import QservStatements
@@ -41,6 +43,7 @@ class Behind:
     services: Services
     lanes: Lanes
     runs: SubmittedRuns
+    sessions: DoorSessions
     renew: Callable[[], Awaitable[int]]
     """Brings the empty tables up to date; the registry's generation that they stand for."""
     kill: Callable[[Identity, int, bool], Awaitable[bool]]
@@ -56,7 +59,10 @@ class Session:
         self.who, self.thread = who, thread
         self._client, self._server, self._behind = client, server, behind
         self._describer, self._lister = Describer(socket), Describer(socket, LISTS_ACCOUNT)
-        self._asking = Asking(behind.services, behind.lanes, self._describer, behind.renew)
+        self._asking = Asking(
+            behind.services, behind.lanes, self._describer, behind.renew,
+            functools.partial(behind.sessions.running, who, thread),
+        )  # fmt: skip
         self._qserv = QservStatements(client, behind, who, self._describer, self._lister)
         self._prepared = PreparedStatements(client, self._asking)
         self._state: SessionState | None = None
@@ -84,7 +90,7 @@ class Session:
     async def close(self) -> None:
         """End it, and what it runs."""
         for task in (self._answering, self._next):
-            if task is not None and not task.done():
+            if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
         self._client.abort() if self.is_busy else await self._client.close()
@@ -110,11 +116,11 @@ class Session:
         return await task
 
     async def _answered(self, work: Coroutine[Any, Any, None]) -> None:
-        """Answer one command; a client that goes away meanwhile ends it."""
+        """Answer one command; a client that goes away meanwhile ends it, though it may have sent the next one."""
         self._answering = asyncio.ensure_future(work)
         self._next = asyncio.ensure_future(self._client.read())
-        await asyncio.wait((self._answering, self._next), return_when=asyncio.FIRST_COMPLETED)
-        if not self._answering.done() and self._next.exception() is None and self._next.result() is None:
+        await asyncio.wait((self._answering, self._client.ended), return_when=asyncio.FIRST_COMPLETED)
+        if not self._answering.done():
             self._answering.cancel()
         try:
             await self._answering

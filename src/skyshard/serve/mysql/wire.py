@@ -18,13 +18,39 @@ class TooLong(Exception):
     """The other end sent a payload of more bytes than it may."""
 
 
+class Watched(asyncio.StreamReaderProtocol):
+    """A protocol that says when the other end sends no more, whatever it has sent before."""
+
+    def __init__(self, reader: asyncio.StreamReader, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(reader, loop=loop)
+        self.ended: asyncio.Future[None] = loop.create_future()
+
+    def eof_received(self) -> bool | None:
+        self._end()
+        return super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end()
+        super().connection_lost(exc)
+
+    def _end(self) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+
 class Wire:
-    """Reads and writes payloads. ``most_bytes``: no payload that is read may be longer."""
+    """Reads and writes payloads. ``most_bytes``: no payload that is read may be longer. ``ended``: done when the other
+    end has gone."""
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most_bytes: int = MOST_BYTES
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        most_bytes: int = MOST_BYTES,
+        ended: asyncio.Future[None] | None = None,
     ) -> None:
         self._reader, self._writer = reader, writer
+        self.ended = ended or asyncio.get_running_loop().create_future()
         self._most_bytes = most_bytes
         self.sequence = 0
         """Of the packet that is to be sent next, when an answer is written."""

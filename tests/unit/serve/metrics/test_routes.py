@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import httpx2 as httpx
 import pytest
@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 from tests.support.played_services import PlayedHealth, PlayedMeasures, PlayedQueries, played_services
 
+from skyshard.serve.access import EVERYONE, Identity
 from skyshard.serve.doors import Work, http_routes, safe_app
 from skyshard.serve.serve_file import ServeFile
 from skyshard.serve.services import SECONDS, EndedSums
@@ -53,6 +54,32 @@ def test_a_scrape_shows_what_has_ended_and_what_is(client: httpx.Client) -> None
     assert (found["skyshard_chunks_scanned_total"], found["skyshard_bytes_merged_total"]) == (43, 5100)
     assert (found["skyshard_node_up node1"], found["skyshard_node_up node2"]) == (1, 0)
     assert (found["skyshard_ingest_rows_total"], found["skyshard_replicas good"]) == (15, 7)
+
+
+def test_sessions_of_the_mysql_door_are_counted() -> None:
+    """Those that are open now, of the process that is asked."""
+    work = Work(played_services(PlayedQueries({})), ServeFile(http="127.0.0.1:0", open=True))
+    with TestClient(safe_app(http_routes(work), work.settings), base_url="http://localhost") as client:
+        assert scraped(client)["skyshard_wire_connections"] == 0
+        with work.sessions.entered(PlayedSession(7)), work.sessions.entered(PlayedSession(8)):
+            assert scraped(client)["skyshard_wire_connections"] == 2
+        assert scraped(client)["skyshard_wire_connections"] == 0
+    work.lanes.close()
+
+
+@dataclass
+class PlayedSession:
+    """A session that nobody asks anything."""
+
+    thread: int
+    who: Identity = EVERYONE
+    is_busy: bool = False
+
+    def stop(self) -> None:
+        raise AssertionError
+
+    def stop_statement(self) -> bool:
+        raise AssertionError
 
 
 def test_counters_do_not_fall_when_the_history_forgets(client: httpx.Client, measures: PlayedMeasures) -> None:
