@@ -116,7 +116,7 @@ def test_a_dry_run_says_what_it_would_do_and_changes_nothing(old: PrivateCluster
     code, text = run(old, "cluster", "upgrade", "--dry-run", "--json")
     said = json.loads(text)
     assert (code, said["before"], said["after"], said["is_dry_run"]) == (0, 1, SCHEMA_VERSION, True)
-    assert [one["count"] for one in said["changes"]] == [6, 2, 3, 3, 5, 301, 2, 5, 1, 1]
+    assert [one["count"] for one in said["changes"]] == [6, 2, 3, 3, 5, 301, 2, 5, 1, 1, 1]
     assert content(old) == before
 
 

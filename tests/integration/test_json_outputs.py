@@ -72,6 +72,7 @@ def test_what_every_command_prints_is_described(cluster: PrivateCluster, tmp_pat
     key = json.loads(run("query", "SELECT objectId FROM Object LIMIT 1", *in_sky, form=True))["rows"][0][0]
     run("where-from", "json_sky", "Object", str(key))
     run("token create", "reader", "--scope", "ingest")
+    run("token quota", "reader", "--quota", "queries=4")
     run("token list")
     run("token revoke", "reader")
     run("compact", "json_sky")

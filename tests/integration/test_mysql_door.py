@@ -35,7 +35,7 @@ from tests.support.trouble_sky import DATABASE, Sky, build_sky
 from skyshard.cluster.door_server import DoorServer
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.db.connection import Account, connect
-from skyshard.serve.access import Identity, Scope
+from skyshard.serve.access import NO_QUOTA, Identity, Quota, Scope
 from skyshard.serve.door import tls_context
 from skyshard.serve.mysql.describe import Describer
 from skyshard.serve.mysql.packets import Command, framed
@@ -350,6 +350,9 @@ class OneToken:
     def identify(self, token: str) -> Identity | None:
         return Identity("ann", Scope.QUERY) if token == "ann's token" else None
 
+    def quota_of(self, name: str) -> Quota:
+        return NO_QUOTA
+
 
 def test_only_tokens_open_a_door_and_only_by_tls(private_cluster: PrivateCluster, tmp_path: Path) -> None:
     """Where tokens are asked for; whatever user is named, those of the server behind the door among them."""
@@ -358,7 +361,7 @@ def test_only_tokens_open_a_door_and_only_by_tls(private_cluster: PrivateCluster
     with open_door(services, tls_context(Path(tls.cert), Path(tls.key))) as opened:
         place = {"host": opened.host, "port": opened.port, "ssl": {"ca": tls.ca}}
         with contextlib.closing(WireClient(user="ann", password="ann's token", **place)) as client:
-            assert client.ask("SELECT CURRENT_USER()").rows == [(b"skyshard_door@localhost",)]
+            assert client.ask("SELECT CURRENT_USER()").rows == [(b"ann@localhost",)]
             assert client.ask("SET PASSWORD = PASSWORD('x')").error[0] == 4003
             with contextlib.closing(WireClient(user="other", password="ann's token", **place)) as again:
                 assert again.ask("SELECT 1").rows == [(b"1",)]

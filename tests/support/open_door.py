@@ -13,6 +13,7 @@ from typing import Any
 import pymysql
 from pymysql.cursors import SSCursor
 
+from skyshard.serve.admission import Admission
 from skyshard.serve.door import Address
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.mysql.mysql_door import MysqlDoor
@@ -42,8 +43,10 @@ def open_door(services: Services, tls: ssl.SSLContext | None = None) -> Iterator
     async def serve() -> None:
         loop, end = asyncio.get_running_loop(), asyncio.Event()
         lanes = Lanes(services.queries)
-        runs = SubmittedRuns(services.submissions, lanes)
-        door = MysqlDoor("mysql", Address("127.0.0.1", 0), services, lanes, runs, tls)
+        runs = SubmittedRuns(services.submissions, lanes, services.access)
+        door = MysqlDoor(
+            "mysql", Address("127.0.0.1", 0), services, lanes, runs, Admission(services.access, lanes), tls
+        )
         address = Address.of((await door.open()).removeprefix("mysql://").rstrip("/"))
         made.append(OpenDoor(address.host, address.port, door, loop))
         ready.set()

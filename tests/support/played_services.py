@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from skyshard.cli.serving.tap_services import CzarAdql
 from skyshard.db.connection import Endpoint
 from skyshard.ingest.sources.open_source import open_source
 from skyshard.registry.catalog.published_catalog import Catalog, CatalogSource
-from skyshard.serve.access import Access, Identity, OpenAccess, Scope
+from skyshard.serve.access import Access, Identity, OpenAccess, Quota, Scope
 from skyshard.serve.page_services import CatalogNow, NodeNow, RunningQuery, SkyNow, Subject, TransactionNow
 from skyshard.serve.services import EndedSums, LaneName, Open, PastQuery, Services, StateNow, UserTable, Wanted
 from skyshard.serve.tap_services import TapServices
+from skyshard.serve.user_limits import Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +106,15 @@ class PlayedSubmissions:
         )  # fmt: skip
         return number
 
-    def run(self, number: int) -> None:
+    def run(self, number: int, meter: Meter | None = None) -> None:
         row = replace(self.rows[number], begun_s=1001.0, ended_s=1003.5)
         try:
             with self.queries.open(row.statement, row.database) as answer:
-                rows = sum(batch.num_rows for batch in answer.batches)
+                rows = 0
+                for batch in answer.batches:
+                    if meter is not None:
+                        meter(batch)
+                    rows += batch.num_rows
             self.rows[number] = replace(
                 row, state="completed", lane="scan", chunks=4, chunks_done=4, rows=rows, bytes=80
             )
@@ -144,6 +149,9 @@ class PlayedSubmissions:
 
     def last(self, count: int, *, only_open: bool = False) -> list[PastQuery]:
         return [row for row in self.rows.values() if not only_open or row.ended_s is None][-count:]
+
+    def states(self, numbers: Collection[int]) -> dict[int, str]:
+        return {number: self.rows[number].state for number in numbers if number in self.rows}
 
     def find(self, wanted: Wanted) -> list[PastQuery]:
         found = [row for row in self.rows.values() if not wanted.states or row.state in wanted.states]
@@ -197,13 +205,17 @@ class PlayedMeasures:
 
 
 class Keys:
-    """Tokens by their text."""
+    """Tokens by their text, which is the name, too; ``quotas`` may be changed."""
 
     def __init__(self, **tokens: Scope) -> None:
         self._tokens = tokens
+        self.quotas: dict[str, Quota] = {}
 
     def identify(self, token: str) -> Identity | None:
-        return Identity(token, self._tokens[token]) if token in self._tokens else None
+        return Identity(token, self._tokens[token], self.quota_of(token)) if token in self._tokens else None
+
+    def quota_of(self, name: str) -> Quota:
+        return self.quotas.get(name, Quota())
 
 
 @dataclass

@@ -320,7 +320,12 @@ COMMANDS = (
         "token:create",
         "Make a token for the doors of `skyshard serve`; it is shown once, and kept as a digest.",
     ),
-    CommandRow("token list", "token:list_tokens", "List tokens: name, scope, when they were made."),
+    CommandRow("token list", "token:list_tokens", "List tokens: name, scope, quota, when they were made."),
+    CommandRow(
+        "token quota",
+        "token:change_quota",
+        "Give a token another quota, in place of the one that it has; without options that of the doors.",
+    ),
     CommandRow("token revoke", "token:revoke", "Forget a token; doors refuse it within a second."),
     CommandRow(
         "mono load",

@@ -23,6 +23,8 @@ from skyshard.db.connection import Account, quote_text
 SCRATCH_DATABASE = "skyshard_scratch"
 DOOR_ACCOUNT = "skyshard_door"
 """Of clients' sessions on the server behind the MySQL door only: it sees which tables there are, and reads none."""
+USERS_ROLE = "skyshard_door_users"
+"""There, too: what the accounts of single users may do, which is what that one may."""
 LISTS_ACCOUNT = "skyshard_lists"
 """There, too: it sees the same, and reads the lists of queries that the door makes for a statement."""
 LISTS_GRANT = (
@@ -49,6 +51,14 @@ _GRANTS = {
 """What each account may do; more than one host may have it."""
 OFF_HOST = (Account.ADMIN, Account.READER, Account.CARRIER)
 """The accounts of those who are not on the server's host; loaders are."""
+
+
+def user_account_statements(name: str) -> Iterator[str]:
+    """The statements that make the account of one user of the MySQL door."""
+    who = f"{quote_text(name)}@localhost"
+    yield f"CREATE USER IF NOT EXISTS {who}"
+    yield f"GRANT {USERS_ROLE} TO {who}"
+    yield f"SET DEFAULT ROLE {USERS_ROLE} FOR {who}"
 
 
 def account_statements(passwords: Mapping[Account, str] | None = None) -> Iterator[str]:

@@ -12,7 +12,7 @@ import re
 import shutil
 from pathlib import Path
 
-from skyshard.cluster.accounts import DOOR_ACCOUNT, LISTS_ACCOUNT, LISTS_GRANT
+from skyshard.cluster.accounts import DOOR_ACCOUNT, LISTS_ACCOUNT, LISTS_GRANT, USERS_ROLE
 from skyshard.cluster.cluster_folder import private_folder, socket_folder
 from skyshard.cluster.installation import Installation, find_mariadbd
 from skyshard.cluster.server import Server
@@ -64,6 +64,7 @@ class DoorServer:
             for account in (DOOR_ACCOUNT, LISTS_ACCOUNT):
                 admin.execute(f"CREATE USER IF NOT EXISTS {quote_name(account)}@localhost")
             admin.execute(LISTS_GRANT)
+            admin.execute(f"CREATE ROLE IF NOT EXISTS {USERS_ROLE}")
 
     def stop(self) -> None:
         """End it and remove all of it; safe when it does not run."""

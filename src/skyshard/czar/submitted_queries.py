@@ -22,7 +22,7 @@ from skyshard.basics.lazy import lazy_module
 from skyshard.czar.czar import Czar
 from skyshard.czar.plan.query_plan import Kind, Lane
 from skyshard.czar.result.answer import Answer, EndedStatement, QueryResult, QueryStats, ReadyAnswer, named
-from skyshard.czar.result.output import write_parquet, written_names
+from skyshard.czar.result.output import Check, write_parquet, written_names
 from skyshard.czar.result.query_progress import Cancelled, Running, left_of
 from skyshard.czar.run.scratch_tables import query_name
 from skyshard.host.atomic_files import new_file
@@ -141,8 +141,8 @@ class Submitted:
         held = self.open(number)
         return QueryResult(held.columns, pa.Table.from_batches(list(held.batches), held.schema), held.counted)
 
-    def run(self, number: int, czar: Czar) -> None:
-        """Answer a submitted query; its errors go to the history."""
+    def run(self, number: int, czar: Czar, check: Check | None = None) -> None:
+        """Answer a submitted query; its errors go to the history, those of ``check`` among them."""
         row = self._history.get(number)
         host, process, process_began = own_name().split()
         mine = {"host": host, "process": int(process), "process_began": int(process_began), "name": query_name()}
@@ -153,7 +153,7 @@ class Submitted:
                 czar.open(row["statement"], row["database"], query=str(mine["name"])) as answer,
                 self._watched(number, czar, answer.running),
             ):
-                path = self._write(number, answer)
+                path = self._write(number, answer, check)
             done = {**_counters(answer.running), "rows": pq.read_metadata(path).num_rows, "result": str(path)}
             done |= {"kind": str(answer.plan.kind), "lane": str(answer.plan.lane)}
             self._history.move(number, QueryEvent.COMPLETE, **done)
@@ -187,11 +187,11 @@ class Submitted:
             ended.set()
             thread.join()
 
-    def _write(self, number: int, answer: Answer) -> Path:
+    def _write(self, number: int, answer: Answer, check: Check | None) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{number}.parquet"
         with new_file(path) as draft:
-            write_parquet(answer, draft)
+            write_parquet(answer, draft, check)
         return path
 
     def delete(self, number: int) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from skyshard.registry.access.quotas import NO_QUOTA as NO_QUOTA
+from skyshard.registry.access.quotas import Quota as Quota
 from skyshard.registry.access.tokens import Scope as Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks: the name of a token, and its scope."""
+    """Who asks: the name of a token, its scope, and what it may have."""
 
     name: str
     scope: Scope
+    quota: Quota = NO_QUOTA
 
 
 EVERYONE = Identity("everyone", Scope.ADMIN)
@@ -25,9 +28,18 @@ class Access(Protocol):
     def identify(self, token: str) -> Identity | None:
         """Of an empty or unknown token: None. May ask a server: not for the event loop."""
 
+    def quota_of(self, name: str) -> Quota:
+        """What somebody may have whose token is not here; of an unknown name that of everybody. May ask a server."""
+
 
 class OpenAccess:
-    """Everybody may do everything, as on a loopback address that was opened so."""
+    """Everybody may do everything, as on a loopback address that was opened so; a quota holds for all together."""
+
+    def __init__(self, quota: Quota = NO_QUOTA) -> None:
+        self._quota = quota
 
     def identify(self, token: str) -> Identity | None:
-        return EVERYONE
+        return replace(EVERYONE, quota=self._quota)
+
+    def quota_of(self, name: str) -> Quota:
+        return self._quota

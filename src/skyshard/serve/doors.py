@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp
 
 from skyshard.basics.errors import SkyshardError
+from skyshard.serve.admission import Admission
 from skyshard.serve.door import Address, Door, tls_context
 from skyshard.serve.http.http_door import HttpDoor
 from skyshard.serve.http.safety import Safety, answered_names
@@ -50,14 +51,15 @@ class Work:
         self.services = services
         self.settings = settings
         self.lanes = Lanes(services.queries, interactive=settings.interactive_threads, scan=settings.scan_threads)
-        self.runs = SubmittedRuns(services.submissions, self.lanes)
-        self.keeper = Doorkeeper(services.access, self.lanes)
+        self.runs = SubmittedRuns(services.submissions, self.lanes, services.access)
+        self.admission = Admission(services.access, self.lanes)
+        self.keeper = Doorkeeper(self.admission)
         rows, most_rows, uploaded = settings.tap_rows, settings.tap_most_rows, settings.tap_upload_rows
         most_bytes = int(settings.tap_upload_mb * 1e6)
         limits = Limits(rows, most_rows, settings.tap_duration_s, KEPT_S, uploaded, most_bytes)
         sources = UploadSources(most_bytes, settings.tap_upload_hosts, has_loopback=settings.open)
         self.tap = TapDoor(
-            services.tap, services.submissions, self.lanes, self.runs, self.keeper, limits, sources,
+            services.tap, services.submissions, self.lanes, self.runs, self.keeper, services.access, limits, sources,
             is_open=settings.open,
         )  # fmt: skip
         self.sessions = DoorSessions()
@@ -117,7 +119,7 @@ def _door(name: str, address: Address, work: Work, tls: ssl.SSLContext | None) -
     if name == HTTP:
         return HttpDoor(HTTP, address, safe_app(http_routes(work), work.settings), tls)
     if name == MYSQL:
-        return MysqlDoor(MYSQL, address, work.services, work.lanes, work.runs, tls, work.sessions)
+        return MysqlDoor(MYSQL, address, work.services, work.lanes, work.runs, work.admission, tls, work.sessions)
     return _ingest_door(address, work, tls)
 
 

@@ -1,7 +1,8 @@
 """The czar beside the event loop: bounded threads for look-ups, others for scans, and their rows as they come.
 
 Rules: an answer is opened, read and closed in one thread. A reader that is slow slows its thread, which holds no more
-than ``AHEAD`` batches; a reader that goes away has its query cancelled on all servers at once.
+than ``AHEAD`` batches; a reader that goes away has its query cancelled on all servers at once. Whoever asks has a seat
+while it is answered, and gets no more than their quota.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ import pyarrow as pa
 from skyshard.basics.errors import SkyshardError, UserError
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import DOOR_FAILED
+from skyshard.serve.access import Identity
 from skyshard.serve.services import OpenAnswer, Queries
+from skyshard.serve.user_limits import Meter, Seats
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,6 +43,7 @@ class Lanes:
         """For what must not wait behind answers: states, cancelling."""
         self._watching = ThreadPoolExecutor(4, "door-page")
         """For what is shown to those who look, which may wait for a node that is silent."""
+        self.seats = Seats()
         self.ending = threading.Event()
         """Set when the process ends; work that may take long looks at it."""
 
@@ -82,24 +86,37 @@ class Lanes:
         self._scan.submit(function, *args, **kwargs).add_done_callback(_log_failure)
 
     @contextlib.asynccontextmanager
-    async def answer(self, sql: str, database: str = "") -> AsyncIterator[AnswerStream]:
+    async def answer(
+        self, sql: str, database: str = "", *, who: Identity, more_rows: int = 0
+    ) -> AsyncIterator[AnswerStream]:
         """A statement's rows as they come. Leaving it before the end cancels the query.
 
+        Args:
+            more_rows: so many may come beyond the quota; the caller cuts them off.
+
         Raises:
-            SkyshardError: as of the czar, here and while reading.
+            SkyshardError: as of the czar, here and while reading; OverQuota: too many are answered already.
         """
         loop = asyncio.get_running_loop()
-        lane, open_it = await loop.run_in_executor(self._interactive, self._queries.prepare, sql, database)
-        async with self._stream(self._scan if lane == "scan" else self._interactive, open_it) as stream:
-            yield stream
+        with self.seats.taken(who.name, who.quota):
+            lane, open_it = await loop.run_in_executor(self._interactive, self._queries.prepare, sql, database)
+            pool = self._scan if lane == "scan" else self._interactive
+            async with self._stream(pool, open_it, Meter(who.name, who.quota, more_rows)) as stream:
+                yield stream
 
     @contextlib.asynccontextmanager
     async def opened(
-        self, open_it: Callable[[], contextlib.AbstractContextManager[OpenAnswer]]
+        self,
+        open_it: Callable[[], contextlib.AbstractContextManager[OpenAnswer]],
+        *,
+        who: Identity,
+        more_rows: int = 0,
     ) -> AsyncIterator[AnswerStream]:
         """The same of an answer that is opened otherwise; it may be a scan."""
-        async with self._stream(self._scan, open_it) as stream:
-            yield stream
+        meter = Meter(who.name, who.quota, more_rows)
+        with self.seats.taken(who.name, who.quota):
+            async with self._stream(self._scan, open_it, meter) as stream:
+                yield stream
 
     @contextlib.asynccontextmanager
     async def held(self, context: contextlib.AbstractContextManager[T]) -> AsyncIterator[T]:
@@ -118,15 +135,18 @@ class Lanes:
 
     @contextlib.asynccontextmanager
     async def ready(self, open_it: Callable[[], OpenAnswer]) -> AsyncIterator[AnswerStream]:
-        """The rows of an answer that was given before, such as the result of a submitted query."""
+        """The rows of an answer that was given before, within its quota, such as the result of a submitted query."""
         async with self._stream(self._interactive, lambda: contextlib.nullcontext(open_it())) as stream:
             yield stream
 
     @contextlib.asynccontextmanager
     async def _stream(
-        self, pool: ThreadPoolExecutor, open_it: Callable[[], contextlib.AbstractContextManager[OpenAnswer]]
+        self,
+        pool: ThreadPoolExecutor,
+        open_it: Callable[[], contextlib.AbstractContextManager[OpenAnswer]],
+        meter: Meter | None = None,
     ) -> AsyncIterator[AnswerStream]:
-        stream = AnswerStream(asyncio.get_running_loop())
+        stream = AnswerStream(asyncio.get_running_loop(), meter)
         produced = pool.submit(stream.produce, open_it)
         try:
             await stream.begun
@@ -168,8 +188,9 @@ class AnswerStream:
     schema: pa.Schema
     query = ""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, meter: Meter | None = None) -> None:
         self._loop = loop
+        self._meter = meter
         self.begun: asyncio.Future[None] = loop.create_future()
         self._ready: asyncio.Queue[pa.RecordBatch | BaseException | None] = asyncio.Queue()
         self._room = threading.Semaphore(AHEAD)
@@ -198,6 +219,8 @@ class AnswerStream:
                 self._check()
                 self._loop.call_soon_threadsafe(self._begin)
                 for batch in answer.batches:
+                    if self._meter is not None:
+                        self._meter(batch)
                     self._put(batch)
         except BaseException as error:
             ended = error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,11 +10,30 @@ from pydantic import Field, field_validator
 
 from skyshard.basics.errors import UserError
 from skyshard.catalog.strict_files import NamedKeys, broken_rule, read_located
+from skyshard.registry.access.quotas import QUOTAS, Quota
 from skyshard.serve.door import Address
 
 HTTP, MYSQL, INGEST = "http", "mysql", "ingest"
 DOORS = (HTTP, MYSQL, INGEST)
 OLDEST_QSERV, NEWEST_QSERV = 12, 55
+
+
+class UserQuota(NamedKeys):
+    """What each user may have whose token says nothing else; 0: no limit."""
+
+    queries: int = Field(default=0, ge=0)
+    """Under way at a time, submitted ones that have not ended among them."""
+    rows: int = Field(default=0, ge=0)
+    """Of an answer."""
+    answer_mb: float = Field(default=0.0, ge=0)
+    """Of an answer, as its rows are in memory, in megabytes."""
+    results: int = Field(default=0, ge=0)
+    """Of submitted queries and jobs, kept or still to come."""
+    upload_mb: float = Field(default=0.0, ge=0)
+    """Of what comes with a query of TAP or as a table of Qserv's REST, in megabytes."""
+
+    def as_quota(self) -> Quota:
+        return Quota(**self.model_dump())
 
 
 class ServeFile(NamedKeys):
@@ -45,6 +64,8 @@ class ServeFile(NamedKeys):
     """The largest body of a request that brings no rows, in megabytes."""
     upload_mb: float = Field(default=2048.0, gt=0)
     """The largest table that a client may bring, in megabytes."""
+    quota: UserQuota = UserQuota()
+    """Of each user."""
     tap_rows: int = Field(default=1_000_000, ge=1)
     """Rows that TAP gives where a client does not say how many."""
     tap_most_rows: int = Field(default=100_000_000, ge=1)
@@ -85,6 +106,11 @@ class ServeFile(NamedKeys):
             if name in said:
                 Address.of(said[name])
         return self.model_copy(update=said)
+
+    def with_quota(self, words: Iterable[str]) -> ServeFile:
+        """The same with what options say of the quota. UserError: a word is none."""
+        wanted = Quota.of(words).over(self.quota.as_quota())
+        return self.model_copy(update={"quota": UserQuota(**{name: getattr(wanted, name) for name in QUOTAS})})
 
     def address(self, door: str) -> Address | None:
         """Where one of ``DOORS`` listens; None: it is closed."""

@@ -6,7 +6,7 @@ Rules: every call here is synchronous and may wait for servers: doors call them 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from skyshard.serve.access import Access, Identity, Scope
 from skyshard.serve.open_answer import OpenAnswer as OpenAnswer
 from skyshard.serve.page_services import Overview
 from skyshard.serve.tap_services import TapServices
+from skyshard.serve.user_limits import Meter
 
 LaneName = Literal["interactive", "scan"]
 Open = Callable[[], AbstractContextManager["OpenAnswer"]]
@@ -106,8 +107,8 @@ class Submissions(Protocol):
     def submit(self, sql: str, database: str, owner: str) -> int:
         """Note a statement of somebody, which the caller has to :meth:`run`."""
 
-    def run(self, number: int) -> None:
-        """Answer a submitted statement; its errors go to the history."""
+    def run(self, number: int, meter: Meter | None = None) -> None:
+        """Answer a submitted statement; its errors, the meter's among them, go to the history."""
 
     def left_over(self) -> Sequence[int]:
         """Statements that a process noted and, as it ended, did not run."""
@@ -132,6 +133,9 @@ class Submissions(Protocol):
 
     def find(self, wanted: Wanted) -> list[PastQuery]:
         """Newest first."""
+
+    def states(self, numbers: Collection[int]) -> Mapping[int, str]:
+        """The states of some queries; without those that the history does not have."""
 
 
 class Catalogs(Protocol):

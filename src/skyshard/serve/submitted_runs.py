@@ -13,28 +13,57 @@ import threading
 from collections.abc import Sequence
 
 from skyshard.basics.errors import SkyshardError, UserError
-from skyshard.serve.access import Identity
+from skyshard.serve.access import Access, Identity
 from skyshard.serve.lanes import Lanes
-from skyshard.serve.services import PastQuery, Submissions
+from skyshard.serve.services import PastQuery, Submissions, Wanted
+from skyshard.serve.user_limits import Meter, require_room
 
 
 class SubmittedRuns:
-    """Runs queries, and knows which of them have not ended."""
+    """Runs queries, and knows which of them have not ended. A query has a seat of its owner's until it has ended."""
 
-    def __init__(self, submissions: Submissions, lanes: Lanes) -> None:
+    def __init__(self, submissions: Submissions, lanes: Lanes, access: Access) -> None:
         self._submissions = submissions
         self._lanes = lanes
+        self._access = access
+        self._submitting = threading.Lock()
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._taken_over: set[int] = set()
         """Those of other processes that no thread has begun."""
         self._lock = threading.Lock()
         self._is_closed = False
 
-    async def submit(self, sql: str, database: str, owner: str) -> int:
-        """Note a statement, and have it answered; returns its number at once."""
-        number = await self._lanes.call(self._submissions.submit, sql, database, owner)
-        self._begin(number)
+    async def submit(self, sql: str, database: str, owner: str, *, more_rows: int = 0, kept: int = 0) -> int:
+        """Note a statement, and have it answered; returns its number at once.
+
+        Args:
+            more_rows: so many may come beyond the owner's quota; the caller cuts them off.
+            kept: results of the owner that are kept elsewhere.
+
+        Raises:
+            OverQuota: the owner has too many queries under way, or too many results.
+        """
+        quota = await self._lanes.call(self._access.quota_of, owner)
+        self._lanes.seats.take(owner, quota)
+        try:
+            number = await self._lanes.call(self._submit, sql, database, owner, kept)
+        except BaseException:
+            self._lanes.seats.leave(owner)
+            raise
+        self._begin(number, owner, more_rows)
         return number
+
+    def _submit(self, sql: str, database: str, owner: str, kept: int) -> int:
+        with self._submitting:  # what is counted is there before the next one counts
+            self.require_room(owner, kept)
+            return self._submissions.submit(sql, database, owner)
+
+    def require_room(self, owner: str, kept: int) -> None:
+        """OverQuota where somebody, with so many results elsewhere, keeps as many as they may. May ask a server."""
+        quota = self._access.quota_of(owner)
+        if quota.results:
+            wanted = Wanted(states=("queued", "executing", "completed"), owner=owner, most=quota.results)
+            require_room(owner, quota, len(self._submissions.find(wanted)) + kept)
 
     async def known(self, number: int, who: Identity) -> PastQuery:
         """A query that somebody may see, end and forget.
@@ -53,24 +82,31 @@ class SubmittedRuns:
         numbers = [number for number in left if number not in self._under_way]
         self._taken_over.update(numbers)
         for number in numbers:
-            self._begin(number)
+            owner = (await self._lanes.call(self._submissions.status, number)).owner
+            self._lanes.seats.take_anyhow(owner)
+            self._begin(number, owner, 1)  # one of TAP asks for one row more, to see that there are more
         return numbers
 
-    def _begin(self, number: int) -> None:
-        task = asyncio.get_running_loop().create_task(self._run(number), name=f"query-{number}")
+    def _begin(self, number: int, owner: str, more_rows: int) -> None:
+        """Answer a query whose seat is taken."""
+        task = asyncio.get_running_loop().create_task(self._run(number, owner, more_rows), name=f"query-{number}")
         self._under_way[number] = task
-        task.add_done_callback(lambda _: self._under_way.pop(number, None))
+        task.add_done_callback(lambda _: self._ended(number, owner))
 
-    async def _run(self, number: int) -> None:
+    def _ended(self, number: int, owner: str) -> None:
+        self._under_way.pop(number, None)
+        self._lanes.seats.leave(owner)
+
+    async def _run(self, number: int, owner: str, more_rows: int) -> None:
         with contextlib.suppress(SkyshardError):  # they are in the history
-            await self._lanes.work(self._run_now, number)
+            await self._lanes.work(self._run_now, number, owner, more_rows)
 
-    def _run_now(self, number: int) -> None:
+    def _run_now(self, number: int, owner: str, more_rows: int) -> None:
         with self._lock:
             if self._is_closed and number in self._taken_over:
                 return
             self._taken_over.discard(number)
-        self._submissions.run(number)
+        self._submissions.run(number, Meter(owner, self._access.quota_of(owner), more_rows))
 
     async def drain(self, seconds: float) -> None:
         """Wait so long at most for what is under way."""

@@ -13,6 +13,7 @@ import pytest
 from tests.support.played_services import PlayedQueries
 
 from skyshard.basics.errors import ClusterError, UserError
+from skyshard.serve.access import EVERYONE
 from skyshard.serve.lanes import AHEAD, Lanes
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ def test_all_rows_come_in_order(queries: PlayedQueries) -> None:
     """Whatever the number of batches; nothing is cancelled at the end."""
 
     async def work(lanes: Lanes) -> pa.Table:
-        async with lanes.answer("numbers") as stream:
+        async with lanes.answer("numbers", who=EVERYONE) as stream:
             assert stream.columns == ("n",)
             return pa.Table.from_batches([batch async for batch in stream], stream.schema)
 
@@ -52,7 +53,7 @@ def test_a_slow_reader_slows_the_thread(queries: PlayedQueries) -> None:
     """Batches that nobody has taken are few."""
 
     async def work(lanes: Lanes) -> None:
-        async with lanes.answer("numbers") as stream:
+        async with lanes.answer("numbers", who=EVERYONE) as stream:
             taken = 0
             async for _ in stream:
                 taken += 1
@@ -65,7 +66,7 @@ def test_a_reader_that_leaves_has_its_query_cancelled(queries: PlayedQueries) ->
     """The answer is closed when the reader is gone, its rows are not read to the end."""
 
     async def work(lanes: Lanes) -> None:
-        async with lanes.answer("numbers") as stream:
+        async with lanes.answer("numbers", who=EVERYONE) as stream:
             async for _ in stream:
                 break
         assert queries.closed.is_set()
@@ -79,7 +80,7 @@ def test_an_error_of_the_plan_comes_at_once(queries: PlayedQueries) -> None:
     """It is the czar's own, to be said in words."""
 
     async def work(lanes: Lanes) -> None:
-        async with lanes.answer("wrong"):
+        async with lanes.answer("wrong", who=EVERYONE):
             raise AssertionError("it began")
 
     with pytest.raises(UserError, match="no"):
@@ -97,7 +98,7 @@ def test_an_error_between_rows_ends_the_rows() -> None:
     came: list[int] = []
 
     async def work(lanes: Lanes) -> None:
-        async with lanes.answer("numbers") as stream:
+        async with lanes.answer("numbers", who=EVERYONE) as stream:
             async for batch in stream:
                 came[:] = [*came, batch.num_rows]
 
@@ -113,7 +114,7 @@ def test_a_cancelled_task_leaves_no_thread_at_work(queries: PlayedQueries) -> No
         begun = asyncio.Event()
 
         async def read() -> None:
-            async with lanes.answer("numbers") as stream:
+            async with lanes.answer("numbers", who=EVERYONE) as stream:
                 async for _ in stream:
                     begun.set()
                     await asyncio.Event().wait()

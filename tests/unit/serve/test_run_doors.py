@@ -24,6 +24,7 @@ from tests.support.played_services import PlayedQueries, PlayedSubmissions, play
 
 from skyshard.basics.errors import UserError
 from skyshard.serve import doors
+from skyshard.serve.access import OpenAccess
 from skyshard.serve.door import tls_context
 from skyshard.serve.doors import Work, build_house
 from skyshard.serve.lanes import Lanes
@@ -32,6 +33,7 @@ from skyshard.serve.serve_file import ServeFile
 from skyshard.serve.services import PastQuery
 from skyshard.serve.submitted_runs import SubmittedRuns
 from skyshard.serve.tap.jobs import JobFolder, new_job
+from skyshard.serve.user_limits import Meter
 
 QUERIES = PlayedQueries({"one": pa.table({"n": [1]})})
 
@@ -220,7 +222,7 @@ def test_what_was_taken_over_and_waits_is_left_to_others() -> None:
     begun, go = threading.Event(), threading.Event()
 
     class Slow(PlayedSubmissions):
-        def run(self, number: int) -> None:
+        def run(self, number: int, meter: Meter | None = None) -> None:
             begun.set()
             go.wait()
 
@@ -232,7 +234,7 @@ def test_what_was_taken_over_and_waits_is_left_to_others() -> None:
 
     async def run() -> None:
         lanes = Lanes(QUERIES, scan=1)
-        runs = SubmittedRuns(submissions, lanes)
+        runs = SubmittedRuns(submissions, lanes, OpenAccess())
         mine = await runs.submit("one", "", "")
         await asyncio.to_thread(begun.wait)
         theirs = submissions.submit("one", "", "")

@@ -21,6 +21,9 @@ def serve(
         Path | None, typer.Option(help="PEM file for TLS, needed off loopback.", show_default=False)
     ] = None,
     key: Annotated[Path | None, typer.Option(help="PEM file of its key.", show_default=False)] = None,
+    quota: Annotated[
+        list[str] | None, typer.Option("--quota", metavar="NAME=NUMBER", help="What each user may have at most.")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="serve.yaml: all settings; options win over it.", show_default=False)
     ] = None,
@@ -40,7 +43,7 @@ def serve(
         "http": http, "mysql": mysql, "ingest": ingest, "open": open, "certificate": certificate, "key": key,
     }  # fmt: skip
     file = read_serve_file(config) if config else ServeFile()
-    settings = file.with_options(given).checked()
+    settings = file.with_options(given).with_quota(quota or ()).checked()
     with skyshard.Testbed(cluster) as testbed:
         services = open_services(testbed, settings)
         run_doors(lambda: build_house(services, settings), tell, drain_s=settings.drain_s)

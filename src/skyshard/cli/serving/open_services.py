@@ -18,7 +18,8 @@ from skyshard.serve.services import Services
 
 def open_services(testbed: skyshard.Testbed, settings: ServeFile) -> Services:
     """What doors ask; nothing is asked yet."""
-    access = OpenAccess() if settings.open else TokenAccess(testbed)
+    quota = settings.quota.as_quota()
+    access = OpenAccess(quota) if settings.open else TokenAccess(testbed, quota)
     return Services(
         TestbedQueries(testbed), TestbedSubmissions(testbed), TestbedCatalogs(testbed), access, TestbedHealth(testbed),
         TestbedMeasures(testbed), tap_services(testbed), TestbedUserTables(testbed), TestbedIngests(testbed),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -11,6 +11,7 @@ import skyshard
 from skyshard.registry.catalog.published_catalog import Catalog
 from skyshard.registry.history.query_history import HistoryRow
 from skyshard.serve.services import LaneName, Open, OpenAnswer, PastQuery, Wanted
+from skyshard.serve.user_limits import Meter
 
 LEFT_OVER_S = 60.0
 """A query that has waited so long for its process has none."""
@@ -63,8 +64,8 @@ class TestbedSubmissions:
     def submit(self, sql: str, database: str, owner: str) -> int:
         return self._testbed.submitted.submit(sql, database, owner)
 
-    def run(self, number: int) -> None:
-        self._testbed.submitted.run(number, self._testbed.czar)
+    def run(self, number: int, meter: Meter | None = None) -> None:
+        self._testbed.submitted.run(number, self._testbed.czar, meter)
 
     def left_over(self) -> Sequence[int]:
         waiting = self._testbed.registry.history.last(_MOST_OPEN, only_open=True)
@@ -94,6 +95,9 @@ class TestbedSubmissions:
             until_s=wanted.until_s, below=wanted.below, owner=wanted.owner,
         )  # fmt: skip
         return [past_query(row) for row in found]
+
+    def states(self, numbers: Collection[int]) -> Mapping[int, str]:
+        return self._testbed.registry.history.states(numbers)
 
 
 class TestbedCatalogs:

@@ -25,7 +25,12 @@ from skyshard.cli.terminal.json_models.catalog_outputs import (
 )
 from skyshard.cli.terminal.json_models.cluster_outputs import ClusterCheckOutput, ClusterStatus, ClusterUpgrade
 from skyshard.cli.terminal.json_models.database_outputs import AliasOutput, DatabaseOutput, DropOutput, RenameOutput
-from skyshard.cli.terminal.json_models.door_outputs import TokenMadeOutput, TokenOutput, TokenRevokedOutput
+from skyshard.cli.terminal.json_models.door_outputs import (
+    TokenMadeOutput,
+    TokenOutput,
+    TokenQuotaOutput,
+    TokenRevokedOutput,
+)
 from skyshard.cli.terminal.json_models.ingest_outputs import (
     AbortOutput,
     CheckOutput,
@@ -131,6 +136,7 @@ OUTPUTS: Mapping[str, Any] = {
     "synth": SynthOutput,
     "token create": TokenMadeOutput,
     "token list": list[TokenOutput],
+    "token quota": TokenQuotaOutput,
     "token revoke": TokenRevokedOutput,
     "transactions": list[TransactionOutput],
     "transactions abort": AbortOutput,

@@ -30,11 +30,17 @@ FEW_CELLS = 1000
 TSV_ESCAPES = ((b"\\", b"\\\\"), (b"\t", b"\\t"), (b"\n", b"\\n"), (b"\r", b"\\r"), (b"\0", b"\\0"))
 
 
-def write_parquet(answer: Answer | ReadyAnswer, path: Path) -> None:
+Check = Callable[[pa.RecordBatch], None]
+"""Raises where rows must not be written."""
+
+
+def write_parquet(answer: Answer | ReadyAnswer, path: Path, check: Check | None = None) -> None:
     """A Parquet file; :func:`written_names` gives its columns their names again where these repeat."""
     schema = _file_schema(answer)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for batch in answer.batches:
+            if check is not None:
+                check(batch)
             writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
 
 

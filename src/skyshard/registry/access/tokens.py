@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from skyshard.basics.errors import UserError
+from skyshard.registry.access.quotas import NO_QUOTA, Quota
 from skyshard.registry.stored import token_sql
 from skyshard.registry.stored.store import Store
 
@@ -47,6 +48,7 @@ class TokenRow:
     scope: Scope
     digest: str
     made_s: float
+    quota: Quota = NO_QUOTA
 
 
 def digest_of(token: str) -> str:
@@ -64,8 +66,8 @@ def find_token(token: str, rows: Sequence[TokenRow]) -> TokenRow | None:
 class Tokens(Store):
     """Reads and writes of the table ``tokens``."""
 
-    def create(self, name: str, scope: Scope) -> str:
-        """Make a token; what it is called is for those who revoke it.
+    def create(self, name: str, scope: Scope, quota: Quota = NO_QUOTA) -> str:
+        """Make a token; what it is called is for those who revoke it; what ``quota`` does not say, doors say.
 
         Raises:
             UserError: the name is taken, or none that a token may have.
@@ -77,7 +79,7 @@ class Tokens(Store):
             )
         token = f"{PREFIX}{secrets.token_urlsafe(32)}"
         with self._plain.writing() as connection:
-            if not connection.execute(token_sql.MAKE_TOKEN, [name, str(scope), digest_of(token)]):
+            if not connection.execute(token_sql.MAKE_TOKEN, [name, str(scope), digest_of(token), quota.text]):
                 raise UserError(f"there is a token '{name}'", remedy=f"revoke it first: skyshard token revoke {name}")
         return token
 
@@ -85,10 +87,24 @@ class Tokens(Store):
         """By name."""
         with self._plain.reading() as connection:
             rows = connection.rows(token_sql.TOKENS)
-        return [TokenRow(str(name), Scope(scope), str(digest), float(made)) for name, scope, digest, made in rows]
+        return [
+            TokenRow(str(name), Scope(scope), str(digest), float(made), Quota.of(str(quota).split()))
+            for name, scope, digest, made, quota in rows
+        ]
+
+    def set_quota(self, name: str, quota: Quota) -> None:
+        """Give a token another quota; UserError if there is none of the name."""
+        if name not in (row.name for row in self.all()):
+            raise _no_token(name)
+        with self._plain.writing() as connection:
+            connection.execute(token_sql.SET_QUOTA, [quota.text, name])
 
     def revoke(self, name: str) -> None:
         """Forget a token; UserError if there is none of the name."""
         with self._plain.writing() as connection:
             if not connection.execute(token_sql.REVOKE_TOKEN, [name]):
-                raise UserError(f"there is no token '{name}'", remedy="skyshard token list shows them")
+                raise _no_token(name)
+
+
+def _no_token(name: str) -> UserError:
+    return UserError(f"there is no token '{name}'", remedy="skyshard token list shows them")

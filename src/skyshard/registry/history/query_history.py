@@ -7,7 +7,7 @@ cannot both end a query. Statements that are answered at once are written when t
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from skyshard.basics.errors import UserError
@@ -20,6 +20,7 @@ from skyshard.registry.stored.plain_sql import HISTORY, HISTORY_FLAGS
 
 WRITTEN_ROWS = 8
 """Rows of one INSERT: a longer text takes the interpreter from the queries for longer than they take themselves."""
+STATES_AT_A_TIME = 1000
 KEPT_S = 7 * 86_400.0
 """So long queries and results are kept."""
 
@@ -117,6 +118,17 @@ class QueryHistory:
             given.append(("id < %s", [below]))
         arguments = [argument for _, arguments in given for argument in arguments]
         return self._rows(plain_sql.found_queries(condition for condition, _ in given), *arguments, count)
+
+    def states(self, numbers: Collection[int]) -> dict[int, str]:
+        """The states of some queries; without those that were forgotten."""
+        found: dict[int, str] = {}
+        wanted = sorted(numbers)
+        with self._plain.reading() as connection:
+            for start in range(0, len(wanted), STATES_AT_A_TIME):
+                some = wanted[start : start + STATES_AT_A_TIME]
+                rows = connection.rows(plain_sql.states_of_queries(len(some)), some)
+                found |= {int(number): str(state) for number, state in rows}
+        return found
 
     def record(self, rows: Sequence[HistoryRow]) -> None:
         """Write queries that have ended already, and forget what is older than ``KEPT_S`` and holds no result."""

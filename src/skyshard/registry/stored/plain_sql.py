@@ -164,6 +164,11 @@ def found_queries(conditions: Iterable[str]) -> str:
     return f"{QUERIES} WHERE {' AND '.join(['TRUE', *conditions])} ORDER BY id DESC LIMIT %s"
 
 
+def states_of_queries(count: int) -> str:
+    """Number and state of so many queries."""
+    return f"SELECT id, state FROM {_HISTORY} WHERE id IN ({_marks(count)})"
+
+
 def insert_queries(rows: int) -> str:
     """So many rows of the history, each with all columns but its number, which the server gives."""
     names = [name for name in HISTORY if name != "id"]

@@ -271,9 +271,10 @@ tokens = Table(
     Column("scope", String(16), nullable=False),
     Column("digest", String(64), nullable=False, unique=True),
     Column("made_s", Double, nullable=False),
+    Column("quota", String(255), nullable=False, default=""),
     **_OPTIONS,
 )  # fmt: skip
-"""Tokens of the doors, as digests."""
+"""Tokens of the doors, as digests; ``quota`` says what of the doors' own limits is otherwise for one."""
 
 queries = Table(
     "queries", metadata,

@@ -6,7 +6,8 @@ from skyshard.registry.stored.plain_sql import named
 
 _TOKENS = named("tokens")
 
-TOKENS = f"SELECT t.name, t.scope, t.digest, t.made_s FROM {_TOKENS} t ORDER BY t.name"
-MAKE_TOKEN = f"INSERT IGNORE INTO {_TOKENS} (name, scope, digest, made_s) VALUES (%s, %s, %s, @@timestamp)"
-"""Arguments: name, scope, digest; changes nothing where there is one of the name."""
+TOKENS = f"SELECT t.name, t.scope, t.digest, t.made_s, t.quota FROM {_TOKENS} t ORDER BY t.name"
+MAKE_TOKEN = f"INSERT IGNORE INTO {_TOKENS} (name, scope, digest, quota, made_s) VALUES (%s, %s, %s, %s, @@timestamp)"
+"""Arguments: name, scope, digest, quota; changes nothing where there is one of the name."""
 REVOKE_TOKEN = f"DELETE FROM {_TOKENS} WHERE name = %s"
+SET_QUOTA = f"UPDATE {_TOKENS} SET quota = %s WHERE name = %s"

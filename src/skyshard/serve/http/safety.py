@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import DOOR_FAILED
+from skyshard.serve.back_off import TooManyTries
 from skyshard.serve.door import Address
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -112,6 +113,12 @@ class Safety:
             await _line(413, f"the body is longer than {limit:,} bytes, the limit of this server")(
                 scope, receive, send_safely
             )
+        except TooManyTries as error:
+            if begun:
+                raise
+            answer = _line(429, str(error))
+            answer.headers["retry-after"] = str(error.wait_s)
+            await answer(scope, receive, send_safely)
         except Exception as error:
             ONLY_LOGGED.tell(DOOR_FAILED, door="http", error=f"{type(error).__name__}: {error}")
             if begun:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from skyshard.basics.errors import SkyshardError
+from skyshard.serve.access import Identity
 from skyshard.serve.lanes import AnswerStream, Lanes
 from skyshard.serve.mysql.asked_for import has_limit
 from skyshard.serve.mysql.definitions import Definition, definitions_of
@@ -27,6 +28,7 @@ from skyshard.serve.mysql.session_state import NO_LIMIT, SessionState
 from skyshard.serve.mysql.text_rows import Encode, encoded_rows
 from skyshard.serve.mysql.wire import Wire
 from skyshard.serve.services import Services
+from skyshard.serve.user_limits import OverQuota
 
 FEW_ROWS = 500
 """So few rows are encoded on the event loop; more in a thread beside it."""
@@ -45,6 +47,7 @@ class Asking:
     describer: Describer
     renew: Callable[[], Awaitable[int]]
     running: Callable[[str, str], AbstractContextManager[StatementNow]]
+    who: Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +84,14 @@ async def _send_answer(asking: Asking, client: Wire, asked: Asked, state: Sessio
     unanswered = client.sequence
     described = asyncio.ensure_future(_described(asking, asked))
     try:
-        async with asking.lanes.answer(limited(asked.text, state.limit), state.database) as stream:
+        async with asking.lanes.answer(limited(asked.text, state.limit), state.database, who=asking.who) as stream:
             running.query = stream.query
             definitions = await _definitions(asking, *await described, asked.text, state, stream)
             await send_rows(client, stream, definitions, state.encode(), asked.rows)
     except SkyshardError as problem:
         found, _ = await described
         is_native = bool(found.error) and is_of_names(found.error) and client.sequence == unanswered
+        is_native = is_native and not isinstance(problem, OverQuota)
         await client.send(found.error if is_native else error_packet(problem))
     finally:
         described.cancel()

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from skyshard.basics.errors import SkyshardError
 from skyshard.catalog.ddl import create_table, stored_table
 from skyshard.catalog.engines import TableEngine
-from skyshard.cluster.accounts import DOOR_ACCOUNT, LISTS_ACCOUNT
+from skyshard.cluster.accounts import DOOR_ACCOUNT, LISTS_ACCOUNT, USERS_ROLE
 from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name
 from skyshard.serve.services import Catalogs
 
@@ -105,7 +105,7 @@ def _create(admin: Connection, text: str) -> None:
         admin.execute(text.replace("ENGINE=InnoDB", "ENGINE=MyISAM"))
 
 
-_ACCOUNTS = ", ".join(f"{quote_name(account)}@localhost" for account in (DOOR_ACCOUNT, LISTS_ACCOUNT))
+_ACCOUNTS = ", ".join([*(f"{quote_name(account)}@localhost" for account in (DOOR_ACCOUNT, LISTS_ACCOUNT)), USERS_ROLE])
 
 
 def _pattern(name: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from skyshard.basics.errors import ClusterError, Refusal, SkyshardError, UserError
 from skyshard.serve.mysql.packets import error, error_of
+from skyshard.serve.user_limits import OverQuota
 
 NOT_SUPPORTED, INTERRUPTED, UNKNOWN, BAD_LETTERS, TOO_LONG, NO_TABLE = 1235, 1317, 1105, 1300, 1153, 1146
 UNKNOWN_COMMAND, NO_DATABASE, ACCESS_DENIED, TOO_MANY, NEEDS_TLS, NO_STATEMENTS = 1047, 1049, 1045, 1040, 3159, 1295
 BAD_ARGUMENTS, NO_SUCH_STATEMENT, NO_CURSOR, TOO_MANY_STATEMENTS = 1210, 1243, 1421, 1461
+OVER_QUOTA, HOST_BLOCKED = 1226, 1129
 QSERV_REFUSED, QSERV_UNKNOWN_QUERY = 4003, 4005
 _NAMES_AND_SYNTAX = frozenset(
     (1046, 1049, 1052, 1054, 1060, 1064, 1066, 1104, 1109, 1111, 1146, 1149, 1222, 1247, 1248)
@@ -21,6 +23,8 @@ FUNCTION_UNKNOWN = frozenset((1128, 1305, 1630))
 
 def error_packet(problem: SkyshardError) -> bytes:
     """An error of ours."""
+    if isinstance(problem, OverQuota):
+        return error(OVER_QUOTA, "42000", str(problem))
     if isinstance(problem, Refusal):
         return error(NOT_SUPPORTED, "42000", str(problem))
     if isinstance(problem, ClusterError):

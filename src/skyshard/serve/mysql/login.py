@@ -1,8 +1,8 @@
 """From an accepted socket to a session: TLS, the hello, who the client is, and a session on the server for it.
 
 The hello is the server's own, so that version, session number and scramble are real. Who the client is, the door finds
-out itself: by its token, which it sends as its password in the clear (loopback, or behind TLS). The server's account
-for clients has no password and no other way in.
+out itself: by its token, which it sends as its password in the clear (loopback, or behind TLS). The server's accounts
+for clients have no password and no other way in.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 
-from skyshard.cluster.accounts import DOOR_ACCOUNT
 from skyshard.serve.access import Identity, Scope
+from skyshard.serve.admission import Admission
+from skyshard.serve.back_off import TooManyTries
 from skyshard.serve.mysql import errors
 from skyshard.serve.mysql.hello import Hello, Login, asks_clear_password, is_ssl_request, masked_hello
 from skyshard.serve.mysql.packets import HEADER, error, framed, is_error
@@ -24,8 +25,6 @@ from skyshard.serve.mysql.wire import STREAM_BYTES, Watched, Wire, connect_socke
 MOST_BYTES = 1 << 26
 """Of one command."""
 LOGIN_BYTES = 1 << 16
-WRONG_TOKEN_S = 1.0
-"""A wrong token is answered so much later."""
 
 
 class NotLetIn(Exception):
@@ -33,12 +32,12 @@ class NotLetIn(Exception):
 
 
 class Entrance:
-    """Lets clients in. ``identify`` is None where everybody may enter; ``tls`` None where there is none."""
+    """Lets clients in. ``account``: which one on the server a user has; ``tls`` is None where there is none."""
 
     def __init__(
-        self, path: str, identify: Callable[[str], Awaitable[Identity | None]] | None, tls: ssl.SSLContext | None
+        self, path: str, admission: Admission, account: Callable[[str], Awaitable[str]], tls: ssl.SSLContext | None
     ) -> None:
-        self._path, self._identify, self._tls = path, identify, tls
+        self._path, self._admission, self._account, self._tls = path, admission, account, tls
 
     async def enter(self, accepted: socket.socket) -> tuple[Wire, ServerSession, Identity, int]:
         """The client's wire, its session on the server, who it is, and that session's number; the socket is taken.
@@ -48,6 +47,7 @@ class Entrance:
             OSError: it has gone, or the server does not answer.
         """
         server = ServerSession(await connect_socket(self._path))
+        address = _address(accepted)
         try:
             with _closed_on_error(accepted):
                 hello = masked_hello(await server.read(), has_tls=self._tls is not None)
@@ -57,8 +57,8 @@ class Entrance:
             client.last_read = sequence
             try:
                 login = await self._login(client, first, is_safe=is_safe)
-                who = await self._user(client, login)
-                await self._log_in(client, server, login)
+                who = await self._user(client, login, address)
+                await self._log_in(client, server, login, await self._account(who.name))
             except BaseException:
                 await client.close()
                 raise
@@ -68,9 +68,9 @@ class Entrance:
         client.allow(MOST_BYTES)
         return client, server, who, hello.thread
 
-    async def _log_in(self, client: Wire, server: ServerSession, login: Login) -> None:
+    async def _log_in(self, client: Wire, server: ServerSession, login: Login, account: str) -> None:
         """The session on the server begun, and its word about that passed on."""
-        await server.wire.reply(login.relayed(DOOR_ACCOUNT.encode()))
+        await server.wire.reply(login.relayed(account.encode()))
         answer = await server.read()
         await client.reply(answer)
         if is_error(answer):
@@ -100,20 +100,31 @@ class Entrance:
             await client.reply(error(1043, "08S01", "Bad handshake"))
             raise NotLetIn from None
 
-    async def _user(self, client: Wire, login: Login) -> Identity:
+    async def _user(self, client: Wire, login: Login, address: str) -> Identity:
         """Who it is: the name of its token, or, where everybody may enter, what it calls itself."""
         called = login.user.decode("utf-8", "replace")
-        if self._identify is None:
-            return Identity(called, Scope.ADMIN)
+        if self._admission.is_open:
+            return Identity(called, Scope.ADMIN, await self._admission.quota_of(called))
         await client.reply(asks_clear_password())
         token = (await client.read() or b"").rstrip(b"\0").decode("utf-8", "replace")
-        identity = await self._identify(token)
+        try:
+            identity = await self._admission.identify(token, address)
+        except TooManyTries as problem:
+            await client.reply(error(errors.HOST_BLOCKED, "HY000", str(problem)))
+            raise NotLetIn from None
         if identity is None:
-            await asyncio.sleep(WRONG_TOKEN_S)
             text = f"Access denied for user '{called}': the password is no token of this cluster"
             await client.reply(error(errors.ACCESS_DENIED, "28000", text))
             raise NotLetIn
         return identity
+
+
+def _address(accepted: socket.socket) -> str:
+    """Where the client is; empty where it has gone already."""
+    try:
+        return str(accepted.getpeername()[0])
+    except OSError:
+        return ""
 
 
 @contextlib.contextmanager

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
 
 from skyshard.basics.errors import SkyshardError
 from skyshard.db.connection import Account
-from skyshard.serve.access import Identity, OpenAccess, Scope
+from skyshard.serve.access import Identity, Scope
+from skyshard.serve.admission import Admission
 from skyshard.serve.door import Address
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.mysql import errors
@@ -20,6 +20,7 @@ from skyshard.serve.mysql.login import Entrance, NotLetIn
 from skyshard.serve.mysql.packets import error, framed
 from skyshard.serve.mysql.server_session import ServerSession
 from skyshard.serve.mysql.session import Behind, Session
+from skyshard.serve.mysql.user_accounts import UserAccounts
 from skyshard.serve.mysql.wire import TooLong
 from skyshard.serve.services import Services
 from skyshard.serve.submitted_runs import SubmittedRuns
@@ -42,15 +43,17 @@ class MysqlDoor:
         services: Services,
         lanes: Lanes,
         runs: SubmittedRuns,
+        admission: Admission,
         tls: ssl.SSLContext | None = None,
         sessions: DoorSessions | None = None,
     ) -> None:
         self.name = name
         self._address, self._tls = address, tls
-        self._services, self._lanes = services, lanes
+        self._admission, self._lanes = admission, lanes
         self._server = services.empty_server
         self._tables = EmptyTables(self._server.endpoint, services.catalogs)
         self._sessions = DoorSessions() if sessions is None else sessions
+        self._accounts = UserAccounts(self._server.endpoint)
         self._behind = Behind(services, lanes, runs, self._sessions, self._renew, self._kill)
         self._tasks: set[asyncio.Task[None]] = set()
         self._accepting: list[asyncio.Task[None]] = []
@@ -67,7 +70,7 @@ class MysqlDoor:
             await self._lanes.call(self._server.stop)
             raise
         self._listening = listening
-        entrance = Entrance(self._server.endpoint.socket, self._identify(), self._tls)
+        entrance = Entrance(self._server.endpoint.socket, self._admission, self._account, self._tls)
         loop = asyncio.get_running_loop()
         self._accepting = [loop.create_task(self._accept(listening, entrance)), loop.create_task(self._keep_renewing())]
         return f"mysql://{self._address.at(listening)}/"
@@ -102,11 +105,9 @@ class MysqlDoor:
             self._listening.close()
             self._listening = None
 
-    def _identify(self) -> Callable[[str], Awaitable[Identity | None]] | None:
-        access = self._services.access
-        if isinstance(access, OpenAccess):
-            return None
-        return lambda token: self._lanes.call(access.identify, token)
+    async def _account(self, name: str) -> str:
+        """The account of a user on the server behind."""
+        return await self._lanes.call(self._accounts.of, name)
 
     async def _accept(self, listening: socket.socket, entrance: Entrance) -> None:
         loop = asyncio.get_running_loop()

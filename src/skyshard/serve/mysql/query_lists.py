@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from skyshard.basics.errors import UserError
 from skyshard.db.connection import quote_name, quote_text
+from skyshard.serve import user_limits
 from skyshard.serve.mysql.asked_for import LISTED, LISTED_HERE, masked
 from skyshard.serve.services import PastQuery
 
@@ -29,7 +30,7 @@ _STATES = {
     "cancelled": "ABORTED", "expired": "COMPLETED",
 }  # fmt: skip
 """Our states → Qserv's."""
-TOO_LARGE = "[result-too-large]"
+TOO_LARGE = f"[{user_limits.TOO_LARGE}]"
 CZAR, CZAR_ID = "skyshard", 1
 ROWS_A_STATEMENT = 500
 SHOW_COLUMNS = "ID, TYPE AS COMMAND, CZAR, CZAR_ID, SUBMITTED, UPDATED, CHUNKS, CHUNKS_COMP, "

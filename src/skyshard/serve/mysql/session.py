@@ -61,7 +61,7 @@ class Session:
         self._describer, self._lister = Describer(socket), Describer(socket, LISTS_ACCOUNT)
         self._asking = Asking(
             behind.services, behind.lanes, self._describer, behind.renew,
-            functools.partial(behind.sessions.running, who, thread),
+            functools.partial(behind.sessions.running, who, thread), who,
         )  # fmt: skip
         self._qserv = QservStatements(client, behind, who, self._describer, self._lister)
         self._prepared = PreparedStatements(client, self._asking)

@@ -181,7 +181,8 @@ class Page:
     async def _measure(self, request: Request, who: Identity) -> Response:
         """A statement of the history answered once more, to say where its time goes."""
         asked = await self._runs.known(request.path_params["number"], who)
-        measured = await self._lanes.work(self._services.queries.analyze, asked.statement, asked.database)
+        with self._lanes.seats.taken(who.name, who.quota):
+            measured = await self._lanes.work(self._services.queries.analyze, asked.statement, asked.database)
         return Response(json.dumps(measured, default=str), media_type="application/json")
 
 

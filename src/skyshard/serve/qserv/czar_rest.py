@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from skyshard.basics.errors import UserError
+from skyshard.serve import user_limits
 from skyshard.serve.http.who_asks import Doorkeeper
 from skyshard.serve.lanes import AnswerStream, Lanes
 from skyshard.serve.qserv.envelope import Asked, Desk, Payload, envelope
@@ -27,7 +28,7 @@ STATUS: Mapping[str, str] = {
     "failed": "FAILED", "cancelled": "ABORTED",
 }  # fmt: skip
 """States of the history → those of Qserv."""
-TOO_LARGE = "[result-too-large]"
+TOO_LARGE = f"[{user_limits.TOO_LARGE}]"
 """How an error of the czar begins that Qserv has a state of its own for."""
 
 
@@ -58,7 +59,7 @@ class CzarRest:
 
     async def _query(self, asked: Asked) -> Response:
         statement, database = asked.text("query"), asked.text("database", "")
-        return self._rows(asked, self._lanes.answer(statement, database))
+        return self._rows(asked, self._lanes.answer(statement, database, who=asked.who))
 
     def _rows(self, asked: Asked, opened: AbstractAsyncContextManager[AnswerStream]) -> Response:
         encoding = encoding_of(asked.text("binary_encoding", "hex"))

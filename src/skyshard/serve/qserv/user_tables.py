@@ -31,6 +31,7 @@ from skyshard.serve.lanes import Lanes
 from skyshard.serve.qserv.envelope import Asked, Desk, Payload
 from skyshard.serve.qserv.json_rows import BinaryEncoding, encoding_of
 from skyshard.serve.services import TextMarks, UserTable, UserTables
+from skyshard.serve.user_limits import require_upload
 
 OWN = "user_"
 """How the names of databases begin that clients may make."""
@@ -70,6 +71,7 @@ class UserTableRoutes:
             if not isinstance(rows, UploadFile):
                 raise UserError("the form lacks the file 'rows'", remedy="send the CSV as the last part")
             with _draft() as path:
+                require_upload(asked.who.name, asked.who.quota, rows.size or 0)
                 await self._lanes.work(_copy, rows, path)
                 await self._lanes.work(self._tables.add, _table(told, columns, indexes, path, _marks(told)))
         return {}
@@ -82,6 +84,7 @@ class UserTableRoutes:
         marks = TextMarks(",", '"', "", "utf8")
         with _draft() as path:
             await self._lanes.work(_write, rows, columns, encoding, path)
+            require_upload(asked.who.name, asked.who.quota, path.stat().st_size)
             await self._lanes.work(self._tables.add, _table(asked, columns, indexes, path, marks))
         return {}
 

@@ -26,6 +26,7 @@ from skyshard.serve.tap.uws_documents import (
     results_document,
     shown_time,
 )
+from skyshard.serve.user_limits import require_upload
 from skyshard.serve.votable.document import MIME, error_document
 
 LONGEST_WAIT_S = 60.0
@@ -100,6 +101,7 @@ class AsyncRoutes:
             given, limits = brought.values, self._limits
             await self._jobs.forget_old()
             made = new_job(who.name, _own(given), duration_s=limits.duration_s, kept_s=limits.kept_s)
+            require_upload(who.name, who.quota, sum(map(len, brought.uploads.values())))
             job = self._jobs.save(self._changed(made, given), brought.uploads)
             if _is(given, "PHASE", "RUN"):
                 await self._jobs.run(job)

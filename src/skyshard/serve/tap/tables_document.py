@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.sax.saxutils import escape
 
+from skyshard.serve.access import Quota
 from skyshard.serve.tap.delimited_names import delimited
 from skyshard.serve.tap.described_tables import DescribedColumn, DescribedSchema, DescribedTable
 from skyshard.serve.tap.result_formats import FORMATS
@@ -40,6 +41,15 @@ class Limits:
     kept_s: int
     upload_rows: int
     upload_bytes: int
+
+    def within(self, quota: Quota) -> Limits:
+        """The same for somebody who may have less."""
+        rows, upload = quota.most_rows or self.most_rows, quota.most_upload_bytes or self.upload_bytes
+        most_rows = min(self.most_rows, rows)
+        return replace(
+            self, default_rows=min(self.default_rows, most_rows), most_rows=most_rows,
+            upload_bytes=min(self.upload_bytes, upload),
+        )  # fmt: skip
 
 
 def tables_document(schemas: Sequence[DescribedSchema], *, with_columns: bool) -> str:
@@ -122,7 +132,7 @@ def capabilities_document(root: str, limits: Limits, user_functions: Sequence[st
         _language(user_functions),
         *(_format(one.mime, one.aliases, one.ivo_id) for one in FORMATS),
         *(f'<uploadMethod ivo-id="ivo://ivoa.net/std/TAPRegExt#upload-{way}"/>\n' for way in ("inline", "http")),
-        f"<retentionPeriod><default>{limits.kept_s}</default></retentionPeriod>\n",
+        f"<retentionPeriod><default>{limits.kept_s}</default><hard>{limits.kept_s}</hard></retentionPeriod>\n",
         f"<executionDuration><default>{limits.duration_s}</default><hard>{limits.duration_s}</hard></executionDuration>\n",
         f'<outputLimit><default unit="row">{limits.default_rows}</default>'
         f'<hard unit="row">{limits.most_rows}</hard></outputLimit>\n',

@@ -15,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from skyshard.basics.errors import ClusterError, SkyshardError, UserError, words_of
+from skyshard.serve.access import Identity
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.tap.parameters import TapRequest
 from skyshard.serve.tap.result_formats import Format, Writer
@@ -22,6 +23,7 @@ from skyshard.serve.tap.tables_document import Limits
 from skyshard.serve.tap.tap_catalog import TapCatalog, TapCatalogs
 from skyshard.serve.tap.uploads import UploadedTable, read_upload
 from skyshard.serve.tap_services import AskedQuery, TapServices
+from skyshard.serve.user_limits import require_upload
 from skyshard.serve.votable.document import MIME, Status, error_document
 from skyshard.serve.votable.fields import Field, field_of, with_distinct_names
 
@@ -57,10 +59,11 @@ class TapAnswers:
         return await self._lanes.look_up(self._catalogs.translate, request.adql, request.most_rows + 1)
 
     @contextlib.asynccontextmanager
-    async def open(self, request: TapRequest, documents: Mapping[str, bytes]) -> AsyncIterator[OpenRows]:
-        """The rows of a query; ``documents`` are the tables that came with it, by name. Errors as of the czar."""
+    async def open(self, request: TapRequest, documents: Mapping[str, bytes], who: Identity) -> AsyncIterator[OpenRows]:
+        """The rows of somebody's query; ``documents`` are the tables that came with it, by name. Errors as of the
+        czar."""
         if request.uploads:
-            async with self._open_with_uploads(request, documents) as rows:
+            async with self._open_with_uploads(request, documents, who) as rows:
                 yield rows
             return
         asked, catalog = await self.translate(request)
@@ -68,13 +71,15 @@ class TapAnswers:
             table = await self._lanes.look_up(self._services.own.ask, asked.sql)
             yield OpenRows(declared(asked, catalog, table.column_names, table.schema), table.schema, _given(table))
             return
-        async with self._lanes.answer(asked.sql) as stream:
+        async with self._lanes.answer(asked.sql, who=who, more_rows=1) as stream:
             yield OpenRows(declared(asked, catalog, stream.columns, stream.schema), stream.schema, stream)
 
     @contextlib.asynccontextmanager
-    async def _open_with_uploads(self, request: TapRequest, documents: Mapping[str, bytes]) -> AsyncIterator[OpenRows]:
+    async def _open_with_uploads(
+        self, request: TapRequest, documents: Mapping[str, bytes], who: Identity
+    ) -> AsyncIterator[OpenRows]:
         """The same of a query with tables of its own, which are on the nodes meanwhile."""
-        uploads = await self._lanes.work(self._read, request, documents)
+        uploads = await self._lanes.work(self._read, request, documents, who)
         tables = {one.name: (one.table, one.rows) for one in uploads}
         async with self._lanes.held(self._services.uploads.bring(tables)) as brought:
             described = [one.described(name) for one, name in zip(uploads, brought.names, strict=True)]
@@ -83,14 +88,16 @@ class TapAnswers:
             )
             if asked.is_own:
                 raise UserError("the query asks none of the tables that it brings", remedy="leave UPLOAD out")
-            async with self._lanes.opened(lambda: brought.open(asked.sql)) as stream:
+            async with self._lanes.opened(lambda: brought.open(asked.sql), who=who, more_rows=1) as stream:
                 yield OpenRows(declared(asked, catalog, stream.columns, stream.schema), stream.schema, stream)
 
-    def _read(self, request: TapRequest, documents: Mapping[str, bytes]) -> list[UploadedTable]:
+    def _read(self, request: TapRequest, documents: Mapping[str, bytes], who: Identity) -> list[UploadedTable]:
         """The tables of a query, fetched where they did not come with it."""
-        found = []
+        found, size = [], 0
         for name, uri in request.uploads.items():
             content = documents[name] if name in documents else self._fetch(uri)
+            size += len(content)
+            require_upload(who.name, who.quota, size)
             found.append(read_upload(name, content, self._limits.upload_rows))
         return found
 

@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from skyshard.basics.errors import SkyshardError
-from skyshard.serve.access import Identity, Scope
+from skyshard.serve.access import Access, Identity, Scope
 from skyshard.serve.http.who_asks import Doorkeeper
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.services import Submissions
@@ -33,6 +33,7 @@ from skyshard.serve.tap.tap_jobs import TapJobs
 from skyshard.serve.tap_services import TapServices
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+KnownEndpoint = Callable[[Request, Identity], Awaitable[Response]]
 
 
 class TapDoor:
@@ -45,6 +46,7 @@ class TapDoor:
         lanes: Lanes,
         runs: SubmittedRuns,
         keeper: Doorkeeper,
+        access: Access,
         limits: Limits,
         sources: UploadSources,
         *,
@@ -57,7 +59,7 @@ class TapDoor:
         self._is_open = is_open
         self._catalogs = TapCatalogs(services)
         self._answers = TapAnswers(services, lanes, self._catalogs, limits, sources.fetch)
-        self._jobs = TapJobs(JobFolder(services.folder), submissions, lanes, runs, self._answers, limits)
+        self._jobs = TapJobs(JobFolder(services.folder), submissions, lanes, runs, self._answers, limits, access)
 
     def routes(self) -> Sequence[BaseRoute]:
         jobs = AsyncRoutes(self._jobs, self._limits, self._who, self._root)
@@ -85,39 +87,35 @@ class TapDoor:
 
     async def _who(self, request: Request) -> Identity | Response:
         """Whose request it is, or why it is not answered."""
-        refusal = await self._keeper.refusal(request, Scope.QUERY)
-        if refusal is not None:
-            return refusal
-        found = await self._keeper.who(request)
-        return found if found is not None else PlainTextResponse("a token is needed\n", 401)
+        return await self._keeper.allowed(request, Scope.QUERY)
 
-    def _known(self, endpoint: Endpoint) -> Endpoint:
+    def _known(self, endpoint: KnownEndpoint) -> Endpoint:
         """An endpoint for those who may ask; its errors are VOTables."""
 
         async def answer(request: Request) -> Response:
-            refusal = await self._keeper.refusal(request, Scope.QUERY)
-            if refusal is not None:
-                return refusal
+            who = await self._who(request)
+            if isinstance(who, Response):
+                return who
             try:
-                return await endpoint(request)
+                return await endpoint(request, who)
             except SkyshardError as error:
                 return error_response(error)
 
         return answer
 
-    async def _sync(self, request: Request) -> Response:
-        given = await read_parameters(request)
-        asked = TapRequest.of(given.values, self._limits.default_rows, self._limits.most_rows)
-        opened = self._answers.open(asked, given.uploads)
+    async def _sync(self, request: Request, who: Identity) -> Response:
+        given, limits = await read_parameters(request), self._limits.within(who.quota)
+        asked = TapRequest.of(given.values, limits.default_rows, limits.most_rows)
+        opened = self._answers.open(asked, given.uploads, who)
         return await begin_answer(opened, asked.format, asked.adql, asked.most_rows)
 
-    async def _tables(self, request: Request) -> Response:
+    async def _tables(self, request: Request, _: Identity) -> Response:
         catalog = await self._lanes.call(self._catalogs.now)
         detail = {name.lower(): value for name, value in request.query_params.items()}.get("detail", "max")
         text = tables_document(catalog.schemas, with_columns=detail.lower() != "min")
         return Response(text, media_type=XML_TYPE)
 
-    async def _table(self, request: Request) -> Response:
+    async def _table(self, request: Request, _: Identity) -> Response:
         catalog = await self._lanes.call(self._catalogs.now)
         wanted = request.path_params["name"].lower()
         for schema in catalog.schemas:
@@ -128,12 +126,13 @@ class TapDoor:
 
     async def _capabilities(self, request: Request) -> Response:
         functions = self._services.adql.user_functions
-        text = capabilities_document(self._root(request), self._limits, functions, is_open=self._is_open)
+        limits = self._limits.within(await self._keeper.quota(request))
+        text = capabilities_document(self._root(request), limits, functions, is_open=self._is_open)
         return Response(text, media_type=XML_TYPE, headers={"server": "skyshard"})
 
     async def _availability(self, request: Request) -> Response:
         return Response(availability_document(), media_type=XML_TYPE)
 
-    async def _examples(self, request: Request) -> Response:
+    async def _examples(self, request: Request, _: Identity) -> Response:
         catalog = await self._lanes.call(self._catalogs.now)
         return Response(examples_page(catalog.schemas), media_type="application/xhtml+xml")

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from skyshard.basics.errors import SkyshardError, UserError, words_of
 from skyshard.host.atomic_files import new_file
 from skyshard.host.processes import host_id, is_there, own_name
-from skyshard.serve.access import Identity, Scope
+from skyshard.serve.access import Access, Identity, Quota, Scope
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.services import OpenAnswer, Submissions
 from skyshard.serve.submitted_runs import SubmittedRuns
@@ -62,8 +62,10 @@ class TapJobs:
         runs: SubmittedRuns,
         answers: TapAnswers,
         limits: Limits,
+        access: Access,
     ) -> None:
         self._folder = folder
+        self._access = access
         self._submissions = submissions
         self._lanes = lanes
         self._runs = runs
@@ -136,16 +138,18 @@ class TapJobs:
         if job.number or job.ended or job.is_here:
             return job
         try:
-            request = TapRequest.of(job.parameters, self._limits.default_rows, self._limits.most_rows)
+            quota = await self._lanes.call(self._access.quota_of, job.owner)
+            limits = self._limits.within(quota)
+            request = TapRequest.of(job.parameters, limits.default_rows, limits.most_rows)
             job = replace(job, most_rows=request.most_rows)
             if request.uploads:
-                return self._begin_here(job, request)
+                return await self._begin_here(job, request, quota)
             asked, catalog = await self._answers.translate(request)
             if asked.is_own:
-                return self._begin_here(job, request)
-            job = replace(
-                job, columns=_columns(asked, catalog), number=await self._runs.submit(asked.sql, "", job.owner)
-            )
+                return await self._begin_here(job, request, quota)
+            kept = self._kept_here(job.owner) if quota.results else 0
+            number = await self._runs.submit(asked.sql, "", job.owner, more_rows=1, kept=kept)
+            job = replace(job, columns=_columns(asked, catalog), number=number)
             if job.duration_s:
                 self._begin(self._end_late(job.number, job.duration_s))
         except SkyshardError as error:
@@ -159,20 +163,29 @@ class TapJobs:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _begin_here(self, job: Job, request: TapRequest) -> Job:
+    def _kept_here(self, owner: str) -> int:
+        """Results of somebody that no submitted query holds, those to come among them."""
+        ended = ("", Phase.COMPLETED)
+        return sum(job.is_here and job.owner == owner and job.ended in ended for job in self._folder.all())
+
+    async def _begin_here(self, job: Job, request: TapRequest, quota: Quota) -> Job:
+        if quota.results:
+            await self._lanes.call(self._runs.require_room, job.owner, self._kept_here(job.owner))
         job = self._folder.save(replace(job, is_here=True, process=own_name(), begun_s=time.time()))
-        task = self._here[job.job_id] = self._begin(self._run_here(job, request))
+        task = self._here[job.job_id] = self._begin(
+            self._run_here(job, request, Identity(job.owner, Scope.QUERY, quota))
+        )
         task.add_done_callback(lambda _: self._here.pop(job.job_id, None))
         return job
 
-    async def _run_here(self, job: Job, request: TapRequest) -> None:
+    async def _run_here(self, job: Job, request: TapRequest, who: Identity) -> None:
         """Answer a query that brings tables, or asks the service's own, into a file."""
         ended = replace(job, ended=Phase.ABORTED)
         try:
             documents = await self._lanes.call(self._folder.uploads, job.job_id)
             async with (
                 asyncio.timeout(job.duration_s or None),
-                self._answers.open(request, documents) as rows,
+                self._answers.open(request, documents, who) as rows,
             ):
                 await self._write(job, rows)
             ended = replace(job, ended=Phase.COMPLETED, columns=[asdict(field) for field in rows.fields])

@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 from tests.support.played_services import Keys, PlayedOverview, PlayedQueries, played_services
 
-from skyshard.serve.access import Access, Identity, Scope
+from skyshard.serve.access import NO_QUOTA, Access, Identity, Quota, Scope
 from skyshard.serve.doors import Work, http_routes, safe_app
 from skyshard.serve.page.routes import STATIC
 from skyshard.serve.serve_file import ServeFile
@@ -25,6 +25,9 @@ class Key:
 
     def identify(self, token: str) -> Identity | None:
         return Identity("me", Scope.QUERY) if token == "key" else None
+
+    def quota_of(self, name: str) -> Quota:
+        return NO_QUOTA
 
 
 @pytest.fixture

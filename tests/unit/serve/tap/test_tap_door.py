@@ -16,10 +16,10 @@ import pytest
 from astropy.io.votable import parse
 from starlette.testclient import TestClient
 from tests.support.four_chunks import Source
-from tests.support.played_services import PlayedOwnTables, PlayedQueries, played_services, played_tap
+from tests.support.played_services import Keys, PlayedOwnTables, PlayedQueries, played_services, played_tap
 
 from skyshard.basics.errors import ClusterError
-from skyshard.serve.access import Access, Identity, Scope
+from skyshard.serve.access import Access, Scope
 from skyshard.serve.doors import Work, http_routes, safe_app
 from skyshard.serve.serve_file import ServeFile
 
@@ -152,11 +152,7 @@ def test_a_job_may_fail_be_aborted_or_ask_tap_schema(client: httpx.Client) -> No
 def test_jobs_are_their_owners(tmp_path: Path) -> None:
     """Others see neither them nor that they are there; without a token nothing is answered."""
 
-    class Keys:
-        def identify(self, token: str) -> Identity | None:
-            return Identity(token, Scope.QUERY) if token else None
-
-    for client, _ in played(tmp_path, Keys()):
+    for client, _ in played(tmp_path, Keys(me=Scope.QUERY, other=Scope.QUERY)):
         mine, other = ({"authorization": f"Bearer {name}"} for name in ("me", "other"))
         made = client.post("/tap/async", data={"QUERY": ASKED}, headers=mine, follow_redirects=False)
         place = made.headers["location"]

@@ -12,6 +12,8 @@ class TokenMadeOutput(Output):
 
     name: str
     scope: str
+    quota: dict[str, float]
+    """What it says itself: name → number, 0 for no limit."""
     token: str
     """What clients send; it cannot be shown again."""
 
@@ -21,8 +23,18 @@ class TokenOutput(Output):
 
     name: str
     scope: str
+    quota: dict[str, float]
+    """As of ``token create``."""
     made_s: float
     """Seconds since 1970."""
+
+
+class TokenQuotaOutput(Output):
+    """``token quota``."""
+
+    name: str
+    quota: dict[str, float]
+    """As of ``token create``; empty: as the doors say."""
 
 
 class TokenRevokedOutput(Output):
