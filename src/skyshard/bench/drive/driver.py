@@ -6,6 +6,7 @@ After ``stop`` no query is sent, and one that still runs after the grace time is
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -24,8 +25,10 @@ from skyshard.bench.workload.workload import Closed
 
 GRACE_S = 10.0
 INTERRUPTED = "Interrupted"
-STOP_S = 10.0
+STOP_S = 30.0
 """Seconds that a stopped query may take to end before its client continues without it."""
+TELL_AGAIN_S = 0.5
+"""So long a call that was told to stop has for it before it is told again."""
 
 
 class Timeout(ClusterError):
@@ -63,16 +66,21 @@ def run_within(target: Target, sql: str, database: str, timeout_s: float | None)
 
 
 def _stop(call: TargetCall | None, outcome: queue.SimpleQueue[TargetAnswer | Exception]) -> str:
-    """Stop a late call and wait until it has ended; returns the outcome as words for the error."""
+    """Stop a late call and wait until it has ended; returns the outcome as words for the error.
+
+    It is told again and again: a call that was between two statements, or before its first, has not heard it.
+    """
+    until_s = time.monotonic() + STOP_S
     try:
-        if call is None or not call.cancel():
-            return "and the engine cannot stop it: it may still be running"
-        outcome.get(timeout=STOP_S)
-    except queue.Empty:
-        return f"still running {STOP_S:g} s after it was told to stop"
+        while time.monotonic() < until_s:
+            if call is None or not call.cancel():
+                return "and the engine cannot stop it: it may still be running"
+            with contextlib.suppress(queue.Empty):
+                outcome.get(timeout=TELL_AGAIN_S)
+                return "stopped"
     except Exception as error:
         return f"not stopped: {' '.join(str(error).split())}"
-    return "stopped"
+    return f"still running {STOP_S:g} s after it was told to stop"
 
 
 @dataclass(slots=True)

@@ -73,6 +73,7 @@ class CarryOut:
         plan, query = typed.plan, running.query
         if not plan.has_tables:
             with self.sessions.lease(query) as czar:
+                running.check()  # from here on a session is there to be stopped
                 found = store_result(
                     czar, query, plan.statement, typed.types, clock=running.clock,
                     not_dropped=lambda: self.workers.left.add(self.sessions, query),
@@ -87,6 +88,7 @@ class CarryOut:
             begun = time.perf_counter()
             try:
                 with self.workers.by_name[node].sessions.lease(query) as connection:
+                    running.check()
                     found = store_result(
                         connection, query, plan.statement, typed.types, clock=running.clock,
                         not_dropped=partial(self.workers.leave, node, query),
@@ -110,6 +112,7 @@ class CarryOut:
         is_large = max(pull.rows for pull in plan.pulls) > self.text_rows
         tables = [scratch_table(query, f"p{number}") for number in range(len(plan.pulls))]
         with self.sessions.lease(query) as czar:
+            running.check()
             dispatch = self._dispatch(running, czar)
             stored = Stored(czar, query, typed.types, self.czar_dir, is_large=is_large)
             try:

@@ -7,7 +7,7 @@ long one is carried in pieces.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -39,11 +39,16 @@ class NodeTables(Protocol):
         ...
 
 
-def node_tables(worker: QueryWorker, order: PullOrder, numbers: Iterator[int]) -> NodeTables:
-    """Tables for a node; ``numbers`` gives each a number that no other table of the pull has."""
+def node_tables(
+    worker: QueryWorker, order: PullOrder, numbers: Iterator[int], require_wanted: Callable[[], None] = lambda: None
+) -> NodeTables:
+    """Tables for a node; ``numbers`` gives each a number that no other table of the pull has.
+
+    ``require_wanted``: called with each session before it is used, raises when the rows are wanted no more.
+    """
     if worker.carrier is not None:
-        return CarriedTables(worker, worker.carrier, order, numbers)
-    return FileTables(worker, order, numbers)
+        return CarriedTables(worker, worker.carrier, order, numbers, require_wanted)
+    return FileTables(worker, order, numbers, require_wanted)
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +58,7 @@ class FileTables:
     worker: QueryWorker
     order: PullOrder
     numbers: Iterator[int]
+    require_wanted: Callable[[], None]
     tables: list[str] = field(default_factory=list)
     _is_open: bool = False
     _offset: int = 0
@@ -65,6 +71,7 @@ class FileTables:
             done, self._is_open = self.tables[-1], False
         try:
             with self.worker.sessions_for(is_scan=self.order.is_scan).lease(self.order.query) as connection:
+                self.require_wanted()
                 if not self._is_open:
                     table, file = self.order.table(next(self.numbers))
                     self._path, self._offset = self.worker.data_dir / file, 0
@@ -158,12 +165,14 @@ class CarriedTables:
     carrier: Carrier
     order: PullOrder
     numbers: Iterator[int]
+    require_wanted: Callable[[], None]
     tables: list[str] = field(default_factory=list)
     _free: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, select: str, clock: str = "") -> LeftRows:
         """See ``NodeTables.add``."""
         with self.worker.sessions_for(is_scan=self.order.is_scan).lease(self.order.query) as connection:
+            self.require_wanted()
             if self._free:
                 table, file = self._free.pop()
                 connection.execute(f"TRUNCATE TABLE {table}")

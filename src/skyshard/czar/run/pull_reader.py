@@ -12,7 +12,7 @@ from pathlib import Path
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.czar.result.overflow import require_unclipped
-from skyshard.czar.result.query_progress import Running, SlowStatement
+from skyshard.czar.result.query_progress import Cancelled, Running, SlowStatement
 from skyshard.czar.result.row_images import CarriedRows, RowImages, SpilledRows
 from skyshard.czar.run.node_tables import CarriedTables, LeftRows, NodeTables, node_tables
 from skyshard.czar.run.node_workers import NodeWorkers
@@ -65,6 +65,7 @@ class PullReader:
     _table_numbers: count[int] = field(default_factory=count)
     _carried: int = 0
     _spilled: list[SpilledRows] = field(default_factory=list)
+    _is_stopped: threading.Event = field(default_factory=threading.Event)
 
     def read(self, node: str, thread: int, unit: Unit) -> UnitRows:
         """Read a unit; images that would fill the memory stay on their node for now.
@@ -147,6 +148,7 @@ class PullReader:
     def _text_rows(self, node: str, statement: str) -> Sequence[Row]:
         sessions = self.workers.by_name[node].sessions_for(is_scan=self.order.is_scan)
         with sessions.lease(self.order.query) as connection:
+            self._require_wanted()
             rows = connection.rows(statement)
             require_unclipped(self.order.columns, connection, is_stored=False)
             return rows
@@ -154,7 +156,7 @@ class PullReader:
     def _node_tables(self, node: str, thread: int) -> NodeTables:
         with self._lock:
             if (node, thread) not in self._tables:
-                made = node_tables(self.workers.by_name[node], self.order, self._table_numbers)
+                made = node_tables(self.workers.by_name[node], self.order, self._table_numbers, self._require_wanted)
                 self._tables[node, thread] = made
             return self._tables[node, thread]
 
@@ -168,8 +170,15 @@ class PullReader:
         if rows.filled is not None and rows.filled.done:
             self.workers.by_name[rows.node].drop(self.order.query, [rows.filled.done])
 
+    def _require_wanted(self) -> None:
+        """Raises where the pull was stopped before a session was there to be stopped with it."""
+        self.running.check()
+        if self._is_stopped.is_set():
+            raise Cancelled(f"query {self.running.query} wants no more rows")
+
     def stop(self) -> None:
-        """Stop what the nodes run for the query."""
+        """Stop what the nodes run for the query, and what its threads are about to have them run."""
+        self._is_stopped.set()
         self.workers.each(lambda worker: worker.cancel(self.running.query), list(self.workers.by_name.values()))
 
     def close(self) -> None:
