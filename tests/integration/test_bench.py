@@ -170,7 +170,7 @@ def kpm_cluster(private_cluster: PrivateCluster, tmp_path_factory: pytest.TempPa
     return private_cluster
 
 
-@pytest.mark.timeout(300)  # some fifty statements, on three engines
+@pytest.mark.timeout(900)  # some fifty statements, on three engines
 @pytest.mark.parametrize(("schema", "database"), [("synth", DATABASE), ("kpm", KPM_DATABASE)])
 def test_every_shipped_template_is_answered_as_by_the_oracle(
     cluster: PrivateCluster, kpm_cluster: PrivateCluster, workload: Path, tmp_path: Path, schema: str, database: str

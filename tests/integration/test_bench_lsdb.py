@@ -77,7 +77,7 @@ def target(lsdb: None, sky: Path) -> LsdbTarget:
 
 @needs_lsdb
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_lsdb_and_duckdb_give_equal_answers(sky: Path, target: LsdbTarget, tmp_path: Path) -> None:
     """The same queries, across longitude 0, with NULL and NaN; what has no form is said."""
     file = tmp_path / "queries" / "workloads" / "both.yaml"

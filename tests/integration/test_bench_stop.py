@@ -56,7 +56,7 @@ phases:
       - class: LV
         templates: [object_by_id]
         arrivals: {{loop: open, rate_per_s: 40, clients: 2}}
-        duration_s: 60
+        duration_s: 400
 """
 LATE = f"""-- class: FTSObj
 -- description: minutes of work
@@ -99,8 +99,8 @@ def at_work(cluster: PrivateCluster) -> Iterator[str]:
 
 
 def is_idle(cluster: PrivateCluster) -> bool:
-    """Nothing of the long statement is left within a few seconds."""
-    deadline = time.monotonic() + 5
+    """Nothing of the long statement is left in the end."""
+    deadline = time.monotonic() + 100
     while any(True for _ in at_work(cluster)):
         if time.monotonic() > deadline:
             return False
@@ -185,11 +185,11 @@ def test_a_ray_actor_that_is_killed_costs_its_own_samples_only(
     )
     trial.start()
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 200
         while len(actors := seats()) < 2 and time.monotonic() < deadline:
             time.sleep(0.1)
         before = selects(private_cluster)
-        while selects(private_cluster) < before + 20 and time.monotonic() < deadline:
+        while selects(private_cluster) < before + 100 and time.monotonic() < deadline:
             time.sleep(0.1)
         actors[0].kill()
     finally:

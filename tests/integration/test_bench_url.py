@@ -66,13 +66,13 @@ def postgres() -> Iterator[str]:
         subprocess.run(made, check=True, **quiet)
         server = subprocess.Popen(["postgres", "-D", "data", "-k", str(folder), "-h", "", "-F"], **quiet)
         try:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 100
             while not (folder / ".s.PGSQL.5432").exists() and time.monotonic() < deadline:
                 time.sleep(0.05)
             yield f"postgresql+psycopg://reader@/postgres?host={folder}"
         finally:
             server.send_signal(signal.SIGINT)  # fast: it does not wait for sessions
-            server.wait(20)
+            server.wait(100)
     finally:
         shutil.rmtree(folder)
 

@@ -29,7 +29,7 @@ from skyshard.registry.stored.sql_tables import INDEX_DATABASE, REGISTRY_DATABAS
 from skyshard.registry.transactions.transaction_report import read_report
 from skyshard.testbed import Testbed
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 NEW_TABLES = (
     "aliases", "dropped", "input_files", "heartbeats", "chunk_entries", "outages", "nodes", "policies", "tokens",

@@ -13,7 +13,7 @@ from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.czar import Czar
 from skyshard.db.connection import Account, connect
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 ROWS = 40
 """Their keys are 3, 14, 25 ..."""
 

@@ -61,7 +61,7 @@ def statements(name: str) -> list[tuple[str, bool]]:
     return [(line.removeprefix("! "), line.startswith("! ")) for line in lines]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("sky", "name"), [("odd", "odd.sql"), ("split", "split.sql"), ("trouble", "statements.sql")])
 def test_every_statement_over_one_chunk_agrees(skies: dict[str, EveryWay], sky: str, name: str) -> None:
     """Short way, long way, row images, the oracle and the text itself on plain MariaDB give the same."""

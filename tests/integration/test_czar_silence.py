@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support.half_locked import half_locked
 from tests.support.mag_catalog import ROWS, make_catalog
 
 from skyshard.basics.errors import ClusterError
@@ -18,14 +19,14 @@ from skyshard.basics.progress import Progress
 from skyshard.cluster.cluster import Cluster
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.czar import Czar
-from skyshard.db.connection import Account, connect
 from skyshard.db.sessions import Sessions
 from skyshard.db.silence_watch import SILENCE_VARIABLE
 from skyshard.registry.catalog_cache import CatalogCache
 from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration
-SILENCE_S = 1.5
+SILENCE_S = 3.0
+"""Longer than a server that lives says nothing on a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,7 @@ def test_another_replica_answers_for_a_stopped_node(testbed: Testbed, czar: Czar
         assert time.monotonic() - begun > SILENCE_S / 3
         for number in range(0, ROWS, ROWS // 10):
             assert czar.execute(f"SELECT ra FROM Object WHERE objectId = {number}", "twice").rows == 1
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with contextlib.suppress(ClusterError):
             assert czar.execute("SELECT COUNT(*) FROM Object WHERE mag > 0", "once").table.column(0)[0].as_py() == ROWS
@@ -85,16 +86,6 @@ def test_another_replica_answers_for_a_stopped_node(testbed: Testbed, czar: Czar
         time.sleep(0.1)
     else:
         pytest.fail("the node is not asked again")
-
-
-@contextlib.contextmanager
-def half_locked(testbed: Testbed, name: str, database: str) -> Iterator[None]:
-    """Every other chunk table of a node is locked meanwhile: statements on it wait, those on the others end."""
-    stored = testbed.registry.published.names().stored(database)
-    with connect(testbed.cluster.endpoint(name), Account.ADMIN) as admin:
-        tables = [one for (one,) in admin.rows(f"SHOW TABLES FROM {stored} LIKE 'Object\\_%'")]
-        admin.execute("LOCK TABLES " + ", ".join(f"{stored}.{table} WRITE" for table in tables[::2]))
-        yield
 
 
 def test_rows_come_once_when_a_node_stops_in_the_middle(testbed: Testbed, czar: Czar) -> None:
@@ -127,9 +118,9 @@ def test_silence_without_replica_is_an_error_that_names_the_server(
 
 def test_long_statement_on_a_living_server_is_let_be(testbed: Testbed) -> None:
     """A statement that takes many times the silence that is allowed comes to its end."""
-    sessions = Sessions(testbed.cluster.endpoint("node1"), silence_s=0.9)
+    sessions = Sessions(testbed.cluster.endpoint("node1"), silence_s=2.0)
     with sessions.lease("long") as connection:
-        assert connection.value("SELECT SLEEP(2.5)") == 0
+        assert connection.value("SELECT SLEEP(6)") == 0
     sessions.close()
 
 

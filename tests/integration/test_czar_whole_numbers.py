@@ -77,7 +77,7 @@ def wrong(asked: EveryWay, template: str, number: str) -> list[str]:
     return [f"{name}: {what}: {sql}" for name, what in found.items() if what]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("sky", LAYOUTS)
 @pytest.mark.parametrize("template", RIGHT)
 def test_digits_beyond_the_declared_ones_count(skies: dict[str, EveryWay], sky: str, template: str) -> None:
@@ -87,7 +87,7 @@ def test_digits_beyond_the_declared_ones_count(skies: dict[str, EveryWay], sky: 
     assert not bad, "\n".join(bad)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("template", [PLAIN[1], RIGHT[0], RIGHT[2]])
 def test_functions_that_declare_enough_are_answered(skies: dict[str, EveryWay], template: str) -> None:
     """Functions whose values fit into what they declare keep their types and values on every way."""

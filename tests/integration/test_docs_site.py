@@ -18,7 +18,7 @@ MISSING = [name for name in ("furo", "grimp", "myst_parser", "sphinx") if import
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(bool(MISSING), reason=f"the extra skyshard[docs] is not installed: {', '.join(MISSING)}"),
 ]
 

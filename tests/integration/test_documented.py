@@ -161,7 +161,7 @@ def test_every_command_of_a_page_runs(page: Path, folder: Path) -> None:
 
 def wait_ended(query: str, folder: Path) -> None:
     """Until a submitted query is queued or executing no more."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while re.search("queued|executing", check(f"skyshard status {query}", folder)):
         assert time.monotonic() < deadline
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import itertools
 import json
-import signal
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -125,10 +124,9 @@ def test_only_what_is_open_is_aborted(testbed: Testbed, sources: list[Path], dat
 
 def test_a_running_ingest_is_not_aborted(testbed: Testbed, tmp_path: Path, database: str) -> None:
     """The transaction of an ingest that is at work stays its own; killed, it can be aborted."""
-    source = write_catalog(tmp_path / "many", objects=4_000)
-    driver = Driver(testbed.cluster.folder, source, database, "inline", tmp_path / "log")
+    source = write_catalog(tmp_path / "many", objects=400)
+    driver = Driver(testbed.cluster.folder, source, database, "inline", tmp_path / "log", hold="load")
     driver.wait_for(lambda lines: "load" in lines)
-    driver.process.send_signal(signal.SIGSTOP)  # at work, and not done before the lock is asked for
     number = open_number(testbed, database)
     with pytest.raises(ClusterError, match=f"ingest of {database} is under way elsewhere"):
         testbed.abort_transaction(number)

@@ -77,7 +77,7 @@ def place(short_folder: Path) -> Iterator[Range]:
             place.cluster.destroy()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("kind", "transaction"), ROUNDS)
 def test_killed_at_a_random_instant(place: Range, kind: Kind, transaction: str) -> None:
     """After kill -9 of any process, and another run, everything is as if nothing had happened."""
@@ -128,7 +128,7 @@ def test_stopped_at_every_step_of_a_second_transaction(
 # what else may come in between
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(1200)
 def test_taking_back_is_stopped_at_every_step(
     testbed: Testbed, sources: dict[str, Path], database: str, tmp_path: Path
 ) -> None:
@@ -201,7 +201,7 @@ def test_a_silent_node_is_an_error_in_the_end(
 ) -> None:
     """A server that hangs in the middle of loading is named once it was silent; works it again, the ingest goes on."""
     testbed.ingest(sources[FIRST], database=f"{database}_like")
-    monkeypatch.setenv(SILENCE_VARIABLE, "0.9")
+    monkeypatch.setenv(SILENCE_VARIABLE, "3")
     pid = next(server.pid for server in testbed.cluster.status() if server.name == "node2")
     assert pid is not None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from skyshard.cli.app import app
 from skyshard.host.shipped_data import data_folder
 from skyshard.scenarios.experiment.build_setup import discard
 
-pytestmark = pytest.mark.timeout(400)  # six starts of clusters, which take their time on a busy machine
+pytestmark = pytest.mark.timeout(900)  # six starts of clusters, which take their time on a busy machine
 WORKLOAD = """
 version: 1
 name: few
@@ -46,9 +47,9 @@ trials: 2
 
 
 @pytest.fixture
-def folder(short_folder: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+def folder(short_folder: Path) -> Iterator[Path]:
     """A folder with the experiment and its workload; no server is left when the test ends."""
-    made = short_folder / f"experiment-{abs(hash(request.node.name)) % 10_000}"
+    made = Path(tempfile.mkdtemp(prefix="experiment-", dir=short_folder))
     (made / "queries" / "workloads").mkdir(parents=True)
     (made / "queries" / "sql").symlink_to(data_folder("queries", "sql"))
     (made / "queries" / "workloads" / "few.yaml").write_text(WORKLOAD)
@@ -183,7 +184,7 @@ def test_a_dead_node_is_a_level_like_any_other(folder: Path) -> None:
 
     Queries go on for seconds: of a few, the last might end before the kill comes.
     """
-    lasting = WORKLOAD.replace("count: 12", "duration_s: 3").replace("count: 2}", "duration_s: 3}")
+    lasting = WORKLOAD.replace("count: 12", "duration_s: 6").replace("count: 2}", "duration_s: 6}")
     (folder / "queries" / "workloads" / "few.yaml").write_text(lasting)
     (folder / "nodes.yaml").write_text(FAULTY)
     code, text = run(folder)

@@ -32,7 +32,7 @@ from skyshard.synth.recipe.recipe import read_recipe
 from skyshard.synth.write.write_catalog import write_catalog
 from skyshard.testbed import Testbed
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 WORKLOAD = """
 version: 1
 name: few
@@ -138,8 +138,8 @@ def test_a_frozen_node_is_left_after_the_silence_and_goes_on_afterwards(
     cluster: PrivateCluster, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No query fails, with driver processes neither; servers that say nothing keep no reading waiting."""
-    monkeypatch.setenv(SILENCE_VARIABLE, "1")
-    name = scenario(folder, {"do": "stop", "node": "largest", "at_s": 0.2, "for_s": 3})
+    monkeypatch.setenv(SILENCE_VARIABLE, "2")
+    name = scenario(folder, {"do": "stop", "node": "largest", "at_s": 0.2, "for_s": 6})
     code, text = run(cluster, folder, name, "--processes", "2")
     assert code == 0, text
     assert impact(folder).events[0].noticed_s is not None
@@ -231,7 +231,9 @@ def test_a_server_has_a_wrong_clock_meanwhile(cluster: PrivateCluster, folder: P
     """While the fault is on its NOW() is ahead; afterwards it is right."""
     if not list(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")):
         pytest.skip("needs the package faketime")
-    name = scenario(folder, {"do": "clock", "node": "node1", "shift_s": 3600, "at_query": 1, "for_s": 4})
+    workload = folder / "queries" / "workloads" / "few.yaml"  # which lasts longer than a start of a server
+    workload.write_text(WORKLOAD.replace("{loop: closed, clients: 2}", "{loop: open, rate_per_s: 10, clients: 2}"))
+    name = scenario(folder, {"do": "clock", "node": "node1", "shift_s": 3600, "at_query": 1})
     seen: list[float] = []
     with subprocess.Popen([sys.executable, "-m", "skyshard.cli.app", *arguments(cluster, folder, name)]) as process:
         while process.poll() is None:
@@ -259,7 +261,7 @@ def test_a_benchmark_that_is_ended_leaves_nothing_or_the_next_command_says_what(
     """After SIGTERM all is undone; after -9 a node is frozen, which is said, and ``cluster start`` lets it go on."""
     name = scenario(folder, {"do": "stop", "node": "node3", "at_query": 5})
     command = [sys.executable, "-m", "skyshard.cli.app", *arguments(cluster, folder, name)]
-    environment = {**os.environ, SILENCE_VARIABLE: "1"}
+    environment = {**os.environ, SILENCE_VARIABLE: "2"}
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
         (pid,) = (one.pid for one in cluster.status() if one.name == "node3")
         assert pid is not None

@@ -20,7 +20,7 @@ SEED = int(os.environ.get("SKYSHARD_SEED", "398"))
 STATEMENTS = int(os.environ.get("SKYSHARD_STATEMENTS", "8"))
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("seed", range(SEED, SEED + HISTORIES))
 def test_a_history_is_answered_as_by_one_server(private_cluster: PrivateCluster, tmp_path: Path, seed: int) -> None:
     """After every step all checks are good, and czar and oracle answer as plain tables with the same rows do."""

@@ -15,7 +15,7 @@ from skyshard.basics.errors import UserError
 from skyshard.cli.app import app
 from skyshard.testbed import Testbed
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 RUNS = "HSC/runs/RC2"
 
 

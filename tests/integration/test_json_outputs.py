@@ -17,7 +17,7 @@ from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.registry.stored.lifecycle import NodeEvent
 from skyshard.testbed import Testbed
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 SQL = "SELECT COUNT(*) AS n FROM Object"
 
 
@@ -127,7 +127,7 @@ def moved(run: Callable[..., str], testbed: Testbed) -> None:
     number = str(testbed.jobs.begin(testbed.replicas.plan_drain(last), grace_s=0))
     run("jobs pause", number)
     run("jobs resume", number, "--background")
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + 200
     while json.loads(run("jobs show", number))["state"] != "done":
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -145,7 +145,7 @@ def moved(run: Callable[..., str], testbed: Testbed) -> None:
 def submitted(run: Callable[..., str], in_sky: tuple[str, ...]) -> None:
     """A query that is answered in the background."""
     number = str(json.loads(run("submit", SQL, *in_sky))["query"])
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while json.loads(run("status", number))["state"] != "completed":
         assert time.monotonic() < deadline
         time.sleep(0.2)

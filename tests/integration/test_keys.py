@@ -31,7 +31,7 @@ def testbed(private_cluster: PrivateCluster) -> Iterator[Testbed]:
         yield testbed
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_every_kind_of_key_answers_as_one_server_does(testbed: Testbed, tmp_path: Path, kind: Kind) -> None:
     """After one transaction, after a second one, and when both are compacted."""

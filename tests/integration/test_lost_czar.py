@@ -27,7 +27,7 @@ from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.node.node_loader import NodeLoader
 from skyshard.testbed import Testbed
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 KILLS = int(os.environ.get("SKYSHARD_TEST_BACKUP_KILLS", "1"))
 """Of each command, so many are killed with -9 at random instants."""
 

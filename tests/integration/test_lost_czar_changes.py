@@ -20,7 +20,7 @@ from skyshard.registry.stored.lifecycle import NodeState, ReplicaState
 from skyshard.registry.stored.records import Replica
 from skyshard.testbed import Testbed
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")

@@ -354,7 +354,7 @@ def stepped(testbed: Testbed, fuse: Fuse) -> ReplicaPlace:
     return replace(inner, registry=registry, node=node)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_a_job_may_end_at_any_step_and_is_gone_on_with(testbed: Testbed, databases: list[str]) -> None:
     """Answers are right after each stop, no chunk is below its level, and the job is ended or cancelled after it."""
     before, nodes = answers(testbed, databases), list(testbed.nodes)
@@ -387,14 +387,14 @@ def test_a_command_that_is_struck_leaves_a_job_that_another_goes_on_with(
     """Killed it is interrupted, by Ctrl-C paused, which the command says; `jobs resume` ends it."""
     before, node, where = answers(testbed, databases), testbed.nodes[1], ["--cluster", str(testbed.cluster.folder)]
     skyshard = [sys.executable, "-m", "skyshard.cli.app"]
-    command = [*skyshard, "replicas", "drain", node, "--rate", "0.005", "--grace", "0", *where]
+    command = [*skyshard, "replicas", "drain", node, "--rate", "0.001", "--grace", "0", *where]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while not (mine := [one for one in testbed.jobs.list() if one.job.ended_s is None and one.is_at_work]):
         assert process.poll() is None
         time.sleep(0.05)
     time.sleep(1)
     process.send_signal(struck)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=200)
     number = str(mine[0].job.id)
     left = testbed.jobs.show(int(number))
     assert (left.is_at_work, left.job.steps[StepState.WAITING] > 0) == (False, True)

@@ -32,7 +32,7 @@ from skyshard.replicate.mend_node import NodeMender
 from skyshard.story.read_story import Stories
 from skyshard.testbed import Testbed
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 COUNT = "SELECT COUNT(*) AS n, SUM(objectId % 1000) AS total FROM Object WHERE ra > 0"
 _numbers = count()
 

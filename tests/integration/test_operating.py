@@ -26,7 +26,7 @@ SMALLER = {
     "skyshard ingest": " --fraction 0.05",
     "skyshard bench run": " --leave-out FTSFSrc,joinObjSrc,joinObjFSrc,nearN,FTSSrc",
 }
-START_TIMEOUT_S = 120.0
+START_TIMEOUT_S = 300.0
 
 
 @dataclass

@@ -14,7 +14,7 @@ import pytest
 
 from skyshard import __version__
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 PROJECT = Path(__file__).resolve().parents[2]
 FOLDERS = ("synth", "ingest", "queries", "k8s")

@@ -21,7 +21,7 @@ from skyshard.synth.recipe.recipe import read_recipe
 from skyshard.synth.write.write_catalog import write_catalog
 from skyshard.testbed import Testbed
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 DATABASE = "cold_sky"
 ASKED = {"LV": 4, "FTSObj": 11, "FTSSrc": 2}

@@ -22,7 +22,7 @@ from skyshard.synth.weeklies.weekly_truth import DatasetTypeTruth, WeeklyTruth
 from skyshard.synth.weeklies.write_weekly import write_weekly
 from skyshard.testbed import Testbed
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 ORDER = WeeklyOrder("hsc-gen3", 1, 120, columns="few")
 TYPES = {
     "Object": "objectTable_tract", "Source": "sourceTable_visit", "ForcedSource": "forcedSourceTable_tract",

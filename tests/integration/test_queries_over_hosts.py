@@ -49,7 +49,7 @@ STRIPING = Striping(stripes=6, substripes=5, overlap_deg=2.0)
 STARS = 48
 KNOWN = CASES if STATEMENTS >= 200 else CASES[SEED % 9 :: 9]
 """All of them take a minute."""
-SILENCE_S = 2.0
+SILENCE_S = 3.0
 WHOLE = "SELECT starId, ra, decl, mag, flux, kind, price, name FROM Star"
 STRANGER = """
 import sys
@@ -221,17 +221,21 @@ def test_rows_that_were_lost_before_they_were_asked_for_are_their_nodes_trouble(
         assert raised.value.retryable
 
 
-def test_a_czar_of_another_host_sweeps_nothing_of_this_one(made: NamedLab, sky: SplitSky, carried: Czar) -> None:
+def test_a_czar_of_another_host_sweeps_nothing_of_this_one(
+    made: NamedLab, sky: SplitSky, carried: Czar, whole: QueryResult
+) -> None:
     """While a query is under way here, and although its process means nothing there."""
     lab = made.lab
     with carried.open(WHOLE, sky.database) as answer:
-        next(answer.batches)
+        rows = next(answer.batches).num_rows
+        mine, node2 = f"{query_name()}_p0", lab["node2"].folder
         with connect(made.cluster.endpoint("node1"), Account.ADMIN) as admin:
-            before = admin.rows(f"SHOW TABLES FROM {SCRATCH_DATABASE}")
-        node2 = lab["node2"].folder
-        host, swept = lab["node2"].python(STRANGER, str(node2 / "tls/ca.crt"), str(node2 / "passwords")).split()
-        assert (host in before[0][0], swept) == (False, "0")
-        assert sum(batch.num_rows for batch in answer.batches) > 0
+            admin.execute(f"CREATE TABLE {SCRATCH_DATABASE}.{mine} (x INT)")
+            host, swept = lab["node2"].python(STRANGER, str(node2 / "tls/ca.crt"), str(node2 / "passwords")).split()
+            assert (host in mine, swept) == (False, "0")
+            assert (mine,) in admin.rows(f"SHOW TABLES FROM {SCRATCH_DATABASE}")
+            admin.execute(f"DROP TABLE {SCRATCH_DATABASE}.{mine}")
+        assert rows + sum(batch.num_rows for batch in answer.batches) == whole.rows
 
 
 def test_a_czar_that_begins_without_one_node_answers_from_the_others(
@@ -261,7 +265,7 @@ def test_no_answer_is_wrong_while_a_cable_is_pulled(
         node = f"node{pull % 3 + 1}"
         outcomes = _ask_while_pulled(made, sky, carried, whole, node)
         assert outcomes["wrong"] == 0
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 100
         while True:
             try:
                 assert difference(carried.execute(WHOLE, sky.database), whole, is_ordered=False) == ""
@@ -272,7 +276,7 @@ def test_no_answer_is_wrong_while_a_cable_is_pulled(
 
 
 def _wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 100
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -287,7 +287,7 @@ def test_stopped_at_every_so_many_steps(testbed: Testbed, files: TractFiles) -> 
     assert_is(testbed, files)
 
 
-@pytest.mark.timeout(60 + 30 * KILLS)
+@pytest.mark.timeout(300 + 100 * KILLS)
 def test_killed_at_any_instant(testbed: Testbed, files: TractFiles) -> None:
     """A driver that is killed leaves the old state or the new one, and what it left is ended by the next run."""
     chance = random.Random(20261128)
@@ -313,7 +313,7 @@ def test_killed_at_any_instant(testbed: Testbed, files: TractFiles) -> None:
         assert_is(testbed, files)
 
 
-@pytest.mark.timeout(60 + 60 * ROUNDS)
+@pytest.mark.timeout(300 + 100 * ROUNDS)
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_random_histories(testbed: Testbed, tmp_path: Path, seed: int) -> None:
     """Files come and are rewritten, alone or by tracts, between compactions: the answers are always SQLite's."""

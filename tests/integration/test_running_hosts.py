@@ -25,7 +25,7 @@ from skyshard.host.shipped_data import data_folder
 from skyshard.runtime.ray_settings import ACROSS_HOSTS, QUIET, RayPorts
 from skyshard.testbed import Testbed
 
-pytestmark = [pytest.mark.hosts, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.hosts, pytest.mark.timeout(1200)]
 RECIPE = str(data_folder("synth", "recipes") / "mini.yaml")
 RAY_PORT = 6379
 _JOIN = """
@@ -176,9 +176,10 @@ def test_every_process_of_ray_has_our_settings_and_no_secret(site: RunningSite) 
         for process in ray:
             assert process.environ().items() >= {**ACROSS_HOSTS, **QUIET, "RAY_AUTH_MODE": "token"}.items()
         for process in processes_in(host):
-            told = " ".join([*process.info["cmdline"], *process.environ().values()])
-            assert token not in told
-            assert SECRET not in told
+            with contextlib.suppress(psutil.Error):  # it has ended since
+                told = " ".join([*process.cmdline(), *process.environ().values()])
+                assert token not in told
+                assert SECRET not in told
         logs = [*(host.folder / "logs").glob("*.log"), *host.folder.glob("mysql.run/*")]
         logs += (host.folder / "tmp").glob("skyshard-ray-*/r/session_*/logs/*")
         assert len(logs) > 5
@@ -237,7 +238,7 @@ runtime = join("node1", "node2")
 events = {node: runtime.actor("event", threading.Event, node=node) for node in ("node1", "node2")}
 for event in events.values():
     event.call(threading.Event.is_set).result()
-call, task, other = (events["node1"].call(threading.Event.wait, 60), runtime.submit(time.sleep, 60, node="node1"),
+call, task, other = (events["node1"].call(threading.Event.wait, 500), runtime.submit(time.sleep, 500, node="node1"),
                      events["node2"].call(threading.Event.wait, 16))
 say("at work")
 refused(task.result)
@@ -256,7 +257,7 @@ runtime.close()
     site.lab["node1"].pull_cable()
     wait_until(lambda: "gone" in running.output, "both were told, and Ray has given the host up", running)
     site.lab["node1"].plug()
-    assert running.wait(120) == 0, running.output
+    assert running.wait(300) == 0, running.output
     said = running.output.splitlines()
     assert all(line.startswith("ClusterError True ") and "node1" in line for line in said[1:3]), said
     assert said[3:] == ["gone", "False True False", "[]"]
@@ -270,7 +271,7 @@ def test_a_head_that_is_killed_is_an_error_and_comes_back(site: RunningSite) -> 
         """
 runtime = join("node1")
 runtime.actor("list", list, node="node1").call(list.copy).result()
-work = [runtime.submit(time.sleep, 100, node="node1"), runtime.submit(time.sleep, 100)]
+work = [runtime.submit(time.sleep, 500, node="node1"), runtime.submit(time.sleep, 500)]
 say("at work")
 for one in work:
     refused(one.result)
@@ -288,7 +289,7 @@ say("joined again")
     )
     wait_until(lambda: "at work" in running.output, "work has begun", running)
     named(site.czar, "gcs_server").kill()
-    assert running.wait(200) == 0, running.output
+    assert running.wait(400) == 0, running.output
     said = running.output.splitlines()
     assert all(line.startswith("ClusterError True ") and "the Ray" in line for line in said[1:4]), said
     assert said[4:] == ["joined again"]

@@ -25,7 +25,7 @@ from skyshard.registry.access.tokens import Scope
 from skyshard.serve.qserv.ingest_state import IngestState
 from skyshard.testbed import Testbed
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 DATABASE = "user_served"
 OBJECTS = "".join(f"{n},{(359.5 + n % 20 / 20) % 360:.2f},{n % 40 / 40 - 0.5:.3f}\n" for n in range(1, 2001))
@@ -159,8 +159,8 @@ def test_a_publish_that_ends_with_its_process_goes_on_once(
                 sky.register()
                 sky.ingest()
                 sent = beside.submit(sky.publish)
-                while (kept := state.find("handed")) is not None and not kept.is_publishing:
-                    assert not sent.done()
+                while not sent.done() and (kept := state.find("handed")) is not None and not kept.is_publishing:
+                    time.sleep(0.001)
                 if number is signal.SIGTERM:
                     struck.process.send_signal(number)
                     assert struck.process.stderr is not None
@@ -216,7 +216,7 @@ def test_tokens_decide_who_may_ask(private_cluster: PrivateCluster) -> None:
             found = testbed.registry.history.find(9, text="AS one", owner="served-query")
             assert [row["id"] for row in found] == [number]
             testbed.registry.tokens.revoke("served-query")
-            until_s = time.monotonic() + 30
+            until_s = time.monotonic() + 100
             while not said(client.post("/query?version=55", json=ask, headers=headers["query"])):
                 assert time.monotonic() < until_s
         finally:
@@ -232,7 +232,7 @@ def test_its_end_cancels_what_is_under_way_and_leaves_nothing(
     with served(private_cluster.folder, "--http", "127.0.0.1:0", "--open") as other:
         with httpx.Client(base_url=other.doors["http"].rstrip("/"), timeout=60) as beside:
             slow = beside.post("/query-async?version=55", json={"query": SLOW, "database": DATABASE}).json()["queryId"]
-            until_s = time.monotonic() + 60
+            until_s = time.monotonic() + 100
             while beside.get(f"/query-async/status/{slow}?version=55").json()["status"]["totalChunks"] == 0:
                 assert time.monotonic() < until_s
         other.process.send_signal(signal.SIGINT)
@@ -242,6 +242,6 @@ def test_its_end_cancels_what_is_under_way_and_leaves_nothing(
     assert (status["status"], status["completedChunks"] < status["totalChunks"]) == ("ABORTED", True)
     for name in (CZAR_NAME, *private_cluster.node_names):
         with connect(private_cluster.endpoint(name), Account.ADMIN) as admin:
-            until_s = time.monotonic() + 30
+            until_s = time.monotonic() + 100
             while admin.value(RUNNING):
                 assert time.monotonic() < until_s

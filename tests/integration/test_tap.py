@@ -149,7 +149,7 @@ def test_a_job_is_a_submitted_query(sky: Testbed, service: pyvo.dal.TAPService) 
     """One that fails says why; one that is deleted leaves neither rows nor file."""
     with pytest.raises(pyvo.dal.DALQueryError, match="unknown column 'nope'"):
         service.run_async(f"SELECT nope FROM {DATABASE}.Object")
-    job = service.submit_job(f"SELECT objectId FROM {DATABASE}.Object").run().wait(timeout=60)
+    job = service.submit_job(f"SELECT objectId FROM {DATABASE}.Object").run().wait(timeout=200)
     assert (job.phase, len(job.fetch_result())) == ("COMPLETED", 300)
     submitted = next(one for one in sky.registry.history.last(999) if one["is_async"])  # others are noted late
     assert submitted["rows"] == 300

@@ -1,27 +1,39 @@
 """An ingest in a process of its own, so that it can be killed.
 
 python kill_driver.py CLUSTER SOURCE DATABASE RUNTIME [REPLACED ...]
+
+Where SKYSHARD_TEST_HOLD names a stage, it stays there, once it has said so, until it is killed.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 
 from skyshard.basics.errors import SkyshardError
+from skyshard.basics.progress import Progress
 from skyshard.runtime import RuntimeKind
 from skyshard.testbed import Testbed
 
+HOLD = "SKYSHARD_TEST_HOLD"
+
+
+def tell(progress: Progress) -> None:
+    """Say on stdout what is under way."""
+    print(progress.stage, flush=True)
+    if progress.stage == os.environ.get(HOLD):
+        while True:
+            signal.pause()
+
 
 def drive(cluster: Path, source: Path, database: str, runtime: RuntimeKind, replaced: list[str]) -> int:
-    """Ingest, and say on stdout what is under way; the exit code is the command line's."""
+    """Ingest, and say what is under way; the exit code is the command line's."""
     try:
         with Testbed(cluster, runtime=runtime) as testbed:
             print("begins", flush=True)
-            testbed.ingest(
-                source, database=database, replace=replaced,
-                watcher=lambda progress: print(progress.stage, flush=True),
-            )  # fmt: skip
+            testbed.ingest(source, database=database, replace=replaced, watcher=tell)
             print("ends", flush=True)
     except SkyshardError as error:
         print(f"error: {error}", flush=True)

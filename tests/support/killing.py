@@ -8,6 +8,7 @@ transaction of a database that is published; what it shows before the ingest goe
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import psutil
 from tests.support.kill_catalog import write_catalog
+from tests.support.kill_driver import HOLD
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.cluster.cluster import CZAR_NAME
@@ -38,7 +40,7 @@ SCRIPT = Path(__file__).with_name("kill_driver.py")
 FIRST, SECOND = "first", "second"
 BEGINS, WORKS = "begins", "prepare"
 NODES = 2
-END_TIMEOUT_S = 90.0
+END_TIMEOUT_S = 200.0
 ATTEMPTS = 5
 RUNTIMES: tuple[RuntimeKind, ...] = ("inline", "ray")
 
@@ -47,13 +49,23 @@ class Driver:
     """A driver process, the stages that it went through, and how it ended."""
 
     def __init__(
-        self, cluster: Path, source: Path, database: str, runtime: RuntimeKind, log: Path, *, replaced: str = ""
+        self,
+        cluster: Path,
+        source: Path,
+        database: str,
+        runtime: RuntimeKind,
+        log: Path,
+        *,
+        replaced: str = "",
+        hold: str = "",
     ) -> None:
+        """``hold``: the stage that it stays in once it has said so, until it is killed."""
         self._log = log
         command = [sys.executable, str(SCRIPT), str(cluster), str(source), database, runtime]
         command += [replaced] if replaced else []
         with log.open("wb") as out:
-            self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
+            environment = {**os.environ, HOLD: hold}
+            self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment)
 
     @property
     def lines(self) -> list[str]:
@@ -269,7 +281,7 @@ def state_of(testbed: Testbed, database: str) -> str:
 def leftovers(testbed: Testbed, database: str) -> Iterator[str]:
     """Bundles, keys, half-written files and Ray folders that nobody needs any more."""
     cluster = testbed.cluster
-    yield from (f"left: {path}" for path in (cluster.folder / "staging").glob("*/**"))
+    yield from (f"left: {path}" for path in (cluster.folder / "staging").glob(f"{database}*/**"))
     finished = {str(row["id"]) for row in testbed.registry.transactions.all(database) if row["state"] == "finished"}
     for path in (cluster.folder / "director-keys" / database).glob("*/*"):
         names = sorted(file.name for file in path.iterdir())

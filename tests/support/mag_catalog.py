@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-ROWS = 260_000
+ROWS = 104_000
 
 
 def make_catalog(folder: Path, rows: int = ROWS, first: int = 0) -> Path:

@@ -26,7 +26,7 @@ from skyshard.testbed import Testbed, source_at
 
 STRIDE = int(os.environ.get("SKYSHARD_TEST_STRIDE", "12"))
 """Of the steps at which a driver is stopped, one in so many."""
-STEPS_LIMIT_S = 3600 // STRIDE
+STEPS_LIMIT_S = 9600 // STRIDE
 
 
 class Stopped(BaseException):

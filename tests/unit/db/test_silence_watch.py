@@ -14,7 +14,7 @@ def test_a_server_that_cannot_be_asked_for_want_of_a_password_is_not_silent_for_
     endpoint = Endpoint(socket=str(tmp_path / "node1.sock"), secrets=str(tmp_path / "none"), label="node1")
     watch = SilenceWatch(endpoint, Account.READER, silence_s=0.1)
     watch.suspect()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while watch.is_silent and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not watch.is_silent

@@ -33,7 +33,7 @@ def test_a_czar_beats_while_it_works_and_takes_it_back_at_its_end() -> None:
     kept = Kept()
     beats = CzarBeats(kept, each_s=0.001)
     with beats.during():
-        assert kept.second.wait(2)
+        assert kept.second.wait(60)
         assert beats.living() is None
     beats.close()
     assert set(kept.threads) == {"beats"}
@@ -62,6 +62,6 @@ def test_what_fails_beside_the_beats_does_not_end_them() -> None:
     kept = Kept()
     beats = CzarBeats(kept, fail, each_s=0.001)
     with beats.during():
-        assert kept.second.wait(2)
+        assert kept.second.wait(60)
     beats.close()
     assert kept.has_ended
