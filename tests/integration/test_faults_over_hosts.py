@@ -11,6 +11,7 @@ import pytest
 from tests.support.host_faults import need, small_disk
 from tests.support.host_script import OWN
 from tests.support.hosts import Host, Lab
+from tests.support.played_systemctl import PlayedSystemctl
 from tests.support.remote_shell import remote_shell
 from tests.support.running_site import RunningSite, running_site
 from typer.testing import CliRunner
@@ -39,7 +40,9 @@ def _disk(host: Host) -> None:
     small_disk(host, disk, "600m")
 
 
-def run(site: RunningSite, scenario: str, out: Path, monkeypatch: pytest.MonkeyPatch) -> FaultImpact:
+def run(
+    site: RunningSite, scenario: str, out: Path, monkeypatch: pytest.MonkeyPatch, kinds: list[str] | None = None
+) -> FaultImpact:
     """Run the workload with a scenario on the czar's host; no answer is wrong, no query fails."""
     monkeypatch.setenv("SKYSHARD_SSH", str(remote_shell(site.lab)))
     monkeypatch.setenv("SKYSHARD_DATA", str(site.lab.own / "disk"))
@@ -51,7 +54,7 @@ def run(site: RunningSite, scenario: str, out: Path, monkeypatch: pytest.MonkeyP
     found = read_trial(out).summary.faults
     assert found is not None
     assert (found.errors, found.wrong, found.level) == ({}, 0, "")
-    assert [(one.do, one.error) for one in found.events] == [(scenario, "")]
+    assert [(one.do, one.error) for one in found.events] == [(kind, "") for kind in kinds or [scenario]]
     assert not has_faults(site.folder)
     return found
 
@@ -78,6 +81,20 @@ def test_a_full_disk_costs_no_answer(site: RunningSite, tmp_path: Path, monkeypa
     assert seen.bytes[event.node] < 1 << 20
     assert [one for one in seen.bytes if one != event.node and seen.bytes[one] < 1 << 20] == []
     assert seen.now(event.node) > 1 << 20
+    require_as_before(site)
+
+
+@pytest.mark.parametrize(("scenario", "kinds"), [("node_frozen", ["stop"]), ("node_back_after_a_while", ["kill"])])
+def test_units_of_systemd_are_frozen_and_killed_without_a_command(
+    site: RunningSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scenario: str, kinds: list[str]
+) -> None:
+    """The scenarios that a private cluster has as well: the czar asks the other node, and the unit goes on later."""
+    with PlayedSystemctl(site):
+        (event,) = run(site, scenario, tmp_path / "trial", monkeypatch, kinds).events
+    assert event.noticed_s is not None
+    assert event.ended_s is not None
+    changed = site.lab[event.node].run("ls", "-R", "/run/systemd", check=False)
+    assert "skyshard-fault" not in changed.stdout
     require_as_before(site)
 
 

@@ -28,14 +28,14 @@ ACROSS_HOSTS: Mapping[str, str] = {
     "RAY_health_check_initial_delay_ms": "1000",
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "2000",
-    "RAY_health_check_failure_threshold": "5",
+    "RAY_health_check_failure_threshold": "4",
     "RAY_grpc_client_keepalive_time_ms": "5000",
     "RAY_grpc_client_keepalive_timeout_ms": "5000",
     "RAY_gcs_rpc_server_reconnect_timeout_s": "20",
 }
-"""Of a Ray on several hosts: a host whose cable is pulled is known as gone in about 10 s (with Ray's own settings 62 s
-for an actor's call, never for a task), a blip of 4 s is outlived. Ray on a node ends when the head was silent for 20 s,
-or is another one than before: then its supervisor starts it again."""
+"""Of a Ray on several hosts: a host whose cable is pulled is known as gone in about 8 s, one that is frozen in 12 (with
+Ray's own settings 62 s for an actor's call, never for a task); a blip of 4 s is outlived. Ray on a node ends when the
+head was silent for 20 s, or is another one than before: then its supervisor starts it again."""
 
 HEAD_SILENCE_S = 13.0
 """A head that gives no answer for so long is taken for gone."""

@@ -1,4 +1,5 @@
-"""Has a scenario's faults on the servers of a testbed: what Skyshard can do itself on a private cluster, and commands.
+"""Has a scenario's faults on the servers of a testbed: what Skyshard can do itself on a private cluster, and commands,
+which units of systemd on many machines have as well (``host_commands``).
 
 Rules: what cannot be done is refused before anything runs; each fault is written down before it is had
 (``cluster.left_faults``); what is done to servers comes one after another.
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from skyshard.basics.errors import ClusterError
-from skyshard.bench.workload.fault_scenario import CARES, CZAR, Do
+from skyshard.bench.workload.fault_scenario import CARES, CZAR, Do, FaultEvent
 from skyshard.bench.workload.planned_faults import PlannedFault, PlannedScenario
 from skyshard.cluster import left_faults
 from skyshard.cluster.cluster import LOG_FOLDER
@@ -25,6 +26,7 @@ from skyshard.log.events import NODE_SILENT, QUERY_ENDED, REPLICA_BAD, STATEMENT
 from skyshard.registry.stored.records import Replica
 from skyshard.scenarios.faults.cares import require_moves, take_care
 from skyshard.scenarios.faults.damage import DAMAGES, put
+from skyshard.scenarios.faults.host_commands import HostCommand, host_command
 from skyshard.testbed import Testbed
 
 FAKETIME = "faketime/libfaketimeMT.so.1"
@@ -56,9 +58,13 @@ def require_possible(planned: PlannedScenario, testbed: Testbed, database: str) 
         if event.command or event.do in CARES:
             continue
         if not is_private:
-            why, remedy = "others run the servers of a cluster on many machines", "give it a 'command' and an 'undo'"
+            is_known = host_command(event, fault.node) is not None
+            why = "" if is_known else "others run the servers of a cluster on many machines"
+            remedy = "give it a 'command' and an 'undo'"
         elif event.do is Do.CORRUPT:
             why, remedy = _why_no_damage(fault, testbed, database)
+        if not why:
+            why, remedy = _why_not_frozen(fault)
         if why:
             raise planned.read.fault(["events", place, "do"], f"'{event.do}' cannot be had here: {why}", remedy)
     if is_private:
@@ -77,11 +83,18 @@ def require_possible_here(planned: PlannedScenario) -> None:
             why = _NOT_HERE[event.do]
         elif event.do is Do.CLOCK and _faketime() is None:
             why, remedy = "it needs libfaketime", "install the package faketime"
-        elif event.do is Do.STOP and fault.node == CZAR and event.for_s is None:
-            why, remedy = "queries would wait for a frozen czar for ever", "say for how long with 'for_s'"
+        else:
+            not_frozen, how = _why_not_frozen(fault)
+            why, remedy = not_frozen, how or remedy
         if why:
             what = f"'{event.do}' cannot be had here: {why}"
             raise planned.read.fault(["events", fault.number - 1, "do"], what, remedy)
+
+
+def _why_not_frozen(fault: PlannedFault) -> tuple[str, str]:
+    if fault.event.do is Do.STOP and fault.node == CZAR and fault.event.for_s is None:
+        return "queries would wait for a frozen czar for ever", "say for how long with 'for_s'"
+    return "", ""
 
 
 def _why_no_damage(fault: PlannedFault, testbed: Testbed, database: str) -> tuple[str, str]:
@@ -133,31 +146,40 @@ class ClusterFaults:
             return take_care(self.testbed, self.database, fault)
         with self.lock:
             cluster, event, node = self.testbed.cluster, fault.event, fault.node
-            host = cluster.node(node).sql.host if node and node != CZAR else ""
-            kept = left_faults.new_fault(self.scenario, fault.number, str(event.do), node, event.undo, host)
+            is_private = isinstance(cluster, PrivateCluster)
+            host = "" if is_private or not node else cluster.endpoint(node).host or "localhost"
+            by_hand = HostCommand(event.command, event.undo) if is_private else host_command(event, node)
+            command, undo = by_hand or HostCommand("")
+            kept = left_faults.new_fault(self.scenario, fault.number, str(event.do), node, undo, host)
             if event.lasts:
-                folder = left_faults.keep(cluster, kept)
+                left_faults.keep(cluster, kept)
                 self.kept[fault.number] = kept
-            if event.command:
+            if command:
                 rate = {"SKYSHARD_RATE_MB_S": f"{event.rate_mb_s:g}"} if event.rate_mb_s else {}
-                left_faults.run_command(event.command, cluster, kept, rate)
-            elif event.do is Do.KILL:
-                cluster.kill_server(node)
-            elif event.do is Do.STOP:
-                cluster.freeze_server(node)
-            elif event.do is Do.RESTART:
-                cluster.stop_server(node)
-                cluster.start_server(node)
-            elif event.do is Do.CLOCK:
-                cluster.stop_server(node)
-                cluster.start_server(node, _wrong_clock(event.shift_s))
-                return f"{event.shift_s:+g} s"
+                left_faults.run_command(command, cluster, kept, rate)
             elif event.do is Do.CORRUPT:
-                return self._damage(fault, kept, folder)
-        return ""
+                return self._damage(fault, kept)
+            else:
+                self._strike(event, node)
+        return f"{event.shift_s:+g} s" if event.do is Do.CLOCK else ""
 
-    def _damage(self, fault: PlannedFault, kept: KeptFault, folder: Path) -> str:
+    def _strike(self, event: FaultEvent, node: str) -> None:
+        """Do to a server of a private cluster what an event says."""
+        cluster = self.testbed.cluster
+        if event.do is Do.KILL:
+            cluster.kill_server(node)
+        elif event.do is Do.STOP:
+            cluster.freeze_server(node)
+        elif event.do is Do.RESTART:
+            cluster.stop_server(node)
+            cluster.start_server(node)
+        elif event.do is Do.CLOCK:
+            cluster.stop_server(node)
+            cluster.start_server(node, _wrong_clock(event.shift_s))
+
+    def _damage(self, fault: PlannedFault, kept: KeptFault) -> str:
         """Damage files; copies are there, and the record says so, before the first is touched."""
+        folder = left_faults.keep(self.testbed.cluster, kept)
         found, event = _to_damage(fault, self.testbed, self.database), fault.event
         paths = {one.name: _data_file(self.testbed, fault.node, self.database, one) for one in found}
         files = []
