@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.support import host_faults as faults
-from tests.support.hosts import Host, Lab, Running
-from tests.support.network_server import PORT, SECRET
+from tests.support.hosts import CHECKOUT, PREFIX, Host, Lab, Running
+from tests.support.network_server import SECRET
 from tests.support.running_site import COMMAND, CZAR, SPARE_MEMORY, RunningSite, running_site, wait_until
 
 from skyshard.catalog.ddl import DUMMY_CHUNK
@@ -45,15 +45,19 @@ def refused(work):
 
 @pytest.fixture(scope="module")
 def site(lab: Lab) -> Iterator[RunningSite]:
-    """Two nodes; on every host all ports are shut but those that the security page names."""
+    """Two nodes; on every host all ports are shut but those that the guide for operators names, by its own rules."""
     with running_site(lab, 2, prepare=_shut) as made:
         made.skyshard("ingest", RECIPE, "--database", "sky", "--replicas", "2")
         yield made
 
 
 def _shut(host: Host) -> None:
-    own = RAY_PORT if host.name == CZAR else PORT
-    faults.close_all_but(host, [own, *RayPorts().open_to_hosts.split(",")])
+    if host.name == CZAR:
+        faults.close_all_but(host, [RAY_PORT, *RayPorts().open_to_hosts.split(",")])
+        return
+    guide = (CHECKOUT / "docs" / "how-to" / "operating.md").read_text()
+    rules = guide.split("```text\ntable inet skyshard {\n", 1)[1].split("  }\n}\n```", 1)[0]
+    faults.close_by(host, rules.replace("10.0.0.0/24", f"{PREFIX}0/24"))
 
 
 def test_all_works_and_no_packet_is_lost_with_only_the_named_ports_open(site: RunningSite) -> None:

@@ -14,17 +14,12 @@ import pytest
 from tests.support.hosts import Host
 
 COUNTER = "lost"
-_FIREWALL = """
-table inet lab {{
-  counter {counter} {{ }}
+_CHAIN = """
   chain come {{
     type filter hook input priority 0; policy drop;
     iif lo accept
     ct state established,related accept
     {open}
-    counter name {counter}
-  }}
-}}
 """
 
 
@@ -43,8 +38,12 @@ def nft(host: Host, rules: str) -> None:
 def close_all_but(host: Host, ports: Iterable[int | str]) -> None:
     """Let nothing in but answers, and sessions to these TCP ports or ranges such as ``7610-7659``."""
     listed = ", ".join(map(str, ports))
-    accepted = f"tcp dport {{ {listed} }} accept" if listed else ""
-    nft(host, "flush ruleset" + _FIREWALL.format(counter=COUNTER, open=accepted))
+    close_by(host, _CHAIN.format(open=f"tcp dport {{ {listed} }} accept" if listed else ""))
+
+
+def close_by(host: Host, chain: str) -> None:
+    """The same by the text of a chain, without the brace at its end: what comes to that is counted."""
+    nft(host, f"flush ruleset; table inet lab {{ counter {COUNTER} {{ }}\n{chain}\n counter name {COUNTER}\n }} }}\n")
 
 
 def lost_packets(host: Host) -> int:
