@@ -63,6 +63,7 @@ class PlayedSystemctl:
             for host in self._site.nodes:
                 asked = host.folder / "asked"
                 if asked.exists():
+                    self._site.supervisors[host.name].wake()
                     self._site.supervisors[host.name].wait()
                     self._site.launch(host.name)
                     asked.unlink()
@@ -84,3 +85,4 @@ class PlayedSystemctl:
         self._thread.join()
         for host in self._site.nodes:
             self._file(host.name).unlink()
+            self._site.supervisors[host.name].wake()  # what waits for a process here stops with it, and stays so
