@@ -43,7 +43,9 @@ def close_all_but(host: Host, ports: Iterable[int | str]) -> None:
 
 def close_by(host: Host, chain: str) -> None:
     """The same by the text of a chain, without the brace at its end: what comes to that is counted."""
-    nft(host, f"flush ruleset; table inet lab {{ counter {COUNTER} {{ }}\n{chain}\n counter name {COUNTER}\n }} }}\n")
+    nft(
+        host, f"flush ruleset; table inet lab {{\n counter {COUNTER} {{ }}\n{chain}\n counter name {COUNTER}\n }}\n}}\n"
+    )
 
 
 def lost_packets(host: Host) -> int:
