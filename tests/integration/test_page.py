@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2 as httpx
 import pytest
@@ -35,6 +38,26 @@ SUM = " + ".join(f"CRC32(REPEAT({n}, 100000 + objectId % 7))" for n in range(200
 SLOW = f"SELECT '{MARK}' AS mark, {SUM} AS slow FROM Object"
 """Some hundredths of a second a row."""
 ENTER = ("Enter", 13)
+WORKLOAD = f"""
+version: 1
+name: watched
+description: One statement again and again.
+database: {DATABASE}
+seed: 1
+check_answers: false
+phases:
+  - name: steady
+    classes:
+      - class: FTSObj
+        templates: [watched]
+        arrivals: {{loop: closed, clients: 1, think_time_s: 0.1}}
+        count: 100000
+"""
+TEMPLATE = """-- class: FTSObj
+-- description: All rows, counted where they are
+-- why: to be watched
+SELECT COUNT(*) FROM Object WHERE decl < 1
+"""
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +176,33 @@ def test_the_history_is_searched_and_each_query_has_a_page(browser: Browser, cli
     assert browser.faults == []
     browser.evaluate("history.back()")
     browser.wait_for("document.querySelector('#history select')?.value === 'cancelled'")
+
+
+def test_a_benchmark_of_another_process_is_shown_until_that_is_gone(
+    browser: Browser, own_cluster: PrivateCluster, tmp_path: Path
+) -> None:
+    """What is asked, of whom, how much of it is done, how long the last ones took; nothing is left of one that was
+    killed, though its file is."""
+    file = tmp_path / "queries" / "workloads" / "watched.yaml"
+    template = tmp_path / "queries" / "sql" / "FTSObj" / "watched.sql"
+    for path, text in ((file, WORKLOAD), (template, TEMPLATE)):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    assert browser.evaluate("document.getElementById('benchmarks').hidden")
+    words = ["bench", "run", str(file), "--out", str(tmp_path / "trial"), "--cluster", str(own_cluster.folder)]
+    with (tmp_path / "said.txt").open("w") as said:
+        process = subprocess.Popen([sys.executable, "-m", "skyshard.cli.app", *words], stdout=said, stderr=said)
+    try:
+        shown(browser, "benchmarks", "watched", "czar", DATABASE, "phase steady", "of 100\u202f000 queries", "FTSObj")
+        done = "Number(document.querySelector('#benchmarks progress').value)"
+        before = browser.evaluate(done)
+        browser.wait_for(f"{done} > {before}")
+        assert browser.faults == []
+    finally:
+        process.kill()
+        process.wait()
+    browser.wait_for("document.getElementById('benchmarks').hidden")
+    assert len(list((own_cluster.folder / "bench").iterdir())) == 1
 
 
 def test_phone_and_screen_reader_get_all_of_it(browser: Browser) -> None:

@@ -19,7 +19,7 @@ from skyshard.db.connection import Endpoint
 from skyshard.ingest.sources.open_source import open_source
 from skyshard.registry.catalog.published_catalog import Catalog, CatalogSource
 from skyshard.serve.access import Access, Identity, OpenAccess, Quota, Scope
-from skyshard.serve.page_services import CatalogNow, NodeNow, RunningQuery, SkyNow, Subject, TransactionNow
+from skyshard.serve.page_services import BenchNow, CatalogNow, NodeNow, RunningQuery, SkyNow, Subject, TransactionNow
 from skyshard.serve.services import EndedSums, LaneName, Open, PastQuery, Services, StateNow, UserTable, Wanted
 from skyshard.serve.tap_services import TapServices
 from skyshard.serve.user_limits import Meter
@@ -388,6 +388,9 @@ class PlayedOverview:
 
     def transactions(self) -> list[TransactionNow]:
         return [TransactionNow(1, "sky", "aborted", "sky", 1, 10.0, 20.0, 0, 0, 0, "part-3.parquet: no column ra")]
+
+    def benchmarks(self) -> list[BenchNow]:
+        return []
 
     def sky(self, database: str, table: str) -> SkyNow:
         if (database, table) != ("sky", "Object"):

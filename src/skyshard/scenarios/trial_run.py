@@ -14,6 +14,7 @@ from skyshard.basics.progress import Watcher, announce
 from skyshard.bench.check.true_answers import TrueAnswers
 from skyshard.bench.drive.driver_processes import DriverProcesses
 from skyshard.bench.record.environment import NodeMachine
+from skyshard.bench.record.running_trial import noticed
 from skyshard.bench.target import TakesForms, Target
 from skyshard.bench.trial.new_folder import check_folder, prepare_folder
 from skyshard.bench.trial.run_trial import run_trial
@@ -84,11 +85,16 @@ class TrialRun:
             raise UserError(f"{what}, the trial has --target {' '.join(self.targets)}", remedy="leave --target out")
         with ExitStack() as stack:
             opened = self._open_all(templates, stack, watcher)
+            notice = stack.enter_context(
+                noticed(self.cluster, self.workload.name, self.database, is_counted=not self.processes)
+            )
             prepare_folder(self.out)
             queries = self._queries(templates, opened.targets)
             found: dict[str, TrialResult] = {}
             for spec, folder in trial_folders(self.out, {k: one.name for k, one in opened.targets.items()}).items():
-                found[spec] = self._run_one(spec, queries, opened, folder, watcher)
+                notice.begin(spec)
+                watch = TrialWatch(notice.watching(watcher), take_samples=notice.take)
+                found[spec] = self._run_one(spec, queries, opened, folder, watch)
                 if found[spec].summary.is_partial:
                     break
             return found
@@ -131,7 +137,7 @@ class TrialRun:
         return replace(queries, profile=sample_data(queries, sampled))
 
     def _run_one(
-        self, spec: str, queries: TrialQueries, opened: _Opened, folder: Path, watcher: Watcher
+        self, spec: str, queries: TrialQueries, opened: _Opened, folder: Path, watch: TrialWatch
     ) -> TrialResult:
         driver = TrialDriver()
         if self.processes:
@@ -142,14 +148,14 @@ class TrialRun:
         target, oracle = opened.targets[spec], opened.oracles[spec]
         if opened.own is None or spec not in OWN:
             record = TrialRecord(folder, label=self.label, is_brief=self.is_brief)
-            return run_trial(queries, TrialEngines(target, oracle), record, driver, TrialWatch(watcher))
+            return run_trial(queries, TrialEngines(target, oracle), record, driver, watch)
         own = opened.own
         engines = TrialEngines(target, oracle, own.truth)
         record = TrialRecord(
             folder, own.facts, label=self.label, is_brief=self.is_brief, has_statistics=self.has_statistics,
             nodes=own.machines,
         )  # fmt: skip
-        return run_trial(queries, engines, record, driver, TrialWatch(watcher, own.probe))
+        return run_trial(queries, engines, record, driver, replace(watch, probe=own.probe))
 
     def _require_names(self, testbed: Testbed, templates: dict[str, QueryTemplate]) -> None:
         """Raises UserError when the database lacks a table or column that a template asks for."""

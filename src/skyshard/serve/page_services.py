@@ -117,6 +117,41 @@ class TransactionNow:
 
 
 @dataclass(frozen=True, slots=True)
+class BenchClassNow:
+    """A class of a benchmark's queries; latencies are seconds from the time when a query was due."""
+
+    name: str
+    queries: int
+    """That have ended."""
+    errors: int
+    last_s: float
+    median_s: float
+    """Of the last twenty at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchNow:
+    """A benchmark that another process runs against this cluster."""
+
+    process: str
+    """A name that no other process has."""
+    workload: str
+    target: str
+    database: str
+    stage: str
+    """A phase, in which queries are sent, or what is done before and after."""
+    done: int | None
+    """Queries of the phase, or steps; None where they are counted only at its end."""
+    total: int | None
+    """Planned; None where the phase ends by the clock."""
+    begun_s: float
+    stage_begun_s: float
+    said_s: float
+    """When the process has said so."""
+    classes: tuple[BenchClassNow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SkyNow:
     """The chunks of a director: lists of one length, ascending by chunk; angles in degrees."""
 
@@ -147,6 +182,9 @@ class Overview(Protocol):
 
     def transactions(self) -> Sequence[TransactionNow]:
         """The last ones, newest first; those that have not ended are always among them."""
+
+    def benchmarks(self) -> Sequence[BenchNow]:
+        """That run now, those that began first first."""
 
     def sky(self, database: str, table: str) -> SkyNow:
         """Of a director of a database; UserError if there is none."""

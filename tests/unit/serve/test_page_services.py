@@ -8,7 +8,15 @@ from dataclasses import fields
 import pytest
 from tests.support.documented import ROOT
 
-from skyshard.serve.page_services import CatalogNow, NodeNow, RunningQuery, SkyNow, TransactionNow
+from skyshard.serve.page_services import (
+    BenchClassNow,
+    BenchNow,
+    CatalogNow,
+    NodeNow,
+    RunningQuery,
+    SkyNow,
+    TransactionNow,
+)
 
 PAGE = (ROOT / "docs" / "reference" / "page.md").read_text(encoding="utf-8")
 
@@ -20,6 +28,8 @@ PAGE = (ROOT / "docs" / "reference" / "page.md").read_text(encoding="utf-8")
         ("a node", NodeNow, set()),
         ("a catalog", CatalogNow, set()),
         ("a transaction", TransactionNow, set()),
+        ("a benchmark", BenchNow, {"null"}),
+        ("a class of a benchmark", BenchClassNow, set()),
         ("a sky", SkyNow, set()),
     ],
 )

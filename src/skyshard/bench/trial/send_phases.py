@@ -17,6 +17,7 @@ from skyshard.bench.drive.fault_course import FaultCourse
 from skyshard.bench.drive.progress_thread import ProgressThread
 from skyshard.bench.record.latency_stats import NotAnswered, Verdict, summarise
 from skyshard.bench.record.machine_probe import MachineProbe, MachineReading, When
+from skyshard.bench.record.running_trial import PHASE
 from skyshard.bench.record.samples import sample_table
 from skyshard.bench.record.server_work import Attribution, WorkMeter
 from skyshard.bench.record.telemetry import TelemetryRecorder
@@ -147,7 +148,7 @@ def send_phases(
                 number = [one.name for one in workload.phases].index(phase[0].phase)
                 failing = _failing(faults, workload, number, recording)
                 is_timed = _time_machine(probe, "between" if place else "before")
-                is_partial = not is_timed or not _send_phase(sender, phase, recording, meter, watch.watcher, failing)
+                is_partial = not is_timed or not _send_phase(sender, phase, recording, meter, watch, failing)
                 if is_partial:
                     _stop_waiting(faults)
                     break
@@ -198,17 +199,22 @@ def _send_phase(
     phase: Sequence[ClassSchedule],
     recording: Recording,
     meter: WorkMeter,
-    watcher: Watcher,
+    watch: TrialWatch,
     failing: AbstractContextManager[None],
 ) -> bool:
     """Send one phase, while the servers' work is measured; False when it was stopped."""
     before = len(recording.samples)
     total = 0 if any(one.is_endless for one in phase) else sum(len(one.queries) for one in phase)
     name, only = phase[0].phase, phase[0].load.class_name if len(phase) == 1 else ""
-    stage = Stage(watcher, f"phase {name}", total)
+    stage = Stage(watch.watcher, f"{PHASE}{name}", total)
+
+    def count() -> int:
+        watch.take_samples(recording.samples, total)
+        return len(recording.samples) - before
+
     with (
         meter.window(name, only, Attribution.ALONE if only else Attribution.MIXED) as queries,
-        ProgressThread(stage, lambda: len(recording.samples) - before),
+        ProgressThread(stage, count),
         failing,
     ):
         is_whole = sender.run(phase, recording)

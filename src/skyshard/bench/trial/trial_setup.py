@@ -14,6 +14,8 @@ from skyshard.bench.drive.fault_course import FaultHost
 from skyshard.bench.record.chunk_map import SkyMap
 from skyshard.bench.record.environment import NodeMachine
 from skyshard.bench.record.latency_stats import TrialSummary
+from skyshard.bench.record.running_trial import TakeSamples
+from skyshard.bench.record.samples import Sample
 from skyshard.bench.record.telemetry import NoProbe, Probe
 from skyshard.bench.record.trial_manifest import IngestStage
 from skyshard.bench.target import Target
@@ -118,6 +120,10 @@ class TrialRecord:
     """The machines of nodes on other hosts."""
 
 
+def untold(_: Sequence[Sample], __: int) -> None:
+    """Nobody looks at samples while they come."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrialWatch:
     """The watcher of progress, and the probe that reads the servers' counters while queries run."""
@@ -125,6 +131,8 @@ class TrialWatch:
     watcher: Watcher = unwatched
     probe: Probe = field(default_factory=NoProbe)
     """Its owner closes it."""
+    take_samples: TakeSamples = untold
+    """Is given all samples until now and the queries planned of the phase, by the thread that reports progress."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import skyshard
 import skyshard.replicate
 from skyshard.basics.errors import UserError
+from skyshard.cli.serving.bench_runs import bench_runs
 from skyshard.cli.serving.kept_facts import KeptFacts
 from skyshard.cli.serving.node_looks import Load, NodeLoads, disk_of
 from skyshard.cli.serving.sky_chunks import sky_of
@@ -21,6 +22,7 @@ from skyshard.log.events import TRANSACTION_INTERRUPTED
 from skyshard.log.events import Subject as LogSubject
 from skyshard.registry.history.query_history import HistoryRow
 from skyshard.serve.page_services import (
+    BenchNow,
     CatalogNow,
     NodeNow,
     RunningQuery,
@@ -124,6 +126,9 @@ class TestbedOverview:
             for one in told
             if one.fields["transaction"] in numbers
         }
+
+    def benchmarks(self) -> list[BenchNow]:
+        return bench_runs(self._testbed.cluster.folder)
 
     def sky(self, database: str, table: str) -> SkyNow:
         down = {name for name, row in self._testbed.registry.nodes.rows().items() if row.down_s}

@@ -30,7 +30,7 @@ def test_a_reader_gets_what_changed_since_the_snapshot_that_it_saw() -> None:
     overview.catalog_rows = 11
     take(made, 10.0)
     whole = json.loads(made.since(Seen("", 0), 5.0))
-    assert set(whole) == {"now_s", "error", "queries", "busy", "nodes", "catalogs", "transactions"}
+    assert set(whole) == {"now_s", "error", "queries", "busy", "benchmarks", "nodes", "catalogs", "transactions"}
     assert (whole["now_s"], whole["catalogs"][0]["rows"], whole["nodes"][0]["free_bytes"]) == (5.0, 11, None)
     assert set(json.loads(made.since(first, 5.0))) == {"now_s", "error", "catalogs"}
     assert set(json.loads(made.since(made.seen, 5.0))) == {"now_s", "error"}
@@ -57,7 +57,7 @@ def test_what_was_seen_long_ago_is_not_shown_again() -> None:
     made.forget()
     made.put(read_all(made.groups[0], 1.0))
     made.publish()
-    assert set(json.loads(made.since(Seen("", 0), 5.0))) == {"now_s", "error", "queries", "busy"}
+    assert set(json.loads(made.since(Seen("", 0), 5.0))) == {"now_s", "error", "queries", "busy", "benchmarks"}
 
 
 def test_a_part_is_asked_for_no_more_often_than_its_period() -> None:
@@ -70,7 +70,7 @@ def test_a_part_is_asked_for_no_more_often_than_its_period() -> None:
 
 
 def test_a_dear_part_is_asked_for_seldom() -> None:
-    """It waits five hundred times as long as it took of a processor; the first time, when things are made, is free."""
+    """It waits hundreds of times as long as it took of a processor; the first time, when things are made, is free."""
     part = Part("dear", lambda: sum(range(2_000_000)) * 0, 1.0)
     made = Snapshots((part,))
     take(made, 0.0)

@@ -1,5 +1,6 @@
 // Puts the page together: one stream, each section shown when its part has changed.
 
+import { showBenchmarks } from "./benchmarks.js";
 import { Charts } from "./charts.js";
 import { showCatalogs, showNodes, showSums, showTransactions } from "./cluster.js";
 import { setText } from "./dom.js";
@@ -30,6 +31,7 @@ function show(state, changed) {
   trouble.hidden = !state.error;
   setText(trouble, state.error ? `Some of this is shown as it was before: ${state.error}.` : "");
   if (state.queries) showQueries(state);
+  if (state.benchmarks) showBenchmarks(at("benchmarks"), state);
   if (state.nodes) showNodes(at("nodes"), state);
   if (changed.has("catalogs") && state.catalogs) showCatalogs(at("catalogs"), state);
   if (state.transactions) showTransactions(at("ingest"), state);
