@@ -32,6 +32,32 @@ WITH `q` AS (SELECT `ra` FROM `dp1`.`Object` LIMIT 2) SELECT `q`.`ra` FROM `q` U
 SELECT TOP 3 ra FROM hsc.Object EXCEPT SELECT ra FROM dp1.Object
 (SELECT `ra` FROM `hsc`.`Object` LIMIT 3) EXCEPT SELECT `ra` FROM `dp1`.`Object` LIMIT 101
 
+-- units: a factor that is known from what tables say of their columns
+SELECT IN_UNIT(flux, 'Jy'), in_unit(o.RA, 'arcmin') AS a FROM dp1.Object o WHERE IN_UNIT(O.flux, 'mJy') > 2
+SELECT (`flux` * 1e-09), (`o`.`RA` * 60e0) AS `a` FROM `dp1`.`Object` AS `o` WHERE (`o`.`flux` * 1e-06) > 2 LIMIT 101
+SELECT ra FROM dp1.Object o WHERE EXISTS (SELECT 1 FROM hsc.Object h WHERE h.ra < IN_UNIT(o.flux, 'uJy'))
+SELECT `ra` FROM `dp1`.`Object` AS `o` WHERE EXISTS(SELECT 1 FROM `hsc`.`Object` AS `h` WHERE `h`.`ra` < (`o`.`flux` * 0.001e0)) LIMIT 101
+SELECT ra FROM dp1.Object WHERE 1 = CONTAINS(POINT(ra, dec), CIRCLE(10, 20, 1)) AND IN_UNIT(ra, 'deg') > 3
+SELECT `ra` FROM `dp1`.`Object` WHERE 1 = scisql_s2PtInCircle(`ra`, `dec`, 10, 20, 1) AND (`ra` * 1e0) > 3 LIMIT 101
+
+-- areas and centroids
+SELECT AREA(CIRCLE(1, 2, 3)), AREA(CIRCLE(ra, dec, size)), AREA(POLYGON(0, 0, 90, 0, 0, 90)), AREA(POINT(1, 2)) FROM dp1.Object
+SELECT (41252.96124941928e0 * POWER(SIN(RADIANS(3) / 2), 2)), (41252.96124941928e0 * POWER(SIN(RADIANS(`size`) / 2), 2)), 5156.62015617741e0, 0 FROM `dp1`.`Object` LIMIT 101
+SELECT COORD1(CENTROID(CIRCLE(1, 2, 3))), COORD2(CENTROID(POLYGON(0, 0, 90, 0, 0, 90))), COORD1(CENTROID(POINT(ra, dec))) FROM dp1.Object
+SELECT (1), (35.264389682754654e0), (`ra`) FROM `dp1`.`Object` LIMIT 101
+SELECT ra FROM dp1.Object WHERE 1 = CONTAINS(CENTROID(CIRCLE(ra, dec, 1)), CIRCLE(10, 20, 1)) AND DISTANCE(POINT(ra, dec), CENTROID(BOX(10, 0, 2, 2))) < 1
+SELECT `ra` FROM `dp1`.`Object` WHERE 1 = scisql_s2PtInCircle(`ra`, `dec`, 10, 20, 1) AND scisql_angSep(`ra`, `dec`, 10, 0) < 1 LIMIT 101
+SELECT CENTROID(CIRCLE(ra, dec, 1)) FROM dp1.Object
+! geometry
+SELECT AREA(POLYGON(ra, dec, 1, 2, 3, 4)) FROM dp1.Object
+! geometry
+SELECT AREA(POLYGON(1, 2, 3, 4)) FROM dp1.Object
+! geometry
+SELECT AREA(ra) FROM dp1.Object
+! geometry
+SELECT COORD1(CENTROID(ra)) FROM dp1.Object
+! geometry
+
 -- texts and casts: a backslash is a letter like others
 SELECT ra || 'a\b''c' AS t FROM dp1.Object
 SELECT CONCAT(`ra`, 'a\\b''c') AS `t` FROM `dp1`.`Object` LIMIT 101
@@ -77,7 +103,17 @@ SELECT SLEEP(5) FROM dp1.Object
 ! not-adql
 SELECT scisql_foo(ra) FROM dp1.Object
 ! not-adql
-SELECT IN_UNIT(ra, 'rad') FROM dp1.Object
+SELECT IN_UNIT(size, 'rad') FROM dp1.Object
+! not-adql
+SELECT IN_UNIT(flux, 'mag') FROM dp1.Object
+! not-adql
+SELECT IN_UNIT(flux, 'smoot') FROM dp1.Object
+! not-adql
+SELECT IN_UNIT(flux) FROM dp1.Object
+! not-adql
+SELECT IN_UNIT(ra + 1, 'rad') FROM dp1.Object
+! not-adql
+SELECT IN_UNIT(q.x, 'rad') FROM (SELECT ra AS x FROM dp1.Object) AS q
 ! not-adql
 SELECT ROUND() FROM dp1.Object
 ! not-adql

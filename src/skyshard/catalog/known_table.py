@@ -18,10 +18,17 @@ class KnownTable:
     columns: tuple[str, ...]
     physical: tuple[str, str] | None = None
     is_own: bool = False
+    units: tuple[str, ...] = ()
+    """Of the columns, by place; empty texts where there is none, or where it is not known."""
 
     @property
     def shown(self) -> str:
         return f"{self.schema}.{self.name}"
+
+    def unit(self, name: str) -> str:
+        """The unit of a column; empty where it is not known."""
+        found = dict(zip((column.lower() for column in self.columns), self.units, strict=False))
+        return found.get(name.lower(), "")
 
     def column(self, name: str) -> str:
         """A column's name as the table spells it; empty where it has none of that name."""

@@ -40,6 +40,7 @@ CSV, TAP = "/ingest/csv", "/tap/"
 RESUMED_S = 60.0
 """Between two looks for queries whose process is gone."""
 CONNECTIONS = "skyshard_wire_connections"
+JOBS = "skyshard_tap_jobs"
 KEPT_S = 7 * 86_400
 """So long results of submitted queries, and the jobs of TAP, are kept."""
 
@@ -149,7 +150,8 @@ def http_routes(work: Work) -> Sequence[BaseRoute]:
     monitoring reads."""
     czar = CzarRest(work.services, work.lanes, work.runs, version=work.settings.qserv_version)
     gauges = {CONNECTIONS: ("Sessions of the MySQL door.", lambda: float(len(work.sessions)))}
-    monitoring = Monitoring(work.services, work.lanes, work.keeper, gauges)
+    labelled = {JOBS: ("Jobs of TAP that are kept, of all processes.", "phase", work.tap.phases)}
+    monitoring = Monitoring(work.services, work.lanes, work.keeper, gauges, labelled)
     return [*czar.routes(work.keeper), *monitoring.routes(), *work.tap.routes(), *work.page.routes()]
 
 

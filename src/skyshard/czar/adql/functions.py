@@ -13,6 +13,7 @@ from skyshard.czar.adql.geometry import (
     GEOMETRY,
     PREDICATES,
     SHAPES,
+    translate_area,
     translate_coordinate,
     translate_distance,
     translate_predicate,
@@ -31,7 +32,7 @@ _SAME = {
 """Function → how many arguments it takes, at least and at most; MariaDB computes the same."""
 _OTHERWISE = {("LOG", 1): "LN(_a)", ("TRUNCATE", 1): "TRUNCATE(_a, 0)", ("TRUNCATE", 2): "TRUNCATE(_a, _b)"}
 _COORDINATES = ("COORD1", "COORD2")
-FUNCTIONS = frozenset((*_SAME, "LOG", "TRUNCATE", "DISTANCE", *_COORDINATES, *PREDICATES, *SHAPES))
+FUNCTIONS = frozenset((*_SAME, "LOG", "TRUNCATE", "DISTANCE", "AREA", "IN_UNIT", *_COORDINATES, *PREDICATES, *SHAPES))
 _OURS = {
     "angsep": "scisql_angSep(ra DOUBLE, dec DOUBLE, ra2 DOUBLE, dec2 DOUBLE) -> DOUBLE",
     "fluxtoabmag": "scisql_fluxToAbMag(flux DOUBLE) -> DOUBLE",
@@ -62,6 +63,10 @@ def translate_functions(tree: exp.Expr) -> None:
             call.replace(translate_distance(call))
         elif name in _COORDINATES:
             call.replace(translate_coordinate(call))
+        elif name == "AREA":
+            call.replace(translate_area(call))
+        elif name == "IN_UNIT":
+            continue  # units are those of columns, whose tables are not known yet
         elif name not in SHAPES:
             _translate(call, name)
     for node in tree.find_all(exp.Anonymous):

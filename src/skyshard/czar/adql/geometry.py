@@ -11,22 +11,28 @@ from sqlglot import exp
 
 from skyshard.basics.errors import Refusal
 from skyshard.chunking.sphere import RAD_PER_DEG, unit_vectors
+from skyshard.czar.adql.region_measures import SPHERE_DEG2, Vectors, area_deg2, centroid
 from skyshard.czar.bind.expand_functions import constant, exact_constant
-from skyshard.czar.sql.region_sql import number
+from skyshard.czar.sql.region_sql import fill, number
 from skyshard.czar.sql.statement import place
 
 PREDICATES = ("CONTAINS", "INTERSECTS")
 REGIONS = ("CIRCLE", "POLYGON", "BOX")
-SHAPES = ("POINT", *REGIONS)
+CENTROID = "CENTROID"
+SHAPES = ("POINT", *REGIONS, CENTROID)
+"""What makes a shape; a centroid is a point."""
 GEOMETRY = "geometry"
 """Code of the refusals of geometry that cannot be translated."""
 
 
 def shape(node: exp.Expr) -> str:
     """The name of the shape that a call makes; empty for anything else."""
-    inner = node.unnest()
-    name = inner.name.upper() if isinstance(inner, exp.Anonymous) else ""
-    return name if name in SHAPES else ""
+    name = _called(node.unnest())
+    return "POINT" if name == CENTROID else name if name in SHAPES else ""
+
+
+def _called(node: exp.Expr) -> str:
+    return node.name.upper() if isinstance(node, exp.Anonymous) else ""
 
 
 def translate_predicate(call: exp.Anonymous) -> None:
@@ -81,10 +87,53 @@ def coordinates(node: exp.Expr) -> tuple[exp.Expr, exp.Expr]:
     inner = node.unnest()
     if shape(inner) != "POINT":
         raise Refusal(GEOMETRY, f"'{inner.sql('mysql')[:40]}' is no POINT{place(inner)}", remedy="write POINT(ra, dec)")
+    if _called(inner) == CENTROID:
+        return _centroid(inner)
     found = _plain_arguments(inner)
     if len(found) != 2:
         raise Refusal(GEOMETRY, f"POINT takes 2 coordinates, not {len(found)}{place(inner)}", remedy="POINT(ra, dec)")
     return found[0], found[1]
+
+
+def translate_area(call: exp.Anonymous) -> exp.Expr:
+    """AREA of a shape in square degrees; of a circle, whose radius may be any expression."""
+    _require_count(call, 1)
+    one = call.expressions[0].unnest()
+    kind = shape(one)
+    if kind == "CIRCLE":
+        return exp.Paren(this=fill(f"{SPHERE_DEG2!r}e0 * POWER(SIN(RADIANS(_r) / 2), 2)", r=_circle(one)[1]))
+    if kind in REGIONS:
+        return exp.Literal.number(number(area_deg2(_corners(one, kind))))
+    if kind == "POINT":
+        return exp.Literal.number(0)
+    raise Refusal(GEOMETRY, f"AREA() takes a region{place(call)}", remedy="AREA(CIRCLE(ra, dec, radius))")
+
+
+def _centroid(call: exp.Expr) -> tuple[exp.Expr, exp.Expr]:
+    """The centre of a circle or a box, the centre of mass of a polygon, a point itself."""
+    found = call.expressions
+    one = found[0].unnest() if len(found) == 1 else call
+    kind = shape(one)
+    if kind == "POINT" and one is not call:
+        return coordinates(one)
+    if kind == "CIRCLE":
+        return _circle(one)[0]
+    if kind == "BOX":
+        ra, dec, *_ = _box_parts(one)
+        return ra, dec
+    if kind not in REGIONS:
+        raise Refusal(GEOMETRY, f"{CENTROID}() takes one shape{place(call)}", remedy="CENTROID(POLYGON(...))")
+    longitude, latitude = centroid(_corners(one, kind))
+    return exp.Literal.number(number(longitude)), exp.Literal.number(number(latitude))
+
+
+def _corners(call: exp.Expr, kind: str) -> Vectors:
+    """The corners of a polygon or box as unit vectors."""
+    parts = _polygon(call) if kind == "POLYGON" else _box(call)
+    angles = [value for part in parts if (value := constant(part)) is not None]
+    if len(angles) < 6 or len(angles) % 2:
+        raise Refusal(GEOMETRY, f"a POLYGON has three corners or more{place(call)}", remedy="POLYGON(ra1, dec1, ...)")
+    return unit_vectors(np.array(angles[::2]), np.array(angles[1::2])).reshape(-1, 3)
 
 
 def _circle(call: exp.Expr) -> tuple[tuple[exp.Expr, exp.Expr], exp.Expr]:
@@ -106,17 +155,22 @@ def _polygon(call: exp.Expr) -> list[exp.Expr]:
     return found
 
 
-def _box(call: exp.Expr) -> list[exp.Expr]:
-    """The corners of a BOX: its sides are great circles at right angles to the ends of a cross about its centre.
-
-    Source: ADQL 2.1, section 4.2.9; the corners lie where those circles meet.
-    """
+def _box_parts(call: exp.Expr) -> list[exp.Expr]:
+    """Centre, width and height of a BOX."""
     found = _plain_arguments(call)
     if found and shape(found[0]) == "POINT":
         found = [*coordinates(found[0]), *found[1:]]
     if len(found) != 4:
         raise Refusal(GEOMETRY, f"BOX takes a centre, width and height{place(call)}", remedy="BOX(ra, dec, w, h)")
-    ra, dec, width, height = _constants(call, found)
+    return found
+
+
+def _box(call: exp.Expr) -> list[exp.Expr]:
+    """The corners of a BOX: its sides are great circles at right angles to the ends of a cross about its centre.
+
+    Source: ADQL 2.1, section 4.2.9; the corners lie where those circles meet.
+    """
+    ra, dec, width, height = _constants(call, _box_parts(call))
     if not (0 < width < 180 and 0 < height < 180):
         raise Refusal(GEOMETRY, f"the sides of a BOX are between 0 and 180 degrees{place(call)}", remedy="use POLYGON")
     lon, lat = ra * RAD_PER_DEG, dec * RAD_PER_DEG

@@ -53,7 +53,7 @@ def _starred(item: exp.Expr, select: exp.Select, sources: list[TableSource]) -> 
 def _output(item: exp.Expr, place: int, sources: list[TableSource]) -> OutputColumn:
     inner = item.unalias().unnest()
     if isinstance(inner, exp.Column):
-        table, column = _owner(inner, sources)
+        table, column = owner_of(inner, sources)
         return OutputColumn(item.alias or column or inner.name, table, column)
     if item.alias:
         return OutputColumn(item.alias)
@@ -61,7 +61,7 @@ def _output(item: exp.Expr, place: int, sources: list[TableSource]) -> OutputCol
     return OutputColumn(named.lower() or f"column_{place}")
 
 
-def _owner(column: exp.Column, sources: list[TableSource]) -> tuple[KnownTable | None, str]:
+def owner_of(column: exp.Column, sources: list[TableSource]) -> tuple[KnownTable | None, str]:
     """The table that a column is of, and its name there; none where that is not certain."""
     wanted = [one for one in sources if not column.table or one.alias.lower() == column.table.lower()]
     if any(source.table is None for source in wanted):

@@ -85,7 +85,7 @@ def _qualify(column: exp.Column, scopes: Scopes) -> None:
 
 def _named(column: exp.Column, scopes: Scopes) -> TableSource | None:
     name, schema = column.table.lower(), column.db.lower()
-    for select in _outwards(column):
+    for select in outwards(column):
         for source in scopes[id(select)]:
             is_schema = not schema or (source.table is not None and source.table.schema.lower() == schema)
             if source.alias.lower() == name and is_schema:
@@ -93,7 +93,7 @@ def _named(column: exp.Column, scopes: Scopes) -> TableSource | None:
     return None
 
 
-def _outwards(node: exp.Expr) -> Iterator[exp.Select]:
+def outwards(node: exp.Expr) -> Iterator[exp.Select]:
     """The SELECTs around a node, the nearest first."""
     select = node.find_ancestor(exp.Select)
     while select is not None:

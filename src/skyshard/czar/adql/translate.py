@@ -1,4 +1,4 @@
-"""ADQL → the czar's SQL: parse ▸ functions ▸ tables ▸ casts, texts and names ▸ limit ▸ render.
+"""ADQL → the czar's SQL: parse ▸ functions ▸ tables ▸ units ▸ casts, texts and names ▸ limit ▸ render.
 
 Rules: what a query asks is never changed but by its limit; what has no translation is refused with a reason. No I/O.
 """
@@ -15,6 +15,7 @@ from skyshard.czar.adql.grammar import NOT_ADQL, parse_adql
 from skyshard.czar.adql.known_tables import KnownTables
 from skyshard.czar.adql.output_columns import OutputColumn, output_columns
 from skyshard.czar.adql.table_names import resolve_tables
+from skyshard.czar.adql.units import translate_units
 from skyshard.czar.sql.deep_nesting import with_room
 from skyshard.czar.sql.dialect import render
 from skyshard.czar.sql.statement import place
@@ -67,6 +68,7 @@ def _translate(text: str, known: KnownTables, limit: int | None) -> Translated:
             NOT_ADQL, "TAP_SCHEMA is not joined with catalogs", remedy="ask TAP_SCHEMA and the catalog one by one"
         )
     columns = output_columns(tree, scopes)
+    translate_units(tree, scopes)
     for node in list(tree.walk()):
         _rewrite(node)
     _enclose_limited(tree)

@@ -19,6 +19,8 @@ from skyshard.serve.services import SECONDS, EndedSums, Measures
 
 Gauges = Mapping[str, tuple[str, Callable[[], float]]]
 """Name → what it is, and how it is read; of doors that count what they have under way."""
+LabelledGauges = Mapping[str, tuple[str, str, Callable[[], Mapping[str, float]]]]
+"""Name → what it is, its label, and how it is read: value of the label → number."""
 
 
 @dataclass
@@ -46,9 +48,11 @@ class _Totals:
 class SkyshardCollector(Collector):
     """What a scrape shows. Safe for threads."""
 
-    def __init__(self, measures: Measures, gauges: Gauges | None = None) -> None:
+    def __init__(
+        self, measures: Measures, gauges: Gauges | None = None, labelled: LabelledGauges | None = None
+    ) -> None:
         self._measures = measures
-        self._gauges = gauges or {}
+        self._gauges, self._labelled = gauges or {}, labelled or {}
         self._lock = threading.Lock()
         self._settled, self._settled_query = _Totals(), 0
         self._settled_rows, self._settled_transaction = 0, 0
@@ -69,6 +73,8 @@ class SkyshardCollector(Collector):
         yield _gauge("skyshard_transactions", "Ingest transactions.", "state", now.transactions)
         for name, (words, read) in self._gauges.items():
             yield GaugeMetricFamily(name, words, read())
+        for name, (words, label, numbers) in self._labelled.items():
+            yield _gauge(name, words, label, numbers())
         yield _gauge("skyshard_release", "1 for the release that answers.", "version", {VERSION: 1})
 
     def _ended(self) -> _Totals:

@@ -12,19 +12,26 @@ from skyshard.basics.errors import SkyshardError
 from skyshard.serve.access import Scope
 from skyshard.serve.http.who_asks import Doorkeeper
 from skyshard.serve.lanes import Lanes
-from skyshard.serve.metrics.collector import Gauges, SkyshardCollector
+from skyshard.serve.metrics.collector import Gauges, LabelledGauges, SkyshardCollector
 from skyshard.serve.services import Services
 
 
 class Monitoring:
     """Its routes. Health is told to everybody, metrics to tokens of any scope."""
 
-    def __init__(self, services: Services, lanes: Lanes, keeper: Doorkeeper, gauges: Gauges | None = None) -> None:
+    def __init__(
+        self,
+        services: Services,
+        lanes: Lanes,
+        keeper: Doorkeeper,
+        gauges: Gauges | None = None,
+        labelled: LabelledGauges | None = None,
+    ) -> None:
         self._services = services
         self._lanes = lanes
         self._keeper = keeper
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(SkyshardCollector(services.measures, gauges))
+        self._registry.register(SkyshardCollector(services.measures, gauges, labelled))
 
     def routes(self) -> list[Route]:
         return [

@@ -75,7 +75,8 @@ class DescribedTable:
     def named(self, schema: str = "") -> KnownTable:
         """The table as queries name it, perhaps by an alias of its schema."""
         names = tuple(column.field.name for column in self.columns)
-        return KnownTable(schema or self.schema, self.name, names, self.physical, self.physical is not None)
+        units = tuple(column.field.unit for column in self.columns)
+        return KnownTable(schema or self.schema, self.name, names, self.physical, self.physical is not None, units)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,13 @@ _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:vs="http://www.ivoa.net/xml/VODataService/v1.1"'
 _ADQL = "ivo://ivoa.net/std/ADQL"
 _FEATURES = "ivo://ivoa.net/std/TAPRegExt#features-"
-GEOMETRY = ("BOX", "CIRCLE", "CONTAINS", "COORD1", "COORD2", "DISTANCE", "INTERSECTS", "POINT", "POLYGON")
+GEOMETRY = (
+    "AREA", "BOX", "CENTROID", "CIRCLE", "CONTAINS", "COORD1", "COORD2", "DISTANCE", "INTERSECTS", "POINT", "POLYGON",
+)  # fmt: skip
 _OPTIONAL = {
     "adqlgeo": GEOMETRY, "adql-string": ("LOWER", "UPPER", "ILIKE"), "adql-offset": ("OFFSET",),
     "adql-common-table": ("WITH",), "adql-sets": ("UNION", "EXCEPT", "INTERSECT"), "adql-type": ("CAST",),
+    "adql-unit": ("IN_UNIT",),
 }  # fmt: skip
 """The optional parts of ADQL 2.1 that are answered."""
 

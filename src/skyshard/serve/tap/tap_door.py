@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -76,6 +76,10 @@ class TapDoor:
     async def resumed(self, numbers: Collection[int]) -> None:
         """Submitted queries were begun anew: those of jobs have as long as these say."""
         await self._jobs.end_late_again(numbers)
+
+    def phases(self) -> Mapping[str, float]:
+        """How many jobs are in each phase. Asks the registry: not for the event loop."""
+        return {str(phase): float(count) for phase, count in self._jobs.phases().items()}
 
     async def close(self) -> None:
         """End the jobs that run here, and drop what it made on the czar's server."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -98,6 +99,13 @@ class TapJobs:
         for job in list(self._folder.all()):
             if job.destruction_s <= time.time():
                 await self.delete(job)
+
+    def phases(self) -> dict[Phase, int]:
+        """How many jobs are in each phase; those of their queries are asked for at once. Not for the event loop."""
+        jobs = list(self._folder.all())
+        states = self._submissions.states({job.number for job in jobs if job.number and not job.ended})
+        found = Counter(_phase(job, states) for job in jobs)
+        return {phase: found[phase] for phase in Phase}
 
     async def look(self, job: Job) -> tuple[Job, Phase]:
         """A job with the times and the error of its query, and its phase."""
@@ -256,6 +264,17 @@ class TapJobs:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+
+def _phase(job: Job, states: Mapping[int, str]) -> Phase:
+    """Of a job by the states of queries; one that a process here runs is taken to be at it."""
+    if job.ended:
+        return Phase(job.ended)
+    if job.is_here:
+        return Phase.EXECUTING
+    if not job.number:
+        return Phase.PENDING
+    return OF_QUERY[states[job.number]] if job.number in states else Phase.ARCHIVED
 
 
 def _columns(asked: AskedQuery, catalog: TapCatalog) -> list[dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,13 +13,14 @@ from tests.support.planned import plan_of
 
 from skyshard.basics.errors import Refusal, UserError
 from skyshard.catalog.known_table import KnownTable
-from skyshard.chunking.sphere import Polygon, unit_vectors
+from skyshard.chunking.sphere import Polygon, ang_sep, unit_vectors
 from skyshard.czar.adql.known_tables import KnownTables
+from skyshard.czar.adql.region_measures import SPHERE_DEG2, area_deg2, centroid
 from skyshard.czar.adql.translate import translate
 from skyshard.czar.plan.query_plan import Kind
 from skyshard.czar.sql.statement import SelectStatement, parse_statement
 
-OBJECT = KnownTable("dp1", "Object", ("objectId", "ra", "dec", "size", "flux"))
+OBJECT = KnownTable("dp1", "Object", ("objectId", "ra", "dec", "size", "flux"), units=("", "deg", "deg", "", "nJy"))
 COLUMNS = KnownTable(
     "TAP_SCHEMA", "columns", ("table_name", "column_name", "size"), ("skyshard_scratch", "q_1_columns"), True
 )
@@ -109,3 +111,34 @@ def test_circles_about_another_table_are_near_neighbours() -> None:
     near = "1 = CONTAINS(POINT(a.ra, a.decl), CIRCLE(b.ra, b.decl, 0.05))"
     made = translate(f"SELECT a.ra FROM sky.Object a, sky.Object b WHERE {near}", SKY)
     assert plan_of(made.sql, Source()).kind is Kind.NEAR_NEIGHBOUR
+
+
+@pytest.mark.parametrize(("ra", "dec"), [(10.0, 5.0), (359.5, -60.0), (200.0, 89.0)])
+def test_areas_and_centroids_are_those_of_many_points(ra: float, dec: float) -> None:
+    """Of a convex polygon anywhere, in both directions: the share and the mean of points that are within."""
+    corners = small_circle(ra, dec, 1.0, np.radians([10.0, 80.0, 170.0, 230.0, 300.0]))
+    polygon = Polygon.of(*np.stack(unit_angles(corners), axis=1).ravel())
+    random = np.random.default_rng(5)
+    cosines, angles = random.uniform(np.cos(np.radians(1.0)), 1, 200_000), random.uniform(0, 2 * np.pi, 200_000)
+    points = small_circle(ra, dec, np.degrees(np.arccos(cosines)), angles)
+    inside = points[polygon.contains(*unit_angles(points))]
+    cap_deg2 = SPHERE_DEG2 / 2 * (1 - np.cos(np.radians(1.0)))
+    mean = np.stack(unit_angles(inside.mean(axis=0)[None]), axis=1)[0]
+    for one in (corners, corners[::-1]):
+        assert area_deg2(one) == pytest.approx(cap_deg2 * len(inside) / len(points), rel=0.01)
+        assert ang_sep(*centroid(one), *mean) < 0.01
+
+
+def small_circle(ra: float, dec: float, radius: Any, angles: Any) -> Any:
+    """Unit vectors at distances and position angles from a point."""
+    lon, lat = np.radians([ra, dec])
+    east = np.array([-np.sin(lon), np.cos(lon), 0.0])
+    north = np.array([-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)])
+    reach = np.radians(np.broadcast_to(radius, angles.shape))[:, None]
+    side = np.sin(angles)[:, None] * east + np.cos(angles)[:, None] * north
+    return np.cos(reach) * unit_vectors(ra, dec) + np.sin(reach) * side
+
+
+def unit_angles(vectors: Any) -> tuple[Any, Any]:
+    x, y, z = vectors.T
+    return np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arctan2(z, np.hypot(x, y)))

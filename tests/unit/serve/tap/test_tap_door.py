@@ -149,6 +149,23 @@ def test_a_job_may_fail_be_aborted_or_ask_tap_schema(client: httpx.Client) -> No
     assert client.get(own).status_code == 404
 
 
+def test_jobs_are_counted_by_phase(client: httpx.Client) -> None:
+    """For monitoring: of all owners, those that wait, that have ended, and whose query the history has forgotten."""
+
+    def counted() -> dict[str, float]:
+        shown = re.findall(r'^skyshard_tap_jobs{phase="(\w+)"} (\S+)$', client.get("/metrics").text, re.MULTILINE)
+        return {phase: float(number) for phase, number in shown if float(number)}
+
+    assert counted() == {}
+    client.post("/tap/async", data={"QUERY": ASKED})
+    made = client.post("/tap/async", data={"QUERY": ASKED, "PHASE": "RUN"}, follow_redirects=False)
+    assert "COMPLETED" in client.get(made.headers["location"], params={"WAIT": "60"}).text
+    client.post("/tap/async", data={"QUERY": "SELECT nothing", "PHASE": "RUN"})
+    assert counted() == {"PENDING": 1, "COMPLETED": 1, "ERROR": 1}
+    client.delete(made.headers["location"])
+    assert counted() == {"PENDING": 1, "ERROR": 1}
+
+
 def test_jobs_are_their_owners(tmp_path: Path) -> None:
     """Others see neither them nor that they are there; without a token nothing is answered."""
 
