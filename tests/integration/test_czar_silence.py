@@ -111,7 +111,7 @@ def test_silence_without_replica_is_an_error_that_names_the_server(
     """The query fails with the server, how long it was silent, and what to do."""
     with (
         stopped(testbed.cluster, name),
-        pytest.raises(ClusterError, match=rf"{name}.*no answer for {SILENCE_S} s.*its process stopped"),
+        pytest.raises(ClusterError, match=rf"{name}.*no answer for {SILENCE_S:g} s.*its process stopped"),
     ):
         czar.execute(sql, "once")
 
