@@ -1,5 +1,6 @@
 // Mollweide's projection of chunks, right ascension to the left; the grid and the degrees of a map.
 
+const LABEL = 36;
 const MARGIN = 26;
 const STEPS = [0.5, 1, 2, 5, 10, 15, 30, 60];
 const thetas = new Map();
@@ -88,8 +89,11 @@ export function drawDegrees(pen, frame, sky, colour) {
   pen.fillStyle = colour;
   pen.font = "11px system-ui, sans-serif";
   pen.textAlign = "center";
+  let before = Infinity;
   for (const lon of ticks(west, east)) {
     const [x, y] = frame.at(mollweide(lon, south));
+    if (Math.abs(before - x) < LABEL) continue; // near a pole they would lie on each other
+    before = x;
     pen.fillText(`${(lon + 360) % 360}°`, x, Math.min(y + 15, frame.height - 5));
   }
   pen.textAlign = "right";

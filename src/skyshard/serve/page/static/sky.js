@@ -97,12 +97,13 @@ export class SkyMap {
       if (!shades.has(colour)) shades.set(colour, new Path2D());
       trace(shades.get(colour), parts, this.frame);
     });
-    pen.lineWidth = this.sky.chunk.length >= DENSE ? 0.3 : 1;
-    pen.strokeStyle = ink("--paper");
+    const number = this.sky.chunk.length;
+    pen.lineWidth = number < DENSE ? 1 : 0.3;
     for (const [colour, path] of shades) {
       pen.fillStyle = colour;
+      pen.strokeStyle = number < 10 * DENSE ? ink("--paper") : colour; // chunks of a pixel or two have no edges
       pen.fill(path);
-      if (this.sky.chunk.length < 10 * DENSE) pen.stroke(path);
+      pen.stroke(path);
     }
     drawDegrees(pen, this.frame, this.sky, ink("--muted"));
     this.draw();
