@@ -133,8 +133,8 @@ if TYPE_CHECKING:
     from skyshard.ingest.source import Source as Source
     from skyshard.ingest.transaction.ingest_report import IngestReport as IngestReport
     from skyshard.ingest.transaction.ingest_report import TableReport as TableReport
-    from skyshard.ingest.upkeep.compaction import Compacted as Compacted
     from skyshard.ingest.upkeep.drop_lost import DroppedRows as DroppedRows
+    from skyshard.ingest.upkeep.remade_tables import Compacted as Compacted
     from skyshard.node.messages import Loader as Loader
     from skyshard.registry.catalog.replication_index import FaultyReplica as FaultyReplica
     from skyshard.registry.stored.records import InputFile as InputFile
@@ -183,7 +183,7 @@ else:
             "Cluster": "cluster.cluster",
             "ClusterFile": "catalog.cluster_file",
             "ClusterError": "basics.errors",
-            "Compacted": "ingest.upkeep.compaction",
+            "Compacted": "ingest.upkeep.remade_tables",
             "DatabaseDifference": "releases.differences.difference",
             "DatabaseQuality": "releases.quality.database_quality",
             "DatabaseFacts": "releases.life.database_facts",

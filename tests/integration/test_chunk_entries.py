@@ -74,7 +74,7 @@ def publish(registry: Registry, mine: OpenTransaction) -> None:
 
 
 def publish_merged(registry: Registry, mine: OpenTransaction) -> None:
-    registry.transactions.publish_merged(DATABASE, mine, TransactionReport(), {"node1": ["Object_324"]})
+    registry.transactions.publish_merged(DATABASE, mine, TransactionReport(), {"node1": ["Object_324"]}, {})
 
 
 def publish_replaced(registry: Registry, mine: OpenTransaction) -> None:

@@ -82,7 +82,7 @@ def stored_table(table: Table, layout: TableLayout, *, overlap: bool = False) ->
     on its director key; chunked tables get a key on the sub-chunk.
     """
     if not layout.role.is_chunked:
-        return Table(table.name, table.columns, table.primary_key, _named(table.keys, layout.indexes))
+        return Table(table.name, table.columns, table.primary_key, _named(table.keys, layout, table.primary_key))
     full = table.with_chunk_columns()
     primary, keys = table.primary_key, list(table.keys)
     if layout.role is Role.DIRECTOR:
@@ -96,8 +96,8 @@ def stored_table(table: Table, layout: TableLayout, *, overlap: bool = False) ->
         keys = [Key(key.name, key.columns) for key in keys]
         if primary:
             keys.append(Key("primary_key", primary))
-        return Table(overlap_prototype(table.name), full.columns, (), _named(keys, layout.indexes))
-    return Table(table.name, full.columns, primary, _named(keys, layout.indexes))
+        return Table(overlap_prototype(table.name), full.columns, (), _named(keys, layout, ()))
+    return Table(table.name, full.columns, primary, _named(keys, layout, primary))
 
 
 def _director_keys(table: Table, layout: TableLayout) -> tuple[tuple[str, ...], list[Key]]:
@@ -116,16 +116,22 @@ def _director_keys(table: Table, layout: TableLayout) -> tuple[tuple[str, ...], 
     return table.primary_key if is_other else (), [*others, Key("director_key", key)]
 
 
-def _named(keys: Iterable[Key], indexes: Sequence[Sequence[str]]) -> tuple[Key, ...]:
-    """Add the layout's indexes, dropping those whose columns are indexed already; each gets a name of its own."""
+def _named(keys: Iterable[Key], layout: TableLayout, primary: Sequence[str]) -> tuple[Key, ...]:
+    """Add the layout's indexes, dropping those whose columns are indexed already; each gets a name of its own. Those by
+    name are not made of the primary key either."""
     result: list[Key] = []
     taken = {"primary"}
-    extra = [Key("_".join(columns)[:60], tuple(columns)) for columns in indexes]
+    extra = [Key("_".join(columns)[:60], tuple(columns)) for columns in layout.indexes]
+    named = [Key(name, tuple(columns)) for name, columns in layout.named_indexes.items()]
+    extra += [key for key in named if _lowered(key.columns) != _lowered(primary)]
     for key in [*keys, *extra]:
-        columns = tuple(name.lower() for name in key.columns)
-        if all(tuple(name.lower() for name in other.columns) != columns for other in result):
+        if all(_lowered(other.columns) != _lowered(key.columns) for other in result):
             result.append(replace(key, name=_free_name(key.name, taken)))
     return tuple(result)
+
+
+def _lowered(columns: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name.lower() for name in columns)
 
 
 def _free_name(name: str, taken: set[str]) -> str:

@@ -78,6 +78,8 @@ class TableLayout(BaseModel):
     """Rows without a position on the sphere: refused, left out, or left out and written to a file."""
     indexes: list[list[str]] = []
     """Secondary indexes, each a list of columns."""
+    named_indexes: dict[str, list[str]] = {}
+    """More of them, by name. A published table keeps those that it was given, whatever later sources say."""
 
     @model_validator(mode="before")
     @classmethod
@@ -112,13 +114,17 @@ class TableLayout(BaseModel):
             raise ValueError("orphans: skip is for dependents with a key")
 
     def is_same_table(self, other: TableLayout) -> bool:
-        """True if both differ in nothing but what becomes of the rows that come."""
+        """True if both differ in nothing but what becomes of the rows that come, and in indexes by name."""
         return all(getattr(self, name) == getattr(other, name) for name in lasting_keys())
 
 
+CHANGING = ("duplicates", "bad_positions", "named_indexes")
+"""The keys of a table's layout that are of each transaction, or change between two of them."""
+
+
 def lasting_keys() -> list[str]:
-    """The keys of a table's layout that hold from its first transaction on; others are of each transaction."""
-    return [name for name in TableLayout.model_fields if name not in ("duplicates", "bad_positions")]
+    """The keys of a table's layout that hold from its first transaction on."""
+    return [name for name in TableLayout.model_fields if name not in CHANGING]
 
 
 def split_director(name: str, database: str) -> tuple[str, str]:

@@ -37,18 +37,22 @@ if TYPE_CHECKING:
     from skyshard.ingest.transaction.kept_truth import read_known as read_known
     from skyshard.ingest.transaction.replacement_cost import IngestedBefore as IngestedBefore
     from skyshard.ingest.transaction.replacement_cost import ingested_before as ingested_before
-    from skyshard.ingest.upkeep.compaction import Compacted as Compacted
     from skyshard.ingest.upkeep.compaction import compact as compact
     from skyshard.ingest.upkeep.drop_lost import DroppedRows as DroppedRows
     from skyshard.ingest.upkeep.drop_lost import drop_lost as drop_lost
     from skyshard.ingest.upkeep.index_rebuild import rebuild_indexes as rebuild_indexes
+    from skyshard.ingest.upkeep.remade_tables import Compacted as Compacted
     from skyshard.ingest.upkeep.replay import replayed as replayed
+    from skyshard.ingest.upkeep.table_indexes import TableIndex as TableIndex
+    from skyshard.ingest.upkeep.table_indexes import add_index as add_index
+    from skyshard.ingest.upkeep.table_indexes import drop_index as drop_index
+    from skyshard.ingest.upkeep.table_indexes import indexes_of as indexes_of
 else:
     __getattr__ = lazy_exports(
         __name__,
         {
             "AwayHost": "on_nodes.moved_blocks",
-            "Compacted": "upkeep.compaction",
+            "Compacted": "upkeep.remade_tables",
             "DroppedRows": "upkeep.drop_lost",
             "drop_lost": "upkeep.drop_lost",
             "Estimate": "estimate",
@@ -64,9 +68,13 @@ else:
             "Source": "source",
             "Verifier": "check.verify",
             "VerifyCheck": "check.check_truth",
+            "TableIndex": "upkeep.table_indexes",
             "abort": "transaction.ending",
+            "add_index": "upkeep.table_indexes",
             "compact": "upkeep.compaction",
+            "drop_index": "upkeep.table_indexes",
             "first_mapping": "sources.first_mapping",
+            "indexes_of": "upkeep.table_indexes",
             "ingested_before": "transaction.replacement_cost",
             "is_outgrown": "transaction.kept_truth",
             "make_plan": "plan.ingest_plan",

@@ -20,6 +20,7 @@ import skyshard.czar
 import skyshard.ingest
 import skyshard.releases
 import skyshard.synthetic
+from skyshard.basics.errors import UserError
 from skyshard.basics.progress import Watcher, unwatched
 from skyshard.cluster.cluster import MONO_NAME, Cluster
 from skyshard.db.connection import Account, connect
@@ -249,6 +250,49 @@ class Testbed:
         """
         stored = self._stored(database)
         return skyshard.ingest.compact(self.wiring.site(), stored, fewest=fewest, grace_s=grace_s, watcher=watcher)
+
+    def add_index(
+        self,
+        database: str,
+        table: str,
+        name: str,
+        columns: Sequence[str],
+        *,
+        grace_s: float = 3600.0,
+        watcher: Watcher = unwatched,
+    ) -> skyshard.ingest.Compacted:
+        """Give a published table an index; queries continue meanwhile. Nothing is done where it is there already.
+
+        Args:
+            columns: each ``name``, or ``name(10)`` for the beginning of a text.
+            grace_s: seconds for which the old tables are kept, for queries that still read them.
+
+        Raises:
+            UserError: no such table or column, or the name is another index's.
+            ClusterError: a node failed, or a replica is not good; the next run undoes what was done.
+        """
+        stored = self._stored(database)
+        return skyshard.ingest.add_index(
+            self.wiring.site(), stored, table, name, columns, grace_s=grace_s, watcher=watcher
+        )
+
+    def drop_index(
+        self, database: str, table: str, name: str, *, grace_s: float = 3600.0, watcher: Watcher = unwatched
+    ) -> skyshard.ingest.Compacted:
+        """Take an index from a published table that :meth:`add_index` gave it."""
+        stored = self._stored(database)
+        return skyshard.ingest.drop_index(self.wiring.site(), stored, table, name, grace_s=grace_s, watcher=watcher)
+
+    def indexes(self, database: str, table: str, *, overlap: bool = False) -> list[skyshard.ingest.TableIndex]:
+        """The indexes of a published table, or of its overlap tables.
+
+        Raises:
+            UserError: there is no such table.
+        """
+        tables = self.registry.published.catalog(database).tables
+        if table not in tables:
+            raise UserError(f"there is no table {database}.{table}", remedy="skyshard databases lists databases")
+        return skyshard.ingest.indexes_of(tables[table], overlap=overlap)
 
     def abort_transaction(self, number: int) -> str:
         """Abort an unfinished transaction and undo all that it did; returns its database."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from skyshard.basics.errors import UserError
 from skyshard.catalog.ddl import stored_table
-from skyshard.catalog.layout import Layout, Role, split_director
+from skyshard.catalog.layout import Layout, Role, TableLayout, split_director
 from skyshard.catalog.schema import Table
 from skyshard.ingest.plan.left_out_rows import require_free_rows
 from skyshard.ingest.plan.placing_types import require_placing_types
@@ -60,18 +60,22 @@ class IngestPlan:
         """The database's name for people."""
         return self.shown or self.database
 
-    def kept_in(self, known: Layout) -> IngestPlan:
-        """The plan as a database takes it that has this layout: copies, engine and storage stay.
+    def kept_in(self, known: Layout, tables: Mapping[str, TableLayout]) -> IngestPlan:
+        """The plan as a database takes it that has this layout, and these tables: copies, engine and storage stay, and
+        the indexes that a table was given since.
 
         Raises:
             UserError: a table that the engine does not make.
         """
         kept = {name: getattr(known, name) for name in ("replicas", "engine", "storage")}
+        planned = tuple(_with_indexes(table, tables[table.name]) if table.name in tables else table
+                        for table in self.tables)  # fmt: skip
+        kept["tables"] = self.layout.tables | {table.name: table.source.layout for table in planned}
         layout = self.layout.model_copy(update=kept)
-        for table in self.tables:
+        for table in planned:
             for stored in prototypes(table.source):
                 require_storable(stored, layout.engine)
-        return replace(self, layout=layout)
+        return replace(self, layout=layout, tables=planned)
 
     @property
     def foreign_directors(self) -> set[tuple[str, str]]:
@@ -201,6 +205,12 @@ def _require_directors(chosen: Sequence[SourceTable], known: Collection[str]) ->
                 remedy=f"add {director} to --tables",
             )
         require_placing_types(table)
+
+
+def _with_indexes(table: PlannedTable, known: TableLayout) -> PlannedTable:
+    """All parts of a table have the same keys: those by name are as its database has them."""
+    layout = table.source.layout.model_copy(update={"named_indexes": known.named_indexes})
+    return replace(table, source=replace(table.source, layout=layout))
 
 
 def _planned(table: SourceTable, wanted: Loader) -> PlannedTable:

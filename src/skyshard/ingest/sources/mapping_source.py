@@ -163,7 +163,7 @@ def _declared(where: str, item: DeclaredColumn) -> Column:
 def _checked_layout(where: str, table: Table, mapped: MappedTable) -> TableLayout:
     layout = mapped.layout
     pairs = [name for pair in (layout.position, layout.position2) if pair for name in pair]
-    indexed = [name.partition("(")[0] for index in layout.indexes for name in index]
+    indexed = [name.partition("(")[0] for index in (*layout.indexes, *layout.named_indexes.values()) for name in index]
     for name in (layout.key, layout.key2, layout.flag, *pairs, *indexed):
         if name and name not in table.column_names:
             raise UserError(f"{where}: no column '{name}'", remedy="the layout of the table names it")

@@ -143,7 +143,8 @@ class Ingest:
         known = registry.databases.layout(plan.database)
         if known is not None and is_published:
             require_agreement(registry, plan, known)
-            plan = plan.kept_in(known)
+            definitions = registry.databases.table_definitions(plan.database)
+            plan = plan.kept_in(known, {name: layout for name, (_, layout) in definitions.items()})
         nodes = list(self._site.nodes)
         place({0: 0}, nodes, plan.layout.replicas)
         self._site.require_engine(plan.layout.table_engine)

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from skyshard.basics.errors import Bug, ClusterError, UserError
-from skyshard.catalog.layout import Layout
+from skyshard.catalog.layout import Layout, TableLayout
 from skyshard.registry.stored import node_locks
 from skyshard.registry.stored import sql_tables as t
 from skyshard.registry.stored.lifecycle import (
@@ -142,6 +142,13 @@ def publish(connection: sa.Connection, database: str, mine: OpenTransaction, rep
     where = t.databases.c.name == database
     state = DatabaseState(str(connection.scalar(sa.select(t.databases.c.state).where(where))))
     connection.execute(sa.update(t.databases).where(where).values(state=follow(state, Event.COMMITTED)))
+
+
+def set_layouts(connection: sa.Connection, database: str, layouts: Mapping[str, TableLayout]) -> None:
+    """Change the layouts of tables, by name, to those that their chunk tables have now."""
+    for name, layout in layouts.items():
+        where = (t.tables.c.database == database) & (t.tables.c.name == name)
+        connection.execute(sa.update(t.tables).where(where).values(layout=layout.model_dump(mode="json")))
 
 
 def take_back(connection: sa.Connection, database: str, mine: OpenTransaction) -> None:

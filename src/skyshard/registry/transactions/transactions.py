@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from skyshard.catalog.layout import Layout
+from skyshard.catalog.layout import Layout, TableLayout
 from skyshard.registry.stored import chunk_entries, generation, retired_tables, stray_rows
 from skyshard.registry.stored import sql_tables as t
 from skyshard.registry.stored.lifecycle import ContributionState, Event, TransactionState, follow
@@ -64,16 +64,23 @@ class Transactions(Store):
             _show(connection, database, mine)
 
     def publish_merged(
-        self, database: str, mine: OpenTransaction, report: TransactionReport, names: Mapping[str, Iterable[str]]
+        self,
+        database: str,
+        mine: OpenTransaction,
+        report: TransactionReport,
+        names: Mapping[str, Iterable[str]],
+        layouts: Mapping[str, TableLayout],
     ) -> None:
         """Publish a transaction whose tables replace those that earlier ones made: one SQL transaction.
 
         Args:
             names: server → tables that nothing shows any more.
+            layouts: of the tables whose keys are others now.
         """
         with self._writer.begin() as connection:
             steps.publish(connection, database, mine, report)
             retired_tables.retire(connection, database, mine.id, names)
+            steps.set_layouts(connection, database, layouts)
             _show(connection, database, mine)
 
     def publish_replaced(

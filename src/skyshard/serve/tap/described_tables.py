@@ -121,7 +121,7 @@ def _table(catalog: Catalog, entry: CatalogTable, known: Mapping[str, SchemaColu
 def _indexed(entry: CatalogTable) -> set[str]:
     """The columns that a look-up may go by: of keys and indexes the first ones, and what chunks are found by."""
     leading = [key.columns[0].partition("(")[0] for key in entry.table.keys]
-    leading += [index[0].partition("(")[0] for index in entry.layout.indexes]
+    leading += [index[0].partition("(")[0] for index in (*entry.layout.indexes, *entry.layout.named_indexes.values())]
     leading += list(entry.table.primary_key[:1])
     return {*leading, entry.layout.key, *(entry.layout.position or ())} - {""}
 
