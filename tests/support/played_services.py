@@ -20,7 +20,18 @@ from skyshard.ingest.sources.open_source import open_source
 from skyshard.registry.catalog.published_catalog import Catalog, CatalogSource
 from skyshard.serve.access import Access, Identity, OpenAccess, Quota, Scope
 from skyshard.serve.page_services import BenchNow, CatalogNow, NodeNow, RunningQuery, SkyNow, Subject, TransactionNow
-from skyshard.serve.services import EndedSums, LaneName, Open, PastQuery, Services, StateNow, UserTable, Wanted
+from skyshard.serve.services import (
+    CountedRows,
+    EndedSums,
+    LaneName,
+    Open,
+    PastQuery,
+    Services,
+    StateNow,
+    TableIndex,
+    UserTable,
+    Wanted,
+)
 from skyshard.serve.tap_services import TapServices
 from skyshard.serve.user_limits import Meter
 
@@ -303,6 +314,8 @@ class PlayedIngests:
     ingested: dict[str, dict[str, str]] = field(default_factory=dict)
     charsets: dict[str, str] = field(default_factory=dict)
     """What the rows of a database are read in."""
+    added: dict[str, list[TableIndex]] = field(default_factory=dict)
+    """``database.table`` → indexes that it was given."""
 
     def published(self) -> list[Mapping[str, Any]]:
         return self.databases
@@ -314,12 +327,16 @@ class PlayedIngests:
         source = open_source(folder)
         metadata = json.loads((folder / "metadata.json").read_text())
         self.charsets[source.database] = metadata["charset_name"]
-        self.ingested[source.database] = {
+        self.ingested[source.database] = self.ingested.get(source.database, {}) | {
             " ".join([name, *([] if one.chunk is None else [str(one.chunk)]), *(["overlap"] * one.is_overlap)]):
             Path(one.path).read_text()
             for name, table in source.tables.items() for one in table.slices
         }  # fmt: skip
-        content = {"database": source.database, "tables": [{"name": name} for name in source.tables]}
+        tables = [{"name": name, "is_partitioned": int(table.layout.role.is_chunked)}
+                  for name, table in source.tables.items()]  # fmt: skip
+        before = [one for one in self.databases if one["database"] == source.database]
+        self.databases = [one for one in self.databases if one not in before]
+        content = {"database": source.database, "tables": [*(t for one in before for t in one["tables"]), *tables]}
         family = {
             "is_published": 1,
             "family_name": "layout_85_12",
@@ -333,6 +350,24 @@ class PlayedIngests:
         self.require_published(database)
         return {"Object": 1}
 
+    def add_index(self, database: str, table: str, name: str, columns: Sequence[str]) -> None:
+        if "nothing" in columns:
+            raise UserError(f"table '{table}' has no column 'nothing'", remedy="name one of the table")
+        self.added.setdefault(f"{database}.{table}", []).append(TableIndex(name, tuple(columns), False))
+
+    def drop_index(self, database: str, table: str, name: str) -> None:
+        mine = self.added.get(f"{database}.{table}", [])
+        if name not in [one.name for one in mine]:
+            raise UserError(f"{table} has no index '{name}'")
+        self.added[f"{database}.{table}"] = [one for one in mine if one.name != name]
+
+    def indexes(self, database: str, table: str, overlap: bool) -> Sequence[TableIndex]:
+        return self.added.get(f"{database}.{table}", [])
+
+    def counted(self, database: str, table: str) -> Sequence[CountedRows]:
+        rows = self.ingested[database].get(table)
+        return [] if rows is None else [CountedRows(-1, False, rows.count("\n"))]
+
     def drop(self, database: str) -> None:
         del self.ingested[database]
         self.databases = [one for one in self.databases if one["database"] != database]
@@ -340,6 +375,9 @@ class PlayedIngests:
     def require_published(self, database: str, tables: Sequence[str] = ()) -> None:
         if database not in self.ingested:
             raise UserError(f"unknown database '{database}'")
+        known = [table["name"] for one in self.databases if one["database"] == database for table in one["tables"]]
+        if missing := [table for table in tables if table not in known]:
+            raise UserError(f"there is no table {database}.{missing[0]}")
 
 
 @dataclass

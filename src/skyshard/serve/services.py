@@ -258,6 +258,24 @@ class UserTables(Protocol):
     def drop_database(self, database: str) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class TableIndex:
+    """An index of a published table; ``columns`` as ``name``, or ``name(10)`` for the beginning of a text."""
+
+    name: str
+    columns: Sequence[str]
+    is_unique: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CountedRows:
+    """Rows of one chunk's table, or of its overlap table; ``chunk`` -1 for a regular table."""
+
+    chunk: int
+    is_overlap: bool
+    rows: int
+
+
 class Ingests(Protocol):
     """Ingests of folders with ``metadata.json``, and what is published."""
 
@@ -283,6 +301,23 @@ class Ingests(Protocol):
 
     def rebuild_indexes(self, database: str) -> Mapping[str, int]:
         """Make director indexes anew: director → keys."""
+
+    def add_index(self, database: str, table: str, name: str, columns: Sequence[str]) -> None:
+        """Give a published table an index, on every chunk and replica; nothing is done where it is there.
+
+        Raises:
+            UserError: no such column, or another index has the name.
+            ClusterError: a node failed; begun again, it is made anew (retryable).
+        """
+
+    def drop_index(self, database: str, table: str, name: str) -> None:
+        """Take it away again; UserError where there is none that was added by this name."""
+
+    def indexes(self, database: str, table: str, overlap: bool) -> Sequence[TableIndex]:
+        """All of a published table, or of its overlap tables."""
+
+    def counted(self, database: str, table: str) -> Sequence[CountedRows]:
+        """The rows of a published table."""
 
     def require_published(self, database: str, tables: Sequence[str] = ()) -> None:
         """UserError where a database, or a table of it, is not published."""

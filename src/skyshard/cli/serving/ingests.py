@@ -13,6 +13,7 @@ from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.basics.progress import Progress
 from skyshard.ingest.sources.open_source import open_source
 from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable
+from skyshard.serve.services import CountedRows, TableIndex
 
 WORKING = "rest-ingest"
 
@@ -56,6 +57,25 @@ class TestbedIngests:
 
     def rebuild_indexes(self, database: str) -> Mapping[str, int]:
         return self._testbed.rebuild_indexes(database)
+
+    def add_index(self, database: str, table: str, name: str, columns: Sequence[str]) -> None:
+        self._testbed.add_index(database, table, name, columns)
+
+    def drop_index(self, database: str, table: str, name: str) -> None:
+        self._testbed.drop_index(database, table, name)
+
+    def indexes(self, database: str, table: str, overlap: bool) -> Sequence[TableIndex]:
+        found = self._testbed.indexes(database, table, overlap=overlap)
+        return [TableIndex(one.name, one.columns, one.is_unique) for one in found]
+
+    def counted(self, database: str, table: str) -> Sequence[CountedRows]:
+        registry = self._testbed.registry
+        stored = registry.published.catalog(database).database
+        sums: dict[tuple[int, bool], dict[int, int]] = {}
+        for one in registry.replicas.all(stored):
+            if one.table == table:
+                sums.setdefault((one.chunk, one.is_overlap), {})[one.part] = one.rows
+        return [CountedRows(*target, sum(parts.values())) for target, parts in sorted(sums.items())]
 
     def require_published(self, database: str, tables: Sequence[str] = ()) -> None:
         catalog = self._testbed.registry.published.catalog(database)

@@ -6,19 +6,19 @@ import contextlib
 import functools
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from starlette.datastructures import UploadFile
 from starlette.routing import Route
 
 from skyshard.basics.errors import ClusterError, SkyshardError, UserError, words_of
-from skyshard.chunking import Chunker
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import DOOR_FAILED
 from skyshard.serve.access import Scope
 from skyshard.serve.lanes import Lanes
+from skyshard.serve.qserv.chunk_routes import require_chunk
 from skyshard.serve.qserv.contributed_files import Allowed, count_rows, fetch, keep
 from skyshard.serve.qserv.envelope import Asked, Desk, Payload
 from skyshard.serve.qserv.form_head import first_fields
@@ -33,10 +33,14 @@ from skyshard.serve.qserv.ingest_state import (
     charset_of,
     now_ms,
 )
+from skyshard.serve.qserv.json_rows import encoding_of
+from skyshard.serve.qserv.posted_rows import lines_of
 from skyshard.serve.qserv.user_tables import open_form
 
 DIALECT = ("fields_terminated_by", "fields_enclosed_by", "fields_escaped_by", "lines_terminated_by")
 REGULAR = -1
+Brought = IO[bytes] | Callable[[], bytes]
+"""A file that a request brought, or what makes its content."""
 
 
 class Contributions:
@@ -81,16 +85,10 @@ class Contributions:
         if is_regular:
             return REGULAR
         chunk = asked.whole("chunk")
-        self.require_chunk(registered, chunk)
+        require_chunk(registered, chunk)
         return chunk
 
-    def require_chunk(self, registered: Registered, chunk: int) -> None:
-        """UserError where a chunk is none of the layout."""
-        chunker = Chunker(registered.stripes, registered.substripes, registered.overlap_deg)
-        if not chunker.is_chunk([chunk])[0]:
-            raise UserError("this chunk number is not valid", remedy=f"{chunk} is no chunk of {registered.family}")
-
-    def read(self, number: int, *, brought: Any = None) -> Contribution:
+    def read(self, number: int, *, brought: Brought | None = None) -> Contribution:
         """Find or bring the file of a contribution; what fails is noted in it."""
         registered, one = self._state.with_contribution(number)
         changes: dict[str, Any] = {"state": ContribState.FINISHED, "error": "", "can_retry": False}
@@ -107,12 +105,14 @@ class Contributions:
             changes |= {"state": ContribState.READ_FAILED, "error": "the server failed; its log says why"}
         return self._change(number, changes)
 
-    def _kept(self, registered: Registered, one: Contribution, brought: Any) -> dict[str, Any]:
+    def _kept(self, registered: Registered, one: Contribution, brought: Brought | None) -> dict[str, Any]:
         """Where the rows of a contribution are now, and what is to be noted of their file."""
         folder = self._state.files(registered.database)
         folder.mkdir(parents=True, exist_ok=True)
         path, is_ours = folder / f"{one.id}.txt", True
-        if brought is not None:
+        if callable(brought):
+            path.write_bytes(brought())
+        elif brought is not None:
             keep(brought, path)
         else:
             path, is_ours = fetch(one.url, self._allowed, path, limit_bytes=self._limit_bytes, ending=self._ending)
@@ -162,6 +162,16 @@ class Contributions:
             one.state, one.ended_ms = ContribState.CANCELLED, now_ms()
             self._state.put(registered)
             return one
+
+    def cancel_all(self, transaction: int) -> Registered:
+        """The same for all of a transaction that have not ended."""
+        with self._state.lock:
+            registered = self._state.with_transaction(transaction)
+            for one in registered.of(transaction):
+                if one.state is ContribState.IN_PROGRESS:
+                    one.state, one.ended_ms = ContribState.CANCELLED, now_ms()
+            self._state.put(registered)
+            return registered
 
     def require_same(self, one: Contribution) -> None:
         """UserError where a file is not any more what it was when it was contributed."""
@@ -214,6 +224,8 @@ class ContributionRoutes:
             *desk.route("GET", "/ingest/file-async/{contribution}", self._one, Scope.INGEST),
             *desk.route("DELETE", "/ingest/file-async/{contribution}", self._cancel, Scope.INGEST),
             *desk.route("GET", "/ingest/file-async/trans/{transaction}", self._all, Scope.INGEST),
+            *desk.route("DELETE", "/ingest/file-async/trans/{transaction}", self._cancel_all, Scope.INGEST),
+            *desk.route("POST", "/ingest/data", self._data, Scope.INGEST),
             *desk.route("GET", "/ingest/trans/contrib/{contribution}", self._contribution, Scope.INGEST),
             *desk.route("POST", "/ingest/csv", functools.partial(self._csv, desk), None, is_json=False),
         ]
@@ -247,6 +259,15 @@ class ContributionRoutes:
             read = await self._lanes.work(self._contributions.read, made.id, brought=rows.file)
         return await self._shown(read)
 
+    async def _data(self, asked: Asked) -> Payload:
+        """Rows in the request itself, as JSON."""
+        encoding = encoding_of(asked.text("binary_encoding", "hex"))
+        made = await self._lanes.call(self._contributions.add, asked, is_async=False, url="")
+        registered = await self._lanes.call(self._state.with_transaction, made.transaction)
+        schema = registered.tables[made.table]["schema"]
+        rows = functools.partial(lines_of, asked.body.get("rows"), schema, made.charset, encoding)
+        return await self._shown(await self._lanes.work(self._contributions.read, made.id, brought=rows))
+
     async def _one(self, asked: Asked) -> Payload:
         _, one = await self._lanes.call(self._state.with_contribution, asked.whole("contribution"))
         return await self._shown(one)
@@ -262,6 +283,12 @@ class ContributionRoutes:
 
     async def _cancel(self, asked: Asked) -> Payload:
         return await self._shown(await self._lanes.call(self._contributions.cancel, asked.whole("contribution")))
+
+    async def _cancel_all(self, asked: Asked) -> Payload:
+        """Those of a transaction that are under way; others stay as they are."""
+        number = asked.whole("transaction")
+        registered = await self._lanes.call(self._contributions.cancel_all, number)
+        return {"contribs": [contribution_json(registered, one) for one in registered.of(number)]}
 
     async def _shown(self, one: Contribution) -> Payload:
         registered = await self._lanes.call(self._state.with_transaction, one.transaction)

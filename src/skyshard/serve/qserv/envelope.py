@@ -98,6 +98,11 @@ class Asked:
         if not is_number or not OLDEST_QSERV <= int(str(given)) <= NEWEST_QSERV:
             raise WrongVersion(given)
 
+    @property
+    def version(self) -> int:
+        """That of the request, which has been checked; the newest where it has none."""
+        return int(str(self.body.get("version", self.request.query_params.get("version", NEWEST_QSERV))))
+
     def of_path(self, name: str) -> str:
         """A part of the path."""
         return str(self.request.path_params[name])
@@ -213,3 +218,12 @@ async def read_body(request: Request) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise UserError("the body is JSON, but no object", remedy='send {"key": value, ...}')
     return found
+
+
+def plain(value: Any) -> Any:
+    """JSON with fractions as floats."""
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    return value if isinstance(value, str | int | bool | None) else float(value)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skyshard.serve.qserv.ingest_state import Contribution, Registered, Transaction, TransState
+from skyshard.serve.qserv.ingest_state import ContribState, Contribution, Registered, Transaction, TransState
 
 WORKER = "skyshard"
 """The one place where contributions are taken: this process gives them to the nodes."""
@@ -60,11 +60,46 @@ def contribution_json(registered: Registered, one: Contribution) -> Mapping[str,
     }  # fmt: skip
 
 
+def summary_json(registered: Registered, transaction: int, *, with_files: bool) -> Mapping[str, Any]:
+    """What a transaction brought, by table and in all; ``with_files``: each contribution, too."""
+    of_it = registered.of(transaction)
+    done = [one for one in of_it if one.state is ContribState.FINISHED]
+    by_state = {str(state): sum(one.state is state for one in of_it) for state in ContribState}
+    kinds = {
+        "num_regular_files": sum(one.chunk < 0 for one in done),
+        "num_chunk_files": sum(one.chunk >= 0 and not one.is_overlap for one in done),
+        "num_chunk_overlap_files": sum(one.is_overlap for one in done),
+    }
+    tables: dict[str, dict[str, Any]] = {}
+    for name in sorted({one.table for one in done}):
+        mine = [one for one in done if one.table == name]
+        tables[name] = _sums([one for one in mine if not one.is_overlap], with_count=True)
+        if copies := [one for one in mine if one.is_overlap]:
+            tables[name]["overlap"] = _sums(copies, with_count=True)
+    summary = {
+        **_sums(done), **kinds, "num_files_by_status": by_state, "num_workers": int(bool(of_it)), "table": tables,
+        "worker": {WORKER: _sums(done) | kinds} if of_it else {},
+        "first_contrib_begin": min((one.created_ms for one in done), default=0),
+        "last_contrib_end": max((one.ended_ms for one in done), default=0),
+    }  # fmt: skip
+    return {"summary": summary, "files": [contribution_json(registered, one) for one in of_it] if with_files else []}
+
+
+def _sums(some: Sequence[Contribution], *, with_count: bool = False) -> dict[str, Any]:
+    rows = sum(one.rows for one in some)
+    found: dict[str, Any] = {
+        "data_size_gb": sum(one.bytes for one in some) / 2**30, "num_rows": rows, "num_rows_loaded": rows,
+        "num_failed_retries": 0, "num_warnings": 0,
+    }  # fmt: skip
+    return found | ({"num_files": len(some)} if with_count else {})
+
+
 def registered_json(registered: Registered) -> Mapping[str, Any]:
     """A database that is not published, as the configuration lists it."""
     return {
         "database": registered.database, "family_name": registered.family, "is_published": 0,
-        "create_time": registered.made_ms, "publish_time": 0,
+        "create_time": registered.made_ms, "publish_time": 0, "num_stripes": registered.stripes,
+        "num_sub_stripes": registered.substripes, "overlap": registered.overlap_deg,
         "tables": [
             {"name": name, "is_partitioned": int(table.get("is_partitioned", 0) or 0), "is_published": 0,
              "director_table": str(table.get("director_table", "") or "")}

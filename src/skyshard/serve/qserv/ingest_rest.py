@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import functools
 import math
-import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +22,25 @@ from skyshard.basics.errors import UserError
 from skyshard.serve.access import Scope
 from skyshard.serve.http.who_asks import Doorkeeper
 from skyshard.serve.lanes import Lanes
+from skyshard.serve.qserv.chunk_routes import ChunkRoutes
 from skyshard.serve.qserv.contributions import ContributionRoutes, Contributions
-from skyshard.serve.qserv.envelope import Asked, Desk, Payload
+from skyshard.serve.qserv.envelope import Asked, Desk, Payload, plain
 from skyshard.serve.qserv.ingest_json import (
     Place,
     configuration,
     registered_json,
-    transactions_json,
 )
 from skyshard.serve.qserv.ingest_state import (
     IngestState,
     Registered,
-    Transaction,
-    TransState,
     now_ms,
-    regular_tables,
     require_name,
 )
 from skyshard.serve.qserv.metadata_writer import TAKEN, write_metadata
+from skyshard.serve.qserv.published_routes import PublishedRoutes
+from skyshard.serve.qserv.publishing import Publishing
+from skyshard.serve.qserv.refused_routes import refused_routes
+from skyshard.serve.qserv.transaction_routes import TransactionRoutes
 from skyshard.serve.services import Ingests
 
 NOT_STORED = ("auth_key", "admin_auth_key", "version", "database", "table")
@@ -65,6 +65,7 @@ class IngestRest:
         self._lanes = lanes
         self._place = place
         self._version = version
+        self._publishing = Publishing(ingests, state, contributions, lanes)
 
     def routes(self, keeper: Doorkeeper) -> list[Route]:
         desk = Desk(keeper)
@@ -76,24 +77,21 @@ class IngestRest:
             Route("/", self._is_there),
             *route("GET", "/meta/version", self._say_version, None),
             *route("GET", "/replication/config", self._config),
-            *route("POST", "/replication/sql/index", self._index),
+            *route("PUT", "/replication/config/database/{database}", self._reopen, Scope.ADMIN),
+            *route("GET", "/ingest/database", self._databases),
             *route("POST", "/ingest/database", self._register_database),
             *route("PUT", "/ingest/database/{database}", self._publish),
             *route("DELETE", "/ingest/database/{database}", functools.partial(self._drop_database, desk)),
             *route("POST", "/ingest/table", self._register_table),
+            *route("GET", "/ingest/table/{database}", self._tables),
             *route("DELETE", "/ingest/table/{database}/{table}", self._drop_table),
             *route("PUT", "/ingest/config", self._set_config),
             *route("GET", "/ingest/config", self._get_config),
-            *route("POST", "/ingest/trans", self._begin),
-            *route("GET", "/ingest/trans", self._transactions),
-            *route("GET", "/ingest/trans/{transaction}", self._transaction),
-            *route("PUT", "/ingest/trans/{transaction}", self._end),
-            *route("POST", "/ingest/chunk", self._chunk),
-            *route("POST", "/ingest/chunks", self._chunks),
-            *route("GET", "/ingest/regular", self._regular),
-            *route("POST", "/ingest/index/secondary", self._secondary_index),
-            *route("POST", "/ingest/table-stats", self._statistics),
+            *TransactionRoutes(self._state, self._contributions, self._publishing, self._lanes).routes(desk),
+            *ChunkRoutes(self._state, self._lanes, self._place).routes(desk),
             *ContributionRoutes(self._contributions, self._lanes, self._state).routes(desk),
+            *PublishedRoutes(self._ingests, self._lanes).routes(desk),
+            *refused_routes(desk),
         ]
 
     async def _is_there(self, request: Request) -> PlainTextResponse:
@@ -107,14 +105,32 @@ class IngestRest:
         return {"config": await self._lanes.call(self._configuration)}
 
     def _configuration(self) -> Any:
-        published = self._ingests.published()
-        registered = self._state.databases()
-        families: dict[str, Mapping[str, Any]] = {
+        shown = self._publishing.shown()
+        families = {
             str(one["family_name"]): {key: one[key] for key in ("num_stripes", "num_sub_stripes", "overlap")}
-            for one in published
+            for one in shown
         }
-        families |= {one.family: _family(one) for one in registered}
-        return configuration([*published, *map(registered_json, registered)], families, self._place)
+        return configuration(shown, families, self._place)
+
+    async def _databases(self, asked: Asked) -> Payload:
+        """All, or those of a family; without ``all`` only those that are ``published``, or those that are not."""
+        family, wanted = asked.text("family", ""), None
+        if not asked.flag("all", True):
+            wanted = int(asked.flag("published"))
+        found = [
+            {"name": one["database"], "family": one["family_name"], "is_published": one["is_published"]}
+            for one in await self._lanes.call(self._publishing.shown)
+            if family in ("", one["family_name"]) and wanted in (None, one["is_published"])
+        ]
+        return {"databases": found}
+
+    async def _tables(self, asked: Asked) -> Payload:
+        database = asked.of_path("database")
+        for one in await self._lanes.call(self._publishing.shown):
+            if one["database"] == database:
+                keys = ("name", "is_partitioned")
+                return {"tables": [{key: table.get(key, 0) for key in keys} for table in one["tables"]]}
+        raise _no_database(database)
 
     async def _register_database(self, asked: Asked) -> Payload:
         made = Registered(
@@ -129,24 +145,33 @@ class IngestRest:
 
     def _add_database(self, made: Registered) -> None:
         with self._state.lock:
-            if self._is_published(made.database) or self._state.find(made.database) is not None:
+            if self._state.find(made.database) is not None:
                 raise UserError(f"there is a database '{made.database}'", remedy="drop it, or choose another name")
+            if self._publishing.published(made.database) is not None:
+                what = f"there is a database '{made.database}', which is published"
+                raise UserError(what, remedy="PUT /replication/config/database/NAME opens it for more tables")
             self._state.put(made)
 
     async def _register_table(self, asked: Asked) -> Payload:
         database, table = asked.text("database"), require_name("table", asked.text("table"), taken=TAKEN)
-        content = {key: _plain(value) for key, value in asked.body.items() if key not in NOT_STORED}
+        content = {key: plain(value) for key, value in asked.body.items() if key not in NOT_STORED}
         return {"database": await self._lanes.call(self._add_table, database, table, content)}
 
     def _add_table(self, database: str, table: str, content: dict[str, Any]) -> Mapping[str, Any]:
         with self._state.lock:
             registered = self._state.changeable(database)
-            if table.lower() in {name.lower() for name in registered.tables}:
+            known = [str(one["name"]) for one in self._published_tables(registered)]
+            if table.lower() in {name.lower() for name in (*registered.tables, *known)}:
                 raise UserError(f"there is a table {database}.{table}", remedy="delete it, or choose another name")
             registered.tables[table] = {"table": table, **content}
             self._check(registered)
             self._state.put(registered)
             return registered_json(registered)
+
+    def _published_tables(self, registered: Registered) -> Sequence[Mapping[str, Any]]:
+        """Those of a database that is open for more."""
+        shown = self._publishing.published(registered.database) if registered.is_reopened else None
+        return shown["tables"] if shown is not None else ()
 
     def _check(self, registered: Registered) -> None:
         """UserError where the tables that are registered cannot be made."""
@@ -155,9 +180,7 @@ class IngestRest:
 
     async def _set_config(self, asked: Asked) -> Payload:
         database = asked.text("database")
-        given = {
-            key: _plain(value) for key, value in asked.body.items() if key not in (*SECRETS, "version", "database")
-        }
+        given = {key: plain(value) for key, value in asked.body.items() if key not in (*SECRETS, "version", "database")}
         await self._lanes.call(self._put_settings, database, given)
         asked.warnings.append("settings of libcurl are kept, not used: certificates are those of the server's host")
         return {"database": database, **given}
@@ -172,132 +195,35 @@ class IngestRest:
         registered = await self._lanes.call(self._state.get, asked.text("database"))
         return {"database": registered.database, **registered.settings}
 
-    async def _begin(self, asked: Asked) -> Payload:
-        context = asked.body.get("context") or {}
-        if not isinstance(context, dict):
-            raise UserError("'context' has to be an object", remedy="leave it out")
-        return await self._lanes.call(self._add_transaction, asked.text("database"), _plain(context))
-
-    def _add_transaction(self, database: str, context: dict[str, Any]) -> Payload:
-        with self._state.lock:
-            registered = self._state.changeable(database)
-            number = self._state.next_number("transaction")
-            made = Transaction(id=number, context=context, begun_ms=now_ms())
-            registered.transactions.append(made)
-            self._state.put(registered)
-            return {"databases": transactions_json(registered, [made])}
-
-    async def _transactions(self, asked: Asked) -> Payload:
-        return {"databases": await self._lanes.call(self._listed, asked.text("database", ""))}
-
-    def _listed(self, database: str) -> Mapping[str, Any]:
-        """Of one database, or of all that are not published; those of a published one are forgotten."""
-        if database and self._is_published(database):
-            return {database: {"is_published": 1, "num_chunks": 0, "transactions": []}}
-        found = [self._state.get(database)] if database else self._state.databases()
-        shown = [transactions_json(one, one.transactions) for one in found]
-        return {name: content for one in shown for name, content in one.items()}
-
-    async def _transaction(self, asked: Asked) -> Payload:
-        number = asked.whole("transaction")
-        registered = await self._lanes.call(self._state.with_transaction, number)
-        return {"databases": transactions_json(registered, [registered.transaction(number)])}
-
-    async def _end(self, asked: Asked) -> Payload:
-        return await self._lanes.call(self._end_now, asked.whole("transaction"), asked.flag("abort"))
-
-    def _end_now(self, number: int, abort: bool) -> Payload:
-        with self._state.lock:
-            registered = self._state.changeable(self._state.with_transaction(number).database)
-            ended = registered.end(number, abort=abort, now_ms=now_ms())
-            if abort:
-                self._contributions.forget(registered, registered.of(number))
-            self._state.put(registered)
-            return {"databases": transactions_json(registered, [ended]), "secondary-index-build-success": 1}
-
-    async def _chunk(self, asked: Asked) -> Payload:
-        await self._lanes.call(self._require_chunks, asked, [asked.whole("chunk")])
-        return {"location": self._place.location(chunk=asked.whole("chunk"))}
-
-    async def _chunks(self, asked: Asked) -> Payload:
-        chunks = asked.body.get("chunks")
-        if not isinstance(chunks, list) or not all(isinstance(one, int) for one in chunks):
-            raise UserError("'chunks' has to be a list of whole numbers", remedy="send chunks")
-        await self._lanes.call(self._require_chunks, asked, chunks)
-        return {"locations": [self._place.location(chunk=chunk) for chunk in chunks]}
-
-    def _require_chunks(self, asked: Asked, chunks: list[int]) -> None:
-        registered = self._named(asked)
-        for chunk in chunks:
-            self._contributions.require_chunk(registered, chunk)
-
-    def _named(self, asked: Asked) -> Registered:
-        """By its name, or by one of its transactions, which has to be STARTED."""
-        if asked.text("database", ""):
-            return self._state.get(asked.text("database"))
-        number = asked.whole("transaction_id")
-        registered = self._state.with_transaction(number)
-        if registered.transaction(number).state is not TransState.STARTED:
-            raise UserError(f"transaction {number} is not STARTED", remedy="start another one")
-        return registered
-
-    async def _regular(self, asked: Asked) -> Payload:
-        await self._lanes.call(self._named, asked)
-        return {"locations": [self._place.location()]}
-
     async def _publish(self, asked: Asked) -> Payload:
         database = asked.of_path("database")
-        await self._lanes.work(self._publish_now, database)
+        await self._lanes.work(self._publishing.publish, database)
         return {"database": {"database": database, "is_published": 1}}
 
-    def _publish_now(self, database: str) -> None:
-        with self._state.publishing(database) as registered:
-            if not self._is_published(database):
-                self._ingest(registered)
-            elif not registered.is_publishing:  # else a process was killed between its last two steps
-                raise UserError(f"a database '{database}' was published meanwhile", remedy="drop what is registered")
-            self._forget_database(registered)
-
-    def _ingest(self, registered: Registered) -> None:
-        finished = {one.id for one in registered.in_state(TransState.FINISHED)}
-        contributed = [one for one in registered.contributions if one.transaction in finished and one.path]
-        if not any(one.chunk >= 0 for one in contributed) and len(regular_tables(registered)) < len(registered.tables):
-            raise UserError("the database doesn't have any chunks", remedy="contribute rows, and commit")
-        for one in contributed:
-            self._contributions.require_same(one)
-        folder = self._ingests.folder / f"{registered.database}.publish"
-        shutil.rmtree(folder, ignore_errors=True)  # made anew, of the same paths: an ingest that was killed goes on
-        folder.mkdir(parents=True)
-        self._state.note_publishing(registered, True)
-        try:
-            self._ingests.ingest(write_metadata(folder, registered, contributed), self._lanes.ending)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def _is_published(self, database: str) -> bool:
-        return database in {one["database"] for one in self._ingests.published()}
+    async def _reopen(self, asked: Asked) -> Payload:
+        """Un-publish, in Qserv's word: more tables may be registered; those that are there stay visible."""
+        database = asked.of_path("database")
+        if asked.flag("publish"):
+            await self._lanes.work(self._publishing.publish, database)
+        else:
+            await self._lanes.call(self._publishing.reopen, database)
+        shown = await self._lanes.call(self._publishing.shown)
+        return {"config": {"databases": {database: next(one for one in shown if one["database"] == database)}}}
 
     async def _drop_database(self, desk: Desk, asked: Asked) -> Payload:
         """One that is not published is forgotten; a published one needs a token of scope admin."""
         database = asked.of_path("database")
-        if await self._lanes.call(self._state.find, database) is not None:
-            await self._lanes.call(self._drop_registered, database)
-            return {}
-        if not await self._lanes.call(self._is_published, database):
-            raise UserError(f"no such database: {database}", remedy="GET /replication/config lists them")
-        await desk.require(asked, Scope.ADMIN)
-        await self._lanes.work(self._ingests.drop, database)
+        registered = await self._lanes.call(self._state.find, database)
+        is_published = await self._lanes.call(self._publishing.published, database) is not None
+        if registered is None and not is_published:
+            raise _no_database(database)
+        if registered is None or registered.is_reopened:
+            await desk.require(asked, Scope.ADMIN)
+        if registered is not None:
+            await self._lanes.call(self._publishing.drop_registered, database)
+        if is_published and (registered is None or registered.is_reopened):
+            await self._lanes.work(self._ingests.drop, database)
         return {}
-
-    def _drop_registered(self, database: str) -> None:
-        with self._state.lock:
-            self._state.require_no_publish(database)
-            self._forget_database(self._state.get(database))
-
-    def _forget_database(self, registered: Registered) -> None:
-        with self._state.lock:
-            self._contributions.forget(registered, registered.contributions)
-            self._state.forget(registered.database)
 
     async def _drop_table(self, asked: Asked) -> Payload:
         await self._lanes.call(self._forget_table, asked.of_path("database"), asked.of_path("table"))
@@ -305,6 +231,9 @@ class IngestRest:
 
     def _forget_table(self, database: str, table: str) -> None:
         with self._state.lock:
+            if self._state.find(database) is None and self._publishing.published(database) is not None:
+                what = f"{database}.{table} is published: single tables of a published database are not dropped"
+                raise UserError(what, remedy="drop the database, and bring its other tables again")
             registered = self._state.changeable(database)
             if table not in registered.tables:
                 raise UserError(f"there is no table {database}.{table}", remedy="GET /replication/config lists them")
@@ -313,28 +242,9 @@ class IngestRest:
             del registered.tables[table]
             self._state.put(registered)
 
-    async def _index(self, asked: Asked) -> Payload:
-        """Indexes of published tables are not made; those of a table's JSON are, at publish."""
-        database, table = asked.text("database"), asked.text("table")
-        await self._lanes.call(self._ingests.require_published, database, [table])
-        what = f"no index is added to {database}.{table}, which is published"
-        raise UserError(what, remedy="queries find rows by chunk and by director index; give indexes in a layout")
 
-    async def _secondary_index(self, asked: Asked) -> Payload:
-        """Without ``director_table``, as clients before version 21 ask: of all directors."""
-        keys = await self._lanes.work(self._ingests.rebuild_indexes, asked.text("database"))
-        return {"keys": keys}
-
-    async def _statistics(self, asked: Asked) -> Payload:
-        """The registry has counted the rows already."""
-        await self._lanes.call(self._ingests.require_published, asked.text("database"), [asked.text("table")])
-        return {}
-
-
-def _family(registered: Registered) -> Mapping[str, Any]:
-    return {
-        "num_stripes": registered.stripes, "num_sub_stripes": registered.substripes, "overlap": registered.overlap_deg,
-    }  # fmt: skip
+def _no_database(database: str) -> UserError:
+    return UserError(f"no such database: {database}", remedy="GET /replication/config lists them")
 
 
 def _number(asked: Asked, name: str) -> float:
@@ -345,12 +255,3 @@ def _number(asked: Asked, name: str) -> float:
     if not 0 <= found < 180:
         raise UserError(f"'{name}' has to be a number from 0 on", remedy=f"send {name} in degrees")
     return found
-
-
-def _plain(value: Any) -> Any:
-    """JSON with fractions as floats."""
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    return value if isinstance(value, str | int | bool | None) else float(value)

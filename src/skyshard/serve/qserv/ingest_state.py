@@ -128,6 +128,8 @@ class Registered(_Kept):
     substripes: int = Field(ge=1)
     overlap_deg: float = Field(ge=0)
     auto_index: bool = True
+    is_reopened: bool = False
+    """It is published, and open for more tables."""
     made_ms: int = 0
     tables: dict[str, dict[str, Any]] = {}
     """Name → the JSON that registered it."""

@@ -39,7 +39,8 @@ MOST_FIELDS = 100
 _MARKS = {"fields_terminated_by": "\\t", "fields_enclosed_by": "\\0", "fields_escaped_by": "\\\\"}
 _SPELLED = {"\\t": "\t", "\\0": "", "\0": "", "\\\\": "\\", "\\n": "\n", '\\"': '"', "\\'": "'", "\\r\\n": "\r\n"}
 _LINE_ENDS = ("", "\n", "\r\n")
-_BINARY = re.compile(r"(var)?binary|(tiny|medium|long)?blob|bit", re.IGNORECASE)
+BINARY = re.compile(r"(var)?binary|(tiny|medium|long)?blob|bit", re.IGNORECASE)
+"""Types whose values are encoded in JSON."""
 _TEXT = re.compile(r"(var)?char\b|(tiny|medium|long)?text\b|enum\b|set\b", re.IGNORECASE)
 _CHARSETS: Mapping[str, Literal["utf8", "latin1"]] = {
     "": "latin1", "latin1": "latin1", "utf8": "utf8", "utf8mb3": "utf8", "utf8mb4": "utf8", "ascii": "utf8",
@@ -220,7 +221,7 @@ def _write(rows: list[Any], columns: Mapping[str, str], encoding: BinaryEncoding
         raise UserError(f"row {wrong} has not {width} values", remedy="send a value for each column")
     by_column: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * width
     arrays = [
-        _texts(values, name, encoding if _BINARY.match(kind) else None)
+        _texts(values, name, encoding if BINARY.match(kind) else None)
         for values, (name, kind) in zip(by_column, columns.items(), strict=True)
     ]
     separator = pa.scalar(b",", pa.large_binary())
@@ -241,7 +242,7 @@ def _field(value: Any, encoding: BinaryEncoding | None) -> bytes:
     if value is None:
         return b"\\N"
     if encoding is not None:
-        content = _decoded(value, encoding)
+        content = decoded(value, encoding)
     elif isinstance(value, bool):
         content = b"1" if value else b"0"
     elif isinstance(value, str | int | float | Decimal):
@@ -251,7 +252,8 @@ def _field(value: Any, encoding: BinaryEncoding | None) -> bytes:
     return b'"' + content.replace(b'"', b'""') + b'"'
 
 
-def _decoded(value: Any, encoding: BinaryEncoding) -> bytes:
+def decoded(value: Any, encoding: BinaryEncoding) -> bytes:
+    """Bytes of a binary value; ValueError or TypeError where it is none."""
     if encoding == "hex":
         return bytes.fromhex(value)
     return base64.b64decode(value, validate=True) if encoding == "b64" else bytes(value)

@@ -35,6 +35,8 @@ from skyshard.serve.serve_file import ServeFile
 SKY = {"database": "handed", "num_stripes": 85, "num_sub_stripes": 12, "overlap": 0.01667}
 FILTER = {"database": "handed", "table": "Filter", "is_partitioned": 0, "schema": [{"name": "id", "type": "INT"}]}
 
+INDEX = {"database": "handed", "table": "Filter", "index": "by_id", "columns": [{"column": "id", "length": 0}]}
+
 
 @pytest.fixture
 def ingests(tmp_path: Path) -> PlayedIngests:
@@ -119,7 +121,7 @@ def registered(client: httpx.Client) -> int:
         (("PUT", "/ingest/trans/999", {"abort": 0}), "no transaction 999"),
         (("PUT", "/ingest/database/handed", {}), "is STARTED; commit or abort it"),
         (("GET", "/ingest/file-async/999", {}), "no contribution 999"),
-        (("POST", "/replication/sql/index", {"database": "handed", "table": "Filter"}), "unknown database 'handed'"),
+        (("POST", "/replication/sql/index", INDEX), "unknown database 'handed'"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_in_the_envelope(
