@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-import re
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.golden_answers import SHARED, difference, golden_answers, golden_statements
 from tests.support.same_answer import rows_in
 
 from skyshard.basics.errors import Refusal, UserError
 from skyshard.cluster.private_cluster import PrivateCluster
-from skyshard.czar.result.output import write_csv
 from skyshard.testbed import Testbed
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
-CATALOG, GOLDEN = SHARED / "qserv-case01", SHARED / "qserv-ingest-case01"
+CATALOG = SHARED / "qserv-case01"
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.skipif(not CATALOG.is_dir(), reason="../shared/data/qserv-case01 is not here"),
@@ -40,46 +34,17 @@ def testbed(private_cluster: PrivateCluster) -> Iterator[Testbed]:
         yield made
 
 
-def golden() -> list[tuple[str, str]]:
-    if not GOLDEN.is_dir():
-        return []
-    return re.findall(r"\[(\w+)\]\n(?:;.*\n)*query=(.*)\n", (GOLDEN / "dbbench.ini").read_text())
-
-
 @pytest.fixture(scope="module")
 def expected() -> dict[str, str]:
-    with tarfile.open(GOLDEN / "dbbench-expected.tgz") as archive:
-        files = {Path(member.name).stem: archive.extractfile(member) for member in archive if member.isfile()}
-        return {name: file.read().decode(errors="replace") for name, file in files.items() if file is not None}
+    return golden_answers()
 
 
-def as_rows(testbed: Testbed, sql: str) -> list[list[str]]:
-    result = testbed.query(sql, database=DATABASE)
-    out = io.BytesIO()
-    write_csv(result.table, result.columns, out, header=False)
-    return sorted(csv.reader(io.StringIO(out.getvalue().decode(errors="replace"))))
-
-
-def same(one: str, other: str) -> bool:
-    if one == other:
-        return True
-    try:
-        return math.isclose(float(one), float(other), rel_tol=1e-5, abs_tol=1e-9)
-    except ValueError:
-        return {one, other} <= {"\\N", "NULL", ""}
-
-
-@pytest.mark.parametrize(("name", "sql"), golden())
+@pytest.mark.parametrize(("name", "sql"), golden_statements())
 def test_golden_answer(testbed: Testbed, expected: dict[str, str], name: str, sql: str) -> None:
     """The answer is the one that Qserv's ingest test expects."""
     if name not in expected:
         pytest.skip(f"no golden answer for query {name}")
-    want = sorted(csv.reader(io.StringIO(expected[name])))
-    got = as_rows(testbed, sql)
-    assert len(got) == len(want)
-    for one, other in zip(got, want, strict=True):
-        assert len(one) == len(other)
-        assert all(same(a, b) for a, b in zip(one, other, strict=True)), (one, other)
+    assert difference(testbed, DATABASE, sql, expected[name]) == ""
 
 
 def rendered(text: str, *, is_distributed: bool) -> str:

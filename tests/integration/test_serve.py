@@ -13,6 +13,7 @@ import httpx2 as httpx
 import pytest
 from tests.support.brought_tables import bring as bring_into
 from tests.support.brought_tables import columns
+from tests.support.golden_answers import GOLDEN, difference, golden_answers, golden_statements
 from tests.support.qserv_ingest import QservIngest
 from tests.support.rest_cases import read_rest_cases, replay
 from tests.support.served import Served, served
@@ -28,6 +29,7 @@ from skyshard.testbed import Testbed
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 DATABASE = "user_served"
+CASE = "qcase01"
 OBJECTS = "".join(f"{n},{(359.5 + n % 20 / 20) % 360:.2f},{n % 40 / 40 - 0.5:.3f}\n" for n in range(1, 2001))
 """About a place where longitudes begin, in a few chunks."""
 PLACE = {"is_partitioned": "1", "is_director": "1", "longitude_col_name": "ra", "latitude_col_name": "decl"}
@@ -138,6 +140,45 @@ def test_qserv_ingest_brings_what_skyshard_ingest_brings(
             for name in ("handed", "handed_same"):
                 if name in testbed.registry.published.databases():
                     testbed.drop(name)
+
+
+def test_requests_of_ingest_clients_are_answered_as_the_table_says(server: Served, tmp_path: Path) -> None:
+    """The same table that unit tests replay in memory, over a real cluster; it drops its database at its end."""
+    (tmp_path / "chunk_7310.txt").write_text("1\t1.2\t1.1\tn1\n2\t1.21\t1.1\t\\N\n")
+    (tmp_path / "Filter.tsv").write_text("1\tu\n2\tg\n")
+    with httpx.Client(base_url=server.doors["ingest"].rstrip("/"), timeout=300) as made:
+        try:
+            assert replay(made, read_rest_cases("qserv_ingest"), given={"folder": tmp_path.as_uri()}) == []
+        finally:
+            made.request("DELETE", "/ingest/database/handed_cases?version=55")
+
+
+@pytest.mark.skipif(not GOLDEN.is_dir(), reason="../shared/data/qserv-ingest-case01 is not here")
+def test_golden_answers_hold_for_what_qserv_ingest_brought(server: Served, private_cluster: PrivateCluster) -> None:
+    """All of Qserv's own test case, with an index that is added to published tables as its last task does."""
+    with (
+        httpx.Client(base_url=server.doors["ingest"].rstrip("/"), timeout=300) as made,
+        Testbed(private_cluster.folder) as testbed,
+    ):
+        sky = QservIngest(made, GOLDEN)
+        try:
+            sky.register()
+            sky.ingest()
+            sky.publish()
+            for table, column in (("Object", "ra_PS"), ("Source", "objectId"), ("Filter", "filterName")):
+                sky.ask("POST", "/replication/sql/index", {
+                    "database": CASE, "table": table, "index": f"IDX_{column}", "spec": "DEFAULT", "comment": "None",
+                    "columns": [{"column": column, "length": 0, "ascending": 1}],
+                })  # fmt: skip
+            sky.finish()
+            expected = golden_answers()
+            asked = [(name, sql) for name, sql in golden_statements() if name in expected]
+            wrong = {name: difference(testbed, CASE, sql, expected[name]) for name, sql in asked}
+            assert {name: words for name, words in wrong.items() if words} == {}
+            assert len(wrong) == 61
+            assert [check for check in testbed.verify(CASE) if not check.is_good] == []
+        finally:
+            made.request("DELETE", f"/ingest/database/{CASE}?version=55")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

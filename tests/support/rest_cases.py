@@ -27,20 +27,45 @@ def replay(
     headers: Mapping[str, str] | None = None,
     *,
     database: str = "",
+    given: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """What came back otherwise than it should, a line a step; ``database`` takes the place of that of the steps."""
-    saved: dict[str, Any] = {}
+    """What came back otherwise than it should, a line a step; ``database`` takes the place of that of the steps,
+    ``given`` is known as if a step had saved it."""
+    saved: dict[str, Any] = dict(given or {})
     for step in steps:
         if database and isinstance(step.get("body"), dict) and "database" in step["body"]:
             step["body"]["database"] = database
     wrong: list[str] = []
-    for step in steps:
+    for raw in steps:
+        step = raw | {key: _filled(raw[key], saved) for key in ("body", "want", "until") if key in raw}
         answer = _asked(client, step, saved, headers)
         faults = list(_faults(step, answer))
         wrong += [f"{step['name']}: {fault}" for fault in faults]
         if not faults:
-            saved |= {name: answer.json()[key] for name, key in step.get("save", {}).items()}
+            saved |= {name: _at(answer.json(), key) for name, key in step.get("save", {}).items()}
     return wrong
+
+
+def _at(found: Any, place: str) -> Any:
+    """A value by the keys and numbers that lead to it: ``databases.sky.transactions.0.id``."""
+    for key in place.split("."):
+        found = found[int(key)] if isinstance(found, list) else found[key]
+    return found
+
+
+def _filled(content: Any, saved: Mapping[str, Any]) -> Any:
+    """Content with what earlier steps saved: ``{name}`` alone is the value itself."""
+    if isinstance(content, dict):
+        return {key: _filled(value, saved) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_filled(value, saved) for value in content]
+    if not isinstance(content, str) or "{" not in content:
+        return content
+    for name, value in saved.items():
+        if content == f"{{{name}}}":
+            return value
+        content = content.replace(f"{{{name}}}", str(value))
+    return content
 
 
 def _asked(

@@ -15,6 +15,7 @@ from skyshard.serve.admission import Admission
 from skyshard.serve.door import Address, Door, tls_context
 from skyshard.serve.http.http_door import HttpDoor
 from skyshard.serve.http.safety import Safety, answered_names
+from skyshard.serve.http.single_slashes import SingleSlashes
 from skyshard.serve.http.who_asks import Doorkeeper
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.metrics.routes import Monitoring
@@ -142,7 +143,7 @@ def ingest_app(place: Address, work: Work) -> ASGIApp:
     rest = IngestRest(
         work.services.ingests, state, contributions, work.lanes, Place(place.host, place.port), settings.qserv_version
     )
-    return safe_app(rest.routes(work.keeper), settings)
+    return SingleSlashes(safe_app(rest.routes(work.keeper), settings))
 
 
 def http_routes(work: Work) -> Sequence[BaseRoute]:

@@ -92,7 +92,9 @@ def _rebuild_part(site: Site, database: str, entry: CatalogTable, since: range, 
     columns = (entry.layout.key, CHUNK_COLUMN, SUB_CHUNK_COLUMN)
     files, names = [], []
     replicas = site.registry.replicas.all(database, transaction=transaction, after=since.start)
-    for replica in right_of_each(site, database, director, stored, replicas):
+    chosen = right_of_each(site, database, director, stored, replicas)
+    _require_brought(part, transaction, sum(replica.rows for replica in chosen))
+    for replica in chosen:
         rows = read_columns(site, database, stored, replica, columns)
         files.append(save_stored_keys(staging / f"{replica.name}.npy", rows, kind))
         names.append(replica.name)
@@ -103,9 +105,15 @@ def _rebuild_part(site: Site, database: str, entry: CatalogTable, since: range, 
     build_keys(folder, files, director, names, DirectorKeys([]), kind)
     order = index_build(database, director, kind, part.part, folder, staging)
     (built,) = answer("czar", site.czar_loader.call(NodeLoader.build, order))
-    if built.rows != part.rows:
+    _require_brought(part, transaction, built.rows)
+
+
+def _require_brought(part: IndexPart, transaction: int, keys: int) -> None:
+    """ClusterError where chunk tables have not as many keys as their transaction brought: before anything is replaced,
+    and of what was made."""
+    if keys != part.rows:
         raise ClusterError(
-            f"director '{director}': {built.rows} keys in the chunk tables of transaction {transaction}, which brought "
+            f"director '{part.director}': {keys} keys in the chunk tables of transaction {transaction}, which brought "
             f"{part.rows}",
             remedy="run skyshard verify",
         )

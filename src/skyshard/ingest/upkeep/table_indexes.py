@@ -21,6 +21,7 @@ from skyshard.ingest.transaction.recovery import GRACE_S, sweep
 from skyshard.ingest.upkeep.compaction import require_nothing_open
 from skyshard.ingest.upkeep.remade_tables import Compacted, Remake, doubtful_tables
 from skyshard.registry.catalog.published_catalog import CatalogTable
+from skyshard.registry.stored.records import IndexPart
 
 PRIMARY = "PRIMARY"
 
@@ -152,7 +153,8 @@ def _changed(
         if doubted := targets & doubtful_tables(replicas):
             what = f"{len(doubted)} chunk tables of {called}.{name} do not have all replicas good"
             raise ClusterError(what, remedy="run skyshard replicas repair, or fill")
-        work = Remake(site, database, replicas, targets, watcher, layouts={name: layout})
+        indexes = {name: parts} if targets and (parts := _index_parts(site, database, name)) else {}
+        work = Remake(site, database, replicas, targets, watcher, indexes=indexes, layouts={name: layout})
         done = replace(work.run(source), database=called)
         sweep(site, database, done.transaction, is_over=True, grace_s=grace_s)
     return done
@@ -162,3 +164,8 @@ def _stored(table: Table, layout: TableLayout) -> list[Table]:
     """A chunk's own table, and of a director that of its overlap."""
     kinds = (False, True) if layout.role is Role.DIRECTOR else (False,)
     return [stored_table(table, layout, overlap=is_overlap) for is_overlap in kinds]
+
+
+def _index_parts(site: Site, database: str, director: str) -> list[IndexPart]:
+    """A director index has parts of the same transactions as its director's chunk tables: it is made anew with them."""
+    return [part for part in site.registry.index_parts.all(database) if part.director == director]

@@ -21,6 +21,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message
 from tests.support.played_services import Keys, PlayedIngests, PlayedQueries, played_services
 from tests.support.qserv_ingest import QservIngest
+from tests.support.rest_cases import read_rest_cases, replay
 from tests.support.small_metadata import write_metadata_folder
 
 from skyshard.basics.errors import ClusterError
@@ -32,10 +33,20 @@ from skyshard.serve.qserv.form_head import HEAD_BYTES
 from skyshard.serve.qserv.ingest_state import IngestState
 from skyshard.serve.serve_file import ServeFile
 
-SKY = {"database": "handed", "num_stripes": 85, "num_sub_stripes": 12, "overlap": 0.01667}
-FILTER = {"database": "handed", "table": "Filter", "is_partitioned": 0, "schema": [{"name": "id", "type": "INT"}]}
+SKY: dict[str, Any] = {"database": "handed", "num_stripes": 85, "num_sub_stripes": 12, "overlap": 0.01667}
+FILTER: dict[str, Any] = {
+    "database": "handed",
+    "table": "Filter",
+    "is_partitioned": 0,
+    "schema": [{"name": "id", "type": "INT"}],
+}
 
-INDEX = {"database": "handed", "table": "Filter", "index": "by_id", "columns": [{"column": "id", "length": 0}]}
+INDEX: dict[str, Any] = {
+    "database": "handed",
+    "table": "Filter",
+    "index": "by_id",
+    "columns": [{"column": "id", "length": 0}],
+}
 
 
 @pytest.fixture
@@ -78,6 +89,54 @@ def test_qserv_ingest_runs_its_workflow(client: httpx.Client, ingests: PlayedIng
     assert sorted(path.name for path in ingests.folder.iterdir()) == ["numbers.json"]
     config = ask(client, "GET", "/replication/config")["config"]
     assert [(one["database"], one["is_published"]) for one in config["databases"]] == [("handed", 1)]
+
+
+def test_every_request_of_the_table_is_answered_as_it_says(client: httpx.Client, tmp_path: Path) -> None:
+    """All that differs is listed; nothing is kept afterwards."""
+    assert replay(client, read_rest_cases("qserv_ingest"), given={"folder": written(tmp_path).as_uri()}) == []
+
+
+@pytest.mark.parametrize("version", [12, 13, 14, 15, 16, 17, 18, 21, 22, 24, 25, 30, 35, 36, 37, 38, 49, 54, 55])
+def test_what_an_older_version_leaves_out_means_what_it_meant(
+    client: httpx.Client, ingests: PlayedIngests, tmp_path: Path, version: int
+) -> None:
+    """No director's name: all of them. No character set: latin1. Contexts and logs come until one has to ask. Where a
+    key is read from, body or query, is the same for all."""
+
+    def tell(method: str, path: str, *, in_body: bool = True, **body: Any) -> dict[str, Any]:
+        content = {"version": version, **body} if in_body else body
+        url = path if in_body else f"{path}{'&' if '?' in path else '?'}version={version}"
+        found: dict[str, Any] = client.request(method, url, json=content).json()
+        assert (found["success"], found["warning"]) == (1, ""), found
+        return found
+
+    assert tell("GET", "/meta/version")["version"] == 55
+    tell("POST", "/ingest/database", **SKY)
+    tell("POST", "/ingest/table", **FILTER)
+    assert tell("GET", "/ingest/config", database="handed")["database"] == "handed"
+    assert tell("GET", "/ingest/config?database=handed", in_body=False)["database"] == "handed"
+    begun = tell("POST", "/ingest/trans", database="handed", context={"pod": "one"})
+    number = begun["databases"]["handed"]["transactions"][0]["id"]
+    rows = tmp_path / "rows.txt"
+    rows.write_bytes(b"1\n")
+    contributed = {"transaction_id": number, "table": "Filter", "chunk": -1, "overlap": -1, "url": rows.as_uri()}
+    assert tell("POST", "/ingest/file", **contributed)["contrib"]["charset_name"] == "latin1"
+    tell("PUT", f"/ingest/trans/{number}?abort=0")
+    (listed,) = tell("GET", "/ingest/trans?database=handed", in_body=False)["databases"]["handed"]["transactions"]
+    assert ({"context", "log"} <= set(listed)) == (version < 37)
+    asked = "/ingest/trans?database=handed&include_context=1&include_log=1"
+    (listed,) = tell("GET", asked, in_body=False)["databases"]["handed"]["transactions"]
+    assert (listed["context"], listed["log"]) == ({"pod": "one"}, [])
+    tell("PUT", "/ingest/database/handed")
+    assert ingests.ingested["handed"] == {"Filter": "1\n"}
+    assert tell("POST", "/ingest/index/secondary", database="handed")["keys"] == {"Object": 1}
+
+
+def written(folder: Path) -> Path:
+    """The files that the table of requests names."""
+    (folder / "chunk_7310.txt").write_text("1\t1.2\t1.1\tn1\n2\t1.21\t1.1\t\\N\n")
+    (folder / "Filter.tsv").write_text("1\tu\n2\tg\n")
+    return folder
 
 
 def named(table: str, chunk: int, overlap: int) -> str:
