@@ -125,11 +125,14 @@ class IngestRest:
         return {"databases": found}
 
     async def _tables(self, asked: Asked) -> Payload:
+        """Partitioned ones first, as there."""
         database = asked.of_path("database")
         for one in await self._lanes.call(self._publishing.shown):
             if one["database"] == database:
-                keys = ("name", "is_partitioned")
-                return {"tables": [{key: table.get(key, 0) for key in keys} for table in one["tables"]]}
+                found = [
+                    {"name": str(table["name"]), "is_partitioned": table["is_partitioned"]} for table in one["tables"]
+                ]
+                return {"tables": sorted(found, key=lambda table: (-table["is_partitioned"], table["name"]))}
         raise _no_database(database)
 
     async def _register_database(self, asked: Asked) -> Payload:
