@@ -523,6 +523,17 @@ def test_a_client_that_goes_away_is_noticed_though_it_sent_more(endless: tuple[O
     assert queries.cancelled == ["endless"]
 
 
+def test_one_session_too_many_is_told_so(endless: tuple[OpenDoor, Endless]) -> None:
+    """And there is room again when one has gone."""
+    door, _ = endless
+    door.door._most = 1
+    with contextlib.closing(client_of(door)), pytest.raises(pymysql.MySQLError, match="1040"):
+        client_of(door)
+    wait_until(lambda: not len(door.door._sessions), "the session has ended")
+    with contextlib.closing(client_of(door)) as again:
+        assert again.ask("SELECT 1").rows == [(b"1",)]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_malformed_packets_hurt_nobody(door: OpenDoor, asked: WireClient, seed: int) -> None:
     """Logins and commands with bytes changed, cut and repeated: the door goes on, and other sessions with it."""
@@ -537,7 +548,7 @@ def test_malformed_packets_hurt_nobody(door: OpenDoor, asked: WireClient, seed: 
     assert asked.ask("SELECT COUNT(*) FROM Object").rows == [(b"155",)]
 
 
-LOGIN = bytes.fromhex("05a63a00000000012d") + bytes(23) + b"me\0" + b"\0" + b"mysql_native_password\0"
+LOGIN = bytes.fromhex("05a62a00000000012d") + bytes(23) + b"me\0" + b"\0" + b"mysql_native_password\0"
 COMMANDS = [bytes([code]) + b"SELECT ra FROM Object" for code in (3, 2, 22, 4)] + [bytes([23]) + bytes(9), b"\x1f", b""]
 
 

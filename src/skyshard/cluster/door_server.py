@@ -20,7 +20,7 @@ from skyshard.cluster.server_options import Tuning
 from skyshard.db.connection import Account, Endpoint, connect, quote_name
 
 _SETTINGS = {
-    "max_connections": "5000", "local_infile": "OFF", "max_allowed_packet": "64M", "wait_timeout": "28800",
+    "max_connections": "6100", "local_infile": "OFF", "max_allowed_packet": "64M", "wait_timeout": "28800",
     "max_statement_time": "60", "tmp_memory_table_size": "16M", "max_heap_table_size": "16M", "table_open_cache": "400",
     "table_definition_cache": "4000", "myisam_sort_buffer_size": "1M", "bulk_insert_buffer_size": "1M",
     "thread_stack": "256K", "innodb_file_per_table": "OFF", "innodb_flush_log_at_trx_commit": "0",

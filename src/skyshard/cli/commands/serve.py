@@ -35,6 +35,7 @@ def serve(
     Answers that are under way at the end have some seconds, then they are cancelled. The exit code is 0.
     """
     from skyshard.cli.serving.open_services import open_services
+    from skyshard.host.open_files import raise_open_files
     from skyshard.serve.doors import build_house
     from skyshard.serve.run_doors import run_doors
     from skyshard.serve.serve_file import ServeFile, read_serve_file
@@ -45,5 +46,8 @@ def serve(
     file = read_serve_file(config) if config else ServeFile()
     settings = file.with_options(given).with_quota(quota or ()).checked()
     with skyshard.Testbed(cluster) as testbed:
+        before, now = raise_open_files()
+        if now > before:
+            tell(f"may have {now:,} files and sockets open, not {before:,} only")
         services = open_services(testbed, settings)
         run_doors(lambda: build_house(services, settings), tell, drain_s=settings.drain_s)

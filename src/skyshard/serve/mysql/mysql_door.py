@@ -9,6 +9,7 @@ import ssl
 
 from skyshard.basics.errors import SkyshardError
 from skyshard.db.connection import Account
+from skyshard.host.open_files import open_files_limit
 from skyshard.serve.access import Identity, Scope
 from skyshard.serve.admission import Admission
 from skyshard.serve.door import Address
@@ -26,11 +27,24 @@ from skyshard.serve.services import Services
 from skyshard.serve.submitted_runs import SubmittedRuns
 
 MOST_SESSIONS = 2000
+FILES_A_SESSION = 4
+"""Sockets: the client's, that of its session on the server, and two of the door's own beside it."""
+OTHER_FILES = 256
+"""Of the process, that sessions leave."""
 LOGIN_S = 10.0
 """So long a client may take to log in."""
 RENEW_S = 1.0
 """The empty tables follow what is published at least so often."""
 LINGER_S = 0.05
+
+
+def most_sessions(files: int) -> int:
+    """How many sessions there may be in a process that may have so many files open.
+
+    >>> most_sessions(1024), most_sessions(65_536)
+    (192, 2000)
+    """
+    return max(1, min(MOST_SESSIONS, (files - OTHER_FILES) // FILES_A_SESSION))
 
 
 class MysqlDoor:
@@ -54,6 +68,7 @@ class MysqlDoor:
         self._tables = EmptyTables(self._server.endpoint, services.catalogs)
         self._sessions = DoorSessions() if sessions is None else sessions
         self._accounts = UserAccounts(self._server.endpoint)
+        self._most = most_sessions(open_files_limit())
         self._behind = Behind(services, lanes, runs, self._sessions, self._renew, self._kill)
         self._tasks: set[asyncio.Task[None]] = set()
         self._accepting: list[asyncio.Task[None]] = []
@@ -129,7 +144,7 @@ class MysqlDoor:
         """One client, from its hello to its end."""
         await self._renew_quietly()
         try:
-            if len(self._sessions) >= MOST_SESSIONS:
+            if len(self._sessions) >= self._most:
                 await self._send_away(accepted)
                 return
             async with asyncio.timeout(LOGIN_S):
