@@ -523,6 +523,14 @@ def test_a_client_that_goes_away_is_noticed_though_it_sent_more(endless: tuple[O
     assert queries.cancelled == ["endless"]
 
 
+@pytest.mark.parametrize("statement", [b"\xf6\x84 no letters", b"SUBMIT SELECT '\xff' FROM Object", b"CANCEL \xff"])
+def test_what_is_no_text_is_refused(asked: WireClient, statement: bytes) -> None:
+    """And the session goes on."""
+    with asked.raw.cursor() as cursor, pytest.raises(pymysql.MySQLError):
+        cursor.execute(statement)
+    assert asked.ask("SELECT COUNT(*) FROM Filter").error == ()
+
+
 def test_one_session_too_many_is_told_so(endless: tuple[OpenDoor, Endless]) -> None:
     """And there is room again when one has gone."""
     door, _ = endless

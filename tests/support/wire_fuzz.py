@@ -31,6 +31,7 @@ def commands(sql: str) -> list[bytes]:
         text.replace(b"?", b"1"), text, b"SELECT 1", b"SHOW TABLES", b"SHOW PROCESSLIST", b"DESCRIBE Object",
         b"SET NAMES utf8mb4", b"SELECT * FROM information_schema.queries", b"SELECT * FROM qserv_result(1)",
         b"CANCEL 99", b"CALL qserv_result_delete(1)", b"INSERT INTO t VALUES (1)", b"/* x */ SELECT '\\'' -- y",
+        b"\xf6\x84 no letters", b"SUBMIT SELECT '\xff' FROM t",
     ]  # fmt: skip
     prepared = [bytes([Command.STMT_PREPARE]) + one for one in texts[:4]]
     executed = [

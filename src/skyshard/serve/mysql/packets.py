@@ -162,8 +162,8 @@ def eof(status: int = AUTOCOMMIT) -> bytes:
 
 
 def error(code: int, state: str, message: str) -> bytes:
-    """The payload of an error; its text is cut as the server cuts its own."""
-    text = " ".join(message.split()).encode("utf-8")[:511].decode("utf-8", "ignore").encode("utf-8")
+    """The payload of an error; its text is cut as the server cuts its own, and what is no letter in it is a ``?``."""
+    text = " ".join(message.split()).encode("utf-8", "replace")[:511].decode("utf-8", "ignore").encode("utf-8")
     return bytes([ERROR]) + struct.pack("<H", code) + b"#" + state.encode("ascii") + text
 
 

@@ -223,7 +223,13 @@ class Session:
             await client.send(errors.refused_statement(asked.text))
         else:
             state = await self._present_state()
-            await self._qserv.answer(asked, state.decode(payload[1:]) if way is Way.LISTS else text, state)
+            if way in (Way.LISTS, Way.SUBMIT):  # which are read, so in the session's letters
+                text = state.decode(payload[1:])
+                asked = way_of(text, state.database)
+                if asked.way is not way:
+                    await client.send(errors.refused_statement(asked.text))
+                    return
+            await self._qserv.answer(asked, text, state)
 
     async def _describe(self, statement: bytes, state: SessionState) -> None:
         """Describe a table, by a session that may read the empty ones: it gets the very text that was looked at, in
