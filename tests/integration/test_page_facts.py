@@ -38,10 +38,14 @@ def settled(registry: Registry) -> str:
 def test_facts_are_read_again_when_something_has_changed_and_only_then(testbed: Testbed) -> None:
     """A database that is begun is seen at once, and so is its end; between them the same facts are given."""
     registry, facts = testbed.registry, KeptFacts(testbed, share=1e9)
+    seen = dict.fromkeys(testbed.nodes, 1.0)
+    registry.nodes.see(seen)
     settled(registry)
     kept = facts.now()
     assert facts.now() is kept
     assert facts.last() is kept
+    registry.nodes.see(seen)
+    assert facts.now() is kept, "nodes that were seen are no change"
     mine = registry.transactions.begin(DATABASE, LAYOUT, "source", "plan", {"node1": 1.0})
     try:
         assert [(one.database, one.state) for one in facts.now().databases] == [(DATABASE, "ingesting")]
