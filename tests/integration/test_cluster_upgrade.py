@@ -123,7 +123,7 @@ def test_a_dry_run_says_what_it_would_do_and_changes_nothing(old: PrivateCluster
 def test_an_upgraded_cluster_answers_and_verifies_as_it_did(old: PrivateCluster) -> None:
     """The answer that 0.1.0 gave, every check of all databases good, and the next ingest works."""
     code, text = run(old, "cluster", "upgrade", "--json")
-    assert (code, len(json.loads(text)["changes"])) == (0, 10)
+    assert (code, len(json.loads(text)["changes"])) == (0, 11)
     assert_current(old)
     with Testbed(old.folder) as testbed:
         frozen = json.loads((FIRST / "json" / "query.json").read_text())["rows"]

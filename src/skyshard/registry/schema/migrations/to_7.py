@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from skyshard.registry.schema.migrations.step import Change, Step, UpgradePlace
 
+_THERE = (
+    "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'skyshard_registry' "
+    "AND TABLE_NAME = 'tokens' AND COLUMN_NAME = 'quota'"
+)
+"""Also where the table is not there yet, as in a dry run from before version 6."""
+
 
 def _missing_columns(place: UpgradePlace) -> int:
-    return int(not place.admin.rows("SHOW COLUMNS FROM skyshard_registry.tokens LIKE 'quota'"))
+    return int(not place.admin.value(_THERE))
 
 
 def _add_columns(place: UpgradePlace) -> None:
