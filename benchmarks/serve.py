@@ -1,17 +1,20 @@
-"""What the MySQL door costs: rows, first row, look-ups by id, against a native MariaDB and the Python API, in one run.
+"""What the doors cost: rows, first row, look-ups by id, against a native MariaDB and the Python API, in one run.
 
     python benchmarks/serve.py [--rows 200000] [--repeats 5] [--json FILE]
 
 A private cluster of two nodes holds the rows, and so does the oracle, one MariaDB. `skyshard serve` is a process of its
 own. Sides take turns. Processor seconds are those of the processes that answer: of the native side its server, of the
 door the process of `skyshard serve` and the MariaDB behind it, and, apart, the nodes and the czar's server, which read
-the rows. The client is the same on both sides: it reads the bytes and drops them, or it is PyMySQL.
+the rows. The client is the same on both sides: it reads the bytes and drops them, or it is PyMySQL, whose own processor
+seconds are counted, too: where they are equal, what its rows a second differ by is for want of cores. TAP (BINARY2) and
+Qserv's REST (JSON) are read in the same way. First rows are compared in pairs, one after the other.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import http.client
 import json
 import socket
 import statistics
@@ -19,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -93,14 +97,54 @@ def _first_row(sock: socket.socket) -> tuple[float, bytes]:
             place += 4 + length
 
 
-def pymysql_s(side: Side) -> float:
-    """Seconds in which PyMySQL reads all rows as Python values."""
+def pymysql_s(side: Side) -> tuple[float, float]:
+    """Seconds in which PyMySQL reads all rows as Python values, and those of its own processor time."""
     with contextlib.closing(side.connect()) as client, client.cursor(SSCursor) as cursor:
-        begun = time.perf_counter()
+        begun, cpu = time.perf_counter(), time.thread_time()
         cursor.execute(ALL)
         while cursor.fetchmany(10_000):
             pass
-        return time.perf_counter() - begun
+        return time.perf_counter() - begun, time.thread_time() - cpu
+
+
+@dataclass(frozen=True)
+class HttpSide:
+    """A door of HTTP: a request, and the bytes behind which the first row stands."""
+
+    name: str
+    port: int
+    path: str
+    body: bytes
+    mark: bytes
+    processes: list[psutil.Process]
+    behind: list[psutil.Process]
+
+
+def http_drained(side: HttpSide) -> Drained:
+    """Ask for all rows, and drop their bytes."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", side.port)) as client:
+        client.connect()
+        kind = "application/json" if side.body[:1] == b"{" else "application/x-www-form-urlencoded"
+        before, behind = cpu_of(side.processes), cpu_of(side.behind)
+        begun, first, head = time.perf_counter(), 0.0, b""
+        client.request("POST", side.path, side.body, {"Content-Type": kind})
+        answer = client.getresponse()
+        while piece := answer.read1(1 << 20):
+            if not first:
+                head += piece
+                first = time.perf_counter() if head.partition(side.mark)[2].strip() else 0.0
+        wall = time.perf_counter() - begun
+    return Drained(wall, first - begun, cpu_of(side.processes) - before, cpu_of(side.behind) - behind)
+
+
+def http_sides(port: int, processes: list[psutil.Process], behind: list[psutil.Process]) -> list[HttpSide]:
+    adql = ALL.replace("FROM Object", f"FROM {DATABASE}.Object")
+    asked = urllib.parse.urlencode({"LANG": "ADQL", "QUERY": adql, "MAXREC": "100000000", "FORMAT": "votable/b2"})
+    query = json.dumps({"query": ALL, "database": DATABASE, "version": 55})
+    return [
+        HttpSide("tap", port, "/tap/sync", asked.encode(), b'<STREAM encoding="base64">', processes, behind),
+        HttpSide("qserv", port, "/query", query.encode(), b'"rows":[', processes, behind),
+    ]
 
 
 def lookup_ms(ask: Callable[[str], object], rows: int) -> float:
@@ -122,22 +166,41 @@ def api_first_row_s(testbed: Testbed) -> float:
         return time.perf_counter() - begun
 
 
+def paired_first_rows(testbed: Testbed, door: Side, turn: int) -> tuple[float, float]:
+    """First rows of the door and of the czar in this process, one after the other."""
+    if turn % 2:
+        through = drained(door).first_row_s
+        return through, api_first_row_s(testbed)
+    direct = api_first_row_s(testbed)
+    return drained(door).first_row_s, direct
+
+
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[tuple[int, psutil.Process]]:
-    """``skyshard serve``, and the port of its MySQL door."""
-    command = [sys.executable, "-m", "skyshard.cli.app", "serve", "--mysql", "127.0.0.1:0", "--open"]
+def serving_all(folder: Path) -> Iterator[tuple[dict[str, int], psutil.Process]]:
+    """``skyshard serve``, and the ports of its doors."""
+    command = [sys.executable, "-m", "skyshard.cli.app", "serve", "--open"]
+    command += ["--mysql", "127.0.0.1:0", "--http", "127.0.0.1:0"]
     process = subprocess.Popen([*command, "--cluster", str(folder)], stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None
-        port = 0
+        ports = {}
         for line in process.stderr:
-            port = int(line.rsplit(":", 1)[1].strip("/\n")) if "mysql://" in line else port
+            for door in ("mysql", "http"):
+                if f"{door}://" in line:
+                    ports[door] = int(line.rsplit(":", 1)[1].strip("/\n"))
             if "all doors are open" in line:
                 break
-        yield port, psutil.Process(process.pid)
+        yield ports, psutil.Process(process.pid)
     finally:
         process.terminate()
         process.communicate()
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[tuple[int, psutil.Process]]:
+    """The same, and the port of its MySQL door."""
+    with serving_all(folder) as (ports, process):
+        yield ports["mysql"], process
 
 
 def servers_of(folder: Path, *names: str) -> list[psutil.Process]:
@@ -158,21 +221,21 @@ def measure(rows: int, repeats: int) -> dict[str, Any]:
             with Testbed(cluster.folder) as testbed:
                 testbed.ingest(make_catalog(Path(where) / "sky", rows), database=DATABASE, runtime="inline")
                 testbed.load_mono(DATABASE)
-                with serving(cluster.folder) as (port, process):
-                    return _turns(testbed, port, process, rows, repeats)
+                with serving_all(cluster.folder) as (ports, process):
+                    return _turns(testbed, ports, process, rows, repeats)
         finally:
             cluster.destroy()
 
 
-def _turns(testbed: Testbed, port: int, process: psutil.Process, rows: int, repeats: int) -> dict[str, Any]:
+def _turns(testbed: Testbed, ports: dict[str, int], process: psutil.Process, rows: int, repeats: int) -> dict[str, Any]:
     folder = testbed.cluster.folder
     oracle = {"unix_socket": testbed.cluster.endpoint("mono").socket, "user": "skyshard_reader"}
-    door = {"host": "127.0.0.1", "port": port, "user": "me"}
-    sides = [
-        Side("native", oracle, servers_of(folder, "mono"), []),
-        Side("door", door, [process, *servers_of(folder, "door-")], servers_of(folder, "node", "czar")),
-    ]
-    found: dict[str, Any] = {side.name: [] for side in sides} | {"pymysql_s": {side.name: [] for side in sides}}
+    door = {"host": "127.0.0.1", "port": ports["mysql"], "user": "me"}
+    answering, reading = [process, *servers_of(folder, "door-")], servers_of(folder, "node", "czar")
+    sides = [Side("native", oracle, servers_of(folder, "mono"), []), Side("door", door, answering, reading)]
+    others = http_sides(ports["http"], [process], reading)
+    found: dict[str, Any] = {name: [] for name in ("native", "door", "tap", "qserv")}
+    found["pymysql_s"] = {side.name: [] for side in sides}
     first_rows, lookups = [], []
     for turn in range(repeats + 1):
         for side in sides if turn % 2 else reversed(sides):
@@ -180,7 +243,11 @@ def _turns(testbed: Testbed, port: int, process: psutil.Process, rows: int, repe
             if turn:  # the first one warms caches
                 found[side.name].append(one)
                 found["pymysql_s"][side.name].append(seconds)
-        first_rows.append(api_first_row_s(testbed))
+        for other in others if turn % 2 else reversed(others):
+            one = http_drained(other)
+            if turn:
+                found[other.name].append(one)
+        first_rows.append(paired_first_rows(testbed, sides[1], turn))
         with contextlib.closing(sides[1].connect()) as client, client.cursor() as cursor:
 
             def ask(sql: str, cursor: Any = cursor) -> None:
@@ -195,7 +262,7 @@ def _turns(testbed: Testbed, port: int, process: psutil.Process, rows: int, repe
 
 def _result(
     found: dict[str, Any],
-    first_rows: list[float],
+    first_rows: list[tuple[float, float]],
     lookups: list[tuple[float, float]],
     process: psutil.Process,
     rows: int,
@@ -204,10 +271,12 @@ def _result(
         return float(statistics.median(getattr(one, what) for one in found[side]))
 
     result: dict[str, Any] = {"rows": rows, "rss_mb": process.memory_info().rss / 1e6}
-    for side in ("native", "door"):
+    for side in ("native", "door", "tap", "qserv"):
         result[side] = {what: median(side, what) for what in asdict(found[side][0])}
-        result[side]["pymysql_s"] = statistics.median(found["pymysql_s"][side])
-    result["api_first_row_s"] = statistics.median(first_rows)
+    for side, pairs in found["pymysql_s"].items():
+        result[side]["pymysql_s"], result[side]["pymysql_cpu_s"] = map(statistics.median, zip(*pairs, strict=True))
+    result["door_first_row_s"], result["api_first_row_s"] = map(statistics.median, zip(*first_rows, strict=True))
+    result["first_row_added_s"] = statistics.median(door - api for door, api in first_rows)
     result["lookup_door_ms"], result["lookup_api_ms"] = (statistics.median(side) for side in zip(*lookups, strict=True))
     return result
 
@@ -215,16 +284,24 @@ def _result(
 def show(result: dict[str, Any]) -> None:
     rows, native, door = result["rows"], result["native"], result["door"]
     print(f"{rows:,} rows x {COLUMNS.count(',') + 1} columns; process {result['rss_mb']:.0f} MB")
-    for name, side in (("native MariaDB", native), ("door", door)):
+    print(f"{'':15} {'rows/s':>10} {'CPU us/row':>10} {'reading':>8} {'first row':>10} {'PyMySQL':>9} {'its CPU':>8}")
+    for name, side in (
+        ("native MariaDB", native),
+        ("MySQL door", door),
+        ("TAP", result["tap"]),
+        ("REST", result["qserv"]),
+    ):
         print(
-            f"{name:15} {side['cpu_s']:6.2f} s CPU (+ {side['behind_cpu_s']:.2f} s reading), {side['wall_s']:.2f} s: "
-            f"{rows / side['wall_s']:,.0f} rows/s; PyMySQL {rows / side['pymysql_s']:,.0f} rows/s; "
-            f"first row {side['first_row_s'] * 1e3:.0f} ms"
+            f"{name:15} {rows / side['wall_s']:10,.0f} {side['cpu_s'] / rows * 1e6:10.2f} "
+            f"{side['behind_cpu_s'] / rows * 1e6:8.2f} {side['first_row_s'] * 1e3:7.0f} ms"
+            + (f" {rows / side['pymysql_s']:9,.0f} {side['pymysql_cpu_s']:6.2f} s" if "pymysql_s" in side else "")
         )
     print(f"door / native: CPU {door['cpu_s'] / native['cpu_s']:.2f}, wall {door['wall_s'] / native['wall_s']:.2f}, "
-          f"PyMySQL {door['pymysql_s'] / native['pymysql_s']:.2f}")  # fmt: skip
+          f"PyMySQL {door['pymysql_s'] / native['pymysql_s']:.2f}, "
+          f"its CPU {door['pymysql_cpu_s'] / native['pymysql_cpu_s']:.2f}")  # fmt: skip
     print(
-        f"first row: door {door['first_row_s'] * 1e3:.0f} ms, czar in Python {result['api_first_row_s'] * 1e3:.0f} ms"
+        f"first row: door {result['door_first_row_s'] * 1e3:.0f} ms, czar in Python "
+        f"{result['api_first_row_s'] * 1e3:.0f} ms; in pairs {result['first_row_added_s'] * 1e3:+.0f} ms"
     )
     through, direct = result["lookup_door_ms"], result["lookup_api_ms"]
     print(f"look-up by id: door {through:.2f} ms, Python API {direct:.2f} ms: {through / direct:.2f}")

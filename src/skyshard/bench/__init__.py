@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from skyshard.bench.record.latency_stats import TrialSummary as TrialSummary
     from skyshard.bench.record.trial_folder import read_trials as read_trials
     from skyshard.bench.record.trial_folder import validate_trial as validate_trial
+    from skyshard.bench.targets.door_access import DoorAccess as DoorAccess
     from skyshard.bench.trial.trial_setup import TrialResult as TrialResult
     from skyshard.bench.workload.workload import Workload as Workload
     from skyshard.bench.workload.workload import find_workload as find_workload
@@ -26,6 +27,7 @@ else:
     __getattr__ = lazy_exports(
         __name__,
         {
+            "DoorAccess": "targets.door_access",
             "Sweep": "compare.sweep",
             "TrialResult": "trial.trial_setup",
             "TrialSummary": "record.latency_stats",

@@ -114,6 +114,24 @@ class TakesForms(Protocol):
 
 
 @runtime_checkable
+class Refuses(Protocol):
+    """A target that takes SQL, but not every statement of a workload."""
+
+    def why_not(self, sql: str, database: str) -> str:
+        """Why it does not answer a statement; empty where it does. Asked before anything is measured."""
+        ...
+
+
+@runtime_checkable
+class KeepsSessions(Protocol):
+    """A target whose clients have sessions that outlive their statements."""
+
+    def open_sessions(self, count: int) -> None:
+        """Have so many open, before anything is measured. What cannot be opened is no error here."""
+        ...
+
+
+@runtime_checkable
 class SamplesRows(Protocol):
     """A target whose rows can be sampled without SQL."""
 

@@ -342,6 +342,11 @@ COMMANDS = (
         "Compare two releases, several trials a side. Exit code 1 on a regression beyond the threshold.",
         kind="bench:SeveralAfterAgainst",
     ),
+    CommandRow(
+        "bench doors",
+        "doors:doors",
+        "Say what each front door adds to the czar, for each query and row, from runs with several targets.",
+    ),
     CommandRow("bench trend", "bench:trend", "Follow each class over releases and find the steps."),
     CommandRow(
         "bench sweep",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +17,8 @@ from skyshard.bench.drive.driver_processes import DriverProcesses
 from skyshard.bench.record.environment import NodeMachine
 from skyshard.bench.record.running_trial import noticed
 from skyshard.bench.target import TakesForms, Target
+from skyshard.bench.targets.adql_form import Positions
+from skyshard.bench.targets.door_access import ANYBODY, DoorAccess
 from skyshard.bench.trial.new_folder import check_folder, prepare_folder
 from skyshard.bench.trial.run_trial import run_trial
 from skyshard.bench.trial.send_phases import sample_data
@@ -32,13 +35,14 @@ from skyshard.bench.trial.trial_setup import (
 from skyshard.bench.workload.fault_scenario import ReadScenario
 from skyshard.bench.workload.planned_faults import plan_faults
 from skyshard.bench.workload.query_template import QueryTemplate
+from skyshard.bench.workload.schema_names import DIRECTOR
 from skyshard.bench.workload.workload import Workload
 from skyshard.bench.workload.workload_fit import best_fit, names_of, workload_templates
 from skyshard.scenarios.catalog_facts import MOST_ROWS, MOST_ROWS_BESIDE, catalog_facts, true_answers
 from skyshard.scenarios.cluster_probe import ClusterProbe
 from skyshard.scenarios.faults.cluster_faults import ClusterFaults, require_possible
 from skyshard.scenarios.node_machines import node_machines
-from skyshard.scenarios.open_target import open_target
+from skyshard.scenarios.open_target import AskedOf, open_target
 from skyshard.scenarios.testbed_target import TestbedTarget, has_mono
 from skyshard.testbed import Testbed
 
@@ -71,6 +75,8 @@ class TrialRun:
     """Ask each class once more by itself, while the servers count rows by table."""
     scenario: ReadScenario | None = None
     """What fails while queries run."""
+    access: DoorAccess = ANYBODY
+    """How front doors are reached."""
 
     def run(self, watcher: Watcher) -> dict[str, TrialResult]:
         """Run against each target in turn; returns the results by the targets' names as given.
@@ -105,7 +111,8 @@ class TrialRun:
         if any(spec in OWN for spec in self.targets):
             testbed = stack.enter_context(Testbed(self.cluster, scan_threads=self.scan_threads))
             self._require_names(testbed, templates)
-        targets = {spec: self._open(spec, testbed, stack, watcher) for spec in dict.fromkeys(self.targets)}
+        asked = AskedOf(self.access, positions_of(templates))
+        targets = {spec: self._open(spec, testbed, asked, stack, watcher) for spec in dict.fromkeys(self.targets)}
         oracles = self._oracles(targets, testbed)
         if testbed is None:
             return _Opened(targets, oracles)
@@ -141,7 +148,9 @@ class TrialRun:
     ) -> TrialResult:
         driver = TrialDriver()
         if self.processes:
-            opener = partial(open_target, spec, self.cluster.resolve())
+            opener = partial(
+                open_target, spec, self.cluster.resolve(), asked=AskedOf(self.access, positions_of(queries.templates))
+            )
             driver = TrialDriver(DriverProcesses(opener, self.processes, self.runtime))
         if opened.own is not None:
             driver = replace(driver, faults=opened.own.faults)
@@ -175,14 +184,14 @@ class TrialRun:
             remedy=remedy,
         )
 
-    def _open(self, spec: str, testbed: Testbed | None, stack: ExitStack, watcher: Watcher) -> Target:
+    def _open(self, spec: str, testbed: Testbed | None, asked: AskedOf, stack: ExitStack, watcher: Watcher) -> Target:
         if testbed is not None and spec == "mono" and not has_mono(testbed, self.database):
             raise UserError(
                 f"the oracle does not hold '{self.database}'", remedy=f"run skyshard mono load {self.database}"
             )
         if testbed is not None and spec in OWN:
             return TestbedTarget(testbed, "mono" if spec == "mono" else "czar")
-        target = open_target(spec, self.cluster, watcher)
+        target = open_target(spec, self.cluster, watcher, asked)
         stack.callback(target.close)
         return target
 
@@ -227,6 +236,15 @@ class _Opened:
 def _first_with_sql(targets: dict[str, Target]) -> str:
     """The first target that takes SQL, else the first of all."""
     return next((spec for spec, one in targets.items() if not isinstance(one, TakesForms)), next(iter(targets)))
+
+
+def positions_of(templates: Mapping[str, QueryTemplate]) -> Positions:
+    """The directors of a workload's schema, and their columns of position."""
+    found = {}
+    for template in templates.values():
+        names = template.schema
+        found[names.table(DIRECTOR)] = (names.column(DIRECTOR, "ra"), names.column(DIRECTOR, "decl"))
+    return found
 
 
 def trial_folders(out: Path, names: dict[str, str]) -> dict[str, Path]:

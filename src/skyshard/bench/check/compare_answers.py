@@ -3,7 +3,8 @@
 Two answers are equal when their rows can be paired one to one: equal in every column that is not a float, and within
 the tolerance in every float. First the values of each column are replaced by codes, equal values by equal codes. Floats
 without a gap between them share a code, too; which of them are partners is decided in ``near_rows``.
-NULL differs from NaN, 0 and ''; NaN equals NaN; 0.0 equals -0.0.
+NULL differs from NaN, 0 and ''; NaN equals NaN; 0.0 equals -0.0. Where a protocol shows fewer digits than a number has
+(``targets.shown_digits``), those are compared.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pyarrow.types as pt
 from numpy.typing import NDArray
 
 from skyshard.bench.check.near_rows import FloatColumn, unpaired
+from skyshard.bench.targets.shown_digits import as_shown
 
 REL_TOLERANCE = 1e-9
 
@@ -49,6 +51,7 @@ def compare_answers(answer: pa.Table, truth: pa.Table, rel_tolerance: float = RE
     floats: list[FloatColumn] = []
     for position, name in enumerate(truth.column_names):
         left, right = _decoded(answer.column(position)), _decoded(truth.column(position))
+        left, right = as_shown(left, truth.field(position)), as_shown(right, answer.field(position))
         families = family(left.type), family(right.type)
         if families[0] != families[1] and "null" not in families:
             return AnswerComparison(f"column {position + 1} ({name}) is {families[0]} instead of {families[1]}")

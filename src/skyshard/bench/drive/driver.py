@@ -18,7 +18,7 @@ import pyarrow as pa
 from skyshard.basics.errors import ClusterError
 from skyshard.bench.clock import Clock
 from skyshard.bench.record.samples import Sample
-from skyshard.bench.target import Cancels, Target, TargetAnswer, TargetCall
+from skyshard.bench.target import Cancels, KeepsSessions, Target, TargetAnswer, TargetCall
 from skyshard.bench.workload.arrivals import client_starts, next_due
 from skyshard.bench.workload.query_schedule import ClassSchedule, Query
 from skyshard.bench.workload.workload import Closed
@@ -233,6 +233,12 @@ def phase_clients(
             for number in range(schedule.load.arrivals.clients)
         ]
     return clients
+
+
+def open_sessions(target: Target, phase: Sequence[ClassSchedule]) -> None:
+    """Have a session for each client of a phase, so that no query waits for one."""
+    if isinstance(target, KeepsSessions):
+        target.open_sessions(sum(one.load.arrivals.clients for one in phase))
 
 
 class PhaseRun:

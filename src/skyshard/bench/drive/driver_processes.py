@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from skyshard.basics.errors import ClusterError, words_of
 from skyshard.bench.clock import Clock, WallClock
-from skyshard.bench.drive.driver import GRACE_S, PhaseRun, Recording, phase_clients, run_phase
+from skyshard.bench.drive.driver import GRACE_S, PhaseRun, Recording, open_sessions, phase_clients, run_phase
 from skyshard.bench.drive.thread_switching import SWITCH_S
 from skyshard.bench.record.samples import Sample
 from skyshard.bench.target import Target
@@ -77,6 +77,7 @@ class ThreadDriver:
 
     def run(self, phase: PhaseSchedule, recording: Recording) -> bool:
         stop = threading.Event()
+        open_sessions(self.target, phase)
         clients = phase_clients(phase, self.target, self.database, self.clock, recording, stop)
         return run_phase(clients, stop)
 
@@ -95,6 +96,10 @@ class DriverShare:
 
     def is_ready(self) -> bool:
         return True
+
+    def open_sessions(self, phase: PhaseSchedule) -> None:
+        """Before any process begins the phase."""
+        open_sessions(self._target, phase)
 
     def begin(self, phase: PhaseSchedule, start_s: float, budget: int) -> None:
         """Start the clients; their first queries are due from ``start_s`` on."""
@@ -191,9 +196,11 @@ class ProcessDriver:
         Raises:
             ClusterError: no process is left.
         """
+        shares = deal(phase, len(self._calls))
+        self._each_alive(DriverShare.open_sessions, [(share,) for share in shares])
         start_s = self._clock.now() + START_AFTER_S
         budget = recording.answer_budget // len(self._calls)
-        self._each_alive(DriverShare.begin, [(share, start_s, budget) for share in deal(phase, len(self._calls))])
+        self._each_alive(DriverShare.begin, [(share, start_s, budget) for share in shares])
         is_whole = self._wait()
         for samples, answers in self._each_alive(DriverShare.take).values():
             recording.samples += samples

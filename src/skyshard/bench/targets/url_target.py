@@ -122,11 +122,11 @@ class UrlCall:
 def to_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> pa.Table:
     """Rows of a driver as a table; columns have numbers as names, since names may repeat, and types by their values."""
     columns = list(zip(*rows, strict=True)) if rows else [() for _ in names]
-    arrays = [pa.array(_plain(column)) if column else pa.nulls(0) for column in columns]
+    arrays = [pa.array(plain(column)) if column else pa.nulls(0) for column in columns]
     return pa.Table.from_arrays(arrays, names=[f"c{number}" for number in range(len(names))])
 
 
-def _plain(column: Sequence[Any]) -> Sequence[Any]:
+def plain(column: Sequence[Any]) -> Sequence[Any]:
     """A column whose decimals become floats if one of them is not whole, since Arrow takes no mixture."""
     if any(isinstance(value, Decimal) and value != value.to_integral_value() for value in column):
         return [float(value) if isinstance(value, Decimal) else value for value in column]

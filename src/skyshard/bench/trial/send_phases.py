@@ -21,7 +21,7 @@ from skyshard.bench.record.running_trial import PHASE
 from skyshard.bench.record.samples import sample_table
 from skyshard.bench.record.server_work import Attribution, WorkMeter
 from skyshard.bench.record.telemetry import TelemetryRecorder
-from skyshard.bench.target import TakesForms, Target
+from skyshard.bench.target import Refuses, TakesForms, Target
 from skyshard.bench.trial.trial_setup import TrialDriver, TrialQueries, TrialWatch
 from skyshard.bench.workload.data_profile import DataProfile, profile_data
 from skyshard.bench.workload.parameters import has_fresh
@@ -77,7 +77,7 @@ def prepare_schedule(queries: TrialQueries, target: Target, watcher: Watcher) ->
     stage.report(0)
     profile = queries.profile or sample_data(queries, target)
     schedule = build_schedule(queries.workload, queries.templates, profile, queries.seed)
-    found = answerable(schedule, queries.templates, target)
+    found = answerable(schedule, queries.templates, target, queries.database)
     stage.report(1)
     return found
 
@@ -102,24 +102,39 @@ def sample_data(queries: TrialQueries, target: Target) -> DataProfile:
 
 
 def answerable(
-    schedule: Sequence[Sequence[ClassSchedule]], templates: Mapping[str, QueryTemplate], target: Target
+    schedule: Sequence[Sequence[ClassSchedule]],
+    templates: Mapping[str, QueryTemplate],
+    target: Target,
+    database: str = "",
 ) -> TrialSchedule:
     """The part of a schedule that a target can answer, and the rest with the reasons.
 
     Raises:
         UserError: it can answer no template.
     """
-    if not isinstance(target, TakesForms):
+    if isinstance(target, TakesForms):
+        reasons = {key: reason for key, one in templates.items() if (reason := one.why_no_form(target.form))}
+        remedy = f"choose another workload, or give a template its {target.form} form (docs/reference/workloads.md)"
+    elif isinstance(target, Refuses):
+        reasons, remedy = _refused(schedule, target, database), "choose another workload"
+    else:
         return TrialSchedule(schedule)
-    reasons = {key: reason for key, template in templates.items() if (reason := template.why_no_form(target.form))}
     kept, left_out = without(schedule, reasons)
     if not kept:
         raise UserError(
             f"target {target.name} can answer no template of this workload: {'; '.join(sorted(set(reasons.values())))}",
-            remedy=f"choose another workload, or give a template its {target.form} form (docs/reference/workloads.md)",
+            remedy=remedy,
         )
     missed = [NotAnswered(template=key, queries=left_out[key], reason=reasons[key]) for key in sorted(left_out)]
     return TrialSchedule(kept, missed)
+
+
+def _refused(schedule: Sequence[Sequence[ClassSchedule]], target: Refuses, database: str) -> dict[str, str]:
+    """Templates of which a target does not answer the first statement, with the reasons."""
+    first: dict[str, str] = {}
+    for query in (query for phase in schedule for one in phase for query in one.queries):
+        first.setdefault(query.template, query.sql)
+    return {key: reason for key, sql in first.items() if (reason := target.why_not(sql, database))}
 
 
 def send_phases(

@@ -73,7 +73,16 @@ def run(
     schema: Annotated[str, typer.Option(help="Names of tables and columns: synth, kpm, dp1, hsc, or your own.")] = "",
     target: Annotated[
         list[str] | None,
-        typer.Option(help="czar, mono, duckdb:FOLDER, lsdb:FOLDER or a SQLAlchemy URL; several: one trial each."),
+        typer.Option(
+            help="czar, mono, duckdb:FOLDER, lsdb:FOLDER, a front door (mysql://HOST:PORT/DB, tap:URL, qserv:URL) or a "
+            "SQLAlchemy URL; several: one trial each."
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="A file with the token for front doors; SKYSHARD_TOKEN if absent.")
+    ] = None,
+    authority: Annotated[
+        Path | None, typer.Option(help="Certificates (PEM) by which those of front doors are checked.")
     ] = None,
     leave_out: Annotated[str, typer.Option(help="Classes, or class/template, to leave out, with commas between.")] = "",
     duration: Annotated[float, typer.Option(min=0, help="Seconds for every class that has a duration.")] = 0.0,
@@ -109,6 +118,7 @@ def run(
         file, loaded, folder, where, targets, cluster, seed, *_drivers(processes, ray=ray),
         label=label, has_statistics=server_statistics,
         scenario=fault_scenario.read_scenario(scenario) if scenario else None,
+        access=skyshard.bench.DoorAccess(token_file, authority),
     )  # fmt: skip
     with interruptible(), quick_switching(), progress_bars() as watcher:
         results = asked.run(watcher)

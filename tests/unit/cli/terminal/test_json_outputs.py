@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from tests.support.frozen import FROZEN, RELEASES
 
 from skyshard.bench.compare.comparison import Comparison
+from skyshard.bench.compare.door_costs import DoorCosts
 from skyshard.bench.compare.sweep import Sweep
 from skyshard.bench.compare.trend import Trend
 from skyshard.bench.experiment.experiment_result import ExperimentResult
@@ -21,8 +22,8 @@ from skyshard.cli.command_table import COMMANDS
 from skyshard.cli.terminal.json_outputs import OUTPUTS, output_schema, validate_output
 
 BENCH: dict[str, type[BaseModel]] = {
-    "compare": Comparison, "experiment": ExperimentResult, "project": Projection, "run": TrialSummary, "sweep": Sweep,
-    "trend": Trend,
+    "compare": Comparison, "doors": DoorCosts, "experiment": ExperimentResult, "project": Projection,
+    "run": TrialSummary, "sweep": Sweep, "trend": Trend,
 }  # fmt: skip
 FILES = [path for release in RELEASES for path in sorted((FROZEN / release / "json").glob("*.json"))]
 
