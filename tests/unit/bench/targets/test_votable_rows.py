@@ -1,20 +1,13 @@
-"""What doors write is read back as it was: VOTable's BINARY2, Qserv's JSON, and how many digits they show."""
+"""What TAP writes is read back as it was."""
 
 from __future__ import annotations
-
-import json
-from decimal import Decimal
 
 import pyarrow as pa
 import pytest
 
 from skyshard.basics.errors import ClusterError
-from skyshard.bench.check.compare_answers import compare_answers
-from skyshard.bench.targets import json_rows
-from skyshard.bench.targets.shown_digits import shown_field
 from skyshard.bench.targets.votable_rows import read_votable
 from skyshard.rowimage.sqltype import parse_type
-from skyshard.serve.qserv.json_rows import described, row_texts
 from skyshard.serve.votable.binary2 import Base64Stream, binary2_rows
 from skyshard.serve.votable.document import Serialization, Status, error_document, footer, header
 from skyshard.serve.votable.fields import field_of
@@ -72,35 +65,3 @@ def test_a_document_that_breaks_off_is_no_answer() -> None:
     for length in (len(whole) - 30, len(whole) // 2, 50):
         with pytest.raises(ClusterError, match="no whole VOTable"):
             read_votable(whole[:length])
-
-
-def test_rows_of_json_are_read_with_their_types() -> None:
-    """All but the text NULL, which is none there; a DECIMAL has all its digits."""
-    table = TEXTS.append_column(
-        "z", pa.array([Decimal("12345678901234567890.125"), None, Decimal(0)], pa.decimal128(30, 3))
-    )
-    rows = json.loads(b"[" + b",".join(row_texts(table.combine_chunks().to_batches()[0], "hex")) + b"]")
-    found = json_rows.to_table(described(table.schema), rows)
-    assert compare_answers(found, table).is_equal
-    assert found["c6"].to_pylist() == table["z"].to_pylist()
-    assert json_rows.to_table(described(table.schema), []).num_rows == 0
-
-
-def test_no_more_digits_are_compared_than_a_protocol_shows() -> None:
-    """Six of a FLOAT in text: the seventh may differ, the sixth may not; without a mark none may."""
-    truth = pa.table({"f": pa.array([1.2345678, 0.1], pa.float32())})
-    for shown, is_equal in ((1.23457, True), (1.23456, False)):
-        values = pa.array([shown, 0.1], pa.float32())
-        marked = pa.table([values], schema=pa.schema([shown_field("c0", pa.float32(), 6)]))
-        assert compare_answers(marked, truth).is_equal is is_equal
-        assert compare_answers(truth, marked).is_equal is is_equal
-        assert not compare_answers(pa.table({"c0": values}), truth).is_equal
-
-
-def test_a_decimal_that_came_as_a_double_is_compared_as_one() -> None:
-    """VOTable has no DECIMAL; one that a protocol could have sent is another type."""
-    truth = pa.table({"s": pa.array([Decimal("10.50")], pa.decimal128(20, 2))})
-    values = pa.array([10.5])
-    marked = pa.table([values], schema=pa.schema([shown_field("c0", pa.float64(), 15)]))
-    assert compare_answers(marked, truth).is_equal
-    assert "floating instead of decimal" in compare_answers(pa.table({"c0": values}), truth).reason
