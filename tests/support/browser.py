@@ -130,6 +130,7 @@ def open_browser() -> Iterator[Browser]:
                 "--no-first-run", "--remote-debugging-pipe", f"--user-data-dir={folder}", "about:blank",
             ],
             pass_fds=(to_read, to_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env={**os.environ, "TMPDIR": folder},
         )  # fmt: skip
         os.close(to_read)
         os.close(to_write)
