@@ -16,6 +16,7 @@ from skyshard.bench.target import NullTarget, Target, TargetAnswer
 from skyshard.bench.trial import run_trial
 from skyshard.bench.workload.workload import read_workload
 from skyshard.scenarios import trial_run
+from skyshard.scenarios.open_target import AskedOf
 from skyshard.scenarios.trial_run import TrialRun
 
 
@@ -45,7 +46,7 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> dict[str, Engine]:
     """Targets that are opened by these names; reports are not drawn."""
     found = {"a:1": Engine("a"), "b:1": Engine("b"), "b:2": Engine("b", 2)}
 
-    def opened(spec: str, cluster: Path, watcher: Watcher) -> Target:
+    def opened(spec: str, cluster: Path, watcher: Watcher, asked: AskedOf) -> Target:
         return found[spec]
 
     def write_pages(trial: Trial, folder: Path) -> Path:
