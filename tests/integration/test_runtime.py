@@ -6,6 +6,7 @@ Actors and functions come from the standard library and from Skyshard, because R
 from __future__ import annotations
 
 import argparse
+import contextlib
 import operator
 import os
 import queue
@@ -192,12 +193,11 @@ def test_ray_listens_on_loopback_only(runtime: Runtime, is_ray: bool) -> None:
     if not is_ray:
         pytest.skip("inline opens no port")
     runtime.submit(operator.add, 1, 2).result(LIMIT_S)
-    listening = {
-        connection.laddr.ip
-        for process in psutil.Process().children(recursive=True)
-        for connection in process.net_connections(kind="inet")
-        if connection.status == psutil.CONN_LISTEN
-    }
+    listening = set[str]()
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # one that has ended meanwhile listens nowhere
+            found = process.net_connections(kind="inet")
+            listening |= {one.laddr.ip for one in found if one.status == psutil.CONN_LISTEN}
     assert listening
     assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
 
