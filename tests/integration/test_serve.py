@@ -45,9 +45,9 @@ RUNNING = (
 
 
 @pytest.fixture(scope="module")
-def server(private_cluster: PrivateCluster) -> Iterator[Served]:
+def server(own_cluster: PrivateCluster) -> Iterator[Served]:
     doors = ("--http", "127.0.0.1:0", "--ingest", "127.0.0.1:0")
-    with served(private_cluster.folder, *doors, "--open") as made:
+    with served(own_cluster.folder, *doors, "--open") as made:
         yield made
 
 
@@ -103,28 +103,28 @@ def test_tables_that_clients_bring_are_joined_with_each_other(client: httpx.Clie
     assert rows_of(client, "SELECT f.id FROM Object o JOIN Few f ON o.objectId = f.id ORDER BY f.id") == [["1"], ["2"]]
 
 
-def test_a_table_that_fails_leaves_nothing(client: httpx.Client, private_cluster: PrivateCluster) -> None:
+def test_a_table_that_fails_leaves_nothing(client: httpx.Client, own_cluster: PrivateCluster) -> None:
     """A dependent without its director, a value that does not fit, a table that is there: nothing is changed."""
     before = rows_of(client, "SHOW TABLES")
     schema = columns(objectId="BIGINT", note="VARCHAR(3)")
     assert "director" in bring(client, "Lost", schema, "1,a\n999999,b\n", **FOLLOWS)
     wrong = bring(client, "Wrong", columns(id="TINYINT"), "1\n1000\n")
     assert wrong, "a value that is too large was taken"
-    assert str(private_cluster.folder) not in wrong
+    assert str(own_cluster.folder) not in wrong
     assert "there is a table" in bring(client, "few", columns(id="INT"), "1\n")
     assert rows_of(client, "SHOW TABLES") == before
-    with Testbed(private_cluster.folder) as testbed:
+    with Testbed(own_cluster.folder) as testbed:
         assert [row["id"] for row in testbed.registry.transactions.all() if row["state"] == "started"] == []
     assert bring(client, "Wrong", columns(id="INT"), "1\n1000\n") == ""
 
 
 def test_qserv_ingest_brings_what_skyshard_ingest_brings(
-    server: Served, private_cluster: PrivateCluster, tmp_path: Path
+    server: Served, own_cluster: PrivateCluster, tmp_path: Path
 ) -> None:
     """The whole workflow of qserv-ingest over REST, an aborted transaction before it: the same rows, each once."""
     sky = QservIngest(httpx.Client(base_url=server.doors["ingest"].rstrip("/"), timeout=60),
                       write_metadata_folder(tmp_path / "sky"))  # fmt: skip
-    with sky.client, Testbed(private_cluster.folder) as testbed:
+    with sky.client, Testbed(own_cluster.folder) as testbed:
         try:
             sky.register()
             sky.ingest(abort=True)
@@ -154,11 +154,11 @@ def test_requests_of_ingest_clients_are_answered_as_the_table_says(server: Serve
 
 
 @pytest.mark.skipif(not GOLDEN.is_dir(), reason="../shared/data/qserv-ingest-case01 is not here")
-def test_golden_answers_hold_for_what_qserv_ingest_brought(server: Served, private_cluster: PrivateCluster) -> None:
+def test_golden_answers_hold_for_what_qserv_ingest_brought(server: Served, own_cluster: PrivateCluster) -> None:
     """All of Qserv's own test case, with an index that is added to published tables as its last task does."""
     with (
         httpx.Client(base_url=server.doors["ingest"].rstrip("/"), timeout=300) as made,
-        Testbed(private_cluster.folder) as testbed,
+        Testbed(own_cluster.folder) as testbed,
     ):
         sky = QservIngest(made, GOLDEN)
         try:
@@ -183,17 +183,17 @@ def test_golden_answers_hold_for_what_qserv_ingest_brought(server: Served, priva
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_publish_that_ends_with_its_process_goes_on_once(
-    server: Served, private_cluster: PrivateCluster, tmp_path: Path, number: signal.Signals
+    server: Served, own_cluster: PrivateCluster, tmp_path: Path, number: signal.Signals
 ) -> None:
     """Killed, or stopped by the end of the process, in mid-ingest: another process brings each row once."""
     settings = tmp_path / "serve.yaml"
     settings.write_text("version: 1\ningest: 127.0.0.1:0\nopen: true\ndrain_s: 0\n")
     folder = write_metadata_folder(tmp_path / "sky")
-    state = IngestState(private_cluster.folder / "rest-ingest")
-    with Testbed(private_cluster.folder) as testbed, ThreadPoolExecutor(1) as beside:
+    state = IngestState(own_cluster.folder / "rest-ingest")
+    with Testbed(own_cluster.folder) as testbed, ThreadPoolExecutor(1) as beside:
         try:
             with (
-                served(private_cluster.folder, "--config", str(settings)) as struck,
+                served(own_cluster.folder, "--config", str(settings)) as struck,
                 httpx.Client(base_url=struck.doors["ingest"].rstrip("/"), timeout=60) as first,
             ):
                 sky = QservIngest(first, folder)
@@ -233,11 +233,11 @@ def test_metrics_and_health_are_those_of_the_cluster(client: httpx.Client) -> No
     assert float(found["skyshard_query_seconds_count"]) > 0
 
 
-def test_tokens_decide_who_may_ask(private_cluster: PrivateCluster) -> None:
+def test_tokens_decide_who_may_ask(own_cluster: PrivateCluster) -> None:
     """Without --open: no token, no answer; a scope that is too small; a token that was revoked."""
     with (
-        Testbed(private_cluster.folder) as testbed,
-        served(private_cluster.folder, "--http", "127.0.0.1:0") as server,
+        Testbed(own_cluster.folder) as testbed,
+        served(own_cluster.folder, "--http", "127.0.0.1:0") as server,
         httpx.Client(base_url=server.doors["http"].rstrip("/"), timeout=60) as client,
     ):
         tokens = {name: testbed.registry.tokens.create(f"served-{name}", Scope(name)) for name in ("query", "ingest")}
@@ -267,10 +267,10 @@ def test_tokens_decide_who_may_ask(private_cluster: PrivateCluster) -> None:
 
 
 def test_its_end_cancels_what_is_under_way_and_leaves_nothing(
-    client: httpx.Client, private_cluster: PrivateCluster
+    client: httpx.Client, own_cluster: PrivateCluster
 ) -> None:
     """A submitted query that would take a minute: cancelled in the history, gone from all servers; exit code 0."""
-    with served(private_cluster.folder, "--http", "127.0.0.1:0", "--open") as other:
+    with served(own_cluster.folder, "--http", "127.0.0.1:0", "--open") as other:
         with httpx.Client(base_url=other.doors["http"].rstrip("/"), timeout=60) as beside:
             slow = beside.post("/query-async?version=55", json={"query": SLOW, "database": DATABASE}).json()["queryId"]
             until_s = time.monotonic() + 100
@@ -281,8 +281,8 @@ def test_its_end_cancels_what_is_under_way_and_leaves_nothing(
         assert other.said[-1] == "skyshard: all doors are closed"
     status = client.get(f"/query-async/status/{slow}?version=55").json()["status"]
     assert (status["status"], status["completedChunks"] < status["totalChunks"]) == ("ABORTED", True)
-    for name in (CZAR_NAME, *private_cluster.node_names):
-        with connect(private_cluster.endpoint(name), Account.ADMIN) as admin:
+    for name in (CZAR_NAME, *own_cluster.node_names):
+        with connect(own_cluster.endpoint(name), Account.ADMIN) as admin:
             until_s = time.monotonic() + 100
             while admin.value(RUNNING):
                 assert time.monotonic() < until_s

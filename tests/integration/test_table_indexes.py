@@ -121,6 +121,7 @@ def test_stopped_at_steps_on_the_way(testbed: Testbed, database: str) -> None:
     assert step > STRIDE
     have, wanted = with_index(testbed, database, COLUMNS)
     assert have == wanted
+    assert bad_checks(testbed, database) == []
     assert_right(testbed, database, database)
 
 
@@ -130,6 +131,7 @@ def test_one_that_was_interrupted_is_taken_back_by_an_ingest(testbed: Testbed, d
         testbed.add_index(database, "Object", NAME, COLUMNS, watcher=stop_at("compact"))
     testbed.ingest(write_catalog(tmp_path / "third", objects=60, seed=3, side_deg=4), database=database)
     assert with_index(testbed, database, COLUMNS)[0] == set()
+    assert bad_checks(testbed, database) == []
     assert_right(testbed, database, database)
 
 

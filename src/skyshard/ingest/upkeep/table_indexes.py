@@ -2,7 +2,7 @@
 
 Rules: every chunk table and overlap table of a table has the same keys, so all are made anew with them, as a compaction
 makes them; only once all are there does the layout say so. An index is added once: what is killed on the way is taken
-back by the next run, and asking again for one that is there does nothing.
+back by the next run, and asking again for one that is there only removes what is left of tables before it.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ def add_index(
         raise UserError(f"index '{name}' has no columns, or one of them twice", remedy="name one at least, each once")
     if (known := _find(entry, name)) is not None:
         if [one.lower() for one in known.columns] == [one.lower() for one in mine]:
+            _tidy(site, database, grace_s)
             return Compacted(database)
         what = f"{table} has an index '{known.name}' of {', '.join(known.columns)}"
         raise UserError(what, remedy="choose another name, or drop that one")
@@ -158,6 +159,13 @@ def _changed(
         done = replace(work.run(source), database=called)
         sweep(site, database, done.transaction, is_over=True, grace_s=grace_s)
     return done
+
+
+def _tidy(site: Site, database: str, grace_s: float) -> None:
+    """Remove what a run left that was stopped once the index was there."""
+    with site.registry.ingesting(database), site.held(database):
+        if site.registry.transactions.find_open(database) is None:
+            sweep(site, database, Compacted(database).transaction, is_over=True, grace_s=grace_s)
 
 
 def _stored(table: Table, layout: TableLayout) -> list[Table]:
