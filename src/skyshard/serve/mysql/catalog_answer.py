@@ -82,14 +82,15 @@ async def send_answer(asking: Asking, client: Wire, asked: Asked, state: Session
 
 async def _send_answer(asking: Asking, client: Wire, asked: Asked, state: SessionState, running: StatementNow) -> None:
     unanswered = client.sequence
-    described = asyncio.ensure_future(_described(asking, asked))
+    number = await asking.renew()  # before the czar plans: else it might plan by what was published before that look
+    described = asyncio.ensure_future(asked.describe())
     try:
         async with asking.lanes.answer(limited(asked.text, state.limit), state.database, who=asking.who) as stream:
             running.query = stream.query
-            definitions = await _definitions(asking, *await described, asked.text, state, stream)
+            definitions = await _definitions(asking, await described, number, asked.text, state, stream)
             await send_rows(client, stream, definitions, state.encode(), asked.rows)
     except SkyshardError as problem:
-        found, _ = await described
+        found = await described
         is_native = bool(found.error) and is_of_names(found.error) and client.sequence == unanswered
         is_native = is_native and not isinstance(problem, OverQuota)
         await client.send(found.error if is_native else error_packet(problem))
@@ -107,19 +108,13 @@ def limited(sql: str, limit: int) -> str:
     return sql if limit == NO_LIMIT or has_limit(sql) else f"{sql.rstrip(_END)}\nLIMIT {limit}"
 
 
-async def _described(asking: Asking, asked: Asked) -> tuple[SmallResult, int]:
-    """What the tables that are published now say, and of which generation they are."""
-    number = await asking.renew()
-    return await asked.describe(), number
-
-
 async def _definitions(
     asking: Asking, found: SmallResult, number: int, text: str, state: SessionState, stream: AnswerStream
 ) -> list[Definition]:
     """As a server gives them for the statement, or for the czar's form of it; else made of the answer's types.
 
-    Where something was published since the statement was described, as when an alias was given to another release, the
-    answer may be of other tables than the description: then only its own types are right.
+    ``number``: the generation before either was begun. Where something was published since, as when an alias was given
+    to another release, the answer may be of other tables than the description: then only its own types are right.
     """
     if await asking.renew() != number:
         return definitions_of(stream.schema, stream.columns)
