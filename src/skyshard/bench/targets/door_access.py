@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from skyshard.basics.errors import UserError
+from skyshard.db.connection import LOOPBACK
 
 VARIABLE = "SKYSHARD_TOKEN"
 USER = "bench"
@@ -73,7 +74,7 @@ class DoorAddress:
 
     @property
     def is_loopback(self) -> bool:
-        return self.host in ("127.0.0.1", "::1", "localhost")
+        return self.host in LOOPBACK
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

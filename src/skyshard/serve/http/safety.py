@@ -13,12 +13,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from skyshard.db.connection import LOOPBACK
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import DOOR_FAILED
 from skyshard.serve.back_off import TooManyTries
 from skyshard.serve.door import Address
 
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 HEADERS = {
     "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     "x-content-type-options": "nosniff",
@@ -46,7 +46,7 @@ def host_of(header: str) -> str:
 
 def answered_names(addresses: Iterable[Address], more: Iterable[str]) -> frozenset[str]:
     """The names that a client may call doors by: loopback ones, those of the addresses, and some more."""
-    return frozenset(name.lower() for name in (*LOOPBACK_NAMES, *(one.host for one in addresses), *more))
+    return frozenset(name.lower() for name in (*LOOPBACK, *(one.host for one in addresses), *more))
 
 
 def is_from_elsewhere(method: str, headers: Headers) -> bool:

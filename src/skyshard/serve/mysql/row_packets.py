@@ -12,12 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skyshard.basics.array_types import Bytes, Integers
+from skyshard.serve.batch_pieces import bytes_of, pieces_of
 from skyshard.serve.mysql.packets import MOST, NULL, framed, lenenc
 
-ROWS = 8192
-"""Rows that are encoded at a time."""
-PIECE_BYTES = 1 << 26
-"""A piece with more bytes is halved, until it is one row."""
 SHORT = pa.array([bytes([length]) for length in range(NULL)] + [b"\xfb"], pa.binary())
 """What stands before a short text, by its length; last of all NULL."""
 
@@ -27,20 +24,9 @@ Piece = tuple[bytes | memoryview, int]
 
 def in_pieces(batch: pa.RecordBatch, sequence: int, encode: Callable[[pa.RecordBatch, int], Piece]) -> Iterator[Piece]:
     """A batch's rows, a piece at a time; ``sequence``: of the first packet."""
-    for begin in range(0, batch.num_rows, ROWS):
-        for piece in _pieces(batch.slice(begin, ROWS)):
-            data, sequence = encode(piece, sequence)
-            yield data, sequence
-
-
-def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Parts of a batch whose bytes fit into one Arrow array, in order."""
-    if batch.num_rows <= 1 or batch.get_total_buffer_size() <= PIECE_BYTES or batch.nbytes <= PIECE_BYTES:
-        yield batch
-        return
-    half = batch.num_rows // 2
-    yield from _pieces(batch.slice(0, half))
-    yield from _pieces(batch.slice(half))
+    for piece in pieces_of(batch):
+        data, sequence = encode(piece, sequence)
+        yield data, sequence
 
 
 def framed_rows(parts: Sequence[pa.Array], lengths: Integers, sequence: int) -> Piece:
@@ -49,7 +35,7 @@ def framed_rows(parts: Sequence[pa.Array], lengths: Integers, sequence: int) -> 
         return _giant_rows(parts, sequence)
     header = fixed_parts(headers(lengths, sequence).view(np.uint8).reshape(-1, 4))
     joined = pc.binary_join_element_wise(*_same_kind([header, *parts]), _separator(parts))
-    return _bytes_of(joined), int(sequence + len(lengths)) & 0xFF
+    return bytes_of(joined), int(sequence + len(lengths)) & 0xFF
 
 
 def headers(lengths: Integers, sequence: int) -> Bytes:
@@ -101,12 +87,6 @@ def _kind(parts: Sequence[pa.Array]) -> pa.DataType:
 def _same_kind(parts: Sequence[pa.Array]) -> list[pa.Array]:
     kind = _kind(parts)
     return [part if part.type == kind else part.cast(kind) for part in parts]
-
-
-def _bytes_of(joined: pa.Array) -> memoryview:
-    _, offsets, data = joined.buffers()
-    ends = memoryview(offsets).cast("q" if pa.types.is_large_binary(joined.type) else "i")
-    return memoryview(data)[ends[joined.offset] : ends[joined.offset + len(joined)]]
 
 
 def length_marks(texts: pa.Array) -> tuple[pa.Array, Integers]:

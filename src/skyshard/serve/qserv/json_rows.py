@@ -18,15 +18,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skyshard.basics.errors import SkyshardError, UserError
+from skyshard.serve.batch_pieces import bytes_of, pieces_of
 from skyshard.serve.lanes import AnswerStream
 from skyshard.serve.number_texts import decimal_texts, double_texts, float_texts
 from skyshard.serve.single_texts import FEW_CELLS, single_text
 
 BinaryEncoding = Literal["hex", "b64", "array"]
 ENCODINGS: tuple[BinaryEncoding, ...] = ("hex", "b64", "array")
-ROWS = 8192
-"""Rows that are written at a time."""
-PIECE_BYTES = 1 << 26
 _KIND = pa.large_string()
 _NULL = pa.scalar('"NULL"', _KIND)
 _QUOTE, _EMPTY = pa.scalar('"', _KIND), pa.scalar("", _KIND)
@@ -108,12 +106,11 @@ def row_texts(batch: pa.RecordBatch, encoding: BinaryEncoding) -> Iterator[bytes
         if batch.num_rows:
             yield _few_rows(batch, encoding)
         return
-    for begin in range(0, batch.num_rows, ROWS):
-        for piece in _pieces(batch.slice(begin, ROWS)):
-            cells = [_cells(column, encoding) for column in piece.columns]
-            joined = cells[0] if len(cells) == 1 else pc.binary_join_element_wise(*cells, pa.scalar(",", _KIND))
-            rows = pc.binary_join_element_wise(pa.scalar(",[", _KIND), joined, pa.scalar("]", _KIND), _EMPTY)
-            yield bytes(_bytes_of(rows)[1:])
+    for piece in pieces_of(batch):
+        cells = [_cells(column, encoding) for column in piece.columns]
+        joined = cells[0] if len(cells) == 1 else pc.binary_join_element_wise(*cells, pa.scalar(",", _KIND))
+        rows = pc.binary_join_element_wise(pa.scalar(",[", _KIND), joined, pa.scalar("]", _KIND), _EMPTY)
+        yield bytes(bytes_of(rows)[1:])
 
 
 def _few_rows(batch: pa.RecordBatch, encoding: BinaryEncoding) -> bytes:
@@ -130,22 +127,6 @@ def _few(value: Any, kind: pa.DataType, encoding: BinaryEncoding) -> str | list[
             return list(value)
         return value.hex().upper() if encoding == "hex" else base64.b64encode(value).decode()
     return value if isinstance(value, str) else single_text(value, kind)
-
-
-def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Parts of a batch of a bounded size, in order."""
-    if batch.num_rows <= 1 or batch.nbytes <= PIECE_BYTES:
-        yield batch
-        return
-    half = batch.num_rows // 2
-    yield from _pieces(batch.slice(0, half))
-    yield from _pieces(batch.slice(half))
-
-
-def _bytes_of(texts: pa.Array) -> memoryview:
-    _, offsets, data = texts.buffers()
-    ends = memoryview(offsets).cast("q")
-    return memoryview(data)[ends[texts.offset] : ends[texts.offset + len(texts)]]
 
 
 def _cells(column: pa.Array, encoding: BinaryEncoding) -> pa.Array:

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from skyshard.basics.errors import UserError
+from skyshard.serve.batch_pieces import bytes_of
 from skyshard.serve.votable.binary2 import Base64Stream, binary2_rows
 from skyshard.serve.votable.document import MIME, Serialization, Status, footer, header, without_rows
 from skyshard.serve.votable.fields import Field, as_declared
@@ -93,8 +93,7 @@ class TsvWriter:
         ]
         lines = pc.binary_join_element_wise(*cells, pa.scalar("\t", kind)) if len(cells) > 1 else cells[0]
         ended = pc.binary_join_element_wise(lines, pa.scalar("\n", kind), pa.scalar("", kind))
-        ends = np.frombuffer(ended.buffers()[1], np.int64, len(ended) + 1, ended.offset * 8)
-        return bytes(memoryview(ended.buffers()[2])[ends[0] : ends[-1]])
+        return bytes(bytes_of(ended))
 
     def end(self, status: Status, words: str = "") -> bytes:
         return _cut_short(status, words)

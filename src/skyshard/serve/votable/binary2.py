@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from skyshard.basics.errors import UserError
+from skyshard.serve.batch_pieces import bytes_of
 from skyshard.serve.votable.fields import BOOLEAN, NUMPY_TYPES, UNICODE, Field, declared_batches
 
 Raw = NDArray[np.uint8]
@@ -56,8 +57,7 @@ def binary2_rows(batch: pa.RecordBatch, fields: tuple[Field, ...]) -> bytes:
         return joined[0].tobytes()
     pieces = [_as_arrow(part, rows) if isinstance(part, np.ndarray) else pc.fill_null(part, b"") for part in joined]
     stream = pc.binary_join_element_wise(*pieces, pa.scalar(b"", pa.large_binary()))
-    ends = np.frombuffer(stream.buffers()[1], np.int64, rows + 1, stream.offset * 8)
-    return bytes(memoryview(stream.buffers()[2])[ends[0] : ends[-1]])
+    return bytes(bytes_of(stream))
 
 
 def _null_mask(columns: Sequence[pa.Array], rows: int) -> Raw:
@@ -97,8 +97,7 @@ def _utf16(texts: pa.Array) -> list[pa.Array | Raw]:
     filled = pc.fill_null(texts, "")
     pairs = pc.count_substring_regex(filled, "[\\x{10000}-\\x{10ffff}]")
     units = pc.add(pc.utf8_length(filled), pairs)
-    ends = np.frombuffer(filled.buffers()[1], np.int64, len(filled) + 1, filled.offset * 8)
-    letters = bytes(memoryview(filled.buffers()[2] or b"")[ends[0] : ends[-1]]).decode()
+    letters = bytes(bytes_of(filled)).decode()
     offsets = np.concatenate(([0], np.cumsum(units.to_numpy()))).astype(np.int64) * 2
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(letters.encode("utf-16-be"))]
     return [_counts(units), pa.Array.from_buffers(pa.large_binary(), len(texts), buffers)]

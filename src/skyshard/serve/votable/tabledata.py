@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skyshard.serve.batch_pieces import bytes_of
 from skyshard.serve.votable.fields import BOOLEAN, Field, declared_batches
 
 _TEXT = pa.large_string()
@@ -26,8 +27,7 @@ def tabledata_rows(batch: pa.RecordBatch, fields: tuple[Field, ...]) -> bytes:
     rows = pc.binary_join_element_wise(*cells, between) if len(cells) > 1 else cells[0]
     ends = pa.scalar("<TR><TD>", _TEXT), pa.scalar("</TD></TR>\n", _TEXT), pa.scalar("", _TEXT)
     lines = pc.binary_join_element_wise(ends[0], rows, ends[1], ends[2])
-    places = np.frombuffer(lines.buffers()[1], np.int64, len(lines) + 1, lines.offset * 8)
-    return bytes(memoryview(lines.buffers()[2])[places[0] : places[-1]])
+    return bytes(bytes_of(lines))
 
 
 def _cells(column: pa.Array, field: Field) -> pa.Array:
