@@ -76,8 +76,7 @@ def add_index(
         raise UserError(f"index '{name}' has no columns, or one of them twice", remedy="name one at least, each once")
     if (known := _find(entry, name)) is not None:
         if [one.lower() for one in known.columns] == [one.lower() for one in mine]:
-            _tidy(site, database, grace_s)
-            return Compacted(database)
+            return _tidied(site, database, grace_s)
         what = f"{table} has an index '{known.name}' of {', '.join(known.columns)}"
         raise UserError(what, remedy="choose another name, or drop that one")
     changed = layout.model_copy(update={"named_indexes": layout.named_indexes | {name: mine}})
@@ -161,11 +160,13 @@ def _changed(
     return done
 
 
-def _tidy(site: Site, database: str, grace_s: float) -> None:
-    """Remove what a run left that was stopped once the index was there."""
+def _tidied(site: Site, database: str, grace_s: float) -> Compacted:
+    """Make nothing; remove what a run left that was stopped once the index was there."""
+    done = Compacted(database)
     with site.registry.ingesting(database), site.held(database):
         if site.registry.transactions.find_open(database) is None:
-            sweep(site, database, Compacted(database).transaction, is_over=True, grace_s=grace_s)
+            sweep(site, database, done.transaction, is_over=True, grace_s=grace_s)
+    return done
 
 
 def _stored(table: Table, layout: TableLayout) -> list[Table]:
