@@ -21,7 +21,9 @@ def double_text(value: float) -> str:
     """
     is_negative, numbers, exponent = Decimal(repr(value)).normalize().as_tuple()
     digits = "".join(map(str, numbers))
-    if digits == "0" or not isinstance(exponent, int):
+    if not isinstance(exponent, int):  # no server holds such a value: whatever it came from, it is no 0
+        return str(value)
+    if digits == "0":
         return "0"
     power = len(digits) - 1 + exponent
     is_long = power == LAST_EXPONENT + 1 and len(digits) > LAST_EXPONENT + 2

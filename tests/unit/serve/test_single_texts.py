@@ -22,3 +22,12 @@ def test_doubles_are_those_of_columns(values: list[float]) -> None:
 def test_floats_are_those_of_columns(values: list[float]) -> None:
     """Rounded to six digits."""
     assert [float_text(value) for value in values] == float_texts(pa.array(values, pa.float32())).to_pylist()
+
+
+def test_what_is_no_number_is_no_zero() -> None:
+    """NaN and infinities, which no server holds, as columns of them are written."""
+    values = [float("nan"), float("inf"), -float("inf")]
+    assert (
+        [double_text(value) for value in values] == double_texts(pa.array(values)).to_pylist() == ["nan", "inf", "-inf"]
+    )
+    assert [float_text(value) for value in values] == ["nan", "inf", "-inf"]
