@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -15,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SAMPLES_A_SECOND = 999
-BEGIN_S = 10.0
+BEGIN_S = 30.0
 """So long perf may take until it looks."""
 PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
 _FRAME = re.compile(r"^\s+[0-9a-f]+ (.*) \(([^()]*|\[[^\]]*\])\)$")
@@ -58,18 +60,17 @@ def _paranoia() -> str:
 
 @contextlib.contextmanager
 def sampled(pids: Sequence[int]) -> Iterator[Samples]:
-    """Sample processes while the block runs; the stacks are there after it."""
+    """Sample processes while the block runs, from its first instruction; the stacks are there after it."""
     found = Samples()
     with tempfile.TemporaryDirectory() as folder:
         data = f"{folder}/perf.data"
         words = ["perf", "record", "-q", "-F", str(SAMPLES_A_SECOND), "--call-graph", "fp", "-o", data]
-        process = subprocess.Popen([*words, "-p", _joined(pids)], stderr=subprocess.PIPE, text=True)
-        _await(Path(data), process)
-        try:
-            yield found
-        finally:
-            process.send_signal(signal.SIGINT)
-            _, said = process.communicate()
+        with _recording([*words, "-p", _joined(pids)]) as process:
+            try:
+                yield found
+            finally:
+                process.send_signal(signal.SIGINT)
+                _, said = process.communicate()
         script = ["perf", "script", "-i", data, "-F", "comm,ip,sym,dso"]
         done = subprocess.run(script, capture_output=True, text=True, check=False)
         found.stacks = read_stacks(done.stdout)
@@ -77,11 +78,31 @@ def sampled(pids: Sequence[int]) -> Iterator[Samples]:
             found.fault = " ".join((said or done.stderr).split())[:200] or "the servers did not run while it looked"
 
 
-def _await(data: Path, process: subprocess.Popen[str]) -> None:
-    """Return when perf has begun to write, has ended, or has not begun for a while."""
+@contextlib.contextmanager
+def _recording(words: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """``perf record`` that looks already: it attaches with its events off, and says when they are on.
+
+    On a busy host it takes seconds to attach; a short recording had ended before it began.
+    """
+    control, orders = os.pipe()
+    said, answers = os.pipe()
+    try:
+        option = ["--delay", "-1", "--control", f"fd:{control},{answers}"]
+        process = subprocess.Popen([*words, *option], stderr=subprocess.PIPE, text=True, pass_fds=(control, answers))
+        os.write(orders, b"enable\n")
+        _await(said, process)
+        yield process
+    finally:
+        for descriptor in (control, orders, said, answers):
+            os.close(descriptor)
+
+
+def _await(said: int, process: subprocess.Popen[str]) -> None:
+    """Return when perf has answered, has ended, or has said nothing for a while."""
     deadline = time.monotonic() + BEGIN_S
-    while not data.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    while process.poll() is None and time.monotonic() < deadline:
+        if select.select([said], [], [], 0.05)[0]:
+            return
 
 
 def _joined(pids: Sequence[int]) -> str:
