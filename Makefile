@@ -10,7 +10,7 @@ PYTEST_ARGS ?=
 # of most tests first.
 CHECK_PROCESSES ?= 2
 TEST_PROCESSES ?= 2
-PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
+IN_FILES := --dist loadfile --no-loadscope-reorder
 # Tests start many processes: each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -35,10 +35,10 @@ tools: setup ## The commands that tests with several hosts need, where this is r
 	@tools/provide_test_tools.sh
 
 test: setup lint tools ## Everything that CI runs: linters, types, floors, all tests
-	@$(PYTEST) -n $(TEST_PROCESSES) $(PYTEST_ARGS)
+	@tools/run_tests.sh $(IN_FILES) -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 
 check: setup lint ## The quick part of `test`: linters, types, floors, unit tests
-	@$(PYTEST) -n $(CHECK_PROCESSES) -m "not integration" $(PYTEST_ARGS)
+	@$(BIN)/pytest $(IN_FILES) -n $(CHECK_PROCESSES) -m "not integration" $(PYTEST_ARGS)
 
 lint: setup
 	@$(BIN)/ruff check .
