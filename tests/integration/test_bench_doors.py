@@ -207,6 +207,7 @@ def test_doors_refuse_a_wrong_token_and_take_the_right_one(
             token = testbed.registry.tokens.create(f"bench-{kind}", Scope.QUERY)
         try:
             file = tmp_path / "token"
+            file.touch(0o600)
             for wrong in ("", "wrong-token-of-nobody"):
                 file.write_text(wrong or token[:-1])
                 with pytest.raises(UserError) as caught:

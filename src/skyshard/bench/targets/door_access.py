@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from skyshard.basics.errors import UserError
 from skyshard.db.connection import LOOPBACK
+from skyshard.host.secret_files import read_secret
 
 VARIABLE = "SKYSHARD_TOKEN"
 USER = "bench"
@@ -30,17 +31,10 @@ class DoorAccess:
     """Certificates in PEM that a door's certificate is checked by."""
 
     def token(self) -> str:
-        """The token; empty where there is none. Raises UserError where its file cannot be read or is empty."""
+        """The token; empty where there is none. Raises UserError where its file is missing, empty or open to others."""
         if self.token_file is None:
             return os.environ.get(VARIABLE, "").strip()
-        try:
-            found = self.token_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8"
-            raise UserError(f"cannot read the token in '{self.token_file}': {reason}", remedy="name its file") from None
-        if not found:
-            raise UserError(f"'{self.token_file}' has no token", remedy="put what `skyshard token create` said in it")
-        return found
+        return read_secret(self.token_file, "token")
 
     def tls(self) -> ssl.SSLContext:
         """TLS 1.2 or later, with the door's certificate and name checked. Raises UserError for a wrong file."""

@@ -79,7 +79,7 @@ def run(
         ),
     ] = None,
     token_file: Annotated[
-        Path | None, typer.Option(help="A file with the token for front doors; SKYSHARD_TOKEN if absent.")
+        Path | None, typer.Option(help="A file (mode 0600) with the token for front doors; SKYSHARD_TOKEN if absent.")
     ] = None,
     authority: Annotated[
         Path | None, typer.Option(help="Certificates (PEM) by which those of front doors are checked.")

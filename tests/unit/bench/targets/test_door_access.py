@@ -51,24 +51,35 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(spec: str) -> None
 
 
 def test_the_file_of_a_token_wins_over_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without white space around it; no file and no variable are no token."""
+    """Without the break at the end of its line; no file and no variable are no token."""
     monkeypatch.delenv(VARIABLE, raising=False)
     assert DoorAccess().token() == ""
     monkeypatch.setenv(VARIABLE, "one\n")
     assert DoorAccess().token() == "one"
     file = tmp_path / "token"
-    file.write_text(" two\n")
+    file.touch(0o600)
+    file.write_text("two\n")
     assert DoorAccess(file).token() == "two"
     assert "two" not in repr(DoorAccess(file))
 
 
-@pytest.mark.parametrize("content", [None, b" \n", b"\xff\xfe"])
-def test_a_file_without_a_token_is_refused(tmp_path: Path, content: bytes | None) -> None:
-    """Absent, empty, or no text."""
+@pytest.mark.parametrize(
+    ("content", "mode", "fault"),
+    [
+        (None, 0, "No such file"),
+        (b"\n", 0o600, "holds no token"),
+        (b"\xff\xfe", 0o600, "is not ASCII"),
+        (b"two\n", 0o644, "others may read token file"),
+    ],
+)
+def test_a_file_without_a_token_or_open_to_others_is_refused(
+    tmp_path: Path, content: bytes | None, mode: int, fault: str
+) -> None:
     file = tmp_path / "token"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(UserError, match="token"):
+        file.chmod(mode)
+    with pytest.raises(UserError, match=fault):
         DoorAccess(file).token()
 
 
