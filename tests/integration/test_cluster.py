@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -229,14 +231,32 @@ def test_a_second_server_on_the_same_data_is_impossible(private_cluster: Private
         pid_file.with_suffix(".lost").rename(pid_file)
 
 
-def test_stop_that_takes_too_long_kills(own_cluster: PrivateCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_that_takes_too_long_kills(
+    own_cluster: PrivateCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A server that has not stopped when its time is over is killed, and the report says so."""
-    monkeypatch.setattr("skyshard.cluster.run_servers.STOP_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("skyshard.cluster.run_servers.STOP_TIMEOUT_S", 0.5)
     own_cluster.start(1)
     lines: list[str] = []
-    own_cluster.stop(report=lines.append)
+    with reading_without_end(own_cluster, "node1", tmp_path):
+        own_cluster.stop(report=lines.append)
     assert any("node1 did not stop" in line for line in lines)
     assert processes_of(own_cluster.folder) == []
+
+
+@contextmanager
+def reading_without_end(cluster: PrivateCluster, node: str, folder: Path) -> Iterator[None]:
+    """A statement reads a pipe to which nobody writes: a server that is asked to stop waits for it."""
+    pipe = folder / "pipe"
+    os.mkfifo(pipe)
+    with connect(cluster.endpoint(node), Account.ADMIN) as connection, ThreadPoolExecutor() as pool:
+        connection.execute("CREATE DATABASE waits")
+        connection.execute("CREATE TABLE waits.t (x INT)")
+        reads = pool.submit(connection.execute, f"LOAD DATA INFILE '{pipe}' INTO TABLE waits.t")
+        with pipe.open("wb"):  # which is open when the server has opened it, too
+            yield
+        with pytest.raises(ClusterError, match="Lost connection"):
+            reads.result()
 
 
 def test_a_frozen_server_is_stopped_like_any_other(own_cluster: PrivateCluster) -> None:

@@ -22,7 +22,7 @@ from tests.support.running_site import COMMAND, CZAR, SPARE_MEMORY, RunningSite,
 from skyshard.catalog.ddl import DUMMY_CHUNK
 from skyshard.db.connection import Account, connect
 from skyshard.host.shipped_data import data_folder
-from skyshard.runtime.ray_settings import ACROSS_HOSTS, QUIET, RayPorts
+from skyshard.runtime.ray_settings import ACROSS_HOSTS, PATIENT, QUIET, RayPorts
 from skyshard.testbed import Testbed
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(1200)]
@@ -178,7 +178,7 @@ def test_every_process_of_ray_has_our_settings_and_no_secret(site: RunningSite) 
         ray = [process for process in processes_in(host) if process.info["name"] in ("gcs_server", "raylet")]
         assert [process.info["name"] for process in ray].count("raylet") == 1
         for process in ray:
-            assert process.environ().items() >= {**ACROSS_HOSTS, **QUIET, "RAY_AUTH_MODE": "token"}.items()
+            assert process.environ().items() >= {**ACROSS_HOSTS, **PATIENT, **QUIET, "RAY_AUTH_MODE": "token"}.items()
         for process in processes_in(host):
             with contextlib.suppress(psutil.Error):  # it has ended since
                 told = " ".join([*process.cmdline(), *process.environ().values()])

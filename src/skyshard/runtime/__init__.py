@@ -35,7 +35,7 @@ def open_runtime(
         return JoinedRay(nodes, join)
     from skyshard.runtime import ray_settings
 
-    ray_settings.put(ray_settings.QUIET)  # Ray reads some of these while it is imported
+    ray_settings.put({**ray_settings.QUIET, **ray_settings.PATIENT})  # Ray reads some of these while it is imported
     from skyshard.runtime.on_ray.private_ray import PrivateRay
 
     return PrivateRay(nodes, cpus=cpus)

@@ -21,6 +21,14 @@ QUIET: Mapping[str, str] = {
 }
 """Of every Ray: nothing is reported or shown that nobody asked for."""
 
+PATIENT: Mapping[str, str] = {
+    "RAY_gcs_server_port_wait_time_s": "180",
+    "RAY_raylet_start_wait_time_s": "180",
+    "RAY_agent_register_timeout_ms": "180000",
+}
+"""How long Ray waits for its own processes to start: with its own 30 s it gives up on a busy machine. Not in
+Kubernetes, which starts pods again."""
+
 LOOPBACK_ONLY: Mapping[str, str] = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Of a private Ray: on Linux this makes it listen on loopback only."""
 
@@ -99,7 +107,7 @@ def joining_environment(own: Mapping[str, str], token: Path | str) -> dict[str, 
     """Of a process of a Ray on several hosts, from the environment of who starts it."""
     left_out = (*LOOPBACK_ONLY, TOKEN_ITSELF, "RAY_ADDRESS")
     kept = {name: value for name, value in own.items() if name not in left_out}
-    return {**kept, **QUIET, **ACROSS_HOSTS, **token_environment(token)}
+    return {**kept, **QUIET, **PATIENT, **ACROSS_HOSTS, **token_environment(token)}
 
 
 def share_of(node: str) -> dict[str, float]:
