@@ -101,15 +101,20 @@ class KeyedPlan:
         return generation, self.with_keys(text.numbers, places)
 
     def with_keys(self, numbers: ShapeNumbers, places: dict[int, Chunks]) -> TypedPlan | None:
-        """The plan for other keys; ``places`` says which chunks each is in. None if it cannot serve them."""
+        """The plan for other keys; ``places`` says which chunks each is in. None if it cannot serve them.
+
+        It was made for a single chunk, which may have had the whole answer: several have to be merged.
+        """
         plan = self.typed.plan
         chunks = tuple(sorted(frozenset().union(*places.values())))
+        if len(chunks) > 1 and plan.kind is Kind.AGGREGATE and not plan.merge:
+            return None
         slots = plan.pulls[0].template.slots.values()
         tables = [slot.table for slot in slots if slot.table.layout.role.is_chunked]
         if any(chunk not in table.chunks for table in tables for chunk in chunks):
             return None
         pull = replace(plan.pulls[0], template=self.pull.with_keys(numbers), chunks=chunks)
-        direct = plan.direct
+        direct = plan.direct if len(chunks) == 1 else None
         if direct is not None and self.direct is not None:
             direct = replace(direct, template=self.direct.with_keys(numbers), chunks=chunks)
         lane = Lane.INTERACTIVE if len(chunks) <= INTERACTIVE_CHUNKS else Lane.SCAN

@@ -32,7 +32,7 @@ def text_of(sql: str) -> StatementText:
 
 def learned(sql: str, plan: QueryPlan | None = None) -> KeyedPlan | None:
     """What serves other keys of a statement; ``plan``: in place of the one that is made for it."""
-    asked = RecordingSource(SOURCE)
+    asked = RecordingSource(SOURCE, {6: frozenset({325})})
     made = plan_of(sql, asked)
 
     def plan_again(other: str, source: CatalogSource) -> QueryPlan:
@@ -60,6 +60,29 @@ def test_exchanged_plan_is_the_plan_made_again(statement: str) -> None:
     made = found.with_keys(text_of(sql).numbers, SOURCE.locate_keys("sky", "Object", [15]))
     assert made is not None
     assert without_estimates(made.plan) == without_estimates(plan_of(sql, SOURCE))
+
+
+@pytest.mark.parametrize("statement", KEPT)
+def test_keys_of_several_chunks_are_merged_though_those_learnt_were_of_one(statement: str) -> None:
+    """Sorted, cut and summed over all of them, as the plan that would be made for them does."""
+    statement = statement.replace("= {key}", "IN ({key}, 5)")
+    found = learned(statement.format(key=6))
+    assert found is not None
+    sql = statement.format(key=15)
+    made = found.with_keys(text_of(sql).numbers, SOURCE.locate_keys("sky", "Object", [5, 15]))
+    assert made is not None
+    assert made.plan.chunks == 2
+    assert without_estimates(made.plan) == without_estimates(plan_of(sql, SOURCE))
+
+
+def test_what_cannot_be_merged_is_planned_anew_for_several_chunks() -> None:
+    """A plan of one chunk that has no merge serves single chunks only."""
+    statement = "SELECT GROUP_CONCAT(mag ORDER BY mag) FROM Object WHERE objectId IN ({key}, 5)"
+    found = learned(statement.format(key=6))
+    assert found is not None
+    numbers = text_of(statement.format(key=15)).numbers
+    assert found.with_keys(numbers, SOURCE.locate_keys("sky", "Object", [5, 6])) is not None
+    assert found.with_keys(numbers, SOURCE.locate_keys("sky", "Object", [5, 15])) is None
 
 
 @pytest.mark.parametrize(
