@@ -29,6 +29,7 @@ __all__ = [
     "Cluster",
     "ClusterError",
     "ClusterFile",
+    "ColumnImages",
     "Compacted",
     "DatabaseDifference",
     "DatabaseFacts",
@@ -75,6 +76,7 @@ __all__ = [
     "Story",
     "SweepRun",
     "TableEstimate",
+    "TableImages",
     "TableReport",
     "Testbed",
     "TrialResult",
@@ -145,6 +147,8 @@ if TYPE_CHECKING:
     from skyshard.releases.origin.where_from import RowOrigin as RowOrigin
     from skyshard.releases.origin.where_from import RowOrigins as RowOrigins
     from skyshard.releases.quality.database_quality import DatabaseQuality as DatabaseQuality
+    from skyshard.replicate.column_images import ColumnImages as ColumnImages
+    from skyshard.replicate.column_images import TableImages as TableImages
     from skyshard.replicate.explain import ChunkExplanation as ChunkExplanation
     from skyshard.replicate.health import ReplicaStatus as ReplicaStatus
     from skyshard.replicate.job_plans import JobPlan as JobPlan
@@ -180,6 +184,8 @@ else:
             "Rebuilt": "backup.rebuild",
             "Restored": "backup.restore",
             "CalibrationRun": "scenarios.calibration_run",
+            "ColumnImages": "replicate.column_images",
+            "TableImages": "replicate.column_images",
             "Cluster": "cluster.cluster",
             "ClusterFile": "catalog.cluster_file",
             "ClusterError": "basics.errors",

@@ -61,6 +61,8 @@ def test_what_every_command_prints_is_described(cluster: PrivateCluster, tmp_pat
         run(command, *in_sky)
     run("verify", "json_sky")
     run("files", "json_sky")
+    for command in ("columns build", "columns status", "columns drop"):
+        run(command, "json_sky")
     run("replicas status", *in_sky)
     run("replicas verify", "json_sky")
     run("replicas repair", "json_sky", "--plan")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pytest
 from tests.support.data_files import read_records, write_records
 from tests.support.raw_engines import require_engine_there
+from tests.support.values_of_types import CASES
 
 from skyshard.catalog.engines import TableEngine
 from skyshard.cluster.private_cluster import PrivateCluster
@@ -29,64 +29,6 @@ pytestmark = pytest.mark.integration
 
 DATABASE = "images"
 STRICT = "SET sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
-ZERO = b"0000-00-00 00:00:00"
-CASES: dict[str, list[Any]] = {
-    "tinyint": [-128, 127, 0, None],
-    "boolean": [0, 1, None],
-    "tinyint unsigned": [0, 255, None],
-    "smallint": [-32768, 32767, None],
-    "smallint(5) unsigned zerofill": [65535, 7, None],
-    "mediumint": [-8388608, 8388607, -1, 0, None],
-    "mediumint unsigned": [16777215, 0, None],
-    "int(11)": [-(2**31), 2**31 - 1, None],
-    "int unsigned": [2**32 - 1, None],
-    "bigint(20)": [-(2**63), 2**63 - 1, None],
-    "bigint unsigned": [2**64 - 1, 0, None],
-    "float": [1.5, 0.0, -0.0, 3.4e38, 1.1754944e-38, -2.25, None],
-    "double": [1e300, 0.0, -0.0, 5e-324, -1.7976931348623157e308, 0.1, None],
-    "decimal(10,2)": [Decimal("-12345678.91"), Decimal("0.01"), Decimal("-0.01"), Decimal(0), None],
-    "decimal(18,9)": [Decimal("123456789.987654321"), Decimal("-999999999.999999999"), None],
-    "decimal(38,10)": [Decimal("9" * 28 + ".0123456789"), Decimal("-" + "9" * 28 + ".9876543210"), None],
-    "decimal(65,30)": [Decimal("-1.5"), Decimal("9" * 35 + "." + "9" * 30), Decimal("-" + "8" * 35), None],
-    "decimal(5,0)": [Decimal(99999), Decimal(-99999), None],
-    "decimal(3,3)": [Decimal("-.123"), Decimal(".999"), None],
-    "decimal(20)": [Decimal("9" * 20), None],
-    "char(5)": [b"", b"a", b"abcde", b" x", b"\xe9\xff", None],
-    "char": [b"r", b"", None],
-    "char(3) character set utf8mb4": ["äbc".encode(), "€𝄞z".encode(), b"", None],
-    "varchar(10)": [b"abcdefghij", b"", b"x  ", b"\t\\\n", None],
-    "varchar(255)": [b"q" * 255, b"", None],
-    "varchar(256)": [b"q" * 256, b"short", None],
-    "varchar(70) character set utf8mb4": ["é€𝄞".encode() * 20, b"", None],
-    "binary(4)": [b"ab", b"\0\1\2\3", b"abcd", b"a  ", None],
-    "varbinary(6)": [b"\xff\0\xfe", b"", b"a\0", None],
-    "bit": [b"\1", b"\0", None],
-    "bit(7)": [b"\x55", b"\x7f", None],
-    "bit(8)": [b"\x81", b"\0", None],
-    "bit(12)": [b"\x0b\x01", b"\x0f\xff", b"\x01", None],
-    "bit(64)": [b"\xff" * 8, b"\x80" + b"\0" * 6 + b"\x01", None],
-    "date": [b"2012-03-06", b"9999-12-31", b"0000-00-00", b"2000-02-29", b"2012-00-00", None],
-    "time": [b"12:34:56", b"-12:34:56", b"838:59:59", b"-838:59:59", b"00:00:00", b"-00:00:01", b"101:02:03", None],
-    "time(1)": [b"-01:02:03.5", b"01:02:03.9", None],
-    "time(2)": [b"-01:02:03.05", b"-00:00:00.99", None],
-    "time(3)": [b"-01:02:03.005", b"838:59:58.999", None],
-    "time(4)": [b"-838:59:58.9999", b"00:00:00.0001", None],
-    "time(6)": [b"-838:59:58.999999", b"838:59:58.000001", b"-00:00:00.000001", None],
-    "datetime": [b"2012-03-06 05:02:47", ZERO, b"9999-12-31 23:59:59", b"1000-01-01 00:00:00", None],
-    "datetime(1)": [b"2012-03-06 05:02:47.9", None],
-    "datetime(3)": [b"2012-03-06 05:02:47.123", b"2012-03-06 05:02:47.001", None],
-    "datetime(5)": [b"2012-03-06 05:02:47.12345", None],
-    "datetime(6)": [b"2012-03-06 05:02:47.123456", ZERO + b".000000", b"9999-12-31 23:59:59.999999", None],
-    "timestamp null": [b"2012-03-06 05:02:47", b"1970-01-01 00:00:01", b"2038-01-19 03:14:07", ZERO, None],
-    "timestamp(3) null": [b"2012-03-06 05:02:47.123", None],
-    "timestamp(6) null": [b"2012-02-29 05:02:47.123456", b"2038-01-19 03:14:07.999999", ZERO + b".000000", None],
-    "year": [b"2012", b"1901", b"2155", b"0000", None],
-    "enum('x','it''s','z')": [b"x", b"it's", b"z", None],
-    "set('p','q','r')": [b"p,r", b"", b"q", b"p,q,r", None],
-    "set(" + ",".join(f"'m{i}'" for i in range(64)) + ")": [b"m0,m63", b"m63", b"", None],
-    "enum(" + ",".join(f"'m{i}'" for i in range(300)) + ")": [b"m0", b"m299", None],
-}  # fmt: skip
-
 TEXTS = [text for text in CASES if not text.startswith("bit") and parse_type(text).type_class is TypeClass.BYTES]
 
 

@@ -45,6 +45,7 @@ GROUPS = (
     GroupRow("head", "The czar's server and the Ray head of a cluster on many machines, on their host."),
     GroupRow("index", "The director index."),
     GroupRow("replicas", "The replication index: how many good replicas there are, and where."),
+    GroupRow("columns", "Column images: rows once more, column by column, for scans of few columns."),
     GroupRow("registry", "The registry, which only the czar's server holds: dumps, and what nodes keep of it."),
     GroupRow(
         "jobs",
@@ -237,6 +238,15 @@ COMMANDS = (
     CommandRow(
         "index rebuild", "ingest:index_rebuild", "Rebuild the director indexes from the chunk tables on the nodes."
     ),
+    CommandRow(
+        "columns status", "columns:status", "Show which column images a database has on each node, and what they lack."
+    ),
+    CommandRow(
+        "columns build",
+        "columns:build",
+        "Write the column images that a database lacks, and remove stale ones; run it again after an interruption.",
+    ),
+    CommandRow("columns drop", "columns:drop", "Remove all column images of a database; its rows stay as they are."),
     CommandRow(
         "replicas status",
         "replicas:status",

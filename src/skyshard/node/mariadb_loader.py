@@ -8,22 +8,28 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from skyshard.columns.segment_folder import SegmentFolder
 from skyshard.db.connection import Endpoint, quote_name
 from skyshard.host.write_back import write_back
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 from skyshard.log.events import TABLES_SWEPT
+from skyshard.node.columns.build_segment import build_segment
+from skyshard.node.columns.node_segments import find_segments, read_segments
 from skyshard.node.hello.say_hello import say_hello
 from skyshard.node.load.build_tables import TableBuilder
 from skyshard.node.messages import (
     BuildOrder,
     BuiltTable,
+    ColumnsOrder,
     DigestOrder,
     ExportOrder,
     Hello,
     HelloOrder,
+    MadeColumns,
     MergeTableOrder,
     RepairOrder,
     RowsOrder,
+    SegmentFacts,
     ShownTable,
     TableDigest,
 )
@@ -77,6 +83,7 @@ class MariaDBLoader:
         self.remove_leftover_files(database)  # the server would stumble over them
         with self._sessions.changing(database, inside=False) as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {quote_name(database)}")
+        self._segments(database).remove_all()
 
     def tables(self, database: str) -> list[str]:
         sql = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s ORDER BY TABLE_NAME"
@@ -87,6 +94,7 @@ class MariaDBLoader:
         if names:
             with self._sessions.changing(database) as connection:
                 drop_tables(connection, names)
+            self._sweep_segments(database)
 
     def leftover_files(self, database: str, prefix: str = "") -> list[str]:
         found = self._data.leftovers(database, self.tables(database), prefix)
@@ -102,6 +110,7 @@ class MariaDBLoader:
             self.drop_tables(database, unknown)
             self._events.tell(TABLES_SWEPT, database=database, tables=len(unknown))
         self.remove_leftover_files(database)
+        self._sweep_segments(database)
 
     def build(self, order: BuildOrder) -> list[BuiltTable]:
         with self._sessions.changing(order.database) as connection:
@@ -139,3 +148,28 @@ class MariaDBLoader:
     def rows(self, order: RowsOrder) -> pa.Table:
         with self._sessions.reading(order.database) as connection:
             return read_rows(connection, self._data, order)
+
+    def make_columns(self, order: ColumnsOrder) -> MadeColumns:
+        with self._sessions.reading(order.database) as connection:
+            return build_segment(connection, self._data, self._segments(order.database), order)
+
+    def segments(self, database: str) -> list[SegmentFacts]:
+        return find_segments(self._segments(database))
+
+    def segment_faults(self, paths: Sequence[str]) -> dict[str, str]:
+        return read_segments(paths)
+
+    def drop_segments(self, database: str, paths: Sequence[str] | None = None) -> None:
+        if paths is None:
+            self._segments(database).remove_all()
+        else:
+            self._segments(database).remove([Path(path) for path in paths])
+
+    def _segments(self, database: str) -> SegmentFolder:
+        return SegmentFolder.of(self._data.path, database)
+
+    def _sweep_segments(self, database: str) -> None:
+        """Images go with the last of their tables."""
+        folder = self._segments(database)
+        if folder.is_there:
+            folder.sweep(self.tables(database))

@@ -9,6 +9,7 @@ from typing import Literal
 
 from skyshard.basics.array_types import RowIndexes
 from skyshard.catalog.schema import Table
+from skyshard.columns.segment_index import SegmentIndex
 
 
 class Loader(StrEnum):
@@ -173,6 +174,52 @@ class ShownTable:
     name: str
     parts: tuple[str, ...]
     rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImagedTable:
+    """A part of a chunk table whose columns are to be written, with what the registry has of it."""
+
+    name: str
+    chunk: int
+    part: int
+    rows: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnsOrder:
+    """One segment of column images to write: tables of one kind, which share a column list."""
+
+    database: str
+    base: str
+    """The table of the catalog."""
+    table: Table
+    """As the tables are stored."""
+    is_overlap: bool
+    columns: tuple[str, ...]
+    tables: tuple[ImagedTable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MadeColumns:
+    """A segment that was written; none, with an empty path, where no table could be read."""
+
+    path: str
+    rows: int
+    bytes: int
+    faults: Mapping[str, str]
+    """Tables that are not in it, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFacts:
+    """A segment as a node has it; only path, bytes and fault say something where it cannot be read."""
+
+    path: str
+    bytes: int
+    fault: str = ""
+    index: SegmentIndex | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,16 @@ from typing import TYPE_CHECKING, Protocol
 from skyshard.node.messages import (
     BuildOrder,
     BuiltTable,
+    ColumnsOrder,
     DigestOrder,
     ExportOrder,
     Hello,
     HelloOrder,
+    MadeColumns,
     MergeTableOrder,
     RepairOrder,
     RowsOrder,
+    SegmentFacts,
     ShownTable,
     TableDigest,
 )
@@ -153,4 +156,22 @@ class NodeLoader(Protocol):
         Raises:
             ClusterError: a table that is missing or cannot be read.
         """
+        ...
+
+    # column images
+
+    def make_columns(self, order: ColumnsOrder) -> MadeColumns:
+        """Write a segment of columns; tables that have not the rows that the registry says are left out and named."""
+        ...
+
+    def segments(self, database: str) -> list[SegmentFacts]:
+        """The segments of a database, sorted by path."""
+        ...
+
+    def segment_faults(self, paths: Sequence[str]) -> dict[str, str]:
+        """Read segments whole: path → what is wrong, for those that are not as they were written."""
+        ...
+
+    def drop_segments(self, database: str, paths: Sequence[str] | None = None) -> None:
+        """Remove segments of a database, or all of it, and drafts; nobody makes columns of it meanwhile."""
         ...

@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING
 from skyshard.basics.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from skyshard.replicate.column_images import ColumnImages as ColumnImages
+    from skyshard.replicate.column_images import TableImages as TableImages
+    from skyshard.replicate.column_images import build_images as build_images
+    from skyshard.replicate.column_images import drop_images as drop_images
+    from skyshard.replicate.column_images import image_status as image_status
     from skyshard.replicate.doubt_keeper import DoubtKeeper as DoubtKeeper
     from skyshard.replicate.explain import ChunkExplanation as ChunkExplanation
     from skyshard.replicate.explain import explain_chunk as explain_chunk
@@ -46,6 +51,11 @@ else:
         __name__,
         {
             "ChunkExplanation": "explain",
+            "ColumnImages": "column_images",
+            "TableImages": "column_images",
+            "build_images": "column_images",
+            "drop_images": "column_images",
+            "image_status": "column_images",
             "DoubtKeeper": "doubt_keeper",
             "explain_chunk": "explain",
             "Filled": "filled_nodes",

@@ -27,6 +27,7 @@ from skyshard.db.connection import Account, connect
 from skyshard.runtime import RuntimeKind
 from skyshard.testbed.backup import Backup
 from skyshard.testbed.before_ingest import check_on_server
+from skyshard.testbed.columns import Columns
 from skyshard.testbed.detached import start_detached
 from skyshard.testbed.folder_marks import mark_folders
 from skyshard.testbed.jobs import Jobs
@@ -111,6 +112,11 @@ class Testbed:
     def replicas(self) -> Replicas:
         """The replication index at work: ``status``, ``explain``."""
         return Replicas(self.wiring)
+
+    @property
+    def columns(self) -> Columns:
+        """Column images beside rows: ``build``, ``drop``, ``status``."""
+        return Columns(self.wiring)
 
     @property
     def jobs(self) -> Jobs:

@@ -24,6 +24,7 @@ from skyshard.cli.terminal.json_models.catalog_outputs import (
     SynthOutput,
 )
 from skyshard.cli.terminal.json_models.cluster_outputs import ClusterCheckOutput, ClusterStatus, ClusterUpgrade
+from skyshard.cli.terminal.json_models.column_outputs import ColumnImagesOutput
 from skyshard.cli.terminal.json_models.database_outputs import AliasOutput, DatabaseOutput, DropOutput, RenameOutput
 from skyshard.cli.terminal.json_models.door_outputs import (
     TokenMadeOutput,
@@ -86,6 +87,9 @@ OUTPUTS: Mapping[str, Any] = {
     "cluster check": ClusterCheckOutput,
     "cluster status": ClusterStatus,
     "cluster upgrade": ClusterUpgrade,
+    "columns build": ColumnImagesOutput,
+    "columns drop": ColumnImagesOutput,
+    "columns status": ColumnImagesOutput,
     "compact": CompactOutput,
     "contributions": list[ContributionOutput],
     "diff": DatabaseDifference,

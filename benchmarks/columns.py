@@ -1,0 +1,153 @@
+"""Column images beside rows: what they cost and what they save, as ratios in one run.
+
+    python benchmarks/columns.py [--only NAME,NAME] [--rows 300000] [--turns 3] [--folder DIR] [--json]
+
+A private cluster of two nodes on this host, an Object of 41 columns. Without --only all that there is:
+
+ingest_cost       seconds of an ingest with the images of all columns, against the same without
+lookup_unchanged  seconds of look-ups by id and of cones in a database with images, against one without
+cold_bytes        bytes read from the disk by a scan of two columns that nothing is cached of, against those of the two
+                  columns (a folder on a disk: --folder)
+
+Turns of both sides alternate, and each ratio is of the best turns. ``--json`` prints ``{"ratios": {NAME: RATIO}}``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from columns_sky import AREA, FIRST_KEY, Sky, open_sky
+
+from skyshard.columns.node_columns import read_images
+from skyshard.columns.segment_folder import columns_folder
+from skyshard.host.page_cache import drop_page_cache, files_below
+
+LOOK_UPS = 40
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What is measured how often."""
+
+    rows: int
+    turns: int
+
+
+Measure = Callable[[Sky, Sizes], Mapping[str, float]]
+MEASURES: dict[str, Measure] = {}
+"""By name: what gives the ratio of this name, and more of them."""
+
+
+def measure(name: str) -> Callable[[Measure], Measure]:
+    """Add a measurement to those that there are."""
+
+    def add(work: Measure) -> Measure:
+        MEASURES[name] = work
+        return work
+
+    return add
+
+
+@measure("ingest_cost")
+def ingest_cost(sky: Sky, sizes: Sizes) -> Mapping[str, float]:
+    """Parquet to published, and to published with images."""
+    source = sky.source(sizes.rows)
+    plain, imaged = [], []
+    for turn in range(sizes.turns + 1):
+        begun = perf_counter()
+        sky.testbed.ingest(source, database="cost")
+        published = perf_counter() - begun
+        sky.testbed.columns.build("cost")
+        ended = perf_counter() - begun
+        sky.testbed.drop("cost")
+        if turn:  # the first one warms what both need
+            plain.append(published)
+            imaged.append(ended)
+    return {"ingest_cost": min(imaged) / min(plain)}
+
+
+@measure("lookup_unchanged")
+def lookup_unchanged(sky: Sky, sizes: Sizes) -> Mapping[str, float]:
+    """Statements that read one chunk or few, one after the other, the same in both databases."""
+    names = [sky.database(sizes.rows, imaged=False), sky.database(sizes.rows)]
+    ids = [f"SELECT ra, decl, d0 FROM Object WHERE objectId = {FIRST_KEY + 97 * i}" for i in range(LOOK_UPS)]
+    cones = [
+        f"SELECT objectId, n FROM Object WHERE qserv_areaspec_circle({AREA[0] + 0.5 * (i % 40) + 1}, {i % 10}, 0.05)"
+        for i in range(LOOK_UPS)
+    ]
+    best: dict[tuple[str, str], float] = {}
+    for _ in range(sizes.turns + 1):
+        for kind, statements in (("id", ids), ("cone", cones)):
+            for name in names:
+                begun = perf_counter()
+                for sql in statements:
+                    sky.testbed.query(sql, database=name)
+                took = perf_counter() - begun
+                best[kind, name] = min(took, best.get((kind, name), took))
+    ratios = {kind: best[kind, names[1]] / best[kind, names[0]] for kind in ("id", "cone")}
+    return {"lookup_unchanged": max(ratios.values())} | {
+        f"lookup_unchanged_{kind}": one for kind, one in ratios.items()
+    }
+
+
+@measure("cold_bytes")
+def cold_bytes(sky: Sky, sizes: Sizes) -> Mapping[str, float]:
+    """Two columns of 41, of which nothing is in memory; what is read beside them is counted, too."""
+    wanted = ["d3", "f5"]
+    database = sky.database(sizes.rows)
+    folders = [columns_folder(sky.cluster.data_dir(node)) / database for node in sky.testbed.nodes]
+    images = sky.images(database, wanted)  # the files are open: their indexes are read once for many scans
+    drop_page_cache(files_below(folders))
+    before = _read_bytes()
+    needed = sum(_touched(batch) for batch in read_images(images, wanted))
+    read = _read_bytes() - before
+    return {"cold_bytes": read / needed} if read else {}
+
+
+def _touched(batch: pa.RecordBatch) -> int:
+    """Bytes of a batch, each of which was looked at."""
+    for column in batch.columns:
+        pc.min_max(column)
+    return int(batch.nbytes)
+
+
+def _read_bytes() -> int:
+    """Bytes that this process had read from disks so far."""
+    lines = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return int(lines["read_bytes"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="names, separated by commas")
+    parser.add_argument("--rows", type=int, default=300_000)
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--folder", default="/var/tmp", help="where the cluster is; a disk for cold_bytes")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    names = given.only.split(",") if given.only else list(MEASURES)
+    if unknown := [name for name in names if name not in MEASURES]:
+        parser.error(f"no measurement '{unknown[0]}'; there are {', '.join(MEASURES)}")
+    ratios: dict[str, float] = {}
+    with open_sky(Path(tempfile.mkdtemp(prefix="skyshard-columns-", dir=given.folder))) as sky:
+        for name in names:
+            ratios |= MEASURES[name](sky, Sizes(given.rows, given.turns))
+            if not given.json:
+                print(f"{name}: {ratios.get(name, float('nan')):.3f}", flush=True)
+    if given.json:
+        print(json.dumps({"ratios": {name: round(value, 4) for name, value in ratios.items()}}))
+
+
+if __name__ == "__main__":
+    main()

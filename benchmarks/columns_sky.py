@@ -1,0 +1,129 @@
+"""The cluster and the catalogs that ``benchmarks/columns.py`` measures: as many rows and columns as are asked for."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skyshard.cluster.private_cluster import PrivateCluster
+from skyshard.columns.node_columns import ChunkImage, NodeColumns, NodeParts
+from skyshard.testbed import Testbed
+
+STRIPING = {"stripes": 85, "substripes": 12, "overlap_deg": 0.01667}
+AREA = (10.0, 34.5, -12.0, 12.0)
+"""588 square degrees: a million rows make 1,700 a square degree."""
+FIRST_KEY = 10**12
+PART_ROWS = 1_000_000
+"""Rows of one input file, and of one random seed."""
+FIXED = {"objectId": "bigint(20)", "ra": "double", "decl": "double", "htmId": "bigint(20)", "n": "int(11)"}
+
+
+def types_of(columns: int) -> dict[str, str]:
+    """Columns of a stored table, the two chunk columns apart: DOUBLE, FLOAT and TINYINT beside the fixed ones."""
+    left = columns - len(FIXED) - 2
+    doubles, bytes_ = left * 12 // 34, left * 4 // 34
+    kinds = [("d", "double", doubles), ("f", "float", left - doubles - bytes_), ("b", "tinyint(4)", bytes_)]
+    return FIXED | {f"{letter}{i}": kind for letter, kind, count in kinds for i in range(count)}
+
+
+def make_sky(folder: Path, rows: int, columns: int = 41) -> Path:
+    """A synth folder of random rows, uniform over the area; the last two of the columns are the chunk columns."""
+    (folder / "Object").mkdir(parents=True)
+    types, files = types_of(columns), []
+    for part, first in enumerate(range(0, rows, PART_ROWS)):
+        count = min(PART_ROWS, rows - first)
+        path = folder / "Object" / f"part{part}.parquet"
+        pq.write_table(_rows(types, first, count), path)
+        files.append({"path": f"Object/{path.name}", "chunk": None, "rows": count, "bytes": path.stat().st_size})
+    listed = [
+        {"name": name, "type": kind, "nullable": name[0] in "dfb" and name != "decl"} for name, kind in types.items()
+    ]
+    entry = {
+        "role": "director", "key": "objectId", "director": "", "position": ["ra", "decl"], "columns": listed,
+        "primary_key": ["objectId"], "indexes": [], "rows": rows, "files": files,
+    }  # fmt: skip
+    manifest = {"version": 1, "recipe": {"name": "columns"}, "striping": STRIPING, "tables": {"Object": entry}}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def _rows(types: dict[str, str], first: int, count: int) -> pa.Table:
+    generator = np.random.default_rng(first + 1)
+    data: dict[str, pa.Array] = {"objectId": pa.array(np.arange(first, first + count) + FIRST_KEY)}
+    data["ra"], data["decl"] = (pa.array(generator.uniform(AREA[i], AREA[i + 1], count)) for i in (0, 2))
+    data["htmId"] = pa.array(generator.integers(0, 1 << 50, count))
+    data["n"] = pa.array(generator.integers(0, 1000, count).astype(np.int32))
+    for name in list(types)[len(FIXED) :]:
+        if types[name].startswith("tinyint"):
+            values = generator.integers(0, 2, count).astype(np.int8)
+        else:
+            values = generator.standard_normal(count, np.float32).astype(
+                np.float32 if types[name] == "float" else float
+            )
+        data[name] = pa.array(values, mask=generator.random(count, np.float32) < 0.05)
+    return pa.table(data)
+
+
+def best_s(work: Callable[[], object], repeats: int = 3) -> float:
+    """The shortest of some runs, in seconds."""
+    times = []
+    for _ in range(repeats):
+        begun = perf_counter()
+        work()
+        times.append(perf_counter() - begun)
+    return min(times)
+
+
+class Sky:
+    """A running cluster; catalogs come to it when they are asked for, and stay."""
+
+    def __init__(self, folder: Path, cluster: PrivateCluster, testbed: Testbed) -> None:
+        self.folder, self.cluster, self.testbed = folder, cluster, testbed
+
+    def source(self, rows: int, columns: int = 41) -> Path:
+        """Its input, made once."""
+        path = self.folder / f"sky-{rows}-{columns}"
+        return path if path.exists() else make_sky(path, rows, columns)
+
+    def database(self, rows: int, columns: int = 41, *, imaged: bool = True) -> str:
+        """A published database of so many rows and columns, with images or without."""
+        name = f"sky_{rows}_{columns}{'' if imaged else '_rows'}"
+        if name not in self.testbed.registry.published.names().published:
+            self.testbed.ingest(self.source(rows, columns), database=name)
+            if imaged:
+                self.testbed.columns.build(name)
+        return name
+
+    def images(self, database: str, names: list[str]) -> list[ChunkImage]:
+        """The images of its Objects, node by node."""
+        table = self.testbed.registry.published.catalog(database).tables["Object"]
+        replicas = self.testbed.registry.replicas.all(database, "Object")
+        found: list[ChunkImage] = []
+        for node in self.testbed.nodes:
+            parts = NodeParts.of(replicas, node, "Object")
+            columns = NodeColumns(self.cluster.data_dir(node), database, table.table, parts)
+            mine = columns.chunks(table.chunks.columns, names)
+            found += [image for chunk, image in mine.items() if table.chunks[chunk].nodes[0] == node]
+        return found
+
+
+@contextmanager
+def open_sky(folder: Path, nodes: int = 2) -> Iterator[Sky]:
+    """A cluster in a folder, which is removed at the end."""
+    cluster = PrivateCluster(folder / "cluster")
+    try:
+        cluster.start(nodes)
+        with Testbed(cluster.folder) as testbed:
+            yield Sky(folder, cluster, testbed)
+    finally:
+        if cluster.exists:
+            cluster.destroy()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,172 @@
+"""One segment as a file: written whole or not at all, read through memory that the system maps, without a copy.
+
+Rules: a file never changes once it has its name. Nothing of a column is read from the disk before it is looked at.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import pyarrow as pa
+
+from skyshard.columns.block_figures import BlockFigures, at_its_beginning, block_checksum
+from skyshard.columns.segment_index import SegmentIndex, UnreadableSegment, schema_of
+from skyshard.host.atomic_files import new_file
+from skyshard.host.disk_space import require_room, writing
+from skyshard.rowimage.digest import digest
+
+BATCH_ROWS = 1 << 16
+ENDING = ".arrow"
+_MOST_OPEN = 4096
+"""Segments that are kept open; each takes some kilobytes and one mapping."""
+
+
+def write_segment(path: Path, index: SegmentIndex, batches: Sequence[pa.RecordBatch]) -> SegmentIndex:
+    """Write batches with the columns of an index, whose figures and rows a batch are taken of them; to the disk.
+
+    Raises:
+        ClusterError: the disk is full, or cannot be written.
+    """
+    whole = [_at_beginnings(batch) for batch in batches if batch.num_rows]
+    made = SegmentIndex(
+        index.table, index.is_overlap, index.columns, index.left_out, index.pieces,
+        tuple(batch.num_rows for batch in whole), BlockFigures.of(whole, len(index.columns)),
+    )  # fmt: skip
+    schema = schema_of(made.columns, made.metadata())
+    with writing(path):
+        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        require_room(path.parent, sum(batch.nbytes for batch in whole))
+        with new_file(path) as draft:
+            with pa.OSFile(str(draft), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+                for batch in whole:
+                    writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+            _sync(draft)
+        _sync(path.parent)
+    return made
+
+
+def _at_beginnings(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([at_its_beginning(one) for one in batch.columns], names=batch.schema.names)
+
+
+def _sync(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Segment:
+    """An open segment. ``batches`` have all its columns; what is not looked at is not read."""
+
+    path: Path
+    size: int
+    index: SegmentIndex
+    batches: tuple[pa.RecordBatch, ...]
+    first_rows: tuple[int, ...]
+    """Of each batch, and the end."""
+    mapped: mmap.mmap
+    address: int
+    """Where the mapping begins in memory."""
+
+    @staticmethod
+    def open(path: Path) -> Segment:
+        """Map a file.
+
+        Raises:
+            UnreadableSegment: it is torn, no segment, of a later release, or cannot be read.
+        """
+        try:
+            with path.open("rb") as file:
+                mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+            mapped.madvise(mmap.MADV_RANDOM)  # who reads says what: ``fetch``
+            buffer = pa.py_buffer(mapped)
+            reader = pa.ipc.open_file(pa.BufferReader(buffer))
+            index = SegmentIndex.of(reader.schema.metadata)
+            batches = tuple(reader.get_batch(number) for number in range(reader.num_record_batches))
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise UnreadableSegment(str(error)) from error
+        names, held = [column.name for column in index.columns], tuple(batch.num_rows for batch in batches)
+        kinds = [column.type.arrow for column in index.columns]
+        if held != index.batch_rows or reader.schema.names != names or reader.schema.types != kinds:
+            raise UnreadableSegment("its rows or columns are not those of its index")
+        first = np.cumsum([0, *held]).tolist()
+        return Segment(path, len(mapped), index, batches, tuple(first), mapped, buffer.address)
+
+    def fetch(self, arrays: Sequence[pa.Array]) -> None:
+        """Have the system read what is not in memory of some columns of a batch, in one go and nothing else."""
+        page = mmap.PAGESIZE
+        for array in arrays:
+            for buffer in array.buffers():
+                if buffer is not None and buffer.size:
+                    start = (buffer.address - self.address) // page * page
+                    self.mapped.madvise(mmap.MADV_WILLNEED, start, buffer.address - self.address + buffer.size - start)
+
+    def rows(self, first: int, count: int, names: Sequence[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """The number of each batch that has some of these rows, and these rows of it, with some columns; no copy."""
+        places = [self.batches[0].schema.names.index(name) for name in names] if self.batches else []
+        number = int(np.searchsorted(self.first_rows, first, side="right")) - 1
+        while count > 0:
+            batch, skip = self.batches[number], first - self.first_rows[number]
+            some = min(count, batch.num_rows - skip)
+            arrays = [batch.column(place).slice(skip, some) for place in places]
+            yield number, pa.RecordBatch.from_arrays(arrays, names=list(names))
+            first, count, number = first + some, count - some, number + 1
+
+    def faults(self) -> Iterator[str]:
+        """What is wrong with its blocks, as they are now: checksums, and digests of rows where it has all columns."""
+        for number, batch in enumerate(self.batches):
+            for place, column in enumerate(self.index.columns):
+                if block_checksum(batch.column(place)) != int(self.index.figures.checksum[number, place]):
+                    yield f"block {number} of column {column.name} has other bytes than were written"
+        if self.index.is_whole:
+            yield from self._other_rows()
+
+    def _other_rows(self) -> Iterator[str]:
+        names = [column.name for column in self.index.columns]
+        for piece in self.index.pieces:
+            parts = [batch for _, batch in self.rows(piece.first_row, piece.rows, names)]
+            if parts and str(digest(pa.Table.from_batches(parts), self.index.columns)) != piece.digest:
+                yield f"its rows of chunk {piece.chunk}, part {piece.part} have another digest than {piece.digest}"
+
+
+class OpenSegments:
+    """Segments that are open, by file; one that has been replaced is opened anew. Several threads may share it."""
+
+    def __init__(self) -> None:
+        self._open: dict[Path, tuple[tuple[int, int, int], Segment]] = {}
+        self._lock = Lock()
+
+    def get(self, path: Path) -> Segment:
+        """The segment of a file as it is now.
+
+        Raises:
+            UnreadableSegment: as ``Segment.open``; also for a file that is gone.
+        """
+        try:
+            found = path.stat()
+        except OSError as error:
+            raise UnreadableSegment(str(error)) from error
+        version = (found.st_mtime_ns, found.st_size, found.st_ino)
+        with self._lock:
+            known = self._open.get(path)
+        if known is not None and known[0] == version:
+            return known[1]
+        segment = Segment.open(path)
+        with self._lock:
+            if len(self._open) >= _MOST_OPEN:
+                self._open.clear()
+            self._open[path] = (version, segment)
+        return segment
+
+
+OPEN_SEGMENTS = OpenSegments()
+"""Of this process."""

@@ -1,0 +1,1 @@
+"""Column images of one node: written from its tables, listed, read back."""

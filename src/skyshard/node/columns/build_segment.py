@@ -1,0 +1,215 @@
+"""Writes the columns of chunk tables as one segment, from their rows as they are now.
+
+Rules: a table whose rows have another digest than the registry says is left out and named. Rows come by chunk, part and
+sub-chunk. Tables of fixed records are read from their data files; those of other engines by way of a table of fixed
+records; those with BLOBs through the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+
+from skyshard.basics.array_types import RowIndexes
+from skyshard.basics.errors import ClusterError, UserError
+from skyshard.catalog.schema import SUB_CHUNK_COLUMN, Column, Table
+from skyshard.columns.block_figures import BlockFigures
+from skyshard.columns.segment_file import BATCH_ROWS, write_segment
+from skyshard.columns.segment_folder import SegmentFolder
+from skyshard.columns.segment_index import Piece, SegmentIndex
+from skyshard.db.connection import Connection, quote_name
+from skyshard.db.server_errors import is_passing
+from skyshard.node.messages import ColumnsOrder, ImagedTable, MadeColumns
+from skyshard.node.read.read_table import select_batches
+from skyshard.node.read.record_groups import mapped_records, record_groups
+from skyshard.node.server.scratch_tables import scratch_table
+from skyshard.node.server.server_files import ServerFiles
+from skyshard.rowimage.digest import RowDigest, digest
+from skyshard.rowimage.record import RecordLayout, Records
+from skyshard.rowimage.record_digest import digest_records
+from skyshard.rowimage.unpack import live_records, unpack_columns
+
+NOT_ASKED = "not asked for"
+NO_BLOBS = "BLOB and TEXT stay in rows"
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The rows of the tables that are good, in the order of the tables."""
+
+    records: list[Records] = field(default_factory=list)
+    batches: list[pa.Table] = field(default_factory=list)
+    """Instead of records where a table has BLOBs: the columns that are written."""
+    tables: list[ImagedTable] = field(default_factory=list)
+    faults: dict[str, str] = field(default_factory=dict)
+
+    def is_right(self, one: ImagedTable, found: RowDigest) -> bool:
+        """Note a table: as one of the segment, or its fault."""
+        if str(found) == one.digest:
+            self.tables.append(one)
+            return True
+        self.faults[one.name] = f"its rows have digest {found}, not {one.digest}"
+        return False
+
+
+def imaged_columns(table: Table, wanted: Sequence[str] | None = None) -> tuple[tuple[Column, ...], dict[str, str]]:
+    """The columns of a stored table that a segment holds, and those that it leaves out, with reasons.
+
+    Args:
+        wanted: names; all if None. The chunk columns always come along.
+    """
+    lowered = None if wanted is None else {name.lower() for name in wanted} | {"chunkid", "subchunkid"}
+    held, left = [], {}
+    for column in table:
+        if column.type.is_blob:
+            left[column.name] = NO_BLOBS
+        elif lowered is not None and column.name.lower() not in lowered:
+            left[column.name] = NOT_ASKED
+        else:
+            held.append(column)
+    return tuple(held), left
+
+
+def build_segment(connection: Connection, data: ServerFiles, folder: SegmentFolder, order: ColumnsOrder) -> MadeColumns:
+    """Write the segment of an order; the session is in the tables' database, and may flush.
+
+    Raises:
+        ClusterError: the server does not answer, or the disk is full.
+    """
+    columns, left_out = imaged_columns(order.table, order.columns)
+    tables = sorted(order.tables, key=lambda one: (one.chunk, one.part))
+    rows = _read(connection, data, replace(order, tables=tuple(tables)), columns)
+    firsts = np.cumsum([0, *(one.rows for one in rows.tables)]).tolist()
+    pieces = tuple(
+        Piece(one.chunk, one.part, first, one.rows, one.digest) for one, first in zip(rows.tables, firsts, strict=False)
+    )
+    if not pieces:
+        return MadeColumns("", 0, 0, rows.faults)
+    nothing = BlockFigures.of((), len(columns))
+    index = SegmentIndex(order.base, order.is_overlap, columns, left_out, pieces, (), nothing)
+    path = folder.new_path(order.base, is_overlap=order.is_overlap)
+    batches = _unpacked(rows, order.table, columns) if rows.records else _sorted_batches(rows.batches)
+    made = write_segment(path, index, list(batches))
+    return MadeColumns(str(path), made.rows, path.stat().st_size, rows.faults)
+
+
+def _read(connection: Connection, data: ServerFiles, order: ColumnsOrder, columns: Sequence[Column]) -> _Rows:
+    """The rows of the tables; one that cannot be read does not hide the others."""
+    rows = _Rows()
+    present = [one for one in order.tables if data.data_file(order.database, one.name).exists()]
+    if order.table.has_blob or not RecordLayout.is_packable(order.table):
+        _each(order.tables, rows, lambda one: _selected(connection, order.table, one, columns, rows))
+    elif len(present) < len(order.tables):
+        _each(order.tables, rows, lambda one: _copied(connection, data, order, one, rows))
+    else:
+        _from_files(connection, data, order, rows)
+    return rows
+
+
+def _each(tables: Sequence[ImagedTable], rows: _Rows, read: object) -> None:
+    assert callable(read)
+    for one in tables:
+        try:
+            read(one)
+        except (ClusterError, UserError) as error:
+            if is_passing(error):
+                raise
+            rows.faults[one.name] = error.what
+
+
+def _from_files(connection: Connection, data: ServerFiles, order: ColumnsOrder, rows: _Rows) -> None:
+    names = [one.name for one in order.tables]
+    if not names:
+        return
+    try:
+        connection.execute("FLUSH TABLES " + ", ".join(map(quote_name, names)))
+        _take_files(data, order, rows)
+    except (ClusterError, UserError) as error:
+        if is_passing(error) or len(names) == 1:
+            if is_passing(error):
+                raise
+            rows.faults[names[0]] = error.what
+            return
+        rows.records, rows.tables, rows.faults = [], [], {}
+        for one in order.tables:
+            _from_files(connection, data, replace(order, tables=(one,)), part := _Rows())
+            rows.records += part.records
+            rows.tables += part.tables
+            rows.faults |= part.faults
+
+
+def _take_files(data: ServerFiles, order: ColumnsOrder, rows: _Rows) -> None:
+    layout, waiting = RecordLayout.of(order.table), iter(order.tables)
+    files = [data.data_file(order.database, one.name) for one in order.tables]
+    for group in record_groups(files, layout):
+        for records, found in zip(group.each, group.digests(len(layout.slots)), strict=True):
+            if rows.is_right(next(waiting), found):
+                rows.records.append(live_records(records, layout))
+
+
+def _copied(connection: Connection, data: ServerFiles, order: ColumnsOrder, one: ImagedTable, rows: _Rows) -> None:
+    """By way of a table of fixed records, which the server fills."""
+    layout = RecordLayout.of(order.table)
+    with scratch_table(connection, data, order.table) as scratch:
+        connection.execute(f"INSERT INTO {scratch.name} SELECT * FROM {quote_name(one.name)}")
+        scratch.close(connection)
+        live = live_records(mapped_records(scratch.data, layout), layout)
+        records = np.array(live.view(f"V{layout.length}")).view(layout.dtype) if len(live) else live
+    if rows.is_right(one, digest_records(records, layout)):
+        rows.records.append(records)
+
+
+def _selected(connection: Connection, table: Table, one: ImagedTable, columns: Sequence[Column], rows: _Rows) -> None:
+    """Through the server: all columns for the digest, some of them kept."""
+    names = [column.name for column in columns]
+    total = RowDigest()
+    kept = [pa.schema([(column.name, column.type.arrow) for column in columns]).empty_table()]
+    for batch in select_batches(connection, table, one.name):
+        total += digest(batch, table.columns)
+        kept.append(pa.Table.from_batches([batch.select(names)]))
+    if rows.is_right(one, total):
+        rows.batches.append(pa.concat_tables(kept))
+
+
+def _unpacked(rows: _Rows, table: Table, columns: Sequence[Column]) -> Iterator[pa.RecordBatch]:
+    """Records of all tables as batches, sorted by sub-chunk within each table."""
+    layout = RecordLayout.of(table)
+    by_name = {slot.name: slot for slot in layout.slots}
+    slots = [by_name[column.name] for column in columns]
+    raw = [some.view(f"V{layout.length}") for some in rows.records if len(some)]
+    if not raw:
+        return
+    together = raw[0] if len(raw) == 1 else np.concatenate(raw)
+    order = _by_sub_chunk(rows.records, layout)
+    for start in range(0, len(together), BATCH_ROWS):
+        stop = start + BATCH_ROWS
+        some = together[start:stop] if order is None else together[order[start:stop]]
+        arrays = unpack_columns(some.view(layout.dtype), layout, slots)
+        yield pa.RecordBatch.from_arrays(arrays, names=[column.name for column in columns])
+
+
+def _by_sub_chunk(records: Sequence[Records], layout: RecordLayout) -> RowIndexes | None:
+    """The rows of all tables in their order; None where they have it already."""
+    slot = next((one for one in layout.slots if one.name.lower() == SUB_CHUNK_COLUMN.lower()), None)
+    if slot is None:
+        return None
+    numbers = np.concatenate([slot.target(some) for some in records])
+    tables = np.repeat(np.arange(len(records)), [len(some) for some in records])
+    is_sorted = (numbers[1:] >= numbers[:-1]) | (tables[1:] > tables[:-1])
+    return None if is_sorted.all() else np.lexsort((numbers, tables))
+
+
+def _sorted_batches(tables: Sequence[pa.Table]) -> Iterator[pa.RecordBatch]:
+    placed = [_sorted(table) for table in tables]
+    yield from pa.concat_tables(placed).combine_chunks().to_batches(max_chunksize=BATCH_ROWS)
+
+
+def _sorted(table: pa.Table) -> pa.Table:
+    place = next((i for i, name in enumerate(table.schema.names) if name.lower() == SUB_CHUNK_COLUMN.lower()), None)
+    if place is None or not table.num_rows:
+        return table
+    numbers = table.column(place).to_numpy()
+    return table.take(pa.array(np.argsort(numbers, kind="stable")))
