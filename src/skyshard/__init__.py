@@ -147,10 +147,10 @@ if TYPE_CHECKING:
     from skyshard.releases.origin.where_from import RowOrigin as RowOrigin
     from skyshard.releases.origin.where_from import RowOrigins as RowOrigins
     from skyshard.releases.quality.database_quality import DatabaseQuality as DatabaseQuality
-    from skyshard.replicate.column_images import ColumnImages as ColumnImages
-    from skyshard.replicate.column_images import TableImages as TableImages
     from skyshard.replicate.explain import ChunkExplanation as ChunkExplanation
     from skyshard.replicate.health import ReplicaStatus as ReplicaStatus
+    from skyshard.replicate.image_work import ColumnImages as ColumnImages
+    from skyshard.replicate.image_work import TableImages as TableImages
     from skyshard.replicate.job_plans import JobPlan as JobPlan
     from skyshard.replicate.jobs import JobReport as JobReport
     from skyshard.replicate.repair import LostRows as LostRows
@@ -184,8 +184,8 @@ else:
             "Rebuilt": "backup.rebuild",
             "Restored": "backup.restore",
             "CalibrationRun": "scenarios.calibration_run",
-            "ColumnImages": "replicate.column_images",
-            "TableImages": "replicate.column_images",
+            "ColumnImages": "replicate.image_work",
+            "TableImages": "replicate.image_work",
             "Cluster": "cluster.cluster",
             "ClusterFile": "catalog.cluster_file",
             "ClusterError": "basics.errors",

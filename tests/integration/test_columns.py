@@ -16,7 +16,7 @@ from skyshard.cli.app import app
 from skyshard.columns.node_columns import NodeColumns, NodeParts, read_images
 from skyshard.columns.segment_file import Segment
 from skyshard.columns.segment_folder import SegmentFolder
-from skyshard.replicate.column_images import ColumnImages
+from skyshard.replicate.image_work import ColumnImages
 from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration
@@ -178,3 +178,50 @@ def test_the_commands_say_what_there_is(testbed: Testbed, sky: Path) -> None:
     assert {one["table"] for one in json.loads(shown.stdout)["tables"]} == {"Object", "Source"}
     assert CliRunner().invoke(app, ["columns", "drop", DATABASE, *where]).exit_code == 0
     assert isinstance(CliRunner().invoke(app, ["columns", "status", "nobody", *where]).exception, UserError)
+
+
+@pytest.mark.parametrize("way", ["build", "repair"])
+def test_damage_is_found_set_aside_and_mended(testbed: Testbed, sky: Path, way: str) -> None:
+    """A truncated file, one with other bytes, and one of other rows: found by verify, named, out of use, made again."""
+    testbed.columns.build(DATABASE)
+    paths = files(testbed)
+    cut, changed, other = paths[0], paths[1], paths[2]
+    cut.write_bytes(cut.read_bytes()[:-200])
+    _flip(changed)
+    _say_another_digest(other)
+    (found,) = testbed.replicas.verify(DATABASE)
+    assert found.images == len(paths)
+    assert {name.partition(": ")[2] for name in found.image_faults} == {str(cut), str(changed), str(other)}
+    assert found.faults == [], "rows are as they were"
+    assert not found.is_good
+    assert set(files(testbed)) == set(paths) - {cut, changed, other}
+    (again,) = testbed.replicas.verify(DATABASE)
+    assert len(again.image_faults) == 3, "until they are made again"
+    if way == "build":
+        testbed.columns.build(DATABASE)
+    else:
+        (done,) = testbed.replicas.repair(DATABASE)
+        assert done.images > 0
+    assert missing(testbed.columns.status(DATABASE)) == 0
+    (last,) = testbed.replicas.verify(DATABASE)
+    assert (last.image_faults, last.images) == ({}, len(paths))
+    assert rows_by_images(testbed, "Object", OBJECT) == rows_by_query(testbed, "Object", OBJECT)
+
+
+def _flip(path: Path) -> None:
+    """One bit of a value, in a new file: the old one may be mapped."""
+    opened = Segment.open(path)
+    (buffer,) = opened.batches[0].column(0).buffers()[1:2]
+    content = bytearray(path.read_bytes())
+    content[buffer.address - opened.address] ^= 1
+    path.unlink()
+    path.write_bytes(content)
+
+
+def _say_another_digest(path: Path) -> None:
+    """A segment whose rows the registry does not know, whole in itself but for that."""
+    index = Segment.open(path).index
+    old = index.pieces[0].digest
+    content = path.read_bytes().replace(old.encode(), old[:-4].encode() + b"0000")
+    path.unlink()
+    path.write_bytes(content)

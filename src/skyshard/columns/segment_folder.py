@@ -14,6 +14,7 @@ from skyshard.columns.segment_file import ENDING, OPEN_SEGMENTS, Segment
 from skyshard.columns.segment_index import Piece, SegmentIndex, UnreadableSegment
 
 FOLDER = "columns"
+ASIDE = ".damaged"
 
 
 def columns_folder(data: Path) -> Path:
@@ -44,6 +45,16 @@ class SegmentFolder:
         """The files of segments, of one table or all, sorted; without drafts."""
         return sorted(self.path.glob(f"{table or '*'}/*{ENDING}"))
 
+    def aside(self) -> list[Path]:
+        """The files that were set aside as damaged: nobody reads rows of them."""
+        return sorted(self.path.glob(f"*/*{ASIDE}"))
+
+    def set_aside(self, paths: Collection[Path]) -> None:
+        """Take segments out of use; those that are gone are passed over."""
+        for path in paths:
+            with suppress(FileNotFoundError):
+                path.rename(path.with_suffix(ASIDE))
+
     def segments(self, table: str = "") -> tuple[list[Segment], dict[Path, str]]:
         """The segments that can be read, and the files that cannot, each with its reason."""
         found, unreadable = [], {}
@@ -59,9 +70,13 @@ class SegmentFolder:
         kind = "overlap" if is_overlap else "rows"
         return self.path / table / f"{kind}-{uuid.uuid4().hex[:16]}{ENDING}"
 
+    def remove_drafts(self) -> None:
+        """Remove what killed builds left half written; nobody writes meanwhile."""
+        self.remove([*self.path.glob(f"*/.*{ENDING}.*.tmp")])
+
     def remove(self, paths: Collection[Path]) -> None:
-        """Remove files, drafts of killed builds, and folders that are empty then; nobody writes meanwhile."""
-        for path in (*paths, *self.path.glob(f"*/.*{ENDING}.*.tmp")):
+        """Remove files, and folders that are empty then; those that are not there are passed over."""
+        for path in paths:
             path.unlink(missing_ok=True)
         for folder in (*self.path.glob("*"), self.path, self.path.parent):
             with suppress(OSError):

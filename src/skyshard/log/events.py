@@ -198,6 +198,9 @@ TABLES_SWEPT = _kind(
 )
 REPLICA_BAD = _kind(_N, logging.WARNING, "replica_bad", "{table} is bad, queries leave it: {error}")
 REPLICA_GOOD_AGAIN = _kind(_N, logging.INFO, "replica_good_again", "{table} is good again")
+IMAGES_BAD = _kind(
+    _N, logging.WARNING, "images_bad", "column images {file} are out of use, their rows are read instead: {error}"
+)
 REPLICA_LOST = _kind(_N, logging.ERROR, "replica_lost", "{table} is lost: no node has its {rows} rows any more")
 CHUNKS_CAME = _kind(_N, logging.INFO, "chunks_came", "{chunks} chunks came from other nodes, job {job}")
 CHUNKS_LEFT = _kind(_N, logging.INFO, "chunks_left", "{chunks} chunks are read on other nodes now, job {job}")

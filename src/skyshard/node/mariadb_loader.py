@@ -159,6 +159,12 @@ class MariaDBLoader:
     def segment_faults(self, paths: Sequence[str]) -> dict[str, str]:
         return read_segments(paths)
 
+    def set_segments_aside(self, database: str, paths: Sequence[str]) -> None:
+        self._segments(database).set_aside([Path(path) for path in paths])
+
+    def drop_drafts(self, database: str) -> None:
+        self._segments(database).remove_drafts()
+
     def drop_segments(self, database: str, paths: Sequence[str] | None = None) -> None:
         if paths is None:
             self._segments(database).remove_all()

@@ -214,9 +214,10 @@ class MadeColumns:
 
 @dataclass(frozen=True, slots=True)
 class SegmentFacts:
-    """A segment as a node has it; only path, bytes and fault say something where it cannot be read."""
+    """A segment as a node has it; there is no index where it cannot be read."""
 
     path: str
+    table: str
     bytes: int
     fault: str = ""
     index: SegmentIndex | None = None

@@ -165,13 +165,21 @@ class NodeLoader(Protocol):
         ...
 
     def segments(self, database: str) -> list[SegmentFacts]:
-        """The segments of a database, sorted by path."""
+        """The segments of a database, sorted by path, also those that were set aside."""
         ...
 
     def segment_faults(self, paths: Sequence[str]) -> dict[str, str]:
         """Read segments whole: path → what is wrong, for those that are not as they were written."""
         ...
 
+    def set_segments_aside(self, database: str, paths: Sequence[str]) -> None:
+        """Take segments out of use; ``segments`` goes on to name them."""
+        ...
+
     def drop_segments(self, database: str, paths: Sequence[str] | None = None) -> None:
-        """Remove segments of a database, or all of it, and drafts; nobody makes columns of it meanwhile."""
+        """Remove segments of a database, or all of it; those that are not there are passed over."""
+        ...
+
+    def drop_drafts(self, database: str) -> None:
+        """Remove what killed calls of ``make_columns`` left; nobody makes columns of the database meanwhile."""
         ...

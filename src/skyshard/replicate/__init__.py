@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 from skyshard.basics.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from skyshard.replicate.column_images import ColumnImages as ColumnImages
-    from skyshard.replicate.column_images import TableImages as TableImages
     from skyshard.replicate.column_images import build_images as build_images
     from skyshard.replicate.column_images import drop_images as drop_images
     from skyshard.replicate.column_images import image_status as image_status
+    from skyshard.replicate.column_images import mend_images as mend_images
     from skyshard.replicate.doubt_keeper import DoubtKeeper as DoubtKeeper
     from skyshard.replicate.explain import ChunkExplanation as ChunkExplanation
     from skyshard.replicate.explain import explain_chunk as explain_chunk
     from skyshard.replicate.filled_nodes import Filled as Filled
     from skyshard.replicate.filled_nodes import fill_node as fill_node
     from skyshard.replicate.health import ReplicaStatus as ReplicaStatus
+    from skyshard.replicate.image_work import ColumnImages as ColumnImages
+    from skyshard.replicate.image_work import TableImages as TableImages
     from skyshard.replicate.job_plans import JobPlan as JobPlan
     from skyshard.replicate.job_plans import make_drain_plan as make_drain_plan
     from skyshard.replicate.job_plans import make_even_plan as make_even_plan
@@ -51,11 +52,12 @@ else:
         __name__,
         {
             "ChunkExplanation": "explain",
-            "ColumnImages": "column_images",
-            "TableImages": "column_images",
+            "ColumnImages": "image_work",
+            "TableImages": "image_work",
             "build_images": "column_images",
             "drop_images": "column_images",
             "image_status": "column_images",
+            "mend_images": "column_images",
             "DoubtKeeper": "doubt_keeper",
             "explain_chunk": "explain",
             "Filled": "filled_nodes",

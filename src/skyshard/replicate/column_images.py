@@ -1,4 +1,4 @@
-"""Column images of whole databases: made for the replicas that have none, dropped, counted.
+"""Column images of whole databases: made for the replicas that have none, dropped, counted, made again where damaged.
 
 Rules: a segment is written whole or not at all, so a build that is killed is run again and goes on where it was. What
 no good replica is behind any more is removed. Regular tables have no images: they are whole on every node, and small.
@@ -6,86 +6,28 @@ no good replica is behind any more is removed. Regular tables have no images: th
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterator, Sequence
 
 from skyshard.basics.errors import ClusterError, UserError
-from skyshard.basics.progress import Progress, Watcher, unwatched
-from skyshard.catalog.ddl import stored_table
-from skyshard.catalog.schema import Table
+from skyshard.basics.progress import Watcher, unwatched
 from skyshard.columns.segment_folder import columns_folder
-from skyshard.columns.segment_index import Piece, SegmentIndex
-from skyshard.node.columns.build_segment import NO_BLOBS, imaged_columns
+from skyshard.node.columns.build_segment import NO_BLOBS, NOT_ASKED
+from skyshard.node.columns.column_orders import column_orders, row_bytes
 from skyshard.node.host_files import HostFiles
-from skyshard.node.messages import ColumnsOrder, ImagedTable, MadeColumns, SegmentFacts
+from skyshard.node.messages import ColumnsOrder, SegmentFacts
 from skyshard.node.node_loader import NodeLoader
-from skyshard.node.read.byte_batches import by_bytes
-from skyshard.registry.stored.lifecycle import ReplicaState
 from skyshard.registry.stored.records import Replica
-from skyshard.replicate.place import NodePlace, ReplicaPlace
-from skyshard.rowimage.record import RecordLayout
+from skyshard.replicate.image_work import ColumnImages, ImageWork, Kind, NodeWork, OnNode, TableImages, Wanted
+from skyshard.replicate.place import ReplicaPlace
 
-STAGE = "column images"
-SEGMENT_BYTES = 128 << 20
-"""Of rows that go into one segment; a larger chunk table has one of its own."""
-SEGMENT_TABLES = 4096
-_BYTES_A_BLOB_ROW = 512
 _KEPT_SHARE = 0.5
 """A segment of which less than this share of rows is valid is removed, and what was valid is made again."""
-Kind = tuple[str, bool]
-"""A table of the catalog, and whether its overlap tables are meant."""
-
-
-@dataclass(frozen=True, slots=True)
-class TableImages:
-    """What a node has of one kind of table."""
-
-    node: str
-    table: str
-    is_overlap: bool
-    tables: int
-    """Good replicas there are."""
-    imaged: int
-    """Of these, with a valid image of all columns that can have one, or of those that were asked for."""
-    rows: int
-    """In valid images."""
-    bytes: int
-    """Of the files."""
-    segments: int
-    stale: int
-    """Segments that hold something which no good replica is behind."""
-    left_out: Mapping[str, str]
-    """Columns that are not in all of them, and why."""
-
-
-@dataclass(slots=True)
-class ColumnImages:
-    """What a build, a drop or a look at a database's images has come to."""
-
-    database: str
-    tables: list[TableImages] = field(default_factory=list)
-    made: int = 0
-    """Images of chunk tables that were written now."""
-    rows: int = 0
-    bytes: int = 0
-    """Of the files written now."""
-    removed: int = 0
-    """Segments that were removed: stale, damaged, or no longer wanted."""
-    faults: dict[str, str] = field(default_factory=dict)
-    """``node: table or file`` that has no image or is damaged, and why."""
-    unread: dict[str, str] = field(default_factory=dict)
-    """Nodes that did not answer, and why."""
-    elapsed_s: float = 0.0
 
 
 def image_status(place: ReplicaPlace, database: str) -> ColumnImages:
     """What images there are of a database, by its stored name; changes nothing."""
-    return _Work(place, database, None, unwatched).run(_look)
+    return ImageWork(place, database, None, unwatched).run(_look)
 
 
 def drop_images(place: ReplicaPlace, database: str) -> ColumnImages:
@@ -95,7 +37,7 @@ def drop_images(place: ReplicaPlace, database: str) -> ColumnImages:
         ClusterError: an ingest of it, or what else changes its tables, is under way (retryable).
     """
     with place.registry.ingesting(database):
-        return _Work(place, database, None, unwatched).run(_drop)
+        return ImageWork(place, database, None, unwatched).run(_drop)
 
 
 def build_images(
@@ -119,12 +61,39 @@ def build_images(
     """
     with place.registry.ingesting(database):
         wanted = _wanted(place, database, tables, columns)
-        return _Work(place, database, wanted, watcher).run(_build)
+        return ImageWork(place, database, wanted, watcher).run(_build)
 
 
-def _wanted(
-    place: ReplicaPlace, database: str, tables: Sequence[str], columns: Sequence[str]
-) -> dict[str, tuple[str, ...] | None]:
+def mend_images(place: ReplicaPlace, database: str, *, watcher: Watcher = unwatched) -> ColumnImages | None:
+    """Make images again in the place of segments that are damaged, with the columns that they had; None for none.
+
+    Raises:
+        ClusterError: an ingest of it is under way (retryable), or a node's disk has not the room.
+    """
+    with place.registry.ingesting(database):
+        look = ImageWork(place, database, None, unwatched)
+        damaged: set[str] = set()
+        held: dict[str, set[str] | None] = {}
+        look.run((lambda on: _note_damaged(on, damaged, held),))
+        if not damaged:
+            return None
+        wanted = {name: None if (found := held.get(name)) is None else tuple(sorted(found)) for name in damaged}
+        return ImageWork(place, database, wanted, watcher).run(_build)
+
+
+def _note_damaged(on: OnNode, damaged: set[str], held: dict[str, set[str] | None]) -> None:
+    """The tables that have damaged segments, and the columns of all their segments; None for all that there can be."""
+    for one in on.segments():
+        with on.work.lock:
+            if one.fault and one.table in on.work.definitions:
+                damaged.add(one.table)
+            if one.index is not None and NOT_ASKED not in one.index.left_out.values():
+                held[one.table] = None
+            elif one.index is not None and (known := held.setdefault(one.table, set())) is not None:
+                known |= {column.name for column in one.index.columns}
+
+
+def _wanted(place: ReplicaPlace, database: str, tables: Sequence[str], columns: Sequence[str]) -> Wanted:
     """The tables to build, with the columns of each; None for all."""
     definitions = place.registry.databases.table_definitions(database)
     for name in tables:
@@ -147,122 +116,13 @@ def _wanted(
     return {name: names for name, names in found.items() if names}
 
 
-class _Work:
-    """One run over the nodes of a database, side by side; a node that does not answer hides no other."""
-
-    def __init__(
-        self,
-        place: ReplicaPlace,
-        database: str,
-        wanted: Mapping[str, tuple[str, ...] | None] | None,
-        watcher: Watcher,
-    ) -> None:
-        self.place = place
-        self.database = database
-        self.wanted = wanted
-        self.definitions = place.registry.databases.table_definitions(database)
-        self.done = ColumnImages(place.registry.published.names().shown(database))
-        self.lock = threading.Lock()
-        self._watcher = watcher
-        self._total = self._ended = 0
-        self._begun_s = time.monotonic()
-
-    def run(self, work: NodeWork) -> ColumnImages:
-        replicas: dict[str, list[Replica]] = {node: [] for node in self.place.nodes}
-        for one in self.place.registry.replicas.all(self.database):
-            if one.chunk >= 0 and one.state is ReplicaState.GOOD:
-                replicas.setdefault(one.node, []).append(one)
-        nodes = list(self.place.nodes)
-        prepared = [OnNode(self, node, replicas[node]) for node in nodes]
-        for stage in work:
-            with ThreadPoolExecutor(max(1, len(nodes)), "columns") as pool:
-                list(pool.map(partial(self._try, stage), prepared))
-        self.done.tables.sort(key=lambda one: (one.table, one.is_overlap, one.node))
-        self.done.elapsed_s = time.monotonic() - self._begun_s
-        return self.done
-
-    def _try(self, stage: NodeStage, one: OnNode) -> None:
-        if one.node in self.done.unread:
-            return
-        try:
-            stage(one)
-        except ClusterError as error:
-            if not error.retryable:
-                raise
-            with self.lock:
-                self.done.unread[one.node] = str(error)
-
-    def table(self, kind: Kind) -> Table:
-        return stored_table(*self.definitions[kind[0]], overlap=kind[1])
-
-    def columns(self, kind: Kind) -> tuple[str, ...]:
-        """The columns that an image of a table has to hold to be one."""
-        wanted = None if self.wanted is None else self.wanted.get(kind[0])
-        return tuple(column.name for column in imaged_columns(self.table(kind), wanted)[0])
-
-    def expect(self, tables: int) -> None:
-        with self.lock:
-            self._total += tables
-
-    def made(self, node: str, order: ColumnsOrder, made: MadeColumns) -> None:
-        with self.lock:
-            self.done.made += len(order.tables) - len(made.faults)
-            self.done.rows, self.done.bytes = self.done.rows + made.rows, self.done.bytes + made.bytes
-            self.done.faults |= {f"{node}: {name}": why for name, why in made.faults.items()}
-            self._ended += len(order.tables)
-            elapsed_s = time.monotonic() - self._begun_s
-            self._watcher(Progress(STAGE, self._ended, self._total, self.done.rows, self.done.bytes, elapsed_s))
-
-
-class OnNode:
-    """One node: the good replicas that it has, and the segments that are there."""
-
-    def __init__(self, work: _Work, node: str, replicas: Sequence[Replica]) -> None:
-        self.work = work
-        self.node = node
-        self.digests = {(*one.target, one.part): one.digest for one in replicas}
-        self.replicas = replicas
-        self.orders: list[ColumnsOrder] = []
-        self.obsolete: list[str] = []
-        """Segments that go when what they are replaced by is there."""
-
-    @property
-    def at(self) -> NodePlace:
-        return self.work.place.node(self.node)
-
-    def segments(self) -> list[SegmentFacts]:
-        return self.at.loader.call(NodeLoader.segments, self.work.database).result()
-
-    def drop(self, paths: Sequence[str] | None) -> None:
-        self.at.loader.call(NodeLoader.drop_segments, self.work.database, paths).result()
-
-    def valid(self, index: SegmentIndex) -> list[Piece]:
-        """The pieces of a segment that a good replica is behind."""
-        key = (index.table, index.is_overlap)
-        return [one for one in index.pieces if self.digests.get((key[0], one.chunk, key[1], one.part)) == one.digest]
-
-    def holds(self, index: SegmentIndex) -> bool:
-        """Whether a segment has the columns that are asked for."""
-        kind = (index.table, index.is_overlap)
-        return index.table in self.work.definitions and index.holds(self.work.table(kind), self.work.columns(kind))
-
-    def faulty(self, found: Sequence[SegmentFacts]) -> None:
-        with self.work.lock:
-            self.work.done.faults |= {f"{self.node}: {one.path}": one.fault for one in found if one.fault}
-
-
-NodeStage = Callable[[OnNode], None]
-NodeWork = tuple[NodeStage, ...]
-"""Steps, each of which is done on every node before the next one begins."""
-
-
 def _count(on: OnNode) -> None:
     """What there is, into what the work has come to."""
     found = on.segments()
     on.faulty(found)
     by_kind: dict[Kind, list[SegmentFacts]] = defaultdict(list)
     for one in found:
-        if one.index is not None:
+        if one.index is not None and not one.fault:
             by_kind[one.index.table, one.index.is_overlap].append(one)
     replicas: dict[Kind, int] = defaultdict(int)
     for replica in on.replicas:
@@ -299,12 +159,12 @@ def _prepare(on: OnNode) -> None:
     """Which segments go, which tables lack an image; room for what is to be written."""
     have: set[tuple[str, bool, int, int]] = set()
     wanted = on.work.wanted or {}
-    on.drop([])  # drafts of builds that were killed
+    on.at.loader.call(NodeLoader.drop_drafts, on.work.database).result()
     for one in on.segments():
         index = one.index
         good = on.valid(index) if index is not None else []
         rows = sum(piece.rows for piece in good)
-        if index is None or rows < _KEPT_SHARE * index.rows or not good:
+        if one.fault or index is None or rows < _KEPT_SHARE * index.rows or not good:
             on.obsolete.append(one.path)
         elif index.table not in wanted or on.holds(index):
             have |= {(index.table, index.is_overlap, piece.chunk, piece.part) for piece in good}
@@ -316,7 +176,7 @@ def _prepare(on: OnNode) -> None:
         if one.table in wanted and (one.table, one.is_overlap, one.chunk, one.part) not in have
     ]
     on.orders = list(_orders(on, missing))
-    _require_room(on, sum(one.rows * _row_bytes(on.work.table((one.table, one.is_overlap))) for one in missing))
+    _require_room(on, sum(one.rows * row_bytes(on.work.table((one.table, one.is_overlap))) for one in missing))
     on.work.expect(len(missing))
 
 
@@ -335,24 +195,7 @@ def _orders(on: OnNode, missing: Sequence[Replica]) -> Iterator[ColumnsOrder]:
     for one in missing:
         by_kind[one.table, one.is_overlap].append(one)
     for kind, replicas in sorted(by_kind.items()):
-        yield from column_orders(on.work.database, on.work.table(kind), kind, on.work.columns(kind), replicas)
-
-
-def column_orders(
-    database: str, table: Table, kind: Kind, columns: Sequence[str], replicas: Sequence[Replica]
-) -> Iterator[ColumnsOrder]:
-    """Orders for the images of replicas of one kind on one node, a segment each, by chunk and part."""
-    width = _row_bytes(table)
-    placed = sorted(replicas, key=lambda one: (one.chunk, one.part))
-    most = SEGMENT_BYTES // SEGMENT_TABLES
-    for some in by_bytes(placed, lambda one: max(one.rows * width, most), SEGMENT_BYTES):
-        listed = tuple(ImagedTable(one.name, one.chunk, one.part, one.rows, one.digest) for one in some)
-        yield ColumnsOrder(database, kind[0], table, kind[1], tuple(columns), listed)
-
-
-def _row_bytes(table: Table) -> int:
-    """Bytes of a row in a segment, about."""
-    return _BYTES_A_BLOB_ROW if table.has_blob else RecordLayout.of(table).length
+        yield from column_orders(on.work.database, on.work.table(kind), kind[0], on.work.columns(kind), replicas)
 
 
 def _make(on: OnNode) -> None:

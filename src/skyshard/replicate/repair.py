@@ -75,6 +75,8 @@ class Repaired:
     """``node: table`` that is still to be made, and why."""
     waiting: dict[str, int] = field(default_factory=dict)
     """Nodes that do not answer, and how many replicas wait for each."""
+    images: int = 0
+    """Column images that were made in the place of damaged ones."""
     elapsed_s: float = 0.0
 
     @property

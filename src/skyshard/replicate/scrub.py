@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.basics.progress import Progress, Watcher, unwatched
-from skyshard.log.events import REPLICA_BAD, REPLICA_GOOD_AGAIN
+from skyshard.log.events import IMAGES_BAD, REPLICA_BAD, REPLICA_GOOD_AGAIN
 from skyshard.registry.catalog.replication_index import FaultyReplica, KnownReplica
 from skyshard.registry.stored.lifecycle import ReplicaState
 from skyshard.replicate.dummy_tables import dummy_faults
 from skyshard.replicate.look import Look
 from skyshard.replicate.place import ReplicaPlace
 from skyshard.replicate.scrub_batches import ScrubBatch, batches_of
+from skyshard.replicate.scrub_images import scrub_images
 from skyshard.replicate.scrub_round import begin_round, end_round
 from skyshard.replicate.throttle import TokenBucket
 
@@ -44,10 +45,14 @@ class Scrubbed:
     unread: dict[str, str] = field(default_factory=dict)
     """Nodes that did not answer to the end, and why."""
     elapsed_s: float = 0.0
+    images: int = 0
+    """Segments of column images that were read."""
+    image_faults: dict[str, str] = field(default_factory=dict)
+    """``node: file`` of segments that are damaged, or of other rows than the registry says; they are out of use."""
 
     @property
     def is_good(self) -> bool:
-        return not self.faults and not self.unread
+        return not self.faults and not self.image_faults and not self.unread
 
 
 def scrub_replicas(
@@ -102,6 +107,7 @@ class _Scrub:
                 self._read(node, batch)
                 time.sleep(bucket.take(batch.bytes, time.monotonic()))
             self._read_dummies(node)
+            self._read_images(node, bucket)
         except (ClusterError, UserError) as error:
             with self._lock:
                 self.done.unread[node] = str(error)
@@ -131,6 +137,20 @@ class _Scrub:
         faults = dummy_faults(self.look, self.place.node(node).loader, node)
         with self._lock:
             self.done.faults += [_faulty(self.done.database, one, fault) for one, fault in faults.items()]
+
+    def _read_images(self, node: str, bucket: TokenBucket) -> None:
+        """Column images, in the round of their rows; what is at fault is set aside, and no query reads it."""
+        loader = self.place.node(node).loader
+        replicas = [one.replica for one in self.place.registry.replication.of_node(self.database, node)]
+        for facts, fault in scrub_images(loader, self.database, replicas):
+            time.sleep(bucket.take(facts.bytes, time.monotonic()))
+            with self._lock:
+                self.done.images += 1
+                self.done.bytes += facts.bytes
+                if fault:
+                    self.done.image_faults[f"{node}: {facts.path}"] = fault
+            if fault:
+                self.place.events.about(node=node).tell(IMAGES_BAD, file=facts.path, error=fault)
 
     def _tell(self, node: str, mended: Sequence[KnownReplica], faults: Mapping[KnownReplica, str]) -> None:
         events = self.place.events.about(node=node)

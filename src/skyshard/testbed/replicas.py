@@ -81,7 +81,8 @@ class Replicas:
         sources: Sequence[skyshard.ingest.Source | str] = (),
         watcher: Watcher = unwatched,
     ) -> list[skyshard.replicate.Repaired]:
-        """Make the replicas of one database, or of all, good again; an interrupted repair goes on.
+        """Make the replicas of one database, or of all, good again, then damaged column images; an interrupted repair
+        goes on.
 
         Args:
             rate_bytes_s: bytes a second that each node gives and gets at most, on average; 0 for as fast as it can.
@@ -98,6 +99,9 @@ class Replicas:
         done = [
             skyshard.replicate.repair_replicas(place, one, rate_bytes_s=rate_bytes_s, watcher=watcher) for one in wanted
         ]
+        for one, what in zip(wanted, done, strict=True):
+            images = skyshard.replicate.mend_images(place, one, watcher=watcher)
+            what.images = images.made if images else 0
         mended = [one for one, what in zip(wanted, done, strict=True) if what.mended]
         self._wiring.keep_records(*mended, anew=True)
         self._wiring.keep_records(*(one for one in wanted if one not in mended))  # a node whose disk is new has none

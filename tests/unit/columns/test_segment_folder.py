@@ -34,7 +34,17 @@ def test_drafts_and_empty_folders_go(tmp_path: Path) -> None:
     path.with_name(f".{path.name}.123.tmp").write_bytes(b"half")
     folder = SegmentFolder.of(data, DATABASE)
     assert folder.files() == [path]
-    folder.remove([])
+    folder.remove_drafts()
     assert [one.name for one in path.parent.iterdir()] == [path.name]
     folder.remove([path, path.with_name("gone.arrow")])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_set_aside_is_no_segment_any_more(tmp_path: Path) -> None:
+    """Queries do not see it; who repairs does."""
+    data = tmp_path / "data"
+    path = write_parts(data, [(7, 0, 3)])
+    folder = SegmentFolder.of(data, DATABASE)
+    folder.set_aside([path, path.with_name("gone.arrow")])
+    assert folder.files() == []
+    assert folder.aside() == [path.with_suffix(".damaged")]

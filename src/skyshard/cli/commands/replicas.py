@@ -133,7 +133,7 @@ def verify(
         for one in found:
             _show_scrubbed(one)
     unread = {name: why for one in found for name, why in one.unread.items()}
-    if any(one.faults for one in found):
+    if any(one.faults or one.image_faults for one in found):
         raise typer.Exit(_NOT_WHOLE)
     for name, why in unread.items():
         raise ClusterError(f"node '{name}' was not read to the end: {why}", remedy="run it again", retryable=True)
@@ -147,6 +147,10 @@ def _show_scrubbed(one: skyshard.Scrubbed) -> None:
         f"{len(one.faults)} are bad{again}"
     )
     _show_faults(one.faults)
+    for file, why in one.image_faults.items():
+        typer.echo(f"{file}: {why}; its rows are read instead")
+    if one.image_faults:
+        typer.echo(f"`skyshard columns build {one.database}`, or a repair, makes them again")
 
 
 def repair(

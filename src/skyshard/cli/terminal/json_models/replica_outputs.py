@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from skyshard.cli.terminal.json_models.output import Output
 
 
@@ -104,6 +106,10 @@ class ScrubbedOutput(Output):
     unread: dict[str, str]
     """Nodes that did not answer to the end, and why."""
     elapsed_s: float
+    images: int = 0
+    """Segments of column images that were read."""
+    image_faults: dict[str, str] = Field(default_factory=dict)
+    """By node and file: what is wrong with images, which are out of use."""
 
 
 class RepairPlanOutput(Output):
@@ -174,6 +180,8 @@ class RepairedOutput(Output):
     lost: list[LostRowsOutput]
     failed: dict[str, str]
     waiting: dict[str, int]
+    images: int = 0
+    """Column images that were made in the place of damaged ones."""
     elapsed_s: float
     dropped: DroppedRowsOutput | None = None
     """With ``--drop-lost``: what was taken out."""
