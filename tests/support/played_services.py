@@ -44,6 +44,9 @@ class PlayedAnswer:
     schema: pa.Schema
     batches: Iterator[pa.RecordBatch]
     query: str = ""
+    generation: int = 0
+    form: str = ""
+    chunks: int = 0
 
 
 @dataclass

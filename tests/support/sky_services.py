@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,8 @@ from tests.support.trouble_sky import Sky
 from skyshard.cluster.door_server import DoorServer
 from skyshard.registry.catalog.published_catalog import Catalog
 from skyshard.serve.services import EmptyServer, LaneName, Open, OpenAnswer, Services
+
+GENERATION = 1
 
 
 @dataclass
@@ -24,8 +26,11 @@ class SkyQueries:
     def lane(self, sql: str, database: str) -> LaneName:
         return "scan" if self.sky.czar.lane(sql, database) == "scan" else "interactive"
 
-    def open(self, sql: str, database: str) -> AbstractContextManager[OpenAnswer]:
-        return self.sky.czar.open(sql, database)
+    @contextlib.contextmanager
+    def open(self, sql: str, database: str) -> Iterator[OpenAnswer]:
+        with self.sky.czar.open(sql, database) as answer:
+            answer.generation = GENERATION
+            yield answer
 
     def prepare(self, sql: str, database: str) -> tuple[LaneName, Open]:
         return self.lane(sql, database), lambda: self.open(sql, database)
@@ -50,7 +55,7 @@ class SkyCatalogs:
     sky: Sky
 
     def generation(self) -> int:
-        return 1
+        return GENERATION
 
     def databases(self) -> list[str]:
         return self.sky.databases()

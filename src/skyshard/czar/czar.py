@@ -372,7 +372,10 @@ class Czar:
             return again
 
         batches = answered(typed, carry_out, plan_again, running, self._has_lost_nodes)
-        return Answer(plan.names, schema_of(typed.types), plan, running, batches, begun, planned_s)
+        return Answer(
+            plan.names, schema_of(typed.types), plan, running, batches, begun, planned_s,
+            generation=typed.generation, form=typed.form,
+        )  # fmt: skip
 
     def _meanwhile(self) -> None:
         self._meet_nodes()

@@ -15,21 +15,18 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
-import pyarrow as pa
-
-from skyshard.basics.errors import SkyshardError, UserError
+from skyshard.basics.errors import SkyshardError
 from skyshard.log.event_log import ONLY_LOGGED
 from skyshard.log.events import DOOR_FAILED
 from skyshard.serve.access import Identity
-from skyshard.serve.services import OpenAnswer, Queries
+from skyshard.serve.answer_stream import AnswerStream, Opened, said_at_once
+from skyshard.serve.open_answer import OpenAnswer
+from skyshard.serve.services import Queries
 from skyshard.serve.user_limits import Meter, Seats
 
 P = ParamSpec("P")
 T = TypeVar("T")
 INTERACTIVE_THREADS, SCAN_THREADS = 16, 8
-AHEAD = 2
-"""Batches that a thread has ready at most."""
-_END = None
 
 
 class Lanes:
@@ -87,21 +84,40 @@ class Lanes:
 
     @contextlib.asynccontextmanager
     async def answer(
-        self, sql: str, database: str = "", *, who: Identity, more_rows: int = 0
+        self,
+        sql: str,
+        database: str = "",
+        *,
+        who: Identity,
+        more_rows: int = 0,
+        opened: Opened = said_at_once,
     ) -> AsyncIterator[AnswerStream]:
         """A statement's rows as they come. Leaving it before the end cancels the query.
 
+        A look-up is planned and answered by one thread, without a hop between; a scan waits for a thread of its lane.
+
         Args:
             more_rows: so many may come beyond the quota; the caller cuts them off.
+            opened: see ``Opened``.
 
         Raises:
             SkyshardError: as of the czar, here and while reading; OverQuota: too many are answered already.
         """
-        loop = asyncio.get_running_loop()
+        stream = AnswerStream(asyncio.get_running_loop(), Meter(who.name, who.quota, more_rows), opened)
+
+        def planned() -> None:
+            try:
+                lane, open_it = self._queries.prepare(sql, database)
+                if lane == "scan":
+                    stream.moved = self._scan.submit(stream.produce, open_it)
+                    return
+            except BaseException as error:
+                stream.fail(error)
+                return
+            stream.produce(open_it)
+
         with self.seats.taken(who.name, who.quota):
-            lane, open_it = await loop.run_in_executor(self._interactive, self._queries.prepare, sql, database)
-            pool = self._scan if lane == "scan" else self._interactive
-            async with self._stream(pool, open_it, Meter(who.name, who.quota, more_rows)) as stream:
+            async with self._produced(stream, self._interactive.submit(planned)):
                 yield stream
 
     @contextlib.asynccontextmanager
@@ -147,15 +163,28 @@ class Lanes:
         meter: Meter | None = None,
     ) -> AsyncIterator[AnswerStream]:
         stream = AnswerStream(asyncio.get_running_loop(), meter)
-        produced = pool.submit(stream.produce, open_it)
+        async with self._produced(stream, pool.submit(stream.produce, open_it)):
+            yield stream
+
+    @contextlib.asynccontextmanager
+    async def _produced(self, stream: AnswerStream, produced: Future[None]) -> AsyncIterator[None]:
+        """From an answer's beginning until its thread has done all that it does for it."""
         try:
             await stream.begun
-            yield stream
+            yield
         finally:
             if stream.stop():
                 self._short.submit(self._cancel, stream.query)
-            if not produced.cancel():
-                await asyncio.shield(asyncio.wrap_future(produced))
+            if not stream.has_ended:
+                await self._left(produced)
+                if stream.moved is not None:
+                    await self._left(stream.moved)
+
+    @staticmethod
+    async def _left(work: Future[None]) -> None:
+        """Work is not begun any more, or has ended."""
+        if not work.cancel():
+            await asyncio.shield(asyncio.wrap_future(work))
 
     def _cancel(self, query: str) -> None:
         """In a thread, since whoever reads no more does not wait either."""
@@ -172,76 +201,3 @@ def _leave_once_entered(context: contextlib.AbstractContextManager[T], entered: 
     """In a thread of its own, so that it needs none of those that may be taken; nothing where it was never begun."""
     if not entered.cancelled() and entered.exception() is None:
         context.__exit__(None, None, None)
-
-
-class ReaderGone(UserError):
-    """Nobody reads on."""
-
-    def __init__(self) -> None:
-        super().__init__("the client went away before the last row")
-
-
-class AnswerStream:
-    """The rows of one answer: ``columns`` and ``schema``, then batches, by ``async for``, once."""
-
-    columns: tuple[str, ...] = ()
-    schema: pa.Schema
-    query = ""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, meter: Meter | None = None) -> None:
-        self._loop = loop
-        self._meter = meter
-        self.begun: asyncio.Future[None] = loop.create_future()
-        self._ready: asyncio.Queue[pa.RecordBatch | BaseException | None] = asyncio.Queue()
-        self._room = threading.Semaphore(AHEAD)
-        self._is_stopped = False
-        self._has_ended = False
-
-    async def __aiter__(self) -> AsyncIterator[pa.RecordBatch]:
-        while (found := await self._ready.get()) is not _END:
-            if isinstance(found, BaseException):
-                raise found
-            yield found
-            self._room.release()
-
-    def stop(self) -> bool:
-        """Nobody reads on; True if the thread has not ended yet, so that its query is to be cancelled."""
-        self._is_stopped = True
-        self._room.release()
-        return not self._has_ended and bool(self.query)
-
-    def produce(self, open_it: Callable[[], contextlib.AbstractContextManager[OpenAnswer]]) -> None:
-        """Open, read and close an answer: the work of a thread."""
-        ended: BaseException | None = _END
-        try:
-            with open_it() as answer:
-                self.columns, self.schema, self.query = answer.columns, answer.schema, answer.query
-                self._check()
-                self._loop.call_soon_threadsafe(self._begin)
-                for batch in answer.batches:
-                    if self._meter is not None:
-                        self._meter(batch)
-                    self._put(batch)
-        except BaseException as error:
-            ended = error
-        self._has_ended = True
-        self._loop.call_soon_threadsafe(self._finish, ended)
-
-    def _put(self, batch: pa.RecordBatch) -> None:
-        self._room.acquire()
-        self._check()
-        self._loop.call_soon_threadsafe(self._ready.put_nowait, batch)
-
-    def _check(self) -> None:
-        if self._is_stopped:
-            raise ReaderGone
-
-    def _begin(self) -> None:
-        if not self.begun.done():
-            self.begun.set_result(None)
-
-    def _finish(self, ended: BaseException | None) -> None:
-        if ended is not None and not self.begun.done():
-            self.begun.set_exception(ended)
-        else:
-            self._ready.put_nowait(ended)

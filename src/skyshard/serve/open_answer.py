@@ -7,6 +7,9 @@ from typing import Protocol
 
 import pyarrow as pa
 
+NO_GENERATION = -1
+"""Of rows of which nobody knows what was published when their statement was planned."""
+
 
 class OpenAnswer(Protocol):
     """An answer under way: its ``batches`` are read once, in the thread that opened it."""
@@ -20,6 +23,19 @@ class OpenAnswer(Protocol):
 
     @property
     def batches(self) -> Iterable[pa.RecordBatch]: ...
+
+    @property
+    def generation(self) -> int:
+        """The number of what was published when it was planned or ``NO_GENERATION``."""
+
+    @property
+    def form(self) -> str:
+        """Answers of one form, database and generation have the same columns of tables, whatever other numbers their
+        statements have; empty where that is not known."""
+
+    @property
+    def chunks(self) -> int:
+        """How many it reads."""
 
     @property
     def query(self) -> str:

@@ -14,7 +14,8 @@ from tests.support.played_services import PlayedQueries
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.serve.access import EVERYONE
-from skyshard.serve.lanes import AHEAD, Lanes
+from skyshard.serve.answer_stream import AHEAD
+from skyshard.serve.lanes import Lanes
 
 T = TypeVar("T")
 NUMBERS = pa.table({"n": pa.array(range(10_000))})

@@ -35,6 +35,8 @@ class AreaPlan:
     open: QueryPlan
     direct: Pull | None
     basis: Basis
+    form: str = ""
+    """See ``TypedPlan``: the statement with a mark in place of its area."""
 
     @property
     def positions(self) -> tuple[int, ...]:
@@ -65,7 +67,7 @@ class AreaPlan:
         plan = replace(
             self.open, pulls=(pull,), direct=direct, lane=lane_of([pull]), chunks=len(chunks), why=tuple(choice.why)
         )
-        return TypedPlan(plan, self.typed.types, self.typed.pulled)
+        return self.typed.of_other(plan, self.form)
 
 
 def learn_area(
@@ -83,7 +85,9 @@ def learn_area(
     direct = direct_pull(basis.bound, basis.block, basis.clauses, basis.proof, (), 0) if basis.is_direct else None
     made = AreaPlan(typed, open_plan, direct, basis)
     again = made.with_area(text.area, source) if text.area is not None else None
-    return made if again is not None and again.plan == typed.plan else None
+    if again is None or again.plan != typed.plan:
+        return None
+    return replace(made, form=text.shape) if typed.plan.is_plain else made
 
 
 def _with_region(bound: Bound, region: Region, text: str) -> Bound:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from skyshard.basics.errors import SkyshardError, UserError
 from skyshard.czar.cache.plan_cache import ShapeEntry
-from skyshard.czar.cache.statement_shapes import NUMBER_MARK, ShapeNumbers, StatementText, filled, shape_of
+from skyshard.czar.cache.statement_shapes import NUMBER_MARK, ShapeNumbers, StatementText, filled, opened, shape_of
 from skyshard.czar.plan.chunk_template import Item, Template
 from skyshard.czar.plan.query_plan import INTERACTIVE_CHUNKS, Kind, Lane, Pull, QueryPlan
 from skyshard.czar.result.typed_plan import TypedPlan
@@ -84,6 +84,8 @@ class KeyedPlan:
     director: tuple[str, str]
     pull: KeyedTemplate
     direct: KeyedTemplate | None
+    form: str
+    """See ``TypedPlan``: the statement with marks in place of its keys."""
 
     def reuse(
         self, text: StatementText, source: CatalogCache, entry: ShapeEntry
@@ -119,7 +121,7 @@ class KeyedPlan:
             direct = replace(direct, template=self.direct.with_keys(numbers), chunks=chunks)
         lane = Lane.INTERACTIVE if len(chunks) <= INTERACTIVE_CHUNKS else Lane.SCAN
         made = replace(plan, pulls=(pull,), direct=direct, chunks=len(chunks), lane=lane)
-        return TypedPlan(made, self.typed.types, self.typed.pulled)
+        return self.typed.of_other(made, self.form)
 
 
 def learn_keys(
@@ -151,7 +153,8 @@ def learn_keys(
     if pull is None or (plan.direct is not None and direct is None):
         return None
     (director,) = asked.directors
-    return KeyedPlan(typed, positions, director, pull, direct)
+    form = opened(text, positions) if plan.is_plain else ""
+    return KeyedPlan(typed, positions, director, pull, direct, form)
 
 
 def _other_chunk(plan: QueryPlan, asked: RecordingSource) -> int | None:

@@ -31,7 +31,7 @@ from skyshard.czar.cache.plan_cache import LearnedPlan, PlanCache
 from skyshard.czar.cache.statement_shapes import StatementText, take_text_apart
 from skyshard.czar.plan.planner import plan_statement, plan_with_basis
 from skyshard.czar.plan.query_plan import Kind, PlainColumn, QueryPlan
-from skyshard.czar.result.typed_plan import TypedPlan
+from skyshard.czar.result.typed_plan import NO_GENERATION, TypedPlan
 from skyshard.czar.result.typed_results import TypedColumn
 from skyshard.czar.sql.deep_nesting import with_room
 from skyshard.czar.sql.dialect import render
@@ -119,8 +119,10 @@ class StatementPlanner:
 
     def _typed_plan(self, sql: str, database: str) -> TypedPlan | ShowStatement:
         source, text = self._source, take_text_apart(sql)
-        if not isinstance(source, CatalogCache) or text is None:
-            return self._made(sql, database, self.now(), object())
+        if not isinstance(source, CatalogCache):
+            return self._made(sql, database, source, object())
+        if text is None:
+            return self._made(sql, database, now := source.now(), now)
         entry = self._cache.find(database, text.shape)
         if entry is None:
             first = self._made_ahead(sql, database, text, source)
@@ -185,7 +187,8 @@ class StatementPlanner:
         if isinstance(statement, ShowStatement):
             return statement
         plan, bound = self._planned(statement, database, source)
-        return TypedPlan(plan, self._types.of(plan, bound, generation))
+        number = generation.number if isinstance(generation, CatalogSnapshot) else NO_GENERATION
+        return TypedPlan(plan, self._types.of(plan, bound, generation), generation=number)
 
     def _planned(self, statement: SelectStatement, database: str, source: CatalogSource) -> tuple[QueryPlan, Bound]:
         bound = rewrite(bind(statement, source.catalog, database))

@@ -7,7 +7,7 @@ marks in place of whole numbers, or one in place of the numbers of its only ``qs
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 
 from skyshard.basics.errors import UserError
@@ -102,7 +102,7 @@ def shape_of(text: str) -> tuple[str, ShapeNumbers]:
     return _PARTS.sub(take, text), tuple(numbers)
 
 
-def filled(shape: str, numbers: Sequence[int]) -> str:
+def filled(shape: str, numbers: Sequence[int | str]) -> str:
     """The text of a shape with these numbers.
 
     >>> filled("k = \\x02 OR k = \\x02", (1, 2))
@@ -110,6 +110,15 @@ def filled(shape: str, numbers: Sequence[int]) -> str:
     """
     parts = shape.split(NUMBER_MARK)
     return "".join(part for pair in zip(parts, [*map(str, numbers), ""], strict=True) for part in pair)
+
+
+def opened(text: StatementText, positions: Collection[int]) -> str:
+    r"""The text with a mark in place of these of its numbers.
+
+    >>> opened(take_text_apart("SELECT ra FROM t WHERE k = 7 LIMIT 3"), [0])
+    'SELECT ra FROM t WHERE k = \x02 LIMIT 3'
+    """
+    return filled(text.shape, [NUMBER_MARK if place in positions else one for place, one in enumerate(text.numbers)])
 
 
 def area_text(sql: str) -> StatementText | None:

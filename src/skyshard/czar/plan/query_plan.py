@@ -118,6 +118,11 @@ class QueryPlan:
     """NOW() and its like are in it: they are the same on all servers."""
 
     @property
+    def is_plain(self) -> bool:
+        """Whether its rows are columns of tables and nothing else."""
+        return bool(self.plain) and None not in self.plain
+
+    @property
     def nodes(self) -> frozenset[str]:
         """The nodes that hold anything of its tables."""
         pulls = self.pulls if self.direct is None else (*self.pulls, self.direct)

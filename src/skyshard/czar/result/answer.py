@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from skyshard.czar.plan.query_plan import Kind, Lane, QueryPlan
 from skyshard.czar.result.query_progress import Running
+from skyshard.czar.result.typed_plan import NO_GENERATION
 from skyshard.czar.result.typed_results import TypedColumn
 
 
@@ -68,6 +69,12 @@ class ReadyAnswer:
     schema: pa.Schema
     batches: Iterable[pa.RecordBatch]
     counted: QueryStats
+    generation: int = NO_GENERATION
+    form: str = ""
+
+    @property
+    def chunks(self) -> int:
+        return self.counted.chunks
 
     @property
     def query(self) -> str:
@@ -110,7 +117,10 @@ def distinct_names(columns: tuple[str, ...]) -> list[str]:
 
 
 class Answer:
-    """An answer under way: read ``batches`` once, in bounded memory; ``running`` counts what came from the nodes."""
+    """An answer under way: read ``batches`` once, in bounded memory; ``running`` counts what came from the nodes.
+
+    ``generation`` and ``form``: as of ``TypedPlan``, of the plan by which it was begun.
+    """
 
     def __init__(
         self,
@@ -121,10 +131,14 @@ class Answer:
         batches: Iterable[pa.RecordBatch],
         begun: float,
         planned_s: float,
+        *,
+        generation: int = NO_GENERATION,
+        form: str = "",
     ) -> None:
         self.columns = columns
         self.schema = named(schema, columns)
         self.plan = plan
+        self.generation, self.form = generation, form
         self.running = running
         self._source = batches
         self._begun = begun
@@ -136,6 +150,11 @@ class Answer:
         for batch in self._source:
             self._rows += batch.num_rows
             yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks it reads."""
+        return self.plan.chunks
 
     @property
     def query(self) -> str:

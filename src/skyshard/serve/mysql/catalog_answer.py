@@ -1,37 +1,39 @@
 """One catalog statement answered to one client: definitions, then rows as the czar gives them, with back-pressure.
 
-The server that has every table empty says what the columns are, while the czar begins. Where it does not know what
-the statement calls (scisql, qserv_areaspec), it is asked about the czar's own form of it.
+The server that has every table empty says what the columns are, once for all statements that differ in keys or areas
+only. Where it does not know what the statement calls (scisql, qserv_areaspec), it is asked about the czar's own form of
+it. What is known by then is sent in one piece.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from skyshard.basics.errors import SkyshardError
+from skyshard.basics.errors import ClusterError, SkyshardError
 from skyshard.serve.access import Identity
-from skyshard.serve.lanes import AnswerStream, Lanes
+from skyshard.serve.answer_stream import FEW_ROWS, AnswerStream
+from skyshard.serve.lanes import Lanes
 from skyshard.serve.mysql.asked_for import has_limit
 from skyshard.serve.mysql.definitions import Definition, definitions_of
 from skyshard.serve.mysql.describe import Describer
 from skyshard.serve.mysql.door_sessions import StatementNow
 from skyshard.serve.mysql.errors import error_packet, is_of_names
-from skyshard.serve.mysql.packets import eof, lenenc
+from skyshard.serve.mysql.kept_definitions import MOST_TEXT, KeptDefinitions, ResultHead
+from skyshard.serve.mysql.packets import eof
 from skyshard.serve.mysql.row_packets import Piece
 from skyshard.serve.mysql.server_session import SmallResult
 from skyshard.serve.mysql.session_state import NO_LIMIT, SessionState
 from skyshard.serve.mysql.text_rows import Encode, encoded_rows
 from skyshard.serve.mysql.wire import Wire
+from skyshard.serve.open_answer import NO_GENERATION
 from skyshard.serve.services import Services
 from skyshard.serve.user_limits import OverQuota
 
-FEW_ROWS = 500
-"""So few rows are encoded on the event loop; more in a thread beside it."""
 _END = "; \t\r\n"
 RowWriter = Callable[[pa.RecordBatch, Sequence[Definition], int, Encode], Iterator[Piece]]
 """Rows of the text protocol, or of the binary one."""
@@ -39,24 +41,34 @@ RowWriter = Callable[[pa.RecordBatch, Sequence[Definition], int, Encode], Iterat
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What answering needs; ``renew`` brings the empty tables up to date, and says of which generation they are;
-    ``running`` notes a statement, of a text and a database, as long as it is answered."""
+    """What answering needs; ``renew`` brings the empty tables up to date, and says of which generation they are, as
+    ``number`` does at once; ``running`` notes a statement, of a text and a database, as long as it is answered."""
 
     services: Services
     lanes: Lanes
     describer: Describer
     renew: Callable[[], Awaitable[int]]
+    number: Callable[[], int]
+    kept: KeptDefinitions
     running: Callable[[str, str], AbstractContextManager[StatementNow]]
     who: Identity
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A catalog statement as the czar gets it, how it is described, and how its rows are written."""
+    """A catalog statement as the czar gets it, how it is described, and how its rows are written; ``is_all``: its text
+    is all that the description depends on."""
 
     text: str
     describe: Callable[[], Awaitable[SmallResult]]
     rows: RowWriter = encoded_rows
+    is_all: bool = True
+
+    def key(self, stream: AnswerStream, state: SessionState) -> Hashable:
+        """By what its definitions are kept; None where they are not."""
+        if stream.form:
+            return stream.form, state, self.rows
+        return (self.text, state) if self.is_all and len(self.text) <= MOST_TEXT else None
 
 
 async def send_catalog_answer(asking: Asking, client: Wire, statement: bytes, state: SessionState) -> None:
@@ -82,21 +94,28 @@ async def send_answer(asking: Asking, client: Wire, asked: Asked, state: Session
 
 async def _send_answer(asking: Asking, client: Wire, asked: Asked, state: SessionState, running: StatementNow) -> None:
     unanswered = client.sequence
-    number = await asking.renew()  # before the czar plans: else it might plan by what was published before that look
-    described = asyncio.ensure_future(asked.describe())
+
+    def opened(stream: AnswerStream) -> bool:
+        running.query = stream.query
+        return stream.chunks <= 1 and asking.kept.has(stream.generation, asked.key(stream, state))
+
     try:
-        async with asking.lanes.answer(limited(asked.text, state.limit), state.database, who=asking.who) as stream:
-            running.query = stream.query
-            definitions = await _definitions(asking, await described, number, asked.text, state, stream)
-            await send_rows(client, stream, definitions, state.encode(), asked.rows)
+        sql = limited(asked.text, state.limit)
+        async with asking.lanes.answer(sql, state.database, who=asking.who, opened=opened) as stream:
+            head = await _head(asking, asked, state, stream)
+            await send_rows(client, stream, head, state.encode(), asked.rows)
     except SkyshardError as problem:
-        found = await described
-        is_native = bool(found.error) and is_of_names(found.error) and client.sequence == unanswered
-        is_native = is_native and not isinstance(problem, OverQuota)
-        await client.send(found.error if is_native else error_packet(problem))
-    finally:
-        described.cancel()
-        await asyncio.gather(described, return_exceptions=True)
+        found = error_packet(problem)
+        if client.sequence == unanswered and not isinstance(problem, ClusterError | OverQuota):
+            found = await _native_error(asking, asked) or found
+        await client.send(found)
+
+
+async def _native_error(asking: Asking, asked: Asked) -> bytes:
+    """What a server says of a statement that cannot be answered, if it is about names or the language."""
+    await asking.renew()
+    found = await asked.describe()
+    return found.error if found.error and is_of_names(found.error) else b""
 
 
 def limited(sql: str, limit: int) -> str:
@@ -108,52 +127,63 @@ def limited(sql: str, limit: int) -> str:
     return sql if limit == NO_LIMIT or has_limit(sql) else f"{sql.rstrip(_END)}\nLIMIT {limit}"
 
 
-async def _definitions(
-    asking: Asking, found: SmallResult, number: int, text: str, state: SessionState, stream: AnswerStream
-) -> list[Definition]:
-    """As a server gives them for the statement, or for the czar's form of it; else made of the answer's types.
+async def _head(asking: Asking, asked: Asked, state: SessionState, stream: AnswerStream) -> ResultHead:
+    """The definitions of an answer's columns, from what is kept if possible.
 
-    ``number``: the generation before either was begun. Where something was published since, as when an alias was given
-    to another release, the answer may be of other tables than the description: then only its own types are right.
+    They are asked of tables of the very generation that the answer is of. Where something was published since, as when
+    an alias was given to another release, only the answer's own types are right.
     """
-    if await asking.renew() != number:
-        return definitions_of(stream.schema, stream.columns)
+    number, key = stream.generation, asked.key(stream, state)
+    if (kept := asking.kept.find(number, key)) is not None:
+        return kept
+    if number != NO_GENERATION and (number == asking.number() or number == await asking.renew()):
+        found = await _described(asking, asked, state, stream)
+        if found is not None and asking.number() == number:
+            head = ResultHead.of(found)
+            if key is not None:
+                asking.kept.keep(number, key, head)
+            return head
+    return ResultHead.of(definitions_of(stream.schema, stream.columns))
+
+
+async def _described(
+    asking: Asking, asked: Asked, state: SessionState, stream: AnswerStream
+) -> Sequence[Definition] | None:
+    """As a server gives them for the statement, or for the czar's form of it; None where it knows neither."""
+    found = await asked.describe()
     if len(found.columns) == len(stream.columns):
         return found.columns
-    written = await asking.lanes.call(asking.services.queries.written_out, text, state.database)
+    written = await asking.lanes.call(asking.services.queries.written_out, asked.text, state.database)
     charset = state.charset if state.charset in ("utf8mb4", "utf8", "utf8mb3") else "utf8mb4"
     found = await asking.describer.describe(written.encode(), replace(state, charset=charset))
     if len(found.columns) == len(stream.columns):
         names = [name.encode() for name in stream.columns]
         return [one.named(name) for one, name in zip(found.columns, names, strict=True)]
-    return definitions_of(stream.schema, stream.columns)
+    return None
 
 
 async def send_rows(
-    client: Wire,
-    stream: AnswerStream,
-    definitions: Sequence[Definition],
-    encode: Encode,
-    rows: RowWriter = encoded_rows,
+    client: Wire, stream: AnswerStream, head: ResultHead, encode: Encode, rows: RowWriter = encoded_rows
 ) -> None:
     """The result set: the number of columns, definitions, rows, its end; errors come out of the stream."""
-    put_head(client, definitions)
+    for payload in head.payloads:
+        client.put(payload)
+    if not stream.is_ready:
+        await client.drain()
     async for batch in stream:
-        await _send_batch(client, batch.num_rows, rows(batch, definitions, client.sequence, encode))
+        await _put_batch(client, batch.num_rows, rows(batch, head.definitions, client.sequence, encode))
+        if not stream.is_ready:
+            await client.drain()
     await client.send(eof())
 
 
-def put_head(client: Wire, definitions: Sequence[Definition]) -> None:
-    for payload in (lenenc(len(definitions)), *(one.payload() for one in definitions), eof()):
-        client.put(payload)
-
-
-async def _send_batch(client: Wire, rows: int, pieces: Iterator[Piece]) -> None:
-    """Rows, a piece at a time, each taken before the next one is made."""
+async def _put_batch(client: Wire, rows: int, pieces: Iterator[Piece]) -> None:
+    """Rows, a piece at a time; many are written in a thread, each piece taken before the next one is made."""
     if rows <= FEW_ROWS:
         for data, sequence in pieces:
-            await client.send_packets(data, sequence)
+            client.put_packets(data, sequence)
         return
     loop = asyncio.get_running_loop()
     while (piece := await loop.run_in_executor(None, next, pieces, None)) is not None:
-        await client.send_packets(*piece)
+        client.put_packets(*piece)
+        await client.drain()

@@ -16,8 +16,11 @@ from skyshard.catalog.ddl import create_table, stored_table
 from skyshard.catalog.engines import TableEngine
 from skyshard.cluster.accounts import DOOR_ACCOUNT, LISTS_ACCOUNT, USERS_ROLE
 from skyshard.db.connection import Account, Connection, Endpoint, connect, quote_name
+from skyshard.serve.open_answer import NO_GENERATION
 from skyshard.serve.services import Catalogs
 
+ATTEMPTS = 3
+"""So often the tables are made again while something is published; then the next look goes on."""
 Tables = Mapping[str, str]
 """Name → CREATE TABLE text."""
 
@@ -28,12 +31,18 @@ class EmptyTables:
     def __init__(self, endpoint: Endpoint, catalogs: Catalogs) -> None:
         self._endpoint, self._catalogs = endpoint, catalogs
         self._lock = threading.Lock()
-        self._number = -1
+        self._number = NO_GENERATION
         self._seen_s = 0.0
         self._made: dict[str, dict[str, str]] = {}
 
+    @property
+    def number(self) -> int:
+        """The registry's generation that they are of; ``NO_GENERATION`` while they are changed. Waits for nothing."""
+        return self._number
+
     def renew(self) -> int:
-        """Make them what is published now; the registry's generation that they stand for.
+        """Make them what is published now; the registry's generation that they are of, or ``NO_GENERATION`` where
+        something was published again and again meanwhile.
 
         A look that another thread began after this call did is as good as one of its own: many that ask at once look
         once, and nobody is told of what was published before they asked.
@@ -45,12 +54,20 @@ class EmptyTables:
         with self._lock:
             if self._seen_s <= asked:
                 begun = time.monotonic()
-                number = self._catalogs.generation()
-                if number != self._number:
-                    self._follow(self._wanted())
-                    self._number = number
+                self._renew(self._catalogs.generation())
                 self._seen_s = begun
             return self._number
+
+    def _renew(self, number: int) -> None:
+        """What is read of the catalogs is of this number only if it is still the registry's afterwards."""
+        for _ in range(ATTEMPTS):
+            if number == self._number:
+                return
+            self._number = NO_GENERATION
+            self._follow(self._wanted())
+            before, number = number, self._catalogs.generation()
+            if number == before:
+                self._number = number
 
     def _wanted(self) -> dict[str, Tables]:
         found: dict[str, Tables] = {}

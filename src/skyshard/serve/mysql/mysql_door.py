@@ -17,6 +17,7 @@ from skyshard.serve.lanes import Lanes
 from skyshard.serve.mysql import errors
 from skyshard.serve.mysql.door_sessions import DoorSessions
 from skyshard.serve.mysql.empty_tables import EmptyTables
+from skyshard.serve.mysql.kept_definitions import KeptDefinitions
 from skyshard.serve.mysql.login import Entrance, NotLetIn
 from skyshard.serve.mysql.packets import error, framed
 from skyshard.serve.mysql.server_session import ServerSession
@@ -69,7 +70,10 @@ class MysqlDoor:
         self._sessions = DoorSessions() if sessions is None else sessions
         self._accounts = UserAccounts(self._server.endpoint)
         self._most = most_sessions(open_files_limit())
-        self._behind = Behind(services, lanes, runs, self._sessions, self._renew, self._kill)
+        self._behind = Behind(
+            services, lanes, runs, self._sessions, self._renew, lambda: self._tables.number, KeptDefinitions(),
+            self._kill,
+        )  # fmt: skip
         self._tasks: set[asyncio.Task[None]] = set()
         self._accepting: list[asyncio.Task[None]] = []
         self._listening: socket.socket | None = None

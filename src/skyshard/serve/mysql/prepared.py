@@ -154,7 +154,7 @@ class PreparedStatements:
         statement.kinds = bound.kinds
         own = replace(state, database=statement.database)
         describe = functools.partial(self._defined, statement.text, bound.parameters, own)
-        asked = Asked(filled(statement.text, literals), describe, encoded_binary_rows)
+        asked = Asked(filled(statement.text, literals), describe, encoded_binary_rows, is_all=False)
         await send_answer(self._asking, self._client, asked, own)
 
     async def _defined(self, text: str, parameters: Sequence[Parameter], state: SessionState) -> SmallResult:

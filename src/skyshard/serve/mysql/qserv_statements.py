@@ -18,6 +18,7 @@ from skyshard.serve.mysql.catalog_answer import send_rows
 from skyshard.serve.mysql.definitions import ColumnType, Definition, definitions_of
 from skyshard.serve.mysql.describe import Describer
 from skyshard.serve.mysql.door_sessions import DoorSessions
+from skyshard.serve.mysql.kept_definitions import ResultHead
 from skyshard.serve.mysql.packets import eof, error, is_error, lenenc, ok, row
 from skyshard.serve.mysql.query_lists import (
     MOST_LISTED,
@@ -117,7 +118,7 @@ class QservStatements:
             columns = found.columns
             if len(columns) != len(stream.columns):
                 columns = definitions_of(stream.schema, stream.columns)
-            await send_rows(self._client, stream, columns, state.encode())
+            await send_rows(self._client, stream, ResultHead.of(columns), state.encode())
 
     async def _delete(self, asked: AskedFor, _: str, __: SessionState) -> None:
         past = await self._runs.known(asked.number, self._who)

@@ -22,6 +22,7 @@ from skyshard.serve.mysql.asked_for import AskedFor, Way, way_of
 from skyshard.serve.mysql.catalog_answer import Asking, send_catalog_answer
 from skyshard.serve.mysql.describe import Describer
 from skyshard.serve.mysql.door_sessions import DoorSessions
+from skyshard.serve.mysql.kept_definitions import KeptDefinitions
 from skyshard.serve.mysql.packets import Command, error, ok
 from skyshard.serve.mysql.prepared import OF_STATEMENTS, PreparedStatements
 from skyshard.serve.mysql.qserv_statements import QservStatements
@@ -45,7 +46,10 @@ class Behind:
     runs: SubmittedRuns
     sessions: DoorSessions
     renew: Callable[[], Awaitable[int]]
-    """Brings the empty tables up to date; the registry's generation that they stand for."""
+    """Brings the empty tables up to date; the registry's generation that they are of."""
+    number: Callable[[], int]
+    """That generation, as it was found last."""
+    kept: KeptDefinitions
     kill: Callable[[Identity, int, bool], Awaitable[bool]]
     """Ends what another session of a user runs, or that session; False if there is none."""
 
@@ -60,7 +64,7 @@ class Session:
         self._client, self._server, self._behind = client, server, behind
         self._describer, self._lister = Describer(socket), Describer(socket, LISTS_ACCOUNT)
         self._asking = Asking(
-            behind.services, behind.lanes, self._describer, behind.renew,
+            behind.services, behind.lanes, self._describer, behind.renew, behind.number, behind.kept,
             functools.partial(behind.sessions.running, who, thread), who,
         )  # fmt: skip
         self._qserv = QservStatements(client, behind, who, self._describer, self._lister)

@@ -14,12 +14,13 @@ import pyarrow.compute as pc
 
 from skyshard.db.charsets import codec_of
 from skyshard.serve.mysql.definitions import FLOATING_DECIMALS, ColumnType, Definition, Flag
+from skyshard.serve.mysql.packets import framed_all, row
 from skyshard.serve.mysql.row_packets import Piece, framed_rows, in_pieces, length_marks
 from skyshard.serve.number_texts import decimal_texts, double_texts, fixed_texts, float_texts
 from skyshard.serve.single_texts import double_text, float_text
 
-FEW_VALUES = 100
-"""Up to so many numbers of a column are written faster one by one: Arrow's functions take longer to be called."""
+FEW_CELLS = 200
+"""Up to so many values of a piece are written faster one by one: Arrow's functions take longer to be called."""
 _LATIN1_COLLATIONS = frozenset((5, 8, 15, 31, 47, 48, 49, 94))
 Encode = Callable[[pa.Array, Definition], pa.Array]
 """Texts of a column in UTF-8 → in the character set in which the session wants them."""
@@ -60,6 +61,8 @@ def encoded_rows(
 
 
 def _encoded(batch: pa.RecordBatch, definitions: Sequence[Definition], sequence: int, encode: Encode) -> Piece:
+    if batch.num_rows * batch.num_columns <= FEW_CELLS:
+        return _few_encoded(batch, definitions, sequence, encode)
     parts: list[pa.Array] = []
     lengths = np.zeros(batch.num_rows, np.int64)
     for column, definition in zip(batch.columns, definitions, strict=True):
@@ -68,6 +71,26 @@ def _encoded(batch: pa.RecordBatch, definitions: Sequence[Definition], sequence:
         parts += [before, pc.fill_null(texts, b"") if texts.null_count else texts]
         lengths += sizes
     return framed_rows(parts, lengths, sequence)
+
+
+def _few_encoded(batch: pa.RecordBatch, definitions: Sequence[Definition], sequence: int, encode: Encode) -> Piece:
+    """The same of a few values, one by one: Arrow's functions take longer to be called."""
+    columns = [_few_texts(column, one, encode) for column, one in zip(batch.columns, definitions, strict=True)]
+    return framed_all([row(values) for values in zip(*columns, strict=True)], sequence)
+
+
+def _few_texts(column: pa.Array, definition: Definition, encode: Encode) -> list[bytes | None]:
+    kind = column.type
+    if not definition.flags & Flag.ZEROFILL:
+        if pa.types.is_integer(kind):
+            return [None if value is None else b"%d" % value for value in column.to_pylist()]
+        if pa.types.is_floating(kind) and definition.decimals >= FLOATING_DECIMALS:
+            text = float_text if definition.type == ColumnType.FLOAT else double_text
+            return [None if value is None else text(value).encode() for value in column.to_pylist()]
+        if pa.types.is_string(kind) and encode is as_they_are:
+            return [None if value is None else value.encode() for value in column.to_pylist()]
+    found: list[bytes | None] = value_texts(column, definition, encode).to_pylist()
+    return found
 
 
 def value_texts(column: pa.Array, definition: Definition, encode: Encode = as_they_are) -> pa.Array:
@@ -109,7 +132,4 @@ def _floating(column: pa.Array, definition: Definition) -> pa.Array:
     if not is_free:
         return fixed_texts(column, definition.decimals)
     is_short = definition.type == ColumnType.FLOAT
-    if len(column) <= FEW_VALUES:
-        text = float_text if is_short else double_text
-        return pa.array([None if value is None else text(value) for value in column.to_pylist()], pa.string())
     return float_texts(column) if is_short else double_texts(column)

@@ -56,6 +56,7 @@ class Wire:
         """Of the packet that is to be sent next, when an answer is written."""
         self.last_read = 0
         """Sequence number of the packet that was read last."""
+        self._unsent: list[bytes | memoryview] = []
         writer.transport.set_write_buffer_limits(high=SENT_AHEAD_BYTES)
 
     def allow(self, most_bytes: int) -> None:
@@ -95,17 +96,19 @@ class Wire:
         await self.drain()
 
     def put(self, payload: bytes) -> None:
-        self._writer.write(framed(payload, self.sequence))
-        self.sequence = self.sequence + packets_in(len(payload)) & 0xFF
+        """Have a payload written with what is sent next."""
+        self.put_packets(framed(payload, self.sequence), self.sequence + packets_in(len(payload)))
 
-    async def send_packets(self, data: bytes | memoryview, sequence: int) -> None:
-        """Write packets that are framed; ``sequence`` is that of what comes behind them."""
-        self._writer.write(data)
-        self.sequence = sequence
-        await self.drain()
+    def put_packets(self, data: bytes | memoryview, sequence: int) -> None:
+        """The same of packets that are framed; ``sequence`` is that of what comes behind them."""
+        self._unsent.append(data)
+        self.sequence = sequence & 0xFF
 
     async def drain(self) -> None:
-        """OSError when the other end has gone."""
+        """Write all that was put, in one piece, so that the other end is woken once; OSError when it has gone."""
+        unsent, self._unsent = self._unsent, []
+        if unsent:
+            self._writer.write(unsent[0] if len(unsent) == 1 else b"".join(unsent))
         await self._writer.drain()
 
     async def command(self, payload: bytes) -> None:

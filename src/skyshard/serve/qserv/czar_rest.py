@@ -13,8 +13,9 @@ from starlette.routing import Route
 
 from skyshard.basics.errors import UserError
 from skyshard.serve import user_limits
+from skyshard.serve.answer_stream import AnswerStream
 from skyshard.serve.http.who_asks import Doorkeeper
-from skyshard.serve.lanes import AnswerStream, Lanes
+from skyshard.serve.lanes import Lanes
 from skyshard.serve.qserv.envelope import Asked, Desk, Payload, envelope
 from skyshard.serve.qserv.json_rows import answered, encoding_of
 from skyshard.serve.qserv.user_tables import UserTableRoutes

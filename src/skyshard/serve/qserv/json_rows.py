@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skyshard.basics.errors import SkyshardError, UserError
+from skyshard.serve.answer_stream import AnswerStream
 from skyshard.serve.batch_pieces import bytes_of, pieces_of
-from skyshard.serve.lanes import AnswerStream
 from skyshard.serve.number_texts import decimal_texts, double_texts, float_texts
 from skyshard.serve.single_texts import FEW_CELLS, single_text
 

@@ -23,6 +23,7 @@ from skyshard.host.atomic_files import new_file
 from skyshard.host.processes import host_id, is_there, own_name
 from skyshard.serve.access import Access, Identity, Quota, Scope
 from skyshard.serve.lanes import Lanes
+from skyshard.serve.open_answer import NO_GENERATION
 from skyshard.serve.services import OpenAnswer, Submissions
 from skyshard.serve.submitted_runs import SubmittedRuns
 from skyshard.serve.tap.jobs import OF_QUERY, Job, JobFolder, Phase
@@ -45,6 +46,9 @@ class FileRows:
     schema: pa.Schema
     batches: Iterable[pa.RecordBatch]
     query: str = ""
+    generation: int = NO_GENERATION
+    form: str = ""
+    chunks: int = 0
 
     @staticmethod
     def of(path: Path) -> OpenAnswer:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from skyshard.serve.mysql.definitions import ColumnType, Definition, Flag, definitions_of
 from skyshard.serve.mysql.packets import MOST, Reader, framed, lenenc, payloads_of, row_values
-from skyshard.serve.mysql.text_rows import as_stored, as_they_are, encoded_rows, encoding
+from skyshard.serve.mysql.text_rows import FEW_CELLS, as_stored, as_they_are, encoded_rows, encoding
 
 Values = list[list[bytes | None]]
 
@@ -95,6 +95,27 @@ def test_definitions_decide_how_a_number_is_printed() -> None:
         Definition(b"f", ColumnType.FLOAT, 12, decimals=31),
     ]
     assert sent(table, wanted)[0] == [[b"1.500", b"00042", b"256", b"0.333333"]]
+
+
+def test_few_rows_are_written_as_many_are() -> None:
+    """Each row by itself, and all of them at once: the same bytes, of all types and definitions."""
+    numbers = [0.0, -0.0, 1e20, 1e-7, 0.1, -123456789012345.6, 1e15, 1 / 3, None, 2.5]
+    table = pa.table(
+        {
+            "d": numbers, "f": pa.array(numbers, pa.float32()), "r": numbers, "i": pa.array(range(10), pa.int8()),
+            "z": pa.array(range(10), pa.int32()), "u": pa.array([2**64 - 1, None] * 5, pa.uint64()),
+            "n": pa.array([Decimal("-1.50"), None] * 5, pa.decimal128(5, 2)),
+            "t": ["zweï", None, "", "x" * 300, "∂"] * 2,
+            "b": [b"\x00\x01", None] * 5, "k": [b"\x00\x01", None] * 5, "0": pa.nulls(10),
+        }
+    )  # fmt: skip
+    wanted = definitions_of(table.schema, table.column_names)
+    wanted[2] = Definition(b"r", ColumnType.DOUBLE, 20, decimals=3)
+    wanted[4] = Definition(b"z", ColumnType.LONG, 5, flags=Flag.ZEROFILL)
+    wanted[9] = Definition(b"k", ColumnType.LONGLONG, 20)
+    many = pa.concat_tables([table] * 30).combine_chunks()
+    assert many.num_rows * many.num_columns > 10 * FEW_CELLS
+    assert sent(many, wanted)[0] == [sent(table.slice(row, 1), wanted)[0][0] for row in range(10)] * 30
 
 
 def test_texts_come_in_the_character_set_that_is_asked_for() -> None:
