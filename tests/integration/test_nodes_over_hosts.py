@@ -15,7 +15,7 @@ COUNT = "SELECT COUNT(*) AS n, SUM(objectId % 1000) AS total FROM Object WHERE r
 
 def test_a_third_host_is_added_filled_and_removed(lab: Lab) -> None:
     """Refused while it does not run; then it has what every node has, and gets new chunks."""
-    with running_site(lab, nodes=2) as site:
+    with running_site(lab, nodes=2, silence_s=15.0) as site:  # no server is silent, but some are slow
         site.skyshard("ingest", "mini", "--database", "sky", "--replicas", "2")
         before = counted(site, "sky")
         site.prepare("node3", ["node1", "node2", "node3"])

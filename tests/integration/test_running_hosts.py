@@ -46,7 +46,7 @@ def refused(work):
 @pytest.fixture(scope="module")
 def site(lab: Lab) -> Iterator[RunningSite]:
     """Two nodes; on every host all ports are shut but those that the guide for operators names, by its own rules."""
-    with running_site(lab, 2, prepare=_shut) as made:
+    with running_site(lab, 2, silence_s=15.0, prepare=_shut) as made:  # no server here is silent, but some are slow
         made.skyshard("ingest", RECIPE, "--database", "sky", "--replicas", "2")
         yield made
 
@@ -93,6 +93,9 @@ def test_what_queries_could_not_read_on_another_host_is_marked_and_only_that(sit
             for data in lost:
                 data.unlink()
         assert testbed.query("SELECT COUNT(*), 1 FROM Object", database="sky").table[0] == before[0]
+        wait_until(
+            lambda: bool(testbed.replicas.status("sky").faulty), "what the query could not read is marked", every_s=0.5
+        )
     with site.czar.network(), Testbed(site.folder) as testbed:
         faulty = testbed.replicas.status("sky").faulty
     assert {(one.table, one.node) for one in faulty} == {("Object", "node1")}

@@ -42,7 +42,8 @@ T = TypeVar("T")
 A = TypeVar("A")
 
 TASK_RETRIES = 3
-OPEN_TIMEOUT_S = 30.0
+OPEN_TIMEOUT_S = 90.0
+"""A driver imports Ray and joins it: a second where the cores are free, half a minute where they are not."""
 FRESH_TIMEOUT_S = 3.0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from skyshard.cli.terminal.plain_table import plain_table
+from skyshard.cli.terminal.plain_table import plain_blocks, plain_table
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch, Table
@@ -39,8 +39,12 @@ def show_answer(rows: Table, columns: Sequence[str], stats: QueryStats) -> None:
 
     texts = shown(rows)
     names = [_printable(name) for name in columns]
+    in_blocks = max(1, BLOCK_LINES // len(names))
     if drawn := plain_table(names, texts):
         print(drawn, _last_line(stats, len(texts)), sep="\n")
+        return
+    if drawn := plain_blocks(names, texts[:in_blocks], least=LEAST_CHARACTERS):
+        print(drawn, _last_line(stats, min(len(texts), in_blocks)), sep="\n")
         return
     from rich.console import Console
 
@@ -49,7 +53,7 @@ def show_answer(rows: Table, columns: Sequence[str], stats: QueryStats) -> None:
         _print_table(console, names, texts)
         count = len(texts)
     else:
-        count = min(len(texts), max(1, BLOCK_LINES // len(names)))
+        count = min(len(texts), in_blocks)
         _print_blocks(console, names, texts[:count])
     console.print(_last_line(stats, count), soft_wrap=True)
 

@@ -21,8 +21,9 @@ from skyshard.db.connection import is_gone
 from skyshard.registry.catalog.database_names import DatabaseGone
 
 T = TypeVar("T")
-ATTEMPTS = 3
-"""A statement is begun so often at most: compactions do not come faster than that."""
+ATTEMPTS = 10
+"""A statement is begun so often at most. With no time of grace a job that moves chunks drops tables every few seconds,
+and a statement on a busy machine may be overtaken by several of its batches."""
 
 
 def planned(prepare: Callable[[], T]) -> T:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import pyarrow as pa
 
 from skyshard.basics.lazy import lazy_module
@@ -27,6 +28,8 @@ JSON_ROWS = 10_000
 SHOWN_CHARACTERS = 60
 FEW_CELLS = 1000
 """So few cells are written one by one: ``pyarrow.compute`` takes longer to import than that."""
+PLAIN_DIGITS = (1e-4, 1e10)
+"""Floats in between are written as Arrow does by NumPy, which is imported anyway: all digits, no exponent."""
 TSV_ESCAPES = ((b"\\", b"\\\\"), (b"\t", b"\\t"), (b"\n", b"\\n"), (b"\r", b"\\r"), (b"\0", b"\\0"))
 
 
@@ -139,6 +142,11 @@ def _few_bytes(column: pa.ChunkedArray) -> list[bytes | None]:
         return list(values)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind):
         return [None if value is None else str(value).encode() for value in values]
+    if pa.types.is_float32(kind) or pa.types.is_float64(kind):
+        exact = np.float32 if pa.types.is_float32(kind) else np.float64
+        if all(not value or PLAIN_DIGITS[0] <= abs(value) < PLAIN_DIGITS[1] for value in values):
+            texts = (None if value is None else np.format_float_positional(exact(value), trim="-") for value in values)
+            return [None if text is None else text.encode() for text in texts]
     return list(_bytes(column).to_pylist())
 
 

@@ -67,7 +67,7 @@ def test_a_process_that_cannot_open_its_target_says_why() -> None:
 
 
 class Doomed(NullTarget):
-    """The first process that comes to its tenth query is killed there."""
+    """The first process that comes to its tenth query is killed there, when another one has come as far."""
 
     def __init__(self, mark: Path) -> None:
         super().__init__()
@@ -75,9 +75,16 @@ class Doomed(NullTarget):
 
     def run(self, sql: str, database: str) -> TargetAnswer:
         self.asked += 1
-        if self.asked == 10 and not self.mark.exists():
-            self.mark.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+        if self.asked == 10:
+            others = self.mark.with_name("others")
+            try:
+                self.mark.touch(exist_ok=False)
+            except FileExistsError:
+                others.touch()
+            else:
+                while not others.exists():
+                    time.sleep(0.01)
+                os.kill(os.getpid(), signal.SIGKILL)
         return super().run(sql, database)
 
 
@@ -115,7 +122,10 @@ def broken() -> NullTarget:
 
 
 def test_a_stall_shows_in_an_open_loop() -> None:
-    """Real time: a target that stops for 0.5 s at 100/s moves the 95th percentile of latency, not of service time."""
+    """Real time: a target that stops for 0.5 s at 100/s: those that were due meanwhile waited, and were served as fast.
+
+    However slow the machine is: one client cannot send them before, nor serve two at a time.
+    """
     stalled = threading.Event()
 
     class Stalls(NullTarget):
@@ -129,11 +139,12 @@ def test_a_stall_shows_in_an_open_loop() -> None:
             return super().run(sql, database)
 
     arrivals = {"loop": "open", "rate_per_s": 100, "process": "regular", "clients": 1}
-    recording = Recording()
-    ThreadDriver(Stalls(), "d", wall_clock()).run(
-        lv_schedule(lv_workload({"arrivals": arrivals, "count": 80}))[0], recording
-    )
+    recording, clock = Recording(), wall_clock()
+    begun_s = clock.now()
+    ThreadDriver(Stalls(), "d", clock).run(lv_schedule(lv_workload({"arrivals": arrivals, "count": 80}))[0], recording)
+    elapsed_s = clock.now() - begun_s
     latency = np.array([s.last_row_s - s.intended_s for s in recording.samples])
     service = np.array([s.last_row_s - s.sent_s for s in recording.samples])
     assert np.percentile(latency, 90) > 0.25
-    assert np.percentile(service, 90) < 0.25
+    assert np.mean(latency - service) > 0.15
+    assert np.sum(service) <= elapsed_s

@@ -62,7 +62,7 @@ def test_begun_again_before_the_first_row(code: int, times: int) -> None:
 def test_what_stays_gone_is_an_error() -> None:
     """A table that is lost, not replaced, is told after some attempts."""
     with pytest.raises(UserError, match="doesn't exist"):
-        list(answered(plan(), source([refusal(1146)] * 9), plan, Running("q")))
+        list(answered(plan(), source([refusal(1146)] * ATTEMPTS), plan, Running("q")))
 
 
 def test_nothing_is_asked_again_after_the_first_row() -> None:

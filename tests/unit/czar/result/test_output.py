@@ -96,7 +96,8 @@ def test_json_without_rows_is_still_json() -> None:
 
 
 TEXTS = st.text(st.sampled_from('a"\\,\n\r\t\0N '), max_size=4)
-CELLS = st.lists(st.tuples(TEXTS | st.none(), st.integers(-(2**63), 2**63 - 1) | st.none(), st.floats() | st.none()))
+FLOATS = st.floats() | st.floats(1e-5, 1e11) | st.floats(-400, 400, width=32) | st.sampled_from([0.0, -0.0, 1e-4, 1e10])
+CELLS = st.lists(st.tuples(TEXTS | st.none(), st.integers(-(2**63), 2**63 - 1) | st.none(), FLOATS | st.none()))
 
 
 @pytest.mark.parametrize("write", [write_csv, write_tsv])
@@ -108,6 +109,7 @@ def test_few_cells_are_written_as_many_are(write: Callable[..., None], monkeypat
         texts, numbers, floats = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
         columns = {"t": pa.array(texts, pa.string()), "b": pa.array(texts, pa.string()).cast(pa.binary())}
         columns |= {"n": pa.array(numbers, pa.int64()), "f": pa.array(floats, pa.float64())}
+        columns |= {"s": columns["f"].cast(pa.float32(), safe=False)}
         monkeypatch.setattr(output, "FEW_CELLS", 10**6)
         few, many = io.BytesIO(), io.BytesIO()
         write(pa.table(columns), tuple(columns), few)
