@@ -126,6 +126,52 @@ def test_node_that_dies_under_a_merge_changes_no_sum(testbed: Testbed) -> None:
     assert [column[0].as_py() for column in table.columns] == [ROWS, ROWS * (ROWS - 1) // 2, 1]
 
 
+NEAR = "SELECT COUNT(*) FROM Object a, Object b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.01"
+
+
+def is_begun(testbed: Testbed, node: str, query: str) -> bool:
+    """Whether a node has a scratch table of a query."""
+    return any(query in name for name in scratch_files(testbed, node))
+
+
+@pytest.mark.usefixtures("all_nodes")
+def test_node_that_dies_while_pairs_are_counted_changes_no_count(testbed: Testbed) -> None:
+    """kill -9 of a node that reads positions: the other replica's count, and each pair counts once."""
+    want = testbed.query(f"{NEAR} AND b.objectId + 0 >= 0", database="twice").table.column(0)[0].as_py()
+
+    name = query_name()
+
+    def kill() -> None:
+        wait_until(lambda: is_begun(testbed, "node1", name))
+        testbed.cluster.kill_server("node1")
+
+    with ThreadPoolExecutor(1) as beside, half_locked(testbed, "node1", "twice"):
+        killed = beside.submit(kill)
+        with testbed.czar.open(NEAR, "twice", query=name) as answer:
+            got = answer.table().column(0)[0].as_py()
+        killed.result()
+    assert answer.running.retried > 0
+    assert got == want > ROWS
+    testbed.cluster.start()
+    wait_until(lambda: not is_begun(testbed, "node1", name))
+
+
+def test_count_of_pairs_that_is_cancelled_stops_on_all_nodes(testbed: Testbed) -> None:
+    """While a node reads positions: it stops, and no table of them is left."""
+    name = query_name()
+
+    def cancel() -> None:
+        wait_until(lambda: is_begun(testbed, "node1", name))
+        assert testbed.czar.cancel(name)
+
+    with ThreadPoolExecutor(1) as beside, half_locked(testbed, "node1", "once"):
+        cancelled = beside.submit(cancel)
+        with pytest.raises(Cancelled), testbed.czar.open(NEAR, "once", query=name) as answer:
+            answer.table()
+        cancelled.result()
+    wait_until(lambda: not is_begun(testbed, "node1", name) and not is_begun(testbed, "node2", name))
+
+
 @pytest.mark.usefixtures("all_nodes")
 def test_dead_node_is_no_matter_where_there_is_a_replica(testbed: Testbed) -> None:
     """A node that died between two queries: sessions that waited are dead, the answer is whole."""

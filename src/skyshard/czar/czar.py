@@ -28,7 +28,7 @@ from skyshard.cluster.node import Node
 from skyshard.czar.cache.overtaken import answered, begin, planned
 from skyshard.czar.cache.plan_reuse import StatementPlanner
 from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES
-from skyshard.czar.plan.query_plan import Kind, Lane, QueryPlan
+from skyshard.czar.plan.query_plan import FEWEST_PAIR_ROWS, Kind, Lane, QueryPlan
 from skyshard.czar.result.answer import Answer, EndedStatement, QueryResult, QueryStats, schema_of
 from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_plan import PlanAhead, TypedPlan
@@ -84,7 +84,8 @@ class Czar:
     """Answers statements.
 
     ``czar_dir``: the data folder of the server ``czar``, which is on this host. Pulls that read more than ``text_rows``
-    rows travel as images; no more than ``gather_limit_bytes`` are brought together for one statement.
+    rows travel as images, pairs of near neighbours of ``pair_rows`` are counted from positions; no more than
+    ``gather_limit_bytes`` are brought together for one statement.
     ``scan_threads``: of each node's scan lane. A server may be silent for ``silence_s``. ``on_end`` is called for every
     query that :meth:`execute` has ended.
     Without ``is_short`` the rows of a single chunk are merged as those of many, which gives the same answer later.
@@ -102,6 +103,7 @@ class Czar:
         *,
         gather_limit_bytes: int = GATHER_LIMIT_BYTES,
         text_rows: int = TEXT_ROWS,
+        pair_rows: int = FEWEST_PAIR_ROWS,
         scan_threads: int | None = None,
         silence_s: float | None = None,
         on_end: Callable[[EndedStatement], None] | None = None,
@@ -138,7 +140,9 @@ class Czar:
         workers = {name: worker_of(node) for name, node in nodes.items()}
         pool = ThreadPoolExecutor(max_workers=max(NODE_CALLS, len(nodes)), thread_name_prefix="czar")
         self._node_workers = NodeWorkers(workers, pool, throttle, events, left=left)
-        self._carry_out = CarryOut(self._sessions, self._node_workers, czar_dir, text_rows, is_short, take_doubt)
+        self._carry_out = CarryOut(
+            self._sessions, self._node_workers, czar_dir, text_rows, is_short, take_doubt, pair_rows
+        )
         self._planner = StatementPlanner(source, self._types, gather_limit_bytes)
         self._lock = threading.Lock()
         self._is_swept = False

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from skyshard.czar.plan.cost_estimate import Costs, costs_of
-from skyshard.czar.plan.query_plan import QueryPlan
+from skyshard.czar.plan.pair_way import NoPairs
+from skyshard.czar.plan.query_plan import FEWEST_PAIR_ROWS, Pull, QueryPlan
 
 TEXT_LIMIT = 2000
 
@@ -36,7 +37,11 @@ class Explanation:
             examples.append(statement.of_chunk(chunks[0]) if chunks else statement.of_prototype())
         merge = plan.merge_over(names) if plan.merge else plan.statement
         rows = sum(pull.rows_read for pull in plan.pulls)
-        why = (*plan.why, *(f"'{called}' is stored as '{stored}'" for called, stored in plan.renamed))
+        why = (
+            *plan.why,
+            *(_pair_words(pull) for pull in plan.pulls if pull.pairs is not None),
+            *(f"'{called}' is stored as '{stored}'" for called, stored in plan.renamed),
+        )
         return cls(
             str(plan.kind), str(plan.lane), plan.chunks, plan.total_chunks, why, rows, tuple(examples), merge,
             plan.names, costs_of(plan),
@@ -71,6 +76,15 @@ class Explanation:
         if self.merge_statement:
             lines.append(f"{'merge' if self.chunk_statements else 'run':7} {_cut(self.merge_statement)}")
         return "\n".join(lines)
+
+
+def _pair_words(pull: Pull) -> str:
+    """How the pairs of near neighbours are counted, and why so."""
+    if isinstance(pull.pairs, NoPairs):
+        return f"pairs are found by the nodes: {pull.pairs.reason}"
+    if pull.pair_way() is None:
+        return f"pairs are found by the nodes: fewer than {FEWEST_PAIR_ROWS:,} rows are read"
+    return str(pull.pairs)
 
 
 def _cut(text: str) -> str:

@@ -18,6 +18,7 @@ from skyshard.czar.cache.plan_cache import ShapeEntry
 from skyshard.czar.cache.statement_shapes import AreaText, StatementText
 from skyshard.czar.locate.chunk_choice import choose_chunks
 from skyshard.czar.plan.chunk_template import Item, Slot, Template
+from skyshard.czar.plan.pair_way import PairWay
 from skyshard.czar.plan.planner import Basis, anchor_chunks, lane_of, rows_of
 from skyshard.czar.plan.query_plan import Pull, QueryPlan
 from skyshard.czar.plan.single_chunk import direct_pull
@@ -97,7 +98,11 @@ def _with_region(bound: Bound, region: Region, text: str) -> Bound:
 
 def _closed(pull: Pull, region: Region, chunks: tuple[int, ...], rows: int) -> Pull:
     most = len(chunks) if pull.is_single else rows
-    return replace(pull, template=_closed_template(pull.template, region), chunks=chunks, rows=most, reads=rows)
+    pairs = pull.pairs
+    if isinstance(pairs, PairWay):
+        pairs = pairs.with_texts(lambda text: close_areas(text, region))
+    template = _closed_template(pull.template, region)
+    return replace(pull, template=template, chunks=chunks, rows=most, reads=rows, pairs=pairs)
 
 
 def _closed_template(template: Template, region: Region) -> Template:

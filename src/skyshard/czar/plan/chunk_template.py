@@ -80,9 +80,15 @@ class Slot:
         own = self._named(chunk_table(name, chunk) + entry.suffix if entry else chunk_table(name, DUMMY_CHUNK))
         if self.overlap_columns is None:
             return own
+        overlap = self.overlap_of_chunk(chunk)
+        return self._union([own, overlap] if overlap else [own])
+
+    def overlap_of_chunk(self, chunk: int) -> str:
+        """Text of the table of a chunk's overlap rows in a FROM clause; empty where there are none."""
+        entry = self.table.chunks.get(chunk)
         if entry is None or not entry.overlap_rows:
-            return self._union([own])
-        return self._union([own, self._named(chunk_table(name, chunk, overlap=True) + entry.overlap_suffix)])
+            return ""
+        return self._named(chunk_table(self.table.table.name, chunk, overlap=True) + entry.overlap_suffix)
 
     def of_prototype(self) -> str:
         """The same over the empty prototypes of the czar's server."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -22,6 +22,7 @@ from skyshard.czar.locate.local_subqueries import nested_obstacle
 from skyshard.czar.locate.locality import Locality, NotLocal, prove, top_terms
 from skyshard.czar.plan.aggregate import BITS, NotMergeable
 from skyshard.czar.plan.chunk_statements import is_declared, local_steps, reads_chunk_columns
+from skyshard.czar.plan.count_pairs import pairs_of
 from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES, gather, marked_whole
 from skyshard.czar.plan.key_lists import long_lists
 from skyshard.czar.plan.query_plan import INTERACTIVE_CHUNKS, Kind, Lane, PlainColumn, Pull, QueryPlan
@@ -224,6 +225,7 @@ class _Planner:
             overlapping = [one.reference for one in proof.neighbours]
             lists = long_lists(self._bound, top_terms(block, clauses.where), choice.located, overlapping)
             pull, merge = local_steps(self._bound, block, clauses, proof, chunks, rows, lists)
+            pull = replace(pull, pairs=pairs_of(self._bound, block, clauses, proof, pull)) if proof.neighbours else pull
             has_direct = bool(merge) and is_direct(clauses)
             if has_direct and len(chunks) == 1:
                 direct = direct_pull(self._bound, block, clauses, proof, chunks, rows)

@@ -12,9 +12,14 @@ from enum import StrEnum
 
 from skyshard.catalog.schema import Column, Key
 from skyshard.czar.plan.chunk_template import MARKS, Template
+from skyshard.czar.plan.pair_way import NoPairs, PairWay
 
 INTERACTIVE_CHUNKS = 10
 """Up to this many chunks the czar asks the nodes itself."""
+
+
+FEWEST_PAIR_ROWS = 20_000
+"""Pairs of fewer rows are counted by the nodes: they are done before their positions would be here."""
 
 
 PlainColumn = tuple[str, str, str]
@@ -74,6 +79,12 @@ class Pull:
     declared: frozenset[str] = frozenset()
     is_cut: bool = False
     reads: int = 0
+    pairs: PairWay | NoPairs | None = None
+    """How its pairs of near neighbours may be counted from their positions, or why they may not."""
+
+    def pair_way(self, fewest_rows: int = FEWEST_PAIR_ROWS) -> PairWay | None:
+        """How its pairs are counted from their positions; None where the nodes count them, as fewer rows are read."""
+        return self.pairs if isinstance(self.pairs, PairWay) and self.rows_read >= fewest_rows else None
 
     @property
     def rows_read(self) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from skyshard.czar.plan.query_plan import Lane, Pull
+from skyshard.czar.plan.query_plan import FEWEST_PAIR_ROWS, Lane, Pull
 from skyshard.czar.result.overflow import DigitCount, is_longest, require_all_stored
 from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_results import (
@@ -52,13 +52,16 @@ ROW_S, CHUNK_S = 1e-7, 3e-5
 """What a row and a chunk cost on a node, roughly: enough to tell a short scan from a long one."""
 
 
-def units_of(pull: Pull, chunks: Sequence[int], threads: int = 1, most_rows: int = UNIT_ROWS[1]) -> tuple[Unit, ...]:
+def units_of(
+    pull: Pull, chunks: Sequence[int], threads: int = 1, most_rows: int = UNIT_ROWS[1], *, is_paired_here: bool = False
+) -> tuple[Unit, ...]:
     """The chunks of one node in units for so many threads; where a few rows are enough, the first units are small.
 
-    ``most_rows``: of a unit of more than one chunk.
+    ``most_rows``: of a unit of more than one chunk. ``is_paired_here``: nodes only read the rows of pairs.
     """
     tables = [slot.table.chunks for slot in pull.template.slots.values() if slot.table.layout.role.is_chunked]
-    factor = PAIR_ROWS if any(slot.overlap_columns is not None for slot in pull.template.slots.values()) else 1
+    has_pairs = any(slot.overlap_columns is not None for slot in pull.template.slots.values())
+    factor = PAIR_ROWS if has_pairs and not is_paired_here else 1
     rows = (factor * sum((table.rows_of(chunks) for table in tables), np.zeros(len(chunks), np.int64))).tolist()
     if pull.limit is None:
         low, high = (min(one, most_rows) for one in UNIT_ROWS)
@@ -84,6 +87,7 @@ class Dispatch:
         czar_dir: Path,
         text_rows: int,
         take_doubt: TakeDoubt = no_doubt,
+        pair_rows: int = FEWEST_PAIR_ROWS,
     ) -> None:
         self._running = running
         self._workers = workers
@@ -91,6 +95,7 @@ class Dispatch:
         self._czar_dir = czar_dir
         self._text_rows = text_rows
         self._take_doubt = take_doubt
+        self._pair_rows = pair_rows
 
     @property
     def _czar(self) -> Connection:
@@ -185,7 +190,7 @@ class Dispatch:
         """The rows of a pull, unit by unit; their scratch tables are dropped in the end."""
         is_scan = lane is Lane.SCAN
         order = PullOrder.of(self._running.query, what, pull, columns, is_text=is_text, is_scan=is_scan)
-        task = PullReader(self._running, self._workers, order, self._czar_dir)
+        task = PullReader(self._running, self._workers, order, self._czar_dir, pull.pair_way(self._pair_rows))
         stream = self._stream(pull, task, lane)
         try:
             yield stream
@@ -197,7 +202,8 @@ class Dispatch:
         worker, most_rows = self._workers.by_name[node], UNIT_ROWS[1]
         if worker.carrier is not None and record_bytes:
             most_rows = max(1, min(most_rows, worker.carrier.piece_bytes // record_bytes))
-        return units_of(pull, chunks, worker.scan_threads, most_rows)
+        is_paired_here = not record_bytes and pull.pair_way(self._pair_rows) is not None
+        return units_of(pull, chunks, worker.scan_threads, most_rows, is_paired_here=is_paired_here)
 
     def _stream(self, pull: Pull, task: PullReader, lane: Lane) -> Generator[UnitRows, None, None]:
         """Rounds over the chunks that are left, until none is; a node that failed is asked last."""

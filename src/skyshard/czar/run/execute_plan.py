@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from skyshard.basics.errors import ClusterError, SkyshardError, words_of
-from skyshard.czar.plan.query_plan import Kind
+from skyshard.czar.plan.query_plan import FEWEST_PAIR_ROWS, Kind, QueryPlan
 from skyshard.czar.result.query_progress import Running, SlowStatement
 from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.result.typed_results import TypedColumn
@@ -40,7 +40,8 @@ TEXT_ROWS = 20_000
 class CarryOut:
     """What carrying out needs: the czar's server, the nodes, the czar's data folder.
 
-    ``is_short``: where a single chunk has the whole answer, its rows are taken as they come.
+    ``is_short``: where a single chunk has the whole answer, its rows are taken as they come. ``pair_rows``: near
+    neighbours of so many rows are counted from their positions.
     """
 
     sessions: Sessions
@@ -49,6 +50,7 @@ class CarryOut:
     text_rows: int
     is_short: bool = True
     take_doubt: TakeDoubt = no_doubt
+    pair_rows: int = FEWEST_PAIR_ROWS
 
     def batches(self, typed: TypedPlan, running: Running) -> Iterator[pa.RecordBatch]:
         """The rows of the answer; errors come while they are read."""
@@ -57,16 +59,20 @@ class CarryOut:
             yield from pa.table({"c0": pa.array([plan.count], pa.int64())}).to_batches()
         elif plan.kind is Kind.REGULAR:
             yield from self._regular(typed, running)
-        elif not plan.merge or (plan.direct is not None and self.is_short):
-            pull = plan.direct if plan.direct is not None and self.is_short else plan.pulls[0]
+        elif not plan.merge or self._is_direct(plan):
+            pull = plan.direct if plan.direct is not None and self._is_direct(plan) else plan.pulls[0]
             yield from self._dispatch(running, None).batches(pull, typed.types, plan.lane)
         else:
             yield from self._merged(typed, running)
 
+    def _is_direct(self, plan: QueryPlan) -> bool:
+        """True where a single chunk's rows are the answer, and its node is not asked for positions only."""
+        return plan.direct is not None and self.is_short and plan.pulls[0].pair_way(self.pair_rows) is None
+
     def _dispatch(self, running: Running, czar: Connection | None) -> Dispatch:
         from skyshard.czar.run.dispatch import Dispatch  # a statement that reads no chunk imports none of this
 
-        return Dispatch(running, self.workers, czar, self.czar_dir, self.text_rows, self.take_doubt)
+        return Dispatch(running, self.workers, czar, self.czar_dir, self.text_rows, self.take_doubt, self.pair_rows)
 
     def _regular(self, typed: TypedPlan, running: Running) -> Iterator[pa.RecordBatch]:
         """A statement over regular tables runs on any node, one over none on the czar's server."""

@@ -3,14 +3,17 @@ that stay on their node until it is their turn, as memory is bounded. The reader
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from skyshard.basics.errors import ClusterError, UserError
+from skyshard.basics.errors import Bug, ClusterError, UserError
+from skyshard.czar.plan.pair_way import PairWay
 from skyshard.czar.result.overflow import require_unclipped
 from skyshard.czar.result.query_progress import Cancelled, Running, SlowStatement
 from skyshard.czar.result.row_images import CarriedRows, RowImages, SpilledRows
@@ -19,6 +22,9 @@ from skyshard.czar.run.node_workers import NodeWorkers
 from skyshard.czar.run.pull_order import PullOrder
 from skyshard.czar.scan.scan_schedule import Unit
 from skyshard.db.connection import Row, is_gone
+
+if TYPE_CHECKING:
+    from skyshard.czar.run.pair_reader import PairReader
 
 HOLD_BYTES = 256 << 20
 """So much waits for the reader at most, before the scan lanes hold back and carried rows stay on their nodes."""
@@ -60,12 +66,24 @@ class PullReader:
     order: PullOrder
     spill: Path
     """A folder of this host for rows that memory should not hold."""
+    way: PairWay | None = None
+    """How pairs of near neighbours are counted here; None where the nodes count them."""
     _tables: dict[tuple[str, int], NodeTables] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _table_numbers: count[int] = field(default_factory=count)
     _carried: int = 0
     _spilled: list[SpilledRows] = field(default_factory=list)
     _is_stopped: threading.Event = field(default_factory=threading.Event)
+    _pairs: PairReader | None = None
+
+    def __post_init__(self) -> None:
+        if self.way is not None and not self.order.record_bytes:
+            from skyshard.czar.run.pair_reader import PairReader, order_of  # only pairs need it
+
+            order = order_of(self.order, self.way)
+            self._pairs = PairReader(
+                self.way, order, self.running, self.workers, self._table_numbers, self._require_wanted
+            )
 
     def read(self, node: str, thread: int, unit: Unit) -> UnitRows:
         """Read a unit; images that would fill the memory stay on their node for now.
@@ -83,7 +101,11 @@ class PullReader:
         self.running.check()
         begun = time.perf_counter()
         select, clock, size = self.order.statement(unit), self.running.clock, self.order.record_bytes
-        if size:
+        counted = self._counted(node, thread, unit)
+        if counted is not None:
+            found = UnitRows(node, [(counted,)], None, CELL_BYTES, unit.chunks, time.perf_counter() - begun)
+            select = self._pairs.statement(unit) if self._pairs is not None else select
+        elif size:
             filled = self._images(node, thread, select, clock)
             found = UnitRows(node, (), filled, filled.rows * size, unit.chunks, time.perf_counter() - begun)
         else:
@@ -95,6 +117,16 @@ class PullReader:
             if not isinstance(found.filled, LeftRows):
                 self._count(found)
         return found
+
+    def _counted(self, node: str, thread: int, unit: Unit) -> int | None:
+        """The pairs of a unit, counted from their positions; None where the node is to count them."""
+        counted = self._pairs.count(node, thread, unit) if self._pairs is not None else None
+        if counted is not None and os.environ.get("SKYSHARD_BOTH"):
+            rows = self._text_rows(node, self.running.clock + self.order.statement(unit))
+            if sum(row[0] for row in rows) != counted:
+                chunks = ", ".join(map(str, unit.chunks))
+                raise Bug(f"chunks {chunks}: {counted} pairs by positions, {sum(row[0] for row in rows)} by rows")
+        return counted
 
     def _count(self, found: UnitRows) -> None:
         self.running.add(found.node, found.chunks, found.count, found.bytes, found.elapsed_s)
@@ -185,3 +217,5 @@ class PullReader:
         for spilled in self._spilled:
             spilled.file.close()
         self.workers.each(lambda tables: tables.close(), list(self._tables.values()))
+        if self._pairs is not None:
+            self._pairs.close()

@@ -11,7 +11,9 @@ from tests.support.four_chunks import Source
 from tests.support.planned import plan_of
 
 from skyshard.czar.cache.keyed_plans import without_keys
+from skyshard.czar.pairs.separation_bound import SeparationLimit
 from skyshard.czar.plan.chunk_template import ChunkText, Item, Slot, Template
+from skyshard.czar.plan.pair_way import NoPairs, PairSide, PairWay
 from skyshard.czar.plan.query_plan import Pull, QueryPlan
 
 STATEMENTS = (
@@ -91,7 +93,8 @@ def test_plan_holds_values_only(sql: str) -> None:
     """A plan can be written and read back: no callable, tree or lock is in it."""
     plan = plan_of(sql, Source())
     assert pickle.loads(pickle.dumps(plan)) == plan
-    assert parts_of(plan) <= {QueryPlan, Pull, Template, Item, Slot}
+    pairs = {NoPairs, PairSide, PairWay, SeparationLimit}
+    assert parts_of(plan) <= {QueryPlan, Pull, Template, Item, Slot, *pairs}
 
 
 def parts_of(value: object) -> set[type]:
