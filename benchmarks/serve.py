@@ -7,7 +7,9 @@ own. Sides take turns. Processor seconds are those of the processes that answer:
 door the process of `skyshard serve` and the MariaDB behind it, and, apart, the nodes and the czar's server, which read
 the rows. The client is the same on both sides: it reads the bytes and drops them, or it is PyMySQL, whose own processor
 seconds are counted, too: where they are equal, what its rows a second differ by is for want of cores. TAP (BINARY2) and
-Qserv's REST (JSON) are read in the same way. First rows are compared in pairs, one after the other.
+Qserv's REST (JSON) are read in the same way. First rows are compared in pairs, one after the other. Look-ups by id are
+asked of the native server, the door and the Python API in turn; their processor time is that of the process that asks
+and, of both servers, of those that answer, without the nodes and the czar's server, which work alike for door and API.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from skyshard.testbed import Testbed
 
 ALL = f"SELECT {COLUMNS} FROM Object"
 LOOKUPS = 200
+LOOKED_UP = ("native", "door", "api")
 EOF = b"\xfe"
 
 
@@ -147,15 +150,42 @@ def http_sides(port: int, processes: list[psutil.Process], behind: list[psutil.P
     ]
 
 
-def lookup_ms(ask: Callable[[str], object], rows: int) -> float:
-    """The median of look-ups by id."""
-    times = []
-    for number in range(LOOKUPS):
-        sql = f"SELECT objectId, ra, decl FROM Object WHERE objectId = {FIRST_KEY + number * 977 % rows}"
-        begun = time.perf_counter()
-        ask(sql)
-        times.append((time.perf_counter() - begun) * 1e3)
-    return statistics.median(times)
+@dataclass(frozen=True)
+class LookUps:
+    """Look-ups by id of one side: milliseconds of one, the median, and of processor time of what answers or asks it."""
+
+    median_ms: float
+    cpu_ms: float
+
+
+def lookups(sides: list[Side], testbed: Testbed, rows: int) -> dict[str, LookUps]:
+    """Of each side and of the Python API (``api``), one of each in turn, so that what else runs slows all of them."""
+    times: dict[str, list[float]] = {name: [] for name in (*(side.name for side in sides), "api")}
+    own_s = dict.fromkeys(times, 0.0)
+    before = {side.name: cpu_of(side.processes) for side in sides}
+    with contextlib.ExitStack() as stack:
+        asking = {side.name: asked(stack.enter_context(contextlib.closing(side.connect()))) for side in sides}
+        asking["api"] = lambda sql: testbed.query(sql, database=DATABASE).rows
+        for number in range(LOOKUPS):
+            sql = f"SELECT objectId, ra, decl FROM Object WHERE objectId = {FIRST_KEY + number * 977 % rows}"
+            for name, ask in asking.items():
+                begun, cpu = time.perf_counter(), time.thread_time()
+                assert ask(sql) == 1
+                times[name].append((time.perf_counter() - begun) * 1e3)
+                own_s[name] += time.thread_time() - cpu
+    spent = own_s | {side.name: own_s[side.name] + cpu_of(side.processes) - before[side.name] for side in sides}
+    return {name: LookUps(statistics.median(ms), spent[name] / LOOKUPS * 1e3) for name, ms in times.items()}
+
+
+def asked(client: Any) -> Callable[[str], int]:
+    """Asks through a client of PyMySQL; how many rows came."""
+    cursor = client.cursor()
+
+    def ask(sql: str) -> int:
+        cursor.execute(sql)
+        return len(cursor.fetchall())
+
+    return ask
 
 
 def api_first_row_s(testbed: Testbed) -> float:
@@ -236,7 +266,7 @@ def _turns(testbed: Testbed, ports: dict[str, int], process: psutil.Process, row
     others = http_sides(ports["http"], [process], reading)
     found: dict[str, Any] = {name: [] for name in ("native", "door", "tap", "qserv")}
     found["pymysql_s"] = {side.name: [] for side in sides}
-    first_rows, lookups = [], []
+    first_rows, looked_up = [], []
     for turn in range(repeats + 1):
         for side in sides if turn % 2 else reversed(sides):
             one, seconds = drained(side), pymysql_s(side)
@@ -248,22 +278,14 @@ def _turns(testbed: Testbed, ports: dict[str, int], process: psutil.Process, row
             if turn:
                 found[other.name].append(one)
         first_rows.append(paired_first_rows(testbed, sides[1], turn))
-        with contextlib.closing(sides[1].connect()) as client, client.cursor() as cursor:
-
-            def ask(sql: str, cursor: Any = cursor) -> None:
-                cursor.execute(sql)
-                assert len(cursor.fetchall()) == 1
-
-            through = lookup_ms(ask, rows)
-        direct = lookup_ms(lambda sql: testbed.query(sql, database=DATABASE).table, rows)
-        lookups.append((through, direct))
-    return _result(found, first_rows[1:], lookups[1:], process, rows)
+        looked_up.append(lookups(sides, testbed, rows))
+    return _result(found, first_rows[1:], looked_up[1:], process, rows)
 
 
 def _result(
     found: dict[str, Any],
     first_rows: list[tuple[float, float]],
-    lookups: list[tuple[float, float]],
+    looked_up: list[dict[str, LookUps]],
     process: psutil.Process,
     rows: int,
 ) -> dict[str, Any]:
@@ -277,7 +299,10 @@ def _result(
         result[side]["pymysql_s"], result[side]["pymysql_cpu_s"] = map(statistics.median, zip(*pairs, strict=True))
     result["door_first_row_s"], result["api_first_row_s"] = map(statistics.median, zip(*first_rows, strict=True))
     result["first_row_added_s"] = statistics.median(door - api for door, api in first_rows)
-    result["lookup_door_ms"], result["lookup_api_ms"] = (statistics.median(side) for side in zip(*lookups, strict=True))
+    for name in looked_up[0]:
+        for what in ("median_ms", "cpu_ms"):
+            values = [getattr(turn[name], what) for turn in looked_up]
+            result[f"lookup_{name}_{what}"] = statistics.median(values)
     return result
 
 
@@ -303,8 +328,9 @@ def show(result: dict[str, Any]) -> None:
         f"first row: door {result['door_first_row_s'] * 1e3:.0f} ms, czar in Python "
         f"{result['api_first_row_s'] * 1e3:.0f} ms; in pairs {result['first_row_added_s'] * 1e3:+.0f} ms"
     )
-    through, direct = result["lookup_door_ms"], result["lookup_api_ms"]
-    print(f"look-up by id: door {through:.2f} ms, Python API {direct:.2f} ms: {through / direct:.2f}")
+    shown = [(name, result[f"lookup_{name}_median_ms"], result[f"lookup_{name}_cpu_ms"]) for name in LOOKED_UP]
+    print("look-up by id: " + ", ".join(f"{name} {ms:.2f} ms ({cpu:.2f} of CPU)" for name, ms, cpu in shown))
+    print(f"door / api: {shown[1][1] / shown[2][1]:.2f}, CPU {shown[1][2] / shown[2][2]:.2f}")
 
 
 def main() -> None:

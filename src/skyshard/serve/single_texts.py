@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from skyshard.serve.number_texts import FIRST_EXPONENT, FLOAT_DIGITS, LAST_EXPONENT
 
+_LEAST, _MOST = 1e-4, 1e15
 FEW_CELLS = 4000
 """Up to so many values it is faster to write them one by one."""
 
@@ -19,7 +20,10 @@ def double_text(value: float) -> str:
     >>> [double_text(value) for value in (1e20, 1e-7, -0.0, 0.1, -123456789012345.6, 1e15, 1234567890123456.7)]
     ['1e20', '0.0000001', '0', '0.1', '-123456789012345.6', '1e15', '1234567890123456.8']
     """
-    is_negative, numbers, exponent = Decimal(repr(value)).normalize().as_tuple()
+    shown = repr(value)
+    if "e" not in shown and _LEAST <= abs(value) < _MOST:  # Python writes it as MariaDB does, but for whole numbers
+        return shown.removesuffix(".0")
+    is_negative, numbers, exponent = Decimal(shown).normalize().as_tuple()
     digits = "".join(map(str, numbers))
     if not isinstance(exponent, int):  # no server holds such a value: whatever it came from, it is no 0
         return str(value)

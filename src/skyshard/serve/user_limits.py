@@ -71,12 +71,14 @@ class Meter:
 
     def __call__(self, batch: pa.RecordBatch) -> None:
         """Count some in; Refusal where they are too many."""
-        self._rows += batch.num_rows
-        self._bytes += batch.nbytes
-        if self._most_rows is not None and self._rows > self._most_rows:
-            raise self._refusal(f"more rows than {self._most_rows:,}", "rows")
-        if self._most_bytes is not None and self._bytes > self._most_bytes:
-            raise self._refusal(f"more bytes of rows than {self._most_bytes:,}", "answer_mb")
+        if self._most_rows is not None:
+            self._rows += batch.num_rows
+            if self._rows > self._most_rows:
+                raise self._refusal(f"more rows than {self._most_rows:,}", "rows")
+        if self._most_bytes is not None:
+            self._bytes += batch.nbytes
+            if self._bytes > self._most_bytes:
+                raise self._refusal(f"more bytes of rows than {self._most_bytes:,}", "answer_mb")
 
     def _refusal(self, what: str, quota: str) -> Refusal:
         return Refusal(

@@ -57,6 +57,8 @@ _QUIET = re.compile(
     re.DOTALL,
 )
 """What is no word of a statement; what is not closed goes to its end. Possessive, so that no text takes long."""
+_NOT_QUIET = re.compile(r"['\"`#]|/\*|--")
+"""Where there is none of these, all is words."""
 _LEADING = re.compile(rf"(?:\s++|{_COMMENT})++", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z_]+|\(")
 _NAME = r"(?:`(?:[^`]|``)++`|[0-9A-Za-z_$\x80-\U0010ffff]+)"
@@ -122,6 +124,8 @@ def quiet(text: str) -> str:
     >>> quiet("SELECT 'from' /* x */ FROM `a`")
     "SELECT ''   FROM `a`"
     """
+    if not _NOT_QUIET.search(text):
+        return text
     plain = _QUIET.sub(lambda one: one["name"] or (" " if one["note"] else "''"), text)
     return _VERSIONED.sub(r" \1 ", plain) if "/*" in plain else plain
 

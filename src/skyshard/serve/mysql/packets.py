@@ -77,6 +77,9 @@ def packets_in(payload_bytes: int) -> int:
     return payload_bytes // MOST + 1
 
 
+_SHORT = [bytes([number]) for number in range(NULL)]
+
+
 def lenenc(number: int) -> bytes:
     """A number as the protocol writes lengths.
 
@@ -84,7 +87,7 @@ def lenenc(number: int) -> bytes:
     (b'\\xfa', b'\\xfc\\xfb\\x00', b'\\xfdp\\x11\\x01')
     """
     if number < NULL:
-        return bytes([number])
+        return _SHORT[number]
     if number < 1 << 16:
         return b"\xfc" + struct.pack("<H", number)
     if number < 1 << 24:

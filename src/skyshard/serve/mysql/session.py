@@ -123,9 +123,7 @@ class Session:
         """Answer one command; a client that goes away meanwhile ends it, though it may have sent the next one."""
         self._answering = asyncio.ensure_future(work)
         self._next = asyncio.ensure_future(self._client.read())
-        await asyncio.wait((self._answering, self._client.ended), return_when=asyncio.FIRST_COMPLETED)
-        if not self._answering.done():
-            self._answering.cancel()
+        self._client.ended.add_done_callback(self._give_up)
         try:
             await self._answering
         except asyncio.CancelledError:
@@ -133,6 +131,13 @@ class Session:
                 raise OSError("the client has gone") from None
             self._is_killed = False
             await self._client.send(errors.interrupted())
+        finally:
+            self._client.ended.remove_done_callback(self._give_up)
+
+    def _give_up(self, _: asyncio.Future[None]) -> None:
+        """The client has gone, and what is answered to it ends."""
+        if self._answering is not None:
+            self._answering.cancel()
 
     async def _command(self, payload: bytes) -> None:
         code = payload[0] if payload else 0
