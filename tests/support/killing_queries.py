@@ -35,7 +35,7 @@ LONGEST_S = 1.5
 FURTHER = 2 * THREADS
 """Statements that are answered after a server is killed, before it is started again."""
 ANSWER_TIMEOUT_S = 300.0
-LEFT_TIMEOUT_S = 30.0
+LEFT_TIMEOUT_S = 120.0
 """So long statements of killed processes may take to end, and a living czar to drop what a dead server kept."""
 
 

@@ -18,7 +18,7 @@ from tests.support.host_script import READY, switch_script
 
 PACKAGES = {"ip": "iproute2", "unshare": "util-linux", "nsenter": "util-linux"}
 SPACES = ("--net", "--mount", "--pid", "--uts", "--fork", "--kill-child")
-SIGNAL_TIMEOUT_S = 10.0
+SIGNAL_TIMEOUT_S = 60.0
 _CLONE_NEWNET = 0x40000000
 _CAP_SYS_ADMIN = 21
 

@@ -30,7 +30,7 @@ SECRET = "a hidden word"
 """Is in each password."""
 PASSWORDS: Mapping[Account, str] = {account: f"{account.duty}'s: {SECRET}" for account in Account}
 TUNING = Tuning(key_buffer_mib=16, innodb_buffer_mib=32, aria_cache_mib=16, innodb_log_mib=16)
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 180.0
 
 
 @dataclass(frozen=True)

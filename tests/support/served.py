@@ -35,7 +35,7 @@ class Served:
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal, read the rest; its exit code."""
         self.process.send_signal(number)
-        _, rest = self.process.communicate(timeout=60)
+        _, rest = self.process.communicate(timeout=200)
         self.said += rest.splitlines()
         return self.process.returncode
 

@@ -27,7 +27,8 @@ from skyshard.db.connection import Account, Endpoint, connect
 
 SOCKET_PATH_BYTES = 107
 POLL_S = 0.01
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
+"""Of a server that goes on starting; one that dies is seen at once."""
 STOP_TIMEOUT_S = 60.0
 KILL_TIMEOUT_S = 10.0
 PROC = Path("/proc")

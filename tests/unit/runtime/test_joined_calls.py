@@ -8,7 +8,7 @@ from skyshard.basics.errors import Bug, ClusterError
 from skyshard.runtime.driver_messages import Done, Failed, Fetch, Fetched, Order, RunTask, pickled_error
 from skyshard.runtime.joined_calls import JoinedFuture, Pending, lost
 
-TIMEOUT_S = 10
+TIMEOUT_S = 60
 
 
 class Ray:

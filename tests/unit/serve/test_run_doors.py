@@ -133,7 +133,7 @@ def test_a_client_that_goes_away_has_its_query_cancelled() -> None:
     def visit(address: str) -> None:
         with httpx.stream("POST", f"{address}query?version=55", json={"query": "many"}) as answer:
             next(answer.iter_raw())
-        assert many.closed.wait(30)
+        assert many.closed.wait(100)
 
     served(ServeFile(http="127.0.0.1:0", open=True), visit, many)
     assert many.cancelled == ["of many"]

@@ -15,12 +15,12 @@ def test_a_phase_does_not_wait_for_a_watcher_that_does() -> None:
 
     def slow(progress: Progress) -> None:
         is_told.set()
-        may_go.wait(10)
+        may_go.wait(60)
         seen.append(progress)
 
     done = 0
     with ProgressThread(Stage(slow, "phase one", 3), lambda: done):
-        assert is_told.wait(10)
+        assert is_told.wait(60)
         done = 3  # the phase comes to its end while the watcher still waits
         assert seen == []
         may_go.set()
@@ -40,6 +40,6 @@ def test_an_endless_phase_is_never_shown_as_finished_before_its_end() -> None:
         is_told.set()
 
     with ProgressThread(Stage(watch, "phase one", 0), lambda: 7):
-        assert is_told.wait(10)
+        assert is_told.wait(60)
     assert {(one.done, one.total) for one in seen[:-1]} == {(7, 8)}
     assert (seen[-1].done, seen[-1].total) == (7, 7)

@@ -14,7 +14,7 @@ def begin(throttle: ScanThrottle) -> tuple[threading.Event, threading.Event, thr
     def run() -> None:
         with throttle.unit():
             begun.set()
-            end.wait(10)
+            end.wait(60)
 
     thread = threading.Thread(target=run)
     thread.start()

@@ -315,7 +315,7 @@ def test_the_end_of_the_process_stops_a_publish(tmp_path: Path) -> None:
 
     class Long(PlayedIngests):
         def ingest(self, folder: Path, ending: threading.Event) -> None:
-            assert ending.wait(30)
+            assert ending.wait(100)
             raise ClusterError("it was stopped", retryable=True)
 
     ingests = Long(tmp_path / "state")
