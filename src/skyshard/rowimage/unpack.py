@@ -48,10 +48,12 @@ def unpack_columns(live: Records, layout: RecordLayout, slots: Sequence[RecordSl
     return [_array(slot, cell, nulls, len(live)) for slot, cell in zip(slots, cells, strict=True)]
 
 
-def unpack_blocks(records: Any, layout: RecordLayout) -> Iterator[pa.RecordBatch]:
-    """The live records as batches of bounded size, in file order."""
+def unpack_blocks(
+    records: Any, layout: RecordLayout, block_bytes: int = _BLOCK_RECORDS_BYTES
+) -> Iterator[pa.RecordBatch]:
+    """The live records as batches of so many bytes of records at most, in file order."""
     whole = as_records(records, layout)
-    step = max(1, _BLOCK_RECORDS_BYTES // layout.length)
+    step = max(1, block_bytes // layout.length)
     for start in range(0, len(whole), step):
         yield unpack(whole[start : start + step], layout)
 

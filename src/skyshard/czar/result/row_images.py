@@ -16,8 +16,8 @@ import numpy as np
 
 from skyshard.basics.errors import ClusterError
 
-BLOCK_BYTES = 32 << 20
-"""So much of a data file is in memory at a time."""
+BLOCK_BYTES = 2 << 20
+"""So much of a data file is in memory at a time, and becomes one batch; several wait for a reader that is slow."""
 Block = Any
 """Bytes of records: whatever numpy takes for a buffer."""
 

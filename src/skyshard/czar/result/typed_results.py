@@ -285,10 +285,11 @@ def from_images(images: RowImages, columns: Sequence[TypedColumn], layout: Recor
     Raises:
         ClusterError: there are fewer than were said.
     """
+    from skyshard.czar.result.row_images import BLOCK_BYTES
     from skyshard.rowimage.unpack import unpack_blocks
 
     for block in images.blocks(layout.length):
-        for batch in unpack_blocks(block, layout):
+        for batch in unpack_blocks(block, layout, BLOCK_BYTES):
             yield _as_result(batch, columns)
 
 

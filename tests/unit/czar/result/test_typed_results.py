@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from skyshard.basics.errors import ClusterError, Refusal
-from skyshard.czar.result.row_images import FileRows
+from skyshard.czar.result.row_images import BLOCK_BYTES, CarriedRows, FileRows
 from skyshard.czar.result.typed_results import (
     TypedColumn,
     create_scratch,
@@ -164,3 +164,19 @@ def test_records_of_a_data_file_are_read_back(tmp_path: Path) -> None:
     with pytest.raises(ClusterError, match=f"ends {layout.length} of {3 * layout.length} bytes too early") as caught:
         list(from_images(FileRows(tmp_path / "t.MYD", layout.length, 3), columns, layout))
     assert caught.value.retryable
+
+
+@pytest.mark.parametrize("is_carried", [False, True])
+def test_rows_of_images_come_in_batches_of_bounded_size(tmp_path: Path, is_carried: bool) -> None:
+    """Wherever they are: as many as there are of a long piece, a reader holds few at a time."""
+    columns = [column("bigint(20)")]
+    layout = record_layout(columns)
+    assert layout is not None
+    rows = 2 * BLOCK_BYTES // layout.length + 5
+    numbers = pa.RecordBatch.from_arrays([pa.array(range(rows), pa.int64())], names=["c0"])
+    raw = np.asarray(pack(numbers, layout)).tobytes()
+    (tmp_path / "t.MYD").write_bytes(raw)
+    images = CarriedRows([raw], rows) if is_carried else FileRows(tmp_path / "t.MYD", 0, rows)
+    batches = list(from_images(images, columns, layout))
+    assert max(batch.num_rows for batch in batches) * layout.length <= BLOCK_BYTES
+    assert pa.Table.from_batches(batches)["c0"].to_pylist() == list(range(rows))
