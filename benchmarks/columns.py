@@ -6,6 +6,9 @@ A private cluster of two nodes on this host, an Object of 41 columns. Without --
 
 ingest_cost       seconds of an ingest with the images of all columns, against the same without
 lookup_unchanged  seconds of look-ups by id and of cones in a database with images, against one without
+neighbours_vs_lsdb
+                  seconds of a count of all pairs within 60 arcseconds, against LSDB in threads (without it only against
+                  the nodes' own joins)
 cold_bytes        bytes read from the disk by a scan of two columns that nothing is cached of, against those of the two
                   columns (a folder on a disk: --folder)
 
@@ -27,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from columns_neighbours import compare_neighbours
 from columns_sky import AREA, FIRST_KEY, Sky, open_sky
 
 from skyshard.columns.node_columns import read_images
@@ -99,6 +103,12 @@ def lookup_unchanged(sky: Sky, sizes: Sizes) -> Mapping[str, float]:
     return {"lookup_unchanged": max(ratios.values())} | {
         f"lookup_unchanged_{kind}": one for kind, one in ratios.items()
     }
+
+
+@measure("neighbours_vs_lsdb")
+def neighbours_vs_lsdb(sky: Sky, sizes: Sizes) -> Mapping[str, float]:
+    """Pairs counted, and as rows, with the seconds of each side."""
+    return compare_neighbours(sky, sizes.rows, sizes.turns)
 
 
 @measure("cold_bytes")

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from random import Random
 
 import numpy as np
 import pytest
+from tests.support.same_answer import difference, rows_in
 from tests.support.split_sky import Row, SplitSky, Splitter, drop, make_rows
 
 from skyshard.catalog.layout import Striping
@@ -19,6 +21,7 @@ from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.czar.czar import Czar
 from skyshard.czar.pairs.separation_bound import BOUND_RAD
 from skyshard.czar.plan.pair_way import PairWay
+from skyshard.czar.result.answer import QueryResult
 from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.sql.region_sql import number
 from skyshard.db.connection import Account, connect
@@ -36,6 +39,11 @@ OWN = {
     "Epoch": ("bandId = 1", "t > 4.5", "starId > 50"),
 }  # fmt: skip
 WHOLE = {"Star": ("starId", "kind"), "Galaxy": ("galaxyId", "kind", "bits"), "Epoch": ("epochId", "starId", "bandId")}
+SHOWN = {
+    "Star": ("starId", "ra", "decl", "mag", "flux", "kind"), "Galaxy": ("galaxyId", "ra", "z", "bits"),
+    "Epoch": ("epochId", "starId", "raStar", "t", "flux", "bandId"),
+}  # fmt: skip
+"""Columns that pairs' rows are asked for: whole numbers, DOUBLEs and FLOATs, some of them NULL."""
 SIDES = [("Star", "Star"), ("Star", "Star"), ("Galaxy", "Galaxy"), ("Star", "Galaxy"), ("Epoch", "Star")]
 
 
@@ -70,10 +78,13 @@ class Sky:
         for one in (self.by_positions, self.by_nodes, self.split):
             one.close()
 
+    def answers(self, sql: str) -> list[QueryResult]:
+        """By positions, by the nodes, by one server."""
+        return [one.execute(sql, self.split.database) for one in (self.by_positions, self.by_nodes, self.split.mono)]
+
     def counts(self, sql: str) -> list[int]:
         """What both ways and one server say."""
-        return [int(one.execute(sql, self.split.database).table.column(0)[0].as_py())
-                for one in (self.by_positions, self.by_nodes, self.split.mono)]  # fmt: skip
+        return [int(one.table.column(0)[0].as_py()) for one in self.answers(sql)]
 
     def is_by_positions(self, sql: str) -> bool:
         typed = self.by_positions.plan_ahead(sql, self.split.database).typed
@@ -88,8 +99,8 @@ def sky(private_cluster: PrivateCluster) -> Iterator[Sky]:
     drop(private_cluster, made.split.database)
 
 
-def drawn(chance: Random) -> str:
-    """A COUNT(*) of near neighbours with conditions on either side, or on both."""
+def drawn(chance: Random) -> tuple[str, str]:
+    """A COUNT(*) of near neighbours with conditions on either side, or on both; and the same pairs as rows."""
     one, other = chance.choice(SIDES)
     places = [f"{alias}.{name}" for alias, table in (("a", one), ("b", other)) for name in POSITIONS[table]]
     if chance.random() < 0.3:
@@ -110,10 +121,16 @@ def drawn(chance: Random) -> str:
         terms.append(f"a.{chance.choice(WHOLE[one])} {word} b.{chance.choice(WHOLE[other])}")
     terms += ["qserv_areaspec_box(-40, -60, 100, 88)"] * (chance.random() < 0.2)
     item = chance.choice(["COUNT(*)", "COUNT(*)", "COUNT(*) * 2", "COUNT(*) + 1"])
+    columns = [f"{alias}.{name}" for alias, table in (("a", one), ("b", other)) for name in SHOWN[table]]
+    columns = [*chance.choices(columns, k=chance.randrange(1, 6)), *[separation] * (chance.random() < 0.6)]
+    chance.shuffle(columns)
+    rows = ", ".join(f"{column} AS v{index}" for index, column in enumerate(columns))
     if chance.random() < 0.3:
-        return f"SELECT {item} FROM {one} a JOIN {other} b ON {terms[0]} WHERE {' AND '.join(terms[1:]) or 'TRUE'}"
-    chance.shuffle(terms)
-    return f"SELECT {item} FROM {one} a, {other} b WHERE {' AND '.join(terms)}"
+        rest = f"FROM {one} a JOIN {other} b ON {terms[0]} WHERE {' AND '.join(terms[1:]) or 'TRUE'}"
+    else:
+        chance.shuffle(terms)
+        rest = f"FROM {one} a, {other} b WHERE {' AND '.join(terms)}"
+    return f"SELECT {item} {rest}", f"SELECT {rows} {rest}"
 
 
 @pytest.mark.timeout(36_000)
@@ -121,10 +138,25 @@ def test_drawn_counts_agree(sky: Sky) -> None:
     """By positions, by the nodes and by one server, for whatever is drawn; nearly all can be counted from positions."""
     wrong, left = [], 0
     for turn in range(STATEMENTS):
-        sql = drawn(Random(f"{SEED} near {turn}"))
+        sql, _ = drawn(Random(f"{SEED} near {turn}"))
         counts = sky.counts(sql)
         wrong += [f"{counts}: {sql}"] if len(set(counts)) > 1 else []
         left += not sky.is_by_positions(sql)  # joined by key, too
+    assert not wrong, "\n".join(wrong)
+    assert left < STATEMENTS / 10
+
+
+@pytest.mark.timeout(36_000)
+def test_drawn_rows_of_pairs_agree(sky: Sky) -> None:
+    """To the last bit of every separation those that the nodes find, and those of one server."""
+    wrong, left = [], 0
+    for turn in range(STATEMENTS):
+        _, sql = drawn(Random(f"{SEED} near {turn}"))
+        got, nodes, mono = sky.answers(sql)
+        left += not sky.is_by_positions(sql)
+        counted = [(one.table.schema, Counter(rows_in(one.table))) for one in (got, nodes)]
+        found = difference(got, mono, is_ordered=False)
+        wrong += [f"{found or 'not as the nodes'}: {sql}"] if found or counted[0] != counted[1] else []
     assert not wrong, "\n".join(wrong)
     assert left < STATEMENTS / 10
 
@@ -151,6 +183,11 @@ def test_drawn_counts_agree(sky: Sky) -> None:
          False),
         ("SELECT COUNT(*) FROM Star a, Star b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) BETWEEN 0.1 AND 0.5",
          False),
+        (
+            "SELECT COUNT(*) FROM Star a, Star b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.5 "
+            "HAVING COUNT(*) > 1",
+            True,
+        ),
         ("SELECT COUNT(*), MAX(a.mag) FROM Star a, Star b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.5",
          False),
         ("SELECT COUNT(a.mag) FROM Star a, Star b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.5", False),

@@ -1,9 +1,9 @@
-"""How a COUNT(*) of near neighbours is computed from positions: what is read of each chunk, and what is compared.
+"""How near neighbours are found from positions: what is read of each chunk, what is compared, and what a pair gives.
 
 Rules: values only. Both sides' rows of a chunk are read with all conditions that are theirs alone, so the server has
 decided these; left are a separation, which numbers decide but for the doubtful pairs, and comparisons of whole numbers,
 which are exact. A row has ``g`` (chunk), ``s`` (1: of the first side, 2: of the second, 3: of both), ``p0`` and ``p1``
-(position in degrees), ``p2`` (sub-chunk, or 0) and ``k0``, ``k1`` ... (whole numbers).
+(position in degrees), ``p2`` (sub-chunk, or 0) and ``k0``, ``k1`` ... (numbers of one side, NULL in rows of the other).
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from skyshard.czar.plan.chunk_template import Slot
 
 FIRST, SECOND = 1, 2
 JUDGED = ("skyshard_pair.a", "skyshard_pair.b", "skyshard_pair.c", "skyshard_pair.d")
-"""What stands for the positions of the two sides in the text that decides a doubtful pair."""
+"""What stands for the positions of the two sides in texts about one pair."""
+Output = tuple[int, int]
+"""A column of a pair's row: of which side, and the number of the ``k`` column; side 0 is the separation."""
+SEPARATION_OUTPUT: Output = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class NoPairs:
-    """Why pairs cannot be counted from positions."""
+    """Why pairs cannot be found from positions."""
 
     reason: str
 
@@ -47,18 +50,20 @@ class PairWay:
     """Both sides, ``far`` read with its overlap rows, and what makes a pair.
 
     ``is_shared``: own rows of the chunk belong to both sides, and are read once. ``is_by_sub_chunk``: pairs are those
-    of one sub-chunk; else of one chunk, and copies of a row count once. ``compared``: (column of ``near``, word,
-    column of ``far``) by the numbers of their ``k`` columns, of which there are ``numbers``. ``judge`` is what the
-    server computes for a doubtful pair.
+    of one sub-chunk; else of one chunk, and copies of a row count once. ``kinds``: SQL types of the ``k`` columns.
+    ``compared``: (column of ``near``, word, column of ``far``) by their numbers. ``outputs``: what a pair's row has;
+    without any, pairs are counted. ``judge`` is what the server computes for a doubtful pair, ``separation`` what it
+    computes for the separation of one.
     """
 
     near: PairSide
     far: PairSide
     limits: tuple[SeparationLimit, ...]
     judge: str
+    separation: str
+    kinds: tuple[str, ...] = ()
     compared: tuple[tuple[int, str, int], ...] = ()
-    numbers: int = 0
-    is_unsigned: bool = False
+    outputs: tuple[Output, ...] = ()
     is_shared: bool = False
     is_by_sub_chunk: bool = True
 
@@ -73,7 +78,7 @@ class PairWay:
             yield own
             yield from copies
         else:
-            columns = ", ".join(["g", "s", "p0", "p1", "p2", *(f"k{index}" for index in range(self.numbers))])
+            columns = ", ".join(["g", "s", "p0", "p1", "p2", *(f"k{index}" for index in range(len(self.kinds)))])
             yield f"SELECT {columns} FROM ({' UNION '.join([own, *copies])}) AS q"
 
     def with_texts(self, change: Callable[[str], str]) -> PairWay:
@@ -83,4 +88,5 @@ class PairWay:
 
     def __str__(self) -> str:
         radius = min(limit.radius_deg for limit in self.limits if limit.is_upper)
-        return f"pairs within {radius * 3600:g} arcseconds are counted from positions, doubtful ones by the server"
+        done = "found" if self.outputs else "counted"
+        return f"pairs within {radius * 3600:g} arcseconds are {done} from positions, doubtful ones by the server"

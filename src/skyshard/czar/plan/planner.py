@@ -22,7 +22,7 @@ from skyshard.czar.locate.local_subqueries import nested_obstacle
 from skyshard.czar.locate.locality import Locality, NotLocal, prove, top_terms
 from skyshard.czar.plan.aggregate import BITS, NotMergeable
 from skyshard.czar.plan.chunk_statements import is_declared, local_steps, reads_chunk_columns
-from skyshard.czar.plan.count_pairs import pairs_of
+from skyshard.czar.plan.find_pairs import pairs_of
 from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES, gather, marked_whole
 from skyshard.czar.plan.key_lists import long_lists
 from skyshard.czar.plan.query_plan import INTERACTIVE_CHUNKS, Kind, Lane, PlainColumn, Pull, QueryPlan

@@ -18,7 +18,7 @@ INTERACTIVE_CHUNKS = 10
 """Up to this many chunks the czar asks the nodes itself."""
 
 
-FEWEST_PAIR_ROWS = 20_000
+FEWEST_PAIR_ROWS = 50_000
 """Pairs of fewer rows are counted by the nodes: they are done before their positions would be here."""
 
 

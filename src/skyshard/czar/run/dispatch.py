@@ -125,7 +125,9 @@ class Dispatch:
         is_text = self._is_text(pull, columns)
         with self._unit_rows(pull, columns, "p", lane, is_text=is_text) as stream:
             for unit in stream:
-                if unit.filled is None:
+                if unit.made is not None:
+                    yield from unit.made.to_batches()
+                elif unit.filled is None:
                     yield from from_rows(unit.rows, columns).to_batches()
                 elif layout is not None and unit.filled.rows:
                     yield from from_images(unit.filled, columns, layout)
@@ -202,8 +204,9 @@ class Dispatch:
         worker, most_rows = self._workers.by_name[node], UNIT_ROWS[1]
         if worker.carrier is not None and record_bytes:
             most_rows = max(1, min(most_rows, worker.carrier.piece_bytes // record_bytes))
-        is_paired_here = not record_bytes and pull.pair_way(self._pair_rows) is not None
-        return units_of(pull, chunks, worker.scan_threads, most_rows, is_paired_here=is_paired_here)
+        way = pull.pair_way(self._pair_rows)
+        is_paired = way is not None and (bool(way.outputs) or not record_bytes)
+        return units_of(pull, chunks, worker.scan_threads, most_rows, is_paired_here=is_paired)
 
     def _stream(self, pull: Pull, task: PullReader, lane: Lane) -> Generator[UnitRows, None, None]:
         """Rounds over the chunks that are left, until none is; a node that failed is asked last."""

@@ -24,6 +24,8 @@ from skyshard.czar.scan.scan_schedule import Unit
 from skyshard.db.connection import Row, is_gone
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from skyshard.czar.run.pair_reader import PairReader
 
 HOLD_BYTES = 256 << 20
@@ -34,7 +36,7 @@ CELL_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class UnitRows:
-    """The rows of a unit: as the driver returned them, or as row images."""
+    """The rows of a unit: as the driver returned them, as row images, or as they were made here."""
 
     node: str
     rows: Sequence[Row]
@@ -42,9 +44,12 @@ class UnitRows:
     bytes: int
     chunks: tuple[int, ...] = ()
     elapsed_s: float = 0.0
+    made: pa.Table | None = None
 
     @property
     def count(self) -> int:
+        if self.made is not None:
+            return int(self.made.num_rows)
         return len(self.rows) if self.filled is None else self.filled.rows
 
 
@@ -77,7 +82,7 @@ class PullReader:
     _pairs: PairReader | None = None
 
     def __post_init__(self) -> None:
-        if self.way is not None and not self.order.record_bytes:
+        if self.way is not None and (self.way.outputs or not self.order.record_bytes):
             from skyshard.czar.run.pair_reader import PairReader, order_of  # only pairs need it
 
             order = order_of(self.order, self.way)
@@ -101,10 +106,10 @@ class PullReader:
         self.running.check()
         begun = time.perf_counter()
         select, clock, size = self.order.statement(unit), self.running.clock, self.order.record_bytes
-        counted = self._counted(node, thread, unit)
-        if counted is not None:
-            found = UnitRows(node, [(counted,)], None, CELL_BYTES, unit.chunks, time.perf_counter() - begun)
-            select = self._pairs.statement(unit) if self._pairs is not None else select
+        paired = self._paired(node, thread, unit)
+        if paired is not None and self._pairs is not None:
+            found = replace(paired, elapsed_s=time.perf_counter() - begun)
+            select = self._pairs.statement(unit)
         elif size:
             filled = self._images(node, thread, select, clock)
             found = UnitRows(node, (), filled, filled.rows * size, unit.chunks, time.perf_counter() - begun)
@@ -118,9 +123,18 @@ class PullReader:
                 self._count(found)
         return found
 
-    def _counted(self, node: str, thread: int, unit: Unit) -> int | None:
-        """The pairs of a unit, counted from their positions; None where the node is to count them."""
-        counted = self._pairs.count(node, thread, unit) if self._pairs is not None else None
+    def _paired(self, node: str, thread: int, unit: Unit) -> UnitRows | None:
+        """The pairs of a unit, or their count, from positions; None where the node is to find them."""
+        if self._pairs is None or self.way is None:
+            return None
+        if self.way.outputs:
+            made = self._pairs.rows(node, thread, unit, self.order.columns)
+            return UnitRows(node, (), None, made.nbytes, unit.chunks, made=made) if made is not None else None
+        counted = self._counted(self._pairs, node, thread, unit)
+        return UnitRows(node, [(counted,)], None, CELL_BYTES, unit.chunks) if counted is not None else None
+
+    def _counted(self, pairs: PairReader, node: str, thread: int, unit: Unit) -> int | None:
+        counted = pairs.count(node, thread, unit)
         if counted is not None and os.environ.get("SKYSHARD_BOTH"):
             rows = self._text_rows(node, self.running.clock + self.order.statement(unit))
             if sum(row[0] for row in rows) != counted:

@@ -1,0 +1,78 @@
+"""All pairs within 60 arcseconds: counted from positions and by the nodes, and beside LSDB where that is installed.
+
+LSDB is measured in dask's threads, warm, over a HATS catalog of the same rows (``beside_lsdb.py``). The counts must be
+equal. Where LSDB is absent only the czar's own two ways are compared.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+from beside_lsdb import NEAR, Hats, import_hats
+from columns_sky import Sky
+
+BY_NODES = "AND a.objectId + b.objectId > 0"
+"""True for all pairs, but on both sides and no plain comparison: so the nodes find the pairs."""
+DISTANCE = "scisql_angSep(a.ra, a.decl, b.ra, b.decl)"
+
+
+def compare_neighbours(sky: Sky, rows: int, turns: int) -> dict[str, float]:
+    """Ratios of the best turns: ``neighbours_rows_vs_positions`` (how many times as long the nodes take), and beside
+    LSDB ``neighbours_vs_lsdb`` (counted) and ``neighbour_rows_vs_lsdb`` (ids and distances as rows)."""
+    database = sky.database(rows)
+
+    def count(more: str = "") -> int:
+        sql = f"SELECT COUNT(*) {NEAR} {more}"
+        return int(sky.testbed.query(sql, database=database).table.column(0)[0].as_py())
+
+    def as_rows() -> int:
+        return sky.testbed.query(f"SELECT a.objectId, b.objectId, {DISTANCE} {NEAR}", database=database).rows
+
+    sides: dict[str, Callable[[], int]] = {"positions": count, "nodes": lambda: count(BY_NODES)}
+    if has_lsdb():
+        sides |= {"rows": as_rows, **_lsdb_sides(sky, rows)}
+    else:
+        print("lsdb and hats-import are not installed: no ratio to LSDB", file=sys.stderr)
+    best = _best_s(sides, turns)
+    found = {"neighbours_rows_vs_positions": best["nodes"] / best["positions"]}
+    if "lsdb" in best:
+        found["neighbours_vs_lsdb"] = best["positions"] / best["lsdb"]
+        found["neighbour_rows_vs_lsdb"] = best["rows"] / best["lsdb rows"]
+    return found | {f"neighbours_{name.replace(' ', '_')}_s": seconds for name, seconds in best.items()}
+
+
+def has_lsdb() -> bool:
+    """Whether LSDB and its importer can be imported."""
+    return all(importlib.util.find_spec(name) is not None for name in ("lsdb", "hats_import"))
+
+
+def _lsdb_sides(sky: Sky, rows: int) -> dict[str, Callable[[], int]]:
+    folder: Path = sky.folder / f"hats-{rows}"
+    if not folder.exists():
+        import_hats(sky.source(rows), folder)
+    hats = Hats(folder)
+    return {"lsdb": hats.pairs, "lsdb rows": hats.pair_rows}
+
+
+def _best_s(sides: dict[str, Callable[[], int]], turns: int) -> dict[str, float]:
+    """The shortest time of each side, turns of all sides alternating; the first one warms them, and does not count.
+
+    Raises:
+        SystemExit: two sides find different numbers of pairs.
+    """
+    best: dict[str, float] = {}
+    for turn in range(turns + 1):
+        found = {}
+        for name, side in sides.items():
+            begun = perf_counter()
+            found[name] = side()
+            took = perf_counter() - begun
+            if turn:
+                best[name] = min(took, best.get(name, took))
+        if len(set(found.values())) > 1:
+            raise SystemExit(f"the sides find different numbers of pairs: {found}")
+    return best
