@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from tests.support.killing import Driver
 from tests.support.small_catalog import write_small_catalog
 from typer.testing import CliRunner
 
@@ -77,6 +80,10 @@ def files(testbed: Testbed) -> list[Path]:
 
 def folders(testbed: Testbed) -> list[SegmentFolder]:
     return [SegmentFolder.of(testbed.cluster.data_dir(node), stored(testbed)) for node in testbed.nodes]
+
+
+def digests(testbed: Testbed) -> set[str]:
+    return {one.digest for one in testbed.registry.replicas.all(stored(testbed))}
 
 
 def missing(found: ColumnImages) -> int:
@@ -225,3 +232,112 @@ def _say_another_digest(path: Path) -> None:
     content = path.read_bytes().replace(old.encode(), old[:-4].encode() + b"0000")
     path.unlink()
     path.write_bytes(content)
+
+
+def test_an_ingest_writes_images_with_its_rows(testbed: Testbed, tmp_path: Path) -> None:
+    """Of the first rows, of those that come later, and of what a compaction merges; a drop ends it."""
+    source = write_small_catalog(tmp_path / "sky", objects=150)
+    more = write_small_catalog(tmp_path / "more", objects=60, seed=6, first_key=700_000_000_000_000)
+    testbed.ingest(source, database=DATABASE, columns="all")
+    try:
+        assert missing(testbed.columns.status(DATABASE)) == 0
+        assert rows_by_images(testbed, "Object", OBJECT) == rows_by_query(testbed, "Object", OBJECT)
+        testbed.ingest(more, database=DATABASE)
+        assert missing(testbed.columns.status(DATABASE)) == 0
+        assert rows_by_images(testbed, "Object", OBJECT) == rows_by_query(testbed, "Object", OBJECT)
+        assert rows_by_images(testbed, "Source", SOURCE) == rows_by_query(testbed, "Source", SOURCE)
+        with pytest.raises(UserError, match="column images of all, where none is asked for"):
+            testbed.ingest(more, database=DATABASE, columns="none")
+        assert testbed.compact(DATABASE, grace_s=0).tables > 0
+        assert missing(testbed.columns.status(DATABASE)) == 0
+        assert rows_by_images(testbed, "Object", OBJECT) == rows_by_query(testbed, "Object", OBJECT)
+        for facts in [segment.index for segment in _segments(testbed)]:
+            assert any(piece.digest in digests(testbed) for piece in facts.pieces), "old parts go with their tables"
+        testbed.columns.build(DATABASE)  # what is mostly stale is made anew
+        assert rows_by_images(testbed, "Object", OBJECT) == rows_by_query(testbed, "Object", OBJECT)
+        testbed.columns.drop(DATABASE)
+        last = write_small_catalog(tmp_path / "last", objects=20, seed=7, first_key=800_000_000_000_000)
+        testbed.ingest(last, database=DATABASE)
+        assert files(testbed) == []
+    finally:
+        testbed.drop(DATABASE)
+
+
+def test_a_plan_says_what_has_no_image(testbed: Testbed, tmp_path: Path) -> None:
+    """BLOBs by name; a column that no table has is refused."""
+    source = write_small_catalog(tmp_path / "sky", objects=20)
+    where = ["--database", "planned", "--no-survey", "--cluster", str(testbed.cluster.folder)]
+    told = CliRunner().invoke(app, ["plan", str(source), "--columns", "all", *where])
+    assert told.exit_code == 0, told.output
+    assert "column images: all" in told.stdout
+    assert "Source: no image of cutout: BLOB and TEXT stay in rows" in told.stdout
+    with pytest.raises(UserError, match="no chunked table has a column 'fluxx'"):
+        testbed.plan(source, database="planned", columns=["ra", "fluxx"])
+
+
+def imaged_twice(testbed: Testbed) -> list[tuple[Path, tuple[str, bool, int, int]]]:
+    """Images that there are more than once on a node."""
+    found = []
+    for folder in folders(testbed):
+        seen: set[tuple[str, bool, int, int]] = set()
+        for segment in folder.segments()[0]:
+            for piece in segment.index.pieces:
+                key = (segment.index.table, segment.index.is_overlap, piece.chunk, piece.part)
+                found += [(segment.path, key)] if key in seen else []
+                seen.add(key)
+    return found
+
+
+def struck(testbed: Testbed, source: Path, log: Path, *, hold: str, delay_s: float = 0.0) -> None:
+    """An ingest with images in a process of its own, killed in a stage, or some time after it has begun."""
+    driver = Driver(testbed.cluster.folder, source, DATABASE, "inline", log, hold=hold, columns="all")
+    driver.wait_for(lambda lines: (hold or "load") in lines)
+    if delay_s:
+        time.sleep(delay_s)
+    driver.process.kill()
+    assert driver.end() in ("killed", "done"), driver.lines
+
+
+def require_whole(testbed: Testbed) -> None:
+    """Every replica has its image once, nothing else is there, and rows by images are rows by queries."""
+    assert missing(testbed.columns.status(DATABASE)) == 0
+    assert imaged_twice(testbed) == []
+    assert [path for folder in folders(testbed) for path in folder.path.glob("*/.*")] == []
+    (read,) = testbed.replicas.verify(DATABASE)
+    assert (read.image_faults, read.faults) == ({}, [])
+    assert rows_by_images(testbed, "Object", OBJECT) == rows_by_query(testbed, "Object", OBJECT)
+
+
+@pytest.mark.parametrize("ending", ["go on", "abort"])
+def test_an_ingest_killed_among_its_images(testbed: Testbed, tmp_path: Path, ending: str) -> None:
+    """Some are written, some are not: the next one writes the others, or an abort leaves none."""
+    source = write_small_catalog(tmp_path / "sky", objects=100)
+    struck(testbed, source, tmp_path / "log", hold="images")
+    left = testbed.registry.transactions.all()[-1]
+    assert left["state"] == "started"
+    known = [SegmentFolder.of(testbed.cluster.data_dir(node), left["database"]) for node in testbed.nodes]
+    assert any(folder.files() for folder in known), "one was written at least"
+    if ending == "abort":
+        testbed.abort_transaction(left["id"])
+        assert not any(folder.is_there for folder in known)
+        return
+    try:
+        testbed.ingest(source, database=DATABASE, columns="all")
+        require_whole(testbed)
+    finally:
+        testbed.drop(DATABASE)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_ingest_killed_at_any_instant(testbed: Testbed, tmp_path: Path, seed: int) -> None:
+    """From its first table on, in a second transaction: what was there is read as before, and the rest comes once."""
+    source = write_small_catalog(tmp_path / "sky", objects=100)
+    more = write_small_catalog(tmp_path / "more", objects=60, seed=6, first_key=700_000_000_000_000)
+    testbed.ingest(source, database=DATABASE, columns="all")
+    try:
+        struck(testbed, more, tmp_path / "log", hold="", delay_s=random.Random(seed).uniform(0, 0.6))
+        assert rows_by_images(testbed, "Object", OBJECT) == rows_by_query(testbed, "Object", OBJECT)
+        testbed.ingest(more, database=DATABASE)
+        require_whole(testbed)
+    finally:
+        testbed.drop(DATABASE)

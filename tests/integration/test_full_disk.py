@@ -15,6 +15,7 @@ from tests.support.stepping import assert_right
 
 from skyshard.basics.errors import ClusterError, NoRoom
 from skyshard.cluster.private_cluster import PrivateCluster
+from skyshard.columns.segment_folder import columns_folder
 from skyshard.host.disk_space import RESERVE_BYTES
 from skyshard.registry.stored.job_rows import StepState
 from skyshard.testbed import Testbed
@@ -123,3 +124,23 @@ def leave(folder: Path, free: int) -> None:
             os.posix_fallocate(file.fileno(), size, excess)
         else:
             file.truncate(max(0, size + excess))
+
+
+def test_column_images_that_find_no_room(small_disk: Path, tmp_path: Path) -> None:
+    """Refused before anything is written, in one line that names the node; with room they are made."""
+    source = write_catalog(tmp_path / "source", objects=20_000)
+    cluster = PrivateCluster(small_disk / "cluster")
+    cluster.start(1)
+    try:
+        with Testbed(cluster.folder) as testbed:
+            testbed.ingest(source, database="sky")
+            leave(small_disk, RESERVE_BYTES + (100 << 10))
+            with pytest.raises(ClusterError, match=r"node 'node1': the disk of '.*' is full: .*nothing was written"):
+                testbed.columns.build("sky")
+            assert not columns_folder(cluster.data_dir("node1")).exists()
+            assert testbed.query("SELECT COUNT(*) AS n FROM Object", database="sky").table.to_pylist() == [{"n": 20000}]
+            leave(small_disk, RESERVE_BYTES + (50 << 20))
+            done = testbed.columns.build("sky")
+            assert [one for one in done.tables if one.imaged < one.tables] == []
+    finally:
+        cluster.destroy()

@@ -2,7 +2,8 @@
 
 python kill_driver.py CLUSTER SOURCE DATABASE RUNTIME [REPLACED ...]
 
-Where SKYSHARD_TEST_HOLD names a stage, it stays there, once it has said so, until it is killed.
+Where SKYSHARD_TEST_HOLD names a stage, it stays there, once it has said so, until it is killed. SKYSHARD_TEST_COLUMNS
+says which columns have images; as the layout says where it is empty.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from skyshard.basics.progress import Progress
 from skyshard.runtime import RuntimeKind
 from skyshard.testbed import Testbed
 
-HOLD = "SKYSHARD_TEST_HOLD"
+HOLD, COLUMNS = "SKYSHARD_TEST_HOLD", "SKYSHARD_TEST_COLUMNS"
 
 
 def tell(progress: Progress) -> None:
@@ -33,7 +34,8 @@ def drive(cluster: Path, source: Path, database: str, runtime: RuntimeKind, repl
     try:
         with Testbed(cluster, runtime=runtime) as testbed:
             print("begins", flush=True)
-            testbed.ingest(source, database=database, replace=replaced, watcher=tell)
+            columns = "all" if os.environ.get(COLUMNS) == "all" else None
+            testbed.ingest(source, database=database, columns=columns, replace=replaced, watcher=tell)
             print("ends", flush=True)
     except SkyshardError as error:
         print(f"error: {error}", flush=True)

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import psutil
 from tests.support.kill_catalog import write_catalog
-from tests.support.kill_driver import HOLD
+from tests.support.kill_driver import COLUMNS, HOLD
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.cluster.cluster import CZAR_NAME
@@ -58,13 +58,14 @@ class Driver:
         *,
         replaced: str = "",
         hold: str = "",
+        columns: str = "",
     ) -> None:
-        """``hold``: the stage that it stays in once it has said so, until it is killed."""
+        """``hold``: the stage that it stays in once it has said so, until it is killed; ``columns``: with images."""
         self._log = log
         command = [sys.executable, str(SCRIPT), str(cluster), str(source), database, runtime]
         command += [replaced] if replaced else []
         with log.open("wb") as out:
-            environment = {**os.environ, HOLD: hold}
+            environment = {**os.environ, HOLD: hold, COLUMNS: columns}
             self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment)
 
     @property

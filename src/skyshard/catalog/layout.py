@@ -152,6 +152,8 @@ class Layout(BaseModel):
     """How the engine keeps them: row format, compression, sizes of pages."""
     replicas: Annotated[int, Field(ge=1)] = 1
     """Copies of each chunk, on different nodes."""
+    columns: Literal["all", "none"] | tuple[str, ...] = "none"
+    """The columns of chunk tables that are kept as column images, too: by name, in whatever table has them."""
 
     @field_validator("engine", mode="before")
     @classmethod
@@ -164,6 +166,16 @@ class Layout(BaseModel):
         if fault := self.storage.fault(self.engine):
             raise ValueError(f"storage: {fault}")
         return self
+
+    @property
+    def has_images(self) -> bool:
+        """Whether chunk tables are to have column images."""
+        return self.columns not in ("none", ())
+
+    @property
+    def imaged(self) -> tuple[str, ...] | None:
+        """The names of the columns that have images; None for all."""
+        return None if self.columns == "all" else () if self.columns == "none" else self.columns
 
     @property
     def table_engine(self) -> TableEngine:

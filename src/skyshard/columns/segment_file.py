@@ -27,8 +27,13 @@ _MOST_OPEN = 4096
 """Segments that are kept open; each takes some kilobytes and one mapping."""
 
 
-def write_segment(path: Path, index: SegmentIndex, batches: Sequence[pa.RecordBatch]) -> SegmentIndex:
-    """Write batches with the columns of an index, whose figures and rows a batch are taken of them; to the disk.
+def write_segment(
+    path: Path, index: SegmentIndex, batches: Sequence[pa.RecordBatch], *, is_settled: bool = True
+) -> SegmentIndex:
+    """Write batches with the columns of an index, whose figures and rows a batch are taken of them.
+
+    Args:
+        is_settled: the file is on the disk when the call returns; else the caller sees to that.
 
     Raises:
         ClusterError: the disk is full, or cannot be written.
@@ -46,8 +51,10 @@ def write_segment(path: Path, index: SegmentIndex, batches: Sequence[pa.RecordBa
             with pa.OSFile(str(draft), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
                 for batch in whole:
                     writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
-            _sync(draft)
-        _sync(path.parent)
+            if is_settled:
+                _sync(draft)
+        if is_settled:
+            _sync(path.parent)
     return made
 
 

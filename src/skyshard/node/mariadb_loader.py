@@ -131,6 +131,8 @@ class MariaDBLoader:
 
     def settle(self, database: str) -> None:
         write_back(self._data.database(database))
+        if (segments := self._segments(database)).is_there:  # they may be on another file system
+            write_back(segments.path)
 
     def digests(self, order: DigestOrder) -> list[TableDigest]:
         return current_digests(partial(self._sessions.reading, order.database), self._data, order)

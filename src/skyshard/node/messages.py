@@ -199,6 +199,8 @@ class ColumnsOrder:
     is_overlap: bool
     columns: tuple[str, ...]
     tables: tuple[ImagedTable, ...]
+    is_settled: bool = True
+    """It is on the disk when the call returns; else ``NodeLoader.settle`` comes before anybody counts on it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.basics.progress import Watcher, unwatched
+from skyshard.columns.imaged_columns import NO_BLOBS, NOT_ASKED
 from skyshard.columns.segment_folder import columns_folder
-from skyshard.node.columns.build_segment import NO_BLOBS, NOT_ASKED
 from skyshard.node.columns.column_orders import column_orders, row_bytes
 from skyshard.node.host_files import HostFiles
 from skyshard.node.messages import ColumnsOrder, SegmentFacts
@@ -31,12 +31,13 @@ def image_status(place: ReplicaPlace, database: str) -> ColumnImages:
 
 
 def drop_images(place: ReplicaPlace, database: str) -> ColumnImages:
-    """Remove all images of a database.
+    """Remove all images of a database; what comes to it later has none.
 
     Raises:
         ClusterError: an ingest of it, or what else changes its tables, is under way (retryable).
     """
     with place.registry.ingesting(database):
+        place.registry.databases.set_columns(database, "none")
         return ImageWork(place, database, None, unwatched).run(_drop)
 
 
@@ -48,7 +49,8 @@ def build_images(
     columns: Sequence[str] = (),
     watcher: Watcher = unwatched,
 ) -> ColumnImages:
-    """Write the images that good replicas of a database lack, and remove those that no replica is behind.
+    """Write the images that good replicas of a database lack, and remove those that no replica is behind. Without
+    ``tables`` what comes to the database later has images, too.
 
     Args:
         database: its stored name.
@@ -61,24 +63,29 @@ def build_images(
     """
     with place.registry.ingesting(database):
         wanted = _wanted(place, database, tables, columns)
-        return ImageWork(place, database, wanted, watcher).run(_build)
+        done = ImageWork(place, database, wanted, watcher).run(_build)
+        if not tables:
+            place.registry.databases.set_columns(database, tuple(columns) or "all")
+        return done
 
 
 def mend_images(place: ReplicaPlace, database: str, *, watcher: Watcher = unwatched) -> ColumnImages | None:
-    """Make images again in the place of segments that are damaged, with the columns that they had; None for none.
+    """Make the images that the layout asks for and replicas lack, and those of segments that are damaged, with the
+    columns that these had; None where nothing is asked for, and nothing damaged.
 
     Raises:
         ClusterError: an ingest of it is under way (retryable), or a node's disk has not the room.
     """
     with place.registry.ingesting(database):
-        look = ImageWork(place, database, None, unwatched)
         damaged: set[str] = set()
         held: dict[str, set[str] | None] = {}
+        look = ImageWork(place, database, None, unwatched)
         look.run((lambda on: _note_damaged(on, damaged, held),))
-        if not damaged:
-            return None
-        wanted = {name: None if (found := held.get(name)) is None else tuple(sorted(found)) for name in damaged}
-        return ImageWork(place, database, wanted, watcher).run(_build)
+        layout = place.registry.databases.layout(database)
+        asked = _wanted(place, database, (), layout.imaged or ()) if layout and layout.has_images else {}
+        kept = {name: None if (found := held.get(name)) is None else tuple(sorted(found)) for name in damaged}
+        wanted = {**kept, **asked}
+        return ImageWork(place, database, wanted, watcher).run(_build) if wanted else None
 
 
 def _note_damaged(on: OnNode, damaged: set[str], held: dict[str, set[str] | None]) -> None:

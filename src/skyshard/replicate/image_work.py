@@ -13,8 +13,8 @@ from skyshard.basics.errors import ClusterError
 from skyshard.basics.progress import Progress, Watcher
 from skyshard.catalog.ddl import stored_table
 from skyshard.catalog.schema import Table
+from skyshard.columns.imaged_columns import imaged_columns
 from skyshard.columns.segment_index import Piece, SegmentIndex
-from skyshard.node.columns.build_segment import imaged_columns
 from skyshard.node.messages import ColumnsOrder, MadeColumns, SegmentFacts
 from skyshard.node.node_loader import NodeLoader
 from skyshard.registry.stored.lifecycle import ReplicaState

@@ -31,7 +31,8 @@ class Columns:
         columns: Sequence[str] = (),
         watcher: Watcher = unwatched,
     ) -> skyshard.replicate.ColumnImages:
-        """Write the images that are missing, and remove stale ones; an interrupted build goes on.
+        """Write the images that are missing, and remove stale ones; an interrupted build goes on. Without ``tables``,
+        what comes to the database later has images, too.
 
         Args:
             tables: only these; all chunked ones if there are none.
@@ -41,18 +42,24 @@ class Columns:
             UserError: an unknown database, table or column.
             ClusterError: an ingest of it is under way (retryable), or a node's disk has not the room.
         """
-        return skyshard.replicate.build_images(
-            self._wiring.replica_place(), self._stored(database), tables=tables, columns=columns, watcher=watcher
+        stored = self._stored(database)
+        done = skyshard.replicate.build_images(
+            self._wiring.replica_place(), stored, tables=tables, columns=columns, watcher=watcher
         )
+        self._wiring.keep_records(stored)
+        return done
 
     def drop(self, database: str) -> skyshard.replicate.ColumnImages:
-        """Remove all images of a database; its rows stay as they are.
+        """Remove all images of a database; its rows stay as they are, and what comes later has no images.
 
         Raises:
             UserError: an unknown database.
             ClusterError: an ingest of it is under way (retryable).
         """
-        return skyshard.replicate.drop_images(self._wiring.replica_place(), self._stored(database))
+        stored = self._stored(database)
+        done = skyshard.replicate.drop_images(self._wiring.replica_place(), stored)
+        self._wiring.keep_records(stored)
+        return done
 
     def _stored(self, database: str) -> str:
         return self._wiring.registry.published.names().stored(database)

@@ -157,6 +157,7 @@ class Testbed:
         layout: Layout | None = None,
         loader: skyshard.node.Loader | None = None,
         replicas: int | None = None,
+        columns: Literal["all", "none"] | Sequence[str] | None = None,
     ) -> skyshard.ingest.IngestPlan:
         """What ``ingest`` with the same arguments would do; changes nothing."""
         opened = source_at(source, tables=tables)
@@ -164,8 +165,9 @@ class Testbed:
         known = self.registry.databases.table_definitions(self.registry.published.names().find(name))
         opened = skyshard.ingest.with_kept_columns(opened, name, known)
         made = skyshard.ingest.make_plan(
-            opened, database=database, tables=tables, loader=loader, replicas=replicas, override=layout
-        )
+            opened, database=database, tables=tables, loader=loader, replicas=replicas, columns=columns,
+            override=layout,
+        )  # fmt: skip
         check_on_server(made, self.cluster.folder)
         return made
 
@@ -178,6 +180,7 @@ class Testbed:
         layout: Layout | None = None,
         loader: skyshard.node.Loader | None = None,
         replicas: int | None = None,
+        columns: Literal["all", "none"] | Sequence[str] | None = None,
         replace: Sequence[str] = (),
         runtime: RuntimeKind | None = None,
         watcher: Watcher = unwatched,
@@ -191,6 +194,7 @@ class Testbed:
             layout: how the catalog is spread, instead of the source's own layout.
             loader: how rows become tables; row images where they can be if None.
             replicas: copies of each chunk, on different nodes; as the layout says if None.
+            columns: that have column images, too; as the layout says if None.
             replace: files, by path or dataset, and numbers of tracts: nothing but these is ingested, in place of the
                 rows that are there of them.
             runtime: where the work runs; as the testbed was opened if None.
@@ -207,8 +211,8 @@ class Testbed:
         known = self.registry.databases.table_definitions(self.registry.published.names().find(name))
         opened = skyshard.ingest.with_kept_columns(opened, name, known)
         plan = skyshard.ingest.make_plan(
-            opened, database=database, tables=tables, loader=loader, replicas=replicas, override=layout,
-            known=tuple(known),
+            opened, database=database, tables=tables, loader=loader, replicas=replicas, columns=columns,
+            override=layout, known=tuple(known),
         )  # fmt: skip
         site = self.wiring.site(runtime or self._runtime_kind)
         return skyshard.ingest.Ingest(plan, site, watcher, replace, names_tables=bool(tables)).run()

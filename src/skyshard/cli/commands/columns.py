@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 import skyshard
 from skyshard.basics.errors import ClusterError
 from skyshard.basics.readable import human_bytes
+from skyshard.cli.terminal.reasons import reasons
 from skyshard.cli.terminal.show import (
     DEFAULT_CLUSTER,
     ClusterOption,
@@ -79,7 +79,7 @@ def _show(found: skyshard.ColumnImages, *, as_json: bool) -> None:
         print_table(
             ["table", "node", "chunk tables", "with image", "rows", "stored", "segments", "stale", "left out"],
             [[one.table + " (overlap)" * one.is_overlap, one.node, one.tables, one.imaged, one.rows,
-              human_bytes(one.bytes), one.segments, one.stale, _left_out(one.left_out)] for one in found.tables],
+              human_bytes(one.bytes), one.segments, one.stale, reasons(one.left_out)] for one in found.tables],
         )  # fmt: skip
         for what, why in found.faults.items():
             typer.echo(f"{what}: {why}")
@@ -87,14 +87,3 @@ def _show(found: skyshard.ColumnImages, *, as_json: bool) -> None:
         raise typer.Exit(_NOT_WHOLE)
     for name, why in found.unread.items():
         raise ClusterError(f"node '{name}' does not answer: {why}", remedy="run it again", retryable=True)
-
-
-def _left_out(columns: Mapping[str, str]) -> str:
-    reasons: dict[str, list[str]] = {}
-    for name, why in columns.items():
-        reasons.setdefault(why, []).append(name)
-    most = 3
-    return "; ".join(
-        f"{', '.join(names[:most])}{f' and {len(names) - most} more' if len(names) > most else ''}: {why}"
-        for why, names in reasons.items()
-    )

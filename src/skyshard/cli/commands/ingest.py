@@ -14,6 +14,7 @@ from skyshard.basics.readable import human_bytes
 from skyshard.cli.terminal.folded_conversions import folded
 from skyshard.cli.terminal.ingested_files import show_ingested
 from skyshard.cli.terminal.left_out_rows import left_out_lines
+from skyshard.cli.terminal.reasons import reasons
 from skyshard.cli.terminal.release_schemas import as_kept, changes_of_plan
 from skyshard.cli.terminal.schema_lines import show_difference
 from skyshard.cli.terminal.show import (
@@ -48,6 +49,12 @@ LoaderOption = Annotated[
     typer.Option("--loader", help="How rows become tables; row images where they can be if absent."),
 ]
 ReplicasOption = Annotated[int | None, typer.Option("--replicas", help="Copies of each chunk, on different nodes.")]
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--columns", help="Keep column images, too: `all`, `none`, or of columns by name, separated by commas."
+    ),
+]
 FractionOption = Annotated[float, typer.Option("--fraction", help="Of a recipe: the share of its sky to make.")]
 ShrinkOption = Annotated[
     Literal["coverage", "thinning"], typer.Option("--shrink", help="Of a recipe: fewer chunks, or fewer rows in all.")
@@ -71,6 +78,7 @@ def plan(
     layout: LayoutOption = None,
     loader: LoaderOption = None,
     replicas: ReplicasOption = None,
+    columns: ColumnsOption = None,
     fraction: FractionOption = 1.0,
     shrink: ShrinkOption = "coverage",
     nodes: Annotated[
@@ -92,6 +100,7 @@ def plan(
         tables=_names(tables),
         loader=skyshard.Loader(loader) if loader else None,
         replicas=replicas,
+        columns=_columns(columns),
         override=_layout(layout),
     )
     check_on_server(made, cluster)
@@ -109,6 +118,16 @@ def plan(
         show_ingested(before)
         if changes is not None:
             show_difference(changes, is_whole=every)
+
+
+def _columns(given: str | None) -> Literal["all", "none"] | list[str] | None:
+    if given is None:
+        return None
+    if given == "all":
+        return "all"
+    if given == "none":
+        return "none"
+    return [name for part in given.split(",") if (name := part.strip())]
 
 
 def _show_plan(made: dict[str, Any], found: dict[str, Any], *, is_whole: bool) -> None:
@@ -129,6 +148,7 @@ def _show_plan(made: dict[str, Any], found: dict[str, Any], *, is_whole: bool) -
         )  # fmt: skip
     heads = ["table", "role", "director", "columns", "parts", "input", "rows", "overlap", "chunks", "stored", "loader"]
     print_table(heads, rows)
+    _show_images(made)
     for table in made["tables"]:
         for note in table["notes"]:
             typer.echo(f"  {table['table']}: {note}")
@@ -148,6 +168,16 @@ def _show_plan(made: dict[str, Any], found: dict[str, Any], *, is_whole: bool) -
         typer.echo(f"will take about {found['predicted_s']:.0f} s here, indexes and checks included")
 
 
+def _show_images(made: dict[str, Any]) -> None:
+    if made["columns"] == "none":
+        return
+    named = made["columns"] if isinstance(made["columns"], str) else ", ".join(made["columns"])
+    typer.echo(f"column images: {named}")
+    for table in made["tables"]:
+        if table["not_imaged"]:
+            typer.echo(f"  {table['table']}: no image of {reasons(table['not_imaged'])}")
+
+
 def ingest(
     source: SourceArgument,
     tables: TablesOption = "",
@@ -155,6 +185,7 @@ def ingest(
     layout: LayoutOption = None,
     loader: LoaderOption = None,
     replicas: ReplicasOption = None,
+    columns: ColumnsOption = None,
     fraction: FractionOption = 1.0,
     shrink: ShrinkOption = "coverage",
     replace: ReplaceOption = None,
@@ -168,8 +199,8 @@ def ingest(
     with interruptible(), skyshard.Testbed(cluster) as testbed, progress_bars(as_json=json) as watcher:
         report = testbed.ingest(
             opened, runtime=runtime, watcher=watcher, database=database, tables=_names(tables),
-            loader=skyshard.Loader(loader) if loader else None, replicas=replicas, layout=_layout(layout),
-            replace=replace or (),
+            loader=skyshard.Loader(loader) if loader else None, replicas=replicas, columns=_columns(columns),
+            layout=_layout(layout), replace=replace or (),
         )  # fmt: skip
     if json:
         print_json(asdict(report))

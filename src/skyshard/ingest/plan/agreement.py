@@ -41,6 +41,11 @@ def require_agreement(registry: Registry, plan: IngestPlan, known: Layout) -> No
             f"{where} has {_storage(known)}, where {_storage(mine)} is asked for",
             remedy=f"ask for the storage that it has, or for none, {_ELSEWHERE}",
         )
+    if "columns" in mine.model_fields_set and mine.columns != known.columns:
+        raise UserError(
+            f"{where} has column images of {_named(known)}, where {_named(mine)} is asked for",
+            remedy="`skyshard columns build` or `drop` changes it, for what comes later, too",
+        )
     definitions = registry.databases.table_definitions(plan.database)
     for table in plan.tables:
         if table.name in definitions:
@@ -79,6 +84,10 @@ def _striping(layout: Layout) -> str:
 def _storage(layout: Layout) -> str:
     listed = ", ".join(f"{key} {value}" for key, value in layout.storage.named.items())
     return f"{layout.engine} with {listed}" if listed else f"{layout.engine} with its own ways of storage"
+
+
+def _named(layout: Layout) -> str:
+    return layout.columns if isinstance(layout.columns, str) else ", ".join(layout.columns)
 
 
 def _difference(table: Table, layout: TableLayout, other: Table, other_layout: TableLayout) -> str:

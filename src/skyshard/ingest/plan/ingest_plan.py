@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from skyshard.basics.errors import UserError
 from skyshard.catalog.ddl import stored_table
 from skyshard.catalog.layout import Layout, Role, TableLayout, split_director
 from skyshard.catalog.schema import Table
+from skyshard.columns.imaged_columns import imaged_columns
 from skyshard.ingest.plan.left_out_rows import require_free_rows
 from skyshard.ingest.plan.placing_types import require_placing_types
 from skyshard.ingest.plan.storable import require_storable, require_tables_distinct
@@ -61,13 +62,13 @@ class IngestPlan:
         return self.shown or self.database
 
     def kept_in(self, known: Layout, tables: Mapping[str, TableLayout]) -> IngestPlan:
-        """The plan as a database takes it that has this layout, and these tables: copies, engine and storage stay, and
-        the indexes that a table was given since.
+        """The plan as a database takes it that has this layout, and these tables: copies, engine, storage and column
+        images stay, and the indexes that a table was given since.
 
         Raises:
             UserError: a table that the engine does not make.
         """
-        kept = {name: getattr(known, name) for name in ("replicas", "engine", "storage")}
+        kept = {name: getattr(known, name) for name in ("replicas", "engine", "storage", "columns")}
         planned = tuple(_with_indexes(table, tables[table.name]) if table.name in tables else table
                         for table in self.tables)  # fmt: skip
         kept["tables"] = self.layout.tables | {table.name: table.source.layout for table in planned}
@@ -83,6 +84,12 @@ class IngestPlan:
         names = {name for t in self.tables for name in (t.source.layout.director, t.source.layout.director2) if name}
         return {pair for name in names if (pair := split_director(name, self.database))[0] != self.database}
 
+    def not_imaged(self, table: PlannedTable) -> dict[str, str]:
+        """The columns of a table that have no image, and why; empty where no images are asked for, or none can be."""
+        if not self.layout.has_images or not table.source.layout.role.is_chunked:
+            return {}
+        return imaged_columns(table.stored, self.layout.imaged)[1]
+
     def left_out(self, table: str) -> tuple[int, ...]:
         """Numbers of the files of a table whose rows go."""
         return tuple(file.number for file in self.replaced if file.table == table)
@@ -97,6 +104,7 @@ class IngestPlan:
             "replicas": self.layout.replicas,
             "engine": self.layout.engine,
             "storage": self.layout.storage.named,
+            "columns": self.layout.columns,
             "tables": [
                 {
                     "table": table.name,
@@ -110,6 +118,7 @@ class IngestPlan:
                     "why_loader": table.why_loader,
                     "conversions": list(table.source.conversions),
                     "notes": list(table.source.notes),
+                    "not_imaged": self.not_imaged(table),
                 }
                 for table in self.tables
             ],
@@ -123,6 +132,7 @@ def make_plan(
     tables: Sequence[str] | None = None,
     loader: Loader | None = None,
     replicas: int | None = None,
+    columns: Literal["all", "none"] | Sequence[str] | None = None,
     known: Collection[str] = (),
     override: Layout | None = None,
 ) -> IngestPlan:
@@ -130,6 +140,7 @@ def make_plan(
 
     Args:
         loader: the one that is asked for; row images where they can be if none is.
+        columns: that have column images, too; as the layout says if None.
         known: tables that the database has already; a dependent may follow a director among them.
         override: a layout instead of the source's; tables that it does not name keep the source's roles.
 
@@ -150,8 +161,20 @@ def make_plan(
     layout = source.layout.model_copy(update={"tables": {table.name: table.layout for table in chosen}})
     if replicas is not None:
         layout = layout.model_copy(update={"replicas": replicas})
+    if columns is not None:
+        layout = layout.model_copy(update={"columns": columns if isinstance(columns, str) else tuple(columns)})
+    if not source.unopened:
+        _require_imaged(layout, source.tables.values())
     planned = tuple(_planned(table, loader or Loader.IMAGE) for table in chosen)
     return IngestPlan(source, name, layout, planned, is_loader_asked=loader is not None)
+
+
+def _require_imaged(layout: Layout, tables: Iterable[SourceTable]) -> None:
+    """Refuse a column that is to have images where no chunked table has it."""
+    stored = [stored_table(table.table, table.layout) for table in tables if table.layout.role.is_chunked]
+    for name in layout.imaged or ():
+        if not any(table.find(name) for table in stored):
+            raise UserError(f"no chunked table has a column '{name}' for images", remedy="correct `columns`")
 
 
 def _require_makeable(database: str, chosen: Sequence[SourceTable], layout: Layout) -> None:

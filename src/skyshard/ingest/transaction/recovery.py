@@ -47,7 +47,7 @@ def plan_digest(plan: IngestPlan) -> str:
     """Digest of all that decides what an ingest writes: input slices with size and date, tables, layout, loaders."""
     content: dict[str, object] = {
         "source": os.path.realpath(plan.source.path),
-        "layout": plan.layout.model_dump(mode="json"),
+        "layout": plan.layout.model_dump(mode="json", exclude=set() if plan.layout.has_images else {"columns"}),
         "tables": [_table_content(table) for table in plan.tables],
     }
     if plan.replaced:

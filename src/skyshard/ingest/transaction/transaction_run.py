@@ -15,6 +15,7 @@ partition        Object's two slices are two tasks: two bundles in ``staging``, 
 load             Chunks get their nodes, in the registry, by the bytes of both tables. Both nodes make their tables at
                  the same time, at most two orders under way at each; each table is counted, digested, then recorded.
 director index   The czar's table of Object's keys, begun right after partitioning, is waited for and recorded.
+images           Where the layout asks for column images: each node writes those of the tables that it has just made.
 publish          Bundles go, everything is on the disk, then one registry transaction shows all rows at once.
 ===============  ======================================================================================================
 
@@ -38,6 +39,7 @@ from skyshard.basics.progress import Progress, Watcher
 from skyshard.catalog.engines import MYISAM
 from skyshard.ingest.on_nodes.bounded_futures import BackgroundThread
 from skyshard.ingest.on_nodes.disk_writer import DiskWriter
+from skyshard.ingest.on_nodes.image_columns import image_columns
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.on_nodes.order_sender import OrderSender
 from skyshard.ingest.on_nodes.part_tables import outdated_tables
@@ -94,6 +96,7 @@ class TransactionRun:
             self._timed("load", LoadStage(run, records, to_disk, indexes, reports, sender).load)
             self._shown("director index", indexes.finish)
             records.finish()
+            self._timed("images", self._image)
             to_disk.end()
         note_files(run.site.registry, run.plan, run.transaction, reports)
         Strays(run.site, run.plan, run.transaction, run.staging).record(reports)
@@ -130,6 +133,14 @@ class TransactionRun:
         if plan.layout.engine != MYISAM.name:  # the prototypes' own
             site.require_made(plan.tables, plan.layout.table_engine)
         self._run.staging.mkdir(parents=True, exist_ok=True)
+
+    def _image(self) -> None:
+        """Column images of all that the transaction has made, where the layout asks for some."""
+        run, registry = self._run, self._run.site.registry
+        if run.plan.layout.has_images:
+            definitions = registry.databases.table_definitions(run.database, transaction=run.transaction)
+            made = registry.replicas.all(run.database, transaction=run.transaction)
+            image_columns(run.site, run.database, run.plan.layout, definitions, made, run.watch)
 
     def _count(self, reports: Mapping[str, Sequence[SliceReport]]) -> None:
         """What the rows of the transaction hold; files of bundles are read, which go when it is published."""

@@ -16,10 +16,11 @@ from skyshard.basics.errors import ClusterError
 from skyshard.basics.progress import Progress, Watcher
 from skyshard.catalog.ddl import create_table, part_suffix, physical_name, stored_table
 from skyshard.catalog.engines import TableEngine
-from skyshard.catalog.layout import TableLayout
+from skyshard.catalog.layout import Layout, TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.ingest.on_nodes.bounded_futures import answer, drain
 from skyshard.ingest.on_nodes.build_orders import EMPTY, ChunkKey, built_replicas, in_orders, index_definition
+from skyshard.ingest.on_nodes.image_columns import image_columns
 from skyshard.ingest.on_nodes.ingest_site import Site
 from skyshard.ingest.on_nodes.part_tables import by_node, outdated_tables
 from skyshard.ingest.partition.director_keys import KeyKind
@@ -92,21 +93,22 @@ class Remake:
             indexes=len(self._indexes),
         )  # fmt: skip
         try:
-            return self._transact(mine, layout.table_engine, start)
+            return self._transact(mine, layout, start)
         except BaseException as error:
             settle(site, database, mine, error)
             raise
 
-    def _transact(self, mine: OpenTransaction, engine: TableEngine, start: float) -> Compacted:
+    def _transact(self, mine: OpenTransaction, layout: Layout, start: float) -> Compacted:
         site, database = self._site, self._database
         sweep(site, database, mine.id)
-        made = self._make_tables(mine, engine)
+        made = self._make_tables(mine, layout.table_engine)
+        image_columns(site, database, layout, self._definitions(), made, self._watch)
         indexes = [self._make_index(mine, director, parts) for director, parts in self._indexes.items()]
         done = Compacted(
             database, mine.id, len(self._merged), sum(r.target in self._merged for r in self._replicas), len(indexes),
             sum(replica.rows for replica in made), sum(replica.bytes for replica in made), time.monotonic() - start,
         )  # fmt: skip
-        site.write_logs(database, engine.name)
+        site.write_logs(database, layout.engine)
         site.settle(database)
         site.registry.transactions.move(mine, Event.COMMIT)
         merged = ReportedMerge(tables=done.tables, parts=done.parts, bytes=done.bytes)
@@ -124,8 +126,7 @@ class Remake:
         """The merged table of every chunk table on every node that holds it."""
         site, start = self._site, time.monotonic()
         replicas = sorted(self._replicas, key=lambda replica: (replica.chunk, replica.part))
-        definitions = site.registry.databases.table_definitions(self._database)
-        definitions |= {name: (definitions[name][0], layout) for name, layout in self._layouts.items()}
+        definitions = self._definitions()
         held = by_node((replica for replica in replicas if replica.target in self._merged), site.nodes)
         queues = {node: list(self._orders(definitions, held[node], mine.id, engine)) for node in site.nodes}
         total = sum(len(order.builds) for orders in queues.values() for order in orders)
@@ -139,6 +140,11 @@ class Remake:
             self._watch(Progress("compact", len(made), total, rows, size, time.monotonic() - start))
         _require_same(made)
         return made
+
+    def _definitions(self) -> dict[str, tuple[Table, TableLayout]]:
+        """The tables, with the keys that they are to have."""
+        found = self._site.registry.databases.table_definitions(self._database)
+        return found | {name: (found[name][0], layout) for name, layout in self._layouts.items()}
 
     def _orders(
         self,

@@ -17,6 +17,7 @@ from skyshard.basics.array_types import RowIndexes
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.catalog.schema import SUB_CHUNK_COLUMN, Column, Table
 from skyshard.columns.block_figures import BlockFigures
+from skyshard.columns.imaged_columns import imaged_columns
 from skyshard.columns.segment_file import BATCH_ROWS, write_segment
 from skyshard.columns.segment_folder import SegmentFolder
 from skyshard.columns.segment_index import Piece, SegmentIndex
@@ -31,9 +32,6 @@ from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.rowimage.record import RecordLayout, Records
 from skyshard.rowimage.record_digest import digest_records
 from skyshard.rowimage.unpack import live_records, unpack_columns
-
-NOT_ASKED = "not asked for"
-NO_BLOBS = "BLOB and TEXT stay in rows"
 
 
 @dataclass(slots=True)
@@ -55,24 +53,6 @@ class _Rows:
         return False
 
 
-def imaged_columns(table: Table, wanted: Sequence[str] | None = None) -> tuple[tuple[Column, ...], dict[str, str]]:
-    """The columns of a stored table that a segment holds, and those that it leaves out, with reasons.
-
-    Args:
-        wanted: names; all if None. The chunk columns always come along.
-    """
-    lowered = None if wanted is None else {name.lower() for name in wanted} | {"chunkid", "subchunkid"}
-    held, left = [], {}
-    for column in table:
-        if column.type.is_blob:
-            left[column.name] = NO_BLOBS
-        elif lowered is not None and column.name.lower() not in lowered:
-            left[column.name] = NOT_ASKED
-        else:
-            held.append(column)
-    return tuple(held), left
-
-
 def build_segment(connection: Connection, data: ServerFiles, folder: SegmentFolder, order: ColumnsOrder) -> MadeColumns:
     """Write the segment of an order; the session is in the tables' database, and may flush.
 
@@ -92,7 +72,7 @@ def build_segment(connection: Connection, data: ServerFiles, folder: SegmentFold
     index = SegmentIndex(order.base, order.is_overlap, columns, left_out, pieces, (), nothing)
     path = folder.new_path(order.base, is_overlap=order.is_overlap)
     batches = _unpacked(rows, order.table, columns) if rows.records else _sorted_batches(rows.batches)
-    made = write_segment(path, index, list(batches))
+    made = write_segment(path, index, list(batches), is_settled=order.is_settled)
     return MadeColumns(str(path), made.rows, path.stat().st_size, rows.faults)
 
 

@@ -17,7 +17,13 @@ _BYTES_A_BLOB_ROW = 512
 
 
 def column_orders(
-    database: str, table: Table, base: str, columns: Sequence[str], replicas: Sequence[Replica]
+    database: str,
+    table: Table,
+    base: str,
+    columns: Sequence[str],
+    replicas: Sequence[Replica],
+    *,
+    is_settled: bool = True,
 ) -> Iterator[ColumnsOrder]:
     """Orders for the images of replicas of one kind on one node, a segment each.
 
@@ -29,7 +35,7 @@ def column_orders(
     placed = sorted(replicas, key=lambda one: (one.chunk, one.part))
     for some in by_bytes(placed, lambda one: max(one.rows * width, least), SEGMENT_BYTES):
         listed = tuple(ImagedTable(one.name, one.chunk, one.part, one.rows, one.digest) for one in some)
-        yield ColumnsOrder(database, base, table, some[0].is_overlap, tuple(columns), listed)
+        yield ColumnsOrder(database, base, table, some[0].is_overlap, tuple(columns), listed, is_settled)
 
 
 def row_bytes(table: Table) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from skyshard.basics.errors import UserError
@@ -46,10 +48,18 @@ class Databases(Store):
 
     def set_replicas(self, database: str, replicas: int) -> None:
         """Have a published database ask for so many replicas of each chunk."""
+        self._set(database, "replicas", replicas)
+
+    def set_columns(self, database: str, columns: str | Sequence[str]) -> None:
+        """Have a published database keep column images of what comes: ``all``, ``none``, or of columns by name."""
+        self._set(database, "columns", columns if isinstance(columns, str) else list(columns))
+
+    def _set(self, database: str, key: str, value: object) -> None:
+        """Change one key of a database's layout."""
         where = t.databases.c.name == database
         with self._writer.begin() as connection:
             layout = connection.scalar(sa.select(t.databases.c.layout).where(where).with_for_update())
-            changed = {**(layout or {}), "replicas": replicas}
+            changed = {**(layout or {}), key: value}
             connection.execute(sa.update(t.databases).where(where).values(layout=changed))
             generation.advance(connection)
 

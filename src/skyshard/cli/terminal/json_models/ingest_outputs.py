@@ -36,6 +36,8 @@ class PlannedTableOutput(Output):
     conversions: list[str]
     notes: list[str] = Field(default_factory=list)
     """What was decided about the input: runs, types, role, what is left out."""
+    not_imaged: dict[str, str] = Field(default_factory=dict)
+    """Columns that have no column image, and why, where images are asked for."""
 
 
 class SurveyedTable(Output):
@@ -77,6 +79,8 @@ class PlanOutput(Output):
     engine: str | None = None
     storage: dict[str, str | int | bool] = Field(default_factory=dict)
     """What the layout says of it; empty where it leaves it to the engine."""
+    columns: str | list[str] = "none"
+    """That have column images, too: ``all``, ``none``, or their names."""
     tables: list[PlannedTableOutput]
     survey: SurveyOutput | None = None
     rewritten: list[RewrittenOutput] = Field(default_factory=list)
