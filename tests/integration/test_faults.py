@@ -45,19 +45,14 @@ phases:
     classes:
       - {class: LV, templates: [object_by_id, small_area], arrivals: {loop: closed, clients: 2}, count: 150}
       - {class: FTSObj, templates: [extent, density], count: 30}
-  - name: then
-    classes:
-      - {class: FTSObj, templates: [extent, density], count: 4}
 """
-"""Scans of the second phase meet what the first one's events have left, however late those came."""
-LOOK_UPS = (
-    WORKLOAD[: WORKLOAD.index("  - name: then")]
-    + """  - name: then
+THEN = """  - name: then
     classes:
-      - {class: LV, templates: [object_by_id, small_area], count: 60}
 """
-)
-"""Of the second phase's queries some need nodes that are gone and some do not; a class that has no answer fails."""
+SCANS = f"{WORKLOAD}{THEN}      - {{class: FTSObj, templates: [extent, density], count: 4}}\n"
+"""Scans of a second phase meet what the first one's events have left, however late those came."""
+LOOK_UPS = f"{WORKLOAD}{THEN}      - {{class: LV, templates: [object_by_id, small_area], count: 60}}\n"
+"""Of the second phase's queries some are answered before its events, or in spite of them: a class with none fails."""
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +75,12 @@ def folder(tmp_path: Path) -> Path:
     """A folder with the workload beside the shipped templates."""
     (tmp_path / "queries" / "workloads").mkdir(parents=True)
     (tmp_path / "queries" / "sql").symlink_to(data_folder("queries", "sql"))
-    (tmp_path / "queries" / "workloads" / "few.yaml").write_text(WORKLOAD)
+    write(tmp_path, WORKLOAD)
     return tmp_path
+
+
+def write(folder: Path, workload: str) -> None:
+    (folder / "queries" / "workloads" / "few.yaml").write_text(workload)
 
 
 def scenario(folder: Path, *events: dict[str, Any], **more: object) -> str:
@@ -129,6 +128,7 @@ def test_a_node_that_dies_costs_no_answer_at_level_2_and_the_report_shows_it(
     cluster: PrivateCluster, folder: Path
 ) -> None:
     """The czar meets it and asks others; the node is back when the trial has ended."""
+    write(folder, SCANS)
     code, text = run(cluster, folder, "one_node_dies")
     assert code == 0, text
     found = impact(folder)
@@ -152,6 +152,7 @@ def test_a_frozen_node_is_left_after_the_silence_and_goes_on_afterwards(
 ) -> None:
     """No query fails, with driver processes neither; servers that say nothing keep no reading waiting."""
     monkeypatch.setenv(SILENCE_VARIABLE, "6")  # the other nodes, of a busy host, answer before that
+    write(folder, SCANS)
     name = scenario(folder, {"do": "stop", "node": "largest", "at_s": 0.2, "for_s": 60})
     code, text = run(cluster, folder, name, "--processes", "2")
     assert code == 0, text
@@ -161,7 +162,7 @@ def test_a_frozen_node_is_left_after_the_silence_and_goes_on_afterwards(
 
 def test_two_dead_nodes_cost_answers_which_are_refused_and_none_is_wrong(cluster: PrivateCluster, folder: Path) -> None:
     """It is said before; the scenario allows it, without that the trial fails."""
-    (folder / "queries" / "workloads" / "few.yaml").write_text(LOOK_UPS)
+    write(folder, LOOK_UPS)
     events = [{"do": "kill", "node": node, "phase": "then", "at_share": 0.3} for node in ("node1", "node2")]
     code, text = run(cluster, folder, scenario(folder, *events, errors_allowed=True))
     assert "2 nodes may be down at once, and there are 2 replicas of each chunk" in text
@@ -212,9 +213,9 @@ def test_swapped_values_are_brought_back_where_nobody_repairs(cluster: PrivateCl
 
 def test_queries_fail_while_the_czar_restarts_and_only_then(cluster: PrivateCluster, folder: Path) -> None:
     """The same czar, in the same process, answers afterwards."""
-    code, text = run(
-        cluster, folder, scenario(folder, {"do": "restart", "node": "czar", "at_share": 0.1}, errors_allowed=True)
-    )
+    write(folder, LOOK_UPS)
+    event = {"do": "restart", "node": "czar", "phase": "then", "at_share": 0.1}
+    code, text = run(cluster, folder, scenario(folder, event, errors_allowed=True))
     assert code == 0, text
     found = impact(folder)
     assert found.errors
@@ -245,8 +246,8 @@ def test_a_server_has_a_wrong_clock_meanwhile(cluster: PrivateCluster, folder: P
     """While the fault is on its NOW() is ahead; afterwards it is right."""
     if not list(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")):
         pytest.skip("needs the package faketime")
-    workload = folder / "queries" / "workloads" / "few.yaml"  # which lasts longer than a start of a server
-    workload.write_text(WORKLOAD.replace("{loop: closed, clients: 2}", "{loop: open, rate_per_s: 10, clients: 2}"))
+    lasting = WORKLOAD.replace("{loop: closed, clients: 2}", "{loop: open, rate_per_s: 10, clients: 2}")
+    write(folder, lasting)  # which lasts longer than a start of a server
     name = scenario(folder, {"do": "clock", "node": "node1", "shift_s": 3600, "at_query": 1})
     seen: list[float] = []
     with subprocess.Popen([sys.executable, "-m", "skyshard.cli.app", *arguments(cluster, folder, name)]) as process:
