@@ -256,6 +256,7 @@ class Wiring:
             find_nodes=lambda: self.cluster.nodes,
             check_session=MarkCheck(self.registry.nodes.marks),
             watch=lambda: skyshard.replicate.watch_nodes(self.registry, lambda: self.reached),
+            find_replicas=lambda database, table: self.registry.replicas.all(database, table),
             events=self.cluster.events,
         )
 

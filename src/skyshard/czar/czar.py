@@ -31,9 +31,11 @@ from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES
 from skyshard.czar.plan.query_plan import FEWEST_PAIR_ROWS, Kind, Lane, QueryPlan
 from skyshard.czar.result.answer import Answer, EndedStatement, QueryResult, QueryStats, schema_of
 from skyshard.czar.result.query_progress import Running
+from skyshard.czar.result.scan_way import ScanWay
 from skyshard.czar.result.typed_plan import PlanAhead, TypedPlan
 from skyshard.czar.result.typed_results import TypedColumn, loosened, read_types
 from skyshard.czar.run.brought_tables import Rows, WithBrought, bring_tables
+from skyshard.czar.run.column_source import ColumnSource, FindReplicas, scan_words
 from skyshard.czar.run.czar_beats import Beats, CzarBeats
 from skyshard.czar.run.doubts import TakeDoubt, no_doubt
 from skyshard.czar.run.execute_plan import TEXT_ROWS, CarryOut
@@ -91,7 +93,8 @@ class Czar:
     Without ``is_short`` the rows of a single chunk are merged as those of many, which gives the same answer later.
     ``beats``: by which czars of several hosts know of one another. ``take_doubt`` is told what a node could not read.
     ``find_nodes``: the nodes as they are now; without it they stay those that were given. ``check_session`` is called
-    with each new session on a node, ``watch`` with each heartbeat.
+    with each new session on a node, ``watch`` with each heartbeat. ``find_replicas``: those of a database and a table;
+    without it all is read as rows.
     """
 
     def __init__(
@@ -113,6 +116,7 @@ class Czar:
         find_nodes: Callable[[], Mapping[str, Node]] | None = None,
         check_session: Callable[[Connection], None] | None = None,
         watch: Callable[[], None] = lambda: None,
+        find_replicas: FindReplicas | None = None,
         events: EventLog = ONLY_LOGGED,
     ) -> None:
         self._running: dict[str, Running] = {}
@@ -140,8 +144,9 @@ class Czar:
         workers = {name: worker_of(node) for name, node in nodes.items()}
         pool = ThreadPoolExecutor(max_workers=max(NODE_CALLS, len(nodes)), thread_name_prefix="czar")
         self._node_workers = NodeWorkers(workers, pool, throttle, events, left=left)
+        self._columns = ColumnSource(find_replicas) if find_replicas is not None else None
         self._carry_out = CarryOut(
-            self._sessions, self._node_workers, czar_dir, text_rows, is_short, take_doubt, pair_rows
+            self._sessions, self._node_workers, czar_dir, text_rows, is_short, take_doubt, pair_rows, self._columns
         )
         self._planner = StatementPlanner(source, self._types, gather_limit_bytes)
         self._lock = threading.Lock()
@@ -183,7 +188,7 @@ class Czar:
             return sweep(connection, self._events, self._beats.living)
         return 0
 
-    def explain(self, sql: str, database: str = "") -> Explanation:
+    def explain(self, sql: str, database: str = "", *, scan: ScanWay = "auto") -> Explanation:
         """How a statement would be answered.
 
         Raises:
@@ -192,7 +197,12 @@ class Czar:
         from skyshard.czar.explain import Explanation
 
         plan = planned(lambda: self._planner.plan(sql, database))
-        return Explanation.of(QueryPlan(Kind.CATALOG, ()) if isinstance(plan, ShowStatement) else plan)
+        if isinstance(plan, ShowStatement):
+            return Explanation.of(QueryPlan(Kind.CATALOG, ()))
+        chunked = [pull for pull in plan.pulls if pull.chunks is not None and plan.lane is not Lane.NONE]
+        self._meet_nodes(plan)
+        nodes = [worker.node for worker in self._node_workers.serving]
+        return Explanation.of(plan, [scan_words(pull, nodes, scan, self._columns) for pull in chunked])
 
     def lane(self, sql: str, database: str = "") -> Lane:
         """In which lane a statement would be answered, by the plan that it then has; errors as of :meth:`explain`."""
@@ -211,20 +221,28 @@ class Czar:
         return planned(lambda: self._planner.written_out(sql, database))
 
     def execute(
-        self, sql: str, database: str = "", *, limit_bytes: int | None = None, allow_partial: bool = False
+        self,
+        sql: str,
+        database: str = "",
+        *,
+        limit_bytes: int | None = None,
+        allow_partial: bool = False,
+        scan: ScanWay = "auto",
     ) -> QueryResult:
-        """Answer a statement.
+        """Answer a statement; ``scan``: from column images, as rows, or as is best.
 
         Raises:
             UserError, Refusal: it cannot be answered as it is.
             ClusterError: a server failed.
         """
-        with self.open(sql, database, limit_bytes=limit_bytes, allow_partial=allow_partial, is_whole=True) as answer:
+        with self.open(
+            sql, database, limit_bytes=limit_bytes, allow_partial=allow_partial, is_whole=True, scan=scan
+        ) as answer:
             table = answer.table()
             stats = answer.stats()
         return QueryResult(answer.columns, table, stats)
 
-    def analyze(self, sql: str, database: str = "", *, on_servers: bool = False) -> Analysis:
+    def analyze(self, sql: str, database: str = "", *, on_servers: bool = False, scan: ScanWay = "auto") -> Analysis:
         """Answer a statement, drop its rows, and say where the time went; errors as of :meth:`execute`.
 
         With ``on_servers`` each node analyses its slowest statement, which it answers once more for that.
@@ -232,7 +250,7 @@ class Czar:
         from skyshard.czar.result.analysis import analysis_of
         from skyshard.czar.run.analyze_nodes import analyze_nodes
 
-        with self.open(sql, database) as answer:
+        with self.open(sql, database, scan=scan) as answer:
             answer.running.slow_statements = {} if on_servers else None
             for _ in answer.batches:
                 pass
@@ -252,6 +270,7 @@ class Czar:
         is_whole: bool = False,
         brought: Catalog | None = None,
         ahead: PlanAhead | None = None,
+        scan: ScanWay = "auto",
     ) -> Iterator[Answer]:
         """Begin to answer a statement; its rows are read as they come, in bounded memory, or with ``is_whole`` when all
         are here, so that it can be begun again to the end.
@@ -263,7 +282,7 @@ class Czar:
         begun = time.perf_counter()
         running = Running(
             query or query_name(), limit_bytes, allow_partial, is_submitted=bool(query), statement=sql,
-            database=database,
+            database=database, scan=scan,
         )  # fmt: skip
         try:
             apart = self._node_workers.throttle.processors.keep_caller_apart

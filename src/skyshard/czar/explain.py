@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,9 +27,11 @@ class Explanation:
     merge_statement: str
     columns: tuple[str, ...]
     costs: Costs
+    scans: tuple[str, ...] = ()
+    """Of each pull whether it is read by columns, and why not."""
 
     @classmethod
-    def of(cls, plan: QueryPlan) -> Explanation:
+    def of(cls, plan: QueryPlan, scans: Sequence[str] = ()) -> Explanation:
         names = [f"partial_{number}" for number in range(len(plan.pulls))]
         examples = []
         for pull in plan.pulls:
@@ -44,7 +47,7 @@ class Explanation:
         )
         return cls(
             str(plan.kind), str(plan.lane), plan.chunks, plan.total_chunks, why, rows, tuple(examples), merge,
-            plan.names, costs_of(plan),
+            plan.names, costs_of(plan), tuple(scans),
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
@@ -61,6 +64,7 @@ class Explanation:
             "chunk_statements": list(self.chunk_statements),
             "merge_statement": self.merge_statement,
             "columns": list(self.columns),
+            "scans": list(self.scans),
         }
 
     def as_text(self) -> str:
@@ -72,6 +76,7 @@ class Explanation:
         read = f"{self.costs.bytes_read / 1e6:,.3g} MB read{moved}"
         lines.append(f"about   {read}, {self.costs.elapsed_s:g} s on idle servers")
         lines += [f"because {reason}" for reason in self.why]
+        lines += [f"scan    {_cut(words)}" for words in self.scans]
         lines += [f"chunk   {_cut(statement)}" for statement in self.chunk_statements]
         if self.merge_statement:
             lines.append(f"{'merge' if self.chunk_statements else 'run':7} {_cut(self.merge_statement)}")

@@ -458,12 +458,15 @@ class Testbed:
         start_detached("run-query", str(number), "--cluster", str(self.cluster.folder))
         return number
 
-    def query(self, sql: str, *, database: str = "", target: TargetName = "czar") -> skyshard.czar.QueryResult:
+    def query(
+        self, sql: str, *, database: str = "", target: TargetName = "czar", scan: skyshard.czar.ScanWay = "auto"
+    ) -> skyshard.czar.QueryResult:
         """Answer one statement: by the sharded cluster, or by the unsharded oracle.
 
         Args:
             sql: one statement, in MariaDB's dialect.
             database: the database of names that give none.
+            scan: how the cluster scans: as rows, from column images where these are, or (auto) as is best.
 
         Raises:
             Refusal: a statement that is not answered, with its reason and a rewrite that works.
@@ -472,8 +475,10 @@ class Testbed:
         """
         if target == "mono":
             return self.mono.execute(sql, database)
-        return self.czar.execute(sql, database)
+        return self.czar.execute(sql, database, scan=scan)
 
-    def explain(self, sql: str, *, database: str = "") -> skyshard.czar.Explanation:
-        """How a statement would be answered: chunks and why, statements, merge."""
-        return self.czar.explain(sql, database)
+    def explain(
+        self, sql: str, *, database: str = "", scan: skyshard.czar.ScanWay = "auto"
+    ) -> skyshard.czar.Explanation:
+        """How a statement would be answered: chunks and why, statements, merge; by columns or not, and why not."""
+        return self.czar.explain(sql, database, scan=scan)

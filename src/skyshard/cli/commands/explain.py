@@ -10,7 +10,7 @@ import typer
 import skyshard
 import skyshard.scenarios
 from skyshard.basics.errors import UserError
-from skyshard.cli.commands.query import DatabaseOption, SqlArgument
+from skyshard.cli.commands.query import DatabaseOption, ScanOption, SqlArgument
 from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_json
 from skyshard.cli.terminal.statement_input import statement_of
 
@@ -27,6 +27,7 @@ def explain(
         Path | None,
         typer.Option(help="With --analyze: a flame graph of the nodes' servers, .svg or folded stacks."),
     ] = None,
+    scan: ScanOption = "auto",
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Show how a statement would be answered: chunks and why, statements, merge."""
@@ -35,8 +36,8 @@ def explain(
         raise UserError(f"{option} is about a statement that is answered", remedy="give --analyze, too")
     statement = statement_of(sql)
     with skyshard.Testbed(cluster) as testbed:
-        explanation = testbed.explain(statement, database=database)
-        analysis = testbed.czar.analyze(statement, database, on_servers=server) if analyze else None
+        explanation = testbed.explain(statement, database=database, scan=scan)
+        analysis = testbed.czar.analyze(statement, database, on_servers=server, scan=scan) if analyze else None
         burning = skyshard.scenarios.record_flame(testbed, statement, database, flame) if flame else None
     if burning is not None:
         told = f"{burning.samples:,} samples, answered {burning.answered} times: {flame}"

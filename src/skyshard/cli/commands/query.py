@@ -31,6 +31,11 @@ PartialOption = Annotated[
     bool, typer.Option("--allow-partial", help="Leave out chunks of which no replica answers, and say which share.")
 ]
 
+ScanOption = Annotated[
+    Literal["auto", "rows", "columns"],
+    typer.Option("--scan", help="Scan column images where these are and the proof holds; auto: if it reads many rows."),
+]
+
 
 def query(
     sql: SqlArgument = "-",
@@ -41,6 +46,7 @@ def query(
     target: TargetOption = "czar",
     max_bytes: BytesOption = None,
     allow_partial: PartialOption = False,
+    scan: ScanOption = "auto",
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Answer one SQL statement."""
@@ -50,7 +56,9 @@ def query(
             found = testbed.query(statement_of(sql), database=database, target=target)
             write_answer(found.as_answer(), form, out, header=not no_header)
             return
-        opened = testbed.czar.open(statement_of(sql), database, limit_bytes=max_bytes, allow_partial=allow_partial)
+        opened = testbed.czar.open(
+            statement_of(sql), database, limit_bytes=max_bytes, allow_partial=allow_partial, scan=scan
+        )
         with opened as answer:
             write_answer(answer, form, out, header=not no_header)
             stats = answer.stats()

@@ -15,11 +15,13 @@ from skyshard.czar.bind.bound_statement import COLUMN, REF, Block, Bound, Refere
 from skyshard.czar.bind.clauses import Clauses, OrderTerm, is_aggregate
 from skyshard.czar.bind.ref_match import single
 from skyshard.czar.bind.unsteady_functions import is_steady
+from skyshard.czar.columns.chunk_way import ChunkSelect
 from skyshard.czar.locate.local_subqueries import nested_references
 from skyshard.czar.locate.locality import Locality, Neighbour, top_terms
 from skyshard.czar.locate.pair_prefilter import reach_text, windows
 from skyshard.czar.plan.aggregate import TwoStep, split
 from skyshard.czar.plan.chunk_template import Item, KeyList, Slot, Template, slot_mark
+from skyshard.czar.plan.column_ways import with_way
 from skyshard.czar.plan.key_lists import mark_lists
 from skyshard.czar.plan.query_plan import Pull
 from skyshard.czar.sql.dialect import Formula, render, render_each
@@ -37,32 +39,41 @@ def local_steps(
     chunks: tuple[int, ...],
     rows: int,
     lists: Mapping[int, KeyList],
+    *,
+    is_lookup: bool = False,
 ) -> tuple[Pull, str]:
     """The pull and the merge statement (empty when there is nothing to merge) of a local SELECT.
 
-    ``lists``: those of its conditions that each chunk is asked for its own keys of.
+    ``lists``: those of its conditions that each chunk is asked for its own keys of. ``is_lookup``: its chunks are those
+    of a few keys.
 
     Raises:
         NotMergeable: gather instead.
     """
     source = ChunkSource(bound, block, clauses, locality, lists)
     if clauses.is_grouped:
-        return _two_steps(bound, source, split(clauses), clauses, chunks, rows)
+        steps = split(clauses)
+        pull, merge = _two_steps(bound, source, steps, clauses, chunks, rows)
+        parts = dict(steps.columns.values())
+        whole = ChunkSelect(parts, source.where, is_grouped=True, grouping=steps.grouping)
+        return with_way(pull, bound, block, whole, is_lookup=is_lookup), merge
     if clauses.having is not None:
         source.where.append(exp.Paren(this=clauses.having.copy()))
     columns = _columns(clauses)
     select = source.select()
-    if clauses.limit is not None:
-        select.set("limit", limit_of(clauses.limit + clauses.offset))
-        terms = [(term.expression.copy(), term.is_descending) for term in sorting(clauses)]
+    most_rows = min(clauses.limit + clauses.offset, MOST_ROWS) if clauses.limit is not None else None
+    terms = [(term.expression.copy(), term.is_descending) for term in sorting(clauses)] if most_rows is not None else []
+    if most_rows is not None:
+        select.set("limit", limit_of(most_rows))
         if terms:
             select.set("order", ordering(terms))
     template = source.template(select, columns, is_distinct=clauses.is_distinct)
     is_any = not clauses.order and not clauses.is_distinct  # the same value may come from many chunks
-    most = min(clauses.limit + clauses.offset, MOST_ROWS) if clauses.limit is not None and is_any else None
+    most = most_rows if is_any else None
     declared = frozenset(name for name, part in columns.items() if clauses.is_distinct or is_declared(bound, part))
     pull = Pull(template, chunks, rows, tuple(columns), limit=most, declared=declared, reads=rows)
-    return pull, _one_step_merge(clauses)
+    whole = ChunkSelect(columns, source.where, is_distinct=clauses.is_distinct, order=terms, limit=most_rows)
+    return with_way(pull, bound, block, whole, is_lookup=is_lookup), _one_step_merge(clauses)
 
 
 def is_declared(bound: Bound, part: exp.Expr) -> bool:

@@ -224,7 +224,9 @@ class _Planner:
         try:
             overlapping = [one.reference for one in proof.neighbours]
             lists = long_lists(self._bound, top_terms(block, clauses.where), choice.located, overlapping)
-            pull, merge = local_steps(self._bound, block, clauses, proof, chunks, rows, lists)
+            pull, merge = local_steps(
+                self._bound, block, clauses, proof, chunks, rows, lists, is_lookup=choice.keys is not None
+            )
             pull = replace(pull, pairs=pairs_of(self._bound, block, clauses, proof, pull)) if proof.neighbours else pull
             has_direct = bool(merge) and is_direct(clauses)
             if has_direct and len(chunks) == 1:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from skyshard.catalog.schema import Column, Key
+from skyshard.czar.columns.column_way import ColumnWay
 from skyshard.czar.plan.chunk_template import MARKS, Template
 from skyshard.czar.plan.pair_way import NoPairs, PairWay
 
@@ -81,6 +82,10 @@ class Pull:
     reads: int = 0
     pairs: PairWay | NoPairs | None = None
     """How its pairs of near neighbours may be counted from their positions, or why they may not."""
+    column_way: ColumnWay | None = None
+    """How the same rows, or partial rows of many chunks at once, are computed from columns, where that is proven."""
+    column_why: str = ""
+    """Why it is not."""
 
     def pair_way(self, fewest_rows: int = FEWEST_PAIR_ROWS) -> PairWay | None:
         """How its pairs are counted from their positions; None where the nodes count them, as fewer rows are read."""

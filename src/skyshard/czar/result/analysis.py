@@ -43,12 +43,19 @@ class Analysis:
     """What nodes said of their slowest statements, when they were asked."""
     as_text_nodes: Mapping[str, str] = field(default_factory=dict)
     """Node → why its rows came as text, where images would be faster."""
+    column_chunks: int = 0
+    column_bytes: int = 0
+    """Chunks that were read by columns, and the bytes of these columns."""
+    not_by_columns: tuple[str, ...] = ()
+    """Why others were read as rows after all."""
 
     def as_dict(self) -> dict[str, Any]:
         stats = self.stats
         servers: dict[str, Any] = {"servers": [one.as_dict() for one in self.servers]} if self.servers else {}
         servers |= {"rows_as_text": dict(self.as_text_nodes)} if self.as_text_nodes else {}
-        return servers | {
+        columns: dict[str, Any] = {"column_chunks": self.column_chunks, "column_bytes": self.column_bytes}
+        columns |= {"not_by_columns": list(self.not_by_columns)} if self.not_by_columns else {}
+        return servers | (columns if self.column_chunks or self.not_by_columns else {}) | {
             "elapsed_s": stats.elapsed_s, "planned_s": stats.planned_s, "rows": stats.rows, "bytes": stats.bytes,
             "coverage": stats.coverage, "retried_chunks": self.retried, "node_skew": self.node_skew,
             "chunk_skew": self.chunk_skew,
@@ -67,6 +74,9 @@ class Analysis:
             f"node    {one.node}: {one.elapsed_s:.4f} s, {one.chunks} chunks in {one.units} units, {one.rows:,} rows"
             for one in self.nodes
         ]
+        if self.column_chunks:
+            lines.append(f"columns {self.column_chunks} chunks, {self.column_bytes / 1e6:,.3g} MB of columns read")
+        lines += [f"rows    some chunks were read as rows after all: {why}" for why in self.not_by_columns]
         lines += [
             f"slow    {_chunks(one.chunks)} on {one.node}: {one.elapsed_s:.4f} s, {one.rows:,} rows"
             for one in self.slowest
@@ -99,7 +109,7 @@ def analysis_of(stats: QueryStats, running: Running, servers: tuple[ServerPlan, 
     return Analysis(
         stats, nodes, tuple(slowest[:SLOWEST]), _skew([one.elapsed_s for one in nodes]),
         _skew([_per_chunk(unit) for unit in running.units for _ in unit.chunks]), running.retried, servers,
-        running.as_text,
+        running.as_text, running.column_chunks, running.column_bytes, tuple(running.not_by_columns),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from skyshard.basics.errors import ClusterError, Refusal
+from skyshard.czar.result.scan_way import ScanWay
 
 
 class Cancelled(ClusterError):
@@ -54,7 +55,8 @@ class Running:
     ``as_text``: node → why its rows came as text where images would be faster.
     ``slow_statements``: by node the statement that took longest for each chunk; None: they are not kept.
     ``statement``, ``database``, ``lane``, ``begun_s`` (since 1970): what is answered, and since when; ``asked``: the
-    chunks of the pull that has most.
+    chunks of the pull that has most. ``scan``: how scans are to be answered. ``column_chunks``, ``column_bytes``:
+    chunks that were read by columns, and the bytes of these; ``not_by_columns``: why others were rows after all.
     """
 
     query: str
@@ -76,6 +78,10 @@ class Running:
     lane: str = ""
     begun_s: float = field(default_factory=time.time)
     asked: tuple[int, ...] = ()
+    scan: ScanWay = "auto"
+    column_chunks: int = 0
+    column_bytes: int = 0
+    not_by_columns: dict[str, None] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -85,7 +91,7 @@ class Running:
 
     def restart(self) -> None:
         """Count from the start again: nothing of what was done counts."""
-        self.chunks_done = self.rows = self.bytes = 0
+        self.chunks_done = self.rows = self.bytes = self.column_chunks = self.column_bytes = 0
         self.lost, self.units = [], []
         if self.slow_statements:
             self.slow_statements = {}

@@ -8,13 +8,17 @@ large ones as row images, except where they have BLOB or TEXT columns.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from skyshard.basics.errors import words_of
+from skyshard.czar.columns.not_by_columns import NotByColumns
 from skyshard.czar.plan.query_plan import FEWEST_PAIR_ROWS, Lane, Pull
+from skyshard.czar.result.made_rows import packed_rows, plain_rows
 from skyshard.czar.result.overflow import DigitCount, is_longest, require_all_stored
 from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_results import (
@@ -25,6 +29,7 @@ from skyshard.czar.result.typed_results import (
     record_layout,
 )
 from skyshard.czar.run.carrier_check import why_text
+from skyshard.czar.run.column_source import ColumnSource
 from skyshard.czar.run.doubts import TakeDoubt, doubts_of, no_doubt
 from skyshard.czar.run.node_workers import NodeWorkers
 from skyshard.czar.run.pull_order import PullOrder
@@ -48,6 +53,8 @@ PAIR_ROWS = 50
 INSERT_ROWS = 500
 APPEND_BYTES = 1 << 20
 """Read and written at once: what fits into a processor's cache."""
+COLUMN_CHUNKS, COLUMN_ROWS = 100_000, (250_000, 2_000_000)
+"""The same of units that are read by columns: a call of the engine takes about a millisecond."""
 ROW_S, CHUNK_S = 1e-7, 3e-5
 """What a row and a chunk cost on a node, roughly: enough to tell a short scan from a long one."""
 
@@ -76,6 +83,16 @@ def units_of(
     return tuple(units)
 
 
+def column_units(pull: Pull, chunks: Sequence[int], threads: int) -> tuple[Unit, ...]:
+    """The chunks of one node that are read by columns, in units for so many threads."""
+    tables = [slot.table.chunks for slot in pull.template.slots.values()]
+    rows = sum((table.rows_of(chunks) for table in tables), np.zeros(len(chunks), np.int64)).tolist()
+    low, high = COLUMN_ROWS
+    count = max(1, -(-sum(rows) // high), min(threads, sum(rows) // low))
+    count = -(-count // threads) * threads if count > 1 else 1
+    return tuple(replace(unit, by_columns=True) for unit in even_units(chunks, rows, count, most_chunks=COLUMN_CHUNKS))
+
+
 class Dispatch:
     """Runs the pulls of one query."""
 
@@ -88,7 +105,9 @@ class Dispatch:
         text_rows: int,
         take_doubt: TakeDoubt = no_doubt,
         pair_rows: int = FEWEST_PAIR_ROWS,
+        columns: ColumnSource | None = None,
     ) -> None:
+        self._columns = columns
         self._running = running
         self._workers = workers
         self._maybe_czar = czar
@@ -162,8 +181,9 @@ class Dispatch:
         waiting: list[Row] = []
         digits = DigitCount(columns if is_cut else ())
         for unit in stream:
-            digits.add(unit.rows)
-            waiting += unit.rows
+            rows = unit.rows if unit.made is None else plain_rows(unit.made)
+            digits.add(rows)
+            waiting += rows
             if len(waiting) >= INSERT_ROWS:
                 self._insert_rows(table, waiting, is_cut=is_cut)
                 waiting = []
@@ -179,8 +199,11 @@ class Dispatch:
         assert layout is not None
         target = self._czar_dir / file_name(self._running.query, what)
         for unit in stream:
-            assert unit.filled is not None
             with target.open("ab") as file:
+                if unit.made is not None:
+                    file.write(packed_rows(unit.made, layout))
+                    continue
+                assert unit.filled is not None
                 for block in unit.filled.blocks(layout.length, APPEND_BYTES):
                     file.write(block)
         self._czar.execute(f"REPAIR TABLE {scratch_table(self._running.query, what)} QUICK")
@@ -192,7 +215,9 @@ class Dispatch:
         """The rows of a pull, unit by unit; their scratch tables are dropped in the end."""
         is_scan = lane is Lane.SCAN
         order = PullOrder.of(self._running.query, what, pull, columns, is_text=is_text, is_scan=is_scan)
-        task = PullReader(self._running, self._workers, order, self._czar_dir, pull.pair_way(self._pair_rows))
+        by_columns = self._columns.reader(pull, columns, self._running.scan) if self._columns is not None else None
+        pairs = pull.pair_way(self._pair_rows)
+        task = PullReader(self._running, self._workers, order, self._czar_dir, pairs, by_columns)
         stream = self._stream(pull, task, lane)
         try:
             yield stream
@@ -200,24 +225,35 @@ class Dispatch:
             stream.close()
             task.close()
 
-    def _units(self, pull: Pull, node: str, chunks: Sequence[int], record_bytes: int) -> tuple[Unit, ...]:
+    def _units(
+        self, pull: Pull, node: str, chunks: Sequence[int], task: PullReader, as_rows: Collection[int]
+    ) -> tuple[Unit, ...]:
+        """The units of one node; ``as_rows`` are chunks that columns did not give."""
         worker, most_rows = self._workers.by_name[node], UNIT_ROWS[1]
-        if worker.carrier is not None and record_bytes:
-            most_rows = max(1, min(most_rows, worker.carrier.piece_bytes // record_bytes))
-        way = pull.pair_way(self._pair_rows)
-        is_paired = way is not None and (bool(way.outputs) or not record_bytes)
-        return units_of(pull, chunks, worker.scan_threads, most_rows, is_paired_here=is_paired)
+        if worker.carrier is not None and task.order.record_bytes:
+            most_rows = max(1, min(most_rows, worker.carrier.piece_bytes // task.order.record_bytes))
+        imaged: list[int] = []
+        if task.by_columns is not None:
+            covered = task.by_columns.covered(worker.node, chunks) - set(as_rows)
+            imaged = [chunk for chunk in chunks if chunk in covered]
+            chunks = [chunk for chunk in chunks if chunk not in covered]
+        units = column_units(pull, imaged, worker.scan_threads) if imaged else ()
+        if chunks or not imaged:
+            way = pull.pair_way(self._pair_rows)
+            is_paired = way is not None and (bool(way.outputs) or not task.order.record_bytes)
+            units = (*units, *units_of(pull, chunks, worker.scan_threads, most_rows, is_paired_here=is_paired))
+        return tuple(sorted(units, key=lambda unit: unit.chunks[0])) if imaged else units
 
     def _stream(self, pull: Pull, task: PullReader, lane: Lane) -> Generator[UnitRows, None, None]:
         """Rounds over the chunks that are left, until none is; a node that failed is asked last."""
         replicas = ReplicaChoice(pull, self._workers.nodes)
         left: Sequence[int] = replicas.chunks
         came = number = 0
+        as_rows: set[int] = set()
         while left:
             assigned, lost = replicas.assign(left)
             self._running.lost += replicas.give_up(lost, is_allowed=self._running.is_partial_allowed)
-            size = task.order.record_bytes
-            units_by_node = {node: self._units(pull, node, chunks, size) for node, chunks in assigned.items()}
+            units_by_node = {node: self._units(pull, node, chunks, task, as_rows) for node, chunks in assigned.items()}
             number += 1
             tell_round(self._workers.events, self._running, number, units_by_node, lost)
             failures: list[Failure] = []
@@ -231,11 +267,16 @@ class Dispatch:
                 came += outcome.count
                 if pull.limit is not None and came >= pull.limit:
                     return
+            again = {chunk for one in failures if isinstance(one.error, NotByColumns) for chunk in one.chunks}
+            self._running.not_by_columns |= {words_of(one.error): None for one in failures if again & {*one.chunks}}
+            as_rows |= again
+            failures = [one for one in failures if not isinstance(one.error, NotByColumns)]
             tell_failures(self._workers.events, self._running, failures)
             for doubt in doubts_of(pull, failures):
                 self._take_doubt(doubt)
             left = replicas.failed(failures)
             self._running.retried += len(left)
+            left = sorted({*left, *again})
 
 
 def _cost(units_by_node: dict[str, tuple[Unit, ...]]) -> float:

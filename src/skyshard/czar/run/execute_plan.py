@@ -20,6 +20,8 @@ from skyshard.czar.plan.query_plan import FEWEST_PAIR_ROWS, Kind, QueryPlan
 from skyshard.czar.result.query_progress import Running, SlowStatement
 from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.result.typed_results import TypedColumn
+from skyshard.czar.run.both_ways import asks_both, require_same
+from skyshard.czar.run.column_source import ColumnSource
 from skyshard.czar.run.doubts import Doubt, TakeDoubt, no_doubt
 from skyshard.czar.run.node_workers import NodeWorkers
 from skyshard.czar.run.scratch_tables import scratch_table
@@ -51,9 +53,30 @@ class CarryOut:
     is_short: bool = True
     take_doubt: TakeDoubt = no_doubt
     pair_rows: int = FEWEST_PAIR_ROWS
+    columns: ColumnSource | None = None
 
     def batches(self, typed: TypedPlan, running: Running) -> Iterator[pa.RecordBatch]:
         """The rows of the answer; errors come while they are read."""
+        has_way = self.columns is not None and any(pull.column_way for pull in typed.plan.pulls)
+        if has_way and running.scan != "rows" and asks_both():
+            yield from self._both_ways(typed, running)
+        else:
+            yield from self._one_way(typed, running)
+
+    def _both_ways(self, typed: TypedPlan, running: Running) -> Iterator[pa.RecordBatch]:
+        """The rows of columns, if they are those of rows; in memory."""
+        schema = pa.schema([(column.name, column.arrow) for column in typed.types])
+        by_columns = pa.Table.from_batches(list(self._one_way(typed, running)), schema)
+        counts = running.chunks_done, running.column_chunks, running.column_bytes
+        scan, running.scan = running.scan, "rows"
+        running.restart()
+        as_rows = pa.Table.from_batches(list(self._one_way(typed, running)), schema)
+        running.scan, (running.chunks_done, running.column_chunks, running.column_bytes) = scan, counts
+        is_limited = any(pull.column_way is not None and pull.column_way.is_limited for pull in typed.plan.pulls)
+        require_same(by_columns, as_rows, running.statement, is_limited=is_limited)
+        yield from by_columns.to_batches()
+
+    def _one_way(self, typed: TypedPlan, running: Running) -> Iterator[pa.RecordBatch]:
         plan = typed.plan
         if plan.kind is Kind.COUNT:
             yield from pa.table({"c0": pa.array([plan.count], pa.int64())}).to_batches()
@@ -72,7 +95,9 @@ class CarryOut:
     def _dispatch(self, running: Running, czar: Connection | None) -> Dispatch:
         from skyshard.czar.run.dispatch import Dispatch  # a statement that reads no chunk imports none of this
 
-        return Dispatch(running, self.workers, czar, self.czar_dir, self.text_rows, self.take_doubt, self.pair_rows)
+        return Dispatch(
+            running, self.workers, czar, self.czar_dir, self.text_rows, self.take_doubt, self.pair_rows, self.columns
+        )
 
     def _regular(self, typed: TypedPlan, running: Running) -> Iterator[pa.RecordBatch]:
         """A statement over regular tables runs on any node, one over none on the czar's server."""

@@ -23,9 +23,10 @@ from skyshard.czar.run.pull_order import PullOrder
 from skyshard.czar.scan.scan_schedule import Unit
 from skyshard.db.connection import Row, is_gone
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # most statements need none of these
     import pyarrow as pa
 
+    from skyshard.czar.run.column_reader import ColumnReader
     from skyshard.czar.run.pair_reader import PairReader
 
 HOLD_BYTES = 256 << 20
@@ -73,6 +74,7 @@ class PullReader:
     """A folder of this host for rows that memory should not hold."""
     way: PairWay | None = None
     """How pairs of near neighbours are counted here; None where the nodes count them."""
+    by_columns: ColumnReader | None = None
     _tables: dict[tuple[str, int], NodeTables] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _table_numbers: count[int] = field(default_factory=count)
@@ -104,6 +106,8 @@ class PullReader:
 
     def _read(self, node: str, thread: int, unit: Unit) -> UnitRows:
         self.running.check()
+        if unit.by_columns:
+            return self._columns(node, unit)
         begun = time.perf_counter()
         select, clock, size = self.order.statement(unit), self.running.clock, self.order.record_bytes
         paired = self._paired(node, thread, unit)
@@ -141,6 +145,20 @@ class PullReader:
                 chunks = ", ".join(map(str, unit.chunks))
                 raise Bug(f"chunks {chunks}: {counted} pairs by positions, {sum(row[0] for row in rows)} by rows")
         return counted
+
+    def _columns(self, node: str, unit: Unit) -> UnitRows:
+        """Raises NotByColumns where rows have to be read instead."""
+        assert self.by_columns is not None
+        begun = time.perf_counter()
+        read = self.by_columns.read(node, unit.chunks)
+        self._require_wanted()
+        elapsed_s = time.perf_counter() - begun
+        found = UnitRows(node, (), None, read.table.nbytes, unit.chunks, elapsed_s, read.table)
+        with self._lock:
+            self.running.column_chunks += len(unit.chunks)
+            self.running.column_bytes += read.bytes
+            self._count(found)
+        return found
 
     def _count(self, found: UnitRows) -> None:
         self.running.add(found.node, found.chunks, found.count, found.bytes, found.elapsed_s)

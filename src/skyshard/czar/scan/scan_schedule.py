@@ -55,10 +55,11 @@ def length_of(expected_s: float) -> Length:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Chunks of one query that are read together, and how many rows that may be."""
+    """Chunks of one query that are read together, and how many rows that may be; ``by_columns``: from column images."""
 
     chunks: tuple[int, ...]
     rows: int = 0
+    by_columns: bool = False
 
 
 @dataclass(frozen=True, slots=True)

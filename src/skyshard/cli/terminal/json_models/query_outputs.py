@@ -72,6 +72,9 @@ class AnalysisOutput(Output):
     slowest: list[UnitTimeOutput]
     servers: list[ServerPlanOutput] = Field(default_factory=list)
     rows_as_text: dict[str, str] = Field(default_factory=dict)
+    column_chunks: int = 0
+    column_bytes: int = 0
+    not_by_columns: list[str] = Field(default_factory=list)
 
 
 class ExplainOutput(Output):
@@ -89,6 +92,7 @@ class ExplainOutput(Output):
     chunk_statements: list[str]
     merge_statement: str
     columns: list[str]
+    scans: list[str]
     analysis: AnalysisOutput | None = None
 
 

@@ -1,0 +1,1 @@
+"""Scans over columns: which statements columns answer exactly as MariaDB does, and the engine that computes them."""

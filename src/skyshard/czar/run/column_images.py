@@ -1,0 +1,70 @@
+"""Column images of the nodes whose files this host sees, as a czar keeps them in mind.
+
+Rules: what is kept serves as long as catalog and files are the same. A table without files costs a look at its folder.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from skyshard.cluster.node import Node
+from skyshard.columns.node_columns import ChunkImage, NodeColumns, NodeParts
+from skyshard.columns.segment_folder import SegmentFolder
+from skyshard.czar.run.column_source import FindReplicas
+from skyshard.registry.catalog.chunk_entries import ChunkEntries
+from skyshard.registry.catalog.published_catalog import CatalogTable
+
+Images = Mapping[int, ChunkImage]
+NO_IMAGES: Images = {}
+_Files = frozenset[tuple[str, int, int]]
+"""Name, time and size of the files of a table's segments."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    entries: ChunkEntries
+    files: _Files
+    columns: NodeColumns
+    found: dict[tuple[str, ...], Images] = field(default_factory=dict)
+
+
+class ColumnImages:
+    """Answers which chunks of a table a node has images of; any thread may ask."""
+
+    def __init__(self, replicas: FindReplicas) -> None:
+        self._replicas = replicas
+        self._kept: dict[tuple[str, str, str], _Kept] = {}
+        self._lock = threading.Lock()
+
+    def of(self, node: Node, database: str, table: CatalogTable, names: Sequence[str]) -> Images:
+        """Chunk → its image, of the chunks of a table that have a valid one of these columns."""
+        if not node.is_here:
+            return NO_IMAGES
+        name = table.table.name
+        files = _files_of(node, database, name)
+        if not files:
+            return NO_IMAGES
+        with self._lock:
+            kept = self._kept.get((node.name, database, name))
+        if kept is None or kept.entries is not table.chunks or kept.files != files:
+            parts = NodeParts.of(self._replicas(database, name), node.name, name)
+            kept = _Kept(table.chunks, files, NodeColumns(node.data, database, table.table, parts))
+            with self._lock:
+                self._kept[node.name, database, name] = kept
+        key = tuple(sorted(names))
+        if key not in kept.found:
+            kept.found[key] = kept.columns.chunks(table.chunks.columns, key)
+        return kept.found[key]
+
+
+def _files_of(node: Node, database: str, table: str) -> _Files:
+    found = []
+    for path in SegmentFolder.of(node.data, database).files(table):
+        try:
+            about = path.stat()
+        except OSError:  # it went meanwhile
+            continue
+        found.append((path.name, about.st_mtime_ns, about.st_size))
+    return frozenset(found)

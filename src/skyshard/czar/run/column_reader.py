@@ -1,0 +1,92 @@
+"""Reads chunks of one pull from column images, on this host: which chunks of a node have them, and what they give.
+
+Rules: a chunk is read by columns when all tables of the pull have valid images of it there, or no row. What goes wrong
+is ``NotByColumns``: the chunks are then read as rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from skyshard.cluster.node import Node
+from skyshard.columns.node_columns import read_images
+from skyshard.czar.columns.column_way import ColumnWay, Limits, TableColumns
+from skyshard.czar.columns.engine import compute, in_types
+from skyshard.czar.columns.not_by_columns import NotByColumns
+from skyshard.czar.plan.query_plan import Pull
+from skyshard.czar.result.typed_results import TypedColumn
+from skyshard.czar.run.column_images import ColumnImages, Images
+from skyshard.registry.catalog.published_catalog import CatalogTable
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRows:
+    """What a unit gave, and the bytes of columns that were looked at for it."""
+
+    table: pa.Table
+    bytes: int
+
+
+@dataclass(slots=True, eq=False)
+class ColumnReader:
+    """Of one pull; any thread may read. ``columns``: of the pull, with MariaDB's types."""
+
+    pull: Pull
+    way: ColumnWay
+    columns: Sequence[TypedColumn]
+    images: ColumnImages
+    _found: dict[tuple[str, int], Images] = field(default_factory=dict)
+
+    def covered(self, node: Node, chunks: Sequence[int]) -> set[int]:
+        """The chunks of a node that can be read by columns."""
+        left = set(chunks)
+        for part in self.way.tables:
+            slot = self.pull.template.slots[part.slot]
+            found = self.images.of(node, slot.database, slot.table, part.names)
+            self._found[node.name, part.slot] = found
+            left = {chunk for chunk in left if chunk in found or chunk not in slot.table.chunks} if found else set()
+        return left
+
+    def read(self, node: str, chunks: Sequence[int]) -> ColumnRows:
+        """The rows, or partial rows, of chunks that are covered.
+
+        Raises:
+            NotByColumns: an image cannot be read, or the engine does not compute it as MariaDB does.
+        """
+        try:
+            tables = {part.slot: self._table(node, part, chunks) for part in self.way.tables}
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise NotByColumns(f"columns of {node}: {error}") from error
+        found = compute(self.way, tables)
+        names = [column.name for column in self.columns]
+        made = in_types(found, names, [column.arrow for column in self.columns])
+        return ColumnRows(made, sum(table.nbytes for table in tables.values()))
+
+    def _table(self, node: str, part: TableColumns, chunks: Sequence[int]) -> pa.Table:
+        images, table = self._found[node, part.slot], self.pull.template.slots[part.slot].table
+        wanted = [images[chunk] for chunk in chunks if chunk in images]
+        batches = list(read_images(wanted, part.names, _merged(part.limits)))
+        return pa.Table.from_batches(batches, schema=_schema(table, part.names))
+
+
+def _merged(limits: Sequence[Limits]) -> dict[str, tuple[float | None, float | None]]:
+    """The tightest limits of each column.
+
+    >>> _merged([("a", 1.0, None), ("a", None, 9.0), ("a", 3.0, None)])
+    {'a': (3.0, 9.0)}
+    """
+    made: dict[str, tuple[float | None, float | None]] = {}
+    for name, low, high in limits:
+        before = made.get(name, (None, None))
+        lows = [one for one in (low, before[0]) if one is not None]
+        highs = [one for one in (high, before[1]) if one is not None]
+        made[name] = (max(lows, default=None), min(highs, default=None))
+    return made
+
+
+def _schema(table: CatalogTable, names: Sequence[str]) -> pa.Schema:
+    kinds: Mapping[str, pa.DataType] = {column.name: column.type.arrow for column in table.table.columns}
+    return pa.schema([(name, kinds[name]) for name in names])

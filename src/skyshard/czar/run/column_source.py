@@ -1,0 +1,67 @@
+"""Which pulls are read by columns. What reads them is imported, and made, for the first such pull."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from skyshard.basics.lazy import locked_property
+from skyshard.cluster.node import Node
+from skyshard.czar.plan.query_plan import Pull
+from skyshard.czar.result.scan_way import ScanWay
+from skyshard.czar.result.typed_results import TypedColumn
+from skyshard.registry.stored.records import Replica
+
+if TYPE_CHECKING:
+    from skyshard.czar.run.column_images import ColumnImages
+    from skyshard.czar.run.column_reader import ColumnReader
+
+FindReplicas = Callable[[str, str], Sequence[Replica]]
+"""A database and a table → the replicas of finished transactions."""
+FEWEST_ROWS = 100_000
+"""Fewer rows are as quickly read as rows."""
+
+
+class ColumnSource:
+    """The column images of a czar's nodes, for all its queries."""
+
+    def __init__(self, find_replicas: FindReplicas) -> None:
+        self._find_replicas = find_replicas
+
+    @locked_property
+    def images(self) -> ColumnImages:
+        from skyshard.czar.run.column_images import ColumnImages
+
+        return ColumnImages(self._find_replicas)
+
+    def reader(self, pull: Pull, columns: Sequence[TypedColumn], scan: ScanWay) -> ColumnReader | None:
+        """Reads what may be read by columns; None where all is to be read as rows."""
+        way = pull.column_way
+        if way is None or obstacle(pull, scan):
+            return None
+        from skyshard.czar.run.column_reader import ColumnReader
+
+        return ColumnReader(pull, way, columns, self.images)
+
+
+def obstacle(pull: Pull, scan: ScanWay) -> str:
+    """Why a pull is read as rows whatever images there are; empty: it is not."""
+    if pull.column_way is None:
+        return pull.column_why or "its rows are gathered"
+    if scan == "rows":
+        return "it was asked so"
+    is_short = scan == "auto" and pull.rows_read < FEWEST_ROWS
+    return f"fewer than {FEWEST_ROWS:,} rows are read" if is_short else ""
+
+
+def scan_words(pull: Pull, nodes: Sequence[Node], scan: ScanWay, source: ColumnSource | None) -> str:
+    """Whether a pull is read by columns, and if not why."""
+    why = obstacle(pull, scan)
+    reader = source.reader(pull, (), scan) if source is not None and not why else None
+    if why or reader is None or pull.column_way is None:
+        return f"as rows: {why or 'this czar knows of no column images'}"
+    chunks = pull.chunks or ()
+    covered = set[int]().union(*(reader.covered(node, chunks) for node in nodes))
+    if not covered:
+        return "as rows: there are no column images; see `skyshard columns build`"
+    return f"{len(covered)} of {len(chunks)} chunks by columns: {pull.column_way.text}"

@@ -1,0 +1,129 @@
+"""Scans by columns in a running cluster: the same answers as rows, images used only while they are valid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from tests.support.same_answer import difference
+from tests.support.small_catalog import write_small_catalog
+
+from skyshard.columns.segment_folder import SegmentFolder
+from skyshard.czar.plan.query_plan import INTERACTIVE_CHUNKS
+from skyshard.czar.result.answer import QueryResult
+from skyshard.czar.result.scan_way import ScanWay
+from skyshard.testbed import Testbed
+
+pytestmark = pytest.mark.integration
+DATABASE = "scanned"
+SCANS = (
+    "SELECT COUNT(*), AVG(flux), MIN(ra), MAX(decl), STD(flux), SUM(flag) FROM Object WHERE ra > 12.5 AND flag < 2",
+    "SELECT flag, COUNT(*), SUM(flux), COUNT(DISTINCT flag) FROM Object WHERE flux IS NOT NULL GROUP BY flag",
+    "SELECT objectId, ra, flux FROM Object WHERE decl BETWEEN -6 AND 89 AND NOT flag = 1",
+    "! SELECT objectId, flux * 2 FROM Object WHERE name IS NOT NULL ORDER BY flux DESC, objectId LIMIT 7 OFFSET 2",
+    "SELECT DISTINCT flag + 1 FROM Object",
+    "SELECT COUNT(*) FROM Object WHERE ra > 1000",
+    "SELECT flag, COUNT(*), AVG(psfFlux - flux) FROM Object o JOIN Source s ON o.objectId = s.objectId "
+    "WHERE psfFlux > 1 GROUP BY flag",
+    "SELECT COUNT(*), MAX(psfFlux) FROM Source",
+)
+
+
+@pytest.fixture(scope="module")
+def sky(testbed: Testbed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
+    """A small catalog with images, in more chunks than are looked up."""
+    testbed.ingest(
+        write_small_catalog(tmp_path_factory.mktemp("sky"), objects=300, database=DATABASE), database=DATABASE
+    )
+    testbed.columns.build(DATABASE)
+    yield testbed
+    testbed.drop(DATABASE)
+
+
+def answers(testbed: Testbed, statement: str) -> tuple[QueryResult, QueryResult]:
+    """By columns and as rows."""
+    sql = statement.removeprefix("! ")
+    by_columns = testbed.query(sql, database=DATABASE, scan="columns")
+    return by_columns, testbed.query(sql, database=DATABASE, scan="rows")
+
+
+def chunks_by_columns(testbed: Testbed, sql: str) -> tuple[int, int]:
+    """Chunks that were read by columns, and all."""
+    found = testbed.czar.analyze(sql, DATABASE, scan="columns")
+    return found.column_chunks, found.stats.chunks
+
+
+def differences(testbed: Testbed) -> list[str]:
+    wrong = []
+    for statement in SCANS:
+        got, want = answers(testbed, statement)
+        found = difference(got, want, is_ordered=statement.startswith("! "))
+        wrong += [f"{found}: {statement}"] if found else []
+    return wrong
+
+
+def segments(testbed: Testbed, table: str) -> list[Path]:
+    stored = testbed.registry.published.names().stored(DATABASE)
+    return [
+        path
+        for node in testbed.nodes
+        for path in SegmentFolder.of(testbed.cluster.data_dir(node), stored).files(table)
+        if path.name.startswith("rows")
+    ]
+
+
+def test_columns_answer_as_rows_do(sky: Testbed) -> None:
+    """Names, types and rows are the same, and all chunks were read by columns."""
+    assert differences(sky) == []
+    for statement in SCANS:
+        by_columns, chunks = chunks_by_columns(sky, statement.removeprefix("! "))
+        assert by_columns == (chunks if chunks > INTERACTIVE_CHUNKS else 0), statement
+
+
+@pytest.mark.parametrize(
+    ("sql", "scan", "words"),
+    [
+        ("SELECT AVG(flux) FROM Object", "columns", "chunks by columns: SELECT sum("),
+        ("SELECT AVG(flux) FROM Object", "auto", "as rows: fewer than 100,000 rows are read"),
+        ("SELECT AVG(flux) FROM Object", "rows", "as rows: it was asked so"),
+        ("SELECT name FROM Object", "columns", "as rows: a column that is no number"),
+        ("SELECT COUNT(*) FROM Object WHERE LOG10(ra) > 1", "columns", "as rows: the function LOG10"),
+        ("SELECT flux FROM Object WHERE objectId = 400000000000017", "columns", "as rows: keys are looked up"),
+    ],
+)
+def test_explain_says_how_and_why_not(sky: Testbed, sql: str, scan: ScanWay, words: str) -> None:
+    """Of each way, and of each obstacle."""
+    assert words in sky.explain(sql, database=DATABASE, scan=scan).as_text()
+
+
+def test_a_missing_image_is_read_as_rows(sky: Testbed) -> None:
+    """Chunks whose images are gone come as rows, the others by columns; the answers stay the same."""
+    path, *_ = segments(sky, "Object")
+    kept = path.read_bytes()
+    path.unlink()
+    try:
+        by_columns, chunks = chunks_by_columns(sky, SCANS[0])
+        assert 0 <= by_columns < chunks
+        assert differences(sky) == []
+    finally:
+        path.write_bytes(kept)
+
+
+def test_a_sum_beyond_double_is_the_servers(sky: Testbed) -> None:
+    """Where a computed DOUBLE is too large, the server answers: with its error."""
+    sql = "SELECT COUNT(*) FROM Object WHERE (ra + 1) * 1e300 * 1e300 > decl"
+    ways: tuple[ScanWay, ...] = ("columns", "rows")
+    for scan in ways:
+        with pytest.raises(Exception, match="out of range"):
+            sky.query(sql, database=DATABASE, scan=scan)
+
+
+def test_both_ways_are_compared(sky: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With SKYSHARD_BOTH columns and rows answer; a difference would be an error."""
+    monkeypatch.setenv("SKYSHARD_BOTH", "1")
+    got = sky.query(SCANS[0], database=DATABASE, scan="columns").table
+    monkeypatch.delenv("SKYSHARD_BOTH")
+    assert isinstance(got, pa.Table)
+    assert got.equals(sky.query(SCANS[0], database=DATABASE, scan="columns").table)
