@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from typer.testing import CliRunner
 
 from skyshard.basics.errors import UserError
 from skyshard.cli.app import app
+from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.columns.node_columns import NodeColumns, NodeParts, read_images
 from skyshard.columns.segment_file import Segment
 from skyshard.columns.segment_folder import SegmentFolder
@@ -201,6 +204,7 @@ def test_damage_is_found_set_aside_and_mended(testbed: Testbed, sky: Path, way: 
     assert {name.partition(": ")[2] for name in found.image_faults} == {str(cut), str(changed), str(other)}
     assert found.faults == [], "rows are as they were"
     assert not found.is_good
+    assert any(one.name == "column images" and not one.is_good for one in testbed.verify(DATABASE))
     assert set(files(testbed)) == set(paths) - {cut, changed, other}
     (again,) = testbed.replicas.verify(DATABASE)
     assert len(again.image_faults) == 3, "until they are made again"
@@ -210,6 +214,7 @@ def test_damage_is_found_set_aside_and_mended(testbed: Testbed, sky: Path, way: 
         (done,) = testbed.replicas.repair(DATABASE)
         assert done.images > 0
     assert missing(testbed.columns.status(DATABASE)) == 0
+    assert [one for one in testbed.verify(DATABASE) if not one.is_good] == []
     (last,) = testbed.replicas.verify(DATABASE)
     assert (last.image_faults, last.images) == ({}, len(paths))
     assert rows_by_images(testbed, "Object", OBJECT) == rows_by_query(testbed, "Object", OBJECT)
@@ -341,3 +346,26 @@ def test_an_ingest_killed_at_any_instant(testbed: Testbed, tmp_path: Path, seed:
         require_whole(testbed)
     finally:
         testbed.drop(DATABASE)
+
+
+def test_a_build_killed_at_any_instant(testbed: Testbed, sky: Path) -> None:
+    """Killed when the first segment is there: the next build makes the others, and leaves nothing half."""
+    command = [sys.executable, "-m", "skyshard.cli.app", "columns", "build", DATABASE, "--json"]
+    command += ["--cluster", str(testbed.cluster.folder)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        assert process.stderr is not None
+        assert "column images" in process.stderr.readline()
+        process.kill()
+    testbed.columns.build(DATABASE)
+    require_whole(testbed)
+
+
+def test_images_follow_their_chunks(own_cluster: PrivateCluster, tmp_path: Path) -> None:
+    """A node that is drained keeps none; those that took its chunks make theirs, where the layout asks for images."""
+    with Testbed(own_cluster.folder) as testbed:
+        testbed.ingest(write_small_catalog(tmp_path / "sky", objects=80), database=DATABASE, columns="all")
+        number = testbed.jobs.begin(testbed.replicas.plan_drain("node1"), grace_s=0)
+        testbed.jobs.run(number)
+        by_node = {node: folder.files() for node, folder in zip(testbed.nodes, folders(testbed), strict=True)}
+        assert by_node.get("node1", []) == []
+        require_whole(testbed)

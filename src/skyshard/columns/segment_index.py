@@ -74,6 +74,18 @@ class SegmentIndex:
         wanted = [table.column(name) for name in names]
         return all(mine.get(one.name) == (one.type.text, one.is_nullable) for one in wanted)
 
+    def other_rows(self, digests: Mapping[tuple[str, int, bool, int], str]) -> str:
+        """Which part it has other rows of than the registry, and which; empty for none.
+
+        Args:
+            digests: by table, chunk, overlap and part. What they lack may be of an ingest under way, or be gone.
+        """
+        for piece in self.pieces:
+            known = digests.get((self.table, piece.chunk, self.is_overlap, piece.part), piece.digest)
+            if known != piece.digest:
+                return f"its rows of chunk {piece.chunk}, part {piece.part} have digest {piece.digest}, not {known}"
+        return ""
+
     def without_figures(self) -> SegmentIndex:
         """The index for those who want to know which rows there are, not what is in them."""
         return replace(self, figures=BlockFigures.of((), len(self.columns)))

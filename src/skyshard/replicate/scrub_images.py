@@ -20,19 +20,8 @@ def scrub_images(
     """
     digests = {(*one.target, one.part): one.digest for one in replicas}
     for facts in loader.call(NodeLoader.segments, database).result():
-        fault = facts.fault or _other_rows(facts, digests)
+        fault = facts.fault or (facts.index.other_rows(digests) if facts.index else "")
         fault = fault or loader.call(NodeLoader.segment_faults, [facts.path]).result().get(facts.path, "")
         if fault:
             loader.call(NodeLoader.set_segments_aside, database, [facts.path]).result()
         yield facts, fault
-
-
-def _other_rows(facts: SegmentFacts, digests: dict[tuple[str, int, bool, int], str]) -> str:
-    """Whether the registry has other rows of some part; one that it has not at all may be of an ingest under way."""
-    assert facts.index is not None
-    index = facts.index
-    for piece in index.pieces:
-        known = digests.get((index.table, piece.chunk, index.is_overlap, piece.part), piece.digest)
-        if known != piece.digest:
-            return f"its rows of chunk {piece.chunk}, part {piece.part} have digest {piece.digest}, not {known}"
-    return ""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import skyshard.replicate
+from skyshard.basics.errors import ClusterError
 from skyshard.basics.progress import Watcher, unwatched
+from skyshard.registry.stored.lifecycle import DatabaseState
 from skyshard.testbed.detached import run_apart, start_detached
 from skyshard.wiring import Wiring
 
@@ -40,7 +42,18 @@ class Jobs:
         """
         with self._recorded(number):
             skyshard.replicate.run_job(self._wiring.replica_place(), number, watcher=watcher)
+        self._image_moved(number)
         return self.show(number)
+
+    def _image_moved(self, number: int) -> None:
+        """Column images at the new place of chunks, where layouts ask for some; what is in use is left to a repair."""
+        registry, place = self._wiring.registry, self._wiring.replica_place()
+        families = registry.jobs.families(number)
+        for row in registry.life.rows():
+            layout = registry.databases.layout(row.stored) if row.family in families else None
+            if layout is not None and layout.has_images and row.state is DatabaseState.PUBLISHED:
+                with suppress(ClusterError):
+                    skyshard.replicate.mend_images(place, row.stored)
 
     @contextmanager
     def _recorded(self, number: int) -> Iterator[None]:

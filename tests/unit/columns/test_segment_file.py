@@ -159,3 +159,15 @@ def test_an_open_segment_is_opened_anew_when_its_file_was_replaced(tmp_path: Pat
     path.unlink()
     with pytest.raises(UnreadableSegment):
         opened.get(path)
+
+
+def test_a_segment_of_version_1_is_read() -> None:
+    """The sample never changes: rows, parts, figures and checksums are those that were written."""
+    found = Segment.open(Path(__file__).parents[2] / "frozen" / "columns-1.arrow")
+    parts = ((7, 0, 6), (7, 3, 2), (8, 0, 5))
+    assert [(one.chunk, one.part, one.rows) for one in found.index.pieces] == list(parts)
+    assert pa.Table.from_batches(found.batches).to_pylist() == [
+        row for part in parts for row in rows_of(*part).to_pylist()
+    ]
+    assert list(found.faults()) == []
+    assert found.index.figures.greatest[0, 0] == 7003

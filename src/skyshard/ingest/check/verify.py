@@ -17,6 +17,7 @@ from skyshard.catalog.ddl import physical_name
 from skyshard.catalog.layout import Role, TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.db.connection import Account, Endpoint, connect, quote_name
+from skyshard.ingest.check.check_images import image_checks
 from skyshard.ingest.check.check_keys import key_checks
 from skyshard.ingest.check.check_truth import KnownRows, VerifyCheck, answer_check
 from skyshard.ingest.on_nodes.ingest_site import Site, prototype_names
@@ -69,6 +70,7 @@ class Verifier:
         checks += _replica_checks(catalog, replicas)
         checks += self._standing_checks(catalog, replicas)
         checks.append(self._read_check(catalog, replicas))
+        checks += image_checks(site, catalog, replicas)
         for name, table in catalog.tables.items():
             if table.layout.role is Role.DIRECTOR and table.layout.key:
                 checks.append(self._index_check(catalog, name, replicas))
