@@ -27,6 +27,7 @@ from skyshard.registry.stored import retired_tables, sql_tables
 from skyshard.registry.stored.job_rows import StepState
 from skyshard.registry.stored.lifecycle import Event, JobState, NodeEvent, NodeState, ReplicaState
 from skyshard.registry.transactions import transaction_steps
+from skyshard.registry.transactions.transactions import Transactions
 from skyshard.replicate import JobPlan
 from skyshard.testbed import Testbed
 
@@ -298,6 +299,32 @@ def test_what_a_job_has_left_stays_for_the_time_of_the_job(testbed: Testbed, dat
     assert {name for name in left if "_g" not in name} <= files
 
 
+def test_a_node_that_dies_before_it_is_swept_keeps_nothing_unaccounted_for(
+    testbed: Testbed, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job is whole, what is left there is known as left, and the next sweep drops it."""
+    node, look = testbed.nodes[0], Transactions.over_retired
+
+    def dies(self: Transactions, *arguments: Any) -> dict[str, set[str]]:
+        monkeypatch.setattr(Transactions, "over_retired", look)
+        testbed.cluster.kill_server(node)
+        return look(self, *arguments)
+
+    plan = testbed.replicas.plan_drain(node)
+    monkeypatch.setattr(Transactions, "over_retired", dies)
+    assert testbed.jobs.run(begin(testbed, plan)).is_whole
+    testbed.cluster.start()
+    left = testbed.registry.transactions.retired_tables(database)[node]
+    assert [one for one in testbed.verify(database) if not one.is_good] == []
+    testbed.registry.nodes.set(node, NodeEvent.ENABLE)
+    testbed.ingest(write_catalog(tmp_path / "more", objects=20, seed=2, side_deg=3), database=database)
+    assert not testbed.registry.transactions.retired_tables(database).get(node)
+    held = {one.name for one in testbed.registry.replicas.all(database) if one.node == node}
+    files = {path.stem for path in (testbed.cluster.data_dir(node) / database).glob("*.MYD")}
+    assert left
+    assert not (left - held) & files
+
+
 def test_tables_that_are_retired_again_stay_for_the_whole_time_of_grace(testbed: Testbed, database: str) -> None:
     """A chunk has come back to a node since its tables there were retired first."""
     t = sql_tables.retired
@@ -306,7 +333,7 @@ def test_tables_that_are_retired_again_stay_for_the_whole_time_of_grace(testbed:
         connection.execute(sa.insert(t).values(**row, since_s=1.0))
         retired_tables.retire(connection, database, -1, {testbed.nodes[0]: ["Object_1_g2"]})
         since_s = connection.scalar(sa.select(t.c.since_s).where(t.c.database == database, t.c.name == row["name"]))
-        retired_tables.forget(connection, database, testbed.nodes, 3600)
+        assert retired_tables.over(connection, database, 3600) == {}
         assert retired_tables.read(connection, database) == {testbed.nodes[0]: {"Object_1_g2"}}
         connection.execute(sa.delete(t).where(t.c.database == database))
     assert since_s is not None

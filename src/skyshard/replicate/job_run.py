@@ -297,8 +297,8 @@ class _Run:
         is_open = registry.transactions.find_open(database) is not None
         if is_open or registry.databases.state(database) is not DatabaseState.PUBLISHED:
             return
-        registry.moved_chunks.forget_retired(database, nodes)
         retired = registry.transactions.retired_tables(database)
+        over = registry.transactions.over_retired(database)
         definitions = registry.databases.table_definitions(database)
         known = dummy_tables((name, layout.role) for name, (_, layout) in definitions.items())
         held: dict[str, list[Replica]] = defaultdict(list)
@@ -312,7 +312,9 @@ class _Run:
                     continue
                 place.loader.call(NodeLoader.hold, database).result()
                 try:
-                    there = expected_tables(held[node]) | known | retired.get(node, set())
+                    gone = over.get(node, set())
+                    there = expected_tables(held[node]) | known | retired.get(node, set()) - gone
                     place.loader.call(NodeLoader.sweep, database, there).result()
+                    registry.transactions.forget_retired(database, {node: gone})
                 finally:
                     place.loader.call(NodeLoader.release, database).result()

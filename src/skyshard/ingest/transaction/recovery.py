@@ -73,8 +73,13 @@ def _table_content(table: PlannedTable) -> dict[str, object]:
 def sweep(site: Site, database: str, transaction: int, *, is_over: bool = False, grace_s: float = GRACE_S) -> None:
     """Remove what neither finished transactions nor, unless it is over, the records of the given one account for."""
     registry = site.registry
-    registry.transactions.forget_retired(database, [*site.nodes, CZAR_NAME], grace_s)
-    retired = registry.transactions.retired_tables(database)
+    swept = {*site.nodes, CZAR_NAME}
+    over = registry.transactions.over_retired(database, grace_s)
+    over = {server: names for server, names in over.items() if server in swept}
+    retired = {
+        server: names - over.get(server, set())
+        for server, names in registry.transactions.retired_tables(database).items()
+    }
     recorded = [] if is_over else registry.replicas.all(database, transaction=transaction)
     replicas = [*registry.replicas.all(database), *recorded]
     published = registry.databases.table_definitions(database)
@@ -87,6 +92,7 @@ def sweep(site: Site, database: str, transaction: int, *, is_over: bool = False,
     answers({node: handle.call(NodeLoader.sweep, database, known[node]) for node, handle in site.nodes.items()})
     answer("czar", site.czar_loader.call(NodeLoader.sweep, database, prototypes))
     _sweep_index(site, database, transaction, retired.get(CZAR_NAME, set()))
+    registry.transactions.forget_retired(database, over)
     sweep_kept(site, database)
     site.clear_staging(database, str(transaction))
 

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.mysql import insert as upsert
 
 from skyshard.registry.catalog.replication_index import BRINGS_NOTHING, KnownReplica, known_replicas
 from skyshard.registry.jobs.job_table import end_steps, lock_job
-from skyshard.registry.stored import chunk_entries, generation, node_locks, plain_sql, retired_tables
+from skyshard.registry.stored import chunk_entries, generation, node_locks, plain_sql
 from skyshard.registry.stored import replication_sql as texts
 from skyshard.registry.stored import sql_tables as t
 from skyshard.registry.stored.job_rows import EndedStep, OpenJob, PlannedMove
@@ -133,14 +133,6 @@ class MovedChunks(Store):
         """The same where the chunks were found, by no job: moves that the registry had lost."""
         with self._writer.begin() as connection:
             _move(connection, family, placed, list(tables), now_s(connection))
-
-    def forget_retired(self, database: str, nodes: Collection[str]) -> None:
-        """Give up the tables that jobs left on these nodes where chunks were, each after its own time of grace.
-
-        What others have retired, as compactions, stays; so does what is on nodes that cannot be swept now.
-        """
-        with self._writer.begin() as connection:
-            retired_tables.forget(connection, database, nodes)
 
     def forget_nodes(self, database: str, nodes: Collection[str]) -> dict[str, int]:
         """Forget the replicas on nodes that the cluster has no more; those whose rows are recorded of no other node

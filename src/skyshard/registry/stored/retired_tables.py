@@ -40,15 +40,11 @@ def retire(connection: sa.Connection, database: str, transaction: int, names: Ma
 
 def read(connection: sa.Connection, database: str) -> dict[str, set[str]]:
     """Server → tables of a database that are retired and not yet forgotten."""
-    found: dict[str, set[str]] = {}
-    query = sa.select(t.retired.c.server, t.retired.c.name).where(t.retired.c.database == database)
-    for server, name in connection.execute(query):
-        found.setdefault(str(server), set()).add(str(name))
-    return found
+    return _read(connection, t.retired.c.database == database)
 
 
-def forget(connection: sa.Connection, database: str, servers: Collection[str], grace_s: float | None = None) -> None:
-    """Forget the tables on some servers whose time of grace is over: the sweep that follows drops them.
+def over(connection: sa.Connection, database: str, grace_s: float | None = None) -> dict[str, set[str]]:
+    """Those of them whose time of grace is over: a sweep drops them, and has them forgotten when they are gone.
 
     Args:
         grace_s: of what no job has left; None keeps all of that.
@@ -59,5 +55,19 @@ def forget(connection: sa.Connection, database: str, servers: Collection[str], g
     is_over: list[sa.ColumnElement[bool]] = [c.since_s.in_(of_jobs.where(s.ended_s <= now - j.grace_s))]
     if grace_s is not None:
         is_over.append((c.since_s <= now - grace_s) & c.since_s.not_in(of_jobs))
-    here = (c.database == database, c.server.in_(sorted(servers)))
-    connection.execute(sa.delete(t.retired).where(*here, sa.or_(*is_over)))
+    return _read(connection, c.database == database, sa.or_(*is_over))
+
+
+def forget(connection: sa.Connection, database: str, names: Mapping[str, Collection[str]]) -> None:
+    """Forget tables that are dropped: server → their names."""
+    c = t.retired.c
+    for server, listed in names.items():
+        here = (c.database == database, c.server == server, c.name.in_(sorted(listed)))
+        connection.execute(sa.delete(t.retired).where(*here))
+
+
+def _read(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for server, name in connection.execute(sa.select(t.retired.c.server, t.retired.c.name).where(*conditions)):
+        found.setdefault(str(server), set()).add(str(name))
+    return found

@@ -220,11 +220,20 @@ class Transactions(Store):
         with self._engine.connect() as connection:
             return retired_tables.read(connection, database)
 
-    def forget_retired(self, database: str, servers: Collection[str], grace_s: float) -> None:
-        """Give up the tables on servers that were retired so many seconds ago or earlier; what jobs have left, after
-        their own time of grace."""
+    def over_retired(self, database: str, grace_s: float | None = None) -> dict[str, set[str]]:
+        """Those that were retired so many seconds ago or earlier, and what jobs have left after their own time of
+        grace. They are dropped first and forgotten then: what stays on a server that fails is still accounted for.
+
+        Args:
+            grace_s: None for what jobs have left alone.
+        """
+        with self._engine.connect() as connection:
+            return retired_tables.over(connection, database, grace_s)
+
+    def forget_retired(self, database: str, names: Mapping[str, Collection[str]]) -> None:
+        """Forget retired tables that are dropped: server → their names."""
         with self._writer.begin() as connection:
-            retired_tables.forget(connection, database, servers, grace_s)
+            retired_tables.forget(connection, database, names)
 
 
 def _show(connection: sa.Connection, database: str, mine: OpenTransaction) -> None:
