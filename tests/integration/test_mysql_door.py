@@ -289,6 +289,39 @@ def test_sqlalchemy_reads_tables_and_rows(door: OpenDoor) -> None:
         engine.dispose()
 
 
+def test_mysqlclient_reads_what_one_server_gives_it(door: OpenDoor, private_cluster: PrivateCluster) -> None:
+    """The client in C: values of all types, parameters, rows as they come, names and types, errors."""
+    client = pytest.importorskip("MySQLdb", reason="mysqlclient is not installed")
+    from_server = pytest.importorskip("MySQLdb.cursors").SSCursor
+    places = (
+        {"host": door.host, "port": door.port, "user": "me"},
+        {"unix_socket": private_cluster.endpoint("mono").socket, "user": "skyshard_reader"},
+    )
+    seen: list[list[Any]] = []
+    for place in places:
+        with contextlib.closing(client.connect(database=DATABASE, charset="utf8mb4", **place)) as connection:
+            found: list[Any] = []
+            with contextlib.closing(connection.cursor()) as cursor:
+                for sql, values in (
+                    ("SELECT * FROM Object ORDER BY objectId", None),
+                    ("SELECT * FROM Note ORDER BY noteId", None),
+                    ("SELECT objectId, flux FROM Object WHERE ra > %s AND name <> %s ORDER BY objectId", (10.5, "é")),
+                    ("SELECT COUNT(*), AVG(mag) > 0, MIN(objectId) FROM Object", None),
+                    ("SHOW COLUMNS FROM Object", None),
+                ):
+                    cursor.execute(sql, values)
+                    found += [[one[:2] for one in cursor.description], cursor.fetchall()]
+                with pytest.raises(client.Error) as caught:
+                    cursor.execute("SELECT nothing FROM Object")
+                found.append(caught.value.args)
+            with contextlib.closing(connection.cursor(from_server)) as cursor:
+                cursor.execute("SELECT objectId FROM Object ORDER BY objectId")
+                found.append([cursor.fetchone(), *cursor.fetchmany(9), *cursor.fetchall()])
+            seen.append(found)
+    assert len(seen[0][-1]) == 155
+    assert seen[0] == seen[1]
+
+
 @pytest.mark.skipif(shutil.which("mariadb") is None, reason="the mariadb client is not installed")
 def test_the_mariadb_client_prints_what_one_server_prints(door: OpenDoor, private_cluster: PrivateCluster) -> None:
     """In batches, with binary values in hexadecimal, as Qserv's own tests call it."""
@@ -403,6 +436,29 @@ def endless(private_cluster: PrivateCluster) -> Iterator[tuple[OpenDoor, Endless
     services = replace(played_services(queries), empty_server=DoorServer(private_cluster.folder))
     with open_door(services) as opened:
         yield opened, queries
+
+
+class Broken(PlayedQueries):
+    """Fails as nobody expects, with rows on their way."""
+
+    def _batches(self, table: pa.Table) -> Iterator[pa.RecordBatch]:
+        yield from table.to_batches()
+        raise RuntimeError("out of its mind")
+
+
+def test_what_nobody_expects_is_logged_and_told(
+    private_cluster: PrivateCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With its class in the log, without it at the client; other sessions go on."""
+    services = played_services(Broken({"SELECT a FROM sky.Broken": pa.table({"a": [1]})}))
+    with open_door(replace(services, empty_server=DoorServer(private_cluster.folder))) as door:
+        with contextlib.closing(client_of(door)) as one, contextlib.closing(client_of(door)) as other:
+            found = one.ask("SELECT a FROM sky.Broken")
+            assert (found.error[0], "log" in found.error[1], "mind" in found.error[1]) == (1105, True, False)
+            assert other.ask("SELECT 1").rows == [(b"1",)]
+            assert one.ask("SELECT 1").error[0] in (0, 2006, 2013)
+        said = [record.getMessage() for record in caplog.records if getattr(record, "event", "") == "door_failed"]
+    assert said == ["the door mysql failed at a request: RuntimeError: out of its mind"]
 
 
 def test_a_statement_is_killed_from_another_session(endless: tuple[OpenDoor, Endless]) -> None:

@@ -1,7 +1,8 @@
 """Tables that a client brings for one query: scratch tables on every node, gone when the query is.
 
 Rules: a node that does not take them is done without; the czar's server has them without rows, as it has prototypes of
-all tables. Their names tell the process, so those of one that was killed are swept.
+all tables. What a server does not drop at once is dropped later. Their names tell the process, so those of one that was
+killed are swept.
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ def bring_tables(
         entries = {table.name: CatalogTable(table, layout, len(rows), holders=holders) for table, rows in named}
         yield Catalog(SCRATCH_DATABASE, _ANY, entries, holders, shown=schema)
     finally:
-        workers.each(lambda sessions: _drop(sessions, query), [czar, *(one.sessions for one in workers.serving)])
+        workers.each(
+            lambda sessions: _drop(sessions, query, workers), [czar, *(one.sessions for one in workers.serving)]
+        )
 
 
 def make_table(connection: Connection, table: Table, rows: Rows) -> None:
@@ -76,9 +79,12 @@ def make_table(connection: Connection, table: Table, rows: Rows) -> None:
         connection.insert(name, [tuple(row) for row in rows[start : start + INSERTED_ROWS]])
 
 
-def _drop(sessions: Sessions, query: str) -> None:
+def _drop(sessions: Sessions, query: str, workers: NodeWorkers) -> None:
+    is_gone = False
     with contextlib.suppress(SkyshardError), sessions.lease(CLEANING) as connection:
-        drop_query(connection, query)
+        is_gone = drop_query(connection, query)
+    if not is_gone:
+        workers.left.add(sessions, query)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from skyshard.serve.mysql.kept_definitions import KeptDefinitions
 from skyshard.serve.mysql.login import Entrance, NotLetIn
 from skyshard.serve.mysql.packets import error, framed
 from skyshard.serve.mysql.server_session import ServerSession
-from skyshard.serve.mysql.session import Behind, Session
+from skyshard.serve.mysql.session import Behind, Session, tell_failed
 from skyshard.serve.mysql.user_accounts import UserAccounts
 from skyshard.serve.mysql.wire import TooLong
 from skyshard.serve.services import Services
@@ -154,6 +154,9 @@ class MysqlDoor:
             async with asyncio.timeout(LOGIN_S):
                 client, server, who, thread = await entrance.enter(accepted)
         except (NotLetIn, OSError, ValueError, TimeoutError, TooLong, SkyshardError):
+            return
+        except Exception as problem:
+            tell_failed(problem)
             return
         session = Session(client, server, self._behind, self._server.endpoint.socket, who, thread)
         with self._sessions.entered(session):

@@ -15,6 +15,8 @@ from typing import Any
 
 from skyshard.basics.errors import SkyshardError
 from skyshard.cluster.accounts import LISTS_ACCOUNT
+from skyshard.log.event_log import ONLY_LOGGED
+from skyshard.log.events import DOOR_FAILED
 from skyshard.serve.access import Identity
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.mysql import errors
@@ -54,6 +56,11 @@ class Behind:
     """Ends what another session of a user runs, or that session; False if there is none."""
 
 
+def tell_failed(problem: Exception) -> None:
+    """A session ends by what nobody expected."""
+    ONLY_LOGGED.tell(DOOR_FAILED, door="mysql", error=f"{type(problem).__name__}: {problem}")
+
+
 class Session:
     """A session that has logged in. ``server`` is its own on the MariaDB behind the door."""
 
@@ -88,6 +95,11 @@ class Session:
                 await self._client.send(error(errors.TOO_LONG, "08S01", "Got a packet bigger than the door takes"))
         except (OSError, ServerGone):
             pass
+        except Exception as problem:
+            tell_failed(problem)
+            self.is_busy = False  # what is sent is to arrive
+            with contextlib.suppress(OSError):
+                await self._client.send(error(errors.UNKNOWN, "HY000", "The door failed; its log says why"))
         finally:
             await self.close()
 

@@ -1,13 +1,14 @@
 """Answers as HTTP: rows from the czar, encoded and sent as they come, cut where there are too many.
 
-Rules: encoding is done in threads, in pieces of bounded size; a client that goes away has its query cancelled.
+Rules: encoding is done in threads, in pieces of bounded size; a client that goes away has its query cancelled. The end
+of a result is written when nothing of the query is left: neither its tables nor what it runs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -120,9 +121,14 @@ def declared(
 
 
 async def encoded(
-    writer: Writer, query: str, batches: AsyncIterable[pa.RecordBatch], most: int
+    writer: Writer,
+    query: str,
+    batches: AsyncIterable[pa.RecordBatch],
+    most: int,
+    close: Callable[[], Awaitable[None]],
 ) -> AsyncIterator[bytes]:
-    """The text of a result with ``most`` rows at most; an error on the way is said in it where its format can."""
+    """The text of a result with ``most`` rows at most; an error on the way is said in it where its format can. What
+    it is read from is closed before its end."""
     yield writer.begin(query)
     given, status = 0, Status.OK
     try:
@@ -137,6 +143,7 @@ async def encoded(
                     break
             if status is Status.OVERFLOW:
                 break
+        await close()
     except SkyshardError as error:
         yield writer.end(Status.ERROR, words_of(error))
         return
@@ -162,7 +169,8 @@ async def begin_answer(
     async with contextlib.AsyncExitStack() as stack:
         rows = await stack.enter_async_context(opened)
         writer = form.make(rows.fields, rows.schema)
-        return AnswerResponse(stack.pop_all(), encoded(writer, query, rows.batches, most), form.mime)
+        kept = stack.pop_all()
+        return AnswerResponse(kept, encoded(writer, query, rows.batches, most, kept.aclose), form.mime)
 
 
 def error_response(error: SkyshardError) -> Response:
