@@ -22,6 +22,7 @@ from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.columns.node_columns import NodeColumns, NodeParts, read_images
 from skyshard.columns.segment_file import Segment
 from skyshard.columns.segment_folder import SegmentFolder
+from skyshard.node.columns import build_segment
 from skyshard.replicate.image_work import ColumnImages
 from skyshard.testbed import Testbed
 
@@ -130,6 +131,13 @@ def test_tables_of_other_engines_have_images_too(testbed: Testbed, tmp_path: Pat
         assert rows_by_images(testbed, "Object", OBJECT) == rows_by_query(testbed, "Object", OBJECT)
     finally:
         testbed.drop(DATABASE)
+
+
+def test_long_tables_are_not_held_in_memory(testbed: Testbed, sky: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their batches are made twice, and the images are the same."""
+    monkeypatch.setattr(build_segment, "HELD_BYTES", 0)
+    assert missing(testbed.columns.build(DATABASE)) == 0
+    require_whole(testbed)
 
 
 def test_some_columns_only(testbed: Testbed, sky: Path) -> None:

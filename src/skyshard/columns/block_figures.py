@@ -6,7 +6,7 @@ counts apart. What has no number, as a text or a block of NULLs alone, has least
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -42,12 +42,15 @@ class BlockFigures:
         return self.least.shape
 
     @staticmethod
-    def of(batches: Sequence[pa.RecordBatch], columns: int) -> BlockFigures:
-        """The figures of batches that have so many columns."""
-        found = [_figures(column) for batch in batches for column in batch.columns]
+    def of(batches: Iterable[pa.RecordBatch], columns: int) -> BlockFigures:
+        """The figures of batches that have so many columns, one batch after the other."""
+        count, found = 0, []
+        for batch in batches:
+            found += [_figures(column) for column in batch.columns]
+            count += 1
         kinds = (np.float64, np.float64, np.int64, np.int64, np.uint64)
         values = zip(*found, strict=True) if found else ((),) * len(kinds)
-        shape = (len(batches), columns)
+        shape = (count, columns)
         made: list[Any] = [np.array(one, kind).reshape(shape) for one, kind in zip(values, kinds, strict=True)]
         return BlockFigures(*made)
 

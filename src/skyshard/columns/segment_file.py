@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 
@@ -28,34 +28,49 @@ _MOST_OPEN = 4096
 
 
 def write_segment(
-    path: Path, index: SegmentIndex, batches: Sequence[pa.RecordBatch], *, is_settled: bool = True
+    path: Path, index: SegmentIndex, batches: Iterable[pa.RecordBatch], *, is_settled: bool = True
 ) -> SegmentIndex:
     """Write batches with the columns of an index, whose figures and rows a batch are taken of them.
 
     Args:
+        batches: gone through twice, since the index stands before the rows; a list of them, or what makes them again.
         is_settled: the file is on the disk when the call returns; else the caller sees to that.
 
     Raises:
         ClusterError: the disk is full, or cannot be written.
     """
-    whole = [_at_beginnings(batch) for batch in batches if batch.num_rows]
-    made = SegmentIndex(
-        index.table, index.is_overlap, index.columns, index.left_out, index.pieces,
-        tuple(batch.num_rows for batch in whole), BlockFigures.of(whole, len(index.columns)),
-    )  # fmt: skip
+    made, size = _with_figures(index, batches)
     schema = schema_of(made.columns, made.metadata())
     with writing(path):
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        require_room(path.parent, sum(batch.nbytes for batch in whole))
+        require_room(path.parent, size)
         with new_file(path) as draft:
             with pa.OSFile(str(draft), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-                for batch in whole:
+                for batch in _filled(batches):
                     writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
             if is_settled:
                 _sync(draft)
         if is_settled:
             _sync(path.parent)
     return made
+
+
+def _with_figures(index: SegmentIndex, batches: Iterable[pa.RecordBatch]) -> tuple[SegmentIndex, int]:
+    """The index with what batches say, and their bytes."""
+    rows, sizes = [], []
+
+    def looked_at() -> Iterator[pa.RecordBatch]:
+        for batch in _filled(batches):
+            rows.append(batch.num_rows)
+            sizes.append(batch.nbytes)
+            yield batch
+
+    figures = BlockFigures.of(looked_at(), len(index.columns))
+    return replace(index, batch_rows=tuple(rows), figures=figures), sum(sizes)
+
+
+def _filled(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    return (_at_beginnings(batch) for batch in batches if batch.num_rows)
 
 
 def _at_beginnings(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -7,7 +7,7 @@ records; those with BLOBs through the server.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -32,6 +32,9 @@ from skyshard.rowimage.digest import RowDigest, digest
 from skyshard.rowimage.record import RecordLayout, Records
 from skyshard.rowimage.record_digest import digest_records
 from skyshard.rowimage.unpack import live_records, unpack_columns
+
+HELD_BYTES = 256 << 20
+"""Of records whose batches are held in memory; those of longer tables are unpacked twice instead."""
 
 
 @dataclass(slots=True)
@@ -71,8 +74,7 @@ def build_segment(connection: Connection, data: ServerFiles, folder: SegmentFold
     nothing = BlockFigures.of((), len(columns))
     index = SegmentIndex(order.base, order.is_overlap, columns, left_out, pieces, (), nothing)
     path = folder.new_path(order.base, is_overlap=order.is_overlap)
-    batches = _unpacked(rows, order.table, columns) if rows.records else _sorted_batches(rows.batches)
-    made = write_segment(path, index, list(batches), is_settled=order.is_settled)
+    made = write_segment(path, index, _batches(rows, order.table, columns), is_settled=order.is_settled)
     return MadeColumns(str(path), made.rows, path.stat().st_size, rows.faults)
 
 
@@ -154,21 +156,34 @@ def _selected(connection: Connection, table: Table, one: ImagedTable, columns: S
         rows.batches.append(pa.concat_tables(kept))
 
 
-def _unpacked(rows: _Rows, table: Table, columns: Sequence[Column]) -> Iterator[pa.RecordBatch]:
-    """Records of all tables as batches, sorted by sub-chunk within each table."""
-    layout = RecordLayout.of(table)
-    by_name = {slot.name: slot for slot in layout.slots}
-    slots = [by_name[column.name] for column in columns]
-    raw = [some.view(f"V{layout.length}") for some in rows.records if len(some)]
-    if not raw:
-        return
-    together = raw[0] if len(raw) == 1 else np.concatenate(raw)
-    order = _by_sub_chunk(rows.records, layout)
-    for start in range(0, len(together), BATCH_ROWS):
-        stop = start + BATCH_ROWS
-        some = together[start:stop] if order is None else together[order[start:stop]]
-        arrays = unpack_columns(some.view(layout.dtype), layout, slots)
-        yield pa.RecordBatch.from_arrays(arrays, names=[column.name for column in columns])
+def _batches(rows: _Rows, table: Table, columns: Sequence[Column]) -> Iterable[pa.RecordBatch]:
+    """All rows as batches; those of a long table are made again each time, so that they are never there together."""
+    if not rows.records:
+        return list(_sorted_batches(rows.batches))
+    unpacked = _Unpacked(rows.records, RecordLayout.of(table), tuple(column.name for column in columns))
+    return list(unpacked) if unpacked.size <= HELD_BYTES else unpacked
+
+
+class _Unpacked:
+    """Records of all tables as batches of some columns, sorted by sub-chunk within each table."""
+
+    def __init__(self, records: Sequence[Records], layout: RecordLayout, names: tuple[str, ...]) -> None:
+        self.size = sum(len(some) for some in records) * layout.length
+        self._layout = layout
+        by_name = {slot.name: slot for slot in layout.slots}
+        self._slots = [by_name[name] for name in names]
+        raw = [some.view(f"V{layout.length}") for some in records if len(some)]
+        self._records = raw[0] if len(raw) == 1 else np.concatenate(raw) if raw else None
+        self._order = _by_sub_chunk(records, layout)
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        records = self._records
+        for start in range(0, 0 if records is None else len(records), BATCH_ROWS):
+            assert records is not None
+            stop = start + BATCH_ROWS
+            some = records[start:stop] if self._order is None else records[self._order[start:stop]]
+            arrays = unpack_columns(some.view(self._layout.dtype), self._layout, self._slots)
+            yield pa.RecordBatch.from_arrays(arrays, names=[slot.name for slot in self._slots])
 
 
 def _by_sub_chunk(records: Sequence[Records], layout: RecordLayout) -> RowIndexes | None:
