@@ -102,6 +102,35 @@ def test_a_kept_definition_is_of_one_session_s_settings(asked: WireClient, nativ
         assert [one.type for one in executed.columns] == [one.type for one in wanted.columns]
 
 
+def test_statements_that_sql_prepares_are_answered_as_one_server_does(asked: WireClient, native: WireClient) -> None:
+    """With values of every type in variables, again with others, from a variable's text; forgotten and unknown ones."""
+    one = "SELECT objectId, name, note, ? AS v, flux FROM Object WHERE objectId = ? OR note = ? ORDER BY objectId"
+    words = r"SELECT COUNT(*) FROM Object WHERE note <> \'it\'\'s\' AND flux > ? AND name LIKE \'n\\_%\' LIMIT ?"
+    different = []
+    for sql in (
+        f"PREPARE one FROM '{one}'", f"SET @k = {FIRST}, @n = 'nothing', @v = 1.25", "EXECUTE one USING @v, @k, @n",
+        f"SET @k = {FIRST + 17}, @v = 'é'", "EXECUTE ONE USING @v, @k, @n", "SET @v = 1e-3",
+        "EXECUTE one USING @v,@k,@n", "SET @v = NULL", "EXECUTE `one` USING @v, @k, @missing;", "SET @v = x'00ff'",
+        "EXECUTE one USING @v, @k, @k", "EXECUTE one USING @v", "EXECUTE one", "EXECUTE other",
+        f"SET @sql = '{words}', @few = 5, @least = 1e-33", "PREPARE two FROM @sql", "EXECUTE two USING @least, @few",
+        "DEALLOCATE PREPARE one", "EXECUTE one USING @v, @k, @n", "DROP PREPARE one", "EXECUTE two USING @least, @few",
+        "PREPARE two FROM 'SELECT nothing FROM Object'", "EXECUTE two",
+    ):  # fmt: skip
+        got, want = (client.ask(sql) for client in (asked, native))
+        if (got.error, got.fields, got.rows) != (want.error, want.fields, want.rows):
+            different.append((sql, got, want))
+    assert different == []
+    asked.ask("PREPARE s FROM 'SELECT COUNT(*) FROM Object WHERE name = ?'")
+    asked.ask("SET @far = '\u2202'")
+    asked.ask("SET NAMES latin1")
+    assert "letters" in asked.ask("EXECUTE s USING @far").error[1]
+    asked.ask("SET NAMES utf8mb4")
+    assert asked.ask("EXECUTE s USING @far").rows == [(b"0",)]
+    assert asked.ask("PREPARE s FROM 'SELECT 1'").error[0] == 4003
+    assert asked.ask("PREPARE s FROM 'DROP TABLE Object'").error[0] == 4003
+    assert asked.ask("EXECUTE IMMEDIATE 'SELECT ra FROM Object'").error[0] == 4003
+
+
 def test_a_look_up_asks_nothing_of_the_door_s_own_server(door: OpenDoor, asked: WireClient) -> None:
     """Once its form is known, its columns are, too."""
     sql = "SELECT decl, ra FROM Object WHERE objectId = {}"

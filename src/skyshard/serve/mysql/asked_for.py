@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from skyshard.serve.mysql.text_prepared import text_prepared
+
 
 class Way(StrEnum):
     """What is done with a statement."""
@@ -30,6 +32,8 @@ class Way(StrEnum):
     DELETE_RESULT = "delete result"
     CANCEL = "cancel"
     """A submitted query."""
+    NAMED = "named"
+    """PREPARE, EXECUTE, DEALLOCATE PREPARE as text."""
     KILL = "kill"
     """What another session runs."""
     IGNORE = "ignore"
@@ -99,9 +103,9 @@ def way_of(sql: str, database: str = "") -> AskedFor:
     >>> way_of("KILL QUERY 12"), way_of("INSERT INTO t VALUES (1)").way
     (AskedFor(way=<Way.KILL: 'kill'>, number=12, text='', is_query=True, is_full=False), <Way.REFUSE: 'refuse'>)
     """
-    text = _begun(sql)
+    text = without_leading(sql)
     if text.startswith(("/*!", "/*M!")):
-        text = _begun(_VERSIONED.sub(r" \1 ", text))
+        text = without_leading(_VERSIONED.sub(r" \1 ", text))
     found = _WORD.match(text)
     word = found.group().upper() if found else ""
     if word in _SELECTING:
@@ -111,7 +115,7 @@ def way_of(sql: str, database: str = "") -> AskedFor:
     return AskedFor(Way.RELAY if word in _RELAYED or not text else Way.REFUSE, text=word)
 
 
-def _begun(sql: str) -> str:
+def without_leading(sql: str) -> str:
     """A statement from its first word on."""
     leading = _LEADING.match(sql)
     return sql[leading.end() :] if leading else sql
@@ -197,9 +201,14 @@ def _kill(words: str, _: str) -> AskedFor:
     return AskedFor(Way.KILL, int(found.group(2)), is_query=(found.group(1) or "").upper() == "QUERY")
 
 
+def _named(words: str, text: str) -> AskedFor:
+    return AskedFor(Way.NAMED if text_prepared(text) else Way.REFUSE, text=words.split(None, 1)[0].upper())
+
+
 _STARTS = {
     "DESC": _described, "DESCRIBE": _described, "EXPLAIN": _described, "SHOW": _show, "SET": _set, "SUBMIT": _submit,
-    "CALL": _call, "CANCEL": _cancel, "KILL": _kill,
+    "CALL": _call, "CANCEL": _cancel, "KILL": _kill, "PREPARE": _named, "EXECUTE": _named, "DEALLOCATE": _named,
+    "DROP": _named,
 }  # fmt: skip
 
 

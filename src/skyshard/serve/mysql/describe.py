@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from skyshard.db.connection import Account
+from skyshard.db.connection import Account, quote_text
 from skyshard.serve.mysql.packets import Command, is_error
 from skyshard.serve.mysql.parameters import Parameter, execute_payload
 from skyshard.serve.mysql.server_session import PreparedHead, ServerSession, SmallResult
@@ -59,6 +59,20 @@ class Describer:
                     return SmallResult(error=made.first)
                 await session.define_executed(execute_payload(made.number, parameters), found, MOST_BYTES)
                 await session.forget(made.number)
+        return found
+
+    async def describe_named(self, statement: str, literals: Sequence[str], state: SessionState) -> SmallResult:
+        """As :meth:`describe`, of a statement whose values are those of variables, which define other columns."""
+        found = SmallResult()
+        names = [f"@value{place}" for place in range(len(literals))]
+        given = ", ".join(f"{name} = {literal}" for name, literal in zip(names, literals, strict=True))
+        asked = f"EXECUTE IMMEDIATE {quote_text(_HARDLY_A_ROW.decode() + statement)}"
+        with contextlib.suppress(TooLong):
+            async with self._following(state) as session:
+                if names:
+                    await session.ask(state.letters(f"SET {given}"))
+                    asked += f" USING {', '.join(names)}"
+                await session.define(state.letters(asked), found, MOST_BYTES)
         return found
 
     async def run(self, statement: bytes, state: SessionState) -> SmallResult:

@@ -1,4 +1,4 @@
-"""Prepared statements over catalogs, of one session.
+"""Prepared statements over catalogs, of one session: those of the binary protocol, and those that SQL names.
 
 The server that has every table empty says what their parameters and columns are, at each execute anew with the values
 that were bound: nothing of a statement is kept there, so that it may follow what is published. The czar gets the
@@ -16,13 +16,14 @@ from dataclasses import dataclass, field, replace
 from skyshard.basics.errors import SkyshardError
 from skyshard.serve.mysql import errors
 from skyshard.serve.mysql.binary_rows import encoded_binary_rows
-from skyshard.serve.mysql.catalog_answer import Asked, Asking, send_answer
+from skyshard.serve.mysql.catalog_answer import Asked, Asking, RowWriter, send_answer
 from skyshard.serve.mysql.definitions import ColumnType, Definition, Flag
 from skyshard.serve.mysql.packets import Command, eof, error, is_error, ok
-from skyshard.serve.mysql.parameters import BadParameters, Bound, Parameter, limit_literal, literal, read_execute
+from skyshard.serve.mysql.parameters import BadParameters, Parameter, limit_literal, literal, read_execute
 from skyshard.serve.mysql.placeholders import filled, limit_places, places
 from skyshard.serve.mysql.server_session import PreparedHead, SmallResult
 from skyshard.serve.mysql.session_state import SessionState
+from skyshard.serve.mysql.text_rows import encoded_rows
 from skyshard.serve.mysql.wire import Wire
 
 FIRST, LAST_PREPARED = 1 << 30, 0xFFFFFFFF
@@ -54,6 +55,7 @@ class PreparedStatements:
     def __init__(self, client: Wire, asking: Asking) -> None:
         self._client, self._asking = client, asking
         self._statements: dict[int, _Statement] = {}
+        self._named: dict[str, _Statement] = {}
         self._next, self.is_last = FIRST, False
 
     def number_in(self, payload: bytes) -> int | None:
@@ -67,16 +69,12 @@ class PreparedStatements:
 
     def forget_all(self) -> None:
         self._statements.clear()
+        self._named.clear()
         self.is_last = False
 
     async def prepare(self, text: str, state: SessionState) -> None:
         """Number a statement, and say what its parameters and columns are; errors of ours come out."""
-        state.require_plain()
-        if len(self._statements) >= MOST_STATEMENTS:
-            await self._client.send(error(errors.TOO_MANY_STATEMENTS, "42000", "Too many prepared statements"))
-            return
-        await self._asking.renew()
-        found = await self._head(text, state)
+        found = await self._checked(text, state)
         if is_error(found.first):
             await self._client.send(found.first)
             return
@@ -86,6 +84,37 @@ class PreparedStatements:
         first = found.first[:1] + number.to_bytes(4, "little") + found.first[5:]
         parts = [[*one, eof()] if one else [] for one in (found.parameters, found.columns)]
         await self._client.send(first, *parts[0], *parts[1])
+
+    async def _checked(self, text: str, state: SessionState) -> PreparedHead:
+        """What is said of a statement, which may be an error."""
+        state.require_plain()
+        if len(self._statements) + len(self._named) >= MOST_STATEMENTS:
+            return PreparedHead(error(errors.TOO_MANY_STATEMENTS, "42000", "Too many prepared statements"))
+        await self._asking.renew()
+        return await self._head(text, state)
+
+    async def name(self, name: str, text: str, state: SessionState) -> None:
+        """Prepare a statement as text, in place of one that had the name; errors of ours come out."""
+        self._named.pop(name, None)
+        found = await self._checked(text, state)
+        if not is_error(found.first):
+            self._named[name] = _Statement(text, state.database, len(places(text)), limit_places(text))
+        await self._client.send(found.first if is_error(found.first) else ok())
+
+    def forget(self, name: str) -> bool:
+        """One that has a name; False if there is none."""
+        return self._named.pop(name, None) is not None
+
+    async def execute_named(self, name: str, values: Sequence[Parameter], state: SessionState) -> None:
+        """Answer one that has a name, in the text protocol; errors of ours come out."""
+        statement = self._named.get(name)
+        if statement is None:
+            words = f"Unknown prepared statement handler ({name}) given to EXECUTE"
+            await self._client.send(error(errors.NO_SUCH_STATEMENT, "HY000", words))
+        elif len(values) != statement.parameters:
+            await self._client.send(error(errors.BAD_ARGUMENTS, "HY000", "Incorrect arguments to EXECUTE"))
+        else:
+            await self._answer(statement, values, state, encoded_rows, is_named=True)
 
     async def _head(self, text: str, state: SessionState) -> PreparedHead:
         """As the server gives it; of what it does not know, that of the czar's form with numbers in it."""
@@ -143,29 +172,48 @@ class PreparedStatements:
             if fault:
                 raise BadParameters(fault)
             bound = read_execute(payload, statement.parameters, statement.kinds, long)
-            state.require_plain()
-            literals = _literals(statement, bound, state)
         except BadParameters as problem:
             await self._client.send(error(errors.BAD_ARGUMENTS, "HY000", str(problem)))
             return
+        if await self._answer(statement, bound.parameters, state, encoded_binary_rows, is_named=False):
+            statement.kinds = bound.kinds
+
+    async def _answer(
+        self,
+        statement: _Statement,
+        parameters: Sequence[Parameter],
+        state: SessionState,
+        rows: RowWriter,
+        *,
+        is_named: bool,
+    ) -> bool:
+        """Answer a statement with values, or say why they cannot be bound, and give False."""
+        try:
+            state.require_plain()
+            literals = _literals(statement, parameters, state)
+        except BadParameters as problem:
+            await self._client.send(error(errors.BAD_ARGUMENTS, "HY000", str(problem)))
+            return False
         except SkyshardError as problem:
             await self._client.send(errors.error_packet(problem))
-            return
-        statement.kinds = bound.kinds
+            return False
         own = replace(state, database=statement.database)
-        describe = functools.partial(self._defined, statement.text, bound.parameters, own)
-        asked = Asked(filled(statement.text, literals), describe, encoded_binary_rows, is_all=False)
+        describe = functools.partial(self._defined, statement.text, parameters, own)
+        if is_named:
+            describe = functools.partial(self._asking.describer.describe_named, statement.text, literals, own)
+        asked = Asked(filled(statement.text, literals), describe, rows, is_all=False)
         await send_answer(self._asking, self._client, asked, own)
+        return True
 
     async def _defined(self, text: str, parameters: Sequence[Parameter], state: SessionState) -> SmallResult:
         """The statement and the values' texts are in the session's character set."""
         return await self._asking.describer.describe_executed(state.letters(text), parameters, state)
 
 
-def _literals(statement: _Statement, bound: Bound, state: SessionState) -> list[str]:
+def _literals(statement: _Statement, parameters: Sequence[Parameter], state: SessionState) -> list[str]:
     return [
         (limit_literal if index in statement.limits else literal)(one, state.decode)
-        for index, one in enumerate(bound.parameters)
+        for index, one in enumerate(parameters)
     ]
 
 

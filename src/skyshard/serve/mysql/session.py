@@ -25,6 +25,7 @@ from skyshard.serve.mysql.catalog_answer import Asking, send_catalog_answer
 from skyshard.serve.mysql.describe import Describer
 from skyshard.serve.mysql.door_sessions import DoorSessions
 from skyshard.serve.mysql.kept_definitions import KeptDefinitions
+from skyshard.serve.mysql.named_statements import NamedStatements
 from skyshard.serve.mysql.packets import Command, error, ok
 from skyshard.serve.mysql.prepared import OF_STATEMENTS, PreparedStatements
 from skyshard.serve.mysql.qserv_statements import QservStatements
@@ -76,6 +77,7 @@ class Session:
         )  # fmt: skip
         self._qserv = QservStatements(client, behind, who, self._describer, self._lister)
         self._prepared = PreparedStatements(client, self._asking)
+        self._named = NamedStatements(client, server, self._prepared)
         self._state: SessionState | None = None
         self._next: asyncio.Task[bytes | None] | None = None
         self._answering: asyncio.Task[None] | None = None
@@ -236,6 +238,8 @@ class Session:
         elif way is Way.DESCRIBE:
             await self._behind.renew()
             await self._describe(payload[1:], await self._present_state())
+        elif way is Way.NAMED:
+            await self._named.answer(text, await self._present_state())
         elif way is Way.KILL:
             await self._kill(asked)
         elif way is Way.IGNORE:

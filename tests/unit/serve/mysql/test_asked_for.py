@@ -72,7 +72,7 @@ CASES = {
         "SET autocommit = 1, ROLE admin",
         "/*!50000 INSERT INTO Object VALUES (1) */",
         "HANDLER Object OPEN",
-        "PREPARE p FROM 'SELECT 1'",
+        "EXECUTE IMMEDIATE 'SELECT 1'",
         "TABLE Object",
         "CALL other(1)",
         "KILL USER x",
