@@ -1,4 +1,4 @@
-"""All pairs within 60 arcseconds: counted from positions and by the nodes, and beside LSDB where that is installed.
+"""All pairs within 60 arcseconds: from column images and by the nodes, and beside LSDB where that is installed.
 
 LSDB is measured in dask's threads, warm, over a HATS catalog of the same rows (``beside_lsdb.py``). The counts must be
 equal. Where LSDB is absent only the czar's own two ways are compared.
@@ -15,32 +15,32 @@ from time import perf_counter
 from beside_lsdb import NEAR, Hats, import_hats
 from columns_sky import Sky
 
-BY_NODES = "AND a.objectId + b.objectId > 0"
-"""True for all pairs, but on both sides and no plain comparison: so the nodes find the pairs."""
+from skyshard.czar.result.scan_way import ScanWay
+
 DISTANCE = "scisql_angSep(a.ra, a.decl, b.ra, b.decl)"
 
 
 def compare_neighbours(sky: Sky, rows: int, turns: int) -> dict[str, float]:
-    """Ratios of the best turns: ``neighbours_rows_vs_positions`` (how many times as long the nodes take), and beside
+    """Ratios of the best turns: ``neighbours_rows_vs_columns`` (how many times as long the nodes take), and beside
     LSDB ``neighbours_vs_lsdb`` (counted) and ``neighbour_rows_vs_lsdb`` (ids and distances as rows)."""
     database = sky.database(rows)
 
-    def count(more: str = "") -> int:
-        sql = f"SELECT COUNT(*) {NEAR} {more}"
-        return int(sky.testbed.query(sql, database=database).table.column(0)[0].as_py())
+    def count(scan: ScanWay = "columns") -> int:
+        sql = f"SELECT COUNT(*) {NEAR}"
+        return int(sky.testbed.query(sql, database=database, scan=scan).table.column(0)[0].as_py())
 
     def as_rows() -> int:
         return sky.testbed.query(f"SELECT a.objectId, b.objectId, {DISTANCE} {NEAR}", database=database).rows
 
-    sides: dict[str, Callable[[], int]] = {"positions": count, "nodes": lambda: count(BY_NODES)}
+    sides: dict[str, Callable[[], int]] = {"columns": count, "nodes": lambda: count("rows")}
     if has_lsdb():
         sides |= {"rows": as_rows, **_lsdb_sides(sky, rows)}
     else:
         print("lsdb and hats-import are not installed: no ratio to LSDB", file=sys.stderr)
     best = _best_s(sides, turns)
-    found = {"neighbours_rows_vs_positions": best["nodes"] / best["positions"]}
+    found = {"neighbours_rows_vs_columns": best["nodes"] / best["columns"]}
     if "lsdb" in best:
-        found["neighbours_vs_lsdb"] = best["positions"] / best["lsdb"]
+        found["neighbours_vs_lsdb"] = best["columns"] / best["lsdb"]
         found["neighbour_rows_vs_lsdb"] = best["rows"] / best["lsdb rows"]
     return found | {f"neighbours_{name.replace(' ', '_')}_s": seconds for name, seconds in best.items()}
 

@@ -28,7 +28,12 @@ SCANS = (
     "SELECT flag, COUNT(*), AVG(psfFlux - flux) FROM Object o JOIN Source s ON o.objectId = s.objectId "
     "WHERE psfFlux > 1 GROUP BY flag",
     "SELECT COUNT(*), MAX(psfFlux) FROM Source",
+    "SELECT COUNT(*) FROM Object a, Object b WHERE scisql_angSep(a.ra, a.decl, b.ra, b.decl) < 0.0166 "
+    "AND a.objectId < b.objectId",
+    "SELECT a.objectId, b.flux, scisql_angSep(a.ra, a.decl, b.ra, b.decl), b.flag FROM Object a JOIN Object b "
+    "ON scisql_angSep(a.ra, a.decl, b.ra, b.decl) <= 0.01 WHERE a.objectId <> b.objectId",
 )
+PAIRS = SCANS[-2]
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +69,13 @@ def differences(testbed: Testbed) -> list[str]:
     return wrong
 
 
-def segments(testbed: Testbed, table: str) -> list[Path]:
+def segments(testbed: Testbed, table: str, kind: str = "rows") -> list[Path]:
     stored = testbed.registry.published.names().stored(DATABASE)
     return [
         path
         for node in testbed.nodes
         for path in SegmentFolder.of(testbed.cluster.data_dir(node), stored).files(table)
-        if path.name.startswith("rows")
+        if path.name.startswith(kind)
     ]
 
 
@@ -88,6 +93,10 @@ def test_columns_answer_as_rows_do(sky: Testbed) -> None:
         ("SELECT AVG(flux) FROM Object", "columns", "chunks by columns: SELECT sum("),
         ("SELECT AVG(flux) FROM Object", "auto", "as rows: fewer than 100,000 rows are read"),
         ("SELECT AVG(flux) FROM Object", "rows", "as rows: it was asked so"),
+        (PAIRS, "columns", "chunks by columns: pairs within 59.76 arcseconds are counted from positions"),
+        (PAIRS, "auto", "as rows: pairs are found by the nodes: fewer than 50,000 rows are read"),
+        (PAIRS, "rows", "as rows: pairs are found by the nodes: it was asked so"),
+        (f"{PAIRS} AND a.flux < b.flux", "columns", "as rows: pairs are found by the nodes: a condition compares"),
         ("SELECT name FROM Object", "columns", "as rows: a column that is no number"),
         ("SELECT COUNT(*) FROM Object WHERE LOG10(ra) > 1", "columns", "as rows: the function LOG10"),
         ("SELECT flux FROM Object WHERE objectId = 400000000000017", "columns", "as rows: keys are looked up"),
@@ -109,6 +118,26 @@ def test_a_missing_image_is_read_as_rows(sky: Testbed) -> None:
         assert differences(sky) == []
     finally:
         path.write_bytes(kept)
+
+
+@pytest.mark.parametrize("kind", ["rows", "overlap"])
+@pytest.mark.parametrize("statement", SCANS[-2:])
+def test_pairs_of_a_missing_or_damaged_image_come_from_the_nodes(sky: Testbed, statement: str, kind: str) -> None:
+    """An image that is gone, and one that is cut: the nodes give the positions of these units; pairs are the same."""
+    path, *_ = segments(sky, "Object", kind)
+    kept = path.read_bytes()
+    want = sky.query(statement, database=DATABASE, scan="rows")
+    assert want.rows > 0
+    for left in (b"", kept[: len(kept) // 2], kept[:-100]):
+        path.unlink()
+        if left:
+            path.write_bytes(left)
+        try:
+            by_columns, chunks = chunks_by_columns(sky, statement)
+            assert by_columns < chunks
+            assert difference(sky.query(statement, database=DATABASE, scan="columns"), want, is_ordered=False) == ""
+        finally:
+            path.write_bytes(kept)
 
 
 def test_a_sum_beyond_double_is_the_servers(sky: Testbed) -> None:

@@ -30,6 +30,7 @@ from skyshard.catalog.layout import Striping
 from skyshard.cluster.accounts import SCRATCH_DATABASE
 from skyshard.czar.czar import Czar
 from skyshard.czar.plan.chunk_template import ChunkText
+from skyshard.czar.plan.query_plan import FEWEST_PAIR_ROWS
 from skyshard.czar.result.answer import QueryResult
 from skyshard.czar.result.typed_results import TypedColumn
 from skyshard.czar.run import carrier_check, pull_reader
@@ -90,10 +91,10 @@ def whole(sky: SplitSky) -> QueryResult:
     return sky.mono.execute(WHOLE, sky.database)
 
 
-def czar_of(made: NamedLab, sky: SplitSky) -> Czar:
+def czar_of(made: NamedLab, sky: SplitSky, *, text_rows: int = -1, pair_rows: int = FEWEST_PAIR_ROWS) -> Czar:
     cluster = made.cluster
     at = (cluster.endpoint("czar"), cluster.nodes, cluster.data_dir("czar"))
-    return Czar(sky, *at, text_rows=-1, silence_s=cluster.silence_s, events=cluster.events)
+    return Czar(sky, *at, text_rows=text_rows, pair_rows=pair_rows, silence_s=cluster.silence_s, events=cluster.events)
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +135,16 @@ def test_drawn_statements_agree(sky: SplitSky, carried: Czar) -> None:
             wrong += [f"{found}: {sql}"] if found else []
     assert wrong == []
     assert kinds["answered"] > STATEMENTS / 2
+
+
+@pytest.mark.parametrize("items", ["COUNT(*)", "a.starId, b.kind", "a.starId, b.starId, {separation}"])
+def test_pairs_are_found_from_positions_that_are_carried(made: NamedLab, sky: SplitSky, items: str) -> None:
+    """Counts and numbers; separations are the nodes' own, whose C library may be another."""
+    separation = "scisql_angSep(a.ra, a.decl, b.ra, b.decl)"
+    sql = f"SELECT {items.format(separation=separation)} FROM Star a, Star b WHERE {separation} < 2"
+    want = sky.mono.execute(sql, sky.database)
+    with czar_of(made, sky, text_rows=20_000, pair_rows=0) as czar:
+        assert difference(czar.execute(sql, sky.database), want, is_ordered=False) == ""
 
 
 @pytest.mark.parametrize("hold_bytes", [1 << 20, 600, 0], ids=["here", "few at a time", "none wait here"])

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from skyshard.czar.plan.cost_estimate import Costs, costs_of
-from skyshard.czar.plan.pair_way import NoPairs
-from skyshard.czar.plan.query_plan import FEWEST_PAIR_ROWS, Pull, QueryPlan
+from skyshard.czar.plan.query_plan import QueryPlan
 
 TEXT_LIMIT = 2000
 
@@ -42,7 +41,6 @@ class Explanation:
         rows = sum(pull.rows_read for pull in plan.pulls)
         why = (
             *plan.why,
-            *(_pair_words(pull) for pull in plan.pulls if pull.pairs is not None),
             *(f"'{called}' is stored as '{stored}'" for called, stored in plan.renamed),
         )
         return cls(
@@ -81,15 +79,6 @@ class Explanation:
         if self.merge_statement:
             lines.append(f"{'merge' if self.chunk_statements else 'run':7} {_cut(self.merge_statement)}")
         return "\n".join(lines)
-
-
-def _pair_words(pull: Pull) -> str:
-    """How the pairs of near neighbours are counted, and why so."""
-    if isinstance(pull.pairs, NoPairs):
-        return f"pairs are found by the nodes: {pull.pairs.reason}"
-    if pull.pair_way() is None:
-        return f"pairs are found by the nodes: fewer than {FEWEST_PAIR_ROWS:,} rows are read"
-    return str(pull.pairs)
 
 
 def _cut(text: str) -> str:

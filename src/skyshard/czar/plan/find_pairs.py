@@ -111,6 +111,10 @@ class _Columns:
             made.append(f"{cast_text(text, _CASTS[kind]) if is_here and kind in _CASTS else text} AS k{index}")
         return made
 
+    def names(self, side: int) -> list[str]:
+        """The names of the columns of a side; empty for those of the other."""
+        return [place[1] if owner in (0, side) else "" for (owner, _), place in self.places.items()]
+
 
 @dataclass(frozen=True, slots=True)
 class _Maker:
@@ -176,7 +180,9 @@ class _Maker:
             items.append(f"{self._text((self.far.number, self.far.key))} AS id")
         slots = tuple(Slot(one.database, one.table, one.alias) for one in tables if one.table is not None)
         where = render(exp.and_(*(term.copy() for term in terms), copy=False)) if terms else ""
-        return PairSide(slots, ", ".join(items), where)
+        is_whole = is_tied and not where and len(tables) == 1
+        names = (*(name for _, name in positions), *columns.names(side)) if is_whole else ()
+        return PairSide(slots, ", ".join(items), where, names)
 
     def _text(self, place: Place) -> str:
         return render(column_of(self.bound.references[place[0]], place[1]))

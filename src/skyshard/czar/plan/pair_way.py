@@ -31,11 +31,16 @@ class NoPairs:
 
 @dataclass(frozen=True, slots=True)
 class PairSide:
-    """The rows of one side: ``items`` from the tables of ``slots`` (joined), where ``where`` is true (empty: all)."""
+    """The rows of one side: ``items`` from the tables of ``slots`` (joined), where ``where`` is true (empty: all).
+
+    ``columns``: where all rows of one table are wanted, the names of its columns for ``p0``, ``p1``, ``k0`` ...; empty
+    for those of the other side.
+    """
 
     slots: tuple[Slot, ...]
     items: str
     where: str
+    columns: tuple[str, ...] = ()
 
     def select(self, head: str, tables: str) -> str:
         return f"SELECT {head}, {self.items} FROM {tables}" + (f" WHERE {self.where}" if self.where else "")

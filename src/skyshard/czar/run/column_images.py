@@ -27,7 +27,7 @@ class _Kept:
     entries: ChunkEntries
     files: _Files
     columns: NodeColumns
-    found: dict[tuple[str, ...], Images] = field(default_factory=dict)
+    found: dict[tuple[str | bool, ...], Images] = field(default_factory=dict)
 
 
 class ColumnImages:
@@ -38,8 +38,10 @@ class ColumnImages:
         self._kept: dict[tuple[str, str, str], _Kept] = {}
         self._lock = threading.Lock()
 
-    def of(self, node: Node, database: str, table: CatalogTable, names: Sequence[str]) -> Images:
-        """Chunk → its image, of the chunks of a table that have a valid one of these columns."""
+    def of(
+        self, node: Node, database: str, table: CatalogTable, names: Sequence[str], *, is_overlap: bool = False
+    ) -> Images:
+        """Chunk → its image, of the chunks of a table, or of its overlap, that have a valid one of these columns."""
         if not node.is_here:
             return NO_IMAGES
         name = table.table.name
@@ -53,9 +55,10 @@ class ColumnImages:
             kept = _Kept(table.chunks, files, NodeColumns(node.data, database, table.table, parts))
             with self._lock:
                 self._kept[node.name, database, name] = kept
-        key = tuple(sorted(names))
+        listed = sorted(names)
+        key: tuple[str | bool, ...] = (is_overlap, *listed)
         if key not in kept.found:
-            kept.found[key] = kept.columns.chunks(table.chunks.columns, key)
+            kept.found[key] = kept.columns.chunks(table.chunks.columns, listed, is_overlap=is_overlap)
         return kept.found[key]
 
 

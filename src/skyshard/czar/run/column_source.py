@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from skyshard.basics.lazy import locked_property
 from skyshard.cluster.node import Node
-from skyshard.czar.plan.query_plan import Pull
+from skyshard.czar.plan.pair_way import NoPairs, PairWay
+from skyshard.czar.plan.query_plan import FEWEST_PAIR_ROWS, Pull
 from skyshard.czar.result.scan_way import ScanWay
 from skyshard.czar.result.typed_results import TypedColumn
 from skyshard.registry.stored.records import Replica
@@ -15,6 +16,7 @@ from skyshard.registry.stored.records import Replica
 if TYPE_CHECKING:
     from skyshard.czar.run.column_images import ColumnImages
     from skyshard.czar.run.column_reader import ColumnReader
+    from skyshard.czar.run.pair_images import PairImages
 
 FindReplicas = Callable[[str, str], Sequence[Replica]]
 """A database and a table → the replicas of finished transactions."""
@@ -43,6 +45,19 @@ class ColumnSource:
 
         return ColumnReader(pull, way, columns, self.images)
 
+    def pair_images(self, way: PairWay) -> PairImages | None:
+        """Reads both sides of pairs from images; None where conditions need the nodes."""
+        if not way.near.columns or not way.far.columns:
+            return None
+        from skyshard.czar.run.pair_images import PairImages
+
+        return PairImages(way, self.images)
+
+
+def pair_way(pull: Pull, scan: ScanWay, fewest_rows: int = FEWEST_PAIR_ROWS) -> PairWay | None:
+    """How the pairs of a pull are found from positions; None where the nodes find them."""
+    return None if scan == "rows" else pull.pair_way(0 if scan == "columns" else fewest_rows)
+
 
 def obstacle(pull: Pull, scan: ScanWay) -> str:
     """Why a pull is read as rows whatever images there are; empty: it is not."""
@@ -56,6 +71,8 @@ def obstacle(pull: Pull, scan: ScanWay) -> str:
 
 def scan_words(pull: Pull, nodes: Sequence[Node], scan: ScanWay, source: ColumnSource | None) -> str:
     """Whether a pull is read by columns, and if not why."""
+    if pull.pairs is not None:
+        return _pair_words(pull, nodes, scan, source)
     why = obstacle(pull, scan)
     reader = source.reader(pull, (), scan) if source is not None and not why else None
     if why or reader is None or pull.column_way is None:
@@ -65,3 +82,16 @@ def scan_words(pull: Pull, nodes: Sequence[Node], scan: ScanWay, source: ColumnS
     if not covered:
         return "as rows: there are no column images; see `skyshard columns build`"
     return f"{len(covered)} of {len(chunks)} chunks by columns: {pull.column_way.text}"
+
+
+def _pair_words(pull: Pull, nodes: Sequence[Node], scan: ScanWay, source: ColumnSource | None) -> str:
+    """How the pairs of near neighbours are found, and why so."""
+    way = pair_way(pull, scan)
+    if way is None:
+        few = f"fewer than {FEWEST_PAIR_ROWS:,} rows are read"
+        why = pull.pairs.reason if isinstance(pull.pairs, NoPairs) else "it was asked so" if scan == "rows" else few
+        return f"as rows: pairs are found by the nodes: {why}"
+    images = source.pair_images(way) if source is not None else None
+    chunks = pull.chunks or ()
+    covered = set[int]().union(*(images.covered(node, chunks) for node in nodes)) if images is not None else ()
+    return f"{len(covered)} of {len(chunks)} chunks by columns: {way}"

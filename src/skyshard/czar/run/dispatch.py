@@ -29,7 +29,7 @@ from skyshard.czar.result.typed_results import (
     record_layout,
 )
 from skyshard.czar.run.carrier_check import why_text
-from skyshard.czar.run.column_source import ColumnSource
+from skyshard.czar.run.column_source import ColumnSource, pair_way
 from skyshard.czar.run.doubts import TakeDoubt, doubts_of, no_doubt
 from skyshard.czar.run.node_workers import NodeWorkers
 from skyshard.czar.run.pull_order import PullOrder
@@ -216,8 +216,9 @@ class Dispatch:
         is_scan = lane is Lane.SCAN
         order = PullOrder.of(self._running.query, what, pull, columns, is_text=is_text, is_scan=is_scan)
         by_columns = self._columns.reader(pull, columns, self._running.scan) if self._columns is not None else None
-        pairs = pull.pair_way(self._pair_rows)
-        task = PullReader(self._running, self._workers, order, self._czar_dir, pairs, by_columns)
+        way = pair_way(pull, self._running.scan, self._pair_rows)
+        images = self._columns.pair_images(way) if self._columns is not None and way is not None else None
+        task = PullReader(self._running, self._workers, order, self._czar_dir, way, by_columns, images)
         stream = self._stream(pull, task, lane)
         try:
             yield stream
@@ -239,8 +240,7 @@ class Dispatch:
             chunks = [chunk for chunk in chunks if chunk not in covered]
         units = column_units(pull, imaged, worker.scan_threads) if imaged else ()
         if chunks or not imaged:
-            way = pull.pair_way(self._pair_rows)
-            is_paired = way is not None and (bool(way.outputs) or not task.order.record_bytes)
+            is_paired = task.finds_pairs
             units = (*units, *units_of(pull, chunks, worker.scan_threads, most_rows, is_paired_here=is_paired))
         return tuple(sorted(units, key=lambda unit: unit.chunks[0])) if imaged else units
 

@@ -21,7 +21,7 @@ from skyshard.czar.result.query_progress import Running, SlowStatement
 from skyshard.czar.result.typed_plan import TypedPlan
 from skyshard.czar.result.typed_results import TypedColumn
 from skyshard.czar.run.both_ways import asks_both, require_same
-from skyshard.czar.run.column_source import ColumnSource
+from skyshard.czar.run.column_source import ColumnSource, pair_way
 from skyshard.czar.run.doubts import Doubt, TakeDoubt, no_doubt
 from skyshard.czar.run.node_workers import NodeWorkers
 from skyshard.czar.run.scratch_tables import scratch_table
@@ -58,6 +58,7 @@ class CarryOut:
     def batches(self, typed: TypedPlan, running: Running) -> Iterator[pa.RecordBatch]:
         """The rows of the answer; errors come while they are read."""
         has_way = self.columns is not None and any(pull.column_way for pull in typed.plan.pulls)
+        has_way = has_way or self._has_pairs(typed.plan, running)
         if has_way and running.scan != "rows" and asks_both():
             yield from self._both_ways(typed, running)
         else:
@@ -82,15 +83,19 @@ class CarryOut:
             yield from pa.table({"c0": pa.array([plan.count], pa.int64())}).to_batches()
         elif plan.kind is Kind.REGULAR:
             yield from self._regular(typed, running)
-        elif not plan.merge or self._is_direct(plan):
-            pull = plan.direct if plan.direct is not None and self._is_direct(plan) else plan.pulls[0]
+        elif not plan.merge or self._is_direct(plan, running):
+            pull = plan.direct if plan.direct is not None and self._is_direct(plan, running) else plan.pulls[0]
             yield from self._dispatch(running, None).batches(pull, typed.types, plan.lane)
         else:
             yield from self._merged(typed, running)
 
-    def _is_direct(self, plan: QueryPlan) -> bool:
+    def _has_pairs(self, plan: QueryPlan, running: Running) -> bool:
+        """True where pairs are found from positions."""
+        return any(pair_way(pull, running.scan, self.pair_rows) is not None for pull in plan.pulls)
+
+    def _is_direct(self, plan: QueryPlan, running: Running) -> bool:
         """True where a single chunk's rows are the answer, and its node is not asked for positions only."""
-        return plan.direct is not None and self.is_short and plan.pulls[0].pair_way(self.pair_rows) is None
+        return plan.direct is not None and self.is_short and not self._has_pairs(plan, running)
 
     def _dispatch(self, running: Running, czar: Connection | None) -> Dispatch:
         from skyshard.czar.run.dispatch import Dispatch  # a statement that reads no chunk imports none of this

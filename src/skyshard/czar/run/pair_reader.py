@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import operator
 import re
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ from skyshard.czar.result.query_progress import Running
 from skyshard.czar.result.typed_results import TypedColumn, from_images, record_layout
 from skyshard.czar.run.node_tables import CarriedTables, LeftRows, NodeTables, node_tables
 from skyshard.czar.run.node_workers import NodeWorkers
+from skyshard.czar.run.pair_images import READ_ERRORS, PairImages
 from skyshard.czar.run.pull_order import PullOrder
 from skyshard.czar.scan.scan_schedule import Unit
 from skyshard.czar.sql.region_sql import number
@@ -88,7 +90,9 @@ class PairReader:
     workers: NodeWorkers
     numbers: Iterator[int]
     require_wanted: Callable[[], None]
+    images: PairImages | None = None
     _tables: dict[tuple[str, int], NodeTables] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _is_same: dict[str, bool] = field(default_factory=dict)
     """Node → whether its server computes separations to the same bits."""
 
@@ -100,7 +104,7 @@ class PairReader:
     def count(self, node: str, thread: int, unit: Unit) -> int | None:
         """The number of pairs in a unit's chunks, None where the node is to count. Raises what the node raises."""
         try:
-            near, far = self._sides(self._rows(node, thread, self.statement(unit)))
+            near, far = self._sides(self._rows(node, thread, unit))
             return self._count(node, near, far)
         except (OutOfBounds, LeftToNode):
             return None
@@ -108,7 +112,7 @@ class PairReader:
     def rows(self, node: str, thread: int, unit: Unit, columns: Sequence[TypedColumn]) -> pa.Table | None:
         """The rows of a unit's pairs, None where the node is to find them. Raises what the node raises."""
         try:
-            near, far = self._sides(self._rows(node, thread, self.statement(unit)))
+            near, far = self._sides(self._rows(node, thread, unit))
             pairs = self._pairs(node, near, far)
             made = [self._output(node, near, far, pairs, output) for output in self.way.outputs]
         except (OutOfBounds, LeftToNode):
@@ -120,8 +124,29 @@ class PairReader:
         """Drop the tables; a server that is gone is no error here."""
         self.workers.each(lambda tables: tables.close(), list(self._tables.values()))
 
-    def _rows(self, node: str, thread: int, select: str) -> pa.Table:
-        """The rows of both sides; the table that they were in is dropped, or used again."""
+    def _rows(self, node: str, thread: int, unit: Unit) -> pa.Table:
+        """The rows of both sides, from column images or from the node."""
+        schema = pa.schema([(one.name, one.arrow) for one in self.order.columns])
+        found = self._imaged(node, unit, schema)
+        return self._asked_for(node, thread, self.statement(unit), schema) if found is None else found
+
+    def _imaged(self, node: str, unit: Unit, schema: pa.Schema) -> pa.Table | None:
+        """The rows of both sides from column images; None where not all are there, or one is damaged."""
+        if self.images is None:
+            return None
+        try:
+            found = self.images.rows(self.workers.by_name[node].node, unit.chunks, schema)
+        except READ_ERRORS as error:
+            self.running.not_by_columns[f"columns of {node}: {error}"] = None
+            return None
+        if found is not None:
+            with self._lock:
+                self.running.column_chunks += len(unit.chunks)
+                self.running.column_bytes += found.nbytes
+        return found
+
+    def _asked_for(self, node: str, thread: int, select: str, schema: pa.Schema) -> pa.Table:
+        """The rows that a node gives; the table that they were in is dropped, or used again."""
         worker = self.workers.by_name[node]
         if (node, thread) not in self._tables:
             self._tables[node, thread] = node_tables(worker, self.order, self.numbers, self.require_wanted)
@@ -134,7 +159,7 @@ class PairReader:
         batches = list(from_images(images, self.order.columns, layout)) if images.rows else []
         if images.done:
             worker.drop(self.order.query, [images.done])
-        return pa.Table.from_batches(batches, pa.schema([(one.name, one.arrow) for one in self.order.columns]))
+        return pa.Table.from_batches(batches, schema)
 
     def _sides(self, rows: pa.Table) -> tuple[PairRows, PairRows]:
         """Rows of both sides; a row with a NULL in what pairs are made by is in no pair."""

@@ -3,7 +3,6 @@ that stay on their node until it is their turn, as memory is bounded. The reader
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skyshard.basics.errors import Bug, ClusterError, UserError
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.czar.plan.pair_way import PairWay
 from skyshard.czar.result.overflow import require_unclipped
 from skyshard.czar.result.query_progress import Cancelled, Running, SlowStatement
@@ -27,6 +26,7 @@ if TYPE_CHECKING:  # most statements need none of these
     import pyarrow as pa
 
     from skyshard.czar.run.column_reader import ColumnReader
+    from skyshard.czar.run.pair_images import PairImages
     from skyshard.czar.run.pair_reader import PairReader
 
 HOLD_BYTES = 256 << 20
@@ -75,6 +75,7 @@ class PullReader:
     way: PairWay | None = None
     """How pairs of near neighbours are counted here; None where the nodes count them."""
     by_columns: ColumnReader | None = None
+    pair_images: PairImages | None = None
     _tables: dict[tuple[str, int], NodeTables] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _table_numbers: count[int] = field(default_factory=count)
@@ -89,8 +90,13 @@ class PullReader:
 
             order = order_of(self.order, self.way)
             self._pairs = PairReader(
-                self.way, order, self.running, self.workers, self._table_numbers, self._require_wanted
+                self.way, order, self.running, self.workers, self._table_numbers, self._require_wanted, self.pair_images
             )
+
+    @property
+    def finds_pairs(self) -> bool:
+        """Whether units give the pairs of positions, so that nodes only read rows."""
+        return self._pairs is not None
 
     def read(self, node: str, thread: int, unit: Unit) -> UnitRows:
         """Read a unit; images that would fill the memory stay on their node for now.
@@ -134,17 +140,8 @@ class PullReader:
         if self.way.outputs:
             made = self._pairs.rows(node, thread, unit, self.order.columns)
             return UnitRows(node, (), None, made.nbytes, unit.chunks, made=made) if made is not None else None
-        counted = self._counted(self._pairs, node, thread, unit)
+        counted = self._pairs.count(node, thread, unit)
         return UnitRows(node, [(counted,)], None, CELL_BYTES, unit.chunks) if counted is not None else None
-
-    def _counted(self, pairs: PairReader, node: str, thread: int, unit: Unit) -> int | None:
-        counted = pairs.count(node, thread, unit)
-        if counted is not None and os.environ.get("SKYSHARD_BOTH"):
-            rows = self._text_rows(node, self.running.clock + self.order.statement(unit))
-            if sum(row[0] for row in rows) != counted:
-                chunks = ", ".join(map(str, unit.chunks))
-                raise Bug(f"chunks {chunks}: {counted} pairs by positions, {sum(row[0] for row in rows)} by rows")
-        return counted
 
     def _columns(self, node: str, unit: Unit) -> UnitRows:
         """Raises NotByColumns where rows have to be read instead."""
