@@ -94,10 +94,17 @@ class Known:
 
 class _Soak:
     def __init__(
-        self, site: RunningSite, seconds: float, seed: int, log: Callable[[str], None], pause_s: tuple[float, float]
+        self,
+        site: RunningSite,
+        seconds: float,
+        seed: int,
+        log: Callable[[str], None],
+        pause_s: tuple[float, float],
+        asks_after_s: float,
     ) -> None:
         self._site = site
         self._pause_s = pause_s
+        self._asks_after_s = asks_after_s
         self._random = random.Random(seed)
         self._unseen: set[str] = set()
         """Kinds of changes, of moves and of faults that have not come yet."""
@@ -301,6 +308,7 @@ class _Soak:
         numbers = random.Random(threading.get_ident())
         with Testbed(self._site.folder) as testbed:
             while self._is_on:
+                time.sleep(self._asks_after_s)
                 known, question = numbers.choice(self._known), numbers.choice(sorted(QUESTIONS))
                 since, begun_s = known.committed, time.monotonic()
                 try:
@@ -384,6 +392,7 @@ def soak(
     seed: int,
     log: Callable[[str], None] = lambda _: None,
     pause_s: tuple[float, float] = PAUSE_S,
+    asks_after_s: float = 0.0,
 ) -> Soaked:
     """Have a time of it; everything that was made is dropped at the end.
 
@@ -391,8 +400,9 @@ def soak(
         seconds: at least so long, and until each kind of change and of fault has come.
         log: is told each command and fault, with its second.
         pause_s: between two faults, from and to.
+        asks_after_s: between two questions of a client, of which there are two.
     """
-    run = _Soak(site, seconds, seed, log, pause_s)
+    run = _Soak(site, seconds, seed, log, pause_s, asks_after_s)
     run.run()
     assert CZAR in site.lab.hosts
     return run.found
