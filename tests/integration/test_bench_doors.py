@@ -80,8 +80,15 @@ def sky(private_cluster: PrivateCluster, tmp_path_factory: pytest.TempPathFactor
             testbed.drop(DATABASE)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server(private_cluster: PrivateCluster) -> Iterator[Served]:
+    """Of all tests but those that end it: it takes as long to start as they take."""
+    with served(private_cluster.folder, "--http", "127.0.0.1:0", "--mysql", "127.0.0.1:0", "--open") as made:
+        yield made
+
+
+@pytest.fixture
+def doomed(private_cluster: PrivateCluster) -> Iterator[Served]:
     with served(private_cluster.folder, "--http", "127.0.0.1:0", "--mysql", "127.0.0.1:0", "--open") as made:
         yield made
 
@@ -169,11 +176,11 @@ def test_a_late_statement_is_stopped_on_the_nodes(server: Served, private_cluste
 
 @pytest.mark.parametrize("kind", ["mysql", "qserv"])
 def test_a_server_that_is_killed_gives_a_failed_trial(
-    server: Served, private_cluster: PrivateCluster, tmp_path: Path, kind: str
+    doomed: Served, private_cluster: PrivateCluster, tmp_path: Path, kind: str
 ) -> None:
     """In the middle of a trial: what was answered counts, the rest are errors of one line, and the trial ends."""
     command = [sys.executable, "-m", "skyshard.cli.app", "bench", "run", str(workload(tmp_path, LONG))]
-    command += ["--out", str(tmp_path / "out"), "--target", targets_of(server)[kind]]
+    command += ["--out", str(tmp_path / "out"), "--target", targets_of(doomed)[kind]]
     with Testbed(private_cluster.folder) as testbed:
         history = testbed.registry.history
         before = max((row["id"] for row in history.last(1)), default=0)
@@ -185,7 +192,7 @@ def test_a_server_that_is_killed_gives_a_failed_trial(
             return len(found) >= 5 or trial.poll() is not None
 
         until(has_begun, "the trial has not begun")
-    server.process.send_signal(signal.SIGKILL)
+    doomed.process.send_signal(signal.SIGKILL)
     assert trial.wait(300) == 1, (tmp_path / "log").read_text()
     (one,) = json.loads((tmp_path / "out" / "summary.json").read_text())["classes"]
     assert one["n"] == 50
