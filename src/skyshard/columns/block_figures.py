@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from skyshard.basics.array_types import Flags, Floats
 from skyshard.basics.lazy import lazy_module
-from skyshard.rowimage.arrays import is_bytes, is_large, values_of
+from skyshard.rowimage.arrays import is_bytes, is_large, validity_bytes, values_of
 
 pc = lazy_module("pyarrow.compute")
 
@@ -134,21 +134,26 @@ def _figures(array: pa.Array) -> tuple[float, float, int, int, int]:
 
 def _range(array: pa.Array) -> tuple[float, float, int]:
     """Least and greatest number, outwards, and how many NaNs there are."""
-    kind = array.type
-    nans = 0
-    if pa.types.is_floating(kind):
-        values = values_of(array, kind.to_pandas_dtype())
-        if np.isnan(values).any():
-            is_nan = pc.fill_null(pc.is_nan(array), False)
-            nans = int(pc.sum(is_nan).as_py() or 0)
-            array = array.filter(pc.invert(is_nan))
-    elif not (pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
+    kind, count = array.type, len(array) - array.null_count
+    if count and (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+        return _range_of_plain(array)
+    if not count or not pa.types.is_decimal(kind):
         return np.inf, -np.inf, 0
     found = pc.min_max(array)
-    low, high = found["min"].as_py(), found["max"].as_py()
-    if low is None:
-        return np.inf, -np.inf, nans
-    return _outwards(low, -np.inf), _outwards(high, np.inf), nans
+    return _outwards(found["min"].as_py(), -np.inf), _outwards(found["max"].as_py(), np.inf), 0
+
+
+def _range_of_plain(array: pa.Array) -> tuple[float, float, int]:
+    """The same of numbers, at least one of which is not NULL; NumPy takes a fifth of Arrow's time."""
+    values, valid = values_of(array, array.type.to_pandas_dtype()), validity_bytes(array)
+    some = values if valid is None else np.where(valid, values, values[np.argmax(valid)])
+    low, high = some.min(), some.max()
+    if low == low:  # no NaN
+        return _outwards(low.item(), -np.inf), _outwards(high.item(), np.inf), 0
+    is_nan = np.isnan(values) if valid is None else np.isnan(values) & (valid != 0)
+    rest = values[~is_nan if valid is None else ~is_nan & (valid != 0)]
+    nans = int(is_nan.sum())
+    return (float(rest.min()), float(rest.max()), nans) if len(rest) else (np.inf, -np.inf, nans)
 
 
 def _outwards(value: Any, side: float) -> float:

@@ -201,6 +201,8 @@ class ColumnsOrder:
     tables: tuple[ImagedTable, ...]
     is_settled: bool = True
     """It is on the disk when the call returns; else ``NodeLoader.settle`` comes before anybody counts on it."""
+    is_known: bool = False
+    """The same transaction has made, counted and digested the tables: their data files are not digested once more."""
 
 
 @dataclass(frozen=True, slots=True)

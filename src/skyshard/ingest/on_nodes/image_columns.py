@@ -84,4 +84,4 @@ def _orders(
             for piece in index.pieces
         }
         lacking = [one for one in mine if (one.chunk, one.part, one.digest) not in have]
-        yield from column_orders(database, stored, name, columns, lacking, is_settled=False)
+        yield from column_orders(database, stored, name, columns, lacking, is_new=True)

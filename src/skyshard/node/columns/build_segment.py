@@ -127,9 +127,14 @@ def _take_files(data: ServerFiles, order: ColumnsOrder, rows: _Rows) -> None:
     layout, waiting = RecordLayout.of(order.table), iter(order.tables)
     files = [data.data_file(order.database, one.name) for one in order.tables]
     for group in record_groups(files, layout):
-        for records, found in zip(group.each, group.digests(len(layout.slots)), strict=True):
-            if rows.is_right(next(waiting), found):
-                rows.records.append(live_records(records, layout))
+        digests = [None] * len(group.counts) if order.is_known else group.digests(len(layout.slots))
+        for records, found in zip(group.each, digests, strict=True):
+            one, live = next(waiting), live_records(records, layout)
+            if found is None and len(live) == one.rows:
+                rows.tables.append(one)
+                rows.records.append(live)
+            elif rows.is_right(one, found or digest_records(live, layout)):
+                rows.records.append(live)
 
 
 def _copied(connection: Connection, data: ServerFiles, order: ColumnsOrder, one: ImagedTable, rows: _Rows) -> None:

@@ -23,19 +23,20 @@ def column_orders(
     columns: Sequence[str],
     replicas: Sequence[Replica],
     *,
-    is_settled: bool = True,
+    is_new: bool = False,
 ) -> Iterator[ColumnsOrder]:
     """Orders for the images of replicas of one kind on one node, a segment each.
 
     Args:
         table: as the replicas are stored.
         base: the catalog's name of it.
+        is_new: they were made by a transaction that is under way, which settles the database before it ends.
     """
     width, least = row_bytes(table), SEGMENT_BYTES // SEGMENT_TABLES
     placed = sorted(replicas, key=lambda one: (one.chunk, one.part))
     for some in by_bytes(placed, lambda one: max(one.rows * width, least), SEGMENT_BYTES):
         listed = tuple(ImagedTable(one.name, one.chunk, one.part, one.rows, one.digest) for one in some)
-        yield ColumnsOrder(database, base, table, some[0].is_overlap, tuple(columns), listed, is_settled)
+        yield ColumnsOrder(database, base, table, some[0].is_overlap, tuple(columns), listed, not is_new, is_new)
 
 
 def row_bytes(table: Table) -> int:
