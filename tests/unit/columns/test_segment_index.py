@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 
 import pytest
 from tests.support.small_segments import NOTHING, TABLE
@@ -38,6 +39,12 @@ def test_an_index_that_is_wrong_is_refused(changed: dict[str, object], said: str
     metadata[KEY] = json.dumps(json.loads(metadata[KEY]) | changed).encode()
     with pytest.raises(UnreadableSegment, match=said):
         SegmentIndex.of(metadata)
+
+
+def test_it_travels_without_its_figures() -> None:
+    """To those who want to know which rows a node has images of."""
+    back = pickle.loads(pickle.dumps(INDEX.without_figures()))
+    assert (back.table, back.columns, back.pieces) == (INDEX.table, INDEX.columns, INDEX.pieces)
 
 
 def test_no_index_is_no_segment() -> None:

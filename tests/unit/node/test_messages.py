@@ -32,6 +32,10 @@ SAMPLES: list[Any] = [
     messages.ExportOrder("sky", TABLE, "t_1", "file.arrow"),
     messages.RowsOrder("sky", TABLE, ("t_1", "t_2"), ("i",)),
     messages.ShownTable("t_1", ("t_1",), 3),
+    messages.ImagedTable("t_1", 1, 0, 3, "3:00"),
+    messages.ColumnsOrder("sky", "t", TABLE, False, ("i",), (messages.ImagedTable("t_1", 1, 0, 3, "3:00"),)),
+    messages.MadeColumns("rows.arrow", 3, 400, {"t_2": "torn"}),
+    messages.SegmentFacts("rows.arrow", "t", 400, "torn"),
     messages.HelloOrder("nonce", "/staging"),
     messages.Hello("0.3", "3.11", "", "10.11", "me", 0o22, "/data", 1, 1, 2, 3, 4.0, 5.0, "6.1", "x86", "key"),
 ]
