@@ -110,6 +110,11 @@ def drawn_statement(chance: Random) -> str:
     return HOLE.sub(lambda match: _drawn(match.group(1), chance, 0), text)
 
 
+def drawn_expression(chance: Random) -> str:
+    """A number or a condition."""
+    return _drawn(chance.choice("vvc"), chance, 0)
+
+
 def _drawn(kind: str, chance: Random, depth: int) -> str:
     if kind == "k":
         return chance.choice(CONSTANTS)
@@ -265,6 +270,44 @@ class BothWays:
         return self._counted(
             "alike", _difference(got, want, is_sum="SUM(" in sql or "AVG(" in sql or "STD" in sql or "VAR" in sql)
         )
+
+    def admitted(self, expression: str) -> Pull | None:
+        """The pull of an expression as a select item; None where the proof does not admit it."""
+        try:
+            pull = self.plan(f"SELECT {expression} FROM Ends").pulls[0]
+        except SkyshardError:
+            return None
+        return pull if pull.column_way is not None else None
+
+    def differences(self, drawn: list[tuple[str, Pull]]) -> list[str]:
+        """What differs between expressions computed by columns, each alone, and on the server, all in one statement."""
+        together = self.plan(f"SELECT {', '.join(one for one, _ in drawn)} FROM Ends").pulls[0]
+        try:
+            columns = read_columns(together, "q", self.server)
+        except SkyshardError:
+            return [found for one, _ in drawn if (found := self.difference(f"SELECT {one} FROM Ends"))]
+        made: list[tuple[str, TypedColumn, pa.Table]] = []
+        for (text, pull), column in zip(drawn, columns, strict=True):
+            try:
+                made.append((text, column, self._by_columns(pull, (column.renamed("c0"),))))
+            except NotByColumns:
+                self.counts["fell back"] += 1
+        if not made:
+            return []
+        try:
+            pull = self.plan(f"SELECT {', '.join(text for text, _, _ in made)} FROM Ends").pulls[0]
+            want = self._by_rows(pull, tuple(one.renamed(f"c{at}") for at, (_, one, _) in enumerate(made)))
+        except SkyshardError as error:
+            return [f"the server says {error}", *(self.difference(f"SELECT {one} FROM Ends") for one, _, _ in made)]
+        wrong = []
+        for at, (text, _, got) in enumerate(made):
+            alike = (
+                got.schema.types[0] == want.schema.types[at]
+                and got.column(0).to_pylist() == want.column(at).to_pylist()
+            )
+            self.counts["alike"] += alike
+            wrong += [] if alike else [f"{got.column(0).to_pylist()} instead of {want.column(at).to_pylist()}: {text}"]
+        return wrong
 
     def _counted(self, what: str, found: str = "") -> str:
         self.counts[what] += not found
