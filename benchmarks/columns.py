@@ -9,6 +9,9 @@ lookup_unchanged  seconds of look-ups by id and of cones in a database with imag
 neighbours_vs_lsdb
                   seconds of a count of all pairs within 60 arcseconds, against LSDB in threads (without it only against
                   the nodes' own joins)
+scan_vs_duckdb    seconds of a scan of three columns by columns, against DuckDB over Parquet with as many threads; and
+                  scan_rows_vs_columns, those of the same scan as rows against by columns
+join_vs_duckdb    the same of a join by key with a filter on each side, grouped; and join_rows_vs_columns
 cold_bytes        bytes read from the disk by a scan of two columns that nothing is cached of, against those of the two
                   columns (a folder on a disk: --folder)
 
@@ -32,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import pyarrow as pa
 import pyarrow.compute as pc
 from columns_neighbours import compare_neighbours
+from columns_scans import compare_joins, compare_scans
 from columns_sky import AREA, FIRST_KEY, Sky, open_sky
 
 from skyshard.columns.node_columns import read_images
@@ -107,6 +111,18 @@ def lookup_unchanged(sky: Sky, sizes: Sizes) -> Mapping[str, float]:
 def neighbours_vs_lsdb(sky: Sky, sizes: Sizes) -> Mapping[str, float]:
     """Pairs counted, and as rows, with the seconds of each side."""
     return compare_neighbours(sky, sizes.rows, sizes.turns)
+
+
+@measure("scan_vs_duckdb")
+def scan_vs_duckdb(sky: Sky, sizes: Sizes) -> Mapping[str, float]:
+    """And against rows, with the milliseconds of each side."""
+    return compare_scans(sky, sizes.rows, sizes.turns)
+
+
+@measure("join_vs_duckdb")
+def join_vs_duckdb(sky: Sky, sizes: Sizes) -> Mapping[str, float]:
+    """And against rows, with the milliseconds of each side."""
+    return compare_joins(sky, sizes.rows, sizes.turns)
 
 
 @measure("cold_bytes")

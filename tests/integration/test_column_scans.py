@@ -14,6 +14,7 @@ from skyshard.columns.segment_folder import SegmentFolder
 from skyshard.czar.plan.query_plan import INTERACTIVE_CHUNKS
 from skyshard.czar.result.answer import QueryResult
 from skyshard.czar.result.scan_way import ScanWay
+from skyshard.scenarios.open_target import open_target
 from skyshard.testbed import Testbed
 
 pytestmark = pytest.mark.integration
@@ -156,3 +157,15 @@ def test_both_ways_are_compared(sky: Testbed, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delenv("SKYSHARD_BOTH")
     assert isinstance(got, pa.Table)
     assert got.equals(sky.query(SCANS[0], database=DATABASE, scan="columns").table)
+
+
+@pytest.mark.parametrize("spec", ["czar:rows", "czar:columns"])
+def test_targets_of_the_bench_say_how_they_scan(sky: Testbed, spec: str) -> None:
+    """By their names; their answers are the same, and each has a trial folder of its own."""
+    sql, target = "SELECT COUNT(*) FROM Object WHERE flux IS NOT NULL", open_target(spec, sky.cluster.folder)
+    try:
+        answer = target.run(sql, DATABASE)
+        assert target.name == spec.replace(":", "-")
+    finally:
+        target.close()
+    assert answer.table.column(0).to_pylist() == sky.query(sql, database=DATABASE).table.column(0).to_pylist()

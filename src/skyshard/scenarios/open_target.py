@@ -10,10 +10,13 @@ from skyshard.basics.progress import Watcher, unwatched
 from skyshard.bench.target import Target
 from skyshard.bench.targets.adql_form import Positions
 from skyshard.bench.targets.door_access import ANYBODY, DoorAccess, DoorAddress, door_address
-from skyshard.scenarios.testbed_target import OwnedTarget, TestbedTarget
+from skyshard.scenarios.testbed_target import OWN, OwnedTarget, TestbedTarget
 from skyshard.testbed import Testbed
 
-TARGETS = "czar, mono, duckdb:FOLDER, lsdb:FOLDER, mysql://HOST:PORT/DB, tap:URL, qserv:URL or a SQLAlchemy URL"
+TARGETS = (
+    "czar, czar:rows, czar:columns, mono, duckdb:FOLDER, lsdb:FOLDER, mysql://HOST:PORT/DB, tap:URL, qserv:URL or a "
+    "SQLAlchemy URL"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +33,14 @@ NOTHING_ASKED = AskedOf()
 
 
 def open_target(spec: str, cluster: Path, watcher: Watcher = unwatched, asked: AskedOf = NOTHING_ASKED) -> Target:
-    """Open ``czar``, ``mono``, ``duckdb:FOLDER``, ``lsdb:FOLDER``, a front door or a SQLAlchemy URL.
+    """Open one of ``TARGETS``.
 
     Raises:
         UserError: no such kind of target; or a door refuses who asks.
         ClusterError: no door answers there.
     """
-    if spec in ("czar", "mono"):
-        return OwnedTarget(TestbedTarget(Testbed(cluster), "mono" if spec == "mono" else "czar"))
+    if spec in OWN:
+        return OwnedTarget(TestbedTarget(Testbed(cluster), *OWN[spec]))
     kind, _, rest = spec.partition(":")
     if kind == "duckdb" and rest:
         from skyshard.bench.targets.duckdb_target import DuckDBTarget

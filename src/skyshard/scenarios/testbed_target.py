@@ -17,6 +17,7 @@ from skyshard.cluster.cluster import CZAR_NAME, MONO_NAME
 from skyshard.cluster.server_variables import changed_variables
 from skyshard.czar.czar import Czar
 from skyshard.czar.mono import MonoTarget
+from skyshard.czar.result.scan_way import ScanWay
 from skyshard.czar.run.scratch_tables import query_name
 from skyshard.db.connection import Account, connect
 from skyshard.testbed import TargetName, Testbed
@@ -29,34 +30,49 @@ VARIABLES_S = 30.0
 """All servers together have so long to say their variables."""
 
 
+OWN: Mapping[str, tuple[TargetName, ScanWay]] = {
+    "czar": ("czar", "auto"),
+    "czar:rows": ("czar", "rows"),
+    "czar:columns": ("czar", "columns"),
+    "mono": ("mono", "auto"),
+}
+"""Targets of a testbed by their names in commands, and how they scan."""
+
+
 @dataclass(frozen=True, slots=True)
 class TestbedTarget:
     """The czar or the mono server of a testbed, as a bench target."""
 
     testbed: Testbed
-    name: TargetName
+    kind: TargetName
+    scan: ScanWay = "auto"
+    """How the czar scans."""
+
+    @property
+    def name(self) -> str:
+        return self.kind if self.scan == "auto" else f"{self.kind}-{self.scan}"
 
     def run(self, sql: str, database: str) -> TargetAnswer:
         return self.begin(sql, database).answer()
 
     def begin(self, sql: str, database: str) -> CzarCall | MonoCall:
-        if self.name == "mono":
+        if self.kind == "mono":
             return MonoCall(self.testbed.mono, sql, database)
-        return CzarCall(self.testbed.czar, sql, database)
+        return CzarCall(self.testbed.czar, sql, database, self.scan)
 
     def explain(self, sql: str, database: str) -> str:
         """The czar's plan, or the mono server's EXPLAIN."""
-        if self.name == "czar":
-            return self.testbed.explain(sql, database=database).as_text()
+        if self.kind == "czar":
+            return self.testbed.explain(sql, database=database, scan=self.scan).as_text()
         with connect(self.testbed.cluster.endpoint(MONO_NAME), Account.READER, database) as connection:
             return "\n".join(" ".join(map(str, row)) for row in connection.rows(f"EXPLAIN {sql}"))
 
     def chunk_times(self, sql: str, database: str) -> Mapping[int, float]:
         """Seconds for each chunk of a statement; empty for the mono server, which has no chunks."""
-        if self.name == "mono":
+        if self.kind == "mono":
             return {}
         found: dict[int, float] = {}
-        with self.testbed.czar.open(sql, database) as answer:
+        with self.testbed.czar.open(sql, database, scan=self.scan) as answer:
             answer.table()
             for unit in answer.running.units:
                 found |= {chunk: found.get(chunk, 0.0) + unit.elapsed_s / len(unit.chunks) for chunk in unit.chunks}
@@ -64,7 +80,7 @@ class TestbedTarget:
 
     def describe(self) -> Mapping[str, object]:
         """Server variables that influence latencies, and the number of nodes."""
-        server = MONO_NAME if self.name == "mono" else CZAR_NAME
+        server = MONO_NAME if self.kind == "mono" else CZAR_NAME
         names = ", ".join(f"'{name}'" for name in _VARIABLES)
         with connect(self.testbed.cluster.endpoint(server), Account.READER) as connection:
             variables = {str(k): str(v) for k, v in connection.rows(f"SHOW VARIABLES WHERE Variable_name IN ({names})")}
@@ -72,7 +88,7 @@ class TestbedTarget:
 
     def changed_variables(self) -> Mapping[str, tuple[str, Mapping[str, tuple[str, str]]]]:
         """Variables of each server that answers statements, of those that are up."""
-        names = (MONO_NAME,) if self.name == "mono" else (CZAR_NAME, *self.testbed.nodes)
+        names = (MONO_NAME,) if self.kind == "mono" else (CZAR_NAME, *self.testbed.nodes)
         asked = AskedAtOnce({name: partial(self._changed, name) for name in names})
         answers = asked.answers(VARIABLES_S)
         return {name: found for name in names if (found := answers.get(name)) is not None}
@@ -93,12 +109,13 @@ class CzarCall:
     czar: Czar
     sql: str
     database: str
+    scan: ScanWay = "auto"
     _query: str = ""
     _is_late: bool = False
 
     def answer(self) -> TargetAnswer:
         begun = time.perf_counter()
-        with self.czar.open(self.sql, self.database) as answer:
+        with self.czar.open(self.sql, self.database, scan=self.scan) as answer:
             self._query = answer.running.query
             if self._is_late:
                 answer.running.stop()

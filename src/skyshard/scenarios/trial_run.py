@@ -43,11 +43,8 @@ from skyshard.scenarios.cluster_probe import ClusterProbe
 from skyshard.scenarios.faults.cluster_faults import ClusterFaults, require_possible
 from skyshard.scenarios.node_machines import node_machines
 from skyshard.scenarios.open_target import AskedOf, open_target
-from skyshard.scenarios.testbed_target import TestbedTarget, has_mono
+from skyshard.scenarios.testbed_target import OWN, TestbedTarget, has_mono
 from skyshard.testbed import Testbed
-
-OWN = ("czar", "mono")
-"""Targets that are servers of the testbed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +187,7 @@ class TrialRun:
                 f"the oracle does not hold '{self.database}'", remedy=f"run skyshard mono load {self.database}"
             )
         if testbed is not None and spec in OWN:
-            return TestbedTarget(testbed, "mono" if spec == "mono" else "czar")
+            return TestbedTarget(testbed, *OWN[spec])
         target = open_target(spec, self.cluster, watcher, asked)
         stack.callback(target.close)
         return target

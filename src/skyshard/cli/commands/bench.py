@@ -74,8 +74,8 @@ def run(
     target: Annotated[
         list[str] | None,
         typer.Option(
-            help="czar, mono, duckdb:FOLDER, lsdb:FOLDER, a front door (mysql://HOST:PORT/DB, tap:URL, qserv:URL) or a "
-            "SQLAlchemy URL; several: one trial each."
+            help="czar (czar:rows, czar:columns: how it scans), mono, duckdb:FOLDER, lsdb:FOLDER, a front door "
+            "(mysql://HOST:PORT/DB, tap:URL, qserv:URL) or a SQLAlchemy URL; several: one trial each."
         ),
     ] = None,
     token_file: Annotated[
