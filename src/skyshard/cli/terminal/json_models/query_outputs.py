@@ -92,7 +92,8 @@ class ExplainOutput(Output):
     chunk_statements: list[str]
     merge_statement: str
     columns: list[str]
-    scans: list[str]
+    scans: list[str] = Field(default_factory=list)
+    """Of each pull, whether it is read by columns, and why not; earlier releases printed none."""
     analysis: AnalysisOutput | None = None
 
 
