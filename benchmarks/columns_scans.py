@@ -98,10 +98,14 @@ def _joined_source(sky: Sky, rows: int) -> Path:
     (folder / "Forced").mkdir(parents=True)
     (folder / "Object").symlink_to(base / "Object")
     generator, count = np.random.default_rng(7), SOURCES * rows
+    owner = generator.permutation(np.arange(count) % rows)
+    places = pq.read_table(base / "Object", columns=["ra", "decl"])
     forced = pa.table(
         {
             "forcedId": pa.array(np.arange(count) + 1),
-            "objectId": pa.array(generator.permutation(np.arange(count) % rows) + FIRST_KEY),
+            "objectId": pa.array(owner + FIRST_KEY),
+            "raObject": places["ra"].take(owner),
+            "decObject": places["decl"].take(owner),
             "visit": pa.array(generator.integers(0, 4000, count).astype(np.int32)),
             "flux": pa.array(generator.standard_normal(count)),
             "fluxErr": pa.array(generator.standard_normal(count, np.float32)),
@@ -110,15 +114,11 @@ def _joined_source(sky: Sky, rows: int) -> Path:
     path = folder / "Forced" / "part0.parquet"
     pq.write_table(forced, path)
     manifest = json.loads((base / "manifest.json").read_text())
-    types = {
-        "forcedId": "bigint(20)",
-        "objectId": "bigint(20)",
-        "visit": "int(11)",
-        "flux": "double",
-        "fluxErr": "float",
-    }
+    types = {"forcedId": "bigint(20)", "objectId": "bigint(20)", "raObject": "double", "decObject": "double"}
+    types |= {"visit": "int(11)", "flux": "double", "fluxErr": "float"}
     manifest["tables"]["Forced"] = {
-        "role": "dependent", "key": "objectId", "director": "Object", "position": [], "primary_key": ["forcedId"],
+        "role": "dependent", "key": "objectId", "director": "Object", "position": ["raObject", "decObject"],
+        "primary_key": ["forcedId"],
         "columns": [{"name": name, "type": kind, "nullable": False} for name, kind in types.items()],
         "indexes": [], "rows": count,
         "files": [{"path": "Forced/part0.parquet", "chunk": None, "rows": count, "bytes": path.stat().st_size}],
