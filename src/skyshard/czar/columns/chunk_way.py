@@ -20,7 +20,6 @@ from skyshard.czar.columns.proof import Prover, all_of
 from skyshard.czar.columns.terms import NotProven, Term, as_number, column_term
 
 _LOWER, _UPPER = (exp.GT, exp.GTE, exp.EQ), (exp.LT, exp.LTE, exp.EQ)
-_CHOICES = (exp.And, exp.Or, exp.Xor, exp.If, exp.Case)
 _MIRRORED = {exp.GT: exp.LT, exp.GTE: exp.LTE, exp.LT: exp.GT, exp.LTE: exp.GTE, exp.EQ: exp.EQ}
 
 
@@ -74,7 +73,6 @@ class _Writer:
     def way(self, select: ChunkSelect, conditions: Sequence[exp.Expr]) -> ColumnWay:
         prover = Prover(self._column)
         where = all_of([prover.truth(term) for term in conditions])
-        risky = [*prover.risky]
         terms = {name: self._item(prover, select, name, part) for name, part in select.columns.items()}
         items = ", ".join(f"{term.text} AS {name}" for name, term in terms.items())
         source = ", ".join(f"t{reference.number}" for reference in self.references)
@@ -84,9 +82,7 @@ class _Writer:
         if select.limit is not None:
             order = [_sorted(as_number(prover.term(part)), is_down) for part, is_down in select.order]
             text += f" ORDER BY {', '.join(order)} LIMIT {select.limit}"
-        if select.limit is not None or any(part.find(*_CHOICES) for part in select.columns.values()):
-            risky = prover.risky
-        checks = tuple(check for node, text in risky if (check := self._check(node, text)))
+        checks = tuple(check for node, text in prover.risky if (check := self._check(node, text)))
         limited = () if checks else conditions
         tables = tuple(self._table(reference, limited) for reference in self.references)
         return ColumnWay(tables, text, tuple(dict.fromkeys(checks)), select.limit is not None)
@@ -94,8 +90,8 @@ class _Writer:
     def _check(self, node: exp.Expr, text: str) -> str:
         """A SELECT of one row where a computed DOUBLE is too large in any row of its table.
 
-        The engine may look at conditions in another order than MariaDB, and so may not come upon such a row. With
-        columns of several tables it depends on any server's order of joins whether it does; there is no check.
+        The engine may look at conditions in another order than MariaDB, or at none where a part is NULL for all rows.
+        With columns of several tables it depends on any server's order of joins whether it does; there is no check.
         """
         numbers = {column.meta[REF] for column in columns_of(node)}
         return f"SELECT 1 FROM t{numbers.pop()} WHERE NOT isfinite({text}) LIMIT 1" if len(numbers) == 1 else ""
