@@ -25,7 +25,7 @@ def server_separations(ra: Floats, dec: Floats, ra0: Floats, dec0: Floats) -> pa
     """``scisql_angSep`` of positions in degrees, pair by pair.
 
     >>> import numpy as np
-    >>> server_separations(*map(np.array, ([10.0, 0.0], [0.0, 90.0], [10.5, 7.0], [0.0, 90.0]))).to_pylist()
+    >>> server_separations(*map(np.array, ([10.0, 7.0], [0.0, 90.0], [10.5, 7.0], [0.0, 90.0]))).to_pylist()
     [0.5, 0.0]
     """
     a, b, c, d = (pa.array(part) for part in (ra, dec, ra0, dec0))
