@@ -218,7 +218,10 @@ def _in(node: exp.Expr, prover: Prover) -> Term:
     listed = [one for part in node.expressions for one in _listed(part)]
     if not listed:
         raise NotProven("a subquery")
-    value, *among = alike([as_number(prover.term(node.this)), *(as_number(prover.term(one)) for one in listed)])
+    terms = [as_number(prover.term(one)) for one in (node.this, *listed)]
+    if not terms[0].is_real and any(term.is_real for term in terms):  # each pair is compared in a type of its own
+        raise NotProven("a whole number or DECIMAL IN a list with a DOUBLE")
+    value, *among = alike(terms)
     return _true(f"{value} IN ({', '.join(among)})")
 
 
