@@ -164,7 +164,7 @@ def test_a_database_that_is_ingested_is_neither_dropped_nor_renamed(testbed: Tes
     testbed.abort_transaction(int(number or 0))
     assert left_of(testbed.cluster, name) == []
     testbed.ingest(SKY, database=name)
-    with testbed.registry.ingesting(name), pytest.raises(UserError, match=f"'{name}' is in use: ingest of {name}"):
+    with testbed.registry.ingesting(name), pytest.raises(ClusterError, match=f"'{name}' is in use: ingest of {name}"):
         testbed.drop(name)
 
 

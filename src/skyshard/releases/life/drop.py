@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
-from skyshard.basics.errors import ClusterError, SkyshardError, UserError
+from skyshard.basics.errors import ClusterError, InUse, SkyshardError, UserError
 from skyshard.registry.catalog.database_names import KnownName
 from skyshard.registry.registry import Registry
 from skyshard.registry.stored.lifecycle import DatabaseState
@@ -40,7 +40,8 @@ def drop(place: LifePlace, name: str, *, with_aliases: bool = False, grace_s: fl
 
     Raises:
         UserError: an alias, or one names it; it is being ingested; tables of another database follow its directors.
-        ClusterError: a server is down: nothing was changed, or the drop is ended later; the error says which.
+        ClusterError: it is in use (retryable), or a server is down: nothing was changed, or the drop is ended later; the
+            error says which.
     """
     registry = place.site.registry
     known = own_database(registry.published.names(), name)
@@ -74,7 +75,8 @@ def _locked(registry: Registry, known: KnownName) -> Iterator[None]:
     """Hold a database against ingests, compactions, copies to the oracle and other drops.
 
     Raises:
-        UserError: one of them is under way.
+        InUse: one of them is under way (retryable).
+        UserError: a transaction of it has not ended.
     """
     with ExitStack() as locks:
         try:
@@ -84,7 +86,7 @@ def _locked(registry: Registry, known: KnownName) -> Iterator[None]:
             if not error.retryable:
                 raise
             require_settled(registry, known)
-            raise UserError(f"'{known.name}' is in use: {error.what}", remedy=error.remedy) from error
+            raise InUse(f"'{known.name}' is in use: {error.what}", remedy=error.remedy, retryable=True) from error
         yield
 
 
