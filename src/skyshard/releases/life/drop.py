@@ -40,8 +40,8 @@ def drop(place: LifePlace, name: str, *, with_aliases: bool = False, grace_s: fl
 
     Raises:
         UserError: an alias, or one names it; it is being ingested; tables of another database follow its directors.
-        ClusterError: it is in use (retryable), or a server is down: nothing was changed, or the drop is ended later; the
-            error says which.
+        ClusterError: it is in use (retryable), or a server is down: nothing was changed, or the drop is ended later,
+            as the error says.
     """
     registry = place.site.registry
     known = own_database(registry.published.names(), name)
