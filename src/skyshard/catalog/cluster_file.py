@@ -43,7 +43,7 @@ class ClusterFile(Strict):
     nodes: Annotated[int, Field(ge=1, le=MAX_NODES)] | None = None
     """Their number; a list of their names means as many."""
     options: dict[str, Options] = Field(default_factory=dict)
-    """Settings by role (nodes, czar, mono) or node (node2): name → value."""
+    """Settings, name → value, by role (nodes, czar, mono) or node (node2)."""
 
     @field_validator("nodes", mode="before")
     @classmethod
