@@ -15,7 +15,9 @@ from tests.support.kill_catalog import write_catalog
 from tests.support.same_answer import rows_in
 from tests.support.stepping import Fuse, Fused, Stopped, assert_right, stop_at
 
-from skyshard.basics.errors import SkyshardError, UserError
+from skyshard.basics.errors import ClusterError, SkyshardError, UserError
+from skyshard.catalog.engines import EngineName
+from skyshard.catalog.layout import Layout, Striping
 from skyshard.czar.czar import Czar
 from skyshard.db.connection import Account, connect
 from skyshard.ingest.upkeep.compaction import compact
@@ -30,6 +32,7 @@ STATEMENTS = (
     "SELECT COUNT(*) FROM Object o1, Object o2 WHERE o1.objectId <> o2.objectId "
     "AND scisql_angSep(o1.ra, o1.decl, o2.ra, o2.decl) < 0.016",
 )
+STRIPING = Striping(stripes=85, substripes=12, overlap_deg=0.01667)
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +83,32 @@ def test_parts_become_one_and_answers_stay(testbed: Testbed, database: str) -> N
     assert len(testbed.registry.index_parts.all(database)) == 1
     assert bad_checks(testbed, database) == []
     assert testbed.compact(database).transaction == 0
+
+
+@pytest.mark.parametrize("engine", ["MyISAM", "InnoDB"])
+def test_a_part_that_is_lost_is_named_and_repaired_meanwhile(
+    testbed: Testbed, sources: list[Path], engine: EngineName
+) -> None:
+    """It is the node's trouble, not the user's; when it is there again the same compaction goes on."""
+    name = f"x{uuid.uuid4().hex[:10]}"
+    for source in sources[:2]:
+        testbed.ingest(source, database=name, replicas=2, layout=Layout(striping=STRIPING, engine=engine))
+    before = answers(testbed, name)
+    part = next(one for one in testbed.registry.replicas.all(name) if one.part and one.table == "Object")
+    with connect(testbed.cluster.endpoint(part.node), Account.ADMIN, name) as connection:
+        if engine == "MyISAM":
+            connection.execute(f"FLUSH TABLES {part.name}")
+            (testbed.cluster.data_dir(part.node) / name / f"{part.name}.MYD").unlink()
+        else:
+            connection.execute(f"DROP TABLE {part.name}")
+    with pytest.raises(ClusterError, match=part.name) as caught:
+        testbed.compact(name)
+    assert "replicas repair" in caught.value.remedy
+    testbed.replicas.verify(name)
+    assert testbed.replicas.repair(name)
+    assert testbed.compact(name).tables
+    assert answers(testbed, name) == before
+    assert bad_checks(testbed, name) == []
 
 
 def test_old_parts_stay_for_the_time_of_grace(testbed: Testbed, database: str) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from skyshard.basics.errors import ClusterError, SkyshardError
+from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 from skyshard.catalog.engines import MYISAM
-from skyshard.db.connection import Connection, quote_name
+from skyshard.db.connection import Connection, is_gone, quote_name
 from skyshard.host.disk_space import require_room
 from skyshard.node.load.converted_images import convert_images, copy_rows, kept_rows, loading
 from skyshard.node.load.doubled_rows import NotIndexed, may_be_doubled, refuse_doubled, refuse_repeated
@@ -75,7 +75,24 @@ class TableBuilder:
         ]
 
     def _fill(self, order: BuildOrder) -> list[_Filled]:
-        """Make the tables of an order; what is in them, read back, in its order."""
+        """Make the tables of an order; what is in them, read back, in its order.
+
+        Raises:
+            ClusterError: among others, a table that the order merges is gone, or its data file is.
+        """
+        try:
+            return self._filled(order)
+        except (FileNotFoundError, UserError) as error:
+            is_lost = isinstance(error, FileNotFoundError) or is_gone(error)
+            if not is_lost or not any(build.merged for build in order.builds):
+                raise
+            told = f"'{error.filename}' is gone" if isinstance(error, FileNotFoundError) else str(error.what)
+            raise ClusterError(
+                f"node '{self._node}': {told}",
+                remedy=f"`skyshard replicas verify {order.database}`, `skyshard replicas repair`, then the same again",
+            ) from error
+
+    def _filled(self, order: BuildOrder) -> list[_Filled]:
         names = [build.name for build in order.builds]
         clear_tables(self._connection, self._data, order.database, names)
         if order.loader is Loader.IMAGE and order.engine == MYISAM.name:
