@@ -102,7 +102,7 @@ def pairs_within(one: Positions, other: Positions, limits: Sequence[SeparationLi
     reach = reach_rad(limits)
     order, others = (np.argsort(side.group, kind="stable") for side in (one, other))
     groups, starts, ends = _runs(one.group[order], other.group[others])
-    for low, high in _shares(ends[1] - starts[1]):
+    for low, high in _ranges(ends[1] - starts[1], BLOCK_ROWS):
         mine = order[starts[0][low] : ends[0][high - 1]]
         theirs = others[starts[1][low] : ends[1][high - 1]]
         is_met = np.isin(other.group[theirs], groups[low:high])
@@ -119,13 +119,13 @@ def _runs(
     return groups, starts, ends
 
 
-def _shares(rows: RowIndexes) -> Iterator[tuple[int, int]]:
-    """Ranges of groups of about ``BLOCK_ROWS`` rows, at least one group each."""
-    total = np.cumsum(rows)
+def _ranges(counts: RowIndexes, most: int) -> Iterator[tuple[int, int]]:
+    """Ranges of elements whose counts are at most ``most`` together, at least one element each."""
+    total = np.cumsum(counts)
     low = 0
-    while low < len(rows):
-        before = total[low] - rows[low]
-        high = max(low + 1, int(np.searchsorted(total, before + BLOCK_ROWS, side="right")))
+    while low < len(counts):
+        before = total[low] - counts[low]
+        high = max(low + 1, int(np.searchsorted(total, before + most, side="right")))
         yield low, high
         low = high
 
@@ -149,7 +149,7 @@ def _zone_blocks(
         middle = keys + step * sizes.width
         starts = np.searchsorted(other_keys, middle - sizes.pad)
         counts = np.searchsorted(other_keys, middle + sizes.pad, side="right") - starts
-        for low, high in _pieces(counts):
+        for low, high in _ranges(counts, BLOCK_PAIRS):
             yield _compared(one, other, mine, theirs, vectors, low, starts[low:high], counts[low:high], limits)
 
 
@@ -202,17 +202,6 @@ class _Strips:
 
 def _least(near: tuple[Floats, Floats], far: tuple[Floats, Floats], axis: int, sign: float = 1.0) -> float:
     return float(min((sign * side[axis]).min(initial=np.inf) for side in (near, far)))
-
-
-def _pieces(counts: RowIndexes) -> Iterator[tuple[int, int]]:
-    """Ranges of rows that have at most ``BLOCK_PAIRS`` candidates together, at least one row each."""
-    total = np.cumsum(counts)
-    low = 0
-    while low < len(counts):
-        before = total[low] - counts[low]
-        high = max(low + 1, int(np.searchsorted(total, before + BLOCK_PAIRS, side="right")))
-        yield low, high
-        low = high
 
 
 def _compared(
