@@ -1,0 +1,1 @@
+"""Backends: sharded and single MariaDB, PostgreSQL, SQLite, and the reference implementation."""
