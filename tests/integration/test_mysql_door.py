@@ -171,6 +171,7 @@ def test_no_way_around_reads_empty_tables(door: OpenDoor, database: str, mode: s
         f"SHOW TABLES FROM trouble WHERE {count} = 0",
         f"SHOW VARIABLES WHERE {count} = 0", f"DESCRIBE SELECT {count}", "TABLE trouble.Object", f"VALUES ({count})",
         "HANDLER trouble.Object OPEN", f"EXECUTE IMMEDIATE 'SELECT {count}'", "EXECUTE s",
+        "EXECUTE IMMEDIATE 'SELECT COUNT(*) FROM trouble.Object'", f"EXECUTE IMMEDIATE 'SELECT \\'\\', {count}'",
         f"BEGIN NOT ATOMIC SELECT {count}; END", f"SELECT {count} INTO @n", "SELECT * FROM mysql.user, trouble.Object",
         f"SELECT x FROM {lists}.queries JOIN JSON_TABLE('[0]', '$[*]' COLUMNS (x INT PATH '$')) j WHERE {count} = 0",
     ]  # fmt: skip

@@ -33,7 +33,7 @@ class Way(StrEnum):
     CANCEL = "cancel"
     """A submitted query."""
     NAMED = "named"
-    """PREPARE, EXECUTE, DEALLOCATE PREPARE as text."""
+    """PREPARE, EXECUTE, EXECUTE IMMEDIATE, DEALLOCATE PREPARE as text."""
     KILL = "kill"
     """What another session runs."""
     IGNORE = "ignore"

@@ -16,7 +16,7 @@ _NAMES_AND_SYNTAX = frozenset(
 )
 """What the server says of wrong names and wrong SQL, in words that every client's user knows."""
 _AS_TEXT = frozenset(("PREPARE", "EXECUTE", "DEALLOCATE"))
-"""Prepared statements in SQL: those that are not over catalogs, and EXECUTE IMMEDIATE."""
+"""Prepared statements in SQL that are not taken."""
 NO_RIGHT = frozenset((1044, 1142, 1143))
 FUNCTION_UNKNOWN = frozenset((1128, 1305, 1630))
 

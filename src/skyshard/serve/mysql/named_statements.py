@@ -1,12 +1,13 @@
-"""Statements that SQL prepares by a name, of one session: PREPARE, EXECUTE, DEALLOCATE PREPARE.
+"""Statements that SQL prepares by a name, of one session: PREPARE, EXECUTE, DEALLOCATE PREPARE; and those that it runs
+at once from a text, EXECUTE IMMEDIATE.
 
-Only those over catalogs are taken. Their text and their values may be in variables, which the client's session on the
-server has.
+Those over catalogs are answered here; those that the client's session on the server may answer are prepared there.
+Their text and their values may be in variables, which that session has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.serve.mysql import errors
@@ -17,38 +18,66 @@ from skyshard.serve.mysql.parameters import Parameter
 from skyshard.serve.mysql.prepared import PreparedStatements
 from skyshard.serve.mysql.server_session import ServerSession
 from skyshard.serve.mysql.session_state import SessionState
-from skyshard.serve.mysql.text_prepared import Verb, ask_values, literal_text, text_prepared, values_of
+from skyshard.serve.mysql.text_prepared import TextPrepared, Verb, ask_values, literal_text, text_prepared, values_of
 from skyshard.serve.mysql.wire import Wire
 
 
 class NamedStatements:
-    """Those of one session; ``server`` is the client's own there."""
+    """Those of one session; ``server`` is the client's own there, ``relay`` passes a command on to it."""
 
-    def __init__(self, client: Wire, server: ServerSession, prepared: PreparedStatements) -> None:
-        self._client, self._server, self._prepared = client, server, prepared
+    def __init__(
+        self,
+        client: Wire,
+        server: ServerSession,
+        prepared: PreparedStatements,
+        relay: Callable[[bytes], Awaitable[None]],
+    ) -> None:
+        self._client, self._server, self._prepared, self._relay = client, server, prepared, relay
+        self._relayed: set[str] = set()
+        """Names of those that the server has."""
 
-    async def answer(self, text: str, state: SessionState) -> None:
-        """Answer one of the three; ``text``: as UTF-8 with escapes, whatever it is in. Errors of ours come out."""
-        text = state.decode(text.encode("utf-8", "surrogateescape"))
+    def forget_all(self) -> None:
+        """As the server does when the session begins anew."""
+        self._relayed.clear()
+
+    async def answer(self, payload: bytes, state: SessionState) -> None:
+        """Answer a command with one of the four. Errors of ours come out."""
+        text = state.decode(payload[1:])
         asked = text_prepared(without_leading(text))
         if asked is None:
             await self._client.send(errors.refused_statement(text.split(None, 1)[0]))
+        elif asked.verb in (Verb.PREPARE, Verb.IMMEDIATE):
+            await self._take(asked, payload, state)
+        elif asked.name in self._relayed:
+            if asked.verb is Verb.FORGET:
+                self._relayed.discard(asked.name)
+            await self._relay(payload)
         elif asked.verb is Verb.FORGET:
             words = f"Unknown prepared statement handler ({asked.name}) given to DEALLOCATE PREPARE"
             is_known = self._prepared.forget(asked.name)
             await self._client.send(ok() if is_known else error(errors.NO_SUCH_STATEMENT, "HY000", words))
-        elif asked.verb is Verb.EXECUTE:
-            values = await self._values(asked.variables, state) if asked.variables else []
+        else:
+            values = await self._values(asked.variables, state)
             await self._prepared.execute_named(asked.name, values, state)
-        else:
-            await self._prepare(asked.name, await self._source(asked.source, state), state)
 
-    async def _prepare(self, name: str, text: str, state: SessionState) -> None:
-        if way_of(text, state.database).way is Way.CATALOG:
-            await self._prepared.name(name, text, state)
+    async def _take(self, asked: TextPrepared, payload: bytes, state: SessionState) -> None:
+        """A text that is prepared, or run at once: where it goes is read from what it says."""
+        state.require_plain()  # in other modes the server may read another text
+        text = await self._source(asked.source, state)
+        way, is_named = way_of(text, state.database).way, asked.verb is Verb.PREPARE
+        if is_named:
+            self._relayed.discard(asked.name)
+            self._prepared.forget(asked.name)
+        if way is Way.RELAY:
+            if is_named:
+                self._relayed.add(asked.name)
+            await self._relay(payload)
+        elif way is not Way.CATALOG:
+            await self._client.send(errors.refused_statement(asked.verb))
+        elif is_named:
+            await self._prepared.name(asked.name, text, state)
         else:
-            self._prepared.forget(name)
-            await self._client.send(errors.refused_statement("PREPARE"))
+            await self._prepared.execute_immediate(text, await self._values(asked.variables, state), state)
 
     async def _source(self, source: str, state: SessionState) -> str:
         """What a literal says, or a variable; nothing where that is no text."""
@@ -64,6 +93,8 @@ class NamedStatements:
             ClusterError: the server does not give them.
             UserError: a text has letters that the session's character set lacks.
         """
+        if not variables:
+            return []
         found = await self._server.ask(state.letters(ask_values(variables)))
         if found.error:
             raise ClusterError(f"variables cannot be read: {error_of(found.error)[1]}")

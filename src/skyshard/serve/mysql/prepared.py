@@ -48,6 +48,10 @@ class _Statement:
     fault: str = ""
     """Of long data, told at the next execute."""
 
+    @classmethod
+    def of(cls, text: str, state: SessionState) -> _Statement:
+        return cls(text, state.database, len(places(text)), limit_places(text))
+
 
 class PreparedStatements:
     """Those of one session."""
@@ -79,7 +83,7 @@ class PreparedStatements:
             await self._client.send(found.first)
             return
         number, self._next = self._next, self._next + 1
-        self._statements[number] = _Statement(text, state.database, len(places(text)), limit_places(text))
+        self._statements[number] = _Statement.of(text, state)
         self.is_last = True
         first = found.first[:1] + number.to_bytes(4, "little") + found.first[5:]
         parts = [[*one, eof()] if one else [] for one in (found.parameters, found.columns)]
@@ -98,8 +102,16 @@ class PreparedStatements:
         self._named.pop(name, None)
         found = await self._checked(text, state)
         if not is_error(found.first):
-            self._named[name] = _Statement(text, state.database, len(places(text)), limit_places(text))
+            self._named[name] = _Statement.of(text, state)
         await self._client.send(found.first if is_error(found.first) else ok())
+
+    async def execute_immediate(self, text: str, values: Sequence[Parameter], state: SessionState) -> None:
+        """Prepare a statement as text, answer it in the text protocol, and forget it; errors of ours come out."""
+        found = await self._checked(text, state)
+        if is_error(found.first):
+            await self._client.send(found.first)
+        else:
+            await self._answer_text(_Statement.of(text, state), values, state)
 
     def forget(self, name: str) -> bool:
         """One that has a name; False if there is none."""
@@ -111,7 +123,11 @@ class PreparedStatements:
         if statement is None:
             words = f"Unknown prepared statement handler ({name}) given to EXECUTE"
             await self._client.send(error(errors.NO_SUCH_STATEMENT, "HY000", words))
-        elif len(values) != statement.parameters:
+        else:
+            await self._answer_text(statement, values, state)
+
+    async def _answer_text(self, statement: _Statement, values: Sequence[Parameter], state: SessionState) -> None:
+        if len(values) != statement.parameters:
             await self._client.send(error(errors.BAD_ARGUMENTS, "HY000", "Incorrect arguments to EXECUTE"))
         else:
             await self._answer(statement, values, state, encoded_rows, is_named=True)

@@ -77,7 +77,7 @@ class Session:
         )  # fmt: skip
         self._qserv = QservStatements(client, behind, who, self._describer, self._lister)
         self._prepared = PreparedStatements(client, self._asking)
-        self._named = NamedStatements(client, server, self._prepared)
+        self._named = NamedStatements(client, server, self._prepared, self._relay_fresh)
         self._state: SessionState | None = None
         self._next: asyncio.Task[bytes | None] | None = None
         self._answering: asyncio.Task[None] | None = None
@@ -164,6 +164,7 @@ class Session:
         elif code in _RELAYED:
             if code == Command.RESET_CONNECTION:
                 self._prepared.forget_all()
+                self._named.forget_all()
             if code == Command.INIT_DB:
                 await self._behind.renew()
             await self._relay(payload)
@@ -179,6 +180,11 @@ class Session:
         async for answer in self._server.answer(payload[0]):
             await self._client.send(answer)
         self._is_relaying = False
+
+    async def _relay_fresh(self, payload: bytes) -> None:
+        """Pass a statement on, which may ask what is published."""
+        await self._behind.renew()
+        await self._relay(payload)
 
     async def _present_state(self) -> SessionState:
         """What the client has set."""
@@ -231,15 +237,14 @@ class Session:
     async def _answer(self, asked: AskedFor, payload: bytes, text: str) -> None:
         client, way = self._client, asked.way
         if way is Way.RELAY:
-            await self._behind.renew()
-            await self._relay(payload)
+            await self._relay_fresh(payload)
         elif way is Way.CATALOG:
             await send_catalog_answer(self._asking, client, payload[1:], await self._present_state())
         elif way is Way.DESCRIBE:
             await self._behind.renew()
             await self._describe(payload[1:], await self._present_state())
         elif way is Way.NAMED:
-            await self._named.answer(text, await self._present_state())
+            await self._named.answer(payload, await self._present_state())
         elif way is Way.KILL:
             await self._kill(asked)
         elif way is Way.IGNORE:

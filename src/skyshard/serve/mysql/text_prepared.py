@@ -1,4 +1,5 @@
-"""PREPARE, EXECUTE and DEALLOCATE PREPARE as text: what they say, and the values of a session's variables. No I/O.
+"""PREPARE, EXECUTE, EXECUTE IMMEDIATE and DEALLOCATE PREPARE as text: what they say, and the values of a session's
+variables. No I/O.
 
 Rule: a statement is taken from one literal or one variable, values from variables only: what is asked of the client's
 session on the server is made here, of names.
@@ -22,23 +23,26 @@ _VARIABLE = r"@(?:`[0-9A-Za-z_$. -]+`|[0-9A-Za-z_$.]+)"
 _LITERAL = r"(?:'(?:[^'\\]|\\.|'')*+'|\"(?:[^\"\\]|\\.|\"\")*+\")"
 _END = r"\s*;?\s*\Z"
 _PREPARE = re.compile(rf"PREPARE\s+({_NAME})\s+FROM\s+({_LITERAL}|{_VARIABLE}){_END}", re.I | re.DOTALL)
-_EXECUTE = re.compile(rf"EXECUTE\s+({_NAME})(?:\s+USING\s+({_VARIABLE}(?:\s*,\s*{_VARIABLE})*))?{_END}", re.I)
+_USING = rf"(?:\s+USING\s+({_VARIABLE}(?:\s*,\s*{_VARIABLE})*))?"
+_EXECUTE = re.compile(rf"EXECUTE\s+({_NAME}){_USING}{_END}", re.I)
+_IMMEDIATE = re.compile(rf"EXECUTE\s+IMMEDIATE\s*({_LITERAL}|{_VARIABLE}){_USING}{_END}", re.I | re.DOTALL)
 _FORGET = re.compile(rf"(?:DEALLOCATE|DROP)\s+PREPARE\s+({_NAME}){_END}", re.I)
 _ESCAPED = re.compile(r"\\(.)|''|\"\"", re.DOTALL)
 _ESCAPES = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a", "%": "\\%", "_": "\\_"}
 
 
 class Verb(StrEnum):
-    """What is done with a statement that has a name."""
+    """What is done with a statement that has a name, or is answered at once without one."""
 
     PREPARE = "PREPARE"
     EXECUTE = "EXECUTE"
+    IMMEDIATE = "EXECUTE IMMEDIATE"
     FORGET = "DEALLOCATE PREPARE"
 
 
 @dataclass(frozen=True, slots=True)
 class TextPrepared:
-    """One such statement; ``source`` is the literal or variable that is prepared, ``variables`` have the values."""
+    """One such statement; ``source`` is the literal or variable with the text, ``variables`` have the values."""
 
     verb: Verb
     name: str
@@ -55,7 +59,9 @@ def text_prepared(sql: str) -> TextPrepared | None:
     if found := _PREPARE.match(sql):
         return TextPrepared(Verb.PREPARE, _plain(found[1]), found[2])
     if found := _EXECUTE.match(sql):
-        return TextPrepared(Verb.EXECUTE, _plain(found[1]), "", tuple(re.findall(_VARIABLE, found[2] or "")))
+        return TextPrepared(Verb.EXECUTE, _plain(found[1]), "", _each(found[2]))
+    if found := _IMMEDIATE.match(sql):
+        return TextPrepared(Verb.IMMEDIATE, "", found[1], _each(found[2]))
     if found := _FORGET.match(sql):
         return TextPrepared(Verb.FORGET, _plain(found[1]))
     return None
@@ -63,6 +69,10 @@ def text_prepared(sql: str) -> TextPrepared | None:
 
 def _plain(name: str) -> str:
     return name.strip("`").lower()
+
+
+def _each(variables: str | None) -> tuple[str, ...]:
+    return tuple(re.findall(_VARIABLE, variables or ""))
 
 
 def literal_text(literal: str) -> str:

@@ -59,6 +59,7 @@ CASES = {
     Way.CANCEL: ["CANCEL 12"],
     Way.KILL: ["KILL 12", "kill query 12", "KILL CONNECTION 12", "KILL /*!50000 QUERY*/ 12"],
     Way.IGNORE: ["SET GLOBAL QSERV_ROW_COUNTER_OPTIMIZATION = 1"],
+    Way.NAMED: ["PREPARE s FROM 'SELECT 1'", "EXECUTE s", "EXECUTE IMMEDIATE 'SELECT 1'", "DROP PREPARE s"],
     Way.REFUSE: [
         "INSERT INTO Object VALUES (1)",
         "EXPLAIN SELECT ra FROM Object",
@@ -72,7 +73,7 @@ CASES = {
         "SET autocommit = 1, ROLE admin",
         "/*!50000 INSERT INTO Object VALUES (1) */",
         "HANDLER Object OPEN",
-        "EXECUTE IMMEDIATE 'SELECT 1'",
+        "EXECUTE IMMEDIATE CONCAT('SELECT ', '1')",
         "TABLE Object",
         "CALL other(1)",
         "KILL USER x",

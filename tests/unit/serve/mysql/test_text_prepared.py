@@ -15,6 +15,10 @@ from skyshard.serve.mysql.text_prepared import TextPrepared, Verb, ask_values, l
         ('PREPARE s FROM "a \'b\' ""c"""', TextPrepared(Verb.PREPARE, "s", '"a \'b\' ""c"""')),
         ("EXECUTE s", TextPrepared(Verb.EXECUTE, "s")),
         ("EXECUTE s USING @a ,@`b c`", TextPrepared(Verb.EXECUTE, "s", "", ("@a", "@`b c`"))),
+        ("EXECUTE IMMEDIATE 'SELECT 1'", TextPrepared(Verb.IMMEDIATE, "", "'SELECT 1'")),
+        ("execute immediate'SELECT 1' USING @a, @b;", TextPrepared(Verb.IMMEDIATE, "", "'SELECT 1'", ("@a", "@b"))),
+        ("EXECUTE IMMEDIATE @sql", TextPrepared(Verb.IMMEDIATE, "", "@sql")),
+        ("EXECUTE immediate USING @a", TextPrepared(Verb.EXECUTE, "immediate", "", ("@a",))),
         ("DROP PREPARE s;", TextPrepared(Verb.FORGET, "s")),
         ("DEALLOCATE PREPARE s", TextPrepared(Verb.FORGET, "s")),
     ],
@@ -27,7 +31,8 @@ def test_what_is_said_is_read(sql: str, wanted: TextPrepared) -> None:
 @pytest.mark.parametrize(
     "sql",
     [
-        "EXECUTE IMMEDIATE 'SELECT 1'", "PREPARE s FROM 'a' 'b'", "PREPARE s FROM CONCAT('a')", "PREPARE s FROM 'a",
+        "EXECUTE IMMEDIATE CONCAT('a')", "EXECUTE IMMEDIATE 'a' USING 1",
+        "PREPARE s FROM 'a' 'b'", "PREPARE s FROM CONCAT('a')", "PREPARE s FROM 'a",
         "EXECUTE s USING 1", "EXECUTE s USING @a, (SELECT 1)", "EXECUTE s USING @a; SELECT 1", "DROP TABLE t",
         "PREPARE s FROM 'a\\'", "EXECUTE s USING @@version", "PREPARE s FROM @a, @b", "EXECUTE s USING @`a``b`",
     ],
