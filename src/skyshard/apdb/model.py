@@ -19,6 +19,7 @@ from skyshard.chunking.sphere import Polygon
 
 TableName = Literal["DiaObject", "DiaObjectLast", "DiaSource", "DiaForcedSource"]
 OperationKind = Literal["select", "insert", "upsert", "delete", "commit", "drop"]
+"""``drop``: a whole partition at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,10 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Rows of a region, cut to it exactly, and how they were read."""
+    """Rows of a region, cut to it exactly, in any order, and how they were read.
+
+    Columns and types are those of ``apdb_table(name).chosen(columns)``; values are those that were stored, bit by bit.
+    """
 
     rows: pa.Table
     operations: Sequence[Operation]
@@ -74,7 +78,8 @@ class TileRows:
 
     tile: Tile
     objects: pa.Table
-    """New versions, as rows of DiaObject; a backend derives those of DiaObjectLast from them."""
+    """New versions, as rows of DiaObject; a backend derives those of DiaObjectLast from them. ``validityEndMjdTai``
+    stays NULL: a copy fills it in."""
     sources: pa.Table
     forced: pa.Table
 
@@ -108,7 +113,10 @@ class StoreSession(Protocol):
         ...
 
     def read_objects(self, region: Polygon) -> Reading:
-        """The newest version of each object in a region: rows of DiaObjectLast."""
+        """The newest version of each object in a region: rows of DiaObjectLast, all columns.
+
+        Newest is the greatest ``validityStartMjdTai``, whatever the order in which versions were stored.
+        """
         ...
 
     def read_sources(self, region: Polygon, since: float, until: float, columns: Sequence[str] | None) -> Reading:
@@ -120,7 +128,12 @@ class StoreSession(Protocol):
         ...
 
     def store(self, rows: TileRows) -> Receipt:
-        """Write what a tile found, once: a second call with the same tile changes nothing."""
+        """Write what a tile found, once: a second call with the same tile changes nothing.
+
+        Raises:
+            UserError: rows that are not this tile's (``check_tile_rows``), or that no table can hold
+                (``storable_rows``); nothing is stored.
+        """
         ...
 
     def close(self) -> None: ...
@@ -142,8 +155,22 @@ class VisitStore(Protocol):
         """Facts for the manifest: version, engine, upsert, partition, pixel, nodes."""
         ...
 
+    def stored_tiles(self) -> pa.Table:
+        """Which tiles are stored: columns ``visit`` (int64) and ``detector`` (int32), one row a tile, any order."""
+        ...
+
     def drop_before(self, time: float) -> Sequence[Operation]:
-        """Drop the monthly partitions of DiaSource and DiaForcedSource that end at or before a time, MJD TAI."""
+        """Drop the monthly partitions of DiaSource and DiaForcedSource that end at or before a time, MJD TAI.
+
+        A month is dropped by ``midpointMjdTai`` (``tables.month_of``).
+        """
+        ...
+
+    def purge_objects(self, time: float) -> Sequence[Operation]:
+        """Delete the rows of DiaObjectLast whose ``lastDiaSourceMjdTai`` is before a time, MJD TAI.
+
+        The versions in DiaObject stay. An object that is stored again is there again.
+        """
         ...
 
     def sizes(self) -> Mapping[TableName, TableSize]: ...

@@ -29,7 +29,15 @@ VISIT_SAMPLES = pa.schema(
 )
 """Columns of ``visits.parquet``.
 
-``time`` is the visit's, MJD TAI. ``kind`` is ``select``, ``insert``, ``upsert``, ``delete`` or ``commit`` with the
-``table`` it concerns, or, with an empty ``table``, ``tile``: the tile from its first read to the end of its store,
-whose ``rows`` are those stored. ``answer_ok`` is None where nothing was to be compared; ``error`` None where none was.
+``time`` is the visit's, MJD TAI. ``kind`` is
+
+- ``select``, ``insert``, ``upsert``, ``delete`` or ``commit`` with the ``table`` it concerns (none for a commit): one
+  operation of a tile. Those of one store follow each other: each is ``server_s + client_s`` long.
+- ``tile``, without a table: a tile from its first read to the end of its store, with rows and bytes stored.
+  A try that failed has ``error``; another row follows for the next try.
+- ``drop`` or ``delete`` with ``tile`` -1: months that were dropped, objects that were purged, before the visit.
+- ``driver`` with ``tile`` -1: one row a visit, from the first tile's ``due_s`` to the last one's ``done_s``;
+  ``client_s`` are the seconds in which this process made rows and compared answers: the driver's own share.
+
+``answer_ok`` is None where nothing was to be compared; ``error`` None where none was.
 """

@@ -1,0 +1,43 @@
+"""What a tile may store: rows of that tile and no other. No I/O."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import numpy as np
+import pyarrow as pa
+
+from skyshard.apdb.model import TileRows, VisitId
+from skyshard.basics.errors import UserError
+
+MAX_DETECTOR = 2**15 - 1
+"""Detectors are SMALLINT."""
+
+
+def check_tile_rows(rows: TileRows) -> None:
+    """Hold what is to be stored against its tile.
+
+    Raises:
+        UserError: a visit or detector that cannot be, rows of another visit or detector, a source of another time, an
+            object's version that begins at another time, a position outside the padded region; the table is named.
+    """
+    tile = rows.tile
+    if not 0 <= tile.id.detector <= MAX_DETECTOR or not 0 <= tile.id.visit < 2**62:
+        _refuse(tile.id, "no such visit or detector", f"detectors are 0 to {MAX_DETECTOR}, visits 0 or more")
+    for name, table in (("DiaSource", rows.sources), ("DiaForcedSource", rows.forced)):
+        _require_all(tile.id, name, table, "visit", tile.id.visit)
+        _require_all(tile.id, name, table, "detector", tile.id.detector)
+        _require_all(tile.id, name, table, "midpointMjdTai", tile.time)
+    _require_all(tile.id, "DiaObject", rows.objects, "validityStartMjdTai", tile.time)
+    for name, table in (("DiaObject", rows.objects), ("DiaSource", rows.sources), ("DiaForcedSource", rows.forced)):
+        if not tile.padded.contains(table["ra"].to_numpy(), table["dec"].to_numpy()).all():
+            _refuse(tile.id, f"a row of {name} lies outside the padded region", "store it with the tile it lies in")
+
+
+def _require_all(tile: VisitId, table: str, rows: pa.Table, column: str, value: float) -> None:
+    if not np.array_equal(rows[column].to_numpy(), np.full(rows.num_rows, value)):
+        _refuse(tile, f"rows of {table} have another {column} than {value}", "store each tile's rows with that tile")
+
+
+def _refuse(tile: VisitId, what: str, remedy: str) -> NoReturn:
+    raise UserError(f"visit {tile.visit}, detector {tile.detector}: {what}", remedy=remedy)
