@@ -25,7 +25,8 @@ VISIT_SAMPLES = pa.schema(
         pa.field("client_s", pa.float64(), nullable=False),
         pa.field("error", pa.string(), nullable=True),
         pa.field("answer_ok", pa.bool_(), nullable=True),
-    ]
+    ],
+    metadata={b"skyshard.visits.version": b"1"},
 )
 """Columns of ``visits.parquet``.
 
