@@ -223,3 +223,22 @@ def test_a_scenario_that_cannot_be_had_is_refused_before_anything_is_made(name: 
     assert WRONG_SCENARIOS[name] in text
     assert f"'{folder / 'nodes.yaml'}', line 6, key 'factors.scenario.1'" in text
     assert not (folder / "out").exists()
+
+
+def test_a_front_door_is_a_level_like_any_other(folder: Path) -> None:
+    """Each is opened on the cluster of its cell for its trials, answers as the czar does, and is gone afterwards."""
+    text = FILE.replace("factors: {nodes: [1, 2]}", "factors: {target: [czar, mysql, tap, qserv]}")
+    text = text.replace("trials: 2", "trials: 1\ncheck_answers: true").replace(
+        "fraction: 0.2", "fraction: 0.2, nodes: 1"
+    )
+    (folder / "nodes.yaml").write_text(text)
+    code, said = run(folder)
+    assert code == 0, said
+    result = ExperimentResult.model_validate_json((folder / "out" / "experiment.json").read_bytes())
+    assert [(one.label, one.trials, one.errors, one.wrong) for one in result.cells] == [
+        (door, 1, 0, 0) for door in ("czar", "mysql", "tap", "qserv")
+    ]
+    assert {one.node for one in result.servers if one.cell == 2} == {"czar", "node1"}
+    assert all(one.median_s > 0 for cell in result.cells for one in cell.classes)
+    left = psutil.process_iter(["cmdline"])
+    assert not [one.pid for one in left if "serve" in (one.info["cmdline"] or []) and str(folder) in str(one.info)]

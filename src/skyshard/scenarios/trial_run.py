@@ -74,6 +74,8 @@ class TrialRun:
     """What fails while queries run."""
     access: DoorAccess = ANYBODY
     """How front doors are reached."""
+    is_served: bool = False
+    """The targets are doors of this very cluster: what is known of its catalog and its servers is true of them, too."""
 
     def run(self, watcher: Watcher) -> dict[str, TrialResult]:
         """Run against each target in turn; returns the results by the targets' names as given.
@@ -92,7 +94,7 @@ class TrialRun:
                 noticed(self.cluster, self.workload.name, self.database, is_counted=not self.processes)
             )
             prepare_folder(self.out)
-            queries = self._queries(templates, opened.targets)
+            queries = self._queries(templates, opened)
             found: dict[str, TrialResult] = {}
             for spec, folder in trial_folders(self.out, {k: one.name for k, one in opened.targets.items()}).items():
                 notice.begin(spec)
@@ -105,7 +107,7 @@ class TrialRun:
     def _open_all(self, templates: dict[str, QueryTemplate], stack: ExitStack, watcher: Watcher) -> _Opened:
         """Open every target, and check the inputs, before anything is sent."""
         testbed = None
-        if any(spec in OWN for spec in self.targets):
+        if self.is_served or any(spec in OWN for spec in self.targets):
             testbed = stack.enter_context(Testbed(self.cluster, scan_threads=self.scan_threads))
             self._require_names(testbed, templates)
         asked = AskedOf(self.access, positions_of(templates))
@@ -119,7 +121,8 @@ class TrialRun:
         is_beside = self.workload.check_answers and has_mono(testbed, self.database)
         known = true_answers(testbed, self.database, MOST_ROWS_BESIDE if is_beside else MOST_ROWS)
         facts, machines = catalog_facts(testbed, self.database), node_machines(testbed.cluster)
-        return _Opened(targets, oracles, _Own(facts, known, probe, machines, faults))
+        czar = TestbedTarget(testbed, "czar")
+        return _Opened(targets, oracles, _Own(facts, known, probe, machines, czar, faults))
 
     def _faults(self, testbed: Testbed, watcher: Watcher) -> TrialFaults:
         """The scenario on this cluster. Raises UserError where it cannot be had; nothing was done."""
@@ -134,10 +137,12 @@ class TrialRun:
             announce(watcher, f"scenario {self.scenario.file.name}: {warning}")
         return TrialFaults(planned, ClusterFaults(testbed, self.database, self.scenario.file.name))
 
-    def _queries(self, templates: dict[str, QueryTemplate], targets: dict[str, Target]) -> TrialQueries:
+    def _queries(self, templates: dict[str, QueryTemplate], opened: _Opened) -> TrialQueries:
         """The queries, with one profile for all targets, so that all get the same statements."""
         queries = TrialQueries(self.workload, templates, self.database, self.seed)
-        sampled = targets[_first_with_sql(targets)]
+        sampled = opened.targets[_first_with_sql(opened.targets)]
+        if self.is_served and opened.own is not None:  # as where no door is between
+            sampled = opened.own.czar
         return replace(queries, profile=sample_data(queries, sampled))
 
     def _run_one(
@@ -152,7 +157,7 @@ class TrialRun:
         if opened.own is not None:
             driver = replace(driver, faults=opened.own.faults)
         target, oracle = opened.targets[spec], opened.oracles[spec]
-        if opened.own is None or spec not in OWN:
+        if opened.own is None or not (self.is_served or spec in OWN):
             record = TrialRecord(folder, label=self.label, is_brief=self.is_brief)
             return run_trial(queries, TrialEngines(target, oracle), record, driver, watch)
         own = opened.own
@@ -218,6 +223,7 @@ class _Own:
     truth: TrueAnswers | None
     probe: ClusterProbe
     machines: dict[str, NodeMachine]
+    czar: Target
     faults: TrialFaults | None = None
 
 

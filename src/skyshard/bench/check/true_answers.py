@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from skyshard.bench.check.compare_answers import compare_answers
+from skyshard.bench.targets.shown_digits import as_shown
 
 NAME = "the generator"
 
@@ -34,14 +35,18 @@ class TrueAnswer:
 
 
 def _alike(answer: pa.Table, truth: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Columns of numbers with one type on both sides: a generator knows values, not the types that a server gives."""
+    """Columns of numbers with one type on both sides: a generator knows values, not the types that a server gives, nor
+    the digits that a protocol shows."""
     for place in range(min(answer.num_columns, truth.num_columns)):
-        mine, its = answer.column(place).type, truth.column(place).type
-        if _is_number(mine) and _is_number(its) and not (pt.is_integer(mine) and pt.is_integer(its)):
-            answer, truth = (
-                one.set_column(place, one.field(place).name, one.column(place).cast(pa.float64()))
-                for one in (answer, truth)
-            )
+        mine, its = answer.column(place), truth.column(place)
+        if (
+            _is_number(mine.type)
+            and _is_number(its.type)
+            and not (pt.is_integer(mine.type) and pt.is_integer(its.type))
+        ):
+            its = as_shown(its, answer.field(place))
+            answer = answer.set_column(place, answer.field(place).name, mine.cast(pa.float64()))
+            truth = truth.set_column(place, truth.field(place).name, its.cast(pa.float64()))
     return answer, truth
 
 

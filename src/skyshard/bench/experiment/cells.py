@@ -15,6 +15,9 @@ CELL = "cell"
 """The only factor of an experiment whose cells are named."""
 NO_SCENARIO = "none"
 """The level of the factor ``scenario`` at which nothing is made to fail."""
+CZAR = "czar"
+"""The level of the factor ``target`` at which no front door is between."""
+CZAR_S_OWN = ("scan_threads", "scenario")
 MOST_CELLS = 256
 DEFAULTS: dict[str, Value] = {"nodes": 2, "fraction": 1.0, "shrink": "coverage"}
 """What cells have where the file says nothing; engine, layout and replicas are the recipe's or the layout's."""
@@ -57,7 +60,7 @@ def level_text(name: str, value: Value) -> str:
         return f"{value} {name.removesuffix('s')}{'' if value == 1 else 's'}"
     if name == "scenario" and value == NO_SCENARIO:
         return "no scenario"
-    if name in ("engine", "scenario", CELL, "layout", "recipe", "workload"):
+    if name in ("engine", "scenario", CELL, "layout", "recipe", "workload", "target"):
         return str(value)
     return f"scan threads {value}" if name == "scan_threads" else f"{name.removeprefix('set.')} {value}"
 
@@ -120,11 +123,23 @@ def place_of(read: ReadExperiment, cell: Cell, name: str) -> KeyPath:
     return ["hold", name] if name in read.file.hold else [name]
 
 
+def _refuse_beside_door(read: ReadExperiment, cell: Cell) -> None:
+    """What is chosen of the czar within the process that asks, while a front door asks a czar of its own."""
+    chosen = cell.all
+    if chosen.get("target", CZAR) == CZAR:
+        return
+    for name in CZAR_S_OWN:
+        if chosen.get(name, NO_SCENARIO) != NO_SCENARIO:
+            what = f"'{name}' contradicts target {chosen['target']}: it is of target {CZAR} only"
+            raise read.fault(place_of(read, cell, name), what, "name the cells that can be under 'cells'")
+
+
 def _refuse_contradiction(read: ReadExperiment, cell: Cell) -> None:
     """Choices of one cell that exclude each other."""
     chosen = cell.all
     nodes, replicas = int(chosen["nodes"]), int(chosen.get("replicas", 1))
     remedy = "name the cells that can be under 'cells', or drop a level"
+    _refuse_beside_door(read, cell)
     if replicas > nodes:
         name = "replicas" if "replicas" in {**cell.levels, **cell.held} else "nodes"
         what = f"{replicas} replicas contradict {nodes} {'node' if nodes == 1 else 'nodes'}: each copy needs a node"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
-from skyshard.bench.experiment.cells import CELL, level_text
+from skyshard.basics.readable import seconds
+from skyshard.bench.experiment.cells import CELL, CZAR, level_text
 from skyshard.bench.experiment.effects import MARGIN
 from skyshard.bench.experiment.experiment_result import CellResult, ClassResult, Effect, class_text
 from skyshard.bench.experiment.factors import Value
@@ -74,6 +76,8 @@ def conclusion(
         mine = [one for one in effects if one.factor == name and not one.is_pair]
         if mine:
             sentences.append(_factor_sentence(name, classes, mine))
+    if CZAR in factors.get("target", ()):
+        sentences += _door_sentences(factors["target"], cells, effects)
     sentences += _pair_sentences(effects)
     if CELL not in factors and len(factors) > 1:
         sentences.append(_cell_sentence(cells, classes))
@@ -136,6 +140,33 @@ def _is(level: str) -> str:
 def _ahead(names: Sequence[tuple[str, float]]) -> str:
     """Classes, each with how far ahead the level is."""
     return listed([f"{name} ({ratio_text(ahead)} ×)" for name, ahead in names])
+
+
+def _door_sentences(targets: Sequence[Value], cells: Sequence[CellResult], effects: Sequence[Effect]) -> list[str]:
+    """What a front door adds, in time: the median over cells that differ in nothing else."""
+    sentences = []
+    for door in targets:
+        shown = [
+            one for one in effects
+            if one.factor == "target" and not one.is_pair and one.is_shown and {one.level, one.against} == {door, CZAR}
+        ]  # fmt: skip
+        costs = [(class_text(*one.key), added_s(cells, door, one.key)) for one in shown]
+        told = [f"{seconds(abs(cost))} {'less' if cost < 0 else 'more'} for {name}" for name, cost in costs if cost]
+        if told:
+            sentences.append(f"Through {door} a query takes {listed(told)} than of the {CZAR} within the process.")
+    return sentences
+
+
+def added_s(cells: Sequence[CellResult], door: Value, key: tuple[str, str]) -> float | None:
+    """Seconds that a front door adds to a class; None where no two cells differ in the door alone."""
+    medians: dict[tuple[tuple[str, Value], ...], dict[Value, float]] = {}
+    for cell in cells:
+        rest = tuple((name, level) for name, level in cell.levels.items() if name != "target")
+        for one in cell.classes:
+            if (one.phase, one.class_name) == key and "target" in cell.levels:
+                medians.setdefault(rest, {})[cell.levels["target"]] = one.median_s
+    added = [found[door] - found[CZAR] for found in medians.values() if {door, CZAR} <= found.keys()]
+    return median(added) if added else None
 
 
 def _pair_sentences(effects: Sequence[Effect]) -> list[str]:

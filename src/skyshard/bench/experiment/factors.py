@@ -21,6 +21,8 @@ Value = str | int | float
 ENGINES: tuple[str, ...] = get_args(Layout.model_fields["engine"].annotation)
 LOADERS = ("image", "load-data")
 SHRINKS = ("coverage", "thinning")
+TARGETS = ("czar", "mysql", "tap", "qserv")
+"""The czar within the process that asks, and the front doors."""
 MOST_NODES = 999
 MOST_SCAN_THREADS = 64
 SETTING = re.compile(r"set\.(?:(?P<server>czar|node[1-9]\d{0,2}):)?(?P<name>[A-Za-z][A-Za-z0-9_-]*)")
@@ -101,6 +103,7 @@ FACTORS = {
         Factor("shrink", "how a fraction is taken", _word_of(SHRINKS)),
         Factor("loader", "how rows become tables", _word_of(LOADERS)),
         Factor("scan_threads", "threads of each node's scan lane", _whole(1, MOST_SCAN_THREADS)),
+        Factor("target", "whom queries are sent to: the czar, or a front door before it", _word_of(TARGETS)),
         Factor("workload", "a workload file, or a shipped one", _text),
         Factor("scenario", "what fails meanwhile: none, a scenario file, or a shipped one", _text),
     )

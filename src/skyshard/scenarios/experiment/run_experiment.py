@@ -19,7 +19,7 @@ from skyshard.basics.progress import Watcher, announce, unwatched
 from skyshard.basics.readable import seconds
 from skyshard.bench.experiment.analyse import Collected, analyse
 from skyshard.bench.experiment.block_order import PlannedTrial, block_order
-from skyshard.bench.experiment.cells import Cell
+from skyshard.bench.experiment.cells import CZAR, Cell
 from skyshard.bench.experiment.experiment_result import ExperimentResult
 from skyshard.bench.experiment.trial_numbers import TrialNumbers, numbers_of
 from skyshard.bench.pages.experiment_page import write_experiment
@@ -44,6 +44,7 @@ from skyshard.scenarios.experiment.build_setup import (
 )
 from skyshard.scenarios.experiment.checks import CheckedExperiment, check_experiment
 from skyshard.scenarios.experiment.folder import ExperimentFolder, plan_of
+from skyshard.scenarios.experiment.served_door import served_door
 from skyshard.scenarios.experiment.setups import last_needed
 from skyshard.scenarios.trial_run import TrialRun
 
@@ -239,12 +240,13 @@ class _Run:
             cluster.start_mono()
         file, workload = checked.asked(cell)
         threads = cell.all.get("scan_threads")
-        trial = TrialRun(
-            file, workload, self.folder.work_folder(planned), DATABASE, ("czar",), cluster.folder,
-            seed=workload.seed + planned.block, scan_threads=int(threads) if threads else None, is_brief=True,
-            scenario=checked.scenario(cell),
-        )  # fmt: skip
-        summary = trial.run(unwatched)["czar"].summary
+        with served_door(str(cell.all.get("target", CZAR)), cluster.folder, DATABASE) as target:
+            trial = TrialRun(
+                file, workload, self.folder.work_folder(planned), DATABASE, (target,), cluster.folder,
+                seed=workload.seed + planned.block, scan_threads=int(threads) if threads else None, is_brief=True,
+                scenario=checked.scenario(cell), is_served=target != CZAR,
+            )  # fmt: skip
+            summary = trial.run(unwatched)[target].summary
         if summary.is_partial:
             raise KeyboardInterrupt
         numbers = numbers_of(read_trial(trial.out), planned.block, planned.cell, time.monotonic() - begun)

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from skyshard.bench.check.true_answers import TrueAnswer, TrueAnswers, plain
+from skyshard.bench.targets.shown_digits import shown_field
 
 ONE = TrueAnswer(pa.table({"n": [1]}))
 
@@ -48,3 +49,12 @@ def test_some_columns_may_be_known_alone() -> None:
     assert known.difference(pa.table({"a": ["x"], "b": [1]})) == ""
     assert known.difference(pa.table({"a": [1], "b": [2]}))
     assert known.difference(pa.table({"a": ["x"]}))
+
+
+def test_only_the_digits_that_a_protocol_shows_are_compared() -> None:
+    """A FLOAT comes with six of them through a door, and is known with all."""
+    known = TrueAnswer(pa.table({"flux": [0.1234567910432815]}))
+    field = shown_field("flux", pa.float32(), 6)
+    assert known.difference(pa.table([pa.array([0.123457], pa.float32())], pa.schema([field]))) == ""
+    assert known.difference(pa.table([pa.array([0.123458], pa.float32())], pa.schema([field])))
+    assert known.difference(pa.table({"flux": pa.array([0.123457], pa.float32())}))

@@ -43,6 +43,8 @@ def test_named_cells_are_a_single_factor(tmp_path: Path) -> None:
         ("factors:\n  set.node2:flush: [ON, OFF]\n  nodes: [1, 2]\n", 6, "there is no node2"),
         ("factors:\n  set.key_buffer_size: [8M, 9M]\nhold: {engine: InnoDB}\n", 6, "is a setting of MyISAM"),
         ("factors:\n  set.rocksdb_block_size: [8K, 4K]\n  engine: [MyISAM, Aria]\n", 6, "is a setting of MyRocks"),
+        ("factors:\n  target: [czar, tap]\n  scan_threads: [1, 2]\n", 7, "'scan_threads' contradicts target tap"),
+        ("cells:\n  a: {target: mysql, scenario: one_node_dies}\n  b: {nodes: 1}\n", 6, "contradicts target mysql"),
         ("cells:\n  a: {nodes: 1}\n  b: {nodes: 1, fraction: 1.0}\n", 7, "cells 'a' and 'b' are the same"),
         ("cells:\n  a: {nodes: 1}\n  b: {nodes: 1, replicas: 3}\n", 7, "3 replicas contradict 1 node"),
         ("factors:\n  nodes: [1, 2, 3, 4, 5, 6, 7, 8, 9]\n  scan_threads: [1, 2, 3, 4, 5, 6, 7, 8, 9]\n"

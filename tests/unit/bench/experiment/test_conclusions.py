@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from skyshard.bench.experiment.conclusions import best_level, class_sentence, conclusion, widest_end
-from skyshard.bench.experiment.experiment_result import CellResult, ClassResult, Effect
+from skyshard.bench.experiment.conclusions import added_s, best_level, class_sentence, conclusion, widest_end
+from skyshard.bench.experiment.experiment_result import CellMedian, CellResult, ClassResult, Effect
 from skyshard.bench.experiment.factors import Value
 
 ENGINES: dict[str, list[Value]] = {"engine": ["MyISAM", "Aria", "InnoDB"]}
@@ -138,3 +138,28 @@ def test_a_cell_is_ahead_where_it_is_alone(bests: list[tuple[int, ...]], words: 
     cells, effects = [cell(1, "first"), cell(2, "second")], [effect("b", "a", 2.0)]
     assert words in conclusion(factors, cells, classes, effects)
     assert words not in conclusion(ENGINES, cells, classes, effects)
+
+
+def test_what_a_front_door_costs_is_said_in_time() -> None:
+    """The median over cells that differ in nothing else; only where the effect is shown."""
+    medians = {(nodes, target): 0.001 * nodes + (0.002 if target == "tap" else 0.0) for nodes in (1, 2) for target in
+               ("czar", "tap")}  # fmt: skip
+    cells = [
+        cell(number, "").model_copy(
+            update={
+                "levels": {"target": target, "nodes": nodes},
+                "classes": [CellMedian(phase="one", class_name="LV", median_s=median_s, trials=3, errors=0, wrong=0,
+                                       is_best=False)],
+            }
+        )
+        for number, ((nodes, target), median_s) in enumerate(medians.items(), 1)
+    ]  # fmt: skip
+    assert added_s(cells, "tap", ("one", "LV")) == pytest.approx(0.002)
+    assert added_s(cells, "mysql", ("one", "LV")) is None
+    factors: dict[str, list[Value]] = {"target": ["czar", "tap"], "nodes": [1, 2]}
+    shown = effect("tap", "czar", 2.3, factor="target")
+    said = conclusion(factors, cells, [made_class(moved_by=("target",))], [shown])
+    assert "Through tap a query takes 2 ms more for LV (one) than of the czar within the process." in said
+    unseen = shown.model_copy(update={"is_shown": False})
+    said = conclusion(factors, cells, [made_class()], [unseen, effect(1, 2, 2.0, factor="nodes")])
+    assert "Through tap" not in said
