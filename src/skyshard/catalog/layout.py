@@ -14,6 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from skyshard.catalog.engines import EngineName, Storage, TableEngine
 from skyshard.catalog.strict_files import parse_model
 
+Upsert = Literal["replace", "delete-insert", "on-duplicate"]
+MUTABLE_ENGINES = ("InnoDB", "MyRocks", "Aria")
+"""The engines of tables that visits change: those whose rows survive a crash of the server."""
+MONTH_DAYS = 30
+"""Days of a month of visits, counted from MJD 0."""
+
 
 class Role(StrEnum):
     """What decides the chunk of a table's rows."""
@@ -154,6 +160,12 @@ class Layout(BaseModel):
     """Copies of each chunk, on different nodes."""
     columns: Literal["all", "none"] | tuple[str, ...] = "none"
     """The columns of chunk tables that are kept as column images, too: by name, in whatever table has them."""
+    mutable: bool = False
+    """The tables are those of an alert production database, which visits change: one a node, parted by month."""
+    time_partition_days: Annotated[int, Field(ge=1)] | None = None
+    """Mutable: days of a partition in time; 30, of which the months of visits are made."""
+    upsert: Upsert | None = None
+    """Mutable: how a newer version takes the place of a row of DiaObjectLast."""
 
     @field_validator("engine", mode="before")
     @classmethod
@@ -165,6 +177,12 @@ class Layout(BaseModel):
     def _engine_has_it(self) -> Layout:
         if fault := self.storage.fault(self.engine):
             raise ValueError(f"storage: {fault}")
+        return self
+
+    @model_validator(mode="after")
+    def _says_of_mutable_tables_what_they_can_be(self) -> Layout:
+        if fault := _mutable_fault(self):
+            raise ValueError(fault)
         return self
 
     @property
@@ -185,6 +203,25 @@ class Layout(BaseModel):
     @property
     def directors(self) -> list[str]:
         return [name for name, table in self.tables.items() if table.role is Role.DIRECTOR]
+
+
+def _mutable_fault(layout: Layout) -> str:
+    """What a layout asks of mutable tables that these have not, or of others what only these have; empty if nothing."""
+    asked = {"time_partition_days": layout.time_partition_days, "upsert": layout.upsert}
+    if not layout.mutable:
+        extra = [key for key, value in asked.items() if value is not None]
+        return f"{extra[0]} is for mutable tables; say mutable: true, or leave it out" if extra else ""
+    if layout.engine not in MUTABLE_ENGINES:
+        return f"mutable tables need engine {', '.join(MUTABLE_ENGINES[:-1])} or {MUTABLE_ENGINES[-1]}"
+    if layout.replicas != 1:
+        return f"mutable tables have one replica, not {layout.replicas}; leave replicas out"
+    if layout.columns != "none":
+        return "mutable tables have no column images; leave columns out"
+    if layout.tables:
+        return "mutable tables are those of the alert production database; leave tables out"
+    if layout.time_partition_days not in (None, MONTH_DAYS):
+        return f"time_partition_days: visits count months of {MONTH_DAYS} days; leave it out"
+    return ""
 
 
 def read_layout(path: Path) -> Layout:

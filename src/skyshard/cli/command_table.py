@@ -45,6 +45,7 @@ GROUPS = (
     GroupRow("head", "The czar's server and the Ray head of a cluster on many machines, on their host."),
     GroupRow("index", "The director index."),
     GroupRow("replicas", "The replication index: how many good replicas there are, and where."),
+    GroupRow("apdb", "Alert production databases: tables that visits change, on the nodes."),
     GroupRow("columns", "Column images: rows once more, column by column, for scans of few columns."),
     GroupRow("registry", "The registry, which only the czar's server holds: dumps, and what nodes keep of it."),
     GroupRow(
@@ -240,6 +241,21 @@ COMMANDS = (
     ),
     CommandRow(
         "columns status", "columns:status", "Show which column images a database has on each node, and what they lack."
+    ),
+    CommandRow(
+        "apdb create",
+        "apdb:create",
+        "Make an alert production database, whose tables visits change; run it again after an interruption.",
+    ),
+    CommandRow(
+        "apdb status",
+        "apdb:status",
+        "Show an alert production database: rows, bytes and months on each node, its stores, how far it is published.",
+    ),
+    CommandRow(
+        "apdb drop-month",
+        "apdb:drop_month",
+        "Drop a month of sources and forced sources on every node, in one step each.",
     ),
     CommandRow(
         "columns build",

@@ -6,19 +6,20 @@ skyshard_loader    tables and rows of every database except ``mysql``; reads and
                    flushes tables (RELOAD)
 skyshard_reader    reads every database except ``mysql``; makes and fills tables in ``skyshard_scratch`` only
 skyshard_carrier   reads the files of scratch tables (FILE), for hosts that do not see them; only where others connect
+skyshard_writer    rows of mutable databases, nothing else: rights come with each of them (``writer_statements``)
 =================  ==================================================================================================
 
 On a private server they have no password: it listens on a socket in a folder that only its owner may enter. A server
-that others reach has passwords; off its host only administrator, reader and carrier may connect, and only by TLS. The
+that others reach has passwords; off its host all but the loader may connect, and only by TLS. The
 server picks the most specific database grant, so a grant on ``mysql`` of a privilege that shows nothing shuts out the
 one on ``%``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from skyshard.db.connection import Account, quote_text
+from skyshard.db.connection import Account, quote_name, quote_text
 
 SCRATCH_DATABASE = "skyshard_scratch"
 DOOR_ACCOUNT = "skyshard_door"
@@ -47,9 +48,10 @@ _GRANTS = {
         _SHUT_OUT,
     ),
     Account.CARRIER: ("GRANT FILE ON *.*", "GRANT SELECT ON `skyshard\\_scratch`.*"),
+    Account.WRITER: (),
 }
 """What each account may do; more than one host may have it."""
-OFF_HOST = (Account.ADMIN, Account.READER, Account.CARRIER)
+OFF_HOST = (Account.ADMIN, Account.READER, Account.CARRIER, Account.WRITER)
 """The accounts of those who are not on the server's host; loaders are."""
 
 
@@ -59,6 +61,17 @@ def user_account_statements(name: str) -> Iterator[str]:
     yield f"CREATE USER IF NOT EXISTS {who}"
     yield f"GRANT {USERS_ROLE} TO {who}"
     yield f"SET DEFAULT ROLE {USERS_ROLE} FOR {who}"
+
+
+def writer_statements(database: str, hosts: Iterable[str]) -> Iterator[str]:
+    """The statements that let the writing account change the rows of a database, from the hosts of its accounts.
+
+    >>> list(writer_statements("ap_db", ["localhost"]))
+    ["GRANT SELECT, INSERT, UPDATE, DELETE ON `ap\\\\_db`.* TO skyshard_writer@'localhost'"]
+    """
+    pattern = quote_name(database.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%"))
+    for host in hosts:
+        yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {pattern}.* TO {Account.WRITER}@{quote_text(host)}"
 
 
 def account_statements(passwords: Mapping[Account, str] | None = None) -> Iterator[str]:
@@ -72,6 +85,8 @@ def account_statements(passwords: Mapping[Account, str] | None = None) -> Iterat
         if passwords is None:
             if account is not Account.CARRIER:
                 yield from _account(f"{account}@localhost", "", grants, account)
+            continue
+        if account not in passwords:  # only the writer's may be missing
             continue
         secret = f" IDENTIFIED BY {quote_text(passwords[account])}"
         yield from _account(f"{account}@localhost", secret, grants, account)

@@ -138,7 +138,10 @@ class NetworkServer(Server):
 
     def _passwords(self) -> dict[Account, str]:
         secrets = self._endpoint.secrets
-        return {account: password_of(secrets, account.duty) for account in Account} if secrets else {}
+        if not secrets:
+            return {}
+        optional = () if (Path(secrets) / Account.WRITER.duty).exists() else (Account.WRITER,)
+        return {account: password_of(secrets, account.duty) for account in Account if account not in optional}
 
     @property
     def _accounts_file(self) -> Path:

@@ -57,6 +57,7 @@ class Account(StrEnum):
     LOADER = "skyshard_loader"
     READER = "skyshard_reader"
     CARRIER = "skyshard_carrier"
+    WRITER = "skyshard_writer"
 
     @property
     def duty(self) -> str:
@@ -73,6 +74,7 @@ SQL_MODE = {
     Account.LOADER: "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION",
     Account.READER: "",
     Account.CARRIER: "",
+    Account.WRITER: "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION",
 }
 
 

@@ -19,6 +19,7 @@ from skyshard.registry.history.heartbeats import Heartbeats
 from skyshard.registry.history.query_history import QueryHistory
 from skyshard.registry.schema.registry_lock import (
     REGISTRY_LOCK,
+    WAIT_S,
     HeldLocks,
     exclusive,
     ingest_lock,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from skyshard.registry.catalog.database_life import DatabaseLife
     from skyshard.registry.catalog.databases import Databases
     from skyshard.registry.catalog.index_parts import IndexParts
+    from skyshard.registry.catalog.mutable_chunks import MutableChunks
     from skyshard.registry.catalog.replicas import Placements, Replicas
     from skyshard.registry.catalog.replication_index import ReplicationIndex
     from skyshard.registry.history.measures import Measures
@@ -130,6 +132,12 @@ class Registry:
         return Placements(self._engines)
 
     @locked_property
+    def mutable_chunks(self) -> MutableChunks:
+        from skyshard.registry.catalog.mutable_chunks import MutableChunks
+
+        return MutableChunks(self._engines)
+
+    @locked_property
     def index_parts(self) -> IndexParts:
         from skyshard.registry.catalog.index_parts import IndexParts
 
@@ -213,10 +221,10 @@ class Registry:
         """Hold the names of databases against other changes of names."""
         return exclusive(self._czar, "naming of databases", wait_s=MAKING_WAIT_S)
 
-    def exclusive(self, what: str) -> AbstractContextManager[None]:
+    def exclusive(self, what: str, *, wait_s: int = WAIT_S) -> AbstractContextManager[None]:
         """Hold a lock that dies with this process: one ingest a database, one placement a family at a time.
 
         Raises:
             ClusterError: another process holds it (retryable).
         """
-        return exclusive(self._czar, what)
+        return exclusive(self._czar, what, wait_s=wait_s)

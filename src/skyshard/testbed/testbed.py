@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     import skyshard.node
     import skyshard.registry
     from skyshard.catalog.layout import Layout
+    from skyshard.testbed.apdb import Apdb
     from skyshard.testbed.node_life import NodeLife
 
 TargetName = Literal["czar", "mono"]
@@ -117,6 +118,13 @@ class Testbed:
     def columns(self) -> Columns:
         """Column images beside rows: ``build``, ``drop``, ``status``."""
         return Columns(self.wiring)
+
+    @property
+    def apdb(self) -> Apdb:
+        """Mutable databases: ``create``, ``open``, ``status``, ``drop_month``."""
+        from skyshard.testbed.apdb import Apdb
+
+        return Apdb(self.wiring)
 
     @property
     def jobs(self) -> Jobs:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from skyshard.catalog.layout import TableLayout
+from skyshard.catalog.layout import Layout, TableLayout
 
 DIRECTOR: dict[str, Any] = {"role": "director", "key": "id", "position": ["ra", "dec"]}
 DEPENDENT: dict[str, Any] = {"role": "dependent", "key": "id", "director": "Object"}
@@ -47,3 +47,24 @@ def test_policies_are_no_part_of_the_table() -> None:
     for said, is_same in (({"duplicates": "keep-first"}, True), ({"bad_positions": "skip"}, True),
                           ({"duplicates": "keep-all"}, False), ({"key": "other"}, False)):  # fmt: skip
         assert layout.is_same_table(TableLayout.model_validate(DIRECTOR | said)) == is_same
+
+
+STRIPING: dict[str, Any] = {"striping": {"stripes": 18, "substripes": 6, "overlap_deg": 0.1}}
+
+
+@pytest.mark.parametrize(
+    ("layout", "message"),
+    [
+        ({"upsert": "replace"}, "upsert is for mutable tables"),
+        ({"time_partition_days": 30}, "time_partition_days is for mutable tables"),
+        ({"mutable": True}, "mutable tables need engine InnoDB, MyRocks or Aria"),
+        ({"mutable": True, "engine": "InnoDB", "replicas": 2}, "mutable tables have one replica, not 2"),
+        ({"mutable": True, "engine": "InnoDB", "columns": "all"}, "mutable tables have no column images"),
+        ({"mutable": True, "engine": "InnoDB", "tables": {"Object": DIRECTOR}}, "leave tables out"),
+        ({"mutable": True, "engine": "InnoDB", "time_partition_days": 7}, "visits count months of 30 days"),
+    ],
+)
+def test_what_mutable_tables_cannot_be_is_refused(layout: dict[str, Any], message: str) -> None:
+    """With the reason, and what can be."""
+    with pytest.raises(ValidationError, match=message):
+        Layout.model_validate(STRIPING | layout)

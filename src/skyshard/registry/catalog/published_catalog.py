@@ -17,6 +17,18 @@ Chunks = frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
+class Mutable:
+    """What queries have to know of a table that visits change: one a node, with the rows of all its chunks.
+
+    ``history``: of a table with newest versions only, the one that has every version; ``key``: of an object's version
+    there, what tells versions of one object apart last.
+    """
+
+    history: str = ""
+    key: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogTable:
     """One table of a catalog.
 
@@ -40,6 +52,7 @@ class CatalogTable:
     """False where rows of a dependent are in another chunk than that of the positions that they carry."""
     holders: tuple[str, ...] | None = None
     """Of a regular table: the nodes that hold it, good; None where all do."""
+    mutable: Mutable | None = None
 
     def is_on(self, node: str) -> bool:
         """Whether a node can read the table, as far as it is whole: chunks have nodes of their own."""

@@ -17,12 +17,15 @@ from skyshard.catalog.schema import Table
 from skyshard.db.connection import Connection
 from skyshard.registry.catalog.chunk_entries import NO_CHUNKS, ChunkEntries
 from skyshard.registry.catalog.database_names import DatabaseGone, DatabaseNames
-from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable
+from skyshard.registry.catalog.mutable_chunks import EXPECTED_ROWS, placed_entries, read_placed
+from skyshard.registry.catalog.published_catalog import Catalog, CatalogTable, Mutable
 from skyshard.registry.stored import chunk_entries, plain_sql
 from skyshard.registry.stored.entry_columns import EntryColumns
 from skyshard.registry.stored.lifecycle import DatabaseState, ReplicaState
 from skyshard.registry.stored.records import WHOLE, Replica, load_table
 
+HISTORY_OF = {"DiaObjectLast": "DiaObject"}
+"""Mutable tables that keep newest versions only → the table with every version."""
 Made = Mapping[str, tuple[int, EntryColumns]]
 """Table → the generation in which its rows were read, and the entries that were made of them."""
 
@@ -75,6 +78,9 @@ def read_catalog(connection: Connection, database: str, names: DatabaseNames) ->
     found = connection.rows(plain_sql.DATABASE, [database])
     if not found or found[0][0] != DatabaseState.PUBLISHED:
         raise DatabaseGone(f"no database '{names.shown(database)}'", remedy="it was dropped just now")
+    layout = Layout.model_validate_json(found[0][1])
+    if layout.mutable:
+        return _mutable_catalog(connection, database, layout, names), {}
     entries, made = _entries(connection, database)
     strayed = _chunks_by_table(connection, plain_sql.STRAY_CHUNKS, database)
     spread = _spread_directors(connection)
@@ -84,12 +90,27 @@ def read_catalog(connection: Connection, database: str, names: DatabaseNames) ->
         table = _catalog_table(row, columns, frozenset(strayed[name]))
         tables[name] = replace(table, spread_keys=_spread_keys(database, table, spread)) if spread else table
     nodes = {node for _, columns in entries for node in columns.nodes}
-    layout = Layout.model_validate_json(found[0][1])
     catalog = Catalog(
         database, layout, tables, tuple(sorted(nodes)), last_transaction(connection, database), names.shown(database),
         names.aliases(database),
     )  # fmt: skip
     return catalog, made
+
+
+def _mutable_catalog(connection: Connection, database: str, layout: Layout, names: DatabaseNames) -> Catalog:
+    """Tables that visits change: all of them have the chunks that were placed, and no replicas."""
+    placed = read_placed(connection, database)
+    chunks = placed_entries(placed)
+    tables = {
+        row.table.name: CatalogTable(
+            row.table.with_chunk_columns(), row.layout, EXPECTED_ROWS * len(chunks), chunks,
+            mutable=Mutable(HISTORY_OF.get(row.table.name, ""), row.table.primary_key),
+        )
+        for row in _read_tables(connection, database)
+    }  # fmt: skip
+    nodes = tuple(sorted(set(placed.values())))
+    called, aliases = names.shown(database), names.aliases(database)
+    return Catalog(database, layout, tables, nodes, last_transaction(connection, database), called, aliases)
 
 
 def _entries(connection: Connection, database: str) -> tuple[list[tuple[_TableRow, EntryColumns]], Made]:

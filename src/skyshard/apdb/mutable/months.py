@@ -1,0 +1,71 @@
+"""Months of sources and forced sources, dropped in one step each: a partition goes, no row is looked at.
+
+Rules: refused while visits read the month (twelve months back from the newest store), or while rows of it are to be
+published. A drop that was interrupted is ended by the next; statements that read a table are waited for.
+"""
+
+from __future__ import annotations
+
+from skyshard.apdb.model import TableName
+from skyshard.apdb.mutable.mutable_database import MutableDatabase
+from skyshard.apdb.mutable.mutable_tables import DROPPED_TABLES, drop_months, partition_name
+from skyshard.apdb.tables.apdb_tables import MONTH_DAYS, month_of
+from skyshard.basics.errors import UserError
+from skyshard.db.connection import Account, Connection, connect, quote_name
+from skyshard.registry.catalog.mutable_chunks import TILE_STORES
+
+HISTORY_MONTHS = 12
+"""Months before the present one that visits read."""
+
+
+def drop_month(database: MutableDatabase, month: int, *, force: bool = False) -> int:
+    """Drop a month of sources and forced sources on every node; returns the rows that went.
+
+    Raises:
+        UserError: visits still read it, or some of its rows are not published while others are; not with ``force``.
+        ClusterError: a node does not answer; run it again to go on.
+    """
+    if not force:
+        _require_unread(database, month)
+    gone = 0
+    for node in sorted(set(database.placed().values())):
+        with connect(database.cluster.node(node).sql, Account.ADMIN, database.database) as admin:
+            gone += sum(_dropped(admin, name, month) for name in DROPPED_TABLES)
+    database.forget_months([month])
+    return gone
+
+
+def _require_unread(database: MutableDatabase, month: int) -> None:
+    with connect(database.ledger, Account.READER, database.database) as reader:
+        newest = reader.value(f"SELECT MAX(time) FROM {quote_name(TILE_STORES)}")
+        begin, end = month * MONTH_DAYS, (month + 1) * MONTH_DAYS
+        [(waiting, published)] = reader.rows(
+            "SELECT COALESCE(SUM(published IS NULL AND time >= %s AND time < %s), 0), COUNT(published) "
+            f"FROM {quote_name(TILE_STORES)}",
+            [begin, end],
+        )
+    oldest_read = None if newest is None else month_of(float(newest)) - HISTORY_MONTHS
+    if oldest_read is not None and month >= oldest_read:
+        raise UserError(
+            f"visits of '{database.shown}' read month {month}: they go back to month {oldest_read}",
+            remedy="drop an older one, or give --force",
+        )
+    if published and waiting:
+        raise UserError(
+            f"{int(waiting)} stores of month {month} of '{database.shown}' are not published yet",
+            remedy="run `skyshard apdb publish` first, or give --force",
+        )
+
+
+def _dropped(admin: Connection, table: TableName, month: int) -> int:
+    name = partition_name(month)
+    there = admin.value(
+        "SELECT COUNT(*) FROM information_schema.PARTITIONS "
+        "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s AND PARTITION_NAME = %s",
+        [table, name],
+    )
+    if not there:
+        return 0
+    rows = int(admin.value(f"SELECT COUNT(*) FROM {quote_name(table)} PARTITION ({quote_name(name)})"))
+    admin.execute(drop_months(table, [month]))
+    return rows

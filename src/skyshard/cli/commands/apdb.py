@@ -1,0 +1,80 @@
+"""``skyshard apdb``: alert production databases in the cluster."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import skyshard
+from skyshard.basics.readable import human_bytes
+from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_json, print_table
+from skyshard.host.interrupts import interruptible
+
+if TYPE_CHECKING:
+    from skyshard.apdb.mutable.sizes import ApdbStatus
+
+Database = Annotated[str, typer.Argument(help="The database.", show_default=False)]
+
+
+def create(
+    database: Database,
+    layout: Annotated[
+        Path | None,
+        typer.Option(help="A layout with `mutable: true`; apdb-85-12 if none is given.", show_default=False),
+    ] = None,
+    json: JsonOption = False,
+    cluster: ClusterOption = DEFAULT_CLUSTER,
+) -> None:
+    """Make an alert production database, whose tables visits change; run it again after an interruption.
+
+    Its tables are on every node, one a node, parted by month. A chunk gets its node when a visit first asks for it.
+    """
+    chosen = skyshard.read_layout(layout) if layout is not None else None
+    with interruptible(), skyshard.Testbed(cluster) as testbed:
+        testbed.apdb.create(database, chosen)
+        found = testbed.apdb.status(database)
+    _show(found, as_json=json)
+
+
+def status(database: Database, json: JsonOption = False, cluster: ClusterOption = DEFAULT_CLUSTER) -> None:
+    """Show an alert production database: rows, bytes and months on each node, its stores, how far it is published."""
+    with skyshard.Testbed(cluster) as testbed:
+        found = testbed.apdb.status(database)
+    _show(found, as_json=json)
+
+
+def drop_month(
+    database: Database,
+    month: Annotated[int, typer.Argument(help="Its number: floor(MJD / 30).", show_default=False)],
+    force: Annotated[bool, typer.Option("--force", help="Also a month that visits read, or is not published.")] = False,
+    cluster: ClusterOption = DEFAULT_CLUSTER,
+) -> None:
+    """Drop a month of sources and forced sources on every node, in one step each.
+
+    Refused while visits read the month: they go twelve months back from the newest store.
+    """
+    with interruptible(), skyshard.Testbed(cluster) as testbed:
+        rows = testbed.apdb.drop_month(database, month, force=force)
+    typer.echo(f"{database}: month {month} dropped, {rows} rows")
+
+
+def _show(found: ApdbStatus, *, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(found))
+        return
+    typer.echo(
+        f"{found.database}: {found.engine}, {sum(found.chunks.values())} chunks, {found.stores} stores"
+        f"{f', {found.unfinished} not whole' if found.unfinished else ''}, {found.published} published"
+        f"{'' if found.lag_s is None else f', {found.lag_s:.0f} s behind'}"
+    )
+    print_table(
+        ["table", "node", "rows", "stored", "months"],
+        [[one.table, one.node, one.rows, human_bytes(one.bytes), _months(one.months)] for one in found.tables],
+    )
+
+
+def _months(months: tuple[int, ...]) -> str:
+    return f"{months[0]} to {months[-1]} ({len(months)})" if months else ""

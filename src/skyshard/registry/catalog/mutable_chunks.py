@@ -1,0 +1,98 @@
+"""Chunks of mutable databases: which node has the rows of each, and which stores of visits are whole.
+
+Both are tables of the database itself on the czar's server, InnoDB, beside its prototypes, and go with it. A chunk is
+written down here, and the generation raised, before any row of it is stored: no plan is older than a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from skyshard.db.connection import Connection, quote_name
+from skyshard.registry.catalog.chunk_entries import ChunkEntries, ChunkEntry
+from skyshard.registry.stored.store import Store
+
+PLACED_CHUNKS = "PlacedChunks"
+TILE_STORES = "TileStores"
+EXPECTED_ROWS = 1000
+"""Rows of a chunk that plans count with: nobody counts them while visits go on."""
+PLACED_COLUMNS = "chunk BIGINT NOT NULL PRIMARY KEY, node VARCHAR(64) NOT NULL"
+STORES_COLUMNS = (
+    "storeId BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, visit BIGINT NOT NULL, detector INT NOT NULL, "
+    "time DOUBLE NOT NULL, is_whole TINYINT NOT NULL DEFAULT 0, published BIGINT, "
+    "UNIQUE KEY by_tile (visit, detector), KEY by_state (is_whole, storeId), KEY by_published (published, time)"
+)
+"""``time``: of the tile, MJD TAI. ``published``: the replica chunk with which its rows were published; NULL before."""
+_OPTIONS = "ENGINE=InnoDB DEFAULT CHARSET=latin1"
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """The stores whose rows a statement sees: those up to ``newest`` but ``unfinished``, as of one moment."""
+
+    newest: int
+    unfinished: tuple[int, ...] = ()
+
+    def condition(self, column: str) -> str:
+        """As SQL, on the column that names the store of a row.
+
+        >>> Visible(7, (3, 5)).condition("storeId")
+        'storeId <= 7 AND storeId NOT IN (3, 5)'
+        """
+        but = f" AND {column} NOT IN ({', '.join(map(str, self.unfinished))})" if self.unfinished else ""
+        return f"{column} <= {self.newest}{but}"
+
+
+def own_tables(database: str) -> list[str]:
+    """The statements that make both tables; no-ops where they are."""
+    made = {PLACED_CHUNKS: PLACED_COLUMNS, TILE_STORES: STORES_COLUMNS}
+    return [f"CREATE TABLE IF NOT EXISTS {_named(database, name)} ({made[name]}) {_OPTIONS}" for name in made]
+
+
+def read_placed(connection: Connection, database: str) -> dict[int, str]:
+    """Chunk → the node that has its rows, of a mutable database by its stored name."""
+    rows = connection.rows(f"SELECT chunk, node FROM {_named(database, PLACED_CHUNKS)}")
+    return {int(chunk): str(node) for chunk, node in rows}
+
+
+def placed_entries(placed: Mapping[int, str]) -> ChunkEntries:
+    """The chunks as queries see them: without replicas or parts, and nobody knows how many rows."""
+    return ChunkEntries.of({chunk: ChunkEntry(EXPECTED_ROWS, 0, (node,)) for chunk, node in placed.items()})
+
+
+def read_visible(connection: Connection, database: str) -> Visible:
+    """The stores that are whole at this moment."""
+    stores = _named(database, TILE_STORES)
+    sql = (
+        f"SELECT COALESCE(MAX(storeId), 0), (SELECT GROUP_CONCAT(storeId) FROM {stores} WHERE is_whole = 0) "
+        f"FROM {stores}"
+    )
+    [(newest, unfinished)] = connection.rows(f"SET STATEMENT group_concat_max_len = 1073741824 FOR {sql}")
+    return Visible(int(newest), tuple(map(int, str(unfinished).split(","))) if unfinished else ())
+
+
+def _named(database: str, table: str) -> str:
+    return f"{quote_name(database)}.{quote_name(table)}"
+
+
+class MutableChunks(Store):
+    """Reads and writes of the chunks of mutable databases."""
+
+    def placed(self, database: str) -> dict[int, str]:
+        """See :func:`read_placed`."""
+        with self._plain.single() as connection:
+            return read_placed(connection, database)
+
+    def add(self, database: str, nodes_of: Mapping[int, str]) -> None:
+        """Write chunks down; those that are there stay where they are. Queries see them from here on."""
+        import sqlalchemy as sa  # a query reads chunks, too, and needs neither
+
+        from skyshard.registry.stored import generation
+
+        rows = [{"chunk": chunk, "node": node} for chunk, node in nodes_of.items()]
+        if rows:
+            into = sa.text(f"INSERT IGNORE INTO {_named(database, PLACED_CHUNKS)} VALUES (:chunk, :node)")
+            with self._writer.begin() as connection:
+                connection.execute(into, rows)
+                generation.advance(connection)

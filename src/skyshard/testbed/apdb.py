@@ -1,0 +1,47 @@
+"""What is done about mutable databases: part of the testbed."""
+
+from __future__ import annotations
+
+from skyshard.apdb.mutable.create_mutable import create_mutable
+from skyshard.apdb.mutable.months import drop_month
+from skyshard.apdb.mutable.mutable_database import MutableDatabase, open_mutable
+from skyshard.apdb.mutable.sizes import ApdbStatus, status_of
+from skyshard.catalog.layout import Layout, read_layout
+from skyshard.host.shipped_data import data_file
+from skyshard.wiring import Wiring
+
+
+class Apdb:
+    """The mutable databases of a running cluster: tables of an alert production database, which visits change."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+
+    def create(self, name: str, layout: Layout | None = None) -> MutableDatabase:
+        """Make one, or go on with making it.
+
+        Args:
+            layout: a mutable one; the one that ships (``ingest/layouts/apdb-85-12.yaml``) if None.
+
+        Raises:
+            UserError: the name is taken, the layout is no mutable one, or a node lacks the engine or the account.
+            ClusterError: a node does not answer; run it again to go on.
+        """
+        chosen = layout or read_layout(data_file("ingest", "layouts", "apdb-85-12.yaml"))
+        return create_mutable(self._wiring.cluster, self._wiring.registry, name, chosen)
+
+    def open(self, name: str) -> MutableDatabase:
+        """One by its name, for those who write to it. UserError: there is none, or it is not mutable."""
+        return open_mutable(self._wiring.cluster, name, self._wiring.registry)
+
+    def status(self, name: str) -> ApdbStatus:
+        """Rows, bytes and months of its tables on each node, and its stores. Errors as of ``open``."""
+        return status_of(self.open(name))
+
+    def drop_month(self, name: str, month: int, *, force: bool = False) -> int:
+        """Drop a month of sources and forced sources on every node; returns the rows that went.
+
+        Raises:
+            UserError: visits still read it, or it holds rows that are not published where some are.
+        """
+        return drop_month(self.open(name), month, force=force)
