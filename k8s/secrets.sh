@@ -32,7 +32,7 @@ END
 openssl x509 -req -in tls.csr -CA ca.crt -CAkey ca.key -CAcreateserial -sha256 -days "$DAYS" -extfile extensions \
     -out tls.crt 2>errors || { cat errors >&2; exit 1; }
 
-admin=$(word) loader=$(word) carrier=$(word) reader=$(word) token=$(word)
+admin=$(word) loader=$(word) carrier=$(word) reader=$(word) writer=$(word) token=$(word)
 
 cat <<END
 apiVersion: v1
@@ -45,6 +45,7 @@ stringData:
   loader: "$loader"
   carrier: "$carrier"
   reader: "$reader"
+  writer: "$writer"
 ---
 apiVersion: v1
 kind: Secret

@@ -17,7 +17,7 @@ OVERLAYS = sorted(path.parent for path in (K8S / "overlays").glob("*/kustomizati
 KUSTOMIZATIONS = sorted(K8S.rglob("kustomization.yaml"))
 Object = dict[str, Any]
 SECRETS = {
-    "skyshard-passwords": {"admin", "loader", "carrier", "reader"},
+    "skyshard-passwords": {"admin", "loader", "carrier", "reader", "writer"},
     "skyshard-ray": {"auth_token"},
     "skyshard-tls": {"ca.crt", "tls.crt", "tls.key"},
 }

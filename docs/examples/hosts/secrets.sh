@@ -20,7 +20,7 @@ if [ ! -e ca.key ]; then
         -addext keyUsage=critical,keyCertSign,cRLSign -out ca.crt
 fi
 once auth_token
-for account in admin loader carrier reader; do once "passwords/$account"; done
+for account in admin loader carrier reader writer; do once "passwords/$account"; done
 
 for host in "$@"; do
     mkdir -p "$host/tls"

@@ -1,6 +1,7 @@
 """Mutable tables on a node as SQL: one table a node, clustered by chunk, a partition a month. Text only, no I/O.
 
 A row has, beside the columns of ``apdb.tables``, its chunk and sub-chunk, its month, and the store that wrote it last.
+Sources are in the chunk of their own position, versions of an object in that of its first one.
 Partitions are by LIST: a month is added whichever months are there (times may come out of order), and dropped in one
 step. A month that is not there takes no row.
 """
@@ -15,11 +16,11 @@ from skyshard.apdb.tables.apdb_tables import TABLE_NAMES, apdb_table
 from skyshard.catalog.ddl import create_table
 from skyshard.catalog.engines import TableEngine
 from skyshard.catalog.layout import Layout, Role, TableLayout
-from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Table
+from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Key, Table
 from skyshard.db.connection import quote_name
 from skyshard.rowimage.sqltype import parse_type
 
-MONTH, STORE_ID = "month", "storeId"
+MONTH, STORED_BY = "month", "storedBy"
 NODE_STORES = "NodeStores"
 """On each node: which parts of stores it has, written in the transaction that writes their rows."""
 DROPPED_TABLES: tuple[TableName, ...] = ("DiaSource", "DiaForcedSource")
@@ -42,11 +43,12 @@ def node_table(name: TableName) -> Table:
     """A table as nodes have it."""
     kind = apdb_table(name)
     full = kind.table.with_chunk_columns()
-    more: tuple[Column, ...] = (Column(STORE_ID, parse_type("bigint(20)"), is_nullable=False),)
+    more: tuple[Column, ...] = (Column(STORED_BY, parse_type("bigint(20)"), is_nullable=False),)
     places: tuple[str, ...] = (CHUNK_COLUMN, SUB_CHUNK_COLUMN)
     if kind.is_monthly:
         more, places = (Column(MONTH, parse_type("int(11)"), is_nullable=False), *more), (*places, MONTH)
-    return replace(full, columns=full.columns + more, primary_key=(*places, *kind.key))
+    keys = full.keys if kind.is_monthly else (*full.keys, Key("by_object", kind.key, is_unique=True))
+    return replace(full, columns=full.columns + more, primary_key=(*places, *kind.key), keys=keys)
 
 
 def node_statements(layout: Layout) -> list[str]:
@@ -54,7 +56,7 @@ def node_statements(layout: Layout) -> list[str]:
     made = [_create(node_table(name), layout.table_engine, apdb_table(name).is_monthly) for name in TABLE_NAMES]
     stores = (
         f"CREATE TABLE IF NOT EXISTS {quote_name(NODE_STORES)} (visit BIGINT NOT NULL, detector INT NOT NULL, "
-        f"{STORE_ID} BIGINT NOT NULL, PRIMARY KEY (visit, detector)) ENGINE=InnoDB DEFAULT CHARSET=latin1"
+        f"{STORED_BY} BIGINT NOT NULL, PRIMARY KEY (visit, detector)) ENGINE=InnoDB DEFAULT CHARSET=latin1"
     )
     return [*made, stores]
 
