@@ -1,0 +1,31 @@
+"""Opens a backend by the name that commands give it: ``sqlite:PATH``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from skyshard.apdb.model import VisitStore
+from skyshard.apdb.stores.store_settings import StoreSettings
+from skyshard.basics.errors import UserError
+from skyshard.basics.near_names import did_you_mean, near_names
+
+KINDS = ("sqlite",)
+
+
+def open_store(target: str, settings: StoreSettings | None = None) -> VisitStore:
+    """The store that a target names, made where there is none; the caller closes it.
+
+    Raises:
+        UserError: no such kind of target, a target without what it needs, or a store made with other settings.
+        ClusterError: its server does not start, or fails.
+    """
+    kind, _, rest = target.partition(":")
+    chosen = settings or StoreSettings()
+    if kind == "sqlite":
+        from skyshard.apdb.stores.sqlite_store import SqliteStore
+
+        if not rest:
+            raise UserError(f"store '{target}' names no file", remedy="write sqlite:PATH")
+        return SqliteStore(Path(rest), chosen)
+    remedy = did_you_mean(near_names(kind, KINDS), f"known are {', '.join(KINDS)}")
+    raise UserError(f"no store of the kind '{kind}'", remedy=remedy)

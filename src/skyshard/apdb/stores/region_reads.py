@@ -1,0 +1,108 @@
+"""Reads of a region from one session: statement, rows, exact cut; what each costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from skyshard.apdb.model import Reading, TableName
+from skyshard.apdb.stores.sky_cells import CellRange, SkyCells, open_cells, widened
+from skyshard.apdb.stores.sql_dialect import Dialect, select_rows, within_time
+from skyshard.apdb.stores.sql_server import SqlServer
+from skyshard.apdb.stores.store_settings import StoreSettings, Upsert
+from skyshard.apdb.stores.stored_tables import StoredTable, stored_tables
+from skyshard.apdb.tables.apdb_tables import MONTH_DAYS
+from skyshard.basics.errors import UserError
+from skyshard.chunking.sphere import Polygon
+
+
+@dataclass(frozen=True, slots=True)
+class StoreShape:
+    """What all sessions of a store share."""
+
+    settings: StoreSettings
+    cells: SkyCells
+    tables: dict[TableName, StoredTable]
+    upsert: Upsert
+
+    @classmethod
+    def of(cls, settings: StoreSettings, dialect: Dialect, *, has_writer: bool) -> StoreShape:
+        """
+        Raises:
+            UserError: the engine cannot replace rows in the way that was asked for.
+        """
+        upsert = settings.upsert or dialect.upserts[0]
+        if upsert not in dialect.upserts:
+            known = ", ".join(dialect.upserts)
+            raise UserError(f"{dialect.name} has no upsert '{upsert}'", remedy=f"choose {known}")
+        return cls(settings, open_cells(settings), stored_tables(has_writer), upsert)
+
+    @property
+    def drift_deg(self) -> float:
+        return self.settings.drift_arcsec / 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One read: which rows of which table, and which of their columns are answered."""
+
+    table: StoredTable
+    region: Polygon
+    cells: Sequence[CellRange]
+    conditions: Sequence[str]
+    answered: pa.Schema
+
+    @property
+    def fetched(self) -> pa.Schema:
+        """The answered columns and the positions, by which rows are cut."""
+        missing = [name for name in ("ra", "dec") if name not in self.answered.names]
+        return pa.schema([*self.answered, *(self.table.kind.schema.field(name) for name in missing)])
+
+    def cut(self, rows: pa.Table) -> pa.Table:
+        """The rows inside of the region, with the answered columns."""
+        is_inside = self.region.contains(rows["ra"].to_numpy(), rows["dec"].to_numpy())
+        inside = rows if is_inside.all() else rows.filter(pa.array(is_inside))
+        return inside.select(self.answered.names)
+
+
+def wanted_objects(shape: StoreShape, region: Polygon) -> Wanted:
+    """The newest versions of the objects in a region."""
+    table = shape.tables["DiaObjectLast"]
+    cells = shape.cells.ranges(widened(region, shape.drift_deg))
+    return Wanted(table, region, cells, (), table.kind.schema)
+
+
+def wanted_history(
+    shape: StoreShape, dialect: Dialect, name: TableName, region: Polygon, since: float, until: float,
+    columns: Sequence[str] | None,
+) -> Wanted:  # fmt: skip
+    """Rows of DiaSource or DiaForcedSource in a region with ``since <= time < until``.
+
+    Raises:
+        UserError: a column that there is not, or a time that is no number.
+    """
+    table = shape.tables[name]
+    unknown = sorted(set(columns or ()) - set(table.kind.schema.names))
+    if unknown:
+        raise UserError(f"table '{name}' has no column '{unknown[0]}'", remedy="correct its name")
+    if not (abs(since) < 1e9 and abs(until) < 1e9):
+        raise UserError(f"times {since} and {until} are not MJD in days", remedy="give finite times")
+    months = int(since // MONTH_DAYS), int(until // MONTH_DAYS)
+    conditions = within_time(dialect, table, since, until, months)
+    answered = table.kind.chosen(None if columns is None else tuple(columns))
+    return Wanted(table, region, shape.cells.ranges(region), conditions, answered)
+
+
+def read_wanted(server: SqlServer, wanted: Wanted, begun: float) -> Reading:
+    """Rows of one server; ``begun`` is when the read began, by ``time.perf_counter``."""
+    fetched = wanted.fetched
+    sql = select_rows(server.dialect, wanted.table, fetched.names, wanted.cells, wanted.conditions)
+    made = time.perf_counter() - begun
+    rows, spent = server.fetch(sql, fetched)
+    cut_from = time.perf_counter()
+    inside = wanted.cut(rows)
+    more = made + time.perf_counter() - cut_from
+    return Reading(inside, (spent.operation(wanted.table.name, "select", more),))

@@ -1,0 +1,112 @@
+"""Sessions of a store on one server with transactions: a tile is one transaction, which writes its row of the ledger.
+
+So readers see a tile whole or not at all, and a tile whose row is there is not written again.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from skyshard.apdb.model import Operation, Reading, Receipt, TableName, TileRows, VisitId
+from skyshard.apdb.stores.place_rows import TileContent, checked
+from skyshard.apdb.stores.region_reads import StoreShape, Wanted, read_wanted, wanted_history, wanted_objects
+from skyshard.apdb.stores.sql_dialect import LEDGER_COLUMNS, Dialect, double
+from skyshard.apdb.stores.sql_server import Deadlock, Spent, SqlServer
+from skyshard.apdb.stores.stored_tables import LEDGER
+from skyshard.apdb.stores.tile_writes import write_tile
+from skyshard.chunking.sphere import Polygon
+
+_TRIES = 20
+_PAUSE_S = 0.02
+
+
+class SingleSession:
+    """A session of one client (:class:`~skyshard.apdb.model.StoreSession`)."""
+
+    def __init__(self, server: SqlServer, shape: StoreShape) -> None:
+        self._server = server
+        self._shape = shape
+
+    def holds(self, tile: VisitId) -> bool:
+        return holds(self._server, tile)
+
+    def read_objects(self, region: Polygon) -> Reading:
+        begun = time.perf_counter()
+        return self._read(wanted_objects(self._shape, region), begun)
+
+    def read_sources(self, region: Polygon, since: float, until: float, columns: Sequence[str] | None) -> Reading:
+        return self._history("DiaSource", region, since, until, columns)
+
+    def read_forced(self, region: Polygon, since: float, until: float, columns: Sequence[str] | None) -> Reading:
+        return self._history("DiaForcedSource", region, since, until, columns)
+
+    def store(self, rows: TileRows) -> Receipt:
+        """Write a tile in one transaction; one that waits for another's in a circle is begun anew."""
+        begun = time.perf_counter()
+        content = checked(rows)
+        made = Operation("", "commit", 0, 0, 0.0, time.perf_counter() - begun)
+        for left in reversed(range(_TRIES)):
+            try:
+                return self._try(rows, content, made)
+            except Deadlock:
+                if not left:
+                    raise
+                time.sleep(_PAUSE_S * random.random())
+        raise AssertionError
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _history(
+        self, name: TableName, region: Polygon, since: float, until: float, columns: Sequence[str] | None
+    ) -> Reading:
+        begun = time.perf_counter()
+        wanted = wanted_history(self._shape, self._server.dialect, name, region, since, until, columns)
+        return self._read(wanted, begun)
+
+    def _read(self, wanted: Wanted, begun: float) -> Reading:
+        return read_wanted(self._server, wanted, begun)
+
+    def _try(self, rows: TileRows, content: TileContent, made: Operation) -> Receipt:
+        server = self._server
+        server.begin()
+        try:
+            entered = server.run(enter_ledger(server.dialect, rows))
+            if not entered.rows:
+                server.rollback()
+                return Receipt(True, (timed_commit(entered, made),))
+            operations = write_tile(server, self._shape, content)
+            sent = time.perf_counter()
+            server.commit()
+            committed = Spent(0, 0, entered.server_s + time.perf_counter() - sent, entered.client_s)
+        except BaseException:
+            server.rollback()
+            raise
+        return Receipt(False, (*operations, timed_commit(committed, made)))
+
+
+def holds(server: SqlServer, tile: VisitId) -> bool:
+    """Whether the ledger has a tile."""
+    named = server.dialect.named
+    where = f"{named('visit')} = {tile.visit} AND {named('detector')} = {tile.detector}"
+    found, _ = server.fetch(f"SELECT COUNT(*) AS n FROM {named(LEDGER)} WHERE {where}", pa.schema([("n", pa.int64())]))
+    return bool(found["n"][0].as_py())
+
+
+def enter_ledger(dialect: Dialect, rows: TileRows) -> str:
+    """Enters a tile, unless it is there: then no row is changed."""
+    tile = rows.tile
+    columns = dialect.listed([*LEDGER_COLUMNS[:2], "time", *LEDGER_COLUMNS[2:]])
+    counts = f"{rows.objects.num_rows}, {rows.sources.num_rows}, {rows.forced.num_rows}"
+    values = f"{tile.id.visit}, {tile.id.detector}, {double(tile.time)}, {counts}"
+    table = dialect.named(LEDGER)
+    return f"{dialect.insert_once} {table} ({columns}) VALUES ({values}) {dialect.once_tail}"
+
+
+def timed_commit(spent: Spent, made: Operation) -> Operation:
+    """The commit, with what the ledger and the preparation of rows took."""
+    return Operation("", "commit", 0, 0, spent.server_s, spent.client_s + made.client_s)

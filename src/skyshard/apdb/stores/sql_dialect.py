@@ -1,0 +1,123 @@
+"""SQL text of the tables and statements of a store, in the dialect of each engine. No I/O.
+
+Values in texts are numbers only, written so that they are read back as they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import pyarrow as pa
+
+from skyshard.apdb.stores.sky_cells import CellRange
+from skyshard.apdb.stores.store_settings import Upsert
+from skyshard.apdb.stores.stored_tables import CHUNK, LEDGER, MONTH, SUB_CHUNK, StoredTable
+
+INSERT, REPLACE = "INSERT INTO", "REPLACE INTO"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How an engine spells what differs."""
+
+    name: str
+    quote: str
+    types: dict[pa.DataType, str]
+    table_options: str = ""
+    """Behind the columns of a CREATE TABLE."""
+    lock: str = ""
+    """Behind a SELECT whose rows are to stay as they are until the transaction ends."""
+    insert_once: str = "INSERT OR IGNORE INTO"
+    """Before the name of a table: leaves out a row whose key is there."""
+    once_tail: str = ""
+    """Behind such a statement."""
+    upserts: tuple[Upsert, ...] = tuple(Upsert)
+    """Ways to replace a row; the first is the default."""
+
+    def named(self, name: str) -> str:
+        return f"{self.quote}{name}{self.quote}"
+
+    def listed(self, names: Iterable[str]) -> str:
+        return ", ".join(map(self.named, names))
+
+    def columns(self, schema: pa.Schema) -> str:
+        """Columns of a CREATE TABLE."""
+        return ", ".join(
+            f"{self.named(field.name)} {self.types[field.type]}{'' if field.nullable else ' NOT NULL'}"
+            for field in schema
+        )
+
+    def update_all(self, table: StoredTable) -> str:
+        """Behind an INSERT: a row that is there takes the values of the new one."""
+        mine = [field.name for field in table.schema]
+        if self.name == "MariaDB":
+            return "ON DUPLICATE KEY UPDATE " + ", ".join(f"{self.named(n)}=VALUES({self.named(n)})" for n in mine)
+        taken = ", ".join(f"{self.named(name)}=excluded.{self.named(name)}" for name in mine)
+        return f"ON CONFLICT ({self.listed(table.unique)}) DO UPDATE SET {taken}"
+
+
+def create_ledger(dialect: Dialect) -> str:
+    """Which tiles have been stored; one that is begun and not whole has ``isWhole`` 0."""
+    integer, double = dialect.types[pa.int64()], dialect.types[pa.float64()]
+    columns = [f"{dialect.named(name)} {integer} NOT NULL" for name in LEDGER_COLUMNS]
+    columns.insert(2, f"{dialect.named('time')} {double} NOT NULL")
+    key = f"PRIMARY KEY ({dialect.listed(LEDGER_COLUMNS[:2])})"
+    return f"CREATE TABLE IF NOT EXISTS {dialect.named(LEDGER)} ({', '.join(columns)}, {key})"
+
+
+LEDGER_COLUMNS = ("visit", "detector", "objects", "sources", "forced")
+
+
+def select_rows(
+    dialect: Dialect, table: StoredTable, columns: Sequence[str], cells: Sequence[CellRange], more: Sequence[str] = ()
+) -> str:
+    """Rows of some cells for which further conditions hold."""
+    conditions = [f"({any_cell(dialect, cells)})", *more]
+    listed = dialect.listed(columns)
+    return f"SELECT {listed} FROM {dialect.named(table.name)} WHERE {' AND '.join(conditions)}"
+
+
+def any_cell(dialect: Dialect, cells: Sequence[CellRange]) -> str:
+    """True of rows in one of the cells.
+
+    >>> from skyshard.apdb.stores.sqlite_server import SQLITE
+    >>> any_cell(SQLITE, [CellRange(5, 0, 2), CellRange(5, 7, 7)])
+    '("chunkId" = 5 AND ("subChunkId" BETWEEN 0 AND 2 OR "subChunkId" = 7))'
+    """
+    chunk, sub_chunk = dialect.named(CHUNK), dialect.named(SUB_CHUNK)
+    parts = []
+    for chunk_id, ranges in groupby(cells, key=lambda one: one.chunk_id):
+        ways = [
+            f"{sub_chunk} = {one.low}" if one.low == one.high else f"{sub_chunk} BETWEEN {one.low} AND {one.high}"
+            for one in ranges
+        ]
+        any_way = ways[0] if len(ways) == 1 else f"({' OR '.join(ways)})"
+        parts.append(f"({chunk} = {chunk_id} AND {any_way})")
+    return " OR ".join(parts) or "1 = 0"
+
+
+def within_time(dialect: Dialect, table: StoredTable, since: float, until: float, months: tuple[int, int]) -> list[str]:
+    """Conditions: ``since <= time < until``, and the months that such rows are in, both included."""
+    time = dialect.named(table.kind.time)
+    return [
+        f"{dialect.named(MONTH)} BETWEEN {months[0]} AND {months[1]}",
+        f"{time} >= {double(since)}",
+        f"{time} < {double(until)}",
+    ]
+
+
+def among(dialect: Dialect, column: str, ids: Iterable[int]) -> str:
+    """True of rows with one of these numbers; there is at least one."""
+    return f"{dialect.named(column)} IN ({','.join(map(str, ids))})"
+
+
+def double(value: float) -> str:
+    """A finite number as a literal of double precision.
+
+    >>> double(60000.5), double(1e99)
+    ('60000.5e0', '1e+99')
+    """
+    text = repr(float(value))
+    return text if "e" in text else f"{text}e0"

@@ -1,0 +1,68 @@
+"""What a store asks of one session on one server, whichever engine it is; the times that it is given back.
+
+``server_s`` is what passes from sending a statement to its first byte, ``client_s`` the rest: making statements,
+receiving and decoding rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+
+from skyshard.apdb.model import Operation, OperationKind, TableName
+from skyshard.apdb.stores.sql_dialect import Dialect
+from skyshard.apdb.stores.stored_tables import StoredTable
+from skyshard.basics.errors import ClusterError
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Bytes and seconds of one statement."""
+
+    rows: int
+    bytes: int
+    server_s: float
+    client_s: float
+
+    def operation(self, table: TableName | str, kind: OperationKind, more_client_s: float = 0.0) -> Operation:
+        return Operation(
+            table, kind, self.rows, self.bytes, self.server_s, self.client_s + more_client_s  # type: ignore[arg-type]
+        )
+
+
+class SqlServer(Protocol):
+    """One session; used by one thread at a time. All methods raise ``ClusterError`` when the server fails."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    def begin(self) -> None:
+        """Begin a transaction that writes."""
+        ...
+
+    def commit(self) -> None: ...
+
+    def rollback(self) -> None:
+        """End the transaction; nothing is raised when the server is gone."""
+        ...
+
+    def run(self, sql: str) -> Spent:
+        """A statement without a result; ``rows`` are those that it changed."""
+        ...
+
+    def fetch(self, sql: str, schema: pa.Schema) -> tuple[pa.Table, Spent]:
+        """A result whose columns are those of the schema, in its order."""
+        ...
+
+    def insert(self, table: StoredTable, rows: pa.Table, verb: str, tail: str = "") -> Spent:
+        """Write rows, whose columns are the table's, in its order. ``verb`` begins, ``tail`` ends the statement."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Deadlock(ClusterError):
+    """Two transactions waited for each other, and this one was ended; the same one may succeed when begun anew."""

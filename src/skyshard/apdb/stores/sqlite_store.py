@@ -1,0 +1,146 @@
+"""A store in one SQLite file: the floor, without a server and with one writer at a time."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+from pydantic import ValidationError
+
+from skyshard.apdb.model import Operation, TableName, TableSize
+from skyshard.apdb.stores.region_reads import StoreShape
+from skyshard.apdb.stores.single_session import SingleSession
+from skyshard.apdb.stores.sql_dialect import Dialect, create_ledger
+from skyshard.apdb.stores.sqlite_server import SQLITE, SqliteServer
+from skyshard.apdb.stores.store_settings import STORE_VERSION, KeptSettings, StoreSettings
+from skyshard.apdb.stores.stored_tables import MONTH, StoredTable
+from skyshard.apdb.tables.apdb_tables import month_of
+from skyshard.basics.errors import UserError
+from skyshard.host.file_versions import refuse_newer
+
+DROPPED: tuple[TableName, ...] = ("DiaSource", "DiaForcedSource")
+"""Tables whose old months are dropped."""
+
+
+class SqliteStore:
+    """A backend (:class:`~skyshard.apdb.model.VisitStore`); makes the file where there is none.
+
+    Raises:
+        UserError: a file of something else, or one that was made with other settings.
+    """
+
+    def __init__(self, path: Path, settings: StoreSettings) -> None:
+        if not path.parent.is_dir():
+            raise UserError(f"there is no folder '{path.parent}'", remedy="make it, or name another file")
+        self._path = path
+        self._shape = StoreShape.of(settings, SQLITE, has_writer=False)
+        self._server = SqliteServer(path)
+        try:
+            self._prepare()
+        except BaseException:
+            self._server.close()
+            raise
+
+    @property
+    def name(self) -> str:
+        return "SQLite"
+
+    def open_session(self) -> SingleSession:
+        return SingleSession(SqliteServer(self._path), self._shape)
+
+    def describe(self) -> Mapping[str, object]:
+        facts = {"backend": "sqlite", "version": sqlite3.sqlite_version, "engine": "SQLite", "nodes": 1}
+        chosen = {"upsert": str(self._shape.upsert), "pixels": str(self._shape.settings.pixels), "partition": "month"}
+        return {**facts, **chosen}
+
+    def drop_before(self, time: float) -> Sequence[Operation]:
+        """SQLite has no partitions: the rows are deleted, in one transaction."""
+        operations = []
+        self._server.begin()
+        try:
+            for name in DROPPED:
+                spent = self._server.run(f'DELETE FROM "{name}" WHERE "{MONTH}" < {month_of(time)}')
+                operations.append(spent.operation(name, "drop"))
+            self._server.commit()
+        except BaseException:
+            self._server.rollback()
+            raise
+        return operations
+
+    def sizes(self) -> Mapping[TableName, TableSize]:
+        return {name: self._size(table) for name, table in self._shape.tables.items()}
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _size(self, table: StoredTable) -> TableSize:
+        bytes_sql = f"SELECT COALESCE(SUM(pgsize), 0) AS n FROM dbstat WHERE name = '{table.name}'"
+        return TableSize(self._number(f'SELECT COUNT(*) AS n FROM "{table.name}"'), self._number(bytes_sql))
+
+    def _number(self, sql: str) -> int:
+        found, _ = self._server.fetch(sql, pa.schema([("n", pa.int64())]))
+        return int(found["n"][0].as_py())
+
+    def _prepare(self) -> None:
+        """Make the tables, in one transaction, or see that they are those that are asked for."""
+        self._server.begin()
+        try:
+            known = self._number("SELECT COUNT(*) AS n FROM sqlite_master")
+            if known:
+                self._check_kept()
+            else:
+                for statement in create_statements(SQLITE, self._shape):
+                    self._server.run(statement)
+            self._server.commit()
+        except BaseException:
+            self._server.rollback()
+            raise
+
+    def _check_kept(self) -> None:
+        if not self._number("SELECT COUNT(*) AS n FROM sqlite_master WHERE name = 'StoreFacts'"):
+            raise UserError(f"'{self._path}' holds other tables", remedy="name a new file, or one that a store made")
+        found, _ = self._server.fetch('SELECT "kept" FROM "StoreFacts"', pa.schema([("kept", pa.string())]))
+        check_kept(found["kept"][0].as_py(), self._shape.settings, f"'{self._path}'")
+
+
+def create_statements(dialect: Dialect, shape: StoreShape) -> list[str]:
+    """CREATE TABLE texts of a new store without partitions, and what it keeps of itself."""
+    kept = KeptSettings(settings=shape.settings).model_dump_json()
+    made = [create_table(dialect, table) for table in shape.tables.values()]
+    indexes = [
+        f"CREATE UNIQUE INDEX {dialect.named(f'{table.name}_id')} ON {dialect.named(table.name)}"
+        f" ({dialect.listed(table.unique)})"
+        for table in shape.tables.values()
+        if table.unique
+    ]
+    facts = [f"CREATE TABLE {dialect.named('StoreFacts')} ({dialect.named('kept')} TEXT NOT NULL)"]
+    return [
+        *made, *indexes, create_ledger(dialect), *facts, f"INSERT INTO {dialect.named('StoreFacts')} VALUES ('{kept}')",
+    ]  # fmt: skip
+
+
+def create_table(dialect: Dialect, table: StoredTable) -> str:
+    """CREATE TABLE text of one table."""
+    columns, key = dialect.columns(table.schema), dialect.listed(table.key)
+    return f"CREATE TABLE {dialect.named(table.name)} ({columns}, PRIMARY KEY ({key})) {dialect.table_options}"
+
+
+def check_kept(text: str, settings: StoreSettings, where: str) -> None:
+    """See that a store was made by this release, and with these settings.
+
+    Raises:
+        UserError: it was not.
+    """
+    content = json.loads(text)
+    refuse_newer(content, (STORE_VERSION,), where)
+    try:
+        kept = KeptSettings.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"{where}: {error.errors()[0]['msg']}", remedy="it was made by another release") from None
+    for name in StoreSettings.model_fields:
+        there, here = getattr(kept.settings, name), getattr(settings, name)
+        if there != here:
+            raise UserError(f"{where} was made with {name} {there}, not {here}", remedy="open it as it was made")

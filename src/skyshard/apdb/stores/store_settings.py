@@ -1,0 +1,52 @@
+"""How a store keeps its tables: what a user chooses, kept in the store itself so that it is opened as it was made."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from skyshard.catalog.strict_files import Strict
+
+STORE_VERSION = 1
+"""Of the tables and of :class:`KeptSettings`."""
+
+
+class Upsert(StrEnum):
+    """How a newer version of an object takes the place of an older one in DiaObjectLast."""
+
+    REPLACE = "replace"
+    DELETE_INSERT = "delete-insert"
+    ON_DUPLICATE = "on-duplicate"
+
+
+class Pixels(StrEnum):
+    """By which pieces of the sky rows are clustered."""
+
+    CHUNKS = "chunks"
+    """(chunk, sub-chunk) of the striping, as in every other database."""
+    MQ3C_10 = "mq3c-10"
+    MQ3C_11 = "mq3c-11"
+    HTM_20 = "htm-20"
+
+
+class StoreSettings(Strict):
+    """Choices for a new store; one that is opened again must have been made with the same."""
+
+    engine: Literal["InnoDB", "MyRocks", "Aria", "MyISAM"] = "InnoDB"
+    """Storage engine; MariaDB only."""
+    upsert: Upsert | None = None
+    """None: ``replace``, or ``on-duplicate`` for PostgreSQL, which has no REPLACE."""
+    pixels: Pixels = Pixels.CHUNKS
+    stripes: int = Field(default=340, ge=1)
+    substripes: int = Field(default=3, ge=1)
+    drift_arcsec: float = Field(default=5.0, ge=0.0, le=60.0)
+    """An object stays in the piece of the sky of its first position. Later positions may be so far outside of it."""
+
+
+class KeptSettings(Strict):
+    """What a store says of itself."""
+
+    version: Literal[1] = STORE_VERSION
+    settings: StoreSettings

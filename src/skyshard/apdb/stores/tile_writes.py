@@ -1,0 +1,73 @@
+"""Writes of a tile in one session, inside a transaction that the caller has begun."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from skyshard.apdb.model import Operation
+from skyshard.apdb.stores.object_homes import HOME_SCHEMA, Homes, find_homes
+from skyshard.apdb.stores.place_rows import TileContent, in_cells, placed
+from skyshard.apdb.stores.region_reads import StoreShape
+from skyshard.apdb.stores.sql_dialect import INSERT, REPLACE, among
+from skyshard.apdb.stores.sql_server import SqlServer
+from skyshard.apdb.stores.store_settings import Upsert
+
+
+def write_tile(server: SqlServer, shape: StoreShape, content: TileContent) -> list[Operation]:
+    """Write all rows of a tile.
+
+    Raises:
+        UserError: a row whose key is there already, or an object that left its home.
+    """
+    operations: list[Operation] = []
+    if content.objects.num_rows:
+        known = look_up(server, shape, content.objects, operations)
+        homes = find_homes(content.objects, known, shape.cells, shape.drift_deg)
+        operations += write_objects(server, shape, content.objects, homes)
+    for name, rows in (("DiaSource", content.sources), ("DiaForcedSource", content.forced)):
+        table = shape.tables[name]  # type: ignore[index]
+        if rows.num_rows:
+            spent = server.insert(table, placed(table, rows, shape.cells), INSERT)
+            operations.append(spent.operation(name, "insert"))
+    return operations
+
+
+def look_up(server: SqlServer, shape: StoreShape, objects: pa.Table, operations: list[Operation]) -> pa.Table:
+    """Homes and times of the objects that have a row in DiaObjectLast; none of them changes until the commit."""
+    dialect, table = server.dialect, shape.tables["DiaObjectLast"]
+    ids = among(dialect, "diaObjectId", objects["diaObjectId"].to_pylist())
+    listed = dialect.listed(HOME_SCHEMA.names)
+    sql = f"SELECT {listed} FROM {dialect.named(table.name)} WHERE {ids} {dialect.lock}"
+    known, spent = server.fetch(sql, HOME_SCHEMA)
+    operations.append(spent.operation(table.name, "select"))
+    return known
+
+
+def write_objects(
+    server: SqlServer, shape: StoreShape, objects: pa.Table, homes: Homes, stored_by: int = 0
+) -> list[Operation]:
+    """New versions to DiaObject, and those that are the newest of their object to DiaObjectLast."""
+    history, last = shape.tables["DiaObject"], shape.tables["DiaObjectLast"]
+    versions = in_cells(history, objects, homes.chunk_ids, homes.sub_chunk_ids, stored_by)
+    operations = [server.insert(history, versions, INSERT).operation(history.name, "insert")]
+    newest = in_cells(last, objects, homes.chunk_ids, homes.sub_chunk_ids, stored_by).filter(pa.array(homes.is_newest))
+    if newest.num_rows:
+        is_replaced = bool((homes.is_known & homes.is_newest).any())
+        operations += upsert(server, shape, newest, is_replaced=is_replaced)
+    return operations
+
+
+def upsert(server: SqlServer, shape: StoreShape, newest: pa.Table, *, is_replaced: bool) -> list[Operation]:
+    """Rows of DiaObjectLast, in place of those that are there."""
+    last, dialect, operations = shape.tables["DiaObjectLast"], server.dialect, []
+    if shape.upsert is Upsert.REPLACE:
+        return [server.insert(last, newest, REPLACE).operation(last.name, "upsert")]
+    if shape.upsert is Upsert.ON_DUPLICATE:
+        spent = server.insert(last, newest, INSERT, dialect.update_all(last))
+        return [spent.operation(last.name, "upsert")]
+    if is_replaced:
+        ids = among(dialect, "diaObjectId", newest["diaObjectId"].to_pylist())
+        spent = server.run(f"DELETE FROM {dialect.named(last.name)} WHERE {ids}")
+        operations.append(spent.operation(last.name, "delete"))
+    operations.append(server.insert(last, newest, INSERT).operation(last.name, "insert"))
+    return operations

@@ -1,0 +1,133 @@
+"""A store in a SQLite file: what it answers is what was stored, once, whatever the order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.drawn_tiles import FIELDS, drawn_tile, expected_history, expected_objects, region_of, sorted_rows
+
+from skyshard.apdb.model import TileRows, VisitId, VisitStore
+from skyshard.apdb.stores.open_store import open_store
+from skyshard.apdb.stores.store_settings import Pixels, StoreSettings, Upsert
+from skyshard.basics.errors import UserError
+
+START = 60_000.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[VisitStore]:
+    made = open_store(f"sqlite:{tmp_path / 'a.db'}")
+    yield made
+    made.close()
+
+
+def drawn_tiles(count: int = 10) -> list[TileRows]:
+    return [drawn_tile(3, visit, FIELDS[visit % len(FIELDS)], START + 17.0 * visit) for visit in range(count)]
+
+
+@pytest.mark.parametrize("upsert", list(Upsert))
+@pytest.mark.parametrize("pixels", [Pixels.CHUNKS, Pixels.MQ3C_10, Pixels.HTM_20])
+def test_a_region_is_answered_by_the_rows_that_were_stored(tmp_path: Path, upsert: Upsert, pixels: Pixels) -> None:
+    """Over longitude 0 and the poles, by each way of clustering and of replacing."""
+    store = open_store(f"sqlite:{tmp_path / 'a.db'}", StoreSettings(upsert=upsert, pixels=pixels))
+    tiles, session = drawn_tiles(), store.open_session()
+    for tile in tiles:
+        assert not session.store(tile).was_there
+    for field in FIELDS:
+        region = region_of((field[0] + 0.05, field[1]))
+        objects = session.read_objects(region).rows
+        assert sorted_rows(objects, "DiaObjectLast") == sorted_rows(expected_objects(tiles, region), "DiaObjectLast")
+        since, until = START + 20.0, START + 150.0
+        found = session.read_sources(region, since, until, None).rows
+        wanted = expected_history(tiles, "DiaSource", region, since, until)
+        assert sorted_rows(found, "DiaSource") == sorted_rows(wanted, "DiaSource")
+        forced = session.read_forced(region, since, until, ["psfFlux", "visit"]).rows
+        assert forced.column_names == ["visit", "psfFlux"]
+    session.close()
+    store.close()
+
+
+def test_the_newest_version_is_answered_whatever_the_order_of_arrival(store: VisitStore) -> None:
+    """Tiles that come backwards leave the same DiaObjectLast."""
+    tiles, session = drawn_tiles(), store.open_session()
+    for tile in reversed(tiles):
+        session.store(tile)
+    for field in FIELDS:
+        region = region_of(field)
+        found = sorted_rows(session.read_objects(region).rows, "DiaObjectLast")
+        assert found == sorted_rows(expected_objects(tiles, region), "DiaObjectLast")
+
+
+def test_a_tile_that_is_stored_again_changes_nothing(store: VisitStore) -> None:
+    """The second receipt says that it was there."""
+    (tile,), session = drawn_tiles(1), store.open_session()
+    assert not session.holds(tile.tile.id)
+    session.store(tile)
+    sizes = store.sizes()
+    assert session.store(tile).was_there
+    assert session.holds(tile.tile.id)
+    assert not session.holds(VisitId(tile.tile.id.visit, 99))
+    assert store.sizes() == sizes
+
+
+def test_months_that_ended_are_dropped_and_no_others(store: VisitStore) -> None:
+    """Sources and forced sources only."""
+    tiles, session = drawn_tiles(), store.open_session()
+    for tile in tiles:
+        session.store(tile)
+    before = store.sizes()["DiaObject"].rows
+    store.drop_before(START + 60.0)
+    assert store.sizes()["DiaObject"].rows == before
+    for field in FIELDS:
+        found = session.read_sources(region_of(field), 0.0, START + 60.0, None).rows
+        assert found.num_rows == 0
+        kept = session.read_sources(region_of(field), START + 60.0, START + 900.0, None).rows
+        assert kept.num_rows == expected_history(tiles, "DiaSource", region_of(field), START + 60, START + 900).num_rows
+
+
+def test_a_refused_tile_leaves_nothing(store: VisitStore) -> None:
+    """A source whose key is there already: the objects before it are gone, too, and the tile is not held."""
+    first, session = drawn_tile(3, 1, FIELDS[0], START), store.open_session()
+    session.store(first)
+    other = drawn_tile(3, 2, FIELDS[0], START + 1)
+    doubled = first.sources.set_column(
+        first.sources.schema.get_field_index("visit"), "visit", [[2] * first.sources.num_rows]
+    ).cast(first.sources.schema)
+    before = store.sizes()
+    with pytest.raises(UserError, match="stored already"):
+        session.store(TileRows(other.tile, other.objects, doubled, other.forced))
+    assert not session.holds(other.tile.id)
+    assert {name: size.rows for name, size in store.sizes().items()} == {n: s.rows for n, s in before.items()}
+    session.store(other)
+
+
+def test_an_object_that_leaves_its_home_is_refused(store: VisitStore) -> None:
+    """It would have two rows."""
+    first, session = drawn_tile(3, 1, FIELDS[0], START), store.open_session()
+    session.store(first)
+    moved = drawn_tile(3, 2, FIELDS[0], START + 1)
+    away = moved.objects.set_column(
+        moved.objects.schema.get_field_index("dec"), "dec", [[-33.0] * moved.objects.num_rows]
+    )
+    known = set(first.objects["diaObjectId"].to_pylist()) & set(away["diaObjectId"].to_pylist())
+    assert known
+    with pytest.raises(UserError, match="more than 5 arcsec away"):
+        session.store(TileRows(moved.tile, away.cast(moved.objects.schema), moved.sources, moved.forced))
+
+
+def test_a_store_is_opened_as_it_was_made(tmp_path: Path) -> None:
+    """Other settings, a file of something else, a kind that there is not: one line each."""
+    target = f"sqlite:{tmp_path / 'a.db'}"
+    open_store(target).close()
+    open_store(target).close()
+    with pytest.raises(UserError, match="was made with pixels chunks, not mq3c-10"):
+        open_store(target, StoreSettings(pixels=Pixels.MQ3C_10))
+    (tmp_path / "text").write_text("no database" * 500)
+    with pytest.raises(UserError, match="no SQLite file"):
+        open_store(f"sqlite:{tmp_path / 'text'}")
+    with pytest.raises(UserError, match="did you mean 'sqlite'"):
+        open_store("sqlit:x")
+    with pytest.raises(UserError, match="no folder"):
+        open_store(f"sqlite:{tmp_path / 'none' / 'a.db'}")
