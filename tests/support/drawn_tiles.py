@@ -31,7 +31,7 @@ def region_of(field: tuple[float, float], margin_deg: float = 0.0) -> Polygon:
 
 def drawn_tile(
     seed: int, visit: int, field: tuple[float, float], time: float, *, detector: int = 0, objects: int = 12,
-    noise: int = 4,
+    noise: int = 4, padding_deg: float = 0.015,
 ) -> TileRows:  # fmt: skip
     """A tile with new versions of half of a field's objects, which drift by less than an arcsecond, and noise."""
     rng = np.random.default_rng((seed, visit, detector))
@@ -51,12 +51,13 @@ def drawn_tile(
     }  # fmt: skip
     forced = {"diaForcedSourceId": source_ids[: len(seen)] + 500, **place, **same, "midpointMjdTai": time}
     versions = {**place, "validityStartMjdTai": time, "nDiaSources": visit, "lastDiaSourceMjdTai": time}
-    tile = Tile(VisitId(visit, detector), time, region_of(field), region_of(field, 0.015))
-    made = [
-        filled(name, rng, values)
-        for name, values in (("DiaObject", versions), ("DiaSource", sources), ("DiaForcedSource", forced))
-    ]
-    return TileRows(tile, *made)
+    tile = Tile(VisitId(visit, detector), time, region_of(field), region_of(field, padding_deg))
+    return TileRows(
+        tile,
+        filled("DiaObject", rng, versions),
+        filled("DiaSource", rng, sources),
+        filled("DiaForcedSource", rng, forced),
+    )
 
 
 def _around(rng: np.random.Generator, field: tuple[float, float], count: int) -> tuple[Any, Any]:
@@ -96,8 +97,10 @@ def _odd_values(field: pa.Field, rng: np.random.Generator, count: int) -> pa.Arr
         choices += [float("nan"), float("inf"), float("-inf"), 1e-45] if field.nullable else []
     choices += [None] if field.nullable else []
     values = [choices[place] for place in rng.integers(0, len(choices), count)]
-    return pa.array(values, pa.float64()).cast(field.type) if pa.types.is_floating(field.type) else pa.array(
-        values, field.type
+    return (
+        pa.array(values, pa.float64()).cast(field.type)
+        if pa.types.is_floating(field.type)
+        else pa.array(values, field.type)
     )
 
 

@@ -41,7 +41,7 @@ def _meets_bounds(edges: Floats, region: Region) -> Flags:
     meets_dec = (south <= bounds.dec_max + _ROUNDING_DEG) & (north >= bounds.dec_min - _ROUNDING_DEG)
     is_right, is_left = east >= lo - _ROUNDING_DEG, west <= hi + _ROUNDING_DEG
     touches_zero = (lo < _ROUNDING_DEG) & (east >= 360.0 - _ROUNDING_DEG)
-    return meets_dec & ((is_right & is_left if lo <= hi else is_right | is_left) | touches_zero)
+    return np.asarray(meets_dec & ((is_right & is_left if lo <= hi else is_right | is_left) | touches_zero))
 
 
 def _meets_half_spaces(edges: Floats, region: Region) -> Flags:

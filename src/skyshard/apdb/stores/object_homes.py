@@ -69,10 +69,9 @@ def _check_drift(
     for row in rows:
         near = cells.ranges(square_around(float(ra[row]), float(dec[row]), drift_deg))
         if not is_in_cells(near, int(chunk_ids[row]), int(sub_chunk_ids[row])):
-            what = f"object {ids[row]} at ({ra[row]}, {dec[row]}) is more than {drift_deg * 3600:g} arcsec away from its"
-            raise UserError(
-                f"{what} home (chunk {chunk_ids[row]}, cell {sub_chunk_ids[row]})", remedy="store it as another object"
-            )
+            where = f"at ({ra[row]}, {dec[row]}) is more than {drift_deg * 3600:g} arcsec away"
+            what = f"object {ids[row]} {where} from its home (chunk {chunk_ids[row]}, cell {sub_chunk_ids[row]})"
+            raise UserError(what, remedy="store it as another object")
 
 
 def is_in_cells(cells: Iterable[CellRange], chunk_id: int, sub_chunk_id: int) -> bool:

@@ -13,6 +13,7 @@ from skyshard.apdb.stores.sky_cells import SkyCells
 from skyshard.apdb.stores.stored_tables import CHUNK, MONTH, STORED_BY, SUB_CHUNK, StoredTable
 from skyshard.apdb.tables.apdb_tables import MONTH_DAYS, apdb_table
 from skyshard.apdb.tables.storable_rows import storable_rows
+from skyshard.apdb.tables.tile_rows import check_tile_rows
 from skyshard.basics.array_types import Integers
 from skyshard.basics.errors import UserError
 
@@ -32,24 +33,21 @@ def checked(rows: TileRows) -> TileContent:
     Raises:
         UserError: rows that no store can hold, two with one key, or such as belong to another tile.
     """
+    check_tile_rows(rows)
     names: tuple[TableName, ...] = ("DiaObject", "DiaSource", "DiaForcedSource")
     given = (rows.objects, rows.sources, rows.forced)
     tables = [storable_rows(apdb_table(name), table) for name, table in zip(names, given, strict=True)]
     for name, table in zip(names, tables, strict=True):
-        _check(name, table, rows.tile.id)
+        _check_keys(name, table, rows.tile.id)
     return TileContent(*tables)
 
 
-def _check(name: TableName, rows: pa.Table, tile: VisitId) -> None:
-    where = f"visit {tile.visit}, detector {tile.detector}: table '{name}'"
+def _check_keys(name: TableName, rows: pa.Table, tile: VisitId) -> None:
     # an object has one new version a tile, whatever the time of it
     key = ("diaObjectId",) if name == "DiaObject" else apdb_table(name).key
     if rows.num_rows != rows.select(key).group_by(list(key)).aggregate([]).num_rows:
+        where = f"visit {tile.visit}, detector {tile.detector}: table '{name}'"
         raise UserError(f"{where} is given two rows with one {', '.join(key)}", remedy="give each row once")
-    if name != "DiaObject" and rows.num_rows:
-        is_own = (rows["visit"].to_numpy() == tile.visit) & (rows["detector"].to_numpy() == tile.detector)
-        if not is_own.all():
-            raise UserError(f"{where} is given rows of another visit or detector", remedy="store those with theirs")
 
 
 def placed(table: StoredTable, rows: pa.Table, cells: SkyCells, stored_by: int = 0) -> pa.Table:

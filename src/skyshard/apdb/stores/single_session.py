@@ -9,14 +9,11 @@ import random
 import time
 from collections.abc import Sequence
 
-import pyarrow as pa
-
 from skyshard.apdb.model import Operation, Reading, Receipt, TableName, TileRows, VisitId
+from skyshard.apdb.stores.ledger import enter_ledger, holds, transaction
 from skyshard.apdb.stores.place_rows import TileContent, checked
 from skyshard.apdb.stores.region_reads import StoreShape, Wanted, read_wanted, wanted_history, wanted_objects
-from skyshard.apdb.stores.sql_dialect import LEDGER_COLUMNS, Dialect, double
 from skyshard.apdb.stores.sql_server import Deadlock, Spent, SqlServer
-from skyshard.apdb.stores.stored_tables import LEDGER
 from skyshard.apdb.stores.tile_writes import write_tile
 from skyshard.chunking.sphere import Polygon
 
@@ -73,38 +70,15 @@ class SingleSession:
 
     def _try(self, rows: TileRows, content: TileContent, made: Operation) -> Receipt:
         server = self._server
-        server.begin()
-        try:
+        with transaction(server) as commit:
             entered = server.run(enter_ledger(server.dialect, rows))
             if not entered.rows:
-                server.rollback()
                 return Receipt(True, (timed_commit(entered, made),))
             operations = write_tile(server, self._shape, content)
             sent = time.perf_counter()
-            server.commit()
+            commit()
             committed = Spent(0, 0, entered.server_s + time.perf_counter() - sent, entered.client_s)
-        except BaseException:
-            server.rollback()
-            raise
         return Receipt(False, (*operations, timed_commit(committed, made)))
-
-
-def holds(server: SqlServer, tile: VisitId) -> bool:
-    """Whether the ledger has a tile."""
-    named = server.dialect.named
-    where = f"{named('visit')} = {tile.visit} AND {named('detector')} = {tile.detector}"
-    found, _ = server.fetch(f"SELECT COUNT(*) AS n FROM {named(LEDGER)} WHERE {where}", pa.schema([("n", pa.int64())]))
-    return bool(found["n"][0].as_py())
-
-
-def enter_ledger(dialect: Dialect, rows: TileRows) -> str:
-    """Enters a tile, unless it is there: then no row is changed."""
-    tile = rows.tile
-    columns = dialect.listed([*LEDGER_COLUMNS[:2], "time", *LEDGER_COLUMNS[2:]])
-    counts = f"{rows.objects.num_rows}, {rows.sources.num_rows}, {rows.forced.num_rows}"
-    values = f"{tile.id.visit}, {tile.id.detector}, {double(tile.time)}, {counts}"
-    table = dialect.named(LEDGER)
-    return f"{dialect.insert_once} {table} ({columns}) VALUES ({values}) {dialect.once_tail}"
 
 
 def timed_commit(spent: Spent, made: Operation) -> Operation:

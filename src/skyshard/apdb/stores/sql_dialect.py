@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from skyshard.apdb.stores.sky_cells import CellRange
 from skyshard.apdb.stores.store_settings import Upsert
-from skyshard.apdb.stores.stored_tables import CHUNK, LEDGER, MONTH, SUB_CHUNK, StoredTable
+from skyshard.apdb.stores.stored_tables import CHUNK, MONTH, SUB_CHUNK, StoredTable
 
 INSERT, REPLACE = "INSERT INTO", "REPLACE INTO"
 
@@ -56,18 +56,6 @@ class Dialect:
             return "ON DUPLICATE KEY UPDATE " + ", ".join(f"{self.named(n)}=VALUES({self.named(n)})" for n in mine)
         taken = ", ".join(f"{self.named(name)}=excluded.{self.named(name)}" for name in mine)
         return f"ON CONFLICT ({self.listed(table.unique)}) DO UPDATE SET {taken}"
-
-
-def create_ledger(dialect: Dialect) -> str:
-    """Which tiles have been stored; one that is begun and not whole has ``isWhole`` 0."""
-    integer, double = dialect.types[pa.int64()], dialect.types[pa.float64()]
-    columns = [f"{dialect.named(name)} {integer} NOT NULL" for name in LEDGER_COLUMNS]
-    columns.insert(2, f"{dialect.named('time')} {double} NOT NULL")
-    key = f"PRIMARY KEY ({dialect.listed(LEDGER_COLUMNS[:2])})"
-    return f"CREATE TABLE IF NOT EXISTS {dialect.named(LEDGER)} ({', '.join(columns)}, {key})"
-
-
-LEDGER_COLUMNS = ("visit", "detector", "objects", "sources", "forced")
 
 
 def select_rows(

@@ -7,10 +7,9 @@ receiving and decoding rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import pyarrow as pa
-
 
 from skyshard.apdb.model import Operation, OperationKind, TableName
 from skyshard.apdb.stores.sql_dialect import Dialect
@@ -27,10 +26,8 @@ class Spent:
     server_s: float
     client_s: float
 
-    def operation(self, table: TableName | str, kind: OperationKind, more_client_s: float = 0.0) -> Operation:
-        return Operation(
-            table, kind, self.rows, self.bytes, self.server_s, self.client_s + more_client_s  # type: ignore[arg-type]
-        )
+    def operation(self, table: TableName | Literal[""], kind: OperationKind, more_client_s: float = 0.0) -> Operation:
+        return Operation(table, kind, self.rows, self.bytes, self.server_s, self.client_s + more_client_s)
 
 
 class SqlServer(Protocol):

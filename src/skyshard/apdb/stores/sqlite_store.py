@@ -11,9 +11,10 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from skyshard.apdb.model import Operation, TableName, TableSize
+from skyshard.apdb.stores.ledger import create_ledger, purge_objects, stored_tiles, transaction
 from skyshard.apdb.stores.region_reads import StoreShape
 from skyshard.apdb.stores.single_session import SingleSession
-from skyshard.apdb.stores.sql_dialect import Dialect, create_ledger
+from skyshard.apdb.stores.sql_dialect import Dialect
 from skyshard.apdb.stores.sqlite_server import SQLITE, SqliteServer
 from skyshard.apdb.stores.store_settings import STORE_VERSION, KeptSettings, StoreSettings
 from skyshard.apdb.stores.stored_tables import MONTH, StoredTable
@@ -56,19 +57,19 @@ class SqliteStore:
         chosen = {"upsert": str(self._shape.upsert), "pixels": str(self._shape.settings.pixels), "partition": "month"}
         return {**facts, **chosen}
 
+    def stored_tiles(self) -> pa.Table:
+        return stored_tiles(self._server)
+
     def drop_before(self, time: float) -> Sequence[Operation]:
         """SQLite has no partitions: the rows are deleted, in one transaction."""
-        operations = []
-        self._server.begin()
-        try:
-            for name in DROPPED:
-                spent = self._server.run(f'DELETE FROM "{name}" WHERE "{MONTH}" < {month_of(time)}')
-                operations.append(spent.operation(name, "drop"))
-            self._server.commit()
-        except BaseException:
-            self._server.rollback()
-            raise
-        return operations
+        with transaction(self._server):
+            return [
+                self._server.run(f'DELETE FROM "{name}" WHERE "{MONTH}" < {month_of(time)}').operation(name, "drop")
+                for name in DROPPED
+            ]
+
+    def purge_objects(self, time: float) -> Sequence[Operation]:
+        return [purge_objects(self._server, time)]
 
     def sizes(self) -> Mapping[TableName, TableSize]:
         return {name: self._size(table) for name, table in self._shape.tables.items()}
@@ -86,18 +87,12 @@ class SqliteStore:
 
     def _prepare(self) -> None:
         """Make the tables, in one transaction, or see that they are those that are asked for."""
-        self._server.begin()
-        try:
-            known = self._number("SELECT COUNT(*) AS n FROM sqlite_master")
-            if known:
+        with transaction(self._server):
+            if self._number("SELECT COUNT(*) AS n FROM sqlite_master"):
                 self._check_kept()
-            else:
-                for statement in create_statements(SQLITE, self._shape):
-                    self._server.run(statement)
-            self._server.commit()
-        except BaseException:
-            self._server.rollback()
-            raise
+                return
+            for statement in create_statements(SQLITE, self._shape):
+                self._server.run(statement)
 
     def _check_kept(self) -> None:
         if not self._number("SELECT COUNT(*) AS n FROM sqlite_master WHERE name = 'StoreFacts'"):

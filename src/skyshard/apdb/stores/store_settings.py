@@ -9,7 +9,7 @@ from pydantic import Field
 
 from skyshard.catalog.strict_files import Strict
 
-STORE_VERSION = 1
+STORE_VERSION: Literal[1] = 1
 """Of the tables and of :class:`KeptSettings`."""
 
 

@@ -24,11 +24,11 @@ def write_tile(server: SqlServer, shape: StoreShape, content: TileContent) -> li
         known = look_up(server, shape, content.objects, operations)
         homes = find_homes(content.objects, known, shape.cells, shape.drift_deg)
         operations += write_objects(server, shape, content.objects, homes)
-    for name, rows in (("DiaSource", content.sources), ("DiaForcedSource", content.forced)):
-        table = shape.tables[name]  # type: ignore[index]
+    history = ((shape.tables["DiaSource"], content.sources), (shape.tables["DiaForcedSource"], content.forced))
+    for table, rows in history:
         if rows.num_rows:
             spent = server.insert(table, placed(table, rows, shape.cells), INSERT)
-            operations.append(spent.operation(name, "insert"))
+            operations.append(spent.operation(table.name, "insert"))
     return operations
 
 

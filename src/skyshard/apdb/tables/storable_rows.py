@@ -38,11 +38,14 @@ def _storable(kind: ApdbTable, field: pa.Field, rows: pa.Table) -> pa.ChunkedArr
         values = pa.chunked_array([pa.nulls(rows.num_rows, field.type)])
     else:
         try:
-            values = rows[field.name].cast(field.type)
+            values = rows[field.name]
+            values = values if values.type == field.type else values.cast(field.type)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             _refuse(kind, f"column '{field.name}': {error}", f"give {field.type}")
     if pa.types.is_floating(field.type):
-        values = pc.if_else(pc.is_finite(values), values, pa.scalar(None, field.type))
+        is_finite = pc.is_finite(values)
+        if pc.all(is_finite, min_count=0).as_py() is False:
+            values = pc.if_else(is_finite, values, pa.scalar(None, field.type))
     if not field.nullable and values.null_count:
         _refuse(kind, f"column '{field.name}': {values.null_count} rows without a value", "every row must have one")
     return values

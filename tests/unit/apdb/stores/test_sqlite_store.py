@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from tests.support.drawn_tiles import FIELDS, drawn_tile, expected_history, expected_objects, region_of, sorted_rows
 
@@ -23,12 +24,22 @@ def store(tmp_path: Path) -> Iterator[VisitStore]:
     made.close()
 
 
+def with_values(rows: pa.Table, **values: float) -> pa.Table:
+    """Rows with one value in all of a column."""
+    for name, value in values.items():
+        place, kind = rows.schema.get_field_index(name), rows.schema.field(name)
+        rows = rows.set_column(place, kind, pa.array([value] * rows.num_rows, kind.type))
+    return rows
+
+
 def drawn_tiles(count: int = 10) -> list[TileRows]:
     return [drawn_tile(3, visit, FIELDS[visit % len(FIELDS)], START + 17.0 * visit) for visit in range(count)]
 
 
-@pytest.mark.parametrize("upsert", list(Upsert))
-@pytest.mark.parametrize("pixels", [Pixels.CHUNKS, Pixels.MQ3C_10, Pixels.HTM_20])
+@pytest.mark.parametrize(
+    ("upsert", "pixels"),
+    [(Upsert.REPLACE, Pixels.CHUNKS), (Upsert.DELETE_INSERT, Pixels.MQ3C_10), (Upsert.ON_DUPLICATE, Pixels.HTM_20)],
+)
 def test_a_region_is_answered_by_the_rows_that_were_stored(tmp_path: Path, upsert: Upsert, pixels: Pixels) -> None:
     """Over longitude 0 and the poles, by each way of clustering and of replacing."""
     store = open_store(f"sqlite:{tmp_path / 'a.db'}", StoreSettings(upsert=upsert, pixels=pixels))
@@ -92,9 +103,7 @@ def test_a_refused_tile_leaves_nothing(store: VisitStore) -> None:
     first, session = drawn_tile(3, 1, FIELDS[0], START), store.open_session()
     session.store(first)
     other = drawn_tile(3, 2, FIELDS[0], START + 1)
-    doubled = first.sources.set_column(
-        first.sources.schema.get_field_index("visit"), "visit", [[2] * first.sources.num_rows]
-    ).cast(first.sources.schema)
+    doubled = with_values(first.sources, visit=2, midpointMjdTai=START + 1)
     before = store.sizes()
     with pytest.raises(UserError, match="stored already"):
         session.store(TileRows(other.tile, other.objects, doubled, other.forced))
@@ -107,14 +116,12 @@ def test_an_object_that_leaves_its_home_is_refused(store: VisitStore) -> None:
     """It would have two rows."""
     first, session = drawn_tile(3, 1, FIELDS[0], START), store.open_session()
     session.store(first)
-    moved = drawn_tile(3, 2, FIELDS[0], START + 1)
-    away = moved.objects.set_column(
-        moved.objects.schema.get_field_index("dec"), "dec", [[-33.0] * moved.objects.num_rows]
-    )
+    moved = drawn_tile(3, 2, FIELDS[0], START + 1, padding_deg=9.0)
+    away = with_values(moved.objects, dec=-33.0)
     known = set(first.objects["diaObjectId"].to_pylist()) & set(away["diaObjectId"].to_pylist())
     assert known
     with pytest.raises(UserError, match="more than 5 arcsec away"):
-        session.store(TileRows(moved.tile, away.cast(moved.objects.schema), moved.sources, moved.forced))
+        session.store(TileRows(moved.tile, away, moved.sources, moved.forced))
 
 
 def test_a_store_is_opened_as_it_was_made(tmp_path: Path) -> None:
