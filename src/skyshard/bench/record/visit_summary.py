@@ -169,9 +169,8 @@ class VisitSummary(Strict):
 def summarise_visits(samples: pa.Table, facts: Mapping[str, VisitFacts], *, is_partial: bool = False) -> VisitSummary:
     """The numbers of a trial, from a table of ``VISIT_SAMPLES`` and the facts of each phase."""
     phases = [_phase(visit_times(samples, name), facts[name]) for name in phases_of(samples)]
-    return VisitSummary(
-        phases=phases, is_partial=is_partial, failures=[sentence for one in phases for sentence in _failures(one)]
-    )
+    failures = [sentence for one in phases for sentence in _failures(one)] if phases else ["no tile was sent"]
+    return VisitSummary(phases=phases, is_partial=is_partial, failures=failures)
 
 
 def _failures(one: PhaseNumbers) -> list[str]:

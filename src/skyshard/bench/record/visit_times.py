@@ -64,6 +64,8 @@ class VisitTimes:
     """Of each visit of ``whole``: seconds of its tiles in which no operation ran."""
     tiles_s: Floats
     """Seconds of its tiles, summed."""
+    tiles: int
+    """Of a visit, at most."""
     tries: int
     """Tiles that failed and were tried again, or given up."""
     lost: Whole
@@ -99,6 +101,7 @@ def visit_times(samples: pa.Table, phase: str) -> VisitTimes:
         read=_series(answered.filter(reads), "", READ, kept),
         store=_series(answered.filter(pc.invert(reads)), "", STORE, kept),
         parts=sorted(parts, key=_place), driver_s=np.maximum(tile_s - spent, 0.0), tiles_s=tile_s,
+        tiles=1 + int(pc.max(tiles["tile"]).as_py() or 0) - int(pc.min(tiles["tile"]).as_py() or 0),
         tries=tiles.num_rows - good.num_rows, lost=lost,
         compared=_count(pc.is_valid(mine["answer_ok"])),
         wrong=_count(pc.equal(mine["answer_ok"], False)),

@@ -9,6 +9,7 @@ OUT/report.html, .md   the pages made from the files above
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skyshard.basics.errors import UserError
+from skyshard.bench.record.beside_actions import BesideAction, BesideActions
 from skyshard.bench.record.samples import version_of
 from skyshard.bench.record.telemetry import TELEMETRY_SCHEMA
 from skyshard.bench.record.trial_folder import MANIFEST, SUMMARY, TELEMETRY, trial_names
@@ -26,7 +28,7 @@ from skyshard.catalog.strict_files import read_written
 from skyshard.host.atomic_files import write_atomically
 from skyshard.host.file_versions import refuse_newer
 
-VISITS = "visits.parquet"
+VISITS, BESIDE = "visits.parquet", "beside.json"
 AGAIN = "run the trial again"
 
 
@@ -39,6 +41,8 @@ class VisitTrial:
     samples: pa.Table
     """With the columns of ``VISIT_SAMPLES``."""
     telemetry: pa.Table | None = None
+    beside: Sequence[BesideAction] = ()
+    """What ran beside the visits."""
 
 
 def is_visit_trial(folder: Path) -> bool:
@@ -51,6 +55,9 @@ def write_visit_trial(trial: VisitTrial, folder: Path) -> None:
     pq.write_table(trial.samples.select(VISIT_SAMPLES.names), folder / VISITS, compression="zstd")
     if trial.telemetry is not None and trial.telemetry.num_rows:
         pq.write_table(trial.telemetry, folder / TELEMETRY, compression="zstd")
+    if trial.beside:
+        written = BesideActions(actions=list(trial.beside)).model_dump_json(indent=1)
+        write_atomically(folder / BESIDE, written + "\n")
     write_atomically(folder / MANIFEST, trial.manifest.model_dump_json(indent=2, by_alias=True) + "\n")
     write_atomically(folder / SUMMARY, trial.summary.model_dump_json(indent=2) + "\n")
 
@@ -64,7 +71,9 @@ def read_visit_trial(folder: Path) -> VisitTrial:
     manifest = read_written(TrialManifest, folder / MANIFEST, AGAIN)
     summary = read_written(VisitSummary, folder / SUMMARY, AGAIN)
     telemetry = _table(folder / TELEMETRY, TELEMETRY_SCHEMA) if (folder / TELEMETRY).exists() else None
-    return VisitTrial(manifest, summary, _table(folder / VISITS, VISIT_SAMPLES), telemetry)
+    has_beside = (folder / BESIDE).exists()
+    beside = read_written(BesideActions, folder / BESIDE, AGAIN).actions if has_beside else ()
+    return VisitTrial(manifest, summary, _table(folder / VISITS, VISIT_SAMPLES), telemetry, beside)
 
 
 def read_visit_trials(*sides: list[Path]) -> list[list[tuple[str, VisitTrial]]]:

@@ -123,5 +123,6 @@ def test_summary_survives_its_file() -> None:
 
 
 def test_no_samples_are_no_phases() -> None:
-    """An empty table has no phase; nothing is made up."""
-    assert summarise_visits(VISIT_SAMPLES.empty_table(), {}).phases == []
+    """An empty table has no phase, and is a failure."""
+    found = summarise_visits(VISIT_SAMPLES.empty_table(), {})
+    assert (found.phases, found.failures) == ([], ["no tile was sent"])
