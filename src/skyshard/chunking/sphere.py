@@ -140,6 +140,27 @@ class Box:
         return NO_HALF_SPACES
 
 
+def grown(box: Box, margin_deg: float) -> Box:
+    """A box that has every point within a distance of one of its points, and maybe more.
+
+    >>> grown(Box(359.0, -1.0, 1.0, 60.0), 1.0)
+    Box(ra_min=356.9..., dec_min=-2.0, ra_max=3.0..., dec_max=61.0)
+    >>> grown(Box(10.0, 88.0, 20.0, 89.5), 1.0).ra_range
+    (0.0, 360.0)
+    """
+    if box.is_empty:
+        return box
+    south, north = max(-90.0, box.dec_min - margin_deg), min(90.0, box.dec_max + margin_deg)
+    low, high = box.ra_range
+    width = (high - low) % 360.0 if (low, high) != (0.0, 360.0) else 360.0
+    cosine = math.cos(max(abs(south), abs(north)) * RAD_PER_DEG)
+    ratio = math.sin(margin_deg * RAD_PER_DEG) / cosine if cosine > 1e-9 else 1.0
+    if ratio >= 1.0 or width + 2.0 * (reach := math.asin(ratio) * DEG_PER_RAD + _PAD_DEG) >= 360.0:
+        return Box(0.0, south, 360.0, north)
+    west, east = (low - reach) % 360.0, (high + reach) % 360.0
+    return Box(west, south, east, north)
+
+
 @dataclass(frozen=True, slots=True)
 class Circle:
     """Points within ``radius_deg`` of a centre, the edge included (``scisql_s2PtInCircle``)."""

@@ -52,6 +52,7 @@ from skyshard.db.sessions import CLEANING, Sessions
 from skyshard.host.process_tuning import freeze_loaded
 from skyshard.log.event_log import ONLY_LOGGED, EventLog
 from skyshard.log.events import PLANNED_AGAIN
+from skyshard.registry.catalog.mutable_chunks import read_visible
 from skyshard.registry.catalog.published_catalog import Catalog, CatalogSource
 from skyshard.registry.catalog_cache import CatalogCache
 from skyshard.rowimage.sqltype import parse_type
@@ -365,6 +366,8 @@ class Czar:
             return planned(lambda: self._planner.typed_plan(sql, database, extend))
 
         typed = ahead.typed if ahead is not None else typed_plan()
+        if not isinstance(typed, ShowStatement):
+            typed = self._seeing(typed, typed_plan, running)
         planned_s = time.perf_counter() - begun
         if isinstance(typed, ShowStatement):
             from skyshard.czar.show_catalog import show
@@ -390,6 +393,8 @@ class Czar:
             self._clean(running.query)
             again = typed_plan()
             assert not isinstance(again, ShowStatement)
+            running.visible = {}
+            again = self._seeing(again, typed_plan, running)
             begin(running, again.plan, clock)
             self._meet_nodes(again.plan)
             return again
@@ -399,6 +404,18 @@ class Czar:
             plan.names, schema_of(typed.types), plan, running, batches, begun, planned_s,
             generation=typed.generation, form=typed.form,
         )  # fmt: skip
+
+    def _seeing(
+        self, typed: TypedPlan, plan_again: Callable[[], TypedPlan | ShowStatement], running: Running
+    ) -> TypedPlan:
+        """A plan made after it was read which stores are whole: so it has all chunks of those that the query sees."""
+        while missing := typed.plan.mutable - running.visible.keys():
+            with self._sessions.lease(running.query) as connection:
+                running.visible.update({name: read_visible(connection, name) for name in sorted(missing)})
+            again = plan_again()
+            assert not isinstance(again, ShowStatement)
+            typed = again
+        return typed
 
     def _meanwhile(self) -> None:
         self._meet_nodes()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from skyshard.czar.plan.cost_estimate import Costs, costs_of
+from skyshard.czar.plan.mutable_rows import with_whole_stores
 from skyshard.czar.plan.query_plan import QueryPlan
 
 TEXT_LIMIT = 2000
@@ -36,7 +37,8 @@ class Explanation:
         for pull in plan.pulls:
             chunks = pull.chunks
             statement = pull.template.written()
-            examples.append(statement.of_chunk(chunks[0]) if chunks else statement.of_prototype())
+            example = statement.of_chunk(chunks[0]) if chunks else statement.of_prototype()
+            examples.append(with_whole_stores(example, {}))
         merge = plan.merge_over(names) if plan.merge else plan.statement
         rows = sum(pull.rows_read for pull in plan.pulls)
         why = (

@@ -18,9 +18,10 @@ from skyshard.catalog.engines import TableEngine
 from skyshard.catalog.layout import Layout, Role, TableLayout
 from skyshard.catalog.schema import CHUNK_COLUMN, SUB_CHUNK_COLUMN, Column, Key, Table
 from skyshard.db.connection import quote_name
+from skyshard.registry.catalog.mutable_chunks import STORED_BY
 from skyshard.rowimage.sqltype import parse_type
 
-MONTH, STORED_BY = "month", "storedBy"
+MONTH = "month"
 NODE_STORES = "NodeStores"
 """On each node: which parts of stores it has, written in the transaction that writes their rows."""
 DROPPED_TABLES: tuple[TableName, ...] = ("DiaSource", "DiaForcedSource")

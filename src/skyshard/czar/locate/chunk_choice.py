@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from skyshard.catalog.chunkers import chunker_of
 from skyshard.catalog.layout import Role
+from skyshard.chunking.sphere import Region, grown
 from skyshard.czar.bind.bound_statement import Block, Bound, Reference, may_be_apart
 from skyshard.czar.bind.expand_functions import key_pairs
 from skyshard.czar.locate.chunk_limits import AreaLimit, Either, KeyLimit, Limit, find_limits
@@ -108,7 +109,7 @@ def _look_up(
         if limit.region is None:
             return frozenset()
         striping = bound.catalogs[reference.database].layout.striping
-        return frozenset(chunker_of(striping).chunks_in(limit.region).tolist())
+        return frozenset(chunker_of(striping).chunks_in(_with_drift(reference, limit.region)).tolist())
     if isinstance(limit, ChunkLimit):
         return limit.of(all_chunks(reference))
     database, director = reference.director
@@ -121,6 +122,12 @@ def _look_up(
     if limit.low is not None and limit.high is not None and limit.low > limit.high:
         return frozenset()
     return frozenset(source.locate_key_range(database, director, limit.low, limit.high)) | orphans
+
+
+def _with_drift(reference: Reference, region: Region) -> Region:
+    """The region whose chunks have all rows of a reference that are in a region."""
+    drift = reference.table.mutable.drift_deg if reference.table is not None and reference.table.mutable else 0.0
+    return grown(region.bounds(), drift) if drift else region
 
 
 def _either(

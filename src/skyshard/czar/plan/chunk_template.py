@@ -14,6 +14,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from skyshard.catalog.ddl import DUMMY_CHUNK, chunk_table, overlap_prototype
+from skyshard.czar.plan.mutable_rows import mutable_rows
 from skyshard.db.connection import quote_name as quoted
 from skyshard.registry.catalog.published_catalog import CatalogTable
 
@@ -74,6 +75,8 @@ class Slot:
     def of_chunk(self, chunk: int) -> str:
         """Text of the table in the FROM clause of a chunk's statement."""
         name = self.table.table.name
+        if self.table.mutable is not None:
+            return mutable_rows(self.database, self.table, chunk, self.alias)
         if not self.table.layout.role.is_chunked:
             return self._named(name + self.table.suffix)
         entry = self.table.chunks.get(chunk)

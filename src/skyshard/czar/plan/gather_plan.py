@@ -170,8 +170,10 @@ def _narrowest(columns: Sequence[Column]) -> Column:
 def _keys(reference: Reference, columns: Sequence[Column]) -> tuple[Key, ...]:
     """A key on the director key, which joins use."""
     assert reference.table is not None
-    layout = reference.table.layout
+    layout, table = reference.table.layout, reference.table.table
     keys = {layout.key.lower(), layout.key2.lower()}
+    if reference.table.mutable is not None:
+        keys = {one[0].lower() for one in (table.primary_key, *(key.columns for key in table.keys)) if one}
     return tuple(Key(f"key_{column.name}", (column.name,)) for column in columns if column.name.lower() in keys)
 
 

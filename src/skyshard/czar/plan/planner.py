@@ -200,7 +200,8 @@ class _Planner:
         table = block.references[0].table
         is_bare = not (clauses.where or clauses.group or clauses.having or clauses.offset or clauses.limit == 0)
         is_single = len(block.references) == 1 and table is not None and not is_match(block.references[0])
-        if not is_single or table is None or not is_bare or len(clauses.items) != 1:
+        is_known = table is not None and table.mutable is None
+        if not is_single or table is None or not is_known or not is_bare or len(clauses.items) != 1:
             return None
         item = clauses.items[0]
         if not isinstance(item, exp.Count) or not isinstance(item.this, exp.Star):
@@ -209,6 +210,7 @@ class _Planner:
 
     def _local(self, block: Block, clauses: Clauses) -> QueryPlan:
         choice, proof = self._proven(block, clauses)
+        _require_no_pairs(self._bound, proof)
         if isinstance(proof, NotLocal):
             return self._not_local(proof, block, choice)
         obstacle = nested_obstacle(self._bound, block, clauses, proof.anchor)
@@ -281,6 +283,21 @@ class _Planner:
             Kind.GATHER, pulls=tuple(pulls), merge=marked_whole(self._bound, places), lane=lane_of(pulls),
             chunks=len(chunks), total_chunks=len(everything), why=reasons,
         )  # fmt: skip
+
+
+def _require_no_pairs(bound: Bound, proof: Locality | NotLocal) -> None:
+    """Refuse pairs of near neighbours of which one is of a table that visits change: it has no overlap."""
+    beyond = [proof.beyond] if isinstance(proof, NotLocal) and proof.beyond is not None else []
+    near = [bound.references[one.reference] for one in proof.neighbours] if isinstance(proof, Locality) else []
+    tied = [bound.references[one.of] for one in proof.neighbours] if isinstance(proof, Locality) else []
+    for one in (*near, *tied, *beyond):
+        if one.table is not None and one.table.mutable is not None:
+            raise Refusal(
+                "mutable-pairs",
+                f"pairs by position: table '{one.table.table.name}' of a mutable database keeps no overlap"
+                f"{place(one.node)}",
+                remedy="join by a key, or publish it (`skyshard apdb publish`) and ask there",
+            )
 
 
 def _stored_text(bound: Bound) -> str:

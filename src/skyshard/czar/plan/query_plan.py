@@ -146,6 +146,13 @@ class QueryPlan:
         chunked = (table.chunks.columns.nodes for table in tables)
         return frozenset().union(self.holders or (), *chunked, *(table.holders or () for table in tables))
 
+    @property
+    def mutable(self) -> frozenset[str]:
+        """The mutable databases whose rows it reads, by their stored names."""
+        pulls = self.pulls if self.direct is None else (*self.pulls, self.direct)
+        slots = (slot for pull in pulls for slot in pull.template.slots.values())
+        return frozenset(slot.database for slot in slots if slot.table.mutable is not None)
+
     def merge_over(self, tables: list[str]) -> str:
         """The merge statement over scratch tables."""
         return MARKS.sub(lambda match: tables[int(match.group(1))], self.merge)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from skyshard.basics.errors import ClusterError, Refusal
 from skyshard.czar.result.scan_way import ScanWay
+from skyshard.registry.catalog.mutable_chunks import Visible
 
 
 class Cancelled(ClusterError):
@@ -82,6 +83,8 @@ class Running:
     column_chunks: int = 0
     column_bytes: int = 0
     not_by_columns: dict[str, None] = field(default_factory=dict)
+    visible: dict[str, Visible] = field(default_factory=dict)
+    """Of mutable databases by their stored names: the stores whose rows it sees."""
     _stop: threading.Event = field(default_factory=threading.Event)
 
     @property

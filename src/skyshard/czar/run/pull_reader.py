@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skyshard.basics.errors import ClusterError, UserError
+from skyshard.czar.plan.mutable_rows import with_whole_stores
 from skyshard.czar.plan.pair_way import PairWay
 from skyshard.czar.result.overflow import require_unclipped
 from skyshard.czar.result.query_progress import Cancelled, Running, SlowStatement
@@ -115,7 +116,8 @@ class PullReader:
         if unit.by_columns:
             return self._columns(node, unit)
         begun = time.perf_counter()
-        select, clock, size = self.order.statement(unit), self.running.clock, self.order.record_bytes
+        select = with_whole_stores(self.order.statement(unit), self.running.visible)
+        clock, size = self.running.clock, self.order.record_bytes
         paired = self._paired(node, thread, unit)
         if paired is not None and self._pairs is not None:
             found = replace(paired, elapsed_s=time.perf_counter() - begun)

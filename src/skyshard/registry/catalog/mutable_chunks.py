@@ -15,6 +15,8 @@ from skyshard.registry.stored.store import Store
 
 PLACED_CHUNKS = "PlacedChunks"
 TILE_STORES = "TileStores"
+STORED_BY = "storedBy"
+"""Column of every row on the nodes: the store that wrote it last."""
 EXPECTED_ROWS = 1000
 """Rows of a chunk that plans count with: nobody counts them while visits go on."""
 PLACED_COLUMNS = "chunk BIGINT NOT NULL PRIMARY KEY, node VARCHAR(64) NOT NULL"
@@ -37,8 +39,8 @@ class Visible:
     def condition(self, column: str) -> str:
         """As SQL, on the column that names the store of a row.
 
-        >>> Visible(7, (3, 5)).condition("storeId")
-        'storeId <= 7 AND storeId NOT IN (3, 5)'
+        >>> Visible(7, (3, 5)).condition("storedBy")
+        'storedBy <= 7 AND storedBy NOT IN (3, 5)'
         """
         but = f" AND {column} NOT IN ({', '.join(map(str, self.unfinished))})" if self.unfinished else ""
         return f"{column} <= {self.newest}{but}"

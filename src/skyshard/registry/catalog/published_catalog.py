@@ -20,12 +20,13 @@ Chunks = frozenset[int]
 class Mutable:
     """What queries have to know of a table that visits change: one a node, with the rows of all its chunks.
 
-    ``history``: of a table with newest versions only, the one that has every version; ``key``: of an object's version
-    there, what tells versions of one object apart last.
+    ``history``: of a table with newest versions only, the one that has every version, and ``version`` the columns there
+    with an object's key and the beginning of a version. ``drift_deg``: how far rows may be outside of their chunk.
     """
 
     history: str = ""
-    key: tuple[str, ...] = ()
+    version: tuple[str, str] = ("", "")
+    drift_deg: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,13 @@ from skyshard.registry.stored.entry_columns import EntryColumns
 from skyshard.registry.stored.lifecycle import DatabaseState, ReplicaState
 from skyshard.registry.stored.records import WHOLE, Replica, load_table
 
-HISTORY_OF = {"DiaObjectLast": "DiaObject"}
-"""Mutable tables that keep newest versions only → the table with every version."""
+_DRIFT_DEG = 60 / 3600
+"""An object stays in the chunk of its first position, and may be so far outside of it."""
+_MUTABLE = {
+    "DiaObject": Mutable(drift_deg=_DRIFT_DEG),
+    "DiaObjectLast": Mutable("DiaObject", ("diaObjectId", "validityStartMjdTai"), _DRIFT_DEG),
+}
+"""What is so of a mutable table, by name; of others nothing."""
 Made = Mapping[str, tuple[int, EntryColumns]]
 """Table → the generation in which its rows were read, and the entries that were made of them."""
 
@@ -104,7 +109,7 @@ def _mutable_catalog(connection: Connection, database: str, layout: Layout, name
     tables = {
         row.table.name: CatalogTable(
             row.table.with_chunk_columns(), row.layout, EXPECTED_ROWS * len(chunks), chunks,
-            mutable=Mutable(HISTORY_OF.get(row.table.name, ""), row.table.primary_key),
+            mutable=_MUTABLE.get(row.table.name, Mutable()),
         )
         for row in _read_tables(connection, database)
     }  # fmt: skip

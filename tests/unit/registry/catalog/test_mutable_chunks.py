@@ -14,4 +14,4 @@ def test_a_placed_chunk_may_hold_rows() -> None:
 
 def test_without_unfinished_stores_only_the_newest_is_a_limit() -> None:
     """Stores that begin later are not seen."""
-    assert Visible(12).condition("storeId") == "storeId <= 12"
+    assert Visible(12).condition("storedBy") == "storedBy <= 12"
