@@ -15,7 +15,7 @@ from time import perf_counter
 from beside_lsdb import NEAR, Hats, import_hats
 from columns_sky import Sky
 
-from skyshard.czar.result.scan_way import ScanWay
+from skyshard.basics.scan_way import ScanWay
 
 DISTANCE = "scisql_angSep(a.ra, a.decl, b.ra, b.decl)"
 

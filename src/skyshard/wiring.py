@@ -258,6 +258,7 @@ class Wiring:
             watch=lambda: skyshard.replicate.watch_nodes(self.registry, lambda: self.reached),
             find_replicas=lambda database, table: self.registry.replicas.all(database, table),
             events=self.cluster.events,
+            scan=self.cluster.chosen.scan,
         )
 
     def _take_doubt(self, doubt: Doubt) -> None:

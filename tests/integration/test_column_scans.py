@@ -10,10 +10,10 @@ import pytest
 from tests.support.same_answer import difference
 from tests.support.small_catalog import write_small_catalog
 
+from skyshard.basics.scan_way import ScanWay
 from skyshard.columns.segment_folder import SegmentFolder
 from skyshard.czar.plan.query_plan import INTERACTIVE_CHUNKS
 from skyshard.czar.result.answer import QueryResult
-from skyshard.czar.result.scan_way import ScanWay
 from skyshard.scenarios.open_target import open_target
 from skyshard.testbed import Testbed
 

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import pyarrow.compute as pc
 import pytest
 from tests.support.made_experiments import MACHINE
 from typer.testing import CliRunner
 
 from skyshard.basics.errors import SkyshardError
 from skyshard.bench.experiment.experiment_result import ExperimentResult
+from skyshard.bench.record.trial_folder import read_trial
 from skyshard.cli.app import app
 from skyshard.host.shipped_data import data_folder
 from skyshard.scenarios.experiment.build_setup import discard
@@ -133,6 +135,25 @@ def test_a_cell_that_fails_is_recorded_and_the_others_go_on(folder: Path) -> Non
     assert "Nothing" in result.cells[1].failures[0]
     assert result.is_cold
     assert servers(folder / "out") == []
+
+
+def test_rows_and_columns_are_levels_of_a_factor(folder: Path) -> None:
+    """In one cluster, which has column images; the scan of the cell by columns read these, and only that."""
+    text = FILE.replace("factors: {nodes: [1, 2]}", "factors: {scan: [rows, columns]}").replace(
+        "trials: 2", "trials: 1"
+    )
+    (folder / "nodes.yaml").write_text(text)
+    code, said = run(folder, "--keep")
+    assert code == 0, said
+    assert len([*(folder / "out" / "setups").iterdir()]) == 1
+    read = {}
+    for cell in (1, 2):
+        samples = read_trial(folder / "out" / "trials" / f"b01-c0{cell}").samples
+        scans = samples.filter(pc.equal(samples["class"], "FTSObj"))
+        read[cell] = pc.sum(scans["column_bytes"]).as_py()
+    assert read[1] == 0 < read[2]
+    result = ExperimentResult.model_validate_json((folder / "out" / "experiment.json").read_bytes())
+    assert [cell.label for cell in result.cells] == ["scans as rows", "scans by columns"]
 
 
 @pytest.mark.parametrize(

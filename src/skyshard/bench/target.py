@@ -31,11 +31,20 @@ class TargetAnswer:
     """Seconds from the call to the first row; None when the engine does not report it."""
     chunks: int | None = None
     """Chunks that were read; None when the engine does not report it."""
+    column_bytes: int | None = None
+    """Bytes of column images that were read; None when the engine does not report it."""
 
     @classmethod
-    def of(cls, table: pa.Table, *, first_row_s: float | None = None, chunks: int | None = None) -> TargetAnswer:
+    def of(
+        cls,
+        table: pa.Table,
+        *,
+        first_row_s: float | None = None,
+        chunks: int | None = None,
+        column_bytes: int | None = None,
+    ) -> TargetAnswer:
         """An answer whose counts are taken from the table."""
-        return cls(table, table.num_rows, table.nbytes, first_row_s, chunks)
+        return cls(table, table.num_rows, table.nbytes, first_row_s, chunks, column_bytes)
 
 
 class Target(Protocol):

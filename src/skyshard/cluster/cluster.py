@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skyshard.basics.errors import UserError
-from skyshard.cluster.cluster_folder import is_named, private_folder
+from skyshard.basics.scan_way import ScanWay
+from skyshard.cluster.cluster_folder import exclusive, is_named, private_folder
 from skyshard.cluster.node import Node
 from skyshard.cluster.run_servers import Report, silent
-from skyshard.cluster.settings_file import Chosen, read_chosen
+from skyshard.cluster.settings_file import Chosen, read_chosen, write_chosen
 from skyshard.db.connection import Endpoint
 from skyshard.log.event_log import EventLog
 from skyshard.runtime.ray_address import RayAddress
@@ -174,6 +175,11 @@ class Cluster(ABC):
     def chosen(self) -> Chosen:
         """What users chose for its servers, and what an interrupted change went for."""
         return read_chosen(self.folder)
+
+    def choose_scan(self, way: ScanWay) -> None:
+        """Choose how scans are answered where a query does not say: by processes that open the cluster from now on."""
+        with exclusive(self.folder):
+            write_chosen(self.folder, self.chosen.model_copy(update={"scan": way}))
 
     def folder_for(self, what: str) -> Path:
         """The folder below the cluster's for results, keys and the like; only its owner may enter it."""

@@ -14,6 +14,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from skyshard.basics.errors import UserError
+from skyshard.basics.scan_way import ScanWay
 from skyshard.cluster.setting_names import SettingError
 from skyshard.cluster.settings import (
     NODES,
@@ -29,6 +30,8 @@ from skyshard.host.file_versions import refuse_newer
 
 FILE = "settings.json"
 VERSION: Final = 1
+WITH_SCAN: Final = 2
+"""The version of a file that says how scans are answered: earlier releases would not follow it."""
 
 
 class Chosen(BaseModel):
@@ -36,13 +39,15 @@ class Chosen(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    version: Literal[1] = VERSION
+    version: Literal[1, 2] = VERSION
     """Of this file's format."""
     name: str = ""
     """Of the cluster, as its cluster file says."""
     settings: ServerSettings = ServerSettings()
     pending: ServerSettings | None = None
     """What a change goes for that has not come to its end."""
+    scan: ScanWay = "auto"
+    """How scans are answered where a query does not say."""
 
     def after(
         self, words: Sequence[str], described: ClusterDescription | None, servers: Sequence[str]
@@ -76,7 +81,7 @@ def read_chosen(folder: Path) -> Chosen:
     file = folder / FILE
     try:
         content = json.loads(file.read_bytes())
-        refuse_newer(content, (VERSION,), str(file))
+        refuse_newer(content, (VERSION, WITH_SCAN), str(file))
         chosen = Chosen.model_validate(content)
         for settings in filter(None, (chosen.settings, chosen.pending)):
             require_plain(settings)
@@ -99,4 +104,6 @@ def _reason(error: Exception) -> str:
 
 def write_chosen(folder: Path, chosen: Chosen) -> None:
     """Replace the file in one step; it is on disk when this returns."""
-    write_atomically(folder / FILE, chosen.model_dump_json(indent=2) + "\n", is_synced=True)
+    chosen = chosen.model_copy(update={"version": VERSION if chosen.scan == "auto" else WITH_SCAN})
+    excluded = {"scan"} if chosen.scan == "auto" else set()
+    write_atomically(folder / FILE, chosen.model_dump_json(indent=2, exclude=excluded) + "\n", is_synced=True)

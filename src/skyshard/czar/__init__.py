@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from skyshard.czar.result.answer import QueryResult as QueryResult
     from skyshard.czar.result.answer import QueryStats as QueryStats
     from skyshard.czar.result.answer import ReadyAnswer as ReadyAnswer
-    from skyshard.czar.result.scan_way import ScanWay as ScanWay
     from skyshard.czar.submitted_queries import QueryStatus as QueryStatus
     from skyshard.czar.submitted_queries import Recorder as Recorder
     from skyshard.czar.submitted_queries import Submitted as Submitted
@@ -32,7 +31,6 @@ else:
             "QueryResult": "result.answer",
             "QueryStats": "result.answer",
             "QueryStatus": "submitted_queries",
-            "ScanWay": "result.scan_way",
             "Recorder": "submitted_queries",
             "Submitted": "submitted_queries",
         },

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from skyshard.basics.errors import ClusterError, SkyshardError
+from skyshard.basics.scan_way import ScanWay, require_way
 from skyshard.catalog.schema import Table
 from skyshard.cluster.node import Node
 from skyshard.czar.cache.overtaken import answered, begin, planned
@@ -31,7 +32,6 @@ from skyshard.czar.plan.gather_plan import GATHER_LIMIT_BYTES
 from skyshard.czar.plan.query_plan import FEWEST_PAIR_ROWS, Kind, Lane, QueryPlan
 from skyshard.czar.result.answer import Answer, EndedStatement, QueryResult, QueryStats, schema_of
 from skyshard.czar.result.query_progress import Running
-from skyshard.czar.result.scan_way import ScanWay
 from skyshard.czar.result.typed_plan import PlanAhead, TypedPlan
 from skyshard.czar.result.typed_results import TypedColumn, loosened, read_types
 from skyshard.czar.run.brought_tables import Rows, WithBrought, bring_tables
@@ -95,7 +95,7 @@ class Czar:
     ``beats``: by which czars of several hosts know of one another. ``take_doubt`` is told what a node could not read.
     ``find_nodes``: the nodes as they are now; without it they stay those that were given. ``check_session`` is called
     with each new session on a node, ``watch`` with each heartbeat. ``find_replicas``: those of a database and a table;
-    without it all is read as rows.
+    without it all is read as rows. ``scan``: how scans are answered where a query does not say.
     """
 
     def __init__(
@@ -119,8 +119,10 @@ class Czar:
         watch: Callable[[], None] = lambda: None,
         find_replicas: FindReplicas | None = None,
         events: EventLog = ONLY_LOGGED,
+        scan: ScanWay = "auto",
     ) -> None:
         self._running: dict[str, Running] = {}
+        self.scan = require_way(scan)
         beside = sum(node.is_here for node in nodes.values())
         left = LeftTables(self._running.__contains__)
         throttle = ScanThrottle()
@@ -189,7 +191,7 @@ class Czar:
             return sweep(connection, self._events, self._beats.living)
         return 0
 
-    def explain(self, sql: str, database: str = "", *, scan: ScanWay = "auto") -> Explanation:
+    def explain(self, sql: str, database: str = "", *, scan: ScanWay | None = None) -> Explanation:
         """How a statement would be answered.
 
         Raises:
@@ -203,7 +205,10 @@ class Czar:
         chunked = [pull for pull in plan.pulls if pull.chunks is not None and plan.lane is not Lane.NONE]
         self._meet_nodes(plan)
         nodes = [worker.node for worker in self._node_workers.serving]
-        return Explanation.of(plan, [scan_words(pull, nodes, scan, self._columns) for pull in chunked])
+        return Explanation.of(plan, [scan_words(pull, nodes, self._way(scan), self._columns) for pull in chunked])
+
+    def _way(self, scan: ScanWay | None) -> ScanWay:
+        return self.scan if scan is None else require_way(scan)
 
     def lane(self, sql: str, database: str = "") -> Lane:
         """In which lane a statement would be answered, by the plan that it then has; errors as of :meth:`explain`."""
@@ -228,7 +233,7 @@ class Czar:
         *,
         limit_bytes: int | None = None,
         allow_partial: bool = False,
-        scan: ScanWay = "auto",
+        scan: ScanWay | None = None,
     ) -> QueryResult:
         """Answer a statement; ``scan``: from column images, as rows, or as is best.
 
@@ -243,7 +248,9 @@ class Czar:
             stats = answer.stats()
         return QueryResult(answer.columns, table, stats)
 
-    def analyze(self, sql: str, database: str = "", *, on_servers: bool = False, scan: ScanWay = "auto") -> Analysis:
+    def analyze(
+        self, sql: str, database: str = "", *, on_servers: bool = False, scan: ScanWay | None = None
+    ) -> Analysis:
         """Answer a statement, drop its rows, and say where the time went; errors as of :meth:`execute`.
 
         With ``on_servers`` each node analyses its slowest statement, which it answers once more for that.
@@ -271,7 +278,7 @@ class Czar:
         is_whole: bool = False,
         brought: Catalog | None = None,
         ahead: PlanAhead | None = None,
-        scan: ScanWay = "auto",
+        scan: ScanWay | None = None,
     ) -> Iterator[Answer]:
         """Begin to answer a statement; its rows are read as they come, in bounded memory, or with ``is_whole`` when all
         are here, so that it can be begun again to the end.
@@ -283,7 +290,7 @@ class Czar:
         begun = time.perf_counter()
         running = Running(
             query or query_name(), limit_bytes, allow_partial, is_submitted=bool(query), statement=sql,
-            database=database, scan=scan,
+            database=database, scan=self._way(scan),
         )  # fmt: skip
         try:
             apart = self._node_workers.throttle.processors.keep_caller_apart

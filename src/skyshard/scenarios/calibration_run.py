@@ -3,6 +3,7 @@
     OUT/hardware.yaml     this machine as a node of the cluster that was measured
     OUT/warm-1-t0.02/     a trial for each round and sky: t, all chunks with few rows; c, few full chunks
     OUT/cold-1-c0.05/     the same, the caches emptied before every query
+    OUT/columns-1-c0.05/  the same by columns, warm
 
 Rounds go over all skies in turn, so that a machine that is busy for a while does not look like a size. What exists is
 not measured again.
@@ -19,6 +20,7 @@ import yaml
 
 from skyshard.basics.errors import UserError
 from skyshard.basics.progress import Watcher, announce
+from skyshard.basics.scan_way import ScanWay
 from skyshard.bench.drive.driver_processes import wall_clock
 from skyshard.bench.record.trial_folder import MANIFEST
 from skyshard.bench.target import Target
@@ -40,6 +42,8 @@ from skyshard.synth.write.write_catalog import write_catalog
 from skyshard.testbed import Testbed
 
 HARDWARE = "hardware.yaml"
+COLUMNS = "columns"
+"""Of trials by columns: the first word of their folders' names."""
 COLD_QUERIES = 4
 """Cold queries of a class, unless it has more templates."""
 
@@ -73,6 +77,8 @@ class CalibrationRun:
     rounds: int = 2
     is_cold: bool = True
     """Measure cold, too."""
+    has_columns: bool = False
+    """Measure scans by columns, too."""
     seed: int | None = None
 
     def run(self, watcher: Watcher) -> list[Path]:
@@ -103,7 +109,7 @@ class CalibrationRun:
         folders = {
             self.out / f"{heat}-{number}-{sky.name}": (heat, sky)
             for number in range(1, self.rounds + 1)
-            for heat in (("warm", "cold") if self.is_cold and number == 1 else ("warm",))
+            for heat in self._heats(number)
             for sky in self.skies
         }
         missing = {folder: what for folder, what in folders.items() if not (folder / MANIFEST).exists()}
@@ -114,8 +120,15 @@ class CalibrationRun:
                     self._ingest(testbed, sky, watcher)
                 for folder, (heat, sky) in missing.items():
                     announce(watcher, f"{heat}, {sky.name}")
-                    measure(testbed, database_of(sky), self.trial(folder), is_cold=heat == "cold", watcher=watcher)
+                    as_rows: ScanWay | None = "rows" if self.has_columns else None
+                    asked = replace(self.trial(folder), scan="columns" if heat == COLUMNS else as_rows)
+                    measure(testbed, database_of(sky), asked, is_cold=heat == "cold", watcher=watcher)
         return list(folders)
+
+    def _heats(self, number: int) -> tuple[str, ...]:
+        """What is measured of each sky in a round."""
+        cold = ("cold",) if self.is_cold and number == 1 else ()
+        return ("warm", *cold, *((COLUMNS,) if self.has_columns else ()))
 
     def trial(self, folder: Path) -> CalibrationTrial:
         return CalibrationTrial(self.file, self.workload, folder, self.seed)
@@ -129,7 +142,7 @@ class CalibrationRun:
                 read_recipe(self.recipe), place, fraction=sky.fraction,
                 shrink="thinning" if sky.by == "t" else "coverage", runtime=runtime, watcher=watcher,
             )  # fmt: skip
-        testbed.ingest(place, database=database_of(sky), watcher=watcher)
+        testbed.ingest(place, database=database_of(sky), columns="all" if self.has_columns else None, watcher=watcher)
         shutil.rmtree(place)
 
 
@@ -141,6 +154,7 @@ class CalibrationTrial:
     workload: Workload
     folder: Path
     seed: int | None = None
+    scan: ScanWay | None = None
 
 
 def database_of(sky: Sky) -> str:
@@ -158,7 +172,7 @@ def measure(testbed: Testbed, database: str, asked: CalibrationTrial, *, is_cold
     workload = cold_workload(asked.workload) if is_cold else asked.workload
     workload = workload.model_copy(update={"check_answers": False})
     templates = workload_templates(asked.file, workload)
-    inner, clock = TestbedTarget(testbed, "czar"), StoppableClock(wall_clock())
+    inner, clock = TestbedTarget(testbed, "czar", asked.scan), StoppableClock(wall_clock())
     target: Target = ColdTarget(inner, clock) if is_cold else inner
     queries = TrialQueries(workload, templates, database, asked.seed)
     queries = replace(queries, profile=sample_data(queries, inner))

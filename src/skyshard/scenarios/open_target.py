@@ -14,8 +14,8 @@ from skyshard.scenarios.testbed_target import OWN, OwnedTarget, TestbedTarget
 from skyshard.testbed import Testbed
 
 TARGETS = (
-    "czar, czar:rows, czar:columns, mono, duckdb:FOLDER, lsdb:FOLDER, mysql://HOST:PORT/DB, tap:URL, qserv:URL or a "
-    "SQLAlchemy URL"
+    "czar, czar:rows, czar:columns, czar:auto, mono, duckdb:FOLDER, lsdb:FOLDER, mysql://HOST:PORT/DB, tap:URL, "
+    "qserv:URL or a SQLAlchemy URL"
 )
 
 

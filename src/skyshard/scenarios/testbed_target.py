@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from skyshard.basics.ask_at_once import AskedAtOnce
 from skyshard.basics.errors import ClusterError, UserError
+from skyshard.basics.scan_way import ScanWay
 from skyshard.bench.target import TargetAnswer, TargetCall
 from skyshard.cluster.cluster import CZAR_NAME, MONO_NAME
 from skyshard.cluster.server_variables import changed_variables
 from skyshard.czar.czar import Czar
 from skyshard.czar.mono import MonoTarget
-from skyshard.czar.result.scan_way import ScanWay
 from skyshard.czar.run.scratch_tables import query_name
 from skyshard.db.connection import Account, connect
 from skyshard.testbed import TargetName, Testbed
@@ -30,11 +30,12 @@ VARIABLES_S = 30.0
 """All servers together have so long to say their variables."""
 
 
-OWN: Mapping[str, tuple[TargetName, ScanWay]] = {
-    "czar": ("czar", "auto"),
+OWN: Mapping[str, tuple[TargetName, ScanWay | None]] = {
+    "czar": ("czar", None),
+    "czar:auto": ("czar", "auto"),
     "czar:rows": ("czar", "rows"),
     "czar:columns": ("czar", "columns"),
-    "mono": ("mono", "auto"),
+    "mono": ("mono", None),
 }
 """Targets of a testbed by their names in commands, and how they scan."""
 
@@ -45,12 +46,12 @@ class TestbedTarget:
 
     testbed: Testbed
     kind: TargetName
-    scan: ScanWay = "auto"
-    """How the czar scans."""
+    scan: ScanWay | None = None
+    """How the czar scans; None: as was chosen for the cluster."""
 
     @property
     def name(self) -> str:
-        return self.kind if self.scan == "auto" else f"{self.kind}-{self.scan}"
+        return self.kind if self.scan is None else f"{self.kind}-{self.scan}"
 
     def run(self, sql: str, database: str) -> TargetAnswer:
         return self.begin(sql, database).answer()
@@ -84,7 +85,8 @@ class TestbedTarget:
         names = ", ".join(f"'{name}'" for name in _VARIABLES)
         with connect(self.testbed.cluster.endpoint(server), Account.READER) as connection:
             variables = {str(k): str(v) for k, v in connection.rows(f"SHOW VARIABLES WHERE Variable_name IN ({names})")}
-        return {"engine": "MariaDB", "nodes": len(self.testbed.nodes), "variables": variables}
+        facts = {"engine": "MariaDB", "nodes": len(self.testbed.nodes), "variables": variables}
+        return facts | ({"scan": self.scan or self.testbed.czar.scan} if self.kind == "czar" else {})
 
     def changed_variables(self) -> Mapping[str, tuple[str, Mapping[str, tuple[str, str]]]]:
         """Variables of each server that answers statements, of those that are up."""
@@ -109,7 +111,7 @@ class CzarCall:
     czar: Czar
     sql: str
     database: str
-    scan: ScanWay = "auto"
+    scan: ScanWay | None = None
     _query: str = ""
     _is_late: bool = False
 
@@ -123,8 +125,9 @@ class CzarCall:
             first = next(answer.batches, None)
             first_row_s = time.perf_counter() - begun
             batches = [*([] if first is None else [first]), *answer.batches]
-            chunks = answer.stats().chunks
-        return TargetAnswer.of(pa.Table.from_batches(batches, answer.schema), first_row_s=first_row_s, chunks=chunks)
+            chunks, column_bytes = answer.stats().chunks, answer.running.column_bytes
+        table = pa.Table.from_batches(batches, answer.schema)
+        return TargetAnswer.of(table, first_row_s=first_row_s, chunks=chunks, column_bytes=column_bytes)
 
     def cancel(self) -> bool:
         self._is_late = True  # set before the name is read, so that a call that is still being planned sees it

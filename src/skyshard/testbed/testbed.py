@@ -22,6 +22,7 @@ import skyshard.releases
 import skyshard.synthetic
 from skyshard.basics.errors import UserError
 from skyshard.basics.progress import Watcher, unwatched
+from skyshard.basics.scan_way import ScanWay
 from skyshard.cluster.cluster import MONO_NAME, Cluster
 from skyshard.db.connection import Account, connect
 from skyshard.runtime import RuntimeKind
@@ -467,14 +468,15 @@ class Testbed:
         return number
 
     def query(
-        self, sql: str, *, database: str = "", target: TargetName = "czar", scan: skyshard.czar.ScanWay = "auto"
+        self, sql: str, *, database: str = "", target: TargetName = "czar", scan: ScanWay | None = None
     ) -> skyshard.czar.QueryResult:
         """Answer one statement: by the sharded cluster, or by the unsharded oracle.
 
         Args:
             sql: one statement, in MariaDB's dialect.
             database: the database of names that give none.
-            scan: how the cluster scans: as rows, from column images where these are, or (auto) as is best.
+            scan: how the cluster scans: as rows, from column images where these are, or (auto) as is best; if
+                None, as was chosen for the cluster.
 
         Raises:
             Refusal: a statement that is not answered, with its reason and a rewrite that works.
@@ -485,8 +487,6 @@ class Testbed:
             return self.mono.execute(sql, database)
         return self.czar.execute(sql, database, scan=scan)
 
-    def explain(
-        self, sql: str, *, database: str = "", scan: skyshard.czar.ScanWay = "auto"
-    ) -> skyshard.czar.Explanation:
+    def explain(self, sql: str, *, database: str = "", scan: ScanWay | None = None) -> skyshard.czar.Explanation:
         """How a statement would be answered: chunks and why, statements, merge; by columns or not, and why not."""
         return self.czar.explain(sql, database, scan=scan)

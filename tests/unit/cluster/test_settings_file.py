@@ -25,11 +25,20 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read_chosen(tmp_path) == chosen
 
 
+def test_how_scans_are_answered_is_kept(tmp_path: Path) -> None:
+    """In a file that releases before refuse; without it the file is as they read it."""
+    write_chosen(tmp_path, Chosen(scan="rows"))
+    assert (read_chosen(tmp_path).scan, read_chosen(tmp_path).version) == ("rows", 2)
+    write_chosen(tmp_path, read_chosen(tmp_path).model_copy(update={"scan": "auto"}))
+    assert read_chosen(tmp_path) == Chosen()
+    assert "scan" not in (tmp_path / FILE).read_text()
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [
         ("{", "is not readable as settings"),
-        ('{"version": 2}', "install a newer release"),
+        ('{"version": 3}', "install a newer release"),
         ('{"version": 1, "set": {}}', "key 'set'"),
         ('{"version": 1, "settings": {"by_scope": {"nodes": {"skip_networking": "0"}}}}', "cannot be chosen"),
         ('{"version": 1, "settings": {"by_scope": {"nodes": {"flush": "1 --init-file=x"}}}}', "cannot be one"),

@@ -210,6 +210,7 @@ def _answered(pending: Sample, answer: TargetAnswer, done_s: float) -> Sample:
         rows=answer.rows,
         bytes=answer.bytes,
         chunks=answer.chunks,
+        column_bytes=answer.column_bytes,
         error=None,
     )
 

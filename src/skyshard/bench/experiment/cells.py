@@ -55,6 +55,8 @@ def level_text(name: str, value: Value) -> str:
 
     >>> level_text("nodes", 1), level_text("engine", "Aria"), level_text("set.key_buffer_size", "8M")
     ('1 node', 'Aria', 'key_buffer_size 8M')
+    >>> level_text("scan", "rows"), level_text("scan", "columns")
+    ('scans as rows', 'scans by columns')
     """
     if name in ("nodes", "replicas"):
         return f"{value} {name.removesuffix('s')}{'' if value == 1 else 's'}"
@@ -62,6 +64,8 @@ def level_text(name: str, value: Value) -> str:
         return "no scenario"
     if name in ("engine", "scenario", CELL, "layout", "recipe", "workload", "target"):
         return str(value)
+    if name == "scan":
+        return "scans as is best" if value == "auto" else f"scans {'as' if value == 'rows' else 'by'} {value}"
     return f"scan threads {value}" if name == "scan_threads" else f"{name.removeprefix('set.')} {value}"
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from skyshard.basics.near_names import did_you_mean, near_names
+from skyshard.basics.scan_way import SCAN_WAYS
 from skyshard.bench.experiment.experiment_file import Level, ReadExperiment
 from skyshard.catalog.layout import Layout
 from skyshard.catalog.strict_files import KeyPath
@@ -102,6 +103,7 @@ FACTORS = {
         Factor("fraction", "the share of the recipe's sky", _share),
         Factor("shrink", "how a fraction is taken", _word_of(SHRINKS)),
         Factor("loader", "how rows become tables", _word_of(LOADERS)),
+        Factor("scan", "how scans are answered: as rows, from column images, or as is best", _word_of(SCAN_WAYS)),
         Factor("scan_threads", "threads of each node's scan lane", _whole(1, MOST_SCAN_THREADS)),
         Factor("target", "whom queries are sent to: the czar, or a front door before it", _word_of(TARGETS)),
         Factor("workload", "a workload file, or a shipped one", _text),

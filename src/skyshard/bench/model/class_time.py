@@ -91,8 +91,11 @@ def template_time(one: TemplateWork, costs: Costs, setting: Setting) -> Time:
     own = [name for name in one.work.tables if name in size.rows]
     is_whole = is_short or load is not None
     data = size.bytes if is_whole else sum(size.rows[name] * size.row_bytes.get(name, 0.0) for name in own)
+    demand = demand_of(one.work, size, one.answer, one.size)
+    if one.work.column_row_bytes and not is_whole:
+        data = demand.bytes
     place = Place(setting.hardware, setting.nodes, data, setting.disk_efficiency, setting.is_cold)
-    return time_on(demand_of(one.work, size, one.answer, one.size), costs, place, crowd)
+    return time_on(demand, costs, place, crowd)
 
 
 @dataclass(frozen=True, slots=True)

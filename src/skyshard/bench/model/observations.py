@@ -145,6 +145,10 @@ def _of_template(name: str, trial: Trial, size: CatalogSize, rows: pa.Table) -> 
     answer = Answer(*(_mean(rows[column]) for column in ("chunks", "rows", "bytes")))
     if work.reach is Reach.AREA and not answer.chunks:
         answer = Answer(1.0, answer.rows, answer.bytes)
+    demand = demand_of(work, size, answer, size)
+    if (read := _mean(rows["column_bytes"])) and demand.rows:
+        work = replace(work, column_row_bytes=read / demand.rows)
+        demand = demand_of(work, size, answer, size)
     manifest = trial.manifest
     nodes = manifest.catalog.get("nodes", 1)
     return Observation(
@@ -152,7 +156,7 @@ def _of_template(name: str, trial: Trial, size: CatalogSize, rows: pa.Table) -> 
         is_cold=manifest.target_facts.get(CACHE) == COLD, nodes=nodes if isinstance(nodes, int) else 1,
         cores=manifest.environment.cores, n=len(rows), time_s=float(np.median(rows["service_s"].to_numpy())),
         elapsed_s=float(np.median(rows["service_s"].to_numpy())), stretch=np.nan,
-        work=work, size=size, answer=answer, demand=demand_of(work, size, answer, size),
+        work=work, size=size, answer=answer, demand=demand,
     )  # fmt: skip
 
 

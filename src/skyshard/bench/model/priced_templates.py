@@ -32,6 +32,8 @@ class PricedTemplate(Strict):
     chunk_s: float
     node_s: float
     answer_s: float
+    column_row_bytes: float = 0.0
+    """Bytes of column images for each row; 0: rows are read."""
 
     @classmethod
     def of(cls, one: TemplateWork, costs: Costs) -> PricedTemplate:
@@ -42,6 +44,7 @@ class PricedTemplate(Strict):
             answer_bytes=answer.bytes, catalog_rows=dict(size.rows), catalog_row_bytes=dict(size.row_bytes),
             catalog_chunks=size.chunks, chunk_deg2=size.chunk_deg2, overhead_s=costs.overhead_s, row_s=costs.row_s,
             pair_s=costs.pair_s, chunk_s=costs.chunk_s, node_s=costs.node_s, answer_s=costs.answer_s,
+            column_row_bytes=work.column_row_bytes,
         )  # fmt: skip
 
     @property
@@ -49,7 +52,7 @@ class PricedTemplate(Strict):
         return TemplateWork(
             self.class_name,
             self.template,
-            Work(tuple(self.tables), self.reach, self.is_near, self.area_deg2),
+            Work(tuple(self.tables), self.reach, self.is_near, self.area_deg2, self.column_row_bytes),
             Answer(self.answer_chunks, self.answer_rows, self.answer_bytes),
             CatalogSize(self.catalog_rows, self.catalog_row_bytes, self.catalog_chunks, self.chunk_deg2),
         )

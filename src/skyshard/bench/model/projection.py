@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
+from skyshard.bench.model.by_columns import fit_columns, parted, with_columns
 from skyshard.bench.model.class_time import Load, Setting, TemplateWork, class_time, template_works
 from skyshard.bench.model.disk_efficiency import disk_efficiency
 from skyshard.bench.model.fit_costs import FittedCosts, fit_costs
@@ -92,7 +93,8 @@ class Growth(Strict):
 class Projection(Strict):
     """``projection.json``."""
 
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 2
+    """2: with what is read by columns."""
     trials: list[str]
     profile: str
     fraction: float
@@ -101,6 +103,8 @@ class Projection(Strict):
     """The workload of the load; empty: each class alone."""
     hardware: Hardware
     classes: list[ClassProjection]
+    by_columns: list[ClassProjection] = Field(default_factory=list)
+    """The classes that are answered from column images, where trials say what that takes."""
     growth: list[Growth]
     published: list[PublishedCell]
     concurrent: list[ConcurrentCell]
@@ -108,6 +112,8 @@ class Projection(Strict):
     published_hardware: str
     prices: list[PricedTemplate]
     """What the trials say: all that is needed to predict again."""
+    column_prices: list[PricedTemplate] = Field(default_factory=list)
+    """The same of ``by_columns``."""
     distance: float
     """Rows of the projected catalog over those of the largest that was measured."""
     measured_rows: float
@@ -155,18 +161,22 @@ def project(basis: Basis, target: Target) -> Projection:
     Raises:
         UserError: the trials are too few to tell overhead from work.
     """
-    fitted = fit_costs(basis.observations)
-    efficiency = disk_efficiency(basis.observations, basis.measured_on)
-    classes = template_works(basis.observations)
+    observations, columns = parted(basis.observations)
+    fitted = fit_costs(observations)
+    efficiency = disk_efficiency(observations, basis.measured_on)
+    classes = template_works(observations)
     cells = published_cells(basis.tests, classes, fitted.costs, efficiency or 1.0)
     model = _Model(fitted, efficiency or 1.0, model_errors(cells), classes, target)
     rows = [model.row(name) for name in model.asked]
+    by_columns = model.by_columns(columns)
     largest = max(sum(one.size.rows.values()) for one in basis.observations)
     stretches = [one.stretch for one in basis.observations if np.isfinite(one.stretch) and not one.is_cold]
     return Projection(
         trials=sorted({one.trial for one in basis.observations}),
         profile=target.profile, fraction=target.fraction, nodes=target.nodes,
         load=target.load.name if target.is_loaded else "", hardware=target.hardware, classes=rows,
+        by_columns=[by_columns.row(name) for name in by_columns.asked] if by_columns else [],
+        column_prices=priced(by_columns.classes, by_columns.fitted.costs) if by_columns else [],
         growth=[model.growth(name) for name in model.asked], published=cells,
         concurrent=concurrent_cells(basis.tests, classes, fitted.costs, efficiency or 1.0),
         published_hardware=basis.tests.hardware.name, prices=priced(classes, fitted.costs),
@@ -175,7 +185,7 @@ def project(basis: Basis, target: Target) -> Projection:
         disk_efficiency=efficiency or 1.0, scatter=fitted.scatter,
         times=basis.times,
         stretch=float(np.median(stretches)) if stretches else None,
-        cautions=_cautions(basis, fitted, efficiency, model), assumptions=list(ASSUMPTIONS),
+        cautions=_cautions(basis, fitted, efficiency, model, by_columns), assumptions=list(ASSUMPTIONS),
     )  # fmt: skip
 
 
@@ -192,6 +202,12 @@ class _Model:
         """Classes of the load that the trials have, in the load's order; all that they have, where they share none."""
         named = [load.class_name for phase in self.target.load.phases for load in phase.classes]
         return [name for name in dict.fromkeys(named) if name in self.classes] or list(self.classes)
+
+    def by_columns(self, observations: Sequence[Observation]) -> _Model | None:
+        """The same where column images are read; None where trials do not tell."""
+        if not observations or (fitted := fit_columns(observations, self.fitted)) is None:
+            return None
+        return replace(self, fitted=fitted, classes=with_columns(self.classes, observations))
 
     def works(self, name: str) -> list[TemplateWork]:
         return [one.as_published() for one in self.classes[name]]
@@ -264,7 +280,9 @@ def verdict_of(low_s: float, high_s: float, target_s: float) -> Verdict:
     return "meets" if high_s <= target_s else "misses" if low_s > target_s else "open"
 
 
-def _cautions(basis: Basis, fitted: FittedCosts, efficiency: float | None, model: _Model) -> list[str]:
+def _cautions(
+    basis: Basis, fitted: FittedCosts, efficiency: float | None, model: _Model, by_columns: _Model | None
+) -> list[str]:
     found = []
     if efficiency is None:
         found.append("No cold scans that are large enough: scans are taken to reach the disk's full rate.")
@@ -272,6 +290,10 @@ def _cautions(basis: Basis, fitted: FittedCosts, efficiency: float | None, model
         found.append("Cold scans reached the disk's full rate, or the machine was too busy to tell.")
     if not fitted.has_node_cost:
         found.append("The trials ran on one number of nodes: a node that is asked is taken to cost 1 ms.")
+    if by_columns is None and parted(basis.observations)[1]:
+        found.append("By columns too few sizes of catalogs were measured warm: nothing follows for them.")
+    if by_columns is not None:
+        found.append("By columns: published tests are of rows; the model is taken to be off as far for columns.")
     if missing := [name for name in model.asked if kind_of(model.classes[name]) not in model.errors]:
         found.append(f"No published test tells how far the model is off for {', '.join(missing)}.")
     return found
@@ -279,7 +301,8 @@ def _cautions(basis: Basis, fitted: FittedCosts, efficiency: float | None, model
 
 ASSUMPTIONS = (
     "Rows are spread evenly over equal nodes, whose memory for data holds a share of them and no particular ones.",
-    "A scan reads whole rows; an area is read chunk by chunk; a look-up reads eight pages.",
+    "A scan reads whole rows, by columns those that it names; an area is read chunk by chunk; a look-up reads eight "
+    "pages.",
     "Chunks have the size of the KPM tests' (4.6 square degrees), and areas touch as many as in the trials.",
     "The czar pays for every chunk; more nodes do not lessen that.",
     "Answers grow with the data up to 0.5 GB (LSE-61); beyond that one asks for narrower windows.",

@@ -1,8 +1,8 @@
 """The work in a statement: which tables it reads, how far, and what that is in rows, bytes and look-ups. No I/O.
 
 A statement reads the whole sky, the chunks of an area, or one key. Row stores read whole rows, so columns do not
-matter; the rows of an area are found by reading its chunks, since chunk tables have no index of positions. A table that
-is joined by key inside an area is read through its index.
+matter; of column images only those are read that are named. The rows of an area are found by reading its chunks, since
+chunk tables have no index of positions. A table that is joined by key inside an area is read through its index.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ class Work:
     """Pairs of neighbours are looked for."""
     area_deg2: float = 0.0
     """Of its area; 0 where it has none."""
+    column_row_bytes: float = 0.0
+    """Bytes of column images for each row that is read; 0 where rows are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def work_of(sql: str, tables: Mapping[str, object]) -> Work:
     """The work in a statement, by its text.
 
     >>> work_of("SELECT COUNT(*) FROM Source WHERE flux > 1", {"Object": 0, "Source": 0})
-    Work(tables=('Source',), reach=<Reach.SKY: 'sky'>, is_near=False, area_deg2=0.0)
+    Work(tables=('Source',), reach=<Reach.SKY: 'sky'>, is_near=False, area_deg2=0.0, column_row_bytes=0.0)
     >>> work_of("SELECT ra FROM Object WHERE objectId = 17", {"Object": 0}).reach
     <Reach.KEY: 'key'>
     """
@@ -136,13 +138,15 @@ def demand_of(work: Work, on: CatalogSize, answer: Answer, made_on: CatalogSize)
     read = work.tables if work.reach is Reach.SKY else (first,)
     rows = sum(on.rows.get(name, 0.0) for name in read) * touched
     size = sum(on.rows.get(name, 0.0) * on.row_bytes.get(name, 0.0) for name in read) * touched
+    if work.column_row_bytes:
+        size = rows * work.column_row_bytes
     density = on.rows.get(first, 0.0) / (on.chunks * on.chunk_deg2)
     inside = min(work.area_deg2 * density, on.rows.get(first, 0.0) * touched)
     pairs = inside * on.rows.get(first, 0.0) / on.chunks / SUBCHUNKS if work.is_near else 0.0
     if work.reach is Reach.KEY:
         rows, size = 0.0, 0.0
     growth = _growth(work, answer, on, made_on)
-    is_join = len(work.tables) > 1 and work.reach is Reach.SKY
+    is_join = len(work.tables) > 1 and work.reach is Reach.SKY and not work.column_row_bytes
     partner = on.rows.get(DIRECTOR, 0.0) / on.chunks * on.row_bytes.get(DIRECTOR, 0.0) if is_join else 0.0
     return Demand(
         chunks=chunks, rows=rows, bytes=size, pairs=pairs, key_reads=_reads(work, inside),

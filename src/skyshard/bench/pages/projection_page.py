@@ -21,6 +21,7 @@ HEADERS = [
 TIMES_S = (0.001, 0.01, 0.1, 1, 10, 60, 600, 3600, 36_000, 360_000, 3_600_000)
 """Ticks of the figure."""
 CELL_HEADERS = ["published", "of DR1", "nodes", "load", "predicted", "measured", "measured / predicted"]
+BY_COLUMNS = "## The same by columns"
 SIGNS = {"meets": "✓ meets", "misses": "✕ misses", "open": "? open", None: "–"}
 
 
@@ -36,6 +37,8 @@ def write_projection(projection: Projection, out: Path) -> Path:
         "sentences": sentences(projection),
         "headers": HEADERS,
         "rows": [row(one) for one in projection.classes],
+        "column_headers": COLUMN_HEADERS,
+        "column_rows": column_rows(projection),
         "tags": [{"meets": "met", "misses": "missed"}.get(one.verdict or "", "same") for one in projection.classes],
         "cell_headers": CELL_HEADERS,
         "cells": cells(projection),
@@ -103,6 +106,20 @@ def row(one: ClassProjection) -> list[str]:
     ]  # fmt: skip
 
 
+COLUMN_HEADERS = ["class", "read on a node", "of the rows' bytes", *HEADERS[2:]]
+
+
+def column_rows(projection: Projection) -> list[list[str]]:
+    """The classes by columns, with the share of the bytes that the same take as rows."""
+    rows = {one.class_name: one.read_bytes for one in projection.classes}
+    found = []
+    for one in projection.by_columns:
+        whole = rows.get(one.class_name, 0.0)
+        name, read, *rest = row(one)
+        found.append([name, read, f"{one.read_bytes / whole:.1%}" if whole else "–", *rest])
+    return found
+
+
 def _interval(one: ClassProjection) -> str:
     return f"{seconds(one.low_s)} to {seconds(one.high_s)}" if one.is_useful else "unknown"
 
@@ -150,6 +167,7 @@ def markdown(projection: Projection) -> str:
         f"**{plain_markdown(verdict(projection))}**",
         *map(plain_markdown, sentences(projection)),
         markdown_table(HEADERS, [row(one) for one in projection.classes]),
+        *([BY_COLUMNS, markdown_table(COLUMN_HEADERS, column_rows(projection))] if projection.by_columns else []),
         "\n".join(f"- {sentence}" for sentence in projection.assumptions),
         f"## The same trials against published tests, on {plain_markdown(projection.published_hardware)}",
         markdown_table(CELL_HEADERS, cells(projection)),

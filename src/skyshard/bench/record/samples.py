@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 VERSION_KEY = b"skyshard.samples.version"
 
 SAMPLE_SCHEMA = pa.schema(
@@ -36,6 +36,7 @@ SAMPLE_SCHEMA = pa.schema(
         pa.field("rows", pa.int64()),
         pa.field("bytes", pa.int64()),
         pa.field("chunks", pa.int32()),
+        pa.field("column_bytes", pa.int64()),  # of column images; null: failed, or not reported
         pa.field("error", pa.string()),  # class of the error; null: answered
         pa.field("error_text", pa.string()),
         pa.field("answer_ok", pa.bool_()),  # null: not checked
@@ -65,6 +66,7 @@ class Sample:
     error: str | None = None
     error_text: str | None = None
     process: int = 0
+    column_bytes: int | None = None
 
 
 def sample_table(
@@ -106,10 +108,19 @@ def version_of(schema: pa.Schema) -> int | None:
 def _of_version_1(samples: pa.Table) -> pa.Table:
     """Version 1 had one driver process, and did not say so."""
     process = pa.array(np.zeros(len(samples), np.int32))
-    return samples.append_column(pa.field("process", pa.int32(), nullable=False), process)
+    return _of_version_2(samples.append_column(pa.field("process", pa.int32(), nullable=False), process))
 
 
-READERS: Mapping[int, Callable[[pa.Table], pa.Table]] = {1: _of_version_1, SCHEMA_VERSION: lambda samples: samples}
+def _of_version_2(samples: pa.Table) -> pa.Table:
+    """Version 2 did not say what was read of column images."""
+    return samples.append_column("column_bytes", pa.nulls(len(samples), pa.int64()))
+
+
+READERS: Mapping[int, Callable[[pa.Table], pa.Table]] = {
+    1: _of_version_1,
+    2: _of_version_2,
+    SCHEMA_VERSION: lambda samples: samples,
+}
 """By version of a file: its samples as this release writes them."""
 
 

@@ -78,6 +78,10 @@ def run(
             "(mysql://HOST:PORT/DB, tap:URL, qserv:URL) or a SQLAlchemy URL; several: one trial each."
         ),
     ] = None,
+    scan: Annotated[
+        Literal["auto", "rows", "columns"] | None,
+        typer.Option(help="How the target czar scans: czar:rows, czar:columns or czar:auto in its place."),
+    ] = None,
     token_file: Annotated[
         Path | None, typer.Option(help="A file (mode 0600) with the token for front doors; SKYSHARD_TOKEN if absent.")
     ] = None,
@@ -113,7 +117,7 @@ def run(
     file, loaded = _adjusted_file(workload, leave_out, duration, check=check)
     loaded = _with_schema(file, loaded, schema) if schema else loaded
     folder = out or Path("trials") / f"{loaded.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    targets, where = tuple(target or ["czar"]), database or loaded.database
+    targets, where = _scanning(tuple(target or ["czar"]), scan), database or loaded.database
     asked = skyshard.scenarios.TrialRun(
         file, loaded, folder, where, targets, cluster, seed, *_drivers(processes, ray=ray),
         label=label, has_statistics=server_statistics,
@@ -124,6 +128,15 @@ def run(
         results = asked.run(watcher)
     _show_all(results, as_json=as_json)
     raise typer.Exit(_exit_code([result.summary for result in results.values()]))
+
+
+def _scanning(targets: tuple[str, ...], scan: str | None) -> tuple[str, ...]:
+    """The targets, of which the czar scans as is asked. Raises UserError where it is none of them."""
+    if scan is None:
+        return targets
+    if "czar" not in targets:
+        raise UserError("--scan is about the target czar", remedy="leave --scan out, or give --target czar")
+    return tuple(f"czar:{scan}" if one == "czar" else one for one in targets)
 
 
 def _drivers(processes: int, *, ray: bool) -> tuple[int, Literal["processes", "ray"]]:
@@ -336,13 +349,14 @@ def calibrate(
     nodes: Annotated[int, typer.Option(min=1, max=64, help="Nodes of the private cluster.")] = 2,
     rounds: Annotated[int, typer.Option(min=1, help="Warm trials of each sky.")] = 2,
     cold: Annotated[bool, typer.Option("--cold/--no-cold", help="Measure with empty caches, too.")] = True,
+    columns: Annotated[bool, typer.Option("--columns/--no-columns", help="Measure scans by columns, too.")] = False,
     leave_out: Annotated[str, typer.Option(help="Classes, or class/template, to leave out, with commas between.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Measure what chunks, rows and reads from disk cost on this machine, for `skyshard bench project`."""
     file, loaded = _adjusted_file(workload, leave_out, 0.0, check=False)
     skies = skyshard.scenarios.skies_of(_numbers(cover, float), _numbers(thin, float))
-    asked = skyshard.scenarios.CalibrationRun(file, loaded, out, recipe, skies, nodes, rounds, cold)
+    asked = skyshard.scenarios.CalibrationRun(file, loaded, out, recipe, skies, nodes, rounds, cold, columns)
     with interruptible(), quick_switching(), progress_bars(quiet=True) as watcher:
         folders = asked.run(watcher)
     if as_json:
@@ -382,6 +396,9 @@ def project(
         print_json(found.model_dump(mode="json"))
         return
     print_table(projection_page.HEADERS, [projection_page.row(one) for one in found.classes])
+    if found.by_columns:
+        typer.echo("by columns:")
+        print_table(projection_page.COLUMN_HEADERS, projection_page.column_rows(found))
     for line in (*projection_page.sentences(found), projection_page.verdict(found), f"report: {page}"):
         typer.echo(line)
 

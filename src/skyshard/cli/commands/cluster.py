@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -41,6 +41,10 @@ def start(
         Path | None,
         typer.Option(help="A cluster file: nodes and settings of a private cluster, or the hosts of a named one."),
     ] = None,
+    scan: Annotated[
+        Literal["auto", "rows", "columns"] | None,
+        typer.Option(help="How scans are answered where a query does not say; kept until it is chosen again."),
+    ] = None,
     cluster: ClusterFolder = DEFAULT_FOLDER,
 ) -> None:
     """Make the cluster if there is none, and start servers that are not running.
@@ -53,6 +57,8 @@ def start(
     described = describe_cluster(file) if file else None
     with interruptible(), locating_settings(file):
         start_cluster(cluster, nodes, settings or (), described, report=_tell)
+        if scan is not None:
+            skyshard.Cluster.at(cluster).choose_scan(scan)
         _finish_drops(cluster)
     _tell(f"cluster {cluster} is running")
 
@@ -103,7 +109,11 @@ def status(
     interrupted = chosen.pending.words() or ["default"] if chosen.pending is not None else []
     if as_json:
         facts = {"cluster": str(found.folder), "name": chosen.name, "planned_memory_bytes": memory}
-        facts |= {"interrupted_change": interrupted, "servers": [asdict(server) for server in servers]}
+        facts |= {
+            "interrupted_change": interrupted,
+            "scan": chosen.scan,
+            "servers": [asdict(server) for server in servers],
+        }
         print(json.dumps(facts, indent=2))
     else:
         _show(servers)

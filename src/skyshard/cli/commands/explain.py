@@ -27,7 +27,7 @@ def explain(
         Path | None,
         typer.Option(help="With --analyze: a flame graph of the nodes' servers, .svg or folded stacks."),
     ] = None,
-    scan: ScanOption = "auto",
+    scan: ScanOption = None,
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Show how a statement would be answered: chunks and why, statements, merge."""

@@ -32,8 +32,12 @@ PartialOption = Annotated[
 ]
 
 ScanOption = Annotated[
-    Literal["auto", "rows", "columns"],
-    typer.Option("--scan", help="Scan column images where these are and the proof holds; auto: if it reads many rows."),
+    Literal["auto", "rows", "columns"] | None,
+    typer.Option(
+        "--scan",
+        help="Scan column images where these are and the proof holds; auto: if it reads many rows. If absent, as was "
+        "chosen for the cluster.",
+    ),
 ]
 
 
@@ -46,7 +50,7 @@ def query(
     target: TargetOption = "czar",
     max_bytes: BytesOption = None,
     allow_partial: PartialOption = False,
-    scan: ScanOption = "auto",
+    scan: ScanOption = None,
     cluster: ClusterOption = DEFAULT_CLUSTER,
 ) -> None:
     """Answer one SQL statement."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from skyshard.basics.errors import ClusterError, Refusal
-from skyshard.czar.result.scan_way import ScanWay
+from skyshard.basics.scan_way import ScanWay
 from skyshard.registry.catalog.mutable_chunks import Visible
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from skyshard.basics.lazy import locked_property
+from skyshard.basics.scan_way import ScanWay
 from skyshard.cluster.node import Node
 from skyshard.czar.plan.pair_way import NoPairs, PairWay
 from skyshard.czar.plan.query_plan import FEWEST_PAIR_ROWS, Pull
-from skyshard.czar.result.scan_way import ScanWay
 from skyshard.czar.result.typed_results import TypedColumn
 from skyshard.registry.stored.records import Replica
 

@@ -16,6 +16,7 @@ from skyshard.cluster.installation import find_mariadbd
 from skyshard.cluster.private_cluster import PrivateCluster
 from skyshard.cluster.server import end_orphans
 from skyshard.cluster.storage_plugins import SHARED_FOLDERS
+from skyshard.columns.segment_folder import columns_folder
 from skyshard.host.page_cache import disk_bytes, files_below
 from skyshard.runtime import open_runtime
 from skyshard.scenarios.experiment.folder import COMPLETE
@@ -75,8 +76,9 @@ def _ingest(
     with Testbed(cluster.folder) as testbed:
         begun = time.monotonic()
         report = testbed.ingest(
-            source, database=DATABASE, layout=wanted, loader=loader, replicas=setup.replicas or None, watcher=watcher
-        )
+            source, database=DATABASE, layout=wanted, loader=loader, replicas=setup.replicas or None,
+            columns="all" if setup.has_images else None, watcher=watcher,
+        )  # fmt: skip
         ingest_s = time.monotonic() - begun
         if has_oracle:
             testbed.load_mono(DATABASE, watcher=watcher)
@@ -88,10 +90,11 @@ def _ingest(
 
 
 def catalog_files(cluster: PrivateCluster, *, has_oracle: bool = False) -> Iterator[Path]:
-    """The files of the catalog on the nodes and the czar."""
+    """The files of the catalog on the nodes and the czar, with its column images."""
     names = [CZAR_NAME, *cluster.node_names, *([MONO_NAME] if has_oracle else [])]
     folders = [cluster.data_dir(name) / part for name in names for part in (DATABASE, *SHARED_FOLDERS)]
-    yield from files_below(folders)
+    images = [columns_folder(cluster.data_dir(name)) / DATABASE for name in cluster.node_names]
+    yield from files_below([*folders, *images])
 
 
 def data_files(cluster: PrivateCluster) -> Iterator[Path]:

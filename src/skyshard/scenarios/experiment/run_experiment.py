@@ -17,6 +17,7 @@ from pathlib import Path
 from skyshard.basics.errors import words_of
 from skyshard.basics.progress import Watcher, announce, unwatched
 from skyshard.basics.readable import seconds
+from skyshard.basics.scan_way import require_way
 from skyshard.bench.experiment.analyse import Collected, analyse
 from skyshard.bench.experiment.block_order import PlannedTrial, block_order
 from skyshard.bench.experiment.cells import CZAR, Cell
@@ -236,6 +237,7 @@ class _Run:
             fill_page_cache(catalog_files(cluster, has_oracle=has_oracle), int(CACHED_SHARE * memory_bytes()))
         servers = (CZAR_NAME, *cluster.node_names)
         cluster.start(described=ClusterDescription(settings=parse_settings(cell.settings, servers)))
+        cluster.choose_scan(require_way(str(cell.all.get("scan", "auto"))))
         if has_oracle:
             cluster.start_mono()
         file, workload = checked.asked(cell)

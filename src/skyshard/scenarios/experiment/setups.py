@@ -7,7 +7,7 @@ layouts and recipes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from skyshard.bench.experiment.cells import Cell
 from skyshard.catalog.synth_manifest import Shrink
@@ -50,16 +50,18 @@ class Setup:
     loader: str
     settings: tuple[str, ...]
     """Those that hold from the creation of the servers on, as words."""
+    has_images: bool = False
+    """Whether some cell reads column images of it."""
 
     def estimated_bytes(self, values: int, *, has_oracle: bool) -> int:
         """The space that it may take, for so many bytes of values."""
-        data = GROWTH.get(self.engine or "MyISAM", OTHER_GROWTH) * max(1, self.replicas)
+        data = (GROWTH.get(self.engine or "MyISAM", OTHER_GROWTH) + self.has_images) * max(1, self.replicas)
         servers = self.nodes + (2 if has_oracle else 1)
         return int(values * (data + (ORACLE_GROWTH if has_oracle else 0)) + servers * SERVER_BYTES)
 
 
 def setup_of(cell: Cell) -> Setup:
-    """The set-up that a cell's trials need."""
+    """The set-up that a cell's trials need, whether column images belong to it or not."""
     chosen = cell.all
     sky = Sky(
         str(chosen["recipe"]), float(chosen["fraction"]), "thinning" if chosen["shrink"] == "thinning" else "coverage"
@@ -81,7 +83,12 @@ def is_at_creation(word: str) -> bool:
 def setups_of(cells: Sequence[Cell]) -> tuple[dict[int, Setup], dict[int, int]]:
     """The set-ups by number from 1 on, and each cell's set-up."""
     numbers: dict[Setup, int] = {}
-    by_cell = {cell.number: numbers.setdefault(setup_of(cell), len(numbers) + 1) for cell in cells}
+    imaged = {setup_of(cell) for cell in cells if cell.all.get("scan", "rows") != "rows"}
+    by_cell = {
+        cell.number: numbers.setdefault(replace(setup, has_images=setup in imaged), len(numbers) + 1)
+        for cell in cells
+        for setup in (setup_of(cell),)
+    }
     return {number: setup for setup, number in numbers.items()}, by_cell
 
 

@@ -21,6 +21,18 @@ def test_cells_that_differ_in_what_a_start_decides_share_a_set_up(tmp_path: Path
     assert sorted(by_cell.values()) == [1] * 4 + [2] * 4
 
 
+def test_cells_that_scan_otherwise_share_a_set_up(tmp_path: Path) -> None:
+    """It has column images where one of them may read these."""
+    for levels, has_images in (("[rows, columns]", True), ("[auto, rows]", True)):
+        text = f"trials: 1\nfactors: {{scan: {levels}, nodes: [1, 2]}}\n"
+        setups, by_cell = setups_of(make_design(read_experiment(written(tmp_path, text))).cells)
+        assert sorted(by_cell.values()) == [1, 1, 2, 2]
+        assert {setup.has_images for setup in setups.values()} == {has_images}
+    text = "trials: 1\nfactors: {nodes: [1, 2]}\nhold: {scan: rows}\n"
+    setups, _ = setups_of(make_design(read_experiment(written(tmp_path, text))).cells)
+    assert not any(setup.has_images for setup in setups.values())
+
+
 def test_settings_of_a_data_folder_need_a_set_up_each(tmp_path: Path) -> None:
     """A page size holds from the creation on."""
     factors = "{set.innodb_page_size: [16K, 8K], set.sort_buffer_size: [1M, 2M]}"

@@ -35,6 +35,8 @@ class ClusterStatus(Output):
     planned_memory_bytes: int = 0
     """What the caches are shares of: the host's memory, a container's limit, or $SKYSHARD_MEMORY."""
     interrupted_change: list[str] = Field(default_factory=list)
+    scan: str = "auto"
+    """How scans are answered where a query does not say."""
     """Settings that a change went for that was killed."""
     servers: list[ServerOutput]
 
