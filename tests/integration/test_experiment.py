@@ -139,10 +139,8 @@ def test_a_cell_that_fails_is_recorded_and_the_others_go_on(folder: Path) -> Non
 
 def test_rows_and_columns_are_levels_of_a_factor(folder: Path) -> None:
     """In one cluster, which has column images; the scan of the cell by columns read these, and only that."""
-    text = FILE.replace("factors: {nodes: [1, 2]}", "factors: {scan: [rows, columns]}").replace(
-        "trials: 2", "trials: 1"
-    )
-    (folder / "nodes.yaml").write_text(text)
+    text = FILE.replace("factors: {nodes: [1, 2]}", "factors: {scan: [rows, columns]}")
+    (folder / "nodes.yaml").write_text(text.replace("trials: 2", "trials: 1").replace("fraction: 0.2", "fraction: 1.0"))
     code, said = run(folder, "--keep")
     assert code == 0, said
     assert len([*(folder / "out" / "setups").iterdir()]) == 1
