@@ -373,6 +373,11 @@ COMMANDS = (
         "doors:doors",
         "Say what each front door adds to the czar, for each query and row, from runs with several targets.",
     ),
+    CommandRow(
+        "bench export",
+        "bench_visits:export",
+        "Write a trial of visits as CSV, a line a visit, in the form that l1dbproto's log2csv has.",
+    ),
     CommandRow("bench trend", "bench:trend", "Follow each class over releases and find the steps."),
     CommandRow(
         "bench sweep",

@@ -106,12 +106,19 @@ def trend_of(trials: Sequence[tuple[str, Trial]], name: str = "p50") -> Trend:
     ordered = sorted(trials, key=lambda one: one[1].manifest.started)
     measured = {key: points for key in _classes(ordered) if len(points := _points(key, ordered, name)) > 1}
     manifests = {name: trial.manifest for name, trial in ordered}
-    series = [_series(key, points, STEP_ALPHA / len(measured), manifests) for key, points in measured.items()]
+    series = all_series(measured, manifests)
     losses = _losses([trial for _, trial in ordered])
     if not series and not losses:
         raise UserError(f"no class has enough samples for {name} in two trials", remedy="choose another --statistic")
-    why_not = _why_not(manifests)
+    why_not = why_not_comparable(manifests)
     return Trend(statistic=name, series=series, breaks=list(why_not), why_not=why_not, losses=losses)
+
+
+def all_series(
+    measured: Mapping[tuple[str, str], list[Point]], manifests: Mapping[str, TrialManifest]
+) -> list[TrendSeries]:
+    """The series of all (phase, class) with their steps; the more there are, the stricter each test is."""
+    return [_series(key, points, STEP_ALPHA / len(measured), manifests) for key, points in measured.items()]
 
 
 def _losses(trials: Sequence[Trial]) -> list[Loss]:
@@ -127,7 +134,7 @@ def _classes(trials: Sequence[tuple[str, Trial]]) -> list[tuple[str, str]]:
     return list(dict.fromkeys((one.phase, one.class_name) for _, trial in trials for one in trial.summary.classes))
 
 
-def _why_not(manifests: Mapping[str, TrialManifest]) -> dict[str, list[str]]:
+def why_not_comparable(manifests: Mapping[str, TrialManifest]) -> dict[str, list[str]]:
     """For each trial that is not comparable with the first: what differs."""
     first, *others = manifests
     found = {name: differences([manifests[name]], [manifests[first]]) for name in others}

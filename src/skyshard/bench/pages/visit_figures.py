@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from skyshard.basics.readable import seconds, short_count
 from skyshard.bench.record.visit_summary import FittedLine
-from skyshard.bench.record.visit_times import VisitSeries
+from skyshard.bench.record.visit_times import VisitSeries, VisitTimes
 from skyshard.pages.picture import WIDE, Picture, picture
 from skyshard.pages.svg import FIXED_SERIES, INK, MAY_GO, MUTED, RULE, SERIES, new_figure
 
@@ -142,6 +142,27 @@ def _lines(
     else:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
     figure.legend(loc="upper left", ncols=per_line, frameon=False, handletextpad=0.4, columnspacing=1.2)
+    return figure
+
+
+def runs_figure(name: str, sides: Sequence[tuple[str, Sequence[VisitTimes]]]) -> Picture:
+    """The median real time along the run, a line for each trial, one colour for each side."""
+    description = "Median real time of a visit against visit number, a line for each trial"
+    return picture(name, description, lambda width: _runs(sides, width))
+
+
+def _runs(sides: Sequence[tuple[str, Sequence[VisitTimes]]], width: int) -> Figure:
+    figure, axes = _axes(width, 290, above=TOP + 18)
+    for number, (label, trials) in enumerate(sides):
+        for place, times in enumerate(trials):
+            whole = times.whole
+            parts = _parts(len(whole.visit), LINE_POINTS if width == WIDE else LINE_POINTS // 2)
+            x = [float(whole.visit[first:last].mean()) for first, last in parts]
+            y = [float(np.median(whole.real_s[first:last])) for first, last in parts]
+            shown = label if place == 0 else MAY_GO
+            axes.plot(x, y, color=SERIES[number % len(SERIES)], linewidth=1.4, alpha=0.8, label=shown)
+    _time_axis(axes)
+    figure.legend(loc="upper left", ncols=PER_LINE[width == WIDE], frameon=False, handletextpad=0.4, columnspacing=1.2)
     return figure
 
 

@@ -28,10 +28,13 @@ from skyshard.cli.terminal.show import (
 from skyshard.host.interrupts import interruptible
 
 if TYPE_CHECKING:
+    from skyshard.bench.compare.trend import Trend
     from skyshard.bench.pages import comparison_page, fault_section, projection_page, sweep_page, trend_page
     from skyshard.bench.workload import fault_scenario
+    from skyshard.cli.commands import bench_visits
     from skyshard.pages import page_template
 else:
+    bench_visits = lazy_module("skyshard.cli.commands.bench_visits")
     comparison_page = lazy_module("skyshard.bench.pages.comparison_page")
     fault_scenario = lazy_module("skyshard.bench.workload.fault_scenario")
     fault_section = lazy_module("skyshard.bench.pages.fault_section")
@@ -217,6 +220,9 @@ def _show(result: skyshard.bench.TrialResult, title: str, *, as_json: bool) -> N
 
 def report(folder: Annotated[Path, typer.Argument(help="A trial folder.")]) -> None:
     """Check a trial folder and render its report again, from the folder alone."""
+    if bench_visits.are_of_visits([folder]):
+        bench_visits.report(folder)
+        return
     typer.echo(f"report: {skyshard.bench.write_pages(skyshard.bench.validate_trial(folder), folder)}")
 
 
@@ -237,6 +243,9 @@ def compare(
 
     Example: skyshard bench compare new1 new2 new3 new4 --against old1 old2 old3 old4
     """
+    if bench_visits.are_of_visits([*new, *against]):
+        bench_visits.compare(new, against, out, threshold, anyway=anyway, as_json=as_json)
+        return
     sides = skyshard.bench.read_trials(new, against)
     found = skyshard.bench.compare_trials(
         sides[0], sides[1], threshold=threshold, margin=margin, anyway=anyway, labels=(label, against_label)
@@ -274,7 +283,8 @@ def trend(
 
     Exit code 1 when the newest release no longer answers a class, or fewer of its queries, or fewer correctly.
     """
-    found = skyshard.bench.trend_of(skyshard.bench.read_trials(folders)[0], statistic)
+    found = _trend_of(folders, statistic)
+    statistic = found.statistic
     page = trend_page.write_trend(found, out)
     if as_json:
         print_json(found.model_dump(mode="json"))
@@ -289,6 +299,13 @@ def trend(
         typer.echo(line, nl=bool(line))
     typer.echo(f"report: {page}")
     raise typer.Exit(bool(found.regressions))
+
+
+def _trend_of(folders: Sequence[Path], statistic: str) -> Trend:
+    """Of trials of queries by a statistic, of trials of visits by their levels."""
+    if bench_visits.are_of_visits(folders):
+        return bench_visits.trend(folders)
+    return skyshard.bench.trend_of(skyshard.bench.read_trials(folders)[0], statistic)
 
 
 def sweep(

@@ -1,0 +1,119 @@
+"""Comparisons of trials of visits, against differences that were put in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.support.visit_trials import MadeVisits, made_visit_trial
+
+from skyshard.basics.errors import UserError
+from skyshard.bench.compare.class_change import LatencyChange
+from skyshard.bench.compare.visit_comparison import VisitChange, VisitComparison, compare_visits
+from skyshard.bench.compare.visit_trend import visit_trend
+from skyshard.bench.record.visit_trial import VisitTrial
+
+MADE = MadeVisits(visits=320, tiles=1, noise=0.02)
+
+
+def _side(name: str, made: MadeVisits, trials: int = 4, first: int = 0) -> list[tuple[str, VisitTrial]]:
+    return [(f"{name}{n}", made_visit_trial(replace(made, seed=100 * first + n), day=first)) for n in range(trials)]
+
+
+def _one(found: VisitComparison, work: str, what: str) -> VisitChange:
+    return next(one for one in found.changes if (one.work, one.what) == (work, what))
+
+
+OLD = _side("old", MADE)
+
+
+def test_equal_sides_have_no_regression() -> None:
+    """Trials of one workload with other noise: levels are the same, and nothing is worse."""
+    found = compare_visits(_side("new", MADE, first=1), OLD)
+    assert found.regressions == []
+    assert _one(found, "visit", "level").change is LatencyChange.SAME
+
+
+def test_slower_level_is_a_regression() -> None:
+    """Visits that take a third longer are worse, by the ratio that was put in."""
+    found = compare_visits(_side("new", replace(MADE, start_s=0.065, before=0.52, store_s=0.039), first=1), OLD)
+    one = _one(found, "visit", "level")
+    assert one.change is LatencyChange.WORSE
+    assert one.value == pytest.approx(1.3, rel=0.03)
+    assert one.low is not None
+    assert one.high is not None
+    assert one.low < 1.3 < one.high
+    assert 0 < one.p < 0.05
+    assert "visit (visits), level" in found.regressions
+
+
+def test_growth_with_a_full_history_is_a_regression_of_its_slope() -> None:
+    """Reads that are no longer level: the slope's change is the share of the level that it adds in a year."""
+    found = compare_visits(_side("new", replace(MADE, after=1.0), first=1), OLD)
+    one = _one(found, "select", "slope when full")
+    assert one.change is LatencyChange.WORSE
+    assert one.is_regression
+    assert one.value == pytest.approx(1.0 * 12 * 20 / 1000 / 0.146, rel=0.2)
+    assert _one(found, "store", "slope when full").change is not LatencyChange.WORSE
+
+
+def test_faster_side_is_better() -> None:
+    """Half the time is better, and no regression."""
+    quick = replace(MADE, start_s=0.025, before=0.2, store_s=0.015)
+    found = compare_visits(_side("new", quick, first=1), OLD)
+    assert _one(found, "visit", "level").change is LatencyChange.BETTER
+    assert found.regressions == []
+
+
+def test_one_trial_a_side_is_inconclusive() -> None:
+    """Nothing is called better or worse; slopes have the interval of their lines, levels none."""
+    found = compare_visits(_side("new", replace(MADE, start_s=0.5), 1, first=1), OLD[:1])
+    assert {one.change for one in found.changes} == {LatencyChange.INCONCLUSIVE}
+    assert {one.p for one in found.changes} == {1.0}
+    assert _one(found, "visit", "level").low is None
+    assert _one(found, "visit", "slope while filling").low is not None
+    assert not found.can_tell
+
+
+def test_wrong_answers_are_a_regression_of_a_single_trial() -> None:
+    """Facts need no statistics."""
+    found = compare_visits(_side("new", replace(MADE, wrong=((5, 0),), lost=((9, 0),)), 1, first=1), OLD[:1])
+    assert [one.what for one in found.losses] == ["tiles answered wrongly", "visits lost"]
+    assert len(found.regressions) == 2
+
+
+def test_other_workload_is_refused_unless_anyway() -> None:
+    """Two workloads are compared only when it is asked for."""
+    name, trial = _side("new", MADE, 1)[0]
+    other = replace(trial, manifest=trial.manifest.model_copy(update={"workload_digest": "other"}))
+    with pytest.raises(UserError, match="workload_digest"):
+        compare_visits([(name, other)], OLD[:1])
+    assert compare_visits([(name, other)], OLD[:1], anyway=True).changes
+
+
+def test_trend_finds_the_release_that_was_slower() -> None:
+    """Levels over days, with a step where the reads became slower."""
+    slow = replace(MADE, start_s=0.08)
+    trials = [
+        (f"t{day}", _at(made_visit_trial(replace(MADE if day < 5 else slow, seed=day), day=day), day))
+        for day in range(10)
+    ]
+    found = visit_trend(trials)
+    assert found.statistic == "level"
+    series = next(one for one in found.series if one.class_name == "select")
+    assert [step.trial for step in series.steps] == ["t5"]
+    assert found.regressions == []
+
+
+def test_trend_names_wrong_answers_of_the_newest() -> None:
+    """The newest trial answers wrongly where none did: a regression."""
+    trials = [
+        (f"t{day}", made_visit_trial(replace(MADE, visits=60, wrong=((5, 0),) if day == 2 else ()), day=day))
+        for day in range(3)
+    ]
+    assert [one.reason for one in visit_trend(trials).regressions] == ["1 tiles answered wrongly, none before"]
+
+
+def _at(trial: VisitTrial, day: int) -> VisitTrial:
+    environment = trial.manifest.environment.model_copy(update={"revision": f"r{day}"})
+    return replace(trial, manifest=trial.manifest.model_copy(update={"environment": environment}))
