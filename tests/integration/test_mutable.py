@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -144,3 +144,31 @@ def test_a_dropped_database_leaves_nothing(testbed: Testbed) -> None:
         for endpoint in (made.ledger, *made.nodes.values()):
             with connect(endpoint) as reader:
                 assert made.database not in {str(name) for (name,) in reader.rows("SHOW DATABASES")}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda testbed: testbed.verify(DATABASE),
+        lambda testbed: testbed.compact(DATABASE),
+        lambda testbed: testbed.load_mono(DATABASE),
+        lambda testbed: testbed.columns.build(DATABASE),
+        lambda testbed: testbed.quality(DATABASE),
+        lambda testbed: testbed.diff(DATABASE, DATABASE),
+        lambda testbed: testbed.where_from(DATABASE, "DiaSource", "11"),
+        lambda testbed: testbed.input_files(DATABASE),
+        lambda testbed: testbed.rebuild_indexes(DATABASE),
+        lambda testbed: testbed.indexes(DATABASE, "DiaSource"),
+        lambda testbed: testbed.add_index(DATABASE, "DiaSource", "by_x", ["x"]),
+        lambda testbed: testbed.replicas.set_level(DATABASE, 2),
+        lambda testbed: testbed.replicas.plan_repair(DATABASE),
+        lambda testbed: testbed.ingest("synth/recipes/tiny.yaml", database=DATABASE),
+        lambda testbed: testbed.replicas.plan_drain("node1"),
+        lambda testbed: testbed.node_life.remove("node1"),
+    ],
+)
+def test_what_needs_replicas_is_refused(testbed: Testbed, writer: TileWriter, asked: Callable[[Testbed], Any]) -> None:
+    """By name, before anything is changed."""
+    with pytest.raises(UserError, match="mutable database"):
+        asked(testbed)
+    assert ask(testbed, "SELECT COUNT(*) FROM DiaObjectLast") == [(5,)]

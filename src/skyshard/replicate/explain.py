@@ -57,7 +57,7 @@ def explain_chunk(registry: Registry, nodes: Iterable[str], chunk: int, database
     Raises:
         UserError: no such database, or none that has the chunk.
     """
-    stored = registry.published.names().stored(database) if database else ""
+    stored = registry.published.names().fixed(database) if database else ""
     rows = {
         row.stored: row
         for row in registry.life.rows()

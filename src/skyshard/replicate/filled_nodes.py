@@ -52,8 +52,9 @@ def fill_node(
     """
     done = Filled(node)
     work = _Fill(place, node, sources, done, rate_bytes_s, watcher)
+    mutable = place.registry.published.names().mutable_stored
     for row in place.registry.life.rows():
-        if row.state is DatabaseState.PUBLISHED:
+        if row.state is DatabaseState.PUBLISHED and row.stored not in mutable:
             try:
                 with place.registry.ingesting(row.stored):
                     work.fill(row.stored, row.shown)

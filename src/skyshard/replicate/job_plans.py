@@ -60,6 +60,7 @@ def make_drain_plan(place: ReplicaPlace, node: str) -> JobPlan:
             chunks do not answer.
     """
     place.require_node(node)
+    place.registry.mutable_chunks.require_none_on(node)
     there = place.answering()
     targets = tuple(name for name in _targets(place, there) if name != node)
     chunks = read_chunks(place.registry)

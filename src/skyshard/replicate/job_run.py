@@ -297,6 +297,8 @@ class _Run:
         is_open = registry.transactions.find_open(database) is not None
         if is_open or registry.databases.state(database) is not DatabaseState.PUBLISHED:
             return
+        if database in registry.published.names().mutable_stored:
+            return
         retired = registry.transactions.retired_tables(database)
         over = registry.transactions.over_retired(database)
         definitions = registry.databases.table_definitions(database)

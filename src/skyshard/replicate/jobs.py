@@ -122,6 +122,6 @@ def set_level(registry: Registry, database: str, replicas: int) -> None:
     """
     if replicas < 1:
         raise UserError(f"a database cannot have {replicas} replicas", remedy="ask for at least 1")
-    stored = registry.published.names().stored(database)
+    stored = registry.published.names().fixed(database)
     with registry.ingesting(stored):
         registry.databases.set_replicas(stored, replicas)

@@ -22,7 +22,7 @@ def read_status(registry: Registry, nodes: Sequence[str], database: str = "") ->
     Raises:
         UserError: there is none of that name.
     """
-    stored = registry.published.names().stored(database) if database else ""
+    stored = registry.published.names().fixed(database) if database else ""
     wanted = {
         row.stored: _wanted(registry, row)
         for row in registry.life.rows()

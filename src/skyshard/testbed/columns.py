@@ -62,4 +62,4 @@ class Columns:
         return done
 
     def _stored(self, database: str) -> str:
-        return self._wiring.registry.published.names().stored(database)
+        return self._wiring.registry.published.names().fixed(database)

@@ -232,6 +232,7 @@ class NodeLife:
             self._nodes.remove(name)
             self._tell(name, NodeState.REMOVED)
             return
+        self._wiring.registry.mutable_chunks.require_none_on(name)
         if count := self._nodes.chunks_on(name):
             raise UserError(f"{name} holds {count} chunks", remedy=f"run `skyshard replicas drain {name}` first")
         self._nodes.require_no_job(name)
@@ -242,6 +243,7 @@ class NodeLife:
                 with self._wiring.registry.exclusive(f"placement in {family}"):
                     pass  # whoever placed chunks before has placed them now
             self._nodes.require_settled()
+            self._wiring.registry.mutable_chunks.require_none_on(name)
             if count := self._nodes.chunks_on(name):
                 raise UserError(f"{name} holds {count} chunks", remedy=f"run `skyshard replicas drain {name}` first")
             self._nodes.remove(name)

@@ -114,7 +114,7 @@ class Replicas:
             UserError: an unknown database, or an unfinished ingest of it.
             ClusterError: a node is down, or something else is to be repaired first; nothing is changed then.
         """
-        stored = self._wiring.registry.published.names().stored(database)
+        stored = self._wiring.registry.published.names().fixed(database)
         rows = [(one.table, one.chunk, one.is_overlap, one.transaction) for one in lost]
         return skyshard.ingest.drop_lost(self._wiring.site(), stored, rows)
 
@@ -168,4 +168,4 @@ class Replicas:
 
     def _wanted(self, database: str) -> list[str]:
         names = self._wiring.registry.published.names()
-        return [names.stored(database)] if database else names.published_stored
+        return [names.fixed(database)] if database else names.published_stored

@@ -171,7 +171,7 @@ class Testbed:
         """What ``ingest`` with the same arguments would do; changes nothing."""
         opened = source_at(source, tables=tables)
         name = database or opened.database
-        known = self.registry.databases.table_definitions(self.registry.published.names().find(name))
+        known = self.registry.databases.table_definitions(self._to_ingest(name, layout))
         opened = skyshard.ingest.with_kept_columns(opened, name, known)
         made = skyshard.ingest.make_plan(
             opened, database=database, tables=tables, loader=loader, replicas=replicas, columns=columns,
@@ -217,7 +217,7 @@ class Testbed:
         self.finish_drops()
         mark_folders(self.wiring, self.wiring.nodes)
         name = database or opened.database
-        known = self.registry.databases.table_definitions(self.registry.published.names().find(name))
+        known = self.registry.databases.table_definitions(self._to_ingest(name, layout))
         opened = skyshard.ingest.with_kept_columns(opened, name, known)
         plan = skyshard.ingest.make_plan(
             opened, database=database, tables=tables, loader=loader, replicas=replicas, columns=columns,
@@ -226,16 +226,33 @@ class Testbed:
         site = self.wiring.site(runtime or self._runtime_kind)
         return skyshard.ingest.Ingest(plan, site, watcher, replace, names_tables=bool(tables)).run()
 
+    def _to_ingest(self, name: str, layout: Layout | None) -> str:
+        """The stored name of a database that is to be ingested into; empty where there is none yet.
+
+        Raises:
+            UserError: it, or the layout, is mutable.
+        """
+        names = self.registry.published.names()
+        names.require_fixed(name)
+        if layout is not None and layout.mutable:
+            raise UserError("nothing is ingested into mutable tables", remedy="`skyshard apdb create` makes them")
+        return names.find(name)
+
     def verify(self, database: str) -> list[skyshard.ingest.VerifyCheck]:
         """Read a database back and check it; every check is listed, good or not."""
+        fixed = self._fixed(database)
         endpoints = {node: self.cluster.endpoint(node) for node in self.nodes}
         ask = partial(self._table, database)
         verifier = skyshard.ingest.Verifier(self.wiring.site(), endpoints, ask, self.known(database))
-        return verifier.run(self._stored(database))
+        return verifier.run(fixed)
 
     def _stored(self, database: str) -> str:
         """The stored name of a published database, from its name or an alias."""
         return self.registry.published.names().stored(database)
+
+    def _fixed(self, database: str) -> str:
+        """The same; of one that no visit changes."""
+        return self.registry.published.names().fixed(database)
 
     def _table(self, database: str, sql: str) -> pa.Table:
         return self.query(sql, database=database).table
@@ -267,7 +284,7 @@ class Testbed:
             UserError: an unknown database, or an ingest of it that has not finished.
             ClusterError: a node failed; the next run undoes what was done.
         """
-        stored = self._stored(database)
+        stored = self._fixed(database)
         return skyshard.ingest.compact(self.wiring.site(), stored, fewest=fewest, grace_s=grace_s, watcher=watcher)
 
     def add_index(
@@ -290,7 +307,7 @@ class Testbed:
             UserError: no such table or column, or the name is another index's.
             ClusterError: a node failed, or a replica is not good; the next run undoes what was done.
         """
-        stored = self._stored(database)
+        stored = self._fixed(database)
         return skyshard.ingest.add_index(
             self.wiring.site(), stored, table, name, columns, grace_s=grace_s, watcher=watcher
         )
@@ -299,7 +316,7 @@ class Testbed:
         self, database: str, table: str, name: str, *, grace_s: float = 3600.0, watcher: Watcher = unwatched
     ) -> skyshard.ingest.Compacted:
         """Take an index from a published table that :meth:`add_index` gave it."""
-        stored = self._stored(database)
+        stored = self._fixed(database)
         return skyshard.ingest.drop_index(self.wiring.site(), stored, table, name, grace_s=grace_s, watcher=watcher)
 
     def indexes(self, database: str, table: str, *, overlap: bool = False) -> list[skyshard.ingest.TableIndex]:
@@ -308,6 +325,7 @@ class Testbed:
         Raises:
             UserError: there is no such table.
         """
+        self._fixed(database)
         tables = self.registry.published.catalog(database).tables
         if table not in tables:
             raise UserError(f"there is no table {database}.{table}", remedy="skyshard databases lists databases")
@@ -322,7 +340,7 @@ class Testbed:
 
         Damaged indexes of tables are made again first; replicas that were marked bad for theirs are read again.
         """
-        keys = skyshard.ingest.rebuild_indexes(self.wiring.site(), self._stored(database), watcher)
+        keys = skyshard.ingest.rebuild_indexes(self.wiring.site(), self._fixed(database), watcher)
         if doubtful := [one.node for one in self.replicas.status(database).nodes if one.faulty]:
             self.replicas.verify(database, nodes=doubtful)
         return keys
@@ -332,7 +350,7 @@ class Testbed:
 
         Nodes that do not answer are done without, where others have replicas of their rows.
         """
-        stored = self._stored(database)
+        stored = self._fixed(database)
         self.cluster.start_mono()
         exchange = self.cluster.folder_for("exchange") / stored
         shutil.rmtree(exchange, ignore_errors=True)
@@ -434,6 +452,7 @@ class Testbed:
         Raises:
             UserError: an unknown database, table or column, or a value that the column cannot hold.
         """
+        self._fixed(database)
         return skyshard.releases.where_from(self.registry, self._table, self._count_on, database, table, key)
 
     def _count_on(self, node: str, database: str, sql: str) -> int:
@@ -450,7 +469,7 @@ class Testbed:
         Raises:
             UserError: an unknown database, or one of which nothing was counted.
         """
-        stored = self._stored(database)
+        stored = self._fixed(database)
         found = skyshard.releases.quality_of(self.registry, self.wiring.folders.quality / stored, stored)
         return found.model_copy(update={"database": database})
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import xxhash
 
+from skyshard.basics.errors import Bug
 from skyshard.catalog.layout import Role
 from skyshard.cluster.cluster import CZAR_NAME
 from skyshard.ingest.on_nodes.bounded_futures import answer, answers
@@ -73,6 +74,8 @@ def _table_content(table: PlannedTable) -> dict[str, object]:
 def sweep(site: Site, database: str, transaction: int, *, is_over: bool = False, grace_s: float = GRACE_S) -> None:
     """Remove what neither finished transactions nor, unless it is over, the records of the given one account for."""
     registry = site.registry
+    if (layout := registry.databases.layout(database)) is not None and layout.mutable:
+        raise Bug(f"tables of mutable database '{database}' were to be swept")
     swept = {*site.nodes, CZAR_NAME}
     over = registry.transactions.over_retired(database, grace_s)
     over = {server: names for server, names in over.items() if server in swept}

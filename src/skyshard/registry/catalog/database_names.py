@@ -31,6 +31,8 @@ class KnownName:
     stored: str
     state: DatabaseState
     is_alias: bool = False
+    is_mutable: bool = False
+    """Visits change its tables: it has no replicas, parts or digests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,16 @@ class DatabaseNames:
 
     @property
     def published_stored(self) -> list[str]:
-        """The stored names of the published databases, each once, by what people call them."""
-        return [self.by_name[name].stored for name in self.published if not self.by_name[name].is_alias]
+        """The stored names of the published databases, each once, by what people call them; no mutable ones."""
+        return [one.stored for one in self._published() if not one.is_mutable]
+
+    @property
+    def mutable_stored(self) -> list[str]:
+        """The stored names of the published mutable databases, by what people call them."""
+        return [one.stored for one in self._published() if one.is_mutable]
+
+    def _published(self) -> list[KnownName]:
+        return [self.by_name[name] for name in self.published if not self.by_name[name].is_alias]
 
     @property
     def all_stored(self) -> list[str]:
@@ -68,6 +78,25 @@ class DatabaseNames:
         if found is None or found.state is not DatabaseState.PUBLISHED:
             raise no_database(name, self)
         return found.stored
+
+    def fixed(self, name: str) -> str:
+        """The stored name of a published database that no visit changes, for whatever needs replicas and digests.
+
+        Raises:
+            UserError: none is called so, or it is mutable.
+        """
+        stored = self.stored(name)
+        self.require_fixed(name)
+        return stored
+
+    def require_fixed(self, name: str) -> None:
+        """Refuse the name of a mutable database; one that nobody has is not."""
+        found = self.by_name.get(name)
+        if found is not None and found.is_mutable:
+            raise UserError(
+                f"'{name}' is a mutable database: visits change its rows, which have no replicas, parts or digests",
+                remedy="publish it (`skyshard apdb publish`) and do this to the published database",
+            )
 
     def known(self, name: str) -> KnownName:
         """A database by its name, whatever its state. Errors as of :meth:`stored`."""
@@ -109,6 +138,6 @@ def no_database(name: str, names: DatabaseNames) -> UserError:
 def read_names(connection: Connection) -> DatabaseNames:
     """All names, as one statement reads them."""
     return DatabaseNames.of(
-        KnownName(str(name), str(stored), DatabaseState(state), bool(is_alias))
-        for name, stored, state, is_alias in connection.rows(plain_sql.NAMES)
+        KnownName(str(name), str(stored), DatabaseState(state), bool(is_alias), bool(int(is_mutable)))
+        for name, stored, state, is_alias, is_mutable in connection.rows(plain_sql.NAMES)
     )

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from skyshard.basics.errors import UserError
 from skyshard.db.connection import Connection, quote_name
 from skyshard.registry.catalog.chunk_entries import ChunkEntries, ChunkEntry
+from skyshard.registry.catalog.database_names import read_names
 from skyshard.registry.stored.store import Store
 
 PLACED_CHUNKS = "PlacedChunks"
@@ -85,6 +87,21 @@ class MutableChunks(Store):
         """See :func:`read_placed`."""
         with self._plain.single() as connection:
             return read_placed(connection, database)
+
+    def require_none_on(self, node: str) -> None:
+        """Refuse a node that has chunks of a mutable database: nothing moves these.
+
+        Raises:
+            UserError: names the database.
+        """
+        with self._plain.reading() as connection:
+            names = read_names(connection)
+            for stored in names.mutable_stored:
+                if count := list(read_placed(connection, stored).values()).count(node):
+                    raise UserError(
+                        f"{node} has {count} chunks of mutable database '{names.shown(stored)}', which nothing moves",
+                        remedy=f"publish it (`skyshard apdb publish {names.shown(stored)}`), then drop it",
+                    )
 
     def add(self, database: str, nodes_of: Mapping[int, str]) -> None:
         """Write chunks down; those that are there stay where they are. Queries see them from here on."""

@@ -30,12 +30,14 @@ _FINISHED = f"x.state = '{TransactionState.FINISHED}'"
 
 GENERATION = f"SELECT COALESCE(MAX(number), 0) FROM {named('generation')}"
 """The generation's number; 0 before anything was published."""
+_IS_MUTABLE = "COALESCE(JSON_VALUE(d.layout, '$.mutable'), 0) = 1"
 NAMES = (
-    f"SELECT d.shown, d.name, d.state, 0 AS is_alias FROM {named('databases')} d UNION ALL "
-    f"SELECT a.name, d.name, d.state, 1 FROM {named('aliases')} a "
+    f"SELECT d.shown, d.name, d.state, 0 AS is_alias, {_IS_MUTABLE} FROM {named('databases')} d UNION ALL "
+    f"SELECT a.name, d.name, d.state, 1, {_IS_MUTABLE} FROM {named('aliases')} a "
     f"JOIN {named('databases')} d ON d.name = a.`database`"
 )
-"""What databases are called, their stored names and states; then the aliases, with those of their databases."""
+"""What databases are called, their stored names, states, whether visits change their tables; then the aliases, with
+those of their databases."""
 DATABASE = f"SELECT state, layout FROM {named('databases')} WHERE name = %s"
 """Argument: a stored name, as of all that follow."""
 TABLES = (

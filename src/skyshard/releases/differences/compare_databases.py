@@ -60,7 +60,7 @@ def compare_databases(
     """
     published = site.registry.published
     names = published.names()  # once: an alias may be moved meanwhile
-    new, old = (published.stored_catalog(names.stored(name), names) for name in (request.new, request.old))
+    new, old = (published.stored_catalog(names.fixed(name), names) for name in (request.new, request.old))
     replicas = {side.database: site.registry.replicas.all(side.database) for side in (new, old)}
     pairs = _table_pairs(new, old, request.tables)
     renamed = _renamed_by_table(request.renamed, [name for name, _ in pairs])

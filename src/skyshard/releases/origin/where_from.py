@@ -162,7 +162,7 @@ class _Candidates:
 
 def known_files(registry: Registry, database: str) -> list[InputFile]:
     """The files that a database was ingested from; without provenance what contributions say of them, number 0."""
-    database = registry.published.names().stored(database)
+    database = registry.published.names().fixed(database)
     numbered = registry.input_files.all(database)
     known = {(file.transaction, file.table, file.path) for file in numbered}
     others: dict[tuple[int, str, str], InputFile] = {}
