@@ -22,7 +22,7 @@ from skyshard.catalog.layout import Layout, Role, Striping, TableLayout
 from skyshard.catalog.schema import Table
 from skyshard.czar.bind.bind_names import bind
 from skyshard.czar.bind.rewrite import rewrite
-from skyshard.czar.columns.engine import compute, in_types
+from skyshard.czar.columns.engine import Calls, compute, in_types
 from skyshard.czar.columns.not_by_columns import NotByColumns
 from skyshard.czar.plan.planner import plan_statement
 from skyshard.czar.plan.query_plan import Pull, QueryPlan
@@ -320,7 +320,7 @@ class BothWays:
             part.slot: self._arrow[slots[part.slot].table.table.name].select(list(part.names))
             for part in pull.column_way.tables
         }
-        found = compute(pull.column_way, tables)
+        found = compute(pull.column_way, tables, Calls())
         return in_types(found, [one.name for one in columns], [one.arrow for one in columns])
 
     def _by_rows(self, pull: Pull, columns: tuple[TypedColumn, ...]) -> pa.Table:

@@ -6,7 +6,7 @@ part that queries see of it has such an image, with the rows that they see; any 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,8 @@ from skyshard.registry.stored.entry_columns import EntryColumns
 from skyshard.registry.stored.lifecycle import ReplicaState
 from skyshard.registry.stored.records import Replica
 
+READ_AHEAD = 8
+"""So many batches are asked for before the first of them is waited for."""
 Target = tuple[int, bool]
 """Chunk, and whether it is its overlap table."""
 
@@ -129,19 +131,39 @@ class NodeColumns:
 def read_images(
     images: Iterable[ChunkImage], names: Sequence[str], limits: Mapping[str, Limits] | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """Columns of chunks, in their order; batches are views of the files, and cross the borders of chunks.
+    """Columns of chunks, in their order; batches are in memory, views of the files, and cross the borders of chunks.
 
     Args:
         names: as the table spells them; at least one; ``chunkId`` and ``subChunkId`` are columns like others.
         limits: by column: batches of which no value is within them are left out. What comes is not filtered further.
+
+    Raises:
+        OSError: a file does not give what it held.
     """
-    listed = list(names)
+    ahead: deque[tuple[Segment, pa.RecordBatch]] = deque()
+    for segment, batch in _batches(images, list(names), limits or {}):
+        segment.fetch(batch.columns)
+        ahead.append((segment, batch))
+        if len(ahead) > READ_AHEAD:
+            yield _in_memory(*ahead.popleft())
+    while ahead:
+        yield _in_memory(*ahead.popleft())
+
+
+def _in_memory(segment: Segment, batch: pa.RecordBatch) -> pa.RecordBatch:
+    segment.require(batch.columns)
+    return batch
+
+
+def _batches(
+    images: Iterable[ChunkImage], listed: Sequence[str], limits: Mapping[str, Limits]
+) -> Iterator[tuple[Segment, pa.RecordBatch]]:
+    """What is to be read, of which nothing is looked at."""
     for segment, first, rows in _runs(images):
-        wanted = _possible(segment, limits or {})
+        wanted = _possible(segment, limits)
         for number, batch in segment.rows(first, rows, listed):
             if wanted is None or wanted[number]:
-                segment.fetch(batch.columns)
-                yield batch
+                yield segment, batch
 
 
 def _runs(images: Iterable[ChunkImage]) -> Iterator[tuple[Segment, int, int]]:

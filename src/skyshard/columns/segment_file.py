@@ -19,6 +19,7 @@ from skyshard.columns.block_figures import BlockFigures, at_its_beginning, block
 from skyshard.columns.segment_index import SegmentIndex, UnreadableSegment, schema_of
 from skyshard.host.atomic_files import new_file
 from skyshard.host.disk_space import require_room, writing
+from skyshard.host.mapped_pages import require_pages
 from skyshard.rowimage.digest import digest
 
 BATCH_ROWS = 1 << 16
@@ -132,6 +133,17 @@ class Segment:
                     start = (buffer.address - self.address) // page * page
                     self.mapped.madvise(mmap.MADV_WILLNEED, start, buffer.address - self.address + buffer.size - start)
 
+    def require(self, arrays: Sequence[pa.Array]) -> None:
+        """Return when all of some columns of a batch is in memory.
+
+        Raises:
+            OSError: the disk does not give it, or somebody cut the file: to look at it would end the process.
+        """
+        for array in arrays:
+            for buffer in array.buffers():
+                if buffer is not None:
+                    require_pages(buffer.address, buffer.size)
+
     def rows(self, first: int, count: int, names: Sequence[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
         """The number of each batch that has some of these rows, and these rows of it, with some columns; no copy."""
         places = [self.batches[0].schema.names.index(name) for name in names] if self.batches else []
@@ -145,6 +157,12 @@ class Segment:
 
     def faults(self) -> Iterator[str]:
         """What is wrong with its blocks, as they are now: checksums, and digests of rows where it has all columns."""
+        try:
+            for batch in self.batches:
+                self.require(batch.columns)
+        except OSError as error:
+            yield error.strerror or str(error)
+            return
         for number, batch in enumerate(self.batches):
             for place, column in enumerate(self.index.columns):
                 if block_checksum(batch.column(place)) != int(self.index.figures.checksum[number, place]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from pathlib import Path
 
 import numpy as np
@@ -171,3 +172,11 @@ def test_a_segment_of_version_1_is_read() -> None:
     ]
     assert list(found.faults()) == []
     assert found.index.figures.greatest[0, 0] == 7003
+
+
+def test_a_segment_that_is_cut_while_it_is_open_has_a_fault(tmp_path: Path) -> None:
+    """It is said, where looking at it would end the process."""
+    path = write_parts(tmp_path / "data", [(7, 0, 60_000)])
+    opened = Segment.open(path)
+    os.truncate(path, 8192)
+    assert list(opened.faults()) == ["pages cannot be read"]

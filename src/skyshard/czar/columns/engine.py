@@ -9,8 +9,9 @@ Why DuckDB, Arrow's own kernels or NumPy: docs/explanation/columns-proof.md.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -34,31 +35,56 @@ _LOCK = threading.Lock()
 _DATABASE: list[Any] = []
 
 
-def compute(way: ColumnWay, tables: Mapping[int, pa.Table]) -> pa.Table:
+class Calls:
+    """Calls of the engine that are under way, to be stopped from another thread."""
+
+    def __init__(self) -> None:
+        self._cursors: set[Any] = set()
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def cursor(self) -> Iterator[Any]:
+        """A cursor of the engine's database for one call."""
+        found = _database().cursor()
+        with self._lock:
+            self._cursors.add(found)
+        try:
+            yield found
+        finally:
+            with self._lock:
+                self._cursors.discard(found)
+            found.close()
+
+    def stop(self) -> None:
+        """End what is computed now, with an error; what has not begun is not stopped."""
+        with self._lock:
+            for one in self._cursors:
+                one.interrupt()
+
+
+def compute(way: ColumnWay, tables: Mapping[int, pa.Table], calls: Calls) -> pa.Table:
     """What a way selects from these tables, by the numbers of their slots.
 
     Raises:
-        NotByColumns: a value is beyond its type, or the engine's memory is not enough.
+        NotByColumns: a value is beyond its type, the engine's memory is not enough, or it was stopped.
 
     >>> from skyshard.czar.columns.column_way import TableColumns
     >>> way = ColumnWay((TableColumns(0, ("n",)),), 'SELECT sum(t0."n") AS a0, count(t0."n") AS a1 FROM t0')
-    >>> compute(way, {0: pa.table({"n": [1, None, 5]})}).to_pylist()
+    >>> compute(way, {0: pa.table({"n": [1, None, 5]})}, Calls()).to_pylist()
     [{'a0': Decimal('6'), 'a1': 2}]
     """
     import duckdb
 
-    cursor = _database().cursor()
     try:
-        for slot, table in tables.items():
-            cursor.register(f"t{slot}", table)
-        for check in way.checks:
-            if cursor.sql(check).fetchall():
-                raise NotByColumns("columns: a number beyond DOUBLE")
-        return cursor.sql(way.text).to_arrow_table()
+        with calls.cursor() as cursor:
+            for slot, table in tables.items():
+                cursor.register(f"t{slot}", table)
+            for check in way.checks:
+                if cursor.sql(check).fetchall():
+                    raise NotByColumns("columns: a number beyond DOUBLE")
+            return cursor.sql(way.text).to_arrow_table()
     except duckdb.Error as error:
         raise NotByColumns(f"columns: {str(error).splitlines()[0]}") from error
-    finally:
-        cursor.close()
 
 
 def _database() -> Any:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from skyshard.cluster.node import Node
 from skyshard.columns.node_columns import read_images
 from skyshard.czar.columns.column_way import ColumnWay, Limits, TableColumns
-from skyshard.czar.columns.engine import compute, in_types
+from skyshard.czar.columns.engine import Calls, compute, in_types
 from skyshard.czar.columns.not_by_columns import NotByColumns
 from skyshard.czar.plan.query_plan import Pull
 from skyshard.czar.result.typed_results import TypedColumn
@@ -38,6 +38,7 @@ class ColumnReader:
     way: ColumnWay
     columns: Sequence[TypedColumn]
     images: ColumnImages
+    calls: Calls = field(default_factory=Calls)
     _found: dict[tuple[str, int], Images] = field(default_factory=dict)
 
     def covered(self, node: Node, chunks: Sequence[int]) -> set[int]:
@@ -60,7 +61,7 @@ class ColumnReader:
             tables = {part.slot: self._table(node, part, chunks) for part in self.way.tables}
         except (OSError, ValueError, pa.ArrowException) as error:
             raise NotByColumns(f"columns of {node}: {error}") from error
-        found = compute(self.way, tables)
+        found = compute(self.way, tables, self.calls)
         names = [column.name for column in self.columns]
         made = in_types(found, names, [column.arrow for column in self.columns])
         return ColumnRows(made, sum(table.nbytes for table in tables.values()))

@@ -242,7 +242,13 @@ class PullReader:
     def stop(self) -> None:
         """Stop what the nodes run for the query, and what its threads are about to have them run."""
         self._is_stopped.set()
+        self.stop_engine()
         self.workers.each(lambda worker: worker.cancel(self.running.query), list(self.workers.by_name.values()))
+
+    def stop_engine(self) -> None:
+        """Stop what is computed here from columns."""
+        if self.by_columns is not None:
+            self.by_columns.calls.stop()
 
     def close(self) -> None:
         for spilled in self._spilled:

@@ -157,7 +157,10 @@ class _Round:
             self._lane(node).cancel(self._job)
         self._task.stop()
         while self.open:
-            self.open -= self._outcomes.get() is None
+            try:
+                self.open -= self._outcomes.get(timeout=STOP_CHECK_S) is None
+            except queue.Empty:  # a unit may have begun to be computed just then
+                self._task.stop_engine()
 
 
 def lane_round(

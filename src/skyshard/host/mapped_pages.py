@@ -1,0 +1,45 @@
+"""Has the system read pages of a mapped file before they are looked at, so that a failure is an error, not a signal.
+
+A process that looks at a page that its disk cannot give, or that is behind the end of a file that somebody cut, is
+ended by SIGBUS. Linux 5.14 and later say so by an error where they are asked for the pages first (MADV_POPULATE_READ).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import os
+from functools import cache
+from typing import Any
+
+POPULATE_READ = 22
+"""MADV_POPULATE_READ, which the module ``mmap`` does not name."""
+
+
+@cache
+def _madvise() -> Any:
+    found = ctypes.CDLL(None, use_errno=True).madvise
+    found.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    return found
+
+
+def require_pages(address: int, size: int) -> None:
+    """Return once all pages of so many bytes at an address of a mapping are in memory; other threads run meanwhile.
+
+    An older system does nothing here.
+
+    Raises:
+        OSError: some cannot be read.
+
+    >>> require_pages(0, 0)
+    """
+    if not size:
+        return
+    start = address // mmap.PAGESIZE * mmap.PAGESIZE
+    while _madvise()(start, address + size - start, POPULATE_READ):
+        number = ctypes.get_errno()
+        if number == errno.EINVAL:  # the system does not know it
+            return
+        if number not in (errno.EAGAIN, errno.EINTR):
+            raise OSError(number, "pages cannot be read" if number == errno.EFAULT else os.strerror(number))
