@@ -38,7 +38,7 @@ from skyshard.czar.run.query_events import tell_failures, tell_round
 from skyshard.czar.run.replica_choice import ReplicaChoice
 from skyshard.czar.run.rounds import lane_round, quick_round
 from skyshard.czar.run.scratch_tables import file_name, scratch_table
-from skyshard.czar.scan.scan_schedule import Unit, even_units, length_of
+from skyshard.czar.scan.scan_schedule import Unit, even_units, length_of, units_up_to
 from skyshard.db.connection import Connection, Row
 
 UNIT_CHUNKS = 128
@@ -48,6 +48,10 @@ UNIT_ROWS = (60_000, 200_000)
 every thread gets its share."""
 UNITS_A_NODE, UNITS_A_THREAD = 8, 4
 """So many units at most for the sake of shares: a unit more takes 0.3 to 0.6 ms, in which its node waits."""
+FIRST_ROWS = 8_000
+"""Of a scan whose rows are the answer the first unit of each node reads so many rows, so that whoever takes them begins
+while nodes go on; where there are fewer than ``FIRST_SHARE`` times as many, all are here soon enough."""
+FIRST_SHARE = 8
 PAIR_ROWS = 50
 """A row whose neighbours are sought takes the time of so many that are only read."""
 INSERT_ROWS = 500
@@ -60,27 +64,48 @@ ROW_S, CHUNK_S = 1e-7, 3e-5
 
 
 def units_of(
-    pull: Pull, chunks: Sequence[int], threads: int = 1, most_rows: int = UNIT_ROWS[1], *, is_paired_here: bool = False
+    pull: Pull,
+    chunks: Sequence[int],
+    threads: int = 1,
+    most_rows: int = UNIT_ROWS[1],
+    *,
+    is_paired_here: bool = False,
+    is_awaited: bool = False,
 ) -> tuple[Unit, ...]:
     """The chunks of one node in units for so many threads; where a few rows are enough, the first units are small.
 
     ``most_rows``: of a unit of more than one chunk. ``is_paired_here``: nodes only read the rows of pairs.
+    ``is_awaited``: somebody takes the rows as they come.
     """
     tables = [slot.table.chunks for slot in pull.template.slots.values() if slot.table.layout.role.is_chunked]
     has_pairs = any(slot.overlap_columns is not None for slot in pull.template.slots.values())
     factor = PAIR_ROWS if has_pairs and not is_paired_here else 1
     rows = (factor * sum((table.rows_of(chunks) for table in tables), np.zeros(len(chunks), np.int64))).tolist()
     if pull.limit is None:
-        low, high = (min(one, most_rows) for one in UNIT_ROWS)
-        shares = min(UNITS_A_NODE, UNITS_A_THREAD * threads)
-        count = max(1, -(-sum(rows) // high), min(shares, sum(rows) // low))
-        return even_units(chunks, rows, -(-count // threads) * threads if count > 1 else 1, most_chunks=UNIT_CHUNKS)
+        first = _first_unit(chunks, rows, min(FIRST_ROWS, most_rows)) if is_awaited else ()
+        begun = sum(len(unit.chunks) for unit in first)
+        return (*first, *_shared_units(chunks[begun:], rows[begun:], threads, most_rows))
     units: list[Unit] = []
     start, size = 0, 1
     while start < len(chunks):
         units.append(Unit(tuple(chunks[start : start + size]), sum(rows[start : start + size])))
         start, size = start + size, min(size * 4, UNIT_CHUNKS)
     return tuple(units)
+
+
+def _shared_units(chunks: Sequence[int], rows: Sequence[int], threads: int, most_rows: int) -> tuple[Unit, ...]:
+    """Units for threads that all begin at once and are to end together."""
+    low, high = (min(one, most_rows) for one in UNIT_ROWS)
+    shares = min(UNITS_A_NODE, UNITS_A_THREAD * threads)
+    count = max(1, -(-sum(rows) // high), min(shares, sum(rows) // low))
+    return even_units(chunks, rows, -(-count // threads) * threads if count > 1 else 1, most_chunks=UNIT_CHUNKS)
+
+
+def _first_unit(chunks: Sequence[int], rows: Sequence[int], most_rows: int) -> tuple[Unit, ...]:
+    """A small unit of the first chunks, if that is worth a unit more."""
+    if len(chunks) < FIRST_SHARE or sum(rows) < FIRST_SHARE * most_rows:
+        return ()
+    return units_up_to(chunks, rows, most_chunks=UNIT_CHUNKS, most_rows=most_rows)[:1]
 
 
 def column_units(pull: Pull, chunks: Sequence[int], threads: int) -> tuple[Unit, ...]:
@@ -142,7 +167,7 @@ class Dispatch:
         """The rows of a pull as Arrow, as they come: the answer itself, without a stop at the czar's server."""
         layout = record_layout(columns)
         is_text = self._is_text(pull, columns)
-        with self._unit_rows(pull, columns, "p", lane, is_text=is_text) as stream:
+        with self._unit_rows(pull, columns, "p", lane, is_text=is_text, is_awaited=True) as stream:
             for unit in stream:
                 if unit.made is not None:
                     yield from unit.made.to_batches()
@@ -210,7 +235,14 @@ class Dispatch:
 
     @contextlib.contextmanager
     def _unit_rows(
-        self, pull: Pull, columns: Sequence[TypedColumn], what: str, lane: Lane, *, is_text: bool
+        self,
+        pull: Pull,
+        columns: Sequence[TypedColumn],
+        what: str,
+        lane: Lane,
+        *,
+        is_text: bool,
+        is_awaited: bool = False,
     ) -> Iterator[Iterator[UnitRows]]:
         """The rows of a pull, unit by unit; their scratch tables are dropped in the end."""
         is_scan = lane is Lane.SCAN
@@ -219,7 +251,7 @@ class Dispatch:
         way = pair_way(pull, self._running.scan, self._pair_rows)
         images = self._columns.pair_images(way) if self._columns is not None and way is not None else None
         task = PullReader(self._running, self._workers, order, self._czar_dir, way, by_columns, images)
-        stream = self._stream(pull, task, lane)
+        stream = self._stream(pull, task, lane, is_awaited=is_awaited)
         try:
             yield stream
         finally:
@@ -227,7 +259,14 @@ class Dispatch:
             task.close()
 
     def _units(
-        self, pull: Pull, node: str, chunks: Sequence[int], task: PullReader, as_rows: Collection[int]
+        self,
+        pull: Pull,
+        node: str,
+        chunks: Sequence[int],
+        task: PullReader,
+        as_rows: Collection[int],
+        *,
+        is_awaited: bool,
     ) -> tuple[Unit, ...]:
         """The units of one node; ``as_rows`` are chunks that columns did not give."""
         worker, most_rows = self._workers.by_name[node], UNIT_ROWS[1]
@@ -240,11 +279,13 @@ class Dispatch:
             chunks = [chunk for chunk in chunks if chunk not in covered]
         units = column_units(pull, imaged, worker.scan_threads) if imaged else ()
         if chunks or not imaged:
-            is_paired = task.finds_pairs
-            units = (*units, *units_of(pull, chunks, worker.scan_threads, most_rows, is_paired_here=is_paired))
+            made = units_of(
+                pull, chunks, worker.scan_threads, most_rows, is_paired_here=task.finds_pairs, is_awaited=is_awaited
+            )
+            units = (*units, *made)
         return tuple(sorted(units, key=lambda unit: unit.chunks[0])) if imaged else units
 
-    def _stream(self, pull: Pull, task: PullReader, lane: Lane) -> Generator[UnitRows, None, None]:
+    def _stream(self, pull: Pull, task: PullReader, lane: Lane, *, is_awaited: bool) -> Generator[UnitRows, None, None]:
         """Rounds over the chunks that are left, until none is; a node that failed is asked last."""
         replicas = ReplicaChoice(pull, self._workers.nodes)
         left: Sequence[int] = replicas.chunks
@@ -253,11 +294,14 @@ class Dispatch:
         while left:
             assigned, lost = replicas.assign(left)
             self._running.lost += replicas.give_up(lost, is_allowed=self._running.is_partial_allowed)
-            units_by_node = {node: self._units(pull, node, chunks, task, as_rows) for node, chunks in assigned.items()}
+            is_quick, is_first = lane is not Lane.SCAN, is_awaited and lane is Lane.SCAN and not number
+            units_by_node = {
+                node: self._units(pull, node, chunks, task, as_rows, is_awaited=is_first)
+                for node, chunks in assigned.items()
+            }
             number += 1
             tell_round(self._workers.events, self._running, number, units_by_node, lost)
             failures: list[Failure] = []
-            is_quick = lane is not Lane.SCAN
             length = length_of(_cost(units_by_node))
             for outcome in quick_round(task, units_by_node) if is_quick else lane_round(task, units_by_node, length):
                 if isinstance(outcome, Failure):

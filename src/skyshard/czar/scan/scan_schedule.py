@@ -5,9 +5,9 @@
 Rules: no I/O, no clock, no threads. A unit is a batch of chunk statements of one query, sent in one round trip. The
 queries of a class read their chunks in step, in one circular order: the next unit is the nearest one after the current
 position, of whichever query, so chunks that one query brought into memory serve the others. A late query starts at the
-current position and ends where it started. Classes share the threads by weight, charged with the time that their units
-took. A query that outlasts its class's
-budget moves to the next slower class.
+current position and ends where it started; one that finds its class idle starts with its first unit. Classes share the
+threads by weight, charged with the time that their units took. A query that outlasts its class's budget moves to the
+next slower class.
 """
 
 from __future__ import annotations
@@ -152,6 +152,8 @@ class Schedule:
         """Take an event in; returns what is to be done now."""
         ended: list[Instruction] = []
         if isinstance(event, Submit):
+            if not any(job.length is event.length for job in self._jobs.values()):
+                self._place.pop(event.length, None)
             self._wake(event.length)
             self._jobs[event.job] = _Job(event.length, list(event.units))
             ended = self._end_of(event.job)

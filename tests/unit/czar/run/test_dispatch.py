@@ -49,6 +49,17 @@ def test_node_has_units_for_its_threads_of_bounded_size(rows: int, threads: int,
     assert max(unit.rows for unit in made) - min(unit.rows for unit in made) <= rows
 
 
+def test_rows_that_somebody_waits_for_begin_with_a_small_unit() -> None:
+    """Of a scan that is long enough; every chunk is in one unit, in order."""
+    made = units_of(pull(5_000), CHUNKS, 2, is_awaited=True)
+    assert [made[0].chunks, made[0].rows] == [(1,), 5_000]
+    assert tuple(chunk for unit in made for chunk in unit.chunks) == CHUNKS
+    made = units_of(pull(1_000), CHUNKS, 1, is_awaited=True)
+    assert [len(unit.chunks) for unit in made] == [8, 92]
+    assert len(units_of(pull(500), CHUNKS, 1, is_awaited=True)) == 1
+    assert units_of(pull(50_000), CHUNKS[:5], 1, is_awaited=True) == units_of(pull(50_000), CHUNKS[:5], 1)
+
+
 def test_units_of_the_whole_sky_take_one_pass() -> None:
     """Of a node with many chunks: units are made of each once."""
 

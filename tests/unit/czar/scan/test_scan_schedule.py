@@ -41,6 +41,16 @@ def test_scans_share_one_walk_over_the_chunks() -> None:
     assert order == [("a", 1), ("a", 2), ("b", 2), ("a", 3), ("b", 3), ("a", 4), ("b", 4), ("b", 1)]
 
 
+def test_scan_alone_starts_with_its_first_unit() -> None:
+    """Wherever the one before it ended: its first rows are waited for."""
+    schedule = Schedule(1)
+    order = chunks_run(schedule.step(Submit("a", Length.FAST, units(1, 2, 3))))
+    for _ in range(3):
+        order += chunks_run(schedule.step(Done(0, 0.1)))
+    order += chunks_run(schedule.step(Submit("b", Length.FAST, units(1, 2, 3))))
+    assert order == [("a", 1), ("a", 2), ("a", 3), ("b", 1)]
+
+
 def test_short_scan_does_not_wait_for_a_long_one() -> None:
     """A fast scan that comes while a slow one goes gets the next units."""
     schedule = Schedule(1)
