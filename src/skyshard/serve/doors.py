@@ -22,6 +22,7 @@ from skyshard.serve.metrics.routes import Monitoring
 from skyshard.serve.mysql.door_sessions import DoorSessions
 from skyshard.serve.mysql.mysql_door import MysqlDoor
 from skyshard.serve.page.routes import Page
+from skyshard.serve.qserv.coded_answers import PREFIX
 from skyshard.serve.qserv.contributed_files import Allowed
 from skyshard.serve.qserv.contributions import Contributions
 from skyshard.serve.qserv.czar_rest import CzarRest
@@ -159,6 +160,7 @@ def http_routes(work: Work) -> Sequence[BaseRoute]:
 def safe_app(routes: Sequence[BaseRoute], settings: ServeFile) -> ASGIApp:
     """An app of routes, without redirects, behind what makes it safe."""
     app = Router(routes, redirect_slashes=False)
-    limits = {CSV: int(settings.upload_mb * 1e6), TAP: int(settings.tap_upload_mb * 1e6)}
+    most = int(settings.upload_mb * 1e6)
+    limits = {CSV: most, f"{PREFIX}{CSV}": most, TAP: int(settings.tap_upload_mb * 1e6)}
     names = answered_names(settings.addresses.values(), settings.hosts)
     return Safety(app, names, int(settings.body_mb * 1e6), limits)

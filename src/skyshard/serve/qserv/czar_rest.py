@@ -16,7 +16,7 @@ from skyshard.serve import user_limits
 from skyshard.serve.answer_stream import AnswerStream
 from skyshard.serve.http.who_asks import Doorkeeper
 from skyshard.serve.lanes import Lanes
-from skyshard.serve.qserv.envelope import Asked, Desk, Payload, envelope
+from skyshard.serve.qserv.envelope import Asked, Desk, NotThere, Payload, envelope
 from skyshard.serve.qserv.json_rows import answered, encoding_of
 from skyshard.serve.qserv.user_tables import UserTableRoutes
 from skyshard.serve.services import PastQuery, Services
@@ -80,7 +80,7 @@ class CzarRest:
         try:
             return await self._runs.known(number, asked.who)
         except UserError as error:
-            raise UserError(f"failed to obtain info for queryId={number}: {error.what}", remedy=error.remedy) from None
+            raise NotThere(f"failed to obtain info for queryId={number}: {error.what}", remedy=error.remedy) from None
 
     async def _result(self, asked: Asked) -> Response:
         number = await self._completed(asked)

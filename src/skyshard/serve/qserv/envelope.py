@@ -1,6 +1,7 @@
 """What every answer of Qserv's REST has: success, error, what the server reads, warnings; the HTTP status is 200.
 
-Rules: an error is in the body, whatever went wrong; only a path that does not exist is 404. Versions from 12 on are
+Rules: an error is in the body, whatever went wrong; only a path that does not exist is 404 (below ``/v1`` the status
+says it, too: ``coded_answers``). Versions from 12 on are
 read, in the query string or the body, which wins; a request without one is answered, with a warning.
 """
 
@@ -23,6 +24,7 @@ from skyshard.log.events import DOOR_FAILED
 from skyshard.serve.access import Identity, Scope
 from skyshard.serve.http.safety import TooLarge
 from skyshard.serve.http.who_asks import Doorkeeper
+from skyshard.serve.qserv.coded_answers import PREFIX, coded
 from skyshard.serve.serve_file import NEWEST_QSERV, OLDEST_QSERV
 
 NOBODY = Identity("", Scope.QUERY)
@@ -36,6 +38,14 @@ Payload = Mapping[str, Any]
 
 class NotAllowed(UserError):
     """The request's token does not allow it, or there is none."""
+
+
+class NoToken(NotAllowed):
+    """There is none that is known."""
+
+
+class NotThere(UserError):
+    """What the request names does not exist."""
 
 
 class WrongVersion(UserError):
@@ -159,7 +169,7 @@ class Desk:
     def route(
         self, method: str, path: str, answer: Answering, scope: Scope | None = Scope.QUERY, *, is_json: bool = True
     ) -> list[Route]:
-        """The route, with and without a slash at its end, as clients write it; no redirects.
+        """The route, with and without a slash at its end, as clients write it, and below ``/v1``; no redirects.
 
         ``scope`` None: everybody may ask. ``is_json`` False: the function reads the body, and the token has to be in a
         header.
@@ -183,7 +193,14 @@ class Desk:
                 ONLY_LOGGED.tell(DOOR_FAILED, door="qserv", error=f"{type(error).__name__}: {error}")
                 return JSONResponse(envelope(SkyshardError("the server failed; its log says why"), warnings=warnings))
 
-        return [Route(form, respond, methods=[method]) for form in (path, f"{path}/")]
+        async def respond_coded(request: Request) -> Response:
+            return await coded(await respond(request))
+
+        return [
+            Route(f"{prefix}{path}{end}", endpoint, methods=[method])
+            for prefix, endpoint in (("", respond), (PREFIX, respond_coded))
+            for end in ("", "/")
+        ]
 
     async def require(self, asked: Asked, scope: Scope) -> Identity:
         """Who asks; refuses a request whose token does not allow it.
@@ -196,7 +213,7 @@ class Desk:
         key = next((one for one in wanted if isinstance(one, str) and one), "")
         found = await self._keeper.who(asked.request, key=key)
         if found is None:
-            raise NotAllowed("a token is needed", remedy="send one as Bearer, as password of Basic, or as auth_key")
+            raise NoToken("a token is needed", remedy="send one as Bearer, as password of Basic, or as auth_key")
         if not found.scope.includes(scope):
             raise NotAllowed(f"this token is of scope {found.scope}", remedy=f"use one of scope {scope}")
         return found

@@ -24,7 +24,7 @@ from skyshard.serve.http.who_asks import Doorkeeper
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.qserv.chunk_routes import ChunkRoutes
 from skyshard.serve.qserv.contributions import ContributionRoutes, Contributions
-from skyshard.serve.qserv.envelope import Asked, Desk, Payload, plain
+from skyshard.serve.qserv.envelope import Asked, Desk, NotThere, Payload, plain
 from skyshard.serve.qserv.ingest_json import (
     Place,
     configuration,
@@ -239,15 +239,15 @@ class IngestRest:
                 raise UserError(what, remedy="drop the database, and bring its other tables again")
             registered = self._state.changeable(database)
             if table not in registered.tables:
-                raise UserError(f"there is no table {database}.{table}", remedy="GET /replication/config lists them")
+                raise NotThere(f"there is no table {database}.{table}", remedy="GET /replication/config lists them")
             gone = [one for one in registered.contributions if one.table == table]
             self._contributions.forget(registered, gone)
             del registered.tables[table]
             self._state.put(registered)
 
 
-def _no_database(database: str) -> UserError:
-    return UserError(f"no such database: {database}", remedy="GET /replication/config lists them")
+def _no_database(database: str) -> NotThere:
+    return NotThere(f"no such database: {database}", remedy="GET /replication/config lists them")
 
 
 def _number(asked: Asked, name: str) -> float:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from skyshard.basics.errors import ClusterError, UserError
 from skyshard.host.atomic_files import new_file
+from skyshard.serve.qserv.envelope import NotThere
 
 CHARSETS = ("latin1", "utf8")
 _READ_AS = {"": "latin1", "ascii": "latin1", "binary": "latin1"} | dict.fromkeys(
@@ -148,7 +149,7 @@ class Registered(_Kept):
         """UserError if there is none."""
         found = next((one for one in self.transactions if one.id == number), None)
         if found is None:
-            raise UserError(f"no transaction {number} of {self.database}", remedy="start one: POST /ingest/trans")
+            raise NotThere(f"no transaction {number} of {self.database}", remedy="start one: POST /ingest/trans")
         return found
 
     def of(self, transaction: int) -> list[Contribution]:
@@ -271,7 +272,7 @@ class IngestState:
         for one in self.databases():
             if any(held.id == number for held in one.transactions):
                 return one
-        raise UserError(f"no transaction {number}", remedy="start one: POST /ingest/trans")
+        raise NotThere(f"no transaction {number}", remedy="start one: POST /ingest/trans")
 
     def with_contribution(self, number: int) -> tuple[Registered, Contribution]:
         """UserError if there is none."""
@@ -279,7 +280,7 @@ class IngestState:
             for held in one.contributions:
                 if held.id == number:
                     return one, held
-        raise UserError(f"no contribution {number}", remedy="those of published databases are forgotten")
+        raise NotThere(f"no contribution {number}", remedy="those of published databases are forgotten")
 
     def put(self, registered: Registered) -> None:
         self._write(self._path(registered.database), registered)

@@ -13,6 +13,7 @@ from typing import Any
 from skyshard.basics.errors import UserError
 from skyshard.serve.lanes import Lanes
 from skyshard.serve.qserv.contributions import Contributions
+from skyshard.serve.qserv.envelope import NotThere
 from skyshard.serve.qserv.ingest_json import registered_json
 from skyshard.serve.qserv.ingest_state import (
     IngestState,
@@ -81,7 +82,7 @@ class Publishing:
             if found is not None and (found.is_reopened or shown is None):
                 return found
             if shown is None:
-                raise UserError(f"no such database: {database}", remedy="GET /replication/config lists them")
+                raise NotThere(f"no such database: {database}", remedy="GET /replication/config lists them")
             made = Registered(
                 database=database, stripes=shown["num_stripes"], substripes=shown["num_sub_stripes"],
                 overlap_deg=shown["overlap"], made_ms=now_ms(), is_reopened=True,
