@@ -1,4 +1,4 @@
-"""Opens a backend by the name that commands give it: ``sqlite:PATH``."""
+"""Opens a backend by the name that commands give it: ``sqlite:FILE``, ``mariadb:FOLDER``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from skyshard.apdb.stores.store_settings import StoreSettings
 from skyshard.basics.errors import UserError
 from skyshard.basics.near_names import did_you_mean, near_names
 
-KINDS = ("sqlite",)
+KINDS = ("sqlite", "mariadb")
 
 
 def open_store(target: str, settings: StoreSettings | None = None) -> VisitStore:
@@ -27,5 +27,11 @@ def open_store(target: str, settings: StoreSettings | None = None) -> VisitStore
         if not rest:
             raise UserError(f"store '{target}' names no file", remedy="write sqlite:PATH")
         return SqliteStore(Path(rest), chosen)
+    if kind == "mariadb":
+        from skyshard.apdb.stores.mariadb_store import MariaDbStore
+
+        if not rest:
+            raise UserError(f"store '{target}' names no folder", remedy="write mariadb:FOLDER")
+        return MariaDbStore(Path(rest).absolute(), chosen)
     remedy = did_you_mean(near_names(kind, KINDS), f"known are {', '.join(KINDS)}")
     raise UserError(f"no store of the kind '{kind}'", remedy=remedy)

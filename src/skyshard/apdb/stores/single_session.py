@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from skyshard.apdb.model import Operation, Reading, Receipt, TableName, TileRows, VisitId
 from skyshard.apdb.stores.ledger import enter_ledger, holds, transaction
@@ -15,6 +15,7 @@ from skyshard.apdb.stores.place_rows import TileContent, checked
 from skyshard.apdb.stores.region_reads import StoreShape, Wanted, read_wanted, wanted_history, wanted_objects
 from skyshard.apdb.stores.sql_server import Deadlock, Spent, SqlServer
 from skyshard.apdb.stores.tile_writes import write_tile
+from skyshard.apdb.tables.apdb_tables import month_of
 from skyshard.chunking.sphere import Polygon
 
 _TRIES = 20
@@ -24,9 +25,12 @@ _PAUSE_S = 0.02
 class SingleSession:
     """A session of one client (:class:`~skyshard.apdb.model.StoreSession`)."""
 
-    def __init__(self, server: SqlServer, shape: StoreShape) -> None:
+    def __init__(
+        self, server: SqlServer, shape: StoreShape, prepare_month: Callable[[int], None] = lambda month: None
+    ) -> None:
         self._server = server
         self._shape = shape
+        self._prepare_month = prepare_month
 
     def holds(self, tile: VisitId) -> bool:
         return holds(self._server, tile)
@@ -45,6 +49,7 @@ class SingleSession:
         """Write a tile in one transaction; one that waits for another's in a circle is begun anew."""
         begun = time.perf_counter()
         content = checked(rows)
+        self._prepare_month(month_of(rows.tile.time))
         made = Operation("", "commit", 0, 0, 0.0, time.perf_counter() - begun)
         for left in reversed(range(_TRIES)):
             try:

@@ -15,6 +15,8 @@ from skyshard.apdb.stores.sky_cells import CellRange
 from skyshard.apdb.stores.store_settings import Upsert
 from skyshard.apdb.stores.stored_tables import CHUNK, MONTH, SUB_CHUNK, StoredTable
 
+TEXT_CHARACTERS = 16
+"""No text of the four tables is longer; a longer one is refused by engines that limit them."""
 INSERT, REPLACE = "INSERT INTO", "REPLACE INTO"
 
 

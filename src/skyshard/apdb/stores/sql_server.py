@@ -14,7 +14,7 @@ import pyarrow as pa
 from skyshard.apdb.model import Operation, OperationKind, TableName
 from skyshard.apdb.stores.sql_dialect import Dialect
 from skyshard.apdb.stores.stored_tables import StoredTable
-from skyshard.basics.errors import ClusterError
+from skyshard.basics.errors import ClusterError, UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +63,7 @@ class SqlServer(Protocol):
 
 class Deadlock(ClusterError):
     """Two transactions waited for each other, and this one was ended; the same one may succeed when begun anew."""
+
+
+class Duplicate(UserError):
+    """A row with this key is there already."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from skyshard.apdb.stores.sql_dialect import Dialect
-from skyshard.apdb.stores.sql_server import Spent
+from skyshard.apdb.stores.sql_server import Duplicate, Spent
 from skyshard.apdb.stores.stored_tables import StoredTable
 from skyshard.basics.errors import ClusterError, SkyshardError, UserError
 
@@ -90,7 +90,7 @@ class SqliteServer:
         try:
             self._connection.executemany(sql, values)
         except sqlite3.IntegrityError as error:
-            raise UserError(f"table '{table.name}': {error}", remedy="a row of this key is stored already") from error
+            raise Duplicate(f"table '{table.name}': {error}", remedy="a row of this key is stored already") from error
         except sqlite3.Error as error:
             raise self._mapped(error) from error
         return Spent(rows.num_rows, rows.nbytes, time.perf_counter() - sent, sent - begun)

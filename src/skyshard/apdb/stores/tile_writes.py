@@ -9,12 +9,12 @@ from skyshard.apdb.stores.object_homes import HOME_SCHEMA, Homes, find_homes
 from skyshard.apdb.stores.place_rows import TileContent, in_cells, placed
 from skyshard.apdb.stores.region_reads import StoreShape
 from skyshard.apdb.stores.sql_dialect import INSERT, REPLACE, among
-from skyshard.apdb.stores.sql_server import SqlServer
+from skyshard.apdb.stores.sql_server import Deadlock, Duplicate, SqlServer
 from skyshard.apdb.stores.store_settings import Upsert
 
 
 def write_tile(server: SqlServer, shape: StoreShape, content: TileContent) -> list[Operation]:
-    """Write all rows of a tile.
+    """Write all rows of a tile, whose month is there.
 
     Raises:
         UserError: a row whose key is there already, or an object that left its home.
@@ -46,28 +46,34 @@ def look_up(server: SqlServer, shape: StoreShape, objects: pa.Table, operations:
 def write_objects(
     server: SqlServer, shape: StoreShape, objects: pa.Table, homes: Homes, stored_by: int = 0
 ) -> list[Operation]:
-    """New versions to DiaObject, and those that are the newest of their object to DiaObjectLast."""
+    """New versions to DiaObject, and those that are the newest of their object to DiaObjectLast.
+
+    Raises:
+        Deadlock: another transaction has just stored an object that was new to both.
+    """
     history, last = shape.tables["DiaObject"], shape.tables["DiaObjectLast"]
     versions = in_cells(history, objects, homes.chunk_ids, homes.sub_chunk_ids, stored_by)
     operations = [server.insert(history, versions, INSERT).operation(history.name, "insert")]
-    newest = in_cells(last, objects, homes.chunk_ids, homes.sub_chunk_ids, stored_by).filter(pa.array(homes.is_newest))
-    if newest.num_rows:
-        is_replaced = bool((homes.is_known & homes.is_newest).any())
-        operations += upsert(server, shape, newest, is_replaced=is_replaced)
+    newest = in_cells(last, objects, homes.chunk_ids, homes.sub_chunk_ids, stored_by)
+    new, newer = (newest.filter(pa.array(one)) for one in (~homes.is_known, homes.is_known & homes.is_newest))
+    if newer.num_rows:
+        operations += upsert(server, shape, newer)
+    if new.num_rows:
+        try:
+            operations.append(server.insert(last, new, INSERT).operation(last.name, "upsert"))
+        except Duplicate as error:
+            raise Deadlock(error.what, retryable=True) from error
     return operations
 
 
-def upsert(server: SqlServer, shape: StoreShape, newest: pa.Table, *, is_replaced: bool) -> list[Operation]:
+def upsert(server: SqlServer, shape: StoreShape, newer: pa.Table) -> list[Operation]:
     """Rows of DiaObjectLast, in place of those that are there."""
-    last, dialect, operations = shape.tables["DiaObjectLast"], server.dialect, []
+    last, dialect = shape.tables["DiaObjectLast"], server.dialect
     if shape.upsert is Upsert.REPLACE:
-        return [server.insert(last, newest, REPLACE).operation(last.name, "upsert")]
+        return [server.insert(last, newer, REPLACE).operation(last.name, "upsert")]
     if shape.upsert is Upsert.ON_DUPLICATE:
-        spent = server.insert(last, newest, INSERT, dialect.update_all(last))
-        return [spent.operation(last.name, "upsert")]
-    if is_replaced:
-        ids = among(dialect, "diaObjectId", newest["diaObjectId"].to_pylist())
-        spent = server.run(f"DELETE FROM {dialect.named(last.name)} WHERE {ids}")
-        operations.append(spent.operation(last.name, "delete"))
-    operations.append(server.insert(last, newest, INSERT).operation(last.name, "insert"))
-    return operations
+        return [server.insert(last, newer, INSERT, dialect.update_all(last)).operation(last.name, "upsert")]
+    ids = among(dialect, "diaObjectId", newer["diaObjectId"].to_pylist())
+    gone = server.run(f"DELETE FROM {dialect.named(last.name)} WHERE {ids}")
+    spent = server.insert(last, newer, INSERT)
+    return [gone.operation(last.name, "delete"), spent.operation(last.name, "upsert")]

@@ -1,0 +1,143 @@
+"""Sessions on one MariaDB server: a writing one, and where its files can be read a reading one with packed answers."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import pyarrow as pa
+
+from skyshard.apdb.stores.scratch_images import ScratchImages
+from skyshard.apdb.stores.sql_dialect import TEXT_CHARACTERS, Dialect
+from skyshard.apdb.stores.sql_server import Deadlock, Duplicate, Spent
+from skyshard.apdb.stores.stored_tables import StoredTable
+from skyshard.basics.errors import SkyshardError
+from skyshard.db.arrow_literals import batch_literals
+from skyshard.db.connection import Connection
+from skyshard.db.literals import row_literals
+
+T = TypeVar("T")
+
+WAITED_IN_A_CIRCLE = {1213, 1205}
+DUPLICATE = 1062
+MANY_ROWS = 200
+"""From so many rows on, literals are made by columns."""
+LITERAL_ROWS = 2_000
+"""In one statement."""
+MARIADB = Dialect(
+    "MariaDB", "`",
+    {
+        pa.int8(): "TINYINT", pa.int16(): "SMALLINT", pa.int32(): "INT", pa.int64(): "BIGINT", pa.float32(): "FLOAT",
+        pa.float64(): "DOUBLE", pa.string(): f"VARCHAR({TEXT_CHARACTERS})",
+    },
+    lock="FOR UPDATE",
+    insert_once="INSERT IGNORE INTO",
+)  # fmt: skip
+
+
+class MariaDbServer:
+    """One session (:class:`~skyshard.apdb.stores.sql_server.SqlServer`); both connections are in the database."""
+
+    dialect = MARIADB
+
+    def __init__(self, writer: Connection, images: ScratchImages | None, reader: Connection | None = None) -> None:
+        self._writer = writer
+        self._images = images
+        self._reader = reader
+        self._in_transaction = False
+        # rows are locked, not the gaps between them: tiles put new objects side by side
+        writer.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        if reader is not None:
+            reader.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
+    def begin(self) -> None:
+        self._execute("START TRANSACTION")
+        self._in_transaction = True
+
+    def commit(self) -> None:
+        self._execute("COMMIT")
+        self._in_transaction = False
+
+    def rollback(self) -> None:
+        if self._in_transaction:
+            self._in_transaction = False
+            with contextlib.suppress(SkyshardError):
+                self._writer.execute("ROLLBACK")
+
+    def run(self, sql: str) -> Spent:
+        begun = time.perf_counter()
+        changed = self._execute(sql)
+        return Spent(changed, len(sql), time.perf_counter() - begun, 0.0)
+
+    def fetch(self, sql: str, schema: pa.Schema) -> tuple[pa.Table, Spent]:
+        """In a transaction, and where files cannot be read, by the text protocol."""
+        if self._images is not None and not self._in_transaction:
+            return self._images.fetch(sql, schema)
+        return self.fetch_text(sql, schema)
+
+    def fetch_text(self, sql: str, schema: pa.Schema) -> tuple[pa.Table, Spent]:
+        """For few values: quicker than packed records then."""
+        begun = time.perf_counter()
+        rows = _mapped(partial(self._writer.rows, _exact(sql, schema)))
+        answered = time.perf_counter()
+        columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
+        arrays = [_array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+        table = pa.table(arrays, schema=schema)
+        return table, Spent(len(rows), table.nbytes, answered - begun, time.perf_counter() - answered)
+
+    def insert(self, table: StoredTable, rows: pa.Table, verb: str, tail: str = "") -> Spent:
+        begun = time.perf_counter()
+        head = f"{verb} {self.dialect.named(table.name)} ({self.dialect.listed(rows.column_names)}) VALUES "
+        parts = list(batch_literals(rows, LITERAL_ROWS)) if rows.num_rows >= MANY_ROWS else []
+        args: list[object] = []
+        if not parts:
+            values, args = row_literals(list(zip(*(column.to_pylist() for column in rows.columns), strict=True)))
+            parts = [values]
+        sent = time.perf_counter()
+        for part in parts:
+            self._execute(f"{head}{part} {tail}", args)
+        size = sum(map(len, parts)) + len(head)
+        return Spent(rows.num_rows, size, time.perf_counter() - sent, sent - begun)
+
+    def close(self) -> None:
+        if self._images is not None:
+            with contextlib.suppress(SkyshardError):
+                self._images.close()
+        for connection in (self._writer, self._reader):
+            if connection is not None:
+                connection.close()
+
+    def _execute(self, sql: str, args: list[object] | None = None) -> int:
+        return _mapped(partial(self._writer.execute, sql, args or None))
+
+
+def _mapped(ask: Callable[[], T]) -> T:
+    try:
+        return ask()
+    except SkyshardError as error:
+        code = getattr(error.__cause__, "args", (0,))[0]
+        if code in WAITED_IN_A_CIRCLE:
+            raise Deadlock(error.what, retryable=True) from error
+        if code == DUPLICATE:
+            words = str(getattr(error.__cause__, "args", ("", ""))[-1])
+            raise Duplicate(f"{words}", remedy="a row of this key is stored already") from error
+        raise
+
+
+def _exact(sql: str, schema: pa.Schema) -> str:
+    """The statement with FLOATs as doubles, which the text protocol carries with all their bits."""
+    if pa.float32() not in schema.types:
+        return sql
+    listed = ", ".join(
+        f"CAST(`{field.name}` AS DOUBLE)" if field.type == pa.float32() else f"`{field.name}`" for field in schema
+    )
+    return f"SELECT {listed} FROM ({sql}) AS q"
+
+
+def _array(values: tuple[object, ...], kind: pa.DataType) -> pa.Array:
+    if kind == pa.float32():
+        return pa.array(values, pa.float64()).cast(kind, safe=False)
+    return pa.array(values, kind)
