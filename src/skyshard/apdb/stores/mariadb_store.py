@@ -84,7 +84,7 @@ class MariaDbStore:
         return f"MariaDB, {self._shape.settings.engine}"
 
     def open_session(self) -> SingleSession:
-        return SingleSession(self._connected(), self._shape, self.prepare_month)
+        return SingleSession(self._connected, self._shape, self.prepare_month)
 
     def describe(self) -> Mapping[str, object]:
         settings = self._shape.settings

@@ -27,6 +27,7 @@ class StoreShape:
     cells: SkyCells
     tables: dict[TableName, StoredTable]
     upsert: Upsert
+    dialect: Dialect
 
     @classmethod
     def of(cls, settings: StoreSettings, dialect: Dialect, *, has_writer: bool) -> StoreShape:
@@ -38,7 +39,7 @@ class StoreShape:
         if upsert not in dialect.upserts:
             known = ", ".join(dialect.upserts)
             raise UserError(f"{dialect.name} has no upsert '{upsert}'", remedy=f"choose {known}")
-        return cls(settings, open_cells(settings), stored_tables(has_writer), upsert)
+        return cls(settings, open_cells(settings), stored_tables(has_writer), upsert, dialect)
 
     @property
     def drift_deg(self) -> float:
@@ -76,9 +77,8 @@ def wanted_objects(shape: StoreShape, region: Polygon) -> Wanted:
 
 
 def wanted_history(
-    shape: StoreShape, dialect: Dialect, name: TableName, region: Polygon, since: float, until: float,
-    columns: Sequence[str] | None,
-) -> Wanted:  # fmt: skip
+    shape: StoreShape, name: TableName, region: Polygon, since: float, until: float, columns: Sequence[str] | None
+) -> Wanted:
     """Rows of DiaSource or DiaForcedSource in a region with ``since <= time < until``.
 
     Raises:
@@ -91,7 +91,7 @@ def wanted_history(
     if not (abs(since) < 1e9 and abs(until) < 1e9):
         raise UserError(f"times {since} and {until} are not MJD in days", remedy="give finite times")
     months = int(since // MONTH_DAYS), int(until // MONTH_DAYS)
-    conditions = within_time(dialect, table, since, until, months)
+    conditions = within_time(shape.dialect, table, since, until, months)
     answered = table.kind.chosen(None if columns is None else tuple(columns))
     return Wanted(table, region, shape.cells.ranges(region), conditions, answered)
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from skyshard.apdb.model import Operation, Reading, Receipt, TableName, TileRows, VisitId
 from skyshard.apdb.stores.ledger import enter_ledger, holds, transaction
@@ -16,6 +17,7 @@ from skyshard.apdb.stores.region_reads import StoreShape, Wanted, read_wanted, w
 from skyshard.apdb.stores.sql_server import Deadlock, Spent, SqlServer
 from skyshard.apdb.stores.tile_writes import write_tile
 from skyshard.apdb.tables.apdb_tables import month_of
+from skyshard.basics.errors import ClusterError
 from skyshard.chunking.sphere import Polygon
 
 _TRIES = 20
@@ -23,17 +25,25 @@ _PAUSE_S = 0.02
 
 
 class SingleSession:
-    """A session of one client (:class:`~skyshard.apdb.model.StoreSession`)."""
+    """A session of one client (:class:`~skyshard.apdb.model.StoreSession`).
+
+    After an error of the server its session is closed; the next call opens a new one.
+    """
 
     def __init__(
-        self, server: SqlServer, shape: StoreShape, prepare_month: Callable[[int], None] = lambda month: None
+        self,
+        open_server: Callable[[], SqlServer],
+        shape: StoreShape,
+        prepare_month: Callable[[int], None] = lambda month: None,
     ) -> None:
-        self._server = server
+        self._open_server = open_server
+        self._opened: SqlServer | None = open_server()
         self._shape = shape
         self._prepare_month = prepare_month
 
     def holds(self, tile: VisitId) -> bool:
-        return holds(self._server, tile)
+        with self._session() as server:
+            return holds(server, tile)
 
     def read_objects(self, region: Polygon) -> Reading:
         begun = time.perf_counter()
@@ -53,7 +63,8 @@ class SingleSession:
         made = Operation("", "commit", 0, 0, 0.0, time.perf_counter() - begun)
         for left in reversed(range(_TRIES)):
             try:
-                return self._try(rows, content, made)
+                with self._session() as server:
+                    return self._try(server, rows, content, made)
             except Deadlock:
                 if not left:
                     raise
@@ -61,20 +72,32 @@ class SingleSession:
         raise AssertionError
 
     def close(self) -> None:
-        self._server.close()
+        if self._opened is not None:
+            self._opened.close()
+        self._opened = None
+
+    @contextmanager
+    def _session(self) -> Iterator[SqlServer]:
+        try:
+            self._opened = self._opened or self._open_server()
+            yield self._opened
+        except ClusterError as error:
+            if not isinstance(error, Deadlock):
+                self.close()
+            raise
 
     def _history(
         self, name: TableName, region: Polygon, since: float, until: float, columns: Sequence[str] | None
     ) -> Reading:
         begun = time.perf_counter()
-        wanted = wanted_history(self._shape, self._server.dialect, name, region, since, until, columns)
+        wanted = wanted_history(self._shape, name, region, since, until, columns)
         return self._read(wanted, begun)
 
     def _read(self, wanted: Wanted, begun: float) -> Reading:
-        return read_wanted(self._server, wanted, begun)
+        with self._session() as server:
+            return read_wanted(server, wanted, begun)
 
-    def _try(self, rows: TileRows, content: TileContent, made: Operation) -> Receipt:
-        server = self._server
+    def _try(self, server: SqlServer, rows: TileRows, content: TileContent, made: Operation) -> Receipt:
         with transaction(server) as commit:
             entered = server.run(enter_ledger(server.dialect, rows))
             if not entered.rows:

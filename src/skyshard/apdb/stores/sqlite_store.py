@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -50,7 +51,7 @@ class SqliteStore:
         return "SQLite"
 
     def open_session(self) -> SingleSession:
-        return SingleSession(SqliteServer(self._path), self._shape)
+        return SingleSession(partial(SqliteServer, self._path), self._shape)
 
     def describe(self) -> Mapping[str, object]:
         facts = {"backend": "sqlite", "version": sqlite3.sqlite_version, "engine": "SQLite", "nodes": 1}

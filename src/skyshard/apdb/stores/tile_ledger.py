@@ -1,0 +1,103 @@
+"""The ledger of a store on several nodes: which stores of tiles were begun, and which are whole.
+
+Rules: a store is entered here before a row of it is on a node, and is whole after the last node has committed. Stores
+are numbered in the order in which others see them entered, so that a reader that knows the newest number and those not
+whole knows which rows to see. While a process stores a tile, no other stores the same one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from skyshard.apdb.model import Tile, VisitId
+from skyshard.apdb.stores.ledger import TILES_SCHEMA
+from skyshard.apdb.stores.sql_dialect import double
+from skyshard.basics.errors import ClusterError, SkyshardError
+from skyshard.db.connection import Connection, quote_name, quote_text
+from skyshard.registry.catalog.mutable_chunks import TILE_STORES, Visible, read_visible
+
+LOCK_WAIT_S = 120
+_STORES = quote_name(TILE_STORES)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A store in the ledger."""
+
+    store_id: int
+    time: float
+    """Of the tile, when it was entered."""
+    is_whole: bool
+    is_new: bool
+    """Entered just now: no node has a row of it."""
+
+
+class TileLedger:
+    """The ledger as one session of the writing account sees it; the session is in the database."""
+
+    def __init__(self, connection: Connection, database: str) -> None:
+        self._connection = connection
+        self._database = database
+
+    def enter(self, tile: Tile) -> Entry:
+        """Enter a tile, or find it; this session has the tile until :meth:`leave`.
+
+        Raises:
+            ClusterError: another session has it for too long.
+        """
+        mine, all_tiles = self._lock_of(tile.id), quote_text(f"skyshard stores {self._database}"[:64])
+        got = self._connection.rows(f"SELECT GET_LOCK({mine}, {LOCK_WAIT_S}), GET_LOCK({all_tiles}, {LOCK_WAIT_S})")
+        if got[0] != (1, 1):
+            self._connection.execute("DO RELEASE_ALL_LOCKS()")
+            where = f"visit {tile.id.visit}, detector {tile.id.detector}"
+            raise ClusterError(f"{where} is being stored by another process", retryable=True)
+        entered = self._connection.execute(
+            f"INSERT IGNORE INTO {_STORES} (visit, detector, time) "
+            f"VALUES ({tile.id.visit}, {tile.id.detector}, {double(tile.time)})"
+        )
+        [(store_id, time, is_whole, _)] = self._connection.rows(
+            f"SELECT storeId, time, is_whole, RELEASE_LOCK({all_tiles}) FROM {_STORES} WHERE {_of(tile.id)}"
+        )
+        return Entry(int(store_id), float(time), bool(is_whole), bool(entered))
+
+    def finish(self, entry: Entry, time: float) -> None:
+        """Let readers see the store; ``time`` is the tile's."""
+        self._connection.execute(
+            f"UPDATE {_STORES} SET is_whole = 1, time = {double(time)} WHERE storeId = {entry.store_id}"
+        )
+
+    def strike(self, entry: Entry) -> None:
+        """Take out a store of which no node has a row any more."""
+        self._connection.execute(f"DELETE FROM {_STORES} WHERE storeId = {entry.store_id} AND is_whole = 0")
+
+    def leave(self, tile: VisitId) -> None:
+        """Let others store the tile; nothing is raised when the server is gone, which frees it, too."""
+        with contextlib.suppress(SkyshardError):
+            self._connection.execute(f"DO RELEASE_LOCK({self._lock_of(tile)})")
+
+    def visible(self) -> Visible:
+        """The stores that are whole at this moment."""
+        return read_visible(self._connection, self._database)
+
+    def holds(self, tile: VisitId) -> bool:
+        return bool(self._connection.value(f"SELECT COUNT(*) FROM {_STORES} WHERE {_of(tile)} AND is_whole = 1"))
+
+    def whole_tiles(self) -> pa.Table:
+        rows = self._connection.rows(f"SELECT visit, detector FROM {_STORES} WHERE is_whole = 1")
+        columns = list(zip(*rows, strict=True)) if rows else [(), ()]
+        return pa.table(
+            [pa.array(one, kind) for one, kind in zip(columns, TILES_SCHEMA.types, strict=True)], TILES_SCHEMA
+        )
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _lock_of(self, tile: VisitId) -> str:
+        return quote_text(f"skyshard {tile.visit} {tile.detector} {self._database}"[:64])
+
+
+def _of(tile: VisitId) -> str:
+    return f"visit = {tile.visit} AND detector = {tile.detector}"
