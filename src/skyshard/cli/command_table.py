@@ -253,6 +253,11 @@ COMMANDS = (
         "Show an alert production database: rows, bytes and months on each node, its stores, how far it is published.",
     ),
     CommandRow(
+        "apdb publish",
+        "apdb:publish",
+        "Copy stores into a published database, ten minutes of them at a time, in order, each exactly once.",
+    ),
+    CommandRow(
         "apdb drop-month",
         "apdb:drop_month",
         "Drop a month of sources and forced sources on every node, in one step each.",

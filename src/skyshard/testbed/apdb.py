@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from skyshard.apdb.mutable.create_mutable import create_mutable
 from skyshard.apdb.mutable.months import drop_month
 from skyshard.apdb.mutable.mutable_database import MutableDatabase, open_mutable
 from skyshard.apdb.mutable.sizes import ApdbStatus, status_of
+from skyshard.apdb.replica.publish_chunks import Published, publish_chunks
 from skyshard.catalog.layout import Layout, read_layout
 from skyshard.host.shipped_data import data_file
 from skyshard.wiring import Wiring
@@ -14,8 +18,9 @@ from skyshard.wiring import Wiring
 class Apdb:
     """The mutable databases of a running cluster: tables of an alert production database, which visits change."""
 
-    def __init__(self, wiring: Wiring) -> None:
+    def __init__(self, wiring: Wiring, ingest: Callable[[Path, str], None]) -> None:
         self._wiring = wiring
+        self._ingest = ingest
 
     def create(self, name: str, layout: Layout | None = None) -> MutableDatabase:
         """Make one, or go on with making it.
@@ -37,6 +42,29 @@ class Apdb:
     def status(self, name: str) -> ApdbStatus:
         """Rows, bytes and months of its tables on each node, and its stores. Errors as of ``open``."""
         return status_of(self.open(name))
+
+    def publish(
+        self,
+        name: str,
+        into: str,
+        *,
+        at_once: int = 1,
+        is_all: bool = False,
+        report: Callable[[Published], None] = lambda _: None,
+    ) -> list[Published]:
+        """Copy replica chunks in order into a published database, each exactly once; run again, it goes on.
+
+        Args:
+            into: its name; made with the first chunk.
+            at_once: chunks in one ingest transaction.
+            is_all: also the chunk of the newest store, which may still get more.
+            report: is told of each chunk.
+
+        Raises:
+            UserError: an earlier run published into another database.
+            ClusterError: a node does not answer, or another process publishes.
+        """
+        return publish_chunks(self.open(name), into, self._ingest, at_once=at_once, is_all=is_all, report=report)
 
     def drop_month(self, name: str, month: int, *, force: bool = False) -> int:
         """Drop a month of sources and forced sources on every node; returns the rows that went.

@@ -122,10 +122,13 @@ class Testbed:
 
     @property
     def apdb(self) -> Apdb:
-        """Mutable databases: ``create``, ``open``, ``status``, ``drop_month``."""
+        """Mutable databases: ``create``, ``open``, ``status``, ``publish``, ``drop_month``."""
         from skyshard.testbed.apdb import Apdb
 
-        return Apdb(self.wiring)
+        def ingest(mapping: Path, database: str) -> None:
+            self.ingest(mapping, database=database)
+
+        return Apdb(self.wiring, ingest)
 
     @property
     def jobs(self) -> Jobs:

@@ -40,7 +40,7 @@ def _require_unread(database: MutableDatabase, month: int) -> None:
         newest = reader.value(f"SELECT MAX(time) FROM {quote_name(TILE_STORES)}")
         begin, end = month * MONTH_DAYS, (month + 1) * MONTH_DAYS
         [(waiting, published)] = reader.rows(
-            "SELECT COALESCE(SUM(published IS NULL AND time >= %s AND time < %s), 0), COUNT(published) "
+            "SELECT COALESCE(SUM(is_published = 0 AND time >= %s AND time < %s), 0), COALESCE(SUM(is_published), 0) "
             f"FROM {quote_name(TILE_STORES)}",
             [begin, end],
         )

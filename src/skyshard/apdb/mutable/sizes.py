@@ -70,8 +70,8 @@ def status_of(database: MutableDatabase) -> ApdbStatus:
             tables += [_size(admin, node, name) for name in TABLE_NAMES]
     with connect(database.ledger, Account.READER, database.database) as reader:
         [(stores, whole, newest, published, newest_published)] = reader.rows(
-            "SELECT COUNT(*), COALESCE(SUM(is_whole), 0), MAX(time), COUNT(published), "
-            f"MAX(IF(published IS NULL, NULL, time)) FROM {quote_name(TILE_STORES)}"
+            "SELECT COUNT(*), COALESCE(SUM(is_whole), 0), MAX(time), COALESCE(SUM(is_published), 0), "
+            f"MAX(IF(is_published, time, NULL)) FROM {quote_name(TILE_STORES)}"
         )
     lag_s = None if newest_published is None else max(0.0, (float(newest) - float(newest_published)) * DAY_S)
     return ApdbStatus(

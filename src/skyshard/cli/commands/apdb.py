@@ -15,6 +15,7 @@ from skyshard.host.interrupts import interruptible
 
 if TYPE_CHECKING:
     from skyshard.apdb.mutable.sizes import ApdbStatus
+    from skyshard.apdb.replica.publish_chunks import Published
 
 Database = Annotated[str, typer.Argument(help="The database.", show_default=False)]
 
@@ -59,6 +60,32 @@ def drop_month(
     with interruptible(), skyshard.Testbed(cluster) as testbed:
         rows = testbed.apdb.drop_month(database, month, force=force)
     typer.echo(f"{database}: month {month} dropped, {rows} rows")
+
+
+def publish(
+    database: Database,
+    into: Annotated[str, typer.Option(help="The published database; made with the first chunk.", show_default=False)],
+    at_once: Annotated[int, typer.Option(min=1, help="Chunks in one ingest transaction.", metavar="N")] = 1,
+    everything: Annotated[bool, typer.Option("--all", help="Also the chunk of the newest store.")] = False,
+    json: JsonOption = False,
+    cluster: ClusterOption = DEFAULT_CLUSTER,
+) -> None:
+    """Copy stores into a published database, ten minutes of them at a time, in order, each exactly once.
+
+    A chunk of ten minutes leaves when a later store has begun and none of its own is unfinished. Run it again, and
+    after an interruption, to go on.
+    """
+
+    def report(one: Published) -> None:
+        if not json:
+            typer.echo(f"chunk {one.chunk}: {one.tiles} tiles, {one.rows} rows, {one.lag_s:.0f} s behind")
+
+    with interruptible(), skyshard.Testbed(cluster) as testbed:
+        done = testbed.apdb.publish(database, into, at_once=at_once, is_all=everything, report=report)
+    if json:
+        print_json([asdict(one) for one in done])
+    else:
+        typer.echo(f"{database}: {len(done)} chunks are published in {into}")
 
 
 def _show(found: ApdbStatus, *, as_json: bool) -> None:

@@ -24,10 +24,11 @@ EXPECTED_ROWS = 1000
 PLACED_COLUMNS = "chunk BIGINT NOT NULL PRIMARY KEY, node VARCHAR(64) NOT NULL"
 STORES_COLUMNS = (
     "storeId BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, visit BIGINT NOT NULL, detector INT NOT NULL, "
-    "time DOUBLE NOT NULL, is_whole TINYINT NOT NULL DEFAULT 0, published BIGINT, "
-    "UNIQUE KEY by_tile (visit, detector), KEY by_state (is_whole, storeId), KEY by_published (published, time)"
+    "time DOUBLE NOT NULL, is_whole TINYINT NOT NULL DEFAULT 0, replicaChunk BIGINT, "
+    "is_published TINYINT NOT NULL DEFAULT 0, "
+    "UNIQUE KEY by_tile (visit, detector), KEY by_state (is_whole, storeId), KEY by_chunk (replicaChunk, is_published)"
 )
-"""``time``: of the tile, MJD TAI. ``published``: the replica chunk with which its rows were published; NULL before."""
+"""``time``: of the tile, MJD TAI. ``replicaChunk``: with which its rows leave (``apdb.replica``); NULL before that."""
 _OPTIONS = "ENGINE=InnoDB DEFAULT CHARSET=latin1"
 
 

@@ -1,0 +1,130 @@
+"""Copies replica chunks in order into a published database, by ordinary ingest transactions, each exactly once.
+
+    give a chunk its stores ▸ write their rows to a folder ▸ ingest it ▸ say that they are published ▸ remove the folder
+
+Each step is a no-op where it was done, so a run that was killed is gone on with by the next; chunks leave one after the
+other, so that what is published is always everything up to a chunk.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from skyshard.apdb.mutable.mutable_database import MutableDatabase
+from skyshard.apdb.replica.export_chunk import MAPPING, export_chunk
+from skyshard.apdb.replica.replica_chunks import (
+    CHUNK_S,
+    DAY_S,
+    ReplicaChunk,
+    next_chunks,
+    read_tagged,
+    read_waiting,
+    set_published,
+    tag,
+)
+from skyshard.basics.errors import UserError
+from skyshard.db.connection import Account, Connection, connect
+from skyshard.registry.stored.lifecycle import TransactionState
+
+Ingest = Callable[[Path, str], None]
+"""Ingests a mapping into a database, by its name."""
+FOLDER = "replica-chunks"
+_TARGET = "into"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One chunk that was published."""
+
+    chunk: int
+    tiles: int
+    rows: int
+    lag_s: float
+    """From the end of the chunk to the newest store, in seconds of the survey."""
+
+
+def publish_chunks(
+    database: MutableDatabase,
+    into: str,
+    ingest: Ingest,
+    *,
+    at_once: int = 1,
+    is_all: bool = False,
+    report: Callable[[Published], None] = lambda _: None,
+) -> list[Published]:
+    """Publish all chunks that may leave now; returns them.
+
+    Args:
+        into: the published database; made with the first chunk.
+        at_once: chunks in one transaction.
+        is_all: also the chunk of the newest store.
+        report: is told of each chunk.
+
+    Raises:
+        UserError: an earlier run published into another database.
+        ClusterError: a node does not answer, or another process publishes; run it again to go on.
+    """
+    folder = database.cluster.folder_for(FOLDER) / database.database
+    with (
+        database.registry.exclusive(f"publication of {database.database}"),
+        closing(connect(database.ledger, Account.WRITER, database.database)) as ledger,
+    ):
+        _require_target(folder, into)
+        _require_there(database, into, ledger)
+        done = []
+        waiting = read_tagged(ledger)
+        waiting += next_chunks(*read_waiting(ledger), at_once, is_all=is_all)
+        for chunk in waiting:
+            tag(ledger, chunk)
+            done.append(_publish(database, chunk, folder, into, ingest, ledger))
+            report(done[-1])
+    return done
+
+
+def _require_target(folder: Path, into: str) -> None:
+    """A database is published into one other."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / _TARGET
+    known = path.read_text(encoding="utf-8") if path.exists() else into
+    if known != into:
+        raise UserError(f"it is published into '{known}' already", remedy=f"say --into {known}")
+    path.write_text(into, encoding="utf-8")
+
+
+def _require_there(database: MutableDatabase, into: str, ledger: Connection) -> None:
+    """What was published is not published again: where it was dropped, what comes would not be everything."""
+    done = int(ledger.value("SELECT COUNT(*) FROM TileStores WHERE is_published"))
+    if done and not database.registry.published.names().find(into):
+        raise UserError(
+            f"'{into}' is gone, with the rows of {done} stores that were published into it",
+            remedy=f"restore it, or begin with another database than '{database.shown}'",
+        )
+
+
+def _publish(
+    database: MutableDatabase, chunk: ReplicaChunk, folder: Path, into: str, ingest: Ingest, ledger: Connection
+) -> Published:
+    place = folder / f"chunk-{chunk.number}"
+    if _is_in(database, into, place):
+        rows = 0
+    else:
+        rows = export_chunk(database, chunk, place, into)
+        if rows:
+            ingest(place / MAPPING, into)
+    set_published(ledger, chunk)
+    shutil.rmtree(place, ignore_errors=True)
+    newest = float(ledger.value("SELECT MAX(time) FROM TileStores"))
+    lag_s = max(0.0, newest * DAY_S - (chunk.number + 1) * CHUNK_S)
+    return Published(chunk.number, len(chunk.tiles), rows, lag_s)
+
+
+def _is_in(database: MutableDatabase, into: str, place: Path) -> bool:
+    """Whether a finished transaction has brought a chunk: a run was killed before it could say so."""
+    stored = database.registry.published.names().find(into)
+    rows = database.registry.transactions.all(stored) if stored else []
+    wanted = str(place / MAPPING)
+    return any(row["source"] == wanted and row["state"] == TransactionState.FINISHED for row in rows)

@@ -1,0 +1,116 @@
+"""Stores of a mutable database that leave it for a published one: in order, each once, whatever is killed."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.support.tile_writer import TileWriter, apdb_object, apdb_source
+
+from skyshard.basics.errors import UserError
+from skyshard.catalog.layout import Layout
+from skyshard.db.connection import connect
+from skyshard.testbed import Testbed
+
+pytestmark = pytest.mark.integration
+LAYOUT: dict[str, Any] = {
+    "striping": {"stripes": 85, "substripes": 12, "overlap_deg": 0.01667}, "mutable": True, "engine": "InnoDB",
+}  # fmt: skip
+NIGHT, CHUNK = 60_000.0, 600 / 86_400
+PLACES = {1: (10.0, -5.0), 2: (359.9999, 0.0), 3: (200.0, 30.0)}
+
+
+@pytest.fixture
+def writer(testbed: Testbed) -> Iterator[TileWriter]:
+    """A database of its own; both are dropped at the end."""
+    yield TileWriter(testbed.apdb.create("night", Layout.model_validate(LAYOUT)))
+    for name in {"night", "ppdb"} & set(testbed.registry.published.databases()):
+        testbed.drop(name)
+
+
+def store(writer: TileWriter, visit: int, moment: float, *, is_whole: bool = True) -> int:
+    """One tile with a version and a source of each object, and a source of none."""
+    objects = [apdb_object(key, *place, moment, visit) for key, place in PLACES.items()]
+    sources = [apdb_source(10 * visit + key, key, *place, moment, visit, 0) for key, place in PLACES.items()]
+    noise = apdb_source(10 * visit, None, 120.0, 45.0, moment, visit, 0)
+    return writer.store(visit, 0, moment, objects, [*sources, noise], is_whole=is_whole)
+
+
+def tagged(writer: TileWriter) -> int:
+    """How many stores have left, or are about to."""
+    with connect(writer.database.ledger, database=writer.database.database) as reader:
+        return int(reader.value("SELECT COUNT(replicaChunk) FROM TileStores"))
+
+
+def ask(testbed: Testbed, sql: str, database: str = "ppdb") -> list[tuple[Any, ...]]:
+    """The rows of an answer, in order."""
+    table = testbed.query(sql, database=database).table
+    return sorted(zip(*(column.to_pylist() for column in table.columns), strict=True), key=repr)
+
+
+def test_chunks_leave_in_order_and_rows_are_those_of_the_database(testbed: Testbed, writer: TileWriter) -> None:
+    """From visits to queries: what is published is everything up to a chunk, no more and no less."""
+    for visit in (1, 2, 3):
+        store(writer, visit, NIGHT + visit * CHUNK)
+    half = store(writer, 4, NIGHT + 4 * CHUNK, is_whole=False)
+    store(writer, 5, NIGHT + 5 * CHUNK)
+    first = testbed.apdb.publish("night", "ppdb")
+    assert [one.tiles for one in first] == [1, 1, 1]
+    assert testbed.apdb.publish("night", "ppdb") == []
+    assert ask(testbed, "SELECT visit, COUNT(*) FROM DiaSource GROUP BY visit") == [(1, 4), (2, 4), (3, 4)]
+    writer.end(half)
+    store(writer, 6, NIGHT + CHUNK / 2)  # late: its chunk has left
+    testbed.apdb.publish("night", "ppdb", at_once=2, is_all=True)
+    for sql in (
+        "SELECT * FROM (SELECT diaSourceId, diaObjectId, ra, `dec`, psfFlux FROM DiaSource) AS q",
+        "SELECT diaObjectId, validityStartMjdTai, nDiaSources FROM DiaObject",
+        "SELECT o.validityStartMjdTai, diaSourceId FROM DiaObject o JOIN DiaSource s ON o.diaObjectId = s.diaObjectId",
+    ):
+        assert ask(testbed, sql) == ask(testbed, sql, "night")
+    status = testbed.apdb.status("night")
+    assert (status.stores, status.published, status.lag_s) == (6, 6, 0.0)
+
+
+def test_a_store_that_is_unfinished_holds_back_its_chunk_and_later_ones(testbed: Testbed, writer: TileWriter) -> None:
+    """What is published stays a prefix."""
+    store(writer, 1, NIGHT, is_whole=False)
+    store(writer, 2, NIGHT + CHUNK)
+    assert testbed.apdb.publish("night", "ppdb", is_all=True) == []
+
+
+def test_another_target_is_refused(testbed: Testbed, writer: TileWriter) -> None:
+    """One database holds everything up to a chunk."""
+    store(writer, 1, NIGHT)
+    testbed.apdb.publish("night", "ppdb", is_all=True)
+    with pytest.raises(UserError, match="published into 'ppdb' already"):
+        testbed.apdb.publish("night", "other")
+    testbed.drop("ppdb")
+    with pytest.raises(UserError, match="'ppdb' is gone"):
+        testbed.apdb.publish("night", "ppdb")
+
+
+def test_a_killed_publication_is_gone_on_with(testbed: Testbed, writer: TileWriter) -> None:
+    """kill -9 at drawn moments: no row is lost, none comes twice."""
+    for visit in range(1, 7):
+        store(writer, visit, NIGHT + visit * CHUNK)
+    command = [sys.executable, "-m", "skyshard.cli.app", "apdb", "publish", "night", "--into", "ppdb", "--all"]
+    command += ["--cluster", str(testbed.cluster.folder)]
+    moments = random.Random(19)
+    for chunks in (1, 2, 4):
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+            while tagged(writer) < chunks and process.poll() is None:
+                time.sleep(0.01)
+            time.sleep(moments.uniform(0.0, 1.0))
+            os.kill(process.pid, signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
+    testbed.apdb.publish("night", "ppdb", is_all=True)
+    assert ask(testbed, "SELECT COUNT(*), COUNT(DISTINCT diaSourceId) FROM DiaSource") == [(24, 24)]
+    assert ask(testbed, "SELECT COUNT(*) FROM DiaObject") == [(18,)]
+    assert testbed.apdb.status("night").published == 6
