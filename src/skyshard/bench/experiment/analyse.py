@@ -26,6 +26,7 @@ from skyshard.bench.experiment.experiment_result import (
 )
 from skyshard.bench.experiment.server_numbers import servers_of_cells
 from skyshard.bench.experiment.trial_numbers import Build, ClassNumbers, TrialNumbers
+from skyshard.bench.experiment.visit_cells import CellVisits
 from skyshard.bench.record.environment import Environment
 
 
@@ -45,6 +46,8 @@ class Collected:
     failures: Mapping[int, Sequence[str]] = field(default_factory=dict)
     """By cell: why trials or builds failed."""
     elapsed_s: float = 0.0
+    visits: Sequence[CellVisits] = ()
+    """Of an experiment of visits: what each cell's trials say of slopes and levels."""
 
 
 def analyse(found: Collected) -> ExperimentResult:
@@ -67,6 +70,7 @@ def analyse(found: Collected) -> ExperimentResult:
         trials_done=len(found.trials), elapsed_s=found.elapsed_s, cells=cells, classes=classes, effects=effects,
         servers=servers_of_cells((trial.cell, trial.servers) for trial in found.trials),
         conclusion=conclusion(found.design.factors, cells, classes, effects), cautions=_cautions(found),
+        visits=list(found.visits),
     )  # fmt: skip
 
 
@@ -163,6 +167,8 @@ def _blocks(order: Sequence[PlannedTrial]) -> list[list[int]]:
 def _held(found: Collected) -> list[str]:
     """What was the same for all cells."""
     cells = found.design.cells
+    if found.visits:
+        return _held_of_visits(found)
     same = {
         name: value
         for name, value in {**DEFAULTS, **cells[0].held}.items()
@@ -180,6 +186,16 @@ def _held(found: Collected) -> list[str]:
     sentences.append("server settings that are no factor: those of the testbed")
     state = "emptied of the data files" if found.is_cold else "filled with the data files"
     sentences.append(f"the state before each trial: servers just started, the system's page cache {state}")
+    return sentences
+
+
+def _held_of_visits(found: Collected) -> list[str]:
+    cells = found.design.cells
+    sentences = [f"{name}: {value}" for name, value in cells[0].held.items()]
+    rows = {(trial.block, trial.answers) for trial in found.trials}
+    if len(rows) == len({block for block, _ in rows}):
+        sentences.append("the rows: in each block all cells stored the same visits and read as many rows")
+    sentences.append("the state before each trial: a store that was just made, empty")
     return sentences
 
 

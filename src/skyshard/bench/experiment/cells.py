@@ -7,7 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from skyshard.bench.experiment.experiment_file import ReadExperiment
-from skyshard.bench.experiment.factors import SETTING, Value, identity, owner_of, read_levels
+from skyshard.bench.experiment.factors import (
+    NEEDED,
+    OF_VISITS_ONLY,
+    SETTING,
+    STORES,
+    TARGETS,
+    VISIT_FACTORS,
+    Value,
+    identity,
+    owner_of,
+    read_levels,
+)
 from skyshard.bench.experiment.fractions import fraction_of
 from skyshard.catalog.strict_files import KeyPath
 
@@ -17,6 +28,8 @@ NO_SCENARIO = "none"
 """The level of the factor ``scenario`` at which nothing is made to fail."""
 CZAR = "czar"
 """The level of the factor ``target`` at which no front door is between."""
+CLUSTER = "cluster"
+"""The level of the factor ``target`` at which visits go to the nodes of a cluster."""
 CZAR_S_OWN = ("scan_threads", "scenario")
 MOST_CELLS = 256
 DEFAULTS: dict[str, Value] = {"nodes": 2, "fraction": 1.0, "shrink": "coverage"}
@@ -62,8 +75,10 @@ def level_text(name: str, value: Value) -> str:
         return f"{value} {name.removesuffix('s')}{'' if value == 1 else 's'}"
     if name == "scenario" and value == NO_SCENARIO:
         return "no scenario"
-    if name in ("engine", "scenario", CELL, "layout", "recipe", "workload", "target"):
+    if name in ("engine", "scenario", CELL, "layout", "recipe", "workload", "target", "upsert", "pixels"):
         return str(value)
+    if name == "columns":
+        return f"{value} columns"
     if name == "scan":
         return "scans as is best" if value == "auto" else f"scans {'as' if value == 'rows' else 'by'} {value}"
     return f"scan threads {value}" if name == "scan_threads" else f"{name.removeprefix('set.')} {value}"
@@ -82,13 +97,13 @@ class Design:
     """What the design cannot tell apart."""
 
 
-def make_design(read: ReadExperiment) -> Design:
-    """The cells of an experiment file.
+def make_design(read: ReadExperiment, *, is_of_visits: bool = False) -> Design:
+    """The cells of an experiment file, of queries or of visits.
 
     Raises:
         UserError: a factor or level is wrong, or a cell cannot be; with file, line, remedy.
     """
-    factors, named, held = read_levels(read)
+    factors, named, held = read_levels(read, ("workload",) if is_of_visits else NEEDED)
     if named:
         cells = [Cell(n, levels, held, name) for n, (name, levels) in enumerate(named.items(), 1)]
         _refuse_equal(read, cells)
@@ -104,9 +119,30 @@ def make_design(read: ReadExperiment) -> Design:
         remedy = "drop levels, take 'design: fractional', or name the cells"
         raise read.fault(["factors"], f"{len(cells)} cells are more than {MOST_CELLS}", remedy)
     for cell in cells:
-        _refuse_contradiction(read, cell)
-    _refuse_idle_settings(read, cells)
+        if is_of_visits:
+            _refuse_beside_visits(read, cell)
+        else:
+            _refuse_contradiction(read, cell)
+    if not is_of_visits:
+        _refuse_idle_settings(read, cells)
     return design
+
+
+def _refuse_beside_visits(read: ReadExperiment, cell: Cell) -> None:
+    """What is no choice of visits, or of the store that the cell has."""
+    chosen = {**cell.held, **cell.levels}
+    for name in chosen:
+        if name not in VISIT_FACTORS:
+            remedy = f"drop it; factors of visits are {', '.join(VISIT_FACTORS)}"
+            raise read.fault(place_of(read, cell, name), f"'{name}' is no factor of visits", remedy)
+    target = str(chosen.get("target", STORES[0]))
+    if target not in STORES:
+        what = f"target '{target}' stores no visits"
+        raise read.fault(place_of(read, cell, "target"), what, f"name one of: {', '.join(STORES)}")
+    for name, stores in (("engine", ("mariadb", CLUSTER)), ("nodes", (CLUSTER,))):
+        if name in chosen and target not in stores:
+            what = f"'{name}' contradicts target {target}: it is of target {' and '.join(stores)} only"
+            raise read.fault(place_of(read, cell, name), what, "name the cells that can be under 'cells'")
 
 
 def _refuse_equal(read: ReadExperiment, cells: Sequence[Cell]) -> None:
@@ -141,6 +177,12 @@ def _refuse_beside_door(read: ReadExperiment, cell: Cell) -> None:
 def _refuse_contradiction(read: ReadExperiment, cell: Cell) -> None:
     """Choices of one cell that exclude each other."""
     chosen = cell.all
+    for name in OF_VISITS_ONLY:
+        if name in chosen:
+            raise read.fault(place_of(read, cell, name), f"'{name}' is a factor of visits only", "drop it")
+    if chosen.get("target", CZAR) in STORES:
+        what = f"target '{chosen['target']}' is a store of visits, and the workload has none"
+        raise read.fault(place_of(read, cell, "target"), what, f"name one of: {', '.join(TARGETS)}")
     nodes, replicas = int(chosen["nodes"]), int(chosen.get("replicas", 1))
     remedy = "name the cells that can be under 'cells', or drop a level"
     _refuse_beside_door(read, cell)

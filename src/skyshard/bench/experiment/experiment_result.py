@@ -9,6 +9,7 @@ from pydantic import Field
 
 from skyshard.bench.experiment.factors import Value
 from skyshard.bench.experiment.server_numbers import CellServer
+from skyshard.bench.experiment.visit_cells import CellVisits
 from skyshard.bench.record.environment import Environment
 from skyshard.catalog.strict_files import Strict
 
@@ -141,6 +142,8 @@ class ExperimentResult(Strict):
     conclusion: str
     """One paragraph."""
     cautions: list[str]
+    visits: list[CellVisits] = Field(default_factory=list)
+    """Of an experiment of visits: levels, slopes, plateaus of each cell."""
 
     @property
     def failures(self) -> list[str]:

@@ -7,7 +7,7 @@ of one server. Settings are checked by the server itself before anything is made
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -24,6 +24,11 @@ LOADERS = ("image", "load-data")
 SHRINKS = ("coverage", "thinning")
 TARGETS = ("czar", "mysql", "tap", "qserv")
 """The czar within the process that asks, and the front doors."""
+STORES = ("sqlite", "mariadb", "postgresql", "cluster")
+"""Backends of visits: a file, one server, another, the nodes of a cluster."""
+UPSERTS = ("replace", "delete-insert", "on-duplicate")
+PIXELS = ("chunks", "mq3c-10", "mq3c-11", "htm-20")
+COLUMNS = ("all", "needed")
 MOST_NODES = 999
 MOST_SCAN_THREADS = 64
 SETTING = re.compile(r"set\.(?:(?P<server>czar|node[1-9]\d{0,2}):)?(?P<name>[A-Za-z][A-Za-z0-9_-]*)")
@@ -105,7 +110,14 @@ FACTORS = {
         Factor("loader", "how rows become tables", _word_of(LOADERS)),
         Factor("scan", "how scans are answered: as rows, from column images, or as is best", _word_of(SCAN_WAYS)),
         Factor("scan_threads", "threads of each node's scan lane", _whole(1, MOST_SCAN_THREADS)),
-        Factor("target", "whom queries are sent to: the czar, or a front door before it", _word_of(TARGETS)),
+        Factor(
+            "target",
+            "whom queries are sent to: the czar, or a front door before it; or whom visits are, a store",
+            _word_of(TARGETS + STORES),
+        ),
+        Factor("upsert", "how a store of visits replaces the newest version of an object", _word_of(UPSERTS)),
+        Factor("pixels", "by which pieces of the sky a store of visits clusters its rows", _word_of(PIXELS)),
+        Factor("columns", "which columns of the history visits read", _word_of(COLUMNS)),
         Factor("workload", "a workload file, or a shipped one", _text),
         Factor("scenario", "what fails meanwhile: none, a scenario file, or a shipped one", _text),
     )
@@ -113,7 +125,16 @@ FACTORS = {
 SETTINGS = Factor("set.NAME", "a server setting of all nodes, of the czar (set.czar:NAME) or of a node", _setting_value)
 
 
-def read_levels(read: ReadExperiment) -> tuple[dict[str, list[Value]], dict[str, dict[str, Value]], dict[str, Value]]:
+VISIT_FACTORS = ("target", "engine", "upsert", "pixels", "columns", "nodes", "workload")
+"""Those that an experiment of visits may have."""
+OF_VISITS_ONLY = ("upsert", "pixels", "columns")
+NEEDED = ("workload", "recipe")
+"""What experiments of queries cannot do without."""
+
+
+def read_levels(
+    read: ReadExperiment, needed: Sequence[str] = NEEDED
+) -> tuple[dict[str, list[Value]], dict[str, dict[str, Value]], dict[str, Value]]:
     """The factors, the named cells and what is held, with levels as cells hold them.
 
     Raises:
@@ -132,6 +153,7 @@ def read_levels(read: ReadExperiment) -> tuple[dict[str, list[Value]], dict[str,
                 raise read.fault(["hold", name], f"'{name}' stands at the top, too", "drop one of the two")
             held[name] = given
     _refuse_doubled(read, factors, cells, held)
+    _refuse_missing(read, factors, cells, held, needed)
     return factors, cells, held
 
 
@@ -203,7 +225,16 @@ def _refuse_doubled(
         if plain and not name.startswith("set.czar:") and plain in {*varied, *held}:
             remedy = "give the setting of all nodes, or each node's own"
             raise read.fault(place, f"'{name}' and '{plain}' both decide the setting of one node", remedy)
-    for name in ("workload", "recipe"):
+
+
+def _refuse_missing(
+    read: ReadExperiment,
+    factors: Mapping[str, object],
+    cells: Mapping[str, Mapping[str, object]],
+    held: Mapping[str, object],
+    needed: Sequence[str],
+) -> None:
+    for name in needed:
         everywhere = name in factors or (bool(cells) and all(name in levels for levels in cells.values()))
         if name not in held and not everywhere:
             raise read.fault([name], f"there is no {name}", f"add '{name}: quick'" if name == "workload" else "add one")

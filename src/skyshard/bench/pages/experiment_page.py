@@ -10,6 +10,7 @@ from skyshard.bench.experiment.cells import level_text
 from skyshard.bench.experiment.conclusions import ratio_text
 from skyshard.bench.experiment.experiment_result import CellResult, ClassResult, Effect, ExperimentResult
 from skyshard.bench.pages.experiment_figures import cells_figure, effects_figure
+from skyshard.bench.pages.visit_cells_section import HEADERS, visit_pictures, visit_rows
 from skyshard.bench.pages.work_table import SHORT, size_text
 from skyshard.pages.page_template import count, markdown_table, plain_markdown, render
 from skyshard.pages.picture import Picture
@@ -55,6 +56,9 @@ def html(result: ExperimentResult) -> str:
         "has_faults": "scenario" in result.factors or any(cell.errors or cell.wrong for cell in result.cells),
         "mains": mains,
         "servers": server_rows(result),
+        "visit_pictures": visit_pictures(result),
+        "visit_headers": HEADERS,
+        "visit_rows": visit_rows(result.visits),
         "pairs": [one for one in result.effects if one.is_pair],
         "level": level_text,
         "p": p_text,
@@ -188,6 +192,8 @@ def markdown(result: ExperimentResult) -> str:
         parts += ["## What failed", markdown_table(FAULT_HEADERS, fault_rows(result))]
     if pairs := effect_rows(result, pairs=True):
         parts += ["## Effects of pairs, beyond each alone", markdown_table(EFFECT_HEADERS, pairs)]
+    if result.visits:
+        parts += ["## Visits", markdown_table(HEADERS, visit_rows(result.visits))]
     parts += [
         "## Classes",
         markdown_table(["class", "what moves it"], [[one.name, one.sentence] for one in result.classes]),

@@ -166,6 +166,24 @@ def _runs(sides: Sequence[tuple[str, Sequence[VisitTimes]]], width: int) -> Figu
     return figure
 
 
+def courses_figure(name: str, courses: Sequence[tuple[str, Sequence[int], Sequence[float]]]) -> Picture:
+    """Median real time of a visit along the run, a line for each cell of an experiment."""
+    description = "Median real time of a visit against visit number, a line for each cell"
+    return picture(name, description, lambda width: _courses(courses, width))
+
+
+def _courses(courses: Sequence[tuple[str, Sequence[int], Sequence[float]]], width: int) -> Figure:
+    per_line = 3 if width == WIDE else 1
+    legend = 18 * -(-len(courses) // per_line)
+    figure, axes = _axes(width, 300 + legend, above=TOP + legend)
+    for number, (label, visits, took) in enumerate(courses):
+        dashes = "-" if number < len(SERIES) else (0, (4, 2))
+        axes.plot(visits, took, color=SERIES[number % len(SERIES)], linewidth=1.7, linestyle=dashes, label=label)
+    _time_axis(axes)
+    figure.legend(loc="upper left", ncols=per_line, frameon=False, handletextpad=0.4, columnspacing=1.2)
+    return figure
+
+
 @dataclass(frozen=True, slots=True)
 class NodePoint:
     """Reads of one backend at one number of nodes."""

@@ -49,7 +49,7 @@ def line_rows(numbers: PhaseNumbers, *, by_table: bool) -> list[list[str]]:
         for text, line in (("fills", one.before), ("full", one.after)):
             if line is not None:
                 more = (one.plateau, one.change_a_year) if line is one.after else (None, None)
-                rows.append([one.name, text, *_line_cells(line), _ratio(more[0]), _percent(more[1])])
+                rows.append([one.name, text, *_line_cells(line), ratio_text(more[0]), _percent(more[1])])
     return rows
 
 
@@ -70,7 +70,8 @@ def signed(value: float) -> str:
     return f"\N{MINUS SIGN}{seconds(-value)}" if value < 0 else seconds(value)
 
 
-def _ratio(one: RatioInterval | None) -> str:
+def ratio_text(one: RatioInterval | None) -> str:
+    """A ratio with its interval, where it has one."""
     if one is None:
         return "–"
     ends = f" ({one.low:.2f} to {one.high:.2f})" if one.low is not None and one.high is not None else ""
@@ -80,11 +81,16 @@ def _ratio(one: RatioInterval | None) -> str:
 def _percent(one: RatioInterval | None) -> str:
     if one is None:
         return "–"
-    ends = f" ({_signed_percent(one.low)} to {_signed_percent(one.high)})"
-    return f"{_signed_percent(one.value)}{ends if one.low is not None else ''}"
+    ends = f" ({signed_percent(one.low)} to {signed_percent(one.high)})"
+    return f"{signed_percent(one.value)}{ends if one.low is not None else ''}"
 
 
-def _signed_percent(value: float | None) -> str:
+def signed_percent(value: float | None) -> str:
+    """A share that may be negative.
+
+    >>> signed_percent(-0.0123), signed_percent(None)
+    ('\N{MINUS SIGN}1.2 %', '–')
+    """
     return "–" if value is None else f"{100 * value:+.1f} %".replace("-", "\N{MINUS SIGN}")
 
 

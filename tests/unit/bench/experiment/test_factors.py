@@ -16,7 +16,7 @@ from skyshard.bench.experiment.factors import read_levels
     ("text", "line", "words"),
     [
         ("factors:\n  engin: [MyISAM, Aria]\n", 6, "there is no factor 'engin'; did you mean 'engine'"),
-        ("factors:\n  colour: [1, 2]\n", 6, "factors are engine, layout"),
+        ("factors:\n  weather: [1, 2]\n", 6, "factors are engine, layout"),
         ("factors:\n  set.: [1, 2]\n", 6, "write set.NAME"),
         ("factors:\n  set.mono:flush: [1, 2]\n", 6, "write set.NAME"),
         ("factors:\n  engine:\n  - MyISAM\n  - myisam\n", 8, "'myisam' is not one of MyISAM"),
