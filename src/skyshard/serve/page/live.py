@@ -123,11 +123,12 @@ class Live:
             await asyncio.gather(*firsts, *keepers, return_exceptions=True)
 
     async def _keep(self, group: Sequence[Part], first: asyncio.Task[None], over: asyncio.Event) -> None:
-        """Ask for a group again and again, until it is over."""
+        """Ask for a group again whenever one of its parts is due, until it is over."""
         await first
         while not over.is_set():
+            due_s = min(part.due_s for part in group) - time.monotonic()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(over.wait(), self._each_s)
+                await asyncio.wait_for(over.wait(), max(self._each_s, due_s))
                 return
             await self._ask(group)
 

@@ -18,7 +18,7 @@ from typing import Any
 from skyshard.basics.errors import ClusterError, SkyshardError
 from skyshard.serve.services import Services
 
-SHARE = 0.0015
+SHARE = 0.001
 """Of a processor, which each part may take: with the stream, all of them take less than 1 %."""
 MOST_LETTERS = 2000
 """Of a statement in a list."""
