@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skyshard.basics.errors import UserError
-from skyshard.cluster.cluster import CZAR_NAME, LOG_FOLDER, MONO_NAME, Cluster
+from skyshard.cluster.cluster import CZAR_NAME, LOG_FOLDER, MONO_NAME
 from skyshard.cluster.cluster_folder import (
     ClusterRecord,
     exclusive,
@@ -32,40 +32,24 @@ from skyshard.cluster.cluster_folder import (
     socket_folder,
 )
 from skyshard.cluster.installation import Installation, find_mariadbd
-from skyshard.cluster.node import Node
+from skyshard.cluster.private_servers import PrivateServers, all_names
 from skyshard.cluster.run_servers import Report, initialise_servers, names_of, silent, start_servers, stop_servers
 from skyshard.cluster.server import Server, end_orphans
-from skyshard.cluster.server_options import czar_tuning, node_tuning
 from skyshard.cluster.settings import ClusterDescription, ServerSettings
 from skyshard.cluster.settings_file import Chosen, write_chosen
 from skyshard.db.connection import Endpoint
 from skyshard.host.interrupts import uninterrupted
-from skyshard.host.memory import memory_bytes
 from skyshard.log.events import SERVER_KILLED
 
 if TYPE_CHECKING:
     from skyshard.cluster.change_settings import SettingsChange
-    from skyshard.cluster.server_status import NodeStatus
 
 DEFAULT_NODES = 3
 MAX_NODES = 999
 
 
-class PrivateCluster(Cluster):
-    """The private cluster of a folder."""
-
-    @property
-    def exists(self) -> bool:
-        return ClusterRecord.file_in(self.folder).is_file()
-
-    @property
-    def node_names(self) -> tuple[str, ...]:
-        return self._record().node_names
-
-    @property
-    def is_running(self) -> bool:
-        """True when the czar and every node run."""
-        return self.exists and all(server.is_running() for server in self._servers(self._record()))
+class PrivateCluster(PrivateServers):
+    """The private cluster of a folder: made, started, changed, stopped, removed."""
 
     def start(
         self,
@@ -100,7 +84,7 @@ class PrivateCluster(Cluster):
                 before = change.take_back_interrupted(self.chosen)
                 start = partial(self._start, record, installation, report)
                 if settings or described:
-                    change.make(before, *before.after(settings, described, _all_names(record)), start)
+                    change.make(before, *before.after(settings, described, all_names(record)), start)
                 else:
                     start(before.settings)
                     change.report_unlike(before.settings)
@@ -121,7 +105,7 @@ class PrivateCluster(Cluster):
         with exclusive(self.folder):
             change = self._settings_change(record, find_mariadbd(), report)
             before = change.take_back_interrupted(self.chosen)
-            change.make(before, *before.after(settings, None, _all_names(record)))
+            change.make(before, *before.after(settings, None, all_names(record)))
 
     def stop(self, *, report: Report = silent) -> None:
         """Stop every server, mono too; the data stays. No-op when nothing runs."""
@@ -136,51 +120,6 @@ class PrivateCluster(Cluster):
             self._stop(record, report)
             self._erase()
         report(f"removed {self.folder}")
-
-    def status(self) -> list[NodeStatus]:
-        from skyshard.cluster.server_status import status_of  # a query needs neither this nor changes of settings
-
-        return [status_of(server) for server in self._servers(self._record(), with_mono=True)]
-
-    def answering(self) -> frozenset[str]:
-        servers = self._servers(self._record(), with_mono=True)
-        return frozenset(server.name for server in servers if server.is_running() and server.is_ready())
-
-    def node(self, name: str) -> Node:
-        return self._node(self._server(self._record(), name))
-
-    @property
-    def nodes(self) -> dict[str, Node]:
-        return {one.name: self._node(one) for one in self._servers(self._record()) if one.name != CZAR_NAME}
-
-    def _node(self, server: Server) -> Node:
-        where = server.endpoint
-        return Node(server.name, where, where, server.data, self.folder / "staging", is_here=True)
-
-    def endpoint(self, name: str) -> Endpoint:
-        server = self._server(self._record(), name)
-        self._require_running([server])
-        return server.endpoint
-
-    def running_endpoints(self) -> list[Endpoint]:
-        return [one.endpoint for one in self._servers(self._record(), with_mono=True) if one.is_running()]
-
-    def data_dir(self, name: str) -> Path:
-        return self._server(self._record(), name).data
-
-    def log_file(self, name: str) -> Path:
-        """The log of a server; it is kept until the cluster is destroyed."""
-        return self._server(self._record(), name).log
-
-    def require_running(self) -> None:
-        """UserError unless the czar and every node run."""
-        self._require_running(self._servers(self._record()))
-
-    def require_usable(self) -> None:
-        servers = self._servers(self._record())
-        down = [server for server in servers if not server.is_running()]
-        if len(down) >= len(servers) - 1 or any(server.name == CZAR_NAME for server in down):
-            self._require_running(servers)
 
     def start_mono(self, *, report: Report = silent) -> Endpoint:
         record = self._record()
@@ -204,11 +143,6 @@ class PrivateCluster(Cluster):
         """Kill one server without a proper stop, for drills; ``start`` brings it back."""
         self._server(self._record(), name).kill()
         self.events.tell(SERVER_KILLED, node=name, reason="as it was asked for")
-
-    @property
-    def next_node(self) -> str:
-        """The name of the node that ``add_node`` makes next; no number is given twice."""
-        return self._record().next_name
 
     def add_node(self, name: str, *, report: Report = silent) -> None:
         """Make a node and start its server; the others go on. One that there is already is started if it is down.
@@ -287,7 +221,7 @@ class PrivateCluster(Cluster):
         sockets = socket_folder(self.folder, create=True)
         record = ClusterRecord(version=1, nodes=nodes, created=created, sockets=sockets)
         try:
-            chosen, asked = Chosen().after(settings, described, _all_names(record))
+            chosen, asked = Chosen().after(settings, described, all_names(record))
             change = self._settings_change(record, installation, report)
             change.check(ServerSettings(), chosen.settings, asked)
             write_chosen(self.folder, chosen)  # before the record: a cluster never lacks what was chosen for it
@@ -363,43 +297,6 @@ class PrivateCluster(Cluster):
     def _require_place(self) -> None:
         if not self.exists and not is_free(self.folder):
             raise UserError(f"{self.folder} holds something that is no cluster", remedy="name an empty folder")
-
-    def _require_running(self, servers: list[Server]) -> None:
-        down = [server for server in servers if not server.is_running()]
-        if down:
-            raise UserError(
-                f"cluster {self.folder} is not running ({names_of(down)} down)", remedy=self._start_remedy()
-            )
-
-    def _start_remedy(self) -> str:
-        return f"run `skyshard cluster start --cluster {self.folder}`"
-
-    def _record(self) -> ClusterRecord:
-        if not self.exists:
-            raise UserError(f"there is no cluster in {self.folder}", remedy=self._start_remedy())
-        return ClusterRecord.read(self.folder)
-
-    def _servers(self, record: ClusterRecord, *, with_mono: bool = False) -> list[Server]:
-        settings = self.chosen.settings
-        servers = [self._server(record, name, settings) for name in (CZAR_NAME, *record.node_names)]
-        mono = self._server(record, MONO_NAME, settings)
-        return [*servers, mono] if with_mono and mono.is_initialised else servers
-
-    def _server(self, record: ClusterRecord, name: str, settings: ServerSettings | None = None) -> Server:
-        names = _all_names(record)
-        if name not in names:
-            raise UserError(f"cluster {self.folder} has no server {name!r}", remedy=f"it has {', '.join(names)}")
-        memory = memory_bytes()
-        sharers = (
-            1 if name == MONO_NAME else len(record.node_names)
-        )  # mono has the rows of all nodes, so what all of them have
-        tuning = czar_tuning(memory) if name == CZAR_NAME else node_tuning(sharers, memory)
-        chosen = (self.chosen.settings if settings is None else settings).of_server(name)
-        return Server(self.folder / "servers" / name, record.sockets / f"{name}.sock", tuning, chosen)
-
-
-def _all_names(record: ClusterRecord) -> tuple[str, ...]:
-    return (CZAR_NAME, MONO_NAME, *record.node_names)
 
 
 def _prepare_sockets(folder: Path, record: ClusterRecord) -> ClusterRecord:
