@@ -258,6 +258,11 @@ COMMANDS = (
         "Copy stores into a published database, ten minutes of them at a time, in order, each exactly once.",
     ),
     CommandRow(
+        "apdb upkeep",
+        "apdb:upkeep",
+        "Do to a database what is done beside visits: scan, reassociate, withdraw, deduplicate, drop months, compact.",
+    ),
+    CommandRow(
         "apdb drop-month",
         "apdb:drop_month",
         "Drop a month of sources and forced sources on every node, in one step each.",

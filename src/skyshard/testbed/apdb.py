@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from skyshard.apdb.beside.upkeep import Upkeep, UpkeepDone, run_upkeep
 from skyshard.apdb.mutable.create_mutable import create_mutable
 from skyshard.apdb.mutable.months import drop_month
 from skyshard.apdb.mutable.mutable_database import MutableDatabase, open_mutable
 from skyshard.apdb.mutable.sizes import ApdbStatus, status_of
 from skyshard.apdb.replica.publish_chunks import Published, publish_chunks
+from skyshard.basics.errors import UserError
 from skyshard.catalog.layout import Layout, read_layout
 from skyshard.host.shipped_data import data_file
 from skyshard.wiring import Wiring
@@ -65,6 +67,25 @@ class Apdb:
             ClusterError: a node does not answer, or another process publishes.
         """
         return publish_chunks(self.open(name), into, self._ingest, at_once=at_once, is_all=is_all, report=report)
+
+    def upkeep(
+        self, name: str, action: Upkeep | str, *, now: float | None = None, is_rehearsed: bool = False
+    ) -> UpkeepDone:
+        """Do to it what is done while visits run: scans, daytime changes, dropped months, compaction.
+
+        Args:
+            now: the survey's time, MJD TAI; a moment after the newest store if None.
+            is_rehearsed: changes of rows are made and rolled back, so that nobody sees them.
+
+        Raises:
+            UserError: no such action, or one that cannot be rehearsed.
+            ClusterError: a node does not answer.
+        """
+        database = self.open(name)
+        if action not in list(Upkeep):
+            raise UserError(f"there is no action '{action}'", remedy=f"there are {', '.join(Upkeep)}")
+        moment = now if now is not None else (status_of(database).newest or 0.0) + 1e-6
+        return run_upkeep(database, Upkeep(action), moment, is_rehearsed=is_rehearsed)
 
     def drop_month(self, name: str, month: int, *, force: bool = False) -> int:
         """Drop a month of sources and forced sources on every node; returns the rows that went.

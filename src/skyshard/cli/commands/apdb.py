@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import skyshard
-from skyshard.basics.readable import human_bytes
+from skyshard.basics.readable import human_bytes, seconds
 from skyshard.cli.terminal.show import DEFAULT_CLUSTER, ClusterOption, JsonOption, print_json, print_table
 from skyshard.host.interrupts import interruptible
 
@@ -86,6 +86,33 @@ def publish(
         print_json([asdict(one) for one in done])
     else:
         typer.echo(f"{database}: {len(done)} chunks are published in {into}")
+
+
+def upkeep(
+    database: Database,
+    action: Annotated[
+        str,
+        typer.Argument(
+            help="scan-unassociated, reassociate, withdraw, deduplicate, drop-month or compact.", show_default=False
+        ),
+    ],
+    now: Annotated[
+        float | None, typer.Option(help="The survey's time; after the newest store if not given.", metavar="MJD")
+    ] = None,
+    rehearse: Annotated[bool, typer.Option("--rehearse", help="Roll changes of rows back: nobody sees them.")] = False,
+    json: JsonOption = False,
+    cluster: ClusterOption = DEFAULT_CLUSTER,
+) -> None:
+    """Do to a database what is done beside visits: scan, reassociate, withdraw, deduplicate, drop months, compact.
+
+    Scans read the sources of 14 days that belong to no object; daytime changes take a thousand of them on each node.
+    """
+    with interruptible(), skyshard.Testbed(cluster) as testbed:
+        done = testbed.apdb.upkeep(database, action, now=now, is_rehearsed=rehearse)
+    if json:
+        print_json(asdict(done))
+    else:
+        typer.echo(f"{database}: {done.action}: {done.rows} rows in {seconds(done.elapsed_s)}")
 
 
 def _show(found: ApdbStatus, *, as_json: bool) -> None:
