@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from skyshard.scenarios.projection_run import trial_folders as trial_folders
     from skyshard.scenarios.sweep_run import SweepRun as SweepRun
     from skyshard.scenarios.trial_run import TrialRun as TrialRun
+    from skyshard.scenarios.visit_run import VisitRun as VisitRun
 else:
     __getattr__ = lazy_exports(
         __name__,
@@ -22,6 +23,7 @@ else:
             "ProjectionRun": "projection_run",
             "SweepRun": "sweep_run",
             "TrialRun": "trial_run",
+            "VisitRun": "visit_run",
             "record_flame": "flame",
             "skies_of": "calibration_run",
             "trial_folders": "projection_run",

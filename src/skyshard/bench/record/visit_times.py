@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
-TILE = "tile"
+TILE, DRIVER = "tile", "driver"
 READ, STORE = "select", "store"
 """Names of what is summed over tables: all reads; everything that a store does."""
 TABLES = ("DiaObject", "DiaObjectLast", "DiaSource", "DiaForcedSource")
@@ -61,7 +61,8 @@ class VisitTimes:
     parts: Sequence[VisitSeries]
     """By table and kind, reads first."""
     driver_s: Floats
-    """Of each visit of ``whole``: seconds of its tiles in which no operation ran."""
+    """Of each visit of ``whole``: seconds of its tiles in which no operation ran, and the share of the visit in which
+    the driver made rows and compared answers, as seconds of its tiles."""
     tiles_s: Floats
     """Seconds of its tiles, summed."""
     tiles: int
@@ -84,7 +85,8 @@ def visit_times(samples: pa.Table, phase: str) -> VisitTimes:
     """The visits of one phase, from a table of ``VISIT_SAMPLES``."""
     mine = samples.filter(pc.equal(samples["phase"], phase))
     is_tile = pc.equal(mine["kind"], TILE)
-    tiles, operations = mine.filter(is_tile), mine.filter(pc.invert(is_tile))
+    is_of_tile = pc.greater_equal(mine["tile"], 0)
+    tiles, operations = mine.filter(is_tile), mine.filter(pc.and_(is_of_tile, pc.invert(is_tile)))
     ended = pc.is_null(tiles["error"])
     good = tiles.filter(ended)
     lost = _lost(tiles, good)
@@ -96,11 +98,13 @@ def visit_times(samples: pa.Table, phase: str) -> VisitTimes:
     reads = pc.equal(answered["kind"], READ)
     spent = _by_visit(answered, _took(answered), whole.visit)
     tile_s = _by_visit(good, _took(good), whole.visit)
+    own = mine.filter(pc.equal(mine["kind"], DRIVER))
+    own_s = _by_visit(own, _floats(own, "client_s"), whole.visit) * tile_s / np.maximum(whole.real_s, 1e-12)
     return VisitTimes(
         phase=phase, whole=whole, time=times, begun_s=begun,
         read=_series(answered.filter(reads), "", READ, kept),
         store=_series(answered.filter(pc.invert(reads)), "", STORE, kept),
-        parts=sorted(parts, key=_place), driver_s=np.maximum(tile_s - spent, 0.0), tiles_s=tile_s,
+        parts=sorted(parts, key=_place), driver_s=np.maximum(tile_s - spent, 0.0) + own_s, tiles_s=tile_s,
         tiles=1 + int(pc.max(tiles["tile"]).as_py() or 0) - int(pc.min(tiles["tile"]).as_py() or 0),
         tries=tiles.num_rows - good.num_rows, lost=lost,
         compared=_count(pc.is_valid(mine["answer_ok"])),

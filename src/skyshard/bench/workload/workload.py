@@ -12,9 +12,10 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from skyshard.basics.errors import UserError
+from skyshard.bench.workload.visit_load import VisitLoad
 from skyshard.catalog.strict_files import broken_rule, read_located
 from skyshard.host.shipped_data import find_shipped
 
@@ -112,12 +113,29 @@ class ClassLoad(BaseModel):
 
 
 class Phase(BaseModel):
-    """Classes that run at the same time; a phase begins when the previous one has ended."""
+    """Classes that run at the same time, or visits; a phase begins when the previous one has ended."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name
-    classes: Annotated[list[ClassLoad], Field(min_length=1)]
+    classes: list[ClassLoad] = []
+    visits: VisitLoad | None = None
+    """Visits of an alert production database, in place of classes."""
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, whole: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """A phase of queries is written, and digested, as it was before there were visits."""
+        found: dict[str, object] = whole(self)
+        found.pop("visits" if self.visits is None else "classes", None)
+        return found
+
+    @model_validator(mode="after")
+    def _has_classes_or_visits(self) -> Phase:
+        if bool(self.classes) == (self.visits is not None):
+            raise broken_rule(
+                f"phase '{self.name}' needs either 'classes' or 'visits'", ["classes"], "give one of them"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_each_class_once(self) -> Phase:
@@ -189,6 +207,23 @@ class Workload(BaseModel):
         if len(set(names)) < len(names):
             raise broken_rule("two phases have one name", ["phases"])
         return self
+
+    @model_validator(mode="after")
+    def _has_phases_of_one_kind(self) -> Workload:
+        if any(phase.visits is not None for phase in self.phases) and any(phase.classes for phase in self.phases):
+            remedy = "use two workloads: visits and queries have different targets"
+            raise broken_rule("phases of visits and phases of queries are mixed", ["phases"], remedy)
+        loads = [phase.visits for phase in self.phases if phase.visits is not None]
+        if unlike := [number for number, load in enumerate(loads) if load.sky_keys != loads[0].sky_keys]:
+            raise broken_rule(
+                "its sky is not that of the first phase", ["phases", unlike[0]], "visits go on on one sky"
+            )
+        return self
+
+    @property
+    def is_of_visits(self) -> bool:
+        """Whether its phases are visits, which are sent to a store of the alert production database."""
+        return self.phases[0].visits is not None
 
     @model_validator(mode="after")
     def _has_the_classes_of_its_thresholds(self) -> Workload:

@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from skyshard.bench.compare.trend import Trend
     from skyshard.bench.pages import comparison_page, fault_section, projection_page, sweep_page, trend_page
     from skyshard.bench.workload import fault_scenario
-    from skyshard.cli.commands import bench_visits
+    from skyshard.cli.commands import bench_run_visits, bench_visits
     from skyshard.pages import page_template
 else:
+    bench_run_visits = lazy_module("skyshard.cli.commands.bench_run_visits")
     bench_visits = lazy_module("skyshard.cli.commands.bench_visits")
     comparison_page = lazy_module("skyshard.bench.pages.comparison_page")
     fault_scenario = lazy_module("skyshard.bench.workload.fault_scenario")
@@ -109,15 +110,36 @@ def run(
         bool,
         typer.Option("--server-statistics", help="Ask each class again by itself, and count rows read by table."),
     ] = False,
+    visits: Annotated[int | None, typer.Option(min=1, help="Visits, of a workload of visits.")] = None,
+    no_update: Annotated[bool, typer.Option("--no-update", help="Visits only read.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the visits of the trial in --out.")] = False,
+    store: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE: a setting of the store that visits make; several.")
+    ] = None,
     cluster: ClusterOption = DEFAULT_CLUSTER,
     as_json: JsonOption = False,
 ) -> None:
     """Run a workload and leave a trial folder with its report.
 
+    Visits have stores as targets: sqlite:PATH and others (docs/how-to/visits.md).
+
     Exit code 1 when an answer is wrong, a query failed, a target is missed or a threshold is broken; 3 when a driver
     process died; 130 when it was interrupted.
     """
-    file, loaded = _adjusted_file(workload, leave_out, duration, check=check)
+    file = skyshard.bench.find_workload(workload)
+    loaded = skyshard.bench.read_workload(file)
+    of_visits = bench_run_visits.VisitOptions(visits, no_update, resume, tuple(store or ()))
+    if loaded.is_of_visits:
+        others = {
+            "--leave-out": leave_out, "--duration": duration, "--schema": schema, "--scenario": scenario,
+            "--processes": processes, "--ray": ray, "--server-statistics": server_statistics,
+        }  # fmt: skip
+        bench_run_visits.refuse("a workload of visits", others)
+        loaded = adjusted(loaded, "", 0.0, check=check)
+        loaded = loaded.model_copy(update={"database": database}) if database else loaded
+        bench_run_visits.run_visits(loaded, out, target or [], cluster, of_visits, seed, label, as_json=as_json)
+    of_visits.refuse_given()
+    loaded = adjusted(loaded, leave_out, duration, check=check)
     loaded = _with_schema(file, loaded, schema) if schema else loaded
     folder = out or Path("trials") / f"{loaded.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     targets, where = _scanning(tuple(target or ["czar"]), scan), database or loaded.database

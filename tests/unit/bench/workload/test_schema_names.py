@@ -160,7 +160,8 @@ def test_every_shipped_workload_finds_its_templates(path: Path) -> None:
     """All templates of a workload are there and are written for its schema."""
     workload = read_workload(path)
     schema = read_schema_file(SCHEMAS, workload.schema_name)
-    assert read_templates(FOLDER, workload.template_keys, schema)
+    found = read_templates(FOLDER, workload.template_keys, schema)
+    assert found or workload.is_of_visits
 
 
 def test_the_whole_kpm_set_is_there_for_each_survey() -> None:

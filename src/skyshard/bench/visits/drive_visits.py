@@ -1,0 +1,259 @@
+"""Sends visits to a store: on time or one after the other, every tile by a client of its own, answers compared.
+
+One thread draws visits, hands out tiles and compares answers; clients only read and store. A visit is drawn while its
+predecessors run, and compared when its last tile is back: neither is within the time of a visit, and both are the
+driver's own share, which is recorded. Before a new month the visits under way are waited for; then the old month goes.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+from skyshard.apdb.model import Operation, TableName, VisitId, VisitStore
+from skyshard.apdb.sky.compare_reads import TileAnswer, compare_history, compare_objects
+from skyshard.apdb.sky.drawn_visit import DrawnVisit
+from skyshard.apdb.sky.field_truth import VisitTruth
+from skyshard.apdb.sky.visit_sky import VisitSky
+from skyshard.basics.errors import ClusterError
+from skyshard.bench.clock import Clock
+from skyshard.bench.visits.tile_client import TileClient, TileOutcome, TileTask
+from skyshard.bench.visits.visit_queue import QueuedVisit
+from skyshard.bench.visits.visit_record import VisitRecord, VisitSample
+
+_HISTORIES: tuple[TableName, ...] = ("DiaSource", "DiaForcedSource")
+MOST_WORDS = 20
+"""Wrong answers that are told in words."""
+
+
+@dataclass(slots=True)
+class DrivenVisits:
+    """What a run came to, beside its samples."""
+
+    visits: int = 0
+    """That ended in this run."""
+    missing: list[VisitId] = field(default_factory=list)
+    """Tiles that were given up."""
+    was_there: int = 0
+    """Stores that found their tile stored, by a try whose reply was lost."""
+    wrong: list[str] = field(default_factory=list)
+    """The first wrong answers in words."""
+    is_partial: bool = False
+    """Stopped before the last visit."""
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    queued: QueuedVisit
+    drawn: DrawnVisit
+    truth: VisitTruth
+    due_s: float
+    own_s: float
+    tiles: list[Future[TileOutcome]]
+
+    @property
+    def is_over(self) -> bool:
+        return all(tile.done() for tile in self.tiles)
+
+
+class VisitDriver:
+    """Drives one trial; the store's clients are made when they are needed and kept."""
+
+    def __init__(
+        self, store: VisitStore, sky: VisitSky, record: VisitRecord, clock: Clock, *, compares: bool = True
+    ) -> None:
+        self.found, self.stop = DrivenVisits(), threading.Event()
+        self._store, self._sky, self._record, self._clock, self._compares = store, sky, record, clock, compares
+        self._under_way: list[_UnderWay] = []
+        self._clients: list[TileClient] = []
+        self._idle: list[TileClient] = []
+        self._lock = threading.Lock()
+        self._columns: dict[TableName, tuple[str, ...] | None] = {name: sky.columns[name] for name in _HISTORIES}
+
+    def run(self, visits: Iterable[QueuedVisit], most_tiles: int) -> None:
+        """Send the visits in order; stops early when ``stop`` is set, and at Ctrl-C.
+
+        Raises:
+            ClusterError: a tile could not be stored, and the store does not say whether it is.
+        """
+        with ThreadPoolExecutor(most_tiles, thread_name_prefix="tile") as pool:
+            try:
+                for queued in visits:
+                    if self.stop.is_set():
+                        break
+                    self._begin_month(queued)
+                    self._wait_for_field(self._sky.field_of(queued.visit))
+                    if queued.todo:
+                        self._send(queued, pool)
+                    else:
+                        self._sky.settle(self._sky.draw(queued.visit), queued.missing)
+                self._wait_until(lambda: not self._under_way)
+            except KeyboardInterrupt:
+                self.stop.set()
+            finally:
+                self._end()
+
+    def _end(self) -> None:
+        """Wait for the tiles under way, keep what is whole, and close the clients."""
+        interrupted = self.stop.is_set() or bool(self._under_way)
+        self.found.is_partial = self.found.is_partial or interrupted
+        self.stop.set()
+        for one in self._under_way:
+            wait(one.tiles)
+        try:
+            for one in list(self._under_way):
+                self._finish(one)
+        finally:
+            for client in self._clients:
+                client.close()
+
+    def _begin_month(self, queued: QueuedVisit) -> None:
+        """At the first visit of a month: drop what is read no more, when no visit is under way."""
+        begin = self._sky.month_begun(queued.visit)
+        if begin is None or not queued.load.update:
+            return
+        self._wait_until(lambda: not self._under_way)
+        if queued.load.drop_months:
+            self._clean(queued, begin, self._store.drop_before)
+        if queued.load.purge_objects:
+            self._clean(queued, begin, self._store.purge_objects)
+            self._sky.purge(begin)
+
+    def _clean(self, queued: QueuedVisit, before: float, clean: Callable[[float], Sequence[Operation]]) -> None:
+        sent_s = self._clock.now()
+        operations = clean(before)
+        if queued.todo:
+            whole = VisitSample(
+                queued.phase, queued.visit, -1, self._sky.time_of(queued.visit), "", "", sent_s, sent_s, sent_s
+            )
+            self._record.add(whole.in_turn(operations, sent_s))
+
+    def _send(self, queued: QueuedVisit, pool: ThreadPoolExecutor) -> None:
+        """Draw a visit, wait for its time and for room, and hand out its tiles."""
+        begun_s = time.thread_time()
+        drawn = self._sky.draw(queued.visit)
+        rows = [drawn.rows_of(tile) for tile in queued.todo]
+        truth = self._sky.truth_of(drawn)
+        own_s = time.thread_time() - begun_s
+        self._wait_until(lambda: len(self._under_way) < queued.load.overlap)
+        due_s = self._due(queued)
+        tasks = [
+            TileTask(
+                queued.phase, one, drawn.since, queued.load.reads_history(queued.visit), queued.load.update,
+                self._columns, due_s, queued.load.retry_s,
+            )
+            for one in rows
+        ]  # fmt: skip
+        if not self.stop.is_set():
+            tiles = [pool.submit(self._process, task) for task in tasks]
+            self._under_way.append(_UnderWay(queued, drawn, truth, due_s, own_s, tiles))
+
+    def _due(self, queued: QueuedVisit) -> float:
+        """When a visit is due: now, or at its time of an open loop, which is waited for."""
+        now_s = self._clock.now()
+        if queued.load.interval_s is None:
+            return now_s
+        if queued.is_first or self._first is None:
+            self._first = (queued.visit, now_s)
+        due_s = self._first[1] + (queued.visit - self._first[0]) * queued.load.interval_s
+        while (left_s := due_s - self._clock.now()) > 0 and not self.stop.is_set():
+            running = [tile for one in self._under_way for tile in one.tiles if not tile.done()]
+            if running:
+                wait(running, min(left_s, 0.5), FIRST_COMPLETED)
+            else:
+                self._clock.wait_until(due_s, self.stop)
+            self._finish_whole()
+        return due_s
+
+    _first: tuple[int, float] | None = None
+    """The first visit of this run of a phase in an open loop, and its due time."""
+
+    def _process(self, task: TileTask) -> TileOutcome:
+        with self._lock:
+            client = self._idle.pop() if self._idle else None
+            if client is None:
+                client = TileClient(self._store, self._clock, self.stop)
+                self._clients.append(client)
+        try:
+            return client.process(task)
+        finally:
+            with self._lock:
+                self._idle.append(client)
+
+    def _wait_for_field(self, number: int) -> None:
+        self._wait_until(lambda: all(one.drawn.field != number for one in self._under_way))
+
+    def _wait_until(self, is_so: Callable[[], bool]) -> None:
+        """Finish visits as they end until a condition holds."""
+        self._finish_whole()
+        while not is_so():
+            wait([tile for one in self._under_way for tile in one.tiles if not tile.done()], 0.5, FIRST_COMPLETED)
+            self._finish_whole()
+
+    def _finish_whole(self) -> None:
+        for one in [each for each in self._under_way if each.is_over]:
+            self._finish(one)
+
+    def _finish(self, one: _UnderWay) -> None:
+        """A visit's tiles are back: compare, record, settle."""
+        self._under_way.remove(one)
+        begun_s = time.thread_time()
+        outcomes = [tile.result() for tile in one.tiles]
+        wrong = self._compare(one, outcomes) if self._compares else {}
+        samples = [self._judged(sample, outcome, wrong) for outcome in outcomes for sample in outcome.samples]
+        missing = self._given_up(one, outcomes)
+        if one.queued.load.update:
+            self._sky.settle(one.drawn, (*one.queued.missing, *missing))
+        self.found.was_there += sum(outcome.was_there for outcome in outcomes)
+        own_s = one.own_s + time.thread_time() - begun_s
+        last_s = max(sample.done_s for sample in samples)
+        driver = VisitSample(
+            one.queued.phase, one.drawn.visit, -1, one.drawn.time, "", "driver", one.due_s, one.due_s, last_s,
+            client_s=own_s,
+        )  # fmt: skip
+        self._record.add([*samples, driver])
+        self.found.visits += 1
+
+    def _compare(self, one: _UnderWay, outcomes: list[TileOutcome]) -> Mapping[tuple[int, str], str]:
+        """What is wrong, by tile and table; answers that are right have an empty text."""
+        found: dict[tuple[int, str], str] = {}
+        names: tuple[TableName, ...] = ("DiaObjectLast", *_HISTORIES)
+        for name in names:
+            answers = [TileAnswer(o.tile, o.read[name], o.tries == 1) for o in outcomes if name in o.read]
+            if not answers:
+                continue
+            if name == "DiaObjectLast":
+                texts = compare_objects(one.truth, answers)
+            else:
+                texts = compare_history(name, self._columns[name], one.truth, answers)
+            for answer, text in zip(answers, texts, strict=True):
+                found[(answer.tile, name)] = text
+                if text and len(self.found.wrong) < MOST_WORDS:
+                    self.found.wrong.append(f"visit {one.drawn.visit}, tile {answer.tile}: {text}")
+        return found
+
+    @staticmethod
+    def _judged(sample: VisitSample, outcome: TileOutcome, wrong: Mapping[tuple[int, str], str]) -> VisitSample:
+        if sample.kind == "tile" and sample.error is None:
+            texts = [text for (tile, _), text in wrong.items() if tile == outcome.tile]
+            return replace(sample, answer_ok=not any(texts)) if texts else sample
+        return sample
+
+    def _given_up(self, one: _UnderWay, outcomes: list[TileOutcome]) -> list[int]:
+        """Tiles that are not stored although they should be. Raises ClusterError where nobody can tell."""
+        failed = [outcome for outcome in outcomes if outcome.error is not None]
+        if not failed or not one.queued.load.update:
+            return []
+        if self.stop.is_set():
+            return [outcome.tile for outcome in failed]  # the next run finds out
+        try:
+            with closing(self._store.open_session()) as session:
+                missing = [o.tile for o in failed if not session.holds(VisitId(one.drawn.visit, o.tile))]
+        except ClusterError as error:
+            raise failed[0].error or error from None
+        self.found.missing += [VisitId(one.drawn.visit, tile) for tile in missing]
+        return missing

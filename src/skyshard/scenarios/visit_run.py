@@ -1,0 +1,73 @@
+"""Runs ``skyshard bench run`` for workloads of visits: one trial against one store of the alert production database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from skyshard.apdb.stores.open_store import open_store
+from skyshard.apdb.stores.store_settings import StoreSettings
+from skyshard.basics.errors import UserError
+from skyshard.basics.progress import Watcher
+from skyshard.bench.record.running_trial import noticed
+from skyshard.bench.trial.run_visits import VisitsAsked, VisitsResult, changed, run_visits
+from skyshard.bench.trial.trial_setup import TrialWatch
+from skyshard.bench.workload.workload import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class VisitRun:
+    """A workload of visits, the command's changes, and the store."""
+
+    workload: Workload
+    out: Path
+    target: str
+    """``sqlite:PATH``, ...: what ``open_store`` takes."""
+    cluster: Path
+    seed: int | None = None
+    label: str = ""
+    visits: int | None = None
+    """Of the first phase, the only one then; None: as the workload says."""
+    reads_only: bool = False
+    resumes: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Settings of a new store, by name."""
+
+    def run(self, watcher: Watcher) -> VisitsResult:
+        """Open the store, send the visits, write the trial folder.
+
+        Raises:
+            UserError: no such store, a setting that it has not, or as ``run_visits``.
+            ClusterError: as ``run_visits``.
+        """
+        workload = changed(self.workload, visits=self.visits, reads_only=self.reads_only)
+        seed = workload.seed if self.seed is None else self.seed
+        asked = VisitsAsked(workload, self.target, self.out, seed, self.label, self.resumes)
+        with (
+            closing(open_store(self.target, store_settings(self.settings))) as store,
+            noticed(self.cluster, workload.name, workload.database, is_counted=True) as notice,
+        ):
+            notice.begin(self.target)
+            return run_visits(asked, store, TrialWatch(notice.watching(watcher)))
+
+
+def store_settings(given: Mapping[str, str]) -> StoreSettings | None:
+    """Settings of a store, from texts; None where none are given.
+
+    Raises:
+        UserError: there is no such setting, or it cannot have that value.
+    """
+    if not given:
+        return None
+    if unknown := sorted(set(given) - set(StoreSettings.model_fields)):
+        remedy = f"there are {', '.join(StoreSettings.model_fields)}"
+        raise UserError(f"no setting '{unknown[0]}' of a store", remedy=remedy)
+    try:
+        return StoreSettings.model_validate(dict(given))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"setting '{first['loc'][0]}' of a store: {first['msg']}", remedy="change it") from None

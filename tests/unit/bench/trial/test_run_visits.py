@@ -1,0 +1,175 @@
+"""Trials of visits against a store in memory: answers, failures, going on, reading only."""
+
+import _thread
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pytest
+from tests.support.naive_visit_store import NaiveStore
+from tests.support.small_visits import asked, small_workload
+
+from skyshard.apdb.model import Receipt, TileRows
+from skyshard.basics.errors import ClusterError, UserError
+from skyshard.bench.record.visit_trial import read_visit_trial
+from skyshard.bench.trial.run_visits import changed, run_visits
+from skyshard.bench.trial.trial_setup import TrialWatch
+from skyshard.bench.visits.visit_record import UNFINISHED
+
+
+class StoppingStore(NaiveStore):
+    """Fails in the store of one tile; then nobody can ask what it holds, if ``is_gone``."""
+
+    def __init__(self, visit: int, error: Exception | None, *, is_gone: bool = False) -> None:
+        """``error`` None: presses Ctrl-C."""
+        super().__init__()
+        self._visit, self._error, self._is_gone = visit, error, is_gone
+
+    def store(self, rows: TileRows) -> Receipt:
+        if rows.tile.id.visit == self._visit and rows.tile.id.detector == 2:
+            if self._error is not None:
+                raise self._error
+            _thread.interrupt_main()
+        return super().store(rows)
+
+    def open_session(self) -> NaiveStore:
+        if self._is_gone and (self._visit, 0) in self.tiles:
+            raise ClusterError("nobody is there")
+        return super().open_session()
+
+
+def whole(store: NaiveStore) -> NaiveStore:
+    """The same rows in a store that works."""
+    found = NaiveStore()
+    found.tables, found.tiles = store.tables, store.tiles
+    return found
+
+
+def test_all_tiles_are_stored_and_all_answers_are_right(tmp_path: Path) -> None:
+    """Every visit has its tiles, operations and a driver's row; every tile was compared."""
+    store = NaiveStore()
+    result = run_visits(asked(tmp_path / "out", small_workload({"overlap": 2})), store, TrialWatch())
+    assert result.summary.failures == []
+    assert len(store.tiles) == 16 * 4
+    trial = read_visit_trial(tmp_path / "out")
+    (phase,) = trial.summary.phases
+    assert (phase.visits, phase.compared, phase.wrong, phase.lost) == (16, 64, 0, 0)
+    kinds = set(trial.samples["kind"].to_pylist())
+    assert {"select", "insert", "tile", "driver", "drop"} <= kinds
+    assert {one.name for one in trial.beside} == {"drop DiaSource", "drop DiaForcedSource"}
+    assert not trial.manifest.is_partial
+    assert not (tmp_path / "out" / UNFINISHED).exists()
+
+
+def test_failed_tiles_are_tried_again_and_counted(tmp_path: Path) -> None:
+    """Reads that fail, and stores whose reply is lost, are repeated; nothing is stored twice, no answer is wrong."""
+    store = NaiveStore(failures=6)
+    result = run_visits(asked(tmp_path / "out", small_workload()), store, TrialWatch())
+    (phase,) = result.summary.phases
+    assert (phase.tries, phase.wrong, phase.lost) == (6, 0, 0)
+    sources = store.tables["DiaSource"]["diaSourceId"].to_pylist()
+    assert len(set(sources)) == len(sources)
+
+
+def test_a_lost_row_fails_the_trial(tmp_path: Path) -> None:
+    """Wrong answers are counted, told in words, and a failure of the trial."""
+    store = NaiveStore()
+    store.corrupt = "DiaSource"
+    result = run_visits(asked(tmp_path / "out", small_workload()), store, TrialWatch())
+    assert "answered wrongly" in result.summary.failures[0]
+    assert result.wrong[0].startswith("visit ")
+    assert "DiaSource" in result.wrong[0]
+
+
+def test_wrong_answers_pass_where_nothing_is_checked(tmp_path: Path) -> None:
+    """check_answers: false compares nothing and says so."""
+    store = NaiveStore()
+    store.corrupt = "DiaSource"
+    workload = small_workload({"count": 4}, check_answers=False)
+    (phase,) = run_visits(asked(tmp_path / "out", workload), store, TrialWatch()).summary.phases
+    assert (phase.compared, phase.wrong) == (0, 0)
+
+
+def test_a_trial_whose_store_is_gone_goes_on_at_its_last_visit(tmp_path: Path) -> None:
+    """The error is the server's; afterwards the visit that was cut is completed, and no answer is wrong."""
+    out, workload = tmp_path / "out", small_workload({"retry_s": 0})
+    store = StoppingStore(7, ClusterError("all servers are gone"), is_gone=True)
+    with pytest.raises(ClusterError, match="all servers are gone"):
+        run_visits(asked(out, workload), store, TrialWatch())
+    assert 6 * 4 <= len(store.tiles) < 7 * 4
+    result = run_visits(asked(out, workload, resumes=True), whole(store), TrialWatch())
+    assert result.summary.phases[0].wrong == 0
+    assert len(store.tiles) == 16 * 4
+    assert read_visit_trial(out).manifest.driver["resumed"] == 1
+
+
+def test_an_interrupted_trial_has_its_numbers_and_goes_on(tmp_path: Path) -> None:
+    """Ctrl-C ends it between two visits: partial, readable; then every visit has its samples."""
+    out, workload, store = tmp_path / "out", small_workload(), StoppingStore(7, None)
+    assert run_visits(asked(out, workload), store, TrialWatch()).summary.is_partial
+    assert 6 <= read_visit_trial(out).summary.phases[0].visits < 16
+    result = run_visits(asked(out, workload, resumes=True), whole(store), TrialWatch())
+    assert (result.summary.phases[0].visits, result.summary.phases[0].wrong) == (16, 0)
+    assert not result.summary.is_partial
+
+
+def test_a_torn_record_keeps_its_whole_visits(tmp_path: Path) -> None:
+    """A file of samples that ends in the middle of a batch loses that batch only."""
+    out, workload, store = tmp_path / "out", small_workload(), StoppingStore(7, ValueError("a bug"))
+    with pytest.raises(ValueError, match="a bug"):
+        run_visits(asked(out, workload), store, TrialWatch())
+    torn = (out / UNFINISHED).read_bytes()
+    (out / UNFINISHED).write_bytes(torn[: len(torn) * 2 // 3])
+    result = run_visits(asked(out, workload, resumes=True), whole(store), TrialWatch())
+    assert 10 <= result.summary.phases[0].visits < 16
+    assert result.summary.phases[0].wrong == 0
+
+
+def test_visits_only_read_what_an_earlier_trial_stored(tmp_path: Path) -> None:
+    """--no-update goes on after the newest stored visit, and changes nothing."""
+    store, workload = NaiveStore(), small_workload()
+    run_visits(asked(tmp_path / "filled", workload), store, TrialWatch())
+    before = len(store.tiles)
+    reading = changed(workload, visits=5, reads_only=True)
+    result = run_visits(asked(tmp_path / "read", reading), store, TrialWatch())
+    assert (result.summary.phases[0].visits, result.summary.phases[0].wrong) == (5, 0)
+    assert result.summary.phases[0].compared == 20
+    assert len(store.tiles) == before
+    samples = read_visit_trial(tmp_path / "read").samples
+    assert pc.min(samples["visit"]).as_py() == 17
+
+
+def test_phases_go_on_on_one_sky(tmp_path: Path) -> None:
+    """Visits are numbered through; a phase that reads leaves the next one's answers right."""
+    workload = small_workload({"count": 8}, {"count": 3, "update": False}, {"count": 4, "read_duty_cycle": 0.0})
+    store = NaiveStore()
+    result = run_visits(asked(tmp_path / "out", workload), store, TrialWatch())
+    assert [one.visits for one in result.summary.phases] == [8, 3, 4]
+    assert result.summary.failures == []
+    assert {visit for visit, _ in store.tiles} == {*range(1, 9), *range(12, 16)}
+    samples = read_visit_trial(tmp_path / "out").samples
+    last = samples.filter(pc.equal(samples["phase"], "visits2"))
+    assert "DiaSource" not in last.filter(pc.equal(last["kind"], "select"))["table"].to_pylist()
+
+
+def test_a_tile_that_is_given_up_is_missing_ever_after(tmp_path: Path) -> None:
+    """Its visit is lost and fails the trial; later answers know that it was never stored."""
+    store = StoppingStore(5, ClusterError("this tile never works"))
+    result = run_visits(asked(tmp_path / "out", small_workload({"retry_s": 0})), store, TrialWatch())
+    (phase,) = result.summary.phases
+    assert (phase.visits, phase.lost, phase.wrong) == (15, 1, 0)
+    assert read_visit_trial(tmp_path / "out").manifest.driver["tiles_given_up"] == 1
+
+
+def test_other_stores_and_folders_are_refused(tmp_path: Path) -> None:
+    """A store with visits for a new trial, a folder of another workload, an ended trial, visits of another sky."""
+    store, workload = NaiveStore(), small_workload({"count": 4})
+    run_visits(asked(tmp_path / "out", workload), store, TrialWatch())
+    with pytest.raises(UserError, match="holds 16 tiles already, up to visit 4"):
+        run_visits(asked(tmp_path / "new", workload), store, TrialWatch())
+    with pytest.raises(UserError, match="has ended"):
+        run_visits(asked(tmp_path / "out", workload, resumes=True), store, TrialWatch())
+    fewer = small_workload({"count": 2, "tiles": 1, "update": False})
+    with pytest.raises(UserError, match="visit 1, detector 3, which the workload does not have"):
+        run_visits(asked(tmp_path / "other", fewer), store, TrialWatch())
+    with pytest.raises(UserError, match="name the folder of a trial"):
+        run_visits(asked(tmp_path / "nowhere", workload, resumes=True), store, TrialWatch())
