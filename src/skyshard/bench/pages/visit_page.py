@@ -28,6 +28,7 @@ from skyshard.bench.pages.visit_texts import (
     published_rows,
     rows_of_tables,
     series_rows,
+    signed_percent,
 )
 from skyshard.bench.record.beside_actions import BesideEffect, beside_effects
 from skyshard.bench.record.server_variables import variable_rows
@@ -194,7 +195,7 @@ def phase_sentences(numbers: PhaseNumbers, effects: Sequence[BesideEffect]) -> l
         for effect in effects
         if effect.ratio is not None
     ]
-    return [one.replace("%", "\N{NO-BREAK SPACE}%") for one in found]
+    return [one.replace(" %", "\N{NO-BREAK SPACE}%") for one in found]
 
 
 def _growth_sentence(one: SeriesNumbers, before: FittedLine) -> str:
@@ -204,12 +205,12 @@ def _growth_sentence(one: SeriesNumbers, before: FittedLine) -> str:
         return f"{text}."
     change = one.change_a_year
     if one.after.p < SHOWN:
-        return f"{text}, and changes by {change.value:+.0%} a year afterwards."
+        return f"{text}, and changes by {signed_percent(change.value)} a year afterwards."
     return f"{text}; afterwards no change is shown, at most {_most(change.low, change.high)} a year."
 
 
 def _most(low: float | None, high: float | None) -> str:
-    return f"±{max(abs(low or 0.0), abs(high or 0.0)):.1%}"
+    return f"±{100 * max(abs(low or 0.0), abs(high or 0.0)):.1f} %"
 
 
 def markdown_visits(trial: VisitTrial) -> str:

@@ -75,7 +75,7 @@ def ratio_text(one: RatioInterval | None) -> str:
     if one is None:
         return "–"
     ends = f" ({one.low:.2f} to {one.high:.2f})" if one.low is not None and one.high is not None else ""
-    return f"{one.value:.2f}{ends}"
+    return f"{one.value:.2f}{ends}".replace("-", "\N{MINUS SIGN}")
 
 
 def _percent(one: RatioInterval | None) -> str:

@@ -14,13 +14,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from skyshard.basics.errors import words_of
+from skyshard.basics.errors import UserError, words_of
 from skyshard.basics.progress import Watcher, announce, unwatched
 from skyshard.basics.readable import seconds
 from skyshard.basics.scan_way import require_way
 from skyshard.bench.experiment.analyse import Collected, analyse
 from skyshard.bench.experiment.block_order import PlannedTrial, block_order
 from skyshard.bench.experiment.cells import CZAR, Cell
+from skyshard.bench.experiment.experiment_file import ReadExperiment, read_experiment
 from skyshard.bench.experiment.experiment_result import ExperimentResult
 from skyshard.bench.experiment.trial_numbers import TrialNumbers, numbers_of
 from skyshard.bench.pages.experiment_page import write_experiment
@@ -47,6 +48,7 @@ from skyshard.scenarios.experiment.checks import CheckedExperiment, check_experi
 from skyshard.scenarios.experiment.folder import ExperimentFolder, plan_of
 from skyshard.scenarios.experiment.served_door import served_door
 from skyshard.scenarios.experiment.setups import last_needed
+from skyshard.scenarios.experiment.visit_experiment import is_of_visits, run_visits_experiment
 from skyshard.scenarios.trial_run import TrialRun
 
 CACHED_SHARE = 0.7
@@ -83,6 +85,8 @@ def run_experiment(
     Raises:
         UserError: an input is wrong, or differs from what ``out`` was begun with. Nothing was made.
     """
+    if is_of_visits(read := read_experiment(file)):
+        return _of_visits(read, out, is_cold=is_cold, watcher=watcher)
     checked = check_experiment(file, out, disk_budget_bytes)
     folder = ExperimentFolder(out)
     plan = plan_of(checked.read, checked.inputs, is_cold=is_cold)
@@ -100,6 +104,13 @@ def run_experiment(
         result = analyse(run.collected())
         page = write_experiment(result, folder.out)
     return ExperimentOutcome(result, page, result.trials_done == result.trials_planned)
+
+
+def _of_visits(read: ReadExperiment, out: Path, *, is_cold: bool, watcher: Watcher) -> ExperimentOutcome:
+    if is_cold:
+        raise UserError(f"'{read.path}': a store of visits is empty when a trial begins", remedy="drop --cold")
+    result = run_visits_experiment(read, out, watcher)
+    return ExperimentOutcome(result, write_experiment(result, out), result.trials_done == result.trials_planned)
 
 
 @dataclass(slots=True)
