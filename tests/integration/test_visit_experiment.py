@@ -20,12 +20,12 @@ seed: 5
 phases:
   - name: visits
     visits:
-      count: 40
+      count: 16
       fields: 2
       fov_deg: 0.4
       tiles: 1
       per_visit: {variable: 5, noise: 2}
-      history: {months: 2, visits_per_month: 10}
+      history: {months: 1, visits_per_month: 8}
 """
 HEAD = "version: 1\nname: backends\nworkload: few.yaml\ntrials: 1\n"
 
@@ -66,7 +66,7 @@ def test_a_backend_that_fails_is_said_and_the_others_go_on(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("recipe: mini\nfactors: {columns: [all, needed]}\n", "has no 'recipe'"),
+        ("recipe: mini\nfactors: {columns: [all, needed]}\n", "'recipe' is no factor of visits"),
         ("factors: {workload: [few.yaml, quick]}\n", "'workload' is a factor, and held"),
         ("cells:\n  a: {target: sqlite}\n  b: {target: sqlite, nodes: 2}\n", "'nodes' contradicts target sqlite"),
     ],

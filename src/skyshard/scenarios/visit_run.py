@@ -48,7 +48,7 @@ class VisitRun:
         seed = workload.seed if self.seed is None else self.seed
         asked = VisitsAsked(workload, self.target, self.out, seed, self.label, self.resumes)
         with (
-            closing(open_store(self.target, store_settings(self.settings))) as store,
+            closing(open_store(self.target, store_settings(self.settings), cluster=self.cluster)) as store,
             noticed(self.cluster, workload.name, workload.database, is_counted=True) as notice,
         ):
             notice.begin(self.target)

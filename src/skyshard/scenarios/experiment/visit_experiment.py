@@ -60,8 +60,9 @@ class CheckedVisits:
 
 def is_of_visits(read: ReadExperiment) -> bool:
     """Whether the first workload that the file names is of visits; False where it names none that can be read."""
-    named = [read.file.workload, *map(str, read.file.factors.get("workload", ())), str(read.file.hold.get("workload", ""))]
-    named += [str(cell["workload"]) for cell in read.file.cells.values() if "workload" in cell]
+    file = read.file
+    named = [file.workload, str(file.hold.get("workload", "")), *map(str, file.factors.get("workload", ()))]
+    named += [str(cell["workload"]) for cell in file.cells.values() if "workload" in cell]
     first = next((name for name in named if name), None)
     if first is None:
         return False
@@ -78,7 +79,7 @@ def check_visits(read: ReadExperiment) -> CheckedVisits:
         UserError: a factor or a level is wrong, or a workload is none of visits: file, line, remedy.
     """
     design = make_design(read, is_of_visits=True)
-    for key in ("recipe", "leave_out", "duration_s"):
+    for key in ("leave_out", "duration_s"):
         if getattr(read.file, key):
             raise read.fault([key], f"an experiment of visits has no '{key}'", "drop it")
     workloads: dict[str, Workload] = {}
