@@ -68,7 +68,7 @@ def test_a_backend_that_fails_is_said_and_the_others_go_on(tmp_path: Path) -> No
     [
         ("recipe: mini\nfactors: {columns: [all, needed]}\n", "'recipe' is no factor of visits"),
         ("factors: {workload: [few.yaml, quick]}\n", "'workload' is a factor, and held"),
-        ("cells:\n  a: {target: sqlite}\n  b: {target: sqlite, nodes: 2}\n", "'nodes' contradicts target sqlite"),
+        ("cells:\n  a: {target: sqlite}\n  b: {target: sqlite, nodes: 3}\n", "'nodes' contradicts target sqlite"),
     ],
 )
 def test_what_does_not_go_together_is_refused(tmp_path: Path, text: str, words: str) -> None:
