@@ -1,6 +1,7 @@
 """Column images beside rows: what they cost and what they save, as ratios in one run.
 
-    python benchmarks/columns.py [--only NAME,NAME] [--rows 300000] [--turns 3] [--folder DIR] [--json]
+    python benchmarks/columns.py [--only NAME,NAME] [--rows 300000] [--turns 3] [--most 1000000] [--folder DIR]
+                                 [--json]
 
 A private cluster of two nodes on this host, an Object of 41 columns. Without --only all that there is:
 
@@ -14,6 +15,17 @@ scan_vs_duckdb    seconds of a scan of three columns by columns, against DuckDB 
 join_vs_duckdb    the same of a join by key with a filter on each side, grouped; and join_rows_vs_columns
 cold_bytes        bytes read from the disk by a scan of two columns that nothing is cached of, against those of the two
                   columns (a folder on a disk: --folder)
+
+scan_rows_vs_columns_wide
+                  seconds of the same scan as rows against by columns, of an Object of 1,038 columns (40,000 rows)
+row_ns_longest_vs_first
+                  nanoseconds of a row that is added, from 0.3 million rows up to --most, the longest step against the
+                  first one
+scan_10000_vs_100_chunks
+                  seconds of a scan of the same rows in some ten thousand chunks against a hundred
+two_nodes_speed   seconds of a scan on one node with one scan thread, against two such nodes
+shared_cold_bytes bytes read by ten cold scans at once of ten columns, against the bytes of these columns, once each
+memory_added_mib  memory of the process that computes, beyond mapped files, added by a dozen scans at once
 
 Turns of both sides alternate, and each ratio is of the best turns. ``--json`` prints ``{"ratios": {NAME: RATIO}}``.
 """
@@ -36,6 +48,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from columns_neighbours import compare_neighbours
 from columns_scans import compare_joins, compare_scans
+from columns_sizes import (
+    compare_at_once,
+    compare_chunks,
+    compare_lengths,
+    compare_memory,
+    compare_nodes,
+    compare_wide,
+)
 from columns_sky import AREA, FIRST_KEY, Sky, open_sky
 
 from skyshard.columns.node_columns import read_images
@@ -51,6 +71,8 @@ class Sizes:
 
     rows: int
     turns: int
+    most: int
+    """Rows of the longest catalog."""
 
 
 Measure = Callable[[Sky, Sizes], Mapping[str, float]]
@@ -139,6 +161,36 @@ def cold_bytes(sky: Sky, sizes: Sizes) -> Mapping[str, float]:
     return {"cold_bytes": read / needed} if read else {}
 
 
+@measure("scan_rows_vs_columns_wide")
+def scan_rows_vs_columns_wide(sky: Sky, sizes: Sizes) -> Mapping[str, float]:
+    return compare_wide(sky, sizes.turns)
+
+
+@measure("row_ns_longest_vs_first")
+def row_ns_longest_vs_first(sky: Sky, sizes: Sizes) -> Mapping[str, float]:
+    return compare_lengths(sky, sizes.most, sizes.turns)
+
+
+@measure("scan_10000_vs_100_chunks")
+def scan_10000_vs_100_chunks(sky: Sky, sizes: Sizes) -> Mapping[str, float]:
+    return compare_chunks(sky, sizes.rows, sizes.turns)
+
+
+@measure("two_nodes_speed")
+def two_nodes_speed(sky: Sky, sizes: Sizes) -> Mapping[str, float]:
+    return compare_nodes(sky, sizes.rows, sizes.turns)
+
+
+@measure("shared_cold_bytes")
+def shared_cold_bytes(sky: Sky, sizes: Sizes) -> Mapping[str, float]:
+    return compare_at_once(sky, sizes.rows, _read_bytes)
+
+
+@measure("memory_added_mib")
+def memory_added_mib(sky: Sky, sizes: Sizes) -> Mapping[str, float]:
+    return compare_memory(sky, sizes.rows)
+
+
 def _touched(batch: pa.RecordBatch) -> int:
     """Bytes of a batch, each of which was looked at."""
     for column in batch.columns:
@@ -157,6 +209,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="names, separated by commas")
     parser.add_argument("--rows", type=int, default=300_000)
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--most", type=int, default=1_000_000, help="rows of the longest catalog, up to 30,000,000")
     parser.add_argument("--folder", default="/var/tmp", help="where the cluster is; a disk for cold_bytes")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
@@ -166,7 +219,7 @@ def main() -> None:
     ratios: dict[str, float] = {}
     with open_sky(Path(tempfile.mkdtemp(prefix="skyshard-columns-", dir=given.folder))) as sky:
         for name in names:
-            ratios |= MEASURES[name](sky, Sizes(given.rows, given.turns))
+            ratios |= MEASURES[name](sky, Sizes(given.rows, given.turns, given.most))
             if not given.json:
                 print(f"{name}: {ratios.get(name, float('nan')):.3f}", flush=True)
     if given.json:

@@ -114,14 +114,32 @@ class Sky:
             found += [image for chunk, image in mine.items() if table.chunks[chunk].nodes[0] == node]
         return found
 
+    def spread(self, rows: int, stripes: int) -> Path:
+        """The input of 41 columns, spread over a sky of so many stripes."""
+        path = self.folder / f"sky-{rows}-stripes-{stripes}"
+        if not path.exists():
+            base = self.source(rows)
+            path.mkdir()
+            (path / "Object").symlink_to(base / "Object")
+            manifest = json.loads((base / "manifest.json").read_text())
+            striping = {"stripes": stripes, "substripes": 4, "overlap_deg": 0.01667}
+            (path / "manifest.json").write_text(json.dumps(manifest | {"striping": striping}))
+        return path
+
+    def share(self, other: Sky) -> None:
+        """Take over the inputs of another one."""
+        for path in other.folder.glob("sky-*"):
+            (self.folder / path.name).symlink_to(path)
+
 
 @contextmanager
-def open_sky(folder: Path, nodes: int = 2) -> Iterator[Sky]:
+def open_sky(folder: Path, nodes: int = 2, scan_threads: int | None = None) -> Iterator[Sky]:
     """A cluster in a folder, which is removed at the end."""
+    folder.mkdir(exist_ok=True)
     cluster = PrivateCluster(folder / "cluster")
     try:
         cluster.start(nodes)
-        with Testbed(cluster.folder) as testbed:
+        with Testbed(cluster.folder, scan_threads=scan_threads) as testbed:
             yield Sky(folder, cluster, testbed)
     finally:
         if cluster.exists:

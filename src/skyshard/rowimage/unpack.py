@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from skyshard.basics.array_types import Bytes
+from skyshard.basics.array_types import Bytes, RowIndexes
 from skyshard.rowimage.arrays import bitmap_buffer, from_big_endian
 from skyshard.rowimage.malloc_tuning import keep_freed_memory
 from skyshard.rowimage.pack import block_rows
@@ -34,18 +34,20 @@ def unpack(records: Any, layout: RecordLayout) -> pa.RecordBatch:
     >>> unpack(bytes.fromhex("fd 07 00 00 00 61 62 20"), layout).to_pylist()
     [{'id': 7, 'name': b'ab'}]
     """
-    keep_freed_memory()
     arrays = unpack_columns(live_records(as_records(records, layout), layout), layout, layout.slots)
     columns = zip(layout.slots, arrays, strict=True)
     schema = pa.schema([pa.field(slot.name, array.type, slot.is_nullable) for slot, array in columns])
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def unpack_columns(live: Records, layout: RecordLayout, slots: Sequence[RecordSlot]) -> list[pa.Array]:
-    """Some columns of records that are all live."""
-    cells = _gather(live, layout, slots)
-    nulls = [np.ascontiguousarray(bytes_at(live, index)) for index in range(layout.null_bytes)]
-    return [_array(slot, cell, nulls, len(live)) for slot, cell in zip(slots, cells, strict=True)]
+def unpack_columns(
+    live: Records, layout: RecordLayout, slots: Sequence[RecordSlot], order: RowIndexes | None = None
+) -> list[pa.Array]:
+    """Some columns of records that are all live: of all of them, or of those that ``order`` names, as it does."""
+    keep_freed_memory()
+    cells, nulls = _gather(live, layout, slots, order)
+    rows = len(live) if order is None else len(order)
+    return [_array(slot, cell, nulls, rows) for slot, cell in zip(slots, cells, strict=True)]
 
 
 def unpack_blocks(
@@ -79,18 +81,24 @@ def live_records(records: Records, layout: RecordLayout) -> Records:
     return live
 
 
-def _gather(records: Records, layout: RecordLayout, slots: Sequence[RecordSlot]) -> list[NDArray[Any]]:
-    """Each column's stored bytes, contiguous; in blocks of rows that stay in the cache."""
+def _gather(
+    records: Records, layout: RecordLayout, slots: Sequence[RecordSlot], order: RowIndexes | None
+) -> tuple[list[NDArray[Any]], list[Bytes]]:
+    """Each column's stored bytes, and each byte of NULL bits, contiguous; in blocks of rows that stay in the cache."""
+    rows, raw = len(records) if order is None else len(order), records.view(f"V{layout.length}")
     held = [slot for slot in slots if slot.width]
-    targets = [slot.target(records) for slot in held]
-    cells = {slot.name: np.empty(len(records), target.dtype) for slot, target in zip(held, targets, strict=True)}
+    cells = {slot.name: np.empty(rows, slot.target(records[:0]).dtype) for slot in held}
+    nulls = [np.empty(rows, np.uint8) for _ in range(layout.null_bytes)]
     step = block_rows(layout)
-    for start in range(0, len(records), step):
-        stop = start + step
-        for cell, target in zip(cells.values(), targets, strict=True):
-            cell[start:stop] = target[start:stop]
+    for start in range(0, rows, step):
+        part = slice(start, start + step)
+        some = (raw[part] if order is None else raw[order[part]]).view(layout.dtype)
+        for slot in held:
+            cells[slot.name][part] = slot.target(some)
+        for index, null in enumerate(nulls):
+            null[part] = bytes_at(some, index)
     nothing = np.empty(0, np.uint8)
-    return [cells.get(slot.name, nothing) for slot in slots]
+    return [cells.get(slot.name, nothing) for slot in slots], nulls
 
 
 def _array(slot: RecordSlot, cells: NDArray[Any], nulls: list[Bytes], rows: int) -> pa.Array:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, zip_longest
+from pathlib import Path
 
 from skyshard.basics.errors import ClusterError
 from skyshard.basics.progress import Progress, Watcher
@@ -31,9 +32,17 @@ Definitions = Mapping[str, tuple[Table, TableLayout]]
 
 
 def image_columns(
-    site: Site, database: str, layout: Layout, definitions: Definitions, replicas: Sequence[Replica], watch: Watcher
+    site: Site,
+    database: str,
+    layout: Layout,
+    definitions: Definitions,
+    replicas: Sequence[Replica],
+    watch: Watcher,
+    begin: Callable[[Iterable[Path]], object] = list,
 ) -> None:
     """Write the images that a layout asks for and these replicas lack; on the disk once the database is settled.
+
+    ``begin`` has files of this host written meanwhile, so that little is left for that.
 
     Raises:
         ClusterError: a node failed, its disk is full, or it has other rows than were written.
@@ -54,6 +63,7 @@ def image_columns(
     for made, (node, order) in in_order_of_end(calls, queue, PER_NODE * len(site.nodes)):
         for name, why in made.faults.items():
             raise about(node, ClusterError(f"no column image of {name}: {why}", remedy="run it again"))
+        begin([Path(made.path)] if made.path else [])
         tables, rows, size = tables + len(order.tables), rows + made.rows, size + made.bytes
         watch(Progress(STAGE, tables, total, rows, size, time.monotonic() - begun_s))
 

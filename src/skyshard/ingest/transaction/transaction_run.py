@@ -96,7 +96,7 @@ class TransactionRun:
             self._timed("load", LoadStage(run, records, to_disk, indexes, reports, sender).load)
             self._shown("director index", indexes.finish)
             records.finish()
-            self._timed("images", self._image)
+            self._timed("images", partial(self._image, to_disk))
             to_disk.end()
         note_files(run.site.registry, run.plan, run.transaction, reports)
         Strays(run.site, run.plan, run.transaction, run.staging).record(reports)
@@ -134,13 +134,13 @@ class TransactionRun:
             site.require_made(plan.tables, plan.layout.table_engine)
         self._run.staging.mkdir(parents=True, exist_ok=True)
 
-    def _image(self) -> None:
+    def _image(self, to_disk: DiskWriter) -> None:
         """Column images of all that the transaction has made, where the layout asks for some."""
         run, registry = self._run, self._run.site.registry
         if run.plan.layout.has_images:
             definitions = registry.databases.table_definitions(run.database, transaction=run.transaction)
             made = registry.replicas.all(run.database, transaction=run.transaction)
-            image_columns(run.site, run.database, run.plan.layout, definitions, made, run.watch)
+            image_columns(run.site, run.database, run.plan.layout, definitions, made, run.watch, to_disk.begin)
 
     def _count(self, reports: Mapping[str, Sequence[SliceReport]]) -> None:
         """What the rows of the transaction hold; files of bundles are read, which go when it is published."""

@@ -186,8 +186,9 @@ class _Unpacked:
         for start in range(0, 0 if records is None else len(records), BATCH_ROWS):
             assert records is not None
             stop = start + BATCH_ROWS
-            some = records[start:stop] if self._order is None else records[self._order[start:stop]]
-            arrays = unpack_columns(some.view(self._layout.dtype), self._layout, self._slots)
+            order = None if self._order is None else self._order[start:stop]
+            some = records[start:stop] if order is None else records
+            arrays = unpack_columns(some.view(self._layout.dtype), self._layout, self._slots, order)
             yield pa.RecordBatch.from_arrays(arrays, names=[slot.name for slot in self._slots])
 
 
@@ -199,7 +200,20 @@ def _by_sub_chunk(records: Sequence[Records], layout: RecordLayout) -> RowIndexe
     numbers = np.concatenate([slot.target(some) for some in records])
     tables = np.repeat(np.arange(len(records)), [len(some) for some in records])
     is_sorted = (numbers[1:] >= numbers[:-1]) | (tables[1:] > tables[:-1])
-    return None if is_sorted.all() else np.lexsort((numbers, tables))
+    return None if is_sorted.all() else _stable_order(tables, numbers)
+
+
+def _stable_order(tables: RowIndexes, numbers: RowIndexes) -> RowIndexes:
+    """Rows by table, then by number, then as they are; few different pairs are sorted by counting, which is faster.
+
+    >>> _stable_order(np.array([0, 0, 0, 1]), np.array([9, 7, 9, 2])).tolist()
+    [1, 0, 2, 3]
+    """
+    least = int(numbers.min())
+    width = int(numbers.max()) - least + 1
+    keys = tables * width + (numbers.astype(np.int64) - least)
+    small = keys.astype(np.uint16) if (int(tables[-1]) + 1) * width <= 1 << 16 else keys
+    return np.argsort(small, kind="stable")
 
 
 def _sorted_batches(tables: Sequence[pa.Table]) -> Iterator[pa.RecordBatch]:

@@ -1,0 +1,129 @@
+"""Scans by columns over many columns, rows, chunks and nodes, several at once, and their memory; for ``columns.py``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+from time import perf_counter
+
+import psutil
+from columns_scans import SCAN
+from columns_sky import Sky, open_sky
+
+from skyshard.basics.scan_way import ScanWay
+from skyshard.columns.node_columns import read_images
+from skyshard.columns.segment_folder import columns_folder
+from skyshard.host.page_cache import drop_page_cache, files_below
+
+WIDE_COLUMNS = 1038
+"""Of Object in Hyper Suprime-Cam's reprocessed catalogs."""
+WIDE_ROWS = 40_000
+"""Of some 5 kB each: 200 MB."""
+AT_ONCE = [("d0", "d1"), ("d1", "d2"), ("d2", "d3"), ("d3", "f0"), ("f0", "f1"), ("f1", "f2"), ("f2", "d0"),
+           ("ra", "decl"), ("decl", "d4"), ("d4", "ra")]  # fmt: skip
+"""Two columns of each of ten scans, ten columns in all."""
+SPREADS = {100: 74, 1_000: 240, 10_000: 760}
+"""Stripes of the sky, by about how many chunks the area of the catalog then has."""
+
+
+def scan_s(sky: Sky, database: str, scan: ScanWay, turns: int) -> float:
+    """Seconds of the best turn; the first one warms, and does not count."""
+    plain, best = SCAN.format(Object="Object"), float("inf")
+    for turn in range(turns + 1):
+        begun = perf_counter()
+        sky.testbed.query(plain, database=database, scan=scan)
+        best = min(best, perf_counter() - begun) if turn else best
+    return best
+
+
+def compare_wide(sky: Sky, turns: int) -> Mapping[str, float]:
+    """The same scan of three columns as rows and by columns, of 1,038 columns."""
+    database = sky.database(WIDE_ROWS, WIDE_COLUMNS)
+    rows, columns = (scan_s(sky, database, way, turns) for way in ("rows", "columns"))
+    return {"scan_rows_vs_columns_wide": rows / columns, "wide_rows_ms": 1e3 * rows, "wide_columns_ms": 1e3 * columns}
+
+
+def compare_lengths(sky: Sky, most: int, turns: int) -> Mapping[str, float]:
+    """Nanoseconds a row that is added, from 0.3 million to ``most``: between the times of two lengths, as each scan has
+    milliseconds of its own."""
+    lengths = [count for count in (300_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000) if count <= most]
+    times = {count: scan_s(sky, sky.database(count), "columns", turns) for count in lengths}
+    found = {f"scan_{count}_ms": 1e3 * took for count, took in times.items()}
+    added = [1e9 * (times[more] - times[fewer]) / (more - fewer) for fewer, more in pairwise(lengths)]
+    found |= {f"added_row_to_{more}_ns": one for more, one in zip(lengths[1:], added, strict=True)}
+    return found | ({"row_ns_longest_vs_first": added[-1] / max(added[0], 1e-9)} if len(added) > 1 else {})
+
+
+def compare_chunks(sky: Sky, rows: int, turns: int) -> Mapping[str, float]:
+    """The same rows in some hundred, thousand and ten thousand chunks."""
+    found = {}
+    for name, stripes in SPREADS.items():
+        database = f"spread_{name}_{rows}"
+        if database not in sky.testbed.registry.published.names().published:
+            sky.testbed.ingest(sky.spread(rows, stripes), database=database)
+            sky.testbed.columns.build(database)
+        chunks = len(sky.testbed.registry.published.catalog(database).tables["Object"].chunks)
+        found[f"chunks_{name}"] = float(chunks)
+        found[f"chunks_{name}_ms"] = 1e3 * scan_s(sky, database, "columns", turns)
+    return found | {"scan_10000_vs_100_chunks": found["chunks_10000_ms"] / found["chunks_100_ms"]}
+
+
+def compare_nodes(sky: Sky, rows: int, turns: int) -> Mapping[str, float]:
+    """Two nodes, one scan thread each, against one node with one."""
+    two = scan_s(sky, sky.database(rows), "columns", turns)
+    with open_sky(sky.folder / "one", nodes=1, scan_threads=1) as alone:
+        alone.share(sky)
+        one = scan_s(alone, alone.database(rows), "columns", turns)
+    return {"two_nodes_speed": one / two, "one_node_ms": 1e3 * one, "two_nodes_ms": 1e3 * two}
+
+
+def compare_at_once(sky: Sky, rows: int, read_bytes: Callable[[], int]) -> Mapping[str, float]:
+    """Ten cold scans at once of ten columns: bytes read from the disk against those of the columns, once each."""
+    database = sky.database(rows)
+    names = sorted({name for pair in AT_ONCE for name in pair})
+    needed = sum(int(batch.nbytes) for batch in read_images(sky.images(database, names), names))
+    drop_page_cache(files_below([columns_folder(sky.cluster.data_dir(node)) / database for node in sky.testbed.nodes]))
+    statements = [f"SELECT COUNT(*), MAX({one}) FROM Object WHERE {other} > 0" for one, other in AT_ONCE]
+    before, begun = read_bytes(), perf_counter()
+    _all_at_once(sky, database, statements)
+    took, read = perf_counter() - begun, read_bytes() - before
+    begun = perf_counter()
+    _all_at_once(sky, database, statements)
+    found = {"ten_scans_cold_s": took, "ten_scans_warm_s": perf_counter() - begun}
+    return found | ({"shared_cold_bytes": read / needed} if read else {})
+
+
+def _all_at_once(sky: Sky, database: str, statements: Sequence[str]) -> None:
+    with ThreadPoolExecutor(len(statements)) as threads:
+        asked = [threads.submit(sky.testbed.query, sql, database=database, scan="columns") for sql in statements]
+        for one in asked:
+            one.result()
+
+
+def compare_memory(sky: Sky, rows: int) -> Mapping[str, float]:
+    """MiB of this process, which computes, beyond files that are mapped: at most while a dozen scans run at once."""
+    database, process, most = sky.database(rows), psutil.Process(), 0
+    statements = [f"SELECT COUNT(*), MAX({one}) FROM Object WHERE {other} > 0" for one, other in AT_ONCE]
+    statements += ["SELECT n, COUNT(*), AVG(d0) FROM Object GROUP BY n", "SELECT COUNT(DISTINCT htmId) FROM Object"]
+    ended, before = threading.Event(), _own_bytes(process)
+
+    def look() -> None:
+        nonlocal most
+        while not ended.wait(0.01):
+            most = max(most, _own_bytes(process))
+
+    watch = threading.Thread(target=look)
+    watch.start()
+    _all_at_once(sky, database, statements)
+    ended.set()
+    watch.join()
+    return {"memory_before_mib": before / 2**20, "memory_added_mib": max(0, most - before) / 2**20}
+
+
+def _own_bytes(process: psutil.Process) -> int:
+    """Memory that is no file's."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:"))
