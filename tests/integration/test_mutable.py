@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -172,3 +176,22 @@ def test_what_needs_replicas_is_refused(testbed: Testbed, writer: TileWriter, as
     with pytest.raises(UserError, match="mutable database"):
         asked(testbed)
     assert ask(testbed, "SELECT COUNT(*) FROM DiaObjectLast") == [(5,)]
+
+
+def test_a_creation_that_was_killed_is_made_whole_or_undone(testbed: Testbed) -> None:
+    """kill -9 at drawn moments; until the last step no query sees it, and the same command ends it."""
+    command = [sys.executable, "-m", "skyshard.cli.app", "apdb", "create", "young"]
+    command += ["--cluster", str(testbed.cluster.folder)]
+    moments = random.Random(5)
+    for _ in range(3):
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            while not testbed.registry.published.names().find("young") and process.poll() is None:
+                time.sleep(0.01)
+            time.sleep(moments.uniform(0.0, 0.2))
+            process.kill()
+        if "young" in testbed.registry.published.databases():
+            testbed.drop("young")
+    made = testbed.apdb.create("young")
+    TileWriter(made).store(1, 0, NIGHT, [], [apdb_source(1, None, 10.0, -5.0, NIGHT, 1, 0)])
+    assert testbed.query("SELECT COUNT(*) FROM DiaSource", database="young").table.column(0).to_pylist() == [1]
+    testbed.drop("young")

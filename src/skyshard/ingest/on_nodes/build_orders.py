@@ -176,7 +176,8 @@ class _Builds:
     def of(self, target: ChunkKey) -> TableBuild:
         chunk, is_overlap = target
         base = self._table.name
-        part = self._context.transaction if (base, *target) in self._context.existing else 0
+        is_added = (base, *target) in self._context.existing and chunk != DUMMY_CHUNK  # whose tables have no parts
+        part = self._context.transaction if is_added else 0
         name = physical_name(base, chunk, is_overlap=is_overlap, suffix=part_suffix(part))
         rows, expected = self.sums.get(target, (0, str(EMPTY)))
         create = f"CREATE TABLE {quote_name(name)} ({self._definitions[is_overlap]}"
