@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skyshard.basics.readable import binary_bytes, seconds, short_count
-from skyshard.bench.model.published_visits import PublishedVisits, shipped_published_visits
+from skyshard.bench.model.published_visits import shipped_published_visits
 from skyshard.bench.model.visit_forecast import Forecast, forecast_visits
 from skyshard.bench.pages.node_machines import machine_rows
 from skyshard.bench.pages.visit_figures import (
@@ -82,7 +82,7 @@ def render_visits(trial: VisitTrial) -> str:
         "verdict": verdict_of_visits(trial),
         "facts": _facts(trial),
         "driver": _driver_caution(summary),
-        "parts": [_part(trial, one, published) for one in summary.phases],
+        "parts": [_part(trial, one) for one in summary.phases],
         "series_headers": SERIES_HEADERS,
         "line_headers": LINE_HEADERS,
         "beside_headers": BESIDE_HEADERS,
@@ -96,15 +96,19 @@ def render_visits(trial: VisitTrial) -> str:
     return render("skyshard.bench", "visits.html.j2", content)
 
 
-def _part(trial: VisitTrial, numbers: PhaseNumbers, published: PublishedVisits) -> PhasePart:
+def _part(trial: VisitTrial, numbers: PhaseNumbers) -> PhasePart:
     times = visit_times(trial.samples, numbers.phase)
     effects = beside_effects(trial.beside, times)
-    forecast = forecast_visits(numbers, times, published, trial.manifest.environment.cores)
     return PhasePart(
         numbers, _pictures(numbers, times), series_rows(numbers), line_rows(numbers, by_table=False),
         line_rows(numbers, by_table=True), rows_of_tables(trial, numbers),
-        beside_rows(effects), forecast, phase_sentences(numbers, effects),
+        beside_rows(effects), _forecast(trial, numbers), phase_sentences(numbers, effects),
     )  # fmt: skip
+
+
+def _forecast(trial: VisitTrial, numbers: PhaseNumbers) -> Forecast | None:
+    times = visit_times(trial.samples, numbers.phase)
+    return forecast_visits(numbers, times, shipped_published_visits(), trial.manifest.environment.cores)
 
 
 def _pictures(numbers: PhaseNumbers, times: VisitTimes) -> dict[str, Picture]:
@@ -227,8 +231,26 @@ def markdown_visits(trial: VisitTrial) -> str:
         parts += [markdown_table(LINE_HEADERS, line_rows(one, by_table=False) + line_rows(one, by_table=True))]
         parts += [markdown_table(BESIDE_HEADERS, beside_rows(effects))] if effects else []
         parts += ["\n".join(f"- {sentence}" for sentence in phase_sentences(one, effects))]
+        parts += _forecast_tables(_forecast(trial, one))
     parts += ["## Environment", "\n".join(f"- {name}: {value}" for name, value in _environment_rows(manifest))]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _forecast_tables(found: Forecast | None) -> list[str]:
+    """The section of the Markdown on the forecast; empty without one."""
+    if found is None:
+        return []
+    nodes = [
+        [f"{one.nodes}", *map(seconds, (one.select_s, one.store_s, one.visit_s, one.low_s, one.high_s))]
+        for one in found.nodes
+    ]
+    held = [
+        [one.what, f"{one.visits:,}", seconds(one.predicted_s), seconds(one.measured_s), signed_percent(one.error)]
+        for one in found.held_out
+    ]
+    tables = [markdown_table(["nodes", "reads", "store", "visit", "at least", "at most"], nodes)]
+    tables += [markdown_table(["held out", "visits", "forecast", "measured", "error"], held)] if held else []
+    return [f"## Forecast of {found.visits:,} visits with {found.detectors} detectors", *tables]
 
 
 def _environment_rows(manifest: TrialManifest) -> list[tuple[str, str]]:

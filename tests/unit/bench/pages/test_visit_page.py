@@ -95,7 +95,7 @@ def test_page_of_few_visits_and_of_none() -> None:
 
 def test_slow_driver_is_said() -> None:
     """More than a tenth of the tiles' time without an operation is a caution on the page."""
-    assert "own work was more than 10" in render_visits(made_visit_trial(replace(MADE, driver_s=0.2)))
+    assert "own work was more than 10" in render_visits(made_visit_trial(replace(MADE, visits=40, driver_s=0.2)))
 
 
 def test_nodes_are_drawn_with_one_over_n() -> None:
