@@ -10,7 +10,7 @@ The model, fitted on the visits while the history fills:
 **Scaled**: rows a detector are those published (``queries/published/apdb.yaml``). Tiles shared the cores of this
 machine, so a tile's time counts as processor time for at most its share of them; the clients of the survey have cores
 of their own, the servers' part is divided over the nodes' cores. Stores are in proportion to the sources of a tile. The
-band is the error of the held-out visits or the interval of the fit, whichever is wider; its upper end also reads every
+range is the error of the held-out visits or the interval of the fit, whichever is wider; its upper end also reads every
 byte from the nodes' disks once. Contention for locks and the network is not in it.
 """
 
@@ -79,7 +79,7 @@ class Forecast(Strict):
     rows_a_detector: int
     """That are read."""
     error: float
-    """Half the band, as a share."""
+    """Half the range, as a share."""
     held_out: list[HeldOut]
     nodes: list[NodeForecast]
 

@@ -43,8 +43,8 @@ def test_held_out_visits_are_forecast_within_a_tenth() -> None:
     assert {one.visits for one in held} == {120}
 
 
-def test_forecast_that_misses_has_a_wide_band() -> None:
-    """Reads that jump once the history is full are not told beforehand; the band is as wide as the miss."""
+def test_forecast_that_misses_has_a_wide_range() -> None:
+    """Reads that jump once the history is full are not told beforehand; the range is as wide as the miss."""
     found = _forecast(replace(MADE, after=4.0))
     assert found
     assert found.error > 0.3
