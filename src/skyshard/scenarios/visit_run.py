@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from skyshard.apdb.beside.upkeep import Upkeep, run_upkeep
+from skyshard.apdb.mutable.mutable_database import open_mutable
 from skyshard.apdb.stores.open_store import open_store
 from skyshard.apdb.stores.store_settings import StoreSettings
 from skyshard.basics.errors import UserError
@@ -16,6 +18,7 @@ from skyshard.basics.progress import Watcher
 from skyshard.bench.record.running_trial import noticed
 from skyshard.bench.trial.run_visits import VisitsAsked, VisitsResult, changed, run_visits
 from skyshard.bench.trial.trial_setup import TrialWatch
+from skyshard.bench.visits.beside_visits import Action
 from skyshard.bench.workload.workload import Workload
 
 
@@ -52,7 +55,20 @@ class VisitRun:
             noticed(self.cluster, workload.name, workload.database, is_counted=True) as notice,
         ):
             notice.begin(self.target)
-            return run_visits(asked, store, TrialWatch(notice.watching(watcher)))
+            return run_visits(asked, store, TrialWatch(notice.watching(watcher)), self._beside())
+
+    def _beside(self) -> dict[str, Action]:
+        """What can run beside visits; changes are rehearsed, so that visits have the answers of before."""
+        kind, _, name = self.target.partition(":")
+        if kind != "cluster":
+            return {}
+        database = open_mutable(self.cluster, name)
+
+        def action(one: Upkeep) -> Action:
+            is_rehearsed = one is not Upkeep.DROP_MONTH  # which takes only what visits do not read
+            return lambda now: run_upkeep(database, one, now, is_rehearsed=is_rehearsed).rows
+
+        return {one.value: action(one) for one in Upkeep}
 
 
 def store_settings(given: Mapping[str, str]) -> StoreSettings | None:

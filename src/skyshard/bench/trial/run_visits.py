@@ -11,6 +11,7 @@ A trial that was stopped, or whose process was killed, goes on at its last visit
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,6 +38,7 @@ from skyshard.bench.record.visit_times import DRIVER
 from skyshard.bench.record.visit_trial import AGAIN, VisitTrial, write_visit_trial
 from skyshard.bench.trial.new_folder import prepare_folder
 from skyshard.bench.trial.trial_setup import TrialWatch
+from skyshard.bench.visits.beside_visits import Action, require_actions
 from skyshard.bench.visits.drive_visits import DrivenVisits, VisitDriver
 from skyshard.bench.visits.visit_queue import QueuedVisit, StoredTiles, queue, stored_before
 from skyshard.bench.visits.visit_record import VisitRecord
@@ -81,13 +83,18 @@ class VisitsResult:
     """The first wrong answers of this run, in words."""
 
 
-def run_visits(asked: VisitsAsked, store: VisitStore, watch: TrialWatch) -> VisitsResult:
+def run_visits(
+    asked: VisitsAsked, store: VisitStore, watch: TrialWatch, beside: Mapping[str, Action] | None = None
+) -> VisitsResult:
     """Send the visits that are left to a store, and write the trial folder.
+
+    ``beside``: what may run beside them, by name.
 
     Raises:
         UserError: the folder holds another trial, or the store holds visits that are not this trial's.
         ClusterError: the store failed for longer than the workload has patience; the trial can be gone on with.
     """
+    require_actions(asked.workload, beside or {}, store.name)
     before = _begin_folder(asked)
     stored = StoredTiles(store.stored_tiles())
     plan = _plan(asked, stored)
@@ -101,7 +108,7 @@ def run_visits(asked: VisitsAsked, store: VisitStore, watch: TrialWatch) -> Visi
     sky = VisitSky(_settings(asked, plan.first), only_needed=_reads_needed(asked.workload))
     for visit, missing in stored_before(sky, stored, plan.first):
         sky.settle(sky.draw(visit), missing)
-    driver = VisitDriver(store, sky, record, clock, compares=asked.workload.check_answers)
+    driver = VisitDriver(store, sky, record, clock, compares=asked.workload.check_answers, beside=beside)
     stage = Stage(watch.watcher, "visits", asked.count)
     over = sum(1 for one in plan.visits if not one.todo)
     telemetry = TelemetryRecorder(watch.probe, clock)

@@ -21,6 +21,7 @@ from skyshard.apdb.sky.field_truth import VisitTruth
 from skyshard.apdb.sky.visit_sky import VisitSky
 from skyshard.basics.errors import ClusterError
 from skyshard.bench.clock import Clock
+from skyshard.bench.visits.beside_visits import Action, BesideVisits
 from skyshard.bench.visits.tile_client import TileClient, TileOutcome, TileTask
 from skyshard.bench.visits.visit_queue import QueuedVisit
 from skyshard.bench.visits.visit_record import VisitRecord, VisitSample
@@ -64,11 +65,13 @@ class VisitDriver:
     """Drives one trial; the store's clients are made when they are needed and kept."""
 
     def __init__(
-        self, store: VisitStore, sky: VisitSky, record: VisitRecord, clock: Clock, *, compares: bool = True
-    ) -> None:
+        self, store: VisitStore, sky: VisitSky, record: VisitRecord, clock: Clock, *, compares: bool = True,
+        beside: Mapping[str, Action] | None = None,
+    ) -> None:  # fmt: skip
         self.found, self.stop = DrivenVisits(), threading.Event()
         self._store, self._sky, self._record, self._clock, self._compares = store, sky, record, clock, compares
         self._under_way: list[_UnderWay] = []
+        self._beside = BesideVisits(beside or {}, clock)
         self._clients: list[TileClient] = []
         self._idle: list[TileClient] = []
         self._lock = threading.Lock()
@@ -108,6 +111,7 @@ class VisitDriver:
             for one in list(self._under_way):
                 self._finish(one)
         finally:
+            self._record.add(self._beside.close())
             for client in self._clients:
                 client.close()
 
@@ -149,6 +153,7 @@ class VisitDriver:
             for one in rows
         ]  # fmt: skip
         if not self.stop.is_set():
+            self._beside.begin(queued, drawn.time)
             tiles = [pool.submit(self._process, task) for task in tasks]
             self._under_way.append(_UnderWay(queued, drawn, truth, due_s, own_s, tiles))
 
@@ -215,7 +220,7 @@ class VisitDriver:
             one.queued.phase, one.drawn.visit, -1, one.drawn.time, "", "driver", one.due_s, one.due_s, last_s,
             client_s=own_s,
         )  # fmt: skip
-        self._record.add([*samples, driver])
+        self._record.add([*samples, driver, *self._beside.ended()])
         self.found.visits += 1
 
     def _compare(self, one: _UnderWay, outcomes: list[TileOutcome]) -> Mapping[tuple[int, str], str]:

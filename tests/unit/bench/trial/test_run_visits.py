@@ -173,3 +173,19 @@ def test_other_stores_and_folders_are_refused(tmp_path: Path) -> None:
         run_visits(asked(tmp_path / "other", fewer), store, TrialWatch())
     with pytest.raises(UserError, match="name the folder of a trial"):
         run_visits(asked(tmp_path / "nowhere", workload, resumes=True), store, TrialWatch())
+
+
+def test_actions_run_beside_visits_and_failures_are_told(tmp_path: Path) -> None:
+    """Each begins every so many visits; what it read, and why it failed, is in the folder; unknown ones are refused."""
+    beside = [{"action": "scan", "every": 5}, {"action": "fail", "every": 8, "first": 2}]
+    workload = small_workload({"beside": beside, "drop_months": False})
+
+    def fail(_: float) -> int:
+        raise ClusterError("no")
+
+    with pytest.raises(UserError, match="store naive has no action 'fail' beside visits"):
+        run_visits(asked(tmp_path / "none", workload), NaiveStore(), TrialWatch(), {"scan": int})
+    run_visits(asked(tmp_path / "out", workload), NaiveStore(), TrialWatch(), {"scan": lambda _: 7, "fail": fail})
+    found = read_visit_trial(tmp_path / "out").beside
+    assert {(one.name, one.rows, one.error) for one in found} == {("scan", 7, ""), ("fail", 0, "no")}
+    assert sum(one.name == "fail" for one in found) == 2
