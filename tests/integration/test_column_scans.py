@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from tests.support.same_answer import difference
 from tests.support.small_catalog import write_small_catalog
 
+from skyshard.basics.errors import UserError
 from skyshard.basics.scan_way import ScanWay
 from skyshard.columns.segment_folder import SegmentFolder
 from skyshard.czar.plan.query_plan import INTERACTIVE_CHUNKS
@@ -169,3 +172,56 @@ def test_targets_of_the_bench_say_how_they_scan(sky: Testbed, spec: str) -> None
     finally:
         target.close()
     assert answer.table.column(0).to_pylist() == sky.query(sql, database=DATABASE).table.column(0).to_pylist()
+
+
+FIELDS = ("o.objectId", "o.ra", "o.decl", "o.flux", "o.flag")
+JOINED = (*FIELDS, "s.sourceId", "s.psfFlux")
+
+
+def drawn_statement(draw: random.Random) -> str:
+    """A statement over objects, or over these and their sources."""
+    is_join = draw.random() < 0.3
+    fields = JOINED if is_join else FIELDS
+    source = "Object o" + " JOIN Source s ON o.objectId = s.objectId" * is_join
+
+    def value() -> str:
+        one, other = draw.choice(fields), draw.choice(fields)
+        return draw.choice((one, one, one, f"ABS({one})", f"({one} - {other})", f"COALESCE(o.flux, {one})", f"-{one}"))
+
+    def term() -> str:
+        limit = draw.choice(("0", "1", "12.5", "30", "2e2", "NULL"))
+        sign = draw.choice(("<", ">=", "<>", "<=>"))
+        return draw.choice((f"{value()} {sign} {limit}", f"{value()} IS NOT NULL", f"o.flag IN (0, {limit})",
+                            f"NOT {value()} BETWEEN -5 AND {limit}"))  # fmt: skip
+
+    terms = [draw.choice((term(), f"({term()} OR {term()})")) for _ in range(draw.randint(0, 2))]
+    where = f" WHERE {' AND '.join(terms)}" if terms else ""
+    aggregates = [f"{draw.choice(('SUM', 'AVG', 'MIN', 'MAX', 'COUNT', 'STD'))}({value()})" for _ in range(2)]
+    kind = draw.randint(0, 3)
+    if kind == 0:
+        order = f" ORDER BY {', '.join(fields)} LIMIT {draw.randint(1, 30)}" * draw.randint(0, 1)
+        return f"SELECT {', '.join(fields)}, {value()} FROM {source}{where}{order}"
+    if kind == 1:
+        return f"SELECT {', '.join(aggregates)}, COUNT(*) FROM {source}{where}"
+    group = draw.choice(("o.flag", "o.flag + 1", "o.objectId % 7", "o.flux"))
+    if kind == 2:
+        return f"SELECT {group}, {', '.join(aggregates)} FROM {source}{where} GROUP BY {group}"
+    return f"SELECT DISTINCT {group}, o.flag FROM {source}{where}"
+
+
+def test_drawn_statements_have_one_answer(sky: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is answered by columns and as rows, and the two are compared (``SKYSHARD_STATEMENTS`` of them); where both
+    raise an error, that is the same."""
+    monkeypatch.setenv("SKYSHARD_BOTH", "1")
+    draw, by_columns = random.Random(int(os.environ.get("SKYSHARD_SEED", "1"))), 0
+    count = int(os.environ.get("SKYSHARD_STATEMENTS", "40"))
+    for _ in range(count):
+        sql = drawn_statement(draw)
+        try:
+            with sky.czar.open(sql, DATABASE, scan="columns") as answer:
+                answer.table()
+            by_columns += answer.running.column_chunks > 0
+        except UserError as error:
+            with pytest.raises(type(error)):
+                sky.query(sql, database=DATABASE, scan="rows")
+    assert by_columns > count / 2
