@@ -176,7 +176,7 @@ def test_targets_of_the_bench_say_how_they_scan(sky: Testbed, spec: str) -> None
 
 FIELDS = ("o.objectId", "o.ra", "o.decl", "o.flux", "o.flag")
 SPREAD = ("o.ra", "o.flux", "o.flag")
-"""Of which a spread can be told: that of keys, a millionth of a millionth of them, has no digits in any order of sums."""
+"""Of which a spread can be told: that of keys, a millionth of a millionth of them, has few digits in any order."""
 JOINED = (*FIELDS, "s.sourceId", "s.psfFlux")
 
 
