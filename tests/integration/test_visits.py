@@ -1,0 +1,103 @@
+"""``skyshard bench run`` with visits on a SQLite store: numbers, going on after kill -9, reading only, refusals."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.support.small_visits import small_workload
+from typer.testing import CliRunner
+
+from skyshard.basics.errors import UserError
+from skyshard.bench.record.visit_trial import read_visit_trial
+from skyshard.bench.visits.visit_record import UNFINISHED
+from skyshard.cli.app import app
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def workload(tmp_path: Path) -> Path:
+    """Thirty visits of 2 x 2 tiles over seven months, three of which are read."""
+    path = tmp_path / "small.yaml"
+    content = small_workload({"count": 30, "overlap": 2}).model_dump(by_alias=True, mode="json")
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def words(workload: Path, folder: Path, *more: str) -> list[str]:
+    target = f"sqlite:{folder / 'apdb.db'}"
+    cluster = str(folder / "no-cluster")
+    return [
+        "bench",
+        "run",
+        str(workload),
+        "--target",
+        target,
+        "--out",
+        str(folder / "out"),
+        "--cluster",
+        cluster,
+        *more,
+    ]
+
+
+def run(workload: Path, folder: Path, *more: str) -> dict[str, Any]:
+    """The summary of a run that has to end well."""
+    result = CliRunner().invoke(app, words(workload, folder, "--json", *more))
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def test_visits_killed_in_the_middle_go_on_and_lose_nothing(workload: Path, tmp_path: Path) -> None:
+    """After kill -9 the same command with --resume ends whole: every answer right, every tile stored once."""
+    command = [str(Path(sys.executable).with_name("skyshard")), *words(workload, tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ))
+    record = tmp_path / "out" / UNFINISHED
+    while process.poll() is None and not (record.exists() and record.stat().st_size > 40_000):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert record.exists(), "it was killed too late"
+    (phase,) = run(workload, tmp_path, "--resume")["phases"]
+    assert phase["wrong"] == 0
+    assert phase["lost"] == 0
+    assert phase["visits"] >= 25  # but for those under way, whose samples are gone
+    assert (tmp_path / "out" / "report.html").exists()
+    run(workload, make(tmp_path / "whole"))
+    assert rows_of(tmp_path / "out") == rows_of(tmp_path / "whole" / "out")
+
+
+def make(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def rows_of(folder: Path) -> dict[str, int]:
+    """Rows of each table when a trial had ended."""
+    sizes: Any = read_visit_trial(folder).manifest.catalog["sizes"]
+    return {name: one["rows"] for name, one in sizes.items()}
+
+
+def test_what_cannot_be_run_is_refused_in_one_line(workload: Path, tmp_path: Path) -> None:
+    """No store, several, options of queries, of visits, another store's visits, a bad setting: an error of the user."""
+    queries = ["bench", "run", "quick", "--visits", "3"]
+    for given, message in (
+        (words(workload, tmp_path)[:3], "names no store"),
+        ([*words(workload, tmp_path), "--target", "sqlite:other.db"], "names several stores"),
+        ([*words(workload, tmp_path), "--duration", "3"], "does not take --duration"),
+        ([*words(workload, tmp_path), "--store", "upsert"], "not NAME=VALUE"),
+        ([*words(workload, tmp_path), "--store", "size=3"], "no setting 'size' of a store"),
+        ([*words(workload, tmp_path), "--resume"], "name the folder of a trial"),
+        (queries, "a workload of queries does not take --visits"),
+    ):
+        result = CliRunner().invoke(app, given)
+        assert isinstance(result.exception, UserError), result.output
+        assert message in str(result.exception)
