@@ -38,8 +38,5 @@ def visit_fields(settings: SkySettings) -> Integers:
 
 
 def band_of(settings: SkySettings, index: int) -> str:
-    """Band of a visit: the field's next one each time round.
-
-    >>> from skyshard.apdb.sky.cadence import band_of
-    """
+    """Band of a visit, by its place from 0: another one each time round the fields."""
     return _BANDS[index // len(settings.centres) % len(_BANDS)]
