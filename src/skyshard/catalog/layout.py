@@ -9,7 +9,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from skyshard.catalog.engines import EngineName, Storage, TableEngine
 from skyshard.catalog.strict_files import parse_model
@@ -17,6 +25,7 @@ from skyshard.catalog.strict_files import parse_model
 Upsert = Literal["replace", "delete-insert", "on-duplicate"]
 MUTABLE_ENGINES = ("InnoDB", "MyRocks", "Aria")
 """The engines of tables that visits change: those whose rows survive a crash of the server."""
+_MUTABLE_KEYS = ("mutable", "time_partition_days", "upsert")
 MONTH_DAYS = 30
 """Days of a month of visits, counted from MJD 0."""
 
@@ -184,6 +193,12 @@ class Layout(BaseModel):
         if fault := _mutable_fault(self):
             raise ValueError(fault)
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_before_mutable_tables(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Layouts of all other tables are written as they were before there were mutable ones."""
+        written: dict[str, Any] = write(self)
+        return written if self.mutable else {key: value for key, value in written.items() if key not in _MUTABLE_KEYS}
 
     @property
     def has_images(self) -> bool:

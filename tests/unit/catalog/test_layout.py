@@ -68,3 +68,11 @@ def test_what_mutable_tables_cannot_be_is_refused(layout: dict[str, Any], messag
     """With the reason, and what can be."""
     with pytest.raises(ValidationError, match=message):
         Layout.model_validate(STRIPING | layout)
+
+
+def test_layouts_without_mutable_tables_are_written_as_before() -> None:
+    """So that digests of plans, and releases that know none, are what they were."""
+    layout = Layout.model_validate(STRIPING)
+    assert not {"mutable", "time_partition_days", "upsert"} & layout.model_dump(mode="json").keys()
+    visits = Layout.model_validate(STRIPING | {"mutable": True, "engine": "Aria", "upsert": "on-duplicate"})
+    assert Layout.model_validate(visits.model_dump(mode="json")) == visits
