@@ -57,7 +57,7 @@ def test_a_rehearsed_change_is_seen_by_nobody(
 ) -> None:
     """The true one is, in whole stores."""
     sql = f"SELECT diaSourceId FROM DiaSource WHERE {condition}"
-    assert testbed.apdb.upkeep(DATABASE, action, now=NIGHT + 1, is_rehearsed=True).rows == 2
+    assert testbed.apdb.upkeep(DATABASE, action, now=NIGHT + 1, is_rehearsed=True).rows == 1
     assert ask(testbed, sql) == []
     testbed.apdb.upkeep(DATABASE, action, now=NIGHT + 1)
     assert ask(testbed, sql) == [(29,)]

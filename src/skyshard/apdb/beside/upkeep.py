@@ -19,14 +19,17 @@ from skyshard.apdb.mutable.mutable_database import MutableDatabase
 from skyshard.apdb.mutable.mutable_tables import DROPPED_TABLES
 from skyshard.apdb.mutable.sizes import status_of
 from skyshard.apdb.tables.apdb_tables import TABLE_NAMES, month_of
-from skyshard.basics.errors import UserError
+from skyshard.basics.array_types import Integers
+from skyshard.basics.errors import ClusterError, UserError
 from skyshard.db.connection import Account, Connection, connect, quote_name
 from skyshard.registry.catalog.mutable_chunks import STORED_BY, read_visible
 
 UNASSOCIATED_DAYS = 14.0
 """How far back sources without object are looked for."""
 CHANGED_ROWS = 1000
-"""Sources that one daytime change takes on each node."""
+"""Sources that one daytime change takes."""
+LOCK_WAIT_S, ATTEMPTS = 2, 10
+"""A rewriting of a table waits so long for visits, and they for it, and is tried so often."""
 DUPLICATE_ARCSEC = 0.5
 """Objects nearer than this are one."""
 
@@ -35,7 +38,7 @@ class Upkeep(StrEnum):
     """What can be done."""
 
     SCAN_UNASSOCIATED = "scan-unassociated"
-    """Count the sources of the last 14 days that belong to no object."""
+    """Count the sources of the last 14 days that belong to no object, or to one without another source."""
     REASSOCIATE = "reassociate"
     """Give such sources to Solar System objects."""
     WITHDRAW = "withdraw"
@@ -77,24 +80,42 @@ def run_upkeep(database: MutableDatabase, action: Upkeep, now: float, *, is_rehe
 
 
 def _scan(database: MutableDatabase, now: float, _: bool) -> int:
-    with connect(database.ledger, Account.READER, database.database) as ledger:
-        seen = read_visible(ledger, database.database).condition(STORED_BY)
-    sql = f"SELECT COUNT(*), MAX(psfFlux) FROM DiaSource WHERE {_unassociated(now)} AND {seen}"
-    found = 0
-    for node in _nodes(database):
-        with connect(database.cluster.node(node).sql, Account.READER, database.database) as reader:
-            found += int(reader.rows(sql)[0][0])
-    return found
+    return len(_unassociated(database, now))
 
 
 def _reassociate(database: MutableDatabase, now: float, is_rehearsed: bool) -> int:
-    change = f"ssObjectId = diaSourceId, ssObjectReassocTimeMjdTai = {now!r}e0"
-    return _change(database, is_rehearsed, [f"UPDATE DiaSource SET {change} WHERE {_unassociated(now)} {_FIRST}"])
+    return _change_sources(
+        database, now, f"ssObjectId = diaSourceId, ssObjectReassocTimeMjdTai = {now!r}e0", is_rehearsed
+    )
 
 
 def _withdraw(database: MutableDatabase, now: float, is_rehearsed: bool) -> int:
-    change = f"timeWithdrawnMjdTai = {now!r}e0"
-    return _change(database, is_rehearsed, [f"UPDATE DiaSource SET {change} WHERE {_unassociated(now)} {_FIRST}"])
+    return _change_sources(database, now, f"timeWithdrawnMjdTai = {now!r}e0", is_rehearsed)
+
+
+def _change_sources(database: MutableDatabase, now: float, change: str, is_rehearsed: bool) -> int:
+    """Change the first unassociated sources."""
+    sources = np.sort(_unassociated(database, now))[:CHANGED_ROWS].tolist()
+    if not sources:
+        return 0
+    these = f"{_recent(now)} AND diaSourceId IN ({', '.join(map(str, sources))})"
+    return _change(database, is_rehearsed, [f"UPDATE DiaSource SET {change} WHERE {these}"])
+
+
+def _unassociated(database: MutableDatabase, now: float) -> Integers:
+    """Recent sources of no object, or of one that has no other source; objects may be on another node."""
+    with connect(database.ledger, Account.READER, database.database) as ledger:
+        seen = read_visible(ledger, database.database).condition(STORED_BY)
+    sources: list[tuple[object, ...]] = []
+    single: list[tuple[object, ...]] = []
+    for node in _nodes(database):
+        with connect(database.cluster.node(node).sql, Account.READER, database.database) as reader:
+            columns = "diaSourceId, COALESCE(diaObjectId, 0)"
+            sources += reader.rows(f"SELECT {columns} FROM DiaSource WHERE {_recent(now)} AND {seen}")
+            single += reader.rows("SELECT diaObjectId FROM DiaObjectLast WHERE nDiaSources = 1")
+    found = np.array(sources, np.int64).reshape(-1, 2)
+    alone = np.append(np.array(single, np.int64).reshape(-1), 0)
+    return np.asarray(found[np.isin(found[:, 1], alone), 0])
 
 
 def _deduplicate(database: MutableDatabase, now: float, is_rehearsed: bool) -> int:
@@ -138,9 +159,24 @@ def _drop(database: MutableDatabase, now: float, _: bool) -> int:
 def _compact(database: MutableDatabase, _: float, __: bool) -> int:
     for node in _nodes(database):
         with connect(database.cluster.node(node).sql, Account.ADMIN, database.database) as admin:
+            admin.execute(f"SET SESSION lock_wait_timeout = {LOCK_WAIT_S}, innodb_lock_wait_timeout = {LOCK_WAIT_S}")
             for name in TABLE_NAMES:
-                admin.rows(f"OPTIMIZE NO_WRITE_TO_BINLOG TABLE {quote_name(name)}")
+                _optimize(admin, node, name)
     return sum(one.rows for one in status_of(database).tables)
+
+
+def _optimize(admin: Connection, node: str, table: str) -> None:
+    """Rewrite a table: visits wait for it only as long as it waits for them, so it is tried several times.
+
+    Raises:
+        ClusterError: they left it no moment (retryable).
+    """
+    for _ in range(ATTEMPTS):
+        said = admin.rows(f"OPTIMIZE NO_WRITE_TO_BINLOG TABLE {quote_name(table)}")
+        faults = [str(text) for *_, kind, text in said if str(kind).lower() == "error" or "failed" in str(text)]
+        if not faults:
+            return
+    raise ClusterError(f"{node}: table {table} is not rewritten: {faults[0]}", remedy="run it again", retryable=True)
 
 
 Action = Callable[[MutableDatabase, float, bool], int]
@@ -153,13 +189,11 @@ _ACTIONS: Mapping[Upkeep, Action] = {
     Upkeep.COMPACT: _compact,
 }
 _CHANGES = (Upkeep.REASSOCIATE, Upkeep.WITHDRAW, Upkeep.DEDUPLICATE)
-_FIRST = f"ORDER BY diaSourceId LIMIT {CHANGED_ROWS}"
 
 
-def _unassociated(now: float) -> str:
+def _recent(now: float) -> str:
     months = f"`month` BETWEEN {month_of(now - UNASSOCIATED_DAYS)} AND {month_of(now)}"
-    since = f"midpointMjdTai >= {now - UNASSOCIATED_DAYS!r}e0 AND midpointMjdTai < {now!r}e0"
-    return f"{months} AND {since} AND diaObjectId IS NULL"
+    return f"{months} AND midpointMjdTai >= {now - UNASSOCIATED_DAYS!r}e0 AND midpointMjdTai < {now!r}e0"
 
 
 def _nodes(database: MutableDatabase) -> list[str]:

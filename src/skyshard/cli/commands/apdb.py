@@ -105,7 +105,8 @@ def upkeep(
 ) -> None:
     """Do to a database what is done beside visits: scan, reassociate, withdraw, deduplicate, drop months, compact.
 
-    Scans read the sources of 14 days that belong to no object; daytime changes take a thousand of them on each node.
+    Scans read the sources of 14 days that belong to no object, or to one without another source; daytime changes take a
+    thousand of them.
     """
     with interruptible(), skyshard.Testbed(cluster) as testbed:
         done = testbed.apdb.upkeep(database, action, now=now, is_rehearsed=rehearse)
