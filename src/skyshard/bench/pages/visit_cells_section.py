@@ -40,9 +40,11 @@ def visit_pictures(result: ExperimentResult) -> list[tuple[Picture, str]]:
         found.append((courses_figure(f"courses-{number}", courses), caption))
     points = node_points(result)
     if len({one.nodes for one in points}) > 1:
-        found.append(
-            (nodes_figure(points), "Reads of a visit with a full history against the number of nodes; broken: 1/N.")
+        caption = (
+            "Reads of a visit with a full history against the number of nodes; broken: 1/N. Nodes and clients "
+            f"share the {result.machine.cores} cores of this machine."
         )
+        found.append((nodes_figure(points), caption))
     return found
 
 
