@@ -1,7 +1,7 @@
 # Skyshard: `make demo` and `make test` each work alone, from a fresh clone with Python 3.11 and pip.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup myrocks demo test check lint docs pictures bench lock clean tools
+.PHONY: help setup myrocks postgresql demo test check lint docs pictures bench lock clean tools
 BIN := .venv/bin
 DEMO_OUT ?= demo-out
 PYTEST_ARGS ?=
@@ -22,6 +22,9 @@ setup: ## Make .venv with the locked versions and provide MariaDB
 
 myrocks: setup ## Try again to provide the storage engine MyRocks, where setup could not
 	@tools/provide_myrocks.sh
+
+postgresql: setup ## Provide PostgreSQL, an optional backend of visits (as root, Debian)
+	@tools/provide_postgresql.sh
 
 demo: setup ## The main job end to end on a private cluster; ends with the path of report.html
 	@$(BIN)/skyshard demo --out $(DEMO_OUT)

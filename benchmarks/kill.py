@@ -1,13 +1,14 @@
-"""Kills processes at random instants under ingests, queries, repairs or moves; then every row must be there once.
+"""Kills processes at random instants under ingests, queries, repairs, moves or stores of visits; then all rows must be
+there once.
 
-    python benchmarks/kill.py [--of ingest|queries|repair|moves] [--times 200] [--seed 1] [--rows 20000]
+    python benchmarks/kill.py [--of ingest|queries|repair|moves|visits] [--times 200] [--seed 1] [--rows 20000]
         [--kinds driver,node] [--json FILE]
 
-See ``tests/support/killing.py``, ``killing_queries.py``, ``killing_repairs.py`` and ``killing_moves.py`` (drains and
-rebalances by turns) for what a round is. Every kind of process (or those of ``--kinds``) is struck in turn; ingests
-first in first transactions, then in second ones. Printed at the end: rounds that
-lost or doubled rows, gave wrong answers, or left something over. Exit code 1 when any did. The file is written anew
-after each round, so that a run that is ended early has its figures.
+See ``tests/support/killing.py``, ``killing_queries.py``, ``killing_repairs.py``, ``killing_moves.py`` (drains and
+rebalances by turns) and ``killing_visits.py`` for what a round is. Every kind of process (or those of ``--kinds``) is
+struck in turn; ingests first in first transactions, then in second ones. Printed at the end: rounds that lost or
+doubled rows, gave wrong answers, or left something over. Exit code 1 when any did. The file is written anew after each
+round, so that a run that is ended early has its figures.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ from tests.support.killing import FIRST, RUNTIMES, SECOND, Kind, Range, Strike
 from tests.support.killing_moves import MoveKind, MoveRange, MoveStrike
 from tests.support.killing_queries import QueryKind, QueryRange, QueryStrike
 from tests.support.killing_repairs import RepairKind, RepairRange, RepairStrike
+from tests.support.killing_visits import VisitKind, VisitRange, VisitStrike
 
-AnyStrike = Strike | QueryStrike | RepairStrike | MoveStrike
+AnyStrike = Strike | QueryStrike | RepairStrike | MoveStrike | VisitStrike
 
 
 def ingests(kinds: Sequence[Kind], folder: Path, times: int, rows: int, seed: int) -> Iterator[Strike]:
@@ -48,7 +50,7 @@ def ingests(kinds: Sequence[Kind], folder: Path, times: int, rows: int, seed: in
 
 
 def others(
-    of: type[QueryRange] | type[RepairRange] | type[MoveRange],
+    of: type[QueryRange] | type[RepairRange] | type[MoveRange] | type[VisitRange],
     kinds: Sequence[Any],
     folder: Path,
     times: int,
@@ -76,6 +78,7 @@ ROUNDS: Mapping[str, tuple[type[StrEnum], Rounds]] = {
     "queries": (QueryKind, partial(others, QueryRange)),
     "repair": (RepairKind, partial(others, RepairRange)),
     "moves": (MoveKind, of_moves),
+    "visits": (VisitKind, partial(others, VisitRange)),
 }
 
 
@@ -112,6 +115,12 @@ def _details(strikes: Sequence[AnyStrike]) -> dict[str, Any]:
             "by_job": Counter(strike.job for strike in moved), "ends": Counter(strike.ended for strike in moved),
             "states": Counter(strike.state for strike in moved), "retries": sum(len(one.retries) for one in moved),
         }  # fmt: skip
+    stored = [strike for strike in strikes if isinstance(strike, VisitStrike)]
+    if stored:
+        return {
+            "acknowledged": sum(one.acknowledged for one in stored), "halves": sum(one.halves for one in stored),
+            "reads": sum(one.reads for one in stored), "failed_reads": sum(one.failed_reads for one in stored),
+        }  # fmt: skip
     ingested = [strike for strike in strikes if isinstance(strike, Strike)]
     return {
         "by_stage": Counter(strike.stage for strike in ingested),
@@ -146,6 +155,9 @@ def _words(strike: AnyStrike) -> list[str]:
         counts = f"{strike.state}, {len(strike.retries)} retries"
         words = [f"{strike.job:<9}", f"{strike.victim:<7}", f"{strike.delay_s:5.2f} s"]
         return [*words, f"{counts:<22}", f"{strike.ended:<9}"]
+    if isinstance(strike, VisitStrike):
+        counts = f"{strike.acknowledged} acknowledged, {strike.halves} not whole, {strike.reads} reads"
+        return [f"{strike.victim:<7}", f"{strike.delay_s:5.2f} s", f"{counts:<44}"]
     when = f"{strike.after} + {strike.delay_s:.2f} s"
     words = [f"{strike.transaction:<6}", f"{when:<17}", f"{strike.stage:<17}", f"{strike.state:<10}"]
     return [*words, f"{strike.driver:<7}", f"{len(strike.retries)} retries"]

@@ -13,11 +13,14 @@ from tests.support.drawn_tiles import FIELDS, drawn_tile, expected_history, expe
 
 from skyshard.apdb.model import StoreSession, TileRows, VisitStore
 from skyshard.apdb.stores.open_store import open_store
+from skyshard.apdb.stores.postgres_process import find_postgres, outside_of_root
 from skyshard.apdb.stores.store_settings import Pixels, StoreSettings, Upsert
 from skyshard.apdb.stores.tile_ledger import Entry, TileLedger
 from skyshard.basics.errors import UserError
+from skyshard.catalog.layout import read_layout
 from skyshard.cluster.installation import find_mariadbd
 from skyshard.cluster.private_cluster import PrivateCluster
+from skyshard.host.shipped_data import data_file
 from skyshard.testbed import Testbed
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -26,7 +29,10 @@ BACKENDS = {
     "mariadb-innodb": StoreSettings(),
     "mariadb-myrocks": StoreSettings(engine="MyRocks", upsert=Upsert.DELETE_INSERT),
     "mariadb-pixels": StoreSettings(upsert=Upsert.ON_DUPLICATE, pixels=Pixels.HTM_20),
-    "cluster": None,
+    "postgresql": StoreSettings(),
+    "postgresql-deleting": StoreSettings(upsert=Upsert.DELETE_INSERT),
+    "cluster-InnoDB": None,
+    "cluster-Aria": None,
 }
 
 
@@ -36,17 +42,27 @@ def backend(
 ) -> Iterator[VisitStore]:
     """One store a backend: tests use visits of their own."""
     name, chosen = request.param, BACKENDS[request.param]
-    if name == "cluster":
+    is_cluster = name.startswith("cluster")
+    if is_cluster:
+        layout = read_layout(data_file("ingest", "layouts", "apdb-85-12.yaml"))
+        engine = name.removeprefix("cluster-")
         with Testbed(private_cluster.folder) as testbed:
-            testbed.apdb.create("stored_visits")
+            testbed.apdb.create("stored_visits", layout.model_copy(update={"engine": engine}))
         store = open_store("cluster:stored_visits", cluster=private_cluster)
     elif name == "mariadb-myrocks" and not find_mariadbd().plugin_options:
         pytest.skip("MyRocks is not installed")
+    elif name.startswith("postgresql"):
+        pytest.importorskip("adbc_driver_postgresql")
+        try:
+            find_postgres(), outside_of_root()
+        except UserError as error:
+            pytest.skip(str(error))
+        store = open_store(f"postgresql:{tmp_path_factory.mktemp(name) / 'store'}", chosen)
     else:
         store = open_store(f"mariadb:{tmp_path_factory.mktemp(name) / 'store'}", chosen)
     yield store
     store.close()
-    if name == "cluster":
+    if is_cluster:
         with Testbed(private_cluster.folder) as testbed:
             testbed.drop("stored_visits")
 

@@ -45,7 +45,8 @@ def test_every_package_that_the_code_imports_is_declared() -> None:
     """As a dependency, or as one of an extra where a target needs it: an installation misses none."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    declared = {plain(name) for name in [*project["dependencies"], *extras["duckdb"], *extras["lsdb"]]}
+    optional = [*extras["duckdb"], *extras["lsdb"], *extras["postgresql"]]
+    declared = {plain(name) for name in [*project["dependencies"], *optional]}
     graph = grimp.build_graph("skyshard", include_external_packages=True, cache_dir=None)
     imported = {name.split(".")[0] for name in graph.modules if not name.startswith("skyshard")}
     owners = packages_distributions()

@@ -24,6 +24,7 @@ from skyshard.apdb.stores.shard_reads import read_history, read_newest
 from skyshard.apdb.stores.shards import Shards
 from skyshard.apdb.stores.sky_cells import CellRange, widened
 from skyshard.apdb.stores.sql_server import Deadlock, SqlServer
+from skyshard.apdb.stores.store_settings import TRANSACTIONAL
 from skyshard.apdb.stores.tile_ledger import Entry, TileLedger
 from skyshard.apdb.stores.withdraw_store import withdraw
 from skyshard.apdb.tables.apdb_tables import month_of
@@ -140,7 +141,7 @@ class ClusterSession:
         """Enter, write every node's part, and say that the store is whole."""
         tile = rows.tile
         begun = time.perf_counter()
-        entry = ledger.enter(tile)
+        entry = ledger.enter(tile, is_alone=self._shape.settings.engine not in TRANSACTIONAL)
         try:
             if entry.is_whole:
                 return Receipt(True, (replace(made, server_s=time.perf_counter() - begun),))
@@ -154,7 +155,7 @@ class ClusterSession:
             wrote = time.perf_counter()
             ledger.finish(entry, tile.time)
         finally:
-            ledger.leave(tile.id)
+            ledger.leave()
         ledger_s = entered - begun + time.perf_counter() - wrote
         return Receipt(False, (*operations, replace(made, server_s=ledger_s)))
 

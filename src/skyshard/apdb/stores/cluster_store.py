@@ -33,6 +33,7 @@ class ClusterShards:
 
     def __init__(self, database: MutableDatabase) -> None:
         self._database = database
+        self._ledger = database.ledger
 
     def nodes_of(self, chunks: Sequence[int]) -> list[str]:
         return self._database.nodes_of(chunks)
@@ -50,7 +51,7 @@ class ClusterShards:
 
     def open_ledger(self) -> TileLedger:
         database = self._database
-        return TileLedger(connect(database.ledger, Account.WRITER, database.database), database.database)
+        return TileLedger(connect(self._ledger, Account.WRITER, database.database), database.database)
 
     def prepare_month(self, month: int, nodes: Sequence[str]) -> None:
         self._database.ensure_months([month], nodes)

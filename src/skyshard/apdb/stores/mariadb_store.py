@@ -6,10 +6,9 @@ Engines without transactions are refused: a writer that is killed would leave ha
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,12 +17,13 @@ from skyshard.apdb.model import Operation, TableName, TableSize
 from skyshard.apdb.mutable.mutable_tables import DROPPED_TABLES, add_month, drop_months, month_named, partition_name
 from skyshard.apdb.stores.ledger import create_ledger, purge_objects, stored_tiles
 from skyshard.apdb.stores.mariadb_server import MARIADB, MariaDbServer
+from skyshard.apdb.stores.owned_server import take_folder
 from skyshard.apdb.stores.region_reads import StoreShape
 from skyshard.apdb.stores.scratch_images import ScratchImages
 from skyshard.apdb.stores.single_session import SingleSession
 from skyshard.apdb.stores.sql_server import Spent
 from skyshard.apdb.stores.sqlite_store import check_kept
-from skyshard.apdb.stores.store_settings import KeptSettings, StoreSettings
+from skyshard.apdb.stores.store_settings import TRANSACTIONAL, KeptSettings, StoreSettings
 from skyshard.apdb.stores.stored_tables import MONTH, StoredTable
 from skyshard.apdb.tables.apdb_tables import TABLE_NAMES, apdb_table, month_of
 from skyshard.basics.errors import UserError
@@ -36,9 +36,6 @@ from skyshard.db.connection import Account, connect, quote_name, quote_text
 from skyshard.host.interrupts import uninterrupted
 
 DATABASE = "apdb"
-OWNER = "owner"
-"""File with the process that started the server, and stops it."""
-TRANSACTIONAL = ("InnoDB", "MyRocks")
 _TUNING = Tuning(key_buffer_mib=16, innodb_buffer_mib=256, aria_cache_mib=64, innodb_log_mib=64)
 
 
@@ -65,11 +62,8 @@ class MariaDbStore:
         if settings.engine == "MyRocks" and not installation.plugin_options:
             raise UserError("the storage engine MyRocks is not installed", remedy="`make myrocks` provides it")
         self._folder = folder
-        if folder.exists() and not (folder / "node1").is_dir() and any(folder.iterdir()):
-            raise UserError(f"'{folder}' holds something else", remedy="name a new folder, or one that a store made")
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._owned = take_folder(folder, "node1")
         self._server = Server(folder / "node1", socket_folder(folder, create=True) / "node1.sock", _TUNING)
-        self._is_owner = self._takes()
         try:
             self._server.initialise(installation)
             self._server.start(installation)
@@ -140,20 +134,10 @@ class MariaDbStore:
 
     def close(self) -> None:
         """Stop the server, if this process started it; the data stays."""
-        if self._is_owner:
+        if self._owned.is_mine:
             with uninterrupted():
                 self._server.stop()
-                (self._folder / OWNER).unlink(missing_ok=True)
-
-    def _takes(self) -> bool:
-        """Whether the server is this process's to stop: nobody else's who lives."""
-        owner = self._folder / OWNER
-        with suppress(OSError, ValueError):
-            other = int(owner.read_text())
-            if other != os.getpid() and Path(f"/proc/{other}").exists():
-                return False
-        owner.write_text(str(os.getpid()))
-        return True
+                self._owned.release()
 
     def _connected(self) -> MariaDbServer:
         endpoint = self._server.endpoint

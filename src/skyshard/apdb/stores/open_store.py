@@ -1,4 +1,4 @@
-"""Opens a backend by the name that commands give it: ``sqlite:FILE``, ``mariadb:FOLDER``,
+"""Opens a backend by the name that commands give it: ``sqlite:FILE``, ``mariadb:FOLDER``, ``postgresql:FOLDER``,
 ``cluster:DATABASE`` (of the cluster in a folder that is given beside it)."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from skyshard.basics.errors import UserError
 from skyshard.basics.near_names import did_you_mean, near_names
 from skyshard.cluster.cluster import Cluster
 
-KINDS = ("sqlite", "mariadb", "cluster")
+KINDS = ("sqlite", "mariadb", "postgresql", "cluster")
 
 
 def open_store(
@@ -40,6 +40,12 @@ def open_store(
         if not rest:
             raise UserError(f"store '{target}' names no folder", remedy="write mariadb:FOLDER")
         return MariaDbStore(Path(rest).absolute(), chosen)
+    if kind == "postgresql":
+        from skyshard.apdb.stores.postgres_store import PostgresStore
+
+        if not rest:
+            raise UserError(f"store '{target}' names no folder", remedy="write postgresql:FOLDER")
+        return PostgresStore(Path(rest).absolute(), chosen)
     if kind == "cluster":
         from skyshard.apdb.mutable.mutable_database import open_mutable
         from skyshard.apdb.stores.cluster_store import ClusterStore

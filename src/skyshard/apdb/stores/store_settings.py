@@ -13,6 +13,10 @@ STORE_VERSION: Literal[1] = 1
 """Of the tables and of :class:`KeptSettings`."""
 
 
+TRANSACTIONAL = ("InnoDB", "MyRocks")
+"""Engines whose transactions are undone when their writer or their server is killed."""
+
+
 class Upsert(StrEnum):
     """How a newer version of an object takes the place of an older one in DiaObjectLast."""
 

@@ -42,8 +42,11 @@ class TileLedger:
         self._connection = connection
         self._database = database
 
-    def enter(self, tile: Tile) -> Entry:
+    def enter(self, tile: Tile, *, is_alone: bool = False) -> Entry:
         """Enter a tile, or find it; this session has the tile until :meth:`leave`.
+
+        Args:
+            is_alone: nobody else stores any tile until then: for engines that lock no rows.
 
         Raises:
             ClusterError: another session has it for too long.
@@ -58,8 +61,9 @@ class TileLedger:
             f"INSERT IGNORE INTO {_STORES} (visit, detector, time) "
             f"VALUES ({tile.id.visit}, {tile.id.detector}, {double(tile.time)})"
         )
+        others = "1" if is_alone else f"RELEASE_LOCK({all_tiles})"
         [(store_id, time, is_whole, _)] = self._connection.rows(
-            f"SELECT storeId, time, is_whole, RELEASE_LOCK({all_tiles}) FROM {_STORES} WHERE {_of(tile.id)}"
+            f"SELECT storeId, time, is_whole, {others} FROM {_STORES} WHERE {_of(tile.id)}"
         )
         return Entry(int(store_id), float(time), bool(is_whole), bool(entered))
 
@@ -73,10 +77,10 @@ class TileLedger:
         """Take out a store of which no node has a row any more."""
         self._connection.execute(f"DELETE FROM {_STORES} WHERE storeId = {entry.store_id} AND is_whole = 0")
 
-    def leave(self, tile: VisitId) -> None:
+    def leave(self) -> None:
         """Let others store the tile; nothing is raised when the server is gone, which frees it, too."""
         with contextlib.suppress(SkyshardError):
-            self._connection.execute(f"DO RELEASE_LOCK({self._lock_of(tile)})")
+            self._connection.execute("DO RELEASE_ALL_LOCKS()")
 
     def visible(self) -> Visible:
         """The stores that are whole at this moment."""
